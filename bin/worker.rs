@@ -1,0 +1,2 @@
+//! The `supervisor-worker` program.
+fn main() {}

@@ -1,0 +1,14 @@
+#![doc = include_str!("ARCHITECTURE.md")]
+
+pub mod cli;
+pub mod command;
+pub mod core;
+pub mod engine;
+pub mod exit_code;
+pub mod model;
+pub mod reporter;
+pub mod source;
+pub mod sys;
+pub mod transport;
+pub mod wire;
+pub mod worker;

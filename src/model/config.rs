@@ -1,0 +1,101 @@
+//! All that `engine::run` needs, already checked. `cli::resolve` makes it from what was typed; a
+//! program that uses the library may fill it in by itself.
+
+use super::spec::{Policy, TransportKind};
+use super::time::Duration;
+use std::ffi::OsString;
+use std::path::PathBuf;
+
+/// A whole run.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Config {
+    pub policy: Policy,
+    pub worker: WorkerSpec,
+    pub source: SourceSpec,
+    pub output: OutputSpec,
+    /// Names this run in `SUPERVISOR_RUN` and in keys of items: letters, digits, `-`.
+    pub run_id: String,
+}
+
+/// What a worker process is.
+#[derive(Clone, Debug, PartialEq)]
+pub enum WorkerSpec {
+    /// The built-in worker: `task` by name, `delay` spent on each item.
+    BuiltIn { task: String, delay: Duration, transport: TransportKind },
+    /// A program on our SDK, started with these arguments (the first is the program).
+    Frames { argv: Vec<OsString>, transport: TransportKind },
+    /// A command for each item.
+    Exec(ExecSpec),
+}
+
+/// A command for each item. `argv[0]` is the program; arguments may hold `{}` and its kin.
+#[derive(Clone, Debug, PartialEq)]
+pub struct ExecSpec {
+    pub argv: Vec<OsString>,
+    /// Join the arguments with spaces and hand them to `/bin/sh -c`; items are quoted for the shell.
+    pub shell: bool,
+    /// The item's bytes on the command's stdin; nothing is appended to its arguments.
+    pub stdin: bool,
+}
+
+/// Where items come from.
+#[derive(Clone, Debug, PartialEq)]
+pub enum SourceSpec {
+    /// The decimal numbers 0..count.
+    Generate { count: u64 },
+    /// The words after `:::`.
+    Args { items: Vec<OsString> },
+    /// The content of a file or of stdin.
+    Lines { input: InputSpec, split: Split, priority: bool },
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum InputSpec {
+    Stdin,
+    File(PathBuf),
+}
+
+/// Where an item ends.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Split {
+    /// After each delimiter.
+    Delimiter(u8),
+    /// Blocks of about `bytes`, cut after a delimiter; `None`: cut at exactly `bytes`.
+    Block { bytes: u64, delimiter: Option<u8> },
+}
+
+/// What is written where.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct OutputSpec {
+    pub mode: OutputMode,
+    /// Each line of output is preceded by the item and a tab.
+    pub tag: bool,
+    /// Commands are printed to stderr before they start.
+    pub verbose: bool,
+    /// Commands, or items, are printed to stdout and nothing is started.
+    pub dry_run: bool,
+    /// Every event as one JSON object a line.
+    pub events: Option<PathBuf>,
+    pub summary: SummaryMode,
+    /// Nothing on stderr but errors that end the run.
+    pub quiet: bool,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum OutputMode {
+    /// `worker 3 (pid 4123): item 7 -> 49`
+    Narrate,
+    /// What the worker answered, and nothing else.
+    Results,
+    /// One object per settled item.
+    Json,
+    None,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum SummaryMode {
+    /// With `Narrate`; else only when some item is not done or a worker died.
+    Auto,
+    Always,
+    Never,
+}

@@ -1,0 +1,118 @@
+//! The one vocabulary of what happened. Journal, trace, reporters, control socket and web page are
+//! views of it.
+
+use super::exit::{ExitStatus, Usage};
+use super::ids::{Attempt, Incarnation, ItemId, WorkerId};
+use super::outcome::{RunOutcome, Settlement, StopReason};
+use super::signal::Signal;
+use super::time::Duration;
+
+/// Why a worker process ended, as far as the supervisor knows.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum EndReason {
+    /// Of its own accord, or by somebody outside.
+    Own,
+    /// Its input was closed because nothing was left for it, or the run drains: it was asked to leave.
+    Asked,
+    /// Its item passed the hard limit.
+    TimedOut,
+    /// It did not say hello in time.
+    NoHello,
+    /// It broke the protocol, in these words.
+    Protocol(String),
+    /// Another worker ended, and the strategy restarts this one too.
+    Strategy,
+    /// The run is being terminated.
+    Stopped,
+}
+
+/// What happens to the item that a worker was at when it ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ItemFate {
+    /// It goes to another worker (or the same slot's next process) as this attempt.
+    Again(Attempt),
+    /// It has its outcome now; its settlement follows.
+    Settled,
+}
+
+/// How far a stop has come; it only rises.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Stage {
+    Running,
+    /// No new items; what runs may finish.
+    Draining,
+    /// Every worker goes through the term sequence.
+    Terminating,
+    /// KILL to every worker.
+    Killing,
+    Finished,
+}
+
+/// Something that happened.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum RunEvent {
+    RunStarted {
+        workers: u32,
+    },
+    WorkerSpawned {
+        worker: WorkerId,
+        incarnation: Incarnation,
+        pid: u32,
+    },
+    /// A process could not be started.
+    WorkerNotSpawned {
+        worker: WorkerId,
+        incarnation: Incarnation,
+        error: String,
+    },
+    WorkerReady {
+        worker: WorkerId,
+        incarnation: Incarnation,
+        pid: u32,
+    },
+    WorkerExited {
+        worker: WorkerId,
+        incarnation: Incarnation,
+        pid: u32,
+        exit: ExitStatus,
+        reason: EndReason,
+        /// The item it was at, and what becomes of it.
+        item: Option<(ItemId, ItemFate)>,
+        /// Items it settled in its life.
+        items: u64,
+        usage: Usage,
+    },
+    /// A new process for this slot starts after `delay`.
+    WorkerRestarting {
+        worker: WorkerId,
+        incarnation: Incarnation,
+        delay: Duration,
+    },
+    /// An attempt began; told only where it is known (a run of one, a process per item, a death, a timeout).
+    ItemStarted {
+        item: ItemId,
+        attempt: Attempt,
+        worker: WorkerId,
+        incarnation: Incarnation,
+        pid: u32,
+    },
+    /// An attempt failed, and `attempt` follows after `delay`.
+    ItemRetried {
+        item: ItemId,
+        attempt: Attempt,
+        delay: Duration,
+        cause: super::outcome::Cause,
+    },
+    /// Consecutive items have their outcome. Views expand it into one `item_settled` each.
+    ItemsSettled(Settlement),
+    SignalReceived {
+        signal: Signal,
+        /// Who sent it, where the system tells.
+        sender_pid: Option<u32>,
+    },
+    Stopping {
+        stage: Stage,
+        reason: StopReason,
+    },
+    RunFinished(RunOutcome),
+}

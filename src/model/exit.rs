@@ -1,0 +1,40 @@
+//! How a process ended, and what it used.
+
+use super::signal::Signal;
+use serde::{Deserialize, Serialize};
+use std::fmt;
+
+/// How a process ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub enum ExitStatus {
+    Code(u8),
+    Signal { signal: Signal, core_dumped: bool },
+}
+
+impl ExitStatus {
+    #[must_use]
+    pub const fn is_success(self) -> bool {
+        matches!(self, Self::Code(0))
+    }
+}
+
+/// `exit 3`, `signal 9 (KILL)`, `signal 11 (SEGV), core dumped`.
+impl fmt::Display for ExitStatus {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Code(code) => write!(f, "exit {code}"),
+            Self::Signal { signal, core_dumped } => {
+                write!(f, "signal {signal}")?;
+                if *core_dumped { write!(f, ", core dumped") } else { Ok(()) }
+            }
+        }
+    }
+}
+
+/// What a process used, as `wait4` tells (`getrusage(2)`).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Usage {
+    pub user_us: u64,
+    pub system_us: u64,
+    pub rss_max_kib: u64,
+}

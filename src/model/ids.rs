@@ -1,0 +1,106 @@
+//! Who is who: items, worker slots, the processes that fill them, and stretches of items.
+
+use serde::{Deserialize, Serialize};
+use std::fmt;
+
+/// The number of an item in the order of its arrival, from 0.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub struct ItemId(pub u64);
+
+impl ItemId {
+    /// The item `count` places further on.
+    #[must_use]
+    pub const fn plus(self, count: u64) -> Self {
+        Self(self.0 + count)
+    }
+}
+
+/// A worker slot. Users count slots from 1; [`WorkerId::index`] counts from 0.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub struct WorkerId(u32);
+
+impl WorkerId {
+    /// The slot at `index`, counted from 0.
+    #[must_use]
+    pub const fn from_index(index: usize) -> Self {
+        Self(index as u32 + 1)
+    }
+    /// The place of this slot in an array.
+    #[must_use]
+    pub const fn index(self) -> usize {
+        self.0 as usize - 1
+    }
+    /// The number that users see, from 1.
+    #[must_use]
+    pub const fn number(self) -> u32 {
+        self.0
+    }
+}
+
+/// Which process of a slot is meant: the first is 1, each new process of the slot is one more.
+/// A message that names an older incarnation is stale.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub struct Incarnation(pub u32);
+
+/// Which try of an item is meant, from 1.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub struct Attempt(pub u32);
+
+impl Attempt {
+    pub const FIRST: Self = Self(1);
+    /// The try after this one.
+    #[must_use]
+    pub const fn next(self) -> Self {
+        Self(self.0 + 1)
+    }
+}
+
+/// The unit of work: `count` consecutive items that are all at the same attempt.
+/// A single item is a run of one, so nothing is special-cased.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub struct Run {
+    pub first: ItemId,
+    pub count: u32,
+    pub attempt: Attempt,
+}
+
+impl Run {
+    /// A run of the single item `item`.
+    #[must_use]
+    pub const fn of_one(item: ItemId, attempt: Attempt) -> Self {
+        Self { first: item, count: 1, attempt }
+    }
+    /// The id one past the last item.
+    #[must_use]
+    pub const fn end(self) -> ItemId {
+        self.first.plus(self.count as u64)
+    }
+    #[must_use]
+    pub const fn contains(self, item: ItemId) -> bool {
+        self.first.0 <= item.0 && item.0 < self.end().0
+    }
+    /// The first `count` items and what remains; `count` is capped at the run's own.
+    #[must_use]
+    pub fn split(self, count: u32) -> (Self, Option<Self>) {
+        let count = count.min(self.count);
+        let head = Self { count, ..self };
+        let rest = Self { first: self.first.plus(u64::from(count)), count: self.count - count, ..self };
+        (head, (rest.count > 0).then_some(rest))
+    }
+}
+
+impl fmt::Display for ItemId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
+impl fmt::Display for WorkerId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
+impl fmt::Display for Attempt {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}

@@ -1,0 +1,142 @@
+//! What became of an item, of an attempt, and of a whole run.
+
+use super::exit::ExitStatus;
+use super::ids::{Attempt, Incarnation, ItemId, WorkerId};
+use super::signal::Signal;
+use super::time::Duration;
+use serde::{Deserialize, Serialize};
+use std::fmt;
+
+/// What became of an item. Each accepted item gets exactly one, and it never changes.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Outcome {
+    Done,
+    /// Its last attempt failed and no retry is left. The last cause says why.
+    Failed,
+    /// It ended as many workers as the crash limit allows. The causes name each.
+    Dead,
+    /// It was never run to an end, because the run stopped first.
+    Skipped,
+}
+
+/// Why an attempt did not succeed although no worker died of its own accord.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum FailReason {
+    /// What the handler said, such as `not an integer: "abc"`.
+    Message(String),
+    /// A handler's panic, with its text.
+    Panicked(String),
+    /// A command ended with this code.
+    Exited(u8),
+    /// The hard limit for one attempt.
+    TimedOut { limit: Duration },
+    /// The command of this one item could not be started.
+    NotStarted(String),
+    /// The source could not hand this item out: too large, no priority, and the like.
+    Rejected(String),
+}
+
+impl fmt::Display for FailReason {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Message(text) | Self::NotStarted(text) | Self::Rejected(text) => f.write_str(text),
+            Self::Panicked(text) => write!(f, "panicked: {text}"),
+            Self::Exited(code) => write!(f, "exit {code}"),
+            Self::TimedOut { limit } => write!(f, "timed out after {}s", limit.as_secs_f64()),
+        }
+    }
+}
+
+/// What ended one attempt.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum CauseKind {
+    /// The worker died under the item.
+    Crashed(ExitStatus),
+    Failed(FailReason),
+}
+
+/// One attempt that did not succeed.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Cause {
+    pub attempt: Attempt,
+    /// `None` if no worker ever held it.
+    pub worker: Option<WorkerId>,
+    pub pid: Option<u32>,
+    pub kind: CauseKind,
+}
+
+/// Consecutive items with the same outcome, settled at once. Failed and dead items, and items
+/// with earlier causes, come alone.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Settlement {
+    pub first: ItemId,
+    pub count: u32,
+    pub outcome: Outcome,
+    /// How many attempts were started: 0 for one that never was.
+    pub attempts: u32,
+    /// Who held it last; `None` if nobody ever did.
+    pub worker: Option<WorkerId>,
+    pub incarnation: Option<Incarnation>,
+    pub pid: Option<u32>,
+    /// Every attempt that did not succeed, oldest first.
+    pub causes: Vec<Cause>,
+}
+
+/// Why a run stops. The order is the strength: a weaker reason never replaces a stronger one.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub enum StopReason {
+    /// The source has ended and every item has its outcome.
+    SourceEnded,
+    /// `--halt`: the wished number of items succeeded, or was settled.
+    HaltMet,
+    /// `--halt`, `--fail-fast`: too many items failed.
+    HaltFailed,
+    /// The reader of stdout went away.
+    SinkClosed,
+    /// `--run-timeout` passed.
+    RunTimeout,
+    /// Gave up: the restart limit of a slot, or no slot that could be filled is left.
+    RestartLimit { worker: WorkerId, last: String },
+    /// Gave up: this many items in a row died and none was done.
+    DeadLimit { dead: u32 },
+    /// The source broke off.
+    SourceLost(String),
+    /// stdout or a file of results could not be written.
+    SinkLost(String),
+    /// A file that the run needs for itself could not be written.
+    StorageLost(String),
+    /// A signal asked for it; the run ends by raising it again.
+    Signal(Signal),
+}
+
+/// How many items got which outcome.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Totals {
+    pub accepted: u64,
+    pub done: u64,
+    pub failed: u64,
+    pub dead: u64,
+    pub skipped: u64,
+    /// Attempts beyond the first, of any item.
+    pub retried: u64,
+    /// Worker processes that ended without having been asked to.
+    pub deaths: u64,
+    /// Processes started.
+    pub spawned: u64,
+    /// Messages of an old incarnation or attempt, counted and dropped.
+    pub stale: u64,
+}
+
+impl Totals {
+    #[must_use]
+    pub const fn settled(&self) -> u64 {
+        self.done + self.failed + self.dead + self.skipped
+    }
+}
+
+/// How a run ended.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RunOutcome {
+    pub reason: StopReason,
+    pub totals: Totals,
+}

@@ -1,0 +1,54 @@
+//! Signals by number and name (Linux numbering, `signal(7)`, x86-64 and arm64).
+
+use serde::{Deserialize, Serialize};
+use std::fmt;
+
+/// A signal, as its Linux number.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub struct Signal(pub u8);
+
+/// Names without `SIG`, at the place of their number.
+const NAMES: [&str; 32] = [
+    "", "HUP", "INT", "QUIT", "ILL", "TRAP", "ABRT", "BUS", "FPE", "KILL", "USR1", "SEGV", "USR2", "PIPE", "ALRM",
+    "TERM", "STKFLT", "CHLD", "CONT", "STOP", "TSTP", "TTIN", "TTOU", "URG", "XCPU", "XFSZ", "VTALRM", "PROF", "WINCH",
+    "IO", "PWR", "SYS",
+];
+
+impl Signal {
+    pub const HUP: Self = Self(1);
+    pub const INT: Self = Self(2);
+    pub const QUIT: Self = Self(3);
+    pub const KILL: Self = Self(9);
+    pub const USR1: Self = Self(10);
+    pub const PIPE: Self = Self(13);
+    pub const TERM: Self = Self(15);
+    pub const CONT: Self = Self(18);
+
+    /// The name without `SIG`, such as `KILL`; `RTMIN+3` for real-time signals.
+    #[must_use]
+    pub fn name(self) -> String {
+        match NAMES.get(usize::from(self.0)) {
+            Some(name) if !name.is_empty() => (*name).to_owned(),
+            _ if self.0 >= 34 => format!("RTMIN+{}", self.0 - 34),
+            _ => format!("{}", self.0),
+        }
+    }
+
+    /// Reads `KILL`, `SIGKILL`, `kill` or `9`.
+    #[must_use]
+    pub fn parse(text: &str) -> Option<Self> {
+        if let Ok(number) = text.parse::<u8>() {
+            return (1..=64).contains(&number).then_some(Self(number));
+        }
+        let upper = text.to_ascii_uppercase();
+        let name = upper.strip_prefix("SIG").unwrap_or(&upper);
+        NAMES.iter().position(|known| !known.is_empty() && *known == name).map(|number| Self(number as u8))
+    }
+}
+
+/// Both forms, as in `9 (KILL)`.
+impl fmt::Display for Signal {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} ({})", self.0, self.name())
+    }
+}

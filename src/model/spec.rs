@@ -1,0 +1,157 @@
+//! What a run shall do, in the field's words: the parts of a configuration.
+
+use super::signal::Signal;
+use super::time::Duration;
+use serde::{Deserialize, Serialize};
+
+/// If a worker that ended is started again (the words are OTP's).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum RestartType {
+    /// Always.
+    Permanent,
+    /// Only if it ended other than with exit 0.
+    Transient,
+    /// Never.
+    Temporary,
+}
+
+/// Who is started again with a worker that ended (the words are OTP's).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum RestartStrategy {
+    OneForOne,
+    OneForAll,
+    /// It and every slot of a higher number.
+    RestForOne,
+}
+
+impl RestartType {
+    pub const ALL: [Self; 3] = [Self::Permanent, Self::Transient, Self::Temporary];
+}
+impl RestartStrategy {
+    pub const ALL: [Self; 3] = [Self::OneForOne, Self::OneForAll, Self::RestForOne];
+}
+
+/// At most `restarts_max` restarts of one slot within `period`; one more and the run gives up.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Intensity {
+    pub restarts_max: u32,
+    pub period: Duration,
+}
+
+/// The wait before a restart: `min`, doubled after each death in a row, at most `max`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Backoff {
+    pub min: Duration,
+    pub max: Duration,
+}
+
+/// In which order queued items are handed out.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum QueueOrder {
+    Fifo,
+    Lifo,
+    /// The smallest number first, ties in order of arrival.
+    Priority,
+}
+
+/// How much work may be in flight at one worker.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Credit {
+    /// About a millisecond of work to a run, two to four runs out.
+    Auto,
+    /// Never more than so many items.
+    Items(u32),
+}
+
+/// How a worker process lives.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Lifecycle {
+    /// It stays, says hello and takes runs.
+    Resident,
+    /// One process for each item; its exit is the result.
+    PerItem,
+}
+
+/// How items travel to a resident worker.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum TransportKind {
+    Pipe,
+}
+
+/// One step of the sequence that ends a process: a signal, then a wait.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct TermStep {
+    pub signal: Signal,
+    pub wait: Duration,
+}
+
+/// A number of items, or a share of those settled.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Threshold {
+    Items(u64),
+    /// Percent of the settled items; holds only once [`Threshold::PERCENT_ITEMS_MIN`] items count.
+    Percent(u8),
+}
+
+impl Threshold {
+    /// As in GNU parallel, a percentage means nothing before three items count.
+    pub const PERCENT_ITEMS_MIN: u64 = 3;
+}
+
+/// Which outcomes `--halt` counts.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum HaltOn {
+    /// Failed or dead.
+    Fail,
+    Success,
+    /// Any outcome.
+    Done,
+}
+
+/// When to stop early.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Halt {
+    pub on: HaltOn,
+    pub threshold: Threshold,
+    /// `true`: end the running items too; `false`: let them finish.
+    pub now: bool,
+}
+
+/// All that the core decides by. Plain, already checked.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Policy {
+    /// Slots, at least 1.
+    pub workers: u32,
+    pub lifecycle: Lifecycle,
+    pub queue_order: QueueOrder,
+    /// Most items accepted but not yet handed out. At least 1.
+    pub queue_items_max: u64,
+    pub credit: Credit,
+    /// Most items in one message.
+    pub run_max: u32,
+    /// Results are told in the order of the items.
+    pub keep_order: bool,
+    /// Hold the first dispatch until every slot is ready or has failed once, so that each gets a share.
+    pub start_together: bool,
+    pub retries: u32,
+    /// Workers that one item may end before it is dead-lettered. At least 1.
+    pub crash_limit: u32,
+    pub retry_delay: Duration,
+    /// Gives up after so many dead items in a row with none done between them.
+    pub dead_max: Option<u32>,
+    /// Hard limit for one attempt.
+    pub timeout: Option<Duration>,
+    /// How long a new process may take to its hello.
+    pub hello_timeout: Duration,
+    /// At least one step; the last signal is KILL.
+    pub term_sequence: Vec<TermStep>,
+    pub grace: Duration,
+    pub restart: RestartType,
+    pub strategy: RestartStrategy,
+    pub intensity: Intensity,
+    pub backoff: Backoff,
+    pub halt: Option<Halt>,
+    pub run_timeout: Option<Duration>,
+    /// Where the jitter of delays is drawn from.
+    pub seed: u64,
+}

@@ -1,0 +1,58 @@
+//! Floor 2: where items come from.
+//!
+//! A source delivers **batches**: stretches of bytes that hold consecutive items.
+
+pub use crate::model::outcome::FailReason;
+use std::os::fd::BorrowedFd;
+use std::sync::Arc;
+
+/// Consecutive items as bytes: either one item, whole, or several, each followed by the delimiter.
+#[derive(Clone, Debug)]
+pub struct Batch {
+    /// The block that the items lie in; several batches may share one.
+    pub block: Arc<Vec<u8>>,
+    /// The batch's bytes within the block. `count == 1`: the item, without its delimiter.
+    pub range: std::ops::Range<usize>,
+    /// At least 1.
+    pub count: u32,
+    /// Of a priority source (then `count` is 1); else 0.
+    pub priority: i64,
+}
+
+/// What a source has for the one who asks.
+#[derive(Debug)]
+pub enum Delivery {
+    /// Items, no more than asked for, at most `RUN_BYTES_MAX` unless it is a single item.
+    Items(Batch),
+    /// The next item, which cannot be handed out.
+    Rejected(FailReason),
+    /// Nothing at the moment: wait until [`Source::fd`] is readable, then ask again.
+    Idle,
+    /// Nothing more, for ever.
+    Ended,
+}
+
+/// A run is cut at about this size (and so is never sent as a frame of more, single items aside).
+pub const RUN_BYTES_MAX: usize = 64 * 1024;
+
+/// A place that items come from.
+pub trait Source {
+    /// Up to `items_max` (at least 1) items. Reads no further ahead than one block beyond what is asked for.
+    ///
+    /// # Errors
+    /// The source broke off; the text completes "failed to ...".
+    fn next(&mut self, items_max: u64) -> Result<Delivery, SourceError>;
+
+    /// What to wait for after [`Delivery::Idle`]; `None` for one that is always ready (a regular file, arguments).
+    fn fd(&self) -> Option<BorrowedFd<'_>>;
+}
+
+#[derive(Debug, thiserror::Error)]
+pub enum SourceError {
+    #[error("open {name}: {error}")]
+    Open { name: String, error: std::io::Error },
+    #[error("read {name}: is a directory; give a file, or list its entries with find or ls")]
+    Directory { name: String },
+    #[error("read {name}: {error}")]
+    Read { name: String, error: std::io::Error },
+}

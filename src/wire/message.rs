@@ -1,0 +1,40 @@
+//! Every message between supervisor and worker, on one page.
+//!
+//! A message on the wire is a frame: a fixed header (version, kind, lengths), the message itself by
+//! the codec, and a body: the bytes of a run as a plain slice.
+//!
+//! Body of `Run`: a run of one is the item, whole. A longer run is its items, each followed by the
+//! delimiter that the worker was told at its start (`SUPERVISOR_DELIMITER`).
+//!
+//! Body of `Done`: of one item, its result, whole, the final newline included. Of several, each
+//! result ends with its newline and holds no other; a result that does is sent alone.
+//! If `timed`, the body begins with `count` pairs of little-endian u64: when the item started
+//! (CLOCK_MONOTONIC, ns) and how long it took (ns).
+//!
+//! Body of `Failed`: the reason as text, at most [`REASON_BYTES_MAX`].
+
+use serde::{Deserialize, Serialize};
+
+/// Version of everything on this page; a worker of another one is turned away.
+pub const PROTOCOL_VERSION: u16 = 1;
+
+/// A reason longer than this is cut by the worker's side and refused by the supervisor's.
+pub const REASON_BYTES_MAX: usize = 64 * 1024;
+
+/// Supervisor to worker. The end of a worker's input is end-of-file, not a message.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum ToWorker {
+    /// Work on these items, in order. The body holds them.
+    Run { first: u64, count: u32, attempt: u32 },
+}
+
+/// Worker to supervisor.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum FromWorker {
+    /// The first message of a worker. `token` is what it was given in `SUPERVISOR_TOKEN`.
+    Hello { protocol: u16, pid: u32, token: [u8; 16] },
+    /// These items, the next ones it holds, are done. The body holds their results.
+    Done { first: u64, count: u32, attempt: u32, timed: bool },
+    /// The next item it holds failed. The body says why.
+    Failed { item: u64, attempt: u32, panicked: bool },
+}

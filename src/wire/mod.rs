@@ -1,0 +1,3 @@
+//! Floor 1: bytes to messages and back, pure.
+
+pub mod message;
