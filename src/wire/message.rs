@@ -33,8 +33,10 @@ pub enum ToWorker {
 pub enum FromWorker {
     /// The first message of a worker. `token` is what it was given in `SUPERVISOR_TOKEN`.
     Hello { protocol: u16, pid: u32, token: [u8; 16] },
-    /// These items, the next ones it holds, are done. The body holds their results.
-    Done { first: u64, count: u32, attempt: u32, timed: bool },
+    /// These items, the next ones it holds, are done. The body holds their results. `busy_ns` is the
+    /// time it spent on them by its own clock; several frames may wait to be read at once, so each
+    /// carries its own.
+    Done { first: u64, count: u32, attempt: u32, busy_ns: u64, timed: bool },
     /// The next item it holds failed. The body says why.
     Failed { item: u64, attempt: u32, panicked: bool },
 }
