@@ -4,6 +4,10 @@ use super::signal::Signal;
 use super::time::Duration;
 use serde::{Deserialize, Serialize};
 
+/// The most bytes of one item, and of one result in a frame: what is longer is rejected by the source,
+/// so that no frame announces more than its receiver will take.
+pub const ITEM_BYTES_MAX: usize = 16 * 1024 * 1024;
+
 /// If a worker that ended is started again (the words are OTP's).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum RestartType {

@@ -36,7 +36,9 @@ pub struct ItemTime {
     pub runtime: Duration,
 }
 
-/// A view. `out` is the program's stdout, `err` its stderr: buffers that the engine empties without
+/// A view. It is told each event when it happens, the settling of items included
+/// ([`RunEvent::ItemsSettled`]), and each settled item once more, with its bytes, when its turn has
+/// come ([`Reporter::settled`]: at once, or in keep-order). `out` is the program's stdout, `err` its stderr: buffers that the engine empties without
 /// blocking, so writing to them cannot fail. A reporter with a file of its own may fail.
 pub trait Reporter {
     /// # Errors

@@ -26,7 +26,8 @@ pub enum Delivery {
     Items(Batch),
     /// The next item, which cannot be handed out.
     Rejected(FailReason),
-    /// Nothing at the moment: wait until [`Source::fd`] is readable, then ask again.
+    /// Nothing at the moment: wait until [`Source::fd`] is readable, then ask again. From a source
+    /// that is always ready: it has read much without an item's end; ask again in the next turn.
     Idle,
     /// Nothing more, for ever.
     Ended,
@@ -45,6 +46,9 @@ pub trait Source {
 
     /// What to wait for after [`Delivery::Idle`]; `None` for one that is always ready (a regular file, arguments).
     fn fd(&self) -> Option<BorrowedFd<'_>>;
+
+    /// What each item of a batch of several is followed by, and what no such item holds.
+    fn delimiter(&self) -> u8;
 }
 
 #[derive(Debug, thiserror::Error)]
