@@ -1,0 +1,377 @@
+//! Frames: a fixed header, a small head, a body of any size up to a limit.
+//!
+//!     version u8 | kind u8 | head_bytes u16 | body_bytes u32      little-endian, then head, then body
+//!
+//! A decoder takes bytes as they come, torn anywhere, and lends out whole frames as slices of its own
+//! buffer. It gets its facts from [`FrameDecoder::spare`] and [`FrameDecoder::filled`].
+//!
+//! Invariant: a header is judged before a byte is allocated for what it announces; a decoder that has
+//! seen a bad header says so for ever, because nothing behind it can be trusted.
+
+/// The first byte of each frame. Another layout gets another number.
+pub const FRAME_VERSION: u8 = 1;
+
+/// Bytes of the fixed header.
+pub const HEADER_BYTES: usize = 8;
+
+/// Most bytes of a head; the longest message takes less than half.
+pub const HEAD_BYTES_MAX: usize = 64;
+
+/// Most bytes of one item, and of one result without its newline.
+pub const ITEM_BYTES_MAX: usize = 16 * 1024 * 1024;
+
+/// Most bytes of a body: an item or a result of the largest size, and room for newlines, for the
+/// times of a batch and for the last result before a worker's flush.
+pub const BODY_BYTES_MAX: usize = ITEM_BYTES_MAX + 2 * 1024 * 1024;
+
+/// What a decoder holds at rest, and so the most that one read brings. Reads of 128 KiB cost no
+/// more per byte than larger ones, and the buffer stays in the second-level cache.
+pub const BUFFER_BYTES: usize = 128 * 1024;
+
+/// Which way a frame travels; a frame that turns up at the wrong end is refused.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(u8)]
+pub enum Kind {
+    ToWorker = 1,
+    FromWorker = 2,
+}
+
+/// One whole frame, lent by the decoder until its next call.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Frame<'a> {
+    pub kind: Kind,
+    pub head: &'a [u8],
+    pub body: &'a [u8],
+}
+
+/// Why bytes are no frame, or would be none; completes "failed to ...".
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum FrameError {
+    #[error("read a frame: it begins with version {found}, not {FRAME_VERSION}")]
+    Version { found: u8 },
+    #[error("read a frame: its kind {found} is unknown")]
+    Kind { found: u8 },
+    #[error("read a frame: its head of {bytes} bytes is over the limit of {HEAD_BYTES_MAX}")]
+    Head { bytes: usize },
+    #[error("pass on a frame: its body of {bytes} bytes is over the limit of {BODY_BYTES_MAX}")]
+    Body { bytes: usize },
+}
+
+/// Appends one frame.
+///
+/// # Errors
+/// Head or body are over their limits; nothing was appended.
+pub fn encode(kind: Kind, head: &[u8], body: &[u8], out: &mut Vec<u8>) -> Result<(), FrameError> {
+    let head_bytes = u16::try_from(head.len()).ok().filter(|bytes| usize::from(*bytes) <= HEAD_BYTES_MAX);
+    let head_bytes = head_bytes.ok_or(FrameError::Head { bytes: head.len() })?;
+    let body_bytes = u32::try_from(body.len()).ok().filter(|_| body.len() <= BODY_BYTES_MAX);
+    let body_bytes = body_bytes.ok_or(FrameError::Body { bytes: body.len() })?;
+    out.reserve(HEADER_BYTES + head.len() + body.len());
+    let [h0, h1] = head_bytes.to_le_bytes();
+    let [b0, b1, b2, b3] = body_bytes.to_le_bytes();
+    out.extend_from_slice(&[FRAME_VERSION, kind as u8, h0, h1, b0, b1, b2, b3]);
+    out.extend_from_slice(head);
+    out.extend_from_slice(body);
+    Ok(())
+}
+
+/// A header that passed its checks.
+#[derive(Clone, Copy)]
+struct Header {
+    kind: Kind,
+    head_bytes: usize,
+    body_bytes: usize,
+}
+
+impl Header {
+    const fn frame_bytes(self) -> usize {
+        HEADER_BYTES + self.head_bytes + self.body_bytes
+    }
+
+    /// The header at the start of `bytes`; `None` while it is torn. Each field is judged as soon as it is whole.
+    fn read(bytes: &[u8]) -> Result<Option<Self>, FrameError> {
+        match bytes.first() {
+            Some(&found) if found != FRAME_VERSION => return Err(FrameError::Version { found }),
+            _ => {}
+        }
+        let Some(&[_, kind, h0, h1, b0, b1, b2, b3]) = bytes.first_chunk::<HEADER_BYTES>() else {
+            return Ok(None);
+        };
+        let kind = match kind {
+            1 => Kind::ToWorker,
+            2 => Kind::FromWorker,
+            found => return Err(FrameError::Kind { found }),
+        };
+        let head_bytes = usize::from(u16::from_le_bytes([h0, h1]));
+        if head_bytes > HEAD_BYTES_MAX {
+            return Err(FrameError::Head { bytes: head_bytes });
+        }
+        let body_bytes = u32::from_le_bytes([b0, b1, b2, b3]) as usize;
+        if body_bytes > BODY_BYTES_MAX {
+            return Err(FrameError::Body { bytes: body_bytes });
+        }
+        Ok(Some(Self { kind, head_bytes, body_bytes }))
+    }
+}
+
+/// Makes frames of bytes.
+///
+/// - facts in: [`spare`](Self::spare) and [`filled`](Self::filled), or [`push`](Self::push)
+/// - frames out: [`next`](Self::next)
+/// - questions: [`unread_bytes`](Self::unread_bytes)
+pub struct FrameDecoder {
+    /// All of it is initialised; `start..end` is what has arrived and was not handed out.
+    buffer: Vec<u8>,
+    start: usize,
+    end: usize,
+    /// Bytes of the frame at `start`, once its header is known to be good.
+    wanted: usize,
+}
+
+impl Default for FrameDecoder {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl FrameDecoder {
+    /// An empty decoder; its buffer is allocated by the first [`spare`](Self::spare).
+    #[must_use]
+    pub const fn new() -> Self {
+        Self { buffer: Vec::new(), start: 0, end: 0, wanted: 0 }
+    }
+
+    /// Room for the next read, never empty. Say with [`filled`](Self::filled) how much of it was used.
+    pub fn spare(&mut self) -> &mut [u8] {
+        let held = self.end - self.start;
+        // At rest the base size; for a larger frame that frame's, which was judged before; and if
+        // nobody took the frames out, one base size more.
+        let size = self.wanted.max(BUFFER_BYTES);
+        let size = if held < size { size } else { held + BUFFER_BYTES };
+        if self.buffer.len() == size {
+            // Only the torn part of one frame moves.
+            self.buffer.copy_within(self.start..self.end, 0);
+        } else {
+            // A fresh zeroed buffer is mapped lazily: only what arrives becomes resident.
+            let mut buffer = vec![0; size];
+            buffer[..held].copy_from_slice(&self.buffer[self.start..self.end]);
+            self.buffer = buffer;
+        }
+        (self.start, self.end) = (0, held);
+        &mut self.buffer[self.end..]
+    }
+
+    /// The first `bytes` of the last [`spare`](Self::spare) hold what arrived.
+    pub fn filled(&mut self, bytes: usize) {
+        debug_assert!(bytes <= self.buffer.len() - self.end, "more than there was room for");
+        self.end = (self.end + bytes).min(self.buffer.len());
+    }
+
+    /// Takes in all of `bytes`, whole frames being taken out between by `each`.
+    /// For tests and for transports that deliver messages instead of a stream.
+    ///
+    /// # Errors
+    /// The bytes are no frames.
+    pub fn push(&mut self, mut bytes: &[u8], mut each: impl FnMut(Frame<'_>)) -> Result<(), FrameError> {
+        while !bytes.is_empty() {
+            let spare = self.spare();
+            let taken = spare.len().min(bytes.len());
+            spare[..taken].copy_from_slice(&bytes[..taken]);
+            self.filled(taken);
+            bytes = &bytes[taken..];
+            while let Some(frame) = self.next()? {
+                each(frame);
+            }
+        }
+        Ok(())
+    }
+
+    /// The next whole frame; `None` until more bytes have arrived.
+    ///
+    /// # Errors
+    /// The bytes are no frame; it says so again each time it is asked.
+    #[expect(clippy::should_implement_trait, reason = "lends from itself, which Iterator cannot")]
+    pub fn next(&mut self) -> Result<Option<Frame<'_>>, FrameError> {
+        let Some(header) = Header::read(&self.buffer[self.start..self.end])? else {
+            return Ok(None);
+        };
+        self.wanted = header.frame_bytes();
+        if self.end - self.start < self.wanted {
+            return Ok(None);
+        }
+        let head = self.start + HEADER_BYTES;
+        let body = head + header.head_bytes;
+        let end = body + header.body_bytes;
+        (self.start, self.wanted) = (end, 0);
+        Ok(Some(Frame { kind: header.kind, head: &self.buffer[head..body], body: &self.buffer[body..end] }))
+    }
+
+    /// Bytes that have arrived and belong to no frame handed out; at the end of a channel, those of a torn one.
+    #[must_use]
+    pub const fn unread_bytes(&self) -> usize {
+        self.end - self.start
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    type Owned = (Kind, Vec<u8>, Vec<u8>);
+
+    fn owned(frame: Frame<'_>) -> Owned {
+        (frame.kind, frame.head.to_vec(), frame.body.to_vec())
+    }
+
+    /// xorshift64*: the same numbers in each run.
+    struct Random(u64);
+
+    impl Random {
+        fn below(&mut self, limit: usize) -> usize {
+            self.0 ^= self.0 >> 12;
+            self.0 ^= self.0 << 25;
+            self.0 ^= self.0 >> 27;
+            (self.0.wrapping_mul(0x2545_f491_4f6c_dd1d) >> 33) as usize % limit
+        }
+
+        fn bytes(&mut self, len: usize) -> Vec<u8> {
+            (0..len).map(|_| self.below(256) as u8).collect()
+        }
+
+        fn frame(&mut self) -> Owned {
+            let kind = if self.below(2) == 0 { Kind::ToWorker } else { Kind::FromWorker };
+            let head = self.below(HEAD_BYTES_MAX + 1);
+            let body = match self.below(8) {
+                0 => 0,
+                1 => self.below(3 * BUFFER_BYTES),
+                2 => BUFFER_BYTES - HEADER_BYTES - head + self.below(3) - 1,
+                _ => self.below(64),
+            };
+            (kind, self.bytes(head), self.bytes(body))
+        }
+    }
+
+    fn stream(frames: &[Owned]) -> Vec<u8> {
+        let mut bytes = Vec::new();
+        for (kind, head, body) in frames {
+            encode(*kind, head, body, &mut bytes).unwrap();
+        }
+        bytes
+    }
+
+    #[test]
+    fn frames_survive_reads_of_any_size() {
+        for seed in 1..=40 {
+            let mut random = Random(seed);
+            let frames: Vec<Owned> = (0..1 + random.below(12)).map(|_| random.frame()).collect();
+            let bytes = stream(&frames);
+            let mut decoder = FrameDecoder::new();
+            let mut decoded = Vec::new();
+            let mut rest = bytes.as_slice();
+            let read_max = [1 + random.below(16), 4096, BUFFER_BYTES, usize::MAX][random.below(4)];
+            while !rest.is_empty() {
+                let spare = decoder.spare();
+                let read = (1 + random.below(read_max.min(spare.len()))).min(rest.len());
+                spare[..read].copy_from_slice(&rest[..read]);
+                decoder.filled(read);
+                rest = &rest[read..];
+                // Sometimes nobody asks: nothing may be lost.
+                while random.below(4) > 0
+                    && let Some(frame) = decoder.next().unwrap()
+                {
+                    decoded.push(owned(frame));
+                }
+            }
+            while let Some(frame) = decoder.next().unwrap() {
+                decoded.push(owned(frame));
+            }
+            assert!(decoded == frames, "seed {seed}");
+            assert_eq!(decoder.unread_bytes(), 0, "seed {seed}");
+        }
+    }
+
+    #[test]
+    fn a_stream_torn_at_every_byte_gives_the_frames_before_the_tear() {
+        let mut random = Random(7);
+        let frames: Vec<Owned> =
+            [0, 1, 30].iter().map(|body| (Kind::FromWorker, random.bytes(5), random.bytes(*body))).collect();
+        let bytes = stream(&frames);
+        let ends: Vec<usize> = (1..=frames.len()).map(|count| stream(&frames[..count]).len()).collect();
+        for torn in 0..=bytes.len() {
+            let mut decoder = FrameDecoder::new();
+            let mut decoded = Vec::new();
+            decoder.push(&bytes[..torn], |frame| decoded.push(owned(frame))).unwrap();
+            let whole = ends.iter().filter(|end| **end <= torn).count();
+            assert_eq!(decoded, frames[..whole], "torn at {torn}");
+            assert_eq!(decoder.unread_bytes(), torn - if whole == 0 { 0 } else { ends[whole - 1] });
+            decoder.push(&bytes[torn..], |frame| decoded.push(owned(frame))).unwrap();
+            assert_eq!(decoded, frames, "torn at {torn}");
+        }
+    }
+
+    #[test]
+    fn bad_headers_are_named_and_stay_bad() {
+        let cases: [(&[u8], &str); 5] = [
+            (&[9], "read a frame: it begins with version 9, not 1"),
+            (&[1, 7, 0, 0, 0, 0, 0, 0], "read a frame: its kind 7 is unknown"),
+            (&[1, 1, 65, 0, 0, 0, 0, 0], "read a frame: its head of 65 bytes is over the limit of 64"),
+            (
+                &[1, 2, 0, 0, 0xff, 0xff, 0xff, 0xff],
+                "pass on a frame: its body of 4294967295 bytes is over the limit of 18874368",
+            ),
+            (&[1, 2, 0, 0, 1, 0, 0x20, 1], "pass on a frame: its body of 18874369 bytes is over the limit of 18874368"),
+        ];
+        for (bytes, words) in cases {
+            let mut decoder = FrameDecoder::new();
+            let spare = decoder.spare();
+            spare[..bytes.len()].copy_from_slice(bytes);
+            decoder.filled(bytes.len());
+            assert_eq!(decoder.next().unwrap_err().to_string(), words);
+            assert_eq!(decoder.next().unwrap_err().to_string(), words);
+            assert_eq!(decoder.spare().len() + bytes.len(), BUFFER_BYTES, "nothing is allocated for a lie");
+        }
+    }
+
+    #[test]
+    fn garbage_never_panics_and_never_allocates_beyond_the_limit() {
+        for seed in 1..=2000 {
+            let mut random = Random(seed);
+            let mut bytes = stream(&[(Kind::ToWorker, vec![1, 2], vec![3; 20])]);
+            for _ in 0..1 + random.below(4) {
+                let at = random.below(bytes.len());
+                bytes[at] = random.below(256) as u8;
+            }
+            let mut decoder = FrameDecoder::new();
+            let _ = decoder.push(&bytes, |frame| assert!(frame.body.len() <= BODY_BYTES_MAX));
+            assert!(decoder.buffer.len() <= HEADER_BYTES + HEAD_BYTES_MAX + BODY_BYTES_MAX);
+        }
+    }
+
+    #[test]
+    fn the_buffer_shrinks_after_a_huge_frame() {
+        let huge = (Kind::FromWorker, vec![1], vec![7; ITEM_BYTES_MAX]);
+        let small = (Kind::FromWorker, vec![2], vec![8; 3]);
+        let mut bytes = stream(&[huge, small]);
+        let torn = bytes.split_off(bytes.len() - 1);
+        let mut decoder = FrameDecoder::new();
+        let mut bodies = Vec::new();
+        decoder.push(&bytes, |frame| bodies.push(frame.body.len())).unwrap();
+        decoder.push(&torn, |frame| bodies.push(frame.body.len())).unwrap();
+        assert_eq!(bodies, [ITEM_BYTES_MAX, 3]);
+        assert_eq!(decoder.spare().len(), BUFFER_BYTES);
+    }
+
+    #[test]
+    fn what_is_over_a_limit_is_not_encoded() {
+        let mut out = vec![1, 2, 3];
+        let head = vec![0; HEAD_BYTES_MAX + 1];
+        assert_eq!(encode(Kind::ToWorker, &head, &[], &mut out), Err(FrameError::Head { bytes: 65 }));
+        let body = vec![0; BODY_BYTES_MAX + 1];
+        assert_eq!(encode(Kind::ToWorker, &[], &body, &mut out), Err(FrameError::Body { bytes: BODY_BYTES_MAX + 1 }));
+        assert_eq!(out, [1, 2, 3]);
+        encode(Kind::ToWorker, &head[1..], &body[1..], &mut out).unwrap();
+        let mut sizes = Vec::new();
+        FrameDecoder::new().push(&out[3..], |frame| sizes.push((frame.head.len(), frame.body.len()))).unwrap();
+        assert_eq!(sizes, [(HEAD_BYTES_MAX, BODY_BYTES_MAX)]);
+    }
+}
