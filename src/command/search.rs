@@ -1,0 +1,166 @@
+//! Where a program lies: the search that `execvp(3)` does, done by ourselves and once, so that a
+//! command which is missing is told before anything starts, and a process per item is started by a
+//! path that is known.
+//!
+//! Invariant: nothing is started here, and nothing remembered. The file may be gone a moment later;
+//! the start itself then says so, of its item alone.
+
+use crate::sys::access;
+use std::ffi::{CString, OsStr};
+use std::io;
+use std::os::unix::ffi::{OsStrExt, OsStringExt};
+use std::path::{Path, PathBuf};
+
+/// Where programs are looked for without a `PATH`, as in the GNU C library.
+const DEFAULT_PATH: &str = "/bin:/usr/bin";
+
+/// Why a command cannot be run at all. The texts complete "failed to ...".
+#[derive(Debug, thiserror::Error)]
+pub enum CommandError {
+    #[error("run a command: none is given")]
+    Empty,
+    /// Exit code 127.
+    #[error("run {program}: {why}")]
+    NotFound { program: String, why: String },
+    /// Exit code 126.
+    #[error("run {program}: {why}")]
+    NotExecutable { program: String, why: String },
+    #[error("open /dev/null for commands to read from: {0}")]
+    DevNull(io::Error),
+}
+
+/// The path to start `program` by. `path` is the content of `PATH`.
+///
+/// # Errors
+/// [`CommandError::NotFound`] or [`CommandError::NotExecutable`], by what the last useful look said:
+/// as in `execvp`, a file that may not be run does not end the search, a later one may do.
+pub fn find(program: &OsStr, path: Option<&OsStr>) -> Result<CString, CommandError> {
+    let name = || program.to_string_lossy().into_owned();
+    if program.as_bytes().contains(&b'/') {
+        return look(Path::new(program)).and_then(|()| terminated(program.into())).map_err(|refusal| match refusal {
+            Refusal::Missing(why) => CommandError::NotFound { program: name(), why },
+            Refusal::Unusable(why) => CommandError::NotExecutable { program: name(), why },
+        });
+    }
+    if program.is_empty() {
+        return Err(CommandError::NotFound {
+            program: "\"\"".to_owned(),
+            why: "the name of the command is empty".to_owned(),
+        });
+    }
+    let mut unusable = None;
+    for directory in std::env::split_paths(path.unwrap_or(OsStr::new(DEFAULT_PATH))) {
+        // An empty entry of PATH is the present directory.
+        let directory = if directory.as_os_str().is_empty() { PathBuf::from(".") } else { directory };
+        let candidate = directory.join(program);
+        match look(&candidate).and_then(|()| terminated(candidate.clone())) {
+            Ok(found) => return Ok(found),
+            Err(Refusal::Missing(_)) => {}
+            Err(Refusal::Unusable(why)) => {
+                unusable.get_or_insert_with(|| format!("{} {why}", candidate.display()));
+            }
+        }
+    }
+    Err(match unusable {
+        Some(why) => CommandError::NotExecutable { program: name(), why },
+        None => CommandError::NotFound { program: name(), why: "command not found in PATH".to_owned() },
+    })
+}
+
+enum Refusal {
+    Missing(String),
+    Unusable(String),
+}
+
+fn look(candidate: &Path) -> Result<(), Refusal> {
+    let metadata = candidate.metadata().map_err(|error| match error.kind() {
+        io::ErrorKind::NotFound | io::ErrorKind::NotADirectory => Refusal::Missing("no such file".to_owned()),
+        _ => Refusal::Unusable(format!("cannot be looked at: {error}")),
+    })?;
+    if metadata.is_dir() {
+        return Err(Refusal::Unusable("is a directory".to_owned()));
+    }
+    if !metadata.is_file() {
+        return Err(Refusal::Unusable("is not a regular file".to_owned()));
+    }
+    access::may_execute(candidate).map_err(|error| match error.kind() {
+        io::ErrorKind::PermissionDenied => Refusal::Unusable("is not executable: permission denied".to_owned()),
+        _ => Refusal::Unusable(format!("is not executable: {error}")),
+    })
+}
+
+/// No file's name holds a NUL, so one that was found has none.
+fn terminated(path: PathBuf) -> Result<CString, Refusal> {
+    CString::new(path.into_os_string().into_vec()).map_err(|_| Refusal::Missing("the name holds a NUL byte".to_owned()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::fs::{self, Permissions};
+    use std::os::unix::fs::PermissionsExt;
+
+    fn find_in(program: &str, path: &str) -> Result<String, CommandError> {
+        find(OsStr::new(program), Some(OsStr::new(path))).map(|path| path.into_string().unwrap())
+    }
+
+    fn file(path: &Path, mode: u32) {
+        fs::write(path, "#!/bin/sh\n").unwrap();
+        fs::set_permissions(path, Permissions::from_mode(mode)).unwrap();
+    }
+
+    #[test]
+    fn a_name_is_looked_up_in_path() {
+        assert_eq!(find_in("sh", "/nowhere:/bin").unwrap(), "/bin/sh");
+        assert_eq!(find(OsStr::new("sh"), None).unwrap().as_c_str(), c"/bin/sh");
+    }
+
+    #[test]
+    fn a_missing_program_is_not_found_and_named() {
+        for (program, path, text) in [
+            ("frobnicate", "/bin:/usr/bin", "run frobnicate: command not found in PATH"),
+            ("./frobnicate", "", "run ./frobnicate: no such file"),
+            ("/bin/sh/x", "", "run /bin/sh/x: no such file"),
+            ("", "/bin", "run \"\": the name of the command is empty"),
+        ] {
+            let error = find_in(program, path).unwrap_err();
+            assert!(matches!(error, CommandError::NotFound { .. }), "{error}");
+            assert_eq!(error.to_string(), text);
+        }
+    }
+
+    #[test]
+    fn what_is_there_but_cannot_run_is_not_executable() {
+        let directory = tempfile::tempdir().unwrap();
+        let at = |name: &str| directory.path().join(name);
+        file(&at("text"), 0o644);
+        for (program, why) in [
+            (directory.path().to_str().unwrap(), "is a directory"),
+            (at("text").to_str().unwrap(), "is not executable: permission denied"),
+            ("/dev/null", "is not a regular file"),
+        ] {
+            let error = find_in(program, "").unwrap_err();
+            assert!(matches!(error, CommandError::NotExecutable { .. }), "{error}");
+            assert_eq!(error.to_string(), format!("run {program}: {why}"));
+        }
+        let error = find_in("text", directory.path().to_str().unwrap()).unwrap_err();
+        assert!(matches!(error, CommandError::NotExecutable { .. }), "{error}");
+    }
+
+    #[test]
+    fn the_search_goes_on_behind_a_file_that_cannot_run() {
+        let (first, second) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+        file(&first.path().join("tool"), 0o644);
+        file(&second.path().join("tool"), 0o755);
+        let path = std::env::join_paths([first.path(), second.path()]).unwrap();
+        let found = find(OsStr::new("tool"), Some(&path)).unwrap();
+        assert_eq!(found.to_str().unwrap(), second.path().join("tool").to_str().unwrap());
+    }
+
+    #[test]
+    fn an_empty_entry_of_path_is_the_present_directory() {
+        // The tests run in the package's folder, which has folders of this name.
+        let error = find_in("src", "").unwrap_err();
+        assert_eq!(error.to_string(), "run src: ./src is a directory");
+    }
+}

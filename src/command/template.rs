@@ -1,0 +1,412 @@
+//! The words of a command with holes for an item, and the filling of those holes. Pure.
+//!
+//! The placeholders and their meaning are those of GNU parallel: `{}` the item, `{.}` without its
+//! extension, `{/}` its last path component, `{//}` its directory, `{/.}` its last component without
+//! extension, `{#}` the item's number from 1, `{%}` the slot's number from 1. Each may stand anywhere
+//! in any argument, as often as one likes. A command without any gets the item as its last argument.
+//!
+//! Invariant: an item is data. It never becomes a placeholder, and it never becomes more than one
+//! argument; in a shell's script each of its bytes is quoted.
+
+use std::ffi::{CStr, OsString};
+use std::os::unix::ffi::OsStrExt;
+
+/// The longest argument that Linux takes, its final NUL included (`MAX_ARG_STRLEN`, `execve(2)`).
+pub const ARGUMENT_BYTES_MAX: usize = 128 * 1024;
+
+/// The shell of `--shell`, by the path at which POSIX systems have it.
+pub const SHELL: &str = "/bin/sh";
+
+/// What a placeholder stands for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Hole {
+    Item,
+    NoExtension,
+    Basename,
+    Dirname,
+    BasenameNoExtension,
+    Sequence,
+    Slot,
+}
+
+/// How each placeholder is written.
+const HOLES: [(&[u8], Hole); 7] = [
+    (b"{}", Hole::Item),
+    (b"{.}", Hole::NoExtension),
+    (b"{/}", Hole::Basename),
+    (b"{//}", Hole::Dirname),
+    (b"{/.}", Hole::BasenameNoExtension),
+    (b"{#}", Hole::Sequence),
+    (b"{%}", Hole::Slot),
+];
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+enum Piece {
+    Literal(Vec<u8>),
+    Hole(Hole),
+}
+
+/// What the holes are filled with.
+#[derive(Clone, Copy, Debug)]
+pub struct Values<'a> {
+    pub item: &'a [u8],
+    /// The item's number, from 1.
+    pub sequence: u64,
+    /// The slot's number, from 1.
+    pub slot: u32,
+}
+
+/// A command with holes.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Template {
+    arguments: Vec<Vec<Piece>>,
+    shell: bool,
+}
+
+impl Template {
+    /// Reads the words of a command. `append`: with no hole in any word, the item becomes the last
+    /// argument. `shell`: the words, joined with spaces, become a script for [`SHELL`].
+    #[must_use]
+    pub fn new(argv: &[OsString], shell: bool, append: bool) -> Self {
+        let mut arguments: Vec<Vec<Piece>> = argv.iter().map(|word| parse(word.as_bytes())).collect();
+        let has_hole = arguments.iter().flatten().any(|piece| matches!(piece, Piece::Hole(_)));
+        if append && !has_hole {
+            arguments.push(vec![Piece::Hole(Hole::Item)]);
+        }
+        if shell {
+            let script = arguments.join(&Piece::Literal(b" ".to_vec()));
+            let word = |text: &str| vec![Piece::Literal(text.as_bytes().to_vec())];
+            arguments = vec![word(SHELL), word("-c"), script];
+        }
+        Self { arguments, shell }
+    }
+
+    /// Whether each item names its own program.
+    #[must_use]
+    pub fn program_varies(&self) -> bool {
+        self.arguments.first().is_some_and(|program| program.iter().any(|piece| matches!(piece, Piece::Hole(_))))
+    }
+
+    /// Writes the command for one item into `line`, in place of what it held.
+    pub fn fill(&self, values: &Values<'_>, line: &mut CommandLine) {
+        line.clear();
+        for argument in &self.arguments {
+            for piece in argument {
+                match piece {
+                    Piece::Literal(text) => line.bytes.extend_from_slice(text),
+                    Piece::Hole(hole) => self.fill_hole(*hole, values, &mut line.bytes),
+                }
+            }
+            line.end_argument();
+        }
+    }
+
+    fn fill_hole(&self, hole: Hole, values: &Values<'_>, out: &mut Vec<u8>) {
+        let text = match hole {
+            Hole::Item => values.item,
+            Hole::NoExtension => without_extension(values.item),
+            Hole::Basename => basename(values.item),
+            Hole::Dirname => dirname(values.item),
+            Hole::BasenameNoExtension => without_extension(basename(values.item)),
+            Hole::Sequence => return out.extend_from_slice(itoa::Buffer::new().format(values.sequence).as_bytes()),
+            Hole::Slot => return out.extend_from_slice(itoa::Buffer::new().format(values.slot).as_bytes()),
+        };
+        if self.shell { quote(text, out) } else { out.extend_from_slice(text) }
+    }
+
+    /// The command that `line` was filled with, as text that a shell reads back: one line unless an
+    /// argument holds a newline, and no newline at its end. Of `--shell`, the script itself.
+    #[must_use]
+    pub fn quoted(&self, line: &CommandLine) -> Vec<u8> {
+        if self.shell {
+            return line.arguments().last().unwrap_or_default().to_vec();
+        }
+        let mut text = Vec::new();
+        for argument in line.arguments() {
+            if !text.is_empty() {
+                text.push(b' ');
+            }
+            quote(argument, &mut text);
+        }
+        text
+    }
+}
+
+/// A filled command, kept in one buffer that is used again and again.
+#[derive(Clone, Debug, Default)]
+pub struct CommandLine {
+    /// Each argument, followed by a NUL.
+    bytes: Vec<u8>,
+    /// Where each argument ends, its NUL included.
+    ends: Vec<usize>,
+}
+
+impl CommandLine {
+    /// A buffer grown for a large item is given back rather than kept for the next, small one.
+    fn clear(&mut self) {
+        self.bytes.clear();
+        self.bytes.shrink_to(ARGUMENT_BYTES_MAX);
+        self.ends.clear();
+    }
+
+    fn end_argument(&mut self) {
+        self.bytes.push(0);
+        self.ends.push(self.bytes.len());
+    }
+
+    fn terminated(&self) -> impl Iterator<Item = &[u8]> {
+        let mut start = 0;
+        self.ends.iter().map(move |&end| &self.bytes[std::mem::replace(&mut start, end)..end])
+    }
+
+    /// The arguments; the first is the program.
+    pub fn arguments(&self) -> impl Iterator<Item = &[u8]> {
+        self.terminated().map(|argument| &argument[..argument.len() - 1])
+    }
+
+    /// The arguments as the kernel wants them.
+    ///
+    /// # Errors
+    /// One of them cannot be an argument at all.
+    pub fn checked(&self) -> Result<Vec<&CStr>, ArgumentError> {
+        let mut arguments = Vec::with_capacity(self.ends.len());
+        for argument in self.terminated() {
+            if argument.len() > ARGUMENT_BYTES_MAX {
+                return Err(ArgumentError::TooLong { bytes: argument.len() - 1 });
+            }
+            arguments.push(CStr::from_bytes_with_nul(argument).map_err(|_| ArgumentError::Nul)?);
+        }
+        Ok(arguments)
+    }
+}
+
+/// Why an item cannot be given to a program as an argument.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum ArgumentError {
+    #[error("the item holds a NUL byte, which no argument can; --stdin hands it over whole")]
+    Nul,
+    #[error(
+        "an argument of {bytes} bytes is longer than the system takes ({} bytes); --stdin hands the item over whole",
+        ARGUMENT_BYTES_MAX - 1
+    )]
+    TooLong { bytes: usize },
+}
+
+fn parse(word: &[u8]) -> Vec<Piece> {
+    let mut pieces = Vec::new();
+    let mut literal_start = 0;
+    let mut at = 0;
+    while at < word.len() {
+        let Some((text, hole)) = HOLES.iter().find(|(text, _)| word[at..].starts_with(text)) else {
+            at += 1;
+            continue;
+        };
+        if literal_start < at {
+            pieces.push(Piece::Literal(word[literal_start..at].to_vec()));
+        }
+        pieces.push(Piece::Hole(*hole));
+        at += text.len();
+        literal_start = at;
+    }
+    if literal_start < word.len() {
+        pieces.push(Piece::Literal(word[literal_start..].to_vec()));
+    }
+    pieces
+}
+
+/// What is left without a final dot and at least one character that is neither dot nor slash.
+fn without_extension(path: &[u8]) -> &[u8] {
+    match memchr::memrchr2(b'.', b'/', path) {
+        Some(at) if path[at] == b'.' && at + 1 < path.len() => &path[..at],
+        _ => path,
+    }
+}
+
+/// What follows the last slash; nothing, if the path ends with one.
+fn basename(path: &[u8]) -> &[u8] {
+    memchr::memrchr(b'/', path).map_or(path, |slash| &path[slash + 1..])
+}
+
+/// The directory, as `dirname(1)` has it: without the final slashes, `.` if there is none, and `/`
+/// of what lies in the root.
+fn dirname(path: &[u8]) -> &[u8] {
+    let without_final_slashes = |path: &[u8]| path.iter().rposition(|&byte| byte != b'/').map_or(0, |last| last + 1);
+    let named = without_final_slashes(path);
+    let Some(slash) = memchr::memrchr(b'/', &path[..named]) else {
+        // Nothing but a name, or nothing but slashes.
+        return if named == 0 && !path.is_empty() { b"/" } else { b"." };
+    };
+    match without_final_slashes(&path[..slash]) {
+        0 => b"/",
+        end => &path[..end],
+    }
+}
+
+/// Appends `text` so that a POSIX shell reads it back as one word.
+///
+/// Backslashes rather than quotes: should the user have put quotes around a placeholder of his own,
+/// a quoted item would end those and its text be run; after a backslash nothing is. A newline
+/// alone has to be quoted, since a shell drops one behind a backslash.
+fn quote(text: &[u8], out: &mut Vec<u8>) {
+    if text.is_empty() {
+        out.extend_from_slice(b"''");
+    }
+    for &byte in text {
+        match byte {
+            b'\n' => out.extend_from_slice(b"'\n'"),
+            b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'_' | b'-' | b'.' | b'/' | b',' | b':' | b'+' | b'@' | b'%' => {
+                out.push(byte);
+            }
+            // Bytes of a UTF-8 character belong together.
+            0x80.. => out.push(byte),
+            _ => out.extend_from_slice(&[b'\\', byte]),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn template(words: &[&str], shell: bool, append: bool) -> Template {
+        Template::new(&words.iter().map(OsString::from).collect::<Vec<_>>(), shell, append)
+    }
+
+    /// The command for the fourth item in slot 2, its arguments joined by `|`.
+    fn filled(template: &Template, item: &str) -> String {
+        let mut line = CommandLine::default();
+        template.fill(&Values { item: item.as_bytes(), sequence: 4, slot: 2 }, &mut line);
+        let arguments: Vec<_> = line.arguments().map(String::from_utf8_lossy).collect();
+        arguments.join("|")
+    }
+
+    fn quoted(text: &str) -> String {
+        let mut out = Vec::new();
+        quote(text.as_bytes(), &mut out);
+        String::from_utf8(out).unwrap()
+    }
+
+    #[test]
+    fn each_placeholder_means_what_gnu_parallel_says() {
+        let all = template(&["c", "{}", "{.}", "{/}", "{//}", "{/.}", "{#}", "{%}"], false, true);
+        // Item, without extension, basename, dirname, basename without extension.
+        for (item, expected) in [
+            ("dir/a.tar.gz", "dir/a.tar.gz|dir/a.tar|a.tar.gz|dir|a.tar"),
+            ("plain", "plain|plain|plain|.|plain"),
+            ("/etc/passwd", "/etc/passwd|/etc/passwd|passwd|/etc|passwd"),
+            ("/root.txt", "/root.txt|/root|root.txt|/|root"),
+            ("dir.d/name", "dir.d/name|dir.d/name|name|dir.d|name"),
+            ("a//b.c", "a//b.c|a//b|b.c|a|b"),
+            ("a/b/", "a/b/|a/b/||a|"),
+            ("a/", "a/|a/||.|"),
+            ("/", "/|/||/|"),
+            ("//x", "//x|//x|x|/|x"),
+            (".bashrc", ".bashrc||.bashrc|.|"),
+            ("dir/.profile", "dir/.profile|dir/|.profile|dir|"),
+            ("dot.", "dot.|dot.|dot.|.|dot."),
+            ("", "|||.|"),
+        ] {
+            assert_eq!(filled(&all, item), format!("c|{expected}|4|2"), "of {item:?}");
+        }
+    }
+
+    #[test]
+    fn placeholders_stand_anywhere_and_as_often_as_one_likes() {
+        let mixed = template(&["run-{#}", "--in={}:{}", "{}{.}", "{", "{}}", "{{}", "{x}", "{1}"], false, true);
+        assert_eq!(filled(&mixed, "a.b"), "run-4|--in=a.b:a.b|a.ba|{|a.b}|{a.b|{x}|{1}");
+        assert!(mixed.program_varies());
+    }
+
+    #[test]
+    fn an_item_is_never_read_as_a_placeholder() {
+        assert_eq!(filled(&template(&["c", "<{}>"], false, true), "{#}{}"), "c|<{#}{}>");
+    }
+
+    #[test]
+    fn without_a_placeholder_the_item_is_appended_unless_it_goes_to_stdin() {
+        let appended = template(&["gzip", "-t"], false, true);
+        assert_eq!(filled(&appended, "a b"), "gzip|-t|a b");
+        assert!(!appended.program_varies());
+        assert_eq!(filled(&template(&["gzip", "-t"], false, false), "a b"), "gzip|-t");
+        assert_eq!(filled(&template(&["echo", "{%}"], false, true), "a b"), "echo|2");
+    }
+
+    #[test]
+    fn a_shell_gets_one_script_with_the_item_quoted() {
+        let script = template(&["echo", "{}", "|", "wc -c"], true, true);
+        assert_eq!(filled(&script, "a b;$(x)"), r"/bin/sh|-c|echo a\ b\;\$\(x\) | wc -c");
+        assert!(!script.program_varies());
+        assert_eq!(filled(&template(&["echo {#};", "cat"], true, true), "x"), "/bin/sh|-c|echo 4; cat");
+        assert_eq!(filled(&template(&["echo", "hi"], true, true), "it's"), r"/bin/sh|-c|echo hi it\'s");
+    }
+
+    #[test]
+    fn a_quoted_line_is_what_a_user_may_paste() {
+        let mut line = CommandLine::default();
+        let values = Values { item: b"a b", sequence: 1, slot: 1 };
+        let direct = template(&["echo", "", "x y/{}"], false, true);
+        direct.fill(&values, &mut line);
+        assert_eq!(String::from_utf8(direct.quoted(&line)).unwrap(), r"echo '' x\ y/a\ b");
+        let script = template(&["echo", "{}", "| wc"], true, true);
+        script.fill(&values, &mut line);
+        assert_eq!(String::from_utf8(script.quoted(&line)).unwrap(), r"echo a\ b | wc");
+    }
+
+    #[test]
+    fn quoting_leaves_plain_words_alone_and_nothing_else() {
+        assert_eq!(quoted("dir/file-1_2.txt,a:b+c@d%e"), "dir/file-1_2.txt,a:b+c@d%e");
+        assert_eq!(quoted(""), "''");
+        assert_eq!(quoted("~a=b*?[c]"), r"\~a\=b\*\?\[c\]");
+        assert_eq!(quoted("a\nb"), "a'\n'b");
+        assert_eq!(quoted("grün"), "grün");
+    }
+
+    #[test]
+    fn a_shell_reads_every_byte_back() {
+        let item: Vec<u8> = (1..=255).collect();
+        let mut script = b"printf %s ".to_vec();
+        quote(&item, &mut script);
+        let script = <std::ffi::OsStr as OsStrExt>::from_bytes(&script);
+        let output = std::process::Command::new(SHELL).arg("-c").arg(script).env("LC_ALL", "C").output().unwrap();
+        assert_eq!(output.stdout, item);
+    }
+
+    #[test]
+    fn quotes_around_a_placeholder_do_not_let_an_item_run() {
+        for words in [r"printf %s {}", "printf %s \"{}\"", "printf %s '{}' ''"] {
+            for item in ["$(echo broken)", "';echo broken;'", "\";echo broken;\"", "`echo broken`", "''echo broken"] {
+                let script = filled(&template(&[words], true, true), item);
+                let script = script.strip_prefix("/bin/sh|-c|").unwrap();
+                let output = std::process::Command::new(SHELL).arg("-c").arg(script).output().unwrap();
+                let text = String::from_utf8(output.stdout).unwrap();
+                assert!(!text.lines().any(|line| line == "broken"), "{script} gave {text}");
+            }
+        }
+    }
+
+    #[test]
+    fn what_no_argument_can_hold_is_refused() {
+        let command = template(&["c", "{}"], false, true);
+        let check = |item: &[u8]| {
+            let mut line = CommandLine::default();
+            command.fill(&Values { item, sequence: 1, slot: 1 }, &mut line);
+            line.checked().map(|arguments| arguments.len())
+        };
+        assert_eq!(check(b"fine"), Ok(2));
+        assert_eq!(check(b"a\0b"), Err(ArgumentError::Nul));
+        let longest = vec![b'x'; ARGUMENT_BYTES_MAX - 1];
+        assert_eq!(check(&longest), Ok(2));
+        let too_long = vec![b'x'; ARGUMENT_BYTES_MAX];
+        assert_eq!(check(&too_long), Err(ArgumentError::TooLong { bytes: ARGUMENT_BYTES_MAX }));
+    }
+
+    #[test]
+    fn a_line_is_used_again() {
+        let mut line = CommandLine::default();
+        let command = template(&["c", "{}"], false, true);
+        for item in ["a long item", "b"] {
+            command.fill(&Values { item: item.as_bytes(), sequence: 1, slot: 1 }, &mut line);
+            assert_eq!(line.arguments().collect::<Vec<_>>(), [b"c", item.as_bytes()]);
+        }
+    }
+}
