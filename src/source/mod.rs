@@ -1,7 +1,16 @@
 //! Floor 2: where items come from.
 //!
-//! A source delivers **batches**: stretches of bytes that hold consecutive items.
+//! A source delivers **batches**: stretches of bytes that hold consecutive items. It is asked, by the
+//! loop, as the core demands; it never pushes, and it never reads on its own.
+//!
+//! Invariant: no call waits. What is not there yet is [`Delivery::Idle`].
 
+pub mod args;
+pub mod generator;
+pub mod lines;
+pub mod splitter;
+
+use crate::model::config::SourceSpec;
 pub use crate::model::outcome::FailReason;
 use std::os::fd::BorrowedFd;
 use std::sync::Arc;
@@ -49,6 +58,18 @@ pub trait Source {
 
     /// What each item of a batch of several is followed by, and what no such item holds.
     fn delimiter(&self) -> u8;
+}
+
+/// The source that `spec` names, ready to be asked. Nothing is read yet.
+///
+/// # Errors
+/// A file that is missing, unreadable or a directory.
+pub fn open(spec: &SourceSpec) -> Result<Box<dyn Source>, SourceError> {
+    Ok(match spec {
+        SourceSpec::Generate { count } => Box::new(generator::Generator::new(*count)),
+        SourceSpec::Args { items } => Box::new(args::Args::new(items.clone())),
+        SourceSpec::Lines { input, split, priority } => Box::new(lines::Lines::open(input, *split, *priority)?),
+    })
 }
 
 #[derive(Debug, thiserror::Error)]

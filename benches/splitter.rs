@@ -1,0 +1,40 @@
+//! How fast the sources make items, in items a second: `cargo bench --bench splitter`.
+
+use divan::Bencher;
+use divan::counter::ItemsCount;
+use supervisor::model::config::Split;
+use supervisor::source::generator::Generator;
+use supervisor::source::splitter::Splitter;
+use supervisor::source::{Delivery, Source};
+
+/// What a read of a file gives.
+const PIECE_BYTES: usize = 128 * 1024;
+
+fn main() {
+    divan::main();
+}
+
+/// Lines of six digits, asked for a few, or as many as there are, at a time.
+#[divan::bench(args = [1, 64, u64::MAX])]
+fn lines(bencher: Bencher<'_, '_>, items_max: u64) {
+    let line = b"123456\n";
+    let piece = line.repeat(PIECE_BYTES / line.len());
+    let mut splitter = Splitter::new(Split::Delimiter(b'\n'), false);
+    bencher.counter(ItemsCount::new(piece.len() / line.len())).bench_local(|| {
+        splitter.push(&piece);
+        while let Some(delivery) = splitter.next(items_max) {
+            divan::black_box(delivery);
+        }
+    });
+}
+
+#[divan::bench]
+fn generator(bencher: Bencher<'_, '_>) {
+    const ITEMS: u64 = 1_000_000;
+    bencher.counter(ItemsCount::new(ITEMS)).bench_local(|| {
+        let mut generator = Generator::new(ITEMS);
+        while let Ok(Delivery::Items(batch)) = generator.next(u64::MAX) {
+            divan::black_box(batch);
+        }
+    });
+}

@@ -1,0 +1,189 @@
+//! The content of stdin or of a file, cut into items by [`Splitter`].
+//!
+//! Invariants: nothing is read while something whole is left to deliver, and no more than one block at
+//! a time, so the rest of an input stays where it is, for whoever reads it next. The file description
+//! of stdin is shared with the user's shell and never set to non-blocking: `poll` says beforehand
+//! whether a read would wait.
+
+use super::splitter::Splitter;
+use super::{Delivery, Source, SourceError};
+use crate::model::config::{InputSpec, Split};
+use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
+use std::fs::File;
+use std::io::{self, ErrorKind, Read};
+use std::os::fd::{AsFd, BorrowedFd};
+
+/// Two runs' worth. A pipe gives half of it at most, unless somebody has made it larger.
+const READ_BYTES_MAX: usize = 128 * 1024;
+
+/// So many reads without a whole item, then the others of the loop have their turn.
+const READS_MAX: u32 = 64;
+
+pub struct Lines {
+    name: String,
+    file: File,
+    /// A regular file: always ready, and unknown to `epoll`.
+    regular: bool,
+    splitter: Splitter,
+    delimiter: u8,
+    /// Read into, then copied from, so that a block is as large as what was read and not larger.
+    scratch: Vec<u8>,
+    ended: bool,
+}
+
+impl Lines {
+    /// # Errors
+    /// The input cannot be opened, or is a directory.
+    pub fn open(input: &InputSpec, split: Split, priority: bool) -> Result<Self, SourceError> {
+        let (name, opened) = match input {
+            InputSpec::Stdin => ("stdin".to_owned(), io::stdin().as_fd().try_clone_to_owned().map(File::from)),
+            InputSpec::File(path) => (path.display().to_string(), File::open(path)),
+        };
+        let metadata = opened.and_then(|file| Ok((file.metadata()?, file)));
+        let (metadata, file) = match metadata {
+            Ok(opened) => opened,
+            Err(error) => return Err(SourceError::Open { name, error }),
+        };
+        if metadata.is_dir() {
+            return Err(SourceError::Directory { name });
+        }
+        Ok(Self {
+            name,
+            file,
+            regular: metadata.is_file(),
+            splitter: Splitter::new(split, priority),
+            delimiter: match split {
+                Split::Delimiter(delimiter) => delimiter,
+                Split::Block { delimiter, .. } => delimiter.unwrap_or(b'\n'),
+            },
+            scratch: Vec::new(),
+            ended: false,
+        })
+    }
+
+    /// Whether a read would return at once.
+    fn is_ready(&self) -> io::Result<bool> {
+        if self.regular {
+            return Ok(true);
+        }
+        let mut fds = [PollFd::new(self.file.as_fd(), PollFlags::POLLIN)];
+        match poll(&mut fds, PollTimeout::ZERO) {
+            Ok(ready) => Ok(ready > 0),
+            Err(nix::errno::Errno::EINTR) => Ok(false),
+            Err(errno) => Err(errno.into()),
+        }
+    }
+
+    /// One read, if it need not wait. `false`: nothing is there at the moment.
+    fn read(&mut self) -> io::Result<bool> {
+        if !self.is_ready()? {
+            return Ok(false);
+        }
+        if self.scratch.is_empty() {
+            self.scratch = vec![0; READ_BYTES_MAX];
+        }
+        match self.file.read(&mut self.scratch) {
+            Ok(0) => {
+                self.ended = true;
+                self.splitter.finish();
+                self.scratch = Vec::new();
+            }
+            Ok(bytes) => self.splitter.push(&self.scratch[..bytes]),
+            // Somebody else has set it to non-blocking, or has taken what was there.
+            Err(error) if matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::Interrupted) => return Ok(false),
+            Err(error) => return Err(error),
+        }
+        Ok(true)
+    }
+}
+
+impl Source for Lines {
+    fn next(&mut self, items_max: u64) -> Result<Delivery, SourceError> {
+        for _ in 0..READS_MAX {
+            if let Some(delivery) = self.splitter.next(items_max) {
+                return Ok(delivery);
+            }
+            if self.ended {
+                return Ok(Delivery::Ended);
+            }
+            match self.read() {
+                Ok(true) => {}
+                Ok(false) => return Ok(Delivery::Idle),
+                Err(error) => return Err(SourceError::Read { name: self.name.clone(), error }),
+            }
+        }
+        Ok(self.splitter.next(items_max).unwrap_or(if self.ended { Delivery::Ended } else { Delivery::Idle }))
+    }
+
+    fn fd(&self) -> Option<BorrowedFd<'_>> {
+        (!self.regular).then(|| self.file.as_fd())
+    }
+
+    fn delimiter(&self) -> u8 {
+        self.delimiter
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::io::Write;
+    use std::path::{Path, PathBuf};
+
+    const LINES: Split = Split::Delimiter(b'\n');
+
+    fn open(path: &Path) -> Result<Lines, SourceError> {
+        Lines::open(&InputSpec::File(path.to_owned()), LINES, false)
+    }
+
+    fn items(lines: &mut Lines) -> Vec<String> {
+        let mut told = Vec::new();
+        loop {
+            match lines.next(1).unwrap() {
+                Delivery::Items(batch) => told.push(String::from_utf8(batch.block[batch.range].to_vec()).unwrap()),
+                Delivery::Rejected(reason) => told.push(reason.to_string()),
+                Delivery::Idle => told.push("(idle)".to_owned()),
+                Delivery::Ended => return told,
+            }
+        }
+    }
+
+    #[test]
+    fn an_input_that_cannot_be_read_is_known_at_once() {
+        let folder = tempfile::tempdir().unwrap();
+        assert!(matches!(open(folder.path()), Err(SourceError::Directory { .. })));
+        let missing = open(&folder.path().join("missing")).err().unwrap();
+        assert!(matches!(missing, SourceError::Open { .. }), "{missing}");
+        assert!(items(&mut open(Path::new("/dev/null")).unwrap()).is_empty());
+        let empty = folder.path().join("empty");
+        File::create(&empty).unwrap();
+        assert!(items(&mut open(&empty).unwrap()).is_empty());
+    }
+
+    #[test]
+    fn a_file_larger_than_a_read_gives_every_line() {
+        let mut file = tempfile::NamedTempFile::new().unwrap();
+        let lines: Vec<String> = (0..50_000).map(|number| format!("line {number}")).collect();
+        file.write_all(lines.join("\n").as_bytes()).unwrap();
+        assert!(items(&mut open(file.path()).unwrap()) == lines);
+    }
+
+    /// A pipe as a source, and its writing end.
+    fn piped() -> (Lines, io::PipeWriter) {
+        let (reader, writer) = io::pipe().unwrap();
+        let path = PathBuf::from(format!("/proc/self/fd/{}", std::os::fd::AsRawFd::as_raw_fd(&reader)));
+        (open(&path).unwrap(), writer)
+    }
+
+    #[test]
+    fn a_pipe_is_idle_until_a_whole_line_or_its_end_is_there() {
+        let (mut lines, mut writer) = piped();
+        assert!(lines.fd().is_some());
+        assert!(matches!(lines.next(9), Ok(Delivery::Idle)));
+        writer.write_all(b"a\nb\nc").unwrap();
+        assert!(matches!(lines.next(9), Ok(Delivery::Items(batch)) if batch.count == 2));
+        assert!(matches!(lines.next(9), Ok(Delivery::Idle)));
+        drop(writer);
+        assert_eq!(items(&mut lines), ["c"]);
+    }
+}

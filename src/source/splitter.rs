@@ -1,0 +1,373 @@
+//! Bytes to items, pure: pieces of an input go in, batches of whole items come out.
+//!
+//! Invariants: this file reads nothing. No byte is looked at or copied more than a few times, however
+//! long an item is and however small the pieces are. What is held is one piece and one unfinished item,
+//! never more than [`ITEM_BYTES_MAX`] of it: the rest of a longer one passes by without being kept.
+
+use super::{Batch, Delivery, RUN_BYTES_MAX};
+use crate::model::config::Split;
+use crate::model::outcome::FailReason;
+use crate::model::spec::ITEM_BYTES_MAX;
+use memchr::{memchr, memchr_iter, memrchr};
+use std::sync::Arc;
+
+/// Up to so many items are counted one after another; for more, the whole window is counted at once,
+/// which costs less for each item but as much for few of them as for many.
+const ITEMS_COUNTED_SINGLY_MAX: u64 = 1024;
+
+/// Of a line that is not what it should be, so much is shown.
+const SHOWN_BYTES_MAX: usize = 80;
+
+/// Where an item ends, and what was read but not yet delivered.
+pub struct Splitter {
+    split: Split,
+    priority: bool,
+    /// Whole items, of which those before `at` are delivered. Of lines, each ends with its delimiter.
+    block: Arc<Vec<u8>>,
+    at: usize,
+    /// An item over the limit ended before `block` begins.
+    too_long: bool,
+    /// The beginning of an item whose end was not seen yet.
+    unfinished: Vec<u8>,
+    /// What comes up to the next delimiter belongs to an item over the limit.
+    skipping: bool,
+}
+
+impl Splitter {
+    /// `priority`: each item is a line `NUMBER<TAB>ITEM`.
+    #[must_use]
+    pub fn new(split: Split, priority: bool) -> Self {
+        Self { split, priority, block: Arc::default(), at: 0, too_long: false, unfinished: Vec::new(), skipping: false }
+    }
+
+    /// Takes the next bytes of the input, once [`Splitter::next`] has nothing more.
+    pub fn push(&mut self, piece: &[u8]) {
+        debug_assert!(self.is_drained(), "what was not delivered yet would be lost");
+        let mut piece = piece;
+        if self.skipping {
+            let Some(end) = self.delimiter().and_then(|delimiter| memchr(delimiter, piece)) else { return };
+            piece = &piece[end + 1..];
+            self.skipping = false;
+            self.too_long = true;
+        }
+        let searched = self.unfinished.len();
+        self.unfinished.extend_from_slice(piece);
+        let end = match self.split {
+            // What was there before holds no delimiter, or it would have been finished.
+            Split::Delimiter(delimiter) => memrchr(delimiter, piece).map_or(0, |last| searched + last + 1),
+            Split::Block { bytes, delimiter } => {
+                whole_blocks(&self.unfinished, searched, block_bytes(bytes), delimiter)
+            }
+        };
+        if end > 0 {
+            let rest = self.unfinished.split_off(end);
+            self.block = Arc::new(std::mem::replace(&mut self.unfinished, rest));
+            self.at = 0;
+        }
+        if self.unfinished.len() > ITEM_BYTES_MAX {
+            self.unfinished = Vec::new();
+            self.skipping = true;
+        }
+    }
+
+    /// The input is over: the last item needs no delimiter.
+    pub fn finish(&mut self) {
+        debug_assert!(self.is_drained(), "what was not delivered yet would be lost");
+        if std::mem::take(&mut self.skipping) {
+            self.too_long = true;
+        } else if !self.unfinished.is_empty() {
+            if let Split::Delimiter(delimiter) = self.split {
+                self.unfinished.push(delimiter);
+            }
+            self.block = Arc::new(std::mem::take(&mut self.unfinished));
+            self.at = 0;
+        }
+    }
+
+    /// Up to `items_max` (at least 1) of the items that were pushed; `None` if no whole one is left.
+    pub fn next(&mut self, items_max: u64) -> Option<Delivery> {
+        if std::mem::take(&mut self.too_long) {
+            return Some(too_long());
+        }
+        if self.is_drained() {
+            // The last batch alone decides how long the block lives.
+            self.block = Arc::default();
+            self.at = 0;
+            return None;
+        }
+        Some(match self.split {
+            Split::Delimiter(delimiter) if self.priority => self.next_with_priority(delimiter),
+            Split::Delimiter(delimiter) => self.next_lines(items_max, delimiter),
+            Split::Block { bytes, delimiter } => self.next_block(block_bytes(bytes), delimiter),
+        })
+    }
+
+    fn is_drained(&self) -> bool {
+        !self.too_long && self.at == self.block.len()
+    }
+
+    /// What ends an item, or is cut after; `None` where blocks are cut at their size.
+    fn delimiter(&self) -> Option<u8> {
+        match self.split {
+            Split::Delimiter(delimiter) => Some(delimiter),
+            Split::Block { delimiter, .. } => delimiter,
+        }
+    }
+
+    /// Several items of at most [`RUN_BYTES_MAX`] together, or a longer one alone.
+    fn next_lines(&mut self, items_max: u64, delimiter: u8) -> Delivery {
+        let rest = &self.block[self.at..];
+        let window = &rest[..rest.len().min(RUN_BYTES_MAX)];
+        let (count, bytes) = if items_max <= ITEMS_COUNTED_SINGLY_MAX {
+            count_singly(window, items_max, delimiter)
+        } else {
+            count_at_once(window, items_max, delimiter)
+        };
+        if count >= 2 {
+            let start = self.at;
+            self.at += bytes;
+            return Delivery::Items(Batch {
+                block: Arc::clone(&self.block),
+                range: start..self.at,
+                count,
+                priority: 0,
+            });
+        }
+        let item_bytes = memchr(delimiter, rest).unwrap_or(rest.len());
+        self.take_single(item_bytes, 1, 0)
+    }
+
+    /// One line `NUMBER<TAB>ITEM`, of which the item is delivered.
+    fn next_with_priority(&mut self, delimiter: u8) -> Delivery {
+        let rest = &self.block[self.at..];
+        let line = &rest[..memchr(delimiter, rest).unwrap_or(rest.len())];
+        let line_bytes = line.len();
+        if let Some(tab) = memchr(b'\t', line)
+            && let Some(priority) = std::str::from_utf8(&line[..tab]).ok().and_then(|number| number.trim().parse().ok())
+        {
+            self.at += tab + 1;
+            return self.take_single(line_bytes - tab - 1, 1, priority);
+        }
+        let shown = String::from_utf8_lossy(&line[..line_bytes.min(SHOWN_BYTES_MAX)]);
+        let text = format!("no priority: not NUMBER<TAB>ITEM: \"{shown}\"");
+        self.pass(line_bytes + 1);
+        Delivery::Rejected(FailReason::Rejected(text))
+    }
+
+    /// The next block, cut as [`whole_blocks`] has cut it; at the end of the input what is left.
+    fn next_block(&mut self, size: usize, delimiter: Option<u8>) -> Delivery {
+        let rest = &self.block[self.at..];
+        let bytes = if rest.len() <= size { None } else { cut_at(rest, size, delimiter) };
+        self.take_single(bytes.unwrap_or(rest.len()), 0, 0)
+    }
+
+    /// A single item of `bytes` bytes, behind which `after` bytes of delimiter are passed over.
+    fn take_single(&mut self, bytes: usize, after: usize, priority: i64) -> Delivery {
+        let start = self.at;
+        self.pass(bytes + after);
+        if bytes > ITEM_BYTES_MAX {
+            return too_long();
+        }
+        Delivery::Items(Batch { block: Arc::clone(&self.block), range: start..start + bytes, count: 1, priority })
+    }
+
+    fn pass(&mut self, bytes: usize) {
+        self.at = (self.at + bytes).min(self.block.len());
+    }
+}
+
+/// How many items begin the window, at most `items_max`, and how many bytes they are.
+fn count_singly(window: &[u8], items_max: u64, delimiter: u8) -> (u32, usize) {
+    let mut found = (0, 0);
+    for end in memchr_iter(delimiter, window).take(usize::try_from(items_max).unwrap_or(usize::MAX)) {
+        found = (found.0 + 1, end + 1);
+    }
+    found
+}
+
+/// The same, for so many that most of the window is wanted.
+fn count_at_once(window: &[u8], items_max: u64, delimiter: u8) -> (u32, usize) {
+    let count = memchr_iter(delimiter, window).count();
+    match (u32::try_from(count), memrchr(delimiter, window)) {
+        (Ok(fitting), Some(last)) if u64::from(fitting) <= items_max => (fitting, last + 1),
+        _ => count_singly(window, items_max, delimiter),
+    }
+}
+
+/// How many of the bytes held are whole blocks. `searched`: how many were held at the last call.
+fn whole_blocks(held: &[u8], searched: usize, size: usize, delimiter: Option<u8>) -> usize {
+    let mut end = 0;
+    // As much as a block was left uncut because it holds nothing to cut after: one overlong line.
+    if let Some(delimiter) = delimiter
+        && searched >= size
+    {
+        match memchr(delimiter, &held[searched..]) {
+            Some(found) => end = searched + found + 1,
+            None => return 0,
+        }
+    }
+    while held.len() - end >= size {
+        match cut_at(&held[end..], size, delimiter) {
+            Some(bytes) => end += bytes,
+            None => break,
+        }
+    }
+    end
+}
+
+/// Where the first block ends, if it does: after the last delimiter within `size`, else after the
+/// first one beyond. `rest` is at least `size` long.
+fn cut_at(rest: &[u8], size: usize, delimiter: Option<u8>) -> Option<usize> {
+    let Some(delimiter) = delimiter else { return Some(size) };
+    match memrchr(delimiter, &rest[..size]) {
+        Some(last) => Some(last + 1),
+        None => memchr(delimiter, &rest[size..]).map(|found| size + found + 1),
+    }
+}
+
+/// The size of a block: at least a byte, or it would never end; at most what an item may hold.
+fn block_bytes(bytes: u64) -> usize {
+    usize::try_from(bytes).unwrap_or(usize::MAX).clamp(1, ITEM_BYTES_MAX)
+}
+
+/// An item that no frame could carry.
+pub(super) fn too_long() -> Delivery {
+    Delivery::Rejected(FailReason::Rejected(format!("item is over the limit of {ITEM_BYTES_MAX} bytes")))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// What comes out for `input` pushed in pieces of `piece` bytes and asked for `items_max` at a time:
+    /// a batch is its items joined by `|`, with a priority before `:` if it has one.
+    fn deliveries(split: Split, priority: bool, input: &[u8], piece: usize, items_max: u64) -> Vec<String> {
+        let mut splitter = Splitter::new(split, priority);
+        let mut told = Vec::new();
+        let mut drain = |splitter: &mut Splitter| {
+            while let Some(delivery) = splitter.next(items_max) {
+                told.push(show(&delivery, split));
+            }
+        };
+        for bytes in input.chunks(piece) {
+            splitter.push(bytes);
+            drain(&mut splitter);
+        }
+        splitter.finish();
+        drain(&mut splitter);
+        told
+    }
+
+    fn show(delivery: &Delivery, split: Split) -> String {
+        match delivery {
+            Delivery::Items(batch) => {
+                let bytes = &batch.block[batch.range.clone()];
+                let items = match split {
+                    Split::Delimiter(delimiter) if batch.count > 1 => {
+                        let body = bytes.strip_suffix(&[delimiter]).expect("each of several items is delimited");
+                        let items: Vec<_> = body.split(|byte| *byte == delimiter).map(lossy).collect();
+                        assert_eq!(items.len() as u32, batch.count);
+                        items.join("|")
+                    }
+                    _ => {
+                        assert_eq!(batch.count, 1);
+                        lossy(bytes)
+                    }
+                };
+                if batch.priority == 0 { items } else { format!("{}:{items}", batch.priority) }
+            }
+            Delivery::Rejected(reason) => format!("rejected: {reason}"),
+            other => panic!("a splitter never says {other:?}"),
+        }
+    }
+
+    fn lossy(bytes: &[u8]) -> String {
+        String::from_utf8_lossy(bytes).replace('\n', "/")
+    }
+
+    const LINES: Split = Split::Delimiter(b'\n');
+
+    #[test]
+    fn every_way_to_cut_the_input_gives_the_same_items() {
+        let input = b"one\n\ntwo\nthree\n\nlast without a newline";
+        let whole = ["one", "", "two", "three", "", "last without a newline"];
+        for piece in 1..=input.len() {
+            for items_max in [1, 2, 3, 5000] {
+                let told = deliveries(LINES, false, input, piece, items_max);
+                assert!(told.iter().all(|batch| batch.split('|').count() as u64 <= items_max));
+                assert_eq!(told.join("|").split('|').collect::<Vec<_>>(), whole, "{piece} {items_max}");
+            }
+        }
+        assert_eq!(deliveries(LINES, false, b"a\n", 9, 9), ["a"]);
+        assert_eq!(deliveries(LINES, false, b"\n", 9, 9), [""]);
+        assert!(deliveries(LINES, false, b"", 9, 9).is_empty());
+        assert_eq!(deliveries(Split::Delimiter(0), false, b"a\nb\0c", 9, 9), ["a/b", "c"]);
+    }
+
+    #[test]
+    fn a_batch_stays_within_a_run_and_a_longer_item_comes_alone() {
+        let mut input = b"x\n".repeat(RUN_BYTES_MAX);
+        input.extend_from_slice(&vec![b'y'; RUN_BYTES_MAX + 5]);
+        input.extend_from_slice(b"\nz\n");
+        let mut splitter = Splitter::new(LINES, false);
+        splitter.push(&input);
+        let mut sizes = Vec::new();
+        while let Some(Delivery::Items(batch)) = splitter.next(u64::MAX) {
+            sizes.push((batch.count as usize, batch.range.len()));
+        }
+        let half = RUN_BYTES_MAX / 2;
+        assert_eq!(sizes, [(half, RUN_BYTES_MAX), (half, RUN_BYTES_MAX), (1, RUN_BYTES_MAX + 5), (1, 1)]);
+    }
+
+    #[test]
+    fn an_item_over_the_limit_is_passed_over_in_flat_memory() {
+        let mut splitter = Splitter::new(LINES, false);
+        let mut told = Vec::new();
+        let mut push = |splitter: &mut Splitter, bytes: &[u8]| {
+            splitter.push(bytes);
+            while let Some(delivery) = splitter.next(1) {
+                told.push(show(&delivery, LINES));
+            }
+        };
+        push(&mut splitter, b"before\nbegin");
+        let mebibyte = vec![b'x'; 1024 * 1024];
+        for _ in 0..40 {
+            push(&mut splitter, &mebibyte);
+            assert!(splitter.unfinished.capacity() <= 2 * ITEM_BYTES_MAX);
+        }
+        push(&mut splitter, b"end\nafter\n");
+        let rejected = "rejected: item is over the limit of 16777216 bytes";
+        assert_eq!(told, ["before", rejected, "after"]);
+    }
+
+    #[test]
+    fn the_limit_is_exact_also_at_the_end_of_the_input() {
+        for (bytes, fits) in [(ITEM_BYTES_MAX, true), (ITEM_BYTES_MAX + 1, false)] {
+            for end in ["", "\n"] {
+                let mut input = vec![b'x'; bytes];
+                input.extend_from_slice(end.as_bytes());
+                let told = deliveries(LINES, false, &input, 1 << 20, 1);
+                assert_eq!(told.len(), 1);
+                assert_eq!(told[0].starts_with('x'), fits, "{bytes} {end:?}");
+            }
+        }
+    }
+
+    #[test]
+    fn a_block_is_cut_after_a_delimiter_and_grows_for_a_longer_line() {
+        let split = Split::Block { bytes: 6, delimiter: Some(b'\n') };
+        for piece in 1..=20 {
+            let told = deliveries(split, false, b"aa\nbb\ncc\na longer line\ndd\nee", piece, 9);
+            assert_eq!(told, ["aa/bb/", "cc/", "a longer line/", "dd/ee"], "{piece}");
+            let exact = deliveries(Split::Block { bytes: 4, delimiter: None }, false, b"0123456789", piece, 9);
+            assert_eq!(exact, ["0123", "4567", "89"], "{piece}");
+        }
+    }
+
+    #[test]
+    fn a_priority_is_a_number_before_a_tab() {
+        let told = deliveries(LINES, true, b"5\tfive\n-3\tminus\tthree\nnone\nx\ty\n 7\t", 4, 9);
+        let no = "rejected: no priority: not NUMBER<TAB>ITEM: ";
+        assert_eq!(told, ["5:five", "-3:minus\tthree", &format!("{no}\"none\""), &format!("{no}\"x\ty\""), "7:"]);
+    }
+}
