@@ -1,1 +1,156 @@
-//! Every exit code, named.
+//! Every exit code, named: what a finished run ends with ([`of`]) and what an error ends with ([`of_class`]).
+//!
+//! Invariant: pure. Nothing here exits or raises; the program's `main` does, with what it gets from here.
+
+use crate::model::outcome::{ExitClass, RunOutcome, StopReason};
+use crate::model::signal::Signal;
+use crate::model::spec::ExitCodeStyle;
+
+/// Every item is done, or as many as `--halt` wished for.
+pub const DONE: u8 = 0;
+/// The run finished, but some item failed, is dead or was skipped.
+pub const ITEMS_NOT_DONE: u8 = 1;
+/// Wrong usage; nothing was started.
+pub const USAGE: u8 = 2;
+/// Gave up: restart limit, too many dead items in a row, or the workers cannot start.
+pub const GAVE_UP: u8 = 3;
+/// The journal, or another file that the run needs for itself, failed.
+pub const STORAGE: u8 = 4;
+/// The source or the sink was lost.
+pub const LOST: u8 = 5;
+/// Refused before anything was started: limits too low, an unsafe path.
+pub const REFUSED: u8 = 6;
+/// `--run-timeout` passed (the number of `timeout(1)`).
+pub const RUN_TIMEOUT: u8 = 124;
+/// The supervisor itself failed.
+pub const INTERNAL: u8 = 125;
+/// COMMAND is there, but cannot be executed (the shell's number).
+pub const NOT_EXECUTABLE: u8 = 126;
+/// COMMAND is not there (the shell's number).
+pub const NOT_FOUND: u8 = 127;
+
+/// `--exit-code count`: this many failed items, or fewer, are the exit code itself (GNU parallel).
+pub const COUNT_MAX: u8 = 100;
+/// `--exit-code count`: more than [`COUNT_MAX`] failed (GNU parallel).
+pub const COUNT_MORE: u8 = 101;
+/// `--exit-code xargs`: a command ended with another code than 0 (xargs).
+pub const XARGS_FAILED: u8 = 123;
+/// `--exit-code xargs`: a command was ended by a signal (xargs).
+pub const XARGS_SIGNALLED: u8 = 125;
+
+/// How the program ends.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Exit {
+    Code(u8),
+    /// By this signal's default action, so that a shell sees 128 + its number.
+    Raise(Signal),
+}
+
+/// What a run that came to its end exits with. The style matters only where items decide: a
+/// signal, a lost sink or a passed deadline is told the same way in each.
+#[must_use]
+pub fn of(outcome: &RunOutcome, style: ExitCodeStyle) -> Exit {
+    match &outcome.reason {
+        StopReason::SourceEnded | StopReason::HaltMet | StopReason::HaltFailed => Exit::Code(of_items(outcome, style)),
+        StopReason::RunTimeout => Exit::Code(RUN_TIMEOUT),
+        StopReason::RestartLimit { .. } | StopReason::DeadLimit { .. } => Exit::Code(GAVE_UP),
+        StopReason::SourceLost(_) | StopReason::SinkLost(_) => Exit::Code(LOST),
+        StopReason::StorageLost(_) => Exit::Code(STORAGE),
+        StopReason::SinkClosed => Exit::Raise(Signal::PIPE),
+        StopReason::Signal(signal) => Exit::Raise(*signal),
+    }
+}
+
+/// The code that the items' outcomes make. Items skipped because a success policy was met are no fault.
+fn of_items(outcome: &RunOutcome, style: ExitCodeStyle) -> u8 {
+    let totals = &outcome.totals;
+    let not_done = totals.failed + totals.dead;
+    if not_done == 0 && (totals.skipped == 0 || outcome.reason == StopReason::HaltMet) {
+        return DONE;
+    }
+    match style {
+        ExitCodeStyle::Own => ITEMS_NOT_DONE,
+        // At least 1: items that were only skipped are not a success either.
+        ExitCodeStyle::Count => match u8::try_from(not_done.max(1)) {
+            Ok(count) if count <= COUNT_MAX => count,
+            _ => COUNT_MORE,
+        },
+        ExitCodeStyle::Xargs if totals.dead > 0 => XARGS_SIGNALLED,
+        ExitCodeStyle::Xargs => XARGS_FAILED,
+    }
+}
+
+/// What an error of this class exits with.
+#[must_use]
+pub const fn of_class(class: ExitClass) -> u8 {
+    match class {
+        ExitClass::Usage => USAGE,
+        ExitClass::GaveUp => GAVE_UP,
+        ExitClass::Storage => STORAGE,
+        ExitClass::Lost => LOST,
+        ExitClass::Refused => REFUSED,
+        ExitClass::Internal => INTERNAL,
+        ExitClass::NotExecutable => NOT_EXECUTABLE,
+        ExitClass::NotFound => NOT_FOUND,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::ids::WorkerId;
+    use crate::model::outcome::Totals;
+    use ExitCodeStyle::{Count, Own, Xargs};
+
+    fn code(reason: &StopReason, [failed, dead, skipped]: [u64; 3], style: ExitCodeStyle) -> Exit {
+        let totals = Totals { failed, dead, skipped, ..Totals::default() };
+        of(&RunOutcome { reason: reason.clone(), totals }, style)
+    }
+
+    #[test]
+    fn items_decide_when_the_source_has_ended() {
+        let table: [([u64; 3], [u8; 3]); 7] = [
+            ([0, 0, 0], [0, 0, 0]),
+            ([1, 0, 0], [1, 1, 123]),
+            ([0, 1, 0], [1, 1, 125]),
+            ([2, 3, 9], [1, 5, 125]),
+            ([0, 0, 4], [1, 1, 123]),
+            ([100, 0, 0], [1, 100, 123]),
+            ([100, 1, 0], [1, 101, 125]),
+        ];
+        for (items, expected) in table {
+            let found = [Own, Count, Xargs].map(|style| code(&StopReason::SourceEnded, items, style));
+            assert_eq!(found, expected.map(Exit::Code), "{items:?}");
+        }
+        assert_eq!(code(&StopReason::SourceEnded, [u64::MAX / 2, 1, 0], Count), Exit::Code(101));
+    }
+
+    #[test]
+    fn skipped_items_are_no_fault_once_a_success_policy_is_met() {
+        for style in [Own, Count, Xargs] {
+            assert_eq!(code(&StopReason::HaltMet, [0, 0, 7], style), Exit::Code(0));
+            assert_ne!(code(&StopReason::HaltMet, [1, 0, 7], style), Exit::Code(0));
+            assert_ne!(code(&StopReason::HaltFailed, [1, 0, 7], style), Exit::Code(0));
+        }
+    }
+
+    #[test]
+    fn other_reasons_have_one_code_in_every_style() {
+        let text = String::from("x");
+        let table = [
+            (StopReason::SinkClosed, Exit::Raise(Signal::PIPE)),
+            (StopReason::RunTimeout, Exit::Code(124)),
+            (StopReason::RestartLimit { worker: WorkerId::from_index(0), last: text.clone() }, Exit::Code(3)),
+            (StopReason::DeadLimit { dead: 20 }, Exit::Code(3)),
+            (StopReason::SourceLost(text.clone()), Exit::Code(5)),
+            (StopReason::SinkLost(text.clone()), Exit::Code(5)),
+            (StopReason::StorageLost(text), Exit::Code(4)),
+            (StopReason::Signal(Signal::TERM), Exit::Raise(Signal::TERM)),
+        ];
+        for (reason, expected) in table {
+            for style in [Own, Count, Xargs] {
+                assert_eq!(code(&reason, [1, 1, 1], style), expected, "{reason:?}");
+            }
+        }
+    }
+}

@@ -140,3 +140,25 @@ pub struct RunOutcome {
     pub reason: StopReason,
     pub totals: Totals,
 }
+
+/// What kind of error ended a run that has no [`RunOutcome`]. Every error type of the engine names
+/// one; `exit_code` turns it into a number.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ExitClass {
+    /// What was asked for cannot be meant: a missing input, a directory as input. Nothing was started.
+    Usage,
+    /// The workers cannot start.
+    GaveUp,
+    /// A file that the run needs for itself failed.
+    Storage,
+    /// The source or the sink was lost.
+    Lost,
+    /// Limits too low, an unsafe path: refused before anything was started.
+    Refused,
+    /// The supervisor itself failed.
+    Internal,
+    /// COMMAND is there, but cannot be executed.
+    NotExecutable,
+    /// COMMAND is not there.
+    NotFound,
+}

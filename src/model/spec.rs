@@ -121,6 +121,16 @@ pub struct Halt {
     pub now: bool,
 }
 
+/// Whose numbers the exit code of a finished run follows (`exit_code::of`).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum ExitCodeStyle {
+    Own,
+    /// GNU parallel's: how many items failed.
+    Count,
+    /// Those of xargs.
+    Xargs,
+}
+
 /// All that the core decides by. Plain, already checked.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Policy {

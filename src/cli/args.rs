@@ -1,0 +1,279 @@
+//! Exactly what was typed: one field per flag, `None` where nothing was. No defaults, no checks
+//! across flags, no question to the system; all that is `resolve`'s.
+
+use super::error::UsageError;
+use super::help;
+use super::values::{self, Delimiter, HaltChoice, MaxDead, TermSequence, Workers};
+use crate::model::config::{OutputMode, SummaryMode};
+use crate::model::spec::{
+    Backoff, Credit, ExitCodeStyle, Intensity, QueueOrder, RestartStrategy, RestartType, TransportKind,
+};
+use crate::model::time::Duration;
+use clap::builder::{OsStringValueParser, PossibleValuesParser, TypedValueParser};
+use clap::error::{ContextKind, ContextValue, ErrorKind};
+use clap::{ArgAction, CommandFactory, FromArgMatches, Parser};
+use std::ffi::OsString;
+use std::path::PathBuf;
+
+/// How COMMAND is spoken to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Protocol {
+    Exec,
+    Frames,
+}
+
+/// Where workers live. One kind so far; the flag says so to whoever asks.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Isolation {
+    Process,
+}
+
+/// Every flag. The help of each is one line; its default stands in brackets.
+#[derive(Clone, Debug, Parser)]
+#[command(
+    name = "supervisor",
+    version,
+    about = help::ABOUT,
+    override_usage = help::USAGE,
+    after_help = help::AFTER_SHORT,
+    disable_help_flag = true,
+    max_term_width = 110,
+    next_help_heading = "Items, workers, protocol"
+)]
+pub struct Args {
+    /// Worker slots: a number, auto (the cores), 200%; also -j, -P [auto; 5 in the demonstration]
+    #[arg(short, long, short_aliases = ['j', 'P'], alias = "jobs", value_name = "N", value_parser = values::workers)]
+    pub workers: Option<Workers>,
+    /// Generate the items 0 to N-1 [20, without a command and without input]
+    #[arg(long, value_name = "N", value_parser = values::count_u64)]
+    pub items: Option<u64>,
+    /// One item a line of FILE, - is stdin [stdin, with a command]
+    #[arg(short, long, value_name = "FILE")]
+    pub arg_file: Option<PathBuf>,
+    /// Items end with a NUL instead of a newline
+    #[arg(short = '0', long, conflicts_with = "delimiter")]
+    pub null: bool,
+    /// Items end with this byte: a character, \n \t \0 \xHH; '' with --block: none
+    #[arg(short, long, value_name = "C", value_parser = OsStringValueParser::new().try_map(values::delimiter))]
+    pub delimiter: Option<Delimiter>,
+    /// Hand the input out in blocks of about SIZE, each one an item, cut behind a delimiter
+    #[arg(long, value_name = "SIZE", value_parser = values::block)]
+    pub block: Option<u64>,
+    /// What the built-in worker does; see --help for the list [square]
+    #[arg(long, value_name = "NAME")]
+    pub task: Option<String>,
+    /// The built-in worker spends D on each item [0]
+    #[arg(long, value_name = "D", value_parser = values::duration)]
+    pub delay: Option<Duration>,
+    /// exec: a process per item; frames: workers that stay, on the SDK [exec with a command]
+    #[arg(long, value_name = "PROTOCOL", value_parser = choice(&PROTOCOLS), hide_possible_values = true)]
+    pub protocol: Option<Protocol>,
+    /// How frames travel: pipe [pipe]
+    #[arg(long, value_name = "KIND", value_parser = choice(&TRANSPORTS), hide_possible_values = true)]
+    pub transport: Option<TransportKind>,
+    /// Where workers live: process [process]
+    #[arg(long, value_name = "KIND", value_parser = choice(&ISOLATIONS), hide_possible_values = true)]
+    pub isolation: Option<Isolation>,
+    /// fifo, lifo or priority: lines are NUMBER<TAB>ITEM, smallest first [fifo]
+    #[arg(long, value_name = "ORDER", value_parser = choice(&QUEUES), hide_possible_values = true)]
+    pub queue: Option<QueueOrder>,
+    /// How far to read ahead of the workers [enough for fifo; 1000000 for lifo, priority]
+    #[arg(long, value_name = "N", value_parser = values::positive_u64)]
+    pub queue_items_max: Option<u64>,
+    /// Items in flight per worker: a number, or auto, which measures [auto]
+    #[arg(long, value_name = "N", value_parser = values::credit)]
+    pub credit: Option<Credit>,
+    /// Most items in one message [no limit of its own]
+    #[arg(long, value_name = "N", value_parser = values::positive_u32)]
+    pub run_max: Option<u32>,
+    /// Run the command by /bin/sh -c, items quoted
+    #[arg(long)]
+    pub shell: bool,
+    /// Give the item to the command's stdin, not to its arguments
+    #[arg(long)]
+    pub stdin: bool,
+
+    /// Further attempts of an item that failed [0]
+    #[arg(long, value_name = "N", value_parser = values::count_u32, help_heading = FAILURE)]
+    pub retries: Option<u32>,
+    /// Workers that one item may kill before it is dead [3; 1 with exec]
+    #[arg(long, value_name = "N", value_parser = values::positive_u32, help_heading = FAILURE)]
+    pub crash_limit: Option<u32>,
+    /// Wait before the next attempt, doubling, with jitter [0]
+    #[arg(long, value_name = "D", value_parser = values::duration, help_heading = FAILURE)]
+    pub retry_delay: Option<Duration>,
+    /// Give up after N dead items in a row, or never [20]
+    #[arg(long, value_name = "N", value_parser = values::max_dead, help_heading = FAILURE)]
+    pub max_dead: Option<MaxDead>,
+    /// Hard limit for one attempt; its worker is ended and replaced [none]
+    #[arg(long, value_name = "D", value_parser = values::limit, help_heading = FAILURE)]
+    pub timeout: Option<Duration>,
+    /// Signals and waits in ms that end a process [TERM,200,TERM,100,TERM,50,KILL,25]
+    #[arg(long, value_name = "SEQUENCE", value_parser = values::term_sequence, help_heading = FAILURE)]
+    pub term_seq: Option<TermSequence>,
+    /// How long a stop waits for running items [10s]
+    #[arg(long, value_name = "D", value_parser = values::duration, help_heading = FAILURE)]
+    pub grace: Option<Duration>,
+    /// Start a worker again: permanent, transient (unless exit 0), temporary (never) [permanent]
+    #[arg(long, value_name = "TYPE", value_parser = choice(&RESTARTS), hide_possible_values = true, help_heading = FAILURE)]
+    pub restart: Option<RestartType>,
+    /// one-for-one, one-for-all or rest-for-one [one-for-one]
+    #[arg(long, value_name = "WHO", value_parser = choice(&STRATEGIES), hide_possible_values = true, help_heading = FAILURE)]
+    pub strategy: Option<RestartStrategy>,
+    /// Give up when a slot's worker dies more often, with no item in hand [5/10s]
+    #[arg(long, value_name = "N/D", value_parser = values::intensity, help_heading = FAILURE)]
+    pub max_restarts: Option<Intensity>,
+    /// Wait before such a restart, doubling [100ms..10s]
+    #[arg(long, value_name = "MIN..MAX", value_parser = values::backoff, help_heading = FAILURE)]
+    pub backoff: Option<Backoff>,
+    /// When to stop early: never, soon,fail=N, now,fail=N; also success, done, N% [never]
+    #[arg(long, value_name = "WHEN", value_parser = values::halt, conflicts_with = "fail_fast", help_heading = FAILURE)]
+    pub halt: Option<HaltChoice>,
+    /// Stop at the first failed item: --halt now,fail=1
+    #[arg(long, help_heading = FAILURE)]
+    pub fail_fast: bool,
+    /// Deadline of the whole run: exit 124 [none]
+    #[arg(long, value_name = "D", value_parser = values::limit, help_heading = FAILURE)]
+    pub run_timeout: Option<Duration>,
+    /// Where the jitter of delays is drawn from [the system]
+    #[arg(long, value_name = "N", value_parser = values::count_u64, help_heading = FAILURE)]
+    pub seed: Option<u64>,
+
+    /// narrate, results, json or none [results; narrate in the demonstration]
+    #[arg(long, value_name = "MODE", value_parser = choice(&OUTPUTS), hide_possible_values = true, help_heading = OUTPUT)]
+    pub output: Option<OutputMode>,
+    /// Results in the order of the items
+    #[arg(short, long, help_heading = OUTPUT)]
+    pub keep_order: bool,
+    /// Each line of a result begins with its item and a tab
+    #[arg(long, help_heading = OUTPUT)]
+    pub tag: bool,
+    /// The output of an item stays together (always so)
+    #[arg(long, help_heading = OUTPUT)]
+    pub group: bool,
+    /// Write every event to FILE, one JSON object a line
+    #[arg(long, value_name = "FILE", help_heading = OUTPUT)]
+    pub events: Option<PathBuf>,
+    /// Workers and totals at the end, on stderr: auto, always or never [auto]
+    #[arg(long, value_name = "WHEN", value_parser = choice(&SUMMARIES), hide_possible_values = true, help_heading = OUTPUT)]
+    pub summary: Option<SummaryMode>,
+    /// Nothing on stderr but errors that end the run
+    #[arg(short, long, conflicts_with = "verbose", help_heading = OUTPUT)]
+    pub quiet: bool,
+    /// Print what would run, and run nothing
+    #[arg(long, help_heading = OUTPUT)]
+    pub dry_run: bool,
+    /// Print each command to stderr before it starts
+    #[arg(short = 't', long, help_heading = OUTPUT)]
+    pub verbose: bool,
+    /// Whose exit codes: own, count (GNU parallel's), xargs [own]
+    #[arg(long, value_name = "STYLE", value_parser = choice(&EXIT_CODES), hide_possible_values = true, help_heading = OUTPUT)]
+    pub exit_code: Option<ExitCodeStyle>,
+    /// This list; --help adds formats, tasks, examples and exit codes
+    #[arg(short, long, action = ArgAction::HelpShort, help_heading = OUTPUT)]
+    help: Option<bool>,
+}
+
+const FAILURE: &str = "Failure, time, restarts";
+const OUTPUT: &str = "Output";
+
+const PROTOCOLS: [(&str, Protocol); 2] = [("exec", Protocol::Exec), ("frames", Protocol::Frames)];
+const TRANSPORTS: [(&str, TransportKind); 1] = [("pipe", TransportKind::Pipe)];
+const ISOLATIONS: [(&str, Isolation); 1] = [("process", Isolation::Process)];
+const QUEUES: [(&str, QueueOrder); 3] =
+    [("fifo", QueueOrder::Fifo), ("lifo", QueueOrder::Lifo), ("priority", QueueOrder::Priority)];
+const RESTARTS: [(&str, RestartType); 3] = [
+    ("permanent", RestartType::Permanent),
+    ("transient", RestartType::Transient),
+    ("temporary", RestartType::Temporary),
+];
+const STRATEGIES: [(&str, RestartStrategy); 3] = [
+    ("one-for-one", RestartStrategy::OneForOne),
+    ("one-for-all", RestartStrategy::OneForAll),
+    ("rest-for-one", RestartStrategy::RestForOne),
+];
+const OUTPUTS: [(&str, OutputMode); 4] = [
+    ("narrate", OutputMode::Narrate),
+    ("results", OutputMode::Results),
+    ("json", OutputMode::Json),
+    ("none", OutputMode::None),
+];
+const SUMMARIES: [(&str, SummaryMode); 3] =
+    [("auto", SummaryMode::Auto), ("always", SummaryMode::Always), ("never", SummaryMode::Never)];
+const EXIT_CODES: [(&str, ExitCodeStyle); 3] =
+    [("own", ExitCodeStyle::Own), ("count", ExitCodeStyle::Count), ("xargs", ExitCodeStyle::Xargs)];
+
+/// One word of a closed list. (The model's enums know nothing of the command line.)
+fn choice<T: Copy + Send + Sync>(words: &'static [(&'static str, T)]) -> impl TypedValueParser<Value = T> {
+    PossibleValuesParser::new(words.iter().map(|(word, _)| *word)).try_map(|typed: String| {
+        words.iter().find(|(word, _)| *word == typed).map(|(_, value)| *value).ok_or(UsageError::Flags(typed))
+    })
+}
+
+/// What the flags ask for.
+#[derive(Debug)]
+pub enum Typed {
+    Args(Box<Args>),
+    /// A text for stdout instead of a run: help or version.
+    Show(String),
+}
+
+/// Reads the flags: what stands before `--`, `:::` and `::::`.
+///
+/// # Errors
+/// In the parser's words, on one line.
+pub fn parse(flags: &[OsString]) -> Result<Typed, UsageError> {
+    let mut command = Args::command().no_binary_name(true).mut_args(|arg| {
+        // `--items -3` is a bad number, not an unknown flag 3.
+        let takes_text = ["arg_file", "delimiter", "events", "task"].contains(&arg.get_id().as_str());
+        let takes_number = arg.get_action().takes_values() && !takes_text;
+        arg.allow_hyphen_values(takes_number)
+    });
+    if flags.iter().any(|flag| flag == "--help") {
+        command = command.after_help(help::AFTER_LONG);
+    }
+    let matches = command.try_get_matches_from_mut(flags);
+    match matches.and_then(|matches| Args::from_arg_matches(&matches)) {
+        Ok(args) => Ok(Typed::Args(Box::new(args))),
+        Err(error) => match error.kind() {
+            ErrorKind::DisplayHelp | ErrorKind::DisplayVersion => Ok(Typed::Show(error.render().to_string())),
+            _ => Err(usage_error(&error)),
+        },
+    }
+}
+
+/// The parser's words without its usage lines and colours, on one line.
+fn usage_error(error: &clap::Error) -> UsageError {
+    let unknown = match (error.kind(), error.get(ContextKind::InvalidArg)) {
+        (ErrorKind::UnknownArgument, Some(ContextValue::String(word))) => Some(word),
+        _ => None,
+    };
+    if let Some(word) = unknown.filter(|word| !word.starts_with('-')) {
+        return UsageError::StrayWord(word.clone());
+    }
+    let rendered = error.render().to_string();
+    let mut line = String::new();
+    for part in rendered.lines().map(str::trim).filter(|part| !part.is_empty()) {
+        if part.starts_with("Usage:") || part.starts_with("For more information") {
+            break;
+        }
+        if !line.is_empty() {
+            line.push_str(if part.starts_with("tip:") { "; " } else { " " });
+        }
+        line.push_str(part.strip_prefix("error: ").unwrap_or(part));
+    }
+    if unknown.is_some() && !line.contains("tip:") {
+        line.push_str("; see --help");
+    }
+    UsageError::Flags(line)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_parser_is_consistent() {
+        Args::command().debug_assert();
+    }
+}

@@ -1,0 +1,50 @@
+//! What can be wrong with a command line. Each text stands behind `supervisor: ` on one line and
+//! names the remedy; the exit code is always [`crate::exit_code::USAGE`].
+
+/// Wrong usage; nothing was started.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum UsageError {
+    /// In the words of the parser of flags.
+    #[error("{0}")]
+    Flags(String),
+    #[error("unexpected word {0:?}; a command goes behind --, items go behind ::: (see --help)")]
+    StrayWord(String),
+    #[error("no command behind --; give one, or leave -- out")]
+    NoCommand,
+    #[error(":::: needs the name of a file (- is stdin)")]
+    NoFile,
+    #[error(":::: takes one file; join several first: cat FILE... | supervisor ... :::: -")]
+    ManyFiles,
+    #[error("a second ::: or :::: is not supported; combine the inputs first and give one list")]
+    InputsCombined,
+    #[error("{first} and {second} are both given, but items come from one place; leave one out")]
+    TwoInputs { first: &'static str, second: &'static str },
+    #[error("{flag} needs a command; give one behind --")]
+    NeedsCommand { flag: &'static str },
+    #[error("{flag} is for the built-in worker; leave it out, or leave the command out")]
+    NeedsBuiltIn { flag: &'static str },
+    #[error(
+        "{flag} is for workers that stay, but a command runs once per item; leave it out, or add --protocol frames"
+    )]
+    NeedsFrames { flag: &'static str },
+    #[error("{flag} is for a command that runs once per item; leave it out, or use --protocol exec with a command")]
+    NeedsExec { flag: &'static str },
+    #[error(
+        "{flag} is for items from a file or stdin; give one with -a FILE or :::: FILE (- is stdin), or leave {flag} out"
+    )]
+    NeedsLines { flag: &'static str },
+    #[error("a delimiter of no byte is for blocks of an exact size; add --block SIZE, or give one byte")]
+    NoDelimiter,
+    #[error("--block hands out blocks, which have no number; leave it out, or leave --queue priority out")]
+    BlockPriority,
+    #[error("--block sends one block in a message; leave --run-max out")]
+    BlockRunMax,
+    #[error("--tag is for --output results; {mode} names the item already, so leave --tag out")]
+    NeedsResults { mode: &'static str },
+    #[error("--quiet leaves the summary out, but --summary always asks for it; leave one out")]
+    QuietSummary,
+    #[error("--events - would mix events into the results; give a file, or /dev/stderr")]
+    EventsOnStdout,
+    #[error("no task is called {task:?}; use one of {known}")]
+    NoTask { task: String, known: String },
+}

@@ -1,0 +1,54 @@
+//! The texts around the list of flags. Tests compare what they say with the code where they can.
+
+pub const ABOUT: &str = "Runs items through worker processes, survives any worker's death and loses no item.";
+
+pub const USAGE: &str = "\
+supervisor [OPTIONS]                                  the built-in worker, demonstration items
+       supervisor [OPTIONS] ::: ITEM...                      the built-in worker on these items
+       supervisor [OPTIONS] -- COMMAND [ARG]...              COMMAND once per line of stdin
+       supervisor [OPTIONS] -- COMMAND [ARG]... ::: ITEM...  COMMAND once per item
+       supervisor [OPTIONS] -- COMMAND [ARG]... :::: FILE    COMMAND once per line of FILE (- is stdin)";
+
+pub const AFTER_SHORT: &str = "More with --help: placeholders, tasks, formats, examples, signals, exit codes.";
+
+pub const AFTER_LONG: &str = "\
+Placeholders in the arguments of COMMAND (with none of them, the item is appended):
+  {}   the item                      {.}   without its extension
+  {/}  its last part                 {//}  its directory
+  {/.} last part without extension   {#}   its number, from 1
+  {%}  the worker's slot, from 1
+
+Tasks of the built-in worker:
+  square cube echo sleep countdown identity hash
+  and to break things: exit signal panic hang leak
+
+Formats:
+  D     200ms 1.5s 2m 1h30m; a bare number is seconds
+  SIZE  K M G are powers of 1024, k m g powers of 1000
+
+Examples:
+  supervisor --workers 5                        five workers square 20 numbers; kill one and see
+  supervisor -- gzip -9 {} ::: *.log            one gzip per file, as many at once as there are cores
+  find . -name '*.png' -print0 | supervisor -0 -j 200% -- optipng -quiet {}
+  seq 1000000 | supervisor -k -a - --task square      a million lines, in order
+  supervisor --timeout 10s --retries 2 --output json -- curl -sf {} :::: urls.txt
+  supervisor --block 1M --stdin -a words.txt -- wc -w
+
+Signals:
+  INT, TERM  once: no new items, running ones may finish within the grace; twice: end them; thrice: KILL
+  QUIT       end the running items at once
+  USR1       status to stderr
+
+Exit codes:
+  0        every item done
+  1        finished, but some item failed, is dead or was skipped
+  2        wrong usage; nothing was started
+  3        gave up: restart limit, too many dead items, or the workers cannot start
+  4        a file that the run needs for itself failed
+  5        the source or the sink was lost
+  6        refused: limits too low
+  124      --run-timeout passed
+  125      the supervisor itself failed
+  126,127  COMMAND not executable, not found
+  128+N    ended by signal N
+  --exit-code count: 1 to 100 failed items, 101 for more; xargs: 123 failed, 125 ended by a signal";

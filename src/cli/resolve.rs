@@ -1,0 +1,301 @@
+//! From what was typed to what is meant: defaults, and checks across flags. Nothing later parses again.
+//!
+//! Invariant: pure. What depends on the machine comes in as [`Surroundings`], so every answer can be
+//! tested. Files are not looked at: whether an input can be read is found when it is opened.
+
+use super::args::{Args, Protocol};
+use super::error::UsageError;
+use super::separators::Given;
+use super::values::{Delimiter, HaltChoice, MaxDead, Workers};
+use crate::model::config::{
+    Config, ExecSpec, InputSpec, OutputMode, OutputSpec, SourceSpec, Split, SummaryMode, WorkerSpec,
+};
+use crate::model::signal::Signal;
+use crate::model::spec::{
+    Backoff, Credit, ExitCodeStyle, Halt, HaltOn, Intensity, Lifecycle, Policy, QueueOrder, RestartStrategy,
+    RestartType, TermStep, Threshold, TransportKind,
+};
+use crate::model::time::Duration;
+use std::ffi::OsString;
+use std::path::PathBuf;
+
+/// What the answer depends on besides the command line.
+#[derive(Clone, Debug)]
+pub struct Surroundings {
+    /// Cores that this process may use, at least 1.
+    pub cores: u32,
+    /// Taken if no `--seed` is given.
+    pub seed: u64,
+    pub run_id: String,
+}
+
+/// A checked command line.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Invocation {
+    pub config: Config,
+    pub exit_codes: ExitCodeStyle,
+}
+
+/// Names of the built-in tasks.
+pub const TASKS: [&str; 12] =
+    ["square", "cube", "echo", "sleep", "countdown", "identity", "hash", "exit", "signal", "panic", "hang", "leak"];
+
+/// Workers and items of the demonstration.
+const DEMONSTRATION_WORKERS: u32 = 5;
+const DEMONSTRATION_ITEMS: u64 = 20;
+
+/// Which kind of worker the command line asks for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Kind {
+    BuiltIn,
+    /// COMMAND speaks frames.
+    Frames,
+    Exec,
+}
+
+/// Checks and completes what was typed.
+///
+/// # Errors
+/// Two flags contradict each other, or one makes no sense here.
+pub fn resolve(
+    args: &Args,
+    command: Vec<OsString>,
+    input: Option<Given>,
+    here: &Surroundings,
+) -> Result<Invocation, UsageError> {
+    let kind = kind(args, &command)?;
+    check_kind(args, kind)?;
+    check_output(args)?;
+    let source = source(args, input, kind)?;
+    let demonstration = kind == Kind::BuiltIn && matches!(source, SourceSpec::Generate { .. });
+    let mode = args.output.unwrap_or(if demonstration { OutputMode::Narrate } else { OutputMode::Results });
+    check_tag(args, mode)?;
+    Ok(Invocation {
+        config: Config {
+            policy: policy(args, kind, &source, demonstration, here),
+            output: output(args, mode),
+            worker: worker(args, kind, command)?,
+            source,
+            run_id: here.run_id.clone(),
+        },
+        exit_codes: args.exit_code.unwrap_or(ExitCodeStyle::Own),
+    })
+}
+
+fn kind(args: &Args, command: &[OsString]) -> Result<Kind, UsageError> {
+    match (command.is_empty(), args.protocol) {
+        (true, Some(Protocol::Exec)) => Err(UsageError::NeedsCommand { flag: "--protocol exec" }),
+        (true, _) => Ok(Kind::BuiltIn),
+        (false, Some(Protocol::Frames)) => Ok(Kind::Frames),
+        (false, _) => Ok(Kind::Exec),
+    }
+}
+
+/// The first flag of a list that was given.
+fn first_given(flags: &[(&'static str, bool)]) -> Option<&'static str> {
+    flags.iter().find(|(_, given)| *given).map(|(flag, _)| *flag)
+}
+
+/// A flag that this kind of worker cannot heed is refused, never ignored.
+fn check_kind(args: &Args, kind: Kind) -> Result<(), UsageError> {
+    let built_in = first_given(&[("--task", args.task.is_some()), ("--delay", args.delay.is_some())]);
+    let frames = first_given(&[
+        ("--transport", args.transport.is_some()),
+        ("--credit", args.credit.is_some()),
+        ("--run-max", args.run_max.is_some()),
+        ("--restart", args.restart.is_some()),
+        ("--strategy", args.strategy.is_some()),
+        ("--max-restarts", args.max_restarts.is_some()),
+    ]);
+    let exec = first_given(&[("--shell", args.shell), ("--stdin", args.stdin), ("--verbose", args.verbose)]);
+    match (kind, built_in, frames, exec) {
+        (Kind::Frames | Kind::Exec, Some(flag), _, _) => Err(UsageError::NeedsBuiltIn { flag }),
+        (Kind::Exec, _, Some(flag), _) => Err(UsageError::NeedsFrames { flag }),
+        (Kind::BuiltIn | Kind::Frames, _, _, Some(flag)) => Err(UsageError::NeedsExec { flag }),
+        _ => Ok(()),
+    }
+}
+
+fn check_output(args: &Args) -> Result<(), UsageError> {
+    if args.quiet && args.summary == Some(SummaryMode::Always) {
+        return Err(UsageError::QuietSummary);
+    }
+    if args.events.as_ref().is_some_and(|file| file.as_os_str() == "-") {
+        return Err(UsageError::EventsOnStdout);
+    }
+    Ok(())
+}
+
+fn check_tag(args: &Args, mode: OutputMode) -> Result<(), UsageError> {
+    match mode {
+        OutputMode::Narrate if args.tag => Err(UsageError::NeedsResults { mode: "narrate" }),
+        OutputMode::Json if args.tag => Err(UsageError::NeedsResults { mode: "json" }),
+        _ => Ok(()),
+    }
+}
+
+/// Where items come from: one place.
+fn source(args: &Args, input: Option<Given>, kind: Kind) -> Result<SourceSpec, UsageError> {
+    let separator = input.as_ref().map(|given| match given {
+        Given::Items(_) => ":::",
+        Given::File(_) => "::::",
+    });
+    let named = [args.items.map(|_| "--items"), args.arg_file.as_ref().map(|_| "--arg-file"), separator];
+    let mut named = named.into_iter().flatten();
+    if let (Some(first), Some(second)) = (named.next(), named.next()) {
+        return Err(UsageError::TwoInputs { first, second });
+    }
+    let file = match (input, &args.arg_file) {
+        (Some(Given::Items(items)), _) => {
+            check_no_lines(args)?;
+            return Ok(SourceSpec::Args { items });
+        }
+        (Some(Given::File(file)), _) => Some(file),
+        (None, file) => file.clone(),
+    };
+    match (file, args.items) {
+        (Some(file), _) => lines(args, input_of(file)),
+        (None, None) if kind != Kind::BuiltIn => lines(args, InputSpec::Stdin),
+        (None, items) => {
+            check_no_lines(args)?;
+            Ok(SourceSpec::Generate { count: items.unwrap_or(DEMONSTRATION_ITEMS) })
+        }
+    }
+}
+
+fn input_of(file: PathBuf) -> InputSpec {
+    if file.as_os_str() == "-" { InputSpec::Stdin } else { InputSpec::File(file) }
+}
+
+/// Flags that say how bytes are cut into items are refused where items come without bytes to cut.
+fn check_no_lines(args: &Args) -> Result<(), UsageError> {
+    let lines = first_given(&[
+        ("--null", args.null),
+        ("--delimiter", args.delimiter.is_some()),
+        ("--block", args.block.is_some()),
+        ("--queue priority", args.queue == Some(QueueOrder::Priority)),
+    ]);
+    lines.map_or(Ok(()), |flag| Err(UsageError::NeedsLines { flag }))
+}
+
+fn lines(args: &Args, input: InputSpec) -> Result<SourceSpec, UsageError> {
+    let priority = args.queue == Some(QueueOrder::Priority);
+    let delimiter = match args.delimiter {
+        _ if args.null => Some(0),
+        None => Some(b'\n'),
+        Some(Delimiter::Byte(byte)) => Some(byte),
+        Some(Delimiter::Nothing) => None,
+    };
+    let split = match (args.block, delimiter) {
+        (Some(_), _) if priority => return Err(UsageError::BlockPriority),
+        (Some(_), _) if args.run_max.is_some() => return Err(UsageError::BlockRunMax),
+        (Some(bytes), delimiter) => Split::Block { bytes, delimiter },
+        (None, Some(byte)) => Split::Delimiter(byte),
+        (None, None) => return Err(UsageError::NoDelimiter),
+    };
+    Ok(SourceSpec::Lines { input, split, priority })
+}
+
+fn worker(args: &Args, kind: Kind, argv: Vec<OsString>) -> Result<WorkerSpec, UsageError> {
+    let transport = args.transport.unwrap_or(TransportKind::Pipe);
+    match kind {
+        Kind::Exec => Ok(WorkerSpec::Exec(ExecSpec { argv, shell: args.shell, stdin: args.stdin })),
+        Kind::Frames => Ok(WorkerSpec::Frames { argv, transport }),
+        Kind::BuiltIn => {
+            let task = args.task.as_deref().unwrap_or(TASKS[0]).to_owned();
+            if !TASKS.contains(&task.as_str()) {
+                return Err(UsageError::NoTask { task, known: TASKS.join(", ") });
+            }
+            Ok(WorkerSpec::BuiltIn { task, delay: args.delay.unwrap_or_default(), transport })
+        }
+    }
+}
+
+fn policy(args: &Args, kind: Kind, source: &SourceSpec, demonstration: bool, here: &Surroundings) -> Policy {
+    let per_item = kind == Kind::Exec;
+    let workers = match args.workers {
+        Some(Workers::Count(count)) => count,
+        Some(Workers::Percent(percent)) => share(here.cores, percent),
+        None if demonstration => DEMONSTRATION_WORKERS,
+        Some(Workers::Auto) | None => here.cores,
+    };
+    let queue_order = args.queue.unwrap_or(QueueOrder::Fifo);
+    let one_by_one = per_item || matches!(source, SourceSpec::Lines { split: Split::Block { .. }, .. });
+    Policy {
+        workers,
+        lifecycle: if per_item { Lifecycle::PerItem } else { Lifecycle::Resident },
+        queue_order,
+        queue_items_max: args.queue_items_max.unwrap_or_else(|| queue_items_max(queue_order, kind, source, workers)),
+        credit: if per_item { Credit::Items(1) } else { args.credit.unwrap_or(Credit::Auto) },
+        run_max: if one_by_one { 1 } else { args.run_max.unwrap_or(u32::MAX) },
+        keep_order: args.keep_order,
+        start_together: demonstration,
+        retries: args.retries.unwrap_or(0),
+        // A command that a signal ended is not run a second time unless asked.
+        crash_limit: args.crash_limit.unwrap_or(if per_item { 1 } else { 3 }),
+        retry_delay: args.retry_delay.unwrap_or_default(),
+        dead_max: match args.max_dead {
+            Some(MaxDead::Never) => None,
+            Some(MaxDead::After(dead)) => Some(dead),
+            None => Some(20),
+        },
+        timeout: args.timeout,
+        hello_timeout: Duration::from_secs(10),
+        term_sequence: args.term_seq.as_ref().map_or_else(term_sequence, |sequence| sequence.0.clone()),
+        grace: args.grace.unwrap_or(Duration::from_secs(10)),
+        restart: args.restart.unwrap_or(RestartType::Permanent),
+        strategy: args.strategy.unwrap_or(RestartStrategy::OneForOne),
+        intensity: args.max_restarts.unwrap_or(Intensity { restarts_max: 5, period: Duration::from_secs(10) }),
+        backoff: args.backoff.unwrap_or(Backoff { min: Duration::from_millis(100), max: Duration::from_secs(10) }),
+        halt: halt(args),
+        run_timeout: args.run_timeout,
+        seed: args.seed.unwrap_or(here.seed),
+    }
+}
+
+/// A share of the cores, rounded down, at least 1.
+fn share(cores: u32, percent: u32) -> u32 {
+    let workers = u64::from(cores) * u64::from(percent) / 100;
+    u32::try_from(workers.max(1)).unwrap_or(u32::MAX)
+}
+
+/// How far to read ahead. In fifo order just enough that no worker ever waits for the source; the
+/// other orders mean more the more they see.
+fn queue_items_max(order: QueueOrder, kind: Kind, source: &SourceSpec, workers: u32) -> u64 {
+    let workers = u64::from(workers);
+    match (order, kind, source) {
+        // Blocks are large: two for each worker.
+        (_, _, SourceSpec::Lines { split: Split::Block { .. }, .. }) => 2 * workers + 2,
+        (QueueOrder::Lifo | QueueOrder::Priority, _, _) => 1_000_000,
+        (QueueOrder::Fifo, Kind::Exec, _) => 4 * workers + 64,
+        // A worker of tiny items settles some thousand in a millisecond and holds up to four such runs.
+        (QueueOrder::Fifo, Kind::BuiltIn | Kind::Frames, _) => (1 << 17).max(workers * (1 << 14)),
+    }
+}
+
+/// `TERM,200,TERM,100,TERM,50,KILL,25`, as GNU parallel's.
+fn term_sequence() -> Vec<TermStep> {
+    [(Signal::TERM, 200), (Signal::TERM, 100), (Signal::TERM, 50), (Signal::KILL, 25)]
+        .map(|(signal, wait_ms)| TermStep { signal, wait: Duration::from_millis(wait_ms) })
+        .into()
+}
+
+fn halt(args: &Args) -> Option<Halt> {
+    match args.halt {
+        Some(HaltChoice::At(halt)) => Some(halt),
+        None if args.fail_fast => Some(Halt { on: HaltOn::Fail, threshold: Threshold::Items(1), now: true }),
+        Some(HaltChoice::Never) | None => None,
+    }
+}
+
+fn output(args: &Args, mode: OutputMode) -> OutputSpec {
+    OutputSpec {
+        mode,
+        tag: args.tag,
+        verbose: args.verbose,
+        dry_run: args.dry_run,
+        events: args.events.clone(),
+        summary: args.summary.unwrap_or(if args.quiet { SummaryMode::Never } else { SummaryMode::Auto }),
+        quiet: args.quiet,
+    }
+}

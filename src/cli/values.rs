@@ -1,0 +1,334 @@
+//! The small languages of single flags: `200%`, `'\t'`, `now,fail=3`, `TERM,200,KILL,25`, `5/10s`, `100ms..10s`.
+//!
+//! Invariant: pure functions of a text; none panics, and each error says what would have been right.
+
+use super::durations::{self, DurationError};
+use super::numbers::{self, NumberError};
+use super::sizes::{self, SizeError};
+use crate::model::signal::Signal;
+use crate::model::spec::{Backoff, Credit, Halt, HaltOn, Intensity, TermStep, Threshold};
+use crate::model::time::Duration;
+use std::ffi::OsString;
+use std::os::unix::ffi::OsStrExt;
+
+/// The largest item there is, and so the largest block.
+pub const ITEM_BYTES_MAX: u64 = 16 << 20;
+
+/// Why a text is not what its flag takes.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum ValueError {
+    #[error(transparent)]
+    Number(#[from] NumberError),
+    #[error(transparent)]
+    Duration(#[from] DurationError),
+    #[error(transparent)]
+    Size(#[from] SizeError),
+    #[error("give a number of at least 1, a share of the cores such as 200%, or auto")]
+    Workers,
+    #[error("give auto, or the most items that one worker may hold, at least 1")]
+    Credit,
+    #[error("give never, or a number of at least 1")]
+    MaxDead,
+    #[error("a delimiter is one byte: a character, or one of \\n \\t \\r \\0 \\\\ \\xHH \\NNN (octal)")]
+    Delimiter,
+    #[error("give never, or WHEN,WHAT=HOW_MANY such as soon,fail=3 or now,success=1 or soon,done=20%")]
+    Halt,
+    #[error("give at least 1, or a share from 1% to 100%")]
+    HaltThreshold,
+    #[error("give pairs of a signal and the ms to wait behind it, such as TERM,200,TERM,100,KILL,25")]
+    TermSequence,
+    #[error("no signal is called {name}; use a name such as TERM, or a number from 1 to 64")]
+    NoSignal { name: String },
+    #[error("it must end in KILL and a wait, so that every process does end; append ,KILL,25")]
+    TermSequenceEnd,
+    #[error("give NUMBER/DURATION, such as 5/10s; the duration is more than 0")]
+    Intensity,
+    #[error("give MIN..MAX, such as 100ms..10s")]
+    Backoff,
+    #[error("the shortest wait is longer than the longest; exchange them")]
+    BackoffOrder,
+}
+
+/// `--workers`, as typed: how many cores there are is not asked here.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Workers {
+    Auto,
+    /// Of the cores; at least 1.
+    Percent(u32),
+    Count(u32),
+}
+
+/// `--max-dead`, as typed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum MaxDead {
+    Never,
+    After(u32),
+}
+
+/// `--delimiter`, as typed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Delimiter {
+    Byte(u8),
+    /// `''`: none at all; for blocks of an exact size.
+    Nothing,
+}
+
+/// `--halt`, as typed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum HaltChoice {
+    Never,
+    At(Halt),
+}
+
+/// `--term-seq`: not empty, and its last signal is KILL.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TermSequence(pub Vec<TermStep>);
+
+/// A count that may be 0.
+pub fn count_u64(text: &str) -> Result<u64, ValueError> {
+    Ok(numbers::whole(text, 0, u64::MAX)?)
+}
+
+/// A count that may be 0.
+pub fn count_u32(text: &str) -> Result<u32, ValueError> {
+    Ok(numbers::whole(text, 0, u32::MAX)?)
+}
+
+/// A count of at least 1.
+pub fn positive_u64(text: &str) -> Result<u64, ValueError> {
+    Ok(numbers::whole(text, 1, u64::MAX)?)
+}
+
+/// A count of at least 1.
+pub fn positive_u32(text: &str) -> Result<u32, ValueError> {
+    Ok(numbers::whole(text, 1, u32::MAX)?)
+}
+
+/// A duration that may be 0.
+pub fn duration(text: &str) -> Result<Duration, ValueError> {
+    Ok(durations::parse(text)?)
+}
+
+/// A duration that is a limit, so more than 0.
+pub fn limit(text: &str) -> Result<Duration, ValueError> {
+    Ok(durations::parse_limit(text)?)
+}
+
+/// The size of a block.
+pub fn block(text: &str) -> Result<u64, ValueError> {
+    Ok(sizes::parse(text, ITEM_BYTES_MAX)?)
+}
+
+pub fn workers(text: &str) -> Result<Workers, ValueError> {
+    if text == "auto" {
+        return Ok(Workers::Auto);
+    }
+    let (digits, percent) = text.strip_suffix('%').map_or((text, false), |digits| (digits, true));
+    match numbers::whole(digits, 1, u32::MAX) {
+        Ok(number) if percent => Ok(Workers::Percent(number)),
+        Ok(number) => Ok(Workers::Count(number)),
+        Err(error @ NumberError::TooLarge { .. }) => Err(error.into()),
+        Err(_) => Err(ValueError::Workers),
+    }
+}
+
+pub fn credit(text: &str) -> Result<Credit, ValueError> {
+    if text == "auto" {
+        return Ok(Credit::Auto);
+    }
+    numbers::whole(text, 1, u32::MAX).map(Credit::Items).map_err(|_| ValueError::Credit)
+}
+
+pub fn max_dead(text: &str) -> Result<MaxDead, ValueError> {
+    if text == "never" {
+        return Ok(MaxDead::Never);
+    }
+    numbers::whole(text, 1, u32::MAX).map(MaxDead::After).map_err(|_| ValueError::MaxDead)
+}
+
+/// One byte: itself, or an escape as xargs reads it. The byte need not be UTF-8.
+pub fn delimiter(text: OsString) -> Result<Delimiter, ValueError> {
+    let byte = match text.as_bytes() {
+        [] => return Ok(Delimiter::Nothing),
+        [byte] => Some(*byte),
+        [b'\\', escape] if !escape.is_ascii_digit() => match escape {
+            b'a' => Some(0x07),
+            b'b' => Some(0x08),
+            b'f' => Some(0x0c),
+            b'n' => Some(b'\n'),
+            b'r' => Some(b'\r'),
+            b't' => Some(b'\t'),
+            b'v' => Some(0x0b),
+            b'\\' => Some(b'\\'),
+            _ => None,
+        },
+        [b'\\', b'x', digits @ ..] => radix(digits, 16, 2),
+        // Four digits: `\0377`, as printf writes it.
+        [b'\\', digits @ ..] => radix(digits, 8, if digits.starts_with(b"0") { 4 } else { 3 }),
+        _ => None,
+    };
+    byte.map(Delimiter::Byte).ok_or(ValueError::Delimiter)
+}
+
+/// Up to `digits_max` digits (and one at least) as a byte.
+fn radix(digits: &[u8], radix: u32, digits_max: usize) -> Option<u8> {
+    if digits.is_empty() || digits.len() > digits_max {
+        return None;
+    }
+    let value = digits.iter().try_fold(0, |value, digit| Some(value * radix + char::from(*digit).to_digit(radix)?))?;
+    u8::try_from(value).ok()
+}
+
+pub fn halt(text: &str) -> Result<HaltChoice, ValueError> {
+    if text == "never" {
+        return Ok(HaltChoice::Never);
+    }
+    let (when, rest) = text.split_once(',').ok_or(ValueError::Halt)?;
+    let (what, how_many) = rest.split_once('=').ok_or(ValueError::Halt)?;
+    let now = match when {
+        "now" => true,
+        "soon" => false,
+        _ => return Err(ValueError::Halt),
+    };
+    let on = match what {
+        "fail" => HaltOn::Fail,
+        "success" => HaltOn::Success,
+        "done" => HaltOn::Done,
+        _ => return Err(ValueError::Halt),
+    };
+    let threshold = match how_many.strip_suffix('%') {
+        Some(percent) => numbers::whole(percent, 1, 100).map(Threshold::Percent),
+        None => numbers::whole(how_many, 1, u64::MAX).map(Threshold::Items),
+    };
+    let threshold = threshold.map_err(|_| ValueError::HaltThreshold)?;
+    Ok(HaltChoice::At(Halt { on, threshold, now }))
+}
+
+pub fn term_sequence(text: &str) -> Result<TermSequence, ValueError> {
+    let mut steps = Vec::new();
+    let mut words = text.split(',').map(str::trim);
+    while let Some(name) = words.next() {
+        // A number where a name could stand is a signal; behind it there is always a wait.
+        let signal = Signal::parse(name).ok_or_else(|| ValueError::NoSignal { name: format!("{name:?}") })?;
+        let wait_ms = match words.next() {
+            Some(wait) => numbers::whole(wait, 0, u32::MAX).map_err(|_| ValueError::TermSequence)?,
+            None if signal == Signal::KILL => return Err(ValueError::TermSequence),
+            None => return Err(ValueError::TermSequenceEnd),
+        };
+        steps.push(TermStep { signal, wait: Duration::from_millis(wait_ms.into()) });
+    }
+    match steps.last() {
+        Some(step) if step.signal == Signal::KILL => Ok(TermSequence(steps)),
+        _ => Err(ValueError::TermSequenceEnd),
+    }
+}
+
+pub fn intensity(text: &str) -> Result<Intensity, ValueError> {
+    let (number, period) = text.split_once('/').ok_or(ValueError::Intensity)?;
+    let restarts_max = numbers::whole(number, 0, u32::MAX).map_err(|_| ValueError::Intensity)?;
+    match durations::parse(period)? {
+        Duration::ZERO => Err(ValueError::Intensity),
+        period => Ok(Intensity { restarts_max, period }),
+    }
+}
+
+pub fn backoff(text: &str) -> Result<Backoff, ValueError> {
+    let (min, max) = text.split_once("..").ok_or(ValueError::Backoff)?;
+    let (min, max) = (durations::parse(min)?, durations::parse(max)?);
+    if min <= max { Ok(Backoff { min, max }) } else { Err(ValueError::BackoffOrder) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn workers_and_credit() {
+        assert_eq!(workers("auto"), Ok(Workers::Auto));
+        assert_eq!(workers("200%"), Ok(Workers::Percent(200)));
+        assert_eq!(workers("1000000"), Ok(Workers::Count(1_000_000)));
+        for text in ["0", "-1", "0%", "", "%", "two", "1.5"] {
+            assert_eq!(workers(text), Err(ValueError::Workers), "{text:?}");
+        }
+        assert!(matches!(workers("4294967296"), Err(ValueError::Number(NumberError::TooLarge { .. }))));
+        assert_eq!(credit("7"), Ok(Credit::Items(7)));
+        assert_eq!(credit("0"), Err(ValueError::Credit));
+        assert_eq!(max_dead("never"), Ok(MaxDead::Never));
+        assert_eq!(max_dead("0"), Err(ValueError::MaxDead));
+    }
+
+    #[test]
+    fn delimiters() {
+        let table: [(&[u8], u8); 12] = [
+            (b",", b','),
+            (b"0", b'0'),
+            (b"\n", b'\n'),
+            (b"\\", b'\\'),
+            (b"\\n", b'\n'),
+            (b"\\t", b'\t'),
+            (b"\\0", 0),
+            (b"\\\\", b'\\'),
+            (b"\\x1F", 0x1f),
+            (b"\\xa", 0x0a),
+            (b"\\0377", 0xff),
+            (b"\xff", 0xff),
+        ];
+        let of = |bytes: &[u8]| delimiter(std::ffi::OsStr::from_bytes(bytes).to_owned());
+        for (bytes, byte) in table {
+            assert_eq!(of(bytes), Ok(Delimiter::Byte(byte)), "{bytes:?}");
+        }
+        assert_eq!(of(b""), Ok(Delimiter::Nothing));
+        for bytes in [&b"ab"[..], "é".as_bytes(), b"\\q", b"\\x", b"\\x123", b"\\400", b"\\8", b"\\12345", b"\\\xff"] {
+            assert_eq!(of(bytes), Err(ValueError::Delimiter), "{bytes:?}");
+        }
+    }
+
+    #[test]
+    fn halts() {
+        let at = |on, threshold, now| Ok(HaltChoice::At(Halt { on, threshold, now }));
+        assert_eq!(halt("never"), Ok(HaltChoice::Never));
+        assert_eq!(halt("now,fail=1"), at(HaltOn::Fail, Threshold::Items(1), true));
+        assert_eq!(halt("soon,success=7"), at(HaltOn::Success, Threshold::Items(7), false));
+        assert_eq!(halt("soon,done=20%"), at(HaltOn::Done, Threshold::Percent(20), false));
+        for text in ["", "now", "now,fail", "later,fail=1", "now,error=1", "fail=1"] {
+            assert_eq!(halt(text), Err(ValueError::Halt), "{text:?}");
+        }
+        for text in ["now,fail=0", "now,fail=0%", "now,fail=101%", "now,fail=x", "now,fail="] {
+            assert_eq!(halt(text), Err(ValueError::HaltThreshold), "{text:?}");
+        }
+    }
+
+    #[test]
+    fn term_sequences() {
+        let step = |signal, ms| TermStep { signal, wait: Duration::from_millis(ms) };
+        let expected = vec![step(Signal::TERM, 200), step(Signal::INT, 0), step(Signal::KILL, 25)];
+        assert_eq!(term_sequence("TERM,200,sigint,0,9,25"), Ok(TermSequence(expected)));
+        assert_eq!(term_sequence("KILL,0"), Ok(TermSequence(vec![step(Signal::KILL, 0)])));
+        for text in ["TERM,200", "TERM", "KILL,25,TERM,5", "TERM,200,INT"] {
+            assert_eq!(term_sequence(text), Err(ValueError::TermSequenceEnd), "{text:?}");
+        }
+        for text in ["TERM,x,KILL,25", "TERM,200,KILL", "KILL,-1", "KILL,99999999999"] {
+            assert_eq!(term_sequence(text), Err(ValueError::TermSequence), "{text:?}");
+        }
+        for text in ["", "FOO,1,KILL,1", "0,1,KILL,1", "65,1,KILL,1", "TERM,1,,KILL,1"] {
+            assert!(matches!(term_sequence(text), Err(ValueError::NoSignal { .. })), "{text:?}");
+        }
+    }
+
+    #[test]
+    fn intensities_and_back_offs() {
+        let ten_seconds = Duration::from_secs(10);
+        assert_eq!(intensity("5/10s"), Ok(Intensity { restarts_max: 5, period: ten_seconds }));
+        assert_eq!(intensity("0/10"), Ok(Intensity { restarts_max: 0, period: ten_seconds }));
+        for text in ["5", "/", "x/10s", "-1/10s", "5/0"] {
+            assert_eq!(intensity(text), Err(ValueError::Intensity), "{text:?}");
+        }
+        assert_eq!(intensity("5/x"), Err(ValueError::Duration(DurationError::NotADuration)));
+        assert_eq!(backoff("100ms..10s"), Ok(Backoff { min: Duration::from_millis(100), max: ten_seconds }));
+        assert_eq!(backoff("0..0"), Ok(Backoff { min: Duration::ZERO, max: Duration::ZERO }));
+        assert_eq!(backoff("10s"), Err(ValueError::Backoff));
+        assert_eq!(backoff("10s..1s"), Err(ValueError::BackoffOrder));
+        assert!(matches!(backoff("..10s"), Err(ValueError::Duration(_))));
+        assert!(matches!(backoff("0.5..1.5.."), Err(ValueError::Duration(_))));
+    }
+}
