@@ -6,13 +6,10 @@ use super::durations::{self, DurationError};
 use super::numbers::{self, NumberError};
 use super::sizes::{self, SizeError};
 use crate::model::signal::Signal;
-use crate::model::spec::{Backoff, Credit, Halt, HaltOn, Intensity, TermStep, Threshold};
+use crate::model::spec::{Backoff, Credit, Halt, HaltOn, ITEM_BYTES_MAX, Intensity, TermStep, Threshold};
 use crate::model::time::Duration;
 use std::ffi::OsString;
 use std::os::unix::ffi::OsStrExt;
-
-/// The largest item there is, and so the largest block.
-pub const ITEM_BYTES_MAX: u64 = 16 << 20;
 
 /// Why a text is not what its flag takes.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -114,9 +111,9 @@ pub fn limit(text: &str) -> Result<Duration, ValueError> {
     Ok(durations::parse_limit(text)?)
 }
 
-/// The size of a block.
+/// The size of a block, which is an item and so no larger than one may be.
 pub fn block(text: &str) -> Result<u64, ValueError> {
-    Ok(sizes::parse(text, ITEM_BYTES_MAX)?)
+    Ok(sizes::parse(text, ITEM_BYTES_MAX as u64)?)
 }
 
 pub fn workers(text: &str) -> Result<Workers, ValueError> {
