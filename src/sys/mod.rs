@@ -1,7 +1,21 @@
 //! Floor 1: system calls.
 //!
+//! What is here knows file descriptors, processes, signals and pages, and nothing of what they are used for. Everything
+//! that waits is an fd, so that one [`poller::Poller`] on one thread is the only place where the program sleeps. Needs
+//! Linux 5.11 or later (`close_range` with close-on-exec; pidfds are older).
+//!
 //! Invariant: this floor knows no items, and holds all of the project's `unsafe`.
 
 pub mod access;
+pub mod clock;
+pub mod fd;
+pub mod guard;
+pub mod limits;
+pub mod memfd;
 pub mod outbox;
+pub mod pidfd;
+pub mod poller;
+pub mod signals;
+pub mod spawn;
 pub mod spill;
+pub mod stdio;

@@ -1,14 +1,343 @@
 //! Bytes on their way to stdout or stderr, written without ever blocking.
+//!
+//! stdout is inherited and its open file is shared with the user's shell and with other programs, so it is never made
+//! non-blocking. How a write is kept from blocking depends on what it is:
+//!
+//! | stdout is | so |
+//! |---|---|
+//! | a regular file, `/dev/null` | plain writes, which do not wait for anybody |
+//! | a pipe, a terminal | opened anew by `/proc/self/fd/N`: an open file of our own, which may be non-blocking |
+//! | a socket | `MSG_DONTWAIT` |
+//! | anything else, and what cannot be opened anew | asked first, then at most a page (a terminal: less) at a time |
+//!
+//! What waits is a queue of pieces in memory and pieces in a spill file. Invariant: bytes leave in the order in which
+//! they came, each once.
 
-/// What waits to be written to one file descriptor.
-#[derive(Default)]
+use super::spill::{Extent, SpillFile};
+use nix::errno::Errno;
+use nix::fcntl::OFlag;
+use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
+use nix::sys::socket::{MsgFlags, send};
+use nix::sys::stat::{Mode, SFlag, fstat, major, minor};
+use std::collections::VecDeque;
+use std::io;
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
+use std::rc::Rc;
+
+/// How much of a spill file is in memory at a time.
+const STAGING_BYTES: usize = 64 * 1024;
+
+/// A pipe that is ready takes a page (`pipe(7)`).
+const PAGE_BYTES: usize = 4096;
+
+/// A terminal that is ready takes so much, and usually a few times more (`WAKEUP_CHARS` of the kernel's `n_tty.c`).
+const TERMINAL_BYTES: usize = 256;
+
+/// What is left after a flush.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Flushed {
+    /// Nothing.
+    All,
+    /// Something: flush again when [`Outbox::watch_fd`] is writable.
+    Blocked,
+}
+
+/// What waits to be written to one file descriptor. The default has none: what is pushed stays in memory.
+#[derive(Debug, Default)]
 pub struct Outbox {
+    sink: Option<Sink>,
+    /// What comes before `memory`.
+    earlier: VecDeque<Piece>,
+    /// How much of the first piece in memory is written (the first of `earlier`, or `memory` if there is none).
+    written: usize,
     memory: Vec<u8>,
 }
 
+#[derive(Debug)]
+enum Piece {
+    Memory(Vec<u8>),
+    Spilled(Spilled),
+}
+
+/// Bytes in a spill file, of which a part is in memory at a time.
+#[derive(Debug)]
+struct Spilled {
+    file: Rc<SpillFile>,
+    extents: VecDeque<Extent>,
+    line_prefix: Option<Vec<u8>>,
+    at_line_start: bool,
+    /// The extent that staging came from and what is behind it.
+    staging: Vec<u8>,
+    staged: Option<Extent>,
+}
+
+#[derive(Debug)]
+struct Sink {
+    fd: OwnedFd,
+    way: Way,
+}
+
+/// How to write without waiting.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Way {
+    /// It never waits, or it is our own non-blocking open file.
+    Plain,
+    Socket,
+    /// Ask first, then write at most so many bytes.
+    Ask(usize),
+}
+
 impl Outbox {
-    /// The in-memory end of what waits: append to it.
+    /// For this fd, which stays the caller's: a duplicate is kept.
+    ///
+    /// # Errors
+    /// The fd is not open, or no file descriptor is left.
+    pub fn new(fd: impl AsFd) -> io::Result<Self> {
+        Ok(Self { sink: Some(Sink::new(fd.as_fd())?), ..Self::default() })
+    }
+
+    /// The in-memory end of what waits: append to it, and change nothing that is there.
     pub fn buffer(&mut self) -> &mut Vec<u8> {
         &mut self.memory
     }
+
+    /// Appends bytes.
+    pub fn push(&mut self, bytes: &[u8]) {
+        self.memory.extend_from_slice(bytes);
+    }
+
+    /// Appends what lies in a spill file, each line with a prefix if there is one. The extents are discarded when they
+    /// are written.
+    ///
+    /// # Errors
+    /// Only without a file descriptor, where the bytes are read at once.
+    pub fn push_spilled(
+        &mut self,
+        file: Rc<SpillFile>,
+        extents: Vec<Extent>,
+        line_prefix: Option<Vec<u8>>,
+    ) -> io::Result<()> {
+        let mut spilled = Spilled::new(file, extents, line_prefix);
+        if self.sink.is_none() {
+            while spilled.stage()? {
+                self.memory.extend_from_slice(&spilled.staging);
+                spilled.release();
+            }
+            return Ok(());
+        }
+        if self.memory.len() > self.written_of_memory() {
+            self.earlier.push_back(Piece::Memory(std::mem::take(&mut self.memory)));
+        } else {
+            self.memory.clear();
+            self.written = 0;
+        }
+        self.earlier.push_back(Piece::Spilled(spilled));
+        Ok(())
+    }
+
+    /// How many bytes wait, without the prefixes of lines that are still in a spill file.
+    #[must_use]
+    pub fn len(&self) -> u64 {
+        let earlier: u64 = self.earlier.iter().map(Piece::len).sum();
+        (earlier + self.memory.len() as u64).saturating_sub(self.written as u64)
+    }
+
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// What to watch for being writable while something waits. It may be a regular file, which cannot be watched and is
+    /// always ready. `None`: memory only.
+    #[must_use]
+    pub fn watch_fd(&self) -> Option<BorrowedFd<'_>> {
+        self.sink.as_ref().map(|sink| sink.fd.as_fd())
+    }
+
+    /// Forgets what waits: the other side is gone.
+    pub fn clear(&mut self) {
+        for piece in self.earlier.drain(..) {
+            if let Piece::Spilled(mut spilled) = piece {
+                spilled.discard();
+            }
+        }
+        self.memory.clear();
+        self.written = 0;
+    }
+
+    /// Writes what can be written now. Never waits. Without a file descriptor everything stays where it is.
+    ///
+    /// # Errors
+    /// `BrokenPipe`: nobody reads any more. Others as of `write(2)`, and of the spill file. What was not written still
+    /// waits.
+    pub fn flush(&mut self) -> io::Result<Flushed> {
+        let Some(sink) = &self.sink else { return Ok(Flushed::All) };
+        while let Some(piece) = self.earlier.front_mut() {
+            let bytes = match piece {
+                Piece::Memory(bytes) => bytes,
+                Piece::Spilled(spilled) => {
+                    if !spilled.stage()? {
+                        self.earlier.pop_front();
+                        continue;
+                    }
+                    &mut spilled.staging
+                }
+            };
+            if sink.write(bytes, &mut self.written)? == Flushed::Blocked {
+                return Ok(Flushed::Blocked);
+            }
+            self.written = 0;
+            match piece {
+                Piece::Memory(_) => drop(self.earlier.pop_front()),
+                Piece::Spilled(spilled) => spilled.release(),
+            }
+        }
+        let flushed = sink.write(&self.memory, &mut self.written)?;
+        self.forget_written();
+        Ok(flushed)
+    }
+
+    fn written_of_memory(&self) -> usize {
+        if self.earlier.is_empty() { self.written } else { 0 }
+    }
+
+    /// Gives the room of what is written back, without moving the rest each time.
+    fn forget_written(&mut self) {
+        if self.written == self.memory.len() {
+            self.memory.clear();
+        } else if self.written > self.memory.len() / 2 {
+            self.memory.drain(..self.written);
+        } else {
+            return;
+        }
+        self.written = 0;
+    }
+}
+
+impl Piece {
+    fn len(&self) -> u64 {
+        match self {
+            Self::Memory(bytes) => bytes.len() as u64,
+            Self::Spilled(spilled) => {
+                spilled.staging.len() as u64 + spilled.extents.iter().map(|extent| extent.bytes).sum::<u64>()
+            }
+        }
+    }
+}
+
+impl Spilled {
+    fn new(file: Rc<SpillFile>, extents: Vec<Extent>, line_prefix: Option<Vec<u8>>) -> Self {
+        Self { file, extents: extents.into(), line_prefix, at_line_start: true, staging: Vec::new(), staged: None }
+    }
+
+    /// Sees to it that staging holds the next bytes; false: there are none left.
+    fn stage(&mut self) -> io::Result<bool> {
+        while self.staging.is_empty() {
+            let Some(next) = self.extents.front_mut() else { return Ok(false) };
+            let bytes = next.bytes.min(STAGING_BYTES as u64);
+            let part = Extent { offset: next.offset, bytes };
+            self.staging.resize(bytes as usize, 0);
+            if let Err(error) = self.file.read_at(part.offset, &mut self.staging) {
+                self.staging.clear();
+                return Err(error);
+            }
+            next.offset += bytes;
+            next.bytes -= bytes;
+            if next.bytes == 0 {
+                self.extents.pop_front();
+            }
+            self.staged = Some(part);
+            if let Some(prefix) = &self.line_prefix {
+                self.staging = with_prefix(&self.staging, prefix, &mut self.at_line_start);
+            }
+        }
+        Ok(true)
+    }
+
+    /// Staging is written.
+    fn release(&mut self) {
+        self.staging.clear();
+        if let Some(part) = self.staged.take() {
+            self.file.discard(part);
+        }
+    }
+
+    fn discard(&mut self) {
+        self.release();
+        for extent in self.extents.drain(..) {
+            self.file.discard(extent);
+        }
+    }
+}
+
+fn with_prefix(bytes: &[u8], prefix: &[u8], at_line_start: &mut bool) -> Vec<u8> {
+    let mut lines = Vec::with_capacity(bytes.len() + bytes.len() / 4);
+    for line in bytes.split_inclusive(|byte| *byte == b'\n') {
+        if *at_line_start {
+            lines.extend_from_slice(prefix);
+        }
+        lines.extend_from_slice(line);
+        *at_line_start = line.ends_with(b"\n");
+    }
+    lines
+}
+
+impl Sink {
+    fn new(fd: BorrowedFd<'_>) -> io::Result<Self> {
+        let (way, again) = way_of(fd)?;
+        let own = if again { open_again(fd) } else { None };
+        Ok(match own {
+            Some(fd) => Self { fd, way: Way::Plain },
+            None => Self { fd: fd.try_clone_to_owned()?, way },
+        })
+    }
+
+    /// Writes the bytes from `written` on, and counts it up.
+    fn write(&self, bytes: &[u8], written: &mut usize) -> io::Result<Flushed> {
+        while let Some(rest) = bytes.get(*written..).filter(|rest| !rest.is_empty()) {
+            match self.write_once(rest) {
+                Ok(count) => *written += count,
+                Err(Errno::EINTR) => {}
+                Err(Errno::EAGAIN) => return Ok(Flushed::Blocked),
+                Err(errno) => return Err(errno.into()),
+            }
+        }
+        Ok(Flushed::All)
+    }
+
+    fn write_once(&self, bytes: &[u8]) -> nix::Result<usize> {
+        match self.way {
+            Way::Plain => nix::unistd::write(&self.fd, bytes),
+            Way::Socket => send(self.fd.as_raw_fd(), bytes, MsgFlags::MSG_DONTWAIT | MsgFlags::MSG_NOSIGNAL),
+            Way::Ask(bytes_max) => {
+                let mut asked = [PollFd::new(self.fd.as_fd(), PollFlags::POLLOUT)];
+                if poll(&mut asked, PollTimeout::ZERO)? == 0 {
+                    return Err(Errno::EAGAIN);
+                }
+                nix::unistd::write(&self.fd, bytes.get(..bytes_max).unwrap_or(bytes))
+            }
+        }
+    }
+}
+
+/// How to write to this, and whether to try to open it anew first.
+fn way_of(fd: BorrowedFd<'_>) -> io::Result<(Way, bool)> {
+    let status = fstat(fd)?;
+    let device = (major(status.st_rdev), minor(status.st_rdev));
+    Ok(match SFlag::from_bits_truncate(status.st_mode) & SFlag::S_IFMT {
+        SFlag::S_IFREG => (Way::Plain, false),
+        SFlag::S_IFSOCK => (Way::Socket, false),
+        SFlag::S_IFIFO => (Way::Ask(PAGE_BYTES), true),
+        // /dev/null; the master side of a terminal, which opened anew would be another terminal.
+        SFlag::S_IFCHR if device == (1, 3) => (Way::Plain, false),
+        SFlag::S_IFCHR if device == (5, 2) => (Way::Ask(TERMINAL_BYTES), false),
+        SFlag::S_IFCHR if nix::unistd::isatty(fd).unwrap_or(false) => (Way::Ask(TERMINAL_BYTES), true),
+        _ => (Way::Ask(PAGE_BYTES), false),
+    })
+}
+
+/// An open file of our own. `None`: it belongs to somebody else (`su`), `/proc` is not there, nobody reads.
+fn open_again(fd: BorrowedFd<'_>) -> Option<OwnedFd> {
+    let flags = OFlag::O_WRONLY | OFlag::O_NONBLOCK | OFlag::O_NOCTTY | OFlag::O_CLOEXEC;
+    nix::fcntl::open(format!("/proc/self/fd/{}", fd.as_raw_fd()).as_str(), flags, Mode::empty()).ok()
 }

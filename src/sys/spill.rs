@@ -1,8 +1,245 @@
 //! A temporary file without a name, for bytes that are too many to keep in memory.
+//!
+//! Grows at its end only; what is no longer needed is given back to the file system as holes, and the file starts anew
+//! when nothing is left in it. So it never holds much more than what is alive, and it is gone with the process, however
+//! that ends.
+//!
+//! Invariant: no name in the file system, no access for others, no bytes kept in memory.
+
+use nix::errno::Errno;
+use nix::fcntl::{FallocateFlags, OFlag, fallocate, open};
+use nix::sys::stat::Mode;
+use std::cell::RefCell;
+use std::collections::BTreeMap;
+use std::fs::File;
+use std::io;
+use std::os::unix::fs::FileExt;
+use std::path::{Path, PathBuf};
+
+/// Holes are made of whole blocks: the largest size of a block in use.
+const BLOCK_BYTES: u64 = 4096;
+
+/// How many names are tried where the file system cannot make a file without one.
+const NAMES_MAX: u32 = 100;
 
 /// Where some bytes lie in a spill file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Extent {
     pub offset: u64,
     pub bytes: u64,
+}
+
+/// The file, made when it is first written to. Shared by all who hold extents of it.
+#[derive(Debug)]
+pub struct SpillFile {
+    folder: PathBuf,
+    inner: RefCell<Inner>,
+}
+
+#[derive(Debug, Default)]
+struct Inner {
+    file: Option<File>,
+    end: u64,
+    /// What was discarded and not yet forgotten: start -> end, apart from each other.
+    free: BTreeMap<u64, u64>,
+    /// What is appended and not yet discarded.
+    live_bytes: u64,
+}
+
+impl SpillFile {
+    /// In the folder for temporary files: `TMPDIR`, else `/tmp`.
+    #[must_use]
+    pub fn new() -> Self {
+        Self::in_folder(std::env::temp_dir())
+    }
+
+    /// In this folder.
+    #[must_use]
+    pub fn in_folder(folder: impl Into<PathBuf>) -> Self {
+        Self { folder: folder.into(), inner: RefCell::default() }
+    }
+
+    /// The folder that the file lies in, for the text of an error.
+    #[must_use]
+    pub fn folder(&self) -> &Path {
+        &self.folder
+    }
+
+    /// How many bytes are appended and not discarded.
+    #[must_use]
+    pub fn live_bytes(&self) -> u64 {
+        self.inner.borrow().live_bytes
+    }
+
+    /// Keeps these bytes.
+    ///
+    /// # Errors
+    /// The file cannot be made, or the disk is full. Nothing is kept then.
+    pub fn append(&self, bytes: &[u8]) -> io::Result<Extent> {
+        let mut inner = self.inner.borrow_mut();
+        let offset = inner.end;
+        if inner.file.is_none() {
+            inner.file = Some(nameless_file(&self.folder)?);
+        }
+        if let Some(file) = &inner.file {
+            file.write_all_at(bytes, offset)?;
+        }
+        let extent = Extent { offset, bytes: bytes.len() as u64 };
+        inner.end = inner.end.saturating_add(extent.bytes);
+        inner.live_bytes = inner.live_bytes.saturating_add(extent.bytes);
+        Ok(extent)
+    }
+
+    /// Fills `bytes` with what lies at `offset`.
+    ///
+    /// # Errors
+    /// The disk, or bytes that were never appended.
+    pub fn read_at(&self, offset: u64, bytes: &mut [u8]) -> io::Result<()> {
+        match &self.inner.borrow().file {
+            Some(file) => file.read_exact_at(bytes, offset),
+            None if bytes.is_empty() => Ok(()),
+            None => Err(io::ErrorKind::UnexpectedEof.into()),
+        }
+    }
+
+    /// These bytes are not needed any more; once for each extent, or for each part of it. Room that cannot be given
+    /// back now is given back at the end.
+    pub fn discard(&self, extent: Extent) {
+        let mut inner = self.inner.borrow_mut();
+        if extent.bytes == 0 {
+            return;
+        }
+        inner.live_bytes = inner.live_bytes.saturating_sub(extent.bytes);
+        if inner.live_bytes == 0 {
+            // A failure costs room only.
+            let _ = inner.file.as_ref().map(|file| file.set_len(0));
+            inner.free.clear();
+            inner.end = 0;
+            return;
+        }
+        let freed = inner.join_free(extent);
+        let (start, end) = (freed.0.next_multiple_of(BLOCK_BYTES), freed.1 / BLOCK_BYTES * BLOCK_BYTES);
+        // Only the blocks that this extent completed; the others of the joined range are holes already.
+        let start = start.max(extent.offset / BLOCK_BYTES * BLOCK_BYTES);
+        let end = end.min((extent.offset + extent.bytes).next_multiple_of(BLOCK_BYTES));
+        if let (Some(file), true) = (&inner.file, start < end) {
+            let flags = FallocateFlags::FALLOC_FL_PUNCH_HOLE | FallocateFlags::FALLOC_FL_KEEP_SIZE;
+            // Not every file system makes holes.
+            let _ = fallocate(file, flags, start.cast_signed(), (end - start).cast_signed());
+        }
+    }
+}
+
+impl Default for SpillFile {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl Inner {
+    /// Adds a range to the free ones and returns the one that it is part of now.
+    fn join_free(&mut self, extent: Extent) -> (u64, u64) {
+        let (mut start, mut end) = (extent.offset, extent.offset.saturating_add(extent.bytes));
+        if let Some((&before, &before_end)) = self.free.range(..start).next_back()
+            && before_end == start
+        {
+            start = before;
+        }
+        if let Some(after_end) = self.free.remove(&end) {
+            end = after_end;
+        }
+        self.free.insert(start, end);
+        (start, end)
+    }
+}
+
+fn nameless_file(folder: &Path) -> io::Result<File> {
+    let mode = Mode::S_IRUSR | Mode::S_IWUSR;
+    match open(folder, OFlag::O_TMPFILE | OFlag::O_RDWR | OFlag::O_CLOEXEC | OFlag::O_EXCL, mode) {
+        Ok(file) => Ok(file.into()),
+        // Not on this file system: a name for a moment.
+        Err(Errno::EOPNOTSUPP | Errno::EISDIR | Errno::ENOENT) => unlinked_file(folder, mode),
+        Err(errno) => Err(errno.into()),
+    }
+}
+
+fn unlinked_file(folder: &Path, mode: Mode) -> io::Result<File> {
+    let flags = OFlag::O_RDWR | OFlag::O_CREAT | OFlag::O_EXCL | OFlag::O_CLOEXEC | OFlag::O_NOFOLLOW;
+    for number in 0..NAMES_MAX {
+        let path = folder.join(format!(".supervisor-spill-{}-{number}", std::process::id()));
+        match open(&path, flags, mode) {
+            Ok(file) => {
+                std::fs::remove_file(&path)?;
+                return Ok(file.into());
+            }
+            Err(Errno::EEXIST) => {}
+            Err(errno) => return Err(errno.into()),
+        }
+    }
+    Err(Errno::EEXIST.into())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::os::unix::fs::MetadataExt;
+
+    fn blocks_bytes(spill: &SpillFile) -> u64 {
+        spill.inner.borrow().file.as_ref().unwrap().metadata().unwrap().blocks() * 512
+    }
+
+    #[test]
+    fn what_is_appended_can_be_read_and_leaves_no_name() {
+        let folder = tempfile::tempdir().unwrap();
+        let spill = SpillFile::in_folder(folder.path());
+        let (first, second) = (spill.append(b"hello ").unwrap(), spill.append(b"world").unwrap());
+        assert_eq!((first.offset, second), (0, Extent { offset: 6, bytes: 5 }));
+        let mut bytes = [0; 8];
+        spill.read_at(3, &mut bytes).unwrap();
+        assert_eq!(&bytes, b"lo world");
+        assert!(spill.read_at(10, &mut bytes).is_err());
+        assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 0);
+        assert_eq!(spill.inner.borrow().file.as_ref().unwrap().metadata().unwrap().mode() & 0o777, 0o600);
+    }
+
+    #[test]
+    fn a_file_with_a_name_loses_it_at_once() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = unlinked_file(folder.path(), Mode::S_IRUSR | Mode::S_IWUSR).unwrap();
+        assert_eq!(file.metadata().unwrap().nlink(), 0);
+        assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 0);
+    }
+
+    #[test]
+    fn discarded_pieces_become_holes_also_if_no_piece_fills_a_block() {
+        let spill = SpillFile::new();
+        let pieces: Vec<Extent> = (0..1000).map(|_| spill.append(&[7; 1000]).unwrap()).collect();
+        let before = blocks_bytes(&spill);
+        assert!(before >= 1_000_000, "{before}");
+        // The even ones first, in both directions, so that pieces join before, behind and on both sides.
+        for piece in pieces.iter().step_by(2).chain(pieces.iter().skip(1).step_by(2).rev()).take(999) {
+            spill.discard(*piece);
+        }
+        assert_eq!(spill.live_bytes(), 1000);
+        let after = blocks_bytes(&spill);
+        assert!(after <= 2 * BLOCK_BYTES, "{after}");
+        assert!(spill.inner.borrow().free.len() <= 2);
+        let mut bytes = [0; 1000];
+        spill.read_at(pieces[1].offset, &mut bytes).unwrap();
+        assert_eq!(bytes, [7; 1000], "the last one lives");
+    }
+
+    #[test]
+    fn with_nothing_left_the_file_starts_anew() {
+        let spill = SpillFile::new();
+        let extent = spill.append(&[1; 10_000]).unwrap();
+        spill.discard(extent);
+        assert_eq!(blocks_bytes(&spill), 0);
+        assert_eq!(spill.append(b"x").unwrap().offset, 0);
+    }
+
+    #[test]
+    fn a_folder_that_is_not_there_is_an_error() {
+        assert!(SpillFile::in_folder("/nonexistent").append(b"x").is_err());
+    }
 }

@@ -1,0 +1,101 @@
+//! Small services around file descriptors that `std` has only behind `unsafe` or not at all.
+//!
+//! Invariant: every fd made here is close-on-exec. Never make an inherited stdin or stdout non-blocking: the user's
+//! shell shares it.
+
+use nix::errno::Errno;
+use nix::fcntl::{FcntlArg, FdFlag, OFlag, fcntl};
+use std::fs::{File, OpenOptions};
+use std::io;
+use std::os::fd::{AsFd, BorrowedFd, FromRawFd, OwnedFd, RawFd};
+
+/// A pipe: the end to read from, the end to write to.
+///
+/// # Errors
+/// No file descriptor is left.
+pub fn pipe() -> io::Result<(OwnedFd, OwnedFd)> {
+    Ok(nix::unistd::pipe2(OFlag::O_CLOEXEC)?)
+}
+
+/// Makes reads and writes return `WouldBlock` instead of waiting. For fds of our own only: the flag belongs to
+/// everybody who shares the open file.
+///
+/// # Errors
+/// Those of `fcntl(2)`.
+pub fn set_nonblocking(fd: impl AsFd) -> io::Result<()> {
+    let flags = OFlag::from_bits_retain(fcntl(&fd, FcntlArg::F_GETFL)?);
+    fcntl(&fd, FcntlArg::F_SETFL(flags | OFlag::O_NONBLOCK))?;
+    Ok(())
+}
+
+/// Asks for a larger pipe buffer and returns the size it has then; a refusal (limit of the user, no pipe) leaves it as
+/// it was.
+#[must_use]
+pub fn enlarge_pipe(fd: impl AsFd, bytes: u32) -> usize {
+    let wanted = i32::try_from(bytes).unwrap_or(i32::MAX);
+    let size = fcntl(&fd, FcntlArg::F_SETPIPE_SZ(wanted)).or_else(|_| fcntl(&fd, FcntlArg::F_GETPIPE_SZ));
+    size.ok().and_then(|size| usize::try_from(size).ok()).unwrap_or(0)
+}
+
+/// `/dev/null`, to read and to write.
+///
+/// # Errors
+/// Those of `open(2)`.
+pub fn dev_null() -> io::Result<File> {
+    OpenOptions::new().read(true).write(true).open("/dev/null")
+}
+
+/// Takes over an fd that this process was started with, by its number, and makes it close-on-exec.
+///
+/// What came through an exec is not close-on-exec, and all that this program opens is: so a number is taken once, and
+/// an fd that has an owner already is refused, as are 0 to 2, which belong to `std`.
+///
+/// # Errors
+/// The number is not open, or was not inherited.
+pub fn take_inherited(number: RawFd) -> io::Result<OwnedFd> {
+    if number <= 2 {
+        return Err(Errno::EBADF.into());
+    }
+    // SAFETY: only asks about the number, which may well not be open: then the call says so.
+    let borrowed = unsafe { BorrowedFd::borrow_raw(number) };
+    if FdFlag::from_bits_retain(fcntl(borrowed, FcntlArg::F_GETFD)?).contains(FdFlag::FD_CLOEXEC) {
+        return Err(Errno::EBADF.into());
+    }
+    fcntl(borrowed, FcntlArg::F_SETFD(FdFlag::FD_CLOEXEC))?;
+    // SAFETY: it is open (the calls succeeded), and nobody owns it: see above.
+    Ok(unsafe { OwnedFd::from_raw_fd(number) })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::io::Read;
+    use std::os::fd::AsRawFd;
+
+    #[test]
+    fn a_nonblocking_pipe_says_so_instead_of_waiting() {
+        let (reader, _writer) = pipe().unwrap();
+        set_nonblocking(&reader).unwrap();
+        let mut byte = [0];
+        assert_eq!(File::from(reader).read(&mut byte).unwrap_err().kind(), io::ErrorKind::WouldBlock);
+    }
+
+    #[test]
+    fn pipes_grow_and_other_things_do_not() {
+        let (reader, _writer) = pipe().unwrap();
+        assert!(enlarge_pipe(&reader, 128 * 1024) > 0);
+        assert_eq!(enlarge_pipe(dev_null().unwrap(), 4096), 0);
+    }
+
+    #[test]
+    fn an_inherited_fd_is_taken_once() {
+        let (reader, _writer) = pipe().unwrap();
+        assert!(take_inherited(reader.as_raw_fd()).is_err(), "it has an owner");
+        let inherited = fcntl(&reader, FcntlArg::F_DUPFD(100)).unwrap();
+        let taken = take_inherited(inherited).unwrap();
+        assert_eq!(taken.as_raw_fd(), inherited);
+        assert!(take_inherited(inherited).is_err());
+        assert!(take_inherited(1_000_000).is_err());
+        assert!(take_inherited(1).is_err());
+    }
+}

@@ -1,0 +1,220 @@
+//! A process that outlives the supervisor by a moment, to leave nobody behind.
+//!
+//! The parent-death signal ends workers when the supervisor dies, but not what they have started. So at the start,
+//! before any thread, the supervisor forks a guard. It waits for the end of a pipe that only the supervisor holds: the
+//! system closes it however the supervisor dies. Then it sends KILL to every process group in a table that both share.
+//!
+//! No group is missed: a child writes itself into the table before its program runs ([`super::spawn`]), and until then
+//! it holds a copy of the pipe's end, so that the guard wakes only when no registration can follow. One pass is enough,
+//! since a signal to a group hits forks in progress too. Forget a group ([`Guard::clear`]) before its leader is reaped,
+//! never after: then a number in the table is never somebody else's.
+//!
+//! Invariant: the guard makes system calls only (it is a fork that never executes anything), holds no file of the
+//! supervisor's, and catches nothing.
+
+use super::pidfd::Process;
+use crate::model::signal::Signal;
+use nix::errno::Errno;
+use nix::poll::{PollFd, PollFlags, poll};
+use nix::sys::mman::{MapFlags, ProtFlags, mmap_anonymous, munmap};
+use nix::sys::signal::{SigSet, SigmaskHow};
+use nix::sys::wait::waitpid;
+use nix::unistd::{ForkResult, fork};
+use std::ffi::{CStr, c_void};
+use std::io;
+use std::num::NonZeroUsize;
+use std::os::fd::{AsFd, AsRawFd, OwnedFd, RawFd};
+use std::ptr::NonNull;
+use std::sync::atomic::{AtomicI32, Ordering};
+
+/// At most 15 bytes (`PR_SET_NAME`), and not what `pkill supervisor` looks for.
+const NAME: &CStr = c"superv-guard";
+
+/// How long the end of the guard is waited for.
+const GONE_WITHIN_MS: u16 = 1000;
+
+/// How many files are closed one by one where the system has no `close_range(2)`.
+const FILES_MAX: i32 = 4096;
+
+/// The supervisor's side. Dropping it makes the guard kill what is in the table, as if the supervisor had died; see
+/// [`Guard::finish`].
+#[derive(Debug)]
+pub struct Guard {
+    table: Table,
+    guard: Process,
+    /// Our end of the pipe, close-on-exec. `None`: the guard is told to go.
+    lifeline: Option<OwnedFd>,
+}
+
+impl Guard {
+    /// Forks the guard. Call it first thing: in a program with one thread, whose memory is small and with little open.
+    ///
+    /// It is forked twice and so belongs to init: who looks for our children, or kills them all, finds the workers
+    /// alone.
+    ///
+    /// # Errors
+    /// No process, memory or file descriptor is left.
+    pub fn start(slots: usize) -> io::Result<Self> {
+        let table = Table::new(slots)?;
+        let (read_end, lifeline) = super::fd::pipe()?;
+        let mut before = SigSet::empty();
+        // Blocked they stay in the guard: that is how it ignores them all, with no handler to inherit.
+        nix::sys::signal::pthread_sigmask(SigmaskHow::SIG_SETMASK, Some(&SigSet::all()), Some(&mut before))?;
+        // SAFETY: the child makes system calls only, and never returns.
+        let forked = unsafe { fork() };
+        if matches!(forked, Ok(ForkResult::Child)) {
+            // SAFETY: we are that child.
+            unsafe { fork_again(read_end.as_raw_fd(), lifeline.as_raw_fd(), &table) };
+        }
+        nix::sys::signal::pthread_sigmask(SigmaskHow::SIG_SETMASK, Some(&before), None)?;
+        if let ForkResult::Parent { child } = forked? {
+            while waitpid(child, None) == Err(Errno::EINTR) {}
+        }
+        let pid = table.guard().load(Ordering::Acquire);
+        if pid == 0 {
+            return Err(Errno::EAGAIN.into());
+        }
+        Ok(Self { table, guard: Process::open(pid.cast_unsigned())?, lifeline: Some(lifeline) })
+    }
+
+    /// The guard's pid.
+    #[must_use]
+    pub const fn pid(&self) -> u32 {
+        self.guard.pid
+    }
+
+    /// Where a child writes its pid before its program starts ([`super::spawn::SpawnPlan::register`]). `None`: there is
+    /// no such slot.
+    #[must_use]
+    pub fn place(&self, slot: usize) -> Option<&AtomicI32> {
+        self.table.groups().get(slot)
+    }
+
+    /// Kill this group if the supervisor dies.
+    pub fn set(&self, slot: usize, group: u32) {
+        if let (Some(place), Ok(group)) = (self.place(slot), i32::try_from(group)) {
+            place.store(group, Ordering::Release);
+        }
+    }
+
+    /// Forget the slot's group. Call it before the group's leader is reaped.
+    pub fn clear(&self, slot: usize) {
+        if let Some(place) = self.place(slot) {
+            place.store(0, Ordering::Release);
+        }
+    }
+
+    /// The normal end: no group is left, the guard goes without killing anybody.
+    pub fn finish(self) {
+        // An error means that it is gone already.
+        let _ = self.guard.signal(Signal::KILL);
+        // Dropping waits for it.
+    }
+}
+
+impl Drop for Guard {
+    fn drop(&mut self) {
+        drop(self.lifeline.take());
+        // It has no more than a table to walk through; the bound is for one that somebody has stopped.
+        let mut ended = [PollFd::new(self.guard.as_fd(), PollFlags::POLLIN)];
+        while poll(&mut ended, GONE_WITHIN_MS) == Err(Errno::EINTR) {}
+    }
+}
+
+/// Between the two forks.
+///
+/// # Safety
+/// Only in a process that was forked for it.
+unsafe fn fork_again(read_end: RawFd, lifeline: RawFd, table: &Table) -> ! {
+    // SAFETY: system calls only; the child never returns, and we do not either.
+    unsafe {
+        match libc::fork() {
+            0 => stand_guard(read_end, lifeline, table),
+            pid => {
+                table.guard().store(pid.max(0), Ordering::Release);
+                libc::_exit(0)
+            }
+        }
+    }
+}
+
+/// The guard's whole life. A fork of a program that may have threads: system calls only.
+///
+/// # Safety
+/// Only in a process that was forked for it.
+unsafe fn stand_guard(read_end: RawFd, lifeline: RawFd, table: &Table) -> ! {
+    // SAFETY (all of this function): system calls on this process's own table of fds and its own memory.
+    unsafe {
+        // The one thing that must not fail: our copy of the writing end, or the pipe never ends.
+        libc::close(lifeline);
+        libc::prctl(libc::PR_SET_NAME, NAME.as_ptr());
+        libc::prctl(libc::PR_SET_DUMPABLE, 0);
+        // Away from the terminal, and from the folder that somebody may want to unmount.
+        libc::setsid();
+        libc::chdir(c"/".as_ptr());
+        // Else whoever reads the supervisor's output waits for us.
+        libc::dup2(read_end, 0);
+        if libc::close_range(1, u32::MAX, 0) != 0 {
+            let mut fd = 1;
+            while fd < FILES_MAX {
+                libc::close(fd);
+                fd += 1;
+            }
+        }
+        let mut byte = 0_u8;
+        while libc::read(0, (&raw mut byte).cast::<c_void>(), 1) != 0 {
+            if *libc::__errno_location() != libc::EINTR {
+                break;
+            }
+        }
+        for place in table.groups() {
+            let group = place.load(Ordering::Acquire);
+            // Never 0, 1 or -1, which mean our own group, and everybody.
+            if group > 1 {
+                libc::kill(-group, i32::from(Signal::KILL.0));
+            }
+        }
+        libc::_exit(0)
+    }
+}
+
+/// The guard's pid, then the ids of the live process groups, one for a slot, zero for none; shared with the guard.
+#[derive(Debug)]
+struct Table {
+    first: NonNull<AtomicI32>,
+    words: usize,
+}
+
+// SAFETY: the mapping belongs to this value alone until it is dropped, and all access to it is by atomics.
+unsafe impl Send for Table {}
+// SAFETY: as above.
+unsafe impl Sync for Table {}
+
+impl Table {
+    fn new(slots: usize) -> io::Result<Self> {
+        let words = slots.checked_add(1).ok_or(Errno::EINVAL)?;
+        let bytes = words.checked_mul(size_of::<AtomicI32>()).and_then(NonZeroUsize::new).ok_or(Errno::EINVAL)?;
+        let access = ProtFlags::PROT_READ | ProtFlags::PROT_WRITE;
+        // SAFETY: a new mapping at an address of the system's choice, filled with zeroes.
+        let first = unsafe { mmap_anonymous(None, bytes, access, MapFlags::MAP_SHARED) }?;
+        Ok(Self { first: first.cast(), words })
+    }
+
+    fn guard(&self) -> &AtomicI32 {
+        // SAFETY: the first of the words, of which there is at least one; see `groups`.
+        unsafe { self.first.as_ref() }
+    }
+
+    fn groups(&self) -> &[AtomicI32] {
+        // SAFETY: the mapping is that long, aligned to a page, and lives as long as `self`. Any bits are a valid value.
+        // `new` makes one word more than there are slots.
+        unsafe { std::slice::from_raw_parts(self.first.as_ptr().add(1), self.words - 1) }
+    }
+}
+
+impl Drop for Table {
+    fn drop(&mut self) {
+        // SAFETY: made by `new` with this length, and no borrow of it outlives `self`.
+        let _ = unsafe { munmap(self.first.cast::<c_void>(), self.words * size_of::<AtomicI32>()) };
+    }
+}

@@ -1,0 +1,191 @@
+//! The one place where the program waits: a level-triggered epoll set.
+//!
+//! Take an fd out ([`Poller::remove`]) *before* closing it: a child between its clone and its exec still holds a copy,
+//! so that closing alone does not take it out of the set, and a stale event would hit the next owner of the number. Put
+//! a generation into the token for the same reason. At end-of-file take the fd out too: a level-triggered hang-up is
+//! reported again and again.
+//!
+//! Invariant: never owns a watched fd, never makes one non-blocking.
+
+use crate::model::time::Duration;
+use nix::errno::Errno;
+use nix::sys::epoll::{Epoll, EpollCreateFlags, EpollEvent, EpollFlags, EpollTimeout};
+use std::io;
+use std::os::fd::AsFd;
+
+/// Most events taken in one wait; what is left over is found by the next one.
+const EVENTS_MAX: usize = 256;
+
+/// What to wait for. Errors and hang-ups are always reported.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Interest {
+    pub read: bool,
+    pub write: bool,
+}
+
+impl Interest {
+    pub const READ: Self = Self { read: true, write: false };
+    pub const WRITE: Self = Self { read: false, write: true };
+    pub const NONE: Self = Self { read: false, write: false };
+
+    fn flags(self) -> EpollFlags {
+        let mut flags = EpollFlags::empty();
+        flags.set(EpollFlags::EPOLLIN, self.read);
+        flags.set(EpollFlags::EPOLLOUT, self.write);
+        flags
+    }
+}
+
+/// Whether the system can wait for an fd.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Added {
+    Watched,
+    /// A regular file or a folder: never blocks and cannot be watched. Neither modify nor remove it.
+    AlwaysReady,
+}
+
+/// An fd that has something.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Ready {
+    pub token: u64,
+    pub readable: bool,
+    pub writable: bool,
+    /// The other side is gone. There may still be something to read.
+    pub hangup: bool,
+    /// On the writing end of a pipe: nobody reads any more.
+    pub error: bool,
+}
+
+/// An epoll set.
+#[derive(Debug)]
+pub struct Poller {
+    epoll: Epoll,
+    events: Vec<EpollEvent>,
+}
+
+impl Poller {
+    /// # Errors
+    /// No file descriptor is left, or no memory.
+    pub fn new() -> io::Result<Self> {
+        let epoll = Epoll::new(EpollCreateFlags::EPOLL_CLOEXEC)?;
+        Ok(Self { epoll, events: vec![EpollEvent::empty(); EVENTS_MAX] })
+    }
+
+    /// Watches an fd that is not in the set yet; `token` comes back with each of its events.
+    ///
+    /// # Errors
+    /// Those of `epoll_ctl(2)`, but for `EPERM`, which is [`Added::AlwaysReady`].
+    pub fn add(&self, fd: impl AsFd, interest: Interest, token: u64) -> io::Result<Added> {
+        match self.epoll.add(fd, EpollEvent::new(interest.flags(), token)) {
+            Ok(()) => Ok(Added::Watched),
+            Err(Errno::EPERM) => Ok(Added::AlwaysReady),
+            Err(errno) => Err(errno.into()),
+        }
+    }
+
+    /// Changes what a watched fd waits for, and its token.
+    ///
+    /// # Errors
+    /// Those of `epoll_ctl(2)`.
+    pub fn modify(&self, fd: impl AsFd, interest: Interest, token: u64) -> io::Result<()> {
+        Ok(self.epoll.modify(fd, &mut EpollEvent::new(interest.flags(), token))?)
+    }
+
+    /// Takes a watched fd out; do it before closing it.
+    ///
+    /// # Errors
+    /// Those of `epoll_ctl(2)`.
+    pub fn remove(&self, fd: impl AsFd) -> io::Result<()> {
+        Ok(self.epoll.delete(fd)?)
+    }
+
+    /// Waits for events and writes them to `ready`, whose former content is lost. It stays empty when the time has
+    /// passed, or when a signal interrupted the wait. `None` waits for ever. Times are rounded up to milliseconds, so
+    /// that a deadline has passed when the wait for it ends.
+    ///
+    /// # Errors
+    /// Those of `epoll_wait(2)`, but for `EINTR`.
+    pub fn wait(&mut self, ready: &mut Vec<Ready>, timeout: Option<Duration>) -> io::Result<()> {
+        ready.clear();
+        let found = match self.epoll.wait(&mut self.events, timeout_of(timeout)) {
+            Ok(found) => found,
+            Err(Errno::EINTR) => 0,
+            Err(errno) => return Err(errno.into()),
+        };
+        ready.extend(self.events.iter().take(found).map(|event| {
+            let flags = event.events();
+            Ready {
+                token: event.data(),
+                readable: flags.contains(EpollFlags::EPOLLIN),
+                writable: flags.contains(EpollFlags::EPOLLOUT),
+                hangup: flags.contains(EpollFlags::EPOLLHUP),
+                error: flags.contains(EpollFlags::EPOLLERR),
+            }
+        }));
+        Ok(())
+    }
+}
+
+fn timeout_of(timeout: Option<Duration>) -> EpollTimeout {
+    match timeout {
+        None => EpollTimeout::NONE,
+        // A wait that is too long for the call (24 days) ends early; the caller then waits again.
+        Some(Duration(ns)) => {
+            let ms = i32::try_from(ns.div_ceil(1_000_000)).unwrap_or(i32::MAX);
+            EpollTimeout::try_from(ms).unwrap_or(EpollTimeout::MAX)
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::io::Write;
+
+    #[test]
+    fn a_pipe_with_bytes_is_readable_and_its_end_is_a_hangup() {
+        let mut poller = Poller::new().unwrap();
+        let (reader, mut writer) = std::io::pipe().unwrap();
+        let mut ready = Vec::new();
+        assert_eq!(poller.add(&reader, Interest::READ, 42).unwrap(), Added::Watched);
+        poller.wait(&mut ready, Some(Duration::ZERO)).unwrap();
+        assert_eq!(ready, []);
+        writer.write_all(b"x").unwrap();
+        poller.wait(&mut ready, None).unwrap();
+        assert_eq!(ready, [Ready { token: 42, readable: true, writable: false, hangup: false, error: false }]);
+        drop(writer);
+        poller.modify(&reader, Interest::NONE, 43).unwrap();
+        poller.wait(&mut ready, None).unwrap();
+        assert_eq!(ready, [Ready { token: 43, readable: false, writable: false, hangup: true, error: false }]);
+        poller.remove(&reader).unwrap();
+        poller.wait(&mut ready, Some(Duration::ZERO)).unwrap();
+        assert_eq!(ready, []);
+    }
+
+    #[test]
+    fn the_writing_end_reports_that_the_reader_left() {
+        let mut poller = Poller::new().unwrap();
+        let (reader, writer) = std::io::pipe().unwrap();
+        let mut ready = Vec::new();
+        poller.add(&writer, Interest::NONE, 1).unwrap();
+        drop(reader);
+        poller.wait(&mut ready, None).unwrap();
+        assert_eq!(ready, [Ready { token: 1, readable: false, writable: false, hangup: false, error: true }]);
+    }
+
+    #[test]
+    fn a_regular_file_is_always_ready() {
+        let poller = Poller::new().unwrap();
+        let file = tempfile::tempfile().unwrap();
+        assert_eq!(poller.add(&file, Interest::READ, 1).unwrap(), Added::AlwaysReady);
+    }
+
+    #[test]
+    fn timeouts_round_up_and_never_wrap() {
+        assert_eq!(timeout_of(None), EpollTimeout::NONE);
+        assert_eq!(timeout_of(Some(Duration::ZERO)), EpollTimeout::ZERO);
+        assert_eq!(timeout_of(Some(Duration(1))), EpollTimeout::try_from(1).unwrap());
+        assert_eq!(timeout_of(Some(Duration(1_000_001))), EpollTimeout::try_from(2).unwrap());
+        assert_eq!(timeout_of(Some(Duration(u64::MAX))), EpollTimeout::try_from(i32::MAX).unwrap());
+    }
+}

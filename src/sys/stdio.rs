@@ -1,0 +1,33 @@
+//! Whether stdin, stdout and stderr were closed when the program started.
+//!
+//! Before `main`, std opens `/dev/null` in place of a closed one, so that it looks like an empty input or a sink for
+//! everything. To report it as the caller's mistake, one has to look earlier: a function in `.init_array` runs before
+//! std does.
+//!
+//! Invariant: looks once, changes nothing.
+
+use std::sync::atomic::{AtomicU8, Ordering};
+
+/// Bit N: fd N was closed.
+static CLOSED: AtomicU8 = AtomicU8::new(0);
+
+#[used]
+#[unsafe(link_section = ".init_array")]
+static RECORD: extern "C" fn() = record;
+
+extern "C" fn record() {
+    let mut closed = 0;
+    for fd in 0..3 {
+        // SAFETY: asks about a number, which may be closed; async-signal-safe, so fine before main.
+        if unsafe { libc::fcntl(fd, libc::F_GETFD) } == -1 {
+            closed |= 1 << fd;
+        }
+    }
+    CLOSED.store(closed, Ordering::Relaxed);
+}
+
+/// Whether fd 0, 1 or 2 was closed at the start; false for any other number.
+#[must_use]
+pub fn was_closed(fd: i32) -> bool {
+    (0..3).contains(&fd) && CLOSED.load(Ordering::Relaxed) & (1 << fd) != 0
+}
