@@ -40,7 +40,8 @@ fn decode(bencher: Bencher<'_, '_>, body_bytes: usize) {
     let mut decoder = FrameDecoder::new();
     bencher.counter(ItemsCount::new(FRAMES)).counter(BytesCount::of_slice(&bytes)).bench_local(|| {
         decoder.push(black_box(&bytes), |frame| {
-            black_box((codec::decode::<ToWorker>(frame.head), frame.body));
+            let _ = black_box(codec::decode::<ToWorker>(frame.head));
+            black_box(frame.body);
         })
     });
 }

@@ -13,7 +13,7 @@ use crate::model::config::{
 use crate::model::signal::Signal;
 use crate::model::spec::{
     Backoff, Credit, ExitCodeStyle, Halt, HaltOn, Intensity, Lifecycle, Policy, QueueOrder, RestartStrategy,
-    RestartType, TermStep, Threshold, TransportKind,
+    RestartType, TASKS, TermStep, Threshold, TransportKind,
 };
 use crate::model::time::Duration;
 use std::ffi::OsString;
@@ -35,10 +35,6 @@ pub struct Invocation {
     pub config: Config,
     pub exit_codes: ExitCodeStyle,
 }
-
-/// Names of the built-in tasks.
-pub const TASKS: [&str; 12] =
-    ["square", "cube", "echo", "sleep", "countdown", "identity", "hash", "exit", "signal", "panic", "hang", "leak"];
 
 /// Workers and items of the demonstration.
 const DEMONSTRATION_WORKERS: u32 = 5;

@@ -8,6 +8,10 @@ use serde::{Deserialize, Serialize};
 /// so that no frame announces more than its receiver will take.
 pub const ITEM_BYTES_MAX: usize = 16 * 1024 * 1024;
 
+/// Names of the built-in worker's tasks, the default first. What they do stands in `worker/tasks.rs`.
+pub const TASKS: [&str; 12] =
+    ["square", "cube", "echo", "sleep", "countdown", "identity", "hash", "exit", "signal", "panic", "hang", "leak"];
+
 /// If a worker that ended is started again (the words are OTP's).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum RestartType {

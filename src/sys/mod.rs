@@ -13,6 +13,7 @@ pub mod guard;
 pub mod limits;
 pub mod memfd;
 pub mod outbox;
+pub mod parent;
 pub mod pidfd;
 pub mod poller;
 pub mod signals;

@@ -8,6 +8,8 @@
 //! Invariant: a header is judged before a byte is allocated for what it announces; a decoder that has
 //! seen a bad header says so for ever, because nothing behind it can be trusted.
 
+use crate::model::spec::ITEM_BYTES_MAX;
+
 /// The first byte of each frame. Another layout gets another number.
 pub const FRAME_VERSION: u8 = 1;
 
@@ -16,9 +18,6 @@ pub const HEADER_BYTES: usize = 8;
 
 /// Most bytes of a head; the longest message takes less than half.
 pub const HEAD_BYTES_MAX: usize = 64;
-
-/// Most bytes of one item, and of one result without its newline.
-pub const ITEM_BYTES_MAX: usize = 16 * 1024 * 1024;
 
 /// Most bytes of a body: an item or a result of the largest size, and room for newlines, for the
 /// times of a batch and for the last result before a worker's flush.

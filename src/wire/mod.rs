@@ -8,6 +8,7 @@
 pub mod codec;
 pub mod frame;
 pub mod message;
+pub mod names;
 pub mod times;
 
 use codec::Message;

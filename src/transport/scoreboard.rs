@@ -1,0 +1,119 @@
+//! The scoreboard: a page of memory that one worker process shares with the supervisor.
+//!
+//! Before each item the worker writes the item's number here: a store, no message. When the worker
+//! dies or is late, the supervisor reads which item it was at, and so blames that one alone. The
+//! supervisor writes the one word that asks the worker to stop after its item.
+//!
+//! The page says *none* before a result is written: a worker that waits in a write has finished its
+//! last item and must not be blamed for it (a third of all kills hit that moment when it did not).
+//!
+//! Invariant: the worker may write anything at any time. What is read here is a claim; who acts on
+//! it checks that the worker holds that item.
+
+use crate::model::ids::ItemId;
+use crate::sys::memfd::SharedWords;
+use std::io;
+use std::os::fd::{AsFd, OwnedFd};
+use std::sync::atomic::Ordering::Relaxed;
+
+/// Words that different sides write lie two cache lines apart: processors fetch lines in pairs.
+const LINE_WORDS: usize = 128 / size_of::<u64>();
+
+/// Written by the worker: its item's number plus one, or 0 for none.
+const ITEM: usize = 0;
+
+/// Written by the supervisor: 1 asks the worker to stop after its item.
+const RECALL: usize = LINE_WORDS;
+
+/// Words of the whole page.
+const WORDS: usize = 2 * LINE_WORDS;
+
+/// The supervisor's side.
+#[derive(Debug)]
+pub struct Board {
+    words: SharedWords,
+}
+
+impl Board {
+    /// A fresh board for one process, and the fd that the process maps it by.
+    ///
+    /// # Errors
+    /// No file descriptor or no memory is left.
+    pub fn create() -> io::Result<(Self, OwnedFd)> {
+        let (words, fd) = SharedWords::create(WORDS)?;
+        Ok((Self { words }, fd))
+    }
+
+    /// The item that the worker says it is at.
+    #[must_use]
+    pub fn running(&self) -> Option<ItemId> {
+        self.words.word(ITEM).load(Relaxed).checked_sub(1).map(ItemId)
+    }
+
+    /// Asks the worker to stop after its item. One that waits for input does not look: close that too.
+    pub fn recall(&self) {
+        self.words.word(RECALL).store(1, Relaxed);
+    }
+}
+
+/// The worker's side.
+#[derive(Debug)]
+pub struct Pencil {
+    words: SharedWords,
+}
+
+impl Pencil {
+    /// Maps the board behind `fd`.
+    ///
+    /// # Errors
+    /// It is no board.
+    pub fn from_fd(fd: impl AsFd) -> io::Result<Self> {
+        let words = SharedWords::from_fd(fd)?;
+        if words.len() < WORDS { Err(io::ErrorKind::InvalidInput.into()) } else { Ok(Self { words }) }
+    }
+
+    /// From now on the worker is at `item`. The store is relaxed: whoever reads it after our death
+    /// reads it through the system, and whoever reads it before only looks again.
+    pub fn begin(&self, item: ItemId) {
+        self.words.word(ITEM).store(item.0.wrapping_add(1), Relaxed);
+    }
+
+    /// From now on the worker is at no item.
+    pub fn none(&self) {
+        self.words.word(ITEM).store(0, Relaxed);
+    }
+
+    /// If the supervisor asked to stop after the present item.
+    #[must_use]
+    pub fn recalled(&self) -> bool {
+        self.words.word(RECALL).load(Relaxed) != 0
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_side_reads_what_the_other_wrote() {
+        let (board, fd) = Board::create().unwrap();
+        let pencil = Pencil::from_fd(&fd).unwrap();
+        assert_eq!((board.running(), pencil.recalled()), (None, false));
+        for item in [ItemId(0), ItemId(7), ItemId(u64::MAX - 1)] {
+            pencil.begin(item);
+            assert_eq!(board.running(), Some(item));
+        }
+        pencil.none();
+        assert_eq!(board.running(), None);
+        board.recall();
+        assert!(pencil.recalled());
+        assert_eq!(board.running(), None);
+    }
+
+    #[test]
+    fn what_is_no_board_is_refused() {
+        let (_words, fd) = SharedWords::create(WORDS - 1).unwrap();
+        assert!(Pencil::from_fd(fd).is_err());
+        assert!(Pencil::from_fd(std::io::pipe().unwrap().0).is_err());
+    }
+}

@@ -1,0 +1,217 @@
+//! Results on their way out.
+//!
+//! They gather in one buffer and leave together: when no whole run is left in the input, at 64 KiB, or
+//! after about a millisecond of work. One `Done` speaks of items of one run, and those are a **group**.
+//!
+//! Invariant: the scoreboard says *none* before anything is written. A worker that waits in a write
+//! has finished its last item.
+
+use super::pace::Pace;
+use super::serve::WorkerError;
+use super::{Failure, Handler, Item, Output, panics};
+use crate::model::ids::{Attempt, ItemId, Run};
+use crate::model::spec::ITEM_BYTES_MAX;
+use crate::sys::clock::monotonic_ns;
+use crate::transport::ResultsOut;
+use crate::transport::scoreboard::Pencil;
+use crate::wire::message::{FromWorker, PROTOCOL_VERSION, REASON_BYTES_MAX};
+use crate::wire::times::{self, Pair};
+use std::io::ErrorKind;
+
+/// Results leave when they are so many bytes.
+const FLUSH_BYTES: usize = 64 * 1024;
+
+/// What a buffer that has been larger is cut back to.
+const KEPT_BYTES: usize = 4 * FLUSH_BYTES;
+
+/// Finished items whose results have not left, and the way out.
+pub(super) struct Batch {
+    results: Box<dyn ResultsOut>,
+    pencil: Pencil,
+    pace: Pace,
+    /// Work was begun since the last flush.
+    working: bool,
+    timed: bool,
+    /// Whole frames.
+    frames: Vec<u8>,
+    /// The open group: consecutive items that are done, their times if wanted, and their results.
+    group: Run,
+    times: Vec<u8>,
+    output: Output,
+}
+
+impl Batch {
+    pub(super) const fn new(results: Box<dyn ResultsOut>, pencil: Pencil, timed: bool) -> Self {
+        Self {
+            results,
+            pencil,
+            pace: Pace::new(),
+            working: false,
+            timed,
+            frames: Vec::new(),
+            group: Run { first: ItemId(0), count: 0, attempt: Attempt::FIRST },
+            times: Vec::new(),
+            output: Output::new(),
+        }
+    }
+
+    /// The first message.
+    pub(super) fn hello(&mut self, token: [u8; 16]) -> Result<(), WorkerError> {
+        let hello = FromWorker::Hello { protocol: PROTOCOL_VERSION, pid: std::process::id(), token };
+        crate::wire::append(&hello, &[], &mut self.frames)?;
+        self.flush()
+    }
+
+    /// Works on a run, item by item; `false` if the supervisor wants it to stop here.
+    pub(super) fn work(
+        &mut self,
+        handler: &mut impl Handler,
+        run: Run,
+        body: &[u8],
+        delimiter: u8,
+    ) -> Result<bool, WorkerError> {
+        if run.count == 1 {
+            return self.item(handler, Item { bytes: body, id: run.first, attempt: run.attempt }).and_then(|on| {
+                self.close_group()?;
+                Ok(on)
+            });
+        }
+        let mut start = 0;
+        let mut id = run.first;
+        for end in memchr::memchr_iter(delimiter, body) {
+            if id == run.end() || !self.item(handler, Item { bytes: &body[start..end], id, attempt: run.attempt })? {
+                break;
+            }
+            start = end + 1;
+            id = id.plus(1);
+        }
+        self.close_group()?;
+        match id == run.end() {
+            _ if self.pencil.recalled() => Ok(false),
+            true if start == body.len() => Ok(true),
+            _ => Err(WorkerError::Run { count: run.count }),
+        }
+    }
+
+    /// Works on one item; `false` if the supervisor wants it to stop before.
+    fn item(&mut self, handler: &mut impl Handler, item: Item<'_>) -> Result<bool, WorkerError> {
+        if self.pencil.recalled() {
+            return Ok(false);
+        }
+        if !self.working {
+            self.working = true;
+            self.pace.begin(monotonic_ns());
+        }
+        let started_ns = if self.timed { monotonic_ns() } else { 0 };
+        self.pencil.begin(item.id);
+        let answer = panics::catch(|| handler.handle(&item, &mut self.output));
+        if self.timed {
+            times::push(Pair { started_ns, runtime_ns: monotonic_ns().saturating_sub(started_ns) }, &mut self.times);
+        }
+        match answer {
+            Ok(Ok(())) => self.done(item)?,
+            Ok(Err(Failure(reason))) => self.failed(item, &reason, false)?,
+            Err(reason) => self.failed(item, &reason, true)?,
+        }
+        let bytes = self.frames.len() + self.output.finished().len() + self.times.len();
+        if bytes >= FLUSH_BYTES || (self.pace.is_look_due() && self.pace.look(monotonic_ns())) {
+            self.close_group()?;
+            self.flush()?;
+        }
+        Ok(true)
+    }
+
+    /// The item is done, and its result stands in the output.
+    fn done(&mut self, item: Item<'_>) -> Result<(), WorkerError> {
+        let result = self.output.present();
+        let newline = memchr::memchr(b'\n', result);
+        if newline.is_none() {
+            self.output.push(b"\n");
+        } else if newline != Some(result.len() - 1) {
+            return self.done_alone(item);
+        }
+        if self.output.present().len() > FLUSH_BYTES {
+            return self.done_alone(item);
+        }
+        self.join_group(item);
+        Ok(())
+    }
+
+    /// The item's result is long, or of several lines: it leaves in a frame of its own.
+    fn done_alone(&mut self, item: Item<'_>) -> Result<(), WorkerError> {
+        if !self.output.present().ends_with(b"\n") {
+            self.output.push(b"\n");
+        }
+        let bytes = self.output.present().len() - 1;
+        if bytes > ITEM_BYTES_MAX {
+            let reason = format!("the result of {bytes} bytes is over the limit of {ITEM_BYTES_MAX}");
+            return self.failed(item, &reason, false);
+        }
+        self.close_earlier()?;
+        self.join_group(item);
+        self.close_group()
+    }
+
+    fn join_group(&mut self, item: Item<'_>) {
+        if self.group.count == 0 {
+            self.group = Run { first: item.id, count: 0, attempt: item.attempt };
+        }
+        self.group.count += 1;
+        self.output.finish();
+    }
+
+    /// The item failed: what it wrote is dropped, and the reason leaves.
+    fn failed(&mut self, item: Item<'_>, reason: &str, panicked: bool) -> Result<(), WorkerError> {
+        self.output.cancel();
+        self.close_earlier()?;
+        self.times.clear();
+        let failed = FromWorker::Failed { item: item.id.0, attempt: item.attempt.0, panicked };
+        let cut = reason.floor_char_boundary(REASON_BYTES_MAX);
+        Ok(crate::wire::append(&failed, &reason.as_bytes()[..cut], &mut self.frames)?)
+    }
+
+    /// Closes the group while an item that is not of it has its time, if taken, behind the group's times.
+    fn close_earlier(&mut self) -> Result<(), WorkerError> {
+        let times_bytes = if self.timed { self.group.count as usize * times::PAIR_BYTES } else { 0 };
+        let own = self.times.split_off(times_bytes);
+        self.close_group()?;
+        self.times = own;
+        Ok(())
+    }
+
+    /// Makes a frame of the open group.
+    fn close_group(&mut self) -> Result<(), WorkerError> {
+        if self.group.count == 0 {
+            return Ok(());
+        }
+        let Run { first, count, attempt } = self.group;
+        let busy_ns = self.pace.close_group(monotonic_ns());
+        let done = FromWorker::Done { first: first.0, count, attempt: attempt.0, busy_ns, timed: self.timed };
+        if self.timed {
+            self.times.extend_from_slice(self.output.finished());
+            crate::wire::append(&done, &self.times, &mut self.frames)?;
+            self.times.clear();
+        } else {
+            crate::wire::append(&done, self.output.finished(), &mut self.frames)?;
+        }
+        self.group.count = 0;
+        self.output.forget_finished();
+        Ok(())
+    }
+
+    /// Sends what is framed.
+    pub(super) fn flush(&mut self) -> Result<(), WorkerError> {
+        self.working = false;
+        if self.frames.is_empty() {
+            return Ok(());
+        }
+        self.pencil.none();
+        let sent = self.results.send(&self.frames);
+        self.frames.clear();
+        self.frames.shrink_to(KEPT_BYTES);
+        sent.map_err(|error| match error.kind() {
+            ErrorKind::BrokenPipe => WorkerError::SupervisorGone,
+            _ => WorkerError::System { doing: "write results", error },
+        })
+    }
+}

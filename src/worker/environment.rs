@@ -1,0 +1,126 @@
+//! What a worker is told at its start, by its environment.
+//!
+//! Invariant: reads, and judges; opens nothing.
+
+use crate::model::spec::TransportKind;
+use crate::transport;
+use crate::wire::names;
+use std::ffi::OsString;
+use std::os::fd::RawFd;
+
+/// All of it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Environment {
+    pub transport: TransportKind,
+    pub fd_in: RawFd,
+    pub fd_out: RawFd,
+    pub fd_board: RawFd,
+    pub token: [u8; 16],
+    pub supervisor_pid: u32,
+    pub delimiter: u8,
+    /// The times of each item are wanted.
+    pub timed: bool,
+}
+
+/// What is wrong with it.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub(super) enum EnvironmentError {
+    #[error("run me under supervisor: supervisor --protocol frames -- PROGRAM ({name} is not set)")]
+    Missing { name: &'static str },
+    #[error("{name} is {value:?}, which makes no sense: this worker and its supervisor are of different versions")]
+    Wrong { name: &'static str, value: OsString },
+}
+
+impl Environment {
+    /// Reads it by `lookup`, which is `std::env::var_os` but in tests.
+    pub(super) fn read(lookup: impl Fn(&str) -> Option<OsString>) -> Result<Self, EnvironmentError> {
+        let read = Reader { lookup };
+        Ok(Self {
+            fd_in: read.number(names::FD_IN)?,
+            fd_out: read.number(names::FD_OUT)?,
+            fd_board: read.number(names::FD_BOARD)?,
+            token: read.value(names::TOKEN, token)?,
+            supervisor_pid: read.number(names::PARENT)?,
+            delimiter: read.number(names::DELIMITER)?,
+            transport: read.value(names::TRANSPORT, transport::by_name)?,
+            timed: (read.lookup)(names::ITEM_TIMES).is_some_and(|value| value == "1"),
+        })
+    }
+}
+
+struct Reader<F> {
+    lookup: F,
+}
+
+impl<F: Fn(&str) -> Option<OsString>> Reader<F> {
+    fn value<T>(&self, name: &'static str, parse: impl Fn(&str) -> Option<T>) -> Result<T, EnvironmentError> {
+        let value = (self.lookup)(name).ok_or(EnvironmentError::Missing { name })?;
+        value.to_str().and_then(parse).ok_or(EnvironmentError::Wrong { name, value })
+    }
+
+    fn number<T: std::str::FromStr>(&self, name: &'static str) -> Result<T, EnvironmentError> {
+        self.value(name, |text| text.parse().ok())
+    }
+}
+
+/// 32 hex digits.
+fn token(text: &str) -> Option<[u8; 16]> {
+    (text.len() == 32 && text.bytes().all(|digit| digit.is_ascii_hexdigit()))
+        .then(|| u128::from_str_radix(text, 16).ok())
+        .flatten()
+        .map(u128::to_be_bytes)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const GOOD: [(&str, &str); 7] = [
+        ("SUPERVISOR_FD_IN", "3"),
+        ("SUPERVISOR_FD_OUT", "4"),
+        ("SUPERVISOR_FD_BOARD", "5"),
+        ("SUPERVISOR_TOKEN", "000102030405060708090a0b0c0d0eff"),
+        ("SUPERVISOR_PARENT", "4123"),
+        ("SUPERVISOR_DELIMITER", "10"),
+        ("SUPERVISOR_TRANSPORT", "pipe"),
+    ];
+
+    fn read(changes: &[(&str, Option<&str>)]) -> Result<Environment, EnvironmentError> {
+        Environment::read(|name| {
+            let changed = changes.iter().find(|(known, _)| *known == name).map(|(_, value)| *value);
+            let good = GOOD.iter().find(|(known, _)| *known == name).map(|(_, value)| *value);
+            changed.unwrap_or(good).map(OsString::from)
+        })
+    }
+
+    #[test]
+    fn what_the_supervisor_says_is_read() {
+        let expected = Environment {
+            transport: TransportKind::Pipe,
+            fd_in: 3,
+            fd_out: 4,
+            fd_board: 5,
+            token: [0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 255],
+            supervisor_pid: 4123,
+            delimiter: b'\n',
+            timed: false,
+        };
+        assert_eq!(read(&[]), Ok(expected.clone()));
+        assert_eq!(read(&[("SUPERVISOR_ITEM_TIMES", Some("1"))]), Ok(Environment { timed: true, ..expected }));
+    }
+
+    #[test]
+    fn each_variable_is_needed_and_judged() {
+        for (name, _) in GOOD {
+            assert!(matches!(read(&[(name, None)]), Err(EnvironmentError::Missing { name: found }) if found == name));
+            for value in ["", "-x", "99999999999", "+00102030405060708090a0b0c0d0eff"] {
+                let error = read(&[(name, Some(value))]).unwrap_err();
+                assert!(matches!(error, EnvironmentError::Wrong { name: found, .. } if found == name), "{error}");
+            }
+        }
+        assert_eq!(
+            read(&[("SUPERVISOR_FD_IN", None)]).unwrap_err().to_string(),
+            "run me under supervisor: supervisor --protocol frames -- PROGRAM (SUPERVISOR_FD_IN is not set)"
+        );
+    }
+}

@@ -1,0 +1,105 @@
+//! When to look at the clock, and what it says: how long items took, and when results shall leave.
+//!
+//! Looking costs as much as a tiny item, so it is done each few items only, and more rarely while
+//! nothing happens between two looks.
+//!
+//! Invariant: never asks the clock itself; moments are arguments, in nanoseconds.
+
+/// Results leave after about so much work, so that a death costs little and a supervisor hears of it.
+const FLUSH_NS: u64 = 1_000_000;
+
+/// Two looks that are nearer than this were too many.
+const LOOK_NS_MIN: u64 = 50_000;
+
+/// Most items between two looks: rarer gains nothing that can be measured, and if items turn slow
+/// suddenly, so many pass unseen.
+const STRIDE_MAX: u32 = 64;
+
+/// The pace of one worker.
+#[derive(Debug)]
+pub(super) struct Pace {
+    stride: u32,
+    items_to_look: u32,
+    looked_ns: u64,
+    /// Since when items that have not been reported were worked on.
+    group_ns: u64,
+    /// Since when no result has left.
+    flushed_ns: u64,
+}
+
+impl Pace {
+    pub(super) const fn new() -> Self {
+        Self { stride: 1, items_to_look: 1, looked_ns: 0, group_ns: 0, flushed_ns: 0 }
+    }
+
+    /// Work begins, with nothing in hand.
+    pub(super) const fn begin(&mut self, now_ns: u64) {
+        (self.looked_ns, self.group_ns, self.flushed_ns) = (now_ns, now_ns, now_ns);
+    }
+
+    /// An item is finished: is it time to [`look`](Self::look)?
+    #[inline]
+    pub(super) const fn is_look_due(&mut self) -> bool {
+        self.items_to_look -= 1;
+        self.items_to_look == 0
+    }
+
+    /// Looks at the clock: shall results leave?
+    pub(super) fn look(&mut self, now_ns: u64) -> bool {
+        let near = now_ns.saturating_sub(self.looked_ns) < LOOK_NS_MIN;
+        self.stride = if near { (self.stride * 2).min(STRIDE_MAX) } else { (self.stride / 4).max(1) };
+        self.items_to_look = self.stride;
+        self.looked_ns = now_ns;
+        now_ns.saturating_sub(self.flushed_ns) >= FLUSH_NS
+    }
+
+    /// How long the items took that are reported now; the next group begins. Never 0, which would mean unknown.
+    pub(super) fn close_group(&mut self, now_ns: u64) -> u64 {
+        let busy_ns = now_ns.saturating_sub(self.group_ns).max(1);
+        self.group_ns = now_ns;
+        busy_ns
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Items of `item_ns` each: how many between two looks, and after how many results leave.
+    fn settle(pace: &mut Pace, item_ns: u64, items: u32) -> (u32, Option<u32>) {
+        let (mut now, mut first_flush) = (1, None);
+        pace.begin(now);
+        for item in 1..=items {
+            now += item_ns;
+            if pace.is_look_due() && pace.look(now) && first_flush.is_none() {
+                first_flush = Some(item);
+            }
+        }
+        (pace.stride, first_flush)
+    }
+
+    #[test]
+    fn tiny_items_are_looked_at_rarely_and_slow_ones_each() {
+        let mut pace = Pace::new();
+        assert_eq!(settle(&mut pace, 20, 10_000), (STRIDE_MAX, None));
+        assert_eq!(settle(&mut pace, 2_000_000, 70).0, 1);
+        let (stride, first_flush) = settle(&mut pace, 2_000_000, 5);
+        assert_eq!((stride, first_flush), (1, Some(1)));
+    }
+
+    #[test]
+    fn results_of_middling_items_leave_after_a_millisecond() {
+        let (_, first_flush) = settle(&mut Pace::new(), 10_000, 1000);
+        let items = first_flush.unwrap();
+        assert!((100..108).contains(&items), "{items}");
+    }
+
+    #[test]
+    fn busy_time_is_cut_at_groups_and_never_unknown() {
+        let mut pace = Pace::new();
+        pace.begin(100);
+        assert_eq!(pace.close_group(130), 30);
+        assert_eq!(pace.close_group(135), 5);
+        assert_eq!(pace.close_group(135), 1);
+    }
+}

@@ -1,0 +1,109 @@
+//! The worker's loop: connect, hello, runs until the input ends.
+//!
+//! Invariant: what a worker inherits is close-on-exec before a handler sees an item, so that nothing a
+//! handler starts can hold the channel open.
+
+use super::batch::Batch;
+use super::environment::{Environment, EnvironmentError};
+use super::{Handler, panics};
+use crate::model::ids::{Attempt, ItemId, Run};
+use crate::sys::{fd, parent};
+use crate::transport::scoreboard::Pencil;
+use crate::transport::{self, ChannelError, ItemsIn};
+use crate::wire::frame::FrameError;
+use crate::wire::message::ToWorker;
+use std::io::{self, Write};
+use std::process::ExitCode;
+
+/// Why a worker ends other than at the end of its input; completes "failed to ...".
+#[derive(Debug, thiserror::Error)]
+pub(super) enum WorkerError {
+    #[error(transparent)]
+    Environment(#[from] EnvironmentError),
+    #[error("{doing}: {error}")]
+    System { doing: &'static str, error: io::Error },
+    #[error(transparent)]
+    Channel(#[from] ChannelError),
+    #[error("read a run of {count} items: its body holds another number")]
+    Run { count: u32 },
+    #[error("write a result: {0}")]
+    Frame(#[from] FrameError),
+    /// Nobody is left to tell.
+    #[error("reach the supervisor: it is gone")]
+    SupervisorGone,
+}
+
+/// Serves as a worker until the input ends: call it first thing in `main`, and return its exit code.
+///
+/// Exit codes: 0 at the end of the input, 2 when not started by a supervisor, 1 after any other error,
+/// which stderr names.
+#[must_use]
+pub fn run(handler: impl Handler) -> ExitCode {
+    match connect().and_then(|server| server.serve(handler)) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(WorkerError::SupervisorGone) => ExitCode::FAILURE,
+        Err(WorkerError::Environment(error)) => {
+            tell(&error.to_string());
+            ExitCode::from(2)
+        }
+        Err(error) => {
+            tell(&format!("failed to {error}"));
+            ExitCode::FAILURE
+        }
+    }
+}
+
+/// One line on stderr. If that is closed, nobody wants to know.
+pub(super) fn tell(text: &str) {
+    let program = std::env::args_os().next().unwrap_or_default();
+    let name = std::path::Path::new(&program).file_name().unwrap_or(&program).to_string_lossy().into_owned();
+    let _ = writeln!(io::stderr(), "{name}: {text}");
+}
+
+/// A worker that is connected.
+struct Server {
+    items: Box<dyn ItemsIn>,
+    batch: Batch,
+    token: [u8; 16],
+    delimiter: u8,
+}
+
+/// Takes over what the supervisor handed down.
+fn connect() -> Result<Server, WorkerError> {
+    let environment = Environment::read(|name| std::env::var_os(name))?;
+    let failed = |doing| move |error| WorkerError::System { doing, error };
+    if !parent::die_with_parent(environment.supervisor_pid).map_err(failed("ask for the parent-death signal"))? {
+        return Err(WorkerError::SupervisorGone);
+    }
+    let inherited = |number| fd::take_inherited(number).map_err(failed("take over an inherited file descriptor"));
+    let mut fds = vec![inherited(environment.fd_in)?];
+    if environment.fd_out != environment.fd_in {
+        fds.push(inherited(environment.fd_out)?);
+    }
+    let board = inherited(environment.fd_board)?;
+    let pencil = Pencil::from_fd(board).map_err(failed("map the scoreboard"))?;
+    let connection = transport::connect(environment.transport, fds).map_err(failed("connect to the supervisor"))?;
+    let batch = Batch::new(connection.results, pencil, environment.timed);
+    Ok(Server { items: connection.items, batch, token: environment.token, delimiter: environment.delimiter })
+}
+
+impl Server {
+    fn serve(mut self, mut handler: impl Handler) -> Result<(), WorkerError> {
+        panics::quiet();
+        self.batch.hello(self.token)?;
+        loop {
+            while let Some((ToWorker::Run { first, count, attempt }, body)) = self.items.next()? {
+                let run = Run { first: ItemId(first), count, attempt: Attempt(attempt) };
+                if !self.batch.work(&mut handler, run, body, self.delimiter)? {
+                    return self.batch.flush();
+                }
+            }
+            self.batch.flush()?;
+            match self.items.fill() {
+                Ok(true) => {}
+                Ok(false) => return Ok(()),
+                Err(error) => return Err(WorkerError::System { doing: "read items", error }),
+            }
+        }
+    }
+}
