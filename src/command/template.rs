@@ -8,7 +8,7 @@
 //! Invariant: an item is data. It never becomes a placeholder, and it never becomes more than one
 //! argument; in a shell's script each of its bytes is quoted.
 
-use std::ffi::{CStr, OsString};
+use std::ffi::{CString, OsString};
 use std::os::unix::ffi::OsStrExt;
 
 /// The longest argument that Linux takes, its final NUL included (`MAX_ARG_STRLEN`, `execve(2)`).
@@ -97,7 +97,7 @@ impl Template {
                     Piece::Hole(hole) => self.fill_hole(*hole, values, &mut line.bytes),
                 }
             }
-            line.end_argument();
+            line.ends.push(line.bytes.len());
         }
     }
 
@@ -135,9 +135,9 @@ impl Template {
 /// A filled command, kept in one buffer that is used again and again.
 #[derive(Clone, Debug, Default)]
 pub struct CommandLine {
-    /// Each argument, followed by a NUL.
+    /// The arguments, one behind the other.
     bytes: Vec<u8>,
-    /// Where each argument ends, its NUL included.
+    /// Where each argument ends.
     ends: Vec<usize>,
 }
 
@@ -149,34 +149,25 @@ impl CommandLine {
         self.ends.clear();
     }
 
-    fn end_argument(&mut self) {
-        self.bytes.push(0);
-        self.ends.push(self.bytes.len());
-    }
-
-    fn terminated(&self) -> impl Iterator<Item = &[u8]> {
+    /// The arguments; the first is the program.
+    pub fn arguments(&self) -> impl Iterator<Item = &[u8]> {
         let mut start = 0;
         self.ends.iter().map(move |&end| &self.bytes[std::mem::replace(&mut start, end)..end])
     }
 
-    /// The arguments; the first is the program.
-    pub fn arguments(&self) -> impl Iterator<Item = &[u8]> {
-        self.terminated().map(|argument| &argument[..argument.len() - 1])
-    }
-
-    /// The arguments as the kernel wants them.
+    /// Copies the arguments, as the kernel wants them, to `argv` in place of what it held.
     ///
     /// # Errors
     /// One of them cannot be an argument at all.
-    pub fn checked(&self) -> Result<Vec<&CStr>, ArgumentError> {
-        let mut arguments = Vec::with_capacity(self.ends.len());
-        for argument in self.terminated() {
-            if argument.len() > ARGUMENT_BYTES_MAX {
-                return Err(ArgumentError::TooLong { bytes: argument.len() - 1 });
+    pub fn copy_checked(&self, argv: &mut Vec<CString>) -> Result<(), ArgumentError> {
+        argv.clear();
+        for argument in self.arguments() {
+            if argument.len() >= ARGUMENT_BYTES_MAX {
+                return Err(ArgumentError::TooLong { bytes: argument.len() });
             }
-            arguments.push(CStr::from_bytes_with_nul(argument).map_err(|_| ArgumentError::Nul)?);
+            argv.push(CString::new(argument).map_err(|_| ArgumentError::Nul)?);
         }
-        Ok(arguments)
+        Ok(())
     }
 }
 
@@ -390,7 +381,8 @@ mod tests {
         let check = |item: &[u8]| {
             let mut line = CommandLine::default();
             command.fill(&Values { item, sequence: 1, slot: 1 }, &mut line);
-            line.checked().map(|arguments| arguments.len())
+            let mut argv = Vec::new();
+            line.copy_checked(&mut argv).map(|()| argv.len())
         };
         assert_eq!(check(b"fine"), Ok(2));
         assert_eq!(check(b"a\0b"), Err(ArgumentError::Nul));

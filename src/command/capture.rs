@@ -1,0 +1,213 @@
+//! What a command says, kept until it is asked for: a little in memory, the rest in one file that all
+//! commands share.
+//!
+//! Invariant: a capture holds at most [`MEMORY_BYTES_MAX`] bytes in memory, however much a command
+//! says, so that memory stays flat with any number of commands that never stop talking.
+
+use crate::sys::spill::{Extent, SpillFile};
+use std::io::{self, PipeReader, Read};
+use std::rc::Rc;
+
+/// Output up to this size never touches a file: what a pipe holds at most, and far more than most
+/// commands say.
+pub const MEMORY_BYTES_MAX: usize = 64 * 1024;
+
+/// How much one call reads: a whole pipe, of the usual size.
+const READ_BYTES_MAX: usize = 64 * 1024;
+
+/// What is left unused of a finished capture's memory, at most.
+const SLACK_BYTES_MAX: usize = 4 * 1024;
+
+/// How a step on a pipe went.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Progress {
+    /// Something was moved, and there may be more.
+    More,
+    /// Nothing can be moved now: wait until the poll set names the pipe.
+    Blocked,
+    /// Nothing can be moved any more. Take the pipe out of the poll set, then drop it.
+    Closed,
+}
+
+/// Why output could not be kept. The texts complete "failed to ...".
+#[derive(Debug, thiserror::Error)]
+pub enum CaptureError {
+    #[error("read the output of a command: {0}")]
+    Read(io::Error),
+    #[error("keep the output of a command in a temporary file: {0}")]
+    Spill(io::Error),
+}
+
+/// One stream of one command: first what lies in the file, in order, then what is in memory.
+#[derive(Debug, Default)]
+pub struct Capture {
+    pub spilled: Vec<Extent>,
+    pub memory: Vec<u8>,
+}
+
+impl Capture {
+    /// How much was said.
+    #[must_use]
+    pub fn bytes(&self) -> u64 {
+        self.spilled.iter().map(|extent| extent.bytes).sum::<u64>() + self.memory.len() as u64
+    }
+
+    /// Forgets what was said, and gives its room in the file back: for an attempt that did not count.
+    pub fn discard(&mut self, spill: &SpillFile) {
+        self.memory = Vec::new();
+        for extent in self.spilled.drain(..) {
+            spill.discard(extent);
+        }
+    }
+
+    /// Keeps `bytes`, at most [`READ_BYTES_MAX`] of them, behind what was said before.
+    fn append(&mut self, bytes: &[u8], spill: &SpillFile) -> Result<(), CaptureError> {
+        if self.memory.len() + bytes.len() > MEMORY_BYTES_MAX {
+            let extent = spill.append(&self.memory).map_err(CaptureError::Spill)?;
+            self.memory.clear();
+            match self.spilled.last_mut() {
+                Some(last) if last.offset + last.bytes == extent.offset => last.bytes += extent.bytes,
+                _ => self.spilled.push(extent),
+            }
+        }
+        self.memory.extend_from_slice(bytes);
+        Ok(())
+    }
+
+    /// Gives back the room that a finished capture does not need: in keep-order many wait for their turn.
+    fn finish(&mut self) {
+        if self.memory.capacity() - self.memory.len() > SLACK_BYTES_MAX {
+            self.memory.shrink_to_fit();
+        }
+    }
+}
+
+/// What all captures of a run share: the file for what is too much, and the room to read into.
+#[derive(Debug)]
+pub struct Collector {
+    spill: Rc<SpillFile>,
+    scratch: Box<[u8]>,
+}
+
+impl Collector {
+    /// The file is the one that an outbox later copies from.
+    #[must_use]
+    pub fn new(spill: Rc<SpillFile>) -> Self {
+        Self { spill, scratch: vec![0; READ_BYTES_MAX].into_boxed_slice() }
+    }
+
+    /// Reads once from a pipe that does not block.
+    ///
+    /// # Errors
+    /// The temporary file could not be written (the disk is full), or the pipe not be read.
+    pub(super) fn read(&mut self, mut pipe: &PipeReader, capture: &mut Capture) -> Result<Progress, CaptureError> {
+        match pipe.read(&mut self.scratch) {
+            Ok(0) => {
+                capture.finish();
+                Ok(Progress::Closed)
+            }
+            Ok(count) => capture.append(&self.scratch[..count], &self.spill).map(|()| Progress::More),
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => Ok(Progress::Blocked),
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => Ok(Progress::More),
+            Err(error) => Err(CaptureError::Read(error)),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::sys::fd;
+    use crate::sys::poller::{Interest, Poller};
+    use std::io::{PipeWriter, Write};
+
+    fn pipe() -> (PipeReader, PipeWriter) {
+        let (reader, writer) = fd::pipe().unwrap();
+        fd::set_nonblocking(&reader).unwrap();
+        (reader.into(), writer.into())
+    }
+
+    /// Sends `pieces` of 4 KiB, numbered, through a pipe into a capture; reads after each.
+    fn feed(capture: &mut Capture, collector: &mut Collector, pieces: std::ops::Range<u8>) -> Vec<u8> {
+        let (reader, mut writer) = pipe();
+        let mut sent = Vec::new();
+        for number in pieces {
+            let piece = vec![number; 4096];
+            writer.write_all(&piece).unwrap();
+            sent.extend_from_slice(&piece);
+            assert_eq!(collector.read(&reader, capture).unwrap(), Progress::More);
+            assert_eq!(collector.read(&reader, capture).unwrap(), Progress::Blocked);
+            assert!(capture.memory.len() <= MEMORY_BYTES_MAX);
+        }
+        drop(writer);
+        // A process that another test is starting may hold a copy of the writer up to its exec.
+        let mut poller = Poller::new().unwrap();
+        poller.add(&reader, Interest::READ, 0).unwrap();
+        let mut ready = Vec::new();
+        while ready.is_empty() {
+            poller.wait(&mut ready, None).unwrap();
+        }
+        assert_eq!(collector.read(&reader, capture).unwrap(), Progress::Closed);
+        sent
+    }
+
+    fn content(capture: &Capture, spill: &SpillFile) -> Vec<u8> {
+        let mut all = Vec::new();
+        for extent in &capture.spilled {
+            let mut part = vec![0; extent.bytes as usize];
+            spill.read_at(extent.offset, &mut part).unwrap();
+            all.extend_from_slice(&part);
+        }
+        all.extend_from_slice(&capture.memory);
+        all
+    }
+
+    #[test]
+    fn what_fits_in_memory_stays_there() {
+        let spill = Rc::new(SpillFile::new());
+        let mut collector = Collector::new(Rc::clone(&spill));
+        let mut capture = Capture::default();
+        let sent = feed(&mut capture, &mut collector, 0..16);
+        assert_eq!(sent.len(), MEMORY_BYTES_MAX);
+        assert!(capture.spilled.is_empty());
+        assert_eq!(capture.memory, sent);
+        assert_eq!(capture.bytes(), sent.len() as u64);
+    }
+
+    #[test]
+    fn what_does_not_is_spilled_in_order_and_in_one_piece() {
+        let spill = Rc::new(SpillFile::new());
+        let mut collector = Collector::new(Rc::clone(&spill));
+        let mut capture = Capture::default();
+        let sent = feed(&mut capture, &mut collector, 0..100);
+        assert_eq!(capture.spilled.len(), 1, "neighbours in the file are one extent");
+        assert_eq!(content(&capture, &spill), sent);
+        assert_eq!(capture.bytes(), sent.len() as u64);
+        assert!(capture.memory.capacity() - capture.memory.len() <= SLACK_BYTES_MAX);
+    }
+
+    #[test]
+    fn what_does_not_count_is_forgotten_in_the_file_too() {
+        let spill = Rc::new(SpillFile::new());
+        let mut collector = Collector::new(Rc::clone(&spill));
+        let mut capture = Capture::default();
+        feed(&mut capture, &mut collector, 0..100);
+        assert_ne!(spill.live_bytes(), 0);
+        capture.discard(&spill);
+        assert_eq!((capture.bytes(), spill.live_bytes()), (0, 0));
+    }
+
+    #[test]
+    fn commands_that_talk_at_once_do_not_mix() {
+        let spill = Rc::new(SpillFile::new());
+        let mut collector = Collector::new(Rc::clone(&spill));
+        let (mut one, mut two) = (Capture::default(), Capture::default());
+        let (mut sent_one, mut sent_two) = (Vec::new(), Vec::new());
+        for round in 0..4 {
+            sent_one.extend(feed(&mut one, &mut collector, round * 40..round * 40 + 20));
+            sent_two.extend(feed(&mut two, &mut collector, round * 40 + 20..round * 40 + 40));
+        }
+        assert_eq!(content(&one, &spill), sent_one);
+        assert_eq!(content(&two, &spill), sent_two);
+    }
+}

@@ -1,0 +1,566 @@
+//! A process for each item.
+//!
+//! A [`Commander`] starts them, an [`Execution`] is one that was started: its process, our ends of
+//! its pipes, and what it has said. The one who drives it waits on the pidfd and the pipes, calls
+//! `read_stdout`, `read_stderr` and `write_stdin` when they are ready, ends what is left of the
+//! process group, and reaps.
+//!
+//! Invariant: nothing here blocks, and nothing here ends a process. End-of-file on the pipes is no
+//! sign of the process's end, nor the other way round: a command may close its stdout early, and a
+//! grandchild may hold it open for ever.
+
+use super::capture::{Capture, CaptureError, Collector, Progress};
+use super::environment::{Environment, Variable};
+use super::search::{self, CommandError};
+use super::template::{CommandLine, Template, Values};
+use crate::model::config::ExecSpec;
+use crate::model::ids::{Attempt, ItemId, WorkerId};
+use crate::model::time::Instant;
+use crate::sys::fd;
+use crate::sys::pidfd::Process;
+use crate::sys::spawn::{SpawnError, SpawnPlan, SpawnStep, Spawner};
+use std::ffi::{CString, OsStr, OsString};
+use std::fs::File;
+use std::io::{self, PipeReader, PipeWriter, Write};
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::os::unix::ffi::OsStrExt;
+use std::sync::atomic::AtomicI32;
+
+/// What is to be started, and for whom.
+#[derive(Clone, Copy, Debug)]
+pub struct Launch<'a> {
+    pub worker: WorkerId,
+    pub item: ItemId,
+    pub attempt: Attempt,
+    /// The item itself.
+    pub bytes: &'a [u8],
+    /// Gets the process's id before its program runs ([`SpawnPlan::register`]).
+    pub register: Option<&'a AtomicI32>,
+    /// Becomes [`Execution::started`].
+    pub now: Instant,
+}
+
+/// Why no process runs for an item. The texts complete "failed to ...".
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum LaunchError {
+    /// This item's command cannot be started; another's may.
+    #[error("{0}")]
+    Item(String),
+    /// The system is short of processes, files or memory; later may be better.
+    #[error("{0}")]
+    Shortage(String),
+}
+
+/// Starts the command of an [`ExecSpec`], once for each item.
+#[derive(Debug)]
+pub struct Commander {
+    template: Template,
+    program: Program,
+    stdin: bool,
+    /// The stdin of every command that gets no other.
+    null: File,
+    environment: Environment,
+    /// `PATH` as it was at the start.
+    path: Option<OsString>,
+    // Kept for their memory.
+    line: CommandLine,
+    argv: Vec<CString>,
+}
+
+#[derive(Debug)]
+enum Program {
+    /// Found once, at the start.
+    At(CString),
+    /// Each item names its own.
+    PerItem,
+}
+
+impl Commander {
+    /// Prepares all that items have in common, and finds the program unless items name it.
+    ///
+    /// # Errors
+    /// The program is missing ([`CommandError::NotFound`]) or cannot be run
+    /// ([`CommandError::NotExecutable`]); then no item needs to be looked at.
+    pub fn new(spec: &ExecSpec, run_id: &str) -> Result<Self, CommandError> {
+        let name = spec.argv.first().ok_or(CommandError::Empty)?;
+        let path = std::env::var_os("PATH");
+        let template = Template::new(&spec.argv, spec.shell, !spec.stdin);
+        let program = match (template.program_varies(), spec.shell) {
+            (true, _) => Program::PerItem,
+            (false, true) => Program::At(search::find(OsStr::new(super::template::SHELL), None)?),
+            (false, false) => Program::At(search::find(name, path.as_deref())?),
+        };
+        Ok(Self {
+            template,
+            program,
+            stdin: spec.stdin,
+            null: fd::dev_null().map_err(CommandError::DevNull)?,
+            environment: Environment::new(std::env::vars_os(), run_id),
+            path,
+            line: CommandLine::default(),
+            argv: Vec::new(),
+        })
+    }
+
+    /// The arguments for one item, the program first; for a look, whether or not they can be run.
+    pub fn render(&mut self, bytes: &[u8], item: ItemId, worker: WorkerId) -> Vec<Vec<u8>> {
+        self.fill(bytes, item, worker);
+        self.line.arguments().map(<[u8]>::to_vec).collect()
+    }
+
+    /// The same as text that a shell reads back, without a final newline; of `--shell`, the script.
+    pub fn quoted_line(&mut self, bytes: &[u8], item: ItemId, worker: WorkerId) -> Vec<u8> {
+        self.fill(bytes, item, worker);
+        self.template.quoted(&self.line)
+    }
+
+    fn fill(&mut self, bytes: &[u8], item: ItemId, worker: WorkerId) {
+        let values = Values { item: bytes, sequence: item.0.saturating_add(1), slot: worker.number() };
+        self.template.fill(&values, &mut self.line);
+    }
+
+    /// Starts the command for one item. The process leads a group of its own and dies with us.
+    ///
+    /// # Errors
+    /// Of this item alone, or for want of something. No process is left then.
+    pub fn launch(&mut self, spawner: &mut Spawner, launch: &Launch<'_>) -> Result<Execution, LaunchError> {
+        self.fill(launch.bytes, launch.item, launch.worker);
+        self.line
+            .copy_checked(&mut self.argv)
+            .map_err(|error| LaunchError::Item(format!("run {}: {error}", self.name())))?;
+        let found;
+        let program = match &self.program {
+            Program::At(path) => path,
+            Program::PerItem => {
+                let name = OsStr::from_bytes(self.line.arguments().next().unwrap_or_default());
+                found =
+                    search::find(name, self.path.as_deref()).map_err(|error| LaunchError::Item(error.to_string()))?;
+                &found
+            }
+        };
+        self.environment.set(Variable::Item, launch.item.0);
+        self.environment.set(Variable::Attempt, u64::from(launch.attempt.0));
+        self.environment.set(Variable::Worker, u64::from(launch.worker.number()));
+        self.environment.set(Variable::Sequence, launch.item.0.saturating_add(1));
+        self.environment.set(Variable::JobSlot, u64::from(launch.worker.number()));
+        let pipes = Pipes::new(self.stdin.then_some(launch.bytes))
+            .map_err(|error| LaunchError::Shortage(format!("run {}: create a pipe: {error}", self.name())))?;
+        let plan = SpawnPlan {
+            program,
+            argv: &self.argv,
+            env: self.environment.entries(),
+            stdin: pipes.stdin.as_ref().map_or(self.null.as_fd(), AsFd::as_fd),
+            stdout: pipes.stdout.as_fd(),
+            stderr: pipes.stderr.as_fd(),
+            fds: &[],
+            new_group: true,
+            register: launch.register,
+        };
+        let process = spawner.spawn(&plan).map_err(|error| classify(error, &self.name()))?;
+        Ok(Execution {
+            process,
+            stdout: Some(pipes.ours_stdout),
+            stderr: Some(pipes.ours_stderr),
+            stdin: pipes.feed,
+            out: Capture::default(),
+            err: Capture::default(),
+            started: launch.now,
+        })
+    }
+
+    /// The program of the present line, for messages.
+    fn name(&self) -> String {
+        String::from_utf8_lossy(self.line.arguments().next().unwrap_or_default()).into_owned()
+    }
+}
+
+/// Only what the exec itself refuses is the item's doing; all before it is the system's.
+fn classify(error: SpawnError, name: &str) -> LaunchError {
+    const SHORTAGES: [i32; 4] = [libc::EAGAIN, libc::EMFILE, libc::ENFILE, libc::ENOMEM];
+    if error.step != SpawnStep::Exec || SHORTAGES.contains(&error.errno) {
+        return LaunchError::Shortage(format!("run {name}: {error}"));
+    }
+    LaunchError::Item(match error.errno {
+        libc::E2BIG => format!(
+            "run {name}: arguments and environment together are longer than the system takes; \
+             --stdin hands the item over whole"
+        ),
+        libc::ENOENT => format!("run {name}: the file, or the interpreter that it names, does not exist"),
+        _ => format!("run {name}: {error}"),
+    })
+}
+
+/// Both ends of all pipes of a process that is about to be started.
+struct Pipes {
+    /// `None`: the process reads from /dev/null.
+    stdin: Option<OwnedFd>,
+    stdout: OwnedFd,
+    stderr: OwnedFd,
+    feed: Option<Feed>,
+    ours_stdout: PipeReader,
+    ours_stderr: PipeReader,
+}
+
+impl Pipes {
+    fn new(input: Option<&[u8]>) -> io::Result<Self> {
+        let output = || -> io::Result<(PipeReader, OwnedFd)> {
+            let (ours, theirs) = fd::pipe()?;
+            fd::set_nonblocking(&ours)?;
+            Ok((ours.into(), theirs))
+        };
+        let (ours_stdout, stdout) = output()?;
+        let (ours_stderr, stderr) = output()?;
+        let (mut stdin, mut feed) = (None, None);
+        if let Some(item) = input {
+            let (theirs, ours) = fd::pipe()?;
+            fd::set_nonblocking(&ours)?;
+            let mut start = Feed { pipe: ours.into(), written: 0 };
+            // Most items fit into the pipe: then the process finds all of it there, and nobody has to wait.
+            feed = (start.write(item)? != Progress::Closed).then_some(start);
+            stdin = Some(theirs);
+        }
+        Ok(Self { stdin, stdout, stderr, feed, ours_stdout, ours_stderr })
+    }
+}
+
+/// Our end of a command's stdin, and how much of the item has gone through it.
+#[derive(Debug)]
+pub struct Feed {
+    pipe: PipeWriter,
+    written: usize,
+}
+
+impl AsFd for Feed {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.pipe.as_fd()
+    }
+}
+
+impl Feed {
+    /// Writes on until all is written, or the pipe is full. A reader that went away has had enough,
+    /// as has every `head`: that is no error.
+    fn write(&mut self, item: &[u8]) -> io::Result<Progress> {
+        while let Some(rest) = item.get(self.written..).filter(|rest| !rest.is_empty()) {
+            match self.pipe.write(rest) {
+                Ok(count) => self.written += count,
+                Err(error) => match error.kind() {
+                    io::ErrorKind::Interrupted => {}
+                    io::ErrorKind::WouldBlock => return Ok(Progress::Blocked),
+                    io::ErrorKind::BrokenPipe => return Ok(Progress::Closed),
+                    _ => return Err(error),
+                },
+            }
+        }
+        Ok(Progress::Closed)
+    }
+}
+
+/// A command that was started for an item.
+///
+/// Take a descriptor out of the poll set before you drop it, here as everywhere: a child between
+/// clone and exec may hold a copy, and closing alone would leave it in the set.
+#[derive(Debug)]
+pub struct Execution {
+    pub process: Process,
+    /// `None` once dropped.
+    pub stdout: Option<PipeReader>,
+    pub stderr: Option<PipeReader>,
+    /// `None` unless there is something left to write.
+    pub stdin: Option<Feed>,
+    pub out: Capture,
+    pub err: Capture,
+    pub started: Instant,
+}
+
+impl Execution {
+    /// Reads once from the command's stdout.
+    ///
+    /// # Errors
+    /// What was read could not be kept.
+    pub fn read_stdout(&mut self, collector: &mut Collector) -> Result<Progress, CaptureError> {
+        read(self.stdout.as_ref(), &mut self.out, collector)
+    }
+
+    /// Reads once from the command's stderr.
+    ///
+    /// # Errors
+    /// What was read could not be kept.
+    pub fn read_stderr(&mut self, collector: &mut Collector) -> Result<Progress, CaptureError> {
+        read(self.stderr.as_ref(), &mut self.err, collector)
+    }
+
+    /// Writes on, of the same item that it was launched with. `Closed`: all is written, or the
+    /// command reads no further; drop `stdin`, so that the command sees the end.
+    ///
+    /// # Errors
+    /// Those of `write(2)`, except that a closed pipe is none.
+    pub fn write_stdin(&mut self, item: &[u8]) -> io::Result<Progress> {
+        self.stdin.as_mut().map_or(Ok(Progress::Closed), |feed| feed.write(item))
+    }
+}
+
+fn read(pipe: Option<&PipeReader>, capture: &mut Capture, collector: &mut Collector) -> Result<Progress, CaptureError> {
+    pipe.map_or(Ok(Progress::Closed), |pipe| collector.read(pipe, capture))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::exit::ExitStatus;
+    use crate::model::signal::Signal;
+    use crate::sys::poller::{Interest, Poller};
+    use crate::sys::spill::SpillFile;
+    use std::rc::Rc;
+
+    const PIDFD: u64 = 0;
+    const STDOUT: u64 = 1;
+    const STDERR: u64 = 2;
+    const STDIN: u64 = 3;
+
+    fn commander(argv: &[&str], shell: bool, stdin: bool) -> Commander {
+        let spec = ExecSpec { argv: argv.iter().map(OsString::from).collect(), shell, stdin };
+        Commander::new(&spec, "run-1").unwrap()
+    }
+
+    fn launch(commander: &mut Commander, bytes: &[u8]) -> Result<Execution, LaunchError> {
+        let launch = Launch {
+            worker: WorkerId::from_index(1),
+            item: ItemId(6),
+            attempt: Attempt(3),
+            bytes,
+            register: None,
+            now: Instant(5),
+        };
+        commander.launch(&mut Spawner::new().unwrap(), &launch)
+    }
+
+    /// An execution under way, with what its driver holds.
+    struct Driven {
+        execution: Execution,
+        collector: Collector,
+        spill: Rc<SpillFile>,
+        poller: Poller,
+        item: Vec<u8>,
+        has_ended: bool,
+    }
+
+    impl Driven {
+        fn new(commander: &mut Commander, item: &[u8]) -> Self {
+            let execution = launch(commander, item).unwrap();
+            let poller = Poller::new().unwrap();
+            poller.add(&execution.process, Interest::READ, PIDFD).unwrap();
+            poller.add(execution.stdout.as_ref().unwrap(), Interest::READ, STDOUT).unwrap();
+            poller.add(execution.stderr.as_ref().unwrap(), Interest::READ, STDERR).unwrap();
+            if let Some(feed) = &execution.stdin {
+                poller.add(feed, Interest::WRITE, STDIN).unwrap();
+            }
+            let spill = Rc::new(SpillFile::new());
+            let collector = Collector::new(Rc::clone(&spill));
+            Self { execution, collector, spill, poller, item: item.to_vec(), has_ended: false }
+        }
+
+        /// Waits for events and serves them until `enough` says so.
+        fn drive(&mut self, enough: impl Fn(&Self) -> bool) {
+            let mut ready = Vec::new();
+            while !enough(self) {
+                self.poller.wait(&mut ready, None).unwrap();
+                for event in &ready {
+                    self.serve(event.token);
+                }
+            }
+        }
+
+        fn serve(&mut self, token: u64) {
+            let execution = &mut self.execution;
+            match token {
+                STDOUT if execution.read_stdout(&mut self.collector).unwrap() == Progress::Closed => {
+                    self.poller.remove(execution.stdout.take().unwrap()).unwrap();
+                }
+                STDERR if execution.read_stderr(&mut self.collector).unwrap() == Progress::Closed => {
+                    self.poller.remove(execution.stderr.take().unwrap()).unwrap();
+                }
+                STDIN if execution.write_stdin(&self.item).unwrap() == Progress::Closed => {
+                    self.poller.remove(execution.stdin.take().unwrap()).unwrap();
+                }
+                PIDFD => {
+                    self.poller.remove(&execution.process).unwrap();
+                    self.has_ended = true;
+                }
+                _ => {}
+            }
+        }
+
+        /// Drives until the process has ended and its pipes are closed: exit, stdout, stderr.
+        fn finish(mut self) -> (ExitStatus, Vec<u8>, Vec<u8>) {
+            self.drive(|own| own.has_ended && own.execution.stdout.is_none() && own.execution.stderr.is_none());
+            let (status, _) = self.execution.process.reap().unwrap().unwrap();
+            (status, self.content(&self.execution.out), self.content(&self.execution.err))
+        }
+
+        fn content(&self, capture: &Capture) -> Vec<u8> {
+            let mut all = Vec::new();
+            for extent in &capture.spilled {
+                let mut part = vec![0; usize::try_from(extent.bytes).unwrap()];
+                self.spill.read_at(extent.offset, &mut part).unwrap();
+                all.extend(part);
+            }
+            all.extend_from_slice(&capture.memory);
+            all
+        }
+    }
+
+    fn run(argv: &[&str], item: &[u8]) -> (ExitStatus, String, String) {
+        let (status, out, err) = Driven::new(&mut commander(argv, false, false), item).finish();
+        (status, String::from_utf8(out).unwrap(), String::from_utf8(err).unwrap())
+    }
+
+    #[test]
+    fn a_command_gets_its_item_as_one_argument() {
+        assert_eq!(run(&["printf", "<%s>"], b"a  b"), (ExitStatus::Code(0), "<a  b>".into(), String::new()));
+        assert_eq!(run(&["/bin/echo", "{#}", "{%}", "{/}"], b"x/y").1, "7 2 y\n");
+    }
+
+    #[test]
+    fn stdout_and_stderr_are_kept_apart_and_the_exit_code_is_told() {
+        let (status, out, err) = run(&["sh", "-c", "echo out $1; echo err $1 >&2; exit 3", "sh"], b"x");
+        assert_eq!((status, out.as_str(), err.as_str()), (ExitStatus::Code(3), "out x\n", "err x\n"));
+    }
+
+    #[test]
+    fn a_command_is_told_who_it_is() {
+        let script = "echo $SUPERVISOR_ITEM $SUPERVISOR_ATTEMPT $SUPERVISOR_WORKER $SUPERVISOR_RUN \
+                      $PARALLEL_SEQ $PARALLEL_JOBSLOT $PARALLEL_PID";
+        let (_, out, _) = run(&["sh", "-c", script], b"x");
+        assert_eq!(out, format!("6 3 2 run-1 7 2 {}\n", std::process::id()));
+    }
+
+    #[test]
+    fn a_command_without_input_finds_the_end_at_once() {
+        assert_eq!(run(&["sh", "-c", "cat; echo done"], b"x").1, "done\n");
+    }
+
+    #[test]
+    fn one_that_a_signal_ends_says_so() {
+        let (status, ..) = run(&["sh", "-c", "kill -KILL $$"], b"x");
+        assert_eq!(status, ExitStatus::Signal { signal: Signal::KILL, core_dumped: false });
+    }
+
+    #[test]
+    fn an_item_goes_to_stdin_whole_however_long() {
+        for bytes in [0, 5, 1_000_000] {
+            let item: Vec<u8> = (0..bytes).map(|n| (n % 251) as u8).collect();
+            let (status, out, _) = Driven::new(&mut commander(&["cat"], false, true), &item).finish();
+            assert_eq!(status, ExitStatus::Code(0));
+            assert!(out == item, "{bytes} bytes came back as {}", out.len());
+        }
+    }
+
+    #[test]
+    fn a_short_item_is_in_the_pipe_before_the_command_starts() {
+        let execution = launch(&mut commander(&["cat"], false, true), &[b'x'; 4096]).unwrap();
+        assert!(execution.stdin.is_none());
+    }
+
+    #[test]
+    fn a_command_need_not_read_its_stdin() {
+        let (status, out, _) = Driven::new(&mut commander(&["echo", "hi"], false, true), &[b'x'; 1_000_000]).finish();
+        assert_eq!((status, out.as_slice()), (ExitStatus::Code(0), &b"hi\n"[..]));
+    }
+
+    #[test]
+    fn the_shell_runs_a_script_with_the_item_quoted() {
+        let mut shell = commander(&["echo", "{}", "| tr a-z A-Z"], true, false);
+        assert_eq!(Driven::new(&mut shell, b"$(exit) 'a'").finish().1, b"$(EXIT) 'A'\n");
+        assert_eq!(shell.quoted_line(b"a b", ItemId(0), WorkerId::from_index(0)), br"echo a\ b | tr a-z A-Z");
+        assert_eq!(shell.render(b"x", ItemId(0), WorkerId::from_index(0))[..2], [b"/bin/sh".to_vec(), b"-c".to_vec()]);
+    }
+
+    #[test]
+    fn a_program_that_items_name_is_looked_for_each_time() {
+        let mut named = commander(&["{}", "hello"], false, false);
+        assert_eq!(Driven::new(&mut named, b"echo").finish().1, b"hello\n");
+        let error = launch(&mut named, b"frobnicate").unwrap_err();
+        assert_eq!(error, LaunchError::Item("run frobnicate: command not found in PATH".into()));
+        assert_eq!(Driven::new(&mut named, b"/bin/echo").finish().1, b"hello\n");
+    }
+
+    #[test]
+    fn a_missing_program_is_told_before_any_item() {
+        let spec = ExecSpec { argv: vec!["frobnicate".into()], shell: false, stdin: false };
+        assert!(matches!(Commander::new(&spec, "r").unwrap_err(), CommandError::NotFound { .. }));
+        let spec = ExecSpec { argv: vec!["/".into()], shell: false, stdin: false };
+        assert!(matches!(Commander::new(&spec, "r").unwrap_err(), CommandError::NotExecutable { .. }));
+        let spec = ExecSpec { argv: vec![], shell: false, stdin: false };
+        assert!(matches!(Commander::new(&spec, "r").unwrap_err(), CommandError::Empty));
+    }
+
+    #[test]
+    fn an_item_that_no_argument_can_hold_fails_alone() {
+        let mut echo = commander(&["echo"], false, false);
+        for (item, reason) in [
+            (b"a\0b".to_vec(), "run echo: the item holds a NUL byte"),
+            (vec![b'x'; 128 * 1024], "run echo: an argument of 131072 bytes is longer than the system takes"),
+        ] {
+            let LaunchError::Item(text) = launch(&mut echo, &item).unwrap_err() else { panic!("not the item's") };
+            assert!(text.starts_with(reason), "{text}");
+        }
+        // Each argument is short enough; together they are not, on any system.
+        let many = ["{}"; 60];
+        let mut together = commander(&[&["echo"], &many[..]].concat(), false, false);
+        let LaunchError::Item(text) = launch(&mut together, &[b'x'; 128 * 1024 - 1]).unwrap_err() else {
+            panic!("not the item's")
+        };
+        assert!(text.starts_with("run echo: arguments and environment together"), "{text}");
+        assert_eq!(Driven::new(&mut echo, b"fine").finish().1, b"fine\n");
+    }
+
+    #[test]
+    fn endless_output_does_not_fill_memory() {
+        let mut talk = Driven::new(&mut commander(&["yes"], false, false), b"x");
+        talk.drive(|own| own.execution.out.bytes() > 1_000_000);
+        assert!(talk.execution.out.memory.len() <= super::super::capture::MEMORY_BYTES_MAX);
+        talk.execution.process.signal_group(Signal::KILL).unwrap();
+        talk.drive(|own| own.has_ended && own.execution.stdout.is_none());
+        let out = talk.content(&talk.execution.out);
+        assert!(out.chunks_exact(2).all(|line| line == b"x\n"));
+        assert!(talk.execution.process.reap().unwrap().is_some());
+    }
+
+    #[test]
+    fn a_grandchild_may_outlive_its_parent_and_hold_stdout() {
+        let script = "echo said; sleep 1000 & exit 4";
+        let mut parent = Driven::new(&mut commander(&["sh", "-c", script], false, false), b"x");
+        parent.drive(|own| own.has_ended);
+        while parent.execution.read_stdout(&mut parent.collector).unwrap() == Progress::More {}
+        assert_eq!(parent.execution.out.memory, b"said\n");
+        assert_eq!(parent.execution.read_stdout(&mut parent.collector).unwrap(), Progress::Blocked, "it is held open");
+        parent.execution.process.signal_group(Signal::KILL).unwrap();
+        assert_eq!(parent.execution.process.reap().unwrap().unwrap().0, ExitStatus::Code(4));
+        parent.drive(|own| own.execution.stdout.is_none());
+    }
+
+    #[test]
+    fn a_command_may_close_its_stdout_and_live_on() {
+        let script = "exec >&-; kill -STOP $$";
+        let mut quiet = Driven::new(&mut commander(&["sh", "-c", script], false, false), b"x");
+        quiet.drive(|own| own.execution.stdout.is_none());
+        assert!(!quiet.has_ended);
+        quiet.execution.process.signal_group(Signal::KILL).unwrap();
+        quiet.drive(|own| own.has_ended);
+        assert!(quiet.execution.process.reap().unwrap().is_some());
+    }
+
+    #[test]
+    fn what_the_system_is_short_of_is_not_the_items_fault() {
+        let class = |step, errno| classify(SpawnError { step, errno }, "c");
+        for errno in [libc::EAGAIN, libc::EMFILE, libc::ENFILE, libc::ENOMEM] {
+            assert!(matches!(class(SpawnStep::Clone, errno), LaunchError::Shortage(_)));
+            assert!(matches!(class(SpawnStep::Exec, errno), LaunchError::Shortage(_)));
+        }
+        for errno in [libc::ENOENT, libc::EACCES, libc::E2BIG, libc::ETXTBSY, libc::ELOOP] {
+            assert!(matches!(class(SpawnStep::Exec, errno), LaunchError::Item(_)));
+        }
+        let text = "run c: the file, or the interpreter that it names, does not exist";
+        assert_eq!(class(SpawnStep::Exec, libc::ENOENT), LaunchError::Item(text.into()));
+    }
+}
