@@ -28,7 +28,7 @@ pub enum Isolation {
     Process,
 }
 
-/// Every flag. The help of each is one line; its default stands in brackets.
+/// Every flag. The help of each is one line of at most 100 columns; its default stands in brackets.
 #[derive(Clone, Debug, Parser)]
 #[command(
     name = "supervisor",
@@ -37,14 +37,15 @@ pub enum Isolation {
     override_usage = help::USAGE,
     after_help = help::AFTER_SHORT,
     disable_help_flag = true,
-    max_term_width = 110,
+    disable_version_flag = true,
+    max_term_width = 100,
     next_help_heading = "Items, workers, protocol"
 )]
 pub struct Args {
-    /// Worker slots: a number, auto (the cores), 200%; also -j, -P [auto; 5 in the demonstration]
+    /// Worker slots: a number, auto (cores), 200%; also -j, -P, --jobs [auto]
     #[arg(short, long, short_aliases = ['j', 'P'], alias = "jobs", value_name = "N", value_parser = values::workers)]
     pub workers: Option<Workers>,
-    /// Generate the items 0 to N-1 [20, without a command and without input]
+    /// Generate the items 0 to N-1 [20, with no command and no input]
     #[arg(long, value_name = "N", value_parser = values::count_u64)]
     pub items: Option<u64>,
     /// One item a line of FILE, - is stdin [stdin, with a command]
@@ -53,19 +54,19 @@ pub struct Args {
     /// Items end with a NUL instead of a newline
     #[arg(short = '0', long, conflicts_with = "delimiter")]
     pub null: bool,
-    /// Items end with this byte: a character, \n \t \0 \xHH; '' with --block: none
+    /// Items end with byte C: a character, \n \t \0 \xHH; '' with --block
     #[arg(short, long, value_name = "C", value_parser = OsStringValueParser::new().try_map(values::delimiter))]
     pub delimiter: Option<Delimiter>,
-    /// Hand the input out in blocks of about SIZE, each one an item, cut behind a delimiter
+    /// Items are blocks of about SIZE, cut behind a delimiter
     #[arg(long, value_name = "SIZE", value_parser = values::block)]
     pub block: Option<u64>,
-    /// What the built-in worker does; see --help for the list [square]
+    /// What the built-in worker does: square, echo, sleep ... [square]
     #[arg(long, value_name = "NAME")]
     pub task: Option<String>,
     /// The built-in worker spends D on each item [0]
     #[arg(long, value_name = "D", value_parser = values::duration)]
     pub delay: Option<Duration>,
-    /// exec: a process per item; frames: workers that stay, on the SDK [exec with a command]
+    /// exec: a process per item; frames: workers that stay [exec]
     #[arg(long, value_name = "PROTOCOL", value_parser = choice(&PROTOCOLS), hide_possible_values = true)]
     pub protocol: Option<Protocol>,
     /// How frames travel: pipe [pipe]
@@ -74,10 +75,10 @@ pub struct Args {
     /// Where workers live: process [process]
     #[arg(long, value_name = "KIND", value_parser = choice(&ISOLATIONS), hide_possible_values = true)]
     pub isolation: Option<Isolation>,
-    /// fifo, lifo or priority: lines are NUMBER<TAB>ITEM, smallest first [fifo]
+    /// fifo, lifo, or priority of lines NUMBER<TAB>ITEM, smallest first [fifo]
     #[arg(long, value_name = "ORDER", value_parser = choice(&QUEUES), hide_possible_values = true)]
     pub queue: Option<QueueOrder>,
-    /// How far to read ahead of the workers [enough for fifo; 1000000 for lifo, priority]
+    /// How far to read ahead [enough; 1000000 for lifo and priority]
     #[arg(long, value_name = "N", value_parser = values::positive_u64)]
     pub queue_items_max: Option<u64>,
     /// Items in flight per worker: a number, or auto, which measures [auto]
@@ -105,28 +106,28 @@ pub struct Args {
     /// Give up after N dead items in a row, or never [20]
     #[arg(long, value_name = "N", value_parser = values::max_dead, help_heading = FAILURE)]
     pub max_dead: Option<MaxDead>,
-    /// Hard limit for one attempt; its worker is ended and replaced [none]
+    /// Hard limit for one attempt; then its worker is replaced [none]
     #[arg(long, value_name = "D", value_parser = values::limit, help_heading = FAILURE)]
     pub timeout: Option<Duration>,
-    /// Signals and waits in ms that end a process [TERM,200,TERM,100,TERM,50,KILL,25]
+    /// What ends a process, ms [TERM,200,TERM,100,TERM,50,KILL,25]
     #[arg(long, value_name = "SEQUENCE", value_parser = values::term_sequence, help_heading = FAILURE)]
     pub term_seq: Option<TermSequence>,
     /// How long a stop waits for running items [10s]
     #[arg(long, value_name = "D", value_parser = values::duration, help_heading = FAILURE)]
     pub grace: Option<Duration>,
-    /// Start a worker again: permanent, transient (unless exit 0), temporary (never) [permanent]
+    /// permanent, transient (not after exit 0) or temporary [permanent]
     #[arg(long, value_name = "TYPE", value_parser = choice(&RESTARTS), hide_possible_values = true, help_heading = FAILURE)]
     pub restart: Option<RestartType>,
-    /// one-for-one, one-for-all or rest-for-one [one-for-one]
+    /// Who starts again: one-for-one, one-for-all, rest-for-one [one-for-one]
     #[arg(long, value_name = "WHO", value_parser = choice(&STRATEGIES), hide_possible_values = true, help_heading = FAILURE)]
     pub strategy: Option<RestartStrategy>,
-    /// Give up when a slot's worker dies more often, with no item in hand [5/10s]
+    /// Give up if a slot's worker dies more often with no item [5/10s]
     #[arg(long, value_name = "N/D", value_parser = values::intensity, help_heading = FAILURE)]
     pub max_restarts: Option<Intensity>,
     /// Wait before such a restart, doubling [100ms..10s]
     #[arg(long, value_name = "MIN..MAX", value_parser = values::backoff, help_heading = FAILURE)]
     pub backoff: Option<Backoff>,
-    /// When to stop early: never, soon,fail=N, now,fail=N; also success, done, N% [never]
+    /// never, soon,fail=N or now,fail=N; also success, done, N% [never]
     #[arg(long, value_name = "WHEN", value_parser = values::halt, conflicts_with = "fail_fast", help_heading = FAILURE)]
     pub halt: Option<HaltChoice>,
     /// Stop at the first failed item: --halt now,fail=1
@@ -139,7 +140,7 @@ pub struct Args {
     #[arg(long, value_name = "N", value_parser = values::count_u64, help_heading = FAILURE)]
     pub seed: Option<u64>,
 
-    /// narrate, results, json or none [results; narrate in the demonstration]
+    /// narrate, results, json or none [results]
     #[arg(long, value_name = "MODE", value_parser = choice(&OUTPUTS), hide_possible_values = true, help_heading = OUTPUT)]
     pub output: Option<OutputMode>,
     /// Results in the order of the items
@@ -169,13 +170,18 @@ pub struct Args {
     /// Whose exit codes: own, count (GNU parallel's), xargs [own]
     #[arg(long, value_name = "STYLE", value_parser = choice(&EXIT_CODES), hide_possible_values = true, help_heading = OUTPUT)]
     pub exit_code: Option<ExitCodeStyle>,
-    /// This list; --help adds formats, tasks, examples and exit codes
-    #[arg(short, long, action = ArgAction::HelpShort, help_heading = OUTPUT)]
+
+    /// This list; --help adds placeholders, tasks, examples and exit codes
+    #[arg(short, long, action = ArgAction::HelpShort, help_heading = HELP)]
     help: Option<bool>,
+    /// The version
+    #[arg(short = 'V', long, action = ArgAction::Version, help_heading = HELP)]
+    version: Option<bool>,
 }
 
 const FAILURE: &str = "Failure, time, restarts";
 const OUTPUT: &str = "Output";
+const HELP: &str = "Help";
 
 const PROTOCOLS: [(&str, Protocol); 2] = [("exec", Protocol::Exec), ("frames", Protocol::Frames)];
 const TRANSPORTS: [(&str, TransportKind); 1] = [("pipe", TransportKind::Pipe)];

@@ -3,39 +3,41 @@
 pub const ABOUT: &str = "Runs items through worker processes, survives any worker's death and loses no item.";
 
 pub const USAGE: &str = "\
-supervisor [OPTIONS]                                  the built-in worker, demonstration items
-       supervisor [OPTIONS] ::: ITEM...                      the built-in worker on these items
+supervisor [OPTIONS]                                  the demonstration
+       supervisor [OPTIONS] ::: ITEM...                      the built-in worker, on these items
        supervisor [OPTIONS] -- COMMAND [ARG]...              COMMAND once per line of stdin
        supervisor [OPTIONS] -- COMMAND [ARG]... ::: ITEM...  COMMAND once per item
-       supervisor [OPTIONS] -- COMMAND [ARG]... :::: FILE    COMMAND once per line of FILE (- is stdin)";
+       supervisor [OPTIONS] -- COMMAND [ARG]... :::: FILE    COMMAND once per line of FILE";
 
 pub const AFTER_SHORT: &str = "More with --help: placeholders, tasks, formats, examples, signals, exit codes.";
 
 pub const AFTER_LONG: &str = "\
 Placeholders in the arguments of COMMAND (with none of them, the item is appended):
-  {}   the item                      {.}   without its extension
-  {/}  its last part                 {//}  its directory
-  {/.} last part without extension   {#}   its number, from 1
-  {%}  the worker's slot, from 1
+  {}    the item                        {.}   it without its extension
+  {/}   its last part                   {//}  its directory
+  {/.}  its last part, no extension     {#}   its number, from 1
+  {%}   the worker's slot, from 1
 
 Tasks of the built-in worker:
   square cube echo sleep countdown identity hash
   and to break things: exit signal panic hang leak
+
+The demonstration, with no command and no input: 5 workers, 20 items, --output narrate.
 
 Formats:
   D     200ms 1.5s 2m 1h30m; a bare number is seconds
   SIZE  K M G are powers of 1024, k m g powers of 1000
 
 Examples:
-  supervisor --workers 5                        five workers square 20 numbers; kill one and see
-  supervisor -- gzip -9 {} ::: *.log            one gzip per file, as many at once as there are cores
+  supervisor --workers 5                five workers square the numbers 0 to 19
+  supervisor -- gzip -9 {} ::: *.log    a gzip per file, as many at once as there are cores
   find . -name '*.png' -print0 | supervisor -0 -j 200% -- optipng -quiet {}
-  seq 1000000 | supervisor -k -a - --task square      a million lines, in order
+  seq 1000000 | supervisor -k -a - --task square
   supervisor --timeout 10s --retries 2 --output json -- curl -sf {} :::: urls.txt
   supervisor --block 1M --stdin -a words.txt -- wc -w
 
 Signals:
-  INT, TERM  once: no new items, running ones may finish within the grace; twice: end them; thrice: KILL
+  INT, TERM  first: no new items, running ones may finish; second: end them; third: KILL
   QUIT       end the running items at once
   USR1       status to stderr
 
@@ -52,3 +54,15 @@ Exit codes:
   126,127  COMMAND not executable, not found
   128+N    ended by signal N
   --exit-code count: 1 to 100 failed items, 101 for more; xargs: 123 failed, 125 ended by a signal";
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_task_is_named() {
+        for task in crate::model::spec::TASKS {
+            assert!(AFTER_LONG.split_whitespace().any(|word| word == task), "{task}");
+        }
+    }
+}

@@ -56,3 +56,106 @@ impl Surroundings {
         Self { cores, seed, run_id: format!("{now_ns:x}-{:x}", std::process::id()) }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::os::unix::ffi::OsStringExt;
+
+    /// Words that mean something somewhere, and words that break things elsewhere.
+    const WORDS: &[&[u8]] = &[
+        b"--",
+        b":::",
+        b"::::",
+        b"-",
+        b"",
+        b"-a",
+        b"-0",
+        b"-d",
+        b"-w",
+        b"-j4",
+        b"-P",
+        b"--jobs=200%",
+        b"--items",
+        b"--task",
+        b"square",
+        b"--delay",
+        b"1h30m",
+        b"--protocol",
+        b"exec",
+        b"frames",
+        b"--queue",
+        b"priority",
+        b"--credit",
+        b"auto",
+        b"--block",
+        b"1.5M",
+        b"--shell",
+        b"--stdin",
+        b"-t",
+        b"-kq",
+        b"--tag",
+        b"--term-seq",
+        b"TERM,200,KILL,25",
+        b"KILL,",
+        b"--halt",
+        b"now,fail=1%",
+        b"=,",
+        b"--max-restarts",
+        b"5/10s",
+        b"--backoff",
+        b"..",
+        b"100ms..10s",
+        b"--output",
+        b"json",
+        b"--exit-code",
+        b"--seed",
+        b"--help",
+        b"-V",
+        b"--events",
+        b"99999999999999999999",
+        b"0",
+        b"-1",
+        b"%",
+        b"1e9",
+        "\u{e9}\u{b5}s".as_bytes(),
+        "1\u{b5}s".as_bytes(),
+        b"\xff",
+        b"--\xff",
+        b"-\xff",
+        b"--task=\xff",
+        b"-d\xff",
+        b"a\nb",
+        b"{}",
+        b"-h",
+    ];
+
+    /// The next number of a sequence that a seed fixes (xorshift64).
+    fn next(state: &mut u64) -> usize {
+        *state ^= *state << 13;
+        *state ^= *state >> 7;
+        *state ^= *state << 17;
+        (*state >> 33) as usize
+    }
+
+    #[test]
+    fn no_words_make_it_panic_and_every_error_is_one_line() {
+        let here = Surroundings { cores: 4, seed: 0, run_id: "run".into() };
+        let (mut state, mut runs, mut errors) = (0x9e37_79b9_7f4a_7c15, 0, 0);
+        for _ in 0..3_000 {
+            let count = next(&mut state) % 6;
+            let typed: Vec<OsString> =
+                (0..count).map(|_| OsString::from_vec(WORDS[next(&mut state) % WORDS.len()].to_vec())).collect();
+            match parse(typed.clone(), &here) {
+                Ok(Parsed::Run(_)) => runs += 1,
+                Ok(Parsed::Show(text)) => assert!(text.ends_with('\n'), "{typed:?}"),
+                Err(error) => {
+                    errors += 1;
+                    let text = error.to_string();
+                    assert!(!text.is_empty() && !text.contains('\n') && !text.contains('\u{1b}'), "{typed:?}: {text}");
+                }
+            }
+        }
+        assert!(runs > 300 && errors > 300, "both ways are walked: {runs} runs, {errors} errors");
+    }
+}

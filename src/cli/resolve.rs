@@ -295,3 +295,216 @@ fn output(args: &Args, mode: OutputMode) -> OutputSpec {
         quiet: args.quiet,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::{Parsed, parse};
+    use super::*;
+
+    fn here() -> Surroundings {
+        Surroundings { cores: 8, seed: 7, run_id: "run".into() }
+    }
+
+    /// Words are cut at blanks; `''` is the empty word.
+    fn invocation(typed: &str) -> Result<Invocation, UsageError> {
+        let words = typed.split_whitespace().map(|word| if word == "''" { "" } else { word }.into());
+        match parse(words, &here())? {
+            Parsed::Run(invocation) => Ok(*invocation),
+            Parsed::Show(text) => panic!("{typed}: {text}"),
+        }
+    }
+
+    fn config(typed: &str) -> Config {
+        invocation(typed).unwrap_or_else(|error| panic!("{typed}: {error}")).config
+    }
+
+    fn error(typed: &str) -> UsageError {
+        invocation(typed).map(|found| panic!("{typed}: {found:?}")).unwrap_err()
+    }
+
+    fn stdin_by(byte: u8) -> SourceSpec {
+        SourceSpec::Lines { input: InputSpec::Stdin, split: Split::Delimiter(byte), priority: false }
+    }
+
+    #[test]
+    fn nothing_typed_is_the_demonstration() {
+        let config = config("");
+        assert_eq!(config.source, SourceSpec::Generate { count: 20 });
+        assert_eq!(
+            config.worker,
+            WorkerSpec::BuiltIn { task: "square".into(), delay: Duration::ZERO, transport: TransportKind::Pipe }
+        );
+        assert_eq!(config.output.mode, OutputMode::Narrate);
+        assert_eq!((config.policy.workers, config.policy.start_together), (5, true));
+        assert_eq!((config.policy.crash_limit, config.policy.dead_max), (3, Some(20)));
+        assert_eq!((config.policy.seed, config.run_id.as_str()), (7, "run"));
+    }
+
+    #[test]
+    fn generated_items_are_the_demonstration_too() {
+        let config = config("--items 100 --delay 1s");
+        assert_eq!(config.source, SourceSpec::Generate { count: 100 });
+        assert_eq!(config.output.mode, OutputMode::Narrate);
+        assert_eq!((config.policy.workers, config.policy.start_together), (5, true));
+        let WorkerSpec::BuiltIn { delay, .. } = config.worker else { panic!("{:?}", config.worker) };
+        assert_eq!(delay, Duration::from_secs(1));
+    }
+
+    #[test]
+    fn given_input_means_results_and_all_cores() {
+        for typed in ["-a -", ":::: -", "::: 3 4", "--protocol frames -a -"] {
+            let config = config(typed);
+            assert_eq!(config.output.mode, OutputMode::Results, "{typed}");
+            assert_eq!((config.policy.workers, config.policy.start_together), (8, false), "{typed}");
+            assert_eq!(config.policy.lifecycle, Lifecycle::Resident, "{typed}");
+        }
+        assert_eq!(config("::: 3 4").source, SourceSpec::Args { items: vec!["3".into(), "4".into()] });
+    }
+
+    #[test]
+    fn a_command_runs_once_per_line_of_stdin() {
+        let config = config("-k -- echo -n {}");
+        let argv = vec!["echo".into(), "-n".into(), "{}".into()];
+        assert_eq!(config.worker, WorkerSpec::Exec(ExecSpec { argv, shell: false, stdin: false }));
+        assert_eq!(config.source, stdin_by(b'\n'));
+        assert_eq!((config.policy.lifecycle, config.policy.crash_limit), (Lifecycle::PerItem, 1));
+        assert_eq!((config.policy.credit, config.policy.run_max), (Credit::Items(1), 1));
+        assert!(config.policy.keep_order);
+    }
+
+    #[test]
+    fn a_command_may_speak_frames() {
+        let config = config("--protocol frames --credit 9 --run-max 3 -- ./worker -x");
+        let argv = vec!["./worker".into(), "-x".into()];
+        assert_eq!(config.worker, WorkerSpec::Frames { argv, transport: TransportKind::Pipe });
+        assert_eq!(config.source, stdin_by(b'\n'));
+        assert_eq!((config.policy.credit, config.policy.run_max), (Credit::Items(9), 3));
+        assert_eq!(config.policy.crash_limit, 3);
+    }
+
+    #[test]
+    fn workers_by_number_and_by_share() {
+        let table = [("-w 3", 3), ("-j 3", 3), ("-P 3", 3), ("--jobs 3", 3), ("--workers=3", 3), ("-w auto", 8)];
+        let shares = [("-w 200%", 16), ("-w 1%", 1), ("-w 4294967295%", 343_597_383)];
+        for (typed, workers) in table.into_iter().chain(shares) {
+            assert_eq!(config(typed).policy.workers, workers, "{typed}");
+        }
+    }
+
+    #[test]
+    fn bytes_are_cut_as_asked() {
+        assert_eq!(config("-0 -- x").source, stdin_by(0));
+        assert_eq!(config("-d , -- x").source, stdin_by(b','));
+        assert_eq!(config(r"-d \t -a -").source, stdin_by(b'\t'));
+        let blocks = |typed| {
+            let config = config(typed);
+            assert_eq!(config.policy.run_max, 1, "{typed}");
+            let SourceSpec::Lines { split, .. } = config.source else { panic!("{typed}: {:?}", config.source) };
+            split
+        };
+        assert_eq!(blocks("--block 1K -a -"), Split::Block { bytes: 1024, delimiter: Some(b'\n') });
+        assert_eq!(blocks("--block 1K -d '' --stdin -- wc"), Split::Block { bytes: 1024, delimiter: None });
+    }
+
+    #[test]
+    fn it_reads_ahead_as_far_as_the_order_needs() {
+        let read_ahead = |typed| config(typed).policy.queue_items_max;
+        assert_eq!(read_ahead(""), 1 << 17);
+        assert_eq!(read_ahead("-w 100"), 100 << 14);
+        assert_eq!(read_ahead("-w 2 -- x"), 72);
+        assert_eq!(read_ahead("-w 2 --block 1M -a -"), 6);
+        assert_eq!(read_ahead("--queue lifo -- x"), 1_000_000);
+        assert_eq!(read_ahead("--queue priority -a -"), 1_000_000);
+        assert_eq!(read_ahead("--queue priority --queue-items-max 5 -a -"), 5);
+    }
+
+    #[test]
+    fn stopping_early() {
+        let fail_fast = Some(Halt { on: HaltOn::Fail, threshold: Threshold::Items(1), now: true });
+        assert_eq!(config("").policy.halt, None);
+        assert_eq!(config("--halt never").policy.halt, None);
+        assert_eq!(config("--fail-fast").policy.halt, fail_fast);
+        assert_eq!(config("--halt now,fail=1").policy.halt, fail_fast);
+        assert_eq!(config("--max-dead never").policy.dead_max, None);
+        assert_eq!(config("--max-dead 4").policy.dead_max, Some(4));
+    }
+
+    #[test]
+    fn the_defaults_are_those_of_the_help() {
+        let spelled_out = "-w 5 --items 20 --task square --delay 0 --protocol frames --transport pipe \
+            --isolation process --queue fifo --credit auto --retries 0 --crash-limit 3 --retry-delay 0 \
+            --max-dead 20 --term-seq TERM,200,TERM,100,TERM,50,KILL,25 --grace 10s --restart permanent \
+            --strategy one-for-one --max-restarts 5/10s --backoff 100ms..10s --halt never --output narrate \
+            --group --summary auto --exit-code own";
+        assert_eq!(invocation(spelled_out), invocation(""));
+    }
+
+    #[test]
+    fn items_come_from_one_place() {
+        let table = [
+            ("--items 3 -a x", "--items", "--arg-file"),
+            ("--items 3 -- x ::: a", "--items", ":::"),
+            ("-a x :::: y", "--arg-file", "::::"),
+        ];
+        for (typed, first, second) in table {
+            assert_eq!(error(typed), UsageError::TwoInputs { first, second }, "{typed}");
+        }
+    }
+
+    #[test]
+    fn what_a_worker_cannot_heed_is_refused() {
+        for flag in ["--task echo", "--delay 1"] {
+            let name = flag.split(' ').next().unwrap_or_default();
+            for command in ["-- x", "--protocol frames -- x"] {
+                let UsageError::NeedsBuiltIn { flag: named } = error(&format!("{flag} {command}")) else {
+                    panic!("{flag} {command}");
+                };
+                assert_eq!(named, name);
+            }
+        }
+        for flag in [
+            "--transport pipe",
+            "--credit 1",
+            "--run-max 1",
+            "--restart permanent",
+            "--strategy one-for-all",
+            "--max-restarts 1/1",
+        ] {
+            let found = error(&format!("{flag} -- x"));
+            assert!(matches!(found, UsageError::NeedsFrames { flag: named } if flag.starts_with(named)), "{found}");
+            config(&format!("{flag} --protocol frames -- x"));
+        }
+        for flag in ["--shell", "--stdin", "--verbose"] {
+            assert_eq!(error(flag), UsageError::NeedsExec { flag });
+            config(&format!("{flag} -- x"));
+        }
+        for flag in ["--null", "--delimiter", "--block", "--queue priority"] {
+            for input in ["", "::: a"] {
+                let value = if ["--delimiter", "--block"].contains(&flag) { "1" } else { "" };
+                assert_eq!(error(&format!("{flag} {value} {input}")), UsageError::NeedsLines { flag });
+                config(&format!("{flag} {value} -a -"));
+            }
+        }
+    }
+
+    #[test]
+    fn other_contradictions() {
+        let table = [
+            ("--protocol exec", UsageError::NeedsCommand { flag: "--protocol exec" }),
+            ("-d '' -a -", UsageError::NoDelimiter),
+            ("--block 1K --queue priority -a -", UsageError::BlockPriority),
+            ("--block 1K --run-max 2 -a -", UsageError::BlockRunMax),
+            ("--tag", UsageError::NeedsResults { mode: "narrate" }),
+            ("--tag --output json -- x", UsageError::NeedsResults { mode: "json" }),
+            ("-q --summary always", UsageError::QuietSummary),
+            ("--events -", UsageError::EventsOnStdout),
+            ("--task dance", UsageError::NoTask { task: "dance".into(), known: TASKS.join(", ") }),
+        ];
+        for (typed, expected) in table {
+            assert_eq!(error(typed), expected, "{typed}");
+        }
+        config("--tag -k --output none -- x");
+        config("--tag -- x");
+        config("-q --summary never");
+    }
+}

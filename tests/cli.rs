@@ -1,0 +1,278 @@
+//! The command line as a user meets it, through the real program: help, errors, exit codes.
+//!
+//! The help is pinned in `tests/cli/*.txt`; after a wished change, `SNAPSHOTS=overwrite cargo test --test cli`
+//! writes them anew.
+
+use snapbox::{assert_data_eq, file};
+use std::ffi::{OsStr, OsString};
+use std::fs::File;
+use std::os::unix::ffi::OsStringExt;
+use std::process::{Command, Output, Stdio};
+use supervisor::exit_code;
+
+fn supervisor<S: AsRef<OsStr>>(arguments: impl IntoIterator<Item = S>) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_supervisor"));
+    // The width of help comes from here alone: no terminal, no variable of the caller's.
+    command.args(arguments).stdin(Stdio::null()).env_remove("COLUMNS");
+    command
+}
+
+/// Runs it with the words of `line`, which are cut at blanks.
+fn run(line: &str) -> Output {
+    supervisor(line.split_whitespace()).output().unwrap()
+}
+
+fn text(bytes: &[u8]) -> &str {
+    std::str::from_utf8(bytes).unwrap()
+}
+
+/// Wrong usage: this one line on stderr, nothing on stdout, exit 2.
+fn check_usage_error(output: &Output, line: &str) {
+    assert_eq!(text(&output.stderr), format!("supervisor: {line}\n"));
+    assert_eq!(text(&output.stdout), "", "{line}");
+    assert_eq!(output.status.code(), Some(exit_code::USAGE.into()), "{line}");
+}
+
+#[test]
+fn short_help() {
+    let output = run("-h");
+    assert_data_eq!(text(&output.stdout), file!["cli/help_short.txt"].raw());
+    assert_eq!((output.status.code(), output.stderr.as_slice()), (Some(0), &b""[..]));
+}
+
+#[test]
+fn long_help() {
+    let output = run("--help");
+    assert_data_eq!(text(&output.stdout), file!["cli/help_long.txt"].raw());
+    assert_eq!((output.status.code(), output.stderr.as_slice()), (Some(0), &b""[..]));
+}
+
+#[test]
+fn help_has_a_line_for_each_flag_and_fits_a_terminal() {
+    let help = run("--help").stdout;
+    let help = text(&help);
+    let (_, list) = help.split_once("Items, workers, protocol:").unwrap();
+    let (list, _) = list.split_once("\nPlaceholders").unwrap();
+    for line in list.lines().filter(|line| line.starts_with(' ')) {
+        assert!(line.trim_start().starts_with('-'), "a second line: {line}");
+    }
+    for line in help.lines() {
+        assert!(line.chars().count() <= 100, "{line}");
+    }
+}
+
+#[test]
+fn help_names_every_exit_code_once() {
+    use exit_code as code;
+    let codes = [code::DONE, code::ITEMS_NOT_DONE, code::USAGE, code::GAVE_UP, code::STORAGE, code::LOST];
+    let more = [code::REFUSED, code::RUN_TIMEOUT, code::INTERNAL, code::NOT_EXECUTABLE, code::NOT_FOUND];
+    let help = run("--help").stdout;
+    let (_, list) = text(&help).split_once("Exit codes:").unwrap();
+    for code in codes.into_iter().chain(more).map(|code| code.to_string()) {
+        let first_words = list.lines().filter_map(|line| line.split_whitespace().next());
+        assert_eq!(first_words.flat_map(|word| word.split(',')).filter(|word| *word == code).count(), 1, "{code}");
+    }
+}
+
+#[test]
+fn help_wins_over_what_follows_it() {
+    assert_eq!(run("--help --nonsense").status.code(), Some(0));
+    assert_eq!(run("-j2 -h").status.code(), Some(0));
+}
+
+#[test]
+fn version() {
+    let output = run("--version");
+    assert_eq!(text(&output.stdout), concat!("supervisor ", env!("CARGO_PKG_VERSION"), "\n"));
+    assert_eq!(run("-V").stdout, output.stdout);
+    assert_eq!(output.status.code(), Some(0));
+}
+
+#[test]
+fn help_for_a_reader_that_has_gone_is_no_error() {
+    let (reader, writer) = std::io::pipe().unwrap();
+    drop(reader);
+    let output = supervisor(["--help"]).stdout(writer).stderr(Stdio::piped()).output().unwrap();
+    assert_eq!((output.status.code(), text(&output.stderr)), (Some(0), ""));
+}
+
+#[test]
+fn help_that_cannot_be_written_is_an_error() {
+    let full = File::options().write(true).open("/dev/full").unwrap();
+    let output = supervisor(["--help"]).stdout(full).stderr(Stdio::piped()).output().unwrap();
+    assert_eq!(output.status.code(), Some(exit_code::LOST.into()));
+    assert!(text(&output.stderr).starts_with("supervisor: "), "{}", text(&output.stderr));
+}
+
+#[test]
+fn an_error_that_cannot_be_told_still_has_its_code() {
+    let full = File::options().write(true).open("/dev/full").unwrap();
+    let status = supervisor(["--nonsense"]).stderr(full).status().unwrap();
+    assert_eq!(status.code(), Some(exit_code::USAGE.into()));
+}
+
+#[test]
+fn bad_values() {
+    let workers = "give a number of at least 1, a share of the cores such as 200%, or auto";
+    for value in ["0", "-1", "0%", "two"] {
+        let line = format!("invalid value '{value}' for '--workers <N>': {workers}");
+        check_usage_error(&run(&format!("--workers {value}")), &line);
+        check_usage_error(&run(&format!("-j {value}")), &line);
+    }
+    let duration = "not a duration; write it as 200ms, 1.5s, 2m or 1h30m (a bare number is seconds)";
+    let table = [
+        ("-w 4294967296", "invalid value '4294967296' for '--workers <N>': at most 4294967295 is possible".into()),
+        ("--items -3", "invalid value '-3' for '--items <N>': not a whole number of 0 or more".into()),
+        ("--items 1e6", "invalid value '1e6' for '--items <N>': not a whole number of 0 or more".into()),
+        ("--crash-limit 0", "invalid value '0' for '--crash-limit <N>': at least 1 is needed".into()),
+        ("--timeout abc", format!("invalid value 'abc' for '--timeout <D>': {duration}")),
+        ("--timeout -1s", format!("invalid value '-1s' for '--timeout <D>': {duration}")),
+        (
+            "--timeout 0",
+            "invalid value '0' for '--timeout <D>': 0 would leave no time at all; give more, or leave the flag out \
+             for no limit"
+                .into(),
+        ),
+        (
+            "--delay 3x",
+            "invalid value '3x' for '--delay <D>': no unit of time is called \"x\"; use ns, us, ms, s, m, h or d"
+                .into(),
+        ),
+        ("--block 0 -a -", "invalid value '0' for '--block <SIZE>': at least one byte is needed".into()),
+        ("--block 17M -a -", "invalid value '17M' for '--block <SIZE>': at most 16777216 bytes are possible".into()),
+        (
+            "-d ab -a -",
+            "invalid value 'ab' for '--delimiter <C>': a delimiter is one byte: a character, or one of \
+             \\n \\t \\r \\0 \\\\ \\xHH \\NNN (octal)"
+                .into(),
+        ),
+        (
+            "--term-seq TERM,200",
+            "invalid value 'TERM,200' for '--term-seq <SEQUENCE>': it must end in KILL and a wait, so that every \
+             process does end; append ,KILL,25"
+                .into(),
+        ),
+        (
+            "--term-seq TREM,200,KILL,25",
+            "invalid value 'TREM,200,KILL,25' for '--term-seq <SEQUENCE>': no signal is called \"TREM\"; use a name \
+             such as TERM, or a number from 1 to 64"
+                .into(),
+        ),
+        (
+            "--halt later",
+            "invalid value 'later' for '--halt <WHEN>': give never, or WHEN,WHAT=HOW_MANY such as soon,fail=3 or \
+             now,success=1 or soon,done=20%"
+                .into(),
+        ),
+        (
+            "--max-restarts 5",
+            "invalid value '5' for '--max-restarts <N/D>': give NUMBER/DURATION, such as 5/10s; the duration is more \
+             than 0"
+                .into(),
+        ),
+        (
+            "--backoff 10s..1s",
+            "invalid value '10s..1s' for '--backoff <MIN..MAX>': the shortest wait is longer than the longest; \
+             exchange them"
+                .into(),
+        ),
+        (
+            "--output xml",
+            "invalid value 'xml' for '--output <MODE>' [possible values: narrate, results, json, none]".into(),
+        ),
+        (
+            "--task dance",
+            "no task is called \"dance\"; use one of square, cube, echo, sleep, countdown, identity, hash, exit, \
+             signal, panic, hang, leak"
+                .into(),
+        ),
+    ];
+    for (typed, line) in table {
+        check_usage_error(&run(typed), &line);
+    }
+}
+
+#[test]
+fn contradictions() {
+    let table = [
+        ("--", "no command behind --; give one, or leave -- out"),
+        ("-- ::: a", "no command behind --; give one, or leave -- out"),
+        ("echo hello", "unexpected word \"echo\"; a command goes behind --, items go behind ::: (see --help)"),
+        ("::::", ":::: needs the name of a file (- is stdin)"),
+        (":::: a b", ":::: takes one file; join several first: cat FILE... | supervisor ... :::: -"),
+        ("::: a ::: b", "a second ::: or :::: is not supported; combine the inputs first and give one list"),
+        ("-a x ::: y", "--arg-file and ::: are both given, but items come from one place; leave one out"),
+        ("-0 -d x -a -", "the argument '--null' cannot be used with '--delimiter <C>'"),
+        ("-q -t -- x", "the argument '--quiet' cannot be used with '--verbose'"),
+        ("--fail-fast --halt never", "the argument '--fail-fast' cannot be used with '--halt <WHEN>'"),
+        ("-j 2 -j 3", "the argument '--workers <N>' cannot be used multiple times"),
+        ("--workers", "a value is required for '--workers <N>' but none was supplied"),
+        ("--wrkers 3", "unexpected argument '--wrkers' found; tip: a similar argument exists: '--workers'"),
+        ("--protocol exec", "--protocol exec needs a command; give one behind --"),
+        ("--task echo -- x", "--task is for the built-in worker; leave it out, or leave the command out"),
+        (
+            "--credit 3 -- x",
+            "--credit is for workers that stay, but a command runs once per item; leave it out, or add --protocol frames",
+        ),
+        (
+            "--shell",
+            "--shell is for a command that runs once per item; leave it out, or use --protocol exec with a command",
+        ),
+        (
+            "-0 ::: a",
+            "--null is for items from a file or stdin; give one with -a FILE or :::: FILE (- is stdin), or leave \
+             --null out",
+        ),
+        ("--tag", "--tag is for --output results; narrate names the item already, so leave --tag out"),
+        ("--events -", "--events - would mix events into the results; give a file, or /dev/stderr"),
+    ];
+    for (typed, line) in table {
+        check_usage_error(&run(typed), line);
+    }
+}
+
+#[test]
+fn what_does_not_exist_yet_is_unknown() {
+    let flags = [
+        "--max-rss",
+        "--max-lifetime",
+        "--journal",
+        "--resume",
+        "--retry-failed",
+        "--durability",
+        "--line-buffer",
+        "--ungroup",
+        "--results",
+        "--joblog",
+        "--progress",
+        "--color",
+        "--no-control",
+    ];
+    for flag in flags {
+        let output = run(flag);
+        let error = text(&output.stderr);
+        assert!(error.starts_with(&format!("supervisor: unexpected argument '{flag}' found")), "{error}");
+        assert_eq!((output.status.code(), error.lines().count()), (Some(2), 1), "{error}");
+    }
+    let values = [("--protocol", "lines"), ("--protocol", "json"), ("--isolation", "thread"), ("--transport", "shm")];
+    for (flag, value) in values {
+        let output = run(&format!("{flag} {value}"));
+        assert!(text(&output.stderr).starts_with(&format!("supervisor: invalid value '{value}' for '{flag} ")));
+        assert_eq!(output.status.code(), Some(2));
+    }
+    for subcommand in ["ps", "top", "drain", "audit", "man"] {
+        assert_eq!(run(subcommand).status.code(), Some(2), "{subcommand}");
+    }
+}
+
+#[test]
+fn words_that_are_not_utf8_are_named_and_do_no_harm() {
+    let odd = OsString::from_vec(b"\xff".to_vec());
+    let output = supervisor([odd]).output().unwrap();
+    check_usage_error(
+        &output,
+        "unexpected word \"\u{fffd}\"; a command goes behind --, items go behind ::: (see --help)",
+    );
+    let output = supervisor([OsString::from("--items"), OsString::from_vec(b"3\xff".to_vec())]).output().unwrap();
+    check_usage_error(&output, "invalid UTF-8 was detected in one or more arguments");
+}
