@@ -1,5 +1,7 @@
 //! What the core looks like at the moment, for a person who asks (USR1, a control socket).
 
+use super::Core;
+use super::pool::State;
 use crate::model::event::Stage;
 use crate::model::ids::{Incarnation, Run, WorkerId};
 use crate::model::outcome::{StopReason, Totals};
@@ -37,4 +39,41 @@ pub struct SlotStatus {
     pub in_flight: u64,
     /// Items it settled in this life.
     pub settled: u64,
+}
+
+impl Core {
+    /// How things stand.
+    #[must_use]
+    pub fn status(&self) -> Status {
+        let slot = |(index, slot): (usize, &super::pool::Slot)| SlotStatus {
+            worker: WorkerId::from_index(index),
+            state: match slot.state {
+                State::Down if slot.retired => "retired",
+                State::Down if slot.timer.is_some() => "waiting",
+                State::Down => "down",
+                State::Starting => "starting",
+                State::Ready if slot.leases.is_empty() => "ready",
+                State::Ready => "busy",
+                State::Mute => "mute",
+                State::Draining => "draining",
+                State::Stopping { .. } => "stopping",
+            },
+            pid: slot.pid,
+            incarnation: slot.incarnation,
+            lease: slot.leases.front().map(|lease| lease.run),
+            in_flight: slot.items,
+            settled: slot.settled,
+        };
+        Status {
+            stage: self.stage,
+            reason: self.reason.clone(),
+            queued: self.queue.items(),
+            delayed: self.queue.delayed_items(),
+            in_flight: self.pool.in_flight,
+            demand: self.intake.outstanding,
+            source_ended: self.intake.ended,
+            totals: self.totals,
+            slots: self.pool.slots.iter().enumerate().map(slot).collect(),
+        }
+    }
 }

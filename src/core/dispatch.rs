@@ -1,0 +1,116 @@
+//! Items go out: which worker gets the next ones, and how many.
+//!
+//! Invariant: items leave in the queue's order, only to slots that are ready and below their credit,
+//! and nobody is sent work in advance while somebody is idle.
+
+use super::Core;
+use super::action::Action;
+use super::mutant::Mutant;
+use super::pool::{Lease, State};
+use super::queue::Queued;
+use crate::model::event::{RunEvent, Stage};
+use crate::model::ids::{Incarnation, WorkerId};
+use crate::model::spec::Lifecycle;
+use crate::model::time::Duration;
+
+/// A worker's scoreboard is looked at so many times within the hard limit of an attempt ...
+const LOOKS_PER_TIMEOUT: u64 = 8;
+/// ... but not more often than this, ...
+const LOOK_MIN: Duration = Duration::from_millis(5);
+/// ... nor more seldom.
+const LOOK_MAX: Duration = Duration::from_millis(250);
+
+impl Core {
+    /// Hands out items until none is left or nobody wants any.
+    #[inline]
+    pub(super) fn dispatch(&mut self) {
+        if self.queue.items() == 0 || !self.may_dispatch() {
+            return;
+        }
+        while self.queue.items() > 0 {
+            let tail = self.intake.ended && self.queue.items() < self.pool.slots.len() as u64;
+            let Some(index) = self.pool.next(tail) else { break };
+            let items_max = self.pool.room(index).min(self.share()).max(1);
+            let Some(queued) = self.queue.pop(items_max) else { break };
+            self.hand_out(index, queued);
+        }
+    }
+
+    fn may_dispatch(&self) -> bool {
+        let draining = self.stage == Stage::Draining && self.mutation.is(Mutant::DispatchInDrain);
+        let together = !self.policy.start_together
+            || self.policy.lifecycle == Lifecycle::PerItem
+            || self.pool.introduced == self.pool.slots.len();
+        self.started && (self.stage == Stage::Running || draining) && together && self.order_is_settled()
+    }
+
+    /// The most one worker may get of what is queued: its part beside the idle ones, and near the
+    /// end of the source half a part, so that nobody hoards the rest.
+    fn share(&self) -> u32 {
+        let queued = self.queue.items();
+        let mut share = u64::MAX;
+        let idle = self.pool.idle.len() as u64;
+        if idle > 1 {
+            share = queued / idle;
+        }
+        if self.intake.ended {
+            share = share.min(queued / (2 * self.pool.slots.len() as u64));
+        }
+        share.clamp(1, u64::from(u32::MAX)) as u32
+    }
+
+    fn hand_out(&mut self, index: usize, queued: Queued) {
+        let run = queued.run;
+        let lease = Lease { run, priority: queued.priority, since: self.now, single: run.count == 1 };
+        if self.policy.lifecycle == Lifecycle::PerItem {
+            let slot = &mut self.pool.slots[index];
+            slot.incarnation = Incarnation(slot.incarnation.0.wrapping_add(1));
+            self.pool.turn(index, State::Starting);
+            self.pool.lease(index, lease);
+            let (worker, incarnation) = self.who(index);
+            self.push(Action::Launch { worker, incarnation, run });
+            return;
+        }
+        self.pool.lease(index, lease);
+        let (worker, incarnation) = self.who(index);
+        self.push(Action::Dispatch { worker, incarnation, run });
+        if self.pool.slots[index].leases.len() == 1 {
+            self.begin(index);
+        }
+        if self.policy.timeout.is_some() && self.pool.slots[index].timer.is_none() {
+            self.set_slot_timer(index, self.look_interval());
+        }
+    }
+
+    /// The worker turns to the oldest run it holds. Of a run of one it is known which item that is.
+    #[inline]
+    pub(super) fn begin(&mut self, index: usize) {
+        let slot = &mut self.pool.slots[index];
+        let Some(front) = slot.leases.front() else {
+            slot.watch = None;
+            return;
+        };
+        if front.single {
+            let run = front.run;
+            slot.watch = Some((run.first, self.now));
+            self.report_item_started(index, run);
+        }
+    }
+
+    pub(super) fn report_item_started(&mut self, index: usize, run: crate::model::ids::Run) {
+        let (worker, incarnation) = self.who(index);
+        let pid = self.pool.slots[index].pid.unwrap_or(0);
+        self.report(RunEvent::ItemStarted { item: run.first, attempt: run.attempt, worker, incarnation, pid });
+    }
+
+    pub(super) fn look_interval(&self) -> Duration {
+        let timeout = self.policy.timeout.unwrap_or(LOOK_MAX);
+        Duration(timeout.0 / LOOKS_PER_TIMEOUT).clamp(LOOK_MIN, LOOK_MAX)
+    }
+
+    /// The names of a slot and its present incarnation.
+    #[inline]
+    pub(super) fn who(&self, index: usize) -> (WorkerId, Incarnation) {
+        (WorkerId::from_index(index), self.pool.slots[index].incarnation)
+    }
+}

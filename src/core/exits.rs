@@ -1,0 +1,272 @@
+//! A process ended: who is to blame, what becomes of what it held, and whether its slot is filled again.
+//!
+//! Invariant: at most one item is charged for a death, and only the one that was running. All others
+//! go back to the front of the queue, in order and uncharged.
+
+use super::Core;
+use super::mutant::Mutant;
+use super::pool::{Ending, Lease, State};
+use super::queue::Queued;
+use super::restart;
+use crate::model::event::{EndReason, ItemFate, RunEvent, Stage};
+use crate::model::exit::{ExitStatus, Usage};
+use crate::model::ids::{Incarnation, ItemId, Run, WorkerId};
+use crate::model::outcome::{CauseKind, FailReason, StopReason};
+use crate::model::spec::Lifecycle;
+use crate::model::time::Duration;
+
+impl Core {
+    pub(super) fn on_exited(&mut self, index: usize, status: ExitStatus, usage: Usage, running: Option<ItemId>) {
+        match self.policy.lifecycle {
+            Lifecycle::Resident => self.on_worker_exited(index, status, usage, running),
+            Lifecycle::PerItem => self.on_item_exited(index, status, usage),
+        }
+    }
+
+    /// A process per item: its exit is the item's result.
+    fn on_item_exited(&mut self, index: usize, status: ExitStatus, usage: Usage) {
+        let ending = self.pool.slots[index].ending.take();
+        let reason = Ending::reason(ending.as_ref(), status);
+        let taken = self.pool.take(index, 1);
+        self.lay_down(index);
+        let Some((run, priority)) = taken else { return self.put_down(index) };
+        let timed_out = matches!(ending, Some(Ending::TimedOut(_)));
+        let kind = match status {
+            _ if timed_out => Some(CauseKind::Failed(self.timed_out())),
+            ExitStatus::Code(0) => None,
+            _ if ending.is_some() => None,
+            ExitStatus::Code(code) => Some(CauseKind::Failed(FailReason::Exited(code))),
+            ExitStatus::Signal { .. } => Some(CauseKind::Crashed(status)),
+        };
+        let verdict = kind.map(|kind| self.judge(index, run, kind));
+        let fate = verdict.as_ref().map(|verdict| self.fate(run, verdict));
+        let skipped = ending.is_some() && !timed_out && !status.is_success();
+        if ending.is_none() && matches!(status, ExitStatus::Signal { .. }) {
+            self.totals.deaths += 1;
+        }
+        if verdict.is_none() && !skipped {
+            self.pool.slots[index].settled += 1;
+        }
+        let item = fate.unwrap_or((run.first, ItemFate::Settled));
+        self.report_exit(index, status, reason, Some(item), usage);
+        match verdict {
+            Some(verdict) => {
+                if let Some(again) = self.carry_out(index, Queued { run, priority, fresh: false }, verdict) {
+                    self.queue.give_back(again);
+                }
+            }
+            None if skipped => self.skip(run, Some(index), true),
+            None => self.settle_done(index, run),
+        }
+        self.put_down(index);
+    }
+
+    fn on_worker_exited(&mut self, index: usize, status: ExitStatus, usage: Usage, running: Option<ItemId>) {
+        let ending = self.pool.slots[index].ending.take();
+        let reason = Ending::reason(ending.as_ref(), status);
+        let blamed = self.blamed(index, ending.as_ref(), &reason, status, running);
+        let idle = self.pool.slots[index].leases.is_empty();
+        let counted = match reason {
+            EndReason::NoHello => true,
+            EndReason::Own | EndReason::Protocol(_) => blamed.is_none() && (idle || !self.pool.slots[index].answered),
+            _ => false,
+        };
+        if reason == EndReason::Own {
+            self.totals.deaths += 1;
+        }
+        if let Some((run, _)) = &blamed {
+            let run = *run;
+            let told = self.pool.slots[index].leases.front().is_some_and(|lease| lease.single && lease.run == run);
+            if !told {
+                self.report_item_started(index, run);
+            }
+        }
+        let at = blamed.as_ref().map(|(run, _)| *run).or_else(|| running.and_then(|item| self.run_of(index, item)));
+        let held = self.take_all(index);
+        self.lay_down(index);
+        let verdict = blamed.map(|(run, kind)| (run, self.judge(index, run, kind)));
+        let running = self.stage == Stage::Running;
+        let fate = match &verdict {
+            Some((run, verdict)) => Some(self.fate(*run, verdict)),
+            None if running => at.map(|run| (run.first, ItemFate::Again(run.attempt))),
+            None => at.map(|run| (run.first, ItemFate::Settled)),
+        };
+        self.report_exit(index, status, reason.clone(), fate, usage);
+        let charge = verdict.map(|(run, verdict)| {
+            let priority = held.iter().find(|lease| lease.run.contains(run.first)).map_or(0, |lease| lease.priority);
+            (run, self.carry_out(index, Queued { run, priority, fresh: false }, verdict))
+        });
+        self.return_held(index, held, charge, at);
+        self.pool.slots[index].pace.halve();
+        self.put_down(index);
+        self.replace(index, status, reason, counted);
+    }
+
+    /// The item that is charged for the end of this worker, and with what.
+    fn blamed(
+        &self,
+        index: usize,
+        ending: Option<&Ending>,
+        reason: &EndReason,
+        status: ExitStatus,
+        running: Option<ItemId>,
+    ) -> Option<(Run, CauseKind)> {
+        let crashed = match (ending, reason) {
+            (Some(Ending::TimedOut(item)), _) => {
+                let run = self.run_of(index, *item)?;
+                return Some((run, CauseKind::Failed(self.timed_out())));
+            }
+            (_, EndReason::Own | EndReason::NoHello | EndReason::Protocol(_)) => true,
+            (_, EndReason::Strategy) => self.mutation.is(Mutant::StrategyCharged),
+            _ => false,
+        };
+        let mut item = running.filter(|_| crashed)?;
+        if self.mutation.is(Mutant::BlameNextItem) && self.pool.slots[index].holds(ItemId(item.0.saturating_add(1))) {
+            item = item.plus(1);
+        }
+        Some((self.run_of(index, item)?, CauseKind::Crashed(status)))
+    }
+
+    fn timed_out(&self) -> FailReason {
+        FailReason::TimedOut { limit: self.policy.timeout.unwrap_or(Duration::ZERO) }
+    }
+
+    /// The process is gone, so that nothing is sent to it any more; its names are still needed.
+    fn lay_down(&mut self, index: usize) {
+        self.clear_slot_timer(index);
+        self.pool.turn(index, State::Down);
+    }
+
+    fn take_all(&mut self, index: usize) -> Vec<Lease> {
+        let mut held = Vec::with_capacity(self.pool.slots[index].leases.len());
+        while let Some(lease) = self.pool.take_last(index) {
+            held.push(lease);
+        }
+        held.reverse();
+        held
+    }
+
+    /// Everything a dead worker held, but the item that was charged, goes back to the front of the
+    /// queue; the charged one takes its place among them if it runs again at once. `at`: the item it
+    /// was at, as far as known.
+    fn return_held(&mut self, index: usize, held: Vec<Lease>, charge: Option<(Run, Option<Queued>)>, at: Option<Run>) {
+        let charged = charge.as_ref().map(|(run, _)| *run);
+        let mut again = charge.and_then(|(_, again)| again);
+        let mut pieces = Vec::with_capacity(held.len() + 2);
+        for lease in held {
+            let whole = Queued { run: lease.run, priority: lease.priority, fresh: false };
+            // In front of the item it was at, that item, and behind it.
+            let Some(item) = charged.or(at).filter(|item| lease.run.contains(item.first)) else {
+                pieces.push(whole);
+                continue;
+            };
+            let before = (item.first.0 - lease.run.first.0) as u32;
+            let (head, rest) = lease.run.split(before);
+            if head.count > 0 {
+                pieces.push(Queued { run: head, ..whole });
+            }
+            let Some((here, rest)) = rest.map(|rest| rest.split(1)) else { continue };
+            if charged.is_none() {
+                pieces.push(Queued { run: here, ..whole });
+            } else if let Some(again) = again.take() {
+                pieces.push(again);
+            }
+            if self.mutation.is(Mutant::PrefetchedLost) && charged.is_some() {
+                continue;
+            }
+            if let Some(mut run) = rest {
+                if self.mutation.is(Mutant::PrefetchedCharged) && charged.is_some() {
+                    run.attempt = run.attempt.next();
+                }
+                pieces.push(Queued { run, ..whole });
+            }
+        }
+        if self.stage == Stage::Running {
+            for piece in pieces.into_iter().rev() {
+                self.queue.give_back(piece);
+            }
+        } else {
+            for piece in pieces {
+                let started = at.is_some_and(|at| at == piece.run);
+                self.skip(piece.run, Some(index), started);
+            }
+        }
+    }
+
+    fn report_exit(
+        &mut self,
+        index: usize,
+        exit: ExitStatus,
+        reason: EndReason,
+        item: Option<(ItemId, ItemFate)>,
+        usage: Usage,
+    ) {
+        let (worker, incarnation) = self.who(index);
+        let slot = &self.pool.slots[index];
+        let (pid, items) = (slot.pid.unwrap_or(0), slot.settled);
+        self.report(RunEvent::WorkerExited { worker, incarnation, pid, exit, reason, item, items, usage });
+    }
+
+    /// If workers that end are replaced at all.
+    pub(super) fn restarting(&self) -> bool {
+        self.stage == Stage::Running && !self.closing
+    }
+
+    /// Fills the slot again, if it is to be, and restarts whom the strategy names.
+    fn replace(&mut self, index: usize, status: ExitStatus, reason: EndReason, counted: bool) {
+        if counted {
+            self.pool.introduce(index);
+        }
+        if !self.restarting() {
+            return;
+        }
+        let own = reason == EndReason::Own;
+        if !restart::wanted(self.policy.restart, own, status, self.mutation) {
+            self.pool.introduce(index);
+            self.pool.retire(index);
+            self.last_end = Some((WorkerId::from_index(index), status.to_string()));
+            return;
+        }
+        let last = match &reason {
+            EndReason::NoHello => format!("{status}, no hello in time"),
+            EndReason::Protocol(text) => format!("{status}, {text}"),
+            _ => status.to_string(),
+        };
+        self.restart(index, counted, last);
+        if reason == EndReason::Strategy || !self.restarting() {
+            return;
+        }
+        for other in restart::companions(self.policy.strategy, index, self.pool.slots.len(), self.mutation) {
+            if other != index {
+                self.terminate(other, Ending::Strategy);
+            }
+        }
+    }
+
+    /// Fills the slot again, at once or after the back-off; or gives up. `last`: how it ended.
+    pub(super) fn restart(&mut self, index: usize, counted: bool, last: String) {
+        let delay = if counted {
+            let (intensity, backoff) = (self.policy.intensity, self.policy.backoff);
+            let history = &mut self.pool.slots[index].history;
+            let Some(delay) = history.note(self.now, intensity, backoff, self.mutation) else {
+                let worker = WorkerId::from_index(index);
+                self.stop(Stage::Terminating, StopReason::RestartLimit { worker, last });
+                return;
+            };
+            delay
+        } else {
+            Duration::ZERO
+        };
+        if self.policy.lifecycle == Lifecycle::Resident {
+            let (worker, incarnation) = self.who(index);
+            let incarnation = Incarnation(incarnation.0.wrapping_add(1));
+            self.report(RunEvent::WorkerRestarting { worker, incarnation, delay });
+        }
+        if delay > Duration::ZERO {
+            self.set_slot_timer(index, delay);
+            self.pool.file(index);
+        } else if self.policy.lifecycle == Lifecycle::Resident {
+            self.spawn(index);
+        }
+    }
+}

@@ -1,0 +1,191 @@
+//! Items that wait for a worker, as runs: fresh ones in the queue's order, in front of them those
+//! that a worker gave back, and aside those whose next attempt is not due yet.
+//!
+//! Invariant: only fresh items count against the queue's limit; what is given back was in flight
+//! before, so that memory stays bounded all the same.
+
+use super::mutant::{Mutant, Mutation};
+use crate::model::ids::{ItemId, Run};
+use crate::model::spec::QueueOrder;
+use crate::model::time::Instant;
+use std::cmp::Reverse;
+use std::collections::{BTreeMap, BinaryHeap, VecDeque};
+
+/// A run with its place in a priority queue (0 elsewhere). Ordered by priority, then by arrival.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Queued {
+    pub(super) run: Run,
+    pub(super) priority: i64,
+    /// Nobody has held it yet.
+    pub(super) fresh: bool,
+}
+
+impl Ord for Queued {
+    fn cmp(&self, other: &Self) -> std::cmp::Ordering {
+        (self.priority, self.run.first).cmp(&(other.priority, other.run.first))
+    }
+}
+impl PartialOrd for Queued {
+    fn partial_cmp(&self, other: &Self) -> Option<std::cmp::Ordering> {
+        Some(self.cmp(other))
+    }
+}
+
+#[derive(Debug)]
+pub(super) struct Queue {
+    order: QueueOrder,
+    mutation: Mutation,
+    /// What arrived: taken from the front in fifo, from the end in lifo. Unused in priority order.
+    fresh: VecDeque<Run>,
+    /// Priority order, fresh and given back alike.
+    heap: BinaryHeap<Reverse<Queued>>,
+    /// What was given back, to be handed out first.
+    returned: VecDeque<Queued>,
+    delayed: BTreeMap<(Instant, ItemId), Queued>,
+    items: u64,
+    fresh_items: u64,
+}
+
+impl Queue {
+    pub(super) fn new(order: QueueOrder, mutation: Mutation) -> Self {
+        Self {
+            order,
+            mutation,
+            fresh: VecDeque::new(),
+            heap: BinaryHeap::new(),
+            returned: VecDeque::new(),
+            delayed: BTreeMap::new(),
+            items: 0,
+            fresh_items: 0,
+        }
+    }
+
+    /// Items that can be handed out now.
+    pub(super) const fn items(&self) -> u64 {
+        self.items
+    }
+    /// Those of them that nobody has held yet.
+    pub(super) const fn fresh_items(&self) -> u64 {
+        self.fresh_items
+    }
+    /// Items that wait for their delay; each is a run of one.
+    pub(super) fn delayed_items(&self) -> u64 {
+        self.delayed.len() as u64
+    }
+    /// When the first delay ends.
+    pub(super) fn next_due(&self) -> Option<Instant> {
+        self.delayed.first_key_value().map(|((due, _), _)| *due)
+    }
+
+    /// Takes what arrived.
+    pub(super) fn push(&mut self, run: Run, priority: i64) {
+        let count = u64::from(run.count);
+        self.items += count;
+        self.fresh_items += count;
+        if self.order == QueueOrder::Priority {
+            for offset in 0..count {
+                let run = Run::of_one(run.first.plus(offset), run.attempt);
+                self.heap.push(Reverse(Queued { run, priority: self.place(priority), fresh: true }));
+            }
+        } else {
+            self.fresh.push_back(run);
+        }
+    }
+
+    fn place(&self, priority: i64) -> i64 {
+        if self.mutation.is(Mutant::PriorityReversed) { priority.saturating_neg() } else { priority }
+    }
+
+    /// Takes back what a worker did not finish. Several are given back last first, so that they
+    /// stand in order.
+    pub(super) fn give_back(&mut self, queued: Queued) {
+        let queued = Queued { fresh: false, ..queued };
+        self.items += u64::from(queued.run.count);
+        if self.order == QueueOrder::Priority {
+            self.heap.push(Reverse(queued));
+        } else if self.mutation.is(Mutant::ReturnedToBack) {
+            self.fresh_items += u64::from(queued.run.count);
+            self.fresh.push_back(queued.run);
+        } else {
+            self.returned.push_front(queued);
+        }
+    }
+
+    /// Keeps an item aside until `due`.
+    pub(super) fn delay(&mut self, queued: Queued, due: Instant) {
+        self.delayed.insert((due, queued.run.first), queued);
+    }
+
+    /// Moves what is due to the front; the one that waited longest comes first.
+    pub(super) fn wake(&mut self, now: Instant) {
+        let later = self.delayed.split_off(&(Instant(now.0.saturating_add(1)), ItemId(0)));
+        let due = std::mem::replace(&mut self.delayed, later);
+        for queued in due.into_values().rev() {
+            self.give_back(queued);
+        }
+    }
+
+    /// Up to `items_max` items that come next, of one run.
+    pub(super) fn pop(&mut self, items_max: u32) -> Option<Queued> {
+        if let Some(front) = self.returned.pop_front() {
+            let (run, rest) = front.run.split(items_max);
+            if let Some(rest) = rest {
+                self.returned.push_front(Queued { run: rest, ..front });
+            }
+            self.items -= u64::from(run.count);
+            return Some(Queued { run, ..front });
+        }
+        let queued = match self.order {
+            QueueOrder::Priority => self.heap.pop()?.0,
+            QueueOrder::Lifo if !self.mutation.is(Mutant::LifoAsFifo) => self.pop_newest()?,
+            QueueOrder::Lifo => self.pop_oldest(1)?,
+            QueueOrder::Fifo => self.pop_oldest(items_max)?,
+        };
+        let count = u64::from(queued.run.count);
+        self.items -= count;
+        if queued.fresh {
+            self.fresh_items = self.fresh_items.saturating_sub(count);
+        }
+        Some(queued)
+    }
+
+    fn pop_oldest(&mut self, items_max: u32) -> Option<Queued> {
+        let front = self.fresh.front_mut()?;
+        let (run, rest) = front.split(items_max);
+        match rest {
+            Some(rest) => *front = rest,
+            None => drop(self.fresh.pop_front()),
+        }
+        Some(Queued { run, priority: 0, fresh: true })
+    }
+
+    fn pop_newest(&mut self) -> Option<Queued> {
+        let back = self.fresh.back_mut()?;
+        let run = Run::of_one(back.first.plus(u64::from(back.count) - 1), back.attempt);
+        back.count -= 1;
+        if back.count == 0 {
+            self.fresh.pop_back();
+        }
+        Some(Queued { run, priority: 0, fresh: true })
+    }
+
+    /// Empties the queue, delayed items included: everything in the order of its ids.
+    pub(super) fn drain(&mut self) -> Vec<Run> {
+        let mut runs: Vec<Run> = self.runs().collect();
+        runs.sort_unstable_by_key(|run| run.first);
+        self.fresh.clear();
+        self.heap.clear();
+        self.returned.clear();
+        self.delayed.clear();
+        self.items = 0;
+        self.fresh_items = 0;
+        runs
+    }
+
+    /// Every run that waits, in no particular order. For checks and for the end.
+    pub(super) fn runs(&self) -> impl Iterator<Item = Run> + '_ {
+        let aside = self.heap.iter().map(|Reverse(queued)| queued.run);
+        let returned = self.returned.iter().chain(self.delayed.values()).map(|queued| queued.run);
+        self.fresh.iter().copied().chain(aside).chain(returned)
+    }
+}

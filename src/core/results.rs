@@ -1,0 +1,260 @@
+//! Items get their outcome: what workers answer, whom a failure is charged to, and the one place
+//! where an item is settled.
+//!
+//! Invariant: an item is settled exactly once, in [`Core::settle`], and only after it was taken out
+//! of the queue or out of a lease. Only items with an attempt behind them have causes on record.
+
+use super::Core;
+use super::action::Action;
+use super::halt;
+use super::mutant::Mutant;
+use super::pool::{Ending, Fit};
+use super::queue::Queued;
+use crate::model::event::{ItemFate, RunEvent, Stage};
+use crate::model::ids::{Attempt, ItemId, Run, WorkerId};
+use crate::model::outcome::{Cause, CauseKind, FailReason, Outcome, Settlement, StopReason};
+use crate::model::time::Duration;
+
+/// No retry waits longer than this, unless the delay itself is longer.
+const RETRY_DELAY_MAX: Duration = Duration::from_secs(3600);
+
+/// What becomes of an item whose attempt did not succeed.
+pub(super) struct Verdict {
+    causes: Vec<Cause>,
+    /// `None`: it is tried again.
+    outcome: Option<Outcome>,
+}
+
+impl Core {
+    /// The next items that a worker holds are done.
+    pub(super) fn on_settled(&mut self, index: usize, first: ItemId, count: u32, attempt: Attempt, busy_ns: u64) {
+        if !self.fits(index, first, count, attempt) {
+            if self.mutation.is(Mutant::SecondSettle) && first.0 < self.intake.next && count == 1 {
+                self.settle_done(index, Run::of_one(first, attempt));
+            }
+            return;
+        }
+        let slot = &self.pool.slots[index];
+        let since = slot.leases.front().map_or(self.now, |lease| lease.since.max(slot.answered_at));
+        let busy_ns = if busy_ns == 0 { self.now.since(since).0 } else { busy_ns };
+        let runs_before = slot.leases.len();
+        let mut left = count;
+        while left > 0 {
+            let Some((run, _)) = self.pool.take(index, left) else { break };
+            left -= run.count;
+            self.pool.slots[index].settled += u64::from(run.count);
+            self.settle_done(index, run);
+        }
+        self.answered(index, busy_ns, count, runs_before);
+    }
+
+    /// The attempt of a resident worker at the next item it holds failed.
+    pub(super) fn on_failed(&mut self, index: usize, item: ItemId, attempt: Attempt, reason: FailReason) {
+        if !self.fits(index, item, 1, attempt) {
+            return;
+        }
+        let slot = &self.pool.slots[index];
+        let since = slot.leases.front().map_or(self.now, |lease| lease.since.max(slot.answered_at));
+        let (busy_ns, runs_before) = (self.now.since(since).0, slot.leases.len());
+        let Some((run, priority)) = self.pool.take(index, 1) else { return };
+        let verdict = self.judge(index, run, CauseKind::Failed(reason));
+        if verdict.outcome.is_some() {
+            self.pool.slots[index].settled += 1;
+        }
+        let again = self.carry_out(index, Queued { run, priority, fresh: false }, verdict);
+        self.answered(index, busy_ns, 1, runs_before);
+        if let Some(again) = again {
+            self.queue.give_back(again);
+        }
+    }
+
+    /// If an answer is about the next items the worker holds. One about an attempt that is over is
+    /// stale; any other is a breach of the protocol.
+    #[inline]
+    fn fits(&mut self, index: usize, first: ItemId, count: u32, attempt: Attempt) -> bool {
+        let slot = &self.pool.slots[index];
+        let distrusted = matches!(slot.ending, Some(Ending::Protocol(_)));
+        match slot.fit(first, count, attempt) {
+            Fit::Next if !distrusted => return true,
+            Fit::Wrong if !distrusted => {
+                self.breach(index, format!("answered for item {first}, which is not the next one it holds"));
+            }
+            _ => self.totals.stale += 1,
+        }
+        false
+    }
+
+    /// The worker did something: it earns credit, and its earlier deaths count no more.
+    #[inline]
+    fn answered(&mut self, index: usize, busy_ns: u64, count: u32, runs_before: usize) {
+        let slot = &mut self.pool.slots[index];
+        slot.answered = true;
+        slot.answered_at = self.now;
+        slot.history.clear();
+        let finished = slot.leases.len() < runs_before;
+        slot.pace.note(busy_ns, count, finished, self.pool.rules);
+        self.pool.file(index);
+        if finished {
+            self.begin(index);
+        }
+    }
+
+    pub(super) fn settle_done(&mut self, index: usize, run: Run) {
+        let causes = self.take_causes(run);
+        let (worker, incarnation) = self.who(index);
+        self.settle(Settlement {
+            first: run.first,
+            count: run.count,
+            outcome: Outcome::Done,
+            attempts: run.attempt.0,
+            worker: Some(worker),
+            incarnation: Some(incarnation),
+            pid: self.pool.slots[index].pid,
+            causes,
+        });
+    }
+
+    /// Items that the run stops before. `held`: the slot that holds them; `started`: the attempt had begun.
+    pub(super) fn skip(&mut self, run: Run, held: Option<usize>, started: bool) {
+        let causes = self.take_causes(run);
+        let last = causes.last();
+        let (worker, incarnation, pid) = match held {
+            Some(index) => {
+                let (worker, incarnation) = self.who(index);
+                (Some(worker), Some(incarnation), self.pool.slots[index].pid)
+            }
+            None => (last.and_then(|cause| cause.worker), None, last.and_then(|cause| cause.pid)),
+        };
+        self.settle(Settlement {
+            first: run.first,
+            count: run.count,
+            outcome: Outcome::Skipped,
+            attempts: if started { run.attempt.0 } else { run.attempt.0.saturating_sub(1) },
+            worker,
+            incarnation,
+            pid,
+            causes,
+        });
+    }
+
+    fn take_causes(&mut self, run: Run) -> Vec<Cause> {
+        if run.attempt == Attempt::FIRST { Vec::new() } else { self.causes.remove(&run.first).unwrap_or_default() }
+    }
+
+    /// Adds a cause to the record of a run of one, and decides what becomes of it.
+    pub(super) fn judge(&mut self, index: usize, run: Run, kind: CauseKind) -> Verdict {
+        let pid = self.pool.slots[index].pid;
+        let crashed = matches!(kind, CauseKind::Crashed(_));
+        let mut causes = self.take_causes(run);
+        causes.push(Cause { attempt: run.attempt, worker: Some(WorkerId::from_index(index)), pid, kind });
+        let alike = causes.iter().filter(|cause| matches!(cause.kind, CauseKind::Crashed(_)) == crashed).count();
+        let (tries, outcome) = if crashed {
+            let spare = u32::from(self.mutation.is(Mutant::CrashLimitOffByOne));
+            (self.policy.crash_limit.max(1).saturating_add(spare), Outcome::Dead)
+        } else {
+            let spare = u32::from(self.mutation.is(Mutant::RetriesOffByOne));
+            (self.policy.retries.saturating_add(1).saturating_add(spare), Outcome::Failed)
+        };
+        let outcome = match (alike >= tries as usize, self.stage == Stage::Running) {
+            (true, _) => Some(outcome),
+            (false, true) => None,
+            // There is no further attempt in a run that stops.
+            (false, false) => Some(Outcome::Skipped),
+        };
+        Verdict { causes, outcome }
+    }
+
+    pub(super) fn fate(&self, run: Run, verdict: &Verdict) -> (ItemId, ItemFate) {
+        let fate = match verdict.outcome {
+            Some(_) => ItemFate::Settled,
+            None => ItemFate::Again(self.next_attempt(run, verdict)),
+        };
+        (run.first, fate)
+    }
+
+    fn next_attempt(&self, run: Run, verdict: &Verdict) -> Attempt {
+        let crashed = verdict.causes.last().is_some_and(|cause| matches!(cause.kind, CauseKind::Crashed(_)));
+        if crashed && self.mutation.is(Mutant::AttemptNotCounted) { run.attempt } else { run.attempt.next() }
+    }
+
+    /// Settles the item, or prepares its next attempt; one that need not wait is returned, for the
+    /// caller to put it into its place.
+    pub(super) fn carry_out(&mut self, index: usize, queued: Queued, verdict: Verdict) -> Option<Queued> {
+        let run = queued.run;
+        let attempt = self.next_attempt(run, &verdict);
+        let Verdict { mut causes, outcome } = verdict;
+        if let Some(outcome) = outcome {
+            if self.mutation.is(Mutant::CausesForgotten) {
+                causes.drain(..causes.len().saturating_sub(1));
+            }
+            let (worker, incarnation) = self.who(index);
+            let pid = causes.last().and_then(|cause| cause.pid);
+            let (worker, incarnation) = (Some(worker), Some(incarnation));
+            let attempts = run.attempt.0;
+            self.settle(Settlement { first: run.first, count: 1, outcome, attempts, worker, incarnation, pid, causes });
+            return None;
+        }
+        self.totals.retried += 1;
+        let delay = self.retry_delay(run.attempt);
+        if let Some(cause) = causes.last().cloned() {
+            self.report(RunEvent::ItemRetried { item: run.first, attempt, delay, cause });
+        }
+        self.causes.insert(run.first, causes);
+        let queued = Queued { run: Run::of_one(run.first, attempt), ..queued };
+        if delay > Duration::ZERO && !self.mutation.is(Mutant::RetryAtOnce) {
+            self.queue.delay(queued, self.now + delay);
+            return None;
+        }
+        Some(queued)
+    }
+
+    /// How long the attempt after `attempt` waits.
+    fn retry_delay(&mut self, attempt: Attempt) -> Duration {
+        let base = self.policy.retry_delay;
+        if base == Duration::ZERO {
+            return base;
+        }
+        let delay = base.doubled(attempt.0.saturating_sub(1)).min(RETRY_DELAY_MAX.max(base));
+        self.random.jitter(delay)
+    }
+
+    /// Items have their outcome, for ever.
+    pub(super) fn settle(&mut self, settlement: Settlement) {
+        let (first, count) = (settlement.first, settlement.count);
+        let skipped = settlement.outcome == Outcome::Skipped;
+        let total = match settlement.outcome {
+            Outcome::Done => &mut self.totals.done,
+            Outcome::Failed => &mut self.totals.failed,
+            Outcome::Dead => &mut self.totals.dead,
+            Outcome::Skipped => &mut self.totals.skipped,
+        };
+        *total += u64::from(count);
+        let tripped = self.breaker.note(&settlement.outcome);
+        self.actions.push_back(Action::Settle(settlement));
+        if let Some(order) = &mut self.order {
+            let actions = &mut self.actions;
+            order.settle(first, count, |first, count| actions.push_back(Action::Emit { first, count }));
+        } else if !(skipped && self.mutation.is(Mutant::EmitSkipped)) {
+            self.push(Action::Emit { first, count });
+        }
+        if let Some(reason) = tripped {
+            self.stop(Stage::Terminating, reason);
+        }
+        if !skipped {
+            self.halt_if_met();
+        }
+    }
+
+    #[inline]
+    fn halt_if_met(&mut self) {
+        let Some(policy) = &self.policy.halt else { return };
+        let now = policy.now;
+        if let Some(reason) = halt::met(policy, &self.totals, self.mutation) {
+            // Said once: later outcomes meet the same threshold again.
+            let said = matches!(self.reason, Some(StopReason::HaltMet | StopReason::HaltFailed));
+            if !said {
+                self.stop(if now { Stage::Terminating } else { Stage::Draining }, reason);
+            }
+        }
+    }
+}

@@ -1,0 +1,190 @@
+//! How a run ends: Running -> Draining -> Terminating -> Killing -> Finished.
+//!
+//! Invariant: the stage only rises, and a weaker reason never replaces a stronger one. No stage
+//! waits for ever: a drain has its grace, the term sequence its last step.
+
+use super::Core;
+use super::action::Action;
+use super::mutant::Mutant;
+use super::pool::Ending;
+use super::timers::Timer;
+use crate::model::event::{RunEvent, Stage};
+use crate::model::ids::WorkerId;
+use crate::model::outcome::{RunOutcome, StopReason};
+use crate::model::signal::Signal;
+
+/// The order of reasons, without what they carry: of two alike the first stays.
+const fn strength(reason: &StopReason) -> u8 {
+    match reason {
+        StopReason::SourceEnded => 0,
+        StopReason::HaltMet => 1,
+        StopReason::HaltFailed => 2,
+        StopReason::SinkClosed => 3,
+        StopReason::RunTimeout => 4,
+        StopReason::RestartLimit { .. } => 5,
+        StopReason::DeadLimit { .. } => 6,
+        StopReason::SourceLost(_) => 7,
+        StopReason::SinkLost(_) => 8,
+        StopReason::StorageLost(_) => 9,
+        StopReason::Signal(_) => 10,
+    }
+}
+
+impl Core {
+    /// The first INT or TERM drains, the second terminates, the third kills; QUIT counts as two.
+    pub(super) fn on_signal(&mut self, signal: Signal, sender_pid: Option<u32>) {
+        self.report(RunEvent::SignalReceived { signal, sender_pid });
+        self.signals = match signal {
+            Signal::INT | Signal::TERM => self.signals.saturating_add(1),
+            Signal::QUIT => self.signals.saturating_add(1).max(2),
+            _ => return,
+        };
+        let stage = match self.signals {
+            0 | 1 => Stage::Draining,
+            2 => Stage::Terminating,
+            _ => Stage::Killing,
+        };
+        self.stop(stage, StopReason::Signal(signal));
+    }
+
+    /// Takes a reason if it is stronger than the one so far.
+    pub(super) fn strengthen(&mut self, reason: StopReason) -> bool {
+        let stronger = match &self.reason {
+            None => true,
+            Some(old) => strength(&reason) > strength(old) || self.mutation.is(Mutant::ReasonWeakened),
+        };
+        if stronger {
+            self.reason = Some(reason);
+        }
+        stronger
+    }
+
+    /// Rises to `stage`, or further stays where it is; takes the reason if it is stronger.
+    pub(super) fn stop(&mut self, stage: Stage, reason: StopReason) {
+        if self.stage == Stage::Finished {
+            return;
+        }
+        let stronger = self.strengthen(reason);
+        let rises = stage > self.stage;
+        self.stage = self.stage.max(stage);
+        if let Some(reason) = self.reason.clone().filter(|_| rises || (stronger && self.stage > Stage::Running)) {
+            self.report(RunEvent::Stopping { stage: self.stage, reason });
+        }
+        if !rises {
+            return;
+        }
+        self.close_source();
+        if stage > Stage::Draining || !self.mutation.is(Mutant::DispatchInDrain) {
+            self.skip_queue();
+        }
+        self.timers.clear(Timer::Run, &mut self.run_timer);
+        match stage {
+            Stage::Running | Stage::Finished => {}
+            Stage::Draining => self.drain(),
+            Stage::Terminating => self.terminate_all(),
+            Stage::Killing => self.kill_all(),
+        }
+    }
+
+    fn skip_queue(&mut self) {
+        for run in self.queue.drain() {
+            if !self.mutation.is(Mutant::SkipForgotten) {
+                self.skip(run, None, false);
+            }
+        }
+    }
+
+    fn drain(&mut self) {
+        self.set_grace();
+        if !self.mutation.is(Mutant::DispatchInDrain) {
+            self.ask_all_to_leave();
+        }
+    }
+
+    fn ask_all_to_leave(&mut self) {
+        for index in 0..self.pool.slots.len() {
+            self.ask_to_leave(index);
+        }
+    }
+
+    fn set_grace(&mut self) {
+        if !self.mutation.is(Mutant::GraceIgnored) {
+            self.timers.set(Timer::Grace, &mut self.grace_timer, self.now + self.policy.grace, self.now);
+        }
+    }
+
+    fn terminate_all(&mut self) {
+        self.timers.clear(Timer::Grace, &mut self.grace_timer);
+        for index in 0..self.pool.slots.len() {
+            if self.pool.slots[index].is_up() {
+                self.terminate(index, Ending::Stopped);
+            } else {
+                self.clear_slot_timer(index);
+                self.pool.file(index);
+            }
+        }
+    }
+
+    fn kill_all(&mut self) {
+        self.timers.clear(Timer::Grace, &mut self.grace_timer);
+        for index in 0..self.pool.slots.len() {
+            let slot = &mut self.pool.slots[index];
+            if slot.is_up() {
+                if matches!(slot.ending, None | Some(Ending::Asked)) {
+                    slot.ending = Some(Ending::Stopped);
+                }
+                self.kill(index);
+            } else {
+                self.clear_slot_timer(index);
+                self.pool.file(index);
+                if self.mutation.is(Mutant::KillReaped) && self.pool.slots[index].incarnation.0 > 0 {
+                    let (worker, incarnation) = self.who(index);
+                    self.push(Action::Kill { worker, incarnation, signal: Signal::KILL });
+                }
+            }
+        }
+    }
+
+    /// The grace of a drain, or of the normal end, has passed.
+    pub(super) fn on_grace(&mut self) {
+        let reason = self.reason.clone().unwrap_or(StopReason::SourceEnded);
+        self.stop(Stage::Terminating, reason);
+    }
+
+    /// Ends the run if nothing is left to do; to be called after every step.
+    #[inline]
+    pub(super) fn end_if_over(&mut self) {
+        let unsettled = self.totals.accepted - self.totals.settled().min(self.totals.accepted);
+        if self.stage == Stage::Running && self.started && !self.closing {
+            if self.intake.ended && unsettled == 0 {
+                self.closing = true;
+                self.ask_all_to_leave();
+                self.set_grace();
+            } else if self.pool.retired == self.pool.slots.len() && unsettled > 0 {
+                self.give_up();
+            }
+        }
+        let early = usize::from(self.mutation.is(Mutant::FinishEarly));
+        let ending = self.closing || self.stage > Stage::Running;
+        if ending && self.stage < Stage::Finished && self.pool.up <= early {
+            self.finish();
+        }
+    }
+
+    /// No slot is ever filled again, and items are left.
+    fn give_up(&mut self) {
+        let none = || (WorkerId::from_index(0), "no worker is left".to_owned());
+        let (worker, last) = self.last_end.take().unwrap_or_else(none);
+        self.stop(Stage::Terminating, StopReason::RestartLimit { worker, last });
+    }
+
+    fn finish(&mut self) {
+        self.stage = Stage::Finished;
+        self.timers.clear(Timer::Grace, &mut self.grace_timer);
+        self.timers.clear(Timer::Run, &mut self.run_timer);
+        let reason = self.reason.clone().unwrap_or(StopReason::SourceEnded);
+        let outcome = RunOutcome { reason, totals: self.totals };
+        self.report(RunEvent::RunFinished(outcome.clone()));
+        self.push(Action::Finish(outcome));
+    }
+}

@@ -1,0 +1,51 @@
+//! A set of slots as bits: which worker comes next costs the same for five and for five thousand.
+
+#[derive(Clone, Debug)]
+pub(super) struct SlotSet {
+    words: Vec<u64>,
+    len: usize,
+}
+
+impl SlotSet {
+    pub(super) fn new(slots: usize) -> Self {
+        Self { words: vec![0; slots.div_ceil(64)], len: 0 }
+    }
+
+    pub(super) const fn len(&self) -> usize {
+        self.len
+    }
+
+    pub(super) fn contains(&self, slot: usize) -> bool {
+        self.words[slot / 64] >> (slot % 64) & 1 == 1
+    }
+
+    /// Puts the slot in or out.
+    #[inline]
+    pub(super) fn set(&mut self, slot: usize, inside: bool) {
+        let (word, bit) = (&mut self.words[slot / 64], 1u64 << (slot % 64));
+        let before = *word & bit != 0;
+        if before != inside {
+            *word ^= bit;
+            if inside { self.len += 1 } else { self.len -= 1 }
+        }
+    }
+
+    /// The first slot at or behind `start`, going round.
+    pub(super) fn next_from(&self, start: usize) -> Option<usize> {
+        if self.len == 0 {
+            return None;
+        }
+        let words = self.words.len();
+        let (mut index, mut mask) = (start / 64 % words, !0u64 << (start % 64));
+        // One word more than there are: the first is seen twice, behind `start` and before it.
+        for _ in 0..=words {
+            let word = self.words[index] & mask;
+            if word != 0 {
+                return Some(index * 64 + word.trailing_zeros() as usize);
+            }
+            index = (index + 1) % words;
+            mask = !0;
+        }
+        None
+    }
+}
