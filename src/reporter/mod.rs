@@ -1,10 +1,36 @@
 //! Floor 2: what the user sees. Reporters are views of [`RunEvent`] and of settled items.
+//!
+//! | file | what | where |
+//! |---|---|---|
+//! | `text` | a line for each item, for people | stdout |
+//! | `results` | what the workers answered, or nothing | stdout |
+//! | `json` | an object for each item | stdout |
+//! | `notices` | what happens to workers and to the run | stderr |
+//! | `summary` | the table and the totals at the end | stderr |
+//! | `events` | every event as JSON | a file |
+//!
+//! Invariant: a reporter decides nothing and knows no process; what it was not told did not happen.
 
+pub mod events;
+pub mod json;
+pub mod notices;
+pub mod object;
+#[cfg(test)]
+mod recorded;
+pub mod results;
+pub mod summary;
+pub mod text;
+pub mod words;
+
+use crate::model::config::{OutputMode, OutputSpec};
 use crate::model::event::RunEvent;
+use crate::model::ids::ItemId;
 use crate::model::outcome::Settlement;
+use crate::model::spec::{Lifecycle, Policy};
 use crate::model::time::{Duration, Instant};
 use crate::sys::outbox::Outbox;
-use crate::sys::spill::Extent;
+use crate::sys::spill::{Extent, SpillFile};
+use std::rc::Rc;
 
 /// Settled items with their bytes, in the order in which they are told.
 pub struct Settled<'a> {
@@ -17,10 +43,49 @@ pub struct Settled<'a> {
     pub results: Content<'a>,
     /// A command's stderr; of one item. Empty for resident workers, who share the supervisor's.
     pub errors: Content<'a>,
+    /// The file that spilled content lies in. The view that is in charge of stdout discards it there,
+    /// shown or not, so whoever tells the reporters need not.
+    pub spill: Option<&'a Rc<SpillFile>>,
     /// Per item, where the worker told: when it started and how long it took.
     pub times: Option<&'a [ItemTime]>,
     /// How the process of this item ended, where there was one.
     pub exit: Option<crate::model::exit::ExitStatus>,
+}
+
+impl<'a> Settled<'a> {
+    /// The items of a settlement of several: number, item, result without its newline.
+    pub fn each(&self) -> impl Iterator<Item = (ItemId, &'a [u8], &'a [u8])> {
+        let (mut inputs, mut results) = (self.inputs, self.results.memory);
+        let delimiter = self.delimiter;
+        let first = self.settlement.first;
+        (0..u64::from(self.settlement.count))
+            .map(move |index| (first.plus(index), cut_off(&mut inputs, delimiter), cut_off(&mut results, b'\n')))
+    }
+}
+
+impl Content<'_> {
+    /// What lies in the file is not needed any more.
+    fn discard(&self, spill: Option<&Rc<SpillFile>>) {
+        if let Some(spill) = spill {
+            self.spilled.iter().for_each(|extent| spill.discard(*extent));
+        }
+    }
+}
+
+fn spill_failed(spill: &SpillFile, error: std::io::Error) -> ReporterError {
+    ReporterError::Spill { folder: spill.folder().display().to_string(), error }
+}
+
+/// Takes what is before the first delimiter off `rest`.
+fn cut_off<'a>(rest: &mut &'a [u8], delimiter: u8) -> &'a [u8] {
+    match memchr::memchr(delimiter, rest) {
+        Some(end) => {
+            let piece = &rest[..end];
+            *rest = &rest[end + 1..];
+            piece
+        }
+        None => std::mem::take(rest),
+    }
 }
 
 /// Bytes of a result: first what was spilled to a file, then what is in memory.
@@ -51,7 +116,7 @@ pub trait Reporter {
         err: &mut Outbox,
     ) -> Result<(), ReporterError>;
     /// # Errors
-    /// A file of its own could not be written.
+    /// A file of its own could not be written, or spilled content not be read.
     fn settled(
         &mut self,
         now: Instant,
@@ -66,10 +131,33 @@ pub trait Reporter {
     fn flush(&mut self) -> Result<(), ReporterError>;
 }
 
+/// The views that `output` asks for, in the order in which they are to be told.
+///
+/// # Errors
+/// The file of `--events` cannot be created.
+pub fn open(output: &OutputSpec, policy: &Policy) -> Result<Vec<Box<dyn Reporter>>, ReporterError> {
+    let mut reporters: Vec<Box<dyn Reporter>> = vec![Box::new(notices::Notices::new(output, policy))];
+    reporters.push(match output.mode {
+        OutputMode::Narrate => Box::new(text::Narrate::default()),
+        OutputMode::Results => Box::new(results::Results { tag: output.tag, shown: true }),
+        OutputMode::None => Box::new(results::Results { tag: output.tag, shown: false }),
+        OutputMode::Json => Box::new(json::Json { answers_are_lines: policy.lifecycle == Lifecycle::Resident }),
+    });
+    if let Some(path) = &output.events {
+        reporters.push(Box::new(events::Events::create(path)?));
+    }
+    if let Some(summary) = summary::Summary::new(output, policy) {
+        reporters.push(Box::new(summary));
+    }
+    Ok(reporters)
+}
+
 #[derive(Debug, thiserror::Error)]
 pub enum ReporterError {
     #[error("create {path}: {error}")]
     Create { path: String, error: std::io::Error },
     #[error("write {path}: {error}")]
     Write { path: String, error: std::io::Error },
+    #[error("read back what was spilled to {folder}: {error}")]
+    Spill { folder: String, error: std::io::Error },
 }

@@ -8,6 +8,7 @@
 use super::splitter::Splitter;
 use super::{Delivery, Source, SourceError};
 use crate::model::config::{InputSpec, Split};
+use crate::sys::stdio;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use std::fs::File;
 use std::io::{self, ErrorKind, Read};
@@ -36,7 +37,7 @@ impl Lines {
     /// The input cannot be opened, or is a directory.
     pub fn open(input: &InputSpec, split: Split, priority: bool) -> Result<Self, SourceError> {
         let (name, opened) = match input {
-            InputSpec::Stdin => ("stdin".to_owned(), io::stdin().as_fd().try_clone_to_owned().map(File::from)),
+            InputSpec::Stdin => ("stdin".to_owned(), open_stdin()),
             InputSpec::File(path) => (path.display().to_string(), File::open(path)),
         };
         let metadata = opened.and_then(|file| Ok((file.metadata()?, file)));
@@ -95,6 +96,14 @@ impl Lines {
         }
         Ok(true)
     }
+}
+
+/// A descriptor of our own for the stdin that was inherited, closed or not.
+fn open_stdin() -> io::Result<File> {
+    if stdio::was_closed(0) {
+        return Err(io::Error::other("it is closed"));
+    }
+    io::stdin().as_fd().try_clone_to_owned().map(File::from)
 }
 
 impl Source for Lines {

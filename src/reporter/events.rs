@@ -1,0 +1,245 @@
+//! `--events FILE`: each event as one JSON object a line, the hook for tests and tools.
+//!
+//! Lines are collected and written once a loop turn. The file is the user's own choice: opened as any
+//! program would, so a FIFO or `/dev/stderr` will do, and one that nobody empties stops the run until
+//! somebody does.
+
+use super::object::Object;
+use super::{Reporter, ReporterError, Settled, words};
+use crate::model::event::{EndReason, ItemFate, RunEvent};
+use crate::model::exit::{ExitStatus, Usage};
+use crate::model::ids::{Incarnation, ItemId, WorkerId};
+use crate::model::outcome::{RunOutcome, Settlement, StopReason};
+use crate::model::time::Instant;
+use crate::sys::outbox::Outbox;
+use std::fs::{File, OpenOptions};
+use std::io::{self, Write};
+use std::os::fd::AsFd;
+use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
+use std::path::Path;
+
+/// More than this is written before the turn is over.
+const HELD_BYTES_MAX: usize = 256 * 1024;
+
+/// The reporter of `--events`.
+pub struct Events {
+    path: String,
+    file: File,
+    held: Vec<u8>,
+}
+
+impl Events {
+    /// # Errors
+    /// The file cannot be created.
+    pub fn create(path: &Path) -> Result<Self, ReporterError> {
+        let name = path.display().to_string();
+        match open_empty(path) {
+            Ok(file) => Ok(Self { path: name, file, held: Vec::new() }),
+            Err(error) => Err(ReporterError::Create { path: name, error }),
+        }
+    }
+}
+
+/// Opened for appending, so that `/dev/stderr` sent to a file keeps what others write there; for the
+/// same reason, that one alone is not emptied.
+fn open_empty(path: &Path) -> io::Result<File> {
+    let file = OpenOptions::new().append(true).create(true).mode(0o600).open(path)?;
+    let metadata = file.metadata()?;
+    if metadata.is_file() && metadata.len() > 0 && !is_standard_stream(&metadata) {
+        file.set_len(0)?;
+    }
+    Ok(file)
+}
+
+fn is_standard_stream(metadata: &std::fs::Metadata) -> bool {
+    let same = |fd: std::os::fd::BorrowedFd<'_>| {
+        let other = fd.try_clone_to_owned().and_then(|fd| File::from(fd).metadata());
+        other.is_ok_and(|other| (other.dev(), other.ino()) == (metadata.dev(), metadata.ino()))
+    };
+    same(io::stdout().as_fd()) || same(io::stderr().as_fd())
+}
+
+impl Reporter for Events {
+    fn event(&mut self, now: Instant, event: &RunEvent, _: &mut Outbox, _: &mut Outbox) -> Result<(), ReporterError> {
+        push_event(&mut self.held, now, event);
+        if self.held.len() > HELD_BYTES_MAX { self.flush() } else { Ok(()) }
+    }
+
+    fn settled(&mut self, _: Instant, _: &Settled<'_>, _: &mut Outbox, _: &mut Outbox) -> Result<(), ReporterError> {
+        Ok(())
+    }
+
+    fn flush(&mut self) -> Result<(), ReporterError> {
+        let written = self.file.write_all(&self.held);
+        self.held.clear();
+        written.map_err(|error| ReporterError::Write { path: self.path.clone(), error })
+    }
+}
+
+fn begin<'a>(out: &'a mut Vec<u8>, now: Instant, name: &str) -> Object<'a> {
+    let mut object = Object::begin(out);
+    object.text("event", name);
+    object.seconds("t", now.0);
+    object
+}
+
+fn begin_process<'a>(
+    out: &'a mut Vec<u8>,
+    now: Instant,
+    name: &str,
+    worker: WorkerId,
+    incarnation: Incarnation,
+    pid: Option<u32>,
+) -> Object<'a> {
+    let mut object = begin(out, now, name);
+    object.number("worker", u64::from(worker.number()));
+    object.number("incarnation", u64::from(incarnation.0));
+    object.number_if("pid", pid.map(u64::from));
+    object
+}
+
+fn push_event(out: &mut Vec<u8>, now: Instant, event: &RunEvent) {
+    match event {
+        RunEvent::RunStarted { workers } => {
+            let mut object = begin(out, now, "run_started");
+            object.number("workers", u64::from(*workers));
+            object.end_line();
+        }
+        RunEvent::WorkerSpawned { worker, incarnation, pid } => {
+            begin_process(out, now, "worker_spawned", *worker, *incarnation, Some(*pid)).end_line();
+        }
+        RunEvent::WorkerNotSpawned { worker, incarnation, error } => {
+            let mut object = begin_process(out, now, "worker_not_spawned", *worker, *incarnation, None);
+            object.text("error", error);
+            object.end_line();
+        }
+        RunEvent::WorkerReady { worker, incarnation, pid } => {
+            begin_process(out, now, "worker_ready", *worker, *incarnation, Some(*pid)).end_line();
+        }
+        RunEvent::WorkerExited { worker, incarnation, pid, exit, reason, item, items, usage } => {
+            let object = begin_process(out, now, "worker_exited", *worker, *incarnation, Some(*pid));
+            push_exit(object, *exit, reason, *item, *items, *usage);
+        }
+        RunEvent::WorkerRestarting { worker, incarnation, delay } => {
+            let mut object = begin_process(out, now, "worker_restarting", *worker, *incarnation, None);
+            object.seconds("delay", delay.0);
+            object.end_line();
+        }
+        RunEvent::ItemStarted { item, attempt, worker, incarnation, pid } => {
+            let mut object = begin(out, now, "item_started");
+            object.number("item", item.0);
+            object.number("attempt", u64::from(attempt.0));
+            object.number("worker", u64::from(worker.number()));
+            object.number("incarnation", u64::from(incarnation.0));
+            object.number("pid", u64::from(*pid));
+            object.end_line();
+        }
+        RunEvent::ItemRetried { item, attempt, delay, cause } => {
+            let mut object = begin(out, now, "item_retried");
+            object.number("item", item.0);
+            object.number("attempt", u64::from(attempt.0));
+            object.seconds("delay", delay.0);
+            object.cause("cause", cause);
+            object.end_line();
+        }
+        RunEvent::ItemsSettled(settlement) => push_settlement(out, now, settlement),
+        RunEvent::SignalReceived { signal, sender_pid } => {
+            let mut object = begin(out, now, "signal_received");
+            object.number("signal", u64::from(signal.0));
+            object.text("name", &signal.name());
+            object.number_if("sender_pid", sender_pid.map(u64::from));
+            object.end_line();
+        }
+        RunEvent::Stopping { stage, reason } => {
+            let mut object = begin(out, now, "stopping");
+            object.text("stage", &format!("{stage:?}").to_ascii_lowercase());
+            push_reason(&mut object, reason);
+            object.end_line();
+        }
+        RunEvent::RunFinished(outcome) => push_finish(begin(out, now, "run_finished"), outcome),
+    }
+}
+
+fn push_exit(
+    mut object: Object<'_>,
+    exit: ExitStatus,
+    reason: &EndReason,
+    item: Option<(ItemId, ItemFate)>,
+    items: u64,
+    usage: Usage,
+) {
+    object.exit("exit", exit);
+    object.text("reason", words::reason(reason));
+    if let EndReason::Protocol(error) = reason {
+        object.text("error", error);
+    }
+    if let Some((item, fate)) = item {
+        object.number("item", item.0);
+        if let ItemFate::Again(attempt) = fate {
+            object.number("next_attempt", u64::from(attempt.0));
+        }
+    }
+    object.number("items", items);
+    object.seconds("user", usage.user_us.saturating_mul(1000));
+    object.seconds("system", usage.system_us.saturating_mul(1000));
+    object.number("rss_max_kib", usage.rss_max_kib);
+    object.end_line();
+}
+
+/// One line for each item of the settlement.
+fn push_settlement(out: &mut Vec<u8>, now: Instant, settlement: &Settlement) {
+    for index in 0..settlement.count {
+        let mut object = begin(out, now, "item_settled");
+        object.number("item", settlement.first.plus(u64::from(index)).0);
+        object.text("outcome", words::outcome(&settlement.outcome));
+        object.number_if("attempt", (settlement.attempts > 0).then_some(u64::from(settlement.attempts)));
+        object.number_if("worker", settlement.worker.map(|worker| u64::from(worker.number())));
+        object.number_if("incarnation", settlement.incarnation.map(|incarnation| u64::from(incarnation.0)));
+        object.number_if("pid", settlement.pid.map(u64::from));
+        if !settlement.causes.is_empty() {
+            object.causes("causes", &settlement.causes);
+        }
+        object.end_line();
+    }
+}
+
+fn push_reason(object: &mut Object<'_>, reason: &StopReason) {
+    let (name, detail) = match reason {
+        StopReason::SourceEnded => ("source_ended", None),
+        StopReason::HaltMet => ("halt_met", None),
+        StopReason::HaltFailed => ("halt_failed", None),
+        StopReason::SinkClosed => ("sink_closed", None),
+        StopReason::RunTimeout => ("run_timeout", None),
+        StopReason::RestartLimit { last, .. } => ("restart_limit", Some(last)),
+        StopReason::DeadLimit { .. } => ("dead_limit", None),
+        StopReason::SourceLost(error) => ("source_lost", Some(error)),
+        StopReason::SinkLost(error) => ("sink_lost", Some(error)),
+        StopReason::StorageLost(error) => ("storage_lost", Some(error)),
+        StopReason::Signal(_) => ("signal", None),
+    };
+    object.text("reason", name);
+    if let Some(detail) = detail {
+        object.text("error", detail);
+    }
+    match reason {
+        StopReason::RestartLimit { worker, .. } => object.number("worker", u64::from(worker.number())),
+        StopReason::DeadLimit { dead } => object.number("dead", u64::from(*dead)),
+        StopReason::Signal(signal) => object.number("signal", u64::from(signal.0)),
+        _ => {}
+    }
+}
+
+fn push_finish(mut object: Object<'_>, outcome: &RunOutcome) {
+    let totals = &outcome.totals;
+    push_reason(&mut object, &outcome.reason);
+    object.number("items", totals.accepted);
+    object.number("done", totals.done);
+    object.number("failed", totals.failed);
+    object.number("dead", totals.dead);
+    object.number("skipped", totals.skipped);
+    object.number("retried", totals.retried);
+    object.number("deaths", totals.deaths);
+    object.number("spawned", totals.spawned);
+    object.number("stale", totals.stale);
+    object.end_line();
+}

@@ -1,0 +1,96 @@
+//! `json` on stdout: one object for each item. A command's stderr goes to stderr as it is.
+//!
+//! A result that was spilled to a file is read back into memory, whole: an object is one line, and
+//! what it holds is escaped, so it cannot be copied from file to file.
+
+use super::object::{Object, exit_of};
+use super::{Reporter, ReporterError, Settled, spill_failed, words};
+use crate::model::event::RunEvent;
+use crate::model::ids::ItemId;
+use crate::model::outcome::Outcome;
+use crate::model::time::Instant;
+use crate::sys::outbox::Outbox;
+
+/// The reporter of `--output json`.
+pub struct Json {
+    /// The answer of a resident worker ends with a newline that is not part of the result; a command's
+    /// output is its own.
+    pub answers_are_lines: bool,
+}
+
+impl Reporter for Json {
+    fn event(&mut self, _: Instant, _: &RunEvent, _: &mut Outbox, _: &mut Outbox) -> Result<(), ReporterError> {
+        Ok(())
+    }
+
+    fn settled(
+        &mut self,
+        _: Instant,
+        settled: &Settled<'_>,
+        out: &mut Outbox,
+        err: &mut Outbox,
+    ) -> Result<(), ReporterError> {
+        super::results::append(err, &settled.errors, settled.spill, None)?;
+        if settled.settlement.count > 1 {
+            for (index, (item, input, result)) in settled.each().enumerate() {
+                push_item(out.buffer(), settled, index, (item, input, result));
+            }
+            return Ok(());
+        }
+        let spilled = read_back(settled)?;
+        let mut result = spilled.as_deref().unwrap_or(settled.results.memory);
+        if self.answers_are_lines {
+            result = result.strip_suffix(b"\n").unwrap_or(result);
+        }
+        push_item(out.buffer(), settled, 0, (settled.settlement.first, settled.inputs, result));
+        Ok(())
+    }
+
+    fn flush(&mut self) -> Result<(), ReporterError> {
+        Ok(())
+    }
+}
+
+/// The whole result, if a part of it lies in a file; that part is discarded there.
+fn read_back(settled: &Settled<'_>) -> Result<Option<Vec<u8>>, ReporterError> {
+    let results = &settled.results;
+    let Some(spill) = settled.spill.filter(|_| !results.spilled.is_empty()) else { return Ok(None) };
+    let mut whole = Vec::new();
+    for extent in results.spilled {
+        let start = whole.len();
+        // What was read from a pipe and written to a file was in memory once, a piece at a time.
+        whole.resize(start + extent.bytes as usize, 0);
+        spill.read_at(extent.offset, &mut whole[start..]).map_err(|error| spill_failed(spill, error))?;
+    }
+    whole.extend_from_slice(results.memory);
+    results.discard(settled.spill);
+    Ok(Some(whole))
+}
+
+fn push_item(out: &mut Vec<u8>, settled: &Settled<'_>, index: usize, (item, input, result): (ItemId, &[u8], &[u8])) {
+    let settlement = settled.settlement;
+    let mut object = Object::begin(out);
+    object.number("item", item.0);
+    object.bytes("input", input);
+    object.text("outcome", words::outcome(&settlement.outcome));
+    if settlement.outcome == Outcome::Done || !result.is_empty() {
+        object.bytes("result", result);
+    }
+    object.number("attempts", u64::from(settlement.attempts));
+    object.number_if("worker", settlement.worker.map(|worker| u64::from(worker.number())));
+    object.number_if("pid", settlement.pid.map(u64::from));
+    if let Some(time) = settled.times.and_then(|times| times.get(index)) {
+        object.seconds("started", time.started.0);
+        object.seconds("runtime", time.runtime.0);
+    }
+    let unsuccessful = matches!(settlement.outcome, Outcome::Failed | Outcome::Dead);
+    let last = if unsuccessful { settlement.causes.last() } else { None };
+    if let Some(exit) = settled.exit.or_else(|| last.and_then(exit_of)) {
+        object.exit("exit", exit);
+    }
+    if let Some(last) = last {
+        object.text("error", &words::cause(last));
+    }
+    object.causes("causes", &settlement.causes);
+    object.end_line();
+}

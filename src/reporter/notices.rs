@@ -1,0 +1,439 @@
+//! The lines on stderr: what happens to workers and to the run, at once, in every output mode.
+//!
+//! A death is told as what it is: of a resident worker as the worker's, of a process per item as its
+//! item's failure, and each once. What ends the run is told even with `--quiet`.
+
+use super::words::{self, counted, escaped, seconds};
+use super::{Reporter, ReporterError, Settled};
+use crate::model::config::{OutputMode, OutputSpec};
+use crate::model::event::{EndReason, ItemFate, RunEvent, Stage};
+use crate::model::exit::ExitStatus;
+use crate::model::ids::{Attempt, Incarnation, ItemId, WorkerId};
+use crate::model::outcome::{Cause, CauseKind, FailReason, Outcome, Settlement, StopReason};
+use crate::model::signal::Signal;
+use crate::model::spec::{Lifecycle, Policy};
+use crate::model::time::{Duration, Instant};
+use crate::sys::outbox::Outbox;
+use std::collections::BTreeMap;
+use std::fmt::Write;
+
+/// The reporter of all that is said on stderr while the run goes on.
+pub struct Notices {
+    quiet: bool,
+    /// Tell also what goes as it should: starts and their pids.
+    narrate: bool,
+    /// A process for each item.
+    per_item: bool,
+    grace: Duration,
+    timeout: Option<Duration>,
+    hello_timeout: Duration,
+    /// The signals of the term sequence: `TERM, then KILL`.
+    term_words: String,
+    /// The first processes of the slots, until all of them are told.
+    starting: Option<Starting>,
+    /// By slot: whether its present process has said hello.
+    ready: Vec<bool>,
+    /// How many workers each item has ended, until it is settled.
+    crashes: BTreeMap<ItemId, u32>,
+    /// The signal that nothing has followed from yet.
+    signal: Option<Signal>,
+    /// The reason to stop that was told.
+    told: Option<StopReason>,
+}
+
+struct Starting {
+    workers: usize,
+    not_started: usize,
+    pids: Vec<u32>,
+}
+
+/// A process that ended.
+struct End<'a> {
+    worker: WorkerId,
+    pid: u32,
+    exit: ExitStatus,
+    reason: &'a EndReason,
+    item: Option<(ItemId, ItemFate)>,
+}
+
+impl Notices {
+    #[must_use]
+    pub fn new(output: &OutputSpec, policy: &Policy) -> Self {
+        let mut signals: Vec<String> = policy.term_sequence.iter().map(|step| step.signal.name()).collect();
+        signals.dedup();
+        Self {
+            quiet: output.quiet,
+            narrate: output.mode == OutputMode::Narrate && !output.quiet,
+            per_item: policy.lifecycle == Lifecycle::PerItem,
+            grace: policy.grace,
+            timeout: policy.timeout,
+            hello_timeout: policy.hello_timeout,
+            term_words: signals.join(", then "),
+            starting: None,
+            ready: Vec::new(),
+            crashes: BTreeMap::new(),
+            signal: None,
+            told: None,
+        }
+    }
+
+    fn ready_of(&mut self, worker: WorkerId) -> &mut bool {
+        if self.ready.len() <= worker.index() {
+            self.ready.resize(worker.index() + 1, false);
+        }
+        &mut self.ready[worker.index()]
+    }
+
+    fn spawned(&mut self, worker: WorkerId, incarnation: Incarnation, pid: u32, err: &mut Outbox) {
+        *self.ready_of(worker) = false;
+        match &mut self.starting {
+            Some(starting) => starting.pids.push(pid),
+            None if self.narrate && !self.per_item && incarnation.0 > 1 => {
+                say(err, &format!("worker {worker} has a new process: pid {pid}"));
+            }
+            None => {}
+        }
+        self.tell_started_if_complete(err);
+    }
+
+    fn not_spawned(&mut self, error: &str, err: &mut Outbox) {
+        if let Some(starting) = &mut self.starting {
+            starting.not_started += 1;
+        }
+        // Of a process per item, it is the item's failure.
+        if !self.quiet && !self.per_item {
+            say(err, &format!("failed to {}", escaped(error)));
+        }
+        self.tell_started_if_complete(err);
+    }
+
+    fn tell_started_if_complete(&mut self, err: &mut Outbox) {
+        if let Some(starting) = &self.starting
+            && starting.pids.len() + starting.not_started >= starting.workers
+        {
+            self.tell_started(err);
+        }
+    }
+
+    /// Tells the pids that were started, before anything else happens to them.
+    fn tell_started(&mut self, err: &mut Outbox) {
+        let Some(starting) = self.starting.take() else { return };
+        if starting.pids.is_empty() {
+            return;
+        }
+        let pids: Vec<String> = starting.pids.iter().map(u32::to_string).collect();
+        let workers = counted(pids.len() as u64, "worker", "workers");
+        say(err, &format!("started {workers}: pid {}", pids.join(", ")));
+    }
+
+    fn exited(&mut self, end: &End<'_>, err: &mut Outbox) {
+        let was_ready = std::mem::replace(self.ready_of(end.worker), false);
+        if self.per_item {
+            // A failure is told by its retry or its settlement, a crash that is retried only here.
+            if !self.quiet
+                && let (EndReason::Own, ExitStatus::Signal { .. }, Some((item, ItemFate::Again(attempt)))) =
+                    (end.reason, end.exit, end.item)
+            {
+                say(err, &format!("item {item} died: {}; attempt {attempt} follows", end.exit));
+            }
+            return;
+        }
+        if let (EndReason::Own | EndReason::Protocol(_) | EndReason::NoHello, Some((item, _))) = (end.reason, end.item)
+        {
+            *self.crashes.entry(item).or_default() += 1;
+        }
+        if !self.quiet
+            && let Some(line) = self.end_line(end, was_ready)
+        {
+            say(err, &line);
+        }
+    }
+
+    /// What is said of a resident worker's end, if anything: to leave when asked is nothing.
+    fn end_line(&self, end: &End<'_>, was_ready: bool) -> Option<String> {
+        let End { worker, pid, exit, reason, item } = end;
+        let who = format!("worker {worker} (pid {pid})");
+        let at = match item {
+            Some((item, _)) => format!(", while at item {item}"),
+            None if was_ready => ", while idle".to_owned(),
+            None => ", while starting".to_owned(),
+        };
+        let mut line = match reason {
+            EndReason::Own => format!("{who} died: {exit}{at}"),
+            EndReason::Asked if exit.is_success() => return None,
+            EndReason::Asked => format!("{who} died: {exit}, when asked to leave"),
+            EndReason::TimedOut => {
+                let limit = self.timeout.map(|limit| format!(" after {}", seconds(limit))).unwrap_or_default();
+                match item {
+                    Some((item, _)) => format!("{who} was ended: item {item} timed out{limit} ({exit})"),
+                    None => format!("{who} was ended: timed out{limit} ({exit})"),
+                }
+            }
+            EndReason::NoHello => {
+                format!("{who} was ended: it said no hello within {} ({exit})", seconds(self.hello_timeout))
+            }
+            EndReason::Protocol(error) => {
+                format!("{who} was ended: it broke the protocol: {} ({exit}){at}", escaped(error))
+            }
+            EndReason::Strategy if self.narrate => format!("{who} was ended, to be restarted with another ({exit})"),
+            EndReason::Stopped if self.narrate => format!("{who} was ended: the run stops ({exit})"),
+            EndReason::Strategy | EndReason::Stopped => return None,
+        };
+        if let Some((item, fate)) = item {
+            line.push_str(&self.fate(*item, *fate, reason));
+        }
+        Some(line)
+    }
+
+    fn fate(&self, item: ItemId, fate: ItemFate, reason: &EndReason) -> String {
+        let crashes = self.crashes.get(&item).copied().unwrap_or(0);
+        match (fate, reason) {
+            (ItemFate::Again(attempt), EndReason::TimedOut) => format!("; attempt {attempt} follows"),
+            (ItemFate::Again(attempt), _) => format!("; item {item} goes to another worker, attempt {attempt}"),
+            // Its settlement tells the rest.
+            (ItemFate::Settled, EndReason::TimedOut) => String::new(),
+            (ItemFate::Settled, EndReason::Own | EndReason::Protocol(_)) if crashes > 0 && self.told.is_none() => {
+                format!("; item {item} has ended {}: dead", counted(u64::from(crashes), "worker", "workers"))
+            }
+            (ItemFate::Settled, _) => format!("; item {item} is not run again"),
+        }
+    }
+
+    fn retried(&self, item: ItemId, attempt: Attempt, delay: Duration, cause: &Cause, err: &mut Outbox) {
+        // The end of the worker has told it.
+        let told = match &cause.kind {
+            CauseKind::Crashed(_) => true,
+            CauseKind::Failed(FailReason::TimedOut { .. }) => !self.per_item,
+            CauseKind::Failed(_) => false,
+        };
+        if self.quiet || told {
+            return;
+        }
+        let mut line = format!("item {item} failed: {}; attempt {attempt} follows", escaped(&words::cause(cause)));
+        if delay > Duration::ZERO {
+            // Writing to a string cannot fail.
+            let _ = write!(line, " in {}", seconds(delay));
+        }
+        say(err, &line);
+    }
+
+    fn settled_items(&mut self, settlement: &Settlement, err: &mut Outbox) {
+        let died = match settlement.outcome {
+            Outcome::Failed => false,
+            Outcome::Dead => true,
+            Outcome::Done | Outcome::Skipped => {
+                if !self.crashes.is_empty() {
+                    self.crashes.remove(&settlement.first);
+                }
+                return;
+            }
+        };
+        self.crashes.remove(&settlement.first);
+        // Narrated, it is a line on stdout; and the death of a worker has told of its last item.
+        if self.quiet || self.narrate || (died && !self.per_item) {
+            return;
+        }
+        let mut line = format!("item {} {}", settlement.first, if died { "died" } else { "failed" });
+        if settlement.attempts > 1 {
+            // Writing to a string cannot fail.
+            let _ = write!(line, " after {} attempts", settlement.attempts);
+        }
+        let cause = words::last_cause(&settlement.causes);
+        say(err, &format!("{line}: {}", escaped(&cause)));
+    }
+
+    fn restarting(&self, worker: WorkerId, delay: Duration, err: &mut Outbox) {
+        if !self.quiet && !self.per_item && delay > Duration::ZERO {
+            say(err, &format!("worker {worker} starts again in {}", seconds(delay)));
+        }
+    }
+
+    fn stopping(&mut self, stage: Stage, reason: &StopReason, err: &mut Outbox) {
+        let is_new = self.told.as_ref() != Some(reason);
+        let signal = self.signal.take();
+        self.told = Some(reason.clone());
+        let Some(why) = why_stopping(reason, signal) else {
+            if *reason == StopReason::SourceEnded && stage >= Stage::Terminating && !self.quiet {
+                say(err, &format!("the workers have not left within {}: {}", seconds(self.grace), self.how(stage)));
+            }
+            return;
+        };
+        let by_signal = matches!(reason, StopReason::Signal(_));
+        let again = match stage {
+            Stage::Draining if by_signal => "; again to terminate them",
+            Stage::Terminating if by_signal => "; again to kill them",
+            _ => "",
+        };
+        if self.quiet && !(is_new && ends_the_run(reason)) {
+            return;
+        }
+        say(err, &format!("{why}: {}{again}", self.how(stage)));
+    }
+
+    fn how(&self, stage: Stage) -> String {
+        match stage {
+            Stage::Running | Stage::Draining => {
+                format!("no new items; waiting up to {} for running ones", seconds(self.grace))
+            }
+            Stage::Terminating => format!("ending the workers ({})", self.term_words),
+            Stage::Killing | Stage::Finished => "killing the workers".to_owned(),
+        }
+    }
+}
+
+/// What the user is told about a reason; nothing of an end that is as it should be, or where the one
+/// who reads has left.
+fn why_stopping(reason: &StopReason, signal: Option<Signal>) -> Option<String> {
+    Some(match reason {
+        StopReason::SourceEnded | StopReason::SinkClosed => return None,
+        StopReason::HaltMet => "enough items are settled".to_owned(),
+        StopReason::HaltFailed => "too many items failed".to_owned(),
+        StopReason::RunTimeout => "the time for the run is up".to_owned(),
+        StopReason::RestartLimit { worker, last } => {
+            format!("giving up: worker {worker} cannot be kept running ({})", escaped(last))
+        }
+        StopReason::DeadLimit { dead } => {
+            format!("giving up: {} in a row died and none was done", counted(u64::from(*dead), "item", "items"))
+        }
+        StopReason::SourceLost(error) | StopReason::SinkLost(error) | StopReason::StorageLost(error) => {
+            format!("failed to {}", escaped(error))
+        }
+        StopReason::Signal(first) => signal.unwrap_or(*first).name(),
+    })
+}
+
+/// An error that ends the run, unlike a signal or a policy that was met.
+fn ends_the_run(reason: &StopReason) -> bool {
+    !matches!(
+        reason,
+        StopReason::SourceEnded
+            | StopReason::SinkClosed
+            | StopReason::HaltMet
+            | StopReason::HaltFailed
+            | StopReason::Signal(_)
+    )
+}
+
+fn say(err: &mut Outbox, line: &str) {
+    let buffer = err.buffer();
+    buffer.extend_from_slice(b"supervisor: ");
+    buffer.extend_from_slice(line.as_bytes());
+    buffer.push(b'\n');
+}
+
+impl Reporter for Notices {
+    fn event(&mut self, _: Instant, event: &RunEvent, _: &mut Outbox, err: &mut Outbox) -> Result<(), ReporterError> {
+        match event {
+            RunEvent::RunStarted { workers } => {
+                self.starting = (self.narrate && !self.per_item).then(|| Starting {
+                    workers: *workers as usize,
+                    not_started: 0,
+                    pids: Vec::new(),
+                });
+            }
+            RunEvent::WorkerSpawned { worker, incarnation, pid } => self.spawned(*worker, *incarnation, *pid, err),
+            RunEvent::WorkerNotSpawned { error, .. } => self.not_spawned(error, err),
+            RunEvent::WorkerReady { worker, .. } => *self.ready_of(*worker) = true,
+            RunEvent::WorkerExited { worker, pid, exit, reason, item, .. } => {
+                self.tell_started(err);
+                self.exited(&End { worker: *worker, pid: *pid, exit: *exit, reason, item: *item }, err);
+            }
+            RunEvent::WorkerRestarting { worker, delay, .. } => self.restarting(*worker, *delay, err),
+            RunEvent::ItemRetried { item, attempt, delay, cause } => self.retried(*item, *attempt, *delay, cause, err),
+            RunEvent::ItemsSettled(settlement) => {
+                self.tell_started(err);
+                self.settled_items(settlement, err);
+            }
+            RunEvent::SignalReceived { signal, .. } => self.signal = Some(*signal),
+            RunEvent::Stopping { stage, reason } => self.stopping(*stage, reason, err),
+            RunEvent::ItemStarted { .. } | RunEvent::RunFinished(_) => {}
+        }
+        Ok(())
+    }
+
+    fn settled(&mut self, _: Instant, _: &Settled<'_>, _: &mut Outbox, _: &mut Outbox) -> Result<(), ReporterError> {
+        Ok(())
+    }
+
+    fn flush(&mut self) -> Result<(), ReporterError> {
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::reporter::recorded::{KILLED, Recorder, TERMED, cause, check, exited, output, worker};
+    use snapbox::str;
+
+    /// The words for each way to end, and for each reason to stop.
+    #[test]
+    fn ends_and_stops() {
+        let mut stage = Recorder::new(&output(OutputMode::Results), Lifecycle::Resident);
+        stage.event(RunEvent::WorkerReady { worker: worker(1), incarnation: Incarnation(1), pid: 101 });
+        let again = |item| Some((item, ItemFate::Again(Attempt(2))));
+        let segv = ExitStatus::Signal { signal: Signal(11), core_dumped: true };
+        stage.event(exited(1, 1, 101, segv, EndReason::Own, None));
+        stage.event(exited(1, 2, 102, ExitStatus::Code(3), EndReason::Own, None));
+        stage.event(exited(1, 3, 103, TERMED, EndReason::TimedOut, again(7)));
+        stage.event(exited(1, 4, 104, TERMED, EndReason::TimedOut, Some((7, ItemFate::Settled))));
+        stage.event(exited(1, 5, 105, KILLED, EndReason::NoHello, None));
+        stage.event(exited(1, 6, 106, TERMED, EndReason::Protocol("frame\x07 of kind 9".to_owned()), again(8)));
+        stage.event(exited(1, 7, 107, TERMED, EndReason::Strategy, None));
+        stage.event(exited(1, 8, 108, KILLED, EndReason::Asked, None));
+        stage.event(RunEvent::WorkerNotSpawned {
+            worker: worker(2),
+            incarnation: Incarnation(1),
+            error: "spawn worker 2 from ./w: permission denied".to_owned(),
+        });
+        let flaky = cause(1, 1, CauseKind::Failed(FailReason::Panicked("oh".to_owned())));
+        stage.event(RunEvent::ItemRetried {
+            item: ItemId(9),
+            attempt: Attempt(2),
+            delay: Duration::from_millis(1500),
+            cause: flaky,
+        });
+        let stop = |stage: Stage, reason: &StopReason| RunEvent::Stopping { stage, reason: reason.clone() };
+        stage.event(stop(Stage::Draining, &StopReason::SourceEnded));
+        stage.event(stop(Stage::Terminating, &StopReason::SourceEnded));
+        stage.event(stop(Stage::Terminating, &StopReason::HaltFailed));
+        stage.event(stop(Stage::Terminating, &StopReason::SinkClosed));
+        stage.event(stop(Stage::Terminating, &StopReason::RunTimeout));
+        let limit = StopReason::RestartLimit { worker: worker(2), last: "exit 3".to_owned() };
+        stage.event(stop(Stage::Terminating, &limit));
+        stage.event(stop(Stage::Terminating, &StopReason::DeadLimit { dead: 20 }));
+        stage.event(stop(Stage::Draining, &StopReason::SourceLost("read stdin: broken".to_owned())));
+        let int = StopReason::Signal(Signal::INT);
+        for (signal, rise) in
+            [(Signal::INT, Stage::Draining), (Signal::TERM, Stage::Terminating), (Signal::INT, Stage::Killing)]
+        {
+            stage.event(RunEvent::SignalReceived { signal, sender_pid: None });
+            stage.event(stop(rise, &int));
+        }
+        check(
+            stage.written(),
+            str![[r#"
+---
+supervisor: worker 1 (pid 101) died: signal 11 (SEGV), core dumped, while idle
+supervisor: worker 1 (pid 102) died: exit 3, while starting
+supervisor: worker 1 (pid 103) was ended: item 7 timed out after 2s (signal 15 (TERM)); attempt 2 follows
+supervisor: worker 1 (pid 104) was ended: item 7 timed out after 2s (signal 15 (TERM))
+supervisor: worker 1 (pid 105) was ended: it said no hello within 5s (signal 9 (KILL))
+supervisor: worker 1 (pid 106) was ended: it broke the protocol: frame\u{7} of kind 9 (signal 15 (TERM)), while at item 8; item 8 goes to another worker, attempt 2
+supervisor: worker 1 (pid 108) died: signal 9 (KILL), when asked to leave
+supervisor: failed to spawn worker 2 from ./w: permission denied
+supervisor: item 9 failed: panicked: oh; attempt 2 follows in 1.5s
+supervisor: the workers have not left within 10s: ending the workers (TERM, then KILL)
+supervisor: too many items failed: ending the workers (TERM, then KILL)
+supervisor: the time for the run is up: ending the workers (TERM, then KILL)
+supervisor: giving up: worker 2 cannot be kept running (exit 3): ending the workers (TERM, then KILL)
+supervisor: giving up: 20 items in a row died and none was done: ending the workers (TERM, then KILL)
+supervisor: failed to read stdin: broken: no new items; waiting up to 10s for running ones
+supervisor: INT: no new items; waiting up to 10s for running ones; again to terminate them
+supervisor: TERM: ending the workers (TERM, then KILL); again to kill them
+supervisor: INT: killing the workers
+
+"#]],
+        );
+    }
+}

@@ -1,0 +1,455 @@
+//! Recorded runs, and what each reporter makes of them.
+
+use super::*;
+use crate::model::config::SummaryMode;
+use crate::model::event::{EndReason, ItemFate, Stage};
+use crate::model::exit::{ExitStatus, Usage};
+use crate::model::ids::{Attempt, Incarnation, WorkerId};
+use crate::model::outcome::{Cause, CauseKind, FailReason, Outcome, RunOutcome, StopReason, Totals};
+use crate::model::signal::Signal;
+use crate::model::spec::{Backoff, Credit, Intensity, QueueOrder, RestartStrategy, RestartType, TermStep};
+use snapbox::data::Inline;
+use snapbox::{Data, assert_data_eq, str};
+use std::path::PathBuf;
+
+pub(super) const KILLED: ExitStatus = ExitStatus::Signal { signal: Signal::KILL, core_dumped: false };
+pub(super) const TERMED: ExitStatus = ExitStatus::Signal { signal: Signal::TERM, core_dumped: false };
+
+fn policy(lifecycle: Lifecycle) -> Policy {
+    Policy {
+        workers: 2,
+        lifecycle,
+        queue_order: QueueOrder::Fifo,
+        queue_items_max: 1000,
+        credit: Credit::Auto,
+        run_max: 100,
+        keep_order: false,
+        start_together: false,
+        retries: 0,
+        crash_limit: 2,
+        retry_delay: Duration::ZERO,
+        dead_max: None,
+        timeout: Some(Duration::from_secs(2)),
+        hello_timeout: Duration::from_secs(5),
+        term_sequence: vec![
+            TermStep { signal: Signal::TERM, wait: Duration::from_millis(200) },
+            TermStep { signal: Signal::KILL, wait: Duration::from_millis(25) },
+        ],
+        grace: Duration::from_secs(10),
+        restart: RestartType::Permanent,
+        strategy: RestartStrategy::OneForOne,
+        intensity: Intensity { restarts_max: 5, period: Duration::from_secs(10) },
+        backoff: Backoff { min: Duration::from_millis(100), max: Duration::from_secs(10) },
+        halt: None,
+        run_timeout: None,
+        seed: 1,
+    }
+}
+
+pub(super) fn output(mode: OutputMode) -> OutputSpec {
+    OutputSpec {
+        mode,
+        tag: false,
+        verbose: false,
+        dry_run: false,
+        events: None,
+        summary: SummaryMode::Auto,
+        quiet: false,
+    }
+}
+
+/// The reporters of a run, and what they wrote.
+pub(super) struct Recorder {
+    reporters: Vec<Box<dyn Reporter>>,
+    now: Instant,
+    out: Outbox,
+    err: Outbox,
+    spill: Rc<SpillFile>,
+}
+
+impl Recorder {
+    pub(super) fn new(output: &OutputSpec, lifecycle: Lifecycle) -> Self {
+        Self {
+            reporters: open(output, &policy(lifecycle)).unwrap(),
+            now: Instant::ZERO,
+            out: Outbox::default(),
+            err: Outbox::default(),
+            spill: Rc::default(),
+        }
+    }
+
+    pub(super) fn event(&mut self, event: RunEvent) {
+        self.now = self.now + Duration::from_millis(1);
+        for reporter in &mut self.reporters {
+            reporter.event(self.now, &event, &mut self.out, &mut self.err).unwrap();
+        }
+    }
+
+    fn settle(&mut self, settlement: &Settlement, inputs: &str, results: &[u8], errors: &str) {
+        let exit = if settlement.incarnation == Some(Incarnation(9)) { Some(ExitStatus::Code(0)) } else { None };
+        let times: Vec<ItemTime> =
+            (0..settlement.count).map(|_| ItemTime { started: self.now, runtime: Duration::from_millis(2) }).collect();
+        self.event(RunEvent::ItemsSettled(settlement.clone()));
+        let settled = Settled {
+            settlement,
+            inputs: inputs.as_bytes(),
+            delimiter: b'\n',
+            results: Content { spilled: &[], memory: results },
+            errors: Content { spilled: &[], memory: errors.as_bytes() },
+            spill: Some(&self.spill),
+            times: settlement.worker.is_some().then_some(&times),
+            exit,
+        };
+        for reporter in &mut self.reporters {
+            reporter.settled(self.now, &settled, &mut self.out, &mut self.err).unwrap();
+        }
+    }
+
+    /// What stands on stdout and on stderr.
+    pub(super) fn written(&mut self) -> String {
+        for reporter in &mut self.reporters {
+            reporter.flush().unwrap();
+        }
+        let text = |outbox: &mut Outbox| String::from_utf8(std::mem::take(outbox.buffer())).unwrap();
+        format!("{}---\n{}", text(&mut self.out), text(&mut self.err))
+    }
+}
+
+pub(super) fn worker(number: usize) -> WorkerId {
+    WorkerId::from_index(number - 1)
+}
+
+fn settlement(first: u64, count: u32, outcome: Outcome, slot: usize, causes: Vec<Cause>) -> Settlement {
+    Settlement {
+        first: ItemId(first),
+        count,
+        attempts: (causes.len() as u32).max(1),
+        outcome,
+        worker: Some(worker(slot)),
+        incarnation: Some(Incarnation(1)),
+        pid: Some(100 + slot as u32),
+        causes,
+    }
+}
+
+pub(super) fn cause(attempt: u32, slot: usize, kind: CauseKind) -> Cause {
+    Cause { attempt: Attempt(attempt), worker: Some(worker(slot)), pid: Some(100 + slot as u32), kind }
+}
+
+pub(super) fn exited(
+    slot: usize,
+    incarnation: u32,
+    pid: u32,
+    exit: ExitStatus,
+    reason: EndReason,
+    item: Option<(u64, ItemFate)>,
+) -> RunEvent {
+    RunEvent::WorkerExited {
+        worker: worker(slot),
+        incarnation: Incarnation(incarnation),
+        pid,
+        exit,
+        reason,
+        item: item.map(|(item, fate)| (ItemId(item), fate)),
+        items: 3,
+        usage: Usage { user_us: 12_000, system_us: 500, rss_max_kib: 2150 },
+    }
+}
+
+fn finished(reason: StopReason) -> RunEvent {
+    let totals =
+        Totals { accepted: 9, done: 3, failed: 1, dead: 1, skipped: 4, retried: 1, deaths: 2, spawned: 4, stale: 0 };
+    RunEvent::RunFinished(RunOutcome { reason, totals })
+}
+
+/// Two resident workers: done, failed and dead items, deaths, an INT.
+fn resident(stage: &mut Recorder) {
+    stage.event(RunEvent::RunStarted { workers: 2 });
+    for slot in [1, 2] {
+        stage.event(RunEvent::WorkerSpawned {
+            worker: worker(slot),
+            incarnation: Incarnation(1),
+            pid: 100 + slot as u32,
+        });
+        stage.event(RunEvent::WorkerReady {
+            worker: worker(slot),
+            incarnation: Incarnation(1),
+            pid: 100 + slot as u32,
+        });
+    }
+    stage.settle(&settlement(0, 2, Outcome::Done, 1, vec![]), "7\n\"x\"\n", b"49\na\x1b[1m\n", "");
+    stage.settle(&settlement(2, 1, Outcome::Done, 2, vec![]), "3", b"9\n", "");
+    let failed = CauseKind::Failed(FailReason::Message("not an integer: \"a\tb\"".to_owned()));
+    stage.settle(&settlement(3, 1, Outcome::Failed, 2, vec![cause(1, 2, failed)]), "a\tb", b"", "");
+    stage.event(exited(2, 1, 102, KILLED, EndReason::Own, Some((4, ItemFate::Again(Attempt(2))))));
+    stage.event(RunEvent::WorkerSpawned { worker: worker(2), incarnation: Incarnation(2), pid: 112 });
+    stage.event(exited(1, 1, 101, ExitStatus::Code(3), EndReason::Own, Some((4, ItemFate::Settled))));
+    let crashed = CauseKind::Crashed;
+    let causes = vec![cause(1, 2, crashed(KILLED)), cause(2, 1, crashed(ExitStatus::Code(3)))];
+    stage.settle(&settlement(4, 1, Outcome::Dead, 1, causes), "4", b"", "");
+    stage.event(RunEvent::WorkerRestarting {
+        worker: worker(1),
+        incarnation: Incarnation(2),
+        delay: Duration::from_millis(200),
+    });
+    stage.event(RunEvent::SignalReceived { signal: Signal::INT, sender_pid: Some(55) });
+    stage.event(RunEvent::Stopping { stage: Stage::Draining, reason: StopReason::Signal(Signal::INT) });
+    let skipped = Settlement {
+        attempts: 0,
+        worker: None,
+        incarnation: None,
+        pid: None,
+        ..settlement(5, 4, Outcome::Skipped, 1, vec![])
+    };
+    stage.settle(&skipped, "5\n6\n7\n8\n", b"", "");
+    stage.event(exited(2, 2, 112, ExitStatus::Code(0), EndReason::Asked, None));
+    stage.event(finished(StopReason::Signal(Signal::INT)));
+}
+
+/// A process for each item: output on both streams, a failure.
+fn per_item(stage: &mut Recorder) {
+    stage.event(RunEvent::RunStarted { workers: 2 });
+    for slot in [1, 2] {
+        stage.event(RunEvent::WorkerSpawned {
+            worker: worker(slot),
+            incarnation: Incarnation(1),
+            pid: 100 + slot as u32,
+        });
+    }
+    stage.event(exited(1, 1, 101, ExitStatus::Code(0), EndReason::Own, None));
+    let done = Settlement { incarnation: Some(Incarnation(9)), ..settlement(0, 1, Outcome::Done, 1, vec![]) };
+    stage.settle(&done, "a", b"one\ntwo\nthree", "warning\n");
+    stage.event(exited(2, 1, 102, ExitStatus::Code(1), EndReason::Own, Some((1, ItemFate::Settled))));
+    let failed = CauseKind::Failed(FailReason::Exited(1));
+    stage.settle(&settlement(1, 1, Outcome::Failed, 2, vec![cause(1, 2, failed)]), "b", b"part\n", "");
+    stage.event(finished(StopReason::SourceEnded));
+}
+
+fn played(output: &OutputSpec, lifecycle: Lifecycle) -> String {
+    let mut stage = Recorder::new(output, lifecycle);
+    match lifecycle {
+        Lifecycle::Resident => resident(&mut stage),
+        Lifecycle::PerItem => per_item(&mut stage),
+    }
+    stage.written()
+}
+
+/// Every byte counts, backslashes and the last newline too.
+pub(super) fn check(written: String, expected: Inline) {
+    assert_data_eq!(written, Data::from(expected).raw());
+}
+
+#[test]
+fn narrated() {
+    check(
+        played(&output(OutputMode::Narrate), Lifecycle::Resident),
+        str![[r#"
+worker 1 (pid 101): item 0 -> 49
+worker 1 (pid 101): item 1 -> a\u{1b}[1m
+worker 2 (pid 102): item 2 -> 9
+worker 2 (pid 102): item 3 failed: not an integer: "a\tb"
+worker 1 (pid 101): item 4 is dead after 2 attempts: exit 3
+items 5 to 8 skipped
+---
+supervisor: started 2 workers: pid 101, 102
+supervisor: worker 2 (pid 102) died: signal 9 (KILL), while at item 4; item 4 goes to another worker, attempt 2
+supervisor: worker 2 has a new process: pid 112
+supervisor: worker 1 (pid 101) died: exit 3, while at item 4; item 4 has ended 2 workers: dead
+supervisor: worker 1 starts again in 0.2s
+supervisor: INT: no new items; waiting up to 10s for running ones; again to terminate them
+worker  pid  items      cpu   memory  ended by
+     1  101      3  0.012 s  2.0 MiB  exit 3
+     2  102      3  0.012 s  2.0 MiB  signal 9 (KILL)
+     2  112      3  0.012 s  2.0 MiB  exit 0
+item 4 is dead:
+  attempt 1, worker 2 (pid 102): signal 9 (KILL)
+  attempt 2, worker 1 (pid 101): exit 3
+9 items: 3 done, 1 failed, 1 dead, 4 skipped; 4 processes, 2 deaths, 1 more attempt; 0.018 s
+
+"#]],
+    );
+}
+
+#[test]
+fn narrated_per_item() {
+    check(
+        played(&output(OutputMode::Narrate), Lifecycle::PerItem),
+        str![[r#"
+worker 1 (pid 101): item 0 -> one\ntwo\nthree
+worker 2 (pid 102): item 1 failed: exit 1 -> part
+---
+warning
+worker  processes  items      cpu   memory  ended by
+     1          1      3  0.012 s  2.0 MiB  exit 0
+     2          1      3  0.012 s  2.0 MiB  exit 1
+9 items: 3 done, 1 failed, 1 dead, 4 skipped; 4 processes, 2 deaths, 1 more attempt; 0.008 s
+
+"#]],
+    );
+}
+
+#[test]
+fn results() {
+    check(
+        played(&OutputSpec { tag: true, ..output(OutputMode::Results) }, Lifecycle::PerItem),
+        str![[r#"
+a	one
+a	two
+a	threeb	part
+---
+a	warning
+supervisor: item 1 failed: exit 1
+worker  processes  items      cpu   memory  ended by
+     1          1      3  0.012 s  2.0 MiB  exit 0
+     2          1      3  0.012 s  2.0 MiB  exit 1
+9 items: 3 done, 1 failed, 1 dead, 4 skipped; 4 processes, 2 deaths, 1 more attempt; 0.008 s
+
+"#]],
+    );
+    let quiet = OutputSpec { quiet: true, ..output(OutputMode::Results) };
+    check(
+        played(&quiet, Lifecycle::PerItem),
+        str![[r#"
+one
+two
+threepart
+---
+warning
+
+"#]],
+    );
+}
+
+#[test]
+fn results_of_several_items_are_tagged_each() {
+    let tagged = OutputSpec { tag: true, quiet: true, ..output(OutputMode::Results) };
+    let mut stage = Recorder::new(&tagged, Lifecycle::Resident);
+    stage.settle(&settlement(0, 3, Outcome::Done, 1, vec![]), "7\n\n9\n", b"49\n\n81\n", "");
+    check(
+        stage.written(),
+        str![[r#"
+7	49
+
+9	81
+---
+
+"#]],
+    );
+}
+
+#[test]
+fn json() {
+    let json = OutputSpec { summary: SummaryMode::Never, ..output(OutputMode::Json) };
+    check(
+        played(&json, Lifecycle::Resident),
+        str![[r#"
+{"item":0,"input":"7","outcome":"done","result":"49","attempts":1,"worker":1,"pid":101,"started":0.005000000,"runtime":0.002000000,"causes":[]}
+{"item":1,"input":"\"x\"","outcome":"done","result":"a\u001b[1m","attempts":1,"worker":1,"pid":101,"started":0.005000000,"runtime":0.002000000,"causes":[]}
+{"item":2,"input":"3","outcome":"done","result":"9","attempts":1,"worker":2,"pid":102,"started":0.006000000,"runtime":0.002000000,"causes":[]}
+{"item":3,"input":"a\tb","outcome":"failed","attempts":1,"worker":2,"pid":102,"started":0.007000000,"runtime":0.002000000,"error":"not an integer: \"a\tb\"","causes":[{"attempt":1,"worker":2,"pid":102,"error":"not an integer: \"a\tb\""}]}
+{"item":4,"input":"4","outcome":"dead","attempts":2,"worker":1,"pid":101,"started":0.011000000,"runtime":0.002000000,"exit":{"code":3},"error":"exit 3","causes":[{"attempt":1,"worker":2,"pid":102,"exit":{"signal":9,"name":"KILL","core":false}},{"attempt":2,"worker":1,"pid":101,"exit":{"code":3}}]}
+{"item":5,"input":"5","outcome":"skipped","attempts":0,"causes":[]}
+{"item":6,"input":"6","outcome":"skipped","attempts":0,"causes":[]}
+{"item":7,"input":"7","outcome":"skipped","attempts":0,"causes":[]}
+{"item":8,"input":"8","outcome":"skipped","attempts":0,"causes":[]}
+---
+supervisor: item 3 failed: not an integer: "a\tb"
+supervisor: worker 2 (pid 102) died: signal 9 (KILL), while at item 4; item 4 goes to another worker, attempt 2
+supervisor: worker 1 (pid 101) died: exit 3, while at item 4; item 4 has ended 2 workers: dead
+supervisor: worker 1 starts again in 0.2s
+supervisor: INT: no new items; waiting up to 10s for running ones; again to terminate them
+
+"#]],
+    );
+    check(
+        played(&json, Lifecycle::PerItem),
+        str![[r#"
+{"item":0,"input":"a","outcome":"done","result":"one\ntwo\nthree","attempts":1,"worker":1,"pid":101,"started":0.004000000,"runtime":0.002000000,"exit":{"code":0},"causes":[]}
+{"item":1,"input":"b","outcome":"failed","result":"part\n","attempts":1,"worker":2,"pid":102,"started":0.006000000,"runtime":0.002000000,"exit":{"code":1},"error":"exit 1","causes":[{"attempt":1,"worker":2,"pid":102,"exit":{"code":1}}]}
+---
+warning
+supervisor: item 1 failed: exit 1
+
+"#]],
+    );
+}
+
+#[test]
+fn events() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("events");
+    std::fs::write(&path, "from an earlier run\n").unwrap();
+    let none = OutputSpec { events: Some(path.clone()), quiet: true, ..output(OutputMode::None) };
+    assert_eq!(played(&none, Lifecycle::Resident), "---\n");
+    check(
+        std::fs::read_to_string(path).unwrap(),
+        str![[r#"
+{"event":"run_started","t":0.001000000,"workers":2}
+{"event":"worker_spawned","t":0.002000000,"worker":1,"incarnation":1,"pid":101}
+{"event":"worker_ready","t":0.003000000,"worker":1,"incarnation":1,"pid":101}
+{"event":"worker_spawned","t":0.004000000,"worker":2,"incarnation":1,"pid":102}
+{"event":"worker_ready","t":0.005000000,"worker":2,"incarnation":1,"pid":102}
+{"event":"item_settled","t":0.006000000,"item":0,"outcome":"done","attempt":1,"worker":1,"incarnation":1,"pid":101}
+{"event":"item_settled","t":0.006000000,"item":1,"outcome":"done","attempt":1,"worker":1,"incarnation":1,"pid":101}
+{"event":"item_settled","t":0.007000000,"item":2,"outcome":"done","attempt":1,"worker":2,"incarnation":1,"pid":102}
+{"event":"item_settled","t":0.008000000,"item":3,"outcome":"failed","attempt":1,"worker":2,"incarnation":1,"pid":102,"causes":[{"attempt":1,"worker":2,"pid":102,"error":"not an integer: \"a\tb\""}]}
+{"event":"worker_exited","t":0.009000000,"worker":2,"incarnation":1,"pid":102,"exit":{"signal":9,"name":"KILL","core":false},"reason":"own","item":4,"next_attempt":2,"items":3,"user":0.012000000,"system":0.000500000,"rss_max_kib":2150}
+{"event":"worker_spawned","t":0.010000000,"worker":2,"incarnation":2,"pid":112}
+{"event":"worker_exited","t":0.011000000,"worker":1,"incarnation":1,"pid":101,"exit":{"code":3},"reason":"own","item":4,"items":3,"user":0.012000000,"system":0.000500000,"rss_max_kib":2150}
+{"event":"item_settled","t":0.012000000,"item":4,"outcome":"dead","attempt":2,"worker":1,"incarnation":1,"pid":101,"causes":[{"attempt":1,"worker":2,"pid":102,"exit":{"signal":9,"name":"KILL","core":false}},{"attempt":2,"worker":1,"pid":101,"exit":{"code":3}}]}
+{"event":"worker_restarting","t":0.013000000,"worker":1,"incarnation":2,"delay":0.200000000}
+{"event":"signal_received","t":0.014000000,"signal":2,"name":"INT","sender_pid":55}
+{"event":"stopping","t":0.015000000,"stage":"draining","reason":"signal","signal":2}
+{"event":"item_settled","t":0.016000000,"item":5,"outcome":"skipped"}
+{"event":"item_settled","t":0.016000000,"item":6,"outcome":"skipped"}
+{"event":"item_settled","t":0.016000000,"item":7,"outcome":"skipped"}
+{"event":"item_settled","t":0.016000000,"item":8,"outcome":"skipped"}
+{"event":"worker_exited","t":0.017000000,"worker":2,"incarnation":2,"pid":112,"exit":{"code":0},"reason":"asked","items":3,"user":0.012000000,"system":0.000500000,"rss_max_kib":2150}
+{"event":"run_finished","t":0.018000000,"reason":"signal","signal":2,"items":9,"done":3,"failed":1,"dead":1,"skipped":4,"retried":1,"deaths":2,"spawned":4,"stale":0}
+
+"#]],
+    );
+}
+
+#[test]
+fn events_that_cannot_be_written_are_an_error_with_the_name() {
+    let missing = OutputSpec { events: Some(PathBuf::from("/nonexistent/events")), ..output(OutputMode::None) };
+    let error = open(&missing, &policy(Lifecycle::Resident)).err().unwrap();
+    assert_eq!(error.to_string(), "create /nonexistent/events: No such file or directory (os error 2)");
+    let full = OutputSpec { events: Some(PathBuf::from("/dev/full")), ..output(OutputMode::None) };
+    let mut stage = Recorder::new(&full, Lifecycle::Resident);
+    stage.event(RunEvent::RunStarted { workers: 1 });
+    let error = stage.reporters.iter_mut().find_map(|reporter| reporter.flush().err()).unwrap();
+    assert_eq!(error.to_string(), "write /dev/full: No space left on device (os error 28)");
+}
+
+/// Content that was spilled: told by each output mode, tagged across the seam, and then given back.
+#[test]
+fn spilled_content_is_told_and_discarded() {
+    let told = |output: &OutputSpec| {
+        let mut stage = Recorder::new(output, Lifecycle::PerItem);
+        let spilled = [stage.spill.append(b"one\nt").unwrap(), stage.spill.append(b"w").unwrap()];
+        let done = settlement(0, 1, Outcome::Done, 1, vec![]);
+        let settled = Settled {
+            settlement: &done,
+            inputs: b"item",
+            delimiter: b'\n',
+            results: Content { spilled: &spilled, memory: b"o\nthree" },
+            errors: Content::default(),
+            spill: Some(&stage.spill),
+            times: None,
+            exit: None,
+        };
+        for reporter in &mut stage.reporters {
+            reporter.settled(stage.now, &settled, &mut stage.out, &mut stage.err).unwrap();
+        }
+        assert_eq!(stage.spill.live_bytes(), 0);
+        stage.written()
+    };
+    assert_eq!(told(&output(OutputMode::Results)), "one\ntwo\nthree---\n");
+    let tagged = OutputSpec { tag: true, ..output(OutputMode::Results) };
+    assert_eq!(told(&tagged), "item\tone\nitem\ttwo\nitem\tthree---\n");
+    assert_eq!(told(&output(OutputMode::None)), "---\n");
+    assert_eq!(told(&output(OutputMode::Narrate)), "worker 1 (pid 101): item 0 -> 13 bytes\n---\n");
+    assert!(told(&output(OutputMode::Json)).contains("\"result\":\"one\\ntwo\\nthree\""));
+}

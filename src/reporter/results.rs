@@ -1,0 +1,105 @@
+//! `results` on stdout: what the worker answered, as it is, and nothing else. A command's stderr goes
+//! to stderr, after its stdout, whole. Also `none`, which keeps stdout empty.
+//!
+//! Invariant: results that need no tag leave as they came, a settlement at a time; their bytes are not
+//! looked at.
+
+use super::{Content, Reporter, ReporterError, Settled, spill_failed};
+use crate::model::event::RunEvent;
+use crate::model::time::Instant;
+use crate::sys::outbox::Outbox;
+use crate::sys::spill::SpillFile;
+use memchr::memchr;
+use std::rc::Rc;
+
+/// The reporter of `--output results`, and of `--output none`.
+pub struct Results {
+    /// Each line begins with the item and a tab.
+    pub tag: bool,
+    /// Whether results are shown at all.
+    pub shown: bool,
+}
+
+impl Reporter for Results {
+    fn event(&mut self, _: Instant, _: &RunEvent, _: &mut Outbox, _: &mut Outbox) -> Result<(), ReporterError> {
+        Ok(())
+    }
+
+    fn settled(
+        &mut self,
+        _: Instant,
+        settled: &Settled<'_>,
+        out: &mut Outbox,
+        err: &mut Outbox,
+    ) -> Result<(), ReporterError> {
+        if self.tag && settled.settlement.count > 1 {
+            // Of several items, all is in memory, and stderr is empty.
+            if self.shown && !settled.results.memory.is_empty() {
+                for (_, input, result) in settled.each() {
+                    push_tagged(out.buffer(), &tag_of(input), result);
+                    out.buffer().push(b'\n');
+                }
+            }
+            return Ok(());
+        }
+        let tag = self.tag.then(|| tag_of(settled.inputs));
+        if self.shown {
+            append(out, &settled.results, settled.spill, tag.as_deref())?;
+        } else {
+            settled.results.discard(settled.spill);
+        }
+        append(err, &settled.errors, settled.spill, tag.as_deref())
+    }
+
+    fn flush(&mut self) -> Result<(), ReporterError> {
+        Ok(())
+    }
+}
+
+fn tag_of(item: &[u8]) -> Vec<u8> {
+    let mut tag = Vec::with_capacity(item.len() + 1);
+    tag.extend_from_slice(item);
+    tag.push(b'\t');
+    tag
+}
+
+/// Appends content as it is, or with the tag before each line. What was spilled goes from file to file.
+pub(super) fn append(
+    to: &mut Outbox,
+    content: &Content<'_>,
+    spill: Option<&Rc<SpillFile>>,
+    tag: Option<&[u8]>,
+) -> Result<(), ReporterError> {
+    let mut memory = content.memory;
+    if let (Some(spill), Some(last)) = (spill, content.spilled.last()) {
+        let mut last_byte = [b'\n'];
+        if tag.is_some() && !memory.is_empty() && last.bytes > 0 {
+            let read = spill.read_at(last.offset + last.bytes - 1, &mut last_byte);
+            read.map_err(|error| spill_failed(spill, error))?;
+        }
+        let pushed = to.push_spilled(Rc::clone(spill), content.spilled.to_vec(), tag.map(<[u8]>::to_vec));
+        pushed.map_err(|error| spill_failed(spill, error))?;
+        if last_byte != *b"\n" {
+            // The line that the file ends in has its tag already.
+            let (end_of_line, rest) = memory.split_at(memchr(b'\n', memory).map_or(memory.len(), |end| end + 1));
+            to.buffer().extend_from_slice(end_of_line);
+            memory = rest;
+        }
+    }
+    match tag {
+        None => to.buffer().extend_from_slice(memory),
+        Some(tag) => push_tagged(to.buffer(), tag, memory),
+    }
+    Ok(())
+}
+
+/// Appends text with the tag at the beginning of each of its lines.
+fn push_tagged(out: &mut Vec<u8>, tag: &[u8], text: &[u8]) {
+    let mut rest = text;
+    while !rest.is_empty() {
+        let line_bytes = memchr(b'\n', rest).map_or(rest.len(), |end| end + 1);
+        out.extend_from_slice(tag);
+        out.extend_from_slice(&rest[..line_bytes]);
+        rest = &rest[line_bytes..];
+    }
+}

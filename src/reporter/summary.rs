@@ -1,0 +1,230 @@
+//! The table on stderr at the end: who worked, how each ended, which items died of what, and a line
+//! of totals.
+//!
+//! Invariant: memory is bounded, however many processes a run has: the first `ROWS_MAX` are kept as
+//! rows and the others counted, and dead items likewise. A process per item has a row per slot.
+
+use super::words::{self, counted, escaped};
+use super::{Reporter, ReporterError, Settled};
+use crate::model::config::{OutputMode, OutputSpec, SummaryMode};
+use crate::model::event::{EndReason, RunEvent};
+use crate::model::exit::{ExitStatus, Usage};
+use crate::model::ids::{Incarnation, WorkerId};
+use crate::model::outcome::{Outcome, RunOutcome, Settlement, StopReason, Totals};
+use crate::model::spec::{Lifecycle, Policy};
+use crate::model::time::Instant;
+use crate::sys::outbox::Outbox;
+use std::collections::BTreeMap;
+
+const ROWS_MAX: usize = 200;
+const DEAD_ITEMS_MAX: usize = 20;
+/// Different ways to end that a slot's row tells apart.
+const EXITS_MAX: usize = 4;
+
+/// The reporter of `--summary`.
+pub struct Summary {
+    mode: SummaryMode,
+    per_item: bool,
+    /// By slot and incarnation; of a process per item, by slot alone.
+    rows: BTreeMap<(WorkerId, Incarnation), Row>,
+    rows_left_out: u64,
+    dead: Vec<Settlement>,
+    dead_left_out: u64,
+}
+
+/// A process, or all the processes of a slot.
+#[derive(Default)]
+struct Row {
+    pid: u32,
+    processes: u64,
+    items: u64,
+    usage: Usage,
+    /// How a process ended; of several, how many ended so.
+    exits: Vec<(String, u64)>,
+}
+
+impl Row {
+    fn count_exit(&mut self, exit: String) {
+        if let Some((_, count)) = self.exits.iter_mut().find(|(known, _)| *known == exit) {
+            *count += 1;
+        } else if self.exits.len() < EXITS_MAX {
+            self.exits.push((exit, 1));
+        } else if let Some(last) = self.exits.last_mut() {
+            *last = ("other ends".to_owned(), last.1 + 1);
+        }
+    }
+
+    fn exits(&self) -> String {
+        match self.exits.as_slice() {
+            [(exit, 1)] => exit.clone(),
+            several => {
+                let parts: Vec<String> = several.iter().map(|(exit, count)| format!("{count} x {exit}")).collect();
+                parts.join(", ")
+            }
+        }
+    }
+}
+
+impl Summary {
+    /// `None`: no summary, whatever happens.
+    #[must_use]
+    pub fn new(output: &OutputSpec, policy: &Policy) -> Option<Self> {
+        let mode = match output.summary {
+            SummaryMode::Never => return None,
+            SummaryMode::Auto if output.quiet => return None,
+            SummaryMode::Auto if output.mode == OutputMode::Narrate => SummaryMode::Always,
+            mode => mode,
+        };
+        Some(Self {
+            mode,
+            per_item: policy.lifecycle == Lifecycle::PerItem,
+            rows: BTreeMap::new(),
+            rows_left_out: 0,
+            dead: Vec::new(),
+            dead_left_out: 0,
+        })
+    }
+
+    fn exited(
+        &mut self,
+        key: (WorkerId, Incarnation),
+        pid: u32,
+        (exit, reason): (ExitStatus, &EndReason),
+        items: u64,
+        usage: Usage,
+    ) {
+        let key = if self.per_item { (key.0, Incarnation(0)) } else { key };
+        if self.rows.len() >= ROWS_MAX && !self.rows.contains_key(&key) {
+            self.rows_left_out += 1;
+            return;
+        }
+        let row = self.rows.entry(key).or_default();
+        row.pid = pid;
+        row.processes += 1;
+        row.items += items;
+        row.usage.user_us += usage.user_us;
+        row.usage.system_us += usage.system_us;
+        row.usage.rss_max_kib = row.usage.rss_max_kib.max(usage.rss_max_kib);
+        row.count_exit(words::exit(exit, reason));
+    }
+
+    fn keep_dead(&mut self, settlement: &Settlement) {
+        if settlement.outcome != Outcome::Dead {
+            return;
+        }
+        if self.dead.len() < DEAD_ITEMS_MAX {
+            self.dead.push(settlement.clone());
+        } else {
+            self.dead_left_out += 1;
+        }
+    }
+
+    fn is_wanted(&self, outcome: &RunOutcome) -> bool {
+        let totals = &outcome.totals;
+        let all_well = totals.failed + totals.dead + totals.skipped + totals.deaths == 0;
+        match self.mode {
+            SummaryMode::Always => true,
+            // Whoever closed stdout has seen enough.
+            SummaryMode::Auto => !all_well && outcome.reason != StopReason::SinkClosed,
+            SummaryMode::Never => false,
+        }
+    }
+
+    fn table(&self) -> String {
+        let mut lines: Vec<[String; 6]> = Vec::with_capacity(self.rows.len() + 1);
+        let second = if self.per_item { "processes" } else { "pid" };
+        lines.push(["worker", second, "items", "cpu", "memory", "ended by"].map(str::to_owned));
+        for ((worker, _), row) in &self.rows {
+            let cpu_ms = (row.usage.user_us + row.usage.system_us) / 1000;
+            lines.push([
+                worker.to_string(),
+                if self.per_item { row.processes } else { u64::from(row.pid) }.to_string(),
+                row.items.to_string(),
+                format!("{}.{:03} s", cpu_ms / 1000, cpu_ms % 1000),
+                format!("{}.{} MiB", row.usage.rss_max_kib / 1024, row.usage.rss_max_kib % 1024 * 10 / 1024),
+                row.exits(),
+            ]);
+        }
+        let width = |column: usize| lines.iter().map(|line| line[column].len()).max().unwrap_or(0);
+        let widths = [width(0), width(1), width(2), width(3), width(4)];
+        let mut text = String::new();
+        for line in &lines {
+            for (cell, width) in line.iter().zip(widths) {
+                text.push_str(&format!("{cell:>width$}  "));
+            }
+            text.push_str(&line[5]);
+            text.push('\n');
+        }
+        if self.rows_left_out > 0 {
+            text.push_str(&format!("and {} more\n", self.rows_left_out));
+        }
+        text
+    }
+
+    /// Each dead item with all that it ended.
+    fn dead_items(&self) -> String {
+        let mut text = String::new();
+        for settlement in &self.dead {
+            text.push_str(&format!("item {} is dead:\n", settlement.first));
+            for cause in &settlement.causes {
+                text.push_str(&format!("  attempt {}", cause.attempt));
+                if let (Some(worker), Some(pid)) = (cause.worker, cause.pid) {
+                    text.push_str(&format!(", worker {worker} (pid {pid})"));
+                }
+                text.push_str(&format!(": {}\n", escaped(&words::cause(cause))));
+            }
+        }
+        if self.dead_left_out > 0 {
+            text.push_str(&format!("and {}\n", counted(self.dead_left_out, "more dead item", "more dead items")));
+        }
+        text
+    }
+}
+
+/// `20 items: 20 done, 0 failed, 0 dead, 0 skipped; 5 processes, 0 deaths; 0.012 s`
+fn totals_line(now: Instant, totals: &Totals) -> String {
+    let mut line = format!(
+        "{}: {} done, {} failed, {} dead, {} skipped; {}, {}",
+        counted(totals.accepted, "item", "items"),
+        totals.done,
+        totals.failed,
+        totals.dead,
+        totals.skipped,
+        counted(totals.spawned, "process", "processes"),
+        counted(totals.deaths, "death", "deaths"),
+    );
+    if totals.retried > 0 {
+        line.push_str(&format!(", {}", counted(totals.retried, "more attempt", "more attempts")));
+    }
+    line.push_str(&format!("; {:.3} s\n", now.as_secs_f64()));
+    line
+}
+
+impl Reporter for Summary {
+    fn event(&mut self, now: Instant, event: &RunEvent, _: &mut Outbox, err: &mut Outbox) -> Result<(), ReporterError> {
+        match event {
+            RunEvent::WorkerExited { worker, incarnation, pid, exit, reason, items, usage, .. } => {
+                self.exited((*worker, *incarnation), *pid, (*exit, reason), *items, *usage);
+            }
+            RunEvent::ItemsSettled(settlement) => self.keep_dead(settlement),
+            RunEvent::RunFinished(outcome) if self.is_wanted(outcome) => {
+                let buffer = err.buffer();
+                if !self.rows.is_empty() {
+                    buffer.extend_from_slice(self.table().as_bytes());
+                }
+                buffer.extend_from_slice(self.dead_items().as_bytes());
+                buffer.extend_from_slice(totals_line(now, &outcome.totals).as_bytes());
+            }
+            _ => {}
+        }
+        Ok(())
+    }
+
+    fn settled(&mut self, _: Instant, _: &Settled<'_>, _: &mut Outbox, _: &mut Outbox) -> Result<(), ReporterError> {
+        Ok(())
+    }
+
+    fn flush(&mut self) -> Result<(), ReporterError> {
+        Ok(())
+    }
+}
