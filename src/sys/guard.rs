@@ -218,3 +218,107 @@ impl Drop for Table {
         let _ = unsafe { munmap(self.first.cast::<c_void>(), self.words * size_of::<AtomicI32>()) };
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::spawn::{SpawnPlan, Spawner};
+    use super::super::testing::{is_role, play, wait, wait_readable};
+    use super::*;
+    use crate::model::exit::ExitStatus;
+    use std::fs::File;
+    use std::io::{BufRead, BufReader, Read, Write};
+
+    const KILLED: ExitStatus = ExitStatus::Signal { signal: Signal::KILL, core_dumped: false };
+
+    /// A shell as a registered group, its stdin, and its stdout.
+    fn group(guard: &Guard, script: &CStr) -> (Process, File, File) {
+        let (stdin, input) = super::super::fd::pipe().unwrap();
+        let (output, stdout) = super::super::fd::pipe().unwrap();
+        let argv = [c"sh".to_owned(), c"-c".to_owned(), script.to_owned()];
+        let plan = SpawnPlan {
+            program: c"/bin/sh",
+            argv: &argv,
+            env: &[],
+            stdin: stdin.as_fd(),
+            stdout: stdout.as_fd(),
+            stderr: stdout.as_fd(),
+            fds: &[],
+            new_group: true,
+            register: guard.place(1),
+        };
+        (Spawner::new().unwrap().spawn(&plan).unwrap(), input.into(), output.into())
+    }
+
+    #[test]
+    fn a_killed_supervisor_leaves_no_descendant_of_a_worker() {
+        const TEST: &str = "sys::guard::tests::a_killed_supervisor_leaves_no_descendant_of_a_worker";
+        if is_role(TEST) {
+            let guard = Guard::start(3).unwrap();
+            let (process, _input, output) = group(&guard, c"/bin/sleep 1000 & echo $!; wait");
+            let mut grandchild = String::new();
+            BufReader::new(output).read_line(&mut grandchild).unwrap();
+            eprintln!("@{} {} {}", guard.pid(), process.pid, grandchild.trim());
+            wait(&process);
+            return;
+        }
+        let mut supervisor = play(TEST).stderr(std::process::Stdio::piped()).spawn().unwrap();
+        let line = BufReader::new(supervisor.stderr.take().unwrap())
+            .lines()
+            .find_map(|line| line.unwrap().strip_prefix('@').map(str::to_owned))
+            .unwrap();
+        let pids = line.split(' ').map(|pid| pid.parse().unwrap());
+        let processes: Vec<Process> = pids.map(|pid| Process::open(pid).unwrap()).collect();
+        assert_eq!(processes.len(), 3);
+        supervisor.kill().unwrap();
+        supervisor.wait().unwrap();
+        for process in processes {
+            wait_readable(process.as_fd());
+        }
+    }
+
+    #[test]
+    fn a_dropped_guard_kills_what_is_registered() {
+        let guard = Guard::start(2).unwrap();
+        let (process, _input, mut output) = group(&guard, c"/bin/sleep 1000 & wait");
+        assert_eq!(guard.place(1).unwrap().load(Ordering::Relaxed).cast_unsigned(), process.pid);
+        drop(guard);
+        assert_eq!(wait(&process).0, KILLED);
+        // At its end when the sleep is gone too.
+        assert_eq!(output.read_to_end(&mut Vec::new()).unwrap(), 0);
+    }
+
+    #[test]
+    fn a_cleared_group_and_a_finished_guard_kill_nobody() {
+        let finished = Guard::start(2).unwrap();
+        let (process, mut input, output) = group(&finished, c"exec cat");
+        let pid = finished.pid();
+        finished.finish();
+        let cleared = Guard::start(2).unwrap();
+        cleared.set(0, process.pid);
+        cleared.clear(0);
+        cleared.set(9, process.pid);
+        drop(cleared);
+        // Both guards have ended; whom they had killed could not answer.
+        input.write_all(b"alive\n").unwrap();
+        let mut answer = String::new();
+        BufReader::new(output).read_line(&mut answer).unwrap();
+        assert_eq!(answer, "alive\n");
+        drop(input);
+        assert_eq!(wait(&process).0, ExitStatus::Code(0));
+        assert_ne!(pid, process.pid);
+    }
+
+    #[test]
+    fn it_is_nobodys_child_and_holds_no_file() {
+        let (reader, writer) = super::super::fd::pipe().unwrap();
+        let guard = Guard::start(1).unwrap();
+        drop(writer);
+        // The end of the pipe, which the guard had a copy of.
+        wait_readable(reader.as_fd());
+        let status = std::fs::read_to_string(format!("/proc/{}/status", guard.pid())).unwrap();
+        let field = |name: &str| status.lines().find_map(|line| line.strip_prefix(name)).unwrap().trim().to_owned();
+        assert_ne!(field("PPid:"), std::process::id().to_string());
+        assert_eq!(field("Name:").as_bytes(), NAME.to_bytes());
+        guard.finish();
+    }
+}

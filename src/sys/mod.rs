@@ -20,3 +20,6 @@ pub mod signals;
 pub mod spawn;
 pub mod spill;
 pub mod stdio;
+
+#[cfg(test)]
+mod testing;

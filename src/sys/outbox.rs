@@ -15,7 +15,7 @@
 
 use super::spill::{Extent, SpillFile};
 use nix::errno::Errno;
-use nix::fcntl::OFlag;
+use nix::fcntl::{FcntlArg, OFlag, fcntl};
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use nix::sys::socket::{MsgFlags, send};
 use nix::sys::stat::{Mode, SFlag, fstat, major, minor};
@@ -168,8 +168,8 @@ impl Outbox {
     /// Writes what can be written now. Never waits. Without a file descriptor everything stays where it is.
     ///
     /// # Errors
-    /// `BrokenPipe`: nobody reads any more. Others as of `write(2)`, and of the spill file. What was not written still
-    /// waits.
+    /// `BrokenPipe`: nobody reads any more (SIGPIPE is ignored, as std does at the start). Others as of `write(2)`, and
+    /// of the spill file. What was not written still waits.
     pub fn flush(&mut self) -> io::Result<Flushed> {
         let Some(sink) = &self.sink else { return Ok(Flushed::All) };
         while let Some(piece) = self.earlier.front_mut() {
@@ -336,8 +336,193 @@ fn way_of(fd: BorrowedFd<'_>) -> io::Result<(Way, bool)> {
     })
 }
 
-/// An open file of our own. `None`: it belongs to somebody else (`su`), `/proc` is not there, nobody reads.
+/// An open file of our own. `None`: it belongs to somebody else (`su`), `/proc` is not there, nobody reads, or it was
+/// not meant for writing.
 fn open_again(fd: BorrowedFd<'_>) -> Option<OwnedFd> {
+    let access = OFlag::from_bits_retain(fcntl(fd, FcntlArg::F_GETFL).ok()?) & OFlag::O_ACCMODE;
+    if access == OFlag::O_RDONLY {
+        return None;
+    }
     let flags = OFlag::O_WRONLY | OFlag::O_NONBLOCK | OFlag::O_NOCTTY | OFlag::O_CLOEXEC;
     nix::fcntl::open(format!("/proc/self/fd/{}", fd.as_raw_fd()).as_str(), flags, Mode::empty()).ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::poller::{Added, Interest, Poller};
+    use super::*;
+    use std::fs::File;
+    use std::io::{Read, Seek, Write};
+    use std::os::fd::FromRawFd;
+    use std::os::unix::net::UnixStream;
+
+    fn is_nonblocking(fd: impl AsFd) -> bool {
+        OFlag::from_bits_retain(fcntl(fd, FcntlArg::F_GETFL).unwrap()).contains(OFlag::O_NONBLOCK)
+    }
+
+    fn numbers() -> Vec<u8> {
+        (0..200_000).flat_map(|number| format!("{number}\n").into_bytes()).collect()
+    }
+
+    /// Pushes more than fits, sees that it does not wait, then lets a reader have it all.
+    fn check_never_waits(mut outbox: Outbox, original: impl AsFd, mut reader: impl Read + Send + 'static) {
+        outbox.push(&numbers());
+        let total = outbox.len();
+        assert_eq!(outbox.flush().unwrap(), Flushed::Blocked);
+        assert!(outbox.len() > 0 && outbox.len() < total);
+        assert!(!is_nonblocking(&original));
+        let bytes = numbers().len();
+        let reading = std::thread::spawn(move || {
+            let mut received = vec![0; bytes];
+            reader.read_exact(&mut received).map(|()| received).unwrap()
+        });
+        let mut poller = Poller::new().unwrap();
+        let mut ready = Vec::new();
+        assert_eq!(poller.add(outbox.watch_fd().unwrap(), Interest::WRITE, 0).unwrap(), Added::Watched);
+        while outbox.flush().unwrap() == Flushed::Blocked {
+            poller.wait(&mut ready, None).unwrap();
+        }
+        assert!(outbox.is_empty());
+        assert_eq!(reading.join().unwrap(), numbers());
+    }
+
+    fn asking(fd: impl AsFd, bytes_max: usize) -> Outbox {
+        let fd = fd.as_fd().try_clone_to_owned().unwrap();
+        Outbox { sink: Some(Sink { fd, way: Way::Ask(bytes_max) }), ..Outbox::default() }
+    }
+
+    #[test]
+    fn a_full_pipe_is_not_waited_for() {
+        let (reader, writer) = io::pipe().unwrap();
+        check_never_waits(Outbox::new(&writer).unwrap(), &writer, reader);
+    }
+
+    #[test]
+    fn a_full_pipe_that_cannot_be_opened_anew_is_not_waited_for() {
+        let (reader, writer) = io::pipe().unwrap();
+        check_never_waits(asking(&writer, PAGE_BYTES), &writer, reader);
+    }
+
+    #[test]
+    fn a_full_socket_is_not_waited_for() {
+        let (reader, writer) = UnixStream::pair().unwrap();
+        check_never_waits(Outbox::new(&writer).unwrap(), &writer, reader);
+    }
+
+    /// A terminal that passes bytes on as they are: the side of the keyboard, the side of the program.
+    fn terminal() -> (File, File) {
+        let (mut master, mut slave) = (-1, -1);
+        // SAFETY: the pointers are to memory of the right type, or null, which is allowed; the fds are new.
+        unsafe {
+            let null = std::ptr::null_mut();
+            assert_eq!(libc::openpty(&raw mut master, &raw mut slave, null, null.cast(), null.cast()), 0);
+            let mut settings = std::mem::MaybeUninit::<libc::termios>::zeroed();
+            libc::tcgetattr(slave, settings.as_mut_ptr());
+            libc::cfmakeraw(settings.as_mut_ptr());
+            libc::tcsetattr(slave, libc::TCSANOW, settings.as_ptr());
+            (File::from_raw_fd(master), File::from_raw_fd(slave))
+        }
+    }
+
+    #[test]
+    fn a_full_terminal_is_not_waited_for() {
+        let (keyboard, program) = terminal();
+        check_never_waits(Outbox::new(&program).unwrap(), &program, keyboard);
+        let (keyboard, program) = terminal();
+        check_never_waits(asking(&program, TERMINAL_BYTES), &program, keyboard);
+    }
+
+    #[test]
+    fn a_reader_that_left_is_reported() {
+        let (reader, writer) = io::pipe().unwrap();
+        let (other, socket) = UnixStream::pair().unwrap();
+        let boxes = [Outbox::new(&writer).unwrap(), asking(&writer, PAGE_BYTES), Outbox::new(&socket).unwrap()];
+        drop((reader, other));
+        // Opened when the reader is gone already.
+        for mut outbox in boxes.into_iter().chain([Outbox::new(&writer).unwrap()]) {
+            outbox.push(b"x");
+            assert_eq!(outbox.flush().unwrap_err().kind(), io::ErrorKind::BrokenPipe);
+            assert_eq!(outbox.len(), 1);
+            outbox.clear();
+            assert_eq!(outbox.flush().unwrap(), Flushed::All);
+        }
+    }
+
+    #[test]
+    fn a_file_is_written_where_its_owner_stands() {
+        let mut file = tempfile::tempfile().unwrap();
+        file.write_all(b"before ").unwrap();
+        let mut outbox = Outbox::new(&file).unwrap();
+        outbox.push(b"pushed ");
+        outbox.buffer().extend_from_slice(b"appended");
+        assert_eq!(outbox.flush().unwrap(), Flushed::All);
+        let mut content = String::new();
+        file.rewind().unwrap();
+        file.read_to_string(&mut content).unwrap();
+        assert_eq!(content, "before pushed appended");
+    }
+
+    #[test]
+    fn a_full_disk_is_reported() {
+        let mut outbox = Outbox::new(File::options().write(true).open("/dev/full").unwrap()).unwrap();
+        outbox.push(b"x");
+        assert_eq!(outbox.flush().unwrap_err().kind(), io::ErrorKind::StorageFull);
+    }
+
+    fn spilled(parts: &[&[u8]]) -> (Rc<SpillFile>, Vec<Extent>) {
+        let file = Rc::new(SpillFile::new());
+        let extents = parts.iter().map(|part| file.append(part).unwrap()).collect();
+        (file, extents)
+    }
+
+    #[test]
+    fn spilled_bytes_leave_in_their_turn_and_are_discarded() {
+        let (mut reader, writer) = io::pipe().unwrap();
+        let mut outbox = Outbox::new(&writer).unwrap();
+        let big = numbers();
+        let (file, extents) = spilled(&[b"first\n", &big]);
+        outbox.push(b"in front\n");
+        outbox.push_spilled(Rc::clone(&file), extents, None).unwrap();
+        outbox.push(b"behind\n");
+        let expected = [b"in front\nfirst\n", big.as_slice(), b"behind\n"].concat();
+        assert_eq!(outbox.len(), expected.len() as u64);
+        let bytes = expected.len();
+        assert_eq!(outbox.flush().unwrap(), Flushed::Blocked);
+        assert!(outbox.len() < bytes as u64);
+        assert!(file.live_bytes() > 0 && file.live_bytes() < bytes as u64);
+        let reading = std::thread::spawn(move || {
+            let mut received = vec![0; bytes];
+            reader.read_exact(&mut received).map(|()| received).unwrap()
+        });
+        let mut poller = Poller::new().unwrap();
+        poller.add(outbox.watch_fd().unwrap(), Interest::WRITE, 0).unwrap();
+        while outbox.flush().unwrap() == Flushed::Blocked {
+            poller.wait(&mut Vec::new(), None).unwrap();
+        }
+        assert_eq!((outbox.len(), file.live_bytes()), (0, 0));
+        assert!(reading.join().unwrap() == expected);
+    }
+
+    #[test]
+    fn lines_get_their_prefix_across_the_borders_of_pieces() {
+        let mut outbox = Outbox::default();
+        let (file, extents) = spilled(&[b"a\nb", b"c\n", b"", b"\nd"]);
+        outbox.push(b"x ");
+        outbox.push_spilled(Rc::clone(&file), extents, Some(b"tag ".to_vec())).unwrap();
+        assert_eq!(outbox.flush().unwrap(), Flushed::All);
+        assert_eq!(outbox.buffer(), b"x tag a\ntag bc\ntag \ntag d");
+        assert_eq!(file.live_bytes(), 0);
+        assert!(outbox.watch_fd().is_none());
+    }
+
+    #[test]
+    fn what_is_cleared_is_discarded() {
+        let (_reader, writer) = io::pipe().unwrap();
+        let mut outbox = Outbox::new(&writer).unwrap();
+        let (file, extents) = spilled(&[&numbers(), b"more"]);
+        outbox.push_spilled(Rc::clone(&file), extents, None).unwrap();
+        assert_eq!(outbox.flush().unwrap(), Flushed::Blocked);
+        outbox.clear();
+        assert_eq!((outbox.len(), file.live_bytes()), (0, 0));
+    }
 }

@@ -124,3 +124,67 @@ fn unblock(number: i32) {
         libc::pthread_sigmask(libc::SIG_UNBLOCK, set.as_ptr(), std::ptr::null_mut());
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::testing::{is_role, play, wait_readable};
+    use super::*;
+    use std::os::unix::process::ExitStatusExt;
+
+    #[test]
+    fn a_signal_is_received_with_its_sender() {
+        let winch = Signal(28);
+        let mut plane = SignalPlane::install(&[winch]).unwrap();
+        assert_eq!(plane.drain(), []);
+        let sender = std::process::Command::new("/bin/sh")
+            .args(["-c", &format!("kill -WINCH {}; kill -WINCH {0}", std::process::id())])
+            .spawn()
+            .unwrap();
+        let received = Received { signal: winch, sender_pid: Some(sender.id()) };
+        wait_readable(plane.fd());
+        assert_eq!(plane.drain().first(), Some(&received));
+        let mut sender = sender;
+        sender.wait().unwrap();
+    }
+
+    #[test]
+    fn what_cannot_be_caught_is_refused() {
+        for number in [9, 19, 11, 64, 255] {
+            assert!(SignalPlane::install(&[Signal(number)]).is_err(), "{number}");
+        }
+    }
+
+    #[test]
+    fn the_default_action_is_raised_although_caught_and_blocked() {
+        const TEST: &str = "sys::signals::tests::the_default_action_is_raised_although_caught_and_blocked";
+        if is_role(TEST) {
+            let signal = Signal(std::env::var("SIGNAL").unwrap().parse().unwrap());
+            let _plane = SignalPlane::install(&[Signal::INT, Signal::TERM, Signal::QUIT]).unwrap();
+            SigSet::all().thread_set_mask().unwrap();
+            raise_default(signal);
+        }
+        for signal in [Signal::INT, Signal::TERM, Signal::QUIT, Signal::PIPE] {
+            let status = play(TEST).env("SIGNAL", signal.0.to_string()).output().unwrap().status;
+            assert_eq!(status.signal(), Some(i32::from(signal.0)));
+            assert!(!status.core_dumped());
+        }
+        // CONT ends nobody.
+        assert_eq!(play(TEST).env("SIGNAL", "18").output().unwrap().status.code(), Some(128 + 18));
+    }
+
+    #[test]
+    fn a_callers_leftovers_are_put_in_order() {
+        const TEST: &str = "sys::signals::tests::a_callers_leftovers_are_put_in_order";
+        if is_role(TEST) {
+            ignore(Signal(17)).unwrap();
+            SigSet::all().thread_set_mask().unwrap();
+            normalise().unwrap();
+            assert_eq!(SigSet::thread_get_mask().unwrap(), SigSet::empty());
+            let mut child = std::process::Command::new("/bin/sh").args(["-c", "exit 3"]).spawn().unwrap();
+            // With SIGCHLD ignored there would be no child to wait for.
+            assert_eq!(child.wait().unwrap().code(), Some(3));
+            return;
+        }
+        assert!(play(TEST).output().unwrap().status.success());
+    }
+}

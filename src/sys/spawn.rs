@@ -34,6 +34,13 @@ const GUARD_BYTES: usize = 4096;
 /// What executes a text file without a first line that says it (`execvp(3)` does the same).
 const SHELL: &CStr = c"/bin/sh";
 
+/// The last signal of Linux (`_NSIG`).
+const SIGNALS_MAX: c_int = 64;
+
+/// What the terminal sends to the group in its foreground: Ctrl-C, Ctrl-\\, Ctrl-Z. The last would stop the child in
+/// our memory, and us with it.
+const TERMINAL_SIGNALS: [c_int; 3] = [libc::SIGINT, libc::SIGQUIT, libc::SIGTSTP];
+
 /// What to start, and what it gets.
 #[derive(Debug)]
 pub struct SpawnPlan<'a> {
@@ -70,7 +77,7 @@ pub enum SpawnStep {
 
 /// Why no process runs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("{step}: {}", io::Error::from_raw_os_error(*errno))]
+#[error("{step}: {}", Errno::from_raw(*errno).desc())]
 pub struct SpawnError {
     pub step: SpawnStep,
     pub errno: i32,
@@ -241,8 +248,14 @@ fn prepare(child: &mut Child<'_>) -> (SpawnStep, c_int) {
         if let Err(errno) = place_files(child.sources) {
             return (SpawnStep::Files, errno);
         }
+        // What the terminal sent to our group while the child was still in it is ours: ignoring a signal drops it.
+        for signal in TERMINAL_SIGNALS {
+            libc::signal(signal, libc::SIG_IGN);
+            libc::signal(signal, libc::SIG_DFL);
+        }
+        let default = KernelAction { handler: libc::SIG_DFL, flags: 0, restorer: 0, mask: 0 };
         for signal in child.signals {
-            libc::signal(*signal, libc::SIG_DFL);
+            rt_sigaction(*signal, &raw const default, null_mut());
         }
         // Behind the files, whose numbers may lie above it.
         if let Some(limit) = child.open_files
@@ -253,14 +266,13 @@ fn prepare(child: &mut Child<'_>) -> (SpawnStep, c_int) {
         let mut none = MaybeUninit::<libc::sigset_t>::zeroed();
         libc::sigemptyset(none.as_mut_ptr());
         libc::pthread_sigmask(libc::SIG_SETMASK, none.as_ptr(), null_mut());
-        // `argv` has at least three places, but a panic is impossible here only if nothing can panic.
-        let (Some(shell), Some(arguments)) = (child.argv.as_ptr_range().start.as_ref(), child.argv.get(1..)) else {
+        // Nothing in here may panic, so the array is not indexed.
+        let (Some(shell), Some(arguments)) = (child.argv.first().copied(), child.argv.get(1..)) else {
             return (SpawnStep::Exec, libc::EINVAL);
         };
         libc::execve(child.program, arguments.as_ptr(), child.env);
         let errno = last_errno();
         if errno == libc::ENOEXEC {
-            let shell = *shell;
             if let Some(file) = child.argv.get_mut(1) {
                 *file = child.program;
             }
@@ -307,16 +319,31 @@ fn last_errno() -> c_int {
 /// The signals that are caught or ignored now, without those that cannot be.
 fn signals_not_default() -> Vec<c_int> {
     let is_changed = |number: &c_int| {
-        let mut action = MaybeUninit::<libc::sigaction>::zeroed();
-        // SAFETY: asks for the present action; the pointer is to memory of the right type, and zeroes are a valid value
-        // of it.
-        unsafe {
-            libc::sigaction(*number, null(), action.as_mut_ptr()) == 0
-                && action.assume_init().sa_sigaction != libc::SIG_DFL
-        }
+        let mut action = KernelAction::default();
+        // SAFETY: asks for the present action; the pointer is to memory of the right size.
+        unsafe { rt_sigaction(*number, null(), &raw mut action) == 0 && action.handler != libc::SIG_DFL }
     };
     let fixed = [i32::from(Signal::KILL.0), libc::SIGSTOP];
-    (1..=libc::SIGRTMAX()).filter(|number| !fixed.contains(number)).filter(is_changed).collect()
+    (1..=SIGNALS_MAX).filter(|number| !fixed.contains(number)).filter(is_changed).collect()
+}
+
+/// `struct sigaction` as the kernel has it (`kernel_sigaction`); all zeroes is the default action.
+#[repr(C)]
+#[derive(Default)]
+struct KernelAction {
+    handler: libc::sighandler_t,
+    flags: libc::c_ulong,
+    restorer: usize,
+    mask: u64,
+}
+
+/// The system call itself: the C library keeps 32 and 33 to itself, but callers may have them ignored.
+///
+/// # Safety
+/// As for `sigaction(2)`: the pointers are valid or null, the handler does what a handler may.
+unsafe fn rt_sigaction(signal: c_int, new: *const KernelAction, old: *mut KernelAction) -> libc::c_long {
+    // SAFETY: as promised by the caller; the last argument is the size of the mask.
+    unsafe { libc::syscall(libc::SYS_rt_sigaction, signal, new, old, size_of::<u64>()) }
 }
 
 /// Memory that a child can run on until its exec.
@@ -351,5 +378,213 @@ impl Drop for Stack {
     fn drop(&mut self) {
         // SAFETY: our own mapping, and no child is on it: a spawn returns when its child has left it.
         let _ = unsafe { munmap(self.lowest, STACK_BYTES) };
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::testing::{is_role, lines_of, play, text, wait};
+    use super::*;
+    use crate::model::exit::ExitStatus;
+    use std::fs::File;
+    use std::io::Read;
+    use std::os::fd::AsFd;
+    use std::sync::atomic::Ordering::Relaxed;
+
+    /// A spawned program with its output.
+    struct Run {
+        process: Process,
+        output: File,
+    }
+
+    impl Run {
+        fn end(mut self) -> (ExitStatus, String) {
+            let mut output = String::new();
+            self.output.read_to_string(&mut output).unwrap();
+            (wait(&self.process).0, output)
+        }
+    }
+
+    fn start(argv: &[&str], fds: &[BorrowedFd<'_>], register: Option<&AtomicI32>) -> Result<Run, SpawnError> {
+        let argv: Vec<CString> = argv.iter().map(|argument| CString::new(*argument).unwrap()).collect();
+        let env = [c"MARK=7".to_owned()];
+        let null = super::super::fd::dev_null().unwrap();
+        let (output, writer) = super::super::fd::pipe().unwrap();
+        let plan = SpawnPlan {
+            program: &argv[0],
+            argv: &argv,
+            env: &env,
+            stdin: null.as_fd(),
+            stdout: writer.as_fd(),
+            stderr: null.as_fd(),
+            fds,
+            new_group: true,
+            register,
+        };
+        let process = Spawner::new().unwrap().spawn(&plan)?;
+        Ok(Run { process, output: output.into() })
+    }
+
+    fn shell(script: &str) -> (ExitStatus, String) {
+        start(&["/bin/sh", "-c", script], &[], None).unwrap().end()
+    }
+
+    #[test]
+    fn the_program_gets_its_arguments_and_its_environment_only() {
+        assert_eq!(shell("echo $0 $MARK").1, "/bin/sh 7\n");
+        let (status, output) = start(&["/usr/bin/env"], &[], None).unwrap().end();
+        assert_eq!((status, output.as_str()), (ExitStatus::Code(0), "MARK=7\n"));
+    }
+
+    #[test]
+    fn every_end_is_told_as_it_was() {
+        assert_eq!(shell("exit 3").0, ExitStatus::Code(3));
+        assert_eq!(shell("exit 255").0, ExitStatus::Code(255));
+        for name in ["KILL", "SEGV", "TERM", "PIPE"] {
+            let (status, _) = shell(&format!("kill -{name} $$"));
+            let ExitStatus::Signal { signal, .. } = status else { panic!("{status}") };
+            assert_eq!(signal.name(), name);
+        }
+    }
+
+    #[test]
+    fn an_end_can_be_looked_at_and_is_reaped_once_with_its_cost() {
+        let run = start(&["/bin/true"], &[], None).unwrap();
+        let (status, usage) = wait(&run.process);
+        assert_eq!(status, ExitStatus::Code(0));
+        assert!(usage.rss_max_kib > 0);
+        assert_eq!(run.process.reap().unwrap_err().raw_os_error(), Some(libc::ECHILD));
+        assert_eq!(run.process.peek().unwrap_err().raw_os_error(), Some(libc::ECHILD));
+        run.process.signal(Signal::KILL).unwrap();
+    }
+
+    #[test]
+    fn a_running_process_is_not_reaped_and_its_group_can_be_signalled() {
+        // The reader of the pipe ends with the last of the group: also the one in the background is hit.
+        let run = start(&["/bin/sh", "-c", "/bin/sleep 1000 & exec /bin/sleep 1000"], &[], None).unwrap();
+        assert_eq!(run.process.reap().unwrap(), None);
+        assert_eq!(run.process.peek().unwrap(), None);
+        run.process.signal_group(Signal::KILL).unwrap();
+        let killed = ExitStatus::Signal { signal: Signal::KILL, core_dumped: false };
+        assert_eq!(run.end(), (killed, String::new()));
+    }
+
+    #[test]
+    fn it_leads_a_group_of_its_own() {
+        let run = start(&["/usr/bin/cut", "-d ", "-f1,5", "/proc/self/stat"], &[], None).unwrap();
+        let pid = run.process.pid;
+        assert_eq!(run.end().1, format!("{pid} {pid}\n"));
+    }
+
+    #[test]
+    fn nothing_is_blocked_or_ignored_there() {
+        // As a caller may leave it behind. std ignores PIPE anyway.
+        let mut blocked = SigSet::empty();
+        blocked.add(nix::sys::signal::Signal::SIGUSR1);
+        blocked.thread_block().unwrap();
+        super::super::signals::ignore(Signal(29)).unwrap();
+        let status = ["/bin/grep", "-E", "Sig(Blk|Ign)", "/proc/self/status"];
+        let (_, output) = start(&status, &[], None).unwrap().end();
+        assert_eq!(output, "SigBlk:\t0000000000000000\nSigIgn:\t0000000000000000\n");
+        // The caller's own mask is as it was.
+        assert!(SigSet::thread_get_mask().unwrap().contains(nix::sys::signal::Signal::SIGUSR1));
+    }
+
+    #[test]
+    fn only_the_plans_files_are_inherited() {
+        // Files without close-on-exec, as a caller may leave them behind.
+        let null = super::super::fd::dev_null().unwrap();
+        let leaks: Vec<OwnedFd> = (0..40)
+            .map(|_| nix::fcntl::fcntl(&null, nix::fcntl::FcntlArg::F_DUPFD(3)).unwrap())
+            // SAFETY: new fds that nobody else owns.
+            .map(|fd| unsafe { OwnedFd::from_raw_fd(fd) })
+            .collect();
+        let run = start(&["/bin/ls", "/proc/self/fd"], &[null.as_fd(), leaks[7].as_fd()], None).unwrap();
+        // Ours, and the folder that is being read.
+        assert_eq!(run.end().1, "0\n1\n2\n3\n4\n5\n");
+    }
+
+    #[test]
+    fn a_failed_exec_gives_its_errno_and_leaves_nothing() {
+        let place = AtomicI32::new(0);
+        let cases = [("/nonexistent", libc::ENOENT), ("/etc/passwd", libc::EACCES), ("/etc", libc::EACCES)];
+        for (program, errno) in cases {
+            let error = start(&[program], &[], Some(&place)).err().unwrap();
+            assert_eq!(error, SpawnError { step: SpawnStep::Exec, errno });
+            assert_eq!(place.load(Relaxed), 0);
+        }
+        let error = start(&["/nonexistent"], &[], None).err().unwrap();
+        assert_eq!(error.to_string(), "execute the program: No such file or directory");
+    }
+
+    #[test]
+    fn the_pid_is_registered_before_the_program_runs() {
+        let place = AtomicI32::new(0);
+        let run = start(&["/bin/true"], &[], Some(&place)).unwrap();
+        assert_eq!(place.load(Relaxed).cast_unsigned(), run.process.pid);
+        wait(&run.process);
+    }
+
+    #[test]
+    fn a_script_without_a_first_line_is_run_by_the_shell() {
+        let folder = tempfile::tempdir().unwrap();
+        let script = folder.path().join("script");
+        // Written by another process: a file that is open for writing here, or in a child of another test, is busy.
+        let make = format!("echo 'echo $0 $1' > {0}; chmod +x {0}", script.display());
+        assert!(std::process::Command::new("/bin/sh").args(["-c", &make]).status().unwrap().success());
+        let program = script.to_str().unwrap();
+        let (status, output) = start(&[program, "hello"], &[], None).unwrap().end();
+        assert_eq!((status, output), (ExitStatus::Code(0), format!("{program} hello\n")));
+    }
+
+    #[test]
+    fn files_change_places_without_getting_lost() {
+        const TEST: &str = "sys::spawn::tests::files_change_places_without_getting_lost";
+        if is_role(TEST) {
+            let argv = [c"sh".to_owned(), c"-c".to_owned(), c"echo @1; echo @2 >&2; echo @4 >&4; cat <&5".to_owned()];
+            let (stdin, stdout, stderr) = (io::stdin(), io::stdout(), io::stderr());
+            let null = super::super::fd::dev_null().unwrap();
+            let plan = SpawnPlan {
+                program: c"/bin/sh",
+                argv: &argv,
+                env: &[],
+                stdin: null.as_fd(),
+                stdout: stderr.as_fd(),
+                stderr: stdout.as_fd(),
+                fds: &[null.as_fd(), stdout.as_fd(), stdin.as_fd()],
+                new_group: true,
+                register: None,
+            };
+            wait(&Spawner::new().unwrap().spawn(&plan).unwrap());
+            return;
+        }
+        let input = tempfile::NamedTempFile::new().unwrap();
+        std::fs::write(input.path(), "@5\n").unwrap();
+        let output = play(TEST).stdin(File::open(input.path()).unwrap()).output().unwrap();
+        assert_eq!(lines_of(&output.stdout, '@'), ["@2", "@4"]);
+        assert_eq!(lines_of(&output.stderr, '@'), ["@1", "@5"]);
+    }
+
+    #[test]
+    fn a_raised_limit_of_open_files_is_not_passed_on() {
+        const TEST: &str = "sys::spawn::tests::a_raised_limit_of_open_files_is_not_passed_on";
+        if is_role(TEST) {
+            limits::raise_open_files().unwrap();
+            print!("@{}", shell("ulimit -n").1);
+            println!("@{}", nix::sys::resource::getrlimit(nix::sys::resource::Resource::RLIMIT_NOFILE).unwrap().0);
+            return;
+        }
+        let program = play(TEST);
+        let mut limited = std::process::Command::new("/bin/sh");
+        limited.args(["-c", "ulimit -Sn 64; ulimit -Hn 80; exec \"$0\" \"$@\""]).arg(program.get_program());
+        limited.args(program.get_args()).envs(program.get_envs().filter_map(|(name, value)| Some((name, value?))));
+        let output = limited.output().unwrap();
+        assert_eq!(lines_of(&output.stdout, '@'), ["@64", "@80"], "{}", text(&output.stderr));
+    }
+
+    #[test]
+    fn a_child_dies_with_the_thread_that_spawned_it() {
+        let run = std::thread::spawn(|| start(&["/bin/sleep", "1000"], &[], None).unwrap()).join().unwrap();
+        assert_eq!(run.end().0, ExitStatus::Signal { signal: Signal::KILL, core_dumped: false });
     }
 }

@@ -31,3 +31,29 @@ extern "C" fn record() {
 pub fn was_closed(fd: i32) -> bool {
     (0..3).contains(&fd) && CLOSED.load(Ordering::Relaxed) & (1 << fd) != 0
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::testing::{is_role, lines_of, play};
+    use super::*;
+
+    #[test]
+    fn what_was_closed_is_known_although_std_opened_it() {
+        const TEST: &str = "sys::stdio::tests::what_was_closed_is_known_although_std_opened_it";
+        if is_role(TEST) {
+            eprintln!("@{:?}", [0, 1, 2, 3].map(was_closed));
+            return;
+        }
+        for (redirect, expected) in [
+            ("<&-", "@[true, false, false, false]"),
+            (">&-", "@[false, true, false, false]"),
+            ("", "@[false, false, false, false]"),
+        ] {
+            let program = play(TEST);
+            let mut shell = std::process::Command::new("/bin/sh");
+            shell.args(["-c", &format!("exec \"$0\" \"$@\" {redirect}")]).arg(program.get_program());
+            shell.args(program.get_args()).envs(program.get_envs().filter_map(|(name, value)| Some((name, value?))));
+            assert_eq!(lines_of(&shell.output().unwrap().stderr, '@'), [expected]);
+        }
+    }
+}
