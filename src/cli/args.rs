@@ -29,6 +29,8 @@ pub enum Isolation {
 }
 
 /// Every flag. The help of each is one line of at most 100 columns; its default stands in brackets.
+// These comments are the help text; rustdoc would read a default as a link and `<TAB>` as HTML.
+#[allow(rustdoc::broken_intra_doc_links, rustdoc::invalid_html_tags)]
 #[derive(Clone, Debug, Parser)]
 #[command(
     name = "supervisor",

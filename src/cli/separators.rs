@@ -109,7 +109,7 @@ mod tests {
     fn bytes_pass_untouched() {
         let odd = OsString::from_vec(vec![0xff, b'{', b'}']);
         let parts = split([OsString::from("--"), odd.clone(), OsString::from(":::"), odd.clone()]).unwrap();
-        assert_eq!(parts.command, [odd.clone()]);
+        assert_eq!(parts.command, std::slice::from_ref(&odd));
         assert_eq!(parts.input, Some(Given::Items(vec![odd])));
     }
 }
