@@ -3,13 +3,24 @@
 use std::io::Write;
 use std::process::ExitCode;
 use supervisor::cli::{self, Parsed, Surroundings};
-use supervisor::exit_code;
+use supervisor::exit_code::{self, Exit};
+use supervisor::model::spec::WORKER_ROLE;
+use supervisor::{engine, worker};
 
 fn main() -> ExitCode {
-    match cli::parse(std::env::args_os().skip(1), &Surroundings::here()) {
-        Ok(Parsed::Run(_invocation)) => ExitCode::from(exit_code::INTERNAL),
-        Ok(Parsed::Show(text)) => show(&text),
-        Err(error) => fail(&error, exit_code::USAGE),
+    let mut arguments = std::env::args_os().skip(1).peekable();
+    if arguments.next_if(|first| first == WORKER_ROLE).is_some() {
+        return worker::builtin_main(arguments);
+    }
+    let invocation = match cli::parse(arguments, &Surroundings::here()) {
+        Ok(Parsed::Run(invocation)) => invocation,
+        Ok(Parsed::Show(text)) => return show(&text),
+        Err(error) => return fail(&error, exit_code::USAGE),
+    };
+    match engine::run(invocation.config).map(|outcome| exit_code::of(&outcome, invocation.exit_codes)) {
+        Ok(Exit::Code(code)) => ExitCode::from(code),
+        Ok(Exit::Raise(signal)) => engine::end_by(signal),
+        Err(error) => fail(&format_args!("failed to {error}"), exit_code::of_class(error.class())),
     }
 }
 
@@ -22,7 +33,7 @@ fn show(text: &str) -> ExitCode {
 }
 
 /// Says what is wrong, on one line. If even stderr is closed, the code alone has to tell.
-fn fail(error: &dyn std::error::Error, code: u8) -> ExitCode {
+fn fail(error: &dyn std::fmt::Display, code: u8) -> ExitCode {
     let _ = writeln!(std::io::stderr(), "supervisor: {error}");
     ExitCode::from(code)
 }

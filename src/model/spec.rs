@@ -12,6 +12,9 @@ pub const ITEM_BYTES_MAX: usize = 16 * 1024 * 1024;
 pub const TASKS: [&str; 12] =
     ["square", "cube", "echo", "sleep", "countdown", "identity", "hash", "exit", "signal", "panic", "hang", "leak"];
 
+/// The supervisor's first argument when it takes the worker's role: no `supervisor-worker` is beside it.
+pub const WORKER_ROLE: &str = "__worker";
+
 /// If a worker that ended is started again (the words are OTP's).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum RestartType {

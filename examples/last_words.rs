@@ -1,0 +1,39 @@
+//! A worker without the SDK, for the protocol by hand: it echoes one item and dies in the same breath.
+//!
+//! `supervisor --protocol frames -- target/debug/examples/last_words ::: a b c`
+
+use std::fs::{File, OpenOptions};
+use std::io::{Read, Write};
+use supervisor::wire::frame::FrameDecoder;
+use supervisor::wire::message::{FromWorker, PROTOCOL_VERSION, ToWorker};
+use supervisor::wire::{append, codec};
+
+fn main() -> Result<(), Box<dyn std::error::Error>> {
+    let fd = |name| std::env::var(name).map(|number| format!("/dev/fd/{number}"));
+    let mut input = File::open(fd("SUPERVISOR_FD_IN")?)?;
+    let mut output = OpenOptions::new().write(true).open(fd("SUPERVISOR_FD_OUT")?)?;
+    let token = u128::from_str_radix(&std::env::var("SUPERVISOR_TOKEN")?, 16)?.to_be_bytes();
+
+    let mut frames = Vec::new();
+    append(&FromWorker::Hello { protocol: PROTOCOL_VERSION, pid: std::process::id(), token }, &[], &mut frames)?;
+    output.write_all(&frames)?;
+
+    let mut decoder = FrameDecoder::new();
+    loop {
+        if let Some(frame) = decoder.next()? {
+            let ToWorker::Run { first, count: 1, attempt } = codec::decode(frame.head)? else {
+                return Err("it takes one item at a time".into());
+            };
+            let result = [frame.body, b"\n"].concat();
+            frames.clear();
+            append(&FromWorker::Done { first, count: 1, attempt, busy_ns: 0, timed: false }, &result, &mut frames)?;
+            output.write_all(&frames)?;
+            std::process::abort();
+        }
+        let read = input.read(decoder.spare())?;
+        if read == 0 {
+            return Ok(());
+        }
+        decoder.filled(read);
+    }
+}

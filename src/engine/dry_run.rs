@@ -1,0 +1,95 @@
+//! `--dry-run`: what would be started, on stdout, and nothing is.
+
+use super::error::EngineError;
+use crate::command::exec::Commander;
+use crate::model::config::{Config, WorkerSpec};
+use crate::model::ids::{ItemId, WorkerId};
+use crate::model::outcome::{RunOutcome, StopReason, Totals};
+use crate::source::{self, Batch, Delivery, Source};
+use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
+use std::io::{self, BufWriter, Write};
+
+/// Items asked for at once.
+const ITEMS_AT_ONCE: u64 = 1 << 12;
+
+/// Prints the command of each item, or the item itself where workers are resident.
+pub fn run(config: &Config) -> Result<RunOutcome, EngineError> {
+    let mut source = source::open(&config.source)?;
+    let commander = match &config.worker {
+        WorkerSpec::Exec(spec) => Some(Commander::new(spec, &config.run_id)?),
+        WorkerSpec::BuiltIn { .. } | WorkerSpec::Frames { .. } => None,
+    };
+    let mut printer = Printer {
+        out: BufWriter::new(io::stdout().lock()),
+        commander,
+        workers: config.policy.workers,
+        delimiter: source.delimiter(),
+        next: ItemId(0),
+    };
+    let reason = loop {
+        let printed = match source.next(ITEMS_AT_ONCE)? {
+            Delivery::Items(batch) => printer.batch(&batch),
+            Delivery::Rejected(reason) => printer.rejected(&reason.to_string()),
+            Delivery::Idle => printer.out.flush().and_then(|()| wait(source.as_ref())),
+            Delivery::Ended => break printer.out.flush().map_or_else(sink_reason, |()| StopReason::SourceEnded),
+        };
+        if let Err(error) = printed {
+            break sink_reason(error);
+        }
+    };
+    Ok(RunOutcome { reason, totals: Totals::default() })
+}
+
+struct Printer<'a> {
+    out: BufWriter<io::StdoutLock<'a>>,
+    commander: Option<Commander>,
+    workers: u32,
+    delimiter: u8,
+    next: ItemId,
+}
+
+impl Printer<'_> {
+    fn batch(&mut self, batch: &Batch) -> io::Result<()> {
+        let bytes = &batch.block[batch.range.clone()];
+        if batch.count == 1 {
+            return self.item(bytes);
+        }
+        let delimiter = self.delimiter;
+        let items = bytes.strip_suffix(&[delimiter]).unwrap_or(bytes);
+        items.split(|byte| *byte == delimiter).try_for_each(|item| self.item(item))
+    }
+
+    fn item(&mut self, item: &[u8]) -> io::Result<()> {
+        let slot = (self.next.0 % u64::from(self.workers)) as usize;
+        match &mut self.commander {
+            Some(commander) => {
+                self.out.write_all(&commander.quoted_line(item, self.next, WorkerId::from_index(slot)))?;
+            }
+            None => self.out.write_all(item)?,
+        }
+        self.next = self.next.plus(1);
+        self.out.write_all(b"\n")
+    }
+
+    fn rejected(&mut self, reason: &str) -> io::Result<()> {
+        self.out.flush()?;
+        // A stderr that is closed is no reason to stop.
+        let _ = writeln!(io::stderr(), "supervisor: item {}: {reason}", self.next);
+        self.next = self.next.plus(1);
+        Ok(())
+    }
+}
+
+fn wait(source: &dyn Source) -> io::Result<()> {
+    if let Some(fd) = source.fd() {
+        poll(&mut [PollFd::new(fd, PollFlags::POLLIN)], PollTimeout::NONE)?;
+    }
+    Ok(())
+}
+
+fn sink_reason(error: io::Error) -> StopReason {
+    match error.kind() {
+        io::ErrorKind::BrokenPipe => StopReason::SinkClosed,
+        _ => StopReason::SinkLost(format!("write to stdout: {error}")),
+    }
+}

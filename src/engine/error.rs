@@ -1,0 +1,47 @@
+//! Why a run could not start, or could not go on. Each text completes "failed to ...".
+
+use crate::command::search::CommandError;
+use crate::model::outcome::ExitClass;
+use crate::reporter::ReporterError;
+use crate::source::SourceError;
+use std::io;
+
+#[derive(Debug, thiserror::Error)]
+pub enum EngineError {
+    #[error(transparent)]
+    Source(#[from] SourceError),
+    #[error(transparent)]
+    Command(#[from] CommandError),
+    #[error(transparent)]
+    Reporter(#[from] ReporterError),
+    #[error("write results: stdout is closed; send it to a file, or give --output none")]
+    StdoutClosed,
+    #[error(
+        "start {workers} workers: they need {needed} open files and the limit is {limit}; raise `ulimit -n` or give fewer workers"
+    )]
+    OpenFiles { workers: u32, needed: u64, limit: u64 },
+    #[error("start {workers} workers: {name} allows {limit} processes; raise it or give fewer workers")]
+    Processes { workers: u32, limit: u64, name: String },
+    #[error("{what}: {error}")]
+    System { what: &'static str, error: io::Error },
+}
+
+impl EngineError {
+    /// What the program exits with.
+    #[must_use]
+    pub const fn class(&self) -> ExitClass {
+        match self {
+            Self::Source(_) | Self::Reporter(_) => ExitClass::Usage,
+            Self::Command(CommandError::NotFound { .. }) => ExitClass::NotFound,
+            Self::Command(CommandError::NotExecutable { .. }) => ExitClass::NotExecutable,
+            Self::StdoutClosed => ExitClass::Lost,
+            Self::OpenFiles { .. } | Self::Processes { .. } => ExitClass::Refused,
+            Self::Command(_) | Self::System { .. } => ExitClass::Internal,
+        }
+    }
+
+    /// For `map_err`: the system refused what the supervisor needs for itself.
+    pub(super) fn system(what: &'static str) -> impl FnOnce(io::Error) -> Self {
+        move |error| Self::System { what, error }
+    }
+}

@@ -1,0 +1,269 @@
+//! The one loop: wait, turn readiness into facts, hand them to the core, carry its orders out.
+//!
+//! Invariant: it waits in one place, the poller, and nothing in it blocks: not a worker, not the
+//! source, not stdout. (Starting a process waits for its exec, which is what vfork means.)
+
+use super::error::EngineError;
+use super::intake::Intake;
+use super::slots::Slots;
+use super::spawning::Spawning;
+use super::telling::{Answer, Telling};
+use super::token::{Part, Port};
+use crate::core::Core;
+use crate::core::action::Action;
+use crate::core::input::Input;
+use crate::model::outcome::RunOutcome;
+use crate::model::signal::Signal;
+use crate::model::time::{Duration, Instant};
+use crate::reporter::ItemTime;
+use crate::sys::clock::Clock;
+use crate::sys::outbox::Flushed;
+use crate::sys::poller::{Interest, Poller, Ready};
+use crate::sys::signals::SignalPlane;
+use std::collections::VecDeque;
+
+/// Bytes waiting for stdout above which workers are not read from, until it has taken half of them.
+const OUT_BYTES_MAX: u64 = 1 << 20;
+
+/// A run in progress: the core and everything that it gives orders to.
+pub struct Engine {
+    pub(super) core: Core,
+    pub(super) clock: Clock,
+    pub(super) now: Instant,
+    pub(super) poller: Poller,
+    pub(super) signals: SignalPlane,
+    pub(super) intake: Intake,
+    pub(super) payloads: super::payloads::Payloads,
+    pub(super) slots: Slots,
+    pub(super) spawning: Spawning,
+    pub(super) telling: Telling,
+    /// Facts that came of carrying out an order; the core hears them next.
+    pub(super) facts: VecDeque<Input>,
+    /// Orders to resident workers, carried out once nothing is being read from any.
+    pub(super) orders: VecDeque<Action>,
+    /// Slots whose channels have frames to write.
+    pub(super) unwritten: Vec<usize>,
+    /// Ended commands whose output is still open: when to wait no longer, and the token of their process.
+    pub(super) lingering: VecDeque<(Instant, u64)>,
+    pub(super) outcome: Option<RunOutcome>,
+    /// stdout takes less than the workers give.
+    pub(super) congested: bool,
+    pub(super) stdout_watch: Interest,
+    pub(super) stderr_watched: bool,
+    pub(super) stdout_gone: bool,
+    /// Scratch space for the times of items.
+    pub(super) times: Vec<ItemTime>,
+}
+
+impl Engine {
+    /// Runs to the end.
+    ///
+    /// # Errors
+    /// The poller failed; everything else is a fact for the core.
+    pub(super) fn run(mut self) -> Result<RunOutcome, EngineError> {
+        self.now = self.clock.now();
+        self.feed(Input::Start);
+        let mut ready = Vec::new();
+        loop {
+            let more = self.take_in();
+            self.run_orders();
+            self.write_frames();
+            self.flush_outboxes();
+            if let Some(outcome) = self.outcome.take() {
+                self.finish_output()?;
+                self.spawning.guard.finish();
+                return Ok(outcome);
+            }
+            let timeout = if more { Some(Duration::ZERO) } else { self.next_timeout() };
+            self.poller.wait(&mut ready, timeout).map_err(EngineError::system("wait for events"))?;
+            self.now = self.clock.now();
+            for event in &ready {
+                self.on_ready(*event);
+            }
+            self.on_timeouts();
+        }
+    }
+
+    /// Hands a fact to the core and carries its orders out.
+    pub(super) fn feed(&mut self, input: Input) {
+        self.feed_with(input, None);
+    }
+
+    /// The same for a fact that comes with results.
+    pub(super) fn feed_with(&mut self, input: Input, answer: Option<&Answer<'_>>) {
+        self.core.handle(input, self.now);
+        self.carry_out(answer);
+        while let Some(fact) = self.facts.pop_front() {
+            self.core.handle(fact, self.now);
+            self.carry_out(None);
+        }
+    }
+
+    fn next_timeout(&mut self) -> Option<Duration> {
+        let lingering = self.lingering.front().map(|(until, _)| *until);
+        let next = [self.core.poll_timeout(), lingering].into_iter().flatten().min()?;
+        Some(next.since(self.clock.now()))
+    }
+
+    fn on_timeouts(&mut self) {
+        if self.core.poll_timeout().is_some_and(|at| at <= self.now) {
+            self.core.handle_timeout(self.now);
+            self.carry_out(None);
+            while let Some(fact) = self.facts.pop_front() {
+                self.feed(fact);
+            }
+        }
+        while let Some((until, token)) = self.lingering.front().copied()
+            && until <= self.now
+        {
+            self.lingering.pop_front();
+            self.end_lingering(token);
+        }
+    }
+
+    fn on_ready(&mut self, event: Ready) {
+        match Port::of(event.token) {
+            Some(Port::Source) => self.intake.woken(),
+            Some(Port::Signals) => self.on_signals(),
+            Some(Port::Stdout) if event.error || event.hangup => self.stdout_lost(None),
+            // Writable: the turn's end writes.
+            Some(Port::Stdout | Port::Stderr) | None => {}
+            Some(Port::Worker { part, index, generation }) => {
+                if self.slots.of_event(index, generation).is_some() {
+                    self.on_worker(index as usize, part);
+                }
+            }
+        }
+    }
+
+    fn on_worker(&mut self, index: usize, part: Part) {
+        match part {
+            Part::Process => self.process_ended(index),
+            Part::Frames => {
+                self.read_frames(index);
+                self.run_orders();
+            }
+            Part::Room => self.write_frames_of(index),
+            Part::CommandStdin => self.write_command_stdin(index),
+            Part::CommandStdout | Part::CommandStderr => self.read_command(index, part),
+        }
+    }
+
+    fn on_signals(&mut self) {
+        for received in self.signals.drain() {
+            if received.signal == Signal::USR1 || received.signal == Signal::QUIT {
+                let status = super::status::text(&self.core.status());
+                self.telling.err.buffer().extend_from_slice(status.as_bytes());
+            }
+            if received.signal != Signal::USR1 {
+                self.feed(Input::Signal { signal: received.signal, sender_pid: received.sender_pid });
+            }
+        }
+    }
+
+    /// Writes what stdout and stderr take, and says what became of them.
+    fn flush_outboxes(&mut self) {
+        self.telling.flush_reporters();
+        if let Some(failure) = self.telling.take_failure() {
+            self.feed(Input::StorageLost { error: failure.to_string() });
+        }
+        // stderr first: who was started stands before what they answered.
+        match self.telling.err.flush() {
+            Ok(flushed) => self.watch_stderr(flushed == Flushed::Blocked),
+            Err(_) => self.telling.err.clear(),
+        }
+        if self.stdout_gone {
+            self.telling.out.clear();
+            return;
+        }
+        match self.telling.out.flush() {
+            Ok(flushed) => {
+                self.watch_stdout(flushed == Flushed::Blocked);
+                let waiting = self.telling.out.len();
+                let congested = waiting > if self.congested { OUT_BYTES_MAX / 2 } else { OUT_BYTES_MAX };
+                if congested != self.congested {
+                    self.congested = congested;
+                    self.pause_reading(congested);
+                }
+            }
+            Err(error) => self.stdout_lost(Some(error)),
+        }
+    }
+
+    fn stdout_lost(&mut self, error: Option<std::io::Error>) {
+        if self.stdout_gone {
+            return;
+        }
+        self.watch_stdout_as(None);
+        self.stdout_gone = true;
+        self.telling.out.clear();
+        if std::mem::take(&mut self.congested) {
+            self.pause_reading(false);
+        }
+        match error {
+            Some(error) if error.kind() != std::io::ErrorKind::BrokenPipe => {
+                self.feed(Input::SinkLost { error: format!("write results to stdout: {error}") });
+            }
+            _ => self.feed(Input::SinkClosed),
+        }
+    }
+
+    /// stdout is always watched for its reader going away, and for room while bytes wait.
+    fn watch_stdout(&mut self, for_room: bool) {
+        self.watch_stdout_as(Some(if for_room { Interest::WRITE } else { Interest::NONE }));
+    }
+
+    fn watch_stdout_as(&mut self, interest: Option<Interest>) {
+        let Some(fd) = self.telling.out.watch_fd() else { return };
+        match interest {
+            Some(interest) if interest != self.stdout_watch => {
+                // A regular file cannot be watched, and need not be.
+                let _ = self.poller.modify(fd, interest, Port::Stdout.token());
+                self.stdout_watch = interest;
+            }
+            Some(_) => {}
+            None => drop(self.poller.remove(fd)),
+        }
+    }
+
+    fn watch_stderr(&mut self, for_room: bool) {
+        if for_room == self.stderr_watched {
+            return;
+        }
+        let Some(fd) = self.telling.err.watch_fd() else { return };
+        if for_room {
+            let _ = self.poller.add(fd, Interest::WRITE, Port::Stderr.token());
+        } else {
+            let _ = self.poller.remove(fd);
+        }
+        self.stderr_watched = for_room;
+    }
+
+    /// The last bytes: waits for the reader of stdout as long as it is there, then for that of stderr.
+    /// A signal that arrives meanwhile ends the wait.
+    fn finish_output(&mut self) -> Result<(), EngineError> {
+        let mut ready = Vec::new();
+        let mut stderr = false;
+        loop {
+            let outbox = if stderr { &mut self.telling.err } else { &mut self.telling.out };
+            match outbox.flush() {
+                Ok(Flushed::Blocked) if stderr => self.watch_stderr(true),
+                Ok(Flushed::Blocked) => self.watch_stdout(true),
+                Ok(Flushed::All) | Err(_) if stderr => return Ok(()),
+                Ok(Flushed::All) => {
+                    stderr = true;
+                    continue;
+                }
+                Err(error) => {
+                    self.stdout_lost(Some(error));
+                    stderr = true;
+                    continue;
+                }
+            }
+            self.poller.wait(&mut ready, None).map_err(EngineError::system("wait for stdout"))?;
+            if !self.signals.drain().is_empty() {
+                return Ok(());
+            }
+        }
+    }
+}

@@ -1,0 +1,197 @@
+//! The composition root: from a configuration to the objects that serve it.
+//!
+//! What can be wrong with a run is found here, in this order: stdout, the source, the command, the
+//! system's limits, the files to write. Nothing has been started by then, and no item consumed.
+
+use super::error::EngineError;
+use super::event_loop::Engine;
+use super::intake::Intake;
+use super::payloads::Payloads;
+use super::slots::Slots;
+use super::spawning::{Kind, Program, Spawning};
+use super::telling::Telling;
+use super::token::Port;
+use crate::command::capture::Collector;
+use crate::command::exec::Commander;
+use crate::command::search;
+use crate::core::Core;
+use crate::model::config::{Config, OutputMode, WorkerSpec};
+use crate::model::signal::Signal;
+use crate::model::spec::{Policy, QueueOrder, TransportKind};
+use crate::model::time::Instant;
+use crate::sys::clock::Clock;
+use crate::sys::guard::Guard;
+use crate::sys::outbox::Outbox;
+use crate::sys::poller::{Interest, Poller};
+use crate::sys::signals::SignalPlane;
+use crate::sys::spawn::Spawner;
+use crate::sys::spill::SpillFile;
+use crate::sys::{fd, limits, signals, stdio};
+use crate::wire::names;
+use crate::{reporter, source, transport};
+use std::collections::VecDeque;
+use std::ffi::{CString, OsStr, OsString};
+use std::fs::File;
+use std::io;
+use std::os::fd::AsFd;
+use std::os::unix::ffi::{OsStrExt, OsStringExt};
+use std::path::PathBuf;
+use std::rc::Rc;
+
+/// Descriptors of the supervisor's own beyond those that are open at the start: poller, signals,
+/// guard, /dev/null, the spill file, and those of a process that is just being started.
+const OWN_OPEN_FILES: u64 = 16;
+
+/// The number of the first descriptor that a worker is given beyond stdin, stdout and stderr.
+const FIRST_FD: u32 = 3;
+
+/// Processes of its own: itself and the guard.
+const OWN_PROCESSES: u64 = 2;
+
+/// The engine, ready to run.
+pub(super) fn open(config: Config) -> Result<Engine, EngineError> {
+    signals::normalise().map_err(EngineError::system("reset signals"))?;
+    if config.output.mode != OutputMode::None && stdio::was_closed(1) {
+        return Err(EngineError::StdoutClosed);
+    }
+    let source = source::open(&config.source)?;
+    let spill = Rc::new(SpillFile::new());
+    let kind = open_kind(&config, source.delimiter(), &spill)?;
+    let policy = &config.policy;
+    check_limits(policy, &config.worker)?;
+    let outbox = |fd| Outbox::new(fd).map_err(EngineError::system("take stdout and stderr"));
+    let (out, err) = (outbox(io::stdout().as_fd())?, outbox(io::stderr().as_fd())?);
+    let reporters = reporter::open(&config.output, policy)?;
+    // Before any thread and any handler: it is a fork.
+    let guard = Guard::start(policy.workers as usize).map_err(EngineError::system("start the guard"))?;
+    let signals = SignalPlane::install(&[Signal::INT, Signal::TERM, Signal::QUIT, Signal::USR1])
+        .map_err(EngineError::system("install signal handlers"))?;
+    let poller = Poller::new().map_err(EngineError::system("open the poller"))?;
+    poller
+        .add(signals.fd(), Interest::READ, Port::Signals.token())
+        .map_err(EngineError::system("watch for signals"))?;
+    if let Some(stdout) = out.watch_fd() {
+        // A regular file cannot be watched, and need not be.
+        let _ = poller.add(stdout, Interest::NONE, Port::Stdout.token());
+    }
+    let spawner = Spawner::new().map_err(EngineError::system("prepare to start workers"))?;
+    let wants_inputs = config.output.tag || config.output.mode == OutputMode::Json;
+    Ok(Engine {
+        clock: Clock::start(),
+        now: Instant::ZERO,
+        poller,
+        signals,
+        payloads: Payloads::new(source.delimiter()),
+        intake: Intake::new(source, policy.queue_order != QueueOrder::Fifo),
+        slots: Slots::new(policy.workers),
+        spawning: Spawning { spawner, guard, kind },
+        telling: Telling::new(out, err, reporters, wants_inputs, spill),
+        facts: VecDeque::new(),
+        orders: VecDeque::new(),
+        unwritten: Vec::new(),
+        lingering: VecDeque::new(),
+        outcome: None,
+        congested: false,
+        stdout_watch: Interest::NONE,
+        stderr_watched: false,
+        stdout_gone: false,
+        times: Vec::new(),
+        core: Core::new(config.policy),
+    })
+}
+
+fn open_kind(config: &Config, delimiter: u8, spill: &Rc<SpillFile>) -> Result<Kind, EngineError> {
+    Ok(match &config.worker {
+        WorkerSpec::Exec(spec) => {
+            let commander = Commander::new(spec, &config.run_id)?;
+            let collector = Collector::new(Rc::clone(spill));
+            Kind::Command { commander: Box::new(commander), collector, verbose: config.output.verbose }
+        }
+        WorkerSpec::BuiltIn { task, delay, transport } => {
+            let (path, role) = built_in_worker();
+            let mut argv = vec![path.clone()];
+            argv.extend(role.map(OsString::from));
+            let delay = delay.0.to_string();
+            argv.extend(["--task", task, "--delay", &delay].map(OsString::from));
+            open_program(path, argv, *transport, config, delimiter)?
+        }
+        WorkerSpec::Frames { argv, transport } => {
+            let name = argv.first().map_or_else(|| OsStr::new(""), OsString::as_os_str);
+            let path = search::find(name, std::env::var_os("PATH").as_deref())?;
+            let path = OsString::from_vec(path.into_bytes());
+            open_program(path, argv.clone(), *transport, config, delimiter)?
+        }
+    })
+}
+
+/// The built-in worker's program: beside this one, or this one in the worker's role.
+fn built_in_worker() -> (OsString, Option<&'static str>) {
+    let own = std::env::current_exe().unwrap_or_else(|_| PathBuf::from("/proc/self/exe"));
+    let beside = own.with_file_name("supervisor-worker");
+    if beside.is_file() {
+        (beside.into(), None)
+    } else {
+        // By this name it is found even if the file has been replaced since.
+        (OsString::from("/proc/self/exe"), Some(crate::model::spec::WORKER_ROLE))
+    }
+}
+
+fn open_program(
+    path: OsString,
+    argv: Vec<OsString>,
+    kind: TransportKind,
+    config: &Config,
+    delimiter: u8,
+) -> Result<Kind, EngineError> {
+    let mut env: Vec<OsString> = std::env::vars_os()
+        .filter(|(name, _)| !name.as_bytes().starts_with(b"SUPERVISOR_"))
+        .map(|(mut variable, value)| {
+            variable.push("=");
+            variable.push(value);
+            variable
+        })
+        .collect();
+    let item_times = u8::from(config.output.mode == OutputMode::Json);
+    let variables: [(&str, String); 8] = [
+        (names::RUN, config.run_id.clone()),
+        (names::PARENT, std::process::id().to_string()),
+        (names::DELIMITER, delimiter.to_string()),
+        (names::TRANSPORT, transport::name(kind).to_owned()),
+        (names::FD_IN, FIRST_FD.to_string()),
+        (names::FD_OUT, (FIRST_FD + 1).to_string()),
+        (names::FD_BOARD, (FIRST_FD + 2).to_string()),
+        (names::ITEM_TIMES, item_times.to_string()),
+    ];
+    env.extend(variables.map(|(name, value)| OsString::from(format!("{name}={value}"))));
+    // Words of an argument list and of an environment hold no NUL: the system ended them there.
+    let c_string = |word: OsString| CString::new(word.into_vec()).map_err(io::Error::other);
+    let c_strings = |words: Vec<OsString>| words.into_iter().map(c_string).collect::<Result<Vec<_>, _>>();
+    let prepare = || EngineError::system("prepare the worker's program");
+    Ok(Kind::Resident(Program {
+        path: c_string(path).map_err(prepare())?,
+        argv: c_strings(argv).map_err(prepare())?,
+        env: c_strings(env).map_err(prepare())?,
+        transport: kind,
+        null: fd::dev_null().map_err(EngineError::system("open /dev/null"))?,
+        random: File::open("/dev/urandom").map_err(EngineError::system("open /dev/urandom"))?,
+    }))
+}
+
+/// Refuses what the system would refuse halfway through.
+fn check_limits(policy: &Policy, worker: &WorkerSpec) -> Result<(), EngineError> {
+    let workers = policy.workers;
+    let limit = limits::raise_open_files().map_err(EngineError::system("read the limit of open files"))?;
+    let open = limits::open_files_now().map_err(EngineError::system("count the open files"))?;
+    // A pidfd and two pipes; a command's stdin is a third.
+    let each = if matches!(worker, WorkerSpec::Exec(spec) if spec.stdin) { 4 } else { 3 };
+    let needed = u64::from(workers) * each + open + OWN_OPEN_FILES;
+    if needed > limit {
+        return Err(EngineError::OpenFiles { workers, needed, limit });
+    }
+    match limits::processes_max() {
+        Some(max) if u64::from(workers) + OWN_PROCESSES > max.max => {
+            Err(EngineError::Processes { workers, limit: max.max, name: max.name })
+        }
+        _ => Ok(()),
+    }
+}

@@ -1,0 +1,257 @@
+//! Workers that stay: frames to and from them.
+
+use super::event_loop::Engine;
+use super::slots::Watched;
+use super::telling::Answer;
+use super::token::Part;
+use crate::core::action::Action;
+use crate::core::input::Input;
+use crate::model::ids::{Attempt, Incarnation, ItemId, Run, WorkerId};
+use crate::model::outcome::FailReason;
+use crate::model::time::Duration;
+use crate::reporter::{Content, ItemTime};
+use crate::sys::poller::Interest;
+use crate::transport::{Channel, Fill, Flush};
+use crate::wire;
+use crate::wire::message::{FromWorker, PROTOCOL_VERSION, ToWorker};
+
+/// Bytes read from the channel of a worker that has ended: more than any channel holds, so that only
+/// what somebody else goes on writing into it is left unread.
+const DRAIN_BYTES_MAX: usize = 4 << 20;
+
+/// What one look at a channel led to.
+enum Read {
+    /// Read so many bytes.
+    Bytes(usize),
+    /// Nothing there now.
+    Blocked,
+    /// Nothing ever again.
+    Finished,
+}
+
+impl Engine {
+    /// Reads once from a resident worker and hands its messages to the core.
+    pub(super) fn read_frames(&mut self, index: usize) {
+        if let Read::Finished = self.read_channel(index) {
+            self.stop_reading(index);
+        }
+    }
+
+    /// Reads all that a worker wrote before it ended, partial frames aside.
+    pub(super) fn drain_frames(&mut self, index: usize) {
+        let mut bytes_read = 0;
+        while let Read::Bytes(bytes) = self.read_channel(index) {
+            bytes_read += bytes;
+            if bytes_read > DRAIN_BYTES_MAX {
+                break;
+            }
+        }
+    }
+
+    fn read_channel(&mut self, index: usize) -> Read {
+        let Some(slot) = self.slots.at(index) else { return Read::Finished };
+        let (worker, incarnation) = (WorkerId::from_index(index), slot.incarnation);
+        let Some(resident) = slot.resident() else { return Read::Finished };
+        if resident.finished {
+            return Read::Finished;
+        }
+        let Some(mut channel) = resident.channel.take() else { return Read::Finished };
+        let filled = channel.fill();
+        let broken = self.hear(worker, incarnation, channel.as_mut());
+        let resident = self.slots.get(worker, incarnation).and_then(|slot| slot.resident());
+        if let Some(resident) = resident {
+            resident.channel = Some(channel);
+        }
+        if let Err(error) = broken {
+            self.finish_reading(index);
+            self.feed(Input::ProtocolError { worker, incarnation, error });
+            return Read::Finished;
+        }
+        match filled {
+            Ok(Fill::Bytes(bytes)) => Read::Bytes(bytes),
+            Ok(Fill::Blocked) => Read::Blocked,
+            Ok(Fill::Closed) | Err(_) => {
+                self.finish_reading(index);
+                self.feed(Input::ChannelClosed { worker, incarnation });
+                Read::Finished
+            }
+        }
+    }
+
+    /// Hands every whole message that was read to the core; the words of what is wrong otherwise.
+    fn hear(&mut self, worker: WorkerId, incarnation: Incarnation, channel: &mut dyn Channel) -> Result<(), String> {
+        while let Some((message, body)) = channel.next().map_err(|error| error.to_string())? {
+            let resident = self.slots.get(worker, incarnation).and_then(|slot| slot.resident());
+            let Some(resident) = resident else { return Ok(()) };
+            match message {
+                FromWorker::Hello { protocol, token, .. } => {
+                    check_hello(resident.greeted, protocol, token == resident.token)?;
+                    resident.greeted = true;
+                    self.feed(Input::Hello { worker, incarnation });
+                }
+                _ if !resident.greeted => return Err("it spoke before its hello".to_owned()),
+                FromWorker::Done { first, count, attempt, busy_ns, timed } => {
+                    let run = Run { first: ItemId(first), count, attempt: Attempt(attempt) };
+                    self.hear_done(worker, incarnation, run, busy_ns, timed, body);
+                }
+                FromWorker::Failed { item, attempt, panicked } => {
+                    let text = String::from_utf8_lossy(body).into_owned();
+                    let reason = if panicked { FailReason::Panicked(text) } else { FailReason::Message(text) };
+                    let (item, attempt) = (ItemId(item), Attempt(attempt));
+                    self.feed(Input::Failed { worker, incarnation, item, attempt, reason });
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn hear_done(
+        &mut self,
+        worker: WorkerId,
+        incarnation: Incarnation,
+        run: Run,
+        busy_ns: u64,
+        timed: bool,
+        body: &[u8],
+    ) {
+        let mut times = std::mem::take(&mut self.times);
+        times.clear();
+        let mut memory = body;
+        if timed && let Some((pairs, results)) = wire::times::split(body, run.count) {
+            times.extend(pairs.map(|pair| ItemTime {
+                started: self.clock.instant_of(pair.started_ns),
+                runtime: Duration(pair.runtime_ns),
+            }));
+            memory = results;
+        }
+        let answer = Answer {
+            first: run.first,
+            results: Content { spilled: &[], memory },
+            errors: Content::default(),
+            times: timed.then_some(times.as_slice()),
+            exit: None,
+            of_failures: false,
+        };
+        let Run { first, count, attempt } = run;
+        self.feed_with(Input::Settled { worker, incarnation, first, count, attempt, busy_ns }, Some(&answer));
+        self.times = times;
+    }
+
+    /// Carries out what was ordered for resident workers.
+    pub(super) fn run_orders(&mut self) {
+        while let Some(order) = self.orders.pop_front() {
+            let (Action::Dispatch { worker, incarnation, .. }
+            | Action::CloseInput { worker, incarnation }
+            | Action::Recall { worker, incarnation }) = order
+            else {
+                continue;
+            };
+            let Some(resident) = self.slots.get(worker, incarnation).and_then(|slot| slot.resident()) else { continue };
+            let Some(channel) = resident.channel.as_mut() else { continue };
+            match order {
+                Action::Dispatch { run, .. } => {
+                    let body = self.payloads.body(run.first, run.count);
+                    let Run { first, count, attempt } = run;
+                    let message = ToWorker::Run { first: first.0, count, attempt: attempt.0 };
+                    if let Err(error) = channel.queue(message, body) {
+                        let error = error.to_string();
+                        self.feed(Input::ProtocolError { worker, incarnation, error });
+                        continue;
+                    }
+                }
+                Action::Recall { .. } => {
+                    resident.board.recall();
+                    resident.leaving = true;
+                }
+                _ => resident.leaving = true,
+            }
+            if !std::mem::replace(&mut resident.unwritten, true) {
+                self.unwritten.push(worker.index());
+            }
+        }
+    }
+
+    /// Writes all frames of this turn.
+    pub(super) fn write_frames(&mut self) {
+        while let Some(index) = self.unwritten.pop() {
+            self.write_frames_of(index);
+        }
+    }
+
+    /// Writes what a worker's channel takes; the poller tells when it takes more.
+    pub(super) fn write_frames_of(&mut self, index: usize) {
+        let Some(slot) = self.slots.at(index) else { return };
+        let (token, incarnation) = (slot.token(index, Part::Room), slot.incarnation);
+        let Some(resident) = slot.resident() else { return };
+        resident.unwritten = false;
+        let Some(channel) = resident.channel.as_mut() else { return };
+        if channel.write_fd().is_none() {
+            return;
+        }
+        let flushed = channel.flush();
+        let blocked = matches!(flushed, Ok(Flush::Blocked));
+        if blocked != resident.writing
+            && let Some(fd) = channel.write_fd()
+        {
+            let changed =
+                if blocked { self.poller.add(fd, Interest::WRITE, token).map(|_| ()) } else { self.poller.remove(fd) };
+            resident.writing = blocked && changed.is_ok();
+        }
+        match flushed {
+            Ok(Flush::Blocked) => {}
+            Ok(Flush::All) if resident.leaving => channel.close_input(),
+            Ok(Flush::All) => {}
+            Ok(Flush::Closed) | Err(_) => {
+                // It closed its end. Either it is ending, or it will never take an item again.
+                channel.close_input();
+                self.feed(Input::ChannelClosed { worker: WorkerId::from_index(index), incarnation });
+            }
+        }
+    }
+
+    /// Nothing more is read from this worker.
+    fn finish_reading(&mut self, index: usize) {
+        if let Some(resident) = self.slots.at(index).and_then(|slot| slot.resident()) {
+            resident.finished = true;
+        }
+    }
+
+    /// Takes a worker's frames out of the poller: a closed channel would be ready for ever.
+    fn stop_reading(&mut self, index: usize) {
+        let Some(resident) = self.slots.at(index).and_then(|slot| slot.resident()) else { return };
+        if resident.reading == Watched::Yes
+            && let Some(channel) = resident.channel.as_ref()
+        {
+            let _ = self.poller.remove(channel.read_fd());
+        }
+        resident.reading = Watched::Gone;
+    }
+
+    /// Stops, or goes on, reading from every worker, while stdout takes less than they give.
+    pub(super) fn pause_reading(&mut self, pause: bool) {
+        for index in 0..self.slots.len() {
+            self.pause_command(index, pause);
+            let Some(slot) = self.slots.at(index) else { continue };
+            let token = slot.token(index, Part::Frames);
+            let Some(resident) = slot.resident() else { continue };
+            let Some(channel) = resident.channel.as_ref() else { continue };
+            let (from, to) = if pause { (Watched::Yes, Watched::Paused) } else { (Watched::Paused, Watched::Yes) };
+            if resident.reading == from {
+                let interest = if pause { Interest::NONE } else { Interest::READ };
+                let _ = self.poller.modify(channel.read_fd(), interest, token);
+                resident.reading = to;
+            }
+        }
+    }
+}
+
+fn check_hello(greeted: bool, protocol: u16, token_is_right: bool) -> Result<(), String> {
+    match (greeted, token_is_right) {
+        (true, _) => Err("it said hello twice".to_owned()),
+        (_, false) => Err("its hello shows a wrong token".to_owned()),
+        _ if protocol != PROTOCOL_VERSION => {
+            Err(format!("it speaks protocol {protocol}, this supervisor speaks {PROTOCOL_VERSION}"))
+        }
+        _ => Ok(()),
+    }
+}

@@ -1,0 +1,133 @@
+//! The processes that fill the worker slots, and the descriptors through which the loop reaches them.
+//!
+//! Invariant: a descriptor leaves the poller before it is closed.
+
+use super::token::{Part, Port, generation};
+use crate::command::exec::Execution;
+use crate::model::ids::{Incarnation, ItemId, Run, WorkerId};
+use crate::model::time::Instant;
+use crate::sys::pidfd::Process;
+use crate::transport::Channel;
+use crate::transport::scoreboard::Board;
+
+/// One worker slot.
+pub struct Slot {
+    pub incarnation: Incarnation,
+    pub occupant: Occupant,
+}
+
+/// Who fills a slot.
+pub enum Occupant {
+    Nobody,
+    Resident(Box<Resident>),
+    Command(Box<Command>),
+}
+
+/// A worker that stays.
+pub struct Resident {
+    pub process: Process,
+    /// `None` while the loop reads from it.
+    pub channel: Option<Box<dyn Channel>>,
+    pub board: Board,
+    /// What its hello must show.
+    pub token: [u8; 16],
+    pub greeted: bool,
+    /// Its frames are in the poller.
+    pub reading: Watched,
+    /// Room in its channel is in the poller.
+    pub writing: bool,
+    /// Frames wait to be written at the end of the turn.
+    pub unwritten: bool,
+    /// Its input is closed as soon as what it was sent is written.
+    pub leaving: bool,
+    /// Nothing more is read from it: it broke the protocol, or closed its channel.
+    pub finished: bool,
+}
+
+/// Whether a readable descriptor is in the poller.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Watched {
+    Yes,
+    /// Out while stdout is congested.
+    Paused,
+    /// Out for ever.
+    Gone,
+}
+
+/// A command that works on one item.
+pub struct Command {
+    pub execution: Execution,
+    pub run: Run,
+    pub stdout: Watched,
+    pub stderr: Watched,
+    /// Its stdin is in the poller.
+    pub stdin: bool,
+    /// When it was seen to have ended.
+    pub ended: Option<Instant>,
+}
+
+impl Command {
+    pub fn item(&self) -> ItemId {
+        self.run.first
+    }
+}
+
+impl Slot {
+    pub fn empty() -> Self {
+        Self { incarnation: Incarnation(0), occupant: Occupant::Nobody }
+    }
+
+    /// The token of a part of the process in this slot.
+    pub fn token(&self, index: usize, part: Part) -> u64 {
+        Port::Worker { part, index: index as u32, generation: generation(self.incarnation.0) }.token()
+    }
+
+    pub fn resident(&mut self) -> Option<&mut Resident> {
+        match &mut self.occupant {
+            Occupant::Resident(resident) => Some(resident),
+            _ => None,
+        }
+    }
+
+    pub fn command(&mut self) -> Option<&mut Command> {
+        match &mut self.occupant {
+            Occupant::Command(command) => Some(command),
+            _ => None,
+        }
+    }
+
+    /// The process in this slot, if any.
+    pub fn process(&self) -> Option<&Process> {
+        match &self.occupant {
+            Occupant::Nobody => None,
+            Occupant::Resident(resident) => Some(&resident.process),
+            Occupant::Command(command) => Some(&command.execution.process),
+        }
+    }
+}
+
+/// The slots, found by worker and incarnation: an order for an incarnation that is gone finds nothing.
+pub struct Slots(Vec<Slot>);
+
+impl Slots {
+    pub fn new(count: u32) -> Self {
+        Self((0..count).map(|_| Slot::empty()).collect())
+    }
+
+    pub fn len(&self) -> usize {
+        self.0.len()
+    }
+
+    pub fn get(&mut self, worker: WorkerId, incarnation: Incarnation) -> Option<&mut Slot> {
+        self.0.get_mut(worker.index()).filter(|slot| slot.incarnation == incarnation)
+    }
+
+    pub fn at(&mut self, index: usize) -> Option<&mut Slot> {
+        self.0.get_mut(index)
+    }
+
+    /// The slot that an event is about, unless the event is an older process's.
+    pub fn of_event(&mut self, index: u32, of: u32) -> Option<&mut Slot> {
+        self.0.get_mut(index as usize).filter(|slot| generation(slot.incarnation.0) == of)
+    }
+}

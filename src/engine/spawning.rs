@@ -1,0 +1,220 @@
+//! Starting worker processes, resident ones and commands, with all that they are given.
+
+use super::event_loop::Engine;
+use super::slots::{Occupant, Resident, Watched};
+use super::token::Part;
+use crate::command::capture::Collector;
+use crate::command::exec::{Commander, Execution, Launch, LaunchError};
+use crate::core::input::{Input, SpawnFailure};
+use crate::model::exit::{ExitStatus, Usage};
+use crate::model::ids::{Incarnation, Run, WorkerId};
+use crate::model::signal::Signal;
+use crate::model::spec::TransportKind;
+use crate::model::time::Instant;
+use crate::sys::guard::Guard;
+use crate::sys::outbox::Outbox;
+use crate::sys::pidfd::Process;
+use crate::sys::poller::Interest;
+use crate::sys::spawn::{SpawnPlan, Spawner};
+use crate::transport;
+use crate::transport::scoreboard::Board;
+use crate::wire::names;
+use nix::errno::Errno;
+use std::ffi::CString;
+use std::fs::File;
+use std::io::{self, Read};
+use std::os::fd::AsFd;
+
+/// What workers are, and what starts them.
+pub struct Spawning {
+    pub spawner: Spawner,
+    pub guard: Guard,
+    pub kind: Kind,
+}
+
+/// What a worker is.
+pub enum Kind {
+    Resident(Program),
+    Command { commander: Box<Commander>, collector: Collector, verbose: bool },
+}
+
+/// A resident worker's program.
+pub struct Program {
+    pub path: CString,
+    pub argv: Vec<CString>,
+    /// What every worker finds in its environment.
+    pub env: Vec<CString>,
+    pub transport: TransportKind,
+    /// Its stdin.
+    pub null: File,
+    /// Where tokens come from.
+    pub random: File,
+}
+
+/// A resident worker that was started, and its descriptors.
+struct Started {
+    process: Process,
+    channel: Box<dyn transport::Channel>,
+    board: Board,
+    token: [u8; 16],
+}
+
+impl Spawning {
+    /// Starts a command for an item.
+    pub fn launch(
+        &mut self,
+        worker: WorkerId,
+        run: Run,
+        bytes: &[u8],
+        now: Instant,
+        err: &mut Outbox,
+    ) -> Result<Execution, LaunchError> {
+        let Kind::Command { commander, verbose, .. } = &mut self.kind else {
+            return Err(LaunchError::Item("start a command: the workers are resident".to_owned()));
+        };
+        if *verbose {
+            err.push(&commander.quoted_line(bytes, run.first, worker));
+            err.push(b"\n");
+        }
+        let register = self.guard.place(worker.index());
+        let launch = Launch { worker, item: run.first, attempt: run.attempt, bytes, register, now };
+        commander.launch(&mut self.spawner, &launch)
+    }
+
+    /// Takes over what a command wrote.
+    pub fn collector(&mut self) -> Option<&mut Collector> {
+        match &mut self.kind {
+            Kind::Command { collector, .. } => Some(collector),
+            Kind::Resident(_) => None,
+        }
+    }
+
+    /// The group in this slot is ended. Before its leader is reaped: then its number may be anybody's.
+    pub fn forget(&self, worker: WorkerId) {
+        self.guard.clear(worker.index());
+    }
+
+    fn start_resident(&mut self, worker: WorkerId) -> io::Result<Started> {
+        let Kind::Resident(program) = &mut self.kind else { return Err(Errno::EINVAL.into()) };
+        let (channel, ends) = transport::open(program.transport)?;
+        let (board, board_fd) = Board::create()?;
+        let mut token = [0; 16];
+        program.random.read_exact(&mut token)?;
+        let hex: String = token.iter().map(|byte| format!("{byte:02x}")).collect();
+        let mut env = program.env.clone();
+        for variable in [format!("{}={hex}", names::TOKEN), format!("{}={worker}", names::WORKER)] {
+            env.push(CString::new(variable).map_err(io::Error::other)?);
+        }
+        let stderr = io::stderr();
+        let mut fds: Vec<_> = ends.iter().map(AsFd::as_fd).collect();
+        fds.push(board_fd.as_fd());
+        let plan = SpawnPlan {
+            program: &program.path,
+            argv: &program.argv,
+            env: &env,
+            stdin: program.null.as_fd(),
+            // A handler may print: that goes where it cannot mix with results.
+            stdout: stderr.as_fd(),
+            stderr: stderr.as_fd(),
+            fds: &fds,
+            new_group: true,
+            register: self.guard.place(worker.index()),
+        };
+        let process = self.spawner.spawn(&plan).map_err(|error| io::Error::from_raw_os_error(error.errno))?;
+        Ok(Started { process, channel, board, token })
+    }
+
+    fn program_name(&self) -> String {
+        match &self.kind {
+            Kind::Resident(program) => program.path.to_string_lossy().into_owned(),
+            Kind::Command { .. } => "a command".to_owned(),
+        }
+    }
+}
+
+/// Reaps a process whose pidfd said that it has ended.
+pub fn reap(process: &Process) -> (ExitStatus, Usage) {
+    match process.reap() {
+        Ok(Some(ended)) => ended,
+        // Somebody in this process reaped it, or SIGCHLD is ignored: how it ended is lost. The
+        // supervisor does neither, so this is only for a program that uses the library.
+        _ => (ExitStatus::Signal { signal: Signal::KILL, core_dumped: false }, Usage::default()),
+    }
+}
+
+/// Whether trying again later may help (`clone(2)`, `pipe(2)`, `memfd_create(2)`).
+fn is_shortage(error: &io::Error) -> bool {
+    let code = error.raw_os_error().map(Errno::from_raw);
+    matches!(code, Some(Errno::EAGAIN | Errno::ENOMEM | Errno::EMFILE | Errno::ENFILE | Errno::ENOSPC))
+}
+
+impl Engine {
+    pub(super) fn spawn_resident(&mut self, worker: WorkerId, incarnation: Incarnation) {
+        let started = match self.spawning.start_resident(worker) {
+            Ok(started) => started,
+            Err(error) => {
+                let words = format!("spawn worker {worker} from {}: {error}", self.spawning.program_name());
+                let shortage = is_shortage(&error);
+                let error = if shortage { SpawnFailure::Shortage(words) } else { SpawnFailure::Program(words) };
+                self.facts.push_back(Input::SpawnFailed { worker, incarnation, error });
+                return;
+            }
+        };
+        let pid = started.process.pid;
+        let Some(slot) = self.slots.at(worker.index()) else { return };
+        slot.incarnation = incarnation;
+        let process = slot.token(worker.index(), Part::Process);
+        let frames = slot.token(worker.index(), Part::Frames);
+        // Both are descriptors that epoll takes; a shortage of memory shows as a worker without hello.
+        let _ = self.poller.add(&started.process.pidfd, Interest::READ, process);
+        let _ = self.poller.add(started.channel.read_fd(), Interest::READ, frames);
+        slot.occupant = Occupant::Resident(Box::new(Resident {
+            process: started.process,
+            channel: Some(started.channel),
+            board: started.board,
+            token: started.token,
+            greeted: false,
+            reading: Watched::Yes,
+            writing: false,
+            unwritten: false,
+            leaving: false,
+            finished: false,
+        }));
+        self.facts.push_back(Input::Spawned { worker, incarnation, pid });
+    }
+
+    /// A process has ended: resident, or a command's.
+    pub(super) fn process_ended(&mut self, index: usize) {
+        match self.slots.at(index).map(|slot| &slot.occupant) {
+            Some(Occupant::Resident(_)) => self.resident_ended(index),
+            Some(Occupant::Command(_)) => self.command_ended(index),
+            Some(Occupant::Nobody) | None => {}
+        }
+    }
+
+    /// What it wrote is read first: a result that was complete before the death counts.
+    fn resident_ended(&mut self, index: usize) {
+        self.drain_frames(index);
+        let worker = WorkerId::from_index(index);
+        let Some(slot) = self.slots.at(index) else { return };
+        let incarnation = slot.incarnation;
+        let Occupant::Resident(resident) = std::mem::replace(&mut slot.occupant, Occupant::Nobody) else { return };
+        let running = resident.board.running();
+        let _ = resident.process.signal_group(Signal::KILL);
+        self.spawning.forget(worker);
+        let (status, usage) = reap(&resident.process);
+        let _ = self.poller.remove(&resident.process.pidfd);
+        if let Some(channel) = &resident.channel {
+            if resident.reading != Watched::Gone {
+                let _ = self.poller.remove(channel.read_fd());
+            }
+            if resident.writing
+                && let Some(fd) = channel.write_fd()
+            {
+                let _ = self.poller.remove(fd);
+            }
+        }
+        drop(resident);
+        self.feed(Input::Exited { worker, incarnation, status, usage, running });
+    }
+}

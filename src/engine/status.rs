@@ -1,0 +1,50 @@
+//! The state of a run as text, for USR1 and QUIT.
+
+use crate::core::status::{SlotStatus, Status};
+use std::fmt::Write;
+
+/// Rows of workers at most; a thousand workers are counted by their states instead.
+const ROWS_MAX: usize = 64;
+
+/// A few lines, each ended.
+#[must_use]
+pub fn text(status: &Status) -> String {
+    let totals = &status.totals;
+    let mut text = String::new();
+    // Writing to a string cannot fail.
+    let _ = writeln!(
+        text,
+        "supervisor: status: {}; {} items: {} done, {} failed, {} dead, {} skipped, {} at workers, {} waiting, {} delayed{}",
+        format!("{:?}", status.stage).to_lowercase(),
+        totals.accepted,
+        totals.done,
+        totals.failed,
+        totals.dead,
+        totals.skipped,
+        status.in_flight,
+        status.queued,
+        status.delayed,
+        if status.source_ended { "; the source has ended" } else { "" },
+    );
+    for slot in status.slots.iter().take(ROWS_MAX) {
+        let _ = writeln!(text, "supervisor: {}", row(slot));
+    }
+    if status.slots.len() > ROWS_MAX {
+        let _ = writeln!(text, "supervisor: and {} workers more", status.slots.len() - ROWS_MAX);
+    }
+    text
+}
+
+fn row(slot: &SlotStatus) -> String {
+    let mut row = format!("worker {}", slot.worker);
+    if let Some(pid) = slot.pid {
+        let _ = write!(row, " (pid {pid})");
+    }
+    let _ = write!(row, ": {}, {} done", slot.state, slot.settled);
+    match slot.lease {
+        Some(run) if slot.in_flight == 1 => drop(write!(row, ", at item {}", run.first)),
+        Some(run) => drop(write!(row, ", holds {} items from item {}", slot.in_flight, run.first)),
+        None => {}
+    }
+    row
+}

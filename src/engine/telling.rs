@@ -1,0 +1,192 @@
+//! Results on their way from workers to reporters: told at once, or held until it is their turn.
+//!
+//! Invariant: what is held belongs to items that the core has settled and not yet ordered to emit.
+
+use super::payloads::Payloads;
+use crate::command::capture::Capture;
+use crate::model::event::RunEvent;
+use crate::model::exit::ExitStatus;
+use crate::model::ids::ItemId;
+use crate::model::outcome::{Outcome, Settlement};
+use crate::model::time::Instant;
+use crate::reporter::{Content, ItemTime, Reporter, ReporterError, Settled};
+use crate::sys::outbox::Outbox;
+use crate::sys::spill::{Extent, SpillFile};
+use std::collections::BTreeMap;
+use std::rc::Rc;
+
+/// What a worker answered for the items that begin at `first`, as it lies in the reader's buffer.
+#[derive(Clone, Copy)]
+pub struct Answer<'a> {
+    pub first: ItemId,
+    pub results: Content<'a>,
+    pub errors: Content<'a>,
+    pub times: Option<&'a [ItemTime]>,
+    pub exit: Option<ExitStatus>,
+    /// A failed attempt has an answer too: a command's output.
+    pub of_failures: bool,
+}
+
+impl Answer<'_> {
+    fn belongs_to(&self, settlement: &Settlement) -> bool {
+        settlement.first == self.first && (self.of_failures || settlement.outcome == Outcome::Done)
+    }
+}
+
+/// A settlement with its results, copied, until it is their turn.
+struct Held {
+    settlement: Settlement,
+    results: (Vec<Extent>, Vec<u8>),
+    errors: (Vec<Extent>, Vec<u8>),
+    times: Option<Vec<ItemTime>>,
+    exit: Option<ExitStatus>,
+}
+
+/// The reporters, and what waits for them.
+pub struct Telling {
+    pub out: Outbox,
+    pub err: Outbox,
+    reporters: Vec<Box<dyn Reporter>>,
+    /// Some reporter shows the items themselves.
+    wants_inputs: bool,
+    /// By first item.
+    held: BTreeMap<u64, Held>,
+    held_bytes: u64,
+    spill: Rc<SpillFile>,
+    /// Some settlement took the answer that came with a fact.
+    pub answered: bool,
+    /// The first failure of a reporter's own file.
+    failure: Option<ReporterError>,
+}
+
+impl Telling {
+    pub fn new(
+        out: Outbox,
+        err: Outbox,
+        reporters: Vec<Box<dyn Reporter>>,
+        wants_inputs: bool,
+        spill: Rc<SpillFile>,
+    ) -> Self {
+        Self {
+            out,
+            err,
+            reporters,
+            wants_inputs,
+            held: BTreeMap::new(),
+            held_bytes: 0,
+            spill,
+            answered: false,
+            failure: None,
+        }
+    }
+
+    /// Bytes of results in memory that wait for their turn.
+    pub fn held_bytes(&self) -> u64 {
+        self.held_bytes
+    }
+
+    /// The first failure of a reporter's own file since the last call.
+    pub fn take_failure(&mut self) -> Option<ReporterError> {
+        self.failure.take()
+    }
+
+    pub fn event(&mut self, now: Instant, event: &RunEvent) {
+        for reporter in &mut self.reporters {
+            let told = reporter.event(now, event, &mut self.out, &mut self.err);
+            self.failure = self.failure.take().or(told.err());
+        }
+    }
+
+    /// Tells that items have their outcome, whenever their results are told.
+    pub fn settlement(&mut self, now: Instant, settlement: Settlement) -> Settlement {
+        let event = RunEvent::ItemsSettled(settlement);
+        self.event(now, &event);
+        let RunEvent::ItemsSettled(settlement) = event else { unreachable!("made above") };
+        settlement
+    }
+
+    /// Once a loop turn: reporters push out what they hold back.
+    pub fn flush_reporters(&mut self) {
+        for reporter in &mut self.reporters {
+            let flushed = reporter.flush();
+            self.failure = self.failure.take().or(flushed.err());
+        }
+    }
+
+    /// Keeps a settlement, and its answer if it has one, until `emit` names it.
+    pub fn hold(&mut self, settlement: Settlement, answer: Option<&Answer<'_>>) {
+        let answer = answer.filter(|answer| answer.belongs_to(&settlement));
+        self.answered |= answer.is_some();
+        let copy = |content: Content<'_>| (content.spilled.to_vec(), content.memory.to_vec());
+        let held = Held {
+            results: answer.map_or_else(Default::default, |answer| copy(answer.results)),
+            errors: answer.map_or_else(Default::default, |answer| copy(answer.errors)),
+            times: answer.and_then(|answer| answer.times).map(<[_]>::to_vec),
+            exit: answer.and_then(|answer| answer.exit),
+            settlement,
+        };
+        self.held_bytes += held.bytes();
+        self.held.insert(held.settlement.first.0, held);
+    }
+
+    /// Tells a settlement whose turn it is at once, from where its answer lies.
+    pub fn tell(
+        &mut self,
+        now: Instant,
+        settlement: &Settlement,
+        answer: Option<&Answer<'_>>,
+        payloads: &mut Payloads,
+    ) {
+        let answer = answer.filter(|answer| answer.belongs_to(settlement));
+        self.answered |= answer.is_some();
+        let delimiter = payloads.delimiter();
+        let inputs = if self.wants_inputs { payloads.body(settlement.first, settlement.count) } else { &[] };
+        let settled = Settled {
+            settlement,
+            inputs,
+            delimiter,
+            results: answer.map_or_else(Content::default, |answer| answer.results),
+            errors: answer.map_or_else(Content::default, |answer| answer.errors),
+            times: answer.and_then(|answer| answer.times),
+            exit: answer.and_then(|answer| answer.exit),
+            spill: Some(&self.spill),
+        };
+        for reporter in &mut self.reporters {
+            let told = reporter.settled(now, &settled, &mut self.out, &mut self.err);
+            self.failure = self.failure.take().or(told.err());
+        }
+        payloads.release(settlement.first, settlement.count);
+    }
+
+    /// Gives back what was kept of an answer that is not told.
+    pub fn discard(&self, captures: [&mut Capture; 2]) {
+        for capture in captures {
+            capture.discard(&self.spill);
+        }
+    }
+
+    /// Tells the held settlements of these items, in the order of the items.
+    pub fn emit(&mut self, now: Instant, first: ItemId, count: u32, payloads: &mut Payloads) {
+        let end = first.plus(u64::from(count)).0;
+        while let Some((&at, _)) = self.held.range(first.0..end).next()
+            && let Some(held) = self.held.remove(&at)
+        {
+            self.held_bytes -= held.bytes();
+            let answer = Answer {
+                first: held.settlement.first,
+                results: Content { spilled: &held.results.0, memory: &held.results.1 },
+                errors: Content { spilled: &held.errors.0, memory: &held.errors.1 },
+                times: held.times.as_deref(),
+                exit: held.exit,
+                of_failures: true,
+            };
+            self.tell(now, &held.settlement, Some(&answer), payloads);
+        }
+    }
+}
+
+impl Held {
+    fn bytes(&self) -> u64 {
+        (self.results.1.len() + self.errors.1.len()) as u64
+    }
+}

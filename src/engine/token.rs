@@ -1,0 +1,89 @@
+//! What a readiness event of the poller is about, packed into its 64-bit token.
+//!
+//! The generation keeps an event of a closed descriptor from hitting the slot's next process: a
+//! child between vfork and exec still holds a copy of it, so closing alone does not end its events.
+
+/// Something that the loop waits for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Port {
+    Source,
+    Signals,
+    Stdout,
+    Stderr,
+    /// A part of the process in the slot at `index`, whose incarnation ends in these 24 bits.
+    Worker {
+        part: Part,
+        index: u32,
+        generation: u32,
+    },
+}
+
+/// What of a worker process is meant.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Part {
+    /// The pidfd.
+    Process,
+    /// Frames from a resident worker.
+    Frames,
+    /// Room for frames to a resident worker.
+    Room,
+    CommandStdin,
+    CommandStdout,
+    CommandStderr,
+}
+
+const PARTS: [Part; 6] =
+    [Part::Process, Part::Frames, Part::Room, Part::CommandStdin, Part::CommandStdout, Part::CommandStderr];
+const FIRST_PART: u64 = 8;
+const GENERATION_BITS: u32 = 24;
+
+/// The bits of an incarnation that a token carries.
+#[must_use]
+pub const fn generation(incarnation: u32) -> u32 {
+    incarnation & ((1 << GENERATION_BITS) - 1)
+}
+
+impl Port {
+    #[must_use]
+    pub const fn token(self) -> u64 {
+        match self {
+            Self::Source => 0,
+            Self::Signals => 1,
+            Self::Stdout => 2,
+            Self::Stderr => 3,
+            Self::Worker { part, index, generation } => {
+                (FIRST_PART + part as u64) << 56 | (generation as u64) << 32 | index as u64
+            }
+        }
+    }
+
+    /// What `token` was made of; `None` if it was not.
+    #[must_use]
+    pub fn of(token: u64) -> Option<Self> {
+        match token {
+            0 => Some(Self::Source),
+            1 => Some(Self::Signals),
+            2 => Some(Self::Stdout),
+            3 => Some(Self::Stderr),
+            _ => {
+                let part = *PARTS.get((token >> 56).checked_sub(FIRST_PART)? as usize)?;
+                Some(Self::Worker { part, index: token as u32, generation: generation((token >> 32) as u32) })
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_port_survives_its_token() {
+        let worker = PARTS.map(|part| Port::Worker { part, index: u32::MAX, generation: generation(0x1234_5678) });
+        for port in [Port::Source, Port::Signals, Port::Stdout, Port::Stderr].into_iter().chain(worker) {
+            assert_eq!(Port::of(port.token()), Some(port));
+        }
+        assert_eq!(Port::of(4), None);
+        assert_eq!(Port::of(u64::MAX), None);
+    }
+}

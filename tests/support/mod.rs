@@ -1,0 +1,227 @@
+//! Real runs of the real program. Tests wait for its events, by `--events` on a named pipe, and never
+//! sleep; what does not happen within [`PATIENCE`] fails with all that was seen.
+#![allow(dead_code, reason = "each test program uses its own part")]
+
+use nix::sys::signal::{self, Signal};
+use nix::unistd::Pid;
+use serde_json::Value;
+use std::fs::File;
+use std::io::{BufRead, BufReader, Read, Write};
+use std::os::unix::process::ExitStatusExt;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, ExitStatus, Stdio};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
+use std::thread::JoinHandle;
+use std::time::{Duration, Instant};
+
+/// Longer than anything here takes on a busy machine.
+pub const PATIENCE: Duration = Duration::from_secs(60);
+
+pub const SUPERVISOR: &str = env!("CARGO_BIN_EXE_supervisor");
+
+/// A run in progress.
+pub struct Run {
+    child: Child,
+    events: Receiver<Value>,
+    seen: Vec<Value>,
+    stdout: JoinHandle<Vec<u8>>,
+    stderr: JoinHandle<Vec<u8>>,
+    pub dir: tempfile::TempDir,
+}
+
+/// A run that is over.
+pub struct Finished {
+    pub status: ExitStatus,
+    pub stdout: String,
+    pub stderr: String,
+    pub events: Vec<Value>,
+}
+
+impl Run {
+    pub fn start(arguments: &[&str]) -> Self {
+        Self::start_with(arguments, b"", |_| {})
+    }
+
+    /// With `stdin` as its standard input, and whatever `prepare` does to the command.
+    pub fn start_with(arguments: &[&str], stdin: &[u8], prepare: impl FnOnce(&mut Command)) -> Self {
+        let dir = tempfile::tempdir().unwrap();
+        let pipe = dir.path().join("events");
+        nix::unistd::mkfifo(&pipe, nix::sys::stat::Mode::S_IRWXU).unwrap();
+        let mut command = Command::new(SUPERVISOR);
+        command.arg("--events").arg(&pipe).args(arguments);
+        command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        prepare(&mut command);
+        let mut child = command.spawn().unwrap();
+        if let Some(mut input) = child.stdin.take() {
+            let stdin = stdin.to_vec();
+            // A run that stops early closes its stdin.
+            std::thread::spawn(move || drop(input.write_all(&stdin)));
+        }
+        let stdout = child.stdout.take().map_or_else(|| std::thread::spawn(Vec::new), collect);
+        let stderr = child.stderr.take().map_or_else(|| std::thread::spawn(Vec::new), collect);
+        Self { child, events: read_events(pipe), seen: Vec::new(), stdout, stderr, dir }
+    }
+
+    pub fn pid(&self) -> u32 {
+        self.child.id()
+    }
+
+    pub fn signal(&self, signal: Signal) {
+        send(self.child.id(), signal);
+    }
+
+    /// The next event that `wanted` accepts.
+    pub fn wait_for(&mut self, wanted: impl Fn(&Value) -> bool) -> Value {
+        let deadline = Instant::now() + PATIENCE;
+        loop {
+            let left = deadline.saturating_duration_since(Instant::now());
+            match self.events.recv_timeout(left) {
+                Ok(event) => {
+                    self.seen.push(event.clone());
+                    if wanted(&event) {
+                        return event;
+                    }
+                }
+                Err(error) => self.give_up(&format!("the awaited event did not come ({error})")),
+            }
+        }
+    }
+
+    pub fn wait_for_event(&mut self, name: &str) -> Value {
+        self.wait_for(|event| event["event"] == name)
+    }
+
+    /// Waits for the end of the run.
+    pub fn finish(mut self) -> Finished {
+        let deadline = Instant::now() + PATIENCE;
+        loop {
+            match self.events.recv_timeout(deadline.saturating_duration_since(Instant::now())) {
+                Ok(event) => self.seen.push(event),
+                Err(RecvTimeoutError::Disconnected) => break,
+                Err(RecvTimeoutError::Timeout) => self.give_up("the run did not end"),
+            }
+        }
+        let status = self.child.wait().unwrap();
+        let text = |thread: JoinHandle<Vec<u8>>| String::from_utf8_lossy(&thread.join().unwrap()).into_owned();
+        Finished { status, stdout: text(self.stdout), stderr: text(self.stderr), events: self.seen }
+    }
+
+    fn give_up(&mut self, why: &str) -> ! {
+        let _ = self.child.kill();
+        panic!("{why}; seen: {:#?}", self.seen)
+    }
+}
+
+impl Finished {
+    /// The exit code, or 128 + the signal that ended it, as a shell shows it.
+    pub fn code(&self) -> i32 {
+        self.status.code().unwrap_or_else(|| 128 + self.status.signal().unwrap())
+    }
+
+    pub fn events(&self, name: &str) -> Vec<&Value> {
+        self.events.iter().filter(|event| event["event"] == name).collect()
+    }
+
+    /// How many items were settled with this outcome.
+    pub fn settled(&self, outcome: &str) -> usize {
+        self.events("item_settled").iter().filter(|event| event["outcome"] == outcome).count()
+    }
+
+    /// Every process that was started has ended and is gone.
+    pub fn assert_no_process_left(&self) {
+        for event in self.events("worker_spawned") {
+            assert!(!alive(pid_of(event)), "process of {event} is left");
+        }
+    }
+}
+
+pub fn pid_of(event: &Value) -> u32 {
+    u32::try_from(event["pid"].as_u64().unwrap()).unwrap()
+}
+
+pub fn send(pid: u32, signal: Signal) {
+    // It may be gone already.
+    let _ = signal::kill(Pid::from_raw(pid.try_into().unwrap()), signal);
+}
+
+/// Whether a process of this number is there and not a zombie.
+pub fn alive(pid: u32) -> bool {
+    let Ok(stat) = std::fs::read_to_string(format!("/proc/{pid}/stat")) else { return false };
+    stat.rsplit(") ").next().is_some_and(|rest| !rest.starts_with('Z'))
+}
+
+/// Waits until none of these processes is there, by their pidfds.
+pub fn wait_until_gone(pids: &[u32]) {
+    let deadline = Instant::now() + PATIENCE;
+    for pid in pids {
+        while alive(*pid) {
+            assert!(Instant::now() < deadline, "process {pid} is left");
+            std::thread::yield_now();
+        }
+    }
+}
+
+/// The program with these arguments and this stdin, to its end.
+pub fn output(arguments: &[&str], stdin: &[u8]) -> Finished {
+    let mut child = Command::new(SUPERVISOR)
+        .args(arguments)
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut input = child.stdin.take().unwrap();
+    let stdin = stdin.to_vec();
+    std::thread::spawn(move || drop(input.write_all(&stdin)));
+    let output = child.wait_with_output().unwrap();
+    Finished {
+        status: output.status,
+        stdout: String::from_utf8_lossy(&output.stdout).into_owned(),
+        stderr: String::from_utf8_lossy(&output.stderr).into_owned(),
+        events: Vec::new(),
+    }
+}
+
+/// A shell command line in which `$SUPERVISOR` is the program.
+pub fn shell(line: &str) -> Finished {
+    let output = Command::new("/bin/bash")
+        .args(["-c", line])
+        .env("SUPERVISOR", SUPERVISOR)
+        .stdin(Stdio::null())
+        .output()
+        .unwrap();
+    Finished {
+        status: output.status,
+        stdout: String::from_utf8_lossy(&output.stdout).into_owned(),
+        stderr: String::from_utf8_lossy(&output.stderr).into_owned(),
+        events: Vec::new(),
+    }
+}
+
+/// An example program of this package, built beside the tests.
+pub fn example(name: &str) -> PathBuf {
+    let path = Path::new(SUPERVISOR).with_file_name("examples").join(name);
+    assert!(path.is_file(), "{} is not built: `cargo test` builds it, `cargo build --examples` too", path.display());
+    path
+}
+
+fn collect(mut from: impl Read + Send + 'static) -> JoinHandle<Vec<u8>> {
+    std::thread::spawn(move || {
+        let mut bytes = Vec::new();
+        let _ = from.read_to_end(&mut bytes);
+        bytes
+    })
+}
+
+fn read_events(pipe: PathBuf) -> Receiver<Value> {
+    let (sender, receiver) = channel();
+    std::thread::spawn(move || {
+        for line in BufReader::new(File::open(pipe).unwrap()).lines() {
+            let event = serde_json::from_str(&line.unwrap()).unwrap();
+            if sender.send(event).is_err() {
+                break;
+            }
+        }
+    });
+    receiver
+}
