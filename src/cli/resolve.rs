@@ -33,7 +33,7 @@ pub struct Surroundings {
 #[derive(Clone, Debug, PartialEq)]
 pub struct Invocation {
     pub config: Config,
-    pub exit_codes: ExitCodeStyle,
+    pub exit_code: ExitCodeStyle,
 }
 
 /// Workers and items of the demonstration.
@@ -74,7 +74,7 @@ pub fn resolve(
             source,
             run_id: here.run_id.clone(),
         },
-        exit_codes: args.exit_code.unwrap_or(ExitCodeStyle::Own),
+        exit_code: args.exit_code.unwrap_or(ExitCodeStyle::Own),
     })
 }
 
@@ -92,7 +92,8 @@ fn first_given(flags: &[(&'static str, bool)]) -> Option<&'static str> {
     flags.iter().find(|(_, given)| *given).map(|(flag, _)| *flag)
 }
 
-/// A flag that this kind of worker cannot heed is refused, never ignored.
+/// A flag that this kind of worker cannot heed is refused, never ignored. (`--max-restarts` and
+/// `--backoff` are heeded by all: a command that cannot be started for a shortage waits and gives up by them.)
 fn check_kind(args: &Args, kind: Kind) -> Result<(), UsageError> {
     let built_in = first_given(&[("--task", args.task.is_some()), ("--delay", args.delay.is_some())]);
     let frames = first_given(&[
@@ -101,7 +102,6 @@ fn check_kind(args: &Args, kind: Kind) -> Result<(), UsageError> {
         ("--run-max", args.run_max.is_some()),
         ("--restart", args.restart.is_some()),
         ("--strategy", args.strategy.is_some()),
-        ("--max-restarts", args.max_restarts.is_some()),
     ]);
     let exec = first_given(&[("--shell", args.shell), ("--stdin", args.stdin), ("--verbose", args.verbose)]);
     match (kind, built_in, frames, exec) {
@@ -462,14 +462,7 @@ mod tests {
                 assert_eq!(named, name);
             }
         }
-        for flag in [
-            "--transport pipe",
-            "--credit 1",
-            "--run-max 1",
-            "--restart permanent",
-            "--strategy one-for-all",
-            "--max-restarts 1/1",
-        ] {
+        for flag in ["--transport pipe", "--credit 1", "--run-max 1", "--restart permanent", "--strategy one-for-all"] {
             let found = error(&format!("{flag} -- x"));
             assert!(matches!(found, UsageError::NeedsFrames { flag: named } if flag.starts_with(named)), "{found}");
             config(&format!("{flag} --protocol frames -- x"));
@@ -505,6 +498,7 @@ mod tests {
         }
         config("--tag -k --output none -- x");
         config("--tag -- x");
+        config("--max-restarts 1/1s --backoff 1..2 -- x");
         config("-q --summary never");
     }
 }
