@@ -1,0 +1,278 @@
+//! One list of promises, kept by every transport: a new one gets one line at the end of this file.
+//!
+//! Both ends live in this process; the worker's may sit in a thread. Nothing here sleeps: the
+//! supervisor's end is waited for as the event loop does, by the poll set.
+
+use nix::fcntl::{FcntlArg, FdFlag, fcntl};
+use std::os::fd::AsRawFd;
+use std::thread;
+use supervisor::model::spec::{ITEM_BYTES_MAX, TransportKind};
+use supervisor::model::time::Duration;
+use supervisor::sys::poller::{Interest, Poller};
+use supervisor::transport::{self, Channel, ChannelError, Connection, Fill, Flush};
+use supervisor::wire::frame::{BODY_BYTES_MAX, FrameError};
+use supervisor::wire::message::{FromWorker, ToWorker};
+
+/// Longer than anything here takes: who waits so long waits in vain.
+const PATIENCE: Duration = Duration::from_secs(60);
+
+fn both_ends(kind: TransportKind) -> (Box<dyn Channel>, Connection) {
+    let (channel, fds) = transport::open(kind).unwrap();
+    (channel, transport::connect(kind, fds).unwrap())
+}
+
+fn run(first: u64) -> ToWorker {
+    ToWorker::Run { first, count: 1, attempt: 1 }
+}
+
+fn done(first: u64) -> FromWorker {
+    FromWorker::Done { first, count: 1, attempt: 1, busy_ns: 7, timed: false }
+}
+
+/// Different for each number, of sizes that miss no border: empty, small, a read, more, the largest.
+fn body(number: u64) -> Vec<u8> {
+    let size = [0, 1, 9, 65_536, 131_072, 300_000, ITEM_BYTES_MAX][number as usize % 7];
+    (0..size).map(|at| (at as u64 ^ number.wrapping_mul(0x9e37_79b9)) as u8).collect()
+}
+
+/// Waits until there is something to read or, if `also_write`, room to write.
+fn wait(channel: &dyn Channel, also_write: bool) {
+    let mut poller = Poller::new().unwrap();
+    let write_fd = channel.write_fd().filter(|_| also_write);
+    let shared = write_fd.is_some_and(|fd| fd.as_raw_fd() == channel.read_fd().as_raw_fd());
+    poller.add(channel.read_fd(), Interest { read: true, write: shared }, 0).unwrap();
+    if let Some(fd) = write_fd.filter(|_| !shared) {
+        poller.add(fd, Interest::WRITE, 1).unwrap();
+    }
+    let mut ready = Vec::new();
+    poller.wait(&mut ready, Some(PATIENCE)).unwrap();
+    assert!(!ready.is_empty(), "nothing came");
+}
+
+/// The next message, waited for; `None` once the worker's end is closed.
+fn receive(channel: &mut dyn Channel) -> Option<(FromWorker, Vec<u8>)> {
+    loop {
+        if let Some((message, body)) = channel.next().unwrap() {
+            return Some((message, body.to_vec()));
+        }
+        match channel.fill().unwrap() {
+            Fill::Bytes(bytes) => assert!(bytes > 0),
+            Fill::Blocked => wait(channel, false),
+            Fill::Closed => return None,
+        }
+    }
+}
+
+/// What the worker's end gets; `None` at the end of the input.
+fn take(connection: &mut Connection) -> Option<(ToWorker, Vec<u8>)> {
+    loop {
+        if let Some((message, body)) = connection.items.next().unwrap() {
+            return Some((message, body.to_vec()));
+        }
+        if !connection.items.fill().unwrap() {
+            return None;
+        }
+    }
+}
+
+fn send(connection: &mut Connection, message: FromWorker, body: &[u8]) {
+    let mut frames = Vec::new();
+    supervisor::wire::append(&message, body, &mut frames).unwrap();
+    connection.results.send(&frames).unwrap();
+}
+
+fn items_and_results_arrive_whole_and_in_order(kind: TransportKind) {
+    const MESSAGES: u64 = 28;
+    let (mut channel, fds) = transport::open(kind).unwrap();
+    let worker = thread::spawn(move || {
+        let mut connection = transport::connect(kind, fds).unwrap();
+        while let Some((ToWorker::Run { first, .. }, body)) = take(&mut connection) {
+            send(&mut connection, done(first), &body);
+        }
+    });
+    let mut settled = 0;
+    for first in 0..MESSAGES {
+        channel.queue(run(first), &body(first)).unwrap();
+        // Both directions are full at times: whoever only wrote would wait for ever.
+        while channel.flush().unwrap() == Flush::Blocked {
+            match channel.fill().unwrap() {
+                Fill::Blocked => wait(&*channel, true),
+                Fill::Bytes(_) => {}
+                Fill::Closed => panic!("the worker left"),
+            }
+            while let Some((message, result)) = channel.next().unwrap() {
+                assert_eq!(message, done(settled));
+                assert!(result == body(settled), "item {settled}");
+                settled += 1;
+            }
+        }
+    }
+    channel.close_input();
+    while let Some((message, result)) = receive(&mut *channel) {
+        assert_eq!(message, done(settled));
+        assert!(result == body(settled), "item {settled}");
+        settled += 1;
+    }
+    assert_eq!(settled, MESSAGES);
+    worker.join().unwrap();
+}
+
+fn nothing_leaves_before_a_flush(kind: TransportKind) {
+    let (mut channel, mut connection) = both_ends(kind);
+    assert_eq!(channel.backlog_bytes(), 0);
+    channel.queue(run(1), b"a").unwrap();
+    let one = channel.backlog_bytes();
+    channel.queue(run(2), b"bcd").unwrap();
+    assert!(one > 1);
+    assert_eq!(channel.backlog_bytes(), 2 * one + 2);
+    assert_eq!(channel.flush().unwrap(), Flush::All);
+    assert_eq!(channel.backlog_bytes(), 0);
+    assert_eq!(take(&mut connection), Some((run(1), b"a".to_vec())));
+    assert_eq!(take(&mut connection), Some((run(2), b"bcd".to_vec())));
+}
+
+fn a_full_channel_says_so_and_goes_on_later(kind: TransportKind) {
+    let (mut channel, mut connection) = both_ends(kind);
+    let body = body(5);
+    const MESSAGES: u64 = 10;
+    for first in 0..MESSAGES {
+        channel.queue(run(first), &body).unwrap();
+    }
+    let all = channel.backlog_bytes();
+    assert_eq!(channel.flush().unwrap(), Flush::Blocked);
+    let left = channel.backlog_bytes();
+    assert!(0 < left && left < all, "{left} of {all}");
+    assert_eq!(channel.fill().unwrap(), Fill::Blocked);
+    for first in 0..MESSAGES {
+        while connection.items.next().unwrap().map(|(message, taken)| (message, taken == body))
+            != Some((run(first), true))
+        {
+            // Never waits in vain: something is in flight until the last message has been taken.
+            assert!(connection.items.fill().unwrap());
+            assert_ne!(channel.flush().unwrap(), Flush::Closed);
+        }
+    }
+    assert_eq!(channel.flush().unwrap(), Flush::All);
+}
+
+fn a_closed_input_ends_behind_what_was_flushed(kind: TransportKind) {
+    let (mut channel, mut connection) = both_ends(kind);
+    channel.queue(run(1), b"last").unwrap();
+    assert_eq!(channel.flush().unwrap(), Flush::All);
+    channel.queue(run(2), b"too late").unwrap();
+    channel.close_input();
+    assert!(channel.write_fd().is_none());
+    assert_eq!(channel.backlog_bytes(), 0);
+    channel.queue(run(3), b"much too late").unwrap();
+    assert_eq!((channel.backlog_bytes(), channel.flush().unwrap()), (0, Flush::Closed));
+    assert_eq!(take(&mut connection), Some((run(1), b"last".to_vec())));
+    assert_eq!(take(&mut connection), None);
+    send(&mut connection, done(1), b"result\n");
+    assert_eq!(receive(&mut *channel), Some((done(1), b"result\n".to_vec())));
+}
+
+fn what_a_worker_wrote_before_its_death_is_read(kind: TransportKind) {
+    let (mut channel, mut connection) = both_ends(kind);
+    for first in 0..100 {
+        send(&mut connection, done(first), b"x\n");
+    }
+    drop(connection);
+    for first in 0..100 {
+        assert_eq!(receive(&mut *channel), Some((done(first), b"x\n".to_vec())));
+    }
+    assert_eq!(receive(&mut *channel), None);
+    assert_eq!(channel.fill().unwrap(), Fill::Closed);
+    channel.queue(run(1), b"for nobody").unwrap();
+    assert_eq!((channel.flush().unwrap(), channel.backlog_bytes()), (Flush::Closed, 0));
+}
+
+fn a_torn_result_is_none(kind: TransportKind) {
+    let mut frames = Vec::new();
+    supervisor::wire::append(&done(1), b"result\n", &mut frames).unwrap();
+    for torn in 0..frames.len() {
+        let (mut channel, mut connection) = both_ends(kind);
+        connection.results.send(&frames[..torn]).unwrap();
+        drop(connection);
+        assert_eq!(receive(&mut *channel), None, "torn at {torn}");
+    }
+}
+
+/// If an error is the one that is meant.
+type Names = fn(&ChannelError) -> bool;
+
+fn a_broken_protocol_is_named_and_stays_broken(kind: TransportKind) {
+    let mut wrong_way = Vec::new();
+    supervisor::wire::append(&run(1), b"x", &mut wrong_way).unwrap();
+    let mut two_in_one_line = Vec::new();
+    let two = FromWorker::Done { first: 1, count: 2, attempt: 1, busy_ns: 7, timed: false };
+    supervisor::wire::append(&two, b"1 4\n", &mut two_in_one_line).unwrap();
+    let cases: [(&[u8], Names); 5] = [
+        (b"hello, world", |error| matches!(error, ChannelError::Frame(FrameError::Version { found: b'h' }))),
+        (&[1, 2, 0, 0, 255, 255, 255, 255], |error| matches!(error, ChannelError::Frame(FrameError::Body { .. }))),
+        (&[1, 2, 1, 0, 0, 0, 0, 0, 99], |error| matches!(error, ChannelError::Codec(_))),
+        (&wrong_way, |error| *error == ChannelError::Direction),
+        (&two_in_one_line, |error| *error == ChannelError::Results { count: 2, newlines: 1 }),
+    ];
+    for (bytes, is_named) in cases {
+        let (mut channel, mut connection) = both_ends(kind);
+        send(&mut connection, done(1), b"good\n");
+        connection.results.send(bytes).unwrap();
+        assert_eq!(receive(&mut *channel), Some((done(1), b"good\n".to_vec())));
+        let error = loop {
+            match channel.next() {
+                Ok(Some(message)) => panic!("{message:?} was made of {bytes:?}"),
+                Ok(None) => assert!(matches!(channel.fill().unwrap(), Fill::Bytes(_)), "{bytes:?}"),
+                Err(error) => break error,
+            }
+        };
+        assert!(is_named(&error), "{bytes:?}: {error}");
+    }
+}
+
+fn too_long_a_body_is_refused_and_nothing_is_lost(kind: TransportKind) {
+    let (mut channel, mut connection) = both_ends(kind);
+    let error = channel.queue(run(1), &vec![0; BODY_BYTES_MAX + 1]).unwrap_err();
+    assert_eq!(error, ChannelError::Frame(FrameError::Body { bytes: BODY_BYTES_MAX + 1 }));
+    channel.queue(run(2), b"fits").unwrap();
+    assert_eq!(channel.flush().unwrap(), Flush::All);
+    assert_eq!(take(&mut connection), Some((run(2), b"fits".to_vec())));
+}
+
+fn nobody_inherits_an_end_by_accident(kind: TransportKind) {
+    let (channel, fds) = transport::open(kind).unwrap();
+    let is_closed_on_exec = |flags: nix::Result<i32>| FdFlag::from_bits_retain(flags.unwrap()) == FdFlag::FD_CLOEXEC;
+    for fd in &fds {
+        assert!(is_closed_on_exec(fcntl(fd, FcntlArg::F_GETFD)));
+    }
+    assert!(is_closed_on_exec(fcntl(channel.read_fd(), FcntlArg::F_GETFD)));
+    assert!(is_closed_on_exec(fcntl(channel.write_fd().unwrap(), FcntlArg::F_GETFD)));
+    assert!(transport::connect(kind, Vec::new()).is_err(), "an end needs its fds");
+}
+
+/// All promises for the transport of this name.
+macro_rules! contract {
+    ($name:ident) => {
+        contract!($name:
+            items_and_results_arrive_whole_and_in_order,
+            nothing_leaves_before_a_flush,
+            a_full_channel_says_so_and_goes_on_later,
+            a_closed_input_ends_behind_what_was_flushed,
+            what_a_worker_wrote_before_its_death_is_read,
+            a_torn_result_is_none,
+            a_broken_protocol_is_named_and_stays_broken,
+            too_long_a_body_is_refused_and_nothing_is_lost,
+            nobody_inherits_an_end_by_accident,
+        );
+    };
+    ($name:ident: $($promise:ident),+ $(,)?) => {
+        mod $name {
+            $(#[test]
+            fn $promise() {
+                let kind = supervisor::transport::by_name(stringify!($name)).expect("a transport of this name");
+                super::$promise(kind);
+            })+
+        }
+    };
+}
+
+contract!(pipe);

@@ -1,0 +1,305 @@
+//! The real `supervisor-worker`, spoken to over a real channel.
+//!
+//! Here this test is the supervisor: what the worker does with its frames, its scoreboard and its
+//! environment is seen from outside. Nothing sleeps; the poll set waits.
+
+use std::ffi::{CStr, CString};
+use std::fs::{self, File};
+use std::io::Read;
+use std::os::fd::AsFd;
+use std::process::Command;
+use supervisor::model::exit::ExitStatus;
+use supervisor::model::ids::ItemId;
+use supervisor::model::signal::Signal;
+use supervisor::model::spec::TransportKind;
+use supervisor::model::time::Duration;
+use supervisor::sys::pidfd::Process;
+use supervisor::sys::poller::{Interest, Poller};
+use supervisor::sys::spawn::{SpawnPlan, Spawner};
+use supervisor::sys::{clock, fd};
+use supervisor::transport::scoreboard::Board;
+use supervisor::transport::{self, Channel, Fill, Flush};
+use supervisor::wire::message::{FromWorker, PROTOCOL_VERSION, ToWorker};
+use supervisor::wire::{names, times};
+
+const WORKER: &str = env!("CARGO_BIN_EXE_supervisor-worker");
+const TOKEN: &str = "000102030405060708090a0b0c0d0e0f";
+const PATIENCE: Duration = Duration::from_secs(60);
+
+/// A worker process, and all that the supervisor has of it.
+struct Worker {
+    channel: Box<dyn Channel>,
+    board: Board,
+    process: Process,
+    stderr: File,
+}
+
+fn c(text: &str) -> CString {
+    CString::new(text).unwrap()
+}
+
+fn wait(what: impl AsFd, interest: Interest) {
+    let mut poller = Poller::new().unwrap();
+    poller.add(what, interest, 0).unwrap();
+    let mut ready = Vec::new();
+    poller.wait(&mut ready, Some(PATIENCE)).unwrap();
+    assert!(!ready.is_empty(), "nothing came");
+}
+
+impl Worker {
+    fn start(task: &str, changes: &[(&str, &str)]) -> Self {
+        let (channel, ends) = transport::open(TransportKind::Pipe).unwrap();
+        let (board, board_fd) = Board::create().unwrap();
+        let (stderr, stderr_end) = fd::pipe().unwrap();
+        let parent = std::process::id().to_string();
+        let mut variables = vec![
+            (names::FD_IN, "3"),
+            (names::FD_OUT, "4"),
+            (names::FD_BOARD, "5"),
+            (names::TOKEN, TOKEN),
+            (names::PARENT, &parent),
+            (names::DELIMITER, "10"),
+            (names::TRANSPORT, "pipe"),
+        ];
+        variables.retain(|(name, _)| changes.iter().all(|(changed, _)| changed != name));
+        variables.extend(changes);
+        let env: Vec<CString> = variables.iter().map(|(name, value)| c(&format!("{name}={value}"))).collect();
+        let argv = [c(WORKER), c("--task"), c(task)];
+        let program: &CStr = &argv[0];
+        let null = fd::dev_null().unwrap();
+        let plan = SpawnPlan {
+            program,
+            argv: &argv,
+            env: &env,
+            stdin: null.as_fd(),
+            stdout: null.as_fd(),
+            stderr: stderr_end.as_fd(),
+            fds: &[ends[0].as_fd(), ends[1].as_fd(), board_fd.as_fd()],
+            new_group: true,
+            register: None,
+        };
+        let process = Spawner::new().unwrap().spawn(&plan).unwrap();
+        Self { channel, board, process, stderr: stderr.into() }
+    }
+
+    /// Starts it and takes its hello.
+    fn ready(task: &str, changes: &[(&str, &str)]) -> Self {
+        let mut worker = Self::start(task, changes);
+        let token = std::array::from_fn(|at| at as u8);
+        let hello = FromWorker::Hello { protocol: PROTOCOL_VERSION, pid: worker.process.pid, token };
+        assert_eq!(worker.receive(), Some((hello, Vec::new())));
+        worker
+    }
+
+    fn send(&mut self, first: u64, count: u32, body: &[u8]) {
+        self.channel.queue(ToWorker::Run { first, count, attempt: 1 }, body).unwrap();
+        // A worker takes in a whole run before it answers, so waiting for room alone never locks up.
+        while self.channel.flush().unwrap() == Flush::Blocked {
+            wait(self.channel.write_fd().unwrap(), Interest::WRITE);
+        }
+        assert_eq!(self.channel.backlog_bytes(), 0);
+    }
+
+    /// The next message; `None` at the end.
+    fn receive(&mut self) -> Option<(FromWorker, Vec<u8>)> {
+        loop {
+            if let Some((message, body)) = self.channel.next().unwrap() {
+                return Some((message, body.to_vec()));
+            }
+            match self.channel.fill().unwrap() {
+                Fill::Blocked => wait(self.channel.read_fd(), Interest::READ),
+                Fill::Bytes(_) => {}
+                Fill::Closed => return None,
+            }
+        }
+    }
+
+    /// The next message in words, without what differs from run to run.
+    fn answer(&mut self) -> Option<String> {
+        let (message, body) = self.receive()?;
+        let body = String::from_utf8(body).unwrap();
+        Some(match message {
+            FromWorker::Hello { .. } => "hello".to_owned(),
+            FromWorker::Done { first, count, attempt, busy_ns, timed } => {
+                assert!(busy_ns > 0, "unknown");
+                assert!((attempt, timed) == (1, false));
+                format!("done {first}+{count} {body:?}")
+            }
+            FromWorker::Failed { item, panicked, .. } => format!("failed {item} panicked={panicked} {body}"),
+        })
+    }
+
+    /// All answers until the worker has left, how it did, and what it said on stderr.
+    fn rest(mut self) -> (Vec<String>, ExitStatus, String) {
+        let answers = std::iter::from_fn(|| self.answer()).collect();
+        wait(&self.process.pidfd, Interest::READ);
+        let (status, _) = self.process.reap().unwrap().expect("the pidfd said so");
+        let mut said = String::new();
+        self.stderr.read_to_string(&mut said).unwrap();
+        (answers, status, said)
+    }
+}
+
+#[test]
+fn runs_are_worked_on_in_order_until_the_input_ends() {
+    let mut worker = Worker::ready("square", &[]);
+    worker.send(0, 3, b"0\n1\n2\n");
+    assert_eq!(worker.answer().unwrap(), r#"done 0+3 "0\n1\n4\n""#);
+    assert_eq!(worker.board.running(), None, "it says none before it writes");
+    worker.send(3, 1, b"12");
+    worker.send(4, 2, b"13\n14\n");
+    assert_eq!(worker.answer().unwrap(), r#"done 3+1 "144\n""#);
+    assert_eq!(worker.answer().unwrap(), r#"done 4+2 "169\n196\n""#);
+    worker.channel.close_input();
+    assert_eq!(worker.rest(), (vec![], ExitStatus::Code(0), String::new()));
+}
+
+#[test]
+fn a_long_run_comes_back_in_parts_that_add_up() {
+    const ITEMS: u32 = 100_000;
+    let mut worker = Worker::ready("square", &[]);
+    let body: String = (0..ITEMS).map(|item| format!("{item}\n")).collect();
+    worker.send(0, ITEMS, body.as_bytes());
+    let mut results = Vec::new();
+    let (mut next, mut parts) = (0, 0);
+    while next < u64::from(ITEMS) {
+        let (message, body) = worker.receive().unwrap();
+        let FromWorker::Done { first, count, .. } = message else { panic!("{message:?}") };
+        assert_eq!(first, next);
+        next += u64::from(count);
+        parts += 1;
+        results.extend_from_slice(&body);
+    }
+    let expected: String = (0..u64::from(ITEMS)).map(|item| format!("{}\n", item * item)).collect();
+    assert!(results == expected.as_bytes());
+    assert!(parts > 1, "results of {} bytes in one frame", results.len());
+}
+
+#[test]
+fn a_failure_is_the_items_own() {
+    let mut worker = Worker::ready("square", &[]);
+    worker.send(7, 5, b"1\nabc\n\n3\n4\n");
+    worker.send(12, 1, b"x");
+    worker.channel.close_input();
+    let (answers, status, said) = worker.rest();
+    let expected = [
+        r#"done 7+1 "1\n""#,
+        r#"failed 8 panicked=false not an integer: "abc""#,
+        r#"failed 9 panicked=false not an integer: """#,
+        r#"done 10+2 "9\n16\n""#,
+        r#"failed 12 panicked=false not an integer: "x""#,
+    ];
+    assert_eq!(answers, expected);
+    assert_eq!((status, said.as_str()), (ExitStatus::Code(0), ""));
+}
+
+#[test]
+fn a_panic_is_the_items_own_and_keeps_off_stderr() {
+    let mut worker = Worker::ready("panic", &[]);
+    worker.send(0, 2, b"a\nb\n");
+    worker.channel.close_input();
+    let expected = [r#"failed 0 panicked=true "a""#, r#"failed 1 panicked=true "b""#].map(str::to_owned);
+    assert_eq!(worker.rest(), (expected.to_vec(), ExitStatus::Code(0), String::new()));
+}
+
+#[test]
+fn a_result_of_several_lines_leaves_alone() {
+    let mut worker = Worker::ready("echo", &[(names::DELIMITER, "0")]);
+    worker.send(0, 5, b"a\0b\nc\0d\n\0\0\n\n\0");
+    worker.channel.close_input();
+    let expected = [r#"done 0+1 "a\n""#, r#"done 1+1 "b\nc\n""#, r#"done 2+2 "d\n\n""#, r#"done 4+1 "\n\n""#];
+    assert_eq!(worker.rest().0, expected);
+}
+
+#[test]
+fn a_death_leaves_the_item_on_the_board() {
+    for (task, item, expected) in [
+        ("exit", "3", ExitStatus::Code(3)),
+        ("exit", "0", ExitStatus::Code(0)),
+        ("signal", "KILL", ExitStatus::Signal { signal: Signal(9), core_dumped: false }),
+        ("signal", "TERM", ExitStatus::Signal { signal: Signal(15), core_dumped: false }),
+    ] {
+        let mut worker = Worker::ready(task, &[]);
+        worker.send(41, 1, b"no such thing");
+        assert!(worker.answer().unwrap().starts_with("failed 41 "));
+        worker.send(42, 2, format!("{item}\n{item}\n").as_bytes());
+        wait(&worker.process.pidfd, Interest::READ);
+        assert_eq!(worker.board.running(), Some(ItemId(42)), "{task} {item}");
+        assert_eq!(worker.rest(), (vec![], expected, String::new()), "{task} {item}");
+    }
+}
+
+#[test]
+fn a_worker_that_is_recalled_starts_no_item() {
+    let mut worker = Worker::ready("square", &[]);
+    worker.board.recall();
+    worker.send(0, 2, b"1\n2\n");
+    assert_eq!(worker.rest(), (vec![], ExitStatus::Code(0), String::new()));
+}
+
+#[test]
+fn times_are_told_when_they_are_wanted() {
+    let mut worker = Worker::ready("echo", &[(names::ITEM_TIMES, "1")]);
+    let before_ns = clock::monotonic_ns();
+    worker.send(0, 2, b"a\nb\n");
+    let (message, body) = worker.receive().unwrap();
+    let after_ns = clock::monotonic_ns();
+    assert!(matches!(message, FromWorker::Done { first: 0, count: 2, timed: true, .. }), "{message:?}");
+    let (pairs, results) = times::split(&body, 2).unwrap();
+    assert_eq!(results, b"a\nb\n");
+    let mut earliest_ns = before_ns;
+    for pair in pairs {
+        assert!(earliest_ns <= pair.started_ns && pair.runtime_ns < after_ns - before_ns, "{pair:?}");
+        earliest_ns = pair.started_ns + pair.runtime_ns;
+    }
+    assert!(earliest_ns <= after_ns);
+}
+
+#[test]
+fn what_a_worker_inherits_goes_no_further() {
+    const O_CLOEXEC: u32 = 0o2_000_000;
+    let worker = Worker::ready("echo", &[]);
+    for number in [3, 4] {
+        let info = fs::read_to_string(format!("/proc/{}/fdinfo/{number}", worker.process.pid)).unwrap();
+        let flags = info.lines().find_map(|line| line.strip_prefix("flags:")).unwrap().trim();
+        assert_ne!(u32::from_str_radix(flags, 8).unwrap() & O_CLOEXEC, 0, "fd {number}: {flags}");
+    }
+}
+
+#[test]
+fn a_body_that_is_no_such_run_ends_the_worker_with_words() {
+    for (count, body) in [(3, &b"1\n2\n"[..]), (2, b"1\n2\n3\n"), (2, b"1\n2\n3"), (2, b"")] {
+        let mut worker = Worker::ready("square", &[]);
+        worker.send(0, count, body);
+        let (_, status, said) = worker.rest();
+        assert_eq!(status, ExitStatus::Code(1), "{body:?}");
+        let words =
+            format!("supervisor-worker: failed to read a run of {count} items: its body holds another number\n");
+        assert_eq!(said, words);
+    }
+}
+
+#[test]
+fn a_worker_whose_supervisor_is_gone_leaves_quietly() {
+    let mut gone = Command::new("true").spawn().unwrap();
+    gone.wait().unwrap();
+    let worker = Worker::start("square", &[(names::PARENT, &gone.id().to_string())]);
+    assert_eq!(worker.rest(), (vec![], ExitStatus::Code(1), String::new()));
+}
+
+#[test]
+fn a_worker_that_is_started_by_hand_says_how_it_is_meant() {
+    let output = |arguments: &[&str]| {
+        let output = Command::new(WORKER).args(arguments).env_clear().output().unwrap();
+        assert!(output.stdout.is_empty());
+        (output.status.code(), String::from_utf8(output.stderr).unwrap())
+    };
+    let (code, said) = output(&[]);
+    assert_eq!(code, Some(2));
+    let usage = "run me under supervisor: supervisor --protocol frames -- PROGRAM (SUPERVISOR_FD_IN is not set)";
+    assert_eq!(said, format!("supervisor-worker: {usage}\n"));
+    let (code, said) = output(&["--task", "sqare"]);
+    assert_eq!(code, Some(2));
+    assert!(said.starts_with("supervisor-worker: no task is called \"sqare\"; there are square, "), "{said}");
+    assert_eq!(said.lines().count(), 1);
+}
