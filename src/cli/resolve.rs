@@ -33,7 +33,7 @@ pub struct Surroundings {
 #[derive(Clone, Debug, PartialEq)]
 pub struct Invocation {
     pub config: Config,
-    pub exit_code: ExitCodeStyle,
+    pub exit_codes: ExitCodeStyle,
 }
 
 /// Workers and items of the demonstration.
@@ -74,7 +74,7 @@ pub fn resolve(
             source,
             run_id: here.run_id.clone(),
         },
-        exit_code: args.exit_code.unwrap_or(ExitCodeStyle::Own),
+        exit_codes: args.exit_code.unwrap_or(ExitCodeStyle::Own),
     })
 }
 
