@@ -369,7 +369,7 @@ mod tests {
         outbox.push(&numbers());
         let total = outbox.len();
         assert_eq!(outbox.flush().unwrap(), Flushed::Blocked);
-        assert!(outbox.len() > 0 && outbox.len() < total);
+        assert!(!outbox.is_empty() && outbox.len() < total);
         assert!(!is_nonblocking(&original));
         let bytes = numbers().len();
         let reading = std::thread::spawn(move || {

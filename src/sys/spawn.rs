@@ -6,7 +6,7 @@
 //! files that we were given, and death when we die.
 //!
 //! Between clone and exec the child runs on a stack of its own in *our* memory, while the calling thread is suspended.
-//! So [`run_child`] makes system calls and nothing else: no allocation, no lock, no panic; and all signals are blocked
+//! So `run_child` makes system calls and nothing else: no allocation, no lock, no panic; and all signals are blocked
 //! around it, or a handler of ours could run there.
 //!
 //! Invariant: spawn only from a thread that lives as long as the program. The parent-death signal fires when the
