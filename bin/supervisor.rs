@@ -4,12 +4,11 @@ use std::io::Write;
 use std::process::ExitCode;
 use supervisor::cli::{self, Parsed, Surroundings};
 use supervisor::exit_code::{self, Exit};
-use supervisor::model::spec::WORKER_ROLE;
 use supervisor::{engine, worker};
 
 fn main() -> ExitCode {
     let mut arguments = std::env::args_os().skip(1).peekable();
-    if arguments.next_if(|first| first == WORKER_ROLE).is_some() {
+    if arguments.next_if(|first| first == worker::WORKER_ROLE).is_some() {
         return worker::builtin_main(arguments);
     }
     let invocation = match cli::parse(arguments, &Surroundings::here()) {

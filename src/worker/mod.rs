@@ -30,6 +30,7 @@ mod parse;
 mod serve;
 pub mod tasks;
 
+pub use crate::model::spec::WORKER_ROLE;
 pub use builtin::builtin_main;
 pub use output::Output;
 pub use serve::run;
