@@ -18,8 +18,10 @@ impl Signal {
     pub const HUP: Self = Self(1);
     pub const INT: Self = Self(2);
     pub const QUIT: Self = Self(3);
+    pub const BUS: Self = Self(7);
     pub const KILL: Self = Self(9);
     pub const USR1: Self = Self(10);
+    pub const SEGV: Self = Self(11);
     pub const PIPE: Self = Self(13);
     pub const TERM: Self = Self(15);
     pub const CONT: Self = Self(18);

@@ -83,6 +83,14 @@ pub fn ignore(signal: Signal) -> io::Result<()> {
     Ok(set_action(i32::from(signal.0), libc::SIG_IGN)?)
 }
 
+/// Gives a signal its default action again.
+///
+/// # Errors
+/// KILL and STOP cannot be changed, and have it always.
+pub fn restore(signal: Signal) -> io::Result<()> {
+    Ok(set_action(i32::from(signal.0), libc::SIG_DFL)?)
+}
+
 /// Sends this process a signal that has its default action again. Returns if that action was not to end it.
 ///
 /// # Errors

@@ -7,7 +7,8 @@ use super::batch::Batch;
 use super::environment::{Environment, EnvironmentError};
 use super::{Handler, panics};
 use crate::model::ids::{Attempt, ItemId, Run};
-use crate::sys::{fd, parent};
+use crate::model::signal::Signal;
+use crate::sys::{fd, parent, signals};
 use crate::transport::scoreboard::Pencil;
 use crate::transport::{self, ChannelError, ItemsIn};
 use crate::wire::frame::FrameError;
@@ -74,6 +75,11 @@ fn connect() -> Result<Server, WorkerError> {
     let failed = |doing| move |error| WorkerError::System { doing, error };
     if !parent::die_with_parent(environment.supervisor_pid).map_err(failed("ask for the parent-death signal"))? {
         return Err(WorkerError::SupervisorGone);
+    }
+    // The standard library catches these to name a stack overflow, and would swallow the first one that
+    // somebody sends. A worker dies of a signal as any program does; the supervisor names it.
+    for signal in [Signal::SEGV, Signal::BUS] {
+        signals::restore(signal).map_err(failed("restore a signal's default action"))?;
     }
     let inherited = |number| fd::take_inherited(number).map_err(failed("take over an inherited file descriptor"));
     let mut fds = vec![inherited(environment.fd_in)?];
