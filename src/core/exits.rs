@@ -207,9 +207,9 @@ impl Core {
         self.report(RunEvent::WorkerExited { worker, incarnation, pid, exit, reason, item, items, usage });
     }
 
-    /// If workers that end are replaced at all.
+    /// If workers that end are replaced at all: not when nothing is left for them.
     pub(super) fn restarting(&self) -> bool {
-        self.stage == Stage::Running && !self.closing
+        self.stage == Stage::Running && !self.closing && !(self.intake.ended && self.unsettled() == 0)
     }
 
     /// Fills the slot again, if it is to be, and restarts whom the strategy names.

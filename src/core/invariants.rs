@@ -28,7 +28,7 @@ impl Core {
         let (accepted, settled) = (self.totals.accepted, self.totals.settled());
         hold!(
             accepted == queued + delayed + flying + settled,
-            "accepted {accepted} items, but {queued} are queued, {delayed} delayed, {flying} in flight, {settled} settled"
+            "accepted {accepted} items, but {queued} are queued, {delayed} delayed, {flying} at workers, {settled} settled"
         );
         hold!(accepted == self.intake.next, "accepted {accepted} items, but the next id is {}", self.intake.next);
         let (fresh, outstanding) = (self.queue.fresh_items(), self.intake.outstanding);

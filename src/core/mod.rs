@@ -268,10 +268,9 @@ impl Core {
         if let Some(limit) = self.policy.run_timeout {
             self.timers.set(Timer::Run, &mut self.run_timer, self.now + limit, self.now);
         }
-        for index in 0..self.pool.slots.len() {
-            match self.policy.lifecycle {
-                Lifecycle::Resident => self.spawn(index),
-                Lifecycle::PerItem => self.pool.file(index),
+        if self.policy.lifecycle == Lifecycle::Resident {
+            for index in 0..self.pool.slots.len() {
+                self.spawn(index);
             }
         }
     }

@@ -186,7 +186,7 @@ impl Pool {
         let slots = policy.workers.max(1) as usize;
         // In lifo and priority order each item is chosen by itself.
         let run_max = if policy.queue_order == QueueOrder::Fifo { policy.run_max.max(1) } else { 1 };
-        Self {
+        let mut pool = Self {
             slots: (0..slots).map(|_| Slot::new()).collect(),
             rules: Rules { credit: policy.credit, run_max, mutation },
             lifecycle: policy.lifecycle,
@@ -198,7 +198,11 @@ impl Pool {
             introduced: 0,
             retired: 0,
             in_flight: 0,
+        };
+        for index in 0..slots {
+            pool.file(index);
         }
+        pool
     }
 
     /// Moves a slot to another state.

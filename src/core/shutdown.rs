@@ -154,7 +154,7 @@ impl Core {
     /// Ends the run if nothing is left to do; to be called after every step.
     #[inline]
     pub(super) fn end_if_over(&mut self) {
-        let unsettled = self.totals.accepted - self.totals.settled().min(self.totals.accepted);
+        let unsettled = self.unsettled();
         if self.stage == Stage::Running && self.started && !self.closing {
             if self.intake.ended && unsettled == 0 {
                 self.closing = true;
@@ -169,6 +169,11 @@ impl Core {
         if ending && self.stage < Stage::Finished && self.pool.up <= early {
             self.finish();
         }
+    }
+
+    /// Items that were accepted and have no outcome yet.
+    pub(super) fn unsettled(&self) -> u64 {
+        self.totals.accepted.saturating_sub(self.totals.settled())
     }
 
     /// No slot is ever filled again, and items are left.

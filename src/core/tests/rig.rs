@@ -1,0 +1,267 @@
+//! A core under a script. Facts and orders are short words, so that a test reads as a story and
+//! does not depend on the shape of the API.
+
+use crate::core::Core;
+use crate::core::action::Action;
+use crate::core::input::{Input, SpawnFailure};
+use crate::model::event::{EndReason, RunEvent};
+use crate::model::exit::{ExitStatus, Usage};
+use crate::model::ids::{Attempt, Incarnation, ItemId, Run, WorkerId};
+use crate::model::outcome::{CauseKind, FailReason, Settlement};
+use crate::model::signal::Signal;
+use crate::model::spec::{
+    Backoff, Credit, Intensity, Lifecycle, Policy, QueueOrder, RestartStrategy, RestartType, TermStep,
+};
+use crate::model::time::{Duration, Instant};
+
+/// Two resident workers, one item at a time, nothing that waits.
+pub(super) fn policy() -> Policy {
+    let step = |signal, ms| TermStep { signal, wait: Duration::from_millis(ms) };
+    Policy {
+        workers: 2,
+        lifecycle: Lifecycle::Resident,
+        queue_order: QueueOrder::Fifo,
+        queue_items_max: 100,
+        credit: Credit::Items(1),
+        run_max: u32::MAX,
+        keep_order: false,
+        start_together: false,
+        retries: 0,
+        crash_limit: 3,
+        retry_delay: Duration::ZERO,
+        dead_max: None,
+        timeout: None,
+        hello_timeout: Duration::from_secs(10),
+        term_sequence: vec![step(Signal::TERM, 200), step(Signal::KILL, 25)],
+        grace: Duration::from_secs(10),
+        restart: RestartType::Permanent,
+        strategy: RestartStrategy::OneForOne,
+        intensity: Intensity { restarts_max: 2, period: Duration::from_secs(10) },
+        backoff: Backoff { min: Duration::from_millis(100), max: Duration::from_secs(10) },
+        halt: None,
+        run_timeout: None,
+        seed: 1,
+    }
+}
+
+/// Many items in flight at one worker.
+pub(super) fn with_credit(items: u32) -> Policy {
+    Policy { credit: Credit::Items(items), ..policy() }
+}
+/// One worker.
+pub(super) fn alone(policy: Policy) -> Policy {
+    Policy { workers: 1, ..policy }
+}
+/// A process for each item.
+pub(super) fn per_item() -> Policy {
+    Policy { lifecycle: Lifecycle::PerItem, crash_limit: 1, ..policy() }
+}
+
+pub(super) struct Rig {
+    pub(super) core: Core,
+    pub(super) now: Instant,
+    arrived: u64,
+}
+
+impl Rig {
+    pub(super) fn new(policy: Policy) -> Self {
+        Self { core: Core::new(policy), now: Instant::ZERO, arrived: 0 }
+    }
+
+    /// All workers of `policy` are up and ready, `items` have arrived and the source has ended.
+    pub(super) fn running(policy: Policy, items: u32) -> Self {
+        let workers = policy.workers;
+        let mut rig = Self::new(policy);
+        rig.say("start");
+        if items > 0 {
+            rig.say(&format!("arrive {items}"));
+        }
+        rig.say("end");
+        if rig.core.policy().lifecycle == Lifecycle::Resident {
+            for worker in 1..=workers {
+                rig.say(&format!("spawned {worker}; hello {worker}"));
+            }
+        }
+        rig
+    }
+
+    /// Feeds facts, separated by `;`; the orders that follow, one a line, reports left out.
+    pub(super) fn say(&mut self, script: &str) -> String {
+        self.run(script, false)
+    }
+
+    /// The same with reports.
+    pub(super) fn say_all(&mut self, script: &str) -> String {
+        self.run(script, true)
+    }
+
+    fn run(&mut self, script: &str, reports: bool) -> String {
+        let mut lines = Vec::new();
+        for fact in script.split(';') {
+            let words: Vec<&str> = fact.split_whitespace().collect();
+            if words[0] == "wait" {
+                self.now = self.now + Duration::from_millis(number(&words, 1));
+                self.core.handle_timeout(self.now);
+                assert!(self.core.poll_timeout().is_none_or(|at| at > self.now), "a timer is due and was not fired");
+            } else {
+                let input = self.input(&words);
+                self.core.handle(input, self.now);
+            }
+            self.core.check_deep().unwrap();
+            while let Some(action) = self.core.poll_action() {
+                if reports || !matches!(action, Action::Report(_)) {
+                    lines.push(words_of(&action));
+                }
+            }
+        }
+        lines.join("\n")
+    }
+
+    fn input(&mut self, words: &[&str]) -> Input {
+        let worker = words.get(1).and_then(|word| word.parse::<usize>().ok()).unwrap_or(1);
+        let worker = WorkerId::from_index(worker.max(1) - 1);
+        let incarnation = self.core.status().slots.get(worker.index()).map_or(Incarnation(0), |slot| slot.incarnation);
+        let item = ItemId(number(words, 2));
+        match words[0] {
+            "start" => Input::Start,
+            "arrive" => {
+                let (first, count) = (ItemId(self.arrived), number(words, 1) as u32);
+                self.arrived += u64::from(count);
+                Input::RunArrived { first, count, priority: signed(words, 2) }
+            }
+            "reject" => {
+                self.arrived += 1;
+                Input::ItemRejected { item: ItemId(self.arrived - 1), reason: FailReason::Rejected("odd".into()) }
+            }
+            "idle" => Input::SourceIdle,
+            "end" => Input::SourceEnded,
+            "lost" => Input::SourceLost { error: "gone".into() },
+            "spawned" => Input::Spawned { worker, incarnation, pid: 100 + worker.number() },
+            "nospawn" => Input::SpawnFailed { worker, incarnation, error: SpawnFailure::Shortage("no memory".into()) },
+            "noprogram" => Input::SpawnFailed { worker, incarnation, error: SpawnFailure::Program("no file".into()) },
+            "noitem" => Input::SpawnFailed { worker, incarnation, error: SpawnFailure::Item("too long".into()) },
+            "hello" => Input::Hello { worker, incarnation },
+            // settled WORKER FIRST COUNT ATTEMPT BUSY_NS
+            "settled" => Input::Settled {
+                worker,
+                incarnation,
+                first: item,
+                count: number(words, 3).max(1) as u32,
+                attempt: Attempt(number(words, 4).max(1) as u32),
+                busy_ns: number(words, 5),
+            },
+            "failed" => Input::Failed {
+                worker,
+                incarnation,
+                item,
+                attempt: Attempt(number(words, 3).max(1) as u32),
+                reason: FailReason::Message("bad".into()),
+            },
+            "seen" => Input::Seen { worker, incarnation, running: words.get(2).map(|_| item) },
+            "closed" => Input::ChannelClosed { worker, incarnation },
+            "garbage" => Input::ProtocolError { worker, incarnation, error: "garbage".into() },
+            // exit WORKER CODE [at ITEM], killed WORKER SIGNAL [at ITEM]
+            "exit" => Self::exited(worker, incarnation, ExitStatus::Code(number(words, 2) as u8), words),
+            "killed" => {
+                let signal = Signal(number(words, 2) as u8);
+                Self::exited(worker, incarnation, ExitStatus::Signal { signal, core_dumped: false }, words)
+            }
+            "sink" => Input::SinkClosed,
+            name => Input::Signal { signal: Signal::parse(name).unwrap(), sender_pid: None },
+        }
+    }
+
+    fn exited(worker: WorkerId, incarnation: Incarnation, status: ExitStatus, words: &[&str]) -> Input {
+        let running = words.get(4).map(|_| ItemId(number(words, 4)));
+        Input::Exited { worker, incarnation, status, usage: Usage::default(), running }
+    }
+}
+
+fn number(words: &[&str], place: usize) -> u64 {
+    words.get(place).and_then(|word| word.parse().ok()).unwrap_or(0)
+}
+fn signed(words: &[&str], place: usize) -> i64 {
+    words.get(place).and_then(|word| word.parse().ok()).unwrap_or(0)
+}
+
+fn range(run: &Run) -> String {
+    let attempt = if run.attempt == Attempt::FIRST { String::new() } else { format!(" (attempt {})", run.attempt) };
+    format!("{}..{}{attempt}", run.first, run.end())
+}
+
+fn settled(s: &Settlement) -> String {
+    let causes: Vec<String> = s
+        .causes
+        .iter()
+        .map(|cause| match &cause.kind {
+            CauseKind::Crashed(status) => status.to_string(),
+            CauseKind::Failed(reason) => reason.to_string(),
+        })
+        .collect();
+    let worker = s.worker.map_or("-".to_owned(), |worker| worker.to_string());
+    let outcome = format!("{:?}", s.outcome).to_lowercase();
+    let causes = if causes.is_empty() { String::new() } else { format!(": {}", causes.join(", ")) };
+    format!("{outcome} {}..{} by {worker}, attempts {}{causes}", s.first, s.first.plus(s.count.into()), s.attempts)
+}
+
+fn words_of(action: &Action) -> String {
+    match action {
+        Action::Demand { items } => format!("demand {items}"),
+        Action::CloseSource => "close source".into(),
+        Action::Spawn { worker, incarnation } => format!("spawn {worker}.{}", incarnation.0),
+        Action::Launch { worker, incarnation, run } => format!("launch {worker}.{} {}", incarnation.0, range(run)),
+        Action::Dispatch { worker, run, .. } => format!("dispatch {worker} {}", range(run)),
+        Action::CloseInput { worker, .. } => format!("close input {worker}"),
+        Action::Recall { worker, .. } => format!("recall {worker}"),
+        Action::Look { worker, .. } => format!("look {worker}"),
+        Action::Kill { worker, incarnation, signal } => format!("kill {worker}.{} {}", incarnation.0, signal.name()),
+        Action::Settle(settlement) => settled(settlement),
+        Action::Emit { first, count } => format!("emit {first}..{}", first.plus(u64::from(*count))),
+        Action::Finish(outcome) => format!("finish {:?}", outcome.reason),
+        Action::Report(event) => format!("- {}", event_words(event)),
+    }
+}
+
+fn event_words(event: &RunEvent) -> String {
+    match event {
+        RunEvent::WorkerExited { worker, exit, reason, item, items, .. } => {
+            let reason = match reason {
+                EndReason::Own => String::new(),
+                reason => format!(" {reason:?}"),
+            };
+            let item = item.map_or(String::new(), |(item, fate)| format!(" at {item}: {fate:?}"));
+            format!("exited {worker}: {exit}{reason}{item}, items {items}")
+        }
+        RunEvent::WorkerRestarting { worker, delay, .. } => {
+            format!("restarting {worker} after {}ms", delay.0 / 1_000_000)
+        }
+        RunEvent::ItemRetried { item, attempt, delay, .. } => {
+            format!("retried {item}: attempt {attempt} after {}ms", delay.0 / 1_000_000)
+        }
+        RunEvent::ItemStarted { item, attempt, worker, .. } => format!("started {item} at {worker}, attempt {attempt}"),
+        RunEvent::Stopping { stage, reason } => format!("{stage:?} {reason:?}").to_lowercase(),
+        RunEvent::RunStarted { .. } => "run started".into(),
+        RunEvent::WorkerSpawned { worker, .. } => format!("spawned {worker}"),
+        RunEvent::WorkerNotSpawned { worker, error, .. } => format!("not spawned {worker}: {error}"),
+        RunEvent::WorkerReady { worker, .. } => format!("ready {worker}"),
+        RunEvent::SignalReceived { signal, .. } => format!("signal {}", signal.name()),
+        RunEvent::ItemsSettled(_) => "settled".into(),
+        RunEvent::RunFinished(_) => "run finished".into(),
+    }
+}
+
+/// Feeds a script; exactly these orders must follow.
+macro_rules! check {
+    ($rig:expr, $script:expr, [$($line:expr),* $(,)?]) => {
+        let said = $rig.say($script);
+        assert_eq!(said.lines().collect::<Vec<_>>(), [$($line),*] as [&str; _], "after: {}", $script);
+    };
+}
+/// The same, reports included.
+macro_rules! check_all {
+    ($rig:expr, $script:expr, [$($line:expr),* $(,)?]) => {
+        let said = $rig.say_all($script);
+        assert_eq!(said.lines().collect::<Vec<_>>(), [$($line),*] as [&str; _], "after: {}", $script);
+    };
+}
+pub(super) use {check, check_all};

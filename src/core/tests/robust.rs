@@ -1,0 +1,122 @@
+//! Facts in any order: nothing panics, no invariant breaks, no timer stays behind.
+
+use super::rig::{Rig, per_item, policy, with_credit};
+use crate::core::random::Random;
+use crate::model::spec::{Credit, Policy, QueueOrder, RestartStrategy, RestartType};
+use crate::model::time::Duration;
+
+const FACTS: &[&str] = &[
+    "start",
+    "arrive 1",
+    "arrive 3",
+    "arrive 7",
+    "reject",
+    "idle",
+    "end",
+    "lost",
+    "spawned W",
+    "spawned W",
+    "nospawn W",
+    "noitem W",
+    "hello W",
+    "hello W",
+    "settled W I",
+    "settled W I",
+    "settled W I 2",
+    "settled W I 3 1 900",
+    "settled W I 1 2",
+    "failed W I",
+    "failed W I 2",
+    "seen W",
+    "seen W I",
+    "closed W",
+    "garbage W",
+    "exit W 0",
+    "exit W 3 at I",
+    "killed W 9 at I",
+    "killed W 11 at I",
+    "wait 1",
+    "wait 60",
+    "wait 300",
+    "TERM",
+    "USR1",
+];
+
+fn draw(random: &mut Random, below: u64) -> u64 {
+    // The jitter of a length is the only thing the generator gives: more than enough to draw from.
+    random.jitter(Duration(u64::MAX)).0 / 7919 % below
+}
+
+fn shuffled(policy: &Policy, seed: u64) {
+    let mut random = Random::new(seed);
+    let mut rig = Rig::new(Policy { seed, ..policy.clone() });
+    if !seed.is_multiple_of(8) {
+        rig.say("start");
+    }
+    let mut story = String::new();
+    for _ in 0..120 {
+        let fact = FACTS[draw(&mut random, FACTS.len() as u64) as usize];
+        // Ending facts are rare, or every story would be short.
+        if matches!(fact, "TERM" | "end" | "lost" | "noitem W") && draw(&mut random, 6) > 0 {
+            continue;
+        }
+        let worker = draw(&mut random, 3) as usize + 1;
+        // Most answers name what the worker holds; else hardly any would be believed.
+        let held = rig.core.status().slots.get(worker - 1).and_then(|slot| slot.lease).map(|run| run.first.0);
+        let item = held.filter(|_| draw(&mut random, 5) > 0).unwrap_or_else(|| draw(&mut random, 20));
+        let fact = fact.replace('W', &worker.to_string()).replace('I', &item.to_string());
+        story.push_str(&fact);
+        let stood = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| rig.say(&fact)));
+        assert!(stood.is_ok(), "seed {seed} of {policy:?} breaks at: {story}");
+        story.push_str("; ");
+    }
+}
+
+#[test]
+fn any_order_of_facts_is_survived() {
+    let auto = |order, keep_order| Policy {
+        credit: Credit::Auto,
+        queue_order: order,
+        keep_order,
+        queue_items_max: 5,
+        retries: 1,
+        retry_delay: Duration::from_millis(40),
+        timeout: Some(Duration::from_millis(250)),
+        crash_limit: 2,
+        ..policy()
+    };
+    let policies = [
+        with_credit(4),
+        Policy { strategy: RestartStrategy::OneForAll, retries: 2, ..with_credit(4) },
+        Policy { restart: RestartType::Transient, strategy: RestartStrategy::RestForOne, ..policy() },
+        auto(QueueOrder::Fifo, true),
+        auto(QueueOrder::Lifo, true),
+        auto(QueueOrder::Priority, false),
+        per_item(),
+        Policy { retries: 2, timeout: Some(Duration::from_millis(50)), keep_order: true, ..per_item() },
+    ];
+    for policy in policies {
+        for seed in 0..400 {
+            shuffled(&policy, seed);
+        }
+    }
+}
+
+#[test]
+fn a_stale_incarnation_is_counted_and_dropped() {
+    use crate::core::input::Input;
+    use crate::model::ids::{Attempt, Incarnation, ItemId, WorkerId};
+    let mut rig = Rig::running(policy(), 2);
+    rig.say("killed 1 9 at 0; spawned 1; hello 1");
+    let late = Input::Settled {
+        worker: WorkerId::from_index(0),
+        incarnation: Incarnation(1),
+        first: ItemId(0),
+        count: 1,
+        attempt: Attempt::FIRST,
+        busy_ns: 1,
+    };
+    rig.core.handle(late, rig.now);
+    assert_eq!(rig.core.poll_action(), None);
+    assert_eq!(rig.core.totals().stale, 1);
+}

@@ -1,0 +1,140 @@
+//! Ends: the ladder of a stop, its reasons, and what becomes of items on the way.
+
+use super::rig::{Rig, alone, check, check_all, per_item, policy, with_credit};
+use crate::model::spec::{Halt, HaltOn, Policy, Threshold};
+use crate::model::time::Duration;
+
+#[test]
+fn the_first_signal_lets_running_items_finish() {
+    let mut rig = Rig::new(policy());
+    rig.say("start; arrive 1; spawned 1; hello 1; spawned 2; hello 2; arrive 2; settled 2 1");
+    rig.say("arrive 3");
+    check_all!(
+        rig,
+        "INT",
+        [
+            "- signal INT",
+            "- draining signal(signal(2))",
+            "close source",
+            "skipped 3..6 by -, attempts 0",
+            "emit 3..6",
+            "recall 1",
+            "recall 2",
+        ]
+    );
+    check!(rig, "settled 1 0; exit 1 0", ["done 0..1 by 1, attempts 1", "emit 0..1"]);
+    // What it did not come to is skipped.
+    check!(rig, "exit 2 0", ["skipped 2..3 by 2, attempts 0", "emit 2..3", "finish Signal(Signal(2))"]);
+}
+
+#[test]
+fn the_second_signal_terminates_and_the_third_kills() {
+    let mut rig = Rig::running(policy(), 1);
+    check!(rig, "INT", ["recall 1", "close input 2"]);
+    check!(rig, "TERM", ["kill 1.1 TERM", "kill 2.1 TERM"]);
+    check!(rig, "exit 2 0; INT", ["kill 1.1 KILL"]);
+    check!(rig, "killed 1 9 at 0", ["skipped 0..1 by 1, attempts 1", "emit 0..1", "finish Signal(Signal(2))"]);
+}
+
+#[test]
+fn quit_terminates_at_once() {
+    let mut rig = Rig::running(alone(policy()), 1);
+    check!(rig, "QUIT", ["kill 1.1 TERM"]);
+    check!(rig, "wait 200", ["kill 1.1 KILL"]);
+    let mut rig = Rig::running(alone(policy()), 1);
+    check!(rig, "QUIT; QUIT", ["kill 1.1 TERM", "kill 1.1 KILL"]);
+}
+
+#[test]
+fn a_drain_waits_no_longer_than_the_grace() {
+    let mut rig = Rig::running(alone(per_item()), 2);
+    rig.say("spawned 1");
+    check!(rig, "INT; wait 9999", ["skipped 1..2 by -, attempts 0", "emit 1..2"]);
+    check_all!(rig, "wait 1", ["- terminating signal(signal(2))", "kill 1.1 TERM"]);
+    check!(rig, "killed 1 15", ["skipped 0..1 by 1, attempts 1", "emit 0..1", "finish Signal(Signal(2))"]);
+}
+
+#[test]
+fn a_worker_that_is_being_spawned_is_ended_as_soon_as_it_is() {
+    let mut rig = Rig::new(policy());
+    rig.say("start");
+    check!(rig, "INT", ["close source"]);
+    check!(rig, "spawned 1", ["close input 1"]);
+    check!(rig, "INT; spawned 2", ["kill 1.1 TERM", "kill 2.1 TERM"]);
+    check!(rig, "INT", ["kill 1.1 KILL", "kill 2.1 KILL"]);
+}
+
+#[test]
+fn a_weaker_reason_never_replaces_a_stronger_one() {
+    let mut rig = Rig::running(alone(policy()), 1);
+    check_all!(rig, "sink", ["- terminating sinkclosed", "kill 1.1 TERM"]);
+    check_all!(rig, "INT", ["- signal INT", "- terminating signal(signal(2))"]);
+    check_all!(rig, "sink", []);
+    let said = rig.say("killed 1 15");
+    assert!(said.ends_with("finish Signal(Signal(2))"), "{said}");
+}
+
+#[test]
+fn the_run_has_a_deadline() {
+    let mut rig = Rig::running(alone(Policy { run_timeout: Some(Duration::from_secs(3)), ..policy() }), 1);
+    check!(
+        rig,
+        "wait 3000; killed 1 15 at 0",
+        ["kill 1.1 TERM", "skipped 0..1 by 1, attempts 1", "emit 0..1", "finish RunTimeout"]
+    );
+}
+
+#[test]
+fn a_worker_that_does_not_leave_at_the_end_is_ended() {
+    let mut rig = Rig::running(alone(policy()), 1);
+    check!(
+        rig,
+        "settled 1 0; wait 10000",
+        ["done 0..1 by 1, attempts 1", "emit 0..1", "close input 1", "kill 1.1 TERM"]
+    );
+    check!(rig, "killed 1 15", ["finish SourceEnded"]);
+}
+
+#[test]
+fn a_source_that_breaks_off_lets_what_was_accepted_run() {
+    let mut rig = Rig::new(alone(policy()));
+    rig.say("start; arrive 1; lost; spawned 1; hello 1");
+    check!(
+        rig,
+        "settled 1 0; exit 1 0",
+        ["done 0..1 by 1, attempts 1", "emit 0..1", "close input 1", "finish SourceLost(\"gone\")",]
+    );
+}
+
+#[test]
+fn halt_counts_outcomes() {
+    let halt = |on, threshold, now| Policy { halt: Some(Halt { on, threshold, now }), ..with_credit(1) };
+    let mut rig = Rig::running(halt(HaltOn::Fail, Threshold::Items(2), true), 9);
+    check!(rig, "failed 1 0", ["failed 0..1 by 1, attempts 1: bad", "emit 0..1", "dispatch 1 2..3"]);
+    let said = rig.say("failed 1 2");
+    assert!(said.contains("kill 2.1 TERM") && !said.contains("dispatch"), "{said}");
+    assert!(rig.say("killed 1 15; killed 2 15").ends_with("finish HaltFailed"));
+
+    let mut rig = Rig::running(halt(HaltOn::Success, Threshold::Items(1), false), 9);
+    assert!(rig.say("settled 1 0").contains("recall 2"));
+    check!(rig, "settled 2 1", ["done 1..2 by 2, attempts 1", "emit 1..2"]);
+    check!(rig, "exit 1 0; exit 2 0", ["finish HaltMet"]);
+
+    // A percentage means nothing before three items count.
+    let mut rig = Rig::running(halt(HaltOn::Fail, Threshold::Percent(50), false), 9);
+    rig.say("failed 1 0; failed 1 2");
+    assert_eq!(rig.core.status().reason, None);
+    rig.say("settled 1 3; settled 1 4; failed 1 5");
+    assert_eq!(rig.core.status().reason.map(|reason| format!("{reason:?}")), Some("HaltFailed".to_owned()));
+}
+
+#[test]
+fn status_tells_how_things_stand() {
+    let mut rig = Rig::new(with_credit(4));
+    rig.say("start; arrive 9; spawned 1; hello 1; settled 1 0");
+    let status = rig.core.status();
+    assert_eq!((status.queued, status.in_flight, status.totals.done), (4, 4, 1));
+    let slot = &status.slots[0];
+    assert_eq!((slot.state, slot.pid, slot.in_flight, slot.settled), ("busy", Some(101), 4, 1));
+    assert_eq!((status.slots[1].state, status.slots[1].pid), ("starting", None));
+}
