@@ -6,6 +6,7 @@
 use snapbox::{assert_data_eq, file};
 use std::ffi::{OsStr, OsString};
 use std::fs::File;
+use std::io::{PipeReader, Read, Write};
 use std::os::unix::ffi::OsStringExt;
 use std::process::{Command, Output, Stdio};
 use supervisor::exit_code;
@@ -17,9 +18,21 @@ fn supervisor<S: AsRef<OsStr>>(arguments: impl IntoIterator<Item = S>) -> Comman
     command
 }
 
-/// Runs it with the words of `line`, which are cut at blanks.
+/// The words of `line`, which is cut at blanks; `''` is the empty word.
+fn words(line: &str) -> impl Iterator<Item = &str> {
+    line.split_whitespace().map(|word| if word == "''" { "" } else { word })
+}
+
 fn run(line: &str) -> Output {
-    supervisor(line.split_whitespace()).output().unwrap()
+    supervisor(words(line)).output().unwrap()
+}
+
+/// A pipe that holds `input` and then ends.
+fn piped(input: &str) -> PipeReader {
+    let (reader, mut writer) = std::io::pipe().unwrap();
+    // Short enough for a pipe's buffer, so nobody has to read meanwhile.
+    writer.write_all(input.as_bytes()).unwrap();
+    reader
 }
 
 fn text(bytes: &[u8]) -> &str {
@@ -275,4 +288,92 @@ fn words_that_are_not_utf8_are_named_and_do_no_harm() {
     );
     let output = supervisor([OsString::from("--items"), OsString::from_vec(b"3\xff".to_vec())]).output().unwrap();
     check_usage_error(&output, "invalid UTF-8 was detected in one or more arguments");
+}
+
+#[test]
+fn exit_codes_of_runs() {
+    let table = [
+        ("--items 3", 0),
+        ("-- echo :::", 0),
+        ("::: 3 abc", 1),
+        ("-- false ::: a", 1),
+        ("--max-dead never --task signal ::: 9", 1),
+        ("-w 1 --fail-fast -- false ::: a b", 1),
+        ("-w 1 --halt soon,success=1 -- true ::: a b c", 0),
+        ("-a /nonexistent/list", 2),
+        ("-a /", 2),
+        ("--events /nonexistent/events", 2),
+        ("--max-dead 1 -w 1 --task exit ::: 1 2 3", 3),
+        ("--protocol frames -w 1 --backoff 0..0 -- false ::: a", 3),
+        ("-w 1000000", 6),
+        ("--run-timeout 50ms -- sleep ::: 60", 124),
+        ("-- / ::: a", 126),
+        ("-- /etc/passwd ::: a", 126),
+        ("-- no-such-program ::: a", 127),
+        ("-- /no/such/program ::: a", 127),
+        ("--exit-code count ::: x y 3 z", 3),
+        ("--exit-code count ::: 3", 0),
+        ("--exit-code xargs -- false ::: a", 123),
+        ("--exit-code xargs --task signal --crash-limit 1 ::: 9", 125),
+        ("--exit-code xargs -- no-such-program ::: a", 127),
+    ];
+    for (typed, code) in table {
+        let output = run(typed);
+        assert_eq!(output.status.code(), Some(code), "{typed}: {}", text(&output.stderr));
+    }
+    let many = vec!["x"; 101].join(" ");
+    assert_eq!(run(&format!("-q --exit-code count ::: {many}")).status.code(), Some(101));
+}
+
+#[test]
+fn what_cannot_start_says_so_on_one_line_before_an_item_is_consumed() {
+    let table = [
+        ("-- no-such-program", "supervisor: failed to run no-such-program: "),
+        ("-- /", "supervisor: failed to run /: "),
+        ("-w 1000000 -a -", "supervisor: failed to start 1000000 workers: "),
+        ("--events /nonexistent/events -- cat", "supervisor: failed to create /nonexistent/events: "),
+    ];
+    for (typed, start) in table {
+        let mut reader = piped("a\nb\n");
+        let output = supervisor(words(typed)).stdin(reader.try_clone().unwrap()).output().unwrap();
+        let error = text(&output.stderr);
+        assert!(error.starts_with(start) && error.lines().count() == 1, "{typed}: {error}");
+        let mut left = String::new();
+        reader.read_to_string(&mut left).unwrap();
+        assert_eq!((left.as_str(), output.stdout.as_slice()), ("a\nb\n", &b""[..]), "{typed}");
+    }
+}
+
+#[test]
+fn items_are_cut_and_placed_as_asked() {
+    let table = [
+        ("a\nb\n", "-k -- echo x", "x a\nx b\n"),
+        ("a\n\nb", "-k -- echo [{}]", "[a]\n[]\n[b]\n"),
+        ("a b\0c\0", "-k -0 -- echo {}.", "a b.\nc.\n"),
+        ("a,b,c", "-k -d , -- echo {}", "a\nb\nc\n"),
+        ("a;b;", r"-k -d \x3b -- echo {}", "a\nb\n"),
+        ("1\n2\n3\n", "-k -a - --task cube", "1\n8\n27\n"),
+        ("3\tlast\n1\tfirst\n2\tmiddle\n", "-w 1 --queue priority -- echo", "first\nmiddle\nlast\n"),
+        ("a\nb\nc\n", "-w 1 --queue lifo -- echo", "c\nb\na\n"),
+        ("a\nb\nc\n", "-k --block 4 --stdin -- tr a-z A-Z", "A\nB\nC\n"),
+        ("abcdef", "-k --block 4 -d '' --stdin -- wc -c", "4\n2\n"),
+        ("", "-k -- echo ::: a -x --", "a\n-x\n--\n"),
+        ("", "-k --tag ::: 3 4", "3\t9\n4\t16\n"),
+        ("", "-k --output none ::: 3 4", ""),
+        ("", "-k --dry-run -- rm -rf {} ::: a b", "rm -rf a\nrm -rf b\n"),
+        ("x\n", "--shell -- echo {} | tr x y", "y\n"),
+        ("dir/name.tar\n", "-- echo {.} {/} {//} {/.} {#} {%}", "dir/name name.tar dir name 1 1\n"),
+    ];
+    for (input, typed, expected) in table {
+        let output = supervisor(words(typed)).stdin(piped(input)).output().unwrap();
+        assert_eq!(text(&output.stdout), expected, "{typed}: {}", text(&output.stderr));
+    }
+}
+
+#[test]
+fn words_that_are_not_utf8_pass_through() {
+    let odd = || OsString::from_vec(b"\xff{}".to_vec());
+    let output = supervisor([OsString::from("--"), "echo".into(), odd(), ":::".into(), odd()]).output().unwrap();
+    assert_eq!(output.stdout, b"\xff\xff{}\n");
+    assert_eq!(output.status.code(), Some(0));
 }
