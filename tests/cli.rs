@@ -305,7 +305,6 @@ fn exit_codes_of_runs() {
         ("--events /nonexistent/events", 2),
         ("--max-dead 1 -w 1 --task exit ::: 1 2 3", 3),
         ("--protocol frames -w 1 --backoff 0..0 -- false ::: a", 3),
-        ("-w 1000000", 6),
         ("--run-timeout 50ms -- sleep ::: 60", 124),
         ("-- / ::: a", 126),
         ("-- /etc/passwd ::: a", 126),
@@ -330,7 +329,6 @@ fn what_cannot_start_says_so_on_one_line_before_an_item_is_consumed() {
     let table = [
         ("-- no-such-program", "supervisor: failed to run no-such-program: "),
         ("-- /", "supervisor: failed to run /: "),
-        ("-w 1000000 -a -", "supervisor: failed to start 1000000 workers: "),
         ("--events /nonexistent/events -- cat", "supervisor: failed to create /nonexistent/events: "),
     ];
     for (typed, start) in table {
@@ -342,6 +340,17 @@ fn what_cannot_start_says_so_on_one_line_before_an_item_is_consumed() {
         reader.read_to_string(&mut left).unwrap();
         assert_eq!((left.as_str(), output.stdout.as_slice()), ("a\nb\n", &b""[..]), "{typed}");
     }
+}
+
+#[test]
+fn more_workers_than_the_limits_allow_are_refused_with_the_numbers() {
+    // A limit of our own: some machines would try.
+    let mut command = Command::new("sh");
+    command.args(["-c", "ulimit -n 64; exec \"$0\" -w 1000000"]).arg(env!("CARGO_BIN_EXE_supervisor"));
+    let output = command.stdin(Stdio::null()).output().unwrap();
+    let error = text(&output.stderr);
+    assert!(error.starts_with("supervisor: failed to start 1000000 workers: ") && error.contains(" 64"), "{error}");
+    assert_eq!((output.status.code(), error.lines().count()), (Some(exit_code::REFUSED.into()), 1), "{error}");
 }
 
 #[test]
