@@ -26,6 +26,7 @@ pub struct Notices {
     per_item: bool,
     grace: Duration,
     timeout: Option<Duration>,
+    crash_limit: u32,
     hello_timeout: Duration,
     /// The signals of the term sequence: `TERM, then KILL`.
     term_words: String,
@@ -67,6 +68,7 @@ impl Notices {
             per_item: policy.lifecycle == Lifecycle::PerItem,
             grace: policy.grace,
             timeout: policy.timeout,
+            crash_limit: policy.crash_limit,
             hello_timeout: policy.hello_timeout,
             term_words: signals.join(", then "),
             starting: None,
@@ -192,7 +194,9 @@ impl Notices {
             (ItemFate::Again(attempt), _) => format!("; item {item} goes to another worker, attempt {attempt}"),
             // Its settlement tells the rest.
             (ItemFate::Settled, EndReason::TimedOut) => String::new(),
-            (ItemFate::Settled, EndReason::Own | EndReason::Protocol(_)) if crashes > 0 && self.told.is_none() => {
+            (ItemFate::Settled, EndReason::Own | EndReason::NoHello | EndReason::Protocol(_))
+                if crashes >= self.crash_limit =>
+            {
                 format!("; item {item} has ended {}: dead", counted(u64::from(crashes), "worker", "workers"))
             }
             (ItemFate::Settled, _) => format!("; item {item} is not run again"),
