@@ -40,23 +40,22 @@ impl Events {
     }
 }
 
-/// Opened for appending, so that `/dev/stderr` sent to a file keeps what others write there; for the
-/// same reason, that one alone is not emptied.
+/// The file, emptied. `/dev/stderr` sent to a file is that open file itself: one opened anew would
+/// have a place of its own in it, and each would overwrite what the other wrote.
 fn open_empty(path: &Path) -> io::Result<File> {
     let file = OpenOptions::new().append(true).create(true).mode(0o600).open(path)?;
     let metadata = file.metadata()?;
-    if metadata.is_file() && metadata.len() > 0 && !is_standard_stream(&metadata) {
+    if metadata.is_file() {
+        for stream in [io::stdout().as_fd(), io::stderr().as_fd()] {
+            let Ok(stream) = stream.try_clone_to_owned().map(File::from) else { continue };
+            let of_stream = stream.metadata();
+            if of_stream.is_ok_and(|other| (other.dev(), other.ino()) == (metadata.dev(), metadata.ino())) {
+                return Ok(stream);
+            }
+        }
         file.set_len(0)?;
     }
     Ok(file)
-}
-
-fn is_standard_stream(metadata: &std::fs::Metadata) -> bool {
-    let same = |fd: std::os::fd::BorrowedFd<'_>| {
-        let other = fd.try_clone_to_owned().and_then(|fd| File::from(fd).metadata());
-        other.is_ok_and(|other| (other.dev(), other.ino()) == (metadata.dev(), metadata.ino()))
-    };
-    same(io::stdout().as_fd()) || same(io::stderr().as_fd())
 }
 
 impl Reporter for Events {
