@@ -86,13 +86,10 @@ impl Core {
     #[inline]
     pub(super) fn begin(&mut self, index: usize) {
         let slot = &mut self.pool.slots[index];
-        let Some(front) = slot.leases.front() else {
-            slot.watch = None;
-            return;
-        };
-        if front.single {
-            let run = front.run;
-            slot.watch = Some((run.first, self.now));
+        if let Some(run) = slot.leases.front().filter(|lease| lease.single).map(|lease| lease.run) {
+            if self.policy.timeout.is_some() {
+                slot.watch = Some((run.first, self.now));
+            }
             self.report_item_started(index, run);
         }
     }

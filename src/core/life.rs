@@ -150,7 +150,7 @@ impl Core {
     pub(super) fn on_seen(&mut self, index: usize, running: Option<ItemId>) {
         let now = self.now;
         let slot = &mut self.pool.slots[index];
-        let (Some(timeout), State::Ready) = (self.policy.timeout, slot.state) else { return };
+        let (Some(timeout), State::Ready | State::Draining) = (self.policy.timeout, slot.state) else { return };
         let Some(front) = slot.leases.front() else { return };
         let item = running.filter(|item| slot.holds(*item)).unwrap_or(front.run.first);
         match slot.watch {
@@ -185,7 +185,8 @@ impl Core {
                     self.time_out(index, lease.run.first);
                 }
             }
-            (State::Ready, Lifecycle::Resident) => {
+            // One that was asked to leave finishes its item within the limit, too.
+            (State::Ready | State::Draining, Lifecycle::Resident) => {
                 if !slot.leases.is_empty() {
                     let (worker, incarnation) = self.who(index);
                     self.push(Action::Look { worker, incarnation });
@@ -195,7 +196,7 @@ impl Core {
             (State::Mute, _) => {
                 self.terminate(index, Ending::Protocol("closed its channel and did not exit".to_owned()));
             }
-            (State::Draining, _) => {}
+            (State::Draining, Lifecycle::PerItem) => {}
             (State::Stopping { .. }, _) => self.step(index),
         }
     }
@@ -203,8 +204,8 @@ impl Core {
     /// Asks a worker to leave once it has finished what it is at. A process per item leaves anyway.
     pub(super) fn ask_to_leave(&mut self, index: usize) {
         let slot = &self.pool.slots[index];
-        let resident = self.policy.lifecycle == Lifecycle::Resident;
-        match slot.state {
+        let (state, resident) = (slot.state, self.policy.lifecycle == Lifecycle::Resident);
+        match state {
             State::Down => {
                 self.clear_slot_timer(index);
                 self.pool.file(index);
@@ -219,7 +220,9 @@ impl Core {
                         Action::CloseInput { worker, incarnation }
                     });
                 }
-                self.clear_slot_timer(index);
+                if state == State::Starting {
+                    self.clear_slot_timer(index);
+                }
                 self.pool.slots[index].ending = Some(Ending::Asked);
                 self.pool.turn(index, State::Draining);
             }

@@ -8,7 +8,7 @@ use super::Core;
 use super::action::Action;
 use super::halt;
 use super::mutant::Mutant;
-use super::pool::{Ending, Fit};
+use super::pool::{Ending, Fit, State};
 use super::queue::Queued;
 use crate::model::event::{ItemFate, RunEvent, Stage};
 use crate::model::ids::{Attempt, ItemId, Run, WorkerId};
@@ -92,9 +92,14 @@ impl Core {
         slot.answered_at = self.now;
         slot.history.clear();
         let finished = slot.leases.len() < runs_before;
+        // A watch ends with its attempt: the same item may come again as the next one.
+        if slot.watch.is_some_and(|(item, _)| !slot.holds(item)) {
+            slot.watch = None;
+        }
         slot.pace.note(busy_ns, count, finished, self.pool.rules);
         self.pool.file(index);
-        if finished {
+        // One that was asked to leave does not begin another run.
+        if finished && self.pool.slots[index].state == State::Ready {
             self.begin(index);
         }
     }

@@ -196,6 +196,20 @@ fn an_item_past_its_limit_fails_and_its_worker_is_replaced() {
 }
 
 #[test]
+fn the_limit_is_that_of_one_attempt() {
+    let limit = Policy { timeout: Some(Duration::from_millis(800)), retries: 1, ..alone(with_credit(4)) };
+    let mut rig = Rig::new(limit);
+    rig.say("start; arrive 1; spawned 1; hello 1; arrive 2");
+    // Item 0 is seen for a while, fails, and comes again behind items 1 and 2.
+    check!(rig, "wait 100; wait 500; failed 1 0", ["look 1", "look 1", "dispatch 1 0..1 (attempt 2)"]);
+    // It is at the second attempt, although we have not heard of items 1 and 2 yet.
+    check!(rig, "wait 300; seen 1 0", ["look 1"]);
+    // A worker that was asked to leave is held to the limit as well.
+    let said = rig.say("INT; wait 800; seen 1 0");
+    assert!(said.ends_with("kill 1.1 TERM"), "{said}");
+}
+
+#[test]
 fn the_limit_of_a_process_per_item_is_exact() {
     let mut rig = Rig::new(Policy { timeout: Some(Duration::from_millis(500)), ..alone(per_item()) });
     rig.say("start; arrive 1; end; spawned 1");
