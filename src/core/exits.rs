@@ -48,7 +48,7 @@ impl Core {
             self.pool.slots[index].settled += 1;
         }
         let item = fate.unwrap_or((run.first, ItemFate::Settled));
-        self.report_exit(index, status, reason, Some(item), usage);
+        self.report_exit(index, status, reason, Some(item), 0, usage);
         match verdict {
             Some(verdict) => {
                 if let Some(again) = self.carry_out(index, Queued { run, priority, fresh: false }, verdict) {
@@ -91,12 +91,14 @@ impl Core {
             None if running => at.map(|run| (run.first, ItemFate::Again(run.attempt))),
             None => at.map(|run| (run.first, ItemFate::Settled)),
         };
-        self.report_exit(index, status, reason.clone(), fate, usage);
+        let held_items: u64 = held.iter().map(|lease| u64::from(lease.run.count)).sum();
+        let waiting = held_items.saturating_sub(u64::from(fate.is_some()));
+        self.report_exit(index, status, reason.clone(), fate, waiting, usage);
         let charge = verdict.map(|(run, verdict)| {
             let priority = held.iter().find(|lease| lease.run.contains(run.first)).map_or(0, |lease| lease.priority);
             (run, self.carry_out(index, Queued { run, priority, fresh: false }, verdict))
         });
-        self.return_held(index, held, charge, at);
+        self.return_held(index, held, charge, at.filter(|_| !running));
         self.pool.slots[index].pace.halve();
         self.put_down(index);
         self.replace(index, status, reason, counted);
@@ -147,8 +149,8 @@ impl Core {
     }
 
     /// Everything a dead worker held, but the item that was charged, goes back to the front of the
-    /// queue; the charged one takes its place among them if it runs again at once. `at`: the item it
-    /// was at, as far as known.
+    /// queue; the charged one takes its place among them if it runs again at once. `at`: the item
+    /// it was at, if that makes a difference: skipped ones tell whether they were begun.
     fn return_held(&mut self, index: usize, held: Vec<Lease>, charge: Option<(Run, Option<Queued>)>, at: Option<Run>) {
         let charged = charge.as_ref().map(|(run, _)| *run);
         let mut again = charge.and_then(|(_, again)| again);
@@ -199,12 +201,13 @@ impl Core {
         exit: ExitStatus,
         reason: EndReason,
         item: Option<(ItemId, ItemFate)>,
+        waiting: u64,
         usage: Usage,
     ) {
         let (worker, incarnation) = self.who(index);
         let slot = &self.pool.slots[index];
         let (pid, items) = (slot.pid.unwrap_or(0), slot.settled);
-        self.report(RunEvent::WorkerExited { worker, incarnation, pid, exit, reason, item, items, usage });
+        self.report(RunEvent::WorkerExited { worker, incarnation, pid, exit, reason, item, waiting, items, usage });
     }
 
     /// If workers that end are replaced at all: not when nothing is left for them.

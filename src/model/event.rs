@@ -78,6 +78,9 @@ pub enum RunEvent {
         reason: EndReason,
         /// The item it was at, and what becomes of it.
         item: Option<(ItemId, ItemFate)>,
+        /// Further items that it held: they go to other workers, not charged with its end (or are
+        /// skipped, if the run stops).
+        waiting: u64,
         /// Items it settled in its life.
         items: u64,
         usage: Usage,

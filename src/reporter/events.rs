@@ -115,7 +115,7 @@ fn push_event(out: &mut Vec<u8>, now: Instant, event: &RunEvent) {
         RunEvent::WorkerReady { worker, incarnation, pid } => {
             begin_process(out, now, "worker_ready", *worker, *incarnation, Some(*pid)).end_line();
         }
-        RunEvent::WorkerExited { worker, incarnation, pid, exit, reason, item, items, usage } => {
+        RunEvent::WorkerExited { worker, incarnation, pid, exit, reason, item, items, usage, .. } => {
             let object = begin_process(out, now, "worker_exited", *worker, *incarnation, Some(*pid));
             push_exit(object, *exit, reason, *item, *items, *usage);
         }

@@ -202,7 +202,7 @@ fn an_answer_out_of_order_ends_the_worker() {
         "killed 1 9",
         [
             "- exited 1: signal 9 (KILL) Protocol(\"answered for item 2, \
-             which is not the next one it holds\"), items 0",
+             which is not the next one it holds\"), waiting 4, items 0",
             "- restarting 1 after 100ms",
         ]
     );

@@ -224,13 +224,14 @@ fn words_of(action: &Action) -> String {
 
 fn event_words(event: &RunEvent) -> String {
     match event {
-        RunEvent::WorkerExited { worker, exit, reason, item, items, .. } => {
+        RunEvent::WorkerExited { worker, exit, reason, item, waiting, items, .. } => {
             let reason = match reason {
                 EndReason::Own => String::new(),
                 reason => format!(" {reason:?}"),
             };
             let item = item.map_or(String::new(), |(item, fate)| format!(" at {item}: {fate:?}"));
-            format!("exited {worker}: {exit}{reason}{item}, items {items}")
+            let waiting = if *waiting > 0 { format!(", waiting {waiting}") } else { String::new() };
+            format!("exited {worker}: {exit}{reason}{item}{waiting}, items {items}")
         }
         RunEvent::WorkerRestarting { worker, delay, .. } => {
             format!("restarting {worker} after {}ms", delay.0 / 1_000_000)
