@@ -5,6 +5,7 @@ use super::telling::Answer;
 use crate::core::action::Action;
 use crate::core::input::Input;
 use crate::model::ids::{Incarnation, ItemId, WorkerId};
+use crate::model::outcome::Settlement;
 
 impl Engine {
     /// Carries out all that the core ordered. `answer` is what came with the fact that led to it.
@@ -12,25 +13,18 @@ impl Engine {
         // A settlement is told from where its answer lies if its turn comes at once; else it is copied.
         let mut settled = None;
         while let Some(action) = self.core.poll_action() {
+            let mut before: Option<Settlement> = settled.take();
+            if let Action::Emit { first, count } = action {
+                self.intake.told += u64::from(count);
+                if let Some(settlement) = before.take_if(|before| (before.first, before.count) == (first, count)) {
+                    self.telling.tell_at_once(self.now, settlement, answer, &mut self.payloads);
+                    continue;
+                }
+            }
+            self.hold(before, answer);
             match action {
-                Action::Settle(settlement) => {
-                    let settlement = self.telling.settlement(self.now, settlement);
-                    if let Some(earlier) = settled.replace(settlement) {
-                        self.telling.hold(earlier, answer);
-                    }
-                }
-                Action::Emit { first, count } => {
-                    match settled.take_if(|settlement| settlement.first == first && settlement.count == count) {
-                        Some(settlement) => self.telling.tell(self.now, &settlement, answer, &mut self.payloads),
-                        None => {
-                            if let Some(earlier) = settled.take() {
-                                self.telling.hold(earlier, answer);
-                            }
-                            self.telling.emit(self.now, first, count, &mut self.payloads);
-                        }
-                    }
-                    self.intake.told += u64::from(count);
-                }
+                Action::Settle(settlement) => settled = Some(settlement),
+                Action::Emit { first, count } => self.telling.emit(self.now, first, count, &mut self.payloads),
                 Action::Report(event) => self.telling.event(self.now, &event),
                 Action::Demand { items } => self.intake.demand = items,
                 Action::CloseSource => self.close_source(),
@@ -49,8 +43,12 @@ impl Engine {
                 Action::Finish(outcome) => self.outcome = Some(outcome),
             }
         }
-        if let Some(last) = settled {
-            self.telling.hold(last, answer);
+        self.hold(settled, answer);
+    }
+
+    fn hold(&mut self, settlement: Option<Settlement>, answer: Option<&Answer<'_>>) {
+        if let Some(settlement) = settlement {
+            self.telling.hold(self.now, settlement, answer);
         }
     }
 

@@ -97,14 +97,6 @@ impl Telling {
         }
     }
 
-    /// Tells that items have their outcome, whenever their results are told.
-    pub fn settlement(&mut self, now: Instant, settlement: Settlement) -> Settlement {
-        let event = RunEvent::ItemsSettled(settlement);
-        self.event(now, &event);
-        let RunEvent::ItemsSettled(settlement) = event else { unreachable!("made above") };
-        settlement
-    }
-
     /// Once a loop turn: reporters push out what they hold back.
     pub fn flush_reporters(&mut self) {
         for reporter in &mut self.reporters {
@@ -113,8 +105,29 @@ impl Telling {
         }
     }
 
+    /// Tells that items have their outcome, whenever their results are told.
+    fn settlement(&mut self, now: Instant, settlement: Settlement) -> Settlement {
+        let event = RunEvent::ItemsSettled(settlement);
+        self.event(now, &event);
+        let RunEvent::ItemsSettled(settlement) = event else { unreachable!("made above") };
+        settlement
+    }
+
+    /// Tells a settlement whose turn it is: what a command wrote stands before the word on how it ended.
+    pub fn tell_at_once(
+        &mut self,
+        now: Instant,
+        settlement: Settlement,
+        answer: Option<&Answer<'_>>,
+        payloads: &mut Payloads,
+    ) {
+        self.tell(now, &settlement, answer, payloads);
+        self.settlement(now, settlement);
+    }
+
     /// Keeps a settlement, and its answer if it has one, until `emit` names it.
-    pub fn hold(&mut self, settlement: Settlement, answer: Option<&Answer<'_>>) {
+    pub fn hold(&mut self, now: Instant, settlement: Settlement, answer: Option<&Answer<'_>>) {
+        let settlement = self.settlement(now, settlement);
         let answer = answer.filter(|answer| answer.belongs_to(&settlement));
         self.answered |= answer.is_some();
         let copy = |content: Content<'_>| (content.spilled.to_vec(), content.memory.to_vec());
@@ -130,13 +143,7 @@ impl Telling {
     }
 
     /// Tells a settlement whose turn it is at once, from where its answer lies.
-    pub fn tell(
-        &mut self,
-        now: Instant,
-        settlement: &Settlement,
-        answer: Option<&Answer<'_>>,
-        payloads: &mut Payloads,
-    ) {
+    fn tell(&mut self, now: Instant, settlement: &Settlement, answer: Option<&Answer<'_>>, payloads: &mut Payloads) {
         let answer = answer.filter(|answer| answer.belongs_to(settlement));
         self.answered |= answer.is_some();
         let delimiter = payloads.delimiter();

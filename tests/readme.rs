@@ -1,0 +1,100 @@
+//! What the README shows is what the program prints: every `console` block is run and compared, and
+//! its Rust is an example that is built. What differs from run to run (pids, times, who got which
+//! item) is blanked out on both sides, and lines are compared as a set.
+
+use std::path::Path;
+use std::process::Command;
+
+const README: &str = include_str!("../README.md");
+
+/// The blocks fenced as `language`.
+fn blocks(language: &str) -> Vec<&'static str> {
+    let fence = format!("```{language}\n");
+    README.split(fence.as_str()).skip(1).filter_map(|rest| rest.split("```").next()).collect()
+}
+
+/// The commands of a block, each with the output shown below it.
+fn commands(block: &str) -> Vec<(&str, Vec<&str>)> {
+    let mut commands: Vec<(&str, Vec<&str>)> = Vec::new();
+    for line in block.lines() {
+        match (line.strip_prefix("$ "), commands.last_mut()) {
+            (Some(command), _) => commands.push((command, Vec::new())),
+            (None, Some((_, output))) => output.push(line),
+            (None, None) => panic!("output without a command: {line}"),
+        }
+    }
+    commands
+}
+
+/// Blanks out what differs from run to run, then sorts. A number counts as such if it stands behind
+/// one of these words, or in a row of the summary's table, or is a time.
+fn comparable<'a>(lines: impl IntoIterator<Item = &'a str>) -> Vec<String> {
+    let blank = |line: &str| {
+        let table = line.contains("MiB") || line.contains("ended by");
+        let mut words: Vec<String> = line.split_whitespace().map(str::to_owned).collect();
+        for at in 0..words.len() {
+            let number = words[at].chars().all(|c| c.is_ascii_digit() || ".,():".contains(c));
+            let named = at > 0 && ["worker", "(pid", "pid"].contains(&words[at - 1].as_str());
+            let another_pid = at > 0 && words[at - 1] == "#" && line.contains("started");
+            let time = words.get(at + 1).is_some_and(|next| next == "s") && words[at].contains('.');
+            if number && (table || named || another_pid || time) {
+                words[at] = "#".to_owned();
+            }
+        }
+        words.join(" ")
+    };
+    let mut lines: Vec<String> = lines.into_iter().map(blank).collect();
+    lines.sort();
+    lines
+}
+
+#[test]
+fn every_output_shown_is_real() {
+    let program = Path::new(env!("CARGO_BIN_EXE_supervisor"));
+    let folder = program.parent().unwrap().display().to_string();
+    let path = std::env::var("PATH").unwrap_or_default();
+    let mut compared = 0;
+    for (command, shown) in blocks("console").into_iter().flat_map(commands) {
+        let output = Command::new("/bin/bash")
+            .args(["-c", &format!("({command}) 2>&1")])
+            .env("PATH", format!("{folder}:{path}"))
+            .current_dir(env!("CARGO_MANIFEST_DIR"))
+            .output()
+            .unwrap();
+        let real = String::from_utf8(output.stdout).unwrap();
+        assert_eq!(comparable(real.lines()), comparable(shown), "$ {command}\n{real}");
+        compared += 1;
+    }
+    assert!(compared >= 8, "only {compared} commands were found");
+}
+
+#[test]
+fn the_worker_shown_is_the_example() {
+    let example = include_str!("../examples/upper.rs");
+    let shown = blocks("rust");
+    assert_eq!(shown.len(), 1);
+    assert!(example.ends_with(shown[0]), "{}", shown[0]);
+}
+
+#[test]
+fn every_flag_of_the_help_is_in_the_readme_and_the_other_way_round() {
+    let help = Command::new(env!("CARGO_BIN_EXE_supervisor")).arg("-h").output().unwrap().stdout;
+    let help = String::from_utf8(help).unwrap();
+    let flags = |text: &str| -> std::collections::BTreeSet<String> {
+        text.split(|c: char| !c.is_ascii_lowercase() && c != '-')
+            .filter(|word| word.len() > 3 && word.starts_with("--"))
+            .map(str::to_owned)
+            .collect()
+    };
+    // Flags of other programs, and those that the table leaves to the help.
+    let others = ["--release", "--arg-file", "--null", "--delimiter", "--workers", "--jobs", "--keep-order", "--quiet"];
+    let known = |flag: &String| !others.contains(&flag.as_str());
+    let (in_help, in_readme) = (flags(&help), flags(README));
+    let missing: Vec<_> = in_help
+        .difference(&in_readme)
+        .filter(|flag| known(flag) && !["--help", "--version", "--seed"].contains(&flag.as_str()))
+        .collect();
+    assert!(missing.is_empty(), "not in the README: {missing:?}");
+    let unknown: Vec<_> = in_readme.difference(&in_help).filter(|flag| known(flag)).collect();
+    assert!(unknown.is_empty(), "not in the help: {unknown:?}");
+}
