@@ -55,6 +55,8 @@ struct End<'a> {
     exit: ExitStatus,
     reason: &'a EndReason,
     item: Option<(ItemId, ItemFate)>,
+    /// Items it held and had not begun.
+    waiting: u64,
 }
 
 impl Notices {
@@ -153,10 +155,13 @@ impl Notices {
 
     /// What is said of a resident worker's end, if anything: to leave when asked is nothing.
     fn end_line(&self, end: &End<'_>, was_ready: bool) -> Option<String> {
-        let End { worker, pid, exit, reason, item } = end;
+        let End { worker, pid, exit, reason, item, waiting } = end;
         let who = format!("worker {worker} (pid {pid})");
         let at = match item {
             Some((item, _)) => format!(", while at item {item}"),
+            None if *waiting > 0 => {
+                format!(", between items; {} to other workers", counted(*waiting, "item goes", "items go"))
+            }
             None if was_ready => ", while idle".to_owned(),
             None => ", while starting".to_owned(),
         };
@@ -338,9 +343,10 @@ impl Reporter for Notices {
             RunEvent::WorkerSpawned { worker, incarnation, pid } => self.spawned(*worker, *incarnation, *pid, err),
             RunEvent::WorkerNotSpawned { error, .. } => self.not_spawned(error, err),
             RunEvent::WorkerReady { worker, .. } => *self.ready_of(*worker) = true,
-            RunEvent::WorkerExited { worker, pid, exit, reason, item, .. } => {
+            RunEvent::WorkerExited { worker, pid, exit, reason, item, waiting, .. } => {
                 self.tell_started(err);
-                self.exited(&End { worker: *worker, pid: *pid, exit: *exit, reason, item: *item }, err);
+                let end = End { worker: *worker, pid: *pid, exit: *exit, reason, item: *item, waiting: *waiting };
+                self.exited(&end, err);
             }
             RunEvent::WorkerRestarting { worker, delay, .. } => self.restarting(*worker, *delay, err),
             RunEvent::ItemRetried { item, attempt, delay, cause } => self.retried(*item, *attempt, *delay, cause, err),
@@ -385,6 +391,11 @@ mod tests {
         stage.event(exited(1, 6, 106, TERMED, EndReason::Protocol("frame\x07 of kind 9".to_owned()), again(8)));
         stage.event(exited(1, 7, 107, TERMED, EndReason::Strategy, None));
         stage.event(exited(1, 8, 108, KILLED, EndReason::Asked, None));
+        let mut between = exited(1, 9, 109, KILLED, EndReason::Own, None);
+        if let RunEvent::WorkerExited { waiting, .. } = &mut between {
+            *waiting = 2;
+        }
+        stage.event(between);
         stage.event(RunEvent::WorkerNotSpawned {
             worker: worker(2),
             incarnation: Incarnation(1),
@@ -425,6 +436,7 @@ supervisor: worker 1 (pid 104) was ended: item 7 timed out after 2s (signal 15 (
 supervisor: worker 1 (pid 105) was ended: it said no hello within 5s (signal 9 (KILL))
 supervisor: worker 1 (pid 106) was ended: it broke the protocol: frame\u{7} of kind 9 (signal 15 (TERM)), while at item 8; item 8 goes to another worker, attempt 2
 supervisor: worker 1 (pid 108) died: signal 9 (KILL), when asked to leave
+supervisor: worker 1 (pid 109) died: signal 9 (KILL), between items; 2 items go to other workers
 supervisor: failed to spawn worker 2 from ./w: permission denied
 supervisor: item 9 failed: panicked: oh; attempt 2 follows in 1.5s
 supervisor: the workers have not left within 10s: ending the workers (TERM, then KILL)
