@@ -287,6 +287,14 @@ fn a_sink_that_is_full_or_closed_is_told() {
 }
 
 #[test]
+fn a_source_that_breaks_off_is_told_also_if_quiet() {
+    // Readable by its mode, and by nobody.
+    let run = shell("$SUPERVISOR -q -a /proc/self/mem --output results");
+    assert_eq!(run.code(), 5, "{}", run.stderr);
+    assert!(run.stderr.contains("failed to read /proc/self/mem"), "{}", run.stderr);
+}
+
+#[test]
 fn streams_and_environment_of_a_command_are_as_told() {
     let line = r#"echo "out $SUPERVISOR_ITEM $SUPERVISOR_ATTEMPT $PARALLEL_SEQ $0"; echo "err $0" >&2"#;
     let run = output(&["-j1", "-k", "-q", "--", "sh", "-c", line, ":::", "a b", "$(x)"], b"");

@@ -7,7 +7,7 @@
 use super::Core;
 use super::action::Action;
 use super::mutant::Mutant;
-use crate::model::event::Stage;
+use crate::model::event::{RunEvent, Stage};
 use crate::model::ids::{Attempt, ItemId, Run};
 use crate::model::outcome::{Cause, CauseKind, FailReason, Outcome, Settlement, StopReason};
 use crate::model::spec::QueueOrder;
@@ -89,6 +89,7 @@ impl Core {
     pub(super) fn on_source_lost(&mut self, error: String) {
         if !self.intake.ended {
             self.on_source_ended();
+            self.report(RunEvent::SourceLost { error: error.clone() });
             self.strengthen(StopReason::SourceLost(error));
         }
     }

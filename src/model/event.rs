@@ -108,6 +108,10 @@ pub enum RunEvent {
     },
     /// Consecutive items have their outcome. Views expand it into one `item_settled` each.
     ItemsSettled(Settlement),
+    /// The source broke off; the items that were accepted still run.
+    SourceLost {
+        error: String,
+    },
     SignalReceived {
         signal: Signal,
         /// Who sent it, where the system tells.

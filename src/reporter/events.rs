@@ -142,6 +142,11 @@ fn push_event(out: &mut Vec<u8>, now: Instant, event: &RunEvent) {
             object.end_line();
         }
         RunEvent::ItemsSettled(settlement) => push_settlement(out, now, settlement),
+        RunEvent::SourceLost { error } => {
+            let mut object = begin(out, now, "source_lost");
+            object.text("error", error);
+            object.end_line();
+        }
         RunEvent::SignalReceived { signal, sender_pid } => {
             let mut object = begin(out, now, "signal_received");
             object.number("signal", u64::from(signal.0));

@@ -354,6 +354,10 @@ impl Reporter for Notices {
                 self.tell_started(err);
                 self.settled_items(settlement, err);
             }
+            // Said even if quiet: it is why the run will not end well.
+            RunEvent::SourceLost { error } => {
+                say(err, &format!("failed to {}: no new items; those that were read still run", escaped(error)));
+            }
             RunEvent::SignalReceived { signal, .. } => self.signal = Some(*signal),
             RunEvent::Stopping { stage, reason } => self.stopping(*stage, reason, err),
             RunEvent::ItemStarted { .. } | RunEvent::RunFinished(_) => {}
@@ -417,7 +421,7 @@ mod tests {
         let limit = StopReason::RestartLimit { worker: worker(2), last: "exit 3".to_owned() };
         stage.event(stop(Stage::Terminating, &limit));
         stage.event(stop(Stage::Terminating, &StopReason::DeadLimit { dead: 20 }));
-        stage.event(stop(Stage::Draining, &StopReason::SourceLost("read stdin: broken".to_owned())));
+        stage.event(RunEvent::SourceLost { error: "read stdin: broken".to_owned() });
         let int = StopReason::Signal(Signal::INT);
         for (signal, rise) in
             [(Signal::INT, Stage::Draining), (Signal::TERM, Stage::Terminating), (Signal::INT, Stage::Killing)]
@@ -444,7 +448,7 @@ supervisor: too many items failed: ending the workers (TERM, then KILL)
 supervisor: the time for the run is up: ending the workers (TERM, then KILL)
 supervisor: giving up: worker 2 cannot be kept running (exit 3): ending the workers (TERM, then KILL)
 supervisor: giving up: 20 items in a row died and none was done: ending the workers (TERM, then KILL)
-supervisor: failed to read stdin: broken: no new items; waiting up to 10s for running ones
+supervisor: failed to read stdin: broken: no new items; those that were read still run
 supervisor: INT: no new items; waiting up to 10s for running ones; again to terminate them
 supervisor: TERM: ending the workers (TERM, then KILL); again to kill them
 supervisor: INT: killing the workers

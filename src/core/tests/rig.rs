@@ -245,6 +245,7 @@ fn event_words(event: &RunEvent) -> String {
         RunEvent::WorkerSpawned { worker, .. } => format!("spawned {worker}"),
         RunEvent::WorkerNotSpawned { worker, error, .. } => format!("not spawned {worker}: {error}"),
         RunEvent::WorkerReady { worker, .. } => format!("ready {worker}"),
+        RunEvent::SourceLost { error } => format!("lost the source: {error}"),
         RunEvent::SignalReceived { signal, .. } => format!("signal {}", signal.name()),
         RunEvent::ItemsSettled(_) => "settled".into(),
         RunEvent::RunFinished(_) => "run finished".into(),
