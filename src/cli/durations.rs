@@ -1,8 +1,7 @@
-//! Durations as text: `200ms`, `1.5s`, `2m`, `1h30m`; a bare number is seconds. Flags and items are
-//! read by the same rules.
+//! Durations: `200ms`, `1.5s`, `2m`, `1h30m`; a bare number is seconds.
 
 use super::numbers::Decimal;
-use super::time::Duration;
+use crate::model::time::Duration;
 
 /// Why a text is no duration.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]

@@ -1,0 +1,195 @@
+//! The simulator: the real core and the real codec in a world of which every moment is decided by a
+//! seed. `sim/world.rs` is that world (`shell.rs`, `process.rs` and `source.rs` are its parts),
+//! `sim/scenario.rs` says what may go wrong in it, `sim/shadow.rs` counts along and judges
+//! (`orders.rs`, `reports.rs`, `ends.rs`, `clock.rs`), and `sim/violation.rs` lists what is judged.
+//!
+//! `SIM_SEEDS=N` plays so many seeds, `SIM_STEPS=N` bounds the length of one, and `SIM_SEED=N`
+//! plays that one alone and prints what happens.
+
+#[path = "sim/agenda.rs"]
+mod agenda;
+#[path = "sim/babble.rs"]
+mod babble;
+#[path = "sim/channel.rs"]
+mod channel;
+#[path = "sim/choice.rs"]
+mod choice;
+#[path = "sim/clock.rs"]
+mod clock;
+#[path = "sim/ends.rs"]
+mod ends;
+#[path = "sim/marks.rs"]
+mod marks;
+#[path = "sim/orders.rs"]
+mod orders;
+#[path = "sim/process.rs"]
+mod process;
+#[path = "sim/reports.rs"]
+mod reports;
+#[path = "sim/scenario.rs"]
+mod scenario;
+#[path = "sim/shadow.rs"]
+mod shadow;
+#[path = "sim/shell.rs"]
+mod shell;
+#[path = "sim/source.rs"]
+mod source;
+#[path = "sim/sweep.rs"]
+mod sweep;
+#[path = "sim/trace.rs"]
+mod trace;
+#[path = "sim/violation.rs"]
+mod violation;
+#[path = "sim/world.rs"]
+mod world;
+
+use choice::Rng;
+use marks::Marks;
+use scenario::Scenario;
+use std::collections::BTreeMap;
+use std::time::Instant;
+use supervisor::core::Mutant;
+use supervisor::model::spec::{Credit, Lifecycle, Policy};
+use supervisor::model::time::Duration;
+use sweep::{Theatre, Wish};
+use violation::{Check, Violation};
+
+/// Seeds of the sweep in `cargo test`: ten to twenty seconds on one core.
+const SEEDS: u64 = 120_000;
+/// Seeds that a mutant may hide from before it counts as not caught.
+const MUTANT_SEEDS: u64 = 20_000;
+/// Seeds of facts without rhyme or reason.
+const BABBLE_SEEDS: u64 = 3_000;
+
+fn fail(seed: u64, violation: &Violation) -> ! {
+    panic!("seed {seed}: {violation}\n  to see it: SIM_SEED={seed} cargo test --test sim sweep -- --nocapture")
+}
+
+#[test]
+fn sweep() {
+    let wish = Wish::from_environment(SEEDS);
+    let mut theatre = Theatre::new(wish.steps_max);
+    if let Some(seed) = wish.only {
+        match theatre.play_aloud(seed, None) {
+            Ok(ending) => println!("seed {seed}: {} steps, trace {:016x}", ending.steps, ending.trace_hash),
+            Err(violation) => fail(seed, &violation),
+        }
+        return;
+    }
+    let (started, mut marks, mut steps) = (Instant::now(), Marks::default(), 0);
+    let mut broken: BTreeMap<Check, (u64, Vec<(u64, Violation)>)> = BTreeMap::new();
+    for seed in 0..wish.seeds {
+        match theatre.play(seed, None) {
+            Ok(ending) => {
+                marks.join(ending.marks);
+                steps += ending.steps;
+            }
+            Err(violation) => {
+                let (count, examples) = broken.entry(violation.check).or_default();
+                *count += 1;
+                examples.push((seed, violation));
+                examples.truncate(3);
+            }
+        }
+    }
+    for (check, (count, examples)) in &broken {
+        println!("{check:?} does not hold in {count} of {} seeds:", wish.seeds);
+        examples.iter().for_each(|(seed, violation)| println!("  seed {seed}: {violation}"));
+    }
+    if let Some((seed, violation)) = broken.values().flat_map(|(_, examples)| examples).min_by_key(|(seed, _)| *seed) {
+        fail(*seed, violation);
+    }
+    let seconds = started.elapsed().as_secs_f64();
+    let rate = wish.seeds as f64 / seconds * 60.0;
+    println!(
+        "{} schedules of {} steps in {seconds:.1} s: {rate:.0} schedules a minute",
+        wish.seeds,
+        steps / wish.seeds.max(1)
+    );
+    let missing = marks.missing();
+    // A few seeds for a quick look cannot reach everything.
+    assert!(missing.is_empty() || wish.seeds < SEEDS, "no seed of {} reached {missing:?}", wish.seeds);
+}
+
+#[test]
+fn the_same_seed_is_the_same_story() {
+    let (mut one, mut other) = (Theatre::new(sweep::STEPS_MAX), Theatre::new(sweep::STEPS_MAX));
+    // The second theatre plays in another order, so that nothing may be left over from the world before.
+    let seeds: Vec<u64> = (0..500).collect();
+    let hash = |theatre: &mut Theatre, seed: u64| match theatre.play(seed, None) {
+        Ok(ending) => (ending.trace_hash, ending.steps),
+        Err(violation) => fail(seed, &violation),
+    };
+    let forth: Vec<_> = seeds.iter().map(|&seed| hash(&mut one, seed)).collect();
+    let mut back: Vec<_> = seeds.iter().rev().map(|&seed| hash(&mut other, seed)).collect();
+    back.reverse();
+    assert_eq!(forth, back);
+    let mut distinct = forth;
+    distinct.sort_unstable();
+    distinct.dedup();
+    assert!(distinct.len() > 450, "only {} of 500 stories differ", distinct.len());
+}
+
+/// Two workers and nothing out of the ordinary, so that only the order of events is left to choose.
+fn small(lifecycle: Lifecycle, credit: u32) -> Policy {
+    let mut policy = Scenario::draw(&mut Rng::new(0)).policy;
+    policy.workers = 2;
+    policy.lifecycle = lifecycle;
+    policy.credit = Credit::Items(credit);
+    policy.run_max = credit;
+    policy.queue_order = supervisor::model::spec::QueueOrder::Fifo;
+    policy.queue_items_max = 100;
+    (policy.keep_order, policy.start_together) = (true, false);
+    (policy.retries, policy.crash_limit, policy.retry_delay) = (0, 2, Duration::ZERO);
+    (policy.dead_max, policy.timeout, policy.halt, policy.run_timeout) = (None, None, None, None);
+    (policy.hello_timeout, policy.grace) = (Duration::from_secs(1), Duration::from_secs(1));
+    policy.restart = supervisor::model::spec::RestartType::Permanent;
+    policy.strategy = supervisor::model::spec::RestartStrategy::OneForOne;
+    policy.intensity.restarts_max = 3;
+    policy
+}
+
+#[test]
+fn small_cases_completely() {
+    let cases = [
+        ("no crash", Lifecycle::Resident, 1, 3, 0),
+        ("one crash", Lifecycle::Resident, 1, 3, 1),
+        ("one crash, two items at a worker", Lifecycle::Resident, 2, 3, 1),
+        ("one crash, a process per item", Lifecycle::PerItem, 1, 3, 1),
+    ];
+    let mut theatre = Theatre::new(sweep::STEPS_MAX);
+    for (name, lifecycle, credit, items, crashes) in cases {
+        match theatre.play_completely(&small(lifecycle, credit), items, crashes) {
+            Ok(count) => println!("2 workers, {items} items, {name}: {count} orders of events, all of them"),
+            Err(text) => panic!("{name}: {text}"),
+        }
+    }
+}
+
+#[test]
+fn every_mutant_is_caught() {
+    let mut theatre = Theatre::new(sweep::STEPS_MAX);
+    let mut caught = Vec::new();
+    let mut survivors = Vec::new();
+    for &mutant in Mutant::ALL {
+        let found = (0..MUTANT_SEEDS).find_map(|seed| theatre.play(seed, Some(mutant)).err().map(|why| (seed, why)));
+        match found {
+            Some((seed, violation)) => caught.push((mutant, seed, violation)),
+            None => survivors.push(mutant),
+        }
+    }
+    for (mutant, seed, violation) in &caught {
+        println!("{:<22} seed {seed:<6} {:?}", format!("{mutant:?}"), violation.check);
+    }
+    assert!(survivors.is_empty(), "no seed of {MUTANT_SEEDS} catches {survivors:?}");
+    assert!(caught.len() >= 20, "only {} mutants", caught.len());
+}
+
+#[test]
+fn any_order_of_facts_is_survived() {
+    for seed in 0..BABBLE_SEEDS {
+        if let Err(text) = babble::feed(seed, 300) {
+            panic!("seed {seed}: {text}");
+        }
+    }
+}

@@ -1,0 +1,124 @@
+//! What will happen in the world, and when: the only source of events besides the core's own timer.
+
+use crate::choice::Script;
+use std::cmp::Reverse;
+use std::collections::{BinaryHeap, VecDeque};
+use supervisor::model::exit::ExitStatus;
+use supervisor::model::signal::Signal;
+
+/// A process, by its place in the world's list; pids are told from it.
+pub type ProcessId = usize;
+
+/// Something that is going to happen.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Effect {
+    /// The shell learns whether the process could be started.
+    SpawnAnswered(ProcessId),
+    /// The process gets to its first instruction of interest.
+    Begins(ProcessId),
+    /// It looks at its input.
+    Wakes(ProcessId),
+    /// It is through with the item it is at.
+    ItemEnds(ProcessId),
+    /// The shell reads its channel.
+    Read(ProcessId),
+    /// The shell sees the end of its channel.
+    EndOfFile(ProcessId),
+    /// The shell answers a `Look`.
+    Looked(ProcessId),
+    /// A signal reaches it.
+    Hit(ProcessId, Signal),
+    /// It is gone, but nobody knows yet.
+    Dies(ProcessId, Status),
+    /// The shell learns it.
+    Reaped(ProcessId),
+    /// Something it said long ago turns up now.
+    Late(ProcessId),
+    /// The source has something to say, if it is asked.
+    SourceSpeaks,
+    SourceLost,
+    Signalled(Signal),
+    SinkClosed,
+    SinkLost,
+    StorageLost,
+    /// The clock is so much further on than anybody expected.
+    Leap(u64),
+}
+
+impl Effect {
+    /// If the core can tell the order of this one and another: it becomes a fact for the core, or
+    /// decides what a crash finds.
+    const fn is_seen(self) -> bool {
+        matches!(self, Self::Begins(_) | Self::ItemEnds(_) | Self::Reaped(_) | Self::SourceSpeaks)
+    }
+}
+
+/// [`ExitStatus`] in a form that can be ordered.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Status {
+    Code(u8),
+    Signal(u8),
+}
+
+impl From<Status> for ExitStatus {
+    fn from(status: Status) -> Self {
+        match status {
+            Status::Code(code) => Self::Code(code),
+            Status::Signal(number) => Self::Signal { signal: Signal(number), core_dumped: false },
+        }
+    }
+}
+
+/// When, the tie-breaker, what.
+type Entry = (u64, u64, Effect);
+
+/// Ordered by time and then by chance; or, under a script, in every possible order.
+#[derive(Default)]
+pub struct Agenda {
+    heap: BinaryHeap<Reverse<Entry>>,
+    /// Under a script, time does not matter and these are all equally next, ...
+    open: Vec<Effect>,
+    /// ... but for those whose moment nobody outside can tell: they happen at once.
+    at_once: VecDeque<Effect>,
+    pub scripted: bool,
+}
+
+impl Agenda {
+    pub fn reset(&mut self, scripted: bool) {
+        self.heap.clear();
+        self.open.clear();
+        self.at_once.clear();
+        self.scripted = scripted;
+    }
+
+    pub fn add(&mut self, at: u64, tie: u64, effect: Effect) {
+        if !self.scripted {
+            self.heap.push(Reverse((at, tie, effect)));
+        } else if effect.is_seen() {
+            self.open.push(effect);
+        } else {
+            self.at_once.push_back(effect);
+        }
+    }
+
+    /// When the next effect is due; under a script anything is due at once.
+    pub fn next_at(&self) -> Option<u64> {
+        if self.scripted {
+            return (!self.open.is_empty() || !self.at_once.is_empty()).then_some(0);
+        }
+        self.heap.peek().map(|Reverse((at, ..))| *at)
+    }
+
+    pub fn pop(&mut self) -> Option<Effect> {
+        if self.scripted {
+            return self.at_once.pop_front();
+        }
+        self.heap.pop().map(|Reverse((_, _, effect))| effect)
+    }
+
+    /// Under a script: one of the open effects, or `None` for one of `others` that the caller knows.
+    pub fn choose(&mut self, script: &mut Script, others: usize) -> Result<Effect, usize> {
+        let chosen = script.choose(self.open.len() + others);
+        if chosen < self.open.len() { Ok(self.open.remove(chosen)) } else { Err(chosen - self.open.len()) }
+    }
+}

@@ -1,0 +1,107 @@
+//! A shell that has lost its mind: any fact at any time, about workers that do not exist, items that
+//! never came and processes that were never asked for. No order of facts is an error for the core.
+
+use crate::choice::Rng;
+use crate::scenario::draw_policy;
+use supervisor::core::Core;
+use supervisor::core::input::{Input, SpawnFailure};
+use supervisor::model::exit::ExitStatus;
+use supervisor::model::ids::{Attempt, Incarnation, ItemId, WorkerId};
+use supervisor::model::outcome::FailReason;
+use supervisor::model::signal::Signal;
+use supervisor::model::time::Instant;
+
+/// Orders that one fact may cause: a handful for each slot and each item there is.
+const ORDERS_MAX: usize = 20_000;
+
+/// Feeds a core `facts` facts of the seed.
+pub fn feed(seed: u64, facts: u32) -> Result<(), String> {
+    let mut rng = Rng::new(seed);
+    let policy = draw_policy(&mut rng);
+    let mut core = Core::new(policy);
+    let (mut now, mut next_item) = (0u64, 0u64);
+    for _ in 0..facts {
+        now += rng.pick(&[0, 0, 1, 100_000, 20_000_000, 3_000_000_000]);
+        let fact = if rng.below(8) == 0 {
+            core.handle_timeout(Instant(now));
+            String::from("handle_timeout")
+        } else {
+            let input = any_input(&mut rng, &mut next_item);
+            let text = format!("{input:?}");
+            core.handle(input, Instant(now));
+            text
+        };
+        let mut orders = 0;
+        while core.poll_action().is_some() {
+            orders += 1;
+            if orders > ORDERS_MAX {
+                return Err(format!("{fact} causes more than {ORDERS_MAX} orders"));
+            }
+        }
+        core.check_deep().map_err(|broken| format!("{broken}, after {fact}"))?;
+    }
+    Ok(())
+}
+
+fn any_input(rng: &mut Rng, next_item: &mut u64) -> Input {
+    let worker = WorkerId::from_index(rng.pick(&[0, 0, 0, 1, 1, 2, 4, 7, 4_000_000]));
+    let incarnation = Incarnation(rng.pick(&[0, 1, 1, 1, 1, 2, 2, 3, u32::MAX]));
+    let item = ItemId(rng.pick(&[0, 0, 1, 2, 3, 5, 8, 13, u64::MAX - 1]));
+    let attempt = Attempt(rng.pick(&[0, 1, 1, 1, 1, 2, 3, u32::MAX]));
+    let count = rng.pick(&[0, 1, 1, 1, 2, 3, 10, u32::MAX]);
+    let running = (rng.below(2) == 0).then_some(item);
+    let error = || String::from("babble");
+    match rng.below(24) {
+        0 => Input::Start,
+        1..=4 => {
+            let first = ItemId(if rng.below(8) == 0 { rng.below(9) } else { *next_item });
+            let count = count.min(40);
+            *next_item = (*next_item).max(first.0.saturating_add(count.into()));
+            Input::RunArrived { first, count, priority: rng.pick(&[0, i64::MIN, i64::MAX, 3]) }
+        }
+        5 => {
+            *next_item += 1;
+            Input::ItemRejected { item: ItemId(*next_item - 1), reason: FailReason::Rejected(error()) }
+        }
+        6 => Input::SourceIdle,
+        7 if rng.below(8) == 0 => Input::SourceEnded,
+        8 if rng.below(8) == 0 => Input::SourceLost { error: error() },
+        7..=10 => Input::Spawned { worker, incarnation, pid: rng.pick(&[0, 1, 4000, u32::MAX]) },
+        11 => Input::SpawnFailed {
+            worker,
+            incarnation,
+            error: match rng.below(16) {
+                0 => SpawnFailure::Program(error()),
+                1..8 => SpawnFailure::Item(error()),
+                _ => SpawnFailure::Shortage(error()),
+            },
+        },
+        12..=14 => Input::Hello { worker, incarnation },
+        15 | 16 => {
+            let busy_ns = rng.pick(&[0, 1, 1_000_000, u64::MAX]);
+            Input::Settled { worker, incarnation, first: item, count, attempt, busy_ns }
+        }
+        17 => Input::Failed { worker, incarnation, item, attempt, reason: FailReason::Message(error()) },
+        18 => Input::Seen { worker, incarnation, running },
+        19 => Input::ChannelClosed { worker, incarnation },
+        20 => Input::ProtocolError { worker, incarnation, error: error() },
+        21 | 22 => {
+            let signal = Signal(rng.pick(&[0, 9, 11, 200]));
+            let status = match rng.below(2) {
+                0 => ExitStatus::Code(rng.pick(&[0, 1, 255])),
+                _ => ExitStatus::Signal { signal, core_dumped: true },
+            };
+            Input::Exited { worker, incarnation, status, usage: Default::default(), running }
+        }
+        _ => match rng.below(40) {
+            0 => Input::Signal {
+                signal: rng.pick(&[Signal::INT, Signal::TERM, Signal::QUIT, Signal::HUP]),
+                sender_pid: Some(1),
+            },
+            1 => Input::SinkClosed,
+            2 => Input::SinkLost { error: error() },
+            3 => Input::StorageLost { error: error() },
+            _ => Input::SourceIdle,
+        },
+    }
+}

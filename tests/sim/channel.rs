@@ -1,0 +1,120 @@
+//! The way from a simulated worker to the simulated shell: bytes, through the real codec.
+
+use supervisor::wire::codec;
+use supervisor::wire::frame::FrameDecoder;
+use supervisor::wire::message::{FromWorker, PROTOCOL_VERSION};
+
+/// What every simulated worker was given as its token.
+pub const TOKEN: [u8; 16] = *b"simulated worker";
+
+/// What the shell makes of a worker's bytes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Told {
+    Hello,
+    Done {
+        first: u64,
+        count: u32,
+        attempt: u32,
+        busy_ns: u64,
+    },
+    Failed {
+        item: u64,
+        attempt: u32,
+    },
+    /// Bytes that are no frame, a hello that is not the expected one, a message before it.
+    Broken,
+}
+
+/// One channel: what was written and not yet read, and the decoder at the reading end.
+#[derive(Default)]
+pub struct Channel {
+    written: Vec<u8>,
+    read: usize,
+    decoder: FrameDecoder,
+    hello_seen: bool,
+    broken: bool,
+}
+
+impl Channel {
+    /// Forgets everything, for the next process that uses it.
+    pub fn reset(&mut self) {
+        // A decoder keeps its large buffer; one that is in the middle of something is not used again.
+        if self.broken || self.decoder.unread_bytes() > 0 {
+            self.decoder = FrameDecoder::new();
+        }
+        self.written.clear();
+        (self.read, self.hello_seen, self.broken) = (0, false, false);
+    }
+
+    pub fn write_hello(&mut self, pid: u32, right: bool) {
+        let protocol = if right { PROTOCOL_VERSION } else { PROTOCOL_VERSION + 1 };
+        self.write(FromWorker::Hello { protocol, pid, token: TOKEN }, b"");
+    }
+
+    pub fn write_done(&mut self, first: u64, count: u32, attempt: u32, busy_ns: u64) {
+        const RESULTS: [u8; 64] = [b'\n'; 64];
+        let body = &RESULTS[..RESULTS.len().min(count as usize)];
+        self.write(FromWorker::Done { first, count, attempt, busy_ns, timed: false }, body);
+    }
+
+    pub fn write_failed(&mut self, item: u64, attempt: u32) {
+        self.write(FromWorker::Failed { item, attempt, panicked: false }, b"no such thing");
+    }
+
+    pub fn write_garbage(&mut self) {
+        self.written.extend_from_slice(b"printed to the wrong descriptor\n");
+    }
+
+    fn write(&mut self, message: FromWorker, body: &[u8]) {
+        supervisor::wire::append(&message, body, &mut self.written).expect("a small body fits");
+    }
+
+    /// Cuts off the end of what was written: the writer died in the middle of it.
+    pub fn tear(&mut self, bytes: usize) {
+        let kept = self.written.len().saturating_sub(bytes).max(self.read);
+        self.written.truncate(kept);
+    }
+
+    pub const fn unread_bytes(&self) -> usize {
+        self.written.len() - self.read
+    }
+
+    /// The shell reads up to `bytes` and gets every message that is now whole.
+    pub fn read(&mut self, bytes: usize, pid: u32, told: &mut Vec<Told>) {
+        let end = self.written.len().min(self.read.saturating_add(bytes));
+        let piece = &self.written[self.read..end];
+        self.read = end;
+        if self.broken {
+            return;
+        }
+        let (mut hello_seen, mut broken) = (self.hello_seen, false);
+        let framed = self.decoder.push(piece, |frame| {
+            if !broken {
+                let message = interpret(frame.head, pid, &mut hello_seen);
+                broken = message == Told::Broken;
+                told.push(message);
+            }
+        });
+        if framed.is_err() && !broken {
+            told.push(Told::Broken);
+        }
+        self.broken = broken || framed.is_err();
+        self.hello_seen = hello_seen;
+    }
+}
+
+fn interpret(head: &[u8], expected_pid: u32, hello_seen: &mut bool) -> Told {
+    match codec::decode(head) {
+        Ok(FromWorker::Hello { protocol: PROTOCOL_VERSION, pid, token: TOKEN })
+            if !*hello_seen && pid == expected_pid =>
+        {
+            *hello_seen = true;
+            Told::Hello
+        }
+        Ok(FromWorker::Done { first, count, attempt, busy_ns, .. }) if *hello_seen && count > 0 => {
+            Told::Done { first, count, attempt, busy_ns }
+        }
+        Ok(FromWorker::Failed { item, attempt, .. }) if *hello_seen => Told::Failed { item, attempt },
+        _ => Told::Broken,
+    }
+}

@@ -1,0 +1,237 @@
+//! The shadow model judges what depends on time, and on what did not happen: reasons to end a
+//! process, reasons to stop, deadlines, and work that nobody takes up.
+
+use crate::marks::{Mark, Marks};
+use crate::shadow::{KillWhy, Phase, Shadow, Truth, at_least};
+use crate::violation::{Violation, ensure};
+use supervisor::model::event::Stage;
+use supervisor::model::outcome::StopReason;
+use supervisor::model::spec::{HaltOn, Lifecycle, RestartStrategy, Threshold};
+use supervisor::model::time::{Duration, Instant};
+
+type Judgement = Result<(), Violation>;
+
+/// How often a worker with a hard limit is looked at, by the design.
+const LOOK_SHARE: u64 = 8;
+const LOOK_MIN: Duration = Duration::from_millis(5);
+const LOOK_MAX: Duration = Duration::from_millis(250);
+/// The world's own lateness: its timers, and the way of an answer.
+const LATE: Duration = Duration::from_millis(20);
+
+impl Shadow {
+    /// Why a process may be ended at this moment, as far as can be seen from outside.
+    pub fn why_kill(&self, index: usize, now: Instant, truth: Truth) -> Option<KillWhy> {
+        let slot = &self.slots[index];
+        // Known before its process was there; the reason stays.
+        if slot.companion {
+            return Some(KillWhy::Strategy);
+        }
+        if self.stage >= Stage::Terminating {
+            return Some(KillWhy::Stopped);
+        }
+        if slot.broken {
+            return Some(KillWhy::Protocol);
+        }
+        if slot.phase == Phase::Starting && now >= slot.started_at + self.policy.hello_timeout {
+            return Some(KillWhy::NoHello);
+        }
+        if slot.closed {
+            return Some(KillWhy::Protocol);
+        }
+        let limit = self.policy.timeout?;
+        let front = slot.leases.front()?;
+        if self.policy.lifecycle == Lifecycle::PerItem {
+            return (now >= slot.started_at + limit).then_some(KillWhy::TimedOut(front.first));
+        }
+        // Between two items it is the next one that counts, from when the one before was answered for.
+        let running = truth.running.filter(|&item| slot.leases.iter().any(|run| run.contains(item)));
+        let item = running.unwrap_or(front.first);
+        let since = if item == front.first { slot.sent_at.min(truth.since) } else { truth.since };
+        (now >= since + limit).then_some(KillWhy::TimedOut(item))
+    }
+
+    /// The time that a drain, or a normal end, leaves to what still runs.
+    fn grace_is_over(&self, now: Instant) -> bool {
+        match self.stage {
+            Stage::Running => self.all_done && now >= self.done_since + self.policy.grace,
+            _ => now >= self.stage_since + self.policy.grace,
+        }
+    }
+
+    /// A stop rises for the reason that it has already: by a further signal, or because its time is over.
+    pub fn may_rise(&self, stage: Stage, now: Instant) -> Judgement {
+        let rises = stage > self.stage && self.stage > Stage::Running;
+        let halted = self.policy.halt.is_some_and(|halt| halt.now) && self.halt_is_met().is_some();
+        let fine = !rises || self.signals >= 2 || halted || self.is_urgent() || self.grace_is_over(now);
+        ensure!(fine, StopRises, "{stage:?} after {:?} before its time", self.stage);
+        Ok(())
+    }
+
+    /// Something happened that leaves no time for what still runs.
+    fn is_urgent(&self) -> bool {
+        self.given.iter().any(|given| !matches!(given, StopReason::Signal(_)))
+    }
+
+    /// No item runs for longer than its limit and the distance of two looks.
+    pub fn runs_since(&self, index: usize, incarnation: u32, since: Instant, now: Instant) -> Judgement {
+        let (slot, Some(limit)) = (&self.slots[index], self.policy.timeout) else { return Ok(()) };
+        if slot.incarnation != incarnation || slot.broken || slot.kill.is_some() || slot.closed {
+            return Ok(());
+        }
+        let look = Duration((limit.0 / LOOK_SHARE).clamp(LOOK_MIN.0, LOOK_MAX.0));
+        let latest = since + limit + look + look + LATE + Duration(self.leapt_ns);
+        let number = index + 1;
+        ensure!(
+            now <= latest,
+            Timeouts,
+            "worker {number} is at an item since {}, limit {limit:?}, now {}",
+            since.0,
+            now.0
+        );
+        Ok(())
+    }
+
+    /// A reason to stop has to be one that was given, or one that the counts give.
+    pub fn may_stop(&self, reason: &StopReason, now: Instant) -> Judgement {
+        let given = match reason {
+            StopReason::HaltMet | StopReason::HaltFailed => self.halt_is_met() == Some(reason.clone()),
+            StopReason::RunTimeout => self.policy.run_timeout.is_some_and(|limit| now >= Instant::ZERO + limit),
+            StopReason::RestartLimit { .. } => self.must_give_up(),
+            StopReason::SourceEnded => self.all_done && self.grace_is_over(now),
+            StopReason::DeadLimit { .. } => {
+                self.given.iter().any(|given| matches!(given, StopReason::DeadLimit { .. }))
+            }
+            other => self.given.contains(other),
+        };
+        ensure!(given, GivingUp, "it stops for {reason:?}, which nobody gave");
+        Ok(())
+    }
+
+    /// A slot died more often than its limit, or no slot can ever be filled again.
+    pub fn must_give_up(&self) -> bool {
+        let allowed = self.policy.intensity.restarts_max as usize;
+        let over = self.slots.iter().any(|slot| slot.last_counted && slot.counted.len() > allowed);
+        over || self.gave_up_on_program || self.slots.iter().all(|slot| slot.phase == Phase::Down && slot.retired)
+    }
+
+    pub fn halt_is_met(&self) -> Option<StopReason> {
+        let halt = self.policy.halt?;
+        let totals = &self.totals;
+        let (count, reason) = match halt.on {
+            HaltOn::Fail => (totals.failed + totals.dead, StopReason::HaltFailed),
+            HaltOn::Success => (totals.done, StopReason::HaltMet),
+            HaltOn::Done => (totals.done + totals.failed + totals.dead, StopReason::HaltMet),
+        };
+        let met = match halt.threshold {
+            Threshold::Items(items) => count >= items,
+            Threshold::Percent(percent) => {
+                count >= Threshold::PERCENT_ITEMS_MIN && count * 100 >= u64::from(percent) * totals.settled()
+            }
+        };
+        met.then_some(reason)
+    }
+
+    /// What has to stop the run has stopped it in the same step, and the strongest reason has won.
+    pub fn must_have_stopped(&mut self, now: Instant) -> Judgement {
+        if self.finished {
+            return Ok(());
+        }
+        if self.source_over && self.totals.settled() == self.totals.accepted {
+            if !self.all_done {
+                (self.all_done, self.done_since) = (true, now);
+            }
+        } else {
+            self.all_done = false;
+        }
+        for given in &self.given {
+            let stronger = self.reason.as_ref().is_some_and(|reason| at_least(reason, given));
+            ensure!(stronger, GivingUp, "{given:?} was given, and it stops for {:?}", self.reason);
+        }
+        let least = match self.signals {
+            0 | 1 if self.is_urgent() => Stage::Terminating,
+            0 => Stage::Running,
+            1 => Stage::Draining,
+            2 => Stage::Terminating,
+            _ => Stage::Killing,
+        };
+        ensure!(self.stage >= least, StopRises, "{} signals, and it is only {:?}", self.signals, self.stage);
+        if self.stage == Stage::Running {
+            ensure!(self.halt_is_met().is_none(), GivingUp, "the halt is met, and it goes on");
+            let open = self.totals.settled() < self.totals.accepted;
+            ensure!(!open || !self.must_give_up(), GivingUp, "the restart limit is passed, and it goes on");
+            let late = Duration(LATE.0 + self.leapt_ns);
+            let over = self.policy.run_timeout.is_some_and(|limit| now > Instant::ZERO + limit + late);
+            ensure!(!over || self.all_done, GivingUp, "the time of the run is over, and it goes on");
+        }
+        self.stop_ends(now)
+    }
+
+    /// Each stage of a stop ends in time: whatever lives is gone when the last wait is over.
+    fn stop_ends(&self, now: Instant) -> Judgement {
+        let waits: u64 = self.policy.term_sequence.iter().map(|step| step.wait.0).sum();
+        let bound = match self.stage {
+            Stage::Running => return Ok(()),
+            Stage::Draining => Duration(self.policy.grace.0 + waits),
+            _ => Duration(waits),
+        };
+        // Each step of the sequence may be late, and so may each of the world's own answers.
+        let late = Duration(20 * LATE.0 + self.leapt_ns);
+        let latest = self.stage_since + bound + late;
+        ensure!(now <= latest, StopEnds, "{:?} since {}, and not over at {}", self.stage, self.stage_since.0, now.0);
+        Ok(())
+    }
+
+    /// No ready worker is idle while an item could be handed out to it.
+    pub fn nobody_waits(&mut self, now: Instant, marks: &mut Marks) -> Judgement {
+        if self.finished || self.stage > Stage::Running || self.policy.lifecycle == Lifecycle::PerItem {
+            return Ok(());
+        }
+        if self.slots.iter().any(|slot| slot.retired) {
+            marks.hit(Mark::NotRestarted);
+        }
+        self.companions_are_ended()?;
+        let held_back = !self.released();
+        let met = !self.policy.start_together || self.slots.iter().all(|slot| slot.met);
+        if held_back || !met || self.waiting_items() == 0 {
+            return Ok(());
+        }
+        let idle = self.idle_slot();
+        let waiting = self.waiting_items();
+        ensure!(idle.is_none(), WorkConserving, "{waiting} items wait, worker {:?} idle at {}", idle, now.0);
+        Ok(())
+    }
+
+    /// A slot that could begin an item at once.
+    pub fn idle_slot(&self) -> Option<usize> {
+        self.slots.iter().position(|slot| {
+            slot.phase == Phase::Ready && slot.held == 0 && !slot.leaving && !slot.broken && !slot.closed
+        })
+    }
+
+    /// Who has to leave with another worker was told so in the same step.
+    fn companions_are_ended(&self) -> Judgement {
+        for slot in &self.slots {
+            let up = matches!(slot.phase, Phase::Starting | Phase::Ready);
+            let told = slot.kill.is_some() || slot.leaving;
+            ensure!(!slot.companion || !up || told, Restarts, "the strategy ends {}, and it was not", slot.pid);
+        }
+        Ok(())
+    }
+
+    /// A worker ended and will be restarted: the strategy says who else has to be.
+    pub fn strategy_takes(&mut self, dead: usize, marks: &mut Marks) {
+        let range = match self.policy.strategy {
+            RestartStrategy::OneForOne => return,
+            RestartStrategy::OneForAll => 0..self.slots.len(),
+            RestartStrategy::RestForOne => dead..self.slots.len(),
+        };
+        for index in range {
+            let slot = &self.slots[index];
+            if index != dead && slot.phase != Phase::Down && !slot.companion {
+                self.slots[index].companion = true;
+                self.new_companions.push(index);
+                marks.hit(Mark::RestartedByStrategy);
+            }
+        }
+    }
+}

@@ -1,0 +1,199 @@
+//! The shadow model at the end of a process: who is charged, what comes back, and what counts for
+//! the restart limit.
+
+use crate::marks::{Mark, Marks};
+use crate::shadow::{KillWhy, Phase, Place, Shadow, Verdict};
+use supervisor::core::input::SpawnFailure;
+use supervisor::model::event::Stage;
+use supervisor::model::exit::ExitStatus;
+use supervisor::model::ids::{ItemId, WorkerId};
+use supervisor::model::outcome::{Cause, CauseKind, FailReason};
+use supervisor::model::spec::{Lifecycle, QueueOrder, RestartType};
+use supervisor::model::time::{Duration, Instant};
+
+impl Shadow {
+    pub fn not_spawned(&mut self, index: usize, error: &SpawnFailure, now: Instant) {
+        let given_back = self.leaves(index, now);
+        let slot = &mut self.slots[index];
+        slot.met = true;
+        if let (Some(&id), SpawnFailure::Item(text)) = (given_back.first(), error) {
+            let kind = CauseKind::Failed(FailReason::NotStarted(text.clone()));
+            self.items[id.0 as usize].started = true;
+            self.items[id.0 as usize].holder = Some((index, self.slots[index].incarnation, 0));
+            self.attempt_failed(id, kind, index);
+            return;
+        }
+        self.give_back(&given_back);
+        if self.stage > Stage::Running || self.all_done {
+            return;
+        }
+        let others = self.slots.iter().any(|slot| slot.phase != Phase::Down);
+        if matches!(error, SpawnFailure::Program(_)) {
+            self.gave_up_on_program = true;
+        } else if self.policy.lifecycle == Lifecycle::PerItem && others {
+            // While others run, a shortage passes when one of them ends: it waits, and is not counted.
+            self.pauses(index);
+        } else {
+            self.count_death(index, now);
+        }
+    }
+
+    /// An attempt did not succeed. The item is done with, or waits for its next attempt.
+    pub fn attempt_failed(&mut self, id: ItemId, kind: CauseKind, index: usize) {
+        let crashed = matches!(kind, CauseKind::Crashed(_));
+        let pid = self.items[id.0 as usize].holder.map(|(.., pid)| pid).filter(|&pid| pid != 0);
+        let item = &mut self.items[id.0 as usize];
+        item.causes.push(Cause { attempt: item.attempt, worker: Some(WorkerId::from_index(index)), pid, kind });
+        let over = if crashed {
+            item.crashes += 1;
+            item.crashes >= self.policy.crash_limit
+        } else {
+            item.failures += 1;
+            item.failures > self.policy.retries
+        };
+        if over {
+            item.place = Place::Due(if crashed { Verdict::Dead } else { Verdict::Failed });
+            self.due += 1;
+            return;
+        }
+        item.place = Place::Queued;
+        item.attempt = item.attempt.next();
+        item.started = false;
+        self.delayed.insert(id, Instant::ZERO);
+    }
+
+    /// The process of this slot is gone; what it held, in order.
+    fn leaves(&mut self, index: usize, now: Instant) -> Vec<ItemId> {
+        let slot = &mut self.slots[index];
+        let held: Vec<ItemId> =
+            slot.leases.iter().flat_map(|run| (0..u64::from(run.count)).map(|offset| run.first.plus(offset))).collect();
+        self.in_flight -= slot.held;
+        slot.ended_with = slot.held;
+        slot.leases.clear();
+        (slot.phase, slot.held, slot.last_end) = (Phase::Down, 0, now);
+        (slot.last_counted, slot.pause) = (false, Duration::ZERO);
+        held
+    }
+
+    fn count_death(&mut self, index: usize, now: Instant) {
+        let period = self.policy.intensity.period;
+        let slot = &mut self.slots[index];
+        slot.counted.push_back(now);
+        while slot.counted.front().is_some_and(|&at| now.since(at) > period) {
+            slot.counted.pop_front();
+        }
+        (slot.last_counted, slot.met) = (true, true);
+        self.pauses(index);
+    }
+
+    /// The slot stays empty for a while, each time in a row for twice as long.
+    fn pauses(&mut self, index: usize) {
+        let backoff = self.policy.backoff;
+        let slot = &mut self.slots[index];
+        slot.pause = backoff.min.doubled(slot.row).min(backoff.max);
+        slot.row += 1;
+    }
+
+    /// Items come back uncharged: to the front, in order.
+    fn give_back(&mut self, ids: &[ItemId]) {
+        for &id in ids.iter().rev() {
+            let item = &mut self.items[id.0 as usize];
+            (item.place, item.started) = (Place::Queued, false);
+            if self.policy.queue_order == QueueOrder::Priority {
+                self.ranked.insert((item.priority, id));
+            } else {
+                self.returned.push_front(id);
+            }
+        }
+    }
+
+    pub fn exited(
+        &mut self,
+        index: usize,
+        status: ExitStatus,
+        running: Option<ItemId>,
+        now: Instant,
+        marks: &mut Marks,
+    ) {
+        let slot = &self.slots[index];
+        let (kill, settled, asked) = (slot.kill, slot.settled_in_life, slot.leaving && slot.kill.is_none());
+        // It left of its own accord; also one that was asked to, but failed on its way out.
+        if kill.is_none() && !(asked && status.is_success()) {
+            self.totals.deaths += 1;
+        }
+        let held = self.leaves(index, now);
+        let ran = running.filter(|id| held.contains(id));
+        let charged = match kill {
+            None | Some(KillWhy::Protocol | KillWhy::NoHello) => ran,
+            // The one that was over its limit, if it did not end after all.
+            Some(KillWhy::TimedOut(id)) => held.contains(&id).then_some(id),
+            Some(KillWhy::Strategy | KillWhy::Stopped) => None,
+        };
+        let charged = if asked && status.is_success() { None } else { charged };
+        let uncharged: Vec<ItemId> = held.iter().copied().filter(|&id| Some(id) != charged).collect();
+        if charged.is_some() && !uncharged.is_empty() {
+            marks.hit(Mark::PrefetchReturned);
+        }
+        if let Some(id) = charged {
+            marks.hit(Mark::ItemCharged);
+            let kind = match kill {
+                Some(KillWhy::TimedOut(_)) => {
+                    marks.hit(Mark::ItemTimedOut);
+                    let limit = self.policy.timeout.unwrap_or(Duration::ZERO);
+                    CauseKind::Failed(FailReason::TimedOut { limit })
+                }
+                _ => CauseKind::Crashed(status),
+            };
+            self.attempt_failed(id, kind, index);
+        }
+        self.give_back(&uncharged);
+        let last = self.source_over && self.totals.settled() + self.due == self.totals.accepted;
+        if self.stage > Stage::Running || last {
+            return;
+        }
+        let own = !asked && kill.is_none();
+        let retired = match self.policy.restart {
+            RestartType::Permanent => false,
+            RestartType::Transient => own && status.is_success(),
+            RestartType::Temporary => true,
+        };
+        self.slots[index].retired = retired;
+        self.slots[index].met |= retired;
+        if retired {
+            return;
+        }
+        let at_fault = own || kill == Some(KillWhy::Protocol);
+        if kill == Some(KillWhy::NoHello) || (at_fault && charged.is_none() && (held.is_empty() || settled == 0)) {
+            self.count_death(index, now);
+        }
+        if kill != Some(KillWhy::Strategy) && !self.must_give_up() {
+            self.strategy_takes(index, marks);
+        }
+    }
+
+    pub fn command_exited(&mut self, index: usize, status: ExitStatus, now: Instant) {
+        let kill = self.slots[index].kill;
+        let held = self.leaves(index, now);
+        self.slots[index].met = true;
+        if kill.is_none() && matches!(status, ExitStatus::Signal { .. }) {
+            self.totals.deaths += 1;
+        }
+        let Some(&id) = held.first() else { return };
+        let kind = match (kill, status) {
+            (Some(KillWhy::TimedOut(_)), _) => {
+                CauseKind::Failed(FailReason::TimedOut { limit: self.policy.timeout.unwrap_or(Duration::ZERO) })
+            }
+            (Some(KillWhy::Strategy | KillWhy::Stopped), status) if !status.is_success() => {
+                return self.give_back(&held);
+            }
+            (_, ExitStatus::Code(0)) => {
+                self.items[id.0 as usize].place = Place::Due(Verdict::Done);
+                self.due += 1;
+                return;
+            }
+            (_, ExitStatus::Code(code)) => CauseKind::Failed(FailReason::Exited(code)),
+            (_, status) => CauseKind::Crashed(status),
+        };
+        self.attempt_failed(id, kind, index);
+    }
+}

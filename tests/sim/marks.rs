@@ -1,0 +1,100 @@
+//! Coverage marks: which faults and situations a sweep really reached. One that no seed reached
+//! fails the sweep, for a fault that never happens proves nothing.
+
+macro_rules! listed {
+    ($(#[$doc:meta])* $name:ident { $($variant:ident,)* }) => {
+        $(#[$doc])*
+        #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+        pub enum $name { $($variant,)* }
+        impl $name {
+            pub const ALL: &'static [Self] = &[$(Self::$variant,)*];
+        }
+    };
+}
+
+listed! {
+    /// Everything a sweep has to reach.
+    Mark {
+        // Faults that the world throws.
+        SpawnFailed,
+        DiedBeforeHello,
+        DiedMidItem,
+        DiedMidResult,
+        DiedAfterResult,
+        DiedIdle,
+        Hung,
+        LateResult,
+        TornFrame,
+        ChannelClosedWithoutExit,
+        ExitedWithoutClose,
+        PoisonItem,
+        SignalBurst,
+        SourceStalled,
+        SourceLost,
+        ClockLeapt,
+        SinkClosed,
+        SinkLost,
+        StorageLost,
+        NoHello,
+        BadHello,
+        BadFrame,
+        WrongItem,
+        ForeignScoreboard,
+        ItemFailed,
+        ItemRejected,
+        CommandNotStarted,
+        IgnoredTerm,
+        IgnoredEndOfInput,
+        // What the core did about it.
+        ItemCharged,
+        ItemDead,
+        ItemTimedOut,
+        ItemRetriedLater,
+        PrefetchReturned,
+        ResultOfTheDead,
+        StaleDropped,
+        RestartedAfterBackoff,
+        RestartedByStrategy,
+        NotRestarted,
+        RestartLimit,
+        DeadLimit,
+        DemandStopped,
+        RunSplit,
+        RunsWaiting,
+        ResultHeldForOrder,
+        EscalatedToKill,
+        HaltedSoon,
+        HaltedNow,
+        RunTimedOut,
+        Drained,
+        Terminated,
+        Killed,
+        EndedNormally,
+        PerItem,
+        Lifo,
+        Priority,
+        StartedTogether,
+    }
+}
+
+/// A set of marks.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Marks(u64);
+
+impl Marks {
+    pub const fn hit(&mut self, mark: Mark) {
+        self.0 |= 1 << mark as u32;
+    }
+    pub const fn has(self, mark: Mark) -> bool {
+        self.0 & (1 << mark as u32) != 0
+    }
+    pub const fn join(&mut self, other: Self) {
+        self.0 |= other.0;
+    }
+    /// The marks that were never hit.
+    pub fn missing(self) -> Vec<Mark> {
+        Mark::ALL.iter().copied().filter(|&mark| !self.has(mark)).collect()
+    }
+}
+
+const _: () = assert!(Mark::ALL.len() <= 64, "the set is one word");

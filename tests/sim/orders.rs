@@ -1,0 +1,365 @@
+//! The shadow model judges every order of the core.
+
+use crate::marks::{Mark, Marks};
+use crate::shadow::{KillWhy, Phase, Place, Shadow, Truth};
+use crate::violation::{Violation, ensure};
+use supervisor::core::action::Action;
+use supervisor::model::event::Stage;
+use supervisor::model::ids::{Incarnation, ItemId, Run, WorkerId};
+use supervisor::model::outcome::{CauseKind, Outcome, Settlement, StopReason};
+use supervisor::model::signal::Signal;
+use supervisor::model::spec::{Credit, Lifecycle, QueueOrder};
+use supervisor::model::time::{Duration, Instant};
+
+/// What `Credit::Auto` holds at all times: four runs, or many short ones.
+const AUTO_RUNS_MAX: usize = 4;
+const AUTO_ITEMS_MAX: u64 = 4096;
+
+type Judgement = Result<(), Violation>;
+
+impl Shadow {
+    pub fn action(&mut self, action: &Action, now: Instant, truth: Truth, marks: &mut Marks) -> Judgement {
+        ensure!(!self.finished, Finish, "{action:?} after the end");
+        match action {
+            Action::Demand { items } => self.demands(*items),
+            Action::CloseSource => {
+                ensure!(!self.source_closed, Demand, "the source is closed twice");
+                self.source_closed = true;
+                Ok(())
+            }
+            Action::Spawn { worker, incarnation } => self.spawns(*worker, *incarnation, now, marks),
+            Action::Launch { worker, incarnation, run } => self.launches(*worker, *incarnation, *run, now),
+            Action::Dispatch { worker, incarnation, run } => self.dispatches(*worker, *incarnation, *run, now, marks),
+            Action::CloseInput { worker, incarnation } | Action::Recall { worker, incarnation } => {
+                let slot = self.living(*worker, *incarnation)?;
+                self.slots[slot].leaving = true;
+                Ok(())
+            }
+            Action::Look { worker, incarnation } => {
+                let slot = self.living(*worker, *incarnation)?;
+                ensure!(self.policy.timeout.is_some(), Timeouts, "worker {worker} is watched, but there is no timeout");
+                ensure!(self.slots[slot].held > 0, Timeouts, "worker {worker} is watched, but holds nothing");
+                Ok(())
+            }
+            Action::Kill { worker, incarnation, signal } => {
+                self.kills(*worker, *incarnation, *signal, now, truth, marks)
+            }
+            Action::Settle(settlement) => self.settles(settlement, marks),
+            Action::Emit { first, count } => self.emits(*first, *count),
+            Action::Report(event) => self.reports(event, now, marks),
+            Action::Finish(outcome) => self.finishes(outcome, marks),
+        }
+    }
+
+    fn demands(&mut self, items: u64) -> Judgement {
+        ensure!(!self.source_closed || items == 0, Demand, "items are asked of a closed source");
+        let waiting = self.fresh_items();
+        let max = self.policy.queue_items_max;
+        ensure!(
+            items == 0 || waiting + items <= max,
+            Demand,
+            "{waiting} wait, {items} more are asked for, limit {max}"
+        );
+        self.demand = items;
+        Ok(())
+    }
+
+    /// The slot that this incarnation is in: asked for or alive.
+    pub fn living(&self, worker: WorkerId, incarnation: Incarnation) -> Result<usize, Violation> {
+        let slot = self.slots.get(worker.index());
+        let fits = slot.is_some_and(|slot| slot.phase > Phase::Asked && slot.incarnation == incarnation.0);
+        ensure!(fits, LivingProcess, "an order to worker {worker} incarnation {}, which is not there", incarnation.0);
+        Ok(worker.index())
+    }
+
+    /// A process is started: the slot is empty, and has been for as long as it has to.
+    fn fills(&mut self, worker: WorkerId, incarnation: Incarnation, now: Instant) -> Result<usize, Violation> {
+        ensure!(worker.index() < self.slots.len(), DownSlot, "there is no worker {worker}");
+        let slot = &mut self.slots[worker.index()];
+        ensure!(slot.phase == Phase::Down, DownSlot, "worker {worker} is filled though it is {:?}", slot.phase);
+        ensure!(
+            incarnation.0 == slot.incarnation + 1,
+            DownSlot,
+            "worker {worker}: incarnation {} follows {}",
+            incarnation.0,
+            slot.incarnation
+        );
+        (slot.phase, slot.incarnation, slot.pid) = (Phase::Asked, incarnation.0, 0);
+        (slot.leaving, slot.broken, slot.closed, slot.companion) = (false, false, false, false);
+        (slot.kill, slot.kill_step, slot.settled_in_life) = (None, 0, 0);
+        let (waited, pause) = (now.since(slot.last_end), slot.pause);
+        ensure!(waited >= pause, Restarts, "worker {worker} is started after {waited:?}, the back-off is {pause:?}");
+        let (counted, allowed) = (slot.counted.len(), self.policy.intensity.restarts_max as usize);
+        let passed = slot.last_counted && counted > allowed;
+        ensure!(!passed, Restarts, "worker {worker}: {counted} deaths within the period, {allowed} allowed");
+        ensure!(self.stage == Stage::Running, StopRises, "worker {worker} is started while the run stops");
+        Ok(worker.index())
+    }
+
+    fn spawns(&mut self, worker: WorkerId, incarnation: Incarnation, now: Instant, marks: &mut Marks) -> Judgement {
+        let index = self.fills(worker, incarnation, now)?;
+        ensure!(self.policy.lifecycle == Lifecycle::Resident, DownSlot, "worker {worker} is started to stay");
+        let slot = &self.slots[index];
+        ensure!(!slot.retired, Restarts, "worker {worker} is started again, its restart type forbids it");
+        if slot.pause > Duration::ZERO {
+            marks.hit(Mark::RestartedAfterBackoff);
+        }
+        Ok(())
+    }
+
+    fn launches(&mut self, worker: WorkerId, incarnation: Incarnation, run: Run, now: Instant) -> Judgement {
+        ensure!(run.count == 1, Credit, "a process for {} items", run.count);
+        let index = self.fills(worker, incarnation, now)?;
+        ensure!(self.policy.lifecycle == Lifecycle::PerItem, DownSlot, "worker {worker} is started for an item");
+        self.leases(index, run, now)?;
+        // It has not started before it is spawned.
+        self.items[run.first.0 as usize].started = false;
+        Ok(())
+    }
+
+    fn dispatches(
+        &mut self,
+        worker: WorkerId,
+        incarnation: Incarnation,
+        run: Run,
+        now: Instant,
+        marks: &mut Marks,
+    ) -> Judgement {
+        let ready = self.slots.get(worker.index()).is_some_and(|slot| {
+            let fit = !slot.leaving && !slot.closed && !slot.broken;
+            slot.phase == Phase::Ready && slot.incarnation == incarnation.0 && fit
+        });
+        ensure!(
+            ready && self.policy.lifecycle == Lifecycle::Resident,
+            ReadySlot,
+            "{run:?} to worker {worker}, which is not ready"
+        );
+        ensure!(self.stage == Stage::Running, StopRises, "{run:?} is handed out while the run stops");
+        let index = worker.index();
+        self.leases(index, run, now)?;
+        let slot = &self.slots[index];
+        ensure!(run.count <= self.policy.run_max, Credit, "a run of {}, limit {}", run.count, self.policy.run_max);
+        let within = match self.policy.credit {
+            Credit::Items(max) => slot.held <= max.into(),
+            Credit::Auto => slot.leases.len() <= AUTO_RUNS_MAX || slot.held <= AUTO_ITEMS_MAX,
+        };
+        ensure!(within, Credit, "worker {worker} holds {} items in {} runs", slot.held, slot.leases.len());
+        if slot.leases.len() > 1 {
+            let idle = self.idle_slot();
+            ensure!(idle.is_none(), WorkConserving, "{run:?} in advance to worker {worker}, and {idle:?} is idle");
+            marks.hit(Mark::RunsWaiting);
+        }
+        if run.count > 1 && self.fresh.front().is_some_and(|next| *next == run.end()) {
+            marks.hit(Mark::RunSplit);
+        }
+        Ok(())
+    }
+
+    /// Hands a run to a slot: every item of it waits, has this attempt, and is the next in order.
+    fn leases(&mut self, index: usize, run: Run, now: Instant) -> Judgement {
+        ensure!(run.count > 0, QueuedItem, "an empty run");
+        let together = self.policy.start_together && self.policy.lifecycle == Lifecycle::Resident;
+        ensure!(
+            !together || self.slots.iter().all(|slot| slot.met),
+            ReadySlot,
+            "{run:?} is handed out before every slot was ready"
+        );
+        for offset in 0..u64::from(run.count) {
+            self.takes_from_queue(run.first.plus(offset), run, now)?;
+            let (incarnation, pid) = (self.slots[index].incarnation, self.slots[index].pid);
+            let item = &mut self.items[(run.first.0 + offset) as usize];
+            item.place = Place::Leased(index);
+            item.started = true;
+            item.holder = Some((index, incarnation, pid));
+        }
+        let slot = &mut self.slots[index];
+        if slot.held == 0 {
+            slot.sent_at = now;
+        }
+        slot.leases.push_back(run);
+        slot.held += u64::from(run.count);
+        self.in_flight += u64::from(run.count);
+        Ok(())
+    }
+
+    fn takes_from_queue(&mut self, id: ItemId, run: Run, now: Instant) -> Judgement {
+        let Some(item) = self.items.get(id.0 as usize) else {
+            ensure!(false, QueuedItem, "item {id} never arrived");
+            return Ok(());
+        };
+        ensure!(item.place == Place::Queued, QueuedItem, "item {id} is handed out, but it is {:?}", item.place);
+        ensure!(run.attempt == item.attempt, Attempts, "item {id} as attempt {}, due is {}", run.attempt, item.attempt);
+        if let Some(not_before) = self.delayed.remove(&id) {
+            ensure!(now >= not_before, Attempts, "item {id} again at {}, not before {}", now.0, not_before.0);
+            return Ok(());
+        }
+        let fifo = self.policy.queue_order == QueueOrder::Fifo;
+        if self.policy.queue_order == QueueOrder::Priority {
+            let key = (item.priority, id);
+            let first = self.ranked.first().copied();
+            ensure!(first == Some(key), DispatchOrder, "item {id} (priority {}) before {first:?}", item.priority);
+            self.ranked.pop_first();
+            if item.holder.is_none() {
+                ensure!(self.released(), DispatchOrder, "item {id} is handed out while the queue still fills");
+                self.ranked_fresh -= 1;
+            }
+            return Ok(());
+        }
+        if let Some(&first) = self.returned.front() {
+            ensure!(first == id, DispatchOrder, "item {id} is handed out, but {first} came back before it");
+            self.returned.pop_front();
+            return Ok(());
+        }
+        let first = if fifo { self.fresh.pop_front() } else { self.fresh.pop_back() };
+        ensure!(first == Some(id), DispatchOrder, "item {id} is handed out, but {first:?} is next");
+        ensure!(self.released(), DispatchOrder, "item {id} is handed out while the queue still fills");
+        Ok(())
+    }
+
+    fn kills(
+        &mut self,
+        worker: WorkerId,
+        incarnation: Incarnation,
+        signal: Signal,
+        now: Instant,
+        truth: Truth,
+        marks: &mut Marks,
+    ) -> Judgement {
+        let index = self.living(worker, incarnation)?;
+        ensure!(truth.exists, LivingProcess, "{signal} to worker {worker}, whose process is gone");
+        if self.slots[index].kill.is_none() {
+            let why = self.why_kill(index, now, truth);
+            ensure!(why.is_some(), ReasonToKill, "{signal} to worker {worker} for no reason");
+            self.slots[index].kill = why;
+        }
+        let last = self.policy.term_sequence.len() - 1;
+        let stage = self.stage;
+        let slot = &mut self.slots[index];
+        let step = slot.kill_step;
+        slot.kill_step += 1;
+        slot.leaving = true;
+        if signal == Signal::KILL && stage == Stage::Killing {
+            marks.hit(Mark::EscalatedToKill);
+            return Ok(());
+        }
+        ensure!(step <= last, ReasonToKill, "worker {worker} gets {signal} after the end of the term sequence");
+        if signal == Signal::KILL && slot.broken && slot.kill == Some(KillWhy::Protocol) {
+            return Ok(());
+        }
+        let expected = self.policy.term_sequence[step].signal;
+        ensure!(signal == expected, ReasonToKill, "worker {worker} gets {signal} where {expected} is due");
+        if step > 0 {
+            let wait = self.policy.term_sequence[step - 1].wait;
+            let waited = now.since(slot.killed_at);
+            ensure!(waited >= wait, ReasonToKill, "worker {worker} gets {signal} after {waited:?} instead of {wait:?}");
+        }
+        if step == last && last > 0 {
+            marks.hit(Mark::EscalatedToKill);
+        }
+        slot.killed_at = now;
+        Ok(())
+    }
+
+    fn settles(&mut self, settlement: &Settlement, marks: &mut Marks) -> Judgement {
+        ensure!(settlement.count > 0, OneOutcome, "an empty settlement");
+        let end = settlement.first.0 + u64::from(settlement.count);
+        ensure!(end <= self.items.len() as u64, Conservation, "{settlement:?} of items that never arrived");
+        let verdict = Self::verdict(&settlement.outcome);
+        for index in settlement.first.0 as usize..end as usize {
+            let place = self.items[index].place;
+            match (verdict, place) {
+                (Some(verdict), Place::Due(due)) => {
+                    ensure!(verdict == due, OneOutcome, "item {index} is {due:?}, but is told {verdict:?}");
+                    self.due -= 1;
+                }
+                (None, Place::Queued) => {
+                    self.skips(ItemId(index as u64));
+                    self.skipped_now += 1;
+                }
+                _ => ensure!(false, OneOutcome, "item {index} is told {:?}, but it is {place:?}", settlement.outcome),
+            }
+            self.items[index].place = Place::Settled;
+            self.checks_history(index, settlement)?;
+        }
+        let count = u64::from(settlement.count);
+        match settlement.outcome {
+            Outcome::Done => {
+                self.totals.done += count;
+                self.dead_row = 0;
+            }
+            Outcome::Failed => self.totals.failed += count,
+            Outcome::Dead => {
+                marks.hit(Mark::ItemDead);
+                self.totals.dead += count;
+                self.dead_row += 1;
+            }
+            Outcome::Skipped => self.totals.skipped += count,
+        }
+        let row = self.dead_row;
+        if self.policy.dead_max.is_some_and(|max| row >= max) {
+            self.given.push(StopReason::DeadLimit { dead: row });
+        }
+        Ok(())
+    }
+
+    /// A skipped item leaves the queue, wherever it stood.
+    fn skips(&mut self, id: ItemId) {
+        if self.delayed.remove(&id).is_some() {
+            return;
+        }
+        let item = &self.items[id.0 as usize];
+        if self.policy.queue_order == QueueOrder::Priority {
+            self.ranked.remove(&(item.priority, id));
+            self.ranked_fresh -= u64::from(item.holder.is_none());
+        } else if let Some(place) = self.returned.iter().position(|&queued| queued == id) {
+            self.returned.remove(place);
+        } else if let Some(place) = self.fresh.iter().position(|&queued| queued == id) {
+            self.fresh.remove(place);
+        }
+    }
+
+    fn checks_history(&self, index: usize, settlement: &Settlement) -> Judgement {
+        let item = &self.items[index];
+        let crashes = settlement.causes.iter().filter(|cause| matches!(cause.kind, CauseKind::Crashed(_))).count();
+        ensure!(
+            crashes == item.crashes as usize,
+            Blame,
+            "item {index} ended {} workers, told is {settlement:?}",
+            item.crashes
+        );
+        ensure!(settlement.causes == item.causes, Causes, "item {index} has {:?}, told is {settlement:?}", item.causes);
+        if settlement.outcome == Outcome::Skipped {
+            // Whether an attempt that came to nothing began is known to the worker alone.
+            let fits = (item.attempt.0 - 1..=item.attempt.0).contains(&settlement.attempts);
+            ensure!(fits, Causes, "item {index} had {} attempts, told is {settlement:?}", item.attempt);
+            return Ok(());
+        }
+        // The attempt that is due counts only if it began.
+        let attempts = item.attempt.0 - u32::from(!item.started);
+        ensure!(
+            settlement.attempts == attempts,
+            Causes,
+            "item {index} had {attempts} attempts, told is {settlement:?}"
+        );
+        let told = (settlement.worker.map(WorkerId::index), settlement.incarnation.map(|it| it.0));
+        let held = (item.holder.map(|(slot, ..)| slot), item.holder.map(|(_, incarnation, _)| incarnation));
+        ensure!(told == held, Causes, "item {index} was held by {held:?}, told is {settlement:?}");
+        Ok(())
+    }
+
+    fn emits(&mut self, first: ItemId, count: u32) -> Judgement {
+        let end = first.0 + u64::from(count);
+        ensure!(count > 0 && end <= self.items.len() as u64, EmitOrder, "{count} results from {first} on");
+        if self.policy.keep_order {
+            let next = self.emitted_to;
+            ensure!(first.0 == next, EmitOrder, "results from {first} on are told, {next} is next");
+            self.emitted_to = end;
+        }
+        for item in &mut self.items[first.0 as usize..end as usize] {
+            ensure!(item.place == Place::Settled, EmitOrder, "a result from {first} on is told before its outcome");
+            ensure!(!std::mem::replace(&mut item.told, true), EmitOrder, "a result from {first} on is told twice");
+        }
+        self.emitted += u64::from(count);
+        Ok(())
+    }
+}

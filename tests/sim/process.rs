@@ -1,0 +1,355 @@
+//! Simulated worker processes: what they do with what they are sent, and how they go wrong.
+
+use crate::agenda::{Effect, ProcessId, Status};
+use crate::channel::Channel;
+use crate::marks::Mark;
+use crate::scenario::Fault;
+use crate::world::World;
+use std::collections::VecDeque;
+use supervisor::model::ids::{ItemId, Run, WorkerId};
+use supervisor::model::signal::Signal;
+use supervisor::model::spec::Lifecycle;
+
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Life {
+    /// Asked for; nobody knows yet whether it could be started.
+    #[default]
+    Asked,
+    Lives,
+    /// Gone, but the shell does not know.
+    Zombie(Status),
+    /// The shell knows, or it never was.
+    Gone,
+}
+
+/// What is the matter with an item; the same in each attempt.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Nature {
+    Fine,
+    /// Its first attempts fail.
+    Fails(u32),
+    /// Ends every worker that touches it.
+    Poison,
+    /// Never ends.
+    Hangs,
+}
+
+#[derive(Default)]
+pub struct Process {
+    pub slot: usize,
+    pub incarnation: u32,
+    pub pid: u32,
+    pub life: Life,
+    pub channel: Channel,
+    pub end_of_file_seen: bool,
+    /// The shell gave up on its bytes, or its life is over.
+    pub deaf_shell: bool,
+    pub fault: Option<Fault>,
+    /// Items it finishes before its fault strikes.
+    pub fault_after: u64,
+    /// What it was sent and did not finish.
+    pub inbox: VecDeque<Run>,
+    /// How many of the oldest run are through, and how many of those were told.
+    done_in_front: u32,
+    told_in_front: u32,
+    busy_ns: u64,
+    /// The scoreboard: what it says it is at, and since when it really is.
+    pub board: Option<ItemId>,
+    pub since: u64,
+    pub working: bool,
+    /// It will never do anything again by itself.
+    pub stuck: bool,
+    begun: bool,
+    leaving: bool,
+    pub input_closed: bool,
+    pub recalled: bool,
+    finished: u64,
+    /// Something it may say too late: an item and its attempt.
+    pub last_words: Option<(ItemId, u32)>,
+}
+
+impl Process {
+    pub fn reset(&mut self, slot: usize, incarnation: u32, pid: u32) {
+        let (mut channel, mut inbox) = (std::mem::take(&mut self.channel), std::mem::take(&mut self.inbox));
+        channel.reset();
+        inbox.clear();
+        *self = Self { slot, incarnation, pid, channel, inbox, ..Self::default() };
+    }
+
+    pub const fn worker(&self) -> WorkerId {
+        WorkerId::from_index(self.slot)
+    }
+
+    pub fn lives(&self) -> bool {
+        self.life == Life::Lives
+    }
+
+    /// The item it is really at, whatever its scoreboard says.
+    pub fn truly_running(&self) -> Option<ItemId> {
+        let front = self.inbox.front()?;
+        (self.working && self.done_in_front < front.count).then(|| front.first.plus(u64::from(self.done_in_front)))
+    }
+
+    fn strikes(&self, fault: Fault) -> bool {
+        self.fault == Some(fault) && self.finished >= self.fault_after
+    }
+}
+
+impl World {
+    /// The process gets going: it says hello, or begins its only item, or goes wrong at once.
+    pub fn begins(&mut self, id: ProcessId) {
+        if !self.processes[id].lives() {
+            return;
+        }
+        self.processes[id].begun = true;
+        if self.policy().lifecycle == Lifecycle::PerItem {
+            return self.starts_item(id);
+        }
+        match self.processes[id].fault {
+            Some(Fault::DiesBeforeHello) => {
+                self.marks.hit(Mark::DiedBeforeHello);
+                return self.dies_somehow(id, 0);
+            }
+            Some(Fault::NoHello) => {
+                self.marks.hit(Mark::NoHello);
+                self.processes[id].stuck = true;
+                return;
+            }
+            _ => {}
+        }
+        let process = &mut self.processes[id];
+        let right = process.fault != Some(Fault::BadHello);
+        process.channel.write_hello(process.pid, right);
+        if !right {
+            self.marks.hit(Mark::BadHello);
+        }
+        self.soon(Effect::Read(id));
+        if self.processes[id].fault == Some(Fault::DiesIdle) {
+            let after = self.rng.below(3 * self.scenario.item_ns_max + 2);
+            let status = self.some_status();
+            self.after(after, Effect::Dies(id, status));
+        }
+        self.wakes(id);
+    }
+
+    /// The process looks at its input.
+    pub fn wakes(&mut self, id: ProcessId) {
+        let process = &self.processes[id];
+        if !process.lives() || !process.begun || process.working || process.stuck || process.leaving {
+            return;
+        }
+        if process.recalled || (process.input_closed && process.inbox.is_empty()) {
+            self.tells_what_is_done(id);
+            let process = &mut self.processes[id];
+            process.leaving = true;
+            process.board = None;
+            if process.fault == Some(Fault::IgnoresEndOfInput) {
+                self.marks.hit(Mark::IgnoredEndOfInput);
+                self.processes[id].stuck = true;
+            } else {
+                self.soon(Effect::Dies(id, Status::Code(0)));
+            }
+        } else if !process.inbox.is_empty() {
+            self.starts_item(id);
+        }
+    }
+
+    fn starts_item(&mut self, id: ProcessId) {
+        let takes = self.rng.below(self.scenario.item_ns_max + 1);
+        let now = self.now;
+        let process = &mut self.processes[id];
+        let Some(front) = process.inbox.front() else { return };
+        let item = front.first.plus(u64::from(process.done_in_front));
+        let attempt = front.attempt;
+        (process.working, process.since) = (true, now);
+        process.board = Some(item);
+        process.last_words = Some((item, attempt.0));
+        process.busy_ns += takes;
+        if process.fault == Some(Fault::ForeignScoreboard) {
+            process.board = Some(ItemId(u64::MAX - 1));
+            self.marks.hit(Mark::ForeignScoreboard);
+        }
+        if self.strikes_in_item(id, takes) {
+            return;
+        }
+        match self.natures[item.0 as usize] {
+            Nature::Poison => {
+                self.marks.hit(Mark::PoisonItem);
+                self.dies_somehow(id, takes);
+            }
+            Nature::Hangs => {
+                self.marks.hit(Mark::Hung);
+                self.processes[id].stuck = true;
+            }
+            Nature::Fine | Nature::Fails(_) => self.after(takes, Effect::ItemEnds(id)),
+        }
+    }
+
+    /// The process's own fault, if it strikes now; true if the item never ends by itself.
+    fn strikes_in_item(&mut self, id: ProcessId, takes: u64) -> bool {
+        let process = &mut self.processes[id];
+        if process.strikes(Fault::DiesMidItem) || process.strikes(Fault::ForeignScoreboard) {
+            self.marks.hit(Mark::DiedMidItem);
+            self.dies_somehow(id, takes);
+            return true;
+        }
+        if process.strikes(Fault::Hangs) {
+            process.stuck = true;
+            self.marks.hit(Mark::Hung);
+            return true;
+        }
+        if self.scenario.policy.lifecycle == Lifecycle::PerItem {
+            return false;
+        }
+        if process.strikes(Fault::ClosesChannel) {
+            process.stuck = true;
+            self.marks.hit(Mark::ChannelClosedWithoutExit);
+            self.after(takes, Effect::EndOfFile(id));
+            return true;
+        }
+        if process.strikes(Fault::BadFrame) {
+            process.fault = None;
+            process.channel.write_garbage();
+            self.marks.hit(Mark::BadFrame);
+            self.soon(Effect::Read(id));
+        } else if process.strikes(Fault::WrongItem) {
+            process.fault = None;
+            let (item, attempt) = process.last_words.unwrap_or((ItemId(0), 1));
+            let (wrong_item, wrong_attempt, count) = match self.rng.below(4) {
+                0 => (item.0 + 1, attempt, 1),
+                1 => (item.0, attempt + 1, 1),
+                2 => (item.0, attempt, 1_000_000),
+                _ => (u64::MAX, attempt, u32::MAX),
+            };
+            let process = &mut self.processes[id];
+            // What was done but not told is before the lie in the stream, or the lie would be two lies.
+            process.channel.write_done(wrong_item, count, wrong_attempt, 1);
+            self.marks.hit(Mark::WrongItem);
+            self.soon(Effect::Read(id));
+        }
+        false
+    }
+
+    /// The item that it is at has come to its end.
+    pub fn item_ends(&mut self, id: ProcessId) {
+        let process = &mut self.processes[id];
+        if !process.lives() || !process.working || process.stuck {
+            return;
+        }
+        let Some(&front) = process.inbox.front() else { return };
+        let item = front.first.plus(u64::from(process.done_in_front));
+        let fails = matches!(self.natures[item.0 as usize], Nature::Fails(times) if front.attempt.0 <= times);
+        process.working = false;
+        process.finished += 1;
+        if self.scenario.policy.lifecycle == Lifecycle::PerItem {
+            let code = if fails { self.rng.between(1, 4) as u8 } else { 0 };
+            return self.dies(id, Status::Code(code));
+        }
+        if fails {
+            self.marks.hit(Mark::ItemFailed);
+            self.tells_what_is_done(id);
+            let process = &mut self.processes[id];
+            process.board = None;
+            process.channel.write_failed(item.0, front.attempt.0);
+            process.done_in_front += 1;
+            process.told_in_front += 1;
+            self.soon(Effect::Read(id));
+        } else {
+            process.done_in_front += 1;
+            if process.done_in_front == front.count || self.either() {
+                self.tells_what_is_done(id);
+                if self.dies_with_its_result(id) {
+                    return;
+                }
+            }
+        }
+        let process = &mut self.processes[id];
+        if process.done_in_front == front.count {
+            process.inbox.pop_front();
+            (process.done_in_front, process.told_in_front) = (0, 0);
+            process.board = None;
+        }
+        self.wakes(id);
+    }
+
+    /// Writes the results that were held back, after the scoreboard was cleared.
+    fn tells_what_is_done(&mut self, id: ProcessId) {
+        let process = &mut self.processes[id];
+        let Some(&front) = process.inbox.front() else { return };
+        let count = process.done_in_front - process.told_in_front;
+        if count == 0 {
+            return;
+        }
+        process.board = None;
+        let first = front.first.plus(u64::from(process.told_in_front));
+        process.channel.write_done(first.0, count, front.attempt.0, process.busy_ns);
+        process.told_in_front = process.done_in_front;
+        process.busy_ns = 0;
+        self.soon(Effect::Read(id));
+    }
+
+    fn dies_with_its_result(&mut self, id: ProcessId) -> bool {
+        let process = &self.processes[id];
+        // `finished` counts the item that has just ended.
+        let struck = process.finished > process.fault_after;
+        let status = match process.fault {
+            Some(Fault::DiesMidResult) if struck => {
+                let bytes = self.rng.between(1, 6) as usize;
+                self.processes[id].channel.tear(bytes);
+                self.marks.hit(Mark::DiedMidResult);
+                self.some_status()
+            }
+            Some(Fault::DiesAfterResult) if struck => {
+                self.marks.hit(Mark::DiedAfterResult);
+                self.some_status()
+            }
+            _ => return false,
+        };
+        self.dies(id, status);
+        true
+    }
+
+    /// A death of one kind or another, after `within_ns` at most.
+    fn dies_somehow(&mut self, id: ProcessId, within_ns: u64) {
+        let after = self.rng.below(within_ns + 1);
+        let status = self.some_status();
+        self.after(after, Effect::Dies(id, status));
+    }
+
+    fn some_status(&mut self) -> Status {
+        self.rng.pick(&[Status::Signal(9), Status::Signal(11), Status::Signal(15), Status::Code(3), Status::Code(0)])
+    }
+
+    /// A signal reaches it: KILL always ends it, another one unless it does not listen.
+    pub fn hit(&mut self, id: ProcessId, signal: Signal) {
+        let process = &self.processes[id];
+        if !process.lives() {
+            return;
+        }
+        if signal == Signal::KILL {
+            return self.dies(id, Status::Signal(signal.0));
+        }
+        if process.fault == Some(Fault::IgnoresTerm) {
+            self.marks.hit(Mark::IgnoredTerm);
+            return;
+        }
+        let after = if self.rng.below(4) == 0 { self.rng.below(30_000_000) } else { 0 };
+        let status = if self.rng.below(4) == 0 { Status::Code(0) } else { Status::Signal(signal.0) };
+        self.after(after, Effect::Dies(id, status));
+    }
+
+    /// It is gone; the shell will learn of it in its own time.
+    pub fn dies(&mut self, id: ProcessId, status: Status) {
+        if !self.processes[id].lives() {
+            return;
+        }
+        self.processes[id].life = Life::Zombie(status);
+        let held_open = self.rng.per_mille(self.scenario.held_open);
+        if !held_open && self.policy().lifecycle == Lifecycle::Resident && self.rng.below(2) == 0 {
+            self.soon(Effect::EndOfFile(id));
+        } else if held_open {
+            self.marks.hit(Mark::ExitedWithoutClose);
+        }
+        self.soon(Effect::Reaped(id));
+    }
+}

@@ -1,0 +1,154 @@
+//! The shadow model judges what the core tells: its reports, how a stop goes on, and the end.
+
+use crate::marks::{Mark, Marks};
+use crate::shadow::{KillWhy, Phase, Place, Shadow};
+use crate::violation::{Violation, ensure};
+use supervisor::model::event::{EndReason, ItemFate, RunEvent, Stage};
+use supervisor::model::ids::{Incarnation, ItemId, WorkerId};
+use supervisor::model::outcome::{RunOutcome, StopReason, Totals};
+use supervisor::model::time::{Duration, Instant};
+
+type Judgement = Result<(), Violation>;
+
+impl Shadow {
+    pub fn reports(&mut self, event: &RunEvent, now: Instant, marks: &mut Marks) -> Judgement {
+        match event {
+            RunEvent::Stopping { stage, reason } => self.stops(*stage, reason, now, marks),
+            RunEvent::ItemRetried { item, attempt, delay, .. } => {
+                let (id, known) = (*item, &self.items[item.0 as usize]);
+                let text = "item is retried in the reports";
+                ensure!(known.place == Place::Queued && known.attempt == *attempt, Reports, "{text}: {event:?}");
+                let doubled = self.policy.retry_delay.doubled(attempt.0.saturating_sub(2));
+                ensure!(delay.0 >= doubled.0 / 2 && *delay <= doubled, Attempts, "{event:?}, the delay is {doubled:?}");
+                if let Some(not_before) = self.delayed.get_mut(&id) {
+                    *not_before = now + *delay;
+                }
+                if *delay > Duration::ZERO {
+                    marks.hit(Mark::ItemRetriedLater);
+                }
+                self.totals.retried += 1;
+                Ok(())
+            }
+            RunEvent::WorkerExited { worker, incarnation, reason, item, waiting, .. } => {
+                let (held, told) = (self.slots[worker.index()].ended_with, waiting + u64::from(item.is_some()));
+                ensure!(held == told, Reports, "worker {worker} ended with {held} items, told is {event:?}");
+                self.reports_exit(*worker, *incarnation, reason, *item)
+            }
+            RunEvent::ItemStarted { item, worker, incarnation, .. } => {
+                let holder = self.items[item.0 as usize].holder.map(|(slot, incarnation, _)| (slot, incarnation));
+                let told = Some((worker.index(), incarnation.0));
+                ensure!(holder == told, Reports, "item {item} is held by {holder:?}, told is {event:?}");
+                Ok(())
+            }
+            RunEvent::WorkerReady { worker, incarnation, .. } => self.living(*worker, *incarnation).map(|_| ()),
+            _ => Ok(()),
+        }
+    }
+
+    fn reports_exit(
+        &self,
+        worker: WorkerId,
+        incarnation: Incarnation,
+        reason: &EndReason,
+        item: Option<(ItemId, ItemFate)>,
+    ) -> Judgement {
+        let slot = &self.slots[worker.index()];
+        ensure!(slot.incarnation == incarnation.0, Reports, "worker {worker} exits as incarnation {}", incarnation.0);
+        let fits = match reason {
+            EndReason::Own | EndReason::Asked => slot.kill.is_none(),
+            EndReason::TimedOut => matches!(slot.kill, Some(KillWhy::TimedOut(_))),
+            EndReason::NoHello => slot.kill == Some(KillWhy::NoHello),
+            EndReason::Protocol(_) => slot.kill == Some(KillWhy::Protocol),
+            EndReason::Strategy => slot.kill == Some(KillWhy::Strategy),
+            EndReason::Stopped => slot.kill == Some(KillWhy::Stopped),
+        };
+        ensure!(fits, Reports, "worker {worker} ended because of {:?}, told is {reason:?}", slot.kill);
+        match item {
+            Some((id, ItemFate::Again(attempt))) => {
+                let known = &self.items[id.0 as usize];
+                ensure!(known.attempt == attempt, Reports, "item {id} again as {attempt}, due is {}", known.attempt);
+            }
+            Some((id, ItemFate::Settled)) => {
+                let place = self.items[id.0 as usize].place;
+                ensure!(place != Place::Queued || self.stage > Stage::Running, Reports, "item {id} is called settled");
+            }
+            None => {}
+        }
+        Ok(())
+    }
+
+    fn stops(&mut self, stage: Stage, reason: &StopReason, now: Instant, marks: &mut Marks) -> Judgement {
+        ensure!(stage >= self.stage, StopRises, "{stage:?} after {:?}", self.stage);
+        if let Some(before) = &self.reason {
+            // Of two that are alike the first stays: it is that signal which is raised again.
+            let alike = std::mem::discriminant(before) == std::mem::discriminant(reason);
+            ensure!(
+                if alike { before == reason } else { reason > before },
+                StopRises,
+                "{reason:?} replaces {before:?}"
+            );
+        }
+        if self.reason.as_ref() == Some(reason) {
+            self.may_rise(stage, now)?;
+        } else {
+            self.may_stop(reason, now)?;
+        }
+        if stage > self.stage {
+            self.stage_since = now;
+            // The same step that ended a worker ends the run: nobody is restarted any more.
+            for index in self.new_companions.drain(..) {
+                self.slots[index].companion = false;
+            }
+        }
+        self.stage = stage;
+        self.reason = Some(reason.clone());
+        marks.hit(match stage {
+            Stage::Running | Stage::Draining => Mark::Drained,
+            Stage::Terminating => Mark::Terminated,
+            Stage::Killing | Stage::Finished => Mark::Killed,
+        });
+        match reason {
+            StopReason::RestartLimit { .. } => marks.hit(Mark::RestartLimit),
+            StopReason::DeadLimit { .. } => marks.hit(Mark::DeadLimit),
+            StopReason::RunTimeout => marks.hit(Mark::RunTimedOut),
+            StopReason::HaltMet | StopReason::HaltFailed => {
+                let now = self.policy.halt.is_some_and(|halt| halt.now);
+                marks.hit(if now { Mark::HaltedNow } else { Mark::HaltedSoon });
+            }
+            _ => {}
+        }
+        Ok(())
+    }
+
+    pub fn finishes(&mut self, outcome: &RunOutcome, marks: &mut Marks) -> Judgement {
+        let up = self.slots.iter().position(|slot| slot.phase != Phase::Down);
+        ensure!(up.is_none(), Finish, "the run is over, and worker {} is there", up.unwrap_or(0) + 1);
+        let open = self.totals.accepted - self.totals.settled();
+        ensure!(open == 0, Finish, "the run is over, and {open} items are open");
+        ensure!(
+            self.emitted == self.totals.accepted,
+            EmitOrder,
+            "{} results were never told",
+            self.totals.accepted - self.emitted
+        );
+        // Some that are not stale by their names are by what they say; the rest is the same to the last item.
+        let told = Totals { stale: 0, ..outcome.totals };
+        let counted = Totals { stale: 0, ..self.totals };
+        ensure!(
+            told == counted && outcome.totals.stale >= self.totals.stale,
+            Conservation,
+            "totals: counted {counted:?}, told {told:?}"
+        );
+        match &self.reason {
+            Some(reason) => {
+                ensure!(*reason == outcome.reason, Finish, "it stopped for {reason:?}, told is {outcome:?}")
+            }
+            None => {
+                ensure!(outcome.reason == StopReason::SourceEnded, Finish, "it never stopped, told is {outcome:?}");
+                marks.hit(Mark::EndedNormally);
+            }
+        }
+        self.finished = true;
+        Ok(())
+    }
+}

@@ -1,0 +1,242 @@
+//! What one seed is about: a policy, a number of items, and which faults may happen how often.
+
+use crate::choice::Rng;
+use supervisor::model::signal::Signal;
+use supervisor::model::spec::{
+    Backoff, Credit, Halt, HaltOn, Intensity, Lifecycle, Policy, QueueOrder, RestartStrategy, RestartType, TermStep,
+    Threshold,
+};
+use supervisor::model::time::Duration;
+
+/// What may go wrong with a resident worker, or with a process for one item.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Fault {
+    SpawnFails,
+    DiesBeforeHello,
+    NoHello,
+    BadHello,
+    DiesMidItem,
+    DiesMidResult,
+    DiesAfterResult,
+    DiesIdle,
+    Hangs,
+    ClosesChannel,
+    BadFrame,
+    WrongItem,
+    ForeignScoreboard,
+    IgnoresTerm,
+    IgnoresEndOfInput,
+}
+
+impl Fault {
+    pub const ALL: [Self; 15] = [
+        Self::SpawnFails,
+        Self::DiesBeforeHello,
+        Self::NoHello,
+        Self::BadHello,
+        Self::DiesMidItem,
+        Self::DiesMidResult,
+        Self::DiesAfterResult,
+        Self::DiesIdle,
+        Self::Hangs,
+        Self::ClosesChannel,
+        Self::BadFrame,
+        Self::WrongItem,
+        Self::ForeignScoreboard,
+        Self::IgnoresTerm,
+        Self::IgnoresEndOfInput,
+    ];
+}
+
+/// Chances in a thousand, unless said otherwise.
+#[derive(Clone, Debug)]
+pub struct Scenario {
+    pub policy: Policy,
+    pub items: u64,
+    /// That a process is faulty, and which faults it may have.
+    pub fault_chance: u32,
+    pub faults: Vec<Fault>,
+    /// That an item fails its first attempts, kills its worker each time, or never ends.
+    pub failing: u32,
+    pub poisoned: u32,
+    pub hanging: u32,
+    pub rejected: u32,
+    /// That a read takes only a part of what is there.
+    pub torn: u32,
+    /// That a dying worker's end-of-file is not seen (somebody holds the pipe).
+    pub held_open: u32,
+    /// That the source says idle after a delivery, and that it then never speaks again.
+    pub idle: u32,
+    pub source_dies: bool,
+    /// That a message of a dead worker arrives after its exit.
+    pub late: u32,
+    /// How long an item takes at most.
+    pub item_ns_max: u64,
+    /// When these befall the whole run, if ever.
+    pub signals: Vec<(u64, Signal)>,
+    pub leaps: Vec<(u64, u64)>,
+    pub sink_closed_at: Option<u64>,
+    pub sink_lost_at: Option<u64>,
+    pub storage_lost_at: Option<u64>,
+    pub source_lost_at: Option<u64>,
+}
+
+const MS: u64 = 1_000_000;
+
+impl Scenario {
+    /// The scenario of a seed.
+    pub fn draw(rng: &mut Rng) -> Self {
+        let policy = draw_policy(rng);
+        // Half of all seeds are about one fault alone, so that nothing else can hide what it does.
+        let fault_chance = rng.pick(&[0, 0, 100, 300, 600, 1000]);
+        let faults = match rng.below(3) {
+            0 => Fault::ALL.to_vec(),
+            1 => (0..3).map(|_| rng.pick(&Fault::ALL)).collect(),
+            _ => vec![rng.pick(&Fault::ALL)],
+        };
+        let mut rare = |chance: u32, values: &[u32]| if rng.per_mille(chance) { rng.pick(values) } else { 0 };
+        let (failing, poisoned) = (rare(350, &[50, 300, 1000]), rare(350, &[30, 150, 1000]));
+        let (hanging, rejected) = (rare(200, &[30, 100]), rare(150, &[50, 300]));
+        let (torn, held_open) = (rare(300, &[200, 900]), rare(300, &[500, 1000]));
+        let (idle, late) = (rare(300, &[200, 800]), rare(250, &[300, 1000]));
+        let items = if rng.per_mille(30) { 0 } else { rng.between(1, 40) };
+        let item_ns_max = rng.pick(&[2_000, 200_000, 3 * MS, 40 * MS]);
+        // Late enough to meet a run at work, seldom enough to let most runs end by themselves.
+        let span = (items * item_ns_max / u64::from(policy.workers)).max(4 * MS);
+        let mut moment = |chance: u32| rng.per_mille(chance).then(|| rng.below(span));
+        let (sink_closed_at, sink_lost_at) = (moment(25), moment(25));
+        let (storage_lost_at, source_lost_at) = (moment(25), moment(30));
+        let source_dies = rng.per_mille(30);
+        let signals = draw_signals(rng, span);
+        let leaps = if rng.per_mille(120) {
+            vec![(rng.below(span), rng.pick(&[10 * MS, 1_000 * MS, 3_600_000 * MS]))]
+        } else {
+            vec![]
+        };
+        Self {
+            policy,
+            items,
+            fault_chance,
+            faults,
+            failing,
+            poisoned,
+            hanging,
+            rejected,
+            torn,
+            held_open,
+            idle,
+            source_dies,
+            late,
+            item_ns_max,
+            signals,
+            leaps,
+            sink_closed_at,
+            sink_lost_at,
+            storage_lost_at,
+            source_lost_at,
+        }
+    }
+
+    /// A calm world of this policy, for cases that are gone through completely.
+    pub fn calm(policy: Policy, items: u64) -> Self {
+        Self {
+            policy,
+            items,
+            fault_chance: 0,
+            faults: vec![],
+            failing: 0,
+            poisoned: 0,
+            hanging: 0,
+            rejected: 0,
+            torn: 0,
+            held_open: 1000,
+            idle: 0,
+            source_dies: false,
+            late: 0,
+            item_ns_max: 0,
+            signals: vec![],
+            leaps: vec![],
+            sink_closed_at: None,
+            sink_lost_at: None,
+            storage_lost_at: None,
+            source_lost_at: None,
+        }
+    }
+}
+
+fn draw_signals(rng: &mut Rng, span: u64) -> Vec<(u64, Signal)> {
+    if !rng.per_mille(200) {
+        return vec![];
+    }
+    let count = rng.pick(&[1, 1, 2, 2, 3, 5]);
+    let gap = rng.pick(&[0, MS, 30 * MS, 400 * MS]);
+    let mut at = rng.below(span);
+    (0..count)
+        .map(|_| {
+            at += rng.below(gap + 1);
+            (at, rng.pick(&[Signal::INT, Signal::INT, Signal::TERM, Signal::TERM, Signal::QUIT]))
+        })
+        .collect()
+}
+
+/// A policy drawn over everything that can be chosen.
+pub fn draw_policy(rng: &mut Rng) -> Policy {
+    let lifecycle = if rng.per_mille(250) { Lifecycle::PerItem } else { Lifecycle::Resident };
+    let queue_order = match rng.below(10) {
+        0 | 1 => QueueOrder::Lifo,
+        2 | 3 => QueueOrder::Priority,
+        _ => QueueOrder::Fifo,
+    };
+    let credit = if rng.per_mille(500) { Credit::Auto } else { Credit::Items(rng.between(1, 6) as u32) };
+    let restart = if rng.per_mille(600) { RestartType::Permanent } else { rng.pick(&RestartType::ALL) };
+    let strategy = if rng.per_mille(600) { RestartStrategy::OneForOne } else { rng.pick(&RestartStrategy::ALL) };
+    let backoff_min = rng.pick(&[0, MS, 100 * MS]);
+    Policy {
+        workers: rng.between(1, 5) as u32,
+        lifecycle,
+        queue_order,
+        queue_items_max: rng.pick(&[1, 2, 5, 16, 1_000]),
+        credit,
+        run_max: rng.pick(&[1, 2, 5, u32::MAX]),
+        keep_order: rng.per_mille(400),
+        start_together: rng.per_mille(200),
+        retries: rng.pick(&[0, 0, 1, 3]),
+        crash_limit: rng.pick(&[1, 2, 3]),
+        retry_delay: Duration(rng.pick(&[0, 0, MS, 50 * MS])),
+        dead_max: rng.per_mille(300).then(|| rng.between(1, 4) as u32),
+        timeout: rng.per_mille(400).then(|| Duration(rng.pick(&[5 * MS, 50 * MS, 400 * MS]))),
+        hello_timeout: Duration(rng.pick(&[20 * MS, 1_000 * MS])),
+        term_sequence: draw_term_sequence(rng),
+        grace: Duration(rng.pick(&[0, 20 * MS, 2_000 * MS])),
+        restart,
+        strategy,
+        intensity: Intensity {
+            restarts_max: rng.pick(&[0, 1, 3, 5]),
+            period: Duration(rng.pick(&[100 * MS, 10_000 * MS])),
+        },
+        backoff: Backoff { min: Duration(backoff_min), max: Duration(backoff_min * rng.pick(&[1, 4, 100])) },
+        halt: rng.per_mille(150).then(|| draw_halt(rng)),
+        run_timeout: rng.per_mille(60).then(|| Duration(rng.pick(&[MS, 30 * MS, 500 * MS]))),
+        seed: rng.next(),
+    }
+}
+
+fn draw_term_sequence(rng: &mut Rng) -> Vec<TermStep> {
+    let mut steps: Vec<TermStep> = (0..rng.below(4))
+        .map(|_| TermStep {
+            signal: rng.pick(&[Signal::TERM, Signal::INT, Signal::HUP]),
+            wait: Duration(rng.pick(&[0, 10 * MS, 200 * MS])),
+        })
+        .collect();
+    steps.push(TermStep { signal: Signal::KILL, wait: Duration(rng.pick(&[0, 25 * MS])) });
+    steps
+}
+
+fn draw_halt(rng: &mut Rng) -> Halt {
+    let threshold = if rng.per_mille(500) {
+        Threshold::Items(rng.between(1, 10))
+    } else {
+        Threshold::Percent(rng.pick(&[1, 20, 50, 100]))
+    };
+    Halt { on: rng.pick(&[HaltOn::Fail, HaltOn::Success, HaltOn::Done]), threshold, now: rng.per_mille(500) }
+}

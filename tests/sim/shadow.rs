@@ -1,0 +1,490 @@
+//! The shadow model: it sees the facts that the core is told and the orders that it gives, and keeps
+//! its own count. It never schedules anything; it only knows what must not happen.
+//!
+//! This file takes in facts; `orders.rs` judges orders and `clock.rs` what depends on time.
+
+use crate::marks::{Mark, Marks};
+use crate::violation::{Violation, ensure};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use supervisor::core::input::Input;
+use supervisor::model::event::Stage;
+use supervisor::model::ids::{Attempt, Incarnation, ItemId, Run, WorkerId};
+use supervisor::model::outcome::{Cause, CauseKind, FailReason, Outcome, StopReason, Totals};
+use supervisor::model::signal::Signal;
+use supervisor::model::spec::{Lifecycle, Policy, QueueOrder};
+use supervisor::model::time::{Duration, Instant};
+
+/// What is really so about a process, whatever the core believes.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Truth {
+    /// It is there: alive, or dead and not yet reported.
+    pub exists: bool,
+    /// What its scoreboard says.
+    pub running: Option<ItemId>,
+    pub since: Instant,
+}
+
+/// Where an item is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Place {
+    Queued,
+    /// At the present process of this slot.
+    Leased(usize),
+    /// It has its outcome, which has to be told before this step is over.
+    Due(Verdict),
+    Settled,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Verdict {
+    Done,
+    Failed,
+    Dead,
+}
+
+#[derive(Debug)]
+pub struct Item {
+    pub place: Place,
+    pub attempt: Attempt,
+    pub priority: i64,
+    pub causes: Vec<Cause>,
+    pub crashes: u32,
+    pub failures: u32,
+    /// Who held it last: slot, incarnation, pid.
+    pub holder: Option<(usize, u32, u32)>,
+    /// It was handed out at least once in its present attempt, or is just now.
+    pub started: bool,
+    /// Told to the reporters.
+    pub told: bool,
+}
+
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Phase {
+    #[default]
+    Down,
+    /// Asked for.
+    Asked,
+    /// It runs, and has not said hello.
+    Starting,
+    Ready,
+}
+
+/// Why the core may end a process.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum KillWhy {
+    NoHello,
+    TimedOut(ItemId),
+    Protocol,
+    Strategy,
+    Stopped,
+}
+
+#[derive(Debug, Default)]
+pub struct Slot {
+    pub phase: Phase,
+    pub incarnation: u32,
+    pub pid: u32,
+    /// It was told to leave: nothing more may be sent.
+    pub leaving: bool,
+    /// It broke the protocol: nothing it says counts any more.
+    pub broken: bool,
+    /// It closed its channel.
+    pub closed: bool,
+    pub leases: VecDeque<Run>,
+    pub held: u64,
+    /// When the oldest run it holds could begin at the earliest: handed out, and the one before answered.
+    pub sent_at: Instant,
+    pub started_at: Instant,
+    pub settled_in_life: u64,
+    pub kill: Option<KillWhy>,
+    pub kill_step: usize,
+    pub killed_at: Instant,
+    /// Deaths that count for the restart limit.
+    pub counted: VecDeque<Instant>,
+    /// Counted deaths in a row.
+    pub row: u32,
+    pub last_end: Instant,
+    /// Items that its last process held when it ended.
+    pub ended_with: u64,
+    /// Its last end was such a death.
+    pub last_counted: bool,
+    /// How long the slot stays empty at least.
+    pub pause: Duration,
+    /// Its last process left in a way that its restart type does not make good.
+    pub retired: bool,
+    /// It was ready, or ended, at least once.
+    pub met: bool,
+    /// It has to leave because of another worker's end.
+    pub companion: bool,
+}
+
+pub struct Shadow {
+    pub policy: Policy,
+    pub items: Vec<Item>,
+    pub slots: Vec<Slot>,
+    /// Fresh items in order of arrival (fifo, lifo).
+    pub fresh: VecDeque<ItemId>,
+    /// What workers gave back, first to be handed out first (fifo, lifo).
+    pub returned: VecDeque<ItemId>,
+    /// Priority order, fresh and returned.
+    pub ranked: BTreeSet<(i64, ItemId)>,
+    /// Fresh items in `ranked`.
+    pub ranked_fresh: u64,
+    /// Retries that wait: not before.
+    pub delayed: BTreeMap<ItemId, Instant>,
+    pub in_flight: u64,
+    pub due: u64,
+    pub skipped_now: u64,
+    pub demand: u64,
+    pub source_over: bool,
+    pub source_closed: bool,
+    /// The source has nothing more at the moment.
+    pub source_idle: bool,
+    pub stage: Stage,
+    pub reason: Option<StopReason>,
+    pub stage_since: Instant,
+    pub totals: Totals,
+    pub emitted_to: u64,
+    pub emitted: u64,
+    pub dead_row: u32,
+    /// Who has to leave with a worker that ended in this step.
+    pub new_companions: Vec<usize>,
+    /// Every item has its outcome and none will come, since then.
+    pub all_done: bool,
+    pub done_since: Instant,
+    /// The worker program cannot be started at all.
+    pub gave_up_on_program: bool,
+    pub finished: bool,
+    /// How far the clock leapt, in all, since the last rise of the stage and ever.
+    pub leapt_ns: u64,
+    /// Reasons to stop that the world gave: the strongest has to win.
+    pub given: Vec<StopReason>,
+    pub signals: u32,
+}
+
+impl Shadow {
+    pub fn new(policy: &Policy) -> Self {
+        let mut shadow = Self {
+            policy: policy.clone(),
+            items: Vec::new(),
+            slots: Vec::new(),
+            fresh: VecDeque::new(),
+            returned: VecDeque::new(),
+            ranked: BTreeSet::new(),
+            ranked_fresh: 0,
+            delayed: BTreeMap::new(),
+            in_flight: 0,
+            due: 0,
+            skipped_now: 0,
+            demand: 0,
+            source_over: false,
+            source_closed: false,
+            source_idle: false,
+            stage: Stage::Running,
+            reason: None,
+            stage_since: Instant::ZERO,
+            totals: Totals::default(),
+            emitted_to: 0,
+            emitted: 0,
+            dead_row: 0,
+            new_companions: Vec::new(),
+            all_done: false,
+            done_since: Instant::ZERO,
+            gave_up_on_program: false,
+            finished: false,
+            leapt_ns: 0,
+            given: Vec::new(),
+            signals: 0,
+        };
+        shadow.reset(policy);
+        shadow
+    }
+
+    pub fn reset(&mut self, policy: &Policy) {
+        self.policy.clone_from(policy);
+        self.items.clear();
+        self.slots.clear();
+        self.slots.resize_with(policy.workers as usize, Slot::default);
+        self.fresh.clear();
+        self.returned.clear();
+        self.ranked.clear();
+        self.delayed.clear();
+        self.given.clear();
+        self.new_companions.clear();
+        (self.ranked_fresh, self.in_flight, self.due, self.skipped_now, self.demand) = (0, 0, 0, 0, 0);
+        (self.source_over, self.source_closed, self.source_idle, self.finished) = (false, false, false, false);
+        (self.stage, self.reason, self.stage_since) = (Stage::Running, None, Instant::ZERO);
+        (self.totals, self.emitted_to, self.emitted, self.dead_row) = (Totals::default(), 0, 0, 0);
+        (self.all_done, self.done_since, self.gave_up_on_program) = (false, Instant::ZERO, false);
+        (self.leapt_ns, self.signals) = (0, 0);
+    }
+
+    pub const fn leapt(&mut self, length: u64) {
+        self.leapt_ns += length;
+    }
+
+    /// Items that nobody has held yet: those that count against the queue's limit.
+    pub fn fresh_items(&self) -> u64 {
+        self.fresh.len() as u64 + self.ranked_fresh
+    }
+
+    /// In lifo and priority order nothing is handed out before all that is there was read.
+    pub fn released(&self) -> bool {
+        self.policy.queue_order == QueueOrder::Fifo || self.source_idle || self.source_over || self.demand == 0
+    }
+
+    /// Items that may be handed out now.
+    pub fn waiting_items(&self) -> u64 {
+        (self.fresh.len() + self.returned.len() + self.ranked.len()) as u64
+    }
+
+    /// The slot, if this incarnation of it is the present one and has not ended.
+    fn present(&mut self, worker: WorkerId, incarnation: Incarnation) -> Option<usize> {
+        let index = worker.index();
+        let slot = self.slots.get(index)?;
+        (slot.phase != Phase::Down && slot.incarnation == incarnation.0).then_some(index)
+    }
+
+    /// A fact is on its way to the core.
+    pub fn before(&mut self, input: &Input, now: Instant, marks: &mut Marks) {
+        if self.finished {
+            return;
+        }
+        match input {
+            Input::Start => {}
+            Input::RunArrived { first, count, priority } => self.arrived(*first, *count, *priority),
+            Input::ItemRejected { item, reason } => self.rejected(*item, reason),
+            Input::SourceIdle => self.source_idle = true,
+            Input::SourceEnded => self.source_over = true,
+            Input::SourceLost { error } => {
+                self.source_over = true;
+                let reason = StopReason::SourceLost(error.clone());
+                if self.reason.as_ref().is_none_or(|known| !at_least(known, &reason)) {
+                    self.reason = Some(reason);
+                }
+            }
+            Input::Signal { signal, .. } => {
+                self.signals = if *signal == Signal::QUIT { (self.signals + 1).max(2) } else { self.signals + 1 };
+                self.given.push(StopReason::Signal(*signal));
+            }
+            Input::SinkClosed => self.given.push(StopReason::SinkClosed),
+            Input::SinkLost { error } => self.given.push(StopReason::SinkLost(error.clone())),
+            Input::StorageLost { error } => self.given.push(StopReason::StorageLost(error.clone())),
+            Input::Spawned { worker, incarnation, .. }
+            | Input::SpawnFailed { worker, incarnation, .. }
+            | Input::Hello { worker, incarnation }
+            | Input::Settled { worker, incarnation, .. }
+            | Input::Failed { worker, incarnation, .. }
+            | Input::Seen { worker, incarnation, .. }
+            | Input::ChannelClosed { worker, incarnation }
+            | Input::ProtocolError { worker, incarnation, .. }
+            | Input::Exited { worker, incarnation, .. } => match self.present(*worker, *incarnation) {
+                Some(index) => self.of_worker(index, input, now, marks),
+                None => {
+                    self.totals.stale += 1;
+                    marks.hit(Mark::StaleDropped);
+                }
+            },
+        }
+    }
+
+    fn of_worker(&mut self, index: usize, input: &Input, now: Instant, marks: &mut Marks) {
+        match input {
+            Input::Spawned { pid, .. } => self.spawned(index, *pid, now),
+            Input::SpawnFailed { error, .. } => self.not_spawned(index, error, now),
+            Input::Hello { .. } => {
+                let slot = &mut self.slots[index];
+                slot.phase = Phase::Ready;
+                // A hello that crosses our wish that it leaves is no beginning.
+                slot.met |= !slot.leaving;
+            }
+            Input::Settled { first, count, attempt, .. } => {
+                self.settled(index, Run { first: *first, count: *count, attempt: *attempt }, now, marks);
+            }
+            Input::Failed { item, attempt, reason, .. } => {
+                self.failed(index, Run::of_one(*item, *attempt), reason, now);
+            }
+            // One that was asked to leave may close it whenever it likes.
+            Input::ChannelClosed { .. } => self.slots[index].closed |= !self.slots[index].leaving,
+            Input::ProtocolError { .. } => self.distrust(index),
+            Input::Exited { status, .. } if self.policy.lifecycle == Lifecycle::PerItem => {
+                self.command_exited(index, *status, now);
+            }
+            Input::Exited { status, running, .. } => self.exited(index, *status, *running, now, marks),
+            _ => {}
+        }
+    }
+
+    fn arrived(&mut self, first: ItemId, count: u32, priority: i64) {
+        for offset in 0..u64::from(count) {
+            let id = first.plus(offset);
+            self.accept(priority, Place::Queued);
+            if self.policy.queue_order == QueueOrder::Priority {
+                self.ranked.insert((priority, id));
+                self.ranked_fresh += 1;
+            } else {
+                self.fresh.push_back(id);
+            }
+        }
+        self.demand = self.demand.saturating_sub(count.into());
+        self.source_idle = false;
+    }
+
+    fn rejected(&mut self, item: ItemId, reason: &FailReason) {
+        self.accept(0, Place::Due(Verdict::Failed));
+        self.demand = self.demand.saturating_sub(1);
+        self.due += 1;
+        let kind = CauseKind::Failed(reason.clone());
+        self.items[item.0 as usize].causes.push(Cause { attempt: Attempt::FIRST, worker: None, pid: None, kind });
+    }
+
+    fn accept(&mut self, priority: i64, place: Place) {
+        self.totals.accepted += 1;
+        self.items.push(Item {
+            place,
+            attempt: Attempt::FIRST,
+            priority,
+            causes: Vec::new(),
+            crashes: 0,
+            failures: 0,
+            holder: None,
+            started: false,
+            told: false,
+        });
+    }
+
+    fn spawned(&mut self, index: usize, pid: u32, now: Instant) {
+        self.totals.spawned += 1;
+        let per_item = self.policy.lifecycle == Lifecycle::PerItem;
+        let slot = &mut self.slots[index];
+        slot.pid = pid;
+        slot.started_at = now;
+        slot.phase = if per_item { Phase::Ready } else { Phase::Starting };
+        if per_item {
+            // The program can be started, so what counted against it is forgotten.
+            slot.counted.clear();
+            slot.row = 0;
+        }
+        if let (true, Some(run)) = (per_item, slot.leases.front()) {
+            let item = &mut self.items[run.first.0 as usize];
+            item.started = true;
+            item.holder = Some((index, slot.incarnation, pid));
+        }
+    }
+
+    fn settled(&mut self, index: usize, run: Run, now: Instant, marks: &mut Marks) {
+        if !self.takes_next(index, run, now) {
+            return;
+        }
+        for item in &mut self.items[run.first.0 as usize..run.end().0 as usize] {
+            item.place = Place::Due(Verdict::Done);
+        }
+        self.due += u64::from(run.count);
+        self.life_sign(index);
+        if self.policy.keep_order && run.first.0 > self.emitted_to {
+            marks.hit(Mark::ResultHeldForOrder);
+        }
+    }
+
+    fn failed(&mut self, index: usize, run: Run, reason: &FailReason, now: Instant) {
+        if self.takes_next(index, run, now) {
+            self.attempt_failed(run.first, CauseKind::Failed(reason.clone()), index);
+            self.life_sign(index);
+        }
+    }
+
+    /// The slot did something useful: what counted against it is forgotten.
+    fn life_sign(&mut self, index: usize) {
+        let slot = &mut self.slots[index];
+        slot.settled_in_life += 1;
+        slot.counted.clear();
+        slot.row = 0;
+    }
+
+    /// Nothing that it says counts any more, unless it is being ended for another reason already.
+    fn distrust(&mut self, index: usize) {
+        let slot = &mut self.slots[index];
+        slot.broken |= slot.kill.is_none();
+    }
+
+    /// True, and they are off the lease, if these are the next items of what the slot holds longest.
+    fn takes_next(&mut self, index: usize, next: Run, now: Instant) -> bool {
+        let slot = &mut self.slots[index];
+        if slot.phase != Phase::Ready || slot.broken || !holds_next(&slot.leases, next) {
+            // An answer to an attempt that is over is stale; any other is a breach.
+            let over = |run: &Run| run.contains(next.first) && run.attempt > next.attempt;
+            if !slot.leases.iter().any(over) {
+                self.distrust(index);
+            }
+            return false;
+        }
+        let mut left = next.count;
+        while left > 0 {
+            let Some(run) = slot.leases.pop_front() else { break };
+            let (taken, rest) = run.split(left);
+            left -= taken.count;
+            if let Some(rest) = rest {
+                slot.leases.push_front(rest);
+            }
+        }
+        slot.held -= u64::from(next.count);
+        slot.sent_at = now;
+        self.in_flight -= u64::from(next.count);
+        true
+    }
+
+    /// After every order of a step was given.
+    pub fn after(&mut self, now: Instant, marks: &mut Marks) -> Result<(), Violation> {
+        ensure!(self.due == 0, SettledAtOnce, "{} items have their outcome, and it was not told", self.due);
+        let stopping = self.stage > Stage::Running;
+        ensure!(
+            stopping || self.skipped_now == 0,
+            OneOutcome,
+            "{} items skipped though nothing stops",
+            self.skipped_now
+        );
+        self.skipped_now = 0;
+        self.new_companions.clear();
+        let queued = self.waiting_items() + self.delayed.len() as u64;
+        let all = queued + self.in_flight + self.totals.settled();
+        ensure!(
+            all == self.totals.accepted,
+            Conservation,
+            "{} accepted, but {queued} queued, {} in flight, {} settled",
+            self.totals.accepted,
+            self.in_flight,
+            self.totals.settled()
+        );
+        ensure!(!stopping || queued == 0 || self.finished, OneOutcome, "{queued} items are kept though the run stops");
+        self.must_have_stopped(now)?;
+        self.nobody_waits(now, marks)
+    }
+
+    /// What an outcome says in our words.
+    pub const fn verdict(outcome: &Outcome) -> Option<Verdict> {
+        match outcome {
+            Outcome::Done => Some(Verdict::Done),
+            Outcome::Failed => Some(Verdict::Failed),
+            Outcome::Dead => Some(Verdict::Dead),
+            Outcome::Skipped => None,
+        }
+    }
+}
+
+/// If these are the next items of what is held, all at this attempt.
+fn holds_next(leases: &VecDeque<Run>, wanted: Run) -> bool {
+    let (mut next, mut left) = (wanted.first, u64::from(wanted.count));
+    for run in leases {
+        if left == 0 || run.first != next || run.attempt != wanted.attempt {
+            break;
+        }
+        left = left.saturating_sub(run.count.into());
+        next = run.end();
+    }
+    left == 0
+}
+
+/// If `reason` is as strong as `other`, whatever they carry: of two alike the first stays.
+pub fn at_least(reason: &StopReason, other: &StopReason) -> bool {
+    std::mem::discriminant(reason) == std::mem::discriminant(other) || reason > other
+}

@@ -1,0 +1,161 @@
+//! The simulated shell: it starts processes, reads their channels, looks at their scoreboards, learns
+//! of their ends, and tells the core.
+
+use crate::agenda::{Effect, ProcessId};
+use crate::channel::Told;
+use crate::marks::Mark;
+use crate::process::Life;
+use crate::scenario::Fault;
+use crate::violation::Violation;
+use crate::world::World;
+use supervisor::core::input::{Input, SpawnFailure};
+use supervisor::model::exit::{ExitStatus, Usage};
+use supervisor::model::ids::{Attempt, Incarnation, ItemId, WorkerId};
+use supervisor::model::outcome::FailReason;
+use supervisor::model::spec::Lifecycle;
+
+impl World {
+    pub fn spawn_answered(&mut self, id: ProcessId) -> Result<(), Violation> {
+        let process = &mut self.processes[id];
+        let (worker, incarnation, pid) = (process.worker(), Incarnation(process.incarnation), process.pid);
+        if process.fault == Some(Fault::SpawnFails) {
+            process.life = Life::Gone;
+            self.present[process.slot] = None;
+            self.marks.hit(Mark::SpawnFailed);
+            let text = || String::from("spawn: no such luck");
+            let error = match self.rng.below(8) {
+                0 => SpawnFailure::Program(text()),
+                1..4 if self.policy().lifecycle == Lifecycle::PerItem => {
+                    self.marks.hit(Mark::CommandNotStarted);
+                    SpawnFailure::Item(text())
+                }
+                _ => SpawnFailure::Shortage(text()),
+            };
+            return self.input(Input::SpawnFailed { worker, incarnation, error });
+        }
+        process.life = Life::Lives;
+        self.soon(Effect::Begins(id));
+        self.input(Input::Spawned { worker, incarnation, pid })
+    }
+
+    /// The shell reads what is there, or a part of it, and passes the messages on.
+    pub fn read(&mut self, id: ProcessId, all: bool) -> Result<(), Violation> {
+        let process = &mut self.processes[id];
+        // Under a script what the dead left behind is read with their end, and not before.
+        let later = self.agenda.scripted && !process.lives();
+        if process.life == Life::Gone || ((process.end_of_file_seen || later) && !all) {
+            return Ok(());
+        }
+        let mut bytes = usize::MAX;
+        if !all && self.rng.per_mille(self.scenario.torn) {
+            bytes = self.rng.between(1, 12) as usize;
+        }
+        let process = &mut self.processes[id];
+        let mut told = std::mem::take(&mut self.told);
+        process.channel.read(bytes, process.pid, &mut told);
+        let (worker, incarnation, dead) = (process.worker(), Incarnation(process.incarnation), !process.lives());
+        if process.channel.unread_bytes() > 0 {
+            self.marks.hit(Mark::TornFrame);
+            self.soon(Effect::Read(id));
+        }
+        let mut outcome = Ok(());
+        for message in told.drain(..) {
+            if outcome.is_ok() && !self.finished {
+                if dead && matches!(message, Told::Done { .. }) {
+                    self.marks.hit(Mark::ResultOfTheDead);
+                }
+                self.processes[id].deaf_shell |= message == Told::Broken;
+                outcome = self.input(to_input(worker, incarnation, message));
+            }
+        }
+        self.told = told;
+        outcome
+    }
+
+    pub fn end_of_file(&mut self, id: ProcessId) -> Result<(), Violation> {
+        if self.processes[id].life == Life::Gone || self.processes[id].end_of_file_seen {
+            return Ok(());
+        }
+        self.read(id, true)?;
+        let process = &mut self.processes[id];
+        process.end_of_file_seen = true;
+        let (worker, incarnation) = (process.worker(), Incarnation(process.incarnation));
+        if self.finished { Ok(()) } else { self.input(Input::ChannelClosed { worker, incarnation }) }
+    }
+
+    pub fn looked(&mut self, id: ProcessId) -> Result<(), Violation> {
+        let process = &self.processes[id];
+        if process.life == Life::Gone {
+            return Ok(());
+        }
+        let (worker, incarnation, running) = (process.worker(), Incarnation(process.incarnation), process.board);
+        self.input(Input::Seen { worker, incarnation, running })
+    }
+
+    /// The shell learns of a death: first it reads what is left, then it says so.
+    pub fn reaped(&mut self, id: ProcessId) -> Result<(), Violation> {
+        let Life::Zombie(status) = self.processes[id].life else { return Ok(()) };
+        if !self.processes[id].end_of_file_seen {
+            self.read(id, true)?;
+        }
+        if self.finished {
+            return Ok(());
+        }
+        let process = &mut self.processes[id];
+        process.life = Life::Gone;
+        let (worker, incarnation) = (process.worker(), Incarnation(process.incarnation));
+        let (slot, running) = (process.slot, process.board);
+        if self.present[slot] == Some(id) {
+            self.present[slot] = None;
+        }
+        if self.rng.per_mille(self.scenario.late) {
+            self.soon(Effect::Late(id));
+        }
+        let usage = Usage::default();
+        self.input(Input::Exited { worker, incarnation, status: status.into(), usage, running })
+    }
+
+    /// Something that a dead process said, or that was said of it, turns up when it is long gone.
+    pub fn late(&mut self, id: ProcessId) -> Result<(), Violation> {
+        self.marks.hit(Mark::LateResult);
+        let process = &self.processes[id];
+        let (worker, incarnation) = (process.worker(), Incarnation(process.incarnation));
+        let (item, attempt) = process.last_words.unwrap_or((ItemId(0), 1));
+        let attempt = Attempt(attempt);
+        let input = match self.rng.below(8) {
+            0 => Input::Hello { worker, incarnation },
+            1 => Input::ChannelClosed { worker, incarnation },
+            2 => Input::Seen { worker, incarnation, running: Some(item) },
+            3 => Input::ProtocolError { worker, incarnation, error: String::from("late") },
+            4 => {
+                Input::Failed { worker, incarnation, item, attempt, reason: FailReason::Message(String::from("late")) }
+            }
+            5 => Input::Exited {
+                worker,
+                incarnation,
+                status: ExitStatus::Code(0),
+                usage: Usage::default(),
+                running: Some(item),
+            },
+            _ => Input::Settled { worker, incarnation, first: item, count: 1, attempt, busy_ns: 0 },
+        };
+        self.input(input)
+    }
+}
+
+fn to_input(worker: WorkerId, incarnation: Incarnation, told: Told) -> Input {
+    match told {
+        Told::Hello => Input::Hello { worker, incarnation },
+        Told::Done { first, count, attempt, busy_ns } => {
+            Input::Settled { worker, incarnation, first: ItemId(first), count, attempt: Attempt(attempt), busy_ns }
+        }
+        Told::Failed { item, attempt } => Input::Failed {
+            worker,
+            incarnation,
+            item: ItemId(item),
+            attempt: Attempt(attempt),
+            reason: FailReason::Message(String::from("no such thing")),
+        },
+        Told::Broken => Input::ProtocolError { worker, incarnation, error: String::from("read a frame: it is none") },
+    }
+}

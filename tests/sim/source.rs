@@ -1,0 +1,126 @@
+//! The simulated source: it delivers no more than was asked for, now and then says that it is idle,
+//! stalls, breaks off, or ends.
+
+use crate::agenda::Effect;
+use crate::marks::Mark;
+use crate::process::Nature;
+use crate::violation::Violation;
+use crate::world::World;
+use supervisor::core::input::Input;
+use supervisor::model::ids::ItemId;
+use supervisor::model::outcome::FailReason;
+use supervisor::model::spec::QueueOrder;
+
+#[derive(Default)]
+pub struct Source {
+    pub delivered: u64,
+    pub demand: u64,
+    /// `SourceSpeaks` is on the agenda.
+    pub about_to_speak: bool,
+    /// It never says anything any more.
+    pub stalled: bool,
+    pub over: bool,
+}
+
+impl World {
+    pub fn demanded(&mut self, items: u64) {
+        self.source.demand = items;
+        if items == 0 {
+            self.marks.hit(Mark::DemandStopped);
+        } else if !self.source.about_to_speak && !self.source.over && !self.source.stalled {
+            self.source.about_to_speak = true;
+            self.soon(Effect::SourceSpeaks);
+        }
+    }
+
+    pub fn source_speaks(&mut self) -> Result<(), Violation> {
+        self.source.about_to_speak = false;
+        if self.source.over || self.source.demand == 0 || self.source.stalled {
+            return Ok(());
+        }
+        let left = self.scenario.items - self.source.delivered;
+        if left == 0 {
+            if self.scenario.source_dies {
+                return self.source_lost();
+            }
+            self.source.over = true;
+            return self.input(Input::SourceEnded);
+        }
+        let most = left.min(self.source.demand).min(20);
+        let mut count = if self.agenda.scripted { most } else { self.rng.between(1, most) };
+        if self.policy().queue_order == QueueOrder::Priority {
+            count = count.min(3);
+        }
+        self.arrive(count)?;
+        if self.finished || self.source.over {
+            return Ok(());
+        }
+        if self.rng.per_mille(self.scenario.idle) {
+            if self.rng.below(10) == 0 {
+                self.source.stalled = true;
+                self.marks.hit(Mark::SourceStalled);
+            } else {
+                self.source.about_to_speak = true;
+                let pause = self.rng.below(20_000_000);
+                self.after(pause, Effect::SourceSpeaks);
+            }
+            return self.input(Input::SourceIdle);
+        }
+        if self.source.demand > 0 && !self.source.about_to_speak {
+            self.source.about_to_speak = true;
+            self.soon(Effect::SourceSpeaks);
+        }
+        Ok(())
+    }
+
+    /// `count` items arrive: as one run, or one by one where each has a priority.
+    fn arrive(&mut self, count: u64) -> Result<(), Violation> {
+        let one_by_one = self.policy().queue_order == QueueOrder::Priority;
+        let mut left = count;
+        while left > 0 && !self.finished && !self.source.over {
+            let first = ItemId(self.source.delivered);
+            if self.rng.per_mille(self.scenario.rejected) {
+                self.marks.hit(Mark::ItemRejected);
+                self.draw_natures(1);
+                self.input(Input::ItemRejected {
+                    item: first,
+                    reason: FailReason::Rejected(String::from("too large")),
+                })?;
+                left -= 1;
+                continue;
+            }
+            let count = if one_by_one { 1 } else { left };
+            self.draw_natures(count);
+            let priority = if one_by_one { self.rng.below(5) as i64 - 2 } else { 0 };
+            self.input(Input::RunArrived { first, count: count as u32, priority })?;
+            left -= count;
+        }
+        Ok(())
+    }
+
+    fn draw_natures(&mut self, count: u64) {
+        self.source.delivered += count;
+        self.source.demand = self.source.demand.saturating_sub(count);
+        for _ in 0..count {
+            let nature = if self.rng.per_mille(self.scenario.failing) {
+                Nature::Fails(self.rng.pick(&[1, 1, 2, u32::MAX]))
+            } else if self.rng.per_mille(self.scenario.poisoned) {
+                Nature::Poison
+            } else if self.rng.per_mille(self.scenario.hanging) {
+                Nature::Hangs
+            } else {
+                Nature::Fine
+            };
+            self.natures.push(nature);
+        }
+    }
+
+    pub fn source_lost(&mut self) -> Result<(), Violation> {
+        if self.source.over {
+            return Ok(());
+        }
+        self.source.over = true;
+        self.marks.hit(Mark::SourceLost);
+        self.input(Input::SourceLost { error: String::from("read stdin: the other end is gone") })
+    }
+}

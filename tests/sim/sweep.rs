@@ -1,0 +1,127 @@
+//! Runs seeds, scripts and mutants, and says what came of it.
+
+use crate::choice::{Rng, Script};
+use crate::scenario::Scenario;
+use crate::violation::{Check, Violation};
+use crate::world::{Ending, World};
+use std::cell::{Cell, RefCell};
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Once;
+use supervisor::core::{Core, Mutant};
+use supervisor::model::spec::Policy;
+
+/// Steps after which a world is called endless. The longest real ones need a tenth of it.
+pub const STEPS_MAX: u64 = 20_000;
+
+/// What the environment asks for.
+pub struct Wish {
+    pub seeds: u64,
+    pub steps_max: u64,
+    pub only: Option<u64>,
+}
+
+impl Wish {
+    pub fn from_environment(seeds: u64) -> Self {
+        let number = |name: &str| {
+            let text = std::env::var(name).ok()?;
+            Some(text.parse().unwrap_or_else(|_| panic!("{name} is a number, not {text:?}")))
+        };
+        Self {
+            seeds: number("SIM_SEEDS").unwrap_or(seeds),
+            steps_max: number("SIM_STEPS").unwrap_or(STEPS_MAX),
+            only: number("SIM_SEED"),
+        }
+    }
+}
+
+/// A world that is used again and again.
+pub struct Theatre {
+    world: World,
+    steps_max: u64,
+}
+
+impl Theatre {
+    pub fn new(steps_max: u64) -> Self {
+        Self { world: World::new(), steps_max }
+    }
+
+    /// Plays one seed, with or without a defect in the core.
+    pub fn play(&mut self, seed: u64, mutant: Option<Mutant>) -> Result<Ending, Violation> {
+        let mut rng = Rng::new(seed);
+        let scenario = Scenario::draw(&mut rng);
+        self.play_scenario(scenario, rng, mutant, None, 0)
+    }
+
+    /// Plays one seed and prints what happens.
+    pub fn play_aloud(&mut self, seed: u64, mutant: Option<Mutant>) -> Result<Ending, Violation> {
+        println!("seed {seed}: {:#?}", Scenario::draw(&mut Rng::new(seed)));
+        self.world.trace.aloud = true;
+        let ending = self.play(seed, mutant);
+        self.world.trace.aloud = false;
+        ending
+    }
+
+    fn play_scenario(
+        &mut self,
+        scenario: Scenario,
+        rng: Rng,
+        mutant: Option<Mutant>,
+        script: Option<Script>,
+        crashes: u32,
+    ) -> Result<Ending, Violation> {
+        let policy = scenario.policy.clone();
+        let core = mutant.map_or_else(|| Core::new(policy.clone()), |mutant| Core::new_mutant(policy.clone(), mutant));
+        self.world.reset(scenario, rng, core, script, crashes);
+        self.world.outside_only = mutant.is_some();
+        let (world, steps_max) = (&mut self.world, self.steps_max);
+        // A core that panics has failed a check like any other; the next world starts from nothing.
+        let result = quietly(|| catch_unwind(AssertUnwindSafe(|| world.run(steps_max))));
+        result.unwrap_or_else(|_| {
+            self.world.script = None;
+            Err(Violation { check: Check::Core, text: LAST_PANIC.take() })
+        })
+    }
+
+    /// Plays every order of events of a small case, with a crash at every possible point. Says how many there are.
+    pub fn play_completely(&mut self, policy: &Policy, items: u64, crashes: u32) -> Result<u64, String> {
+        let mut script = Script::default();
+        let mut count = 0;
+        loop {
+            let scenario = Scenario::calm(policy.clone(), items);
+            let ended = self.play_scenario(scenario, Rng::new(1), None, Some(std::mem::take(&mut script)), crashes);
+            script = self.world.script.take().unwrap_or_default();
+            if let Err(violation) = ended {
+                return Err(format!("{violation}\n  choices {:?}", script.taken()));
+            }
+            count += 1;
+            if !script.advance() {
+                return Ok(count);
+            }
+        }
+    }
+}
+
+thread_local! {
+    /// On this thread panics are caught, and told as a check that does not hold.
+    static QUIET: Cell<bool> = const { Cell::new(false) };
+    static LAST_PANIC: RefCell<String> = const { RefCell::new(String::new()) };
+}
+
+/// Keeps the story of a panic that is caught on purpose off the screen, and at hand.
+fn quietly<T>(play: impl FnOnce() -> T) -> T {
+    static HOOK: Once = Once::new();
+    HOOK.call_once(|| {
+        let loud = std::panic::take_hook();
+        std::panic::set_hook(Box::new(move |panic| {
+            if QUIET.get() {
+                LAST_PANIC.set(panic.to_string());
+            } else {
+                loud(panic);
+            }
+        }));
+    });
+    QUIET.set(true);
+    let played = play();
+    QUIET.set(false);
+    played
+}

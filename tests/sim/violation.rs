@@ -1,0 +1,86 @@
+//! What the shadow model holds the core to, by name.
+
+use std::fmt;
+
+/// The checks. Each is a sentence that is true of every step of every run.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Check {
+    /// accepted = queued + dispatched + settled, and the run's totals say the same as an outside count.
+    Conservation,
+    /// An item gets one outcome, the one that its attempts gave it, and it never changes.
+    OneOutcome,
+    /// An outcome comes with all its causes, who held it, and how often it was tried.
+    Causes,
+    /// An item that ran to an end, or to its end, has its outcome in the same step.
+    SettledAtOnce,
+    /// Only the item that was running when its worker ended is charged.
+    Blame,
+    /// No attempt beyond retries and crash limit, and none before its delay has passed.
+    Attempts,
+    /// Nothing is sent to a slot that is not ready for it.
+    ReadySlot,
+    /// A process is started only in a slot that is down, with the next incarnation.
+    DownSlot,
+    /// No signal to a process that is gone or was never there.
+    LivingProcess,
+    /// A process is ended only for a reason, and in the order of the term sequence.
+    ReasonToKill,
+    /// Only items that wait are handed out.
+    QueuedItem,
+    /// Items are handed out in the order of the queue.
+    DispatchOrder,
+    /// A ready worker with nothing to do and an item that may be handed out do not wait for each other.
+    WorkConserving,
+    /// In flight at one worker never exceeds its credit, nor a message its limit.
+    Credit,
+    /// Asked for and waiting together never exceed the queue's limit.
+    Demand,
+    /// What is told of results is told once, after the outcome; in keep-order a prefix of the input.
+    EmitOrder,
+    /// Restarts within any window, and their distances, are within the limits; who is not to be restarted is not.
+    Restarts,
+    /// It gives up when and only when a limit says so.
+    GivingUp,
+    /// A hard timeout strikes neither early nor late.
+    Timeouts,
+    /// The stage of a stop and its reason only rise.
+    StopRises,
+    /// A stop ends within its deadlines, in a bounded number of steps.
+    StopEnds,
+    /// Nothing is left to wait for, and the run is not over.
+    Progress,
+    /// After `handle_timeout(now)` the next timeout is later than `now`.
+    TimerLater,
+    /// Finished means: no process, no open item, nothing afterwards.
+    Finish,
+    /// Reports tell what happened.
+    Reports,
+    /// The core's own invariants, or a panic of it.
+    Core,
+}
+
+/// A check that did not hold.
+#[derive(Clone, Debug)]
+pub struct Violation {
+    pub check: Check,
+    pub text: String,
+}
+
+impl fmt::Display for Violation {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{:?}: {}", self.check, self.text)
+    }
+}
+
+/// `ensure!(condition, Check, "text {}", ...)`: the text is made only when the condition fails.
+macro_rules! ensure {
+    ($condition:expr, $check:ident, $($text:tt)+) => {
+        if !$condition {
+            return Err($crate::violation::Violation {
+                check: $crate::violation::Check::$check,
+                text: format!($($text)+),
+            });
+        }
+    };
+}
+pub(crate) use ensure;

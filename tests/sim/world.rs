@@ -1,0 +1,444 @@
+//! The simulated world around the real core: a clock that jumps from event to event, processes, a
+//! source, and a shell that does to them what the core orders.
+//!
+//! Invariant: everything that happens is decided by the seed, or by the script of choices. Nothing
+//! asks the system for anything.
+
+use crate::agenda::{Agenda, Effect, ProcessId, Status};
+use crate::channel::Told;
+use crate::choice::{Rng, Script};
+use crate::marks::{Mark, Marks};
+use crate::process::{Life, Nature, Process};
+use crate::scenario::{Fault, Scenario};
+use crate::shadow::{Shadow, Truth};
+use crate::source::Source;
+use crate::trace::Trace;
+use crate::violation::{Check, Violation, ensure};
+use supervisor::core::Core;
+use supervisor::core::action::Action;
+use supervisor::core::input::Input;
+use supervisor::model::ids::{Incarnation, Run, WorkerId};
+use supervisor::model::signal::Signal;
+use supervisor::model::spec::{Lifecycle, Policy, QueueOrder};
+use supervisor::model::time::Instant;
+
+/// How one world ended.
+#[derive(Clone, Copy, Debug)]
+pub struct Ending {
+    pub steps: u64,
+    pub trace_hash: u64,
+    pub marks: Marks,
+}
+
+pub struct World {
+    pub scenario: Scenario,
+    pub rng: Rng,
+    pub script: Option<Script>,
+    /// Under a script: how many times it may still kill a worker at a moment of its choice.
+    crashes_left: u32,
+    pub now: u64,
+    pub agenda: Agenda,
+    core: Core,
+    pub shadow: Shadow,
+    pub marks: Marks,
+    pub trace: Trace,
+    pub processes: Vec<Process>,
+    /// Of `processes`, so many belong to this world; the rest wait to be used again.
+    process_count: usize,
+    /// The present process of each slot.
+    pub present: Vec<Option<ProcessId>>,
+    pub natures: Vec<Nature>,
+    pub source: Source,
+    pub told: Vec<Told>,
+    steps: u64,
+    pub finished: bool,
+    /// The core's own recount is not asked: what is wrong has to show in what it does.
+    pub outside_only: bool,
+    /// Signals of a user who has lost patience with a run that cannot end by itself.
+    impatience: u32,
+}
+
+/// No step is further apart from the next than this, or from its timer.
+const LAG_NS_MAX: u64 = 60_000;
+/// Somebody asks for the status at each so many steps.
+const STATUS_STEPS: u64 = 16;
+/// Workers that a user sees come and go before ending the run by hand.
+const PATIENCE_PROCESSES: usize = 400;
+const LATE_TIMER_NS_MAX: u64 = 5_000_000;
+
+impl World {
+    pub fn new() -> Self {
+        let mut rng = Rng::new(0);
+        let scenario = Scenario::draw(&mut rng);
+        Self {
+            core: Core::new(scenario.policy.clone()),
+            shadow: Shadow::new(&scenario.policy),
+            scenario,
+            rng,
+            script: None,
+            crashes_left: 0,
+            now: 0,
+            agenda: Agenda::default(),
+            marks: Marks::default(),
+            trace: Trace::default(),
+            processes: Vec::new(),
+            process_count: 0,
+            present: Vec::new(),
+            natures: Vec::new(),
+            source: Source::default(),
+            told: Vec::new(),
+            steps: 0,
+            finished: false,
+            outside_only: false,
+            impatience: 0,
+        }
+    }
+
+    pub const fn policy(&self) -> &Policy {
+        &self.scenario.policy
+    }
+
+    /// A world for a scenario; what was allocated for the last one is used again.
+    pub fn reset(&mut self, scenario: Scenario, rng: Rng, core: Core, script: Option<Script>, crashes: u32) {
+        self.shadow.reset(&scenario.policy);
+        self.agenda.reset(script.is_some());
+        self.present.clear();
+        self.present.resize(scenario.policy.workers as usize, None);
+        self.natures.clear();
+        (self.scenario, self.rng, self.core, self.script, self.crashes_left) = (scenario, rng, core, script, crashes);
+        (self.now, self.process_count, self.steps, self.finished, self.impatience) = (0, 0, 0, false, 0);
+        self.source = Source::default();
+        self.marks = Marks::default();
+        self.trace.reset();
+    }
+
+    /// Lives through it to the end of the run, or to the first check that does not hold.
+    pub fn run(&mut self, steps_max: u64) -> Result<Ending, Violation> {
+        self.plan_the_outside();
+        self.input(Input::Start)?;
+        while !self.finished {
+            self.steps += 1;
+            ensure!(self.steps < steps_max, StopEnds, "the run is not over after {steps_max} steps");
+            // Back-offs that are longer than the period of the restart limit let a run go on for ever.
+            if self.process_count > PATIENCE_PROCESSES * (1 + self.impatience as usize) {
+                self.loses_patience()?;
+            }
+            self.step()?;
+        }
+        self.afterwards()?;
+        self.mark_the_end();
+        Ok(Ending { steps: self.steps, trace_hash: self.trace.hash(), marks: self.marks })
+    }
+
+    fn plan_the_outside(&mut self) {
+        for index in 0..self.scenario.signals.len() {
+            let (at, signal) = self.scenario.signals[index];
+            self.after(at, Effect::Signalled(signal));
+        }
+        for index in 0..self.scenario.leaps.len() {
+            let (at, length) = self.scenario.leaps[index];
+            self.after(at, Effect::Leap(length));
+        }
+        let plans = [
+            (self.scenario.sink_closed_at, Effect::SinkClosed),
+            (self.scenario.sink_lost_at, Effect::SinkLost),
+            (self.scenario.storage_lost_at, Effect::StorageLost),
+            (self.scenario.source_lost_at, Effect::SourceLost),
+        ];
+        for (at, effect) in plans {
+            if let Some(at) = at {
+                self.after(at, effect);
+            }
+        }
+    }
+
+    /// One event: the core's timer, or the next effect, whichever is first.
+    fn step(&mut self) -> Result<(), Violation> {
+        let timer = self.core.poll_timeout().map(|at| at.0);
+        match (self.agenda.next_at(), timer) {
+            (None, None) => self.stalls(),
+            (None, Some(timer)) => self.timer(timer),
+            (Some(_), _) if self.agenda.scripted => self.scripted_step(),
+            (Some(next), Some(timer)) if timer < next || (timer == next && self.rng.below(2) == 0) => self.timer(timer),
+            (Some(next), _) => {
+                self.now = self.now.max(next);
+                let Some(effect) = self.agenda.pop() else { return Ok(()) };
+                self.take(effect)
+            }
+        }
+    }
+
+    /// One of the events that may come next, or the death of a worker: before its item is through,
+    /// or behind it with the result still unread.
+    fn scripted_step(&mut self) -> Result<(), Violation> {
+        if let Some(effect) = self.agenda.pop() {
+            return self.take(effect);
+        }
+        let Some(mut script) = self.script.take() else { return Ok(()) };
+        let victims: Vec<ProcessId> = if self.crashes_left > 0 { self.living().collect() } else { Vec::new() };
+        let chosen = self.agenda.choose(&mut script, 2 * victims.len());
+        self.script = Some(script);
+        match chosen {
+            Ok(effect) => self.take(effect),
+            Err(index) => {
+                self.crashes_left -= 1;
+                let id = victims[index / 2];
+                if index % 2 == 1 {
+                    self.take(Effect::ItemEnds(id))?;
+                }
+                self.take(Effect::Dies(id, Status::Signal(9)))
+            }
+        }
+    }
+
+    /// One way or the other.
+    pub fn either(&mut self) -> bool {
+        match &mut self.script {
+            Some(script) => script.choose(2) == 0,
+            None => self.rng.below(2) == 0,
+        }
+    }
+
+    fn living(&self) -> impl Iterator<Item = ProcessId> + '_ {
+        (0..self.process_count).filter(|&id| self.processes[id].lives())
+    }
+
+    /// The core's timer fires, seldom exactly on time.
+    fn timer(&mut self, due: u64) -> Result<(), Violation> {
+        let late = if !self.agenda.scripted && self.rng.below(4) == 0 { self.rng.below(LATE_TIMER_NS_MAX) } else { 0 };
+        self.now = self.now.max(due.saturating_add(late));
+        self.trace.word(&[1, self.now]);
+        self.trace.say(self.now, || "timeout".to_owned());
+        self.core.handle_timeout(Instant(self.now));
+        self.obey()?;
+        if let Some(next) = self.core.poll_timeout() {
+            ensure!(next.0 > self.now, TimerLater, "handle_timeout({}) leaves a timeout at {}", self.now, next.0);
+        }
+        Ok(())
+    }
+
+    /// Nothing will ever happen again by itself. There has to be an excuse; then the user gives up.
+    fn stalls(&mut self) -> Result<(), Violation> {
+        let hangs = self.living().any(|id| {
+            let process = &self.processes[id];
+            process.stuck || process.deaf_shell || process.fault == Some(Fault::WrongItem)
+        });
+        let excused = hangs || self.source.stalled;
+        ensure!(excused, Progress, "nothing is left to wait for and the run is not over: {:?}", self.core.status());
+        self.loses_patience()
+    }
+
+    /// The user ends a run that would go on for ever.
+    fn loses_patience(&mut self) -> Result<(), Violation> {
+        ensure!(self.impatience < 8, StopEnds, "the run does not end after {} signals", self.impatience);
+        self.impatience += 1;
+        self.now += 1_000_000_000;
+        let signal = self.rng.pick(&[Signal::INT, Signal::TERM]);
+        self.take(Effect::Signalled(signal))
+    }
+
+    fn take(&mut self, effect: Effect) -> Result<(), Violation> {
+        self.trace.effect(self.now, effect);
+        match effect {
+            Effect::SpawnAnswered(id) => return self.spawn_answered(id),
+            Effect::Begins(id) => self.begins(id),
+            Effect::Wakes(id) => self.wakes(id),
+            Effect::ItemEnds(id) => self.item_ends(id),
+            Effect::Read(id) => return self.read(id, false),
+            Effect::EndOfFile(id) => return self.end_of_file(id),
+            Effect::Looked(id) => return self.looked(id),
+            Effect::Hit(id, signal) => self.hit(id, signal),
+            Effect::Dies(id, status) => {
+                if self.processes[id].fault == Some(Fault::DiesIdle) && self.processes[id].inbox.is_empty() {
+                    self.marks.hit(Mark::DiedIdle);
+                }
+                self.dies(id, status);
+            }
+            Effect::Reaped(id) => return self.reaped(id),
+            Effect::Late(id) => return self.late(id),
+            Effect::SourceSpeaks => return self.source_speaks(),
+            Effect::SourceLost => return self.source_lost(),
+            Effect::Signalled(signal) => return self.input(Input::Signal { signal, sender_pid: None }),
+            Effect::SinkClosed => {
+                self.marks.hit(Mark::SinkClosed);
+                return self.input(Input::SinkClosed);
+            }
+            Effect::SinkLost => {
+                self.marks.hit(Mark::SinkLost);
+                return self.input(Input::SinkLost { error: String::from("no space left") });
+            }
+            Effect::StorageLost => {
+                self.marks.hit(Mark::StorageLost);
+                return self.input(Input::StorageLost { error: String::from("no space left") });
+            }
+            Effect::Leap(length) => {
+                self.marks.hit(Mark::ClockLeapt);
+                self.now += length;
+                self.shadow.leapt(length);
+            }
+        }
+        Ok(())
+    }
+
+    /// Tells the core a fact, does what it orders, and looks at the result from outside.
+    pub fn input(&mut self, input: Input) -> Result<(), Violation> {
+        self.trace.say(self.now, || format!("{input:?}"));
+        self.shadow.before(&input, Instant(self.now), &mut self.marks);
+        self.core.handle(input, Instant(self.now));
+        self.obey()
+    }
+
+    /// Carries out every order that waits, in order.
+    fn obey(&mut self) -> Result<(), Violation> {
+        while let Some(action) = self.core.poll_action() {
+            self.trace.action(self.now, &action);
+            let truth = self.truth_about(&action);
+            self.shadow.action(&action, Instant(self.now), truth, &mut self.marks)?;
+            self.apply(action);
+        }
+        self.shadow.after(Instant(self.now), &mut self.marks)?;
+        self.watch_the_clock()?;
+        if self.steps.is_multiple_of(STATUS_STEPS) && !self.shadow.finished {
+            self.compare_status()?;
+        }
+        // Its own recount comes last: what can be seen from outside shall be caught from there.
+        match self.core.check_deep() {
+            _ if self.outside_only => Ok(()),
+            Ok(()) => Ok(()),
+            Err(broken) => Err(Violation { check: Check::Core, text: broken.to_string() }),
+        }
+    }
+
+    /// What the core says of itself when somebody asks is what can be counted from outside.
+    fn compare_status(&self) -> Result<(), Violation> {
+        let status = self.core.status();
+        let told = (status.stage, status.queued + status.delayed, status.in_flight);
+        let shadow = &self.shadow;
+        let counted = (shadow.stage, shadow.waiting_items() + shadow.delayed.len() as u64, shadow.in_flight);
+        ensure!(told == counted, Conservation, "stage, waiting, in flight: counted {counted:?}, told {told:?}");
+        for (slot, told) in shadow.slots.iter().zip(&status.slots) {
+            let (incarnation, held) = (told.incarnation.0, told.in_flight);
+            ensure!(held == slot.held, Conservation, "worker {} holds {}, told is {told:?}", told.worker, slot.held);
+            ensure!(incarnation == slot.incarnation, Conservation, "worker {} is not {told:?}", told.worker);
+        }
+        Ok(())
+    }
+
+    /// No item runs longer than its hard limit allows, the distance of two looks added.
+    fn watch_the_clock(&mut self) -> Result<(), Violation> {
+        if self.policy().timeout.is_none() {
+            return Ok(());
+        }
+        for slot in 0..self.present.len() {
+            let Some(id) = self.present[slot] else { continue };
+            let process = &self.processes[id];
+            if process.lives() && process.truly_running().is_some() && process.fault != Some(Fault::ForeignScoreboard) {
+                self.shadow.runs_since(slot, process.incarnation, Instant(process.since), Instant(self.now))?;
+            }
+        }
+        Ok(())
+    }
+
+    /// What is really so about the process that an order is about.
+    fn truth_about(&self, action: &Action) -> Truth {
+        let Action::Kill { worker, incarnation, .. } = action else { return Truth::default() };
+        let present = self.present.get(worker.index()).copied().flatten();
+        let Some(process) = present.map(|id| &self.processes[id]) else { return Truth::default() };
+        if process.incarnation != incarnation.0 {
+            return Truth::default();
+        }
+        let exists = matches!(process.life, Life::Lives | Life::Zombie(_));
+        Truth { exists, running: process.board, since: Instant(process.since) }
+    }
+
+    fn apply(&mut self, action: Action) {
+        match action {
+            Action::Demand { items } => self.demanded(items),
+            Action::CloseSource => self.source.over = true,
+            Action::Spawn { worker, incarnation } => self.asked_for(worker, incarnation, None),
+            Action::Launch { worker, incarnation, run } => self.asked_for(worker, incarnation, Some(run)),
+            Action::Dispatch { worker, run, .. } => self.with_present(worker, |process| process.inbox.push_back(run)),
+            Action::CloseInput { worker, .. } => self.with_present(worker, |process| process.input_closed = true),
+            Action::Recall { worker, .. } => self.with_present(worker, |process| {
+                process.recalled = true;
+                process.input_closed = true;
+            }),
+            Action::Look { worker, .. } => {
+                if let Some(id) = self.present[worker.index()] {
+                    self.soon(Effect::Looked(id));
+                }
+            }
+            Action::Kill { worker, signal, .. } => {
+                if let Some(id) = self.present[worker.index()] {
+                    self.soon(Effect::Hit(id, signal));
+                }
+            }
+            Action::Finish(_) => self.finished = true,
+            Action::Settle(_) | Action::Emit { .. } | Action::Report(_) => {}
+        }
+    }
+
+    fn with_present(&mut self, worker: WorkerId, change: impl FnOnce(&mut Process)) {
+        if let Some(id) = self.present[worker.index()] {
+            change(&mut self.processes[id]);
+            self.soon(Effect::Wakes(id));
+        }
+    }
+
+    /// A process is asked for; its fate is drawn here.
+    fn asked_for(&mut self, worker: WorkerId, incarnation: Incarnation, run: Option<Run>) {
+        let id = self.process_count;
+        self.process_count += 1;
+        if self.processes.len() == id {
+            self.processes.push(Process::default());
+        }
+        let faulty = self.rng.per_mille(self.scenario.fault_chance) && !self.scenario.faults.is_empty();
+        let fault = if faulty { Some(self.rng.pick(&self.scenario.faults)) } else { None };
+        let fault_after = self.rng.below(4);
+        let process = &mut self.processes[id];
+        process.reset(worker.index(), incarnation.0, 1000 + id as u32);
+        process.fault = fault;
+        // A process per item has a single item for its fault to strike in.
+        process.fault_after = if run.is_some() { 0 } else { fault_after };
+        process.inbox.extend(run);
+        self.present[worker.index()] = Some(id);
+        self.soon(Effect::SpawnAnswered(id));
+    }
+
+    /// After the end the core stays silent, whatever it is told.
+    fn afterwards(&mut self) -> Result<(), Violation> {
+        ensure!(self.core.poll_timeout().is_none(), Finish, "a timeout after the end");
+        self.input(Input::Signal { signal: Signal::INT, sender_pid: None })?;
+        self.input(Input::SinkClosed)?;
+        self.core.handle_timeout(Instant(self.now + 1_000_000_000));
+        self.obey()
+    }
+
+    fn mark_the_end(&mut self) {
+        if self.scenario.signals.len() > 1 {
+            self.marks.hit(Mark::SignalBurst);
+        }
+        if self.policy().lifecycle == Lifecycle::PerItem {
+            self.marks.hit(Mark::PerItem);
+        }
+        match self.policy().queue_order {
+            QueueOrder::Lifo => self.marks.hit(Mark::Lifo),
+            QueueOrder::Priority => self.marks.hit(Mark::Priority),
+            QueueOrder::Fifo => {}
+        }
+        if self.policy().start_together {
+            self.marks.hit(Mark::StartedTogether);
+        }
+    }
+
+    /// Very soon, but not at a moment that anybody could foresee.
+    pub fn soon(&mut self, effect: Effect) {
+        let lag = self.rng.below(LAG_NS_MAX);
+        self.after(lag, effect);
+    }
+
+    pub fn after(&mut self, wait: u64, effect: Effect) {
+        let tie = if self.agenda.scripted { 0 } else { self.rng.next() };
+        self.agenda.add(self.now.saturating_add(wait), tie, effect);
+    }
+}
