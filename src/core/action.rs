@@ -22,7 +22,7 @@ pub enum Action {
     CloseInput { worker: WorkerId, incarnation: Incarnation },
     /// Tell the worker to leave after the item it is at, and close its input.
     Recall { worker: WorkerId, incarnation: Incarnation },
-    /// Read this worker's scoreboard and answer with `Seen`.
+    /// Read this worker's scoreboard and answer with `Seen` or `Excused`.
     Look { worker: WorkerId, incarnation: Incarnation },
     /// Signal this incarnation's process group; one that is already gone is no error.
     Kill { worker: WorkerId, incarnation: Incarnation, signal: Signal },

@@ -37,6 +37,9 @@ pub enum Input {
     Failed { worker: WorkerId, incarnation: Incarnation, item: ItemId, attempt: Attempt, reason: FailReason },
     /// The answer to `Look`: what the scoreboard says it is at.
     Seen { worker: WorkerId, incarnation: Incarnation, running: Option<ItemId> },
+    /// The answer to `Look` while the shell reads from no worker, because stdout takes less than they
+    /// give: the worker may be waiting for us, so this time counts for no limit.
+    Excused { worker: WorkerId, incarnation: Incarnation },
     /// The worker closed its channel; its exit may follow, or may not.
     ChannelClosed { worker: WorkerId, incarnation: Incarnation },
     /// The worker sent what the protocol does not allow.

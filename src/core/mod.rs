@@ -241,6 +241,11 @@ impl Core {
                     self.on_seen(index, running);
                 }
             }
+            Input::Excused { worker, incarnation } => {
+                if let Some(index) = self.live_resident(worker, incarnation) {
+                    self.pool.slots[index].watch = None;
+                }
+            }
             Input::ChannelClosed { worker, incarnation } => {
                 if let Some(index) = self.live_resident(worker, incarnation) {
                     self.on_channel_closed(index);

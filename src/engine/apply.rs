@@ -53,6 +53,10 @@ impl Engine {
     }
 
     fn look(&mut self, worker: WorkerId, incarnation: Incarnation) {
+        if self.congested {
+            self.facts.push_back(Input::Excused { worker, incarnation });
+            return;
+        }
         let slot = self.slots.get(worker, incarnation);
         let running: Option<ItemId> =
             slot.and_then(|slot| slot.resident()).and_then(|resident| resident.board.running());

@@ -4,9 +4,12 @@
 //! a grandchild that holds one open is given [`LINGER`] to go on writing, then the leftovers of the
 //! process group are ended. The group is signalled before its leader is reaped: until then nobody
 //! else can have its id.
+//!
+//! Output is read also while stdout takes less than commands give: what is too much for memory goes to
+//! a file, and no command stands still, with its time running, because of a slow reader.
 
 use super::event_loop::Engine;
-use super::slots::{Command, Occupant, Watched};
+use super::slots::{Command, Occupant};
 use super::telling::Answer;
 use super::token::{Part, Port};
 use crate::command::capture::{Capture, Progress};
@@ -56,7 +59,7 @@ impl Engine {
             let _ = self.poller.add(fd, Interest::READ, stderr);
         }
         let stdin = execution.stdin.is_some();
-        let command = Command { execution, run, stdout: Watched::Yes, stderr: Watched::Yes, stdin: false, ended: None };
+        let command = Command { execution, run, stdin: false, ended: None };
         slot.occupant = Occupant::Command(Box::new(command));
         self.facts.push_back(Input::Spawned { worker, incarnation, pid });
         if stdin {
@@ -117,14 +120,9 @@ impl Engine {
                 }
             }
         }
-        let (watched, fd) = if stderr {
-            (&mut command.stderr, &mut command.execution.stderr)
-        } else {
-            (&mut command.stdout, &mut command.execution.stdout)
-        };
+        let fd = if stderr { &mut command.execution.stderr } else { &mut command.execution.stdout };
         if closed && let Some(fd) = fd.take() {
             let _ = self.poller.remove(&fd);
-            *watched = Watched::Gone;
         }
         closed
     }
@@ -200,25 +198,6 @@ impl Engine {
         if !self.telling.answered {
             // Another attempt follows: what this one wrote is not told.
             self.telling.discard([&mut command.execution.out, &mut command.execution.err]);
-        }
-    }
-
-    /// Stops, or goes on, reading from a command, while stdout takes less than commands give.
-    pub(super) fn pause_command(&mut self, index: usize, pause: bool) {
-        let Some(slot) = self.slots.at(index) else { return };
-        let tokens = [slot.token(index, Part::CommandStdout), slot.token(index, Part::CommandStderr)];
-        let Some(command) = slot.command() else { return };
-        let pipes =
-            [(&mut command.stdout, &command.execution.stdout), (&mut command.stderr, &command.execution.stderr)];
-        let (from, to) = if pause { (Watched::Yes, Watched::Paused) } else { (Watched::Paused, Watched::Yes) };
-        let interest = if pause { Interest::NONE } else { Interest::READ };
-        for ((watched, fd), token) in pipes.into_iter().zip(tokens) {
-            if *watched == from
-                && let Some(fd) = fd
-            {
-                let _ = self.poller.modify(fd, interest, token);
-                *watched = to;
-            }
         }
     }
 }

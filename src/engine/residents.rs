@@ -227,10 +227,9 @@ impl Engine {
         resident.reading = Watched::Gone;
     }
 
-    /// Stops, or goes on, reading from every worker, while stdout takes less than they give.
+    /// Stops, or goes on, reading from every resident worker, while stdout takes less than they give.
     pub(super) fn pause_reading(&mut self, pause: bool) {
         for index in 0..self.slots.len() {
-            self.pause_command(index, pause);
             let Some(slot) = self.slots.at(index) else { continue };
             let token = slot.token(index, Part::Frames);
             let Some(resident) = slot.resident() else { continue };

@@ -58,8 +58,6 @@ pub enum Watched {
 pub struct Command {
     pub execution: Execution,
     pub run: Run,
-    pub stdout: Watched,
-    pub stderr: Watched,
     /// Its stdin is in the poller.
     pub stdin: bool,
     /// When it was seen to have ended.

@@ -82,6 +82,7 @@ fn any_input(rng: &mut Rng, next_item: &mut u64) -> Input {
             Input::Settled { worker, incarnation, first: item, count, attempt, busy_ns }
         }
         17 => Input::Failed { worker, incarnation, item, attempt, reason: FailReason::Message(error()) },
+        18 if rng.below(4) == 0 => Input::Excused { worker, incarnation },
         18 => Input::Seen { worker, incarnation, running },
         19 => Input::ChannelClosed { worker, incarnation },
         20 => Input::ProtocolError { worker, incarnation, error: error() },

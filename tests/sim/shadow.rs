@@ -276,6 +276,7 @@ impl Shadow {
             | Input::Settled { worker, incarnation, .. }
             | Input::Failed { worker, incarnation, .. }
             | Input::Seen { worker, incarnation, .. }
+            | Input::Excused { worker, incarnation }
             | Input::ChannelClosed { worker, incarnation }
             | Input::ProtocolError { worker, incarnation, .. }
             | Input::Exited { worker, incarnation, .. } => match self.present(*worker, *incarnation) {

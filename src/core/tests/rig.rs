@@ -158,6 +158,7 @@ impl Rig {
                 reason: FailReason::Message("bad".into()),
             },
             "seen" => Input::Seen { worker, incarnation, running: words.get(2).map(|_| item) },
+            "excused" => Input::Excused { worker, incarnation },
             "closed" => Input::ChannelClosed { worker, incarnation },
             "garbage" => Input::ProtocolError { worker, incarnation, error: "garbage".into() },
             // exit WORKER CODE [at ITEM], killed WORKER SIGNAL [at ITEM]

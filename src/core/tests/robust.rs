@@ -29,6 +29,7 @@ const FACTS: &[&str] = &[
     "failed W I 2",
     "seen W",
     "seen W I",
+    "excused W",
     "closed W",
     "garbage W",
     "exit W 0",
