@@ -100,17 +100,23 @@ impl Payloads {
         }
         self.bytes -= segment.skip_released(self.delimiter);
         let bytes = &segment.block[segment.range.clone()];
-        let length = items_length(bytes, ahead as u32, self.delimiter);
+        let (front, back) = (ahead as u32, segment.count - ahead as u32);
+        // From the nearer end: lifo takes the items of a block one by one from behind.
+        let length = if front <= back {
+            items_length(bytes, front, self.delimiter)
+        } else {
+            bytes.len() - last_items_length(bytes, back, self.delimiter)
+        };
         let middle = segment.range.start + length;
         let tail = Segment {
             block: Arc::clone(&segment.block),
             range: middle..segment.range.end,
-            count: segment.count - ahead as u32,
+            count: back,
             released: 0,
             delimited: true,
         };
         segment.range.end = middle;
-        segment.count = ahead as u32;
+        segment.count = front;
         self.segments.insert(id, tail);
     }
 }
@@ -131,6 +137,12 @@ fn items_length(bytes: &[u8], count: u32, delimiter: u8) -> usize {
         0 => 0,
         _ => memchr::memchr_iter(delimiter, bytes).nth(count as usize - 1).map_or(bytes.len(), |at| at + 1),
     }
+}
+
+/// How many bytes the last `count` of several delimited items take; at least one item is before them.
+fn last_items_length(bytes: &[u8], count: u32, delimiter: u8) -> usize {
+    // The delimiter behind the item before them is the next one from the end.
+    memchr::memrchr_iter(delimiter, bytes).nth(count as usize).map_or(bytes.len(), |at| bytes.len() - at - 1)
 }
 
 #[cfg(test)]
@@ -170,6 +182,17 @@ mod tests {
         }
         assert_eq!(payloads.bytes(), 0);
         assert!(payloads.segments.is_empty());
+    }
+
+    #[test]
+    fn items_are_taken_from_behind_too() {
+        let mut payloads = ten();
+        let expected = ["9", "8", "7", "6", "5", "", "3", "22", "1", "0"];
+        for (id, item) in (100..110).rev().zip(expected) {
+            assert_eq!(payloads.body(ItemId(id), 1), item.as_bytes(), "item {id}");
+            payloads.release(ItemId(id), 1);
+        }
+        assert_eq!((payloads.bytes(), payloads.segments.len()), (0, 0));
     }
 
     #[test]
