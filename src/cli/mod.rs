@@ -8,10 +8,8 @@
 //! [`Surroundings`] give the same answer, and no words make it panic.
 
 pub mod args;
-pub mod durations;
 pub mod error;
 mod help;
-pub mod numbers;
 pub mod resolve;
 pub mod separators;
 pub mod sizes;

@@ -1,6 +1,6 @@
 //! Sizes: `K M G T` are powers of 1024, `k m g t` powers of 1000; a bare number is bytes.
 
-use super::numbers::Decimal;
+use crate::model::numbers::Decimal;
 
 /// Why a text is no size.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]

@@ -2,9 +2,9 @@
 //!
 //! Invariant: pure functions of a text; none panics, and each error says what would have been right.
 
-use super::durations::{self, DurationError};
-use super::numbers::{self, NumberError};
 use super::sizes::{self, SizeError};
+use crate::model::durations::{self, DurationError};
+use crate::model::numbers::{self, NumberError};
 use crate::model::signal::Signal;
 use crate::model::spec::{Backoff, Credit, Halt, HaltOn, ITEM_BYTES_MAX, Intensity, TermStep, Threshold};
 use crate::model::time::Duration;

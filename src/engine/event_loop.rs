@@ -12,7 +12,7 @@ use super::token::{Part, Port};
 use crate::core::Core;
 use crate::core::action::Action;
 use crate::core::input::Input;
-use crate::model::outcome::RunOutcome;
+use crate::model::outcome::{RunOutcome, StopReason};
 use crate::model::signal::Signal;
 use crate::model::time::{Duration, Instant};
 use crate::reporter::ItemTime;
@@ -21,6 +21,7 @@ use crate::sys::outbox::Flushed;
 use crate::sys::poller::{Interest, Poller, Ready};
 use crate::sys::signals::SignalPlane;
 use std::collections::VecDeque;
+use std::io;
 
 /// Bytes waiting for stdout above which workers are not read from, until it has taken half of them.
 const OUT_BYTES_MAX: u64 = 1 << 20;
@@ -68,12 +69,14 @@ impl Engine {
             let more = self.take_in();
             self.run_orders();
             self.write_frames();
-            self.flush_outboxes();
-            if let Some(outcome) = self.outcome.take() {
-                self.finish_output()?;
+            if let Some(mut outcome) = self.outcome.take() {
+                if let Some(loss) = self.finish_output()? {
+                    outcome.reason = outcome.reason.max(loss);
+                }
                 self.spawning.guard.finish();
                 return Ok(outcome);
             }
+            self.flush_outboxes();
             let timeout = if more { Some(Duration::ZERO) } else { self.next_timeout() };
             self.poller.wait(&mut ready, timeout).map_err(EngineError::system("wait for events"))?;
             self.now = self.clock.now();
@@ -190,7 +193,7 @@ impl Engine {
         }
     }
 
-    fn stdout_lost(&mut self, error: Option<std::io::Error>) {
+    fn stdout_lost(&mut self, error: Option<io::Error>) {
         if self.stdout_gone {
             return;
         }
@@ -200,12 +203,10 @@ impl Engine {
         if std::mem::take(&mut self.congested) {
             self.pause_reading(false);
         }
-        match error {
-            Some(error) if error.kind() != std::io::ErrorKind::BrokenPipe => {
-                self.feed(Input::SinkLost { error: format!("write results to stdout: {error}") });
-            }
-            _ => self.feed(Input::SinkClosed),
-        }
+        self.feed(match error.map_or(StopReason::SinkClosed, |error| sink_loss(&error)) {
+            StopReason::SinkLost(error) => Input::SinkLost { error },
+            _ => Input::SinkClosed,
+        });
     }
 
     /// stdout is always watched for its reader going away, and for room while bytes wait.
@@ -239,31 +240,59 @@ impl Engine {
         self.stderr_watched = for_room;
     }
 
-    /// The last bytes: waits for the reader of stdout as long as it is there, then for that of stderr.
-    /// A signal that arrives meanwhile ends the wait.
-    fn finish_output(&mut self) -> Result<(), EngineError> {
+    /// The last bytes, those of stdout first: the summary stands below the results. Waits for each
+    /// reader as long as it is there; a signal that arrives meanwhile ends the wait. Returns what was
+    /// lost at the very end.
+    fn finish_output(&mut self) -> Result<Option<StopReason>, EngineError> {
+        let mut loss = None;
+        self.telling.flush_reporters();
+        if let Some(failure) = self.telling.take_failure() {
+            self.tell_loss(&failure);
+            loss = Some(StopReason::StorageLost(failure.to_string()));
+        }
         let mut ready = Vec::new();
         let mut stderr = false;
         loop {
-            let outbox = if stderr { &mut self.telling.err } else { &mut self.telling.out };
-            match outbox.flush() {
+            let flushed = match stderr {
+                true => self.telling.err.flush(),
+                false if self.stdout_gone => Ok(Flushed::All),
+                false => self.telling.out.flush(),
+            };
+            match flushed {
                 Ok(Flushed::Blocked) if stderr => self.watch_stderr(true),
                 Ok(Flushed::Blocked) => self.watch_stdout(true),
-                Ok(Flushed::All) | Err(_) if stderr => return Ok(()),
+                Ok(Flushed::All) | Err(_) if stderr => return Ok(loss),
                 Ok(Flushed::All) => {
                     stderr = true;
                     continue;
                 }
                 Err(error) => {
-                    self.stdout_lost(Some(error));
+                    let reason = sink_loss(&error);
+                    if let StopReason::SinkLost(words) = &reason {
+                        self.tell_loss(words);
+                    }
+                    loss = loss.max(Some(reason));
                     stderr = true;
                     continue;
                 }
             }
             self.poller.wait(&mut ready, None).map_err(EngineError::system("wait for stdout"))?;
             if !self.signals.drain().is_empty() {
-                return Ok(());
+                return Ok(loss);
             }
         }
+    }
+
+    /// The core is finished and the reporters have told the end: this one line is left.
+    fn tell_loss(&mut self, what: &dyn std::fmt::Display) {
+        self.telling.err.push(format!("supervisor: failed to {what}\n").as_bytes());
+    }
+}
+
+/// What a failed write to stdout means: its reader has left, or it cannot be written.
+fn sink_loss(error: &io::Error) -> StopReason {
+    match error.kind() {
+        io::ErrorKind::BrokenPipe => StopReason::SinkClosed,
+        _ => StopReason::SinkLost(format!("write results to stdout: {error}")),
     }
 }

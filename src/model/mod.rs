@@ -1,11 +1,14 @@
-//! Floor 0: the words of the field as plain values. Nothing here can fail, wait or ask the system.
+//! Floor 0: the words of the field as plain values, and how text becomes one. Nothing here waits or
+//! asks the system.
 //!
 //! Invariant: this floor imports nothing of ours and makes no system call.
 
 pub mod config;
+pub mod durations;
 pub mod event;
 pub mod exit;
 pub mod ids;
+pub mod numbers;
 pub mod outcome;
 pub mod signal;
 pub mod spec;

@@ -7,6 +7,7 @@
 
 use super::parse::{self, NotInteger};
 use super::{Failure, Item, Output};
+use crate::model::durations;
 use crate::model::signal::Signal;
 use crate::sys::signals;
 use std::io::Write;
@@ -90,8 +91,9 @@ fn echo(item: &Item<'_>, out: &mut Output) -> Result<(), Failure> {
 }
 
 fn sleep(item: &Item<'_>, out: &mut Output) -> Result<(), Failure> {
-    let length = std::str::from_utf8(item.bytes).ok().and_then(parse::duration);
-    std::thread::sleep(length.ok_or_else(|| Failure(format!("not a duration: {}", item.quoted())))?);
+    let length = std::str::from_utf8(item.bytes).ok().and_then(|text| durations::parse(text).ok());
+    let length = length.ok_or_else(|| Failure(format!("not a duration: {}", item.quoted())))?;
+    std::thread::sleep(Duration::from_nanos(length.0));
     out.push(b"slept ");
     out.push(item.bytes);
     Ok(())

@@ -1,7 +1,8 @@
-//! Durations: `200ms`, `1.5s`, `2m`, `1h30m`; a bare number is seconds.
+//! Durations as text: `200ms`, `1.5s`, `2m`, `1h30m`; a bare number is seconds. Flags and items are
+//! read by the same rules.
 
 use super::numbers::Decimal;
-use crate::model::time::Duration;
+use super::time::Duration;
 
 /// Why a text is no duration.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
