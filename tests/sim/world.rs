@@ -225,6 +225,7 @@ impl World {
         });
         let excused = hangs || self.source.stalled;
         ensure!(excused, Progress, "nothing is left to wait for and the run is not over: {:?}", self.core.status());
+        self.now += 1_000_000_000;
         self.loses_patience()
     }
 
@@ -232,7 +233,6 @@ impl World {
     fn loses_patience(&mut self) -> Result<(), Violation> {
         ensure!(self.impatience < 8, StopEnds, "the run does not end after {} signals", self.impatience);
         self.impatience += 1;
-        self.now += 1_000_000_000;
         let signal = self.rng.pick(&[Signal::INT, Signal::TERM]);
         self.take(Effect::Signalled(signal))
     }
