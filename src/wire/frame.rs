@@ -1,6 +1,8 @@
 //! Frames: a fixed header, a small head, a body of any size up to a limit.
 //!
-//!     version u8 | kind u8 | head_bytes u16 | body_bytes u32      little-endian, then head, then body
+//! ```text
+//! version u8 | kind u8 | head_bytes u16 | body_bytes u32      little-endian, then head, then body
+//! ```
 //!
 //! A decoder takes bytes as they come, torn anywhere, and lends out whole frames as slices of its own
 //! buffer. It gets its facts from [`FrameDecoder::spare`] and [`FrameDecoder::filled`].
