@@ -47,7 +47,7 @@ impl Shadow {
         let running = truth.running.filter(|&item| slot.leases.iter().any(|run| run.contains(item)));
         let item = running.unwrap_or(front.first);
         let since = if item == front.first { slot.sent_at.min(truth.since) } else { truth.since };
-        (now >= since + limit).then_some(KillWhy::TimedOut(item))
+        (now >= since.max(truth.excused_at) + limit).then_some(KillWhy::TimedOut(item))
     }
 
     /// The time that a drain, or a normal end, leaves to what still runs.

@@ -32,6 +32,7 @@ listed! {
         SourceStalled,
         SourceLost,
         ClockLeapt,
+        LookExcused,
         SinkClosed,
         SinkLost,
         StorageLost,

@@ -56,6 +56,8 @@ pub struct Process {
     /// The scoreboard: what it says it is at, and since when it really is.
     pub board: Option<ItemId>,
     pub since: u64,
+    /// When the shell last said that it may be waiting for us.
+    pub excused_at: u64,
     pub working: bool,
     /// It will never do anything again by itself.
     pub stuck: bool,

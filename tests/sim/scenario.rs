@@ -70,6 +70,8 @@ pub struct Scenario {
     pub source_dies: bool,
     /// That a message of a dead worker arrives after its exit.
     pub late: u32,
+    /// Until then each look finds the shell behind with its own output, so that nothing can be said.
+    pub sink_slow_until: u64,
     /// How long an item takes at most.
     pub item_ns_max: u64,
     /// When these befall the whole run, if ever.
@@ -113,6 +115,7 @@ impl Scenario {
         } else {
             vec![]
         };
+        let sink_slow_until = if rng.per_mille(150) { rng.pick(&[5 * MS, 60 * MS, 700 * MS]) } else { 0 };
         Self {
             policy,
             items,
@@ -127,6 +130,7 @@ impl Scenario {
             idle,
             source_dies,
             late,
+            sink_slow_until,
             item_ns_max,
             signals,
             leaps,
@@ -153,6 +157,7 @@ impl Scenario {
             idle: 0,
             source_dies: false,
             late: 0,
+            sink_slow_until: 0,
             item_ns_max: 0,
             signals: vec![],
             leaps: vec![],

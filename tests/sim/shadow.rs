@@ -22,6 +22,8 @@ pub struct Truth {
     /// What its scoreboard says.
     pub running: Option<ItemId>,
     pub since: Instant,
+    /// Before this nobody could tell what it was at.
+    pub excused_at: Instant,
 }
 
 /// Where an item is.

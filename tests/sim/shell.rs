@@ -89,6 +89,11 @@ impl World {
             return Ok(());
         }
         let (worker, incarnation, running) = (process.worker(), Incarnation(process.incarnation), process.board);
+        if self.now < self.scenario.sink_slow_until {
+            self.marks.hit(Mark::LookExcused);
+            self.processes[id].excused_at = self.now;
+            return self.input(Input::Excused { worker, incarnation });
+        }
         self.input(Input::Seen { worker, incarnation, running })
     }
 

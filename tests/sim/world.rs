@@ -333,7 +333,12 @@ impl World {
             let Some(id) = self.present[slot] else { continue };
             let process = &self.processes[id];
             if process.lives() && process.truly_running().is_some() && process.fault != Some(Fault::ForeignScoreboard) {
-                self.shadow.runs_since(slot, process.incarnation, Instant(process.since), Instant(self.now))?;
+                self.shadow.runs_since(
+                    slot,
+                    process.incarnation,
+                    Instant(process.since.max(process.excused_at)),
+                    Instant(self.now),
+                )?;
             }
         }
         Ok(())
@@ -348,7 +353,7 @@ impl World {
             return Truth::default();
         }
         let exists = matches!(process.life, Life::Lives | Life::Zombie(_));
-        Truth { exists, running: process.board, since: Instant(process.since) }
+        Truth { exists, running: process.board, since: Instant(process.since), excused_at: Instant(process.excused_at) }
     }
 
     fn apply(&mut self, action: Action) {
