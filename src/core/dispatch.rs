@@ -6,7 +6,7 @@
 use super::Core;
 use super::action::Action;
 use super::mutant::Mutant;
-use super::pool::{Lease, State};
+use super::pool::{Lease, State, Watch};
 use super::queue::Queued;
 use crate::model::event::{RunEvent, Stage};
 use crate::model::ids::{Incarnation, WorkerId};
@@ -88,7 +88,7 @@ impl Core {
         let slot = &mut self.pool.slots[index];
         if let Some(run) = slot.leases.front().filter(|lease| lease.single).map(|lease| lease.run) {
             if self.policy.timeout.is_some() {
-                slot.watch = Some((run.first, self.now));
+                slot.watch = Some(Watch::new(run.first, self.now));
             }
             self.report_item_started(index, run);
         }

@@ -7,7 +7,7 @@ use super::Core;
 use super::action::Action;
 use super::input::SpawnFailure;
 use super::mutant::Mutant;
-use super::pool::{Ending, State};
+use super::pool::{Ending, State, Watch};
 use super::queue::Queued;
 use crate::model::event::{RunEvent, Stage};
 use crate::model::ids::{Incarnation, ItemId, Run};
@@ -153,13 +153,13 @@ impl Core {
         let (Some(timeout), State::Ready | State::Draining) = (self.policy.timeout, slot.state) else { return };
         let Some(front) = slot.leases.front() else { return };
         let item = running.filter(|item| slot.holds(*item)).unwrap_or(front.run.first);
-        match slot.watch {
-            Some((watched, since)) if watched == item => {
-                if now.since(since) >= timeout {
+        match &mut slot.watch {
+            Some(watch) if watch.item == item => {
+                if watch.again(now) >= timeout {
                     self.time_out(index, item);
                 }
             }
-            _ => slot.watch = Some((item, now)),
+            _ => slot.watch = Some(Watch::new(item, now)),
         }
     }
 

@@ -243,7 +243,10 @@ impl Core {
             }
             Input::Excused { worker, incarnation } => {
                 if let Some(index) = self.live_resident(worker, incarnation) {
-                    self.pool.slots[index].watch = None;
+                    let now = self.now;
+                    if let Some(watch) = &mut self.pool.slots[index].watch {
+                        watch.excuse(now);
+                    }
                 }
             }
             Input::ChannelClosed { worker, incarnation } => {

@@ -12,7 +12,7 @@ use crate::model::event::EndReason;
 use crate::model::exit::ExitStatus;
 use crate::model::ids::{Attempt, Incarnation, ItemId, Run};
 use crate::model::spec::{Lifecycle, Policy, QueueOrder};
-use crate::model::time::Instant;
+use crate::model::time::{Duration, Instant};
 use std::collections::VecDeque;
 
 /// Where a slot is in its life.
@@ -100,13 +100,40 @@ pub(super) struct Slot {
     /// Items settled in this life.
     pub(super) settled: u64,
     /// The item it was last known to be at, and since when.
-    pub(super) watch: Option<(ItemId, Instant)>,
+    pub(super) watch: Option<Watch>,
     pub(super) history: History,
     pub(super) timer: Option<Instant>,
     /// It was ready, or failed, once.
     pub(super) introduced: bool,
     /// It is never filled again.
     pub(super) retired: bool,
+}
+
+/// The item that a worker is at, against the hard limit of an attempt.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Watch {
+    pub(super) item: ItemId,
+    /// When its time began to count; later by what was excused.
+    since: Instant,
+    looked_at: Instant,
+}
+
+impl Watch {
+    pub(super) const fn new(item: ItemId, now: Instant) -> Self {
+        Self { item, since: now, looked_at: now }
+    }
+
+    /// It is still there: for how long by now.
+    pub(super) fn again(&mut self, now: Instant) -> Duration {
+        self.looked_at = now;
+        now.since(self.since)
+    }
+
+    /// The time since the last look does not count.
+    pub(super) fn excuse(&mut self, now: Instant) {
+        self.since = self.since + now.since(self.looked_at);
+        self.looked_at = now;
+    }
 }
 
 impl Slot {

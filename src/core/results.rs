@@ -93,7 +93,7 @@ impl Core {
         slot.history.clear();
         let finished = slot.leases.len() < runs_before;
         // A watch ends with its attempt: the same item may come again as the next one.
-        if slot.watch.is_some_and(|(item, _)| !slot.holds(item)) {
+        if slot.watch.is_some_and(|watch| !slot.holds(watch.item)) {
             slot.watch = None;
         }
         slot.pace.note(busy_ns, count, finished, self.pool.rules);
