@@ -287,6 +287,35 @@ fn a_sink_that_is_full_or_closed_is_told() {
 }
 
 #[test]
+fn a_signal_at_the_very_end_counts_while_results_wait_for_their_reader() {
+    for (signal, code) in [(Signal::SIGINT, 130), (Signal::SIGTERM, 143)] {
+        // More than a pipe holds, and nobody reads.
+        let (reader, writer) = std::io::pipe().unwrap();
+        let mut run = Run::start_with(&["-j1", "--", "seq", ":::", "50000"], b"", |command| {
+            command.stdout(writer);
+        });
+        run.wait_for_event("run_finished");
+        run.signal(Signal::SIGUSR1);
+        run.signal(signal);
+        let run = run.finish();
+        assert_eq!(run.code(), code, "{}", run.stderr);
+        drop(reader);
+    }
+}
+
+#[test]
+fn what_a_command_wrote_stands_before_the_word_on_how_it_ended() {
+    let line = "$SUPERVISOR -j1 --summary always -- sh -c 'echo out; echo err >&2; exit 3' ::: a 2>&1";
+    let run = shell(line);
+    let lines: Vec<&str> = run.stdout.lines().collect();
+    assert_eq!(lines[..3], ["out", "err", "supervisor: item 0 failed: exit 3"], "{}", run.stdout);
+    assert!(lines[3].starts_with("worker "), "{}", run.stdout);
+    // Also when the run goes on.
+    let run = shell("$SUPERVISOR -j1 -q -- sh -c 'echo out $0; echo err $0 >&2' ::: a b 2>&1");
+    assert_eq!(run.stdout, "out a\nerr a\nout b\nerr b\n");
+}
+
+#[test]
 fn a_source_that_breaks_off_is_told_also_if_quiet() {
     // Readable by its mode, and by nobody.
     let run = shell("$SUPERVISOR -q -a /proc/self/mem --output results");

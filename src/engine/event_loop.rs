@@ -155,8 +155,7 @@ impl Engine {
     fn on_signals(&mut self) {
         for received in self.signals.drain() {
             if received.signal == Signal::USR1 || received.signal == Signal::QUIT {
-                let status = super::status::text(&self.core.status());
-                self.telling.err.buffer().extend_from_slice(status.as_bytes());
+                self.tell_status();
             }
             if received.signal != Signal::USR1 {
                 self.feed(Input::Signal { signal: received.signal, sender_pid: received.sender_pid });
@@ -164,17 +163,36 @@ impl Engine {
         }
     }
 
-    /// Writes what stdout and stderr take, and says what became of them.
+    fn tell_status(&mut self) {
+        let status = super::status::text(&self.core.status());
+        self.telling.err.buffer().extend_from_slice(status.as_bytes());
+    }
+
+    /// With the core finished, the first signal that asks for the end.
+    fn signal_at_the_end(&mut self) -> Option<Signal> {
+        let received = self.signals.drain();
+        if received.iter().any(|received| received.signal == Signal::USR1) {
+            self.tell_status();
+            let _ = self.telling.err.flush();
+        }
+        received.into_iter().map(|received| received.signal).find(|signal| *signal != Signal::USR1)
+    }
+
+    /// Writes what stdout and stderr take, and says what became of them. stdout first: what a command
+    /// answered stands before the word on how it ended.
     fn flush_outboxes(&mut self) {
         self.telling.flush_reporters();
         if let Some(failure) = self.telling.take_failure() {
             self.feed(Input::StorageLost { error: failure.to_string() });
         }
-        // stderr first: who was started stands before what they answered.
+        self.flush_stdout();
         match self.telling.err.flush() {
             Ok(flushed) => self.watch_stderr(flushed == Flushed::Blocked),
             Err(_) => self.telling.err.clear(),
         }
+    }
+
+    fn flush_stdout(&mut self) {
         if self.stdout_gone {
             self.telling.out.clear();
             return;
@@ -241,8 +259,8 @@ impl Engine {
     }
 
     /// The last bytes, those of stdout first: the summary stands below the results. Waits for each
-    /// reader as long as it is there; a signal that arrives meanwhile ends the wait. Returns what was
-    /// lost at the very end.
+    /// reader as long as it is there; INT, TERM or QUIT ends the wait, and then the run ended by it.
+    /// Returns what was lost at the very end, or that signal.
     fn finish_output(&mut self) -> Result<Option<StopReason>, EngineError> {
         let mut loss = None;
         self.telling.flush_reporters();
@@ -277,8 +295,10 @@ impl Engine {
                 }
             }
             self.poller.wait(&mut ready, None).map_err(EngineError::system("wait for stdout"))?;
-            if !self.signals.drain().is_empty() {
-                return Ok(loss);
+            if let Some(signal) = self.signal_at_the_end() {
+                // What stderr takes at once it still gets.
+                let _ = self.telling.err.flush();
+                return Ok(loss.max(Some(StopReason::Signal(signal))));
             }
         }
     }
