@@ -92,7 +92,15 @@ impl Worker {
     }
 
     fn send(&mut self, first: u64, count: u32, body: &[u8]) {
+        self.queue(first, count, body);
+        self.flush();
+    }
+
+    fn queue(&mut self, first: u64, count: u32, body: &[u8]) {
         self.channel.queue(ToWorker::Run { first, count, attempt: 1 }, body).unwrap();
+    }
+
+    fn flush(&mut self) {
         // A worker takes in a whole run before it answers, so waiting for room alone never locks up.
         while self.channel.flush().unwrap() == Flush::Blocked {
             wait(self.channel.write_fd().unwrap(), Interest::WRITE);
@@ -173,6 +181,20 @@ fn a_long_run_comes_back_in_parts_that_add_up() {
     let expected: String = (0..u64::from(ITEMS)).map(|item| format!("{}\n", item * item)).collect();
     assert!(results == expected.as_bytes());
     assert!(parts > 1, "results of {} bytes in one frame", results.len());
+}
+
+#[test]
+fn a_result_does_not_wait_for_a_slow_item_of_the_next_run() {
+    let mut worker = Worker::ready("sleep", &[]);
+    worker.queue(0, 2, b"0\n0\n");
+    worker.queue(2, 1, b"1000h");
+    worker.queue(3, 1, b"0");
+    // In one write: all of it is there when the worker looks.
+    worker.flush();
+    assert_eq!(worker.answer().unwrap(), r#"done 0+2 "slept 0\nslept 0\n""#);
+    worker.process.signal(Signal::KILL).unwrap();
+    let killed = ExitStatus::Signal { signal: Signal::KILL, core_dumped: false };
+    assert_eq!(worker.rest(), (vec![], killed, String::new()));
 }
 
 #[test]

@@ -110,6 +110,9 @@ pub trait ItemsIn {
     /// # Errors
     /// The other side does not keep to the protocol.
     fn next(&mut self) -> Result<Option<(ToWorker, &[u8])>, ChannelError>;
+
+    /// How many whole messages [`next`](Self::next) has in store, counted up to `most`.
+    fn waiting(&self, most: usize) -> usize;
 }
 
 /// Where a worker's results go out. Waits.

@@ -154,6 +154,10 @@ impl ItemsIn for PipeItems {
         }
         Ok(Some((codec::decode(frame.head)?, frame.body)))
     }
+
+    fn waiting(&self, most: usize) -> usize {
+        self.decoder.whole_frames(most)
+    }
 }
 
 /// The worker's end of the pipe with results.

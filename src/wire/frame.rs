@@ -119,7 +119,7 @@ impl Header {
 ///
 /// - facts in: [`spare`](Self::spare) and [`filled`](Self::filled), or [`push`](Self::push)
 /// - frames out: [`next`](Self::next)
-/// - questions: [`unread_bytes`](Self::unread_bytes)
+/// - questions: [`whole_frames`](Self::whole_frames), [`unread_bytes`](Self::unread_bytes)
 pub struct FrameDecoder {
     /// All of it is initialised; `start..end` is what has arrived and was not handed out.
     buffer: Vec<u8>,
@@ -205,6 +205,21 @@ impl FrameDecoder {
         let end = body + header.body_bytes;
         (self.start, self.wanted) = (end, 0);
         Ok(Some(Frame { kind: header.kind, head: &self.buffer[head..body], body: &self.buffer[body..end] }))
+    }
+
+    /// How many whole frames have arrived and were not handed out, counted up to `most`.
+    #[must_use]
+    pub fn whole_frames(&self, most: usize) -> usize {
+        let mut rest = &self.buffer[self.start..self.end];
+        let mut frames = 0;
+        while frames < most
+            && let Ok(Some(header)) = Header::read(rest)
+            && let Some(behind) = rest.get(header.frame_bytes()..)
+        {
+            rest = behind;
+            frames += 1;
+        }
+        frames
     }
 
     /// Bytes that have arrived and belong to no frame handed out; at the end of a channel, those of a torn one.
@@ -299,10 +314,14 @@ mod tests {
         let bytes = stream(&frames);
         let ends: Vec<usize> = (1..=frames.len()).map(|count| stream(&frames[..count]).len()).collect();
         for torn in 0..=bytes.len() {
+            let whole = ends.iter().filter(|end| **end <= torn).count();
+            let mut waiting = FrameDecoder::new();
+            waiting.spare()[..torn].copy_from_slice(&bytes[..torn]);
+            waiting.filled(torn);
+            assert_eq!([1, 9].map(|most| waiting.whole_frames(most)), [whole.min(1), whole], "torn at {torn}");
             let mut decoder = FrameDecoder::new();
             let mut decoded = Vec::new();
             decoder.push(&bytes[..torn], |frame| decoded.push(owned(frame))).unwrap();
-            let whole = ends.iter().filter(|end| **end <= torn).count();
             assert_eq!(decoded, frames[..whole], "torn at {torn}");
             assert_eq!(decoder.unread_bytes(), torn - if whole == 0 { 0 } else { ends[whole - 1] });
             decoder.push(&bytes[torn..], |frame| decoded.push(owned(frame))).unwrap();

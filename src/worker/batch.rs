@@ -1,7 +1,7 @@
 //! Results on their way out.
 //!
-//! They gather in one buffer and leave together: when no whole run is left in the input, at 64 KiB, or
-//! after about a millisecond of work. One `Done` speaks of items of one run, and those are a **group**.
+//! They gather in one buffer and leave together: with the end of a run (unless many short ones wait),
+//! at 64 KiB, or after about a millisecond of work. One `Done` speaks of items of one run, and those are a **group**.
 //!
 //! Invariant: the scoreboard says *none* before anything is written. A worker that waits in a write
 //! has finished its last item.

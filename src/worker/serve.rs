@@ -16,6 +16,10 @@ use crate::wire::message::ToWorker;
 use std::io::{self, Write};
 use std::process::ExitCode;
 
+/// Results leave with the end of their run, since the next item may take long, unless so many runs
+/// wait: then runs are kept short on purpose, and results gather for about a millisecond.
+const RUNS_WAITING_MIN: usize = 4;
+
 /// Why a worker ends other than at the end of its input; completes "failed to ...".
 #[derive(Debug, thiserror::Error)]
 pub(super) enum WorkerError {
@@ -102,6 +106,9 @@ impl Server {
                 let run = Run { first: ItemId(first), count, attempt: Attempt(attempt) };
                 if !self.batch.work(&mut handler, run, body, self.delimiter)? {
                     return self.batch.flush();
+                }
+                if self.items.waiting(RUNS_WAITING_MIN) < RUNS_WAITING_MIN {
+                    self.batch.flush()?;
                 }
             }
             self.batch.flush()?;
