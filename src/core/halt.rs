@@ -4,8 +4,8 @@ use super::mutant::{Mutant, Mutation};
 use crate::model::outcome::{Outcome, StopReason, Totals};
 use crate::model::spec::{Halt, HaltOn, Threshold};
 
-/// The reason to stop that `halt` sees in these totals, if any.
-pub(super) fn met(halt: &Halt, totals: &Totals, mutation: Mutation) -> Option<StopReason> {
+/// The reason to stop that `halt` sees in these totals, if any. `ended`: no item will be added to them.
+pub(super) fn met(halt: &Halt, totals: &Totals, ended: bool, mutation: Mutation) -> Option<StopReason> {
     let (count, reason) = match halt.on {
         HaltOn::Fail => (totals.failed + totals.dead, StopReason::HaltFailed),
         HaltOn::Success => (totals.done, StopReason::HaltMet),
@@ -15,8 +15,11 @@ pub(super) fn met(halt: &Halt, totals: &Totals, mutation: Mutation) -> Option<St
     let met = match halt.threshold {
         Threshold::Items(items) => count >= items.max(1),
         Threshold::Percent(percent) => {
-            let share = u128::from(count) * 100 >= u128::from(percent) * u128::from(totals.settled());
-            count >= Threshold::PERCENT_ITEMS_MIN && share
+            let (whole, known) = match halt.on {
+                HaltOn::Fail => (totals.settled(), count >= Threshold::PERCENT_ITEMS_MIN),
+                HaltOn::Success | HaltOn::Done => (totals.accepted, ended && count > 0),
+            };
+            known && u128::from(count) * 100 >= u128::from(percent) * u128::from(whole)
         }
     };
     met.then_some(reason)

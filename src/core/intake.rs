@@ -84,13 +84,15 @@ impl Core {
     pub(super) fn on_source_ended(&mut self) {
         self.intake.ended = true;
         self.intake.outstanding = 0;
+        // Now it is known what a share of all items is.
+        self.halt_if_met();
     }
 
     pub(super) fn on_source_lost(&mut self, error: String) {
         if !self.intake.ended {
-            self.on_source_ended();
             self.report(RunEvent::SourceLost { error: error.clone() });
             self.strengthen(StopReason::SourceLost(error));
+            self.on_source_ended();
         }
     }
 

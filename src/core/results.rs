@@ -251,10 +251,10 @@ impl Core {
     }
 
     #[inline]
-    fn halt_if_met(&mut self) {
+    pub(super) fn halt_if_met(&mut self) {
         let Some(policy) = &self.policy.halt else { return };
         let now = policy.now;
-        if let Some(reason) = halt::met(policy, &self.totals, self.mutation) {
+        if let Some(reason) = halt::met(policy, &self.totals, self.intake.ended, self.mutation) {
             // Said once: later outcomes meet the same threshold again.
             let said = matches!(self.reason, Some(StopReason::HaltMet | StopReason::HaltFailed));
             if !said {

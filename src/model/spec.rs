@@ -96,16 +96,17 @@ pub struct TermStep {
     pub wait: Duration,
 }
 
-/// A number of items, or a share of those settled.
+/// A number of items, or a share of them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Threshold {
     Items(u64),
-    /// Percent of the settled items; holds only once [`Threshold::PERCENT_ITEMS_MIN`] items count.
+    /// Percent. Of failures: of the items settled so far, once [`Threshold::PERCENT_ITEMS_MIN`] failed.
+    /// Of successes and outcomes of any kind: of all items, once the source has ended.
     Percent(u8),
 }
 
 impl Threshold {
-    /// As in GNU parallel, a percentage means nothing before three items count.
+    /// As in GNU parallel, a share of failures means nothing before three items failed.
     pub const PERCENT_ITEMS_MIN: u64 = 3;
 }
 

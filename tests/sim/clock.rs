@@ -124,8 +124,12 @@ impl Shadow {
         };
         let met = match halt.threshold {
             Threshold::Items(items) => count >= items,
-            Threshold::Percent(percent) => {
+            Threshold::Percent(percent) if halt.on == HaltOn::Fail => {
                 count >= Threshold::PERCENT_ITEMS_MIN && count * 100 >= u64::from(percent) * totals.settled()
+            }
+            // Of all items, whose number is known when the source has ended.
+            Threshold::Percent(percent) => {
+                self.source_over && count > 0 && count * 100 >= u64::from(percent) * totals.accepted
             }
         };
         met.then_some(reason)

@@ -119,13 +119,33 @@ fn halt_counts_outcomes() {
     assert!(rig.say("settled 1 0").contains("recall 2"));
     check!(rig, "settled 2 1", ["done 1..2 by 2, attempts 1", "emit 1..2"]);
     check!(rig, "exit 1 0; exit 2 0", ["finish HaltMet"]);
+}
 
-    // A percentage means nothing before three items count.
-    let mut rig = Rig::running(halt(HaltOn::Fail, Threshold::Percent(50), false), 9);
+#[test]
+fn halt_counts_shares() {
+    let halt = |on| Policy { halt: Some(Halt { on, threshold: Threshold::Percent(50), now: false }), ..with_credit(1) };
+    let reason = |rig: &Rig| rig.core.status().reason.map(|reason| format!("{reason:?}"));
+    // Of failures: of what is settled, but nothing before three failed.
+    let mut rig = Rig::running(halt(HaltOn::Fail), 9);
     rig.say("failed 1 0; failed 1 2");
-    assert_eq!(rig.core.status().reason, None);
+    assert_eq!(reason(&rig), None);
     rig.say("settled 1 3; settled 1 4; failed 1 5");
-    assert_eq!(rig.core.status().reason.map(|reason| format!("{reason:?}")), Some("HaltFailed".to_owned()));
+    assert_eq!(reason(&rig).as_deref(), Some("HaltFailed"));
+
+    // Of all others: of all items there are.
+    for on in [HaltOn::Success, HaltOn::Done] {
+        let mut rig = Rig::running(halt(on), 9);
+        rig.say("settled 1 0; settled 1 2; settled 1 3; settled 1 4");
+        assert_eq!(reason(&rig), None, "{on:?}");
+        rig.say("settled 1 5");
+        assert_eq!(reason(&rig).as_deref(), Some("HaltMet"), "{on:?}");
+    }
+    // How many that is is known when the source has ended.
+    let mut rig = Rig::new(halt(HaltOn::Done));
+    rig.say("start; arrive 4; spawned 1; hello 1; settled 1 0; settled 1 1; settled 1 2");
+    assert_eq!(reason(&rig), None);
+    rig.say("arrive 2; end");
+    assert_eq!(reason(&rig).as_deref(), Some("HaltMet"));
 }
 
 #[test]
