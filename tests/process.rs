@@ -294,7 +294,7 @@ fn a_signal_at_the_very_end_counts_while_results_wait_for_their_reader() {
         let mut run = Run::start_with(&["-j1", "--", "seq", ":::", "50000"], b"", |command| {
             command.stdout(writer);
         });
-        run.wait_for_event("run_finished");
+        run.wait_for_event("worker_exited");
         run.signal(Signal::SIGUSR1);
         run.signal(signal);
         let run = run.finish();

@@ -13,23 +13,6 @@ use crate::model::ids::WorkerId;
 use crate::model::outcome::{RunOutcome, StopReason};
 use crate::model::signal::Signal;
 
-/// The order of reasons, without what they carry: of two alike the first stays.
-const fn strength(reason: &StopReason) -> u8 {
-    match reason {
-        StopReason::SourceEnded => 0,
-        StopReason::HaltMet => 1,
-        StopReason::HaltFailed => 2,
-        StopReason::SinkClosed => 3,
-        StopReason::RunTimeout => 4,
-        StopReason::RestartLimit { .. } => 5,
-        StopReason::DeadLimit { .. } => 6,
-        StopReason::SourceLost(_) => 7,
-        StopReason::SinkLost(_) => 8,
-        StopReason::StorageLost(_) => 9,
-        StopReason::Signal(_) => 10,
-    }
-}
-
 impl Core {
     /// The first INT or TERM drains, the second terminates, the third kills; QUIT counts as two.
     pub(super) fn on_signal(&mut self, signal: Signal, sender_pid: Option<u32>) {
@@ -51,7 +34,7 @@ impl Core {
     pub(super) fn strengthen(&mut self, reason: StopReason) -> bool {
         let stronger = match &self.reason {
             None => true,
-            Some(old) => strength(&reason) > strength(old) || self.mutation.is(Mutant::ReasonWeakened),
+            Some(old) => reason.outranks(old) || self.mutation.is(Mutant::ReasonWeakened),
         };
         if stronger {
             self.reason = Some(reason);

@@ -4,6 +4,7 @@ use super::event_loop::Engine;
 use super::telling::Answer;
 use crate::core::action::Action;
 use crate::core::input::Input;
+use crate::model::event::RunEvent;
 use crate::model::ids::{Incarnation, ItemId, WorkerId};
 use crate::model::outcome::Settlement;
 
@@ -25,6 +26,8 @@ impl Engine {
             match action {
                 Action::Settle(settlement) => settled = Some(settlement),
                 Action::Emit { first, count } => self.telling.emit(self.now, first, count, &mut self.payloads),
+                // Told by `end`, once the output is written.
+                Action::Report(RunEvent::RunFinished(_)) => {}
                 Action::Report(event) => self.telling.event(self.now, &event),
                 Action::Demand { items } => self.intake.demand = items,
                 Action::CloseSource => self.close_source(),

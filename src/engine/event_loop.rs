@@ -23,8 +23,8 @@ use crate::sys::signals::SignalPlane;
 use std::collections::VecDeque;
 use std::io;
 
-/// Bytes waiting for stdout above which workers are not read from, until it has taken half of them.
-const OUT_BYTES_MAX: u64 = 1 << 20;
+/// Bytes waiting for stdout and stderr above which workers are not read from, until half of them are taken.
+const WAITING_BYTES_MAX: u64 = 1 << 20;
 
 /// A run in progress: the core and everything that it gives orders to.
 pub struct Engine {
@@ -47,7 +47,7 @@ pub struct Engine {
     /// Ended commands whose output is still open: when to wait no longer, and the token of their process.
     pub(super) lingering: VecDeque<(Instant, u64)>,
     pub(super) outcome: Option<RunOutcome>,
-    /// stdout takes less than the workers give.
+    /// stdout and stderr take less than the workers give.
     pub(super) congested: bool,
     pub(super) stdout_watch: Interest,
     pub(super) stderr_watched: bool,
@@ -69,15 +69,15 @@ impl Engine {
             let more = self.take_in();
             self.run_orders();
             self.write_frames();
-            if let Some(mut outcome) = self.outcome.take() {
-                if let Some(loss) = self.finish_output()? {
-                    outcome.reason = outcome.reason.max(loss);
-                }
+            if self.outcome.is_none() {
+                self.flush_outboxes();
+            }
+            if let Some(outcome) = self.outcome.take() {
+                let outcome = self.end(outcome)?;
                 self.spawning.guard.finish();
                 return Ok(outcome);
             }
-            self.flush_outboxes();
-            let timeout = if more { Some(Duration::ZERO) } else { self.next_timeout() };
+            let timeout = if more || !self.orders.is_empty() { Some(Duration::ZERO) } else { self.next_timeout() };
             self.poller.wait(&mut ready, timeout).map_err(EngineError::system("wait for events"))?;
             self.now = self.clock.now();
             for event in &ready {
@@ -163,19 +163,10 @@ impl Engine {
         }
     }
 
-    fn tell_status(&mut self) {
+    /// The state of the run, on stderr.
+    pub(super) fn tell_status(&mut self) {
         let status = super::status::text(&self.core.status());
         self.telling.err.buffer().extend_from_slice(status.as_bytes());
-    }
-
-    /// With the core finished, the first signal that asks for the end.
-    fn signal_at_the_end(&mut self) -> Option<Signal> {
-        let received = self.signals.drain();
-        if received.iter().any(|received| received.signal == Signal::USR1) {
-            self.tell_status();
-            let _ = self.telling.err.flush();
-        }
-        received.into_iter().map(|received| received.signal).find(|signal| *signal != Signal::USR1)
     }
 
     /// Writes what stdout and stderr take, and says what became of them. stdout first: what a command
@@ -185,50 +176,46 @@ impl Engine {
         if let Some(failure) = self.telling.take_failure() {
             self.feed(Input::StorageLost { error: failure.to_string() });
         }
-        self.flush_stdout();
+        if self.stdout_gone {
+            self.telling.out.clear();
+        } else {
+            match self.telling.out.flush() {
+                Ok(flushed) => self.watch_stdout(flushed == Flushed::Blocked),
+                Err(error) => self.stdout_lost(Some(&error)),
+            }
+        }
         match self.telling.err.flush() {
             Ok(flushed) => self.watch_stderr(flushed == Flushed::Blocked),
             Err(_) => self.telling.err.clear(),
         }
+        self.note_congestion();
     }
 
-    fn flush_stdout(&mut self) {
-        if self.stdout_gone {
-            self.telling.out.clear();
-            return;
-        }
-        match self.telling.out.flush() {
-            Ok(flushed) => {
-                self.watch_stdout(flushed == Flushed::Blocked);
-                let waiting = self.telling.out.len();
-                let congested = waiting > if self.congested { OUT_BYTES_MAX / 2 } else { OUT_BYTES_MAX };
-                if congested != self.congested {
-                    self.congested = congested;
-                    self.pause_reading(congested);
-                }
-            }
-            Err(error) => self.stdout_lost(Some(error)),
+    /// More waits to be written than is good: no new items, and workers are not read from.
+    fn note_congestion(&mut self) {
+        let waiting = self.telling.out.len() + self.telling.err.len();
+        let congested = waiting > if self.congested { WAITING_BYTES_MAX / 2 } else { WAITING_BYTES_MAX };
+        if congested != self.congested {
+            self.congested = congested;
+            self.pause_reading();
         }
     }
 
-    fn stdout_lost(&mut self, error: Option<io::Error>) {
+    fn stdout_lost(&mut self, error: Option<&io::Error>) {
         if self.stdout_gone {
             return;
         }
         self.watch_stdout_as(None);
         self.stdout_gone = true;
         self.telling.out.clear();
-        if std::mem::take(&mut self.congested) {
-            self.pause_reading(false);
+        match error.map(lost_stdout) {
+            Some(StopReason::SinkLost(error)) => self.feed(Input::SinkLost { error }),
+            _ => self.feed(Input::SinkClosed),
         }
-        self.feed(match error.map_or(StopReason::SinkClosed, |error| sink_loss(&error)) {
-            StopReason::SinkLost(error) => Input::SinkLost { error },
-            _ => Input::SinkClosed,
-        });
     }
 
     /// stdout is always watched for its reader going away, and for room while bytes wait.
-    fn watch_stdout(&mut self, for_room: bool) {
+    pub(super) fn watch_stdout(&mut self, for_room: bool) {
         self.watch_stdout_as(Some(if for_room { Interest::WRITE } else { Interest::NONE }));
     }
 
@@ -245,7 +232,7 @@ impl Engine {
         }
     }
 
-    fn watch_stderr(&mut self, for_room: bool) {
+    pub(super) fn watch_stderr(&mut self, for_room: bool) {
         if for_room == self.stderr_watched {
             return;
         }
@@ -257,60 +244,10 @@ impl Engine {
         }
         self.stderr_watched = for_room;
     }
-
-    /// The last bytes, those of stdout first: the summary stands below the results. Waits for each
-    /// reader as long as it is there; INT, TERM or QUIT ends the wait, and then the run ended by it.
-    /// Returns what was lost at the very end, or that signal.
-    fn finish_output(&mut self) -> Result<Option<StopReason>, EngineError> {
-        let mut loss = None;
-        self.telling.flush_reporters();
-        if let Some(failure) = self.telling.take_failure() {
-            self.tell_loss(&failure);
-            loss = Some(StopReason::StorageLost(failure.to_string()));
-        }
-        let mut ready = Vec::new();
-        let mut stderr = false;
-        loop {
-            let flushed = match stderr {
-                true => self.telling.err.flush(),
-                false if self.stdout_gone => Ok(Flushed::All),
-                false => self.telling.out.flush(),
-            };
-            match flushed {
-                Ok(Flushed::Blocked) if stderr => self.watch_stderr(true),
-                Ok(Flushed::Blocked) => self.watch_stdout(true),
-                Ok(Flushed::All) | Err(_) if stderr => return Ok(loss),
-                Ok(Flushed::All) => {
-                    stderr = true;
-                    continue;
-                }
-                Err(error) => {
-                    let reason = sink_loss(&error);
-                    if let StopReason::SinkLost(words) = &reason {
-                        self.tell_loss(words);
-                    }
-                    loss = loss.max(Some(reason));
-                    stderr = true;
-                    continue;
-                }
-            }
-            self.poller.wait(&mut ready, None).map_err(EngineError::system("wait for stdout"))?;
-            if let Some(signal) = self.signal_at_the_end() {
-                // What stderr takes at once it still gets.
-                let _ = self.telling.err.flush();
-                return Ok(loss.max(Some(StopReason::Signal(signal))));
-            }
-        }
-    }
-
-    /// The core is finished and the reporters have told the end: this one line is left.
-    fn tell_loss(&mut self, what: &dyn std::fmt::Display) {
-        self.telling.err.push(format!("supervisor: failed to {what}\n").as_bytes());
-    }
 }
 
-/// What a failed write to stdout means: its reader has left, or it cannot be written.
-fn sink_loss(error: &io::Error) -> StopReason {
+/// What it means that stdout cannot be written to.
+pub(super) fn lost_stdout(error: &io::Error) -> StopReason {
     match error.kind() {
         io::ErrorKind::BrokenPipe => StopReason::SinkClosed,
         _ => StopReason::SinkLost(format!("write results to stdout: {error}")),

@@ -21,7 +21,10 @@ const ITEMS_PER_WORKER_MIN: u64 = 2;
 /// The source and how far it is.
 pub struct Intake {
     source: Option<Box<dyn Source>>,
-    waiting: Waiting,
+    /// It had nothing: it is not asked again before its descriptor is readable.
+    idle: bool,
+    /// Its descriptor is in the poller, whether it is idle or not.
+    watched: bool,
     /// Items that it may still deliver.
     pub demand: u64,
     /// The id of the next item.
@@ -32,24 +35,14 @@ pub struct Intake {
     reads_far: bool,
 }
 
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Waiting {
-    /// It may be asked at once.
-    No,
-    /// It had nothing, and its descriptor is in the poller.
-    Watched,
-    /// It had nothing, and is out of the poller as nothing is demanded.
-    Unwatched,
-}
-
 impl Intake {
     pub fn new(source: Box<dyn Source>, reads_far: bool) -> Self {
-        Self { source: Some(source), waiting: Waiting::No, demand: 0, next: ItemId(0), told: 0, reads_far }
+        Self { source: Some(source), idle: false, watched: false, demand: 0, next: ItemId(0), told: 0, reads_far }
     }
 
     /// Its descriptor is readable: it may be asked again.
     pub fn woken(&mut self) {
-        self.waiting = Waiting::No;
+        self.idle = false;
     }
 }
 
@@ -64,9 +57,9 @@ impl Engine {
                 self.watch_source(false);
                 return false;
             }
-            if self.intake.waiting != Waiting::No {
+            if self.intake.idle {
                 self.watch_source(true);
-                return self.intake.waiting == Waiting::No;
+                return !self.intake.idle;
             }
             self.take_batch();
         }
@@ -96,7 +89,7 @@ impl Engine {
             // A source that is always ready has only read much without an item's end.
             Ok(Delivery::Idle) if source.fd().is_none() => {}
             Ok(Delivery::Idle) => {
-                self.intake.waiting = Waiting::Unwatched;
+                self.intake.idle = true;
                 self.feed(Input::SourceIdle);
             }
             Ok(Delivery::Ended) => {
@@ -126,24 +119,24 @@ impl Engine {
             && self.payloads.bytes() + self.telling.held_bytes() > BYTES_AHEAD_MAX
     }
 
-    /// Puts the idle source into the poller, or takes it out.
+    /// Puts the source into the poller, or takes it out: in there while nothing is taken from it, it
+    /// would be ready again and again.
     fn watch_source(&mut self, wanted: bool) {
         let Some(fd) = self.intake.source.as_ref().and_then(|source| source.fd()) else {
-            self.intake.waiting = Waiting::No;
+            self.intake.idle = false;
             return;
         };
-        match (self.intake.waiting, wanted) {
-            (Waiting::Unwatched, true) => {
-                let added = self.poller.add(fd, Interest::READ, Port::Source.token());
-                // What cannot be waited for is always ready, or will say by itself what is wrong with it.
-                let watched = matches!(added, Ok(Added::Watched));
-                self.intake.waiting = if watched { Waiting::Watched } else { Waiting::No };
-            }
-            (Waiting::Watched, false) => {
-                let _ = self.poller.remove(fd);
-                self.intake.waiting = Waiting::Unwatched;
-            }
-            _ => {}
+        if wanted == self.intake.watched {
+            return;
+        }
+        if wanted {
+            let added = self.poller.add(fd, Interest::READ, Port::Source.token());
+            self.intake.watched = matches!(added, Ok(Added::Watched));
+            // What cannot be waited for is always ready, or will say by itself what is wrong with it.
+            self.intake.idle &= self.intake.watched;
+        } else {
+            let _ = self.poller.remove(fd);
+            self.intake.watched = false;
         }
     }
 }

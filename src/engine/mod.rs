@@ -6,6 +6,7 @@
 mod apply;
 mod commands;
 mod dry_run;
+mod ending;
 mod error;
 mod event_loop;
 mod intake;

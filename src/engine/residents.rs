@@ -35,6 +35,9 @@ impl Engine {
         if let Read::Finished = self.read_channel(index) {
             self.stop_reading(index);
         }
+        if self.congested {
+            self.pause_reading_of(index);
+        }
     }
 
     /// Reads all that a worker wrote before it ended, partial frames aside.
@@ -219,28 +222,35 @@ impl Engine {
     /// Takes a worker's frames out of the poller: a closed channel would be ready for ever.
     fn stop_reading(&mut self, index: usize) {
         let Some(resident) = self.slots.at(index).and_then(|slot| slot.resident()) else { return };
-        if resident.reading == Watched::Yes
+        if std::mem::replace(&mut resident.reading, Watched::Gone) != Watched::Gone
             && let Some(channel) = resident.channel.as_ref()
         {
             let _ = self.poller.remove(channel.read_fd());
         }
-        resident.reading = Watched::Gone;
     }
 
-    /// Stops, or goes on, reading from every resident worker, while stdout takes less than they give.
-    pub(super) fn pause_reading(&mut self, pause: bool) {
+    /// Stops, or goes on, reading results, as stdout takes less than workers give, or enough again.
+    /// Commands are read all the same: what they say goes to a file, and one that waits in a write
+    /// would run into its timeout.
+    pub(super) fn pause_reading(&mut self) {
         for index in 0..self.slots.len() {
-            let Some(slot) = self.slots.at(index) else { continue };
-            let token = slot.token(index, Part::Frames);
-            let Some(resident) = slot.resident() else { continue };
-            let Some(channel) = resident.channel.as_ref() else { continue };
-            let (from, to) = if pause { (Watched::Yes, Watched::Paused) } else { (Watched::Paused, Watched::Yes) };
-            if resident.reading == from {
-                let interest = if pause { Interest::NONE } else { Interest::READ };
-                let _ = self.poller.modify(channel.read_fd(), interest, token);
-                resident.reading = to;
-            }
+            self.pause_reading_of(index);
         }
+    }
+
+    /// A worker that has yet to say hello is heard.
+    fn pause_reading_of(&mut self, index: usize) {
+        let Some(slot) = self.slots.at(index) else { return };
+        let token = slot.token(index, Part::Frames);
+        let Some(resident) = slot.resident() else { return };
+        let Some(channel) = resident.channel.as_ref() else { return };
+        let (reading, interest) = match resident.reading {
+            Watched::Yes if self.congested && resident.greeted => (Watched::Paused, Interest::NONE),
+            Watched::Paused if !self.congested => (Watched::Yes, Interest::READ),
+            _ => return,
+        };
+        let _ = self.poller.modify(channel.read_fd(), interest, token);
+        resident.reading = reading;
     }
 }
 

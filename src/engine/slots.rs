@@ -48,7 +48,7 @@ pub struct Resident {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Watched {
     Yes,
-    /// Out while stdout is congested.
+    /// For nothing but its end, while the output is congested.
     Paused,
     /// Out for ever.
     Gone,

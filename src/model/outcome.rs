@@ -109,6 +109,30 @@ pub enum StopReason {
     Signal(Signal),
 }
 
+impl StopReason {
+    /// If it replaces `other`. What reasons carry does not matter: of two alike the first stays.
+    #[must_use]
+    pub const fn outranks(&self, other: &Self) -> bool {
+        self.strength() > other.strength()
+    }
+
+    const fn strength(&self) -> u8 {
+        match self {
+            Self::SourceEnded => 0,
+            Self::HaltMet => 1,
+            Self::HaltFailed => 2,
+            Self::SinkClosed => 3,
+            Self::RunTimeout => 4,
+            Self::RestartLimit { .. } => 5,
+            Self::DeadLimit { .. } => 6,
+            Self::SourceLost(_) => 7,
+            Self::SinkLost(_) => 8,
+            Self::StorageLost(_) => 9,
+            Self::Signal(_) => 10,
+        }
+    }
+}
+
 /// How many items got which outcome.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Totals {

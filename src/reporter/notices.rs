@@ -285,7 +285,8 @@ impl Notices {
                 format!("no new items; waiting up to {} for running ones", seconds(self.grace))
             }
             Stage::Terminating => format!("ending the workers ({})", self.term_words),
-            Stage::Killing | Stage::Finished => "killing the workers".to_owned(),
+            Stage::Killing => "killing the workers".to_owned(),
+            Stage::Finished => "all items were settled, but not all output is written".to_owned(),
         }
     }
 }

@@ -150,6 +150,42 @@ pub fn alive(pid: u32) -> bool {
     stat.rsplit(") ").next().is_some_and(|rest| !rest.starts_with('Z'))
 }
 
+/// Waits until a process does nothing but sleep: a long row of looks, none of which finds it awake or
+/// finds that it was. One that turns in circles never gets there.
+pub fn wait_until_idle(pid: u32) {
+    let deadline = Instant::now() + PATIENCE;
+    let (mut before, mut looks) = (String::new(), 0);
+    while looks < 1000 {
+        assert!(Instant::now() < deadline, "process {pid} does not come to rest: {before}");
+        let now =
+            ["State", "voluntary_ctxt_switches", "nonvoluntary_ctxt_switches"].map(|name| status(pid, name)).concat();
+        looks = if now == before && now.contains("S (sleeping)") { looks + 1 } else { 0 };
+        before = now;
+    }
+}
+
+/// Waits until a process has gone to sleep so many times more.
+pub fn wait_for_wakes(pid: u32, wakes: u64) {
+    let count = || status(pid, "voluntary_ctxt_switches").parse::<u64>().unwrap();
+    let (deadline, until) = (Instant::now() + PATIENCE, count() + wakes);
+    while count() < until {
+        assert!(Instant::now() < deadline, "process {pid} does not wake");
+        std::thread::yield_now();
+    }
+}
+
+/// Memory in use: `VmRSS` now, `VmHWM` at most.
+pub fn memory_kib(pid: u32, name: &str) -> u64 {
+    status(pid, name).split(' ').next().unwrap().parse().unwrap()
+}
+
+/// A field of `/proc/PID/status`.
+fn status(pid: u32, name: &str) -> String {
+    let status = std::fs::read_to_string(format!("/proc/{pid}/status")).unwrap();
+    let line = status.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(':'));
+    line.unwrap_or_else(|| panic!("no {name} in {status}")).trim().to_owned()
+}
+
 /// Waits until none of these processes is there, by their pidfds.
 pub fn wait_until_gone(pids: &[u32]) {
     let deadline = Instant::now() + PATIENCE;

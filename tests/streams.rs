@@ -1,0 +1,143 @@
+//! stdin, stdout and stderr that are slow, full, or whose other side is away.
+
+mod support;
+
+use nix::sys::signal::Signal;
+use std::io::{PipeReader, PipeWriter, Read, Write, pipe};
+use support::{Run, memory_kib, shell, wait_for_wakes, wait_until_idle};
+
+/// A run whose stdout is not read.
+fn unread(arguments: &[&str]) -> (Run, PipeReader) {
+    let (reader, writer) = pipe().unwrap();
+    let run = Run::start_with(arguments, b"", |command| {
+        command.stdout(writer);
+    });
+    (run, reader)
+}
+
+/// A run whose stdin is given bit by bit.
+fn fed(arguments: &[&str]) -> (Run, PipeWriter) {
+    let (reader, writer) = pipe().unwrap();
+    let run = Run::start_with(arguments, b"", |command| {
+        command.stdin(reader);
+    });
+    (run, writer)
+}
+
+#[test]
+fn a_source_that_has_nothing_is_waited_for_asleep() {
+    for arguments in [&["-j2", "--", "echo"][..], &["-j2", "-a", "-", "--task", "square"]] {
+        let (mut run, mut stdin) = fed(arguments);
+        for item in ["1\n", "2\n"] {
+            stdin.write_all(item.as_bytes()).unwrap();
+            run.wait_for_event("item_settled");
+            wait_until_idle(run.pid());
+        }
+        drop(stdin);
+        assert_eq!(run.finish().code(), 0);
+    }
+}
+
+#[test]
+fn a_source_that_has_more_than_is_wanted_is_left_alone_asleep() {
+    let (mut run, mut stdin) = fed(&["-j1", "--queue-items-max", "1", "--", "sh", "-c", "exec sleep 1000"]);
+    stdin.write_all(&b"x\n".repeat(100)).unwrap();
+    run.wait_for_event("worker_spawned");
+    wait_until_idle(run.pid());
+    run.signal(Signal::SIGQUIT);
+    assert_eq!(run.finish().code(), 131);
+}
+
+#[test]
+fn the_last_output_is_not_lost_unsaid() {
+    // Settled and over in the same breath: there is no worker left to be stopped.
+    let run = shell("$SUPERVISOR -j1 -- echo {} ::: a > /dev/full");
+    assert_eq!(run.code(), 5, "{}", run.stderr);
+    assert!(run.stderr.contains("No space left on device"), "{}", run.stderr);
+    let run = shell("$SUPERVISOR -j1 -q -- sh -c 'exec seq 100000' ::: a | true; echo ${PIPESTATUS[0]}");
+    assert_eq!((run.stdout.as_str(), run.stderr.as_str()), ("141\n", ""));
+    let run = shell("$SUPERVISOR -j1 --events /dev/full -- true ::: a");
+    assert_eq!(run.code(), 4, "{}", run.stderr);
+    assert!(run.stderr.contains("/dev/full"), "{}", run.stderr);
+}
+
+#[test]
+fn a_run_that_is_over_waits_for_its_reader_and_a_question_changes_nothing() {
+    let (mut run, mut stdout) = unread(&["-j1", "--", "sh", "-c", "exec seq 100000", ":::", "x"]);
+    run.wait_for_event("worker_exited");
+    wait_until_idle(run.pid());
+    run.signal(Signal::SIGUSR1);
+    wait_until_idle(run.pid());
+    let mut text = String::new();
+    stdout.read_to_string(&mut text).unwrap();
+    let run = run.finish();
+    assert_eq!((run.code(), text.lines().count()), (0, 100_000), "{}", run.stderr);
+    assert!(run.stderr.contains("status: finished"), "{}", run.stderr);
+}
+
+#[test]
+fn a_run_that_is_over_waits_no_longer_after_a_signal() {
+    let (mut run, _stdout) = unread(&["-j1", "--", "sh", "-c", "exec seq 100000", ":::", "x"]);
+    run.wait_for_event("worker_exited");
+    wait_until_idle(run.pid());
+    run.signal(Signal::SIGINT);
+    let run = run.finish();
+    assert_eq!(run.code(), 130, "{}", run.stderr);
+    assert!(run.stderr.contains("not all output is written"), "{}", run.stderr);
+    assert_eq!(run.events.last().unwrap()["event"], "run_finished");
+}
+
+#[test]
+fn a_run_that_was_stopped_waits_for_a_reader_within_its_grace() {
+    let (mut run, _stdout) =
+        unread(&["-j1", "--grace", "100ms", "--", "sh", "-c", "seq 100000; sleep 1000", ":::", "x"]);
+    run.wait_for_event("worker_spawned");
+    run.signal(Signal::SIGTERM);
+    let run = run.finish();
+    assert_eq!(run.code(), 143, "{}", run.stderr);
+    run.assert_no_process_left();
+}
+
+#[test]
+fn a_stdout_that_nobody_reads_stops_the_work_and_not_the_supervisor() {
+    let arguments = ["-j2", "--items", "300000", "--task", "square", "--output", "results"];
+    let (mut run, mut stdout) = unread(&arguments);
+    run.wait_for_event("item_settled");
+    wait_until_idle(run.pid());
+    let used = memory_kib(run.pid(), "VmHWM");
+    assert!(used < 24 * 1024, "{used} KiB");
+    let mut text = String::new();
+    stdout.read_to_string(&mut text).unwrap();
+    let run = run.finish();
+    assert_eq!((run.code(), text.lines().count()), (0, 300_000), "{}", run.stderr);
+}
+
+#[test]
+fn a_worker_that_is_not_read_from_is_not_late() {
+    let arguments = ["-j1", "--items", "300000", "--task", "square", "--output", "results", "--timeout", "2s"];
+    let (mut run, mut stdout) = unread(&arguments);
+    run.wait_for_event("item_settled");
+    // From some moment on it wakes only to see whether the worker is late: eight times within the limit.
+    wait_until_idle(run.pid());
+    wait_for_wakes(run.pid(), 10);
+    std::io::copy(&mut stdout, &mut std::io::sink()).unwrap();
+    let run = run.finish();
+    assert_eq!((run.code(), run.events("worker_exited").len()), (0, 1), "{}", run.stderr);
+}
+
+#[test]
+fn a_stderr_that_nobody_reads_costs_no_memory() {
+    let (mut stderr, writer) = pipe().unwrap();
+    let line = "exec head -c 60000 /dev/zero >&2";
+    let mut run = Run::start_with(&["-j2", "--items", "400", "--", "sh", "-c", line], b"", |command| {
+        command.stderr(writer);
+    });
+    run.wait_for_event("worker_exited");
+    wait_until_idle(run.pid());
+    let used = memory_kib(run.pid(), "VmHWM");
+    assert!(used < 20 * 1024, "{used} KiB");
+    let mut bytes = Vec::new();
+    stderr.read_to_end(&mut bytes).unwrap();
+    assert_eq!(bytes.iter().filter(|byte| **byte == 0).count(), 400 * 60_000);
+    assert_eq!(run.finish().code(), 0);
+}
