@@ -152,6 +152,23 @@ fn one_signal_lets_running_items_finish_and_two_end_them() {
 }
 
 #[test]
+fn running_items_that_outlast_the_grace_are_ended_and_told_so() {
+    for stop in [&["--halt", "soon,fail=1"][..], &[]] {
+        let rest = ["-j2", "--grace", "50ms", "--", "sh", "-c", "$0 1000", ":::", "false", "sleep"];
+        let mut run = Run::start(&[stop, &rest].concat());
+        run.wait_for(|event| event["event"] == "item_settled" && event["outcome"] == "failed");
+        if stop.is_empty() {
+            run.signal(Signal::SIGINT);
+        }
+        let run = run.finish();
+        assert_eq!(run.code(), if stop.is_empty() { 130 } else { 1 }, "{}", run.stderr);
+        let words = "supervisor: the running items have not ended within 0.05s: ending the workers (TERM, then KILL)";
+        assert!(run.stderr.contains(words), "{}", run.stderr);
+        assert_eq!(run.settled("skipped"), 1);
+    }
+}
+
+#[test]
 fn a_third_signal_kills_a_deaf_worker_at_once() {
     let arguments = ["-j1", "--task", "hang", "--term-seq", "TERM,3600000,KILL,25", ":::", "x"];
     let mut run = Run::start(&arguments);

@@ -40,6 +40,8 @@ pub struct Notices {
     signal: Option<Signal>,
     /// The reason to stop that was told.
     told: Option<StopReason>,
+    /// When running items were first given the grace.
+    draining_since: Option<Instant>,
 }
 
 struct Starting {
@@ -78,6 +80,7 @@ impl Notices {
             crashes: BTreeMap::new(),
             signal: None,
             told: None,
+            draining_since: None,
         }
     }
 
@@ -257,15 +260,21 @@ impl Notices {
         }
     }
 
-    fn stopping(&mut self, stage: Stage, reason: &StopReason, err: &mut Outbox) {
+    fn stopping(&mut self, now: Instant, stage: Stage, reason: &StopReason, err: &mut Outbox) {
         let is_new = self.told.as_ref() != Some(reason);
         let signal = self.signal.take();
         self.told = Some(reason.clone());
+        let since = *self.draining_since.get_or_insert(now);
+        let too_long = stage == Stage::Terminating && !is_new && signal.is_none() && now.since(since) >= self.grace;
         let Some(why) = why_stopping(reason, signal) else {
             if *reason == StopReason::SourceEnded && stage >= Stage::Terminating && !self.quiet {
                 say(err, &format!("the workers have not left within {}: {}", seconds(self.grace), self.how(stage)));
             }
             return;
+        };
+        let why = match too_long {
+            true => format!("the running items have not ended within {}", seconds(self.grace)),
+            false => why,
         };
         let by_signal = matches!(reason, StopReason::Signal(_));
         let again = match stage {
@@ -332,7 +341,7 @@ fn say(err: &mut Outbox, line: &str) {
 }
 
 impl Reporter for Notices {
-    fn event(&mut self, _: Instant, event: &RunEvent, _: &mut Outbox, err: &mut Outbox) -> Result<(), ReporterError> {
+    fn event(&mut self, now: Instant, event: &RunEvent, _: &mut Outbox, err: &mut Outbox) -> Result<(), ReporterError> {
         match event {
             RunEvent::RunStarted { workers } => {
                 self.starting = (self.narrate && !self.per_item).then(|| Starting {
@@ -360,7 +369,7 @@ impl Reporter for Notices {
                 say(err, &format!("failed to {}: no new items; those that were read still run", escaped(error)));
             }
             RunEvent::SignalReceived { signal, .. } => self.signal = Some(*signal),
-            RunEvent::Stopping { stage, reason } => self.stopping(*stage, reason, err),
+            RunEvent::Stopping { stage, reason } => self.stopping(now, *stage, reason, err),
             RunEvent::ItemStarted { .. } | RunEvent::RunFinished(_) => {}
         }
         Ok(())
