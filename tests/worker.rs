@@ -278,6 +278,22 @@ fn times_are_told_when_they_are_wanted() {
 }
 
 #[test]
+fn a_failure_has_its_own_time() {
+    let mut worker = Worker::ready("sleep", &[(names::ITEM_TIMES, "1")]);
+    worker.send(0, 3, b"0\nabc\n20ms\n");
+    let mut starts = Vec::new();
+    for expected in [&b"slept 0\n"[..], b"not a duration: \"abc\"", b"slept 20ms\n"] {
+        let (_, body) = worker.receive().unwrap();
+        let (mut pairs, rest) = times::split(&body, 1).unwrap();
+        let pair = pairs.next().unwrap();
+        assert_eq!(rest, expected);
+        assert_eq!(pair.runtime_ns >= 20_000_000, expected.ends_with(b"20ms\n"), "{pair:?}");
+        starts.push(pair.started_ns);
+    }
+    assert!(starts.is_sorted(), "{starts:?}");
+}
+
+#[test]
 fn what_a_worker_inherits_goes_no_further() {
     const O_CLOEXEC: u32 = 0o2_000_000;
     let worker = Worker::ready("echo", &[]);

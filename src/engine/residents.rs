@@ -97,11 +97,14 @@ impl Engine {
                     let run = Run { first: ItemId(first), count, attempt: Attempt(attempt) };
                     self.hear_done(worker, incarnation, run, busy_ns, timed, body);
                 }
-                FromWorker::Failed { item, attempt, panicked } => {
-                    let text = String::from_utf8_lossy(body).into_owned();
+                FromWorker::Failed { item, attempt, panicked, timed } => {
+                    let (times, text) = self.split_times(body, 1, timed);
+                    let text = String::from_utf8_lossy(text).into_owned();
                     let reason = if panicked { FailReason::Panicked(text) } else { FailReason::Message(text) };
                     let (item, attempt) = (ItemId(item), Attempt(attempt));
-                    self.feed(Input::Failed { worker, incarnation, item, attempt, reason });
+                    let answer = Answer::of_failure(item, timed.then_some(&times));
+                    self.feed_with(Input::Failed { worker, incarnation, item, attempt, reason }, Some(&answer));
+                    self.times = times;
                 }
             }
         }
@@ -117,16 +120,7 @@ impl Engine {
         timed: bool,
         body: &[u8],
     ) {
-        let mut times = std::mem::take(&mut self.times);
-        times.clear();
-        let mut memory = body;
-        if timed && let Some((pairs, results)) = wire::times::split(body, run.count) {
-            times.extend(pairs.map(|pair| ItemTime {
-                started: self.clock.instant_of(pair.started_ns),
-                runtime: Duration(pair.runtime_ns),
-            }));
-            memory = results;
-        }
+        let (times, memory) = self.split_times(body, run.count, timed);
         let answer = Answer {
             first: run.first,
             results: Content { spilled: &[], memory },
@@ -138,6 +132,19 @@ impl Engine {
         let Run { first, count, attempt } = run;
         self.feed_with(Input::Settled { worker, incarnation, first, count, attempt, busy_ns }, Some(&answer));
         self.times = times;
+    }
+
+    /// The times at the head of a body, if there are any, in the scratch space for them, and the rest.
+    fn split_times<'a>(&mut self, body: &'a [u8], count: u32, timed: bool) -> (Vec<ItemTime>, &'a [u8]) {
+        let mut times = std::mem::take(&mut self.times);
+        times.clear();
+        let split = if timed { wire::times::split(body, count) } else { None };
+        let Some((pairs, rest)) = split else { return (times, body) };
+        times.extend(pairs.map(|pair| ItemTime {
+            started: self.clock.instant_of(pair.started_ns),
+            runtime: Duration(pair.runtime_ns),
+        }));
+        (times, rest)
     }
 
     /// Carries out what was ordered for resident workers.

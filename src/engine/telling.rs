@@ -27,7 +27,13 @@ pub struct Answer<'a> {
     pub of_failures: bool,
 }
 
-impl Answer<'_> {
+impl<'a> Answer<'a> {
+    /// A failure of a resident worker's item: no result, and how long it took if that is known.
+    pub fn of_failure(first: ItemId, times: Option<&'a [ItemTime]>) -> Self {
+        let (results, errors) = (Content::default(), Content::default());
+        Self { first, results, errors, times, exit: None, of_failures: true }
+    }
+
     fn belongs_to(&self, settlement: &Settlement) -> bool {
         settlement.first == self.first && (self.of_failures || settlement.outcome == Outcome::Done)
     }

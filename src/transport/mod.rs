@@ -192,18 +192,26 @@ pub(crate) fn judge(frame: &Frame<'_>) -> Result<FromWorker, ChannelError> {
     let body = frame.body;
     match message {
         FromWorker::Hello { .. } if !body.is_empty() => Err(ChannelError::Hello { bytes: body.len() }),
-        FromWorker::Failed { .. } if body.len() > REASON_BYTES_MAX => Err(ChannelError::Reason { bytes: body.len() }),
-        FromWorker::Hello { .. } | FromWorker::Failed { .. } => Ok(message),
+        FromWorker::Hello { .. } => Ok(message),
+        FromWorker::Failed { timed, .. } => match behind_times(body, 1, timed)? {
+            reason if reason.len() > REASON_BYTES_MAX => Err(ChannelError::Reason { bytes: reason.len() }),
+            _ => Ok(message),
+        },
         FromWorker::Done { count: 0, .. } => Err(ChannelError::Empty),
         FromWorker::Done { count, timed, .. } => {
-            let results = match timed {
-                true => times::split(body, count).ok_or(ChannelError::Times { count, bytes: body.len() })?.1,
-                false => body,
-            };
-            judge_results(count, results)?;
+            judge_results(count, behind_times(body, count, timed)?)?;
             Ok(message)
         }
     }
+}
+
+/// What follows the times of these items, if they are there.
+fn behind_times(body: &[u8], count: u32, timed: bool) -> Result<&[u8], ChannelError> {
+    if !timed {
+        return Ok(body);
+    }
+    let (_, rest) = times::split(body, count).ok_or(ChannelError::Times { count, bytes: body.len() })?;
+    Ok(rest)
 }
 
 /// Several results are a line each. It costs 0.3 ns an item, and lets every reporter cut at newlines.
@@ -236,11 +244,13 @@ mod tests {
     #[test]
     fn the_shape_of_a_message_is_judged() {
         let hello = FromWorker::Hello { protocol: 1, pid: 2, token: [0; 16] };
-        let failed = FromWorker::Failed { item: 7, attempt: 1, panicked: false };
+        let failed = |timed| FromWorker::Failed { item: 7, attempt: 1, panicked: false, timed };
         let long = vec![b'x'; REASON_BYTES_MAX + 1];
-        let good: [(FromWorker, &[u8]); 7] = [
+        let longest_timed = vec![b'x'; REASON_BYTES_MAX + times::PAIR_BYTES];
+        let good: [(FromWorker, &[u8]); 8] = [
             (hello, b""),
-            (failed, &long[1..]),
+            (failed(false), &long[1..]),
+            (failed(true), &longest_timed),
             (done(1, false), b""),
             (done(1, false), b"a\nb"),
             (done(2, false), b"a\n\n"),
@@ -251,9 +261,10 @@ mod tests {
             assert_eq!(judged(Kind::FromWorker, message, body), Ok(message));
             assert_eq!(judged(Kind::ToWorker, message, body), Err(ChannelError::Direction));
         }
-        let bad: [(FromWorker, &[u8], &str); 7] = [
+        let bad: [(FromWorker, &[u8], &str); 8] = [
             (hello, b"x", "read a hello: a body of 1 bytes follows it"),
-            (failed, &long, "read a reason: its 65537 bytes are over the limit of 65536"),
+            (failed(false), &long, "read a reason: its 65537 bytes are over the limit of 65536"),
+            (failed(true), b"oh", "read the times of 1 items: the body has 2 bytes only"),
             (done(0, false), b"", "read a message: it speaks of no items"),
             (done(2, false), b"a\nb", "read the results of 2 items: they are not a line each (newlines: 1)"),
             (done(2, false), b"a\n", "read the results of 2 items: they are not a line each (newlines: 1)"),

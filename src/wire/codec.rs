@@ -78,7 +78,7 @@ mod tests {
         let from = vec![
             FromWorker::Hello { protocol: u16::MAX, pid: u32::MAX, token: [0xff; 16] },
             FromWorker::Done { first, count, attempt, busy_ns: u64::MAX, timed: true },
-            FromWorker::Failed { item: first, attempt, panicked: true },
+            FromWorker::Failed { item: first, attempt, panicked: true, timed: true },
         ];
         (to, from)
     }

@@ -11,7 +11,7 @@
 //! If `timed`, the body begins with `count` pairs of little-endian u64: when the item started
 //! (CLOCK_MONOTONIC, ns) and how long it took (ns).
 //!
-//! Body of `Failed`: the reason as text, at most [`REASON_BYTES_MAX`].
+//! Body of `Failed`: the reason as text, at most [`REASON_BYTES_MAX`]; if `timed`, behind such a pair.
 
 use serde::{Deserialize, Serialize};
 
@@ -38,5 +38,5 @@ pub enum FromWorker {
     /// carries its own.
     Done { first: u64, count: u32, attempt: u32, busy_ns: u64, timed: bool },
     /// The next item it holds failed. The body says why.
-    Failed { item: u64, attempt: u32, panicked: bool },
+    Failed { item: u64, attempt: u32, panicked: bool, timed: bool },
 }

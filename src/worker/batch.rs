@@ -164,10 +164,12 @@ impl Batch {
     fn failed(&mut self, item: Item<'_>, reason: &str, panicked: bool) -> Result<(), WorkerError> {
         self.output.cancel();
         self.close_earlier()?;
-        self.times.clear();
-        let failed = FromWorker::Failed { item: item.id.0, attempt: item.attempt.0, panicked };
+        let failed = FromWorker::Failed { item: item.id.0, attempt: item.attempt.0, panicked, timed: self.timed };
         let cut = reason.floor_char_boundary(REASON_BYTES_MAX);
-        Ok(crate::wire::append(&failed, &reason.as_bytes()[..cut], &mut self.frames)?)
+        // Its own time, if taken, is what is left there.
+        let mut body = std::mem::take(&mut self.times);
+        body.extend_from_slice(&reason.as_bytes()[..cut]);
+        Ok(crate::wire::append(&failed, &body, &mut self.frames)?)
     }
 
     /// Closes the group while an item that is not of it has its time, if taken, behind the group's times.

@@ -58,7 +58,7 @@ impl Channel {
     }
 
     pub fn write_failed(&mut self, item: u64, attempt: u32) {
-        self.write(FromWorker::Failed { item, attempt, panicked: false }, b"no such thing");
+        self.write(FromWorker::Failed { item, attempt, panicked: false, timed: false }, b"no such thing");
     }
 
     pub fn write_garbage(&mut self) {
