@@ -386,3 +386,34 @@ fn words_that_are_not_utf8_pass_through() {
     assert_eq!(output.stdout, b"\xff\xff{}\n");
     assert_eq!(output.status.code(), Some(0));
 }
+
+/// The names of an object's fields, in their order of letters.
+fn fields(object: &serde_json::Value) -> String {
+    object.as_object().unwrap().keys().map(String::as_str).collect::<Vec<_>>().join(" ")
+}
+
+#[test]
+fn json_has_the_fields_that_fit_the_outcome() {
+    let ran = "causes exit input item outcome pid result runtime started worker attempts";
+    let table = [
+        ("-- true", "x\n", ran.to_owned()),
+        ("-- false", "x\n", ran.replace("result", "error")),
+        ("-- echo", "\u{1}\n", ran.to_owned()),
+        ("-a - --task echo", "x\n", ran.replace(" exit", "")),
+        ("-a - --task square", "x\n", ran.replace(" exit", "").replace("result", "error")),
+        (
+            "-a - --task signal --crash-limit 1",
+            "9\n",
+            "attempts causes error exit input item outcome pid worker".into(),
+        ),
+        // What the source refuses was never kept.
+        ("--queue priority -- echo", "x\n", "attempts causes error item outcome".into()),
+    ];
+    for (typed, input, expected) in table {
+        let output = supervisor(words(&format!("-j1 -q --output json {typed}"))).stdin(piped(input)).output().unwrap();
+        let object = serde_json::from_slice(&output.stdout).unwrap();
+        let mut expected: Vec<&str> = expected.split(' ').collect();
+        expected.sort_unstable();
+        assert_eq!(fields(&object).split(' ').collect::<Vec<_>>(), expected, "{typed}");
+    }
+}

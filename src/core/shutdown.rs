@@ -161,8 +161,10 @@ impl Core {
 
     /// No slot is ever filled again, and items are left.
     fn give_up(&mut self) {
-        let none = || (WorkerId::from_index(0), "no worker is left".to_owned());
-        let (worker, last) = self.last_end.take().unwrap_or_else(none);
+        let (worker, last) = match self.last_end.take() {
+            Some((worker, last)) => (worker, format!("{last}, and no worker is left")),
+            None => (WorkerId::from_index(0), "no worker is left".to_owned()),
+        };
         self.stop(Stage::Terminating, StopReason::RestartLimit { worker, last });
     }
 

@@ -7,7 +7,7 @@ use super::object::{Object, exit_of};
 use super::{Reporter, ReporterError, Settled, spill_failed, words};
 use crate::model::event::RunEvent;
 use crate::model::ids::ItemId;
-use crate::model::outcome::Outcome;
+use crate::model::outcome::{Cause, CauseKind, FailReason, Outcome, Settlement};
 use crate::model::time::Instant;
 use crate::sys::outbox::Outbox;
 
@@ -67,11 +67,18 @@ fn read_back(settled: &Settled<'_>) -> Result<Option<Vec<u8>>, ReporterError> {
     Ok(Some(whole))
 }
 
+/// The source could not hand it out, so what it is was never kept; its error tells.
+fn is_rejected(settlement: &Settlement) -> bool {
+    matches!(settlement.causes.last(), Some(Cause { kind: CauseKind::Failed(FailReason::Rejected(_)), .. }))
+}
+
 fn push_item(out: &mut Vec<u8>, settled: &Settled<'_>, index: usize, (item, input, result): (ItemId, &[u8], &[u8])) {
     let settlement = settled.settlement;
     let mut object = Object::begin(out);
     object.number("item", item.0);
-    object.bytes("input", input);
+    if !is_rejected(settlement) {
+        object.bytes("input", input);
+    }
     object.text("outcome", words::outcome(&settlement.outcome));
     if settlement.outcome == Outcome::Done || !result.is_empty() {
         object.bytes("result", result);

@@ -155,7 +155,10 @@ fn the_type_decides_if_a_slot_is_filled_again() {
 fn no_worker_left_gives_up() {
     let mut rig = Rig::running(alone(Policy { restart: RestartType::Temporary, ..policy() }), 2);
     let said = rig.say("exit 1 1 at 0");
-    assert!(said.ends_with("finish RestartLimit { worker: WorkerId(1), last: \"exit 1\" }"), "{said}");
+    assert!(
+        said.ends_with("finish RestartLimit { worker: WorkerId(1), last: \"exit 1, and no worker is left\" }"),
+        "{said}"
+    );
 }
 
 #[test]

@@ -1,0 +1,151 @@
+//! Who is started again, and when the run gives up: restart types, strategies and limits, with real
+//! workers that are killed from outside or cannot start.
+
+mod support;
+
+use nix::sys::signal::Signal;
+use serde_json::Value;
+use std::io::Write;
+use std::time::Instant;
+use support::{Finished, PATIENCE, Run, output, pid_of, send};
+
+/// Three workers with an item each, of which the second is killed. The input ends once `processes` have
+/// been started in all: a run that is nearly over starts nobody.
+fn kill_the_second_of_three(flags: &[&str], processes: usize) -> Finished {
+    let (reader, mut writer) = std::io::pipe().unwrap();
+    let fixed = ["-j3", "--credit", "1", "-a", "-", "--task", "sleep", "--output", "none"];
+    let mut run = Run::start_with(&[&fixed[..], flags].concat(), b"", |command| {
+        command.stdin(reader);
+    });
+    (0..3).for_each(|_| drop(run.wait_for_event("worker_ready")));
+    writer.write_all(b"200ms\n200ms\n200ms\n").unwrap();
+    let second = run.wait_for(|event| event["event"] == "item_started" && event["worker"] == 2);
+    send(pid_of(&second), Signal::SIGKILL);
+    run.wait_for(|event| event["event"] == "worker_exited" && event["worker"] == 2);
+    (3..processes).for_each(|_| drop(run.wait_for_event("worker_spawned")));
+    drop(writer);
+    run.finish()
+}
+
+/// How the first process of each worker ended: `own`, `asked`, `strategy` ...
+fn first_ends(run: &Finished) -> Vec<&str> {
+    let first = |worker: u64| {
+        let ended = |event: &&&Value| event["worker"] == worker && event["incarnation"] == 1;
+        let exits = run.events("worker_exited");
+        exits.iter().find(ended).and_then(|event| event["reason"].as_str()).unwrap_or("none")
+    };
+    (1..=3).map(first).collect()
+}
+
+/// How many processes each worker had.
+fn processes(run: &Finished) -> Vec<usize> {
+    let of = |worker: u64| run.events("worker_spawned").iter().filter(|event| event["worker"] == worker).count();
+    (1..=3).map(of).collect()
+}
+
+#[test]
+fn the_strategy_decides_who_is_restarted_with_a_worker() {
+    for (strategy, ends, counts) in [
+        ("one-for-one", ["asked", "own", "asked"], [1, 2, 1]),
+        ("rest-for-one", ["asked", "own", "strategy"], [1, 2, 2]),
+        ("one-for-all", ["strategy", "own", "strategy"], [2, 2, 2]),
+    ] {
+        let run = kill_the_second_of_three(&["--strategy", strategy], counts.iter().sum());
+        assert_eq!((first_ends(&run), processes(&run)), (ends.to_vec(), counts.to_vec()), "{strategy}: {}", run.stderr);
+        assert_eq!((run.code(), run.settled("done")), (0, 3), "{strategy}: {}", run.stderr);
+        // Only the one that died is charged: the others were ended by us.
+        let charged = |event: &&&Value| event["attempt"].as_u64() > Some(1);
+        assert!(run.events("item_settled").iter().filter(charged).count() <= 1, "{strategy}: {:#?}", run.events);
+        run.assert_no_process_left();
+    }
+}
+
+#[test]
+fn the_type_decides_if_a_worker_is_restarted() {
+    for (kind, counts) in [("permanent", [1, 2, 1]), ("transient", [1, 2, 1]), ("temporary", [1, 1, 1])] {
+        let run = kill_the_second_of_three(&["--restart", kind], counts.iter().sum());
+        assert_eq!(processes(&run), counts, "{kind}: {}", run.stderr);
+        // Without a new process the item goes to one of the others.
+        assert_eq!((run.code(), run.settled("done")), (0, 3), "{kind}: {}", run.stderr);
+    }
+}
+
+#[test]
+fn a_transient_worker_is_started_again_unless_it_left_with_exit_0() {
+    let spawned = |kind: &str, code: &str| {
+        let items = ["--task", "exit", "--crash-limit", "3", ":::", code];
+        let run = Run::start(&[&["-j1", "--restart", kind], &items[..]].concat()).finish();
+        (run.events("worker_spawned").len(), run.code(), run.settled("dead"))
+    };
+    assert_eq!(spawned("transient", "3"), (3, 1, 1));
+    assert_eq!(spawned("transient", "0"), (1, 3, 0));
+    assert_eq!(spawned("permanent", "0"), (3, 1, 1));
+}
+
+#[test]
+fn a_run_without_workers_gives_up_and_says_so() {
+    let run = output(&["-j2", "--restart", "temporary", "--task", "exit", ":::", "3", "4", "5"], b"");
+    assert_eq!(run.code(), 3, "{}", run.stderr);
+    assert!(run.stderr.contains("supervisor: giving up: worker "), "{}", run.stderr);
+    assert!(run.stderr.contains(", and no worker is left): "), "{}", run.stderr);
+    assert!(run.stderr.contains("3 skipped; 2 processes, 2 deaths"), "{}", run.stderr);
+}
+
+#[test]
+fn a_worker_that_cannot_start_is_tried_as_often_as_asked_with_growing_waits() {
+    let limits = ["-j1", "--protocol", "frames", "--max-restarts", "3/1000s", "--backoff", "10ms..20ms"];
+    let run = Run::start(&[&limits[..], &["--", "sh", "-c", "exit 7", ":::", "a"]].concat()).finish();
+    assert_eq!((run.code(), run.settled("skipped")), (3, 1), "{}", run.stderr);
+    assert_eq!(run.events("worker_spawned").len(), 4, "the first and three restarts");
+    let waits = run.events("worker_restarting");
+    let waits: Vec<_> = waits.iter().map(|event| event["delay"].as_f64().unwrap()).collect();
+    assert_eq!(waits, [0.01, 0.02, 0.02]);
+    assert_eq!(run.events.last().unwrap()["reason"], "restart_limit");
+    assert!(run.stderr.contains("giving up: worker 1 cannot be kept running (exit 7): "), "{}", run.stderr);
+}
+
+#[test]
+fn a_death_while_idle_counts() {
+    // With no restart allowed, the first such death ends the run.
+    let flags = ["-j1", "--max-restarts", "0/1000s", "-a", "-", "--task", "echo", "--output", "results"];
+    let (reader, writer) = std::io::pipe().unwrap();
+    let mut run = Run::start_with(&flags, b"", |command| {
+        command.stdin(reader);
+    });
+    let ready = run.wait_for_event("worker_ready");
+    send(pid_of(&ready), Signal::SIGTERM);
+    let run = run.finish();
+    assert_eq!(run.code(), 3, "{}", run.stderr);
+    assert!(run.stderr.contains("died: signal 15 (TERM), while idle"), "{}", run.stderr);
+    drop(writer);
+}
+
+#[test]
+fn deaths_at_work_are_the_items_and_never_end_the_run() {
+    let flags = ["-j1", "--max-restarts", "0/1000s", "--crash-limit", "3", "--task", "hang", ":::", "x"];
+    let mut run = Run::start(&flags);
+    for death in 1..=3 {
+        let started = run.wait_for_event("item_started");
+        wait_until_at_work(pid_of(&started));
+        send(pid_of(&started), Signal::SIGKILL);
+        let exited = run.wait_for_event("worker_exited");
+        assert_eq!((&exited["item"], &started["attempt"]), (&0.into(), &death.into()), "{exited}");
+    }
+    let run = run.finish();
+    assert_eq!((run.code(), run.settled("dead")), (1, 1), "{}", run.stderr);
+}
+
+/// `item_started` says that a worker was given the item. That it has begun shows in what `hang` does first.
+fn wait_until_at_work(pid: u32) {
+    const IGNORES_TERM: u64 = 1 << 14;
+    let deadline = Instant::now() + PATIENCE;
+    let ignored = || {
+        let status = std::fs::read_to_string(format!("/proc/{pid}/status")).unwrap();
+        let mask = status.lines().find_map(|line| line.strip_prefix("SigIgn:")).unwrap();
+        u64::from_str_radix(mask.trim(), 16).unwrap()
+    };
+    while ignored() & IGNORES_TERM == 0 {
+        assert!(Instant::now() < deadline, "process {pid} does not begin");
+        std::thread::yield_now();
+    }
+}
