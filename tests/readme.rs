@@ -87,7 +87,17 @@ fn every_flag_of_the_help_is_in_the_readme_and_the_other_way_round() {
             .collect()
     };
     // Flags of other programs, and those that the table leaves to the help.
-    let others = ["--release", "--arg-file", "--null", "--delimiter", "--workers", "--jobs", "--keep-order", "--quiet"];
+    let others = [
+        "--release",
+        "--init",
+        "--arg-file",
+        "--null",
+        "--delimiter",
+        "--workers",
+        "--jobs",
+        "--keep-order",
+        "--quiet",
+    ];
     let known = |flag: &String| !others.contains(&flag.as_str());
     let (in_help, in_readme) = (flags(&help), flags(README));
     let missing: Vec<_> = in_help
