@@ -5,6 +5,7 @@ mod support;
 use nix::sys::signal::Signal;
 use serde_json::Value;
 use std::collections::BTreeMap;
+use std::io::Write;
 use std::os::unix::process::CommandExt;
 use support::{Run, output, pid_of, send, shell, wait_until_gone};
 
@@ -149,6 +150,21 @@ fn one_signal_lets_running_items_finish_and_two_end_them() {
     let run = run.finish();
     assert_eq!(run.code(), 130, "{}", run.stderr);
     run.assert_no_process_left();
+}
+
+#[test]
+fn a_run_that_is_broken_off_is_summed_up_although_all_it_began_is_done() {
+    // An input without end, and nothing in hand.
+    let (reader, mut writer) = std::io::pipe().unwrap();
+    let mut run = Run::start_with(&["-j1", "-a", "-", "--task", "echo"], b"", |command| {
+        command.stdin(reader);
+    });
+    writer.write_all(b"a\n").unwrap();
+    run.wait_for_event("item_settled");
+    run.signal(Signal::SIGINT);
+    let run = run.finish();
+    assert_eq!((run.code(), run.stdout.as_str()), (130, "a\n"), "{}", run.stderr);
+    assert!(run.stderr.contains("\n1 item: 1 done, "), "{}", run.stderr);
 }
 
 #[test]

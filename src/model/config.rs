@@ -94,7 +94,7 @@ pub enum OutputMode {
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum SummaryMode {
-    /// With `Narrate`; else only when some item is not done or a worker died.
+    /// With `Narrate`; else only when some item is not done, a worker died, or the run was broken off.
     Auto,
     Always,
     Never,

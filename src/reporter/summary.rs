@@ -121,7 +121,8 @@ impl Summary {
 
     fn is_wanted(&self, outcome: &RunOutcome) -> bool {
         let totals = &outcome.totals;
-        let all_well = totals.failed + totals.dead + totals.skipped + totals.deaths == 0;
+        let as_planned = matches!(outcome.reason, StopReason::SourceEnded | StopReason::HaltMet);
+        let all_well = as_planned && totals.failed + totals.dead + totals.skipped + totals.deaths == 0;
         match self.mode {
             SummaryMode::Always => true,
             // Whoever closed stdout has seen enough.
