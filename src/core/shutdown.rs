@@ -12,6 +12,7 @@ use crate::model::event::{RunEvent, Stage};
 use crate::model::ids::WorkerId;
 use crate::model::outcome::{RunOutcome, StopReason};
 use crate::model::signal::Signal;
+use crate::model::time::Duration;
 
 impl Core {
     /// The first INT or TERM drains, the second terminates, the third kills; QUIT counts as two.
@@ -78,7 +79,7 @@ impl Core {
     }
 
     fn drain(&mut self) {
-        self.set_grace();
+        self.set_grace(self.policy.grace);
         if !self.mutation.is(Mutant::DispatchInDrain) {
             self.ask_all_to_leave();
         }
@@ -90,9 +91,9 @@ impl Core {
         }
     }
 
-    fn set_grace(&mut self) {
+    fn set_grace(&mut self, grace: Duration) {
         if !self.mutation.is(Mutant::GraceIgnored) {
-            self.timers.set(Timer::Grace, &mut self.grace_timer, self.now + self.policy.grace, self.now);
+            self.timers.set(Timer::Grace, &mut self.grace_timer, self.now + grace, self.now);
         }
     }
 
@@ -142,7 +143,7 @@ impl Core {
             if self.intake.ended && unsettled == 0 {
                 self.closing = true;
                 self.ask_all_to_leave();
-                self.set_grace();
+                self.set_grace(self.policy.leave_time());
             } else if self.pool.retired == self.pool.slots.len() && unsettled > 0 {
                 self.give_up();
             }

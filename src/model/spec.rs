@@ -177,3 +177,14 @@ pub struct Policy {
     /// Where the jitter of delays is drawn from.
     pub seed: u64,
 }
+
+impl Policy {
+    /// At the normal end workers have nothing to finish, and still need a moment to leave.
+    const LEAVE_TIME_MIN: Duration = Duration::from_secs(1);
+
+    /// How long workers may take to leave at the normal end.
+    #[must_use]
+    pub fn leave_time(&self) -> Duration {
+        self.grace.max(Self::LEAVE_TIME_MIN)
+    }
+}

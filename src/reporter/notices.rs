@@ -25,6 +25,7 @@ pub struct Notices {
     /// A process for each item.
     per_item: bool,
     grace: Duration,
+    leave_time: Duration,
     timeout: Option<Duration>,
     crash_limit: u32,
     hello_timeout: Duration,
@@ -71,6 +72,7 @@ impl Notices {
             narrate: output.mode == OutputMode::Narrate && !output.quiet,
             per_item: policy.lifecycle == Lifecycle::PerItem,
             grace: policy.grace,
+            leave_time: policy.leave_time(),
             timeout: policy.timeout,
             crash_limit: policy.crash_limit,
             hello_timeout: policy.hello_timeout,
@@ -268,7 +270,10 @@ impl Notices {
         let too_long = stage == Stage::Terminating && !is_new && signal.is_none() && now.since(since) >= self.grace;
         let Some(why) = why_stopping(reason, signal) else {
             if *reason == StopReason::SourceEnded && stage >= Stage::Terminating && !self.quiet {
-                say(err, &format!("the workers have not left within {}: {}", seconds(self.grace), self.how(stage)));
+                say(
+                    err,
+                    &format!("the workers have not left within {}: {}", seconds(self.leave_time), self.how(stage)),
+                );
             }
             return;
         };

@@ -53,7 +53,7 @@ impl Shadow {
     /// The time that a drain, or a normal end, leaves to what still runs.
     fn grace_is_over(&self, now: Instant) -> bool {
         match self.stage {
-            Stage::Running => self.all_done && now >= self.done_since + self.policy.grace,
+            Stage::Running => self.all_done && now >= self.done_since + self.policy.leave_time(),
             _ => now >= self.stage_since + self.policy.grace,
         }
     }

@@ -96,6 +96,15 @@ fn a_worker_that_does_not_leave_at_the_end_is_ended() {
 }
 
 #[test]
+fn workers_have_a_moment_to_leave_at_the_end_whatever_the_grace() {
+    let mut rig = Rig::running(alone(Policy { grace: Duration::ZERO, ..policy() }), 1);
+    let last = rig.say("settled 1 0").lines().last().map(str::to_owned);
+    assert_eq!(last.as_deref(), Some("close input 1"));
+    check!(rig, "wait 999", []);
+    check!(rig, "wait 1", ["kill 1.1 TERM"]);
+}
+
+#[test]
 fn a_source_that_breaks_off_lets_what_was_accepted_run() {
     let mut rig = Rig::new(alone(policy()));
     rig.say("start; arrive 1; lost; spawned 1; hello 1");
