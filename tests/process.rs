@@ -186,9 +186,14 @@ fn running_items_that_outlast_the_grace_are_ended_and_told_so() {
 
 #[test]
 fn a_third_signal_kills_a_deaf_worker_at_once() {
-    let arguments = ["-j1", "--task", "hang", "--term-seq", "TERM,3600000,KILL,25", ":::", "x"];
-    let mut run = Run::start(&arguments);
+    let dir = tempfile::tempdir().unwrap();
+    let gate = dir.path().join("gate");
+    nix::unistd::mkfifo(&gate, nix::sys::stat::Mode::S_IRWXU).unwrap();
+    let line = format!("trap '' TERM; echo deaf > {}; while :; do sleep 1000; done", gate.display());
+    let mut run = Run::start(&["-j1", "--term-seq", "TERM,3600000,KILL,25", "--", "sh", "-c", &line, ":::", "x"]);
     run.wait_for_event("item_started");
+    // Opening waits for the command to write: it is deaf by then.
+    assert_eq!(std::fs::read_to_string(&gate).unwrap(), "deaf\n");
     for stage in ["draining", "terminating", "killing"] {
         run.signal(Signal::SIGTERM);
         run.wait_for(|event| event["event"] == "stopping" && event["stage"] == stage);
@@ -346,6 +351,15 @@ fn what_a_command_wrote_stands_before_the_word_on_how_it_ended() {
     // Also when the run goes on.
     let run = shell("$SUPERVISOR -j1 -q -- sh -c 'echo out $0; echo err $0 >&2' ::: a b 2>&1");
     assert_eq!(run.stdout, "out a\nerr a\nout b\nerr b\n");
+}
+
+#[test]
+fn a_file_that_may_not_grow_is_a_lost_sink_and_no_death() {
+    let dir = tempfile::tempdir().unwrap();
+    let file = dir.path().join("out");
+    let run = shell(&format!("ulimit -f 8; $SUPERVISOR --items 100000 --output results > {}", file.display()));
+    assert_eq!(run.code(), 5, "{}", run.stderr);
+    assert!(run.stderr.contains("failed to write results to stdout: File too large"), "{}", run.stderr);
 }
 
 #[test]

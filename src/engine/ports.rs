@@ -51,6 +51,8 @@ const OWN_PROCESSES: u64 = 2;
 /// The engine, ready to run.
 pub(super) fn open(config: Config) -> Result<Engine, EngineError> {
     signals::normalise().map_err(EngineError::system("reset signals"))?;
+    // A file that reaches the limit of its size is a failed write, with words, and not our death.
+    signals::ignore(Signal::XFSZ).map_err(EngineError::system("ignore a signal"))?;
     if config.output.mode != OutputMode::None && stdio::was_closed(1) {
         return Err(EngineError::StdoutClosed);
     }

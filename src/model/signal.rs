@@ -24,6 +24,7 @@ impl Signal {
     pub const SEGV: Self = Self(11);
     pub const PIPE: Self = Self(13);
     pub const TERM: Self = Self(15);
+    pub const XFSZ: Self = Self(25);
     pub const CONT: Self = Self(18);
 
     /// The name without `SIG`, such as `KILL`; `RTMIN+3` for real-time signals.
