@@ -100,14 +100,19 @@ impl Poller {
     }
 
     /// Waits for events and writes them to `ready`, whose former content is lost. It stays empty when the time has
-    /// passed, or when a signal interrupted the wait. `None` waits for ever. Times are rounded up to milliseconds, so
+    /// passed, or when a signal interrupted the wait and nothing is there: what happened while we were stopped comes
+    /// before the deadlines that passed meanwhile. `None` waits for ever. Times are rounded up to milliseconds, so
     /// that a deadline has passed when the wait for it ends.
     ///
     /// # Errors
     /// Those of `epoll_wait(2)`, but for `EINTR`.
     pub fn wait(&mut self, ready: &mut Vec<Ready>, timeout: Option<Duration>) -> io::Result<()> {
         ready.clear();
-        let found = match self.epoll.wait(&mut self.events, timeout_of(timeout)) {
+        let mut found = self.epoll.wait(&mut self.events, timeout_of(timeout));
+        if found == Err(Errno::EINTR) {
+            found = self.epoll.wait(&mut self.events, EpollTimeout::ZERO);
+        }
+        let found = match found {
             Ok(found) => found,
             Err(Errno::EINTR) => 0,
             Err(errno) => return Err(errno.into()),
