@@ -5,7 +5,7 @@
 //! somebody does.
 
 use super::object::Object;
-use super::{Reporter, ReporterError, Settled, words};
+use super::{Reporter, ReporterError, words};
 use crate::model::event::{EndReason, ItemFate, RunEvent};
 use crate::model::exit::{ExitStatus, Usage};
 use crate::model::ids::{Incarnation, ItemId, WorkerId};
@@ -62,10 +62,6 @@ impl Reporter for Events {
     fn event(&mut self, now: Instant, event: &RunEvent, _: &mut Outbox, _: &mut Outbox) -> Result<(), ReporterError> {
         push_event(&mut self.held, now, event);
         if self.held.len() > HELD_BYTES_MAX { self.flush() } else { Ok(()) }
-    }
-
-    fn settled(&mut self, _: Instant, _: &Settled<'_>, _: &mut Outbox, _: &mut Outbox) -> Result<(), ReporterError> {
-        Ok(())
     }
 
     fn flush(&mut self) -> Result<(), ReporterError> {

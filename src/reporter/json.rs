@@ -5,7 +5,6 @@
 
 use super::object::{Object, exit_of};
 use super::{Reporter, ReporterError, Settled, spill_failed, words};
-use crate::model::event::RunEvent;
 use crate::model::ids::ItemId;
 use crate::model::outcome::{Cause, CauseKind, FailReason, Outcome, Settlement};
 use crate::model::time::Instant;
@@ -19,10 +18,6 @@ pub struct Json {
 }
 
 impl Reporter for Json {
-    fn event(&mut self, _: Instant, _: &RunEvent, _: &mut Outbox, _: &mut Outbox) -> Result<(), ReporterError> {
-        Ok(())
-    }
-
     fn settled(
         &mut self,
         _: Instant,
@@ -43,10 +38,6 @@ impl Reporter for Json {
             result = result.strip_suffix(b"\n").unwrap_or(result);
         }
         push_item(out.buffer(), settled, 0, (settled.settlement.first, settled.inputs, result));
-        Ok(())
-    }
-
-    fn flush(&mut self) -> Result<(), ReporterError> {
         Ok(())
     }
 }

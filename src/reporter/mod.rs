@@ -24,6 +24,7 @@ pub mod words;
 
 use crate::model::config::{OutputMode, OutputSpec};
 use crate::model::event::RunEvent;
+use crate::model::exit::ExitStatus;
 use crate::model::ids::ItemId;
 use crate::model::outcome::Settlement;
 use crate::model::spec::{Lifecycle, Policy};
@@ -49,7 +50,7 @@ pub struct Settled<'a> {
     /// Per item, where the worker told: when it started and how long it took.
     pub times: Option<&'a [ItemTime]>,
     /// How the process of this item ended, where there was one.
-    pub exit: Option<crate::model::exit::ExitStatus>,
+    pub exit: Option<ExitStatus>,
 }
 
 impl<'a> Settled<'a> {
@@ -61,6 +62,13 @@ impl<'a> Settled<'a> {
         (0..u64::from(self.settlement.count))
             .map(move |index| (first.plus(index), cut_off(&mut inputs, delimiter), cut_off(&mut results, b'\n')))
     }
+}
+
+/// Bytes of a result: first what was spilled to a file, then what is in memory.
+#[derive(Clone, Copy, Default)]
+pub struct Content<'a> {
+    pub spilled: &'a [Extent],
+    pub memory: &'a [u8],
 }
 
 impl Content<'_> {
@@ -88,13 +96,7 @@ fn cut_off<'a>(rest: &mut &'a [u8], delimiter: u8) -> &'a [u8] {
     }
 }
 
-/// Bytes of a result: first what was spilled to a file, then what is in memory.
-#[derive(Clone, Copy, Default)]
-pub struct Content<'a> {
-    pub spilled: &'a [Extent],
-    pub memory: &'a [u8],
-}
-
+/// When an item's attempt began, and how long it took.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct ItemTime {
     pub started: Instant,
@@ -103,32 +105,33 @@ pub struct ItemTime {
 
 /// A view. It is told each event when it happens, the settling of items included
 /// ([`RunEvent::ItemsSettled`]), and each settled item once more, with its bytes, when its turn has
-/// come ([`Reporter::settled`]: at once, or in keep-order). `out` is the program's stdout, `err` its stderr: buffers that the engine empties without
-/// blocking, so writing to them cannot fail. A reporter with a file of its own may fail.
+/// come ([`Reporter::settled`]: at once, or in keep-order). `out` is the program's stdout, `err` its
+/// stderr: buffers that the engine empties without blocking, so writing to them cannot fail. A
+/// reporter with a file of its own may fail. What a view does not care for it leaves out.
 pub trait Reporter {
+    /// Something happened.
+    ///
     /// # Errors
     /// A file of its own could not be written.
-    fn event(
-        &mut self,
-        now: Instant,
-        event: &RunEvent,
-        out: &mut Outbox,
-        err: &mut Outbox,
-    ) -> Result<(), ReporterError>;
+    fn event(&mut self, _: Instant, _: &RunEvent, _: &mut Outbox, _: &mut Outbox) -> Result<(), ReporterError> {
+        Ok(())
+    }
+
+    /// Items have their outcome, and this is their turn to be shown.
+    ///
     /// # Errors
     /// A file of its own could not be written, or spilled content not be read.
-    fn settled(
-        &mut self,
-        now: Instant,
-        settled: &Settled<'_>,
-        out: &mut Outbox,
-        err: &mut Outbox,
-    ) -> Result<(), ReporterError>;
+    fn settled(&mut self, _: Instant, _: &Settled<'_>, _: &mut Outbox, _: &mut Outbox) -> Result<(), ReporterError> {
+        Ok(())
+    }
+
     /// Once a loop turn, and at the end: push out what is held back.
     ///
     /// # Errors
     /// A file of its own could not be written.
-    fn flush(&mut self) -> Result<(), ReporterError>;
+    fn flush(&mut self) -> Result<(), ReporterError> {
+        Ok(())
+    }
 }
 
 /// The views that `output` asks for, in the order in which they are to be told.
@@ -152,6 +155,7 @@ pub fn open(output: &OutputSpec, policy: &Policy) -> Result<Vec<Box<dyn Reporter
     Ok(reporters)
 }
 
+/// Why a reporter cannot show what it is told. The texts complete "failed to ...".
 #[derive(Debug, thiserror::Error)]
 pub enum ReporterError {
     #[error("create {path}: {error}")]

@@ -5,7 +5,6 @@
 //! looked at.
 
 use super::{Content, Reporter, ReporterError, Settled, spill_failed};
-use crate::model::event::RunEvent;
 use crate::model::time::Instant;
 use crate::sys::outbox::Outbox;
 use crate::sys::spill::SpillFile;
@@ -21,10 +20,6 @@ pub struct Results {
 }
 
 impl Reporter for Results {
-    fn event(&mut self, _: Instant, _: &RunEvent, _: &mut Outbox, _: &mut Outbox) -> Result<(), ReporterError> {
-        Ok(())
-    }
-
     fn settled(
         &mut self,
         _: Instant,
@@ -49,10 +44,6 @@ impl Reporter for Results {
             settled.results.discard(settled.spill);
         }
         append(err, &settled.errors, settled.spill, tag.as_deref())
-    }
-
-    fn flush(&mut self) -> Result<(), ReporterError> {
-        Ok(())
     }
 }
 

@@ -5,7 +5,7 @@
 //! rows and the others counted, and dead items likewise. A process per item has a row per slot.
 
 use super::words::{self, counted, escaped};
-use super::{Reporter, ReporterError, Settled};
+use super::{Reporter, ReporterError};
 use crate::model::config::{OutputMode, OutputSpec, SummaryMode};
 use crate::model::event::{EndReason, RunEvent};
 use crate::model::exit::{ExitStatus, Usage};
@@ -218,14 +218,6 @@ impl Reporter for Summary {
             }
             _ => {}
         }
-        Ok(())
-    }
-
-    fn settled(&mut self, _: Instant, _: &Settled<'_>, _: &mut Outbox, _: &mut Outbox) -> Result<(), ReporterError> {
-        Ok(())
-    }
-
-    fn flush(&mut self) -> Result<(), ReporterError> {
         Ok(())
     }
 }

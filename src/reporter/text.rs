@@ -2,7 +2,6 @@
 
 use super::words::{self, push_escaped, push_number};
 use super::{Content, Reporter, ReporterError, Settled};
-use crate::model::event::RunEvent;
 use crate::model::ids::ItemId;
 use crate::model::outcome::{Outcome, Settlement};
 use crate::model::time::Instant;
@@ -19,10 +18,6 @@ pub struct Narrate {
 }
 
 impl Reporter for Narrate {
-    fn event(&mut self, _: Instant, _: &RunEvent, _: &mut Outbox, _: &mut Outbox) -> Result<(), ReporterError> {
-        Ok(())
-    }
-
     fn settled(
         &mut self,
         _: Instant,
@@ -63,10 +58,6 @@ impl Reporter for Narrate {
                 push_result(out, &settled.results, "");
             }
         }
-        Ok(())
-    }
-
-    fn flush(&mut self) -> Result<(), ReporterError> {
         Ok(())
     }
 }
