@@ -322,16 +322,18 @@ warning
 }
 
 #[test]
-fn results_of_several_items_are_tagged_each() {
+fn each_result_is_tagged_however_many_come_together() {
     let tagged = OutputSpec { tag: true, quiet: true, ..output(OutputMode::Results) };
     let mut stage = Recorder::new(&tagged, Lifecycle::Resident);
     stage.settle(&settlement(0, 3, Outcome::Done, 1, vec![]), "7\n\n9\n", b"49\n\n81\n", "");
+    stage.settle(&settlement(3, 1, Outcome::Done, 1, vec![]), "", b"\n", "");
     check(
         stage.written(),
         str![[r#"
 7	49
-
+	
 9	81
+	
 ---
 
 "#]],

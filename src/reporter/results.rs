@@ -30,9 +30,12 @@ impl Reporter for Results {
         if self.tag && settled.settlement.count > 1 {
             // Of several items, all is in memory, and stderr is empty.
             if self.shown && !settled.results.memory.is_empty() {
+                // A line each, also where it is empty: as it would be if the item came alone.
+                let out = out.buffer();
                 for (_, input, result) in settled.each() {
-                    push_tagged(out.buffer(), &tag_of(input), result);
-                    out.buffer().push(b'\n');
+                    for part in [input, b"\t", result, b"\n"] {
+                        out.extend_from_slice(part);
+                    }
                 }
             }
             return Ok(());
