@@ -33,9 +33,6 @@ const NAME: &CStr = c"superv-guard";
 /// How long the end of the guard is waited for.
 const GONE_WITHIN_MS: u16 = 1000;
 
-/// How many files are closed one by one where the system has no `close_range(2)`.
-const FILES_MAX: i32 = 4096;
-
 /// The supervisor's side. Dropping it makes the guard kill what is in the table, as if the supervisor had died; see
 /// [`Guard::finish`].
 #[derive(Debug)]
@@ -154,13 +151,7 @@ unsafe fn stand_guard(read_end: RawFd, lifeline: RawFd, table: &Table) -> ! {
         libc::chdir(c"/".as_ptr());
         // Else whoever reads the supervisor's output waits for us.
         libc::dup2(read_end, 0);
-        if libc::close_range(1, u32::MAX, 0) != 0 {
-            let mut fd = 1;
-            while fd < FILES_MAX {
-                libc::close(fd);
-                fd += 1;
-            }
-        }
+        libc::close_range(1, u32::MAX, 0);
         let mut byte = 0_u8;
         while libc::read(0, (&raw mut byte).cast::<c_void>(), 1) != 0 {
             if *libc::__errno_location() != libc::EINTR {

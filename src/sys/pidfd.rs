@@ -70,26 +70,15 @@ impl Process {
         gone_is_fine(Errno::result(unsafe { libc::killpg(group, i32::from(signal.0)) }).map(drop))
     }
 
-    /// How the process ended, if it has; it stays a zombie that can be signalled and reaped.
+    /// How the process ended and what it used, its reaped descendants included; its number is free afterwards. `None`:
+    /// it still runs. Never waits.
+    ///
+    /// The system call itself, because the one of the C library has no place for the rusage.
     ///
     /// # Errors
     /// `ECHILD`: it is reaped already, or the system reaped it because SIGCHLD is ignored (see
     /// [`super::signals::normalise`]).
-    pub fn peek(&self) -> io::Result<Option<ExitStatus>> {
-        Ok(self.wait(libc::WNOWAIT)?.map(|(status, _)| status))
-    }
-
-    /// How the process ended and what it used, its reaped descendants included; its number is free afterwards. `None`:
-    /// it still runs. Never waits.
-    ///
-    /// # Errors
-    /// `ECHILD`, as for [`Process::peek`].
     pub fn reap(&self) -> io::Result<Option<(ExitStatus, Usage)>> {
-        self.wait(0)
-    }
-
-    /// The system call itself, because the one of the C library has no place for the rusage.
-    fn wait(&self, flags: i32) -> io::Result<Option<(ExitStatus, Usage)>> {
         let mut info = MaybeUninit::<libc::siginfo_t>::zeroed();
         let mut usage = MaybeUninit::<libc::rusage>::zeroed();
         // SAFETY: both pointers are to memory of the right size and type, which outlives the call.
@@ -99,7 +88,7 @@ impl Process {
                 libc::P_PIDFD,
                 self.pidfd.as_raw_fd(),
                 info.as_mut_ptr(),
-                libc::WEXITED | libc::WNOHANG | flags,
+                libc::WEXITED | libc::WNOHANG,
                 usage.as_mut_ptr(),
             )
         };
