@@ -3,6 +3,7 @@
 //! Invariant: nothing of a supervisor above us reaches a command, so that a supervisor run by a
 //! supervisor tells its commands about itself alone.
 
+use crate::wire::names;
 use std::ffi::{CString, OsStr, OsString};
 use std::os::unix::ffi::OsStrExt;
 
@@ -22,23 +23,23 @@ pub enum Variable {
 }
 
 /// The names of [`Variable`], by their place in it.
-const NAMES: [&str; 5] =
-    ["SUPERVISOR_ITEM", "SUPERVISOR_ATTEMPT", "SUPERVISOR_WORKER", "PARALLEL_SEQ", "PARALLEL_JOBSLOT"];
+const NAMES: [&str; 5] = ["SUPERVISOR_ITEM", "SUPERVISOR_ATTEMPT", names::WORKER, "PARALLEL_SEQ", "PARALLEL_JOBSLOT"];
 
-/// Set once for the whole run.
-const RUN: &str = "SUPERVISOR_RUN";
+/// The supervisor's pid, for scripts that know GNU parallel; set once for the whole run, as [`names::RUN`] is.
 const PARENT: &str = "PARALLEL_PID";
 
-/// What resident workers get; a command that inherited it would take itself for one.
-const CHANNEL_PREFIXES: [&str; 8] = [
-    "SUPERVISOR_FD_",
-    "SUPERVISOR_TOKEN",
-    "SUPERVISOR_DELIMITER",
-    "SUPERVISOR_ITEM_TIMES",
-    "SUPERVISOR_PARENT",
-    "SUPERVISOR_TRANSPORT",
-    RUN,
+/// What is set once, and what resident workers get: a command that inherited that would take itself for one.
+const NOT_INHERITED: [&str; 10] = [
+    names::RUN,
     PARENT,
+    names::FD_IN,
+    names::FD_OUT,
+    names::FD_BOARD,
+    names::TOKEN,
+    names::PARENT,
+    names::DELIMITER,
+    names::TRANSPORT,
+    names::ITEM_TIMES,
 ];
 
 /// An environment as `execve` wants it; only what changed since the last item is written anew.
@@ -54,7 +55,7 @@ impl Environment {
     pub fn new(inherited: impl Iterator<Item = (OsString, OsString)>, run_id: &str) -> Self {
         // Places of the variables that are set for each item.
         let mut entries = vec![CString::default(); NAMES.len()];
-        entries.extend(entry(OsStr::new(RUN), OsStr::new(run_id)));
+        entries.extend(entry(OsStr::new(names::RUN), OsStr::new(run_id)));
         entries.extend(entry(OsStr::new(PARENT), OsStr::new(itoa::Buffer::new().format(std::process::id()))));
         entries.extend(inherited.filter(|(name, _)| !is_ours(name)).filter_map(|(name, value)| entry(&name, &value)));
         Self { entries, values: [None; NAMES.len()] }
@@ -77,9 +78,7 @@ impl Environment {
 }
 
 fn is_ours(name: &OsStr) -> bool {
-    let name = name.as_bytes();
-    NAMES.iter().any(|own| own.as_bytes() == name)
-        || CHANNEL_PREFIXES.iter().any(|prefix| name.starts_with(prefix.as_bytes()))
+    NAMES.iter().chain(&NOT_INHERITED).any(|own| *own == name)
 }
 
 /// `None` if it holds a NUL: no variable does, so there is nothing to pass on.

@@ -102,13 +102,8 @@ impl Commander {
         })
     }
 
-    /// The arguments for one item, the program first; for a look, whether or not they can be run.
-    pub fn render(&mut self, bytes: &[u8], item: ItemId, worker: WorkerId) -> Vec<Vec<u8>> {
-        self.fill(bytes, item, worker);
-        self.line.arguments().map(<[u8]>::to_vec).collect()
-    }
-
-    /// The same as text that a shell reads back, without a final newline; of `--shell`, the script.
+    /// The command for one item as text that a shell reads back, without a final newline; of `--shell`, the
+    /// script. For a look, whether or not it can be run.
     pub fn quoted_line(&mut self, bytes: &[u8], item: ItemId, worker: WorkerId) -> Vec<u8> {
         self.fill(bytes, item, worker);
         self.template.quoted(&self.line)
@@ -472,7 +467,6 @@ mod tests {
         let mut shell = commander(&["echo", "{}", "| tr a-z A-Z"], true, false);
         assert_eq!(Driven::new(&mut shell, b"$(exit) 'a'").finish().1, b"$(EXIT) 'A'\n");
         assert_eq!(shell.quoted_line(b"a b", ItemId(0), WorkerId::from_index(0)), br"echo a\ b | tr a-z A-Z");
-        assert_eq!(shell.render(b"x", ItemId(0), WorkerId::from_index(0))[..2], [b"/bin/sh".to_vec(), b"-c".to_vec()]);
     }
 
     #[test]
