@@ -19,25 +19,23 @@ use xxhash_rust::xxh3::xxh3_64;
 #[derive(Clone, Copy)]
 pub struct Task {
     pub name: &'static str,
-    /// One line on what it does.
-    pub about: &'static str,
     pub run: fn(&Item<'_>, &mut Output) -> Result<(), Failure>,
 }
 
 /// All of them. Their names stand in `model/spec.rs` too, where the command line reads them.
 pub const ALL: [Task; 12] = [
-    Task { name: "square", about: "the square of an integer", run: square },
-    Task { name: "cube", about: "the cube of an integer", run: cube },
-    Task { name: "echo", about: "the item itself", run: echo },
-    Task { name: "sleep", about: "waits as long as the item says", run: sleep },
-    Task { name: "countdown", about: "counts down from the item to 0", run: countdown },
-    Task { name: "identity", about: "who the worker is: pid, parent, user, group, directory", run: identity },
-    Task { name: "hash", about: "XXH3 of the item, 64 bits in hex", run: hash },
-    Task { name: "exit", about: "ends the worker with the item as its exit code", run: exit },
-    Task { name: "signal", about: "the worker sends itself the signal that the item names", run: signal },
-    Task { name: "panic", about: "panics", run: panic },
-    Task { name: "hang", about: "ignores SIGTERM and never ends", run: hang },
-    Task { name: "leak", about: "takes more and more memory until it is stopped", run: leak },
+    Task { name: "square", run: square },
+    Task { name: "cube", run: cube },
+    Task { name: "echo", run: echo },
+    Task { name: "sleep", run: sleep },
+    Task { name: "countdown", run: countdown },
+    Task { name: "identity", run: identity },
+    Task { name: "hash", run: hash },
+    Task { name: "exit", run: exit },
+    Task { name: "signal", run: signal },
+    Task { name: "panic", run: panic },
+    Task { name: "hang", run: hang },
+    Task { name: "leak", run: leak },
 ];
 
 /// The task of this name.
@@ -78,6 +76,7 @@ fn square(item: &Item<'_>, out: &mut Output) -> Result<(), Failure> {
     Ok(())
 }
 
+/// The cube of a 64-bit integer may need more than 128 bits: then the item fails.
 fn cube(item: &Item<'_>, out: &mut Output) -> Result<(), Failure> {
     let number = i128::from(integer(item)?);
     let cube = (number * number).checked_mul(number);
@@ -85,11 +84,13 @@ fn cube(item: &Item<'_>, out: &mut Output) -> Result<(), Failure> {
     Ok(())
 }
 
+/// The item itself.
 fn echo(item: &Item<'_>, out: &mut Output) -> Result<(), Failure> {
     out.push(item.bytes);
     Ok(())
 }
 
+/// Waits as long as the item says.
 fn sleep(item: &Item<'_>, out: &mut Output) -> Result<(), Failure> {
     let length = std::str::from_utf8(item.bytes).ok().and_then(|text| durations::parse(text).ok());
     let length = length.ok_or_else(|| Failure(format!("not a duration: {}", item.quoted())))?;
@@ -99,6 +100,7 @@ fn sleep(item: &Item<'_>, out: &mut Output) -> Result<(), Failure> {
     Ok(())
 }
 
+/// Counts down from the item to 0.
 fn countdown(item: &Item<'_>, out: &mut Output) -> Result<(), Failure> {
     let from = integer(item)?;
     if !(0..=COUNTDOWN_MAX).contains(&from) {
@@ -112,6 +114,7 @@ fn countdown(item: &Item<'_>, out: &mut Output) -> Result<(), Failure> {
     Ok(())
 }
 
+/// Who the worker is: pid, parent, user, group, directory.
 fn identity(_: &Item<'_>, out: &mut Output) -> Result<(), Failure> {
     let this = std::fs::metadata("/proc/self").map_err(|error| format!("failed to read /proc/self: {error}"))?;
     let cwd = std::env::current_dir().map_err(|error| format!("failed to read the working directory: {error}"))?;
@@ -120,11 +123,13 @@ fn identity(_: &Item<'_>, out: &mut Output) -> Result<(), Failure> {
     Ok(())
 }
 
+/// XXH3 of the item, 64 bits in hex.
 fn hash(item: &Item<'_>, out: &mut Output) -> Result<(), Failure> {
     write!(out, "{:016x}", xxh3_64(item.bytes))?;
     Ok(())
 }
 
+/// Ends the worker with the item as its exit code.
 fn exit(item: &Item<'_>, _: &mut Output) -> Result<(), Failure> {
     match u8::try_from(integer(item)?) {
         Ok(code) => std::process::exit(i32::from(code)),
@@ -132,7 +137,7 @@ fn exit(item: &Item<'_>, _: &mut Output) -> Result<(), Failure> {
     }
 }
 
-/// An item that survives its signal is done.
+/// The worker sends itself the signal that the item names. An item that survives its signal is done.
 fn signal(item: &Item<'_>, out: &mut Output) -> Result<(), Failure> {
     let signal = std::str::from_utf8(item.bytes).ok().and_then(Signal::parse);
     let signal = signal.ok_or_else(|| Failure(format!("not a signal: {}", item.quoted())))?;
@@ -141,18 +146,20 @@ fn signal(item: &Item<'_>, out: &mut Output) -> Result<(), Failure> {
     Ok(())
 }
 
+/// Panics.
 fn panic(item: &Item<'_>, _: &mut Output) -> Result<(), Failure> {
     panic!("{}", item.quoted());
 }
 
+/// Ignores SIGTERM and never ends.
 fn hang(_: &Item<'_>, _: &mut Output) -> Result<(), Failure> {
-    const TERM: Signal = Signal(15);
-    signals::ignore(TERM).map_err(|error| format!("failed to ignore signal {TERM}: {error}"))?;
+    signals::ignore(Signal::TERM).map_err(|error| format!("failed to ignore signal {}: {error}", Signal::TERM))?;
     loop {
         std::thread::park();
     }
 }
 
+/// Takes more and more memory until it is stopped.
 fn leak(_: &Item<'_>, _: &mut Output) -> Result<(), Failure> {
     let mut held: Vec<Vec<u8>> = Vec::new();
     loop {
