@@ -84,12 +84,20 @@ fn each_kind_of_death_has_its_own_words() {
         (Signal::SIGTERM, "signal 15 (TERM)"),
         (Signal::SIGABRT, "signal 6 (ABRT)"),
     ] {
-        let mut run = Run::start(&["--workers", "1", "--items", "2", "--delay", "100ms"]);
-        let started = run.wait_for_event("item_started");
-        send(pid_of(&started), signal);
+        let mut run = Run::start(&["--workers", "1", "--items", "1", "--delay", "1h", "--crash-limit", "1"]);
+        // A death before the item has begun charges nobody: then once more.
+        loop {
+            let started = run.wait_for_event("item_started");
+            send(pid_of(&started), signal);
+            let exited = run.wait_for(|event| event["event"] == "worker_exited" && event["pid"] == started["pid"]);
+            if exited["item"] == started["item"] {
+                break;
+            }
+        }
         let run = run.finish();
-        assert_eq!(run.code(), 0, "{}", run.stderr);
-        assert!(run.stderr.contains(words), "{words}: {}", run.stderr);
+        assert_eq!((run.code(), run.settled("dead")), (1, 1), "{}", run.stderr);
+        let words = format!("died: {words}, while at item 0; item 0 has ended 1 worker: dead");
+        assert!(run.stderr.contains(&words), "{words}: {}", run.stderr);
     }
 }
 
@@ -423,7 +431,7 @@ fn blocked_and_ignored_signals_of_the_caller_do_no_harm() {
 #[test]
 fn a_terminals_interrupt_reaches_the_supervisor_alone() {
     // Ctrl-C signals the foreground group: the supervisor's, in which no worker is.
-    let mut run = Run::start_with(&["--workers", "2", "--items", "4", "--delay", "200ms"], b"", |command| {
+    let mut run = Run::start_with(&["--workers", "2", "--items", "1000", "--delay", "20ms"], b"", |command| {
         command.process_group(0);
     });
     run.wait_for_event("item_started");

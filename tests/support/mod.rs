@@ -2,17 +2,20 @@
 //! sleep; what does not happen within [`PATIENCE`] fails with all that was seen.
 #![allow(dead_code, reason = "each test program uses its own part")]
 
+use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use nix::sys::signal::{self, Signal};
 use nix::unistd::Pid;
 use serde_json::Value;
 use std::fs::File;
 use std::io::{BufRead, BufReader, Read, Write};
+use std::os::fd::AsFd;
 use std::os::unix::process::ExitStatusExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
+use supervisor::sys::pidfd::Process;
 
 /// Longer than anything here takes on a busy machine.
 pub const PATIENCE: Duration = Duration::from_secs(60);
@@ -188,12 +191,12 @@ fn status(pid: u32, name: &str) -> String {
 
 /// Waits until none of these processes is there, by their pidfds.
 pub fn wait_until_gone(pids: &[u32]) {
-    let deadline = Instant::now() + PATIENCE;
     for pid in pids {
-        while alive(*pid) {
-            assert!(Instant::now() < deadline, "process {pid} is left");
-            std::thread::yield_now();
-        }
+        // One that cannot be opened is gone.
+        let Ok(process) = Process::open(*pid) else { continue };
+        let mut ended = [PollFd::new(process.as_fd(), PollFlags::POLLIN)];
+        let patience_ms = PollTimeout::try_from(PATIENCE).unwrap();
+        assert_eq!(poll(&mut ended, patience_ms), Ok(1), "process {pid} is left");
     }
 }
 
