@@ -14,7 +14,7 @@ pub const ITEMS_NOT_DONE: u8 = 1;
 pub const USAGE: u8 = 2;
 /// Gave up: restart limit, too many dead items in a row, or the workers cannot start.
 pub const GAVE_UP: u8 = 3;
-/// The journal, or another file that the run needs for itself, failed.
+/// A file that the run needs for itself failed.
 pub const STORAGE: u8 = 4;
 /// The source or the sink was lost.
 pub const LOST: u8 = 5;

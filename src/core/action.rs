@@ -26,8 +26,7 @@ pub enum Action {
     Look { worker: WorkerId, incarnation: Incarnation },
     /// Signal this incarnation's process group; one that is already gone is no error.
     Kill { worker: WorkerId, incarnation: Incarnation, signal: Signal },
-    /// These items have their outcome, for ever. Journal it, then acknowledge the source.
-    /// Keep the results until `Emit` names the items.
+    /// These items have their outcome, for ever. Keep the results until `Emit` names the items.
     Settle(Settlement),
     /// Tell the reporters the results of these items, then forget their bytes. In keep-order the
     /// order of the items; else at once behind `Settle`. Ranges may join or cut those of `Settle`

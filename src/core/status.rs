@@ -1,4 +1,4 @@
-//! What the core looks like at the moment, for a person who asks (USR1, a control socket).
+//! What the core looks like at the moment, for a person who asks.
 
 use super::Core;
 use super::pool::State;

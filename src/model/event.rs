@@ -1,5 +1,4 @@
-//! The one vocabulary of what happened. Journal, trace, reporters, control socket and web page are
-//! views of it.
+//! The one vocabulary of what happened. Whoever shows a run is a view of it.
 
 use super::exit::{ExitStatus, Usage};
 use super::ids::{Attempt, Incarnation, ItemId, WorkerId};
