@@ -44,7 +44,9 @@ impl Core {
         if ending.is_none() && matches!(status, ExitStatus::Signal { .. }) {
             self.totals.deaths += 1;
         }
-        if verdict.is_none() && !skipped {
+        // Its exit code is its answer, and a failure is one too, as it is with workers that stay.
+        let again = matches!(fate, Some((_, ItemFate::Again(_))));
+        if matches!(status, ExitStatus::Code(_)) && !skipped && !timed_out && !again {
             self.pool.slots[index].settled += 1;
         }
         let item = fate.unwrap_or((run.first, ItemFate::Settled));

@@ -181,13 +181,32 @@ fn a_process_per_item_is_its_result() {
         "exit 1 0",
         ["- exited 1: exit 0 at 0: Settled, items 1", "done 0..1 by 1, attempts 1", "emit 0..1", "launch 1.2 2..3",]
     );
-    check!(rig, "spawned 2; exit 2 4", ["launch 2.2 1..2 (attempt 2)"]);
+    // A failure that is final is an answer, one that is followed by another attempt is none.
+    check_all!(
+        rig,
+        "spawned 2; exit 2 4",
+        [
+            "- spawned 2",
+            "- started 1 at 2, attempt 1",
+            "- exited 2: exit 4 at 1: Again(Attempt(2)), items 0",
+            "- retried 1: attempt 2 after 0ms",
+            "launch 2.2 1..2 (attempt 2)",
+        ]
+    );
     check!(rig, "noitem 1", ["launch 1.3 2..3 (attempt 2)"]);
     check!(rig, "spawned 2; killed 2 9", ["dead 1..2 by 2, attempts 2: exit 4, signal 9 (KILL)", "emit 1..2"]);
-    check!(
+    check_all!(
         rig,
         "spawned 1; exit 1 5",
-        ["failed 2..3 by 1, attempts 2: too long, exit 5", "emit 2..3", "finish SourceEnded",]
+        [
+            "- spawned 1",
+            "- started 2 at 1, attempt 2",
+            "- exited 1: exit 5 at 2: Settled, items 1",
+            "failed 2..3 by 1, attempts 2: too long, exit 5",
+            "emit 2..3",
+            "- run finished",
+            "finish SourceEnded",
+        ]
     );
 }
 
