@@ -36,5 +36,7 @@ impl fmt::Display for ExitStatus {
 pub struct Usage {
     pub user_us: u64,
     pub system_us: u64,
+    /// The most memory it had at once. Linux counts from before the exec, when the process still had the
+    /// supervisor's: it is never less than that.
     pub rss_max_kib: u64,
 }
