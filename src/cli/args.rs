@@ -186,7 +186,8 @@ const OUTPUT: &str = "Output";
 const HELP: &str = "Help";
 
 const PROTOCOLS: [(&str, Protocol); 2] = [("exec", Protocol::Exec), ("frames", Protocol::Frames)];
-const TRANSPORTS: [(&str, TransportKind); 1] = [("pipe", TransportKind::Pipe)];
+const TRANSPORTS: [(&str, TransportKind); TransportKind::ALL.len()] =
+    [(TransportKind::Pipe.name(), TransportKind::Pipe)];
 const ISOLATIONS: [(&str, Isolation); 1] = [("process", Isolation::Process)];
 const QUEUES: [(&str, QueueOrder); 3] =
     [("fifo", QueueOrder::Fifo), ("lifo", QueueOrder::Lifo), ("priority", QueueOrder::Priority)];

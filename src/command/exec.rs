@@ -18,7 +18,7 @@ use crate::model::ids::{Attempt, ItemId, WorkerId};
 use crate::model::time::Instant;
 use crate::sys::fd;
 use crate::sys::pidfd::Process;
-use crate::sys::spawn::{SpawnError, SpawnPlan, SpawnStep, Spawner};
+use crate::sys::spawn::{SpawnError, SpawnPlan, SpawnStep, Spawner, is_shortage};
 use std::ffi::{CString, OsStr, OsString};
 use std::fs::File;
 use std::io::{self, PipeReader, PipeWriter, Write};
@@ -171,8 +171,7 @@ impl Commander {
 
 /// Only what the exec itself refuses is the item's doing; all before it is the system's.
 fn classify(error: SpawnError, name: &str) -> LaunchError {
-    const SHORTAGES: [i32; 4] = [libc::EAGAIN, libc::EMFILE, libc::ENFILE, libc::ENOMEM];
-    if error.step != SpawnStep::Exec || SHORTAGES.contains(&error.errno) {
+    if error.step != SpawnStep::Exec || is_shortage(error.errno) {
         return LaunchError::Shortage(format!("run {name}: {error}"));
     }
     LaunchError::Item(match error.errno {

@@ -7,6 +7,7 @@ use crate::core::input::Input;
 use crate::model::event::RunEvent;
 use crate::model::ids::{Incarnation, ItemId, WorkerId};
 use crate::model::outcome::Settlement;
+use crate::model::signal::Signal;
 
 impl Engine {
     /// Carries out all that the core ordered. `answer` is what came with the fact that led to it.
@@ -18,7 +19,7 @@ impl Engine {
             if let Action::Emit { first, count } = action {
                 self.intake.told += u64::from(count);
                 if let Some(settlement) = before.take_if(|before| (before.first, before.count) == (first, count)) {
-                    self.telling.tell_at_once(self.now, settlement, answer, &mut self.payloads);
+                    self.telling.tell_at_once(self.now, &settlement, answer, &mut self.payloads);
                     continue;
                 }
             }
@@ -34,10 +35,7 @@ impl Engine {
                 Action::Spawn { worker, incarnation } => self.spawn_resident(worker, incarnation),
                 Action::Launch { worker, incarnation, run } => self.launch_command(worker, incarnation, run),
                 Action::Kill { worker, incarnation, signal } => {
-                    if let Some(process) = self.slots.get(worker, incarnation).and_then(|slot| slot.process()) {
-                        // One that is already gone is no error.
-                        let _ = process.signal_group(signal);
-                    }
+                    self.kill(worker, incarnation, signal);
                 }
                 Action::Look { worker, incarnation } => self.look(worker, incarnation),
                 Action::Dispatch { .. } | Action::CloseInput { .. } | Action::Recall { .. } => {
@@ -52,6 +50,16 @@ impl Engine {
     fn hold(&mut self, settlement: Option<Settlement>, answer: Option<&Answer<'_>>) {
         if let Some(settlement) = settlement {
             self.telling.hold(self.now, settlement, answer);
+        }
+    }
+
+    /// One that is already gone is no error. One that has changed its user may not be ours to signal.
+    fn kill(&mut self, worker: WorkerId, incarnation: Incarnation, signal: Signal) {
+        let Some(process) = self.slots.get(worker, incarnation).and_then(|slot| slot.process()) else { return };
+        if let Err(error) = process.signal_group(signal) {
+            let line =
+                format!("supervisor: failed to send {signal} to worker {worker} (pid {}): {error}\n", process.pid);
+            self.telling.err.push(line.as_bytes());
         }
     }
 

@@ -51,12 +51,23 @@ impl Engine {
         slot.incarnation = incarnation;
         let token = |part| slot.token(worker.index(), part);
         let (process, stdout, stderr) = (token(Part::Process), token(Part::CommandStdout), token(Part::CommandStderr));
-        let _ = self.poller.add(&execution.process.pidfd, Interest::READ, process);
-        if let Some(fd) = &execution.stdout {
-            let _ = self.poller.add(fd, Interest::READ, stdout);
+        let mut watched = self.poller.add(&execution.process.pidfd, Interest::READ, process);
+        for (pipe, token) in [(&execution.stdout, stdout), (&execution.stderr, stderr)] {
+            if let (Ok(_), Some(pipe)) = (&watched, pipe) {
+                watched = self.poller.add(pipe, Interest::READ, token);
+            }
         }
-        if let Some(fd) = &execution.stderr {
-            let _ = self.poller.add(fd, Interest::READ, stderr);
+        if let Err(error) = watched {
+            // Unwatched, its end would never be seen.
+            let _ = self.poller.remove(&execution.process.pidfd);
+            for pipe in [&execution.stdout, &execution.stderr].into_iter().flatten() {
+                let _ = self.poller.remove(pipe);
+            }
+            execution.process.end();
+            self.spawning.forget(worker);
+            let error = SpawnFailure::Shortage(format!("watch a command: {error}"));
+            self.facts.push_back(Input::SpawnFailed { worker, incarnation, error });
+            return;
         }
         let stdin = execution.stdin.is_some();
         let command = Command { execution, run, stdin: false, ended: None };
@@ -75,17 +86,23 @@ impl Engine {
         let item = self.payloads.body(command.item(), 1);
         let written = command.execution.write_stdin(item);
         let Some(stdin) = &command.execution.stdin else { return };
-        if matches!(written, Ok(Progress::Blocked)) {
-            if !command.stdin {
-                command.stdin = self.poller.add(stdin, Interest::WRITE, token).is_ok();
+        let written = match written {
+            Ok(Progress::Blocked) if command.stdin => return,
+            Ok(Progress::Blocked) => self.poller.add(stdin, Interest::WRITE, token).map(|_| command.stdin = true),
+            Ok(Progress::More | Progress::Closed) => {
+                if std::mem::take(&mut command.stdin) {
+                    let _ = self.poller.remove(stdin);
+                }
+                // Now the command sees the end.
+                command.execution.stdin = None;
+                return;
             }
-            return;
+            Err(error) => Err(error),
+        };
+        if written.is_err() {
+            // It must not take the part that it got for the whole.
+            let _ = command.execution.process.signal_group(Signal::KILL);
         }
-        if std::mem::take(&mut command.stdin) {
-            let _ = self.poller.remove(stdin);
-        }
-        // Now the command sees the end.
-        command.execution.stdin = None;
     }
 
     /// Reads what a command wrote to `part`.

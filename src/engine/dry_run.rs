@@ -6,6 +6,7 @@ use crate::model::config::{Config, WorkerSpec};
 use crate::model::ids::{ItemId, WorkerId};
 use crate::model::outcome::{RunOutcome, StopReason, Totals};
 use crate::source::{self, Batch, Delivery, Source};
+use nix::errno::Errno;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use std::io::{self, BufWriter, Write};
 
@@ -30,7 +31,10 @@ pub fn run(config: &Config) -> Result<RunOutcome, EngineError> {
         let printed = match source.next(ITEMS_AT_ONCE)? {
             Delivery::Items(batch) => printer.batch(&batch),
             Delivery::Rejected(reason) => printer.rejected(&reason.to_string()),
-            Delivery::Idle => printer.out.flush().and_then(|()| wait(source.as_ref())),
+            Delivery::Idle => {
+                wait(source.as_ref())?;
+                printer.out.flush()
+            }
             Delivery::Ended => break printer.out.flush().map_or_else(sink_reason, |()| StopReason::SourceEnded),
         };
         if let Err(error) = printed {
@@ -60,7 +64,7 @@ impl Printer<'_> {
     }
 
     fn item(&mut self, item: &[u8]) -> io::Result<()> {
-        let slot = (self.next.0 % u64::from(self.workers)) as usize;
+        let slot = (self.next.0 % u64::from(self.workers.max(1))) as usize;
         match &mut self.commander {
             Some(commander) => {
                 self.out.write_all(&commander.quoted_line(item, self.next, WorkerId::from_index(slot)))?;
@@ -80,11 +84,13 @@ impl Printer<'_> {
     }
 }
 
-fn wait(source: &dyn Source) -> io::Result<()> {
-    if let Some(fd) = source.fd() {
-        poll(&mut [PollFd::new(fd, PollFlags::POLLIN)], PollTimeout::NONE)?;
+/// Waits until the source has something; a signal that interrupts the wait only makes it ask again.
+fn wait(source: &dyn Source) -> Result<(), EngineError> {
+    let Some(fd) = source.fd() else { return Ok(()) };
+    match poll(&mut [PollFd::new(fd, PollFlags::POLLIN)], PollTimeout::NONE) {
+        Ok(_) | Err(Errno::EINTR) => Ok(()),
+        Err(error) => Err(EngineError::system("wait for the source")(error.into())),
     }
-    Ok(())
 }
 
 fn sink_reason(error: io::Error) -> StopReason {

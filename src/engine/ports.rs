@@ -28,7 +28,7 @@ use crate::sys::spawn::Spawner;
 use crate::sys::spill::SpillFile;
 use crate::sys::{fd, limits, signals, stdio};
 use crate::wire::names;
-use crate::{reporter, source, transport};
+use crate::{reporter, source};
 use std::collections::VecDeque;
 use std::ffi::{CString, OsStr, OsString};
 use std::fs::File;
@@ -158,7 +158,7 @@ fn open_program(
         (names::RUN, config.run_id.clone()),
         (names::PARENT, std::process::id().to_string()),
         (names::DELIMITER, delimiter.to_string()),
-        (names::TRANSPORT, transport::name(kind).to_owned()),
+        (names::TRANSPORT, kind.name().to_owned()),
         (names::FD_IN, FIRST_FD.to_string()),
         (names::FD_OUT, (FIRST_FD + 1).to_string()),
         (names::FD_BOARD, (FIRST_FD + 2).to_string()),

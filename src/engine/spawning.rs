@@ -15,11 +15,10 @@ use crate::sys::guard::Guard;
 use crate::sys::outbox::Outbox;
 use crate::sys::pidfd::Process;
 use crate::sys::poller::Interest;
-use crate::sys::spawn::{SpawnPlan, Spawner};
+use crate::sys::spawn::{SpawnPlan, Spawner, is_shortage};
 use crate::transport;
 use crate::transport::scoreboard::Board;
 use crate::wire::names;
-use nix::errno::Errno;
 use std::ffi::CString;
 use std::fs::File;
 use std::io::{self, Read};
@@ -95,7 +94,7 @@ impl Spawning {
     }
 
     fn start_resident(&mut self, worker: WorkerId) -> io::Result<Started> {
-        let Kind::Resident(program) = &mut self.kind else { return Err(Errno::EINVAL.into()) };
+        let Kind::Resident(program) = &mut self.kind else { return Err(io::ErrorKind::InvalidInput.into()) };
         let (channel, ends) = transport::open(program.transport)?;
         let (board, board_fd) = Board::create()?;
         let mut token = [0; 16];
@@ -142,10 +141,13 @@ pub fn reap(process: &Process) -> (ExitStatus, Usage) {
     }
 }
 
-/// Whether trying again later may help (`clone(2)`, `pipe(2)`, `memfd_create(2)`).
-fn is_shortage(error: &io::Error) -> bool {
-    let code = error.raw_os_error().map(Errno::from_raw);
-    matches!(code, Some(Errno::EAGAIN | Errno::ENOMEM | Errno::EMFILE | Errno::ENFILE | Errno::ENOSPC))
+/// Why a resident worker could not be started.
+fn failure(worker: WorkerId, program: &str, error: &io::Error) -> SpawnFailure {
+    let words = format!("spawn worker {worker} from {program}: {error}");
+    match error.raw_os_error() {
+        Some(errno) if is_shortage(errno) => SpawnFailure::Shortage(words),
+        _ => SpawnFailure::Program(words),
+    }
 }
 
 impl Engine {
@@ -153,9 +155,7 @@ impl Engine {
         let started = match self.spawning.start_resident(worker) {
             Ok(started) => started,
             Err(error) => {
-                let words = format!("spawn worker {worker} from {}: {error}", self.spawning.program_name());
-                let shortage = is_shortage(&error);
-                let error = if shortage { SpawnFailure::Shortage(words) } else { SpawnFailure::Program(words) };
+                let error = failure(worker, &self.spawning.program_name(), &error);
                 self.facts.push_back(Input::SpawnFailed { worker, incarnation, error });
                 return;
             }
@@ -165,9 +165,19 @@ impl Engine {
         slot.incarnation = incarnation;
         let process = slot.token(worker.index(), Part::Process);
         let frames = slot.token(worker.index(), Part::Frames);
-        // Both are descriptors that epoll takes; a shortage of memory shows as a worker without hello.
-        let _ = self.poller.add(&started.process.pidfd, Interest::READ, process);
-        let _ = self.poller.add(started.channel.read_fd(), Interest::READ, frames);
+        let watched = self
+            .poller
+            .add(&started.process.pidfd, Interest::READ, process)
+            .and_then(|_| self.poller.add(started.channel.read_fd(), Interest::READ, frames));
+        if let Err(error) = watched {
+            // Unwatched, its end would never be seen.
+            let _ = self.poller.remove(&started.process.pidfd);
+            started.process.end();
+            self.spawning.forget(worker);
+            let error = failure(worker, &self.spawning.program_name(), &error);
+            self.facts.push_back(Input::SpawnFailed { worker, incarnation, error });
+            return;
+        }
         slot.occupant = Occupant::Resident(Box::new(Resident {
             process: started.process,
             channel: Some(started.channel),

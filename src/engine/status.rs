@@ -40,7 +40,7 @@ fn row(slot: &SlotStatus) -> String {
     if let Some(pid) = slot.pid {
         let _ = write!(row, " (pid {pid})");
     }
-    let _ = write!(row, ": {}, {} done", slot.state, slot.settled);
+    let _ = write!(row, ": {}, {} settled", slot.state, slot.settled);
     match slot.lease {
         Some(run) if slot.in_flight == 1 => drop(write!(row, ", at item {}", run.first)),
         Some(run) => drop(write!(row, ", holds {} items from item {}", slot.in_flight, run.first)),

@@ -112,28 +112,26 @@ impl Telling {
     }
 
     /// Tells that items have their outcome, whenever their results are told.
-    fn settlement(&mut self, now: Instant, settlement: Settlement) -> Settlement {
-        let event = RunEvent::ItemsSettled(settlement);
-        self.event(now, &event);
-        let RunEvent::ItemsSettled(settlement) = event else { unreachable!("made above") };
-        settlement
+    fn settlement(&mut self, now: Instant, settlement: &Settlement) {
+        // Causes are few, and most settlements have none: the copy costs no allocation.
+        self.event(now, &RunEvent::ItemsSettled(settlement.clone()));
     }
 
     /// Tells a settlement whose turn it is: what a command wrote stands before the word on how it ended.
     pub fn tell_at_once(
         &mut self,
         now: Instant,
-        settlement: Settlement,
+        settlement: &Settlement,
         answer: Option<&Answer<'_>>,
         payloads: &mut Payloads,
     ) {
-        self.tell(now, &settlement, answer, payloads);
+        self.tell(now, settlement, answer, payloads);
         self.settlement(now, settlement);
     }
 
     /// Keeps a settlement, and its answer if it has one, until `emit` names it.
     pub fn hold(&mut self, now: Instant, settlement: Settlement, answer: Option<&Answer<'_>>) {
-        let settlement = self.settlement(now, settlement);
+        self.settlement(now, &settlement);
         let answer = answer.filter(|answer| answer.belongs_to(&settlement));
         self.answered |= answer.is_some();
         let copy = |content: Content<'_>| (content.spilled.to_vec(), content.memory.to_vec());

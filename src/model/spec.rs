@@ -89,6 +89,18 @@ pub enum TransportKind {
     Pipe,
 }
 
+impl TransportKind {
+    pub const ALL: [Self; 1] = [Self::Pipe];
+
+    /// As `--transport` and a worker's environment spell it.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Pipe => "pipe",
+        }
+    }
+}
+
 /// One step of the sequence that ends a process: a signal, then a wait.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct TermStep {

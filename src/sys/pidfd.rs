@@ -9,6 +9,7 @@
 use crate::model::exit::{ExitStatus, Usage};
 use crate::model::signal::Signal;
 use nix::errno::Errno;
+use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use std::io;
 use std::mem::MaybeUninit;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, FromRawFd, OwnedFd};
@@ -73,6 +74,15 @@ impl Process {
     /// How the process ended and what it used, its reaped descendants included; its number is free afterwards. `None`:
     /// it still runs. Never waits.
     ///
+    /// Ends the whole group and waits for the process: for one that cannot be watched. Short, as nothing
+    /// survives KILL but a wait inside the system.
+    pub fn end(&self) {
+        let _ = self.signal_group(Signal::KILL);
+        let mut ended = [PollFd::new(self.pidfd.as_fd(), PollFlags::POLLIN)];
+        while poll(&mut ended, PollTimeout::NONE) == Err(Errno::EINTR) {}
+        let _ = self.reap();
+    }
+
     /// The system call itself, because the one of the C library has no place for the rusage.
     ///
     /// # Errors

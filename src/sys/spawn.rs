@@ -85,6 +85,13 @@ pub struct SpawnError {
     pub errno: i32,
 }
 
+/// If the system is short of something, so that trying again later may help (`clone(2)`, `pipe(2)`,
+/// `memfd_create(2)`, `epoll_ctl(2)`).
+#[must_use]
+pub fn is_shortage(errno: i32) -> bool {
+    [libc::EAGAIN, libc::EMFILE, libc::ENFILE, libc::ENOMEM, libc::ENOSPC].contains(&errno)
+}
+
 impl fmt::Display for SpawnStep {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {

@@ -166,18 +166,10 @@ pub fn connect(kind: TransportKind, fds: Vec<OwnedFd>) -> io::Result<Connection>
     }
 }
 
-/// The name of a transport, as `--transport` and the worker's environment spell it.
-#[must_use]
-pub const fn name(kind: TransportKind) -> &'static str {
-    match kind {
-        TransportKind::Pipe => "pipe",
-    }
-}
-
 /// The transport of this name.
 #[must_use]
 pub fn by_name(text: &str) -> Option<TransportKind> {
-    [TransportKind::Pipe].into_iter().find(|kind| name(*kind) == text)
+    TransportKind::ALL.into_iter().find(|kind| kind.name() == text)
 }
 
 /// The message in a frame that a worker sent; each transport's [`Channel::next`] ends here.
