@@ -34,8 +34,8 @@ pub enum Progress {
 pub enum CaptureError {
     #[error("read the output of a command: {0}")]
     Read(io::Error),
-    #[error("keep the output of a command in a temporary file: {0}")]
-    Spill(io::Error),
+    #[error("keep the output of a command in a temporary file in {folder}: {error}")]
+    Spill { folder: String, error: io::Error },
 }
 
 /// One stream of one command: first what lies in the file, in order, then what is in memory.
@@ -63,7 +63,10 @@ impl Capture {
     /// Keeps `bytes`, at most [`READ_BYTES_MAX`] of them, behind what was said before.
     fn append(&mut self, bytes: &[u8], spill: &SpillFile) -> Result<(), CaptureError> {
         if self.memory.len() + bytes.len() > MEMORY_BYTES_MAX {
-            let extent = spill.append(&self.memory).map_err(CaptureError::Spill)?;
+            let extent = spill.append(&self.memory).map_err(|error| {
+                let folder = spill.folder().display().to_string();
+                CaptureError::Spill { folder, error }
+            })?;
             self.memory.clear();
             match self.spilled.last_mut() {
                 Some(last) if last.offset + last.bytes == extent.offset => last.bytes += extent.bytes,
@@ -184,6 +187,16 @@ mod tests {
         assert_eq!(content(&capture, &spill), sent);
         assert_eq!(capture.bytes(), sent.len() as u64);
         assert!(capture.memory.capacity() - capture.memory.len() <= SLACK_BYTES_MAX);
+    }
+
+    #[test]
+    fn a_folder_that_takes_no_file_is_named() {
+        let (reader, mut writer) = pipe();
+        let mut collector = Collector::new(Rc::new(SpillFile::in_folder("/nonexistent")));
+        let mut capture = Capture { memory: vec![0; MEMORY_BYTES_MAX], ..Capture::default() };
+        writer.write_all(b"x").unwrap();
+        let error = collector.read(&reader, &mut capture).unwrap_err().to_string();
+        assert!(error.starts_with("keep the output of a command in a temporary file in /nonexistent: "), "{error}");
     }
 
     #[test]
