@@ -39,6 +39,10 @@ pub enum UsageError {
     BlockPriority,
     #[error("--block sends one block in a message; leave --run-max out")]
     BlockRunMax,
+    #[error(
+        "--tag puts the item before each line, and with --block an item is many lines itself; leave one of them out"
+    )]
+    TagOfBlocks,
     #[error("--tag is for --output results; {mode} names the item already, so leave --tag out")]
     NeedsResults { mode: &'static str },
     #[error("--quiet leaves the summary out, but --summary always asks for it; leave one out")]

@@ -123,6 +123,9 @@ fn check_output(args: &Args) -> Result<(), UsageError> {
 }
 
 fn check_tag(args: &Args, mode: OutputMode) -> Result<(), UsageError> {
+    if args.tag && args.block.is_some() {
+        return Err(UsageError::TagOfBlocks);
+    }
     match mode {
         OutputMode::Narrate if args.tag => Err(UsageError::NeedsResults { mode: "narrate" }),
         OutputMode::Json if args.tag => Err(UsageError::NeedsResults { mode: "json" }),
@@ -488,6 +491,7 @@ mod tests {
             ("--block 1K --queue priority -a -", UsageError::BlockPriority),
             ("--block 1K --run-max 2 -a -", UsageError::BlockRunMax),
             ("--tag", UsageError::NeedsResults { mode: "narrate" }),
+            ("--tag --block 1M -a x", UsageError::TagOfBlocks),
             ("--tag --output json -- x", UsageError::NeedsResults { mode: "json" }),
             ("-q --summary always", UsageError::QuietSummary),
             ("--events -", UsageError::EventsOnStdout),

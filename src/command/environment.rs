@@ -23,24 +23,7 @@ pub enum Variable {
 }
 
 /// The names of [`Variable`], by their place in it.
-const NAMES: [&str; 5] = ["SUPERVISOR_ITEM", "SUPERVISOR_ATTEMPT", names::WORKER, "PARALLEL_SEQ", "PARALLEL_JOBSLOT"];
-
-/// The supervisor's pid, for scripts that know GNU parallel; set once for the whole run, as [`names::RUN`] is.
-const PARENT: &str = "PARALLEL_PID";
-
-/// What is set once, and what resident workers get: a command that inherited that would take itself for one.
-const NOT_INHERITED: [&str; 10] = [
-    names::RUN,
-    PARENT,
-    names::FD_IN,
-    names::FD_OUT,
-    names::FD_BOARD,
-    names::TOKEN,
-    names::PARENT,
-    names::DELIMITER,
-    names::TRANSPORT,
-    names::ITEM_TIMES,
-];
+const NAMES: [&str; 5] = [names::ITEM, names::ATTEMPT, names::WORKER, names::PARALLEL_SEQ, names::PARALLEL_JOBSLOT];
 
 /// An environment as `execve` wants it; only what changed since the last item is written anew.
 #[derive(Debug)]
@@ -56,8 +39,11 @@ impl Environment {
         // Places of the variables that are set for each item.
         let mut entries = vec![CString::default(); NAMES.len()];
         entries.extend(entry(OsStr::new(names::RUN), OsStr::new(run_id)));
-        entries.extend(entry(OsStr::new(PARENT), OsStr::new(itoa::Buffer::new().format(std::process::id()))));
-        entries.extend(inherited.filter(|(name, _)| !is_ours(name)).filter_map(|(name, value)| entry(&name, &value)));
+        entries
+            .extend(entry(OsStr::new(names::PARALLEL_PID), OsStr::new(itoa::Buffer::new().format(std::process::id()))));
+        entries.extend(
+            inherited.filter(|(name, _)| !names::is_ours(name)).filter_map(|(name, value)| entry(&name, &value)),
+        );
         Self { entries, values: [None; NAMES.len()] }
     }
 
@@ -75,10 +61,6 @@ impl Environment {
     pub fn entries(&self) -> &[CString] {
         &self.entries
     }
-}
-
-fn is_ours(name: &OsStr) -> bool {
-    NAMES.iter().chain(&NOT_INHERITED).any(|own| *own == name)
 }
 
 /// `None` if it holds a NUL: no variable does, so there is nothing to pass on.

@@ -34,7 +34,7 @@ use std::ffi::{CString, OsStr, OsString};
 use std::fs::File;
 use std::io;
 use std::os::fd::AsFd;
-use std::os::unix::ffi::{OsStrExt, OsStringExt};
+use std::os::unix::ffi::OsStringExt;
 use std::path::PathBuf;
 use std::rc::Rc;
 
@@ -146,7 +146,7 @@ fn open_program(
     delimiter: u8,
 ) -> Result<Kind, EngineError> {
     let mut env: Vec<OsString> = std::env::vars_os()
-        .filter(|(name, _)| !name.as_bytes().starts_with(b"SUPERVISOR_"))
+        .filter(|(name, _)| !names::is_ours(name))
         .map(|(mut variable, value)| {
             variable.push("=");
             variable.push(value);

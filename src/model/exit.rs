@@ -1,11 +1,10 @@
 //! How a process ended, and what it used.
 
 use super::signal::Signal;
-use serde::{Deserialize, Serialize};
 use std::fmt;
 
 /// How a process ended.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum ExitStatus {
     Code(u8),
     Signal { signal: Signal, core_dumped: bool },
@@ -32,7 +31,7 @@ impl fmt::Display for ExitStatus {
 }
 
 /// What a process used, as `wait4` tells (`getrusage(2)`).
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Usage {
     pub user_us: u64,
     pub system_us: u64,

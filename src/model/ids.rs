@@ -1,10 +1,9 @@
 //! Who is who: items, worker slots, the processes that fill them, and stretches of items.
 
-use serde::{Deserialize, Serialize};
 use std::fmt;
 
 /// The number of an item in the order of its arrival, from 0.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct ItemId(pub u64);
 
 impl ItemId {
@@ -16,7 +15,7 @@ impl ItemId {
 }
 
 /// A worker slot. Users count slots from 1; [`WorkerId::index`] counts from 0.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct WorkerId(u32);
 
 impl WorkerId {
@@ -39,11 +38,11 @@ impl WorkerId {
 
 /// Which process of a slot is meant: the first is 1, each new process of the slot is one more.
 /// A message that names an older incarnation is stale.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Incarnation(pub u32);
 
 /// Which try of an item is meant, from 1.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Attempt(pub u32);
 
 impl Attempt {
@@ -57,7 +56,7 @@ impl Attempt {
 
 /// The unit of work: `count` consecutive items that are all at the same attempt.
 /// A single item is a run of one, so nothing is special-cased.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Run {
     pub first: ItemId,
     pub count: u32,

@@ -4,11 +4,10 @@ use super::exit::ExitStatus;
 use super::ids::{Attempt, Incarnation, ItemId, WorkerId};
 use super::signal::Signal;
 use super::time::Duration;
-use serde::{Deserialize, Serialize};
 use std::fmt;
 
 /// What became of an item. Each accepted item gets exactly one, and it never changes.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Outcome {
     Done,
     /// Its last attempt failed and no retry is left. The last cause says why.
@@ -20,7 +19,7 @@ pub enum Outcome {
 }
 
 /// Why an attempt did not succeed although no worker died of its own accord.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub enum FailReason {
     /// What the handler said, such as `not an integer: "abc"`.
     Message(String),
@@ -48,7 +47,7 @@ impl fmt::Display for FailReason {
 }
 
 /// What ended one attempt.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub enum CauseKind {
     /// The worker died under the item.
     Crashed(ExitStatus),
@@ -56,7 +55,7 @@ pub enum CauseKind {
 }
 
 /// One attempt that did not succeed.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Cause {
     pub attempt: Attempt,
     /// `None` if no worker ever held it.
@@ -67,7 +66,7 @@ pub struct Cause {
 
 /// Consecutive items with the same outcome, settled at once. Failed and dead items, and items
 /// with earlier causes, come alone.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Settlement {
     pub first: ItemId,
     pub count: u32,
@@ -83,7 +82,7 @@ pub struct Settlement {
 }
 
 /// Why a run stops. The order is the strength: a weaker reason never replaces a stronger one.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum StopReason {
     /// The source has ended and every item has its outcome.
     SourceEnded,
@@ -134,7 +133,7 @@ impl StopReason {
 }
 
 /// How many items got which outcome.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Totals {
     pub accepted: u64,
     pub done: u64,
@@ -159,7 +158,7 @@ impl Totals {
 }
 
 /// How a run ended.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct RunOutcome {
     pub reason: StopReason,
     pub totals: Totals,

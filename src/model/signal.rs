@@ -1,10 +1,9 @@
 //! Signals by number and name (Linux numbering, `signal(7)`, x86-64 and arm64).
 
-use serde::{Deserialize, Serialize};
 use std::fmt;
 
 /// A signal, as its Linux number.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Signal(pub u8);
 
 /// Names without `SIG`, at the place of their number.

@@ -2,7 +2,6 @@
 
 use super::signal::Signal;
 use super::time::Duration;
-use serde::{Deserialize, Serialize};
 
 /// The most bytes of one item, and of one result in a frame: what is longer is rejected by the source,
 /// so that no frame announces more than its receiver will take.
@@ -16,7 +15,7 @@ pub const TASKS: [&str; 12] =
 pub const WORKER_ROLE: &str = "__worker";
 
 /// If a worker that ended is started again (the words are OTP's).
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum RestartType {
     /// Always.
     Permanent,
@@ -27,7 +26,7 @@ pub enum RestartType {
 }
 
 /// Who is started again with a worker that ended (the words are OTP's).
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum RestartStrategy {
     OneForOne,
     OneForAll,
@@ -43,21 +42,21 @@ impl RestartStrategy {
 }
 
 /// At most `restarts_max` restarts of one slot within `period`; one more and the run gives up.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Intensity {
     pub restarts_max: u32,
     pub period: Duration,
 }
 
 /// The wait before a restart: `min`, doubled after each death in a row, at most `max`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Backoff {
     pub min: Duration,
     pub max: Duration,
 }
 
 /// In which order queued items are handed out.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum QueueOrder {
     Fifo,
     Lifo,
@@ -66,7 +65,7 @@ pub enum QueueOrder {
 }
 
 /// How much work may be in flight at one worker.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Credit {
     /// About a millisecond of work to a run, two to four runs out.
     Auto,
@@ -75,7 +74,7 @@ pub enum Credit {
 }
 
 /// How a worker process lives.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Lifecycle {
     /// It stays, says hello and takes runs.
     Resident,
@@ -84,7 +83,7 @@ pub enum Lifecycle {
 }
 
 /// How items travel to a resident worker.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum TransportKind {
     Pipe,
 }
@@ -102,14 +101,14 @@ impl TransportKind {
 }
 
 /// One step of the sequence that ends a process: a signal, then a wait.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct TermStep {
     pub signal: Signal,
     pub wait: Duration,
 }
 
 /// A number of items, or a share of them.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Threshold {
     Items(u64),
     /// Percent. Of failures: of the items settled so far, once [`Threshold::PERCENT_ITEMS_MIN`] failed.
@@ -123,7 +122,7 @@ impl Threshold {
 }
 
 /// Which outcomes `--halt` counts.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum HaltOn {
     /// Failed or dead.
     Fail,
@@ -133,7 +132,7 @@ pub enum HaltOn {
 }
 
 /// When to stop early.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Halt {
     pub on: HaltOn,
     pub threshold: Threshold,
@@ -142,7 +141,7 @@ pub struct Halt {
 }
 
 /// Whose numbers the exit code of a finished run follows (`exit_code::of`).
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ExitCodeStyle {
     Own,
     /// GNU parallel's: how many items failed.
@@ -152,7 +151,7 @@ pub enum ExitCodeStyle {
 }
 
 /// All that the core decides by. Plain, already checked.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Policy {
     /// Slots, at least 1.
     pub workers: u32,

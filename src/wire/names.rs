@@ -1,6 +1,8 @@
-//! The names of the variables by which a worker learns what it needs, before any frame.
+//! The names of the variables by which a worker, or a command, learns what it needs, before any frame.
 //!
-//! Invariant: names only; the supervisor sets them, `worker` reads them.
+//! Invariant: names only; the supervisor sets them, `worker` reads those that are for it.
+
+use std::ffi::OsStr;
 
 /// The number of the fd that frames come in by.
 pub const FD_IN: &str = "SUPERVISOR_FD_IN";
@@ -22,3 +24,38 @@ pub const ITEM_TIMES: &str = "SUPERVISOR_ITEM_TIMES";
 pub const WORKER: &str = "SUPERVISOR_WORKER";
 /// The run's name; for the worker's own use.
 pub const RUN: &str = "SUPERVISOR_RUN";
+/// The item of a command, from 0.
+pub const ITEM: &str = "SUPERVISOR_ITEM";
+/// Its attempt, from 1.
+pub const ATTEMPT: &str = "SUPERVISOR_ATTEMPT";
+/// The item from 1, for scripts that know GNU parallel.
+pub const PARALLEL_SEQ: &str = "PARALLEL_SEQ";
+/// The slot from 1, likewise.
+pub const PARALLEL_JOBSLOT: &str = "PARALLEL_JOBSLOT";
+/// The supervisor's pid, likewise.
+pub const PARALLEL_PID: &str = "PARALLEL_PID";
+
+const ALL: [&str; 15] = [
+    FD_IN,
+    FD_OUT,
+    FD_BOARD,
+    TOKEN,
+    PARENT,
+    DELIMITER,
+    TRANSPORT,
+    ITEM_TIMES,
+    WORKER,
+    RUN,
+    ITEM,
+    ATTEMPT,
+    PARALLEL_SEQ,
+    PARALLEL_JOBSLOT,
+    PARALLEL_PID,
+];
+
+/// If this variable is one of those above: then nobody inherits it from a supervisor further up, and
+/// takes itself for that one's worker.
+#[must_use]
+pub fn is_ours(name: &OsStr) -> bool {
+    ALL.iter().any(|own| *own == name)
+}
