@@ -9,6 +9,9 @@ use std::io::Write;
 use std::os::unix::process::CommandExt;
 use support::{Run, output, pid_of, send, shell, wait_until_gone};
 
+/// For tests that kill workers which may not have begun their item yet: such a death counts as one at the start.
+const MANY_RESTARTS: &[&str] = &["--max-restarts", "1000000/1s", "--backoff", "0..0"];
+
 #[test]
 fn the_demonstration_names_its_workers_and_tells_how_each_exited() {
     let run = Run::start(&["--workers", "5"]).finish();
@@ -57,7 +60,7 @@ fn every_item_is_done_however_often_workers_are_killed() {
 
 #[test]
 fn a_death_is_told_at_once_with_the_item_and_where_it_goes() {
-    let mut run = Run::start(&["--workers", "2", "--items", "8", "--delay", "200ms"]);
+    let mut run = Run::start(&[&["--workers", "2", "--items", "8", "--delay", "200ms"], MANY_RESTARTS].concat());
     // Between the dispatch of an item and its beginning a death charges nobody: then once more.
     let started = loop {
         let started = run.wait_for_event("item_started");
@@ -84,7 +87,8 @@ fn each_kind_of_death_has_its_own_words() {
         (Signal::SIGTERM, "signal 15 (TERM)"),
         (Signal::SIGABRT, "signal 6 (ABRT)"),
     ] {
-        let mut run = Run::start(&["--workers", "1", "--items", "1", "--delay", "1h", "--crash-limit", "1"]);
+        let mut run =
+            Run::start(&[&["-j1", "--items", "1", "--delay", "1h", "--crash-limit", "1"], MANY_RESTARTS].concat());
         // A death before the item has begun charges nobody: then once more.
         loop {
             let started = run.wait_for_event("item_started");
