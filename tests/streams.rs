@@ -141,3 +141,27 @@ fn a_stderr_that_nobody_reads_costs_no_memory() {
     assert_eq!(bytes.iter().filter(|byte| **byte == 0).count(), 400 * 60_000);
     assert_eq!(run.finish().code(), 0);
 }
+
+#[test]
+fn a_place_for_long_outputs_that_is_missing_or_full_ends_the_run_at_once() {
+    let line = "$SUPERVISOR -j2 -- sh -c 'head -c 3000000 /dev/zero; exec sleep 1000' ::: a b";
+    let run = shell(&format!("TMPDIR=/missing {line}"));
+    assert_eq!(run.code(), 4, "{}", run.stderr);
+    assert!(run.stderr.contains("a temporary file in /missing: No such file"), "{}", run.stderr);
+    // What fits into memory needs no file.
+    assert_eq!(shell("TMPDIR=/missing $SUPERVISOR -- echo {} ::: a").stdout, "a\n");
+    // A small disk of our own, gone with the shell that mounted it.
+    let dir = tempfile::tempdir().unwrap();
+    let place = dir.path().display();
+    let mount = format!("mount -t tmpfs -o size=200k none {place} 2>/dev/null || exit 99");
+    let run = shell(&format!(
+        "exec unshare -rm bash -c '{mount}; TMPDIR={place}; export TMPDIR; {}'",
+        line.replace('\'', "\"")
+    ));
+    if run.code() == 99 || run.stderr.contains("unshare") {
+        println!("no full disk was tried: this user may not mount one");
+        return;
+    }
+    assert_eq!(run.code(), 4, "{}", run.stderr);
+    assert!(run.stderr.contains("No space left on device"), "{}", run.stderr);
+}

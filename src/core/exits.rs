@@ -262,6 +262,11 @@ impl Core {
         } else {
             Duration::ZERO
         };
+        self.start_later(index, delay);
+    }
+
+    /// Fills the slot again after `delay`; of commands, lets it be filled.
+    pub(super) fn start_later(&mut self, index: usize, delay: Duration) {
         if self.policy.lifecycle == Lifecycle::Resident {
             let (worker, incarnation) = self.who(index);
             let incarnation = Incarnation(incarnation.0.wrapping_add(1));

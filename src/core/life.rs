@@ -93,11 +93,10 @@ impl Core {
                 self.stop(Stage::Terminating, StopReason::RestartLimit { worker, last });
             }
             (SpawnFailure::Item(_), Lifecycle::PerItem) => {}
-            // While others run, a shortage passes when one of them ends.
-            (SpawnFailure::Shortage(_), Lifecycle::PerItem) if self.pool.up > 0 => {
+            // While others run there is progress; and what is short may be free again when one of them ends.
+            (SpawnFailure::Shortage(_), _) if self.pool.up > 0 => {
                 let delay = self.pool.slots[index].history.wait(self.policy.backoff, self.mutation);
-                self.set_slot_timer(index, delay);
-                self.pool.file(index);
+                self.start_later(index, delay);
             }
             _ => self.restart(index, true, error),
         }

@@ -118,7 +118,7 @@ impl Engine {
         let Some(collector) = self.spawning.collector() else { return true };
         let Some(command) = self.slots.at(index).and_then(|slot| slot.command()) else { return true };
         let stderr = part == Part::CommandStderr;
-        let mut closed = false;
+        let (mut closed, mut lost) = (false, None);
         for _ in 0..reads {
             let execution = &mut command.execution;
             let read = if stderr { execution.read_stderr(collector) } else { execution.read_stdout(collector) };
@@ -130,8 +130,7 @@ impl Engine {
                     break;
                 }
                 Err(error) => {
-                    let error = error.to_string();
-                    self.facts.push_back(Input::StorageLost { error });
+                    lost = Some(error.to_string());
                     closed = true;
                     break;
                 }
@@ -140,6 +139,9 @@ impl Engine {
         let fd = if stderr { &mut command.execution.stderr } else { &mut command.execution.stdout };
         if closed && let Some(fd) = fd.take() {
             let _ = self.poller.remove(&fd);
+        }
+        if let Some(error) = lost {
+            self.feed(Input::StorageLost { error });
         }
         closed
     }

@@ -8,7 +8,7 @@ use supervisor::model::event::Stage;
 use supervisor::model::exit::ExitStatus;
 use supervisor::model::ids::{ItemId, WorkerId};
 use supervisor::model::outcome::{Cause, CauseKind, FailReason};
-use supervisor::model::spec::{Lifecycle, QueueOrder, RestartType};
+use supervisor::model::spec::{QueueOrder, RestartType};
 use supervisor::model::time::{Duration, Instant};
 
 impl Shadow {
@@ -30,7 +30,7 @@ impl Shadow {
         let others = self.slots.iter().any(|slot| slot.phase != Phase::Down);
         if matches!(error, SpawnFailure::Program(_)) {
             self.gave_up_on_program = true;
-        } else if self.policy.lifecycle == Lifecycle::PerItem && others {
+        } else if matches!(error, SpawnFailure::Shortage(_)) && others {
             // While others run, a shortage passes when one of them ends: it waits, and is not counted.
             self.pauses(index);
         } else {

@@ -117,6 +117,14 @@ fn a_shortage_waits_while_other_processes_run() {
     rig.say("start; arrive 3; spawned 1");
     check!(rig, "nospawn 2", []);
     check!(rig, "wait 100", ["launch 2.2 1..2"]);
+    // Resident ones too: however often, with one at work the run goes on.
+    let mut rig = Rig::new(policy());
+    rig.say("start; arrive 3; spawned 1; hello 1");
+    for wait in [100, 200, 400, 800, 1600] {
+        rig.say("nospawn 2");
+        check!(rig, &format!("wait {}", wait - 1), []);
+        assert!(rig.say("wait 1").starts_with("spawn 2."));
+    }
 }
 
 #[test]
