@@ -96,6 +96,11 @@ impl Engine {
     pub(super) fn feed_with(&mut self, input: Input, answer: Option<&Answer<'_>>) {
         self.core.handle(input, self.now);
         self.carry_out(answer);
+        self.feed_facts();
+    }
+
+    /// Hands over the facts that came of carrying out orders, and of those orders, until none is left.
+    fn feed_facts(&mut self) {
         while let Some(fact) = self.facts.pop_front() {
             self.core.handle(fact, self.now);
             self.carry_out(None);
@@ -112,9 +117,7 @@ impl Engine {
         if self.core.poll_timeout().is_some_and(|at| at <= self.now) {
             self.core.handle_timeout(self.now);
             self.carry_out(None);
-            while let Some(fact) = self.facts.pop_front() {
-                self.feed(fact);
-            }
+            self.feed_facts();
         }
         while let Some((until, token)) = self.lingering.front().copied()
             && until <= self.now
