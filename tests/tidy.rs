@@ -142,14 +142,14 @@ const BANS: &[Ban] = &[
     Ban { what: "unimplemented", part: Part::Code, within: EVERYWHERE, but: &[], instead: "write it, or leave it out" },
     Ban { what: "dbg", part: Part::Code, within: EVERYWHERE, but: &[], instead: "take it out again" },
     Ban {
-        what: "TODO",
+        what: concat!("TO", "DO"),
         part: Part::Comments,
         within: EVERYWHERE,
         but: &[],
         instead: "do it, or write an issue about it",
     },
     Ban {
-        what: "FIXME",
+        what: concat!("FIX", "ME"),
         part: Part::Comments,
         within: EVERYWHERE,
         but: &[],
