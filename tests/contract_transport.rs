@@ -5,20 +5,31 @@
 
 use nix::fcntl::{FcntlArg, FdFlag, fcntl};
 use std::os::fd::AsRawFd;
+use std::sync::Arc;
 use std::thread;
 use supervisor::model::spec::{ITEM_BYTES_MAX, TransportKind};
 use supervisor::model::time::Duration;
+use supervisor::sys::block::BlockSlice;
 use supervisor::sys::poller::{Interest, Poller};
-use supervisor::transport::{self, Channel, ChannelError, Connection, Fill, Flush};
+use supervisor::transport::{self, Channel, ChannelError, Connection, Fill, Flush, Handed};
 use supervisor::wire::frame::{BODY_BYTES_MAX, FrameError};
 use supervisor::wire::message::{FromWorker, ToWorker};
 
 /// Longer than anything here takes: who waits so long waits in vain.
 const PATIENCE: Duration = Duration::from_secs(60);
 
+fn open(kind: TransportKind) -> (Box<dyn Channel>, Handed) {
+    transport::transport(&kind.into(), 1).unwrap().open().unwrap()
+}
+
+/// Adds a message to what waits to be written.
+fn queue(channel: &mut dyn Channel, message: ToWorker, body: &[u8]) -> Result<(), ChannelError> {
+    channel.queue(message, BlockSlice::whole(&Arc::new(body.to_vec().into())))
+}
+
 fn both_ends(kind: TransportKind) -> (Box<dyn Channel>, Connection) {
-    let (channel, fds) = transport::open(kind).unwrap();
-    (channel, transport::connect(kind, fds).unwrap())
+    let (channel, handed) = open(kind);
+    (channel, transport::connect(kind, handed).unwrap())
 }
 
 fn run(first: u64) -> ToWorker {
@@ -83,16 +94,16 @@ fn send(connection: &mut Connection, message: FromWorker, body: &[u8]) {
 
 fn items_and_results_arrive_whole_and_in_order(kind: TransportKind) {
     const MESSAGES: u64 = 28;
-    let (mut channel, fds) = transport::open(kind).unwrap();
+    let (mut channel, handed) = open(kind);
     let worker = thread::spawn(move || {
-        let mut connection = transport::connect(kind, fds).unwrap();
+        let mut connection = transport::connect(kind, handed).unwrap();
         while let Some((ToWorker::Run { first, .. }, body)) = take(&mut connection) {
             send(&mut connection, done(first), &body);
         }
     });
     let mut settled = 0;
     for first in 0..MESSAGES {
-        channel.queue(run(first), &body(first)).unwrap();
+        queue(&mut *channel, run(first), &body(first)).unwrap();
         // Both directions are full at times: whoever only wrote would wait for ever.
         while channel.flush().unwrap() == Flush::Blocked {
             match channel.fill().unwrap() {
@@ -120,9 +131,9 @@ fn items_and_results_arrive_whole_and_in_order(kind: TransportKind) {
 fn nothing_leaves_before_a_flush(kind: TransportKind) {
     let (mut channel, mut connection) = both_ends(kind);
     assert_eq!(channel.backlog_bytes(), 0);
-    channel.queue(run(1), b"a").unwrap();
+    queue(&mut *channel, run(1), b"a").unwrap();
     let one = channel.backlog_bytes();
-    channel.queue(run(2), b"bcd").unwrap();
+    queue(&mut *channel, run(2), b"bcd").unwrap();
     assert!(one > 1);
     assert_eq!(channel.backlog_bytes(), 2 * one + 2);
     assert_eq!(channel.flush().unwrap(), Flush::All);
@@ -136,7 +147,7 @@ fn a_full_channel_says_so_and_goes_on_later(kind: TransportKind) {
     let body = body(5);
     const MESSAGES: u64 = 10;
     for first in 0..MESSAGES {
-        channel.queue(run(first), &body).unwrap();
+        queue(&mut *channel, run(first), &body).unwrap();
     }
     let all = channel.backlog_bytes();
     assert_eq!(channel.flush().unwrap(), Flush::Blocked);
@@ -157,13 +168,13 @@ fn a_full_channel_says_so_and_goes_on_later(kind: TransportKind) {
 
 fn a_closed_input_ends_behind_what_was_flushed(kind: TransportKind) {
     let (mut channel, mut connection) = both_ends(kind);
-    channel.queue(run(1), b"last").unwrap();
+    queue(&mut *channel, run(1), b"last").unwrap();
     assert_eq!(channel.flush().unwrap(), Flush::All);
-    channel.queue(run(2), b"too late").unwrap();
+    queue(&mut *channel, run(2), b"too late").unwrap();
     channel.close_input();
     assert!(channel.write_fd().is_none());
     assert_eq!(channel.backlog_bytes(), 0);
-    channel.queue(run(3), b"much too late").unwrap();
+    queue(&mut *channel, run(3), b"much too late").unwrap();
     assert_eq!((channel.backlog_bytes(), channel.flush().unwrap()), (0, Flush::Closed));
     assert_eq!(take(&mut connection), Some((run(1), b"last".to_vec())));
     assert_eq!(take(&mut connection), None);
@@ -182,7 +193,7 @@ fn what_a_worker_wrote_before_its_death_is_read(kind: TransportKind) {
     }
     assert_eq!(receive(&mut *channel), None);
     assert_eq!(channel.fill().unwrap(), Fill::Closed);
-    channel.queue(run(1), b"for nobody").unwrap();
+    queue(&mut *channel, run(1), b"for nobody").unwrap();
     assert_eq!((channel.flush().unwrap(), channel.backlog_bytes()), (Flush::Closed, 0));
 }
 
@@ -231,22 +242,22 @@ fn a_broken_protocol_is_named_and_stays_broken(kind: TransportKind) {
 
 fn too_long_a_body_is_refused_and_nothing_is_lost(kind: TransportKind) {
     let (mut channel, mut connection) = both_ends(kind);
-    let error = channel.queue(run(1), &vec![0; BODY_BYTES_MAX + 1]).unwrap_err();
+    let error = queue(&mut *channel, run(1), &vec![0; BODY_BYTES_MAX + 1]).unwrap_err();
     assert_eq!(error, ChannelError::Frame(FrameError::Body { bytes: BODY_BYTES_MAX + 1 }));
-    channel.queue(run(2), b"fits").unwrap();
+    queue(&mut *channel, run(2), b"fits").unwrap();
     assert_eq!(channel.flush().unwrap(), Flush::All);
     assert_eq!(take(&mut connection), Some((run(2), b"fits".to_vec())));
 }
 
 fn nobody_inherits_an_end_by_accident(kind: TransportKind) {
-    let (channel, fds) = transport::open(kind).unwrap();
+    let (channel, handed) = open(kind);
     let is_closed_on_exec = |flags: nix::Result<i32>| FdFlag::from_bits_retain(flags.unwrap()) == FdFlag::FD_CLOEXEC;
-    for fd in &fds {
+    for (_, fd) in handed.fds() {
         assert!(is_closed_on_exec(fcntl(fd, FcntlArg::F_GETFD)));
     }
     assert!(is_closed_on_exec(fcntl(channel.read_fd(), FcntlArg::F_GETFD)));
     assert!(is_closed_on_exec(fcntl(channel.write_fd().unwrap(), FcntlArg::F_GETFD)));
-    assert!(transport::connect(kind, Vec::new()).is_err(), "an end needs its fds");
+    assert!(transport::connect(kind, Handed::new()).is_err(), "an end needs what it is handed");
 }
 
 /// All promises for the transport of this name.

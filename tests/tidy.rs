@@ -47,7 +47,7 @@ const FLOORS: &[Floor] = &[
     Floor {
         place: "src/worker/",
         may: &["model", "wire", "sys", "transport"],
-        never: &["transport::open", "transport::Channel", "transport::scoreboard::Board"],
+        never: &["transport::transport", "transport::Transport", "transport::Channel", "transport::scoreboard::Board"],
     },
     Floor { place: "src/cli/", may: &["model"], never: &[] },
     // The one place where a worker is made of threads instead of processes.
@@ -360,7 +360,11 @@ fn an_import_from_a_wrong_floor_is_found() {
     check("src/command/x.rs", "\nfn f() { crate::source::f() }", &["3: src/command/ may not import source::f"]);
     check("src/command/a/x.rs", "use super::super::super::core::Core;", &["2: src/command/ may not"]);
     check("src/transport/mod.rs", "use super::{\n    core::Core,\n    model::ids,\n};", &["3: src/transport/ may not"]);
-    check("src/worker/x.rs", "use crate::transport;\nfn f() { transport::open() }", &["3: src/worker/ may not import"]);
+    check(
+        "src/worker/x.rs",
+        "use crate::transport;\nfn f() { transport::transport() }",
+        &["3: src/worker/ may not import"],
+    );
     check("src/engine/x.rs", "use crate::{cli, worker};", &["2: src/engine/ may", "2: src/engine/ may"]);
     check("bin/x.rs", "use supervisor::{cli, core::Core};", &["2: bin/ may not import core::Core; it may import cli,"]);
     check("src/new.rs", "", &["1: it lies on no floor"]);

@@ -8,11 +8,13 @@ use std::fs::{self, File};
 use std::io::Read;
 use std::os::fd::AsFd;
 use std::process::Command;
+use std::sync::Arc;
 use supervisor::model::exit::ExitStatus;
 use supervisor::model::ids::ItemId;
 use supervisor::model::signal::Signal;
 use supervisor::model::spec::TransportKind;
 use supervisor::model::time::Duration;
+use supervisor::sys::block::BlockSlice;
 use supervisor::sys::pidfd::Process;
 use supervisor::sys::poller::{Interest, Poller};
 use supervisor::sys::spawn::{SpawnPlan, Spawner};
@@ -48,8 +50,10 @@ fn wait(what: impl AsFd, interest: Interest) {
 
 impl Worker {
     fn start(task: &str, changes: &[(&str, &str)]) -> Self {
-        let (channel, ends) = transport::open(TransportKind::Pipe).unwrap();
+        let (channel, handed) = transport::transport(&TransportKind::Pipe.into(), 1).unwrap().open().unwrap();
+        let mut fds: Vec<_> = handed.fds().map(|(_, fd)| fd).collect();
         let (board, board_fd) = Board::create().unwrap();
+        fds.push(board_fd.as_fd());
         let (stderr, stderr_end) = fd::pipe().unwrap();
         let parent = std::process::id().to_string();
         let mut variables = vec![
@@ -74,7 +78,7 @@ impl Worker {
             stdin: null.as_fd(),
             stdout: null.as_fd(),
             stderr: stderr_end.as_fd(),
-            fds: &[ends[0].as_fd(), ends[1].as_fd(), board_fd.as_fd()],
+            fds: &fds,
             new_group: true,
             register: None,
         };
@@ -97,7 +101,8 @@ impl Worker {
     }
 
     fn queue(&mut self, first: u64, count: u32, body: &[u8]) {
-        self.channel.queue(ToWorker::Run { first, count, attempt: 1 }, body).unwrap();
+        let block = Arc::new(body.to_vec().into());
+        self.channel.queue(ToWorker::Run { first, count, attempt: 1 }, BlockSlice::whole(&block)).unwrap();
     }
 
     fn flush(&mut self) {
@@ -334,7 +339,7 @@ fn a_worker_that_is_started_by_hand_says_how_it_is_meant() {
     };
     let (code, said) = output(&[]);
     assert_eq!(code, Some(2));
-    let usage = "run me under supervisor: supervisor --protocol frames -- PROGRAM (SUPERVISOR_FD_IN is not set)";
+    let usage = "run me under supervisor: supervisor --protocol frames -- PROGRAM (SUPERVISOR_TRANSPORT is not set)";
     assert_eq!(said, format!("supervisor-worker: {usage}\n"));
     let (code, said) = output(&["--task", "sqare"]);
     assert_eq!(code, Some(2));

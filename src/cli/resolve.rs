@@ -13,7 +13,7 @@ use crate::model::config::{
 use crate::model::signal::Signal;
 use crate::model::spec::{
     Backoff, Credit, ExitCodeStyle, Halt, HaltOn, Intensity, Lifecycle, Policy, QueueOrder, RestartStrategy,
-    RestartType, TASKS, TermStep, Threshold, TransportKind,
+    RestartType, TASKS, TermStep, Threshold, TransportKind, TransportSpec,
 };
 use crate::model::time::Duration;
 use std::ffi::OsString;
@@ -196,7 +196,7 @@ fn lines(args: &Args, input: InputSpec) -> Result<SourceSpec, UsageError> {
 }
 
 fn worker(args: &Args, kind: Kind, argv: Vec<OsString>) -> Result<WorkerSpec, UsageError> {
-    let transport = args.transport.unwrap_or(TransportKind::Pipe);
+    let transport = TransportSpec { kind: args.transport.unwrap_or(TransportKind::Pipe) };
     match kind {
         Kind::Exec => Ok(WorkerSpec::Exec(ExecSpec { argv, shell: args.shell, stdin: args.stdin })),
         Kind::Frames => Ok(WorkerSpec::Frames { argv, transport }),
@@ -335,7 +335,7 @@ mod tests {
         assert_eq!(config.source, SourceSpec::Generate { count: 20 });
         assert_eq!(
             config.worker,
-            WorkerSpec::BuiltIn { task: "square".into(), delay: Duration::ZERO, transport: TransportKind::Pipe }
+            WorkerSpec::BuiltIn { task: "square".into(), delay: Duration::ZERO, transport: TransportKind::Pipe.into() }
         );
         assert_eq!(config.output.mode, OutputMode::Narrate);
         assert_eq!((config.policy.workers, config.policy.start_together), (5, true));
@@ -379,7 +379,7 @@ mod tests {
     fn a_command_may_speak_frames() {
         let config = config("--protocol frames --credit 9 --run-max 3 -- ./worker -x");
         let argv = vec!["./worker".into(), "-x".into()];
-        assert_eq!(config.worker, WorkerSpec::Frames { argv, transport: TransportKind::Pipe });
+        assert_eq!(config.worker, WorkerSpec::Frames { argv, transport: TransportKind::Pipe.into() });
         assert_eq!(config.source, stdin_by(b'\n'));
         assert_eq!((config.policy.credit, config.policy.run_max), (Credit::Items(9), 3));
         assert_eq!(config.policy.crash_limit, 3);

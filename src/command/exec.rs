@@ -102,6 +102,13 @@ impl Commander {
         })
     }
 
+    /// Most descriptors that the supervisor holds for one command, beside its process's own.
+    #[must_use]
+    pub const fn fds_per_command(&self) -> u64 {
+        // stdout and stderr, and stdin where it is fed.
+        if self.stdin { 3 } else { 2 }
+    }
+
     /// The command for one item as text that a shell reads back, without a final newline; of `--shell`, the
     /// script. For a look, whether or not it can be run.
     pub fn quoted_line(&mut self, bytes: &[u8], item: ItemId, worker: WorkerId) -> Vec<u8> {

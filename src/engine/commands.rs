@@ -32,7 +32,7 @@ const READS_AT_END: u32 = 64;
 
 impl Engine {
     pub(super) fn launch_command(&mut self, worker: WorkerId, incarnation: Incarnation, run: Run) {
-        let item = self.payloads.body(run.first, 1);
+        let item = self.payloads.body(run.first, 1).bytes();
         let now = self.clock.now();
         let launched = self.spawning.launch(worker, run, item, now, &mut self.telling.err);
         let execution = match launched {
@@ -83,7 +83,7 @@ impl Engine {
         let Some(slot) = self.slots.at(index) else { return };
         let token = slot.token(index, Part::CommandStdin);
         let Some(command) = slot.command() else { return };
-        let item = self.payloads.body(command.item(), 1);
+        let item = self.payloads.body(command.item(), 1).bytes();
         let written = command.execution.write_stdin(item);
         let Some(stdin) = &command.execution.stdin else { return };
         let written = match written {

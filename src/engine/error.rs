@@ -4,6 +4,7 @@ use crate::command::search::CommandError;
 use crate::model::outcome::ExitClass;
 use crate::reporter::ReporterError;
 use crate::source::SourceError;
+use crate::transport::TransportError;
 use std::io;
 
 #[derive(Debug, thiserror::Error)]
@@ -12,6 +13,8 @@ pub enum EngineError {
     Source(#[from] SourceError),
     #[error(transparent)]
     Command(#[from] CommandError),
+    #[error(transparent)]
+    Transport(#[from] TransportError),
     #[error(transparent)]
     Reporter(#[from] ReporterError),
     #[error("write results: stdout is closed; send it to a file, or give --output none")]
@@ -36,7 +39,9 @@ impl EngineError {
             Self::Command(CommandError::NotExecutable { .. }) => ExitClass::NotExecutable,
             Self::StdoutClosed => ExitClass::Lost,
             Self::OpenFiles { .. } | Self::Processes { .. } => ExitClass::Refused,
-            Self::Command(_) | Self::System { .. } => ExitClass::Internal,
+            Self::Command(_) | Self::Transport(TransportError::System { .. }) | Self::System { .. } => {
+                ExitClass::Internal
+            }
         }
     }
 

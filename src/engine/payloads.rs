@@ -6,13 +6,14 @@
 
 use crate::model::ids::ItemId;
 use crate::source::Batch;
+use crate::sys::block::{Block, BlockSlice};
 use std::collections::BTreeMap;
 use std::ops::Range;
 use std::sync::Arc;
 
 /// Consecutive items in one block.
 struct Segment {
-    block: Arc<Vec<u8>>,
+    block: Arc<Block>,
     range: Range<usize>,
     count: u32,
     /// Items at the front of `range` that are released already; their end is looked for only when needed.
@@ -27,12 +28,14 @@ pub struct Payloads {
     /// By the id of the first item that is not released.
     segments: BTreeMap<u64, Segment>,
     bytes: u64,
+    /// What stands for items that are not held.
+    nothing: Arc<Block>,
 }
 
 impl Payloads {
     #[must_use]
     pub fn new(delimiter: u8) -> Self {
-        Self { delimiter, segments: BTreeMap::new(), bytes: 0 }
+        Self { delimiter, segments: BTreeMap::new(), bytes: 0, nothing: Arc::default() }
     }
 
     /// Bytes held; released ones at the front of a segment count until it is cut or goes.
@@ -57,20 +60,19 @@ impl Payloads {
 
     /// The body for these items: of one, the item; of several, each with its delimiter.
     /// Empty for items that are not held, or that lie in more than one segment.
-    pub fn body(&mut self, first: ItemId, count: u32) -> &[u8] {
+    pub fn body(&mut self, first: ItemId, count: u32) -> BlockSlice<'_> {
         self.cut_at(first.0);
         self.cut_at(first.0 + u64::from(count));
         let delimiter = self.delimiter;
-        let Some(segment) = self.segments.get_mut(&first.0) else { return &[] };
-        if segment.count != count {
-            return &[];
-        }
+        let Some(segment) = self.segments.get_mut(&first.0).filter(|segment| segment.count == count) else {
+            return BlockSlice::whole(&self.nothing);
+        };
         self.bytes -= segment.skip_released(delimiter);
-        let bytes = &segment.block[segment.range.clone()];
-        match bytes.split_last() {
-            Some((_, item)) if count == 1 && segment.delimited => item,
-            _ => bytes,
+        let mut range = segment.range.clone();
+        if count == 1 && segment.delimited {
+            range.end -= 1;
         }
+        BlockSlice::new(&segment.block, range)
     }
 
     /// These items are told; their bytes are not needed again.
@@ -151,7 +153,7 @@ mod tests {
 
     fn ten() -> Payloads {
         let mut payloads = Payloads::new(b'\n');
-        let block = Arc::new(b"xx0\n1\n22\n3\n\n5\n6\n7\n8\n9\n".to_vec());
+        let block = Arc::new(Block::from(b"xx0\n1\n22\n3\n\n5\n6\n7\n8\n9\n".to_vec()));
         let range = 2..block.len();
         payloads.insert(ItemId(100), Batch { block, range, count: 10, priority: 0 });
         payloads
@@ -160,11 +162,11 @@ mod tests {
     #[test]
     fn a_run_is_cut_where_the_core_cuts_it() {
         let mut payloads = ten();
-        assert_eq!(payloads.body(ItemId(100), 3), b"0\n1\n22\n");
-        assert_eq!(payloads.body(ItemId(104), 1), b"");
-        assert_eq!(payloads.body(ItemId(103), 1), b"3");
-        assert_eq!(payloads.body(ItemId(105), 5), b"5\n6\n7\n8\n9\n");
-        assert_eq!(payloads.body(ItemId(102), 1), b"22");
+        assert_eq!(payloads.body(ItemId(100), 3).bytes(), b"0\n1\n22\n");
+        assert_eq!(payloads.body(ItemId(104), 1).bytes(), b"");
+        assert_eq!(payloads.body(ItemId(103), 1).bytes(), b"3");
+        assert_eq!(payloads.body(ItemId(105), 5).bytes(), b"5\n6\n7\n8\n9\n");
+        assert_eq!(payloads.body(ItemId(102), 1).bytes(), b"22");
     }
 
     #[test]
@@ -172,11 +174,11 @@ mod tests {
         let mut payloads = ten();
         payloads.release(ItemId(100), 2);
         payloads.release(ItemId(102), 1);
-        assert_eq!(payloads.body(ItemId(103), 2), b"3\n\n");
+        assert_eq!(payloads.body(ItemId(103), 2).bytes(), b"3\n\n");
         // An item in the middle goes first: those around it stay.
         payloads.release(ItemId(107), 1);
-        assert_eq!(payloads.body(ItemId(105), 2), b"5\n6\n");
-        assert_eq!(payloads.body(ItemId(108), 2), b"8\n9\n");
+        assert_eq!(payloads.body(ItemId(105), 2).bytes(), b"5\n6\n");
+        assert_eq!(payloads.body(ItemId(108), 2).bytes(), b"8\n9\n");
         for (first, count) in [(103, 2), (105, 2), (108, 2)] {
             payloads.release(ItemId(first), count);
         }
@@ -189,7 +191,7 @@ mod tests {
         let mut payloads = ten();
         let expected = ["9", "8", "7", "6", "5", "", "3", "22", "1", "0"];
         for (id, item) in (100..110).rev().zip(expected) {
-            assert_eq!(payloads.body(ItemId(id), 1), item.as_bytes(), "item {id}");
+            assert_eq!(payloads.body(ItemId(id), 1).bytes(), item.as_bytes(), "item {id}");
             payloads.release(ItemId(id), 1);
         }
         assert_eq!((payloads.bytes(), payloads.segments.len()), (0, 0));
@@ -198,8 +200,8 @@ mod tests {
     #[test]
     fn what_is_not_held_has_no_bytes_and_harms_nothing() {
         let mut payloads = ten();
-        assert_eq!(payloads.body(ItemId(7), 1), b"");
-        assert_eq!(payloads.body(ItemId(108), 9), b"");
+        assert_eq!(payloads.body(ItemId(7), 1).bytes(), b"");
+        assert_eq!(payloads.body(ItemId(108), 9).bytes(), b"");
         payloads.release(ItemId(500), 3);
         payloads.release(ItemId(100), 10);
         assert_eq!(payloads.bytes(), 0);

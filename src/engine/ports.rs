@@ -17,7 +17,7 @@ use crate::command::search;
 use crate::core::Core;
 use crate::model::config::{Config, OutputMode, WorkerSpec};
 use crate::model::signal::Signal;
-use crate::model::spec::{Policy, QueueOrder, TransportKind};
+use crate::model::spec::{QueueOrder, TransportSpec};
 use crate::model::time::Instant;
 use crate::sys::clock::Clock;
 use crate::sys::guard::Guard;
@@ -28,7 +28,7 @@ use crate::sys::spawn::Spawner;
 use crate::sys::spill::SpillFile;
 use crate::sys::{fd, limits, signals, stdio};
 use crate::wire::names;
-use crate::{reporter, source};
+use crate::{reporter, source, transport};
 use std::collections::VecDeque;
 use std::ffi::{CString, OsStr, OsString};
 use std::fs::File;
@@ -41,9 +41,6 @@ use std::rc::Rc;
 /// Descriptors of the supervisor's own beyond those that are open at the start: poller, signals,
 /// guard, /dev/null, the spill file, and those of a process that is just being started.
 const OWN_OPEN_FILES: u64 = 16;
-
-/// The number of the first descriptor that a worker is given beyond stdin, stdout and stderr.
-const FIRST_FD: u32 = 3;
 
 /// Processes of its own: itself and the guard.
 const OWN_PROCESSES: u64 = 2;
@@ -60,7 +57,7 @@ pub(super) fn open(config: Config) -> Result<Engine, EngineError> {
     let spill = Rc::new(SpillFile::new());
     let kind = open_kind(&config, source.delimiter(), &spill)?;
     let policy = &config.policy;
-    check_limits(policy, &config.worker)?;
+    check_limits(policy.workers, &kind)?;
     let outbox = |fd| Outbox::new(fd).map_err(EngineError::system("take stdout and stderr"));
     let (out, err) = (outbox(io::stdout().as_fd())?, outbox(io::stderr().as_fd())?);
     let reporters = reporter::open(&config.output, policy)?;
@@ -115,13 +112,13 @@ fn open_kind(config: &Config, delimiter: u8, spill: &Rc<SpillFile>) -> Result<Ki
             argv.extend(role.map(OsString::from));
             let delay = delay.0.to_string();
             argv.extend(["--task", task, "--delay", &delay].map(OsString::from));
-            open_program(path, argv, *transport, config, delimiter)?
+            open_program(path, argv, transport, config, delimiter)?
         }
         WorkerSpec::Frames { argv, transport } => {
             let name = argv.first().map_or_else(|| OsStr::new(""), OsString::as_os_str);
             let path = search::find(name, std::env::var_os("PATH").as_deref())?;
             let path = OsString::from_vec(path.into_bytes());
-            open_program(path, argv.clone(), *transport, config, delimiter)?
+            open_program(path, argv.clone(), transport, config, delimiter)?
         }
     })
 }
@@ -141,7 +138,7 @@ fn built_in_worker() -> (OsString, Option<&'static str>) {
 fn open_program(
     path: OsString,
     argv: Vec<OsString>,
-    kind: TransportKind,
+    spec: &TransportSpec,
     config: &Config,
     delimiter: u8,
 ) -> Result<Kind, EngineError> {
@@ -154,14 +151,11 @@ fn open_program(
         })
         .collect();
     let item_times = u8::from(config.output.mode == OutputMode::Json);
-    let variables: [(&str, String); 8] = [
+    let variables: [(&str, String); 5] = [
         (names::RUN, config.run_id.clone()),
         (names::PARENT, std::process::id().to_string()),
         (names::DELIMITER, delimiter.to_string()),
-        (names::TRANSPORT, kind.name().to_owned()),
-        (names::FD_IN, FIRST_FD.to_string()),
-        (names::FD_OUT, (FIRST_FD + 1).to_string()),
-        (names::FD_BOARD, (FIRST_FD + 2).to_string()),
+        (names::TRANSPORT, spec.kind.name().to_owned()),
         (names::ITEM_TIMES, item_times.to_string()),
     ];
     env.extend(variables.map(|(name, value)| OsString::from(format!("{name}={value}"))));
@@ -173,20 +167,22 @@ fn open_program(
         path: c_string(path).map_err(prepare())?,
         argv: c_strings(argv).map_err(prepare())?,
         env: c_strings(env).map_err(prepare())?,
-        transport: kind,
+        transport: transport::transport(spec, config.policy.workers)?,
         null: fd::dev_null().map_err(EngineError::system("open /dev/null"))?,
         random: File::open("/dev/urandom").map_err(EngineError::system("open /dev/urandom"))?,
     }))
 }
 
 /// Refuses what the system would refuse halfway through.
-fn check_limits(policy: &Policy, worker: &WorkerSpec) -> Result<(), EngineError> {
-    let workers = policy.workers;
+fn check_limits(workers: u32, kind: &Kind) -> Result<(), EngineError> {
     let limit = limits::raise_open_files().map_err(EngineError::system("read the limit of open files"))?;
     let open = limits::open_files_now().map_err(EngineError::system("count the open files"))?;
-    // A pidfd and two pipes; a command's stdin is a third.
-    let each = if matches!(worker, WorkerSpec::Exec(spec) if spec.stdin) { 4 } else { 3 };
-    let needed = u64::from(workers) * each + open + OWN_OPEN_FILES;
+    // Beside its pidfd.
+    let each = match kind {
+        Kind::Resident(program) => program.transport.fds_per_channel(),
+        Kind::Command { commander, .. } => commander.fds_per_command(),
+    };
+    let needed = u64::from(workers) * (1 + each) + open + OWN_OPEN_FILES;
     if needed > limit {
         return Err(EngineError::OpenFiles { workers, needed, limit });
     }

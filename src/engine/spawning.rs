@@ -9,20 +9,22 @@ use crate::core::input::{Input, SpawnFailure};
 use crate::model::exit::{ExitStatus, Usage};
 use crate::model::ids::{Incarnation, Run, WorkerId};
 use crate::model::signal::Signal;
-use crate::model::spec::TransportKind;
 use crate::model::time::Instant;
 use crate::sys::guard::Guard;
 use crate::sys::outbox::Outbox;
 use crate::sys::pidfd::Process;
 use crate::sys::poller::Interest;
 use crate::sys::spawn::{SpawnPlan, Spawner, is_shortage};
-use crate::transport;
 use crate::transport::scoreboard::Board;
+use crate::transport::{Channel, Transport};
 use crate::wire::names;
 use std::ffi::CString;
 use std::fs::File;
 use std::io::{self, Read};
 use std::os::fd::AsFd;
+
+/// The number of the first descriptor that a worker is given beyond stdin, stdout and stderr.
+const FIRST_FD: u32 = 3;
 
 /// What workers are, and what starts them.
 pub struct Spawning {
@@ -43,7 +45,7 @@ pub struct Program {
     pub argv: Vec<CString>,
     /// What every worker finds in its environment.
     pub env: Vec<CString>,
-    pub transport: TransportKind,
+    pub transport: Box<dyn Transport>,
     /// Its stdin.
     pub null: File,
     /// Where tokens come from.
@@ -53,7 +55,7 @@ pub struct Program {
 /// A resident worker that was started, and its descriptors.
 struct Started {
     process: Process,
-    channel: Box<dyn transport::Channel>,
+    channel: Box<dyn Channel>,
     board: Board,
     token: [u8; 16],
 }
@@ -95,18 +97,24 @@ impl Spawning {
 
     fn start_resident(&mut self, worker: WorkerId) -> io::Result<Started> {
         let Kind::Resident(program) = &mut self.kind else { return Err(io::ErrorKind::InvalidInput.into()) };
-        let (channel, ends) = transport::open(program.transport)?;
+        let (channel, handed) = program.transport.open()?;
         let (board, board_fd) = Board::create()?;
         let mut token = [0; 16];
         program.random.read_exact(&mut token)?;
         let hex: String = token.iter().map(|byte| format!("{byte:02x}")).collect();
         let mut env = program.env.clone();
-        for variable in [format!("{}={hex}", names::TOKEN), format!("{}={worker}", names::WORKER)] {
+        let mut variables = vec![format!("{}={hex}", names::TOKEN), format!("{}={worker}", names::WORKER)];
+        let mut fds = Vec::new();
+        let board_fds = (&[names::FD_BOARD][..], board_fd.as_fd());
+        for (number, (names, fd)) in (FIRST_FD..).zip(handed.fds().chain([board_fds])) {
+            variables.extend(names.iter().map(|name| format!("{name}={number}")));
+            fds.push(fd);
+        }
+        variables.extend(handed.words().map(|(name, word)| format!("{name}={word}")));
+        for variable in variables {
             env.push(CString::new(variable).map_err(io::Error::other)?);
         }
         let stderr = io::stderr();
-        let mut fds: Vec<_> = ends.iter().map(AsFd::as_fd).collect();
-        fds.push(board_fd.as_fd());
         let plan = SpawnPlan {
             program: &program.path,
             argv: &program.argv,

@@ -151,7 +151,7 @@ impl Telling {
         let answer = answer.filter(|answer| answer.belongs_to(settlement));
         self.answered |= answer.is_some();
         let delimiter = payloads.delimiter();
-        let inputs = if self.wants_inputs { payloads.body(settlement.first, settlement.count) } else { &[] };
+        let inputs = if self.wants_inputs { payloads.body(settlement.first, settlement.count).bytes() } else { &[] };
         let settled = Settled {
             settlement,
             inputs,

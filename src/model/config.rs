@@ -1,7 +1,7 @@
 //! All that `engine::run` needs, already checked. `cli::resolve` makes it from what was typed; a
 //! program that uses the library may fill it in by itself.
 
-use super::spec::{Policy, TransportKind};
+use super::spec::{Policy, TransportSpec};
 use super::time::Duration;
 use std::ffi::OsString;
 use std::path::PathBuf;
@@ -21,9 +21,9 @@ pub struct Config {
 #[derive(Clone, Debug, PartialEq)]
 pub enum WorkerSpec {
     /// The built-in worker: `task` by name, `delay` spent on each item.
-    BuiltIn { task: String, delay: Duration, transport: TransportKind },
+    BuiltIn { task: String, delay: Duration, transport: TransportSpec },
     /// A program on our SDK, started with these arguments (the first is the program).
-    Frames { argv: Vec<OsString>, transport: TransportKind },
+    Frames { argv: Vec<OsString>, transport: TransportSpec },
     /// A command for each item.
     Exec(ExecSpec),
 }

@@ -82,7 +82,20 @@ pub enum Lifecycle {
     PerItem,
 }
 
-/// How items travel to a resident worker.
+/// How items travel to a resident worker, with what the kind's own flags say.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TransportSpec {
+    pub kind: TransportKind,
+}
+
+impl From<TransportKind> for TransportSpec {
+    /// Nothing else said.
+    fn from(kind: TransportKind) -> Self {
+        Self { kind }
+    }
+}
+
+/// The mechanism by which items travel to a resident worker.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum TransportKind {
     Pipe,

@@ -55,7 +55,7 @@ impl Source for Args {
             count += 1;
             range.end = block.len();
         }
-        Ok(Delivery::Items(Batch { block: Arc::new(block), range, count, priority: 0 }))
+        Ok(Delivery::Items(Batch { block: Arc::new(block.into()), range, count, priority: 0 }))
     }
 
     fn fd(&self) -> Option<BorrowedFd<'_>> {

@@ -55,7 +55,7 @@ impl Source for Generator {
             self.count_up();
         }
         let end = if count == 1 { block.len() - 1 } else { block.len() };
-        Ok(Delivery::Items(Batch { block: Arc::new(block), range: 0..end, count, priority: 0 }))
+        Ok(Delivery::Items(Batch { block: Arc::new(block.into()), range: 0..end, count, priority: 0 }))
     }
 
     fn fd(&self) -> Option<BorrowedFd<'_>> {

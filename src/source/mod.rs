@@ -12,6 +12,7 @@ pub mod splitter;
 
 use crate::model::config::SourceSpec;
 pub use crate::model::outcome::FailReason;
+use crate::sys::block::Block;
 use std::os::fd::BorrowedFd;
 use std::sync::Arc;
 
@@ -19,7 +20,7 @@ use std::sync::Arc;
 #[derive(Clone, Debug)]
 pub struct Batch {
     /// The block that the items lie in; several batches may share one.
-    pub block: Arc<Vec<u8>>,
+    pub block: Arc<Block>,
     /// The batch's bytes within the block. `count == 1`: the item, without its delimiter.
     pub range: std::ops::Range<usize>,
     /// At least 1.

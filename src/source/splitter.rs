@@ -8,6 +8,7 @@ use super::{Batch, Delivery, RUN_BYTES_MAX};
 use crate::model::config::Split;
 use crate::model::outcome::FailReason;
 use crate::model::spec::ITEM_BYTES_MAX;
+use crate::sys::block::Block;
 use memchr::{memchr, memchr_iter, memrchr};
 use std::sync::Arc;
 
@@ -23,7 +24,7 @@ pub struct Splitter {
     split: Split,
     priority: bool,
     /// Whole items, of which those before `at` are delivered. Of lines, each ends with its delimiter.
-    block: Arc<Vec<u8>>,
+    block: Arc<Block>,
     at: usize,
     /// An item over the limit ended before `block` begins.
     too_long: bool,
@@ -61,7 +62,7 @@ impl Splitter {
         };
         if end > 0 {
             let rest = self.unfinished.split_off(end);
-            self.block = Arc::new(std::mem::replace(&mut self.unfinished, rest));
+            self.block = Arc::new(std::mem::replace(&mut self.unfinished, rest).into());
             self.at = 0;
         }
         if self.unfinished.len() > ITEM_BYTES_MAX {
@@ -79,7 +80,7 @@ impl Splitter {
             if let Split::Delimiter(delimiter) = self.split {
                 self.unfinished.push(delimiter);
             }
-            self.block = Arc::new(std::mem::take(&mut self.unfinished));
+            self.block = Arc::new(std::mem::take(&mut self.unfinished).into());
             self.at = 0;
         }
     }

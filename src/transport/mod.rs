@@ -2,7 +2,8 @@
 //!
 //! The supervisor's end ([`Channel`]) never waits: it says what it waits for and the one loop waits.
 //! The worker's end ([`Connection`]) waits, since a worker has nothing else to do. [`open`] makes the
-//! first and the fds that the second is made of by [`connect`] in the other process.
+//! first and what the second is made of by [`connect`] in the other process, [`Handed`]. What all
+//! channels of a run share is a [`Transport`], which [`Transport::open`]s one for each worker.
 //!
 //! What an end receives is judged here, once: behind [`Channel::next`] a message is well-formed, its
 //! body has the shape that `wire/message.rs` promises, and only what the core alone can know (is this
@@ -10,16 +11,20 @@
 //!
 //! Invariant: moves bytes and judges their shape; knows no run, no lease and no process.
 
+mod handed;
 pub mod pipe;
 pub mod scoreboard;
 
-use crate::model::spec::TransportKind;
+pub use handed::Handed;
+
+use crate::model::spec::{TransportKind, TransportSpec};
+use crate::sys::block::BlockSlice;
 use crate::wire::codec::{self, CodecError};
 use crate::wire::frame::{Frame, FrameError, Kind};
 use crate::wire::message::{FromWorker, REASON_BYTES_MAX, ToWorker};
 use crate::wire::times;
 use std::io;
-use std::os::fd::{BorrowedFd, OwnedFd};
+use std::os::fd::BorrowedFd;
 
 /// What one [`Channel::fill`] brought.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -76,7 +81,7 @@ pub trait Channel {
     ///
     /// # Errors
     /// The body is over the limit of a frame.
-    fn queue(&mut self, message: ToWorker, body: &[u8]) -> Result<(), ChannelError>;
+    fn queue(&mut self, message: ToWorker, body: BlockSlice<'_>) -> Result<(), ChannelError>;
 
     /// Writes as much of the backlog as fits.
     ///
@@ -145,24 +150,44 @@ pub enum ChannelError {
     Hello { bytes: usize },
 }
 
-/// Makes a channel to a worker that is yet to start: our end, and the fds that become the worker's
-/// 3 (frames in) and 4 (frames out), or its only one. All are close-on-exec.
-///
-/// # Errors
-/// No file descriptors are left.
-pub fn open(kind: TransportKind) -> io::Result<(Box<dyn Channel>, Vec<OwnedFd>)> {
-    match kind {
-        TransportKind::Pipe => pipe::open(),
-    }
+/// What all channels of a run share; makes one for each worker.
+pub trait Transport {
+    /// Makes a channel to a worker that is yet to start: our end, and what the worker is handed.
+    /// All descriptors are close-on-exec.
+    ///
+    /// # Errors
+    /// No file descriptors, or none of what else a channel is made of, are left.
+    fn open(&mut self) -> io::Result<(Box<dyn Channel>, Handed)>;
+
+    /// Most descriptors that the supervisor holds for one worker's channel once it is started.
+    fn fds_per_channel(&self) -> u64;
 }
 
-/// The worker's end, of the fds that [`open`] made for it, in that order.
+/// Why a transport cannot serve a run; completes "failed to ...".
+#[derive(Debug, thiserror::Error)]
+pub enum TransportError {
+    #[error("{what}: {error}")]
+    System { what: &'static str, error: io::Error },
+}
+
+/// The transport that `spec` names, for `workers` workers.
 ///
 /// # Errors
-/// There are fewer fds than this transport needs.
-pub fn connect(kind: TransportKind, fds: Vec<OwnedFd>) -> io::Result<Connection> {
+/// The system refuses what it needs.
+pub fn transport(spec: &TransportSpec, workers: u32) -> Result<Box<dyn Transport>, TransportError> {
+    let _ = workers;
+    Ok(match spec.kind {
+        TransportKind::Pipe => Box::new(pipe::PipeTransport),
+    })
+}
+
+/// The worker's end, of what [`Transport::open`] made for it.
+///
+/// # Errors
+/// It was handed less than this transport needs.
+pub fn connect(kind: TransportKind, handed: Handed) -> io::Result<Connection> {
     match kind {
-        TransportKind::Pipe => pipe::connect(fds),
+        TransportKind::Pipe => pipe::connect(handed),
     }
 }
 

@@ -5,42 +5,53 @@
 //! Invariant: only our own ends are non-blocking. The flag belongs to an open file, each end of a
 //! pipe is one of its own, and a worker may rely on reads that wait.
 
-use super::{Channel, ChannelError, Connection, Fill, Flush, ItemsIn, ResultsOut, judge};
+use super::{Channel, ChannelError, Connection, Fill, Flush, Handed, ItemsIn, ResultsOut, Transport, judge};
+use crate::sys::block::BlockSlice;
 use crate::sys::fd;
 use crate::wire::codec;
 use crate::wire::frame::{BUFFER_BYTES, FrameDecoder, Kind};
 use crate::wire::message::{FromWorker, ToWorker};
+use crate::wire::names;
 use std::fs::File;
 use std::io::{self, ErrorKind, Read, Write};
-use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::os::fd::{AsFd, BorrowedFd};
 
 /// Asked of the system for each pipe: two full runs and their results in between cost no sleep.
 /// A user who holds many pipes gets less, which only costs speed.
 const PIPE_BYTES: u32 = 256 * 1024;
 
-/// See [`super::open`].
-pub(super) fn open() -> io::Result<(Box<dyn Channel>, Vec<OwnedFd>)> {
-    let (worker_in, ours_out) = fd::pipe()?;
-    let (ours_in, worker_out) = fd::pipe()?;
-    for end in [&ours_out, &ours_in] {
-        fd::set_nonblocking(end)?;
-        let _ = fd::enlarge_pipe(end, PIPE_BYTES);
+/// A pair of pipes for each worker; they share nothing.
+pub(super) struct PipeTransport;
+
+impl Transport for PipeTransport {
+    fn open(&mut self) -> io::Result<(Box<dyn Channel>, Handed)> {
+        let (worker_in, ours_out) = fd::pipe()?;
+        let (ours_in, worker_out) = fd::pipe()?;
+        for end in [&ours_out, &ours_in] {
+            fd::set_nonblocking(end)?;
+            let _ = fd::enlarge_pipe(end, PIPE_BYTES);
+        }
+        let channel = PipeChannel {
+            results: File::from(ours_in),
+            items: Some(File::from(ours_out)),
+            decoder: FrameDecoder::new(),
+            backlog: Vec::new(),
+            written: 0,
+        };
+        let handed = Handed::new().fd(&[names::FD_IN], worker_in).fd(&[names::FD_OUT], worker_out);
+        Ok((Box::new(channel), handed))
     }
-    let channel = PipeChannel {
-        results: File::from(ours_in),
-        items: Some(File::from(ours_out)),
-        decoder: FrameDecoder::new(),
-        backlog: Vec::new(),
-        written: 0,
-    };
-    Ok((Box::new(channel), vec![worker_in, worker_out]))
+
+    fn fds_per_channel(&self) -> u64 {
+        2
+    }
 }
 
 /// See [`super::connect`].
-pub(super) fn connect(fds: Vec<OwnedFd>) -> io::Result<Connection> {
-    let [items, results] = <[OwnedFd; 2]>::try_from(fds).map_err(|_| ErrorKind::InvalidInput)?;
-    let items = PipeItems { items: items.into(), decoder: FrameDecoder::new() };
-    Ok(Connection { items: Box::new(items), results: Box::new(PipeResults { results: results.into() }) })
+pub(super) fn connect(mut handed: Handed) -> io::Result<Connection> {
+    let items = PipeItems { items: handed.take_fd(names::FD_IN)?.into(), decoder: FrameDecoder::new() };
+    let results = PipeResults { results: handed.take_fd(names::FD_OUT)?.into() };
+    Ok(Connection { items: Box::new(items), results: Box::new(results) })
 }
 
 /// The supervisor's ends.
@@ -92,9 +103,9 @@ impl Channel for PipeChannel {
         Ok(Some((judge(&frame)?, frame.body)))
     }
 
-    fn queue(&mut self, message: ToWorker, body: &[u8]) -> Result<(), ChannelError> {
+    fn queue(&mut self, message: ToWorker, body: BlockSlice<'_>) -> Result<(), ChannelError> {
         if self.items.is_some() {
-            crate::wire::append(&message, body, &mut self.backlog)?;
+            crate::wire::append(&message, body.bytes(), &mut self.backlog)?;
         }
         Ok(())
     }

@@ -35,6 +35,11 @@ pub const PARALLEL_JOBSLOT: &str = "PARALLEL_JOBSLOT";
 /// The supervisor's pid, likewise.
 pub const PARALLEL_PID: &str = "PARALLEL_PID";
 
+/// The descriptors that transports hand to a worker; each uses its own of them.
+pub const TRANSPORT_FDS: [&str; 2] = [FD_IN, FD_OUT];
+/// The words that transports hand to a worker, likewise.
+pub const TRANSPORT_WORDS: [&str; 0] = [];
+
 const ALL: [&str; 15] = [
     FD_IN,
     FD_OUT,

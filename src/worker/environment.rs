@@ -12,8 +12,10 @@ use std::os::fd::RawFd;
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Environment {
     pub transport: TransportKind,
-    pub fd_in: RawFd,
-    pub fd_out: RawFd,
+    /// The channel's descriptors, each with its names.
+    pub fds: Vec<(Vec<&'static str>, RawFd)>,
+    /// The channel's words.
+    pub words: Vec<(&'static str, String)>,
     pub fd_board: RawFd,
     pub token: [u8; 16],
     pub supervisor_pid: u32,
@@ -35,14 +37,16 @@ impl Environment {
     /// Reads it by `lookup`, which is `std::env::var_os` but in tests.
     pub(super) fn read(lookup: impl Fn(&str) -> Option<OsString>) -> Result<Self, EnvironmentError> {
         let read = Reader { lookup };
+        // First what every transport has: where it is missing, no supervisor started this.
+        let transport = read.value(names::TRANSPORT, transport::by_name)?;
         Ok(Self {
-            fd_in: read.number(names::FD_IN)?,
-            fd_out: read.number(names::FD_OUT)?,
+            transport,
+            fds: read.fds()?,
+            words: read.words()?,
             fd_board: read.number(names::FD_BOARD)?,
             token: read.value(names::TOKEN, token)?,
             supervisor_pid: read.number(names::PARENT)?,
             delimiter: read.number(names::DELIMITER)?,
-            transport: read.value(names::TRANSPORT, transport::by_name)?,
             timed: (read.lookup)(names::ITEM_TIMES).is_some_and(|value| value == "1"),
         })
     }
@@ -60,6 +64,27 @@ impl<F: Fn(&str) -> Option<OsString>> Reader<F> {
 
     fn number<T: std::str::FromStr>(&self, name: &'static str) -> Result<T, EnvironmentError> {
         self.value(name, |text| text.parse().ok())
+    }
+
+    fn is_set(&self, name: &str) -> bool {
+        (self.lookup)(name).is_some()
+    }
+
+    fn fds(&self) -> Result<Vec<(Vec<&'static str>, RawFd)>, EnvironmentError> {
+        let mut fds: Vec<(Vec<&'static str>, RawFd)> = Vec::new();
+        for name in names::TRANSPORT_FDS.into_iter().filter(|name| self.is_set(name)) {
+            let number = self.number(name)?;
+            match fds.iter_mut().find(|(_, known)| *known == number) {
+                Some((names, _)) => names.push(name),
+                None => fds.push((vec![name], number)),
+            }
+        }
+        Ok(fds)
+    }
+
+    fn words(&self) -> Result<Vec<(&'static str, String)>, EnvironmentError> {
+        let set = names::TRANSPORT_WORDS.into_iter().filter(|name| self.is_set(name));
+        set.map(|name| Ok((name, self.value(name, |word| Some(word.to_owned()))?))).collect()
     }
 }
 
@@ -97,8 +122,8 @@ mod tests {
     fn what_the_supervisor_says_is_read() {
         let expected = Environment {
             transport: TransportKind::Pipe,
-            fd_in: 3,
-            fd_out: 4,
+            fds: vec![(vec!["SUPERVISOR_FD_IN"], 3), (vec!["SUPERVISOR_FD_OUT"], 4)],
+            words: Vec::new(),
             fd_board: 5,
             token: [0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 255],
             supervisor_pid: 4123,
@@ -106,21 +131,27 @@ mod tests {
             timed: false,
         };
         assert_eq!(read(&[]), Ok(expected.clone()));
+        let one = vec![(vec!["SUPERVISOR_FD_IN", "SUPERVISOR_FD_OUT"], 3)];
+        assert_eq!(read(&[("SUPERVISOR_FD_OUT", Some("3"))]).unwrap().fds, one);
         assert_eq!(read(&[("SUPERVISOR_ITEM_TIMES", Some("1"))]), Ok(Environment { timed: true, ..expected }));
     }
 
     #[test]
     fn each_variable_is_needed_and_judged() {
         for (name, _) in GOOD {
-            assert!(matches!(read(&[(name, None)]), Err(EnvironmentError::Missing { name: found }) if found == name));
+            // Which descriptors are needed, the transport says.
+            if !names::TRANSPORT_FDS.contains(&name) {
+                let missing = read(&[(name, None)]);
+                assert!(matches!(missing, Err(EnvironmentError::Missing { name: found }) if found == name));
+            }
             for value in ["", "-x", "99999999999", "+00102030405060708090a0b0c0d0eff"] {
                 let error = read(&[(name, Some(value))]).unwrap_err();
                 assert!(matches!(error, EnvironmentError::Wrong { name: found, .. } if found == name), "{error}");
             }
         }
         assert_eq!(
-            read(&[("SUPERVISOR_FD_IN", None)]).unwrap_err().to_string(),
-            "run me under supervisor: supervisor --protocol frames -- PROGRAM (SUPERVISOR_FD_IN is not set)"
+            read(&[("SUPERVISOR_TRANSPORT", None)]).unwrap_err().to_string(),
+            "run me under supervisor: supervisor --protocol frames -- PROGRAM (SUPERVISOR_TRANSPORT is not set)"
         );
     }
 }

@@ -10,7 +10,7 @@ use crate::model::ids::{Attempt, ItemId, Run};
 use crate::model::signal::Signal;
 use crate::sys::{fd, parent, signals};
 use crate::transport::scoreboard::Pencil;
-use crate::transport::{self, ChannelError, ItemsIn};
+use crate::transport::{self, ChannelError, Handed, ItemsIn};
 use crate::wire::frame::FrameError;
 use crate::wire::message::ToWorker;
 use std::io::{self, Write};
@@ -86,13 +86,16 @@ fn connect() -> Result<Server, WorkerError> {
         signals::restore(signal).map_err(failed("restore a signal's default action"))?;
     }
     let inherited = |number| fd::take_inherited(number).map_err(failed("take over an inherited file descriptor"));
-    let mut fds = vec![inherited(environment.fd_in)?];
-    if environment.fd_out != environment.fd_in {
-        fds.push(inherited(environment.fd_out)?);
+    let mut handed = Handed::new();
+    for (names, number) in &environment.fds {
+        handed = handed.fd(names, inherited(*number)?);
+    }
+    for (name, word) in environment.words {
+        handed = handed.word(name, word);
     }
     let board = inherited(environment.fd_board)?;
     let pencil = Pencil::from_fd(board).map_err(failed("map the scoreboard"))?;
-    let connection = transport::connect(environment.transport, fds).map_err(failed("connect to the supervisor"))?;
+    let connection = transport::connect(environment.transport, handed).map_err(failed("connect to the supervisor"))?;
     let batch = Batch::new(connection.results, pencil, environment.timed);
     Ok(Server { items: connection.items, batch, token: environment.token, delimiter: environment.delimiter })
 }

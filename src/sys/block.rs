@@ -1,0 +1,95 @@
+//! Blocks: bytes that many hold at once and nobody changes, and stretches of them.
+//!
+//! A source fills a block, runs point into it, and a channel may hold on to it until its bytes have left: so the
+//! bytes of an item are not copied on their way from the one to the other.
+//!
+//! Invariant: the bytes of a block never change and never move.
+
+use std::ops::{Deref, Range};
+use std::sync::Arc;
+
+/// Bytes that stay as they are.
+#[derive(Debug)]
+pub enum Block {
+    Memory(Vec<u8>),
+}
+
+impl Deref for Block {
+    type Target = [u8];
+
+    fn deref(&self) -> &[u8] {
+        match self {
+            Self::Memory(bytes) => bytes,
+        }
+    }
+}
+
+impl Default for Block {
+    fn default() -> Self {
+        Self::Memory(Vec::new())
+    }
+}
+
+impl From<Vec<u8>> for Block {
+    fn from(bytes: Vec<u8>) -> Self {
+        Self::Memory(bytes)
+    }
+}
+
+/// A stretch of a block, with the block at hand for whoever wants to keep it.
+#[derive(Clone, Debug)]
+pub struct BlockSlice<'a> {
+    block: &'a Arc<Block>,
+    range: Range<usize>,
+}
+
+impl<'a> BlockSlice<'a> {
+    /// The bytes of `block` in `range`; of a range that is not within it, nothing.
+    #[must_use]
+    pub fn new(block: &'a Arc<Block>, range: Range<usize>) -> Self {
+        let range = if block.get(range.clone()).is_some() { range } else { 0..0 };
+        Self { block, range }
+    }
+
+    /// The whole of it.
+    #[must_use]
+    pub fn whole(block: &'a Arc<Block>) -> Self {
+        Self { block, range: 0..block.len() }
+    }
+
+    /// The bytes.
+    #[must_use]
+    pub fn bytes(&self) -> &'a [u8] {
+        &self.block[self.range.clone()]
+    }
+
+    /// The block that they lie in.
+    #[must_use]
+    pub const fn block(&self) -> &'a Arc<Block> {
+        self.block
+    }
+
+    /// Where in the block they lie.
+    #[must_use]
+    pub fn range(&self) -> Range<usize> {
+        self.range.clone()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_slice_is_within_its_block_or_empty() {
+        let block = Arc::new(Block::from(b"0123456789".to_vec()));
+        assert_eq!(BlockSlice::whole(&block).bytes(), b"0123456789");
+        assert_eq!(BlockSlice::new(&block, 2..5).bytes(), b"234");
+        assert_eq!(BlockSlice::new(&block, 2..5).range(), 2..5);
+        let (start, end) = (5, 2);
+        for outside in [8..11, 11..12, start..end] {
+            assert_eq!(BlockSlice::new(&block, outside).bytes(), b"");
+        }
+        assert!(Block::default().is_empty());
+    }
+}

@@ -1,0 +1,93 @@
+//! What a worker is handed at its start to find its channel: descriptors and words, each under the
+//! name of a variable of its environment.
+//!
+//! The supervisor's side fills it in when it opens a channel, the worker's side takes it apart; where
+//! the numbers of descriptors come from and how variables travel is not known here.
+//!
+//! Invariant: a name stands for one descriptor or one word; a descriptor may have several names.
+
+use std::io::{self, ErrorKind};
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+
+/// Descriptors and words, by name.
+#[derive(Debug, Default)]
+pub struct Handed {
+    fds: Vec<(Vec<&'static str>, OwnedFd)>,
+    words: Vec<(&'static str, String)>,
+}
+
+impl Handed {
+    /// Nothing yet.
+    #[must_use]
+    pub const fn new() -> Self {
+        Self { fds: Vec::new(), words: Vec::new() }
+    }
+
+    /// With `fd` under each of these names.
+    #[must_use]
+    pub fn fd(mut self, names: &[&'static str], fd: OwnedFd) -> Self {
+        self.fds.push((names.to_vec(), fd));
+        self
+    }
+
+    /// With a word under this name.
+    #[must_use]
+    pub fn word(mut self, name: &'static str, word: impl Into<String>) -> Self {
+        self.words.push((name, word.into()));
+        self
+    }
+
+    /// The descriptors in the order in which they were added, with their names.
+    pub fn fds(&self) -> impl ExactSizeIterator<Item = (&[&'static str], BorrowedFd<'_>)> {
+        self.fds.iter().map(|(names, fd)| (names.as_slice(), fd.as_fd()))
+    }
+
+    /// The words, with their names.
+    pub fn words(&self) -> impl ExactSizeIterator<Item = (&'static str, &str)> {
+        self.words.iter().map(|(name, word)| (*name, word.as_str()))
+    }
+
+    /// Takes the descriptor of this name; it has no name any more.
+    ///
+    /// # Errors
+    /// None was handed over, or it is taken already.
+    pub fn take_fd(&mut self, name: &str) -> io::Result<OwnedFd> {
+        let at = self.fds.iter().position(|(names, _)| names.contains(&name)).ok_or_else(|| missing(name))?;
+        Ok(self.fds.swap_remove(at).1)
+    }
+
+    /// The word of this name.
+    ///
+    /// # Errors
+    /// None was handed over.
+    pub fn get_word(&self, name: &str) -> io::Result<&str> {
+        let found = self.words.iter().find(|(known, _)| *known == name);
+        found.map(|(_, word)| word.as_str()).ok_or_else(|| missing(name))
+    }
+}
+
+fn missing(name: &str) -> io::Error {
+    io::Error::new(ErrorKind::InvalidInput, format!("{name} is not set"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::sys::fd;
+
+    #[test]
+    fn what_was_handed_over_is_found_by_name_and_descriptors_are_taken_once() {
+        let (reader, writer) = fd::pipe().unwrap();
+        let mut handed = Handed::new().fd(&["IN", "OUT"], reader).fd(&["BELL"], writer).word("NAME", "x");
+        assert_eq!(
+            handed.fds().map(|(names, _)| names.to_vec()).collect::<Vec<_>>(),
+            [vec!["IN", "OUT"], vec!["BELL"]]
+        );
+        assert_eq!(handed.words().collect::<Vec<_>>(), [("NAME", "x")]);
+        assert_eq!(handed.get_word("NAME").unwrap(), "x");
+        assert!(handed.take_fd("OUT").is_ok());
+        assert_eq!(handed.take_fd("IN").unwrap_err().to_string(), "IN is not set");
+        assert!(handed.take_fd("BELL").is_ok());
+        assert_eq!(handed.get_word("OTHER").unwrap_err().to_string(), "OTHER is not set");
+    }
+}
