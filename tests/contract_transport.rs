@@ -1,12 +1,20 @@
 //! One list of promises, kept by every transport: a new one gets one line at the end of this file.
 //!
 //! Both ends live in this process; the worker's may sit in a thread. Nothing here sleeps: the
-//! supervisor's end is waited for as the event loop does, by the poll set.
+//! supervisor's end is waited for as the event loop does, by the poll set. What needs a process that can
+//! be killed, or one that does nothing else, is in `contract_transport/puppet.rs`.
+
+#[path = "contract_transport/puppet.rs"]
+mod puppet;
 
 use nix::fcntl::{FcntlArg, FdFlag, fcntl};
+use puppet::{Puppet, Stage};
+use std::collections::BTreeSet;
 use std::os::fd::AsRawFd;
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::thread;
+use std::time::{Duration as StdDuration, Instant};
 use supervisor::model::spec::{ITEM_BYTES_MAX, TransportKind};
 use supervisor::model::time::Duration;
 use supervisor::sys::block::BlockSlice;
@@ -17,6 +25,7 @@ use supervisor::wire::message::{FromWorker, ToWorker};
 
 /// Longer than anything here takes: who waits so long waits in vain.
 const PATIENCE: Duration = Duration::from_secs(60);
+const PATIENCE_TO_LET_GO: StdDuration = StdDuration::from_secs(30);
 
 fn open(kind: TransportKind) -> (Box<dyn Channel>, Handed) {
     transport::transport(&kind.into(), 1).unwrap().open().unwrap()
@@ -90,6 +99,22 @@ fn send(connection: &mut Connection, message: FromWorker, body: &[u8]) {
     let mut frames = Vec::new();
     supervisor::wire::append(&message, body, &mut frames).unwrap();
     connection.results.send(&frames).unwrap();
+}
+
+/// A whole frame with a result.
+fn frame_of(first: u64, body: &[u8]) -> Vec<u8> {
+    let mut frame = Vec::new();
+    supervisor::wire::append(&done(first), body, &mut frame).unwrap();
+    frame
+}
+
+/// Sends so many small items to a worker that gives back what it gets, one by one.
+fn exchange(channel: &mut dyn Channel, items: u64) {
+    for first in 0..items {
+        queue(channel, run(first), b"to and fro").unwrap();
+        assert_eq!(channel.flush().unwrap(), Flush::All);
+        assert_eq!(receive(channel), Some((done(first), b"to and fro".to_vec())));
+    }
 }
 
 fn items_and_results_arrive_whole_and_in_order(kind: TransportKind) {
@@ -208,6 +233,177 @@ fn a_torn_result_is_none(kind: TransportKind) {
     }
 }
 
+fn the_largest_bodies_and_empty_ones_arrive(kind: TransportKind) {
+    let (mut channel, handed) = open(kind);
+    let worker = thread::spawn(move || puppet::echo(transport::connect(kind, handed).unwrap()));
+    let largest: Vec<u8> = (0..BODY_BYTES_MAX).map(|at| (at % 251) as u8).collect();
+    for (first, body) in (0..).zip([&largest[..], b"", &largest[..ITEM_BYTES_MAX], b"", b"", b"x"]) {
+        queue(&mut *channel, run(first), body).unwrap();
+        // It may answer in parts while it still reads.
+        while channel.flush().unwrap() == Flush::Blocked {
+            match channel.fill().unwrap() {
+                Fill::Blocked => wait(&*channel, true),
+                Fill::Bytes(_) => {}
+                Fill::Closed => panic!("the worker left"),
+            }
+        }
+        let (message, result) = receive(&mut *channel).expect("an answer");
+        assert_eq!((message, result.len()), (done(first), body.len()));
+        assert!(result == body, "item {first}");
+    }
+    channel.close_input();
+    assert_eq!(receive(&mut *channel), None);
+    worker.join().unwrap();
+}
+
+fn frames_that_come_byte_by_byte_are_whole(kind: TransportKind) {
+    let (mut channel, handed) = open(kind);
+    let frames: Vec<u8> = (0..8).flat_map(|first| frame_of(first, b"bit by bit\n")).collect();
+    let worker = thread::spawn(move || {
+        let mut connection = transport::connect(kind, handed).unwrap();
+        for byte in frames {
+            connection.results.send(&[byte]).unwrap();
+        }
+    });
+    for first in 0..8 {
+        assert_eq!(receive(&mut *channel), Some((done(first), b"bit by bit\n".to_vec())));
+    }
+    worker.join().unwrap();
+    assert_eq!(receive(&mut *channel), None);
+}
+
+fn both_directions_may_be_full_at_once(kind: TransportKind) {
+    const MESSAGES: u64 = 10;
+    let (mut channel, handed) = open(kind);
+    // It gives all its results before it takes its first item.
+    let worker = thread::spawn(move || {
+        let mut connection = transport::connect(kind, handed).unwrap();
+        for first in 0..MESSAGES {
+            send(&mut connection, done(first), &body(5));
+        }
+        for first in 0..MESSAGES {
+            let (message, taken) = take(&mut connection).expect("an item");
+            assert!(message == run(first) && taken == body(5), "item {first}");
+        }
+    });
+    for first in 0..MESSAGES {
+        queue(&mut *channel, run(first), &body(5)).unwrap();
+    }
+    assert_eq!(channel.flush().unwrap(), Flush::Blocked);
+    for first in 0..MESSAGES {
+        let (message, result) = receive(&mut *channel).expect("a result");
+        assert!(message == done(first) && result == body(5), "item {first}");
+    }
+    while channel.flush().unwrap() == Flush::Blocked {
+        wait(&*channel, true);
+    }
+    worker.join().unwrap();
+    assert_eq!(receive(&mut *channel), None);
+}
+
+fn a_worker_may_be_killed_at_any_stage(kind: TransportKind) {
+    let mut transport = transport::transport(&kind.into(), 3).unwrap();
+    let (mut other, handed) = transport.open().unwrap();
+    let echo = thread::spawn(move || puppet::echo(transport::connect(kind, handed).unwrap()));
+    for stage in Stage::ALL {
+        let (mut channel, handed) = transport.open().unwrap();
+        let mut puppet = Puppet::start(kind, stage, &handed);
+        drop(handed);
+        if stage == Stage::AfterTheEndOfItsInput {
+            channel.close_input();
+        }
+        puppet.wait_until_ready();
+        if stage == Stage::WhileItsOutputIsFull {
+            wait_until_asleep(puppet.pid());
+        }
+        puppet.kill();
+        // As the event loop does: first what it left, then its end. A torn frame is none.
+        let left = puppet::drain(&mut *channel);
+        let result = |first: u64| if stage == Stage::WhileItsOutputIsFull { body(first) } else { b"x\n".to_vec() };
+        assert!((0..).zip(&left).all(|(first, left)| *left == (done(first), result(first))), "{stage:?}");
+        let frames = left.len() as u64;
+        let is_as_expected = match stage {
+            Stage::WhileItsOutputIsFull => frames >= stage.frames_min(),
+            _ => frames == stage.frames_min(),
+        };
+        assert!(is_as_expected, "{stage:?}: {frames} frames were read");
+        // Nobody is there any more: that is no error, and nothing to wait for.
+        if channel.write_fd().is_some() {
+            queue(&mut *channel, run(1), b"for nobody").unwrap();
+            assert_ne!(channel.flush().unwrap_or(Flush::Closed), Flush::Blocked, "{stage:?}");
+        }
+        channel.close_input();
+        assert_eq!(channel.backlog_bytes(), 0, "{stage:?}");
+        drop(channel);
+        puppet.reap();
+        exchange(&mut *other, 3);
+    }
+    other.close_input();
+    assert_eq!(receive(&mut *other), None);
+    echo.join().unwrap();
+}
+
+fn a_worker_may_be_killed_with_a_full_input(kind: TransportKind) {
+    let (mut channel, handed) = open(kind);
+    let mut puppet = Puppet::start(kind, Stage::BeforeItsHello, &handed);
+    drop(handed);
+    puppet.wait_until_ready();
+    for first in 0..10 {
+        queue(&mut *channel, run(first), &body(5)).unwrap();
+    }
+    assert_eq!(channel.flush().unwrap(), Flush::Blocked);
+    puppet.kill();
+    assert!(puppet::drain(&mut *channel).is_empty());
+    // Whether it is blocked or closed, it is no error, and it can be closed.
+    let _ = channel.flush();
+    channel.close_input();
+    assert_eq!((channel.backlog_bytes(), channel.flush().unwrap()), (0, Flush::Closed));
+    puppet.reap();
+}
+
+/// Waits until all threads of a process sleep and none has been awake between two looks, many times over.
+fn wait_until_asleep(pid: u32) {
+    let (until, mut before, mut looks) = (Instant::now() + PATIENCE_TO_LET_GO, String::new(), 0);
+    while looks < 100 {
+        assert!(Instant::now() < until, "process {pid} does not come to rest: {before}");
+        let mut now = String::new();
+        for thread in std::fs::read_dir(format!("/proc/{pid}/task")).unwrap() {
+            let status = std::fs::read_to_string(thread.unwrap().path().join("status")).unwrap_or_default();
+            now.extend(status.lines().filter(|line| line.starts_with("State") || line.contains("ctxt_switches")));
+        }
+        looks = if now == before && !now.contains("R (running)") { looks + 1 } else { 0 };
+        before = now;
+        thread::yield_now();
+    }
+}
+
+/// Where a transport might leave something behind, for all to see.
+fn names_of_all() -> BTreeSet<PathBuf> {
+    let folders = ["/dev/shm", "/dev/mqueue"].into_iter().filter_map(|folder| std::fs::read_dir(folder).ok());
+    folders.flatten().filter_map(|entry| Some(entry.ok()?.path())).collect()
+}
+
+/// In a process of its own: other tests of this one open channels at the same time.
+fn nothing_is_left_behind(kind: TransportKind) {
+    let before = names_of_all();
+    for role in ["used", "unused"] {
+        let folder = tempfile::tempdir().unwrap();
+        puppet::play(role, kind, folder.path());
+        let left: Vec<_> = std::fs::read_dir(folder.path()).unwrap().collect();
+        assert!(left.is_empty(), "{role}: {left:?}");
+    }
+    // Others on this machine may have what lives for a moment; what was left behind does not vanish.
+    let until = Instant::now() + PATIENCE_TO_LET_GO;
+    let mut new = names_of_all();
+    new.retain(|name| !before.contains(name));
+    while !new.is_empty() {
+        assert!(Instant::now() < until, "left behind: {new:?}");
+        let now = names_of_all();
+        new.retain(|name| now.contains(name));
+        thread::yield_now();
+    }
+}
+
 /// If an error is the one that is meant.
 type Names = fn(&ChannelError) -> bool;
 
@@ -270,6 +466,12 @@ macro_rules! contract {
             a_closed_input_ends_behind_what_was_flushed,
             what_a_worker_wrote_before_its_death_is_read,
             a_torn_result_is_none,
+            the_largest_bodies_and_empty_ones_arrive,
+            frames_that_come_byte_by_byte_are_whole,
+            both_directions_may_be_full_at_once,
+            a_worker_may_be_killed_at_any_stage,
+            a_worker_may_be_killed_with_a_full_input,
+            nothing_is_left_behind,
             a_broken_protocol_is_named_and_stays_broken,
             too_long_a_body_is_refused_and_nothing_is_lost,
             nobody_inherits_an_end_by_accident,
@@ -287,3 +489,11 @@ macro_rules! contract {
 }
 
 contract!(pipe);
+
+#[test]
+fn every_transport_keeps_the_contract() {
+    for kind in TransportKind::ALL {
+        let line = format!("\ncontract!({});\n", kind.name());
+        assert!(include_str!("contract_transport.rs").contains(&line), "where is `{}`?", line.trim());
+    }
+}
