@@ -1,98 +1,197 @@
-//! Random kills on the real program. `CHAOS_SEED` repeats a storm as far as a storm can be repeated.
+//! Random kills on the real program, over every transport. `CHAOS_SEED` repeats a storm as far as a
+//! storm can be repeated; `CHAOS_ITEMS` makes it longer.
+//!
+//! What the run says is held against what the workers themselves wrote down (`examples/diary.rs`): who
+//! was killed in the middle of an item is blamed for it, and nobody for one that it was not at.
 
 mod support;
 
 use nix::sys::signal::Signal;
-use std::collections::BTreeSet;
-use support::{Run, pid_of, send};
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::Path;
+use std::time::{Duration, Instant};
+use supervisor::model::spec::TransportKind;
+use support::{Finished, Run, example, pid_of, send};
 
-const ITEMS: usize = 10_000;
-/// A storm ends, so that the run does.
-const KILLS_MAX: usize = 500;
-/// Of ten kills, so many hit a process that has only just been started.
-const YOUNG_PER_TEN: u64 = 1;
+const ITEMS: u64 = 10_000;
+/// A process is killed so often.
+const PERIOD: Duration = Duration::from_millis(10);
+/// And of a hundred new processes, so many at once.
+const YOUNG_PER_CENT: usize = 5;
+/// Of a hundred kills, so many at most may hit a worker between the moment when it is at an item by the
+/// scoreboard and the line in its diary, or behind the other one: a few microseconds of each item.
+const SEAMS_PER_CENT: usize = 15;
 
 /// SplitMix64.
 struct Random(u64);
 
 impl Random {
     fn new() -> Self {
-        let given = std::env::var("CHAOS_SEED").ok().map(|seed| seed.parse().expect("CHAOS_SEED is a number"));
-        let seed = given.unwrap_or_else(|| std::time::UNIX_EPOCH.elapsed().unwrap().subsec_nanos().into());
+        let seed =
+            number_of("CHAOS_SEED").unwrap_or_else(|| std::time::UNIX_EPOCH.elapsed().unwrap().subsec_nanos().into());
         println!("CHAOS_SEED={seed}");
         Self(seed)
     }
 
-    fn below(&mut self, limit: u64) -> u64 {
+    fn below(&mut self, limit: usize) -> usize {
         self.0 = self.0.wrapping_add(0x9E37_79B9_7F4A_7C15);
         let mut z = self.0;
         z = (z ^ (z >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
         z = (z ^ (z >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
-        (z ^ (z >> 31)) % limit
+        ((z ^ (z >> 31)) % limit as u64) as usize
     }
 }
 
-/// Kills workers while the run goes on, about one for each millisecond of its work; returns how many.
-fn storm(run: &mut Run, signals: &[Signal], random: &mut Random) -> usize {
+fn number_of(variable: &str) -> Option<u64> {
+    std::env::var(variable).ok().map(|number| number.parse().expect("a number"))
+}
+
+/// Kills a worker every [`PERIOD`] while the run goes on; returns how many it has.
+fn storm(run: &mut Run, items: u64, signals: &[Signal], random: &mut Random) -> usize {
     let mut alive = BTreeSet::new();
-    let (mut kills, mut settled, mut next) = (0, 0, 0);
-    while settled < ITEMS && kills < KILLS_MAX {
-        let event = run.wait_for(|_| true);
-        let victim = match event["event"].as_str().unwrap() {
-            "worker_spawned" => {
-                alive.insert(pid_of(&event));
-                (random.below(10) < YOUNG_PER_TEN).then(|| pid_of(&event))
+    let (mut kills, mut settled) = (0, 0);
+    let mut due = Instant::now() + PERIOD;
+    while settled < items {
+        match run.next_before(due) {
+            Some(event) => match event["event"].as_str().unwrap() {
+                "worker_spawned" => {
+                    alive.insert(pid_of(&event));
+                    if random.below(100) < YOUNG_PER_CENT {
+                        send(pid_of(&event), signals[random.below(signals.len())]);
+                        kills += 1;
+                    }
+                }
+                "worker_exited" => drop(alive.remove(&pid_of(&event))),
+                "item_settled" => settled += 1,
+                "stopping" => panic!("the run gives up: {event}"),
+                _ => {}
+            },
+            None => {
+                if let Some(pid) = alive.iter().nth(random.below(alive.len().max(1))) {
+                    send(*pid, signals[random.below(signals.len())]);
+                    kills += 1;
+                }
+                due += PERIOD;
             }
-            "worker_exited" => {
-                alive.remove(&pid_of(&event));
-                None
-            }
-            "item_settled" => {
-                settled += 1;
-                let due = settled >= next && !alive.is_empty();
-                due.then(|| {
-                    next = settled + random.below(40) as usize;
-                    *alive.iter().nth(random.below(alive.len() as u64) as usize).unwrap()
-                })
-            }
-            "stopping" => panic!("the run gives up: {event}"),
-            _ => None,
-        };
-        if let Some(pid) = victim {
-            send(pid, signals[random.below(signals.len() as u64) as usize]);
-            kills += 1;
         }
     }
     kills
 }
 
-#[test]
-fn a_storm_of_kills_loses_nothing_and_repeats_nothing() {
-    let mut random = Random::new();
-    let all = ["8", "10000", "0.5ms", "1000"];
-    let [workers, items, delay, limit] = all;
-    let arguments = ["-j", workers, "--items", items, "--delay", delay, "--crash-limit", limit];
-    let results = ["--task", "square", "--output", "results", "-q"];
-    let mixed = [Signal::SIGKILL, Signal::SIGSEGV, Signal::SIGTERM, Signal::SIGABRT];
-    let storms: [(&[Signal], &[&str]); 3] =
-        [(&[Signal::SIGKILL], &[]), (&[Signal::SIGKILL], &["-k", "--run-max", "1"]), (&mixed, &["--credit", "64"])];
-    for (signals, more) in storms {
-        let mut run = Run::start(&[&arguments[..], &results, more].concat());
-        let kills = storm(&mut run, signals, &mut random);
-        let run = run.finish();
-        assert_eq!(run.code(), 0, "{}", run.stderr);
-        let mut numbers: Vec<u64> = run.stdout.lines().map(|line| line.parse().unwrap()).collect();
-        if !more.contains(&"-k") {
-            numbers.sort_unstable();
+/// What a worker wrote down: each item that it started, in order, and how many of them it ended.
+struct Diary {
+    started: Vec<u64>,
+    ended: usize,
+}
+
+impl Diary {
+    fn read(path: &Path) -> Self {
+        let mut diary = Self { started: Vec::new(), ended: 0 };
+        for line in std::fs::read_to_string(path).unwrap_or_default().lines() {
+            let (word, item) = line.split_once(' ').unwrap();
+            let item = item.parse().unwrap();
+            match word {
+                "start" => diary.started.push(item),
+                _ => {
+                    diary.ended += 1;
+                    assert_eq!((diary.started.last(), diary.ended), (Some(&item), diary.started.len()), "{line}");
+                }
+            }
         }
-        assert!(numbers.into_iter().eq((0..ITEMS as u64).map(|number| number * number)), "{more:?}: lost or repeated");
-        let settled: BTreeSet<u64> =
-            run.events("item_settled").iter().map(|event| event["item"].as_u64().unwrap()).collect();
-        assert_eq!((run.settled("done"), settled.len()), (ITEMS, ITEMS));
-        let exits = run.events("worker_exited");
-        let died = exits.iter().filter(|event| event["exit"]["signal"].is_number()).count();
-        assert!(died > kills / 2 && died <= kills, "{died} died of {kills} kills");
-        assert_eq!(exits.len(), run.events("worker_spawned").len());
-        run.assert_no_process_left();
+        diary
+    }
+
+    /// The item in whose middle it was killed.
+    fn running(&self) -> Option<u64> {
+        self.started.get(self.ended).copied()
+    }
+}
+
+/// Blame is where an item was running, nowhere else, and is told at the item as it is at the worker.
+/// Returns how many workers were blamed, and how many of them at the seam of an item.
+fn check_blame(run: &Finished, diaries: &Path) -> (usize, usize) {
+    let (mut blamed, mut seams) = (BTreeSet::new(), 0);
+    for event in run.events("worker_exited") {
+        let diary = Diary::read(&diaries.join(pid_of(event).to_string()));
+        let at = event["item"].as_u64();
+        let distinct: BTreeSet<_> = diary.started.iter().collect();
+        assert_eq!(distinct.len(), diary.started.len(), "it had an item twice: {event}");
+        if at.is_some() && diary.running() == at {
+        } else if let Some(running) = diary.running() {
+            panic!("item {running} was running: {event}");
+        } else if let Some(at) = at {
+            // It had not written it down yet, or had just done so.
+            let is_last = diary.started.last() == Some(&at);
+            assert!(is_last || !diary.started.contains(&at), "item {at} was long over: {event}");
+            seams += 1;
+        }
+        blamed.extend(at.map(|item| (item, pid_of(event))));
+    }
+    let mut told = BTreeSet::new();
+    for event in run.events("item_settled") {
+        let item = event["item"].as_u64().unwrap();
+        let causes = event["causes"].as_array().map_or(&[][..], Vec::as_slice);
+        assert_eq!(event["attempt"].as_u64().unwrap(), 1 + causes.len() as u64, "{event}");
+        told.extend(causes.iter().map(|cause| (item, pid_of(cause))));
+    }
+    assert_eq!(told, blamed, "what is told at the items, and at the workers");
+    (blamed.len(), seams)
+}
+
+/// One storm over one transport: nothing is lost, nothing repeated, nobody blamed for nothing.
+fn survive(kind: TransportKind, signals: &[Signal], more: &[&str], random: &mut Random) {
+    let items = number_of("CHAOS_ITEMS").unwrap_or(ITEMS);
+    let (count, diaries) = (items.to_string(), tempfile::tempdir().unwrap());
+    let program = example("diary");
+    let worker = ["--protocol", "frames", "--", program.to_str().unwrap(), diaries.path().to_str().unwrap()];
+    let storm_proof = ["-j", "8", "--items", &count, "--crash-limit", "1000", "--output", "results", "-q"];
+    let transport = ["--transport", kind.name()];
+    let mut run = Run::start(&[&storm_proof[..], &transport, more, &worker].concat());
+    let began = Instant::now();
+    let kills = storm(&mut run, items, signals, random);
+    let run = run.finish();
+    assert_eq!(run.code(), 0, "{}", run.stderr);
+    let mut numbers: Vec<u64> = run.stdout.lines().map(|line| line.parse().unwrap()).collect();
+    if !more.contains(&"-k") {
+        numbers.sort_unstable();
+    }
+    assert!(numbers.into_iter().eq(0..items), "lost or repeated");
+    let mut settled = BTreeMap::<u64, usize>::new();
+    for event in run.events("item_settled") {
+        *settled.entry(event["item"].as_u64().unwrap()).or_default() += 1;
+    }
+    assert!(settled.values().all(|times| *times == 1) && settled.keys().copied().eq(0..items));
+    assert_eq!(run.settled("done") as u64, items);
+    let exits = run.events("worker_exited");
+    let died = exits.iter().filter(|event| event["exit"]["signal"].is_number()).count();
+    // Some were dead already, or died once more.
+    assert!(died > kills / 2 && died <= kills, "{died} died of {kills} kills");
+    assert_eq!(exits.len(), run.events("worker_spawned").len());
+    run.assert_no_process_left();
+    let (blamed, seams) = check_blame(&run, diaries.path());
+    println!(
+        "{} {more:?}: {kills} kills, {died} died, {blamed} blamed, {seams} of them at a seam, {:?}",
+        kind.name(),
+        began.elapsed()
+    );
+    assert!(blamed > died / 4, "{blamed} blamed of {died}: were they working?");
+    assert!(seams * 100 <= SEAMS_PER_CENT * kills.max(20), "{seams} of {kills}");
+}
+
+#[test]
+fn a_storm_of_kills_over_every_transport_loses_nothing_and_blames_nobody_wrongly() {
+    let mut random = Random::new();
+    for kind in TransportKind::ALL {
+        survive(kind, &[Signal::SIGKILL], &[], &mut random);
+    }
+}
+
+#[test]
+fn so_do_kills_of_other_kinds_of_runs_of_one_and_of_runs_in_order() {
+    let mut random = Random::new();
+    let mixed = [Signal::SIGKILL, Signal::SIGSEGV, Signal::SIGTERM, Signal::SIGABRT];
+    for kind in TransportKind::ALL {
+        survive(kind, &[Signal::SIGKILL], &["-k", "--run-max", "1"], &mut random);
+        survive(kind, &mixed, &["--credit", "64"], &mut random);
     }
 }

@@ -27,6 +27,9 @@ use supervisor::wire::message::{FromWorker, ToWorker};
 const PATIENCE: Duration = Duration::from_secs(60);
 const PATIENCE_TO_LET_GO: StdDuration = StdDuration::from_secs(30);
 
+/// A body of which no channel takes very many, and of which many are no burden.
+const SMALL: [u8; 1000] = [b'o'; 1000];
+
 fn open(kind: TransportKind) -> (Box<dyn Channel>, Handed) {
     transport::transport(&kind.into(), 1).unwrap().open().unwrap()
 }
@@ -167,20 +170,26 @@ fn nothing_leaves_before_a_flush(kind: TransportKind) {
     assert_eq!(take(&mut connection), Some((run(2), b"bcd".to_vec())));
 }
 
+/// Queues and flushes small items until the channel takes no more; returns how many were queued.
+fn fill_up(channel: &mut dyn Channel) -> u64 {
+    for first in 0.. {
+        queue(channel, run(first), &SMALL).unwrap();
+        let queued = channel.backlog_bytes();
+        if channel.flush().unwrap() == Flush::Blocked {
+            let left = channel.backlog_bytes();
+            assert!(0 < left && left <= queued, "{left} of {queued}");
+            return first + 1;
+        }
+    }
+    unreachable!("there are more numbers than any channel takes");
+}
+
 fn a_full_channel_says_so_and_goes_on_later(kind: TransportKind) {
     let (mut channel, mut connection) = both_ends(kind);
-    let body = body(5);
-    const MESSAGES: u64 = 10;
-    for first in 0..MESSAGES {
-        queue(&mut *channel, run(first), &body).unwrap();
-    }
-    let all = channel.backlog_bytes();
-    assert_eq!(channel.flush().unwrap(), Flush::Blocked);
-    let left = channel.backlog_bytes();
-    assert!(0 < left && left < all, "{left} of {all}");
+    let messages = fill_up(&mut *channel);
     assert_eq!(channel.fill().unwrap(), Fill::Blocked);
-    for first in 0..MESSAGES {
-        while connection.items.next().unwrap().map(|(message, taken)| (message, taken == body))
+    for first in 0..messages {
+        while connection.items.next().unwrap().map(|(message, taken)| (message, taken == SMALL))
             != Some((run(first), true))
         {
             // Never waits in vain: something is in flight until the last message has been taken.
@@ -273,32 +282,33 @@ fn frames_that_come_byte_by_byte_are_whole(kind: TransportKind) {
 }
 
 fn both_directions_may_be_full_at_once(kind: TransportKind) {
-    const MESSAGES: u64 = 10;
+    /// More than any channel takes.
+    const RESULTS: u64 = 20_000;
     let (mut channel, handed) = open(kind);
     // It gives all its results before it takes its first item.
     let worker = thread::spawn(move || {
         let mut connection = transport::connect(kind, handed).unwrap();
-        for first in 0..MESSAGES {
-            send(&mut connection, done(first), &body(5));
+        for first in 0..RESULTS {
+            send(&mut connection, done(first), &SMALL);
         }
-        for first in 0..MESSAGES {
-            let (message, taken) = take(&mut connection).expect("an item");
-            assert!(message == run(first) && taken == body(5), "item {first}");
+        let mut taken = 0;
+        while let Some((message, body)) = take(&mut connection) {
+            assert!(message == run(taken) && body == SMALL, "item {taken}");
+            taken += 1;
         }
+        taken
     });
-    for first in 0..MESSAGES {
-        queue(&mut *channel, run(first), &body(5)).unwrap();
-    }
-    assert_eq!(channel.flush().unwrap(), Flush::Blocked);
-    for first in 0..MESSAGES {
+    let messages = fill_up(&mut *channel);
+    for first in 0..RESULTS {
         let (message, result) = receive(&mut *channel).expect("a result");
-        assert!(message == done(first) && result == body(5), "item {first}");
+        assert!(message == done(first) && result == SMALL, "item {first}");
     }
     while channel.flush().unwrap() == Flush::Blocked {
         wait(&*channel, true);
     }
-    worker.join().unwrap();
+    channel.close_input();
     assert_eq!(receive(&mut *channel), None);
+    assert_eq!(worker.join().unwrap(), messages);
 }
 
 fn a_worker_may_be_killed_at_any_stage(kind: TransportKind) {
@@ -319,8 +329,8 @@ fn a_worker_may_be_killed_at_any_stage(kind: TransportKind) {
         puppet.kill();
         // As the event loop does: first what it left, then its end. A torn frame is none.
         let left = puppet::drain(&mut *channel);
-        let result = |first: u64| if stage == Stage::WhileItsOutputIsFull { body(first) } else { b"x\n".to_vec() };
-        assert!((0..).zip(&left).all(|(first, left)| *left == (done(first), result(first))), "{stage:?}");
+        let result = if stage == Stage::WhileItsOutputIsFull { &SMALL[..] } else { b"x\n" };
+        assert!((0..).zip(&left).all(|(first, left)| *left == (done(first), result.to_vec())), "{stage:?}");
         let frames = left.len() as u64;
         let is_as_expected = match stage {
             Stage::WhileItsOutputIsFull => frames >= stage.frames_min(),
@@ -348,10 +358,7 @@ fn a_worker_may_be_killed_with_a_full_input(kind: TransportKind) {
     let mut puppet = Puppet::start(kind, Stage::BeforeItsHello, &handed);
     drop(handed);
     puppet.wait_until_ready();
-    for first in 0..10 {
-        queue(&mut *channel, run(first), &body(5)).unwrap();
-    }
-    assert_eq!(channel.flush().unwrap(), Flush::Blocked);
+    fill_up(&mut *channel);
     puppet.kill();
     assert!(puppet::drain(&mut *channel).is_empty());
     // Whether it is blocked or closed, it is no error, and it can be closed.

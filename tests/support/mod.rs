@@ -90,6 +90,18 @@ impl Run {
         }
     }
 
+    /// The next event, if one comes before `due`: for what happens at its own time, whatever the run does.
+    pub fn next_before(&mut self, due: Instant) -> Option<Value> {
+        match self.events.recv_timeout(due.saturating_duration_since(Instant::now())) {
+            Ok(event) => {
+                self.seen.push(event.clone());
+                Some(event)
+            }
+            Err(RecvTimeoutError::Timeout) => None,
+            Err(RecvTimeoutError::Disconnected) => self.give_up("the run is over"),
+        }
+    }
+
     pub fn wait_for_event(&mut self, name: &str) -> Value {
         self.wait_for(|event| event["event"] == name)
     }
