@@ -6,15 +6,16 @@ use super::{Batch, Delivery, RUN_BYTES_MAX, Source, SourceError};
 use std::os::fd::BorrowedFd;
 use std::sync::Arc;
 
-/// Digits of the largest u64.
-const DIGITS_MAX: usize = 20;
+/// A line is copied in whole words, whatever its length: a call to copy nine bytes costs more than
+/// that. The longest number has 20 digits.
+const COPY_BYTES: usize = 24;
 
 pub struct Generator {
     next: u64,
     count: u64,
-    /// `next` in ASCII, in the last `digits_len` bytes. Counting up in place costs a byte for nine
-    /// items of ten.
-    digits: [u8; DIGITS_MAX],
+    /// `next` in ASCII, in the first `digits_len` bytes, and a newline behind it. Of ten lines in a
+    /// row only the last digit differs.
+    line: [u8; COPY_BYTES],
     digits_len: usize,
 }
 
@@ -22,18 +23,42 @@ impl Generator {
     /// The numbers 0..count.
     #[must_use]
     pub const fn new(count: u64) -> Self {
-        Self { next: 0, count, digits: [b'0'; DIGITS_MAX], digits_len: 1 }
+        let mut line = [0; COPY_BYTES];
+        (line[0], line[1]) = (b'0', b'\n');
+        Self { next: 0, count, line, digits_len: 1 }
     }
 
-    fn count_up(&mut self) {
-        self.next += 1;
-        for place in (0..DIGITS_MAX).rev() {
-            if self.digits[place] < b'9' {
-                self.digits[place] += 1;
-                self.digits_len = self.digits_len.max(DIGITS_MAX - place);
+    /// Writes up to `wanted` lines to the front of `room`, all of one length; returns how many.
+    fn write_lines(&mut self, wanted: u64, room: &mut [u8]) -> u64 {
+        let line_len = self.digits_len + 1;
+        let digit = self.digits_len - 1;
+        let lines = u64::from(b'9' + 1 - self.line[digit]).min(wanted);
+        for line in 0..lines as usize {
+            room[line * line_len..][..COPY_BYTES].copy_from_slice(&self.line);
+            self.line[digit] += 1;
+        }
+        self.next += lines;
+        if self.line[digit] > b'9' {
+            self.carry();
+        }
+        lines
+    }
+
+    /// The last digit is one over nine.
+    fn carry(&mut self) {
+        for place in (0..self.digits_len).rev() {
+            if self.line[place] <= b'9' {
                 return;
             }
-            self.digits[place] = b'0';
+            self.line[place] = b'0';
+            match place.checked_sub(1) {
+                Some(before) => self.line[before] += 1,
+                None => {
+                    self.line.copy_within(0..COPY_BYTES - 1, 1);
+                    self.line[0] = b'1';
+                    self.digits_len += 1;
+                }
+            }
         }
     }
 }
@@ -44,17 +69,19 @@ impl Source for Generator {
         if wanted == 0 {
             return Ok(Delivery::Ended);
         }
-        let line_bytes = self.digits_len + 2;
-        let bytes = usize::try_from(wanted).unwrap_or(usize::MAX).saturating_mul(line_bytes).min(RUN_BYTES_MAX);
-        let mut block = Vec::with_capacity(bytes);
-        let mut count = 0;
-        while u64::from(count) < wanted && block.len() + self.digits_len < RUN_BYTES_MAX {
-            block.extend_from_slice(&self.digits[DIGITS_MAX - self.digits_len..]);
-            block.push(b'\n');
-            count += 1;
-            self.count_up();
+        // Lines may grow longer on the way, not shorter.
+        let most = wanted.min((RUN_BYTES_MAX / (self.digits_len + 1)) as u64);
+        let mut block = vec![0; (most as usize * COPY_BYTES).min(RUN_BYTES_MAX) + COPY_BYTES];
+        let (mut count, mut end) = (0, 0);
+        while count < most && end + self.digits_len < RUN_BYTES_MAX {
+            let line_len = self.digits_len + 1;
+            let fits = (RUN_BYTES_MAX - end) / line_len;
+            let lines = self.write_lines((most - count).min(fits as u64), &mut block[end..]);
+            count += lines;
+            end += lines as usize * line_len;
         }
-        let end = if count == 1 { block.len() - 1 } else { block.len() };
+        block.truncate(end);
+        let (count, end) = (count as u32, if count == 1 { end - 1 } else { end });
         Ok(Delivery::Items(Batch { block: Arc::new(block.into()), range: 0..end, count, priority: 0 }))
     }
 
@@ -94,5 +121,11 @@ mod tests {
         let expected: String = (0..100_500).map(|number| format!("{number}\n")).collect();
         assert!(text == expected.as_bytes());
         assert!(matches!(Generator::new(0).next(1), Ok(Delivery::Ended)));
+        for count in [1, 9, 10, 11, 101, 1000, 2048, 10_001] {
+            let Ok(Delivery::Items(batch)) = Generator::new(count).next(count) else { panic!("no items") };
+            let expected: String = (0..count).map(|number| format!("{number}\n")).collect();
+            let expected = if count == 1 { expected.trim_end() } else { expected.as_str() };
+            assert_eq!(batch.block[batch.range], *expected.as_bytes(), "{count} at once");
+        }
     }
 }

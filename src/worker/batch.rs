@@ -6,6 +6,7 @@
 //! Invariant: the scoreboard says *none* before anything is written. A worker that waits in a write
 //! has finished its last item.
 
+use super::items::Items;
 use super::pace::Pace;
 use super::serve::WorkerError;
 use super::{Failure, Handler, Item, Output, panics};
@@ -32,6 +33,8 @@ pub(super) struct Batch {
     /// Work was begun since the last flush.
     working: bool,
     timed: bool,
+    /// When the present item began, if that is wanted.
+    started_ns: u64,
     /// Whole frames.
     frames: Vec<u8>,
     /// The open group: consecutive items that are done, their times if wanted, and their results.
@@ -48,6 +51,7 @@ impl Batch {
             pace: Pace::new(),
             working: false,
             timed,
+            started_ns: 0,
             frames: Vec::new(),
             group: Run { first: ItemId(0), count: 0, attempt: Attempt::FIRST },
             times: Vec::new(),
@@ -70,65 +74,75 @@ impl Batch {
         body: &[u8],
         delimiter: u8,
     ) -> Result<bool, WorkerError> {
-        if run.count == 1 {
-            return self.item(handler, Item { bytes: body, id: run.first, attempt: run.attempt }).and_then(|on| {
-                self.close_group()?;
-                Ok(on)
-            });
-        }
-        let mut start = 0;
-        let mut id = run.first;
-        for end in memchr::memchr_iter(delimiter, body) {
-            if id == run.end() || !self.item(handler, Item { bytes: &body[start..end], id, attempt: run.attempt })? {
-                break;
+        let mut items = Items::new(run, body, delimiter);
+        // One guard around many items: to set it up costs as much as a tiny item.
+        let ended = loop {
+            match panics::catch(|| self.work_on(handler, &mut items)) {
+                Ok(ended) => break ended,
+                Err(reason) => {
+                    self.note_time();
+                    self.failed(items.present(), &reason, true)?;
+                    self.leave_if_due()?;
+                }
             }
-            start = end + 1;
-            id = id.plus(1);
-        }
+        };
+        let on = ended?;
         self.close_group()?;
-        match id == run.end() {
-            _ if self.pencil.recalled() => Ok(false),
-            true if start == body.len() => Ok(true),
-            _ => Err(WorkerError::Run { count: run.count }),
+        if on && !items.is_finished() { Err(WorkerError::Run { count: run.count }) } else { Ok(on) }
+    }
+
+    /// Works on the items that are left; `false` if the supervisor wants it to stop before the next.
+    fn work_on(&mut self, handler: &mut impl Handler, items: &mut Items<'_>) -> Result<bool, WorkerError> {
+        while let Some(item) = items.next() {
+            if self.pencil.recalled() {
+                return Ok(false);
+            }
+            if !self.working {
+                self.working = true;
+                self.pace.begin(monotonic_ns());
+            }
+            if self.timed {
+                self.started_ns = monotonic_ns();
+            }
+            self.pencil.begin(item.id);
+            let answer = handler.handle(&item, &mut self.output);
+            self.note_time();
+            match answer {
+                Ok(()) => self.done(item)?,
+                Err(Failure(reason)) => self.failed(item, &reason, false)?,
+            }
+            self.leave_if_due()?;
+        }
+        Ok(!self.pencil.recalled())
+    }
+
+    /// Notes when the present item began and how long it took, if that is wanted.
+    #[inline]
+    fn note_time(&mut self) {
+        if self.timed {
+            let runtime_ns = monotonic_ns().saturating_sub(self.started_ns);
+            times::push(Pair { started_ns: self.started_ns, runtime_ns }, &mut self.times);
         }
     }
 
-    /// Works on one item; `false` if the supervisor wants it to stop before.
-    fn item(&mut self, handler: &mut impl Handler, item: Item<'_>) -> Result<bool, WorkerError> {
-        if self.pencil.recalled() {
-            return Ok(false);
-        }
-        if !self.working {
-            self.working = true;
-            self.pace.begin(monotonic_ns());
-        }
-        let started_ns = if self.timed { monotonic_ns() } else { 0 };
-        self.pencil.begin(item.id);
-        let answer = panics::catch(|| handler.handle(&item, &mut self.output));
-        if self.timed {
-            times::push(Pair { started_ns, runtime_ns: monotonic_ns().saturating_sub(started_ns) }, &mut self.times);
-        }
-        match answer {
-            Ok(Ok(())) => self.done(item)?,
-            Ok(Err(Failure(reason))) => self.failed(item, &reason, false)?,
-            Err(reason) => self.failed(item, &reason, true)?,
-        }
+    /// Sends what is done if it is much, or if it is time.
+    #[inline]
+    fn leave_if_due(&mut self) -> Result<(), WorkerError> {
         let bytes = self.frames.len() + self.output.finished().len() + self.times.len();
         if bytes >= FLUSH_BYTES || (self.pace.is_look_due() && self.pace.look(monotonic_ns())) {
             self.close_group()?;
             self.flush()?;
         }
-        Ok(true)
+        Ok(())
     }
 
     /// The item is done, and its result stands in the output.
+    #[inline]
     fn done(&mut self, item: Item<'_>) -> Result<(), WorkerError> {
-        let result = self.output.present();
-        let newline = memchr::memchr(b'\n', result);
-        if newline.is_none() {
-            self.output.push(b"\n");
-        } else if newline != Some(result.len() - 1) {
-            return self.done_alone(item);
+        match self.output.newline() {
+            None => self.output.push(b"\n"),
+            Some(newline) if newline + 1 == self.output.present().len() => {}
+            Some(_) => return self.done_alone(item),
         }
         if self.output.present().len() > FLUSH_BYTES {
             return self.done_alone(item);

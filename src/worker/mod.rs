@@ -23,6 +23,7 @@
 mod batch;
 mod builtin;
 mod environment;
+mod items;
 mod output;
 mod pace;
 mod panics;
@@ -32,7 +33,7 @@ pub mod tasks;
 
 pub use crate::model::spec::WORKER_ROLE;
 pub use builtin::builtin_main;
-pub use output::Output;
+pub use output::{Integer, Output};
 pub use serve::run;
 
 use crate::model::ids::{Attempt, ItemId};
