@@ -267,7 +267,12 @@ fn what_does_not_exist_yet_is_unknown() {
         assert!(error.starts_with(&format!("supervisor: unexpected argument '{flag}' found")), "{error}");
         assert_eq!((output.status.code(), error.lines().count()), (Some(2), 1), "{error}");
     }
-    let values = [("--protocol", "lines"), ("--protocol", "json"), ("--isolation", "thread"), ("--transport", "shm")];
+    let values = [
+        ("--protocol", "lines"),
+        ("--protocol", "json"),
+        ("--isolation", "container"),
+        ("--transport", "carrier-pigeon"),
+    ];
     for (flag, value) in values {
         let output = run(&format!("{flag} {value}"));
         assert!(text(&output.stderr).starts_with(&format!("supervisor: invalid value '{value}' for '{flag} ")));

@@ -22,10 +22,12 @@ pub enum Protocol {
     Frames,
 }
 
-/// Where workers live. One kind so far; the flag says so to whoever asks.
+/// Where workers live.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Isolation {
     Process,
+    /// On threads of the supervisor.
+    Thread,
 }
 
 /// Every flag. The help of each is one line of at most 100 columns; its default stands in brackets.
@@ -74,7 +76,7 @@ pub struct Args {
     /// How frames travel: pipe [pipe]
     #[arg(long, value_name = "KIND", value_parser = choice(&TRANSPORTS), hide_possible_values = true)]
     pub transport: Option<TransportKind>,
-    /// Where workers live: process [process]
+    /// Where workers live: process; thread, of the built-in worker [process]
     #[arg(long, value_name = "KIND", value_parser = choice(&ISOLATIONS), hide_possible_values = true)]
     pub isolation: Option<Isolation>,
     /// fifo, lifo, or priority of lines NUMBER<TAB>ITEM, smallest first [fifo]
@@ -188,7 +190,7 @@ const HELP: &str = "Help";
 const PROTOCOLS: [(&str, Protocol); 2] = [("exec", Protocol::Exec), ("frames", Protocol::Frames)];
 const TRANSPORTS: [(&str, TransportKind); TransportKind::ALL.len()] =
     [(TransportKind::Pipe.name(), TransportKind::Pipe)];
-const ISOLATIONS: [(&str, Isolation); 1] = [("process", Isolation::Process)];
+const ISOLATIONS: [(&str, Isolation); 2] = [("process", Isolation::Process), ("thread", Isolation::Thread)];
 const QUEUES: [(&str, QueueOrder); 3] =
     [("fifo", QueueOrder::Fifo), ("lifo", QueueOrder::Lifo), ("priority", QueueOrder::Priority)];
 const RESTARTS: [(&str, RestartType); 3] = [

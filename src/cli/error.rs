@@ -29,6 +29,8 @@ pub enum UsageError {
     NeedsFrames { flag: &'static str },
     #[error("{flag} is for a command that runs once per item; leave it out, or use --protocol exec with a command")]
     NeedsExec { flag: &'static str },
+    #[error("{flag} is for worker processes, and --isolation thread has none; leave one of them out")]
+    NeedsProcesses { flag: &'static str },
     #[error(
         "{flag} is for items from a file or stdin; give one with -a FILE or :::: FILE (- is stdin), or leave {flag} out"
     )]

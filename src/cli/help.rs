@@ -22,6 +22,12 @@ Tasks of the built-in worker:
   square cube echo sleep countdown identity hash
   and to break things: exit signal panic hang leak
 
+Isolation of the built-in worker:
+  process  a worker that crashes takes nothing with it, and is replaced
+  thread   for comparison, in the supervisor itself: a panic still fails its item alone, but an
+           abort, an exit or a signal takes everything down; a thread cannot be ended, so there
+           is no --timeout, and one that does not leave goes with the supervisor at its end
+
 The demonstration, with no command and no input: 5 workers, 20 items, --output narrate.
 
 Formats:

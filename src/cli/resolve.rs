@@ -3,7 +3,7 @@
 //! Invariant: pure. What depends on the machine comes in as [`Surroundings`], so every answer can be
 //! tested. Files are not looked at: whether an input can be read is found when it is opened.
 
-use super::args::{Args, Protocol};
+use super::args::{Args, Isolation, Protocol};
 use super::error::UsageError;
 use super::separators::Given;
 use super::values::{Delimiter, HaltChoice, MaxDead, Workers};
@@ -95,7 +95,12 @@ fn first_given(flags: &[(&'static str, bool)]) -> Option<&'static str> {
 /// A flag that this kind of worker cannot heed is refused, never ignored. (`--max-restarts` and
 /// `--backoff` are heeded by all: a command that cannot be started for a shortage waits and gives up by them.)
 fn check_kind(args: &Args, kind: Kind) -> Result<(), UsageError> {
-    let built_in = first_given(&[("--task", args.task.is_some()), ("--delay", args.delay.is_some())]);
+    let threads = args.isolation == Some(Isolation::Thread);
+    let built_in = first_given(&[
+        ("--task", args.task.is_some()),
+        ("--delay", args.delay.is_some()),
+        ("--isolation thread", threads),
+    ]);
     let frames = first_given(&[
         ("--transport", args.transport.is_some()),
         ("--credit", args.credit.is_some()),
@@ -108,8 +113,21 @@ fn check_kind(args: &Args, kind: Kind) -> Result<(), UsageError> {
         (Kind::Frames | Kind::Exec, Some(flag), _, _) => Err(UsageError::NeedsBuiltIn { flag }),
         (Kind::Exec, _, Some(flag), _) => Err(UsageError::NeedsFrames { flag }),
         (Kind::BuiltIn | Kind::Frames, _, _, Some(flag)) => Err(UsageError::NeedsExec { flag }),
+        _ if threads => check_threads(args),
         _ => Ok(()),
     }
+}
+
+/// No frame leaves the process, and a thread can neither be ended nor die alone.
+fn check_threads(args: &Args) -> Result<(), UsageError> {
+    let flag = first_given(&[
+        ("--transport", args.transport.is_some()),
+        ("--timeout", args.timeout.is_some()),
+        ("--crash-limit", args.crash_limit.is_some()),
+        ("--restart", args.restart.is_some()),
+        ("--strategy", args.strategy.is_some()),
+    ]);
+    flag.map_or(Ok(()), |flag| Err(UsageError::NeedsProcesses { flag }))
 }
 
 fn check_output(args: &Args) -> Result<(), UsageError> {
@@ -205,7 +223,11 @@ fn worker(args: &Args, kind: Kind, argv: Vec<OsString>) -> Result<WorkerSpec, Us
             if !TASKS.contains(&task.as_str()) {
                 return Err(UsageError::NoTask { task, known: TASKS.join(", ") });
             }
-            Ok(WorkerSpec::BuiltIn { task, delay: args.delay.unwrap_or_default(), transport })
+            let delay = args.delay.unwrap_or_default();
+            Ok(match args.isolation {
+                Some(Isolation::Thread) => WorkerSpec::Thread { task, delay },
+                Some(Isolation::Process) | None => WorkerSpec::BuiltIn { task, delay, transport },
+            })
         }
     }
 }
@@ -481,6 +503,26 @@ mod tests {
                 config(&format!("{flag} {value} -a -"));
             }
         }
+    }
+
+    #[test]
+    fn threads_are_for_the_built_in_worker_and_take_no_flag_of_processes() {
+        let thread = WorkerSpec::Thread { task: "cube".into(), delay: Duration::from_secs(1) };
+        assert_eq!(config("--isolation thread --task cube --delay 1").worker, thread);
+        for command in ["-- x", "--protocol frames -- x"] {
+            let refused = error(&format!("--isolation thread {command}"));
+            assert_eq!(refused, UsageError::NeedsBuiltIn { flag: "--isolation thread" });
+        }
+        for flag in
+            ["--transport pipe", "--timeout 1", "--crash-limit 1", "--restart transient", "--strategy one-for-all"]
+        {
+            let name = flag.split(' ').next().unwrap_or_default();
+            let UsageError::NeedsProcesses { flag: named } = error(&format!("{flag} --isolation thread")) else {
+                panic!("{flag}");
+            };
+            assert_eq!(named, name);
+        }
+        config("--isolation thread --term-seq KILL,0 --grace 1 --max-restarts 1/1s --run-timeout 1 -k -a -");
     }
 
     #[test]

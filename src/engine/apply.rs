@@ -55,7 +55,16 @@ impl Engine {
 
     /// One that is already gone is no error. One that has changed its user may not be ours to signal.
     fn kill(&mut self, worker: WorkerId, incarnation: Incarnation, signal: Signal) {
-        let Some(process) = self.slots.get(worker, incarnation).and_then(|slot| slot.process()) else { return };
+        let Some(slot) = self.slots.get(worker, incarnation) else { return };
+        if let Some(thread) = slot.thread() {
+            // It cannot be ended. It can be asked to leave, and not be waited for any longer.
+            if signal == Signal::KILL {
+                thread.leave_behind();
+            }
+            self.orders.push_back(Action::Recall { worker, incarnation });
+            return;
+        }
+        let Some(process) = slot.process() else { return };
         if let Err(error) = process.signal_group(signal) {
             let line =
                 format!("supervisor: failed to send {signal} to worker {worker} (pid {}): {error}\n", process.pid);

@@ -18,7 +18,7 @@ pub fn run(config: &Config) -> Result<RunOutcome, EngineError> {
     let mut source = source::open(&config.source)?;
     let commander = match &config.worker {
         WorkerSpec::Exec(spec) => Some(Commander::new(spec, &config.run_id)?),
-        WorkerSpec::BuiltIn { .. } | WorkerSpec::Frames { .. } => None,
+        WorkerSpec::BuiltIn { .. } | WorkerSpec::Thread { .. } | WorkerSpec::Frames { .. } => None,
     };
     let mut printer = Printer {
         out: BufWriter::new(io::stdout().lock()),

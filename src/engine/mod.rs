@@ -17,6 +17,7 @@ mod slots;
 mod spawning;
 mod status;
 mod telling;
+mod threads;
 mod token;
 
 pub use error::EngineError;
@@ -27,7 +28,9 @@ use crate::model::outcome::RunOutcome;
 /// Runs every item of the configuration's source and returns when no worker is left.
 ///
 /// Call it from a thread that lives as long as the program does, before other threads are started:
-/// the kernel ends workers with the *thread* that started them, and the guard is forked.
+/// the kernel ends workers with the *thread* that started them, and the guard is forked. Workers that are
+/// threads ([`WorkerSpec::Thread`](crate::model::config::WorkerSpec)) and do not leave when the run ends stay until
+/// the program exits.
 ///
 /// # Errors
 /// What keeps a run from starting, and a failure of the supervisor itself. That items fail, workers

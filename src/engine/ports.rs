@@ -10,6 +10,7 @@ use super::payloads::Payloads;
 use super::slots::Slots;
 use super::spawning::{Kind, Program, Spawning};
 use super::telling::Telling;
+use super::threads::Life;
 use super::token::Port;
 use crate::command::capture::Collector;
 use crate::command::exec::Commander;
@@ -18,7 +19,7 @@ use crate::core::Core;
 use crate::model::config::{Config, OutputMode, WorkerSpec};
 use crate::model::signal::Signal;
 use crate::model::spec::{QueueOrder, TransportSpec};
-use crate::model::time::Instant;
+use crate::model::time::{Duration, Instant};
 use crate::sys::clock::Clock;
 use crate::sys::guard::Guard;
 use crate::sys::outbox::Outbox;
@@ -27,8 +28,11 @@ use crate::sys::signals::SignalPlane;
 use crate::sys::spawn::Spawner;
 use crate::sys::spill::SpillFile;
 use crate::sys::{fd, limits, signals, stdio};
+use crate::transport::in_process;
 use crate::wire::names;
-use crate::{reporter, source, transport};
+use crate::worker::tasks;
+use crate::worker::threads::Duty;
+use crate::{reporter, source, transport, worker};
 use std::collections::VecDeque;
 use std::ffi::{CString, OsStr, OsString};
 use std::fs::File;
@@ -37,6 +41,7 @@ use std::os::fd::AsFd;
 use std::os::unix::ffi::OsStringExt;
 use std::path::PathBuf;
 use std::rc::Rc;
+use std::sync::Arc;
 
 /// Descriptors of the supervisor's own beyond those that are open at the start: poller, signals,
 /// guard, /dev/null, the spill file, and those of a process that is just being started.
@@ -114,6 +119,7 @@ fn open_kind(config: &Config, delimiter: u8, spill: &Rc<SpillFile>) -> Result<Ki
             argv.extend(["--task", task, "--delay", &delay].map(OsString::from));
             open_program(path, argv, transport, config, delimiter)?
         }
+        WorkerSpec::Thread { task, delay } => Kind::Thread(thread_life(task, *delay, config, delimiter)?),
         WorkerSpec::Frames { argv, transport } => {
             let name = argv.first().map_or_else(|| OsStr::new(""), OsString::as_os_str);
             let path = search::find(name, std::env::var_os("PATH").as_deref())?;
@@ -121,6 +127,18 @@ fn open_kind(config: &Config, delimiter: u8, spill: &Rc<SpillFile>) -> Result<Ki
             open_program(path, argv.clone(), transport, config, delimiter)?
         }
     })
+}
+
+/// The built-in worker, to be run by threads of this process.
+fn thread_life(task: &str, delay: Duration, config: &Config, delimiter: u8) -> Result<Life, EngineError> {
+    let unknown = || EngineError::system("find the task")(io::ErrorKind::NotFound.into());
+    let duty = Duty {
+        task: tasks::by_name(task).ok_or_else(unknown)?,
+        delay: std::time::Duration::from_nanos(delay.0),
+        delimiter,
+        timed: config.output.mode == OutputMode::Json,
+    };
+    Ok(Arc::new(move |end, board, token| worker::threads::serve(&duty, end, board, token)))
 }
 
 /// The built-in worker's program: beside this one, or this one in the worker's role.
@@ -177,9 +195,10 @@ fn open_program(
 fn check_limits(workers: u32, kind: &Kind) -> Result<(), EngineError> {
     let limit = limits::raise_open_files().map_err(EngineError::system("read the limit of open files"))?;
     let open = limits::open_files_now().map_err(EngineError::system("count the open files"))?;
-    // Beside its pidfd.
+    // Beside its pidfd, or a thread's bell.
     let each = match kind {
         Kind::Resident(program) => program.transport.fds_per_channel(),
+        Kind::Thread(_) => in_process::FDS_PER_CHANNEL,
         Kind::Command { commander, .. } => commander.fds_per_command(),
     };
     let needed = u64::from(workers) * (1 + each) + open + OWN_OPEN_FILES;

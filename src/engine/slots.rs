@@ -1,7 +1,8 @@
-//! The processes that fill the worker slots, and the descriptors through which the loop reaches them.
+//! The processes, or threads, that fill the worker slots, and the descriptors through which the loop reaches them.
 //!
 //! Invariant: a descriptor leaves the poller before it is closed.
 
+use super::threads::Thread;
 use super::token::{Part, Port, generation};
 use crate::command::exec::Execution;
 use crate::model::ids::{Incarnation, ItemId, Run, WorkerId};
@@ -9,6 +10,7 @@ use crate::model::time::Instant;
 use crate::sys::pidfd::Process;
 use crate::transport::Channel;
 use crate::transport::scoreboard::Board;
+use std::os::fd::{AsFd, BorrowedFd};
 
 /// One worker slot.
 pub struct Slot {
@@ -25,7 +27,7 @@ pub enum Occupant {
 
 /// A worker that stays.
 pub struct Resident {
-    pub process: Process,
+    pub body: Body,
     /// `None` while the loop reads from it.
     pub channel: Option<Box<dyn Channel>>,
     pub board: Board,
@@ -42,6 +44,32 @@ pub struct Resident {
     pub leaving: bool,
     /// Nothing more is read from it: it broke the protocol, or closed its channel.
     pub finished: bool,
+}
+
+/// What a resident worker is.
+pub enum Body {
+    Process(Process),
+    Thread(Thread),
+}
+
+impl Body {
+    /// A thread's is the supervisor's own.
+    pub fn pid(&self) -> u32 {
+        match self {
+            Self::Process(process) => process.pid,
+            Self::Thread(_) => std::process::id(),
+        }
+    }
+}
+
+/// Readable when it has ended.
+impl AsFd for Body {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        match self {
+            Self::Process(process) => process.as_fd(),
+            Self::Thread(thread) => thread.as_fd(),
+        }
+    }
 }
 
 /// Whether a readable descriptor is in the poller.
@@ -97,9 +125,23 @@ impl Slot {
     /// The process in this slot, if any.
     pub fn process(&self) -> Option<&Process> {
         match &self.occupant {
-            Occupant::Nobody => None,
-            Occupant::Resident(resident) => Some(&resident.process),
+            Occupant::Resident(resident) => match &resident.body {
+                Body::Process(process) => Some(process),
+                Body::Thread(_) => None,
+            },
             Occupant::Command(command) => Some(&command.execution.process),
+            Occupant::Nobody => None,
+        }
+    }
+
+    /// The thread in this slot, if any.
+    pub fn thread(&self) -> Option<&Thread> {
+        match &self.occupant {
+            Occupant::Resident(resident) => match &resident.body {
+                Body::Thread(thread) => Some(thread),
+                Body::Process(_) => None,
+            },
+            Occupant::Command(_) | Occupant::Nobody => None,
         }
     }
 }

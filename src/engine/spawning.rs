@@ -1,7 +1,8 @@
-//! Starting worker processes, resident ones and commands, with all that they are given.
+//! Starting workers, resident ones and commands, with all that they are given.
 
 use super::event_loop::Engine;
-use super::slots::{Occupant, Resident, Watched};
+use super::slots::{Body, Occupant, Resident, Watched};
+use super::threads::{self, Life, Thread};
 use super::token::Part;
 use crate::command::capture::Collector;
 use crate::command::exec::{Commander, Execution, Launch, LaunchError};
@@ -36,7 +37,13 @@ pub struct Spawning {
 /// What a worker is.
 pub enum Kind {
     Resident(Program),
-    Command { commander: Box<Commander>, collector: Collector, verbose: bool },
+    /// Threads of this process.
+    Thread(Life),
+    Command {
+        commander: Box<Commander>,
+        collector: Collector,
+        verbose: bool,
+    },
 }
 
 /// A resident worker's program.
@@ -54,7 +61,7 @@ pub struct Program {
 
 /// A resident worker that was started, and its descriptors.
 struct Started {
-    process: Process,
+    body: Body,
     channel: Box<dyn Channel>,
     board: Board,
     token: [u8; 16],
@@ -86,7 +93,7 @@ impl Spawning {
     pub fn collector(&mut self) -> Option<&mut Collector> {
         match &mut self.kind {
             Kind::Command { collector, .. } => Some(collector),
-            Kind::Resident(_) => None,
+            Kind::Resident(_) | Kind::Thread(_) => None,
         }
     }
 
@@ -96,7 +103,14 @@ impl Spawning {
     }
 
     fn start_resident(&mut self, worker: WorkerId) -> io::Result<Started> {
-        let Kind::Resident(program) = &mut self.kind else { return Err(io::ErrorKind::InvalidInput.into()) };
+        let program = match &mut self.kind {
+            Kind::Resident(program) => program,
+            Kind::Thread(life) => {
+                let (thread, channel, board) = Thread::start(worker, life)?;
+                return Ok(Started { body: Body::Thread(thread), channel, board, token: threads::TOKEN });
+            }
+            Kind::Command { .. } => return Err(io::ErrorKind::InvalidInput.into()),
+        };
         let (channel, handed) = program.transport.open()?;
         let (board, board_fd) = Board::create()?;
         let mut token = [0; 16];
@@ -128,12 +142,13 @@ impl Spawning {
             register: self.guard.place(worker.index()),
         };
         let process = self.spawner.spawn(&plan).map_err(|error| io::Error::from_raw_os_error(error.errno))?;
-        Ok(Started { process, channel, board, token })
+        Ok(Started { body: Body::Process(process), channel, board, token })
     }
 
     fn program_name(&self) -> String {
         match &self.kind {
             Kind::Resident(program) => program.path.to_string_lossy().into_owned(),
+            Kind::Thread(_) => "a thread".to_owned(),
             Kind::Command { .. } => "a command".to_owned(),
         }
     }
@@ -168,26 +183,28 @@ impl Engine {
                 return;
             }
         };
-        let pid = started.process.pid;
+        let pid = started.body.pid();
         let Some(slot) = self.slots.at(worker.index()) else { return };
         slot.incarnation = incarnation;
         let process = slot.token(worker.index(), Part::Process);
         let frames = slot.token(worker.index(), Part::Frames);
         let watched = self
             .poller
-            .add(&started.process.pidfd, Interest::READ, process)
+            .add(&started.body, Interest::READ, process)
             .and_then(|_| self.poller.add(started.channel.read_fd(), Interest::READ, frames));
         if let Err(error) = watched {
             // Unwatched, its end would never be seen.
-            let _ = self.poller.remove(&started.process.pidfd);
-            started.process.end();
+            let _ = self.poller.remove(&started.body);
+            if let Body::Process(process) = &started.body {
+                process.end();
+            }
             self.spawning.forget(worker);
             let error = failure(worker, &self.spawning.program_name(), &error);
             self.facts.push_back(Input::SpawnFailed { worker, incarnation, error });
             return;
         }
         slot.occupant = Occupant::Resident(Box::new(Resident {
-            process: started.process,
+            body: started.body,
             channel: Some(started.channel),
             board: started.board,
             token: started.token,
@@ -201,7 +218,7 @@ impl Engine {
         self.facts.push_back(Input::Spawned { worker, incarnation, pid });
     }
 
-    /// A process has ended: resident, or a command's.
+    /// A process, or a thread, has ended: resident, or a command's.
     pub(super) fn process_ended(&mut self, index: usize) {
         match self.slots.at(index).map(|slot| &slot.occupant) {
             Some(Occupant::Resident(_)) => self.resident_ended(index),
@@ -218,10 +235,15 @@ impl Engine {
         let incarnation = slot.incarnation;
         let Occupant::Resident(resident) = std::mem::replace(&mut slot.occupant, Occupant::Nobody) else { return };
         let running = resident.board.running();
-        let _ = resident.process.signal_group(Signal::KILL);
-        self.spawning.forget(worker);
-        let (status, usage) = reap(&resident.process);
-        let _ = self.poller.remove(&resident.process.pidfd);
+        let (status, usage) = match &resident.body {
+            Body::Process(process) => {
+                let _ = process.signal_group(Signal::KILL);
+                self.spawning.forget(worker);
+                reap(process)
+            }
+            Body::Thread(thread) => thread.exit(),
+        };
+        let _ = self.poller.remove(&resident.body);
         if let Some(channel) = &resident.channel {
             if resident.reading != Watched::Gone {
                 let _ = self.poller.remove(channel.read_fd());

@@ -17,11 +17,13 @@ pub struct Config {
     pub run_id: String,
 }
 
-/// What a worker process is.
+/// What a worker is.
 #[derive(Clone, Debug, PartialEq)]
 pub enum WorkerSpec {
     /// The built-in worker: `task` by name, `delay` spent on each item.
     BuiltIn { task: String, delay: Duration, transport: TransportSpec },
+    /// The same on threads of this process, without isolation.
+    Thread { task: String, delay: Duration },
     /// A program on our SDK, started with these arguments (the first is the program).
     Frames { argv: Vec<OsString>, transport: TransportSpec },
     /// A command for each item.

@@ -111,6 +111,18 @@ impl Process {
     }
 }
 
+/// What the calling thread has used. Memory is that of the whole process, which is nobody's part.
+#[must_use]
+pub fn usage_of_thread() -> Usage {
+    let mut usage = MaybeUninit::<libc::rusage>::zeroed();
+    // SAFETY: the pointer is to memory of the right type; zeroes are a valid value, and so is what the system writes.
+    let usage = unsafe {
+        libc::getrusage(libc::RUSAGE_THREAD, usage.as_mut_ptr());
+        usage.assume_init()
+    };
+    usage_of(&usage)
+}
+
 fn gone_is_fine(result: nix::Result<()>) -> io::Result<()> {
     match result {
         Err(Errno::ESRCH) => Ok(()),

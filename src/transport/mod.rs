@@ -12,6 +12,7 @@
 //! Invariant: moves bytes and judges their shape; knows no run, no lease and no process.
 
 mod handed;
+pub mod in_process;
 pub mod pipe;
 pub mod scoreboard;
 

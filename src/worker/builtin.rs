@@ -7,7 +7,7 @@
 
 use super::serve::tell;
 use super::tasks::{self, Task};
-use super::{Failure, Item, Output, run};
+use super::{Failure, Handler, Item, Output, run};
 use std::ffi::OsString;
 use std::process::ExitCode;
 use std::time::Duration;
@@ -34,14 +34,19 @@ struct Arguments {
 pub fn builtin_main(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
     match parse(arguments) {
         Ok(Arguments { task, delay: Duration::ZERO }) => run(task.run),
-        Ok(Arguments { task, delay }) => run(move |item: &Item<'_>, out: &mut Output| -> Result<(), Failure> {
-            std::thread::sleep(delay);
-            (task.run)(item, out)
-        }),
+        Ok(Arguments { task, delay }) => run(delayed(task.run, delay)),
         Err(error) => {
             tell(&error.to_string());
             ExitCode::from(2)
         }
+    }
+}
+
+/// The same, with `delay` spent on each item before.
+pub(super) fn delayed(run: tasks::Run, delay: Duration) -> impl Handler {
+    move |item: &Item<'_>, out: &mut Output| -> Result<(), Failure> {
+        std::thread::sleep(delay);
+        run(item, out)
     }
 }
 

@@ -30,6 +30,7 @@ mod panics;
 mod parse;
 mod serve;
 pub mod tasks;
+pub mod threads;
 
 pub use crate::model::spec::WORKER_ROLE;
 pub use builtin::builtin_main;

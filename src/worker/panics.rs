@@ -4,6 +4,7 @@
 
 use std::cell::Cell;
 use std::panic::{self, AssertUnwindSafe};
+use std::sync::Once;
 
 thread_local! {
     static IN_HANDLER: Cell<bool> = const { Cell::new(false) };
@@ -11,12 +12,16 @@ thread_local! {
 
 /// From now on a panic inside [`catch`] prints nothing: its text travels to the supervisor.
 pub(super) fn quiet() {
-    let told = panic::take_hook();
-    panic::set_hook(Box::new(move |info| {
-        if !IN_HANDLER.get() {
-            told(info);
-        }
-    }));
+    // The hook is the whole process's, and workers may be many threads of one.
+    static ONCE: Once = Once::new();
+    ONCE.call_once(|| {
+        let told = panic::take_hook();
+        panic::set_hook(Box::new(move |info| {
+            if !IN_HANDLER.get() {
+                told(info);
+            }
+        }));
+    });
 }
 
 /// Calls `handler`; `Err` is the text of its panic.

@@ -44,16 +44,21 @@ pub(super) enum WorkerError {
 /// which stderr names.
 #[must_use]
 pub fn run(handler: impl Handler) -> ExitCode {
-    match connect().and_then(|server| server.serve(handler)) {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(WorkerError::SupervisorGone) => ExitCode::FAILURE,
+    ExitCode::from(exit_code(connect().and_then(|server| server.serve(handler))))
+}
+
+/// Says what went wrong, if something did.
+pub(super) fn exit_code(ended: Result<(), WorkerError>) -> u8 {
+    match ended {
+        Ok(()) => 0,
+        Err(WorkerError::SupervisorGone) => 1,
         Err(WorkerError::Environment(error)) => {
             tell(&error.to_string());
-            ExitCode::from(2)
+            2
         }
         Err(error) => {
             tell(&format!("failed to {error}"));
-            ExitCode::FAILURE
+            1
         }
     }
 }
@@ -66,11 +71,11 @@ pub(super) fn tell(text: &str) {
 }
 
 /// A worker that is connected.
-struct Server {
-    items: Box<dyn ItemsIn>,
-    batch: Batch,
-    token: [u8; 16],
-    delimiter: u8,
+pub(super) struct Server {
+    pub items: Box<dyn ItemsIn>,
+    pub batch: Batch,
+    pub token: [u8; 16],
+    pub delimiter: u8,
 }
 
 /// Takes over what the supervisor handed down.
@@ -101,7 +106,7 @@ fn connect() -> Result<Server, WorkerError> {
 }
 
 impl Server {
-    fn serve(mut self, mut handler: impl Handler) -> Result<(), WorkerError> {
+    pub(super) fn serve(mut self, mut handler: impl Handler) -> Result<(), WorkerError> {
         panics::quiet();
         self.batch.hello(self.token)?;
         loop {

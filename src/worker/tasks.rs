@@ -15,11 +15,23 @@ use std::os::unix::fs::MetadataExt;
 use std::time::Duration;
 use xxhash_rust::xxh3::xxh3_64;
 
+/// What a task does.
+pub type Run = fn(&Item<'_>, &mut Output) -> Result<(), Failure>;
+
 /// A task.
 #[derive(Clone, Copy)]
 pub struct Task {
     pub name: &'static str,
-    pub run: fn(&Item<'_>, &mut Output) -> Result<(), Failure>,
+    pub run: Run,
+}
+
+impl Task {
+    /// What it does on a thread of the supervisor: the same, as far as that may be.
+    #[must_use]
+    pub fn run_in_thread(&self) -> Run {
+        // A thread has no dispositions of signals of its own: those are the supervisor's.
+        if self.name == "hang" { wait_for_ever } else { self.run }
+    }
 }
 
 /// All of them. Their names stand in `model/spec.rs` too, where the command line reads them.
@@ -152,8 +164,12 @@ fn panic(item: &Item<'_>, _: &mut Output) -> Result<(), Failure> {
 }
 
 /// Ignores SIGTERM and never ends.
-fn hang(_: &Item<'_>, _: &mut Output) -> Result<(), Failure> {
+fn hang(item: &Item<'_>, out: &mut Output) -> Result<(), Failure> {
     signals::ignore(Signal::TERM).map_err(|error| format!("failed to ignore signal {}: {error}", Signal::TERM))?;
+    wait_for_ever(item, out)
+}
+
+fn wait_for_ever(_: &Item<'_>, _: &mut Output) -> Result<(), Failure> {
     loop {
         std::thread::park();
     }
@@ -241,6 +257,13 @@ mod tests {
     fn panic_panics_with_the_item() {
         let panicked = std::panic::catch_unwind(|| run("panic", b"oh"));
         assert_eq!(*panicked.unwrap_err().downcast::<String>().unwrap(), "\"oh\"");
+    }
+
+    #[test]
+    fn a_thread_hangs_without_a_change_to_the_signals_of_the_process() {
+        for task in &ALL {
+            assert_eq!(std::ptr::fn_addr_eq(task.run, task.run_in_thread()), task.name != "hang", "{}", task.name);
+        }
     }
 
     #[test]

@@ -1,0 +1,44 @@
+//! The built-in worker on a thread of the supervisor: the reference without isolation.
+//!
+//! The loop, the batches and the tasks are those of a worker process. What a process does to itself at
+//! its start is left out, since here it would be done to the supervisor: dying with the parent, default
+//! actions of signals, taking over descriptors.
+//!
+//! Invariant: changes nothing that belongs to the whole process, but for the panic hook, which then
+//! keeps quiet inside a handler and tells all else as before. What a *task* does (`exit`, `signal`,
+//! `leak`) hits the whole process all the same: that is what isolation is for.
+
+use super::batch::Batch;
+use super::builtin::delayed;
+use super::serve::{Server, WorkerError, exit_code};
+use super::tasks::Task;
+use crate::transport::in_process::End;
+use crate::transport::scoreboard::Pencil;
+use std::os::fd::OwnedFd;
+use std::time::Duration;
+
+/// What a worker on a thread is to do, the same for all threads.
+#[derive(Clone, Copy)]
+pub struct Duty {
+    pub task: &'static Task,
+    /// Spent on each item.
+    pub delay: Duration,
+    /// What the items of a run end with.
+    pub delimiter: u8,
+    /// The times of each item are wanted.
+    pub timed: bool,
+}
+
+/// Serves on the calling thread until the input ends. Returns what a worker process would exit with.
+#[must_use]
+pub fn serve(duty: &Duty, end: End, board: OwnedFd, token: [u8; 16]) -> u8 {
+    let pencil = Pencil::from_fd(board);
+    let pencil = pencil.map_err(|error| WorkerError::System { doing: "map the scoreboard", error });
+    exit_code(pencil.and_then(|pencil| {
+        let connection = end.connect();
+        let batch = Batch::new(connection.results, pencil, duty.timed);
+        let server = Server { items: connection.items, batch, token, delimiter: duty.delimiter };
+        let run = duty.task.run_in_thread();
+        if duty.delay.is_zero() { server.serve(run) } else { server.serve(delayed(run, duty.delay)) }
+    }))
+}
