@@ -33,10 +33,13 @@ impl Generator {
         let line_len = self.digits_len + 1;
         let digit = self.digits_len - 1;
         let lines = u64::from(b'9' + 1 - self.line[digit]).min(wanted);
+        // The digit is set where it goes: one that changed here would stall the next wide read.
         for line in 0..lines as usize {
-            room[line * line_len..][..COPY_BYTES].copy_from_slice(&self.line);
-            self.line[digit] += 1;
+            let place = &mut room[line * line_len..][..COPY_BYTES];
+            place.copy_from_slice(&self.line);
+            place[digit] += line as u8;
         }
+        self.line[digit] += lines as u8;
         self.next += lines;
         if self.line[digit] > b'9' {
             self.carry();

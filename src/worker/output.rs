@@ -17,6 +17,9 @@ const NUMBER_BYTES: usize = 64;
 const WORD_DIGITS: usize = 8;
 const WORD_VALUES: u64 = 100_000_000;
 
+/// Sixteen digits `0`.
+const ZEROS: u128 = u128::from_le_bytes([b'0'; 2 * WORD_DIGITS]);
+
 /// The result of the present item; it grows at the end.
 #[derive(Debug, Default)]
 pub struct Output {
@@ -85,35 +88,17 @@ impl Output {
             self.end += 1;
         }
         match u64::try_from(distance) {
-            Ok(small) if small < WORD_VALUES => self.first_digits(small),
             Ok(small) if small < WORD_VALUES * WORD_VALUES => {
-                self.first_digits(small / WORD_VALUES);
-                self.next_digits(small % WORD_VALUES);
+                // Both halves at the same time, then without the zeros before them; of zero one digit is left.
+                let (high, low) = (digits(small / WORD_VALUES), digits(small % WORD_VALUES));
+                let both = u128::from(high) | (u128::from(low) << 64);
+                let zeros = ((both ^ ZEROS).trailing_zeros() as usize / 8).min(2 * WORD_DIGITS - 1);
+                let room = &mut self.results[self.end..self.end + 2 * WORD_DIGITS];
+                room.copy_from_slice(&(both >> (8 * zeros)).to_le_bytes());
+                self.end += 2 * WORD_DIGITS - zeros;
             }
             _ => self.push(itoa::Buffer::new().format(distance).as_bytes()),
         }
-    }
-
-    /// Up to eight digits, without zeros before them. There is room.
-    #[inline]
-    fn first_digits(&mut self, number: u64) {
-        let word = digits(number);
-        // Of zero one digit is left.
-        let zeros = ((word & 0x0f0f_0f0f_0f0f_0f0f).trailing_zeros() as usize / 8).min(WORD_DIGITS - 1);
-        self.put(word >> (8 * zeros));
-        self.end += WORD_DIGITS - zeros;
-    }
-
-    /// Eight digits. There is room.
-    #[inline]
-    fn next_digits(&mut self, number: u64) {
-        self.put(digits(number));
-        self.end += WORD_DIGITS;
-    }
-
-    #[inline]
-    fn put(&mut self, word: u64) {
-        self.results[self.end..self.end + WORD_DIGITS].copy_from_slice(&word.to_le_bytes());
     }
 
     /// Makes room up to `end`.
@@ -183,6 +168,10 @@ fn copy(from: &[u8], to: &mut [u8]) -> bool {
         8..=16 => copy_ends::<8>(from, to),
         4..=7 => copy_ends::<4>(from, to),
         17..=32 => copy_ends::<16>(from, to),
+        1 => {
+            to[0] = from[0];
+            from[0] == b'\n'
+        }
         _ => {
             to.copy_from_slice(from);
             true
