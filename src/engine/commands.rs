@@ -58,13 +58,11 @@ impl Engine {
             }
         }
         if let Err(error) = watched {
-            // Unwatched, its end would never be seen.
             let _ = self.poller.remove(&execution.process.pidfd);
             for pipe in [&execution.stdout, &execution.stderr].into_iter().flatten() {
                 let _ = self.poller.remove(pipe);
             }
-            execution.process.end();
-            self.spawning.forget(worker);
+            self.spawning.abandon(worker, &execution.process);
             let error = SpawnFailure::Shortage(format!("watch a command: {error}"));
             self.facts.push_back(Input::SpawnFailed { worker, incarnation, error });
             return;

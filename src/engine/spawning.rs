@@ -102,6 +102,14 @@ impl Spawning {
         self.guard.clear(worker.index());
     }
 
+    /// Ends a process that cannot be watched: its end would never be seen. Its group is forgotten between its end and
+    /// its reaping: earlier the guard would miss it, later its number may be anybody's.
+    pub fn abandon(&self, worker: WorkerId, process: &Process) {
+        process.end();
+        self.forget(worker);
+        let _ = process.reap();
+    }
+
     fn start_resident(&mut self, worker: WorkerId) -> io::Result<Started> {
         let program = match &mut self.kind {
             Kind::Resident(program) => program,
@@ -193,12 +201,10 @@ impl Engine {
             .add(&started.body, Interest::READ, process)
             .and_then(|_| self.poller.add(started.channel.read_fd(), Interest::READ, frames));
         if let Err(error) = watched {
-            // Unwatched, its end would never be seen.
             let _ = self.poller.remove(&started.body);
             if let Body::Process(process) = &started.body {
-                process.end();
+                self.spawning.abandon(worker, process);
             }
-            self.spawning.forget(worker);
             let error = failure(worker, &self.spawning.program_name(), &error);
             self.facts.push_back(Input::SpawnFailed { worker, incarnation, error });
             return;

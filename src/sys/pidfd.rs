@@ -71,18 +71,17 @@ impl Process {
         gone_is_fine(Errno::result(unsafe { libc::killpg(group, i32::from(signal.0)) }).map(drop))
     }
 
-    /// How the process ended and what it used, its reaped descendants included; its number is free afterwards. `None`:
-    /// it still runs. Never waits.
-    ///
-    /// Ends the whole group and waits for the process: for one that cannot be watched. Short, as nothing
-    /// survives KILL but a wait inside the system.
+    /// Ends the whole group and waits until the process has ended; it is left to be reaped. For one that cannot be
+    /// watched. Short, as nothing survives KILL but a wait inside the system.
     pub fn end(&self) {
         let _ = self.signal_group(Signal::KILL);
         let mut ended = [PollFd::new(self.pidfd.as_fd(), PollFlags::POLLIN)];
         while poll(&mut ended, PollTimeout::NONE) == Err(Errno::EINTR) {}
-        let _ = self.reap();
     }
 
+    /// How the process ended and what it used, its reaped descendants included; its number is free afterwards. `None`:
+    /// it still runs. Never waits.
+    ///
     /// The system call itself, because the one of the C library has no place for the rusage.
     ///
     /// # Errors
