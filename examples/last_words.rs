@@ -1,17 +1,19 @@
 //! A worker without the SDK, for the protocol by hand: it echoes one item and dies in the same breath.
 //!
-//! `supervisor --protocol frames -- target/debug/examples/last_words ::: a b c`
+//! `supervisor --protocol frames --transport socket -- target/debug/examples/last_words ::: a b c`
 
-use std::fs::{File, OpenOptions};
+use std::fs::File;
 use std::io::{Read, Write};
+use supervisor::sys::fd::take_inherited;
 use supervisor::wire::frame::FrameDecoder;
 use supervisor::wire::message::{FromWorker, PROTOCOL_VERSION, ToWorker};
 use supervisor::wire::{append, codec};
 
 fn main() -> Result<(), Box<dyn std::error::Error>> {
-    let fd = |name| std::env::var(name).map(|number| format!("/dev/fd/{number}"));
-    let mut input = File::open(fd("SUPERVISOR_FD_IN")?)?;
-    let mut output = OpenOptions::new().write(true).open(fd("SUPERVISOR_FD_OUT")?)?;
+    let (fd_in, fd_out) = (std::env::var("SUPERVISOR_FD_IN")?, std::env::var("SUPERVISOR_FD_OUT")?);
+    let mut input = File::from(take_inherited(fd_in.parse()?)?);
+    // A socket is both at once.
+    let mut output = if fd_out == fd_in { input.try_clone()? } else { take_inherited(fd_out.parse()?)?.into() };
     let token = u128::from_str_radix(&std::env::var("SUPERVISOR_TOKEN")?, 16)?.to_be_bytes();
 
     let mut frames = Vec::new();

@@ -496,6 +496,7 @@ macro_rules! contract {
 }
 
 contract!(pipe);
+contract!(socket);
 
 #[test]
 fn every_transport_keeps_the_contract() {

@@ -248,12 +248,13 @@ fn the_descendants_of_commands_and_workers_die_with_a_killed_supervisor() {
 #[test]
 fn a_result_that_was_written_before_the_death_counts() {
     let worker = support::example("last_words");
-    let arguments = ["-j1", "--protocol", "frames", "--crash-limit", "1", "--output", "results", "-k"];
-    let mut arguments: Vec<&str> = arguments.into();
-    arguments.extend(["--", worker.to_str().unwrap(), ":::", "a", "b", "c"]);
-    let run = Run::start(&arguments).finish();
-    assert_eq!((run.code(), run.stdout.as_str()), (0, "a\nb\nc\n"), "{}", run.stderr);
-    assert!(run.events("worker_exited").len() >= 3);
+    for transport in ["pipe", "socket"] {
+        let arguments = ["-j1", "--protocol", "frames", "--crash-limit", "1", "--output", "results", "-k"];
+        let worker = ["--transport", transport, "--", worker.to_str().unwrap(), ":::", "a", "b", "c"];
+        let run = Run::start(&[&arguments[..], &worker].concat()).finish();
+        assert_eq!((run.code(), run.stdout.as_str()), (0, "a\nb\nc\n"), "{}", run.stderr);
+        assert!(run.events("worker_exited").len() >= 3);
+    }
 }
 
 #[test]

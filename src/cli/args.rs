@@ -73,7 +73,7 @@ pub struct Args {
     /// exec: a process per item; frames: workers that stay [exec]
     #[arg(long, value_name = "PROTOCOL", value_parser = choice(&PROTOCOLS), hide_possible_values = true)]
     pub protocol: Option<Protocol>,
-    /// How frames travel: pipe [pipe]
+    /// How frames travel: pipe, socket [pipe]
     #[arg(long, value_name = "KIND", value_parser = choice(&TRANSPORTS), hide_possible_values = true)]
     pub transport: Option<TransportKind>,
     /// Where workers live: process; thread, of the built-in worker [process]
@@ -189,7 +189,7 @@ const HELP: &str = "Help";
 
 const PROTOCOLS: [(&str, Protocol); 2] = [("exec", Protocol::Exec), ("frames", Protocol::Frames)];
 const TRANSPORTS: [(&str, TransportKind); TransportKind::ALL.len()] =
-    [(TransportKind::Pipe.name(), TransportKind::Pipe)];
+    [(TransportKind::Pipe.name(), TransportKind::Pipe), (TransportKind::Socket.name(), TransportKind::Socket)];
 const ISOLATIONS: [(&str, Isolation); 2] = [("process", Isolation::Process), ("thread", Isolation::Thread)];
 const QUEUES: [(&str, QueueOrder); 3] =
     [("fifo", QueueOrder::Fifo), ("lifo", QueueOrder::Lifo), ("priority", QueueOrder::Priority)];

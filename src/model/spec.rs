@@ -99,16 +99,18 @@ impl From<TransportKind> for TransportSpec {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum TransportKind {
     Pipe,
+    Socket,
 }
 
 impl TransportKind {
-    pub const ALL: [Self; 1] = [Self::Pipe];
+    pub const ALL: [Self; 2] = [Self::Pipe, Self::Socket];
 
     /// As `--transport` and a worker's environment spell it.
     #[must_use]
     pub const fn name(self) -> &'static str {
         match self {
             Self::Pipe => "pipe",
+            Self::Socket => "socket",
         }
     }
 }

@@ -19,6 +19,7 @@ pub mod parent;
 pub mod pidfd;
 pub mod poller;
 pub mod signals;
+pub mod socket;
 pub mod spawn;
 pub mod spill;
 pub mod stdio;

@@ -15,6 +15,8 @@ mod handed;
 pub mod in_process;
 pub mod pipe;
 pub mod scoreboard;
+mod socket;
+mod stream;
 
 pub use handed::Handed;
 
@@ -179,6 +181,7 @@ pub fn transport(spec: &TransportSpec, workers: u32) -> Result<Box<dyn Transport
     let _ = workers;
     Ok(match spec.kind {
         TransportKind::Pipe => Box::new(pipe::PipeTransport),
+        TransportKind::Socket => Box::new(socket::SocketTransport),
     })
 }
 
@@ -189,6 +192,7 @@ pub fn transport(spec: &TransportSpec, workers: u32) -> Result<Box<dyn Transport
 pub fn connect(kind: TransportKind, handed: Handed) -> io::Result<Connection> {
     match kind {
         TransportKind::Pipe => pipe::connect(handed),
+        TransportKind::Socket => socket::connect(handed),
     }
 }
 

@@ -63,17 +63,25 @@ pub enum FrameError {
 /// # Errors
 /// Head or body are over their limits; nothing was appended.
 pub fn encode(kind: Kind, head: &[u8], body: &[u8], out: &mut Vec<u8>) -> Result<(), FrameError> {
-    let head_bytes = u16::try_from(head.len()).ok().filter(|bytes| usize::from(*bytes) <= HEAD_BYTES_MAX);
-    let head_bytes = head_bytes.ok_or(FrameError::Head { bytes: head.len() })?;
-    let body_bytes = u32::try_from(body.len()).ok().filter(|_| body.len() <= BODY_BYTES_MAX);
-    let body_bytes = body_bytes.ok_or(FrameError::Body { bytes: body.len() })?;
+    let header = header(kind, head.len(), body.len())?;
     out.reserve(HEADER_BYTES + head.len() + body.len());
-    let [h0, h1] = head_bytes.to_le_bytes();
-    let [b0, b1, b2, b3] = body_bytes.to_le_bytes();
-    out.extend_from_slice(&[FRAME_VERSION, kind as u8, h0, h1, b0, b1, b2, b3]);
+    out.extend_from_slice(&header);
     out.extend_from_slice(head);
     out.extend_from_slice(body);
     Ok(())
+}
+
+/// The header of a frame with so many bytes of head and of body.
+///
+/// # Errors
+/// Head or body are over their limits.
+#[inline]
+pub fn header(kind: Kind, head_bytes: usize, body_bytes: usize) -> Result<[u8; HEADER_BYTES], FrameError> {
+    let head = u16::try_from(head_bytes).ok().filter(|_| head_bytes <= HEAD_BYTES_MAX);
+    let [h0, h1] = head.ok_or(FrameError::Head { bytes: head_bytes })?.to_le_bytes();
+    let body = u32::try_from(body_bytes).ok().filter(|_| body_bytes <= BODY_BYTES_MAX);
+    let [b0, b1, b2, b3] = body.ok_or(FrameError::Body { bytes: body_bytes })?.to_le_bytes();
+    Ok([FRAME_VERSION, kind as u8, h0, h1, b0, b1, b2, b3])
 }
 
 /// A header that passed its checks.

@@ -23,3 +23,16 @@ pub fn append<M: Message>(message: &M, body: &[u8], out: &mut Vec<u8>) -> Result
     let head = codec::encode_into(message, &mut head);
     frame::encode(M::KIND, head, body, out)
 }
+
+/// Appends all of a frame but its body, which is to follow.
+///
+/// # Errors
+/// The body is over [`frame::BODY_BYTES_MAX`]; nothing was appended.
+pub fn append_without_body<M: Message>(message: &M, body_bytes: usize, out: &mut Vec<u8>) -> Result<(), FrameError> {
+    let mut head = [0; frame::HEAD_BYTES_MAX];
+    let head = codec::encode_into(message, &mut head);
+    let header = frame::header(M::KIND, head.len(), body_bytes)?;
+    out.extend_from_slice(&header);
+    out.extend_from_slice(head);
+    Ok(())
+}

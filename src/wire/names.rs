@@ -16,6 +16,8 @@ pub const TOKEN: &str = "SUPERVISOR_TOKEN";
 pub const PARENT: &str = "SUPERVISOR_PARENT";
 /// What the items of a run end with: a byte, in decimal.
 pub const DELIMITER: &str = "SUPERVISOR_DELIMITER";
+/// Who is behind a socket: the pid and the user id of the supervisor, in decimal, a space between.
+pub const PEER: &str = "SUPERVISOR_PEER";
 /// How frames travel: a name of `--transport`.
 pub const TRANSPORT: &str = "SUPERVISOR_TRANSPORT";
 /// `1` if the times of each item are wanted.
@@ -38,14 +40,15 @@ pub const PARALLEL_PID: &str = "PARALLEL_PID";
 /// The descriptors that transports hand to a worker; each uses its own of them.
 pub const TRANSPORT_FDS: [&str; 2] = [FD_IN, FD_OUT];
 /// The words that transports hand to a worker, likewise.
-pub const TRANSPORT_WORDS: [&str; 0] = [];
+pub const TRANSPORT_WORDS: [&str; 1] = [PEER];
 
-const ALL: [&str; 15] = [
+const ALL: [&str; 16] = [
     FD_IN,
     FD_OUT,
     FD_BOARD,
     TOKEN,
     PARENT,
+    PEER,
     DELIMITER,
     TRANSPORT,
     ITEM_TIMES,

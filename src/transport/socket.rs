@@ -1,0 +1,76 @@
+//! A pair of connected sockets, a stream: one descriptor for the worker, under both names.
+//!
+//! The system remembers who made a pair. So a worker knows that behind its socket is the supervisor
+//! it was told of, and leaves otherwise. The other way round this says nothing: at our end the system
+//! names ourselves, whoever holds the other end. What we know of a worker is what we know over
+//! every transport: its end was handed to the process that we started and to nobody else, and its
+//! hello shows the token that only that process was given.
+//!
+//! Invariant: only our own end is non-blocking; the two ends are two open files.
+
+use super::stream::{self, StreamChannel};
+use super::{Channel, Connection, Handed, Transport};
+use crate::sys::socket::{self, Peer};
+use crate::wire::names;
+use std::io::{self, ErrorKind};
+
+/// Asked of the system for what each end may have written and the other not read. The system counts
+/// its own bookkeeping twice over: what fits is about as much as was asked for.
+const SOCKET_BYTES: usize = 256 * 1024;
+
+/// A pair of sockets for each worker; they share nothing.
+pub(super) struct SocketTransport;
+
+impl Transport for SocketTransport {
+    fn open(&mut self) -> io::Result<(Box<dyn Channel>, Handed)> {
+        let (ours, theirs) = socket::pair()?;
+        for end in [&ours, &theirs] {
+            socket::enlarge(end, SOCKET_BYTES);
+        }
+        crate::sys::fd::set_nonblocking(&ours)?;
+        // A second descriptor, so that room can be waited for beside data: a poll set knows each once.
+        let items = ours.try_clone()?;
+        let channel = StreamChannel::new(ours, items, |items| drop(socket::end_output(items)));
+        let Peer { pid, uid } = Peer::this_process();
+        let handed = Handed::new().fd(&[names::FD_IN, names::FD_OUT], theirs);
+        Ok((Box::new(channel), handed.word(names::PEER, format!("{pid} {uid}"))))
+    }
+
+    fn fds_per_channel(&self) -> u64 {
+        2
+    }
+}
+
+/// See [`super::connect`].
+pub(super) fn connect(mut handed: Handed) -> io::Result<Connection> {
+    let told = handed.get_word(names::PEER)?.to_owned();
+    let items = handed.take_fd(names::FD_IN)?;
+    let Peer { pid, uid } = socket::peer(&items)?;
+    let found = format!("{pid} {uid}");
+    if found != told {
+        let words = format!("the other end is of process and user {found}, not {told}");
+        return Err(io::Error::new(ErrorKind::PermissionDenied, words));
+    }
+    let results = items.try_clone()?;
+    Ok(stream::connection(items, results))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_socket_of_somebody_else_is_refused() {
+        let (_ours, theirs) = socket::pair().unwrap();
+        let handed = Handed::new().fd(&[names::FD_IN, names::FD_OUT], theirs).word(names::PEER, "1 4294967294");
+        let Peer { pid, uid } = Peer::this_process();
+        let error = connect(handed).err().unwrap();
+        let expected = format!("the other end is of process and user {pid} {uid}, not 1 4294967294");
+        assert_eq!(error.to_string(), expected);
+        let (reader, _writer) = crate::sys::fd::pipe().unwrap();
+        let handed = Handed::new().fd(&[names::FD_IN, names::FD_OUT], reader).word(names::PEER, format!("{pid} {uid}"));
+        assert!(connect(handed).is_err(), "it is no socket");
+        let (_ours, theirs) = socket::pair().unwrap();
+        assert!(connect(Handed::new().fd(&[names::FD_IN], theirs)).is_err(), "nobody was named");
+    }
+}

@@ -1,0 +1,343 @@
+//! Frames over a stream of bytes, both ends: what pipes and sockets share.
+//!
+//! The end of the stream is the end of the input, and of the results; nothing else marks either.
+//!
+//! Large bodies leave from the block that they lie in, by a gathering write; small ones are copied
+//! behind each other, which costs less than a slice of their own.
+//!
+//! Invariant: of one flush, all that fits leaves in one write, in the order in which it was queued.
+
+use super::{Channel, ChannelError, Connection, Fill, Flush, ItemsIn, ResultsOut, judge};
+use crate::sys::block::{Block, BlockSlice};
+use crate::wire::codec;
+use crate::wire::frame::{BUFFER_BYTES, FrameDecoder, Kind};
+use crate::wire::message::{FromWorker, ToWorker};
+use std::collections::VecDeque;
+use std::fs::File;
+use std::io::{self, ErrorKind, IoSlice, Read, Write};
+use std::ops::Range;
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::sync::Arc;
+
+/// Bodies of so many bytes are not copied.
+const LENT_BYTES_MIN: usize = 4 * 1024;
+
+/// Slices of one write. A turn has at most a few runs for one worker, of two slices each.
+const SLICES_MAX: usize = 32;
+
+/// The supervisor's end, of two descriptors that do not wait.
+pub(super) struct StreamChannel {
+    results: File,
+    /// `None` once closed.
+    items: Option<File>,
+    /// What ends the input if others hold its descriptor too.
+    shut: fn(&File),
+    decoder: FrameDecoder,
+    backlog: Backlog,
+}
+
+impl StreamChannel {
+    /// Results come by the one, items leave by the other. `shut` is called before `items` is closed.
+    pub(super) fn new(results: OwnedFd, items: OwnedFd, shut: fn(&File)) -> Self {
+        Self {
+            results: results.into(),
+            items: Some(items.into()),
+            shut,
+            decoder: FrameDecoder::new(),
+            backlog: Backlog::default(),
+        }
+    }
+}
+
+/// A worker that left while there was something for it to read resets a socket: it has left all the same.
+fn is_gone(error: &io::Error) -> bool {
+    matches!(error.kind(), ErrorKind::BrokenPipe | ErrorKind::ConnectionReset)
+}
+
+impl Channel for StreamChannel {
+    fn read_fd(&self) -> BorrowedFd<'_> {
+        self.results.as_fd()
+    }
+
+    fn write_fd(&self) -> Option<BorrowedFd<'_>> {
+        self.items.as_ref().map(AsFd::as_fd)
+    }
+
+    fn fill(&mut self) -> io::Result<Fill> {
+        loop {
+            match self.results.read(self.decoder.spare()) {
+                Ok(0) => return Ok(Fill::Closed),
+                Ok(bytes) => {
+                    self.decoder.filled(bytes);
+                    return Ok(Fill::Bytes(bytes));
+                }
+                Err(error) if error.kind() == ErrorKind::WouldBlock => return Ok(Fill::Blocked),
+                Err(error) if error.kind() == ErrorKind::Interrupted => {}
+                Err(error) if is_gone(&error) => return Ok(Fill::Closed),
+                Err(error) => return Err(error),
+            }
+        }
+    }
+
+    fn next(&mut self) -> Result<Option<(FromWorker, &[u8])>, ChannelError> {
+        let Some(frame) = self.decoder.next()? else { return Ok(None) };
+        Ok(Some((judge(&frame)?, frame.body)))
+    }
+
+    fn queue(&mut self, message: ToWorker, body: BlockSlice<'_>) -> Result<(), ChannelError> {
+        if self.items.is_some() {
+            self.backlog.push(message, body)?;
+        }
+        Ok(())
+    }
+
+    fn flush(&mut self) -> io::Result<Flush> {
+        let Some(items) = &mut self.items else { return Ok(Flush::Closed) };
+        while self.backlog.bytes > 0 {
+            match self.backlog.write_to(items) {
+                Ok(()) => {}
+                Err(error) if error.kind() == ErrorKind::WouldBlock => return Ok(Flush::Blocked),
+                Err(error) if error.kind() == ErrorKind::Interrupted => {}
+                Err(error) if is_gone(&error) => {
+                    self.backlog.clear();
+                    return Ok(Flush::Closed);
+                }
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(Flush::All)
+    }
+
+    fn backlog_bytes(&self) -> usize {
+        self.backlog.bytes
+    }
+
+    fn close_input(&mut self) {
+        if let Some(items) = self.items.take() {
+            (self.shut)(&items);
+        }
+        self.backlog.clear();
+    }
+}
+
+/// Frames that have not left yet.
+#[derive(Default)]
+struct Backlog {
+    /// Headers, heads and small bodies; the first `written` bytes have left.
+    copied: Vec<u8>,
+    written: usize,
+    /// Large bodies, in order.
+    lent: VecDeque<Lent>,
+    /// What has not left of all this.
+    bytes: usize,
+}
+
+/// A stretch of a block, between what is copied.
+struct Lent {
+    /// So many copied bytes stand before it.
+    behind: usize,
+    block: Arc<Block>,
+    /// What has not left of it.
+    range: Range<usize>,
+}
+
+impl Backlog {
+    fn push(&mut self, message: ToWorker, body: BlockSlice<'_>) -> Result<(), ChannelError> {
+        let before = self.copied.len();
+        let lent = body.bytes().len() >= LENT_BYTES_MIN;
+        if lent {
+            crate::wire::append_without_body(&message, body.bytes().len(), &mut self.copied)?;
+            let block = Arc::clone(body.block());
+            self.lent.push_back(Lent { behind: self.copied.len(), block, range: body.range() });
+            self.bytes += body.range().len();
+        } else {
+            crate::wire::append(&message, body.bytes(), &mut self.copied)?;
+        }
+        self.bytes += self.copied.len() - before;
+        Ok(())
+    }
+
+    /// One write; of what has left nothing is kept.
+    fn write_to(&mut self, file: &mut File) -> io::Result<()> {
+        let written = match self.lent.is_empty() {
+            true => file.write(&self.copied[self.written..])?,
+            false => {
+                let mut slices = [IoSlice::new(&[]); SLICES_MAX];
+                let count = self.slices(&mut slices);
+                file.write_vectored(&slices[..count])?
+            }
+        };
+        if written == 0 {
+            return Err(ErrorKind::WriteZero.into());
+        }
+        self.advance(written);
+        Ok(())
+    }
+
+    /// What is to be written next, as many slices as there is room for.
+    fn slices<'a>(&'a self, room: &mut [IoSlice<'a>; SLICES_MAX]) -> usize {
+        let mut count = 0;
+        let mut from = self.written;
+        let mut push = |bytes: &'a [u8]| {
+            if let Some(place) = room.get_mut(count).filter(|_| !bytes.is_empty()) {
+                *place = IoSlice::new(bytes);
+                count += 1;
+            }
+        };
+        for lent in self.lent.iter().take(SLICES_MAX / 2) {
+            push(&self.copied[from..lent.behind]);
+            push(&lent.block[lent.range.clone()]);
+            from = lent.behind;
+        }
+        if self.lent.len() < SLICES_MAX / 2 {
+            push(&self.copied[from..]);
+        }
+        count
+    }
+
+    /// So many bytes have left.
+    fn advance(&mut self, written: usize) {
+        let mut left = written;
+        self.bytes -= written;
+        while let Some(lent) = self.lent.front_mut() {
+            let copied = left.min(lent.behind - self.written);
+            self.written += copied;
+            left -= copied;
+            let part = left.min(lent.range.len());
+            lent.range.start += part;
+            left -= part;
+            if self.written < lent.behind || !lent.range.is_empty() {
+                return;
+            }
+            self.lent.pop_front();
+        }
+        self.written += left;
+        if self.bytes == 0 {
+            self.clear();
+        }
+    }
+
+    fn clear(&mut self) {
+        self.lent.clear();
+        self.copied.clear();
+        // What many small items needed is given back.
+        self.copied.shrink_to(BUFFER_BYTES);
+        (self.written, self.bytes) = (0, 0);
+    }
+}
+
+/// The worker's end, of two descriptors that wait.
+pub(super) fn connection(items: OwnedFd, results: OwnedFd) -> Connection {
+    let items = StreamItems { items: items.into(), decoder: FrameDecoder::new() };
+    Connection { items: Box::new(items), results: Box::new(StreamResults { results: results.into() }) }
+}
+
+struct StreamItems {
+    items: File,
+    decoder: FrameDecoder,
+}
+
+impl ItemsIn for StreamItems {
+    fn fill(&mut self) -> io::Result<bool> {
+        loop {
+            match self.items.read(self.decoder.spare()) {
+                Ok(bytes) => {
+                    self.decoder.filled(bytes);
+                    return Ok(bytes > 0);
+                }
+                Err(error) if error.kind() == ErrorKind::Interrupted => {}
+                Err(error) if is_gone(&error) => return Ok(false),
+                Err(error) => return Err(error),
+            }
+        }
+    }
+
+    fn next(&mut self) -> Result<Option<(ToWorker, &[u8])>, ChannelError> {
+        let Some(frame) = self.decoder.next()? else { return Ok(None) };
+        if frame.kind != Kind::ToWorker {
+            return Err(ChannelError::Direction);
+        }
+        Ok(Some((codec::decode(frame.head)?, frame.body)))
+    }
+
+    fn waiting(&self, most: usize) -> usize {
+        self.decoder.whole_frames(most)
+    }
+}
+
+struct StreamResults {
+    results: File,
+}
+
+impl ResultsOut for StreamResults {
+    fn send(&mut self, frames: &[u8]) -> io::Result<()> {
+        self.results.write_all(frames).map_err(
+            |error| {
+                if is_gone(&error) { ErrorKind::BrokenPipe.into() } else { error }
+            },
+        )
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::sys::fd;
+
+    /// Bodies around the border between those that are copied and those that are not, and their frames.
+    fn queued(backlog: &mut Backlog) -> Vec<u8> {
+        let block = Arc::new(Block::from((0..200_000_u32).map(|at| at as u8).collect::<Vec<_>>()));
+        let mut expected = Vec::new();
+        for number in 0..3 * SLICES_MAX {
+            let size = [0, 5, LENT_BYTES_MIN - 1, LENT_BYTES_MIN, 3 * LENT_BYTES_MIN][number % 5];
+            let message = ToWorker::Run { first: number as u64, count: 1, attempt: 1 };
+            let body = BlockSlice::new(&block, number..number + size);
+            backlog.push(message, body.clone()).unwrap();
+            crate::wire::append(&message, body.bytes(), &mut expected).unwrap();
+        }
+        expected
+    }
+
+    #[test]
+    fn what_is_lent_and_what_is_copied_leaves_in_order_however_it_is_cut() {
+        for step in [1, 7, 4096, 100_000, usize::MAX] {
+            let mut backlog = Backlog::default();
+            let expected = queued(&mut backlog);
+            let mut left = Vec::new();
+            while backlog.bytes > 0 {
+                let mut slices = [IoSlice::new(&[]); SLICES_MAX];
+                let count = backlog.slices(&mut slices);
+                let next: Vec<u8> = slices[..count].iter().flat_map(|slice| slice.iter().copied()).take(step).collect();
+                assert!(!next.is_empty());
+                backlog.advance(next.len());
+                left.extend(next);
+                assert_eq!(backlog.bytes, expected.len() - left.len());
+            }
+            assert!(left == expected, "step {step}");
+            assert!(backlog.lent.is_empty() && backlog.copied.is_empty());
+        }
+    }
+
+    #[test]
+    fn a_body_over_the_limit_leaves_nothing_behind() {
+        let mut backlog = Backlog::default();
+        let block = Arc::new(Block::from(vec![0; crate::wire::frame::BODY_BYTES_MAX + 1]));
+        let message = ToWorker::Run { first: 1, count: 1, attempt: 1 };
+        assert!(backlog.push(message, BlockSlice::whole(&block)).is_err());
+        assert_eq!((backlog.bytes, backlog.copied.len(), backlog.lent.len()), (0, 0, 0));
+    }
+
+    #[test]
+    fn a_block_is_let_go_as_soon_as_it_has_left() {
+        let (reader, writer) = fd::pipe().unwrap();
+        let (other, _end) = fd::pipe().unwrap();
+        let mut channel = StreamChannel::new(other, writer, |_| ());
+        let block = Arc::new(Block::from(vec![b'x'; LENT_BYTES_MIN]));
+        let message = ToWorker::Run { first: 1, count: 1, attempt: 1 };
+        channel.queue(message, BlockSlice::whole(&block)).unwrap();
+        assert_eq!(Arc::strong_count(&block), 2);
+        assert_eq!(channel.flush().unwrap(), Flush::All);
+        assert_eq!((Arc::strong_count(&block), channel.backlog_bytes()), (1, 0));
+        drop(reader);
+    }
+}
