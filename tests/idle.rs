@@ -1,0 +1,69 @@
+//! Nothing happens while nothing happens: a supervisor that waits for a slow item, its worker that has the
+//! item and its worker that has none make no system call, whatever carries the frames.
+
+mod support;
+
+use nix::sys::signal::Signal;
+use std::fs;
+use supervisor::model::spec::TransportKind;
+use support::{Run, pid_of, shell, wait_until_idle};
+
+/// How often the threads of this process were put on a processor, by thread. Who sleeps all the time is not.
+fn wakes(pid: u32) -> Vec<String> {
+    let tasks = fs::read_dir(format!("/proc/{pid}/task")).unwrap();
+    let of_task = |path: std::path::PathBuf| {
+        let status = fs::read_to_string(path.join("status")).unwrap();
+        let counts = status.lines().filter(|line| line.contains("ctxt_switches")).collect::<Vec<_>>().join(", ");
+        format!("{}: {counts}", path.display())
+    };
+    let mut wakes: Vec<String> = tasks.map(|task| of_task(task.unwrap().path())).collect();
+    wakes.sort();
+    wakes
+}
+
+/// Two workers at rest, of which one has an item; with all processes of the run.
+fn start(arguments: &[&str], workers: usize) -> (Run, Vec<u32>) {
+    let mut run = Run::start(arguments);
+    let mut pids = vec![run.pid()];
+    for _ in 0..workers {
+        pids.push(pid_of(&run.wait_for_event("worker_spawned")));
+    }
+    run.wait_for_event("item_started");
+    for pid in &pids {
+        wait_until_idle(*pid);
+    }
+    (run, pids)
+}
+
+#[test]
+fn whoever_waits_sleeps() {
+    let transports = TransportKind::ALL.map(|kind| ["--transport", kind.name()]);
+    let hang = ["-j2", "--task", "hang", ":::", "a"];
+    let mut runs: Vec<(String, (Run, Vec<u32>))> = transports
+        .iter()
+        .chain([&["--isolation", "thread"]])
+        .map(|flags| (flags.join(" "), start(&[flags.as_slice(), &hang].concat(), 2)))
+        .collect();
+    runs.push(("a command".to_owned(), start(&["-j2", "--", "sleep", "1000", ":::", "0"], 1)));
+    let look = || runs.iter().map(|(_, (_, pids))| pids.iter().map(|pid| wakes(*pid)).collect()).collect();
+    // On a busy machine the last thread may come to rest late; what wakes by a timer wakes each time.
+    let mut awake = Vec::new();
+    for _ in 0..3 {
+        let before: Vec<Vec<_>> = look();
+        assert!(shell("sleep 2").status.success());
+        let after: Vec<Vec<_>> = look();
+        let pairs = runs.iter().zip(before.iter().zip(&after));
+        awake = pairs
+            .filter(|(_, (before, after))| before != after)
+            .map(|((name, _), counts)| format!("{name}: {counts:?}"))
+            .collect();
+        if awake.is_empty() {
+            break;
+        }
+    }
+    assert!(awake.is_empty(), "{awake:#?}");
+    for (_, (run, _)) in runs {
+        run.signal(Signal::SIGQUIT);
+        assert_eq!(run.finish().code(), 128 + Signal::SIGQUIT as i32);
+    }
+}
