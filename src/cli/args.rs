@@ -73,9 +73,12 @@ pub struct Args {
     /// exec: a process per item; frames: workers that stay [exec]
     #[arg(long, value_name = "PROTOCOL", value_parser = choice(&PROTOCOLS), hide_possible_values = true)]
     pub protocol: Option<Protocol>,
-    /// How frames travel: pipe, socket [pipe]
+    /// How frames travel: pipe, socket, shm (shared memory) [pipe]
     #[arg(long, value_name = "KIND", value_parser = choice(&TRANSPORTS), hide_possible_values = true)]
     pub transport: Option<TransportKind>,
+    /// With shm: look for more for D before sleeping, at either end [0]
+    #[arg(long, value_name = "D", value_parser = values::duration)]
+    pub spin: Option<Duration>,
     /// Where workers live: process; thread, of the built-in worker [process]
     #[arg(long, value_name = "KIND", value_parser = choice(&ISOLATIONS), hide_possible_values = true)]
     pub isolation: Option<Isolation>,
@@ -188,8 +191,11 @@ const OUTPUT: &str = "Output";
 const HELP: &str = "Help";
 
 const PROTOCOLS: [(&str, Protocol); 2] = [("exec", Protocol::Exec), ("frames", Protocol::Frames)];
-const TRANSPORTS: [(&str, TransportKind); TransportKind::ALL.len()] =
-    [(TransportKind::Pipe.name(), TransportKind::Pipe), (TransportKind::Socket.name(), TransportKind::Socket)];
+const TRANSPORTS: [(&str, TransportKind); TransportKind::ALL.len()] = [
+    (TransportKind::Pipe.name(), TransportKind::Pipe),
+    (TransportKind::Socket.name(), TransportKind::Socket),
+    (TransportKind::Shm.name(), TransportKind::Shm),
+];
 const ISOLATIONS: [(&str, Isolation); 2] = [("process", Isolation::Process), ("thread", Isolation::Thread)];
 const QUEUES: [(&str, QueueOrder); 3] =
     [("fifo", QueueOrder::Fifo), ("lifo", QueueOrder::Lifo), ("priority", QueueOrder::Priority)];

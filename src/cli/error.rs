@@ -27,6 +27,8 @@ pub enum UsageError {
         "{flag} is for workers that stay, but a command runs once per item; leave it out, or add --protocol frames"
     )]
     NeedsFrames { flag: &'static str },
+    #[error("{flag} is for --transport {transport}; add that, or leave {flag} out")]
+    NeedsTransport { flag: &'static str, transport: &'static str },
     #[error("{flag} is for a command that runs once per item; leave it out, or use --protocol exec with a command")]
     NeedsExec { flag: &'static str },
     #[error("{flag} is for worker processes, and --isolation thread has none; leave one of them out")]

@@ -103,6 +103,7 @@ fn check_kind(args: &Args, kind: Kind) -> Result<(), UsageError> {
     ]);
     let frames = first_given(&[
         ("--transport", args.transport.is_some()),
+        ("--spin", args.spin.is_some()),
         ("--credit", args.credit.is_some()),
         ("--run-max", args.run_max.is_some()),
         ("--restart", args.restart.is_some()),
@@ -214,7 +215,7 @@ fn lines(args: &Args, input: InputSpec) -> Result<SourceSpec, UsageError> {
 }
 
 fn worker(args: &Args, kind: Kind, argv: Vec<OsString>) -> Result<WorkerSpec, UsageError> {
-    let transport = TransportSpec { kind: args.transport.unwrap_or(TransportKind::Pipe) };
+    let transport = transport(args)?;
     match kind {
         Kind::Exec => Ok(WorkerSpec::Exec(ExecSpec { argv, shell: args.shell, stdin: args.stdin })),
         Kind::Frames => Ok(WorkerSpec::Frames { argv, transport }),
@@ -230,6 +231,14 @@ fn worker(args: &Args, kind: Kind, argv: Vec<OsString>) -> Result<WorkerSpec, Us
             })
         }
     }
+}
+
+fn transport(args: &Args) -> Result<TransportSpec, UsageError> {
+    let kind = args.transport.unwrap_or(TransportKind::Pipe);
+    if args.spin.is_some() && kind != TransportKind::Shm {
+        return Err(UsageError::NeedsTransport { flag: "--spin", transport: TransportKind::Shm.name() });
+    }
+    Ok(TransportSpec { kind, spin: args.spin.unwrap_or_default() })
 }
 
 fn policy(args: &Args, kind: Kind, source: &SourceSpec, demonstration: bool, here: &Surroundings) -> Policy {
@@ -487,7 +496,14 @@ mod tests {
                 assert_eq!(named, name);
             }
         }
-        for flag in ["--transport pipe", "--credit 1", "--run-max 1", "--restart permanent", "--strategy one-for-all"] {
+        for flag in [
+            "--transport pipe",
+            "--transport shm --spin 1ms",
+            "--credit 1",
+            "--run-max 1",
+            "--restart permanent",
+            "--strategy one-for-all",
+        ] {
             let found = error(&format!("{flag} -- x"));
             assert!(matches!(found, UsageError::NeedsFrames { flag: named } if flag.starts_with(named)), "{found}");
             config(&format!("{flag} --protocol frames -- x"));
@@ -532,6 +548,8 @@ mod tests {
             ("-d '' -a -", UsageError::NoDelimiter),
             ("--block 1K --queue priority -a -", UsageError::BlockPriority),
             ("--block 1K --run-max 2 -a -", UsageError::BlockRunMax),
+            ("--spin 1ms", UsageError::NeedsTransport { flag: "--spin", transport: "shm" }),
+            ("--spin 0 --transport pipe", UsageError::NeedsTransport { flag: "--spin", transport: "shm" }),
             ("--tag", UsageError::NeedsResults { mode: "narrate" }),
             ("--tag --block 1M -a x", UsageError::TagOfBlocks),
             ("--tag --output json -- x", UsageError::NeedsResults { mode: "json" }),

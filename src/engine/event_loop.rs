@@ -3,6 +3,7 @@
 //! Invariant: it waits in one place, the poller, and nothing in it blocks: not a worker, not the
 //! source, not stdout. (Starting a process waits for its exec, which is what vfork means.)
 
+use super::awake::Awake;
 use super::error::EngineError;
 use super::intake::Intake;
 use super::slots::Slots;
@@ -42,6 +43,8 @@ pub struct Engine {
     pub(super) facts: VecDeque<Input>,
     /// Orders to resident workers, carried out once nothing is being read from any.
     pub(super) orders: VecDeque<Action>,
+    /// Slots whose channels have to be looked at.
+    pub(super) awake: Awake,
     /// Slots whose channels have frames to write.
     pub(super) unwritten: Vec<usize>,
     /// Ended commands whose output is still open: when to wait no longer, and the token of their process.
@@ -77,8 +80,8 @@ impl Engine {
                 self.spawning.guard.finish();
                 return Ok(outcome);
             }
-            let timeout = if more || !self.orders.is_empty() { Some(Duration::ZERO) } else { self.next_timeout() };
-            self.poller.wait(&mut ready, timeout).map_err(EngineError::system("wait for events"))?;
+            let busy = more || !self.orders.is_empty();
+            self.wait(&mut ready, busy)?;
             self.now = self.clock.now();
             for event in &ready {
                 self.on_ready(*event);
@@ -107,7 +110,7 @@ impl Engine {
         }
     }
 
-    fn next_timeout(&mut self) -> Option<Duration> {
+    pub(super) fn next_timeout(&mut self) -> Option<Duration> {
         let lingering = self.lingering.front().map(|(until, _)| *until);
         let next = [self.core.poll_timeout(), lingering].into_iter().flatten().min()?;
         Some(next.since(self.clock.now()))
@@ -148,6 +151,7 @@ impl Engine {
             Part::Frames => {
                 self.read_frames(index);
                 self.run_orders();
+                self.note_awake(index);
             }
             Part::Room => self.write_frames_of(index),
             Part::CommandStdin => self.write_command_stdin(index),

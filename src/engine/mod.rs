@@ -4,6 +4,7 @@
 //! the engine neither exits nor raises a signal.
 
 mod apply;
+mod awake;
 mod commands;
 mod dry_run;
 mod ending;

@@ -3,6 +3,7 @@
 //! What can be wrong with a run is found here, in this order: stdout, the source, the command, the
 //! system's limits, the files to write. Nothing has been started by then, and no item consumed.
 
+use super::awake::Awake;
 use super::error::EngineError;
 use super::event_loop::Engine;
 use super::intake::Intake;
@@ -88,6 +89,7 @@ pub(super) fn open(config: Config) -> Result<Engine, EngineError> {
         payloads: Payloads::new(source.delimiter()),
         intake: Intake::new(source, policy.queue_order != QueueOrder::Fifo),
         slots: Slots::new(policy.workers),
+        awake: Awake::new(kind.spin()),
         spawning: Spawning { spawner, guard, kind },
         telling: Telling::new(out, err, reporters, wants_inputs, spill),
         facts: VecDeque::new(),

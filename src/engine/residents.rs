@@ -20,7 +20,7 @@ use crate::wire::message::{FromWorker, PROTOCOL_VERSION, ToWorker};
 const DRAIN_BYTES_MAX: usize = 4 << 20;
 
 /// What one look at a channel led to.
-enum Read {
+pub(super) enum Read {
     /// Read so many bytes.
     Bytes(usize),
     /// Nothing there now.
@@ -31,13 +31,15 @@ enum Read {
 
 impl Engine {
     /// Reads once from a resident worker and hands its messages to the core.
-    pub(super) fn read_frames(&mut self, index: usize) {
-        if let Read::Finished = self.read_channel(index) {
+    pub(super) fn read_frames(&mut self, index: usize) -> Read {
+        let read = self.read_channel(index);
+        if let Read::Finished = read {
             self.stop_reading(index);
         }
         if self.congested {
             self.pause_reading_of(index);
         }
+        read
     }
 
     /// Reads all that a worker wrote before it ended, partial frames aside.
@@ -199,7 +201,8 @@ impl Engine {
             return;
         }
         let flushed = channel.flush();
-        let blocked = matches!(flushed, Ok(Flush::Blocked));
+        // One that is awake is looked at, and then tells by the other descriptor.
+        let blocked = matches!(flushed, Ok(Flush::Blocked)) && !channel.is_awake();
         if blocked != resident.writing
             && let Some(fd) = channel.write_fd()
         {
@@ -217,6 +220,7 @@ impl Engine {
                 self.feed(Input::ChannelClosed { worker: WorkerId::from_index(index), incarnation });
             }
         }
+        self.note_awake(index);
     }
 
     /// Nothing more is read from this worker.
@@ -258,6 +262,7 @@ impl Engine {
         };
         let _ = self.poller.modify(channel.read_fd(), interest, token);
         resident.reading = reading;
+        self.note_awake(index);
     }
 }
 

@@ -38,6 +38,9 @@ pub struct Resident {
     pub reading: Watched,
     /// Room in its channel is in the poller.
     pub writing: bool,
+    /// Its channel is among those that the loop looks at; how often in a row in vain.
+    pub awake: bool,
+    pub quiet_looks: u32,
     /// Frames wait to be written at the end of the turn.
     pub unwritten: bool,
     /// Its input is closed as soon as what it was sent is written.

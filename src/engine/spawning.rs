@@ -10,7 +10,7 @@ use crate::core::input::{Input, SpawnFailure};
 use crate::model::exit::{ExitStatus, Usage};
 use crate::model::ids::{Incarnation, Run, WorkerId};
 use crate::model::signal::Signal;
-use crate::model::time::Instant;
+use crate::model::time::{Duration, Instant};
 use crate::sys::guard::Guard;
 use crate::sys::outbox::Outbox;
 use crate::sys::pidfd::Process;
@@ -65,6 +65,16 @@ struct Started {
     channel: Box<dyn Channel>,
     board: Board,
     token: [u8; 16],
+}
+
+impl Kind {
+    /// How long channels that are awake are looked at in vain.
+    pub fn spin(&self) -> Duration {
+        match self {
+            Self::Resident(program) => program.transport.spin(),
+            Self::Thread(_) | Self::Command { .. } => Duration::ZERO,
+        }
+    }
 }
 
 impl Spawning {
@@ -217,10 +227,13 @@ impl Engine {
             greeted: false,
             reading: Watched::Yes,
             writing: false,
+            awake: false,
+            quiet_looks: 0,
             unwritten: false,
             leaving: false,
             finished: false,
         }));
+        self.note_awake(worker.index());
         self.facts.push_back(Input::Spawned { worker, incarnation, pid });
     }
 
@@ -261,6 +274,7 @@ impl Engine {
             }
         }
         drop(resident);
+        self.awake.forget(index);
         self.feed(Input::Exited { worker, incarnation, status, usage, running });
     }
 }

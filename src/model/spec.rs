@@ -86,12 +86,14 @@ pub enum Lifecycle {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct TransportSpec {
     pub kind: TransportKind,
+    /// How long either side of shared memory looks for more before it sleeps.
+    pub spin: Duration,
 }
 
 impl From<TransportKind> for TransportSpec {
     /// Nothing else said.
     fn from(kind: TransportKind) -> Self {
-        Self { kind }
+        Self { kind, spin: Duration::ZERO }
     }
 }
 
@@ -100,10 +102,11 @@ impl From<TransportKind> for TransportSpec {
 pub enum TransportKind {
     Pipe,
     Socket,
+    Shm,
 }
 
 impl TransportKind {
-    pub const ALL: [Self; 2] = [Self::Pipe, Self::Socket];
+    pub const ALL: [Self; 3] = [Self::Pipe, Self::Socket, Self::Shm];
 
     /// As `--transport` and a worker's environment spell it.
     #[must_use]
@@ -111,6 +114,7 @@ impl TransportKind {
         match self {
             Self::Pipe => "pipe",
             Self::Socket => "socket",
+            Self::Shm => "shm",
         }
     }
 }

@@ -1,13 +1,16 @@
-//! Eventfds: by them one thread wakes another that waits in a poll set.
+//! Eventfds: by them one thread, or process, wakes another that waits in a poll set.
 //!
 //! Both kinds say a yes or no that stays until it is taken back, so a waker that comes before the
 //! waiter is not missed. Who changes the answer and the thing it is about does so under one lock.
 //!
-//! Invariant: never waits.
+//! Invariant: never waits, but in [`Bell::wait`]. Whoever shares a bell can make it ring, or silence it, and no more.
 
+use nix::errno::Errno;
+use nix::fcntl::{FcntlArg, OFlag, fcntl};
+use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use nix::sys::eventfd::{EfdFlags, EventFd};
 use std::io;
-use std::os::fd::{AsFd, BorrowedFd};
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 
 /// The most that an eventfd holds: with it, no write fits.
 const FULL: u64 = u64::MAX - 1;
@@ -37,6 +40,42 @@ impl Bell {
     pub fn silence(&self) {
         // The only failure is that there was nothing to take.
         let _ = self.0.read();
+    }
+}
+
+impl Bell {
+    /// Takes over an end of a bell that another process made.
+    ///
+    /// # Errors
+    /// It does not say `WouldBlock` where it would wait, so it is none.
+    pub fn from_fd(fd: OwnedFd) -> io::Result<Self> {
+        let flags = OFlag::from_bits_retain(fcntl(&fd, FcntlArg::F_GETFL)?);
+        if !flags.contains(OFlag::O_NONBLOCK) {
+            return Err(Errno::EINVAL.into());
+        }
+        // SAFETY: only reads and writes of 8 bytes are made through it, which are safe on any fd.
+        Ok(Self(unsafe { EventFd::from_owned_fd(fd) }))
+    }
+
+    /// One more descriptor of the same bell, close-on-exec.
+    ///
+    /// # Errors
+    /// No file descriptor is left.
+    pub fn to_fd(&self) -> io::Result<OwnedFd> {
+        self.0.as_fd().try_clone_to_owned()
+    }
+
+    /// Waits until it rings, and silences it. For a thread that has nothing else to do.
+    ///
+    /// # Errors
+    /// Those of `poll(2)`, but for `EINTR`.
+    pub fn wait(&self) -> io::Result<()> {
+        match poll(&mut [PollFd::new(self.0.as_fd(), PollFlags::POLLIN)], PollTimeout::NONE) {
+            Ok(_) => self.silence(),
+            Err(Errno::EINTR) => {}
+            Err(errno) => return Err(errno.into()),
+        }
+        Ok(())
     }
 }
 
@@ -78,7 +117,6 @@ impl AsFd for Gate {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 
     fn is_ready(fd: &impl AsFd, flag: PollFlags) -> bool {
         poll(&mut [PollFd::new(fd.as_fd(), flag)], PollTimeout::ZERO).unwrap() == 1
@@ -103,5 +141,15 @@ mod tests {
         gate.open();
         gate.open();
         assert!(is_open(&gate));
+    }
+
+    #[test]
+    fn a_bell_rings_through_each_of_its_descriptors() {
+        let ours = Bell::new().unwrap();
+        let theirs = Bell::from_fd(ours.to_fd().unwrap()).unwrap();
+        theirs.ring();
+        ours.wait().unwrap();
+        assert!(!is_ready(&theirs, PollFlags::POLLIN));
+        assert!(Bell::from_fd(std::io::pipe().unwrap().0.into()).is_err());
     }
 }

@@ -103,7 +103,7 @@ fn bytes_of(words: usize) -> io::Result<usize> {
 }
 
 /// Systems may insist on `MFD_NOEXEC_SEAL` (`vm.memfd_noexec`, Linux 6.3), older ones do not know it.
-fn sealable_file() -> nix::Result<OwnedFd> {
+pub(super) fn sealable_file() -> nix::Result<OwnedFd> {
     let flags = MFdFlags::MFD_CLOEXEC | MFdFlags::MFD_ALLOW_SEALING;
     let strict = MFdFlags::from_bits_retain(flags.bits() | libc::MFD_NOEXEC_SEAL);
     match memfd_create(c"supervisor", strict) {

@@ -18,6 +18,7 @@ pub mod outbox;
 pub mod parent;
 pub mod pidfd;
 pub mod poller;
+pub mod shared_area;
 pub mod signals;
 pub mod socket;
 pub mod spawn;

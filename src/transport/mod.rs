@@ -15,12 +15,18 @@ mod handed;
 pub mod in_process;
 pub mod pipe;
 pub mod scoreboard;
+mod shm;
+mod shm_area;
+mod shm_hall;
+pub mod shm_ring;
+mod shm_worker;
 mod socket;
 mod stream;
 
 pub use handed::Handed;
 
 use crate::model::spec::{TransportKind, TransportSpec};
+use crate::model::time::Duration;
 use crate::sys::block::BlockSlice;
 use crate::wire::codec::{self, CodecError};
 use crate::wire::frame::{Frame, FrameError, Kind};
@@ -97,6 +103,18 @@ pub trait Channel {
 
     /// The worker reads end-of-file behind what was flushed; what was not is dropped. Results still come.
     fn close_input(&mut self);
+
+    /// If results, or room for the backlog, may come and no fd says so: then [`fill`](Self::fill) and
+    /// [`flush`](Self::flush) now and then, and [`park`](Self::park) before waiting.
+    fn is_awake(&self) -> bool {
+        false
+    }
+
+    /// From now on [`read_fd`](Self::read_fd) becomes readable when there are results or, if there is a
+    /// backlog, room for some of it; until the next `fill` or `flush`. `false`: there is something now.
+    fn park(&mut self) -> bool {
+        true
+    }
 }
 
 /// The worker's end, in two halves, since a run is still lent by the one while results leave by the other.
@@ -151,6 +169,8 @@ pub enum ChannelError {
     Reason { bytes: usize },
     #[error("read a hello: a body of {bytes} bytes follows it")]
     Hello { bytes: usize },
+    #[error(transparent)]
+    Ring(#[from] shm_ring::Broken),
 }
 
 /// What all channels of a run share; makes one for each worker.
@@ -164,6 +184,11 @@ pub trait Transport {
 
     /// Most descriptors that the supervisor holds for one worker's channel once it is started.
     fn fds_per_channel(&self) -> u64;
+
+    /// How long channels that are awake are looked at, in vain, before they are parked.
+    fn spin(&self) -> Duration {
+        Duration::ZERO
+    }
 }
 
 /// Why a transport cannot serve a run; completes "failed to ...".
@@ -182,6 +207,7 @@ pub fn transport(spec: &TransportSpec, workers: u32) -> Result<Box<dyn Transport
     Ok(match spec.kind {
         TransportKind::Pipe => Box::new(pipe::PipeTransport),
         TransportKind::Socket => Box::new(socket::SocketTransport),
+        TransportKind::Shm => Box::new(shm::ShmTransport::new(spec.spin)),
     })
 }
 
@@ -193,6 +219,7 @@ pub fn connect(kind: TransportKind, handed: Handed) -> io::Result<Connection> {
     match kind {
         TransportKind::Pipe => pipe::connect(handed),
         TransportKind::Socket => socket::connect(handed),
+        TransportKind::Shm => shm_worker::connect(handed),
     }
 }
 

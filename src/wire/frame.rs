@@ -86,21 +86,26 @@ pub fn header(kind: Kind, head_bytes: usize, body_bytes: usize) -> Result<[u8; H
     Ok([FRAME_VERSION, kind as u8, h0, h1, b0, b1, b2, b3])
 }
 
-/// A header that passed its checks.
-#[derive(Clone, Copy)]
-struct Header {
-    kind: Kind,
-    head_bytes: usize,
-    body_bytes: usize,
+/// The fixed header.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Header {
+    pub kind: Kind,
+    pub head_bytes: usize,
+    pub body_bytes: usize,
 }
 
 impl Header {
-    const fn frame_bytes(self) -> usize {
+    /// Of the whole frame.
+    #[must_use]
+    pub const fn frame_bytes(self) -> usize {
         HEADER_BYTES + self.head_bytes + self.body_bytes
     }
 
     /// The header at the start of `bytes`; `None` while it is torn. Each field is judged as soon as it is whole.
-    fn read(bytes: &[u8]) -> Result<Option<Self>, FrameError> {
+    ///
+    /// # Errors
+    /// The bytes are no header.
+    pub fn read(bytes: &[u8]) -> Result<Option<Self>, FrameError> {
         match bytes.first() {
             Some(&found) if found != FRAME_VERSION => return Err(FrameError::Version { found }),
             _ => {}

@@ -8,6 +8,8 @@ use std::ffi::OsStr;
 pub const FD_IN: &str = "SUPERVISOR_FD_IN";
 /// The number of the fd that frames go out by; may be the same.
 pub const FD_OUT: &str = "SUPERVISOR_FD_OUT";
+/// The number of the fd of the memory that both sides map.
+pub const FD_MEMORY: &str = "SUPERVISOR_FD_MEMORY";
 /// The number of the fd of the scoreboard.
 pub const FD_BOARD: &str = "SUPERVISOR_FD_BOARD";
 /// 32 hex digits, to be said back in the hello.
@@ -20,6 +22,8 @@ pub const DELIMITER: &str = "SUPERVISOR_DELIMITER";
 pub const PEER: &str = "SUPERVISOR_PEER";
 /// How frames travel: a name of `--transport`.
 pub const TRANSPORT: &str = "SUPERVISOR_TRANSPORT";
+/// How long a worker looks for items before it sleeps, in nanoseconds.
+pub const SPIN: &str = "SUPERVISOR_SPIN";
 /// `1` if the times of each item are wanted.
 pub const ITEM_TIMES: &str = "SUPERVISOR_ITEM_TIMES";
 /// The slot, from 1; for the worker's own use.
@@ -38,19 +42,21 @@ pub const PARALLEL_JOBSLOT: &str = "PARALLEL_JOBSLOT";
 pub const PARALLEL_PID: &str = "PARALLEL_PID";
 
 /// The descriptors that transports hand to a worker; each uses its own of them.
-pub const TRANSPORT_FDS: [&str; 2] = [FD_IN, FD_OUT];
+pub const TRANSPORT_FDS: [&str; 3] = [FD_IN, FD_OUT, FD_MEMORY];
 /// The words that transports hand to a worker, likewise.
-pub const TRANSPORT_WORDS: [&str; 1] = [PEER];
+pub const TRANSPORT_WORDS: [&str; 2] = [PEER, SPIN];
 
-const ALL: [&str; 16] = [
+const ALL: [&str; 18] = [
     FD_IN,
     FD_OUT,
+    FD_MEMORY,
     FD_BOARD,
     TOKEN,
     PARENT,
     PEER,
     DELIMITER,
     TRANSPORT,
+    SPIN,
     ITEM_TIMES,
     WORKER,
     RUN,

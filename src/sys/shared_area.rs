@@ -1,0 +1,255 @@
+//! Memory that two processes share: some words, two rings, and a place for what is too large for a ring.
+//!
+//! All of it is one sealed memory file. Each ring is mapped twice in a row, so that a stretch that goes past its end
+//! goes on at its start and is still one slice. Pages become resident when they are first touched.
+//!
+//! Invariant: the size is sealed, so that no side can make the other fault by cutting the file. Whoever does not trust
+//! the other side copies bytes out ([`SharedArea::take`]) before it judges them.
+
+use super::memfd::sealable_file;
+use nix::errno::Errno;
+use nix::fcntl::{FcntlArg, SealFlag, fcntl};
+use nix::sys::mman::{MapFlags, ProtFlags, mmap, mmap_anonymous, munmap};
+use nix::unistd::ftruncate;
+use std::ffi::c_void;
+use std::io;
+use std::num::NonZeroUsize;
+use std::os::fd::{AsFd, OwnedFd};
+use std::ptr::NonNull;
+use std::sync::atomic::AtomicU64;
+
+/// Every part begins, and ends, at a multiple of this: the largest page that systems use.
+const GRAIN_BYTES: usize = 64 * 1024;
+
+/// Words at the start of the area.
+pub const WORDS: usize = 512;
+
+/// A part of the area that holds bytes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Part {
+    RingA,
+    RingB,
+    /// Mapped once, as it lies.
+    Hall,
+}
+
+/// How large the parts are, in bytes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Plan {
+    /// Of each ring; a power of two and at least 64 KiB.
+    pub ring_bytes: usize,
+    /// A multiple of 64 KiB.
+    pub hall_bytes: usize,
+}
+
+impl Plan {
+    const fn file_bytes(self) -> usize {
+        GRAIN_BYTES + 2 * self.ring_bytes + self.hall_bytes
+    }
+
+    const fn mapped_bytes(self) -> usize {
+        GRAIN_BYTES + 4 * self.ring_bytes + self.hall_bytes
+    }
+
+    /// What is mapped where: in the mapping, in the file, how much.
+    const fn pieces(self) -> [(usize, usize, usize); 6] {
+        let (ring, rings) = (self.ring_bytes, GRAIN_BYTES);
+        [
+            (0, 0, GRAIN_BYTES),
+            (rings, rings, ring),
+            (rings + ring, rings, ring),
+            (rings + 2 * ring, rings + ring, ring),
+            (rings + 3 * ring, rings + ring, ring),
+            (rings + 4 * ring, rings + 2 * ring, self.hall_bytes),
+        ]
+    }
+}
+
+/// The mapped area.
+#[derive(Debug)]
+pub struct SharedArea {
+    first: NonNull<u8>,
+    plan: Plan,
+}
+
+// SAFETY: the mapping belongs to this value alone until it is dropped, and which stretch of it is whose is agreed
+// between the two sides by the atomic words.
+unsafe impl Send for SharedArea {}
+// SAFETY: as above.
+unsafe impl Sync for SharedArea {}
+
+impl SharedArea {
+    /// Makes an area, all zero, and the fd (close-on-exec) by which another process maps the same one.
+    ///
+    /// # Errors
+    /// No file descriptor or no memory is left, or the plan is not as [`Plan`] says.
+    pub fn create(plan: Plan) -> io::Result<(Self, OwnedFd)> {
+        let Plan { ring_bytes, hall_bytes } = plan;
+        if !ring_bytes.is_power_of_two() || ring_bytes < GRAIN_BYTES || !hall_bytes.is_multiple_of(GRAIN_BYTES) {
+            return Err(Errno::EINVAL.into());
+        }
+        let fd = sealable_file()?;
+        ftruncate(&fd, plan.file_bytes() as i64)?;
+        fcntl(&fd, FcntlArg::F_ADD_SEALS(SealFlag::F_SEAL_SHRINK | SealFlag::F_SEAL_GROW | SealFlag::F_SEAL_SEAL))?;
+        Ok((Self::map(&fd, plan)?, fd))
+    }
+
+    /// Maps the area behind an fd that came from [`SharedArea::create`] with the same plan. The fd may be closed
+    /// afterwards.
+    ///
+    /// # Errors
+    /// The fd is no sealed memory file of that size.
+    pub fn from_fd(fd: impl AsFd, plan: Plan) -> io::Result<Self> {
+        let seals = SealFlag::from_bits_retain(fcntl(&fd, FcntlArg::F_GET_SEALS)?);
+        let size = nix::sys::stat::fstat(&fd)?.st_size;
+        if !seals.contains(SealFlag::F_SEAL_SHRINK) || usize::try_from(size) != Ok(plan.file_bytes()) {
+            return Err(Errno::EINVAL.into());
+        }
+        Self::map(&fd, plan)
+    }
+
+    fn map(fd: &impl AsFd, plan: Plan) -> io::Result<Self> {
+        let length = |bytes| NonZeroUsize::new(bytes).ok_or(Errno::EINVAL);
+        let reserved = MapFlags::MAP_PRIVATE | MapFlags::MAP_NORESERVE;
+        // SAFETY: a new mapping at an address of the system's choice; nobody else's memory is touched.
+        let first = unsafe { mmap_anonymous(None, length(plan.mapped_bytes())?, ProtFlags::PROT_NONE, reserved) }?;
+        // From here on dropping it gives the addresses back.
+        let area = Self { first: first.cast(), plan };
+        let (access, shared) =
+            (ProtFlags::PROT_READ | ProtFlags::PROT_WRITE, MapFlags::MAP_SHARED | MapFlags::MAP_FIXED);
+        for (at, offset, bytes) in plan.pieces() {
+            if bytes > 0 {
+                let place = length(first.as_ptr() as usize + at)?;
+                // SAFETY: replaces only addresses that were reserved above and are `area`'s alone.
+                unsafe { mmap(Some(place), length(bytes)?, access, shared, fd, offset as i64) }?;
+            }
+        }
+        Ok(area)
+    }
+
+    /// The word at `index`.
+    ///
+    /// # Panics
+    /// As a slice does, if `index` is not below [`WORDS`].
+    #[inline]
+    #[must_use]
+    pub fn word(&self, index: usize) -> &AtomicU64 {
+        // SAFETY: the mapping begins with that many words, aligned to a page, lives as long as `self`, and cannot be
+        // cut (sealed). Any bits are a valid word.
+        let words = unsafe { std::slice::from_raw_parts(self.first.as_ptr().cast::<AtomicU64>(), WORDS) };
+        &words[index]
+    }
+
+    /// Copies `bytes` to `at`; a position in a ring may be any number and counts modulo its size.
+    ///
+    /// # Panics
+    /// They are longer than the part, or go beyond the end of the hall.
+    #[inline]
+    pub fn put(&self, part: Part, at: u64, bytes: &[u8]) {
+        let place = self.place(part, at, bytes.len());
+        // SAFETY: `place` checked that so many bytes are mapped there. No reference to them exists on this side (see
+        // `lend`), and what the other side makes of them meanwhile is its own affair.
+        unsafe { std::ptr::copy_nonoverlapping(bytes.as_ptr(), place, bytes.len()) };
+    }
+
+    /// Copies bytes from `at` out to `into`; positions as in [`put`](Self::put).
+    ///
+    /// # Panics
+    /// As [`put`](Self::put) does.
+    #[inline]
+    pub fn take(&self, part: Part, at: u64, into: &mut [u8]) {
+        let place = self.place(part, at, into.len());
+        // SAFETY: `place` checked that so many bytes are mapped there. The other side may change them meanwhile: then
+        // the copy holds some mixture, which is judged as any bytes are.
+        unsafe { std::ptr::copy_nonoverlapping(place, into.as_mut_ptr(), into.len()) };
+    }
+
+    /// The bytes at `at`, where they lie. For a side that trusts the other one to leave them alone until it is told
+    /// that they have been read: the worker, of what the supervisor wrote.
+    ///
+    /// # Panics
+    /// As [`put`](Self::put) does.
+    #[inline]
+    #[must_use]
+    pub fn lend(&self, part: Part, at: u64, bytes: usize) -> &[u8] {
+        let place = self.place(part, at, bytes);
+        // SAFETY: `place` checked that so many bytes are mapped there, as long as `self` lives. This side never writes
+        // to a part that it reads in place, and the other side keeps away as said above.
+        unsafe { std::slice::from_raw_parts(place, bytes) }
+    }
+
+    #[inline]
+    fn place(&self, part: Part, at: u64, bytes: usize) -> *mut u8 {
+        let Plan { ring_bytes, hall_bytes } = self.plan;
+        let in_ring = at as usize & (ring_bytes - 1);
+        let (start, at, end) = match part {
+            Part::RingA => (GRAIN_BYTES, in_ring, in_ring + ring_bytes),
+            Part::RingB => (GRAIN_BYTES + 2 * ring_bytes, in_ring, in_ring + ring_bytes),
+            Part::Hall => (GRAIN_BYTES + 4 * ring_bytes, at as usize, hall_bytes),
+        };
+        assert!(at <= end && bytes <= end - at, "{bytes} bytes at {at} are not within {part:?}");
+        // SAFETY: within the mapping, as the line above makes sure of: a ring is mapped twice in a row.
+        unsafe { self.first.as_ptr().add(start + at) }
+    }
+}
+
+impl Drop for SharedArea {
+    fn drop(&mut self) {
+        // SAFETY: all these addresses were reserved by `map`, and no borrow of them can outlive `self`. It can only fail
+        // for a wrong address.
+        let _ = unsafe { munmap(self.first.cast::<c_void>(), self.plan.mapped_bytes()) };
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::sync::atomic::Ordering::Relaxed;
+
+    const PLAN: Plan = Plan { ring_bytes: 1 << 16, hall_bytes: 1 << 16 };
+
+    #[test]
+    fn both_mappings_show_the_same_words_and_bytes() {
+        let (ours, fd) = SharedArea::create(PLAN).unwrap();
+        let theirs = SharedArea::from_fd(&fd, PLAN).unwrap();
+        drop(fd);
+        theirs.word(WORDS - 1).store(7, Relaxed);
+        assert_eq!(ours.word(WORDS - 1).load(Relaxed), 7);
+        for (part, at) in [(Part::RingA, 5), (Part::RingB, (7 << 16) + 3), (Part::Hall, (1 << 16) - 4)] {
+            ours.put(part, at, format!("{part:?}").get(..4).unwrap().as_bytes());
+        }
+        assert_eq!((theirs.lend(Part::RingA, 5, 4), theirs.lend(Part::RingB, 3, 4)), (&b"Ring"[..], &b"Ring"[..]));
+        let mut taken = [0; 4];
+        theirs.take(Part::Hall, (1 << 16) - 4, &mut taken);
+        assert_eq!(&taken, b"Hall");
+    }
+
+    #[test]
+    fn a_stretch_past_the_end_of_a_ring_goes_on_at_its_start() {
+        let (area, _fd) = SharedArea::create(PLAN).unwrap();
+        for part in [Part::RingA, Part::RingB] {
+            area.put(part, (1 << 16) - 2, b"abcd");
+            assert_eq!((area.lend(part, 0, 2), area.lend(part, (5 << 16) - 2, 4)), (&b"cd"[..], &b"abcd"[..]));
+            assert_eq!(area.lend(part, u64::MAX, 1 << 16).len(), 1 << 16);
+        }
+        assert_eq!(area.lend(Part::Hall, 0, 1 << 16), vec![0; 1 << 16]);
+    }
+
+    #[test]
+    #[should_panic(expected = "are not within")]
+    fn nothing_beyond_a_part_is_reached() {
+        let (area, _fd) = SharedArea::create(PLAN).unwrap();
+        let _ = area.lend(Part::Hall, u64::MAX - 1, 4);
+    }
+
+    #[test]
+    fn the_size_is_sealed_and_other_files_are_refused() {
+        let (_ours, fd) = SharedArea::create(PLAN).unwrap();
+        assert_eq!(ftruncate(&fd, 0), Err(Errno::EPERM));
+        assert_eq!(ftruncate(&fd, 1 << 30), Err(Errno::EPERM));
+        assert!(SharedArea::from_fd(&fd, Plan { ring_bytes: 1 << 17, ..PLAN }).is_err());
+        assert!(SharedArea::from_fd(tempfile::tempfile().unwrap(), PLAN).is_err());
+        assert!(SharedArea::create(Plan { ring_bytes: 3 << 15, ..PLAN }).is_err());
+        assert!(SharedArea::create(Plan { hall_bytes: 5, ..PLAN }).is_err());
+    }
+}

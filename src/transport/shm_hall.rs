@@ -1,0 +1,135 @@
+//! Which places of the hall hold bodies that the worker has not read.
+//!
+//! Bodies leave in the order in which they came, and places at the start are taken again as soon as they
+//! are free: so no more pages are touched than bodies are on their way, and those stay in the cache.
+//!
+//! Invariant: two bodies never overlap.
+
+use std::collections::VecDeque;
+
+/// Bodies of so many bytes may be on their way together. More gains nothing.
+const BYTES_MAX: usize = 2 * 1024 * 1024;
+
+/// But so many may be of any size, so that one travels while another is at work.
+const BODIES_MIN: usize = 2;
+
+/// Bodies begin at pages.
+const PAGE_BYTES: usize = 4096;
+
+/// The places in use, oldest first.
+#[derive(Debug)]
+pub(super) struct Hall {
+    bytes: usize,
+    bodies: VecDeque<Body>,
+    held_bytes: usize,
+}
+
+/// A body on its way.
+#[derive(Debug)]
+struct Body {
+    /// The worker has read it once it is here in its ring.
+    until: u64,
+    start: usize,
+    /// Of the pages.
+    end: usize,
+}
+
+impl Hall {
+    pub(super) const fn new(bytes: usize) -> Self {
+        Self { bytes, bodies: VecDeque::new(), held_bytes: 0 }
+    }
+
+    /// Where a body of so many bytes may lie now.
+    pub(super) fn place(&self, bytes: usize) -> Option<u64> {
+        let needed = bytes.next_multiple_of(PAGE_BYTES);
+        let (Some(oldest), Some(newest)) = (self.bodies.front(), self.bodies.back()) else {
+            return (needed <= self.bytes).then_some(0);
+        };
+        if self.bodies.len() >= BODIES_MIN && self.held_bytes + needed > BYTES_MAX {
+            return None;
+        }
+        // Is the stretch in use one, or does it go on at the start?
+        let start = match newest.start < oldest.start {
+            true if newest.end + needed <= oldest.start => newest.end,
+            true => return None,
+            false if needed <= oldest.start => 0,
+            false if newest.end + needed <= self.bytes => newest.end,
+            false => return None,
+        };
+        Some(start as u64)
+    }
+
+    /// A body lies at `place` until the worker is at `until`.
+    pub(super) fn keep_until(&mut self, until: u64, place: u64, bytes: usize) {
+        let (start, length) = (place as usize, bytes.next_multiple_of(PAGE_BYTES));
+        self.bodies.push_back(Body { until, start, end: start + length });
+        self.held_bytes += length;
+    }
+
+    /// The worker is at `at`: what lies before is read.
+    pub(super) fn free_until(&mut self, at: u64) {
+        while let Some(body) = self.bodies.pop_front_if(|body| body.until <= at) {
+            self.held_bytes -= body.end - body.start;
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const MIB: usize = 1 << 20;
+
+    #[test]
+    fn two_places_are_enough_for_two_bodies_on_their_way() {
+        let mut hall = Hall::new(36 * MIB);
+        let mut places = Vec::new();
+        for turn in 0..6 {
+            hall.free_until(turn);
+            let place = hall.place(MIB - 5).unwrap();
+            hall.keep_until(turn + 2, place, MIB - 5);
+            places.push(place as usize / MIB);
+        }
+        assert_eq!(places, [0, 1, 0, 1, 0, 1]);
+    }
+
+    #[test]
+    fn bodies_never_overlap_and_the_hall_is_never_exceeded() {
+        let bytes = 36 * MIB;
+        let mut hall = Hall::new(bytes);
+        let (mut seed, mut at, mut turned_away) = (7_u64, 0, 0);
+        for turn in 0..20_000_u64 {
+            seed = seed.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
+            let size = (seed >> 33) as usize % if turn % 5 == 0 { 18 * MIB } else { MIB };
+            match hall.place(size) {
+                Some(place) => hall.keep_until(turn, place, size),
+                None => turned_away += 1,
+            }
+            if seed >> 63 == 0 {
+                at = turn.saturating_sub((seed >> 50) % 3);
+                hall.free_until(at);
+            }
+            let mut held: Vec<_> = hall.bodies.iter().map(|body| (body.start, body.end)).collect();
+            held.sort_unstable();
+            assert!(held.windows(2).all(|pair| pair[0].1 <= pair[1].0), "{held:?}");
+            assert!(held.last().is_none_or(|last| last.1 <= bytes));
+        }
+        assert!(at > 0 && turned_away > 100);
+    }
+
+    #[test]
+    fn any_two_bodies_fit_and_small_ones_up_to_a_limit() {
+        let mut hall = Hall::new(36 * MIB);
+        for turn in 0..2 {
+            let place = hall.place(18 * MIB).unwrap();
+            hall.keep_until(turn, place, 18 * MIB);
+        }
+        assert_eq!(hall.place(1), None);
+        hall.free_until(1);
+        let fitting = (0..100).take_while(|turn| {
+            let place = hall.place(100_000);
+            place.inspect(|place| hall.keep_until(2 + turn, *place, 100_000)).is_some()
+        });
+        assert_eq!(fitting.count(), 20);
+    }
+}

@@ -1,0 +1,114 @@
+//! The ring of the `shm` transport under every order in which memory may show its words: no byte is
+//! read before it is written or overwritten before it is read, and nobody sleeps for ever.
+
+use loom::cell::UnsafeCell;
+use loom::sync::atomic::{AtomicU64, Ordering, fence};
+use loom::sync::{Arc, Condvar, Mutex};
+use loom::thread;
+use supervisor::transport::shm_ring::{FOR_BYTES, FOR_ROOM, Reader, Ring, Words, Writer, doze, must_wake, rise};
+
+const RING: Ring = Ring { tail: 0, head: 1, bytes: 1 };
+const WRITER_ASLEEP: usize = 2;
+const READER_ASLEEP: usize = 3;
+const BYTES: u64 = 3;
+
+struct Shared {
+    words: [AtomicU64; 4],
+    /// Loom complains about every access that another one may overlap.
+    byte: UnsafeCell<u64>,
+    writers_bell: Bell,
+    readers_bell: Bell,
+}
+
+/// Rings until somebody has waited for it, as an eventfd does.
+#[derive(Default)]
+struct Bell {
+    rings: Mutex<bool>,
+    rung: Condvar,
+}
+
+impl Bell {
+    fn ring(&self) {
+        *self.rings.lock().unwrap() = true;
+        self.rung.notify_one();
+    }
+
+    fn wait(&self) {
+        let mut rings = self.rings.lock().unwrap();
+        while !*rings {
+            rings = self.rung.wait(rings).unwrap();
+        }
+        *rings = false;
+    }
+}
+
+impl Words for Shared {
+    fn load(&self, word: usize, order: Ordering) -> u64 {
+        self.words[word].load(order)
+    }
+
+    fn store(&self, word: usize, value: u64, order: Ordering) {
+        self.words[word].store(value, order);
+    }
+
+    fn fence(&self) {
+        fence(Ordering::SeqCst);
+    }
+}
+
+fn shared() -> Arc<Shared> {
+    let words = [0; 4].map(AtomicU64::new);
+    Arc::new(Shared { words, byte: UnsafeCell::new(0), writers_bell: Bell::default(), readers_bell: Bell::default() })
+}
+
+/// Writes the numbers from 1, each over the one before.
+fn write(shared: &Shared) {
+    let mut writer = Writer::new(RING);
+    for number in 1..=BYTES {
+        while writer.room(shared, 1).unwrap() == 0 {
+            doze(shared, WRITER_ASLEEP, FOR_ROOM);
+            if writer.room(shared, 1).unwrap() == 0 {
+                shared.writers_bell.wait();
+            }
+            rise(shared, WRITER_ASLEEP);
+        }
+        shared.byte.with_mut(|byte| unsafe { *byte = number });
+        writer.wrote(1);
+        assert!(writer.publish(shared));
+        if must_wake(shared, READER_ASLEEP, FOR_BYTES) {
+            shared.readers_bell.ring();
+        }
+    }
+}
+
+fn read(shared: &Shared) {
+    let mut reader = Reader::new(RING);
+    for number in 1..=BYTES {
+        while reader.ready(shared).unwrap() == 0 {
+            doze(shared, READER_ASLEEP, FOR_BYTES);
+            if reader.ready(shared).unwrap() == 0 {
+                shared.readers_bell.wait();
+            }
+            rise(shared, READER_ASLEEP);
+        }
+        assert_eq!(shared.byte.with(|byte| unsafe { *byte }), number);
+        reader.took(1);
+        assert!(reader.release(shared));
+        if must_wake(shared, WRITER_ASLEEP, FOR_ROOM) {
+            shared.writers_bell.ring();
+        }
+    }
+}
+
+#[test]
+fn bytes_arrive_and_nobody_sleeps_for_ever() {
+    let mut model = loom::model::Builder::new();
+    model.preemption_bound = Some(3);
+    model.check(|| {
+        let ours = shared();
+        let theirs = Arc::clone(&ours);
+        let reader = thread::spawn(move || read(&theirs));
+        write(&ours);
+        reader.join().unwrap();
+    });
+}
