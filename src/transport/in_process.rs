@@ -295,3 +295,103 @@ impl Drop for ThreadResults {
         self.results.bell.ring();
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::sys::poller::{Interest, Poller};
+    use std::thread;
+
+    fn run(first: u64) -> ToWorker {
+        ToWorker::Run { first, count: 1, attempt: 1 }
+    }
+
+    fn queue(channel: &mut dyn Channel, first: u64, body: &[u8]) {
+        channel.queue(run(first), BlockSlice::whole(&Arc::new(body.to_vec().into()))).unwrap();
+    }
+
+    fn frames(first: u64, body: &[u8]) -> Vec<u8> {
+        let mut frames = Vec::new();
+        let done = FromWorker::Done { first, count: 1, attempt: 1, busy_ns: 1, timed: false };
+        crate::wire::append(&done, body, &mut frames).unwrap();
+        frames
+    }
+
+    /// Waits as the loop does.
+    fn wait(fd: BorrowedFd<'_>, interest: Interest) {
+        let mut poller = Poller::new().unwrap();
+        poller.add(fd, interest, 0).unwrap();
+        poller.wait(&mut Vec::new(), None).unwrap();
+        poller.remove(fd).unwrap();
+    }
+
+    /// The next answer: which item, and how long.
+    fn receive(channel: &mut dyn Channel) -> Option<(FromWorker, usize)> {
+        loop {
+            if let Some((message, body)) = channel.next().unwrap() {
+                return Some((message, body.len()));
+            }
+            match channel.fill().unwrap() {
+                Fill::Bytes(_) => {}
+                Fill::Blocked => wait(channel.read_fd(), Interest::READ),
+                Fill::Closed => return None,
+            }
+        }
+    }
+
+    #[test]
+    fn bodies_larger_than_the_queue_pass_both_ways_in_order() {
+        let (mut channel, end) = open().unwrap();
+        let worker = thread::spawn(move || {
+            let mut connection = end.connect();
+            loop {
+                while let Some((ToWorker::Run { first, .. }, body)) = connection.items.next().unwrap() {
+                    connection.results.send(&frames(first, body)).unwrap();
+                }
+                if !connection.items.fill().unwrap() {
+                    return;
+                }
+            }
+        });
+        for (first, bytes) in [0, 1, QUEUE_BYTES, 3 * QUEUE_BYTES + 7, 9].into_iter().enumerate() {
+            queue(&mut *channel, first as u64, &vec![7; bytes]);
+            while channel.flush().unwrap() == Flush::Blocked {
+                wait(channel.write_fd().unwrap(), Interest::WRITE);
+            }
+            let (message, received) = receive(&mut *channel).unwrap();
+            assert!(matches!(message, FromWorker::Done { first: of, .. } if of == first as u64));
+            assert_eq!((received, channel.backlog_bytes()), (bytes, 0));
+        }
+        channel.close_input();
+        assert_eq!(receive(&mut *channel), None);
+        worker.join().unwrap();
+    }
+
+    #[test]
+    fn a_worker_that_leaves_opens_the_gate_and_is_told_behind_its_last_result() {
+        let (mut channel, end) = open().unwrap();
+        queue(&mut *channel, 0, &vec![7; 2 * QUEUE_BYTES]);
+        assert_eq!(channel.flush().unwrap(), Flush::Blocked);
+        let mut connection = end.connect();
+        connection.results.send(&frames(7, b"last\n")).unwrap();
+        drop(connection);
+        wait(channel.write_fd().unwrap(), Interest::WRITE);
+        assert_eq!(channel.flush().unwrap(), Flush::Closed);
+        assert!(receive(&mut *channel).is_some());
+        assert_eq!(receive(&mut *channel), None);
+    }
+
+    #[test]
+    fn a_supervisor_that_leaves_wakes_a_worker_that_waits_for_room() {
+        let (channel, end) = open().unwrap();
+        let worker = thread::spawn(move || {
+            let mut connection = end.connect();
+            let sent = connection.results.send(&vec![7; 2 * QUEUE_BYTES]);
+            assert_eq!(sent.unwrap_err().kind(), ErrorKind::BrokenPipe);
+            assert!(!connection.items.fill().unwrap());
+        });
+        wait(channel.read_fd(), Interest::READ);
+        drop(channel);
+        worker.join().unwrap();
+    }
+}
