@@ -1,20 +1,24 @@
-//! A worker that breaks one rule of the protocol, to see what becomes of it, and of the others.
+//! A worker that breaks one rule, over whichever transport it is started, to see what becomes of it,
+//! and of the others.
 //!
 //! `supervisor --protocol frames -- target/debug/examples/hostile RULE [MARK] ::: a b c`
 //!
 //! With a MARK, a path where no file is yet, only the first process breaks the rule, and all others
-//! echo their items.
+//! echo their items. RULES are the arms of `before_the_hello` and of `answer`.
 
 use std::fs::{File, OpenOptions};
-use std::io::{self, Read, Write};
-use supervisor::wire::frame::FrameDecoder;
+use std::io::{self, Write};
+use std::os::fd::{BorrowedFd, RawFd};
+use std::os::unix::fs::FileExt;
+use supervisor::model::ids::ItemId;
+use supervisor::sys::fd::take_inherited;
+use supervisor::transport::scoreboard::Pencil;
+use supervisor::transport::{self, Connection, Handed};
+use supervisor::wire::frame::{self, BODY_BYTES_MAX};
 use supervisor::wire::message::{FromWorker, PROTOCOL_VERSION, ToWorker};
-use supervisor::wire::{append, codec};
+use supervisor::wire::{append, codec, names};
 
 type Any = Box<dyn std::error::Error>;
-
-const IN: i32 = 3;
-const OUT: i32 = 4;
 
 /// A run that was handed out, and its items.
 struct Work {
@@ -24,25 +28,59 @@ struct Work {
     items: Vec<u8>,
 }
 
-struct Worker {
-    input: File,
-    output: File,
-    decoder: FrameDecoder,
-}
-
 fn main() -> Result<(), Any> {
     let mut arguments = std::env::args().skip(1);
     let rule = arguments.next().ok_or("which rule?")?;
     let breaks = arguments.next().is_none_or(|mark| File::create_new(mark).is_ok());
-    // Anew, so that 3 and 4 can be closed.
-    let input = File::open(format!("/dev/fd/{IN}"))?;
-    let output = OpenOptions::new().write(true).open(format!("/dev/fd/{OUT}"))?;
-    let mut worker = Worker { input, output, decoder: FrameDecoder::new() };
-    worker.serve(if breaks { &rule } else { "none" })
+    let rule = if breaks { &rule } else { "none" };
+    if rule == "exits" {
+        return Ok(());
+    }
+    let (kind, handed, pencil) = inherited()?;
+    let kind = transport::by_name(&kind).ok_or("a transport of another version")?;
+    if rule == "cuts" {
+        cut()?;
+    }
+    let mut connection = transport::connect(kind, handed)?;
+    before_the_hello(&mut connection, rule)?;
+    while let Some(work) = next(&mut connection)? {
+        if rule == "board" && work.first > 0 {
+            // The first item is another worker's.
+            pencil.begin(ItemId(0));
+            std::process::abort();
+        }
+        // Its scoreboard says that it is at no item, so that no item is charged for what it does.
+        connection = answer(connection, &work, rule)?;
+    }
+    Ok(())
+}
+
+/// What this process was started with: its transport, the descriptors and words of that, its scoreboard.
+fn inherited() -> Result<(String, Handed, Pencil), Any> {
+    let mut handed = Handed::new();
+    let mut known: Vec<(RawFd, Vec<&'static str>)> = Vec::new();
+    for name in names::TRANSPORT_FDS {
+        let Ok(number) = std::env::var(name) else { continue };
+        let number = number.parse()?;
+        match known.iter_mut().find(|(fd, _)| *fd == number) {
+            Some((_, names)) => names.push(name),
+            None => known.push((number, vec![name])),
+        }
+    }
+    for (number, names) in known {
+        handed = handed.fd(&names, take_inherited(number)?);
+    }
+    for name in names::TRANSPORT_WORDS {
+        if let Ok(word) = std::env::var(name) {
+            handed = handed.word(name, word);
+        }
+    }
+    let pencil = Pencil::from_fd(take_inherited(std::env::var(names::FD_BOARD)?.parse()?)?)?;
+    Ok((std::env::var(names::TRANSPORT)?, handed, pencil))
 }
 
 fn hello(wrong: bool) -> Result<FromWorker, Any> {
-    let token = u128::from_str_radix(&std::env::var("SUPERVISOR_TOKEN")?, 16)? ^ u128::from(wrong);
+    let token = u128::from_str_radix(&std::env::var(names::TOKEN)?, 16)? ^ u128::from(wrong);
     Ok(FromWorker::Hello { protocol: PROTOCOL_VERSION, pid: std::process::id(), token: token.to_be_bytes() })
 }
 
@@ -50,103 +88,168 @@ fn done(first: u64, count: u32, attempt: u32) -> FromWorker {
     FromWorker::Done { first, count, attempt, busy_ns: 1000, timed: false }
 }
 
-impl Worker {
-    fn serve(&mut self, rule: &str) -> Result<(), Any> {
-        match rule {
-            "exits" => return Ok(()),
-            "mute" => return wait_for_ever(),
-            "garbage" => return self.say_bytes(b"HTTP/1.1 200 OK\r\n\r\n"),
-            "early" => self.say(&done(0, 1, 1), b"x\n")?,
-            "token" => self.say(&hello(true)?, b"")?,
-            "slow" => {
-                let mut frame = Vec::new();
-                append(&hello(false)?, b"", &mut frame)?;
-                frame.iter().try_for_each(|byte| self.output.write_all(&[*byte]))?;
-            }
-            _ => self.say(&hello(false)?, b"")?,
-        }
-        if rule == "hello" {
-            self.say(&hello(false)?, b"")?;
-        }
-        while let Some(work) = self.next()? {
-            self.answer(&work, rule)?;
-        }
-        Ok(())
+fn before_the_hello(connection: &mut Connection, rule: &str) -> Result<(), Any> {
+    match rule {
+        "mute" => wait_for_ever(),
+        "garbage" => say_bytes(connection, b"HTTP/1.1 200 OK\r\n\r\n")?,
+        "early" => say(connection, &done(0, 1, 1), b"x\n")?,
+        "token" => say(connection, &hello(true)?, b"")?,
+        "slow" => dribble(connection, &hello(false)?, b"")?,
+        "talks" => say(connection, &hello(false)?, b"and a word on myself")?,
+        _ => say(connection, &hello(false)?, b"")?,
     }
+    match rule {
+        "hello" => say(connection, &hello(false)?, b"")?,
+        "unread" => wait_for_ever(),
+        _ => {}
+    }
+    Ok(())
+}
 
-    fn answer(&mut self, work: &Work, rule: &str) -> Result<(), Any> {
-        let Work { first, count, attempt, .. } = *work;
-        let honest = done(first, count, attempt);
-        match rule {
-            "foreign" => self.say(&done(first + 1_000_000, count, attempt), &work.items),
-            "skipped" => self.say(&done(first + 1, 1, attempt), b"x\n"),
-            "endless" => self.say(&done(first, u32::MAX, attempt), b"x\n"),
-            "wrapped" => self.say(&done(u64::MAX, 1, attempt), b"x\n"),
-            "nothing" => self.say(&done(first, 0, attempt), b""),
-            "future" => self.say(&done(first, 1, attempt + 1), b"x\n"),
-            "twice" => {
-                self.say(&honest, &work.items)?;
-                self.say(&honest, &work.items)
-            }
-            "lines" => self.say(&done(first, 1 + count, attempt), b"one\n"),
-            "length" => self.say_bytes(&[1, 2, 4, 0, 0xff, 0xff, 0xff, 0xff]),
-            "head" => self.say_bytes(&[1, 2, 0xff, 0xff, 0, 0, 0, 0]),
-            "torn" => {
-                self.say_bytes(&[1, 2, 8, 0, 0, 0, 1, 0, 5])?;
-                std::process::abort();
-            }
-            "direction" => self.say(&ToWorker::Run { first, count, attempt }, &work.items),
-            "closes" => {
-                nix::unistd::close(OUT)?;
-                self.output = File::open("/dev/null")?;
-                wait_for_ever()
-            }
-            "deafens" => {
-                nix::unistd::close(IN)?;
-                self.input = File::open("/dev/null")?;
-                wait_for_ever()
-            }
-            "prints" => {
-                let line = [b'x'; 8191].iter().copied().chain([b'\n']).collect::<Vec<u8>>();
-                for _ in 0..1000 {
-                    io::stdout().write_all(&line)?;
-                }
-                self.say(&honest, &work.items)
-            }
-            _ => self.say(&honest, &work.items),
+/// The connection comes back, if there is still one.
+fn answer(mut connection: Connection, work: &Work, rule: &str) -> Result<Connection, Any> {
+    let Work { first, count, attempt, .. } = *work;
+    let to = &mut connection;
+    match rule {
+        "foreign" => say(to, &done(first + 1_000_000, count, attempt), &work.items)?,
+        "skipped" => say(to, &done(first + 1, 1, attempt), b"x\n")?,
+        "endless" => say(to, &done(first, u32::MAX, attempt), b"x\n")?,
+        "wrapped" => say(to, &done(u64::MAX, 1, attempt), b"x\n")?,
+        "nothing" => say(to, &done(first, 0, attempt), b"")?,
+        "future" => say(to, &done(first, 1, attempt + 1), b"x\n")?,
+        "past" => say(to, &done(first, 1, attempt - 1), b"x\n")?,
+        "lines" => say(to, &done(first, 1 + count, attempt), b"one\n")?,
+        "direction" => say(to, &ToWorker::Run { first, count, attempt }, &work.items)?,
+        "empty" => say_bytes(to, &[1, 2, 0, 0, 0, 0, 0, 0])?,
+        "length" => say_bytes(to, &announcing(u32::MAX))?,
+        "half" => say_bytes(to, &announcing(1 << 31))?,
+        "over" => say_bytes(to, &announcing(BODY_BYTES_MAX as u32 + 1))?,
+        "head" => say_bytes(to, &[1, 2, 0xff, 0xff, 0, 0, 0, 0])?,
+        "max" if count == 1 => say(to, &done(first, 1, attempt), &vec![b'x'; BODY_BYTES_MAX])?,
+        "swells" => {
+            let mut frame = Vec::new();
+            append(&done(first, 1, attempt), &vec![b'x'; BODY_BYTES_MAX], &mut frame)?;
+            say_bytes(to, &frame[..frame.len() - 1])?;
+            wait_for_ever();
+        }
+        "twice" => {
+            say(to, &done(first, count, attempt), &work.items)?;
+            say(to, &done(first, count, attempt), &work.items)?;
+        }
+        "dribble" => dribble(to, &done(first, count, attempt), &work.items)?,
+        "torn" => {
+            say_bytes(to, &[1, 2, 8, 0, 0, 0, 1, 0, 5])?;
+            std::process::abort();
+        }
+        "closes" => {
+            drop(connection);
+            wait_for_ever();
+        }
+        "deafens" => {
+            let Connection { items, results: _results } = connection;
+            drop(items);
+            wait_for_ever();
+        }
+        "prints" => print(1000)?,
+        "floods" => print(u64::MAX)?,
+        "cuts" => {
+            cut()?;
+            say(to, &done(first, count, attempt), &work.items)?;
+        }
+        "scribbles" => {
+            scribble()?;
+            say(to, &done(first, count, attempt), &work.items)?;
+            wait_for_ever();
+        }
+        "raw" => {
+            for_each_fd(|fd| _ = nix::unistd::write(fd, &[0xa5; 4096]))?;
+            wait_for_ever();
+        }
+        _ => {}
+    }
+    if ["none", "prints", "board", "max", "slow"].contains(&rule) && (rule != "max" || count > 1) {
+        say(&mut connection, &done(first, count, attempt), &work.items)?;
+    }
+    Ok(connection)
+}
+
+/// The header of a frame with a head that could be one and a body of so many bytes.
+fn announcing(bytes: u32) -> Vec<u8> {
+    let mut header = vec![frame::FRAME_VERSION, frame::Kind::FromWorker as u8, 4, 0];
+    header.extend_from_slice(&bytes.to_le_bytes());
+    header.extend_from_slice(&[1; 4096]);
+    header
+}
+
+/// Every descriptor but stdin, stdout and stderr, whatever it is.
+fn for_each_fd(each: impl Fn(BorrowedFd<'_>)) -> Result<(), Any> {
+    let entries: Vec<_> = std::fs::read_dir("/proc/self/fd")?.collect::<Result<_, _>>()?;
+    for entry in entries {
+        let number: RawFd = entry.file_name().to_string_lossy().parse()?;
+        if number > 2 && entry.path().exists() {
+            // SAFETY: whoever closes it meanwhile has this call fail; nothing is owned or kept.
+            each(unsafe { BorrowedFd::borrow_raw(number) });
         }
     }
+    Ok(())
+}
 
-    fn say<M: codec::Message>(&mut self, message: &M, body: &[u8]) -> Result<(), Any> {
-        let mut frame = Vec::new();
-        append(message, body, &mut frame)?;
-        self.say_bytes(&frame)
+/// Cuts every file that others may have mapped.
+fn cut() -> Result<(), Any> {
+    for_each_fd(|fd| _ = nix::unistd::ftruncate(fd, 0))
+}
+
+/// Garbage all over the memory that this process shares.
+fn scribble() -> Result<(), Any> {
+    let memory = OpenOptions::new().write(true).open("/proc/self/mem")?;
+    let garbage: Vec<u8> = (0..4096u32).map(|at| (at.wrapping_mul(0x9e37_79b9) >> 13) as u8).collect();
+    for line in std::fs::read_to_string("/proc/self/maps")?.lines().filter(|line| line.contains(" rw-s ")) {
+        let (start, rest) = line.split_once('-').ok_or("no mapping")?;
+        let end = u64::from_str_radix(rest.split(' ').next().unwrap_or_default(), 16)?;
+        for at in (u64::from_str_radix(start, 16)?..end).step_by(garbage.len()) {
+            let _ = memory.write_all_at(&garbage, at);
+        }
     }
+    Ok(())
+}
 
-    fn say_bytes(&mut self, bytes: &[u8]) -> Result<(), Any> {
-        Ok(self.output.write_all(bytes)?)
-    }
+fn print(lines: u64) -> io::Result<()> {
+    let line = [b'x'; 8191].iter().copied().chain([b'\n']).collect::<Vec<u8>>();
+    (0..lines).try_for_each(|_| io::stdout().write_all(&line))
+}
 
-    fn next(&mut self) -> Result<Option<Work>, Any> {
-        loop {
-            if let Some(frame) = self.decoder.next()? {
-                let ToWorker::Run { first, count, attempt } = codec::decode(frame.head)?;
-                let mut items = frame.body.to_vec();
-                if count == 1 {
-                    items.push(b'\n');
-                }
-                return Ok(Some(Work { first, count, attempt, items }));
+fn say<M: codec::Message>(to: &mut Connection, message: &M, body: &[u8]) -> Result<(), Any> {
+    let mut frame = Vec::new();
+    append(message, body, &mut frame)?;
+    say_bytes(to, &frame)
+}
+
+fn dribble(to: &mut Connection, message: &FromWorker, body: &[u8]) -> Result<(), Any> {
+    let mut frame = Vec::new();
+    append(message, body, &mut frame)?;
+    frame.iter().try_for_each(|byte| say_bytes(to, &[*byte]))
+}
+
+fn say_bytes(to: &mut Connection, bytes: &[u8]) -> Result<(), Any> {
+    Ok(to.results.send(bytes)?)
+}
+
+fn next(connection: &mut Connection) -> Result<Option<Work>, Any> {
+    loop {
+        if let Some((ToWorker::Run { first, count, attempt }, body)) = connection.items.next()? {
+            let mut items = body.to_vec();
+            if count == 1 {
+                items.push(b'\n');
             }
-            let read = self.input.read(self.decoder.spare())?;
-            if read == 0 {
-                return Ok(None);
-            }
-            self.decoder.filled(read);
+            return Ok(Some(Work { first, count, attempt, items }));
+        }
+        if !connection.items.fill()? {
+            return Ok(None);
         }
     }
 }
 
-fn wait_for_ever() -> Result<(), Any> {
+fn wait_for_ever() -> ! {
     loop {
         std::thread::park();
     }

@@ -1,92 +1,246 @@
-//! A worker that breaks the protocol is ended and replaced, nobody else notices, and nothing is lost;
-//! if all do, the run gives up and says why.
+//! Over every transport: a worker that breaks the rules is ended and replaced within a second, with words
+//! that say why; nobody else notices, nothing is lost, and the supervisor needs no more memory for it.
+//! If all workers do, the run gives up and says why.
 
 mod support;
 
-use support::{Run, example, output};
+use serde_json::Value;
+use std::collections::BTreeSet;
+use std::io::{PipeWriter, Write, pipe};
+use std::path::Path;
+use std::process::Stdio;
+use supervisor::model::spec::TransportKind;
+use supervisor::wire::frame::BODY_BYTES_MAX;
+use support::{Finished, Run, example, memory_kib, output, pid_of};
 
+const WORKERS: usize = 8;
 const ITEMS: usize = 300;
 
+/// How soon after the breach a worker is ended, and another one is there.
+const SOON_SECONDS: f64 = 1.0;
+/// What only a limit can tell from honest work has this one, and a moment: lateness is looked for by the quarter.
+const TIMEOUT: &str = "300ms";
+const LATE_SECONDS: f64 = SOON_SECONDS + 0.4;
+
+/// What a hostile worker may cost.
+const MEMORY_KIB: u64 = 8 * 1024;
+/// Whoever holds an item may send its result, and until that is whole it is held: one frame.
+const FRAME_KIB: u64 = (BODY_BYTES_MAX / 1024) as u64;
+
 /// Rules that `examples/hostile.rs` breaks, and what is said of its end.
-const BREACHES: [(&str, &str); 19] = [
+const BREACHES: [(&str, &str); 23] = [
     ("garbage", "it begins with version 72"),
     ("early", "it spoke before its hello"),
     ("token", "its hello shows a wrong token"),
+    ("talks", "a body of 20 bytes follows it"),
     ("hello", "it said hello twice"),
     ("foreign", "not the next one it holds"),
     ("skipped", "not the next one it holds"),
     ("wrapped", "answered for item 18446744073709551615"),
     ("future", "not the next one it holds"),
+    ("past", "not the next one it holds"),
     ("twice", "not the next one it holds"),
     ("endless", "results of 4294967295 items"),
     ("nothing", "it speaks of no items"),
     ("lines", "they are not a line each"),
+    ("empty", "read a message"),
     ("length", "its body of 4294967295 bytes is over the limit"),
+    ("half", "its body of 2147483648 bytes is over the limit"),
+    ("over", "its body of 18874369 bytes is over the limit"),
     ("head", "its head of 65535 bytes is over the limit"),
     ("direction", "it travels the wrong way"),
-    ("closes", "closed its channel and did not exit"),
     ("exits", "died: exit 0, while starting"),
     ("torn", "died: signal 6 (ABRT)"),
-    ("deafens", "timed out"),
+    ("board", "died: signal 6 (ABRT)"),
 ];
+
+/// What only a limit can tell from honest work, or what a transport notices in its own way, if it does.
+const LATE: [&str; 7] = ["unread", "swells", "closes", "deafens", "floods", "scribbles", "raw"];
+
+/// What is odd, and no breach; or has no effect, or harms the worker alone.
+const ODD: [&str; 5] = ["slow", "dribble", "prints", "max", "cuts"];
 
 fn numbers() -> String {
     (0..ITEMS).map(|number| format!("{number}\n")).collect()
 }
 
-#[test]
-fn a_worker_that_breaks_the_protocol_is_replaced_and_no_item_is_lost() {
-    let program = example("hostile");
-    for (rule, words) in BREACHES {
-        let dir = tempfile::tempdir().unwrap();
-        let mark = dir.path().join("mark");
-        let mut arguments = vec!["-j3", "-k", "-a", "-", "--protocol", "frames", "--output", "results"];
-        if rule == "deafens" {
-            // It may be busy for all one knows.
-            arguments.extend(["--timeout", "300ms", "--retries", "1"]);
+fn seconds(event: &Value) -> f64 {
+    event["t"].as_f64().unwrap()
+}
+
+/// A run whose items are given by hand, in which the first process breaks a rule.
+struct Trial {
+    name: String,
+    run: Run,
+    input: PipeWriter,
+    ready: BTreeSet<u32>,
+    settled: usize,
+    exits: Vec<Value>,
+    /// How long after the last event that could have led to it each of the exits came, in seconds.
+    until_exit: Vec<f64>,
+    until_replaced: Vec<f64>,
+    last: f64,
+}
+
+impl Trial {
+    fn start(kind: TransportKind, rule: &str, mark: &Path) -> Self {
+        let (reader, input) = pipe().unwrap();
+        let (program, workers) = (example("hostile"), WORKERS.to_string());
+        let run = ["-j", &workers, "-k", "-a", "-", "--output", "results", "--transport", kind.name()];
+        let limits = ["--timeout", TIMEOUT, "--retries", "3", "--backoff", "10ms..10ms"];
+        let worker = ["--protocol", "frames", "--", program.to_str().unwrap(), rule, mark.to_str().unwrap()];
+        let run = Run::start_with(&[&run[..], &limits, &worker].concat(), b"", |command| {
+            command.stdin(reader);
+            if rule == "floods" {
+                command.stderr(Stdio::null());
+            }
+        });
+        Self {
+            name: format!("{rule} over {}", kind.name()),
+            run,
+            input,
+            ready: BTreeSet::new(),
+            settled: 0,
+            exits: Vec::new(),
+            until_exit: Vec::new(),
+            until_replaced: Vec::new(),
+            last: 0.0,
         }
-        arguments.extend(["--", program.to_str().unwrap(), rule, mark.to_str().unwrap()]);
-        let run = output(&arguments, numbers().as_bytes());
-        assert_eq!(run.code(), 0, "{rule}: {}", run.stderr);
-        assert!(run.stdout == numbers(), "{rule}: {}", run.stdout);
-        let ends = run.stderr.lines().filter(|line| line.contains(words)).count();
-        assert_eq!(ends, 1, "{rule}: {}", run.stderr);
+    }
+
+    /// Waits until so many items are settled, so many workers have ended, and all are ready.
+    fn wait_for(&mut self, settled: usize, exits: usize) {
+        while self.ready.len() < WORKERS || self.settled < settled || self.exits.len() < exits {
+            let event = self.run.wait_for(|_| true);
+            match event["event"].as_str().unwrap() {
+                "worker_spawned" => self.last = self.last.max(seconds(&event)),
+                "worker_ready" => {
+                    self.ready.insert(pid_of(&event));
+                    if let Some(exit) = self.exits.iter().find(|exit| exit["worker"] == event["worker"]) {
+                        self.until_replaced.push(seconds(&event) - seconds(exit));
+                    }
+                    self.last = seconds(&event);
+                }
+                "worker_exited" => {
+                    self.ready.remove(&pid_of(&event));
+                    self.until_exit.push(seconds(&event) - self.last);
+                    self.exits.push(event);
+                }
+                "item_settled" => self.settled += 1,
+                "stopping" => panic!("{}: {event}", self.name),
+                _ => {}
+            }
+        }
+    }
+
+    /// Lets it happen, with all items; returns the exits until all was well again, and the most memory in use.
+    fn go(&mut self, exits: usize) -> u64 {
+        let in_spite = if exits == 0 { 0 } else { self.exits.len() };
+        self.wait_for(0, in_spite);
+        self.input.write_all(numbers().as_bytes()).unwrap();
+        self.wait_for(ITEMS, exits);
+        memory_kib(self.run.pid(), "VmHWM")
+    }
+
+    /// Ends the run, in which nothing was lost.
+    fn finish(self) -> Finished {
+        drop(self.input);
+        let run = self.run.finish();
+        assert_eq!(run.code(), 0, "{}: {}", self.name, run.stderr);
+        run.assert_no_process_left();
+        run
+    }
+}
+
+/// One worker of eight does this; returns what is said of its end, if it was ended.
+fn check(kind: TransportKind, rule: &str, exits: usize, seconds_max: f64, memory_max_kib: u64) -> Finished {
+    let dir = tempfile::tempdir().unwrap();
+    let mut trial = Trial::start(kind, rule, &dir.path().join("mark"));
+    let used = trial.go(exits);
+    let name = trial.name.clone();
+    assert!(used <= memory_max_kib, "{name}: {used} KiB and not {memory_max_kib}");
+    assert!(trial.exits.len() == exits || rule == "cuts", "{name}: {:?}", trial.exits);
+    let limits = [(&trial.until_exit, seconds_max), (&trial.until_replaced, SOON_SECONDS)];
+    for (took, limit) in limits {
+        assert!(took.iter().all(|seconds| *seconds < limit), "{name}: {took:?} s");
+    }
+    println!("{name}: {used} KiB, ended after {:?} s, replaced {:?} s later", trial.until_exit, trial.until_replaced);
+    trial.finish()
+}
+
+/// What the same run needs if nobody breaks a rule.
+fn memory_of_the_honest(kind: TransportKind) -> u64 {
+    let dir = tempfile::tempdir().unwrap();
+    let mut trial = Trial::start(kind, "none", &dir.path().join("mark"));
+    let used = trial.go(0);
+    assert_eq!(trial.finish().stdout, numbers());
+    used
+}
+
+#[test]
+fn a_worker_that_breaks_the_protocol_is_replaced_and_nobody_else_notices() {
+    for kind in TransportKind::ALL {
+        let memory_max_kib = memory_of_the_honest(kind) + MEMORY_KIB;
+        for (rule, words) in BREACHES {
+            let run = check(kind, rule, 1, SOON_SECONDS, memory_max_kib);
+            assert!(run.stdout == numbers(), "{rule} over {}: {}", kind.name(), run.stdout);
+            let ends = run.stderr.lines().filter(|line| line.contains(words)).count();
+            assert_eq!(ends, 1, "{rule} over {}: {}", kind.name(), run.stderr);
+        }
+    }
+}
+
+#[test]
+fn a_worker_that_stops_working_in_an_odd_way_is_late_at_the_latest() {
+    for kind in TransportKind::ALL {
+        let memory_max_kib = memory_of_the_honest(kind) + MEMORY_KIB;
+        for rule in LATE {
+            let frame_kib = if rule == "swells" { FRAME_KIB } else { 0 };
+            let run = check(kind, rule, 1, LATE_SECONDS, memory_max_kib + frame_kib);
+            assert!(run.stdout == numbers(), "{rule} over {}: {}", kind.name(), run.stdout);
+            // Words there are in any case.
+            let is_told = |line: &&str| {
+                line.contains("timed out") || line.contains("closed") || line.contains("broke the protocol")
+            };
+            assert!(
+                rule == "floods" || run.stderr.lines().any(|line| is_told(&line)),
+                "{rule} over {}: {}",
+                kind.name(),
+                run.stderr
+            );
+        }
     }
 }
 
 #[test]
 fn what_is_only_odd_is_no_breach() {
-    let program = example("hostile");
-    for rule in ["slow", "prints"] {
-        let arguments = [
-            "-j2",
-            "-k",
-            "-a",
-            "-",
-            "--protocol",
-            "frames",
-            "--output",
-            "results",
-            "--",
-            program.to_str().unwrap(),
-            rule,
-        ];
-        let run = Run::start_with(&arguments, b"1\n2\n3\n", |_| {}).finish();
-        assert_eq!((run.code(), run.stdout.as_str()), (0, "1\n2\n3\n"), "{rule}: {}", run.stderr);
-        assert_eq!(run.events("worker_exited").len(), 2);
+    for kind in TransportKind::ALL {
+        let memory_max_kib = memory_of_the_honest(kind) + MEMORY_KIB;
+        for rule in ODD {
+            // The largest result is held as it comes in, and as it goes out.
+            let frame_kib = if rule == "max" { 2 * FRAME_KIB } else { 0 };
+            let run = check(kind, rule, 0, SOON_SECONDS, memory_max_kib + frame_kib);
+            if rule == "max" {
+                assert!(run.stdout.len() > BODY_BYTES_MAX, "{}", kind.name());
+            } else {
+                assert!(run.stdout == numbers(), "{rule} over {}: {}", kind.name(), run.stdout);
+            }
+        }
     }
 }
 
 #[test]
 fn a_run_of_nothing_but_such_workers_gives_up_and_says_why() {
     let program = example("hostile");
-    for (rule, words) in BREACHES.into_iter().filter(|(rule, _)| !["closes", "twice", "torn", "deafens"].contains(rule))
-    {
-        let limits = ["--max-restarts", "2/10s", "--backoff", "1ms..1ms"];
-        let worker = ["--protocol", "frames", "--", program.to_str().unwrap(), rule, ":::", "1", "2", "3"];
-        let run = output(&[&["-j2"][..], &limits, &worker].concat(), b"");
-        assert_eq!((run.code(), run.stdout.as_str()), (3, ""), "{rule}: {}", run.stderr);
-        let last = words.trim_start_matches("died: ").trim_end_matches(", while starting");
-        assert!(run.stderr.lines().any(|line| line.contains("giving up") && line.contains(last)), "{}", run.stderr);
+    for kind in TransportKind::ALL {
+        for (rule, words) in BREACHES.into_iter().filter(|(rule, _)| !["twice", "torn", "board"].contains(rule)) {
+            let limits = ["--max-restarts", "2/10s", "--backoff", "1ms..1ms", "--transport", kind.name()];
+            let worker = ["--protocol", "frames", "--", program.to_str().unwrap(), rule, ":::", "1", "2", "3"];
+            let run = output(&[&["-j2"][..], &limits, &worker].concat(), b"");
+            assert_eq!((run.code(), run.stdout.as_str()), (3, ""), "{rule} over {}: {}", kind.name(), run.stderr);
+            let last = words.trim_start_matches("died: ").trim_end_matches(", while starting");
+            let is_last = |line: &str| line.contains("giving up") && line.contains(last);
+            assert!(run.stderr.lines().any(is_last), "{rule} over {}: {}", kind.name(), run.stderr);
+        }
     }
 }

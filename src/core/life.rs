@@ -16,8 +16,9 @@ use crate::model::signal::Signal;
 use crate::model::spec::Lifecycle;
 use crate::model::time::Duration;
 
-/// How long a worker that closed its channel may take to its exit, before it is ended.
-const MUTE_WAIT: Duration = Duration::from_secs(1);
+/// How long a worker that closed its channel may take to its exit, before it is ended: so short that
+/// another one is there within a second.
+const MUTE_WAIT: Duration = Duration::from_millis(500);
 
 impl Core {
     /// Orders the next process of a slot.

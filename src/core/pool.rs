@@ -77,9 +77,7 @@ pub(super) struct Lease {
 pub(super) enum Fit {
     /// It names the next items.
     Next,
-    /// It names an attempt that is over.
-    Stale,
-    /// The worker does not keep the protocol.
+    /// The worker does not keep the protocol: it names other items, or an attempt that is not theirs.
     Wrong,
 }
 
@@ -181,8 +179,7 @@ impl Slot {
                 return Fit::Next;
             }
         }
-        let over = self.leases.iter().any(|lease| lease.run.contains(first) && lease.run.attempt > attempt);
-        if over { Fit::Stale } else { Fit::Wrong }
+        Fit::Wrong
     }
 }
 

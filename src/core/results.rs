@@ -68,8 +68,8 @@ impl Core {
         }
     }
 
-    /// If an answer is about the next items the worker holds. One about an attempt that is over is
-    /// stale; any other is a breach of the protocol.
+    /// If an answer is about the next items the worker holds; any other is a breach of the protocol. One
+    /// about an attempt that is over is too: a channel keeps its order, so nobody says it in good faith.
     #[inline]
     fn fits(&mut self, index: usize, first: ItemId, count: u32, attempt: Attempt) -> bool {
         let slot = &self.pool.slots[index];

@@ -414,11 +414,7 @@ impl Shadow {
     fn takes_next(&mut self, index: usize, next: Run, now: Instant) -> bool {
         let slot = &mut self.slots[index];
         if slot.phase != Phase::Ready || slot.broken || !holds_next(&slot.leases, next) {
-            // An answer to an attempt that is over is stale; any other is a breach.
-            let over = |run: &Run| run.contains(next.first) && run.attempt > next.attempt;
-            if !slot.leases.iter().any(over) {
-                self.distrust(index);
-            }
+            self.distrust(index);
             return false;
         }
         let mut left = next.count;
