@@ -69,9 +69,10 @@ impl Engine {
         self.feed(Input::Start);
         let mut ready = Vec::new();
         loop {
-            let more = self.take_in();
+            let mut more = self.take_in();
             self.run_orders();
             self.write_frames();
+            let congested = self.congested;
             if self.outcome.is_none() {
                 self.flush_outboxes();
             }
@@ -80,6 +81,8 @@ impl Engine {
                 self.spawning.guard.finish();
                 return Ok(outcome);
             }
+            // The source was passed over for what has just been written: perhaps nothing else wakes us.
+            more |= congested && !self.congested;
             let busy = more || !self.orders.is_empty();
             self.wait(&mut ready, busy)?;
             self.now = self.clock.now();
