@@ -73,12 +73,15 @@ pub struct Args {
     /// exec: a process per item; frames: workers that stay [exec]
     #[arg(long, value_name = "PROTOCOL", value_parser = choice(&PROTOCOLS), hide_possible_values = true)]
     pub protocol: Option<Protocol>,
-    /// How frames travel: pipe, socket, shm (shared memory) [pipe]
+    /// How frames travel: pipe, socket, shm (shared memory), file [pipe]
     #[arg(long, value_name = "KIND", value_parser = choice(&TRANSPORTS), hide_possible_values = true)]
     pub transport: Option<TransportKind>,
     /// With shm: look for more for D before sleeping, at either end [0]
     #[arg(long, value_name = "D", value_parser = values::duration)]
     pub spin: Option<Duration>,
+    /// With file: its files lie in DIR, by name, and stay there
+    #[arg(long, value_name = "DIR")]
+    pub spool: Option<PathBuf>,
     /// Where workers live: process; thread, of the built-in worker [process]
     #[arg(long, value_name = "KIND", value_parser = choice(&ISOLATIONS), hide_possible_values = true)]
     pub isolation: Option<Isolation>,
@@ -195,6 +198,7 @@ const TRANSPORTS: [(&str, TransportKind); TransportKind::ALL.len()] = [
     (TransportKind::Pipe.name(), TransportKind::Pipe),
     (TransportKind::Socket.name(), TransportKind::Socket),
     (TransportKind::Shm.name(), TransportKind::Shm),
+    (TransportKind::File.name(), TransportKind::File),
 ];
 const ISOLATIONS: [(&str, Isolation); 2] = [("process", Isolation::Process), ("thread", Isolation::Thread)];
 const QUEUES: [(&str, QueueOrder); 3] =
@@ -242,7 +246,7 @@ pub enum Typed {
 pub fn parse(flags: &[OsString]) -> Result<Typed, UsageError> {
     let mut command = Args::command().no_binary_name(true).mut_args(|arg| {
         // `--items -3` is a bad number, not an unknown flag 3.
-        let takes_text = ["arg_file", "delimiter", "events", "task"].contains(&arg.get_id().as_str());
+        let takes_text = ["arg_file", "delimiter", "events", "spool", "task"].contains(&arg.get_id().as_str());
         let takes_number = arg.get_action().takes_values() && !takes_text;
         arg.allow_hyphen_values(takes_number)
     });

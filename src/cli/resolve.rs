@@ -104,6 +104,7 @@ fn check_kind(args: &Args, kind: Kind) -> Result<(), UsageError> {
     let frames = first_given(&[
         ("--transport", args.transport.is_some()),
         ("--spin", args.spin.is_some()),
+        ("--spool", args.spool.is_some()),
         ("--credit", args.credit.is_some()),
         ("--run-max", args.run_max.is_some()),
         ("--restart", args.restart.is_some()),
@@ -238,7 +239,10 @@ fn transport(args: &Args) -> Result<TransportSpec, UsageError> {
     if args.spin.is_some() && kind != TransportKind::Shm {
         return Err(UsageError::NeedsTransport { flag: "--spin", transport: TransportKind::Shm.name() });
     }
-    Ok(TransportSpec { kind, spin: args.spin.unwrap_or_default() })
+    if args.spool.is_some() && kind != TransportKind::File {
+        return Err(UsageError::NeedsTransport { flag: "--spool", transport: TransportKind::File.name() });
+    }
+    Ok(TransportSpec { kind, spin: args.spin.unwrap_or_default(), spool: args.spool.clone() })
 }
 
 fn policy(args: &Args, kind: Kind, source: &SourceSpec, demonstration: bool, here: &Surroundings) -> Policy {
@@ -555,6 +559,8 @@ mod tests {
             ("--tag --output json -- x", UsageError::NeedsResults { mode: "json" }),
             ("-q --summary always", UsageError::QuietSummary),
             ("--events -", UsageError::EventsOnStdout),
+            ("--spool x", UsageError::NeedsTransport { flag: "--spool", transport: "file" }),
+            ("--transport pipe --spool x", UsageError::NeedsTransport { flag: "--spool", transport: "file" }),
             ("--task dance", UsageError::NoTask { task: "dance".into(), known: TASKS.join(", ") }),
         ];
         for (typed, expected) in table {

@@ -34,11 +34,14 @@ impl EngineError {
     #[must_use]
     pub const fn class(&self) -> ExitClass {
         match self {
-            Self::Source(_) | Self::Reporter(_) => ExitClass::Usage,
+            Self::Source(_) | Self::Reporter(_) | Self::Transport(TransportError::Folder { .. }) => ExitClass::Usage,
             Self::Command(CommandError::NotFound { .. }) => ExitClass::NotFound,
             Self::Command(CommandError::NotExecutable { .. }) => ExitClass::NotExecutable,
             Self::StdoutClosed => ExitClass::Lost,
-            Self::OpenFiles { .. } | Self::Processes { .. } => ExitClass::Refused,
+            Self::OpenFiles { .. } | Self::Processes { .. } | Self::Transport(TransportError::UnsafeFolder { .. }) => {
+                ExitClass::Refused
+            }
+            Self::Transport(TransportError::Spool { .. }) => ExitClass::Storage,
             Self::Command(_) | Self::Transport(TransportError::System { .. }) | Self::System { .. } => {
                 ExitClass::Internal
             }

@@ -11,7 +11,7 @@ use crate::model::outcome::FailReason;
 use crate::model::time::Duration;
 use crate::reporter::{Content, ItemTime};
 use crate::sys::poller::Interest;
-use crate::transport::{Channel, Fill, Flush};
+use crate::transport::{Channel, ChannelError, Fill, Flush};
 use crate::wire;
 use crate::wire::message::{FromWorker, PROTOCOL_VERSION, ToWorker};
 
@@ -166,8 +166,7 @@ impl Engine {
                     let Run { first, count, attempt } = run;
                     let message = ToWorker::Run { first: first.0, count, attempt: attempt.0 };
                     if let Err(error) = channel.queue(message, body) {
-                        let error = error.to_string();
-                        self.feed(Input::ProtocolError { worker, incarnation, error });
+                        self.not_queued(worker, incarnation, &error);
                         continue;
                     }
                 }
@@ -181,6 +180,15 @@ impl Engine {
                 self.unwritten.push(worker.index());
             }
         }
+    }
+
+    /// A message could not be queued.
+    fn not_queued(&mut self, worker: WorkerId, incarnation: Incarnation, error: &ChannelError) {
+        let text = error.to_string();
+        self.feed(match error {
+            ChannelError::Spool { .. } => Input::StorageLost { error: text },
+            _ => Input::ProtocolError { worker, incarnation, error: text },
+        });
     }
 
     /// Writes all frames of this turn.

@@ -2,6 +2,7 @@
 
 use super::signal::Signal;
 use super::time::Duration;
+use std::path::PathBuf;
 
 /// The most bytes of one item, and of one result in a frame: what is longer is rejected by the source,
 /// so that no frame announces more than its receiver will take.
@@ -88,12 +89,14 @@ pub struct TransportSpec {
     pub kind: TransportKind,
     /// How long either side of shared memory looks for more before it sleeps.
     pub spin: Duration,
+    /// Of `file`: the folder in which its files get names and stay.
+    pub spool: Option<PathBuf>,
 }
 
 impl From<TransportKind> for TransportSpec {
     /// Nothing else said.
     fn from(kind: TransportKind) -> Self {
-        Self { kind, spin: Duration::ZERO }
+        Self { kind, spin: Duration::ZERO, spool: None }
     }
 }
 
@@ -103,10 +106,11 @@ pub enum TransportKind {
     Pipe,
     Socket,
     Shm,
+    File,
 }
 
 impl TransportKind {
-    pub const ALL: [Self; 3] = [Self::Pipe, Self::Socket, Self::Shm];
+    pub const ALL: [Self; 4] = [Self::Pipe, Self::Socket, Self::Shm, Self::File];
 
     /// As `--transport` and a worker's environment spell it.
     #[must_use]
@@ -115,6 +119,7 @@ impl TransportKind {
             Self::Pipe => "pipe",
             Self::Socket => "socket",
             Self::Shm => "shm",
+            Self::File => "file",
         }
     }
 }

@@ -5,13 +5,16 @@
 //!
 //! Invariant: the bytes of a block never change and never move.
 
+use super::mapping::Mapping;
 use std::ops::{Deref, Range};
 use std::sync::Arc;
 
-/// Bytes that stay as they are.
+/// Bytes that stay as they are, if all others let them.
 #[derive(Debug)]
 pub enum Block {
     Memory(Vec<u8>),
+    /// Of a file. If somebody changes the file meanwhile they do change, which who reads them has to bear.
+    Mapped(Mapping),
 }
 
 impl Deref for Block {
@@ -20,7 +23,14 @@ impl Deref for Block {
     fn deref(&self) -> &[u8] {
         match self {
             Self::Memory(bytes) => bytes,
+            Self::Mapped(mapping) => mapping,
         }
+    }
+}
+
+impl From<Mapping> for Block {
+    fn from(mapping: Mapping) -> Self {
+        Self::Mapped(mapping)
     }
 }
 

@@ -7,7 +7,7 @@ use nix::errno::Errno;
 use nix::fcntl::{FcntlArg, FdFlag, OFlag, fcntl};
 use std::fs::{File, OpenOptions};
 use std::io;
-use std::os::fd::{AsFd, BorrowedFd, FromRawFd, OwnedFd, RawFd};
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, FromRawFd, OwnedFd, RawFd};
 
 /// A pipe: the end to read from, the end to write to.
 ///
@@ -45,6 +45,14 @@ pub fn dev_null() -> io::Result<File> {
     OpenOptions::new().read(true).write(true).open("/dev/null")
 }
 
+/// The same file through an open file of its own, only to read, from the beginning.
+///
+/// # Errors
+/// Those of `open(2)`; `/proc` must be there.
+pub fn reopen_to_read(file: &File) -> io::Result<File> {
+    File::open(format!("/proc/self/fd/{}", file.as_raw_fd()))
+}
+
 /// Takes over an fd that this process was started with, by its number, and makes it close-on-exec.
 ///
 /// What came through an exec is not close-on-exec, and all that this program opens is: so a number is taken once, and
@@ -69,8 +77,7 @@ pub fn take_inherited(number: RawFd) -> io::Result<OwnedFd> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use std::io::Read;
-    use std::os::fd::AsRawFd;
+    use std::io::{Read, Write};
 
     #[test]
     fn a_nonblocking_pipe_says_so_instead_of_waiting() {
@@ -85,6 +92,17 @@ mod tests {
         let (reader, _writer) = pipe().unwrap();
         assert!(enlarge_pipe(&reader, 128 * 1024) > 0);
         assert_eq!(enlarge_pipe(dev_null().unwrap(), 4096), 0);
+    }
+
+    #[test]
+    fn a_file_without_a_name_is_opened_again_to_read() {
+        let mut file = tempfile::tempfile().unwrap();
+        file.write_all(b"abc").unwrap();
+        let mut again = reopen_to_read(&file).unwrap();
+        let mut text = String::new();
+        again.read_to_string(&mut text).unwrap();
+        assert_eq!(text, "abc");
+        assert!(again.write_all(b"x").is_err());
     }
 
     #[test]

@@ -153,7 +153,11 @@ impl Inner {
     }
 }
 
-fn nameless_file(folder: &Path) -> io::Result<File> {
+/// A file without a name in this folder, for nobody else.
+///
+/// # Errors
+/// Those of `open(2)`.
+pub fn nameless_file(folder: &Path) -> io::Result<File> {
     let mode = Mode::S_IRUSR | Mode::S_IWUSR;
     match open(folder, OFlag::O_TMPFILE | OFlag::O_RDWR | OFlag::O_CLOEXEC | OFlag::O_EXCL, mode) {
         Ok(file) => Ok(file.into()),

@@ -11,6 +11,7 @@
 //!
 //! Invariant: moves bytes and judges their shape; knows no run, no lease and no process.
 
+mod file;
 mod handed;
 pub mod in_process;
 pub mod pipe;
@@ -21,6 +22,7 @@ mod shm_hall;
 pub mod shm_ring;
 mod shm_worker;
 mod socket;
+mod spool;
 mod stream;
 
 pub use handed::Handed;
@@ -32,8 +34,11 @@ use crate::wire::codec::{self, CodecError};
 use crate::wire::frame::{Frame, FrameError, Kind};
 use crate::wire::message::{FromWorker, REASON_BYTES_MAX, ToWorker};
 use crate::wire::times;
+use std::fs::File;
 use std::io;
 use std::os::fd::BorrowedFd;
+use std::path::PathBuf;
+use std::sync::Arc;
 
 /// What one [`Channel::fill`] brought.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -171,6 +176,14 @@ pub enum ChannelError {
     Hello { bytes: usize },
     #[error(transparent)]
     Ring(#[from] shm_ring::Broken),
+    #[error("read a message: it is no reference to a file")]
+    Reference,
+    #[error("write an item to the spool in {folder}: {error}")]
+    Spool { folder: String, error: String },
+    #[error("map {what}: {error}")]
+    Map { what: &'static str, error: String },
+    #[error("read an item: {what} was cut short meanwhile")]
+    Lost { what: &'static str },
 }
 
 /// What all channels of a run share; makes one for each worker.
@@ -189,6 +202,11 @@ pub trait Transport {
     fn spin(&self) -> Duration {
         Duration::ZERO
     }
+
+    /// Blocks of items may be parts of this file, mapped. For channels that are opened from now on.
+    fn share_input(&mut self, input: &Arc<File>) {
+        let _ = input;
+    }
 }
 
 /// Why a transport cannot serve a run; completes "failed to ...".
@@ -196,6 +214,12 @@ pub trait Transport {
 pub enum TransportError {
     #[error("{what}: {error}")]
     System { what: &'static str, error: io::Error },
+    #[error("open {}, the folder for --spool: {error}", path.display())]
+    Folder { path: PathBuf, error: io::Error },
+    #[error("take {} as the folder for --spool: {why}", path.display())]
+    UnsafeFolder { path: PathBuf, why: String },
+    #[error("make a spool in {}: {error}", folder.display())]
+    Spool { folder: PathBuf, error: io::Error },
 }
 
 /// The transport that `spec` names, for `workers` workers.
@@ -208,6 +232,7 @@ pub fn transport(spec: &TransportSpec, workers: u32) -> Result<Box<dyn Transport
         TransportKind::Pipe => Box::new(pipe::PipeTransport),
         TransportKind::Socket => Box::new(socket::SocketTransport),
         TransportKind::Shm => Box::new(shm::ShmTransport::new(spec.spin)),
+        TransportKind::File => Box::new(file::FileTransport::new(spec.spool.as_deref())?),
     })
 }
 
@@ -220,6 +245,7 @@ pub fn connect(kind: TransportKind, handed: Handed) -> io::Result<Connection> {
         TransportKind::Pipe => pipe::connect(handed),
         TransportKind::Socket => socket::connect(handed),
         TransportKind::Shm => shm_worker::connect(handed),
+        TransportKind::File => file::connect(handed),
     }
 }
 

@@ -10,6 +10,10 @@ pub const FD_IN: &str = "SUPERVISOR_FD_IN";
 pub const FD_OUT: &str = "SUPERVISOR_FD_OUT";
 /// The number of the fd of the memory that both sides map.
 pub const FD_MEMORY: &str = "SUPERVISOR_FD_MEMORY";
+/// The number of the fd of the file in which items lie.
+pub const FD_SPOOL: &str = "SUPERVISOR_FD_SPOOL";
+/// The number of the fd of the input, where items lie in that.
+pub const FD_INPUT: &str = "SUPERVISOR_FD_INPUT";
 /// The number of the fd of the scoreboard.
 pub const FD_BOARD: &str = "SUPERVISOR_FD_BOARD";
 /// 32 hex digits, to be said back in the hello.
@@ -42,14 +46,16 @@ pub const PARALLEL_JOBSLOT: &str = "PARALLEL_JOBSLOT";
 pub const PARALLEL_PID: &str = "PARALLEL_PID";
 
 /// The descriptors that transports hand to a worker; each uses its own of them.
-pub const TRANSPORT_FDS: [&str; 3] = [FD_IN, FD_OUT, FD_MEMORY];
+pub const TRANSPORT_FDS: [&str; 5] = [FD_IN, FD_OUT, FD_MEMORY, FD_SPOOL, FD_INPUT];
 /// The words that transports hand to a worker, likewise.
 pub const TRANSPORT_WORDS: [&str; 2] = [PEER, SPIN];
 
-const ALL: [&str; 18] = [
+const ALL: [&str; 20] = [
     FD_IN,
     FD_OUT,
     FD_MEMORY,
+    FD_SPOOL,
+    FD_INPUT,
     FD_BOARD,
     TOKEN,
     PARENT,

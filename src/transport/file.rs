@@ -1,0 +1,327 @@
+//! A spool file that both sides map: over a pipe go only messages that say where in it items lie.
+//!
+//! The items of each worker lie in a spool of its own, see [`super::spool`]. If the input is a file that
+//! the source has mapped, the worker gets that file too, and nothing is copied. Results, also large
+//! ones, come back over the pipe.
+//!
+//! The channel is full when its pipe is. How much lies in the spool is a question of how much is in
+//! flight, which is the core's.
+//!
+//! Invariant: the supervisor writes to a spool and never maps it; the worker reads only.
+
+use super::spool::{Place, Spool};
+use super::{Channel, ChannelError, Connection, Fill, Flush, Handed, ItemsIn, Transport, TransportError, pipe};
+use crate::sys::block::{Block, BlockSlice};
+use crate::sys::fd;
+use crate::sys::folder::{Folder, FolderError};
+use crate::sys::mapping::Mapping;
+use crate::wire::frame::{BODY_BYTES_MAX, FrameError};
+use crate::wire::message::{FromWorker, ToWorker};
+use crate::wire::names;
+use std::fs::File;
+use std::io;
+use std::os::fd::BorrowedFd;
+use std::path::Path;
+use std::sync::Arc;
+
+/// A worker maps so much of the input at a time, or a single item that is larger.
+const WINDOW_BYTES: u64 = 4 << 20;
+
+/// Which file a reference is to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum In {
+    Spool = 0,
+    Input = 1,
+}
+
+/// Where a body lies: what stands in its place in a message.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Reference {
+    file: In,
+    offset: u64,
+    bytes: usize,
+}
+
+impl Reference {
+    /// Offset u64, length u32, file u32, little-endian.
+    fn write(self, out: &mut Vec<u8>) {
+        out.clear();
+        out.extend_from_slice(&self.offset.to_le_bytes());
+        // At most `BODY_BYTES_MAX`.
+        out.extend_from_slice(&(self.bytes as u32).to_le_bytes());
+        out.extend_from_slice(&(self.file as u32).to_le_bytes());
+    }
+
+    fn read(body: &[u8]) -> Option<Self> {
+        let (offset, rest) = body.split_first_chunk::<8>()?;
+        let (bytes, rest) = rest.split_first_chunk::<4>()?;
+        let file = match u32::from_le_bytes(rest.try_into().ok()?) {
+            0 => In::Spool,
+            1 => In::Input,
+            _ => return None,
+        };
+        let bytes = u32::from_le_bytes(*bytes) as usize;
+        let offset = u64::from_le_bytes(*offset);
+        let is_sound = bytes <= BODY_BYTES_MAX && i64::try_from(offset).is_ok();
+        is_sound.then_some(Self { file, offset, bytes })
+    }
+}
+
+/// A spool for each worker, and the input if it is mapped.
+pub(super) struct FileTransport {
+    pipes: pipe::PipeTransport,
+    place: Place,
+    /// The first one, made at once: what is wrong with the folder is known before anything is started.
+    spare: Option<Spool>,
+    input: Option<Arc<File>>,
+}
+
+impl FileTransport {
+    /// Spools with names in `folder`, or without names in the folder for temporary files.
+    pub(super) fn new(folder: Option<&Path>) -> Result<Self, TransportError> {
+        let place = match folder {
+            None => Place::Nameless(std::env::temp_dir()),
+            Some(path) => Place::named(Folder::open(path).map_err(|error| {
+                let path = path.to_owned();
+                match error {
+                    FolderError::Open(error) => TransportError::Folder { path, error },
+                    unsafe_folder => TransportError::UnsafeFolder { path, why: unsafe_folder.to_string() },
+                }
+            })?),
+        };
+        let spool = Spool::create(&place)
+            .map_err(|error| TransportError::Spool { folder: place.folder().to_owned(), error })?;
+        Ok(Self { pipes: pipe::PipeTransport, place, spare: Some(spool), input: None })
+    }
+}
+
+impl Transport for FileTransport {
+    fn open(&mut self) -> io::Result<(Box<dyn Channel>, Handed)> {
+        let (inner, handed) = self.pipes.open()?;
+        let spool = match self.spare.take() {
+            Some(spool) => spool,
+            None => Spool::create(&self.place)?,
+        };
+        let mut handed = handed.fd(&[names::FD_SPOOL], fd::reopen_to_read(spool.file())?.into());
+        if let Some(input) = &self.input {
+            handed = handed.fd(&[names::FD_INPUT], input.try_clone()?.into());
+        }
+        let folder = self.place.folder().display().to_string();
+        let input = self.input.clone();
+        Ok((
+            Box::new(FileChannel { inner, spool, folder, input, reference: Arc::default(), unwritten_bytes: 0 }),
+            handed,
+        ))
+    }
+
+    fn fds_per_channel(&self) -> u64 {
+        self.pipes.fds_per_channel() + 1
+    }
+
+    fn share_input(&mut self, input: &Arc<File>) {
+        self.input = Some(Arc::clone(input));
+    }
+}
+
+/// See [`super::connect`].
+pub(super) fn connect(mut handed: Handed) -> io::Result<Connection> {
+    let spool = View::new(handed.take_fd(names::FD_SPOOL)?.into(), "the spool");
+    let input = handed.take_fd(names::FD_INPUT).ok().map(|input| View::new(input.into(), "the input"));
+    let Connection { items, results } = pipe::connect(handed)?;
+    Ok(Connection { items: Box::new(FileItems { inner: items, spool, input }), results })
+}
+
+/// The supervisor's end: a pipe's, with bodies laid aside.
+struct FileChannel {
+    inner: Box<dyn Channel>,
+    spool: Spool,
+    /// That the spool lies in, for the text of an error.
+    folder: String,
+    input: Option<Arc<File>>,
+    /// Scratch space: the reference in the message that is being queued.
+    reference: Arc<Block>,
+    /// Bytes of bodies whose messages have not all left.
+    unwritten_bytes: usize,
+}
+
+impl FileChannel {
+    fn lay_aside(&mut self, message: ToWorker, body: &BlockSlice<'_>) -> Result<Reference, ChannelError> {
+        let bytes = body.range().len();
+        if bytes > BODY_BYTES_MAX {
+            return Err(FrameError::Body { bytes }.into());
+        }
+        if let (Block::Mapped(mapping), Some(input)) = (&**body.block(), &self.input)
+            && Arc::ptr_eq(mapping.file(), input)
+        {
+            return Ok(Reference { file: In::Input, offset: mapping.offset() + body.range().start as u64, bytes });
+        }
+        let ToWorker::Run { first, count, .. } = message;
+        let last = first.saturating_add(u64::from(count).saturating_sub(1));
+        match self.spool.append(last, body.bytes()) {
+            Ok(offset) => Ok(Reference { file: In::Spool, offset, bytes }),
+            Err(error) => Err(ChannelError::Spool { folder: self.folder.clone(), error: error.to_string() }),
+        }
+    }
+}
+
+impl Channel for FileChannel {
+    fn read_fd(&self) -> BorrowedFd<'_> {
+        self.inner.read_fd()
+    }
+
+    fn write_fd(&self) -> Option<BorrowedFd<'_>> {
+        self.inner.write_fd()
+    }
+
+    fn fill(&mut self) -> io::Result<Fill> {
+        self.inner.fill()
+    }
+
+    fn next(&mut self) -> Result<Option<(FromWorker, &[u8])>, ChannelError> {
+        let Some((message, body)) = self.inner.next()? else { return Ok(None) };
+        match message {
+            FromWorker::Done { first, count, .. } => self.spool.settle(first, count),
+            FromWorker::Failed { item, .. } => self.spool.settle(item, 1),
+            FromWorker::Hello { .. } => {}
+        }
+        Ok(Some((message, body)))
+    }
+
+    fn queue(&mut self, message: ToWorker, body: BlockSlice<'_>) -> Result<(), ChannelError> {
+        if self.inner.write_fd().is_none() {
+            return Ok(());
+        }
+        let reference = self.lay_aside(message, &body)?;
+        if Arc::get_mut(&mut self.reference).is_none() {
+            self.reference = Arc::default();
+        }
+        if let Some(Block::Memory(bytes)) = Arc::get_mut(&mut self.reference) {
+            reference.write(bytes);
+        }
+        self.unwritten_bytes += reference.bytes;
+        self.inner.queue(message, BlockSlice::whole(&self.reference))
+    }
+
+    fn flush(&mut self) -> io::Result<Flush> {
+        let flushed = self.inner.flush();
+        if self.inner.backlog_bytes() == 0 {
+            self.unwritten_bytes = 0;
+        }
+        flushed
+    }
+
+    fn backlog_bytes(&self) -> usize {
+        self.inner.backlog_bytes() + self.unwritten_bytes
+    }
+
+    fn close_input(&mut self) {
+        self.inner.close_input();
+        self.unwritten_bytes = 0;
+    }
+}
+
+/// The worker's end of the pipe with references, and the files that they are to.
+struct FileItems {
+    inner: Box<dyn ItemsIn>,
+    spool: View,
+    input: Option<View>,
+}
+
+impl ItemsIn for FileItems {
+    fn fill(&mut self) -> io::Result<bool> {
+        self.inner.fill()
+    }
+
+    fn next(&mut self) -> Result<Option<(ToWorker, &[u8])>, ChannelError> {
+        let Some((message, body)) = self.inner.next()? else { return Ok(None) };
+        let reference = Reference::read(body).ok_or(ChannelError::Reference)?;
+        let body = match (reference.file, &mut self.input) {
+            (In::Spool, _) => self.spool.lend_of_all(reference)?,
+            (In::Input, Some(input)) => input.lend(reference)?,
+            (In::Input, None) => return Err(ChannelError::Reference),
+        };
+        Ok(Some((message, body)))
+    }
+
+    fn waiting(&self, most: usize) -> usize {
+        self.inner.waiting(most)
+    }
+}
+
+/// A file of which a part is mapped.
+struct View {
+    file: Arc<File>,
+    name: &'static str,
+    mapping: Option<Mapping>,
+}
+
+impl View {
+    fn new(file: File, name: &'static str) -> Self {
+        Self { file: Arc::new(file), name, mapping: None }
+    }
+
+    /// Of a file that is written in place, from its beginning: mapped once, and anew when it has grown.
+    fn lend_of_all(&mut self, reference: Reference) -> Result<&[u8], ChannelError> {
+        if self.mapping.as_ref().is_some_and(Mapping::is_lost) {
+            // It can only be ours, and will not be whole again: another worker gets another one.
+            return Err(ChannelError::Lost { what: self.name });
+        }
+        let end = reference.offset + reference.bytes as u64;
+        self.lend_within(reference, 0, end.next_power_of_two().max(WINDOW_BYTES))
+    }
+
+    /// Of a file that is read once: a window of it.
+    fn lend(&mut self, reference: Reference) -> Result<&[u8], ChannelError> {
+        self.mapping.take_if(|mapping| mapping.is_lost());
+        let start = reference.offset / WINDOW_BYTES * WINDOW_BYTES;
+        let end = reference.offset + reference.bytes as u64;
+        self.lend_within(reference, start, (end - start).max(WINDOW_BYTES))
+    }
+
+    /// The bytes, from what is mapped, else after mapping these.
+    fn lend_within(&mut self, reference: Reference, start: u64, length: u64) -> Result<&[u8], ChannelError> {
+        if reference.bytes == 0 {
+            return Ok(&[]);
+        }
+        let range = |mapping: &Mapping| {
+            let start = usize::try_from(reference.offset.checked_sub(mapping.offset())?).ok()?;
+            Some(start..start.checked_add(reference.bytes).filter(|end| *end <= mapping.len())?)
+        };
+        if self.mapping.as_ref().and_then(range).is_none() {
+            // The old one first: never both.
+            self.mapping = None;
+            let length = usize::try_from(length).unwrap_or(usize::MAX);
+            let mapped = Mapping::new(&self.file, start, length);
+            self.mapping =
+                Some(mapped.map_err(|error| ChannelError::Map { what: self.name, error: error.to_string() })?);
+        }
+        let lent = self.mapping.as_ref().and_then(|mapping| mapping.get(range(mapping)?));
+        lent.ok_or(ChannelError::Reference)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const REFERENCE_BYTES: usize = 16;
+
+    #[test]
+    fn a_reference_is_read_as_it_was_written() {
+        let mut bytes = Vec::new();
+        for (file, offset, length) in [(In::Spool, 0, 0), (In::Input, 1 << 40, 7), (In::Spool, 5, BODY_BYTES_MAX)] {
+            let reference = Reference { file, offset, bytes: length };
+            reference.write(&mut bytes);
+            assert_eq!((bytes.len(), Reference::read(&bytes)), (REFERENCE_BYTES, Some(reference)));
+        }
+        let sound = [0, 0, 0, 0, 0, 0, 0, 0, 1, 0, 0, 0, 1, 0, 0, 0];
+        assert!(Reference::read(&sound).is_some());
+        for (at, byte) in [(7, 0x80), (11, 2), (12, 2), (15, 1)] {
+            let mut wrong = sound;
+            wrong[at] = byte;
+            assert_eq!(Reference::read(&wrong), None, "{at}");
+        }
+        assert_eq!(Reference::read(&sound[1..]), None);
+        assert_eq!(Reference::read(&[0; REFERENCE_BYTES + 1]), None);
+    }
+}

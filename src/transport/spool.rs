@@ -1,0 +1,294 @@
+//! The spool of one worker: a file in which the bytes of its items lie until they are settled.
+//!
+//! It is made of segments. Items are written one behind the other into the present one; a segment
+//! whose items are all settled is written anew. So the file holds little more than what is in flight,
+//! however many items pass through it, and its pages stay warm.
+//!
+//! Written with `pwrite`, never through memory: a full disk is an error and not a signal, and a
+//! worker that cuts the file short harms nobody but itself.
+//!
+//! Invariant: no byte of an item is overwritten before that item is settled.
+
+use crate::sys::folder::Folder;
+use crate::sys::spill::nameless_file;
+use std::cell::RefCell;
+use std::collections::VecDeque;
+use std::fs::File;
+use std::io::{self, ErrorKind};
+use std::os::unix::fs::FileExt;
+use std::path::{Path, PathBuf};
+use std::rc::Rc;
+
+/// What a segment holds at least: four full runs, which stay in the second-level cache.
+const SEGMENT_BYTES: u64 = 256 * 1024;
+
+/// A file that has grown larger than this is emptied when nothing in it is needed.
+const KEPT_BYTES: u64 = 4 << 20;
+
+/// Where spools are made.
+#[derive(Clone, Debug)]
+pub(super) enum Place {
+    /// Without a name.
+    Nameless(PathBuf),
+    Named(Rc<Names>),
+}
+
+/// Names in a folder of the user's choice. Those of workers that are gone are used again, so that
+/// there are never more files than workers at a time.
+#[derive(Debug)]
+pub(super) struct Names {
+    folder: Folder,
+    unused: RefCell<Vec<u32>>,
+    /// The next number that was never used.
+    next: RefCell<u32>,
+}
+
+impl Place {
+    pub(super) fn named(folder: Folder) -> Self {
+        Self::Named(Rc::new(Names { folder, unused: RefCell::default(), next: RefCell::new(1) }))
+    }
+
+    /// The folder, for the text of an error.
+    pub(super) fn folder(&self) -> &Path {
+        match self {
+            Self::Nameless(folder) => folder,
+            Self::Named(names) => names.folder.path(),
+        }
+    }
+}
+
+impl Names {
+    fn create(&self) -> io::Result<(File, u32)> {
+        if let Some(number) = self.unused.borrow_mut().pop() {
+            // Another file, though of the same name: what is left of the old worker may hold that one open.
+            let name = name(number);
+            match self.folder.remove(&name) {
+                Err(error) if error.kind() != ErrorKind::NotFound => return Err(error),
+                _ => {}
+            }
+            return Ok((self.folder.create(&name)?, number));
+        }
+        loop {
+            let number = *self.next.borrow();
+            *self.next.borrow_mut() = number.checked_add(1).ok_or(ErrorKind::AlreadyExists)?;
+            match self.folder.create(&name(number)) {
+                Ok(file) => return Ok((file, number)),
+                // An earlier process of our number left it.
+                Err(error) if error.kind() == ErrorKind::AlreadyExists => {}
+                Err(error) => return Err(error),
+            }
+        }
+    }
+}
+
+fn name(number: u32) -> String {
+    format!("supervisor-{}-{number}.spool", std::process::id())
+}
+
+/// Some consecutive bytes of the file.
+#[derive(Debug)]
+struct Segment {
+    offset: u64,
+    bytes: u64,
+    filled: u64,
+    /// Items in it that are not settled.
+    live: u32,
+}
+
+/// Items that were written together.
+#[derive(Debug)]
+struct Written {
+    last: u64,
+    segment: usize,
+}
+
+#[derive(Debug)]
+pub(super) struct Spool {
+    file: File,
+    named: Option<(Rc<Names>, u32)>,
+    segments: Vec<Segment>,
+    present: usize,
+    /// In the order in which a worker answers.
+    unsettled: VecDeque<Written>,
+}
+
+impl Spool {
+    /// An empty one.
+    ///
+    /// # Errors
+    /// The file cannot be made.
+    pub(super) fn create(place: &Place) -> io::Result<Self> {
+        let (file, named) = match place {
+            Place::Nameless(folder) => (nameless_file(folder)?, None),
+            Place::Named(names) => {
+                let (file, number) = names.create()?;
+                (file, Some((Rc::clone(names), number)))
+            }
+        };
+        Ok(Self { file, named, segments: Vec::new(), present: 0, unsettled: VecDeque::new() })
+    }
+
+    pub(super) const fn file(&self) -> &File {
+        &self.file
+    }
+
+    /// Keeps the bytes of items up to the item `last`, until that one is settled; tells where they lie.
+    ///
+    /// # Errors
+    /// The disk is full, or fails. Nothing is kept then.
+    pub(super) fn append(&mut self, last: u64, bytes: &[u8]) -> io::Result<u64> {
+        if bytes.is_empty() {
+            return Ok(0);
+        }
+        let length = bytes.len() as u64;
+        let index = self.segment_for(length);
+        let fresh = Segment { offset: self.end(), bytes: length.max(SEGMENT_BYTES), filled: 0, live: 0 };
+        let segment = self.segments.get(index).unwrap_or(&fresh);
+        let offset = segment.offset + segment.filled;
+        self.file.write_all_at(bytes, offset)?;
+        if index == self.segments.len() {
+            self.segments.push(fresh);
+        }
+        let segment = &mut self.segments[index];
+        segment.filled += length;
+        segment.live += 1;
+        self.present = index;
+        self.unsettled.push_back(Written { last, segment: index });
+        Ok(offset)
+    }
+
+    /// A segment with room for so many bytes, or the number of the next one to be made.
+    fn segment_for(&self, length: u64) -> usize {
+        let has_room = |segment: &Segment| segment.bytes - segment.filled >= length;
+        match self.segments.get(self.present) {
+            Some(present) if has_room(present) => self.present,
+            _ => {
+                let free = |segment: &Segment| segment.live == 0 && has_room(segment);
+                self.segments.iter().position(free).unwrap_or(self.segments.len())
+            }
+        }
+    }
+
+    fn end(&self) -> u64 {
+        self.segments.last().map_or(0, |segment| segment.offset + segment.bytes)
+    }
+
+    /// The worker has answered for these items, the next ones it holds: what they took is free.
+    pub(super) fn settle(&mut self, first: u64, count: u32) {
+        let answered = first..first.saturating_add(u64::from(count));
+        while let Some(written) = self.unsettled.pop_front_if(|written| answered.contains(&written.last)) {
+            let segment = &mut self.segments[written.segment];
+            segment.live -= 1;
+            if segment.live == 0 {
+                segment.filled = 0;
+            }
+        }
+        if self.unsettled.is_empty() && self.end() > KEPT_BYTES {
+            // A failure costs room only.
+            let _ = self.file.set_len(0);
+            self.segments.clear();
+            self.present = 0;
+        }
+    }
+}
+
+impl Drop for Spool {
+    fn drop(&mut self) {
+        if let Some((names, number)) = &self.named {
+            names.unused.borrow_mut().push(*number);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::os::unix::fs::MetadataExt;
+
+    fn spool() -> Spool {
+        Spool::create(&Place::Nameless(std::env::temp_dir())).unwrap()
+    }
+
+    fn read(spool: &Spool, offset: u64, length: usize) -> Vec<u8> {
+        let mut bytes = vec![0; length];
+        spool.file().read_exact_at(&mut bytes, offset).unwrap();
+        bytes
+    }
+
+    #[test]
+    fn a_million_items_take_no_more_room_than_those_in_flight() {
+        let mut spool = spool();
+        let mut places = VecDeque::new();
+        for item in 0..100_000_u64 {
+            let bytes = item.to_le_bytes().repeat(1 + item as usize % 400);
+            places.push_back((item, spool.append(item, &bytes).unwrap(), bytes));
+            if places.len() == 100 {
+                for _ in 0..1 + item as usize % 100 {
+                    let (item, offset, bytes) = places.pop_front().unwrap();
+                    assert!(read(&spool, offset, bytes.len()) == bytes, "item {item}");
+                    spool.settle(item, 1);
+                }
+            }
+        }
+        let bytes = spool.file().metadata().unwrap().blocks() * 512;
+        assert!(bytes <= 4 * SEGMENT_BYTES, "{bytes}");
+    }
+
+    #[test]
+    fn room_is_free_when_the_last_item_of_a_run_is_settled() {
+        let mut spool = spool();
+        let full = vec![1; SEGMENT_BYTES as usize];
+        assert_eq!(spool.append(19, &full).unwrap(), 0);
+        spool.settle(10, 5);
+        assert_eq!(spool.append(29, &full).unwrap(), SEGMENT_BYTES);
+        spool.settle(15, 5);
+        assert_eq!(spool.append(39, &full).unwrap(), 0);
+        // One answer for items of two runs.
+        spool.settle(20, 20);
+        assert!(spool.unsettled.is_empty());
+        // Nobody holds these: nothing becomes free.
+        assert_eq!(spool.append(49, &full).unwrap(), 0);
+        spool.settle(0, 9);
+        spool.settle(u64::MAX, 9);
+        assert_eq!(spool.append(59, &full).unwrap(), SEGMENT_BYTES);
+    }
+
+    #[test]
+    fn what_huge_items_took_is_given_back() {
+        let mut spool = spool();
+        let huge = vec![1; 16 << 20];
+        for item in 0..4 {
+            spool.append(item, &huge).unwrap();
+        }
+        assert_eq!(spool.append(4, b"").unwrap(), 0);
+        spool.settle(0, 4);
+        assert_eq!(spool.file().metadata().unwrap().blocks(), 0);
+        assert_eq!(spool.append(9, b"small").unwrap(), 0);
+        assert_eq!(read(&spool, 0, 5), b"small");
+    }
+
+    #[test]
+    fn named_spools_stay_and_there_are_no_more_of_them_than_workers() {
+        let folder = tempfile::tempdir().unwrap();
+        let place = Place::named(Folder::open(folder.path()).unwrap());
+        let names = || {
+            let mut names: Vec<_> =
+                std::fs::read_dir(folder.path()).unwrap().map(|entry| entry.unwrap().file_name()).collect();
+            names.sort();
+            names
+        };
+        std::fs::write(folder.path().join(name(1)), "somebody's").unwrap();
+        let (first, second) = (Spool::create(&place).unwrap(), Spool::create(&place).unwrap());
+        assert_eq!(names(), [name(1), name(2), name(3)].map(std::ffi::OsString::from));
+        let inode = |spool: &Spool| spool.file().metadata().unwrap().ino();
+        let (kept, old) = (inode(&second), File::open(folder.path().join(name(2))).unwrap());
+        drop(first);
+        let again = Spool::create(&place).unwrap();
+        assert_eq!(names().len(), 3);
+        assert_ne!(inode(&again), old.metadata().unwrap().ino(), "a file of its own");
+        drop((again, second));
+        assert_eq!(names().len(), 3);
+        assert_eq!(std::fs::metadata(folder.path().join(name(3))).unwrap().ino(), kept);
+        assert_eq!(std::fs::read(folder.path().join(name(1))).unwrap(), b"somebody's");
+    }
+}

@@ -1,0 +1,117 @@
+//! What is special to `--transport file`, through the real program: where items lie, what happens when
+//! there is no room for them, and inputs that are files of all kinds.
+
+use std::fs::Permissions;
+use std::os::unix::fs::PermissionsExt;
+use std::path::Path;
+use std::process::{Command, Output, Stdio};
+use supervisor::exit_code;
+
+/// Runs it on `input` as stdin, after `prepare`.
+fn supervisor_with(arguments: &[&str], input: &[u8], prepare: impl FnOnce(&mut Command)) -> Output {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_supervisor"));
+    command.args(["-j2", "--transport", "file"]).args(arguments);
+    let mut stdin = tempfile::tempfile().unwrap();
+    std::io::Write::write_all(&mut stdin, input).unwrap();
+    std::io::Seek::rewind(&mut stdin).unwrap();
+    command.stdin(stdin).stdout(Stdio::piped()).stderr(Stdio::piped());
+    prepare(&mut command);
+    command.output().unwrap()
+}
+
+fn supervisor(arguments: &[&str], input: &[u8]) -> Output {
+    supervisor_with(arguments, input, |_| {})
+}
+
+fn numbers(count: u32) -> Vec<u8> {
+    (0..count).map(|number| format!("{number}\n")).collect::<String>().into_bytes()
+}
+
+#[track_caller]
+fn check_ends(output: &Output, code: u8, words: &str) {
+    let stderr = String::from_utf8_lossy(&output.stderr);
+    assert_eq!(output.status.code(), Some(code.into()), "{stderr}");
+    assert!(stderr.contains(words), "{stderr}");
+}
+
+fn names_in(folder: &Path) -> Vec<String> {
+    let entries = std::fs::read_dir(folder).unwrap();
+    entries.map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect()
+}
+
+#[test]
+fn named_spools_stay_and_nameless_ones_leave_nothing() {
+    let (folder, temporary) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+    let path = folder.path().to_str().unwrap();
+    let items = numbers(50_000);
+    let in_temporary = |command: &mut Command| _ = command.env("TMPDIR", temporary.path());
+    let output = supervisor_with(&["-a", "-", "-k", "--task", "echo", "--spool", path], &items, in_temporary);
+    assert!(output.status.success() && output.stdout == items);
+    let names = names_in(folder.path());
+    assert_eq!(names.len(), 2, "{names:?}");
+    for name in names {
+        assert!(name.starts_with("supervisor-") && name.ends_with(".spool"), "{name}");
+        let metadata = std::fs::metadata(folder.path().join(name)).unwrap();
+        assert_eq!(metadata.permissions().mode() & 0o777, 0o600);
+        assert!(metadata.len() < 4 << 20, "{} bytes", metadata.len());
+    }
+    let output = supervisor_with(&["-a", "-", "-k", "--task", "echo"], &items, in_temporary);
+    assert!(output.status.success() && output.stdout == items);
+    assert!(names_in(temporary.path()).is_empty());
+}
+
+#[test]
+fn a_folder_that_will_not_do_is_refused_before_anything_starts() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().to_str().unwrap();
+    std::fs::set_permissions(folder.path(), Permissions::from_mode(0o770)).unwrap();
+    let output = supervisor(&["--spool", path, ":::", "1"], b"");
+    check_ends(
+        &output,
+        exit_code::REFUSED,
+        &format!("failed to take {path} as the folder for --spool: others may write"),
+    );
+    let link = folder.path().join("link");
+    std::os::unix::fs::symlink("/tmp", &link).unwrap();
+    let output = supervisor(&["--spool", link.to_str().unwrap(), ":::", "1"], b"");
+    check_ends(&output, exit_code::REFUSED, "it is a symbolic link");
+    let output = supervisor(&["--spool", "/nonexistent", ":::", "1"], b"");
+    check_ends(&output, exit_code::USAGE, "failed to open /nonexistent, the folder for --spool: No such file");
+    let nowhere = |command: &mut Command| _ = command.env("TMPDIR", "/nonexistent");
+    let output = supervisor_with(&[":::", "1"], b"", nowhere);
+    check_ends(&output, exit_code::STORAGE, "failed to make a spool in /nonexistent: No such file");
+}
+
+#[test]
+fn a_spool_without_room_ends_the_run_and_says_so() {
+    // A limit on the size of files stands for a full disk, and needs no rights.
+    let limited = |arguments: &str| {
+        let script = format!("ulimit -f 2048; exec \"$0\" -j2 --transport file {arguments}");
+        let mut command = Command::new("/bin/sh");
+        command.args(["-c", &script, env!("CARGO_BIN_EXE_supervisor")]);
+        let mut input = tempfile::tempfile().unwrap();
+        std::io::Write::write_all(&mut input, &vec![b'x'; 4 << 20]).unwrap();
+        std::io::Seek::rewind(&mut input).unwrap();
+        command.stdin(input).output().unwrap()
+    };
+    let output = limited("-a - --block 2M -d '' --task hash");
+    check_ends(&output, exit_code::STORAGE, "failed to write an item to the spool in ");
+    assert_eq!(output.stdout, b"");
+    // What fits passes, however much it is altogether.
+    let output = limited("-a - --block 16K -d '' --credit 4 --task hash");
+    assert_eq!(output.status.code(), Some(0), "{}", String::from_utf8_lossy(&output.stderr));
+    assert_eq!(output.stdout.split(|byte| *byte == b'\n').count(), 257);
+}
+
+#[test]
+fn the_largest_items_and_empty_ones_pass() {
+    let mut items = b"first\n\n".to_vec();
+    for byte in [b'x', b'y', b'z'] {
+        items.resize(items.len() + supervisor::model::spec::ITEM_BYTES_MAX, byte);
+        items.push(b'\n');
+    }
+    items.extend_from_slice(b"\nlast\n");
+    let output = supervisor(&["-a", "-", "-k", "--task", "echo"], &items);
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    assert!(output.stdout == items);
+}
