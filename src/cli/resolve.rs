@@ -40,6 +40,9 @@ pub struct Invocation {
 const DEMONSTRATION_WORKERS: u32 = 5;
 const DEMONSTRATION_ITEMS: u64 = 20;
 
+/// Items in a run whose messages are kept short: enough that the work per run is nothing beside that per message.
+const RUN_ITEMS: u32 = 1024;
+
 /// Which kind of worker the command line asks for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Kind {
@@ -66,9 +69,11 @@ pub fn resolve(
     let demonstration = kind == Kind::BuiltIn && matches!(source, SourceSpec::Generate { .. });
     let mode = args.output.unwrap_or(if demonstration { OutputMode::Narrate } else { OutputMode::Results });
     check_tag(args, mode)?;
+    let message_items_max = message_items_max(args, kind, &source);
     Ok(Invocation {
         config: Config {
             policy: policy(args, kind, &source, demonstration, here),
+            message_items_max,
             output: output(args, mode),
             worker: worker(args, kind, command)?,
             source,
@@ -254,14 +259,13 @@ fn policy(args: &Args, kind: Kind, source: &SourceSpec, demonstration: bool, her
         Some(Workers::Auto) | None => here.cores,
     };
     let queue_order = args.queue.unwrap_or(QueueOrder::Fifo);
-    let one_by_one = per_item || matches!(source, SourceSpec::Lines { split: Split::Block { .. }, .. });
     Policy {
         workers,
         lifecycle: if per_item { Lifecycle::PerItem } else { Lifecycle::Resident },
         queue_order,
         queue_items_max: args.queue_items_max.unwrap_or_else(|| queue_items_max(queue_order, kind, source, workers)),
         credit: if per_item { Credit::Items(1) } else { args.credit.unwrap_or(Credit::Auto) },
-        run_max: if one_by_one { 1 } else { args.run_max.unwrap_or(u32::MAX) },
+        run_max: run_max(args, kind, source),
         keep_order: args.keep_order,
         start_together: demonstration,
         retries: args.retries.unwrap_or(0),
@@ -284,6 +288,23 @@ fn policy(args: &Args, kind: Kind, source: &SourceSpec, demonstration: bool, her
         halt: halt(args),
         run_timeout: args.run_timeout,
         seed: args.seed.unwrap_or(here.seed),
+    }
+}
+
+/// Most items in one message.
+fn message_items_max(args: &Args, kind: Kind, source: &SourceSpec) -> u32 {
+    let one_by_one = kind == Kind::Exec || matches!(source, SourceSpec::Lines { split: Split::Block { .. }, .. });
+    if one_by_one { 1 } else { args.run_max.unwrap_or(u32::MAX) }
+}
+
+/// Most items in a run: many messages, unless somebody asks when each item starts, which is known of a
+/// run of one alone.
+fn run_max(args: &Args, kind: Kind, source: &SourceSpec) -> u32 {
+    let message = message_items_max(args, kind, source);
+    if args.run_max.is_none() || args.events.is_some() || args.timeout.is_some() {
+        message
+    } else {
+        message.max(RUN_ITEMS)
     }
 }
 
@@ -416,7 +437,7 @@ mod tests {
         let argv = vec!["./worker".into(), "-x".into()];
         assert_eq!(config.worker, WorkerSpec::Frames { argv, transport: TransportKind::Pipe.into() });
         assert_eq!(config.source, stdin_by(b'\n'));
-        assert_eq!((config.policy.credit, config.policy.run_max), (Credit::Items(9), 3));
+        assert_eq!((config.policy.credit, config.message_items_max), (Credit::Items(9), 3));
         assert_eq!(config.policy.crash_limit, 3);
     }
 

@@ -42,6 +42,15 @@ pub struct SlotStatus {
 }
 
 impl Core {
+    /// What is left of the oldest run that this worker holds; nothing of one whose answers are not heard.
+    #[must_use]
+    #[inline]
+    pub fn oldest_run(&self, worker: WorkerId, incarnation: Incarnation) -> Option<Run> {
+        let slot =
+            self.pool.slots.get(worker.index()).filter(|slot| slot.incarnation == incarnation && slot.is_up())?;
+        slot.leases.front().map(|lease| lease.run)
+    }
+
     /// How things stand.
     #[must_use]
     pub fn status(&self) -> Status {

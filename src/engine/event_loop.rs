@@ -6,6 +6,7 @@
 use super::awake::Awake;
 use super::error::EngineError;
 use super::intake::Intake;
+use super::messages::Gathered;
 use super::slots::Slots;
 use super::spawning::Spawning;
 use super::telling::{Answer, Telling};
@@ -55,6 +56,10 @@ pub struct Engine {
     pub(super) stdout_watch: Interest,
     pub(super) stderr_watched: bool,
     pub(super) stdout_gone: bool,
+    /// Most items in one message to a worker.
+    pub(super) message_items_max: u32,
+    /// Answers of the worker that is being read from; empty between two reads.
+    pub(super) gathered: Gathered,
     /// Scratch space for the times of items.
     pub(super) times: Vec<ItemTime>,
 }

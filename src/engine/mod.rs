@@ -11,6 +11,7 @@ mod ending;
 mod error;
 mod event_loop;
 mod intake;
+mod messages;
 mod payloads;
 mod ports;
 mod residents;

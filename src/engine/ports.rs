@@ -7,6 +7,7 @@ use super::awake::Awake;
 use super::error::EngineError;
 use super::event_loop::Engine;
 use super::intake::Intake;
+use super::messages::Gathered;
 use super::payloads::Payloads;
 use super::slots::Slots;
 use super::spawning::{Kind, Program, Spawning};
@@ -101,6 +102,8 @@ pub(super) fn open(config: Config) -> Result<Engine, EngineError> {
         stdout_watch: Interest::NONE,
         stderr_watched: false,
         stdout_gone: false,
+        message_items_max: config.message_items_max.max(1),
+        gathered: Gathered::default(),
         times: Vec::new(),
         core: Core::new(config.policy),
     })

@@ -1,6 +1,7 @@
 //! Workers that stay: frames to and from them.
 
 use super::event_loop::Engine;
+use super::messages;
 use super::slots::Watched;
 use super::telling::Answer;
 use super::token::Part;
@@ -13,7 +14,7 @@ use crate::reporter::{Content, ItemTime};
 use crate::sys::poller::Interest;
 use crate::transport::{Channel, ChannelError, Fill, Flush};
 use crate::wire;
-use crate::wire::message::{FromWorker, PROTOCOL_VERSION, ToWorker};
+use crate::wire::message::{FromWorker, PROTOCOL_VERSION};
 
 /// Bytes read from the channel of a worker that has ended: more than any channel holds, so that only
 /// what somebody else goes on writing into it is left unread.
@@ -85,21 +86,45 @@ impl Engine {
 
     /// Hands every whole message that was read to the core; the words of what is wrong otherwise.
     fn hear(&mut self, worker: WorkerId, incarnation: Incarnation, channel: &mut dyn Channel) -> Result<(), String> {
-        while let Some((message, body)) = channel.next().map_err(|error| error.to_string())? {
-            let resident = self.slots.get(worker, incarnation).and_then(|slot| slot.resident());
-            let Some(resident) = resident else { return Ok(()) };
+        let heard = self.hear_each(worker, incarnation, channel);
+        self.tell_gathered(worker, incarnation);
+        heard
+    }
+
+    fn hear_each(
+        &mut self,
+        worker: WorkerId,
+        incarnation: Incarnation,
+        channel: &mut dyn Channel,
+    ) -> Result<(), String> {
+        let resident = self.slots.get(worker, incarnation).and_then(|slot| slot.resident());
+        let Some(mut greeted) = resident.map(|resident| resident.greeted) else { return Ok(()) };
+        loop {
+            let (message, body) = match channel.next() {
+                Ok(Some(message)) => message,
+                Ok(None) => return Ok(()),
+                Err(error) => return Err(error.to_string()),
+            };
             match message {
                 FromWorker::Hello { protocol, token, .. } => {
+                    let resident = self.slots.get(worker, incarnation).and_then(|slot| slot.resident());
+                    let Some(resident) = resident else { return Ok(()) };
                     check_hello(resident.greeted, protocol, token == resident.token)?;
-                    resident.greeted = true;
+                    (resident.greeted, greeted) = (true, true);
                     self.feed(Input::Hello { worker, incarnation });
                 }
-                _ if !resident.greeted => return Err("it spoke before its hello".to_owned()),
-                FromWorker::Done { first, count, attempt, busy_ns, timed } => {
+                _ if !greeted => return Err("it spoke before its hello".to_owned()),
+                FromWorker::Done { first, count, attempt, busy_ns, timed: true } => {
                     let run = Run { first: ItemId(first), count, attempt: Attempt(attempt) };
-                    self.hear_done(worker, incarnation, run, busy_ns, timed, body);
+                    self.tell_gathered(worker, incarnation);
+                    self.hear_timed(worker, incarnation, run, busy_ns, body);
+                }
+                FromWorker::Done { first, count, attempt, busy_ns, timed: false } => {
+                    let run = Run { first: ItemId(first), count, attempt: Attempt(attempt) };
+                    self.gather(worker, incarnation, run, busy_ns, body);
                 }
                 FromWorker::Failed { item, attempt, panicked, timed } => {
+                    self.tell_gathered(worker, incarnation);
                     let (times, text) = self.split_times(body, 1, timed);
                     let text = String::from_utf8_lossy(text).into_owned();
                     let reason = if panicked { FailReason::Panicked(text) } else { FailReason::Message(text) };
@@ -110,24 +135,15 @@ impl Engine {
                 }
             }
         }
-        Ok(())
     }
 
-    fn hear_done(
-        &mut self,
-        worker: WorkerId,
-        incarnation: Incarnation,
-        run: Run,
-        busy_ns: u64,
-        timed: bool,
-        body: &[u8],
-    ) {
-        let (times, memory) = self.split_times(body, run.count, timed);
+    fn hear_timed(&mut self, worker: WorkerId, incarnation: Incarnation, run: Run, busy_ns: u64, body: &[u8]) {
+        let (times, memory) = self.split_times(body, run.count, true);
         let answer = Answer {
             first: run.first,
             results: Content { spilled: &[], memory },
             errors: Content::default(),
-            times: timed.then_some(times.as_slice()),
+            times: Some(times.as_slice()),
             exit: None,
             of_failures: false,
         };
@@ -162,10 +178,10 @@ impl Engine {
             let Some(channel) = resident.channel.as_mut() else { continue };
             match order {
                 Action::Dispatch { run, .. } => {
+                    let delimiter = self.payloads.delimiter();
                     let body = self.payloads.body(run.first, run.count);
-                    let Run { first, count, attempt } = run;
-                    let message = ToWorker::Run { first: first.0, count, attempt: attempt.0 };
-                    if let Err(error) = channel.queue(message, body) {
+                    let queued = messages::queue(channel.as_mut(), run, &body, self.message_items_max, delimiter);
+                    if let Err(error) = queued {
                         self.not_queued(worker, incarnation, &error);
                         continue;
                     }

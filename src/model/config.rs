@@ -13,6 +13,8 @@ pub struct Config {
     pub worker: WorkerSpec,
     pub source: SourceSpec,
     pub output: OutputSpec,
+    /// Most items in one message to a worker that stays; the core's runs may be longer.
+    pub message_items_max: u32,
     /// Names this run in `SUPERVISOR_RUN` and in keys of items: letters, digits, `-`.
     pub run_id: String,
 }

@@ -7,6 +7,7 @@
 
 use super::frame::{HEAD_BYTES_MAX, Kind};
 use super::message::{FromWorker, ToWorker};
+use super::quick::{Reader, Writer};
 use bincode::config::{Configuration, Limit, LittleEndian, Varint};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -16,15 +17,55 @@ use serde::de::DeserializeOwned;
 pub trait Message: Serialize + DeserializeOwned {
     /// The kind of frame that carries it.
     const KIND: Kind;
+
+    /// How many bytes it takes, if it is one of those that are written without the general codec.
+    fn write(&self, room: &mut [u8; HEAD_BYTES_MAX]) -> Option<usize>;
+
+    /// The message, if it is one of those, and as usual.
+    fn read(head: &[u8]) -> Option<Self>;
 }
 
 impl Message for ToWorker {
     const KIND: Kind = Kind::ToWorker;
+
+    #[inline]
+    fn write(&self, room: &mut [u8; HEAD_BYTES_MAX]) -> Option<usize> {
+        let Self::Run { first, count, attempt } = *self;
+        Some(Writer::new(room, RUN).number(first).number(count.into()).number(attempt.into()).end())
+    }
+
+    #[inline]
+    fn read(head: &[u8]) -> Option<Self> {
+        let mut reader = Reader::new(head, RUN)?;
+        let (first, count, attempt) = (reader.number()?, reader.short_number()?, reader.short_number()?);
+        reader.end()?;
+        Some(Self::Run { first, count, attempt })
+    }
 }
 
 impl Message for FromWorker {
     const KIND: Kind = Kind::FromWorker;
+
+    #[inline]
+    fn write(&self, room: &mut [u8; HEAD_BYTES_MAX]) -> Option<usize> {
+        let Self::Done { first, count, attempt, busy_ns, timed } = *self else { return None };
+        let run = Writer::new(room, DONE).number(first).number(count.into()).number(attempt.into());
+        Some(run.number(busy_ns).flag(timed).end())
+    }
+
+    #[inline]
+    fn read(head: &[u8]) -> Option<Self> {
+        let mut reader = Reader::new(head, DONE)?;
+        let (first, count, attempt) = (reader.number()?, reader.short_number()?, reader.short_number()?);
+        let (busy_ns, timed) = (reader.number()?, reader.flag()?);
+        reader.end()?;
+        Some(Self::Done { first, count, attempt, busy_ns, timed })
+    }
 }
+
+/// The places of `Run` and `Done` in their enums.
+const RUN: u8 = 0;
+const DONE: u8 = 1;
 
 /// The limit bounds what decoding may claim; encoding is bounded by the shape of the messages.
 const fn config() -> Configuration<LittleEndian, Varint, Limit<HEAD_BYTES_MAX>> {
@@ -41,17 +82,32 @@ pub fn encode<M: Message>(message: &M, out: &mut Vec<u8>) {
 ///
 /// # Panics
 /// Never: each [`Message`] is flat and fits.
+#[inline]
 pub fn encode_into<'a, M: Message>(message: &M, room: &'a mut [u8; HEAD_BYTES_MAX]) -> &'a [u8] {
-    // The only failures are a full buffer and values that serde cannot describe; a `Message` has neither.
-    let written = bincode::serde::encode_into_slice(message, room, config()).expect("a message is flat and fits");
+    let written = message.write(room).unwrap_or_else(|| write_any(message, room));
     &room[..written]
+}
+
+#[cold]
+fn write_any<M: Message>(message: &M, room: &mut [u8; HEAD_BYTES_MAX]) -> usize {
+    // The only failures are a full buffer and values that serde cannot describe; a `Message` has neither.
+    bincode::serde::encode_into_slice(message, room, config()).expect("a message is flat and fits")
 }
 
 /// Reads the message that is exactly `bytes`.
 ///
 /// # Errors
 /// The bytes are no such message, or more than one.
+#[inline]
 pub fn decode<M: Message>(bytes: &[u8]) -> Result<M, CodecError> {
+    match M::read(bytes) {
+        Some(message) => Ok(message),
+        None => read_any(bytes),
+    }
+}
+
+#[cold]
+fn read_any<M: Message>(bytes: &[u8]) -> Result<M, CodecError> {
     match bincode::serde::decode_from_slice(bytes, config()) {
         Ok((message, read)) if read == bytes.len() => Ok(message),
         Ok((_, read)) => Err(CodecError::Trailing { extra_bytes: bytes.len() - read }),
@@ -107,6 +163,56 @@ mod tests {
         let mut bytes = Vec::new();
         encode(&ToWorker::Run { first: 7, count: 1, attempt: 1 }, &mut bytes);
         assert_eq!(bytes, [0, 7, 1, 1]);
+    }
+
+    /// Around each border of a width, and what is nearly a message.
+    #[test]
+    fn what_is_written_and_read_quickly_is_what_the_codec_writes_and_reads() {
+        let numbers = [0, 1, 250, 251, 252, 253, 255, 256, 0xffff, 0x1_0000, 0xffff_ffff, 0x1_0000_0000, u64::MAX];
+        let short = numbers.iter().filter_map(|number| u32::try_from(*number).ok());
+        let mut room = [0xaa; HEAD_BYTES_MAX];
+        for first in numbers {
+            for count in short.clone() {
+                let attempt = count ^ 1;
+                let run = ToWorker::Run { first, count, attempt };
+                let done = FromWorker::Done { first, count, attempt, busy_ns: !first, timed: count % 2 == 0 };
+                let mut heads = Vec::new();
+                for (bytes, general) in [
+                    (run.write(&mut room), bincode::serde::encode_to_vec(run, config()).unwrap()),
+                    (done.write(&mut room), bincode::serde::encode_to_vec(done, config()).unwrap()),
+                ] {
+                    assert_eq!(bytes, Some(general.len()));
+                    heads.push(general);
+                }
+                done.write(&mut room);
+                assert_eq!(room[..heads[1].len()], heads[1]);
+                run.write(&mut room);
+                assert_eq!(room[..heads[0].len()], heads[0]);
+                for head in &heads {
+                    same::<ToWorker>(head);
+                    same::<FromWorker>(head);
+                }
+            }
+        }
+    }
+
+    /// Each way to spoil one byte, to cut the head short or to make it longer, is read alike.
+    fn same<M: Message + PartialEq + std::fmt::Debug>(head: &[u8]) {
+        let check = |head: &[u8]| {
+            let quick = M::read(head);
+            let general: Result<M, _> = read_any(head);
+            assert!(quick.is_none() || quick == general.ok(), "{head:?}");
+        };
+        check(head);
+        (0..head.len()).for_each(|bytes| check(&head[..bytes]));
+        check(&[head, &[0]].concat());
+        for at in 0..head.len() {
+            for byte in [0, 1, 2, 250, 251, 252, 253, 254, 255] {
+                let mut spoiled = head.to_vec();
+                spoiled[at] = byte;
+                check(&spoiled);
+            }
+        }
     }
 
     #[test]

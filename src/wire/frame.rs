@@ -105,6 +105,7 @@ impl Header {
     ///
     /// # Errors
     /// The bytes are no header.
+    #[inline]
     pub fn read(bytes: &[u8]) -> Result<Option<Self>, FrameError> {
         match bytes.first() {
             Some(&found) if found != FRAME_VERSION => return Err(FrameError::Version { found }),
@@ -206,6 +207,7 @@ impl FrameDecoder {
     ///
     /// # Errors
     /// The bytes are no frame; it says so again each time it is asked.
+    #[inline]
     #[expect(clippy::should_implement_trait, reason = "lends from itself, which Iterator cannot")]
     pub fn next(&mut self) -> Result<Option<Frame<'_>>, FrameError> {
         let Some(header) = Header::read(&self.buffer[self.start..self.end])? else {

@@ -9,6 +9,7 @@ pub mod codec;
 pub mod frame;
 pub mod message;
 pub mod names;
+mod quick;
 pub mod times;
 
 use codec::Message;
@@ -19,9 +20,9 @@ use frame::FrameError;
 /// # Errors
 /// The body is over [`frame::BODY_BYTES_MAX`]; nothing was appended.
 pub fn append<M: Message>(message: &M, body: &[u8], out: &mut Vec<u8>) -> Result<(), FrameError> {
-    let mut head = [0; frame::HEAD_BYTES_MAX];
-    let head = codec::encode_into(message, &mut head);
-    frame::encode(M::KIND, head, body, out)
+    append_without_body(message, body.len(), out)?;
+    out.extend_from_slice(body);
+    Ok(())
 }
 
 /// Appends all of a frame but its body, which is to follow.
@@ -29,10 +30,14 @@ pub fn append<M: Message>(message: &M, body: &[u8], out: &mut Vec<u8>) -> Result
 /// # Errors
 /// The body is over [`frame::BODY_BYTES_MAX`]; nothing was appended.
 pub fn append_without_body<M: Message>(message: &M, body_bytes: usize, out: &mut Vec<u8>) -> Result<(), FrameError> {
-    let mut head = [0; frame::HEAD_BYTES_MAX];
-    let head = codec::encode_into(message, &mut head);
-    let header = frame::header(M::KIND, head.len(), body_bytes)?;
+    let mut room = [0; frame::HEAD_BYTES_MAX];
+    let head_bytes = codec::encode_into(message, &mut room).len();
+    let header = frame::header(M::KIND, head_bytes, body_bytes)?;
+    // All of the room is copied, for a copy of a fixed size costs no call.
+    let start = out.len() + frame::HEADER_BYTES;
+    out.reserve(frame::HEADER_BYTES + frame::HEAD_BYTES_MAX + body_bytes);
     out.extend_from_slice(&header);
-    out.extend_from_slice(head);
+    out.extend_from_slice(&room);
+    out.truncate(start + head_bytes);
     Ok(())
 }

@@ -2,6 +2,7 @@
 //!
 //! They gather in one buffer and leave together: with the end of a run (unless many short ones wait),
 //! at 64 KiB, or after about a millisecond of work. One `Done` speaks of items of one run, and those are a **group**.
+//! A group stays open until the next run begins or results leave: only then is the clock looked at.
 //!
 //! Invariant: the scoreboard says *none* before anything is written. A worker that waits in a write
 //! has finished its last item.
@@ -24,6 +25,17 @@ const FLUSH_BYTES: usize = 64 * 1024;
 
 /// What a buffer that has been larger is cut back to.
 const KEPT_BYTES: usize = 4 * FLUSH_BYTES;
+
+/// How long a group of fewer items took is not worth a look at the clock.
+const GUESSED_ITEMS_MAX: u32 = 64;
+
+/// How it is found out how long a group took.
+#[derive(Clone, Copy)]
+enum Busy {
+    Measured,
+    /// Of few items, by what others took; the next measured group makes up for it.
+    Guessed,
+}
 
 /// Finished items whose results have not left, and the way out.
 pub(super) struct Batch {
@@ -74,6 +86,7 @@ impl Batch {
         body: &[u8],
         delimiter: u8,
     ) -> Result<bool, WorkerError> {
+        self.close_group(Busy::Guessed)?;
         let mut items = Items::new(run, body, delimiter);
         // One guard around many items: to set it up costs as much as a tiny item.
         let ended = loop {
@@ -87,7 +100,6 @@ impl Batch {
             }
         };
         let on = ended?;
-        self.close_group()?;
         if on && !items.is_finished() { Err(WorkerError::Run { count: run.count }) } else { Ok(on) }
     }
 
@@ -130,7 +142,6 @@ impl Batch {
     fn leave_if_due(&mut self) -> Result<(), WorkerError> {
         let bytes = self.frames.len() + self.output.finished().len() + self.times.len();
         if bytes >= FLUSH_BYTES || (self.pace.is_look_due() && self.pace.look(monotonic_ns())) {
-            self.close_group()?;
             self.flush()?;
         }
         Ok(())
@@ -163,7 +174,7 @@ impl Batch {
         }
         self.close_earlier()?;
         self.join_group(item);
-        self.close_group()
+        self.close_group(Busy::Measured)
     }
 
     fn join_group(&mut self, item: Item<'_>) {
@@ -190,18 +201,21 @@ impl Batch {
     fn close_earlier(&mut self) -> Result<(), WorkerError> {
         let times_bytes = if self.timed { self.group.count as usize * times::PAIR_BYTES } else { 0 };
         let own = self.times.split_off(times_bytes);
-        self.close_group()?;
+        self.close_group(Busy::Measured)?;
         self.times = own;
         Ok(())
     }
 
     /// Makes a frame of the open group.
-    fn close_group(&mut self) -> Result<(), WorkerError> {
+    fn close_group(&mut self, busy: Busy) -> Result<(), WorkerError> {
         if self.group.count == 0 {
             return Ok(());
         }
         let Run { first, count, attempt } = self.group;
-        let busy_ns = self.pace.close_group(monotonic_ns());
+        let busy_ns = match busy {
+            Busy::Guessed if count < GUESSED_ITEMS_MAX => self.pace.guess_group(count),
+            _ => self.pace.close_group(monotonic_ns()),
+        };
         let done = FromWorker::Done { first: first.0, count, attempt: attempt.0, busy_ns, timed: self.timed };
         if self.timed {
             self.times.extend_from_slice(self.output.finished());
@@ -217,6 +231,7 @@ impl Batch {
 
     /// Sends what is framed.
     pub(super) fn flush(&mut self) -> Result<(), WorkerError> {
+        self.close_group(Busy::Measured)?;
         self.working = false;
         if self.frames.is_empty() {
             return Ok(());

@@ -21,6 +21,8 @@ pub(super) struct Pace {
     stride: u32,
     items_to_look: u32,
     looked_ns: u64,
+    /// What an item took, between the last two looks.
+    item_ns: u64,
     /// Since when items that have not been reported were worked on.
     group_ns: u64,
     /// Since when no result has left.
@@ -29,7 +31,7 @@ pub(super) struct Pace {
 
 impl Pace {
     pub(super) const fn new() -> Self {
-        Self { stride: 1, items_to_look: 1, looked_ns: 0, group_ns: 0, flushed_ns: 0 }
+        Self { stride: 1, items_to_look: 1, looked_ns: 0, item_ns: 0, group_ns: 0, flushed_ns: 0 }
     }
 
     /// Work begins, with nothing in hand.
@@ -46,7 +48,9 @@ impl Pace {
 
     /// Looks at the clock: shall results leave?
     pub(super) fn look(&mut self, now_ns: u64) -> bool {
-        let near = now_ns.saturating_sub(self.looked_ns) < LOOK_NS_MIN;
+        let passed_ns = now_ns.saturating_sub(self.looked_ns);
+        let near = passed_ns < LOOK_NS_MIN;
+        self.item_ns = passed_ns / self.stride as u64;
         self.stride = if near { (self.stride * 2).min(STRIDE_MAX) } else { (self.stride / 4).max(1) };
         self.items_to_look = self.stride;
         self.looked_ns = now_ns;
@@ -57,6 +61,14 @@ impl Pace {
     pub(super) fn close_group(&mut self, now_ns: u64) -> u64 {
         let busy_ns = now_ns.saturating_sub(self.group_ns).max(1);
         self.group_ns = now_ns;
+        busy_ns
+    }
+
+    /// The same without a look at the clock, as the items before were; what it is wrong by, the next group
+    /// that is measured gets.
+    pub(super) fn guess_group(&mut self, items: u32) -> u64 {
+        let busy_ns = (self.item_ns * u64::from(items)).max(1);
+        self.group_ns = self.group_ns.saturating_add(busy_ns);
         busy_ns
     }
 }
@@ -101,5 +113,15 @@ mod tests {
         assert_eq!(pace.close_group(130), 30);
         assert_eq!(pace.close_group(135), 5);
         assert_eq!(pace.close_group(135), 1);
+    }
+
+    #[test]
+    fn what_is_guessed_is_made_up_for_by_what_is_measured() {
+        let mut pace = Pace::new();
+        pace.begin(1000);
+        assert_eq!(pace.guess_group(1), 1);
+        assert!(!pace.look(1080));
+        assert_eq!(pace.guess_group(2), 160);
+        assert_eq!(pace.close_group(1300), 300 - 160 - 1);
     }
 }

@@ -20,6 +20,9 @@ use std::process::ExitCode;
 /// wait: then runs are kept short on purpose, and results gather for about a millisecond.
 const RUNS_WAITING_MIN: usize = 4;
 
+/// So many are counted at once, so that many short ones are not counted again after each.
+const RUNS_COUNTED_MAX: usize = 64;
+
 /// Why a worker ends other than at the end of its input; completes "failed to ...".
 #[derive(Debug, thiserror::Error)]
 pub(super) enum WorkerError {
@@ -110,12 +113,24 @@ impl Server {
         panics::quiet();
         self.batch.hello(self.token)?;
         loop {
-            while let Some((ToWorker::Run { first, count, attempt }, body)) = self.items.next()? {
+            // At least so many messages wait behind the present one.
+            let mut waiting = 0_usize;
+            loop {
+                // No `?`: it would move the message once more, and each may be about one tiny item.
+                let (ToWorker::Run { first, count, attempt }, body) = match self.items.next() {
+                    Ok(Some(message)) => message,
+                    Ok(None) => break,
+                    Err(error) => return Err(error.into()),
+                };
                 let run = Run { first: ItemId(first), count, attempt: Attempt(attempt) };
                 if !self.batch.work(&mut handler, run, body, self.delimiter)? {
                     return self.batch.flush();
                 }
-                if self.items.waiting(RUNS_WAITING_MIN) < RUNS_WAITING_MIN {
+                waiting = waiting.saturating_sub(1);
+                if waiting < RUNS_WAITING_MIN {
+                    waiting = self.items.waiting(RUNS_COUNTED_MAX);
+                }
+                if waiting < RUNS_WAITING_MIN {
                     self.batch.flush()?;
                 }
             }
