@@ -356,6 +356,13 @@ fn more_workers_than_the_limits_allow_are_refused_with_the_numbers() {
     let error = text(&output.stderr);
     assert!(error.starts_with("supervisor: failed to start 1000000 workers: ") && error.contains(" 64"), "{error}");
     assert_eq!((output.status.code(), error.lines().count()), (Some(exit_code::REFUSED.into()), 1), "{error}");
+    // The plain shell does not know this limit.
+    let mut command = Command::new("bash");
+    command.args(["-c", "ulimit -q 8191; exec \"$0\" -w 4 --transport mqueue"]).arg(env!("CARGO_BIN_EXE_supervisor"));
+    let output = command.stdin(Stdio::null()).output().unwrap();
+    let expected = "supervisor: failed to carry frames by message queues: 4 workers need 8960 bytes of them and the \
+                    limit is 8191; raise `ulimit -q`, give fewer workers or another --transport\n";
+    assert_eq!((output.status.code(), text(&output.stderr)), (Some(exit_code::REFUSED.into()), expected));
 }
 
 #[test]

@@ -38,9 +38,9 @@ impl EngineError {
             Self::Command(CommandError::NotFound { .. }) => ExitClass::NotFound,
             Self::Command(CommandError::NotExecutable { .. }) => ExitClass::NotExecutable,
             Self::StdoutClosed => ExitClass::Lost,
-            Self::OpenFiles { .. } | Self::Processes { .. } | Self::Transport(TransportError::UnsafeFolder { .. }) => {
-                ExitClass::Refused
-            }
+            Self::OpenFiles { .. }
+            | Self::Processes { .. }
+            | Self::Transport(TransportError::UnsafeFolder { .. } | TransportError::Queues(_)) => ExitClass::Refused,
             Self::Transport(TransportError::Spool { .. }) => ExitClass::Storage,
             Self::Command(_) | Self::Transport(TransportError::System { .. }) | Self::System { .. } => {
                 ExitClass::Internal

@@ -69,7 +69,11 @@ pub(super) fn open(config: Config) -> Result<Engine, EngineError> {
     let (out, err) = (outbox(io::stdout().as_fd())?, outbox(io::stderr().as_fd())?);
     let reporters = reporter::open(&config.output, policy)?;
     // Before any thread and any handler: it is a fork.
-    let guard = Guard::start(policy.workers as usize).map_err(EngineError::system("start the guard"))?;
+    let leftovers = match &kind {
+        Kind::Resident(program) => program.transport.leftovers(),
+        Kind::Thread(_) | Kind::Command { .. } => Vec::new(),
+    };
+    let guard = Guard::start(policy.workers as usize, &leftovers).map_err(EngineError::system("start the guard"))?;
     let signals = SignalPlane::install(&[Signal::INT, Signal::TERM, Signal::QUIT, Signal::USR1])
         .map_err(EngineError::system("install signal handlers"))?;
     let poller = Poller::new().map_err(EngineError::system("open the poller"))?;

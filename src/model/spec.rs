@@ -107,10 +107,11 @@ pub enum TransportKind {
     Socket,
     Shm,
     File,
+    Mqueue,
 }
 
 impl TransportKind {
-    pub const ALL: [Self; 4] = [Self::Pipe, Self::Socket, Self::Shm, Self::File];
+    pub const ALL: [Self; 5] = [Self::Pipe, Self::Socket, Self::Shm, Self::File, Self::Mqueue];
 
     /// As `--transport` and a worker's environment spell it.
     #[must_use]
@@ -120,6 +121,7 @@ impl TransportKind {
             Self::Socket => "socket",
             Self::Shm => "shm",
             Self::File => "file",
+            Self::Mqueue => "mqueue",
         }
     }
 }

@@ -2,7 +2,8 @@
 //!
 //! The parent-death signal ends workers when the supervisor dies, but not what they have started. So at the start,
 //! before any thread, the supervisor forks a guard. It waits for the end of a pipe that only the supervisor holds: the
-//! system closes it however the supervisor dies. Then it sends KILL to every process group in a table that both share.
+//! system closes it however the supervisor dies. Then it sends KILL to every process group in a table that both share,
+//! and takes away what the supervisor may have had under a name at that moment.
 //!
 //! No group is missed: a child writes itself into the table before its program runs ([`super::spawn`]), and until then
 //! it holds a copy of the pipe's end, so that the guard wakes only when no registration can follow. One pass is enough,
@@ -20,7 +21,7 @@ use nix::sys::mman::{MapFlags, ProtFlags, mmap_anonymous, munmap};
 use nix::sys::signal::{SigSet, SigmaskHow};
 use nix::sys::wait::waitpid;
 use nix::unistd::{ForkResult, fork};
-use std::ffi::{CStr, c_void};
+use std::ffi::{CStr, CString, c_void};
 use std::io;
 use std::num::NonZeroUsize;
 use std::os::fd::{AsFd, AsRawFd, OwnedFd, RawFd};
@@ -32,6 +33,31 @@ const NAME: &CStr = c"superv-guard";
 
 /// How long the end of the guard is waited for.
 const GONE_WITHIN_MS: u16 = 1000;
+
+/// What is in use for a moment only, but is still there if the supervisor is killed in that moment.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Leftover {
+    /// A message queue, by its name.
+    Queue(CString),
+    /// A file that is no folder, by its path from the root.
+    File(CString),
+    /// A folder with nothing in it, likewise.
+    Folder(CString),
+}
+
+impl Leftover {
+    /// Takes it away. Only system calls.
+    fn remove(&self) {
+        // SAFETY: the names live on. That there is no such thing is how it should be.
+        unsafe {
+            match self {
+                Self::Queue(name) => libc::mq_unlink(name.as_ptr()),
+                Self::File(path) => libc::unlink(path.as_ptr()),
+                Self::Folder(path) => libc::rmdir(path.as_ptr()),
+            };
+        }
+    }
+}
 
 /// The supervisor's side. Dropping it makes the guard kill what is in the table, as if the supervisor had died; see
 /// [`Guard::finish`].
@@ -47,11 +73,11 @@ impl Guard {
     /// Forks the guard. Call it first thing: in a program with one thread, whose memory is small and with little open.
     ///
     /// It is forked twice and so belongs to init: who looks for our children, or kills them all, finds the workers
-    /// alone.
+    /// alone. What is in `leftovers` it takes away in the end, in this order.
     ///
     /// # Errors
     /// No process, memory or file descriptor is left.
-    pub fn start(slots: usize) -> io::Result<Self> {
+    pub fn start(slots: usize, leftovers: &[Leftover]) -> io::Result<Self> {
         let table = Table::new(slots)?;
         let (read_end, lifeline) = super::fd::pipe()?;
         let mut before = SigSet::empty();
@@ -61,7 +87,7 @@ impl Guard {
         let forked = unsafe { fork() };
         if matches!(forked, Ok(ForkResult::Child)) {
             // SAFETY: we are that child.
-            unsafe { fork_again(read_end.as_raw_fd(), lifeline.as_raw_fd(), &table) };
+            unsafe { fork_again(read_end.as_raw_fd(), lifeline.as_raw_fd(), &table, leftovers) };
         }
         nix::sys::signal::pthread_sigmask(SigmaskHow::SIG_SETMASK, Some(&before), None)?;
         if let ForkResult::Parent { child } = forked? {
@@ -122,11 +148,11 @@ impl Drop for Guard {
 ///
 /// # Safety
 /// Only in a process that was forked for it.
-unsafe fn fork_again(read_end: RawFd, lifeline: RawFd, table: &Table) -> ! {
+unsafe fn fork_again(read_end: RawFd, lifeline: RawFd, table: &Table, leftovers: &[Leftover]) -> ! {
     // SAFETY: system calls only; the child never returns, and we do not either.
     unsafe {
         match libc::fork() {
-            0 => stand_guard(read_end, lifeline, table),
+            0 => stand_guard(read_end, lifeline, table, leftovers),
             pid => {
                 table.guard().store(pid.max(0), Ordering::Release);
                 libc::_exit(0)
@@ -139,7 +165,7 @@ unsafe fn fork_again(read_end: RawFd, lifeline: RawFd, table: &Table) -> ! {
 ///
 /// # Safety
 /// Only in a process that was forked for it.
-unsafe fn stand_guard(read_end: RawFd, lifeline: RawFd, table: &Table) -> ! {
+unsafe fn stand_guard(read_end: RawFd, lifeline: RawFd, table: &Table, leftovers: &[Leftover]) -> ! {
     // SAFETY (all of this function): system calls on this process's own table of fds and its own memory.
     unsafe {
         // The one thing that must not fail: our copy of the writing end, or the pipe never ends.
@@ -165,6 +191,7 @@ unsafe fn stand_guard(read_end: RawFd, lifeline: RawFd, table: &Table) -> ! {
                 libc::kill(-group, i32::from(Signal::KILL.0));
             }
         }
+        leftovers.iter().for_each(Leftover::remove);
         libc::_exit(0)
     }
 }
@@ -244,7 +271,7 @@ mod tests {
     fn a_killed_supervisor_leaves_no_descendant_of_a_worker() {
         const TEST: &str = "sys::guard::tests::a_killed_supervisor_leaves_no_descendant_of_a_worker";
         if is_role(TEST) {
-            let guard = Guard::start(3).unwrap();
+            let guard = Guard::start(3, &[]).unwrap();
             let (process, _input, output) = group(&guard, c"/bin/sleep 1000 & echo $!; wait");
             let mut grandchild = String::new();
             BufReader::new(output).read_line(&mut grandchild).unwrap();
@@ -268,8 +295,39 @@ mod tests {
     }
 
     #[test]
+    fn a_dropped_guard_takes_away_what_is_left_of_names() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = |name: &str| CString::new(folder.path().join(name).to_str().unwrap()).unwrap();
+        let queue = crate::sys::random::name("/supervisor-test-").unwrap();
+        let leave = || {
+            std::fs::create_dir_all(folder.path().join("own")).unwrap();
+            std::fs::write(folder.path().join("own/socket"), "").unwrap();
+            let flags = nix::mqueue::MQ_OFlag::O_CREAT | nix::mqueue::MQ_OFlag::O_RDONLY;
+            let mode = nix::sys::stat::Mode::S_IRUSR;
+            let attributes = nix::mqueue::MqAttr::new(0, 1, 16, 0);
+            let opened = nix::mqueue::mq_open(queue.as_c_str(), flags, mode, Some(&attributes)).unwrap();
+            nix::mqueue::mq_close(opened).unwrap();
+        };
+        leave();
+        let leftovers = [
+            Leftover::Queue(queue.clone()),
+            Leftover::File(path("own/never-was")),
+            Leftover::File(path("own/socket")),
+            Leftover::Folder(path("own")),
+        ];
+        drop(Guard::start(0, &leftovers).unwrap());
+        assert!(!folder.path().join("own").exists());
+        assert!(crate::sys::mqueue::remove(&queue).is_err());
+        // The normal end: they are the supervisor's own to take away.
+        leave();
+        Guard::start(0, &leftovers).unwrap().finish();
+        assert!(folder.path().join("own/socket").exists());
+        crate::sys::mqueue::remove(&queue).unwrap();
+    }
+
+    #[test]
     fn a_dropped_guard_kills_what_is_registered() {
-        let guard = Guard::start(2).unwrap();
+        let guard = Guard::start(2, &[]).unwrap();
         let (process, _input, mut output) = group(&guard, c"/bin/sleep 1000 & wait");
         assert_eq!(guard.place(1).unwrap().load(Ordering::Relaxed).cast_unsigned(), process.pid);
         drop(guard);
@@ -280,11 +338,11 @@ mod tests {
 
     #[test]
     fn a_cleared_group_and_a_finished_guard_kill_nobody() {
-        let finished = Guard::start(2).unwrap();
+        let finished = Guard::start(2, &[]).unwrap();
         let (process, mut input, output) = group(&finished, c"exec cat");
         let pid = finished.pid();
         finished.finish();
-        let cleared = Guard::start(2).unwrap();
+        let cleared = Guard::start(2, &[]).unwrap();
         cleared.set(0, process.pid);
         cleared.clear(0);
         cleared.set(9, process.pid);
@@ -302,7 +360,7 @@ mod tests {
     #[test]
     fn it_is_nobodys_child_and_holds_no_file() {
         let (reader, writer) = super::super::fd::pipe().unwrap();
-        let guard = Guard::start(1).unwrap();
+        let guard = Guard::start(1, &[]).unwrap();
         drop(writer);
         // The end of the pipe, which the guard had a copy of.
         wait_readable(reader.as_fd());

@@ -11,7 +11,7 @@ use crate::model::time::Duration;
 use nix::errno::Errno;
 use nix::sys::epoll::{Epoll, EpollCreateFlags, EpollEvent, EpollFlags, EpollTimeout};
 use std::io;
-use std::os::fd::AsFd;
+use std::os::fd::{AsFd, BorrowedFd};
 
 /// Most events taken in one wait; what is left over is found by the next one.
 const EVENTS_MAX: usize = 256;
@@ -131,6 +131,30 @@ impl Poller {
     }
 }
 
+/// Several fds to be waited for as one: readable when one of them is.
+#[derive(Debug)]
+pub struct AnyOf(Epoll);
+
+impl AnyOf {
+    /// Watches these; keep them open as long.
+    ///
+    /// # Errors
+    /// No file descriptor is left, or one cannot be watched.
+    pub fn new(fds: &[BorrowedFd<'_>]) -> io::Result<Self> {
+        let epoll = Epoll::new(EpollCreateFlags::EPOLL_CLOEXEC)?;
+        for fd in fds {
+            epoll.add(fd, EpollEvent::new(EpollFlags::EPOLLIN, 0))?;
+        }
+        Ok(Self(epoll))
+    }
+}
+
+impl AsFd for AnyOf {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.0.0.as_fd()
+    }
+}
+
 fn timeout_of(timeout: Option<Duration>) -> EpollTimeout {
     match timeout {
         None => EpollTimeout::NONE,
@@ -176,6 +200,28 @@ mod tests {
         drop(reader);
         poller.wait(&mut ready, None).unwrap();
         assert_eq!(ready, [Ready { token: 1, readable: false, writable: false, hangup: false, error: true }]);
+    }
+
+    #[test]
+    fn several_are_waited_for_as_one() {
+        let mut poller = Poller::new().unwrap();
+        let pipes = [std::io::pipe().unwrap(), std::io::pipe().unwrap()];
+        let any = AnyOf::new(&[pipes[0].0.as_fd(), pipes[1].0.as_fd()]).unwrap();
+        poller.add(&any, Interest::READ, 1).unwrap();
+        let mut ready = Vec::new();
+        for (_, writer) in &pipes {
+            poller.wait(&mut ready, Some(Duration::ZERO)).unwrap();
+            assert_eq!(ready, []);
+            let mut writer = writer;
+            writer.write_all(b"x").unwrap();
+            poller.wait(&mut ready, None).unwrap();
+            assert!(ready[0].readable);
+            if let Some((reader, _)) = pipes.iter().find(|(_, own)| std::ptr::eq(own, writer)) {
+                let mut reader = reader;
+                std::io::Read::read(&mut reader, &mut [0]).unwrap();
+            }
+        }
+        assert!(AnyOf::new(&[tempfile::tempfile().unwrap().as_fd()]).is_err());
     }
 
     #[test]

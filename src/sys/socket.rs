@@ -2,8 +2,11 @@
 //!
 //! Invariant: close-on-exec, as every descriptor made here.
 
+use super::poller::Interest;
+use nix::errno::Errno;
+use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use nix::sys::socket::{
-    AddressFamily, Shutdown, SockFlag, SockType, getsockopt, setsockopt, shutdown, socketpair, sockopt,
+    AddressFamily, MsgFlags, Shutdown, SockFlag, SockType, getsockopt, recv, setsockopt, shutdown, socketpair, sockopt,
 };
 use std::io;
 use std::os::fd::{AsFd, AsRawFd, OwnedFd};
@@ -27,6 +30,33 @@ pub fn enlarge(fd: impl AsFd, bytes: usize) {
 /// It is no socket, or the other end is gone.
 pub fn end_output(fd: impl AsFd) -> io::Result<()> {
     Ok(shutdown(fd.as_fd().as_raw_fd(), Shutdown::Write)?)
+}
+
+/// If there is nothing to read at this end, and the other is open.
+#[must_use]
+pub fn is_silent(fd: impl AsFd) -> bool {
+    let flags = MsgFlags::MSG_PEEK | MsgFlags::MSG_DONTWAIT;
+    recv(fd.as_fd().as_raw_fd(), &mut [0], flags) == Err(Errno::EAGAIN)
+}
+
+/// Waits until `fd` is ready, beside one end of a pair over which nothing is said. `false`: that pair has ended: to
+/// read, the other end writes no more; to write, it is gone.
+///
+/// # Errors
+/// Those of `poll(2)`.
+pub fn wait_beside(line: impl AsFd, fd: impl AsFd, interest: Interest) -> io::Result<bool> {
+    let (of_fd, of_line) =
+        if interest.read { (PollFlags::POLLIN, PollFlags::POLLIN) } else { (PollFlags::POLLOUT, PollFlags::empty()) };
+    let mut fds = [PollFd::new(fd.as_fd(), of_fd), PollFd::new(line.as_fd(), of_line)];
+    loop {
+        match poll(&mut fds, PollTimeout::NONE) {
+            Err(Errno::EINTR) => {}
+            polled => {
+                polled?;
+                return Ok(!fds[1].any().unwrap_or(true));
+            }
+        }
+    }
 }
 
 /// A process, and its user.
@@ -71,8 +101,26 @@ mod tests {
         other.read_to_string(&mut text).unwrap();
         other.write_all(b" and back").unwrap();
         drop(other);
+        assert!(!is_silent(&one));
         one.read_to_string(&mut text).unwrap();
         assert_eq!(text, "there and back");
+        assert!(!is_silent(&one), "it has ended");
         assert!(peer(File::open("/dev/null").unwrap()).is_err());
+    }
+
+    #[test]
+    fn a_silent_pair_tells_who_waits_beside_it_of_its_end() {
+        let (ours, theirs) = pair().unwrap();
+        let (mut reader, writer) = std::io::pipe().unwrap();
+        assert!(is_silent(&theirs));
+        assert!(wait_beside(&theirs, &writer, Interest::WRITE).unwrap());
+        (&writer).write_all(b"x").unwrap();
+        assert!(wait_beside(&theirs, &reader, Interest::READ).unwrap());
+        reader.read_exact(&mut [0]).unwrap();
+        end_output(&ours).unwrap();
+        assert!(!wait_beside(&theirs, &reader, Interest::READ).unwrap());
+        assert!(wait_beside(&theirs, &writer, Interest::WRITE).unwrap(), "it still reads");
+        drop(ours);
+        assert!(!wait_beside(&theirs, &writer, Interest::WRITE).unwrap());
     }
 }

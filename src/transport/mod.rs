@@ -14,6 +14,7 @@
 mod file;
 mod handed;
 pub mod in_process;
+pub mod mqueue;
 pub mod pipe;
 pub mod scoreboard;
 mod shm;
@@ -30,6 +31,7 @@ pub use handed::Handed;
 use crate::model::spec::{TransportKind, TransportSpec};
 use crate::model::time::Duration;
 use crate::sys::block::BlockSlice;
+use crate::sys::guard::Leftover;
 use crate::wire::codec::{self, CodecError};
 use crate::wire::frame::{Frame, FrameError, Kind};
 use crate::wire::message::{FromWorker, REASON_BYTES_MAX, ToWorker};
@@ -198,6 +200,11 @@ pub trait Transport {
     /// Most descriptors that the supervisor holds for one worker's channel once it is started.
     fn fds_per_channel(&self) -> u64;
 
+    /// What has a name while a channel is opened, for somebody to take away if the supervisor is killed just then.
+    fn leftovers(&self) -> Vec<Leftover> {
+        Vec::new()
+    }
+
     /// How long channels that are awake are looked at, in vain, before they are parked.
     fn spin(&self) -> Duration {
         Duration::ZERO
@@ -220,6 +227,8 @@ pub enum TransportError {
     UnsafeFolder { path: PathBuf, why: String },
     #[error("make a spool in {}: {error}", folder.display())]
     Spool { folder: PathBuf, error: io::Error },
+    #[error(transparent)]
+    Queues(#[from] mqueue::QueueError),
 }
 
 /// The transport that `spec` names, for `workers` workers.
@@ -227,12 +236,12 @@ pub enum TransportError {
 /// # Errors
 /// The system refuses what it needs.
 pub fn transport(spec: &TransportSpec, workers: u32) -> Result<Box<dyn Transport>, TransportError> {
-    let _ = workers;
     Ok(match spec.kind {
         TransportKind::Pipe => Box::new(pipe::PipeTransport),
         TransportKind::Socket => Box::new(socket::SocketTransport),
         TransportKind::Shm => Box::new(shm::ShmTransport::new(spec.spin)),
         TransportKind::File => Box::new(file::FileTransport::new(spec.spool.as_deref())?),
+        TransportKind::Mqueue => Box::new(mqueue::MqueueTransport::new(workers)?),
     })
 }
 
@@ -246,6 +255,7 @@ pub fn connect(kind: TransportKind, handed: Handed) -> io::Result<Connection> {
         TransportKind::Socket => socket::connect(handed),
         TransportKind::Shm => shm_worker::connect(handed),
         TransportKind::File => file::connect(handed),
+        TransportKind::Mqueue => mqueue::connect(handed),
     }
 }
 

@@ -7,6 +7,7 @@ use super::stream::{self, StreamChannel};
 use super::{Channel, Connection, Handed, Transport};
 use crate::sys::fd;
 use crate::wire::names;
+use std::fs::File;
 use std::io;
 
 /// Asked of the system for each pipe: two full runs and their results in between cost no sleep.
@@ -24,7 +25,7 @@ impl Transport for PipeTransport {
             fd::set_nonblocking(end)?;
             let _ = fd::enlarge_pipe(end, PIPE_BYTES);
         }
-        let channel = StreamChannel::new(ours_in, ours_out, |_| ());
+        let channel = StreamChannel::new(File::from(ours_in), File::from(ours_out), |_| ());
         let handed = Handed::new().fd(&[names::FD_IN], worker_in).fd(&[names::FD_OUT], worker_out);
         Ok((Box::new(channel), handed))
     }
@@ -36,5 +37,6 @@ impl Transport for PipeTransport {
 
 /// See [`super::connect`].
 pub(super) fn connect(mut handed: Handed) -> io::Result<Connection> {
-    Ok(stream::connection(handed.take_fd(names::FD_IN)?, handed.take_fd(names::FD_OUT)?))
+    let items = File::from(handed.take_fd(names::FD_IN)?);
+    Ok(stream::connection(items, File::from(handed.take_fd(names::FD_OUT)?)))
 }

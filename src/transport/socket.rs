@@ -12,6 +12,7 @@ use super::stream::{self, StreamChannel};
 use super::{Channel, Connection, Handed, Transport};
 use crate::sys::socket::{self, Peer};
 use crate::wire::names;
+use std::fs::File;
 use std::io::{self, ErrorKind};
 
 /// Asked of the system for what each end may have written and the other not read. The system counts
@@ -30,7 +31,7 @@ impl Transport for SocketTransport {
         crate::sys::fd::set_nonblocking(&ours)?;
         // A second descriptor, so that room can be waited for beside data: a poll set knows each once.
         let items = ours.try_clone()?;
-        let channel = StreamChannel::new(ours, items, |items| drop(socket::end_output(items)));
+        let channel = StreamChannel::new(File::from(ours), File::from(items), |items| drop(socket::end_output(items)));
         let Peer { pid, uid } = Peer::this_process();
         let handed = Handed::new().fd(&[names::FD_IN, names::FD_OUT], theirs);
         Ok((Box::new(channel), handed.word(names::PEER, format!("{pid} {uid}"))))
@@ -52,7 +53,7 @@ pub(super) fn connect(mut handed: Handed) -> io::Result<Connection> {
         return Err(io::Error::new(ErrorKind::PermissionDenied, words));
     }
     let results = items.try_clone()?;
-    Ok(stream::connection(items, results))
+    Ok(stream::connection(File::from(items), File::from(results)))
 }
 
 #[cfg(test)]

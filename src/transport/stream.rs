@@ -1,4 +1,5 @@
-//! Frames over a stream of bytes, both ends: what pipes and sockets share.
+//! Frames over a stream of bytes, both ends: what pipes and sockets are, and what queues of messages
+//! are made to look like.
 //!
 //! The end of the stream is the end of the input, and of the results; nothing else marks either.
 //!
@@ -16,7 +17,7 @@ use std::collections::VecDeque;
 use std::fs::File;
 use std::io::{self, ErrorKind, IoSlice, Read, Write};
 use std::ops::Range;
-use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::os::fd::{AsFd, BorrowedFd};
 use std::sync::Arc;
 
 /// Bodies of so many bytes are not copied.
@@ -25,27 +26,21 @@ const LENT_BYTES_MIN: usize = 4 * 1024;
 /// Slices of one write. A turn has at most a few runs for one worker, of two slices each.
 const SLICES_MAX: usize = 32;
 
-/// The supervisor's end, of two descriptors that do not wait.
-pub(super) struct StreamChannel {
-    results: File,
+/// The supervisor's end, of two things that do not wait. Each has the descriptor to wait for.
+pub(super) struct StreamChannel<R = File, W = File> {
+    results: R,
     /// `None` once closed.
-    items: Option<File>,
+    items: Option<W>,
     /// What ends the input if others hold its descriptor too.
-    shut: fn(&File),
+    shut: fn(&W),
     decoder: FrameDecoder,
     backlog: Backlog,
 }
 
-impl StreamChannel {
+impl<R, W> StreamChannel<R, W> {
     /// Results come by the one, items leave by the other. `shut` is called before `items` is closed.
-    pub(super) fn new(results: OwnedFd, items: OwnedFd, shut: fn(&File)) -> Self {
-        Self {
-            results: results.into(),
-            items: Some(items.into()),
-            shut,
-            decoder: FrameDecoder::new(),
-            backlog: Backlog::default(),
-        }
+    pub(super) fn new(results: R, items: W, shut: fn(&W)) -> Self {
+        Self { results, items: Some(items), shut, decoder: FrameDecoder::new(), backlog: Backlog::default() }
     }
 }
 
@@ -54,7 +49,7 @@ fn is_gone(error: &io::Error) -> bool {
     matches!(error.kind(), ErrorKind::BrokenPipe | ErrorKind::ConnectionReset)
 }
 
-impl Channel for StreamChannel {
+impl<R: Read + AsFd, W: Write + AsFd> Channel for StreamChannel<R, W> {
     fn read_fd(&self) -> BorrowedFd<'_> {
         self.results.as_fd()
     }
@@ -158,7 +153,7 @@ impl Backlog {
     }
 
     /// One write; of what has left nothing is kept.
-    fn write_to(&mut self, file: &mut File) -> io::Result<()> {
+    fn write_to(&mut self, file: &mut impl Write) -> io::Result<()> {
         let written = match self.lent.is_empty() {
             true => file.write(&self.copied[self.written..])?,
             false => {
@@ -226,18 +221,18 @@ impl Backlog {
     }
 }
 
-/// The worker's end, of two descriptors that wait.
-pub(super) fn connection(items: OwnedFd, results: OwnedFd) -> Connection {
-    let items = StreamItems { items: items.into(), decoder: FrameDecoder::new() };
-    Connection { items: Box::new(items), results: Box::new(StreamResults { results: results.into() }) }
+/// The worker's end, of two things that wait.
+pub(super) fn connection(items: impl Read + 'static, results: impl Write + 'static) -> Connection {
+    let items = StreamItems { items, decoder: FrameDecoder::new() };
+    Connection { items: Box::new(items), results: Box::new(StreamResults { results }) }
 }
 
-struct StreamItems {
-    items: File,
+struct StreamItems<R> {
+    items: R,
     decoder: FrameDecoder,
 }
 
-impl ItemsIn for StreamItems {
+impl<R: Read> ItemsIn for StreamItems<R> {
     fn fill(&mut self) -> io::Result<bool> {
         loop {
             match self.items.read(self.decoder.spare()) {
@@ -265,11 +260,11 @@ impl ItemsIn for StreamItems {
     }
 }
 
-struct StreamResults {
-    results: File,
+struct StreamResults<W> {
+    results: W,
 }
 
-impl ResultsOut for StreamResults {
+impl<W: Write> ResultsOut for StreamResults<W> {
     fn send(&mut self, frames: &[u8]) -> io::Result<()> {
         self.results.write_all(frames).map_err(
             |error| {
@@ -331,7 +326,7 @@ mod tests {
     fn a_block_is_let_go_as_soon_as_it_has_left() {
         let (reader, writer) = fd::pipe().unwrap();
         let (other, _end) = fd::pipe().unwrap();
-        let mut channel = StreamChannel::new(other, writer, |_| ());
+        let mut channel = StreamChannel::new(File::from(other), File::from(writer), |_| ());
         let block = Arc::new(Block::from(vec![b'x'; LENT_BYTES_MIN]));
         let message = ToWorker::Run { first: 1, count: 1, attempt: 1 };
         channel.queue(message, BlockSlice::whole(&block)).unwrap();

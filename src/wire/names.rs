@@ -14,6 +14,8 @@ pub const FD_MEMORY: &str = "SUPERVISOR_FD_MEMORY";
 pub const FD_SPOOL: &str = "SUPERVISOR_FD_SPOOL";
 /// The number of the fd of the input, where items lie in that.
 pub const FD_INPUT: &str = "SUPERVISOR_FD_INPUT";
+/// The number of the fd that ends when the other side does, where the others do not say so.
+pub const FD_LINE: &str = "SUPERVISOR_FD_LINE";
 /// The number of the fd of the scoreboard.
 pub const FD_BOARD: &str = "SUPERVISOR_FD_BOARD";
 /// 32 hex digits, to be said back in the hello.
@@ -46,16 +48,17 @@ pub const PARALLEL_JOBSLOT: &str = "PARALLEL_JOBSLOT";
 pub const PARALLEL_PID: &str = "PARALLEL_PID";
 
 /// The descriptors that transports hand to a worker; each uses its own of them.
-pub const TRANSPORT_FDS: [&str; 5] = [FD_IN, FD_OUT, FD_MEMORY, FD_SPOOL, FD_INPUT];
+pub const TRANSPORT_FDS: [&str; 6] = [FD_IN, FD_OUT, FD_MEMORY, FD_SPOOL, FD_INPUT, FD_LINE];
 /// The words that transports hand to a worker, likewise.
 pub const TRANSPORT_WORDS: [&str; 2] = [PEER, SPIN];
 
-const ALL: [&str; 20] = [
+const ALL: [&str; 21] = [
     FD_IN,
     FD_OUT,
     FD_MEMORY,
     FD_SPOOL,
     FD_INPUT,
+    FD_LINE,
     FD_BOARD,
     TOKEN,
     PARENT,

@@ -202,10 +202,10 @@ fn come_to(stage: Stage, kind: TransportKind) {
     wait_for_ever();
 }
 
+/// In one batch, as workers send: of single small messages not every channel holds many.
 fn send_frames(connection: &mut Connection) {
-    for first in 0..FRAMES {
-        connection.results.send(&super::frame_of(first, b"x\n")).unwrap();
-    }
+    let frames: Vec<u8> = (0..FRAMES).flat_map(|first| super::frame_of(first, b"x\n")).collect();
+    connection.results.send(&frames).unwrap();
 }
 
 /// What this process was started with.

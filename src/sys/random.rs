@@ -1,0 +1,51 @@
+//! Bytes that nobody guesses.
+
+use nix::errno::Errno;
+use std::ffi::CString;
+use std::fmt::Write;
+use std::io;
+
+/// So many random bytes, of the system's own.
+///
+/// # Errors
+/// Those of `getrandom(2)`.
+pub fn bytes<const N: usize>() -> io::Result<[u8; N]> {
+    let mut bytes = [0; N];
+    let mut filled = 0;
+    while filled < N {
+        let room = &mut bytes[filled..];
+        // SAFETY: writes to `room`, no more than it holds.
+        let got = unsafe { libc::getrandom(room.as_mut_ptr().cast(), room.len(), 0) };
+        match Errno::result(got) {
+            Ok(got) => filled += got.unsigned_abs(),
+            Err(Errno::EINTR) => {}
+            Err(errno) => return Err(errno.into()),
+        }
+    }
+    Ok(bytes)
+}
+
+/// A name that nobody guesses: `prefix` and 32 hex digits.
+///
+/// # Errors
+/// Those of `getrandom(2)`, or there is a NUL in `prefix`.
+pub fn name(prefix: &str) -> io::Result<CString> {
+    let mut name = prefix.to_owned();
+    for byte in bytes::<16>()? {
+        let _ = write!(name, "{byte:02x}");
+    }
+    Ok(CString::new(name)?)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_differ() {
+        let (one, other) = (name("x-").unwrap(), name("x-").unwrap());
+        assert_eq!((one.count_bytes(), &one.to_bytes()[..2]), (34, &b"x-"[..]));
+        assert_ne!(one, other);
+        assert!(name("\0").is_err());
+    }
+}
