@@ -82,9 +82,9 @@ impl Engine {
                 self.flush_outboxes();
             }
             if let Some(outcome) = self.outcome.take() {
-                let outcome = self.end(outcome)?;
-                self.spawning.guard.finish();
-                return Ok(outcome);
+                // No worker is left. It goes while the last bytes leave.
+                self.spawning.guard.dismiss();
+                return self.end(outcome);
             }
             // The source was passed over for what has just been written: perhaps nothing else wakes us.
             more |= congested && !self.congested;

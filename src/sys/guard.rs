@@ -20,9 +20,10 @@ use nix::poll::{PollFd, PollFlags, poll};
 use nix::sys::mman::{MapFlags, ProtFlags, mmap_anonymous, munmap};
 use nix::sys::signal::{SigSet, SigmaskHow};
 use nix::sys::wait::waitpid;
-use nix::unistd::{ForkResult, fork};
-use std::ffi::{CStr, CString, c_void};
+use nix::unistd::Pid;
+use std::ffi::{CStr, CString, c_int, c_void};
 use std::io;
+use std::mem::MaybeUninit;
 use std::num::NonZeroUsize;
 use std::os::fd::{AsFd, AsRawFd, OwnedFd, RawFd};
 use std::ptr::NonNull;
@@ -60,7 +61,7 @@ impl Leftover {
 }
 
 /// The supervisor's side. Dropping it makes the guard kill what is in the table, as if the supervisor had died; see
-/// [`Guard::finish`].
+/// [`Guard::dismiss`].
 #[derive(Debug)]
 pub struct Guard {
     table: Table,
@@ -72,8 +73,8 @@ pub struct Guard {
 impl Guard {
     /// Forks the guard. Call it first thing: in a program with one thread, whose memory is small and with little open.
     ///
-    /// It is forked twice and so belongs to init: who looks for our children, or kills them all, finds the workers
-    /// alone. What is in `leftovers` it takes away in the end, in this order.
+    /// Its parent leaves at once, and so it belongs to init: who looks for our children, or kills them all, finds the
+    /// workers alone. What is in `leftovers` it takes away in the end, in this order.
     ///
     /// # Errors
     /// No process, memory or file descriptor is left.
@@ -83,16 +84,20 @@ impl Guard {
         let mut before = SigSet::empty();
         // Blocked they stay in the guard: that is how it ignores them all, with no handler to inherit.
         nix::sys::signal::pthread_sigmask(SigmaskHow::SIG_SETMASK, Some(&SigSet::all()), Some(&mut before))?;
-        // SAFETY: the child makes system calls only, and never returns.
-        let forked = unsafe { fork() };
-        if matches!(forked, Ok(ForkResult::Child)) {
-            // SAFETY: we are that child.
-            unsafe { fork_again(read_end.as_raw_fd(), lifeline.as_raw_fd(), &table, leftovers) };
-        }
+        let (read, write) = (read_end.as_raw_fd(), lifeline.as_raw_fd());
+        let mut between = Between { read_end: read, lifeline: write, table: &table, leftovers };
+        let mut stack = MaybeUninit::<BetweenStack>::uninit();
+        // Its memory is ours: only the guard's is a copy.
+        let flags = libc::CLONE_VM | libc::CLONE_VFORK | libc::SIGCHLD;
+        // SAFETY: we are suspended until the child has left, so that nobody else uses what it uses. It makes system
+        // calls only, on a stack that is large enough for them, and never returns. Signals are blocked.
+        let child = Errno::result(unsafe {
+            let top = stack.as_mut_ptr().add(1).cast::<c_void>();
+            libc::clone(fork_the_guard, top, flags, (&raw mut between).cast::<c_void>())
+        });
         nix::sys::signal::pthread_sigmask(SigmaskHow::SIG_SETMASK, Some(&before), None)?;
-        if let ForkResult::Parent { child } = forked? {
-            while waitpid(child, None) == Err(Errno::EINTR) {}
-        }
+        let child = Pid::from_raw(child?);
+        while waitpid(child, None) == Err(Errno::EINTR) {}
         let pid = table.guard().load(Ordering::Acquire);
         if pid == 0 {
             return Err(Errno::EAGAIN.into());
@@ -127,11 +132,11 @@ impl Guard {
         }
     }
 
-    /// The normal end: no group is left, the guard goes without killing anybody.
-    pub fn finish(self) {
+    /// The normal end: no group is left and none will come; the guard goes without killing anybody. Dropping waits for
+    /// it.
+    pub fn dismiss(&self) {
         // An error means that it is gone already.
         let _ = self.guard.signal(Signal::KILL);
-        // Dropping waits for it.
     }
 }
 
@@ -144,17 +149,28 @@ impl Drop for Guard {
     }
 }
 
-/// Between the two forks.
-///
-/// # Safety
-/// Only in a process that was forked for it.
-unsafe fn fork_again(read_end: RawFd, lifeline: RawFd, table: &Table, leftovers: &[Leftover]) -> ! {
-    // SAFETY: system calls only; the child never returns, and we do not either.
+/// What the process between us and the guard is given.
+struct Between<'a> {
+    read_end: RawFd,
+    lifeline: RawFd,
+    table: &'a Table,
+    leftovers: &'a [Leftover],
+}
+
+/// 16 KiB, aligned as stacks have to be.
+type BetweenStack = [u128; 1024];
+
+/// Forks the guard, says who it is, and leaves it to init. System calls only, in our memory.
+extern "C" fn fork_the_guard(between: *mut c_void) -> c_int {
+    // SAFETY: the pointer that was given to clone; its owner is suspended until we are gone. The bare call, since the
+    // C library's fork would find another process's notes in this memory. The child makes system calls only, and
+    // neither it nor we return.
     unsafe {
-        match libc::fork() {
-            0 => stand_guard(read_end, lifeline, table, leftovers),
+        let Between { read_end, lifeline, table, leftovers } = &*between.cast::<Between<'_>>();
+        match libc::syscall(libc::SYS_clone, libc::SIGCHLD, 0, 0, 0, 0) {
+            0 => stand_guard(*read_end, *lifeline, table, leftovers),
             pid => {
-                table.guard().store(pid.max(0), Ordering::Release);
+                table.guard().store(i32::try_from(pid).unwrap_or(0).max(0), Ordering::Release);
                 libc::_exit(0)
             }
         }
@@ -320,7 +336,7 @@ mod tests {
         assert!(crate::sys::mqueue::remove(&queue).is_err());
         // The normal end: they are the supervisor's own to take away.
         leave();
-        Guard::start(0, &leftovers).unwrap().finish();
+        Guard::start(0, &leftovers).unwrap().dismiss();
         assert!(folder.path().join("own/socket").exists());
         crate::sys::mqueue::remove(&queue).unwrap();
     }
@@ -341,7 +357,8 @@ mod tests {
         let finished = Guard::start(2, &[]).unwrap();
         let (process, mut input, output) = group(&finished, c"exec cat");
         let pid = finished.pid();
-        finished.finish();
+        finished.dismiss();
+        drop(finished);
         let cleared = Guard::start(2, &[]).unwrap();
         cleared.set(0, process.pid);
         cleared.clear(0);
@@ -368,6 +385,7 @@ mod tests {
         let field = |name: &str| status.lines().find_map(|line| line.strip_prefix(name)).unwrap().trim().to_owned();
         assert_ne!(field("PPid:"), std::process::id().to_string());
         assert_eq!(field("Name:").as_bytes(), NAME.to_bytes());
-        guard.finish();
+        guard.dismiss();
+        drop(guard);
     }
 }
