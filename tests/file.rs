@@ -1,6 +1,8 @@
 //! What is special to `--transport file`, through the real program: where items lie, what happens when
 //! there is no room for them, and inputs that are files of all kinds.
 
+mod support;
+
 use std::fs::Permissions;
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
@@ -114,4 +116,66 @@ fn the_largest_items_and_empty_ones_pass() {
     let output = supervisor(&["-a", "-", "-k", "--task", "echo"], &items);
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
     assert!(output.stdout == items);
+}
+
+/// 32 MiB of lines, of which every 64 KiB are alike.
+fn write_alike(path: &Path) -> std::fs::File {
+    std::fs::write(path, "0123456789abcde\n".repeat(2 << 20)).unwrap();
+    std::fs::OpenOptions::new().write(true).open(path).unwrap()
+}
+
+#[test]
+fn an_input_that_is_cut_short_while_it_is_mapped_is_lost_and_kills_nobody() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("input");
+    let name = path.to_str().unwrap();
+    let hash = "--task hash --output results --block 64K -a";
+    write_alike(&path);
+    let whole = supervisor(&[&hash.split(' ').collect::<Vec<_>>()[..], &[name]].concat(), b"");
+    let alike = String::from_utf8(whole.stdout).unwrap().lines().next().unwrap().to_owned();
+    // Right behind the first items, and in the middle of an item and of a page.
+    for left in [0, 100_000, (1 << 20) + 100] {
+        for delimiter in ["", "\\n"] {
+            let input = write_alike(&path);
+            let arguments = ["-j2", "--transport", "file", "--credit", "8", "--delay", "1ms", "-d", delimiter];
+            let arguments = [&arguments[..], &hash.split(' ').collect::<Vec<_>>(), &[name]].concat();
+            let mut run = support::Run::start(&arguments);
+            run.wait_for_event("item_settled");
+            input.set_len(left).unwrap();
+            let finished = run.finish();
+            assert_eq!(finished.code(), i32::from(exit_code::LOST), "{}", finished.stderr);
+            let words = format!("failed to read {name}: it was cut short meanwhile, from 33554432 to {left} bytes");
+            assert!(finished.stderr.contains(&words), "{}", finished.stderr);
+            for exit in finished.events("worker_exited") {
+                assert_eq!(exit["exit"]["code"], 0, "{exit}");
+            }
+            // What was no longer there has no result.
+            assert!(finished.stdout.lines().all(|line| line == alike), "{}", finished.stdout);
+            if left == 0 {
+                assert!(finished.settled("failed") > 0);
+                assert!(finished.stderr.contains("its bytes are lost"), "{}", finished.stderr);
+            }
+        }
+    }
+}
+
+#[test]
+fn inputs_of_all_kinds_are_read_as_far_as_they_can_be() {
+    let dir = tempfile::tempdir().unwrap();
+    let place = |name: &str| dir.path().join(name).to_str().unwrap().to_owned();
+    let echo = |input: &str| supervisor(&["-k", "--task", "echo", "-a", input], b"");
+    check_ends(&echo(&place("missing")), exit_code::USAGE, "No such file");
+    check_ends(&echo(dir.path().to_str().unwrap()), exit_code::USAGE, "is a directory");
+    std::fs::write(place("empty"), "").unwrap();
+    assert_eq!((echo(&place("empty")).stdout, echo("/dev/null").stdout), (Vec::new(), Vec::new()));
+    // Of no size, but not empty.
+    let version = std::fs::read("/proc/version").unwrap();
+    assert_eq!(echo("/proc/version").stdout, version);
+    std::fs::write(place("unfinished"), "a\n\nlast").unwrap();
+    assert_eq!(echo(&place("unfinished")).stdout, b"a\n\nlast\n");
+    nix::unistd::mkfifo(place("fifo").as_str(), nix::sys::stat::Mode::S_IRWXU).unwrap();
+    let fifo = place("fifo");
+    let writer = std::thread::spawn(move || std::fs::write(fifo, numbers(10_000)).unwrap());
+    assert!(echo(&place("fifo")).stdout == numbers(10_000));
+    writer.join().unwrap();
 }

@@ -15,7 +15,7 @@ const ITEMS_AT_ONCE: u64 = 1 << 12;
 
 /// Prints the command of each item, or the item itself where workers are resident.
 pub fn run(config: &Config) -> Result<RunOutcome, EngineError> {
-    let mut source = source::open(&config.source)?;
+    let mut source = source::open(&config.source, false)?;
     let commander = match &config.worker {
         WorkerSpec::Exec(spec) => Some(Commander::new(spec, &config.run_id)?),
         WorkerSpec::BuiltIn { .. } | WorkerSpec::Thread { .. } | WorkerSpec::Frames { .. } => None,

@@ -52,7 +52,7 @@ impl Payloads {
 
     /// Keeps a batch, whose first item got the id `first`.
     pub fn insert(&mut self, first: ItemId, batch: Batch) {
-        self.bytes += batch.range.len() as u64;
+        self.bytes += batch.block.held_bytes(batch.range.len());
         let delimited = batch.count > 1;
         let segment = Segment { block: batch.block, range: batch.range, count: batch.count, released: 0, delimited };
         self.segments.insert(first.0, segment);
@@ -86,7 +86,7 @@ impl Payloads {
             segment.count -= told as u32;
             segment.released += told as u32;
             if segment.count == 0 {
-                self.bytes -= segment.range.len() as u64;
+                self.bytes -= segment.block.held_bytes(segment.range.len());
             } else {
                 self.segments.insert(at + told, segment);
             }
@@ -129,7 +129,7 @@ impl Segment {
         let length = items_length(&self.block[self.range.clone()], self.released, delimiter);
         self.range.start += length;
         self.released = 0;
-        length as u64
+        self.block.held_bytes(length)
     }
 }
 

@@ -20,7 +20,7 @@ use crate::command::search;
 use crate::core::Core;
 use crate::model::config::{Config, OutputMode, WorkerSpec};
 use crate::model::signal::Signal;
-use crate::model::spec::{QueueOrder, TransportSpec};
+use crate::model::spec::{QueueOrder, TransportKind, TransportSpec};
 use crate::model::time::{Duration, Instant};
 use crate::sys::clock::Clock;
 use crate::sys::guard::Guard;
@@ -60,9 +60,14 @@ pub(super) fn open(config: Config) -> Result<Engine, EngineError> {
     if config.output.mode != OutputMode::None && stdio::was_closed(1) {
         return Err(EngineError::StdoutClosed);
     }
-    let source = source::open(&config.source)?;
+    // Where items lie in a file for the workers too, the input can be that file.
+    let maps = config.worker.transport().is_some_and(|transport| transport.kind == TransportKind::File);
+    let source = source::open(&config.source, maps)?;
     let spill = Rc::new(SpillFile::new());
-    let kind = open_kind(&config, source.delimiter(), &spill)?;
+    let mut kind = open_kind(&config, source.delimiter(), &spill)?;
+    if let (Kind::Resident(program), Some(input)) = (&mut kind, source.mapped_file()) {
+        program.transport.share_input(input);
+    }
     let policy = &config.policy;
     check_limits(policy.workers, &kind)?;
     let outbox = |fd| Outbox::new(fd).map_err(EngineError::system("take stdout and stderr"));

@@ -32,6 +32,17 @@ pub enum WorkerSpec {
     Exec(ExecSpec),
 }
 
+impl WorkerSpec {
+    /// How items travel to worker processes that stay.
+    #[must_use]
+    pub const fn transport(&self) -> Option<&TransportSpec> {
+        match self {
+            Self::BuiltIn { transport, .. } | Self::Frames { transport, .. } => Some(transport),
+            Self::Thread { .. } | Self::Exec(_) => None,
+        }
+    }
+}
+
 /// A command for each item. `argv[0]` is the program; arguments may hold `{}` and its kin.
 #[derive(Clone, Debug, PartialEq)]
 pub struct ExecSpec {

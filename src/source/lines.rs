@@ -5,6 +5,7 @@
 //! of stdin is shared with the user's shell and never set to non-blocking: `poll` says beforehand
 //! whether a read would wait.
 
+use super::mapped::Mapped;
 use super::splitter::Splitter;
 use super::{Delivery, Source, SourceError};
 use crate::model::config::{InputSpec, Split};
@@ -32,34 +33,41 @@ pub struct Lines {
     ended: bool,
 }
 
-impl Lines {
-    /// # Errors
-    /// The input cannot be opened, or is a directory.
-    pub fn open(input: &InputSpec, split: Split, priority: bool) -> Result<Self, SourceError> {
-        let (name, opened) = match input {
-            InputSpec::Stdin => ("stdin".to_owned(), open_stdin()),
-            InputSpec::File(path) => (path.display().to_string(), File::open(path)),
-        };
-        let metadata = opened.and_then(|file| Ok((file.metadata()?, file)));
-        let (metadata, file) = match metadata {
-            Ok(opened) => opened,
-            Err(error) => return Err(SourceError::Open { name, error }),
-        };
-        if metadata.is_dir() {
-            return Err(SourceError::Directory { name });
+/// The source for an input: mapped if that is asked for and possible, else read. stdin is always read,
+/// since whoever reads on from it goes on where we stopped.
+///
+/// # Errors
+/// The input cannot be opened, or is a directory.
+pub fn open(input: &InputSpec, split: Split, priority: bool, maps: bool) -> Result<Box<dyn Source>, SourceError> {
+    let (name, opened) = match input {
+        InputSpec::Stdin => ("stdin".to_owned(), open_stdin()),
+        InputSpec::File(path) => (path.display().to_string(), File::open(path)),
+    };
+    let metadata = opened.and_then(|file| Ok((file.metadata()?, file)));
+    let (metadata, file) = match metadata {
+        Ok(opened) => opened,
+        Err(error) => return Err(SourceError::Open { name, error }),
+    };
+    if metadata.is_dir() {
+        return Err(SourceError::Directory { name });
+    }
+    let regular = metadata.is_file();
+    let (name, file) = if maps && regular && *input != InputSpec::Stdin {
+        match Mapped::new(name, file, split, priority) {
+            Ok(mapped) => return Ok(Box::new(mapped)),
+            Err(unmapped) => unmapped,
         }
-        Ok(Self {
-            name,
-            file,
-            regular: metadata.is_file(),
-            splitter: Splitter::new(split, priority),
-            delimiter: match split {
-                Split::Delimiter(delimiter) => delimiter,
-                Split::Block { delimiter, .. } => delimiter.unwrap_or(b'\n'),
-            },
-            scratch: Vec::new(),
-            ended: false,
-        })
+    } else {
+        (name, file)
+    };
+    Ok(Box::new(Lines::new(name, file, regular, split, priority)))
+}
+
+impl Lines {
+    fn new(name: String, file: File, regular: bool, split: Split, priority: bool) -> Self {
+        let splitter = Splitter::new(split, priority);
+        let delimiter = splitter.delimiter().unwrap_or(b'\n');
+        Self { name, file, regular, splitter, delimiter, scratch: Vec::new(), ended: false }
     }
 
     /// Whether a read would return at once.
@@ -141,11 +149,11 @@ mod tests {
 
     const LINES: Split = Split::Delimiter(b'\n');
 
-    fn open(path: &Path) -> Result<Lines, SourceError> {
-        Lines::open(&InputSpec::File(path.to_owned()), LINES, false)
+    fn open(path: &Path) -> Result<Box<dyn Source>, SourceError> {
+        super::open(&InputSpec::File(path.to_owned()), LINES, false, false)
     }
 
-    fn items(lines: &mut Lines) -> Vec<String> {
+    fn items(lines: &mut Box<dyn Source>) -> Vec<String> {
         let mut told = Vec::new();
         loop {
             match lines.next(1).unwrap() {
@@ -178,7 +186,7 @@ mod tests {
     }
 
     /// A pipe as a source, and its writing end.
-    fn piped() -> (Lines, io::PipeWriter) {
+    fn piped() -> (Box<dyn Source>, io::PipeWriter) {
         let (reader, writer) = io::pipe().unwrap();
         let path = PathBuf::from(format!("/proc/self/fd/{}", std::os::fd::AsRawFd::as_raw_fd(&reader)));
         (open(&path).unwrap(), writer)

@@ -8,11 +8,13 @@
 pub mod args;
 pub mod generator;
 pub mod lines;
+mod mapped;
 pub mod splitter;
 
 use crate::model::config::SourceSpec;
 pub use crate::model::outcome::FailReason;
 use crate::sys::block::Block;
+use std::fs::File;
 use std::os::fd::BorrowedFd;
 use std::sync::Arc;
 
@@ -59,17 +61,23 @@ pub trait Source {
 
     /// What each item of a batch of several is followed by, and what no such item holds.
     fn delimiter(&self) -> u8;
+
+    /// The file that its blocks are parts of, if it maps one.
+    fn mapped_file(&self) -> Option<&Arc<File>> {
+        None
+    }
 }
 
-/// The source that `spec` names, ready to be asked. Nothing is read yet.
+/// The source that `spec` names, ready to be asked. Nothing is read yet. `maps`: a file is mapped instead of being
+/// read, where that is possible.
 ///
 /// # Errors
 /// A file that is missing, unreadable or a directory.
-pub fn open(spec: &SourceSpec) -> Result<Box<dyn Source>, SourceError> {
+pub fn open(spec: &SourceSpec, maps: bool) -> Result<Box<dyn Source>, SourceError> {
     Ok(match spec {
         SourceSpec::Generate { count } => Box::new(generator::Generator::new(*count)),
         SourceSpec::Args { items } => Box::new(args::Args::new(items.clone())),
-        SourceSpec::Lines { input, split, priority } => Box::new(lines::Lines::open(input, *split, *priority)?),
+        SourceSpec::Lines { input, split, priority } => lines::open(input, *split, *priority, maps)?,
     })
 }
 
@@ -81,4 +89,6 @@ pub enum SourceError {
     Directory { name: String },
     #[error("read {name}: {error}")]
     Read { name: String, error: std::io::Error },
+    #[error("read {name}: it was cut short meanwhile, from {} to {} bytes", before, after)]
+    Shrunk { name: String, before: u64, after: u64 },
 }

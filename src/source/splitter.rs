@@ -71,6 +71,33 @@ impl Splitter {
         }
     }
 
+    /// How many of these bytes, with which an item begins, are whole items.
+    #[must_use]
+    pub fn whole_bytes(&self, bytes: &[u8]) -> usize {
+        match self.split {
+            Split::Delimiter(delimiter) => memrchr(delimiter, bytes).map_or(0, |last| last + 1),
+            Split::Block { bytes: size, delimiter } => whole_blocks(bytes, 0, block_bytes(size), delimiter),
+        }
+    }
+
+    /// Takes a block of whole items; the last one of an input needs no delimiter.
+    pub fn put(&mut self, block: Block) {
+        debug_assert!(self.is_drained(), "what was not delivered yet would be lost");
+        self.block = Arc::new(block);
+        self.at = 0;
+    }
+
+    /// The block that is being delivered lies in a file that was cut short.
+    #[must_use]
+    pub fn is_lost(&self) -> bool {
+        matches!(&*self.block, Block::Mapped(mapping) if mapping.is_lost())
+    }
+
+    /// An item over the limit has passed by.
+    pub fn pass_too_long(&mut self) {
+        self.too_long = true;
+    }
+
     /// The input is over: the last item needs no delimiter.
     pub fn finish(&mut self) {
         debug_assert!(self.is_drained(), "what was not delivered yet would be lost");
@@ -108,7 +135,7 @@ impl Splitter {
     }
 
     /// What ends an item, or is cut after; `None` where blocks are cut at their size.
-    fn delimiter(&self) -> Option<u8> {
+    pub fn delimiter(&self) -> Option<u8> {
         match self.split {
             Split::Delimiter(delimiter) => Some(delimiter),
             Split::Block { delimiter, .. } => delimiter,

@@ -17,6 +17,25 @@ pub enum Block {
     Mapped(Mapping),
 }
 
+impl Block {
+    /// Forgets all but the first `bytes` bytes.
+    pub fn truncate(&mut self, bytes: usize) {
+        match self {
+            Self::Memory(memory) => memory.truncate(bytes),
+            Self::Mapped(mapping) => mapping.truncate(bytes),
+        }
+    }
+
+    /// How much memory `bytes` of its bytes take here.
+    #[must_use]
+    pub const fn held_bytes(&self, bytes: usize) -> u64 {
+        match self {
+            Self::Mapped(mapping) if mapping.is_cold() => 0,
+            Self::Memory(_) | Self::Mapped(_) => bytes as u64,
+        }
+    }
+}
+
 impl Deref for Block {
     type Target = [u8];
 

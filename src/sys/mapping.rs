@@ -56,6 +56,7 @@ pub struct Mapping {
     skipped: usize,
     bytes: usize,
     row: usize,
+    cold: bool,
 }
 
 // SAFETY: the mapping belongs to this value alone until it is dropped, and is only read.
@@ -83,7 +84,7 @@ impl Mapping {
             let _ = unsafe { munmap(base.cast::<c_void>(), mapped_bytes) };
             return Err(ErrorKind::QuotaExceeded.into());
         };
-        Ok(Self { file: Arc::clone(file), offset, base, mapped_bytes, skipped, bytes, row })
+        Ok(Self { file: Arc::clone(file), offset, base, mapped_bytes, skipped, bytes, row, cold: false })
     }
 
     /// The file.
@@ -96,6 +97,19 @@ impl Mapping {
     #[must_use]
     pub const fn offset(&self) -> u64 {
         self.offset
+    }
+
+    /// Nobody here means to look at more than a few of the bytes: they take no memory of this process.
+    #[must_use]
+    pub const fn cold(mut self) -> Self {
+        self.cold = true;
+        self
+    }
+
+    /// Nobody here means to look at them.
+    #[must_use]
+    pub const fn is_cold(&self) -> bool {
+        self.cold
     }
 
     /// Forgets all but the first `bytes` bytes.

@@ -10,7 +10,7 @@
 //! Invariant: the supervisor writes to a spool and never maps it; the worker reads only.
 
 use super::spool::{Place, Spool};
-use super::{Channel, ChannelError, Connection, Fill, Flush, Handed, ItemsIn, Transport, TransportError, pipe};
+use super::{Channel, ChannelError, Connection, Fill, Flush, Handed, ItemsIn, Lent, Transport, TransportError, pipe};
 use crate::sys::block::{Block, BlockSlice};
 use crate::sys::fd;
 use crate::sys::folder::{Folder, FolderError};
@@ -50,6 +50,10 @@ impl Reference {
         // At most `BODY_BYTES_MAX`.
         out.extend_from_slice(&(self.bytes as u32).to_le_bytes());
         out.extend_from_slice(&(self.file as u32).to_le_bytes());
+    }
+
+    const fn end(self) -> u64 {
+        self.offset + self.bytes as u64
     }
 
     fn read(body: &[u8]) -> Option<Self> {
@@ -127,8 +131,9 @@ impl Transport for FileTransport {
 pub(super) fn connect(mut handed: Handed) -> io::Result<Connection> {
     let spool = View::new(handed.take_fd(names::FD_SPOOL)?.into(), "the spool");
     let input = handed.take_fd(names::FD_INPUT).ok().map(|input| View::new(input.into(), "the input"));
+    let lent = Arc::new(Lent::of_files(input.as_ref().map(|input| Arc::clone(&input.file))));
     let Connection { items, results } = pipe::connect(handed)?;
-    Ok(Connection { items: Box::new(FileItems { inner: items, spool, input }), results })
+    Ok(Connection { items: Box::new(FileItems { inner: items, spool, input, lent }), results })
 }
 
 /// The supervisor's end: a pipe's, with bodies laid aside.
@@ -225,6 +230,7 @@ struct FileItems {
     inner: Box<dyn ItemsIn>,
     spool: View,
     input: Option<View>,
+    lent: Arc<Lent>,
 }
 
 impl ItemsIn for FileItems {
@@ -235,6 +241,7 @@ impl ItemsIn for FileItems {
     fn next(&mut self) -> Result<Option<(ToWorker, &[u8])>, ChannelError> {
         let Some((message, body)) = self.inner.next()? else { return Ok(None) };
         let reference = Reference::read(body).ok_or(ChannelError::Reference)?;
+        self.lent.begin(if reference.file == In::Input { reference.end() } else { 0 });
         let body = match (reference.file, &mut self.input) {
             (In::Spool, _) => self.spool.lend_of_all(reference)?,
             (In::Input, Some(input)) => input.lend(reference)?,
@@ -245,6 +252,10 @@ impl ItemsIn for FileItems {
 
     fn waiting(&self, most: usize) -> usize {
         self.inner.waiting(most)
+    }
+
+    fn lent(&self) -> Arc<Lent> {
+        Arc::clone(&self.lent)
     }
 }
 
@@ -266,16 +277,14 @@ impl View {
             // It can only be ours, and will not be whole again: another worker gets another one.
             return Err(ChannelError::Lost { what: self.name });
         }
-        let end = reference.offset + reference.bytes as u64;
-        self.lend_within(reference, 0, end.next_power_of_two().max(WINDOW_BYTES))
+        self.lend_within(reference, 0, reference.end().next_power_of_two().max(WINDOW_BYTES))
     }
 
     /// Of a file that is read once: a window of it.
     fn lend(&mut self, reference: Reference) -> Result<&[u8], ChannelError> {
         self.mapping.take_if(|mapping| mapping.is_lost());
         let start = reference.offset / WINDOW_BYTES * WINDOW_BYTES;
-        let end = reference.offset + reference.bytes as u64;
-        self.lend_within(reference, start, (end - start).max(WINDOW_BYTES))
+        self.lend_within(reference, start, (reference.end() - start).max(WINDOW_BYTES))
     }
 
     /// The bytes, from what is mapped, else after mapping these.

@@ -14,6 +14,7 @@
 mod file;
 mod handed;
 pub mod in_process;
+mod lent;
 pub mod mqueue;
 pub mod pipe;
 pub mod scoreboard;
@@ -27,6 +28,7 @@ mod spool;
 mod stream;
 
 pub use handed::Handed;
+pub use lent::Lent;
 
 use crate::model::spec::{TransportKind, TransportSpec};
 use crate::model::time::Duration;
@@ -146,6 +148,11 @@ pub trait ItemsIn {
 
     /// How many whole messages [`next`](Self::next) has in store, counted up to `most`.
     fn waiting(&self, most: usize) -> usize;
+
+    /// What tells afterwards whether the bytes that [`next`](Self::next) lent were whole.
+    fn lent(&self) -> Arc<Lent> {
+        Arc::default()
+    }
 }
 
 /// Where a worker's results go out. Waits.

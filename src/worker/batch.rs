@@ -14,14 +14,18 @@ use super::{Failure, Handler, Item, Output, panics};
 use crate::model::ids::{Attempt, ItemId, Run};
 use crate::model::spec::ITEM_BYTES_MAX;
 use crate::sys::clock::monotonic_ns;
-use crate::transport::ResultsOut;
 use crate::transport::scoreboard::Pencil;
+use crate::transport::{Lent, ResultsOut};
 use crate::wire::message::{FromWorker, PROTOCOL_VERSION, REASON_BYTES_MAX};
 use crate::wire::times::{self, Pair};
 use std::io::ErrorKind;
+use std::sync::Arc;
 
 /// Results leave when they are so many bytes.
 const FLUSH_BYTES: usize = 64 * 1024;
+
+/// Why items fail whose bytes are gone.
+const LOST: &str = "its bytes are lost: the file that they lie in was cut short";
 
 /// What a buffer that has been larger is cut back to.
 const KEPT_BYTES: usize = 4 * FLUSH_BYTES;
@@ -41,6 +45,8 @@ enum Busy {
 pub(super) struct Batch {
     results: Box<dyn ResultsOut>,
     pencil: Pencil,
+    /// If the bytes of the present run were whole.
+    lent: Arc<Lent>,
     pace: Pace,
     /// Work was begun since the last flush.
     working: bool,
@@ -56,10 +62,11 @@ pub(super) struct Batch {
 }
 
 impl Batch {
-    pub(super) const fn new(results: Box<dyn ResultsOut>, pencil: Pencil, timed: bool) -> Self {
+    pub(super) const fn new(results: Box<dyn ResultsOut>, lent: Arc<Lent>, pencil: Pencil, timed: bool) -> Self {
         Self {
             results,
             pencil,
+            lent,
             pace: Pace::new(),
             working: false,
             timed,
@@ -100,6 +107,18 @@ impl Batch {
             }
         };
         let on = ended?;
+        if self.lent.is_of_input() {
+            // Whether this run's bytes were whole cannot be asked once others are lent.
+            self.close_group(Busy::Measured)?;
+        }
+        if on && !items.is_finished() && !self.lent.is_whole() {
+            self.close_group(Busy::Measured)?;
+            while let Some(item) = items.next_lost() {
+                self.note_time();
+                self.failed(item, LOST, false)?;
+            }
+            return Ok(on);
+        }
         if on && !items.is_finished() { Err(WorkerError::Run { count: run.count }) } else { Ok(on) }
     }
 
@@ -211,6 +230,9 @@ impl Batch {
         if self.group.count == 0 {
             return Ok(());
         }
+        if !self.lent.is_whole() {
+            return self.fail_group();
+        }
         let Run { first, count, attempt } = self.group;
         let busy_ns = match busy {
             Busy::Guessed if count < GUESSED_ITEMS_MAX => self.pace.guess_group(count),
@@ -226,6 +248,20 @@ impl Batch {
         }
         self.group.count = 0;
         self.output.forget_finished();
+        Ok(())
+    }
+
+    /// The bytes of the open group's items were lost while they were in use: what came of them is no result.
+    fn fail_group(&mut self) -> Result<(), WorkerError> {
+        let Run { first, count, attempt } = self.group;
+        self.group.count = 0;
+        self.output.forget_finished();
+        let times = std::mem::take(&mut self.times);
+        let mut times = times.chunks_exact(times::PAIR_BYTES);
+        for item in (0..u64::from(count)).map(|ahead| first.plus(ahead)) {
+            self.times.extend_from_slice(times.next().unwrap_or_default());
+            self.failed(Item { bytes: &[], id: item, attempt }, LOST, false)?;
+        }
         Ok(())
     }
 

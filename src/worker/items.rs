@@ -53,6 +53,16 @@ impl<'a> Items<'a> {
         Some(self.present())
     }
 
+    /// The next item without its bytes, where they are lost.
+    pub(super) fn next_lost(&mut self) -> Option<Item<'a>> {
+        if self.lent == self.run.count {
+            return None;
+        }
+        self.present = &[];
+        self.lent += 1;
+        Some(self.present())
+    }
+
     /// The item that was lent last.
     #[inline]
     pub(super) fn present(&self) -> Item<'a> {

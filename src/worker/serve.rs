@@ -104,7 +104,8 @@ fn connect() -> Result<Server, WorkerError> {
     let board = inherited(environment.fd_board)?;
     let pencil = Pencil::from_fd(board).map_err(failed("map the scoreboard"))?;
     let connection = transport::connect(environment.transport, handed).map_err(failed("connect to the supervisor"))?;
-    let batch = Batch::new(connection.results, pencil, environment.timed);
+    let lent = connection.items.lent();
+    let batch = Batch::new(connection.results, lent, pencil, environment.timed);
     Ok(Server { items: connection.items, batch, token: environment.token, delimiter: environment.delimiter })
 }
 

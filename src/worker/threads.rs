@@ -36,7 +36,7 @@ pub fn serve(duty: &Duty, end: End, board: OwnedFd, token: [u8; 16]) -> u8 {
     let pencil = pencil.map_err(|error| WorkerError::System { doing: "map the scoreboard", error });
     exit_code(pencil.and_then(|pencil| {
         let connection = end.connect();
-        let batch = Batch::new(connection.results, pencil, duty.timed);
+        let batch = Batch::new(connection.results, connection.items.lent(), pencil, duty.timed);
         let server = Server { items: connection.items, batch, token, delimiter: duty.delimiter };
         let run = duty.task.run_in_thread();
         if duty.delay.is_zero() { server.serve(run) } else { server.serve(delayed(run, duty.delay)) }

@@ -1,0 +1,334 @@
+//! The content of a regular file, cut into items where it lies: blocks are windows of the file, mapped,
+//! and nothing is copied.
+//!
+//! One window at a time is cut, behind its last whole item; the next begins there. So memory is that of
+//! the windows whose items are not yet settled, and where blocks are cut at their size not a byte is
+//! looked at.
+//!
+//! Invariant: the file's size is asked before each window and at the end. A file that has become
+//! shorter is a lost source, never a fault; one that grows is read to where it ends when that is reached.
+
+use super::splitter::Splitter;
+use super::{Delivery, Source, SourceError};
+use crate::model::config::Split;
+use crate::model::spec::ITEM_BYTES_MAX;
+use crate::sys::block::Block;
+use crate::sys::mapping::{self, Mapping};
+use std::fs::File;
+use std::io;
+use std::os::fd::BorrowedFd;
+use std::os::unix::fs::FileExt;
+use std::sync::Arc;
+
+/// A window of lines: several runs, and little enough to be in memory at once a few times over.
+const WINDOW_BYTES: usize = 1 << 20;
+
+/// Blocks in a window, if they are larger than a part of it.
+const WINDOW_BLOCKS: usize = 4;
+
+/// So many windows without a whole item, then the others of the loop have their turn.
+const WINDOWS_MAX: u32 = 16;
+
+pub(super) struct Mapped {
+    name: String,
+    file: Arc<File>,
+    splitter: Splitter,
+    /// What ends an item of several.
+    delimiter: u8,
+    /// Items before here are in the splitter, or were.
+    at: u64,
+    /// The file's size when it was last asked.
+    size: u64,
+    /// A window where items are as long as expected.
+    window_bytes_min: usize,
+    /// It grows for a longer one.
+    window_bytes: usize,
+    /// Whole windows are hardly looked at.
+    cold: bool,
+    /// What comes up to the next delimiter belongs to an item over the limit.
+    skipping: bool,
+    ended: bool,
+    losses: u64,
+}
+
+impl Mapped {
+    /// # Errors
+    /// It cannot be mapped: what `/proc` shows, an empty file. Read it instead.
+    pub(super) fn new(name: String, file: File, split: Split, priority: bool) -> Result<Self, (String, File)> {
+        let file = Arc::new(file);
+        let size = file.metadata().map_or(0, |metadata| metadata.len());
+        let maps = size > 0 && Mapping::new(&file, 0, 1).is_ok();
+        match Arc::try_unwrap(file) {
+            Ok(file) if !maps => Err((name, file)),
+            Ok(file) => Ok(Self::of(name, Arc::new(file), size, split, priority)),
+            Err(file) => Ok(Self::of(name, file, size, split, priority)),
+        }
+    }
+
+    fn of(name: String, file: Arc<File>, size: u64, split: Split, priority: bool) -> Self {
+        let (block_bytes, cold) = match split {
+            Split::Delimiter(_) => (0, false),
+            Split::Block { bytes, .. } => (usize::try_from(bytes).unwrap_or(usize::MAX).min(ITEM_BYTES_MAX), true),
+        };
+        let window_bytes = WINDOW_BYTES.max(WINDOW_BLOCKS * block_bytes);
+        let splitter = Splitter::new(split, priority);
+        Self {
+            name,
+            file,
+            delimiter: splitter.delimiter().unwrap_or(b'\n'),
+            splitter,
+            at: 0,
+            size,
+            window_bytes_min: window_bytes,
+            window_bytes,
+            cold,
+            skipping: false,
+            ended: false,
+            losses: mapping::losses(),
+        }
+    }
+
+    /// Puts whole items of the next window into the splitter, if there are any in it.
+    fn load(&mut self) -> Result<(), SourceError> {
+        self.check_size()?;
+        let left = self.size - self.at;
+        let length = left.min(self.window_bytes as u64) as usize;
+        if length == 0 {
+            self.end();
+            return Ok(());
+        }
+        let is_rest = length as u64 == left;
+        let mut block = self.window(length).map_err(|error| SourceError::Read { name: self.name.clone(), error })?;
+        if self.skipping {
+            self.skip(&block, is_rest);
+            return self.check_losses();
+        }
+        match self.splitter.whole_bytes(&block) {
+            // A last item without a delimiter, and nothing has come behind it.
+            0 if is_rest => {
+                self.at += length as u64;
+                self.splitter.put(block);
+                self.ended = true;
+            }
+            0 if length > ITEM_BYTES_MAX => {
+                self.at += length as u64;
+                self.skipping = true;
+            }
+            0 => self.window_bytes *= 2,
+            whole => {
+                self.at += whole as u64;
+                block.truncate(whole);
+                self.splitter.put(block);
+                self.window_bytes = self.window_bytes_min;
+            }
+        }
+        self.check_losses()
+    }
+
+    /// The next bytes, mapped; read if there are too many mappings.
+    fn window(&self, length: usize) -> io::Result<Block> {
+        if let Ok(mapping) = Mapping::new(&self.file, self.at, length) {
+            return Ok(if self.cold { mapping.cold() } else { mapping }.into());
+        }
+        let mut bytes = vec![0; length];
+        self.file.read_exact_at(&mut bytes, self.at)?;
+        Ok(bytes.into())
+    }
+
+    /// Looks for the end of an item over the limit.
+    fn skip(&mut self, bytes: &[u8], is_rest: bool) {
+        let end = self.splitter.delimiter().and_then(|delimiter| memchr::memchr(delimiter, bytes));
+        self.at += end.map_or(bytes.len(), |end| end + 1) as u64;
+        self.window_bytes = self.window_bytes_min;
+        if end.is_some() {
+            self.skipping = false;
+            self.splitter.pass_too_long();
+        } else if is_rest {
+            self.end();
+        }
+    }
+
+    fn end(&mut self) {
+        self.ended = true;
+        if std::mem::take(&mut self.skipping) {
+            self.splitter.pass_too_long();
+        }
+    }
+
+    fn check_size(&mut self) -> Result<(), SourceError> {
+        let before = self.size;
+        let metadata = self.file.metadata();
+        self.size = metadata.map_err(|error| SourceError::Read { name: self.name.clone(), error })?.len();
+        if self.size < before {
+            return Err(SourceError::Shrunk { name: self.name.clone(), before, after: self.size });
+        }
+        Ok(())
+    }
+
+    /// The bytes that were just looked at may have been zeros.
+    fn check_losses(&mut self) -> Result<(), SourceError> {
+        if self.losses == mapping::losses() {
+            return Ok(());
+        }
+        self.check_size()?;
+        // It is as long as before: it grew again, its disk fails, or another file was cut short.
+        if self.splitter.is_lost() {
+            let error = io::Error::other("some of it could not be read");
+            return Err(SourceError::Read { name: self.name.clone(), error });
+        }
+        Ok(())
+    }
+}
+
+impl Source for Mapped {
+    fn next(&mut self, items_max: u64) -> Result<Delivery, SourceError> {
+        for _ in 0..WINDOWS_MAX {
+            if let Some(delivery) = self.splitter.next(items_max) {
+                self.check_losses()?;
+                return Ok(delivery);
+            }
+            if self.ended {
+                self.check_size()?;
+                return Ok(Delivery::Ended);
+            }
+            self.load()?;
+        }
+        Ok(Delivery::Idle)
+    }
+
+    fn fd(&self) -> Option<BorrowedFd<'_>> {
+        None
+    }
+
+    fn delimiter(&self) -> u8 {
+        self.delimiter
+    }
+
+    fn mapped_file(&self) -> Option<&Arc<File>> {
+        Some(&self.file)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::config::InputSpec;
+    use std::io::Write;
+
+    const LINES: Split = Split::Delimiter(b'\n');
+
+    fn file_of(bytes: &[u8]) -> tempfile::NamedTempFile {
+        let mut file = tempfile::NamedTempFile::new().unwrap();
+        file.write_all(bytes).unwrap();
+        file
+    }
+
+    fn mapped(file: &tempfile::NamedTempFile, split: Split, priority: bool, window_bytes: usize) -> Mapped {
+        let mapped = Mapped::new("input".to_owned(), file.reopen().unwrap(), split, priority);
+        let mapped = mapped.map_err(|_| "not mapped").unwrap();
+        Mapped { window_bytes, window_bytes_min: window_bytes, ..mapped }
+    }
+
+    /// Its items, each with its priority; of what is refused, the reason.
+    fn items(source: &mut dyn Source, items_max: u64) -> Result<Vec<(i64, Vec<u8>)>, SourceError> {
+        let mut told = Vec::new();
+        let delimiter = source.delimiter();
+        loop {
+            match source.next(items_max)? {
+                Delivery::Items(batch) if batch.count == 1 => {
+                    told.push((batch.priority, batch.block[batch.range].to_vec()));
+                }
+                Delivery::Items(batch) => {
+                    assert!(u64::from(batch.count) <= items_max);
+                    let before = told.len();
+                    let body = &batch.block[batch.range];
+                    let ended = body.strip_suffix(&[delimiter]).expect("each of several items is delimited");
+                    told.extend(ended.split(|byte| *byte == delimiter).map(|item| (0, item.to_vec())));
+                    assert_eq!(told.len() - before, batch.count as usize);
+                }
+                Delivery::Rejected(reason) => told.push((0, reason.to_string().into_bytes())),
+                Delivery::Idle => {}
+                Delivery::Ended => return Ok(told),
+            }
+        }
+    }
+
+    #[test]
+    fn the_items_are_those_that_reading_gives() {
+        let mut state = 88_172_645_463_325_252_u64;
+        let mut random = move |below: usize| {
+            state ^= state << 13;
+            state ^= state >> 7;
+            state ^= state << 17;
+            state as usize % below
+        };
+        let splits = [
+            (LINES, false),
+            (LINES, true),
+            (Split::Delimiter(b'\t'), false),
+            (Split::Block { bytes: 7, delimiter: Some(b'\n') }, false),
+            (Split::Block { bytes: 7, delimiter: None }, false),
+            (Split::Block { bytes: 1, delimiter: None }, false),
+        ];
+        for round in 0..600 {
+            let bytes: Vec<u8> = (0..1 + random(200)).map(|_| b"1\t\nab"[random(5)]).collect();
+            let file = file_of(&bytes);
+            let (split, priority) = splits[round % splits.len()];
+            let mut read =
+                super::super::lines::open(&InputSpec::File(file.path().to_owned()), split, priority, false).unwrap();
+            let expected = items(&mut *read, u64::MAX).unwrap();
+            for window_bytes in [1, 2, 1 + random(50), WINDOW_BYTES] {
+                let mut source = mapped(&file, split, priority, window_bytes);
+                let found = items(&mut source, 1 + random(9) as u64).unwrap();
+                assert!(found == expected, "{split:?} {window_bytes} {:?}", String::from_utf8_lossy(&bytes));
+            }
+        }
+    }
+
+    #[test]
+    fn an_item_over_the_limit_is_passed_over() {
+        for (length, fits) in [(ITEM_BYTES_MAX, true), (ITEM_BYTES_MAX + 1, false), (3 * ITEM_BYTES_MAX, false)] {
+            for end in ["", "\n", "\nafter", "\nafter\n"] {
+                let file = file_of(&[b"before\n", &vec![b'x'; length][..], end.as_bytes()].concat());
+                let told = items(&mut mapped(&file, LINES, false, WINDOW_BYTES), 9).unwrap();
+                assert_eq!(told.len(), if end.len() > 1 { 3 } else { 2 }, "{length} {end:?}");
+                assert_eq!(told[1].1.starts_with(b"x"), fits, "{length} {end:?}");
+                assert_eq!(told[1].1.starts_with(b"item is over the limit"), !fits);
+            }
+        }
+    }
+
+    #[test]
+    fn what_is_appended_meanwhile_is_read_too() {
+        let mut file = file_of(b"a\nb\nbegin");
+        let mut source = mapped(&file, LINES, false, WINDOW_BYTES);
+        assert!(matches!(source.next(9), Ok(Delivery::Items(batch)) if batch.count == 2));
+        file.write_all(b"ning\nlast").unwrap();
+        let rest: Vec<_> = items(&mut source, 9).unwrap().into_iter().map(|(_, item)| item).collect();
+        assert_eq!(rest, [&b"beginning"[..], b"last"]);
+    }
+
+    #[test]
+    fn a_file_that_is_cut_short_is_a_lost_source() {
+        for (split, left) in
+            [(LINES, 100_000), (LINES, 5000), (LINES, 0), (Split::Block { bytes: 4096, delimiter: None }, 9)]
+        {
+            let file = file_of(&b"0123456\n".repeat(100_000));
+            let mut source = mapped(&file, split, false, 64 * 1024);
+            assert!(matches!(source.next(9), Ok(Delivery::Items(_))));
+            file.as_file().set_len(left).unwrap();
+            let error = items(&mut source, 9).unwrap_err().to_string();
+            assert_eq!(error, format!("read input: it was cut short meanwhile, from 800000 to {left} bytes"));
+        }
+    }
+
+    #[test]
+    fn a_file_that_cannot_be_mapped_is_read() {
+        for path in ["/proc/self/status", "/proc/cpuinfo", "/dev/null"] {
+            assert!(Mapped::new(path.to_owned(), File::open(path).unwrap(), LINES, false).is_err());
+            let source = super::super::lines::open(&InputSpec::File(path.into()), LINES, false, true);
+            assert_eq!(items(&mut *source.unwrap(), 9).unwrap().is_empty(), path == "/dev/null");
+        }
+        assert!(Mapped::new("empty".to_owned(), file_of(b"").reopen().unwrap(), LINES, false).is_err());
+    }
+}
