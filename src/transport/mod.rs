@@ -277,7 +277,7 @@ pub fn by_name(text: &str) -> Option<TransportKind> {
 /// # Errors
 /// It is none, or the body is not what `wire/message.rs` promises for it.
 #[inline]
-pub(crate) fn judge(frame: &Frame<'_>) -> Result<FromWorker, ChannelError> {
+pub fn judge(frame: &Frame<'_>) -> Result<FromWorker, ChannelError> {
     if frame.kind != Kind::FromWorker {
         return Err(ChannelError::Direction);
     }

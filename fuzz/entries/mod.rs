@@ -1,0 +1,92 @@
+//! What is fuzzed: one function for each target, which takes any bytes and asserts what must hold.
+//!
+//! The targets below `fuzz_targets/` call them with what the fuzzer makes up, `tests/fuzz_corpus.rs`
+//! with what lies in `corpus/`.
+#![allow(dead_code, unused_imports, reason = "each target uses one of them")]
+
+mod ring;
+mod session;
+mod splitter;
+
+pub use ring::ring;
+pub use session::session;
+pub use splitter::splitter;
+
+use supervisor::wire::frame::{self, BODY_BYTES_MAX, BUFFER_BYTES, FrameDecoder, FrameError, HEAD_BYTES_MAX, Kind};
+
+/// Bytes of a fuzzer, taken from the front; zeros once they are used up.
+pub struct Bytes<'a>(pub &'a [u8]);
+
+impl<'a> Bytes<'a> {
+    pub fn byte(&mut self) -> u8 {
+        let Some((first, rest)) = self.0.split_first() else { return 0 };
+        self.0 = rest;
+        *first
+    }
+
+    pub fn word(&mut self) -> u64 {
+        u64::from_le_bytes(std::array::from_fn(|_| self.byte()))
+    }
+
+    pub fn take(&mut self, count: usize) -> &'a [u8] {
+        let (taken, rest) = self.0.split_at(count.min(self.0.len()));
+        self.0 = rest;
+        taken
+    }
+
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+}
+
+type Owned = (Kind, Vec<u8>, Vec<u8>);
+
+/// The frames in `bytes`, read in pieces of such sizes; what is wrong at their end.
+fn decode(bytes: &[u8], pieces: &[u8]) -> (Vec<Owned>, Option<FrameError>, usize) {
+    let (mut decoder, mut frames) = (FrameDecoder::new(), Vec::new());
+    let (mut rest, mut sizes) = (bytes, pieces.iter().cycle());
+    while !rest.is_empty() {
+        let spare = decoder.spare();
+        // What is resident is bounded by what came, and what is reserved by one frame.
+        assert!(!spare.is_empty() && spare.len() <= BUFFER_BYTES + HEAD_BYTES_MAX + BODY_BYTES_MAX);
+        let size = sizes.next().map_or(usize::MAX, |size| 1 + usize::from(*size));
+        let read = size.min(rest.len()).min(spare.len());
+        spare[..read].copy_from_slice(&rest[..read]);
+        decoder.filled(read);
+        rest = &rest[read..];
+        loop {
+            let whole = decoder.whole_frames(1);
+            match decoder.next() {
+                Ok(Some(frame)) => {
+                    assert_eq!(whole, 1);
+                    assert!(frame.head.len() <= HEAD_BYTES_MAX && frame.body.len() <= BODY_BYTES_MAX);
+                    frames.push((frame.kind, frame.head.to_vec(), frame.body.to_vec()));
+                }
+                Ok(None) => {
+                    assert_eq!(whole, 0);
+                    break;
+                }
+                Err(error) => {
+                    assert_eq!(decoder.next(), Err(error), "it says so for ever");
+                    return (frames, Some(error), 0);
+                }
+            }
+        }
+    }
+    (frames, None, decoder.unread_bytes())
+}
+
+/// The first byte says how many of the next are the sizes of reads; what follows is read in them.
+pub fn frames(data: &[u8]) {
+    let mut data = Bytes(data);
+    let sizes = usize::from(data.byte() % 8);
+    let sizes = data.take(sizes);
+    let (frames, error, unread) = decode(data.0, &[]);
+    assert_eq!((&frames, &error), (&decode(data.0, sizes).0, &decode(data.0, sizes).1), "pieces change nothing");
+    let mut again = Vec::new();
+    for (kind, head, body) in &frames {
+        frame::encode(*kind, head, body, &mut again).unwrap();
+    }
+    assert!(data.0.starts_with(&again), "frames say what was read");
+    assert!(error.is_some() || again.len() + unread == data.0.len(), "every byte is accounted for");
+}

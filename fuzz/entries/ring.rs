@@ -1,0 +1,148 @@
+use super::Bytes;
+use std::cell::{Cell, RefCell};
+use std::fs::File;
+use std::os::unix::fs::FileExt;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use supervisor::model::spec::TransportKind;
+use supervisor::sys::block::{Block, BlockSlice};
+use supervisor::transport::shm_ring::{Broken, Reader, Ring, Words, Writer, must_wake};
+use supervisor::transport::{self, Channel};
+use supervisor::wire::frame::BODY_BYTES_MAX;
+use supervisor::wire::message::ToWorker;
+use supervisor::wire::names;
+
+/// The first byte says which: the indices of a ring that change under its hands, or a whole channel with
+/// memory that somebody scribbles in.
+pub fn ring(data: &[u8]) {
+    let mut data = Bytes(data);
+    if data.byte() & 1 == 0 { indices(data) } else { area(data) }
+}
+
+const RING: Ring = Ring { tail: 0, head: 1, bytes: 64 };
+
+/// Words in which anything may stand each time somebody looks.
+struct Hostile<'a> {
+    lies: RefCell<Bytes<'a>>,
+    /// What this side has stored last, which the other side keeps near.
+    stored: [Cell<u64>; 4],
+}
+
+impl Words for Hostile<'_> {
+    fn load(&self, word: usize, _: Ordering) -> u64 {
+        let mut lies = self.lies.borrow_mut();
+        let near = self.stored[word].get();
+        let found = match lies.byte() {
+            255 => lies.word(),
+            by @ 128.. => near.wrapping_sub(u64::from(by - 128)),
+            by => near.wrapping_add(u64::from(by)),
+        };
+        self.stored[word].set(found);
+        found
+    }
+
+    fn store(&self, word: usize, value: u64, _: Ordering) {
+        self.stored[word].set(value);
+    }
+
+    fn fence(&self) {}
+}
+
+/// Whatever the other side says, nothing is written where it may read, nor read where it may write.
+fn indices(data: Bytes<'_>) {
+    let words = Hostile { lies: RefCell::new(data), stored: Default::default() };
+    let (mut writer, mut reader) = (Writer::new(RING), Reader::new(RING));
+    let mut released = 0;
+    loop {
+        let (what, bytes) = {
+            let mut lies = words.lies.borrow_mut();
+            if lies.is_empty() {
+                return;
+            }
+            (lies.byte(), u64::from(lies.byte()))
+        };
+        let judged = match what % 8 {
+            0 => writer.room(&words, bytes % 65).map(|room| {
+                assert!(room <= RING.bytes);
+                writer.wrote(bytes % (room + 1));
+            }),
+            1 => {
+                writer.publish(&words);
+                Ok(())
+            }
+            2 => writer.look(&words).map(|head| assert!(head <= writer.at() && writer.at() - head <= RING.bytes)),
+            3 => reader.ready(&words).map(|ready| {
+                assert!(ready + reader.unreleased() <= RING.bytes);
+                reader.took(bytes % (ready + 1));
+            }),
+            4 => reader.look(&words).map(|ready| assert!(ready + reader.unreleased() <= RING.bytes)),
+            5 => {
+                reader.release(&words);
+                Ok(())
+            }
+            6 => {
+                writer.retract();
+                Ok(())
+            }
+            _ => {
+                must_wake(&words, 2, bytes);
+                Ok(())
+            }
+        };
+        assert!(reader.at() >= released, "a position only grows");
+        released = reader.at() - reader.unreleased();
+        if let Err(Broken { found, least, most }) = judged {
+            assert!(found < least || found > most);
+        }
+    }
+}
+
+/// A channel whose worker is this fuzzer: it has the memory, and writes into it what it likes.
+fn area(mut data: Bytes<'_>) {
+    let kind = TransportKind::Shm;
+    let (mut channel, handed) = transport::transport(&kind.into(), 1).unwrap().open().unwrap();
+    let memory = handed.fds().find(|(names, _)| names.contains(&names::FD_MEMORY)).expect("shared memory").1;
+    let memory = File::from(memory.try_clone_to_owned().unwrap());
+    let block = Arc::new(Block::from(vec![b'x'; 300_000]));
+    let mut first = 0;
+    while !data.is_empty() {
+        match data.byte() % 8 {
+            // One of the words that say where somebody is, or sleeps.
+            0 | 1 => {
+                let (word, value) = (data.byte(), data.word());
+                let _ = memory.write_all_at(&value.to_le_bytes(), 8 * u64::from(word));
+            }
+            // What lies in the rings.
+            2 => {
+                let (at, bytes) = (data.word() % (1 << 20), data.byte());
+                let _ = memory.write_all_at(data.take(bytes.into()), at);
+            }
+            3 => {
+                let bytes = [0, 9, 1000, 70_000, 300_000][usize::from(data.byte() % 5)];
+                let slice = BlockSlice::new(&block, 0..bytes);
+                first += 1;
+                // It may have noticed already.
+                let _ = channel.queue(ToWorker::Run { first, count: 1, attempt: 1 }, slice);
+                let _ = channel.flush();
+            }
+            4 => {
+                let _ = channel.flush();
+            }
+            5 => {
+                let _ = channel.park();
+            }
+            6 if data.byte() == 0 => channel.close_input(),
+            _ => read(&mut *channel),
+        }
+        assert!(channel.backlog_bytes() <= first as usize * (300_000 + 100));
+    }
+    read(&mut *channel);
+}
+
+fn read(channel: &mut dyn Channel) {
+    if channel.fill().is_ok() {
+        while let Ok(Some((_, body))) = channel.next() {
+            assert!(body.len() <= BODY_BYTES_MAX);
+        }
+    }
+}

@@ -1,0 +1,354 @@
+use super::Bytes;
+use std::collections::{BTreeMap, VecDeque};
+use supervisor::core::Core;
+use supervisor::core::action::Action;
+use supervisor::core::input::Input;
+use supervisor::model::exit::{ExitStatus, Usage};
+use supervisor::model::ids::{Attempt, Incarnation, ItemId, Run, WorkerId};
+use supervisor::model::outcome::{FailReason, Outcome, RunOutcome, Settlement};
+use supervisor::model::signal::Signal;
+use supervisor::model::spec::{
+    Backoff, Credit, Intensity, Lifecycle, Policy, QueueOrder, RestartStrategy, RestartType, TermStep,
+};
+use supervisor::model::time::{Duration, Instant};
+use supervisor::transport::judge;
+use supervisor::wire::frame::FrameDecoder;
+use supervisor::wire::message::{FromWorker, PROTOCOL_VERSION};
+use supervisor::wire::{append, times};
+
+const ITEMS: u64 = 40;
+const TOKEN: [u8; 16] = [7; 16];
+/// Facts after which a run that has not ended never will.
+const FACTS_MAX: usize = 20_000;
+
+/// All that the worker in the first slot sends, one process after the other: the first byte says if the
+/// rest are bytes as they are, or a message every eight bytes. The worker in the second slot is honest,
+/// and so is the first one once the bytes are used up.
+///
+/// However it goes, the run ends, each item has one outcome, and it is the outcome of the worker that
+/// the item was handed to.
+pub fn session(data: &[u8]) {
+    let mut data = Bytes(data);
+    let way = data.byte();
+    let mut shell = Shell::new(way);
+    shell.tell(Input::Start);
+    if way & 1 == 0 {
+        shell.hear_all(data.0, usize::from(data.byte()) + 1);
+    } else {
+        let mut frame = Vec::new();
+        while !data.is_empty() {
+            let torn = message(&mut data, &mut frame);
+            shell.hear_all(&frame[..frame.len() - torn], frame.len());
+        }
+    }
+    shell.be_honest();
+}
+
+/// A message out of eight bytes, right or nearly so; how many of its bytes are missing.
+fn message(data: &mut Bytes<'_>, frame: &mut Vec<u8>) -> usize {
+    let [what, first, count, attempt, newlines, bytes, torn, odd] = std::array::from_fn(|_| data.byte());
+    let timed = what & 0x40 != 0;
+    let (first, count, attempt) = match odd {
+        0..200 => (u64::from(first % 48), u32::from(count % 8), u32::from(attempt % 4)),
+        200..230 => (u64::MAX - u64::from(first), u32::MAX - u32::from(count), u32::MAX - u32::from(attempt)),
+        _ => (u64::from(first) << 56, u32::from(count) << 24, u32::from(attempt)),
+    };
+    let mut body = Vec::new();
+    if timed {
+        let pair = times::Pair { started_ns: u64::from(first as u8), runtime_ns: u64::MAX };
+        (0..u32::from(bytes % 9)).for_each(|_| times::push(pair, &mut body));
+    }
+    (0..newlines % 9).for_each(|_| body.extend_from_slice(b"4\n"));
+    frame.clear();
+    let message = match what % 8 {
+        0 | 1 => {
+            body.truncate(usize::from(what & 0x80));
+            FromWorker::Hello { protocol: PROTOCOL_VERSION + u16::from(odd > 250), pid: 1, token: TOKEN }
+        }
+        2 => FromWorker::Failed { item: first, attempt, panicked: what & 0x20 != 0, timed },
+        _ => FromWorker::Done { first, count, attempt, busy_ns: u64::from(bytes) << (bytes % 64), timed },
+    };
+    append(&message, &body, frame).unwrap();
+    if torn < 200 { 0 } else { usize::from(torn - 200).min(frame.len()) }
+}
+
+/// What is known of a process.
+struct Process {
+    incarnation: Incarnation,
+    greeted: bool,
+    decoder: FrameDecoder,
+    /// What it was handed and did not answer.
+    held: VecDeque<Run>,
+    /// It was asked to leave once it has answered.
+    leaving: bool,
+}
+
+struct Shell {
+    core: Core,
+    now: Instant,
+    processes: [Option<Process>; 2],
+    arrived: u64,
+    demand: u64,
+    ended: bool,
+    /// Who was handed an item last.
+    holders: BTreeMap<u64, WorkerId>,
+    settled: BTreeMap<u64, Outcome>,
+    facts: usize,
+    finished: Option<RunOutcome>,
+}
+
+impl Shell {
+    fn new(way: u8) -> Self {
+        let policy = Policy {
+            workers: 2,
+            lifecycle: Lifecycle::Resident,
+            queue_order: if way & 2 == 0 { QueueOrder::Fifo } else { QueueOrder::Lifo },
+            queue_items_max: 20,
+            credit: if way & 4 == 0 { Credit::Auto } else { Credit::Items(5) },
+            run_max: if way & 8 == 0 { u32::MAX } else { 1 },
+            keep_order: way & 16 != 0,
+            start_together: false,
+            retries: 2,
+            crash_limit: 3,
+            retry_delay: Duration(0),
+            dead_max: None,
+            timeout: (way & 32 != 0).then(|| Duration::from_millis(50)),
+            hello_timeout: Duration::from_millis(100),
+            term_sequence: vec![TermStep { signal: Signal::KILL, wait: Duration::from_millis(1) }],
+            grace: Duration::from_millis(10),
+            restart: RestartType::Permanent,
+            strategy: if way & 64 == 0 { RestartStrategy::OneForOne } else { RestartStrategy::OneForAll },
+            intensity: Intensity { restarts_max: 1_000_000, period: Duration::from_secs(1) },
+            backoff: Backoff { min: Duration(0), max: Duration(0) },
+            halt: None,
+            run_timeout: None,
+            seed: 1,
+        };
+        Self {
+            core: Core::new(policy),
+            now: Instant(0),
+            processes: [None, None],
+            arrived: 0,
+            demand: 0,
+            ended: false,
+            holders: BTreeMap::new(),
+            settled: BTreeMap::new(),
+            facts: 0,
+            finished: None,
+        }
+    }
+
+    fn tell(&mut self, input: Input) {
+        let mut facts = VecDeque::from([input]);
+        while let Some(fact) = facts.pop_front() {
+            self.facts += 1;
+            self.core.handle(fact, self.now);
+            while let Some(action) = self.core.poll_action() {
+                self.carry_out(action, &mut facts);
+            }
+        }
+    }
+
+    fn carry_out(&mut self, action: Action, facts: &mut VecDeque<Input>) {
+        assert!(self.finished.is_none(), "{action:?} after the end");
+        match action {
+            Action::Spawn { worker, incarnation } => {
+                let slot = &mut self.processes[worker.index()];
+                assert!(slot.is_none(), "the slot is taken");
+                let (greeted, held) = (false, VecDeque::new());
+                *slot = Some(Process { incarnation, greeted, decoder: FrameDecoder::new(), held, leaving: false });
+                facts.push_back(Input::Spawned { worker, incarnation, pid: 1000 + incarnation.0 });
+                if worker.index() == 1 {
+                    facts.push_back(Input::Hello { worker, incarnation });
+                }
+            }
+            Action::Dispatch { worker, incarnation, run } => {
+                let process = self.processes[worker.index()].as_mut().expect("a process");
+                assert_eq!(process.incarnation, incarnation);
+                process.held.push_back(run);
+                (run.first.0..run.end().0).for_each(|item| _ = self.holders.insert(item, worker));
+            }
+            Action::Kill { worker, incarnation, .. } => {
+                if let Some(process) =
+                    self.processes[worker.index()].take_if(|process| process.incarnation == incarnation)
+                {
+                    let running = process.held.front().map(|run| run.first);
+                    let status = ExitStatus::Signal { signal: Signal::KILL, core_dumped: false };
+                    facts.push_back(Input::Exited { worker, incarnation, status, usage: Usage::default(), running });
+                }
+            }
+            Action::CloseInput { worker, .. } | Action::Recall { worker, .. } => {
+                self.processes[worker.index()].as_mut().expect("a process").leaving = true;
+            }
+            Action::Look { worker, incarnation } => {
+                let process = self.processes[worker.index()].as_ref();
+                let running = process.and_then(|process| process.held.front()).map(|run| run.first);
+                facts.push_back(Input::Seen { worker, incarnation, running });
+            }
+            Action::Settle(settlement) => self.settle(&settlement),
+            Action::Demand { items } => self.demand = items,
+            Action::CloseSource => self.ended = true,
+            Action::Finish(outcome) => self.finished = Some(outcome),
+            Action::Launch { .. } => panic!("the workers are resident"),
+            Action::Emit { .. } | Action::Report(_) => {}
+        }
+    }
+
+    fn settle(&mut self, settlement: &Settlement) {
+        for index in 0..u64::from(settlement.count) {
+            let item = settlement.first.plus(index).0;
+            assert!(item < self.arrived, "item {item} never came");
+            let before = self.settled.insert(item, settlement.outcome.clone());
+            assert_eq!(before, None, "item {item} has two outcomes");
+            if settlement.outcome == Outcome::Done {
+                assert_eq!(self.holders.get(&item), settlement.worker.as_ref(), "item {item} was another's");
+            }
+        }
+    }
+
+    /// The source gives what is demanded, and the honest worker answers for what it holds.
+    fn others(&mut self) {
+        if self.demand > 0 && self.arrived < ITEMS {
+            let count = self.demand.min(ITEMS - self.arrived).min(7);
+            let first = ItemId(self.arrived);
+            self.arrived += count;
+            self.demand -= count;
+            self.tell(Input::RunArrived { first, count: count as u32, priority: 0 });
+        } else if !self.ended && self.arrived == ITEMS {
+            self.ended = true;
+            self.tell(Input::SourceEnded);
+        }
+        self.answer(1);
+    }
+
+    /// An honest answer for the run that it holds longest, or an honest end.
+    fn answer(&mut self, index: usize) {
+        let Some(process) = self.processes[index].as_mut() else { return };
+        let (worker, incarnation) = (WorkerId::from_index(index), process.incarnation);
+        if let Some(Run { first, count, attempt }) = process.held.pop_front() {
+            self.tell(Input::Settled { worker, incarnation, first, count, attempt, busy_ns: 1_000_000 });
+        } else if process.leaving {
+            self.exit(index, ExitStatus::Code(0));
+        }
+    }
+
+    fn exit(&mut self, index: usize, status: ExitStatus) {
+        let Some(process) = self.processes[index].take() else { return };
+        let (worker, incarnation) = (WorkerId::from_index(index), process.incarnation);
+        let running = process.held.front().map(|run| run.first);
+        self.tell(Input::Exited { worker, incarnation, status, usage: Usage::default(), running });
+    }
+
+    /// Bytes from the first worker, in pieces of such a size.
+    fn hear_all(&mut self, bytes: &[u8], piece: usize) {
+        for bytes in bytes.chunks(piece.max(1)) {
+            if self.finished.is_some() {
+                return;
+            }
+            self.hear(bytes);
+            self.others();
+        }
+        self.core.check_deep().unwrap();
+    }
+
+    /// What the engine does with what it has read.
+    fn hear(&mut self, bytes: &[u8]) {
+        let Some(process) = self.processes[0].as_mut() else { return };
+        let (worker, incarnation) = (WorkerId::from_index(0), process.incarnation);
+        let mut inputs = Vec::new();
+        let read = process.decoder.push(bytes, |frame| {
+            let judged = judge(&frame).map_err(|error| error.to_string());
+            inputs.push(judged.and_then(|message| {
+                Ok(match message {
+                    FromWorker::Hello { token, .. } if process.greeted || token != TOKEN => return Err("hello".into()),
+                    FromWorker::Hello { .. } => {
+                        process.greeted = true;
+                        Input::Hello { worker, incarnation }
+                    }
+                    _ if !process.greeted => return Err("it spoke before its hello".into()),
+                    FromWorker::Done { first, count, attempt, busy_ns, timed } => {
+                        assert!(!timed || times::split(frame.body, count).is_some(), "judged");
+                        let (first, attempt) = (ItemId(first), Attempt(attempt));
+                        Input::Settled { worker, incarnation, first, count, attempt, busy_ns }
+                    }
+                    FromWorker::Failed { item, attempt, .. } => {
+                        let (item, attempt) = (ItemId(item), Attempt(attempt));
+                        let reason = FailReason::Message("so it says".to_owned());
+                        Input::Failed { worker, incarnation, item, attempt, reason }
+                    }
+                })
+            }));
+        });
+        inputs.extend(read.err().map(|error| Err(error.to_string())));
+        for input in inputs {
+            let is_there = self.processes[0].as_ref().is_some_and(|process| process.incarnation == incarnation);
+            if !is_there {
+                return;
+            }
+            match input {
+                Ok(input) => self.hear_one(input),
+                Err(error) => return self.tell(Input::ProtocolError { worker, incarnation, error }),
+            }
+        }
+    }
+
+    fn hear_one(&mut self, input: Input) {
+        let answered = match &input {
+            Input::Settled { first, count, attempt, .. } => Some((*first, *count, *attempt)),
+            Input::Failed { item, attempt, .. } => Some((*item, 1, *attempt)),
+            _ => None,
+        };
+        if let (Some((first, count, attempt)), Some(process)) = (answered, self.processes[0].as_mut()) {
+            take_off(&mut process.held, first, count, attempt);
+        }
+        self.tell(input);
+    }
+
+    /// The first worker's process ends, and all that come after it are honest.
+    fn be_honest(&mut self) {
+        self.exit(0, ExitStatus::Code(3));
+        while self.finished.is_none() {
+            assert!(self.facts < FACTS_MAX, "it does not come to an end: {:?}", self.core.status());
+            if let Some(process) = self.processes[0].as_mut().filter(|process| !process.greeted) {
+                process.greeted = true;
+                let incarnation = process.incarnation;
+                self.tell(Input::Hello { worker: WorkerId::from_index(0), incarnation });
+            }
+            self.answer(0);
+            self.others();
+            if let Some(at) = self.core.poll_timeout() {
+                self.now = Instant(self.now.0 + 1_000_000).max(at.min(Instant(self.now.0 + 1_000_000_000)));
+                self.core.handle_timeout(self.now);
+                let mut facts = VecDeque::new();
+                while let Some(action) = self.core.poll_action() {
+                    self.carry_out(action, &mut facts);
+                }
+                facts.into_iter().for_each(|fact| self.tell(fact));
+            }
+            self.facts += 1;
+        }
+        assert!(self.settled.len() as u64 == self.arrived && self.arrived == ITEMS, "each has its outcome");
+        assert!(self.processes.iter().all(Option::is_none), "nobody is left");
+    }
+}
+
+/// Takes these items off what is held, if they are the next ones.
+fn take_off(held: &mut VecDeque<Run>, first: ItemId, count: u32, attempt: Attempt) {
+    let (mut next, mut left, mut rest) = (first, count, held.clone());
+    while left > 0 {
+        let Some(run) = rest.pop_front() else { return };
+        if run.first != next || run.attempt != attempt {
+            return;
+        }
+        if run.count > left {
+            rest.push_front(Run { first: run.first.plus(left.into()), count: run.count - left, attempt });
+            left = 0;
+        } else {
+            left -= run.count;
+            next = run.end();
+        }
+    }
+    if count > 0 {
+        *held = rest;
+    }
+}
