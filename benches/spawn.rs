@@ -4,7 +4,7 @@
 //! the dynamic linker is most of what is measured.
 
 use divan::counter::ItemsCount;
-use std::rc::Rc;
+use std::sync::Arc;
 use supervisor::command::capture::{Collector, Progress};
 use supervisor::command::exec::{Commander, Execution, Launch};
 use supervisor::model::config::ExecSpec;
@@ -35,7 +35,7 @@ impl Bench {
         Self {
             commander: Commander::new(&spec, "bench").unwrap(),
             spawner: Spawner::new().unwrap(),
-            collector: Collector::new(Rc::new(SpillFile::new())),
+            collector: Collector::new(Arc::new(SpillFile::new())),
             poller: Poller::new().unwrap(),
         }
     }

@@ -6,7 +6,7 @@
 
 use crate::sys::spill::{Extent, SpillFile};
 use std::io::{self, PipeReader, Read};
-use std::rc::Rc;
+use std::sync::Arc;
 
 /// Output up to this size never touches a file: what a pipe holds at most, and far more than most
 /// commands say.
@@ -88,14 +88,14 @@ impl Capture {
 /// What all captures of a run share: the file for what is too much, and the room to read into.
 #[derive(Debug)]
 pub struct Collector {
-    spill: Rc<SpillFile>,
+    spill: Arc<SpillFile>,
     scratch: Box<[u8]>,
 }
 
 impl Collector {
     /// The file is the one that an outbox later copies from.
     #[must_use]
-    pub fn new(spill: Rc<SpillFile>) -> Self {
+    pub fn new(spill: Arc<SpillFile>) -> Self {
         Self { spill, scratch: vec![0; READ_BYTES_MAX].into_boxed_slice() }
     }
 
@@ -167,8 +167,8 @@ mod tests {
 
     #[test]
     fn what_fits_in_memory_stays_there() {
-        let spill = Rc::new(SpillFile::new());
-        let mut collector = Collector::new(Rc::clone(&spill));
+        let spill = Arc::new(SpillFile::new());
+        let mut collector = Collector::new(Arc::clone(&spill));
         let mut capture = Capture::default();
         let sent = feed(&mut capture, &mut collector, 0..16);
         assert_eq!(sent.len(), MEMORY_BYTES_MAX);
@@ -179,8 +179,8 @@ mod tests {
 
     #[test]
     fn what_does_not_is_spilled_in_order_and_in_one_piece() {
-        let spill = Rc::new(SpillFile::new());
-        let mut collector = Collector::new(Rc::clone(&spill));
+        let spill = Arc::new(SpillFile::new());
+        let mut collector = Collector::new(Arc::clone(&spill));
         let mut capture = Capture::default();
         let sent = feed(&mut capture, &mut collector, 0..100);
         assert_eq!(capture.spilled.len(), 1, "neighbours in the file are one extent");
@@ -192,7 +192,7 @@ mod tests {
     #[test]
     fn a_folder_that_takes_no_file_is_named() {
         let (reader, mut writer) = pipe();
-        let mut collector = Collector::new(Rc::new(SpillFile::in_folder("/nonexistent")));
+        let mut collector = Collector::new(Arc::new(SpillFile::in_folder("/nonexistent")));
         let mut capture = Capture { memory: vec![0; MEMORY_BYTES_MAX], ..Capture::default() };
         writer.write_all(b"x").unwrap();
         let error = collector.read(&reader, &mut capture).unwrap_err().to_string();
@@ -201,8 +201,8 @@ mod tests {
 
     #[test]
     fn what_does_not_count_is_forgotten_in_the_file_too() {
-        let spill = Rc::new(SpillFile::new());
-        let mut collector = Collector::new(Rc::clone(&spill));
+        let spill = Arc::new(SpillFile::new());
+        let mut collector = Collector::new(Arc::clone(&spill));
         let mut capture = Capture::default();
         feed(&mut capture, &mut collector, 0..100);
         assert_ne!(spill.live_bytes(), 0);
@@ -212,8 +212,8 @@ mod tests {
 
     #[test]
     fn commands_that_talk_at_once_do_not_mix() {
-        let spill = Rc::new(SpillFile::new());
-        let mut collector = Collector::new(Rc::clone(&spill));
+        let spill = Arc::new(SpillFile::new());
+        let mut collector = Collector::new(Arc::clone(&spill));
         let (mut one, mut two) = (Capture::default(), Capture::default());
         let (mut sent_one, mut sent_two) = (Vec::new(), Vec::new());
         for round in 0..4 {

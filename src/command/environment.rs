@@ -26,7 +26,7 @@ pub enum Variable {
 const NAMES: [&str; 5] = [names::ITEM, names::ATTEMPT, names::WORKER, names::PARALLEL_SEQ, names::PARALLEL_JOBSLOT];
 
 /// An environment as `execve` wants it; only what changed since the last item is written anew.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct Environment {
     entries: Vec<CString>,
     /// What the first entries were last set to.

@@ -24,6 +24,7 @@ use std::fs::File;
 use std::io::{self, PipeReader, PipeWriter, Write};
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::os::unix::ffi::OsStrExt;
+use std::sync::Arc;
 use std::sync::atomic::AtomicI32;
 
 /// What is to be started, and for whom.
@@ -52,13 +53,13 @@ pub enum LaunchError {
 }
 
 /// Starts the command of an [`ExecSpec`], once for each item.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct Commander {
     template: Template,
     program: Program,
     stdin: bool,
     /// The stdin of every command that gets no other.
-    null: File,
+    null: Arc<File>,
     environment: Environment,
     /// `PATH` as it was at the start.
     path: Option<OsString>,
@@ -67,7 +68,7 @@ pub struct Commander {
     argv: Vec<CString>,
 }
 
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 enum Program {
     /// Found once, at the start.
     At(CString),
@@ -94,7 +95,7 @@ impl Commander {
             template,
             program,
             stdin: spec.stdin,
-            null: fd::dev_null().map_err(CommandError::DevNull)?,
+            null: Arc::new(fd::dev_null().map_err(CommandError::DevNull)?),
             environment: Environment::new(std::env::vars_os(), run_id),
             path,
             line: CommandLine::default(),
@@ -311,7 +312,7 @@ mod tests {
     use crate::model::signal::Signal;
     use crate::sys::poller::{Interest, Poller};
     use crate::sys::spill::SpillFile;
-    use std::rc::Rc;
+    use std::sync::Arc;
 
     const PIDFD: u64 = 0;
     const STDOUT: u64 = 1;
@@ -339,7 +340,7 @@ mod tests {
     struct Driven {
         execution: Execution,
         collector: Collector,
-        spill: Rc<SpillFile>,
+        spill: Arc<SpillFile>,
         poller: Poller,
         item: Vec<u8>,
         has_ended: bool,
@@ -355,8 +356,8 @@ mod tests {
             if let Some(feed) = &execution.stdin {
                 poller.add(feed, Interest::WRITE, STDIN).unwrap();
             }
-            let spill = Rc::new(SpillFile::new());
-            let collector = Collector::new(Rc::clone(&spill));
+            let spill = Arc::new(SpillFile::new());
+            let collector = Collector::new(Arc::clone(&spill));
             Self { execution, collector, spill, poller, item: item.to_vec(), has_ended: false }
         }
 

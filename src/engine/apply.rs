@@ -55,6 +55,9 @@ impl Engine {
 
     /// One that is already gone is no error. One that has changed its user may not be ours to signal.
     fn kill(&mut self, worker: WorkerId, incarnation: Incarnation, signal: Signal) {
+        if self.kill_command(worker, incarnation, signal) {
+            return;
+        }
         let Some(slot) = self.slots.get(worker, incarnation) else { return };
         if let Some(thread) = slot.thread() {
             // It cannot be ended. It can be asked to leave, and not be waited for any longer.

@@ -1,212 +1,212 @@
-//! Commands: a process for each item, whose exit is the item's result.
+//! Commands, as the loop sees them: orders to the launchers, and facts from them.
 //!
-//! A command has ended when its process has. Its output is complete when both its pipes are closed;
-//! a grandchild that holds one open is given [`LINGER`] to go on writing, then the leftovers of the
-//! process group are ended. The group is signalled before its leader is reaped: until then nobody
-//! else can have its id.
-//!
-//! Output is read also while stdout takes less than commands give: what is too much for memory goes to
-//! a file, and no command stands still, with its time running, because of a slow reader.
+//! A command is a process for one item, and its exit is the item's result. Launchers own the processes;
+//! orders and facts travel in batches, once a turn.
 
+use super::error::EngineError;
 use super::event_loop::Engine;
-use super::slots::{Command, Occupant};
+use super::launcher::{self, Exit, Fact, Item, Order, Outfit};
+use super::spawning::Kind;
 use super::telling::Answer;
-use super::token::{Part, Port};
-use crate::command::capture::{Capture, Progress};
-use crate::command::exec::LaunchError;
-use crate::core::input::{Input, SpawnFailure};
+use crate::command::capture::{Capture, Collector};
+use crate::command::exec::Commander;
+use crate::core::input::Input;
 use crate::model::ids::{Incarnation, Run, WorkerId};
 use crate::model::signal::Signal;
-use crate::model::time::Duration;
-use crate::reporter::{Content, ItemTime};
-use crate::sys::poller::Interest;
+use crate::reporter::Content;
+use crate::sys::clock::Clock;
+use crate::sys::guard::Groups;
+use crate::sys::mailbox::Mailbox;
+use crate::sys::signals;
+use crate::sys::spill::SpillFile;
+use std::io;
+use std::os::fd::{AsFd, BorrowedFd};
+use std::sync::Arc;
+use std::thread::{Builder, JoinHandle};
 
-/// How long the leftovers of a command that has ended may hold its output open.
-const LINGER: Duration = Duration::from_secs(1);
+/// As many as bring the most: while one waits for an exec, the other has a processor; a third would only
+/// take turns with them.
+pub const LAUNCHERS_MAX: usize = 2;
 
-/// Reads from one pipe of a command before the loop looks at the others.
-const READS_PER_EVENT: u32 = 16;
+/// The launchers, and the facts that they share a mailbox for.
+pub struct Launchers {
+    launchers: Vec<Handle>,
+    facts: Arc<Mailbox<Fact>>,
+    /// Scratch space for a batch.
+    heard: Vec<Fact>,
+    /// A deadline has passed, and so many launchers have yet to say that nothing came before it.
+    looks: Option<usize>,
+}
 
-/// Reads from one pipe of a command that has ended: more than a pipe holds (1 MiB at most).
-const READS_AT_END: u32 = 64;
+struct Handle {
+    orders: Arc<Mailbox<Order>>,
+    /// Orders of this turn.
+    waiting: Vec<Order>,
+    thread: Option<JoinHandle<()>>,
+}
+
+impl Launchers {
+    /// Starts them, with this to start commands with. They take no signals: those are for the loop's thread.
+    ///
+    /// # Errors
+    /// No thread or no descriptor is left.
+    pub fn start(
+        commander: &Commander,
+        slots: usize,
+        spill: &Arc<SpillFile>,
+        groups: &Groups,
+        clock: Clock,
+    ) -> io::Result<Self> {
+        let facts = Arc::new(Mailbox::new()?);
+        let mut launchers = Self { launchers: Vec::new(), facts, heard: Vec::new(), looks: None };
+        let step = LAUNCHERS_MAX.min(slots).max(1);
+        for number in 0..step {
+            let orders = Arc::new(Mailbox::new()?);
+            let outfit = Outfit {
+                number,
+                step,
+                slots,
+                commander: commander.clone(),
+                collector: Collector::new(Arc::clone(spill)),
+                groups: groups.clone(),
+                clock,
+                orders: Arc::clone(&orders),
+                facts: Arc::clone(&launchers.facts),
+            };
+            let builder = Builder::new().name(format!("launcher-{}", number + 1));
+            let thread = signals::with_all_blocked(|| builder.spawn(move || launcher::live(outfit)))?;
+            launchers.launchers.push(Handle { orders, waiting: Vec::new(), thread: Some(thread) });
+        }
+        Ok(launchers)
+    }
+
+    fn order(&mut self, worker: WorkerId, order: Order) {
+        let count = self.launchers.len().max(1);
+        if let Some(launcher) = self.launchers.get_mut(worker.index() % count) {
+            launcher.waiting.push(order);
+        }
+    }
+
+    /// Whether a deadline counts that `has_passed`: once all that came before it is heard. After a stop of
+    /// the whole program the launchers may not have had their turn yet.
+    fn have_looked(&mut self, has_passed: bool) -> bool {
+        let looked = self.looks.take_if(|left| *left == 0).is_some();
+        if has_passed && !looked && self.looks.is_none() {
+            self.looks = Some(self.launchers.len());
+            self.launchers.iter_mut().for_each(|launcher| launcher.waiting.push(Order::Look));
+        }
+        has_passed && looked
+    }
+
+    /// Hands over the orders of this turn.
+    fn post(&mut self) {
+        for launcher in &mut self.launchers {
+            launcher.orders.post(&mut launcher.waiting);
+        }
+    }
+}
+
+/// Readable when there are facts and the loop waits.
+impl AsFd for Launchers {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.facts.as_fd()
+    }
+}
+
+/// They end with what they still have; after a run that is nothing.
+impl Drop for Launchers {
+    fn drop(&mut self) {
+        for launcher in &mut self.launchers {
+            launcher.orders.post(&mut vec![Order::Leave]);
+        }
+        for thread in self.launchers.iter_mut().filter_map(|launcher| launcher.thread.take()) {
+            // One that panicked has said so.
+            let _ = thread.join();
+        }
+    }
+}
 
 impl Engine {
+    /// Has a command started for an item.
     pub(super) fn launch_command(&mut self, worker: WorkerId, incarnation: Incarnation, run: Run) {
-        let item = self.payloads.body(run.first, 1).bytes();
-        let now = self.clock.now();
-        let launched = self.spawning.launch(worker, run, item, now, &mut self.telling.err);
-        let execution = match launched {
-            Ok(execution) => execution,
-            Err(error) => {
-                let error = match error {
-                    LaunchError::Item(words) => SpawnFailure::Item(words),
-                    LaunchError::Shortage(words) => SpawnFailure::Shortage(words),
-                };
-                self.facts.push_back(Input::SpawnFailed { worker, incarnation, error });
-                return;
-            }
-        };
-        let pid = execution.process.pid;
-        let Some(slot) = self.slots.at(worker.index()) else { return };
-        slot.incarnation = incarnation;
-        let token = |part| slot.token(worker.index(), part);
-        let (process, stdout, stderr) = (token(Part::Process), token(Part::CommandStdout), token(Part::CommandStderr));
-        let mut watched = self.poller.add(&execution.process.pidfd, Interest::READ, process);
-        for (pipe, token) in [(&execution.stdout, stdout), (&execution.stderr, stderr)] {
-            if let (Ok(_), Some(pipe)) = (&watched, pipe) {
-                watched = self.poller.add(pipe, Interest::READ, token);
-            }
+        let body = self.payloads.body(run.first, 1);
+        if let Kind::Command { commander, verbose: true } = &mut self.spawning.kind {
+            self.telling.err.push(&commander.quoted_line(body.bytes(), run.first, worker));
+            self.telling.err.push(b"\n");
         }
-        if let Err(error) = watched {
-            let _ = self.poller.remove(&execution.process.pidfd);
-            for pipe in [&execution.stdout, &execution.stderr].into_iter().flatten() {
-                let _ = self.poller.remove(pipe);
-            }
-            self.spawning.abandon(worker, &execution.process);
-            let error = SpawnFailure::Shortage(format!("watch a command: {error}"));
-            self.facts.push_back(Input::SpawnFailed { worker, incarnation, error });
-            return;
-        }
-        let stdin = execution.stdin.is_some();
-        let command = Command { execution, run, stdin: false, ended: None };
-        slot.occupant = Occupant::Command(Box::new(command));
-        self.facts.push_back(Input::Spawned { worker, incarnation, pid });
-        if stdin {
-            self.write_command_stdin(worker.index());
+        if let Some(launchers) = &mut self.launchers {
+            launchers.order(worker, Order::Launch { worker, incarnation, run, item: Item::from(body) });
         }
     }
 
-    /// Feeds a command's stdin with its item.
-    pub(super) fn write_command_stdin(&mut self, index: usize) {
-        let Some(slot) = self.slots.at(index) else { return };
-        let token = slot.token(index, Part::CommandStdin);
-        let Some(command) = slot.command() else { return };
-        let item = self.payloads.body(command.item(), 1).bytes();
-        let written = command.execution.write_stdin(item);
-        let Some(stdin) = &command.execution.stdin else { return };
-        let written = match written {
-            Ok(Progress::Blocked) if command.stdin => return,
-            Ok(Progress::Blocked) => self.poller.add(stdin, Interest::WRITE, token).map(|_| command.stdin = true),
-            Ok(Progress::More | Progress::Closed) => {
-                if std::mem::take(&mut command.stdin) {
-                    let _ = self.poller.remove(stdin);
+    /// Has a command's group signalled. False: workers are no commands.
+    pub(super) fn kill_command(&mut self, worker: WorkerId, incarnation: Incarnation, signal: Signal) -> bool {
+        let Some(launchers) = &mut self.launchers else { return false };
+        launchers.order(worker, Order::Kill { worker, incarnation, signal });
+        true
+    }
+
+    /// Hands the orders of this turn to the launchers.
+    pub(super) fn post_orders(&mut self) {
+        if let Some(launchers) = &mut self.launchers {
+            launchers.post();
+        }
+    }
+
+    /// Whether a deadline counts that `has_passed`. If not, there may be something that came before it.
+    pub(super) fn is_really_late(&mut self, has_passed: bool) -> bool {
+        self.launchers.as_mut().map_or(has_passed, |launchers| launchers.have_looked(has_passed))
+    }
+
+    /// Whether that question is open.
+    pub(super) fn is_looking(&self) -> bool {
+        self.launchers.as_ref().is_some_and(|launchers| launchers.looks.is_some_and(|left| left > 0))
+    }
+
+    /// The loop is about to wait: the last orders leave. False: there are facts already.
+    pub(super) fn park(&mut self) -> bool {
+        self.post_orders();
+        self.launchers.as_ref().is_none_or(|launchers| launchers.facts.park())
+    }
+
+    /// Hands the core what the launchers have told.
+    pub(super) fn hear_launchers(&mut self) -> Result<(), EngineError> {
+        let Some(launchers) = &mut self.launchers else { return Ok(()) };
+        let mut heard = std::mem::take(&mut launchers.heard);
+        launchers.facts.take(&mut heard);
+        for fact in heard.drain(..) {
+            match fact {
+                Fact::Spawned { worker, incarnation, pid } => self.feed(Input::Spawned { worker, incarnation, pid }),
+                Fact::NotSpawned { worker, incarnation, error } => {
+                    self.feed(Input::SpawnFailed { worker, incarnation, error });
                 }
-                // Now the command sees the end.
-                command.execution.stdin = None;
-                return;
-            }
-            Err(error) => Err(error),
-        };
-        if written.is_err() {
-            // It must not take the part that it got for the whole.
-            let _ = command.execution.process.signal_group(Signal::KILL);
-        }
-    }
-
-    /// Reads what a command wrote to `part`.
-    pub(super) fn read_command(&mut self, index: usize, part: Part) {
-        let closed = self.read_pipe(index, part, READS_PER_EVENT);
-        if closed {
-            self.settle_if_complete(index);
-        }
-    }
-
-    /// Reads one pipe, at most `reads` times. Returns whether it is closed.
-    fn read_pipe(&mut self, index: usize, part: Part, reads: u32) -> bool {
-        let Some(collector) = self.spawning.collector() else { return true };
-        let Some(command) = self.slots.at(index).and_then(|slot| slot.command()) else { return true };
-        let stderr = part == Part::CommandStderr;
-        let (mut closed, mut lost) = (false, None);
-        for _ in 0..reads {
-            let execution = &mut command.execution;
-            let read = if stderr { execution.read_stderr(collector) } else { execution.read_stdout(collector) };
-            match read {
-                Ok(Progress::More) => {}
-                Ok(Progress::Blocked) => break,
-                Ok(Progress::Closed) => {
-                    closed = true;
-                    break;
+                Fact::NotSignalled { words } => {
+                    self.telling.err.push(format!("supervisor: failed to {words}\n").as_bytes());
                 }
-                Err(error) => {
-                    lost = Some(error.to_string());
-                    closed = true;
-                    break;
+                Fact::StorageLost { error } => self.feed(Input::StorageLost { error }),
+                Fact::Exited(exit) => self.command_exited(*exit),
+                Fact::Looked => {
+                    let looks = self.launchers.as_mut().and_then(|launchers| launchers.looks.as_mut());
+                    if let Some(left) = looks {
+                        *left = left.saturating_sub(1);
+                    }
                 }
+                Fact::Lost { error } => return Err(EngineError::system("go on starting commands")(error)),
             }
         }
-        let fd = if stderr { &mut command.execution.stderr } else { &mut command.execution.stdout };
-        if closed && let Some(fd) = fd.take() {
-            let _ = self.poller.remove(&fd);
+        if let Some(launchers) = &mut self.launchers {
+            launchers.heard = heard;
         }
-        if let Some(error) = lost {
-            self.feed(Input::StorageLost { error });
-        }
-        closed
+        Ok(())
     }
 
-    /// A command's process has ended: reads what is left, and waits for its leftovers if they hold
-    /// the output open.
-    pub(super) fn command_ended(&mut self, index: usize) {
-        let now = self.now;
-        let Some(slot) = self.slots.at(index) else { return };
-        let token = slot.token(index, Part::Process);
-        let Some(command) = slot.command() else { return };
-        if command.ended.is_some() {
-            return;
-        }
-        command.ended = Some(now);
-        let _ = self.poller.remove(&command.execution.process.pidfd);
-        self.read_pipe(index, Part::CommandStdout, READS_AT_END);
-        self.read_pipe(index, Part::CommandStderr, READS_AT_END);
-        if !self.settle_if_complete(index) {
-            self.lingering.push_back((now + LINGER, token));
-        }
-    }
-
-    /// Its leftovers had their time.
-    pub(super) fn end_lingering(&mut self, token: u64) {
-        if let Some(Port::Worker { index, generation, .. }) = Port::of(token)
-            && let Some(slot) = self.slots.of_event(index, generation)
-            && slot.command().is_some_and(|command| command.ended.is_some())
-        {
-            self.settle_command(index as usize);
-        }
-    }
-
-    fn settle_if_complete(&mut self, index: usize) -> bool {
-        let Some(command) = self.slots.at(index).and_then(|slot| slot.command()) else { return true };
-        let execution = &command.execution;
-        let complete = command.ended.is_some() && execution.stdout.is_none() && execution.stderr.is_none();
-        if complete {
-            self.settle_command(index);
-        }
-        complete
-    }
-
-    /// Ends the leftovers, reaps the process, and hands its exit and output to the core.
-    fn settle_command(&mut self, index: usize) {
-        let worker = WorkerId::from_index(index);
-        let Some(slot) = self.slots.at(index) else { return };
-        let incarnation = slot.incarnation;
-        let Occupant::Command(mut command) = std::mem::replace(&mut slot.occupant, Occupant::Nobody) else { return };
-        let _ = command.execution.process.signal_group(Signal::KILL);
-        self.spawning.forget(worker);
-        let (status, usage) = super::spawning::reap(&command.execution.process);
-        for fd in [&command.execution.stdout, &command.execution.stderr].into_iter().flatten() {
-            let _ = self.poller.remove(fd);
-        }
-        if command.stdin
-            && let Some(fd) = &command.execution.stdin
-        {
-            let _ = self.poller.remove(fd);
-        }
-        let runtime = command.ended.unwrap_or(self.now).since(command.execution.started);
-        let times = [ItemTime { started: command.execution.started, runtime }];
+    fn command_exited(&mut self, exit: Exit) {
+        let Exit { worker, incarnation, item, status, usage, time, mut out, mut err } = exit;
         let answer = Answer {
-            first: command.item(),
-            results: content(&command.execution.out),
-            errors: content(&command.execution.err),
-            times: Some(&times),
+            first: item,
+            results: content(&out),
+            errors: content(&err),
+            times: Some(&[time]),
             exit: Some(status),
             of_failures: true,
         };
@@ -214,7 +214,7 @@ impl Engine {
         self.feed_with(Input::Exited { worker, incarnation, status, usage, running: None }, Some(&answer));
         if !self.telling.answered {
             // Another attempt follows: what this one wrote is not told.
-            self.telling.discard([&mut command.execution.out, &mut command.execution.err]);
+            self.telling.discard([&mut out, &mut err]);
         }
     }
 }

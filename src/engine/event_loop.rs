@@ -1,9 +1,11 @@
 //! The one loop: wait, turn readiness into facts, hand them to the core, carry its orders out.
 //!
 //! Invariant: it waits in one place, the poller, and nothing in it blocks: not a worker, not the
-//! source, not stdout. (Starting a process waits for its exec, which is what vfork means.)
+//! source, not stdout. (Starting a worker waits for its exec, which is what vfork means; commands are
+//! started by threads of their own.)
 
 use super::awake::Awake;
+use super::commands::Launchers;
 use super::error::EngineError;
 use super::intake::Intake;
 use super::messages::Gathered;
@@ -39,6 +41,8 @@ pub struct Engine {
     pub(super) payloads: super::payloads::Payloads,
     pub(super) slots: Slots,
     pub(super) spawning: Spawning,
+    /// Where workers are commands.
+    pub(super) launchers: Option<Launchers>,
     pub(super) telling: Telling,
     /// Facts that came of carrying out an order; the core hears them next.
     pub(super) facts: VecDeque<Input>,
@@ -48,8 +52,6 @@ pub struct Engine {
     pub(super) awake: Awake,
     /// Slots whose channels have frames to write.
     pub(super) unwritten: Vec<usize>,
-    /// Ended commands whose output is still open: when to wait no longer, and the token of their process.
-    pub(super) lingering: VecDeque<(Instant, u64)>,
     pub(super) outcome: Option<RunOutcome>,
     /// stdout and stderr take less than the workers give.
     pub(super) congested: bool,
@@ -77,23 +79,27 @@ impl Engine {
             let mut more = self.take_in();
             self.run_orders();
             self.write_frames();
+            // Before the output is written, so that launchers work meanwhile.
+            self.post_orders();
             let congested = self.congested;
             if self.outcome.is_none() {
                 self.flush_outboxes();
             }
             if let Some(outcome) = self.outcome.take() {
-                // No worker is left. It goes while the last bytes leave.
+                // No worker is left, so neither launchers nor guard are needed; it goes while the last bytes leave.
+                drop(self.launchers.take());
                 self.spawning.guard.dismiss();
                 return self.end(outcome);
             }
             // The source was passed over for what has just been written: perhaps nothing else wakes us.
             more |= congested && !self.congested;
-            let busy = more || !self.orders.is_empty();
+            let busy = more || !self.orders.is_empty() || !self.park();
             self.wait(&mut ready, busy)?;
             self.now = self.clock.now();
             for event in &ready {
                 self.on_ready(*event);
             }
+            self.hear_launchers()?;
             self.on_timeouts();
         }
     }
@@ -119,22 +125,19 @@ impl Engine {
     }
 
     pub(super) fn next_timeout(&mut self) -> Option<Duration> {
-        let lingering = self.lingering.front().map(|(until, _)| *until);
-        let next = [self.core.poll_timeout(), lingering].into_iter().flatten().min()?;
+        if self.is_looking() {
+            return None;
+        }
+        let next = self.core.poll_timeout()?;
         Some(next.since(self.clock.now()))
     }
 
     fn on_timeouts(&mut self) {
-        if self.core.poll_timeout().is_some_and(|at| at <= self.now) {
+        let has_passed = self.core.poll_timeout().is_some_and(|at| at <= self.now);
+        if self.is_really_late(has_passed) {
             self.core.handle_timeout(self.now);
             self.carry_out(None);
             self.feed_facts();
-        }
-        while let Some((until, token)) = self.lingering.front().copied()
-            && until <= self.now
-        {
-            self.lingering.pop_front();
-            self.end_lingering(token);
         }
     }
 
@@ -143,8 +146,8 @@ impl Engine {
             Some(Port::Source) => self.intake.woken(),
             Some(Port::Signals) => self.on_signals(),
             Some(Port::Stdout) if event.error || event.hangup => self.stdout_lost(None),
-            // Writable: the turn's end writes.
-            Some(Port::Stdout | Port::Stderr) | None => {}
+            // Writable: the turn's end writes. Facts are heard in each turn.
+            Some(Port::Stdout | Port::Stderr | Port::Launchers | Port::Orders) | None => {}
             Some(Port::Worker { part, index, generation }) => {
                 if self.slots.of_event(index, generation).is_some() {
                     self.on_worker(index as usize, part);
@@ -155,15 +158,15 @@ impl Engine {
 
     fn on_worker(&mut self, index: usize, part: Part) {
         match part {
-            Part::Process => self.process_ended(index),
+            Part::Process => self.resident_ended(index),
             Part::Frames => {
                 self.read_frames(index);
                 self.run_orders();
                 self.note_awake(index);
             }
             Part::Room => self.write_frames_of(index),
-            Part::CommandStdin => self.write_command_stdin(index),
-            Part::CommandStdout | Part::CommandStderr => self.read_command(index, part),
+            // In the launchers' pollers.
+            Part::CommandStdin | Part::CommandStdout | Part::CommandStderr => {}
         }
     }
 

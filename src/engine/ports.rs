@@ -4,6 +4,7 @@
 //! system's limits, the files to write. Nothing has been started by then, and no item consumed.
 
 use super::awake::Awake;
+use super::commands::{LAUNCHERS_MAX, Launchers};
 use super::error::EngineError;
 use super::event_loop::Engine;
 use super::intake::Intake;
@@ -14,7 +15,6 @@ use super::spawning::{Kind, Program, Spawning};
 use super::telling::Telling;
 use super::threads::Life;
 use super::token::Port;
-use crate::command::capture::Collector;
 use crate::command::exec::Commander;
 use crate::command::search;
 use crate::core::Core;
@@ -22,6 +22,7 @@ use crate::model::config::{Config, OutputMode, WorkerSpec};
 use crate::model::signal::Signal;
 use crate::model::spec::{QueueOrder, TransportKind, TransportSpec};
 use crate::model::time::{Duration, Instant};
+use crate::source::Source;
 use crate::sys::clock::Clock;
 use crate::sys::guard::Guard;
 use crate::sys::outbox::Outbox;
@@ -42,15 +43,20 @@ use std::io;
 use std::os::fd::AsFd;
 use std::os::unix::ffi::OsStringExt;
 use std::path::PathBuf;
-use std::rc::Rc;
 use std::sync::Arc;
 
 /// Descriptors of the supervisor's own beyond those that are open at the start: poller, signals,
-/// guard, /dev/null, the spill file, and those of a process that is just being started.
-const OWN_OPEN_FILES: u64 = 16;
+/// guard, stdout and stderr once more, /dev/null, the spill file, the file of events.
+const OWN_OPEN_FILES: u64 = 10;
 
-/// Processes of its own: itself and the guard.
-const OWN_PROCESSES: u64 = 2;
+/// Those that a resident worker is given; they are closed here once it has started.
+const GIVEN_OPEN_FILES: u64 = 6;
+
+/// Those of the launchers: poller and bell of each, and the bell of the loop.
+const LAUNCHERS_OPEN_FILES: u64 = 2 * LAUNCHERS_MAX as u64 + 1;
+
+/// Processes of its own: itself and the guard; and the launchers, since threads count as processes.
+const OWN_PROCESSES: u64 = 2 + LAUNCHERS_MAX as u64;
 
 /// The engine, ready to run.
 pub(super) fn open(config: Config) -> Result<Engine, EngineError> {
@@ -60,14 +66,8 @@ pub(super) fn open(config: Config) -> Result<Engine, EngineError> {
     if config.output.mode != OutputMode::None && stdio::was_closed(1) {
         return Err(EngineError::StdoutClosed);
     }
-    // Where items lie in a file for the workers too, the input can be that file.
-    let maps = config.worker.transport().is_some_and(|transport| transport.kind == TransportKind::File);
-    let source = source::open(&config.source, maps)?;
-    let spill = Rc::new(SpillFile::new());
-    let mut kind = open_kind(&config, source.delimiter(), &spill)?;
-    if let (Kind::Resident(program), Some(input)) = (&mut kind, source.mapped_file()) {
-        program.transport.share_input(input);
-    }
+    let (source, kind) = open_source_and_kind(&config)?;
+    let spill = Arc::new(SpillFile::new());
     let policy = &config.policy;
     check_limits(policy.workers, &kind)?;
     let outbox = |fd| Outbox::new(fd).map_err(EngineError::system("take stdout and stderr"));
@@ -90,9 +90,11 @@ pub(super) fn open(config: Config) -> Result<Engine, EngineError> {
         let _ = poller.add(stdout, Interest::NONE, Port::Stdout.token());
     }
     let spawner = Spawner::new().map_err(EngineError::system("prepare to start workers"))?;
+    let clock = Clock::start();
+    let launchers = start_launchers(&kind, policy.workers, &spill, &guard, clock, &poller)?;
     let wants_inputs = config.output.tag || config.output.mode == OutputMode::Json;
     Ok(Engine {
-        clock: Clock::start(),
+        clock,
         now: Instant::ZERO,
         poller,
         signals,
@@ -101,11 +103,11 @@ pub(super) fn open(config: Config) -> Result<Engine, EngineError> {
         slots: Slots::new(policy.workers),
         awake: Awake::new(kind.spin()),
         spawning: Spawning { spawner, guard, kind },
+        launchers,
         telling: Telling::new(out, err, reporters, wants_inputs, spill),
         facts: VecDeque::new(),
         orders: VecDeque::new(),
         unwritten: Vec::new(),
-        lingering: VecDeque::new(),
         outcome: None,
         congested: false,
         stdout_watch: Interest::NONE,
@@ -118,12 +120,40 @@ pub(super) fn open(config: Config) -> Result<Engine, EngineError> {
     })
 }
 
-fn open_kind(config: &Config, delimiter: u8, spill: &Rc<SpillFile>) -> Result<Kind, EngineError> {
+/// Where items lie in a file for the workers too, the input can be that file.
+fn open_source_and_kind(config: &Config) -> Result<(Box<dyn Source>, Kind), EngineError> {
+    let maps = config.worker.transport().is_some_and(|transport| transport.kind == TransportKind::File);
+    let source = source::open(&config.source, maps)?;
+    let mut kind = open_kind(config, source.delimiter())?;
+    if let (Kind::Resident(program), Some(input)) = (&mut kind, source.mapped_file()) {
+        program.transport.share_input(input);
+    }
+    Ok((source, kind))
+}
+
+/// Where workers are commands.
+fn start_launchers(
+    kind: &Kind,
+    workers: u32,
+    spill: &Arc<SpillFile>,
+    guard: &Guard,
+    clock: Clock,
+    poller: &Poller,
+) -> Result<Option<Launchers>, EngineError> {
+    let Kind::Command { commander, .. } = kind else { return Ok(None) };
+    let launchers = Launchers::start(commander, workers as usize, spill, guard.groups(), clock)
+        .map_err(EngineError::system("start the launchers"))?;
+    poller
+        .add(&launchers, Interest::READ, Port::Launchers.token())
+        .map_err(EngineError::system("watch the launchers"))?;
+    Ok(Some(launchers))
+}
+
+fn open_kind(config: &Config, delimiter: u8) -> Result<Kind, EngineError> {
     Ok(match &config.worker {
         WorkerSpec::Exec(spec) => {
             let commander = Commander::new(spec, &config.run_id)?;
-            let collector = Collector::new(Rc::clone(spill));
-            Kind::Command { commander: Box::new(commander), collector, verbose: config.output.verbose }
+            Kind::Command { commander: Box::new(commander), verbose: config.output.verbose }
         }
         WorkerSpec::BuiltIn { task, delay, transport } => {
             let (path, role) = built_in_worker();
@@ -210,12 +240,16 @@ fn check_limits(workers: u32, kind: &Kind) -> Result<(), EngineError> {
     let limit = limits::raise_open_files().map_err(EngineError::system("read the limit of open files"))?;
     let open = limits::open_files_now().map_err(EngineError::system("count the open files"))?;
     // Beside its pidfd, or a thread's bell.
-    let each = match kind {
-        Kind::Resident(program) => program.transport.fds_per_channel(),
-        Kind::Thread(_) => in_process::FDS_PER_CHANNEL,
-        Kind::Command { commander, .. } => commander.fds_per_command(),
+    let (each, more) = match kind {
+        Kind::Resident(program) => (program.transport.fds_per_channel(), GIVEN_OPEN_FILES),
+        Kind::Thread(_) => (in_process::FDS_PER_CHANNEL, GIVEN_OPEN_FILES),
+        Kind::Command { commander, .. } => {
+            // A command is given the other end of each of ours.
+            let each = commander.fds_per_command();
+            (each, LAUNCHERS_OPEN_FILES + each * LAUNCHERS_MAX as u64)
+        }
     };
-    let needed = u64::from(workers) * (1 + each) + open + OWN_OPEN_FILES;
+    let needed = u64::from(workers) * (1 + each) + open + OWN_OPEN_FILES + more;
     if needed > limit {
         return Err(EngineError::OpenFiles { workers, needed, limit });
     }

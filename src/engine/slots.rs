@@ -4,9 +4,7 @@
 
 use super::threads::Thread;
 use super::token::{Part, Port, generation};
-use crate::command::exec::Execution;
-use crate::model::ids::{Incarnation, ItemId, Run, WorkerId};
-use crate::model::time::Instant;
+use crate::model::ids::{Incarnation, WorkerId};
 use crate::sys::pidfd::Process;
 use crate::transport::Channel;
 use crate::transport::scoreboard::Board;
@@ -22,7 +20,6 @@ pub struct Slot {
 pub enum Occupant {
     Nobody,
     Resident(Box<Resident>),
-    Command(Box<Command>),
 }
 
 /// A worker that stays.
@@ -85,22 +82,6 @@ pub enum Watched {
     Gone,
 }
 
-/// A command that works on one item.
-pub struct Command {
-    pub execution: Execution,
-    pub run: Run,
-    /// Its stdin is in the poller.
-    pub stdin: bool,
-    /// When it was seen to have ended.
-    pub ended: Option<Instant>,
-}
-
-impl Command {
-    pub fn item(&self) -> ItemId {
-        self.run.first
-    }
-}
-
 impl Slot {
     pub fn empty() -> Self {
         Self { incarnation: Incarnation(0), occupant: Occupant::Nobody }
@@ -118,13 +99,6 @@ impl Slot {
         }
     }
 
-    pub fn command(&mut self) -> Option<&mut Command> {
-        match &mut self.occupant {
-            Occupant::Command(command) => Some(command),
-            _ => None,
-        }
-    }
-
     /// The process in this slot, if any.
     pub fn process(&self) -> Option<&Process> {
         match &self.occupant {
@@ -132,7 +106,6 @@ impl Slot {
                 Body::Process(process) => Some(process),
                 Body::Thread(_) => None,
             },
-            Occupant::Command(command) => Some(&command.execution.process),
             Occupant::Nobody => None,
         }
     }
@@ -144,7 +117,7 @@ impl Slot {
                 Body::Thread(thread) => Some(thread),
                 Body::Process(_) => None,
             },
-            Occupant::Command(_) | Occupant::Nobody => None,
+            Occupant::Nobody => None,
         }
     }
 }

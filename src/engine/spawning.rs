@@ -4,15 +4,13 @@ use super::event_loop::Engine;
 use super::slots::{Body, Occupant, Resident, Watched};
 use super::threads::{self, Life, Thread};
 use super::token::Part;
-use crate::command::capture::Collector;
-use crate::command::exec::{Commander, Execution, Launch, LaunchError};
+use crate::command::exec::Commander;
 use crate::core::input::{Input, SpawnFailure};
 use crate::model::exit::{ExitStatus, Usage};
-use crate::model::ids::{Incarnation, Run, WorkerId};
+use crate::model::ids::{Incarnation, WorkerId};
 use crate::model::signal::Signal;
-use crate::model::time::{Duration, Instant};
-use crate::sys::guard::Guard;
-use crate::sys::outbox::Outbox;
+use crate::model::time::Duration;
+use crate::sys::guard::{Groups, Guard};
 use crate::sys::pidfd::Process;
 use crate::sys::poller::Interest;
 use crate::sys::spawn::{SpawnPlan, Spawner, is_shortage};
@@ -39,9 +37,9 @@ pub enum Kind {
     Resident(Program),
     /// Threads of this process.
     Thread(Life),
+    /// Processes that launchers start. The commander here only shows what they do, if that is wanted.
     Command {
         commander: Box<Commander>,
-        collector: Collector,
         verbose: bool,
     },
 }
@@ -78,46 +76,9 @@ impl Kind {
 }
 
 impl Spawning {
-    /// Starts a command for an item.
-    pub fn launch(
-        &mut self,
-        worker: WorkerId,
-        run: Run,
-        bytes: &[u8],
-        now: Instant,
-        err: &mut Outbox,
-    ) -> Result<Execution, LaunchError> {
-        let Kind::Command { commander, verbose, .. } = &mut self.kind else {
-            return Err(LaunchError::Item("start a command: the workers are resident".to_owned()));
-        };
-        if *verbose {
-            err.push(&commander.quoted_line(bytes, run.first, worker));
-            err.push(b"\n");
-        }
-        let register = self.guard.place(worker.index());
-        let launch = Launch { worker, item: run.first, attempt: run.attempt, bytes, register, now };
-        commander.launch(&mut self.spawner, &launch)
-    }
-
-    /// Takes over what a command wrote.
-    pub fn collector(&mut self) -> Option<&mut Collector> {
-        match &mut self.kind {
-            Kind::Command { collector, .. } => Some(collector),
-            Kind::Resident(_) | Kind::Thread(_) => None,
-        }
-    }
-
     /// The group in this slot is ended. Before its leader is reaped: then its number may be anybody's.
     pub fn forget(&self, worker: WorkerId) {
-        self.guard.clear(worker.index());
-    }
-
-    /// Ends a process that cannot be watched: its end would never be seen. Its group is forgotten between its end and
-    /// its reaping: earlier the guard would miss it, later its number may be anybody's.
-    pub fn abandon(&self, worker: WorkerId, process: &Process) {
-        process.end();
-        self.forget(worker);
-        let _ = process.reap();
+        self.guard.groups().clear(worker.index());
     }
 
     fn start_resident(&mut self, worker: WorkerId) -> io::Result<Started> {
@@ -157,7 +118,7 @@ impl Spawning {
             stderr: stderr.as_fd(),
             fds: &fds,
             new_group: true,
-            register: self.guard.place(worker.index()),
+            register: self.guard.groups().place(worker.index()),
         };
         let process = self.spawner.spawn(&plan).map_err(|error| io::Error::from_raw_os_error(error.errno))?;
         Ok(Started { body: Body::Process(process), channel, board, token })
@@ -170,6 +131,14 @@ impl Spawning {
             Kind::Command { .. } => "a command".to_owned(),
         }
     }
+}
+
+/// Ends a process that cannot be watched: its end would never be seen. Its group is forgotten between its end and
+/// its reaping: earlier the guard would miss it, later its number may be anybody's.
+pub fn abandon(groups: &Groups, worker: WorkerId, process: &Process) {
+    process.end();
+    groups.clear(worker.index());
+    let _ = process.reap();
 }
 
 /// Reaps a process whose pidfd said that it has ended.
@@ -213,7 +182,7 @@ impl Engine {
         if let Err(error) = watched {
             let _ = self.poller.remove(&started.body);
             if let Body::Process(process) = &started.body {
-                self.spawning.abandon(worker, process);
+                abandon(self.spawning.guard.groups(), worker, process);
             }
             let error = failure(worker, &self.spawning.program_name(), &error);
             self.facts.push_back(Input::SpawnFailed { worker, incarnation, error });
@@ -237,17 +206,8 @@ impl Engine {
         self.facts.push_back(Input::Spawned { worker, incarnation, pid });
     }
 
-    /// A process, or a thread, has ended: resident, or a command's.
-    pub(super) fn process_ended(&mut self, index: usize) {
-        match self.slots.at(index).map(|slot| &slot.occupant) {
-            Some(Occupant::Resident(_)) => self.resident_ended(index),
-            Some(Occupant::Command(_)) => self.command_ended(index),
-            Some(Occupant::Nobody) | None => {}
-        }
-    }
-
     /// What it wrote is read first: a result that was complete before the death counts.
-    fn resident_ended(&mut self, index: usize) {
+    pub(super) fn resident_ended(&mut self, index: usize) {
         self.drain_frames(index);
         let worker = WorkerId::from_index(index);
         let Some(slot) = self.slots.at(index) else { return };

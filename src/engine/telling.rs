@@ -13,7 +13,7 @@ use crate::reporter::{Content, ItemTime, Reporter, ReporterError, Settled};
 use crate::sys::outbox::Outbox;
 use crate::sys::spill::{Extent, SpillFile};
 use std::collections::BTreeMap;
-use std::rc::Rc;
+use std::sync::Arc;
 
 /// What a worker answered for the items that begin at `first`, as it lies in the reader's buffer.
 #[derive(Clone, Copy)]
@@ -58,7 +58,7 @@ pub struct Telling {
     /// By first item.
     held: BTreeMap<u64, Held>,
     held_bytes: u64,
-    spill: Rc<SpillFile>,
+    spill: Arc<SpillFile>,
     /// Some settlement took the answer that came with a fact.
     pub answered: bool,
     /// The first failure of a reporter's own file.
@@ -71,7 +71,7 @@ impl Telling {
         err: Outbox,
         reporters: Vec<Box<dyn Reporter>>,
         wants_inputs: bool,
-        spill: Rc<SpillFile>,
+        spill: Arc<SpillFile>,
     ) -> Self {
         Self {
             out,

@@ -10,6 +10,10 @@ pub enum Port {
     Signals,
     Stdout,
     Stderr,
+    /// Facts from launchers.
+    Launchers,
+    /// Orders to a launcher, in its own poller.
+    Orders,
     /// A part of the process in the slot at `index`, whose incarnation ends in these 24 bits.
     Worker {
         part: Part,
@@ -51,6 +55,8 @@ impl Port {
             Self::Signals => 1,
             Self::Stdout => 2,
             Self::Stderr => 3,
+            Self::Launchers => 4,
+            Self::Orders => 5,
             Self::Worker { part, index, generation } => {
                 (FIRST_PART + part as u64) << 56 | (generation as u64) << 32 | index as u64
             }
@@ -65,6 +71,8 @@ impl Port {
             1 => Some(Self::Signals),
             2 => Some(Self::Stdout),
             3 => Some(Self::Stderr),
+            4 => Some(Self::Launchers),
+            5 => Some(Self::Orders),
             _ => {
                 let part = *PARTS.get((token >> 56).checked_sub(FIRST_PART)? as usize)?;
                 Some(Self::Worker { part, index: token as u32, generation: generation((token >> 32) as u32) })
@@ -80,10 +88,13 @@ mod tests {
     #[test]
     fn every_port_survives_its_token() {
         let worker = PARTS.map(|part| Port::Worker { part, index: u32::MAX, generation: generation(0x1234_5678) });
-        for port in [Port::Source, Port::Signals, Port::Stdout, Port::Stderr].into_iter().chain(worker) {
+        for port in [Port::Source, Port::Signals, Port::Stdout, Port::Stderr, Port::Launchers, Port::Orders]
+            .into_iter()
+            .chain(worker)
+        {
             assert_eq!(Port::of(port.token()), Some(port));
         }
-        assert_eq!(Port::of(4), None);
+        assert_eq!(Port::of(6), None);
         assert_eq!(Port::of(u64::MAX), None);
     }
 }

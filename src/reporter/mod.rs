@@ -31,7 +31,7 @@ use crate::model::spec::{Lifecycle, Policy};
 use crate::model::time::{Duration, Instant};
 use crate::sys::outbox::Outbox;
 use crate::sys::spill::{Extent, SpillFile};
-use std::rc::Rc;
+use std::sync::Arc;
 
 /// Settled items with their bytes, in the order in which they are told.
 pub struct Settled<'a> {
@@ -46,7 +46,7 @@ pub struct Settled<'a> {
     pub errors: Content<'a>,
     /// The file that spilled content lies in. The view that is in charge of stdout discards it there,
     /// shown or not, so whoever tells the reporters need not.
-    pub spill: Option<&'a Rc<SpillFile>>,
+    pub spill: Option<&'a Arc<SpillFile>>,
     /// Per item, where the worker told: when it started and how long it took.
     pub times: Option<&'a [ItemTime]>,
     /// How the process of this item ended, where there was one.
@@ -73,7 +73,7 @@ pub struct Content<'a> {
 
 impl Content<'_> {
     /// What lies in the file is not needed any more.
-    fn discard(&self, spill: Option<&Rc<SpillFile>>) {
+    fn discard(&self, spill: Option<&Arc<SpillFile>>) {
         if let Some(spill) = spill {
             self.spilled.iter().for_each(|extent| spill.discard(*extent));
         }

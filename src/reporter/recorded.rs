@@ -64,7 +64,7 @@ pub(super) struct Recorder {
     now: Instant,
     out: Outbox,
     err: Outbox,
-    spill: Rc<SpillFile>,
+    spill: Arc<SpillFile>,
 }
 
 impl Recorder {
@@ -74,7 +74,7 @@ impl Recorder {
             now: Instant::ZERO,
             out: Outbox::default(),
             err: Outbox::default(),
-            spill: Rc::default(),
+            spill: Arc::default(),
         }
     }
 

@@ -9,7 +9,7 @@ use crate::model::time::Instant;
 use crate::sys::outbox::Outbox;
 use crate::sys::spill::SpillFile;
 use memchr::memchr;
-use std::rc::Rc;
+use std::sync::Arc;
 
 /// The reporter of `--output results`, and of `--output none`.
 pub struct Results {
@@ -61,7 +61,7 @@ fn tag_of(item: &[u8]) -> Vec<u8> {
 pub(super) fn append(
     to: &mut Outbox,
     content: &Content<'_>,
-    spill: Option<&Rc<SpillFile>>,
+    spill: Option<&Arc<SpillFile>>,
     tag: Option<&[u8]>,
 ) -> Result<(), ReporterError> {
     let mut memory = content.memory;
@@ -71,7 +71,7 @@ pub(super) fn append(
             let read = spill.read_at(last.offset + last.bytes - 1, &mut last_byte);
             read.map_err(|error| spill_failed(spill, error))?;
         }
-        let pushed = to.push_spilled(Rc::clone(spill), content.spilled.to_vec(), tag.map(<[u8]>::to_vec));
+        let pushed = to.push_spilled(Arc::clone(spill), content.spilled.to_vec(), tag.map(<[u8]>::to_vec));
         pushed.map_err(|error| spill_failed(spill, error))?;
         if last_byte != *b"\n" {
             // The line that the file ends in has its tag already.

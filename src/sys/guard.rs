@@ -7,7 +7,7 @@
 //!
 //! No group is missed: a child writes itself into the table before its program runs ([`super::spawn`]), and until then
 //! it holds a copy of the pipe's end, so that the guard wakes only when no registration can follow. One pass is enough,
-//! since a signal to a group hits forks in progress too. Forget a group ([`Guard::clear`]) before its leader is reaped,
+//! since a signal to a group hits forks in progress too. Forget a group ([`Groups::clear`]) before its leader is reaped,
 //! never after: then a number in the table is never somebody else's.
 //!
 //! Invariant: the guard makes system calls only (it is a fork that never executes anything), holds no file of the
@@ -27,6 +27,7 @@ use std::mem::MaybeUninit;
 use std::num::NonZeroUsize;
 use std::os::fd::{AsFd, AsRawFd, OwnedFd, RawFd};
 use std::ptr::NonNull;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicI32, Ordering};
 
 /// At most 15 bytes (`PR_SET_NAME`), and not what `pkill supervisor` looks for.
@@ -64,7 +65,7 @@ impl Leftover {
 /// [`Guard::dismiss`].
 #[derive(Debug)]
 pub struct Guard {
-    table: Table,
+    groups: Groups,
     guard: Process,
     /// Our end of the pipe, close-on-exec. `None`: the guard is told to go.
     lifeline: Option<OwnedFd>,
@@ -102,7 +103,11 @@ impl Guard {
         if pid == 0 {
             return Err(Errno::EAGAIN.into());
         }
-        Ok(Self { table, guard: Process::open(pid.cast_unsigned())?, lifeline: Some(lifeline) })
+        Ok(Self {
+            groups: Groups(Arc::new(table)),
+            guard: Process::open(pid.cast_unsigned())?,
+            lifeline: Some(lifeline),
+        })
     }
 
     /// The guard's pid.
@@ -111,25 +116,10 @@ impl Guard {
         self.guard.pid
     }
 
-    /// Where a child writes its pid before its program starts ([`super::spawn::SpawnPlan::register`]). `None`: there is
-    /// no such slot.
+    /// The groups that it kills if the supervisor dies.
     #[must_use]
-    pub fn place(&self, slot: usize) -> Option<&AtomicI32> {
-        self.table.groups().get(slot)
-    }
-
-    /// Kill this group if the supervisor dies.
-    pub fn set(&self, slot: usize, group: u32) {
-        if let (Some(place), Ok(group)) = (self.place(slot), i32::try_from(group)) {
-            place.store(group, Ordering::Release);
-        }
-    }
-
-    /// Forget the slot's group. Call it before the group's leader is reaped.
-    pub fn clear(&self, slot: usize) {
-        if let Some(place) = self.place(slot) {
-            place.store(0, Ordering::Release);
-        }
+    pub const fn groups(&self) -> &Groups {
+        &self.groups
     }
 
     /// The normal end: no group is left and none will come; the guard goes without killing anybody. Dropping waits for
@@ -146,6 +136,33 @@ impl Drop for Guard {
         // It has no more than a table to walk through; the bound is for one that somebody has stopped.
         let mut ended = [PollFd::new(self.guard.as_fd(), PollFlags::POLLIN)];
         while poll(&mut ended, GONE_WITHIN_MS) == Err(Errno::EINTR) {}
+    }
+}
+
+/// The live process groups, one for a slot. Each thread that starts processes has a clone.
+#[derive(Clone, Debug)]
+pub struct Groups(Arc<Table>);
+
+impl Groups {
+    /// Where a child writes its pid before its program starts ([`super::spawn::SpawnPlan::register`]). `None`: there is
+    /// no such slot.
+    #[must_use]
+    pub fn place(&self, slot: usize) -> Option<&AtomicI32> {
+        self.0.groups().get(slot)
+    }
+
+    /// Kill this group if the supervisor dies.
+    pub fn set(&self, slot: usize, group: u32) {
+        if let (Some(place), Ok(group)) = (self.place(slot), i32::try_from(group)) {
+            place.store(group, Ordering::Release);
+        }
+    }
+
+    /// Forget the slot's group. Call it before the group's leader is reaped.
+    pub fn clear(&self, slot: usize) {
+        if let Some(place) = self.place(slot) {
+            place.store(0, Ordering::Release);
+        }
     }
 }
 
@@ -278,7 +295,7 @@ mod tests {
             stderr: stdout.as_fd(),
             fds: &[],
             new_group: true,
-            register: guard.place(1),
+            register: guard.groups().place(1),
         };
         (Spawner::new().unwrap().spawn(&plan).unwrap(), input.into(), output.into())
     }
@@ -345,7 +362,7 @@ mod tests {
     fn a_dropped_guard_kills_what_is_registered() {
         let guard = Guard::start(2, &[]).unwrap();
         let (process, _input, mut output) = group(&guard, c"/bin/sleep 1000 & wait");
-        assert_eq!(guard.place(1).unwrap().load(Ordering::Relaxed).cast_unsigned(), process.pid);
+        assert_eq!(guard.groups().place(1).unwrap().load(Ordering::Relaxed).cast_unsigned(), process.pid);
         drop(guard);
         assert_eq!(wait(&process).0, KILLED);
         // At its end when the sleep is gone too.
@@ -360,9 +377,9 @@ mod tests {
         finished.dismiss();
         drop(finished);
         let cleared = Guard::start(2, &[]).unwrap();
-        cleared.set(0, process.pid);
-        cleared.clear(0);
-        cleared.set(9, process.pid);
+        cleared.groups().set(0, process.pid);
+        cleared.groups().clear(0);
+        cleared.groups().set(9, process.pid);
         drop(cleared);
         // Both guards have ended; whom they had killed could not answer.
         input.write_all(b"alive\n").unwrap();

@@ -1,7 +1,7 @@
 //! Floor 1: system calls.
 //!
 //! What is here knows file descriptors, processes, signals and pages, and nothing of what they are used for. Everything
-//! that waits is an fd, so that one [`poller::Poller`] on one thread is the only place where the program sleeps. Needs
+//! that waits is an fd, so that a thread sleeps in one place, its [`poller::Poller`]. Needs
 //! Linux 5.11 or later (`close_range` with close-on-exec; pidfds are older).
 //!
 //! Invariant: this floor knows no items, and holds all of the project's `unsafe`.
@@ -14,6 +14,7 @@ pub mod fd;
 pub mod folder;
 pub mod guard;
 pub mod limits;
+pub mod mailbox;
 pub mod mapping;
 pub mod memfd;
 pub mod mqueue;

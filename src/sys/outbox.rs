@@ -22,7 +22,7 @@ use nix::sys::stat::{Mode, SFlag, fstat, major, minor};
 use std::collections::VecDeque;
 use std::io;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
-use std::rc::Rc;
+use std::sync::Arc;
 
 /// How much of a spill file is in memory at a time.
 const STAGING_BYTES: usize = 64 * 1024;
@@ -62,7 +62,7 @@ enum Piece {
 /// Bytes in a spill file, of which a part is in memory at a time.
 #[derive(Debug)]
 struct Spilled {
-    file: Rc<SpillFile>,
+    file: Arc<SpillFile>,
     extents: VecDeque<Extent>,
     line_prefix: Option<Vec<u8>>,
     at_line_start: bool,
@@ -113,7 +113,7 @@ impl Outbox {
     /// Only without a file descriptor, where the bytes are read at once.
     pub fn push_spilled(
         &mut self,
-        file: Rc<SpillFile>,
+        file: Arc<SpillFile>,
         extents: Vec<Extent>,
         line_prefix: Option<Vec<u8>>,
     ) -> io::Result<()> {
@@ -226,7 +226,7 @@ impl Piece {
 }
 
 impl Spilled {
-    fn new(file: Rc<SpillFile>, extents: Vec<Extent>, line_prefix: Option<Vec<u8>>) -> Self {
+    fn new(file: Arc<SpillFile>, extents: Vec<Extent>, line_prefix: Option<Vec<u8>>) -> Self {
         Self { file, extents: extents.into(), line_prefix, at_line_start: true, staging: Vec::new(), staged: None }
     }
 
@@ -469,8 +469,8 @@ mod tests {
         assert_eq!(outbox.flush().unwrap_err().kind(), io::ErrorKind::StorageFull);
     }
 
-    fn spilled(parts: &[&[u8]]) -> (Rc<SpillFile>, Vec<Extent>) {
-        let file = Rc::new(SpillFile::new());
+    fn spilled(parts: &[&[u8]]) -> (Arc<SpillFile>, Vec<Extent>) {
+        let file = Arc::new(SpillFile::new());
         let extents = parts.iter().map(|part| file.append(part).unwrap()).collect();
         (file, extents)
     }
@@ -482,7 +482,7 @@ mod tests {
         let big = numbers();
         let (file, extents) = spilled(&[b"first\n", &big]);
         outbox.push(b"in front\n");
-        outbox.push_spilled(Rc::clone(&file), extents, None).unwrap();
+        outbox.push_spilled(Arc::clone(&file), extents, None).unwrap();
         outbox.push(b"behind\n");
         let expected = [b"in front\nfirst\n", big.as_slice(), b"behind\n"].concat();
         assert_eq!(outbox.len(), expected.len() as u64);
@@ -508,7 +508,7 @@ mod tests {
         let mut outbox = Outbox::default();
         let (file, extents) = spilled(&[b"a\nb", b"c\n", b"", b"\nd"]);
         outbox.push(b"x ");
-        outbox.push_spilled(Rc::clone(&file), extents, Some(b"tag ".to_vec())).unwrap();
+        outbox.push_spilled(Arc::clone(&file), extents, Some(b"tag ".to_vec())).unwrap();
         assert_eq!(outbox.flush().unwrap(), Flushed::All);
         assert_eq!(outbox.buffer(), b"x tag a\ntag bc\ntag \ntag d");
         assert_eq!(file.live_bytes(), 0);
@@ -520,7 +520,7 @@ mod tests {
         let (_reader, writer) = io::pipe().unwrap();
         let mut outbox = Outbox::new(&writer).unwrap();
         let (file, extents) = spilled(&[&numbers(), b"more"]);
-        outbox.push_spilled(Rc::clone(&file), extents, None).unwrap();
+        outbox.push_spilled(Arc::clone(&file), extents, None).unwrap();
         assert_eq!(outbox.flush().unwrap(), Flushed::Blocked);
         outbox.clear();
         assert_eq!((outbox.len(), file.live_bytes()), (0, 0));

@@ -8,7 +8,7 @@
 use crate::model::signal::Signal;
 use nix::errno::Errno;
 use nix::sys::resource::{Resource, getrlimit, setrlimit};
-use nix::sys::signal::SigSet;
+use nix::sys::signal::{SigSet, SigmaskHow};
 use signal_hook::iterator::backend::SignalDelivery;
 use signal_hook::iterator::exfiltrator::WithOrigin;
 use std::io;
@@ -73,6 +73,18 @@ pub fn normalise() -> io::Result<()> {
     set_action(libc::SIGCHLD, libc::SIG_DFL)?;
     SigSet::empty().thread_set_mask()?;
     Ok(())
+}
+
+/// Calls `start` with all signals blocked. A thread that is started there has them blocked for ever, so that no handler
+/// runs on it.
+///
+/// # Errors
+/// None that is known, beyond those of `start`.
+pub fn with_all_blocked<T>(start: impl FnOnce() -> io::Result<T>) -> io::Result<T> {
+    let before = SigSet::all().thread_swap_mask(SigmaskHow::SIG_SETMASK)?;
+    let started = start();
+    before.thread_set_mask()?;
+    started
 }
 
 /// Ignores a signal from now on.

@@ -60,7 +60,7 @@ pub struct SpawnPlan<'a> {
     /// Makes the child the leader of a group of its own.
     pub new_group: bool,
     /// Gets the child's pid before its program starts, so that nobody can die in between and forget it
-    /// ([`super::guard::Guard::place`]).
+    /// ([`super::guard::Groups::place`]).
     pub register: Option<&'a AtomicI32>,
 }
 

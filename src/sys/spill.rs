@@ -9,12 +9,12 @@
 use nix::errno::Errno;
 use nix::fcntl::{FallocateFlags, OFlag, fallocate, open};
 use nix::sys::stat::Mode;
-use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::fs::File;
 use std::io;
 use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 /// Holes are made of whole blocks: the largest size of a block in use.
 const BLOCK_BYTES: u64 = 4096;
@@ -33,12 +33,12 @@ pub struct Extent {
 #[derive(Debug)]
 pub struct SpillFile {
     folder: PathBuf,
-    inner: RefCell<Inner>,
+    inner: Mutex<Inner>,
 }
 
 #[derive(Debug, Default)]
 struct Inner {
-    file: Option<File>,
+    file: Option<Arc<File>>,
     end: u64,
     /// What was discarded and not yet forgotten: start -> end, apart from each other.
     free: BTreeMap<u64, u64>,
@@ -56,7 +56,7 @@ impl SpillFile {
     /// In this folder.
     #[must_use]
     pub fn in_folder(folder: impl Into<PathBuf>) -> Self {
-        Self { folder: folder.into(), inner: RefCell::default() }
+        Self { folder: folder.into(), inner: Mutex::default() }
     }
 
     /// The folder that the file lies in, for the text of an error.
@@ -68,7 +68,7 @@ impl SpillFile {
     /// How many bytes are appended and not discarded.
     #[must_use]
     pub fn live_bytes(&self) -> u64 {
-        self.inner.borrow().live_bytes
+        self.lock().live_bytes
     }
 
     /// Keeps these bytes.
@@ -76,18 +76,31 @@ impl SpillFile {
     /// # Errors
     /// The file cannot be made, or the disk is full. Nothing is kept then.
     pub fn append(&self, bytes: &[u8]) -> io::Result<Extent> {
-        let mut inner = self.inner.borrow_mut();
-        let offset = inner.end;
-        if inner.file.is_none() {
-            inner.file = Some(nameless_file(&self.folder)?);
+        let (file, extent) = self.reserve(bytes.len() as u64)?;
+        // Not under the lock: several threads write at the same time, each where nobody else does.
+        if let Err(error) = file.write_all_at(bytes, extent.offset) {
+            self.discard(extent);
+            return Err(error);
         }
-        if let Some(file) = &inner.file {
-            file.write_all_at(bytes, offset)?;
-        }
-        let extent = Extent { offset, bytes: bytes.len() as u64 };
-        inner.end = inner.end.saturating_add(extent.bytes);
-        inner.live_bytes = inner.live_bytes.saturating_add(extent.bytes);
         Ok(extent)
+    }
+
+    /// Room at the end of the file, which counts as kept from now on.
+    fn reserve(&self, bytes: u64) -> io::Result<(Arc<File>, Extent)> {
+        let mut inner = self.lock();
+        let file = match &inner.file {
+            Some(file) => Arc::clone(file),
+            None => Arc::clone(inner.file.insert(Arc::new(nameless_file(&self.folder)?))),
+        };
+        let extent = Extent { offset: inner.end, bytes };
+        inner.end = inner.end.saturating_add(bytes);
+        inner.live_bytes = inner.live_bytes.saturating_add(bytes);
+        Ok((file, extent))
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Inner> {
+        // A count that a panic left behind is one that was right before.
+        self.inner.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Fills `bytes` with what lies at `offset`.
@@ -95,7 +108,8 @@ impl SpillFile {
     /// # Errors
     /// The disk, or bytes that were never appended.
     pub fn read_at(&self, offset: u64, bytes: &mut [u8]) -> io::Result<()> {
-        match &self.inner.borrow().file {
+        let file = self.lock().file.clone();
+        match file {
             Some(file) => file.read_exact_at(bytes, offset),
             None if bytes.is_empty() => Ok(()),
             None => Err(io::ErrorKind::UnexpectedEof.into()),
@@ -105,7 +119,7 @@ impl SpillFile {
     /// These bytes are not needed any more; once for each extent, or for each part of it. Room that cannot be given
     /// back now is given back at the end.
     pub fn discard(&self, extent: Extent) {
-        let mut inner = self.inner.borrow_mut();
+        let mut inner = self.lock();
         if extent.bytes == 0 {
             return;
         }
@@ -189,7 +203,7 @@ mod tests {
     use std::os::unix::fs::MetadataExt;
 
     fn blocks_bytes(spill: &SpillFile) -> u64 {
-        spill.inner.borrow().file.as_ref().unwrap().metadata().unwrap().blocks() * 512
+        spill.lock().file.as_ref().unwrap().metadata().unwrap().blocks() * 512
     }
 
     #[test]
@@ -203,7 +217,7 @@ mod tests {
         assert_eq!(&bytes, b"lo world");
         assert!(spill.read_at(10, &mut bytes).is_err());
         assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 0);
-        assert_eq!(spill.inner.borrow().file.as_ref().unwrap().metadata().unwrap().mode() & 0o777, 0o600);
+        assert_eq!(spill.lock().file.as_ref().unwrap().metadata().unwrap().mode() & 0o777, 0o600);
     }
 
     #[test]
@@ -227,7 +241,7 @@ mod tests {
         assert_eq!(spill.live_bytes(), 1000);
         let after = blocks_bytes(&spill);
         assert!(after <= 2 * BLOCK_BYTES, "{after}");
-        assert!(spill.inner.borrow().free.len() <= 2);
+        assert!(spill.lock().free.len() <= 2);
         let mut bytes = [0; 1000];
         spill.read_at(pieces[1].offset, &mut bytes).unwrap();
         assert_eq!(bytes, [7; 1000], "the last one lives");

@@ -1,0 +1,149 @@
+//! Letters from one thread to another that waits in a poll set, in batches.
+//!
+//! A bell for each letter would cost the reader a turn for each. So letters are posted many at a time,
+//! and the bell rings only if the reader has said that it is about to wait.
+//!
+//! Invariant: in the order in which they were posted, each letter is taken once; who has parked does not
+//! sleep over one. Nobody waits here, but for a lock that is held for moments. How many letters there can
+//! be is up to those who post.
+
+use super::bell::Bell;
+use std::io;
+use std::os::fd::{AsFd, BorrowedFd};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+/// Shared by those who post and the one who takes, whose poll set it is in.
+#[derive(Debug)]
+pub struct Mailbox<T> {
+    content: Mutex<Content<T>>,
+    bell: Bell,
+}
+
+#[derive(Debug)]
+struct Content<T> {
+    letters: Vec<T>,
+    /// The reader waits, or is about to.
+    parked: bool,
+    rings: bool,
+}
+
+impl<T> Mailbox<T> {
+    /// An empty one.
+    ///
+    /// # Errors
+    /// No file descriptor is left.
+    pub fn new() -> io::Result<Self> {
+        let content = Content { letters: Vec::new(), parked: false, rings: false };
+        Ok(Self { content: Mutex::new(content), bell: Bell::new()? })
+    }
+
+    /// Posts all of them, and wakes the reader if it is parked.
+    pub fn post(&self, letters: &mut Vec<T>) {
+        if letters.is_empty() {
+            return;
+        }
+        let mut content = self.lock();
+        content.letters.append(letters);
+        if std::mem::take(&mut content.parked) {
+            content.rings = true;
+            self.bell.ring();
+        }
+    }
+
+    /// Moves all that is there behind what `letters` holds. The reader is awake from now on.
+    pub fn take(&self, letters: &mut Vec<T>) {
+        let mut content = self.lock();
+        content.parked = false;
+        if std::mem::take(&mut content.rings) {
+            self.bell.silence();
+        }
+        if letters.is_empty() {
+            std::mem::swap(letters, &mut content.letters);
+        } else {
+            letters.append(&mut content.letters);
+        }
+    }
+
+    /// Whether there is nothing to take.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.lock().letters.is_empty()
+    }
+
+    /// The reader is about to wait: from now on the bell rings for what is posted. False: there is something already.
+    #[must_use]
+    pub fn park(&self) -> bool {
+        let mut content = self.lock();
+        content.parked = content.letters.is_empty();
+        content.parked
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Content<T>> {
+        // Nothing in here is half done if a thread panics.
+        self.content.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Readable when there is something for a reader that has parked.
+impl<T> AsFd for Mailbox<T> {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.bell.as_fd()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::time::Duration;
+    use crate::sys::poller::{Interest, Poller};
+    use std::sync::Arc;
+
+    fn rings<T>(mailbox: &Mailbox<T>) -> bool {
+        let mut poller = Poller::new().unwrap();
+        let mut ready = Vec::new();
+        poller.add(mailbox, Interest::READ, 0).unwrap();
+        poller.wait(&mut ready, Some(Duration::ZERO)).unwrap();
+        !ready.is_empty()
+    }
+
+    #[test]
+    fn it_rings_once_for_a_reader_that_waits_and_for_no_other() {
+        let mailbox = Mailbox::new().unwrap();
+        let mut letters = Vec::new();
+        mailbox.post(&mut vec![1]);
+        assert!(!rings(&mailbox));
+        assert!(!mailbox.park(), "there is something");
+        mailbox.post(&mut vec![2, 3]);
+        mailbox.take(&mut letters);
+        assert_eq!(letters, [1, 2, 3]);
+        assert!(mailbox.park());
+        mailbox.post(&mut Vec::new());
+        assert!(!rings(&mailbox), "nothing is no letter");
+        mailbox.post(&mut vec![4]);
+        mailbox.post(&mut vec![5]);
+        assert!(rings(&mailbox));
+        mailbox.take(&mut letters);
+        assert_eq!(letters, [1, 2, 3, 4, 5]);
+        assert!(!rings(&mailbox));
+    }
+
+    #[test]
+    fn no_letter_is_slept_over() {
+        const LETTERS: u32 = 20_000;
+        let mailbox = Arc::new(Mailbox::new().unwrap());
+        let writer = std::thread::spawn({
+            let mailbox = Arc::clone(&mailbox);
+            move || (0..LETTERS).for_each(|letter| mailbox.post(&mut vec![letter]))
+        });
+        let mut poller = Poller::new().unwrap();
+        poller.add(mailbox.as_ref(), Interest::READ, 0).unwrap();
+        let (mut letters, mut ready) = (Vec::new(), Vec::new());
+        while letters.len() < LETTERS as usize {
+            let timeout = if mailbox.park() { None } else { Some(Duration::ZERO) };
+            poller.wait(&mut ready, timeout).unwrap();
+            mailbox.take(&mut letters);
+        }
+        assert!(letters.iter().copied().eq(0..LETTERS));
+        writer.join().unwrap();
+    }
+}
