@@ -138,6 +138,12 @@ fn check_blame(run: &Finished, diaries: &Path) -> (usize, usize) {
     (blamed.len(), seams)
 }
 
+/// How many items were ended, by all workers.
+fn ended_by_all(diaries: &Path) -> usize {
+    let files = std::fs::read_dir(diaries).unwrap();
+    files.map(|file| Diary::read(&file.unwrap().path()).ended).sum()
+}
+
 /// One storm over one transport: nothing is lost, nothing repeated, nobody blamed for nothing.
 fn survive(kind: TransportKind, signals: &[Signal], more: &[&str], random: &mut Random) {
     let items = number_of("CHAOS_ITEMS").unwrap_or(ITEMS);
@@ -169,11 +175,16 @@ fn survive(kind: TransportKind, signals: &[Signal], more: &[&str], random: &mut 
     assert_eq!(exits.len(), run.events("worker_spawned").len());
     run.assert_no_process_left();
     let (blamed, seams) = check_blame(&run, diaries.path());
+    let again = ended_by_all(diaries.path()) as u64 - items;
     println!(
-        "{} {more:?}: {kills} kills, {died} died, {blamed} blamed, {seams} of them at a seam, {:?}",
+        "{} {more:?}: {kills} kills, {died} died, {blamed} blamed, {seams} of them at a seam, {again} again, {:?}",
         kind.name(),
         began.elapsed()
     );
+    if kind == TransportKind::Shm {
+        // What is done counts even if it was not sent: but for kills between the diary and the worker's note.
+        assert!(again as usize * 100 <= SEAMS_PER_CENT * kills.max(20), "{again} items were run again");
+    }
     assert!(blamed > died / 4, "{blamed} blamed of {died}: were they working?");
     assert!(seams * 100 <= SEAMS_PER_CENT * kills.max(20), "{seams} of {kills}");
 }

@@ -52,6 +52,11 @@ impl Engine {
                 break;
             }
         }
+        // And what it had done and not sent.
+        if let Some(channel) = self.slots.at(index).and_then(|slot| slot.resident()?.channel.as_mut()) {
+            channel.ended();
+        }
+        self.read_channel(index);
     }
 
     fn read_channel(&mut self, index: usize) -> Read {

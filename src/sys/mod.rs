@@ -23,6 +23,7 @@ pub mod parent;
 pub mod pidfd;
 pub mod poller;
 pub mod random;
+pub mod room;
 pub mod shared_area;
 pub mod signals;
 pub mod socket;

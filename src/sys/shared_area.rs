@@ -1,4 +1,5 @@
-//! Memory that two processes share: some words, two rings, and a place for what is too large for a ring.
+//! Memory that two processes share: some words, two rings, a hall for what is too large for a ring, and a desk where one
+//! side works.
 //!
 //! All of it is one sealed memory file. Each ring is mapped twice in a row, so that a stretch that goes past its end
 //! goes on at its start and is still one slice. Pages become resident when they are first touched.
@@ -7,6 +8,7 @@
 //! the other side copies bytes out ([`SharedArea::take`]) before it judges them.
 
 use super::memfd::sealable_file;
+use super::room::Room;
 use nix::errno::Errno;
 use nix::fcntl::{FcntlArg, SealFlag, fcntl};
 use nix::sys::mman::{MapFlags, ProtFlags, mmap, mmap_anonymous, munmap};
@@ -16,7 +18,9 @@ use std::io;
 use std::num::NonZeroUsize;
 use std::os::fd::{AsFd, OwnedFd};
 use std::ptr::NonNull;
-use std::sync::atomic::AtomicU64;
+use std::sync::Arc;
+use std::sync::atomic::Ordering::Relaxed;
+use std::sync::atomic::{AtomicBool, AtomicU64};
 
 /// Every part begins, and ends, at a multiple of this: the largest page that systems use.
 const GRAIN_BYTES: usize = 64 * 1024;
@@ -31,6 +35,8 @@ pub enum Part {
     RingB,
     /// Mapped once, as it lies.
     Hall,
+    /// Likewise. One side writes it, through [`SharedArea::desk`]; the other reads it when that side has ended.
+    Desk,
 }
 
 /// How large the parts are, in bytes.
@@ -40,15 +46,17 @@ pub struct Plan {
     pub ring_bytes: usize,
     /// A multiple of 64 KiB.
     pub hall_bytes: usize,
+    /// Likewise.
+    pub desk_bytes: usize,
 }
 
 impl Plan {
     const fn file_bytes(self) -> usize {
-        GRAIN_BYTES + 2 * self.ring_bytes + self.hall_bytes
+        GRAIN_BYTES + 2 * self.ring_bytes + self.desk_bytes + self.hall_bytes
     }
 
     const fn mapped_bytes(self) -> usize {
-        GRAIN_BYTES + 4 * self.ring_bytes + self.hall_bytes
+        GRAIN_BYTES + 4 * self.ring_bytes + self.desk_bytes + self.hall_bytes
     }
 
     /// What is mapped where: in the mapping, in the file, how much.
@@ -60,7 +68,7 @@ impl Plan {
             (rings + ring, rings, ring),
             (rings + 2 * ring, rings + ring, ring),
             (rings + 3 * ring, rings + ring, ring),
-            (rings + 4 * ring, rings + 2 * ring, self.hall_bytes),
+            (rings + 4 * ring, rings + 2 * ring, self.desk_bytes + self.hall_bytes),
         ]
     }
 }
@@ -70,6 +78,8 @@ impl Plan {
 pub struct SharedArea {
     first: NonNull<u8>,
     plan: Plan,
+    /// Somebody works at the desk.
+    desk_taken: AtomicBool,
 }
 
 // SAFETY: the mapping belongs to this value alone until it is dropped, and which stretch of it is whose is agreed
@@ -84,8 +94,9 @@ impl SharedArea {
     /// # Errors
     /// No file descriptor or no memory is left, or the plan is not as [`Plan`] says.
     pub fn create(plan: Plan) -> io::Result<(Self, OwnedFd)> {
-        let Plan { ring_bytes, hall_bytes } = plan;
-        if !ring_bytes.is_power_of_two() || ring_bytes < GRAIN_BYTES || !hall_bytes.is_multiple_of(GRAIN_BYTES) {
+        let Plan { ring_bytes, hall_bytes, desk_bytes } = plan;
+        let others_fit = [hall_bytes, desk_bytes].iter().all(|bytes| bytes.is_multiple_of(GRAIN_BYTES));
+        if !ring_bytes.is_power_of_two() || ring_bytes < GRAIN_BYTES || !others_fit {
             return Err(Errno::EINVAL.into());
         }
         let fd = sealable_file()?;
@@ -114,7 +125,7 @@ impl SharedArea {
         // SAFETY: a new mapping at an address of the system's choice; nobody else's memory is touched.
         let first = unsafe { mmap_anonymous(None, length(plan.mapped_bytes())?, ProtFlags::PROT_NONE, reserved) }?;
         // From here on dropping it gives the addresses back.
-        let area = Self { first: first.cast(), plan };
+        let area = Self { first: first.cast(), plan, desk_taken: AtomicBool::new(false) };
         let (access, shared) =
             (ProtFlags::PROT_READ | ProtFlags::PROT_WRITE, MapFlags::MAP_SHARED | MapFlags::MAP_FIXED);
         for (at, offset, bytes) in plan.pieces() {
@@ -178,14 +189,23 @@ impl SharedArea {
         unsafe { std::slice::from_raw_parts(place, bytes) }
     }
 
+    /// The desk, as room to work in; `None` if it has been taken.
+    #[must_use]
+    pub fn desk(self: &Arc<Self>) -> Option<Room> {
+        let first = NonNull::new(self.place(Part::Desk, 0, self.plan.desk_bytes))?;
+        let is_free = !self.desk_taken.swap(true, Relaxed);
+        is_free.then(|| Room::at_desk(Arc::clone(self), first, self.plan.desk_bytes))
+    }
+
     #[inline]
     fn place(&self, part: Part, at: u64, bytes: usize) -> *mut u8 {
-        let Plan { ring_bytes, hall_bytes } = self.plan;
+        let Plan { ring_bytes, hall_bytes, desk_bytes } = self.plan;
         let in_ring = at as usize & (ring_bytes - 1);
         let (start, at, end) = match part {
             Part::RingA => (GRAIN_BYTES, in_ring, in_ring + ring_bytes),
             Part::RingB => (GRAIN_BYTES + 2 * ring_bytes, in_ring, in_ring + ring_bytes),
-            Part::Hall => (GRAIN_BYTES + 4 * ring_bytes, at as usize, hall_bytes),
+            Part::Desk => (GRAIN_BYTES + 4 * ring_bytes, at as usize, desk_bytes),
+            Part::Hall => (GRAIN_BYTES + 4 * ring_bytes + desk_bytes, at as usize, hall_bytes),
         };
         assert!(at <= end && bytes <= end - at, "{bytes} bytes at {at} are not within {part:?}");
         // SAFETY: within the mapping, as the line above makes sure of: a ring is mapped twice in a row.
@@ -204,9 +224,8 @@ impl Drop for SharedArea {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use std::sync::atomic::Ordering::Relaxed;
 
-    const PLAN: Plan = Plan { ring_bytes: 1 << 16, hall_bytes: 1 << 16 };
+    const PLAN: Plan = Plan { ring_bytes: 1 << 16, hall_bytes: 1 << 16, desk_bytes: 1 << 16 };
 
     #[test]
     fn both_mappings_show_the_same_words_and_bytes() {

@@ -11,6 +11,7 @@
 //!
 //! Invariant: moves bytes and judges their shape; knows no run, no lease and no process.
 
+mod desk;
 mod file;
 mod handed;
 pub mod in_process;
@@ -27,6 +28,7 @@ mod socket;
 mod spool;
 mod stream;
 
+pub use desk::Desk;
 pub use handed::Handed;
 pub use lent::Lent;
 
@@ -113,6 +115,10 @@ pub trait Channel {
     /// The worker reads end-of-file behind what was flushed; what was not is dropped. Results still come.
     fn close_input(&mut self);
 
+    /// The worker has ended, and all it sent was brought by [`fill`](Self::fill): what it had done and not sent
+    /// is there for [`next`](Self::next), where that is known.
+    fn ended(&mut self) {}
+
     /// If results, or room for the backlog, may come and no fd says so: then [`fill`](Self::fill) and
     /// [`flush`](Self::flush) now and then, and [`park`](Self::park) before waiting.
     fn is_awake(&self) -> bool {
@@ -162,6 +168,19 @@ pub trait ResultsOut {
     /// # Errors
     /// The system's; `BrokenPipe` if the supervisor is gone.
     fn send(&mut self, frames: &[u8]) -> io::Result<()>;
+
+    /// The same, but the supervisor may hear of it only with the next [`send`](Self::send), even of nothing.
+    ///
+    /// # Errors
+    /// As there.
+    fn publish(&mut self, frames: &[u8]) -> io::Result<()> {
+        self.send(frames)
+    }
+
+    /// If what was published outlives this process, where results lie that have not been.
+    fn desk(&self) -> Option<Desk> {
+        None
+    }
 }
 
 /// Why what arrived is no message; completes "failed to ...".

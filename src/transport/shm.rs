@@ -10,6 +10,7 @@
 //!
 //! Invariant: whatever a worker writes into the memory, and whenever it dies, it hurts itself alone.
 
+use super::desk::{self, Left};
 use super::shm_area::{
     HALL_BYTES, INPUT, INPUT_ENDED, ITEMS, ITEMS_PART, NEAR_BYTES_MAX, PLAN, RESULTS, RESULTS_PART, SUPERVISOR_ASLEEP,
     SUPERVISOR_GONE, WORKER_ASLEEP, WORKER_GONE,
@@ -21,6 +22,7 @@ use crate::model::time::Duration;
 use crate::sys::bell::Bell;
 use crate::sys::block::{Block, BlockSlice};
 use crate::sys::shared_area::{Part, SharedArea};
+use crate::wire;
 use crate::wire::codec::{self, Message};
 use crate::wire::frame::{self, FrameDecoder, HEAD_BYTES_MAX, HEADER_BYTES};
 use crate::wire::message::{FromWorker, ToWorker};
@@ -300,6 +302,19 @@ impl Channel for ShmChannel {
         self.tell(INPUT_ENDED);
     }
 
+    fn ended(&mut self) {
+        let all_read = self.broken.is_none() && self.results.look(&self.area) == Ok(0);
+        if !all_read || self.decoder.unread_bytes() > 0 {
+            return;
+        }
+        let Some(Left { first, count, attempt, results }) = desk::left(&self.area, self.results.at()) else { return };
+        let done = FromWorker::Done { first, count, attempt, busy_ns: 0, timed: false };
+        let mut frame = Vec::new();
+        if wire::append(&done, &results, &mut frame).is_ok() {
+            self.decoder.take_in(&frame);
+        }
+    }
+
     fn is_awake(&self) -> bool {
         !self.parked
     }
@@ -322,5 +337,182 @@ impl Channel for ShmChannel {
 impl Drop for ShmChannel {
     fn drop(&mut self) {
         self.tell(SUPERVISOR_GONE);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::{Connection, shm_worker};
+    use super::*;
+    use crate::model::ids::{Attempt, ItemId};
+    use crate::sys::shared_area::WORDS;
+    use std::sync::atomic::Ordering::Relaxed;
+
+    /// Both ends, and what a hostile worker could do with the memory.
+    fn open() -> (Box<dyn Channel>, Handed, SharedArea) {
+        let (channel, handed) = ShmTransport::new(Duration::ZERO).open().unwrap();
+        let memory = handed.fds().find(|(names, _)| names.contains(&names::FD_MEMORY)).unwrap().1;
+        let area = SharedArea::from_fd(memory, PLAN).unwrap();
+        (channel, handed, area)
+    }
+
+    fn done(first: u64, count: u32) -> FromWorker {
+        FromWorker::Done { first, count, attempt: 2, busy_ns: 0, timed: false }
+    }
+
+    fn frame(first: u64, body: &[u8]) -> Vec<u8> {
+        let mut frame = Vec::new();
+        wire::append(&done(first, 1), body, &mut frame).unwrap();
+        frame
+    }
+
+    /// As the loop does with a worker that has ended.
+    fn drain(channel: &mut dyn Channel) -> Result<Vec<(FromWorker, Vec<u8>)>, ChannelError> {
+        let mut messages = Vec::new();
+        let mut ended = false;
+        loop {
+            let filled = channel.fill().unwrap();
+            while let Some((message, body)) = channel.next()? {
+                messages.push((message, body.to_vec()));
+            }
+            match filled {
+                Fill::Bytes(_) => {}
+                _ if ended => return Ok(messages),
+                _ => {
+                    channel.ended();
+                    ended = true;
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn what_was_done_and_not_sent_is_there_after_a_death() {
+        let (mut channel, handed, _) = open();
+        let Connection { items, mut results } = shm_worker::connect(handed).unwrap();
+        let desk = results.desk().unwrap();
+        let mut room = desk.room().unwrap();
+        results.send(&frame(6, b"six\n")).unwrap();
+        desk.begin(ItemId(7), Attempt(2));
+        room[..10].copy_from_slice(b"a\nbc\nhalf ");
+        desk.done(1, 2);
+        desk.done(2, 5);
+        // As one that is killed: nobody says goodbye.
+        std::mem::forget((items, results));
+        let expected = vec![(done(6, 1), b"six\n".to_vec()), (done(7, 2), b"a\nbc\n".to_vec())];
+        assert_eq!(drain(&mut *channel), Ok(expected));
+    }
+
+    #[test]
+    fn what_was_sent_does_not_count_twice() {
+        let (mut channel, handed, _) = open();
+        let Connection { items, mut results } = shm_worker::connect(handed).unwrap();
+        let desk = results.desk().unwrap();
+        let mut room = desk.room().unwrap();
+        for first in 7..9 {
+            desk.begin(ItemId(first), Attempt(2));
+            room[..2].copy_from_slice(b"a\n");
+            desk.done(1, 2);
+            results.publish(&frame(first, b"a\n")).unwrap();
+        }
+        // It has begun the next group, and done nothing of it.
+        desk.begin(ItemId(9), Attempt(2));
+        std::mem::forget((items, results));
+        assert_eq!(drain(&mut *channel), Ok(vec![(done(7, 1), b"a\n".to_vec()), (done(8, 1), b"a\n".to_vec())]));
+    }
+
+    #[test]
+    fn a_desk_that_makes_no_sense_is_named_or_ignored() {
+        for (count, bytes) in [(1, usize::MAX >> 33), (u32::MAX, 3), (2, 3), (0, 3)] {
+            let (mut channel, handed, _) = open();
+            let Connection { items, results } = shm_worker::connect(handed).unwrap();
+            let desk = results.desk().unwrap();
+            desk.room().unwrap()[..3].copy_from_slice(b"a\nb");
+            desk.begin(ItemId(7), Attempt(2));
+            desk.done(count, bytes);
+            std::mem::forget((items, results));
+            let drained = drain(&mut *channel);
+            assert!(matches!(drained, Err(ChannelError::Results { .. })) || drained == Ok(Vec::new()), "{drained:?}");
+        }
+    }
+
+    /// xorshift64*: the same numbers in each run.
+    struct Random(u64);
+
+    impl Random {
+        fn next(&mut self) -> u64 {
+            self.0 ^= self.0 >> 12;
+            self.0 ^= self.0 << 25;
+            self.0 ^= self.0 >> 27;
+            self.0.wrapping_mul(0x2545_f491_4f6c_dd1d)
+        }
+
+        fn below(&mut self, limit: usize) -> usize {
+            (self.next() >> 33) as usize % limit
+        }
+    }
+
+    /// Whatever stands in the memory, no call panics, none goes on for ever, and what is wrong is said once for all.
+    #[test]
+    fn a_worker_that_scribbles_hurts_itself_alone() {
+        let words = [ITEMS.head, RESULTS.tail, WORKER_ASLEEP, SUPERVISOR_ASLEEP, WORKER_GONE, ITEMS.tail, RESULTS.head];
+        let body = Arc::new(Block::from(vec![b'x'; 200_000]));
+        for seed in 1..=300 {
+            let mut random = Random(seed);
+            let (mut channel, _handed, area) = open();
+            let mut broken = false;
+            let mut written = 0;
+            for _ in 0..100 {
+                let word = if random.below(4) == 0 { random.below(WORDS) } else { words[random.below(words.len())] };
+                let value = match random.below(4) {
+                    0 => random.next(),
+                    1 => area.word(word).load(Relaxed).wrapping_add(random.next() >> 55),
+                    2 => written,
+                    _ => random.next() >> random.below(64),
+                };
+                area.word(word).store(value, Relaxed);
+                // Some of it makes sense.
+                let message = frame(random.next() >> 60, b"result\n");
+                area.put(RESULTS_PART, written, &message);
+                area.put(RESULTS_PART, random.next(), &random.next().to_le_bytes());
+                if random.below(2) == 0 {
+                    written += message.len() as u64;
+                    area.word(RESULTS.tail).store(written, Relaxed);
+                }
+                let _ = channel.fill().unwrap();
+                for _ in 0..1000 {
+                    match channel.next() {
+                        Ok(Some(_)) => assert!(!broken),
+                        Ok(None) => break,
+                        Err(_) => broken = true,
+                    }
+                }
+                let length = [0, 9, NEAR_BYTES_MAX, 200_000][random.below(4)];
+                let run = ToWorker::Run { first: 1, count: 1, attempt: 1 };
+                match channel.queue(run, BlockSlice::new(&body, 0..length)) {
+                    Ok(()) | Err(ChannelError::Ring(_)) => {}
+                    Err(error) => panic!("{error}"),
+                }
+                let _ = channel.flush().unwrap();
+                let _ = channel.park();
+                assert!(channel.backlog_bytes() <= 100 * 200_100);
+            }
+            channel.ended();
+            let _ = channel.fill().unwrap();
+            let _ = channel.next();
+            channel.close_input();
+        }
+    }
+
+    #[test]
+    fn an_index_that_cannot_be_is_said_in_words() {
+        let (mut channel, _handed, area) = open();
+        area.word(RESULTS.tail).store(RESULTS.bytes + 1, Relaxed);
+        assert_eq!(channel.fill().unwrap(), Fill::Blocked);
+        let words = "use the ring: the other side says it is at 262145, which is not from 0 to 262144";
+        for _ in 0..2 {
+            assert_eq!(channel.next().unwrap_err().to_string(), words);
+        }
+        assert!(channel.park(), "there is nothing to be woken for");
     }
 }

@@ -17,10 +17,13 @@ pub(super) const NEAR_BYTES_MAX: usize = RING_BYTES / 4;
 /// Room for two bodies of the largest size. Pages that nothing was written to cost nothing.
 pub(super) const HALL_BYTES: usize = 2 * BODY_BYTES_MAX.next_multiple_of(64 * 1024);
 
-pub(super) const PLAN: Plan = Plan { ring_bytes: RING_BYTES, hall_bytes: HALL_BYTES };
+/// Results are put together here: as many as leave together, and one more.
+pub(super) const DESK_BYTES: usize = 256 * 1024;
+
+pub(super) const PLAN: Plan = Plan { ring_bytes: RING_BYTES, hall_bytes: HALL_BYTES, desk_bytes: DESK_BYTES };
 
 /// Words that different sides write lie two cache lines apart: processors fetch lines in pairs.
-const LINE: usize = 128 / size_of::<u64>();
+pub(super) const LINE: usize = 128 / size_of::<u64>();
 
 /// To the worker.
 pub(super) const ITEMS: Ring = Ring { tail: 0, head: LINE, bytes: RING_BYTES as u64 };

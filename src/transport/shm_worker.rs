@@ -8,7 +8,7 @@ use super::shm_area::{
     WORKER_ASLEEP, WORKER_GONE,
 };
 use super::shm_ring::{Broken, FOR_BYTES, FOR_ROOM, Reader, Words, Writer, doze, must_wake, rise};
-use super::{ChannelError, Connection, Handed, ItemsIn, ResultsOut};
+use super::{ChannelError, Connection, Desk, Handed, ItemsIn, ResultsOut};
 use crate::sys::bell::Bell;
 use crate::sys::clock::monotonic_ns;
 use crate::sys::shared_area::{Part, SharedArea};
@@ -26,19 +26,19 @@ const LOOKS_PER_CLOCK: u32 = 32;
 
 /// See [`super::connect`].
 pub(super) fn connect(mut handed: Handed) -> io::Result<Connection> {
-    let area = SharedArea::from_fd(handed.take_fd(names::FD_MEMORY)?, PLAN)?;
+    let area = Arc::new(SharedArea::from_fd(handed.take_fd(names::FD_MEMORY)?, PLAN)?);
     let bell = Bell::from_fd(handed.take_fd(names::FD_IN)?)?;
     let supervisors_bell = Bell::from_fd(handed.take_fd(names::FD_OUT)?)?;
     let spin_ns = handed.get_word(names::SPIN)?.parse().map_err(|_| ErrorKind::InvalidInput)?;
     let end = Arc::new(End { area, bell, supervisors_bell, spin_ns });
     let items = ShmItems { end: Arc::clone(&end), reader: Reader::new(ITEMS), lent_bytes: 0 };
-    let results = ShmResults { end, writer: Writer::new(RESULTS) };
+    let results = ShmResults { end, writer: Writer::new(RESULTS), untold: false };
     Ok(Connection { items: Box::new(items), results: Box::new(results) })
 }
 
 /// What both halves of the worker's end use.
 struct End {
-    area: SharedArea,
+    area: Arc<SharedArea>,
     /// Rung by the supervisor, when we sleep.
     bell: Bell,
     /// Rung by us, when the supervisor sleeps.
@@ -53,9 +53,9 @@ impl End {
             return Ok(found);
         }
         loop {
-            doze(&self.area, WORKER_ASLEEP, what);
+            doze(&*self.area, WORKER_ASLEEP, what);
             if let Some(found) = look()? {
-                rise(&self.area, WORKER_ASLEEP);
+                rise(&*self.area, WORKER_ASLEEP);
                 return Ok(found);
             }
             self.bell.wait()?;
@@ -80,7 +80,7 @@ impl End {
     }
 
     fn wake_supervisor(&self, what: u64) {
-        if must_wake(&self.area, SUPERVISOR_ASLEEP, what) {
+        if must_wake(&*self.area, SUPERVISOR_ASLEEP, what) {
             self.supervisors_bell.ring();
         }
     }
@@ -125,7 +125,7 @@ impl ShmItems {
 
     /// The supervisor may write over what was given back.
     fn release(&mut self) {
-        if self.reader.release(&self.end.area) {
+        if self.reader.release(&*self.end.area) {
             self.end.wake_supervisor(FOR_ROOM);
         }
     }
@@ -139,14 +139,14 @@ impl ItemsIn for ShmItems {
         end.wait(FOR_BYTES, || {
             // The end comes behind the last item.
             let ended = end.area.load(INPUT, Acquire) != 0;
-            let ready = reader.look(&end.area).map_err(invalid)?;
+            let ready = reader.look(&*end.area).map_err(invalid)?;
             Ok(if ready > 0 || ended { Some(ready > 0) } else { None })
         })
     }
 
     fn next(&mut self) -> Result<Option<(ToWorker, &[u8])>, ChannelError> {
         self.give_back();
-        let ready = self.reader.ready(&self.end.area)?;
+        let ready = self.reader.ready(&*self.end.area)?;
         let Some(Lying { header, ring_bytes }) = self.lying(0, ready)? else { return Ok(None) };
         // Large bodies are waited for one by one.
         if header.body_bytes > NEAR_BYTES_MAX || self.reader.unreleased() >= NEAR_BYTES_MAX as u64 {
@@ -185,31 +185,59 @@ impl ItemsIn for ShmItems {
 struct ShmResults {
     end: Arc<End>,
     writer: Writer,
+    /// Something was published since the supervisor was last woken.
+    untold: bool,
+}
+
+impl ShmResults {
+    /// Waits for room for so many bytes, or for some if the ring has not that many.
+    fn wait_for_room(&mut self, wanted: u64) -> io::Result<u64> {
+        let wanted = wanted.min(RESULTS.bytes);
+        let room = self.writer.room(&*self.end.area, wanted).map_err(invalid)?;
+        if room >= wanted {
+            return Ok(room);
+        }
+        self.tell();
+        let Self { end, writer, .. } = self;
+        end.wait(FOR_ROOM, || {
+            if end.area.load(INPUT, Acquire) == SUPERVISOR_GONE {
+                return Err(ErrorKind::BrokenPipe.into());
+            }
+            let room = writer.room(&*end.area, wanted).map_err(invalid)?;
+            Ok((room >= wanted).then_some(room))
+        })
+    }
+
+    fn tell(&mut self) {
+        if std::mem::take(&mut self.untold) {
+            self.end.wake_supervisor(FOR_BYTES);
+        }
+    }
 }
 
 impl ResultsOut for ShmResults {
-    fn send(&mut self, mut frames: &[u8]) -> io::Result<()> {
-        let Self { end, writer } = self;
+    fn send(&mut self, frames: &[u8]) -> io::Result<()> {
+        self.publish(frames)?;
+        self.tell();
+        Ok(())
+    }
+
+    /// All at once if the ring can hold it, so that a death leaves all of it or nothing.
+    fn publish(&mut self, mut frames: &[u8]) -> io::Result<()> {
         while !frames.is_empty() {
-            let wanted = frames.len() as u64;
-            let mut room = writer.room(&end.area, wanted).map_err(invalid)?;
-            if room == 0 {
-                room = end.wait(FOR_ROOM, || {
-                    if end.area.load(INPUT, Acquire) == SUPERVISOR_GONE {
-                        return Err(ErrorKind::BrokenPipe.into());
-                    }
-                    let room = writer.room(&end.area, wanted).map_err(invalid)?;
-                    Ok((room > 0).then_some(room))
-                })?;
-            }
+            let room = self.wait_for_room(frames.len() as u64)?;
             let (now, later) = frames.split_at(frames.len().min(room as usize));
-            end.area.put(RESULTS_PART, writer.at(), now);
-            writer.wrote(now.len() as u64);
-            writer.publish(&end.area);
-            end.wake_supervisor(FOR_BYTES);
+            self.end.area.put(RESULTS_PART, self.writer.at(), now);
+            self.writer.wrote(now.len() as u64);
+            self.writer.publish(&*self.end.area);
+            self.untold = true;
             frames = later;
         }
         Ok(())
+    }
+
+    fn desk(&self) -> Option<Desk> {
+        Some(Desk::new(Arc::clone(&self.end.area), RESULTS.tail))
     }
 }
 

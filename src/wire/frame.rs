@@ -184,6 +184,17 @@ impl FrameDecoder {
         self.end = (self.end + bytes).min(self.buffer.len());
     }
 
+    /// Takes in all of `bytes`.
+    pub fn take_in(&mut self, mut bytes: &[u8]) {
+        while !bytes.is_empty() {
+            let spare = self.spare();
+            let taken = spare.len().min(bytes.len());
+            spare[..taken].copy_from_slice(&bytes[..taken]);
+            self.filled(taken);
+            bytes = &bytes[taken..];
+        }
+    }
+
     /// Takes in all of `bytes`, whole frames being taken out between by `each`.
     /// For tests and for transports that deliver messages instead of a stream.
     ///

@@ -15,10 +15,10 @@ use crate::model::ids::{Attempt, ItemId, Run};
 use crate::model::spec::ITEM_BYTES_MAX;
 use crate::sys::clock::monotonic_ns;
 use crate::transport::scoreboard::Pencil;
-use crate::transport::{Lent, ResultsOut};
+use crate::transport::{Desk, Lent, ResultsOut};
 use crate::wire::message::{FromWorker, PROTOCOL_VERSION, REASON_BYTES_MAX};
 use crate::wire::times::{self, Pair};
-use std::io::ErrorKind;
+use std::io::{self, ErrorKind};
 use std::sync::Arc;
 
 /// Results leave when they are so many bytes.
@@ -59,11 +59,26 @@ pub(super) struct Batch {
     group: Run,
     times: Vec<u8>,
     output: Output,
+    /// Groups are published as soon as they are closed, since they outlive us then; so many bytes, which the
+    /// supervisor may not have been told of, have been.
+    publishes: bool,
+    published_bytes: usize,
+    /// Where it is noted what is done of the open group.
+    desk: Option<Desk>,
 }
 
 impl Batch {
-    pub(super) const fn new(results: Box<dyn ResultsOut>, lent: Arc<Lent>, pencil: Pencil, timed: bool) -> Self {
+    pub(super) fn new(results: Box<dyn ResultsOut>, lent: Arc<Lent>, pencil: Pencil, timed: bool) -> Self {
+        let desk = results.desk();
+        let publishes = desk.is_some();
+        // Times do not lie on a desk.
+        let desk = desk.filter(|_| !timed);
+        let room = desk.as_ref().and_then(Desk::room);
         Self {
+            output: room.map_or_else(Output::new, Output::within),
+            publishes,
+            published_bytes: 0,
+            desk,
             results,
             pencil,
             lent,
@@ -74,7 +89,6 @@ impl Batch {
             frames: Vec::new(),
             group: Run { first: ItemId(0), count: 0, attempt: Attempt::FIRST },
             times: Vec::new(),
-            output: Output::new(),
         }
     }
 
@@ -159,7 +173,10 @@ impl Batch {
     /// Sends what is done if it is much, or if it is time.
     #[inline]
     fn leave_if_due(&mut self) -> Result<(), WorkerError> {
-        let bytes = self.frames.len() + self.output.finished().len() + self.times.len();
+        if self.publishes && self.timed {
+            self.close_group(Busy::Measured)?;
+        }
+        let bytes = self.frames.len() + self.published_bytes + self.output.finished().len() + self.times.len();
         if bytes >= FLUSH_BYTES || (self.pace.is_look_due() && self.pace.look(monotonic_ns())) {
             self.flush()?;
         }
@@ -199,9 +216,17 @@ impl Batch {
     fn join_group(&mut self, item: Item<'_>) {
         if self.group.count == 0 {
             self.group = Run { first: item.id, count: 0, attempt: item.attempt };
+            if let Some(desk) = &self.desk {
+                desk.begin(item.id, item.attempt);
+            }
         }
         self.group.count += 1;
         self.output.finish();
+        if let Some(desk) = &self.desk
+            && self.output.is_shared()
+        {
+            desk.done(self.group.count, self.output.finished().len());
+        }
     }
 
     /// The item failed: what it wrote is dropped, and the reason leaves.
@@ -213,7 +238,8 @@ impl Batch {
         // Its own time, if taken, is what is left there.
         let mut body = std::mem::take(&mut self.times);
         body.extend_from_slice(&reason.as_bytes()[..cut]);
-        Ok(crate::wire::append(&failed, &body, &mut self.frames)?)
+        crate::wire::append(&failed, &body, &mut self.frames)?;
+        self.publish()
     }
 
     /// Closes the group while an item that is not of it has its time, if taken, behind the group's times.
@@ -246,6 +272,7 @@ impl Batch {
         } else {
             crate::wire::append(&done, self.output.finished(), &mut self.frames)?;
         }
+        self.publish()?;
         self.group.count = 0;
         self.output.forget_finished();
         Ok(())
@@ -265,20 +292,37 @@ impl Batch {
         Ok(())
     }
 
+    /// Publishes what is framed, if that is worth it.
+    fn publish(&mut self) -> Result<(), WorkerError> {
+        if !self.publishes {
+            return Ok(());
+        }
+        self.pencil.none();
+        self.published_bytes += self.frames.len();
+        let published = self.results.publish(&self.frames);
+        self.frames.clear();
+        published.map_err(unsent)
+    }
+
     /// Sends what is framed.
     pub(super) fn flush(&mut self) -> Result<(), WorkerError> {
         self.close_group(Busy::Measured)?;
         self.working = false;
-        if self.frames.is_empty() {
+        if self.frames.is_empty() && self.published_bytes == 0 {
             return Ok(());
         }
         self.pencil.none();
         let sent = self.results.send(&self.frames);
+        self.published_bytes = 0;
         self.frames.clear();
         self.frames.shrink_to(KEPT_BYTES);
-        sent.map_err(|error| match error.kind() {
-            ErrorKind::BrokenPipe => WorkerError::SupervisorGone,
-            _ => WorkerError::System { doing: "write results", error },
-        })
+        sent.map_err(unsent)
+    }
+}
+
+fn unsent(error: io::Error) -> WorkerError {
+    match error.kind() {
+        ErrorKind::BrokenPipe => WorkerError::SupervisorGone,
+        _ => WorkerError::System { doing: "write results", error },
     }
 }

@@ -5,6 +5,7 @@
 //!
 //! Invariant: append only; the results of earlier items, which lie in the same buffer, are out of reach.
 
+use crate::sys::room::Room;
 use std::io::{self, Write};
 
 /// What a buffer that has been larger is cut back to.
@@ -24,7 +25,7 @@ const ZEROS: u128 = u128::from_le_bytes([b'0'; 2 * WORD_DIGITS]);
 #[derive(Debug, Default)]
 pub struct Output {
     /// Results of finished items, each with its newline, then the present one; then room.
-    results: Vec<u8>,
+    results: Room,
     /// Where the present result begins, and where it ends.
     start: usize,
     end: usize,
@@ -59,7 +60,12 @@ integers!(i8, u8; i16, u16; i32, u32; i64, u64; i128, u128; isize, usize);
 
 impl Output {
     pub(super) const fn new() -> Self {
-        Self { results: Vec::new(), start: 0, end: 0, newline: None }
+        Self::within(Room::new())
+    }
+
+    /// Results are to be put together there.
+    pub(super) const fn within(results: Room) -> Self {
+        Self { results, start: 0, end: 0, newline: None }
     }
 
     /// Appends bytes.
@@ -104,7 +110,7 @@ impl Output {
     /// Makes room up to `end`.
     #[cold]
     fn grow(&mut self, end: usize) {
-        self.results.resize(end.next_power_of_two().max(2 * self.results.len()), 0);
+        self.results.grow(end);
     }
 
     /// What the present item has so far.
@@ -117,6 +123,12 @@ impl Output {
     #[inline]
     pub(super) fn newline(&self) -> Option<usize> {
         self.newline.map(|at| at - self.start)
+    }
+
+    /// If results lie where they outlive this process.
+    #[inline]
+    pub(super) fn is_shared(&self) -> bool {
+        self.results.is_shared()
     }
 
     /// The results of the items before.
@@ -144,8 +156,7 @@ impl Output {
         self.newline = self.newline();
         self.start = 0;
         if self.results.len() > KEPT_BYTES && self.end <= KEPT_BYTES {
-            self.results.truncate(KEPT_BYTES);
-            self.results.shrink_to_fit();
+            self.results.cut_back(KEPT_BYTES);
         }
     }
 }
