@@ -47,7 +47,8 @@ mkdir -p "$PARALLEL_HOME" && : >"$PARALLEL_HOME/will-cite"
 
 cores=$(nproc)
 seq 20 >lines20
-head -c 256M /dev/urandom >blocks
+# In large pieces, as a file is that was read from a disk.
+dd if=/dev/urandom of=blocks bs=32M count=8 iflag=fullblock status=none || exit 1
 
 # What is measured, one entry each in these lists. A work has several entries, the first of them ours.
 works=() units=() names=() counts=() commands=()
@@ -137,9 +138,13 @@ of_transports=${#works[@]}
 kinds=$("$supervisor" -h | sed -n 's/.*How frames travel: \([a-z, ]*\) \[.*/\1/p' | tr -d ,)
 [ -n "$kinds" ] || fail "the help does not name the transports"
 columns=("tiny items" "a message each" "there and back" "lines, in order" "blocks of 1 MiB")
+case " $kinds " in *" shm "*) kinds="$kinds shm-spin" ;; esac
 for kind in $kinds thread; do
-    flags="--transport $kind"
-    [ "$kind" != thread ] || flags="--isolation thread"
+    case $kind in
+        shm-spin) kind="shm, spinning" flags="--transport shm --spin 50us" ;;
+        thread) kind="threads, no isolation" flags="--isolation thread" ;;
+        *) flags="--transport $kind" ;;
+    esac
     ours="$quietly $flags"
     entry "${columns[0]}" rate "$kind" 20000000 "$ours -j2 --task square --output none --items 20000000"
     entry "${columns[1]}" rate "$kind" 1000000 "$ours -j2 --task square --output none --run-max 1 --items 1000000"

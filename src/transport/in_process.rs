@@ -9,14 +9,11 @@
 //!
 //! Invariant: a queue holds at most [`QUEUE_BYTES`]; nobody waits while holding its lock.
 
-use super::{Channel, ChannelError, Connection, Fill, Flush, ItemsIn, ResultsOut, judge};
+use super::stream::{self, StreamChannel};
+use super::{Channel, Connection};
 use crate::sys::bell::{Bell, Gate};
-use crate::sys::block::BlockSlice;
-use crate::wire::codec;
-use crate::wire::frame::{BUFFER_BYTES, FrameDecoder, Kind};
-use crate::wire::message::{FromWorker, ToWorker};
 use std::collections::VecDeque;
-use std::io::{self, ErrorKind, Read};
+use std::io::{self, ErrorKind, IoSlice, Read, Write};
 use std::os::fd::{AsFd, BorrowedFd};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 
@@ -31,30 +28,23 @@ pub const FDS_PER_CHANNEL: u64 = 2;
 /// # Errors
 /// No file descriptors are left.
 pub fn open() -> io::Result<(Box<dyn Channel>, End)> {
-    let items = Arc::new(Items { queue: Mutex::default(), arrived: Condvar::new(), gate: Gate::new()? });
-    let results = Arc::new(Results { queue: Mutex::default(), taken: Condvar::new(), bell: Bell::new()? });
-    let channel = InProcessChannel {
-        results: Arc::clone(&results),
-        items: Some(Arc::clone(&items)),
-        decoder: FrameDecoder::new(),
-        backlog: Vec::new(),
-        written: 0,
-    };
-    let end = End { items: ThreadItems { items, decoder: FrameDecoder::new() }, results: ThreadResults { results } };
-    Ok((Box::new(channel), end))
+    let items = Arc::new(Items { lane: Lane::default(), gate: Gate::new()? });
+    let results = Arc::new(Results { lane: Lane::default(), bell: Bell::new()? });
+    let end = End { items: ItemsOut(Arc::clone(&items)), results: ResultsIn(Arc::clone(&results)) };
+    Ok((Box::new(StreamChannel::new(ResultsOut(results), ItemsIn(items), |_| ())), end))
 }
 
 /// The worker's end, to be moved to its thread.
 pub struct End {
-    items: ThreadItems,
-    results: ThreadResults,
+    items: ItemsOut,
+    results: ResultsIn,
 }
 
 impl End {
     /// The end in use.
     #[must_use]
     pub fn connect(self) -> Connection {
-        Connection { items: Box::new(self.items), results: Box::new(self.results) }
+        stream::connection(self.items, self.results)
     }
 }
 
@@ -77,229 +67,203 @@ impl Queue {
         self.bytes.extend(&bytes[..pushed]);
         pushed
     }
+}
 
-    fn pull(&mut self, decoder: &mut FrameDecoder) -> io::Result<usize> {
-        let bytes = self.bytes.read(decoder.spare())?;
-        decoder.filled(bytes);
-        Ok(bytes)
+/// A queue, and what the worker waits by.
+#[derive(Default)]
+struct Lane {
+    queue: Mutex<Queue>,
+    moved: Condvar,
+}
+
+impl Lane {
+    /// No panic can leave a queue half changed: nothing that is done under its lock is ever half done.
+    fn lock(&self) -> MutexGuard<'_, Queue> {
+        self.queue.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Waits until the supervisor has done something; the worker's side only.
+    fn wait<'a>(&self, mut queue: MutexGuard<'a, Queue>) -> MutexGuard<'a, Queue> {
+        queue.is_awaited = true;
+        self.moved.wait(queue).unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Wakes the worker if it waits.
-    fn wake(&mut self, condition: &Condvar) {
-        if std::mem::take(&mut self.is_awaited) {
-            condition.notify_one();
+    fn wake(&self, queue: &mut Queue) {
+        if std::mem::take(&mut queue.is_awaited) {
+            self.moved.notify_one();
         }
     }
 }
 
-/// No panic can leave a queue half changed: nothing that is done under its lock is ever half done.
-fn lock(queue: &Mutex<Queue>) -> MutexGuard<'_, Queue> {
-    queue.lock().unwrap_or_else(PoisonError::into_inner)
-}
-
-fn wait<'a>(condition: &Condvar, mut queue: MutexGuard<'a, Queue>) -> MutexGuard<'a, Queue> {
-    queue.is_awaited = true;
-    condition.wait(queue).unwrap_or_else(PoisonError::into_inner)
-}
-
 /// From the supervisor to the worker.
 struct Items {
-    queue: Mutex<Queue>,
-    arrived: Condvar,
+    lane: Lane,
     /// Shut while `is_shut`.
     gate: Gate,
 }
 
 /// From the worker to the supervisor.
 struct Results {
-    queue: Mutex<Queue>,
-    taken: Condvar,
+    lane: Lane,
     /// Rings while there are bytes, or the worker is gone.
     bell: Bell,
 }
 
-/// The supervisor's end.
-struct InProcessChannel {
-    results: Arc<Results>,
-    /// `None` once closed.
-    items: Option<Arc<Items>>,
-    decoder: FrameDecoder,
-    /// Whole frames; the first `written` bytes have left.
-    backlog: Vec<u8>,
-    written: usize,
-}
+/// Where the supervisor puts items. Does not wait.
+struct ItemsIn(Arc<Items>);
 
-impl InProcessChannel {
-    fn drop_backlog(&mut self) {
-        self.backlog.clear();
-        self.written = 0;
-        // What a huge item needed is given back.
-        self.backlog.shrink_to(BUFFER_BYTES);
-    }
-}
-
-impl Channel for InProcessChannel {
-    fn read_fd(&self) -> BorrowedFd<'_> {
-        self.results.bell.as_fd()
+impl Write for ItemsIn {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.write_vectored(&[IoSlice::new(bytes)])
     }
 
-    fn write_fd(&self) -> Option<BorrowedFd<'_>> {
-        self.items.as_ref().map(|items| items.gate.as_fd())
-    }
-
-    fn fill(&mut self) -> io::Result<Fill> {
-        let mut queue = lock(&self.results.queue);
-        if queue.bytes.is_empty() {
-            return Ok(if queue.writer_gone { Fill::Closed } else { Fill::Blocked });
+    fn write_vectored(&mut self, slices: &[IoSlice<'_>]) -> io::Result<usize> {
+        let Items { lane, gate } = &*self.0;
+        let mut queue = lane.lock();
+        if queue.reader_gone {
+            return Err(ErrorKind::BrokenPipe.into());
         }
-        let bytes = queue.pull(&mut self.decoder)?;
-        queue.wake(&self.results.taken);
-        if queue.bytes.is_empty() && !queue.writer_gone {
-            self.results.bell.silence();
+        let mut pushed = 0;
+        for slice in slices {
+            pushed += queue.push(slice);
         }
-        Ok(Fill::Bytes(bytes))
+        if pushed == 0 {
+            if !std::mem::replace(&mut queue.is_shut, true) {
+                gate.shut();
+            }
+            return Err(ErrorKind::WouldBlock.into());
+        }
+        lane.wake(&mut queue);
+        Ok(pushed)
     }
 
-    fn next(&mut self) -> Result<Option<(FromWorker, &[u8])>, ChannelError> {
-        let Some(frame) = self.decoder.next()? else { return Ok(None) };
-        Ok(Some((judge(&frame)?, frame.body)))
-    }
-
-    fn queue(&mut self, message: ToWorker, body: BlockSlice<'_>) -> Result<(), ChannelError> {
-        if self.items.is_some() {
-            crate::wire::append(&message, body.bytes(), &mut self.backlog)?;
-        }
+    fn flush(&mut self) -> io::Result<()> {
         Ok(())
     }
+}
 
-    fn flush(&mut self) -> io::Result<Flush> {
-        let Some(items) = &self.items else { return Ok(Flush::Closed) };
-        let mut queue = lock(&items.queue);
-        let reader_gone = queue.reader_gone;
-        if !reader_gone {
-            let pushed = queue.push(&self.backlog[self.written..]);
-            self.written += pushed;
-            if pushed > 0 {
-                queue.wake(&items.arrived);
-            }
-            if self.written < self.backlog.len() {
-                if !std::mem::replace(&mut queue.is_shut, true) {
-                    items.gate.shut();
-                }
-                return Ok(Flush::Blocked);
-            }
-        }
-        drop(queue);
-        self.drop_backlog();
-        Ok(if reader_gone { Flush::Closed } else { Flush::All })
-    }
-
-    fn backlog_bytes(&self) -> usize {
-        self.backlog.len() - self.written
-    }
-
-    fn close_input(&mut self) {
-        if let Some(items) = self.items.take() {
-            let mut queue = lock(&items.queue);
-            queue.writer_gone = true;
-            queue.wake(&items.arrived);
-        }
-        self.drop_backlog();
+impl AsFd for ItemsIn {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.0.gate.as_fd()
     }
 }
 
-impl Drop for InProcessChannel {
+impl Drop for ItemsIn {
     fn drop(&mut self) {
-        self.close_input();
-        let mut queue = lock(&self.results.queue);
-        queue.reader_gone = true;
-        queue.wake(&self.results.taken);
+        let mut queue = self.0.lane.lock();
+        queue.writer_gone = true;
+        self.0.lane.wake(&mut queue);
     }
 }
 
-/// The worker's end of the queue of items.
-struct ThreadItems {
-    items: Arc<Items>,
-    decoder: FrameDecoder,
-}
+/// Where the worker finds items. Waits.
+struct ItemsOut(Arc<Items>);
 
-impl ItemsIn for ThreadItems {
-    fn fill(&mut self) -> io::Result<bool> {
-        let mut queue = lock(&self.items.queue);
-        while queue.bytes.is_empty() {
-            if queue.writer_gone {
-                return Ok(false);
-            }
-            queue = wait(&self.items.arrived, queue);
-        }
-        queue.pull(&mut self.decoder)?;
+impl ItemsOut {
+    fn let_on(&self, queue: &mut Queue) {
         if std::mem::take(&mut queue.is_shut) {
-            self.items.gate.open();
+            self.0.gate.open();
         }
-        Ok(true)
-    }
-
-    fn next(&mut self) -> Result<Option<(ToWorker, &[u8])>, ChannelError> {
-        let Some(frame) = self.decoder.next()? else { return Ok(None) };
-        if frame.kind != Kind::ToWorker {
-            return Err(ChannelError::Direction);
-        }
-        Ok(Some((codec::decode(frame.head)?, frame.body)))
-    }
-
-    fn waiting(&self, most: usize) -> usize {
-        self.decoder.whole_frames(most)
     }
 }
 
-impl Drop for ThreadItems {
+impl Read for ItemsOut {
+    fn read(&mut self, room: &mut [u8]) -> io::Result<usize> {
+        let mut queue = self.0.lane.lock();
+        while queue.bytes.is_empty() && !queue.writer_gone {
+            queue = self.0.lane.wait(queue);
+        }
+        let bytes = queue.bytes.read(room)?;
+        self.let_on(&mut queue);
+        Ok(bytes)
+    }
+}
+
+impl Drop for ItemsOut {
     fn drop(&mut self) {
-        let mut queue = lock(&self.items.queue);
+        let mut queue = self.0.lane.lock();
         queue.reader_gone = true;
-        if std::mem::take(&mut queue.is_shut) {
-            self.items.gate.open();
-        }
+        self.let_on(&mut queue);
     }
 }
 
-/// The worker's end of the queue of results.
-struct ThreadResults {
-    results: Arc<Results>,
-}
+/// Where the worker puts results. Waits.
+struct ResultsIn(Arc<Results>);
 
-impl ResultsOut for ThreadResults {
-    fn send(&mut self, frames: &[u8]) -> io::Result<()> {
-        let mut rest = frames;
-        let mut queue = lock(&self.results.queue);
-        while !rest.is_empty() {
+impl Write for ResultsIn {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        let Results { lane, bell } = &*self.0;
+        let mut queue = lane.lock();
+        loop {
             if queue.reader_gone {
                 return Err(ErrorKind::BrokenPipe.into());
             }
-            if queue.bytes.is_empty() {
-                self.results.bell.ring();
+            let was_empty = queue.bytes.is_empty();
+            let pushed = queue.push(bytes);
+            if pushed > 0 || bytes.is_empty() {
+                if was_empty {
+                    bell.ring();
+                }
+                return Ok(pushed);
             }
-            let pushed = queue.push(rest);
-            rest = &rest[pushed..];
-            if pushed == 0 {
-                queue = wait(&self.results.taken, queue);
-            }
+            queue = lane.wait(queue);
         }
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
         Ok(())
     }
 }
 
-impl Drop for ThreadResults {
+impl Drop for ResultsIn {
     fn drop(&mut self) {
-        let mut queue = lock(&self.results.queue);
+        let mut queue = self.0.lane.lock();
         queue.writer_gone = true;
-        self.results.bell.ring();
+        self.0.bell.ring();
+    }
+}
+
+/// Where the supervisor finds results. Does not wait.
+struct ResultsOut(Arc<Results>);
+
+impl Read for ResultsOut {
+    fn read(&mut self, room: &mut [u8]) -> io::Result<usize> {
+        let Results { lane, bell } = &*self.0;
+        let mut queue = lane.lock();
+        if queue.bytes.is_empty() {
+            return if queue.writer_gone { Ok(0) } else { Err(ErrorKind::WouldBlock.into()) };
+        }
+        let bytes = queue.bytes.read(room)?;
+        lane.wake(&mut queue);
+        if queue.bytes.is_empty() && !queue.writer_gone {
+            bell.silence();
+        }
+        Ok(bytes)
+    }
+}
+
+impl AsFd for ResultsOut {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.0.bell.as_fd()
+    }
+}
+
+impl Drop for ResultsOut {
+    fn drop(&mut self) {
+        let mut queue = self.0.lane.lock();
+        queue.reader_gone = true;
+        self.0.lane.wake(&mut queue);
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use super::super::{Fill, Flush};
     use super::*;
+    use crate::sys::block::BlockSlice;
     use crate::sys::poller::{Interest, Poller};
+    use crate::wire::message::{FromWorker, ToWorker};
     use std::thread;
 
     fn run(first: u64) -> ToWorker {
