@@ -5,8 +5,8 @@
 //! of stdin is shared with the user's shell and never set to non-blocking: `poll` says beforehand
 //! whether a read would wait.
 
-use super::mapped::Mapped;
 use super::splitter::Splitter;
+use super::windows::{By, Windows};
 use super::{Delivery, Source, SourceError};
 use crate::model::config::{InputSpec, Split};
 use crate::sys::stdio;
@@ -33,7 +33,8 @@ pub struct Lines {
     ended: bool,
 }
 
-/// The source for an input: mapped if that is asked for and possible, else read. stdin is always read,
+/// The source for an input: mapped if that is asked for and possible, else read; blocks of a file each
+/// at once into a block. stdin is always read,
 /// since whoever reads on from it goes on where we stopped.
 ///
 /// # Errors
@@ -52,9 +53,11 @@ pub fn open(input: &InputSpec, split: Split, priority: bool, maps: bool) -> Resu
         return Err(SourceError::Directory { name });
     }
     let regular = metadata.is_file();
-    let (name, file) = if maps && regular && *input != InputSpec::Stdin {
-        match Mapped::new(name, file, split, priority) {
-            Ok(mapped) => return Ok(Box::new(mapped)),
+    let by = if maps { By::Mapping } else { By::Reading };
+    let in_windows = maps || matches!(split, Split::Block { .. });
+    let (name, file) = if in_windows && regular && *input != InputSpec::Stdin {
+        match Windows::new(by, name, file, split, priority) {
+            Ok(windows) => return Ok(Box::new(windows)),
             Err(unmapped) => unmapped,
         }
     } else {

@@ -8,8 +8,8 @@
 pub mod args;
 pub mod generator;
 pub mod lines;
-mod mapped;
 pub mod splitter;
+mod windows;
 
 use crate::model::config::SourceSpec;
 pub use crate::model::outcome::FailReason;

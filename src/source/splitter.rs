@@ -81,9 +81,9 @@ impl Splitter {
     }
 
     /// Takes a block of whole items; the last one of an input needs no delimiter.
-    pub fn put(&mut self, block: Block) {
+    pub fn put(&mut self, block: Arc<Block>) {
         debug_assert!(self.is_drained(), "what was not delivered yet would be lost");
-        self.block = Arc::new(block);
+        self.block = block;
         self.at = 0;
     }
 

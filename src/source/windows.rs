@@ -1,5 +1,6 @@
 //! The content of a regular file, cut into items where it lies: blocks are windows of the file, mapped,
-//! and nothing is copied.
+//! and nothing is copied; or, where the bytes have to leave through memory, each read once into a block
+//! that is used again when its items are settled.
 //!
 //! One window at a time is cut, behind its last whole item; the next begins there. So memory is that of
 //! the windows whose items are not yet settled, and where blocks are cut at their size not a byte is
@@ -23,13 +24,30 @@ use std::sync::Arc;
 /// A window of lines: several runs, and little enough to be in memory at once a few times over.
 const WINDOW_BYTES: usize = 1 << 20;
 
+/// The same where it is read.
+const READ_BYTES: usize = 128 * 1024;
+
+/// So many blocks that were read are kept to be used again, if they are not larger than that together.
+const KEPT_BLOCKS_MAX: usize = 16;
+const KEPT_BYTES_MAX: usize = 64 << 20;
+
 /// Blocks in a window, if they are larger than a part of it.
 const WINDOW_BLOCKS: usize = 4;
 
 /// So many windows without a whole item, then the others of the loop have their turn.
 const WINDOWS_MAX: u32 = 16;
 
-pub(super) struct Mapped {
+/// How a window comes about.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum By {
+    Mapping,
+    Reading,
+}
+
+pub(super) struct Windows {
+    by: By,
+    /// Blocks that were read, some of them in use.
+    kept: Vec<Arc<Block>>,
     name: String,
     file: Arc<File>,
     splitter: Splitter,
@@ -51,28 +69,35 @@ pub(super) struct Mapped {
     losses: u64,
 }
 
-impl Mapped {
+impl Windows {
     /// # Errors
     /// It cannot be mapped: what `/proc` shows, an empty file. Read it instead.
-    pub(super) fn new(name: String, file: File, split: Split, priority: bool) -> Result<Self, (String, File)> {
+    pub(super) fn new(by: By, name: String, file: File, split: Split, priority: bool) -> Result<Self, (String, File)> {
         let file = Arc::new(file);
         let size = file.metadata().map_or(0, |metadata| metadata.len());
         let maps = size > 0 && Mapping::new(&file, 0, 1).is_ok();
         match Arc::try_unwrap(file) {
             Ok(file) if !maps => Err((name, file)),
-            Ok(file) => Ok(Self::of(name, Arc::new(file), size, split, priority)),
-            Err(file) => Ok(Self::of(name, file, size, split, priority)),
+            Ok(file) => Ok(Self::of(by, name, Arc::new(file), size, split, priority)),
+            Err(file) => Ok(Self::of(by, name, file, size, split, priority)),
         }
     }
 
-    fn of(name: String, file: Arc<File>, size: u64, split: Split, priority: bool) -> Self {
+    fn of(by: By, name: String, file: Arc<File>, size: u64, split: Split, priority: bool) -> Self {
         let (block_bytes, cold) = match split {
             Split::Delimiter(_) => (0, false),
             Split::Block { bytes, .. } => (usize::try_from(bytes).unwrap_or(usize::MAX).min(ITEM_BYTES_MAX), true),
         };
-        let window_bytes = WINDOW_BYTES.max(WINDOW_BLOCKS * block_bytes);
+        let window_bytes = match by {
+            By::Mapping => WINDOW_BYTES.max(WINDOW_BLOCKS * block_bytes),
+            // Whole blocks, so that where they are cut at their size nothing is read twice.
+            By::Reading if block_bytes > 0 => READ_BYTES.next_multiple_of(block_bytes),
+            By::Reading => READ_BYTES,
+        };
         let splitter = Splitter::new(split, priority);
         Self {
+            by,
+            kept: Vec::new(),
             name,
             file,
             delimiter: splitter.delimiter().unwrap_or(b'\n'),
@@ -98,7 +123,13 @@ impl Mapped {
             return Ok(());
         }
         let is_rest = length as u64 == left;
-        let mut block = self.window(length).map_err(|error| SourceError::Read { name: self.name.clone(), error })?;
+        let mut block = match self.window(length) {
+            Ok(block) => block,
+            Err(error) => {
+                self.check_size()?;
+                return Err(SourceError::Read { name: self.name.clone(), error });
+            }
+        };
         if self.skipping {
             self.skip(&block, is_rest);
             return self.check_losses();
@@ -107,7 +138,7 @@ impl Mapped {
             // A last item without a delimiter, and nothing has come behind it.
             0 if is_rest => {
                 self.at += length as u64;
-                self.splitter.put(block);
+                self.put(block);
                 self.ended = true;
             }
             0 if length > ITEM_BYTES_MAX => {
@@ -118,19 +149,41 @@ impl Mapped {
             whole => {
                 self.at += whole as u64;
                 block.truncate(whole);
-                self.splitter.put(block);
+                self.put(block);
                 self.window_bytes = self.window_bytes_min;
             }
         }
         self.check_losses()
     }
 
-    /// The next bytes, mapped; read if there are too many mappings.
-    fn window(&self, length: usize) -> io::Result<Block> {
-        if let Ok(mapping) = Mapping::new(&self.file, self.at, length) {
+    /// Hands a block of whole items to the splitter.
+    fn put(&mut self, block: Block) {
+        let block = Arc::new(block);
+        let kept_bytes = (self.kept.len() + 1).saturating_mul(block.len());
+        if self.by == By::Reading && self.kept.len() < KEPT_BLOCKS_MAX && kept_bytes <= KEPT_BYTES_MAX {
+            self.kept.push(Arc::clone(&block));
+        }
+        self.splitter.put(block);
+    }
+
+    /// Memory for a block: that of one whose items are settled, if there is one.
+    fn memory(&mut self) -> Vec<u8> {
+        let unused = self.kept.iter().position(|block| Arc::strong_count(block) == 1);
+        match unused.map(|unused| Arc::try_unwrap(self.kept.swap_remove(unused))) {
+            Some(Ok(Block::Memory(bytes))) => bytes,
+            _ => Vec::new(),
+        }
+    }
+
+    /// The next bytes, mapped; read if that is asked for, or if there are too many mappings.
+    fn window(&mut self, length: usize) -> io::Result<Block> {
+        if self.by == By::Mapping
+            && let Ok(mapping) = Mapping::new(&self.file, self.at, length)
+        {
             return Ok(if self.cold { mapping.cold() } else { mapping }.into());
         }
-        let mut bytes = vec![0; length];
+        let mut bytes = self.memory();
+        bytes.resize(length, 0);
         self.file.read_exact_at(&mut bytes, self.at)?;
         Ok(bytes.into())
     }
@@ -180,7 +233,7 @@ impl Mapped {
     }
 }
 
-impl Source for Mapped {
+impl Source for Windows {
     fn next(&mut self, items_max: u64) -> Result<Delivery, SourceError> {
         for _ in 0..WINDOWS_MAX {
             if let Some(delivery) = self.splitter.next(items_max) {
@@ -205,7 +258,7 @@ impl Source for Mapped {
     }
 
     fn mapped_file(&self) -> Option<&Arc<File>> {
-        Some(&self.file)
+        (self.by == By::Mapping).then_some(&self.file)
     }
 }
 
@@ -223,10 +276,10 @@ mod tests {
         file
     }
 
-    fn mapped(file: &tempfile::NamedTempFile, split: Split, priority: bool, window_bytes: usize) -> Mapped {
-        let mapped = Mapped::new("input".to_owned(), file.reopen().unwrap(), split, priority);
-        let mapped = mapped.map_err(|_| "not mapped").unwrap();
-        Mapped { window_bytes, window_bytes_min: window_bytes, ..mapped }
+    fn windows(by: By, file: &tempfile::NamedTempFile, split: Split, priority: bool, window_bytes: usize) -> Windows {
+        let windows = Windows::new(by, "input".to_owned(), file.reopen().unwrap(), split, priority);
+        let windows = windows.map_err(|_| "not mapped").unwrap();
+        Windows { window_bytes, window_bytes_min: window_bytes, ..windows }
     }
 
     /// Its items, each with its priority; of what is refused, the reason.
@@ -277,8 +330,11 @@ mod tests {
             let mut read =
                 super::super::lines::open(&InputSpec::File(file.path().to_owned()), split, priority, false).unwrap();
             let expected = items(&mut *read, u64::MAX).unwrap();
-            for window_bytes in [1, 2, 1 + random(50), WINDOW_BYTES] {
-                let mut source = mapped(&file, split, priority, window_bytes);
+            for (window_bytes, by) in [1, 2, 1 + random(50), WINDOW_BYTES]
+                .into_iter()
+                .zip([By::Mapping, By::Reading].into_iter().cycle().skip(round / 6 % 2))
+            {
+                let mut source = windows(by, &file, split, priority, window_bytes);
                 let found = items(&mut source, 1 + random(9) as u64).unwrap();
                 assert!(found == expected, "{split:?} {window_bytes} {:?}", String::from_utf8_lossy(&bytes));
             }
@@ -290,7 +346,7 @@ mod tests {
         for (length, fits) in [(ITEM_BYTES_MAX, true), (ITEM_BYTES_MAX + 1, false), (3 * ITEM_BYTES_MAX, false)] {
             for end in ["", "\n", "\nafter", "\nafter\n"] {
                 let file = file_of(&[b"before\n", &vec![b'x'; length][..], end.as_bytes()].concat());
-                let told = items(&mut mapped(&file, LINES, false, WINDOW_BYTES), 9).unwrap();
+                let told = items(&mut windows(By::Mapping, &file, LINES, false, WINDOW_BYTES), 9).unwrap();
                 assert_eq!(told.len(), if end.len() > 1 { 3 } else { 2 }, "{length} {end:?}");
                 assert_eq!(told[1].1.starts_with(b"x"), fits, "{length} {end:?}");
                 assert_eq!(told[1].1.starts_with(b"item is over the limit"), !fits);
@@ -301,7 +357,7 @@ mod tests {
     #[test]
     fn what_is_appended_meanwhile_is_read_too() {
         let mut file = file_of(b"a\nb\nbegin");
-        let mut source = mapped(&file, LINES, false, WINDOW_BYTES);
+        let mut source = windows(By::Mapping, &file, LINES, false, WINDOW_BYTES);
         assert!(matches!(source.next(9), Ok(Delivery::Items(batch)) if batch.count == 2));
         file.write_all(b"ning\nlast").unwrap();
         let rest: Vec<_> = items(&mut source, 9).unwrap().into_iter().map(|(_, item)| item).collect();
@@ -314,7 +370,8 @@ mod tests {
             [(LINES, 100_000), (LINES, 5000), (LINES, 0), (Split::Block { bytes: 4096, delimiter: None }, 9)]
         {
             let file = file_of(&b"0123456\n".repeat(100_000));
-            let mut source = mapped(&file, split, false, 64 * 1024);
+            let by = if left == 5000 { By::Reading } else { By::Mapping };
+            let mut source = windows(by, &file, split, false, 64 * 1024);
             assert!(matches!(source.next(9), Ok(Delivery::Items(_))));
             file.as_file().set_len(left).unwrap();
             let error = items(&mut source, 9).unwrap_err().to_string();
@@ -325,10 +382,10 @@ mod tests {
     #[test]
     fn a_file_that_cannot_be_mapped_is_read() {
         for path in ["/proc/self/status", "/proc/cpuinfo", "/dev/null"] {
-            assert!(Mapped::new(path.to_owned(), File::open(path).unwrap(), LINES, false).is_err());
+            assert!(Windows::new(By::Mapping, path.to_owned(), File::open(path).unwrap(), LINES, false).is_err());
             let source = super::super::lines::open(&InputSpec::File(path.into()), LINES, false, true);
             assert_eq!(items(&mut *source.unwrap(), 9).unwrap().is_empty(), path == "/dev/null");
         }
-        assert!(Mapped::new("empty".to_owned(), file_of(b"").reopen().unwrap(), LINES, false).is_err());
+        assert!(Windows::new(By::Mapping, "empty".to_owned(), file_of(b"").reopen().unwrap(), LINES, false).is_err());
     }
 }
