@@ -510,6 +510,7 @@ contract!(pipe);
 contract!(socket);
 contract!(shm);
 contract!(mqueue);
+contract!(channel);
 contract!(file);
 
 #[test]

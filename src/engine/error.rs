@@ -40,7 +40,9 @@ impl EngineError {
             Self::StdoutClosed => ExitClass::Lost,
             Self::OpenFiles { .. }
             | Self::Processes { .. }
-            | Self::Transport(TransportError::UnsafeFolder { .. } | TransportError::Queues(_)) => ExitClass::Refused,
+            | Self::Transport(
+                TransportError::UnsafeFolder { .. } | TransportError::Queues(_) | TransportError::Rendezvous(_),
+            ) => ExitClass::Refused,
             Self::Transport(TransportError::Spool { .. }) => ExitClass::Storage,
             Self::Command(_) | Self::Transport(TransportError::System { .. }) | Self::System { .. } => {
                 ExitClass::Internal

@@ -108,10 +108,11 @@ pub enum TransportKind {
     Shm,
     File,
     Mqueue,
+    Channel,
 }
 
 impl TransportKind {
-    pub const ALL: [Self; 5] = [Self::Pipe, Self::Socket, Self::Shm, Self::File, Self::Mqueue];
+    pub const ALL: [Self; 6] = [Self::Pipe, Self::Socket, Self::Shm, Self::File, Self::Mqueue, Self::Channel];
 
     /// As `--transport` and a worker's environment spell it.
     #[must_use]
@@ -122,6 +123,7 @@ impl TransportKind {
             Self::Shm => "shm",
             Self::File => "file",
             Self::Mqueue => "mqueue",
+            Self::Channel => "channel",
         }
     }
 }

@@ -5,6 +5,7 @@
 
 use nix::errno::Errno;
 use nix::fcntl::{FcntlArg, FdFlag, OFlag, fcntl};
+use nix::sys::stat::{Mode, umask};
 use std::fs::{File, OpenOptions};
 use std::io;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, FromRawFd, OwnedFd, RawFd};
@@ -74,6 +75,27 @@ pub fn take_inherited(number: RawFd) -> io::Result<OwnedFd> {
     Ok(unsafe { OwnedFd::from_raw_fd(number) })
 }
 
+/// Another descriptor of what has this number.
+///
+/// # Errors
+/// The number is not open, or no descriptor is left.
+pub fn duplicate(number: RawFd) -> io::Result<OwnedFd> {
+    // SAFETY: only asks for a second one, or is told that there is no such number.
+    let borrowed = unsafe { BorrowedFd::borrow_raw(number.max(0)) };
+    let second = fcntl(borrowed, FcntlArg::F_DUPFD_CLOEXEC(3))?;
+    // SAFETY: it is new, and nobody's yet.
+    Ok(unsafe { OwnedFd::from_raw_fd(second) })
+}
+
+/// Calls something that makes files: only this user may enter, read or write them. What other threads make meanwhile
+/// is closed to others as well.
+pub fn with_files_for_us_alone<T>(make: impl FnOnce() -> T) -> T {
+    let before = umask(Mode::S_IRWXG | Mode::S_IRWXO);
+    let made = make();
+    umask(before);
+    made
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -103,6 +125,17 @@ mod tests {
         again.read_to_string(&mut text).unwrap();
         assert_eq!(text, "abc");
         assert!(again.write_all(b"x").is_err());
+    }
+
+    #[test]
+    fn a_second_descriptor_outlives_the_first() {
+        let (reader, writer) = pipe().unwrap();
+        let second = duplicate(writer.as_raw_fd()).unwrap();
+        assert!(FdFlag::from_bits_retain(fcntl(&second, FcntlArg::F_GETFD).unwrap()).contains(FdFlag::FD_CLOEXEC));
+        drop(writer);
+        std::io::Write::write_all(&mut File::from(second), b"x").unwrap();
+        assert_eq!(File::from(reader).read(&mut [0; 2]).unwrap(), 1);
+        assert!(duplicate(1_000_000).is_err());
     }
 
     #[test]

@@ -6,10 +6,12 @@ use super::poller::Interest;
 use nix::errno::Errno;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use nix::sys::socket::{
-    AddressFamily, MsgFlags, Shutdown, SockFlag, SockType, getsockopt, recv, setsockopt, shutdown, socketpair, sockopt,
+    AddressFamily, MsgFlags, Shutdown, SockFlag, SockType, UnixAddr, connect, getsockopt, recv, send, setsockopt,
+    shutdown, socket, socketpair, sockopt,
 };
 use std::io;
 use std::os::fd::{AsFd, AsRawFd, OwnedFd};
+use std::path::Path;
 
 /// Two ends of one stream, both ways.
 ///
@@ -30,6 +32,64 @@ pub fn enlarge(fd: impl AsFd, bytes: usize) {
 /// It is no socket, or the other end is gone.
 pub fn end_output(fd: impl AsFd) -> io::Result<()> {
     Ok(shutdown(fd.as_fd().as_raw_fd(), Shutdown::Write)?)
+}
+
+/// Connects to the socket for packets at this path, and says nothing.
+///
+/// # Errors
+/// Nobody listens there; those of `connect(2)`.
+pub fn knock(path: &Path) -> io::Result<()> {
+    let ours =
+        socket(AddressFamily::Unix, SockType::SeqPacket, SockFlag::SOCK_CLOEXEC | SockFlag::SOCK_NONBLOCK, None)?;
+    Ok(connect(ours.as_raw_fd(), &UnixAddr::new(path)?)?)
+}
+
+/// If it is one end of a pair by which packets travel, each whole and in order.
+#[must_use]
+pub fn is_of_packets(fd: impl AsFd) -> bool {
+    getsockopt(&fd, sockopt::SockType) == Ok(SockType::SeqPacket)
+}
+
+/// A packet that waits to be received.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Packet {
+    /// Its own length. 0: there is none, and none will come.
+    pub bytes: usize,
+    /// Something else comes with it, such as descriptors.
+    pub has_more: bool,
+}
+
+/// Looks at the next packet and copies as much of its beginning as there is room for; does not wait.
+///
+/// # Errors
+/// `WouldBlock` if there is none yet; those of `recvmsg(2)`.
+pub fn peek(fd: impl AsFd, room: &mut [u8]) -> io::Result<Packet> {
+    let mut slice = libc::iovec { iov_base: room.as_mut_ptr().cast(), iov_len: room.len() };
+    // SAFETY: zeroes are a message without an address and without a place for what else comes.
+    let mut message: libc::msghdr = unsafe { std::mem::zeroed() };
+    (message.msg_iov, message.msg_iovlen) = (&raw mut slice, 1);
+    let flags = libc::MSG_PEEK | libc::MSG_DONTWAIT | libc::MSG_TRUNC | libc::MSG_CMSG_CLOEXEC;
+    loop {
+        // SAFETY: `message` names `room` alone, which lives on.
+        let received = unsafe { libc::recvmsg(fd.as_fd().as_raw_fd(), &raw mut message, flags) };
+        match Errno::result(received) {
+            Ok(bytes) => {
+                let has_more = message.msg_flags & libc::MSG_CTRUNC != 0;
+                return Ok(Packet { bytes: bytes.unsigned_abs(), has_more });
+            }
+            Err(Errno::EINTR) => {}
+            Err(errno) => return Err(errno.into()),
+        }
+    }
+}
+
+/// Sends one packet as it is.
+///
+/// # Errors
+/// Those of `send(2)`.
+pub fn send_packet(fd: impl AsFd, packet: &[u8]) -> io::Result<()> {
+    send(fd.as_fd().as_raw_fd(), packet, MsgFlags::MSG_NOSIGNAL)?;
+    Ok(())
 }
 
 /// If there is nothing to read at this end, and the other is open.

@@ -11,10 +11,13 @@
 //!
 //! Invariant: moves bytes and judges their shape; knows no run, no lease and no process.
 
+mod cutter;
 mod desk;
 mod file;
 mod handed;
 pub mod in_process;
+mod ipc_channel;
+pub mod ipc_rendezvous;
 mod lent;
 pub mod mqueue;
 pub mod pipe;
@@ -255,6 +258,8 @@ pub enum TransportError {
     Spool { folder: PathBuf, error: io::Error },
     #[error(transparent)]
     Queues(#[from] mqueue::QueueError),
+    #[error(transparent)]
+    Rendezvous(#[from] ipc_rendezvous::FolderError),
 }
 
 /// The transport that `spec` names, for `workers` workers.
@@ -268,6 +273,7 @@ pub fn transport(spec: &TransportSpec, workers: u32) -> Result<Box<dyn Transport
         TransportKind::Shm => Box::new(shm::ShmTransport::new(spec.spin)),
         TransportKind::File => Box::new(file::FileTransport::new(spec.spool.as_deref())?),
         TransportKind::Mqueue => Box::new(mqueue::MqueueTransport::new(workers)?),
+        TransportKind::Channel => Box::new(ipc_channel::IpcTransport::new(workers)?),
     })
 }
 
@@ -282,6 +288,7 @@ pub fn connect(kind: TransportKind, handed: Handed) -> io::Result<Connection> {
         TransportKind::Shm => shm_worker::connect(handed),
         TransportKind::File => file::connect(handed),
         TransportKind::Mqueue => mqueue::connect(handed),
+        TransportKind::Channel => ipc_channel::connect(&handed),
     }
 }
 

@@ -12,6 +12,7 @@
 //! Invariant: a name is in use only inside [`mqueue::open`]; what a killed supervisor may leave of it
 //! there, the guard takes away.
 
+use super::cutter::Cutter;
 use super::stream::{self, StreamChannel};
 use super::{Channel, Connection, Handed, Transport, TransportError};
 use crate::sys::guard::Leftover;
@@ -227,43 +228,22 @@ impl Inbox {
 /// The end of a queue that is written to.
 struct Outbox {
     queue: OwnedFd,
-    message_bytes: usize,
-    /// Where slices are put together.
-    message: Vec<u8>,
+    cutter: Cutter,
 }
 
 impl Outbox {
     fn new(queue: OwnedFd) -> io::Result<Self> {
-        let message_bytes = mqueue::message_bytes(&queue)?;
-        Ok(Self { queue, message_bytes, message: Vec::new() })
+        let cutter = Cutter::new(mqueue::message_bytes(&queue)?);
+        Ok(Self { queue, cutter })
     }
 
     /// As many messages as the queue takes; never nothing.
     fn write(&self, bytes: &[u8]) -> io::Result<usize> {
-        let mut sent = 0;
-        for message in bytes.chunks(self.message_bytes) {
-            match mqueue::send(&self.queue, message) {
-                Ok(()) => sent += message.len(),
-                Err(error) if sent == 0 || error.kind() != ErrorKind::WouldBlock => return Err(error),
-                Err(_) => break,
-            }
-        }
-        Ok(sent)
+        self.cutter.write(bytes, |message| mqueue::send(&self.queue, message))
     }
 
-    /// Whole messages from the first slice alone, or one that is put together of several.
     fn write_vectored(&mut self, slices: &[IoSlice<'_>]) -> io::Result<usize> {
-        let first = slices.first().map_or(&[][..], |slice| slice);
-        let whole = first.len() - first.len() % self.message_bytes;
-        if whole > 0 {
-            return self.write(&first[..whole]);
-        }
-        self.message.clear();
-        for slice in slices {
-            let taken = slice.len().min(self.message_bytes - self.message.len());
-            self.message.extend_from_slice(&slice[..taken]);
-        }
-        self.write(&self.message)
+        self.cutter.write_vectored(slices, |message| mqueue::send(&self.queue, message))
     }
 }
 

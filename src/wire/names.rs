@@ -26,6 +26,8 @@ pub const PARENT: &str = "SUPERVISOR_PARENT";
 pub const DELIMITER: &str = "SUPERVISOR_DELIMITER";
 /// Who is behind a socket: the pid and the user id of the supervisor, in decimal, a space between.
 pub const PEER: &str = "SUPERVISOR_PEER";
+/// Where the supervisor is to be met: the path of a socket.
+pub const RENDEZVOUS: &str = "SUPERVISOR_RENDEZVOUS";
 /// How frames travel: a name of `--transport`.
 pub const TRANSPORT: &str = "SUPERVISOR_TRANSPORT";
 /// How long a worker looks for items before it sleeps, in nanoseconds.
@@ -50,9 +52,9 @@ pub const PARALLEL_PID: &str = "PARALLEL_PID";
 /// The descriptors that transports hand to a worker; each uses its own of them.
 pub const TRANSPORT_FDS: [&str; 6] = [FD_IN, FD_OUT, FD_MEMORY, FD_SPOOL, FD_INPUT, FD_LINE];
 /// The words that transports hand to a worker, likewise.
-pub const TRANSPORT_WORDS: [&str; 2] = [PEER, SPIN];
+pub const TRANSPORT_WORDS: [&str; 3] = [PEER, SPIN, RENDEZVOUS];
 
-const ALL: [&str; 21] = [
+const ALL: [&str; 22] = [
     FD_IN,
     FD_OUT,
     FD_MEMORY,
@@ -63,6 +65,7 @@ const ALL: [&str; 21] = [
     TOKEN,
     PARENT,
     PEER,
+    RENDEZVOUS,
     DELIMITER,
     TRANSPORT,
     SPIN,

@@ -1,0 +1,271 @@
+//! Two channels of bytes of the `ipc-channel` library, made to look like streams.
+//!
+//! The library sends packets over sockets. Its calls wait, and it is made for processes that trust
+//! each other: a packet with a wrong header makes its receiver wait for the rest of it, panic, or ask for
+//! more memory than there is. So none of its calls is made before it is known how it will end:
+//!
+//! - the socket that items leave by never waits. That is a flag of its other descriptor, ours, by
+//!   which the loop waits for room too; no worker's word is needed to know that there is some;
+//! - the header of a packet is looked at before the packet is received. One that is not a single
+//!   whole message as our own side of the library sends it ends the channel.
+//!
+//! Invariant: of what a worker sends, only whole packets of [`MESSAGE_BYTES_MAX`], without descriptors,
+//! come to the library. How workers get here is in `ipc_rendezvous.rs`.
+
+use super::cutter::Cutter;
+use super::ipc_rendezvous::{self, Ends, Folder, Rendezvous};
+use super::stream::{self, StreamChannel};
+use super::{Channel, Connection, Handed, Transport, TransportError};
+use crate::sys::fd;
+use crate::sys::guard::Leftover;
+use crate::sys::socket::{self, Packet};
+use crate::wire::names;
+use ipc_channel::IpcError;
+use ipc_channel::ipc::{self, IpcBytesReceiver, IpcBytesSender};
+use std::io::{self, ErrorKind, IoSlice, Read, Write};
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::sync::Arc;
+
+/// Most bytes of a message. Several fit into a socket at once, and a packet of this size costs little
+/// more than one of a few bytes.
+const MESSAGE_BYTES_MAX: usize = 32 * 1024;
+
+/// What the library puts in front of a message: the bytes of the packet, and of the whole message, of
+/// which a packet may be a part.
+const HEADER_BYTES: usize = 2 * WORD_BYTES;
+const WORD_BYTES: usize = size_of::<usize>();
+
+/// Descriptors of one channel, the most at once: two for each direction, and before the worker has come
+/// its own two ends, the socket of the rendezvous, the connection and the answer.
+const FDS_PER_CHANNEL: u64 = 9;
+
+/// The channels of one run.
+pub(super) struct IpcTransport {
+    folder: Arc<Folder>,
+}
+
+impl IpcTransport {
+    /// For so many workers at once.
+    pub(super) fn new(workers: u32) -> Result<Self, TransportError> {
+        Folder::check()?;
+        let failed = |error| TransportError::System { what: "make a folder for sockets", error };
+        Ok(Self { folder: Arc::new(Folder::create(workers).map_err(failed)?) })
+    }
+}
+
+impl Transport for IpcTransport {
+    fn open(&mut self) -> io::Result<(Box<dyn Channel>, Handed)> {
+        let (sender, their_items) = ipc::bytes_channel()?;
+        let (their_results, receiver) = ipc::bytes_channel()?;
+        let items =
+            Items { socket: ipc_rendezvous::descriptor(&sender)?, sender, cutter: Cutter::new(MESSAGE_BYTES_MAX) };
+        fd::set_nonblocking(&items.socket)?;
+        let socket = ipc_rendezvous::descriptor(&receiver)?;
+        let rendezvous = self.folder.meet(Ends { items: their_items, results: their_results })?;
+        let handed = Handed::new().word(names::RENDEZVOUS, rendezvous.name()?);
+        let results = Results { socket, receiver, message: Message::default(), _rendezvous: rendezvous };
+        Ok((Box::new(StreamChannel::new(results, items, |_| ())), handed))
+    }
+
+    fn fds_per_channel(&self) -> u64 {
+        FDS_PER_CHANNEL
+    }
+
+    fn leftovers(&self) -> Vec<Leftover> {
+        self.folder.leftovers()
+    }
+}
+
+/// See [`super::connect`].
+pub(super) fn connect(handed: &Handed) -> io::Result<Connection> {
+    let Ends { items, results } = ipc_rendezvous::go(handed.get_word(names::RENDEZVOUS)?)?;
+    let items = WorkerItems { receiver: items, message: Message::default() };
+    Ok(stream::connection(items, WorkerResults { sender: results, cutter: Cutter::new(MESSAGE_BYTES_MAX) }))
+}
+
+/// A message that was received, as far as it was not read.
+#[derive(Default)]
+struct Message {
+    bytes: Vec<u8>,
+    read: usize,
+}
+
+impl Message {
+    /// Reads from it; if nothing is left, from the next one, of which an empty one is the end.
+    fn read(&mut self, room: &mut [u8], next: impl FnOnce() -> io::Result<Vec<u8>>) -> io::Result<usize> {
+        if self.read == self.bytes.len() {
+            *self = Self { bytes: next()?, read: 0 };
+        }
+        let bytes = room.len().min(self.bytes.len() - self.read);
+        room[..bytes].copy_from_slice(&self.bytes[self.read..][..bytes]);
+        self.read += bytes;
+        if self.read == self.bytes.len() {
+            // Each has room for the largest packet of the library, 200 KiB.
+            *self = Self::default();
+        }
+        Ok(bytes)
+    }
+}
+
+/// The next message, waited for; an empty one at the end.
+fn receive(receiver: &IpcBytesReceiver) -> io::Result<Vec<u8>> {
+    loop {
+        match receiver.recv() {
+            Ok(message) => return Ok(message),
+            Err(IpcError::Disconnected) => return Ok(Vec::new()),
+            Err(IpcError::Io(error)) if error.kind() == ErrorKind::Interrupted => {}
+            Err(IpcError::Io(error)) => return Err(error),
+            Err(error) => return Err(io::Error::other(error)),
+        }
+    }
+}
+
+/// The supervisor's end of the channel with results.
+struct Results {
+    /// The receiver's, to look and to wait.
+    socket: OwnedFd,
+    receiver: IpcBytesReceiver,
+    message: Message,
+    /// Lets go of the thread that waits for the worker, if it never came.
+    _rendezvous: Rendezvous,
+}
+
+impl Read for Results {
+    fn read(&mut self, room: &mut [u8]) -> io::Result<usize> {
+        self.message.read(room, || {
+            let mut header = [0; HEADER_BYTES];
+            let packet = socket::peek(&self.socket, &mut header)?;
+            if packet.bytes > 0 && !is_one_message(packet, &header) {
+                return Err(ErrorKind::InvalidData.into());
+            }
+            receive(&self.receiver)
+        })
+    }
+}
+
+/// If a packet is one whole message of ours.
+fn is_one_message(packet: Packet, header: &[u8; HEADER_BYTES]) -> bool {
+    let (of_packet, of_message) = header.split_at(WORD_BYTES);
+    let bytes = packet.bytes.checked_sub(HEADER_BYTES).filter(|bytes| (1..=MESSAGE_BYTES_MAX).contains(bytes));
+    !packet.has_more
+        && bytes.is_some_and(|bytes| *of_packet == packet.bytes.to_ne_bytes() && *of_message == bytes.to_ne_bytes())
+}
+
+impl AsFd for Results {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.socket.as_fd()
+    }
+}
+
+/// The supervisor's end of the channel with items.
+struct Items {
+    /// The sender's, to wait.
+    socket: OwnedFd,
+    sender: IpcBytesSender,
+    cutter: Cutter,
+}
+
+impl Write for Items {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.cutter.write(bytes, |message| self.sender.send(message))
+    }
+
+    fn write_vectored(&mut self, slices: &[IoSlice<'_>]) -> io::Result<usize> {
+        self.cutter.write_vectored(slices, |message| self.sender.send(message))
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+impl AsFd for Items {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.socket.as_fd()
+    }
+}
+
+/// The worker's end of the channel with items.
+struct WorkerItems {
+    receiver: IpcBytesReceiver,
+    message: Message,
+}
+
+impl Read for WorkerItems {
+    fn read(&mut self, room: &mut [u8]) -> io::Result<usize> {
+        self.message.read(room, || receive(&self.receiver))
+    }
+}
+
+/// The worker's end of the channel with results.
+struct WorkerResults {
+    sender: IpcBytesSender,
+    cutter: Cutter,
+}
+
+impl Write for WorkerResults {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.cutter.write(bytes, |message| self.sender.send(message))
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::transport::Fill;
+    use crate::wire::message::FromWorker;
+
+    /// A whole packet of a message as the library makes it, with what its header says.
+    fn packet(of_packet: usize, of_message: usize, message: &[u8]) -> Vec<u8> {
+        [&of_packet.to_ne_bytes()[..], &of_message.to_ne_bytes(), message].concat()
+    }
+
+    #[test]
+    fn a_packet_that_the_library_would_not_survive_ends_its_channel_alone() {
+        let mut transport = IpcTransport::new(1).unwrap();
+        let large = vec![0; MESSAGE_BYTES_MAX + 1];
+        let hostile: [Vec<u8>; 8] = [
+            b"hello".to_vec(),
+            8_usize.to_ne_bytes().to_vec(),
+            packet(0, 0, b""),
+            packet(16, 0, b""),
+            // Part of a packet, of which it would wait for the rest.
+            packet(1000, 984, b"part"),
+            // Part of a message, whose rest would come by a descriptor.
+            packet(20, 1 << 62, b"part"),
+            packet(20, 3, b"more"),
+            packet(HEADER_BYTES + large.len(), large.len(), &large),
+        ];
+        for bytes in hostile {
+            let (mut channel, handed) = transport.open().unwrap();
+            let Ends { results, .. } = ipc_rendezvous::go(handed.get_word(names::RENDEZVOUS).unwrap()).unwrap();
+            let mut frame = Vec::new();
+            let done = FromWorker::Done { first: 1, count: 1, attempt: 1, busy_ns: 7, timed: false };
+            crate::wire::append(&done, b"x\n", &mut frame).unwrap();
+            results.send(&frame).unwrap();
+            socket::send_packet(ipc_rendezvous::descriptor(&results).unwrap(), &bytes).unwrap();
+            assert_eq!(channel.fill().unwrap(), Fill::Bytes(frame.len()));
+            assert_eq!(channel.next().unwrap(), Some((done, &b"x\n"[..])));
+            for _ in 0..2 {
+                assert_eq!(channel.fill().unwrap_err().kind(), ErrorKind::InvalidData, "{bytes:?}");
+            }
+        }
+    }
+
+    #[test]
+    fn a_message_with_a_descriptor_is_none_of_ours() {
+        let mut header = [0; HEADER_BYTES];
+        header.copy_from_slice(&packet(20, 4, b""));
+        assert!(is_one_message(Packet { bytes: 20, has_more: false }, &header));
+        assert!(!is_one_message(Packet { bytes: 20, has_more: true }, &header));
+        assert!(!is_one_message(Packet { bytes: 21, has_more: false }, &header));
+        let (ours, theirs) = ipc::channel::<ipc::IpcSender<u8>>().unwrap();
+        ours.send(ipc::channel().unwrap().0).unwrap();
+        let packet = socket::peek(ipc_rendezvous::descriptor(&theirs).unwrap(), &mut header).unwrap();
+        assert!(packet.has_more);
+    }
+}

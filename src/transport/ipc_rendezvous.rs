@@ -1,0 +1,238 @@
+//! How a worker finds the channels of `ipc-channel` that were made for it.
+//!
+//! That library connects processes by name: a socket in the file system that takes one connection. The
+//! worker is told the name, connects, and sends a channel of its own, through which it is given the
+//! ends that it works with. Taking the connection waits, for ever if nobody comes; so a thread does it that lives
+//! until then, and is let go by a connection of our own if the worker ends before.
+//!
+//! The library puts each socket into a folder with a random name under TMPDIR. It is moved at once
+//! into one folder of the run, which nobody else may enter, and whose name the guard knows.
+//!
+//! Invariant: a socket has a name from the opening of its channel to the worker's connection, or to
+//! the channel's end, whatever comes first; the folder is there as long as the transport or a channel.
+
+use crate::sys::guard::Leftover;
+use crate::sys::{fd, random, socket};
+use ipc_channel::ipc::{self, IpcBytesReceiver, IpcBytesSender, IpcOneShotServer, IpcSender};
+use serde::{Deserialize, Serialize};
+use std::ffi::CString;
+use std::fmt::Debug;
+use std::fs::{self, DirBuilder};
+use std::io::{self, ErrorKind};
+use std::os::fd::{OwnedFd, RawFd};
+use std::os::unix::ffi::OsStrExt;
+use std::os::unix::fs::DirBuilderExt;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread;
+
+/// Longest path of a socket (`sun_path` in `unix(7)`, with its NUL). The library cuts longer ones.
+const PATH_BYTES_MAX: usize = 107;
+
+/// The longest that follows the temporary folder in such a path: our folder and the number of a place.
+const PATH_BYTES_BELOW: usize = "/supervisor-0123456789abcdef0123456789abcdef/4294967295".len();
+
+/// Sockets that still have a name beyond one for each worker: of workers that were replaced.
+const PLACES_MORE: u32 = 4;
+
+/// It waits for one connection and one small message.
+const STACK_BYTES: usize = 256 * 1024;
+
+/// What a worker says when it comes: how to answer.
+#[derive(Debug, Serialize, Deserialize)]
+struct Greeting {
+    answer: IpcSender<Ends>,
+}
+
+/// What it is answered: the ends that it works with.
+#[derive(Debug, Serialize, Deserialize)]
+pub(super) struct Ends {
+    pub items: IpcBytesReceiver,
+    pub results: IpcBytesSender,
+}
+
+/// Why there can be no rendezvous; completes "failed to ...".
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error(
+    "make sockets in {}, the temporary folder: its path must be UTF-8 and at most {max} bytes long, and has {bytes}; set TMPDIR to another",
+    path.display()
+)]
+pub struct FolderError {
+    path: PathBuf,
+    bytes: usize,
+    max: usize,
+}
+
+/// The folder of one run.
+pub(super) struct Folder {
+    path: PathBuf,
+    places: u32,
+}
+
+impl Folder {
+    /// Checks that sockets can have a name below the temporary folder.
+    pub(super) fn check() -> Result<(), FolderError> {
+        let path = std::env::temp_dir();
+        let bytes = path.as_os_str().len();
+        let max = PATH_BYTES_MAX - PATH_BYTES_BELOW;
+        if path.to_str().is_some() && bytes <= max { Ok(()) } else { Err(FolderError { path, bytes, max }) }
+    }
+
+    /// Makes it.
+    pub(super) fn create(workers: u32) -> io::Result<Self> {
+        let name = random::name("supervisor-")?;
+        let path = std::env::temp_dir().join(name.to_str().map_err(io::Error::other)?);
+        DirBuilder::new().mode(0o700).create(&path)?;
+        Ok(Self { path, places: workers.saturating_add(PLACES_MORE) })
+    }
+
+    fn place(&self, number: u32) -> PathBuf {
+        self.path.join(number.to_string())
+    }
+
+    /// For the guard.
+    pub(super) fn leftovers(&self) -> Vec<Leftover> {
+        let c_string = |path: &Path| CString::new(path.as_os_str().as_bytes()).ok();
+        let places = (0..self.places).filter_map(|number| c_string(&self.place(number))).map(Leftover::File);
+        places.chain(c_string(&self.path).map(Leftover::Folder)).collect()
+    }
+
+    /// Waits, in a thread, for a worker to come, and gives it its ends.
+    pub(super) fn meet(self: &Arc<Self>, ends: Ends) -> io::Result<Rendezvous> {
+        let (server, made) = fd::with_files_for_us_alone(IpcOneShotServer::<Greeting>::new)?;
+        let moved = self.take_over(Path::new(&made));
+        // Whatever became of it: nothing stays there.
+        let _ = fs::remove_file(&made);
+        let _ = Path::new(&made).parent().map(fs::remove_dir);
+        let rendezvous = Rendezvous { path: moved?, is_over: Arc::default(), _folder: Arc::clone(self) };
+        let (path, is_over) = (rendezvous.path.clone(), Arc::clone(&rendezvous.is_over));
+        thread::Builder::new().name("rendezvous".to_owned()).stack_size(STACK_BYTES).spawn(move || {
+            // On any failure the ends are dropped, and our side sees that the worker's is closed.
+            let came = server.accept();
+            remove_once(&path, &is_over);
+            if let Ok((connection, greeting)) = came
+                && is_of_this_user(&connection)
+            {
+                let _ = greeting.answer.send(ends);
+            }
+        })?;
+        Ok(rendezvous)
+    }
+
+    /// Gives a socket a free place in this folder.
+    fn take_over(&self, made: &Path) -> io::Result<PathBuf> {
+        for place in (0..self.places).map(|number| self.place(number)) {
+            match fs::hard_link(made, &place) {
+                Err(error) if error.kind() == ErrorKind::AlreadyExists => {}
+                linked => return linked.map(|()| place),
+            }
+        }
+        Err(ErrorKind::AlreadyExists.into())
+    }
+}
+
+impl Drop for Folder {
+    fn drop(&mut self) {
+        for number in 0..self.places {
+            let _ = fs::remove_file(self.place(number));
+        }
+        let _ = fs::remove_dir(&self.path);
+    }
+}
+
+/// A worker is waited for.
+pub(super) struct Rendezvous {
+    path: PathBuf,
+    is_over: Arc<AtomicBool>,
+    _folder: Arc<Folder>,
+}
+
+impl Rendezvous {
+    /// What the worker is told.
+    pub(super) fn name(&self) -> io::Result<String> {
+        self.path.to_str().map(str::to_owned).ok_or_else(|| ErrorKind::InvalidInput.into())
+    }
+}
+
+impl Drop for Rendezvous {
+    fn drop(&mut self) {
+        if !self.is_over.load(Ordering::Acquire) {
+            // Nobody came: then it was us, with nothing to say.
+            let _ = socket::knock(&self.path);
+            remove_once(&self.path, &self.is_over);
+        }
+    }
+}
+
+/// The place may be another's by the second time.
+fn remove_once(path: &Path, is_over: &AtomicBool) {
+    if !is_over.swap(true, Ordering::AcqRel) {
+        let _ = fs::remove_file(path);
+    }
+}
+
+fn is_of_this_user(connection: &impl Debug) -> bool {
+    let peer = descriptor(connection).and_then(socket::peer);
+    peer.is_ok_and(|peer| peer.uid == socket::Peer::this_process().uid)
+}
+
+/// A second descriptor of the socket behind an end of a channel. The library shows its number in its text for
+/// debugging alone; that it is such a socket is checked, and the library is pinned to one version.
+pub(super) fn descriptor(end: &impl Debug) -> io::Result<OwnedFd> {
+    let found = fd::duplicate(number_in(&format!("{end:?}")).ok_or(ErrorKind::Unsupported)?)?;
+    if socket::is_of_packets(&found) { Ok(found) } else { Err(ErrorKind::Unsupported.into()) }
+}
+
+/// The first number behind `fd:`.
+fn number_in(text: &str) -> Option<RawFd> {
+    let (_, behind) = text.split_once("fd: ")?;
+    let digits = behind.trim_start_matches(|c: char| !c.is_ascii_digit());
+    digits.split(|c: char| !c.is_ascii_digit()).next()?.parse().ok()
+}
+
+/// The worker's side: goes to the rendezvous of this name.
+pub(super) fn go(name: &str) -> io::Result<Ends> {
+    let (answer, answered) = ipc::channel()?;
+    let supervisor = IpcSender::connect(name.to_owned())?;
+    supervisor.send(Greeting { answer }).map_err(io::Error::other)?;
+    answered.recv().map_err(io::Error::other)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn numbers_are_found_where_the_library_shows_them() {
+        assert_eq!(number_in("IpcBytesSender { os_sender: OsIpcSender { fd: SharedFileDescriptor(7) } }"), Some(7));
+        assert_eq!(number_in("OsIpcReceiver { fd: Cell { value: 12 } }"), Some(12));
+        assert_eq!(number_in("OsIpcReceiver { socket: 3 }"), None);
+        assert_eq!(number_in("fd: none"), None);
+        let (sender, receiver) = ipc::bytes_channel().unwrap();
+        assert!(descriptor(&sender).is_ok() && descriptor(&receiver).is_ok());
+    }
+
+    #[test]
+    fn a_socket_has_a_name_until_somebody_came_or_nobody_will() {
+        let ends = || {
+            let ((_, items), (results, _)) = (ipc::bytes_channel().unwrap(), ipc::bytes_channel().unwrap());
+            Ends { items, results }
+        };
+        let folder = Arc::new(Folder::create(1).unwrap());
+        let names = || fs::read_dir(&folder.path).unwrap().count();
+        let [came, nobody] = [(); 2].map(|()| folder.meet(ends()).unwrap());
+        assert_eq!(names(), 2);
+        go(&came.name().unwrap()).unwrap();
+        assert_eq!(names(), 1);
+        drop(nobody);
+        assert_eq!(names(), 0);
+        let kept: Vec<_> = (0..5).map(|_| folder.meet(ends()).unwrap()).collect();
+        assert_eq!(folder.meet(ends()).err().unwrap().kind(), ErrorKind::AlreadyExists);
+        assert_eq!(folder.leftovers().len(), 6);
+        drop(kept);
+        let path = folder.path.clone();
+        drop((came, folder));
+        assert!(!path.exists());
+    }
+}
