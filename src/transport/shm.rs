@@ -90,23 +90,30 @@ struct Waiting {
 /// What a frame begins with: its header and its head.
 #[derive(Clone, Copy)]
 struct Lead {
-    bytes: [u8; HEADER_BYTES + HEAD_BYTES_MAX],
+    bytes: [u8; LEAD_BYTES_MAX],
     used: usize,
 }
 
+const LEAD_BYTES_MAX: usize = HEADER_BYTES + HEAD_BYTES_MAX;
+
+/// Most leads are no longer. So many bytes are copied for each where there is room, since a copy of a
+/// fixed size costs no call.
+const USUAL_LEAD_BYTES: usize = 32;
+
 impl Lead {
-    fn new(message: &ToWorker, body_bytes: usize) -> Result<Self, ChannelError> {
-        let mut room = [0; HEAD_BYTES_MAX];
-        let head = codec::encode_into(message, &mut room);
-        let header = frame::header(ToWorker::KIND, head.len(), body_bytes)?;
-        let mut bytes = [0; HEADER_BYTES + HEAD_BYTES_MAX];
-        bytes[..HEADER_BYTES].copy_from_slice(&header);
-        bytes[HEADER_BYTES..HEADER_BYTES + head.len()].copy_from_slice(head);
-        Ok(Self { bytes, used: HEADER_BYTES + head.len() })
+    const fn new() -> Self {
+        Self { bytes: [0; LEAD_BYTES_MAX], used: 0 }
     }
 
-    fn bytes(&self) -> &[u8] {
-        &self.bytes[..self.used]
+    /// Becomes that of this message. In place: a copy of so few bytes costs as much as making them.
+    #[inline]
+    fn fill(&mut self, message: &ToWorker, body_bytes: usize) -> Result<(), ChannelError> {
+        let Some((header, head)) = self.bytes.split_first_chunk_mut::<HEADER_BYTES>() else { return Ok(()) };
+        let Some(head) = head.first_chunk_mut::<HEAD_BYTES_MAX>() else { return Ok(()) };
+        let head_bytes = codec::encode_into(message, head).len();
+        *header = frame::header(ToWorker::KIND, head_bytes, body_bytes)?;
+        self.used = HEADER_BYTES + head_bytes;
+        Ok(())
     }
 }
 
@@ -145,22 +152,27 @@ impl ShmChannel {
         if !self.has_room(lead, body.len())? {
             return Ok(false);
         }
-        let (at, lead) = (self.items.at(), lead.bytes());
-        let rest = at + lead.len() as u64;
-        self.area.put(ITEMS_PART, at, lead);
+        let at = self.items.at();
+        let rest = at + lead.used as u64;
+        if lead.used <= USUAL_LEAD_BYTES && self.items.free() >= USUAL_LEAD_BYTES as u64 {
+            self.area.put(ITEMS_PART, at, &lead.bytes[..USUAL_LEAD_BYTES]);
+        } else {
+            self.area.put(ITEMS_PART, at, &lead.bytes[..lead.used]);
+        }
         if body.len() <= NEAR_BYTES_MAX {
             self.area.put(ITEMS_PART, rest, body);
-            self.items.wrote((lead.len() + body.len()) as u64);
+            self.items.wrote((lead.used + body.len()) as u64);
         } else if let Some(place) = self.hall.place(body.len()) {
             self.area.put(Part::Hall, place, body);
             self.area.put(ITEMS_PART, rest, &place.to_le_bytes());
-            self.items.wrote((lead.len() + size_of_val(&place)) as u64);
+            self.items.wrote((lead.used + size_of_val(&place)) as u64);
             self.hall.keep_until(self.items.at(), place, body.len());
         }
         Ok(true)
     }
 
     /// If a frame can be written now.
+    #[inline]
     fn has_room(&mut self, lead: &Lead, body_bytes: usize) -> Result<bool, Broken> {
         let in_hall = body_bytes > NEAR_BYTES_MAX;
         let needed = (lead.used + if in_hall { size_of::<u64>() } else { body_bytes }) as u64;
@@ -261,7 +273,8 @@ impl Channel for ShmChannel {
             return Ok(());
         }
         let bytes = body.bytes();
-        let lead = Lead::new(&message, bytes.len())?;
+        let mut lead = Lead::new();
+        lead.fill(&message, bytes.len())?;
         if !self.backlog.is_empty() || !self.write(&lead, bytes)? {
             self.backlog.push_back(Waiting { lead, block: Arc::clone(body.block()), range: body.range() });
         }

@@ -82,7 +82,9 @@ impl Writer {
         Ok(self.free())
     }
 
-    const fn free(&self) -> u64 {
+    /// For how many bytes there was room when last looked at.
+    #[must_use]
+    pub const fn free(&self) -> u64 {
         self.ring.bytes - (self.written - self.head)
     }
 

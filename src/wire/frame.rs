@@ -79,11 +79,15 @@ pub fn encode(kind: Kind, head: &[u8], body: &[u8], out: &mut Vec<u8>) -> Result
 /// Head or body are over their limits.
 #[inline]
 pub fn header(kind: Kind, head_bytes: usize, body_bytes: usize) -> Result<[u8; HEADER_BYTES], FrameError> {
-    let head = u16::try_from(head_bytes).ok().filter(|_| head_bytes <= HEAD_BYTES_MAX);
-    let [h0, h1] = head.ok_or(FrameError::Head { bytes: head_bytes })?.to_le_bytes();
-    let body = u32::try_from(body_bytes).ok().filter(|_| body_bytes <= BODY_BYTES_MAX);
-    let [b0, b1, b2, b3] = body.ok_or(FrameError::Body { bytes: body_bytes })?.to_le_bytes();
-    Ok([FRAME_VERSION, kind as u8, h0, h1, b0, b1, b2, b3])
+    if head_bytes > HEAD_BYTES_MAX {
+        return Err(FrameError::Head { bytes: head_bytes });
+    }
+    if body_bytes > BODY_BYTES_MAX {
+        return Err(FrameError::Body { bytes: body_bytes });
+    }
+    // As one word: what is stored byte by byte and read back as a whole soon after is waited for.
+    let fields = FRAME_VERSION as u64 | (kind as u64) << 8 | (head_bytes as u64) << 16 | (body_bytes as u64) << 32;
+    Ok(fields.to_le_bytes())
 }
 
 /// The fixed header.
