@@ -7,7 +7,12 @@ use std::fs::Permissions;
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 use std::process::{Command, Output, Stdio};
+use std::sync::Arc;
 use supervisor::exit_code;
+use supervisor::model::spec::TransportKind;
+use supervisor::sys::block::BlockSlice;
+use supervisor::transport::{self, Flush};
+use supervisor::wire::message::ToWorker;
 
 /// Runs it on `input` as stdin, after `prepare`.
 fn supervisor_with(arguments: &[&str], input: &[u8], prepare: impl FnOnce(&mut Command)) -> Output {
@@ -178,4 +183,33 @@ fn inputs_of_all_kinds_are_read_as_far_as_they_can_be() {
     let writer = std::thread::spawn(move || std::fs::write(fifo, numbers(10_000)).unwrap());
     assert!(echo(&place("fifo")).stdout == numbers(10_000));
     writer.join().unwrap();
+}
+
+#[test]
+fn a_worker_that_cuts_its_spool_short_harms_nobody_else() {
+    let mut transport = transport::transport(&TransportKind::File.into(), 1).unwrap();
+    let (mut channel, handed) = transport.open().unwrap();
+    let (_, spool) = handed.fds().find(|(names, _)| names.contains(&"SUPERVISOR_FD_SPOOL")).unwrap();
+    // What it is given is only to read; but it may open the file anew.
+    let path = format!("/proc/self/fd/{}", std::os::fd::AsRawFd::as_raw_fd(&spool));
+    let spool = std::fs::OpenOptions::new().write(true).open(path).unwrap();
+    let mut connection = transport::connect(TransportKind::File, handed).unwrap();
+    let mut queue = |first: u64, byte: u8| {
+        let block = Arc::new(vec![byte; 300_000].into());
+        let message = ToWorker::Run { first, count: 1, attempt: 1 };
+        channel.queue(message, BlockSlice::whole(&block)).unwrap();
+        assert_eq!(channel.flush().unwrap(), Flush::All);
+    };
+    queue(1, b'x');
+    assert!(connection.items.fill().unwrap());
+    let lent = connection.items.lent();
+    let (_, body) = connection.items.next().unwrap().unwrap();
+    assert!(body[0] == b'x' && lent.is_whole());
+    spool.set_len(0).unwrap();
+    assert!(body[200_000] == 0 && !lent.is_whole());
+    // The supervisor goes on, and this worker does not.
+    queue(2, b'y');
+    assert!(connection.items.fill().unwrap());
+    let error = connection.items.next().unwrap_err();
+    assert_eq!(error.to_string(), "read an item: the spool was cut short meanwhile");
 }
