@@ -170,6 +170,8 @@ impl Engine {
                 return;
             }
         };
+        // Many starts take a while: the time that this worker has for its hello begins now.
+        self.now = self.clock.now();
         let pid = started.body.pid();
         let Some(slot) = self.slots.at(worker.index()) else { return };
         slot.incarnation = incarnation;

@@ -13,8 +13,9 @@ use nix::sys::epoll::{Epoll, EpollCreateFlags, EpollEvent, EpollFlags, EpollTime
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd};
 
-/// Most events taken in one wait; what is left over is found by the next one.
-const EVENTS_MAX: usize = 256;
+/// Room for events at the start; it grows, up to the most, so that one wait tells of everything that is ready.
+const EVENTS_FEW: usize = 256;
+const EVENTS_MAX: usize = 1 << 16;
 
 /// What to wait for. Errors and hang-ups are always reported.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -68,7 +69,7 @@ impl Poller {
     /// No file descriptor is left, or no memory.
     pub fn new() -> io::Result<Self> {
         let epoll = Epoll::new(EpollCreateFlags::EPOLL_CLOEXEC)?;
-        Ok(Self { epoll, events: vec![EpollEvent::empty(); EVENTS_MAX] })
+        Ok(Self { epoll, events: vec![EpollEvent::empty(); EVENTS_FEW] })
     }
 
     /// Watches an fd that is not in the set yet; `token` comes back with each of its events.
@@ -110,6 +111,12 @@ impl Poller {
         ready.clear();
         let mut found = self.epoll.wait(&mut self.events, timeout_of(timeout));
         if found == Err(Errno::EINTR) {
+            found = self.epoll.wait(&mut self.events, EpollTimeout::ZERO);
+        }
+        // What is ready comes before the deadlines that have passed: also if it is more than ever before. What was found
+        // is found again, as the set is level-triggered.
+        while found == Ok(self.events.len()) && self.events.len() < EVENTS_MAX {
+            self.events.resize(2 * self.events.len(), EpollEvent::empty());
             found = self.epoll.wait(&mut self.events, EpollTimeout::ZERO);
         }
         let found = match found {
@@ -238,5 +245,21 @@ mod tests {
         assert_eq!(timeout_of(Some(Duration(1))), EpollTimeout::try_from(1).unwrap());
         assert_eq!(timeout_of(Some(Duration(1_000_001))), EpollTimeout::try_from(2).unwrap());
         assert_eq!(timeout_of(Some(Duration(u64::MAX))), EpollTimeout::try_from(i32::MAX).unwrap());
+    }
+
+    #[test]
+    fn one_wait_tells_of_everything_that_is_ready() {
+        let mut poller = Poller::new().unwrap();
+        let (reader, mut writer) = std::io::pipe().unwrap();
+        writer.write_all(b"x").unwrap();
+        let copies: Vec<_> = (0..3 * EVENTS_FEW).map(|_| reader.try_clone().unwrap()).collect();
+        for (token, copy) in (0..).zip(&copies) {
+            poller.add(copy, Interest::READ, token).unwrap();
+        }
+        let mut ready = Vec::new();
+        poller.wait(&mut ready, None).unwrap();
+        let mut tokens: Vec<u64> = ready.iter().map(|event| event.token).collect();
+        tokens.sort_unstable();
+        assert!(tokens.into_iter().eq(0..copies.len() as u64));
     }
 }
