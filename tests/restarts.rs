@@ -6,8 +6,9 @@ mod support;
 use nix::sys::signal::Signal;
 use serde_json::Value;
 use std::io::Write;
+use std::process::{Command, Stdio};
 use std::time::Instant;
-use support::{Finished, PATIENCE, Run, output, pid_of, send};
+use support::{Finished, PATIENCE, Run, SUPERVISOR, output, pid_of, send};
 
 /// Three workers with an item each, of which the second is killed. The input ends once `processes` have
 /// been started in all: a run that is nearly over starts nobody.
@@ -147,5 +148,26 @@ fn wait_until_at_work(pid: u32) {
     while ignored() & IGNORES_TERM == 0 {
         assert!(Instant::now() < deadline, "process {pid} does not begin");
         std::thread::yield_now();
+    }
+}
+
+/// Whoever kills all that it finds below a supervisor may find the process that starts the guard.
+#[test]
+fn a_kill_of_the_first_child_at_the_very_start_is_no_failure() {
+    for _ in 0..20 {
+        let mut child = Command::new(SUPERVISOR)
+            .args(["-q", "-j2", "--items", "4", "--output", "none"])
+            .stdin(Stdio::null())
+            .spawn()
+            .unwrap();
+        let children = format!("/proc/{0}/task/{0}/children", child.id());
+        while child.try_wait().unwrap().is_none() {
+            let found = std::fs::read_to_string(&children).unwrap_or_default();
+            if let Some(first) = found.split(' ').find_map(|pid| pid.parse().ok()) {
+                send(first, Signal::SIGKILL);
+                break;
+            }
+        }
+        assert_eq!(child.wait().unwrap().code(), Some(0));
     }
 }

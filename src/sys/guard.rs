@@ -19,7 +19,7 @@ use nix::errno::Errno;
 use nix::poll::{PollFd, PollFlags, poll};
 use nix::sys::mman::{MapFlags, ProtFlags, mmap_anonymous, munmap};
 use nix::sys::signal::{SigSet, SigmaskHow};
-use nix::sys::wait::waitpid;
+use nix::sys::wait::{WaitStatus, waitpid};
 use nix::unistd::Pid;
 use std::ffi::{CStr, CString, c_int, c_void};
 use std::io;
@@ -32,6 +32,9 @@ use std::sync::atomic::{AtomicI32, Ordering};
 
 /// At most 15 bytes (`PR_SET_NAME`), and not what `pkill supervisor` looks for.
 const NAME: &CStr = c"superv-guard";
+
+/// How often the process that starts the guard may be killed. What it had started by then ends with the pipe.
+const KILLED_MAX: u32 = 16;
 
 /// How long the end of the guard is waited for.
 const GONE_WITHIN_MS: u16 = 1000;
@@ -85,20 +88,17 @@ impl Guard {
         let mut before = SigSet::empty();
         // Blocked they stay in the guard: that is how it ignores them all, with no handler to inherit.
         nix::sys::signal::pthread_sigmask(SigmaskHow::SIG_SETMASK, Some(&SigSet::all()), Some(&mut before))?;
-        let (read, write) = (read_end.as_raw_fd(), lifeline.as_raw_fd());
-        let mut between = Between { read_end: read, lifeline: write, table: &table, leftovers };
-        let mut stack = MaybeUninit::<BetweenStack>::uninit();
-        // Its memory is ours: only the guard's is a copy.
-        let flags = libc::CLONE_VM | libc::CLONE_VFORK | libc::SIGCHLD;
-        // SAFETY: we are suspended until the child has left, so that nobody else uses what it uses. It makes system
-        // calls only, on a stack that is large enough for them, and never returns. Signals are blocked.
-        let child = Errno::result(unsafe {
-            let top = stack.as_mut_ptr().add(1).cast::<c_void>();
-            libc::clone(fork_the_guard, top, flags, (&raw mut between).cast::<c_void>())
-        });
+        let mut between =
+            Between { read_end: read_end.as_raw_fd(), lifeline: lifeline.as_raw_fd(), table: &table, leftovers };
+        let mut ended = between.run();
+        for _ in 1..KILLED_MAX {
+            // Somebody who kills our children at random has hit this one.
+            if matches!(ended, Ok(WaitStatus::Signaled(..))) && table.guard().load(Ordering::Acquire) == 0 {
+                ended = between.run();
+            }
+        }
         nix::sys::signal::pthread_sigmask(SigmaskHow::SIG_SETMASK, Some(&before), None)?;
-        let child = Pid::from_raw(child?);
-        while waitpid(child, None) == Err(Errno::EINTR) {}
+        ended?;
         let pid = table.guard().load(Ordering::Acquire);
         if pid == 0 {
             return Err(Errno::EAGAIN.into());
@@ -176,6 +176,27 @@ struct Between<'a> {
 
 /// 16 KiB, aligned as stacks have to be.
 type BetweenStack = [u128; 1024];
+
+impl Between<'_> {
+    /// Starts that process and waits for its end, with all signals blocked.
+    fn run(&mut self) -> nix::Result<WaitStatus> {
+        let mut stack = MaybeUninit::<BetweenStack>::uninit();
+        // Its memory is ours: only the guard's is a copy.
+        let flags = libc::CLONE_VM | libc::CLONE_VFORK | libc::SIGCHLD;
+        // SAFETY: we are suspended until the child has left, so that nobody else uses what it uses. It makes system
+        // calls only, on a stack that is large enough for them, and never returns. Signals are blocked.
+        let child = Errno::result(unsafe {
+            let top = stack.as_mut_ptr().add(1).cast::<c_void>();
+            libc::clone(fork_the_guard, top, flags, std::ptr::from_mut(self).cast::<c_void>())
+        })?;
+        loop {
+            match waitpid(Pid::from_raw(child), None) {
+                Err(Errno::EINTR) => {}
+                ended => return ended,
+            }
+        }
+    }
+}
 
 /// Forks the guard, says who it is, and leaves it to init. System calls only, in our memory.
 extern "C" fn fork_the_guard(between: *mut c_void) -> c_int {
