@@ -81,7 +81,7 @@ pub(super) fn append(
         }
     }
     match tag {
-        None => to.buffer().extend_from_slice(memory),
+        None => to.pass(memory),
         Some(tag) => push_tagged(to.buffer(), tag, memory),
     }
     Ok(())

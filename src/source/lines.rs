@@ -9,14 +9,17 @@ use super::splitter::Splitter;
 use super::windows::{By, Windows};
 use super::{Delivery, Source, SourceError};
 use crate::model::config::{InputSpec, Split};
-use crate::sys::stdio;
+use crate::sys::{fd, stdio};
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use std::fs::File;
 use std::io::{self, ErrorKind, Read};
 use std::os::fd::{AsFd, BorrowedFd};
 
-/// Two runs' worth. A pipe gives half of it at most, unless somebody has made it larger.
+/// Two runs' worth.
 const READ_BYTES_MAX: usize = 128 * 1024;
+
+/// What a pipe is asked to hold: as much as is read, and as much again.
+const PIPE_BYTES: u32 = 2 * READ_BYTES_MAX as u32;
 
 /// So many reads without a whole item, then the others of the loop have their turn.
 const READS_MAX: u32 = 64;
@@ -30,6 +33,9 @@ pub struct Lines {
     delimiter: u8,
     /// Read into, then copied from, so that a block is as large as what was read and not larger.
     scratch: Vec<u8>,
+    /// The end was read; asked again, a terminal would go on.
+    at_end: bool,
+    /// And all before it is with the splitter.
     ended: bool,
 }
 
@@ -68,9 +74,13 @@ pub fn open(input: &InputSpec, split: Split, priority: bool, maps: bool) -> Resu
 
 impl Lines {
     fn new(name: String, file: File, regular: bool, split: Split, priority: bool) -> Self {
+        if !regular {
+            // Whoever writes into a pipe may be further ahead, and both sides sleep less. What is not read stays in it.
+            let _ = fd::enlarge_pipe(&file, PIPE_BYTES);
+        }
         let splitter = Splitter::new(split, priority);
         let delimiter = splitter.delimiter().unwrap_or(b'\n');
-        Self { name, file, regular, splitter, delimiter, scratch: Vec::new(), ended: false }
+        Self { name, file, regular, splitter, delimiter, scratch: Vec::new(), at_end: false, ended: false }
     }
 
     /// Whether a read would return at once.
@@ -86,26 +96,39 @@ impl Lines {
         }
     }
 
-    /// One read, if it need not wait. `false`: nothing is there at the moment.
+    /// Takes in what is there, up to a block. `false`: nothing is there at the moment.
     fn read(&mut self) -> io::Result<bool> {
-        if !self.is_ready()? {
-            return Ok(false);
-        }
         if self.scratch.is_empty() {
             self.scratch = vec![0; READ_BYTES_MAX];
         }
-        match self.file.read(&mut self.scratch) {
-            Ok(0) => {
-                self.ended = true;
-                self.splitter.finish();
-                self.scratch = Vec::new();
+        let mut held = 0;
+        // A writer that is not ahead gives a page or two at a time, and runs made of that would be short.
+        while !self.at_end && held < READ_BYTES_MAX / 2 {
+            let read = match self.is_ready() {
+                Ok(true) => self.file.read(&mut self.scratch[held..]),
+                Ok(false) => break,
+                Err(error) => Err(error),
+            };
+            match read {
+                Ok(bytes) => {
+                    self.at_end = bytes == 0;
+                    held += bytes;
+                }
+                // Somebody else has set it to non-blocking, or has taken what was there.
+                Err(error) if matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::Interrupted) => break,
+                // What came before it counts; the next read fails again.
+                Err(_) if held > 0 => break,
+                Err(error) => return Err(error),
             }
-            Ok(bytes) => self.splitter.push(&self.scratch[..bytes]),
-            // Somebody else has set it to non-blocking, or has taken what was there.
-            Err(error) if matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::Interrupted) => return Ok(false),
-            Err(error) => return Err(error),
         }
-        Ok(true)
+        if held > 0 {
+            self.splitter.push(&self.scratch[..held]);
+        } else if self.at_end {
+            self.ended = true;
+            self.splitter.finish();
+            self.scratch = Vec::new();
+        }
+        Ok(held > 0 || self.at_end)
     }
 }
 
@@ -193,6 +216,18 @@ mod tests {
         let (reader, writer) = io::pipe().unwrap();
         let path = PathBuf::from(format!("/proc/self/fd/{}", std::os::fd::AsRawFd::as_raw_fd(&reader)));
         (open(&path).unwrap(), writer)
+    }
+
+    #[test]
+    fn what_is_there_is_taken_in_together() {
+        let (mut lines, mut writer) = piped();
+        for _ in 0..3 {
+            writer.write_all(b"a\nb\n").unwrap();
+        }
+        assert!(matches!(lines.next(9), Ok(Delivery::Items(batch)) if batch.count == 6));
+        writer.write_all(b"c\n").unwrap();
+        drop(writer);
+        assert_eq!(items(&mut lines), ["c"]);
     }
 
     #[test]

@@ -34,7 +34,11 @@ pub fn set_nonblocking(fd: impl AsFd) -> io::Result<()> {
 #[must_use]
 pub fn enlarge_pipe(fd: impl AsFd, bytes: u32) -> usize {
     let wanted = i32::try_from(bytes).unwrap_or(i32::MAX);
-    let size = fcntl(&fd, FcntlArg::F_SETPIPE_SZ(wanted)).or_else(|_| fcntl(&fd, FcntlArg::F_GETPIPE_SZ));
+    let size = match fcntl(&fd, FcntlArg::F_GETPIPE_SZ) {
+        // Asked for less, the system makes it smaller.
+        Ok(size) if size < wanted => fcntl(&fd, FcntlArg::F_SETPIPE_SZ(wanted)).or(Ok(size)),
+        size => size,
+    };
     size.ok().and_then(|size| usize::try_from(size).ok()).unwrap_or(0)
 }
 
@@ -112,7 +116,9 @@ mod tests {
     #[test]
     fn pipes_grow_and_other_things_do_not() {
         let (reader, _writer) = pipe().unwrap();
-        assert!(enlarge_pipe(&reader, 128 * 1024) > 0);
+        let size = enlarge_pipe(&reader, 128 * 1024);
+        assert!(size > 0);
+        assert_eq!(enlarge_pipe(&reader, 4096), size);
         assert_eq!(enlarge_pipe(dev_null().unwrap(), 4096), 0);
     }
 

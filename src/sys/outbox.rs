@@ -27,6 +27,9 @@ use std::sync::Arc;
 /// How much of a spill file is in memory at a time.
 const STAGING_BYTES: usize = 64 * 1024;
 
+/// Fewer bytes are copied, so that many small pieces leave in one write.
+const PASSED_BYTES_MIN: usize = 16 * 1024;
+
 /// A pipe that is ready takes a page (`pipe(7)`).
 const PAGE_BYTES: usize = 4096;
 
@@ -104,6 +107,19 @@ impl Outbox {
     /// Appends bytes.
     pub fn push(&mut self, bytes: &[u8]) {
         self.memory.extend_from_slice(bytes);
+    }
+
+    /// Appends many bytes: what can be written at once, because nothing waits before it, is not copied.
+    pub fn pass(&mut self, bytes: &[u8]) {
+        let mut written = 0;
+        if bytes.len() >= PASSED_BYTES_MIN
+            && self.is_empty()
+            && let Some(sink) = &self.sink
+        {
+            // What went wrong will go wrong again, when the rest is written.
+            let _ = sink.write(bytes, &mut written);
+        }
+        self.push(bytes.get(written..).unwrap_or_default());
     }
 
     /// Appends what lies in a spill file, each line with a prefix if there is one. The extents are discarded when they
@@ -389,6 +405,35 @@ mod tests {
     fn asking(fd: impl AsFd, bytes_max: usize) -> Outbox {
         let fd = fd.as_fd().try_clone_to_owned().unwrap();
         Outbox { sink: Some(Sink { fd, way: Way::Ask(bytes_max) }), ..Outbox::default() }
+    }
+
+    #[test]
+    fn what_is_passed_leaves_at_once_unless_something_waits_and_in_order() {
+        let (mut reader, writer) = io::pipe().unwrap();
+        let mut outbox = Outbox::new(&writer).unwrap();
+        let large = vec![b'l'; PASSED_BYTES_MIN];
+        outbox.pass(&large);
+        assert!(outbox.is_empty());
+        outbox.pass(b"small");
+        outbox.pass(&large);
+        assert_eq!(outbox.len(), 5 + large.len() as u64);
+        assert_eq!(outbox.flush().unwrap(), Flushed::All);
+        // More than fits: the rest waits.
+        outbox.pass(&numbers());
+        assert!(!outbox.is_empty() && outbox.len() < numbers().len() as u64);
+        let expected = [&large[..], b"small", &large, &numbers()].concat();
+        let bytes = expected.len();
+        let reading = std::thread::spawn(move || {
+            let mut received = vec![0; bytes];
+            reader.read_exact(&mut received).map(|()| received).unwrap()
+        });
+        while outbox.flush().unwrap() == Flushed::Blocked {
+            std::thread::yield_now();
+        }
+        assert!(reading.join().unwrap() == expected);
+        drop(writer);
+        outbox.pass(&large);
+        assert_eq!(outbox.flush().unwrap_err().kind(), io::ErrorKind::BrokenPipe);
     }
 
     #[test]

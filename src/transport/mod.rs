@@ -184,6 +184,14 @@ pub trait ResultsOut {
     fn desk(&self) -> Option<Desk> {
         None
     }
+
+    /// The same for frames of which the last one's body lies apart.
+    ///
+    /// # Errors
+    /// As of [`send`](Self::send).
+    fn send_parts(&mut self, frames: &[u8], body: &[u8]) -> io::Result<()> {
+        self.send(&[frames, body].concat())
+    }
 }
 
 /// Why what arrived is no message; completes "failed to ...".

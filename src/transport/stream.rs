@@ -266,12 +266,27 @@ struct StreamResults<W> {
 
 impl<W: Write> ResultsOut for StreamResults<W> {
     fn send(&mut self, frames: &[u8]) -> io::Result<()> {
-        self.results.write_all(frames).map_err(
-            |error| {
-                if is_gone(&error) { ErrorKind::BrokenPipe.into() } else { error }
-            },
-        )
+        self.results.write_all(frames).map_err(gone_or)
     }
+
+    fn send_parts(&mut self, mut frames: &[u8], mut body: &[u8]) -> io::Result<()> {
+        while !frames.is_empty() {
+            match self.results.write_vectored(&[IoSlice::new(frames), IoSlice::new(body)]) {
+                Ok(0) => return Err(ErrorKind::WriteZero.into()),
+                Ok(bytes) => {
+                    let of_frames = bytes.min(frames.len());
+                    (frames, body) = (&frames[of_frames..], &body[bytes - of_frames..]);
+                }
+                Err(error) if error.kind() == ErrorKind::Interrupted => {}
+                Err(error) => return Err(gone_or(error)),
+            }
+        }
+        self.send(body)
+    }
+}
+
+fn gone_or(error: io::Error) -> io::Error {
+    if is_gone(&error) { ErrorKind::BrokenPipe.into() } else { error }
 }
 
 #[cfg(test)]

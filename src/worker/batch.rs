@@ -27,6 +27,9 @@ const FLUSH_BYTES: usize = 64 * 1024;
 /// Why items fail whose bytes are gone.
 const LOST: &str = "its bytes are lost: the file that they lie in was cut short";
 
+/// So many bytes of results are not copied behind their header.
+const APART_BYTES_MIN: usize = 8 * 1024;
+
 /// What a buffer that has been larger is cut back to.
 const KEPT_BYTES: usize = 4 * FLUSH_BYTES;
 
@@ -115,7 +118,7 @@ impl Batch {
                 Ok(ended) => break ended,
                 Err(reason) => {
                     self.note_time();
-                    self.failed(items.present(), &reason, true)?;
+                    self.failed(&items.present(), &reason, true)?;
                     self.leave_if_due()?;
                 }
             }
@@ -129,7 +132,7 @@ impl Batch {
             self.close_group(Busy::Measured)?;
             while let Some(item) = items.next_lost() {
                 self.note_time();
-                self.failed(item, LOST, false)?;
+                self.failed(&item, LOST, false)?;
             }
             return Ok(on);
         }
@@ -138,7 +141,9 @@ impl Batch {
 
     /// Works on the items that are left; `false` if the supervisor wants it to stop before the next.
     fn work_on(&mut self, handler: &mut impl Handler, items: &mut Items<'_>) -> Result<bool, WorkerError> {
-        while let Some(item) = items.next() {
+        while items.advance() {
+            // Lent on, not passed on: a copy made at once waits until what it reads is written.
+            let item = items.present();
             if self.pencil.recalled() {
                 return Ok(false);
             }
@@ -153,8 +158,8 @@ impl Batch {
             let answer = handler.handle(&item, &mut self.output);
             self.note_time();
             match answer {
-                Ok(()) => self.done(item)?,
-                Err(Failure(reason)) => self.failed(item, &reason, false)?,
+                Ok(()) => self.done(&item)?,
+                Err(Failure(reason)) => self.failed(&item, &reason, false)?,
             }
             self.leave_if_due()?;
         }
@@ -185,9 +190,9 @@ impl Batch {
 
     /// The item is done, and its result stands in the output.
     #[inline]
-    fn done(&mut self, item: Item<'_>) -> Result<(), WorkerError> {
+    fn done(&mut self, item: &Item<'_>) -> Result<(), WorkerError> {
         match self.output.newline() {
-            None => self.output.push(b"\n"),
+            None => self.output.end_line(),
             Some(newline) if newline + 1 == self.output.present().len() => {}
             Some(_) => return self.done_alone(item),
         }
@@ -199,7 +204,7 @@ impl Batch {
     }
 
     /// The item's result is long, or of several lines: it leaves in a frame of its own.
-    fn done_alone(&mut self, item: Item<'_>) -> Result<(), WorkerError> {
+    fn done_alone(&mut self, item: &Item<'_>) -> Result<(), WorkerError> {
         if !self.output.present().ends_with(b"\n") {
             self.output.push(b"\n");
         }
@@ -213,7 +218,7 @@ impl Batch {
         self.close_group(Busy::Measured)
     }
 
-    fn join_group(&mut self, item: Item<'_>) {
+    fn join_group(&mut self, item: &Item<'_>) {
         if self.group.count == 0 {
             self.group = Run { first: item.id, count: 0, attempt: item.attempt };
             if let Some(desk) = &self.desk {
@@ -230,7 +235,7 @@ impl Batch {
     }
 
     /// The item failed: what it wrote is dropped, and the reason leaves.
-    fn failed(&mut self, item: Item<'_>, reason: &str, panicked: bool) -> Result<(), WorkerError> {
+    fn failed(&mut self, item: &Item<'_>, reason: &str, panicked: bool) -> Result<(), WorkerError> {
         self.output.cancel();
         self.close_earlier()?;
         let failed = FromWorker::Failed { item: item.id.0, attempt: item.attempt.0, panicked, timed: self.timed };
@@ -259,12 +264,7 @@ impl Batch {
         if !self.lent.is_whole() {
             return self.fail_group();
         }
-        let Run { first, count, attempt } = self.group;
-        let busy_ns = match busy {
-            Busy::Guessed if count < GUESSED_ITEMS_MAX => self.pace.guess_group(count),
-            _ => self.pace.close_group(monotonic_ns()),
-        };
-        let done = FromWorker::Done { first: first.0, count, attempt: attempt.0, busy_ns, timed: self.timed };
+        let done = self.end_group(busy);
         if self.timed {
             self.times.extend_from_slice(self.output.finished());
             crate::wire::append(&done, &self.times, &mut self.frames)?;
@@ -287,7 +287,7 @@ impl Batch {
         let mut times = times.chunks_exact(times::PAIR_BYTES);
         for item in (0..u64::from(count)).map(|ahead| first.plus(ahead)) {
             self.times.extend_from_slice(times.next().unwrap_or_default());
-            self.failed(Item { bytes: &[], id: item, attempt }, LOST, false)?;
+            self.failed(&Item { bytes: &[], id: item, attempt }, LOST, false)?;
         }
         Ok(())
     }
@@ -304,15 +304,40 @@ impl Batch {
         published.map_err(unsent)
     }
 
-    /// Sends what is framed.
+    /// What is said of the open group.
+    fn end_group(&mut self, busy: Busy) -> FromWorker {
+        let Run { first, count, attempt } = self.group;
+        let busy_ns = match busy {
+            Busy::Guessed if count < GUESSED_ITEMS_MAX => self.pace.guess_group(count),
+            _ => self.pace.close_group(monotonic_ns()),
+        };
+        FromWorker::Done { first: first.0, count, attempt: attempt.0, busy_ns, timed: self.timed }
+    }
+
+    /// Sends what is done.
     pub(super) fn flush(&mut self) -> Result<(), WorkerError> {
-        self.close_group(Busy::Measured)?;
+        // Many results leave from where they lie.
+        let many = self.group.count > 0 && !self.timed && self.output.finished().len() >= APART_BYTES_MIN;
+        let apart = many && self.desk.is_none() && self.lent.is_whole();
+        if apart {
+            let done = self.end_group(Busy::Measured);
+            crate::wire::append_without_body(&done, self.output.finished().len(), &mut self.frames)?;
+        } else {
+            self.close_group(Busy::Measured)?;
+        }
         self.working = false;
         if self.frames.is_empty() && self.published_bytes == 0 {
             return Ok(());
         }
         self.pencil.none();
-        let sent = self.results.send(&self.frames);
+        let sent = if apart {
+            let sent = self.results.send_parts(&self.frames, self.output.finished());
+            self.group.count = 0;
+            self.output.forget_finished();
+            sent
+        } else {
+            self.results.send(&self.frames)
+        };
         self.published_bytes = 0;
         self.frames.clear();
         self.frames.shrink_to(KEPT_BYTES);

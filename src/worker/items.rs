@@ -27,30 +27,36 @@ pub(super) struct Items<'a> {
     at: usize,
     /// Items that were lent.
     lent: u32,
-    present: &'a [u8],
+    /// Where the present item begins and ends. Not a slice: two words that were just written apart are
+    /// slow to read back as one.
+    start: usize,
+    end: usize,
 }
 
 impl<'a> Items<'a> {
     pub(super) const fn new(run: Run, body: &'a [u8], delimiter: u8) -> Self {
-        Self { body, delimiter, run, single: run.count == 1, at: 0, lent: 0, present: &[] }
+        Self { body, delimiter, run, single: run.count == 1, at: 0, lent: 0, start: 0, end: 0 }
     }
 
-    /// The next item; `None` behind the last, or where the body ends before the run does.
-    #[inline]
-    pub(super) fn next(&mut self) -> Option<Item<'a>> {
+    /// Goes on to the next item, which is then the [`present`](Self::present) one; `false` behind the last,
+    /// or where the body ends before the run does.
+    #[inline(always)]
+    pub(super) fn advance(&mut self) -> bool {
         if self.lent == self.run.count {
-            return None;
+            return false;
         }
         if self.single {
-            self.present = self.body;
-            self.at = self.body.len();
+            self.end = self.body.len();
+            self.at = self.end;
         } else {
-            let length = find(self.delimiter, self.body.get(self.at..)?)?;
-            self.present = &self.body[self.at..self.at + length];
-            self.at += length + 1;
+            let Some(rest) = self.body.get(self.at..) else { return false };
+            let Some(length) = find(self.delimiter, rest) else { return false };
+            self.start = self.at;
+            self.end = self.at + length;
+            self.at = self.end + 1;
         }
         self.lent += 1;
-        Some(self.present())
+        true
     }
 
     /// The next item without its bytes, where they are lost.
@@ -58,16 +64,16 @@ impl<'a> Items<'a> {
         if self.lent == self.run.count {
             return None;
         }
-        self.present = &[];
+        self.end = self.start;
         self.lent += 1;
         Some(self.present())
     }
 
     /// The item that was lent last.
-    #[inline]
+    #[inline(always)]
     pub(super) fn present(&self) -> Item<'a> {
         let id = ItemId(self.run.first.0.wrapping_add(u64::from(self.lent)).wrapping_sub(1));
-        Item { bytes: self.present, id, attempt: self.run.attempt }
+        Item { bytes: &self.body[self.start..self.end], id, attempt: self.run.attempt }
     }
 
     /// If every item that was announced was lent, and nothing is left.
@@ -122,28 +128,30 @@ mod tests {
         let mut items = Items::new(run(3), b"a\n\nbcd\n", b'\n');
         for (id, bytes) in [(7, &b"a"[..]), (8, b""), (9, b"bcd")] {
             assert!(!items.is_finished());
-            let item = items.next().unwrap();
+            assert!(items.advance());
+            let item = items.present();
             assert_eq!((item.id, item.bytes, item.attempt), (ItemId(id), bytes, Attempt(2)));
-            assert_eq!((items.present().id, items.present().bytes), (ItemId(id), bytes));
         }
-        assert!(items.next().is_none() && items.is_finished());
+        assert!(!items.advance() && items.is_finished());
     }
 
     #[test]
     fn an_item_alone_is_the_whole_body() {
         let mut items = Items::new(run(1), b"a\nb", b'\n');
-        assert_eq!(items.next().unwrap().bytes, b"a\nb");
-        assert!(items.next().is_none() && items.is_finished());
+        assert!(items.advance());
+        assert_eq!(items.present().bytes, b"a\nb");
+        assert!(!items.advance() && items.is_finished());
         let mut items = Items::new(run(1), b"", b'\n');
-        assert_eq!(items.next().unwrap().bytes, b"");
-        assert!(items.next().is_none() && items.is_finished());
+        assert!(items.advance());
+        assert_eq!(items.present().bytes, b"");
+        assert!(!items.advance() && items.is_finished());
     }
 
     #[test]
     fn a_body_of_another_number_of_items_is_seen() {
         for body in [&b"a\n"[..], b"a\nb", b"a\nb\nc\n", b"a\nb\nc"] {
             let mut items = Items::new(run(2), body, b'\n');
-            while items.next().is_some() {}
+            while items.advance() {}
             assert!(!items.is_finished(), "{body:?}");
         }
     }

@@ -82,6 +82,16 @@ impl Output {
         self.end = end;
     }
 
+    /// Ends a result that has no newline yet; nothing is appended to it any more.
+    #[inline]
+    pub(super) fn end_line(&mut self) {
+        if self.end == self.results.len() {
+            self.grow(self.end + 1);
+        }
+        self.results[self.end] = b'\n';
+        self.end += 1;
+    }
+
     /// Appends an integer in decimal: several times faster than `write!`.
     #[inline]
     pub fn number(&mut self, number: impl Integer) {
