@@ -49,7 +49,7 @@ impl IpcTransport {
     pub(super) fn new(workers: u32) -> Result<Self, TransportError> {
         Folder::check()?;
         let failed = |error| TransportError::System { what: "make a folder for sockets", error };
-        Ok(Self { folder: Arc::new(Folder::create(workers).map_err(failed)?) })
+        Ok(Self { folder: Arc::new(Folder::new(workers).map_err(failed)?) })
     }
 }
 

@@ -9,7 +9,7 @@
 //! into one folder of the run, which nobody else may enter, and whose name the guard knows.
 //!
 //! Invariant: a socket has a name from the opening of its channel to the worker's connection, or to
-//! the channel's end, whatever comes first; the folder is there as long as the transport or a channel.
+//! the channel's end, whatever comes first; the folder is there from the first of them to the end of the transport and of all channels.
 
 use crate::sys::guard::Leftover;
 use crate::sys::{fd, random, socket};
@@ -68,6 +68,7 @@ pub struct FolderError {
 pub(super) struct Folder {
     path: PathBuf,
     places: u32,
+    is_made: AtomicBool,
 }
 
 impl Folder {
@@ -79,12 +80,11 @@ impl Folder {
         if path.to_str().is_some() && bytes <= max { Ok(()) } else { Err(FolderError { path, bytes, max }) }
     }
 
-    /// Makes it.
-    pub(super) fn create(workers: u32) -> io::Result<Self> {
+    /// Names it. It is made when the first socket is: by then the guard knows of it.
+    pub(super) fn new(workers: u32) -> io::Result<Self> {
         let name = random::name("supervisor-")?;
         let path = std::env::temp_dir().join(name.to_str().map_err(io::Error::other)?);
-        DirBuilder::new().mode(0o700).create(&path)?;
-        Ok(Self { path, places: workers.saturating_add(PLACES_MORE) })
+        Ok(Self { path, places: workers.saturating_add(PLACES_MORE), is_made: AtomicBool::new(false) })
     }
 
     fn place(&self, number: u32) -> PathBuf {
@@ -100,6 +100,10 @@ impl Folder {
 
     /// Waits, in a thread, for a worker to come, and gives it its ends.
     pub(super) fn meet(self: &Arc<Self>, ends: Ends) -> io::Result<Rendezvous> {
+        if !self.is_made.load(Ordering::Acquire) {
+            DirBuilder::new().mode(0o700).create(&self.path)?;
+            self.is_made.store(true, Ordering::Release);
+        }
         let (server, made) = fd::with_files_for_us_alone(IpcOneShotServer::<Greeting>::new)?;
         let moved = self.take_over(Path::new(&made));
         // Whatever became of it: nothing stays there.
@@ -219,7 +223,7 @@ mod tests {
             let ((_, items), (results, _)) = (ipc::bytes_channel().unwrap(), ipc::bytes_channel().unwrap());
             Ends { items, results }
         };
-        let folder = Arc::new(Folder::create(1).unwrap());
+        let folder = Arc::new(Folder::new(1).unwrap());
         let names = || fs::read_dir(&folder.path).unwrap().count();
         let [came, nobody] = [(); 2].map(|()| folder.meet(ends()).unwrap());
         assert_eq!(names(), 2);
