@@ -7,7 +7,7 @@
 //! results are there, a gate is shut while items find no room. The worker waits on a condition
 //! variable. Neither makes a system call while the other side is awake and busy.
 //!
-//! Invariant: a queue holds at most [`QUEUE_BYTES`]; nobody waits while holding its lock.
+//! Invariant: a queue holds at most `QUEUE_BYTES`; nobody waits while holding its lock.
 
 use super::stream::{self, StreamChannel};
 use super::{Channel, Connection};

@@ -1,9 +1,9 @@
 //! Floor 2: how frames travel between the supervisor and one resident worker, both ends.
 //!
 //! The supervisor's end ([`Channel`]) never waits: it says what it waits for and the one loop waits.
-//! The worker's end ([`Connection`]) waits, since a worker has nothing else to do. [`open`] makes the
-//! first and what the second is made of by [`connect`] in the other process, [`Handed`]. What all
-//! channels of a run share is a [`Transport`], which [`Transport::open`]s one for each worker.
+//! The worker's end ([`Connection`]) waits, since a worker has nothing else to do. What all channels
+//! of a run share is a [`Transport`]: it opens one for each worker, and what it hands the worker
+//! ([`Handed`]) becomes the other end by [`connect`] in the other process.
 //!
 //! What an end receives is judged here, once: behind [`Channel::next`] a message is well-formed, its
 //! body has the shape that `wire/message.rs` promises, and only what the core alone can know (is this
