@@ -191,12 +191,17 @@ impl FrameDecoder {
     /// Takes in all of `bytes`.
     pub fn take_in(&mut self, mut bytes: &[u8]) {
         while !bytes.is_empty() {
-            let spare = self.spare();
-            let taken = spare.len().min(bytes.len());
-            spare[..taken].copy_from_slice(&bytes[..taken]);
-            self.filled(taken);
-            bytes = &bytes[taken..];
+            bytes = self.take_piece(bytes);
         }
+    }
+
+    /// Takes in as much of `bytes` as there is room for at once; returns the rest.
+    fn take_piece<'a>(&mut self, bytes: &'a [u8]) -> &'a [u8] {
+        let spare = self.spare();
+        let (piece, rest) = bytes.split_at(spare.len().min(bytes.len()));
+        spare[..piece.len()].copy_from_slice(piece);
+        self.filled(piece.len());
+        rest
     }
 
     /// Takes in all of `bytes`, whole frames being taken out between by `each`.
@@ -206,11 +211,7 @@ impl FrameDecoder {
     /// The bytes are no frames.
     pub fn push(&mut self, mut bytes: &[u8], mut each: impl FnMut(Frame<'_>)) -> Result<(), FrameError> {
         while !bytes.is_empty() {
-            let spare = self.spare();
-            let taken = spare.len().min(bytes.len());
-            spare[..taken].copy_from_slice(&bytes[..taken]);
-            self.filled(taken);
-            bytes = &bytes[taken..];
+            bytes = self.take_piece(bytes);
             while let Some(frame) = self.next()? {
                 each(frame);
             }
