@@ -15,6 +15,8 @@ pub struct Room {
     first: NonNull<u8>,
     len: usize,
     heap: Vec<u8>,
+    /// They are those of the desk.
+    shared: bool,
     /// The shared part, its start and its length. It stays mapped as long as the area lives.
     desk: Option<(Arc<SharedArea>, NonNull<u8>, usize)>,
 }
@@ -26,18 +28,19 @@ impl Room {
     /// Room in private memory, none at first.
     #[must_use]
     pub const fn new() -> Self {
-        Self { first: NonNull::dangling(), len: 0, heap: Vec::new(), desk: None }
+        Self { first: NonNull::dangling(), len: 0, heap: Vec::new(), shared: false, desk: None }
     }
 
     /// Room that begins at `first` within `area`; there are `len` bytes, which nobody else on this side touches.
     pub(super) const fn at_desk(area: Arc<SharedArea>, first: NonNull<u8>, len: usize) -> Self {
-        Self { first, len, heap: Vec::new(), desk: Some((area, first, len)) }
+        Self { first, len, heap: Vec::new(), shared: true, desk: Some((area, first, len)) }
     }
 
     /// If the bytes lie where others see them.
+    #[inline]
     #[must_use]
-    pub fn is_shared(&self) -> bool {
-        self.desk.as_ref().is_some_and(|(_, first, _)| *first == self.first)
+    pub const fn is_shared(&self) -> bool {
+        self.shared
     }
 
     /// Has at least `bytes` from now on, the present ones at the front.
@@ -59,7 +62,7 @@ impl Room {
             return;
         }
         if let Some((_, first, len)) = self.desk.as_ref().filter(|(_, _, len)| *len >= bytes) {
-            (self.first, self.len) = (*first, *len);
+            (self.first, self.len, self.shared) = (*first, *len, true);
             let heap = std::mem::take(&mut self.heap);
             self[..bytes].copy_from_slice(&heap[..bytes]);
         } else {
@@ -72,6 +75,7 @@ impl Room {
     fn use_heap(&mut self) {
         self.first = NonNull::new(self.heap.as_mut_ptr()).unwrap_or(NonNull::dangling());
         self.len = self.heap.len();
+        self.shared = false;
     }
 }
 

@@ -68,6 +68,8 @@ pub(super) struct Batch {
     published_bytes: usize,
     /// Where it is noted what is done of the open group.
     desk: Option<Desk>,
+    /// Results leave when those of the open group are so many bytes.
+    group_bytes_max: usize,
 }
 
 impl Batch {
@@ -92,6 +94,7 @@ impl Batch {
             frames: Vec::new(),
             group: Run { first: ItemId(0), count: 0, attempt: Attempt::FIRST },
             times: Vec::new(),
+            group_bytes_max: FLUSH_BYTES,
         }
     }
 
@@ -148,8 +151,7 @@ impl Batch {
                 return Ok(false);
             }
             if !self.working {
-                self.working = true;
-                self.pace.begin(monotonic_ns());
+                self.begin_working();
             }
             if self.timed {
                 self.started_ns = monotonic_ns();
@@ -166,6 +168,12 @@ impl Batch {
         Ok(!self.pencil.recalled())
     }
 
+    #[cold]
+    fn begin_working(&mut self) {
+        self.working = true;
+        self.pace.begin(monotonic_ns());
+    }
+
     /// Notes when the present item began and how long it took, if that is wanted.
     #[inline]
     fn note_time(&mut self) {
@@ -176,31 +184,54 @@ impl Batch {
     }
 
     /// Sends what is done if it is much, or if it is time.
-    #[inline]
+    #[inline(always)]
     fn leave_if_due(&mut self) -> Result<(), WorkerError> {
-        if self.publishes && self.timed {
+        if self.timed {
+            self.count_times()?;
+        }
+        if self.output.finished_bytes() >= self.group_bytes_max || self.pace.is_look_due() {
+            self.look()
+        } else {
+            Ok(())
+        }
+    }
+
+    /// Sends what is done if it is, indeed, much, or if it is time.
+    #[inline(never)]
+    fn look(&mut self) -> Result<(), WorkerError> {
+        let many = self.output.finished_bytes() >= self.group_bytes_max;
+        if many || self.pace.look(monotonic_ns()) { self.flush() } else { Ok(()) }
+    }
+
+    /// Times are bytes too, and are not on a desk.
+    fn count_times(&mut self) -> Result<(), WorkerError> {
+        if self.publishes {
             self.close_group(Busy::Measured)?;
         }
-        let bytes = self.frames.len() + self.published_bytes + self.output.finished().len() + self.times.len();
-        if bytes >= FLUSH_BYTES || (self.pace.is_look_due() && self.pace.look(monotonic_ns())) {
-            self.flush()?;
-        }
+        self.measure();
         Ok(())
     }
 
+    /// How many bytes the open group may have, since so many others are to leave with it.
+    fn measure(&mut self) {
+        let others = self.frames.len() + self.published_bytes + self.times.len();
+        self.group_bytes_max = FLUSH_BYTES.saturating_sub(others);
+    }
+
     /// The item is done, and its result stands in the output.
-    #[inline]
+    #[inline(always)]
     fn done(&mut self, item: &Item<'_>) -> Result<(), WorkerError> {
+        if self.output.end_line() && self.output.present_bytes() <= FLUSH_BYTES {
+            self.join_group(item);
+            return Ok(());
+        }
         match self.output.newline() {
-            None => self.output.end_line(),
-            Some(newline) if newline + 1 == self.output.present().len() => {}
-            Some(_) => return self.done_alone(item),
+            Some(newline) if newline + 1 == self.output.present_bytes() && newline < FLUSH_BYTES => {
+                self.join_group(item);
+                Ok(())
+            }
+            _ => self.done_alone(item),
         }
-        if self.output.present().len() > FLUSH_BYTES {
-            return self.done_alone(item);
-        }
-        self.join_group(item);
-        Ok(())
     }
 
     /// The item's result is long, or of several lines: it leaves in a frame of its own.
@@ -218,23 +249,29 @@ impl Batch {
         self.close_group(Busy::Measured)
     }
 
+    #[inline(always)]
     fn join_group(&mut self, item: &Item<'_>) {
         if self.group.count == 0 {
-            self.group = Run { first: item.id, count: 0, attempt: item.attempt };
-            if let Some(desk) = &self.desk {
-                desk.begin(item.id, item.attempt);
-            }
+            self.begin_group(item);
         }
         self.group.count += 1;
         self.output.finish();
         if let Some(desk) = &self.desk
             && self.output.is_shared()
         {
-            desk.done(self.group.count, self.output.finished().len());
+            desk.done(self.group.count, self.output.finished_bytes());
+        }
+    }
+
+    fn begin_group(&mut self, item: &Item<'_>) {
+        self.group = Run { first: item.id, count: 0, attempt: item.attempt };
+        if let Some(desk) = &self.desk {
+            desk.begin(item.id, item.attempt);
         }
     }
 
     /// The item failed: what it wrote is dropped, and the reason leaves.
+    #[cold]
     fn failed(&mut self, item: &Item<'_>, reason: &str, panicked: bool) -> Result<(), WorkerError> {
         self.output.cancel();
         self.close_earlier()?;
@@ -295,12 +332,14 @@ impl Batch {
     /// Publishes what is framed, if that is worth it.
     fn publish(&mut self) -> Result<(), WorkerError> {
         if !self.publishes {
+            self.measure();
             return Ok(());
         }
         self.pencil.none();
         self.published_bytes += self.frames.len();
         let published = self.results.publish(&self.frames);
         self.frames.clear();
+        self.measure();
         published.map_err(unsent)
     }
 
@@ -317,11 +356,11 @@ impl Batch {
     /// Sends what is done.
     pub(super) fn flush(&mut self) -> Result<(), WorkerError> {
         // Many results leave from where they lie.
-        let many = self.group.count > 0 && !self.timed && self.output.finished().len() >= APART_BYTES_MIN;
+        let many = self.group.count > 0 && !self.timed && self.output.finished_bytes() >= APART_BYTES_MIN;
         let apart = many && self.desk.is_none() && self.lent.is_whole();
         if apart {
             let done = self.end_group(Busy::Measured);
-            crate::wire::append_without_body(&done, self.output.finished().len(), &mut self.frames)?;
+            crate::wire::append_without_body(&done, self.output.finished_bytes(), &mut self.frames)?;
         } else {
             self.close_group(Busy::Measured)?;
         }
@@ -341,6 +380,7 @@ impl Batch {
         self.published_bytes = 0;
         self.frames.clear();
         self.frames.shrink_to(KEPT_BYTES);
+        self.measure();
         sent.map_err(unsent)
     }
 }

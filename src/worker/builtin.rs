@@ -5,7 +5,7 @@
 //!
 //! Invariant: takes exactly what the supervisor gives it, `--task NAME --delay NS`; no other flag.
 
-use super::serve::tell;
+use super::serve::{run_with, tell};
 use super::tasks::{self, Task};
 use super::{Failure, Handler, Item, Output, run};
 use std::ffi::OsString;
@@ -33,7 +33,7 @@ struct Arguments {
 #[must_use]
 pub fn builtin_main(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
     match parse(arguments) {
-        Ok(Arguments { task, delay: Duration::ZERO }) => run(task.run),
+        Ok(Arguments { task, delay: Duration::ZERO }) => run_with(|server| task.serve(server)),
         Ok(Arguments { task, delay }) => run(delayed(task.run, delay)),
         Err(error) => {
             tell(&error.to_string());

@@ -1,20 +1,19 @@
 //! A run taken apart into its items.
 //!
-//! Most items are a few bytes, and a call to search a few bytes costs more than the search: the first
-//! words are looked through here, eight bytes at a time.
+//! Most items are a few bytes, and a call to search a few bytes costs more than the search. So the
+//! delimiters of 64 bytes are looked for at once, and are then the bits of a word.
 //!
 //! Invariant: never lends more items than the run announced, nor a byte of a delimiter.
 
 use super::Item;
 use crate::model::ids::{ItemId, Run};
 
-/// So many words are looked through before the search is left to `memchr`, which is faster from there.
-const WORDS_MAX: usize = 4;
+/// So many bytes are looked through at once: a bit each.
+const WINDOW_BYTES: usize = u64::BITS as usize;
 
-const WORD_BYTES: usize = size_of::<u64>();
-
-/// The lowest bit of each byte of a word.
+/// The lowest bit of each byte of a word, and the highest.
 const LOWEST: u64 = 0x0101_0101_0101_0101;
+const UPPER: u64 = LOWEST << 7;
 
 /// The items of one run, in order.
 pub(super) struct Items<'a> {
@@ -23,6 +22,9 @@ pub(super) struct Items<'a> {
     run: Run,
     /// The body is one item, whole, without a delimiter.
     single: bool,
+    /// The delimiters that are yet to come of the bytes from `window` on, the lowest bit first.
+    delimiters: u64,
+    window: usize,
     /// Where the next item begins.
     at: usize,
     /// Items that were lent.
@@ -34,8 +36,10 @@ pub(super) struct Items<'a> {
 }
 
 impl<'a> Items<'a> {
-    pub(super) const fn new(run: Run, body: &'a [u8], delimiter: u8) -> Self {
-        Self { body, delimiter, run, single: run.count == 1, at: 0, lent: 0, start: 0, end: 0 }
+    pub(super) fn new(run: Run, body: &'a [u8], delimiter: u8) -> Self {
+        let single = run.count == 1;
+        let delimiters = if single { 0 } else { delimiters(body, delimiter) };
+        Self { body, delimiter, run, single, delimiters, window: 0, at: 0, lent: 0, start: 0, end: 0 }
     }
 
     /// Goes on to the next item, which is then the [`present`](Self::present) one; `false` behind the last,
@@ -45,17 +49,41 @@ impl<'a> Items<'a> {
         if self.lent == self.run.count {
             return false;
         }
+        if self.delimiters == 0 && !self.look_further() {
+            return false;
+        }
+        self.lent += 1;
+        if self.single {
+            return true;
+        }
+        self.start = self.at;
+        self.end = self.window + self.delimiters.trailing_zeros() as usize;
+        self.delimiters &= self.delimiters - 1;
+        self.at = self.end + 1;
+        true
+    }
+
+    /// Looks for delimiters behind the window; `false` if there is none. A single item needs none.
+    #[inline]
+    fn look_further(&mut self) -> bool {
         if self.single {
             self.end = self.body.len();
             self.at = self.end;
-        } else {
-            let Some(rest) = self.body.get(self.at..) else { return false };
-            let Some(length) = find(self.delimiter, rest) else { return false };
-            self.start = self.at;
-            self.end = self.at + length;
-            self.at = self.end + 1;
+            return true;
         }
-        self.lent += 1;
+        self.window += WINDOW_BYTES;
+        let Some(rest) = self.body.get(self.window..) else { return false };
+        self.delimiters = delimiters(rest, self.delimiter);
+        self.delimiters != 0 || self.look_far()
+    }
+
+    /// The same for an item that is longer than a window.
+    #[cold]
+    fn look_far(&mut self) -> bool {
+        let rest = self.body.get(self.window..).unwrap_or_default();
+        let Some(found) = memchr::memchr(self.delimiter, rest) else { return false };
+        self.window += found;
+        self.delimiters = delimiters(&rest[found..], self.delimiter);
         true
     }
 
@@ -82,21 +110,31 @@ impl<'a> Items<'a> {
     }
 }
 
-/// Where the first `wanted` is.
+/// Which of the first 64 bytes are delimiters: the lowest bit is the first byte's.
 #[inline]
-fn find(wanted: u8, bytes: &[u8]) -> Option<usize> {
-    let pattern = LOWEST * u64::from(wanted);
-    for word in 0..WORDS_MAX {
-        let at = word * WORD_BYTES;
-        let Some(chunk) = bytes.get(at..).and_then(<[u8]>::first_chunk::<WORD_BYTES>) else { break };
-        // A byte that is zero here borrows from its upper bit; those above the lowest such byte may lie.
-        let differs = u64::from_le_bytes(*chunk) ^ pattern;
-        let found = differs.wrapping_sub(LOWEST) & !differs & (LOWEST << 7);
-        if found != 0 {
-            return Some(at + found.trailing_zeros() as usize / 8);
+fn delimiters(bytes: &[u8], delimiter: u8) -> u64 {
+    match bytes.first_chunk() {
+        Some(window) => matches(window, delimiter),
+        None => {
+            let mut window = [!delimiter; WINDOW_BYTES];
+            window[..bytes.len()].copy_from_slice(bytes);
+            matches(&window, delimiter)
         }
     }
-    memchr::memchr(wanted, bytes)
+}
+
+/// Which bytes of a window are the wanted one, eight at a time.
+#[inline]
+fn matches(window: &[u8; WINDOW_BYTES], wanted: u8) -> u64 {
+    let (words, _) = window.as_chunks();
+    let bits = |word: &[u8; 8]| {
+        // The upper bit of a byte becomes 1 where any of its bits is, without a carry into the next byte.
+        let differs = u64::from_le_bytes(*word) ^ (LOWEST * u64::from(wanted));
+        let same = !(((differs & !UPPER) + !UPPER) | differs) & UPPER;
+        // Each of them goes to a place of its own in the highest byte.
+        (same >> 7).wrapping_mul(0x0102_0408_1020_4080) >> 56
+    };
+    words.iter().rev().fold(0, |found, word| (found << 8) | bits(word))
 }
 
 #[cfg(test)]
@@ -109,16 +147,32 @@ mod tests {
     }
 
     #[test]
-    fn a_delimiter_is_found_at_every_place() {
-        for length in 0..90 {
-            for at in 0..=length {
-                for (wanted, other) in [(b'\n', b'\x0b'), (b'\0', b'\x01'), (b'\xff', b'\x7f'), (b'\x80', b'\0')] {
-                    let mut bytes = vec![other; length];
-                    bytes.extend([wanted, other, wanted]);
+    fn delimiters_are_found_at_every_place() {
+        for (wanted, other) in [(b'\n', b'\x0b'), (b'\0', b'\x01'), (b'\xff', b'\x7f'), (b'\x80', b'\0')] {
+            for length in 0..=WINDOW_BYTES + 3 {
+                let mut bytes = vec![other; length];
+                assert_eq!(delimiters(&bytes, wanted), 0);
+                for at in 0..length.min(WINDOW_BYTES) {
                     bytes[at] = wanted;
-                    assert_eq!(find(wanted, &bytes), Some(at), "{wanted} in {bytes:?}");
-                    assert_eq!(find(wanted, &vec![other; length]), None);
+                    assert_eq!(delimiters(&bytes, wanted), u64::MAX >> (WINDOW_BYTES - 1 - at), "{wanted} of {length}");
                 }
+            }
+        }
+    }
+
+    #[test]
+    fn items_of_every_length_are_lent_whole() {
+        for length in 0..200 {
+            for (before, behind) in [(0, 0), (1, 63), (63, 1), (64, 70), (200, 0)] {
+                let lengths = [before, length, behind, length, 3];
+                let body: Vec<u8> =
+                    lengths.iter().flat_map(|length| [vec![b'x'; *length], vec![b';']].concat()).collect();
+                let mut items = Items::new(run(5), &body, b';');
+                for length in lengths {
+                    assert!(items.advance());
+                    assert_eq!(items.present().bytes, vec![b'x'; length]);
+                }
+                assert!(!items.advance() && items.is_finished());
             }
         }
     }

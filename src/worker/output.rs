@@ -18,8 +18,24 @@ const NUMBER_BYTES: usize = 64;
 const WORD_DIGITS: usize = 8;
 const WORD_VALUES: u64 = 100_000_000;
 
-/// Sixteen digits `0`.
-const ZEROS: u128 = u128::from_le_bytes([b'0'; 2 * WORD_DIGITS]);
+/// Eight digits `0`.
+const ZEROS: u64 = u64::from_le_bytes([b'0'; WORD_DIGITS]);
+
+/// The numbers of four digits in ASCII, the first in the lowest byte.
+static FOURS: [u32; 10_000] = fours();
+
+const fn fours() -> [u32; 10_000] {
+    let mut fours = [0; 10_000];
+    let mut number = 0;
+    while number < 10_000 {
+        let (first, last) = (number / 100, number % 100);
+        let bytes = [first / 10, first % 10, last / 10, last % 10];
+        fours[number] = u32::from_le_bytes([bytes[0] as u8, bytes[1] as u8, bytes[2] as u8, bytes[3] as u8])
+            + u32::from_le_bytes([b'0'; 4]);
+        number += 1;
+    }
+    fours
+}
 
 /// The result of the present item; it grows at the end.
 #[derive(Debug, Default)]
@@ -82,39 +98,56 @@ impl Output {
         self.end = end;
     }
 
-    /// Ends a result that has no newline yet; nothing is appended to it any more.
-    #[inline]
-    pub(super) fn end_line(&mut self) {
+    /// Ends a result that has no newline yet, and then nothing is appended to it any more; `false` if it has one.
+    #[inline(always)]
+    pub(super) fn end_line(&mut self) -> bool {
+        if self.newline.is_some() {
+            return false;
+        }
         if self.end == self.results.len() {
             self.grow(self.end + 1);
         }
         self.results[self.end] = b'\n';
         self.end += 1;
+        true
     }
 
     /// Appends an integer in decimal: several times faster than `write!`.
-    #[inline]
+    #[inline(always)]
     pub fn number(&mut self, number: impl Integer) {
         let (negative, distance) = number.parts();
         if self.end + NUMBER_BYTES > self.results.len() {
             self.grow(self.end + NUMBER_BYTES);
         }
-        if negative {
-            self.results[self.end] = b'-';
-            self.end += 1;
+        let Some(room) = self.results[self.end..].first_chunk_mut::<NUMBER_BYTES>() else { return };
+        room[0] = b'-';
+        let sign = usize::from(negative);
+        let mut put = |at: usize, word: u64| room[at..at + WORD_DIGITS].copy_from_slice(&word.to_le_bytes());
+        // Whole words, of which what is too much is written over.
+        self.end += sign
+            + match u64::try_from(distance) {
+                Ok(short) if short < WORD_VALUES => {
+                    let (word, used) = leading_digits(short);
+                    put(sign, word);
+                    used
+                }
+                Ok(long) if long < WORD_VALUES * WORD_VALUES => {
+                    let (word, used) = leading_digits(long / WORD_VALUES);
+                    put(sign, word);
+                    put(sign + used, digits(long % WORD_VALUES));
+                    used + WORD_DIGITS
+                }
+                _ => 0,
+            };
+        if distance >= u128::from(WORD_VALUES * WORD_VALUES) {
+            self.long_number(distance);
         }
-        match u64::try_from(distance) {
-            Ok(small) if small < WORD_VALUES * WORD_VALUES => {
-                // Both halves at the same time, then without the zeros before them; of zero one digit is left.
-                let (high, low) = (digits(small / WORD_VALUES), digits(small % WORD_VALUES));
-                let both = u128::from(high) | (u128::from(low) << 64);
-                let zeros = ((both ^ ZEROS).trailing_zeros() as usize / 8).min(2 * WORD_DIGITS - 1);
-                let room = &mut self.results[self.end..self.end + 2 * WORD_DIGITS];
-                room.copy_from_slice(&(both >> (8 * zeros)).to_le_bytes());
-                self.end += 2 * WORD_DIGITS - zeros;
-            }
-            _ => self.push(itoa::Buffer::new().format(distance).as_bytes()),
-        }
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn long_number(&mut self, distance: u128) {
+        self.push(itoa::Buffer::new().format(distance).as_bytes());
     }
 
     /// Makes room up to `end`.
@@ -141,9 +174,21 @@ impl Output {
         self.results.is_shared()
     }
 
+    /// How many bytes the present result has.
+    #[inline]
+    pub(super) const fn present_bytes(&self) -> usize {
+        self.end - self.start
+    }
+
     /// The results of the items before.
     pub(super) fn finished(&self) -> &[u8] {
         &self.results[..self.start]
+    }
+
+    /// How many bytes those are.
+    #[inline]
+    pub(super) const fn finished_bytes(&self) -> usize {
+        self.start
     }
 
     /// Drops what the present item has.
@@ -171,15 +216,20 @@ impl Output {
     }
 }
 
-/// Eight digits of a number below 10^8 as a word, the first in its lowest byte. Halves are split in
-/// parallel: 10486 / 2^20 is a hundredth, and 103 / 2^10 a tenth, exact for what is divided here.
-#[inline]
-const fn digits(number: u64) -> u64 {
-    let fours = (number / 10_000) | ((number % 10_000) << 32);
-    let hundreds = ((fours * 10_486) >> 20) & 0x0000_007f_0000_007f;
-    let pairs = hundreds | ((fours - 100 * hundreds) << 16);
-    let tens = ((pairs * 103) >> 10) & 0x000f_000f_000f_000f;
-    tens | ((pairs - 10 * tens) << 8) | 0x3030_3030_3030_3030
+/// Eight digits of a number below 10^8 as a word, the first in its lowest byte.
+#[inline(always)]
+fn digits(number: u64) -> u64 {
+    let (first, last) = (number / 10_000, number % 10_000);
+    u64::from(FOURS[first as usize % FOURS.len()]) | u64::from(FOURS[last as usize]) << 32
+}
+
+/// The same without the zeros before the number, and how many digits are left; of zero one is.
+#[inline(always)]
+fn leading_digits(number: u64) -> (u64, usize) {
+    let word = digits(number);
+    // The last digit ends the search.
+    let zeros = ((word ^ ZEROS) | 1 << (u64::BITS - 8)).trailing_zeros() as usize / 8;
+    (word >> (8 * zeros), WORD_DIGITS - zeros)
 }
 
 /// Copies `from` to `to`, which is as long; returns `false` if there is certainly no newline in it.

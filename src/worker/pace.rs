@@ -40,7 +40,7 @@ impl Pace {
     }
 
     /// An item is finished: is it time to [`look`](Self::look)?
-    #[inline]
+    #[inline(always)]
     pub(super) const fn is_look_due(&mut self) -> bool {
         self.items_to_look = self.items_to_look.saturating_sub(1);
         self.items_to_look == 0

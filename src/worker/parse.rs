@@ -17,12 +17,27 @@ pub(super) enum NotInteger {
 /// Digits in a word.
 const WORD_DIGITS: usize = 8;
 
+/// Digits in half a word.
+const HALF_DIGITS: usize = 4;
+
+/// Eight digits `0`.
+const ZEROS: u64 = 0x3030_3030_3030_3030;
+
 /// Ten to the power of [`WORD_DIGITS`].
 const WORD_VALUES: u64 = 100_000_000;
 
 /// A decimal integer. Bytes are read as they are: a check for UTF-8 costs as much as the reading.
-#[inline]
+#[inline(always)]
 pub(super) fn integer(bytes: &[u8]) -> Result<i64, NotInteger> {
+    // The usual ones first. With a sign they are no digits.
+    match usual(bytes).and_then(value) {
+        Some(number) => Ok(number as i64),
+        None => any_integer(bytes),
+    }
+}
+
+#[inline(never)]
+fn any_integer(bytes: &[u8]) -> Result<i64, NotInteger> {
     let (negative, digits) = match bytes {
         [b'-', digits @ ..] => (true, digits),
         [b'+', digits @ ..] => (false, digits),
@@ -30,10 +45,10 @@ pub(super) fn integer(bytes: &[u8]) -> Result<i64, NotInteger> {
     };
     // Sixteen digits fit into 64 bits with any sign.
     let number = match digits.len() {
-        1..=WORD_DIGITS => few_digits(digits),
+        1..=WORD_DIGITS => value(padded(digits)),
         9..=16 => {
             let (high, low) = digits.split_at(digits.len() - WORD_DIGITS);
-            few_digits(high).zip(few_digits(low)).map(|(high, low)| high * WORD_VALUES + low)
+            value(padded(high)).zip(value(padded(low))).map(|(high, low)| high * WORD_VALUES + low)
         }
         _ => return many_digits(negative, digits),
     };
@@ -41,10 +56,9 @@ pub(super) fn integer(bytes: &[u8]) -> Result<i64, NotInteger> {
     Ok(if negative { -number } else { number })
 }
 
-/// One to eight digits.
-#[inline]
-fn few_digits(digits: &[u8]) -> Option<u64> {
-    let word = padded(digits);
+/// What eight digits in a word are worth, the first one in the lowest byte.
+#[inline(always)]
+fn value(word: u64) -> Option<u64> {
     // A digit is 0x30 to 0x39: its upper half is 3, and is 3 still when 6 is added. What carries into
     // the next byte fails by its own upper half.
     const UPPER: u64 = 0xf0f0_f0f0_f0f0_f0f0;
@@ -52,7 +66,7 @@ fn few_digits(digits: &[u8]) -> Option<u64> {
     if (word & UPPER) | ((up & UPPER) >> 4) != 0x3333_3333_3333_3333 {
         return None;
     }
-    // Neighbours become pairs, then fours, then the eight; the first digit lies in the lowest byte.
+    // Neighbours become pairs, then fours, then the eight.
     let pairs = (word & 0x0f0f_0f0f_0f0f_0f0f).wrapping_mul((10 << 8) | 1) >> 8;
     let fours = (pairs & 0x00ff_00ff_00ff_00ff).wrapping_mul((100 << 16) | 1) >> 16;
     Some((fours & 0x0000_ffff_0000_ffff).wrapping_mul((10_000 << 32) | 1) >> 32)
@@ -62,17 +76,24 @@ fn few_digits(digits: &[u8]) -> Option<u64> {
 /// as fill it.
 #[inline]
 fn padded(digits: &[u8]) -> u64 {
-    const ZEROS: u64 = 0x3030_3030_3030_3030;
-    let count = digits.len();
-    let word = match (digits.first_chunk::<4>(), digits.last_chunk::<4>()) {
-        _ if count == WORD_DIGITS => return digits.first_chunk().map_or(0, |bytes| u64::from_le_bytes(*bytes)),
-        // The two overlap, where they are the same.
-        (Some(first), Some(last)) => {
-            u64::from(u32::from_le_bytes(*first)) | (u64::from(u32::from_le_bytes(*last)) << (8 * (count - 4)))
-        }
-        _ => digits.iter().rev().fold(0, |word, digit| (word << 8) | u64::from(*digit)),
-    };
-    (word << (8 * (WORD_DIGITS - count))) | (ZEROS >> (8 * count))
+    usual(digits).unwrap_or_else(|| {
+        let word = digits.iter().rev().fold(0, |word, digit| (word << 8) | u64::from(*digit));
+        (word << (8 * (WORD_DIGITS - digits.len()))) | (ZEROS >> (8 * digits.len()))
+    })
+}
+
+/// The same of four to eight bytes, without a loop.
+#[inline(always)]
+fn usual(digits: &[u8]) -> Option<u64> {
+    if digits.len() > WORD_DIGITS {
+        return None;
+    }
+    let (first, last) = (digits.first_chunk()?, digits.last_chunk()?);
+    let beyond_half = 8 * (digits.len() - HALF_DIGITS);
+    // The two overlap, where they are the same.
+    let word = u64::from(u32::from_le_bytes(*first)) | (u64::from(u32::from_le_bytes(*last)) << beyond_half);
+    let half = 8 * HALF_DIGITS;
+    Some((word << (half - beyond_half)) | (ZEROS >> half >> beyond_half))
 }
 
 /// More than sixteen digits, or none.

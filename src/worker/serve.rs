@@ -47,7 +47,12 @@ pub(super) enum WorkerError {
 /// which stderr names.
 #[must_use]
 pub fn run(handler: impl Handler) -> ExitCode {
-    ExitCode::from(exit_code(connect().and_then(|server| server.serve(handler))))
+    run_with(|server| server.serve(handler))
+}
+
+/// The same with the loop itself.
+pub(super) fn run_with(serve: impl FnOnce(Server) -> Result<(), WorkerError>) -> ExitCode {
+    ExitCode::from(exit_code(connect().and_then(serve)))
 }
 
 /// Says what went wrong, if something did.

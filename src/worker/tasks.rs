@@ -6,6 +6,7 @@
 //! Invariant: a task either answers or says why not; a number that does not fit fails and never wraps.
 
 use super::parse::{self, NotInteger};
+use super::serve::{Server, WorkerError};
 use super::{Failure, Item, Output};
 use crate::model::durations;
 use crate::model::signal::Signal;
@@ -23,31 +24,51 @@ pub type Run = fn(&Item<'_>, &mut Output) -> Result<(), Failure>;
 pub struct Task {
     pub name: &'static str,
     pub run: Run,
+    /// The worker's loop with this task in it, where a call by reference would cost as much as the item.
+    inlined: Option<fn(Server) -> Result<(), WorkerError>>,
 }
 
 impl Task {
-    /// What it does on a thread of the supervisor: the same, as far as that may be.
-    #[must_use]
-    pub fn run_in_thread(&self) -> Run {
-        // A thread has no dispositions of signals of its own: those are the supervisor's.
-        if self.name == "hang" { wait_for_ever } else { self.run }
+    const fn new(name: &'static str, run: Run) -> Self {
+        Self { name, run, inlined: None }
     }
+
+    /// What it is on a thread of the supervisor: the same, as far as that may be.
+    #[must_use]
+    pub fn in_thread(self) -> Self {
+        // A thread has no dispositions of signals of its own: those are the supervisor's.
+        if self.name == "hang" { Self { run: wait_for_ever, ..self } } else { self }
+    }
+
+    /// Works until the input ends.
+    pub(super) fn serve(&self, server: Server) -> Result<(), WorkerError> {
+        match self.inlined {
+            Some(serve) => serve(server),
+            None => server.serve(self.run),
+        }
+    }
+}
+
+macro_rules! inlined {
+    ($run:ident) => {
+        Task { inlined: Some(|server| server.serve($run)), ..Task::new(stringify!($run), $run) }
+    };
 }
 
 /// All of them. Their names stand in `model/spec.rs` too, where the command line reads them.
 pub const ALL: [Task; 12] = [
-    Task { name: "square", run: square },
-    Task { name: "cube", run: cube },
-    Task { name: "echo", run: echo },
-    Task { name: "sleep", run: sleep },
-    Task { name: "countdown", run: countdown },
-    Task { name: "identity", run: identity },
-    Task { name: "hash", run: hash },
-    Task { name: "exit", run: exit },
-    Task { name: "signal", run: signal },
-    Task { name: "panic", run: panic },
-    Task { name: "hang", run: hang },
-    Task { name: "leak", run: leak },
+    inlined!(square),
+    inlined!(cube),
+    inlined!(echo),
+    Task::new("sleep", sleep),
+    Task::new("countdown", countdown),
+    Task::new("identity", identity),
+    Task::new("hash", hash),
+    Task::new("exit", exit),
+    Task::new("signal", signal),
+    Task::new("panic", panic),
+    Task::new("hang", hang),
+    Task::new("leak", leak),
 ];
 
 /// The task of this name.
@@ -69,16 +90,21 @@ const COUNTDOWN_MAX: i64 = 1_000_000;
 const LEAK_STEP_BYTES: usize = 1024 * 1024;
 const LEAK_WAIT: Duration = Duration::from_millis(10);
 
+#[inline]
 fn integer(item: &Item<'_>) -> Result<i64, Failure> {
-    parse::integer(item.bytes).map_err(|error| {
-        Failure(match error {
-            NotInteger::Form => format!("not an integer: {}", item.quoted()),
-            NotInteger::Range => format!("more than 64 bits: {}", item.quoted()),
-        })
+    parse::integer(item.bytes).map_err(|error| no_integer(item, error))
+}
+
+#[cold]
+fn no_integer(item: &Item<'_>, error: NotInteger) -> Failure {
+    Failure(match error {
+        NotInteger::Form => format!("not an integer: {}", item.quoted()),
+        NotInteger::Range => format!("more than 64 bits: {}", item.quoted()),
     })
 }
 
 /// The square of a 64-bit integer fits into 128 bits always.
+#[inline(always)]
 fn square(item: &Item<'_>, out: &mut Output) -> Result<(), Failure> {
     let number = integer(item)?;
     match number.checked_mul(number) {
@@ -262,7 +288,7 @@ mod tests {
     #[test]
     fn a_thread_hangs_without_a_change_to_the_signals_of_the_process() {
         for task in &ALL {
-            assert_eq!(std::ptr::fn_addr_eq(task.run, task.run_in_thread()), task.name != "hang", "{}", task.name);
+            assert_eq!(std::ptr::fn_addr_eq(task.run, task.in_thread().run), task.name != "hang", "{}", task.name);
         }
     }
 

@@ -38,7 +38,7 @@ pub fn serve(duty: &Duty, end: End, board: OwnedFd, token: [u8; 16]) -> u8 {
         let connection = end.connect();
         let batch = Batch::new(connection.results, connection.items.lent(), pencil, duty.timed);
         let server = Server { items: connection.items, batch, token, delimiter: duty.delimiter };
-        let run = duty.task.run_in_thread();
-        if duty.delay.is_zero() { server.serve(run) } else { server.serve(delayed(run, duty.delay)) }
+        let task = duty.task.in_thread();
+        if duty.delay.is_zero() { task.serve(server) } else { server.serve(delayed(task.run, duty.delay)) }
     }))
 }
