@@ -11,7 +11,7 @@ use supervisor::model::spec::{
     Backoff, Credit, Intensity, Lifecycle, Policy, QueueOrder, RestartStrategy, RestartType, TermStep,
 };
 use supervisor::model::time::{Duration, Instant};
-use supervisor::transport::judge;
+use supervisor::transport;
 use supervisor::wire::frame::FrameDecoder;
 use supervisor::wire::message::{FromWorker, PROTOCOL_VERSION};
 use supervisor::wire::{append, times};
@@ -257,8 +257,9 @@ impl Shell {
         let (worker, incarnation) = (WorkerId::from_index(0), process.incarnation);
         let mut inputs = Vec::new();
         let read = process.decoder.push(bytes, |frame| {
-            let judged = judge(&frame).map_err(|error| error.to_string());
-            inputs.push(judged.and_then(|message| {
+            let judged = transport::message(frame).map_err(|error| error.to_string());
+            inputs.push(judged.and_then(|judged| {
+                let Some((message, _)) = judged else { return Err("no message".into()) };
                 Ok(match message {
                     FromWorker::Hello { token, .. } if process.greeted || token != TOKEN => return Err("hello".into()),
                     FromWorker::Hello { .. } => {

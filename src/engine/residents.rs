@@ -43,8 +43,11 @@ impl Engine {
         read
     }
 
-    /// Reads all that a worker wrote before it ended, partial frames aside.
+    /// Reads all that a worker wrote before it ended, partial frames aside, and what it had done and not sent.
     pub(super) fn drain_frames(&mut self, index: usize) {
+        if let Some(channel) = self.slots.at(index).and_then(|slot| slot.resident()?.channel.as_mut()) {
+            channel.ended();
+        }
         let mut bytes_read = 0;
         while let Read::Bytes(bytes) = self.read_channel(index) {
             bytes_read += bytes;
@@ -52,11 +55,6 @@ impl Engine {
                 break;
             }
         }
-        // And what it had done and not sent.
-        if let Some(channel) = self.slots.at(index).and_then(|slot| slot.resident()?.channel.as_mut()) {
-            channel.ended();
-        }
-        self.read_channel(index);
     }
 
     fn read_channel(&mut self, index: usize) -> Read {
@@ -106,6 +104,12 @@ impl Engine {
         let Some(mut greeted) = resident.map(|resident| resident.greeted) else { return Ok(()) };
         loop {
             let (message, body) = match channel.next() {
+                // There may be one of these for each tiny item: it is taken apart at once.
+                Ok(Some((FromWorker::Done { first, count, attempt, busy_ns, timed: false }, body))) if greeted => {
+                    let run = Run { first: ItemId(first), count, attempt: Attempt(attempt) };
+                    self.gather(worker, incarnation, run, busy_ns, body);
+                    continue;
+                }
                 Ok(Some(message)) => message,
                 Ok(None) => return Ok(()),
                 Err(error) => return Err(error.to_string()),
@@ -119,14 +123,10 @@ impl Engine {
                     self.feed(Input::Hello { worker, incarnation });
                 }
                 _ if !greeted => return Err("it spoke before its hello".to_owned()),
-                FromWorker::Done { first, count, attempt, busy_ns, timed: true } => {
+                FromWorker::Done { first, count, attempt, busy_ns, .. } => {
                     let run = Run { first: ItemId(first), count, attempt: Attempt(attempt) };
                     self.tell_gathered(worker, incarnation);
                     self.hear_timed(worker, incarnation, run, busy_ns, body);
-                }
-                FromWorker::Done { first, count, attempt, busy_ns, timed: false } => {
-                    let run = Run { first: ItemId(first), count, attempt: Attempt(attempt) };
-                    self.gather(worker, incarnation, run, busy_ns, body);
                 }
                 FromWorker::Failed { item, attempt, panicked, timed } => {
                     self.tell_gathered(worker, incarnation);

@@ -124,10 +124,11 @@ mod tests {
 
     #[test]
     fn room_at_a_desk_leaves_it_when_it_outgrows_it_and_comes_back() {
-        let plan = Plan { ring_bytes: 1 << 16, hall_bytes: 0, desk_bytes: 1 << 16 };
+        let plan = Plan { ring_bytes: 1 << 16, hall_bytes: 0, desk_bytes: 1 << 17 };
         let (area, _fd) = SharedArea::create(plan).unwrap();
         let area = Arc::new(area);
-        let mut room = area.desk().unwrap();
+        let [mut room, mut other] = area.desk().unwrap();
+        other[..4].copy_from_slice(b"over");
         assert!(area.desk().is_none(), "it is one side's, once");
         assert_eq!((room.len(), room.is_shared()), (1 << 16, true));
         room[..4].copy_from_slice(b"here");

@@ -189,12 +189,18 @@ impl SharedArea {
         unsafe { std::slice::from_raw_parts(place, bytes) }
     }
 
-    /// The desk, as room to work in; `None` if it has been taken.
+    /// The two halves of the desk, as room to work in; `None` if they have been taken.
     #[must_use]
-    pub fn desk(self: &Arc<Self>) -> Option<Room> {
-        let first = NonNull::new(self.place(Part::Desk, 0, self.plan.desk_bytes))?;
-        let is_free = !self.desk_taken.swap(true, Relaxed);
-        is_free.then(|| Room::at_desk(Arc::clone(self), first, self.plan.desk_bytes))
+    pub fn desk(self: &Arc<Self>) -> Option<[Room; 2]> {
+        if self.desk_taken.swap(true, Relaxed) {
+            return None;
+        }
+        let half = self.plan.desk_bytes / 2;
+        let room = |at| {
+            let first = NonNull::new(self.place(Part::Desk, at as u64, half))?;
+            Some(Room::at_desk(Arc::clone(self), first, half))
+        };
+        Some([room(0)?, room(half)?])
     }
 
     #[inline]

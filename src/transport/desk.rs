@@ -1,26 +1,36 @@
 //! Results that have not left, where they outlive their worker.
 //!
-//! A worker on shared memory puts results together on a desk in that memory, and notes after each item how
-//! many are done. When it is killed, the supervisor reads what is done there, and no finished item is run again.
+//! A worker on shared memory puts results together on a desk in that memory: in one half those of the open
+//! group, in the other the frames of groups that are closed and wait to be sent together. A note says after
+//! each item how many are done, another after each group how far the frames go. When the worker is killed,
+//! the supervisor reads both, and no finished item is run again.
 //!
-//! Invariant: what lies there is void as soon as it has left: it names the place in the ring where it would go,
-//! and the same store that publishes it moves the ring past that place.
+//! What lies where is told by positions in the stream of results, which only grow: the frames go where the ring
+//! ends now, the group goes where the frames end. So the one store that sends the frames, or that adds a
+//! group to them, also voids the note that was about it.
+//!
+//! Invariant: each finished item counts exactly once, whichever was the last store.
 
 use super::shm_area::{DESK_BYTES, LINE};
 use super::shm_ring::Words;
 use crate::model::ids::{Attempt, ItemId};
-use crate::sys::room::Room;
 use crate::sys::shared_area::{Part, SharedArea};
 use std::sync::Arc;
 use std::sync::atomic::Ordering::{Acquire, Relaxed, Release};
 
-/// Written by the worker: the first item, its attempt, and where its results will go.
+/// Written by the worker: the first item of the open group, its attempt, and where its frame will go.
 const FIRST: usize = 8 * LINE;
 const ATTEMPT: usize = FIRST + 1;
 const PLACE: usize = FIRST + 2;
 /// How many items are done, times 2^32, plus the bytes of their results: one word, so that they agree.
 const DONE: usize = FIRST + 3;
 const COUNT_SHIFT: u32 = 32;
+/// Where the frames on the desk will go, and where they end then.
+const FROM: usize = FIRST + 4;
+const UNTIL: usize = FIRST + 5;
+
+/// Each half.
+const HALF_BYTES: usize = DESK_BYTES / 2;
 
 /// The worker's side.
 pub struct Desk {
@@ -34,20 +44,15 @@ impl Desk {
         Self { area, tail }
     }
 
-    /// Where results are to be put together, once.
-    #[must_use]
-    pub fn room(&self) -> Option<Room> {
-        self.area.desk()
-    }
-
-    /// The next results are those of `first` and the items behind it, from the start of the room on.
-    pub fn begin(&self, first: ItemId, attempt: Attempt) {
+    /// The next results are those of `first` and the items behind it, from the start of their room on; so many
+    /// bytes of frames wait before them.
+    pub fn begin(&self, first: ItemId, attempt: Attempt, framed_bytes: usize) {
         // In this order: what is there is void until the place is right, and nothing is done then.
         self.area.store(DONE, 0, Release);
         self.area.store(FIRST, first.0, Release);
         self.area.store(ATTEMPT, u64::from(attempt.0), Release);
-        let place = self.area.load(self.tail, Relaxed);
-        self.area.store(PLACE, place, Release);
+        let tail = self.area.load(self.tail, Relaxed);
+        self.area.store(PLACE, tail.wrapping_add(framed_bytes as u64), Release);
     }
 
     /// So many items are done now, and their results are so many bytes.
@@ -55,11 +60,28 @@ impl Desk {
     pub fn done(&self, count: u32, bytes: usize) {
         self.area.store(DONE, u64::from(count) << COUNT_SHIFT | bytes as u64, Release);
     }
+
+    /// The frames are so many bytes now, from the start of their room on, and the open group is among them.
+    #[inline]
+    pub fn framed(&self, bytes: usize) {
+        let tail = self.area.load(self.tail, Relaxed);
+        self.area.store(UNTIL, tail.wrapping_add(bytes as u64), Release);
+        if self.area.load(FROM, Relaxed) != tail {
+            self.area.store(FROM, tail, Release);
+        }
+    }
 }
 
 /// What a worker that has ended left on its desk.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct Left {
+    pub frames: Vec<u8>,
+    pub open: Option<Open>,
+}
+
+/// Of the open group.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) struct Open {
     pub first: u64,
     pub count: u32,
     pub attempt: u32,
@@ -67,14 +89,25 @@ pub(super) struct Left {
 }
 
 /// What is there, if the worker's index was at `tail` when it ended; nothing that makes no sense.
-pub(super) fn left(area: &SharedArea, tail: u64) -> Option<Left> {
+pub(super) fn left(area: &SharedArea, tail: u64) -> Left {
+    let (from, until) = (area.load(FROM, Acquire), area.load(UNTIL, Acquire));
+    let framed = until.checked_sub(tail).filter(|bytes| from == tail && *bytes <= HALF_BYTES as u64).unwrap_or(0);
+    Left { frames: taken(area, HALF_BYTES, framed as usize), open: open(area, tail.wrapping_add(framed)) }
+}
+
+/// The open group, if its frame would go to `place`.
+fn open(area: &SharedArea, place: u64) -> Option<Open> {
     let done = area.load(DONE, Acquire);
     let (count, bytes) = ((done >> COUNT_SHIFT) as u32, done as u32 as usize);
-    if area.load(PLACE, Acquire) != tail || count == 0 || bytes > DESK_BYTES {
+    if area.load(PLACE, Acquire) != place || count == 0 || bytes > HALF_BYTES {
         return None;
     }
-    let mut results = vec![0; bytes];
-    area.take(Part::Desk, 0, &mut results);
     let attempt = u32::try_from(area.load(ATTEMPT, Acquire)).ok()?;
-    Some(Left { first: area.load(FIRST, Acquire), count, attempt, results })
+    Some(Open { first: area.load(FIRST, Acquire), count, attempt, results: taken(area, 0, bytes) })
+}
+
+fn taken(area: &SharedArea, at: usize, bytes: usize) -> Vec<u8> {
+    let mut taken = vec![0; bytes];
+    area.take(Part::Desk, at as u64, &mut taken);
+    taken
 }

@@ -39,7 +39,8 @@ use crate::model::spec::{TransportKind, TransportSpec};
 use crate::model::time::Duration;
 use crate::sys::block::BlockSlice;
 use crate::sys::guard::Leftover;
-use crate::wire::codec::{self, CodecError};
+use crate::sys::room::Room;
+use crate::wire::codec::{self, CodecError, Message};
 use crate::wire::frame::{Frame, FrameError, Kind};
 use crate::wire::message::{FromWorker, REASON_BYTES_MAX, ToWorker};
 use crate::wire::times;
@@ -118,8 +119,8 @@ pub trait Channel {
     /// The worker reads end-of-file behind what was flushed; what was not is dropped. Results still come.
     fn close_input(&mut self);
 
-    /// The worker has ended, and all it sent was brought by [`fill`](Self::fill): what it had done and not sent
-    /// is there for [`next`](Self::next), where that is known.
+    /// The worker has ended: from now on [`fill`](Self::fill) also brings, where that is known, what it had
+    /// done and not sent.
     fn ended(&mut self) {}
 
     /// If results, or room for the backlog, may come and no fd says so: then [`fill`](Self::fill) and
@@ -172,16 +173,9 @@ pub trait ResultsOut {
     /// The system's; `BrokenPipe` if the supervisor is gone.
     fn send(&mut self, frames: &[u8]) -> io::Result<()>;
 
-    /// The same, but the supervisor may hear of it only with the next [`send`](Self::send), even of nothing.
-    ///
-    /// # Errors
-    /// As there.
-    fn publish(&mut self, frames: &[u8]) -> io::Result<()> {
-        self.send(frames)
-    }
-
-    /// If what was published outlives this process, where results lie that have not been.
-    fn desk(&self) -> Option<Desk> {
+    /// If what is written there outlives this process, where results are to be put together, and the frames of
+    /// them that wait to be sent: once.
+    fn desk(&self) -> Option<(Desk, [Room; 2])> {
         None
     }
 
@@ -306,12 +300,26 @@ pub fn by_name(text: &str) -> Option<TransportKind> {
     TransportKind::ALL.into_iter().find(|kind| kind.name() == text)
 }
 
-/// The message in a frame that a worker sent; each transport's [`Channel::next`] ends here.
+/// The message in a frame that a worker sent, and its body; each transport's [`Channel::next`] ends here.
 ///
 /// # Errors
 /// It is none, or the body is not what `wire/message.rs` promises for it.
-#[inline]
-pub fn judge(frame: &Frame<'_>) -> Result<FromWorker, ChannelError> {
+#[inline(always)]
+pub fn message(frame: Frame<'_>) -> Result<Option<(FromWorker, &[u8])>, ChannelError> {
+    let body = frame.body;
+    // The usual one goes where it is wanted without a stop in between: there may be one for each tiny item.
+    if frame.kind == Kind::FromWorker
+        && let Some(FromWorker::Done { first, count, attempt, busy_ns, timed: false }) = FromWorker::read(frame.head)
+        && count > 0
+    {
+        judge_results(count, body)?;
+        return Ok(Some((FromWorker::Done { first, count, attempt, busy_ns, timed: false }, body)));
+    }
+    Ok(Some((judge(&frame)?, body)))
+}
+
+#[cold]
+fn judge(frame: &Frame<'_>) -> Result<FromWorker, ChannelError> {
     if frame.kind != Kind::FromWorker {
         return Err(ChannelError::Direction);
     }

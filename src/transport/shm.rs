@@ -10,21 +10,21 @@
 //!
 //! Invariant: whatever a worker writes into the memory, and whenever it dies, it hurts itself alone.
 
-use super::desk::{self, Left};
+use super::desk::{self, Left, Open};
 use super::shm_area::{
     HALL_BYTES, INPUT, INPUT_ENDED, ITEMS, ITEMS_PART, NEAR_BYTES_MAX, PLAN, RESULTS, RESULTS_PART, SUPERVISOR_ASLEEP,
     SUPERVISOR_GONE, WORKER_ASLEEP, WORKER_GONE,
 };
 use super::shm_hall::Hall;
 use super::shm_ring::{Broken, FOR_BYTES, FOR_ROOM, Reader, Words, Writer, doze, must_wake, rise};
-use super::{Channel, ChannelError, Fill, Flush, Handed, Transport, judge};
+use super::{Channel, ChannelError, Fill, Flush, Handed, Transport, message};
 use crate::model::time::Duration;
 use crate::sys::bell::Bell;
 use crate::sys::block::{Block, BlockSlice};
 use crate::sys::shared_area::{Part, SharedArea};
 use crate::wire;
-use crate::wire::codec::{self, Message};
-use crate::wire::frame::{self, FrameDecoder, HEAD_BYTES_MAX, HEADER_BYTES};
+use crate::wire::frame::{FrameDecoder, check_body};
+use crate::wire::lead::{Lead, SLACK_BYTES};
 use crate::wire::message::{FromWorker, ToWorker};
 use crate::wire::names;
 use std::collections::VecDeque;
@@ -67,6 +67,8 @@ impl Transport for ShmTransport {
             decoder: FrameDecoder::new(),
             broken: None,
             parked: false,
+            ended: false,
+            desk_read: false,
         };
         Ok((Box::new(channel), handed))
     }
@@ -85,36 +87,6 @@ struct Waiting {
     lead: Lead,
     block: Arc<Block>,
     range: Range<usize>,
-}
-
-/// What a frame begins with: its header and its head.
-#[derive(Clone, Copy)]
-struct Lead {
-    bytes: [u8; LEAD_BYTES_MAX],
-    used: usize,
-}
-
-const LEAD_BYTES_MAX: usize = HEADER_BYTES + HEAD_BYTES_MAX;
-
-/// Most leads are no longer. So many bytes are copied for each where there is room, since a copy of a
-/// fixed size costs no call.
-const USUAL_LEAD_BYTES: usize = 32;
-
-impl Lead {
-    const fn new() -> Self {
-        Self { bytes: [0; LEAD_BYTES_MAX], used: 0 }
-    }
-
-    /// Becomes that of this message. In place: a copy of so few bytes costs as much as making them.
-    #[inline]
-    fn fill(&mut self, message: &ToWorker, body_bytes: usize) -> Result<(), ChannelError> {
-        let Some((header, head)) = self.bytes.split_first_chunk_mut::<HEADER_BYTES>() else { return Ok(()) };
-        let Some(head) = head.first_chunk_mut::<HEAD_BYTES_MAX>() else { return Ok(()) };
-        let head_bytes = codec::encode_into(message, head).len();
-        *header = frame::header(ToWorker::KIND, head_bytes, body_bytes)?;
-        self.used = HEADER_BYTES + head_bytes;
-        Ok(())
-    }
 }
 
 /// The supervisor's end.
@@ -136,6 +108,9 @@ struct ShmChannel {
     broken: Option<Broken>,
     /// The worker was told that we sleep.
     parked: bool,
+    /// The worker has ended; all that it published counts, and once, behind that, what lies on its desk.
+    ended: bool,
+    desk_read: bool,
 }
 
 impl ShmChannel {
@@ -148,24 +123,22 @@ impl ShmChannel {
     }
 
     /// Writes a frame if there is room for all of it.
+    #[inline]
     fn write(&mut self, lead: &Lead, body: &[u8]) -> Result<bool, Broken> {
-        if !self.has_room(lead, body.len())? {
+        if !self.has_room(lead.bytes(), body.len())? {
             return Ok(false);
         }
-        let at = self.items.at();
-        let rest = at + lead.used as u64;
-        if lead.used <= USUAL_LEAD_BYTES && self.items.free() >= USUAL_LEAD_BYTES as u64 {
-            self.area.put(ITEMS_PART, at, &lead.bytes[..USUAL_LEAD_BYTES]);
-        } else {
-            self.area.put(ITEMS_PART, at, &lead.bytes[..lead.used]);
-        }
+        let (at, lead_bytes) = (self.items.at(), lead.bytes());
+        let slack = self.items.free() >= (lead_bytes + SLACK_BYTES) as u64;
+        lead.put(slack, |behind, bytes| self.area.put(ITEMS_PART, at + behind as u64, bytes));
+        let rest = at + lead_bytes as u64;
         if body.len() <= NEAR_BYTES_MAX {
             self.area.put(ITEMS_PART, rest, body);
-            self.items.wrote((lead.used + body.len()) as u64);
+            self.items.wrote((lead_bytes + body.len()) as u64);
         } else if let Some(place) = self.hall.place(body.len()) {
             self.area.put(Part::Hall, place, body);
             self.area.put(ITEMS_PART, rest, &place.to_le_bytes());
-            self.items.wrote((lead.used + size_of_val(&place)) as u64);
+            self.items.wrote((lead_bytes + size_of_val(&place)) as u64);
             self.hall.keep_until(self.items.at(), place, body.len());
         }
         Ok(true)
@@ -173,9 +146,9 @@ impl ShmChannel {
 
     /// If a frame can be written now.
     #[inline]
-    fn has_room(&mut self, lead: &Lead, body_bytes: usize) -> Result<bool, Broken> {
+    fn has_room(&mut self, lead_bytes: usize, body_bytes: usize) -> Result<bool, Broken> {
         let in_hall = body_bytes > NEAR_BYTES_MAX;
-        let needed = (lead.used + if in_hall { size_of::<u64>() } else { body_bytes }) as u64;
+        let needed = (lead_bytes + if in_hall { size_of::<u64>() } else { body_bytes }) as u64;
         if self.items.room(&self.area, needed)? < needed {
             return Ok(false);
         }
@@ -196,13 +169,28 @@ impl ShmChannel {
         Ok(())
     }
 
+    /// What the worker, which has ended, had done and not sent.
+    fn read_desk(&mut self) -> usize {
+        if !self.ended || std::mem::replace(&mut self.desk_read, true) || self.decoder.unread_bytes() > 0 {
+            return 0;
+        }
+        let Left { mut frames, open } = desk::left(&self.area, self.results.at());
+        if let Some(Open { first, count, attempt, results }) = open {
+            let done = FromWorker::Done { first, count, attempt, busy_ns: 0, timed: false };
+            // Too much to be honest is left out.
+            let _ = wire::append(&done, &results, &mut frames);
+        }
+        self.decoder.take_in(&frames);
+        frames.len()
+    }
+
     /// If the next `fill` or `flush` has something to do.
     fn has_something(&mut self) -> Result<bool, Broken> {
         if self.results.look(&self.area)? > 0 || self.area.load(WORKER_GONE, Acquire) != 0 {
             return Ok(true);
         }
-        let first = self.backlog.front().map(|waiting| (waiting.lead, waiting.range.len()));
-        first.map_or(Ok(false), |(lead, bytes)| self.has_room(&lead, bytes))
+        let first = self.backlog.front().map(|waiting| (waiting.lead.bytes(), waiting.range.len()));
+        first.map_or(Ok(false), |(lead, body)| self.has_room(lead, body))
     }
 
     fn drop_backlog(&mut self) {
@@ -231,16 +219,16 @@ impl Channel for ShmChannel {
 
     fn fill(&mut self) -> io::Result<Fill> {
         self.wake_up();
+        let gone = self.area.load(WORKER_GONE, Acquire) != 0;
         let ready = match self.results.ready(&self.area) {
-            // Its `WORKER_GONE` comes behind its last byte.
-            Ok(0) if self.area.load(WORKER_GONE, Acquire) != 0 => match self.results.look(&self.area) {
-                Ok(0) => return Ok(Fill::Closed),
-                looked => looked,
-            },
-            looked => looked,
-        };
-        let ready = match ready {
-            Ok(0) => return Ok(Fill::Blocked),
+            Ok(0) => {
+                return Ok(match self.read_desk() {
+                    // Its `WORKER_GONE` comes behind its last byte.
+                    0 if gone => Fill::Closed,
+                    0 => Fill::Blocked,
+                    bytes => Fill::Bytes(bytes),
+                });
+            }
             Ok(ready) => ready,
             Err(broken) => {
                 // What is wrong `next` says, in words.
@@ -265,7 +253,7 @@ impl Channel for ShmChannel {
             return Err(broken.into());
         }
         let Some(frame) = self.decoder.next()? else { return Ok(None) };
-        Ok(Some((judge(&frame)?, frame.body)))
+        message(frame)
     }
 
     fn queue(&mut self, message: ToWorker, body: BlockSlice<'_>) -> Result<(), ChannelError> {
@@ -273,12 +261,12 @@ impl Channel for ShmChannel {
             return Ok(());
         }
         let bytes = body.bytes();
-        let mut lead = Lead::new();
-        lead.fill(&message, bytes.len())?;
+        check_body(bytes.len())?;
+        let lead = Lead::new(&message, bytes.len());
+        self.unflushed_bytes += lead.bytes() + bytes.len();
         if !self.backlog.is_empty() || !self.write(&lead, bytes)? {
             self.backlog.push_back(Waiting { lead, block: Arc::clone(body.block()), range: body.range() });
         }
-        self.unflushed_bytes += lead.used + bytes.len();
         Ok(())
     }
 
@@ -296,7 +284,7 @@ impl Channel for ShmChannel {
         if self.items.publish(&self.area) && must_wake(&self.area, WORKER_ASLEEP, FOR_BYTES) {
             self.workers_bell.ring();
         }
-        self.unflushed_bytes = self.backlog.iter().map(|waiting| waiting.lead.used + waiting.range.len()).sum();
+        self.unflushed_bytes = self.backlog.iter().map(|waiting| waiting.lead.bytes() + waiting.range.len()).sum();
         if self.backlog.is_empty() {
             return Ok(Flush::All);
         }
@@ -316,16 +304,7 @@ impl Channel for ShmChannel {
     }
 
     fn ended(&mut self) {
-        let all_read = self.broken.is_none() && self.results.look(&self.area) == Ok(0);
-        if !all_read || self.decoder.unread_bytes() > 0 {
-            return;
-        }
-        let Some(Left { first, count, attempt, results }) = desk::left(&self.area, self.results.at()) else { return };
-        let done = FromWorker::Done { first, count, attempt, busy_ns: 0, timed: false };
-        let mut frame = Vec::new();
-        if wire::append(&done, &results, &mut frame).is_ok() {
-            self.decoder.take_in(&frame);
-        }
+        self.ended = true;
     }
 
     fn is_awake(&self) -> bool {
@@ -403,35 +382,67 @@ mod tests {
     fn what_was_done_and_not_sent_is_there_after_a_death() {
         let (mut channel, handed, _) = open();
         let Connection { items, mut results } = shm_worker::connect(handed).unwrap();
-        let desk = results.desk().unwrap();
-        let mut room = desk.room().unwrap();
-        results.send(&frame(6, b"six\n")).unwrap();
-        desk.begin(ItemId(7), Attempt(2));
+        let (desk, [mut room, mut frames]) = results.desk().unwrap();
+        results.send(&frame(5, b"five\n")).unwrap();
+        let six = frame(6, b"six\n");
+        frames[..six.len()].copy_from_slice(&six);
+        desk.framed(six.len());
+        desk.begin(ItemId(7), Attempt(2), six.len());
         room[..10].copy_from_slice(b"a\nbc\nhalf ");
         desk.done(1, 2);
         desk.done(2, 5);
         // As one that is killed: nobody says goodbye.
         std::mem::forget((items, results));
-        let expected = vec![(done(6, 1), b"six\n".to_vec()), (done(7, 2), b"a\nbc\n".to_vec())];
+        let five = (done(5, 1), b"five\n".to_vec());
+        let expected = vec![five, (done(6, 1), b"six\n".to_vec()), (done(7, 2), b"a\nbc\n".to_vec())];
         assert_eq!(drain(&mut *channel), Ok(expected));
     }
 
+    /// A worker may be killed between any two of its steps.
     #[test]
-    fn what_was_sent_does_not_count_twice() {
-        let (mut channel, handed, _) = open();
-        let Connection { items, mut results } = shm_worker::connect(handed).unwrap();
-        let desk = results.desk().unwrap();
-        let mut room = desk.room().unwrap();
-        for first in 7..9 {
-            desk.begin(ItemId(first), Attempt(2));
-            room[..2].copy_from_slice(b"a\n");
-            desk.done(1, 2);
-            results.publish(&frame(first, b"a\n")).unwrap();
+    fn what_is_done_counts_once_wherever_a_worker_dies() {
+        for steps in 0..14 {
+            let (mut channel, handed, _) = open();
+            let Connection { items, mut results } = shm_worker::connect(handed).unwrap();
+            let (desk, [mut room, mut frames]) = results.desk().unwrap();
+            let (mut left, mut finished) = (steps, 0);
+            let mut step = |finishes: bool| {
+                let goes = left > 0;
+                left -= usize::from(goes);
+                finished += u64::from(goes && finishes);
+                goes
+            };
+            // Two groups of one are framed together, sent, and another is framed.
+            let mut framed = 0;
+            'dead: for first in 7..10 {
+                if !step(false) {
+                    break;
+                }
+                desk.begin(ItemId(first), Attempt(2), framed);
+                room[..2].copy_from_slice(b"a\n");
+                if !step(true) {
+                    break;
+                }
+                desk.done(1, 2);
+                let bytes = frame(first, b"a\n");
+                frames[framed..framed + bytes.len()].copy_from_slice(&bytes);
+                if !step(false) {
+                    break;
+                }
+                framed += bytes.len();
+                desk.framed(framed);
+                if first == 8 {
+                    if !step(false) {
+                        break 'dead;
+                    }
+                    results.send(&frames[..framed]).unwrap();
+                    framed = 0;
+                }
+            }
+            std::mem::forget((items, results));
+            let expected: Vec<_> = (7..7 + finished).map(|first| (done(first, 1), b"a\n".to_vec())).collect();
+            assert_eq!(drain(&mut *channel), Ok(expected), "after {steps} steps");
         }
-        // It has begun the next group, and done nothing of it.
-        desk.begin(ItemId(9), Attempt(2));
-        std::mem::forget((items, results));
-        assert_eq!(drain(&mut *channel), Ok(vec![(done(7, 1), b"a\n".to_vec()), (done(8, 1), b"a\n".to_vec())]));
     }
 
     #[test]
@@ -439,9 +450,9 @@ mod tests {
         for (count, bytes) in [(1, usize::MAX >> 33), (u32::MAX, 3), (2, 3), (0, 3)] {
             let (mut channel, handed, _) = open();
             let Connection { items, results } = shm_worker::connect(handed).unwrap();
-            let desk = results.desk().unwrap();
-            desk.room().unwrap()[..3].copy_from_slice(b"a\nb");
-            desk.begin(ItemId(7), Attempt(2));
+            let (desk, [mut room, _]) = results.desk().unwrap();
+            room[..3].copy_from_slice(b"a\nb");
+            desk.begin(ItemId(7), Attempt(2), 0);
             desk.done(count, bytes);
             std::mem::forget((items, results));
             let drained = drain(&mut *channel);

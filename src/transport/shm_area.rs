@@ -17,8 +17,9 @@ pub(super) const NEAR_BYTES_MAX: usize = RING_BYTES / 4;
 /// Room for two bodies of the largest size. Pages that nothing was written to cost nothing.
 pub(super) const HALL_BYTES: usize = 2 * BODY_BYTES_MAX.next_multiple_of(64 * 1024);
 
-/// Results are put together here: as many as leave together, and one more.
-pub(super) const DESK_BYTES: usize = 256 * 1024;
+/// Results are put together in one half, and frames of them in the other: in each as many as leave together,
+/// and one more.
+pub(super) const DESK_BYTES: usize = 512 * 1024;
 
 pub(super) const PLAN: Plan = Plan { ring_bytes: RING_BYTES, hall_bytes: HALL_BYTES, desk_bytes: DESK_BYTES };
 

@@ -11,8 +11,9 @@ use super::shm_ring::{Broken, FOR_BYTES, FOR_ROOM, Reader, Words, Writer, doze, 
 use super::{ChannelError, Connection, Desk, Handed, ItemsIn, ResultsOut};
 use crate::sys::bell::Bell;
 use crate::sys::clock::monotonic_ns;
+use crate::sys::room::Room;
 use crate::sys::shared_area::{Part, SharedArea};
-use crate::wire::codec;
+use crate::wire::codec::{self, Message};
 use crate::wire::frame::{HEADER_BYTES, Header, Kind};
 use crate::wire::message::ToWorker;
 use crate::wire::names;
@@ -32,7 +33,7 @@ pub(super) fn connect(mut handed: Handed) -> io::Result<Connection> {
     let spin_ns = handed.get_word(names::SPIN)?.parse().map_err(|_| ErrorKind::InvalidInput)?;
     let end = Arc::new(End { area, bell, supervisors_bell, spin_ns });
     let items = ShmItems { end: Arc::clone(&end), reader: Reader::new(ITEMS), lent_bytes: 0 };
-    let results = ShmResults { end, writer: Writer::new(RESULTS), untold: false };
+    let results = ShmResults { end, writer: Writer::new(RESULTS) };
     Ok(Connection { items: Box::new(items), results: Box::new(results) })
 }
 
@@ -108,6 +109,7 @@ struct Lying {
 
 impl ShmItems {
     /// The frame that begins `behind` bytes further, of the `ready` ones.
+    #[inline(always)]
     fn lying(&self, behind: u64, ready: u64) -> Result<Option<Lying>, ChannelError> {
         if ready < behind + HEADER_BYTES as u64 {
             return Ok(None);
@@ -158,14 +160,20 @@ impl ItemsIn for ShmItems {
         self.lent_bytes = ring_bytes;
         let area = &self.end.area;
         let head_at = self.reader.at() + HEADER_BYTES as u64;
-        let message = codec::decode(area.lend(ITEMS_PART, head_at, header.head_bytes))?;
+        let head = area.lend(ITEMS_PART, head_at, header.head_bytes);
         let body_at = head_at + header.head_bytes as u64;
-        if header.body_bytes <= NEAR_BYTES_MAX {
-            return Ok(Some((message, area.lend(ITEMS_PART, body_at, header.body_bytes))));
+        let body = if header.body_bytes <= NEAR_BYTES_MAX {
+            area.lend(ITEMS_PART, body_at, header.body_bytes)
+        } else {
+            let mut place = [0; size_of::<u64>()];
+            area.take(ITEMS_PART, body_at, &mut place);
+            area.lend(Part::Hall, u64::from_le_bytes(place), header.body_bytes)
+        };
+        // The usual one goes where it is wanted without a stop in between.
+        if let Some(ToWorker::Run { first, count, attempt }) = ToWorker::read(head) {
+            return Ok(Some((ToWorker::Run { first, count, attempt }, body)));
         }
-        let mut place = [0; size_of::<u64>()];
-        area.take(ITEMS_PART, body_at, &mut place);
-        Ok(Some((message, area.lend(Part::Hall, u64::from_le_bytes(place), header.body_bytes))))
+        Ok(Some((codec::decode(head)?, body)))
     }
 
     fn waiting(&self, most: usize) -> usize {
@@ -185,8 +193,6 @@ impl ItemsIn for ShmItems {
 struct ShmResults {
     end: Arc<End>,
     writer: Writer,
-    /// Something was published since the supervisor was last woken.
-    untold: bool,
 }
 
 impl ShmResults {
@@ -197,8 +203,7 @@ impl ShmResults {
         if room >= wanted {
             return Ok(room);
         }
-        self.tell();
-        let Self { end, writer, .. } = self;
+        let Self { end, writer } = self;
         end.wait(FOR_ROOM, || {
             if end.area.load(INPUT, Acquire) == SUPERVISOR_GONE {
                 return Err(ErrorKind::BrokenPipe.into());
@@ -207,37 +212,26 @@ impl ShmResults {
             Ok((room >= wanted).then_some(room))
         })
     }
-
-    fn tell(&mut self) {
-        if std::mem::take(&mut self.untold) {
-            self.end.wake_supervisor(FOR_BYTES);
-        }
-    }
 }
 
 impl ResultsOut for ShmResults {
-    fn send(&mut self, frames: &[u8]) -> io::Result<()> {
-        self.publish(frames)?;
-        self.tell();
-        Ok(())
-    }
-
     /// All at once if the ring can hold it, so that a death leaves all of it or nothing.
-    fn publish(&mut self, mut frames: &[u8]) -> io::Result<()> {
+    fn send(&mut self, mut frames: &[u8]) -> io::Result<()> {
         while !frames.is_empty() {
             let room = self.wait_for_room(frames.len() as u64)?;
             let (now, later) = frames.split_at(frames.len().min(room as usize));
             self.end.area.put(RESULTS_PART, self.writer.at(), now);
             self.writer.wrote(now.len() as u64);
             self.writer.publish(&*self.end.area);
-            self.untold = true;
+            self.end.wake_supervisor(FOR_BYTES);
             frames = later;
         }
         Ok(())
     }
 
-    fn desk(&self) -> Option<Desk> {
-        Some(Desk::new(Arc::clone(&self.end.area), RESULTS.tail))
+    fn desk(&self) -> Option<(Desk, [Room; 2])> {
+        let area = &self.end.area;
+        Some((Desk::new(Arc::clone(area), RESULTS.tail), area.desk()?))
     }
 }
 

@@ -8,7 +8,7 @@
 //!
 //! Invariant: of one flush, all that fits leaves in one write, in the order in which it was queued.
 
-use super::{Channel, ChannelError, Connection, Fill, Flush, ItemsIn, ResultsOut, judge};
+use super::{Channel, ChannelError, Connection, Fill, Flush, ItemsIn, ResultsOut, message};
 use crate::sys::block::{Block, BlockSlice};
 use crate::wire::codec;
 use crate::wire::frame::{BUFFER_BYTES, FrameDecoder, Kind};
@@ -76,7 +76,7 @@ impl<R: Read + AsFd, W: Write + AsFd> Channel for StreamChannel<R, W> {
 
     fn next(&mut self) -> Result<Option<(FromWorker, &[u8])>, ChannelError> {
         let Some(frame) = self.decoder.next()? else { return Ok(None) };
-        Ok(Some((judge(&frame)?, frame.body)))
+        message(frame)
     }
 
     fn queue(&mut self, message: ToWorker, body: BlockSlice<'_>) -> Result<(), ChannelError> {

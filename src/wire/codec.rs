@@ -7,6 +7,7 @@
 
 use super::frame::{HEAD_BYTES_MAX, Kind};
 use super::message::{FromWorker, ToWorker};
+pub use super::quick::{PACKED_BYTES, Packed};
 use super::quick::{Reader, Writer};
 use bincode::config::{Configuration, Limit, LittleEndian, Varint};
 use serde::Serialize;
@@ -18,8 +19,8 @@ pub trait Message: Serialize + DeserializeOwned {
     /// The kind of frame that carries it.
     const KIND: Kind;
 
-    /// How many bytes it takes, if it is one of those that are written without the general codec.
-    fn write(&self, room: &mut [u8; HEAD_BYTES_MAX]) -> Option<usize>;
+    /// It, written; it only fits if it is one of those that are written without the general codec, and short.
+    fn pack(&self) -> Packed;
 
     /// The message, if it is one of those, and as usual.
     fn read(head: &[u8]) -> Option<Self>;
@@ -28,13 +29,13 @@ pub trait Message: Serialize + DeserializeOwned {
 impl Message for ToWorker {
     const KIND: Kind = Kind::ToWorker;
 
-    #[inline]
-    fn write(&self, room: &mut [u8; HEAD_BYTES_MAX]) -> Option<usize> {
+    #[inline(always)]
+    fn pack(&self) -> Packed {
         let Self::Run { first, count, attempt } = *self;
-        Some(Writer::new(room, RUN).number(first).number(count.into()).number(attempt.into()).end())
+        Writer::new(RUN).number(first).number(count.into()).number(attempt.into()).end()
     }
 
-    #[inline]
+    #[inline(always)]
     fn read(head: &[u8]) -> Option<Self> {
         let mut reader = Reader::new(head, RUN)?;
         let (first, count, attempt) = (reader.number()?, reader.short_number()?, reader.short_number()?);
@@ -46,14 +47,14 @@ impl Message for ToWorker {
 impl Message for FromWorker {
     const KIND: Kind = Kind::FromWorker;
 
-    #[inline]
-    fn write(&self, room: &mut [u8; HEAD_BYTES_MAX]) -> Option<usize> {
-        let Self::Done { first, count, attempt, busy_ns, timed } = *self else { return None };
-        let run = Writer::new(room, DONE).number(first).number(count.into()).number(attempt.into());
-        Some(run.number(busy_ns).flag(timed).end())
+    #[inline(always)]
+    fn pack(&self) -> Packed {
+        let Self::Done { first, count, attempt, busy_ns, timed } = *self else { return Packed::NONE };
+        let run = Writer::new(DONE).number(first).number(count.into()).number(attempt.into());
+        run.number(busy_ns).flag(timed).end()
     }
 
-    #[inline]
+    #[inline(always)]
     fn read(head: &[u8]) -> Option<Self> {
         let mut reader = Reader::new(head, DONE)?;
         let (first, count, attempt) = (reader.number()?, reader.short_number()?, reader.short_number()?);
@@ -73,25 +74,18 @@ const fn config() -> Configuration<LittleEndian, Varint, Limit<HEAD_BYTES_MAX>> 
 }
 
 /// Appends `message`.
-pub fn encode<M: Message>(message: &M, out: &mut Vec<u8>) {
-    let mut room = [0; HEAD_BYTES_MAX];
-    out.extend_from_slice(encode_into(message, &mut room));
-}
-
-/// Writes `message` at the start of `room` and returns what was written.
 ///
 /// # Panics
 /// Never: each [`Message`] is flat and fits.
-#[inline]
-pub fn encode_into<'a, M: Message>(message: &M, room: &'a mut [u8; HEAD_BYTES_MAX]) -> &'a [u8] {
-    let written = message.write(room).unwrap_or_else(|| write_any(message, room));
-    &room[..written]
-}
-
-#[cold]
-fn write_any<M: Message>(message: &M, room: &mut [u8; HEAD_BYTES_MAX]) -> usize {
+pub fn encode<M: Message>(message: &M, out: &mut Vec<u8>) {
+    let packed = message.pack();
+    if packed.fits() {
+        return out.extend_from_slice(&packed.to_vec());
+    }
+    let mut room = [0; HEAD_BYTES_MAX];
     // The only failures are a full buffer and values that serde cannot describe; a `Message` has neither.
-    bincode::serde::encode_into_slice(message, room, config()).expect("a message is flat and fits")
+    let bytes = bincode::serde::encode_into_slice(message, &mut room, config()).expect("a message is flat and fits");
+    out.extend_from_slice(&room[..bytes]);
 }
 
 /// Reads the message that is exactly `bytes`.
@@ -170,27 +164,19 @@ mod tests {
     fn what_is_written_and_read_quickly_is_what_the_codec_writes_and_reads() {
         let numbers = [0, 1, 250, 251, 252, 253, 255, 256, 0xffff, 0x1_0000, 0xffff_ffff, 0x1_0000_0000, u64::MAX];
         let short = numbers.iter().filter_map(|number| u32::try_from(*number).ok());
-        let mut room = [0xaa; HEAD_BYTES_MAX];
         for first in numbers {
             for count in short.clone() {
                 let attempt = count ^ 1;
                 let run = ToWorker::Run { first, count, attempt };
                 let done = FromWorker::Done { first, count, attempt, busy_ns: !first, timed: count % 2 == 0 };
-                let mut heads = Vec::new();
-                for (bytes, general) in [
-                    (run.write(&mut room), bincode::serde::encode_to_vec(run, config()).unwrap()),
-                    (done.write(&mut room), bincode::serde::encode_to_vec(done, config()).unwrap()),
+                for (packed, general) in [
+                    (run.pack(), bincode::serde::encode_to_vec(run, config()).unwrap()),
+                    (done.pack(), bincode::serde::encode_to_vec(done, config()).unwrap()),
                 ] {
-                    assert_eq!(bytes, Some(general.len()));
-                    heads.push(general);
-                }
-                done.write(&mut room);
-                assert_eq!(room[..heads[1].len()], heads[1]);
-                run.write(&mut room);
-                assert_eq!(room[..heads[0].len()], heads[0]);
-                for head in &heads {
-                    same::<ToWorker>(head);
-                    same::<FromWorker>(head);
+                    assert_eq!(packed.bytes(), general.len());
+                    assert!(!packed.fits() || packed.to_vec() == general);
+                    same::<ToWorker>(&general);
+                    same::<FromWorker>(&general);
                 }
             }
         }

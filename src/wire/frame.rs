@@ -67,27 +67,39 @@ pub enum FrameError {
 pub fn encode(kind: Kind, head: &[u8], body: &[u8], out: &mut Vec<u8>) -> Result<(), FrameError> {
     let header = header(kind, head.len(), body.len())?;
     out.reserve(HEADER_BYTES + head.len() + body.len());
-    out.extend_from_slice(&header);
+    out.extend_from_slice(&header.to_le_bytes());
     out.extend_from_slice(head);
     out.extend_from_slice(body);
     Ok(())
 }
 
-/// The header of a frame with so many bytes of head and of body.
+/// The header of a frame with so many bytes of head and of body: the first byte is the lowest. A word, since
+/// what is stored in pieces and read back as a whole soon after is waited for.
 ///
 /// # Errors
 /// Head or body are over their limits.
 #[inline]
-pub fn header(kind: Kind, head_bytes: usize, body_bytes: usize) -> Result<[u8; HEADER_BYTES], FrameError> {
+pub fn header(kind: Kind, head_bytes: usize, body_bytes: usize) -> Result<u64, FrameError> {
     if head_bytes > HEAD_BYTES_MAX {
         return Err(FrameError::Head { bytes: head_bytes });
     }
-    if body_bytes > BODY_BYTES_MAX {
-        return Err(FrameError::Body { bytes: body_bytes });
-    }
-    // As one word: what is stored byte by byte and read back as a whole soon after is waited for.
-    let fields = FRAME_VERSION as u64 | (kind as u64) << 8 | (head_bytes as u64) << 16 | (body_bytes as u64) << 32;
-    Ok(fields.to_le_bytes())
+    check_body(body_bytes)?;
+    Ok(fields(kind, head_bytes, body_bytes))
+}
+
+/// Whether a body may have so many bytes.
+///
+/// # Errors
+/// It may not.
+#[inline]
+pub const fn check_body(bytes: usize) -> Result<(), FrameError> {
+    if bytes > BODY_BYTES_MAX { Err(FrameError::Body { bytes }) } else { Ok(()) }
+}
+
+/// The header, of lengths that are within their limits.
+#[inline]
+pub(super) const fn fields(kind: Kind, head_bytes: usize, body_bytes: usize) -> u64 {
+    FRAME_VERSION as u64 | (kind as u64) << 8 | (head_bytes as u64) << 16 | (body_bytes as u64) << 32
 }
 
 /// The fixed header.
@@ -109,25 +121,30 @@ impl Header {
     ///
     /// # Errors
     /// The bytes are no header.
-    #[inline]
+    #[inline(always)]
     pub fn read(bytes: &[u8]) -> Result<Option<Self>, FrameError> {
-        match bytes.first() {
-            Some(&found) if found != FRAME_VERSION => return Err(FrameError::Version { found }),
-            _ => {}
-        }
-        let Some(&[_, kind, h0, h1, b0, b1, b2, b3]) = bytes.first_chunk::<HEADER_BYTES>() else {
-            return Ok(None);
+        let Some(fields) = bytes.first_chunk::<HEADER_BYTES>() else {
+            return match bytes.first() {
+                Some(&found) if found != FRAME_VERSION => Err(FrameError::Version { found }),
+                _ => Ok(None),
+            };
         };
+        // As one word, as it is written.
+        let fields = u64::from_le_bytes(*fields);
+        let (version, kind) = (fields as u8, (fields >> 8) as u8);
+        if version != FRAME_VERSION {
+            return Err(FrameError::Version { found: version });
+        }
         let kind = match kind {
             1 => Kind::ToWorker,
             2 => Kind::FromWorker,
             found => return Err(FrameError::Kind { found }),
         };
-        let head_bytes = usize::from(u16::from_le_bytes([h0, h1]));
+        let head_bytes = usize::from((fields >> 16) as u16);
         if head_bytes > HEAD_BYTES_MAX {
             return Err(FrameError::Head { bytes: head_bytes });
         }
-        let body_bytes = u32::from_le_bytes([b0, b1, b2, b3]) as usize;
+        let body_bytes = (fields >> 32) as usize;
         if body_bytes > BODY_BYTES_MAX {
             return Err(FrameError::Body { bytes: body_bytes });
         }
@@ -223,7 +240,7 @@ impl FrameDecoder {
     ///
     /// # Errors
     /// The bytes are no frame; it says so again each time it is asked.
-    #[inline]
+    #[inline(always)]
     #[expect(clippy::should_implement_trait, reason = "lends from itself, which Iterator cannot")]
     pub fn next(&mut self) -> Result<Option<Frame<'_>>, FrameError> {
         let Some(header) = Header::read(&self.buffer[self.start..self.end])? else {

@@ -7,6 +7,7 @@
 
 pub mod codec;
 pub mod frame;
+pub mod lead;
 pub mod message;
 pub mod names;
 mod quick;
@@ -14,6 +15,7 @@ pub mod times;
 
 use codec::Message;
 use frame::FrameError;
+use lead::Lead;
 
 /// Appends one whole frame: header, `message`, `body`.
 ///
@@ -29,15 +31,13 @@ pub fn append<M: Message>(message: &M, body: &[u8], out: &mut Vec<u8>) -> Result
 ///
 /// # Errors
 /// The body is over [`frame::BODY_BYTES_MAX`]; nothing was appended.
+#[inline]
 pub fn append_without_body<M: Message>(message: &M, body_bytes: usize, out: &mut Vec<u8>) -> Result<(), FrameError> {
-    let mut room = [0; frame::HEAD_BYTES_MAX];
-    let head_bytes = codec::encode_into(message, &mut room).len();
-    let header = frame::header(M::KIND, head_bytes, body_bytes)?;
-    // All of the room is copied, for a copy of a fixed size costs no call.
-    let start = out.len() + frame::HEADER_BYTES;
-    out.reserve(frame::HEADER_BYTES + frame::HEAD_BYTES_MAX + body_bytes);
-    out.extend_from_slice(&header);
-    out.extend_from_slice(&room);
-    out.truncate(start + head_bytes);
+    frame::check_body(body_bytes)?;
+    let lead = Lead::new(message, body_bytes);
+    let end = out.len() + lead.bytes();
+    out.reserve(lead.bytes() + lead::SLACK_BYTES + body_bytes);
+    lead.put(true, |_, bytes| out.extend_from_slice(bytes));
+    out.truncate(end);
     Ok(())
 }

@@ -7,58 +7,96 @@
 //! Invariant: nothing here says anything else than the codec would. What is unusual is left to it;
 //! a test compares the two.
 
-use super::frame::HEAD_BYTES_MAX;
-
 /// Numbers from here on are written wider.
 const WIDE: u64 = 251;
 const WIDE_2: u8 = 251;
 const WIDE_4: u8 = 252;
 const WIDE_8: u8 = 253;
 
-/// Writes heads.
-pub(super) struct Writer<'a> {
-    room: &'a mut [u8; HEAD_BYTES_MAX],
-    at: usize,
+/// A head that fits into two words: its bytes, the first one lowest. Made and passed on in registers, since
+/// bytes that were stored in pieces and are copied as a whole soon after are waited for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Packed {
+    low: u64,
+    high: u64,
+    bytes: usize,
 }
 
-impl<'a> Writer<'a> {
+/// Most bytes of a [`Packed`] head.
+pub const PACKED_BYTES: usize = 2 * size_of::<u64>();
+
+impl Packed {
+    /// A head that does not fit, or is left to the codec.
+    pub const NONE: Self = Self { low: 0, high: 0, bytes: usize::MAX };
+
+    /// If it is one.
+    #[inline]
+    #[must_use]
+    pub const fn fits(self) -> bool {
+        self.bytes <= PACKED_BYTES
+    }
+
+    /// How many bytes it has.
+    #[inline]
+    #[must_use]
+    pub const fn bytes(self) -> usize {
+        self.bytes
+    }
+
+    /// Its two words.
+    #[inline]
+    #[must_use]
+    pub const fn halves(self) -> [u64; 2] {
+        [self.low, self.high]
+    }
+
+    /// Its bytes, if it fits.
+    #[must_use]
+    pub fn to_vec(self) -> Vec<u8> {
+        let mut bytes = [self.low.to_le_bytes(), self.high.to_le_bytes()].concat();
+        bytes.truncate(self.bytes);
+        bytes
+    }
+}
+
+/// Writes heads.
+pub(super) struct Writer(Packed);
+
+impl Writer {
     /// Begins with the number of the message's variant.
     #[inline]
-    pub(super) const fn new(room: &'a mut [u8; HEAD_BYTES_MAX], variant: u8) -> Self {
-        room[0] = variant;
-        Self { room, at: 1 }
+    pub(super) const fn new(variant: u8) -> Self {
+        Self(Packed { low: variant as u64, high: 0, bytes: 1 })
     }
 
     #[inline]
-    pub(super) fn number(mut self, number: u64) -> Self {
-        // The widest is always stored, and what is too much of it written over.
-        let [b0, b1, b2, b3, b4, b5, b6, b7] = number.to_le_bytes();
-        let (tag, bytes) = match number {
-            0..WIDE => (b0, 1),
-            WIDE..=0xffff => (WIDE_2, 3),
-            0x1_0000..=0xffff_ffff => (WIDE_4, 5),
-            _ => (WIDE_8, 9),
-        };
-        if let Some(place) = self.room.get_mut(self.at..).and_then(<[u8]>::first_chunk_mut::<9>) {
-            *place = [tag, b0, b1, b2, b3, b4, b5, b6, b7];
+    pub(super) const fn number(self, number: u64) -> Self {
+        let wide = (number as u128) << 8;
+        match number {
+            0..WIDE => self.add(number as u128, 1),
+            WIDE..=0xffff => self.add(wide | WIDE_2 as u128, 3),
+            0x1_0000..=0xffff_ffff => self.add(wide | WIDE_4 as u128, 5),
+            _ => self.add(wide | WIDE_8 as u128, 9),
         }
-        self.at += bytes;
-        self
     }
 
     #[inline]
-    pub(super) fn flag(mut self, flag: bool) -> Self {
-        if let Some(place) = self.room.get_mut(self.at) {
-            *place = u8::from(flag);
-        }
-        self.at += 1;
-        self
+    pub(super) const fn flag(self, flag: bool) -> Self {
+        self.add(flag as u128, 1)
     }
 
-    /// How many bytes were written.
     #[inline]
-    pub(super) const fn end(self) -> usize {
-        self.at
+    const fn add(self, value: u128, bytes: usize) -> Self {
+        // What does not fit is lost, and `fits` says so.
+        let Packed { low, high, bytes: at } = self.0;
+        let moved = value.unbounded_shl(8 * at as u32);
+        Self(Packed { low: low | moved as u64, high: high | (moved >> 64) as u64, bytes: at + bytes })
+    }
+
+    /// What was written; it may not fit.
+    #[inline]
+    pub(super) const fn end(self) -> Packed {
+        self.0
     }
 }
 

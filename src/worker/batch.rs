@@ -7,6 +7,7 @@
 //! Invariant: the scoreboard says *none* before anything is written. A worker that waits in a write
 //! has finished its last item.
 
+use super::frames::Frames;
 use super::items::Items;
 use super::pace::Pace;
 use super::serve::WorkerError;
@@ -29,9 +30,6 @@ const LOST: &str = "its bytes are lost: the file that they lie in was cut short"
 
 /// So many bytes of results are not copied behind their header.
 const APART_BYTES_MIN: usize = 8 * 1024;
-
-/// What a buffer that has been larger is cut back to.
-const KEPT_BYTES: usize = 4 * FLUSH_BYTES;
 
 /// How long a group of fewer items took is not worth a look at the clock.
 const GUESSED_ITEMS_MAX: u32 = 64;
@@ -56,33 +54,28 @@ pub(super) struct Batch {
     timed: bool,
     /// When the present item began, if that is wanted.
     started_ns: u64,
-    /// Whole frames.
-    frames: Vec<u8>,
+    frames: Frames,
     /// The open group: consecutive items that are done, their times if wanted, and their results.
     group: Run,
     times: Vec<u8>,
     output: Output,
-    /// Groups are published as soon as they are closed, since they outlive us then; so many bytes, which the
-    /// supervisor may not have been told of, have been.
-    publishes: bool,
-    published_bytes: usize,
-    /// Where it is noted what is done of the open group.
+    /// Where it is noted what is done, if frames and results lie where they outlive us.
     desk: Option<Desk>,
+    /// That holds for the open group too.
+    noted: bool,
     /// Results leave when those of the open group are so many bytes.
     group_bytes_max: usize,
 }
 
 impl Batch {
     pub(super) fn new(results: Box<dyn ResultsOut>, lent: Arc<Lent>, pencil: Pencil, timed: bool) -> Self {
-        let desk = results.desk();
-        let publishes = desk.is_some();
-        // Times do not lie on a desk.
-        let desk = desk.filter(|_| !timed);
-        let room = desk.as_ref().and_then(Desk::room);
+        let (desk, [output, frames]) =
+            results.desk().map_or_else(Default::default, |(desk, rooms)| (Some(desk), rooms));
         Self {
-            output: room.map_or_else(Output::new, Output::within),
-            publishes,
-            published_bytes: 0,
+            output: Output::within(output),
+            frames: Frames::within(frames),
+            // Times are not on the desk.
+            noted: desk.is_some() && !timed,
             desk,
             results,
             pencil,
@@ -91,7 +84,6 @@ impl Batch {
             working: false,
             timed,
             started_ns: 0,
-            frames: Vec::new(),
             group: Run { first: ItemId(0), count: 0, attempt: Attempt::FIRST },
             times: Vec::new(),
             group_bytes_max: FLUSH_BYTES,
@@ -101,7 +93,7 @@ impl Batch {
     /// The first message.
     pub(super) fn hello(&mut self, token: [u8; 16]) -> Result<(), WorkerError> {
         let hello = FromWorker::Hello { protocol: PROTOCOL_VERSION, pid: std::process::id(), token };
-        crate::wire::append(&hello, &[], &mut self.frames)?;
+        self.frames.append(&hello, &[])?;
         self.flush()
     }
 
@@ -203,9 +195,9 @@ impl Batch {
         if many || self.pace.look(monotonic_ns()) { self.flush() } else { Ok(()) }
     }
 
-    /// Times are bytes too, and are not on a desk.
+    /// Times are bytes too, and are not on a desk before they are framed.
     fn count_times(&mut self) -> Result<(), WorkerError> {
-        if self.publishes {
+        if self.desk.is_some() {
             self.close_group(Busy::Measured)?;
         }
         self.measure();
@@ -214,7 +206,7 @@ impl Batch {
 
     /// How many bytes the open group may have, since so many others are to leave with it.
     fn measure(&mut self) {
-        let others = self.frames.len() + self.published_bytes + self.times.len();
+        let others = self.frames.bytes() + self.times.len();
         self.group_bytes_max = FLUSH_BYTES.saturating_sub(others);
     }
 
@@ -256,8 +248,9 @@ impl Batch {
         }
         self.group.count += 1;
         self.output.finish();
-        if let Some(desk) = &self.desk
+        if self.noted
             && self.output.is_shared()
+            && let Some(desk) = &self.desk
         {
             desk.done(self.group.count, self.output.finished_bytes());
         }
@@ -266,7 +259,7 @@ impl Batch {
     fn begin_group(&mut self, item: &Item<'_>) {
         self.group = Run { first: item.id, count: 0, attempt: item.attempt };
         if let Some(desk) = &self.desk {
-            desk.begin(item.id, item.attempt);
+            desk.begin(item.id, item.attempt, self.frames.bytes());
         }
     }
 
@@ -280,8 +273,9 @@ impl Batch {
         // Its own time, if taken, is what is left there.
         let mut body = std::mem::take(&mut self.times);
         body.extend_from_slice(&reason.as_bytes()[..cut]);
-        crate::wire::append(&failed, &body, &mut self.frames)?;
-        self.publish()
+        self.frames.append(&failed, &body)?;
+        self.note_framed();
+        Ok(())
     }
 
     /// Closes the group while an item that is not of it has its time, if taken, behind the group's times.
@@ -304,12 +298,12 @@ impl Batch {
         let done = self.end_group(busy);
         if self.timed {
             self.times.extend_from_slice(self.output.finished());
-            crate::wire::append(&done, &self.times, &mut self.frames)?;
+            self.frames.append(&done, &self.times)?;
             self.times.clear();
         } else {
-            crate::wire::append(&done, self.output.finished(), &mut self.frames)?;
+            self.frames.append(&done, self.output.finished())?;
         }
-        self.publish()?;
+        self.note_framed();
         self.group.count = 0;
         self.output.forget_finished();
         Ok(())
@@ -329,18 +323,15 @@ impl Batch {
         Ok(())
     }
 
-    /// Publishes what is framed, if that is worth it.
-    fn publish(&mut self) -> Result<(), WorkerError> {
-        if !self.publishes {
-            self.measure();
-            return Ok(());
+    /// A frame was added.
+    #[inline]
+    fn note_framed(&mut self) {
+        if self.frames.is_shared()
+            && let Some(desk) = &self.desk
+        {
+            desk.framed(self.frames.bytes());
         }
-        self.pencil.none();
-        self.published_bytes += self.frames.len();
-        let published = self.results.publish(&self.frames);
-        self.frames.clear();
         self.measure();
-        published.map_err(unsent)
     }
 
     /// What is said of the open group.
@@ -360,26 +351,24 @@ impl Batch {
         let apart = many && self.desk.is_none() && self.lent.is_whole();
         if apart {
             let done = self.end_group(Busy::Measured);
-            crate::wire::append_without_body(&done, self.output.finished_bytes(), &mut self.frames)?;
+            self.frames.append_without_body(&done, self.output.finished_bytes())?;
         } else {
             self.close_group(Busy::Measured)?;
         }
         self.working = false;
-        if self.frames.is_empty() && self.published_bytes == 0 {
+        if self.frames.bytes() == 0 {
             return Ok(());
         }
         self.pencil.none();
         let sent = if apart {
-            let sent = self.results.send_parts(&self.frames, self.output.finished());
+            let sent = self.results.send_parts(self.frames.as_slice(), self.output.finished());
             self.group.count = 0;
             self.output.forget_finished();
             sent
         } else {
-            self.results.send(&self.frames)
+            self.results.send(self.frames.as_slice())
         };
-        self.published_bytes = 0;
         self.frames.clear();
-        self.frames.shrink_to(KEPT_BYTES);
         self.measure();
         sent.map_err(unsent)
     }

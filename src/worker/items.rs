@@ -6,7 +6,7 @@
 //! Invariant: never lends more items than the run announced, nor a byte of a delimiter.
 
 use super::Item;
-use crate::model::ids::{ItemId, Run};
+use crate::model::ids::{Attempt, ItemId, Run};
 
 /// So many bytes are looked through at once: a bit each.
 const WINDOW_BYTES: usize = u64::BITS as usize;
@@ -19,7 +19,6 @@ const UPPER: u64 = LOWEST << 7;
 pub(super) struct Items<'a> {
     body: &'a [u8],
     delimiter: u8,
-    run: Run,
     /// The body is one item, whole, without a delimiter.
     single: bool,
     /// The delimiters that are yet to come of the bytes from `window` on, the lowest bit first.
@@ -27,8 +26,11 @@ pub(super) struct Items<'a> {
     window: usize,
     /// Where the next item begins.
     at: usize,
-    /// Items that were lent.
-    lent: u32,
+    /// The item to be lent next, and the one behind the last. Not the run itself: two halves of a word that
+    /// were just written apart are slow to read back as one, and a run may be one tiny item.
+    next: u64,
+    behind: u64,
+    attempt: Attempt,
     /// Where the present item begins and ends. Not a slice: two words that were just written apart are
     /// slow to read back as one.
     start: usize,
@@ -39,20 +41,22 @@ impl<'a> Items<'a> {
     pub(super) fn new(run: Run, body: &'a [u8], delimiter: u8) -> Self {
         let single = run.count == 1;
         let delimiters = if single { 0 } else { delimiters(body, delimiter) };
-        Self { body, delimiter, run, single, delimiters, window: 0, at: 0, lent: 0, start: 0, end: 0 }
+        let (next, behind) = (run.first.0, run.first.0.wrapping_add(u64::from(run.count)));
+        let attempt = run.attempt;
+        Self { body, delimiter, single, delimiters, window: 0, at: 0, next, behind, attempt, start: 0, end: 0 }
     }
 
     /// Goes on to the next item, which is then the [`present`](Self::present) one; `false` behind the last,
     /// or where the body ends before the run does.
     #[inline(always)]
     pub(super) fn advance(&mut self) -> bool {
-        if self.lent == self.run.count {
+        if self.next == self.behind {
             return false;
         }
         if self.delimiters == 0 && !self.look_further() {
             return false;
         }
-        self.lent += 1;
+        self.next = self.next.wrapping_add(1);
         if self.single {
             return true;
         }
@@ -89,24 +93,24 @@ impl<'a> Items<'a> {
 
     /// The next item without its bytes, where they are lost.
     pub(super) fn next_lost(&mut self) -> Option<Item<'a>> {
-        if self.lent == self.run.count {
+        if self.next == self.behind {
             return None;
         }
         self.end = self.start;
-        self.lent += 1;
+        self.next = self.next.wrapping_add(1);
         Some(self.present())
     }
 
     /// The item that was lent last.
     #[inline(always)]
     pub(super) fn present(&self) -> Item<'a> {
-        let id = ItemId(self.run.first.0.wrapping_add(u64::from(self.lent)).wrapping_sub(1));
-        Item { bytes: &self.body[self.start..self.end], id, attempt: self.run.attempt }
+        let id = ItemId(self.next.wrapping_sub(1));
+        Item { bytes: &self.body[self.start..self.end], id, attempt: self.attempt }
     }
 
     /// If every item that was announced was lent, and nothing is left.
     pub(super) fn is_finished(&self) -> bool {
-        self.lent == self.run.count && self.at == self.body.len()
+        self.next == self.behind && self.at == self.body.len()
     }
 }
 
@@ -140,7 +144,6 @@ fn matches(window: &[u8; WINDOW_BYTES], wanted: u8) -> u64 {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::model::ids::Attempt;
 
     fn run(count: u32) -> Run {
         Run { first: ItemId(7), count, attempt: Attempt(2) }

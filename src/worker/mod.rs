@@ -23,6 +23,7 @@
 mod batch;
 mod builtin;
 mod environment;
+mod frames;
 mod items;
 mod output;
 mod pace;

@@ -75,10 +75,6 @@ macro_rules! integers {
 integers!(i8, u8; i16, u16; i32, u32; i64, u64; i128, u128; isize, usize);
 
 impl Output {
-    pub(super) const fn new() -> Self {
-        Self::within(Room::new())
-    }
-
     /// Results are to be put together there.
     pub(super) const fn within(results: Room) -> Self {
         Self { results, start: 0, end: 0, newline: None }
@@ -282,7 +278,7 @@ mod tests {
 
     #[test]
     fn numbers_of_every_length_are_written_as_the_standard_library_writes_them() {
-        let mut output = Output::new();
+        let mut output = Output::within(Room::new());
         let mut expected = Vec::new();
         let mut number = |number: i128| {
             output.number(number);
@@ -312,7 +308,7 @@ mod tests {
 
     #[test]
     fn pieces_of_every_length_are_copied_and_their_first_newline_is_known() {
-        let mut output = Output::new();
+        let mut output = Output::within(Room::new());
         output.push(b"finished\n");
         output.finish();
         for length in 0..80 {
@@ -335,7 +331,7 @@ mod tests {
 
     #[test]
     fn what_is_finished_is_forgotten_and_the_present_stays() {
-        let mut output = Output::new();
+        let mut output = Output::within(Room::new());
         output.push(&vec![b'x'; 2 * KEPT_BYTES]);
         output.finish();
         output.push(b"ab\nc");

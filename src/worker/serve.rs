@@ -122,13 +122,14 @@ impl Server {
             // At least so many messages wait behind the present one.
             let mut waiting = 0_usize;
             loop {
-                // No `?`: it would move the message once more, and each may be about one tiny item.
-                let (ToWorker::Run { first, count, attempt }, body) = match self.items.next() {
-                    Ok(Some(message)) => message,
+                // Taken apart at once: as a whole it would be moved once more, and each may be about one tiny item.
+                let (run, body) = match self.items.next() {
+                    Ok(Some((ToWorker::Run { first, count, attempt }, body))) => {
+                        (Run { first: ItemId(first), count, attempt: Attempt(attempt) }, body)
+                    }
                     Ok(None) => break,
                     Err(error) => return Err(error.into()),
                 };
-                let run = Run { first: ItemId(first), count, attempt: Attempt(attempt) };
                 if !self.batch.work(&mut handler, run, body, self.delimiter)? {
                     return self.batch.flush();
                 }

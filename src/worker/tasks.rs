@@ -221,10 +221,11 @@ mod tests {
     use super::*;
     use crate::model::ids::{Attempt, ItemId};
     use crate::model::spec::TASKS;
+    use crate::sys::room::Room;
 
     fn run(name: &str, bytes: &[u8]) -> Result<String, String> {
         let item = Item { bytes, id: ItemId(7), attempt: Attempt::FIRST };
-        let mut out = Output::new();
+        let mut out = Output::within(Room::new());
         (by_name(name).unwrap().run)(&item, &mut out).map_err(|failure| failure.0)?;
         Ok(String::from_utf8(out.present().to_vec()).unwrap())
     }

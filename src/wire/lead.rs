@@ -1,0 +1,66 @@
+//! What a frame begins with, ready to be put before its body wherever that lies.
+//!
+//! Made and passed on in registers: there may be a frame for each tiny item, and bytes that were stored in
+//! pieces and are copied as a whole soon after are waited for, longer than the item takes.
+//!
+//! Invariant: what [`Lead::put`] puts is what [`super::append`] appends.
+
+use super::codec::{self, Message, PACKED_BYTES, Packed};
+use super::frame::{self, HEADER_BYTES};
+
+/// Most bytes that [`Lead::put`] puts beyond those of the lead, if it may.
+pub const SLACK_BYTES: usize = PACKED_BYTES;
+
+/// A header and a head.
+pub struct Lead {
+    header: u64,
+    /// The head, unless there is a long one, which is rare.
+    head: Packed,
+    long_head: Vec<u8>,
+    head_bytes: usize,
+}
+
+impl Lead {
+    /// Of a frame with this message and a body of so many bytes, which [`frame::check_body`] has passed. No `Result`:
+    /// that would be put together in memory.
+    #[inline(always)]
+    pub fn new<M: Message>(message: &M, body_bytes: usize) -> Self {
+        let (head, mut long_head) = (message.pack(), Vec::new());
+        if !head.fits() {
+            codec::encode(message, &mut long_head);
+        }
+        let head_bytes = if head.fits() { head.bytes() } else { long_head.len() };
+        // A message is within the limit of a head.
+        Self { header: frame::fields(M::KIND, head_bytes, body_bytes), head, long_head, head_bytes }
+    }
+
+    /// How many bytes it has.
+    #[inline]
+    #[must_use]
+    pub const fn bytes(&self) -> usize {
+        HEADER_BYTES + self.head_bytes
+    }
+
+    /// Hands it over in parts, each with its place. `slack`: up to [`SLACK_BYTES`] behind it may be written to, since a
+    /// copy of a fixed size costs no call.
+    #[inline(always)]
+    pub fn put(&self, slack: bool, mut put: impl FnMut(usize, &[u8])) {
+        if !slack || !self.long_head.is_empty() {
+            return self.put_exactly(&mut put);
+        }
+        let [low, high] = self.head.halves();
+        put(0, &self.header.to_le_bytes());
+        put(HEADER_BYTES, &low.to_le_bytes());
+        put(HEADER_BYTES + size_of_val(&low), &high.to_le_bytes());
+    }
+
+    #[cold]
+    fn put_exactly(&self, put: &mut dyn FnMut(usize, &[u8])) {
+        put(0, &self.header.to_le_bytes());
+        if self.long_head.is_empty() {
+            put(HEADER_BYTES, &self.head.to_vec());
+        } else {
+            put(HEADER_BYTES, &self.long_head);
+        }
+    }
+}

@@ -1,0 +1,88 @@
+//! Frames that wait to be sent together.
+//!
+//! Invariant: whole frames only, one behind the other from the start of the room.
+
+use crate::sys::room::Room;
+use crate::wire::codec::Message;
+use crate::wire::frame::{FrameError, check_body};
+use crate::wire::lead::{Lead, SLACK_BYTES};
+use std::ops::Range;
+
+/// What a room that has been larger is cut back to.
+const KEPT_BYTES: usize = 256 * 1024;
+
+/// The frames, and the room that they lie in.
+pub(super) struct Frames {
+    room: Room,
+    bytes: usize,
+}
+
+impl Frames {
+    /// None yet; they are to be put together there.
+    pub(super) const fn within(room: Room) -> Self {
+        Self { room, bytes: 0 }
+    }
+
+    /// Appends one whole frame.
+    ///
+    /// # Errors
+    /// The body is over the limit; nothing was appended.
+    #[inline]
+    pub(super) fn append<M: Message>(&mut self, message: &M, body: &[u8]) -> Result<(), FrameError> {
+        let at = self.append_lead(message, body.len(), body.len())?;
+        self.room[at.clone()].copy_from_slice(body);
+        self.bytes = at.end;
+        Ok(())
+    }
+
+    /// Appends all of a frame but its body, which is to be sent behind.
+    ///
+    /// # Errors
+    /// As of [`append`](Self::append).
+    pub(super) fn append_without_body<M: Message>(&mut self, message: &M, body_bytes: usize) -> Result<(), FrameError> {
+        self.bytes = self.append_lead(message, body_bytes, 0)?.start;
+        Ok(())
+    }
+
+    /// Puts a lead behind the frames, and makes room behind it. Returns where that is.
+    #[inline(always)]
+    fn append_lead<M: Message>(
+        &mut self,
+        message: &M,
+        body_bytes: usize,
+        room_bytes: usize,
+    ) -> Result<Range<usize>, FrameError> {
+        check_body(body_bytes)?;
+        let lead = Lead::new(message, body_bytes);
+        let start = self.bytes + lead.bytes();
+        let end = start + room_bytes;
+        if end + SLACK_BYTES > self.room.len() {
+            self.room.grow(end + SLACK_BYTES);
+        }
+        let place = &mut self.room[self.bytes..];
+        lead.put(true, |at, bytes| place[at..at + bytes.len()].copy_from_slice(bytes));
+        Ok(start..end)
+    }
+
+    /// How many bytes they are.
+    #[inline]
+    pub(super) const fn bytes(&self) -> usize {
+        self.bytes
+    }
+
+    /// If they lie where they outlive this process.
+    #[inline]
+    pub(super) const fn is_shared(&self) -> bool {
+        self.room.is_shared()
+    }
+
+    pub(super) fn as_slice(&self) -> &[u8] {
+        &self.room[..self.bytes]
+    }
+
+    /// They were sent.
+    pub(super) fn clear(&mut self) {
+        self.bytes = 0;
+        self.room.cut_back(KEPT_BYTES);
+    }
+}
