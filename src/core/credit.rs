@@ -9,6 +9,9 @@ use crate::model::spec::Credit;
 /// A run shall be about so much work: long enough that a message costs nothing beside it, short
 /// enough that a death or the end of the source loses little.
 const RUN_PS: u64 = 1_000_000_000;
+/// What one worker may get while others are idle, or at the end of the source, however many they are: to wake
+/// one, and to have it find its memory again, takes about as long.
+const WORTH_PS: u64 = 100_000_000;
 /// Runs out: one at work, one waiting, so that the worker never waits for us.
 const RUNS_MIN: usize = 2;
 /// More than four runs out gained nothing.
@@ -61,6 +64,11 @@ impl Pace {
     /// If an item takes so long that one waiting behind another is better left to somebody else.
     pub(super) const fn is_slow(&self) -> bool {
         self.item_ps == 0 || self.item_ps >= RUN_PS
+    }
+
+    /// Fewer items than this are not worth another worker, as far as it is known.
+    pub(super) fn worth(&self) -> u32 {
+        if self.item_ps == 0 { 1 } else { (WORTH_PS / self.item_ps).clamp(1, u64::from(self.size)) as u32 }
     }
 
     /// How many items may be sent to a worker that holds `runs` of `items` in all.

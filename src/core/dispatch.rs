@@ -30,7 +30,7 @@ impl Core {
         while self.queue.items() > 0 {
             let tail = self.intake.ended && self.queue.items() < self.pool.slots.len() as u64;
             let Some(index) = self.pool.next(tail) else { break };
-            let items_max = self.pool.room(index).min(self.share()).max(1);
+            let items_max = self.pool.room(index).min(self.share().max(self.pool.slots[index].pace.worth())).max(1);
             let Some(queued) = self.queue.pop(items_max) else { break };
             self.hand_out(index, queued);
         }

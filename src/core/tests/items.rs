@@ -100,6 +100,20 @@ fn everybody_gets_a_share_at_the_start() {
 }
 
 #[test]
+fn a_share_is_never_so_small_that_it_is_not_worth_a_worker() {
+    let mut rig = Rig::new(Policy { credit: Credit::Auto, ..policy() });
+    rig.say("start; spawned 1; spawned 2; hello 1; hello 2; arrive 2");
+    // 50 us an item: two are worth it, though half of what is there is one.
+    rig.say("settled 1 0 1 1 50000; settled 2 1 1 1 50000");
+    check!(rig, "arrive 2", ["dispatch 1 2..4"]);
+    // 100 us an item: one is.
+    let mut rig = Rig::new(Policy { credit: Credit::Auto, ..policy() });
+    rig.say("start; spawned 1; spawned 2; hello 1; hello 2; arrive 2");
+    rig.say("settled 1 0 1 1 100000; settled 2 1 1 1 100000");
+    check!(rig, "arrive 2", ["dispatch 1 2..3", "dispatch 2 3..4"]);
+}
+
+#[test]
 fn lifo_and_priority_wait_until_all_is_read() {
     let mut rig = Rig::new(alone(Policy { queue_order: QueueOrder::Lifo, ..policy() }));
     rig.say("start; spawned 1; hello 1");
