@@ -73,7 +73,7 @@ pub struct Args {
     /// exec: a process per item; frames: workers that stay [exec]
     #[arg(long, value_name = "PROTOCOL", value_parser = choice(&PROTOCOLS), hide_possible_values = true)]
     pub protocol: Option<Protocol>,
-    /// How frames travel: pipe, socket, shm, file, mqueue, channel [pipe]
+    /// How frames travel: pipe, socket, shm, file, mqueue, channel [shm]
     #[arg(long, value_name = "KIND", value_parser = choice(&TRANSPORTS), hide_possible_values = true)]
     pub transport: Option<TransportKind>,
     /// With shm: look for more for D before sleeping, at either end [0]

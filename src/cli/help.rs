@@ -28,7 +28,8 @@ Isolation of the built-in worker:
            abort, an exit or a signal takes everything down; a thread cannot be ended, so there
            is no --timeout, and one that does not leave goes with the supervisor at its end
 
-The demonstration, with no command and no input: 5 workers, 20 items, --output narrate.
+The demonstration, with no command and no input: 5 workers, 20 items, --output narrate,
+--transport pipe.
 
 Formats:
   D     200ms 1.5s 2m 1h30m; a bare number is seconds

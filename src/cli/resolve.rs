@@ -75,7 +75,7 @@ pub fn resolve(
             policy: policy(args, kind, &source, demonstration, here),
             message_items_max,
             output: output(args, mode),
-            worker: worker(args, kind, command)?,
+            worker: worker(args, kind, command, demonstration)?,
             source,
             run_id: here.run_id.clone(),
         },
@@ -220,8 +220,8 @@ fn lines(args: &Args, input: InputSpec) -> Result<SourceSpec, UsageError> {
     Ok(SourceSpec::Lines { input, split, priority })
 }
 
-fn worker(args: &Args, kind: Kind, argv: Vec<OsString>) -> Result<WorkerSpec, UsageError> {
-    let transport = transport(args)?;
+fn worker(args: &Args, kind: Kind, argv: Vec<OsString>, demonstration: bool) -> Result<WorkerSpec, UsageError> {
+    let transport = transport(args, demonstration)?;
     match kind {
         Kind::Exec => Ok(WorkerSpec::Exec(ExecSpec { argv, shell: args.shell, stdin: args.stdin })),
         Kind::Frames => Ok(WorkerSpec::Frames { argv, transport }),
@@ -239,8 +239,11 @@ fn worker(args: &Args, kind: Kind, argv: Vec<OsString>) -> Result<WorkerSpec, Us
     }
 }
 
-fn transport(args: &Args) -> Result<TransportSpec, UsageError> {
-    let kind = args.transport.unwrap_or(TransportKind::Pipe);
+/// The fastest, unless something else is asked for; in the demonstration the plainest, which anybody can watch
+/// with the system's own tools.
+fn transport(args: &Args, demonstration: bool) -> Result<TransportSpec, UsageError> {
+    let default = if demonstration { TransportKind::Pipe } else { TransportKind::Shm };
+    let kind = args.transport.unwrap_or(default);
     if args.spin.is_some() && kind != TransportKind::Shm {
         return Err(UsageError::NeedsTransport { flag: "--spin", transport: TransportKind::Shm.name() });
     }
@@ -421,6 +424,25 @@ mod tests {
     }
 
     #[test]
+    fn items_travel_the_fastest_way_and_those_of_the_demonstration_the_plainest() {
+        for (typed, kind) in [
+            ("", TransportKind::Pipe),
+            ("--items 100 --task cube", TransportKind::Pipe),
+            ("--items 100 --transport shm", TransportKind::Shm),
+            ("-a -", TransportKind::Shm),
+            ("-a - --spin 1ms", TransportKind::Shm),
+            ("-a - --transport pipe", TransportKind::Pipe),
+            ("--protocol frames -- ./worker", TransportKind::Shm),
+        ] {
+            let (WorkerSpec::BuiltIn { transport, .. } | WorkerSpec::Frames { transport, .. }) = config(typed).worker
+            else {
+                panic!("{typed}");
+            };
+            assert_eq!(transport.kind, kind, "{typed}");
+        }
+    }
+
+    #[test]
     fn a_command_runs_once_per_line_of_stdin() {
         let config = config("-k -- echo -n {}");
         let argv = vec!["echo".into(), "-n".into(), "{}".into()];
@@ -435,7 +457,7 @@ mod tests {
     fn a_command_may_speak_frames() {
         let config = config("--protocol frames --credit 9 --run-max 3 -- ./worker -x");
         let argv = vec!["./worker".into(), "-x".into()];
-        assert_eq!(config.worker, WorkerSpec::Frames { argv, transport: TransportKind::Pipe.into() });
+        assert_eq!(config.worker, WorkerSpec::Frames { argv, transport: TransportKind::Shm.into() });
         assert_eq!(config.source, stdin_by(b'\n'));
         assert_eq!((config.policy.credit, config.message_items_max), (Credit::Items(9), 3));
         assert_eq!(config.policy.crash_limit, 3);
