@@ -37,9 +37,9 @@ impl Bell {
         let _ = self.0.write(1);
     }
 
-    pub fn silence(&self) {
-        // The only failure is that there was nothing to take.
-        let _ = self.0.read();
+    /// Returns whether it rang. The only failure is that there was nothing to take.
+    pub fn silence(&self) -> bool {
+        self.0.read().is_ok()
     }
 }
 
@@ -71,7 +71,7 @@ impl Bell {
     /// Those of `poll(2)`, but for `EINTR`.
     pub fn wait(&self) -> io::Result<()> {
         match poll(&mut [PollFd::new(self.0.as_fd(), PollFlags::POLLIN)], PollTimeout::NONE) {
-            Ok(_) => self.silence(),
+            Ok(_) => _ = self.silence(),
             Err(Errno::EINTR) => {}
             Err(errno) => return Err(errno.into()),
         }

@@ -10,6 +10,8 @@
 use super::bell::Bell;
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd};
+use std::sync::atomic::AtomicUsize;
+use std::sync::atomic::Ordering::Relaxed;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 /// Shared by those who post and the one who takes, whose poll set it is in.
@@ -17,6 +19,9 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 pub struct Mailbox<T> {
     content: Mutex<Content<T>>,
     bell: Bell,
+    /// How many letters there are, to look at without the lock: who looks again and again would keep others
+    /// from posting.
+    waiting: AtomicUsize,
 }
 
 #[derive(Debug)]
@@ -34,7 +39,7 @@ impl<T> Mailbox<T> {
     /// No file descriptor is left.
     pub fn new() -> io::Result<Self> {
         let content = Content { letters: Vec::new(), parked: false, rings: false };
-        Ok(Self { content: Mutex::new(content), bell: Bell::new()? })
+        Ok(Self { content: Mutex::new(content), bell: Bell::new()?, waiting: AtomicUsize::new(0) })
     }
 
     /// Posts all of them, and wakes the reader if it is parked.
@@ -44,8 +49,11 @@ impl<T> Mailbox<T> {
         }
         let mut content = self.lock();
         content.letters.append(letters);
+        self.waiting.store(content.letters.len(), Relaxed);
         if std::mem::take(&mut content.parked) {
             content.rings = true;
+            drop(content);
+            // Without the lock, or the reader wakes up only to wait for it.
             self.bell.ring();
         }
     }
@@ -54,9 +62,9 @@ impl<T> Mailbox<T> {
     pub fn take(&self, letters: &mut Vec<T>) {
         let mut content = self.lock();
         content.parked = false;
-        if std::mem::take(&mut content.rings) {
-            self.bell.silence();
-        }
+        // It may be about to ring: then it is silenced the next time, after a turn for nothing.
+        content.rings = content.rings && !self.bell.silence();
+        self.waiting.store(0, Relaxed);
         if letters.is_empty() {
             std::mem::swap(letters, &mut content.letters);
         } else {
@@ -64,10 +72,10 @@ impl<T> Mailbox<T> {
         }
     }
 
-    /// Whether there is nothing to take.
+    /// Whether there is nothing to take, at a glance: a letter that is just being posted may be missed.
     #[must_use]
     pub fn is_empty(&self) -> bool {
-        self.lock().letters.is_empty()
+        self.waiting.load(Relaxed) == 0
     }
 
     /// The reader is about to wait: from now on the bell rings for what is posted. False: there is something already.
