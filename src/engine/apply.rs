@@ -49,7 +49,7 @@ impl Engine {
 
     fn hold(&mut self, settlement: Option<Settlement>, answer: Option<&Answer<'_>>) {
         if let Some(settlement) = settlement {
-            self.telling.hold(self.now, settlement, answer);
+            self.telling.hold(self.now, settlement, answer, &mut self.payloads);
         }
     }
 

@@ -11,8 +11,11 @@ use crate::sys::poller::{Added, Interest};
 /// Batches taken from the source before the loop looks at its workers again.
 const BATCHES_PER_TURN: u32 = 8;
 
-/// Bytes of items and held results above which the source waits, as long as every worker has items.
-/// Small enough for the whole supervisor to stay under 16 MiB.
+/// Bytes of items and held results above which the source waits, as long as every worker has items:
+/// so many, and so many for each worker, which are as many runs as one may hold. Not more altogether
+/// than leaves the whole supervisor under 16 MiB.
+const BYTES_AHEAD: u64 = 1 << 20;
+const BYTES_AHEAD_PER_WORKER: u64 = 256 * 1024;
 const BYTES_AHEAD_MAX: u64 = 3 << 20;
 
 /// Items in hand for each worker below which bytes do not make the source wait.
@@ -114,9 +117,11 @@ impl Engine {
             return true;
         }
         let in_hand = self.intake.next.0 - self.intake.told;
+        let workers = self.slots.len() as u64;
+        let bytes_max = (BYTES_AHEAD + workers * BYTES_AHEAD_PER_WORKER).min(BYTES_AHEAD_MAX);
         !self.intake.reads_far
-            && in_hand >= ITEMS_PER_WORKER_MIN * self.slots.len() as u64
-            && self.payloads.bytes() + self.telling.held_bytes() > BYTES_AHEAD_MAX
+            && in_hand >= ITEMS_PER_WORKER_MIN * workers
+            && self.payloads.bytes() + self.telling.held_bytes() > bytes_max
     }
 
     /// Puts the source into the poller, or takes it out: in there while nothing is taken from it, it

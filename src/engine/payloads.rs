@@ -1,4 +1,4 @@
-//! The bytes of the items that are not yet settled: the blocks that runs point into.
+//! The bytes of the items that may still be sent, or shown: the blocks that runs point into.
 //!
 //! Invariant: a block is freed with the last of its items. Work is O(1) for a run that is handed out
 //! whole; items are walked only where a run is cut, or where it was settled in part and has to be
@@ -22,7 +22,7 @@ struct Segment {
     delimited: bool,
 }
 
-/// Bytes of all items that are accepted and not yet told.
+/// Bytes of all items that are accepted and may still be sent, or shown.
 pub struct Payloads {
     delimiter: u8,
     /// By the id of the first item that is not released.
@@ -75,20 +75,20 @@ impl Payloads {
         BlockSlice::new(&segment.block, range)
     }
 
-    /// These items are told; their bytes are not needed again.
+    /// Nobody needs the bytes of these items again; of those that are not held, nothing happens.
     pub fn release(&mut self, first: ItemId, count: u32) {
         let end = first.0 + u64::from(count);
         self.cut_at(first.0);
         while let Some((&at, _)) = self.segments.range(first.0..end).next()
             && let Some(mut segment) = self.segments.remove(&at)
         {
-            let told = u64::from(segment.count).min(end - at);
-            segment.count -= told as u32;
-            segment.released += told as u32;
+            let released = u64::from(segment.count).min(end - at);
+            segment.count -= released as u32;
+            segment.released += released as u32;
             if segment.count == 0 {
                 self.bytes -= segment.block.held_bytes(segment.range.len());
             } else {
-                self.segments.insert(at + told, segment);
+                self.segments.insert(at + released, segment);
             }
         }
     }

@@ -129,9 +129,13 @@ impl Telling {
         self.settlement(now, settlement);
     }
 
-    /// Keeps a settlement, and its answer if it has one, until `emit` names it.
-    pub fn hold(&mut self, now: Instant, settlement: Settlement, answer: Option<&Answer<'_>>) {
+    /// Keeps a settlement, and its answer if it has one, until `emit` names it. Its items need not wait with it, unless
+    /// they are to be shown.
+    pub fn hold(&mut self, now: Instant, settlement: Settlement, answer: Option<&Answer<'_>>, payloads: &mut Payloads) {
         self.settlement(now, &settlement);
+        if !self.wants_inputs {
+            payloads.release(settlement.first, settlement.count);
+        }
         let answer = answer.filter(|answer| answer.belongs_to(&settlement));
         self.answered |= answer.is_some();
         let copy = |content: Content<'_>| (content.spilled.to_vec(), content.memory.to_vec());
@@ -199,5 +203,37 @@ impl Telling {
 impl Held {
     fn bytes(&self) -> u64 {
         (self.results.1.len() + self.errors.1.len()) as u64
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::source::Batch;
+    use crate::sys::block::Block;
+
+    #[test]
+    fn a_settled_item_waits_for_its_turn_only_if_it_is_to_be_shown() {
+        for shown in [false, true] {
+            let mut payloads = Payloads::new(b'\n');
+            let batch = Batch { block: Arc::new(Block::from(b"1\n2\n".to_vec())), range: 0..4, count: 2, priority: 0 };
+            payloads.insert(ItemId(0), batch);
+            let spill = Arc::new(SpillFile::new());
+            let mut telling = Telling::new(Outbox::default(), Outbox::default(), Vec::new(), shown, spill);
+            let settlement = Settlement {
+                first: ItemId(0),
+                count: 2,
+                outcome: Outcome::Done,
+                attempts: 1,
+                worker: None,
+                incarnation: None,
+                pid: None,
+                causes: Vec::new(),
+            };
+            telling.hold(Instant::ZERO, settlement, None, &mut payloads);
+            assert_eq!(payloads.bytes(), if shown { 4 } else { 0 });
+            telling.emit(Instant::ZERO, ItemId(0), 2, &mut payloads);
+            assert_eq!(payloads.bytes(), 0);
+        }
     }
 }
