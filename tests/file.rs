@@ -1,8 +1,9 @@
-//! What is special to `--transport file`, through the real program: where items lie, what happens when
-//! there is no room for them, and inputs that are files of all kinds.
+//! What is special to transports over which items may lie in files, through the real program: where they
+//! lie, what happens when there is no room for them, and inputs that are files of all kinds.
 
 mod support;
 
+use nix::sys::signal::Signal;
 use std::fs::Permissions;
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
@@ -14,10 +15,22 @@ use supervisor::sys::block::BlockSlice;
 use supervisor::transport::{self, Flush};
 use supervisor::wire::message::ToWorker;
 
+/// Those that can hand workers the input itself.
+const SHARING: [TransportKind; 2] = [TransportKind::File, TransportKind::Shm];
+
 /// Runs it on `input` as stdin, after `prepare`.
 fn supervisor_with(arguments: &[&str], input: &[u8], prepare: impl FnOnce(&mut Command)) -> Output {
+    supervisor_over(TransportKind::File, arguments, input, prepare)
+}
+
+fn supervisor_over(
+    kind: TransportKind,
+    arguments: &[&str],
+    input: &[u8],
+    prepare: impl FnOnce(&mut Command),
+) -> Output {
     let mut command = Command::new(env!("CARGO_BIN_EXE_supervisor"));
-    command.args(["-j2", "--transport", "file"]).args(arguments);
+    command.args(["-j2", "--transport", kind.name()]).args(arguments);
     let mut stdin = tempfile::tempfile().unwrap();
     std::io::Write::write_all(&mut stdin, input).unwrap();
     std::io::Seek::rewind(&mut stdin).unwrap();
@@ -134,33 +147,56 @@ fn an_input_that_is_cut_short_while_it_is_mapped_is_lost_and_kills_nobody() {
     let dir = tempfile::tempdir().unwrap();
     let path = dir.path().join("input");
     let name = path.to_str().unwrap();
-    let hash = "--task hash --output results --block 64K -a";
+    let hash: Vec<_> = "--task hash --output results --block 64K -a".split(' ').chain([name]).collect();
     write_alike(&path);
-    let whole = supervisor(&[&hash.split(' ').collect::<Vec<_>>()[..], &[name]].concat(), b"");
+    let whole = supervisor(&hash, b"");
     let alike = String::from_utf8(whole.stdout).unwrap().lines().next().unwrap().to_owned();
-    // Right behind the first items, and in the middle of an item and of a page.
-    for left in [0, 100_000, (1 << 20) + 100] {
-        for delimiter in ["", "\\n"] {
-            let input = write_alike(&path);
-            let arguments = ["-j2", "--transport", "file", "--credit", "8", "--delay", "1ms", "-d", delimiter];
-            let arguments = [&arguments[..], &hash.split(' ').collect::<Vec<_>>(), &[name]].concat();
-            let mut run = support::Run::start(&arguments);
-            run.wait_for_event("item_settled");
-            input.set_len(left).unwrap();
-            let finished = run.finish();
-            assert_eq!(finished.code(), i32::from(exit_code::LOST), "{}", finished.stderr);
-            let words = format!("failed to read {name}: it was cut short meanwhile, from 33554432 to {left} bytes");
-            assert!(finished.stderr.contains(&words), "{}", finished.stderr);
-            for exit in finished.events("worker_exited") {
-                assert_eq!(exit["exit"]["code"], 0, "{exit}");
-            }
-            // What was no longer there has no result.
-            assert!(finished.stdout.lines().all(|line| line == alike), "{}", finished.stdout);
-            if left == 0 {
-                assert!(finished.settled("failed") > 0);
-                assert!(finished.stderr.contains("its bytes are lost"), "{}", finished.stderr);
+    for kind in SHARING {
+        // Right behind the first items, and in the middle of an item and of a page.
+        for left in [0, 100_000, (1 << 20) + 100] {
+            for delimiter in ["", "\\n"] {
+                let input = write_alike(&path);
+                let arguments = ["-j2", "--transport", kind.name(), "--credit", "8", "--delay", "1ms", "-d", delimiter];
+                let mut run = support::Run::start(&[&arguments[..], &hash].concat());
+                run.wait_for_event("item_settled");
+                input.set_len(left).unwrap();
+                let finished = run.finish();
+                assert_eq!(finished.code(), i32::from(exit_code::LOST), "{kind:?}: {}", finished.stderr);
+                let words = format!("failed to read {name}: it was cut short meanwhile, from 33554432 to {left} bytes");
+                assert!(finished.stderr.contains(&words), "{kind:?}: {}", finished.stderr);
+                for exit in finished.events("worker_exited") {
+                    assert_eq!(exit["exit"]["code"], 0, "{kind:?}: {exit}");
+                }
+                // What was no longer there has no result.
+                assert!(finished.stdout.lines().all(|line| line == alike), "{kind:?}: {}", finished.stdout);
+                if left == 0 {
+                    assert!(finished.settled("failed") > 0, "{kind:?}");
+                    assert!(finished.stderr.contains("its bytes are lost"), "{kind:?}: {}", finished.stderr);
+                }
             }
         }
+    }
+}
+
+/// Nothing of it is taken for a result, whoever dies meanwhile.
+#[test]
+fn a_worker_that_is_killed_leaves_no_result_of_bytes_that_were_cut_off() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("input");
+    let name = path.to_str().unwrap();
+    for kind in SHARING {
+        let input = write_alike(&path);
+        let arguments = "--task hash --output results --block 64K --credit 8 --delay 1ms -j2 -d  -a";
+        let arguments: Vec<_> = arguments.split(' ').chain([name, "--transport", kind.name()]).collect();
+        let mut run = support::Run::start(&arguments);
+        run.wait_for_event("item_settled");
+        input.set_len(0).unwrap();
+        support::send(support::pid_of(&run.wait_for_event("item_settled")), Signal::SIGKILL);
+        let finished = run.finish();
+        assert_eq!(finished.code(), i32::from(exit_code::LOST), "{kind:?}: {}", finished.stderr);
+        let mut lines: Vec<_> = finished.stdout.lines().collect();
+        lines.dedup();
+        assert_eq!(lines.len(), 1, "{kind:?}: {lines:?}");
     }
 }
 
@@ -169,6 +205,16 @@ fn inputs_of_all_kinds_are_read_as_far_as_they_can_be() {
     let dir = tempfile::tempdir().unwrap();
     let place = |name: &str| dir.path().join(name).to_str().unwrap().to_owned();
     let echo = |input: &str| supervisor(&["-k", "--task", "echo", "-a", input], b"");
+    for kind in SHARING {
+        std::fs::write(place("empty"), "").unwrap();
+        std::fs::write(place("unfinished"), "a\n\nlast").unwrap();
+        let blocks = |input: &str| {
+            supervisor_over(kind, &["-k", "--task", "echo", "--block", "64K", "-a", input], b"", |_| ()).stdout
+        };
+        assert_eq!((blocks(&place("empty")), blocks("/dev/null")), (Vec::new(), Vec::new()));
+        assert_eq!(blocks("/proc/version"), std::fs::read("/proc/version").unwrap());
+        assert_eq!(blocks(&place("unfinished")), b"a\n\nlast\n");
+    }
     check_ends(&echo(&place("missing")), exit_code::USAGE, "No such file");
     check_ends(&echo(dir.path().to_str().unwrap()), exit_code::USAGE, "is a directory");
     std::fs::write(place("empty"), "").unwrap();

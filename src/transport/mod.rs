@@ -22,6 +22,7 @@ mod lent;
 pub mod mqueue;
 pub mod pipe;
 pub mod scoreboard;
+mod shared_input;
 mod shm;
 mod shm_area;
 mod shm_hall;
@@ -159,7 +160,8 @@ pub trait ItemsIn {
     /// How many whole messages [`next`](Self::next) has in store, counted up to `most`.
     fn waiting(&self, most: usize) -> usize;
 
-    /// What tells afterwards whether the bytes that [`next`](Self::next) lent were whole.
+    /// What tells of the bytes that [`next`](Self::next) lent whether they are there, and afterwards whether they were
+    /// whole.
     fn lent(&self) -> Arc<Lent> {
         Arc::default()
     }

@@ -1,8 +1,8 @@
 //! Shared memory: a ring of frames each way in one sealed memory file, and a bell each way for who sleeps.
 //!
 //! Frames to the worker always stand whole in their ring, and the worker reads them where they lie: it
-//! trusts the supervisor. A body that is too large for that lies in the hall, and the frame only says
-//! where. The other way frames are a stream of bytes, which the supervisor copies out before it judges
+//! trusts the supervisor. A body that is too large for that lies in the hall, or in the input where that
+//! is a file that is mapped, see [`super::shared_input`], and the frame only says where. The other way frames are a stream of bytes, which the supervisor copies out before it judges
 //! it, as what comes by a pipe.
 //!
 //! While both sides are busy no system call is made. The supervisor's end is *awake* then: no fd tells
@@ -11,8 +11,9 @@
 //! Invariant: whatever a worker writes into the memory, and whenever it dies, it hurts itself alone.
 
 use super::desk::{self, Left, Open};
+use super::shared_input;
 use super::shm_area::{
-    HALL_BYTES, INPUT, INPUT_ENDED, ITEMS, ITEMS_PART, NEAR_BYTES_MAX, PLAN, RESULTS, RESULTS_PART, SUPERVISOR_ASLEEP,
+    self, HALL_BYTES, IN_INPUT, INPUT, INPUT_ENDED, ITEMS, ITEMS_PART, PLAN, RESULTS, RESULTS_PART, SUPERVISOR_ASLEEP,
     SUPERVISOR_GONE, WORKER_ASLEEP, WORKER_GONE,
 };
 use super::shm_hall::Hall;
@@ -28,6 +29,7 @@ use crate::wire::lead::{Lead, SLACK_BYTES};
 use crate::wire::message::{FromWorker, ToWorker};
 use crate::wire::names;
 use std::collections::VecDeque;
+use std::fs::File;
 use std::io;
 use std::ops::Range;
 use std::os::fd::{AsFd, BorrowedFd};
@@ -37,11 +39,12 @@ use std::sync::atomic::Ordering::{Acquire, Release};
 /// An area of its own for each worker.
 pub(super) struct ShmTransport {
     spin: Duration,
+    input: Option<Arc<File>>,
 }
 
 impl ShmTransport {
     pub(super) const fn new(spin: Duration) -> Self {
-        Self { spin }
+        Self { spin, input: None }
     }
 }
 
@@ -49,17 +52,22 @@ impl Transport for ShmTransport {
     fn open(&mut self) -> io::Result<(Box<dyn Channel>, Handed)> {
         let (area, memory) = SharedArea::create(PLAN)?;
         let (bell, workers_bell) = (Bell::new()?, Bell::new()?);
-        let handed = Handed::new()
+        let mut handed = Handed::new()
             .fd(&[names::FD_IN], workers_bell.to_fd()?)
             .fd(&[names::FD_OUT], bell.to_fd()?)
             .fd(&[names::FD_MEMORY], memory)
             .word(names::SPIN, self.spin.0.to_string());
+        if let Some(input) = &self.input {
+            handed = handed.fd(&[names::FD_INPUT], input.try_clone()?.into());
+        }
         let channel = ShmChannel {
             area,
             bell,
             workers_bell,
             items: Writer::new(ITEMS),
             hall: Hall::new(HALL_BYTES),
+            near_bytes_max: shm_area::near_bytes_max(self.input.is_some()),
+            input: self.input.clone(),
             backlog: VecDeque::new(),
             unflushed_bytes: 0,
             is_open: true,
@@ -80,6 +88,10 @@ impl Transport for ShmTransport {
     fn spin(&self) -> Duration {
         self.spin
     }
+
+    fn share_input(&mut self, input: &Arc<File>) {
+        self.input = Some(Arc::clone(input));
+    }
 }
 
 /// A frame that waits for room.
@@ -98,6 +110,9 @@ struct ShmChannel {
     workers_bell: Bell,
     items: Writer,
     hall: Hall,
+    /// The longest body that lies in its frame.
+    near_bytes_max: usize,
+    input: Option<Arc<File>>,
     /// What found no room, in order.
     backlog: VecDeque<Waiting>,
     /// Of the backlog, and of what is written but not published.
@@ -124,44 +139,71 @@ impl ShmChannel {
 
     /// Writes a frame if there is room for all of it.
     #[inline]
-    fn write(&mut self, lead: &Lead, body: &[u8]) -> Result<bool, Broken> {
-        if !self.has_room(lead.bytes(), body.len())? {
+    fn write(&mut self, lead: &Lead, body: &BlockSlice<'_>) -> Result<bool, Broken> {
+        let body_bytes = body.range().len();
+        if body_bytes > self.near_bytes_max {
+            return self.write_far(lead, body);
+        }
+        if !self.has_room(lead.bytes() + body_bytes)? {
             return Ok(false);
         }
-        let (at, lead_bytes) = (self.items.at(), lead.bytes());
-        let slack = self.items.free() >= (lead_bytes + SLACK_BYTES) as u64;
-        lead.put(slack, |behind, bytes| self.area.put(ITEMS_PART, at + behind as u64, bytes));
-        let rest = at + lead_bytes as u64;
-        if body.len() <= NEAR_BYTES_MAX {
-            self.area.put(ITEMS_PART, rest, body);
-            self.items.wrote((lead_bytes + body.len()) as u64);
-        } else if let Some(place) = self.hall.place(body.len()) {
-            self.area.put(Part::Hall, place, body);
-            self.area.put(ITEMS_PART, rest, &place.to_le_bytes());
-            self.items.wrote((lead_bytes + size_of_val(&place)) as u64);
-            self.hall.keep_until(self.items.at(), place, body.len());
-        }
+        self.put(lead, body.bytes());
         Ok(true)
     }
 
-    /// If a frame can be written now.
-    #[inline]
-    fn has_room(&mut self, lead_bytes: usize, body_bytes: usize) -> Result<bool, Broken> {
-        let in_hall = body_bytes > NEAR_BYTES_MAX;
-        let needed = (lead_bytes + if in_hall { size_of::<u64>() } else { body_bytes }) as u64;
-        if self.items.room(&self.area, needed)? < needed {
+    /// The same for one whose body lies apart.
+    fn write_far(&mut self, lead: &Lead, body: &BlockSlice<'_>) -> Result<bool, Broken> {
+        if !self.has_room(lead.bytes() + size_of::<u64>())? {
             return Ok(false);
         }
-        if in_hall {
-            self.hall.free_until(self.items.look(&self.area)?);
+        if let Some(place) = shared_input::place(self.input.as_ref(), body) {
+            self.put(lead, &(place | IN_INPUT).to_le_bytes());
+            return Ok(true);
         }
-        Ok(!in_hall || self.hall.place(body_bytes).is_some())
+        let bytes = body.bytes();
+        let Some(place) = self.place_in_hall(bytes.len())? else { return Ok(false) };
+        self.area.put(Part::Hall, place, bytes);
+        self.put(lead, &place.to_le_bytes());
+        self.hall.keep_until(self.items.at(), place, bytes.len());
+        Ok(true)
+    }
+
+    /// Writes a frame that there is room for.
+    #[inline]
+    fn put(&mut self, lead: &Lead, rest: &[u8]) {
+        let (at, lead_bytes) = (self.items.at(), lead.bytes());
+        let slack = self.items.free() >= (lead_bytes + SLACK_BYTES) as u64;
+        lead.put(slack, |behind, bytes| self.area.put(ITEMS_PART, at + behind as u64, bytes));
+        self.area.put(ITEMS_PART, at + lead_bytes as u64, rest);
+        self.items.wrote((lead_bytes + rest.len()) as u64);
+    }
+
+    /// If so many bytes have room in the ring now.
+    #[inline]
+    fn has_room(&mut self, bytes: usize) -> Result<bool, Broken> {
+        Ok(self.items.room(&self.area, bytes as u64)? >= bytes as u64)
+    }
+
+    /// Where in the hall a body of so many bytes may lie now.
+    fn place_in_hall(&mut self, bytes: usize) -> Result<Option<u64>, Broken> {
+        self.hall.free_until(self.items.look(&self.area)?);
+        Ok(self.hall.place(bytes))
+    }
+
+    /// If this frame can be written now.
+    fn can_write(&mut self, lead_bytes: usize, body: &BlockSlice<'_>) -> Result<bool, Broken> {
+        let body_bytes = body.range().len();
+        if body_bytes <= self.near_bytes_max {
+            return self.has_room(lead_bytes + body_bytes);
+        }
+        let in_input = shared_input::place(self.input.as_ref(), body).is_some();
+        Ok(self.has_room(lead_bytes + size_of::<u64>())? && (in_input || self.place_in_hall(body_bytes)?.is_some()))
     }
 
     /// Writes what has room of the backlog.
     fn write_backlog(&mut self) -> Result<(), Broken> {
         while let Some(Waiting { lead, block, range }) = self.backlog.pop_front() {
-            if !self.write(&lead, &block[range.clone()])? {
+            if !self.write(&lead, &BlockSlice::new(&block, range.clone()))? {
                 self.backlog.push_front(Waiting { lead, block, range });
                 break;
             }
@@ -189,8 +231,9 @@ impl ShmChannel {
         if self.results.look(&self.area)? > 0 || self.area.load(WORKER_GONE, Acquire) != 0 {
             return Ok(true);
         }
-        let first = self.backlog.front().map(|waiting| (waiting.lead.bytes(), waiting.range.len()));
-        first.map_or(Ok(false), |(lead, body)| self.has_room(lead, body))
+        let first = self.backlog.front();
+        let first = first.map(|first| (first.lead.bytes(), Arc::clone(&first.block), first.range.clone()));
+        first.map_or(Ok(false), |(lead, block, range)| self.can_write(lead, &BlockSlice::new(&block, range)))
     }
 
     fn drop_backlog(&mut self) {
@@ -260,11 +303,11 @@ impl Channel for ShmChannel {
         if !self.is_open {
             return Ok(());
         }
-        let bytes = body.bytes();
-        check_body(bytes.len())?;
-        let lead = Lead::new(&message, bytes.len());
-        self.unflushed_bytes += lead.bytes() + bytes.len();
-        if !self.backlog.is_empty() || !self.write(&lead, bytes)? {
+        let body_bytes = body.range().len();
+        check_body(body_bytes)?;
+        let lead = Lead::new(&message, body_bytes);
+        self.unflushed_bytes += lead.bytes() + body_bytes;
+        if !self.backlog.is_empty() || !self.write(&lead, &body)? {
             self.backlog.push_back(Waiting { lead, block: Arc::clone(body.block()), range: body.range() });
         }
         Ok(())
@@ -334,9 +377,11 @@ impl Drop for ShmChannel {
 
 #[cfg(test)]
 mod tests {
+    use super::super::shm_area::NEAR_BYTES_MAX;
     use super::super::{Connection, shm_worker};
     use super::*;
     use crate::model::ids::{Attempt, ItemId};
+    use crate::sys::mapping::Mapping;
     use crate::sys::shared_area::WORDS;
     use std::sync::atomic::Ordering::Relaxed;
 
@@ -375,6 +420,42 @@ mod tests {
                     ended = true;
                 }
             }
+        }
+    }
+
+    #[test]
+    fn bodies_in_the_input_are_read_there_and_others_travel_with_them() {
+        let file = tempfile::tempfile().unwrap();
+        let bytes: Vec<u8> = (0..400_000_u32).map(|number| (number / 7) as u8).collect();
+        std::os::unix::fs::FileExt::write_all_at(&file, &bytes, 0).unwrap();
+        let input = Arc::new(file);
+        let mut transport = ShmTransport::new(Duration::ZERO);
+        transport.share_input(&input);
+        let (mut channel, handed) = transport.open().unwrap();
+        let Connection { mut items, results: _results } = shm_worker::connect(handed).unwrap();
+        let lent = items.lent();
+        let mapped = Arc::new(Block::from(Mapping::new(&input, 4000, 390_000).unwrap()));
+        let read = Arc::new(Block::from(bytes.clone()));
+        let mut check = |block: &Arc<Block>, range: Range<usize>, is_there: bool| {
+            let run = ToWorker::Run { first: 1, count: 1, attempt: 1 };
+            channel.queue(run, BlockSlice::new(block, range.clone())).unwrap();
+            assert_eq!(channel.flush().unwrap(), Flush::All);
+            assert!(items.fill().unwrap());
+            let (message, body) = items.next().unwrap().unwrap();
+            assert_eq!((message, lent.is_missing()), (run, !is_there));
+            assert!(body == if is_there { &block[range] } else { &[] });
+        };
+        for range in [0..200_000, 7..9, 9..9] {
+            check(&mapped, range, true);
+            check(&read, 5..6, true);
+        }
+        check(&read, 0..400_000, true);
+        input.set_len(4000).unwrap();
+        for range in [200_000..380_000, 380_000..380_001] {
+            check(&mapped, range, false);
+            check(&mapped, 9..9, true);
+            check(&mapped, 380_002..380_003, false);
+            check(&read, 0..400_000, true);
         }
     }
 

@@ -11,8 +11,17 @@ use std::sync::atomic::{Ordering, fence};
 /// Each ring. More gains nothing that can be measured, and all of it counts as resident after one lap.
 pub(super) const RING_BYTES: usize = 256 * 1024;
 
-/// A longer body lies in the hall.
+/// A longer body does not lie in its frame: where it lies instead is told there.
 pub(super) const NEAR_BYTES_MAX: usize = RING_BYTES / 4;
+
+/// The longest body that lies in its frame. If the input is shared none does, however short: then it is in the
+/// input, and whoever reads it there sees what is no longer there.
+pub(super) const fn near_bytes_max(shares_input: bool) -> usize {
+    if shares_input { 0 } else { NEAR_BYTES_MAX }
+}
+
+/// A place in the input; without this bit, in the hall.
+pub(super) const IN_INPUT: u64 = 1 << 63;
 
 /// Room for two bodies of the largest size. Pages that nothing was written to cost nothing.
 pub(super) const HALL_BYTES: usize = 2 * BODY_BYTES_MAX.next_multiple_of(64 * 1024);

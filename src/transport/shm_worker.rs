@@ -1,14 +1,16 @@
 //! The worker's end of shared memory. It waits: first awake, if that was asked for, then asleep until its
 //! bell rings.
 //!
-//! Invariant: items are read where they lie, and given back when the next message is asked for.
+//! Invariant: items are read where they lie, and given back when the next message is asked for; those in the
+//! input are read from there, see [`super::shared_input`].
 
+use super::shared_input::InputReader;
 use super::shm_area::{
-    INPUT, ITEMS, ITEMS_PART, NEAR_BYTES_MAX, PLAN, RESULTS, RESULTS_PART, SUPERVISOR_ASLEEP, SUPERVISOR_GONE,
-    WORKER_ASLEEP, WORKER_GONE,
+    self, IN_INPUT, INPUT, ITEMS, ITEMS_PART, NEAR_BYTES_MAX, PLAN, RESULTS, RESULTS_PART, SUPERVISOR_ASLEEP,
+    SUPERVISOR_GONE, WORKER_ASLEEP, WORKER_GONE,
 };
 use super::shm_ring::{Broken, FOR_BYTES, FOR_ROOM, Reader, Words, Writer, doze, must_wake, rise};
-use super::{ChannelError, Connection, Desk, Handed, ItemsIn, ResultsOut};
+use super::{ChannelError, Connection, Desk, Handed, ItemsIn, Lent, ResultsOut};
 use crate::sys::bell::Bell;
 use crate::sys::clock::monotonic_ns;
 use crate::sys::room::Room;
@@ -32,7 +34,15 @@ pub(super) fn connect(mut handed: Handed) -> io::Result<Connection> {
     let supervisors_bell = Bell::from_fd(handed.take_fd(names::FD_OUT)?)?;
     let spin_ns = handed.get_word(names::SPIN)?.parse().map_err(|_| ErrorKind::InvalidInput)?;
     let end = Arc::new(End { area, bell, supervisors_bell, spin_ns });
-    let items = ShmItems { end: Arc::clone(&end), reader: Reader::new(ITEMS), lent_bytes: 0 };
+    let input = handed.take_fd(names::FD_INPUT).ok().map(|input| InputReader::new(input.into()));
+    let items = ShmItems {
+        end: Arc::clone(&end),
+        reader: Reader::new(ITEMS),
+        lent_bytes: 0,
+        near_bytes_max: shm_area::near_bytes_max(input.is_some()),
+        input,
+        lent: Arc::default(),
+    };
     let results = ShmResults { end, writer: Writer::new(RESULTS) };
     Ok(Connection { items: Box::new(items), results: Box::new(results) })
 }
@@ -98,6 +108,11 @@ struct ShmItems {
     reader: Reader,
     /// What the last message took, which is still lent.
     lent_bytes: u64,
+    /// The longest body that lies in its frame.
+    near_bytes_max: usize,
+    input: Option<InputReader>,
+    /// If what is lent from the input is there.
+    lent: Arc<Lent>,
 }
 
 /// Where a frame lies.
@@ -116,7 +131,7 @@ impl ShmItems {
         }
         let header = self.end.area.lend(ITEMS_PART, self.reader.at() + behind, HEADER_BYTES);
         let Some(header) = Header::read(header)? else { return Ok(None) };
-        let near = if header.body_bytes <= NEAR_BYTES_MAX { header.body_bytes } else { size_of::<u64>() };
+        let near = if header.body_bytes <= self.near_bytes_max { header.body_bytes } else { size_of::<u64>() };
         Ok(Some(Lying { header, ring_bytes: (HEADER_BYTES + header.head_bytes + near) as u64 }))
     }
 
@@ -158,16 +173,28 @@ impl ItemsIn for ShmItems {
             return Err(ChannelError::Direction);
         }
         self.lent_bytes = ring_bytes;
+        if self.input.is_some() {
+            self.lent.begin();
+        }
         let area = &self.end.area;
         let head_at = self.reader.at() + HEADER_BYTES as u64;
         let head = area.lend(ITEMS_PART, head_at, header.head_bytes);
         let body_at = head_at + header.head_bytes as u64;
-        let body = if header.body_bytes <= NEAR_BYTES_MAX {
+        let body = if header.body_bytes <= self.near_bytes_max {
             area.lend(ITEMS_PART, body_at, header.body_bytes)
         } else {
             let mut place = [0; size_of::<u64>()];
             area.take(ITEMS_PART, body_at, &mut place);
-            area.lend(Part::Hall, u64::from_le_bytes(place), header.body_bytes)
+            let place = u64::from_le_bytes(place);
+            if place & IN_INPUT == 0 {
+                area.lend(Part::Hall, place, header.body_bytes)
+            } else {
+                let input = self.input.as_mut().ok_or(ChannelError::Reference)?;
+                input.read(place ^ IN_INPUT, header.body_bytes).unwrap_or_else(|| {
+                    self.lent.lacks();
+                    &[]
+                })
+            }
         };
         // The usual one goes where it is wanted without a stop in between.
         if let Some(ToWorker::Run { first, count, attempt }) = ToWorker::read(head) {
@@ -186,6 +213,10 @@ impl ItemsIn for ShmItems {
             frames += 1;
         }
         frames
+    }
+
+    fn lent(&self) -> Arc<Lent> {
+        Arc::clone(&self.lent)
     }
 }
 

@@ -26,7 +26,7 @@ use std::sync::Arc;
 const FLUSH_BYTES: usize = 64 * 1024;
 
 /// Why items fail whose bytes are gone.
-const LOST: &str = "its bytes are lost: the file that they lie in was cut short";
+const LOST: &str = "its bytes are lost: the file that they lie in was cut short, or cannot be read";
 
 /// So many bytes of results are not copied behind their header.
 const APART_BYTES_MIN: usize = 8 * 1024;
@@ -107,6 +107,10 @@ impl Batch {
     ) -> Result<bool, WorkerError> {
         self.close_group(Busy::Guessed)?;
         let mut items = Items::new(run, body, delimiter);
+        if self.lent.is_missing() {
+            self.lose(&mut items)?;
+            return Ok(true);
+        }
         // One guard around many items: to set it up costs as much as a tiny item.
         let ended = loop {
             match panics::catch(|| self.work_on(handler, &mut items)) {
@@ -119,19 +123,23 @@ impl Batch {
             }
         };
         let on = ended?;
-        if self.lent.is_of_input() {
-            // Whether this run's bytes were whole cannot be asked once others are lent.
-            self.close_group(Busy::Measured)?;
-        }
         if on && !items.is_finished() && !self.lent.is_whole() {
             self.close_group(Busy::Measured)?;
-            while let Some(item) = items.next_lost() {
-                self.note_time();
-                self.failed(&item, LOST, false)?;
-            }
+            self.lose(&mut items)?;
             return Ok(on);
         }
         if on && !items.is_finished() { Err(WorkerError::Run { count: run.count }) } else { Ok(on) }
+    }
+
+    /// The bytes of the items that are left are lost.
+    #[cold]
+    fn lose(&mut self, items: &mut Items<'_>) -> Result<(), WorkerError> {
+        while let Some(item) = items.next_lost() {
+            self.started_ns = if self.timed { monotonic_ns() } else { 0 };
+            self.note_time();
+            self.failed(&item, LOST, false)?;
+        }
+        Ok(())
     }
 
     /// Works on the items that are left; `false` if the supervisor wants it to stop before the next.
