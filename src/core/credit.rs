@@ -68,7 +68,7 @@ impl Pace {
 
     /// Fewer items than this are not worth another worker, as far as it is known.
     pub(super) fn worth(&self) -> u32 {
-        if self.item_ps == 0 { 1 } else { (WORTH_PS / self.item_ps).clamp(1, u64::from(self.size)) as u32 }
+        WORTH_PS.checked_div(self.item_ps).map_or(1, |items| items.clamp(1, u64::from(self.size)) as u32)
     }
 
     /// How many items may be sent to a worker that holds `runs` of `items` in all.
