@@ -7,6 +7,7 @@
 
 pub mod args;
 pub mod generator;
+mod kept;
 pub mod lines;
 pub mod splitter;
 mod windows;

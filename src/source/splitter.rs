@@ -4,6 +4,7 @@
 //! long an item is and however small the pieces are. What is held is one piece and one unfinished item,
 //! never more than [`ITEM_BYTES_MAX`] of it: the rest of a longer one passes by without being kept.
 
+use super::kept::Kept;
 use super::{Batch, Delivery, RUN_BYTES_MAX};
 use crate::model::config::Split;
 use crate::model::outcome::FailReason;
@@ -30,6 +31,8 @@ pub struct Splitter {
     too_long: bool,
     /// The beginning of an item whose end was not seen yet.
     unfinished: Vec<u8>,
+    /// Of blocks that are cut by size; what many lines take is given back when there are few.
+    kept: Kept,
     /// What comes up to the next delimiter belongs to an item over the limit.
     skipping: bool,
 }
@@ -38,7 +41,16 @@ impl Splitter {
     /// `priority`: each item is a line `NUMBER<TAB>ITEM`.
     #[must_use]
     pub fn new(split: Split, priority: bool) -> Self {
-        Self { split, priority, block: Arc::default(), at: 0, too_long: false, unfinished: Vec::new(), skipping: false }
+        Self {
+            split,
+            priority,
+            block: Arc::default(),
+            at: 0,
+            too_long: false,
+            unfinished: Vec::new(),
+            kept: Kept::default(),
+            skipping: false,
+        }
     }
 
     /// Takes the next bytes of the input, once [`Splitter::next`] has nothing more.
@@ -61,9 +73,15 @@ impl Splitter {
             }
         };
         if end > 0 {
-            let rest = self.unfinished.split_off(end);
+            let mut rest = self.kept.memory();
+            rest.clear();
+            rest.extend_from_slice(&self.unfinished[end..]);
+            self.unfinished.truncate(end);
             self.block = Arc::new(std::mem::replace(&mut self.unfinished, rest).into());
             self.at = 0;
+            if matches!(self.split, Split::Block { .. }) {
+                self.kept.keep(&self.block);
+            }
         }
         if self.unfinished.len() > ITEM_BYTES_MAX {
             self.unfinished = Vec::new();

@@ -9,6 +9,7 @@
 //! Invariant: the file's size is asked before each window and at the end. A file that has become
 //! shorter is a lost source, never a fault; one that grows is read to where it ends when that is reached.
 
+use super::kept::Kept;
 use super::splitter::Splitter;
 use super::{Delivery, Source, SourceError};
 use crate::model::config::Split;
@@ -27,10 +28,6 @@ const WINDOW_BYTES: usize = 1 << 20;
 /// The same where it is read.
 const READ_BYTES: usize = 128 * 1024;
 
-/// So many blocks that were read are kept to be used again, if they are not larger than that together.
-const KEPT_BLOCKS_MAX: usize = 16;
-const KEPT_BYTES_MAX: usize = 64 << 20;
-
 /// Blocks in a window, if they are larger than a part of it.
 const WINDOW_BLOCKS: usize = 4;
 
@@ -46,8 +43,8 @@ pub(super) enum By {
 
 pub(super) struct Windows {
     by: By,
-    /// Blocks that were read, some of them in use.
-    kept: Vec<Arc<Block>>,
+    /// Blocks that were read.
+    kept: Kept,
     name: String,
     file: Arc<File>,
     splitter: Splitter,
@@ -97,7 +94,7 @@ impl Windows {
         let splitter = Splitter::new(split, priority);
         Self {
             by,
-            kept: Vec::new(),
+            kept: Kept::default(),
             name,
             file,
             delimiter: splitter.delimiter().unwrap_or(b'\n'),
@@ -159,20 +156,10 @@ impl Windows {
     /// Hands a block of whole items to the splitter.
     fn put(&mut self, block: Block) {
         let block = Arc::new(block);
-        let kept_bytes = (self.kept.len() + 1).saturating_mul(block.len());
-        if self.by == By::Reading && self.kept.len() < KEPT_BLOCKS_MAX && kept_bytes <= KEPT_BYTES_MAX {
-            self.kept.push(Arc::clone(&block));
+        if self.by == By::Reading {
+            self.kept.keep(&block);
         }
         self.splitter.put(block);
-    }
-
-    /// Memory for a block: that of one whose items are settled, if there is one.
-    fn memory(&mut self) -> Vec<u8> {
-        let unused = self.kept.iter().position(|block| Arc::strong_count(block) == 1);
-        match unused.map(|unused| Arc::try_unwrap(self.kept.swap_remove(unused))) {
-            Some(Ok(Block::Memory(bytes))) => bytes,
-            _ => Vec::new(),
-        }
     }
 
     /// The next bytes, mapped; read if that is asked for, or if there are too many mappings.
@@ -182,7 +169,7 @@ impl Windows {
         {
             return Ok(if self.cold { mapping.cold() } else { mapping }.into());
         }
-        let mut bytes = self.memory();
+        let mut bytes = self.kept.memory();
         bytes.resize(length, 0);
         self.file.read_exact_at(&mut bytes, self.at)?;
         Ok(bytes.into())
