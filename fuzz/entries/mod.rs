@@ -76,6 +76,45 @@ fn decode(bytes: &[u8], pieces: &[u8]) -> (Vec<Owned>, Option<FrameError>, usize
     (frames, None, decoder.unread_bytes())
 }
 
+/// The same, with the bodies of more than so many bytes taken out in parts; no room is made for those.
+fn decode_in_parts(bytes: &[u8], pieces: &[u8], above: usize) -> (Vec<Owned>, Option<FrameError>) {
+    let (mut decoder, mut frames, mut large) = (FrameDecoder::new(), Vec::new(), None::<(usize, Owned)>);
+    let (mut rest, mut sizes) = (bytes, pieces.iter().cycle());
+    while !rest.is_empty() {
+        let spare = decoder.spare();
+        assert!(!spare.is_empty() && spare.len() <= BUFFER_BYTES + HEAD_BYTES_MAX + above);
+        let size = sizes.next().map_or(usize::MAX, |size| 1 + usize::from(*size));
+        let read = size.min(rest.len()).min(spare.len());
+        spare[..read].copy_from_slice(&rest[..read]);
+        decoder.filled(read);
+        rest = &rest[read..];
+        loop {
+            if let Some((left, frame)) = &mut large {
+                let part = decoder.take(*left);
+                *left -= part.len();
+                frame.2.extend_from_slice(part);
+                if *left > 0 {
+                    break;
+                }
+                frames.extend(large.take().map(|(_, frame)| frame));
+            }
+            match decoder.next() {
+                Ok(Some(frame)) => frames.push((frame.kind, frame.head.to_vec(), frame.body.to_vec())),
+                Ok(None) => match decoder.take_lead(above) {
+                    Ok(Some((header, head))) => {
+                        assert!(header.body_bytes > above && head.len() == header.head_bytes);
+                        large = Some((header.body_bytes, (header.kind, head.to_vec(), Vec::new())));
+                    }
+                    Ok(None) => break,
+                    Err(error) => panic!("{error} is said too late"),
+                },
+                Err(error) => return (frames, Some(error)),
+            }
+        }
+    }
+    (frames, None)
+}
+
 /// The first byte says how many of the next are the sizes of reads; what follows is read in them.
 pub fn frames(data: &[u8]) {
     let mut data = Bytes(data);
@@ -83,6 +122,7 @@ pub fn frames(data: &[u8]) {
     let sizes = data.take(sizes);
     let (frames, error, unread) = decode(data.0, &[]);
     assert_eq!((&frames, &error), (&decode(data.0, sizes).0, &decode(data.0, sizes).1), "pieces change nothing");
+    assert_eq!((&frames, &error), (&decode_in_parts(data.0, sizes, 16).0, &decode_in_parts(data.0, sizes, 16).1));
     let mut again = Vec::new();
     for (kind, head, body) in &frames {
         frame::encode(*kind, head, body, &mut again).unwrap();

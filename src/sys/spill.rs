@@ -1,8 +1,9 @@
 //! A temporary file without a name, for bytes that are too many to keep in memory.
 //!
-//! Grows at its end only; what is no longer needed is given back to the file system as holes, and the file starts anew
-//! when nothing is left in it. So it never holds much more than what is alive, and it is gone with the process, however
-//! that ends.
+//! Pieces are appended; what is no longer needed of them is given back to the file system as holes, and the file starts
+//! anew when nothing is left in it. What comes piece by piece and is large gets a **room**, and the next one gets the
+//! same: pages that are there are written anew three times as fast as new ones are made and given back. So the file never
+//! holds much more than what is alive, and it is gone with the process, however that ends.
 //!
 //! Invariant: no name in the file system, no access for others, no bytes kept in memory.
 
@@ -18,6 +19,12 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 /// Holes are made of whole blocks: the largest size of a block in use.
 const BLOCK_BYTES: u64 = 4096;
+
+/// Of a room; what is not written of it takes none of the disk.
+const ROOM_BYTES_MIN: u64 = 4 << 20;
+
+/// So many rooms that are not in use keep what was written in them.
+const WARM_ROOMS_MAX: usize = 4;
 
 /// How many names are tried where the file system cannot make a file without one.
 const NAMES_MAX: u32 = 100;
@@ -42,7 +49,17 @@ struct Inner {
     end: u64,
     /// What was discarded and not yet forgotten: start -> end, apart from each other.
     free: BTreeMap<u64, u64>,
-    /// What is appended and not yet discarded.
+    /// What is appended, or has a room, and is not yet discarded.
+    live_bytes: u64,
+    rooms: Vec<Room>,
+}
+
+/// A stretch of the file that is used again and again.
+#[derive(Debug)]
+struct Room {
+    offset: u64,
+    bytes: u64,
+    /// What is not yet discarded of the bytes that have it now.
     live_bytes: u64,
 }
 
@@ -76,7 +93,11 @@ impl SpillFile {
     /// # Errors
     /// The file cannot be made, or the disk is full. Nothing is kept then.
     pub fn append(&self, bytes: &[u8]) -> io::Result<Extent> {
-        let (file, extent) = self.reserve(bytes.len() as u64)?;
+        let (file, extent) = self.reserve(|inner| {
+            let extent = Extent { offset: inner.end, bytes: bytes.len() as u64 };
+            inner.end = inner.end.saturating_add(extent.bytes);
+            extent
+        })?;
         // Not under the lock: several threads write at the same time, each where nobody else does.
         if let Err(error) = file.write_all_at(bytes, extent.offset) {
             self.discard(extent);
@@ -85,16 +106,24 @@ impl SpillFile {
         Ok(extent)
     }
 
-    /// Room at the end of the file, which counts as kept from now on.
-    fn reserve(&self, bytes: u64) -> io::Result<(Arc<File>, Extent)> {
+    /// Keeps so many bytes, which are to come piece by piece: in a room of their own.
+    ///
+    /// # Errors
+    /// The file cannot be made.
+    pub fn fill(self: &Arc<Self>, bytes: u64) -> io::Result<Filling> {
+        let (file, extent) = self.reserve(|inner| inner.room(bytes))?;
+        Ok(Filling { spill: Arc::clone(self), file, extent, filled: 0 })
+    }
+
+    /// Room in the file, which counts as kept from now on.
+    fn reserve(&self, place: impl FnOnce(&mut Inner) -> Extent) -> io::Result<(Arc<File>, Extent)> {
         let mut inner = self.lock();
         let file = match &inner.file {
             Some(file) => Arc::clone(file),
             None => Arc::clone(inner.file.insert(Arc::new(nameless_file(&self.folder)?))),
         };
-        let extent = Extent { offset: inner.end, bytes };
-        inner.end = inner.end.saturating_add(bytes);
-        inner.live_bytes = inner.live_bytes.saturating_add(bytes);
+        let extent = place(&mut inner);
+        inner.live_bytes = inner.live_bytes.saturating_add(extent.bytes);
         Ok((file, extent))
     }
 
@@ -124,7 +153,10 @@ impl SpillFile {
             return;
         }
         inner.live_bytes = inner.live_bytes.saturating_sub(extent.bytes);
-        if inner.live_bytes == 0 {
+        if inner.leave_room(extent) {
+            return;
+        }
+        if inner.live_bytes == 0 && inner.rooms.is_empty() {
             // A failure costs room only.
             let _ = inner.file.as_ref().map(|file| file.set_len(0));
             inner.free.clear();
@@ -136,11 +168,7 @@ impl SpillFile {
         // Only the blocks that this extent completed; the others of the joined range are holes already.
         let start = start.max(extent.offset / BLOCK_BYTES * BLOCK_BYTES);
         let end = end.min((extent.offset + extent.bytes).next_multiple_of(BLOCK_BYTES));
-        if let (Some(file), true) = (&inner.file, start < end) {
-            let flags = FallocateFlags::FALLOC_FL_PUNCH_HOLE | FallocateFlags::FALLOC_FL_KEEP_SIZE;
-            // Not every file system makes holes.
-            let _ = fallocate(file, flags, start.cast_signed(), (end - start).cast_signed());
-        }
+        inner.punch(start, end);
     }
 }
 
@@ -150,7 +178,91 @@ impl Default for SpillFile {
     }
 }
 
+/// Bytes in a spill file that are yet to come. What nobody took is given back.
+#[derive(Debug)]
+pub struct Filling {
+    spill: Arc<SpillFile>,
+    file: Arc<File>,
+    /// Nothing, once it is taken.
+    extent: Extent,
+    filled: u64,
+}
+
+impl Filling {
+    /// How many bytes are to come.
+    #[must_use]
+    pub const fn left(&self) -> u64 {
+        self.extent.bytes - self.filled
+    }
+
+    /// The folder that the file lies in, for the text of an error.
+    #[must_use]
+    pub fn folder(&self) -> &Path {
+        self.spill.folder()
+    }
+
+    /// Keeps the next bytes.
+    ///
+    /// # Errors
+    /// The disk is full, or there are more than was said.
+    pub fn push(&mut self, bytes: &[u8]) -> io::Result<()> {
+        if bytes.len() as u64 > self.left() {
+            return Err(io::ErrorKind::InvalidInput.into());
+        }
+        self.file.write_all_at(bytes, self.extent.offset + self.filled)?;
+        self.filled += bytes.len() as u64;
+        Ok(())
+    }
+
+    /// Where they lie. Whoever takes them discards them.
+    #[must_use]
+    pub fn take(mut self) -> Extent {
+        std::mem::replace(&mut self.extent, Extent { offset: 0, bytes: 0 })
+    }
+}
+
+impl Drop for Filling {
+    fn drop(&mut self) {
+        self.spill.discard(self.extent);
+    }
+}
+
 impl Inner {
+    /// An idle room that is large enough, the first one: it is the warmest. Else a new one, at the end.
+    fn room(&mut self, bytes: u64) -> Extent {
+        let idle = self.rooms.iter_mut().find(|room| room.live_bytes == 0 && room.bytes >= bytes);
+        if let Some(room) = idle {
+            room.live_bytes = bytes;
+            return Extent { offset: room.offset, bytes };
+        }
+        let offset = self.end.next_multiple_of(BLOCK_BYTES);
+        let room = Room { offset, bytes: bytes.next_power_of_two().max(ROOM_BYTES_MIN), live_bytes: bytes };
+        self.end = offset.saturating_add(room.bytes);
+        self.rooms.push(room);
+        Extent { offset, bytes }
+    }
+
+    /// Gives a piece of a room back; `false` if it lies in none.
+    fn leave_room(&mut self, extent: Extent) -> bool {
+        let holds = |room: &&mut Room| (room.offset..room.offset + room.bytes).contains(&extent.offset);
+        let Some(room) = self.rooms.iter_mut().find(holds) else { return false };
+        room.live_bytes = room.live_bytes.saturating_sub(extent.bytes);
+        let (offset, bytes, is_idle) = (room.offset, room.bytes, room.live_bytes == 0);
+        if is_idle && self.rooms.iter().filter(|room| room.live_bytes == 0).count() > WARM_ROOMS_MAX {
+            self.punch(offset, offset + bytes);
+        }
+        true
+    }
+
+    /// Gives whole blocks back to the file system.
+    fn punch(&self, start: u64, end: u64) {
+        if let (Some(file), true) = (&self.file, start < end) {
+            let flags = FallocateFlags::FALLOC_FL_PUNCH_HOLE | FallocateFlags::FALLOC_FL_KEEP_SIZE;
+            // Not every file system makes holes; a failure costs room only.
+            let _ = fallocate(file, flags, start.cast_signed(), (end - start).cast_signed());
+        }
+    }
+
     /// Adds a range to the free ones and returns the one that it is part of now.
     fn join_free(&mut self, extent: Extent) -> (u64, u64) {
         let (mut start, mut end) = (extent.offset, extent.offset.saturating_add(extent.bytes));
@@ -245,6 +357,44 @@ mod tests {
         let mut bytes = [0; 1000];
         spill.read_at(pieces[1].offset, &mut bytes).unwrap();
         assert_eq!(bytes, [7; 1000], "the last one lives");
+    }
+
+    #[test]
+    fn rooms_are_used_again_and_what_nobody_takes_is_given_back() {
+        const LARGE: u64 = ROOM_BYTES_MIN + 7;
+        let spill = Arc::new(SpillFile::new());
+        let mut living = std::collections::VecDeque::new();
+        for round in 0..20_u8 {
+            let mut filling = spill.fill(LARGE).unwrap();
+            let half = vec![round; LARGE as usize / 2];
+            filling.push(&half).unwrap();
+            filling.push(&half).unwrap();
+            assert!(filling.left() == 1 && filling.push(b"ab").is_err());
+            filling.push(b"a").unwrap();
+            living.push_back((round, filling.take()));
+            drop(spill.fill(LARGE).unwrap());
+            // Most at a time lie in more rooms than are kept warm.
+            while living.len() > if round < 10 { WARM_ROOMS_MAX + 2 } else { 1 } {
+                let (round, extent) = living.pop_front().unwrap();
+                let mut bytes = vec![0; LARGE as usize];
+                spill.read_at(extent.offset, &mut bytes).unwrap();
+                assert!(bytes.pop() == Some(b'a') && bytes.iter().all(|byte| *byte == round));
+                // As it is written on: a piece at a time.
+                spill.discard(Extent { bytes: 100_000, ..extent });
+                spill.discard(Extent { offset: extent.offset + 100_000, bytes: LARGE - 100_000 });
+            }
+        }
+        assert_eq!(spill.live_bytes(), LARGE);
+        assert_eq!(spill.lock().rooms.len(), WARM_ROOMS_MAX + 4);
+        let blocks = blocks_bytes(&spill);
+        assert!(blocks <= (WARM_ROOMS_MAX as u64 + 2) * (LARGE + BLOCK_BYTES), "{blocks}");
+        // What is appended does not get in their way.
+        let pieces: Vec<Extent> = (0..10).map(|_| spill.append(&[7; 1000]).unwrap()).collect();
+        pieces.into_iter().for_each(|piece| spill.discard(piece));
+        assert_eq!(spill.live_bytes(), LARGE);
+        let mut byte = [0];
+        spill.read_at(living[0].1.offset, &mut byte).unwrap();
+        assert_eq!(byte, [19]);
     }
 
     #[test]

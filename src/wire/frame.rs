@@ -156,6 +156,7 @@ impl Header {
 ///
 /// - facts in: [`spare`](Self::spare) and [`filled`](Self::filled), or [`push`](Self::push)
 /// - frames out: [`next`](Self::next)
+/// - a large frame in parts: [`take_lead`](Self::take_lead), then [`take`](Self::take) until its body is out
 /// - questions: [`whole_frames`](Self::whole_frames), [`unread_bytes`](Self::unread_bytes)
 pub struct FrameDecoder {
     /// All of it is initialised; `start..end` is what has arrived and was not handed out.
@@ -255,6 +256,35 @@ impl FrameDecoder {
         let end = body + header.body_bytes;
         (self.start, self.wanted) = (end, 0);
         Ok(Some(Frame { kind: header.kind, head: &self.buffer[head..body], body: &self.buffer[body..end] }))
+    }
+
+    /// Takes out the header and the head of a frame whose body has more than `above` bytes, if that is what comes
+    /// next; `None` otherwise, and while its head is torn. The bytes that follow are its body's: until all of them
+    /// are taken out by [`take`](Self::take), nothing else is to be asked.
+    ///
+    /// # Errors
+    /// The bytes are no frame.
+    pub fn take_lead(&mut self, above: usize) -> Result<Option<(Header, &[u8])>, FrameError> {
+        let Some(header) = Header::read(&self.buffer[self.start..self.end])?.filter(|next| next.body_bytes > above)
+        else {
+            return Ok(None);
+        };
+        // There is to be no room for all of it.
+        self.wanted = 0;
+        let head = self.start + HEADER_BYTES;
+        let body = head + header.head_bytes;
+        if body > self.end {
+            return Ok(None);
+        }
+        self.start = body;
+        Ok(Some((header, &self.buffer[head..body])))
+    }
+
+    /// Takes out what has arrived as it is, up to so many bytes.
+    pub fn take(&mut self, bytes_max: usize) -> &[u8] {
+        let start = self.start;
+        self.start = self.end.min(start.saturating_add(bytes_max));
+        &self.buffer[start..self.start]
     }
 
     /// How many whole frames have arrived and were not handed out, counted up to `most`.
@@ -429,6 +459,48 @@ mod tests {
         decoder.push(&torn, |frame| bodies.push(frame.body.len())).unwrap();
         assert_eq!(bodies, [ITEM_BYTES_MAX, 3]);
         assert_eq!(decoder.spare().len(), BUFFER_BYTES);
+    }
+
+    /// Large bodies are taken out in parts, as they come, and no room is made for them.
+    #[test]
+    fn large_frames_come_in_parts_between_others() {
+        const LARGE: usize = 2 * BUFFER_BYTES;
+        for seed in 1..=40 {
+            let mut random = Random(seed);
+            let frames: Vec<Owned> = (0..1 + random.below(12)).map(|_| random.frame()).collect();
+            let bytes = stream(&frames);
+            let (mut decoder, mut decoded, mut large) = (FrameDecoder::new(), Vec::new(), None::<(usize, Owned)>);
+            let (mut rest, read_max) = (bytes.as_slice(), [1 + random.below(16), 4096, usize::MAX][random.below(3)]);
+            while !rest.is_empty() {
+                let spare = decoder.spare();
+                let read = (1 + random.below(read_max.min(spare.len()))).min(rest.len());
+                spare[..read].copy_from_slice(&rest[..read]);
+                decoder.filled(read);
+                rest = &rest[read..];
+                loop {
+                    if let Some((left, frame)) = &mut large {
+                        let part = decoder.take(*left);
+                        *left -= part.len();
+                        frame.2.extend_from_slice(part);
+                        if *left > 0 {
+                            break;
+                        }
+                        decoded.extend(large.take().map(|(_, frame)| frame));
+                    }
+                    if let Some(frame) = decoder.next().unwrap() {
+                        decoded.push(owned(frame));
+                    } else if let Some((header, head)) = decoder.take_lead(LARGE).unwrap() {
+                        assert!(header.body_bytes > LARGE);
+                        large = Some((header.body_bytes, (header.kind, head.to_vec(), Vec::new())));
+                    } else {
+                        break;
+                    }
+                }
+                assert!(decoder.buffer.len() <= LARGE + BUFFER_BYTES, "seed {seed}");
+            }
+            assert!(decoded == frames, "seed {seed}");
+            assert_eq!((decoder.unread_bytes(), large), (0, None), "seed {seed}");
+        }
     }
 
     #[test]

@@ -11,6 +11,9 @@
 //! If `timed`, the body begins with `count` pairs of little-endian u64: when the item started
 //! (CLOCK_MONOTONIC, ns) and how long it took (ns).
 //!
+//! A body of more than [`SMALL_BODY_BYTES_MAX`] is the result of one item: nobody has to look into it, so
+//! whoever receives it may keep it elsewhere than in memory.
+//!
 //! Body of `Failed`: the reason as text, at most [`REASON_BYTES_MAX`]; if `timed`, behind such a pair.
 
 use serde::{Deserialize, Serialize};
@@ -20,6 +23,10 @@ pub const PROTOCOL_VERSION: u16 = 1;
 
 /// A reason longer than this is cut by the worker's side and refused by the supervisor's.
 pub const REASON_BYTES_MAX: usize = 64 * 1024;
+
+/// A longer body comes with a `Done` of one item alone. An item of a MiB, with what stands around it, is
+/// below; the built-in side sends several results together up to a few times 64 KiB.
+pub const SMALL_BODY_BYTES_MAX: usize = 1024 * 1024 + 64 * 1024;
 
 /// Supervisor to worker. The end of a worker's input is end-of-file, not a message.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
