@@ -16,7 +16,7 @@ use supervisor::transport::scoreboard::Pencil;
 use supervisor::transport::{self, Connection, Handed};
 use supervisor::wire::frame::{self, BODY_BYTES_MAX};
 use supervisor::wire::message::{FromWorker, PROTOCOL_VERSION, ToWorker};
-use supervisor::wire::{append, codec, names};
+use supervisor::wire::{append, append_without_body, codec, names};
 
 type Any = Box<dyn std::error::Error>;
 
@@ -132,6 +132,10 @@ fn answer(mut connection: Connection, work: &Work, rule: &str) -> Result<Connect
             say_bytes(to, &frame[..frame.len() - 1])?;
             wait_for_ever();
         }
+        // Large frames that nobody has to wait for.
+        "boasts" => begin(to, &done(first + 1_000_000, 1, attempt), BODY_BYTES_MAX)?,
+        "expired" => begin(to, &done(first, 1, attempt - 1), BODY_BYTES_MAX)?,
+        "bulky" => begin(to, &done(first, 2, attempt), BODY_BYTES_MAX)?,
         "twice" => {
             say(to, &done(first, count, attempt), &work.items)?;
             say(to, &done(first, count, attempt), &work.items)?;
@@ -171,6 +175,15 @@ fn answer(mut connection: Connection, work: &Work, rule: &str) -> Result<Connect
         say(&mut connection, &done(first, count, attempt), &work.items)?;
     }
     Ok(connection)
+}
+
+/// A frame without the better part of its body, and then nothing.
+fn begin(to: &mut Connection, message: &FromWorker, body_bytes: usize) -> Result<(), Any> {
+    let mut frame = Vec::new();
+    append_without_body(message, body_bytes, &mut frame)?;
+    frame.extend_from_slice(&[b'x'; 1000]);
+    say_bytes(to, &frame)?;
+    wait_for_ever();
 }
 
 /// The header of a frame with a head that could be one and a body of so many bytes.

@@ -19,9 +19,10 @@ use supervisor::model::spec::{ITEM_BYTES_MAX, TransportKind};
 use supervisor::model::time::Duration;
 use supervisor::sys::block::BlockSlice;
 use supervisor::sys::poller::{Interest, Poller};
-use supervisor::transport::{self, Channel, ChannelError, Connection, Fill, Flush, Handed};
-use supervisor::wire::frame::{BODY_BYTES_MAX, FrameError};
-use supervisor::wire::message::{FromWorker, ToWorker};
+use supervisor::sys::spill::SpillFile;
+use supervisor::transport::{self, Channel, ChannelError, Connection, Fill, Flush, Handed, Large};
+use supervisor::wire::frame::{BODY_BYTES_MAX, BUFFER_BYTES, FrameError};
+use supervisor::wire::message::{FromWorker, SMALL_BODY_BYTES_MAX, ToWorker};
 
 /// Longer than anything here takes: who waits so long waits in vain.
 const PATIENCE: Duration = Duration::from_secs(60);
@@ -238,6 +239,112 @@ fn what_a_worker_wrote_before_its_death_is_read(kind: TransportKind) {
     assert_eq!(channel.fill().unwrap(), Fill::Closed);
     queue(&mut *channel, run(1), b"for nobody").unwrap();
     assert_eq!((channel.flush().unwrap(), channel.backlog_bytes()), (Flush::Closed, 0));
+}
+
+/// A large result goes to a file as it comes, is announced at its head, and is given back if nobody takes it.
+fn large_results_are_kept_in_a_file(kind: TransportKind) {
+    let spill = Arc::new(SpillFile::new());
+    let (mut channel, handed) = open(kind);
+    channel.keep_large_in(&spill);
+    let bodies = [SMALL_BODY_BYTES_MAX + 1, SMALL_BODY_BYTES_MAX, BODY_BYTES_MAX, 3, 3 << 20]
+        .map(|size| (0..size).map(|at| (at % 251) as u8).collect::<Vec<u8>>());
+    let sent = bodies.clone();
+    let worker = thread::spawn(move || {
+        let mut connection = transport::connect(kind, handed).unwrap();
+        for (first, body) in (0..).zip(&sent) {
+            send(
+                &mut connection,
+                FromWorker::Done { first, count: 1, attempt: 1, busy_ns: 7, timed: first == 4 },
+                body,
+            );
+        }
+        // And one that is never whole.
+        let torn = frame_of(5, &sent[2]);
+        connection.results.send(&torn[..torn.len() - 1]).unwrap();
+    });
+    let (mut next, mut announced) = (0, 0);
+    loop {
+        if let Some((message, body)) = channel.next().unwrap() {
+            assert!(message == done(next) && body == bodies[next as usize] && body.len() <= SMALL_BODY_BYTES_MAX);
+            next += 1;
+            continue;
+        }
+        match channel.large().unwrap() {
+            Some(Large { message, times, kept: Some(extent) }) => {
+                let FromWorker::Done { first, timed, .. } = message else { panic!("{message:?}") };
+                let mut body = if timed { times.to_vec() } else { Vec::new() };
+                let start = body.len();
+                body.resize(start + extent.bytes as usize, 0);
+                spill.read_at(extent.offset, &mut body[start..]).unwrap();
+                assert!(first == next && body == bodies[next as usize], "item {first}");
+                spill.discard(extent);
+                next += 1;
+                continue;
+            }
+            Some(Large { message: FromWorker::Done { first, .. }, kept: None, .. }) => {
+                assert_eq!(first, next);
+                announced = announced.max(first);
+            }
+            large => assert_eq!(large, None),
+        }
+        match channel.fill().unwrap() {
+            Fill::Bytes(bytes) => assert!(0 < bytes && bytes <= BUFFER_BYTES.max(SMALL_BODY_BYTES_MAX)),
+            Fill::Blocked => wait(&mut *channel, false),
+            Fill::Closed => break,
+        }
+    }
+    assert_eq!((next, announced), (5, 5));
+    assert!(spill.live_bytes() > 0);
+    channel.ended();
+    assert_eq!(channel.next(), Ok(None));
+    drop(channel);
+    assert_eq!(spill.live_bytes(), 0);
+    worker.join().unwrap();
+}
+
+/// Nothing but one item's result is large; whatever else says so is refused before its body comes.
+fn what_may_not_be_large_is_refused_at_its_head(kind: TransportKind) {
+    let hello = FromWorker::Hello { protocol: 1, pid: 1, token: [1; 16] };
+    let failed = FromWorker::Failed { item: 1, attempt: 1, panicked: false, timed: true };
+    let of = |count| FromWorker::Done { first: 1, count, attempt: 1, busy_ns: 7, timed: false };
+    let bytes = SMALL_BODY_BYTES_MAX + 1;
+    for (message, error) in [
+        (hello, ChannelError::Hello { bytes }),
+        (failed, ChannelError::Reason { bytes }),
+        (of(0), ChannelError::Empty),
+        (of(2), ChannelError::Several { count: 2, bytes }),
+    ] {
+        let (mut channel, mut connection) = both_ends(kind);
+        channel.keep_large_in(&Arc::new(SpillFile::new()));
+        let mut lead = Vec::new();
+        supervisor::wire::append_without_body(&message, bytes, &mut lead).unwrap();
+        connection.results.send(&lead).unwrap();
+        let refused = loop {
+            assert_eq!(channel.next(), Ok(None));
+            match channel.large() {
+                Ok(large) => assert_eq!(large, None),
+                Err(refused) => break refused,
+            }
+            if channel.fill().unwrap() == Fill::Blocked {
+                wait(&mut *channel, false);
+            }
+        };
+        assert_eq!(refused, error);
+    }
+    let (mut channel, mut connection) = both_ends(kind);
+    channel.keep_large_in(&Arc::new(SpillFile::in_folder("/nonexistent")));
+    connection.results.send(&frame_of(1, &[7; SMALL_BODY_BYTES_MAX + 1])[..1000]).unwrap();
+    let refused = loop {
+        if let Err(refused) = channel.large() {
+            break refused;
+        }
+        if channel.fill().unwrap() == Fill::Blocked {
+            wait(&mut *channel, false);
+        }
+        assert_eq!(channel.next(), Ok(None));
+    };
+    let words = "keep a result in a temporary file in /nonexistent: No such file or directory (os error 2)";
+    assert_eq!(refused.to_string(), words);
 }
 
 fn a_torn_result_is_none(kind: TransportKind) {
@@ -485,6 +592,8 @@ macro_rules! contract {
             what_a_worker_wrote_before_its_death_is_read,
             a_torn_result_is_none,
             the_largest_bodies_and_empty_ones_arrive,
+            large_results_are_kept_in_a_file,
+            what_may_not_be_large_is_refused_at_its_head,
             frames_that_come_byte_by_byte_are_whole,
             both_directions_may_be_full_at_once,
             a_worker_may_be_killed_at_any_stage,

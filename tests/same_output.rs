@@ -11,7 +11,8 @@ use support::SUPERVISOR;
 /// The program over this transport: what it wrote to stdout.
 fn output(kind: TransportKind, arguments: &[&str], stdin: &[u8]) -> Vec<u8> {
     let mut child = Command::new(SUPERVISOR)
-        .args(["-j", "2", "--output", "results", "--transport", kind.name()])
+        .args(["-j", "2", "--transport", kind.name()])
+        .args(if arguments.contains(&"--output") { &[][..] } else { &["--output", "results"] })
         .args(arguments)
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())
@@ -112,6 +113,31 @@ fn items_of_all_sizes_and_of_any_bytes_come_back_over_every_transport() {
     check(&echo, &lines, &lines);
     check_unordered(&echo, &lines, &lines);
     check(&[&echo[..], &["--run-max", "1"]].concat(), &lines, &lines);
+}
+
+/// They lie in a file before they are told.
+#[test]
+fn the_largest_results_are_whole_however_they_are_told() {
+    let items = [b'a', b'\xff', b'c'].map(|byte| vec![byte; ITEM_BYTES_MAX]);
+    let lines = items.each_ref().map(|item| [item, &b"\n"[..]].concat()).concat();
+    for kind in TransportKind::ALL {
+        let told = |mode: &str| output(kind, &["-k", "-a", "-", "--task", "echo", "--output", mode], &lines);
+        for line in told("json").split(|byte| *byte == b'\n').filter(|line| !line.is_empty()) {
+            let object: serde_json::Value = serde_json::from_slice(line).unwrap();
+            assert!(object["runtime"].is_f64() && object["outcome"] == "done", "{}", kind.name());
+            let fields =
+                if object["input"].is_string() { ["input", "result"] } else { ["input_base64", "result_base64"] };
+            assert!(object[fields[0]].is_string() && object[fields[0]] == object[fields[1]], "{}", kind.name());
+        }
+        let narrated = String::from_utf8(told("narrate")).unwrap();
+        for line in narrated.lines() {
+            assert!(line.ends_with(&format!("... ({ITEM_BYTES_MAX} bytes)")) && line.len() < 20_000, "{}", kind.name());
+        }
+        assert_eq!((narrated.lines().count(), told("none")), (3, Vec::new()));
+        let tagged = output(kind, &["-k", "-a", "-", "--task", "echo", "--tag"], &lines);
+        let expected = items.each_ref().map(|item| [item, &b"\t"[..], item, b"\n"].concat()).concat();
+        assert!(tagged == expected, "{}: {}", kind.name(), difference(&tagged, &expected));
+    }
 }
 
 #[test]

@@ -148,6 +148,21 @@ fn a_place_for_long_outputs_that_is_missing_or_full_ends_the_run_at_once() {
     let run = shell(&format!("TMPDIR=/missing {line}"));
     assert_eq!(run.code(), 4, "{}", run.stderr);
     assert!(run.stderr.contains("a temporary file in /missing: No such file"), "{}", run.stderr);
+    // So it is with what resident workers answer, over whatever it comes.
+    let large = "head -c 3000000 /dev/zero | $SUPERVISOR -j2 -a - --task echo";
+    for how in ["--transport pipe", "--transport shm", "--transport socket -k", "--isolation thread --tag"] {
+        let run = shell(&format!("TMPDIR=/missing; export TMPDIR; {large} {how}"));
+        assert_eq!((run.code(), run.stdout.len()), (4, 0), "{how}: {}", run.stderr);
+        let words = "failed to keep a result in a temporary file in /missing: No such file";
+        assert!(run.stderr.contains(words), "{how}: {}", run.stderr);
+        if how.contains("shm") {
+            // The limit on the size of files holds for its memory, too.
+            continue;
+        }
+        let run = shell(&format!("ulimit -f 2048; {large} {how}"));
+        assert_eq!((run.code(), run.stdout.len()), (4, 0), "{how}: {}", run.stderr);
+        assert!(run.stderr.contains("File too large"), "{how}: {}", run.stderr);
+    }
     // What fits into memory needs no file.
     assert_eq!(shell("TMPDIR=/missing $SUPERVISOR -- echo {} ::: a").stdout, "a\n");
     // A small disk of our own, gone with the shell that mounted it.

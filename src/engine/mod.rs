@@ -11,6 +11,7 @@ mod ending;
 mod error;
 mod event_loop;
 mod intake;
+mod large;
 mod launcher;
 mod messages;
 mod payloads;

@@ -71,9 +71,9 @@ impl Engine {
         if let Some(resident) = resident {
             resident.channel = Some(channel);
         }
-        if let Err(error) = broken {
+        if let Err(fact) = broken {
             self.finish_reading(index);
-            self.feed(Input::ProtocolError { worker, incarnation, error });
+            self.feed(fact);
             return Read::Finished;
         }
         match filled {
@@ -87,8 +87,8 @@ impl Engine {
         }
     }
 
-    /// Hands every whole message that was read to the core; the words of what is wrong otherwise.
-    fn hear(&mut self, worker: WorkerId, incarnation: Incarnation, channel: &mut dyn Channel) -> Result<(), String> {
+    /// Hands every whole message that was read to the core; the fact, instead, that nothing more is to be read.
+    fn hear(&mut self, worker: WorkerId, incarnation: Incarnation, channel: &mut dyn Channel) -> Result<(), Input> {
         let heard = self.hear_each(worker, incarnation, channel);
         self.tell_gathered(worker, incarnation);
         heard
@@ -99,30 +99,35 @@ impl Engine {
         worker: WorkerId,
         incarnation: Incarnation,
         channel: &mut dyn Channel,
-    ) -> Result<(), String> {
+    ) -> Result<(), Input> {
+        let broken = |error| Input::ProtocolError { worker, incarnation, error };
         let resident = self.slots.get(worker, incarnation).and_then(|slot| slot.resident());
         let Some(mut greeted) = resident.map(|resident| resident.greeted) else { return Ok(()) };
         loop {
-            let (message, body) = match channel.next() {
+            let next = match channel.next() {
                 // There may be one of these for each tiny item: it is taken apart at once.
                 Ok(Some((FromWorker::Done { first, count, attempt, busy_ns, timed: false }, body))) if greeted => {
                     let run = Run { first: ItemId(first), count, attempt: Attempt(attempt) };
                     self.gather(worker, incarnation, run, busy_ns, body);
                     continue;
                 }
-                Ok(Some(message)) => message,
-                Ok(None) => return Ok(()),
-                Err(error) => return Err(error.to_string()),
+                next => next.map_err(|error| refusal(worker, incarnation, &error))?,
+            };
+            let Some((message, body)) = next else {
+                if self.hear_large(worker, incarnation, channel, greeted)? {
+                    continue;
+                }
+                return Ok(());
             };
             match message {
                 FromWorker::Hello { protocol, token, .. } => {
                     let resident = self.slots.get(worker, incarnation).and_then(|slot| slot.resident());
                     let Some(resident) = resident else { return Ok(()) };
-                    check_hello(resident.greeted, protocol, token == resident.token)?;
+                    check_hello(resident.greeted, protocol, token == resident.token).map_err(broken)?;
                     (resident.greeted, greeted) = (true, true);
                     self.feed(Input::Hello { worker, incarnation });
                 }
-                _ if !greeted => return Err("it spoke before its hello".to_owned()),
+                _ if !greeted => return Err(broken("it spoke before its hello".to_owned())),
                 FromWorker::Done { first, count, attempt, busy_ns, .. } => {
                     let run = Run { first: ItemId(first), count, attempt: Attempt(attempt) };
                     self.tell_gathered(worker, incarnation);
@@ -158,7 +163,7 @@ impl Engine {
     }
 
     /// The times at the head of a body, if there are any, in the scratch space for them, and the rest.
-    fn split_times<'a>(&mut self, body: &'a [u8], count: u32, timed: bool) -> (Vec<ItemTime>, &'a [u8]) {
+    pub(super) fn split_times<'a>(&mut self, body: &'a [u8], count: u32, timed: bool) -> (Vec<ItemTime>, &'a [u8]) {
         let mut times = std::mem::take(&mut self.times);
         times.clear();
         let split = if timed { wire::times::split(body, count) } else { None };
@@ -187,7 +192,7 @@ impl Engine {
                     let body = self.payloads.body(run.first, run.count);
                     let queued = messages::queue(channel.as_mut(), run, &body, self.message_items_max, delimiter);
                     if let Err(error) = queued {
-                        self.not_queued(worker, incarnation, &error);
+                        self.feed(refusal(worker, incarnation, &error));
                         continue;
                     }
                 }
@@ -201,15 +206,6 @@ impl Engine {
                 self.unwritten.push(worker.index());
             }
         }
-    }
-
-    /// A message could not be queued.
-    fn not_queued(&mut self, worker: WorkerId, incarnation: Incarnation, error: &ChannelError) {
-        let text = error.to_string();
-        self.feed(match error {
-            ChannelError::Spool { .. } => Input::StorageLost { error: text },
-            _ => Input::ProtocolError { worker, incarnation, error: text },
-        });
     }
 
     /// Writes all frames of this turn.
@@ -292,6 +288,15 @@ impl Engine {
         let _ = self.poller.modify(channel.read_fd(), interest, token);
         resident.reading = reading;
         self.note_awake(index);
+    }
+}
+
+/// The fact that a channel could not do what it was meant to.
+pub(super) fn refusal(worker: WorkerId, incarnation: Incarnation, error: &ChannelError) -> Input {
+    let text = error.to_string();
+    match error {
+        ChannelError::Spool { .. } | ChannelError::Keep { .. } => Input::StorageLost { error: text },
+        _ => Input::ProtocolError { worker, incarnation, error: text },
     }
 }
 

@@ -162,7 +162,7 @@ fn failure(worker: WorkerId, program: &str, error: &io::Error) -> SpawnFailure {
 
 impl Engine {
     pub(super) fn spawn_resident(&mut self, worker: WorkerId, incarnation: Incarnation) {
-        let started = match self.spawning.start_resident(worker) {
+        let mut started = match self.spawning.start_resident(worker) {
             Ok(started) => started,
             Err(error) => {
                 let error = failure(worker, &self.spawning.program_name(), &error);
@@ -172,6 +172,7 @@ impl Engine {
         };
         // Many starts take a while: the time that this worker has for its hello begins now.
         self.now = self.clock.now();
+        started.channel.keep_large_in(self.telling.spill());
         let pid = started.body.pid();
         let Some(slot) = self.slots.at(worker.index()) else { return };
         slot.incarnation = incarnation;

@@ -86,7 +86,12 @@ impl Telling {
         }
     }
 
-    /// Bytes of results in memory that wait for their turn.
+    /// Where results lie that are not in memory.
+    pub fn spill(&self) -> &Arc<SpillFile> {
+        &self.spill
+    }
+
+    /// Bytes of results that wait for their turn.
     pub fn held_bytes(&self) -> u64 {
         self.held_bytes
     }
@@ -201,8 +206,11 @@ impl Telling {
 }
 
 impl Held {
+    /// What makes the source wait. Of a command, which has an exit, what lies in the file does not: it may say so
+    /// much that nothing else would be begun. Of a worker that stays it does, or the file would grow for one slow item.
     fn bytes(&self) -> u64 {
-        (self.results.1.len() + self.errors.1.len()) as u64
+        let spilled = if self.exit.is_none() { self.results.0.iter().map(|extent| extent.bytes).sum() } else { 0 };
+        spilled + (self.results.1.len() + self.errors.1.len()) as u64
     }
 }
 

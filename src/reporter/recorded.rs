@@ -453,6 +453,6 @@ fn spilled_content_is_told_and_discarded() {
     let tagged = OutputSpec { tag: true, ..output(OutputMode::Results) };
     assert_eq!(told(&tagged), "item\tone\nitem\ttwo\nitem\tthree---\n");
     assert_eq!(told(&output(OutputMode::None)), "---\n");
-    assert_eq!(told(&output(OutputMode::Narrate)), "worker 1 (pid 101): item 0 -> 13 bytes\n---\n");
+    assert_eq!(told(&output(OutputMode::Narrate)), "worker 1 (pid 101): item 0 -> one\\ntwo\\nthree\n---\n");
     assert!(told(&output(OutputMode::Json)).contains("\"result\":\"one\\ntwo\\nthree\""));
 }

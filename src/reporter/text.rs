@@ -1,11 +1,12 @@
 //! `narrate` on stdout: `worker 3 (pid 4123): item 7 -> 49`, a line for each item.
 
 use super::words::{self, push_escaped, push_number};
-use super::{Content, Reporter, ReporterError, Settled};
+use super::{Content, Reporter, ReporterError, Settled, spill_failed};
 use crate::model::ids::ItemId;
 use crate::model::outcome::{Outcome, Settlement};
 use crate::model::time::Instant;
 use crate::sys::outbox::Outbox;
+use std::borrow::Cow;
 
 /// So much of a result is shown; `results` and `json` show all of it.
 const SHOWN_BYTES_MAX: usize = 4096;
@@ -26,6 +27,7 @@ impl Reporter for Narrate {
         err: &mut Outbox,
     ) -> Result<(), ReporterError> {
         super::results::append(err, &settled.errors, settled.spill, None)?;
+        let shown = if settled.settlement.count == 1 { Shown::new(settled)? } else { None };
         settled.results.discard(settled.spill);
         let out = out.buffer();
         let settlement = settled.settlement;
@@ -37,12 +39,12 @@ impl Reporter for Narrate {
         match settlement.outcome {
             Outcome::Done if settlement.count == 1 => {
                 self.push_head(out, settlement.first);
-                push_result(out, &settled.results, " done");
+                Shown::push(shown.as_ref(), out, " done");
             }
             Outcome::Done => {
                 for (item, _, result) in settled.each() {
                     self.push_head(out, item);
-                    push_arrow(out, result);
+                    push_arrow(out, result, result.len() as u64);
                     out.push(b'\n');
                 }
             }
@@ -55,7 +57,7 @@ impl Reporter for Narrate {
                 }
                 out.extend_from_slice(b": ");
                 push_escaped(out, words::last_cause(&settlement.causes).as_bytes());
-                push_result(out, &settled.results, "");
+                Shown::push(shown.as_ref(), out, "");
             }
         }
         Ok(())
@@ -69,25 +71,50 @@ impl Narrate {
     }
 }
 
-/// What a single item gave, up to the end of the line; `nothing` if it gave nothing.
-fn push_result(out: &mut Vec<u8>, results: &Content<'_>, nothing: &str) {
-    let spilled: u64 = results.spilled.iter().map(|extent| extent.bytes).sum();
-    let memory = results.memory.strip_suffix(b"\n").unwrap_or(results.memory);
-    if spilled > 0 {
-        out.extend_from_slice(format!(" -> {} bytes", spilled + results.memory.len() as u64).as_bytes());
-    } else if results.memory.is_empty() {
-        out.extend_from_slice(nothing.as_bytes());
-    } else {
-        push_arrow(out, memory);
+/// A single item's result: its beginning at least, and how many bytes it has, without its newline.
+struct Shown<'a>(Cow<'a, [u8]>, u64);
+
+impl<'a> Shown<'a> {
+    /// `None` if it gave nothing.
+    fn new(settled: &Settled<'a>) -> Result<Option<Self>, ReporterError> {
+        let Content { spilled, memory } = settled.results;
+        let Some(spill) = settled.spill.filter(|_| !spilled.is_empty()) else {
+            let result = memory.strip_suffix(b"\n").unwrap_or(memory);
+            return Ok((!memory.is_empty()).then_some(Self(Cow::Borrowed(result), result.len() as u64)));
+        };
+        let read = |offset, bytes: &mut [u8]| spill.read_at(offset, bytes).map_err(|error| spill_failed(spill, error));
+        let (mut beginning, mut bytes, mut last) = (Vec::new(), memory.len() as u64, [0]);
+        for extent in spilled {
+            let start = beginning.len();
+            beginning.resize((start as u64 + extent.bytes).min(SHOWN_BYTES_MAX as u64) as usize, 0);
+            read(extent.offset, &mut beginning[start..])?;
+            read((extent.offset + extent.bytes).saturating_sub(1), &mut last)?;
+            bytes += extent.bytes;
+        }
+        beginning.extend_from_slice(memory);
+        if memory.last().unwrap_or(&last[0]) == &b'\n' {
+            bytes = bytes.saturating_sub(1);
+        }
+        beginning.truncate(usize::try_from(bytes).unwrap_or(usize::MAX));
+        Ok(Some(Self(Cow::Owned(beginning), bytes)))
     }
-    out.push(b'\n');
+
+    /// Up to the end of the line.
+    fn push(shown: Option<&Self>, out: &mut Vec<u8>, nothing: &str) {
+        match shown {
+            Some(Self(beginning, bytes)) => push_arrow(out, beginning, *bytes),
+            None => out.extend_from_slice(nothing.as_bytes()),
+        }
+        out.push(b'\n');
+    }
 }
 
-fn push_arrow(out: &mut Vec<u8>, result: &[u8]) {
+/// Of a result of so many bytes, its beginning at least.
+fn push_arrow(out: &mut Vec<u8>, result: &[u8], bytes: u64) {
     out.extend_from_slice(b" -> ");
     push_escaped(out, &result[..result.len().min(SHOWN_BYTES_MAX)]);
-    if result.len() > SHOWN_BYTES_MAX {
-        out.extend_from_slice(format!("... ({} bytes)", result.len()).as_bytes());
+    if bytes > SHOWN_BYTES_MAX as u64 {
+        out.extend_from_slice(format!("... ({bytes} bytes)").as_bytes());
     }
 }
 

@@ -11,11 +11,14 @@
 
 use super::shared_input::{self, InputReader};
 use super::spool::{Place, Spool};
-use super::{Channel, ChannelError, Connection, Fill, Flush, Handed, ItemsIn, Lent, Transport, TransportError, pipe};
+use super::{
+    Channel, ChannelError, Connection, Fill, Flush, Handed, ItemsIn, Large, Lent, Transport, TransportError, pipe,
+};
 use crate::sys::block::{Block, BlockSlice};
 use crate::sys::fd;
 use crate::sys::folder::{Folder, FolderError};
 use crate::sys::mapping::Mapping;
+use crate::sys::spill::SpillFile;
 use crate::wire::frame::{BODY_BYTES_MAX, FrameError};
 use crate::wire::message::{FromWorker, ToWorker};
 use crate::wire::names;
@@ -183,12 +186,20 @@ impl Channel for FileChannel {
 
     fn next(&mut self) -> Result<Option<(FromWorker, &[u8])>, ChannelError> {
         let Some((message, body)) = self.inner.next()? else { return Ok(None) };
-        match message {
-            FromWorker::Done { first, count, .. } => self.spool.settle(first, count),
-            FromWorker::Failed { item, .. } => self.spool.settle(item, 1),
-            FromWorker::Hello { .. } => {}
-        }
+        settle(&mut self.spool, message);
         Ok(Some((message, body)))
+    }
+
+    fn keep_large_in(&mut self, spill: &Arc<SpillFile>) {
+        self.inner.keep_large_in(spill);
+    }
+
+    fn large(&mut self) -> Result<Option<Large>, ChannelError> {
+        let large = self.inner.large()?;
+        if let Some(Large { message, kept: Some(_), .. }) = large {
+            settle(&mut self.spool, message);
+        }
+        Ok(large)
     }
 
     fn queue(&mut self, message: ToWorker, body: BlockSlice<'_>) -> Result<(), ChannelError> {
@@ -221,6 +232,15 @@ impl Channel for FileChannel {
     fn close_input(&mut self) {
         self.inner.close_input();
         self.unwritten_bytes = 0;
+    }
+}
+
+/// What a message speaks of is not needed in the spool any more.
+fn settle(spool: &mut Spool, message: FromWorker) {
+    match message {
+        FromWorker::Done { first, count, .. } => spool.settle(first, count),
+        FromWorker::Failed { item, .. } => spool.settle(item, 1),
+        FromWorker::Hello { .. } => {}
     }
 }
 

@@ -16,6 +16,7 @@ mod desk;
 mod file;
 mod handed;
 pub mod in_process;
+mod incoming;
 mod ipc_channel;
 pub mod ipc_rendezvous;
 mod lent;
@@ -41,10 +42,11 @@ use crate::model::time::Duration;
 use crate::sys::block::BlockSlice;
 use crate::sys::guard::Leftover;
 use crate::sys::room::Room;
+use crate::sys::spill::{Extent, SpillFile};
 use crate::wire::codec::{self, CodecError, Message};
-use crate::wire::frame::{Frame, FrameError, Kind};
-use crate::wire::message::{FromWorker, REASON_BYTES_MAX, ToWorker};
-use crate::wire::times;
+use crate::wire::frame::{Frame, FrameError, Header, Kind};
+use crate::wire::message::{FromWorker, REASON_BYTES_MAX, SMALL_BODY_BYTES_MAX, ToWorker};
+use crate::wire::times::{self, PAIR_BYTES};
 use std::fs::File;
 use std::io;
 use std::os::fd::BorrowedFd;
@@ -73,9 +75,20 @@ pub enum Flush {
     Closed,
 }
 
+/// A result of more than [`SMALL_BODY_BYTES_MAX`] that has begun to come.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Large {
+    /// A `Done` of one item.
+    pub message: FromWorker,
+    /// When it was worked on, once it is whole, if the message is `timed`.
+    pub times: [u8; PAIR_BYTES],
+    /// Where it lies, once it is whole; whoever is told so discards it there.
+    pub kept: Option<Extent>,
+}
+
 /// The supervisor's end. Never waits.
 ///
-/// - facts in: [`fill`](Self::fill), [`next`](Self::next)
+/// - facts in: [`fill`](Self::fill), [`next`](Self::next), [`large`](Self::large)
 /// - orders out: [`queue`](Self::queue), [`flush`](Self::flush), [`close_input`](Self::close_input)
 /// - questions: [`read_fd`](Self::read_fd), [`write_fd`](Self::write_fd), [`backlog_bytes`](Self::backlog_bytes)
 ///
@@ -95,11 +108,26 @@ pub trait Channel {
     /// The system's; the channel is of no use any more.
     fn fill(&mut self) -> io::Result<Fill>;
 
-    /// The next message of those that have arrived, with its body; `None`: fill again.
+    /// The next message of those that have arrived, with its body; `None`: ask [`large`](Self::large), then fill again.
     ///
     /// # Errors
     /// The worker broke the protocol. Nothing that follows can be trusted: end it.
     fn next(&mut self) -> Result<Option<(FromWorker, &[u8])>, ChannelError>;
+
+    /// From now on results of more than [`SMALL_BODY_BYTES_MAX`] are kept there as they come, and told of by
+    /// [`large`](Self::large) alone.
+    fn keep_large_in(&mut self, spill: &Arc<SpillFile>) {
+        let _ = spill;
+    }
+
+    /// The large result that is coming, if one is, as soon as its head is there; once it is whole, the next message
+    /// may have arrived, too.
+    ///
+    /// # Errors
+    /// As of [`next`](Self::next); or [`ChannelError::Keep`], for which the worker cannot be blamed.
+    fn large(&mut self) -> Result<Option<Large>, ChannelError> {
+        Ok(None)
+    }
 
     /// Adds a message to the backlog. Nothing leaves before [`flush`](Self::flush), so that all
     /// messages of a turn leave in one write. Dropped silently once nobody reads.
@@ -205,6 +233,12 @@ pub enum ChannelError {
     Times { count: u32, bytes: usize },
     #[error("read the results of {count} items: they are not a line each (newlines: {newlines})")]
     Results { count: u32, newlines: usize },
+    #[error(
+        "read the results of {count} items: {bytes} bytes are over the limit of {SMALL_BODY_BYTES_MAX} for several"
+    )]
+    Several { count: u32, bytes: usize },
+    #[error("keep a result in a temporary file in {folder}: {error}")]
+    Keep { folder: String, error: String },
     #[error("read a reason: its {bytes} bytes are over the limit of {REASON_BYTES_MAX}")]
     Reason { bytes: usize },
     #[error("read a hello: a body of {bytes} bytes follows it")]
@@ -336,9 +370,30 @@ fn judge(frame: &Frame<'_>) -> Result<FromWorker, ChannelError> {
         },
         FromWorker::Done { count: 0, .. } => Err(ChannelError::Empty),
         FromWorker::Done { count, timed, .. } => {
+            if count > 1 && body.len() > SMALL_BODY_BYTES_MAX {
+                return Err(ChannelError::Several { count, bytes: body.len() });
+            }
             judge_results(count, behind_times(body, count, timed)?)?;
             Ok(message)
         }
+    }
+}
+
+/// The message of a frame of which a large body is yet to come.
+///
+/// # Errors
+/// It is none, or not one that has a large body.
+fn judge_lead(header: Header, head: &[u8]) -> Result<FromWorker, ChannelError> {
+    let bytes = header.body_bytes;
+    if header.kind != Kind::FromWorker {
+        return Err(ChannelError::Direction);
+    }
+    match codec::decode(head)? {
+        FromWorker::Hello { .. } => Err(ChannelError::Hello { bytes }),
+        FromWorker::Failed { .. } => Err(ChannelError::Reason { bytes }),
+        FromWorker::Done { count: 0, .. } => Err(ChannelError::Empty),
+        FromWorker::Done { count, .. } if count > 1 => Err(ChannelError::Several { count, bytes }),
+        message @ FromWorker::Done { .. } => Ok(message),
     }
 }
 

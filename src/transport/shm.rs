@@ -11,6 +11,7 @@
 //! Invariant: whatever a worker writes into the memory, and whenever it dies, it hurts itself alone.
 
 use super::desk::{self, Left, Open};
+use super::incoming::Incoming;
 use super::shared_input;
 use super::shm_area::{
     self, HALL_BYTES, IN_INPUT, INPUT, INPUT_ENDED, ITEMS, ITEMS_PART, PLAN, RESULTS, RESULTS_PART, SUPERVISOR_ASLEEP,
@@ -18,13 +19,14 @@ use super::shm_area::{
 };
 use super::shm_hall::Hall;
 use super::shm_ring::{Broken, FOR_BYTES, FOR_ROOM, Reader, Words, Writer, doze, must_wake, rise};
-use super::{Channel, ChannelError, Fill, Flush, Handed, Transport, message};
+use super::{Channel, ChannelError, Fill, Flush, Handed, Large, Transport};
 use crate::model::time::Duration;
 use crate::sys::bell::Bell;
 use crate::sys::block::{Block, BlockSlice};
 use crate::sys::shared_area::{Part, SharedArea};
+use crate::sys::spill::SpillFile;
 use crate::wire;
-use crate::wire::frame::{FrameDecoder, check_body};
+use crate::wire::frame::check_body;
 use crate::wire::lead::{Lead, SLACK_BYTES};
 use crate::wire::message::{FromWorker, ToWorker};
 use crate::wire::names;
@@ -72,7 +74,7 @@ impl Transport for ShmTransport {
             unflushed_bytes: 0,
             is_open: true,
             results: Reader::new(RESULTS),
-            decoder: FrameDecoder::new(),
+            incoming: Incoming::new(),
             broken: None,
             parked: false,
             ended: false,
@@ -119,7 +121,7 @@ struct ShmChannel {
     unflushed_bytes: usize,
     is_open: bool,
     results: Reader,
-    decoder: FrameDecoder,
+    incoming: Incoming,
     broken: Option<Broken>,
     /// The worker was told that we sleep.
     parked: bool,
@@ -213,7 +215,7 @@ impl ShmChannel {
 
     /// What the worker, which has ended, had done and not sent.
     fn read_desk(&mut self) -> usize {
-        if !self.ended || std::mem::replace(&mut self.desk_read, true) || self.decoder.unread_bytes() > 0 {
+        if !self.ended || std::mem::replace(&mut self.desk_read, true) || self.incoming.is_within_frame() {
             return 0;
         }
         let Left { mut frames, open } = desk::left(&self.area, self.results.at());
@@ -222,7 +224,7 @@ impl ShmChannel {
             // Too much to be honest is left out.
             let _ = wire::append(&done, &results, &mut frames);
         }
-        self.decoder.take_in(&frames);
+        self.incoming.take_in(&frames);
         frames.len()
     }
 
@@ -279,10 +281,10 @@ impl Channel for ShmChannel {
                 return Ok(Fill::Blocked);
             }
         };
-        let spare = self.decoder.spare();
+        let spare = self.incoming.spare();
         let bytes = spare.len().min(usize::try_from(ready).unwrap_or(usize::MAX));
         self.area.take(RESULTS_PART, self.results.at(), &mut spare[..bytes]);
-        self.decoder.filled(bytes);
+        self.incoming.filled(bytes);
         self.results.took(bytes as u64);
         self.results.release(&self.area);
         if must_wake(&self.area, WORKER_ASLEEP, FOR_ROOM) {
@@ -295,8 +297,18 @@ impl Channel for ShmChannel {
         if let Some(broken) = self.broken {
             return Err(broken.into());
         }
-        let Some(frame) = self.decoder.next()? else { return Ok(None) };
-        message(frame)
+        self.incoming.next()
+    }
+
+    fn keep_large_in(&mut self, spill: &Arc<SpillFile>) {
+        self.incoming.keep_large_in(spill);
+    }
+
+    fn large(&mut self) -> Result<Option<Large>, ChannelError> {
+        if let Some(broken) = self.broken {
+            return Err(broken.into());
+        }
+        self.incoming.large()
     }
 
     fn queue(&mut self, message: ToWorker, body: BlockSlice<'_>) -> Result<(), ChannelError> {

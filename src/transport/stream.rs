@@ -8,8 +8,10 @@
 //!
 //! Invariant: of one flush, all that fits leaves in one write, in the order in which it was queued.
 
-use super::{Channel, ChannelError, Connection, Fill, Flush, ItemsIn, ResultsOut, message};
+use super::incoming::Incoming;
+use super::{Channel, ChannelError, Connection, Fill, Flush, ItemsIn, Large, ResultsOut};
 use crate::sys::block::{Block, BlockSlice};
+use crate::sys::spill::SpillFile;
 use crate::wire::codec;
 use crate::wire::frame::{BUFFER_BYTES, FrameDecoder, Kind};
 use crate::wire::message::{FromWorker, ToWorker};
@@ -33,14 +35,14 @@ pub(super) struct StreamChannel<R = File, W = File> {
     items: Option<W>,
     /// What ends the input if others hold its descriptor too.
     shut: fn(&W),
-    decoder: FrameDecoder,
+    incoming: Incoming,
     backlog: Backlog,
 }
 
 impl<R, W> StreamChannel<R, W> {
     /// Results come by the one, items leave by the other. `shut` is called before `items` is closed.
     pub(super) fn new(results: R, items: W, shut: fn(&W)) -> Self {
-        Self { results, items: Some(items), shut, decoder: FrameDecoder::new(), backlog: Backlog::default() }
+        Self { results, items: Some(items), shut, incoming: Incoming::new(), backlog: Backlog::default() }
     }
 }
 
@@ -60,10 +62,10 @@ impl<R: Read + AsFd, W: Write + AsFd> Channel for StreamChannel<R, W> {
 
     fn fill(&mut self) -> io::Result<Fill> {
         loop {
-            match self.results.read(self.decoder.spare()) {
+            match self.results.read(self.incoming.spare()) {
                 Ok(0) => return Ok(Fill::Closed),
                 Ok(bytes) => {
-                    self.decoder.filled(bytes);
+                    self.incoming.filled(bytes);
                     return Ok(Fill::Bytes(bytes));
                 }
                 Err(error) if error.kind() == ErrorKind::WouldBlock => return Ok(Fill::Blocked),
@@ -75,8 +77,15 @@ impl<R: Read + AsFd, W: Write + AsFd> Channel for StreamChannel<R, W> {
     }
 
     fn next(&mut self) -> Result<Option<(FromWorker, &[u8])>, ChannelError> {
-        let Some(frame) = self.decoder.next()? else { return Ok(None) };
-        message(frame)
+        self.incoming.next()
+    }
+
+    fn keep_large_in(&mut self, spill: &Arc<SpillFile>) {
+        self.incoming.keep_large_in(spill);
+    }
+
+    fn large(&mut self) -> Result<Option<Large>, ChannelError> {
+        self.incoming.large()
     }
 
     fn queue(&mut self, message: ToWorker, body: BlockSlice<'_>) -> Result<(), ChannelError> {
