@@ -141,6 +141,7 @@ fn answer(mut connection: Connection, work: &Work, rule: &str) -> Result<Connect
             say(to, &done(first, count, attempt), &work.items)?;
         }
         "dribble" => dribble(to, &done(first, count, attempt), &work.items)?,
+        "mumbles" => dribble(to, &done(first + 1_000_000, count, attempt), &work.items)?,
         "torn" => {
             say_bytes(to, &[1, 2, 8, 0, 0, 0, 1, 0, 5])?;
             std::process::abort();

@@ -9,6 +9,7 @@ use super::commands::Launchers;
 use super::error::EngineError;
 use super::intake::Intake;
 use super::messages::Gathered;
+use super::resting::Resting;
 use super::slots::Slots;
 use super::spawning::Spawning;
 use super::telling::{Answer, Telling};
@@ -50,6 +51,8 @@ pub struct Engine {
     pub(super) orders: VecDeque<Action>,
     /// Slots whose channels have to be looked at.
     pub(super) awake: Awake,
+    /// Slots whose channels are left alone for a moment.
+    pub(super) resting: Resting,
     /// Slots whose channels have frames to write.
     pub(super) unwritten: Vec<usize>,
     pub(super) outcome: Option<RunOutcome>,
@@ -96,6 +99,7 @@ impl Engine {
             let busy = more || !self.orders.is_empty() || !self.park();
             self.wait(&mut ready, busy)?;
             self.now = self.clock.now();
+            self.end_rests();
             for event in &ready {
                 self.on_ready(*event);
             }
@@ -128,7 +132,7 @@ impl Engine {
         if self.is_looking() {
             return None;
         }
-        let next = self.core.poll_timeout()?;
+        let next = self.core.poll_timeout().into_iter().chain(self.resting.next()).min()?;
         Some(next.since(self.clock.now()))
     }
 

@@ -17,6 +17,7 @@ mod messages;
 mod payloads;
 mod ports;
 mod residents;
+mod resting;
 mod slots;
 mod spawning;
 mod status;

@@ -10,6 +10,7 @@ use super::event_loop::Engine;
 use super::intake::Intake;
 use super::messages::Gathered;
 use super::payloads::Payloads;
+use super::resting::Resting;
 use super::slots::Slots;
 use super::spawning::{Kind, Program, Spawning};
 use super::telling::Telling;
@@ -106,6 +107,7 @@ pub(super) fn open(config: Config) -> Result<Engine, EngineError> {
         intake: Intake::new(source, policy.queue_order != QueueOrder::Fifo),
         slots: Slots::new(policy.workers),
         awake: Awake::new(kind.spin()),
+        resting: Resting::default(),
         spawning: Spawning { spawner, guard, kind },
         launchers,
         telling: Telling::new(out, err, reporters, wants_inputs, spill),

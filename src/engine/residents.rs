@@ -2,6 +2,7 @@
 
 use super::event_loop::Engine;
 use super::messages;
+use super::resting::CRUMBS_BYTES;
 use super::slots::Watched;
 use super::telling::Answer;
 use super::token::Part;
@@ -37,6 +38,7 @@ impl Engine {
         if let Read::Finished = read {
             self.stop_reading(index);
         }
+        self.rest(index);
         if self.congested {
             self.pause_reading_of(index);
         }
@@ -67,9 +69,11 @@ impl Engine {
         let Some(mut channel) = resident.channel.take() else { return Read::Finished };
         let filled = channel.fill();
         let broken = self.hear(worker, incarnation, channel.as_mut());
+        let brought_crumbs = matches!(filled, Ok(Fill::Bytes(bytes)) if bytes < CRUMBS_BYTES) && channel.is_torn();
         let resident = self.slots.get(worker, incarnation).and_then(|slot| slot.resident());
         if let Some(resident) = resident {
             resident.channel = Some(channel);
+            resident.crumbs = if brought_crumbs { resident.crumbs.saturating_add(1) } else { 0 };
         }
         if let Err(fact) = broken {
             self.finish_reading(index);
@@ -275,7 +279,7 @@ impl Engine {
     }
 
     /// A worker that has yet to say hello is heard.
-    fn pause_reading_of(&mut self, index: usize) {
+    pub(super) fn pause_reading_of(&mut self, index: usize) {
         let Some(slot) = self.slots.at(index) else { return };
         let token = slot.token(index, Part::Frames);
         let Some(resident) = slot.resident() else { return };

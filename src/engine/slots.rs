@@ -38,6 +38,8 @@ pub struct Resident {
     /// Its channel is among those that the loop looks at; how often in a row in vain.
     pub awake: bool,
     pub quiet_looks: u32,
+    /// How often in a row little of a frame came.
+    pub crumbs: u32,
     /// Frames wait to be written at the end of the turn.
     pub unwritten: bool,
     /// Its input is closed as soon as what it was sent is written.
@@ -78,6 +80,8 @@ pub enum Watched {
     Yes,
     /// For nothing but its end, while the output is congested.
     Paused,
+    /// For nothing but its end, for a moment, since it says a few bytes at a time.
+    Resting,
     /// Out for ever.
     Gone,
 }

@@ -201,6 +201,7 @@ impl Engine {
             writing: false,
             awake: false,
             quiet_looks: 0,
+            crumbs: 0,
             unwritten: false,
             leaving: false,
             finished: false,

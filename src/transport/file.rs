@@ -202,6 +202,10 @@ impl Channel for FileChannel {
         Ok(large)
     }
 
+    fn is_torn(&self) -> bool {
+        self.inner.is_torn()
+    }
+
     fn queue(&mut self, message: ToWorker, body: BlockSlice<'_>) -> Result<(), ChannelError> {
         if self.inner.write_fd().is_none() {
             return Ok(());

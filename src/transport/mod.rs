@@ -129,6 +129,12 @@ pub trait Channel {
         Ok(None)
     }
 
+    /// If a part of a message has arrived, and no more, once [`next`](Self::next) and [`large`](Self::large) have given
+    /// what is there.
+    fn is_torn(&self) -> bool {
+        false
+    }
+
     /// Adds a message to the backlog. Nothing leaves before [`flush`](Self::flush), so that all
     /// messages of a turn leave in one write. Dropped silently once nobody reads.
     ///

@@ -311,6 +311,10 @@ impl Channel for ShmChannel {
         self.incoming.large()
     }
 
+    fn is_torn(&self) -> bool {
+        self.incoming.is_within_frame()
+    }
+
     fn queue(&mut self, message: ToWorker, body: BlockSlice<'_>) -> Result<(), ChannelError> {
         if !self.is_open {
             return Ok(());

@@ -88,6 +88,10 @@ impl<R: Read + AsFd, W: Write + AsFd> Channel for StreamChannel<R, W> {
         self.incoming.large()
     }
 
+    fn is_torn(&self) -> bool {
+        self.incoming.is_within_frame()
+    }
+
     fn queue(&mut self, message: ToWorker, body: BlockSlice<'_>) -> Result<(), ChannelError> {
         if self.items.is_some() {
             self.backlog.push(message, body)?;
