@@ -74,7 +74,7 @@ impl Launchers {
                 facts: Arc::clone(&launchers.facts),
             };
             let builder = Builder::new().name(format!("launcher-{}", number + 1));
-            let thread = signals::with_all_blocked(|| builder.spawn(move || launcher::live(outfit)))?;
+            let thread = signals::with_blocked(|| builder.spawn(move || launcher::live(outfit)))?;
             launchers.launchers.push(Handle { orders, waiting: Vec::new(), thread: Some(thread) });
         }
         Ok(launchers)

@@ -75,13 +75,16 @@ pub fn normalise() -> io::Result<()> {
     Ok(())
 }
 
-/// Calls `start` with all signals blocked. A thread that is started there has them blocked for ever, so that no handler
-/// runs on it.
+/// Calls `start` with all signals blocked, but for SIGCHLD. A thread that is started there has them blocked for ever,
+/// so that no handler runs on it.
 ///
 /// # Errors
 /// None that is known, beyond those of `start`.
-pub fn with_all_blocked<T>(start: impl FnOnce() -> io::Result<T>) -> io::Result<T> {
-    let before = SigSet::all().thread_swap_mask(SigmaskHow::SIG_SETMASK)?;
+pub fn with_blocked<T>(start: impl FnOnce() -> io::Result<T>) -> io::Result<T> {
+    let mut blocked = SigSet::all();
+    // Its default is to be ignored, and a blocked signal is not: each end of a child would interrupt another thread.
+    blocked.remove(nix::sys::signal::Signal::SIGCHLD);
+    let before = blocked.thread_swap_mask(SigmaskHow::SIG_SETMASK)?;
     let started = start();
     before.thread_set_mask()?;
     started

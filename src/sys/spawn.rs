@@ -7,7 +7,8 @@
 //!
 //! Between clone and exec the child runs on a stack of its own in *our* memory, while the calling thread is suspended.
 //! So `run_child` makes system calls and nothing else: no allocation, no lock, no panic; and all signals are blocked
-//! around it, or a handler of ours could run there.
+//! around it, or a handler of ours could run there: all but SIGCHLD, which is at its default and has none
+//! ([`super::signals::normalise`]).
 //!
 //! Invariant: spawn only from a thread that lives as long as the program. The parent-death signal fires when the
 //! *thread* ends.
@@ -193,8 +194,9 @@ struct Child<'a> {
 }
 
 fn clone_with_signals_blocked(stack: &Stack, child: &mut Child<'_>) -> nix::Result<Process> {
-    let mut before = SigSet::empty();
-    nix::sys::signal::pthread_sigmask(SigmaskHow::SIG_SETMASK, Some(&SigSet::all()), Some(&mut before))?;
+    let (mut blocked, mut before) = (SigSet::all(), SigSet::empty());
+    blocked.remove(nix::sys::signal::Signal::SIGCHLD);
+    nix::sys::signal::pthread_sigmask(SigmaskHow::SIG_SETMASK, Some(&blocked), Some(&mut before))?;
     let mut pidfd: c_int = -1;
     let flags = libc::CLONE_VM | libc::CLONE_VFORK | libc::CLONE_PIDFD | libc::SIGCHLD;
     // SAFETY: the child runs `run_child` on a stack that nobody else uses (`&mut Spawner`) and returns from it only by
