@@ -1,7 +1,7 @@
 //! A spool file that both sides map: over a pipe go only messages that say where in it items lie.
 //!
 //! The items of each worker lie in a spool of its own, see [`super::spool`]. If the input is a file that
-//! the source has mapped, the worker gets that file too, see [`super::shared_input`], and reads from there.
+//! the source has mapped, the worker maps that file too, see [`super::shared_input`], and nothing is copied.
 //! Results, also large ones, come back over the pipe.
 //!
 //! The channel is full when its pipe is. How much lies in the spool is a question of how much is in
@@ -9,7 +9,7 @@
 //!
 //! Invariant: the supervisor writes to a spool and never maps it; the worker reads only.
 
-use super::shared_input::{self, InputReader};
+use super::shared_input;
 use super::spool::{Place, Spool};
 use super::{
     Channel, ChannelError, Connection, Fill, Flush, Handed, ItemsIn, Large, Lent, Transport, TransportError, pipe,
@@ -28,8 +28,8 @@ use std::os::fd::BorrowedFd;
 use std::path::Path;
 use std::sync::Arc;
 
-/// A worker maps so much of its spool at least.
-const MAPPED_BYTES_MIN: u64 = 4 << 20;
+/// A worker maps so much of a file at a time, or a single item that is larger.
+const WINDOW_BYTES: u64 = 4 << 20;
 
 /// Which file a reference is to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -134,8 +134,8 @@ impl Transport for FileTransport {
 /// See [`super::connect`].
 pub(super) fn connect(mut handed: Handed) -> io::Result<Connection> {
     let spool = View::new(handed.take_fd(names::FD_SPOOL)?.into(), "the spool");
-    let input = handed.take_fd(names::FD_INPUT).ok().map(|input| InputReader::new(input.into()));
-    let lent = Arc::new(Lent::of_mappings());
+    let input = handed.take_fd(names::FD_INPUT).ok().map(|input| View::new(input.into(), "the input"));
+    let lent = Arc::new(Lent::of_mappings(input.as_ref().map(|input| Arc::clone(&input.file))));
     let Connection { items, results } = pipe::connect(handed)?;
     Ok(Connection { items: Box::new(FileItems { inner: items, spool, input, lent }), results })
 }
@@ -252,7 +252,7 @@ fn settle(spool: &mut Spool, message: FromWorker) {
 struct FileItems {
     inner: Box<dyn ItemsIn>,
     spool: View,
-    input: Option<InputReader>,
+    input: Option<View>,
     lent: Arc<Lent>,
 }
 
@@ -264,13 +264,10 @@ impl ItemsIn for FileItems {
     fn next(&mut self) -> Result<Option<(ToWorker, &[u8])>, ChannelError> {
         let Some((message, body)) = self.inner.next()? else { return Ok(None) };
         let reference = Reference::read(body).ok_or(ChannelError::Reference)?;
-        self.lent.begin();
+        self.lent.begin(if reference.file == In::Input { reference.end() } else { 0 });
         let body = match (reference.file, &mut self.input) {
-            (In::Spool, _) => self.spool.lend(reference)?,
-            (In::Input, Some(input)) => input.read(reference.offset, reference.bytes).unwrap_or_else(|| {
-                self.lent.lacks();
-                &[]
-            }),
+            (In::Spool, _) => self.spool.lend_of_all(reference)?,
+            (In::Input, Some(input)) => input.lend(reference)?,
             (In::Input, None) => return Err(ChannelError::Reference),
         };
         Ok(Some((message, body)))
@@ -297,25 +294,40 @@ impl View {
         Self { file: Arc::new(file), name, mapping: None }
     }
 
-    /// Of a file that is written in place: mapped once from its beginning, and anew when it has grown.
-    fn lend(&mut self, reference: Reference) -> Result<&[u8], ChannelError> {
+    /// Of a file that is written in place, from its beginning: mapped once, and anew when it has grown.
+    fn lend_of_all(&mut self, reference: Reference) -> Result<&[u8], ChannelError> {
         if self.mapping.as_ref().is_some_and(Mapping::is_lost) {
             // It can only be ours, and will not be whole again: another worker gets another one.
             return Err(ChannelError::Lost { what: self.name });
         }
+        self.lend_within(reference, 0, reference.end().next_power_of_two().max(WINDOW_BYTES))
+    }
+
+    /// Of a file that is read once: a window of it.
+    fn lend(&mut self, reference: Reference) -> Result<&[u8], ChannelError> {
+        self.mapping.take_if(|mapping| mapping.is_lost());
+        let start = reference.offset / WINDOW_BYTES * WINDOW_BYTES;
+        self.lend_within(reference, start, (reference.end() - start).max(WINDOW_BYTES))
+    }
+
+    /// The bytes, from what is mapped, else after mapping these.
+    fn lend_within(&mut self, reference: Reference, start: u64, length: u64) -> Result<&[u8], ChannelError> {
         if reference.bytes == 0 {
             return Ok(&[]);
         }
-        let end = usize::try_from(reference.end()).map_err(|_| ChannelError::Reference)?;
-        if self.mapping.as_ref().is_none_or(|mapping| mapping.len() < end) {
+        let range = |mapping: &Mapping| {
+            let start = usize::try_from(reference.offset.checked_sub(mapping.offset())?).ok()?;
+            Some(start..start.checked_add(reference.bytes).filter(|end| *end <= mapping.len())?)
+        };
+        if self.mapping.as_ref().and_then(range).is_none() {
             // The old one first: never both.
             self.mapping = None;
-            let length = reference.end().next_power_of_two().max(MAPPED_BYTES_MIN);
-            let mapped = Mapping::new(&self.file, 0, usize::try_from(length).unwrap_or(usize::MAX));
+            let length = usize::try_from(length).unwrap_or(usize::MAX);
+            let mapped = Mapping::new(&self.file, start, length);
             self.mapping =
                 Some(mapped.map_err(|error| ChannelError::Map { what: self.name, error: error.to_string() })?);
         }
-        let lent = self.mapping.as_ref().and_then(|mapping| mapping.get(end - reference.bytes..end));
+        let lent = self.mapping.as_ref().and_then(|mapping| mapping.get(range(mapping)?));
         lent.ok_or(ChannelError::Reference)
     }
 }

@@ -1,10 +1,11 @@
 //! The input, where it is a file that the workers have too: instead of a body travels where it lies in the file.
 //!
-//! The supervisor maps the file and cuts it, mostly without looking at it. A worker reads: into a buffer that
-//! is warm, that is faster than to map a file of many small folios, and hardly slower than to map one of
-//! large ones; and a file that is cut short meanwhile is a short read, and no fault.
+//! The supervisor maps the file and cuts it, mostly without looking at it. Over `file` a worker maps it too; over
+//! shared memory it reads, into a buffer that is warm ([`InputReader`]): that is faster where the file is many
+//! small folios, and slower where it is large ones; and a file that is cut short meanwhile is a short read, and no
+//! fault, so that no note on a desk can speak of what was cut off.
 //!
-//! Invariant: what is lent was all in the file when it was read.
+//! Invariant: what a reader lends was all in the file when it was read.
 
 use crate::sys::block::{Block, BlockSlice};
 use std::fs::File;
@@ -25,7 +26,7 @@ pub(super) fn place(input: Option<&Arc<File>>, body: &BlockSlice<'_>) -> Option<
     }
 }
 
-/// The worker's side.
+/// The side of a worker that reads.
 pub(super) struct InputReader {
     file: File,
     /// The first `held` bytes are those of the file from `offset` on.

@@ -174,7 +174,7 @@ impl ItemsIn for ShmItems {
         }
         self.lent_bytes = ring_bytes;
         if self.input.is_some() {
-            self.lent.begin();
+            self.lent.begin(0);
         }
         let area = &self.end.area;
         let head_at = self.reader.at() + HEADER_BYTES as u64;

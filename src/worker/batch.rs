@@ -123,6 +123,9 @@ impl Batch {
             }
         };
         let on = ended?;
+        if self.lent.is_of_input() {
+            self.close_group(Busy::Measured)?;
+        }
         if on && !items.is_finished() && !self.lent.is_whole() {
             self.close_group(Busy::Measured)?;
             self.lose(&mut items)?;
