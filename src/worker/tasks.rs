@@ -58,7 +58,7 @@ macro_rules! inlined {
 /// All of them. Their names stand in `model/spec.rs` too, where the command line reads them.
 pub const ALL: [Task; 12] = [
     inlined!(square),
-    inlined!(cube),
+    Task::new("cube", cube),
     inlined!(echo),
     Task::new("sleep", sleep),
     Task::new("countdown", countdown),
