@@ -9,8 +9,8 @@ use crate::model::spec::Credit;
 /// A run shall be about so much work: long enough that a message costs nothing beside it, short
 /// enough that a death or the end of the source loses little.
 const RUN_PS: u64 = 1_000_000_000;
-/// What one worker may get while others are idle, or at the end of the source, however many they are: to wake
-/// one, and to have it find its memory again, takes about as long.
+/// What one worker may get while others are idle, however many they are: to wake one, and to have it find its
+/// memory again, takes about as long.
 const WORTH_PS: u64 = 100_000_000;
 /// Runs out: one at work, one waiting, so that the worker never waits for us.
 const RUNS_MIN: usize = 2;

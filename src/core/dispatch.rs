@@ -30,7 +30,7 @@ impl Core {
         while self.queue.items() > 0 {
             let tail = self.intake.ended && self.queue.items() < self.pool.slots.len() as u64;
             let Some(index) = self.pool.next(tail) else { break };
-            let items_max = self.pool.room(index).min(self.share().max(self.pool.slots[index].pace.worth())).max(1);
+            let items_max = self.pool.room(index).min(self.share(index)).max(1);
             let Some(queued) = self.queue.pop(items_max) else { break };
             self.hand_out(index, queued);
         }
@@ -44,14 +44,14 @@ impl Core {
         self.started && (self.stage == Stage::Running || draining) && together && self.order_is_settled()
     }
 
-    /// The most one worker may get of what is queued: its part beside the idle ones, and near the
-    /// end of the source half a part, so that nobody hoards the rest.
-    fn share(&self) -> u32 {
+    /// The most one worker may get of what is queued: its part beside the idle ones, or more if that is not worth
+    /// a worker; and near the end of the source half a part, so that nobody hoards the rest.
+    fn share(&self, index: usize) -> u32 {
         let queued = self.queue.items();
         let mut share = u64::MAX;
         let idle = self.pool.idle.len() as u64;
         if idle > 1 {
-            share = queued / idle;
+            share = (queued / idle).max(u64::from(self.pool.slots[index].pace.worth()));
         }
         if self.intake.ended {
             share = share.min(queued / (2 * self.pool.slots.len() as u64));
