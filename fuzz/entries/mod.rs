@@ -41,19 +41,24 @@ impl<'a> Bytes<'a> {
 
 type Owned = (Kind, Vec<u8>, Vec<u8>);
 
+/// Reads the next piece, of one more byte than the size says, and returns what is left. What is reserved for it is
+/// bounded by one frame with a body of at most so many bytes.
+fn read<'a>(decoder: &mut FrameDecoder, rest: &'a [u8], size: Option<&u8>, body_bytes_max: usize) -> &'a [u8] {
+    let spare = decoder.spare();
+    assert!(!spare.is_empty() && spare.len() <= BUFFER_BYTES + HEAD_BYTES_MAX + body_bytes_max);
+    let size = size.map_or(usize::MAX, |size| 1 + usize::from(*size));
+    let (piece, rest) = rest.split_at(size.min(rest.len()).min(spare.len()));
+    spare[..piece.len()].copy_from_slice(piece);
+    decoder.filled(piece.len());
+    rest
+}
+
 /// The frames in `bytes`, read in pieces of such sizes; what is wrong at their end.
 fn decode(bytes: &[u8], pieces: &[u8]) -> (Vec<Owned>, Option<FrameError>, usize) {
     let (mut decoder, mut frames) = (FrameDecoder::new(), Vec::new());
     let (mut rest, mut sizes) = (bytes, pieces.iter().cycle());
     while !rest.is_empty() {
-        let spare = decoder.spare();
-        // What is resident is bounded by what came, and what is reserved by one frame.
-        assert!(!spare.is_empty() && spare.len() <= BUFFER_BYTES + HEAD_BYTES_MAX + BODY_BYTES_MAX);
-        let size = sizes.next().map_or(usize::MAX, |size| 1 + usize::from(*size));
-        let read = size.min(rest.len()).min(spare.len());
-        spare[..read].copy_from_slice(&rest[..read]);
-        decoder.filled(read);
-        rest = &rest[read..];
+        rest = read(&mut decoder, rest, sizes.next(), BODY_BYTES_MAX);
         loop {
             let whole = decoder.whole_frames(1);
             match decoder.next() {
@@ -81,13 +86,7 @@ fn decode_in_parts(bytes: &[u8], pieces: &[u8], above: usize) -> (Vec<Owned>, Op
     let (mut decoder, mut frames, mut large) = (FrameDecoder::new(), Vec::new(), None::<(usize, Owned)>);
     let (mut rest, mut sizes) = (bytes, pieces.iter().cycle());
     while !rest.is_empty() {
-        let spare = decoder.spare();
-        assert!(!spare.is_empty() && spare.len() <= BUFFER_BYTES + HEAD_BYTES_MAX + above);
-        let size = sizes.next().map_or(usize::MAX, |size| 1 + usize::from(*size));
-        let read = size.min(rest.len()).min(spare.len());
-        spare[..read].copy_from_slice(&rest[..read]);
-        decoder.filled(read);
-        rest = &rest[read..];
+        rest = read(&mut decoder, rest, sizes.next(), above);
         loop {
             if let Some((left, frame)) = &mut large {
                 let part = decoder.take(*left);

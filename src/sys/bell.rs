@@ -37,9 +37,9 @@ impl Bell {
         let _ = self.0.write(1);
     }
 
-    /// Returns whether it rang. The only failure is that there was nothing to take.
-    pub fn silence(&self) -> bool {
-        self.0.read().is_ok()
+    /// Returns how often it was rung. The only failure is that there was nothing to take.
+    pub fn silence(&self) -> u64 {
+        self.0.read().unwrap_or(0)
     }
 }
 

@@ -29,7 +29,8 @@ struct Content<T> {
     letters: Vec<T>,
     /// The reader waits, or is about to.
     parked: bool,
-    rings: bool,
+    /// How often the bell was rung, or is about to be, since it was silenced.
+    rings: u64,
 }
 
 impl<T> Mailbox<T> {
@@ -38,7 +39,7 @@ impl<T> Mailbox<T> {
     /// # Errors
     /// No file descriptor is left.
     pub fn new() -> io::Result<Self> {
-        let content = Content { letters: Vec::new(), parked: false, rings: false };
+        let content = Content { letters: Vec::new(), parked: false, rings: 0 };
         Ok(Self { content: Mutex::new(content), bell: Bell::new()?, waiting: AtomicUsize::new(0) })
     }
 
@@ -51,7 +52,7 @@ impl<T> Mailbox<T> {
         content.letters.append(letters);
         self.waiting.store(content.letters.len(), Relaxed);
         if std::mem::take(&mut content.parked) {
-            content.rings = true;
+            content.rings += 1;
             drop(content);
             // Without the lock, or the reader wakes up only to wait for it.
             self.bell.ring();
@@ -62,8 +63,10 @@ impl<T> Mailbox<T> {
     pub fn take(&self, letters: &mut Vec<T>) {
         let mut content = self.lock();
         content.parked = false;
-        // It may be about to ring: then it is silenced the next time, after a turn for nothing.
-        content.rings = content.rings && !self.bell.silence();
+        if content.rings > 0 {
+            // Who is only about to ring it is counted still: it is silenced after that, with a turn for nothing.
+            content.rings = content.rings.saturating_sub(self.bell.silence());
+        }
         self.waiting.store(0, Relaxed);
         if letters.is_empty() {
             std::mem::swap(letters, &mut content.letters);
@@ -133,6 +136,28 @@ mod tests {
         mailbox.take(&mut letters);
         assert_eq!(letters, [1, 2, 3, 4, 5]);
         assert!(!rings(&mailbox));
+    }
+
+    /// Of two who post, the one who comes first may ring last.
+    #[test]
+    fn a_ring_that_comes_late_is_silenced_too() {
+        let mailbox = Mailbox::new().unwrap();
+        let mut letters = Vec::new();
+        assert!(mailbox.park());
+        // As `post` does it, but for the ring itself.
+        let mut content = mailbox.lock();
+        content.letters.push(1);
+        (content.parked, content.rings) = (false, 1);
+        drop(content);
+        mailbox.take(&mut letters);
+        assert!(mailbox.park());
+        mailbox.post(&mut vec![2]);
+        mailbox.take(&mut letters);
+        mailbox.bell.ring();
+        assert!(mailbox.park() && rings(&mailbox));
+        mailbox.take(&mut letters);
+        assert!(mailbox.park() && !rings(&mailbox), "it would ring for ever");
+        assert_eq!(letters, [1, 2]);
     }
 
     #[test]

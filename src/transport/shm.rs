@@ -511,7 +511,7 @@ mod tests {
             };
             // Two groups of one are framed together, sent, and another is framed.
             let mut framed = 0;
-            'dead: for first in 7..10 {
+            for first in 7..10 {
                 if !step(false) {
                     break;
                 }
@@ -530,7 +530,7 @@ mod tests {
                 desk.framed(framed);
                 if first == 8 {
                     if !step(false) {
-                        break 'dead;
+                        break;
                     }
                     results.send(&frames[..framed]).unwrap();
                     framed = 0;

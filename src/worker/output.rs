@@ -28,10 +28,14 @@ const fn fours() -> [u32; 10_000] {
     let mut fours = [0; 10_000];
     let mut number = 0;
     while number < 10_000 {
-        let (first, last) = (number / 100, number % 100);
-        let bytes = [first / 10, first % 10, last / 10, last % 10];
-        fours[number] = u32::from_le_bytes([bytes[0] as u8, bytes[1] as u8, bytes[2] as u8, bytes[3] as u8])
-            + u32::from_le_bytes([b'0'; 4]);
+        let mut place: usize = 1000;
+        let mut digits = [b'0'; 4];
+        while place > 0 {
+            // 1000 is the first of them.
+            digits[3 - place.ilog10() as usize] += (number / place % 10) as u8;
+            place /= 10;
+        }
+        fours[number] = u32::from_le_bytes(digits);
         number += 1;
     }
     fours
@@ -120,23 +124,22 @@ impl Output {
         let sign = usize::from(negative);
         let mut put = |at: usize, word: u64| room[at..at + WORD_DIGITS].copy_from_slice(&word.to_le_bytes());
         // Whole words, of which what is too much is written over.
-        self.end += sign
-            + match u64::try_from(distance) {
-                Ok(short) if short < WORD_VALUES => {
-                    let (word, used) = leading_digits(short);
-                    put(sign, word);
-                    used
-                }
-                Ok(long) if long < WORD_VALUES * WORD_VALUES => {
-                    let (word, used) = leading_digits(long / WORD_VALUES);
-                    put(sign, word);
-                    put(sign + used, digits(long % WORD_VALUES));
-                    used + WORD_DIGITS
-                }
-                _ => 0,
-            };
-        if distance >= u128::from(WORD_VALUES * WORD_VALUES) {
-            self.long_number(distance);
+        match u64::try_from(distance) {
+            Ok(short) if short < WORD_VALUES => {
+                let (word, used) = leading_digits(short);
+                put(sign, word);
+                self.end += sign + used;
+            }
+            Ok(long) if long < WORD_VALUES * WORD_VALUES => {
+                let (word, used) = leading_digits(long / WORD_VALUES);
+                put(sign, word);
+                put(sign + used, digits(long % WORD_VALUES));
+                self.end += sign + used + WORD_DIGITS;
+            }
+            _ => {
+                self.end += sign;
+                self.long_number(distance);
+            }
         }
     }
 
