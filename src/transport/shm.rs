@@ -2,8 +2,9 @@
 //!
 //! Frames to the worker always stand whole in their ring, and the worker reads them where they lie: it
 //! trusts the supervisor. A body that is too large for that lies in the hall, or in the input where that
-//! is a file that is mapped, see [`super::shared_input`], and the frame only says where. The other way frames are a stream of bytes, which the supervisor copies out before it judges
-//! it, as what comes by a pipe.
+//! is a file that is mapped, see [`super::shared_input`], and the frame only says where. The other way
+//! frames are a stream of bytes, which the supervisor copies out before it judges it, as what comes by a
+//! pipe.
 //!
 //! While both sides are busy no system call is made. The supervisor's end is *awake* then: no fd tells
 //! of results or room, so it has to be looked at, and parked before the loop waits.
@@ -125,7 +126,7 @@ struct ShmChannel {
     broken: Option<Broken>,
     /// The worker was told that we sleep.
     parked: bool,
-    /// The worker has ended; all that it published counts, and once, behind that, what lies on its desk.
+    /// The worker has ended: behind what it sent comes, once, what lies on its desk.
     ended: bool,
     desk_read: bool,
 }
