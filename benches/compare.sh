@@ -98,7 +98,7 @@ if is_here Python; then
 fi
 
 work="the same, a message for each"
-entry "$work" rate ours 2000000 "$quietly -j2 --task square --output none --run-max 1 --items 2000000"
+entry "$work" rate ours 2000000 "$quietly -j2 --task square --output none --batch-max 1 --items 2000000"
 if is_here Python; then
     entry "$work" self "Python Pool" 20000 "$python pool items 2 20000 1"
     entry "$work" self "Python ProcessPoolExecutor" 3000 "$python executor items 2 3000 1"
@@ -147,7 +147,7 @@ for kind in $kinds thread; do
     esac
     ours="$quietly $flags"
     entry "${columns[0]}" rate "$kind" 20000000 "$ours -j2 --task square --output none --items 20000000"
-    entry "${columns[1]}" rate "$kind" 1000000 "$ours -j2 --task square --output none --run-max 1 --items 1000000"
+    entry "${columns[1]}" rate "$kind" 1000000 "$ours -j2 --task square --output none --batch-max 1 --items 1000000"
     entry "${columns[2]}" trip "$kind" 5000 "$ours -j1 --credit 1 --task square --output none --items 5000"
     entry "${columns[3]}" rate "$kind" 5000000 "seq 5000000 | $ours -j2 -k -a - --task echo --output results"
     entry "${columns[4]}" rate "$kind" 268435456 "$ours -j2 --task hash --output none --block 1M -d '' -a blocks"

@@ -6,7 +6,7 @@ use std::collections::VecDeque;
 use supervisor::core::Core;
 use supervisor::core::action::Action;
 use supervisor::core::input::Input;
-use supervisor::model::ids::{Incarnation, ItemId, Run, WorkerId};
+use supervisor::model::ids::{Batch, Incarnation, ItemId, WorkerId};
 use supervisor::model::signal::Signal;
 use supervisor::model::spec::{
     Backoff, Credit, Intensity, Lifecycle, Policy, QueueOrder, RestartStrategy, RestartType, TermStep,
@@ -29,7 +29,7 @@ fn policy() -> Policy {
         queue_order: QueueOrder::Fifo,
         queue_items_max: 1 << 18,
         credit: Credit::Auto,
-        run_max: u32::MAX,
+        batch_max: u32::MAX,
         keep_order: false,
         start_together: false,
         retries: 0,
@@ -57,7 +57,7 @@ struct World {
     arrived: u64,
     demand: u64,
     /// What the workers were sent, oldest first.
-    sent: VecDeque<(WorkerId, Run)>,
+    sent: VecDeque<(WorkerId, Batch)>,
 }
 
 impl World {
@@ -79,7 +79,7 @@ impl World {
         while let Some(action) = self.core.poll_action() {
             match action {
                 Action::Demand { items } => self.demand = items,
-                Action::Dispatch { worker, run, .. } => self.sent.push_back((worker, run)),
+                Action::Dispatch { worker, batch, .. } => self.sent.push_back((worker, batch)),
                 _ => {}
             }
         }
@@ -88,7 +88,7 @@ impl World {
     fn deliver(&mut self, count: u64, priority: i64) {
         self.demand -= count;
         self.arrived += count;
-        self.feed(Input::RunArrived { first: ItemId(self.arrived - count), count: count as u32, priority });
+        self.feed(Input::BatchArrived { first: ItemId(self.arrived - count), count: count as u32, priority });
     }
 
     /// The oldest run is done, at `item_ns` an item.
@@ -96,7 +96,7 @@ impl World {
         while self.demand >= DELIVERY {
             self.deliver(DELIVERY, 0);
         }
-        if let Some((worker, Run { first, count, attempt })) = self.sent.pop_front() {
+        if let Some((worker, Batch { first, count, attempt })) = self.sent.pop_front() {
             let busy_ns = item_ns * u64::from(count);
             self.feed(Input::Settled { worker, incarnation: FIRST, first, count, attempt, busy_ns });
         }
@@ -105,8 +105,8 @@ impl World {
 
 /// One answer: settled, told, and the next run handed out. The argument is the most items in a message.
 #[divan::bench(args = [1, 64, u32::MAX])]
-fn step(bencher: Bencher<'_, '_>, run_max: u32) {
-    let mut world = World::new(Policy { run_max, ..policy() });
+fn step(bencher: Bencher<'_, '_>, batch_max: u32) {
+    let mut world = World::new(Policy { batch_max, ..policy() });
     // Until the credit has found its size.
     for _ in 0..10_000 {
         world.answer(60);

@@ -15,8 +15,8 @@ const FRAMES: u32 = 64;
 fn stream(body: &[u8]) -> Vec<u8> {
     let mut bytes = Vec::new();
     for frame in 0..FRAMES {
-        let run = ToWorker::Run { first: u64::from(frame) * 7400, count: 7400, attempt: 1 };
-        supervisor::wire::append(&run, body, &mut bytes).expect("within the limit");
+        let batch = ToWorker::Batch { first: u64::from(frame) * 7400, count: 7400, attempt: 1 };
+        supervisor::wire::append(&batch, body, &mut bytes).expect("within the limit");
     }
     bytes
 }
@@ -26,10 +26,10 @@ fn stream(body: &[u8]) -> Vec<u8> {
 fn encode(bencher: Bencher<'_, '_>, body_bytes: usize) {
     let body = vec![b'7'; body_bytes];
     let mut out = Vec::new();
-    let run = ToWorker::Run { first: 123_456_789, count: 7400, attempt: 1 };
+    let batch = ToWorker::Batch { first: 123_456_789, count: 7400, attempt: 1 };
     bencher.counter(BytesCount::new(body_bytes)).bench_local(|| {
         out.clear();
-        supervisor::wire::append(black_box(&run), black_box(&body), &mut out)
+        supervisor::wire::append(black_box(&batch), black_box(&body), &mut out)
     });
 }
 

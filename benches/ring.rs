@@ -6,7 +6,7 @@ use std::sync::atomic::Ordering;
 use supervisor::sys::shared_area::{Part, Plan, SharedArea};
 use supervisor::transport::shm_ring::{FOR_BYTES, Reader, Ring, Writer, must_wake};
 
-const PLAN: Plan = Plan { ring_bytes: 256 * 1024, hall_bytes: 0, desk_bytes: 0 };
+const PLAN: Plan = Plan { ring_bytes: 256 * 1024, arena_bytes: 0, staging_bytes: 0 };
 const RING: Ring = Ring { tail: 0, head: 16, bytes: PLAN.ring_bytes as u64 };
 const ASLEEP: usize = 32;
 const MESSAGES: usize = 1000;

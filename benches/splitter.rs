@@ -62,8 +62,8 @@ fn generator(bencher: Bencher<'_, '_>) {
     const ITEMS: u64 = 1_000_000;
     bencher.counter(ItemsCount::new(ITEMS)).bench_local(|| {
         let mut generator = Generator::new(ITEMS);
-        while let Ok(Delivery::Items(batch)) = generator.next(u64::MAX) {
-            divan::black_box(batch);
+        while let Ok(Delivery::Items(payload)) = generator.next(u64::MAX) {
+            divan::black_box(payload);
         }
     });
 }

@@ -37,8 +37,8 @@ impl Pair {
     fn open(name: &str) -> Self {
         let (channel, worker) = match transport::by_name(name) {
             Some(kind) => {
-                let (channel, handed) = transport::transport(&kind.into(), 1).unwrap().open().unwrap();
-                (channel, std::thread::spawn(move || answer(transport::connect(kind, handed).unwrap())))
+                let (channel, endpoints) = transport::transport(&kind.into(), 1).unwrap().open().unwrap();
+                (channel, std::thread::spawn(move || answer(transport::connect(kind, endpoints).unwrap())))
             }
             None => {
                 let (channel, end) = in_process::open().unwrap();
@@ -50,8 +50,8 @@ impl Pair {
 
     fn send(&mut self, body: &Arc<Block>) {
         self.first += 1;
-        let run = ToWorker::Run { first: self.first, count: 1, attempt: 1 };
-        self.channel.queue(run, BlockSlice::whole(body)).unwrap();
+        let batch = ToWorker::Batch { first: self.first, count: 1, attempt: 1 };
+        self.channel.queue(batch, BlockSlice::whole(body)).unwrap();
     }
 
     /// Sends what is queued, and waits for so many answers.
@@ -102,7 +102,7 @@ impl Drop for Pair {
 fn answer(mut connection: Connection) {
     let mut frames = Vec::new();
     loop {
-        while let Some((ToWorker::Run { first, .. }, body)) = connection.items.next().unwrap() {
+        while let Some((ToWorker::Batch { first, .. }, body)) = connection.items.next().unwrap() {
             frames.clear();
             let done = FromWorker::Done { first, count: 1, attempt: 1, busy_ns: 1, timed: false };
             supervisor::wire::append(&done, body, &mut frames).unwrap();

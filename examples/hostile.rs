@@ -12,8 +12,8 @@ use std::os::fd::{BorrowedFd, RawFd};
 use std::os::unix::fs::FileExt;
 use supervisor::model::ids::ItemId;
 use supervisor::sys::fd::take_inherited;
-use supervisor::transport::scoreboard::Pencil;
-use supervisor::transport::{self, Connection, Handed};
+use supervisor::transport::progress_page::ProgressWriter;
+use supervisor::transport::{self, Connection, Endpoints};
 use supervisor::wire::frame::{self, BODY_BYTES_MAX};
 use supervisor::wire::message::{FromWorker, PROTOCOL_VERSION, ToWorker};
 use supervisor::wire::{append, append_without_body, codec, names};
@@ -36,17 +36,17 @@ fn main() -> Result<(), Any> {
     if rule == "exits" {
         return Ok(());
     }
-    let (kind, handed, pencil) = inherited()?;
+    let (kind, endpoints, progress) = inherited()?;
     let kind = transport::by_name(&kind).ok_or("a transport of another version")?;
     if rule == "cuts" {
         cut()?;
     }
-    let mut connection = transport::connect(kind, handed)?;
+    let mut connection = transport::connect(kind, endpoints)?;
     before_the_hello(&mut connection, rule)?;
     while let Some(work) = next(&mut connection)? {
         if rule == "board" && work.first > 0 {
             // The first item is another worker's.
-            pencil.begin(ItemId(0));
+            progress.begin(ItemId(0));
             std::process::abort();
         }
         // Its scoreboard says that it is at no item, so that no item is charged for what it does.
@@ -56,8 +56,8 @@ fn main() -> Result<(), Any> {
 }
 
 /// What this process was started with: its transport, the descriptors and words of that, its scoreboard.
-fn inherited() -> Result<(String, Handed, Pencil), Any> {
-    let mut handed = Handed::new();
+fn inherited() -> Result<(String, Endpoints, ProgressWriter), Any> {
+    let mut endpoints = Endpoints::new();
     let mut known: Vec<(RawFd, Vec<&'static str>)> = Vec::new();
     for name in names::TRANSPORT_FDS {
         let Ok(number) = std::env::var(name) else { continue };
@@ -68,15 +68,15 @@ fn inherited() -> Result<(String, Handed, Pencil), Any> {
         }
     }
     for (number, names) in known {
-        handed = handed.fd(&names, take_inherited(number)?);
+        endpoints = endpoints.fd(&names, take_inherited(number)?);
     }
     for name in names::TRANSPORT_WORDS {
         if let Ok(word) = std::env::var(name) {
-            handed = handed.word(name, word);
+            endpoints = endpoints.variable(name, word);
         }
     }
-    let pencil = Pencil::from_fd(take_inherited(std::env::var(names::FD_BOARD)?.parse()?)?)?;
-    Ok((std::env::var(names::TRANSPORT)?, handed, pencil))
+    let progress = ProgressWriter::from_fd(take_inherited(std::env::var(names::FD_PROGRESS)?.parse()?)?)?;
+    Ok((std::env::var(names::TRANSPORT)?, endpoints, progress))
 }
 
 fn hello(wrong: bool) -> Result<FromWorker, Any> {
@@ -119,7 +119,7 @@ fn answer(mut connection: Connection, work: &Work, rule: &str) -> Result<Connect
         "future" => say(to, &done(first, 1, attempt + 1), b"x\n")?,
         "past" => say(to, &done(first, 1, attempt - 1), b"x\n")?,
         "lines" => say(to, &done(first, 1 + count, attempt), b"one\n")?,
-        "direction" => say(to, &ToWorker::Run { first, count, attempt }, &work.items)?,
+        "direction" => say(to, &ToWorker::Batch { first, count, attempt }, &work.items)?,
         "empty" => say_bytes(to, &[1, 2, 0, 0, 0, 0, 0, 0])?,
         "length" => say_bytes(to, &announcing(u32::MAX))?,
         "half" => say_bytes(to, &announcing(1 << 31))?,
@@ -250,7 +250,7 @@ fn say_bytes(to: &mut Connection, bytes: &[u8]) -> Result<(), Any> {
 
 fn next(connection: &mut Connection) -> Result<Option<Work>, Any> {
     loop {
-        if let Some((ToWorker::Run { first, count, attempt }, body)) = connection.items.next()? {
+        if let Some((ToWorker::Batch { first, count, attempt }, body)) = connection.items.next()? {
             let mut items = body.to_vec();
             if count == 1 {
                 items.push(b'\n');

@@ -23,7 +23,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     let mut decoder = FrameDecoder::new();
     loop {
         if let Some(frame) = decoder.next()? {
-            let ToWorker::Run { first, count: 1, attempt } = codec::decode(frame.head)? else {
+            let ToWorker::Batch { first, count: 1, attempt } = codec::decode(frame.head)? else {
                 return Err("it takes one item at a time".into());
             };
             let result = [frame.body, b"\n"].concat();

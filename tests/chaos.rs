@@ -181,7 +181,7 @@ fn survive(kind: TransportKind, signals: &[Signal], more: &[&str], random: &mut 
         kind.name(),
         began.elapsed()
     );
-    if kind == TransportKind::Shm || more.contains(&"--run-max") {
+    if kind == TransportKind::Shm || more.contains(&"--batch-max") {
         // What is done counts even if it was not sent, or is sent at once: but for kills between the diary
         // and the worker's note.
         assert!(again as usize * 100 <= SEAMS_PER_CENT * kills.max(20), "{again} items were run again");
@@ -203,7 +203,7 @@ fn so_do_kills_of_other_kinds_of_runs_of_one_and_of_runs_in_order() {
     let mut random = Random::new();
     let mixed = [Signal::SIGKILL, Signal::SIGSEGV, Signal::SIGTERM, Signal::SIGABRT];
     for kind in TransportKind::ALL {
-        survive(kind, &[Signal::SIGKILL], &["-k", "--run-max", "1"], &mut random);
+        survive(kind, &[Signal::SIGKILL], &["-k", "--batch-max", "1"], &mut random);
         survive(kind, &mixed, &["--credit", "64"], &mut random);
     }
 }

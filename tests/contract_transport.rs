@@ -2,13 +2,13 @@
 //!
 //! Both ends live in this process; the worker's may sit in a thread. Nothing here sleeps: the
 //! supervisor's end is waited for as the event loop does, by the poll set. What needs a process that can
-//! be killed, or one that does nothing else, is in `contract_transport/puppet.rs`.
+//! be killed, or one that does nothing else, is in `contract_transport/fixture.rs`.
 
-#[path = "contract_transport/puppet.rs"]
-mod puppet;
+#[path = "contract_transport/fixture.rs"]
+mod fixture;
 
+use fixture::{Fixture, Stage};
 use nix::fcntl::{FcntlArg, FdFlag, fcntl};
-use puppet::{Puppet, Stage};
 use std::collections::BTreeSet;
 use std::os::fd::AsRawFd;
 use std::path::PathBuf;
@@ -20,7 +20,7 @@ use supervisor::model::time::Duration;
 use supervisor::sys::block::BlockSlice;
 use supervisor::sys::poller::{Interest, Poller};
 use supervisor::sys::spill::SpillFile;
-use supervisor::transport::{self, Channel, ChannelError, Connection, Fill, Flush, Handed, Large};
+use supervisor::transport::{self, Channel, ChannelError, Connection, Endpoints, Fill, Flush, Large};
 use supervisor::wire::frame::{BODY_BYTES_MAX, BUFFER_BYTES, FrameError};
 use supervisor::wire::message::{FromWorker, SMALL_BODY_BYTES_MAX, ToWorker};
 
@@ -31,7 +31,7 @@ const PATIENCE_TO_LET_GO: StdDuration = StdDuration::from_secs(30);
 /// A body of which no channel takes very many, and of which many are no burden.
 const SMALL: [u8; 1000] = [b'o'; 1000];
 
-fn open(kind: TransportKind) -> (Box<dyn Channel>, Handed) {
+fn open(kind: TransportKind) -> (Box<dyn Channel>, Endpoints) {
     transport::transport(&kind.into(), 1).unwrap().open().unwrap()
 }
 
@@ -41,12 +41,12 @@ fn queue(channel: &mut dyn Channel, message: ToWorker, body: &[u8]) -> Result<()
 }
 
 fn both_ends(kind: TransportKind) -> (Box<dyn Channel>, Connection) {
-    let (channel, handed) = open(kind);
-    (channel, transport::connect(kind, handed).unwrap())
+    let (channel, endpoints) = open(kind);
+    (channel, transport::connect(kind, endpoints).unwrap())
 }
 
 fn run(first: u64) -> ToWorker {
-    ToWorker::Run { first, count: 1, attempt: 1 }
+    ToWorker::Batch { first, count: 1, attempt: 1 }
 }
 
 fn done(first: u64) -> FromWorker {
@@ -61,8 +61,8 @@ fn body(number: u64) -> Vec<u8> {
 
 /// Waits until there is something to read or, if `also_write`, room to write.
 fn wait(channel: &mut dyn Channel, also_write: bool) {
-    let parks = channel.is_awake();
-    if !channel.park() {
+    let parks = channel.is_busy_polled();
+    if !channel.arm() {
         return;
     }
     let mut poller = Poller::new().unwrap();
@@ -130,10 +130,10 @@ fn exchange(channel: &mut dyn Channel, items: u64) {
 
 fn items_and_results_arrive_whole_and_in_order(kind: TransportKind) {
     const MESSAGES: u64 = 28;
-    let (mut channel, handed) = open(kind);
+    let (mut channel, endpoints) = open(kind);
     let worker = thread::spawn(move || {
-        let mut connection = transport::connect(kind, handed).unwrap();
-        while let Some((ToWorker::Run { first, .. }, body)) = take(&mut connection) {
+        let mut connection = transport::connect(kind, endpoints).unwrap();
+        while let Some((ToWorker::Batch { first, .. }, body)) = take(&mut connection) {
             send(&mut connection, done(first), &body);
         }
     });
@@ -244,13 +244,13 @@ fn what_a_worker_wrote_before_its_death_is_read(kind: TransportKind) {
 /// A large result goes to a file as it comes, is announced at its head, and is given back if nobody takes it.
 fn large_results_are_kept_in_a_file(kind: TransportKind) {
     let spill = Arc::new(SpillFile::new());
-    let (mut channel, handed) = open(kind);
+    let (mut channel, endpoints) = open(kind);
     channel.keep_large_in(&spill);
     let bodies = [SMALL_BODY_BYTES_MAX + 1, SMALL_BODY_BYTES_MAX, BODY_BYTES_MAX, 3, 3 << 20]
         .map(|size| (0..size).map(|at| (at % 251) as u8).collect::<Vec<u8>>());
     let sent = bodies.clone();
     let worker = thread::spawn(move || {
-        let mut connection = transport::connect(kind, handed).unwrap();
+        let mut connection = transport::connect(kind, endpoints).unwrap();
         for (first, body) in (0..).zip(&sent) {
             send(
                 &mut connection,
@@ -316,9 +316,9 @@ fn what_may_not_be_large_is_refused_at_its_head(kind: TransportKind) {
     ] {
         let (mut channel, mut connection) = both_ends(kind);
         channel.keep_large_in(&Arc::new(SpillFile::new()));
-        let mut lead = Vec::new();
-        supervisor::wire::append_without_body(&message, bytes, &mut lead).unwrap();
-        connection.results.send(&lead).unwrap();
+        let mut prefix = Vec::new();
+        supervisor::wire::append_without_body(&message, bytes, &mut prefix).unwrap();
+        connection.results.send(&prefix).unwrap();
         let refused = loop {
             assert_eq!(channel.next(), Ok(None));
             match channel.large() {
@@ -359,8 +359,8 @@ fn a_torn_result_is_none(kind: TransportKind) {
 }
 
 fn the_largest_bodies_and_empty_ones_arrive(kind: TransportKind) {
-    let (mut channel, handed) = open(kind);
-    let worker = thread::spawn(move || puppet::echo(transport::connect(kind, handed).unwrap()));
+    let (mut channel, endpoints) = open(kind);
+    let worker = thread::spawn(move || fixture::echo(transport::connect(kind, endpoints).unwrap()));
     let largest: Vec<u8> = (0..BODY_BYTES_MAX).map(|at| (at % 251) as u8).collect();
     for (first, body) in (0..).zip([&largest[..], b"", &largest[..ITEM_BYTES_MAX], b"", b"", b"x"]) {
         queue(&mut *channel, run(first), body).unwrap();
@@ -382,10 +382,10 @@ fn the_largest_bodies_and_empty_ones_arrive(kind: TransportKind) {
 }
 
 fn frames_that_come_byte_by_byte_are_whole(kind: TransportKind) {
-    let (mut channel, handed) = open(kind);
+    let (mut channel, endpoints) = open(kind);
     let frames: Vec<u8> = (0..8).flat_map(|first| frame_of(first, b"bit by bit\n")).collect();
     let worker = thread::spawn(move || {
-        let mut connection = transport::connect(kind, handed).unwrap();
+        let mut connection = transport::connect(kind, endpoints).unwrap();
         for byte in frames {
             connection.results.send(&[byte]).unwrap();
         }
@@ -402,10 +402,10 @@ fn both_directions_may_be_full_at_once(kind: TransportKind) {
     const RESULTS: u64 = 20_000;
     /// Not of the items that are queued here: nobody answers for an item before taking it.
     const FIRST: u64 = 1_000_000;
-    let (mut channel, handed) = open(kind);
+    let (mut channel, endpoints) = open(kind);
     // It gives all its results before it takes its first item.
     let worker = thread::spawn(move || {
-        let mut connection = transport::connect(kind, handed).unwrap();
+        let mut connection = transport::connect(kind, endpoints).unwrap();
         for first in FIRST..FIRST + RESULTS {
             send(&mut connection, done(first), &SMALL);
         }
@@ -431,22 +431,22 @@ fn both_directions_may_be_full_at_once(kind: TransportKind) {
 
 fn a_worker_may_be_killed_at_any_stage(kind: TransportKind) {
     let mut transport = transport::transport(&kind.into(), 3).unwrap();
-    let (mut other, handed) = transport.open().unwrap();
-    let echo = thread::spawn(move || puppet::echo(transport::connect(kind, handed).unwrap()));
+    let (mut other, endpoints) = transport.open().unwrap();
+    let echo = thread::spawn(move || fixture::echo(transport::connect(kind, endpoints).unwrap()));
     for stage in Stage::ALL {
-        let (mut channel, handed) = transport.open().unwrap();
-        let mut puppet = Puppet::start(kind, stage, &handed);
-        drop(handed);
+        let (mut channel, endpoints) = transport.open().unwrap();
+        let mut fixture = Fixture::start(kind, stage, &endpoints);
+        drop(endpoints);
         if stage == Stage::AfterTheEndOfItsInput {
             channel.close_input();
         }
-        puppet.wait_until_ready();
+        fixture.wait_until_ready();
         if stage == Stage::WhileItsOutputIsFull {
-            wait_until_asleep(puppet.pid());
+            wait_until_asleep(fixture.pid());
         }
-        puppet.kill();
+        fixture.kill();
         // As the event loop does: first what it left, then its end. A torn frame is none.
-        let left = puppet::drain(&mut *channel);
+        let left = fixture::drain(&mut *channel);
         let result = if stage == Stage::WhileItsOutputIsFull { &SMALL[..] } else { b"x\n" };
         assert!((0..).zip(&left).all(|(first, left)| *left == (done(first), result.to_vec())), "{stage:?}");
         let frames = left.len() as u64;
@@ -463,7 +463,7 @@ fn a_worker_may_be_killed_at_any_stage(kind: TransportKind) {
         channel.close_input();
         assert_eq!(channel.backlog_bytes(), 0, "{stage:?}");
         drop(channel);
-        puppet.reap();
+        fixture.reap();
         exchange(&mut *other, 3);
     }
     other.close_input();
@@ -472,18 +472,18 @@ fn a_worker_may_be_killed_at_any_stage(kind: TransportKind) {
 }
 
 fn a_worker_may_be_killed_with_a_full_input(kind: TransportKind) {
-    let (mut channel, handed) = open(kind);
-    let mut puppet = Puppet::start(kind, Stage::BeforeItsHello, &handed);
-    drop(handed);
-    puppet.wait_until_ready();
+    let (mut channel, endpoints) = open(kind);
+    let mut fixture = Fixture::start(kind, Stage::BeforeItsHello, &endpoints);
+    drop(endpoints);
+    fixture.wait_until_ready();
     fill_up(&mut *channel);
-    puppet.kill();
-    assert!(puppet::drain(&mut *channel).is_empty());
+    fixture.kill();
+    assert!(fixture::drain(&mut *channel).is_empty());
     // Whether it is blocked or closed, it is no error, and it can be closed.
     let _ = channel.flush();
     channel.close_input();
     assert_eq!((channel.backlog_bytes(), channel.flush().unwrap()), (0, Flush::Closed));
-    puppet.reap();
+    fixture.reap();
 }
 
 /// Waits until all threads of a process sleep and none has been awake between two looks, many times over.
@@ -513,7 +513,7 @@ fn nothing_is_left_behind(kind: TransportKind) {
     let before = names_of_all();
     for role in ["used", "unused"] {
         let folder = tempfile::tempdir().unwrap();
-        puppet::play(role, kind, folder.path());
+        fixture::play(role, kind, folder.path());
         let left: Vec<_> = std::fs::read_dir(folder.path()).unwrap().collect();
         assert!(left.is_empty(), "{role}: {left:?}");
     }
@@ -571,14 +571,14 @@ fn too_long_a_body_is_refused_and_nothing_is_lost(kind: TransportKind) {
 }
 
 fn nobody_inherits_an_end_by_accident(kind: TransportKind) {
-    let (channel, handed) = open(kind);
+    let (channel, endpoints) = open(kind);
     let is_closed_on_exec = |flags: nix::Result<i32>| FdFlag::from_bits_retain(flags.unwrap()) == FdFlag::FD_CLOEXEC;
-    for (_, fd) in handed.fds() {
+    for (_, fd) in endpoints.fds() {
         assert!(is_closed_on_exec(fcntl(fd, FcntlArg::F_GETFD)));
     }
     assert!(is_closed_on_exec(fcntl(channel.read_fd(), FcntlArg::F_GETFD)));
     assert!(is_closed_on_exec(fcntl(channel.write_fd().unwrap(), FcntlArg::F_GETFD)));
-    assert!(transport::connect(kind, Handed::new()).is_err(), "an end needs what it is handed");
+    assert!(transport::connect(kind, Endpoints::new()).is_err(), "an end needs what it is handed");
 }
 
 /// All promises for the transport of this name.

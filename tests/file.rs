@@ -234,25 +234,25 @@ fn inputs_of_all_kinds_are_read_as_far_as_they_can_be() {
 #[test]
 fn a_worker_that_cuts_its_spool_short_harms_nobody_else() {
     let mut transport = transport::transport(&TransportKind::File.into(), 1).unwrap();
-    let (mut channel, handed) = transport.open().unwrap();
-    let (_, spool) = handed.fds().find(|(names, _)| names.contains(&"SUPERVISOR_FD_SPOOL")).unwrap();
+    let (mut channel, endpoints) = transport.open().unwrap();
+    let (_, spool) = endpoints.fds().find(|(names, _)| names.contains(&"SUPERVISOR_FD_SPOOL")).unwrap();
     // What it is given is only to read; but it may open the file anew.
     let path = format!("/proc/self/fd/{}", std::os::fd::AsRawFd::as_raw_fd(&spool));
     let spool = std::fs::OpenOptions::new().write(true).open(path).unwrap();
-    let mut connection = transport::connect(TransportKind::File, handed).unwrap();
+    let mut connection = transport::connect(TransportKind::File, endpoints).unwrap();
     let mut queue = |first: u64, byte: u8| {
         let block = Arc::new(vec![byte; 300_000].into());
-        let message = ToWorker::Run { first, count: 1, attempt: 1 };
+        let message = ToWorker::Batch { first, count: 1, attempt: 1 };
         channel.queue(message, BlockSlice::whole(&block)).unwrap();
         assert_eq!(channel.flush().unwrap(), Flush::All);
     };
     queue(1, b'x');
     assert!(connection.items.fill().unwrap());
-    let lent = connection.items.lent();
+    let integrity = connection.items.integrity();
     let (_, body) = connection.items.next().unwrap().unwrap();
-    assert!(body[0] == b'x' && lent.is_whole());
+    assert!(body[0] == b'x' && integrity.is_whole());
     spool.set_len(0).unwrap();
-    assert!(body[200_000] == 0 && !lent.is_whole());
+    assert!(body[200_000] == 0 && !integrity.is_whole());
     // The supervisor goes on, and this worker does not.
     queue(2, b'y');
     assert!(connection.items.fill().unwrap());

@@ -16,18 +16,18 @@ struct Shared {
     words: [AtomicU64; 4],
     /// Loom complains about every access that another one may overlap.
     byte: UnsafeCell<u64>,
-    writers_bell: Bell,
-    readers_bell: Bell,
+    writers_wake_fd: WakeFd,
+    readers_wake_fd: WakeFd,
 }
 
 /// Rings until somebody has waited for it, as an eventfd does.
 #[derive(Default)]
-struct Bell {
+struct WakeFd {
     rings: Mutex<bool>,
     rung: Condvar,
 }
 
-impl Bell {
+impl WakeFd {
     fn ring(&self) {
         *self.rings.lock().unwrap() = true;
         self.rung.notify_one();
@@ -58,7 +58,12 @@ impl Words for Shared {
 
 fn shared() -> Arc<Shared> {
     let words = [0; 4].map(AtomicU64::new);
-    Arc::new(Shared { words, byte: UnsafeCell::new(0), writers_bell: Bell::default(), readers_bell: Bell::default() })
+    Arc::new(Shared {
+        words,
+        byte: UnsafeCell::new(0),
+        writers_wake_fd: WakeFd::default(),
+        readers_wake_fd: WakeFd::default(),
+    })
 }
 
 /// Writes the numbers from 1, each over the one before.
@@ -68,7 +73,7 @@ fn write(shared: &Shared) {
         while writer.room(shared, 1).unwrap() == 0 {
             doze(shared, WRITER_ASLEEP, FOR_ROOM);
             if writer.room(shared, 1).unwrap() == 0 {
-                shared.writers_bell.wait();
+                shared.writers_wake_fd.wait();
             }
             rise(shared, WRITER_ASLEEP);
         }
@@ -76,7 +81,7 @@ fn write(shared: &Shared) {
         writer.wrote(1);
         assert!(writer.publish(shared));
         if must_wake(shared, READER_ASLEEP, FOR_BYTES) {
-            shared.readers_bell.ring();
+            shared.readers_wake_fd.ring();
         }
     }
 }
@@ -87,7 +92,7 @@ fn read(shared: &Shared) {
         while reader.ready(shared).unwrap() == 0 {
             doze(shared, READER_ASLEEP, FOR_BYTES);
             if reader.ready(shared).unwrap() == 0 {
-                shared.readers_bell.wait();
+                shared.readers_wake_fd.wait();
             }
             rise(shared, READER_ASLEEP);
         }
@@ -95,7 +100,7 @@ fn read(shared: &Shared) {
         reader.took(1);
         assert!(reader.release(shared));
         if must_wake(shared, WRITER_ASLEEP, FOR_ROOM) {
-            shared.writers_bell.ring();
+            shared.writers_wake_fd.ring();
         }
     }
 }

@@ -199,13 +199,13 @@ fn running_items_that_outlast_the_grace_are_ended_and_told_so() {
 #[test]
 fn a_third_signal_kills_a_deaf_worker_at_once() {
     let dir = tempfile::tempdir().unwrap();
-    let gate = dir.path().join("gate");
-    nix::unistd::mkfifo(&gate, nix::sys::stat::Mode::S_IRWXU).unwrap();
-    let line = format!("trap '' TERM; echo deaf > {}; while :; do sleep 1000; done", gate.display());
+    let writable_fd = dir.path().join("gate");
+    nix::unistd::mkfifo(&writable_fd, nix::sys::stat::Mode::S_IRWXU).unwrap();
+    let line = format!("trap '' TERM; echo deaf > {}; while :; do sleep 1000; done", writable_fd.display());
     let mut run = Run::start(&["-j1", "--term-seq", "TERM,3600000,KILL,25", "--", "sh", "-c", &line, ":::", "x"]);
     run.wait_for_event("item_started");
     // Opening waits for the command to write: it is deaf by then.
-    assert_eq!(std::fs::read_to_string(&gate).unwrap(), "deaf\n");
+    assert_eq!(std::fs::read_to_string(&writable_fd).unwrap(), "deaf\n");
     for stage in ["draining", "terminating", "killing"] {
         run.signal(Signal::SIGTERM);
         run.wait_for(|event| event["event"] == "stopping" && event["stage"] == stage);

@@ -102,7 +102,7 @@ fn small_items_give_the_same_over_every_transport() {
     check_unordered(&generated, b"", &squares);
     let read = ["-a", "-", "--task", "square"];
     check(&read, &numbers, &squares);
-    check(&[&read[..], &["--run-max", "1"]].concat(), &numbers, &squares);
+    check(&[&read[..], &["--batch-max", "1"]].concat(), &numbers, &squares);
     check(&[&read[..], &["--credit", "3"]].concat(), &numbers, &squares);
 }
 
@@ -112,7 +112,7 @@ fn items_of_all_sizes_and_of_any_bytes_come_back_over_every_transport() {
     let echo = ["-a", "-", "--task", "echo"];
     check(&echo, &lines, &lines);
     check_unordered(&echo, &lines, &lines);
-    check(&[&echo[..], &["--run-max", "1"]].concat(), &lines, &lines);
+    check(&[&echo[..], &["--batch-max", "1"]].concat(), &lines, &lines);
 }
 
 /// They lie in a file before they are told.

@@ -8,8 +8,6 @@
 
 #[path = "sim/agenda.rs"]
 mod agenda;
-#[path = "sim/babble.rs"]
-mod babble;
 #[path = "sim/channel.rs"]
 mod channel;
 #[path = "sim/choice.rs"]
@@ -18,6 +16,8 @@ mod choice;
 mod clock;
 #[path = "sim/ends.rs"]
 mod ends;
+#[path = "sim/garbage.rs"]
+mod garbage;
 #[path = "sim/marks.rs"]
 mod marks;
 #[path = "sim/orders.rs"]
@@ -51,7 +51,7 @@ use std::time::Instant;
 use supervisor::core::Mutant;
 use supervisor::model::spec::{Credit, Lifecycle, Policy};
 use supervisor::model::time::Duration;
-use sweep::{Theatre, Wish};
+use sweep::{Harness, Request};
 use violation::{Check, Violation};
 
 /// Seeds of the sweep in `cargo test`: ten to twenty seconds on one core.
@@ -67,22 +67,22 @@ fn fail(seed: u64, violation: &Violation) -> ! {
 
 #[test]
 fn sweep() {
-    let wish = Wish::from_environment(SEEDS);
-    let mut theatre = Theatre::new(wish.steps_max);
-    if let Some(seed) = wish.only {
-        match theatre.play_aloud(seed, None) {
-            Ok(ending) => println!("seed {seed}: {} steps, trace {:016x}", ending.steps, ending.trace_hash),
+    let request = Request::from_environment(SEEDS);
+    let mut harness = Harness::new(request.steps_max);
+    if let Some(seed) = request.only {
+        match harness.play_aloud(seed, None) {
+            Ok(world_end) => println!("seed {seed}: {} steps, trace {:016x}", world_end.steps, world_end.trace_hash),
             Err(violation) => fail(seed, &violation),
         }
         return;
     }
     let (started, mut marks, mut steps) = (Instant::now(), Marks::default(), 0);
     let mut broken: BTreeMap<Check, (u64, Vec<(u64, Violation)>)> = BTreeMap::new();
-    for seed in 0..wish.seeds {
-        match theatre.play(seed, None) {
-            Ok(ending) => {
-                marks.join(ending.marks);
-                steps += ending.steps;
+    for seed in 0..request.seeds {
+        match harness.play(seed, None) {
+            Ok(world_end) => {
+                marks.join(world_end.marks);
+                steps += world_end.steps;
             }
             Err(violation) => {
                 let (count, examples) = broken.entry(violation.check).or_default();
@@ -93,31 +93,31 @@ fn sweep() {
         }
     }
     for (check, (count, examples)) in &broken {
-        println!("{check:?} does not hold in {count} of {} seeds:", wish.seeds);
+        println!("{check:?} does not hold in {count} of {} seeds:", request.seeds);
         examples.iter().for_each(|(seed, violation)| println!("  seed {seed}: {violation}"));
     }
     if let Some((seed, violation)) = broken.values().flat_map(|(_, examples)| examples).min_by_key(|(seed, _)| *seed) {
         fail(*seed, violation);
     }
     let seconds = started.elapsed().as_secs_f64();
-    let rate = wish.seeds as f64 / seconds * 60.0;
+    let rate = request.seeds as f64 / seconds * 60.0;
     println!(
         "{} schedules of {} steps in {seconds:.1} s: {rate:.0} schedules a minute",
-        wish.seeds,
-        steps / wish.seeds.max(1)
+        request.seeds,
+        steps / request.seeds.max(1)
     );
     let missing = marks.missing();
     // A few seeds for a quick look cannot reach everything.
-    assert!(missing.is_empty() || wish.seeds < SEEDS, "no seed of {} reached {missing:?}", wish.seeds);
+    assert!(missing.is_empty() || request.seeds < SEEDS, "no seed of {} reached {missing:?}", request.seeds);
 }
 
 #[test]
 fn the_same_seed_is_the_same_story() {
-    let (mut one, mut other) = (Theatre::new(sweep::STEPS_MAX), Theatre::new(sweep::STEPS_MAX));
+    let (mut one, mut other) = (Harness::new(sweep::STEPS_MAX), Harness::new(sweep::STEPS_MAX));
     // The second theatre plays in another order, so that nothing may be left over from the world before.
     let seeds: Vec<u64> = (0..500).collect();
-    let hash = |theatre: &mut Theatre, seed: u64| match theatre.play(seed, None) {
-        Ok(ending) => (ending.trace_hash, ending.steps),
+    let hash = |harness: &mut Harness, seed: u64| match harness.play(seed, None) {
+        Ok(world_end) => (world_end.trace_hash, world_end.steps),
         Err(violation) => fail(seed, &violation),
     };
     let forth: Vec<_> = seeds.iter().map(|&seed| hash(&mut one, seed)).collect();
@@ -136,7 +136,7 @@ fn small(lifecycle: Lifecycle, credit: u32) -> Policy {
     policy.workers = 2;
     policy.lifecycle = lifecycle;
     policy.credit = Credit::Items(credit);
-    policy.run_max = credit;
+    policy.batch_max = credit;
     policy.queue_order = supervisor::model::spec::QueueOrder::Fifo;
     policy.queue_items_max = 100;
     (policy.keep_order, policy.start_together) = (true, false);
@@ -157,9 +157,9 @@ fn small_cases_completely() {
         ("one crash, two items at a worker", Lifecycle::Resident, 2, 3, 1),
         ("one crash, a process per item", Lifecycle::PerItem, 1, 3, 1),
     ];
-    let mut theatre = Theatre::new(sweep::STEPS_MAX);
+    let mut harness = Harness::new(sweep::STEPS_MAX);
     for (name, lifecycle, credit, items, crashes) in cases {
-        match theatre.play_completely(&small(lifecycle, credit), items, crashes) {
+        match harness.play_completely(&small(lifecycle, credit), items, crashes) {
             Ok(count) => println!("2 workers, {items} items, {name}: {count} orders of events, all of them"),
             Err(text) => panic!("{name}: {text}"),
         }
@@ -168,11 +168,11 @@ fn small_cases_completely() {
 
 #[test]
 fn every_mutant_is_caught() {
-    let mut theatre = Theatre::new(sweep::STEPS_MAX);
+    let mut harness = Harness::new(sweep::STEPS_MAX);
     let mut caught = Vec::new();
     let mut survivors = Vec::new();
     for &mutant in Mutant::ALL {
-        let found = (0..MUTANT_SEEDS).find_map(|seed| theatre.play(seed, Some(mutant)).err().map(|why| (seed, why)));
+        let found = (0..MUTANT_SEEDS).find_map(|seed| harness.play(seed, Some(mutant)).err().map(|why| (seed, why)));
         match found {
             Some((seed, violation)) => caught.push((mutant, seed, violation)),
             None => survivors.push(mutant),
@@ -188,7 +188,7 @@ fn every_mutant_is_caught() {
 #[test]
 fn any_order_of_facts_is_survived() {
     for seed in 0..BABBLE_SEEDS {
-        if let Err(text) = babble::feed(seed, 300) {
+        if let Err(text) = garbage::feed(seed, 300) {
             panic!("seed {seed}: {text}");
         }
     }

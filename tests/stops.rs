@@ -8,13 +8,13 @@ use support::{Run, pid_of, shell, wait_until_gone, wait_until_idle};
 #[test]
 fn what_happened_while_the_supervisor_was_stopped_comes_before_its_deadlines() {
     let dir = tempfile::tempdir().unwrap();
-    let gate = dir.path().join("gate");
-    nix::unistd::mkfifo(&gate, nix::sys::stat::Mode::S_IRWXU).unwrap();
-    let mut run = Run::start(&["-j1", "--timeout", "1.5s", "--", "cat", "{}", ":::", gate.to_str().unwrap()]);
+    let writable_fd = dir.path().join("gate");
+    nix::unistd::mkfifo(&writable_fd, nix::sys::stat::Mode::S_IRWXU).unwrap();
+    let mut run = Run::start(&["-j1", "--timeout", "1.5s", "--", "cat", "{}", ":::", writable_fd.to_str().unwrap()]);
     let spawned = run.wait_for_event("worker_spawned");
     wait_until_idle(run.pid());
     run.signal(Signal::SIGSTOP);
-    std::fs::write(&gate, "x").unwrap();
+    std::fs::write(&writable_fd, "x").unwrap();
     wait_until_gone(&[pid_of(&spawned)]);
     // The limit passes.
     assert!(shell("sleep 1.6").status.success());

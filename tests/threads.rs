@@ -20,7 +20,7 @@ fn threads_answer_as_processes_do_byte_for_byte() {
     let long = format!("{}\nshort\n\n{}\n", "x".repeat(3 << 20), "y".repeat(300_000));
     let table: [(&[&str], &[u8]); 7] = [
         (&["-a", "-", "--task", "square"], lines.as_bytes()),
-        (&["-a", "-", "--task", "echo", "--run-max", "1"], lines.as_bytes()),
+        (&["-a", "-", "--task", "echo", "--batch-max", "1"], lines.as_bytes()),
         (&["-a", "-", "--task", "echo"], long.as_bytes()),
         (&["--task", "countdown", ":::", "3", "100000", "-1", "x"], b""),
         (&["--task", "hash", "-0", "-a", "-"], b"a\nb\0\0c"),

@@ -20,7 +20,7 @@ use supervisor::sys::pidfd::Process;
 use supervisor::sys::poller::{Interest, Poller};
 use supervisor::sys::spawn::{SpawnPlan, Spawner};
 use supervisor::sys::{clock, fd};
-use supervisor::transport::scoreboard::Board;
+use supervisor::transport::progress_page::ProgressReader;
 use supervisor::transport::{self, Channel, Fill, Flush};
 use supervisor::wire::message::{FromWorker, PROTOCOL_VERSION, ToWorker};
 use supervisor::wire::{names, times};
@@ -32,7 +32,7 @@ const PATIENCE: Duration = Duration::from_secs(60);
 /// A worker process, and all that the supervisor has of it.
 struct Worker {
     channel: Box<dyn Channel>,
-    board: Board,
+    progress: ProgressReader,
     process: Process,
     stderr: File,
 }
@@ -54,16 +54,16 @@ fn wait(what: impl AsFd, interest: Interest) {
 
 impl Worker {
     fn start(task: &str, changes: &[(&str, &str)]) -> Self {
-        let (channel, handed) = transport::transport(&TransportKind::Pipe.into(), 1).unwrap().open().unwrap();
-        let mut fds: Vec<_> = handed.fds().map(|(_, fd)| fd).collect();
-        let (board, board_fd) = Board::create().unwrap();
-        fds.push(board_fd.as_fd());
+        let (channel, endpoints) = transport::transport(&TransportKind::Pipe.into(), 1).unwrap().open().unwrap();
+        let mut fds: Vec<_> = endpoints.fds().map(|(_, fd)| fd).collect();
+        let (progress, progress_fd) = ProgressReader::create().unwrap();
+        fds.push(progress_fd.as_fd());
         let (stderr, stderr_end) = fd::pipe().unwrap();
         let parent = std::process::id().to_string();
         let mut variables = vec![
             (names::FD_IN, "3"),
             (names::FD_OUT, "4"),
-            (names::FD_BOARD, "5"),
+            (names::FD_PROGRESS, "5"),
             (names::TOKEN, TOKEN),
             (names::PARENT, &parent),
             (names::DELIMITER, "10"),
@@ -87,7 +87,7 @@ impl Worker {
             register: None,
         };
         let process = Spawner::new().unwrap().spawn(&plan).unwrap();
-        Self { channel, board, process, stderr: stderr.into() }
+        Self { channel, progress, process, stderr: stderr.into() }
     }
 
     /// Starts it and takes its hello.
@@ -106,7 +106,7 @@ impl Worker {
 
     fn queue(&mut self, first: u64, count: u32, body: &[u8]) {
         let block = Arc::new(body.to_vec().into());
-        self.channel.queue(ToWorker::Run { first, count, attempt: 1 }, BlockSlice::whole(&block)).unwrap();
+        self.channel.queue(ToWorker::Batch { first, count, attempt: 1 }, BlockSlice::whole(&block)).unwrap();
     }
 
     fn flush(&mut self) {
@@ -162,7 +162,7 @@ fn runs_are_worked_on_in_order_until_the_input_ends() {
     let mut worker = Worker::ready("square", &[]);
     worker.send(0, 3, b"0\n1\n2\n");
     assert_eq!(worker.answer().unwrap(), r#"done 0+3 "0\n1\n4\n""#);
-    assert_eq!(worker.board.running(), None, "it says none before it writes");
+    assert_eq!(worker.progress.running(), None, "it says none before it writes");
     worker.send(3, 1, b"12");
     worker.send(4, 2, b"13\n14\n");
     assert_eq!(worker.answer().unwrap(), r#"done 3+1 "144\n""#);
@@ -255,7 +255,7 @@ fn a_death_leaves_the_item_on_the_board() {
         assert!(worker.answer().unwrap().starts_with("failed 41 "));
         worker.send(42, 2, format!("{item}\n{item}\n").as_bytes());
         wait(&worker.process.pidfd, Interest::READ);
-        assert_eq!(worker.board.running(), Some(ItemId(42)), "{task} {item}");
+        assert_eq!(worker.progress.running(), Some(ItemId(42)), "{task} {item}");
         assert_eq!(worker.rest(), (vec![], expected, String::new()), "{task} {item}");
     }
 }
@@ -263,7 +263,7 @@ fn a_death_leaves_the_item_on_the_board() {
 #[test]
 fn a_worker_that_is_recalled_starts_no_item() {
     let mut worker = Worker::ready("square", &[]);
-    worker.board.recall();
+    worker.progress.recall();
     worker.send(0, 2, b"1\n2\n");
     assert_eq!(worker.rest(), (vec![], ExitStatus::Code(0), String::new()));
 }

@@ -99,7 +99,7 @@ fn decode_in_parts(bytes: &[u8], pieces: &[u8], above: usize) -> (Vec<Owned>, Op
             }
             match decoder.next() {
                 Ok(Some(frame)) => frames.push((frame.kind, frame.head.to_vec(), frame.body.to_vec())),
-                Ok(None) => match decoder.take_lead(above) {
+                Ok(None) => match decoder.take_prefix(above) {
                     Ok(Some((header, head))) => {
                         assert!(header.body_bytes > above && head.len() == header.head_bytes);
                         large = Some((header.body_bytes, (header.kind, head.to_vec(), Vec::new())));

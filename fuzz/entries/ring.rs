@@ -100,8 +100,8 @@ fn indices(data: Bytes<'_>) {
 /// A channel whose worker is this fuzzer: it has the memory, and writes into it what it likes.
 fn area(mut data: Bytes<'_>) {
     let kind = TransportKind::Shm;
-    let (mut channel, handed) = transport::transport(&kind.into(), 1).unwrap().open().unwrap();
-    let memory = handed.fds().find(|(names, _)| names.contains(&names::FD_MEMORY)).expect("shared memory").1;
+    let (mut channel, endpoints) = transport::transport(&kind.into(), 1).unwrap().open().unwrap();
+    let memory = endpoints.fds().find(|(names, _)| names.contains(&names::FD_MEMORY)).expect("shared memory").1;
     let memory = File::from(memory.try_clone_to_owned().unwrap());
     let block = Arc::new(Block::from(vec![b'x'; 300_000]));
     let mut first = 0;
@@ -122,14 +122,14 @@ fn area(mut data: Bytes<'_>) {
                 let slice = BlockSlice::new(&block, 0..bytes);
                 first += 1;
                 // It may have noticed already.
-                let _ = channel.queue(ToWorker::Run { first, count: 1, attempt: 1 }, slice);
+                let _ = channel.queue(ToWorker::Batch { first, count: 1, attempt: 1 }, slice);
                 let _ = channel.flush();
             }
             4 => {
                 let _ = channel.flush();
             }
             5 => {
-                let _ = channel.park();
+                let _ = channel.arm();
             }
             6 if data.byte() == 0 => channel.close_input(),
             _ => read(&mut *channel),

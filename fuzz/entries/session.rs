@@ -4,7 +4,7 @@ use supervisor::core::Core;
 use supervisor::core::action::Action;
 use supervisor::core::input::Input;
 use supervisor::model::exit::{ExitStatus, Usage};
-use supervisor::model::ids::{Attempt, Incarnation, ItemId, Run, WorkerId};
+use supervisor::model::ids::{Attempt, Batch, Incarnation, ItemId, WorkerId};
 use supervisor::model::outcome::{FailReason, Outcome, RunOutcome, Settlement};
 use supervisor::model::signal::Signal;
 use supervisor::model::spec::{
@@ -78,7 +78,7 @@ struct Process {
     greeted: bool,
     decoder: FrameDecoder,
     /// What it was handed and did not answer.
-    held: VecDeque<Run>,
+    held: VecDeque<Batch>,
     /// It was asked to leave once it has answered.
     leaving: bool,
 }
@@ -105,7 +105,7 @@ impl Shell {
             queue_order: if way & 2 == 0 { QueueOrder::Fifo } else { QueueOrder::Lifo },
             queue_items_max: 20,
             credit: if way & 4 == 0 { Credit::Auto } else { Credit::Items(5) },
-            run_max: if way & 8 == 0 { u32::MAX } else { 1 },
+            batch_max: if way & 8 == 0 { u32::MAX } else { 1 },
             keep_order: way & 16 != 0,
             start_together: false,
             retries: 2,
@@ -162,17 +162,17 @@ impl Shell {
                     facts.push_back(Input::Hello { worker, incarnation });
                 }
             }
-            Action::Dispatch { worker, incarnation, run } => {
+            Action::Dispatch { worker, incarnation, batch } => {
                 let process = self.processes[worker.index()].as_mut().expect("a process");
                 assert_eq!(process.incarnation, incarnation);
-                process.held.push_back(run);
-                (run.first.0..run.end().0).for_each(|item| _ = self.holders.insert(item, worker));
+                process.held.push_back(batch);
+                (batch.first.0..batch.end().0).for_each(|item| _ = self.holders.insert(item, worker));
             }
             Action::Kill { worker, incarnation, .. } => {
                 if let Some(process) =
                     self.processes[worker.index()].take_if(|process| process.incarnation == incarnation)
                 {
-                    let running = process.held.front().map(|run| run.first);
+                    let running = process.held.front().map(|batch| batch.first);
                     let status = ExitStatus::Signal { signal: Signal::KILL, core_dumped: false };
                     facts.push_back(Input::Exited { worker, incarnation, status, usage: Usage::default(), running });
                 }
@@ -180,10 +180,10 @@ impl Shell {
             Action::CloseInput { worker, .. } | Action::Recall { worker, .. } => {
                 self.processes[worker.index()].as_mut().expect("a process").leaving = true;
             }
-            Action::Look { worker, incarnation } => {
+            Action::Probe { worker, incarnation } => {
                 let process = self.processes[worker.index()].as_ref();
-                let running = process.and_then(|process| process.held.front()).map(|run| run.first);
-                facts.push_back(Input::Seen { worker, incarnation, running });
+                let running = process.and_then(|process| process.held.front()).map(|batch| batch.first);
+                facts.push_back(Input::ProbeResult { worker, incarnation, running });
             }
             Action::Settle(settlement) => self.settle(&settlement),
             Action::Demand { items } => self.demand = items,
@@ -213,7 +213,7 @@ impl Shell {
             let first = ItemId(self.arrived);
             self.arrived += count;
             self.demand -= count;
-            self.tell(Input::RunArrived { first, count: count as u32, priority: 0 });
+            self.tell(Input::BatchArrived { first, count: count as u32, priority: 0 });
         } else if !self.ended && self.arrived == ITEMS {
             self.ended = true;
             self.tell(Input::SourceEnded);
@@ -225,7 +225,7 @@ impl Shell {
     fn answer(&mut self, index: usize) {
         let Some(process) = self.processes[index].as_mut() else { return };
         let (worker, incarnation) = (WorkerId::from_index(index), process.incarnation);
-        if let Some(Run { first, count, attempt }) = process.held.pop_front() {
+        if let Some(Batch { first, count, attempt }) = process.held.pop_front() {
             self.tell(Input::Settled { worker, incarnation, first, count, attempt, busy_ns: 1_000_000 });
         } else if process.leaving {
             self.exit(index, ExitStatus::Code(0));
@@ -235,7 +235,7 @@ impl Shell {
     fn exit(&mut self, index: usize, status: ExitStatus) {
         let Some(process) = self.processes[index].take() else { return };
         let (worker, incarnation) = (WorkerId::from_index(index), process.incarnation);
-        let running = process.held.front().map(|run| run.first);
+        let running = process.held.front().map(|batch| batch.first);
         self.tell(Input::Exited { worker, incarnation, status, usage: Usage::default(), running });
     }
 
@@ -334,19 +334,19 @@ impl Shell {
 }
 
 /// Takes these items off what is held, if they are the next ones.
-fn take_off(held: &mut VecDeque<Run>, first: ItemId, count: u32, attempt: Attempt) {
+fn take_off(held: &mut VecDeque<Batch>, first: ItemId, count: u32, attempt: Attempt) {
     let (mut next, mut left, mut rest) = (first, count, held.clone());
     while left > 0 {
-        let Some(run) = rest.pop_front() else { return };
-        if run.first != next || run.attempt != attempt {
+        let Some(batch) = rest.pop_front() else { return };
+        if batch.first != next || batch.attempt != attempt {
             return;
         }
-        if run.count > left {
-            rest.push_front(Run { first: run.first.plus(left.into()), count: run.count - left, attempt });
+        if batch.count > left {
+            rest.push_front(Batch { first: batch.first.plus(left.into()), count: batch.count - left, attempt });
             left = 0;
         } else {
-            left -= run.count;
-            next = run.end();
+            left -= batch.count;
+            next = batch.end();
         }
     }
     if count > 0 {

@@ -1,7 +1,7 @@
 use super::Bytes;
 use supervisor::model::config::Split;
 use supervisor::source::splitter::Splitter;
-use supervisor::source::{Delivery, RUN_BYTES_MAX};
+use supervisor::source::{BATCH_BYTES_MAX, Delivery};
 
 /// The first bytes say how to split, how to read and how much to ask for; the rest is the input.
 pub fn splitter(data: &[u8]) {
@@ -43,27 +43,27 @@ struct Told {
 impl Told {
     fn drain(&mut self, splitter: &mut Splitter, split: Split, items_max: u64) {
         while let Some(delivery) = splitter.next(items_max) {
-            let batch = match delivery {
-                Delivery::Items(batch) => batch,
+            let payload = match delivery {
+                Delivery::Items(payload) => payload,
                 Delivery::Rejected(_) => {
                     self.rejected += 1;
                     continue;
                 }
                 other => panic!("a splitter never says {other:?}"),
             };
-            let bytes = &batch.block[batch.range.clone()];
-            assert!(batch.count >= 1 && u64::from(batch.count) <= items_max);
+            let bytes = &payload.block[payload.range.clone()];
+            assert!(payload.count >= 1 && u64::from(payload.count) <= items_max);
             match split {
-                Split::Delimiter(delimiter) if batch.count > 1 => {
-                    assert!(bytes.len() <= RUN_BYTES_MAX && batch.priority == 0);
+                Split::Delimiter(delimiter) if payload.count > 1 => {
+                    assert!(bytes.len() <= BATCH_BYTES_MAX && payload.priority == 0);
                     let body = bytes.strip_suffix(&[delimiter]).expect("each of several items is delimited");
                     let before = self.items.len();
                     self.items.extend(body.split(|byte| *byte == delimiter).map(|item| (0, item.to_vec())));
-                    assert_eq!(self.items.len() - before, batch.count as usize);
+                    assert_eq!(self.items.len() - before, payload.count as usize);
                 }
                 _ => {
-                    assert_eq!(batch.count, 1);
-                    self.items.push((batch.priority, bytes.to_vec()));
+                    assert_eq!(payload.count, 1);
+                    self.items.push((payload.priority, bytes.to_vec()));
                 }
             }
         }

@@ -95,8 +95,8 @@ pub struct Args {
     #[arg(long, value_name = "N", value_parser = values::credit)]
     pub credit: Option<Credit>,
     /// Most items in one message [no limit of its own]
-    #[arg(long, value_name = "N", value_parser = values::positive_u32)]
-    pub run_max: Option<u32>,
+    #[arg(long, alias = "run-max", value_name = "N", value_parser = values::positive_u32)]
+    pub batch_max: Option<u32>,
     /// Run the command by /bin/sh -c, items quoted
     #[arg(long)]
     pub shell: bool,

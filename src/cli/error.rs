@@ -41,8 +41,8 @@ pub enum UsageError {
     NoDelimiter,
     #[error("--block hands out blocks, which have no number; leave it out, or leave --queue priority out")]
     BlockPriority,
-    #[error("--block sends one block in a message; leave --run-max out")]
-    BlockRunMax,
+    #[error("--block sends one block in a message; leave --batch-max out")]
+    BlockBatchMax,
     #[error(
         "--tag puts the item before each line, and with --block an item is many lines itself; leave one of them out"
     )]

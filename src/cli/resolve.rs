@@ -111,7 +111,7 @@ fn check_kind(args: &Args, kind: Kind) -> Result<(), UsageError> {
         ("--spin", args.spin.is_some()),
         ("--spool", args.spool.is_some()),
         ("--credit", args.credit.is_some()),
-        ("--run-max", args.run_max.is_some()),
+        ("--batch-max", args.batch_max.is_some()),
         ("--restart", args.restart.is_some()),
         ("--strategy", args.strategy.is_some()),
     ]);
@@ -212,7 +212,7 @@ fn lines(args: &Args, input: InputSpec) -> Result<SourceSpec, UsageError> {
     };
     let split = match (args.block, delimiter) {
         (Some(_), _) if priority => return Err(UsageError::BlockPriority),
-        (Some(_), _) if args.run_max.is_some() => return Err(UsageError::BlockRunMax),
+        (Some(_), _) if args.batch_max.is_some() => return Err(UsageError::BlockBatchMax),
         (Some(bytes), delimiter) => Split::Block { bytes, delimiter },
         (None, Some(byte)) => Split::Delimiter(byte),
         (None, None) => return Err(UsageError::NoDelimiter),
@@ -268,7 +268,7 @@ fn policy(args: &Args, kind: Kind, source: &SourceSpec, demonstration: bool, her
         queue_order,
         queue_items_max: args.queue_items_max.unwrap_or_else(|| queue_items_max(queue_order, kind, source, workers)),
         credit: if per_item { Credit::Items(1) } else { args.credit.unwrap_or(Credit::Auto) },
-        run_max: run_max(args, kind, source),
+        batch_max: batch_max(args, kind, source),
         keep_order: args.keep_order,
         start_together: demonstration,
         retries: args.retries.unwrap_or(0),
@@ -297,14 +297,14 @@ fn policy(args: &Args, kind: Kind, source: &SourceSpec, demonstration: bool, her
 /// Most items in one message.
 fn message_items_max(args: &Args, kind: Kind, source: &SourceSpec) -> u32 {
     let one_by_one = kind == Kind::Exec || matches!(source, SourceSpec::Lines { split: Split::Block { .. }, .. });
-    if one_by_one { 1 } else { args.run_max.unwrap_or(u32::MAX) }
+    if one_by_one { 1 } else { args.batch_max.unwrap_or(u32::MAX) }
 }
 
 /// Most items in a run: many messages, unless somebody asks when each item starts, which is known of a
 /// run of one alone.
-fn run_max(args: &Args, kind: Kind, source: &SourceSpec) -> u32 {
+fn batch_max(args: &Args, kind: Kind, source: &SourceSpec) -> u32 {
     let message = message_items_max(args, kind, source);
-    if args.run_max.is_none() || args.events.is_some() || args.timeout.is_some() {
+    if args.batch_max.is_none() || args.events.is_some() || args.timeout.is_some() {
         message
     } else {
         message.max(RUN_ITEMS)
@@ -449,13 +449,13 @@ mod tests {
         assert_eq!(config.worker, WorkerSpec::Exec(ExecSpec { argv, shell: false, stdin: false }));
         assert_eq!(config.source, stdin_by(b'\n'));
         assert_eq!((config.policy.lifecycle, config.policy.crash_limit), (Lifecycle::PerItem, 1));
-        assert_eq!((config.policy.credit, config.policy.run_max), (Credit::Items(1), 1));
+        assert_eq!((config.policy.credit, config.policy.batch_max), (Credit::Items(1), 1));
         assert!(config.policy.keep_order);
     }
 
     #[test]
     fn a_command_may_speak_frames() {
-        let config = config("--protocol frames --credit 9 --run-max 3 -- ./worker -x");
+        let config = config("--protocol frames --credit 9 --batch-max 3 -- ./worker -x");
         let argv = vec!["./worker".into(), "-x".into()];
         assert_eq!(config.worker, WorkerSpec::Frames { argv, transport: TransportKind::Shm.into() });
         assert_eq!(config.source, stdin_by(b'\n'));
@@ -479,7 +479,7 @@ mod tests {
         assert_eq!(config(r"-d \t -a -").source, stdin_by(b'\t'));
         let blocks = |typed| {
             let config = config(typed);
-            assert_eq!(config.policy.run_max, 1, "{typed}");
+            assert_eq!(config.policy.batch_max, 1, "{typed}");
             let SourceSpec::Lines { split, .. } = config.source else { panic!("{typed}: {:?}", config.source) };
             split
         };
@@ -547,7 +547,7 @@ mod tests {
             "--transport pipe",
             "--transport shm --spin 1ms",
             "--credit 1",
-            "--run-max 1",
+            "--batch-max 1",
             "--restart permanent",
             "--strategy one-for-all",
         ] {
@@ -594,7 +594,7 @@ mod tests {
             ("--protocol exec", UsageError::NeedsCommand { flag: "--protocol exec" }),
             ("-d '' -a -", UsageError::NoDelimiter),
             ("--block 1K --queue priority -a -", UsageError::BlockPriority),
-            ("--block 1K --run-max 2 -a -", UsageError::BlockRunMax),
+            ("--block 1K --batch-max 2 -a -", UsageError::BlockBatchMax),
             ("--spin 1ms", UsageError::NeedsTransport { flag: "--spin", transport: "shm" }),
             ("--spin 0 --transport pipe", UsageError::NeedsTransport { flag: "--spin", transport: "shm" }),
             ("--tag", UsageError::NeedsResults { mode: "narrate" }),

@@ -1,7 +1,7 @@
 //! Every order that the core gives, on one page. The shell carries them out in this order.
 
 use crate::model::event::RunEvent;
-use crate::model::ids::{Incarnation, ItemId, Run, WorkerId};
+use crate::model::ids::{Batch, Incarnation, ItemId, WorkerId};
 use crate::model::outcome::{RunOutcome, Settlement};
 use crate::model::signal::Signal;
 
@@ -15,15 +15,15 @@ pub enum Action {
     /// Start a resident worker for this slot. Answer: `Spawned` or `SpawnFailed`.
     Spawn { worker: WorkerId, incarnation: Incarnation },
     /// Start a process for this item alone. Answer: `Spawned` or `SpawnFailed`.
-    Launch { worker: WorkerId, incarnation: Incarnation, run: Run },
+    Launch { worker: WorkerId, incarnation: Incarnation, batch: Batch },
     /// Send these items to a worker that is ready. All frames of a turn leave in one write.
-    Dispatch { worker: WorkerId, incarnation: Incarnation, run: Run },
+    Dispatch { worker: WorkerId, incarnation: Incarnation, batch: Batch },
     /// Tell the worker to leave once it has finished what it holds: close its input.
     CloseInput { worker: WorkerId, incarnation: Incarnation },
     /// Tell the worker to leave after the item it is at, and close its input.
     Recall { worker: WorkerId, incarnation: Incarnation },
-    /// Read this worker's scoreboard and answer with `Seen` or `Excused`.
-    Look { worker: WorkerId, incarnation: Incarnation },
+    /// Read this worker's scoreboard and answer with `ProbeResult` or `TimeExcluded`.
+    Probe { worker: WorkerId, incarnation: Incarnation },
     /// Signal this incarnation's process group; one that is already gone is no error.
     Kill { worker: WorkerId, incarnation: Incarnation, signal: Signal },
     /// These items have their outcome, for ever. Keep the results until `Emit` names the items.

@@ -8,14 +8,14 @@ use crate::model::spec::Credit;
 
 /// A run shall be about so much work: long enough that a message costs nothing beside it, short
 /// enough that a death or the end of the source loses little.
-const RUN_PS: u64 = 1_000_000_000;
+const BATCH_PS: u64 = 1_000_000_000;
 /// What one worker may get while others are idle, however many they are: to wake one, and to have it find its
 /// memory again, takes about as long.
 const WORTH_PS: u64 = 100_000_000;
 /// Runs out: one at work, one waiting, so that the worker never waits for us.
-const RUNS_MIN: usize = 2;
+const BATCHES_MIN: usize = 2;
 /// More than four runs out gained nothing.
-const RUNS_MAX: usize = 4;
+const BATCHES_MAX: usize = 4;
 /// Items out when a message may hold few.
 const ITEMS_MAX: u64 = 4096;
 
@@ -24,7 +24,7 @@ const ITEMS_MAX: u64 = 4096;
 pub(super) struct Rules {
     pub(super) credit: Credit,
     /// Most items in one run; at least 1.
-    pub(super) run_max: u32,
+    pub(super) batch_max: u32,
     pub(super) mutation: Mutation,
 }
 
@@ -50,7 +50,7 @@ impl Pace {
         }
         let ps = (busy_ns.saturating_mul(1000) / u64::from(count)).max(1);
         self.item_ps = if self.item_ps == 0 { ps } else { (self.item_ps / 4 * 3 + ps / 4).max(1) };
-        let want = (RUN_PS / self.item_ps).clamp(1, u64::from(rules.run_max)) as u32;
+        let want = (BATCH_PS / self.item_ps).clamp(1, u64::from(rules.batch_max)) as u32;
         // Part of a run may only shrink the next one: it says little about the rest.
         let grown = if finished { self.size.saturating_mul(2) } else { self.size };
         self.size = want.min(grown).max(1);
@@ -63,7 +63,7 @@ impl Pace {
 
     /// If an item takes so long that one waiting behind another is better left to somebody else.
     pub(super) const fn is_slow(&self) -> bool {
-        self.item_ps == 0 || self.item_ps >= RUN_PS
+        self.item_ps == 0 || self.item_ps >= BATCH_PS
     }
 
     /// Fewer items than this are not worth another worker, as far as it is known.
@@ -72,31 +72,31 @@ impl Pace {
     }
 
     /// How many items may be sent to a worker that holds `runs` of `items` in all.
-    pub(super) fn room(&self, rules: Rules, runs: usize, items: u64) -> u32 {
+    pub(super) fn spare(&self, rules: Rules, batches: usize, items: u64) -> u32 {
         let spare = u32::from(rules.mutation.is(Mutant::CreditOffByOne));
         match rules.credit {
             Credit::Items(limit) => {
                 let limit = limit.max(1);
-                let room = (u64::from(limit) + u64::from(spare)).saturating_sub(items).min(u64::from(u32::MAX)) as u32;
+                let spare = (u64::from(limit) + u64::from(spare)).saturating_sub(items).min(u64::from(u32::MAX)) as u32;
                 // Half of it at a time, so that one half is at work while the other travels.
-                room.min(limit.div_ceil(2)).min(rules.run_max)
+                spare.min(limit.div_ceil(2)).min(rules.batch_max)
             }
             Credit::Auto => {
-                let short = self.item_ps > 0 && items.saturating_mul(self.item_ps) < RUN_PS;
+                let short = self.item_ps > 0 && items.saturating_mul(self.item_ps) < BATCH_PS;
                 // When messages are kept short it takes many to make a millisecond.
-                let capped = self.size >= rules.run_max && items < ITEMS_MAX;
-                let more = runs < RUNS_MIN + spare as usize || (short && (runs < RUNS_MAX || capped));
-                if more { self.size.min(rules.run_max) } else { 0 }
+                let capped = self.size >= rules.batch_max && items < ITEMS_MAX;
+                let more = batches < BATCHES_MIN + spare as usize || (short && (batches < BATCHES_MAX || capped));
+                if more { self.size.min(rules.batch_max) } else { 0 }
             }
         }
     }
 
     /// If holding so much is within the credit. Sizes change after a dispatch, so for `auto` only
     /// what holds at all times.
-    pub(super) fn permits(rules: Rules, runs: usize, items: u64) -> bool {
+    pub(super) fn permits(rules: Rules, batches: usize, items: u64) -> bool {
         match rules.credit {
             Credit::Items(limit) => items <= u64::from(limit.max(1)),
-            Credit::Auto => runs <= RUNS_MAX || (items <= ITEMS_MAX + u64::from(rules.run_max)),
+            Credit::Auto => batches <= BATCHES_MAX || (items <= ITEMS_MAX + u64::from(rules.batch_max)),
         }
     }
 }

@@ -14,11 +14,11 @@ use crate::model::spec::Lifecycle;
 use crate::model::time::Duration;
 
 /// A worker's scoreboard is looked at so many times within the hard limit of an attempt ...
-const LOOKS_PER_TIMEOUT: u64 = 8;
+const PROBES_PER_TIMEOUT: u64 = 8;
 /// ... but not more often than this, ...
-const LOOK_MIN: Duration = Duration::from_millis(5);
+const PROBE_INTERVAL_MIN: Duration = Duration::from_millis(5);
 /// ... nor more seldom.
-const LOOK_MAX: Duration = Duration::from_millis(250);
+const PROBE_INTERVAL_MAX: Duration = Duration::from_millis(250);
 
 impl Core {
     /// Hands out items until none is left or nobody wants any.
@@ -28,9 +28,9 @@ impl Core {
             return;
         }
         while self.queue.items() > 0 {
-            let tail = self.intake.ended && self.queue.items() < self.pool.slots.len() as u64;
+            let tail = self.admission.ended && self.queue.items() < self.pool.slots.len() as u64;
             let Some(index) = self.pool.next(tail) else { break };
-            let items_max = self.pool.room(index).min(self.share(index)).max(1);
+            let items_max = self.pool.spare(index).min(self.share(index)).max(1);
             let Some(queued) = self.queue.pop(items_max) else { break };
             self.hand_out(index, queued);
         }
@@ -53,32 +53,32 @@ impl Core {
         if idle > 1 {
             share = (queued / idle).max(u64::from(self.pool.slots[index].pace.worth()));
         }
-        if self.intake.ended {
+        if self.admission.ended {
             share = share.min(queued / (2 * self.pool.slots.len() as u64));
         }
         share.clamp(1, u64::from(u32::MAX)) as u32
     }
 
     fn hand_out(&mut self, index: usize, queued: Queued) {
-        let run = queued.run;
-        let lease = Lease { run, priority: queued.priority, since: self.now, single: run.count == 1 };
+        let batch = queued.batch;
+        let lease = Lease { batch, priority: queued.priority, since: self.now, single: batch.count == 1 };
         if self.policy.lifecycle == Lifecycle::PerItem {
             let slot = &mut self.pool.slots[index];
             slot.incarnation = Incarnation(slot.incarnation.0.wrapping_add(1));
             self.pool.turn(index, State::Starting);
             self.pool.lease(index, lease);
             let (worker, incarnation) = self.who(index);
-            self.push(Action::Launch { worker, incarnation, run });
+            self.push(Action::Launch { worker, incarnation, batch });
             return;
         }
         self.pool.lease(index, lease);
         let (worker, incarnation) = self.who(index);
-        self.push(Action::Dispatch { worker, incarnation, run });
+        self.push(Action::Dispatch { worker, incarnation, batch });
         if self.pool.slots[index].leases.len() == 1 {
             self.begin(index);
         }
         if self.policy.timeout.is_some() && self.pool.slots[index].timer.is_none() {
-            self.set_slot_timer(index, self.look_interval());
+            self.set_slot_timer(index, self.probe_interval());
         }
     }
 
@@ -86,23 +86,23 @@ impl Core {
     #[inline]
     pub(super) fn begin(&mut self, index: usize) {
         let slot = &mut self.pool.slots[index];
-        if let Some(run) = slot.leases.front().filter(|lease| lease.single).map(|lease| lease.run) {
+        if let Some(batch) = slot.leases.front().filter(|lease| lease.single).map(|lease| lease.batch) {
             if self.policy.timeout.is_some() {
-                slot.watch = Some(Watch::new(run.first, self.now));
+                slot.watch = Some(Watch::new(batch.first, self.now));
             }
-            self.report_item_started(index, run);
+            self.report_item_started(index, batch);
         }
     }
 
-    pub(super) fn report_item_started(&mut self, index: usize, run: crate::model::ids::Run) {
+    pub(super) fn report_item_started(&mut self, index: usize, batch: crate::model::ids::Batch) {
         let (worker, incarnation) = self.who(index);
         let pid = self.pool.slots[index].pid.unwrap_or(0);
-        self.report(RunEvent::ItemStarted { item: run.first, attempt: run.attempt, worker, incarnation, pid });
+        self.report(RunEvent::ItemStarted { item: batch.first, attempt: batch.attempt, worker, incarnation, pid });
     }
 
-    pub(super) fn look_interval(&self) -> Duration {
-        let timeout = self.policy.timeout.unwrap_or(LOOK_MAX);
-        Duration(timeout.0 / LOOKS_PER_TIMEOUT).clamp(LOOK_MIN, LOOK_MAX)
+    pub(super) fn probe_interval(&self) -> Duration {
+        let timeout = self.policy.timeout.unwrap_or(PROBE_INTERVAL_MAX);
+        Duration(timeout.0 / PROBES_PER_TIMEOUT).clamp(PROBE_INTERVAL_MIN, PROBE_INTERVAL_MAX)
     }
 
     /// The names of a slot and its present incarnation.

@@ -5,12 +5,12 @@
 
 use super::Core;
 use super::mutant::Mutant;
-use super::pool::{Ending, Lease, State};
+use super::pool::{KillReason, Lease, State};
 use super::queue::Queued;
 use super::restart;
 use crate::model::event::{EndReason, ItemFate, RunEvent, Stage};
 use crate::model::exit::{ExitStatus, Usage};
-use crate::model::ids::{Incarnation, ItemId, Run, WorkerId};
+use crate::model::ids::{Batch, Incarnation, ItemId, WorkerId};
 use crate::model::outcome::{CauseKind, FailReason, StopReason};
 use crate::model::spec::Lifecycle;
 use crate::model::time::Duration;
@@ -25,23 +25,23 @@ impl Core {
 
     /// A process per item: its exit is the item's result.
     fn on_item_exited(&mut self, index: usize, status: ExitStatus, usage: Usage) {
-        let ending = self.pool.slots[index].ending.take();
-        let reason = Ending::reason(ending.as_ref(), status);
+        let kill_reason = self.pool.slots[index].kill_reason.take();
+        let reason = KillReason::reason(kill_reason.as_ref(), status);
         let taken = self.pool.take(index, 1);
         self.lay_down(index);
-        let Some((run, priority)) = taken else { return self.put_down(index) };
-        let timed_out = matches!(ending, Some(Ending::TimedOut(_)));
+        let Some((batch, priority)) = taken else { return self.put_down(index) };
+        let timed_out = matches!(kill_reason, Some(KillReason::TimedOut(_)));
         let kind = match status {
             _ if timed_out => Some(CauseKind::Failed(self.timed_out())),
             ExitStatus::Code(0) => None,
-            _ if ending.is_some() => None,
+            _ if kill_reason.is_some() => None,
             ExitStatus::Code(code) => Some(CauseKind::Failed(FailReason::Exited(code))),
             ExitStatus::Signal { .. } => Some(CauseKind::Crashed(status)),
         };
-        let verdict = kind.map(|kind| self.judge(index, run, kind));
-        let fate = verdict.as_ref().map(|verdict| self.fate(run, verdict));
-        let skipped = ending.is_some() && !timed_out && !status.is_success();
-        if ending.is_none() && matches!(status, ExitStatus::Signal { .. }) {
+        let verdict = kind.map(|kind| self.judge(index, batch, kind));
+        let fate = verdict.as_ref().map(|verdict| self.fate(batch, verdict));
+        let skipped = kill_reason.is_some() && !timed_out && !status.is_success();
+        if kill_reason.is_none() && matches!(status, ExitStatus::Signal { .. }) {
             self.totals.deaths += 1;
         }
         // Its exit code is its answer, and a failure is one too, as it is with workers that stay.
@@ -49,24 +49,24 @@ impl Core {
         if matches!(status, ExitStatus::Code(_)) && !skipped && !timed_out && !again {
             self.pool.slots[index].settled += 1;
         }
-        let item = fate.unwrap_or((run.first, ItemFate::Settled));
+        let item = fate.unwrap_or((batch.first, ItemFate::Settled));
         self.report_exit(index, status, reason, Some(item), 0, usage);
         match verdict {
             Some(verdict) => {
-                if let Some(again) = self.carry_out(index, Queued { run, priority, fresh: false }, verdict) {
+                if let Some(again) = self.carry_out(index, Queued { batch, priority, fresh: false }, verdict) {
                     self.queue.give_back(again);
                 }
             }
-            None if skipped => self.skip(run, Some(index), true),
-            None => self.settle_done(index, run),
+            None if skipped => self.skip(batch, Some(index), true),
+            None => self.settle_done(index, batch),
         }
         self.put_down(index);
     }
 
     fn on_worker_exited(&mut self, index: usize, status: ExitStatus, usage: Usage, running: Option<ItemId>) {
-        let ending = self.pool.slots[index].ending.take();
-        let reason = Ending::reason(ending.as_ref(), status);
-        let blamed = self.blamed(index, ending.as_ref(), &reason, status, running);
+        let kill_reason = self.pool.slots[index].kill_reason.take();
+        let reason = KillReason::reason(kill_reason.as_ref(), status);
+        let blamed = self.blamed(index, kill_reason.as_ref(), &reason, status, running);
         let idle = self.pool.slots[index].leases.is_empty();
         let counted = match reason {
             EndReason::NoHello => true,
@@ -76,29 +76,31 @@ impl Core {
         if reason == EndReason::Own {
             self.totals.deaths += 1;
         }
-        if let Some((run, _)) = &blamed {
-            let run = *run;
-            let told = self.pool.slots[index].leases.front().is_some_and(|lease| lease.single && lease.run == run);
+        if let Some((batch, _)) = &blamed {
+            let batch = *batch;
+            let told = self.pool.slots[index].leases.front().is_some_and(|lease| lease.single && lease.batch == batch);
             if !told {
-                self.report_item_started(index, run);
+                self.report_item_started(index, batch);
             }
         }
-        let at = blamed.as_ref().map(|(run, _)| *run).or_else(|| running.and_then(|item| self.run_of(index, item)));
+        let at =
+            blamed.as_ref().map(|(batch, _)| *batch).or_else(|| running.and_then(|item| self.batch_of(index, item)));
         let held = self.take_all(index);
         self.lay_down(index);
-        let verdict = blamed.map(|(run, kind)| (run, self.judge(index, run, kind)));
+        let verdict = blamed.map(|(batch, kind)| (batch, self.judge(index, batch, kind)));
         let running = self.stage == Stage::Running;
         let fate = match &verdict {
-            Some((run, verdict)) => Some(self.fate(*run, verdict)),
-            None if running => at.map(|run| (run.first, ItemFate::Again(run.attempt))),
-            None => at.map(|run| (run.first, ItemFate::Settled)),
+            Some((batch, verdict)) => Some(self.fate(*batch, verdict)),
+            None if running => at.map(|batch| (batch.first, ItemFate::Again(batch.attempt))),
+            None => at.map(|batch| (batch.first, ItemFate::Settled)),
         };
-        let held_items: u64 = held.iter().map(|lease| u64::from(lease.run.count)).sum();
+        let held_items: u64 = held.iter().map(|lease| u64::from(lease.batch.count)).sum();
         let waiting = held_items.saturating_sub(u64::from(fate.is_some()));
         self.report_exit(index, status, reason.clone(), fate, waiting, usage);
-        let charge = verdict.map(|(run, verdict)| {
-            let priority = held.iter().find(|lease| lease.run.contains(run.first)).map_or(0, |lease| lease.priority);
-            (run, self.carry_out(index, Queued { run, priority, fresh: false }, verdict))
+        let charge = verdict.map(|(batch, verdict)| {
+            let priority =
+                held.iter().find(|lease| lease.batch.contains(batch.first)).map_or(0, |lease| lease.priority);
+            (batch, self.carry_out(index, Queued { batch, priority, fresh: false }, verdict))
         });
         self.return_held(index, held, charge, at.filter(|_| !running));
         self.pool.slots[index].pace.halve();
@@ -110,15 +112,15 @@ impl Core {
     fn blamed(
         &self,
         index: usize,
-        ending: Option<&Ending>,
+        kill_reason: Option<&KillReason>,
         reason: &EndReason,
         status: ExitStatus,
         running: Option<ItemId>,
-    ) -> Option<(Run, CauseKind)> {
-        let crashed = match (ending, reason) {
-            (Some(Ending::TimedOut(item)), _) => {
-                let run = self.run_of(index, *item)?;
-                return Some((run, CauseKind::Failed(self.timed_out())));
+    ) -> Option<(Batch, CauseKind)> {
+        let crashed = match (kill_reason, reason) {
+            (Some(KillReason::TimedOut(item)), _) => {
+                let batch = self.batch_of(index, *item)?;
+                return Some((batch, CauseKind::Failed(self.timed_out())));
             }
             (_, EndReason::Own | EndReason::NoHello | EndReason::Protocol(_)) => true,
             (_, EndReason::Strategy) => self.mutation.is(Mutant::StrategyCharged),
@@ -128,7 +130,7 @@ impl Core {
         if self.mutation.is(Mutant::BlameNextItem) && self.pool.slots[index].holds(ItemId(item.0.saturating_add(1))) {
             item = item.plus(1);
         }
-        Some((self.run_of(index, item)?, CauseKind::Crashed(status)))
+        Some((self.batch_of(index, item)?, CauseKind::Crashed(status)))
     }
 
     fn timed_out(&self) -> FailReason {
@@ -153,36 +155,42 @@ impl Core {
     /// Everything a dead worker held, but the item that was charged, goes back to the front of the
     /// queue; the charged one takes its place among them if it runs again at once. `at`: the item
     /// it was at, if that makes a difference: skipped ones tell whether they were begun.
-    fn return_held(&mut self, index: usize, held: Vec<Lease>, charge: Option<(Run, Option<Queued>)>, at: Option<Run>) {
-        let charged = charge.as_ref().map(|(run, _)| *run);
+    fn return_held(
+        &mut self,
+        index: usize,
+        held: Vec<Lease>,
+        charge: Option<(Batch, Option<Queued>)>,
+        at: Option<Batch>,
+    ) {
+        let charged = charge.as_ref().map(|(batch, _)| *batch);
         let mut again = charge.and_then(|(_, again)| again);
         let mut pieces = Vec::with_capacity(held.len() + 2);
         for lease in held {
-            let whole = Queued { run: lease.run, priority: lease.priority, fresh: false };
+            let whole = Queued { batch: lease.batch, priority: lease.priority, fresh: false };
             // In front of the item it was at, that item, and behind it.
-            let Some(item) = charged.or(at).filter(|item| lease.run.contains(item.first)) else {
+            let Some(item) = charged.or(at).filter(|item| lease.batch.contains(item.first)) else {
                 pieces.push(whole);
                 continue;
             };
-            let before = (item.first.0 - lease.run.first.0) as u32;
-            let (head, rest) = lease.run.split(before);
+            let before = (item.first.0 - lease.batch.first.0) as u32;
+            let (head, rest) = lease.batch.split(before);
             if head.count > 0 {
-                pieces.push(Queued { run: head, ..whole });
+                pieces.push(Queued { batch: head, ..whole });
             }
             let Some((here, rest)) = rest.map(|rest| rest.split(1)) else { continue };
             if charged.is_none() {
-                pieces.push(Queued { run: here, ..whole });
+                pieces.push(Queued { batch: here, ..whole });
             } else if let Some(again) = again.take() {
                 pieces.push(again);
             }
             if self.mutation.is(Mutant::PrefetchedLost) && charged.is_some() {
                 continue;
             }
-            if let Some(mut run) = rest {
+            if let Some(mut batch) = rest {
                 if self.mutation.is(Mutant::PrefetchedCharged) && charged.is_some() {
-                    run.attempt = run.attempt.next();
+                    batch.attempt = batch.attempt.next();
                 }
-                pieces.push(Queued { run, ..whole });
+                pieces.push(Queued { batch, ..whole });
             }
         }
         if self.stage == Stage::Running {
@@ -191,8 +199,8 @@ impl Core {
             }
         } else {
             for piece in pieces {
-                let started = at.is_some_and(|at| at == piece.run);
-                self.skip(piece.run, Some(index), started);
+                let started = at.is_some_and(|at| at == piece.batch);
+                self.skip(piece.batch, Some(index), started);
             }
         }
     }
@@ -214,7 +222,7 @@ impl Core {
 
     /// If workers that end are replaced at all: not when nothing is left for them.
     pub(super) fn restarting(&self) -> bool {
-        self.stage == Stage::Running && !self.closing && !(self.intake.ended && self.unsettled() == 0)
+        self.stage == Stage::Running && !self.closing && !(self.admission.ended && self.unsettled() == 0)
     }
 
     /// Fills the slot again, if it is to be, and restarts whom the strategy names.
@@ -243,7 +251,7 @@ impl Core {
         }
         for other in restart::companions(self.policy.strategy, index, self.pool.slots.len(), self.mutation) {
             if other != index {
-                self.terminate(other, Ending::Strategy);
+                self.terminate(other, KillReason::Strategy);
             }
         }
     }

@@ -14,7 +14,7 @@ pub enum Input {
     Start,
     /// The source delivered consecutive items, no more than demanded. Ids are given by the shell in
     /// order, without gaps. `priority` counts in priority order alone; there, `count` is 1.
-    RunArrived { first: ItemId, count: u32, priority: i64 },
+    BatchArrived { first: ItemId, count: u32, priority: i64 },
     /// The source delivered an item that cannot be handed out. It took the next id.
     ItemRejected { item: ItemId, reason: FailReason },
     /// The source has nothing more at the moment. In lifo and priority order nothing is handed out
@@ -35,11 +35,11 @@ pub enum Input {
     Settled { worker: WorkerId, incarnation: Incarnation, first: ItemId, count: u32, attempt: Attempt, busy_ns: u64 },
     /// A resident worker's attempt at the next item it holds failed; the worker lives on.
     Failed { worker: WorkerId, incarnation: Incarnation, item: ItemId, attempt: Attempt, reason: FailReason },
-    /// The answer to `Look`: what the scoreboard says it is at.
-    Seen { worker: WorkerId, incarnation: Incarnation, running: Option<ItemId> },
-    /// The answer to `Look` while the shell reads from no worker, because stdout takes less than they
+    /// The answer to `Probe`: what the scoreboard says it is at.
+    ProbeResult { worker: WorkerId, incarnation: Incarnation, running: Option<ItemId> },
+    /// The answer to `Probe` while the shell reads from no worker, because stdout takes less than they
     /// give: the worker may be waiting for us, so this time counts for no limit.
-    Excused { worker: WorkerId, incarnation: Incarnation },
+    TimeExcluded { worker: WorkerId, incarnation: Incarnation },
     /// The worker closed its channel; its exit may follow, or may not.
     ChannelClosed { worker: WorkerId, incarnation: Incarnation },
     /// The worker sent what the protocol does not allow.

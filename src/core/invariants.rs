@@ -6,7 +6,7 @@ use super::pool::State;
 use super::timers::Timer;
 use super::{Core, Violation};
 use crate::model::event::Stage;
-use crate::model::ids::{Attempt, Run};
+use crate::model::ids::{Attempt, Batch};
 use crate::model::spec::Lifecycle;
 
 /// Fails with these words unless the condition holds.
@@ -30,9 +30,9 @@ impl Core {
             accepted == queued + delayed + flying + settled,
             "accepted {accepted} items, but {queued} are queued, {delayed} delayed, {flying} at workers, {settled} settled"
         );
-        hold!(accepted == self.intake.next, "accepted {accepted} items, but the next id is {}", self.intake.next);
-        let (fresh, outstanding) = (self.queue.fresh_items(), self.intake.outstanding);
-        let limit = self.policy.queue_items_max.max(1).saturating_add(self.intake.excess);
+        hold!(accepted == self.admission.next, "accepted {accepted} items, but the next id is {}", self.admission.next);
+        let (fresh, outstanding) = (self.queue.fresh_items(), self.admission.outstanding);
+        let limit = self.policy.queue_items_max.max(1).saturating_add(self.admission.excess);
         hold!(fresh + outstanding <= limit, "{fresh} fresh items and {outstanding} demanded pass the limit of {limit}");
         if let Some(order) = &self.order {
             let (next, waiting) = (order.next(), order.waiting_items());
@@ -66,7 +66,7 @@ impl Core {
         let (mut up, mut flying, mut timers) = (0, 0, 0);
         for (index, slot) in pool.slots.iter().enumerate() {
             let number = index + 1;
-            let items: u64 = slot.leases.iter().map(|lease| u64::from(lease.run.count)).sum();
+            let items: u64 = slot.leases.iter().map(|lease| u64::from(lease.batch.count)).sum();
             hold!(items == slot.items, "worker {number} holds {items} items, not {}", slot.items);
             hold!(
                 Pace::permits(pool.rules, slot.leases.len(), items),
@@ -82,7 +82,7 @@ impl Core {
             hold!(items == 0 || may_hold, "worker {number} holds {items} items while {:?}", slot.state);
             hold!(slot.pid.is_none() || slot.is_up(), "worker {number} is down and has a pid");
             hold!(slot.pid.is_some() || slot.state != State::Ready, "worker {number} is ready without a pid");
-            let wants = pool.room(index) > 0;
+            let wants = pool.spare(index) > 0;
             let (idle, busy) = (pool.idle.contains(index), pool.quick.contains(index) || pool.slow.contains(index));
             hold!(wants == (idle || busy), "worker {number} wants items: {wants}, but is filed as {}", idle || busy);
             hold!(!idle || items == 0, "worker {number} is filed as idle with {items} items");
@@ -104,36 +104,41 @@ impl Core {
     }
 
     fn check_items(&self) -> Result<(), Violation> {
-        let waiting: Vec<Run> = self.queue.runs().collect();
-        let items: u64 = waiting.iter().map(|run| u64::from(run.count)).sum();
+        let waiting: Vec<Batch> = self.queue.runs().collect();
+        let items: u64 = waiting.iter().map(|batch| u64::from(batch.count)).sum();
         let counted = self.queue.items() + self.queue.delayed_items();
         hold!(items == counted, "{items} items wait, not {counted}");
-        let leased = self.pool.slots.iter().flat_map(|slot| slot.leases.iter().map(|lease| lease.run));
-        let mut open: Vec<Run> = waiting.into_iter().chain(leased).collect();
-        for run in &open {
-            hold!(run.count > 0, "an empty run at item {}", run.first);
-            hold!(run.count == 1 || run.attempt == Attempt::FIRST, "a run of {} items at a later attempt", run.count);
-            let causes = self.causes.get(&run.first).map_or(0, Vec::len);
-            let expected = run.attempt.0 as usize - 1;
-            hold!(causes == expected, "item {} at attempt {} has {causes} causes", run.first, run.attempt);
+        let leased = self.pool.slots.iter().flat_map(|slot| slot.leases.iter().map(|lease| lease.batch));
+        let mut open: Vec<Batch> = waiting.into_iter().chain(leased).collect();
+        for batch in &open {
+            hold!(batch.count > 0, "an empty run at item {}", batch.first);
+            hold!(
+                batch.count == 1 || batch.attempt == Attempt::FIRST,
+                "a run of {} items at a later attempt",
+                batch.count
+            );
+            let causes = self.causes.get(&batch.first).map_or(0, Vec::len);
+            let expected = batch.attempt.0 as usize - 1;
+            hold!(causes == expected, "item {} at attempt {} has {causes} causes", batch.first, batch.attempt);
         }
-        let charged = open.iter().filter(|run| run.attempt > Attempt::FIRST).count();
+        let charged = open.iter().filter(|batch| batch.attempt > Attempt::FIRST).count();
         hold!(charged == self.causes.len(), "{} items have causes, but {charged} open ones should", self.causes.len());
         if let Some(order) = &self.order {
-            let told = order.waiting().map(|(first, count)| Run {
+            let told = order.waiting().map(|(first, count)| Batch {
                 first: crate::model::ids::ItemId(first),
                 count,
                 attempt: Attempt::FIRST,
             });
             open.extend(told);
         }
-        open.sort_unstable_by_key(|run| run.first);
+        open.sort_unstable_by_key(|batch| batch.first);
         for pair in open.windows(2) {
             hold!(pair[0].end() <= pair[1].first, "item {} is in two places", pair[1].first);
         }
-        let beyond = open.last().is_some_and(|run| run.end().0 > self.intake.next);
+        let beyond = open.last().is_some_and(|batch| batch.end().0 > self.admission.next);
         hold!(!beyond, "an item that never arrived is open");
-        let early = self.order.as_ref().is_some_and(|order| open.first().is_some_and(|run| run.first.0 < order.next()));
+        let early =
+            self.order.as_ref().is_some_and(|order| open.first().is_some_and(|batch| batch.first.0 < order.next()));
         hold!(!early, "an item was told before it was settled");
         Ok(())
     }

@@ -10,14 +10,14 @@
 //! are counted and dropped, in [`Core::handle`].
 
 pub mod action;
+mod admission;
 mod credit;
 mod dispatch;
 mod exits;
 mod halt;
 pub mod input;
-mod intake;
 mod invariants;
-mod life;
+mod lifecycle;
 mod mutant;
 mod order;
 mod pool;
@@ -38,9 +38,9 @@ use crate::model::outcome::{Cause, StopReason, Totals};
 use crate::model::spec::{Lifecycle, Policy};
 use crate::model::time::{Duration, Instant};
 use action::Action;
+use admission::Admission;
 use halt::Breaker;
 use input::Input;
-use intake::Intake;
 #[cfg(feature = "mutants")]
 pub use mutant::Mutant;
 #[cfg(not(feature = "mutants"))]
@@ -67,7 +67,7 @@ pub struct Core {
     /// The latest moment that was named; it never goes back.
     now: Instant,
     actions: VecDeque<Action>,
-    intake: Intake,
+    admission: Admission,
     queue: Queue,
     pool: Pool,
     timers: Timers,
@@ -115,7 +115,7 @@ impl Core {
             mutation,
             now: Instant::ZERO,
             actions: VecDeque::new(),
-            intake: Intake::default(),
+            admission: Admission::default(),
             queue: Queue::new(policy.queue_order, mutation),
             pool: Pool::new(&policy, mutation),
             timers: Timers::default(),
@@ -152,7 +152,7 @@ impl Core {
         self.now = self.now.max(now);
         while let Some(timer) = self.timers.pop_due(self.now) {
             match timer {
-                Timer::Run => {
+                Timer::WholeRun => {
                     self.run_timer = None;
                     self.stop(Stage::Terminating, StopReason::RunTimeout);
                 }
@@ -202,7 +202,7 @@ impl Core {
     fn take_in(&mut self, input: Input) {
         match input {
             Input::Start => self.on_start(),
-            Input::RunArrived { first, count, priority } => self.on_arrived(first, count, priority),
+            Input::BatchArrived { first, count, priority } => self.on_arrived(first, count, priority),
             Input::ItemRejected { item, reason } => self.on_rejected(item, reason),
             Input::SourceIdle => self.on_source_idle(),
             Input::SourceEnded => self.on_source_ended(),
@@ -236,16 +236,16 @@ impl Core {
                     self.on_failed(index, item, attempt, reason);
                 }
             }
-            Input::Seen { worker, incarnation, running } => {
+            Input::ProbeResult { worker, incarnation, running } => {
                 if let Some(index) = self.live_resident(worker, incarnation) {
-                    self.on_seen(index, running);
+                    self.on_probe_result(index, running);
                 }
             }
-            Input::Excused { worker, incarnation } => {
+            Input::TimeExcluded { worker, incarnation } => {
                 if let Some(index) = self.live_resident(worker, incarnation) {
                     let now = self.now;
                     if let Some(watch) = &mut self.pool.slots[index].watch {
-                        watch.excuse(now);
+                        watch.exclude_time(now);
                     }
                 }
             }
@@ -274,7 +274,7 @@ impl Core {
         }
         self.report(RunEvent::RunStarted { workers: self.pool.slots.len() as u32 });
         if let Some(limit) = self.policy.run_timeout {
-            self.timers.set(Timer::Run, &mut self.run_timer, self.now + limit, self.now);
+            self.timers.set(Timer::WholeRun, &mut self.run_timer, self.now + limit, self.now);
         }
         if self.policy.lifecycle == Lifecycle::Resident {
             for index in 0..self.pool.slots.len() {

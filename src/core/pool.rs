@@ -10,7 +10,7 @@ use super::restart::History;
 use super::slots::SlotSet;
 use crate::model::event::EndReason;
 use crate::model::exit::ExitStatus;
-use crate::model::ids::{Attempt, Incarnation, ItemId, Run};
+use crate::model::ids::{Attempt, Batch, Incarnation, ItemId};
 use crate::model::spec::{Lifecycle, Policy, QueueOrder};
 use crate::model::time::{Duration, Instant};
 use std::collections::VecDeque;
@@ -24,7 +24,7 @@ pub(super) enum State {
     Starting,
     Ready,
     /// It closed its channel and its exit is awaited.
-    Mute,
+    HalfClosed,
     /// It was asked to leave.
     Draining,
     /// It goes through the term sequence; `step` is the one that was done last, `None` before the first.
@@ -35,7 +35,7 @@ pub(super) enum State {
 
 /// Why we end a process, or why it left at our wish.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) enum Ending {
+pub(super) enum KillReason {
     Asked,
     TimedOut(ItemId),
     NoHello,
@@ -44,11 +44,11 @@ pub(super) enum Ending {
     Stopped,
 }
 
-impl Ending {
+impl KillReason {
     /// In the words of the event. A worker that was asked to leave and fails on its way out ended
     /// of its own accord.
-    pub(super) fn reason(ending: Option<&Self>, status: ExitStatus) -> EndReason {
-        match ending {
+    pub(super) fn reason(kill_reason: Option<&Self>, status: ExitStatus) -> EndReason {
+        match kill_reason {
             None => EndReason::Own,
             Some(Self::Asked) if !status.is_success() => EndReason::Own,
             Some(Self::Asked) => EndReason::Asked,
@@ -64,7 +64,7 @@ impl Ending {
 /// A run at a worker: what is left of it.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Lease {
-    pub(super) run: Run,
+    pub(super) batch: Batch,
     pub(super) priority: i64,
     /// When it was dispatched.
     pub(super) since: Instant,
@@ -87,7 +87,7 @@ pub(super) struct Slot {
     pub(super) incarnation: Incarnation,
     /// Of the process, once it is spawned.
     pub(super) pid: Option<u32>,
-    pub(super) ending: Option<Ending>,
+    pub(super) kill_reason: Option<KillReason>,
     /// Oldest first; the worker answers in this order.
     pub(super) leases: VecDeque<Lease>,
     pub(super) items: u64,
@@ -113,24 +113,24 @@ pub(super) struct Watch {
     pub(super) item: ItemId,
     /// When its time began to count; later by what was excused.
     since: Instant,
-    looked_at: Instant,
+    probed_at: Instant,
 }
 
 impl Watch {
     pub(super) const fn new(item: ItemId, now: Instant) -> Self {
-        Self { item, since: now, looked_at: now }
+        Self { item, since: now, probed_at: now }
     }
 
     /// It is still there: for how long by now.
     pub(super) fn again(&mut self, now: Instant) -> Duration {
-        self.looked_at = now;
+        self.probed_at = now;
         now.since(self.since)
     }
 
     /// The time since the last look does not count.
-    pub(super) fn excuse(&mut self, now: Instant) {
-        self.since = self.since + now.since(self.looked_at);
-        self.looked_at = now;
+    pub(super) fn exclude_time(&mut self, now: Instant) {
+        self.since = self.since + now.since(self.probed_at);
+        self.probed_at = now;
     }
 }
 
@@ -140,7 +140,7 @@ impl Slot {
             state: State::Down,
             incarnation: Incarnation(0),
             pid: None,
-            ending: None,
+            kill_reason: None,
             leases: VecDeque::new(),
             items: 0,
             pace: Pace::new(),
@@ -161,7 +161,7 @@ impl Slot {
 
     /// If it holds this item.
     pub(super) fn holds(&self, item: ItemId) -> bool {
-        self.leases.iter().any(|lease| lease.run.contains(item))
+        self.leases.iter().any(|lease| lease.batch.contains(item))
     }
 
     /// If these are the next items it holds, at this attempt.
@@ -170,11 +170,11 @@ impl Slot {
         let mut next = first;
         let mut left = u64::from(count);
         for lease in &self.leases {
-            if lease.run.first != next || lease.run.attempt != attempt {
+            if lease.batch.first != next || lease.batch.attempt != attempt {
                 break;
             }
-            left = left.saturating_sub(u64::from(lease.run.count));
-            next = lease.run.end();
+            left = left.saturating_sub(u64::from(lease.batch.count));
+            next = lease.batch.end();
             if left == 0 && count > 0 {
                 return Fit::Next;
             }
@@ -209,10 +209,10 @@ impl Pool {
     pub(super) fn new(policy: &Policy, mutation: super::mutant::Mutation) -> Self {
         let slots = policy.workers.max(1) as usize;
         // In lifo and priority order each item is chosen by itself.
-        let run_max = if policy.queue_order == QueueOrder::Fifo { policy.run_max.max(1) } else { 1 };
+        let batch_max = if policy.queue_order == QueueOrder::Fifo { policy.batch_max.max(1) } else { 1 };
         let mut pool = Self {
             slots: (0..slots).map(|_| Slot::new()).collect(),
-            rules: Rules { credit: policy.credit, run_max, mutation },
+            rules: Rules { credit: policy.credit, batch_max, mutation },
             lifecycle: policy.lifecycle,
             idle: SlotSet::new(slots),
             quick: SlotSet::new(slots),
@@ -257,15 +257,15 @@ impl Pool {
 
     /// What a slot may be sent now.
     #[inline]
-    pub(super) fn room(&self, index: usize) -> u32 {
+    pub(super) fn spare(&self, index: usize) -> u32 {
         let slot = &self.slots[index];
         match (self.lifecycle, slot.state) {
             (Lifecycle::PerItem, State::Down) if slot.timer.is_none() => 1,
-            (Lifecycle::Resident, State::Ready) => slot.pace.room(self.rules, slot.leases.len(), slot.items),
+            (Lifecycle::Resident, State::Ready) => slot.pace.spare(self.rules, slot.leases.len(), slot.items),
             (Lifecycle::Resident, State::Starting)
                 if slot.pid.is_some() && self.rules.mutation.is(Mutant::DispatchBeforeHello) =>
             {
-                slot.pace.room(self.rules, slot.leases.len(), slot.items)
+                slot.pace.spare(self.rules, slot.leases.len(), slot.items)
             }
             _ => 0,
         }
@@ -274,12 +274,12 @@ impl Pool {
     /// Puts a slot into the sets that fit it; to be called after each change of what decides that.
     #[inline]
     pub(super) fn file(&mut self, index: usize) {
-        let room = self.room(index) > 0;
+        let spare = self.spare(index) > 0;
         let slot = &self.slots[index];
         let (idle, slow) = (slot.leases.is_empty(), slot.pace.is_slow());
-        self.idle.set(index, room && idle);
-        self.quick.set(index, room && !idle && !slow);
-        self.slow.set(index, room && !idle && slow);
+        self.idle.set(index, spare && idle);
+        self.quick.set(index, spare && !idle && !slow);
+        self.slow.set(index, spare && !idle && slow);
     }
 
     /// The slot that gets the next items: an idle one before any is sent work in advance. `tail`:
@@ -300,7 +300,7 @@ impl Pool {
 
     /// Notes that a slot holds a further run.
     pub(super) fn lease(&mut self, index: usize, lease: Lease) {
-        let count = u64::from(lease.run.count);
+        let count = u64::from(lease.batch.count);
         self.slots[index].leases.push_back(lease);
         self.slots[index].items += count;
         self.in_flight += count;
@@ -310,26 +310,26 @@ impl Pool {
 
     /// Takes up to `count` items off the oldest lease of a slot; the lease is gone with its last item.
     #[inline]
-    pub(super) fn take(&mut self, index: usize, count: u32) -> Option<(Run, i64)> {
+    pub(super) fn take(&mut self, index: usize, count: u32) -> Option<(Batch, i64)> {
         let slot = &mut self.slots[index];
         let front = slot.leases.front_mut()?;
         let priority = front.priority;
-        let (run, rest) = front.run.split(count);
+        let (batch, rest) = front.batch.split(count);
         match rest {
-            Some(rest) => front.run = rest,
+            Some(rest) => front.batch = rest,
             None => drop(slot.leases.pop_front()),
         }
-        slot.items -= u64::from(run.count);
-        self.in_flight -= u64::from(run.count);
-        Some((run, priority))
+        slot.items -= u64::from(batch.count);
+        self.in_flight -= u64::from(batch.count);
+        Some((batch, priority))
     }
 
     /// Takes the newest lease of a slot.
     pub(super) fn take_last(&mut self, index: usize) -> Option<Lease> {
         let slot = &mut self.slots[index];
         let lease = slot.leases.pop_back()?;
-        slot.items -= u64::from(lease.run.count);
-        self.in_flight -= u64::from(lease.run.count);
+        slot.items -= u64::from(lease.batch.count);
+        self.in_flight -= u64::from(lease.batch.count);
         Some(lease)
     }
 }

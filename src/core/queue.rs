@@ -5,7 +5,7 @@
 //! before, so that memory stays bounded all the same.
 
 use super::mutant::{Mutant, Mutation};
-use crate::model::ids::{ItemId, Run};
+use crate::model::ids::{Batch, ItemId};
 use crate::model::spec::QueueOrder;
 use crate::model::time::Instant;
 use std::cmp::Reverse;
@@ -14,7 +14,7 @@ use std::collections::{BTreeMap, BinaryHeap, VecDeque};
 /// A run with its place in a priority queue (0 elsewhere). Ordered by priority, then by arrival.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Queued {
-    pub(super) run: Run,
+    pub(super) batch: Batch,
     pub(super) priority: i64,
     /// Nobody has held it yet.
     pub(super) fresh: bool,
@@ -22,7 +22,7 @@ pub(super) struct Queued {
 
 impl Ord for Queued {
     fn cmp(&self, other: &Self) -> std::cmp::Ordering {
-        (self.priority, self.run.first).cmp(&(other.priority, other.run.first))
+        (self.priority, self.batch.first).cmp(&(other.priority, other.batch.first))
     }
 }
 impl PartialOrd for Queued {
@@ -36,7 +36,7 @@ pub(super) struct Queue {
     order: QueueOrder,
     mutation: Mutation,
     /// What arrived: taken from the front in fifo, from the end in lifo. Unused in priority order.
-    fresh: VecDeque<Run>,
+    fresh: VecDeque<Batch>,
     /// Priority order, fresh and given back alike.
     heap: BinaryHeap<Reverse<Queued>>,
     /// What was given back, to be handed out first.
@@ -78,17 +78,17 @@ impl Queue {
     }
 
     /// Takes what arrived.
-    pub(super) fn push(&mut self, run: Run, priority: i64) {
-        let count = u64::from(run.count);
+    pub(super) fn push(&mut self, batch: Batch, priority: i64) {
+        let count = u64::from(batch.count);
         self.items += count;
         self.fresh_items += count;
         if self.order == QueueOrder::Priority {
             for offset in 0..count {
-                let run = Run::of_one(run.first.plus(offset), run.attempt);
-                self.heap.push(Reverse(Queued { run, priority: self.place(priority), fresh: true }));
+                let batch = Batch::of_one(batch.first.plus(offset), batch.attempt);
+                self.heap.push(Reverse(Queued { batch, priority: self.place(priority), fresh: true }));
             }
         } else {
-            self.fresh.push_back(run);
+            self.fresh.push_back(batch);
         }
     }
 
@@ -100,12 +100,12 @@ impl Queue {
     /// stand in order.
     pub(super) fn give_back(&mut self, queued: Queued) {
         let queued = Queued { fresh: false, ..queued };
-        self.items += u64::from(queued.run.count);
+        self.items += u64::from(queued.batch.count);
         if self.order == QueueOrder::Priority {
             self.heap.push(Reverse(queued));
         } else if self.mutation.is(Mutant::ReturnedToBack) {
-            self.fresh_items += u64::from(queued.run.count);
-            self.fresh.push_back(queued.run);
+            self.fresh_items += u64::from(queued.batch.count);
+            self.fresh.push_back(queued.batch);
         } else {
             self.returned.push_front(queued);
         }
@@ -113,7 +113,7 @@ impl Queue {
 
     /// Keeps an item aside until `due`.
     pub(super) fn delay(&mut self, queued: Queued, due: Instant) {
-        self.delayed.insert((due, queued.run.first), queued);
+        self.delayed.insert((due, queued.batch.first), queued);
     }
 
     /// Moves what is due to the front; the one that waited longest comes first.
@@ -128,12 +128,12 @@ impl Queue {
     /// Up to `items_max` items that come next, of one run.
     pub(super) fn pop(&mut self, items_max: u32) -> Option<Queued> {
         if let Some(front) = self.returned.pop_front() {
-            let (run, rest) = front.run.split(items_max);
+            let (batch, rest) = front.batch.split(items_max);
             if let Some(rest) = rest {
-                self.returned.push_front(Queued { run: rest, ..front });
+                self.returned.push_front(Queued { batch: rest, ..front });
             }
-            self.items -= u64::from(run.count);
-            return Some(Queued { run, ..front });
+            self.items -= u64::from(batch.count);
+            return Some(Queued { batch, ..front });
         }
         let queued = match self.order {
             QueueOrder::Priority => self.heap.pop()?.0,
@@ -141,7 +141,7 @@ impl Queue {
             QueueOrder::Lifo => self.pop_oldest(1)?,
             QueueOrder::Fifo => self.pop_oldest(items_max)?,
         };
-        let count = u64::from(queued.run.count);
+        let count = u64::from(queued.batch.count);
         self.items -= count;
         if queued.fresh {
             self.fresh_items = self.fresh_items.saturating_sub(count);
@@ -151,41 +151,41 @@ impl Queue {
 
     fn pop_oldest(&mut self, items_max: u32) -> Option<Queued> {
         let front = self.fresh.front_mut()?;
-        let (run, rest) = front.split(items_max);
+        let (batch, rest) = front.split(items_max);
         match rest {
             Some(rest) => *front = rest,
             None => drop(self.fresh.pop_front()),
         }
-        Some(Queued { run, priority: 0, fresh: true })
+        Some(Queued { batch, priority: 0, fresh: true })
     }
 
     fn pop_newest(&mut self) -> Option<Queued> {
         let back = self.fresh.back_mut()?;
-        let run = Run::of_one(back.first.plus(u64::from(back.count) - 1), back.attempt);
+        let batch = Batch::of_one(back.first.plus(u64::from(back.count) - 1), back.attempt);
         back.count -= 1;
         if back.count == 0 {
             self.fresh.pop_back();
         }
-        Some(Queued { run, priority: 0, fresh: true })
+        Some(Queued { batch, priority: 0, fresh: true })
     }
 
     /// Empties the queue, delayed items included: everything in the order of its ids.
-    pub(super) fn drain(&mut self) -> Vec<Run> {
-        let mut runs: Vec<Run> = self.runs().collect();
-        runs.sort_unstable_by_key(|run| run.first);
+    pub(super) fn drain(&mut self) -> Vec<Batch> {
+        let mut batches: Vec<Batch> = self.runs().collect();
+        batches.sort_unstable_by_key(|batch| batch.first);
         self.fresh.clear();
         self.heap.clear();
         self.returned.clear();
         self.delayed.clear();
         self.items = 0;
         self.fresh_items = 0;
-        runs
+        batches
     }
 
     /// Every run that waits, in no particular order. For checks and for the end.
-    pub(super) fn runs(&self) -> impl Iterator<Item = Run> + '_ {
-        let aside = self.heap.iter().map(|Reverse(queued)| queued.run);
-        let returned = self.returned.iter().chain(self.delayed.values()).map(|queued| queued.run);
+    pub(super) fn runs(&self) -> impl Iterator<Item = Batch> + '_ {
+        let aside = self.heap.iter().map(|Reverse(queued)| queued.batch);
+        let returned = self.returned.iter().chain(self.delayed.values()).map(|queued| queued.batch);
         self.fresh.iter().copied().chain(aside).chain(returned)
     }
 }

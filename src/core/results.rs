@@ -8,10 +8,10 @@ use super::Core;
 use super::action::Action;
 use super::halt;
 use super::mutant::Mutant;
-use super::pool::{Ending, Fit, State};
+use super::pool::{Fit, KillReason, State};
 use super::queue::Queued;
 use crate::model::event::{ItemFate, RunEvent, Stage};
-use crate::model::ids::{Attempt, ItemId, Run, WorkerId};
+use crate::model::ids::{Attempt, Batch, ItemId, WorkerId};
 use crate::model::outcome::{Cause, CauseKind, FailReason, Outcome, Settlement, StopReason};
 use crate::model::time::Duration;
 
@@ -29,23 +29,23 @@ impl Core {
     /// The next items that a worker holds are done.
     pub(super) fn on_settled(&mut self, index: usize, first: ItemId, count: u32, attempt: Attempt, busy_ns: u64) {
         if !self.fits(index, first, count, attempt) {
-            if self.mutation.is(Mutant::SecondSettle) && first.0 < self.intake.next && count == 1 {
-                self.settle_done(index, Run::of_one(first, attempt));
+            if self.mutation.is(Mutant::SecondSettle) && first.0 < self.admission.next && count == 1 {
+                self.settle_done(index, Batch::of_one(first, attempt));
             }
             return;
         }
         let slot = &self.pool.slots[index];
         let since = slot.leases.front().map_or(self.now, |lease| lease.since.max(slot.answered_at));
         let busy_ns = if busy_ns == 0 { self.now.since(since).0 } else { busy_ns };
-        let runs_before = slot.leases.len();
+        let batches_before = slot.leases.len();
         let mut left = count;
         while left > 0 {
-            let Some((run, _)) = self.pool.take(index, left) else { break };
-            left -= run.count;
-            self.pool.slots[index].settled += u64::from(run.count);
-            self.settle_done(index, run);
+            let Some((batch, _)) = self.pool.take(index, left) else { break };
+            left -= batch.count;
+            self.pool.slots[index].settled += u64::from(batch.count);
+            self.settle_done(index, batch);
         }
-        self.answered(index, busy_ns, count, runs_before);
+        self.answered(index, busy_ns, count, batches_before);
     }
 
     /// The attempt of a resident worker at the next item it holds failed.
@@ -55,14 +55,14 @@ impl Core {
         }
         let slot = &self.pool.slots[index];
         let since = slot.leases.front().map_or(self.now, |lease| lease.since.max(slot.answered_at));
-        let (busy_ns, runs_before) = (self.now.since(since).0, slot.leases.len());
-        let Some((run, priority)) = self.pool.take(index, 1) else { return };
-        let verdict = self.judge(index, run, CauseKind::Failed(reason));
+        let (busy_ns, batches_before) = (self.now.since(since).0, slot.leases.len());
+        let Some((batch, priority)) = self.pool.take(index, 1) else { return };
+        let verdict = self.judge(index, batch, CauseKind::Failed(reason));
         if verdict.outcome.is_some() {
             self.pool.slots[index].settled += 1;
         }
-        let again = self.carry_out(index, Queued { run, priority, fresh: false }, verdict);
-        self.answered(index, busy_ns, 1, runs_before);
+        let again = self.carry_out(index, Queued { batch, priority, fresh: false }, verdict);
+        self.answered(index, busy_ns, 1, batches_before);
         if let Some(again) = again {
             self.queue.give_back(again);
         }
@@ -73,7 +73,7 @@ impl Core {
     #[inline]
     fn fits(&mut self, index: usize, first: ItemId, count: u32, attempt: Attempt) -> bool {
         let slot = &self.pool.slots[index];
-        let distrusted = matches!(slot.ending, Some(Ending::Protocol(_)));
+        let distrusted = matches!(slot.kill_reason, Some(KillReason::Protocol(_)));
         match slot.fit(first, count, attempt) {
             Fit::Next if !distrusted => return true,
             Fit::Wrong if !distrusted => {
@@ -86,12 +86,12 @@ impl Core {
 
     /// The worker did something: it earns credit, and its earlier deaths count no more.
     #[inline]
-    fn answered(&mut self, index: usize, busy_ns: u64, count: u32, runs_before: usize) {
+    fn answered(&mut self, index: usize, busy_ns: u64, count: u32, batches_before: usize) {
         let slot = &mut self.pool.slots[index];
         slot.answered = true;
         slot.answered_at = self.now;
         slot.history.clear();
-        let finished = slot.leases.len() < runs_before;
+        let finished = slot.leases.len() < batches_before;
         // A watch ends with its attempt: the same item may come again as the next one.
         if slot.watch.is_some_and(|watch| !slot.holds(watch.item)) {
             slot.watch = None;
@@ -104,14 +104,14 @@ impl Core {
         }
     }
 
-    pub(super) fn settle_done(&mut self, index: usize, run: Run) {
-        let causes = self.take_causes(run);
+    pub(super) fn settle_done(&mut self, index: usize, batch: Batch) {
+        let causes = self.take_causes(batch);
         let (worker, incarnation) = self.who(index);
         self.settle(Settlement {
-            first: run.first,
-            count: run.count,
+            first: batch.first,
+            count: batch.count,
             outcome: Outcome::Done,
-            attempts: run.attempt.0,
+            attempts: batch.attempt.0,
             worker: Some(worker),
             incarnation: Some(incarnation),
             pid: self.pool.slots[index].pid,
@@ -120,8 +120,8 @@ impl Core {
     }
 
     /// Items that the run stops before. `held`: the slot that holds them; `started`: the attempt had begun.
-    pub(super) fn skip(&mut self, run: Run, held: Option<usize>, started: bool) {
-        let causes = self.take_causes(run);
+    pub(super) fn skip(&mut self, batch: Batch, held: Option<usize>, started: bool) {
+        let causes = self.take_causes(batch);
         let last = causes.last();
         let (worker, incarnation, pid) = match held {
             Some(index) => {
@@ -131,10 +131,10 @@ impl Core {
             None => (last.and_then(|cause| cause.worker), None, last.and_then(|cause| cause.pid)),
         };
         self.settle(Settlement {
-            first: run.first,
-            count: run.count,
+            first: batch.first,
+            count: batch.count,
             outcome: Outcome::Skipped,
-            attempts: if started { run.attempt.0 } else { run.attempt.0.saturating_sub(1) },
+            attempts: if started { batch.attempt.0 } else { batch.attempt.0.saturating_sub(1) },
             worker,
             incarnation,
             pid,
@@ -142,16 +142,16 @@ impl Core {
         });
     }
 
-    fn take_causes(&mut self, run: Run) -> Vec<Cause> {
-        if run.attempt == Attempt::FIRST { Vec::new() } else { self.causes.remove(&run.first).unwrap_or_default() }
+    fn take_causes(&mut self, batch: Batch) -> Vec<Cause> {
+        if batch.attempt == Attempt::FIRST { Vec::new() } else { self.causes.remove(&batch.first).unwrap_or_default() }
     }
 
     /// Adds a cause to the record of a run of one, and decides what becomes of it.
-    pub(super) fn judge(&mut self, index: usize, run: Run, kind: CauseKind) -> Verdict {
+    pub(super) fn judge(&mut self, index: usize, batch: Batch, kind: CauseKind) -> Verdict {
         let pid = self.pool.slots[index].pid;
         let crashed = matches!(kind, CauseKind::Crashed(_));
-        let mut causes = self.take_causes(run);
-        causes.push(Cause { attempt: run.attempt, worker: Some(WorkerId::from_index(index)), pid, kind });
+        let mut causes = self.take_causes(batch);
+        causes.push(Cause { attempt: batch.attempt, worker: Some(WorkerId::from_index(index)), pid, kind });
         let alike = causes.iter().filter(|cause| matches!(cause.kind, CauseKind::Crashed(_)) == crashed).count();
         let (tries, outcome) = if crashed {
             let spare = u32::from(self.mutation.is(Mutant::CrashLimitOffByOne));
@@ -169,24 +169,24 @@ impl Core {
         Verdict { causes, outcome }
     }
 
-    pub(super) fn fate(&self, run: Run, verdict: &Verdict) -> (ItemId, ItemFate) {
+    pub(super) fn fate(&self, batch: Batch, verdict: &Verdict) -> (ItemId, ItemFate) {
         let fate = match verdict.outcome {
             Some(_) => ItemFate::Settled,
-            None => ItemFate::Again(self.next_attempt(run, verdict)),
+            None => ItemFate::Again(self.next_attempt(batch, verdict)),
         };
-        (run.first, fate)
+        (batch.first, fate)
     }
 
-    fn next_attempt(&self, run: Run, verdict: &Verdict) -> Attempt {
+    fn next_attempt(&self, batch: Batch, verdict: &Verdict) -> Attempt {
         let crashed = verdict.causes.last().is_some_and(|cause| matches!(cause.kind, CauseKind::Crashed(_)));
-        if crashed && self.mutation.is(Mutant::AttemptNotCounted) { run.attempt } else { run.attempt.next() }
+        if crashed && self.mutation.is(Mutant::AttemptNotCounted) { batch.attempt } else { batch.attempt.next() }
     }
 
     /// Settles the item, or prepares its next attempt; one that need not wait is returned, for the
     /// caller to put it into its place.
     pub(super) fn carry_out(&mut self, index: usize, queued: Queued, verdict: Verdict) -> Option<Queued> {
-        let run = queued.run;
-        let attempt = self.next_attempt(run, &verdict);
+        let batch = queued.batch;
+        let attempt = self.next_attempt(batch, &verdict);
         let Verdict { mut causes, outcome } = verdict;
         if let Some(outcome) = outcome {
             if self.mutation.is(Mutant::CausesForgotten) {
@@ -195,17 +195,26 @@ impl Core {
             let (worker, incarnation) = self.who(index);
             let pid = causes.last().and_then(|cause| cause.pid);
             let (worker, incarnation) = (Some(worker), Some(incarnation));
-            let attempts = run.attempt.0;
-            self.settle(Settlement { first: run.first, count: 1, outcome, attempts, worker, incarnation, pid, causes });
+            let attempts = batch.attempt.0;
+            self.settle(Settlement {
+                first: batch.first,
+                count: 1,
+                outcome,
+                attempts,
+                worker,
+                incarnation,
+                pid,
+                causes,
+            });
             return None;
         }
         self.totals.retried += 1;
-        let delay = self.retry_delay(run.attempt);
+        let delay = self.retry_delay(batch.attempt);
         if let Some(cause) = causes.last().cloned() {
-            self.report(RunEvent::ItemRetried { item: run.first, attempt, delay, cause });
+            self.report(RunEvent::ItemRetried { item: batch.first, attempt, delay, cause });
         }
-        self.causes.insert(run.first, causes);
-        let queued = Queued { run: Run::of_one(run.first, attempt), ..queued };
+        self.causes.insert(batch.first, causes);
+        let queued = Queued { batch: Batch::of_one(batch.first, attempt), ..queued };
         if delay > Duration::ZERO && !self.mutation.is(Mutant::RetryAtOnce) {
             self.queue.delay(queued, self.now + delay);
             return None;
@@ -254,7 +263,7 @@ impl Core {
     pub(super) fn halt_if_met(&mut self) {
         let Some(policy) = &self.policy.halt else { return };
         let now = policy.now;
-        if let Some(reason) = halt::met(policy, &self.totals, self.intake.ended, self.mutation) {
+        if let Some(reason) = halt::met(policy, &self.totals, self.admission.ended, self.mutation) {
             // Said once: later outcomes meet the same threshold again.
             let said = matches!(self.reason, Some(StopReason::HaltMet | StopReason::HaltFailed));
             if !said {

@@ -6,7 +6,7 @@
 use super::Core;
 use super::action::Action;
 use super::mutant::Mutant;
-use super::pool::Ending;
+use super::pool::KillReason;
 use super::timers::Timer;
 use crate::model::event::{RunEvent, Stage};
 use crate::model::ids::WorkerId;
@@ -61,7 +61,7 @@ impl Core {
         if stage > Stage::Draining || !self.mutation.is(Mutant::DispatchInDrain) {
             self.skip_queue();
         }
-        self.timers.clear(Timer::Run, &mut self.run_timer);
+        self.timers.clear(Timer::WholeRun, &mut self.run_timer);
         match stage {
             Stage::Running | Stage::Finished => {}
             Stage::Draining => self.drain(),
@@ -71,9 +71,9 @@ impl Core {
     }
 
     fn skip_queue(&mut self) {
-        for run in self.queue.drain() {
+        for batch in self.queue.drain() {
             if !self.mutation.is(Mutant::SkipForgotten) {
-                self.skip(run, None, false);
+                self.skip(batch, None, false);
             }
         }
     }
@@ -101,7 +101,7 @@ impl Core {
         self.timers.clear(Timer::Grace, &mut self.grace_timer);
         for index in 0..self.pool.slots.len() {
             if self.pool.slots[index].is_up() {
-                self.terminate(index, Ending::Stopped);
+                self.terminate(index, KillReason::Stopped);
             } else {
                 self.clear_slot_timer(index);
                 self.pool.file(index);
@@ -114,8 +114,8 @@ impl Core {
         for index in 0..self.pool.slots.len() {
             let slot = &mut self.pool.slots[index];
             if slot.is_up() {
-                if matches!(slot.ending, None | Some(Ending::Asked)) {
-                    slot.ending = Some(Ending::Stopped);
+                if matches!(slot.kill_reason, None | Some(KillReason::Asked)) {
+                    slot.kill_reason = Some(KillReason::Stopped);
                 }
                 self.kill(index);
             } else {
@@ -140,7 +140,7 @@ impl Core {
     pub(super) fn end_if_over(&mut self) {
         let unsettled = self.unsettled();
         if self.stage == Stage::Running && self.started && !self.closing {
-            if self.intake.ended && unsettled == 0 {
+            if self.admission.ended && unsettled == 0 {
                 self.closing = true;
                 self.ask_all_to_leave();
                 self.set_grace(self.policy.leave_time());
@@ -149,8 +149,8 @@ impl Core {
             }
         }
         let early = usize::from(self.mutation.is(Mutant::FinishEarly));
-        let ending = self.closing || self.stage > Stage::Running;
-        if ending && self.stage < Stage::Finished && self.pool.up <= early {
+        let kill_reason = self.closing || self.stage > Stage::Running;
+        if kill_reason && self.stage < Stage::Finished && self.pool.up <= early {
             self.finish();
         }
     }
@@ -172,7 +172,7 @@ impl Core {
     fn finish(&mut self) {
         self.stage = Stage::Finished;
         self.timers.clear(Timer::Grace, &mut self.grace_timer);
-        self.timers.clear(Timer::Run, &mut self.run_timer);
+        self.timers.clear(Timer::WholeRun, &mut self.run_timer);
         let reason = self.reason.clone().unwrap_or(StopReason::SourceEnded);
         let outcome = RunOutcome { reason, totals: self.totals };
         self.report(RunEvent::RunFinished(outcome.clone()));

@@ -3,7 +3,7 @@
 use super::Core;
 use super::pool::State;
 use crate::model::event::Stage;
-use crate::model::ids::{Incarnation, Run, WorkerId};
+use crate::model::ids::{Batch, Incarnation, WorkerId};
 use crate::model::outcome::{StopReason, Totals};
 
 /// The whole run.
@@ -34,7 +34,7 @@ pub struct SlotStatus {
     pub pid: Option<u32>,
     pub incarnation: Incarnation,
     /// What it holds of its oldest run.
-    pub lease: Option<Run>,
+    pub lease: Option<Batch>,
     /// Items it holds in all.
     pub in_flight: u64,
     /// Items it settled in this life.
@@ -45,10 +45,10 @@ impl Core {
     /// What is left of the oldest run that this worker holds; nothing of one whose answers are not heard.
     #[must_use]
     #[inline]
-    pub fn oldest_run(&self, worker: WorkerId, incarnation: Incarnation) -> Option<Run> {
+    pub fn oldest_batch(&self, worker: WorkerId, incarnation: Incarnation) -> Option<Batch> {
         let slot =
             self.pool.slots.get(worker.index()).filter(|slot| slot.incarnation == incarnation && slot.is_up())?;
-        slot.leases.front().map(|lease| lease.run)
+        slot.leases.front().map(|lease| lease.batch)
     }
 
     /// How things stand.
@@ -63,13 +63,13 @@ impl Core {
                 State::Starting => "starting",
                 State::Ready if slot.leases.is_empty() => "ready",
                 State::Ready => "busy",
-                State::Mute => "mute",
+                State::HalfClosed => "mute",
                 State::Draining => "draining",
                 State::Stopping { .. } => "stopping",
             },
             pid: slot.pid,
             incarnation: slot.incarnation,
-            lease: slot.leases.front().map(|lease| lease.run),
+            lease: slot.leases.front().map(|lease| lease.batch),
             in_flight: slot.items,
             settled: slot.settled,
         };
@@ -79,8 +79,8 @@ impl Core {
             queued: self.queue.items(),
             delayed: self.queue.delayed_items(),
             in_flight: self.pool.in_flight,
-            demand: self.intake.outstanding,
-            source_ended: self.intake.ended,
+            demand: self.admission.outstanding,
+            source_ended: self.admission.ended,
             totals: self.totals,
             slots: self.pool.slots.iter().enumerate().map(slot).collect(),
         }

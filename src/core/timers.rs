@@ -10,7 +10,7 @@ use std::collections::BTreeSet;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Timer {
     /// The deadline of the whole run.
-    Run,
+    WholeRun,
     /// The grace of a drain, or of the normal end.
     Grace,
     /// Whatever the slot at this index waits for in its present state.

@@ -33,11 +33,11 @@ impl Engine {
                 Action::Demand { items } => self.intake.demand = items,
                 Action::CloseSource => self.close_source(),
                 Action::Spawn { worker, incarnation } => self.spawn_resident(worker, incarnation),
-                Action::Launch { worker, incarnation, run } => self.launch_command(worker, incarnation, run),
+                Action::Launch { worker, incarnation, batch } => self.launch_command(worker, incarnation, batch),
                 Action::Kill { worker, incarnation, signal } => {
                     self.kill(worker, incarnation, signal);
                 }
-                Action::Look { worker, incarnation } => self.look(worker, incarnation),
+                Action::Probe { worker, incarnation } => self.look(worker, incarnation),
                 Action::Dispatch { .. } | Action::CloseInput { .. } | Action::Recall { .. } => {
                     self.orders.push_back(action);
                 }
@@ -77,12 +77,12 @@ impl Engine {
 
     fn look(&mut self, worker: WorkerId, incarnation: Incarnation) {
         if self.congested {
-            self.facts.push_back(Input::Excused { worker, incarnation });
+            self.facts.push_back(Input::TimeExcluded { worker, incarnation });
             return;
         }
         let slot = self.slots.get(worker, incarnation);
         let running: Option<ItemId> =
-            slot.and_then(|slot| slot.resident()).and_then(|resident| resident.board.running());
-        self.facts.push_back(Input::Seen { worker, incarnation, running });
+            slot.and_then(|slot| slot.resident()).and_then(|resident| resident.progress.running());
+        self.facts.push_back(Input::ProbeResult { worker, incarnation, running });
     }
 }

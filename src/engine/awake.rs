@@ -45,8 +45,8 @@ impl Engine {
     /// A channel was read from, or written to: if it is awake it is looked at from now on.
     pub(super) fn note_awake(&mut self, index: usize) {
         let Some(resident) = self.slots.at(index).and_then(|slot| slot.resident()) else { return };
-        let is_awake = resident.channel.as_ref().is_some_and(|channel| channel.is_awake());
-        if is_awake && !resident.awake && !resident.finished && resident.reading == Watched::Yes {
+        let is_busy_polled = resident.channel.as_ref().is_some_and(|channel| channel.is_busy_polled());
+        if is_busy_polled && !resident.awake && !resident.finished && resident.reading == Watched::Yes {
             (resident.awake, resident.quiet_looks) = (true, 0);
             self.awake.slots.push(index);
         }
@@ -105,8 +105,8 @@ impl Engine {
         let (mut at, mut heard) = (0, false);
         while let Some(&index) = self.awake.slots.get(at) {
             let looked = self.look_at(index, busy || heard);
-            heard |= looked == Look::Heard;
-            if looked == Look::Over {
+            heard |= looked == Probe::Heard;
+            if looked == Probe::Over {
                 self.awake.slots.swap_remove(at);
                 if let Some(resident) = self.slots.at(index).and_then(|slot| slot.resident()) {
                     resident.awake = false;
@@ -118,18 +118,18 @@ impl Engine {
         heard
     }
 
-    fn look_at(&mut self, index: usize, busy: bool) -> Look {
+    fn look_at(&mut self, index: usize, busy: bool) -> Probe {
         let resident = self.slots.at(index).and_then(|slot| slot.resident());
         if !resident.is_some_and(|resident| resident.reading == Watched::Yes) {
-            return Look::Over;
+            return Probe::Over;
         }
         match self.read_frames(index) {
             Read::Bytes(_) => {
                 self.run_orders();
-                return Look::Heard;
+                return Probe::Heard;
             }
             Read::Blocked => {}
-            Read::Finished => return Look::Over,
+            Read::Finished => return Probe::Over,
         }
         let backlog_bytes = |engine: &mut Self| {
             let resident = engine.slots.at(index)?.resident()?;
@@ -138,14 +138,14 @@ impl Engine {
         if let Some(before) = backlog_bytes(self).filter(|bytes| *bytes > 0) {
             self.write_frames_of(index);
             if backlog_bytes(self).is_none_or(|after| after < before) {
-                return Look::Heard;
+                return Probe::Heard;
             }
         }
-        let Some(resident) = self.slots.at(index).and_then(|slot| slot.resident()) else { return Look::Over };
+        let Some(resident) = self.slots.at(index).and_then(|slot| slot.resident()) else { return Probe::Over };
         resident.quiet_looks += 1;
         let long_quiet = busy && resident.quiet_looks > QUIET_LOOKS_MAX;
-        let over = long_quiet && resident.channel.as_mut().is_some_and(|channel| channel.park());
-        if over { Look::Over } else { Look::Nothing }
+        let over = long_quiet && resident.channel.as_mut().is_some_and(|channel| channel.arm());
+        if over { Probe::Over } else { Probe::Nothing }
     }
 
     /// Parks all channels; `false` if one had something.
@@ -153,7 +153,7 @@ impl Engine {
         let Self { awake, slots, .. } = self;
         awake.slots.retain(|&index| {
             let Some(resident) = slots.at(index).and_then(|slot| slot.resident()) else { return false };
-            let parked = resident.channel.as_mut().is_none_or(|channel| channel.park());
+            let parked = resident.channel.as_mut().is_none_or(|channel| channel.arm());
             resident.awake = !parked;
             !parked
         });
@@ -163,7 +163,7 @@ impl Engine {
 
 /// What one look at a channel found.
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum Look {
+enum Probe {
     Heard,
     Nothing,
     /// It is looked at no more: it is parked, or not to be read from.

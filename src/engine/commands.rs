@@ -5,13 +5,13 @@
 
 use super::error::EngineError;
 use super::event_loop::Engine;
-use super::launcher::{self, Exit, Fact, Item, Order, Outfit};
+use super::launcher::{self, Exit, Fact, Item, LauncherConfig, Order};
 use super::spawning::Kind;
 use super::telling::Answer;
 use crate::command::capture::{Capture, Collector};
 use crate::command::exec::Commander;
 use crate::core::input::Input;
-use crate::model::ids::{Incarnation, Run, WorkerId};
+use crate::model::ids::{Batch, Incarnation, WorkerId};
 use crate::model::signal::Signal;
 use crate::reporter::Content;
 use crate::sys::clock::Clock;
@@ -62,7 +62,7 @@ impl Launchers {
         let step = LAUNCHERS_MAX.min(slots).max(1);
         for number in 0..step {
             let orders = Arc::new(Mailbox::new()?);
-            let outfit = Outfit {
+            let config = LauncherConfig {
                 number,
                 step,
                 slots,
@@ -74,7 +74,7 @@ impl Launchers {
                 facts: Arc::clone(&launchers.facts),
             };
             let builder = Builder::new().name(format!("launcher-{}", number + 1));
-            let thread = signals::with_blocked(|| builder.spawn(move || launcher::live(outfit)))?;
+            let thread = signals::with_blocked(|| builder.spawn(move || launcher::live(config)))?;
             launchers.launchers.push(Handle { orders, waiting: Vec::new(), thread: Some(thread) });
         }
         Ok(launchers)
@@ -93,7 +93,7 @@ impl Launchers {
         let looked = self.looks.take_if(|left| *left == 0).is_some();
         if has_passed && !looked && self.looks.is_none() {
             self.looks = Some(self.launchers.len());
-            self.launchers.iter_mut().for_each(|launcher| launcher.waiting.push(Order::Look));
+            self.launchers.iter_mut().for_each(|launcher| launcher.waiting.push(Order::Probe));
         }
         has_passed && looked
     }
@@ -128,14 +128,14 @@ impl Drop for Launchers {
 
 impl Engine {
     /// Has a command started for an item.
-    pub(super) fn launch_command(&mut self, worker: WorkerId, incarnation: Incarnation, run: Run) {
-        let body = self.payloads.body(run.first, 1);
+    pub(super) fn launch_command(&mut self, worker: WorkerId, incarnation: Incarnation, batch: Batch) {
+        let body = self.payloads.body(batch.first, 1);
         if let Kind::Command { commander, verbose: true } = &mut self.spawning.kind {
-            self.telling.err.push(&commander.quoted_line(body.bytes(), run.first, worker));
+            self.telling.err.push(&commander.quoted_line(body.bytes(), batch.first, worker));
             self.telling.err.push(b"\n");
         }
         if let Some(launchers) = &mut self.launchers {
-            launchers.order(worker, Order::Launch { worker, incarnation, run, item: Item::from(body) });
+            launchers.order(worker, Order::Launch { worker, incarnation, batch, item: Item::from(body) });
         }
     }
 
@@ -164,9 +164,9 @@ impl Engine {
     }
 
     /// The loop is about to wait: the last orders leave. False: there are facts already.
-    pub(super) fn park(&mut self) -> bool {
+    pub(super) fn arm(&mut self) -> bool {
         self.post_orders();
-        self.launchers.as_ref().is_none_or(|launchers| launchers.facts.park())
+        self.launchers.as_ref().is_none_or(|launchers| launchers.facts.arm())
     }
 
     /// Hands the core what the launchers have told.

@@ -5,7 +5,7 @@ use crate::command::exec::Commander;
 use crate::model::config::{Config, WorkerSpec};
 use crate::model::ids::{ItemId, WorkerId};
 use crate::model::outcome::{RunOutcome, StopReason, Totals};
-use crate::source::{self, Batch, Delivery, Source};
+use crate::source::{self, Delivery, Payload, Source};
 use nix::errno::Errno;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use std::io::{self, BufWriter, Write};
@@ -29,7 +29,7 @@ pub fn run(config: &Config) -> Result<RunOutcome, EngineError> {
     };
     let reason = loop {
         let printed = match source.next(ITEMS_AT_ONCE)? {
-            Delivery::Items(batch) => printer.batch(&batch),
+            Delivery::Items(payload) => printer.payload(&payload),
             Delivery::Rejected(reason) => printer.rejected(&reason.to_string()),
             Delivery::Idle => {
                 wait(source.as_ref())?;
@@ -53,9 +53,9 @@ struct Printer<'a> {
 }
 
 impl Printer<'_> {
-    fn batch(&mut self, batch: &Batch) -> io::Result<()> {
-        let bytes = &batch.block[batch.range.clone()];
-        if batch.count == 1 {
+    fn payload(&mut self, payload: &Payload) -> io::Result<()> {
+        let bytes = &payload.block[payload.range.clone()];
+        if payload.count == 1 {
             return self.item(bytes);
         }
         let delimiter = self.delimiter;

@@ -96,7 +96,7 @@ impl Engine {
             }
             // The source was passed over for what has just been written: perhaps nothing else wakes us.
             more |= congested && !self.congested;
-            let busy = more || !self.orders.is_empty() || !self.park();
+            let busy = more || !self.orders.is_empty() || !self.arm();
             self.wait(&mut ready, busy)?;
             self.now = self.clock.now();
             self.end_rests();
@@ -168,7 +168,7 @@ impl Engine {
                 self.run_orders();
                 self.note_awake(index);
             }
-            Part::Room => self.write_frames_of(index),
+            Part::Writable => self.write_frames_of(index),
             // In the launchers' pollers.
             Part::CommandStdin | Part::CommandStdout | Part::CommandStderr => {}
         }

@@ -64,7 +64,7 @@ impl Engine {
                 self.watch_source(true);
                 return !self.intake.idle;
             }
-            self.take_batch();
+            self.take_payload();
         }
         true
     }
@@ -75,14 +75,14 @@ impl Engine {
         self.intake.source = None;
     }
 
-    fn take_batch(&mut self) {
+    fn take_payload(&mut self) {
         let Some(source) = self.intake.source.as_mut() else { return };
         match source.next(self.intake.demand) {
-            Ok(Delivery::Items(batch)) => {
-                let (first, count, priority) = (self.intake.next, batch.count, batch.priority);
+            Ok(Delivery::Items(payload)) => {
+                let (first, count, priority) = (self.intake.next, payload.count, payload.priority);
                 self.took(u64::from(count));
-                self.payloads.insert(first, batch);
-                self.feed(Input::RunArrived { first, count, priority });
+                self.payloads.insert(first, payload);
+                self.feed(Input::BatchArrived { first, count, priority });
             }
             Ok(Delivery::Rejected(reason)) => {
                 let item = self.intake.next;

@@ -22,7 +22,7 @@ use crate::command::capture::{Capture, Collector, Progress};
 use crate::command::exec::{Commander, Execution, Launch, LaunchError};
 use crate::core::input::SpawnFailure;
 use crate::model::exit::{ExitStatus, Usage};
-use crate::model::ids::{Incarnation, ItemId, Run, WorkerId};
+use crate::model::ids::{Batch, Incarnation, ItemId, WorkerId};
 use crate::model::signal::Signal;
 use crate::model::time::{Duration, Instant};
 use crate::reporter::ItemTime;
@@ -53,11 +53,11 @@ const ANSWER_WAIT: Duration = Duration(50_000);
 /// What the loop tells a launcher. Orders for an incarnation that is gone mean nobody.
 pub enum Order {
     /// Start a command for this item, in a slot that is empty. Answer: `Spawned` or `NotSpawned`.
-    Launch { worker: WorkerId, incarnation: Incarnation, run: Run, item: Item },
+    Launch { worker: WorkerId, incarnation: Incarnation, batch: Batch, item: Item },
     /// Signal this incarnation's process group.
     Kill { worker: WorkerId, incarnation: Incarnation, signal: Signal },
-    /// Look whether anything has happened by now. Answer: `Looked`, behind all that has.
-    Look,
+    /// Probe whether anything has happened by now. Answer: `Looked`, behind all that has.
+    Probe,
     /// Nothing follows: the thread ends, and with it whatever it still has.
     Leave,
 }
@@ -122,7 +122,7 @@ impl Item {
 }
 
 /// What a launcher is made of.
-pub struct Outfit {
+pub struct LauncherConfig {
     /// It owns each slot whose index is `number` more than a multiple of `step`.
     pub number: usize,
     pub step: usize,
@@ -136,11 +136,11 @@ pub struct Outfit {
 }
 
 /// The thread's whole life.
-pub fn live(outfit: Outfit) {
-    let facts = Arc::clone(&outfit.facts);
+pub fn live(config: LauncherConfig) {
+    let facts = Arc::clone(&config.facts);
     // Also if it panics.
     let mut loss = Loss { facts, error: Some(io::Error::other("it panicked")) };
-    loss.error = Launcher::new(outfit).and_then(Launcher::run).err();
+    loss.error = Launcher::new(config).and_then(Launcher::run).err();
 }
 
 /// Tells of the thread's end, unless it was told to leave.
@@ -178,7 +178,7 @@ impl Command {
 }
 
 struct Launcher {
-    outfit: Outfit,
+    config: LauncherConfig,
     spawner: Spawner,
     poller: Poller,
     now: Instant,
@@ -197,10 +197,10 @@ struct Launcher {
 }
 
 impl Launcher {
-    fn new(outfit: Outfit) -> io::Result<Self> {
+    fn new(config: LauncherConfig) -> io::Result<Self> {
         let poller = Poller::new()?;
-        poller.add(outfit.orders.as_ref(), Interest::READ, Port::Orders.token())?;
-        let own = outfit.slots.saturating_sub(outfit.number).div_ceil(outfit.step);
+        poller.add(config.orders.as_ref(), Interest::READ, Port::Orders.token())?;
+        let own = config.slots.saturating_sub(config.number).div_ceil(config.step);
         Ok(Self {
             spawner: Spawner::new()?,
             poller,
@@ -211,7 +211,7 @@ impl Launcher {
             awaits_answer: false,
             looking: false,
             lingering: VecDeque::new(),
-            outfit,
+            config,
         })
     }
 
@@ -221,21 +221,21 @@ impl Launcher {
         loop {
             // Ends before starts: the loop finds more work for the slots while they are filled.
             self.tell();
-            self.outfit.orders.take(&mut orders);
+            self.config.orders.take(&mut orders);
             for order in orders.drain(..) {
                 match order {
-                    Order::Launch { worker, incarnation, run, item } => self.launch(worker, incarnation, run, item),
+                    Order::Launch { worker, incarnation, batch, item } => self.launch(worker, incarnation, batch, item),
                     Order::Kill { worker, incarnation, signal } => self.kill(worker, incarnation, signal),
-                    Order::Look => self.looking = true,
+                    Order::Probe => self.looking = true,
                     Order::Leave => return Ok(()),
                 }
             }
             self.tell();
             self.await_answer();
-            let at_once = self.looking || !self.outfit.orders.park();
+            let at_once = self.looking || !self.config.orders.arm();
             let timeout = if at_once { Some(Duration::ZERO) } else { self.next_timeout() };
             self.poller.wait(&mut ready, timeout)?;
-            self.now = self.outfit.clock.now();
+            self.now = self.config.clock.now();
             for event in &ready {
                 self.on_ready(*event);
             }
@@ -251,18 +251,18 @@ impl Launcher {
         if !std::mem::take(&mut self.awaits_answer) || self.running > 0 {
             return;
         }
-        let until = self.outfit.clock.now() + ANSWER_WAIT;
-        while self.outfit.orders.is_empty() && self.outfit.clock.now() < until {
+        let until = self.config.clock.now() + ANSWER_WAIT;
+        while self.config.orders.is_empty() && self.config.clock.now() < until {
             std::thread::yield_now();
         }
     }
 
     fn tell(&mut self) {
-        self.outfit.facts.post(&mut self.told);
+        self.config.facts.post(&mut self.told);
     }
 
     fn next_timeout(&self) -> Option<Duration> {
-        self.lingering.front().map(|(until, _)| until.since(self.outfit.clock.now()))
+        self.lingering.front().map(|(until, _)| until.since(self.config.clock.now()))
     }
 
     fn on_timeouts(&mut self) {
@@ -294,12 +294,12 @@ impl Launcher {
                 }
             }
             // Of workers that stay.
-            Part::Frames | Part::Room => {}
+            Part::Frames | Part::Writable => {}
         }
     }
 
     fn place(&mut self, index: usize) -> Option<&mut Option<Box<Command>>> {
-        self.commands.get_mut(index / self.outfit.step)
+        self.commands.get_mut(index / self.config.step)
     }
 
     fn at(&mut self, index: usize) -> Option<&mut Command> {
@@ -311,8 +311,8 @@ impl Launcher {
         self.at(index as usize).filter(|command| generation(command.incarnation.0) == of)
     }
 
-    fn launch(&mut self, worker: WorkerId, incarnation: Incarnation, run: Run, item: Item) {
-        let command = match self.start(worker, incarnation, run, item) {
+    fn launch(&mut self, worker: WorkerId, incarnation: Incarnation, batch: Batch, item: Item) {
+        let command = match self.start(worker, incarnation, batch, item) {
             Ok(command) => command,
             Err(error) => {
                 self.told.push(Fact::NotSpawned { worker, incarnation, error });
@@ -335,26 +335,26 @@ impl Launcher {
         &mut self,
         worker: WorkerId,
         incarnation: Incarnation,
-        run: Run,
+        batch: Batch,
         item: Item,
     ) -> Result<Command, SpawnFailure> {
-        let groups = &self.outfit.groups;
+        let groups = &self.config.groups;
         let launch = Launch {
             worker,
-            item: run.first,
-            attempt: run.attempt,
+            item: batch.first,
+            attempt: batch.attempt,
             bytes: item.bytes(),
             register: groups.place(worker.index()),
-            now: self.outfit.clock.now(),
+            now: self.config.clock.now(),
         };
-        let execution = self.outfit.commander.launch(&mut self.spawner, &launch).map_err(|error| match error {
+        let execution = self.config.commander.launch(&mut self.spawner, &launch).map_err(|error| match error {
             LaunchError::Item(words) => SpawnFailure::Item(words),
             LaunchError::Shortage(words) => SpawnFailure::Shortage(words),
         })?;
-        let command = Command { execution, worker, incarnation, id: run.first, item, stdin: false, ended: None };
+        let command = Command { execution, worker, incarnation, id: batch.first, item, stdin: false, ended: None };
         if let Err(error) = self.watch(&command) {
             self.unwatch(&command);
-            abandon(&self.outfit.groups, worker, &command.execution.process);
+            abandon(&self.config.groups, worker, &command.execution.process);
             return Err(SpawnFailure::Shortage(format!("watch a command: {error}")));
         }
         Ok(command)
@@ -397,7 +397,7 @@ impl Launcher {
 
     /// Feeds a command's stdin with its item.
     fn write_stdin(&mut self, index: usize) {
-        let Some(command) = self.commands.get_mut(index / self.outfit.step).and_then(Option::as_deref_mut) else {
+        let Some(command) = self.commands.get_mut(index / self.config.step).and_then(Option::as_deref_mut) else {
             return;
         };
         let token = command.token(Part::CommandStdin);
@@ -424,10 +424,10 @@ impl Launcher {
 
     /// Reads one pipe, at most `reads` times. Returns whether it is closed.
     fn read(&mut self, index: usize, part: Part, reads: u32) -> bool {
-        let Some(command) = self.commands.get_mut(index / self.outfit.step).and_then(Option::as_deref_mut) else {
+        let Some(command) = self.commands.get_mut(index / self.config.step).and_then(Option::as_deref_mut) else {
             return true;
         };
-        let (execution, collector) = (&mut command.execution, &mut self.outfit.collector);
+        let (execution, collector) = (&mut command.execution, &mut self.config.collector);
         let stderr = part == Part::CommandStderr;
         for _ in 0..reads {
             let read = if stderr { execution.read_stderr(collector) } else { execution.read_stdout(collector) };
@@ -450,7 +450,7 @@ impl Launcher {
     /// the output open.
     fn ended(&mut self, index: usize) {
         let now = self.now;
-        let Some(command) = self.commands.get_mut(index / self.outfit.step).and_then(Option::as_deref_mut) else {
+        let Some(command) = self.commands.get_mut(index / self.config.step).and_then(Option::as_deref_mut) else {
             return;
         };
         if command.ended.replace(now).is_some() {
@@ -483,7 +483,7 @@ impl Launcher {
         self.unwatch(&command);
         let Command { execution, worker, incarnation, id, ended, .. } = *command;
         let _ = execution.process.signal_group(Signal::KILL);
-        self.outfit.groups.clear(worker.index());
+        self.config.groups.clear(worker.index());
         let (status, usage) = reap(&execution.process);
         let runtime = ended.unwrap_or(self.now).since(execution.started);
         self.told.push(Fact::Exited(Box::new(Exit {

@@ -1,6 +1,6 @@
 //! Runs on their way to a resident worker as messages, and messages on their way back as runs.
 //!
-//! How many items a message may hold (`--run-max`) is nobody's business but the channel's: the core
+//! How many items a message may hold (`--batch-max`) is nobody's business but the channel's: the core
 //! leases runs and hears of runs. A run leaves as many messages, in one write; answers that were read
 //! together and speak of consecutive items are **gathered** into one fact and one slice of results.
 //!
@@ -10,7 +10,7 @@
 use super::event_loop::Engine;
 use super::telling::Answer;
 use crate::core::input::Input;
-use crate::model::ids::{Attempt, Incarnation, ItemId, Run, WorkerId};
+use crate::model::ids::{Attempt, Batch, Incarnation, ItemId, WorkerId};
 use crate::reporter::Content;
 use crate::sys::block::BlockSlice;
 use crate::transport::{Channel, ChannelError};
@@ -22,30 +22,30 @@ const GATHERED_BYTES_MAX: usize = 1024;
 /// Queues a run for a worker, in messages of at most `items_max` items.
 pub(super) fn queue(
     channel: &mut dyn Channel,
-    run: Run,
+    batch: Batch,
     body: &BlockSlice<'_>,
     items_max: u32,
     delimiter: u8,
 ) -> Result<(), ChannelError> {
     let (bytes, start) = (body.bytes(), body.range().start);
     let mut ends = memchr::memchr_iter(delimiter, bytes);
-    let (mut rest, mut at) = (run, 0);
+    let (mut rest, mut at) = (batch, 0);
     while rest.count > items_max
         && let Some(end) = ends.nth(items_max as usize - 1)
     {
         // An item alone is whole; each of several is followed by its delimiter.
         let body_end = if items_max == 1 { end } else { end + 1 };
         let part = BlockSlice::new(body.block(), start + at..start + body_end);
-        channel.queue(message(Run { count: items_max, ..rest }), part)?;
-        rest = Run { first: rest.first.plus(u64::from(items_max)), count: rest.count - items_max, ..rest };
+        channel.queue(message(Batch { count: items_max, ..rest }), part)?;
+        rest = Batch { first: rest.first.plus(u64::from(items_max)), count: rest.count - items_max, ..rest };
         at = end + 1;
     }
-    let end = if rest.count == 1 && run.count > 1 { bytes.len().saturating_sub(1) } else { bytes.len() };
+    let end = if rest.count == 1 && batch.count > 1 { bytes.len().saturating_sub(1) } else { bytes.len() };
     channel.queue(message(rest), BlockSlice::new(body.block(), start + at..start + end.max(at)))
 }
 
-fn message(Run { first, count, attempt }: Run) -> ToWorker {
-    ToWorker::Run { first: first.0, count, attempt: attempt.0 }
+fn message(Batch { first, count, attempt }: Batch) -> ToWorker {
+    ToWorker::Batch { first: first.0, count, attempt: attempt.0 }
 }
 
 /// Answers of one worker that were read together, none of them told yet.
@@ -66,31 +66,31 @@ impl Gathered {
     /// Takes an answer, if it goes on where the last one ended and is short; its results are, if of one
     /// item, any bytes, else known to be a line each.
     #[inline]
-    fn take(&mut self, run: Run, busy_ns: u64, results: &[u8]) -> bool {
-        let is_line = || run.count > 1 || memchr::memchr(b'\n', results).is_some_and(|at| at + 1 == results.len());
+    fn take(&mut self, batch: Batch, busy_ns: u64, results: &[u8]) -> bool {
+        let is_line = || batch.count > 1 || memchr::memchr(b'\n', results).is_some_and(|at| at + 1 == results.len());
         if results.len() > GATHERED_BYTES_MAX || !is_line() {
             return false;
         }
         if self.answers.is_empty() {
-            (self.first, self.attempt, self.items, self.busy_ns) = (run.first.0, run.attempt.0, 0, busy_ns);
+            (self.first, self.attempt, self.items, self.busy_ns) = (batch.first.0, batch.attempt.0, 0, busy_ns);
             self.results.clear();
-        } else if run.first.0 != self.first.wrapping_add(self.items) || run.attempt.0 != self.attempt {
+        } else if batch.first.0 != self.first.wrapping_add(self.items) || batch.attempt.0 != self.attempt {
             return false;
         } else {
             self.busy_ns = if self.busy_ns == 0 || busy_ns == 0 { 0 } else { self.busy_ns.saturating_add(busy_ns) };
         }
-        self.items += u64::from(run.count);
-        self.answers.push((run.count, results.len() as u32));
+        self.items += u64::from(batch.count);
+        self.answers.push((batch.count, results.len() as u32));
         self.results.extend_from_slice(results);
         true
     }
 
     /// How many of these answers speak of no more than this run, and of how many items and bytes.
-    fn within(answers: &[(u32, u32)], run: Run) -> (usize, u32, usize) {
+    fn within(answers: &[(u32, u32)], batch: Batch) -> (usize, u32, usize) {
         let mut found = (0, 0, 0);
         for (count, bytes) in answers {
             let items = found.1 + u64::from(*count);
-            if items > u64::from(run.count) {
+            if items > u64::from(batch.count) {
                 break;
             }
             found = (found.0 + 1, items, found.2 + *bytes as usize);
@@ -106,16 +106,16 @@ impl Engine {
         &mut self,
         worker: WorkerId,
         incarnation: Incarnation,
-        run: Run,
+        batch: Batch,
         busy_ns: u64,
         results: &[u8],
     ) {
-        if self.gathered.take(run, busy_ns, results) {
+        if self.gathered.take(batch, busy_ns, results) {
             return;
         }
         self.tell_gathered(worker, incarnation);
-        if !self.gathered.take(run, busy_ns, results) {
-            self.tell_done(worker, incarnation, run, busy_ns, results);
+        if !self.gathered.take(batch, busy_ns, results) {
+            self.tell_done(worker, incarnation, batch, busy_ns, results);
         }
     }
 
@@ -128,14 +128,14 @@ impl Engine {
         let (mut answers, mut results) = (gathered.answers.as_slice(), gathered.results.as_slice());
         let (mut first, attempt) = (gathered.first, Attempt(gathered.attempt));
         while let Some((count, bytes)) = answers.first() {
-            let held = self.core.oldest_run(worker, incarnation);
+            let held = self.core.oldest_batch(worker, incarnation);
             let held = held.filter(|held| held.first.0 == first && held.attempt == attempt);
             let fitting = held.map(|held| Gathered::within(answers, held)).filter(|fitting| fitting.0 > 0);
             // What the worker does not hold is judged by itself, as the core judges any answer.
             let (taken, items, bytes) = fitting.unwrap_or((1, *count, *bytes as usize));
             let busy_ns = share(gathered.busy_ns, u64::from(items), gathered.items);
-            let run = Run { first: ItemId(first), count: items, attempt };
-            self.tell_done(worker, incarnation, run, busy_ns, &results[..bytes]);
+            let batch = Batch { first: ItemId(first), count: items, attempt };
+            self.tell_done(worker, incarnation, batch, busy_ns, &results[..bytes]);
             (answers, results) = (&answers[taken..], &results[bytes..]);
             first = first.wrapping_add(u64::from(items));
         }
@@ -143,8 +143,8 @@ impl Engine {
         self.gathered = gathered;
     }
 
-    fn tell_done(&mut self, worker: WorkerId, incarnation: Incarnation, run: Run, busy_ns: u64, results: &[u8]) {
-        let Run { first, count, attempt } = run;
+    fn tell_done(&mut self, worker: WorkerId, incarnation: Incarnation, batch: Batch, busy_ns: u64, results: &[u8]) {
+        let Batch { first, count, attempt } = batch;
         let (results, errors) = (Content { spilled: &[], memory: results }, Content::default());
         let answer = Answer { first, results, errors, times: None, exit: None, of_failures: false };
         self.feed_with(Input::Settled { worker, incarnation, first, count, attempt, busy_ns }, Some(&answer));
@@ -192,7 +192,7 @@ mod tests {
         }
 
         fn queue(&mut self, message: ToWorker, body: BlockSlice<'_>) -> Result<(), ChannelError> {
-            let ToWorker::Run { first, count, attempt: 2 } = message else { panic!("{message:?}") };
+            let ToWorker::Batch { first, count, attempt: 2 } = message else { panic!("{message:?}") };
             self.0.push((first, count, String::from_utf8(body.bytes().to_vec()).unwrap()));
             Ok(())
         }
@@ -211,9 +211,9 @@ mod tests {
     fn queued(items: &str, count: u32, items_max: u32) -> String {
         let block = Arc::new(Block::from(format!("before;{items}behind;").into_bytes()));
         let mut notes = Notes::default();
-        let run = Run { first: ItemId(7), count, attempt: Attempt(2) };
+        let batch = Batch { first: ItemId(7), count, attempt: Attempt(2) };
         let body = BlockSlice::new(&block, 7..7 + items.len());
-        queue(&mut notes, run, &body, items_max, b';').unwrap();
+        queue(&mut notes, batch, &body, items_max, b';').unwrap();
         let told = notes.0.iter().map(|(first, count, body)| format!("{first}+{count}:{body}"));
         told.collect::<Vec<_>>().join(" ")
     }
@@ -233,8 +233,8 @@ mod tests {
         assert_eq!(queued("", 3, 1), "7+3:");
     }
 
-    fn run(first: u64, count: u32) -> Run {
-        Run { first: ItemId(first), count, attempt: Attempt(2) }
+    fn run(first: u64, count: u32) -> Batch {
+        Batch { first: ItemId(first), count, attempt: Attempt(2) }
     }
 
     #[test]
@@ -250,7 +250,7 @@ mod tests {
             (run(11, 1), &[b'x'; GATHERED_BYTES_MAX + 1]),
             (run(10, 1), b"again\n"),
             (run(12, 1), b"one too far\n"),
-            (Run { attempt: Attempt(1), ..run(11, 1) }, b"another attempt\n"),
+            (Batch { attempt: Attempt(1), ..run(11, 1) }, b"another attempt\n"),
         ] {
             assert!(!gathered.take(next, 1, results));
         }

@@ -5,7 +5,7 @@
 //! sent, or shown, again.
 
 use crate::model::ids::ItemId;
-use crate::source::Batch;
+use crate::source::Payload;
 use crate::sys::block::{Block, BlockSlice};
 use std::collections::BTreeMap;
 use std::ops::Range;
@@ -51,10 +51,11 @@ impl Payloads {
     }
 
     /// Keeps a batch, whose first item got the id `first`.
-    pub fn insert(&mut self, first: ItemId, batch: Batch) {
-        self.bytes += batch.block.held_bytes(batch.range.len());
-        let delimited = batch.count > 1;
-        let segment = Segment { block: batch.block, range: batch.range, count: batch.count, released: 0, delimited };
+    pub fn insert(&mut self, first: ItemId, payload: Payload) {
+        self.bytes += payload.block.held_bytes(payload.range.len());
+        let delimited = payload.count > 1;
+        let segment =
+            Segment { block: payload.block, range: payload.range, count: payload.count, released: 0, delimited };
         self.segments.insert(first.0, segment);
     }
 
@@ -155,7 +156,7 @@ mod tests {
         let mut payloads = Payloads::new(b'\n');
         let block = Arc::new(Block::from(b"xx0\n1\n22\n3\n\n5\n6\n7\n8\n9\n".to_vec()));
         let range = 2..block.len();
-        payloads.insert(ItemId(100), Batch { block, range, count: 10, priority: 0 });
+        payloads.insert(ItemId(100), Payload { block, range, count: 10, priority: 0 });
         payloads
     }
 

@@ -197,7 +197,7 @@ fn thread_life(task: &str, delay: Duration, config: &Config, delimiter: u8) -> R
         delimiter,
         timed: config.output.mode == OutputMode::Json,
     };
-    Ok(Arc::new(move |end, board, token| worker::threads::serve(&duty, end, board, token)))
+    Ok(Arc::new(move |end, progress, token| worker::threads::serve(&duty, end, progress, token)))
 }
 
 /// The built-in worker's program: beside this one, or this one in the worker's role.

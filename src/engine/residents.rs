@@ -8,7 +8,7 @@ use super::telling::Answer;
 use super::token::Part;
 use crate::core::action::Action;
 use crate::core::input::Input;
-use crate::model::ids::{Attempt, Incarnation, ItemId, Run, WorkerId};
+use crate::model::ids::{Attempt, Batch, Incarnation, ItemId, WorkerId};
 use crate::model::outcome::FailReason;
 use crate::model::time::Duration;
 use crate::reporter::{Content, ItemTime};
@@ -111,8 +111,8 @@ impl Engine {
             let next = match channel.next() {
                 // There may be one of these for each tiny item: it is taken apart at once.
                 Ok(Some((FromWorker::Done { first, count, attempt, busy_ns, timed: false }, body))) if greeted => {
-                    let run = Run { first: ItemId(first), count, attempt: Attempt(attempt) };
-                    self.gather(worker, incarnation, run, busy_ns, body);
+                    let batch = Batch { first: ItemId(first), count, attempt: Attempt(attempt) };
+                    self.gather(worker, incarnation, batch, busy_ns, body);
                     continue;
                 }
                 next => next.map_err(|error| refusal(worker, incarnation, &error))?,
@@ -133,9 +133,9 @@ impl Engine {
                 }
                 _ if !greeted => return Err(broken("it spoke before its hello".to_owned())),
                 FromWorker::Done { first, count, attempt, busy_ns, .. } => {
-                    let run = Run { first: ItemId(first), count, attempt: Attempt(attempt) };
+                    let batch = Batch { first: ItemId(first), count, attempt: Attempt(attempt) };
                     self.tell_gathered(worker, incarnation);
-                    self.hear_timed(worker, incarnation, run, busy_ns, body);
+                    self.hear_timed(worker, incarnation, batch, busy_ns, body);
                 }
                 FromWorker::Failed { item, attempt, panicked, timed } => {
                     self.tell_gathered(worker, incarnation);
@@ -151,17 +151,17 @@ impl Engine {
         }
     }
 
-    fn hear_timed(&mut self, worker: WorkerId, incarnation: Incarnation, run: Run, busy_ns: u64, body: &[u8]) {
-        let (times, memory) = self.split_times(body, run.count, true);
+    fn hear_timed(&mut self, worker: WorkerId, incarnation: Incarnation, batch: Batch, busy_ns: u64, body: &[u8]) {
+        let (times, memory) = self.split_times(body, batch.count, true);
         let answer = Answer {
-            first: run.first,
+            first: batch.first,
             results: Content { spilled: &[], memory },
             errors: Content::default(),
             times: Some(times.as_slice()),
             exit: None,
             of_failures: false,
         };
-        let Run { first, count, attempt } = run;
+        let Batch { first, count, attempt } = batch;
         self.feed_with(Input::Settled { worker, incarnation, first, count, attempt, busy_ns }, Some(&answer));
         self.times = times;
     }
@@ -191,17 +191,17 @@ impl Engine {
             let Some(resident) = self.slots.get(worker, incarnation).and_then(|slot| slot.resident()) else { continue };
             let Some(channel) = resident.channel.as_mut() else { continue };
             match order {
-                Action::Dispatch { run, .. } => {
+                Action::Dispatch { batch, .. } => {
                     let delimiter = self.payloads.delimiter();
-                    let body = self.payloads.body(run.first, run.count);
-                    let queued = messages::queue(channel.as_mut(), run, &body, self.message_items_max, delimiter);
+                    let body = self.payloads.body(batch.first, batch.count);
+                    let queued = messages::queue(channel.as_mut(), batch, &body, self.message_items_max, delimiter);
                     if let Err(error) = queued {
                         self.feed(refusal(worker, incarnation, &error));
                         continue;
                     }
                 }
                 Action::Recall { .. } => {
-                    resident.board.recall();
+                    resident.progress.recall();
                     resident.leaving = true;
                 }
                 _ => resident.leaving = true,
@@ -222,7 +222,7 @@ impl Engine {
     /// Writes what a worker's channel takes; the poller tells when it takes more.
     pub(super) fn write_frames_of(&mut self, index: usize) {
         let Some(slot) = self.slots.at(index) else { return };
-        let (token, incarnation) = (slot.token(index, Part::Room), slot.incarnation);
+        let (token, incarnation) = (slot.token(index, Part::Writable), slot.incarnation);
         let Some(resident) = slot.resident() else { return };
         resident.unwritten = false;
         let Some(channel) = resident.channel.as_mut() else { return };
@@ -231,7 +231,7 @@ impl Engine {
         }
         let flushed = channel.flush();
         // One that is awake is looked at, and then tells by the other descriptor.
-        let blocked = matches!(flushed, Ok(Flush::Blocked)) && !channel.is_awake();
+        let blocked = matches!(flushed, Ok(Flush::Blocked)) && !channel.is_busy_polled();
         if blocked != resident.writing
             && let Some(fd) = channel.write_fd()
         {

@@ -7,7 +7,7 @@ use super::token::{Part, Port, generation};
 use crate::model::ids::{Incarnation, WorkerId};
 use crate::sys::pidfd::Process;
 use crate::transport::Channel;
-use crate::transport::scoreboard::Board;
+use crate::transport::progress_page::ProgressReader;
 use std::os::fd::{AsFd, BorrowedFd};
 
 /// One worker slot.
@@ -27,13 +27,13 @@ pub struct Resident {
     pub body: Body,
     /// `None` while the loop reads from it.
     pub channel: Option<Box<dyn Channel>>,
-    pub board: Board,
+    pub progress: ProgressReader,
     /// What its hello must show.
     pub token: [u8; 16],
     pub greeted: bool,
     /// Its frames are in the poller.
     pub reading: Watched,
-    /// Room in its channel is in the poller.
+    /// GrowableBuffer in its channel is in the poller.
     pub writing: bool,
     /// Its channel is among those that the loop looks at; how often in a row in vain.
     pub awake: bool,

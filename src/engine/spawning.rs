@@ -14,7 +14,7 @@ use crate::sys::guard::{Groups, Guard};
 use crate::sys::pidfd::Process;
 use crate::sys::poller::Interest;
 use crate::sys::spawn::{SpawnPlan, Spawner, is_shortage};
-use crate::transport::scoreboard::Board;
+use crate::transport::progress_page::ProgressReader;
 use crate::transport::{Channel, Transport};
 use crate::wire::names;
 use std::ffi::CString;
@@ -61,7 +61,7 @@ pub struct Program {
 struct Started {
     body: Body,
     channel: Box<dyn Channel>,
-    board: Board,
+    progress: ProgressReader,
     token: [u8; 16],
 }
 
@@ -85,25 +85,25 @@ impl Spawning {
         let program = match &mut self.kind {
             Kind::Resident(program) => program,
             Kind::Thread(life) => {
-                let (thread, channel, board) = Thread::start(worker, life)?;
-                return Ok(Started { body: Body::Thread(thread), channel, board, token: threads::TOKEN });
+                let (thread, channel, progress) = Thread::start(worker, life)?;
+                return Ok(Started { body: Body::Thread(thread), channel, progress, token: threads::TOKEN });
             }
             Kind::Command { .. } => return Err(io::ErrorKind::InvalidInput.into()),
         };
-        let (channel, handed) = program.transport.open()?;
-        let (board, board_fd) = Board::create()?;
+        let (channel, endpoints) = program.transport.open()?;
+        let (progress, progress_fd) = ProgressReader::create()?;
         let mut token = [0; 16];
         program.random.read_exact(&mut token)?;
         let hex: String = token.iter().map(|byte| format!("{byte:02x}")).collect();
         let mut env = program.env.clone();
         let mut variables = vec![format!("{}={hex}", names::TOKEN), format!("{}={worker}", names::WORKER)];
         let mut fds = Vec::new();
-        let board_fds = (&[names::FD_BOARD][..], board_fd.as_fd());
-        for (number, (names, fd)) in (FIRST_FD..).zip(handed.fds().chain([board_fds])) {
+        let progress_fds = (&[names::FD_PROGRESS][..], progress_fd.as_fd());
+        for (number, (names, fd)) in (FIRST_FD..).zip(endpoints.fds().chain([progress_fds])) {
             variables.extend(names.iter().map(|name| format!("{name}={number}")));
             fds.push(fd);
         }
-        variables.extend(handed.words().map(|(name, word)| format!("{name}={word}")));
+        variables.extend(endpoints.variables().map(|(name, value)| format!("{name}={value}")));
         for variable in variables {
             env.push(CString::new(variable).map_err(io::Error::other)?);
         }
@@ -121,7 +121,7 @@ impl Spawning {
             register: self.guard.groups().place(worker.index()),
         };
         let process = self.spawner.spawn(&plan).map_err(|error| io::Error::from_raw_os_error(error.errno))?;
-        Ok(Started { body: Body::Process(process), channel, board, token })
+        Ok(Started { body: Body::Process(process), channel, progress, token })
     }
 
     fn program_name(&self) -> String {
@@ -194,7 +194,7 @@ impl Engine {
         slot.occupant = Occupant::Resident(Box::new(Resident {
             body: started.body,
             channel: Some(started.channel),
-            board: started.board,
+            progress: started.progress,
             token: started.token,
             greeted: false,
             reading: Watched::Yes,
@@ -217,7 +217,7 @@ impl Engine {
         let Some(slot) = self.slots.at(index) else { return };
         let incarnation = slot.incarnation;
         let Occupant::Resident(resident) = std::mem::replace(&mut slot.occupant, Occupant::Nobody) else { return };
-        let running = resident.board.running();
+        let running = resident.progress.running();
         let (status, usage) = match &resident.body {
             Body::Process(process) => {
                 let _ = process.signal_group(Signal::KILL);

@@ -42,8 +42,8 @@ fn row(slot: &SlotStatus) -> String {
     }
     let _ = write!(row, ": {}, {} settled", slot.state, slot.settled);
     match slot.lease {
-        Some(run) if slot.in_flight == 1 => drop(write!(row, ", at item {}", run.first)),
-        Some(run) => drop(write!(row, ", holds {} items from item {}", slot.in_flight, run.first)),
+        Some(batch) if slot.in_flight == 1 => drop(write!(row, ", at item {}", batch.first)),
+        Some(batch) => drop(write!(row, ", holds {} items from item {}", slot.in_flight, batch.first)),
         None => {}
     }
     row

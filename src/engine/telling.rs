@@ -217,15 +217,16 @@ impl Held {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::source::Batch;
+    use crate::source::Payload;
     use crate::sys::block::Block;
 
     #[test]
     fn a_settled_item_waits_for_its_turn_only_if_it_is_to_be_shown() {
         for shown in [false, true] {
             let mut payloads = Payloads::new(b'\n');
-            let batch = Batch { block: Arc::new(Block::from(b"1\n2\n".to_vec())), range: 0..4, count: 2, priority: 0 };
-            payloads.insert(ItemId(0), batch);
+            let payload =
+                Payload { block: Arc::new(Block::from(b"1\n2\n".to_vec())), range: 0..4, count: 2, priority: 0 };
+            payloads.insert(ItemId(0), payload);
             let spill = Arc::new(SpillFile::new());
             let mut telling = Telling::new(Outbox::default(), Outbox::default(), Vec::new(), shown, spill);
             let settlement = Settlement {

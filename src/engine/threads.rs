@@ -9,11 +9,11 @@
 use crate::model::exit::{ExitStatus, Usage};
 use crate::model::ids::WorkerId;
 use crate::model::signal::Signal;
-use crate::sys::bell::Bell;
 use crate::sys::pidfd;
+use crate::sys::wake_fd::WakeFd;
 use crate::transport::Channel;
 use crate::transport::in_process::{self, End};
-use crate::transport::scoreboard::Board;
+use crate::transport::progress_page::ProgressReader;
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -35,7 +35,7 @@ pub struct Thread {
 
 /// How it ended, once the bell rings. If nothing stands there then, it was left behind.
 struct Death {
-    bell: Bell,
+    wake_fd: WakeFd,
     exit: Mutex<Option<(ExitStatus, Usage)>>,
 }
 
@@ -44,21 +44,21 @@ impl Thread {
     ///
     /// # Errors
     /// No descriptor, no memory or no thread is left.
-    pub fn start(worker: WorkerId, life: &Life) -> io::Result<(Self, Box<dyn Channel>, Board)> {
+    pub fn start(worker: WorkerId, life: &Life) -> io::Result<(Self, Box<dyn Channel>, ProgressReader)> {
         let (channel, end) = in_process::open()?;
-        let (board, board_fd) = Board::create()?;
-        let death = Arc::new(Death { bell: Bell::new()?, exit: Mutex::default() });
+        let (progress, progress_fd) = ProgressReader::create()?;
+        let death = Arc::new(Death { wake_fd: WakeFd::new()?, exit: Mutex::default() });
         let (life, dying) = (Arc::clone(life), Dying { death: Arc::clone(&death), code: PANICKED });
         Builder::new().name(format!("worker-{worker}")).spawn(move || {
             let mut dying = dying;
-            dying.code = life(end, board_fd, TOKEN);
+            dying.code = life(end, progress_fd, TOKEN);
         })?;
-        Ok((Self { death }, channel, board))
+        Ok((Self { death }, channel, progress))
     }
 
     /// Its end is not waited for any more.
     pub fn leave_behind(&self) {
-        self.death.bell.ring();
+        self.death.wake_fd.ring();
     }
 
     /// How it ended, and what it used.
@@ -70,7 +70,7 @@ impl Thread {
 
 impl AsFd for Thread {
     fn as_fd(&self) -> BorrowedFd<'_> {
-        self.death.bell.as_fd()
+        self.death.wake_fd.as_fd()
     }
 }
 
@@ -84,6 +84,6 @@ impl Drop for Dying {
     fn drop(&mut self) {
         let exit = (ExitStatus::Code(self.code), pidfd::usage_of_thread());
         *self.death.exit.lock().unwrap_or_else(PoisonError::into_inner) = Some(exit);
-        self.death.bell.ring();
+        self.death.wake_fd.ring();
     }
 }

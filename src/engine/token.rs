@@ -29,15 +29,15 @@ pub enum Part {
     Process,
     /// Frames from a resident worker.
     Frames,
-    /// Room for frames to a resident worker.
-    Room,
+    /// Writable for frames to a resident worker.
+    Writable,
     CommandStdin,
     CommandStdout,
     CommandStderr,
 }
 
 const PARTS: [Part; 6] =
-    [Part::Process, Part::Frames, Part::Room, Part::CommandStdin, Part::CommandStdout, Part::CommandStderr];
+    [Part::Process, Part::Frames, Part::Writable, Part::CommandStdin, Part::CommandStdout, Part::CommandStderr];
 const FIRST_PART: u64 = 8;
 const GENERATION_BITS: u32 = 24;
 

@@ -57,13 +57,13 @@ impl Attempt {
 /// The unit of work: `count` consecutive items that are all at the same attempt.
 /// A single item is a run of one, so nothing is special-cased.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub struct Run {
+pub struct Batch {
     pub first: ItemId,
     pub count: u32,
     pub attempt: Attempt,
 }
 
-impl Run {
+impl Batch {
     /// A run of the single item `item`.
     #[must_use]
     pub const fn of_one(item: ItemId, attempt: Attempt) -> Self {

@@ -189,7 +189,7 @@ pub struct Policy {
     pub queue_items_max: u64,
     pub credit: Credit,
     /// Most items in one message.
-    pub run_max: u32,
+    pub batch_max: u32,
     /// Results are told in the order of the items.
     pub keep_order: bool,
     /// Hold the first dispatch until every slot is ready or has failed once, so that each gets a share.

@@ -22,7 +22,7 @@ fn policy(lifecycle: Lifecycle) -> Policy {
         queue_order: QueueOrder::Fifo,
         queue_items_max: 1000,
         credit: Credit::Auto,
-        run_max: 100,
+        batch_max: 100,
         keep_order: false,
         start_together: false,
         retries: 0,

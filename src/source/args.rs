@@ -4,7 +4,7 @@
 //! that does, and it is rejected.
 
 use super::splitter::too_long;
-use super::{Batch, Delivery, FailReason, RUN_BYTES_MAX, Source, SourceError};
+use super::{BATCH_BYTES_MAX, Delivery, FailReason, Payload, Source, SourceError};
 use crate::model::spec::ITEM_BYTES_MAX;
 use std::ffi::OsString;
 use std::os::fd::BorrowedFd;
@@ -44,7 +44,7 @@ impl Source for Args {
         while u64::from(count) < items_max
             && let Some(word) = self.words.next_if(|word| {
                 let word = word.as_encoded_bytes();
-                block.len() + word.len() + 2 <= RUN_BYTES_MAX && refuse(word).is_none()
+                block.len() + word.len() + 2 <= BATCH_BYTES_MAX && refuse(word).is_none()
             })
         {
             if count == 1 {
@@ -55,7 +55,7 @@ impl Source for Args {
             count += 1;
             range.end = block.len();
         }
-        Ok(Delivery::Items(Batch { block: Arc::new(block.into()), range, count, priority: 0 }))
+        Ok(Delivery::Items(Payload { block: Arc::new(block.into()), range, count, priority: 0 }))
     }
 
     fn fd(&self) -> Option<BorrowedFd<'_>> {
@@ -77,8 +77,8 @@ mod tests {
         let told = |items_max| {
             let mut args = Args::new(words.iter().map(OsString::from).collect());
             std::iter::from_fn(move || match args.next(items_max).unwrap() {
-                Delivery::Items(batch) => {
-                    Some((batch.count, String::from_utf8(batch.block[batch.range].to_vec()).unwrap()))
+                Delivery::Items(payload) => {
+                    Some((payload.count, String::from_utf8(payload.block[payload.range].to_vec()).unwrap()))
                 }
                 Delivery::Rejected(reason) => Some((0, reason.to_string())),
                 _ => None,

@@ -2,7 +2,7 @@
 //!
 //! Invariant: never more than is asked for, so what is not wanted is never made.
 
-use super::{Batch, Delivery, RUN_BYTES_MAX, Source, SourceError};
+use super::{BATCH_BYTES_MAX, Delivery, Payload, Source, SourceError};
 use std::os::fd::BorrowedFd;
 use std::sync::Arc;
 
@@ -73,19 +73,19 @@ impl Source for Generator {
             return Ok(Delivery::Ended);
         }
         // Lines may grow longer on the way, not shorter.
-        let most = wanted.min((RUN_BYTES_MAX / (self.digits_len + 1)) as u64);
-        let mut block = vec![0; (most as usize * COPY_BYTES).min(RUN_BYTES_MAX) + COPY_BYTES];
+        let most = wanted.min((BATCH_BYTES_MAX / (self.digits_len + 1)) as u64);
+        let mut block = vec![0; (most as usize * COPY_BYTES).min(BATCH_BYTES_MAX) + COPY_BYTES];
         let (mut count, mut end) = (0, 0);
-        while count < most && end + self.digits_len < RUN_BYTES_MAX {
+        while count < most && end + self.digits_len < BATCH_BYTES_MAX {
             let line_len = self.digits_len + 1;
-            let fits = (RUN_BYTES_MAX - end) / line_len;
+            let fits = (BATCH_BYTES_MAX - end) / line_len;
             let lines = self.write_lines((most - count).min(fits as u64), &mut block[end..]);
             count += lines;
             end += lines as usize * line_len;
         }
         block.truncate(end);
         let (count, end) = (count as u32, if count == 1 { end - 1 } else { end });
-        Ok(Delivery::Items(Batch { block: Arc::new(block.into()), range: 0..end, count, priority: 0 }))
+        Ok(Delivery::Items(Payload { block: Arc::new(block.into()), range: 0..end, count, priority: 0 }))
     }
 
     fn fd(&self) -> Option<BorrowedFd<'_>> {
@@ -108,13 +108,13 @@ mod tests {
         let mut items = 0;
         for items_max in [1, 2, 7, 100_000, u64::MAX].into_iter().chain(std::iter::repeat(5000)) {
             match generator.next(items_max).unwrap() {
-                Delivery::Items(batch) => {
-                    assert!(u64::from(batch.count) <= items_max && batch.range.len() <= RUN_BYTES_MAX);
-                    text.extend_from_slice(&batch.block[batch.range]);
-                    if batch.count == 1 {
+                Delivery::Items(payload) => {
+                    assert!(u64::from(payload.count) <= items_max && payload.range.len() <= BATCH_BYTES_MAX);
+                    text.extend_from_slice(&payload.block[payload.range]);
+                    if payload.count == 1 {
                         text.push(b'\n');
                     }
-                    items += u64::from(batch.count);
+                    items += u64::from(payload.count);
                 }
                 Delivery::Ended => break,
                 other => panic!("{other:?}"),
@@ -125,10 +125,10 @@ mod tests {
         assert!(text == expected.as_bytes());
         assert!(matches!(Generator::new(0).next(1), Ok(Delivery::Ended)));
         for count in [1, 9, 10, 11, 101, 1000, 2048, 10_001] {
-            let Ok(Delivery::Items(batch)) = Generator::new(count).next(count) else { panic!("no items") };
+            let Ok(Delivery::Items(payload)) = Generator::new(count).next(count) else { panic!("no items") };
             let expected: String = (0..count).map(|number| format!("{number}\n")).collect();
             let expected = if count == 1 { expected.trim_end() } else { expected.as_str() };
-            assert_eq!(batch.block[batch.range], *expected.as_bytes(), "{count} at once");
+            assert_eq!(payload.block[payload.range], *expected.as_bytes(), "{count} at once");
         }
     }
 }

@@ -183,7 +183,9 @@ mod tests {
         let mut told = Vec::new();
         loop {
             match lines.next(1).unwrap() {
-                Delivery::Items(batch) => told.push(String::from_utf8(batch.block[batch.range].to_vec()).unwrap()),
+                Delivery::Items(payload) => {
+                    told.push(String::from_utf8(payload.block[payload.range].to_vec()).unwrap())
+                }
                 Delivery::Rejected(reason) => told.push(reason.to_string()),
                 Delivery::Idle => told.push("(idle)".to_owned()),
                 Delivery::Ended => return told,
@@ -224,7 +226,7 @@ mod tests {
         for _ in 0..3 {
             writer.write_all(b"a\nb\n").unwrap();
         }
-        assert!(matches!(lines.next(9), Ok(Delivery::Items(batch)) if batch.count == 6));
+        assert!(matches!(lines.next(9), Ok(Delivery::Items(payload)) if payload.count == 6));
         writer.write_all(b"c\n").unwrap();
         drop(writer);
         assert_eq!(items(&mut lines), ["c"]);
@@ -236,7 +238,7 @@ mod tests {
         assert!(lines.fd().is_some());
         assert!(matches!(lines.next(9), Ok(Delivery::Idle)));
         writer.write_all(b"a\nb\nc").unwrap();
-        assert!(matches!(lines.next(9), Ok(Delivery::Items(batch)) if batch.count == 2));
+        assert!(matches!(lines.next(9), Ok(Delivery::Items(payload)) if payload.count == 2));
         assert!(matches!(lines.next(9), Ok(Delivery::Idle)));
         drop(writer);
         assert_eq!(items(&mut lines), ["c"]);

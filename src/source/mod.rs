@@ -21,7 +21,7 @@ use std::sync::Arc;
 
 /// Consecutive items as bytes: either one item, whole, or several, each followed by the delimiter.
 #[derive(Clone, Debug)]
-pub struct Batch {
+pub struct Payload {
     /// The block that the items lie in; several batches may share one.
     pub block: Arc<Block>,
     /// The batch's bytes within the block. `count == 1`: the item, without its delimiter.
@@ -35,8 +35,8 @@ pub struct Batch {
 /// What a source has for the one who asks.
 #[derive(Debug)]
 pub enum Delivery {
-    /// Items, no more than asked for, at most `RUN_BYTES_MAX` unless it is a single item.
-    Items(Batch),
+    /// Items, no more than asked for, at most `BATCH_BYTES_MAX` unless it is a single item.
+    Items(Payload),
     /// The next item, which cannot be handed out.
     Rejected(FailReason),
     /// Nothing at the moment: wait until [`Source::fd`] is readable, then ask again. From a source
@@ -47,7 +47,7 @@ pub enum Delivery {
 }
 
 /// A run is cut at about this size (and so is never sent as a frame of more, single items aside).
-pub const RUN_BYTES_MAX: usize = 64 * 1024;
+pub const BATCH_BYTES_MAX: usize = 64 * 1024;
 
 /// A place that items come from.
 pub trait Source {

@@ -5,7 +5,7 @@
 //! never more than [`ITEM_BYTES_MAX`] of it: the rest of a longer one passes by without being kept.
 
 use super::kept::Kept;
-use super::{Batch, Delivery, RUN_BYTES_MAX};
+use super::{BATCH_BYTES_MAX, Delivery, Payload};
 use crate::model::config::Split;
 use crate::model::outcome::FailReason;
 use crate::model::spec::ITEM_BYTES_MAX;
@@ -160,10 +160,10 @@ impl Splitter {
         }
     }
 
-    /// Several items of at most [`RUN_BYTES_MAX`] together, or a longer one alone.
+    /// Several items of at most [`BATCH_BYTES_MAX`] together, or a longer one alone.
     fn next_lines(&mut self, items_max: u64, delimiter: u8) -> Delivery {
         let rest = &self.block[self.at..];
-        let window = &rest[..rest.len().min(RUN_BYTES_MAX)];
+        let window = &rest[..rest.len().min(BATCH_BYTES_MAX)];
         let (count, bytes) = if items_max <= ITEMS_COUNTED_SINGLY_MAX {
             count_singly(window, items_max, delimiter)
         } else {
@@ -172,7 +172,7 @@ impl Splitter {
         if count >= 2 {
             let start = self.at;
             self.at += bytes;
-            return Delivery::Items(Batch {
+            return Delivery::Items(Payload {
                 block: Arc::clone(&self.block),
                 range: start..self.at,
                 count,
@@ -214,7 +214,7 @@ impl Splitter {
         if bytes > ITEM_BYTES_MAX {
             return too_long();
         }
-        Delivery::Items(Batch { block: Arc::clone(&self.block), range: start..start + bytes, count: 1, priority })
+        Delivery::Items(Payload { block: Arc::clone(&self.block), range: start..start + bytes, count: 1, priority })
     }
 
     fn pass(&mut self, bytes: usize) {
@@ -306,21 +306,21 @@ mod tests {
 
     fn show(delivery: &Delivery, split: Split) -> String {
         match delivery {
-            Delivery::Items(batch) => {
-                let bytes = &batch.block[batch.range.clone()];
+            Delivery::Items(payload) => {
+                let bytes = &payload.block[payload.range.clone()];
                 let items = match split {
-                    Split::Delimiter(delimiter) if batch.count > 1 => {
+                    Split::Delimiter(delimiter) if payload.count > 1 => {
                         let body = bytes.strip_suffix(&[delimiter]).expect("each of several items is delimited");
                         let items: Vec<_> = body.split(|byte| *byte == delimiter).map(lossy).collect();
-                        assert_eq!(items.len() as u32, batch.count);
+                        assert_eq!(items.len() as u32, payload.count);
                         items.join("|")
                     }
                     _ => {
-                        assert_eq!(batch.count, 1);
+                        assert_eq!(payload.count, 1);
                         lossy(bytes)
                     }
                 };
-                if batch.priority == 0 { items } else { format!("{}:{items}", batch.priority) }
+                if payload.priority == 0 { items } else { format!("{}:{items}", payload.priority) }
             }
             Delivery::Rejected(reason) => format!("rejected: {reason}"),
             other => panic!("a splitter never says {other:?}"),
@@ -340,7 +340,7 @@ mod tests {
         for piece in 1..=input.len() {
             for items_max in [1, 2, 3, 5000] {
                 let told = deliveries(LINES, false, input, piece, items_max);
-                assert!(told.iter().all(|batch| batch.split('|').count() as u64 <= items_max));
+                assert!(told.iter().all(|payload| payload.split('|').count() as u64 <= items_max));
                 assert_eq!(told.join("|").split('|').collect::<Vec<_>>(), whole, "{piece} {items_max}");
             }
         }
@@ -352,17 +352,17 @@ mod tests {
 
     #[test]
     fn a_batch_stays_within_a_run_and_a_longer_item_comes_alone() {
-        let mut input = b"x\n".repeat(RUN_BYTES_MAX);
-        input.extend_from_slice(&vec![b'y'; RUN_BYTES_MAX + 5]);
+        let mut input = b"x\n".repeat(BATCH_BYTES_MAX);
+        input.extend_from_slice(&vec![b'y'; BATCH_BYTES_MAX + 5]);
         input.extend_from_slice(b"\nz\n");
         let mut splitter = Splitter::new(LINES, false);
         splitter.push(&input);
         let mut sizes = Vec::new();
-        while let Some(Delivery::Items(batch)) = splitter.next(u64::MAX) {
-            sizes.push((batch.count as usize, batch.range.len()));
+        while let Some(Delivery::Items(payload)) = splitter.next(u64::MAX) {
+            sizes.push((payload.count as usize, payload.range.len()));
         }
-        let half = RUN_BYTES_MAX / 2;
-        assert_eq!(sizes, [(half, RUN_BYTES_MAX), (half, RUN_BYTES_MAX), (1, RUN_BYTES_MAX + 5), (1, 1)]);
+        let half = BATCH_BYTES_MAX / 2;
+        assert_eq!(sizes, [(half, BATCH_BYTES_MAX), (half, BATCH_BYTES_MAX), (1, BATCH_BYTES_MAX + 5), (1, 1)]);
     }
 
     #[test]

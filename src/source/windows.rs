@@ -275,16 +275,16 @@ mod tests {
         let delimiter = source.delimiter();
         loop {
             match source.next(items_max)? {
-                Delivery::Items(batch) if batch.count == 1 => {
-                    told.push((batch.priority, batch.block[batch.range].to_vec()));
+                Delivery::Items(payload) if payload.count == 1 => {
+                    told.push((payload.priority, payload.block[payload.range].to_vec()));
                 }
-                Delivery::Items(batch) => {
-                    assert!(u64::from(batch.count) <= items_max);
+                Delivery::Items(payload) => {
+                    assert!(u64::from(payload.count) <= items_max);
                     let before = told.len();
-                    let body = &batch.block[batch.range];
+                    let body = &payload.block[payload.range];
                     let ended = body.strip_suffix(&[delimiter]).expect("each of several items is delimited");
                     told.extend(ended.split(|byte| *byte == delimiter).map(|item| (0, item.to_vec())));
-                    assert_eq!(told.len() - before, batch.count as usize);
+                    assert_eq!(told.len() - before, payload.count as usize);
                 }
                 Delivery::Rejected(reason) => told.push((0, reason.to_string().into_bytes())),
                 Delivery::Idle => {}
@@ -345,7 +345,7 @@ mod tests {
     fn what_is_appended_meanwhile_is_read_too() {
         let mut file = file_of(b"a\nb\nbegin");
         let mut source = windows(By::Mapping, &file, LINES, false, WINDOW_BYTES);
-        assert!(matches!(source.next(9), Ok(Delivery::Items(batch)) if batch.count == 2));
+        assert!(matches!(source.next(9), Ok(Delivery::Items(payload)) if payload.count == 2));
         file.write_all(b"ning\nlast").unwrap();
         let rest: Vec<_> = items(&mut source, 9).unwrap().into_iter().map(|(_, item)| item).collect();
         assert_eq!(rest, [&b"beginning"[..], b"last"]);

@@ -7,7 +7,7 @@
 //! sleep over one. Nobody waits here, but for a lock that is held for moments. How many letters there can
 //! be is up to those who post.
 
-use super::bell::Bell;
+use super::wake_fd::WakeFd;
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd};
 use std::sync::atomic::AtomicUsize;
@@ -18,7 +18,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 #[derive(Debug)]
 pub struct Mailbox<T> {
     content: Mutex<Content<T>>,
-    bell: Bell,
+    wake_fd: WakeFd,
     /// How many letters there are, to look at without the lock: who looks again and again would keep others
     /// from posting.
     waiting: AtomicUsize,
@@ -26,7 +26,7 @@ pub struct Mailbox<T> {
 
 #[derive(Debug)]
 struct Content<T> {
-    letters: Vec<T>,
+    messages: Vec<T>,
     /// The reader waits, or is about to.
     parked: bool,
     /// How often the bell was rung, or is about to be, since it was silenced.
@@ -39,39 +39,39 @@ impl<T> Mailbox<T> {
     /// # Errors
     /// No file descriptor is left.
     pub fn new() -> io::Result<Self> {
-        let content = Content { letters: Vec::new(), parked: false, rings: 0 };
-        Ok(Self { content: Mutex::new(content), bell: Bell::new()?, waiting: AtomicUsize::new(0) })
+        let content = Content { messages: Vec::new(), parked: false, rings: 0 };
+        Ok(Self { content: Mutex::new(content), wake_fd: WakeFd::new()?, waiting: AtomicUsize::new(0) })
     }
 
     /// Posts all of them, and wakes the reader if it is parked.
-    pub fn post(&self, letters: &mut Vec<T>) {
-        if letters.is_empty() {
+    pub fn post(&self, messages: &mut Vec<T>) {
+        if messages.is_empty() {
             return;
         }
         let mut content = self.lock();
-        content.letters.append(letters);
-        self.waiting.store(content.letters.len(), Relaxed);
+        content.messages.append(messages);
+        self.waiting.store(content.messages.len(), Relaxed);
         if std::mem::take(&mut content.parked) {
             content.rings += 1;
             drop(content);
             // Without the lock, or the reader wakes up only to wait for it.
-            self.bell.ring();
+            self.wake_fd.ring();
         }
     }
 
-    /// Moves all that is there behind what `letters` holds. The reader is awake from now on.
-    pub fn take(&self, letters: &mut Vec<T>) {
+    /// Moves all that is there behind what `messages` holds. The reader is awake from now on.
+    pub fn take(&self, messages: &mut Vec<T>) {
         let mut content = self.lock();
         content.parked = false;
         if content.rings > 0 {
             // Who is only about to ring it is counted still: it is silenced after that, with a turn for nothing.
-            content.rings = content.rings.saturating_sub(self.bell.silence());
+            content.rings = content.rings.saturating_sub(self.wake_fd.silence());
         }
         self.waiting.store(0, Relaxed);
-        if letters.is_empty() {
-            std::mem::swap(letters, &mut content.letters);
+        if messages.is_empty() {
+            std::mem::swap(messages, &mut content.messages);
         } else {
-            letters.append(&mut content.letters);
+            messages.append(&mut content.messages);
         }
     }
 
@@ -83,9 +83,9 @@ impl<T> Mailbox<T> {
 
     /// The reader is about to wait: from now on the bell rings for what is posted. False: there is something already.
     #[must_use]
-    pub fn park(&self) -> bool {
+    pub fn arm(&self) -> bool {
         let mut content = self.lock();
-        content.parked = content.letters.is_empty();
+        content.parked = content.messages.is_empty();
         content.parked
     }
 
@@ -98,7 +98,7 @@ impl<T> Mailbox<T> {
 /// Readable when there is something for a reader that has parked.
 impl<T> AsFd for Mailbox<T> {
     fn as_fd(&self) -> BorrowedFd<'_> {
-        self.bell.as_fd()
+        self.wake_fd.as_fd()
     }
 }
 
@@ -120,21 +120,21 @@ mod tests {
     #[test]
     fn it_rings_once_for_a_reader_that_waits_and_for_no_other() {
         let mailbox = Mailbox::new().unwrap();
-        let mut letters = Vec::new();
+        let mut messages = Vec::new();
         mailbox.post(&mut vec![1]);
         assert!(!rings(&mailbox));
-        assert!(!mailbox.park(), "there is something");
+        assert!(!mailbox.arm(), "there is something");
         mailbox.post(&mut vec![2, 3]);
-        mailbox.take(&mut letters);
-        assert_eq!(letters, [1, 2, 3]);
-        assert!(mailbox.park());
+        mailbox.take(&mut messages);
+        assert_eq!(messages, [1, 2, 3]);
+        assert!(mailbox.arm());
         mailbox.post(&mut Vec::new());
         assert!(!rings(&mailbox), "nothing is no letter");
         mailbox.post(&mut vec![4]);
         mailbox.post(&mut vec![5]);
         assert!(rings(&mailbox));
-        mailbox.take(&mut letters);
-        assert_eq!(letters, [1, 2, 3, 4, 5]);
+        mailbox.take(&mut messages);
+        assert_eq!(messages, [1, 2, 3, 4, 5]);
         assert!(!rings(&mailbox));
     }
 
@@ -142,22 +142,22 @@ mod tests {
     #[test]
     fn a_ring_that_comes_late_is_silenced_too() {
         let mailbox = Mailbox::new().unwrap();
-        let mut letters = Vec::new();
-        assert!(mailbox.park());
+        let mut messages = Vec::new();
+        assert!(mailbox.arm());
         // As `post` does it, but for the ring itself.
         let mut content = mailbox.lock();
-        content.letters.push(1);
+        content.messages.push(1);
         (content.parked, content.rings) = (false, 1);
         drop(content);
-        mailbox.take(&mut letters);
-        assert!(mailbox.park());
+        mailbox.take(&mut messages);
+        assert!(mailbox.arm());
         mailbox.post(&mut vec![2]);
-        mailbox.take(&mut letters);
-        mailbox.bell.ring();
-        assert!(mailbox.park() && rings(&mailbox));
-        mailbox.take(&mut letters);
-        assert!(mailbox.park() && !rings(&mailbox), "it would ring for ever");
-        assert_eq!(letters, [1, 2]);
+        mailbox.take(&mut messages);
+        mailbox.wake_fd.ring();
+        assert!(mailbox.arm() && rings(&mailbox));
+        mailbox.take(&mut messages);
+        assert!(mailbox.arm() && !rings(&mailbox), "it would ring for ever");
+        assert_eq!(messages, [1, 2]);
     }
 
     #[test]
@@ -170,13 +170,13 @@ mod tests {
         });
         let mut poller = Poller::new().unwrap();
         poller.add(mailbox.as_ref(), Interest::READ, 0).unwrap();
-        let (mut letters, mut ready) = (Vec::new(), Vec::new());
-        while letters.len() < LETTERS as usize {
-            let timeout = if mailbox.park() { None } else { Some(Duration::ZERO) };
+        let (mut messages, mut ready) = (Vec::new(), Vec::new());
+        while messages.len() < LETTERS as usize {
+            let timeout = if mailbox.arm() { None } else { Some(Duration::ZERO) };
             poller.wait(&mut ready, timeout).unwrap();
-            mailbox.take(&mut letters);
+            mailbox.take(&mut messages);
         }
-        assert!(letters.iter().copied().eq(0..LETTERS));
+        assert!(messages.iter().copied().eq(0..LETTERS));
         writer.join().unwrap();
     }
 }

@@ -7,11 +7,11 @@
 //! Invariant: this floor knows no items, and holds all of the project's `unsafe`.
 
 pub mod access;
-pub mod bell;
 pub mod block;
 pub mod clock;
 pub mod fd;
 pub mod folder;
+pub mod growable_buffer;
 pub mod guard;
 pub mod limits;
 pub mod mailbox;
@@ -23,13 +23,13 @@ pub mod parent;
 pub mod pidfd;
 pub mod poller;
 pub mod random;
-pub mod room;
 pub mod shared_area;
 pub mod signals;
 pub mod socket;
 pub mod spawn;
 pub mod spill;
 pub mod stdio;
+pub mod wake_fd;
 
 #[cfg(test)]
 mod testing;

@@ -13,7 +13,7 @@ use nix::sys::epoll::{Epoll, EpollCreateFlags, EpollEvent, EpollFlags, EpollTime
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd};
 
-/// Room for events at the start; it grows, up to the most, so that one wait tells of everything that is ready.
+/// GrowableBuffer for events at the start; it grows, up to the most, so that one wait tells of everything that is ready.
 const EVENTS_FEW: usize = 256;
 const EVENTS_MAX: usize = 1 << 16;
 

@@ -7,8 +7,8 @@
 //! Invariant: the size is sealed, so that no side can make the other fault by cutting the file. Whoever does not trust
 //! the other side copies bytes out ([`SharedArea::take`]) before it judges them.
 
+use super::growable_buffer::GrowableBuffer;
 use super::memfd::sealable_file;
-use super::room::Room;
 use nix::errno::Errno;
 use nix::fcntl::{FcntlArg, SealFlag, fcntl};
 use nix::sys::mman::{MapFlags, ProtFlags, mmap, mmap_anonymous, munmap};
@@ -34,9 +34,9 @@ pub enum Part {
     RingA,
     RingB,
     /// Mapped once, as it lies.
-    Hall,
-    /// Likewise. One side writes it, through [`SharedArea::desk`]; the other reads it when that side has ended.
-    Desk,
+    Arena,
+    /// Likewise. One side writes it, through [`SharedArea::staging`]; the other reads it when that side has ended.
+    StagingArea,
 }
 
 /// How large the parts are, in bytes.
@@ -45,18 +45,18 @@ pub struct Plan {
     /// Of each ring; a power of two and at least 64 KiB.
     pub ring_bytes: usize,
     /// A multiple of 64 KiB.
-    pub hall_bytes: usize,
+    pub arena_bytes: usize,
     /// Likewise.
-    pub desk_bytes: usize,
+    pub staging_bytes: usize,
 }
 
 impl Plan {
     const fn file_bytes(self) -> usize {
-        GRAIN_BYTES + 2 * self.ring_bytes + self.desk_bytes + self.hall_bytes
+        GRAIN_BYTES + 2 * self.ring_bytes + self.staging_bytes + self.arena_bytes
     }
 
     const fn mapped_bytes(self) -> usize {
-        GRAIN_BYTES + 4 * self.ring_bytes + self.desk_bytes + self.hall_bytes
+        GRAIN_BYTES + 4 * self.ring_bytes + self.staging_bytes + self.arena_bytes
     }
 
     /// What is mapped where: in the mapping, in the file, how much.
@@ -68,7 +68,7 @@ impl Plan {
             (rings + ring, rings, ring),
             (rings + 2 * ring, rings + ring, ring),
             (rings + 3 * ring, rings + ring, ring),
-            (rings + 4 * ring, rings + 2 * ring, self.desk_bytes + self.hall_bytes),
+            (rings + 4 * ring, rings + 2 * ring, self.staging_bytes + self.arena_bytes),
         ]
     }
 }
@@ -79,7 +79,7 @@ pub struct SharedArea {
     first: NonNull<u8>,
     plan: Plan,
     /// Somebody works at the desk.
-    desk_taken: AtomicBool,
+    staging_taken: AtomicBool,
 }
 
 // SAFETY: the mapping belongs to this value alone until it is dropped, and which stretch of it is whose is agreed
@@ -94,8 +94,8 @@ impl SharedArea {
     /// # Errors
     /// No file descriptor or no memory is left, or the plan is not as [`Plan`] says.
     pub fn create(plan: Plan) -> io::Result<(Self, OwnedFd)> {
-        let Plan { ring_bytes, hall_bytes, desk_bytes } = plan;
-        let others_fit = [hall_bytes, desk_bytes].iter().all(|bytes| bytes.is_multiple_of(GRAIN_BYTES));
+        let Plan { ring_bytes, arena_bytes, staging_bytes } = plan;
+        let others_fit = [arena_bytes, staging_bytes].iter().all(|bytes| bytes.is_multiple_of(GRAIN_BYTES));
         if !ring_bytes.is_power_of_two() || ring_bytes < GRAIN_BYTES || !others_fit {
             return Err(Errno::EINVAL.into());
         }
@@ -125,7 +125,7 @@ impl SharedArea {
         // SAFETY: a new mapping at an address of the system's choice; nobody else's memory is touched.
         let first = unsafe { mmap_anonymous(None, length(plan.mapped_bytes())?, ProtFlags::PROT_NONE, reserved) }?;
         // From here on dropping it gives the addresses back.
-        let area = Self { first: first.cast(), plan, desk_taken: AtomicBool::new(false) };
+        let area = Self { first: first.cast(), plan, staging_taken: AtomicBool::new(false) };
         let (access, shared) =
             (ProtFlags::PROT_READ | ProtFlags::PROT_WRITE, MapFlags::MAP_SHARED | MapFlags::MAP_FIXED);
         for (at, offset, bytes) in plan.pieces() {
@@ -191,27 +191,27 @@ impl SharedArea {
 
     /// The two halves of the desk, as room to work in; `None` if they have been taken.
     #[must_use]
-    pub fn desk(self: &Arc<Self>) -> Option<[Room; 2]> {
-        if self.desk_taken.swap(true, Relaxed) {
+    pub fn staging(self: &Arc<Self>) -> Option<[GrowableBuffer; 2]> {
+        if self.staging_taken.swap(true, Relaxed) {
             return None;
         }
-        let half = self.plan.desk_bytes / 2;
+        let half = self.plan.staging_bytes / 2;
         let room = |at| {
-            let first = NonNull::new(self.place(Part::Desk, at as u64, half))?;
-            Some(Room::at_desk(Arc::clone(self), first, half))
+            let first = NonNull::new(self.place(Part::StagingArea, at as u64, half))?;
+            Some(GrowableBuffer::at_staging(Arc::clone(self), first, half))
         };
         Some([room(0)?, room(half)?])
     }
 
     #[inline]
     fn place(&self, part: Part, at: u64, bytes: usize) -> *mut u8 {
-        let Plan { ring_bytes, hall_bytes, desk_bytes } = self.plan;
+        let Plan { ring_bytes, arena_bytes, staging_bytes } = self.plan;
         let in_ring = at as usize & (ring_bytes - 1);
         let (start, at, end) = match part {
             Part::RingA => (GRAIN_BYTES, in_ring, in_ring + ring_bytes),
             Part::RingB => (GRAIN_BYTES + 2 * ring_bytes, in_ring, in_ring + ring_bytes),
-            Part::Desk => (GRAIN_BYTES + 4 * ring_bytes, at as usize, desk_bytes),
-            Part::Hall => (GRAIN_BYTES + 4 * ring_bytes + desk_bytes, at as usize, hall_bytes),
+            Part::StagingArea => (GRAIN_BYTES + 4 * ring_bytes, at as usize, staging_bytes),
+            Part::Arena => (GRAIN_BYTES + 4 * ring_bytes + staging_bytes, at as usize, arena_bytes),
         };
         assert!(at <= end && bytes <= end - at, "{bytes} bytes at {at} are not within {part:?}");
         // SAFETY: within the mapping, as the line above makes sure of: a ring is mapped twice in a row.
@@ -231,7 +231,7 @@ impl Drop for SharedArea {
 mod tests {
     use super::*;
 
-    const PLAN: Plan = Plan { ring_bytes: 1 << 16, hall_bytes: 1 << 16, desk_bytes: 1 << 16 };
+    const PLAN: Plan = Plan { ring_bytes: 1 << 16, arena_bytes: 1 << 16, staging_bytes: 1 << 16 };
 
     #[test]
     fn both_mappings_show_the_same_words_and_bytes() {
@@ -240,13 +240,13 @@ mod tests {
         drop(fd);
         theirs.word(WORDS - 1).store(7, Relaxed);
         assert_eq!(ours.word(WORDS - 1).load(Relaxed), 7);
-        for (part, at) in [(Part::RingA, 5), (Part::RingB, (7 << 16) + 3), (Part::Hall, (1 << 16) - 4)] {
+        for (part, at) in [(Part::RingA, 5), (Part::RingB, (7 << 16) + 3), (Part::Arena, (1 << 16) - 4)] {
             ours.put(part, at, format!("{part:?}").get(..4).unwrap().as_bytes());
         }
         assert_eq!((theirs.lend(Part::RingA, 5, 4), theirs.lend(Part::RingB, 3, 4)), (&b"Ring"[..], &b"Ring"[..]));
         let mut taken = [0; 4];
-        theirs.take(Part::Hall, (1 << 16) - 4, &mut taken);
-        assert_eq!(&taken, b"Hall");
+        theirs.take(Part::Arena, (1 << 16) - 4, &mut taken);
+        assert_eq!(&taken, b"Aren");
     }
 
     #[test]
@@ -257,14 +257,14 @@ mod tests {
             assert_eq!((area.lend(part, 0, 2), area.lend(part, (5 << 16) - 2, 4)), (&b"cd"[..], &b"abcd"[..]));
             assert_eq!(area.lend(part, u64::MAX, 1 << 16).len(), 1 << 16);
         }
-        assert_eq!(area.lend(Part::Hall, 0, 1 << 16), vec![0; 1 << 16]);
+        assert_eq!(area.lend(Part::Arena, 0, 1 << 16), vec![0; 1 << 16]);
     }
 
     #[test]
     #[should_panic(expected = "are not within")]
     fn nothing_beyond_a_part_is_reached() {
         let (area, _fd) = SharedArea::create(PLAN).unwrap();
-        let _ = area.lend(Part::Hall, u64::MAX - 1, 4);
+        let _ = area.lend(Part::Arena, u64::MAX - 1, 4);
     }
 
     #[test]
@@ -275,6 +275,6 @@ mod tests {
         assert!(SharedArea::from_fd(&fd, Plan { ring_bytes: 1 << 17, ..PLAN }).is_err());
         assert!(SharedArea::from_fd(tempfile::tempfile().unwrap(), PLAN).is_err());
         assert!(SharedArea::create(Plan { ring_bytes: 3 << 15, ..PLAN }).is_err());
-        assert!(SharedArea::create(Plan { hall_bytes: 5, ..PLAN }).is_err());
+        assert!(SharedArea::create(Plan { arena_bytes: 5, ..PLAN }).is_err());
     }
 }

@@ -28,7 +28,7 @@ use std::os::fd::{AsRawFd, BorrowedFd, FromRawFd, OwnedFd, RawFd};
 use std::ptr::{NonNull, null, null_mut};
 use std::sync::atomic::{AtomicI32, Ordering};
 
-/// Room for [`run_child`] and the frames of the C library below it, and a guard below that: a page of
+/// GrowableBuffer for [`run_child`] and the frames of the C library below it, and a guard below that: a page of
 /// the largest size that Linux has on the machines it runs on, so that never the whole stack is one.
 /// What is not touched takes no memory.
 const STACK_BYTES: usize = 64 * 1024 + GUARD_BYTES;
@@ -400,12 +400,12 @@ mod tests {
     use std::sync::atomic::Ordering::Relaxed;
 
     /// A spawned program with its output.
-    struct Run {
+    struct Started {
         process: Process,
         output: File,
     }
 
-    impl Run {
+    impl Started {
         fn end(mut self) -> (ExitStatus, String) {
             let mut output = String::new();
             self.output.read_to_string(&mut output).unwrap();
@@ -413,7 +413,7 @@ mod tests {
         }
     }
 
-    fn start(argv: &[&str], fds: &[BorrowedFd<'_>], register: Option<&AtomicI32>) -> Result<Run, SpawnError> {
+    fn start(argv: &[&str], fds: &[BorrowedFd<'_>], register: Option<&AtomicI32>) -> Result<Started, SpawnError> {
         let argv: Vec<CString> = argv.iter().map(|argument| CString::new(*argument).unwrap()).collect();
         let env = [c"MARK=7".to_owned()];
         let null = super::super::fd::dev_null().unwrap();
@@ -430,7 +430,7 @@ mod tests {
             register,
         };
         let process = Spawner::new().unwrap().spawn(&plan)?;
-        Ok(Run { process, output: output.into() })
+        Ok(Started { process, output: output.into() })
     }
 
     fn shell(script: &str) -> (ExitStatus, String) {

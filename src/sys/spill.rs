@@ -51,12 +51,12 @@ struct Inner {
     free: BTreeMap<u64, u64>,
     /// What is appended, or has a room, and is not yet discarded.
     live_bytes: u64,
-    rooms: Vec<Room>,
+    rooms: Vec<GrowableBuffer>,
 }
 
 /// A stretch of the file that is used again and again.
 #[derive(Debug)]
-struct Room {
+struct GrowableBuffer {
     offset: u64,
     bytes: u64,
     /// What is not yet discarded of the bytes that have it now.
@@ -115,7 +115,7 @@ impl SpillFile {
         Ok(Filling { spill: Arc::clone(self), file, extent, filled: 0 })
     }
 
-    /// Room in the file, which counts as kept from now on.
+    /// GrowableBuffer in the file, which counts as kept from now on.
     fn reserve(&self, place: impl FnOnce(&mut Inner) -> Extent) -> io::Result<(Arc<File>, Extent)> {
         let mut inner = self.lock();
         let file = match &inner.file {
@@ -145,7 +145,7 @@ impl SpillFile {
         }
     }
 
-    /// These bytes are not needed any more; once for each extent, or for each part of it. Room that cannot be given
+    /// These bytes are not needed any more; once for each extent, or for each part of it. GrowableBuffer that cannot be given
     /// back now is given back at the end.
     pub fn discard(&self, extent: Extent) {
         let mut inner = self.lock();
@@ -236,7 +236,7 @@ impl Inner {
             return Extent { offset: room.offset, bytes };
         }
         let offset = self.end.next_multiple_of(BLOCK_BYTES);
-        let room = Room { offset, bytes: bytes.next_power_of_two().max(ROOM_BYTES_MIN), live_bytes: bytes };
+        let room = GrowableBuffer { offset, bytes: bytes.next_power_of_two().max(ROOM_BYTES_MIN), live_bytes: bytes };
         self.end = offset.saturating_add(room.bytes);
         self.rooms.push(room);
         Extent { offset, bytes }
@@ -244,7 +244,7 @@ impl Inner {
 
     /// Gives a piece of a room back; `false` if it lies in none.
     fn leave_room(&mut self, extent: Extent) -> bool {
-        let holds = |room: &&mut Room| (room.offset..room.offset + room.bytes).contains(&extent.offset);
+        let holds = |room: &&mut GrowableBuffer| (room.offset..room.offset + room.bytes).contains(&extent.offset);
         let Some(room) = self.rooms.iter_mut().find(holds) else { return false };
         room.live_bytes = room.live_bytes.saturating_sub(extent.bytes);
         let (offset, bytes, is_idle) = (room.offset, room.bytes, room.live_bytes == 0);

@@ -12,7 +12,8 @@
 use super::shared_input;
 use super::spool::{Place, Spool};
 use super::{
-    Channel, ChannelError, Connection, Fill, Flush, Handed, ItemsIn, Large, Lent, Transport, TransportError, pipe,
+    Channel, ChannelError, Connection, Endpoints, Fill, Flush, InputIntegrity, ItemsIn, Large, Transport,
+    TransportError, pipe,
 };
 use crate::sys::block::{Block, BlockSlice};
 use crate::sys::fd;
@@ -104,21 +105,21 @@ impl FileTransport {
 }
 
 impl Transport for FileTransport {
-    fn open(&mut self) -> io::Result<(Box<dyn Channel>, Handed)> {
-        let (inner, handed) = self.pipes.open()?;
+    fn open(&mut self) -> io::Result<(Box<dyn Channel>, Endpoints)> {
+        let (inner, endpoints) = self.pipes.open()?;
         let spool = match self.spare.take() {
             Some(spool) => spool,
             None => Spool::create(&self.place)?,
         };
-        let mut handed = handed.fd(&[names::FD_SPOOL], fd::reopen_to_read(spool.file())?.into());
+        let mut endpoints = endpoints.fd(&[names::FD_SPOOL], fd::reopen_to_read(spool.file())?.into());
         if let Some(input) = &self.input {
-            handed = handed.fd(&[names::FD_INPUT], input.try_clone()?.into());
+            endpoints = endpoints.fd(&[names::FD_INPUT], input.try_clone()?.into());
         }
         let folder = self.place.folder().display().to_string();
         let input = self.input.clone();
         Ok((
             Box::new(FileChannel { inner, spool, folder, input, reference: Arc::default(), unwritten_bytes: 0 }),
-            handed,
+            endpoints,
         ))
     }
 
@@ -132,12 +133,12 @@ impl Transport for FileTransport {
 }
 
 /// See [`super::connect`].
-pub(super) fn connect(mut handed: Handed) -> io::Result<Connection> {
-    let spool = View::new(handed.take_fd(names::FD_SPOOL)?.into(), "the spool");
-    let input = handed.take_fd(names::FD_INPUT).ok().map(|input| View::new(input.into(), "the input"));
-    let lent = Arc::new(Lent::of_mappings(input.as_ref().map(|input| Arc::clone(&input.file))));
-    let Connection { items, results } = pipe::connect(handed)?;
-    Ok(Connection { items: Box::new(FileItems { inner: items, spool, input, lent }), results })
+pub(super) fn connect(mut endpoints: Endpoints) -> io::Result<Connection> {
+    let spool = View::new(endpoints.take_fd(names::FD_SPOOL)?.into(), "the spool");
+    let input = endpoints.take_fd(names::FD_INPUT).ok().map(|input| View::new(input.into(), "the input"));
+    let integrity = Arc::new(InputIntegrity::of_mappings(input.as_ref().map(|input| Arc::clone(&input.file))));
+    let Connection { items, results } = pipe::connect(endpoints)?;
+    Ok(Connection { items: Box::new(FileItems { inner: items, spool, input, integrity }), results })
 }
 
 /// The supervisor's end: a pipe's, with bodies laid aside.
@@ -162,7 +163,7 @@ impl FileChannel {
         if let Some(offset) = shared_input::place(self.input.as_ref(), body) {
             return Ok(Reference { file: In::Input, offset, bytes });
         }
-        let ToWorker::Run { first, count, .. } = message;
+        let ToWorker::Batch { first, count, .. } = message;
         let last = first.saturating_add(u64::from(count).saturating_sub(1));
         match self.spool.append(last, body.bytes()) {
             Ok(offset) => Ok(Reference { file: In::Spool, offset, bytes }),
@@ -253,7 +254,7 @@ struct FileItems {
     inner: Box<dyn ItemsIn>,
     spool: View,
     input: Option<View>,
-    lent: Arc<Lent>,
+    integrity: Arc<InputIntegrity>,
 }
 
 impl ItemsIn for FileItems {
@@ -264,7 +265,7 @@ impl ItemsIn for FileItems {
     fn next(&mut self) -> Result<Option<(ToWorker, &[u8])>, ChannelError> {
         let Some((message, body)) = self.inner.next()? else { return Ok(None) };
         let reference = Reference::read(body).ok_or(ChannelError::Reference)?;
-        self.lent.begin(if reference.file == In::Input { reference.end() } else { 0 });
+        self.integrity.begin(if reference.file == In::Input { reference.end() } else { 0 });
         let body = match (reference.file, &mut self.input) {
             (In::Spool, _) => self.spool.lend_of_all(reference)?,
             (In::Input, Some(input)) => input.lend(reference)?,
@@ -277,8 +278,8 @@ impl ItemsIn for FileItems {
         self.inner.waiting(most)
     }
 
-    fn lent(&self) -> Arc<Lent> {
-        Arc::clone(&self.lent)
+    fn integrity(&self) -> Arc<InputIntegrity> {
+        Arc::clone(&self.integrity)
     }
 }
 
@@ -327,8 +328,8 @@ impl View {
             self.mapping =
                 Some(mapped.map_err(|error| ChannelError::Map { what: self.name, error: error.to_string() })?);
         }
-        let lent = self.mapping.as_ref().and_then(|mapping| mapping.get(range(mapping)?));
-        lent.ok_or(ChannelError::Reference)
+        let integrity = self.mapping.as_ref().and_then(|mapping| mapping.get(range(mapping)?));
+        integrity.ok_or(ChannelError::Reference)
     }
 }
 

@@ -11,7 +11,7 @@
 
 use super::stream::{self, StreamChannel};
 use super::{Channel, Connection};
-use crate::sys::bell::{Bell, Gate};
+use crate::sys::wake_fd::{WakeFd, WritableFd};
 use std::collections::VecDeque;
 use std::io::{self, ErrorKind, IoSlice, Read, Write};
 use std::os::fd::{AsFd, BorrowedFd};
@@ -28,8 +28,8 @@ pub const FDS_PER_CHANNEL: u64 = 2;
 /// # Errors
 /// No file descriptors are left.
 pub fn open() -> io::Result<(Box<dyn Channel>, End)> {
-    let items = Arc::new(Items { lane: Lane::default(), gate: Gate::new()? });
-    let results = Arc::new(Results { lane: Lane::default(), bell: Bell::new()? });
+    let items = Arc::new(Items { lane: Lane::default(), writable_fd: WritableFd::new()? });
+    let results = Arc::new(Results { lane: Lane::default(), wake_fd: WakeFd::new()? });
     let end = End { items: ItemsOut(Arc::clone(&items)), results: ResultsIn(Arc::clone(&results)) };
     Ok((Box::new(StreamChannel::new(ResultsOut(results), ItemsIn(items), |_| ())), end))
 }
@@ -100,14 +100,14 @@ impl Lane {
 struct Items {
     lane: Lane,
     /// Shut while `is_shut`.
-    gate: Gate,
+    writable_fd: WritableFd,
 }
 
 /// From the worker to the supervisor.
 struct Results {
     lane: Lane,
     /// Rings while there are bytes, or the worker is gone.
-    bell: Bell,
+    wake_fd: WakeFd,
 }
 
 /// Where the supervisor puts items. Does not wait.
@@ -119,7 +119,7 @@ impl Write for ItemsIn {
     }
 
     fn write_vectored(&mut self, slices: &[IoSlice<'_>]) -> io::Result<usize> {
-        let Items { lane, gate } = &*self.0;
+        let Items { lane, writable_fd } = &*self.0;
         let mut queue = lane.lock();
         if queue.reader_gone {
             return Err(ErrorKind::BrokenPipe.into());
@@ -130,7 +130,7 @@ impl Write for ItemsIn {
         }
         if pushed == 0 {
             if !std::mem::replace(&mut queue.is_shut, true) {
-                gate.shut();
+                writable_fd.shut();
             }
             return Err(ErrorKind::WouldBlock.into());
         }
@@ -145,7 +145,7 @@ impl Write for ItemsIn {
 
 impl AsFd for ItemsIn {
     fn as_fd(&self) -> BorrowedFd<'_> {
-        self.0.gate.as_fd()
+        self.0.writable_fd.as_fd()
     }
 }
 
@@ -163,7 +163,7 @@ struct ItemsOut(Arc<Items>);
 impl ItemsOut {
     fn let_on(&self, queue: &mut Queue) {
         if std::mem::take(&mut queue.is_shut) {
-            self.0.gate.open();
+            self.0.writable_fd.open();
         }
     }
 }
@@ -193,7 +193,7 @@ struct ResultsIn(Arc<Results>);
 
 impl Write for ResultsIn {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        let Results { lane, bell } = &*self.0;
+        let Results { lane, wake_fd } = &*self.0;
         let mut queue = lane.lock();
         loop {
             if queue.reader_gone {
@@ -203,7 +203,7 @@ impl Write for ResultsIn {
             let pushed = queue.push(bytes);
             if pushed > 0 || bytes.is_empty() {
                 if was_empty {
-                    bell.ring();
+                    wake_fd.ring();
                 }
                 return Ok(pushed);
             }
@@ -220,7 +220,7 @@ impl Drop for ResultsIn {
     fn drop(&mut self) {
         let mut queue = self.0.lane.lock();
         queue.writer_gone = true;
-        self.0.bell.ring();
+        self.0.wake_fd.ring();
     }
 }
 
@@ -229,7 +229,7 @@ struct ResultsOut(Arc<Results>);
 
 impl Read for ResultsOut {
     fn read(&mut self, room: &mut [u8]) -> io::Result<usize> {
-        let Results { lane, bell } = &*self.0;
+        let Results { lane, wake_fd } = &*self.0;
         let mut queue = lane.lock();
         if queue.bytes.is_empty() {
             return if queue.writer_gone { Ok(0) } else { Err(ErrorKind::WouldBlock.into()) };
@@ -237,7 +237,7 @@ impl Read for ResultsOut {
         let bytes = queue.bytes.read(room)?;
         lane.wake(&mut queue);
         if queue.bytes.is_empty() && !queue.writer_gone {
-            bell.silence();
+            wake_fd.silence();
         }
         Ok(bytes)
     }
@@ -245,7 +245,7 @@ impl Read for ResultsOut {
 
 impl AsFd for ResultsOut {
     fn as_fd(&self) -> BorrowedFd<'_> {
-        self.0.bell.as_fd()
+        self.0.wake_fd.as_fd()
     }
 }
 
@@ -267,7 +267,7 @@ mod tests {
     use std::thread;
 
     fn run(first: u64) -> ToWorker {
-        ToWorker::Run { first, count: 1, attempt: 1 }
+        ToWorker::Batch { first, count: 1, attempt: 1 }
     }
 
     fn queue(channel: &mut dyn Channel, first: u64, body: &[u8]) {
@@ -309,7 +309,7 @@ mod tests {
         let worker = thread::spawn(move || {
             let mut connection = end.connect();
             loop {
-                while let Some((ToWorker::Run { first, .. }, body)) = connection.items.next().unwrap() {
+                while let Some((ToWorker::Batch { first, .. }, body)) = connection.items.next().unwrap() {
                     connection.results.send(&frames(first, body)).unwrap();
                 }
                 if !connection.items.fill().unwrap() {

@@ -7,7 +7,7 @@
 //! Invariant: of a frame that is not whole at most [`SMALL_BODY_BYTES_MAX`] and a read are in memory, and a
 //! large one whose head makes no sense is refused at its head.
 
-use super::{ChannelError, Large, judge_lead, message};
+use super::{ChannelError, Large, judge_prefix, message};
 use crate::sys::spill::{Filling, SpillFile};
 use crate::wire::frame::FrameDecoder;
 use crate::wire::message::{FromWorker, SMALL_BODY_BYTES_MAX};
@@ -78,8 +78,8 @@ impl Incoming {
         let Some(spill) = &self.spill else { return Ok(None) };
         let mut part = match self.large.take() {
             Some(part) => part,
-            None => match self.decoder.take_lead(SMALL_BODY_BYTES_MAX)? {
-                Some((header, head)) => Part::begin(judge_lead(header, head)?, header.body_bytes, spill)?,
+            None => match self.decoder.take_prefix(SMALL_BODY_BYTES_MAX)? {
+                Some((header, head)) => Part::begin(judge_prefix(header, head)?, header.body_bytes, spill)?,
                 None => return Ok(None),
             },
         };

@@ -15,7 +15,7 @@
 use super::cutter::Cutter;
 use super::ipc_rendezvous::{self, Ends, Folder, Rendezvous};
 use super::stream::{self, StreamChannel};
-use super::{Channel, Connection, Handed, Transport, TransportError};
+use super::{Channel, Connection, Endpoints, Transport, TransportError};
 use crate::sys::fd;
 use crate::sys::guard::Leftover;
 use crate::sys::socket::{self, Packet};
@@ -54,7 +54,7 @@ impl IpcTransport {
 }
 
 impl Transport for IpcTransport {
-    fn open(&mut self) -> io::Result<(Box<dyn Channel>, Handed)> {
+    fn open(&mut self) -> io::Result<(Box<dyn Channel>, Endpoints)> {
         let (sender, their_items) = ipc::bytes_channel()?;
         let (their_results, receiver) = ipc::bytes_channel()?;
         let items =
@@ -62,9 +62,9 @@ impl Transport for IpcTransport {
         fd::set_nonblocking(&items.socket)?;
         let socket = ipc_rendezvous::descriptor(&receiver)?;
         let rendezvous = self.folder.meet(Ends { items: their_items, results: their_results })?;
-        let handed = Handed::new().word(names::RENDEZVOUS, rendezvous.name()?);
+        let endpoints = Endpoints::new().variable(names::RENDEZVOUS, rendezvous.name()?);
         let results = Results { socket, receiver, message: Message::default(), _rendezvous: rendezvous };
-        Ok((Box::new(StreamChannel::new(results, items, |_| ())), handed))
+        Ok((Box::new(StreamChannel::new(results, items, |_| ())), endpoints))
     }
 
     fn fds_per_channel(&self) -> u64 {
@@ -77,8 +77,8 @@ impl Transport for IpcTransport {
 }
 
 /// See [`super::connect`].
-pub(super) fn connect(handed: &Handed) -> io::Result<Connection> {
-    let Ends { items, results } = ipc_rendezvous::go(handed.get_word(names::RENDEZVOUS)?)?;
+pub(super) fn connect(endpoints: &Endpoints) -> io::Result<Connection> {
+    let Ends { items, results } = ipc_rendezvous::go(endpoints.get_variable(names::RENDEZVOUS)?)?;
     let items = WorkerItems { receiver: items, message: Message::default() };
     Ok(stream::connection(items, WorkerResults { sender: results, cutter: Cutter::new(MESSAGE_BYTES_MAX) }))
 }
@@ -241,8 +241,8 @@ mod tests {
             packet(HEADER_BYTES + large.len(), large.len(), &large),
         ];
         for bytes in hostile {
-            let (mut channel, handed) = transport.open().unwrap();
-            let Ends { results, .. } = ipc_rendezvous::go(handed.get_word(names::RENDEZVOUS).unwrap()).unwrap();
+            let (mut channel, endpoints) = transport.open().unwrap();
+            let Ends { results, .. } = ipc_rendezvous::go(endpoints.get_variable(names::RENDEZVOUS).unwrap()).unwrap();
             let mut frame = Vec::new();
             let done = FromWorker::Done { first: 1, count: 1, attempt: 1, busy_ns: 7, timed: false };
             crate::wire::append(&done, b"x\n", &mut frame).unwrap();

@@ -3,7 +3,7 @@
 //! The supervisor's end ([`Channel`]) never waits: it says what it waits for and the one loop waits.
 //! The worker's end ([`Connection`]) waits, since a worker has nothing else to do. What all channels
 //! of a run share is a [`Transport`]: it opens one for each worker, and what it hands the worker
-//! ([`Handed`]) becomes the other end by [`connect`] in the other process.
+//! ([`Endpoints`]) becomes the other end by [`connect`] in the other process.
 //!
 //! What an end receives is judged here, once: behind [`Channel::next`] a message is well-formed, its
 //! body has the shape that `wire/message.rs` promises, and only what the core alone can know (is this
@@ -12,36 +12,36 @@
 //! Invariant: moves bytes and judges their shape; knows no run, no lease and no process.
 
 mod cutter;
-mod desk;
+mod endpoints;
 mod file;
-mod handed;
 pub mod in_process;
 mod incoming;
+mod input_integrity;
 mod ipc_channel;
 pub mod ipc_rendezvous;
-mod lent;
 pub mod mqueue;
 pub mod pipe;
-pub mod scoreboard;
+pub mod progress_page;
 mod shared_input;
 mod shm;
 mod shm_area;
-mod shm_hall;
+mod shm_arena;
 pub mod shm_ring;
 mod shm_worker;
 mod socket;
 mod spool;
+mod staging;
 mod stream;
 
-pub use desk::Desk;
-pub use handed::Handed;
-pub use lent::Lent;
+pub use endpoints::Endpoints;
+pub use input_integrity::InputIntegrity;
+pub use staging::StagingArea;
 
 use crate::model::spec::{TransportKind, TransportSpec};
 use crate::model::time::Duration;
 use crate::sys::block::BlockSlice;
+use crate::sys::growable_buffer::GrowableBuffer;
 use crate::sys::guard::Leftover;
-use crate::sys::room::Room;
 use crate::sys::spill::{Extent, SpillFile};
 use crate::wire::codec::{self, CodecError, Message};
 use crate::wire::frame::{Frame, FrameError, Header, Kind};
@@ -159,14 +159,14 @@ pub trait Channel {
     fn ended(&mut self) {}
 
     /// If results, or room for the backlog, may come and no fd says so: then [`fill`](Self::fill) and
-    /// [`flush`](Self::flush) now and then, and [`park`](Self::park) before waiting.
-    fn is_awake(&self) -> bool {
+    /// [`flush`](Self::flush) now and then, and [`arm`](Self::park) before waiting.
+    fn is_busy_polled(&self) -> bool {
         false
     }
 
     /// From now on [`read_fd`](Self::read_fd) becomes readable when there are results or, if there is a
     /// backlog, room for some of it; until the next `fill` or `flush`. `false`: there is something now.
-    fn park(&mut self) -> bool {
+    fn arm(&mut self) -> bool {
         true
     }
 }
@@ -196,7 +196,7 @@ pub trait ItemsIn {
 
     /// What tells of the bytes that [`next`](Self::next) lent whether they are there, and afterwards whether they were
     /// whole.
-    fn lent(&self) -> Arc<Lent> {
+    fn integrity(&self) -> Arc<InputIntegrity> {
         Arc::default()
     }
 }
@@ -211,7 +211,7 @@ pub trait ResultsOut {
 
     /// If what is written there outlives this process, where results are to be put together, and the frames of
     /// them that wait to be sent: once.
-    fn desk(&self) -> Option<(Desk, [Room; 2])> {
+    fn staging(&self) -> Option<(StagingArea, [GrowableBuffer; 2])> {
         None
     }
 
@@ -268,7 +268,7 @@ pub trait Transport {
     ///
     /// # Errors
     /// No file descriptors, or none of what else a channel is made of, are left.
-    fn open(&mut self) -> io::Result<(Box<dyn Channel>, Handed)>;
+    fn open(&mut self) -> io::Result<(Box<dyn Channel>, Endpoints)>;
 
     /// Most descriptors that the supervisor holds for one worker's channel once it is started.
     fn fds_per_channel(&self) -> u64;
@@ -325,14 +325,14 @@ pub fn transport(spec: &TransportSpec, workers: u32) -> Result<Box<dyn Transport
 ///
 /// # Errors
 /// It was handed less than this transport needs.
-pub fn connect(kind: TransportKind, handed: Handed) -> io::Result<Connection> {
+pub fn connect(kind: TransportKind, endpoints: Endpoints) -> io::Result<Connection> {
     match kind {
-        TransportKind::Pipe => pipe::connect(handed),
-        TransportKind::Socket => socket::connect(handed),
-        TransportKind::Shm => shm_worker::connect(handed),
-        TransportKind::File => file::connect(handed),
-        TransportKind::Mqueue => mqueue::connect(handed),
-        TransportKind::Channel => ipc_channel::connect(&handed),
+        TransportKind::Pipe => pipe::connect(endpoints),
+        TransportKind::Socket => socket::connect(endpoints),
+        TransportKind::Shm => shm_worker::connect(endpoints),
+        TransportKind::File => file::connect(endpoints),
+        TransportKind::Mqueue => mqueue::connect(endpoints),
+        TransportKind::Channel => ipc_channel::connect(&endpoints),
     }
 }
 
@@ -389,7 +389,7 @@ fn judge(frame: &Frame<'_>) -> Result<FromWorker, ChannelError> {
 ///
 /// # Errors
 /// It is none, or not one that has a large body.
-fn judge_lead(header: Header, head: &[u8]) -> Result<FromWorker, ChannelError> {
+fn judge_prefix(header: Header, head: &[u8]) -> Result<FromWorker, ChannelError> {
     let bytes = header.body_bytes;
     if header.kind != Kind::FromWorker {
         return Err(ChannelError::Direction);

@@ -14,7 +14,7 @@
 
 use super::cutter::Cutter;
 use super::stream::{self, StreamChannel};
-use super::{Channel, Connection, Handed, Transport, TransportError};
+use super::{Channel, Connection, Endpoints, Transport, TransportError};
 use crate::sys::guard::Leftover;
 use crate::sys::mqueue::{self, Limits, Shape};
 use crate::sys::poller::{AnyOf, Interest};
@@ -154,7 +154,7 @@ fn judge(error: &io::Error, workers: u32, shape: Shape, allowed: &Limits) -> Opt
 }
 
 impl Transport for MqueueTransport {
-    fn open(&mut self) -> io::Result<(Box<dyn Channel>, Handed)> {
+    fn open(&mut self) -> io::Result<(Box<dyn Channel>, Endpoints)> {
         let (their_items, our_items) = self.queue()?;
         let (our_results, their_results) = self.queue()?;
         let (ours, theirs) = socket::pair()?;
@@ -163,11 +163,11 @@ impl Transport for MqueueTransport {
         let results = Results { queue: Inbox::new(our_results)?, either, line: Rc::clone(&line) };
         let items = Items { queue: Outbox::new(our_items)?, line };
         let channel = StreamChannel::new(results, items, |items| drop(socket::end_output(&items.line.socket)));
-        let handed = Handed::new()
+        let endpoints = Endpoints::new()
             .fd(&[names::FD_IN], their_items)
             .fd(&[names::FD_OUT], their_results)
             .fd(&[names::FD_LINE], theirs);
-        Ok((Box::new(channel), handed))
+        Ok((Box::new(channel), endpoints))
     }
 
     fn fds_per_channel(&self) -> u64 {
@@ -180,10 +180,10 @@ impl Transport for MqueueTransport {
 }
 
 /// See [`super::connect`].
-pub(super) fn connect(mut handed: Handed) -> io::Result<Connection> {
-    let line = Rc::new(handed.take_fd(names::FD_LINE)?);
-    let items = WorkerItems { queue: Inbox::new(handed.take_fd(names::FD_IN)?)?, line: Rc::clone(&line) };
-    let results = WorkerResults { queue: Outbox::new(handed.take_fd(names::FD_OUT)?)?, line };
+pub(super) fn connect(mut endpoints: Endpoints) -> io::Result<Connection> {
+    let line = Rc::new(endpoints.take_fd(names::FD_LINE)?);
+    let items = WorkerItems { queue: Inbox::new(endpoints.take_fd(names::FD_IN)?)?, line: Rc::clone(&line) };
+    let results = WorkerResults { queue: Outbox::new(endpoints.take_fd(names::FD_OUT)?)?, line };
     Ok(stream::connection(items, results))
 }
 

@@ -4,7 +4,7 @@
 //! pipe is one of its own, and a worker may rely on reads that wait.
 
 use super::stream::{self, StreamChannel};
-use super::{Channel, Connection, Handed, Transport};
+use super::{Channel, Connection, Endpoints, Transport};
 use crate::sys::fd;
 use crate::wire::names;
 use std::fs::File;
@@ -18,7 +18,7 @@ const PIPE_BYTES: u32 = 256 * 1024;
 pub(super) struct PipeTransport;
 
 impl Transport for PipeTransport {
-    fn open(&mut self) -> io::Result<(Box<dyn Channel>, Handed)> {
+    fn open(&mut self) -> io::Result<(Box<dyn Channel>, Endpoints)> {
         let (worker_in, ours_out) = fd::pipe()?;
         let (ours_in, worker_out) = fd::pipe()?;
         for end in [&ours_out, &ours_in] {
@@ -26,8 +26,8 @@ impl Transport for PipeTransport {
             let _ = fd::enlarge_pipe(end, PIPE_BYTES);
         }
         let channel = StreamChannel::new(File::from(ours_in), File::from(ours_out), |_| ());
-        let handed = Handed::new().fd(&[names::FD_IN], worker_in).fd(&[names::FD_OUT], worker_out);
-        Ok((Box::new(channel), handed))
+        let endpoints = Endpoints::new().fd(&[names::FD_IN], worker_in).fd(&[names::FD_OUT], worker_out);
+        Ok((Box::new(channel), endpoints))
     }
 
     fn fds_per_channel(&self) -> u64 {
@@ -36,7 +36,7 @@ impl Transport for PipeTransport {
 }
 
 /// See [`super::connect`].
-pub(super) fn connect(mut handed: Handed) -> io::Result<Connection> {
-    let items = File::from(handed.take_fd(names::FD_IN)?);
-    Ok(stream::connection(items, File::from(handed.take_fd(names::FD_OUT)?)))
+pub(super) fn connect(mut endpoints: Endpoints) -> io::Result<Connection> {
+    let items = File::from(endpoints.take_fd(names::FD_IN)?);
+    Ok(stream::connection(items, File::from(endpoints.take_fd(names::FD_OUT)?)))
 }

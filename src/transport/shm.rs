@@ -11,26 +11,26 @@
 //!
 //! Invariant: whatever a worker writes into the memory, and whenever it dies, it hurts itself alone.
 
-use super::desk::{self, Left, Open};
 use super::incoming::Incoming;
 use super::shared_input;
 use super::shm_area::{
-    self, HALL_BYTES, IN_INPUT, INPUT, INPUT_ENDED, ITEMS, ITEMS_PART, PLAN, RESULTS, RESULTS_PART, SUPERVISOR_ASLEEP,
+    self, ARENA_BYTES, IN_INPUT, INPUT, INPUT_ENDED, ITEMS, ITEMS_PART, PLAN, RESULTS, RESULTS_PART, SUPERVISOR_ASLEEP,
     SUPERVISOR_GONE, WORKER_ASLEEP, WORKER_GONE,
 };
-use super::shm_hall::Hall;
+use super::shm_arena::Arena;
 use super::shm_ring::{Broken, FOR_BYTES, FOR_ROOM, Reader, Words, Writer, doze, must_wake, rise};
-use super::{Channel, ChannelError, Fill, Flush, Handed, Large, Transport};
+use super::staging::{self, Left, Open};
+use super::{Channel, ChannelError, Endpoints, Fill, Flush, Large, Transport};
 use crate::model::time::Duration;
-use crate::sys::bell::Bell;
 use crate::sys::block::{Block, BlockSlice};
 use crate::sys::shared_area::{Part, SharedArea};
 use crate::sys::spill::SpillFile;
+use crate::sys::wake_fd::WakeFd;
 use crate::wire;
 use crate::wire::frame::check_body;
-use crate::wire::lead::{Lead, SLACK_BYTES};
 use crate::wire::message::{FromWorker, ToWorker};
 use crate::wire::names;
+use crate::wire::prefix::{Prefix, SLACK_BYTES};
 use std::collections::VecDeque;
 use std::fs::File;
 use std::io;
@@ -52,23 +52,23 @@ impl ShmTransport {
 }
 
 impl Transport for ShmTransport {
-    fn open(&mut self) -> io::Result<(Box<dyn Channel>, Handed)> {
+    fn open(&mut self) -> io::Result<(Box<dyn Channel>, Endpoints)> {
         let (area, memory) = SharedArea::create(PLAN)?;
-        let (bell, workers_bell) = (Bell::new()?, Bell::new()?);
-        let mut handed = Handed::new()
-            .fd(&[names::FD_IN], workers_bell.to_fd()?)
-            .fd(&[names::FD_OUT], bell.to_fd()?)
+        let (wake_fd, workers_wake_fd) = (WakeFd::new()?, WakeFd::new()?);
+        let mut endpoints = Endpoints::new()
+            .fd(&[names::FD_IN], workers_wake_fd.to_fd()?)
+            .fd(&[names::FD_OUT], wake_fd.to_fd()?)
             .fd(&[names::FD_MEMORY], memory)
-            .word(names::SPIN, self.spin.0.to_string());
+            .variable(names::SPIN, self.spin.0.to_string());
         if let Some(input) = &self.input {
-            handed = handed.fd(&[names::FD_INPUT], input.try_clone()?.into());
+            endpoints = endpoints.fd(&[names::FD_INPUT], input.try_clone()?.into());
         }
         let channel = ShmChannel {
             area,
-            bell,
-            workers_bell,
+            wake_fd,
+            workers_wake_fd,
             items: Writer::new(ITEMS),
-            hall: Hall::new(HALL_BYTES),
+            arena: Arena::new(ARENA_BYTES),
             near_bytes_max: shm_area::near_bytes_max(self.input.is_some()),
             input: self.input.clone(),
             backlog: VecDeque::new(),
@@ -79,9 +79,9 @@ impl Transport for ShmTransport {
             broken: None,
             parked: false,
             ended: false,
-            desk_read: false,
+            staging_read: false,
         };
-        Ok((Box::new(channel), handed))
+        Ok((Box::new(channel), endpoints))
     }
 
     fn fds_per_channel(&self) -> u64 {
@@ -99,7 +99,7 @@ impl Transport for ShmTransport {
 
 /// A frame that waits for room.
 struct Waiting {
-    lead: Lead,
+    prefix: Prefix,
     block: Arc<Block>,
     range: Range<usize>,
 }
@@ -108,11 +108,11 @@ struct Waiting {
 struct ShmChannel {
     area: SharedArea,
     /// Rung by the worker, when we sleep.
-    bell: Bell,
+    wake_fd: WakeFd,
     /// Rung by us, when the worker sleeps.
-    workers_bell: Bell,
+    workers_wake_fd: WakeFd,
     items: Writer,
-    hall: Hall,
+    arena: Arena,
     /// The longest body that lies in its frame.
     near_bytes_max: usize,
     input: Option<Arc<File>>,
@@ -128,7 +128,7 @@ struct ShmChannel {
     parked: bool,
     /// The worker has ended: behind what it sent comes, once, what lies on its desk.
     ended: bool,
-    desk_read: bool,
+    staging_read: bool,
 }
 
 impl ShmChannel {
@@ -136,49 +136,49 @@ impl ShmChannel {
         if self.parked {
             self.parked = false;
             rise(&self.area, SUPERVISOR_ASLEEP);
-            self.bell.silence();
+            self.wake_fd.silence();
         }
     }
 
     /// Writes a frame if there is room for all of it.
     #[inline]
-    fn write(&mut self, lead: &Lead, body: &BlockSlice<'_>) -> Result<bool, Broken> {
+    fn write(&mut self, prefix: &Prefix, body: &BlockSlice<'_>) -> Result<bool, Broken> {
         let body_bytes = body.range().len();
         if body_bytes > self.near_bytes_max {
-            return self.write_far(lead, body);
+            return self.write_far(prefix, body);
         }
-        if !self.has_room(lead.bytes() + body_bytes)? {
+        if !self.has_room(prefix.bytes() + body_bytes)? {
             return Ok(false);
         }
-        self.put(lead, body.bytes());
+        self.put(prefix, body.bytes());
         Ok(true)
     }
 
     /// The same for one whose body lies apart.
-    fn write_far(&mut self, lead: &Lead, body: &BlockSlice<'_>) -> Result<bool, Broken> {
-        if !self.has_room(lead.bytes() + size_of::<u64>())? {
+    fn write_far(&mut self, prefix: &Prefix, body: &BlockSlice<'_>) -> Result<bool, Broken> {
+        if !self.has_room(prefix.bytes() + size_of::<u64>())? {
             return Ok(false);
         }
         if let Some(place) = shared_input::place(self.input.as_ref(), body) {
-            self.put(lead, &(place | IN_INPUT).to_le_bytes());
+            self.put(prefix, &(place | IN_INPUT).to_le_bytes());
             return Ok(true);
         }
         let bytes = body.bytes();
-        let Some(place) = self.place_in_hall(bytes.len())? else { return Ok(false) };
-        self.area.put(Part::Hall, place, bytes);
-        self.put(lead, &place.to_le_bytes());
-        self.hall.keep_until(self.items.at(), place, bytes.len());
+        let Some(place) = self.place_in_arena(bytes.len())? else { return Ok(false) };
+        self.area.put(Part::Arena, place, bytes);
+        self.put(prefix, &place.to_le_bytes());
+        self.arena.keep_until(self.items.at(), place, bytes.len());
         Ok(true)
     }
 
     /// Writes a frame that there is room for.
     #[inline]
-    fn put(&mut self, lead: &Lead, rest: &[u8]) {
-        let (at, lead_bytes) = (self.items.at(), lead.bytes());
-        let slack = self.items.free() >= (lead_bytes + SLACK_BYTES) as u64;
-        lead.put(slack, |behind, bytes| self.area.put(ITEMS_PART, at + behind as u64, bytes));
-        self.area.put(ITEMS_PART, at + lead_bytes as u64, rest);
-        self.items.wrote((lead_bytes + rest.len()) as u64);
+    fn put(&mut self, prefix: &Prefix, rest: &[u8]) {
+        let (at, prefix_bytes) = (self.items.at(), prefix.bytes());
+        let slack = self.items.free() >= (prefix_bytes + SLACK_BYTES) as u64;
+        prefix.put(slack, |behind, bytes| self.area.put(ITEMS_PART, at + behind as u64, bytes));
+        self.area.put(ITEMS_PART, at + prefix_bytes as u64, rest);
+        self.items.wrote((prefix_bytes + rest.len()) as u64);
     }
 
     /// If so many bytes have room in the ring now.
@@ -188,26 +188,26 @@ impl ShmChannel {
     }
 
     /// Where in the hall a body of so many bytes may lie now.
-    fn place_in_hall(&mut self, bytes: usize) -> Result<Option<u64>, Broken> {
-        self.hall.free_until(self.items.look(&self.area)?);
-        Ok(self.hall.place(bytes))
+    fn place_in_arena(&mut self, bytes: usize) -> Result<Option<u64>, Broken> {
+        self.arena.free_until(self.items.look(&self.area)?);
+        Ok(self.arena.place(bytes))
     }
 
     /// If this frame can be written now.
-    fn can_write(&mut self, lead_bytes: usize, body: &BlockSlice<'_>) -> Result<bool, Broken> {
+    fn can_write(&mut self, prefix_bytes: usize, body: &BlockSlice<'_>) -> Result<bool, Broken> {
         let body_bytes = body.range().len();
         if body_bytes <= self.near_bytes_max {
-            return self.has_room(lead_bytes + body_bytes);
+            return self.has_room(prefix_bytes + body_bytes);
         }
         let in_input = shared_input::place(self.input.as_ref(), body).is_some();
-        Ok(self.has_room(lead_bytes + size_of::<u64>())? && (in_input || self.place_in_hall(body_bytes)?.is_some()))
+        Ok(self.has_room(prefix_bytes + size_of::<u64>())? && (in_input || self.place_in_arena(body_bytes)?.is_some()))
     }
 
     /// Writes what has room of the backlog.
     fn write_backlog(&mut self) -> Result<(), Broken> {
-        while let Some(Waiting { lead, block, range }) = self.backlog.pop_front() {
-            if !self.write(&lead, &BlockSlice::new(&block, range.clone()))? {
-                self.backlog.push_front(Waiting { lead, block, range });
+        while let Some(Waiting { prefix, block, range }) = self.backlog.pop_front() {
+            if !self.write(&prefix, &BlockSlice::new(&block, range.clone()))? {
+                self.backlog.push_front(Waiting { prefix, block, range });
                 break;
             }
         }
@@ -215,11 +215,11 @@ impl ShmChannel {
     }
 
     /// What the worker, which has ended, had done and not sent.
-    fn read_desk(&mut self) -> usize {
-        if !self.ended || std::mem::replace(&mut self.desk_read, true) || self.incoming.is_within_frame() {
+    fn read_staging(&mut self) -> usize {
+        if !self.ended || std::mem::replace(&mut self.staging_read, true) || self.incoming.is_within_frame() {
             return 0;
         }
-        let Left { mut frames, open } = desk::left(&self.area, self.results.at());
+        let Left { mut frames, open } = staging::left(&self.area, self.results.at());
         if let Some(Open { first, count, attempt, results }) = open {
             let done = FromWorker::Done { first, count, attempt, busy_ns: 0, timed: false };
             // Too much to be honest is left out.
@@ -235,8 +235,8 @@ impl ShmChannel {
             return Ok(true);
         }
         let first = self.backlog.front();
-        let first = first.map(|first| (first.lead.bytes(), Arc::clone(&first.block), first.range.clone()));
-        first.map_or(Ok(false), |(lead, block, range)| self.can_write(lead, &BlockSlice::new(&block, range)))
+        let first = first.map(|first| (first.prefix.bytes(), Arc::clone(&first.block), first.range.clone()));
+        first.map_or(Ok(false), |(prefix, block, range)| self.can_write(prefix, &BlockSlice::new(&block, range)))
     }
 
     fn drop_backlog(&mut self) {
@@ -248,19 +248,19 @@ impl ShmChannel {
     fn tell(&self, input: u64) {
         self.area.store(INPUT, input, Release);
         if must_wake(&self.area, WORKER_ASLEEP, FOR_BYTES | FOR_ROOM) {
-            self.workers_bell.ring();
+            self.workers_wake_fd.ring();
         }
     }
 }
 
 impl Channel for ShmChannel {
     fn read_fd(&self) -> BorrowedFd<'_> {
-        self.bell.as_fd()
+        self.wake_fd.as_fd()
     }
 
-    /// The same: room is told of by [`Channel::park`].
+    /// The same: room is told of by [`Channel::arm`].
     fn write_fd(&self) -> Option<BorrowedFd<'_>> {
-        self.is_open.then(|| self.bell.as_fd())
+        self.is_open.then(|| self.wake_fd.as_fd())
     }
 
     fn fill(&mut self) -> io::Result<Fill> {
@@ -268,7 +268,7 @@ impl Channel for ShmChannel {
         let gone = self.area.load(WORKER_GONE, Acquire) != 0;
         let ready = match self.results.ready(&self.area) {
             Ok(0) => {
-                return Ok(match self.read_desk() {
+                return Ok(match self.read_staging() {
                     // Its `WORKER_GONE` comes behind its last byte.
                     0 if gone => Fill::Closed,
                     0 => Fill::Blocked,
@@ -289,7 +289,7 @@ impl Channel for ShmChannel {
         self.results.took(bytes as u64);
         self.results.release(&self.area);
         if must_wake(&self.area, WORKER_ASLEEP, FOR_ROOM) {
-            self.workers_bell.ring();
+            self.workers_wake_fd.ring();
         }
         Ok(Fill::Bytes(bytes))
     }
@@ -322,10 +322,10 @@ impl Channel for ShmChannel {
         }
         let body_bytes = body.range().len();
         check_body(body_bytes)?;
-        let lead = Lead::new(&message, body_bytes);
-        self.unflushed_bytes += lead.bytes() + body_bytes;
-        if !self.backlog.is_empty() || !self.write(&lead, &body)? {
-            self.backlog.push_back(Waiting { lead, block: Arc::clone(body.block()), range: body.range() });
+        let prefix = Prefix::new(&message, body_bytes);
+        self.unflushed_bytes += prefix.bytes() + body_bytes;
+        if !self.backlog.is_empty() || !self.write(&prefix, &body)? {
+            self.backlog.push_back(Waiting { prefix, block: Arc::clone(body.block()), range: body.range() });
         }
         Ok(())
     }
@@ -342,9 +342,9 @@ impl Channel for ShmChannel {
             self.broken = Some(broken);
         }
         if self.items.publish(&self.area) && must_wake(&self.area, WORKER_ASLEEP, FOR_BYTES) {
-            self.workers_bell.ring();
+            self.workers_wake_fd.ring();
         }
-        self.unflushed_bytes = self.backlog.iter().map(|waiting| waiting.lead.bytes() + waiting.range.len()).sum();
+        self.unflushed_bytes = self.backlog.iter().map(|waiting| waiting.prefix.bytes() + waiting.range.len()).sum();
         if self.backlog.is_empty() {
             return Ok(Flush::All);
         }
@@ -367,11 +367,11 @@ impl Channel for ShmChannel {
         self.ended = true;
     }
 
-    fn is_awake(&self) -> bool {
+    fn is_busy_polled(&self) -> bool {
         !self.parked
     }
 
-    fn park(&mut self) -> bool {
+    fn arm(&mut self) -> bool {
         if self.broken.is_none() && !self.parked {
             let for_room = if self.backlog.is_empty() { 0 } else { FOR_ROOM };
             doze(&self.area, SUPERVISOR_ASLEEP, FOR_BYTES | for_room);
@@ -403,11 +403,11 @@ mod tests {
     use std::sync::atomic::Ordering::Relaxed;
 
     /// Both ends, and what a hostile worker could do with the memory.
-    fn open() -> (Box<dyn Channel>, Handed, SharedArea) {
-        let (channel, handed) = ShmTransport::new(Duration::ZERO).open().unwrap();
-        let memory = handed.fds().find(|(names, _)| names.contains(&names::FD_MEMORY)).unwrap().1;
+    fn open() -> (Box<dyn Channel>, Endpoints, SharedArea) {
+        let (channel, endpoints) = ShmTransport::new(Duration::ZERO).open().unwrap();
+        let memory = endpoints.fds().find(|(names, _)| names.contains(&names::FD_MEMORY)).unwrap().1;
         let area = SharedArea::from_fd(memory, PLAN).unwrap();
-        (channel, handed, area)
+        (channel, endpoints, area)
     }
 
     fn done(first: u64, count: u32) -> FromWorker {
@@ -448,18 +448,18 @@ mod tests {
         let input = Arc::new(file);
         let mut transport = ShmTransport::new(Duration::ZERO);
         transport.share_input(&input);
-        let (mut channel, handed) = transport.open().unwrap();
-        let Connection { mut items, results: _results } = shm_worker::connect(handed).unwrap();
-        let lent = items.lent();
+        let (mut channel, endpoints) = transport.open().unwrap();
+        let Connection { mut items, results: _results } = shm_worker::connect(endpoints).unwrap();
+        let integrity = items.integrity();
         let mapped = Arc::new(Block::from(Mapping::new(&input, 4000, 390_000).unwrap()));
         let read = Arc::new(Block::from(bytes.clone()));
         let mut check = |block: &Arc<Block>, range: Range<usize>, is_there: bool| {
-            let run = ToWorker::Run { first: 1, count: 1, attempt: 1 };
-            channel.queue(run, BlockSlice::new(block, range.clone())).unwrap();
+            let batch = ToWorker::Batch { first: 1, count: 1, attempt: 1 };
+            channel.queue(batch, BlockSlice::new(block, range.clone())).unwrap();
             assert_eq!(channel.flush().unwrap(), Flush::All);
             assert!(items.fill().unwrap());
             let (message, body) = items.next().unwrap().unwrap();
-            assert_eq!((message, lent.is_missing()), (run, !is_there));
+            assert_eq!((message, integrity.is_missing()), (batch, !is_there));
             assert!(body == if is_there { &block[range] } else { &[] });
         };
         for range in [0..200_000, 7..9, 9..9] {
@@ -478,17 +478,17 @@ mod tests {
 
     #[test]
     fn what_was_done_and_not_sent_is_there_after_a_death() {
-        let (mut channel, handed, _) = open();
-        let Connection { items, mut results } = shm_worker::connect(handed).unwrap();
-        let (desk, [mut room, mut frames]) = results.desk().unwrap();
+        let (mut channel, endpoints, _) = open();
+        let Connection { items, mut results } = shm_worker::connect(endpoints).unwrap();
+        let (staging, [mut room, mut frames]) = results.staging().unwrap();
         results.send(&frame(5, b"five\n")).unwrap();
         let six = frame(6, b"six\n");
         frames[..six.len()].copy_from_slice(&six);
-        desk.framed(six.len());
-        desk.begin(ItemId(7), Attempt(2), six.len());
+        staging.framed(six.len());
+        staging.begin(ItemId(7), Attempt(2), six.len());
         room[..10].copy_from_slice(b"a\nbc\nhalf ");
-        desk.done(1, 2);
-        desk.done(2, 5);
+        staging.done(1, 2);
+        staging.done(2, 5);
         // As one that is killed: nobody says goodbye.
         std::mem::forget((items, results));
         let five = (done(5, 1), b"five\n".to_vec());
@@ -500,9 +500,9 @@ mod tests {
     #[test]
     fn what_is_done_counts_once_wherever_a_worker_dies() {
         for steps in 0..14 {
-            let (mut channel, handed, _) = open();
-            let Connection { items, mut results } = shm_worker::connect(handed).unwrap();
-            let (desk, [mut room, mut frames]) = results.desk().unwrap();
+            let (mut channel, endpoints, _) = open();
+            let Connection { items, mut results } = shm_worker::connect(endpoints).unwrap();
+            let (staging, [mut room, mut frames]) = results.staging().unwrap();
             let (mut left, mut finished) = (steps, 0);
             let mut step = |finishes: bool| {
                 let goes = left > 0;
@@ -516,19 +516,19 @@ mod tests {
                 if !step(false) {
                     break;
                 }
-                desk.begin(ItemId(first), Attempt(2), framed);
+                staging.begin(ItemId(first), Attempt(2), framed);
                 room[..2].copy_from_slice(b"a\n");
                 if !step(true) {
                     break;
                 }
-                desk.done(1, 2);
+                staging.done(1, 2);
                 let bytes = frame(first, b"a\n");
                 frames[framed..framed + bytes.len()].copy_from_slice(&bytes);
                 if !step(false) {
                     break;
                 }
                 framed += bytes.len();
-                desk.framed(framed);
+                staging.framed(framed);
                 if first == 8 {
                     if !step(false) {
                         break;
@@ -546,12 +546,12 @@ mod tests {
     #[test]
     fn a_desk_that_makes_no_sense_is_named_or_ignored() {
         for (count, bytes) in [(1, usize::MAX >> 33), (u32::MAX, 3), (2, 3), (0, 3)] {
-            let (mut channel, handed, _) = open();
-            let Connection { items, results } = shm_worker::connect(handed).unwrap();
-            let (desk, [mut room, _]) = results.desk().unwrap();
+            let (mut channel, endpoints, _) = open();
+            let Connection { items, results } = shm_worker::connect(endpoints).unwrap();
+            let (staging, [mut room, _]) = results.staging().unwrap();
             room[..3].copy_from_slice(b"a\nb");
-            desk.begin(ItemId(7), Attempt(2), 0);
-            desk.done(count, bytes);
+            staging.begin(ItemId(7), Attempt(2), 0);
+            staging.done(count, bytes);
             std::mem::forget((items, results));
             let drained = drain(&mut *channel);
             assert!(matches!(drained, Err(ChannelError::Results { .. })) || drained == Ok(Vec::new()), "{drained:?}");
@@ -581,7 +581,7 @@ mod tests {
         let body = Arc::new(Block::from(vec![b'x'; 200_000]));
         for seed in 1..=300 {
             let mut random = Random(seed);
-            let (mut channel, _handed, area) = open();
+            let (mut channel, _endpoints, area) = open();
             let mut broken = false;
             let mut written = 0;
             for _ in 0..100 {
@@ -610,13 +610,13 @@ mod tests {
                     }
                 }
                 let length = [0, 9, NEAR_BYTES_MAX, 200_000][random.below(4)];
-                let run = ToWorker::Run { first: 1, count: 1, attempt: 1 };
-                match channel.queue(run, BlockSlice::new(&body, 0..length)) {
+                let batch = ToWorker::Batch { first: 1, count: 1, attempt: 1 };
+                match channel.queue(batch, BlockSlice::new(&body, 0..length)) {
                     Ok(()) | Err(ChannelError::Ring(_)) => {}
                     Err(error) => panic!("{error}"),
                 }
                 let _ = channel.flush().unwrap();
-                let _ = channel.park();
+                let _ = channel.arm();
                 assert!(channel.backlog_bytes() <= 100 * 200_100);
             }
             channel.ended();
@@ -628,13 +628,13 @@ mod tests {
 
     #[test]
     fn an_index_that_cannot_be_is_said_in_words() {
-        let (mut channel, _handed, area) = open();
+        let (mut channel, _endpoints, area) = open();
         area.word(RESULTS.tail).store(RESULTS.bytes + 1, Relaxed);
         assert_eq!(channel.fill().unwrap(), Fill::Blocked);
         let words = "use the ring: the other side says it is at 262145, which is not from 0 to 262144";
         for _ in 0..2 {
             assert_eq!(channel.next().unwrap_err().to_string(), words);
         }
-        assert!(channel.park(), "there is nothing to be woken for");
+        assert!(channel.arm(), "there is nothing to be woken for");
     }
 }

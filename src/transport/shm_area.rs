@@ -23,14 +23,14 @@ pub(super) const fn near_bytes_max(shares_input: bool) -> usize {
 /// A place in the input; without this bit, in the hall.
 pub(super) const IN_INPUT: u64 = 1 << 63;
 
-/// Room for two bodies of the largest size. Pages that nothing was written to cost nothing.
-pub(super) const HALL_BYTES: usize = 2 * BODY_BYTES_MAX.next_multiple_of(64 * 1024);
+/// GrowableBuffer for two bodies of the largest size. Pages that nothing was written to cost nothing.
+pub(super) const ARENA_BYTES: usize = 2 * BODY_BYTES_MAX.next_multiple_of(64 * 1024);
 
 /// Results are put together in one half, and frames of them in the other: in each as many as leave together,
 /// and one more.
-pub(super) const DESK_BYTES: usize = 512 * 1024;
+pub(super) const STAGING_BYTES: usize = 512 * 1024;
 
-pub(super) const PLAN: Plan = Plan { ring_bytes: RING_BYTES, hall_bytes: HALL_BYTES, desk_bytes: DESK_BYTES };
+pub(super) const PLAN: Plan = Plan { ring_bytes: RING_BYTES, arena_bytes: ARENA_BYTES, staging_bytes: STAGING_BYTES };
 
 /// Words that different sides write lie two cache lines apart: processors fetch lines in pairs.
 pub(super) const LINE: usize = 128 / size_of::<u64>();

@@ -10,11 +10,11 @@ use super::shm_area::{
     SUPERVISOR_GONE, WORKER_ASLEEP, WORKER_GONE,
 };
 use super::shm_ring::{Broken, FOR_BYTES, FOR_ROOM, Reader, Words, Writer, doze, must_wake, rise};
-use super::{ChannelError, Connection, Desk, Handed, ItemsIn, Lent, ResultsOut};
-use crate::sys::bell::Bell;
+use super::{ChannelError, Connection, Endpoints, InputIntegrity, ItemsIn, ResultsOut, StagingArea};
 use crate::sys::clock::monotonic_ns;
-use crate::sys::room::Room;
+use crate::sys::growable_buffer::GrowableBuffer;
 use crate::sys::shared_area::{Part, SharedArea};
+use crate::sys::wake_fd::WakeFd;
 use crate::wire::codec::{self, Message};
 use crate::wire::frame::{HEADER_BYTES, Header, Kind};
 use crate::wire::message::ToWorker;
@@ -28,20 +28,20 @@ use std::sync::atomic::Ordering::{Acquire, Release};
 const LOOKS_PER_CLOCK: u32 = 32;
 
 /// See [`super::connect`].
-pub(super) fn connect(mut handed: Handed) -> io::Result<Connection> {
-    let area = Arc::new(SharedArea::from_fd(handed.take_fd(names::FD_MEMORY)?, PLAN)?);
-    let bell = Bell::from_fd(handed.take_fd(names::FD_IN)?)?;
-    let supervisors_bell = Bell::from_fd(handed.take_fd(names::FD_OUT)?)?;
-    let spin_ns = handed.get_word(names::SPIN)?.parse().map_err(|_| ErrorKind::InvalidInput)?;
-    let end = Arc::new(End { area, bell, supervisors_bell, spin_ns });
-    let input = handed.take_fd(names::FD_INPUT).ok().map(|input| InputReader::new(input.into()));
+pub(super) fn connect(mut endpoints: Endpoints) -> io::Result<Connection> {
+    let area = Arc::new(SharedArea::from_fd(endpoints.take_fd(names::FD_MEMORY)?, PLAN)?);
+    let wake_fd = WakeFd::from_fd(endpoints.take_fd(names::FD_IN)?)?;
+    let supervisors_wake_fd = WakeFd::from_fd(endpoints.take_fd(names::FD_OUT)?)?;
+    let spin_ns = endpoints.get_variable(names::SPIN)?.parse().map_err(|_| ErrorKind::InvalidInput)?;
+    let end = Arc::new(End { area, wake_fd, supervisors_wake_fd, spin_ns });
+    let input = endpoints.take_fd(names::FD_INPUT).ok().map(|input| InputReader::new(input.into()));
     let items = ShmItems {
         end: Arc::clone(&end),
         reader: Reader::new(ITEMS),
-        lent_bytes: 0,
+        borrowed_bytes: 0,
         near_bytes_max: shm_area::near_bytes_max(input.is_some()),
         input,
-        lent: Arc::default(),
+        integrity: Arc::default(),
     };
     let results = ShmResults { end, writer: Writer::new(RESULTS) };
     Ok(Connection { items: Box::new(items), results: Box::new(results) })
@@ -51,9 +51,9 @@ pub(super) fn connect(mut handed: Handed) -> io::Result<Connection> {
 struct End {
     area: Arc<SharedArea>,
     /// Rung by the supervisor, when we sleep.
-    bell: Bell,
+    wake_fd: WakeFd,
     /// Rung by us, when the supervisor sleeps.
-    supervisors_bell: Bell,
+    supervisors_wake_fd: WakeFd,
     spin_ns: u64,
 }
 
@@ -69,7 +69,7 @@ impl End {
                 rise(&*self.area, WORKER_ASLEEP);
                 return Ok(found);
             }
-            self.bell.wait()?;
+            self.wake_fd.wait()?;
         }
     }
 
@@ -92,7 +92,7 @@ impl End {
 
     fn wake_supervisor(&self, what: u64) {
         if must_wake(&*self.area, SUPERVISOR_ASLEEP, what) {
-            self.supervisors_bell.ring();
+            self.supervisors_wake_fd.ring();
         }
     }
 }
@@ -107,12 +107,12 @@ struct ShmItems {
     end: Arc<End>,
     reader: Reader,
     /// What the last message took, which is still lent.
-    lent_bytes: u64,
+    borrowed_bytes: u64,
     /// The longest body that lies in its frame.
     near_bytes_max: usize,
     input: Option<InputReader>,
     /// If what is lent from the input is there.
-    lent: Arc<Lent>,
+    integrity: Arc<InputIntegrity>,
 }
 
 /// Where a frame lies.
@@ -137,7 +137,7 @@ impl ShmItems {
 
     /// What was lent is not any more.
     fn give_back(&mut self) {
-        self.reader.took(std::mem::take(&mut self.lent_bytes));
+        self.reader.took(std::mem::take(&mut self.borrowed_bytes));
     }
 
     /// The supervisor may write over what was given back.
@@ -172,9 +172,9 @@ impl ItemsIn for ShmItems {
         if header.kind != Kind::ToWorker {
             return Err(ChannelError::Direction);
         }
-        self.lent_bytes = ring_bytes;
+        self.borrowed_bytes = ring_bytes;
         if self.input.is_some() {
-            self.lent.begin(0);
+            self.integrity.begin(0);
         }
         let area = &self.end.area;
         let head_at = self.reader.at() + HEADER_BYTES as u64;
@@ -187,25 +187,25 @@ impl ItemsIn for ShmItems {
             area.take(ITEMS_PART, body_at, &mut place);
             let place = u64::from_le_bytes(place);
             if place & IN_INPUT == 0 {
-                area.lend(Part::Hall, place, header.body_bytes)
+                area.lend(Part::Arena, place, header.body_bytes)
             } else {
                 let input = self.input.as_mut().ok_or(ChannelError::Reference)?;
                 input.read(place ^ IN_INPUT, header.body_bytes).unwrap_or_else(|| {
-                    self.lent.lacks();
+                    self.integrity.lacks();
                     &[]
                 })
             }
         };
         // The usual one goes where it is wanted without a stop in between.
-        if let Some(ToWorker::Run { first, count, attempt }) = ToWorker::read(head) {
-            return Ok(Some((ToWorker::Run { first, count, attempt }, body)));
+        if let Some(ToWorker::Batch { first, count, attempt }) = ToWorker::read(head) {
+            return Ok(Some((ToWorker::Batch { first, count, attempt }, body)));
         }
         Ok(Some((codec::decode(head)?, body)))
     }
 
     fn waiting(&self, most: usize) -> usize {
         let ready = self.reader.known();
-        let (mut behind, mut frames) = (self.lent_bytes, 0);
+        let (mut behind, mut frames) = (self.borrowed_bytes, 0);
         while frames < most
             && let Ok(Some(lying)) = self.lying(behind, ready)
         {
@@ -215,8 +215,8 @@ impl ItemsIn for ShmItems {
         frames
     }
 
-    fn lent(&self) -> Arc<Lent> {
-        Arc::clone(&self.lent)
+    fn integrity(&self) -> Arc<InputIntegrity> {
+        Arc::clone(&self.integrity)
     }
 }
 
@@ -260,9 +260,9 @@ impl ResultsOut for ShmResults {
         Ok(())
     }
 
-    fn desk(&self) -> Option<(Desk, [Room; 2])> {
+    fn staging(&self) -> Option<(StagingArea, [GrowableBuffer; 2])> {
         let area = &self.end.area;
-        Some((Desk::new(Arc::clone(area), RESULTS.tail), area.desk()?))
+        Some((StagingArea::new(Arc::clone(area), RESULTS.tail), area.staging()?))
     }
 }
 

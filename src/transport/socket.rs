@@ -9,7 +9,7 @@
 //! Invariant: only our own end is non-blocking; the two ends are two open files.
 
 use super::stream::{self, StreamChannel};
-use super::{Channel, Connection, Handed, Transport};
+use super::{Channel, Connection, Endpoints, Transport};
 use crate::sys::socket::{self, Peer};
 use crate::wire::names;
 use std::fs::File;
@@ -23,7 +23,7 @@ const SOCKET_BYTES: usize = 256 * 1024;
 pub(super) struct SocketTransport;
 
 impl Transport for SocketTransport {
-    fn open(&mut self) -> io::Result<(Box<dyn Channel>, Handed)> {
+    fn open(&mut self) -> io::Result<(Box<dyn Channel>, Endpoints)> {
         let (ours, theirs) = socket::pair()?;
         for end in [&ours, &theirs] {
             socket::enlarge(end, SOCKET_BYTES);
@@ -33,8 +33,8 @@ impl Transport for SocketTransport {
         let items = ours.try_clone()?;
         let channel = StreamChannel::new(File::from(ours), File::from(items), |items| drop(socket::end_output(items)));
         let Peer { pid, uid } = Peer::this_process();
-        let handed = Handed::new().fd(&[names::FD_IN, names::FD_OUT], theirs);
-        Ok((Box::new(channel), handed.word(names::PEER, format!("{pid} {uid}"))))
+        let endpoints = Endpoints::new().fd(&[names::FD_IN, names::FD_OUT], theirs);
+        Ok((Box::new(channel), endpoints.variable(names::PEER, format!("{pid} {uid}"))))
     }
 
     fn fds_per_channel(&self) -> u64 {
@@ -43,9 +43,9 @@ impl Transport for SocketTransport {
 }
 
 /// See [`super::connect`].
-pub(super) fn connect(mut handed: Handed) -> io::Result<Connection> {
-    let told = handed.get_word(names::PEER)?.to_owned();
-    let items = handed.take_fd(names::FD_IN)?;
+pub(super) fn connect(mut endpoints: Endpoints) -> io::Result<Connection> {
+    let told = endpoints.get_variable(names::PEER)?.to_owned();
+    let items = endpoints.take_fd(names::FD_IN)?;
     let Peer { pid, uid } = socket::peer(&items)?;
     let found = format!("{pid} {uid}");
     if found != told {
@@ -63,15 +63,17 @@ mod tests {
     #[test]
     fn a_socket_of_somebody_else_is_refused() {
         let (_ours, theirs) = socket::pair().unwrap();
-        let handed = Handed::new().fd(&[names::FD_IN, names::FD_OUT], theirs).word(names::PEER, "1 4294967294");
+        let endpoints =
+            Endpoints::new().fd(&[names::FD_IN, names::FD_OUT], theirs).variable(names::PEER, "1 4294967294");
         let Peer { pid, uid } = Peer::this_process();
-        let error = connect(handed).err().unwrap();
+        let error = connect(endpoints).err().unwrap();
         let expected = format!("the other end is of process and user {pid} {uid}, not 1 4294967294");
         assert_eq!(error.to_string(), expected);
         let (reader, _writer) = crate::sys::fd::pipe().unwrap();
-        let handed = Handed::new().fd(&[names::FD_IN, names::FD_OUT], reader).word(names::PEER, format!("{pid} {uid}"));
-        assert!(connect(handed).is_err(), "it is no socket");
+        let endpoints =
+            Endpoints::new().fd(&[names::FD_IN, names::FD_OUT], reader).variable(names::PEER, format!("{pid} {uid}"));
+        assert!(connect(endpoints).is_err(), "it is no socket");
         let (_ours, theirs) = socket::pair().unwrap();
-        assert!(connect(Handed::new().fd(&[names::FD_IN], theirs)).is_err(), "nobody was named");
+        assert!(connect(Endpoints::new().fd(&[names::FD_IN], theirs)).is_err(), "nobody was named");
     }
 }

@@ -135,13 +135,13 @@ struct Backlog {
     copied: Vec<u8>,
     written: usize,
     /// Large bodies, in order.
-    lent: VecDeque<Lent>,
+    integrity: VecDeque<InputIntegrity>,
     /// What has not left of all this.
     bytes: usize,
 }
 
 /// A stretch of a block, between what is copied.
-struct Lent {
+struct InputIntegrity {
     /// So many copied bytes stand before it.
     behind: usize,
     block: Arc<Block>,
@@ -152,11 +152,11 @@ struct Lent {
 impl Backlog {
     fn push(&mut self, message: ToWorker, body: BlockSlice<'_>) -> Result<(), ChannelError> {
         let before = self.copied.len();
-        let lent = body.bytes().len() >= LENT_BYTES_MIN;
-        if lent {
+        let integrity = body.bytes().len() >= LENT_BYTES_MIN;
+        if integrity {
             crate::wire::append_without_body(&message, body.bytes().len(), &mut self.copied)?;
             let block = Arc::clone(body.block());
-            self.lent.push_back(Lent { behind: self.copied.len(), block, range: body.range() });
+            self.integrity.push_back(InputIntegrity { behind: self.copied.len(), block, range: body.range() });
             self.bytes += body.range().len();
         } else {
             crate::wire::append(&message, body.bytes(), &mut self.copied)?;
@@ -167,7 +167,7 @@ impl Backlog {
 
     /// One write; of what has left nothing is kept.
     fn write_to(&mut self, file: &mut impl Write) -> io::Result<()> {
-        let written = match self.lent.is_empty() {
+        let written = match self.integrity.is_empty() {
             true => file.write(&self.copied[self.written..])?,
             false => {
                 let mut slices = [IoSlice::new(&[]); SLICES_MAX];
@@ -192,12 +192,12 @@ impl Backlog {
                 count += 1;
             }
         };
-        for lent in self.lent.iter().take(SLICES_MAX / 2) {
-            push(&self.copied[from..lent.behind]);
-            push(&lent.block[lent.range.clone()]);
-            from = lent.behind;
+        for integrity in self.integrity.iter().take(SLICES_MAX / 2) {
+            push(&self.copied[from..integrity.behind]);
+            push(&integrity.block[integrity.range.clone()]);
+            from = integrity.behind;
         }
-        if self.lent.len() < SLICES_MAX / 2 {
+        if self.integrity.len() < SLICES_MAX / 2 {
             push(&self.copied[from..]);
         }
         count
@@ -207,17 +207,17 @@ impl Backlog {
     fn advance(&mut self, written: usize) {
         let mut left = written;
         self.bytes -= written;
-        while let Some(lent) = self.lent.front_mut() {
-            let copied = left.min(lent.behind - self.written);
+        while let Some(integrity) = self.integrity.front_mut() {
+            let copied = left.min(integrity.behind - self.written);
             self.written += copied;
             left -= copied;
-            let part = left.min(lent.range.len());
-            lent.range.start += part;
+            let part = left.min(integrity.range.len());
+            integrity.range.start += part;
             left -= part;
-            if self.written < lent.behind || !lent.range.is_empty() {
+            if self.written < integrity.behind || !integrity.range.is_empty() {
                 return;
             }
-            self.lent.pop_front();
+            self.integrity.pop_front();
         }
         self.written += left;
         if self.bytes == 0 {
@@ -226,7 +226,7 @@ impl Backlog {
     }
 
     fn clear(&mut self) {
-        self.lent.clear();
+        self.integrity.clear();
         self.copied.clear();
         // What many small items needed is given back.
         self.copied.shrink_to(BUFFER_BYTES);
@@ -313,7 +313,7 @@ mod tests {
         let mut expected = Vec::new();
         for number in 0..3 * SLICES_MAX {
             let size = [0, 5, LENT_BYTES_MIN - 1, LENT_BYTES_MIN, 3 * LENT_BYTES_MIN][number % 5];
-            let message = ToWorker::Run { first: number as u64, count: 1, attempt: 1 };
+            let message = ToWorker::Batch { first: number as u64, count: 1, attempt: 1 };
             let body = BlockSlice::new(&block, number..number + size);
             backlog.push(message, body.clone()).unwrap();
             crate::wire::append(&message, body.bytes(), &mut expected).unwrap();
@@ -337,7 +337,7 @@ mod tests {
                 assert_eq!(backlog.bytes, expected.len() - left.len());
             }
             assert!(left == expected, "step {step}");
-            assert!(backlog.lent.is_empty() && backlog.copied.is_empty());
+            assert!(backlog.integrity.is_empty() && backlog.copied.is_empty());
         }
     }
 
@@ -345,9 +345,9 @@ mod tests {
     fn a_body_over_the_limit_leaves_nothing_behind() {
         let mut backlog = Backlog::default();
         let block = Arc::new(Block::from(vec![0; crate::wire::frame::BODY_BYTES_MAX + 1]));
-        let message = ToWorker::Run { first: 1, count: 1, attempt: 1 };
+        let message = ToWorker::Batch { first: 1, count: 1, attempt: 1 };
         assert!(backlog.push(message, BlockSlice::whole(&block)).is_err());
-        assert_eq!((backlog.bytes, backlog.copied.len(), backlog.lent.len()), (0, 0, 0));
+        assert_eq!((backlog.bytes, backlog.copied.len(), backlog.integrity.len()), (0, 0, 0));
     }
 
     #[test]
@@ -356,7 +356,7 @@ mod tests {
         let (other, _end) = fd::pipe().unwrap();
         let mut channel = StreamChannel::new(File::from(other), File::from(writer), |_| ());
         let block = Arc::new(Block::from(vec![b'x'; LENT_BYTES_MIN]));
-        let message = ToWorker::Run { first: 1, count: 1, attempt: 1 };
+        let message = ToWorker::Batch { first: 1, count: 1, attempt: 1 };
         channel.queue(message, BlockSlice::whole(&block)).unwrap();
         assert_eq!(Arc::strong_count(&block), 2);
         assert_eq!(channel.flush().unwrap(), Flush::All);

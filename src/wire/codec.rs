@@ -31,7 +31,7 @@ impl Message for ToWorker {
 
     #[inline(always)]
     fn pack(&self) -> Packed {
-        let Self::Run { first, count, attempt } = *self;
+        let Self::Batch { first, count, attempt } = *self;
         Writer::new(RUN).number(first).number(count.into()).number(attempt.into()).end()
     }
 
@@ -40,7 +40,7 @@ impl Message for ToWorker {
         let mut reader = Reader::new(head, RUN)?;
         let (first, count, attempt) = (reader.number()?, reader.short_number()?, reader.short_number()?);
         reader.end()?;
-        Some(Self::Run { first, count, attempt })
+        Some(Self::Batch { first, count, attempt })
     }
 }
 
@@ -50,8 +50,8 @@ impl Message for FromWorker {
     #[inline(always)]
     fn pack(&self) -> Packed {
         let Self::Done { first, count, attempt, busy_ns, timed } = *self else { return Packed::NONE };
-        let run = Writer::new(DONE).number(first).number(count.into()).number(attempt.into());
-        run.number(busy_ns).flag(timed).end()
+        let batch = Writer::new(DONE).number(first).number(count.into()).number(attempt.into());
+        batch.number(busy_ns).flag(timed).end()
     }
 
     #[inline(always)]
@@ -64,7 +64,7 @@ impl Message for FromWorker {
     }
 }
 
-/// The places of `Run` and `Done` in their enums.
+/// The places of `Batch` and `Done` in their enums.
 const RUN: u8 = 0;
 const DONE: u8 = 1;
 
@@ -124,7 +124,7 @@ mod tests {
 
     fn longest() -> (Vec<ToWorker>, Vec<FromWorker>) {
         let (first, count, attempt) = (u64::MAX, u32::MAX, u32::MAX);
-        let to = vec![ToWorker::Run { first, count, attempt }];
+        let to = vec![ToWorker::Batch { first, count, attempt }];
         let from = vec![
             FromWorker::Hello { protocol: u16::MAX, pid: u32::MAX, token: [0xff; 16] },
             FromWorker::Done { first, count, attempt, busy_ns: u64::MAX, timed: true },
@@ -155,7 +155,7 @@ mod tests {
     #[test]
     fn small_messages_are_small() {
         let mut bytes = Vec::new();
-        encode(&ToWorker::Run { first: 7, count: 1, attempt: 1 }, &mut bytes);
+        encode(&ToWorker::Batch { first: 7, count: 1, attempt: 1 }, &mut bytes);
         assert_eq!(bytes, [0, 7, 1, 1]);
     }
 
@@ -167,10 +167,10 @@ mod tests {
         for first in numbers {
             for count in short.clone() {
                 let attempt = count ^ 1;
-                let run = ToWorker::Run { first, count, attempt };
+                let batch = ToWorker::Batch { first, count, attempt };
                 let done = FromWorker::Done { first, count, attempt, busy_ns: !first, timed: count % 2 == 0 };
                 for (packed, general) in [
-                    (run.pack(), bincode::serde::encode_to_vec(run, config()).unwrap()),
+                    (batch.pack(), bincode::serde::encode_to_vec(batch, config()).unwrap()),
                     (done.pack(), bincode::serde::encode_to_vec(done, config()).unwrap()),
                 ] {
                     assert_eq!(packed.bytes(), general.len());

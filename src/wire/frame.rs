@@ -156,7 +156,7 @@ impl Header {
 ///
 /// - facts in: [`spare`](Self::spare) and [`filled`](Self::filled), or [`push`](Self::push)
 /// - frames out: [`next`](Self::next)
-/// - a large frame in parts: [`take_lead`](Self::take_lead), then [`take`](Self::take) until its body is out
+/// - a large frame in parts: [`take_prefix`](Self::take_prefix), then [`take`](Self::take) until its body is out
 /// - questions: [`whole_frames`](Self::whole_frames), [`unread_bytes`](Self::unread_bytes)
 pub struct FrameDecoder {
     /// All of it is initialised; `start..end` is what has arrived and was not handed out.
@@ -180,7 +180,7 @@ impl FrameDecoder {
         Self { buffer: Vec::new(), start: 0, end: 0, wanted: 0 }
     }
 
-    /// Room for the next read, never empty. Say with [`filled`](Self::filled) how much of it was used.
+    /// GrowableBuffer for the next read, never empty. Say with [`filled`](Self::filled) how much of it was used.
     pub fn spare(&mut self) -> &mut [u8] {
         let held = self.end - self.start;
         // At rest the base size; for a larger frame that frame's, which was judged before; and if
@@ -264,7 +264,7 @@ impl FrameDecoder {
     ///
     /// # Errors
     /// The bytes are no frame.
-    pub fn take_lead(&mut self, above: usize) -> Result<Option<(Header, &[u8])>, FrameError> {
+    pub fn take_prefix(&mut self, above: usize) -> Result<Option<(Header, &[u8])>, FrameError> {
         let Some(header) = Header::read(&self.buffer[self.start..self.end])?.filter(|next| next.body_bytes > above)
         else {
             return Ok(None);
@@ -489,7 +489,7 @@ mod tests {
                     }
                     if let Some(frame) = decoder.next().unwrap() {
                         decoded.push(owned(frame));
-                    } else if let Some((header, head)) = decoder.take_lead(LARGE).unwrap() {
+                    } else if let Some((header, head)) = decoder.take_prefix(LARGE).unwrap() {
                         assert!(header.body_bytes > LARGE);
                         large = Some((header.body_bytes, (header.kind, head.to_vec(), Vec::new())));
                     } else {

@@ -3,7 +3,7 @@
 //! A message on the wire is a frame: a fixed header (version, kind, lengths), the message itself by
 //! the codec, and a body: the bytes of a run as a plain slice.
 //!
-//! Body of `Run`: a run of one is the item, whole. A longer run is its items, each followed by the
+//! Body of `Batch`: a run of one is the item, whole. A longer run is its items, each followed by the
 //! delimiter that the worker was told at its start (`SUPERVISOR_DELIMITER`).
 //!
 //! Body of `Done`: of one item, its result, whole, the final newline included. Of several, each
@@ -32,7 +32,7 @@ pub const SMALL_BODY_BYTES_MAX: usize = 1024 * 1024 + 64 * 1024;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum ToWorker {
     /// Work on these items, in order. The body holds them.
-    Run { first: u64, count: u32, attempt: u32 },
+    Batch { first: u64, count: u32, attempt: u32 },
 }
 
 /// Worker to supervisor.

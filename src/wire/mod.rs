@@ -7,15 +7,15 @@
 
 pub mod codec;
 pub mod frame;
-pub mod lead;
 pub mod message;
 pub mod names;
+pub mod prefix;
 mod quick;
 pub mod times;
 
 use codec::Message;
 use frame::FrameError;
-use lead::Lead;
+use prefix::Prefix;
 
 /// Appends one whole frame: header, `message`, `body`.
 ///
@@ -34,10 +34,10 @@ pub fn append<M: Message>(message: &M, body: &[u8], out: &mut Vec<u8>) -> Result
 #[inline]
 pub fn append_without_body<M: Message>(message: &M, body_bytes: usize, out: &mut Vec<u8>) -> Result<(), FrameError> {
     frame::check_body(body_bytes)?;
-    let lead = Lead::new(message, body_bytes);
-    let end = out.len() + lead.bytes();
-    out.reserve(lead.bytes() + lead::SLACK_BYTES + body_bytes);
-    lead.put(true, |_, bytes| out.extend_from_slice(bytes));
+    let prefix = Prefix::new(message, body_bytes);
+    let end = out.len() + prefix.bytes();
+    out.reserve(prefix.bytes() + prefix::SLACK_BYTES + body_bytes);
+    prefix.put(true, |_, bytes| out.extend_from_slice(bytes));
     out.truncate(end);
     Ok(())
 }

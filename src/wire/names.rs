@@ -17,7 +17,7 @@ pub const FD_INPUT: &str = "SUPERVISOR_FD_INPUT";
 /// The number of the fd that ends when the other side does, where the others do not say so.
 pub const FD_LINE: &str = "SUPERVISOR_FD_LINE";
 /// The number of the fd of the scoreboard.
-pub const FD_BOARD: &str = "SUPERVISOR_FD_BOARD";
+pub const FD_PROGRESS: &str = "SUPERVISOR_FD_BOARD";
 /// 32 hex digits, to be said back in the hello.
 pub const TOKEN: &str = "SUPERVISOR_TOKEN";
 /// The supervisor's pid.
@@ -61,7 +61,7 @@ const ALL: [&str; 22] = [
     FD_SPOOL,
     FD_INPUT,
     FD_LINE,
-    FD_BOARD,
+    FD_PROGRESS,
     TOKEN,
     PARENT,
     PEER,

@@ -1,4 +1,4 @@
-//! The two messages that each item may cost, `Run` and `Done`, to bytes and back without a detour.
+//! The two messages that each item may cost, `Batch` and `Done`, to bytes and back without a detour.
 //!
 //! A message per item is a way to run, so what the head of one costs is what an item costs; the general
 //! codec takes three times as long. Its format is its own, described in bincode's `spec.md`: numbers

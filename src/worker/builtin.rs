@@ -43,7 +43,7 @@ pub fn builtin_main(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
 }
 
 /// The same, with `delay` spent on each item before.
-pub(super) fn delayed(run: tasks::Run, delay: Duration) -> impl Handler {
+pub(super) fn delayed(run: tasks::TaskFn, delay: Duration) -> impl Handler {
     move |item: &Item<'_>, out: &mut Output| -> Result<(), Failure> {
         std::thread::sleep(delay);
         run(item, out)

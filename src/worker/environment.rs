@@ -15,8 +15,8 @@ pub(super) struct Environment {
     /// The channel's descriptors, each with its names.
     pub fds: Vec<(Vec<&'static str>, RawFd)>,
     /// The channel's words.
-    pub words: Vec<(&'static str, String)>,
-    pub fd_board: RawFd,
+    pub variables: Vec<(&'static str, String)>,
+    pub fd_progress: RawFd,
     pub token: [u8; 16],
     pub supervisor_pid: u32,
     pub delimiter: u8,
@@ -42,8 +42,8 @@ impl Environment {
         Ok(Self {
             transport,
             fds: read.fds()?,
-            words: read.words()?,
-            fd_board: read.number(names::FD_BOARD)?,
+            variables: read.variables()?,
+            fd_progress: read.number(names::FD_PROGRESS)?,
             token: read.value(names::TOKEN, token)?,
             supervisor_pid: read.number(names::PARENT)?,
             delimiter: read.number(names::DELIMITER)?,
@@ -82,9 +82,9 @@ impl<F: Fn(&str) -> Option<OsString>> Reader<F> {
         Ok(fds)
     }
 
-    fn words(&self) -> Result<Vec<(&'static str, String)>, EnvironmentError> {
+    fn variables(&self) -> Result<Vec<(&'static str, String)>, EnvironmentError> {
         let set = names::TRANSPORT_WORDS.into_iter().filter(|name| self.is_set(name));
-        set.map(|name| Ok((name, self.value(name, |word| Some(word.to_owned()))?))).collect()
+        set.map(|name| Ok((name, self.value(name, |variable| Some(variable.to_owned()))?))).collect()
     }
 }
 
@@ -123,8 +123,8 @@ mod tests {
         let expected = Environment {
             transport: TransportKind::Pipe,
             fds: vec![(vec!["SUPERVISOR_FD_IN"], 3), (vec!["SUPERVISOR_FD_OUT"], 4)],
-            words: Vec::new(),
-            fd_board: 5,
+            variables: Vec::new(),
+            fd_progress: 5,
             token: [0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 255],
             supervisor_pid: 4123,
             delimiter: b'\n',

@@ -2,10 +2,10 @@
 //!
 //! Invariant: whole frames only, one behind the other from the start of the room.
 
-use crate::sys::room::Room;
+use crate::sys::growable_buffer::GrowableBuffer;
 use crate::wire::codec::Message;
 use crate::wire::frame::{FrameError, check_body};
-use crate::wire::lead::{Lead, SLACK_BYTES};
+use crate::wire::prefix::{Prefix, SLACK_BYTES};
 use std::ops::Range;
 
 /// What a room that has been larger is cut back to.
@@ -13,13 +13,13 @@ const KEPT_BYTES: usize = 256 * 1024;
 
 /// The frames, and the room that they lie in.
 pub(super) struct Frames {
-    room: Room,
+    room: GrowableBuffer,
     bytes: usize,
 }
 
 impl Frames {
     /// None yet; they are to be put together there.
-    pub(super) const fn within(room: Room) -> Self {
+    pub(super) const fn within(room: GrowableBuffer) -> Self {
         Self { room, bytes: 0 }
     }
 
@@ -29,7 +29,7 @@ impl Frames {
     /// The body is over the limit; nothing was appended.
     #[inline]
     pub(super) fn append<M: Message>(&mut self, message: &M, body: &[u8]) -> Result<(), FrameError> {
-        let at = self.append_lead(message, body.len(), body.len())?;
+        let at = self.append_prefix(message, body.len(), body.len())?;
         self.room[at.clone()].copy_from_slice(body);
         self.bytes = at.end;
         Ok(())
@@ -40,27 +40,27 @@ impl Frames {
     /// # Errors
     /// As of [`append`](Self::append).
     pub(super) fn append_without_body<M: Message>(&mut self, message: &M, body_bytes: usize) -> Result<(), FrameError> {
-        self.bytes = self.append_lead(message, body_bytes, 0)?.start;
+        self.bytes = self.append_prefix(message, body_bytes, 0)?.start;
         Ok(())
     }
 
     /// Puts a lead behind the frames, and makes room behind it. Returns where that is.
     #[inline(always)]
-    fn append_lead<M: Message>(
+    fn append_prefix<M: Message>(
         &mut self,
         message: &M,
         body_bytes: usize,
-        room_bytes: usize,
+        buffer_bytes: usize,
     ) -> Result<Range<usize>, FrameError> {
         check_body(body_bytes)?;
-        let lead = Lead::new(message, body_bytes);
-        let start = self.bytes + lead.bytes();
-        let end = start + room_bytes;
+        let prefix = Prefix::new(message, body_bytes);
+        let start = self.bytes + prefix.bytes();
+        let end = start + buffer_bytes;
         if end + SLACK_BYTES > self.room.len() {
             self.room.grow(end + SLACK_BYTES);
         }
         let place = &mut self.room[self.bytes..];
-        lead.put(true, |at, bytes| place[at..at + bytes.len()].copy_from_slice(bytes));
+        prefix.put(true, |at, bytes| place[at..at + bytes.len()].copy_from_slice(bytes));
         Ok(start..end)
     }
 

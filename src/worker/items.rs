@@ -6,7 +6,7 @@
 //! Invariant: never lends more items than the run announced, nor a byte of a delimiter.
 
 use super::Item;
-use crate::model::ids::{Attempt, ItemId, Run};
+use crate::model::ids::{Attempt, Batch, ItemId};
 
 /// So many bytes are looked through at once: a bit each.
 const WINDOW_BYTES: usize = u64::BITS as usize;
@@ -38,11 +38,11 @@ pub(super) struct Items<'a> {
 }
 
 impl<'a> Items<'a> {
-    pub(super) fn new(run: Run, body: &'a [u8], delimiter: u8) -> Self {
-        let single = run.count == 1;
+    pub(super) fn new(batch: Batch, body: &'a [u8], delimiter: u8) -> Self {
+        let single = batch.count == 1;
         let delimiters = if single { 0 } else { delimiters(body, delimiter) };
-        let (next, behind) = (run.first.0, run.first.0.wrapping_add(u64::from(run.count)));
-        let attempt = run.attempt;
+        let (next, behind) = (batch.first.0, batch.first.0.wrapping_add(u64::from(batch.count)));
+        let attempt = batch.attempt;
         Self { body, delimiter, single, delimiters, window: 0, at: 0, next, behind, attempt, start: 0, end: 0 }
     }
 
@@ -145,8 +145,8 @@ fn matches(window: &[u8; WINDOW_BYTES], wanted: u8) -> u64 {
 mod tests {
     use super::*;
 
-    fn run(count: u32) -> Run {
-        Run { first: ItemId(7), count, attempt: Attempt(2) }
+    fn run(count: u32) -> Batch {
+        Batch { first: ItemId(7), count, attempt: Attempt(2) }
     }
 
     #[test]

@@ -20,7 +20,6 @@
 //!
 //! Invariant: knows nothing of how the supervisor decides. A worker is told items and says results.
 
-mod batch;
 mod builtin;
 mod environment;
 mod frames;
@@ -29,6 +28,7 @@ mod output;
 mod pace;
 mod panics;
 mod parse;
+mod result_buffer;
 mod serve;
 pub mod tasks;
 pub mod threads;

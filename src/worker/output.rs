@@ -5,13 +5,13 @@
 //!
 //! Invariant: append only; the results of earlier items, which lie in the same buffer, are out of reach.
 
-use crate::sys::room::Room;
+use crate::sys::growable_buffer::GrowableBuffer;
 use std::io::{self, Write};
 
 /// What a buffer that has been larger is cut back to.
 const KEPT_BYTES: usize = 256 * 1024;
 
-/// Room for a number of any size, written in whole words.
+/// GrowableBuffer for a number of any size, written in whole words.
 const NUMBER_BYTES: usize = 64;
 
 /// Digits in a word, and how many numbers they make.
@@ -45,7 +45,7 @@ const fn fours() -> [u32; 10_000] {
 #[derive(Debug, Default)]
 pub struct Output {
     /// Results of finished items, each with its newline, then the present one; then room.
-    results: Room,
+    results: GrowableBuffer,
     /// Where the present result begins, and where it ends.
     start: usize,
     end: usize,
@@ -80,7 +80,7 @@ integers!(i8, u8; i16, u16; i32, u32; i64, u64; i128, u128; isize, usize);
 
 impl Output {
     /// Results are to be put together there.
-    pub(super) const fn within(results: Room) -> Self {
+    pub(super) const fn within(results: GrowableBuffer) -> Self {
         Self { results, start: 0, end: 0, newline: None }
     }
 
@@ -281,7 +281,7 @@ mod tests {
 
     #[test]
     fn numbers_of_every_length_are_written_as_the_standard_library_writes_them() {
-        let mut output = Output::within(Room::new());
+        let mut output = Output::within(GrowableBuffer::new());
         let mut expected = Vec::new();
         let mut number = |number: i128| {
             output.number(number);
@@ -311,7 +311,7 @@ mod tests {
 
     #[test]
     fn pieces_of_every_length_are_copied_and_their_first_newline_is_known() {
-        let mut output = Output::within(Room::new());
+        let mut output = Output::within(GrowableBuffer::new());
         output.push(b"finished\n");
         output.finish();
         for length in 0..80 {
@@ -334,7 +334,7 @@ mod tests {
 
     #[test]
     fn what_is_finished_is_forgotten_and_the_present_stays() {
-        let mut output = Output::within(Room::new());
+        let mut output = Output::within(GrowableBuffer::new());
         output.push(&vec![b'x'; 2 * KEPT_BYTES]);
         output.finish();
         output.push(b"ab\nc");

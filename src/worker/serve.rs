@@ -3,14 +3,14 @@
 //! Invariant: what a worker inherits is close-on-exec before a handler sees an item, so that nothing a
 //! handler starts can hold the channel open.
 
-use super::batch::Batch;
 use super::environment::{Environment, EnvironmentError};
+use super::result_buffer::ResultBuffer;
 use super::{Handler, panics};
-use crate::model::ids::{Attempt, ItemId, Run};
+use crate::model::ids::{Attempt, Batch, ItemId};
 use crate::model::signal::Signal;
 use crate::sys::{fd, parent, signals};
-use crate::transport::scoreboard::Pencil;
-use crate::transport::{self, ChannelError, Handed, ItemsIn};
+use crate::transport::progress_page::ProgressWriter;
+use crate::transport::{self, ChannelError, Endpoints, ItemsIn};
 use crate::wire::frame::FrameError;
 use crate::wire::message::ToWorker;
 use std::io::{self, Write};
@@ -33,7 +33,7 @@ pub(super) enum WorkerError {
     #[error(transparent)]
     Channel(#[from] ChannelError),
     #[error("read a run of {count} items: its body holds another number")]
-    Run { count: u32 },
+    Batch { count: u32 },
     #[error("write a result: {0}")]
     Frame(#[from] FrameError),
     /// Nobody is left to tell.
@@ -81,7 +81,7 @@ pub(super) fn tell(text: &str) {
 /// A worker that is connected.
 pub(super) struct Server {
     pub items: Box<dyn ItemsIn>,
-    pub batch: Batch,
+    pub result_buffer: ResultBuffer,
     pub token: [u8; 16],
     pub delimiter: u8,
 }
@@ -99,49 +99,50 @@ fn connect() -> Result<Server, WorkerError> {
         signals::restore(signal).map_err(failed("restore a signal's default action"))?;
     }
     let inherited = |number| fd::take_inherited(number).map_err(failed("take over an inherited file descriptor"));
-    let mut handed = Handed::new();
+    let mut endpoints = Endpoints::new();
     for (names, number) in &environment.fds {
-        handed = handed.fd(names, inherited(*number)?);
+        endpoints = endpoints.fd(names, inherited(*number)?);
     }
-    for (name, word) in environment.words {
-        handed = handed.word(name, word);
+    for (name, variable) in environment.variables {
+        endpoints = endpoints.variable(name, variable);
     }
-    let board = inherited(environment.fd_board)?;
-    let pencil = Pencil::from_fd(board).map_err(failed("map the scoreboard"))?;
-    let connection = transport::connect(environment.transport, handed).map_err(failed("connect to the supervisor"))?;
-    let lent = connection.items.lent();
-    let batch = Batch::new(connection.results, lent, pencil, environment.timed);
-    Ok(Server { items: connection.items, batch, token: environment.token, delimiter: environment.delimiter })
+    let progress = inherited(environment.fd_progress)?;
+    let progress = ProgressWriter::from_fd(progress).map_err(failed("map the scoreboard"))?;
+    let connection =
+        transport::connect(environment.transport, endpoints).map_err(failed("connect to the supervisor"))?;
+    let integrity = connection.items.integrity();
+    let result_buffer = ResultBuffer::new(connection.results, integrity, progress, environment.timed);
+    Ok(Server { items: connection.items, result_buffer, token: environment.token, delimiter: environment.delimiter })
 }
 
 impl Server {
     pub(super) fn serve(mut self, mut handler: impl Handler) -> Result<(), WorkerError> {
         panics::quiet();
-        self.batch.hello(self.token)?;
+        self.result_buffer.hello(self.token)?;
         loop {
             // At least so many messages wait behind the present one.
             let mut waiting = 0_usize;
             loop {
                 // Taken apart at once: as a whole it would be moved once more, and each may be about one tiny item.
-                let (run, body) = match self.items.next() {
-                    Ok(Some((ToWorker::Run { first, count, attempt }, body))) => {
-                        (Run { first: ItemId(first), count, attempt: Attempt(attempt) }, body)
+                let (batch, body) = match self.items.next() {
+                    Ok(Some((ToWorker::Batch { first, count, attempt }, body))) => {
+                        (Batch { first: ItemId(first), count, attempt: Attempt(attempt) }, body)
                     }
                     Ok(None) => break,
                     Err(error) => return Err(error.into()),
                 };
-                if !self.batch.work(&mut handler, run, body, self.delimiter)? {
-                    return self.batch.flush();
+                if !self.result_buffer.work(&mut handler, batch, body, self.delimiter)? {
+                    return self.result_buffer.flush();
                 }
                 waiting = waiting.saturating_sub(1);
                 if waiting < RUNS_WAITING_MIN {
                     waiting = self.items.waiting(RUNS_COUNTED_MAX);
                 }
                 if waiting < RUNS_WAITING_MIN {
-                    self.batch.flush()?;
+                    self.result_buffer.flush()?;
                 }
             }
-            self.batch.flush()?;
+            self.result_buffer.flush()?;
             match self.items.fill() {
                 Ok(true) => {}
                 Ok(false) => return Ok(()),

@@ -17,19 +17,19 @@ use std::time::Duration;
 use xxhash_rust::xxh3::xxh3_64;
 
 /// What a task does.
-pub type Run = fn(&Item<'_>, &mut Output) -> Result<(), Failure>;
+pub type TaskFn = fn(&Item<'_>, &mut Output) -> Result<(), Failure>;
 
 /// A task.
 #[derive(Clone, Copy)]
 pub struct Task {
     pub name: &'static str,
-    pub run: Run,
+    pub run: TaskFn,
     /// The worker's loop with this task in it, where a call by reference would cost as much as the item.
     inlined: Option<fn(Server) -> Result<(), WorkerError>>,
 }
 
 impl Task {
-    const fn new(name: &'static str, run: Run) -> Self {
+    const fn new(name: &'static str, run: TaskFn) -> Self {
         Self { name, run, inlined: None }
     }
 
@@ -221,11 +221,11 @@ mod tests {
     use super::*;
     use crate::model::ids::{Attempt, ItemId};
     use crate::model::spec::TASKS;
-    use crate::sys::room::Room;
+    use crate::sys::growable_buffer::GrowableBuffer;
 
     fn run(name: &str, bytes: &[u8]) -> Result<String, String> {
         let item = Item { bytes, id: ItemId(7), attempt: Attempt::FIRST };
-        let mut out = Output::within(Room::new());
+        let mut out = Output::within(GrowableBuffer::new());
         (by_name(name).unwrap().run)(&item, &mut out).map_err(|failure| failure.0)?;
         Ok(String::from_utf8(out.present().to_vec()).unwrap())
     }

@@ -8,12 +8,12 @@
 //! keeps quiet inside a handler and tells all else as before. What a *task* does (`exit`, `signal`,
 //! `leak`) hits the whole process all the same: that is what isolation is for.
 
-use super::batch::Batch;
 use super::builtin::delayed;
+use super::result_buffer::ResultBuffer;
 use super::serve::{Server, WorkerError, exit_code};
 use super::tasks::Task;
 use crate::transport::in_process::End;
-use crate::transport::scoreboard::Pencil;
+use crate::transport::progress_page::ProgressWriter;
 use std::os::fd::OwnedFd;
 use std::time::Duration;
 
@@ -31,13 +31,13 @@ pub struct Duty {
 
 /// Serves on the calling thread until the input ends. Returns what a worker process would exit with.
 #[must_use]
-pub fn serve(duty: &Duty, end: End, board: OwnedFd, token: [u8; 16]) -> u8 {
-    let pencil = Pencil::from_fd(board);
-    let pencil = pencil.map_err(|error| WorkerError::System { doing: "map the scoreboard", error });
-    exit_code(pencil.and_then(|pencil| {
+pub fn serve(duty: &Duty, end: End, progress: OwnedFd, token: [u8; 16]) -> u8 {
+    let progress = ProgressWriter::from_fd(progress);
+    let progress = progress.map_err(|error| WorkerError::System { doing: "map the scoreboard", error });
+    exit_code(progress.and_then(|progress| {
         let connection = end.connect();
-        let batch = Batch::new(connection.results, connection.items.lent(), pencil, duty.timed);
-        let server = Server { items: connection.items, batch, token, delimiter: duty.delimiter };
+        let result_buffer = ResultBuffer::new(connection.results, connection.items.integrity(), progress, duty.timed);
+        let server = Server { items: connection.items, result_buffer, token, delimiter: duty.delimiter };
         let task = duty.task.in_thread();
         if duty.delay.is_zero() { task.serve(server) } else { server.serve(delayed(task.run, duty.delay)) }
     }))

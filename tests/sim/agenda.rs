@@ -24,8 +24,8 @@ pub enum Effect {
     Read(ProcessId),
     /// The shell sees the end of its channel.
     EndOfFile(ProcessId),
-    /// The shell answers a `Look`.
-    Looked(ProcessId),
+    /// The shell answers a `Probe`.
+    Probed(ProcessId),
     /// A signal reaches it.
     Hit(ProcessId, Signal),
     /// It is gone, but nobody knows yet.

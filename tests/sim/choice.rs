@@ -37,7 +37,7 @@ impl Rng {
     }
 }
 
-/// A path through a tree of choices. Run the world, call [`Script::advance`], run it again: every
+/// A path through a tree of choices. Batch the world, call [`Script::advance`], run it again: every
 /// leaf is visited exactly once, without the tree ever being held in memory.
 #[derive(Clone, Debug, Default)]
 pub struct Script {

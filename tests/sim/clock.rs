@@ -13,8 +13,8 @@ type Judgement = Result<(), Violation>;
 
 /// How often a worker with a hard limit is looked at, by the design.
 const LOOK_SHARE: u64 = 8;
-const LOOK_MIN: Duration = Duration::from_millis(5);
-const LOOK_MAX: Duration = Duration::from_millis(250);
+const PROBE_INTERVAL_MIN: Duration = Duration::from_millis(5);
+const PROBE_INTERVAL_MAX: Duration = Duration::from_millis(250);
 /// The world's own lateness: its timers, and the way of an answer.
 const LATE: Duration = Duration::from_millis(20);
 
@@ -44,7 +44,7 @@ impl Shadow {
             return (now >= slot.started_at + limit).then_some(KillWhy::TimedOut(front.first));
         }
         // Between two items it is the next one that counts, from when the one before was answered for.
-        let running = truth.running.filter(|&item| slot.leases.iter().any(|run| run.contains(item)));
+        let running = truth.running.filter(|&item| slot.leases.iter().any(|batch| batch.contains(item)));
         let item = running.unwrap_or(front.first);
         let since = if item == front.first { slot.sent_at.min(truth.since) } else { truth.since };
         (now >= since.max(truth.excused_at) + limit).then_some(KillWhy::TimedOut(item))
@@ -78,7 +78,7 @@ impl Shadow {
         if slot.incarnation != incarnation || slot.broken || slot.kill.is_some() || slot.closed {
             return Ok(());
         }
-        let look = Duration((limit.0 / LOOK_SHARE).clamp(LOOK_MIN.0, LOOK_MAX.0));
+        let look = Duration((limit.0 / LOOK_SHARE).clamp(PROBE_INTERVAL_MIN.0, PROBE_INTERVAL_MAX.0));
         let latest = since + limit + look + look + LATE + Duration(self.leapt_ns);
         let number = index + 1;
         ensure!(

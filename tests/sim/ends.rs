@@ -65,8 +65,11 @@ impl Shadow {
     /// The process of this slot is gone; what it held, in order.
     fn leaves(&mut self, index: usize, now: Instant) -> Vec<ItemId> {
         let slot = &mut self.slots[index];
-        let held: Vec<ItemId> =
-            slot.leases.iter().flat_map(|run| (0..u64::from(run.count)).map(|offset| run.first.plus(offset))).collect();
+        let held: Vec<ItemId> = slot
+            .leases
+            .iter()
+            .flat_map(|batch| (0..u64::from(batch.count)).map(|offset| batch.first.plus(offset)))
+            .collect();
         self.in_flight -= slot.held;
         slot.ended_with = slot.held;
         slot.leases.clear();

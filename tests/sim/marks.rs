@@ -32,7 +32,7 @@ listed! {
         SourceStalled,
         SourceLost,
         ClockLeapt,
-        LookExcused,
+        ProbeExcluded,
         SinkClosed,
         SinkLost,
         StorageLost,

@@ -5,7 +5,7 @@ use crate::shadow::{KillWhy, Phase, Place, Shadow, Truth};
 use crate::violation::{Violation, ensure};
 use supervisor::core::action::Action;
 use supervisor::model::event::Stage;
-use supervisor::model::ids::{Incarnation, ItemId, Run, WorkerId};
+use supervisor::model::ids::{Batch, Incarnation, ItemId, WorkerId};
 use supervisor::model::outcome::{CauseKind, Outcome, Settlement, StopReason};
 use supervisor::model::signal::Signal;
 use supervisor::model::spec::{Credit, Lifecycle, QueueOrder};
@@ -28,14 +28,16 @@ impl Shadow {
                 Ok(())
             }
             Action::Spawn { worker, incarnation } => self.spawns(*worker, *incarnation, now, marks),
-            Action::Launch { worker, incarnation, run } => self.launches(*worker, *incarnation, *run, now),
-            Action::Dispatch { worker, incarnation, run } => self.dispatches(*worker, *incarnation, *run, now, marks),
+            Action::Launch { worker, incarnation, batch } => self.launches(*worker, *incarnation, *batch, now),
+            Action::Dispatch { worker, incarnation, batch } => {
+                self.dispatches(*worker, *incarnation, *batch, now, marks)
+            }
             Action::CloseInput { worker, incarnation } | Action::Recall { worker, incarnation } => {
                 let slot = self.living(*worker, *incarnation)?;
                 self.slots[slot].leaving = true;
                 Ok(())
             }
-            Action::Look { worker, incarnation } => {
+            Action::Probe { worker, incarnation } => {
                 let slot = self.living(*worker, *incarnation)?;
                 ensure!(self.policy.timeout.is_some(), Timeouts, "worker {worker} is watched, but there is no timeout");
                 ensure!(self.slots[slot].held > 0, Timeouts, "worker {worker} is watched, but holds nothing");
@@ -107,13 +109,13 @@ impl Shadow {
         Ok(())
     }
 
-    fn launches(&mut self, worker: WorkerId, incarnation: Incarnation, run: Run, now: Instant) -> Judgement {
-        ensure!(run.count == 1, Credit, "a process for {} items", run.count);
+    fn launches(&mut self, worker: WorkerId, incarnation: Incarnation, batch: Batch, now: Instant) -> Judgement {
+        ensure!(batch.count == 1, Credit, "a process for {} items", batch.count);
         let index = self.fills(worker, incarnation, now)?;
         ensure!(self.policy.lifecycle == Lifecycle::PerItem, DownSlot, "worker {worker} is started for an item");
-        self.leases(index, run, now)?;
+        self.leases(index, batch, now)?;
         // It has not started before it is spawned.
-        self.items[run.first.0 as usize].started = false;
+        self.items[batch.first.0 as usize].started = false;
         Ok(())
     }
 
@@ -121,7 +123,7 @@ impl Shadow {
         &mut self,
         worker: WorkerId,
         incarnation: Incarnation,
-        run: Run,
+        batch: Batch,
         now: Instant,
         marks: &mut Marks,
     ) -> Judgement {
@@ -132,13 +134,19 @@ impl Shadow {
         ensure!(
             ready && self.policy.lifecycle == Lifecycle::Resident,
             ReadySlot,
-            "{run:?} to worker {worker}, which is not ready"
+            "{batch:?} to worker {worker}, which is not ready"
         );
-        ensure!(self.stage == Stage::Running, StopRises, "{run:?} is handed out while the run stops");
+        ensure!(self.stage == Stage::Running, StopRises, "{batch:?} is handed out while the run stops");
         let index = worker.index();
-        self.leases(index, run, now)?;
+        self.leases(index, batch, now)?;
         let slot = &self.slots[index];
-        ensure!(run.count <= self.policy.run_max, Credit, "a run of {}, limit {}", run.count, self.policy.run_max);
+        ensure!(
+            batch.count <= self.policy.batch_max,
+            Credit,
+            "a run of {}, limit {}",
+            batch.count,
+            self.policy.batch_max
+        );
         let within = match self.policy.credit {
             Credit::Items(max) => slot.held <= max.into(),
             Credit::Auto => slot.leases.len() <= AUTO_RUNS_MAX || slot.held <= AUTO_ITEMS_MAX,
@@ -146,28 +154,28 @@ impl Shadow {
         ensure!(within, Credit, "worker {worker} holds {} items in {} runs", slot.held, slot.leases.len());
         if slot.leases.len() > 1 {
             let idle = self.idle_slot();
-            ensure!(idle.is_none(), WorkConserving, "{run:?} in advance to worker {worker}, and {idle:?} is idle");
+            ensure!(idle.is_none(), WorkConserving, "{batch:?} in advance to worker {worker}, and {idle:?} is idle");
             marks.hit(Mark::RunsWaiting);
         }
-        if run.count > 1 && self.fresh.front().is_some_and(|next| *next == run.end()) {
+        if batch.count > 1 && self.fresh.front().is_some_and(|next| *next == batch.end()) {
             marks.hit(Mark::RunSplit);
         }
         Ok(())
     }
 
     /// Hands a run to a slot: every item of it waits, has this attempt, and is the next in order.
-    fn leases(&mut self, index: usize, run: Run, now: Instant) -> Judgement {
-        ensure!(run.count > 0, QueuedItem, "an empty run");
+    fn leases(&mut self, index: usize, batch: Batch, now: Instant) -> Judgement {
+        ensure!(batch.count > 0, QueuedItem, "an empty run");
         let together = self.policy.start_together && self.policy.lifecycle == Lifecycle::Resident;
         ensure!(
             !together || self.slots.iter().all(|slot| slot.met),
             ReadySlot,
-            "{run:?} is handed out before every slot was ready"
+            "{batch:?} is handed out before every slot was ready"
         );
-        for offset in 0..u64::from(run.count) {
-            self.takes_from_queue(run.first.plus(offset), run, now)?;
+        for offset in 0..u64::from(batch.count) {
+            self.takes_from_queue(batch.first.plus(offset), batch, now)?;
             let (incarnation, pid) = (self.slots[index].incarnation, self.slots[index].pid);
-            let item = &mut self.items[(run.first.0 + offset) as usize];
+            let item = &mut self.items[(batch.first.0 + offset) as usize];
             item.place = Place::Leased(index);
             item.started = true;
             item.holder = Some((index, incarnation, pid));
@@ -176,19 +184,25 @@ impl Shadow {
         if slot.held == 0 {
             slot.sent_at = now;
         }
-        slot.leases.push_back(run);
-        slot.held += u64::from(run.count);
-        self.in_flight += u64::from(run.count);
+        slot.leases.push_back(batch);
+        slot.held += u64::from(batch.count);
+        self.in_flight += u64::from(batch.count);
         Ok(())
     }
 
-    fn takes_from_queue(&mut self, id: ItemId, run: Run, now: Instant) -> Judgement {
+    fn takes_from_queue(&mut self, id: ItemId, batch: Batch, now: Instant) -> Judgement {
         let Some(item) = self.items.get(id.0 as usize) else {
             ensure!(false, QueuedItem, "item {id} never arrived");
             return Ok(());
         };
         ensure!(item.place == Place::Queued, QueuedItem, "item {id} is handed out, but it is {:?}", item.place);
-        ensure!(run.attempt == item.attempt, Attempts, "item {id} as attempt {}, due is {}", run.attempt, item.attempt);
+        ensure!(
+            batch.attempt == item.attempt,
+            Attempts,
+            "item {id} as attempt {}, due is {}",
+            batch.attempt,
+            item.attempt
+        );
         if let Some(not_before) = self.delayed.remove(&id) {
             ensure!(now >= not_before, Attempts, "item {id} again at {}, not before {}", now.0, not_before.0);
             return Ok(());

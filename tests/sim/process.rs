@@ -6,12 +6,12 @@ use crate::marks::Mark;
 use crate::scenario::Fault;
 use crate::world::World;
 use std::collections::VecDeque;
-use supervisor::model::ids::{ItemId, Run, WorkerId};
+use supervisor::model::ids::{Batch, ItemId, WorkerId};
 use supervisor::model::signal::Signal;
 use supervisor::model::spec::Lifecycle;
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum Life {
+pub enum Lifetime {
     /// Asked for; nobody knows yet whether it could be started.
     #[default]
     Asked,
@@ -24,7 +24,7 @@ pub enum Life {
 
 /// What is the matter with an item; the same in each attempt.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Nature {
+pub enum Behaviour {
     Fine,
     /// Its first attempts fail.
     Fails(u32),
@@ -39,7 +39,7 @@ pub struct Process {
     pub slot: usize,
     pub incarnation: u32,
     pub pid: u32,
-    pub life: Life,
+    pub life: Lifetime,
     pub channel: Channel,
     pub end_of_file_seen: bool,
     /// The shell gave up on its bytes, or its life is over.
@@ -48,13 +48,13 @@ pub struct Process {
     /// Items it finishes before its fault strikes.
     pub fault_after: u64,
     /// What it was sent and did not finish.
-    pub inbox: VecDeque<Run>,
+    pub inbox: VecDeque<Batch>,
     /// How many of the oldest run are through, and how many of those were told.
     done_in_front: u32,
     told_in_front: u32,
     busy_ns: u64,
     /// The scoreboard: what it says it is at, and since when it really is.
-    pub board: Option<ItemId>,
+    pub progress: Option<ItemId>,
     pub since: u64,
     /// When the shell last said that it may be waiting for us.
     pub excused_at: u64,
@@ -82,8 +82,8 @@ impl Process {
         WorkerId::from_index(self.slot)
     }
 
-    pub fn lives(&self) -> bool {
-        self.life == Life::Lives
+    pub fn is_alive(&self) -> bool {
+        self.life == Lifetime::Lives
     }
 
     /// The item it is really at, whatever its scoreboard says.
@@ -100,7 +100,7 @@ impl Process {
 impl World {
     /// The process gets going: it says hello, or begins its only item, or goes wrong at once.
     pub fn begins(&mut self, id: ProcessId) {
-        if !self.processes[id].lives() {
+        if !self.processes[id].is_alive() {
             return;
         }
         self.processes[id].begun = true;
@@ -137,14 +137,14 @@ impl World {
     /// The process looks at its input.
     pub fn wakes(&mut self, id: ProcessId) {
         let process = &self.processes[id];
-        if !process.lives() || !process.begun || process.working || process.stuck || process.leaving {
+        if !process.is_alive() || !process.begun || process.working || process.stuck || process.leaving {
             return;
         }
         if process.recalled || (process.input_closed && process.inbox.is_empty()) {
             self.tells_what_is_done(id);
             let process = &mut self.processes[id];
             process.leaving = true;
-            process.board = None;
+            process.progress = None;
             if process.fault == Some(Fault::IgnoresEndOfInput) {
                 self.marks.hit(Mark::IgnoredEndOfInput);
                 self.processes[id].stuck = true;
@@ -164,26 +164,26 @@ impl World {
         let item = front.first.plus(u64::from(process.done_in_front));
         let attempt = front.attempt;
         (process.working, process.since) = (true, now);
-        process.board = Some(item);
+        process.progress = Some(item);
         process.last_words = Some((item, attempt.0));
         process.busy_ns += takes;
         if process.fault == Some(Fault::ForeignScoreboard) {
-            process.board = Some(ItemId(u64::MAX - 1));
+            process.progress = Some(ItemId(u64::MAX - 1));
             self.marks.hit(Mark::ForeignScoreboard);
         }
         if self.strikes_in_item(id, takes) {
             return;
         }
-        match self.natures[item.0 as usize] {
-            Nature::Poison => {
+        match self.behaviours[item.0 as usize] {
+            Behaviour::Poison => {
                 self.marks.hit(Mark::PoisonItem);
                 self.dies_somehow(id, takes);
             }
-            Nature::Hangs => {
+            Behaviour::Hangs => {
                 self.marks.hit(Mark::Hung);
                 self.processes[id].stuck = true;
             }
-            Nature::Fine | Nature::Fails(_) => self.after(takes, Effect::ItemEnds(id)),
+            Behaviour::Fine | Behaviour::Fails(_) => self.after(takes, Effect::ItemEnds(id)),
         }
     }
 
@@ -235,12 +235,12 @@ impl World {
     /// The item that it is at has come to its end.
     pub fn item_ends(&mut self, id: ProcessId) {
         let process = &mut self.processes[id];
-        if !process.lives() || !process.working || process.stuck {
+        if !process.is_alive() || !process.working || process.stuck {
             return;
         }
         let Some(&front) = process.inbox.front() else { return };
         let item = front.first.plus(u64::from(process.done_in_front));
-        let fails = matches!(self.natures[item.0 as usize], Nature::Fails(times) if front.attempt.0 <= times);
+        let fails = matches!(self.behaviours[item.0 as usize], Behaviour::Fails(times) if front.attempt.0 <= times);
         process.working = false;
         process.finished += 1;
         if self.scenario.policy.lifecycle == Lifecycle::PerItem {
@@ -251,7 +251,7 @@ impl World {
             self.marks.hit(Mark::ItemFailed);
             self.tells_what_is_done(id);
             let process = &mut self.processes[id];
-            process.board = None;
+            process.progress = None;
             process.channel.write_failed(item.0, front.attempt.0);
             process.done_in_front += 1;
             process.told_in_front += 1;
@@ -269,7 +269,7 @@ impl World {
         if process.done_in_front == front.count {
             process.inbox.pop_front();
             (process.done_in_front, process.told_in_front) = (0, 0);
-            process.board = None;
+            process.progress = None;
         }
         self.wakes(id);
     }
@@ -282,7 +282,7 @@ impl World {
         if count == 0 {
             return;
         }
-        process.board = None;
+        process.progress = None;
         let first = front.first.plus(u64::from(process.told_in_front));
         process.channel.write_done(first.0, count, front.attempt.0, process.busy_ns);
         process.told_in_front = process.done_in_front;
@@ -325,7 +325,7 @@ impl World {
     /// A signal reaches it: KILL always ends it, another one unless it does not listen.
     pub fn hit(&mut self, id: ProcessId, signal: Signal) {
         let process = &self.processes[id];
-        if !process.lives() {
+        if !process.is_alive() {
             return;
         }
         if signal == Signal::KILL {
@@ -342,10 +342,10 @@ impl World {
 
     /// It is gone; the shell will learn of it in its own time.
     pub fn dies(&mut self, id: ProcessId, status: Status) {
-        if !self.processes[id].lives() {
+        if !self.processes[id].is_alive() {
             return;
         }
-        self.processes[id].life = Life::Zombie(status);
+        self.processes[id].life = Lifetime::Zombie(status);
         let held_open = self.rng.per_mille(self.scenario.held_open);
         if !held_open && self.policy().lifecycle == Lifecycle::Resident && self.rng.below(2) == 0 {
             self.soon(Effect::EndOfFile(id));

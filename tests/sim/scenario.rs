@@ -202,7 +202,7 @@ pub fn draw_policy(rng: &mut Rng) -> Policy {
         queue_order,
         queue_items_max: rng.pick(&[1, 2, 5, 16, 1_000]),
         credit,
-        run_max: rng.pick(&[1, 2, 5, u32::MAX]),
+        batch_max: rng.pick(&[1, 2, 5, u32::MAX]),
         keep_order: rng.per_mille(400),
         start_together: rng.per_mille(200),
         retries: rng.pick(&[0, 0, 1, 3]),

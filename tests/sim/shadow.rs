@@ -8,7 +8,7 @@ use crate::violation::{Violation, ensure};
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use supervisor::core::input::Input;
 use supervisor::model::event::Stage;
-use supervisor::model::ids::{Attempt, Incarnation, ItemId, Run, WorkerId};
+use supervisor::model::ids::{Attempt, Batch, Incarnation, ItemId, WorkerId};
 use supervisor::model::outcome::{Cause, CauseKind, FailReason, Outcome, StopReason, Totals};
 use supervisor::model::signal::Signal;
 use supervisor::model::spec::{Lifecycle, Policy, QueueOrder};
@@ -92,7 +92,7 @@ pub struct Slot {
     pub broken: bool,
     /// It closed its channel.
     pub closed: bool,
-    pub leases: VecDeque<Run>,
+    pub leases: VecDeque<Batch>,
     pub held: u64,
     /// When the oldest run it holds could begin at the earliest: handed out, and the one before answered.
     pub sent_at: Instant,
@@ -254,7 +254,7 @@ impl Shadow {
         }
         match input {
             Input::Start => {}
-            Input::RunArrived { first, count, priority } => self.arrived(*first, *count, *priority),
+            Input::BatchArrived { first, count, priority } => self.arrived(*first, *count, *priority),
             Input::ItemRejected { item, reason } => self.rejected(*item, reason),
             Input::SourceIdle => self.source_idle = true,
             Input::SourceEnded => self.source_over = true,
@@ -277,8 +277,8 @@ impl Shadow {
             | Input::Hello { worker, incarnation }
             | Input::Settled { worker, incarnation, .. }
             | Input::Failed { worker, incarnation, .. }
-            | Input::Seen { worker, incarnation, .. }
-            | Input::Excused { worker, incarnation }
+            | Input::ProbeResult { worker, incarnation, .. }
+            | Input::TimeExcluded { worker, incarnation }
             | Input::ChannelClosed { worker, incarnation }
             | Input::ProtocolError { worker, incarnation, .. }
             | Input::Exited { worker, incarnation, .. } => match self.present(*worker, *incarnation) {
@@ -302,10 +302,10 @@ impl Shadow {
                 slot.met |= !slot.leaving;
             }
             Input::Settled { first, count, attempt, .. } => {
-                self.settled(index, Run { first: *first, count: *count, attempt: *attempt }, now, marks);
+                self.settled(index, Batch { first: *first, count: *count, attempt: *attempt }, now, marks);
             }
             Input::Failed { item, attempt, reason, .. } => {
-                self.failed(index, Run::of_one(*item, *attempt), reason, now);
+                self.failed(index, Batch::of_one(*item, *attempt), reason, now);
             }
             // One that was asked to leave may close it whenever it likes.
             Input::ChannelClosed { .. } => self.slots[index].closed |= !self.slots[index].leaving,
@@ -368,30 +368,30 @@ impl Shadow {
             slot.counted.clear();
             slot.row = 0;
         }
-        if let (true, Some(run)) = (per_item, slot.leases.front()) {
-            let item = &mut self.items[run.first.0 as usize];
+        if let (true, Some(batch)) = (per_item, slot.leases.front()) {
+            let item = &mut self.items[batch.first.0 as usize];
             item.started = true;
             item.holder = Some((index, slot.incarnation, pid));
         }
     }
 
-    fn settled(&mut self, index: usize, run: Run, now: Instant, marks: &mut Marks) {
-        if !self.takes_next(index, run, now) {
+    fn settled(&mut self, index: usize, batch: Batch, now: Instant, marks: &mut Marks) {
+        if !self.takes_next(index, batch, now) {
             return;
         }
-        for item in &mut self.items[run.first.0 as usize..run.end().0 as usize] {
+        for item in &mut self.items[batch.first.0 as usize..batch.end().0 as usize] {
             item.place = Place::Due(Verdict::Done);
         }
-        self.due += u64::from(run.count);
+        self.due += u64::from(batch.count);
         self.life_sign(index);
-        if self.policy.keep_order && run.first.0 > self.emitted_to {
+        if self.policy.keep_order && batch.first.0 > self.emitted_to {
             marks.hit(Mark::ResultHeldForOrder);
         }
     }
 
-    fn failed(&mut self, index: usize, run: Run, reason: &FailReason, now: Instant) {
-        if self.takes_next(index, run, now) {
-            self.attempt_failed(run.first, CauseKind::Failed(reason.clone()), index);
+    fn failed(&mut self, index: usize, batch: Batch, reason: &FailReason, now: Instant) {
+        if self.takes_next(index, batch, now) {
+            self.attempt_failed(batch.first, CauseKind::Failed(reason.clone()), index);
             self.life_sign(index);
         }
     }
@@ -411,7 +411,7 @@ impl Shadow {
     }
 
     /// True, and they are off the lease, if these are the next items of what the slot holds longest.
-    fn takes_next(&mut self, index: usize, next: Run, now: Instant) -> bool {
+    fn takes_next(&mut self, index: usize, next: Batch, now: Instant) -> bool {
         let slot = &mut self.slots[index];
         if slot.phase != Phase::Ready || slot.broken || !holds_next(&slot.leases, next) {
             self.distrust(index);
@@ -419,8 +419,8 @@ impl Shadow {
         }
         let mut left = next.count;
         while left > 0 {
-            let Some(run) = slot.leases.pop_front() else { break };
-            let (taken, rest) = run.split(left);
+            let Some(batch) = slot.leases.pop_front() else { break };
+            let (taken, rest) = batch.split(left);
             left -= taken.count;
             if let Some(rest) = rest {
                 slot.leases.push_front(rest);
@@ -471,14 +471,14 @@ impl Shadow {
 }
 
 /// If these are the next items of what is held, all at this attempt.
-fn holds_next(leases: &VecDeque<Run>, wanted: Run) -> bool {
+fn holds_next(leases: &VecDeque<Batch>, wanted: Batch) -> bool {
     let (mut next, mut left) = (wanted.first, u64::from(wanted.count));
-    for run in leases {
-        if left == 0 || run.first != next || run.attempt != wanted.attempt {
+    for batch in leases {
+        if left == 0 || batch.first != next || batch.attempt != wanted.attempt {
             break;
         }
-        left = left.saturating_sub(run.count.into());
-        next = run.end();
+        left = left.saturating_sub(batch.count.into());
+        next = batch.end();
     }
     left == 0
 }

@@ -4,7 +4,7 @@
 use crate::agenda::{Effect, ProcessId};
 use crate::channel::Told;
 use crate::marks::Mark;
-use crate::process::Life;
+use crate::process::Lifetime;
 use crate::scenario::Fault;
 use crate::violation::Violation;
 use crate::world::World;
@@ -19,7 +19,7 @@ impl World {
         let process = &mut self.processes[id];
         let (worker, incarnation, pid) = (process.worker(), Incarnation(process.incarnation), process.pid);
         if process.fault == Some(Fault::SpawnFails) {
-            process.life = Life::Gone;
+            process.life = Lifetime::Gone;
             self.present[process.slot] = None;
             self.marks.hit(Mark::SpawnFailed);
             let text = || String::from("spawn: no such luck");
@@ -33,7 +33,7 @@ impl World {
             };
             return self.input(Input::SpawnFailed { worker, incarnation, error });
         }
-        process.life = Life::Lives;
+        process.life = Lifetime::Lives;
         self.soon(Effect::Begins(id));
         self.input(Input::Spawned { worker, incarnation, pid })
     }
@@ -42,8 +42,8 @@ impl World {
     pub fn read(&mut self, id: ProcessId, all: bool) -> Result<(), Violation> {
         let process = &mut self.processes[id];
         // Under a script what the dead left behind is read with their end, and not before.
-        let later = self.agenda.scripted && !process.lives();
-        if process.life == Life::Gone || ((process.end_of_file_seen || later) && !all) {
+        let later = self.agenda.scripted && !process.is_alive();
+        if process.life == Lifetime::Gone || ((process.end_of_file_seen || later) && !all) {
             return Ok(());
         }
         let mut bytes = usize::MAX;
@@ -53,7 +53,7 @@ impl World {
         let process = &mut self.processes[id];
         let mut told = std::mem::take(&mut self.told);
         process.channel.read(bytes, process.pid, &mut told);
-        let (worker, incarnation, dead) = (process.worker(), Incarnation(process.incarnation), !process.lives());
+        let (worker, incarnation, dead) = (process.worker(), Incarnation(process.incarnation), !process.is_alive());
         if process.channel.unread_bytes() > 0 {
             self.marks.hit(Mark::TornFrame);
             self.soon(Effect::Read(id));
@@ -73,7 +73,7 @@ impl World {
     }
 
     pub fn end_of_file(&mut self, id: ProcessId) -> Result<(), Violation> {
-        if self.processes[id].life == Life::Gone || self.processes[id].end_of_file_seen {
+        if self.processes[id].life == Lifetime::Gone || self.processes[id].end_of_file_seen {
             return Ok(());
         }
         self.read(id, true)?;
@@ -83,23 +83,23 @@ impl World {
         if self.finished { Ok(()) } else { self.input(Input::ChannelClosed { worker, incarnation }) }
     }
 
-    pub fn looked(&mut self, id: ProcessId) -> Result<(), Violation> {
+    pub fn probed(&mut self, id: ProcessId) -> Result<(), Violation> {
         let process = &self.processes[id];
-        if process.life == Life::Gone {
+        if process.life == Lifetime::Gone {
             return Ok(());
         }
-        let (worker, incarnation, running) = (process.worker(), Incarnation(process.incarnation), process.board);
+        let (worker, incarnation, running) = (process.worker(), Incarnation(process.incarnation), process.progress);
         if self.now < self.scenario.sink_slow_until {
-            self.marks.hit(Mark::LookExcused);
+            self.marks.hit(Mark::ProbeExcluded);
             self.processes[id].excused_at = self.now;
-            return self.input(Input::Excused { worker, incarnation });
+            return self.input(Input::TimeExcluded { worker, incarnation });
         }
-        self.input(Input::Seen { worker, incarnation, running })
+        self.input(Input::ProbeResult { worker, incarnation, running })
     }
 
     /// The shell learns of a death: first it reads what is left, then it says so.
     pub fn reaped(&mut self, id: ProcessId) -> Result<(), Violation> {
-        let Life::Zombie(status) = self.processes[id].life else { return Ok(()) };
+        let Lifetime::Zombie(status) = self.processes[id].life else { return Ok(()) };
         if !self.processes[id].end_of_file_seen {
             self.read(id, true)?;
         }
@@ -107,9 +107,9 @@ impl World {
             return Ok(());
         }
         let process = &mut self.processes[id];
-        process.life = Life::Gone;
+        process.life = Lifetime::Gone;
         let (worker, incarnation) = (process.worker(), Incarnation(process.incarnation));
-        let (slot, running) = (process.slot, process.board);
+        let (slot, running) = (process.slot, process.progress);
         if self.present[slot] == Some(id) {
             self.present[slot] = None;
         }
@@ -130,7 +130,7 @@ impl World {
         let input = match self.rng.below(8) {
             0 => Input::Hello { worker, incarnation },
             1 => Input::ChannelClosed { worker, incarnation },
-            2 => Input::Seen { worker, incarnation, running: Some(item) },
+            2 => Input::ProbeResult { worker, incarnation, running: Some(item) },
             3 => Input::ProtocolError { worker, incarnation, error: String::from("late") },
             4 => {
                 Input::Failed { worker, incarnation, item, attempt, reason: FailReason::Message(String::from("late")) }

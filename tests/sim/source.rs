@@ -3,7 +3,7 @@
 
 use crate::agenda::Effect;
 use crate::marks::Mark;
-use crate::process::Nature;
+use crate::process::Behaviour;
 use crate::violation::Violation;
 use crate::world::World;
 use supervisor::core::input::Input;
@@ -92,7 +92,7 @@ impl World {
             let count = if one_by_one { 1 } else { left };
             self.draw_natures(count);
             let priority = if one_by_one { self.rng.below(5) as i64 - 2 } else { 0 };
-            self.input(Input::RunArrived { first, count: count as u32, priority })?;
+            self.input(Input::BatchArrived { first, count: count as u32, priority })?;
             left -= count;
         }
         Ok(())
@@ -102,16 +102,16 @@ impl World {
         self.source.delivered += count;
         self.source.demand = self.source.demand.saturating_sub(count);
         for _ in 0..count {
-            let nature = if self.rng.per_mille(self.scenario.failing) {
-                Nature::Fails(self.rng.pick(&[1, 1, 2, u32::MAX]))
+            let behaviour = if self.rng.per_mille(self.scenario.failing) {
+                Behaviour::Fails(self.rng.pick(&[1, 1, 2, u32::MAX]))
             } else if self.rng.per_mille(self.scenario.poisoned) {
-                Nature::Poison
+                Behaviour::Poison
             } else if self.rng.per_mille(self.scenario.hanging) {
-                Nature::Hangs
+                Behaviour::Hangs
             } else {
-                Nature::Fine
+                Behaviour::Fine
             };
-            self.natures.push(nature);
+            self.behaviours.push(behaviour);
         }
     }
 

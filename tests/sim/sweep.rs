@@ -3,7 +3,7 @@
 use crate::choice::{Rng, Script};
 use crate::scenario::Scenario;
 use crate::violation::{Check, Violation};
-use crate::world::{Ending, World};
+use crate::world::{World, WorldEnd};
 use std::cell::{Cell, RefCell};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Once;
@@ -14,13 +14,13 @@ use supervisor::model::spec::Policy;
 pub const STEPS_MAX: u64 = 20_000;
 
 /// What the environment asks for.
-pub struct Wish {
+pub struct Request {
     pub seeds: u64,
     pub steps_max: u64,
     pub only: Option<u64>,
 }
 
-impl Wish {
+impl Request {
     pub fn from_environment(seeds: u64) -> Self {
         let number = |name: &str| {
             let text = std::env::var(name).ok()?;
@@ -35,30 +35,30 @@ impl Wish {
 }
 
 /// A world that is used again and again.
-pub struct Theatre {
+pub struct Harness {
     world: World,
     steps_max: u64,
 }
 
-impl Theatre {
+impl Harness {
     pub fn new(steps_max: u64) -> Self {
         Self { world: World::new(), steps_max }
     }
 
     /// Plays one seed, with or without a defect in the core.
-    pub fn play(&mut self, seed: u64, mutant: Option<Mutant>) -> Result<Ending, Violation> {
+    pub fn play(&mut self, seed: u64, mutant: Option<Mutant>) -> Result<WorldEnd, Violation> {
         let mut rng = Rng::new(seed);
         let scenario = Scenario::draw(&mut rng);
         self.play_scenario(scenario, rng, mutant, None, 0)
     }
 
     /// Plays one seed and prints what happens.
-    pub fn play_aloud(&mut self, seed: u64, mutant: Option<Mutant>) -> Result<Ending, Violation> {
+    pub fn play_aloud(&mut self, seed: u64, mutant: Option<Mutant>) -> Result<WorldEnd, Violation> {
         println!("seed {seed}: {:#?}", Scenario::draw(&mut Rng::new(seed)));
         self.world.trace.aloud = true;
-        let ending = self.play(seed, mutant);
+        let world_end = self.play(seed, mutant);
         self.world.trace.aloud = false;
-        ending
+        world_end
     }
 
     fn play_scenario(
@@ -68,7 +68,7 @@ impl Theatre {
         mutant: Option<Mutant>,
         script: Option<Script>,
         crashes: u32,
-    ) -> Result<Ending, Violation> {
+    ) -> Result<WorldEnd, Violation> {
         let policy = scenario.policy.clone();
         let core = mutant.map_or_else(|| Core::new(policy.clone()), |mutant| Core::new_mutant(policy.clone(), mutant));
         self.world.reset(scenario, rng, core, script, crashes);

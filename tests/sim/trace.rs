@@ -40,7 +40,7 @@ impl Trace {
             Effect::ItemEnds(id) => (5, id),
             Effect::Read(id) => (6, id),
             Effect::EndOfFile(id) => (7, id),
-            Effect::Looked(id) => (8, id),
+            Effect::Probed(id) => (8, id),
             Effect::Hit(id, _) => (9, id),
             Effect::Dies(id, _) => (10, id),
             Effect::Reaped(id) => (11, id),
@@ -62,13 +62,13 @@ impl Trace {
             Action::Demand { items } => self.word(&[32, *items]),
             Action::CloseSource => self.word(&[33]),
             Action::Spawn { worker, incarnation } => self.word(&[34, worker.index() as u64, incarnation.0.into()]),
-            Action::Launch { worker, run, .. } => self.word(&[35, worker.index() as u64, run.first.0]),
-            Action::Dispatch { worker, run, .. } => {
-                self.word(&[36, worker.index() as u64, run.first.0, run.count.into(), run.attempt.0.into()]);
+            Action::Launch { worker, batch, .. } => self.word(&[35, worker.index() as u64, batch.first.0]),
+            Action::Dispatch { worker, batch, .. } => {
+                self.word(&[36, worker.index() as u64, batch.first.0, batch.count.into(), batch.attempt.0.into()]);
             }
             Action::CloseInput { worker, .. } => self.word(&[37, worker.index() as u64]),
             Action::Recall { worker, .. } => self.word(&[38, worker.index() as u64]),
-            Action::Look { worker, .. } => self.word(&[39, worker.index() as u64]),
+            Action::Probe { worker, .. } => self.word(&[39, worker.index() as u64]),
             Action::Kill { worker, signal, .. } => self.word(&[40, worker.index() as u64, signal.0.into()]),
             Action::Settle(settlement) => {
                 self.word(&[41, settlement.first.0, settlement.count.into(), settlement.attempts.into()]);

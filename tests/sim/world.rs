@@ -8,7 +8,7 @@ use crate::agenda::{Agenda, Effect, ProcessId, Status};
 use crate::channel::Told;
 use crate::choice::{Rng, Script};
 use crate::marks::{Mark, Marks};
-use crate::process::{Life, Nature, Process};
+use crate::process::{Behaviour, Lifetime, Process};
 use crate::scenario::{Fault, Scenario};
 use crate::shadow::{Shadow, Truth};
 use crate::source::Source;
@@ -17,14 +17,14 @@ use crate::violation::{Check, Violation, ensure};
 use supervisor::core::Core;
 use supervisor::core::action::Action;
 use supervisor::core::input::Input;
-use supervisor::model::ids::{Incarnation, Run, WorkerId};
+use supervisor::model::ids::{Batch, Incarnation, WorkerId};
 use supervisor::model::signal::Signal;
 use supervisor::model::spec::{Lifecycle, Policy, QueueOrder};
 use supervisor::model::time::Instant;
 
 /// How one world ended.
 #[derive(Clone, Copy, Debug)]
-pub struct Ending {
+pub struct WorldEnd {
     pub steps: u64,
     pub trace_hash: u64,
     pub marks: Marks,
@@ -47,7 +47,7 @@ pub struct World {
     process_count: usize,
     /// The present process of each slot.
     pub present: Vec<Option<ProcessId>>,
-    pub natures: Vec<Nature>,
+    pub behaviours: Vec<Behaviour>,
     pub source: Source,
     pub told: Vec<Told>,
     steps: u64,
@@ -84,7 +84,7 @@ impl World {
             processes: Vec::new(),
             process_count: 0,
             present: Vec::new(),
-            natures: Vec::new(),
+            behaviours: Vec::new(),
             source: Source::default(),
             told: Vec::new(),
             steps: 0,
@@ -104,7 +104,7 @@ impl World {
         self.agenda.reset(script.is_some());
         self.present.clear();
         self.present.resize(scenario.policy.workers as usize, None);
-        self.natures.clear();
+        self.behaviours.clear();
         (self.scenario, self.rng, self.core, self.script, self.crashes_left) = (scenario, rng, core, script, crashes);
         (self.now, self.process_count, self.steps, self.finished, self.impatience) = (0, 0, 0, false, 0);
         self.source = Source::default();
@@ -113,7 +113,7 @@ impl World {
     }
 
     /// Lives through it to the end of the run, or to the first check that does not hold.
-    pub fn run(&mut self, steps_max: u64) -> Result<Ending, Violation> {
+    pub fn run(&mut self, steps_max: u64) -> Result<WorldEnd, Violation> {
         self.plan_the_outside();
         self.input(Input::Start)?;
         while !self.finished {
@@ -127,7 +127,7 @@ impl World {
         }
         self.afterwards()?;
         self.mark_the_end();
-        Ok(Ending { steps: self.steps, trace_hash: self.trace.hash(), marks: self.marks })
+        Ok(WorldEnd { steps: self.steps, trace_hash: self.trace.hash(), marks: self.marks })
     }
 
     fn plan_the_outside(&mut self) {
@@ -200,7 +200,7 @@ impl World {
     }
 
     fn living(&self) -> impl Iterator<Item = ProcessId> + '_ {
-        (0..self.process_count).filter(|&id| self.processes[id].lives())
+        (0..self.process_count).filter(|&id| self.processes[id].is_alive())
     }
 
     /// The core's timer fires, seldom exactly on time.
@@ -246,7 +246,7 @@ impl World {
             Effect::ItemEnds(id) => self.item_ends(id),
             Effect::Read(id) => return self.read(id, false),
             Effect::EndOfFile(id) => return self.end_of_file(id),
-            Effect::Looked(id) => return self.looked(id),
+            Effect::Probed(id) => return self.probed(id),
             Effect::Hit(id, signal) => self.hit(id, signal),
             Effect::Dies(id, status) => {
                 if self.processes[id].fault == Some(Fault::DiesIdle) && self.processes[id].inbox.is_empty() {
@@ -332,7 +332,10 @@ impl World {
         for slot in 0..self.present.len() {
             let Some(id) = self.present[slot] else { continue };
             let process = &self.processes[id];
-            if process.lives() && process.truly_running().is_some() && process.fault != Some(Fault::ForeignScoreboard) {
+            if process.is_alive()
+                && process.truly_running().is_some()
+                && process.fault != Some(Fault::ForeignScoreboard)
+            {
                 self.shadow.runs_since(
                     slot,
                     process.incarnation,
@@ -352,8 +355,13 @@ impl World {
         if process.incarnation != incarnation.0 {
             return Truth::default();
         }
-        let exists = matches!(process.life, Life::Lives | Life::Zombie(_));
-        Truth { exists, running: process.board, since: Instant(process.since), excused_at: Instant(process.excused_at) }
+        let exists = matches!(process.life, Lifetime::Lives | Lifetime::Zombie(_));
+        Truth {
+            exists,
+            running: process.progress,
+            since: Instant(process.since),
+            excused_at: Instant(process.excused_at),
+        }
     }
 
     fn apply(&mut self, action: Action) {
@@ -361,16 +369,18 @@ impl World {
             Action::Demand { items } => self.demanded(items),
             Action::CloseSource => self.source.over = true,
             Action::Spawn { worker, incarnation } => self.asked_for(worker, incarnation, None),
-            Action::Launch { worker, incarnation, run } => self.asked_for(worker, incarnation, Some(run)),
-            Action::Dispatch { worker, run, .. } => self.with_present(worker, |process| process.inbox.push_back(run)),
+            Action::Launch { worker, incarnation, batch } => self.asked_for(worker, incarnation, Some(batch)),
+            Action::Dispatch { worker, batch, .. } => {
+                self.with_present(worker, |process| process.inbox.push_back(batch))
+            }
             Action::CloseInput { worker, .. } => self.with_present(worker, |process| process.input_closed = true),
             Action::Recall { worker, .. } => self.with_present(worker, |process| {
                 process.recalled = true;
                 process.input_closed = true;
             }),
-            Action::Look { worker, .. } => {
+            Action::Probe { worker, .. } => {
                 if let Some(id) = self.present[worker.index()] {
-                    self.soon(Effect::Looked(id));
+                    self.soon(Effect::Probed(id));
                 }
             }
             Action::Kill { worker, signal, .. } => {
@@ -391,7 +401,7 @@ impl World {
     }
 
     /// A process is asked for; its fate is drawn here.
-    fn asked_for(&mut self, worker: WorkerId, incarnation: Incarnation, run: Option<Run>) {
+    fn asked_for(&mut self, worker: WorkerId, incarnation: Incarnation, batch: Option<Batch>) {
         let id = self.process_count;
         self.process_count += 1;
         if self.processes.len() == id {
@@ -404,8 +414,8 @@ impl World {
         process.reset(worker.index(), incarnation.0, 1000 + id as u32);
         process.fault = fault;
         // A process per item has a single item for its fault to strike in.
-        process.fault_after = if run.is_some() { 0 } else { fault_after };
-        process.inbox.extend(run);
+        process.fault_after = if batch.is_some() { 0 } else { fault_after };
+        process.inbox.extend(batch);
         self.present[worker.index()] = Some(id);
         self.soon(Effect::SpawnAnswered(id));
     }

@@ -58,7 +58,7 @@ fn credit_grows_to_a_millisecond_of_work() {
 
 #[test]
 fn messages_of_one_item_make_up_by_number() {
-    let mut rig = Rig::new(alone(Policy { credit: Credit::Auto, run_max: 1, ..policy() }));
+    let mut rig = Rig::new(alone(Policy { credit: Credit::Auto, batch_max: 1, ..policy() }));
     rig.say("start; arrive 90; spawned 1; hello 1");
     assert_eq!(rig.say("settled 1 0 1 1 50000").lines().count(), 2 + 19, "20 items of 50 us are a millisecond");
 }

@@ -6,7 +6,7 @@ use crate::core::action::Action;
 use crate::core::input::{Input, SpawnFailure};
 use crate::model::event::{EndReason, RunEvent};
 use crate::model::exit::{ExitStatus, Usage};
-use crate::model::ids::{Attempt, Incarnation, ItemId, Run, WorkerId};
+use crate::model::ids::{Attempt, Batch, Incarnation, ItemId, WorkerId};
 use crate::model::outcome::{CauseKind, FailReason, Settlement};
 use crate::model::signal::Signal;
 use crate::model::spec::{
@@ -23,7 +23,7 @@ pub(super) fn policy() -> Policy {
         queue_order: QueueOrder::Fifo,
         queue_items_max: 100,
         credit: Credit::Items(1),
-        run_max: u32::MAX,
+        batch_max: u32::MAX,
         keep_order: false,
         start_together: false,
         retries: 0,
@@ -127,7 +127,7 @@ impl Rig {
             "arrive" => {
                 let (first, count) = (ItemId(self.arrived), number(words, 1) as u32);
                 self.arrived += u64::from(count);
-                Input::RunArrived { first, count, priority: signed(words, 2) }
+                Input::BatchArrived { first, count, priority: signed(words, 2) }
             }
             "reject" => {
                 self.arrived += 1;
@@ -157,8 +157,8 @@ impl Rig {
                 attempt: Attempt(number(words, 3).max(1) as u32),
                 reason: FailReason::Message("bad".into()),
             },
-            "seen" => Input::Seen { worker, incarnation, running: words.get(2).map(|_| item) },
-            "excused" => Input::Excused { worker, incarnation },
+            "seen" => Input::ProbeResult { worker, incarnation, running: words.get(2).map(|_| item) },
+            "excused" => Input::TimeExcluded { worker, incarnation },
             "closed" => Input::ChannelClosed { worker, incarnation },
             "garbage" => Input::ProtocolError { worker, incarnation, error: "garbage".into() },
             // exit WORKER CODE [at ITEM], killed WORKER SIGNAL [at ITEM]
@@ -185,9 +185,9 @@ fn signed(words: &[&str], place: usize) -> i64 {
     words.get(place).and_then(|word| word.parse().ok()).unwrap_or(0)
 }
 
-fn range(run: &Run) -> String {
-    let attempt = if run.attempt == Attempt::FIRST { String::new() } else { format!(" (attempt {})", run.attempt) };
-    format!("{}..{}{attempt}", run.first, run.end())
+fn range(batch: &Batch) -> String {
+    let attempt = if batch.attempt == Attempt::FIRST { String::new() } else { format!(" (attempt {})", batch.attempt) };
+    format!("{}..{}{attempt}", batch.first, batch.end())
 }
 
 fn settled(s: &Settlement) -> String {
@@ -210,11 +210,11 @@ fn words_of(action: &Action) -> String {
         Action::Demand { items } => format!("demand {items}"),
         Action::CloseSource => "close source".into(),
         Action::Spawn { worker, incarnation } => format!("spawn {worker}.{}", incarnation.0),
-        Action::Launch { worker, incarnation, run } => format!("launch {worker}.{} {}", incarnation.0, range(run)),
-        Action::Dispatch { worker, run, .. } => format!("dispatch {worker} {}", range(run)),
+        Action::Launch { worker, incarnation, batch } => format!("launch {worker}.{} {}", incarnation.0, range(batch)),
+        Action::Dispatch { worker, batch, .. } => format!("dispatch {worker} {}", range(batch)),
         Action::CloseInput { worker, .. } => format!("close input {worker}"),
         Action::Recall { worker, .. } => format!("recall {worker}"),
-        Action::Look { worker, .. } => format!("look {worker}"),
+        Action::Probe { worker, .. } => format!("look {worker}"),
         Action::Kill { worker, incarnation, signal } => format!("kill {worker}.{} {}", incarnation.0, signal.name()),
         Action::Settle(settlement) => settled(settlement),
         Action::Emit { first, count } => format!("emit {first}..{}", first.plus(u64::from(*count))),

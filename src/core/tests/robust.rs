@@ -57,13 +57,13 @@ fn shuffled(policy: &Policy, seed: u64) {
     let mut story = String::new();
     for _ in 0..120 {
         let fact = FACTS[draw(&mut random, FACTS.len() as u64) as usize];
-        // Ending facts are rare, or every story would be short.
+        // KillReason facts are rare, or every story would be short.
         if matches!(fact, "TERM" | "end" | "lost" | "noitem W") && draw(&mut random, 6) > 0 {
             continue;
         }
         let worker = draw(&mut random, 3) as usize + 1;
         // Most answers name what the worker holds; else hardly any would be believed.
-        let held = rig.core.status().slots.get(worker - 1).and_then(|slot| slot.lease).map(|run| run.first.0);
+        let held = rig.core.status().slots.get(worker - 1).and_then(|slot| slot.lease).map(|batch| batch.first.0);
         let item = held.filter(|_| draw(&mut random, 5) > 0).unwrap_or_else(|| draw(&mut random, 20));
         let fact = fact.replace('W', &worker.to_string()).replace('I', &item.to_string());
         story.push_str(&fact);

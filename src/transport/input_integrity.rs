@@ -13,7 +13,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64};
 
 /// What a worker's end was lent last. Shared by the half that lends and whoever sends results.
 #[derive(Debug, Default)]
-pub struct Lent {
+pub struct InputIntegrity {
     /// Some of it lies in mapped files, among them perhaps the input.
     mapped: bool,
     input: Option<Arc<File>>,
@@ -23,7 +23,7 @@ pub struct Lent {
     losses: AtomicU64,
 }
 
-impl Lent {
+impl InputIntegrity {
     /// Bytes that lie in mapped files, among them perhaps the input.
     pub(super) fn of_mappings(input: Option<Arc<File>>) -> Self {
         Self { mapped: true, input, ..Self::default() }

@@ -30,11 +30,11 @@ const WORDS: usize = 2 * LINE_WORDS;
 
 /// The supervisor's side.
 #[derive(Debug)]
-pub struct Board {
+pub struct ProgressReader {
     words: SharedWords,
 }
 
-impl Board {
+impl ProgressReader {
     /// A fresh board for one process, and the fd that the process maps it by.
     ///
     /// # Errors
@@ -58,11 +58,11 @@ impl Board {
 
 /// The worker's side.
 #[derive(Debug)]
-pub struct Pencil {
+pub struct ProgressWriter {
     words: SharedWords,
 }
 
-impl Pencil {
+impl ProgressWriter {
     /// Maps the board behind `fd`.
     ///
     /// # Errors
@@ -96,24 +96,24 @@ mod tests {
 
     #[test]
     fn each_side_reads_what_the_other_wrote() {
-        let (board, fd) = Board::create().unwrap();
-        let pencil = Pencil::from_fd(&fd).unwrap();
-        assert_eq!((board.running(), pencil.recalled()), (None, false));
+        let (reader, fd) = ProgressReader::create().unwrap();
+        let writer = ProgressWriter::from_fd(&fd).unwrap();
+        assert_eq!((reader.running(), writer.recalled()), (None, false));
         for item in [ItemId(0), ItemId(7), ItemId(u64::MAX - 1)] {
-            pencil.begin(item);
-            assert_eq!(board.running(), Some(item));
+            writer.begin(item);
+            assert_eq!(reader.running(), Some(item));
         }
-        pencil.none();
-        assert_eq!(board.running(), None);
-        board.recall();
-        assert!(pencil.recalled());
-        assert_eq!(board.running(), None);
+        writer.none();
+        assert_eq!(reader.running(), None);
+        reader.recall();
+        assert!(writer.recalled());
+        assert_eq!(reader.running(), None);
     }
 
     #[test]
     fn what_is_no_board_is_refused() {
         let (_words, fd) = SharedWords::create(WORDS - 1).unwrap();
-        assert!(Pencil::from_fd(fd).is_err());
-        assert!(Pencil::from_fd(std::io::pipe().unwrap().0).is_err());
+        assert!(ProgressWriter::from_fd(fd).is_err());
+        assert!(ProgressWriter::from_fd(std::io::pipe().unwrap().0).is_err());
     }
 }

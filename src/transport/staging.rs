@@ -11,7 +11,7 @@
 //!
 //! Invariant: each finished item counts exactly once, whichever was the last store.
 
-use super::shm_area::{DESK_BYTES, LINE};
+use super::shm_area::{LINE, STAGING_BYTES};
 use super::shm_ring::Words;
 use crate::model::ids::{Attempt, ItemId};
 use crate::sys::shared_area::{Part, SharedArea};
@@ -30,16 +30,16 @@ const FROM: usize = FIRST + 4;
 const UNTIL: usize = FIRST + 5;
 
 /// Each half.
-const HALF_BYTES: usize = DESK_BYTES / 2;
+const HALF_BYTES: usize = STAGING_BYTES / 2;
 
 /// The worker's side.
-pub struct Desk {
+pub struct StagingArea {
     area: Arc<SharedArea>,
     /// The word with the ring's index that the worker moves.
     tail: usize,
 }
 
-impl Desk {
+impl StagingArea {
     pub(super) const fn new(area: Arc<SharedArea>, tail: usize) -> Self {
         Self { area, tail }
     }
@@ -108,6 +108,6 @@ fn open(area: &SharedArea, place: u64) -> Option<Open> {
 
 fn taken(area: &SharedArea, at: usize, bytes: usize) -> Vec<u8> {
     let mut taken = vec![0; bytes];
-    area.take(Part::Desk, at as u64, &mut taken);
+    area.take(Part::StagingArea, at as u64, &mut taken);
     taken
 }

@@ -1,4 +1,4 @@
-//! Room for bytes that grows as a vector does, and may begin in memory that somebody else sees, too: what lies there
+//! GrowableBuffer for bytes that grows as a vector does, and may begin in memory that somebody else sees, too: what lies there
 //! when a process is killed is not lost.
 //!
 //! Invariant: what is larger than the shared part lies elsewhere as a whole; nothing is ever half there.
@@ -10,7 +10,7 @@ use std::sync::Arc;
 
 /// Initialised bytes.
 #[derive(Debug)]
-pub struct Room {
+pub struct GrowableBuffer {
     /// Of `heap`, or of the desk.
     first: NonNull<u8>,
     len: usize,
@@ -18,22 +18,22 @@ pub struct Room {
     /// They are those of the desk.
     shared: bool,
     /// The shared part, its start and its length. It stays mapped as long as the area lives.
-    desk: Option<(Arc<SharedArea>, NonNull<u8>, usize)>,
+    staging: Option<(Arc<SharedArea>, NonNull<u8>, usize)>,
 }
 
 // SAFETY: as a `Vec<u8>`; the desk belongs to this value alone on this side.
-unsafe impl Send for Room {}
+unsafe impl Send for GrowableBuffer {}
 
-impl Room {
-    /// Room in private memory, none at first.
+impl GrowableBuffer {
+    /// GrowableBuffer in private memory, none at first.
     #[must_use]
     pub const fn new() -> Self {
-        Self { first: NonNull::dangling(), len: 0, heap: Vec::new(), shared: false, desk: None }
+        Self { first: NonNull::dangling(), len: 0, heap: Vec::new(), shared: false, staging: None }
     }
 
-    /// Room that begins at `first` within `area`; there are `len` bytes, which nobody else on this side touches.
-    pub(super) const fn at_desk(area: Arc<SharedArea>, first: NonNull<u8>, len: usize) -> Self {
-        Self { first, len, heap: Vec::new(), shared: true, desk: Some((area, first, len)) }
+    /// GrowableBuffer that begins at `first` within `area`; there are `len` bytes, which nobody else on this side touches.
+    pub(super) const fn at_staging(area: Arc<SharedArea>, first: NonNull<u8>, len: usize) -> Self {
+        Self { first, len, heap: Vec::new(), shared: true, staging: Some((area, first, len)) }
     }
 
     /// If the bytes lie where others see them.
@@ -61,7 +61,7 @@ impl Room {
         if self.len <= bytes || self.is_shared() {
             return;
         }
-        if let Some((_, first, len)) = self.desk.as_ref().filter(|(_, _, len)| *len >= bytes) {
+        if let Some((_, first, len)) = self.staging.as_ref().filter(|(_, _, len)| *len >= bytes) {
             (self.first, self.len, self.shared) = (*first, *len, true);
             let heap = std::mem::take(&mut self.heap);
             self[..bytes].copy_from_slice(&heap[..bytes]);
@@ -79,13 +79,13 @@ impl Room {
     }
 }
 
-impl Default for Room {
+impl Default for GrowableBuffer {
     fn default() -> Self {
         Self::new()
     }
 }
 
-impl Deref for Room {
+impl Deref for GrowableBuffer {
     type Target = [u8];
 
     #[inline]
@@ -97,7 +97,7 @@ impl Deref for Room {
     }
 }
 
-impl DerefMut for Room {
+impl DerefMut for GrowableBuffer {
     #[inline]
     fn deref_mut(&mut self) -> &mut [u8] {
         // SAFETY: as above, and `self` is borrowed alone.
@@ -112,7 +112,7 @@ mod tests {
 
     #[test]
     fn private_room_grows_and_is_cut_back() {
-        let mut room = Room::new();
+        let mut room = GrowableBuffer::new();
         assert_eq!((room.len(), room.is_shared()), (0, false));
         room.grow(5);
         room[..5].copy_from_slice(b"12345");
@@ -124,21 +124,21 @@ mod tests {
 
     #[test]
     fn room_at_a_desk_leaves_it_when_it_outgrows_it_and_comes_back() {
-        let plan = Plan { ring_bytes: 1 << 16, hall_bytes: 0, desk_bytes: 1 << 17 };
+        let plan = Plan { ring_bytes: 1 << 16, arena_bytes: 0, staging_bytes: 1 << 17 };
         let (area, _fd) = SharedArea::create(plan).unwrap();
         let area = Arc::new(area);
-        let [mut room, mut other] = area.desk().unwrap();
+        let [mut room, mut other] = area.staging().unwrap();
         other[..4].copy_from_slice(b"over");
-        assert!(area.desk().is_none(), "it is one side's, once");
+        assert!(area.staging().is_none(), "it is one side's, once");
         assert_eq!((room.len(), room.is_shared()), (1 << 16, true));
         room[..4].copy_from_slice(b"here");
         let mut seen = [0; 4];
-        area.take(Part::Desk, 0, &mut seen);
+        area.take(Part::StagingArea, 0, &mut seen);
         assert_eq!(&seen, b"here");
         room.grow((1 << 16) + 1);
         assert!(!room.is_shared() && room.starts_with(b"here"));
         room[..4].copy_from_slice(b"more");
-        area.take(Part::Desk, 0, &mut seen);
+        area.take(Part::StagingArea, 0, &mut seen);
         assert_eq!(&seen, b"here");
         room.cut_back(4);
         assert!(room.is_shared() && room.starts_with(b"more"));

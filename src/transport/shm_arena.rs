@@ -18,7 +18,7 @@ const PAGE_BYTES: usize = 4096;
 
 /// The places in use, oldest first.
 #[derive(Debug)]
-pub(super) struct Hall {
+pub(super) struct Arena {
     bytes: usize,
     bodies: VecDeque<Body>,
     held_bytes: usize,
@@ -34,7 +34,7 @@ struct Body {
     end: usize,
 }
 
-impl Hall {
+impl Arena {
     pub(super) const fn new(bytes: usize) -> Self {
         Self { bytes, bodies: VecDeque::new(), held_bytes: 0 }
     }
@@ -82,12 +82,12 @@ mod tests {
 
     #[test]
     fn two_places_are_enough_for_two_bodies_on_their_way() {
-        let mut hall = Hall::new(36 * MIB);
+        let mut arena = Arena::new(36 * MIB);
         let mut places = Vec::new();
         for turn in 0..6 {
-            hall.free_until(turn);
-            let place = hall.place(MIB - 5).unwrap();
-            hall.keep_until(turn + 2, place, MIB - 5);
+            arena.free_until(turn);
+            let place = arena.place(MIB - 5).unwrap();
+            arena.keep_until(turn + 2, place, MIB - 5);
             places.push(place as usize / MIB);
         }
         assert_eq!(places, [0, 1, 0, 1, 0, 1]);
@@ -96,20 +96,20 @@ mod tests {
     #[test]
     fn bodies_never_overlap_and_the_hall_is_never_exceeded() {
         let bytes = 36 * MIB;
-        let mut hall = Hall::new(bytes);
+        let mut arena = Arena::new(bytes);
         let (mut seed, mut at, mut turned_away) = (7_u64, 0, 0);
         for turn in 0..20_000_u64 {
             seed = seed.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
             let size = (seed >> 33) as usize % if turn % 5 == 0 { 18 * MIB } else { MIB };
-            match hall.place(size) {
-                Some(place) => hall.keep_until(turn, place, size),
+            match arena.place(size) {
+                Some(place) => arena.keep_until(turn, place, size),
                 None => turned_away += 1,
             }
             if seed >> 63 == 0 {
                 at = turn.saturating_sub((seed >> 50) % 3);
-                hall.free_until(at);
+                arena.free_until(at);
             }
-            let mut held: Vec<_> = hall.bodies.iter().map(|body| (body.start, body.end)).collect();
+            let mut held: Vec<_> = arena.bodies.iter().map(|body| (body.start, body.end)).collect();
             held.sort_unstable();
             assert!(held.windows(2).all(|pair| pair[0].1 <= pair[1].0), "{held:?}");
             assert!(held.last().is_none_or(|last| last.1 <= bytes));
@@ -119,16 +119,16 @@ mod tests {
 
     #[test]
     fn any_two_bodies_fit_and_small_ones_up_to_a_limit() {
-        let mut hall = Hall::new(36 * MIB);
+        let mut arena = Arena::new(36 * MIB);
         for turn in 0..2 {
-            let place = hall.place(18 * MIB).unwrap();
-            hall.keep_until(turn, place, 18 * MIB);
+            let place = arena.place(18 * MIB).unwrap();
+            arena.keep_until(turn, place, 18 * MIB);
         }
-        assert_eq!(hall.place(1), None);
-        hall.free_until(1);
+        assert_eq!(arena.place(1), None);
+        arena.free_until(1);
         let fitting = (0..100).take_while(|turn| {
-            let place = hall.place(100_000);
-            place.inspect(|place| hall.keep_until(2 + turn, *place, 100_000)).is_some()
+            let place = arena.place(100_000);
+            place.inspect(|place| arena.keep_until(2 + turn, *place, 100_000)).is_some()
         });
         assert_eq!(fitting.count(), 20);
     }

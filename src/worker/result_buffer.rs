@@ -12,11 +12,11 @@ use super::items::Items;
 use super::pace::Pace;
 use super::serve::WorkerError;
 use super::{Failure, Handler, Item, Output, panics};
-use crate::model::ids::{Attempt, ItemId, Run};
+use crate::model::ids::{Attempt, Batch, ItemId};
 use crate::model::spec::ITEM_BYTES_MAX;
 use crate::sys::clock::monotonic_ns;
-use crate::transport::scoreboard::Pencil;
-use crate::transport::{Desk, Lent, ResultsOut};
+use crate::transport::progress_page::ProgressWriter;
+use crate::transport::{InputIntegrity, ResultsOut, StagingArea};
 use crate::wire::message::{FromWorker, PROTOCOL_VERSION, REASON_BYTES_MAX};
 use crate::wire::times::{self, Pair};
 use std::io::{self, ErrorKind};
@@ -43,11 +43,11 @@ enum Busy {
 }
 
 /// Finished items whose results have not left, and the way out.
-pub(super) struct Batch {
+pub(super) struct ResultBuffer {
     results: Box<dyn ResultsOut>,
-    pencil: Pencil,
+    progress: ProgressWriter,
     /// If the bytes of the present run were whole.
-    lent: Arc<Lent>,
+    integrity: Arc<InputIntegrity>,
     pace: Pace,
     /// Work was begun since the last flush.
     working: bool,
@@ -56,35 +56,40 @@ pub(super) struct Batch {
     started_ns: u64,
     frames: Frames,
     /// The open group: consecutive items that are done, their times if wanted, and their results.
-    group: Run,
+    group: Batch,
     times: Vec<u8>,
     output: Output,
     /// Where it is noted what is done, if frames and results lie where they outlive us.
-    desk: Option<Desk>,
+    staging: Option<StagingArea>,
     /// That holds for the open group too.
     noted: bool,
     /// Results leave when those of the open group are so many bytes.
     group_bytes_max: usize,
 }
 
-impl Batch {
-    pub(super) fn new(results: Box<dyn ResultsOut>, lent: Arc<Lent>, pencil: Pencil, timed: bool) -> Self {
-        let (desk, [output, frames]) =
-            results.desk().map_or_else(Default::default, |(desk, rooms)| (Some(desk), rooms));
+impl ResultBuffer {
+    pub(super) fn new(
+        results: Box<dyn ResultsOut>,
+        integrity: Arc<InputIntegrity>,
+        progress: ProgressWriter,
+        timed: bool,
+    ) -> Self {
+        let (staging, [output, frames]) =
+            results.staging().map_or_else(Default::default, |(staging, rooms)| (Some(staging), rooms));
         Self {
             output: Output::within(output),
             frames: Frames::within(frames),
             // Times are not on the desk.
-            noted: desk.is_some() && !timed,
-            desk,
+            noted: staging.is_some() && !timed,
+            staging,
             results,
-            pencil,
-            lent,
+            progress,
+            integrity,
             pace: Pace::new(),
             working: false,
             timed,
             started_ns: 0,
-            group: Run { first: ItemId(0), count: 0, attempt: Attempt::FIRST },
+            group: Batch { first: ItemId(0), count: 0, attempt: Attempt::FIRST },
             times: Vec::new(),
             group_bytes_max: FLUSH_BYTES,
         }
@@ -101,13 +106,13 @@ impl Batch {
     pub(super) fn work(
         &mut self,
         handler: &mut impl Handler,
-        run: Run,
+        batch: Batch,
         body: &[u8],
         delimiter: u8,
     ) -> Result<bool, WorkerError> {
         self.close_group(Busy::Guessed)?;
-        let mut items = Items::new(run, body, delimiter);
-        if self.lent.is_missing() {
+        let mut items = Items::new(batch, body, delimiter);
+        if self.integrity.is_missing() {
             self.lose(&mut items)?;
             return Ok(true);
         }
@@ -123,15 +128,15 @@ impl Batch {
             }
         };
         let on = ended?;
-        if self.lent.is_of_input() {
+        if self.integrity.is_of_input() {
             self.close_group(Busy::Measured)?;
         }
-        if on && !items.is_finished() && !self.lent.is_whole() {
+        if on && !items.is_finished() && !self.integrity.is_whole() {
             self.close_group(Busy::Measured)?;
             self.lose(&mut items)?;
             return Ok(on);
         }
-        if on && !items.is_finished() { Err(WorkerError::Run { count: run.count }) } else { Ok(on) }
+        if on && !items.is_finished() { Err(WorkerError::Batch { count: batch.count }) } else { Ok(on) }
     }
 
     /// The bytes of the items that are left are lost.
@@ -148,9 +153,9 @@ impl Batch {
     /// Works on the items that are left; `false` if the supervisor wants it to stop before the next.
     fn work_on(&mut self, handler: &mut impl Handler, items: &mut Items<'_>) -> Result<bool, WorkerError> {
         while items.advance() {
-            // Lent on, not passed on: a copy made at once waits until what it reads is written.
+            // InputIntegrity on, not passed on: a copy made at once waits until what it reads is written.
             let item = items.present();
-            if self.pencil.recalled() {
+            if self.progress.recalled() {
                 return Ok(false);
             }
             if !self.working {
@@ -159,7 +164,7 @@ impl Batch {
             if self.timed {
                 self.started_ns = monotonic_ns();
             }
-            self.pencil.begin(item.id);
+            self.progress.begin(item.id);
             let answer = handler.handle(&item, &mut self.output);
             self.note_time();
             match answer {
@@ -168,7 +173,7 @@ impl Batch {
             }
             self.leave_if_due()?;
         }
-        Ok(!self.pencil.recalled())
+        Ok(!self.progress.recalled())
     }
 
     #[cold]
@@ -208,7 +213,7 @@ impl Batch {
 
     /// Times are bytes too, and are not on a desk before they are framed.
     fn count_times(&mut self) -> Result<(), WorkerError> {
-        if self.desk.is_some() {
+        if self.staging.is_some() {
             self.close_group(Busy::Measured)?;
         }
         self.measure();
@@ -261,16 +266,16 @@ impl Batch {
         self.output.finish();
         if self.noted
             && self.output.is_shared()
-            && let Some(desk) = &self.desk
+            && let Some(staging) = &self.staging
         {
-            desk.done(self.group.count, self.output.finished_bytes());
+            staging.done(self.group.count, self.output.finished_bytes());
         }
     }
 
     fn begin_group(&mut self, item: &Item<'_>) {
-        self.group = Run { first: item.id, count: 0, attempt: item.attempt };
-        if let Some(desk) = &self.desk {
-            desk.begin(item.id, item.attempt, self.frames.bytes());
+        self.group = Batch { first: item.id, count: 0, attempt: item.attempt };
+        if let Some(staging) = &self.staging {
+            staging.begin(item.id, item.attempt, self.frames.bytes());
         }
     }
 
@@ -303,7 +308,7 @@ impl Batch {
         if self.group.count == 0 {
             return Ok(());
         }
-        if !self.lent.is_whole() {
+        if !self.integrity.is_whole() {
             return self.fail_group();
         }
         let done = self.end_group(busy);
@@ -322,7 +327,7 @@ impl Batch {
 
     /// The bytes of the open group's items were lost while they were in use: what came of them is no result.
     fn fail_group(&mut self) -> Result<(), WorkerError> {
-        let Run { first, count, attempt } = self.group;
+        let Batch { first, count, attempt } = self.group;
         self.group.count = 0;
         self.output.forget_finished();
         let times = std::mem::take(&mut self.times);
@@ -338,16 +343,16 @@ impl Batch {
     #[inline]
     fn note_framed(&mut self) {
         if self.frames.is_shared()
-            && let Some(desk) = &self.desk
+            && let Some(staging) = &self.staging
         {
-            desk.framed(self.frames.bytes());
+            staging.framed(self.frames.bytes());
         }
         self.measure();
     }
 
     /// What is said of the open group.
     fn end_group(&mut self, busy: Busy) -> FromWorker {
-        let Run { first, count, attempt } = self.group;
+        let Batch { first, count, attempt } = self.group;
         let busy_ns = match busy {
             Busy::Guessed if count < GUESSED_ITEMS_MAX => self.pace.guess_group(count),
             _ => self.pace.close_group(monotonic_ns()),
@@ -359,7 +364,7 @@ impl Batch {
     pub(super) fn flush(&mut self) -> Result<(), WorkerError> {
         // Many results leave from where they lie.
         let many = self.group.count > 0 && !self.timed && self.output.finished_bytes() >= APART_BYTES_MIN;
-        let apart = many && self.desk.is_none() && self.lent.is_whole();
+        let apart = many && self.staging.is_none() && self.integrity.is_whole();
         if apart {
             let done = self.end_group(Busy::Measured);
             self.frames.append_without_body(&done, self.output.finished_bytes())?;
@@ -370,7 +375,7 @@ impl Batch {
         if self.frames.bytes() == 0 {
             return Ok(());
         }
-        self.pencil.none();
+        self.progress.none();
         let sent = if apart {
             let sent = self.results.send_parts(self.frames.as_slice(), self.output.finished());
             self.group.count = 0;

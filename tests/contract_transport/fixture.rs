@@ -14,7 +14,7 @@ use supervisor::model::spec::TransportKind;
 use supervisor::sys::pidfd::Process;
 use supervisor::sys::spawn::{SpawnPlan, Spawner};
 use supervisor::sys::{fd, parent};
-use supervisor::transport::{self, Channel, Connection, Handed, Transport};
+use supervisor::transport::{self, Channel, Connection, Endpoints, Transport};
 use supervisor::wire::names;
 
 const ROLE: &str = "CONTRACT_ROLE";
@@ -62,14 +62,14 @@ impl Stage {
 pub const FRAMES: u64 = 100;
 
 /// A process in the role of a worker.
-pub struct Puppet {
+pub struct Fixture {
     process: Process,
     said: BufReader<File>,
 }
 
-impl Puppet {
+impl Fixture {
     /// Starts it with what it is handed, as the supervisor starts a worker.
-    pub fn start(kind: TransportKind, stage: Stage, handed: &Handed) -> Self {
+    pub fn start(kind: TransportKind, stage: Stage, endpoints: &Endpoints) -> Self {
         let mut variables = vec![
             format!("{ROLE}={stage:?}"),
             format!("{}={}", names::TRANSPORT, kind.name()),
@@ -79,13 +79,13 @@ impl Puppet {
         let inherited = ["TMPDIR", "XDG_RUNTIME_DIR", "PATH"];
         variables.extend(inherited.iter().filter_map(|name| Some(format!("{name}={}", std::env::var(name).ok()?))));
         let mut fds = Vec::new();
-        for (number, (names, fd)) in (FIRST_FD..).zip(handed.fds()) {
+        for (number, (names, fd)) in (FIRST_FD..).zip(endpoints.fds()) {
             variables.extend(names.iter().map(|name| format!("{name}={number}")));
             fds.push(fd);
         }
-        variables.extend(handed.words().map(|(name, word)| format!("{name}={word}")));
+        variables.extend(endpoints.variables().map(|(name, value)| format!("{name}={value}")));
         let program = c(std::env::current_exe().unwrap().to_str().unwrap());
-        let argv = [&program, &c("--exact"), &c("puppet::plays_its_role"), &c("--nocapture")].map(Clone::clone);
+        let argv = [&program, &c("--exact"), &c("fixture::plays_its_role"), &c("--nocapture")].map(Clone::clone);
         let env: Vec<CString> = variables.iter().map(|variable| c(variable)).collect();
         let (said, stderr) = fd::pipe().unwrap();
         let null = fd::dev_null().unwrap();
@@ -138,7 +138,7 @@ fn c(text: &str) -> CString {
 /// Runs this program with `role` in a process of its own, in whose folders nothing lies yet.
 pub fn play(role: &str, kind: TransportKind, folder: &std::path::Path) {
     let output = Command::new(std::env::current_exe().unwrap())
-        .args(["--exact", "puppet::plays_its_role", "--nocapture", "--test-threads=1"])
+        .args(["--exact", "fixture::plays_its_role", "--nocapture", "--test-threads=1"])
         .env(ROLE, role)
         .env(names::TRANSPORT, kind.name())
         .env("TMPDIR", folder)
@@ -209,8 +209,8 @@ fn send_frames(connection: &mut Connection) {
 }
 
 /// What this process was started with.
-fn inherited() -> Handed {
-    let mut handed = Handed::new();
+fn inherited() -> Endpoints {
+    let mut endpoints = Endpoints::new();
     let mut known: Vec<(RawFd, Vec<&'static str>)> = Vec::new();
     for name in names::TRANSPORT_FDS {
         let Some(number) = std::env::var(name).ok().map(|number| number.parse().unwrap()) else { continue };
@@ -220,14 +220,14 @@ fn inherited() -> Handed {
         }
     }
     for (number, names) in known {
-        handed = handed.fd(&names, fd::take_inherited(number).unwrap());
+        endpoints = endpoints.fd(&names, fd::take_inherited(number).unwrap());
     }
     for name in names::TRANSPORT_WORDS {
-        if let Ok(word) = std::env::var(name) {
-            handed = handed.word(name, word);
+        if let Ok(variable) = std::env::var(name) {
+            endpoints = endpoints.variable(name, variable);
         }
     }
-    handed
+    endpoints
 }
 
 /// What this process holds: descriptors, threads, and memory that it may share with others.
@@ -284,9 +284,9 @@ fn many_channels(role: &str, kind: TransportKind) {
 }
 
 fn used(transport: &mut dyn Transport) {
-    let (mut channel, handed) = transport.open().unwrap();
+    let (mut channel, endpoints) = transport.open().unwrap();
     let kind = transport::by_name(&std::env::var(names::TRANSPORT).unwrap()).unwrap();
-    let worker = thread::spawn(move || echo(transport::connect(kind, handed).unwrap()));
+    let worker = thread::spawn(move || echo(transport::connect(kind, endpoints).unwrap()));
     super::exchange(&mut *channel, 3);
     channel.close_input();
     assert_eq!(super::receive(&mut *channel), None);
@@ -296,7 +296,7 @@ fn used(transport: &mut dyn Transport) {
 /// Gives back what it gets.
 pub fn echo(mut connection: Connection) {
     while let Some((message, body)) = super::take(&mut connection) {
-        let supervisor::wire::message::ToWorker::Run { first, .. } = message;
+        let supervisor::wire::message::ToWorker::Batch { first, .. } = message;
         super::send(&mut connection, super::done(first), &body);
     }
 }

@@ -8,7 +8,7 @@ use super::Core;
 use super::action::Action;
 use super::mutant::Mutant;
 use crate::model::event::{RunEvent, Stage};
-use crate::model::ids::{Attempt, ItemId, Run};
+use crate::model::ids::{Attempt, Batch, ItemId};
 use crate::model::outcome::{Cause, CauseKind, FailReason, Outcome, Settlement, StopReason};
 use crate::model::spec::QueueOrder;
 
@@ -17,7 +17,7 @@ const ORDER_ITEMS_PER_WORKER: u64 = 64;
 
 /// What is known of the source.
 #[derive(Debug, Default)]
-pub(super) struct Intake {
+pub(super) struct Admission {
     /// The id that the next item gets: so many were accepted.
     pub(super) next: u64,
     /// Items that may still arrive.
@@ -37,22 +37,22 @@ pub(super) struct Intake {
 
 impl Core {
     pub(super) fn on_arrived(&mut self, first: ItemId, count: u32, priority: i64) {
-        if self.intake.ended || first.0 != self.intake.next || count == 0 {
+        if self.admission.ended || first.0 != self.admission.next || count == 0 {
             self.totals.stale += 1;
             return;
         }
         self.accept(u64::from(count));
-        self.intake.idle = false;
-        let run = Run { first, count, attempt: Attempt::FIRST };
+        self.admission.idle = false;
+        let batch = Batch { first, count, attempt: Attempt::FIRST };
         if self.stage == Stage::Running {
-            self.queue.push(run, priority);
+            self.queue.push(batch, priority);
         } else {
-            self.skip(run, None, false);
+            self.skip(batch, None, false);
         }
     }
 
     pub(super) fn on_rejected(&mut self, item: ItemId, reason: FailReason) {
-        if self.intake.ended || item.0 != self.intake.next {
+        if self.admission.ended || item.0 != self.admission.next {
             self.totals.stale += 1;
             return;
         }
@@ -71,25 +71,25 @@ impl Core {
     }
 
     fn accept(&mut self, count: u64) {
-        self.intake.next += count;
+        self.admission.next += count;
         self.totals.accepted += count;
-        self.intake.excess += count.saturating_sub(self.intake.outstanding);
-        self.intake.outstanding = self.intake.outstanding.saturating_sub(count);
+        self.admission.excess += count.saturating_sub(self.admission.outstanding);
+        self.admission.outstanding = self.admission.outstanding.saturating_sub(count);
     }
 
     pub(super) fn on_source_idle(&mut self) {
-        self.intake.idle = true;
+        self.admission.idle = true;
     }
 
     pub(super) fn on_source_ended(&mut self) {
-        self.intake.ended = true;
-        self.intake.outstanding = 0;
+        self.admission.ended = true;
+        self.admission.outstanding = 0;
         // Now it is known what a share of all items is.
         self.halt_if_met();
     }
 
     pub(super) fn on_source_lost(&mut self, error: String) {
-        if !self.intake.ended {
+        if !self.admission.ended {
             self.report(RunEvent::SourceLost { error: error.clone() });
             self.strengthen(StopReason::SourceLost(error));
             self.on_source_ended();
@@ -100,46 +100,46 @@ impl Core {
     /// something only if all that is there has been read.
     pub(super) fn order_is_settled(&self) -> bool {
         self.policy.queue_order == QueueOrder::Fifo
-            || self.intake.idle
-            || self.intake.ended
-            || self.intake.outstanding == 0
+            || self.admission.idle
+            || self.admission.ended
+            || self.admission.outstanding == 0
     }
 
     /// Asks the source for as much as there is room for. Few words: only when half of the demand is
     /// used up and the room is worth it, or nothing is queued.
     pub(super) fn demand(&mut self) {
-        if !self.started || self.intake.ended || self.stage != Stage::Running {
+        if !self.started || self.admission.ended || self.stage != Stage::Running {
             return;
         }
         let limit = self.policy.queue_items_max.max(1);
-        let outstanding = self.intake.outstanding;
+        let outstanding = self.admission.outstanding;
         if outstanding > limit / 2 {
             return;
         }
-        let mut room = limit.saturating_sub(self.queue.fresh_items());
+        let mut spare = limit.saturating_sub(self.queue.fresh_items());
         if let Some(order) = &self.order {
             let window = limit.max(ORDER_ITEMS_PER_WORKER * self.pool.slots.len() as u64);
-            room = room.min(window.saturating_sub(order.waiting_items()));
+            spare = spare.min(window.saturating_sub(order.waiting_items()));
         }
-        let worth = room > outstanding && (room - outstanding > limit / 4 || self.queue.fresh_items() == 0);
-        let muted = self.mutation.is(Mutant::NoDemandAfterFull) && self.intake.was_full;
+        let worth = spare > outstanding && (spare - outstanding > limit / 4 || self.queue.fresh_items() == 0);
+        let muted = self.mutation.is(Mutant::NoDemandAfterFull) && self.admission.was_full;
         if worth && !muted {
-            self.intake.outstanding = room;
-            self.intake.asked = true;
-            let items = room + u64::from(self.mutation.is(Mutant::DemandOffByOne));
+            self.admission.outstanding = spare;
+            self.admission.asked = true;
+            let items = spare + u64::from(self.mutation.is(Mutant::DemandOffByOne));
             self.push(Action::Demand { items });
-        } else if outstanding == 0 && self.intake.asked {
-            self.intake.asked = false;
-            self.intake.was_full = true;
+        } else if outstanding == 0 && self.admission.asked {
+            self.admission.asked = false;
+            self.admission.was_full = true;
             self.push(Action::Demand { items: 0 });
         }
     }
 
     /// Tells the source to deliver nothing more.
     pub(super) fn close_source(&mut self) {
-        self.intake.outstanding = 0;
-        if !self.intake.ended && !self.intake.closed {
-            self.intake.closed = true;
+        self.admission.outstanding = 0;
+        if !self.admission.ended && !self.admission.closed {
+            self.admission.closed = true;
             self.push(Action::CloseSource);
         }
     }

@@ -3,16 +3,16 @@
 //! Made and passed on in registers: there may be a frame for each tiny item, and bytes that were stored in
 //! pieces and are copied as a whole soon after are waited for, longer than the item takes.
 //!
-//! Invariant: what [`Lead::put`] puts is what [`super::append`] appends.
+//! Invariant: what [`Prefix::put`] puts is what [`super::append`] appends.
 
 use super::codec::{self, Message, PACKED_BYTES, Packed};
 use super::frame::{self, HEADER_BYTES};
 
-/// Most bytes that [`Lead::put`] puts beyond those of the lead, if it may.
+/// Most bytes that [`Prefix::put`] puts beyond those of the lead, if it may.
 pub const SLACK_BYTES: usize = PACKED_BYTES;
 
 /// A header and a head.
-pub struct Lead {
+pub struct Prefix {
     header: u64,
     /// The head, unless there is a long one, which is rare.
     head: Packed,
@@ -20,7 +20,7 @@ pub struct Lead {
     head_bytes: usize,
 }
 
-impl Lead {
+impl Prefix {
     /// Of a frame with this message and a body of so many bytes, which [`frame::check_body`] has passed. No `Result`:
     /// that would be put together in memory.
     #[inline(always)]

@@ -3,7 +3,7 @@
 //! Both kinds say a yes or no that stays until it is taken back, so a waker that comes before the
 //! waiter is not missed. Who changes the answer and the thing it is about does so under one lock.
 //!
-//! Invariant: never waits, but in [`Bell::wait`]. Whoever shares a bell can make it ring, or silence it, and no more.
+//! Invariant: never waits, but in [`WakeFd::wait`]. Whoever shares a bell can make it ring, or silence it, and no more.
 
 use nix::errno::Errno;
 use nix::fcntl::{FcntlArg, OFlag, fcntl};
@@ -21,9 +21,9 @@ fn eventfd() -> io::Result<EventFd> {
 
 /// Readable from [`ring`](Self::ring) to [`silence`](Self::silence).
 #[derive(Debug)]
-pub struct Bell(EventFd);
+pub struct WakeFd(EventFd);
 
-impl Bell {
+impl WakeFd {
     /// A silent one.
     ///
     /// # Errors
@@ -43,7 +43,7 @@ impl Bell {
     }
 }
 
-impl Bell {
+impl WakeFd {
     /// Takes over an end of a bell that another process made.
     ///
     /// # Errors
@@ -79,7 +79,7 @@ impl Bell {
     }
 }
 
-impl AsFd for Bell {
+impl AsFd for WakeFd {
     fn as_fd(&self) -> BorrowedFd<'_> {
         self.0.as_fd()
     }
@@ -87,9 +87,9 @@ impl AsFd for Bell {
 
 /// Writable unless it is shut.
 #[derive(Debug)]
-pub struct Gate(EventFd);
+pub struct WritableFd(EventFd);
 
-impl Gate {
+impl WritableFd {
     /// An open one.
     ///
     /// # Errors
@@ -108,7 +108,7 @@ impl Gate {
     }
 }
 
-impl AsFd for Gate {
+impl AsFd for WritableFd {
     fn as_fd(&self) -> BorrowedFd<'_> {
         self.0.as_fd()
     }
@@ -124,32 +124,32 @@ mod tests {
 
     #[test]
     fn a_bell_is_readable_while_it_rings_and_a_gate_writable_while_it_is_open() {
-        let bell = Bell::new().unwrap();
-        let rings = |bell: &Bell| is_ready(bell, PollFlags::POLLIN);
-        assert!(!rings(&bell));
-        bell.ring();
-        bell.ring();
-        assert!(rings(&bell) && rings(&bell));
-        bell.silence();
-        assert!(!rings(&bell));
-        bell.silence();
-        let gate = Gate::new().unwrap();
-        let is_open = |gate: &Gate| is_ready(gate, PollFlags::POLLOUT);
-        assert!(is_open(&gate));
-        gate.shut();
-        assert!(!is_open(&gate));
-        gate.open();
-        gate.open();
-        assert!(is_open(&gate));
+        let wake_fd = WakeFd::new().unwrap();
+        let rings = |wake_fd: &WakeFd| is_ready(wake_fd, PollFlags::POLLIN);
+        assert!(!rings(&wake_fd));
+        wake_fd.ring();
+        wake_fd.ring();
+        assert!(rings(&wake_fd) && rings(&wake_fd));
+        wake_fd.silence();
+        assert!(!rings(&wake_fd));
+        wake_fd.silence();
+        let writable_fd = WritableFd::new().unwrap();
+        let is_open = |writable_fd: &WritableFd| is_ready(writable_fd, PollFlags::POLLOUT);
+        assert!(is_open(&writable_fd));
+        writable_fd.shut();
+        assert!(!is_open(&writable_fd));
+        writable_fd.open();
+        writable_fd.open();
+        assert!(is_open(&writable_fd));
     }
 
     #[test]
     fn a_bell_rings_through_each_of_its_descriptors() {
-        let ours = Bell::new().unwrap();
-        let theirs = Bell::from_fd(ours.to_fd().unwrap()).unwrap();
+        let ours = WakeFd::new().unwrap();
+        let theirs = WakeFd::from_fd(ours.to_fd().unwrap()).unwrap();
         theirs.ring();
         ours.wait().unwrap();
         assert!(!is_ready(&theirs, PollFlags::POLLIN));
-        assert!(Bell::from_fd(std::io::pipe().unwrap().0.into()).is_err());
+        assert!(WakeFd::from_fd(std::io::pipe().unwrap().0.into()).is_err());
     }
 }

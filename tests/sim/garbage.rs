@@ -57,7 +57,7 @@ fn any_input(rng: &mut Rng, next_item: &mut u64) -> Input {
             let first = ItemId(if rng.below(8) == 0 { rng.below(9) } else { *next_item });
             let count = count.min(40);
             *next_item = (*next_item).max(first.0.saturating_add(count.into()));
-            Input::RunArrived { first, count, priority: rng.pick(&[0, i64::MIN, i64::MAX, 3]) }
+            Input::BatchArrived { first, count, priority: rng.pick(&[0, i64::MIN, i64::MAX, 3]) }
         }
         5 => {
             *next_item += 1;
@@ -82,8 +82,8 @@ fn any_input(rng: &mut Rng, next_item: &mut u64) -> Input {
             Input::Settled { worker, incarnation, first: item, count, attempt, busy_ns }
         }
         17 => Input::Failed { worker, incarnation, item, attempt, reason: FailReason::Message(error()) },
-        18 if rng.below(4) == 0 => Input::Excused { worker, incarnation },
-        18 => Input::Seen { worker, incarnation, running },
+        18 if rng.below(4) == 0 => Input::TimeExcluded { worker, incarnation },
+        18 => Input::ProbeResult { worker, incarnation, running },
         19 => Input::ChannelClosed { worker, incarnation },
         20 => Input::ProtocolError { worker, incarnation, error: error() },
         21 | 22 => {

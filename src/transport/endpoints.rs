@@ -11,16 +11,16 @@ use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 
 /// Descriptors and words, by name.
 #[derive(Debug, Default)]
-pub struct Handed {
+pub struct Endpoints {
     fds: Vec<(Vec<&'static str>, OwnedFd)>,
-    words: Vec<(&'static str, String)>,
+    variables: Vec<(&'static str, String)>,
 }
 
-impl Handed {
+impl Endpoints {
     /// Nothing yet.
     #[must_use]
     pub const fn new() -> Self {
-        Self { fds: Vec::new(), words: Vec::new() }
+        Self { fds: Vec::new(), variables: Vec::new() }
     }
 
     /// With `fd` under each of these names.
@@ -32,8 +32,8 @@ impl Handed {
 
     /// With a word under this name.
     #[must_use]
-    pub fn word(mut self, name: &'static str, word: impl Into<String>) -> Self {
-        self.words.push((name, word.into()));
+    pub fn variable(mut self, name: &'static str, variable: impl Into<String>) -> Self {
+        self.variables.push((name, variable.into()));
         self
     }
 
@@ -43,8 +43,8 @@ impl Handed {
     }
 
     /// The words, with their names.
-    pub fn words(&self) -> impl ExactSizeIterator<Item = (&'static str, &str)> {
-        self.words.iter().map(|(name, word)| (*name, word.as_str()))
+    pub fn variables(&self) -> impl ExactSizeIterator<Item = (&'static str, &str)> {
+        self.variables.iter().map(|(name, variable)| (*name, variable.as_str()))
     }
 
     /// Takes the descriptor of this name; it has no name any more.
@@ -60,9 +60,9 @@ impl Handed {
     ///
     /// # Errors
     /// None was handed over.
-    pub fn get_word(&self, name: &str) -> io::Result<&str> {
-        let found = self.words.iter().find(|(known, _)| *known == name);
-        found.map(|(_, word)| word.as_str()).ok_or_else(|| missing(name))
+    pub fn get_variable(&self, name: &str) -> io::Result<&str> {
+        let found = self.variables.iter().find(|(known, _)| *known == name);
+        found.map(|(_, variable)| variable.as_str()).ok_or_else(|| missing(name))
     }
 }
 
@@ -78,16 +78,16 @@ mod tests {
     #[test]
     fn what_was_handed_over_is_found_by_name_and_descriptors_are_taken_once() {
         let (reader, writer) = fd::pipe().unwrap();
-        let mut handed = Handed::new().fd(&["IN", "OUT"], reader).fd(&["BELL"], writer).word("NAME", "x");
+        let mut endpoints = Endpoints::new().fd(&["IN", "OUT"], reader).fd(&["BELL"], writer).variable("NAME", "x");
         assert_eq!(
-            handed.fds().map(|(names, _)| names.to_vec()).collect::<Vec<_>>(),
+            endpoints.fds().map(|(names, _)| names.to_vec()).collect::<Vec<_>>(),
             [vec!["IN", "OUT"], vec!["BELL"]]
         );
-        assert_eq!(handed.words().collect::<Vec<_>>(), [("NAME", "x")]);
-        assert_eq!(handed.get_word("NAME").unwrap(), "x");
-        assert!(handed.take_fd("OUT").is_ok());
-        assert_eq!(handed.take_fd("IN").unwrap_err().to_string(), "IN is not set");
-        assert!(handed.take_fd("BELL").is_ok());
-        assert_eq!(handed.get_word("OTHER").unwrap_err().to_string(), "OTHER is not set");
+        assert_eq!(endpoints.variables().collect::<Vec<_>>(), [("NAME", "x")]);
+        assert_eq!(endpoints.get_variable("NAME").unwrap(), "x");
+        assert!(endpoints.take_fd("OUT").is_ok());
+        assert_eq!(endpoints.take_fd("IN").unwrap_err().to_string(), "IN is not set");
+        assert!(endpoints.take_fd("BELL").is_ok());
+        assert_eq!(endpoints.get_variable("OTHER").unwrap_err().to_string(), "OTHER is not set");
     }
 }

@@ -7,10 +7,10 @@ use super::Core;
 use super::action::Action;
 use super::input::SpawnFailure;
 use super::mutant::Mutant;
-use super::pool::{Ending, State, Watch};
+use super::pool::{KillReason, State, Watch};
 use super::queue::Queued;
 use crate::model::event::{RunEvent, Stage};
-use crate::model::ids::{Incarnation, ItemId, Run};
+use crate::model::ids::{Batch, Incarnation, ItemId};
 use crate::model::outcome::{CauseKind, FailReason, StopReason};
 use crate::model::signal::Signal;
 use crate::model::spec::Lifecycle;
@@ -18,7 +18,7 @@ use crate::model::time::Duration;
 
 /// How long a worker that closed its channel may take to its exit, before it is ended: so short that
 /// another one is there within a second.
-const MUTE_WAIT: Duration = Duration::from_millis(500);
+const HALF_CLOSED_WAIT: Duration = Duration::from_millis(500);
 
 impl Core {
     /// Orders the next process of a slot.
@@ -41,8 +41,8 @@ impl Core {
         let (worker, incarnation) = self.who(index);
         self.report(RunEvent::WorkerSpawned { worker, incarnation, pid });
         if let Some(lease) = self.pool.slots[index].leases.front() {
-            let run = lease.run;
-            self.report_item_started(index, run);
+            let batch = lease.batch;
+            self.report_item_started(index, batch);
         }
         match (self.pool.slots[index].state, self.policy.lifecycle) {
             (State::Starting, Lifecycle::Resident) => {
@@ -59,7 +59,7 @@ impl Core {
             (State::Draining, _) => self.push(Action::CloseInput { worker, incarnation }),
             (State::Stopping { .. }, _) if self.stage >= Stage::Killing => self.kill(index),
             (State::Stopping { .. }, _) => self.step(index),
-            (State::Down | State::Ready | State::Mute, _) => {}
+            (State::Down | State::Ready | State::HalfClosed, _) => {}
         }
     }
 
@@ -76,10 +76,10 @@ impl Core {
         self.put_down(index);
         self.pool.introduce(index);
         if let Some(lease) = held {
-            let queued = Queued { run: lease.run, priority: lease.priority, fresh: false };
+            let queued = Queued { batch: lease.batch, priority: lease.priority, fresh: false };
             let again = if matches!(failure, SpawnFailure::Item(_)) {
                 let kind = CauseKind::Failed(FailReason::NotStarted(error.clone()));
-                let verdict = self.judge(index, lease.run, kind);
+                let verdict = self.judge(index, lease.batch, kind);
                 self.carry_out(index, queued, verdict)
             } else {
                 Some(queued)
@@ -119,7 +119,7 @@ impl Core {
             }
             // It crossed our wish that it leaves.
             State::Draining | State::Stopping { .. } => {}
-            State::Down | State::Ready | State::Mute => self.totals.stale += 1,
+            State::Down | State::Ready | State::HalfClosed => self.totals.stale += 1,
         }
     }
 
@@ -127,8 +127,8 @@ impl Core {
     pub(super) fn on_channel_closed(&mut self, index: usize) {
         let resident = self.policy.lifecycle == Lifecycle::Resident;
         if resident && matches!(self.pool.slots[index].state, State::Starting | State::Ready) {
-            self.pool.turn(index, State::Mute);
-            self.set_slot_timer(index, MUTE_WAIT);
+            self.pool.turn(index, State::HalfClosed);
+            self.set_slot_timer(index, HALF_CLOSED_WAIT);
         }
     }
 
@@ -139,20 +139,20 @@ impl Core {
             self.totals.stale += 1;
             return;
         }
-        if matches!(slot.ending, None | Some(Ending::Asked)) {
-            slot.ending = Some(Ending::Protocol(error));
+        if matches!(slot.kill_reason, None | Some(KillReason::Asked)) {
+            slot.kill_reason = Some(KillReason::Protocol(error));
             self.kill(index);
         }
     }
 
     /// What the scoreboard says. An id that the worker does not hold counts as none; then the item
     /// in question is the next one it owes us: it may be stuck with it before or behind the handler.
-    pub(super) fn on_seen(&mut self, index: usize, running: Option<ItemId>) {
+    pub(super) fn on_probe_result(&mut self, index: usize, running: Option<ItemId>) {
         let now = self.now;
         let slot = &mut self.pool.slots[index];
         let (Some(timeout), State::Ready | State::Draining) = (self.policy.timeout, slot.state) else { return };
         let Some(front) = slot.leases.front() else { return };
-        let item = running.filter(|item| slot.holds(*item)).unwrap_or(front.run.first);
+        let item = running.filter(|item| slot.holds(*item)).unwrap_or(front.batch.first);
         match &mut slot.watch {
             Some(watch) if watch.item == item => {
                 if watch.again(now) >= timeout {
@@ -165,7 +165,7 @@ impl Core {
 
     fn time_out(&mut self, index: usize, item: ItemId) {
         if !self.mutation.is(Mutant::TimeoutNever) {
-            self.terminate(index, Ending::TimedOut(item));
+            self.terminate(index, KillReason::TimedOut(item));
         }
     }
 
@@ -179,22 +179,22 @@ impl Core {
                 }
             }
             (State::Down, Lifecycle::PerItem) => self.pool.file(index),
-            (State::Starting, _) => self.terminate(index, Ending::NoHello),
+            (State::Starting, _) => self.terminate(index, KillReason::NoHello),
             (State::Ready, Lifecycle::PerItem) => {
                 if let Some(lease) = slot.leases.front() {
-                    self.time_out(index, lease.run.first);
+                    self.time_out(index, lease.batch.first);
                 }
             }
             // One that was asked to leave finishes its item within the limit, too.
             (State::Ready | State::Draining, Lifecycle::Resident) => {
                 if !slot.leases.is_empty() {
                     let (worker, incarnation) = self.who(index);
-                    self.push(Action::Look { worker, incarnation });
-                    self.set_slot_timer(index, self.look_interval());
+                    self.push(Action::Probe { worker, incarnation });
+                    self.set_slot_timer(index, self.probe_interval());
                 }
             }
-            (State::Mute, _) => {
-                self.terminate(index, Ending::Protocol("closed its channel and did not exit".to_owned()));
+            (State::HalfClosed, _) => {
+                self.terminate(index, KillReason::Protocol("closed its channel and did not exit".to_owned()));
             }
             (State::Draining, Lifecycle::PerItem) => {}
             (State::Stopping { .. }, _) => self.step(index),
@@ -223,21 +223,21 @@ impl Core {
                 if state == State::Starting {
                     self.clear_slot_timer(index);
                 }
-                self.pool.slots[index].ending = Some(Ending::Asked);
+                self.pool.slots[index].kill_reason = Some(KillReason::Asked);
                 self.pool.turn(index, State::Draining);
             }
-            State::Starting | State::Ready | State::Mute | State::Draining | State::Stopping { .. } => {}
+            State::Starting | State::Ready | State::HalfClosed | State::Draining | State::Stopping { .. } => {}
         }
     }
 
     /// Ends a worker by the term sequence. One that is being ended already stays at its own reason.
-    pub(super) fn terminate(&mut self, index: usize, ending: Ending) {
+    pub(super) fn terminate(&mut self, index: usize, kill_reason: KillReason) {
         let slot = &mut self.pool.slots[index];
         if matches!(slot.state, State::Down | State::Stopping { .. }) {
             return;
         }
-        if matches!(slot.ending, None | Some(Ending::Asked)) {
-            slot.ending = Some(ending);
+        if matches!(slot.kill_reason, None | Some(KillReason::Asked)) {
+            slot.kill_reason = Some(kill_reason);
         }
         let spawned = slot.pid.is_some();
         self.clear_slot_timer(index);
@@ -295,7 +295,7 @@ impl Core {
         self.clear_slot_timer(index);
         let slot = &mut self.pool.slots[index];
         slot.pid = None;
-        slot.ending = None;
+        slot.kill_reason = None;
         slot.watch = None;
         slot.answered = false;
         slot.settled = 0;
@@ -307,12 +307,12 @@ impl Core {
         if self.stage == Stage::Running {
             self.queue.give_back(queued);
         } else {
-            self.skip(queued.run, Some(index), false);
+            self.skip(queued.batch, Some(index), false);
         }
     }
 
-    pub(super) fn run_of(&self, index: usize, item: ItemId) -> Option<Run> {
-        let lease = self.pool.slots[index].leases.iter().find(|lease| lease.run.contains(item))?;
-        Some(Run::of_one(item, lease.run.attempt))
+    pub(super) fn batch_of(&self, index: usize, item: ItemId) -> Option<Batch> {
+        let lease = self.pool.slots[index].leases.iter().find(|lease| lease.batch.contains(item))?;
+        Some(Batch::of_one(item, lease.batch.attempt))
     }
 }
