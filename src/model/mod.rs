@@ -1,8 +1,8 @@
-//! Floor 0: the words of the field as plain values, and how text becomes one. Nothing here waits or
-//! asks the system.
+//! Floor 0: the vocabulary as plain values, and how text becomes one.
 //!
-//! Invariant: this floor imports nothing of ours and makes no system call.
+//! Invariant: this floor imports no other floor, makes no system call and never waits.
 
+pub mod command;
 pub mod config;
 pub mod durations;
 pub mod event;
