@@ -51,7 +51,9 @@ pub enum Exit {
 #[must_use]
 pub fn of(outcome: &RunOutcome, style: ExitCodeStyle) -> Exit {
     match &outcome.reason {
-        StopReason::SourceEnded | StopReason::HaltMet | StopReason::HaltFailed => Exit::Code(of_items(outcome, style)),
+        StopReason::SourceEnded | StopReason::HaltMet | StopReason::HaltFailed | StopReason::Requested => {
+            Exit::Code(of_items(outcome, style))
+        }
         StopReason::RunTimeout => Exit::Code(RUN_TIMEOUT),
         StopReason::RestartLimit { .. } | StopReason::DeadLimit { .. } => Exit::Code(GAVE_UP),
         StopReason::SourceLost(_) | StopReason::SinkLost(_) => Exit::Code(LOST),
@@ -132,6 +134,13 @@ mod tests {
             assert_ne!(code(&StopReason::HaltMet, [1, 0, 7], style), Exit::Code(0));
             assert_ne!(code(&StopReason::HaltFailed, [1, 0, 7], style), Exit::Code(0));
         }
+    }
+
+    #[test]
+    fn a_requested_stop_is_no_fault_if_every_item_is_done() {
+        assert_eq!(code(&StopReason::Requested, [0, 0, 0], Own), Exit::Code(0));
+        assert_eq!(code(&StopReason::Requested, [0, 0, 3], Own), Exit::Code(1));
+        assert_eq!(code(&StopReason::Requested, [2, 0, 3], Own), Exit::Code(1));
     }
 
     #[test]

@@ -8,7 +8,7 @@ use supervisor::model::ids::{Attempt, Batch, Incarnation, ItemId, WorkerId};
 use supervisor::model::outcome::{FailReason, Outcome, RunOutcome, Settlement};
 use supervisor::model::signal::Signal;
 use supervisor::model::spec::{
-    Backoff, Credit, Intensity, Lifecycle, Policy, QueueOrder, RestartStrategy, RestartType, TermStep,
+    Backoff, Credit, Intensity, Policy, QueueOrder, RestartStrategy, RestartType, TermStep, WorkerContract,
 };
 use supervisor::model::time::{Duration, Instant};
 use supervisor::transport;
@@ -101,10 +101,10 @@ impl Shell {
     fn new(way: u8) -> Self {
         let policy = Policy {
             workers: 2,
-            lifecycle: Lifecycle::Resident,
+            worker: WorkerContract::resident(if way & 4 == 0 { Credit::Auto } else { Credit::Items(5) }),
+            first_item: ItemId(0),
             queue_order: if way & 2 == 0 { QueueOrder::Fifo } else { QueueOrder::Lifo },
             queue_items_max: 20,
-            credit: if way & 4 == 0 { Credit::Auto } else { Credit::Items(5) },
             batch_max: if way & 8 == 0 { u32::MAX } else { 1 },
             keep_order: way & 16 != 0,
             start_together: false,
@@ -152,7 +152,8 @@ impl Shell {
     fn carry_out(&mut self, action: Action, facts: &mut VecDeque<Input>) {
         assert!(self.finished.is_none(), "{action:?} after the end");
         match action {
-            Action::Spawn { worker, incarnation } => {
+            Action::Spawn { worker, incarnation, batch } => {
+                assert_eq!(batch, None, "the workers are started ahead");
                 let slot = &mut self.processes[worker.index()];
                 assert!(slot.is_none(), "the slot is taken");
                 let (greeted, held) = (false, VecDeque::new());
@@ -189,8 +190,7 @@ impl Shell {
             Action::Demand { items } => self.demand = items,
             Action::CloseSource => self.ended = true,
             Action::Finish(outcome) => self.finished = Some(outcome),
-            Action::Launch { .. } => panic!("the workers are resident"),
-            Action::Emit { .. } | Action::Report(_) => {}
+            Action::Commit { .. } | Action::Report(_) | Action::ShowStatus(_) => {}
         }
     }
 

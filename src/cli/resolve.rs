@@ -10,10 +10,11 @@ use super::values::{Delimiter, HaltChoice, MaxDead, Workers};
 use crate::model::config::{
     Config, ExecSpec, InputSpec, OutputMode, OutputSpec, SourceSpec, Split, SummaryMode, WorkerSpec,
 };
+use crate::model::ids::ItemId;
 use crate::model::signal::Signal;
 use crate::model::spec::{
-    Backoff, Credit, ExitCodeStyle, Halt, HaltOn, Intensity, Lifecycle, Policy, QueueOrder, RestartStrategy,
-    RestartType, TASKS, TermStep, Threshold, TransportKind, TransportSpec,
+    Backoff, Credit, ExitCodeStyle, Halt, HaltOn, Intensity, Policy, QueueOrder, RestartStrategy, RestartType, TASKS,
+    TermStep, Threshold, TransportKind, TransportSpec, WorkerContract,
 };
 use crate::model::time::Duration;
 use std::ffi::OsString;
@@ -264,10 +265,14 @@ fn policy(args: &Args, kind: Kind, source: &SourceSpec, demonstration: bool, her
     let queue_order = args.queue.unwrap_or(QueueOrder::Fifo);
     Policy {
         workers,
-        lifecycle: if per_item { Lifecycle::PerItem } else { Lifecycle::Resident },
+        worker: if per_item {
+            WorkerContract::per_item()
+        } else {
+            WorkerContract::resident(args.credit.unwrap_or(Credit::Auto))
+        },
+        first_item: ItemId(0),
         queue_order,
         queue_items_max: args.queue_items_max.unwrap_or_else(|| queue_items_max(queue_order, kind, source, workers)),
-        credit: if per_item { Credit::Items(1) } else { args.credit.unwrap_or(Credit::Auto) },
         batch_max: batch_max(args, kind, source),
         keep_order: args.keep_order,
         start_together: demonstration,
@@ -362,6 +367,7 @@ fn output(args: &Args, mode: OutputMode) -> OutputSpec {
 mod tests {
     use super::super::{Parsed, parse};
     use super::*;
+    use crate::model::spec::Blame;
 
     fn here() -> Surroundings {
         Surroundings { cores: 8, seed: 7, run_id: "run".into() }
@@ -418,7 +424,7 @@ mod tests {
             let config = config(typed);
             assert_eq!(config.output.mode, OutputMode::Results, "{typed}");
             assert_eq!((config.policy.workers, config.policy.start_together), (8, false), "{typed}");
-            assert_eq!(config.policy.lifecycle, Lifecycle::Resident, "{typed}");
+            assert_eq!(config.policy.worker.blame, Blame::ProgressPage, "{typed}");
         }
         assert_eq!(config("::: 3 4").source, SourceSpec::Args { items: vec!["3".into(), "4".into()] });
     }
@@ -448,8 +454,8 @@ mod tests {
         let argv = vec!["echo".into(), "-n".into(), "{}".into()];
         assert_eq!(config.worker, WorkerSpec::Exec(ExecSpec { argv, shell: false, stdin: false }));
         assert_eq!(config.source, stdin_by(b'\n'));
-        assert_eq!((config.policy.lifecycle, config.policy.crash_limit), (Lifecycle::PerItem, 1));
-        assert_eq!((config.policy.credit, config.policy.batch_max), (Credit::Items(1), 1));
+        assert_eq!((config.policy.worker, config.policy.crash_limit), (WorkerContract::per_item(), 1));
+        assert_eq!((config.policy.worker.credit, config.policy.batch_max), (Credit::Items(1), 1));
         assert!(config.policy.keep_order);
     }
 
@@ -459,7 +465,7 @@ mod tests {
         let argv = vec!["./worker".into(), "-x".into()];
         assert_eq!(config.worker, WorkerSpec::Frames { argv, transport: TransportKind::Shm.into() });
         assert_eq!(config.source, stdin_by(b'\n'));
-        assert_eq!((config.policy.credit, config.message_items_max), (Credit::Items(9), 3));
+        assert_eq!((config.policy.worker.credit, config.message_items_max), (Credit::Items(9), 3));
         assert_eq!(config.policy.crash_limit, 3);
     }
 

@@ -1,7 +1,7 @@
-//! What the core looks like at the moment, for a person who asks.
+//! The state of a run, for a person who asks.
 
 use super::Core;
-use super::pool::State;
+use super::slot::{SlotState, WorkerSlot};
 use crate::model::event::Stage;
 use crate::model::ids::{Batch, Incarnation, WorkerId};
 use crate::model::outcome::{StopReason, Totals};
@@ -22,6 +22,7 @@ pub struct Status {
     pub demand: u64,
     pub source_ended: bool,
     pub totals: Totals,
+    /// In the order of their numbers, without the slots that the run was scaled down by.
     pub slots: Vec<SlotStatus>,
 }
 
@@ -33,39 +34,30 @@ pub struct SlotStatus {
     pub state: &'static str,
     pub pid: Option<u32>,
     pub incarnation: Incarnation,
-    /// What it holds of its oldest run.
+    /// What is left of the oldest batch that it holds.
     pub lease: Option<Batch>,
     /// Items it holds in all.
     pub in_flight: u64,
-    /// Items it settled in this life.
+    /// Items that its present process settled.
     pub settled: u64,
 }
 
 impl Core {
-    /// What is left of the oldest run that this worker holds; nothing of one whose answers are not heard.
-    #[must_use]
-    #[inline]
-    pub fn oldest_batch(&self, worker: WorkerId, incarnation: Incarnation) -> Option<Batch> {
-        let slot =
-            self.pool.slots.get(worker.index()).filter(|slot| slot.incarnation == incarnation && slot.is_up())?;
-        slot.leases.front().map(|lease| lease.batch)
-    }
-
-    /// How things stand.
+    /// The state at the moment.
     #[must_use]
     pub fn status(&self) -> Status {
-        let slot = |(index, slot): (usize, &super::pool::Slot)| SlotStatus {
+        let slot = |(index, slot): (usize, &WorkerSlot)| SlotStatus {
             worker: WorkerId::from_index(index),
             state: match slot.state {
-                State::Down if slot.retired => "retired",
-                State::Down if slot.timer.is_some() => "waiting",
-                State::Down => "down",
-                State::Starting => "starting",
-                State::Ready if slot.leases.is_empty() => "ready",
-                State::Ready => "busy",
-                State::HalfClosed => "mute",
-                State::Draining => "draining",
-                State::Stopping { .. } => "stopping",
+                SlotState::Down if slot.retired => "retired",
+                SlotState::Down if slot.timer.is_some() => "waiting",
+                SlotState::Down | SlotState::Vacant => "down",
+                SlotState::Starting => "starting",
+                SlotState::Ready if slot.leases.is_empty() => "ready",
+                SlotState::Ready => "busy",
+                SlotState::HalfClosed => "mute",
+                SlotState::Draining => "draining",
+                SlotState::Stopping { .. } => "stopping",
             },
             pid: slot.pid,
             incarnation: slot.incarnation,
@@ -73,6 +65,8 @@ impl Core {
             in_flight: slot.items,
             settled: slot.settled,
         };
+        // A removed slot is of interest as long as its worker is leaving.
+        let is_shown = |(_, slot): &(usize, &WorkerSlot)| slot.is_up() || !slot.removed;
         Status {
             stage: self.stage,
             reason: self.reason.clone(),
@@ -82,7 +76,7 @@ impl Core {
             demand: self.admission.outstanding,
             source_ended: self.admission.ended,
             totals: self.totals,
-            slots: self.pool.slots.iter().enumerate().map(slot).collect(),
+            slots: self.pool.slots.iter().enumerate().filter(is_shown).map(slot).collect(),
         }
     }
 }

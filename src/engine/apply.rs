@@ -16,7 +16,7 @@ impl Engine {
         let mut settled = None;
         while let Some(action) = self.core.poll_action() {
             let mut before: Option<Settlement> = settled.take();
-            if let Action::Emit { first, count } = action {
+            if let Action::Commit { first, count } = action {
                 self.intake.told += u64::from(count);
                 if let Some(settlement) = before.take_if(|before| (before.first, before.count) == (first, count)) {
                     self.telling.tell_at_once(self.now, &settlement, answer, &mut self.payloads);
@@ -26,14 +26,17 @@ impl Engine {
             self.hold(before, answer);
             match action {
                 Action::Settle(settlement) => settled = Some(settlement),
-                Action::Emit { first, count } => self.telling.emit(self.now, first, count, &mut self.payloads),
+                Action::Commit { first, count } => self.telling.emit(self.now, first, count, &mut self.payloads),
                 // Told by `end`, once the output is written.
                 Action::Report(RunEvent::RunFinished(_)) => {}
                 Action::Report(event) => self.telling.event(self.now, &event),
                 Action::Demand { items } => self.intake.demand = items,
+                Action::ShowStatus(status) => self.show_status(&status),
                 Action::CloseSource => self.close_source(),
-                Action::Spawn { worker, incarnation } => self.spawn_resident(worker, incarnation),
-                Action::Launch { worker, incarnation, batch } => self.launch_command(worker, incarnation, batch),
+                Action::Spawn { worker, incarnation, batch: None } => self.spawn_resident(worker, incarnation),
+                Action::Spawn { worker, incarnation, batch: Some(batch) } => {
+                    self.launch_command(worker, incarnation, batch);
+                }
                 Action::Kill { worker, incarnation, signal } => {
                     self.kill(worker, incarnation, signal);
                 }

@@ -55,6 +55,7 @@ impl Engine {
             | StopReason::DeadLimit { .. }
             | StopReason::SinkLost(_)
             | StopReason::StorageLost(_)
+            | StopReason::Requested
             | StopReason::Signal(_) => Some(self.now + policy.grace),
         }
     }

@@ -17,8 +17,9 @@ use super::token::{Part, Port};
 use crate::core::Core;
 use crate::core::action::Action;
 use crate::core::input::Input;
+use crate::core::status::Status;
+use crate::model::command::{self, Origin};
 use crate::model::outcome::{RunOutcome, StopReason};
-use crate::model::signal::Signal;
 use crate::model::time::{Duration, Instant};
 use crate::reporter::ItemTime;
 use crate::sys::clock::Clock;
@@ -176,19 +177,20 @@ impl Engine {
 
     fn on_signals(&mut self) {
         for received in self.signals.drain() {
-            if received.signal == Signal::USR1 || received.signal == Signal::QUIT {
-                self.tell_status();
-            }
-            if received.signal != Signal::USR1 {
-                self.feed(Input::Signal { signal: received.signal, sender_pid: received.sender_pid });
+            let origin = Origin::Signal { signal: received.signal, sender_pid: received.sender_pid };
+            for &command in command::of_signal(received.signal) {
+                self.feed(Input::Command { command, origin });
             }
         }
     }
 
     /// The state of the run, on stderr.
     pub(super) fn tell_status(&mut self) {
-        let status = super::status::text(&self.core.status());
-        self.telling.err.buffer().extend_from_slice(status.as_bytes());
+        self.show_status(&self.core.status());
+    }
+
+    pub(super) fn show_status(&mut self, status: &Status) {
+        self.telling.err.buffer().extend_from_slice(super::status::text(status).as_bytes());
     }
 
     /// Writes what stdout and stderr take, and says what became of them. stdout first: what a command

@@ -31,8 +31,7 @@ impl Engine {
         let (first, attempt) = (ItemId(first), Attempt(attempt));
         let settled = Input::Settled { worker, incarnation, first, count, attempt, busy_ns };
         let Some(extent) = kept else {
-            let held = self.core.oldest_batch(worker, incarnation);
-            let is_next = held.is_some_and(|held| held.first == first && held.attempt == attempt);
+            let is_next = self.core.expects(worker, incarnation, first, attempt);
             // The core says what is wrong with it, as if it had come whole.
             return if is_next { Ok(false) } else { Err(settled) };
         };

@@ -4,8 +4,9 @@
 //! leases runs and hears of runs. A run leaves as many messages, in one write; answers that were read
 //! together and speak of consecutive items are **gathered** into one fact and one slice of results.
 //!
-//! Invariant: what is gathered would have been accepted if each answer had come alone. A fact is never
-//! of more than what is left of the oldest run that the worker holds, and all others come alone.
+//! Invariant: what is gathered is consecutive items at their first attempt, which the core settles as
+//! one. If the core refuses it, because the last of the answers is about more than the worker holds, none
+//! of them counts, and those items run again.
 
 use super::event_loop::Engine;
 use super::telling::Answer;
@@ -51,11 +52,10 @@ fn message(Batch { first, count, attempt }: Batch) -> ToWorker {
 /// Answers of one worker that were read together, none of them told yet.
 #[derive(Default)]
 pub struct Gathered {
-    /// How many items each answer speaks of, and how many bytes its results are.
-    answers: Vec<(u32, u32)>,
     first: u64,
     attempt: u32,
-    items: u64,
+    /// 0: nothing is gathered.
+    items: u32,
     /// 0: of some answer it is unknown.
     busy_ns: u64,
     /// A line for each item.
@@ -71,31 +71,22 @@ impl Gathered {
         if results.len() > GATHERED_BYTES_MAX || !is_line() {
             return false;
         }
-        if self.answers.is_empty() {
+        if self.items == 0 {
             (self.first, self.attempt, self.items, self.busy_ns) = (batch.first.0, batch.attempt.0, 0, busy_ns);
             self.results.clear();
-        } else if batch.first.0 != self.first.wrapping_add(self.items) || batch.attempt.0 != self.attempt {
+        } else if batch.first.0 != self.first.wrapping_add(u64::from(self.items))
+            || batch.attempt != Attempt::FIRST
+            || self.attempt != Attempt::FIRST.0
+            || self.items.checked_add(batch.count).is_none()
+        {
+            // The core settles later attempts one by one, so their results come one by one.
             return false;
         } else {
             self.busy_ns = if self.busy_ns == 0 || busy_ns == 0 { 0 } else { self.busy_ns.saturating_add(busy_ns) };
         }
-        self.items += u64::from(batch.count);
-        self.answers.push((batch.count, results.len() as u32));
+        self.items += batch.count;
         self.results.extend_from_slice(results);
         true
-    }
-
-    /// How many of these answers speak of no more than this run, and of how many items and bytes.
-    fn within(answers: &[(u32, u32)], batch: Batch) -> (usize, u32, usize) {
-        let mut found = (0, 0, 0);
-        for (count, bytes) in answers {
-            let items = found.1 + u64::from(*count);
-            if items > u64::from(batch.count) {
-                break;
-            }
-            found = (found.0 + 1, items, found.2 + *bytes as usize);
-        }
-        (found.0, found.1 as u32, found.2)
     }
 }
 
@@ -119,28 +110,17 @@ impl Engine {
         }
     }
 
-    /// Hands what is gathered to the core, a run at a time.
+    /// Hands what is gathered to the core as one fact.
     pub(super) fn tell_gathered(&mut self, worker: WorkerId, incarnation: Incarnation) {
-        if self.gathered.answers.is_empty() {
+        if self.gathered.items == 0 {
             return;
         }
-        let mut gathered = std::mem::take(&mut self.gathered);
-        let (mut answers, mut results) = (gathered.answers.as_slice(), gathered.results.as_slice());
-        let (mut first, attempt) = (gathered.first, Attempt(gathered.attempt));
-        while let Some((count, bytes)) = answers.first() {
-            let held = self.core.oldest_batch(worker, incarnation);
-            let held = held.filter(|held| held.first.0 == first && held.attempt == attempt);
-            let fitting = held.map(|held| Gathered::within(answers, held)).filter(|fitting| fitting.0 > 0);
-            // What the worker does not hold is judged by itself, as the core judges any answer.
-            let (taken, items, bytes) = fitting.unwrap_or((1, *count, *bytes as usize));
-            let busy_ns = share(gathered.busy_ns, u64::from(items), gathered.items);
-            let batch = Batch { first: ItemId(first), count: items, attempt };
-            self.tell_done(worker, incarnation, batch, busy_ns, &results[..bytes]);
-            (answers, results) = (&answers[taken..], &results[bytes..]);
-            first = first.wrapping_add(u64::from(items));
-        }
-        gathered.answers.clear();
-        self.gathered = gathered;
+        let gathered = std::mem::take(&mut self.gathered);
+        let (first, attempt) = (ItemId(gathered.first), Attempt(gathered.attempt));
+        let batch = Batch { first, count: gathered.items, attempt };
+        self.tell_done(worker, incarnation, batch, gathered.busy_ns, &gathered.results);
+        // Its buffer is used again.
+        self.gathered = Gathered { items: 0, ..gathered };
     }
 
     fn tell_done(&mut self, worker: WorkerId, incarnation: Incarnation, batch: Batch, busy_ns: u64, results: &[u8]) {
@@ -149,15 +129,6 @@ impl Engine {
         let answer = Answer { first, results, errors, times: None, exit: None, of_failures: false };
         self.feed_with(Input::Settled { worker, incarnation, first, count, attempt, busy_ns }, Some(&answer));
     }
-}
-
-/// The part of so many of all items, not 0 if the whole is not.
-fn share(whole_ns: u64, items: u64, all: u64) -> u64 {
-    if items == all || whole_ns == 0 {
-        return whole_ns;
-    }
-    let part = u128::from(whole_ns) * u128::from(items) / u128::from(all.max(1));
-    u64::try_from(part).unwrap_or(u64::MAX).max(1)
 }
 
 #[cfg(test)]
@@ -256,20 +227,8 @@ mod tests {
         }
         assert_eq!((gathered.first, gathered.items, gathered.busy_ns), (7, 4, 60));
         assert_eq!(gathered.results, b"a\nb\n\n\n");
-        assert_eq!(gathered.answers, [(1, 2), (2, 3), (1, 1)]);
         assert!(gathered.take(run(11, 1), 0, b"of unknown time\n"));
         assert!(gathered.take(run(12, 1), 5, b"x\n"));
         assert_eq!(gathered.busy_ns, 0);
-    }
-
-    #[test]
-    fn no_more_is_told_together_than_a_run_holds() {
-        let answers = [(1, 2), (2, 3), (1, 1)];
-        assert_eq!(Gathered::within(&answers, run(7, 9)), (3, 4, 6));
-        assert_eq!(Gathered::within(&answers, run(7, 4)), (3, 4, 6));
-        assert_eq!(Gathered::within(&answers, run(7, 3)), (2, 3, 5));
-        assert_eq!(Gathered::within(&answers, run(7, 2)), (1, 1, 2));
-        assert_eq!(Gathered::within(&[(2, 3)], run(7, 1)), (0, 0, 0));
-        assert_eq!((share(100, 1, 4), share(100, 4, 4), share(1, 1, 4), share(0, 1, 4)), (25, 100, 1, 0));
     }
 }

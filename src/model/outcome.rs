@@ -160,6 +160,30 @@ impl Totals {
     pub const fn settled(&self) -> u64 {
         self.done + self.failed + self.dead + self.skipped
     }
+
+    /// What happened to items since `earlier`; the other numbers as they are.
+    #[must_use]
+    pub const fn since(&self, earlier: &Self) -> Self {
+        Self {
+            accepted: self.accepted - earlier.accepted,
+            done: self.done - earlier.done,
+            failed: self.failed - earlier.failed,
+            dead: self.dead - earlier.dead,
+            skipped: self.skipped - earlier.skipped,
+            ..*self
+        }
+    }
+
+    /// Adds items of this outcome.
+    pub const fn count(&mut self, outcome: &Outcome, items: u64) {
+        let total = match outcome {
+            Outcome::Done => &mut self.done,
+            Outcome::Failed => &mut self.failed,
+            Outcome::Dead => &mut self.dead,
+            Outcome::Skipped => &mut self.skipped,
+        };
+        *total += items;
+    }
 }
 
 /// How a run ended.

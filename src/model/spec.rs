@@ -108,6 +108,11 @@ impl WorkerContract {
     pub const fn per_item() -> Self {
         Self { hello: false, credit: Credit::Items(1), blame: Blame::WholeProcess }
     }
+    /// If a new process has to send a hello before it is ready.
+    #[must_use]
+    pub const fn waits_for_hello(&self) -> bool {
+        self.hello && !self.starts_with_item()
+    }
     /// If a process is started together with its one item, not ahead of it.
     #[must_use]
     pub const fn starts_with_item(&self) -> bool {

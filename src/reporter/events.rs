@@ -156,6 +156,12 @@ fn push_event(out: &mut Vec<u8>, now: Instant, event: &RunEvent) {
             push_reason(&mut object, reason);
             object.end_line();
         }
+        RunEvent::Scaled { from, to } => {
+            let mut object = begin(out, now, "scaled");
+            object.number("from", u64::from(*from));
+            object.number("to", u64::from(*to));
+            object.end_line();
+        }
         RunEvent::RunFinished(outcome) => push_finish(begin(out, now, "run_finished"), outcome),
     }
 }
@@ -215,6 +221,7 @@ fn push_reason(object: &mut Object<'_>, reason: &StopReason) {
         StopReason::SourceLost(error) => ("source_lost", Some(error)),
         StopReason::SinkLost(error) => ("sink_lost", Some(error)),
         StopReason::StorageLost(error) => ("storage_lost", Some(error)),
+        StopReason::Requested => ("requested", None),
         StopReason::Signal(_) => ("signal", None),
     };
     object.text("reason", name);

@@ -27,7 +27,7 @@ use crate::model::event::RunEvent;
 use crate::model::exit::ExitStatus;
 use crate::model::ids::ItemId;
 use crate::model::outcome::Settlement;
-use crate::model::spec::{Lifecycle, Policy};
+use crate::model::spec::Policy;
 use crate::model::time::{Duration, Instant};
 use crate::sys::outbox::Outbox;
 use crate::sys::spill::{Extent, SpillFile};
@@ -144,7 +144,7 @@ pub fn open(output: &OutputSpec, policy: &Policy) -> Result<Vec<Box<dyn Reporter
         OutputMode::Narrate => Box::new(text::Narrate::default()),
         OutputMode::Results => Box::new(results::Results { tag: output.tag, shown: true }),
         OutputMode::None => Box::new(results::Results { tag: output.tag, shown: false }),
-        OutputMode::Json => Box::new(json::Json { answers_are_lines: policy.lifecycle == Lifecycle::Resident }),
+        OutputMode::Json => Box::new(json::Json { answers_are_lines: !policy.worker.starts_with_item() }),
     });
     if let Some(path) = &output.events {
         reporters.push(Box::new(events::Events::create(path)?));

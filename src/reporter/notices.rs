@@ -11,7 +11,7 @@ use crate::model::exit::ExitStatus;
 use crate::model::ids::{Attempt, Incarnation, ItemId, WorkerId};
 use crate::model::outcome::{Cause, CauseKind, FailReason, Outcome, Settlement, StopReason};
 use crate::model::signal::Signal;
-use crate::model::spec::{Lifecycle, Policy};
+use crate::model::spec::Policy;
 use crate::model::time::{Duration, Instant};
 use crate::sys::outbox::Outbox;
 use std::collections::BTreeMap;
@@ -70,7 +70,7 @@ impl Notices {
         Self {
             quiet: output.quiet,
             narrate: output.mode == OutputMode::Narrate && !output.quiet,
-            per_item: policy.lifecycle == Lifecycle::PerItem,
+            per_item: policy.worker.starts_with_item(),
             grace: policy.grace,
             leave_time: policy.leave_time(),
             timeout: policy.timeout,
@@ -322,6 +322,7 @@ fn why_stopping(reason: &StopReason, signal: Option<Signal>) -> Option<String> {
         StopReason::SourceLost(error) | StopReason::SinkLost(error) | StopReason::StorageLost(error) => {
             format!("failed to {}", escaped(error))
         }
+        StopReason::Requested => "stop requested".to_owned(),
         StopReason::Signal(first) => signal.unwrap_or(*first).name(),
     })
 }
@@ -375,6 +376,11 @@ impl Reporter for Notices {
             }
             RunEvent::SignalReceived { signal, .. } => self.signal = Some(*signal),
             RunEvent::Stopping { stage, reason } => self.stopping(now, *stage, reason, err),
+            RunEvent::Scaled { from, to } => {
+                if !self.quiet {
+                    say(err, &format!("{to} workers instead of {from}"));
+                }
+            }
             RunEvent::ItemStarted { .. } | RunEvent::RunFinished(_) => {}
         }
         Ok(())
@@ -392,13 +398,13 @@ impl Reporter for Notices {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::reporter::recorded::{KILLED, Recorder, TERMED, cause, check, exited, output, worker};
+    use crate::reporter::recorded::{KILLED, RESIDENT, Recorder, TERMED, cause, check, exited, output, worker};
     use snapbox::str;
 
     /// The words for each way to end, and for each reason to stop.
     #[test]
     fn ends_and_stops() {
-        let mut stage = Recorder::new(&output(OutputMode::Results), Lifecycle::Resident);
+        let mut stage = Recorder::new(&output(OutputMode::Results), RESIDENT);
         stage.event(RunEvent::WorkerReady { worker: worker(1), incarnation: Incarnation(1), pid: 101 });
         let again = |item| Some((item, ItemFate::Again(Attempt(2))));
         let segv = ExitStatus::Signal { signal: Signal(11), core_dumped: true };

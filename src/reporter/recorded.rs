@@ -4,10 +4,12 @@ use super::*;
 use crate::model::config::SummaryMode;
 use crate::model::event::{EndReason, ItemFate, Stage};
 use crate::model::exit::{ExitStatus, Usage};
-use crate::model::ids::{Attempt, Incarnation, WorkerId};
+use crate::model::ids::{Attempt, Incarnation, ItemId, WorkerId};
 use crate::model::outcome::{Cause, CauseKind, FailReason, Outcome, RunOutcome, StopReason, Totals};
 use crate::model::signal::Signal;
-use crate::model::spec::{Backoff, Credit, Intensity, QueueOrder, RestartStrategy, RestartType, TermStep};
+use crate::model::spec::{
+    Backoff, Credit, Intensity, QueueOrder, RestartStrategy, RestartType, TermStep, WorkerContract,
+};
 use snapbox::data::Inline;
 use snapbox::{Data, assert_data_eq, str};
 use std::path::PathBuf;
@@ -15,13 +17,15 @@ use std::path::PathBuf;
 pub(super) const KILLED: ExitStatus = ExitStatus::Signal { signal: Signal::KILL, core_dumped: false };
 pub(super) const TERMED: ExitStatus = ExitStatus::Signal { signal: Signal::TERM, core_dumped: false };
 
-fn policy(lifecycle: Lifecycle) -> Policy {
+pub(super) const RESIDENT: WorkerContract = WorkerContract::resident(Credit::Auto);
+
+fn policy(worker: WorkerContract) -> Policy {
     Policy {
         workers: 2,
-        lifecycle,
+        worker,
+        first_item: ItemId(0),
         queue_order: QueueOrder::Fifo,
         queue_items_max: 1000,
-        credit: Credit::Auto,
         batch_max: 100,
         keep_order: false,
         start_together: false,
@@ -68,9 +72,9 @@ pub(super) struct Recorder {
 }
 
 impl Recorder {
-    pub(super) fn new(output: &OutputSpec, lifecycle: Lifecycle) -> Self {
+    pub(super) fn new(output: &OutputSpec, worker: WorkerContract) -> Self {
         Self {
-            reporters: open(output, &policy(lifecycle)).unwrap(),
+            reporters: open(output, &policy(worker)).unwrap(),
             now: Instant::ZERO,
             out: Outbox::default(),
             err: Outbox::default(),
@@ -158,8 +162,18 @@ pub(super) fn exited(
 }
 
 fn finished(reason: StopReason) -> RunEvent {
-    let totals =
-        Totals { accepted: 9, done: 3, failed: 1, dead: 1, skipped: 4, retried: 1, deaths: 2, spawned: 4, stale: 0 };
+    let totals = Totals {
+        accepted: 9,
+        done: 3,
+        failed: 1,
+        dead: 1,
+        skipped: 4,
+        retried: 1,
+        deaths: 2,
+        spawned: 4,
+        stale: 0,
+        restored: 0,
+    };
     RunEvent::RunFinished(RunOutcome { reason, totals })
 }
 
@@ -226,11 +240,11 @@ fn per_item(stage: &mut Recorder) {
     stage.event(finished(StopReason::SourceEnded));
 }
 
-fn played(output: &OutputSpec, lifecycle: Lifecycle) -> String {
-    let mut stage = Recorder::new(output, lifecycle);
-    match lifecycle {
-        Lifecycle::Resident => resident(&mut stage),
-        Lifecycle::PerItem => per_item(&mut stage),
+fn played(output: &OutputSpec, worker: WorkerContract) -> String {
+    let mut stage = Recorder::new(output, worker);
+    match worker.starts_with_item() {
+        false => resident(&mut stage),
+        true => per_item(&mut stage),
     }
     stage.written()
 }
@@ -243,7 +257,7 @@ pub(super) fn check(written: String, expected: Inline) {
 #[test]
 fn narrated() {
     check(
-        played(&output(OutputMode::Narrate), Lifecycle::Resident),
+        played(&output(OutputMode::Narrate), RESIDENT),
         str![[r#"
 worker 1 (pid 101): item 0 -> 49
 worker 1 (pid 101): item 1 -> a\u{1b}[1m
@@ -274,7 +288,7 @@ item 4 is dead:
 #[test]
 fn narrated_per_item() {
     check(
-        played(&output(OutputMode::Narrate), Lifecycle::PerItem),
+        played(&output(OutputMode::Narrate), WorkerContract::per_item()),
         str![[r#"
 worker 1 (pid 101): item 0 -> one\ntwo\nthree
 worker 2 (pid 102): item 1 failed: exit 1 -> part
@@ -292,7 +306,7 @@ worker  processes  items      cpu   memory  ended by
 #[test]
 fn results() {
     check(
-        played(&OutputSpec { tag: true, ..output(OutputMode::Results) }, Lifecycle::PerItem),
+        played(&OutputSpec { tag: true, ..output(OutputMode::Results) }, WorkerContract::per_item()),
         str![[r#"
 a	one
 a	two
@@ -309,7 +323,7 @@ worker  processes  items      cpu   memory  ended by
     );
     let quiet = OutputSpec { quiet: true, ..output(OutputMode::Results) };
     check(
-        played(&quiet, Lifecycle::PerItem),
+        played(&quiet, WorkerContract::per_item()),
         str![[r#"
 one
 two
@@ -324,7 +338,7 @@ warning
 #[test]
 fn each_result_is_tagged_however_many_come_together() {
     let tagged = OutputSpec { tag: true, quiet: true, ..output(OutputMode::Results) };
-    let mut stage = Recorder::new(&tagged, Lifecycle::Resident);
+    let mut stage = Recorder::new(&tagged, RESIDENT);
     stage.settle(&settlement(0, 3, Outcome::Done, 1, vec![]), "7\n\n9\n", b"49\n\n81\n", "");
     stage.settle(&settlement(3, 1, Outcome::Done, 1, vec![]), "", b"\n", "");
     check(
@@ -344,7 +358,7 @@ fn each_result_is_tagged_however_many_come_together() {
 fn json() {
     let json = OutputSpec { summary: SummaryMode::Never, ..output(OutputMode::Json) };
     check(
-        played(&json, Lifecycle::Resident),
+        played(&json, RESIDENT),
         str![[r#"
 {"item":0,"input":"7","outcome":"done","result":"49","attempts":1,"worker":1,"pid":101,"started":0.005000000,"runtime":0.002000000,"causes":[]}
 {"item":1,"input":"\"x\"","outcome":"done","result":"a\u001b[1m","attempts":1,"worker":1,"pid":101,"started":0.005000000,"runtime":0.002000000,"causes":[]}
@@ -365,7 +379,7 @@ supervisor: INT: no new items; waiting up to 10s for running ones; again to term
 "#]],
     );
     check(
-        played(&json, Lifecycle::PerItem),
+        played(&json, WorkerContract::per_item()),
         str![[r#"
 {"item":0,"input":"a","outcome":"done","result":"one\ntwo\nthree","attempts":1,"worker":1,"pid":101,"started":0.004000000,"runtime":0.002000000,"exit":{"code":0},"causes":[]}
 {"item":1,"input":"b","outcome":"failed","result":"part\n","attempts":1,"worker":2,"pid":102,"started":0.006000000,"runtime":0.002000000,"exit":{"code":1},"error":"exit 1","causes":[{"attempt":1,"worker":2,"pid":102,"exit":{"code":1}}]}
@@ -383,7 +397,7 @@ fn events() {
     let path = folder.path().join("events");
     std::fs::write(&path, "from an earlier run\n").unwrap();
     let none = OutputSpec { events: Some(path.clone()), quiet: true, ..output(OutputMode::None) };
-    assert_eq!(played(&none, Lifecycle::Resident), "---\n");
+    assert_eq!(played(&none, RESIDENT), "---\n");
     check(
         std::fs::read_to_string(path).unwrap(),
         str![[r#"
@@ -417,10 +431,10 @@ fn events() {
 #[test]
 fn events_that_cannot_be_written_are_an_error_with_the_name() {
     let missing = OutputSpec { events: Some(PathBuf::from("/nonexistent/events")), ..output(OutputMode::None) };
-    let error = open(&missing, &policy(Lifecycle::Resident)).err().unwrap();
+    let error = open(&missing, &policy(RESIDENT)).err().unwrap();
     assert_eq!(error.to_string(), "create /nonexistent/events: No such file or directory (os error 2)");
     let full = OutputSpec { events: Some(PathBuf::from("/dev/full")), ..output(OutputMode::None) };
-    let mut stage = Recorder::new(&full, Lifecycle::Resident);
+    let mut stage = Recorder::new(&full, RESIDENT);
     stage.event(RunEvent::RunStarted { workers: 1 });
     let error = stage.reporters.iter_mut().find_map(|reporter| reporter.flush().err()).unwrap();
     assert_eq!(error.to_string(), "write /dev/full: No space left on device (os error 28)");
@@ -430,7 +444,7 @@ fn events_that_cannot_be_written_are_an_error_with_the_name() {
 #[test]
 fn spilled_content_is_told_and_discarded() {
     let told = |output: &OutputSpec| {
-        let mut stage = Recorder::new(output, Lifecycle::PerItem);
+        let mut stage = Recorder::new(output, WorkerContract::per_item());
         let spilled = [stage.spill.append(b"one\nt").unwrap(), stage.spill.append(b"w").unwrap()];
         let done = settlement(0, 1, Outcome::Done, 1, vec![]);
         let settled = Settled {

@@ -11,7 +11,7 @@ use crate::model::event::{EndReason, RunEvent};
 use crate::model::exit::{ExitStatus, Usage};
 use crate::model::ids::{Incarnation, WorkerId};
 use crate::model::outcome::{Outcome, RunOutcome, Settlement, StopReason, Totals};
-use crate::model::spec::{Lifecycle, Policy};
+use crate::model::spec::Policy;
 use crate::model::time::Instant;
 use crate::sys::outbox::Outbox;
 use std::collections::BTreeMap;
@@ -77,7 +77,7 @@ impl Summary {
         };
         Some(Self {
             mode,
-            per_item: policy.lifecycle == Lifecycle::PerItem,
+            per_item: policy.worker.starts_with_item(),
             rows: BTreeMap::new(),
             rows_left_out: 0,
             dead: Vec::new(),

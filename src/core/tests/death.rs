@@ -55,7 +55,7 @@ fn at_the_crash_limit_an_item_is_dead_with_every_cause() {
     check!(
         rig,
         "exit 1 3 at 0",
-        ["dead 0..1 by 1, attempts 2: signal 11 (SEGV), exit 3", "emit 0..1", "finish SourceEnded"]
+        ["dead 0..1 by 1, attempts 2: signal 11 (SEGV), exit 3", "commit 0..1", "finish SourceEnded"]
     );
 }
 
@@ -85,7 +85,7 @@ fn a_worker_that_cannot_start_ends_the_run_soon() {
             "dispatch 1 0..1",
             "close source",
             "skipped 0..1 by -, attempts 0",
-            "emit 0..1",
+            "commit 0..1",
             "finish RestartLimit { worker: WorkerId(1), last: \"signal 9 (KILL)\" }",
         ]
     );
@@ -116,7 +116,7 @@ fn a_shortage_waits_while_other_processes_run() {
     let mut rig = Rig::new(per_item());
     rig.say("start; arrive 3; spawned 1");
     check!(rig, "nospawn 2", []);
-    check!(rig, "wait 100", ["launch 2.2 1..2"]);
+    check!(rig, "wait 100", ["spawn 2.2 for 1..2"]);
     // Resident ones too: however often, with one at work the run goes on.
     let mut rig = Rig::new(policy());
     rig.say("start; arrive 3; spawned 1; hello 1");
@@ -194,22 +194,22 @@ fn an_item_past_its_limit_fails_and_its_worker_is_replaced() {
     let mut rig = Rig::new(limit.clone());
     rig.say("start; arrive 4; spawned 1; hello 1");
     // The scoreboard is looked at eight times within the limit.
-    check!(rig, "wait 100; seen 1 1", ["look 1"]);
-    check!(rig, "wait 700; seen 1 1", ["look 1"]);
-    check!(rig, "wait 100; seen 1 1", ["look 1", "kill 1.1 TERM"]);
-    check!(rig, "settled 1 0", ["done 0..1 by 1, attempts 1", "emit 0..1"]);
-    check!(rig, "killed 1 15 at 1", ["failed 1..2 by 1, attempts 1: timed out after 0.8s", "emit 1..2", "spawn 1.2"]);
+    check!(rig, "wait 100; at 1 1", ["probe 1"]);
+    check!(rig, "wait 700; at 1 1", ["probe 1"]);
+    check!(rig, "wait 100; at 1 1", ["probe 1", "kill 1.1 TERM"]);
+    check!(rig, "settled 1 0", ["done 0..1 by 1, attempts 1", "commit 0..1"]);
+    check!(rig, "killed 1 15 at 1", ["failed 1..2 by 1, attempts 1: timed out after 0.8s", "commit 1..2", "spawn 1.2"]);
     check!(rig, "spawned 1; hello 1", ["dispatch 1 2..4"]);
     // Other items between two looks: no limit is passed.
     let mut rig = Rig::new(limit);
-    rig.say("start; arrive 4; spawned 1; hello 1; wait 100; seen 1 1; wait 700; seen 1 2");
-    check!(rig, "wait 400; seen 1 2; wait 300; seen 1 1", ["look 1", "look 1"]);
+    rig.say("start; arrive 4; spawned 1; hello 1; wait 100; at 1 1; wait 700; at 1 2");
+    check!(rig, "wait 400; at 1 2; wait 300; at 1 1", ["probe 1", "probe 1"]);
     // Time in which it may have waited for us does not count.
     let mut rig = Rig::new(Policy { timeout: Some(Duration::from_millis(800)), ..alone(with_credit(8)) });
-    rig.say("start; arrive 4; spawned 1; hello 1; wait 100; seen 1 1; wait 700; excused 1");
-    check!(rig, "wait 100; seen 1 1; wait 600; excused 1", ["look 1", "look 1"]);
-    check!(rig, "wait 600; seen 1 1", ["look 1"]);
-    check!(rig, "wait 100; seen 1 1", ["look 1", "kill 1.1 TERM"]);
+    rig.say("start; arrive 4; spawned 1; hello 1; wait 100; at 1 1; wait 700; excluded 1");
+    check!(rig, "wait 100; at 1 1; wait 600; excluded 1", ["probe 1", "probe 1"]);
+    check!(rig, "wait 600; at 1 1", ["probe 1"]);
+    check!(rig, "wait 100; at 1 1", ["probe 1", "kill 1.1 TERM"]);
 }
 
 #[test]
@@ -218,11 +218,11 @@ fn the_limit_is_that_of_one_attempt() {
     let mut rig = Rig::new(limit);
     rig.say("start; arrive 1; spawned 1; hello 1; arrive 2");
     // Item 0 is seen for a while, fails, and comes again behind items 1 and 2.
-    check!(rig, "wait 100; wait 500; failed 1 0", ["look 1", "look 1", "dispatch 1 0..1 (attempt 2)"]);
+    check!(rig, "wait 100; wait 500; failed 1 0", ["probe 1", "probe 1", "dispatch 1 0..1 (attempt 2)"]);
     // It is at the second attempt, although we have not heard of items 1 and 2 yet.
-    check!(rig, "wait 300; seen 1 0", ["look 1"]);
+    check!(rig, "wait 300; at 1 0", ["probe 1"]);
     // A worker that was asked to leave is held to the limit as well.
-    let said = rig.say("INT; wait 800; seen 1 0");
+    let said = rig.say("INT; wait 800; at 1 0");
     assert!(said.ends_with("kill 1.1 TERM"), "{said}");
 }
 
@@ -235,6 +235,6 @@ fn the_limit_of_a_process_per_item_is_exact() {
     check!(
         rig,
         "killed 1 15",
-        ["failed 0..1 by 1, attempts 1: timed out after 0.5s", "emit 0..1", "finish SourceEnded"]
+        ["failed 0..1 by 1, attempts 1: timed out after 0.5s", "commit 0..1", "finish SourceEnded"]
     );
 }

@@ -1,13 +1,13 @@
-//! Where jitter is drawn from: splitmix64 (Steele, Lea, Flood 2014) from the policy's seed.
+//! The source of jitter: splitmix64 (Steele, Lea, Flood 2014) from the policy's seed.
 //!
-//! Invariant: the same seed gives the same run; nothing is drawn from the environment.
+//! Invariant: the same seed gives the same run; nothing comes from the environment.
 
 use crate::model::time::Duration;
 
 #[derive(Clone, Debug)]
-pub(super) struct Random(u64);
+pub(super) struct Jitter(u64);
 
-impl Random {
+impl Jitter {
     pub(super) const fn new(seed: u64) -> Self {
         Self(seed)
     }
@@ -21,7 +21,7 @@ impl Random {
     }
 
     /// A length between half of `delay` and all of it, so that items that failed together do not return together.
-    pub(super) fn jitter(&mut self, delay: Duration) -> Duration {
+    pub(super) fn of(&mut self, delay: Duration) -> Duration {
         let half = delay.0 / 2;
         Duration(delay.0 - self.next() % (half + 1))
     }
