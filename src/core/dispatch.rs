@@ -93,6 +93,9 @@ impl Core {
     pub(super) fn watch_oldest(&mut self, index: usize) {
         let (Some(timeout), Blame::OldestHeld) = (self.policy.timeout, self.policy.worker.blame) else { return };
         let slot = &mut self.pool.slots[index];
+        if !matches!(slot.state, SlotState::Ready | SlotState::Draining) {
+            return;
+        }
         let Some(item) = slot.oldest_item() else { return self.clear_slot_timer(index) };
         if slot.watch.is_none_or(|watch| watch.item != item) {
             slot.watch = Some(Watch::new(item, self.now));

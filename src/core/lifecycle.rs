@@ -191,6 +191,18 @@ impl Core {
         }
     }
 
+    /// The shell read from no worker: the time since the last probe does not count.
+    pub(super) fn on_time_excluded(&mut self, index: usize) {
+        let (now, slot) = (self.now, &mut self.pool.slots[index]);
+        let Some(watch) = &mut slot.watch else { return };
+        watch.exclude_time(now);
+        // Without a progress page no further probe comes before the limit.
+        if self.policy.worker.blame == Blame::OldestHeld && matches!(slot.state, SlotState::Ready | SlotState::Draining)
+        {
+            self.set_slot_timer(index, self.probe_interval());
+        }
+    }
+
     /// The item that the worker runs, as far as is known. `page`: as its progress page says.
     pub(super) fn running(&self, index: usize, page: Option<ItemId>) -> Option<ItemId> {
         match self.policy.worker.blame {

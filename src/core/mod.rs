@@ -239,10 +239,7 @@ impl Core {
             }
             Input::TimeExcluded { worker, incarnation } => {
                 if let Some(index) = self.live_channel(worker, incarnation) {
-                    let now = self.now;
-                    if let Some(watch) = &mut self.pool.slots[index].watch {
-                        watch.exclude_time(now);
-                    }
+                    self.on_time_excluded(index);
                 }
             }
             Input::ChannelClosed { worker, incarnation } => {

@@ -10,9 +10,9 @@ use super::slot::SlotState;
 use crate::model::event::{RunEvent, Stage};
 use std::cmp::Reverse;
 
-/// More slots than this are never asked for: a quarter of the largest `pid_max` of a default kernel
-/// (`proc(5)`: 2^22), and a bound for the memory that a single command can take.
-const WORKERS_MAX: u32 = 1 << 20;
+/// Most slots that scaling reaches: a bound for the memory that one command can take, and twice the
+/// `pid_max` of a small system (`proc(5)`: 2^15).
+const WORKERS_MAX: u32 = 1 << 16;
 
 impl Core {
     /// From now on the run has this many workers. A run that stops, or has nothing left to do, stays as it is.
@@ -65,11 +65,12 @@ impl Core {
         }
     }
 
-    /// A worker whose slot was removed, and that holds nothing, shall exit within the time that workers
-    /// have at the normal end.
+    /// A worker whose slot was removed, even if it was added again since, and that holds nothing, shall exit
+    /// within the time that workers have at the normal end.
     pub(super) fn await_leaving(&mut self, index: usize) {
         let slot = &self.pool.slots[index];
-        if slot.removed && slot.state == SlotState::Draining && slot.pid.is_some() && slot.leases.is_empty() {
+        let by_scaling = slot.removed || slot.refill;
+        if by_scaling && slot.state == SlotState::Draining && slot.pid.is_some() && slot.leases.is_empty() {
             self.set_slot_timer(index, self.policy.leave_time());
         }
     }

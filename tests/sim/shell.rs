@@ -1,5 +1,5 @@
-//! The simulated shell: it starts processes, reads their channels, looks at their scoreboards, learns
-//! of their ends, and tells the core.
+//! The simulated shell: it starts processes, reads their channels and progress pages, learns of their
+//! ends, and passes the facts to the core.
 
 use crate::agenda::{Effect, ProcessId};
 use crate::channel::Told;
@@ -12,7 +12,6 @@ use supervisor::core::input::{Input, SpawnFailure};
 use supervisor::model::exit::{ExitStatus, Usage};
 use supervisor::model::ids::{Attempt, Incarnation, ItemId, WorkerId};
 use supervisor::model::outcome::FailReason;
-use supervisor::model::spec::Lifecycle;
 
 impl World {
     pub fn spawn_answered(&mut self, id: ProcessId) -> Result<(), Violation> {
@@ -25,7 +24,7 @@ impl World {
             let text = || String::from("spawn: no such luck");
             let error = match self.rng.below(8) {
                 0 => SpawnFailure::Program(text()),
-                1..4 if self.policy().lifecycle == Lifecycle::PerItem => {
+                1..4 if self.policy().worker.starts_with_item() => {
                     self.marks.hit(Mark::CommandNotStarted);
                     SpawnFailure::Item(text())
                 }
@@ -88,16 +87,17 @@ impl World {
         if process.life == Lifetime::Gone {
             return Ok(());
         }
-        let (worker, incarnation, running) = (process.worker(), Incarnation(process.incarnation), process.progress);
+        let (worker, incarnation) = (process.worker(), Incarnation(process.incarnation));
+        let running = self.progress_of(process);
         if self.now < self.scenario.sink_slow_until {
             self.marks.hit(Mark::ProbeExcluded);
-            self.processes[id].excused_at = self.now;
+            self.processes[id].excluded_at = self.now;
             return self.input(Input::TimeExcluded { worker, incarnation });
         }
         self.input(Input::ProbeResult { worker, incarnation, running })
     }
 
-    /// The shell learns of a death: first it reads what is left, then it says so.
+    /// The shell learns of a death: first it reads what is left, then it reports the exit.
     pub fn reaped(&mut self, id: ProcessId) -> Result<(), Violation> {
         let Lifetime::Zombie(status) = self.processes[id].life else { return Ok(()) };
         if !self.processes[id].end_of_file_seen {
@@ -106,10 +106,11 @@ impl World {
         if self.finished {
             return Ok(());
         }
+        let running = self.progress_of(&self.processes[id]);
         let process = &mut self.processes[id];
         process.life = Lifetime::Gone;
         let (worker, incarnation) = (process.worker(), Incarnation(process.incarnation));
-        let (slot, running) = (process.slot, process.progress);
+        let slot = process.slot;
         if self.present[slot] == Some(id) {
             self.present[slot] = None;
         }
@@ -120,12 +121,12 @@ impl World {
         self.input(Input::Exited { worker, incarnation, status: status.into(), usage, running })
     }
 
-    /// Something that a dead process said, or that was said of it, turns up when it is long gone.
+    /// A message of a dead process, or about it, arrives when it is long gone.
     pub fn late(&mut self, id: ProcessId) -> Result<(), Violation> {
         self.marks.hit(Mark::LateResult);
         let process = &self.processes[id];
         let (worker, incarnation) = (process.worker(), Incarnation(process.incarnation));
-        let (item, attempt) = process.last_words.unwrap_or((ItemId(0), 1));
+        let (item, attempt) = process.last_words.unwrap_or((self.policy().first_item, 1));
         let attempt = Attempt(attempt);
         let input = match self.rng.below(8) {
             0 => Input::Hello { worker, incarnation },

@@ -35,9 +35,12 @@ pub enum Check {
     Credit,
     /// Asked for and waiting together never exceed the queue's limit.
     Demand,
-    /// What is told of results is told once, after the outcome; in keep-order a prefix of the input.
-    EmitOrder,
-    /// Restarts within any window, and their distances, are within the limits; who is not to be restarted is not.
+    /// A result is committed once, after the outcome; in keep-order in the order of the input. A restored
+    /// item is never committed.
+    CommitOrder,
+    /// A run has as many slots as it was scaled to; a removed one is asked to leave and never filled.
+    Scale,
+    /// Restarts within any window, and their distances, are within the limits; a slot that its type retires is not filled.
     Restarts,
     /// It gives up when and only when a limit says so.
     GivingUp,

@@ -2,24 +2,25 @@
 //! source, and a shell that does to them what the core orders.
 //!
 //! Invariant: everything that happens is decided by the seed, or by the script of choices. Nothing
-//! asks the system for anything.
+//! makes a system call.
 
-use crate::agenda::{Agenda, Effect, ProcessId, Status};
+use crate::agenda::{Agenda, DeathStatus, Effect, ProcessId};
 use crate::channel::Told;
 use crate::choice::{Rng, Script};
 use crate::marks::{Mark, Marks};
-use crate::process::{Behaviour, Lifetime, Process};
+use crate::process::{Behaviour, Lifetime, SimProcess};
 use crate::scenario::{Fault, Scenario};
 use crate::shadow::{Shadow, Truth};
-use crate::source::Source;
+use crate::source::SimSource;
 use crate::trace::Trace;
 use crate::violation::{Check, Violation, ensure};
 use supervisor::core::Core;
 use supervisor::core::action::Action;
 use supervisor::core::input::Input;
+use supervisor::model::command::{self, Command, Origin};
 use supervisor::model::ids::{Batch, Incarnation, WorkerId};
 use supervisor::model::signal::Signal;
-use supervisor::model::spec::{Lifecycle, Policy, QueueOrder};
+use supervisor::model::spec::{Policy, QueueOrder};
 use supervisor::model::time::Instant;
 
 /// How one world ended.
@@ -42,17 +43,17 @@ pub struct World {
     pub shadow: Shadow,
     pub marks: Marks,
     pub trace: Trace,
-    pub processes: Vec<Process>,
+    pub processes: Vec<SimProcess>,
     /// Of `processes`, so many belong to this world; the rest wait to be used again.
     process_count: usize,
     /// The present process of each slot.
     pub present: Vec<Option<ProcessId>>,
     pub behaviours: Vec<Behaviour>,
-    pub source: Source,
+    pub source: SimSource,
     pub told: Vec<Told>,
     steps: u64,
     pub finished: bool,
-    /// The core's own recount is not asked: what is wrong has to show in what it does.
+    /// The core's own recount is not asked: a defect has to show in what the core does.
     pub outside_only: bool,
     /// Signals of a user who has lost patience with a run that cannot end by itself.
     impatience: u32,
@@ -60,7 +61,7 @@ pub struct World {
 
 /// No step is further apart from the next than this, or from its timer.
 const LAG_NS_MAX: u64 = 60_000;
-/// Somebody asks for the status at each so many steps.
+/// The status is compared at each so many steps.
 const STATUS_STEPS: u64 = 16;
 /// Workers that a user sees come and go before ending the run by hand.
 const PATIENCE_PROCESSES: usize = 400;
@@ -85,7 +86,7 @@ impl World {
             process_count: 0,
             present: Vec::new(),
             behaviours: Vec::new(),
-            source: Source::default(),
+            source: SimSource::default(),
             told: Vec::new(),
             steps: 0,
             finished: false,
@@ -107,7 +108,7 @@ impl World {
         self.behaviours.clear();
         (self.scenario, self.rng, self.core, self.script, self.crashes_left) = (scenario, rng, core, script, crashes);
         (self.now, self.process_count, self.steps, self.finished, self.impatience) = (0, 0, 0, false, 0);
-        self.source = Source::default();
+        self.source = SimSource::default();
         self.marks = Marks::default();
         self.trace.reset();
     }
@@ -134,6 +135,14 @@ impl World {
         for index in 0..self.scenario.signals.len() {
             let (at, signal) = self.scenario.signals[index];
             self.after(at, Effect::Signalled(signal));
+        }
+        for index in 0..self.scenario.scales.len() {
+            let (at, workers) = self.scenario.scales[index];
+            self.after(at, Effect::Scaled(workers));
+        }
+        for index in 0..self.scenario.requests.len() {
+            let (at, request) = self.scenario.requests[index];
+            self.after(at, Effect::Asked(request));
         }
         for index in 0..self.scenario.leaps.len() {
             let (at, length) = self.scenario.leaps[index];
@@ -186,7 +195,7 @@ impl World {
                 if index % 2 == 1 {
                     self.take(Effect::ItemEnds(id))?;
                 }
-                self.take(Effect::Dies(id, Status::Signal(9)))
+                self.take(Effect::Dies(id, DeathStatus::Signal(9)))
             }
         }
     }
@@ -258,7 +267,13 @@ impl World {
             Effect::Late(id) => return self.late(id),
             Effect::SourceSpeaks => return self.source_speaks(),
             Effect::SourceLost => return self.source_lost(),
-            Effect::Signalled(signal) => return self.input(Input::Signal { signal, sender_pid: None }),
+            Effect::Signalled(signal) => return self.signalled(signal),
+            Effect::Scaled(workers) => {
+                return self.input(Input::Command { command: Command::Scale { workers }, origin: Origin::Caller });
+            }
+            Effect::Asked(request) => {
+                return self.input(Input::Command { command: request.into(), origin: Origin::Caller });
+            }
             Effect::SinkClosed => {
                 self.marks.hit(Mark::SinkClosed);
                 return self.input(Input::SinkClosed);
@@ -280,7 +295,15 @@ impl World {
         Ok(())
     }
 
-    /// Tells the core a fact, does what it orders, and looks at the result from outside.
+    fn signalled(&mut self, signal: Signal) -> Result<(), Violation> {
+        let origin = Origin::Signal { signal, sender_pid: None };
+        for &command in command::of_signal(signal) {
+            self.input(Input::Command { command, origin })?;
+        }
+        Ok(())
+    }
+
+    /// Passes a fact to the core, does what it orders, and checks the result from outside.
     pub fn input(&mut self, input: Input) -> Result<(), Violation> {
         self.trace.say(self.now, || format!("{input:?}"));
         self.shadow.before(&input, Instant(self.now), &mut self.marks);
@@ -299,7 +322,7 @@ impl World {
         self.shadow.after(Instant(self.now), &mut self.marks)?;
         self.watch_the_clock()?;
         if self.steps.is_multiple_of(STATUS_STEPS) && !self.shadow.finished {
-            self.compare_status()?;
+            self.shadow.shows(&self.core.status())?;
         }
         // Its own recount comes last: what can be seen from outside shall be caught from there.
         match self.core.check_deep() {
@@ -309,22 +332,7 @@ impl World {
         }
     }
 
-    /// What the core says of itself when somebody asks is what can be counted from outside.
-    fn compare_status(&self) -> Result<(), Violation> {
-        let status = self.core.status();
-        let told = (status.stage, status.queued + status.delayed, status.in_flight);
-        let shadow = &self.shadow;
-        let counted = (shadow.stage, shadow.waiting_items() + shadow.delayed.len() as u64, shadow.in_flight);
-        ensure!(told == counted, Conservation, "stage, waiting, in flight: counted {counted:?}, told {told:?}");
-        for (slot, told) in shadow.slots.iter().zip(&status.slots) {
-            let (incarnation, held) = (told.incarnation.0, told.in_flight);
-            ensure!(held == slot.held, Conservation, "worker {} holds {}, told is {told:?}", told.worker, slot.held);
-            ensure!(incarnation == slot.incarnation, Conservation, "worker {} is not {told:?}", told.worker);
-        }
-        Ok(())
-    }
-
-    /// No item runs longer than its hard limit allows, the distance of two looks added.
+    /// No item runs longer than its hard limit and the distance of two probes.
     fn watch_the_clock(&mut self) -> Result<(), Violation> {
         if self.policy().timeout.is_none() {
             return Ok(());
@@ -332,14 +340,11 @@ impl World {
         for slot in 0..self.present.len() {
             let Some(id) = self.present[slot] else { continue };
             let process = &self.processes[id];
-            if process.is_alive()
-                && process.truly_running().is_some()
-                && process.fault != Some(Fault::ForeignScoreboard)
-            {
+            if process.is_alive() && process.truly_running().is_some() && process.fault != Some(Fault::ForeignPage) {
                 self.shadow.runs_since(
                     slot,
                     process.incarnation,
-                    Instant(process.since.max(process.excused_at)),
+                    Instant(process.since.max(process.excluded_at)),
                     Instant(self.now),
                 )?;
             }
@@ -358,9 +363,9 @@ impl World {
         let exists = matches!(process.life, Lifetime::Lives | Lifetime::Zombie(_));
         Truth {
             exists,
-            running: process.progress,
+            running: self.progress_of(process),
             since: Instant(process.since),
-            excused_at: Instant(process.excused_at),
+            excluded_at: Instant(process.excluded_at),
         }
     }
 
@@ -368,8 +373,7 @@ impl World {
         match action {
             Action::Demand { items } => self.demanded(items),
             Action::CloseSource => self.source.over = true,
-            Action::Spawn { worker, incarnation } => self.asked_for(worker, incarnation, None),
-            Action::Launch { worker, incarnation, batch } => self.asked_for(worker, incarnation, Some(batch)),
+            Action::Spawn { worker, incarnation, batch } => self.asked_for(worker, incarnation, batch),
             Action::Dispatch { worker, batch, .. } => {
                 self.with_present(worker, |process| process.inbox.push_back(batch))
             }
@@ -389,11 +393,11 @@ impl World {
                 }
             }
             Action::Finish(_) => self.finished = true,
-            Action::Settle(_) | Action::Emit { .. } | Action::Report(_) => {}
+            Action::Settle(_) | Action::Commit { .. } | Action::ShowStatus(_) | Action::Report(_) => {}
         }
     }
 
-    fn with_present(&mut self, worker: WorkerId, change: impl FnOnce(&mut Process)) {
+    fn with_present(&mut self, worker: WorkerId, change: impl FnOnce(&mut SimProcess)) {
         if let Some(id) = self.present[worker.index()] {
             change(&mut self.processes[id]);
             self.soon(Effect::Wakes(id));
@@ -405,17 +409,21 @@ impl World {
         let id = self.process_count;
         self.process_count += 1;
         if self.processes.len() == id {
-            self.processes.push(Process::default());
+            self.processes.push(SimProcess::default());
         }
         let faulty = self.rng.per_mille(self.scenario.fault_chance) && !self.scenario.faults.is_empty();
         let fault = if faulty { Some(self.rng.pick(&self.scenario.faults)) } else { None };
         let fault_after = self.rng.below(4);
+        let hello = self.policy().worker.hello;
         let process = &mut self.processes[id];
-        process.reset(worker.index(), incarnation.0, 1000 + id as u32);
+        process.reset(worker.index(), incarnation.0, 1000 + id as u32, hello);
         process.fault = fault;
         // A process per item has a single item for its fault to strike in.
         process.fault_after = if batch.is_some() { 0 } else { fault_after };
         process.inbox.extend(batch);
+        if self.present.len() <= worker.index() {
+            self.present.resize(worker.index() + 1, None);
+        }
         self.present[worker.index()] = Some(id);
         self.soon(Effect::SpawnAnswered(id));
     }
@@ -423,7 +431,7 @@ impl World {
     /// After the end the core stays silent, whatever it is told.
     fn afterwards(&mut self) -> Result<(), Violation> {
         ensure!(self.core.poll_timeout().is_none(), Finish, "a timeout after the end");
-        self.input(Input::Signal { signal: Signal::INT, sender_pid: None })?;
+        self.signalled(Signal::INT)?;
         self.input(Input::SinkClosed)?;
         self.core.handle_timeout(Instant(self.now + 1_000_000_000));
         self.obey()
@@ -433,7 +441,10 @@ impl World {
         if self.scenario.signals.len() > 1 {
             self.marks.hit(Mark::SignalBurst);
         }
-        if self.policy().lifecycle == Lifecycle::PerItem {
+        if self.policy().first_item.0 > 0 {
+            self.marks.hit(Mark::FirstItemChosen);
+        }
+        if self.policy().worker.starts_with_item() {
             self.marks.hit(Mark::PerItem);
         }
         match self.policy().queue_order {
@@ -446,7 +457,7 @@ impl World {
         }
     }
 
-    /// Very soon, but not at a moment that anybody could foresee.
+    /// Very soon, at a random moment.
     pub fn soon(&mut self, effect: Effect) {
         let lag = self.rng.below(LAG_NS_MAX);
         self.after(lag, effect);
