@@ -55,7 +55,7 @@ use supervisor::model::ids::ItemId;
 use supervisor::model::spec::{Blame, Credit, Policy, WorkerContract};
 use supervisor::model::time::Duration;
 use sweep::{Harness, SweepRequest};
-use violation::{Check, Violation};
+use violation::{BrokenCheck, Check};
 
 /// Seeds of the sweep in `cargo test`: ten to twenty seconds on one core.
 const SEEDS: u64 = 120_000;
@@ -65,7 +65,7 @@ const MUTANT_SEEDS: u64 = 20_000;
 /// Seeds of random facts.
 const GARBAGE_SEEDS: u64 = 3_000;
 
-fn fail(seed: u64, violation: &Violation) -> ! {
+fn fail(seed: u64, violation: &BrokenCheck) -> ! {
     panic!("seed {seed}: {violation}\n  to see it: SIM_SEED={seed} cargo test --test sim sweep -- --nocapture")
 }
 
@@ -81,7 +81,7 @@ fn sweep() {
         return;
     }
     let (started, mut marks, mut steps) = (Instant::now(), Marks::default(), 0);
-    let mut broken: BTreeMap<Check, (u64, Vec<(u64, Violation)>)> = BTreeMap::new();
+    let mut broken: BTreeMap<Check, (u64, Vec<(u64, BrokenCheck)>)> = BTreeMap::new();
     for seed in 0..request.seeds {
         match harness.play(seed) {
             Ok(world_end) => {

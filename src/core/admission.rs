@@ -105,8 +105,11 @@ impl Core {
         }
         if let Some(order) = &mut self.order {
             let actions = &mut self.actions;
-            let commit = |first, count| actions.push_back(Action::Commit { first, count });
-            mutant!(RestoredHoldsOrder, order.restore(first, count, commit), drop(commit));
+            mutant!(
+                RestoredHoldsOrder,
+                order.restore(first, count, |first, count| actions.push_back(Action::Commit { first, count })),
+                {}
+            );
         }
         mutant!(RestoredCommitted, {}, self.push(Action::Commit { first, count }));
     }

@@ -10,7 +10,7 @@ use std::collections::BTreeMap;
 
 /// What waits for its turn.
 #[derive(Clone, Copy, Debug)]
-struct Waiting {
+struct InTurn {
     count: u64,
     /// An earlier run committed these items: their turn passes silently.
     restored: bool,
@@ -21,7 +21,7 @@ pub(super) struct CommitOrder {
     /// The item whose turn it is.
     next: u64,
     /// By first item.
-    waiting: BTreeMap<u64, Waiting>,
+    waiting: BTreeMap<u64, InTurn>,
     waiting_items: u64,
     restored_items: u64,
 }
@@ -52,7 +52,7 @@ impl CommitOrder {
     pub(super) fn settle(&mut self, first: ItemId, count: u32, mut commit: impl FnMut(ItemId, u32)) {
         let has_turn = mutant!(OrderOffByOne, first.0 == self.next, first.0.wrapping_sub(self.next) <= 1);
         if !has_turn {
-            self.waiting.insert(first.0, Waiting { count: count.into(), restored: false });
+            self.waiting.insert(first.0, InTurn { count: count.into(), restored: false });
             self.waiting_items += u64::from(count);
             return;
         }
@@ -76,7 +76,7 @@ impl CommitOrder {
                 return;
             }
         }
-        self.waiting.insert(first.0, Waiting { count: count.into(), restored: true });
+        self.waiting.insert(first.0, InTurn { count: count.into(), restored: true });
     }
 
     fn pass_on(&mut self, mut commit: impl FnMut(ItemId, u32)) {
@@ -84,7 +84,7 @@ impl CommitOrder {
             if *entry.key() != self.next {
                 break;
             }
-            let (first, Waiting { count, restored }) = entry.remove_entry();
+            let (first, InTurn { count, restored }) = entry.remove_entry();
             self.next += count;
             if restored {
                 self.restored_items -= count;

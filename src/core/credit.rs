@@ -50,7 +50,7 @@ impl BatchSizer {
         let ps = (busy_ns.saturating_mul(1000) / u64::from(count)).max(1);
         self.item_ps = if self.item_ps == 0 { ps } else { (self.item_ps / 4 * 3 + ps / 4).max(1) };
         let want = (BATCH_PS / self.item_ps).clamp(1, u64::from(rules.batch_max)) as u32;
-        // Part of a batch may only shrink the next one: it says little about the rest.
+        // Part of a batch may only shrink the next one: the rest may take another time.
         let grown = self.size.saturating_mul(1 << finished.min(16));
         self.size = want.min(grown).max(1);
     }

@@ -88,8 +88,8 @@ impl Core {
         }
     }
 
-    /// Where the oldest item without an answer is the one that runs, its limit counts from when it became
-    /// the oldest.
+    /// `Blame::OldestHeld`: the limit of the oldest item without an answer counts from when it became the
+    /// oldest.
     pub(super) fn watch_oldest(&mut self, index: usize) {
         let (Some(timeout), Blame::OldestHeld) = (self.policy.timeout, self.policy.worker.blame) else { return };
         let slot = &mut self.pool.slots[index];

@@ -43,7 +43,7 @@ impl Core {
             ExitStatus::Signal { .. } => Some(CauseKind::Crashed(status)),
         };
         let verdict = kind.map(|kind| self.judge(index, batch, kind));
-        let fate = verdict.as_ref().map(|verdict| self.fate(batch, verdict));
+        let fate = verdict.as_ref().map(|verdict| Self::fate(batch, verdict));
         let skipped = kill_reason.is_some() && !timed_out && !status.is_success();
         if kill_reason.is_none() && matches!(status, ExitStatus::Signal { .. }) {
             self.totals.deaths += 1;
@@ -95,7 +95,7 @@ impl Core {
         let verdict = blamed.map(|(batch, kind)| (batch, self.judge(index, batch, kind)));
         let running = self.stage == Stage::Running;
         let fate = match &verdict {
-            Some((batch, verdict)) => Some(self.fate(*batch, verdict)),
+            Some((batch, verdict)) => Some(Self::fate(*batch, verdict)),
             None if running => at.map(|batch| (batch.first, ItemFate::Again(batch.attempt))),
             None => at.map(|batch| (batch.first, ItemFate::Settled)),
         };
@@ -133,10 +133,10 @@ impl Core {
             (_, EndReason::Strategy) => mutant!(StrategyCharged, false, true),
             _ => false,
         };
-        let item = running.filter(|_| crashed)?;
-        let item = mutant!(BlameNextItem, item, {
-            let next = ItemId(item.0.saturating_add(1));
-            if self.pool.slots[index].holds(next) { next } else { item }
+        let ran = running.filter(|_| crashed)?;
+        let item = mutant!(BlameNextItem, ran, {
+            let next = ItemId(ran.0.saturating_add(1));
+            if self.pool.slots[index].holds(next) { next } else { ran }
         });
         Some((self.batch_of(index, item)?, CauseKind::Crashed(status)))
     }
@@ -162,7 +162,7 @@ impl Core {
 
     /// Everything a dead worker held, but the item that was charged, goes back to the front of the
     /// queue; the charged one takes its place among them if it runs again at once. `at`: the item it ran,
-    /// if that makes a difference: a skipped item says whether it was begun.
+    /// if that makes a difference: the settlement of a skipped item names the attempts that began.
     fn return_held(
         &mut self,
         index: usize,
@@ -198,10 +198,10 @@ impl Core {
                     continue;
                 }
             );
-            if let Some(batch) = rest {
-                let batch = mutant!(PrefetchedCharged, batch, {
-                    let attempt = if charged.is_some() { batch.attempt.next() } else { batch.attempt };
-                    Batch { attempt, ..batch }
+            if let Some(behind) = rest {
+                let batch = mutant!(PrefetchedCharged, behind, {
+                    let attempt = if charged.is_some() { behind.attempt.next() } else { behind.attempt };
+                    Batch { attempt, ..behind }
                 });
                 pieces.push(Queued { batch, ..whole });
             }

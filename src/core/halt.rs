@@ -6,12 +6,12 @@ use crate::model::spec::{Halt, HaltOn, Threshold};
 
 /// The reason to stop by `halt` at these totals of this run, if any. `ended`: no item will be added to them.
 pub(super) fn met(halt: &Halt, totals: &Totals, ended: bool) -> Option<StopReason> {
-    let (count, reason) = match halt.on {
+    let (counted, reason) = match halt.on {
         HaltOn::Fail => (totals.failed + totals.dead, StopReason::HaltFailed),
         HaltOn::Success => (totals.done, StopReason::HaltMet),
         HaltOn::Done => (totals.done + totals.failed + totals.dead, StopReason::HaltMet),
     };
-    let count = mutant!(HaltOffByOne, count, count.saturating_sub(1));
+    let count = mutant!(HaltOffByOne, counted, counted.saturating_sub(1));
     let met = match halt.threshold {
         Threshold::Items(items) => count >= items.max(1),
         Threshold::Percent(percent) => {

@@ -1,4 +1,4 @@
-//! Every fact that the core takes, on one page. Each variant says what the shell owes.
+//! Every fact that the core takes, on one page. Each variant names the shell's duty.
 //!
 //! A fact about a worker names the worker's incarnation; one of an old incarnation is counted as
 //! stale and dropped. Any order of inputs is legal: none fails, none panics.

@@ -52,7 +52,7 @@ impl Core {
         Ok(())
     }
 
-    /// Recounts everything: O(slots + runs). For the simulator.
+    /// Recounts everything: O(slots + batches). For the simulator.
     ///
     /// # Errors
     /// The first invariant that does not hold.

@@ -242,7 +242,7 @@ impl Core {
         }
     }
 
-    /// The limit of an item may have passed: a process per item is late; of any other worker a probe says.
+    /// The limit of an item may have passed: a process per item is late; any other worker is probed.
     fn on_item_due(&mut self, index: usize, item: ItemId) {
         if self.policy.worker.starts_with_item() {
             return self.time_out(index, item);

@@ -58,7 +58,7 @@ use timers::{Timer, Timers};
 /// The scheduler.
 ///
 /// - Facts: [`Core::handle`], [`Core::handle_timeout`].
-/// - Orders: [`Core::poll_action`], until it has none; [`Core::poll_timeout`] says when
+/// - Orders: [`Core::poll_action`], until it has none; [`Core::poll_timeout`] is when
 ///   `handle_timeout` is wanted.
 /// - Views: [`Core::status`], [`Core::totals`], [`Core::stage`], [`Core::policy`].
 /// - Checks: [`Core::check`], [`Core::check_deep`].

@@ -76,7 +76,7 @@ mod armed {
         NoIncarnationCheck,
         /// One restart too many before giving up.
         IntensityOffByOne,
-        /// An item that crashed a worker runs again as the same attempt.
+        /// An item whose attempt failed runs again as the same attempt.
         AttemptNotCounted,
         /// In keep-order an item is committed although the one before it is not settled.
         OrderOffByOne,
@@ -104,7 +104,7 @@ mod armed {
         ReturnedToBack,
         /// Once the queue was full the source is never asked again.
         NoDemandAfterFull,
-        /// The source is asked for one item more than there is room for.
+        /// The source is asked for one item more than the limit allows.
         DemandOffByOne,
         /// Rest-for-one restarts the slots of lower numbers.
         RestForOneLower,

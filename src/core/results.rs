@@ -190,31 +190,28 @@ impl Core {
         Verdict { causes, outcome }
     }
 
-    pub(super) fn fate(&self, batch: Batch, verdict: &Verdict) -> (ItemId, ItemFate) {
+    pub(super) fn fate(batch: Batch, verdict: &Verdict) -> (ItemId, ItemFate) {
         let fate = match verdict.outcome {
             Some(_) => ItemFate::Settled,
-            None => ItemFate::Again(Self::next_attempt(batch, verdict)),
+            None => ItemFate::Again(Self::next_attempt(batch)),
         };
         (batch.first, fate)
     }
 
-    fn next_attempt(batch: Batch, #[allow(unused_variables)] verdict: &Verdict) -> Attempt {
-        mutant!(AttemptNotCounted, batch.attempt.next(), {
-            let crashed = verdict.causes.last().is_some_and(|cause| matches!(cause.kind, CauseKind::Crashed(_)));
-            if crashed { batch.attempt } else { batch.attempt.next() }
-        })
+    fn next_attempt(batch: Batch) -> Attempt {
+        mutant!(AttemptNotCounted, batch.attempt.next(), batch.attempt)
     }
 
     /// Settles the item, or prepares its next attempt. An attempt that need not wait is returned, and the
     /// caller queues it.
     pub(super) fn carry_out(&mut self, index: usize, queued: Queued, verdict: Verdict) -> Option<Queued> {
         let batch = queued.batch;
-        let attempt = Self::next_attempt(batch, &verdict);
+        let attempt = Self::next_attempt(batch);
         let Verdict { causes, outcome } = verdict;
         if let Some(outcome) = outcome {
-            let causes = mutant!(CausesForgotten, causes, causes.into_iter().rev().take(1).collect::<Vec<_>>());
             let (worker, incarnation) = self.names(index);
             let pid = causes.last().and_then(|cause| cause.pid);
+            let all = mutant!(CausesForgotten, causes, causes.into_iter().rev().take(1).collect());
             let (worker, incarnation) = (Some(worker), Some(incarnation));
             let attempts = batch.attempt.0;
             self.settle(Settlement {
@@ -225,7 +222,7 @@ impl Core {
                 worker,
                 incarnation,
                 pid,
-                causes,
+                causes: all,
             });
             return None;
         }

@@ -102,8 +102,7 @@ impl Core {
     }
 
     fn set_grace(&mut self, grace: Duration) {
-        let grace = mutant!(GraceIgnored, grace, Duration(u64::MAX));
-        let deadline = self.now + grace;
+        let deadline = self.now + mutant!(GraceIgnored, grace, Duration(u64::MAX));
         self.timers.set(Timer::Grace, &mut self.grace_timer, deadline, self.now);
     }
 

@@ -26,7 +26,7 @@ pub enum Command {
 /// Where a command comes from.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Origin {
-    /// A signal to the supervisor; `sender_pid` where the system tells.
+    /// A signal to the supervisor; `sender_pid` where the system reports it.
     Signal { signal: Signal, sender_pid: Option<u32> },
     /// A client of the control socket, or the program that uses this library.
     Caller,

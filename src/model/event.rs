@@ -113,7 +113,7 @@ pub enum RunEvent {
     },
     SignalReceived {
         signal: Signal,
-        /// The sending process, where the system tells.
+        /// The sending process, where the system reports it.
         sender_pid: Option<u32>,
     },
     Stopping {

@@ -30,7 +30,7 @@ impl fmt::Display for ExitStatus {
     }
 }
 
-/// What a process used, as `wait4` tells (`getrusage(2)`).
+/// What a process used, as `wait4` reports it (`getrusage(2)`).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Usage {
     pub user_us: u64,

@@ -138,11 +138,7 @@ fn push_event(out: &mut Vec<u8>, now: Instant, event: &RunEvent) {
             object.end_line();
         }
         RunEvent::ItemsSettled(settlement) => push_settlement(out, now, settlement),
-        RunEvent::SourceLost { error } => {
-            let mut object = begin(out, now, "source_lost");
-            object.text("error", error);
-            object.end_line();
-        }
+        RunEvent::SourceLost { error } => push_source_lost(begin(out, now, "source_lost"), error),
         RunEvent::SignalReceived { signal, sender_pid } => {
             let mut object = begin(out, now, "signal_received");
             object.number("signal", u64::from(signal.0));
@@ -164,6 +160,11 @@ fn push_event(out: &mut Vec<u8>, now: Instant, event: &RunEvent) {
         }
         RunEvent::RunFinished(outcome) => push_finish(begin(out, now, "run_finished"), outcome),
     }
+}
+
+fn push_source_lost(mut object: Object<'_>, error: &str) {
+    object.text("error", error);
+    object.end_line();
 }
 
 fn push_exit(

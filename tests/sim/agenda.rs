@@ -50,7 +50,7 @@ pub enum Effect {
 }
 
 impl Effect {
-    /// If the core can tell the order of this one and another: it becomes a fact for the core, or
+    /// If the order of this effect and another matters to the core: it becomes a fact for the core, or
     /// decides what a crash finds.
     const fn is_seen(self) -> bool {
         matches!(self, Self::Begins(_) | Self::ItemEnds(_) | Self::Reaped(_) | Self::SourceSpeaks)

@@ -3,13 +3,13 @@
 
 use crate::marks::{Mark, Marks};
 use crate::shadow::{KillWhy, Phase, Shadow, Truth, at_least};
-use crate::violation::{Violation, ensure};
+use crate::violation::{BrokenCheck, ensure};
 use supervisor::model::event::Stage;
 use supervisor::model::outcome::StopReason;
 use supervisor::model::spec::{Blame, HaltOn, RestartStrategy, Threshold};
 use supervisor::model::time::{Duration, Instant};
 
-type Judgement = Result<(), Violation>;
+type Judgement = Result<(), BrokenCheck>;
 
 /// How often a worker with a hard limit is probed, by the design.
 const PROBE_SHARE: u64 = 8;
@@ -236,7 +236,7 @@ impl Shadow {
         Ok(())
     }
 
-    /// A worker ended and will be restarted: the strategy says which others have to be.
+    /// A worker ended and will be restarted: the strategy names the others that have to be.
     pub fn strategy_takes(&mut self, dead: usize, marks: &mut Marks) {
         let range = match self.policy.strategy {
             RestartStrategy::OneForOne => return,

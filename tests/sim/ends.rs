@@ -1,7 +1,7 @@
 //! The shadow model at the end of a process: which item is charged, what comes back, and what counts for
 //! the restart limit.
 
-use crate::items::{DueOutcome, Place};
+use crate::items::{DueOutcome, ItemPlace};
 use crate::marks::{Mark, Marks};
 use crate::shadow::{KillWhy, Phase, Shadow};
 use supervisor::core::input::SpawnFailure;
@@ -56,11 +56,11 @@ impl Shadow {
             item.failures > self.policy.retries
         };
         if over {
-            item.place = Place::Due(if crashed { DueOutcome::Dead } else { DueOutcome::Failed });
+            item.place = ItemPlace::Due(if crashed { DueOutcome::Dead } else { DueOutcome::Failed });
             self.due += 1;
             return;
         }
-        item.place = Place::Queued;
+        item.place = ItemPlace::Queued;
         item.attempt = item.attempt.next();
         item.started = false;
         self.delayed.insert(id, Instant::ZERO);
@@ -105,7 +105,7 @@ impl Shadow {
     fn give_back(&mut self, ids: &[ItemId]) {
         for &id in ids.iter().rev() {
             let item = &mut self.items[id];
-            (item.place, item.started) = (Place::Queued, false);
+            (item.place, item.started) = (ItemPlace::Queued, false);
             if self.policy.queue_order == QueueOrder::Priority {
                 self.ranked.insert((item.priority, id));
             } else {
@@ -203,7 +203,7 @@ impl Shadow {
                 return self.give_back(&held);
             }
             (_, ExitStatus::Code(0)) => {
-                self.items[id].place = Place::Due(DueOutcome::Done);
+                self.items[id].place = ItemPlace::Due(DueOutcome::Done);
                 self.due += 1;
                 return;
             }

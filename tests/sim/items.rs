@@ -6,7 +6,7 @@ use supervisor::model::outcome::{Cause, Outcome};
 
 /// Where an item is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Place {
+pub enum ItemPlace {
     Queued,
     /// At the present process of this slot.
     Leased(usize),
@@ -38,7 +38,7 @@ impl DueOutcome {
 
 #[derive(Debug)]
 pub struct ShadowItem {
-    pub place: Place,
+    pub place: ItemPlace,
     pub attempt: Attempt,
     pub priority: i64,
     pub causes: Vec<Cause>,
@@ -52,7 +52,7 @@ pub struct ShadowItem {
 }
 
 impl ShadowItem {
-    pub const fn new(priority: i64, place: Place) -> Self {
+    pub const fn new(priority: i64, place: ItemPlace) -> Self {
         Self {
             place,
             attempt: Attempt::FIRST,

@@ -1,9 +1,9 @@
 //! The shadow model judges every order of the core.
 
-use crate::items::{DueOutcome, Place, ids};
+use crate::items::{DueOutcome, ItemPlace, ids};
 use crate::marks::{Mark, Marks};
 use crate::shadow::{KillWhy, Phase, Shadow, Truth};
-use crate::violation::{Violation, ensure};
+use crate::violation::{BrokenCheck, ensure};
 use supervisor::core::action::Action;
 use supervisor::model::event::Stage;
 use supervisor::model::ids::{Batch, Incarnation, ItemId, WorkerId};
@@ -16,7 +16,7 @@ use supervisor::model::time::{Duration, Instant};
 const AUTO_RUNS_MAX: usize = 4;
 const AUTO_ITEMS_MAX: u64 = 4096;
 
-type Judgement = Result<(), Violation>;
+type Judgement = Result<(), BrokenCheck>;
 
 impl Shadow {
     pub fn action(&mut self, action: &Action, now: Instant, truth: Truth, marks: &mut Marks) -> Judgement {
@@ -74,7 +74,7 @@ impl Shadow {
     }
 
     /// The slot that this incarnation is in: asked for or alive.
-    pub fn living(&self, worker: WorkerId, incarnation: Incarnation) -> Result<usize, Violation> {
+    pub fn living(&self, worker: WorkerId, incarnation: Incarnation) -> Result<usize, BrokenCheck> {
         let slot = self.slots.get(worker.index());
         let fits = slot.is_some_and(|slot| slot.phase > Phase::Asked && slot.incarnation == incarnation.0);
         ensure!(fits, LivingProcess, "an order to worker {worker} incarnation {}, which is not there", incarnation.0);
@@ -82,7 +82,7 @@ impl Shadow {
     }
 
     /// A process is started: the slot is empty, and has been for as long as it has to.
-    fn fills(&mut self, worker: WorkerId, incarnation: Incarnation, now: Instant) -> Result<usize, Violation> {
+    fn fills(&mut self, worker: WorkerId, incarnation: Incarnation, now: Instant) -> Result<usize, BrokenCheck> {
         ensure!(worker.index() < self.slots.len(), DownSlot, "there is no worker {worker}");
         let slot = &mut self.slots[worker.index()];
         ensure!(slot.phase == Phase::Down, DownSlot, "worker {worker} is filled though it is {:?}", slot.phase);
@@ -186,7 +186,7 @@ impl Shadow {
             self.takes_from_queue(id, batch, now)?;
             let (incarnation, pid) = (self.slots[index].incarnation, self.slots[index].pid);
             let item = &mut self.items[id];
-            item.place = Place::Leased(index);
+            item.place = ItemPlace::Leased(index);
             item.started = true;
             item.holder = Some((index, incarnation, pid));
         }
@@ -205,7 +205,7 @@ impl Shadow {
             ensure!(false, QueuedItem, "item {id} never arrived");
             return Ok(());
         };
-        ensure!(item.place == Place::Queued, QueuedItem, "item {id} is handed out, but it is {:?}", item.place);
+        ensure!(item.place == ItemPlace::Queued, QueuedItem, "item {id} is handed out, but it is {:?}", item.place);
         ensure!(
             batch.attempt == item.attempt,
             Attempts,
@@ -295,17 +295,17 @@ impl Shadow {
         for index in ids(settlement.first, settlement.count) {
             let place = self.items[index].place;
             match (verdict, place) {
-                (Some(verdict), Place::Due(due)) => {
+                (Some(verdict), ItemPlace::Due(due)) => {
                     ensure!(verdict == due, OneOutcome, "item {index} is {due:?}, but is told {verdict:?}");
                     self.due -= 1;
                 }
-                (None, Place::Queued) => {
+                (None, ItemPlace::Queued) => {
                     self.skips(index);
                     self.skipped_now += 1;
                 }
                 _ => ensure!(false, OneOutcome, "item {index} is told {:?}, but it is {place:?}", settlement.outcome),
             }
-            self.items[index].place = Place::Settled;
+            self.items[index].place = ItemPlace::Settled;
             self.checks_history(index, settlement)?;
         }
         let count = u64::from(settlement.count);
@@ -378,7 +378,7 @@ impl Shadow {
         ensure!(self.items.has(first, count), CommitOrder, "{count} results from {first} on");
         if self.policy.keep_order {
             // The turn of restored items passes silently.
-            while self.items.get(self.commit_next).is_some_and(|item| item.place == Place::Restored) {
+            while self.items.get(self.commit_next).is_some_and(|item| item.place == ItemPlace::Restored) {
                 self.commit_next = self.commit_next.plus(1);
             }
             let next = self.commit_next;
@@ -387,7 +387,7 @@ impl Shadow {
         }
         for id in ids(first, count) {
             let item = &mut self.items[id];
-            ensure!(item.place == Place::Settled, CommitOrder, "{id} is committed, and it is {:?}", item.place);
+            ensure!(item.place == ItemPlace::Settled, CommitOrder, "{id} is committed, and it is {:?}", item.place);
             ensure!(!std::mem::replace(&mut item.committed, true), CommitOrder, "{id} is committed twice");
         }
         self.committed += u64::from(count);

@@ -107,7 +107,7 @@ impl World {
         process.progress.filter(|_| self.policy().worker.blame == Blame::ProgressPage)
     }
 
-    /// The process gets going: it says hello, or begins its only item, or goes wrong at once.
+    /// The process starts: it sends a hello, or begins its only item, or fails at once.
     pub fn begins(&mut self, id: ProcessId) {
         if !self.processes[id].is_alive() {
             return;

@@ -1,15 +1,15 @@
 //! The shadow model judges what the core reports: events, how a stop goes on, and the end.
 
-use crate::items::Place;
+use crate::items::ItemPlace;
 use crate::marks::{Mark, Marks};
 use crate::shadow::{KillWhy, Phase, Shadow};
-use crate::violation::{Violation, ensure};
+use crate::violation::{BrokenCheck, ensure};
 use supervisor::model::event::{EndReason, ItemFate, RunEvent, Stage};
 use supervisor::model::ids::{Incarnation, ItemId, WorkerId};
 use supervisor::model::outcome::{RunOutcome, StopReason, Totals};
 use supervisor::model::time::{Duration, Instant};
 
-type Judgement = Result<(), Violation>;
+type Judgement = Result<(), BrokenCheck>;
 
 impl Shadow {
     pub fn reports(&mut self, event: &RunEvent, now: Instant, marks: &mut Marks) -> Judgement {
@@ -18,7 +18,7 @@ impl Shadow {
             RunEvent::ItemRetried { item, attempt, delay, .. } => {
                 let (id, known) = (*item, &self.items[*item]);
                 let text = "item is retried in the reports";
-                ensure!(known.place == Place::Queued && known.attempt == *attempt, Reports, "{text}: {event:?}");
+                ensure!(known.place == ItemPlace::Queued && known.attempt == *attempt, Reports, "{text}: {event:?}");
                 let doubled = self.policy.retry_delay.doubled(attempt.0.saturating_sub(2));
                 ensure!(delay.0 >= doubled.0 / 2 && *delay <= doubled, Attempts, "{event:?}, the delay is {doubled:?}");
                 if let Some(not_before) = self.delayed.get_mut(&id) {
@@ -76,7 +76,11 @@ impl Shadow {
             }
             Some((id, ItemFate::Settled)) => {
                 let place = self.items[id].place;
-                ensure!(place != Place::Queued || self.stage > Stage::Running, Reports, "item {id} is called settled");
+                ensure!(
+                    place != ItemPlace::Queued || self.stage > Stage::Running,
+                    Reports,
+                    "item {id} is called settled"
+                );
             }
             None => {}
         }
@@ -138,7 +142,7 @@ impl Shadow {
             self.committed,
             self.totals.accepted - self.totals.restored
         );
-        // Some that are not stale by their names are by what they say; the rest is the same to the last item.
+        // Some facts name a present process and are stale by their content; all other numbers are exact.
         let told = Totals { stale: 0, ..outcome.totals };
         let counted = Totals { stale: 0, ..self.totals };
         ensure!(

@@ -3,7 +3,7 @@
 use crate::agenda::CallerRequest;
 use crate::marks::{Mark, Marks};
 use crate::shadow::{Phase, Shadow, ShadowSlot};
-use crate::violation::{Violation, ensure};
+use crate::violation::{BrokenCheck, ensure};
 use std::cmp::Reverse;
 use supervisor::core::status::Status;
 use supervisor::model::command::{Command, Origin};
@@ -98,7 +98,7 @@ impl Shadow {
     }
 
     /// A removed slot's worker was asked to leave in the same step; an added slot was filled.
-    pub fn follows_scale(&self) -> Result<(), Violation> {
+    pub fn follows_scale(&self) -> Result<(), BrokenCheck> {
         if self.stage > Stage::Running || self.finished || self.policy.worker.starts_with_item() {
             return Ok(());
         }
@@ -119,7 +119,7 @@ impl Shadow {
     }
 
     /// A status says what can be counted from outside.
-    pub fn shows(&self, status: &Status) -> Result<(), Violation> {
+    pub fn shows(&self, status: &Status) -> Result<(), BrokenCheck> {
         let told = (status.stage, status.queued + status.delayed, status.in_flight);
         let counted = (self.stage, self.waiting_items() + self.delayed.len() as u64, self.in_flight);
         ensure!(told == counted, Conservation, "stage, waiting, in flight: counted {counted:?}, told {told:?}");

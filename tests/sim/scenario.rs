@@ -50,7 +50,7 @@ impl Fault {
     ];
 }
 
-/// Chances in a thousand, unless said otherwise.
+/// Chances are per thousand, where nothing else is noted.
 #[derive(Clone, Debug)]
 pub struct Scenario {
     pub policy: Policy,
@@ -116,7 +116,7 @@ impl Scenario {
         let (storage_lost_at, source_lost_at) = (moment(25), moment(30));
         let source_dies = rng.per_mille(30);
         let signals = draw_signals(rng, span);
-        let (scales, requests) = draw_requests(rng, span);
+        let (scales, requests) = (draw_scales(rng, span), draw_requests(rng, span));
         let restored = if rng.per_mille(250) { rng.pick(&[100, 500, 900]) } else { 0 };
         let leaps = if rng.per_mille(120) {
             vec![(rng.below(span), rng.pick(&[10 * MS, 1_000 * MS, 3_600_000 * MS]))]
@@ -199,13 +199,17 @@ fn draw_signals(rng: &mut Rng, span: u64) -> Vec<(u64, Signal)> {
         .collect()
 }
 
-/// What callers ask for, and when: other numbers of workers, or an end.
-fn draw_requests(rng: &mut Rng, span: u64) -> (Vec<(u64, u32)>, Vec<(u64, CallerRequest)>) {
-    let scales = if rng.per_mille(250) { rng.pick(&[1, 2, 3, 6]) } else { 0 };
-    let scales = (0..scales).map(|_| (rng.below(span), rng.pick(&[0, 1, 1, 2, 2, 3, 4, 5, 7]))).collect();
-    let requests = if rng.per_mille(60) { rng.pick(&[1, 1, 2, 3]) } else { 0 };
-    let words = [CallerRequest::Stop, CallerRequest::Drain, CallerRequest::Terminate, CallerRequest::Kill];
-    (scales, (0..requests).map(|_| (rng.below(span), rng.pick(&words))).collect())
+/// When callers ask for which other number of workers.
+fn draw_scales(rng: &mut Rng, span: u64) -> Vec<(u64, u32)> {
+    let count = if rng.per_mille(250) { rng.pick(&[1, 2, 3, 6]) } else { 0 };
+    (0..count).map(|_| (rng.below(span), rng.pick(&[0, 1, 1, 2, 2, 3, 4, 5, 7]))).collect()
+}
+
+/// When callers ask for an end.
+fn draw_requests(rng: &mut Rng, span: u64) -> Vec<(u64, CallerRequest)> {
+    let requests = [CallerRequest::Stop, CallerRequest::Drain, CallerRequest::Terminate, CallerRequest::Kill];
+    let count = if rng.per_mille(60) { rng.pick(&[1, 1, 2, 3]) } else { 0 };
+    (0..count).map(|_| (rng.below(span), rng.pick(&requests))).collect()
 }
 
 /// The contract of the workers: as our own protocol has it, as a process per item, or as foreign programs.

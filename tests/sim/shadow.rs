@@ -4,9 +4,9 @@
 //! This file takes in facts, `scaling.rs` commands; `orders.rs` judges orders and `clock.rs` what depends
 //! on time.
 
-use crate::items::{DueOutcome, ItemTable, Place, ShadowItem, ids};
+use crate::items::{DueOutcome, ItemPlace, ItemTable, ShadowItem, ids};
 use crate::marks::{Mark, Marks};
-use crate::violation::{Violation, ensure};
+use crate::violation::{BrokenCheck, ensure};
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use supervisor::core::input::Input;
 use supervisor::model::event::Stage;
@@ -33,7 +33,7 @@ pub enum Phase {
     Down,
     /// Asked for.
     Asked,
-    /// It runs, and has not said hello.
+    /// It runs, and its hello is awaited.
     Starting,
     Ready,
 }
@@ -305,7 +305,7 @@ impl Shadow {
     fn arrived(&mut self, first: ItemId, count: u32, priority: i64) {
         for offset in 0..u64::from(count) {
             let id = first.plus(offset);
-            self.accept(priority, Place::Queued);
+            self.accept(priority, ItemPlace::Queued);
             if self.policy.queue_order == QueueOrder::Priority {
                 self.ranked.insert((priority, id));
                 self.ranked_fresh += 1;
@@ -318,14 +318,14 @@ impl Shadow {
     }
 
     fn rejected(&mut self, item: ItemId, reason: &FailReason) {
-        self.accept(0, Place::Due(DueOutcome::Failed));
+        self.accept(0, ItemPlace::Due(DueOutcome::Failed));
         self.demand = self.demand.saturating_sub(1);
         self.due += 1;
         let kind = CauseKind::Failed(reason.clone());
         self.items[item].causes.push(Cause { attempt: Attempt::FIRST, worker: None, pid: None, kind });
     }
 
-    fn accept(&mut self, priority: i64, place: Place) {
+    fn accept(&mut self, priority: i64, place: ItemPlace) {
         self.totals.accepted += 1;
         self.items.push(ShadowItem::new(priority, place));
     }
@@ -337,7 +337,7 @@ impl Shadow {
         }
         let items = u64::from(count);
         for _ in 0..count {
-            self.accept(0, Place::Restored);
+            self.accept(0, ItemPlace::Restored);
         }
         self.restored.accepted += items;
         self.totals.restored += items;
@@ -377,7 +377,7 @@ impl Shadow {
             return;
         }
         for id in ids(batch.first, batch.count) {
-            self.items[id].place = Place::Due(DueOutcome::Done);
+            self.items[id].place = ItemPlace::Due(DueOutcome::Done);
         }
         self.due += u64::from(batch.count);
         self.life_sign(index);
@@ -430,7 +430,7 @@ impl Shadow {
     }
 
     /// After every order of a step was given.
-    pub fn after(&mut self, now: Instant, marks: &mut Marks) -> Result<(), Violation> {
+    pub fn after(&mut self, now: Instant, marks: &mut Marks) -> Result<(), BrokenCheck> {
         ensure!(self.due == 0, SettledAtOnce, "{} items have their outcome, and it was not reported", self.due);
         let stopping = self.stage > Stage::Running;
         ensure!(

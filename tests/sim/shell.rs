@@ -6,7 +6,7 @@ use crate::channel::Told;
 use crate::marks::Mark;
 use crate::process::Lifetime;
 use crate::scenario::Fault;
-use crate::violation::Violation;
+use crate::violation::BrokenCheck;
 use crate::world::World;
 use supervisor::core::input::{Input, SpawnFailure};
 use supervisor::model::exit::{ExitStatus, Usage};
@@ -14,7 +14,7 @@ use supervisor::model::ids::{Attempt, Incarnation, ItemId, WorkerId};
 use supervisor::model::outcome::FailReason;
 
 impl World {
-    pub fn spawn_answered(&mut self, id: ProcessId) -> Result<(), Violation> {
+    pub fn spawn_answered(&mut self, id: ProcessId) -> Result<(), BrokenCheck> {
         let process = &mut self.processes[id];
         let (worker, incarnation, pid) = (process.worker(), Incarnation(process.incarnation), process.pid);
         if process.fault == Some(Fault::SpawnFails) {
@@ -38,7 +38,7 @@ impl World {
     }
 
     /// The shell reads what is there, or a part of it, and passes the messages on.
-    pub fn read(&mut self, id: ProcessId, all: bool) -> Result<(), Violation> {
+    pub fn read(&mut self, id: ProcessId, all: bool) -> Result<(), BrokenCheck> {
         let process = &mut self.processes[id];
         // Under a script what the dead left behind is read with their end, and not before.
         let later = self.agenda.scripted && !process.is_alive();
@@ -71,7 +71,7 @@ impl World {
         outcome
     }
 
-    pub fn end_of_file(&mut self, id: ProcessId) -> Result<(), Violation> {
+    pub fn end_of_file(&mut self, id: ProcessId) -> Result<(), BrokenCheck> {
         if self.processes[id].life == Lifetime::Gone || self.processes[id].end_of_file_seen {
             return Ok(());
         }
@@ -82,7 +82,7 @@ impl World {
         if self.finished { Ok(()) } else { self.input(Input::ChannelClosed { worker, incarnation }) }
     }
 
-    pub fn probed(&mut self, id: ProcessId) -> Result<(), Violation> {
+    pub fn probed(&mut self, id: ProcessId) -> Result<(), BrokenCheck> {
         let process = &self.processes[id];
         if process.life == Lifetime::Gone {
             return Ok(());
@@ -98,7 +98,7 @@ impl World {
     }
 
     /// The shell learns of a death: first it reads what is left, then it reports the exit.
-    pub fn reaped(&mut self, id: ProcessId) -> Result<(), Violation> {
+    pub fn reaped(&mut self, id: ProcessId) -> Result<(), BrokenCheck> {
         let Lifetime::Zombie(status) = self.processes[id].life else { return Ok(()) };
         if !self.processes[id].end_of_file_seen {
             self.read(id, true)?;
@@ -122,7 +122,7 @@ impl World {
     }
 
     /// A message of a dead process, or about it, arrives when it is long gone.
-    pub fn late(&mut self, id: ProcessId) -> Result<(), Violation> {
+    pub fn late(&mut self, id: ProcessId) -> Result<(), BrokenCheck> {
         self.marks.hit(Mark::LateResult);
         let process = &self.processes[id];
         let (worker, incarnation) = (process.worker(), Incarnation(process.incarnation));

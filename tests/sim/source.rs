@@ -4,7 +4,7 @@
 use crate::agenda::Effect;
 use crate::marks::Mark;
 use crate::process::Behaviour;
-use crate::violation::Violation;
+use crate::violation::BrokenCheck;
 use crate::world::World;
 use supervisor::core::input::Input;
 use supervisor::model::ids::ItemId;
@@ -33,7 +33,7 @@ impl World {
         }
     }
 
-    pub fn source_speaks(&mut self) -> Result<(), Violation> {
+    pub fn source_speaks(&mut self) -> Result<(), BrokenCheck> {
         self.source.about_to_speak = false;
         if self.source.over || self.source.demand == 0 || self.source.stalled {
             return Ok(());
@@ -74,7 +74,7 @@ impl World {
     }
 
     /// `count` items arrive: as one batch, or one by one where each has a priority.
-    fn arrive(&mut self, count: u64) -> Result<(), Violation> {
+    fn arrive(&mut self, count: u64) -> Result<(), BrokenCheck> {
         let one_by_one = self.policy().queue_order == QueueOrder::Priority;
         let mut left = count;
         while left > 0 && self.source.delivered < self.scenario.items && !self.finished && !self.source.over {
@@ -104,7 +104,7 @@ impl World {
     }
 
     /// The next items have an outcome already. They use up no demand.
-    fn restore(&mut self, first: ItemId) -> Result<(), Violation> {
+    fn restore(&mut self, first: ItemId) -> Result<(), BrokenCheck> {
         let count = self.rng.between(1, (self.scenario.items - self.source.delivered).min(6));
         let outcome = self.rng.pick(&[0, 0, 0, 1, 2, 3]);
         let outcome = [Outcome::Done, Outcome::Failed, Outcome::Dead, Outcome::Skipped][outcome].clone();
@@ -130,7 +130,7 @@ impl World {
         }
     }
 
-    pub fn source_lost(&mut self) -> Result<(), Violation> {
+    pub fn source_lost(&mut self) -> Result<(), BrokenCheck> {
         if self.source.over {
             return Ok(());
         }

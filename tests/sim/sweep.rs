@@ -2,7 +2,7 @@
 
 use crate::choice::{Rng, Script};
 use crate::scenario::Scenario;
-use crate::violation::{Check, Violation};
+use crate::violation::{BrokenCheck, Check};
 use crate::world::{World, WorldEnd};
 use std::cell::{Cell, RefCell};
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -48,14 +48,14 @@ impl Harness {
     }
 
     /// Plays one seed.
-    pub fn play(&mut self, seed: u64) -> Result<WorldEnd, Violation> {
+    pub fn play(&mut self, seed: u64) -> Result<WorldEnd, BrokenCheck> {
         let mut rng = Rng::new(seed);
         let scenario = Scenario::draw(&mut rng);
         self.play_scenario(scenario, rng, None, 0)
     }
 
     /// Plays one seed and prints what happens.
-    pub fn play_aloud(&mut self, seed: u64) -> Result<WorldEnd, Violation> {
+    pub fn play_aloud(&mut self, seed: u64) -> Result<WorldEnd, BrokenCheck> {
         println!("seed {seed}: {:#?}", Scenario::draw(&mut Rng::new(seed)));
         self.world.trace.aloud = true;
         let world_end = self.play(seed);
@@ -69,7 +69,7 @@ impl Harness {
         rng: Rng,
         script: Option<Script>,
         crashes: u32,
-    ) -> Result<WorldEnd, Violation> {
+    ) -> Result<WorldEnd, BrokenCheck> {
         let core = Core::new(scenario.policy.clone());
         self.world.reset(scenario, rng, core, script, crashes);
         self.world.outside_only = self.outside_only;
@@ -78,7 +78,7 @@ impl Harness {
         let result = quietly(|| catch_unwind(AssertUnwindSafe(|| world.run(steps_max))));
         result.unwrap_or_else(|_| {
             self.world.script = None;
-            Err(Violation { check: Check::Core, text: LAST_PANIC.take() })
+            Err(BrokenCheck { check: Check::Core, text: LAST_PANIC.take() })
         })
     }
 

@@ -1,4 +1,4 @@
-//! What happened, as a hash; and as text when somebody wants to read it.
+//! What happened, as a hash; on request as text too.
 
 use crate::agenda::{Effect, ProcessId};
 use supervisor::core::action::Action;

@@ -9,7 +9,7 @@ pub enum Check {
     Conservation,
     /// An item gets one outcome, the one that its attempts gave it, and it never changes.
     OneOutcome,
-    /// An outcome comes with all its causes, who held it, and how often it was tried.
+    /// A settlement names all causes, the last holder and the number of attempts.
     Causes,
     /// An item that ran to an end, or to its end, has its outcome in the same step.
     SettledAtOnce,
@@ -64,12 +64,12 @@ pub enum Check {
 
 /// A check that did not hold.
 #[derive(Clone, Debug)]
-pub struct Violation {
+pub struct BrokenCheck {
     pub check: Check,
     pub text: String,
 }
 
-impl fmt::Display for Violation {
+impl fmt::Display for BrokenCheck {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{:?}: {}", self.check, self.text)
     }
@@ -79,7 +79,7 @@ impl fmt::Display for Violation {
 macro_rules! ensure {
     ($condition:expr, $check:ident, $($text:tt)+) => {
         if !$condition {
-            return Err($crate::violation::Violation {
+            return Err($crate::violation::BrokenCheck {
                 check: $crate::violation::Check::$check,
                 text: format!($($text)+),
             });

@@ -13,7 +13,7 @@ use crate::scenario::{Fault, Scenario};
 use crate::shadow::{Shadow, Truth};
 use crate::source::SimSource;
 use crate::trace::Trace;
-use crate::violation::{Check, Violation, ensure};
+use crate::violation::{BrokenCheck, Check, ensure};
 use supervisor::core::Core;
 use supervisor::core::action::Action;
 use supervisor::core::input::Input;
@@ -55,7 +55,7 @@ pub struct World {
     pub finished: bool,
     /// The core's own recount is not asked: a defect has to show in what the core does.
     pub outside_only: bool,
-    /// Signals of a user who has lost patience with a run that cannot end by itself.
+    /// Signals of a user who ended a run that cannot end by itself.
     impatience: u32,
 }
 
@@ -114,7 +114,7 @@ impl World {
     }
 
     /// Lives through it to the end of the run, or to the first check that does not hold.
-    pub fn run(&mut self, steps_max: u64) -> Result<WorldEnd, Violation> {
+    pub fn run(&mut self, steps_max: u64) -> Result<WorldEnd, BrokenCheck> {
         self.plan_the_outside();
         self.input(Input::Start)?;
         while !self.finished {
@@ -162,7 +162,7 @@ impl World {
     }
 
     /// One event: the core's timer, or the next effect, whichever is first.
-    fn step(&mut self) -> Result<(), Violation> {
+    fn step(&mut self) -> Result<(), BrokenCheck> {
         let timer = self.core.poll_timeout().map(|at| at.0);
         match (self.agenda.next_at(), timer) {
             (None, None) => self.stalls(),
@@ -179,7 +179,7 @@ impl World {
 
     /// One of the events that may come next, or the death of a worker: before its item is through,
     /// or behind it with the result still unread.
-    fn scripted_step(&mut self) -> Result<(), Violation> {
+    fn scripted_step(&mut self) -> Result<(), BrokenCheck> {
         if let Some(effect) = self.agenda.pop() {
             return self.take(effect);
         }
@@ -213,7 +213,7 @@ impl World {
     }
 
     /// The core's timer fires, seldom exactly on time.
-    fn timer(&mut self, due: u64) -> Result<(), Violation> {
+    fn timer(&mut self, due: u64) -> Result<(), BrokenCheck> {
         let late = if !self.agenda.scripted && self.rng.below(4) == 0 { self.rng.below(LATE_TIMER_NS_MAX) } else { 0 };
         self.now = self.now.max(due.saturating_add(late));
         self.trace.word(&[1, self.now]);
@@ -226,8 +226,8 @@ impl World {
         Ok(())
     }
 
-    /// Nothing will ever happen again by itself. There has to be an excuse; then the user gives up.
-    fn stalls(&mut self) -> Result<(), Violation> {
+    /// Nothing will happen again by itself. A fault of the world has to explain it; then the user gives up.
+    fn stalls(&mut self) -> Result<(), BrokenCheck> {
         let hangs = self.living().any(|id| {
             let process = &self.processes[id];
             process.stuck || process.deaf_shell || process.fault == Some(Fault::WrongItem)
@@ -239,14 +239,14 @@ impl World {
     }
 
     /// The user ends a run that would go on for ever.
-    fn loses_patience(&mut self) -> Result<(), Violation> {
+    fn loses_patience(&mut self) -> Result<(), BrokenCheck> {
         ensure!(self.impatience < 8, StopEnds, "the run does not end after {} signals", self.impatience);
         self.impatience += 1;
         let signal = self.rng.pick(&[Signal::INT, Signal::TERM]);
         self.take(Effect::Signalled(signal))
     }
 
-    fn take(&mut self, effect: Effect) -> Result<(), Violation> {
+    fn take(&mut self, effect: Effect) -> Result<(), BrokenCheck> {
         self.trace.effect(self.now, effect);
         match effect {
             Effect::SpawnAnswered(id) => return self.spawn_answered(id),
@@ -295,7 +295,7 @@ impl World {
         Ok(())
     }
 
-    fn signalled(&mut self, signal: Signal) -> Result<(), Violation> {
+    fn signalled(&mut self, signal: Signal) -> Result<(), BrokenCheck> {
         let origin = Origin::Signal { signal, sender_pid: None };
         for &command in command::of_signal(signal) {
             self.input(Input::Command { command, origin })?;
@@ -304,7 +304,7 @@ impl World {
     }
 
     /// Passes a fact to the core, does what it orders, and checks the result from outside.
-    pub fn input(&mut self, input: Input) -> Result<(), Violation> {
+    pub fn input(&mut self, input: Input) -> Result<(), BrokenCheck> {
         self.trace.say(self.now, || format!("{input:?}"));
         self.shadow.before(&input, Instant(self.now), &mut self.marks);
         self.core.handle(input, Instant(self.now));
@@ -312,7 +312,7 @@ impl World {
     }
 
     /// Carries out every order that waits, in order.
-    fn obey(&mut self) -> Result<(), Violation> {
+    fn obey(&mut self) -> Result<(), BrokenCheck> {
         while let Some(action) = self.core.poll_action() {
             self.trace.action(self.now, &action);
             let truth = self.truth_about(&action);
@@ -328,12 +328,12 @@ impl World {
         match self.core.check_deep() {
             _ if self.outside_only => Ok(()),
             Ok(()) => Ok(()),
-            Err(broken) => Err(Violation { check: Check::Core, text: broken.to_string() }),
+            Err(broken) => Err(BrokenCheck { check: Check::Core, text: broken.to_string() }),
         }
     }
 
     /// No item runs longer than its hard limit and the distance of two probes.
-    fn watch_the_clock(&mut self) -> Result<(), Violation> {
+    fn watch_the_clock(&mut self) -> Result<(), BrokenCheck> {
         if self.policy().timeout.is_none() {
             return Ok(());
         }
@@ -428,8 +428,8 @@ impl World {
         self.soon(Effect::SpawnAnswered(id));
     }
 
-    /// After the end the core stays silent, whatever it is told.
-    fn afterwards(&mut self) -> Result<(), Violation> {
+    /// After the end the core gives no orders, whatever facts arrive.
+    fn afterwards(&mut self) -> Result<(), BrokenCheck> {
         ensure!(self.core.poll_timeout().is_none(), Finish, "a timeout after the end");
         self.signalled(Signal::INT)?;
         self.input(Input::SinkClosed)?;

@@ -24,8 +24,8 @@ fn without_a_hello_every_worker_gets_a_share_at_the_start_all_the_same() {
 #[test]
 fn without_a_progress_page_the_oldest_item_is_charged_for_a_death() {
     let mut rig = Rig::new(alone(answering_in_order(8)));
-    rig.say("start; arrive 4; spawned 1; settled 1 0");
-    // Nothing else is known of the worker, whatever the shell says.
+    rig.feed("start; arrive 4; spawned 1; settled 1 0");
+    // Nothing else is known of the worker, whatever item the fact names.
     check!(rig, "killed 1 9 at 3", ["spawn 1.2"]);
     check!(rig, "spawned 1", ["dispatch 1 1..2 (attempt 2)", "dispatch 1 2..4"]);
 }
@@ -33,7 +33,7 @@ fn without_a_progress_page_the_oldest_item_is_charged_for_a_death() {
 #[test]
 fn without_a_progress_page_the_limit_counts_from_when_an_item_became_the_oldest() {
     let mut rig = Rig::new(alone(Policy { timeout: Some(Duration::from_millis(800)), ..answering_in_order(8) }));
-    rig.say("start; arrive 4; spawned 1");
+    rig.feed("start; arrive 4; spawned 1");
     check!(rig, "wait 799; settled 1 0", ["done 0..1 by 1, attempts 1", "commit 0..1"]);
     // Item 1 became the oldest 799 ms after the start. One probe confirms that its time counts.
     check!(rig, "wait 799", []);
@@ -49,7 +49,7 @@ fn without_a_progress_page_the_limit_counts_from_when_an_item_became_the_oldest(
 #[test]
 fn a_worker_that_never_answered_does_not_keep_its_timer() {
     let mut rig = Rig::new(alone(Policy { timeout: Some(Duration::from_millis(800)), ..answering_in_order(1) }));
-    rig.say("start; arrive 1; spawned 1; settled 1 0");
+    rig.feed("start; arrive 1; spawned 1; settled 1 0");
     assert_eq!(rig.core.poll_timeout(), None);
 }
 
@@ -66,11 +66,11 @@ fn a_hello_and_no_progress_page_go_together() {
 #[test]
 fn one_answer_may_span_several_dispatches() {
     let mut rig = Rig::new(alone(answering_in_order(8)));
-    rig.say("start; arrive 8; spawned 1");
+    rig.feed("start; arrive 8; spawned 1");
     check!(rig, "settled 1 0 8", ["done 0..8 by 1, attempts 1", "commit 0..8"]);
     // Each later attempt has causes of its own.
     let mut rig = Rig::new(alone(Policy { retries: 1, ..answering_in_order(8) }));
-    rig.say("start; arrive 2; spawned 1; failed 1 0; failed 1 1");
+    rig.feed("start; arrive 2; spawned 1; failed 1 0; failed 1 1");
     check!(
         rig,
         "settled 1 0 2 2",

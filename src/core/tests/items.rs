@@ -1,4 +1,4 @@
-//! Items: handed out in order and within the credit, retried, settled, told.
+//! Items: handed out in order and within the credit, retried, settled, committed.
 
 use super::rig::{Rig, alone, check, check_all, per_item, policy, with_auto, with_credit};
 use crate::model::spec::{Credit, Policy, QueueOrder};
@@ -39,9 +39,9 @@ fn an_empty_source_ends_the_run() {
 #[test]
 fn credit_grows_to_a_millisecond_of_work() {
     let mut rig = Rig::new(alone(with_auto(Credit::Auto)));
-    rig.say("start; arrive 90; spawned 1");
+    rig.feed("start; arrive 90; spawned 1");
     check!(rig, "hello 1", ["dispatch 1 0..1", "dispatch 1 1..2"]);
-    // 100 us an item: one, two, four, at last ten to a run, and up to four runs while they are short.
+    // 100 us an item: one, two, four, at last ten to a batch, and up to four batches while they are short.
     check!(
         rig,
         "settled 1 0 1 1 100000",
@@ -52,21 +52,21 @@ fn credit_grows_to_a_millisecond_of_work() {
     check!(rig, "settled 1 4 2 1 200000", ["done 4..6 by 1, attempts 1", "commit 4..6"]);
     // Slow items go one at a time, with one waiting.
     let mut rig = Rig::new(alone(with_auto(Credit::Auto)));
-    rig.say("start; arrive 90; spawned 1; hello 1");
+    rig.feed("start; arrive 90; spawned 1; hello 1");
     check!(rig, "settled 1 0 1 1 3000000", ["done 0..1 by 1, attempts 1", "commit 0..1", "dispatch 1 2..3"]);
 }
 
 #[test]
 fn messages_of_one_item_make_up_by_number() {
     let mut rig = Rig::new(alone(Policy { batch_max: 1, ..with_auto(Credit::Auto) }));
-    rig.say("start; arrive 90; spawned 1; hello 1");
-    assert_eq!(rig.say("settled 1 0 1 1 50000").lines().count(), 2 + 19, "20 items of 50 us are a millisecond");
+    rig.feed("start; arrive 90; spawned 1; hello 1");
+    assert_eq!(rig.feed("settled 1 0 1 1 50000").lines().count(), 2 + 19, "20 items of 50 us are a millisecond");
 }
 
 #[test]
-fn near_the_end_nobody_hoards() {
+fn near_the_end_no_worker_hoards() {
     let mut rig = Rig::new(with_credit(100));
-    rig.say("start; arrive 20; end; spawned 1; spawned 2");
+    rig.feed("start; arrive 20; end; spawned 1; spawned 2");
     check!(
         rig,
         "hello 1",
@@ -83,54 +83,54 @@ fn near_the_end_nobody_hoards() {
             "dispatch 1 18..19",
         ]
     );
-    // What is left goes to whoever is idle first.
+    // What is left goes to the worker that is idle first.
     check!(rig, "hello 2", ["dispatch 2 19..20"]);
 }
 
 #[test]
-fn everybody_gets_a_share_at_the_start() {
+fn every_worker_gets_a_share_at_the_start() {
     let mut rig = Rig::new(Policy { start_together: true, ..with_credit(10) });
-    rig.say("start; arrive 4; spawned 1; spawned 2");
+    rig.feed("start; arrive 4; spawned 1; spawned 2");
     check!(rig, "hello 1", []);
     check!(rig, "hello 2", ["dispatch 1 0..2", "dispatch 2 2..4"]);
     // One that fails is not waited for.
     let mut rig = Rig::new(Policy { start_together: true, ..policy() });
-    rig.say("start; arrive 4; spawned 1; hello 1");
+    rig.feed("start; arrive 4; spawned 1; hello 1");
     check!(rig, "nospawn 2", ["dispatch 1 0..1"]);
 }
 
 #[test]
 fn a_share_is_never_so_small_that_it_is_not_worth_a_worker() {
     let mut rig = Rig::new(with_auto(Credit::Auto));
-    rig.say("start; spawned 1; spawned 2; hello 1; hello 2; arrive 2");
+    rig.feed("start; spawned 1; spawned 2; hello 1; hello 2; arrive 2");
     // 50 us an item: two are worth it, though half of what is there is one.
-    rig.say("settled 1 0 1 1 50000; settled 2 1 1 1 50000");
+    rig.feed("settled 1 0 1 1 50000; settled 2 1 1 1 50000");
     check!(rig, "arrive 2", ["dispatch 1 2..4"]);
     // 100 us an item: one is.
     let mut rig = Rig::new(with_auto(Credit::Auto));
-    rig.say("start; spawned 1; spawned 2; hello 1; hello 2; arrive 2");
-    rig.say("settled 1 0 1 1 100000; settled 2 1 1 1 100000");
+    rig.feed("start; spawned 1; spawned 2; hello 1; hello 2; arrive 2");
+    rig.feed("settled 1 0 1 1 100000; settled 2 1 1 1 100000");
     check!(rig, "arrive 2", ["dispatch 1 2..3", "dispatch 2 3..4"]);
 }
 
 #[test]
 fn lifo_and_priority_wait_until_all_is_read() {
     let mut rig = Rig::new(alone(Policy { queue_order: QueueOrder::Lifo, ..policy() }));
-    rig.say("start; spawned 1; hello 1");
+    rig.feed("start; spawned 1; hello 1");
     check!(rig, "arrive 3", []);
     check!(rig, "idle", ["dispatch 1 2..3"]);
     check!(rig, "settled 1 2", ["done 2..3 by 1, attempts 1", "commit 2..3", "dispatch 1 1..2"]);
     let mut rig = Rig::new(alone(Policy { queue_order: QueueOrder::Priority, queue_items_max: 3, ..policy() }));
-    rig.say("start; spawned 1; hello 1; arrive 1 5; arrive 1 -5");
+    rig.feed("start; spawned 1; hello 1; arrive 1 5; arrive 1 -5");
     // Full is as good as all.
     check!(rig, "arrive 1 5", ["dispatch 1 1..2", "demand 1"]);
     check!(rig, "idle; settled 1 1", ["done 1..2 by 1, attempts 1", "commit 1..2", "dispatch 1 0..1", "demand 2"]);
 }
 
 #[test]
-fn demand_follows_the_room() {
+fn demand_follows_the_spare_capacity() {
     let mut rig = Rig::new(alone(Policy { queue_items_max: 8, ..policy() }));
-    rig.say("start; spawned 1; hello 1");
+    rig.feed("start; spawned 1; hello 1");
     check!(rig, "arrive 6", ["dispatch 1 0..1"]);
     check!(rig, "arrive 2", ["demand 0"]);
     check!(
@@ -160,7 +160,7 @@ fn keep_order_holds_results_back_until_their_turn() {
 fn a_failed_attempt_is_tried_again_after_a_doubling_delay() {
     let retry = Policy { retries: 2, retry_delay: Duration::from_millis(100), ..alone(policy()) };
     let mut rig = Rig::running(retry, 1);
-    let first = rig.say_all("failed 1 0 1");
+    let first = rig.feed_all("failed 1 0 1");
     assert!(first.starts_with("- retried 0: attempt 2 after "), "{first}");
     let delay: u64 = first.trim_end_matches("ms").rsplit(' ').next().unwrap().parse().unwrap();
     assert!((50..=100).contains(&delay), "jitter: half to all of 100 ms, not {delay}");
@@ -172,7 +172,7 @@ fn a_failed_attempt_is_tried_again_after_a_doubling_delay() {
 }
 
 #[test]
-fn an_item_done_at_last_tells_its_causes() {
+fn an_item_done_at_last_names_its_causes() {
     let mut rig = Rig::running(alone(Policy { retries: 1, ..policy() }), 1);
     check!(rig, "failed 1 0", ["dispatch 1 0..1 (attempt 2)"]);
     check!(rig, "settled 1 0 1 2", ["done 0..1 by 1, attempts 2: bad", "commit 0..1", "close input 1"]);
@@ -181,7 +181,7 @@ fn an_item_done_at_last_tells_its_causes() {
 #[test]
 fn a_rejected_item_fails_alone() {
     let mut rig = Rig::new(alone(policy()));
-    rig.say("start");
+    rig.feed("start");
     check!(rig, "reject", ["failed 0..1 by -, attempts 0: odd", "commit 0..1"]);
 }
 
@@ -233,7 +233,7 @@ fn a_process_per_item_is_its_result() {
 fn an_answer_out_of_order_ends_the_worker() {
     let mut rig = Rig::running(alone(with_credit(4)), 8);
     check!(rig, "settled 1 2", ["kill 1.1 KILL"]);
-    // Nothing it says counts any more, and what it held runs again.
+    // None of its messages counts any more, and what it held runs again.
     check!(rig, "settled 1 0", []);
     check_all!(
         rig,

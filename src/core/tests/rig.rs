@@ -83,28 +83,28 @@ impl Rig {
     pub(super) fn running(policy: Policy, items: u32) -> Self {
         let workers = policy.workers;
         let mut rig = Self::new(policy);
-        rig.say("start");
+        rig.feed("start");
         if items > 0 {
-            rig.say(&format!("arrive {items}"));
+            rig.feed(&format!("arrive {items}"));
         }
-        rig.say("end");
+        rig.feed("end");
         let contract = rig.core.policy().worker;
         for worker in (1..=workers).filter(|_| !contract.starts_with_item()) {
-            rig.say(&format!("spawned {worker}"));
+            rig.feed(&format!("spawned {worker}"));
             if contract.hello {
-                rig.say(&format!("hello {worker}"));
+                rig.feed(&format!("hello {worker}"));
             }
         }
         rig
     }
 
     /// Feeds facts, separated by `;`; the orders that follow, one a line, reports left out.
-    pub(super) fn say(&mut self, script: &str) -> String {
+    pub(super) fn feed(&mut self, script: &str) -> String {
         self.run(script, false)
     }
 
     /// The same with reports.
-    pub(super) fn say_all(&mut self, script: &str) -> String {
+    pub(super) fn feed_all(&mut self, script: &str) -> String {
         self.run(script, true)
     }
 
@@ -302,15 +302,15 @@ fn event_words(event: &RunEvent) -> String {
 /// Feeds a script; exactly these orders must follow.
 macro_rules! check {
     ($rig:expr, $script:expr, [$($line:expr),* $(,)?]) => {
-        let said = $rig.say($script);
-        assert_eq!(said.lines().collect::<Vec<_>>(), [$($line),*] as [&str; _], "after: {}", $script);
+        let orders = $rig.feed($script);
+        assert_eq!(orders.lines().collect::<Vec<_>>(), [$($line),*] as [&str; _], "after: {}", $script);
     };
 }
 /// The same, reports included.
 macro_rules! check_all {
     ($rig:expr, $script:expr, [$($line:expr),* $(,)?]) => {
-        let said = $rig.say_all($script);
-        assert_eq!(said.lines().collect::<Vec<_>>(), [$($line),*] as [&str; _], "after: {}", $script);
+        let orders = $rig.feed_all($script);
+        assert_eq!(orders.lines().collect::<Vec<_>>(), [$($line),*] as [&str; _], "after: {}", $script);
     };
 }
 pub(super) use {check, check_all};

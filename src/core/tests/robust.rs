@@ -61,12 +61,12 @@ fn shuffled(policy: &Policy, seed: u64) {
     let mut random = Jitter::new(seed);
     let mut rig = Rig::new(Policy { seed, ..policy.clone() });
     if !seed.is_multiple_of(8) {
-        rig.say("start");
+        rig.feed("start");
     }
-    let mut story = String::new();
+    let mut script = String::new();
     for _ in 0..120 {
         let fact = FACTS[draw(&mut random, FACTS.len() as u64) as usize];
-        // Facts that end the run are rare, or every story would be short.
+        // Facts that end the run are rare, or every script would be short.
         if matches!(fact, "TERM" | "stop" | "terminate" | "end" | "lost" | "noitem W") && draw(&mut random, 6) > 0 {
             continue;
         }
@@ -77,10 +77,10 @@ fn shuffled(policy: &Policy, seed: u64) {
         let held = slot.and_then(|slot| slot.lease).map(|batch| batch.first.0);
         let item = held.filter(|_| draw(&mut random, 5) > 0).unwrap_or_else(|| draw(&mut random, 20));
         let fact = fact.replace('W', &worker.to_string()).replace('I', &item.to_string());
-        story.push_str(&fact);
-        let stood = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| rig.say(&fact)));
-        assert!(stood.is_ok(), "seed {seed} of {policy:?} breaks at: {story}");
-        story.push_str("; ");
+        script.push_str(&fact);
+        let stood = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| rig.feed(&fact)));
+        assert!(stood.is_ok(), "seed {seed} of {policy:?} breaks at: {script}");
+        script.push_str("; ");
     }
 }
 
@@ -120,7 +120,7 @@ fn a_stale_incarnation_is_counted_and_dropped() {
     use crate::core::input::Input;
     use crate::model::ids::{Attempt, Incarnation, WorkerId};
     let mut rig = Rig::running(policy(), 2);
-    rig.say("killed 1 9 at 0; spawned 1; hello 1");
+    rig.feed("killed 1 9 at 0; spawned 1; hello 1");
     let late = Input::Settled {
         worker: WorkerId::from_index(0),
         incarnation: Incarnation(1),

@@ -7,7 +7,7 @@ use crate::model::time::Duration;
 #[test]
 fn growing_starts_workers_that_take_items_at_once() {
     let mut rig = Rig::new(alone(policy()));
-    rig.say("start; arrive 3; spawned 1; hello 1");
+    rig.feed("start; arrive 3; spawned 1; hello 1");
     check_all!(rig, "scale 3", ["- scaled 1 to 3", "spawn 2.1", "spawn 3.1"]);
     check!(rig, "spawned 3; hello 3", ["dispatch 3 1..2"]);
     check!(rig, "scale 3", []);
@@ -17,7 +17,7 @@ fn growing_starts_workers_that_take_items_at_once() {
 #[test]
 fn shrinking_removes_idle_workers_first_and_then_the_highest_numbers() {
     let mut rig = Rig::new(Policy { workers: 4, ..policy() });
-    rig.say("start; spawned 1; hello 1; spawned 2; hello 2; spawned 3; hello 3; spawned 4; hello 4; arrive 4");
+    rig.feed("start; spawned 1; hello 1; spawned 2; hello 2; spawned 3; hello 3; spawned 4; hello 4; arrive 4");
     check!(rig, "settled 2 1", ["done 1..2 by 2, attempts 1", "commit 1..2"]);
     check_all!(rig, "scale 2", ["- scaled 4 to 2", "close input 2", "recall 4"]);
     // What arrives now goes to those that are left, and the removed slots stay empty.
@@ -30,34 +30,34 @@ fn shrinking_removes_idle_workers_first_and_then_the_highest_numbers() {
 #[test]
 fn a_removed_worker_finishes_its_item_and_gives_back_what_only_waited() {
     let mut rig = Rig::new(Policy { workers: 2, ..with_credit(8) });
-    rig.say("start; spawned 1; hello 1; spawned 2; hello 2; arrive 8");
-    rig.say("arrive 8");
+    rig.feed("start; spawned 1; hello 1; spawned 2; hello 2; arrive 8");
+    rig.feed("arrive 8");
     let held = rig.core.status().slots[1].in_flight;
     assert!(held > 1, "{held}");
     check!(rig, "scale 1", ["recall 2"]);
     check!(rig, "settled 2 4", ["done 4..5 by 2, attempts 1", "commit 4..5"]);
     // It leaves; items 5 to 8 go back to the front, uncharged.
-    rig.say("exit 2 0");
+    rig.feed("exit 2 0");
     assert_eq!((rig.core.totals().retried, rig.core.totals().deaths), (0, 0));
-    let said = rig.say("settled 1 0 4");
-    assert!(said.contains("dispatch 1 5..8"), "{said}");
+    let orders = rig.feed("settled 1 0 4");
+    assert!(orders.contains("dispatch 1 5..8"), "{orders}");
 }
 
 #[test]
 fn zero_workers_count_as_one() {
     let mut rig = Rig::new(policy());
-    rig.say("start; spawned 1; hello 1; spawned 2; hello 2");
+    rig.feed("start; spawned 1; hello 1; spawned 2; hello 2");
     check_all!(rig, "scale 0", ["- scaled 2 to 1", "close input 2"]);
 }
 
 #[test]
 fn a_slot_that_was_removed_is_added_again() {
     let mut rig = Rig::new(policy());
-    rig.say("start; spawned 1; hello 1; spawned 2; hello 2; scale 1; exit 2 0");
+    rig.feed("start; spawned 1; hello 1; spawned 2; hello 2; scale 1; exit 2 0");
     check!(rig, "scale 2", ["spawn 2.2"]);
     // Added again while its worker is still leaving: started as soon as it has left, whatever its type.
     let mut rig = Rig::new(Policy { restart: RestartType::Temporary, ..policy() });
-    rig.say("start; spawned 1; hello 1; spawned 2; hello 2; scale 1");
+    rig.feed("start; spawned 1; hello 1; spawned 2; hello 2; scale 1");
     check!(rig, "scale 2", []);
     check!(rig, "exit 2 0", ["spawn 2.2"]);
     // From then on its type counts again.
@@ -67,14 +67,16 @@ fn a_slot_that_was_removed_is_added_again() {
 #[test]
 fn a_removed_worker_that_does_not_leave_is_ended() {
     let mut rig = Rig::new(policy());
-    rig.say("start; spawned 1; hello 1; spawned 2; hello 2");
+    rig.feed("start; spawned 1; hello 1; spawned 2; hello 2");
     check!(rig, "scale 1", ["close input 2"]);
     check!(rig, "wait 9999", []);
     check!(rig, "wait 1", ["kill 2.1 TERM"]);
     check_all!(rig, "killed 2 15", ["- exited 2: signal 15 (TERM) Stopped, items 0"]);
     // The same once it has finished its item, and if it was removed before it was spawned.
     let mut rig = Rig::new(policy());
-    rig.say("start; spawned 1; hello 1; arrive 1; scale 1; spawned 2; exit 2 0; scale 2; spawned 2; hello 2; arrive 1");
+    rig.feed(
+        "start; spawned 1; hello 1; arrive 1; scale 1; spawned 2; exit 2 0; scale 2; spawned 2; hello 2; arrive 1",
+    );
     check!(rig, "settled 1 0; scale 1", ["done 0..1 by 1, attempts 1", "commit 0..1", "close input 1"]);
     check!(rig, "wait 10000", ["kill 1.1 TERM"]);
     let mut rig = Rig::new(policy());
@@ -88,7 +90,7 @@ fn a_removed_worker_that_does_not_leave_is_ended() {
 #[test]
 fn the_end_of_a_removed_worker_is_no_reason_to_restart_others() {
     let mut rig = Rig::new(Policy { strategy: RestartStrategy::OneForAll, ..policy() });
-    rig.say("start; spawned 1; hello 1; spawned 2; hello 2; arrive 2; scale 1");
+    rig.feed("start; spawned 1; hello 1; spawned 2; hello 2; arrive 2; scale 1");
     check!(rig, "killed 2 9 at 1", []);
     check!(rig, "settled 1 0", ["done 0..1 by 1, attempts 1", "commit 0..1", "dispatch 1 1..2 (attempt 2)"]);
 }
@@ -96,18 +98,18 @@ fn the_end_of_a_removed_worker_is_no_reason_to_restart_others() {
 #[test]
 fn no_worker_is_left_means_none_of_the_present_number() {
     let mut rig = Rig::new(Policy { restart: RestartType::Temporary, ..policy() });
-    rig.say("start; spawned 1; hello 1; spawned 2; hello 2; arrive 3");
+    rig.feed("start; spawned 1; hello 1; spawned 2; hello 2; arrive 3");
     check!(rig, "exit 1 1 at 0", []);
     // Slot 1 never runs again; it is idle, so it is removed first.
     check!(rig, "scale 1", []);
-    let said = rig.say("exit 2 1 at 1");
-    assert!(said.contains("finish RestartLimit"), "{said}");
+    let orders = rig.feed("exit 2 1 at 1");
+    assert!(orders.contains("finish RestartLimit"), "{orders}");
 }
 
 #[test]
 fn growing_does_not_hold_back_a_run_that_started_together() {
     let mut rig = Rig::new(Policy { start_together: true, ..policy() });
-    rig.say("start; spawned 1; hello 1");
+    rig.feed("start; spawned 1; hello 1");
     // Before the first item goes out, everyone is waited for.
     check!(rig, "scale 3; arrive 9; spawned 2; hello 2", ["spawn 3.1"]);
     check!(rig, "spawned 3; hello 3", ["dispatch 1 0..1", "dispatch 2 1..2", "dispatch 3 2..3"]);
