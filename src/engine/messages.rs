@@ -205,7 +205,7 @@ mod tests {
     }
 
     fn run(first: u64, count: u32) -> Batch {
-        Batch { first: ItemId(first), count, attempt: Attempt(2) }
+        Batch { first: ItemId(first), count, attempt: Attempt::FIRST }
     }
 
     #[test]
@@ -221,7 +221,7 @@ mod tests {
             (run(11, 1), &[b'x'; GATHERED_BYTES_MAX + 1]),
             (run(10, 1), b"again\n"),
             (run(12, 1), b"one too far\n"),
-            (Batch { attempt: Attempt(1), ..run(11, 1) }, b"another attempt\n"),
+            (Batch { attempt: Attempt(2), ..run(11, 1) }, b"another attempt\n"),
         ] {
             assert!(!gathered.take(next, 1, results));
         }
@@ -230,5 +230,13 @@ mod tests {
         assert!(gathered.take(run(11, 1), 0, b"of unknown time\n"));
         assert!(gathered.take(run(12, 1), 5, b"x\n"));
         assert_eq!(gathered.busy_ns, 0);
+    }
+
+    #[test]
+    fn answers_to_later_attempts_come_alone() {
+        let mut gathered = Gathered::default();
+        let again = |first| Batch { attempt: Attempt(2), ..run(first, 1) };
+        assert!(gathered.take(again(7), 10, b"a\n"));
+        assert!(!gathered.take(again(8), 10, b"b\n"));
     }
 }
