@@ -6,6 +6,7 @@ pub mod core;
 pub mod engine;
 pub mod exit_code;
 pub mod model;
+pub mod protocol;
 pub mod reporter;
 pub mod source;
 pub mod sys;

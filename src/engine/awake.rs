@@ -45,7 +45,7 @@ impl Engine {
     /// A channel was read from, or written to: if it is awake it is looked at from now on.
     pub(super) fn note_awake(&mut self, index: usize) {
         let Some(resident) = self.slots.at(index).and_then(|slot| slot.resident()) else { return };
-        let is_busy_polled = resident.channel.as_ref().is_some_and(|channel| channel.is_busy_polled());
+        let is_busy_polled = resident.link.as_ref().is_some_and(|link| link.channel.is_busy_polled());
         if is_busy_polled && !resident.awake && !resident.finished && resident.reading == Watched::Yes {
             (resident.awake, resident.quiet_looks) = (true, 0);
             self.awake.slots.push(index);
@@ -133,7 +133,7 @@ impl Engine {
         }
         let backlog_bytes = |engine: &mut Self| {
             let resident = engine.slots.at(index)?.resident()?;
-            Some(resident.channel.as_ref()?.backlog_bytes()).filter(|_| !resident.unwritten)
+            Some(resident.link.as_ref()?.channel.backlog_bytes()).filter(|_| !resident.unwritten)
         };
         if let Some(before) = backlog_bytes(self).filter(|bytes| *bytes > 0) {
             self.write_frames_of(index);
@@ -144,7 +144,7 @@ impl Engine {
         let Some(resident) = self.slots.at(index).and_then(|slot| slot.resident()) else { return Probe::Over };
         resident.quiet_looks += 1;
         let long_quiet = busy && resident.quiet_looks > QUIET_LOOKS_MAX;
-        let over = long_quiet && resident.channel.as_mut().is_some_and(|channel| channel.arm());
+        let over = long_quiet && resident.link.as_mut().is_some_and(|link| link.channel.arm());
         if over { Probe::Over } else { Probe::Nothing }
     }
 
@@ -153,7 +153,7 @@ impl Engine {
         let Self { awake, slots, .. } = self;
         awake.slots.retain(|&index| {
             let Some(resident) = slots.at(index).and_then(|slot| slot.resident()) else { return false };
-            let parked = resident.channel.as_mut().is_none_or(|channel| channel.arm());
+            let parked = resident.link.as_mut().is_none_or(|link| link.channel.arm());
             resident.awake = !parked;
             !parked
         });

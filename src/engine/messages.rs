@@ -11,41 +11,25 @@ use super::event_loop::Engine;
 use super::telling::Answer;
 use crate::core::input::Input;
 use crate::model::ids::{Attempt, Batch, Incarnation, ItemId, WorkerId};
+use crate::protocol::Protocol;
 use crate::reporter::Content;
 use crate::sys::block::BlockSlice;
 use crate::transport::{Channel, ChannelError};
-use crate::wire::message::ToWorker;
 
 /// Results of more bytes are not copied to others: they are told from where they lie.
 const GATHERED_BYTES_MAX: usize = 1024;
 
-/// Queues a run for a worker, in messages of at most `items_max` items.
+/// Queues a batch for a worker, in as many messages as its protocol makes of it.
 pub(super) fn queue(
     channel: &mut dyn Channel,
+    protocol: &Protocol,
     batch: Batch,
     body: &BlockSlice<'_>,
-    items_max: u32,
-    delimiter: u8,
 ) -> Result<(), ChannelError> {
-    let (bytes, start) = (body.bytes(), body.range().start);
-    let mut ends = memchr::memchr_iter(delimiter, bytes);
-    let (mut rest, mut at) = (batch, 0);
-    while rest.count > items_max
-        && let Some(end) = ends.nth(items_max as usize - 1)
-    {
-        // An item alone is whole; each of several is followed by its delimiter.
-        let body_end = if items_max == 1 { end } else { end + 1 };
-        let part = BlockSlice::new(body.block(), start + at..start + body_end);
-        channel.queue(message(Batch { count: items_max, ..rest }), part)?;
-        rest = Batch { first: rest.first.plus(u64::from(items_max)), count: rest.count - items_max, ..rest };
-        at = end + 1;
-    }
-    let end = if rest.count == 1 && batch.count > 1 { bytes.len().saturating_sub(1) } else { bytes.len() };
-    channel.queue(message(rest), BlockSlice::new(body.block(), start + at..start + end.max(at)))
-}
-
-fn message(Batch { first, count, attempt }: Batch) -> ToWorker {
-    ToWorker::Batch { first: first.0, count, attempt: attempt.0 }
+    let start = body.range().start;
+    protocol.encode(batch, body.bytes(), |prefix, items, range| {
+        channel.queue(prefix, items, BlockSlice::new(body.block(), start + range.start..start + range.end))
+    })
 }
 
 /// Answers of one worker that were read together, none of them told yet.
@@ -163,75 +147,6 @@ fn share(whole_ns: u64, items: u64, all: u64) -> u64 {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::sys::block::Block;
-    use crate::transport::{Fill, Flush};
-    use crate::wire::message::FromWorker;
-    use std::io;
-    use std::os::fd::BorrowedFd;
-    use std::sync::Arc;
-
-    /// Keeps what is queued.
-    #[derive(Default)]
-    struct Notes(Vec<(u64, u32, String)>);
-
-    impl Channel for Notes {
-        fn read_fd(&self) -> BorrowedFd<'_> {
-            unreachable!("nothing is read")
-        }
-
-        fn write_fd(&self) -> Option<BorrowedFd<'_>> {
-            None
-        }
-
-        fn fill(&mut self) -> io::Result<Fill> {
-            Ok(Fill::Blocked)
-        }
-
-        fn next(&mut self) -> Result<Option<(FromWorker, &[u8])>, ChannelError> {
-            Ok(None)
-        }
-
-        fn queue(&mut self, message: ToWorker, body: BlockSlice<'_>) -> Result<(), ChannelError> {
-            let ToWorker::Batch { first, count, attempt: 2 } = message else { panic!("{message:?}") };
-            self.0.push((first, count, String::from_utf8(body.bytes().to_vec()).unwrap()));
-            Ok(())
-        }
-
-        fn flush(&mut self) -> io::Result<Flush> {
-            Ok(Flush::All)
-        }
-
-        fn backlog_bytes(&self) -> usize {
-            0
-        }
-
-        fn close_input(&mut self) {}
-    }
-
-    fn queued(items: &str, count: u32, items_max: u32) -> String {
-        let block = Arc::new(Block::from(format!("before;{items}behind;").into_bytes()));
-        let mut notes = Notes::default();
-        let batch = Batch { first: ItemId(7), count, attempt: Attempt(2) };
-        let body = BlockSlice::new(&block, 7..7 + items.len());
-        queue(&mut notes, batch, &body, items_max, b';').unwrap();
-        let told = notes.0.iter().map(|(first, count, body)| format!("{first}+{count}:{body}"));
-        told.collect::<Vec<_>>().join(" ")
-    }
-
-    #[test]
-    fn a_run_is_cut_into_messages() {
-        let items = "a;;ccc;d;e;";
-        assert_eq!(queued(items, 5, u32::MAX), "7+5:a;;ccc;d;e;");
-        assert_eq!(queued(items, 5, 5), "7+5:a;;ccc;d;e;");
-        assert_eq!(queued(items, 5, 4), "7+4:a;;ccc;d; 11+1:e");
-        assert_eq!(queued(items, 5, 3), "7+3:a;;ccc; 10+2:d;e;");
-        assert_eq!(queued(items, 5, 2), "7+2:a;; 9+2:ccc;d; 11+1:e");
-        assert_eq!(queued(items, 5, 1), "7+1:a 8+1: 9+1:ccc 10+1:d 11+1:e");
-        assert_eq!(queued("one item; whole", 1, 1), "7+1:one item; whole");
-        assert_eq!(queued("", 1, 1), "7+1:");
-        // What is not held is not invented: a worker refuses this.
-        assert_eq!(queued("", 3, 1), "7+3:");
-    }
 
     fn run(first: u64, count: u32) -> Batch {
         Batch { first: ItemId(first), count, attempt: Attempt(2) }

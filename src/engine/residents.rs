@@ -3,7 +3,7 @@
 use super::event_loop::Engine;
 use super::messages;
 use super::resting::CRUMBS_BYTES;
-use super::slots::Watched;
+use super::slots::{Link, Watched};
 use super::telling::Answer;
 use super::token::Part;
 use crate::core::action::Action;
@@ -11,11 +11,12 @@ use crate::core::input::Input;
 use crate::model::ids::{Attempt, Batch, Incarnation, ItemId, WorkerId};
 use crate::model::outcome::FailReason;
 use crate::model::time::Duration;
+use crate::protocol::Received;
 use crate::reporter::{Content, ItemTime};
 use crate::sys::poller::Interest;
-use crate::transport::{Channel, ChannelError, Fill, Flush};
+use crate::transport::{ChannelError, Fill, Flush};
 use crate::wire;
-use crate::wire::message::{FromWorker, PROTOCOL_VERSION};
+use crate::wire::message::FromWorker;
 
 /// Bytes read from the channel of a worker that has ended: more than any channel holds, so that only
 /// what somebody else goes on writing into it is left unread.
@@ -47,15 +48,31 @@ impl Engine {
 
     /// Reads all that a worker wrote before it ended, partial frames aside, and what it had done and not sent.
     pub(super) fn drain_frames(&mut self, index: usize) {
-        if let Some(channel) = self.slots.at(index).and_then(|slot| slot.resident()?.channel.as_mut()) {
-            channel.ended();
-        }
         let mut bytes_read = 0;
-        while let Read::Bytes(bytes) = self.read_channel(index) {
-            bytes_read += bytes;
-            if bytes_read > DRAIN_BYTES_MAX {
-                break;
+        loop {
+            match self.read_channel(index) {
+                Read::Bytes(bytes) => bytes_read += bytes,
+                Read::Blocked => return self.recover_frames(index),
+                Read::Finished => return,
             }
+            if bytes_read > DRAIN_BYTES_MAX {
+                return;
+            }
+        }
+    }
+
+    /// Reads what a worker that has ended had done and not sent, where its transport knows that.
+    fn recover_frames(&mut self, index: usize) {
+        let Some(slot) = self.slots.at(index) else { return };
+        let (worker, incarnation) = (WorkerId::from_index(index), slot.incarnation);
+        let Some(mut link) = slot.resident().and_then(|resident| resident.link.take()) else { return };
+        let is_there = !link.protocol.is_within_message() && link.channel.recover(link.protocol.incoming()) > 0;
+        let broken = if is_there { self.hear(worker, incarnation, &mut link) } else { Ok(()) };
+        if let Some(resident) = self.slots.get(worker, incarnation).and_then(|slot| slot.resident()) {
+            resident.link = Some(link);
+        }
+        if let Err(fact) = broken {
+            self.feed(fact);
         }
     }
 
@@ -66,13 +83,14 @@ impl Engine {
         if resident.finished {
             return Read::Finished;
         }
-        let Some(mut channel) = resident.channel.take() else { return Read::Finished };
-        let filled = channel.fill();
-        let broken = self.hear(worker, incarnation, channel.as_mut());
-        let brought_crumbs = matches!(filled, Ok(Fill::Bytes(bytes)) if bytes < CRUMBS_BYTES) && channel.is_torn();
+        let Some(mut link) = resident.link.take() else { return Read::Finished };
+        let filled = link.channel.fill(link.protocol.incoming());
+        let broken = self.hear(worker, incarnation, &mut link);
+        let is_few = matches!(filled, Ok(Fill::Bytes(bytes)) if bytes < CRUMBS_BYTES);
+        let brought_crumbs = is_few && link.protocol.is_within_message();
         let resident = self.slots.get(worker, incarnation).and_then(|slot| slot.resident());
         if let Some(resident) = resident {
-            resident.channel = Some(channel);
+            resident.link = Some(link);
             resident.crumbs = if brought_crumbs { resident.crumbs.saturating_add(1) } else { 0 };
         }
         if let Err(fact) = broken {
@@ -83,6 +101,11 @@ impl Engine {
         match filled {
             Ok(Fill::Bytes(bytes)) => Read::Bytes(bytes),
             Ok(Fill::Blocked) => Read::Blocked,
+            Err(error) if !matches!(error, ChannelError::System(_)) => {
+                self.finish_reading(index);
+                self.feed(refusal(worker, incarnation, &error));
+                Read::Finished
+            }
             Ok(Fill::Closed) | Err(_) => {
                 self.finish_reading(index);
                 self.feed(Input::ChannelClosed { worker, incarnation });
@@ -92,46 +115,40 @@ impl Engine {
     }
 
     /// Hands every whole message that was read to the core; the fact, instead, that nothing more is to be read.
-    fn hear(&mut self, worker: WorkerId, incarnation: Incarnation, channel: &mut dyn Channel) -> Result<(), Input> {
-        let heard = self.hear_each(worker, incarnation, channel);
+    fn hear(&mut self, worker: WorkerId, incarnation: Incarnation, link: &mut Link) -> Result<(), Input> {
+        let heard = self.hear_each(worker, incarnation, link);
         self.tell_gathered(worker, incarnation);
+        link.channel.answered(link.protocol.take_answered());
         heard
     }
 
-    fn hear_each(
-        &mut self,
-        worker: WorkerId,
-        incarnation: Incarnation,
-        channel: &mut dyn Channel,
-    ) -> Result<(), Input> {
-        let broken = |error| Input::ProtocolError { worker, incarnation, error };
-        let resident = self.slots.get(worker, incarnation).and_then(|slot| slot.resident());
-        let Some(mut greeted) = resident.map(|resident| resident.greeted) else { return Ok(()) };
+    fn hear_each(&mut self, worker: WorkerId, incarnation: Incarnation, link: &mut Link) -> Result<(), Input> {
         loop {
-            let next = match channel.next() {
+            let received = match link.protocol.next() {
                 // There may be one of these for each tiny item: it is taken apart at once.
-                Ok(Some((FromWorker::Done { first, count, attempt, busy_ns, timed: false }, body))) if greeted => {
+                Ok(Some(Received::Message(
+                    FromWorker::Done { first, count, attempt, busy_ns, timed: false },
+                    body,
+                ))) => {
                     let batch = Batch { first: ItemId(first), count, attempt: Attempt(attempt) };
                     self.gather(worker, incarnation, batch, busy_ns, body);
                     continue;
                 }
-                next => next.map_err(|error| refusal(worker, incarnation, &error))?,
+                Ok(Some(received)) => received,
+                Ok(None) => return Ok(()),
+                Err(error) => return Err(Input::ProtocolError { worker, incarnation, error: error.to_string() }),
             };
-            let Some((message, body)) = next else {
-                if self.hear_large(worker, incarnation, channel, greeted)? {
-                    continue;
-                }
-                return Ok(());
+            let Received::Message(message, body) = received else {
+                self.hear_large(worker, incarnation, &mut link.large, &received)?;
+                continue;
             };
             match message {
-                FromWorker::Hello { protocol, token, .. } => {
+                FromWorker::Hello { .. } => {
                     let resident = self.slots.get(worker, incarnation).and_then(|slot| slot.resident());
                     let Some(resident) = resident else { return Ok(()) };
-                    check_hello(resident.greeted, protocol, token == resident.token).map_err(broken)?;
-                    (resident.greeted, greeted) = (true, true);
+                    resident.greeted = true;
                     self.feed(Input::Hello { worker, incarnation });
                 }
-                _ if !greeted => return Err(broken("it spoke before its hello".to_owned())),
                 FromWorker::Done { first, count, attempt, busy_ns, .. } => {
                     let batch = Batch { first: ItemId(first), count, attempt: Attempt(attempt) };
                     self.tell_gathered(worker, incarnation);
@@ -189,12 +206,11 @@ impl Engine {
                 continue;
             };
             let Some(resident) = self.slots.get(worker, incarnation).and_then(|slot| slot.resident()) else { continue };
-            let Some(channel) = resident.channel.as_mut() else { continue };
+            let Some(link) = resident.link.as_mut() else { continue };
             match order {
                 Action::Dispatch { batch, .. } => {
-                    let delimiter = self.payloads.delimiter();
                     let body = self.payloads.body(batch.first, batch.count);
-                    let queued = messages::queue(channel.as_mut(), batch, &body, self.message_items_max, delimiter);
+                    let queued = messages::queue(link.channel.as_mut(), &link.protocol, batch, &body);
                     if let Err(error) = queued {
                         self.feed(refusal(worker, incarnation, &error));
                         continue;
@@ -225,7 +241,7 @@ impl Engine {
         let (token, incarnation) = (slot.token(index, Part::Writable), slot.incarnation);
         let Some(resident) = slot.resident() else { return };
         resident.unwritten = false;
-        let Some(channel) = resident.channel.as_mut() else { return };
+        let Some(channel) = resident.link.as_mut().map(|link| &mut link.channel) else { return };
         if channel.write_fd().is_none() {
             return;
         }
@@ -263,9 +279,9 @@ impl Engine {
     fn stop_reading(&mut self, index: usize) {
         let Some(resident) = self.slots.at(index).and_then(|slot| slot.resident()) else { return };
         if std::mem::replace(&mut resident.reading, Watched::Gone) != Watched::Gone
-            && let Some(channel) = resident.channel.as_ref()
+            && let Some(link) = resident.link.as_ref()
         {
-            let _ = self.poller.remove(channel.read_fd());
+            let _ = self.poller.remove(link.channel.read_fd());
         }
     }
 
@@ -283,7 +299,7 @@ impl Engine {
         let Some(slot) = self.slots.at(index) else { return };
         let token = slot.token(index, Part::Frames);
         let Some(resident) = slot.resident() else { return };
-        let Some(channel) = resident.channel.as_ref() else { return };
+        let Some(channel) = resident.link.as_ref().map(|link| &link.channel) else { return };
         let (reading, interest) = match resident.reading {
             Watched::Yes if self.congested && resident.greeted => (Watched::Paused, Interest::NONE),
             Watched::Paused if !self.congested => (Watched::Yes, Interest::READ),
@@ -299,18 +315,7 @@ impl Engine {
 pub(super) fn refusal(worker: WorkerId, incarnation: Incarnation, error: &ChannelError) -> Input {
     let text = error.to_string();
     match error {
-        ChannelError::Spool { .. } | ChannelError::Keep { .. } => Input::StorageLost { error: text },
+        ChannelError::Spool { .. } => Input::StorageLost { error: text },
         _ => Input::ProtocolError { worker, incarnation, error: text },
-    }
-}
-
-fn check_hello(greeted: bool, protocol: u16, token_is_right: bool) -> Result<(), String> {
-    match (greeted, token_is_right) {
-        (true, _) => Err("it said hello twice".to_owned()),
-        (_, false) => Err("its hello shows a wrong token".to_owned()),
-        _ if protocol != PROTOCOL_VERSION => {
-            Err(format!("it speaks protocol {protocol}, this supervisor speaks {PROTOCOL_VERSION}"))
-        }
-        _ => Ok(()),
     }
 }

@@ -39,8 +39,8 @@ impl Engine {
         let token = slot.token(index, Part::Frames);
         let Some(resident) = slot.resident() else { return };
         let Some(doublings) = resident.crumbs.checked_sub(CRUMBS_FREE) else { return };
-        let (Watched::Yes, Some(channel)) = (resident.reading, resident.channel.as_ref()) else { return };
-        if self.poller.modify(channel.read_fd(), Interest::NONE, token).is_ok() {
+        let (Watched::Yes, Some(link)) = (resident.reading, resident.link.as_ref()) else { return };
+        if self.poller.modify(link.channel.read_fd(), Interest::NONE, token).is_ok() {
             resident.reading = Watched::Resting;
             let rest = REST_MIN.doubled(doublings.min(REST_DOUBLINGS_MAX));
             self.resting.0.push((index, Instant(self.now.0.saturating_add(rest.0))));
@@ -57,8 +57,8 @@ impl Engine {
                 continue;
             };
             resident.reading = Watched::Yes;
-            if let Some(channel) = resident.channel.as_ref() {
-                let _ = self.poller.modify(channel.read_fd(), Interest::READ, token);
+            if let Some(link) = resident.link.as_ref() {
+                let _ = self.poller.modify(link.channel.read_fd(), Interest::READ, token);
             }
             self.pause_reading_of(index);
             self.note_awake(index);

@@ -5,7 +5,9 @@
 use super::threads::Thread;
 use super::token::{Part, Port, generation};
 use crate::model::ids::{Incarnation, WorkerId};
+use crate::protocol::Protocol;
 use crate::sys::pidfd::Process;
+use crate::sys::spill::Filling;
 use crate::transport::Channel;
 use crate::transport::progress_page::ProgressReader;
 use std::os::fd::{AsFd, BorrowedFd};
@@ -26,10 +28,8 @@ pub enum Occupant {
 pub struct Resident {
     pub body: Body,
     /// `None` while the loop reads from it.
-    pub channel: Option<Box<dyn Channel>>,
+    pub link: Option<Box<Link>>,
     pub progress: ProgressReader,
-    /// What its hello must show.
-    pub token: [u8; 16],
     pub greeted: bool,
     /// Its frames are in the poller.
     pub reading: Watched,
@@ -46,6 +46,14 @@ pub struct Resident {
     pub leaving: bool,
     /// Nothing more is read from it: it broke the protocol, or closed its channel.
     pub finished: bool,
+}
+
+/// The way to a resident worker: a channel that carries bytes, and the protocol that makes messages of them.
+pub struct Link {
+    pub channel: Box<dyn Channel>,
+    pub protocol: Protocol,
+    /// Where the large result that is arriving is kept.
+    pub large: Option<Filling>,
 }
 
 /// What a resident worker is.

@@ -1,7 +1,7 @@
 //! Starting workers, resident ones and commands, with all that they are given.
 
 use super::event_loop::Engine;
-use super::slots::{Body, Occupant, Resident, Watched};
+use super::slots::{Body, Link, Occupant, Resident, Watched};
 use super::threads::{self, Life, Thread};
 use super::token::Part;
 use crate::command::exec::Commander;
@@ -9,13 +9,15 @@ use crate::core::input::{Input, SpawnFailure};
 use crate::model::exit::{ExitStatus, Usage};
 use crate::model::ids::{Incarnation, WorkerId};
 use crate::model::signal::Signal;
+use crate::model::spec::ProtocolKind;
 use crate::model::time::Duration;
+use crate::protocol::{Protocol, Terms};
 use crate::sys::guard::{Groups, Guard};
 use crate::sys::pidfd::Process;
 use crate::sys::poller::Interest;
 use crate::sys::spawn::{SpawnPlan, Spawner, is_shortage};
 use crate::transport::progress_page::ProgressReader;
-use crate::transport::{Channel, Transport};
+use crate::transport::{Channel, OpenError, Transport};
 use crate::wire::names;
 use std::ffi::CString;
 use std::fs::File;
@@ -81,14 +83,14 @@ impl Spawning {
         self.guard.groups().clear(worker.index());
     }
 
-    fn start_resident(&mut self, worker: WorkerId) -> io::Result<Started> {
+    fn start_resident(&mut self, worker: WorkerId) -> Result<Started, OpenError> {
         let program = match &mut self.kind {
             Kind::Resident(program) => program,
             Kind::Thread(life) => {
                 let (thread, channel, progress) = Thread::start(worker, life)?;
                 return Ok(Started { body: Body::Thread(thread), channel, progress, token: threads::TOKEN });
             }
-            Kind::Command { .. } => return Err(io::ErrorKind::InvalidInput.into()),
+            Kind::Command { .. } => return Err(io::Error::from(io::ErrorKind::InvalidInput).into()),
         };
         let (channel, endpoints) = program.transport.open()?;
         let (progress, progress_fd) = ProgressReader::create()?;
@@ -152,9 +154,9 @@ pub fn reap(process: &Process) -> (ExitStatus, Usage) {
 }
 
 /// Why a resident worker could not be started.
-fn failure(worker: WorkerId, program: &str, error: &io::Error) -> SpawnFailure {
+fn failure(worker: WorkerId, program: &str, error: &OpenError) -> SpawnFailure {
     let words = format!("spawn worker {worker} from {program}: {error}");
-    match error.raw_os_error() {
+    match error.errno() {
         Some(errno) if is_shortage(errno) => SpawnFailure::Shortage(words),
         _ => SpawnFailure::Program(words),
     }
@@ -162,7 +164,7 @@ fn failure(worker: WorkerId, program: &str, error: &io::Error) -> SpawnFailure {
 
 impl Engine {
     pub(super) fn spawn_resident(&mut self, worker: WorkerId, incarnation: Incarnation) {
-        let mut started = match self.spawning.start_resident(worker) {
+        let started = match self.spawning.start_resident(worker) {
             Ok(started) => started,
             Err(error) => {
                 let error = failure(worker, &self.spawning.program_name(), &error);
@@ -172,8 +174,13 @@ impl Engine {
         };
         // Many starts take a while: the time that this worker has for its hello begins now.
         self.now = self.clock.now();
-        started.channel.keep_large_in(self.telling.spill());
         let pid = started.body.pid();
+        let terms = Terms {
+            token: started.token,
+            delimiter: self.payloads.delimiter(),
+            message_items_max: self.message_items_max,
+        };
+        let protocol = Protocol::new(ProtocolKind::Frames, terms);
         let Some(slot) = self.slots.at(worker.index()) else { return };
         slot.incarnation = incarnation;
         let process = slot.token(worker.index(), Part::Process);
@@ -187,15 +194,14 @@ impl Engine {
             if let Body::Process(process) = &started.body {
                 abandon(self.spawning.guard.groups(), worker, process);
             }
-            let error = failure(worker, &self.spawning.program_name(), &error);
+            let error = failure(worker, &self.spawning.program_name(), &error.into());
             self.facts.push_back(Input::SpawnFailed { worker, incarnation, error });
             return;
         }
         slot.occupant = Occupant::Resident(Box::new(Resident {
             body: started.body,
-            channel: Some(started.channel),
+            link: Some(Box::new(Link { channel: started.channel, protocol, large: None })),
             progress: started.progress,
-            token: started.token,
             greeted: false,
             reading: Watched::Yes,
             writing: false,
@@ -227,12 +233,12 @@ impl Engine {
             Body::Thread(thread) => thread.exit(),
         };
         let _ = self.poller.remove(&resident.body);
-        if let Some(channel) = &resident.channel {
+        if let Some(link) = &resident.link {
             if resident.reading != Watched::Gone {
-                let _ = self.poller.remove(channel.read_fd());
+                let _ = self.poller.remove(link.channel.read_fd());
             }
             if resident.writing
-                && let Some(fd) = channel.write_fd()
+                && let Some(fd) = link.channel.write_fd()
             {
                 let _ = self.poller.remove(fd);
             }

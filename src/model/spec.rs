@@ -128,6 +128,26 @@ impl TransportKind {
     }
 }
 
+/// The form of the messages between the supervisor and a resident worker. Every transport that is a stream of bytes
+/// carries any of them; `shm` and `file` carry frames.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ProtocolKind {
+    /// Binary frames: a header with lengths, a small message, a body.
+    Frames,
+}
+
+impl ProtocolKind {
+    pub const ALL: [Self; 1] = [Self::Frames];
+
+    /// The name that `--protocol` gives it.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Frames => "frames",
+        }
+    }
+}
+
 /// One step of the sequence that ends a process: a signal, then a wait.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct TermStep {

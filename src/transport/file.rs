@@ -12,17 +12,19 @@
 use super::shared_input;
 use super::spool::{Place, Spool};
 use super::{
-    Channel, ChannelError, Connection, Endpoints, Fill, Flush, InputIntegrity, ItemsIn, Large, Transport,
-    TransportError, pipe,
+    Channel, ChannelError, Connection, Endpoints, Fill, Flush, InputIntegrity, ItemsError, ItemsIn, OpenError,
+    Transport, TransportError, pipe,
 };
+use crate::model::time::Duration;
 use crate::sys::block::{Block, BlockSlice};
 use crate::sys::fd;
 use crate::sys::folder::{Folder, FolderError};
+use crate::sys::guard::Leftover;
 use crate::sys::mapping::Mapping;
-use crate::sys::spill::SpillFile;
-use crate::wire::frame::{BODY_BYTES_MAX, FrameError};
-use crate::wire::message::{FromWorker, ToWorker};
+use crate::wire::frame::{BODY_BYTES_MAX, Frame, check_body};
 use crate::wire::names;
+use crate::wire::prefix::Prefix;
+use crate::wire::read_buffer::ReadBuffer;
 use std::fs::File;
 use std::io;
 use std::os::fd::BorrowedFd;
@@ -46,6 +48,9 @@ struct Reference {
     offset: u64,
     bytes: usize,
 }
+
+/// Bytes of a reference.
+const REFERENCE_BYTES: usize = 16;
 
 impl Reference {
     /// Offset u64, length u32, file u32, little-endian.
@@ -105,7 +110,7 @@ impl FileTransport {
 }
 
 impl Transport for FileTransport {
-    fn open(&mut self) -> io::Result<(Box<dyn Channel>, Endpoints)> {
+    fn open(&mut self) -> Result<(Box<dyn Channel>, Endpoints), OpenError> {
         let (inner, endpoints) = self.pipes.open()?;
         let spool = match self.spare.take() {
             Some(spool) => spool,
@@ -125,6 +130,15 @@ impl Transport for FileTransport {
 
     fn fds_per_channel(&self) -> u64 {
         self.pipes.fds_per_channel() + 1
+    }
+
+    fn leftovers(&self) -> Vec<Leftover> {
+        Vec::new()
+    }
+
+    /// Its channels are not busy-polled.
+    fn spin(&self) -> Duration {
+        Duration::ZERO
     }
 
     fn share_input(&mut self, input: &Arc<File>) {
@@ -155,17 +169,14 @@ struct FileChannel {
 }
 
 impl FileChannel {
-    fn lay_aside(&mut self, message: ToWorker, body: &BlockSlice<'_>) -> Result<Reference, ChannelError> {
+    fn lay_aside(&mut self, items: u32, body: &BlockSlice<'_>) -> Result<Reference, ChannelError> {
         let bytes = body.range().len();
-        if bytes > BODY_BYTES_MAX {
-            return Err(FrameError::Body { bytes }.into());
-        }
+        check_body(bytes)?;
         if let Some(offset) = shared_input::place(self.input.as_ref(), body) {
+            self.spool.pass_over(items);
             return Ok(Reference { file: In::Input, offset, bytes });
         }
-        let ToWorker::Batch { first, count, .. } = message;
-        let last = first.saturating_add(u64::from(count).saturating_sub(1));
-        match self.spool.append(last, body.bytes()) {
+        match self.spool.append(items, body.bytes()) {
             Ok(offset) => Ok(Reference { file: In::Spool, offset, bytes }),
             Err(error) => Err(ChannelError::Spool { folder: self.folder.clone(), error: error.to_string() }),
         }
@@ -181,37 +192,19 @@ impl Channel for FileChannel {
         self.inner.write_fd()
     }
 
-    fn fill(&mut self) -> io::Result<Fill> {
-        self.inner.fill()
+    fn fill(&mut self, into: &mut ReadBuffer) -> Result<Fill, ChannelError> {
+        self.inner.fill(into)
     }
 
-    fn next(&mut self) -> Result<Option<(FromWorker, &[u8])>, ChannelError> {
-        let Some((message, body)) = self.inner.next()? else { return Ok(None) };
-        settle(&mut self.spool, message);
-        Ok(Some((message, body)))
+    fn recover(&mut self, into: &mut ReadBuffer) -> usize {
+        self.inner.recover(into)
     }
 
-    fn keep_large_in(&mut self, spill: &Arc<SpillFile>) {
-        self.inner.keep_large_in(spill);
-    }
-
-    fn large(&mut self) -> Result<Option<Large>, ChannelError> {
-        let large = self.inner.large()?;
-        if let Some(Large { message, kept: Some(_), .. }) = large {
-            settle(&mut self.spool, message);
-        }
-        Ok(large)
-    }
-
-    fn is_torn(&self) -> bool {
-        self.inner.is_torn()
-    }
-
-    fn queue(&mut self, message: ToWorker, body: BlockSlice<'_>) -> Result<(), ChannelError> {
+    fn queue(&mut self, prefix: &Prefix, items: u32, body: BlockSlice<'_>) -> Result<(), ChannelError> {
         if self.inner.write_fd().is_none() {
             return Ok(());
         }
-        let reference = self.lay_aside(message, &body)?;
+        let reference = self.lay_aside(items, &body)?;
         if Arc::get_mut(&mut self.reference).is_none() {
             self.reference = Arc::default();
         }
@@ -219,7 +212,11 @@ impl Channel for FileChannel {
             reference.write(bytes);
         }
         self.unwritten_bytes += reference.bytes;
-        self.inner.queue(message, BlockSlice::whole(&self.reference))
+        self.inner.queue(&prefix.with_body_bytes(REFERENCE_BYTES), items, BlockSlice::whole(&self.reference))
+    }
+
+    fn answered(&mut self, items: u64) {
+        self.spool.settle(items);
     }
 
     fn flush(&mut self) -> io::Result<Flush> {
@@ -238,14 +235,13 @@ impl Channel for FileChannel {
         self.inner.close_input();
         self.unwritten_bytes = 0;
     }
-}
 
-/// What a message speaks of is not needed in the spool any more.
-fn settle(spool: &mut Spool, message: FromWorker) {
-    match message {
-        FromWorker::Done { first, count, .. } => spool.settle(first, count),
-        FromWorker::Failed { item, .. } => spool.settle(item, 1),
-        FromWorker::Hello { .. } => {}
+    fn is_busy_polled(&self) -> bool {
+        self.inner.is_busy_polled()
+    }
+
+    fn arm(&mut self) -> bool {
+        self.inner.arm()
     }
 }
 
@@ -262,16 +258,16 @@ impl ItemsIn for FileItems {
         self.inner.fill()
     }
 
-    fn next(&mut self) -> Result<Option<(ToWorker, &[u8])>, ChannelError> {
-        let Some((message, body)) = self.inner.next()? else { return Ok(None) };
-        let reference = Reference::read(body).ok_or(ChannelError::Reference)?;
+    fn next(&mut self) -> Result<Option<Frame<'_>>, ItemsError> {
+        let Some(Frame { kind, head, body }) = self.inner.next()? else { return Ok(None) };
+        let reference = Reference::read(body).ok_or(ItemsError::Reference)?;
         self.integrity.begin(if reference.file == In::Input { reference.end() } else { 0 });
         let body = match (reference.file, &mut self.input) {
             (In::Spool, _) => self.spool.lend_of_all(reference)?,
             (In::Input, Some(input)) => input.lend(reference)?,
-            (In::Input, None) => return Err(ChannelError::Reference),
+            (In::Input, None) => return Err(ItemsError::Reference),
         };
-        Ok(Some((message, body)))
+        Ok(Some(Frame { kind, head, body }))
     }
 
     fn waiting(&self, most: usize) -> usize {
@@ -296,23 +292,23 @@ impl View {
     }
 
     /// Of a file that is written in place, from its beginning: mapped once, and anew when it has grown.
-    fn lend_of_all(&mut self, reference: Reference) -> Result<&[u8], ChannelError> {
+    fn lend_of_all(&mut self, reference: Reference) -> Result<&[u8], ItemsError> {
         if self.mapping.as_ref().is_some_and(Mapping::is_lost) {
             // It can only be ours, and will not be whole again: another worker gets another one.
-            return Err(ChannelError::Lost { what: self.name });
+            return Err(ItemsError::Lost { what: self.name });
         }
         self.lend_within(reference, 0, reference.end().next_power_of_two().max(WINDOW_BYTES))
     }
 
     /// Of a file that is read once: a window of it.
-    fn lend(&mut self, reference: Reference) -> Result<&[u8], ChannelError> {
+    fn lend(&mut self, reference: Reference) -> Result<&[u8], ItemsError> {
         self.mapping.take_if(|mapping| mapping.is_lost());
         let start = reference.offset / WINDOW_BYTES * WINDOW_BYTES;
         self.lend_within(reference, start, (reference.end() - start).max(WINDOW_BYTES))
     }
 
     /// The bytes, from what is mapped, else after mapping these.
-    fn lend_within(&mut self, reference: Reference, start: u64, length: u64) -> Result<&[u8], ChannelError> {
+    fn lend_within(&mut self, reference: Reference, start: u64, length: u64) -> Result<&[u8], ItemsError> {
         if reference.bytes == 0 {
             return Ok(&[]);
         }
@@ -325,19 +321,16 @@ impl View {
             self.mapping = None;
             let length = usize::try_from(length).unwrap_or(usize::MAX);
             let mapped = Mapping::new(&self.file, start, length);
-            self.mapping =
-                Some(mapped.map_err(|error| ChannelError::Map { what: self.name, error: error.to_string() })?);
+            self.mapping = Some(mapped.map_err(|error| ItemsError::Map { what: self.name, error: error.to_string() })?);
         }
         let integrity = self.mapping.as_ref().and_then(|mapping| mapping.get(range(mapping)?));
-        integrity.ok_or(ChannelError::Reference)
+        integrity.ok_or(ItemsError::Reference)
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    const REFERENCE_BYTES: usize = 16;
 
     #[test]
     fn a_reference_is_read_as_it_was_written() {

@@ -15,13 +15,15 @@
 use super::cutter::Cutter;
 use super::ipc_rendezvous::{self, Ends, Folder, Rendezvous};
 use super::stream::{self, StreamChannel};
-use super::{Channel, Connection, Endpoints, Transport, TransportError};
+use super::{Channel, Connection, Endpoints, OpenError, Transport, TransportError};
+use crate::model::time::Duration;
 use crate::sys::fd;
 use crate::sys::guard::Leftover;
 use crate::sys::socket::{self, Packet};
 use crate::wire::names;
 use ipc_channel::IpcError;
 use ipc_channel::ipc::{self, IpcBytesReceiver, IpcBytesSender};
+use std::fs::File;
 use std::io::{self, ErrorKind, IoSlice, Read, Write};
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::sync::Arc;
@@ -54,7 +56,7 @@ impl IpcTransport {
 }
 
 impl Transport for IpcTransport {
-    fn open(&mut self) -> io::Result<(Box<dyn Channel>, Endpoints)> {
+    fn open(&mut self) -> Result<(Box<dyn Channel>, Endpoints), OpenError> {
         let (sender, their_items) = ipc::bytes_channel()?;
         let (their_results, receiver) = ipc::bytes_channel()?;
         let items =
@@ -74,6 +76,14 @@ impl Transport for IpcTransport {
     fn leftovers(&self) -> Vec<Leftover> {
         self.folder.leftovers()
     }
+
+    /// Its channels are not busy-polled.
+    fn spin(&self) -> Duration {
+        Duration::ZERO
+    }
+
+    /// Bodies are copied out of a mapped input.
+    fn share_input(&mut self, _: &Arc<File>) {}
 }
 
 /// See [`super::connect`].

@@ -14,7 +14,8 @@
 
 use super::cutter::Cutter;
 use super::stream::{self, StreamChannel};
-use super::{Channel, Connection, Endpoints, Transport, TransportError};
+use super::{Channel, Connection, Endpoints, OpenError, Transport, TransportError};
+use crate::model::time::Duration;
 use crate::sys::guard::Leftover;
 use crate::sys::mqueue::{self, Limits, Shape};
 use crate::sys::poller::{AnyOf, Interest};
@@ -22,10 +23,12 @@ use crate::sys::{limits, random, socket};
 use crate::wire::names;
 use std::cell::Cell;
 use std::ffi::CString;
+use std::fs::File;
 use std::io::{self, ErrorKind, IoSlice, Read, Write};
 use std::ops::Range;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::rc::Rc;
+use std::sync::Arc;
 
 /// Shapes beyond this gain nothing: a message is as much as a read, and the queue holds a few.
 const SHAPE_MAX: Shape = Shape { messages: 16, bytes: 32 * 1024 };
@@ -154,7 +157,7 @@ fn judge(error: &io::Error, workers: u32, shape: Shape, allowed: &Limits) -> Opt
 }
 
 impl Transport for MqueueTransport {
-    fn open(&mut self) -> io::Result<(Box<dyn Channel>, Endpoints)> {
+    fn open(&mut self) -> Result<(Box<dyn Channel>, Endpoints), OpenError> {
         let (their_items, our_items) = self.queue()?;
         let (our_results, their_results) = self.queue()?;
         let (ours, theirs) = socket::pair()?;
@@ -177,6 +180,14 @@ impl Transport for MqueueTransport {
     fn leftovers(&self) -> Vec<Leftover> {
         vec![Leftover::Queue(self.name.clone())]
     }
+
+    /// Its channels are not busy-polled.
+    fn spin(&self) -> Duration {
+        Duration::ZERO
+    }
+
+    /// Bodies are copied out of a mapped input.
+    fn share_input(&mut self, _: &Arc<File>) {}
 }
 
 /// See [`super::connect`].

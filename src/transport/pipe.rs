@@ -4,11 +4,14 @@
 //! pipe is one of its own, and a worker may rely on reads that wait.
 
 use super::stream::{self, StreamChannel};
-use super::{Channel, Connection, Endpoints, Transport};
+use super::{Channel, Connection, Endpoints, OpenError, Transport};
+use crate::model::time::Duration;
 use crate::sys::fd;
+use crate::sys::guard::Leftover;
 use crate::wire::names;
 use std::fs::File;
 use std::io;
+use std::sync::Arc;
 
 /// Asked of the system for each pipe: two full runs and their results in between cost no sleep.
 /// A user who holds many pipes gets less, which only costs speed.
@@ -18,7 +21,7 @@ const PIPE_BYTES: u32 = 256 * 1024;
 pub(super) struct PipeTransport;
 
 impl Transport for PipeTransport {
-    fn open(&mut self) -> io::Result<(Box<dyn Channel>, Endpoints)> {
+    fn open(&mut self) -> Result<(Box<dyn Channel>, Endpoints), OpenError> {
         let (worker_in, ours_out) = fd::pipe()?;
         let (ours_in, worker_out) = fd::pipe()?;
         for end in [&ours_out, &ours_in] {
@@ -33,6 +36,18 @@ impl Transport for PipeTransport {
     fn fds_per_channel(&self) -> u64 {
         2
     }
+
+    fn leftovers(&self) -> Vec<Leftover> {
+        Vec::new()
+    }
+
+    /// Its channels are not busy-polled.
+    fn spin(&self) -> Duration {
+        Duration::ZERO
+    }
+
+    /// Bodies are copied out of a mapped input.
+    fn share_input(&mut self, _: &Arc<File>) {}
 }
 
 /// See [`super::connect`].

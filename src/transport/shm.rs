@@ -11,7 +11,6 @@
 //!
 //! Invariant: whatever a worker writes into the memory, and whenever it dies, it hurts itself alone.
 
-use super::incoming::Incoming;
 use super::shared_input;
 use super::shm_area::{
     self, ARENA_BYTES, IN_INPUT, INPUT, INPUT_ENDED, ITEMS, ITEMS_PART, PLAN, RESULTS, RESULTS_PART, SUPERVISOR_ASLEEP,
@@ -20,17 +19,18 @@ use super::shm_area::{
 use super::shm_arena::Arena;
 use super::shm_ring::{Broken, FOR_BYTES, FOR_ROOM, Reader, Words, Writer, doze, must_wake, rise};
 use super::staging::{self, Left, Open};
-use super::{Channel, ChannelError, Endpoints, Fill, Flush, Large, Transport};
+use super::{Channel, ChannelError, Endpoints, Fill, Flush, OpenError, Transport};
 use crate::model::time::Duration;
 use crate::sys::block::{Block, BlockSlice};
+use crate::sys::guard::Leftover;
 use crate::sys::shared_area::{Part, SharedArea};
-use crate::sys::spill::SpillFile;
 use crate::sys::wake_fd::WakeFd;
 use crate::wire;
 use crate::wire::frame::check_body;
-use crate::wire::message::{FromWorker, ToWorker};
+use crate::wire::message::FromWorker;
 use crate::wire::names;
 use crate::wire::prefix::{Prefix, SLACK_BYTES};
+use crate::wire::read_buffer::ReadBuffer;
 use std::collections::VecDeque;
 use std::fs::File;
 use std::io;
@@ -52,7 +52,7 @@ impl ShmTransport {
 }
 
 impl Transport for ShmTransport {
-    fn open(&mut self) -> io::Result<(Box<dyn Channel>, Endpoints)> {
+    fn open(&mut self) -> Result<(Box<dyn Channel>, Endpoints), OpenError> {
         let (area, memory) = SharedArea::create(PLAN)?;
         let (wake_fd, workers_wake_fd) = (WakeFd::new()?, WakeFd::new()?);
         let mut endpoints = Endpoints::new()
@@ -75,17 +75,18 @@ impl Transport for ShmTransport {
             unflushed_bytes: 0,
             is_open: true,
             results: Reader::new(RESULTS),
-            incoming: Incoming::new(),
             broken: None,
             parked: false,
-            ended: false,
-            staging_read: false,
         };
         Ok((Box::new(channel), endpoints))
     }
 
     fn fds_per_channel(&self) -> u64 {
         2
+    }
+
+    fn leftovers(&self) -> Vec<Leftover> {
+        Vec::new()
     }
 
     fn spin(&self) -> Duration {
@@ -122,13 +123,9 @@ struct ShmChannel {
     unflushed_bytes: usize,
     is_open: bool,
     results: Reader,
-    incoming: Incoming,
     broken: Option<Broken>,
     /// The worker was told that we sleep.
     parked: bool,
-    /// The worker has ended: behind what it sent comes, once, what lies on its desk.
-    ended: bool,
-    staging_read: bool,
 }
 
 impl ShmChannel {
@@ -214,21 +211,6 @@ impl ShmChannel {
         Ok(())
     }
 
-    /// What the worker, which has ended, had done and not sent.
-    fn read_staging(&mut self) -> usize {
-        if !self.ended || std::mem::replace(&mut self.staging_read, true) || self.incoming.is_within_frame() {
-            return 0;
-        }
-        let Left { mut frames, open } = staging::left(&self.area, self.results.at());
-        if let Some(Open { first, count, attempt, results }) = open {
-            let done = FromWorker::Done { first, count, attempt, busy_ns: 0, timed: false };
-            // Too much to be honest is left out.
-            let _ = wire::append(&done, &results, &mut frames);
-        }
-        self.incoming.take_in(&frames);
-        frames.len()
-    }
-
     /// If the next `fill` or `flush` has something to do.
     fn has_something(&mut self) -> Result<bool, Broken> {
         if self.results.look(&self.area)? > 0 || self.area.load(WORKER_GONE, Acquire) != 0 {
@@ -263,29 +245,21 @@ impl Channel for ShmChannel {
         self.is_open.then(|| self.wake_fd.as_fd())
     }
 
-    fn fill(&mut self) -> io::Result<Fill> {
+    fn fill(&mut self, into: &mut ReadBuffer) -> Result<Fill, ChannelError> {
         self.wake_up();
+        if let Some(broken) = self.broken {
+            return Err(broken.into());
+        }
         let gone = self.area.load(WORKER_GONE, Acquire) != 0;
-        let ready = match self.results.ready(&self.area) {
-            Ok(0) => {
-                return Ok(match self.read_staging() {
-                    // Its `WORKER_GONE` comes behind its last byte.
-                    0 if gone => Fill::Closed,
-                    0 => Fill::Blocked,
-                    bytes => Fill::Bytes(bytes),
-                });
-            }
-            Ok(ready) => ready,
-            Err(broken) => {
-                // What is wrong `next` says, in words.
-                self.broken = Some(broken);
-                return Ok(Fill::Blocked);
-            }
-        };
-        let spare = self.incoming.spare();
+        let ready = self.results.ready(&self.area).inspect_err(|broken| self.broken = Some(*broken))?;
+        if ready == 0 {
+            // Its `WORKER_GONE` comes behind its last byte.
+            return Ok(if gone { Fill::Closed } else { Fill::Blocked });
+        }
+        let spare = into.spare();
         let bytes = spare.len().min(usize::try_from(ready).unwrap_or(usize::MAX));
         self.area.take(RESULTS_PART, self.results.at(), &mut spare[..bytes]);
-        self.incoming.filled(bytes);
+        into.filled(bytes);
         self.results.took(bytes as u64);
         self.results.release(&self.area);
         if must_wake(&self.area, WORKER_ASLEEP, FOR_ROOM) {
@@ -294,41 +268,37 @@ impl Channel for ShmChannel {
         Ok(Fill::Bytes(bytes))
     }
 
-    fn next(&mut self) -> Result<Option<(FromWorker, &[u8])>, ChannelError> {
-        if let Some(broken) = self.broken {
-            return Err(broken.into());
+    fn recover(&mut self, into: &mut ReadBuffer) -> usize {
+        if self.broken.is_some() || self.results.ready(&self.area) != Ok(0) {
+            return 0;
         }
-        self.incoming.next()
-    }
-
-    fn keep_large_in(&mut self, spill: &Arc<SpillFile>) {
-        self.incoming.keep_large_in(spill);
-    }
-
-    fn large(&mut self) -> Result<Option<Large>, ChannelError> {
-        if let Some(broken) = self.broken {
-            return Err(broken.into());
+        let Left { mut frames, open } = staging::left(&self.area, self.results.at());
+        if let Some(Open { first, count, attempt, results }) = open {
+            let done = FromWorker::Done { first, count, attempt, busy_ns: 0, timed: false };
+            // More than a frame holds was written by no honest worker.
+            let _ = wire::append(&done, &results, &mut frames);
         }
-        self.incoming.large()
+        into.take_in(&frames);
+        frames.len()
     }
 
-    fn is_torn(&self) -> bool {
-        self.incoming.is_within_frame()
-    }
-
-    fn queue(&mut self, message: ToWorker, body: BlockSlice<'_>) -> Result<(), ChannelError> {
+    fn queue(&mut self, prefix: &Prefix, _: u32, body: BlockSlice<'_>) -> Result<(), ChannelError> {
         if !self.is_open {
             return Ok(());
         }
         let body_bytes = body.range().len();
+        // No larger one has a place in the arena.
         check_body(body_bytes)?;
-        let prefix = Prefix::new(&message, body_bytes);
         self.unflushed_bytes += prefix.bytes() + body_bytes;
-        if !self.backlog.is_empty() || !self.write(&prefix, &body)? {
-            self.backlog.push_back(Waiting { prefix, block: Arc::clone(body.block()), range: body.range() });
+        if !self.backlog.is_empty() || !self.write(prefix, &body)? {
+            let (block, range) = (Arc::clone(body.block()), body.range());
+            self.backlog.push_back(Waiting { prefix: prefix.clone(), block, range });
         }
         Ok(())
     }
+
+    /// The worker's index in the ring says what it has read.
+    fn answered(&mut self, _: u64) {}
 
     fn flush(&mut self) -> io::Result<Flush> {
         if !self.is_open {
@@ -361,10 +331,6 @@ impl Channel for ShmChannel {
         self.is_open = false;
         self.drop_backlog();
         self.tell(INPUT_ENDED);
-    }
-
-    fn ended(&mut self) {
-        self.ended = true;
     }
 
     fn is_busy_polled(&self) -> bool {

@@ -10,14 +10,11 @@ use super::shm_area::{
     SUPERVISOR_GONE, WORKER_ASLEEP, WORKER_GONE,
 };
 use super::shm_ring::{Broken, FOR_BYTES, FOR_ROOM, Reader, Words, Writer, doze, must_wake, rise};
-use super::{ChannelError, Connection, Endpoints, InputIntegrity, ItemsIn, ResultsOut, StagingArea};
+use super::{Connection, Endpoints, InputIntegrity, ItemsError, ItemsIn, ResultsOut, Staging, StagingArea};
 use crate::sys::clock::monotonic_ns;
-use crate::sys::growable_buffer::GrowableBuffer;
 use crate::sys::shared_area::{Part, SharedArea};
 use crate::sys::wake_fd::WakeFd;
-use crate::wire::codec::{self, Message};
-use crate::wire::frame::{HEADER_BYTES, Header, Kind};
-use crate::wire::message::ToWorker;
+use crate::wire::frame::{Frame, HEADER_BYTES, Header};
 use crate::wire::names;
 use std::hint::spin_loop;
 use std::io::{self, ErrorKind};
@@ -125,7 +122,7 @@ struct Lying {
 impl ShmItems {
     /// The frame that begins `behind` bytes further, of the `ready` ones.
     #[inline(always)]
-    fn lying(&self, behind: u64, ready: u64) -> Result<Option<Lying>, ChannelError> {
+    fn lying(&self, behind: u64, ready: u64) -> Result<Option<Lying>, ItemsError> {
         if ready < behind + HEADER_BYTES as u64 {
             return Ok(None);
         }
@@ -161,16 +158,13 @@ impl ItemsIn for ShmItems {
         })
     }
 
-    fn next(&mut self) -> Result<Option<(ToWorker, &[u8])>, ChannelError> {
+    fn next(&mut self) -> Result<Option<Frame<'_>>, ItemsError> {
         self.give_back();
         let ready = self.reader.ready(&*self.end.area)?;
         let Some(Lying { header, ring_bytes }) = self.lying(0, ready)? else { return Ok(None) };
         // Large bodies are waited for one by one.
         if header.body_bytes > NEAR_BYTES_MAX || self.reader.unreleased() >= NEAR_BYTES_MAX as u64 {
             self.release();
-        }
-        if header.kind != Kind::ToWorker {
-            return Err(ChannelError::Direction);
         }
         self.borrowed_bytes = ring_bytes;
         if self.input.is_some() {
@@ -189,18 +183,14 @@ impl ItemsIn for ShmItems {
             if place & IN_INPUT == 0 {
                 area.lend(Part::Arena, place, header.body_bytes)
             } else {
-                let input = self.input.as_mut().ok_or(ChannelError::Reference)?;
+                let input = self.input.as_mut().ok_or(ItemsError::Reference)?;
                 input.read(place ^ IN_INPUT, header.body_bytes).unwrap_or_else(|| {
                     self.integrity.lacks();
                     &[]
                 })
             }
         };
-        // The usual one goes where it is wanted without a stop in between.
-        if let Some(ToWorker::Batch { first, count, attempt }) = ToWorker::read(head) {
-            return Ok(Some((ToWorker::Batch { first, count, attempt }, body)));
-        }
-        Ok(Some((codec::decode(head)?, body)))
+        Ok(Some(Frame { kind: header.kind, head, body }))
     }
 
     fn waiting(&self, most: usize) -> usize {
@@ -260,9 +250,15 @@ impl ResultsOut for ShmResults {
         Ok(())
     }
 
-    fn staging(&self) -> Option<(StagingArea, [GrowableBuffer; 2])> {
+    /// The ring is not a slice: the body is copied behind the frames.
+    fn send_parts(&mut self, frames: &[u8], body: &[u8]) -> io::Result<()> {
+        self.send(&[frames, body].concat())
+    }
+
+    fn staging(&self) -> Option<Staging> {
         let area = &self.end.area;
-        Some((StagingArea::new(Arc::clone(area), RESULTS.tail), area.staging()?))
+        let [results, frames] = area.staging()?;
+        Some(Staging { area: StagingArea::new(Arc::clone(area), RESULTS.tail), results, frames })
     }
 }
 

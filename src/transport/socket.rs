@@ -9,11 +9,14 @@
 //! Invariant: only our own end is non-blocking; the two ends are two open files.
 
 use super::stream::{self, StreamChannel};
-use super::{Channel, Connection, Endpoints, Transport};
+use super::{Channel, Connection, Endpoints, OpenError, Transport};
+use crate::model::time::Duration;
+use crate::sys::guard::Leftover;
 use crate::sys::socket::{self, Peer};
 use crate::wire::names;
 use std::fs::File;
 use std::io::{self, ErrorKind};
+use std::sync::Arc;
 
 /// Asked of the system for what each end may have written and the other not read. The system counts
 /// its own bookkeeping twice over: what fits is about as much as was asked for.
@@ -23,7 +26,7 @@ const SOCKET_BYTES: usize = 256 * 1024;
 pub(super) struct SocketTransport;
 
 impl Transport for SocketTransport {
-    fn open(&mut self) -> io::Result<(Box<dyn Channel>, Endpoints)> {
+    fn open(&mut self) -> Result<(Box<dyn Channel>, Endpoints), OpenError> {
         let (ours, theirs) = socket::pair()?;
         for end in [&ours, &theirs] {
             socket::enlarge(end, SOCKET_BYTES);
@@ -40,6 +43,18 @@ impl Transport for SocketTransport {
     fn fds_per_channel(&self) -> u64 {
         2
     }
+
+    fn leftovers(&self) -> Vec<Leftover> {
+        Vec::new()
+    }
+
+    /// Its channels are not busy-polled.
+    fn spin(&self) -> Duration {
+        Duration::ZERO
+    }
+
+    /// Bodies are copied out of a mapped input.
+    fn share_input(&mut self, _: &Arc<File>) {}
 }
 
 /// See [`super::connect`].

@@ -98,7 +98,8 @@ struct Segment {
 /// Items that were written together.
 #[derive(Debug)]
 struct Written {
-    last: u64,
+    /// The bytes are needed until so many items are answered for, counted from the first.
+    until: u64,
     segment: usize,
 }
 
@@ -110,6 +111,9 @@ pub(super) struct Spool {
     present: usize,
     /// In the order in which a worker answers.
     unsettled: VecDeque<Written>,
+    /// Items that were handed to the worker, here or elsewhere, and items that it has answered for.
+    handed_out: u64,
+    settled: u64,
 }
 
 impl Spool {
@@ -125,19 +129,28 @@ impl Spool {
                 (file, Some((Rc::clone(names), number)))
             }
         };
-        Ok(Self { file, named, segments: Vec::new(), present: 0, unsettled: VecDeque::new() })
+        Ok(Self {
+            file,
+            named,
+            segments: Vec::new(),
+            present: 0,
+            unsettled: VecDeque::new(),
+            handed_out: 0,
+            settled: 0,
+        })
     }
 
     pub(super) const fn file(&self) -> &File {
         &self.file
     }
 
-    /// Keeps the bytes of items up to the item `last`, until that one is settled; tells where they lie.
+    /// Keeps the bytes of the next `items` items until all of those are settled; returns where in the file they are.
     ///
     /// # Errors
     /// The disk is full, or fails. Nothing is kept then.
-    pub(super) fn append(&mut self, last: u64, bytes: &[u8]) -> io::Result<u64> {
+    pub(super) fn append(&mut self, items: u32, bytes: &[u8]) -> io::Result<u64> {
         if bytes.is_empty() {
+            self.pass_over(items);
             return Ok(0);
         }
         let length = bytes.len() as u64;
@@ -153,8 +166,14 @@ impl Spool {
         segment.filled += length;
         segment.live += 1;
         self.present = index;
-        self.unsettled.push_back(Written { last, segment: index });
+        self.pass_over(items);
+        self.unsettled.push_back(Written { until: self.handed_out, segment: index });
         Ok(offset)
+    }
+
+    /// The next `items` items are handed out, and nothing is kept of them here.
+    pub(super) fn pass_over(&mut self, items: u32) {
+        self.handed_out = self.handed_out.saturating_add(u64::from(items));
     }
 
     /// A segment with room for so many bytes, or the number of the next one to be made.
@@ -173,10 +192,12 @@ impl Spool {
         self.segments.last().map_or(0, |segment| segment.offset + segment.bytes)
     }
 
-    /// The worker has answered for these items, the next ones it holds: what they took is free.
-    pub(super) fn settle(&mut self, first: u64, count: u32) {
-        let answered = first..first.saturating_add(u64::from(count));
-        while let Some(written) = self.unsettled.pop_front_if(|written| answered.contains(&written.last)) {
+    /// The worker has answered for so many more items, in order: the bytes of those are free.
+    pub(super) fn settle(&mut self, items: u64) {
+        // A worker that answers for more than it was handed gains nothing: its next items are kept as well.
+        self.settled = self.settled.saturating_add(items).min(self.handed_out);
+        let settled = self.settled;
+        while let Some(written) = self.unsettled.pop_front_if(|written| written.until <= settled) {
             let segment = &mut self.segments[written.segment];
             segment.live -= 1;
             if segment.live == 0 {
@@ -221,12 +242,12 @@ mod tests {
         let mut places = VecDeque::new();
         for item in 0..100_000_u64 {
             let bytes = item.to_le_bytes().repeat(1 + item as usize % 400);
-            places.push_back((item, spool.append(item, &bytes).unwrap(), bytes));
+            places.push_back((item, spool.append(1, &bytes).unwrap(), bytes));
             if places.len() == 100 {
                 for _ in 0..1 + item as usize % 100 {
                     let (item, offset, bytes) = places.pop_front().unwrap();
                     assert!(read(&spool, offset, bytes.len()) == bytes, "item {item}");
-                    spool.settle(item, 1);
+                    spool.settle(1);
                 }
             }
         }
@@ -235,35 +256,35 @@ mod tests {
     }
 
     #[test]
-    fn room_is_free_when_the_last_item_of_a_run_is_settled() {
+    fn a_segment_is_free_when_the_last_item_in_it_is_settled() {
         let mut spool = spool();
         let full = vec![1; SEGMENT_BYTES as usize];
-        assert_eq!(spool.append(19, &full).unwrap(), 0);
-        spool.settle(10, 5);
-        assert_eq!(spool.append(29, &full).unwrap(), SEGMENT_BYTES);
-        spool.settle(15, 5);
-        assert_eq!(spool.append(39, &full).unwrap(), 0);
-        // One answer for items of two runs.
-        spool.settle(20, 20);
+        assert_eq!(spool.append(10, &full).unwrap(), 0);
+        spool.settle(5);
+        assert_eq!(spool.append(10, &full).unwrap(), SEGMENT_BYTES);
+        spool.settle(5);
+        assert_eq!(spool.append(10, &full).unwrap(), 0);
+        // One answer for the items of two messages, with items between whose bytes are elsewhere.
+        spool.pass_over(7);
+        spool.settle(27);
         assert!(spool.unsettled.is_empty());
-        // Nobody holds these: nothing becomes free.
-        assert_eq!(spool.append(49, &full).unwrap(), 0);
-        spool.settle(0, 9);
-        spool.settle(u64::MAX, 9);
-        assert_eq!(spool.append(59, &full).unwrap(), SEGMENT_BYTES);
+        // An answer for items that were never handed out frees nothing of what follows.
+        spool.settle(u64::MAX);
+        assert_eq!(spool.append(1, &full).unwrap(), 0);
+        assert_eq!(spool.append(1, &full).unwrap(), SEGMENT_BYTES);
     }
 
     #[test]
     fn what_huge_items_took_is_given_back() {
         let mut spool = spool();
         let huge = vec![1; 16 << 20];
-        for item in 0..4 {
-            spool.append(item, &huge).unwrap();
+        for _ in 0..4 {
+            spool.append(1, &huge).unwrap();
         }
-        assert_eq!(spool.append(4, b"").unwrap(), 0);
-        spool.settle(0, 4);
+        assert_eq!(spool.append(1, b"").unwrap(), 0);
+        spool.settle(4);
         assert_eq!(spool.file().metadata().unwrap().blocks(), 0);
-        assert_eq!(spool.append(9, b"small").unwrap(), 0);
+        assert_eq!(spool.append(1, b"small").unwrap(), 0);
         assert_eq!(read(&spool, 0, 5), b"small");
     }
 

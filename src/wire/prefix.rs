@@ -12,6 +12,7 @@ use super::frame::{self, HEADER_BYTES};
 pub const SLACK_BYTES: usize = PACKED_BYTES;
 
 /// A header and a head.
+#[derive(Clone, Debug)]
 pub struct Prefix {
     header: u64,
     /// The head, unless there is a long one, which is rare.
@@ -32,6 +33,21 @@ impl Prefix {
         let head_bytes = if head.fits() { head.bytes() } else { long_head.len() };
         // A message is within the limit of a head.
         Self { header: frame::fields(M::KIND, head_bytes, body_bytes), head, long_head, head_bytes }
+    }
+
+    /// The same for a body of another size, which [`frame::check_body`] has passed.
+    #[must_use]
+    pub fn with_body_bytes(&self, body_bytes: usize) -> Self {
+        Self { header: frame::with_body_bytes(self.header, body_bytes), long_head: self.long_head.clone(), ..*self }
+    }
+
+    /// Appends it, and reserves as many bytes more as are to follow.
+    #[inline]
+    pub fn append_to(&self, more_bytes: usize, out: &mut Vec<u8>) {
+        let end = out.len() + self.bytes();
+        out.reserve(self.bytes() + SLACK_BYTES + more_bytes);
+        self.put(true, |_, bytes| out.extend_from_slice(bytes));
+        out.truncate(end);
     }
 
     /// How many bytes it has.

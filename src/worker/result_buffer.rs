@@ -14,10 +14,11 @@ use super::serve::WorkerError;
 use super::{Failure, Handler, Item, Output, panics};
 use crate::model::ids::{Attempt, Batch, ItemId};
 use crate::model::spec::ITEM_BYTES_MAX;
+use crate::protocol::frames;
 use crate::sys::clock::monotonic_ns;
 use crate::transport::progress_page::ProgressWriter;
-use crate::transport::{InputIntegrity, ResultsOut, StagingArea};
-use crate::wire::message::{FromWorker, PROTOCOL_VERSION, REASON_BYTES_MAX};
+use crate::transport::{InputIntegrity, ResultsOut, Staging, StagingArea};
+use crate::wire::message::{FromWorker, REASON_BYTES_MAX};
 use crate::wire::times::{self, Pair};
 use std::io::{self, ErrorKind};
 use std::sync::Arc;
@@ -74,8 +75,10 @@ impl ResultBuffer {
         progress: ProgressWriter,
         timed: bool,
     ) -> Self {
-        let (staging, [output, frames]) =
-            results.staging().map_or_else(Default::default, |(staging, rooms)| (Some(staging), rooms));
+        let (staging, output, frames) = match results.staging() {
+            Some(Staging { area, results, frames }) => (Some(area), results, frames),
+            None => Default::default(),
+        };
         Self {
             output: Output::within(output),
             frames: Frames::within(frames),
@@ -97,8 +100,7 @@ impl ResultBuffer {
 
     /// The first message.
     pub(super) fn hello(&mut self, token: [u8; 16]) -> Result<(), WorkerError> {
-        let hello = FromWorker::Hello { protocol: PROTOCOL_VERSION, pid: std::process::id(), token };
-        self.frames.append(&hello, &[])?;
+        self.frames.append(&frames::hello(std::process::id(), token), &[])?;
         self.flush()
     }
 

@@ -8,10 +8,11 @@ use super::result_buffer::ResultBuffer;
 use super::{Handler, panics};
 use crate::model::ids::{Attempt, Batch, ItemId};
 use crate::model::signal::Signal;
+use crate::protocol::{ProtocolError, frames};
 use crate::sys::{fd, parent, signals};
 use crate::transport::progress_page::ProgressWriter;
-use crate::transport::{self, ChannelError, Endpoints, ItemsIn};
-use crate::wire::frame::FrameError;
+use crate::transport::{self, Endpoints, ItemsError, ItemsIn};
+use crate::wire::frame::{Frame, FrameError};
 use crate::wire::message::ToWorker;
 use std::io::{self, Write};
 use std::process::ExitCode;
@@ -31,7 +32,9 @@ pub(super) enum WorkerError {
     #[error("{doing}: {error}")]
     System { doing: &'static str, error: io::Error },
     #[error(transparent)]
-    Channel(#[from] ChannelError),
+    Items(#[from] ItemsError),
+    #[error(transparent)]
+    Protocol(#[from] ProtocolError),
     #[error("read a run of {count} items: its body holds another number")]
     Batch { count: u32 },
     #[error("write a result: {0}")]
@@ -124,13 +127,13 @@ impl Server {
             let mut waiting = 0_usize;
             loop {
                 // Taken apart at once: as a whole it would be moved once more, and each may be about one tiny item.
-                let (batch, body) = match self.items.next() {
-                    Ok(Some((ToWorker::Batch { first, count, attempt }, body))) => {
-                        (Batch { first: ItemId(first), count, attempt: Attempt(attempt) }, body)
-                    }
+                let (kind, head, body) = match self.items.next() {
+                    Ok(Some(Frame { kind, head, body })) => (kind, head, body),
                     Ok(None) => break,
                     Err(error) => return Err(error.into()),
                 };
+                let ToWorker::Batch { first, count, attempt } = frames::to_worker(kind, head)?;
+                let batch = Batch { first: ItemId(first), count, attempt: Attempt(attempt) };
                 if !self.result_buffer.work(&mut handler, batch, body, self.delimiter)? {
                     return self.result_buffer.flush();
                 }
