@@ -259,19 +259,17 @@ impl Drop for ResultsOut {
 
 #[cfg(test)]
 mod tests {
-    use super::super::{Fill, Flush};
+    use super::super::Flush;
+    use super::super::testing::Frames;
     use super::*;
-    use crate::sys::block::BlockSlice;
     use crate::sys::poller::{Interest, Poller};
+    use crate::wire::codec;
     use crate::wire::message::{FromWorker, ToWorker};
     use std::thread;
 
-    fn run(first: u64) -> ToWorker {
-        ToWorker::Batch { first, count: 1, attempt: 1 }
-    }
-
-    fn queue(channel: &mut dyn Channel, first: u64, body: &[u8]) {
-        channel.queue(run(first), BlockSlice::whole(&Arc::new(body.to_vec().into()))).unwrap();
+    fn open() -> (Frames, End) {
+        let (channel, end) = super::open().unwrap();
+        (Frames::of(channel), end)
     }
 
     fn frames(first: u64, body: &[u8]) -> Vec<u8> {
@@ -289,28 +287,21 @@ mod tests {
         poller.remove(fd).unwrap();
     }
 
-    /// The next answer: which item, and how long.
-    fn receive(channel: &mut dyn Channel) -> Option<(FromWorker, usize)> {
-        loop {
-            if let Some((message, body)) = channel.next().unwrap() {
-                return Some((message, body.len()));
-            }
-            match channel.fill().unwrap() {
-                Fill::Bytes(_) => {}
-                Fill::Blocked => wait(channel.read_fd(), Interest::READ),
-                Fill::Closed => return None,
-            }
-        }
+    /// The next answer: which item, and how many bytes.
+    fn receive(channel: &mut Frames) -> Option<(FromWorker, usize)> {
+        let (message, body) = channel.receive(|fd| wait(fd, Interest::READ))?;
+        Some((message, body.len()))
     }
 
     #[test]
     fn bodies_larger_than_the_queue_pass_both_ways_in_order() {
-        let (mut channel, end) = open().unwrap();
+        let (mut channel, end) = open();
         let worker = thread::spawn(move || {
             let mut connection = end.connect();
             loop {
-                while let Some((ToWorker::Batch { first, .. }, body)) = connection.items.next().unwrap() {
-                    connection.results.send(&frames(first, body)).unwrap();
+                while let Some(frame) = connection.items.next().unwrap() {
+                    let ToWorker::Batch { first, .. } = codec::decode(frame.head).unwrap();
+                    connection.results.send(&frames(first, frame.body)).unwrap();
                 }
                 if !connection.items.fill().unwrap() {
                     return;
@@ -318,43 +309,43 @@ mod tests {
             }
         });
         for (first, bytes) in [0, 1, QUEUE_BYTES, 3 * QUEUE_BYTES + 7, 9].into_iter().enumerate() {
-            queue(&mut *channel, first as u64, &vec![7; bytes]);
-            while channel.flush().unwrap() == Flush::Blocked {
-                wait(channel.write_fd().unwrap(), Interest::WRITE);
+            channel.queue(first as u64, &vec![7; bytes]).unwrap();
+            while channel.flush() == Flush::Blocked {
+                wait(channel.channel.write_fd().unwrap(), Interest::WRITE);
             }
-            let (message, received) = receive(&mut *channel).unwrap();
+            let (message, received) = receive(&mut channel).unwrap();
             assert!(matches!(message, FromWorker::Done { first: of, .. } if of == first as u64));
-            assert_eq!((received, channel.backlog_bytes()), (bytes, 0));
+            assert_eq!((received, channel.channel.backlog_bytes()), (bytes, 0));
         }
-        channel.close_input();
-        assert_eq!(receive(&mut *channel), None);
+        channel.channel.close_input();
+        assert_eq!(receive(&mut channel), None);
         worker.join().unwrap();
     }
 
     #[test]
     fn a_worker_that_leaves_opens_the_gate_and_is_told_behind_its_last_result() {
-        let (mut channel, end) = open().unwrap();
-        queue(&mut *channel, 0, &vec![7; 2 * QUEUE_BYTES]);
-        assert_eq!(channel.flush().unwrap(), Flush::Blocked);
+        let (mut channel, end) = open();
+        channel.queue(0, &vec![7; 2 * QUEUE_BYTES]).unwrap();
+        assert_eq!(channel.flush(), Flush::Blocked);
         let mut connection = end.connect();
         connection.results.send(&frames(7, b"last\n")).unwrap();
         drop(connection);
-        wait(channel.write_fd().unwrap(), Interest::WRITE);
-        assert_eq!(channel.flush().unwrap(), Flush::Closed);
-        assert!(receive(&mut *channel).is_some());
-        assert_eq!(receive(&mut *channel), None);
+        wait(channel.channel.write_fd().unwrap(), Interest::WRITE);
+        assert_eq!(channel.flush(), Flush::Closed);
+        assert!(receive(&mut channel).is_some());
+        assert_eq!(receive(&mut channel), None);
     }
 
     #[test]
     fn a_supervisor_that_leaves_wakes_a_worker_that_waits_for_room() {
-        let (channel, end) = open().unwrap();
+        let (channel, end) = open();
         let worker = thread::spawn(move || {
             let mut connection = end.connect();
             let sent = connection.results.send(&vec![7; 2 * QUEUE_BYTES]);
             assert_eq!(sent.unwrap_err().kind(), ErrorKind::BrokenPipe);
             assert!(!connection.items.fill().unwrap());
         });
-        wait(channel.read_fd(), Interest::READ);
+        wait(channel.channel.read_fd(), Interest::READ);
         drop(channel);
         worker.join().unwrap();
     }

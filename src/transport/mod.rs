@@ -32,6 +32,8 @@ mod socket;
 mod spool;
 mod staging;
 mod stream;
+#[cfg(test)]
+mod testing;
 
 pub use endpoints::Endpoints;
 pub use input_integrity::InputIntegrity;
