@@ -250,8 +250,9 @@ fn say_bytes(to: &mut Connection, bytes: &[u8]) -> Result<(), Any> {
 
 fn next(connection: &mut Connection) -> Result<Option<Work>, Any> {
     loop {
-        if let Some((ToWorker::Batch { first, count, attempt }, body)) = connection.items.next()? {
-            let mut items = body.to_vec();
+        if let Some(frame) = connection.items.next()? {
+            let ToWorker::Batch { first, count, attempt } = codec::decode(frame.head)?;
+            let mut items = frame.body.to_vec();
             if count == 1 {
                 items.push(b'\n');
             }

@@ -14,6 +14,7 @@ use supervisor::model::spec::TransportKind;
 use supervisor::sys::block::BlockSlice;
 use supervisor::transport::{self, Flush};
 use supervisor::wire::message::ToWorker;
+use supervisor::wire::prefix::Prefix;
 
 /// Those that can hand workers the input itself.
 const SHARING: [TransportKind; 2] = [TransportKind::File, TransportKind::Shm];
@@ -243,13 +244,13 @@ fn a_worker_that_cuts_its_spool_short_harms_nobody_else() {
     let mut queue = |first: u64, byte: u8| {
         let block = Arc::new(vec![byte; 300_000].into());
         let message = ToWorker::Batch { first, count: 1, attempt: 1 };
-        channel.queue(message, BlockSlice::whole(&block)).unwrap();
+        channel.queue(&Prefix::new(&message, 300_000), 1, BlockSlice::whole(&block)).unwrap();
         assert_eq!(channel.flush().unwrap(), Flush::All);
     };
     queue(1, b'x');
     assert!(connection.items.fill().unwrap());
     let integrity = connection.items.integrity();
-    let (_, body) = connection.items.next().unwrap().unwrap();
+    let body = connection.items.next().unwrap().unwrap().body;
     assert!(body[0] == b'x' && integrity.is_whole());
     spool.set_len(0).unwrap();
     assert!(body[200_000] == 0 && !integrity.is_whole());

@@ -13,8 +13,10 @@ use std::time::Instant;
 use supervisor::model::exit::ExitStatus;
 use supervisor::model::ids::ItemId;
 use supervisor::model::signal::Signal;
-use supervisor::model::spec::TransportKind;
+use supervisor::model::spec::{ProtocolKind, TransportKind};
 use supervisor::model::time::Duration;
+use supervisor::protocol::frames::hello;
+use supervisor::protocol::{Protocol, Received, Terms};
 use supervisor::sys::block::BlockSlice;
 use supervisor::sys::pidfd::Process;
 use supervisor::sys::poller::{Interest, Poller};
@@ -22,16 +24,19 @@ use supervisor::sys::spawn::{SpawnPlan, Spawner};
 use supervisor::sys::{clock, fd};
 use supervisor::transport::progress_page::ProgressReader;
 use supervisor::transport::{self, Channel, Fill, Flush};
-use supervisor::wire::message::{FromWorker, PROTOCOL_VERSION, ToWorker};
+use supervisor::wire::message::{FromWorker, ToWorker};
+use supervisor::wire::prefix::Prefix;
 use supervisor::wire::{names, times};
 
 const WORKER: &str = env!("CARGO_BIN_EXE_supervisor-worker");
 const TOKEN: &str = "000102030405060708090a0b0c0d0e0f";
+const TOKEN_BYTES: [u8; 16] = [0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15];
 const PATIENCE: Duration = Duration::from_secs(60);
 
 /// A worker process, and all that the supervisor has of it.
 struct Worker {
     channel: Box<dyn Channel>,
+    protocol: Protocol,
     progress: ProgressReader,
     process: Process,
     stderr: File,
@@ -87,14 +92,15 @@ impl Worker {
             register: None,
         };
         let process = Spawner::new().unwrap().spawn(&plan).unwrap();
-        Self { channel, progress, process, stderr: stderr.into() }
+        let terms = Terms { token: TOKEN_BYTES, delimiter: b'\n', message_items_max: u32::MAX };
+        let protocol = Protocol::new(ProtocolKind::Frames, terms);
+        Self { channel, protocol, progress, process, stderr: stderr.into() }
     }
 
     /// Starts it and takes its hello.
     fn ready(task: &str, changes: &[(&str, &str)]) -> Self {
         let mut worker = Self::start(task, changes);
-        let token = std::array::from_fn(|at| at as u8);
-        let hello = FromWorker::Hello { protocol: PROTOCOL_VERSION, pid: worker.process.pid, token };
+        let hello = hello(worker.process.pid, TOKEN_BYTES);
         assert_eq!(worker.receive(), Some((hello, Vec::new())));
         worker
     }
@@ -106,7 +112,8 @@ impl Worker {
 
     fn queue(&mut self, first: u64, count: u32, body: &[u8]) {
         let block = Arc::new(body.to_vec().into());
-        self.channel.queue(ToWorker::Batch { first, count, attempt: 1 }, BlockSlice::whole(&block)).unwrap();
+        let prefix = Prefix::new(&ToWorker::Batch { first, count, attempt: 1 }, body.len());
+        self.channel.queue(&prefix, count, BlockSlice::whole(&block)).unwrap();
     }
 
     fn flush(&mut self) {
@@ -120,10 +127,12 @@ impl Worker {
     /// The next message; `None` at the end.
     fn receive(&mut self) -> Option<(FromWorker, Vec<u8>)> {
         loop {
-            if let Some((message, body)) = self.channel.next().unwrap() {
-                return Some((message, body.to_vec()));
+            match self.protocol.next().unwrap() {
+                Some(Received::Message(message, body)) => return Some((message, body.to_vec())),
+                Some(large) => panic!("{large:?}"),
+                None => {}
             }
-            match self.channel.fill().unwrap() {
+            match self.channel.fill(self.protocol.incoming()).unwrap() {
                 Fill::Blocked => wait(self.channel.read_fd(), Interest::READ),
                 Fill::Bytes(_) => {}
                 Fill::Closed => return None,

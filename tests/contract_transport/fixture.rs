@@ -14,7 +14,7 @@ use supervisor::model::spec::TransportKind;
 use supervisor::sys::pidfd::Process;
 use supervisor::sys::spawn::{SpawnPlan, Spawner};
 use supervisor::sys::{fd, parent};
-use supervisor::transport::{self, Channel, Connection, Endpoints, Transport};
+use supervisor::transport::{self, Connection, Endpoints, Transport};
 use supervisor::wire::names;
 
 const ROLE: &str = "CONTRACT_ROLE";
@@ -284,12 +284,12 @@ fn many_channels(role: &str, kind: TransportKind) {
 }
 
 fn used(transport: &mut dyn Transport) {
-    let (mut channel, endpoints) = transport.open().unwrap();
+    let (mut channel, endpoints) = super::Link::open(transport);
     let kind = transport::by_name(&std::env::var(names::TRANSPORT).unwrap()).unwrap();
     let worker = thread::spawn(move || echo(transport::connect(kind, endpoints).unwrap()));
-    super::exchange(&mut *channel, 3);
-    channel.close_input();
-    assert_eq!(super::receive(&mut *channel), None);
+    super::exchange(&mut channel, 3);
+    channel.channel.close_input();
+    assert_eq!(channel.receive(), None);
     worker.join().unwrap();
 }
 
@@ -302,13 +302,11 @@ pub fn echo(mut connection: Connection) {
 }
 
 /// Reads all that a dead worker left, as the event loop does: as long as bytes come.
-pub fn drain(channel: &mut dyn Channel) -> Vec<(supervisor::wire::message::FromWorker, Vec<u8>)> {
+pub fn drain(link: &mut super::Link) -> Vec<(supervisor::wire::message::FromWorker, Vec<u8>)> {
     let mut messages = Vec::new();
     loop {
-        let filled = channel.fill();
-        while let Some((message, body)) = channel.next().expect("what it sent was right") {
-            messages.push((message, body.to_vec()));
-        }
+        let filled = link.channel.fill(link.decoder.buffer());
+        messages.extend(std::iter::from_fn(|| link.next()));
         if !matches!(filled, Ok(transport::Fill::Bytes(_))) {
             return messages;
         }
