@@ -70,14 +70,7 @@ impl Link {
     fn next(&mut self) -> Option<(FromWorker, Vec<u8>)> {
         let frame = self.decoder.next().unwrap()?;
         let message = codec::decode(frame.head).unwrap();
-        let body = frame.body.to_vec();
-        let items = match message {
-            FromWorker::Hello { .. } => 0,
-            FromWorker::Done { count, .. } => count,
-            FromWorker::Failed { .. } => 1,
-        };
-        self.channel.answered(items.into());
-        Some((message, body))
+        Some((message, frame.body.to_vec()))
     }
 
     /// The next message, waited for; `None` once the worker's end is closed.
@@ -171,6 +164,7 @@ fn exchange(channel: &mut Link, items: u64) {
         channel.queue(run(first), b"to and fro").unwrap();
         assert_eq!(channel.flush(), Flush::All);
         assert_eq!(channel.receive(), Some((done(first), b"to and fro".to_vec())));
+        channel.channel.answered(1);
     }
 }
 
@@ -197,6 +191,7 @@ fn items_and_results_arrive_whole_and_in_order(kind: TransportKind) {
                 assert_eq!(message, done(settled));
                 assert!(result == body(settled), "item {settled}");
                 settled += 1;
+                channel.channel.answered(1);
             }
         }
     }

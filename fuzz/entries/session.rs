@@ -156,7 +156,13 @@ impl Shell {
                 let slot = &mut self.processes[worker.index()];
                 assert!(slot.is_none(), "the slot is taken");
                 let (greeted, held) = (false, VecDeque::new());
-                *slot = Some(Process { incarnation, greeted, protocol: Protocol::new(ProtocolKind::Frames, TERMS), held, leaving: false });
+                *slot = Some(Process {
+                    incarnation,
+                    greeted,
+                    protocol: Protocol::new(ProtocolKind::Frames, TERMS),
+                    held,
+                    leaving: false,
+                });
                 facts.push_back(Input::Spawned { worker, incarnation, pid: 1000 + incarnation.0 });
                 if worker.index() == 1 {
                     facts.push_back(Input::Hello { worker, incarnation });
@@ -266,7 +272,9 @@ impl Shell {
                     }
                     inputs.push(Ok(input_of(worker, incarnation, message)));
                 }
-                Ok(Some(Received::LargeEnds { message, .. })) => inputs.push(Ok(input_of(worker, incarnation, message))),
+                Ok(Some(Received::LargeEnds { message, .. })) => {
+                    inputs.push(Ok(input_of(worker, incarnation, message)))
+                }
                 Ok(Some(Received::LargeBegins { .. } | Received::LargeBytes(_))) => {}
                 Ok(None) => break,
                 Err(error) => {

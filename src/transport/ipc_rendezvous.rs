@@ -24,7 +24,7 @@ use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::thread;
 
 /// Longest path of a socket (`sun_path` in `unix(7)`, with its NUL). The library cuts longer ones.
@@ -33,8 +33,9 @@ const PATH_BYTES_MAX: usize = 107;
 /// The longest that follows the temporary folder in such a path: our folder and the number of a place.
 const PATH_BYTES_BELOW: usize = "/supervisor-0123456789abcdef0123456789abcdef/4294967295".len();
 
-/// Sockets that still have a name beyond one for each worker: of workers that were replaced.
-const PLACES_MORE: u32 = 4;
+/// Sockets that may have a name at once beyond one for each worker, and that the guard knows: of workers that were
+/// replaced, and of slots that were added. More are possible; a supervisor that is killed just then leaves those.
+const PLACES_MORE: u32 = 64;
 
 /// It waits for one connection and one small message.
 const STACK_BYTES: usize = 256 * 1024;
@@ -67,7 +68,10 @@ pub struct FolderError {
 /// The folder of one run.
 pub(super) struct Folder {
     path: PathBuf,
+    /// Names that the guard knows.
     places: u32,
+    /// Names that were ever in use are below this one.
+    places_used: AtomicU32,
     is_made: AtomicBool,
 }
 
@@ -84,7 +88,8 @@ impl Folder {
     pub(super) fn new(workers: u32) -> io::Result<Self> {
         let name = random::name("supervisor-")?;
         let path = std::env::temp_dir().join(name.to_str().map_err(io::Error::other)?);
-        Ok(Self { path, places: workers.saturating_add(PLACES_MORE), is_made: AtomicBool::new(false) })
+        let places = workers.saturating_add(PLACES_MORE);
+        Ok(Self { path, places, places_used: AtomicU32::new(0), is_made: AtomicBool::new(false) })
     }
 
     fn place(&self, number: u32) -> PathBuf {
@@ -126,10 +131,14 @@ impl Folder {
 
     /// Gives a socket a free place in this folder.
     fn take_over(&self, made: &Path) -> io::Result<PathBuf> {
-        for place in (0..self.places).map(|number| self.place(number)) {
+        for number in 0..u32::MAX {
+            let place = self.place(number);
             match fs::hard_link(made, &place) {
                 Err(error) if error.kind() == ErrorKind::AlreadyExists => {}
-                linked => return linked.map(|()| place),
+                linked => {
+                    self.places_used.fetch_max(number + 1, Ordering::AcqRel);
+                    return linked.map(|()| place);
+                }
             }
         }
         Err(ErrorKind::AlreadyExists.into())
@@ -138,7 +147,7 @@ impl Folder {
 
 impl Drop for Folder {
     fn drop(&mut self) {
-        for number in 0..self.places {
+        for number in 0..self.places_used.load(Ordering::Acquire) {
             let _ = fs::remove_file(self.place(number));
         }
         let _ = fs::remove_dir(&self.path);
@@ -231,10 +240,11 @@ mod tests {
         assert_eq!(names(), 1);
         drop(nobody);
         assert_eq!(names(), 0);
-        let kept: Vec<_> = (0..5).map(|_| folder.meet(ends()).unwrap()).collect();
-        assert_eq!(folder.meet(ends()).err().unwrap().kind(), ErrorKind::AlreadyExists);
-        assert_eq!(folder.leftovers().len(), 6);
+        let kept: Vec<_> = (0..PLACES_MORE + 3).map(|_| folder.meet(ends()).unwrap()).collect();
+        assert_eq!(names(), kept.len(), "more than the guard knows");
+        assert_eq!(folder.leftovers().len(), 1 + PLACES_MORE as usize + 1);
         drop(kept);
+        assert_eq!(names(), 0);
         let path = folder.path.clone();
         drop((came, folder));
         assert!(!path.exists());

@@ -43,6 +43,9 @@ const MESSAGES_OF_A_READ: usize = 64;
 /// Descriptors of one channel: two queues, the line, and what watches two of them at once.
 const FDS_PER_CHANNEL: u64 = 4;
 
+/// A channel beyond those of the announced workers takes at most this part of the bytes that are left.
+const SHARES_OF_THE_REST: u64 = 8;
+
 /// What else is opened before the limits of descriptors are looked at.
 const OTHER_FDS: u64 = 32;
 
@@ -69,9 +72,41 @@ pub enum QueueError {
 pub(super) struct MqueueTransport {
     /// Of each queue for a moment, one at a time.
     name: CString,
-    /// The shapes that a queue may have, larger ones first; the first is what all workers were found
-    /// to have room for.
+    /// Workers that were announced at the start.
+    workers: u32,
+    allowed: Limits,
+    /// The shapes that a queue may have, larger ones first. The queues of all announced workers fit in the first
+    /// shape.
     shapes: Vec<Shape>,
+    held: Rc<Cell<Held>>,
+}
+
+/// What the open channels of a transport hold.
+#[derive(Clone, Copy, Debug, Default)]
+struct Held {
+    channels: u32,
+    charge: u64,
+}
+
+/// The part of [`Held`] that is one channel's.
+struct Charge {
+    held: Rc<Cell<Held>>,
+    bytes: u64,
+}
+
+impl Charge {
+    fn new(held: &Rc<Cell<Held>>, bytes: u64) -> Self {
+        let Held { channels, charge } = held.get();
+        held.set(Held { channels: channels + 1, charge: charge + bytes });
+        Self { held: Rc::clone(held), bytes }
+    }
+}
+
+impl Drop for Charge {
+    fn drop(&mut self) {
+        let Held { channels, charge } = self.held.get();
+        self.held.set(Held { channels: channels - 1, charge: charge - self.bytes });
+    }
 }
 
 impl MqueueTransport {
@@ -82,27 +117,45 @@ impl MqueueTransport {
         let allowed = mqueue::limits().map_err(failed)?;
         let mut shapes = shapes(workers, &allowed)?;
         // A supervisor that cannot open them for another reason says so later, with other words.
-        if !has_descriptors(workers).map_err(failed)? {
-            return Ok(Self { name, shapes });
-        }
-        loop {
-            match try_out(&name, workers, shapes[0]) {
-                Ok(()) => return Ok(Self { name, shapes }),
-                Err(error) => match judge(&error, workers, shapes[0], &allowed) {
+        if has_descriptors(workers).map_err(failed)? {
+            while let Err(error) = try_out(&name, workers, shapes[0]) {
+                match judge(&error, workers, shapes[0], &allowed) {
                     Some(QueueError::BytesInUse { .. }) if shapes.len() > 1 => drop(shapes.remove(0)),
                     Some(refused) => return Err(refused.into()),
                     None => return Err(failed(error)),
-                },
+                }
             }
         }
+        Ok(Self { name, workers, allowed, shapes, held: Rc::default() })
     }
 
-    /// A queue of the largest shape that there is room for: more than all workers have now may be in
-    /// use, while the queues of one that ended are still held by what it started.
-    fn queue(&self) -> io::Result<(OwnedFd, OwnedFd)> {
-        let (last, others) = self.shapes.split_last().ok_or(ErrorKind::InvalidInput)?;
-        let opened = others.iter().find_map(|shape| mqueue::open(&self.name, *shape).ok());
-        opened.map_or_else(|| mqueue::open(&self.name, *last), Ok)
+    /// The shapes to try for the next channel. An announced worker gets the largest one. A worker beyond those gets
+    /// at most a part of what is left, so that more may follow.
+    fn shapes_now(&self) -> &[Shape] {
+        let Held { channels, charge } = self.held.get();
+        if channels < self.workers {
+            return &self.shapes;
+        }
+        let share = self.allowed.charge.saturating_sub(charge) / SHARES_OF_THE_REST;
+        let fitting = self.shapes.iter().position(|shape| 2 * shape.charge() <= share);
+        &self.shapes[fitting.unwrap_or(self.shapes.len() - 1)..]
+    }
+
+    /// A queue of the largest of these shapes that the limits allow: more queues than those of all workers may be in
+    /// use, while the queues of a worker that has ended are still held by processes that it started.
+    fn queue(&self, shapes: &[Shape]) -> Result<((OwnedFd, OwnedFd), Shape), OpenError> {
+        let mut refused = None;
+        for shape in shapes {
+            match mqueue::open(&self.name, *shape) {
+                Ok(queue) => return Ok((queue, *shape)),
+                Err(error) => refused = Some((error, *shape)),
+            }
+        }
+        let Some((error, shape)) = refused else { return Err(io::Error::from(ErrorKind::InvalidInput).into()) };
+        Err(match judge(&error, self.held.get().channels + 1, shape, &self.allowed) {
+            Some(limit) => OpenError::Queues { limit, error },
+            None => error.into(),
+        })
     }
 }
 
@@ -158,12 +211,14 @@ fn judge(error: &io::Error, workers: u32, shape: Shape, allowed: &Limits) -> Opt
 
 impl Transport for MqueueTransport {
     fn open(&mut self) -> Result<(Box<dyn Channel>, Endpoints), OpenError> {
-        let (their_items, our_items) = self.queue()?;
-        let (our_results, their_results) = self.queue()?;
+        let shapes = self.shapes_now();
+        let ((their_items, our_items), items_shape) = self.queue(shapes)?;
+        let ((our_results, their_results), results_shape) = self.queue(shapes)?;
+        let charge = Charge::new(&self.held, items_shape.charge() + results_shape.charge());
         let (ours, theirs) = socket::pair()?;
         let either = AnyOf::new(&[our_results.as_fd(), ours.as_fd()])?;
         let line = Rc::new(Line { socket: ours, ended: Cell::new(false) });
-        let results = Results { queue: Inbox::new(our_results)?, either, line: Rc::clone(&line) };
+        let results = Results { queue: Inbox::new(our_results)?, either, line: Rc::clone(&line), _charge: charge };
         let items = Items { queue: Outbox::new(our_items)?, line };
         let channel = StreamChannel::new(results, items, |items| drop(socket::end_output(&items.line.socket)));
         let endpoints = Endpoints::new()
@@ -275,6 +330,7 @@ struct Results {
     /// Readable when the queue is, or when the line has ended.
     either: AnyOf,
     line: Rc<Line>,
+    _charge: Charge,
 }
 
 impl Read for Results {
@@ -405,6 +461,31 @@ mod tests {
         assert_eq!(shapes(1000, &generous).unwrap()[0], SHAPE_MAX);
         let tight = Limits { shape: Shape { messages: 1, bytes: 128 }, ..USUAL };
         assert_eq!(shapes(1, &tight).unwrap(), [Shape { messages: 1, bytes: 128 }]);
+    }
+
+    #[test]
+    fn channels_beyond_the_announced_ones_get_less_and_less_until_the_limit_is_named() {
+        let shapes = shapes(1, &USUAL).unwrap();
+        let name = random::name("/supervisor-test-").unwrap();
+        let transport = MqueueTransport { name, workers: 1, allowed: USUAL, shapes, held: Rc::default() };
+        let mut charges = Vec::new();
+        let mut before = u64::MAX;
+        loop {
+            let bytes = 2 * transport.shapes_now()[0].charge();
+            if transport.held.get().charge + bytes > USUAL.charge {
+                break;
+            }
+            assert!(bytes <= before);
+            before = bytes;
+            charges.push(Charge::new(&transport.held, bytes));
+        }
+        assert!(charges.len() > 30, "{}", charges.len());
+        drop(charges);
+        let Held { channels, charge } = transport.held.get();
+        assert_eq!((channels, charge), (0, 0));
+        let impossible = Shape { messages: 1 << 20, bytes: 1 << 20 };
+        let error = transport.queue(&[impossible]).unwrap_err();
+        assert!(error.errno().is_some(), "{error}");
     }
 
     #[test]
