@@ -70,7 +70,7 @@ fn inherited() -> Result<(String, Endpoints, ProgressWriter), Any> {
     for (number, names) in known {
         endpoints = endpoints.fd(&names, take_inherited(number)?);
     }
-    for name in names::TRANSPORT_WORDS {
+    for name in names::TRANSPORT_VARIABLES {
         if let Ok(word) = std::env::var(name) {
             endpoints = endpoints.variable(name, word);
         }

@@ -35,6 +35,7 @@ const FLOORS: &[Floor] = &[
     Floor { place: "src/wire/", may: &["model"], never: &[] },
     Floor { place: "src/core/", may: &["model"], never: &[] },
     Floor { place: "src/sys/", may: &["model::exit", "model::signal", "model::time"], never: &[] },
+    Floor { place: "src/protocol/", may: &["model", "wire"], never: &[] },
     Floor { place: "src/transport/", may: &["model", "wire", "sys"], never: &[] },
     Floor { place: "src/command/", may: &["model", "wire", "sys"], never: &[] },
     Floor { place: "src/source/", may: &["model", "wire", "sys"], never: &[] },
@@ -46,8 +47,14 @@ const FLOORS: &[Floor] = &[
     // Of a transport, the worker's end alone.
     Floor {
         place: "src/worker/",
-        may: &["model", "wire", "sys", "transport"],
-        never: &["transport::transport", "transport::Transport", "transport::Channel", "transport::scoreboard::Board"],
+        may: &["model", "wire", "protocol", "sys", "transport"],
+        never: &[
+            "protocol::Protocol",
+            "transport::transport",
+            "transport::Transport",
+            "transport::Channel",
+            "transport::progress_page::ProgressReader",
+        ],
     },
     Floor { place: "src/cli/", may: &["model"], never: &[] },
     // The one place where a worker is made of threads instead of processes.
@@ -63,6 +70,7 @@ const MODULES: &[&str] = &[
     "wire",
     "core",
     "sys",
+    "protocol",
     "transport",
     "command",
     "source",
@@ -359,6 +367,7 @@ fn an_import_from_a_wrong_floor_is_found() {
     check("src/sys/x.rs", "use crate::model::{exit, ids};", &["2: src/sys/ may not import model::ids; it may import"]);
     check("src/command/x.rs", "\nfn f() { crate::source::f() }", &["3: src/command/ may not import source::f"]);
     check("src/command/a/x.rs", "use super::super::super::core::Core;", &["2: src/command/ may not"]);
+    check("src/protocol/x.rs", "use crate::transport::Channel;", &["2: src/protocol/ may not import transport::Channel"]);
     check("src/transport/mod.rs", "use super::{\n    core::Core,\n    model::ids,\n};", &["3: src/transport/ may not"]);
     check(
         "src/worker/x.rs",

@@ -224,7 +224,7 @@ impl Transport for MqueueTransport {
         let endpoints = Endpoints::new()
             .fd(&[names::FD_IN], their_items)
             .fd(&[names::FD_OUT], their_results)
-            .fd(&[names::FD_LINE], theirs);
+            .fd(&[names::FD_LIVENESS], theirs);
         Ok((Box::new(channel), endpoints))
     }
 
@@ -247,7 +247,7 @@ impl Transport for MqueueTransport {
 
 /// See [`super::connect`].
 pub(super) fn connect(mut endpoints: Endpoints) -> io::Result<Connection> {
-    let line = Rc::new(endpoints.take_fd(names::FD_LINE)?);
+    let line = Rc::new(endpoints.take_fd(names::FD_LIVENESS)?);
     let items = WorkerItems { queue: Inbox::new(endpoints.take_fd(names::FD_IN)?)?, line: Rc::clone(&line) };
     let results = WorkerResults { queue: Outbox::new(endpoints.take_fd(names::FD_OUT)?)?, line };
     Ok(stream::connection(items, results))

@@ -83,7 +83,7 @@ impl<F: Fn(&str) -> Option<OsString>> Reader<F> {
     }
 
     fn variables(&self) -> Result<Vec<(&'static str, String)>, EnvironmentError> {
-        let set = names::TRANSPORT_WORDS.into_iter().filter(|name| self.is_set(name));
+        let set = names::TRANSPORT_VARIABLES.into_iter().filter(|name| self.is_set(name));
         set.map(|name| Ok((name, self.value(name, |variable| Some(variable.to_owned()))?))).collect()
     }
 }
@@ -103,7 +103,7 @@ mod tests {
     const GOOD: [(&str, &str); 7] = [
         ("SUPERVISOR_FD_IN", "3"),
         ("SUPERVISOR_FD_OUT", "4"),
-        ("SUPERVISOR_FD_BOARD", "5"),
+        ("SUPERVISOR_FD_PROGRESS", "5"),
         ("SUPERVISOR_TOKEN", "000102030405060708090a0b0c0d0eff"),
         ("SUPERVISOR_PARENT", "4123"),
         ("SUPERVISOR_DELIMITER", "10"),

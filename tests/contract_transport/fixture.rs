@@ -222,7 +222,7 @@ fn inherited() -> Endpoints {
     for (number, names) in known {
         endpoints = endpoints.fd(&names, fd::take_inherited(number).unwrap());
     }
-    for name in names::TRANSPORT_WORDS {
+    for name in names::TRANSPORT_VARIABLES {
         if let Ok(variable) = std::env::var(name) {
             endpoints = endpoints.variable(name, variable);
         }
