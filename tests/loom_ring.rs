@@ -5,7 +5,9 @@ use loom::cell::UnsafeCell;
 use loom::sync::atomic::{AtomicU64, Ordering, fence};
 use loom::sync::{Arc, Condvar, Mutex};
 use loom::thread;
-use supervisor::transport::shm_ring::{FOR_BYTES, FOR_ROOM, Reader, Ring, Words, Writer, doze, must_wake, rise};
+use supervisor::transport::shm_ring::{
+    FOR_BYTES, FOR_FREE_BYTES, Reader, Ring, Words, Writer, announce_sleep, must_wake, withdraw_sleep,
+};
 
 const RING: Ring = Ring { tail: 0, head: 1, bytes: 1 };
 const WRITER_ASLEEP: usize = 2;
@@ -70,12 +72,12 @@ fn shared() -> Arc<Shared> {
 fn write(shared: &Shared) {
     let mut writer = Writer::new(RING);
     for number in 1..=BYTES {
-        while writer.room(shared, 1).unwrap() == 0 {
-            doze(shared, WRITER_ASLEEP, FOR_ROOM);
-            if writer.room(shared, 1).unwrap() == 0 {
+        while writer.free_bytes(shared, 1).unwrap() == 0 {
+            announce_sleep(shared, WRITER_ASLEEP, FOR_FREE_BYTES);
+            if writer.free_bytes(shared, 1).unwrap() == 0 {
                 shared.writers_wake_fd.wait();
             }
-            rise(shared, WRITER_ASLEEP);
+            withdraw_sleep(shared, WRITER_ASLEEP);
         }
         shared.byte.with_mut(|byte| unsafe { *byte = number });
         writer.wrote(1);
@@ -90,16 +92,16 @@ fn read(shared: &Shared) {
     let mut reader = Reader::new(RING);
     for number in 1..=BYTES {
         while reader.ready(shared).unwrap() == 0 {
-            doze(shared, READER_ASLEEP, FOR_BYTES);
+            announce_sleep(shared, READER_ASLEEP, FOR_BYTES);
             if reader.ready(shared).unwrap() == 0 {
                 shared.readers_wake_fd.wait();
             }
-            rise(shared, READER_ASLEEP);
+            withdraw_sleep(shared, READER_ASLEEP);
         }
         assert_eq!(shared.byte.with(|byte| unsafe { *byte }), number);
         reader.took(1);
         assert!(reader.release(shared));
-        if must_wake(shared, WRITER_ASLEEP, FOR_ROOM) {
+        if must_wake(shared, WRITER_ASLEEP, FOR_FREE_BYTES) {
             shared.writers_wake_fd.ring();
         }
     }

@@ -367,7 +367,11 @@ fn an_import_from_a_wrong_floor_is_found() {
     check("src/sys/x.rs", "use crate::model::{exit, ids};", &["2: src/sys/ may not import model::ids; it may import"]);
     check("src/command/x.rs", "\nfn f() { crate::source::f() }", &["3: src/command/ may not import source::f"]);
     check("src/command/a/x.rs", "use super::super::super::core::Core;", &["2: src/command/ may not"]);
-    check("src/protocol/x.rs", "use crate::transport::Channel;", &["2: src/protocol/ may not import transport::Channel"]);
+    check(
+        "src/protocol/x.rs",
+        "use crate::transport::Channel;",
+        &["2: src/protocol/ may not import transport::Channel"],
+    );
     check("src/transport/mod.rs", "use super::{\n    core::Core,\n    model::ids,\n};", &["3: src/transport/ may not"]);
     check(
         "src/worker/x.rs",

@@ -63,20 +63,20 @@ fn indices(data: Bytes<'_>) {
             (lies.byte(), u64::from(lies.byte()))
         };
         let judged = match what % 8 {
-            0 => writer.room(&words, bytes % 65).map(|room| {
-                assert!(room <= RING.bytes);
-                writer.wrote(bytes % (room + 1));
+            0 => writer.free_bytes(&words, bytes % 65).map(|free| {
+                assert!(free <= RING.bytes);
+                writer.wrote(bytes % (free + 1));
             }),
             1 => {
                 writer.publish(&words);
                 Ok(())
             }
-            2 => writer.look(&words).map(|head| assert!(head <= writer.at() && writer.at() - head <= RING.bytes)),
+            2 => writer.refresh(&words).map(|head| assert!(head <= writer.at() && writer.at() - head <= RING.bytes)),
             3 => reader.ready(&words).map(|ready| {
                 assert!(ready + reader.unreleased() <= RING.bytes);
                 reader.took(bytes % (ready + 1));
             }),
-            4 => reader.look(&words).map(|ready| assert!(ready + reader.unreleased() <= RING.bytes)),
+            4 => reader.refresh(&words).map(|ready| assert!(ready + reader.unreleased() <= RING.bytes)),
             5 => {
                 reader.release(&words);
                 Ok(())

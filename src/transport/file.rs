@@ -1,13 +1,12 @@
-//! A spool file that both sides map: over a pipe go only messages that say where in it items lie.
+//! A spool file that both sides map: over a pipe go only messages with references into it.
 //!
-//! The items of each worker lie in a spool of its own, see [`super::spool`]. If the input is a file that
-//! the source has mapped, the worker maps that file too, see [`super::shared_input`], and nothing is copied.
-//! Results, also large ones, come back over the pipe.
+//! The items of each worker are in a spool of its own, see [`super::spool`]. If the input is a file that the source
+//! has mapped, the worker maps that file too, see [`super::shared_input`], and nothing is copied. Results, also large
+//! ones, come back over the pipe.
 //!
-//! The channel is full when its pipe is. How much lies in the spool is a question of how much is in
-//! flight, which is the core's.
+//! The channel is full when its pipe is. The core limits how much is in flight, and so the size of the spool.
 //!
-//! Invariant: the supervisor writes to a spool and never maps it; the worker reads only.
+//! Invariant: the supervisor writes to a spool and never maps it; the worker only reads.
 
 use super::shared_input;
 use super::spool::{Place, Spool};
@@ -31,7 +30,7 @@ use std::os::fd::BorrowedFd;
 use std::path::Path;
 use std::sync::Arc;
 
-/// A worker maps so much of a file at a time, or a single item that is larger.
+/// A worker maps so many bytes of a file at a time, or a single item that is larger.
 const WINDOW_BYTES: u64 = 4 << 20;
 
 /// Which file a reference is to.
@@ -41,7 +40,7 @@ enum In {
     Input = 1,
 }
 
-/// Where a body lies: what stands in its place in a message.
+/// Where a body is: the reference in its place in a message.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 struct Reference {
     file: In,
@@ -85,7 +84,7 @@ impl Reference {
 pub(super) struct FileTransport {
     pipes: pipe::PipeTransport,
     place: Place,
-    /// The first one, made at once: what is wrong with the folder is known before anything is started.
+    /// The first spool, made at once: a fault of the folder is known before anything is started.
     spare: Option<Spool>,
     input: Option<Arc<File>>,
 }
@@ -155,11 +154,11 @@ pub(super) fn connect(mut endpoints: Endpoints) -> io::Result<Connection> {
     Ok(Connection { items: Box::new(FileItems { inner: items, spool, input, integrity }), results })
 }
 
-/// The supervisor's end: a pipe's, with bodies laid aside.
+/// The supervisor's end: a pipe's, with bodies in a file.
 struct FileChannel {
     inner: Box<dyn Channel>,
     spool: Spool,
-    /// That the spool lies in, for the text of an error.
+    /// The folder of the spool, for the text of an error.
     folder: String,
     input: Option<Arc<File>>,
     /// Scratch space: the reference in the message that is being queued.
@@ -245,7 +244,7 @@ impl Channel for FileChannel {
     }
 }
 
-/// The worker's end of the pipe with references, and the files that they are to.
+/// The worker's end: the pipe with references, and the files that they point into.
 struct FileItems {
     inner: Box<dyn ItemsIn>,
     spool: View,
@@ -291,23 +290,23 @@ impl View {
         Self { file: Arc::new(file), name, mapping: None }
     }
 
-    /// Of a file that is written in place, from its beginning: mapped once, and anew when it has grown.
+    /// From a file that is written in place, from its beginning: mapped once, and anew when it has grown.
     fn lend_of_all(&mut self, reference: Reference) -> Result<&[u8], ItemsError> {
         if self.mapping.as_ref().is_some_and(Mapping::is_lost) {
-            // It can only be ours, and will not be whole again: another worker gets another one.
+            // It can only be the spool, and will not be whole again: another worker gets another one.
             return Err(ItemsError::Lost { what: self.name });
         }
         self.lend_within(reference, 0, reference.end().next_power_of_two().max(WINDOW_BYTES))
     }
 
-    /// Of a file that is read once: a window of it.
+    /// From a file that is read once: a window of it.
     fn lend(&mut self, reference: Reference) -> Result<&[u8], ItemsError> {
         self.mapping.take_if(|mapping| mapping.is_lost());
         let start = reference.offset / WINDOW_BYTES * WINDOW_BYTES;
         self.lend_within(reference, start, (reference.end() - start).max(WINDOW_BYTES))
     }
 
-    /// The bytes, from what is mapped, else after mapping these.
+    /// The bytes, from the present mapping, else after mapping these.
     fn lend_within(&mut self, reference: Reference, start: u64, length: u64) -> Result<&[u8], ItemsError> {
         if reference.bytes == 0 {
             return Ok(&[]);
@@ -317,7 +316,7 @@ impl View {
             Some(start..start.checked_add(reference.bytes).filter(|end| *end <= mapping.len())?)
         };
         if self.mapping.as_ref().and_then(range).is_none() {
-            // The old one first: never both.
+            // The old mapping goes first: never both.
             self.mapping = None;
             let length = usize::try_from(length).unwrap_or(usize::MAX);
             let mapped = Mapping::new(&self.file, start, length);

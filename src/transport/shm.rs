@@ -1,15 +1,15 @@
-//! Shared memory: a ring of frames each way in one sealed memory file, and a bell each way for who sleeps.
+//! Shared memory: a ring of bytes for each direction in one sealed memory file, and a wake fd for each side that
+//! sleeps.
 //!
-//! Frames to the worker always stand whole in their ring, and the worker reads them where they lie: it
-//! trusts the supervisor. A body that is too large for that lies in the hall, or in the input where that
-//! is a file that is mapped, see [`super::shared_input`], and the frame only says where. The other way
-//! frames are a stream of bytes, which the supervisor copies out before it judges it, as what comes by a
-//! pipe.
+//! Frames to the worker are always whole in their ring, and the worker reads them in place: it trusts the supervisor.
+//! A body that is too large for the ring is in the arena, or in the input where that is a mapped file (see
+//! [`super::shared_input`]); then the frame holds a reference instead of the body. The other direction is a stream of
+//! bytes, which the supervisor copies out before a protocol checks it, as it does with a pipe.
 //!
-//! While both sides are busy no system call is made. The supervisor's end is *awake* then: no fd tells
-//! of results or room, so it has to be looked at, and parked before the loop waits.
+//! While both sides are busy no system call is made. The supervisor's end is busy-polled then: no fd reports results
+//! or free bytes, so it has to be polled, and armed before the loop waits.
 //!
-//! Invariant: whatever a worker writes into the memory, and whenever it dies, it hurts itself alone.
+//! Invariant: whatever a worker writes into the memory, and whenever it dies, it harms itself alone.
 
 use super::shared_input;
 use super::shm_area::{
@@ -17,7 +17,9 @@ use super::shm_area::{
     SUPERVISOR_GONE, WORKER_ASLEEP, WORKER_GONE,
 };
 use super::shm_arena::Arena;
-use super::shm_ring::{Broken, FOR_BYTES, FOR_ROOM, Reader, Words, Writer, doze, must_wake, rise};
+use super::shm_ring::{
+    Broken, FOR_BYTES, FOR_FREE_BYTES, Reader, Words, Writer, announce_sleep, must_wake, withdraw_sleep,
+};
 use super::staging::{self, Left, Open};
 use super::{Channel, ChannelError, Endpoints, Fill, Flush, OpenError, Transport};
 use crate::model::time::Duration;
@@ -69,14 +71,14 @@ impl Transport for ShmTransport {
             workers_wake_fd,
             items: Writer::new(ITEMS),
             arena: Arena::new(ARENA_BYTES),
-            near_bytes_max: shm_area::near_bytes_max(self.input.is_some()),
+            inline_bytes_max: shm_area::inline_bytes_max(self.input.is_some()),
             input: self.input.clone(),
             backlog: VecDeque::new(),
             unflushed_bytes: 0,
             is_open: true,
             results: Reader::new(RESULTS),
             broken: None,
-            parked: false,
+            armed: false,
         };
         Ok((Box::new(channel), endpoints))
     }
@@ -98,7 +100,7 @@ impl Transport for ShmTransport {
     }
 }
 
-/// A frame that waits for room.
+/// A frame that waits for free bytes in the ring.
 struct Waiting {
     prefix: Prefix,
     block: Arc<Block>,
@@ -108,52 +110,52 @@ struct Waiting {
 /// The supervisor's end.
 struct ShmChannel {
     area: SharedArea,
-    /// Rung by the worker, when we sleep.
+    /// The worker rings it when the supervisor sleeps.
     wake_fd: WakeFd,
-    /// Rung by us, when the worker sleeps.
+    /// The supervisor rings it when the worker sleeps.
     workers_wake_fd: WakeFd,
     items: Writer,
     arena: Arena,
-    /// The longest body that lies in its frame.
-    near_bytes_max: usize,
+    /// The longest body that is in its frame.
+    inline_bytes_max: usize,
     input: Option<Arc<File>>,
-    /// What found no room, in order.
+    /// Frames that did not fit, in order.
     backlog: VecDeque<Waiting>,
-    /// Of the backlog, and of what is written but not published.
+    /// Bytes of the backlog, and of what is written but not published.
     unflushed_bytes: usize,
     is_open: bool,
     results: Reader,
     broken: Option<Broken>,
-    /// The worker was told that we sleep.
-    parked: bool,
+    /// The worker was told that the supervisor sleeps.
+    armed: bool,
 }
 
 impl ShmChannel {
-    fn wake_up(&mut self) {
-        if self.parked {
-            self.parked = false;
-            rise(&self.area, SUPERVISOR_ASLEEP);
+    fn disarm(&mut self) {
+        if self.armed {
+            self.armed = false;
+            withdraw_sleep(&self.area, SUPERVISOR_ASLEEP);
             self.wake_fd.silence();
         }
     }
 
-    /// Writes a frame if there is room for all of it.
+    /// Writes a frame if all of it fits.
     #[inline]
     fn write(&mut self, prefix: &Prefix, body: &BlockSlice<'_>) -> Result<bool, Broken> {
         let body_bytes = body.range().len();
-        if body_bytes > self.near_bytes_max {
-            return self.write_far(prefix, body);
+        if body_bytes > self.inline_bytes_max {
+            return self.write_reference(prefix, body);
         }
-        if !self.has_room(prefix.bytes() + body_bytes)? {
+        if !self.fits_ring(prefix.bytes() + body_bytes)? {
             return Ok(false);
         }
         self.put(prefix, body.bytes());
         Ok(true)
     }
 
-    /// The same for one whose body lies apart.
-    fn write_far(&mut self, prefix: &Prefix, body: &BlockSlice<'_>) -> Result<bool, Broken> {
-        if !self.has_room(prefix.bytes() + size_of::<u64>())? {
+    /// The same for a frame with a reference in the place of its body.
+    fn write_reference(&mut self, prefix: &Prefix, body: &BlockSlice<'_>) -> Result<bool, Broken> {
+        if !self.fits_ring(prefix.bytes() + size_of::<u64>())? {
             return Ok(false);
         }
         if let Some(place) = shared_input::place(self.input.as_ref(), body) {
@@ -168,39 +170,39 @@ impl ShmChannel {
         Ok(true)
     }
 
-    /// Writes a frame that there is room for.
+    /// Writes a frame that fits.
     #[inline]
     fn put(&mut self, prefix: &Prefix, rest: &[u8]) {
         let (at, prefix_bytes) = (self.items.at(), prefix.bytes());
-        let slack = self.items.free() >= (prefix_bytes + SLACK_BYTES) as u64;
+        let slack = self.items.known_free() >= (prefix_bytes + SLACK_BYTES) as u64;
         prefix.put(slack, |behind, bytes| self.area.put(ITEMS_PART, at + behind as u64, bytes));
         self.area.put(ITEMS_PART, at + prefix_bytes as u64, rest);
         self.items.wrote((prefix_bytes + rest.len()) as u64);
     }
 
-    /// If so many bytes have room in the ring now.
+    /// Whether so many bytes fit into the ring now.
     #[inline]
-    fn has_room(&mut self, bytes: usize) -> Result<bool, Broken> {
-        Ok(self.items.room(&self.area, bytes as u64)? >= bytes as u64)
+    fn fits_ring(&mut self, bytes: usize) -> Result<bool, Broken> {
+        Ok(self.items.free_bytes(&self.area, bytes as u64)? >= bytes as u64)
     }
 
-    /// Where in the hall a body of so many bytes may lie now.
+    /// Where in the arena a body of so many bytes may be now.
     fn place_in_arena(&mut self, bytes: usize) -> Result<Option<u64>, Broken> {
-        self.arena.free_until(self.items.look(&self.area)?);
+        self.arena.free_until(self.items.refresh(&self.area)?);
         Ok(self.arena.place(bytes))
     }
 
-    /// If this frame can be written now.
+    /// Whether this frame can be written now.
     fn can_write(&mut self, prefix_bytes: usize, body: &BlockSlice<'_>) -> Result<bool, Broken> {
         let body_bytes = body.range().len();
-        if body_bytes <= self.near_bytes_max {
-            return self.has_room(prefix_bytes + body_bytes);
+        if body_bytes <= self.inline_bytes_max {
+            return self.fits_ring(prefix_bytes + body_bytes);
         }
         let in_input = shared_input::place(self.input.as_ref(), body).is_some();
-        Ok(self.has_room(prefix_bytes + size_of::<u64>())? && (in_input || self.place_in_arena(body_bytes)?.is_some()))
+        Ok(self.fits_ring(prefix_bytes + size_of::<u64>())? && (in_input || self.place_in_arena(body_bytes)?.is_some()))
     }
 
-    /// Writes what has room of the backlog.
+    /// Writes as much of the backlog as fits.
     fn write_backlog(&mut self) -> Result<(), Broken> {
         while let Some(Waiting { prefix, block, range }) = self.backlog.pop_front() {
             if !self.write(&prefix, &BlockSlice::new(&block, range.clone()))? {
@@ -211,9 +213,9 @@ impl ShmChannel {
         Ok(())
     }
 
-    /// If the next `fill` or `flush` has something to do.
+    /// Whether the next `fill` or `flush` has something to do.
     fn has_something(&mut self) -> Result<bool, Broken> {
-        if self.results.look(&self.area)? > 0 || self.area.load(WORKER_GONE, Acquire) != 0 {
+        if self.results.refresh(&self.area)? > 0 || self.area.load(WORKER_GONE, Acquire) != 0 {
             return Ok(true);
         }
         let first = self.backlog.front();
@@ -229,7 +231,7 @@ impl ShmChannel {
 
     fn tell(&self, input: u64) {
         self.area.store(INPUT, input, Release);
-        if must_wake(&self.area, WORKER_ASLEEP, FOR_BYTES | FOR_ROOM) {
+        if must_wake(&self.area, WORKER_ASLEEP, FOR_BYTES | FOR_FREE_BYTES) {
             self.workers_wake_fd.ring();
         }
     }
@@ -240,20 +242,20 @@ impl Channel for ShmChannel {
         self.wake_fd.as_fd()
     }
 
-    /// The same: room is told of by [`Channel::arm`].
+    /// The same fd: [`Channel::arm`] makes it report free bytes too.
     fn write_fd(&self) -> Option<BorrowedFd<'_>> {
         self.is_open.then(|| self.wake_fd.as_fd())
     }
 
     fn fill(&mut self, into: &mut ReadBuffer) -> Result<Fill, ChannelError> {
-        self.wake_up();
+        self.disarm();
         if let Some(broken) = self.broken {
             return Err(broken.into());
         }
         let gone = self.area.load(WORKER_GONE, Acquire) != 0;
         let ready = self.results.ready(&self.area).inspect_err(|broken| self.broken = Some(*broken))?;
         if ready == 0 {
-            // Its `WORKER_GONE` comes behind its last byte.
+            // The worker sets `WORKER_GONE` behind its last byte.
             return Ok(if gone { Fill::Closed } else { Fill::Blocked });
         }
         let spare = into.spare();
@@ -262,7 +264,7 @@ impl Channel for ShmChannel {
         into.filled(bytes);
         self.results.took(bytes as u64);
         self.results.release(&self.area);
-        if must_wake(&self.area, WORKER_ASLEEP, FOR_ROOM) {
+        if must_wake(&self.area, WORKER_ASLEEP, FOR_FREE_BYTES) {
             self.workers_wake_fd.ring();
         }
         Ok(Fill::Bytes(bytes))
@@ -275,7 +277,7 @@ impl Channel for ShmChannel {
         let Left { mut frames, open } = staging::left(&self.area, self.results.at());
         if let Some(Open { first, count, attempt, results }) = open {
             let done = FromWorker::Done { first, count, attempt, busy_ns: 0, timed: false };
-            // More than a frame holds was written by no honest worker.
+            // More than a frame holds was not written by an honest worker.
             let _ = wire::append(&done, &results, &mut frames);
         }
         into.take_in(&frames);
@@ -287,7 +289,7 @@ impl Channel for ShmChannel {
             return Ok(());
         }
         let body_bytes = body.range().len();
-        // No larger one has a place in the arena.
+        // A larger body has no place in the arena.
         check_body(body_bytes)?;
         self.unflushed_bytes += prefix.bytes() + body_bytes;
         if !self.backlog.is_empty() || !self.write(prefix, &body)? {
@@ -297,7 +299,7 @@ impl Channel for ShmChannel {
         Ok(())
     }
 
-    /// The worker's index in the ring says what it has read.
+    /// The worker's index in the ring shows what it has read.
     fn answered(&mut self, _: u64) {}
 
     fn flush(&mut self) -> io::Result<Flush> {
@@ -318,8 +320,8 @@ impl Channel for ShmChannel {
         if self.backlog.is_empty() {
             return Ok(Flush::All);
         }
-        // If it is parked, then not for room.
-        self.wake_up();
+        // It was not armed for free bytes.
+        self.disarm();
         Ok(Flush::Blocked)
     }
 
@@ -334,19 +336,19 @@ impl Channel for ShmChannel {
     }
 
     fn is_busy_polled(&self) -> bool {
-        !self.parked
+        !self.armed
     }
 
     fn arm(&mut self) -> bool {
-        if self.broken.is_none() && !self.parked {
-            let for_room = if self.backlog.is_empty() { 0 } else { FOR_ROOM };
-            doze(&self.area, SUPERVISOR_ASLEEP, FOR_BYTES | for_room);
-            // A broken ring is something, too.
+        if self.broken.is_none() && !self.armed {
+            let for_free_bytes = if self.backlog.is_empty() { 0 } else { FOR_FREE_BYTES };
+            announce_sleep(&self.area, SUPERVISOR_ASLEEP, FOR_BYTES | for_free_bytes);
+            // A broken ring is something to report, too.
             if self.has_something().unwrap_or(true) {
-                rise(&self.area, SUPERVISOR_ASLEEP);
+                withdraw_sleep(&self.area, SUPERVISOR_ASLEEP);
                 return false;
             }
-            self.parked = true;
+            self.armed = true;
         }
         true
     }
@@ -360,7 +362,7 @@ impl Drop for ShmChannel {
 
 #[cfg(test)]
 mod tests {
-    use super::super::shm_area::NEAR_BYTES_MAX;
+    use super::super::shm_area::INLINE_BYTES_MAX;
     use super::super::testing::Frames;
     use super::super::{Connection, Staging, shm_worker};
     use super::*;
@@ -371,7 +373,7 @@ mod tests {
     use crate::wire::message::ToWorker;
     use std::sync::atomic::Ordering::Relaxed;
 
-    /// Both ends, and what a hostile worker could do with the memory.
+    /// Both ends, and the memory that a hostile worker could write to.
     fn open() -> (Frames, Endpoints, SharedArea) {
         let (channel, endpoints) = ShmTransport::new(Duration::ZERO).open().unwrap();
         let memory = endpoints.fds().find(|(names, _)| names.contains(&names::FD_MEMORY)).unwrap().1;
@@ -440,7 +442,7 @@ mod tests {
         buffer[..10].copy_from_slice(b"a\nbc\nhalf ");
         staging.done(1, 2);
         staging.done(2, 5);
-        // As one that is killed: nobody says goodbye.
+        // As a worker that is killed: nothing is closed in order.
         std::mem::forget((items, results));
         let five = (done(5, 1), b"five\n".to_vec());
         let expected = vec![five, (done(6, 1), b"six\n".to_vec()), (done(7, 2), b"a\nbc\n".to_vec())];
@@ -527,7 +529,7 @@ mod tests {
         }
     }
 
-    /// Whatever stands in the memory, no call panics, none goes on for ever, and what is wrong is said once for all.
+    /// Whatever is in the memory, no call panics or goes on for ever, and a broken ring stays broken.
     #[test]
     fn a_worker_that_scribbles_hurts_itself_alone() {
         let words = [ITEMS.head, RESULTS.tail, WORKER_ASLEEP, SUPERVISOR_ASLEEP, WORKER_GONE, ITEMS.tail, RESULTS.head];
@@ -562,7 +564,7 @@ mod tests {
                     }
                 }
                 while channel.next().is_some() {}
-                let length = [0, 9, NEAR_BYTES_MAX, 200_000][random.below(4)];
+                let length = [0, 9, INLINE_BYTES_MAX, 200_000][random.below(4)];
                 match channel.queue_slice(1, BlockSlice::new(&body, 0..length)) {
                     Ok(()) | Err(ChannelError::Ring(_)) => {}
                     Err(error) => panic!("{error}"),

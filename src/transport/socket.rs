@@ -1,12 +1,12 @@
 //! A pair of connected sockets, a stream: one descriptor for the worker, under both names.
 //!
-//! The system remembers who made a pair. So a worker knows that behind its socket is the supervisor
-//! it was told of, and leaves otherwise. The other way round this says nothing: at our end the system
-//! names ourselves, whoever holds the other end. What we know of a worker is what we know over
-//! every transport: its end was handed to the process that we started and to nobody else, and its
-//! hello shows the token that only that process was given.
+//! The system records the process that made a pair. So a worker checks that the process behind its socket is the
+//! supervisor that its variables name, and exits otherwise. The check is worth nothing in the other direction: at the
+//! supervisor's end the system names the supervisor, whichever process holds the other end. What is known of a worker
+//! is the same over every transport: its end was handed only to the process that was started, and its hello shows the
+//! token that only that process was given.
 //!
-//! Invariant: only our own end is non-blocking; the two ends are two open files.
+//! Invariant: only the supervisor's end is non-blocking; the two ends are two open files.
 
 use super::stream::{self, StreamChannel};
 use super::{Channel, Connection, Endpoints, OpenError, Transport};
@@ -18,11 +18,11 @@ use std::fs::File;
 use std::io::{self, ErrorKind};
 use std::sync::Arc;
 
-/// Asked of the system for what each end may have written and the other not read. The system counts
-/// its own bookkeeping twice over: what fits is about as much as was asked for.
+/// The size that is asked of the system for the unread bytes of each end. The system charges its own bookkeeping too
+/// and doubles the size for that: about as many bytes fit as were asked for.
 const SOCKET_BYTES: usize = 256 * 1024;
 
-/// A pair of sockets for each worker; they share nothing.
+/// A pair of sockets for each worker. The pairs share nothing.
 pub(super) struct SocketTransport;
 
 impl Transport for SocketTransport {
@@ -32,7 +32,7 @@ impl Transport for SocketTransport {
             socket::enlarge(end, SOCKET_BYTES);
         }
         crate::sys::fd::set_nonblocking(&ours)?;
-        // A second descriptor, so that room can be waited for beside data: a poll set knows each once.
+        // A second descriptor, so that a poll set can wait for writing beside reading: it takes each descriptor once.
         let items = ours.try_clone()?;
         let channel = StreamChannel::new(File::from(ours), File::from(items), |items| drop(socket::end_output(items)));
         let Peer { pid, uid } = Peer::this_process();

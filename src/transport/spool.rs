@@ -1,11 +1,11 @@
-//! The spool of one worker: a file in which the bytes of its items lie until they are settled.
+//! The spool of one worker: a file that holds the bytes of its items until they are settled.
 //!
-//! It is made of segments. Items are written one behind the other into the present one; a segment
-//! whose items are all settled is written anew. So the file holds little more than what is in flight,
-//! however many items pass through it, and its pages stay warm.
+//! It is made of segments. Items are written one behind the other into the present segment; a segment whose items are
+//! all settled is written anew. So the file holds little more than what is in flight, however many items pass through
+//! it, and its pages stay warm.
 //!
-//! Written with `pwrite`, never through memory: a full disk is an error and not a signal, and a
-//! worker that cuts the file short harms nobody but itself.
+//! It is written with `pwrite` and never mapped here: a full disk is an error and not a signal, and a worker that
+//! cuts the file short harms itself alone.
 //!
 //! Invariant: no byte of an item is overwritten before that item is settled.
 
@@ -19,10 +19,10 @@ use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
 use std::rc::Rc;
 
-/// What a segment holds at least: four full runs, which stay in the second-level cache.
+/// Least size of a segment: four full messages, which stay in the second-level cache.
 const SEGMENT_BYTES: u64 = 256 * 1024;
 
-/// A file that has grown larger than this is emptied when nothing in it is needed.
+/// A larger file is emptied when nothing in it is needed.
 const KEPT_BYTES: u64 = 4 << 20;
 
 /// Where spools are made.
@@ -33,8 +33,8 @@ pub(super) enum Place {
     Named(Rc<Names>),
 }
 
-/// Names in a folder of the user's choice. Those of workers that are gone are used again, so that
-/// there are never more files than workers at a time.
+/// Names in a folder of the user's choice. The names of workers that have ended are used again, so that there are
+/// never more files than workers at a time.
 #[derive(Debug)]
 pub(super) struct Names {
     folder: Folder,
@@ -60,7 +60,7 @@ impl Place {
 impl Names {
     fn create(&self) -> io::Result<(File, u32)> {
         if let Some(number) = self.unused.borrow_mut().pop() {
-            // Another file, though of the same name: what is left of the old worker may hold that one open.
+            // A new file of the same name: processes that the old worker left behind may hold the old file open.
             let name = name(number);
             match self.folder.remove(&name) {
                 Err(error) if error.kind() != ErrorKind::NotFound => return Err(error),
@@ -73,7 +73,7 @@ impl Names {
             *self.next.borrow_mut() = number.checked_add(1).ok_or(ErrorKind::AlreadyExists)?;
             match self.folder.create(&name(number)) {
                 Ok(file) => return Ok((file, number)),
-                // An earlier process of our number left it.
+                // An earlier process with this pid left it.
                 Err(error) if error.kind() == ErrorKind::AlreadyExists => {}
                 Err(error) => return Err(error),
             }
@@ -176,13 +176,13 @@ impl Spool {
         self.handed_out = self.handed_out.saturating_add(u64::from(items));
     }
 
-    /// A segment with room for so many bytes, or the number of the next one to be made.
+    /// A segment with so many free bytes, or the number of the next segment to be made.
     fn segment_for(&self, length: u64) -> usize {
-        let has_room = |segment: &Segment| segment.bytes - segment.filled >= length;
+        let fits = |segment: &Segment| segment.bytes - segment.filled >= length;
         match self.segments.get(self.present) {
-            Some(present) if has_room(present) => self.present,
+            Some(present) if fits(present) => self.present,
             _ => {
-                let free = |segment: &Segment| segment.live == 0 && has_room(segment);
+                let free = |segment: &Segment| segment.live == 0 && fits(segment);
                 self.segments.iter().position(free).unwrap_or(self.segments.len())
             }
         }
@@ -205,7 +205,7 @@ impl Spool {
             }
         }
         if self.unsettled.is_empty() && self.end() > KEPT_BYTES {
-            // A failure costs room only.
+            // A failure only costs disk space.
             let _ = self.file.set_len(0);
             self.segments.clear();
             self.present = 0;

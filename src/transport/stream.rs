@@ -1,10 +1,9 @@
-//! Frames over a stream of bytes, both ends: what pipes and sockets are, and what queues of messages
-//! are made to look like.
+//! A stream of bytes, both ends: pipes and sockets are streams, and message queues are made to look like one.
 //!
 //! The end of the stream is the end of the input, and of the results; nothing else marks either.
 //!
-//! Large bodies leave from the block that they lie in, by a gathering write; small ones are copied
-//! behind each other, which costs less than a slice of their own.
+//! A large body leaves from its block by a gathering write. A small body is copied behind the one before, which costs
+//! less than a slice of its own.
 //!
 //! Invariant: of one flush, all that fits leaves in one write, in the order in which it was queued.
 
@@ -23,27 +22,27 @@ use std::sync::Arc;
 /// Bodies of so many bytes are not copied.
 const BORROWED_BYTES_MIN: usize = 4 * 1024;
 
-/// Slices of one write. A turn has at most a few runs for one worker, of two slices each.
+/// Slices of one write. A turn has at most a few messages for one worker, of two slices each.
 const SLICES_MAX: usize = 32;
 
-/// The supervisor's end, of two things that do not wait. Each has the descriptor to wait for.
+/// The supervisor's end: a reader and a writer that do not block. Each has the descriptor to wait for.
 pub(super) struct StreamChannel<R = File, W = File> {
     results: R,
     /// `None` once closed.
     items: Option<W>,
-    /// What ends the input if others hold its descriptor too.
+    /// Ends the input if other descriptors of the same open file exist.
     shut: fn(&W),
     backlog: Backlog,
 }
 
 impl<R, W> StreamChannel<R, W> {
-    /// Results come by the one, items leave by the other. `shut` is called before `items` is closed.
+    /// Results come from `results`, items leave by `items`. `shut` is called before `items` is closed.
     pub(super) fn new(results: R, items: W, shut: fn(&W)) -> Self {
         Self { results, items: Some(items), shut, backlog: Backlog::default() }
     }
 }
 
-/// A worker that left while there was something for it to read resets a socket: it has left all the same.
+/// Whether the worker's end is closed. A worker that leaves with unread bytes in its socket resets it.
 fn is_gone(error: &io::Error) -> bool {
     matches!(error.kind(), ErrorKind::BrokenPipe | ErrorKind::ConnectionReset)
 }
@@ -73,7 +72,7 @@ impl<R: Read + AsFd, W: Write + AsFd> Channel for StreamChannel<R, W> {
         }
     }
 
-    /// What a worker did not send died with it.
+    /// Bytes that a worker did not send died with it.
     fn recover(&mut self, _: &mut ReadBuffer) -> usize {
         0
     }
@@ -129,21 +128,21 @@ impl<R: Read + AsFd, W: Write + AsFd> Channel for StreamChannel<R, W> {
 /// Messages that have not left yet.
 #[derive(Default)]
 struct Backlog {
-    /// Headers, heads and small bodies; the first `written` bytes have left.
+    /// Prefixes and small bodies; the first `written` bytes have left.
     copied: Vec<u8>,
     written: usize,
     /// Large bodies, in order.
     borrowed: VecDeque<Borrowed>,
-    /// What has not left of all this.
+    /// Bytes that have not left, of all this.
     bytes: usize,
 }
 
-/// A stretch of a block, between what is copied.
+/// A part of a block, between what is copied.
 struct Borrowed {
-    /// So many copied bytes stand before it.
+    /// The number of copied bytes before it.
     behind: usize,
     block: Arc<Block>,
-    /// What has not left of it.
+    /// The part that has not left.
     range: Range<usize>,
 }
 
@@ -163,7 +162,7 @@ impl Backlog {
         self.bytes += self.copied.len() - before;
     }
 
-    /// One write; of what has left nothing is kept.
+    /// One write. Bytes that have left are not kept.
     fn write_to(&mut self, file: &mut impl Write) -> io::Result<()> {
         let written = match self.borrowed.is_empty() {
             true => file.write(&self.copied[self.written..])?,
@@ -180,12 +179,12 @@ impl Backlog {
         Ok(())
     }
 
-    /// What is to be written next, as many slices as there is room for.
-    fn slices<'a>(&'a self, room: &mut [IoSlice<'a>; SLICES_MAX]) -> usize {
+    /// Fills `slices` with what is to be written next; returns how many were used.
+    fn slices<'a>(&'a self, slices: &mut [IoSlice<'a>; SLICES_MAX]) -> usize {
         let mut count = 0;
         let mut from = self.written;
         let mut push = |bytes: &'a [u8]| {
-            if let Some(place) = room.get_mut(count).filter(|_| !bytes.is_empty()) {
+            if let Some(place) = slices.get_mut(count).filter(|_| !bytes.is_empty()) {
                 *place = IoSlice::new(bytes);
                 count += 1;
             }
@@ -226,13 +225,13 @@ impl Backlog {
     fn clear(&mut self) {
         self.borrowed.clear();
         self.copied.clear();
-        // What many small items needed is given back.
+        // Returns the memory that many small items needed.
         self.copied.shrink_to(BUFFER_BYTES);
         (self.written, self.bytes) = (0, 0);
     }
 }
 
-/// The worker's end, of two things that wait.
+/// The worker's end: a reader and a writer that block.
 pub(super) fn connection(items: impl Read + 'static, results: impl Write + 'static) -> Connection {
     let items = StreamItems { items, decoder: FrameDecoder::new() };
     Connection { items: Box::new(items), results: Box::new(StreamResults { results }) }
@@ -266,7 +265,7 @@ impl<R: Read> ItemsIn for StreamItems<R> {
         self.decoder.whole_frames(most)
     }
 
-    /// What was copied out of the stream is whole.
+    /// Bytes that were copied out of the stream are whole.
     fn integrity(&self) -> Arc<InputIntegrity> {
         Arc::default()
     }
@@ -296,7 +295,7 @@ impl<W: Write> ResultsOut for StreamResults<W> {
         self.send(body)
     }
 
-    /// Results are put together in memory of the process.
+    /// Results are put together in memory of this process.
     fn staging(&self) -> Option<Staging> {
         None
     }

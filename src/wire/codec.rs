@@ -82,10 +82,10 @@ pub fn encode<M: Message>(message: &M, out: &mut Vec<u8>) {
     if packed.fits() {
         return out.extend_from_slice(&packed.to_vec());
     }
-    let mut room = [0; HEAD_BYTES_MAX];
+    let mut buffer = [0; HEAD_BYTES_MAX];
     // The only failures are a full buffer and values that serde cannot describe; a `Message` has neither.
-    let bytes = bincode::serde::encode_into_slice(message, &mut room, config()).expect("a message is flat and fits");
-    out.extend_from_slice(&room[..bytes]);
+    let bytes = bincode::serde::encode_into_slice(message, &mut buffer, config()).expect("a message is flat and fits");
+    out.extend_from_slice(&buffer[..bytes]);
 }
 
 /// Reads the message that is exactly `bytes`.

@@ -1,6 +1,6 @@
 //! Frames that wait to be sent together.
 //!
-//! Invariant: whole frames only, one behind the other from the start of the room.
+//! Invariant: whole frames only, one behind the other from the start of the buffer.
 
 use crate::sys::growable_buffer::GrowableBuffer;
 use crate::wire::codec::Message;
@@ -8,19 +8,19 @@ use crate::wire::frame::{FrameError, check_body};
 use crate::wire::prefix::{Prefix, SLACK_BYTES};
 use std::ops::Range;
 
-/// What a room that has been larger is cut back to.
+/// What a buffer that has been larger is cut back to.
 const KEPT_BYTES: usize = 256 * 1024;
 
-/// The frames, and the room that they lie in.
+/// The frames, and the buffer that they lie in.
 pub(super) struct Frames {
-    room: GrowableBuffer,
+    buffer: GrowableBuffer,
     bytes: usize,
 }
 
 impl Frames {
     /// None yet; they are to be put together there.
-    pub(super) const fn within(room: GrowableBuffer) -> Self {
-        Self { room, bytes: 0 }
+    pub(super) const fn within(buffer: GrowableBuffer) -> Self {
+        Self { buffer, bytes: 0 }
     }
 
     /// Appends one whole frame.
@@ -30,7 +30,7 @@ impl Frames {
     #[inline]
     pub(super) fn append<M: Message>(&mut self, message: &M, body: &[u8]) -> Result<(), FrameError> {
         let at = self.append_prefix(message, body.len(), body.len())?;
-        self.room[at.clone()].copy_from_slice(body);
+        self.buffer[at.clone()].copy_from_slice(body);
         self.bytes = at.end;
         Ok(())
     }
@@ -44,7 +44,7 @@ impl Frames {
         Ok(())
     }
 
-    /// Puts a lead behind the frames, and makes room behind it. Returns where that is.
+    /// Puts a lead behind the frames, and makes buffer behind it. Returns where that is.
     #[inline(always)]
     fn append_prefix<M: Message>(
         &mut self,
@@ -56,10 +56,10 @@ impl Frames {
         let prefix = Prefix::new(message, body_bytes);
         let start = self.bytes + prefix.bytes();
         let end = start + buffer_bytes;
-        if end + SLACK_BYTES > self.room.len() {
-            self.room.grow(end + SLACK_BYTES);
+        if end + SLACK_BYTES > self.buffer.len() {
+            self.buffer.grow(end + SLACK_BYTES);
         }
-        let place = &mut self.room[self.bytes..];
+        let place = &mut self.buffer[self.bytes..];
         prefix.put(true, |at, bytes| place[at..at + bytes.len()].copy_from_slice(bytes));
         Ok(start..end)
     }
@@ -73,16 +73,16 @@ impl Frames {
     /// If they lie where they outlive this process.
     #[inline]
     pub(super) const fn is_shared(&self) -> bool {
-        self.room.is_shared()
+        self.buffer.is_shared()
     }
 
     pub(super) fn as_slice(&self) -> &[u8] {
-        &self.room[..self.bytes]
+        &self.buffer[..self.bytes]
     }
 
     /// They were sent.
     pub(super) fn clear(&mut self) {
         self.bytes = 0;
-        self.room.cut_back(KEPT_BYTES);
+        self.buffer.cut_back(KEPT_BYTES);
     }
 }

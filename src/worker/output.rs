@@ -119,10 +119,10 @@ impl Output {
         if self.end + NUMBER_BYTES > self.results.len() {
             self.grow(self.end + NUMBER_BYTES);
         }
-        let Some(room) = self.results[self.end..].first_chunk_mut::<NUMBER_BYTES>() else { return };
-        room[0] = b'-';
+        let Some(place) = self.results[self.end..].first_chunk_mut::<NUMBER_BYTES>() else { return };
+        place[0] = b'-';
         let sign = usize::from(negative);
-        let mut put = |at: usize, word: u64| room[at..at + WORD_DIGITS].copy_from_slice(&word.to_le_bytes());
+        let mut put = |at: usize, word: u64| place[at..at + WORD_DIGITS].copy_from_slice(&word.to_le_bytes());
         // Whole words, of which what is too much is written over.
         match u64::try_from(distance) {
             Ok(short) if short < WORD_VALUES => {
@@ -253,11 +253,11 @@ fn copy(from: &[u8], to: &mut [u8]) -> bool {
 #[inline]
 fn copy_ends<const N: usize>(from: &[u8], to: &mut [u8]) -> bool {
     let (Some(first), Some(last)) = (from.first_chunk::<N>(), from.last_chunk::<N>()) else { return true };
-    if let Some(room) = to.first_chunk_mut::<N>() {
-        *room = *first;
+    if let Some(place) = to.first_chunk_mut::<N>() {
+        *place = *first;
     }
-    if let Some(room) = to.last_chunk_mut::<N>() {
-        *room = *last;
+    if let Some(place) = to.last_chunk_mut::<N>() {
+        *place = *last;
     }
     let newlines = |bytes: &[u8; N]| bytes.iter().fold(false, |any, byte| any | (*byte == b'\n'));
     newlines(first) | newlines(last)
