@@ -33,7 +33,7 @@ fn names() -> Vec<&'static str> {
     TransportKind::ALL.into_iter().map(TransportKind::name).chain([THREAD]).collect()
 }
 
-/// A channel whose other end answers each run with its own bytes, until the input ends.
+/// A channel whose other end answers each batch with its own bytes, until the input ends.
 struct Pair {
     channel: Box<dyn Channel>,
     protocol: Protocol,
@@ -129,9 +129,9 @@ fn answer(mut connection: Connection) {
     }
 }
 
-/// Whole runs, a few of them out at once.
+/// Full batches, a few of them out at once.
 #[divan::bench(args = names(), sample_count = 20)]
-fn runs_of_64_kib(bencher: Bencher<'_, '_>, name: &str) {
+fn batches_of_64_kib(bencher: Bencher<'_, '_>, name: &str) {
     let mut pair = Pair::open(name);
     let body = Arc::new(Block::from(vec![b'7'; 64 * 1024]));
     bencher.counter(BytesCount::new(MESSAGES * 64 * 1024)).bench_local(|| {

@@ -333,7 +333,7 @@ fn a_breach_is_named<S: Speaker>() {
             let error = supervisor.hear(&bytes, piece).unwrap_err();
             assert!(error.to_string().starts_with(&words), "{error}, and not {words}");
             assert_eq!(supervisor.events[1..], [Event::Message(done(1, 1), b"good\n".to_vec())], "{words}");
-            assert!(supervisor.protocol.incoming().spare().len() <= BUFFER_BYTES, "memory for a lie: {words}");
+            assert!(supervisor.protocol.incoming().spare().len() <= BUFFER_BYTES, "memory for a false length: {words}");
         }
     }
 }

@@ -112,14 +112,14 @@ fn body(number: u64) -> Vec<u8> {
     (0..size).map(|at| (at as u64 ^ number.wrapping_mul(0x9e37_79b9)) as u8).collect()
 }
 
-/// Waits until there is something to read or, if `also_write`, room to write.
+/// Waits until there is something to read or, if `also_write`, the backlog can move.
 fn wait(channel: &mut dyn Channel, also_write: bool) {
-    let parks = channel.is_busy_polled();
+    let is_busy_polled = channel.is_busy_polled();
     if !channel.arm() {
         return;
     }
     let mut poller = Poller::new().unwrap();
-    let write_fd = channel.write_fd().filter(|_| also_write && !parks);
+    let write_fd = channel.write_fd().filter(|_| also_write && !is_busy_polled);
     let shared = write_fd.is_some_and(|fd| fd.as_raw_fd() == channel.read_fd().as_raw_fd());
     poller.add(channel.read_fd(), Interest { read: true, write: shared }, 0).unwrap();
     if let Some(fd) = write_fd.filter(|_| !shared) {
@@ -180,7 +180,7 @@ fn items_and_results_arrive_whole_and_in_order(kind: TransportKind) {
     let mut settled = 0;
     for first in 0..MESSAGES {
         channel.queue(run(first), &body(first)).unwrap();
-        // Both directions are full at times: whoever only wrote would wait for ever.
+        // Both directions are full at times: a side that only wrote would wait for ever.
         while channel.flush() == Flush::Blocked {
             match channel.fill() {
                 Fill::Blocked => wait(&mut *channel.channel, true),
@@ -282,7 +282,7 @@ fn what_a_worker_wrote_before_its_death_is_read(kind: TransportKind) {
     assert_eq!((channel.flush(), channel.channel.backlog_bytes()), (Flush::Closed, 0));
 }
 
-fn a_torn_result_is_none(kind: TransportKind) {
+fn a_torn_result_is_no_result(kind: TransportKind) {
     let mut frames = Vec::new();
     supervisor::wire::append(&done(1), b"result\n", &mut frames).unwrap();
     for torn in 0..frames.len() {
@@ -335,7 +335,7 @@ fn frames_that_come_byte_by_byte_are_whole(kind: TransportKind) {
 fn both_directions_may_be_full_at_once(kind: TransportKind) {
     /// More than any channel takes.
     const RESULTS: u64 = 20_000;
-    /// Not of the items that are queued here: nobody answers for an item before taking it.
+    /// Not of the items that are queued here: no worker answers for an item before it takes it.
     const FIRST: u64 = 1_000_000;
     let (mut channel, endpoints) = open(kind);
     // It gives all its results before it takes its first item.
@@ -390,7 +390,7 @@ fn a_worker_may_be_killed_at_any_stage(kind: TransportKind) {
             _ => frames == stage.frames_min(),
         };
         assert!(is_as_expected, "{stage:?}: {frames} frames were read");
-        // Nobody is there any more: that is no error, and nothing to wait for.
+        // The worker is gone: that is no error, and nothing to wait for.
         if channel.channel.write_fd().is_some() {
             channel.queue(run(1), b"for nobody").unwrap();
             assert_ne!(channel.channel.flush().unwrap_or(Flush::Closed), Flush::Blocked, "{stage:?}");
@@ -421,7 +421,7 @@ fn a_worker_may_be_killed_with_a_full_input(kind: TransportKind) {
     fixture.reap();
 }
 
-/// Waits until all threads of a process sleep and none has been awake between two looks, many times over.
+/// Waits until all threads of a process sleep and none has been scheduled between two checks, many times over.
 fn wait_until_asleep(pid: u32) {
     let (until, mut before, mut looks) = (Instant::now() + PATIENCE_TO_LET_GO, String::new(), 0);
     while looks < 100 {
@@ -491,7 +491,7 @@ fn garbage_is_carried_as_it_is(kind: TransportKind) {
     worker.join().unwrap();
 }
 
-/// What a transport is told at first is no limit: slots may be added while a run lasts.
+/// The number of workers at the start is no limit: slots may be added while a run lasts.
 fn more_channels_than_workers_at_first_may_be_opened(kind: TransportKind) {
     let mut transport = transport::transport(&kind.into(), 1).unwrap();
     let pairs: Vec<_> = (0..CHANNELS_MORE)
@@ -508,7 +508,7 @@ fn more_channels_than_workers_at_first_may_be_opened(kind: TransportKind) {
     }
 }
 
-fn nobody_inherits_an_end_by_accident(kind: TransportKind) {
+fn no_process_inherits_an_end_by_accident(kind: TransportKind) {
     let (channel, endpoints) = open(kind);
     let is_closed_on_exec = |flags: nix::Result<i32>| FdFlag::from_bits_retain(flags.unwrap()) == FdFlag::FD_CLOEXEC;
     for (_, fd) in endpoints.fds() {
@@ -528,7 +528,7 @@ macro_rules! contract {
             a_full_channel_says_so_and_goes_on_later,
             a_closed_input_ends_behind_what_was_flushed,
             what_a_worker_wrote_before_its_death_is_read,
-            a_torn_result_is_none,
+            a_torn_result_is_no_result,
             the_largest_bodies_and_empty_ones_arrive,
             frames_that_come_byte_by_byte_are_whole,
             both_directions_may_be_full_at_once,
@@ -537,7 +537,7 @@ macro_rules! contract {
             nothing_is_left_behind,
             garbage_is_carried_as_it_is,
             more_channels_than_workers_at_first_may_be_opened,
-            nobody_inherits_an_end_by_accident,
+            no_process_inherits_an_end_by_accident,
         );
     };
     ($name:ident: $($promise:ident),+ $(,)?) => {

@@ -233,7 +233,7 @@ fn inputs_of_all_kinds_are_read_as_far_as_they_can_be() {
 }
 
 #[test]
-fn a_worker_that_cuts_its_spool_short_harms_nobody_else() {
+fn a_worker_that_cuts_its_spool_short_harms_itself_alone() {
     let mut transport = transport::transport(&TransportKind::File.into(), 1).unwrap();
     let (mut channel, endpoints) = transport.open().unwrap();
     let (_, spool) = endpoints.fds().find(|(names, _)| names.contains(&"SUPERVISOR_FD_SPOOL")).unwrap();

@@ -1,5 +1,5 @@
 //! The ring of the `shm` transport under every order in which memory may show its words: no byte is
-//! read before it is written or overwritten before it is read, and nobody sleeps for ever.
+//! read before it is written or overwritten before it is read, and no side sleeps for ever.
 
 use loom::cell::UnsafeCell;
 use loom::sync::atomic::{AtomicU64, Ordering, fence};
@@ -22,7 +22,7 @@ struct Shared {
     readers_wake_fd: WakeFd,
 }
 
-/// Rings until somebody has waited for it, as an eventfd does.
+/// Stays rung until a side has waited for it, as an eventfd does.
 #[derive(Default)]
 struct WakeFd {
     rings: Mutex<bool>,
@@ -108,7 +108,7 @@ fn read(shared: &Shared) {
 }
 
 #[test]
-fn bytes_arrive_and_nobody_sleeps_for_ever() {
+fn bytes_arrive_and_no_side_sleeps_for_ever() {
     let mut model = loom::model::Builder::new();
     model.preemption_bound = Some(3);
     model.check(|| {

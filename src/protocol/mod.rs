@@ -10,8 +10,8 @@
 //! A result of more than [`crate::wire::message::SMALL_BODY_BYTES_MAX`] is not collected here: `next` announces it,
 //! hands out its bytes as they come, and reports its end. The caller decides where the bytes go.
 //!
-//! The protocols are an enum and not a trait: there may be a message for each tiny item, and a call by reference for
-//! each costs 2 % of the run.
+//! The protocols are an enum and not a trait: the set is closed, and since there may be a message for each tiny item,
+//! reading one and making one are inlined into the loops of the caller.
 //!
 //! Invariant: pure. Nothing here reads, writes or waits. A message that `next` returns is well-formed, its body has
 //! the shape that `wire/message.rs` promises, and the worker's hello came before it. What only the core knows (does

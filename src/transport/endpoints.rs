@@ -78,16 +78,16 @@ mod tests {
     #[test]
     fn what_was_handed_over_is_found_by_name_and_descriptors_are_taken_once() {
         let (reader, writer) = fd::pipe().unwrap();
-        let mut endpoints = Endpoints::new().fd(&["IN", "OUT"], reader).fd(&["BELL"], writer).variable("NAME", "x");
+        let mut endpoints = Endpoints::new().fd(&["IN", "OUT"], reader).fd(&["WAKE"], writer).variable("NAME", "x");
         assert_eq!(
             endpoints.fds().map(|(names, _)| names.to_vec()).collect::<Vec<_>>(),
-            [vec!["IN", "OUT"], vec!["BELL"]]
+            [vec!["IN", "OUT"], vec!["WAKE"]]
         );
         assert_eq!(endpoints.variables().collect::<Vec<_>>(), [("NAME", "x")]);
         assert_eq!(endpoints.get_variable("NAME").unwrap(), "x");
         assert!(endpoints.take_fd("OUT").is_ok());
         assert_eq!(endpoints.take_fd("IN").unwrap_err().to_string(), "IN is not set");
-        assert!(endpoints.take_fd("BELL").is_ok());
+        assert!(endpoints.take_fd("WAKE").is_ok());
         assert_eq!(endpoints.get_variable("OTHER").unwrap_err().to_string(), "OTHER is not set");
     }
 }

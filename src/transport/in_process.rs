@@ -323,7 +323,7 @@ mod tests {
     }
 
     #[test]
-    fn a_worker_that_leaves_opens_the_gate_and_is_told_behind_its_last_result() {
+    fn a_worker_that_leaves_unblocks_the_writer_and_is_reported_behind_its_last_result() {
         let (mut channel, end) = open();
         channel.queue(0, &vec![7; 2 * QUEUE_BYTES]).unwrap();
         assert_eq!(channel.flush(), Flush::Blocked);
@@ -337,7 +337,7 @@ mod tests {
     }
 
     #[test]
-    fn a_supervisor_that_leaves_wakes_a_worker_that_waits_for_room() {
+    fn a_supervisor_that_leaves_wakes_a_worker_that_waits_for_a_full_queue() {
         let (channel, end) = open();
         let worker = thread::spawn(move || {
             let mut connection = end.connect();

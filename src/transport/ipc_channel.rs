@@ -5,9 +5,9 @@
 //! is. So no call is made before it is known how it will end:
 //!
 //! - The socket for items never blocks. That is a flag of its open file, which the supervisor sets by a descriptor of
-//! its own; the loop waits for that descriptor too.
+//!   its own; the loop waits for that descriptor too.
 //! - The header of a packet is read before the packet is received. A packet that is not a single whole message, as
-//! the supervisor's side of the library sends it, ends the channel.
+//!   the supervisor's side of the library sends it, ends the channel.
 //!
 //! Invariant: of what a worker sends, only whole packets of [`MESSAGE_BYTES_MAX`], without descriptors, reach the
 //! library. How workers connect is in `ipc_rendezvous.rs`.
@@ -273,7 +273,7 @@ mod tests {
     }
 
     #[test]
-    fn a_message_with_a_descriptor_is_none_of_ours() {
+    fn a_message_with_a_descriptor_is_refused() {
         let mut header = [0; HEADER_BYTES];
         header.copy_from_slice(&packet(20, 4, b""));
         assert!(is_one_message(Packet { bytes: 20, has_more: false }, &header));

@@ -1,7 +1,7 @@
 //! How a worker gets the channels of `ipc-channel` that were made for it.
 //!
 //! The library connects processes by name: a socket in the file system that accepts one connection. The worker is
-//! told the name, connects, and sends a channel of its own, through which it receives the ends that it works with.
+//! given the name, connects, and sends a channel of its own, through which it receives the ends that it works with.
 //! `accept` waits, for ever if no worker connects. So a thread calls it. The thread lives until then; if the worker
 //! ends before, the supervisor connects itself to end the thread.
 //!
@@ -163,7 +163,7 @@ pub(super) struct Rendezvous {
 }
 
 impl Rendezvous {
-    /// The path that the worker is told.
+    /// The path for the worker.
     pub(super) fn name(&self) -> io::Result<String> {
         self.path.to_str().map(str::to_owned).ok_or_else(|| ErrorKind::InvalidInput.into())
     }
@@ -228,18 +228,18 @@ mod tests {
     }
 
     #[test]
-    fn a_socket_has_a_name_until_somebody_came_or_nobody_will() {
+    fn a_socket_has_a_name_until_the_worker_connects_or_never_will() {
         let ends = || {
             let ((_, items), (results, _)) = (ipc::bytes_channel().unwrap(), ipc::bytes_channel().unwrap());
             Ends { items, results }
         };
         let folder = Arc::new(Folder::new(1).unwrap());
         let names = || fs::read_dir(&folder.path).unwrap().count();
-        let [came, nobody] = [(); 2].map(|()| folder.expect_worker(ends()).unwrap());
+        let [came, never] = [(); 2].map(|()| folder.expect_worker(ends()).unwrap());
         assert_eq!(names(), 2);
         join(&came.name().unwrap()).unwrap();
         assert_eq!(names(), 1);
-        drop(nobody);
+        drop(never);
         assert_eq!(names(), 0);
         let kept: Vec<_> = (0..PLACES_MORE + 3).map(|_| folder.expect_worker(ends()).unwrap()).collect();
         assert_eq!(names(), kept.len(), "more than the guard knows");

@@ -71,7 +71,7 @@ pub enum Flush {
     All,
     /// Something: flush again when [`Channel::write_fd`] is writable.
     Blocked,
-    /// Nothing, because the worker's end is closed: the backlog is dropped. The worker's exit tells the rest.
+    /// Nothing, because the worker's end is closed: the backlog is dropped. The worker's exit explains it.
     Closed,
 }
 
@@ -161,7 +161,7 @@ pub trait ItemsIn {
     /// The number of whole frames that [`next`](Self::next) has in store, counted up to `most`.
     fn waiting(&self, most: usize) -> usize;
 
-    /// Tells whether the bytes that [`next`](Self::next) lent are there, and afterwards whether they were whole.
+    /// Knows whether the bytes that [`next`](Self::next) lent are there, and afterwards whether they were whole.
     fn integrity(&self) -> Arc<InputIntegrity>;
 }
 
@@ -173,7 +173,7 @@ pub trait ResultsOut {
     /// The system's; `BrokenPipe` if the supervisor is gone.
     fn send(&mut self, frames: &[u8]) -> io::Result<()>;
 
-    /// The same for frames of which the last one's body lies apart.
+    /// The same for frames of which the last one's body is apart.
     ///
     /// # Errors
     /// As of [`send`](Self::send).

@@ -501,7 +501,7 @@ mod tests {
     }
 
     #[test]
-    fn messages_are_put_together_and_taken_apart_however_little_room_there_is() {
+    fn messages_are_put_together_and_taken_apart_however_short_the_reads_are() {
         let name = random::name("/supervisor-test-").unwrap();
         let (receiver, sender) = mqueue::open(&name, Shape { messages: 4, bytes: 128 }).unwrap();
         let (mut inbox, mut outbox) = (Inbox::new(receiver).unwrap(), Outbox::new(sender).unwrap());

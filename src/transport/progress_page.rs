@@ -112,7 +112,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_board_is_refused() {
+    fn a_file_that_is_no_progress_page_is_refused() {
         let (_words, fd) = SharedWords::create(WORDS - 1).unwrap();
         assert!(ProgressWriter::from_fd(fd).is_err());
         assert!(ProgressWriter::from_fd(std::io::pipe().unwrap().0).is_err());

@@ -89,7 +89,7 @@ mod tests {
     }
 
     #[test]
-    fn what_lies_in_the_input_has_a_place() {
+    fn a_body_in_the_input_has_an_offset() {
         let (input, other) = (Arc::new(file_of(&[7; 10_000])), Arc::new(file_of(&[7; 10_000])));
         let mapped = |file| Arc::new(Block::from(Mapping::new(file, 5000, 1000).unwrap()));
         let block = mapped(&input);

@@ -126,7 +126,7 @@ struct ShmChannel {
     is_open: bool,
     results: Reader,
     broken: Option<Broken>,
-    /// The worker was told that the supervisor sleeps.
+    /// The supervisor's sleep is announced to the worker.
     armed: bool,
 }
 
@@ -531,7 +531,7 @@ mod tests {
 
     /// Whatever is in the memory, no call panics or goes on for ever, and a broken ring stays broken.
     #[test]
-    fn a_worker_that_scribbles_hurts_itself_alone() {
+    fn a_worker_that_overwrites_the_memory_harms_itself_alone() {
         let words = [ITEMS.head, RESULTS.tail, WORKER_ASLEEP, SUPERVISOR_ASLEEP, WORKER_GONE, ITEMS.tail, RESULTS.head];
         let body = Arc::new(Block::from(vec![b'x'; 200_000]));
         for seed in 1..=300 {
@@ -579,7 +579,7 @@ mod tests {
     }
 
     #[test]
-    fn an_index_that_cannot_be_is_said_in_words() {
+    fn an_index_out_of_range_is_named() {
         let (mut channel, _endpoints, area) = open();
         area.word(RESULTS.tail).store(RESULTS.bytes + 1, Relaxed);
         let words = "use the ring: the other side says it is at 262145, which is not from 0 to 262144";

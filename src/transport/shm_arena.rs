@@ -94,7 +94,7 @@ mod tests {
     }
 
     #[test]
-    fn bodies_never_overlap_and_the_hall_is_never_exceeded() {
+    fn bodies_never_overlap_and_never_exceed_the_arena() {
         let bytes = 36 * MIB;
         let mut arena = Arena::new(bytes);
         let (mut seed, mut at, mut turned_away) = (7_u64, 0, 0);

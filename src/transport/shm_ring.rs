@@ -271,7 +271,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_written_is_read_once_published_and_room_comes_back_once_released() {
+    fn bytes_are_read_once_published_and_are_free_once_released() {
         let words = here();
         let (mut writer, mut reader) = (Writer::new(RING), Reader::new(RING));
         for lap in 0..10 {
@@ -291,7 +291,7 @@ mod tests {
     }
 
     #[test]
-    fn an_index_that_cannot_be_is_never_taken() {
+    fn an_index_out_of_range_is_never_accepted() {
         for seed in 1..=2000 {
             let mut random = Random(seed);
             let words = here();
@@ -327,7 +327,7 @@ mod tests {
     }
 
     #[test]
-    fn a_bell_is_rung_once_and_only_for_who_sleeps() {
+    fn a_sleeping_side_is_woken_once_and_only_for_what_it_waits_for() {
         let words = here();
         assert!(!must_wake(&words, 2, FOR_BYTES));
         announce_sleep(&words, 2, FOR_BYTES);

@@ -59,12 +59,12 @@ impl Transport for SocketTransport {
 
 /// See [`super::connect`].
 pub(super) fn connect(mut endpoints: Endpoints) -> io::Result<Connection> {
-    let told = endpoints.get_variable(names::PEER)?.to_owned();
+    let expected = endpoints.get_variable(names::PEER)?.to_owned();
     let items = endpoints.take_fd(names::FD_IN)?;
     let Peer { pid, uid } = socket::peer(&items)?;
     let found = format!("{pid} {uid}");
-    if found != told {
-        let words = format!("the other end is of process and user {found}, not {told}");
+    if found != expected {
+        let words = format!("the other end is of process and user {found}, not {expected}");
         return Err(io::Error::new(ErrorKind::PermissionDenied, words));
     }
     let results = items.try_clone()?;
@@ -76,7 +76,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_socket_of_somebody_else_is_refused() {
+    fn a_socket_of_another_process_is_refused() {
         let (_ours, theirs) = socket::pair().unwrap();
         let endpoints =
             Endpoints::new().fd(&[names::FD_IN, names::FD_OUT], theirs).variable(names::PEER, "1 4294967294");
@@ -89,6 +89,6 @@ mod tests {
             Endpoints::new().fd(&[names::FD_IN, names::FD_OUT], reader).variable(names::PEER, format!("{pid} {uid}"));
         assert!(connect(endpoints).is_err(), "it is no socket");
         let (_ours, theirs) = socket::pair().unwrap();
-        assert!(connect(Endpoints::new().fd(&[names::FD_IN], theirs)).is_err(), "nobody was named");
+        assert!(connect(Endpoints::new().fd(&[names::FD_IN], theirs)).is_err(), "no peer was named");
     }
 }

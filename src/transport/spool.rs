@@ -237,7 +237,7 @@ mod tests {
     }
 
     #[test]
-    fn a_million_items_take_no_more_room_than_those_in_flight() {
+    fn a_million_items_take_no_more_space_than_those_in_flight() {
         let mut spool = spool();
         let mut places = VecDeque::new();
         for item in 0..100_000_u64 {
@@ -298,7 +298,7 @@ mod tests {
             names.sort();
             names
         };
-        std::fs::write(folder.path().join(name(1)), "somebody's").unwrap();
+        std::fs::write(folder.path().join(name(1)), "another's").unwrap();
         let (first, second) = (Spool::create(&place).unwrap(), Spool::create(&place).unwrap());
         assert_eq!(names(), [name(1), name(2), name(3)].map(std::ffi::OsString::from));
         let inode = |spool: &Spool| spool.file().metadata().unwrap().ino();
@@ -310,6 +310,6 @@ mod tests {
         drop((again, second));
         assert_eq!(names().len(), 3);
         assert_eq!(std::fs::metadata(folder.path().join(name(3))).unwrap().ino(), kept);
-        assert_eq!(std::fs::read(folder.path().join(name(1))).unwrap(), b"somebody's");
+        assert_eq!(std::fs::read(folder.path().join(name(1))).unwrap(), b"another's");
     }
 }

@@ -3,7 +3,7 @@
 //! A worker on shared memory puts results together in a staging area in that memory: in one half the results of the
 //! open group, in the other the frames of groups that are closed and wait to be sent together. A note records after
 //! each item how many are done, another note after each group how far the frames go. If the worker is killed, the
-//! supervisor reads both notes, and no finished item is run again.
+//! supervisor reads both notes, and no finished item is worked on again.
 //!
 //! The notes name positions in the stream of results, which only grow: the frames go where the ring ends now, and the
 //! group goes where the frames end. So the one store that sends the frames, or that adds a group to them, also voids

@@ -326,7 +326,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_lent_and_what_is_copied_leaves_in_order_however_it_is_cut() {
+    fn borrowed_and_copied_bodies_leave_in_order_however_writes_cut_them() {
         for step in [1, 7, 4096, 100_000, usize::MAX] {
             let mut backlog = Backlog::default();
             let expected = queued(&mut backlog);
@@ -346,7 +346,7 @@ mod tests {
     }
 
     #[test]
-    fn a_block_is_let_go_as_soon_as_it_has_left() {
+    fn a_block_is_released_as_soon_as_it_has_left() {
         let (reader, writer) = fd::pipe().unwrap();
         let (other, _end) = fd::pipe().unwrap();
         let mut channel = StreamChannel::new(File::from(other), File::from(writer), |_| ());

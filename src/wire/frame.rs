@@ -22,8 +22,8 @@ pub const HEADER_BYTES: usize = 8;
 /// Most bytes of a head; the longest message takes less than half.
 pub const HEAD_BYTES_MAX: usize = 64;
 
-/// Most bytes of a body: an item or a result of the largest size, and room for newlines, for the
-/// times of a batch and for the last result before a worker's flush.
+/// Most bytes of a body: an item or a result of the largest size, and more for newlines, for the times of a batch and
+/// for the last result before a worker's flush.
 pub const BODY_BYTES_MAX: usize = ITEM_BYTES_MAX + 2 * 1024 * 1024;
 
 /// Which way a frame travels; a frame that turns up at the wrong end is refused.
@@ -68,8 +68,8 @@ pub fn encode(kind: Kind, head: &[u8], body: &[u8], out: &mut Vec<u8>) -> Result
     Ok(())
 }
 
-/// The header of a frame with so many bytes of head and of body: the first byte is the lowest. A word, since
-/// what is stored in pieces and read back as a whole soon after is waited for.
+/// The header of a frame with so many bytes of head and of body: the first byte is the lowest. A word, since a load
+/// of bytes that were just stored in pieces waits for all the stores.
 ///
 /// # Errors
 /// Head or body are over their limits.
@@ -117,7 +117,7 @@ impl Header {
         HEADER_BYTES + self.head_bytes + self.body_bytes
     }
 
-    /// The header at the start of `bytes`; `None` while it is torn. Each field is judged as soon as it is whole.
+    /// The header at the start of `bytes`; `None` while it is torn. Each field is checked as soon as it is whole.
     ///
     /// # Errors
     /// The bytes are no header.
@@ -350,7 +350,7 @@ mod tests {
                 spare[..read].copy_from_slice(&rest[..read]);
                 decoder.buffer().filled(read);
                 rest = &rest[read..];
-                // Sometimes nobody asks: nothing may be lost.
+                // Sometimes no frame is taken out: nothing may be lost.
                 while random.below(4) > 0
                     && let Some(frame) = decoder.next().unwrap()
                 {
@@ -407,7 +407,11 @@ mod tests {
             decoder.buffer().filled(bytes.len());
             assert_eq!(decoder.next().unwrap_err().to_string(), words);
             assert_eq!(decoder.next().unwrap_err().to_string(), words);
-            assert_eq!(decoder.buffer().spare().len() + bytes.len(), BUFFER_BYTES, "nothing is allocated for a lie");
+            assert_eq!(
+                decoder.buffer().spare().len() + bytes.len(),
+                BUFFER_BYTES,
+                "nothing is allocated for a false length"
+            );
         }
     }
 
@@ -440,7 +444,7 @@ mod tests {
         assert_eq!(decoder.buffer().spare().len(), BUFFER_BYTES);
     }
 
-    /// Large bodies are taken out in parts, as they come, and no room is made for them.
+    /// Large bodies are taken out in parts, as they come, and the buffer does not grow for them.
     #[test]
     fn large_frames_come_in_parts_between_others() {
         const LARGE: usize = 2 * BUFFER_BYTES;

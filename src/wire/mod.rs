@@ -1,9 +1,10 @@
 //! Floor 1: bytes to messages and back.
 //!
-//! Facts come in as slices of bytes, in pieces of any size; messages go out, and the other way round.
+//! Facts come in as slices of bytes, in pieces of any size; messages go out, and the other way round. Which message
+//! is legal when, `protocol` decides.
 //!
-//! Invariant: pure. Nothing here reads, writes, waits or knows which transport carries the bytes,
-//! and no input, however hostile, panics or makes it allocate more than one frame's limit.
+//! Invariant: pure. Nothing here reads, writes, waits or knows which transport carries the bytes, and no input,
+//! however hostile, panics or makes it allocate more than one frame's limit.
 
 pub mod codec;
 pub mod frame;

@@ -8,17 +8,17 @@ use crate::wire::frame::{FrameError, check_body};
 use crate::wire::prefix::{Prefix, SLACK_BYTES};
 use std::ops::Range;
 
-/// What a buffer that has been larger is cut back to.
+/// A buffer that has been larger is cut back to this size.
 const KEPT_BYTES: usize = 256 * 1024;
 
-/// The frames, and the buffer that they lie in.
+/// The frames, and the buffer that holds them.
 pub(super) struct Frames {
     buffer: GrowableBuffer,
     bytes: usize,
 }
 
 impl Frames {
-    /// None yet; they are to be put together there.
+    /// No frames yet; they are to be put together in `buffer`.
     pub(super) const fn within(buffer: GrowableBuffer) -> Self {
         Self { buffer, bytes: 0 }
     }
@@ -44,7 +44,7 @@ impl Frames {
         Ok(())
     }
 
-    /// Puts a lead behind the frames, and makes buffer behind it. Returns where that is.
+    /// Puts a prefix behind the frames, and reserves the bytes behind it. Returns where those are.
     #[inline(always)]
     fn append_prefix<M: Message>(
         &mut self,
@@ -64,13 +64,13 @@ impl Frames {
         Ok(start..end)
     }
 
-    /// How many bytes they are.
+    /// The number of their bytes.
     #[inline]
     pub(super) const fn bytes(&self) -> usize {
         self.bytes
     }
 
-    /// If they lie where they outlive this process.
+    /// Whether they are in memory that outlives this process.
     #[inline]
     pub(super) const fn is_shared(&self) -> bool {
         self.buffer.is_shared()
@@ -80,7 +80,7 @@ impl Frames {
         &self.buffer[..self.bytes]
     }
 
-    /// They were sent.
+    /// Forgets the frames: they were sent.
     pub(super) fn clear(&mut self) {
         self.bytes = 0;
         self.buffer.cut_back(KEPT_BYTES);

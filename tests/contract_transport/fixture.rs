@@ -1,5 +1,5 @@
 //! The other process of the contract: this test program once more, in the role of a worker that stops
-//! at a stage and waits to be killed, or of somebody who opens many channels alone.
+//! at a stage and waits to be killed, or of a process that opens many channels and does nothing else.
 
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use std::ffi::{CStr, CString};
@@ -135,7 +135,7 @@ fn c(text: &str) -> CString {
     CString::new(text).unwrap()
 }
 
-/// Runs this program with `role` in a process of its own, in whose folders nothing lies yet.
+/// Runs this program with `role` in a process of its own, with empty folders for temporary files.
 pub fn play(role: &str, kind: TransportKind, folder: &std::path::Path) {
     let output = Command::new(std::env::current_exe().unwrap())
         .args(["--exact", "fixture::plays_its_role", "--nocapture", "--test-threads=1"])
@@ -172,7 +172,7 @@ fn wait_for_ever() -> ! {
 }
 
 fn come_to(stage: Stage, kind: TransportKind) {
-    // Where the parent fails, nobody else ends this process.
+    // If the parent fails, nothing else ends this process.
     assert!(parent::die_with_parent(std::env::var(names::PARENT).unwrap().parse().unwrap()).unwrap());
     if stage == Stage::BeforeItConnects {
         ready();
