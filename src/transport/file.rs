@@ -329,7 +329,23 @@ impl View {
 
 #[cfg(test)]
 mod tests {
+    use super::super::testing::Frames;
     use super::*;
+    use crate::wire::frame::FrameError;
+
+    #[test]
+    fn a_body_over_the_limit_is_refused_and_nothing_is_lost() {
+        let (channel, endpoints) = FileTransport::new(None).unwrap().open().unwrap();
+        let mut channel = Frames::of(channel);
+        let Connection { mut items, results: _results } = connect(endpoints).unwrap();
+        let error = channel.queue(1, &vec![0; BODY_BYTES_MAX + 1]).unwrap_err();
+        assert!(matches!(error, ChannelError::Frame(FrameError::Body { .. })), "{error}");
+        channel.queue(2, b"fits").unwrap();
+        assert_eq!(channel.flush(), Flush::All);
+        assert!(items.fill().unwrap());
+        assert_eq!(items.next().unwrap().unwrap().body, b"fits");
+        assert!(items.next().unwrap().is_none());
+    }
 
     #[test]
     fn a_reference_is_read_as_it_was_written() {

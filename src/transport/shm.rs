@@ -370,6 +370,7 @@ mod tests {
     use crate::sys::mapping::Mapping;
     use crate::sys::shared_area::WORDS;
     use crate::wire::codec;
+    use crate::wire::frame::{BODY_BYTES_MAX, FrameError};
     use crate::wire::message::ToWorker;
     use std::sync::atomic::Ordering::Relaxed;
 
@@ -427,6 +428,19 @@ mod tests {
             check(&mapped, 380_002..380_003, false);
             check(&read, 0..400_000, true);
         }
+    }
+
+    #[test]
+    fn a_body_that_has_no_place_in_the_arena_is_refused_and_nothing_is_lost() {
+        let (mut channel, endpoints, _) = open();
+        let Connection { mut items, results: _results } = shm_worker::connect(endpoints).unwrap();
+        let error = channel.queue(1, &vec![0; BODY_BYTES_MAX + 1]).unwrap_err();
+        assert!(matches!(error, ChannelError::Frame(FrameError::Body { .. })), "{error}");
+        channel.queue(2, b"fits").unwrap();
+        assert_eq!(channel.flush(), Flush::All);
+        assert!(items.fill().unwrap());
+        assert_eq!(items.next().unwrap().unwrap().body, b"fits");
+        assert!(items.next().unwrap().is_none());
     }
 
     #[test]
