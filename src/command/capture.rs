@@ -4,7 +4,7 @@
 //! Invariant: a capture holds at most [`MEMORY_BYTES_MAX`] bytes in memory, however much a command
 //! says, so that memory stays flat with any number of commands that never stop talking.
 
-use crate::sys::spill::{Extent, SpillFile};
+use crate::sys::spill::{SpillFile, SpilledContent};
 use std::io::{self, PipeReader, Read};
 use std::sync::Arc;
 
@@ -38,40 +38,29 @@ pub enum CaptureError {
     Spill { folder: String, error: io::Error },
 }
 
-/// One stream of one command: first what lies in the file, in order, then what is in memory.
+/// The output of one command on one stream: first the content in the file, then the bytes in memory. Dropping it frees
+/// both.
 #[derive(Debug, Default)]
 pub struct Capture {
-    pub spilled: Vec<Extent>,
+    pub spilled: SpilledContent,
     pub memory: Vec<u8>,
 }
 
 impl Capture {
-    /// How much was said.
+    /// How many bytes were captured.
     #[must_use]
     pub fn bytes(&self) -> u64 {
-        self.spilled.iter().map(|extent| extent.bytes).sum::<u64>() + self.memory.len() as u64
+        self.spilled.bytes() + self.memory.len() as u64
     }
 
-    /// Forgets what was said, and gives its room in the file back: for an attempt that did not count.
-    pub fn discard(&mut self, spill: &SpillFile) {
-        self.memory = Vec::new();
-        for extent in self.spilled.drain(..) {
-            spill.discard(extent);
-        }
-    }
-
-    /// Keeps `bytes`, at most [`READ_BYTES_MAX`] of them, behind what was said before.
-    fn append(&mut self, bytes: &[u8], spill: &SpillFile) -> Result<(), CaptureError> {
+    /// Appends at most [`READ_BYTES_MAX`] bytes.
+    fn append(&mut self, bytes: &[u8], spill: &Arc<SpillFile>) -> Result<(), CaptureError> {
         if self.memory.len() + bytes.len() > MEMORY_BYTES_MAX {
-            let extent = spill.append(&self.memory).map_err(|error| {
+            self.spilled.push(spill, &self.memory).map_err(|error| {
                 let folder = spill.folder().display().to_string();
                 CaptureError::Spill { folder, error }
             })?;
             self.memory.clear();
-            match self.spilled.last_mut() {
-                Some(last) if last.offset + last.bytes == extent.offset => last.bytes += extent.bytes,
-                _ => self.spilled.push(extent),
-            }
         }
         self.memory.extend_from_slice(bytes);
         Ok(())
@@ -154,13 +143,9 @@ mod tests {
         sent
     }
 
-    fn content(capture: &Capture, spill: &SpillFile) -> Vec<u8> {
-        let mut all = Vec::new();
-        for extent in &capture.spilled {
-            let mut part = vec![0; extent.bytes as usize];
-            spill.read_at(extent.offset, &mut part).unwrap();
-            all.extend_from_slice(&part);
-        }
+    fn content(capture: &Capture) -> Vec<u8> {
+        let mut all = vec![0; capture.spilled.bytes() as usize];
+        capture.spilled.read_at(0, &mut all).unwrap();
         all.extend_from_slice(&capture.memory);
         all
     }
@@ -178,13 +163,12 @@ mod tests {
     }
 
     #[test]
-    fn what_does_not_is_spilled_in_order_and_in_one_piece() {
+    fn what_does_not_is_spilled_in_order() {
         let spill = Arc::new(SpillFile::new());
         let mut collector = Collector::new(Arc::clone(&spill));
         let mut capture = Capture::default();
         let sent = feed(&mut capture, &mut collector, 0..100);
-        assert_eq!(capture.spilled.len(), 1, "neighbours in the file are one extent");
-        assert_eq!(content(&capture, &spill), sent);
+        assert_eq!(content(&capture), sent);
         assert_eq!(capture.bytes(), sent.len() as u64);
         assert!(capture.memory.capacity() - capture.memory.len() <= SLACK_BYTES_MAX);
     }
@@ -200,14 +184,14 @@ mod tests {
     }
 
     #[test]
-    fn what_does_not_count_is_forgotten_in_the_file_too() {
+    fn a_dropped_capture_frees_its_bytes_in_the_file() {
         let spill = Arc::new(SpillFile::new());
         let mut collector = Collector::new(Arc::clone(&spill));
         let mut capture = Capture::default();
         feed(&mut capture, &mut collector, 0..100);
         assert_ne!(spill.live_bytes(), 0);
-        capture.discard(&spill);
-        assert_eq!((capture.bytes(), spill.live_bytes()), (0, 0));
+        drop(capture);
+        assert_eq!(spill.live_bytes(), 0);
     }
 
     #[test]
@@ -220,7 +204,7 @@ mod tests {
             sent_one.extend(feed(&mut one, &mut collector, round * 40..round * 40 + 20));
             sent_two.extend(feed(&mut two, &mut collector, round * 40 + 20..round * 40 + 40));
         }
-        assert_eq!(content(&one, &spill), sent_one);
-        assert_eq!(content(&two, &spill), sent_two);
+        assert_eq!(content(&one), sent_one);
+        assert_eq!(content(&two), sent_two);
     }
 }

@@ -340,7 +340,6 @@ mod tests {
     struct Driven {
         execution: Execution,
         collector: Collector,
-        spill: Arc<SpillFile>,
         poller: Poller,
         item: Vec<u8>,
         has_ended: bool,
@@ -356,9 +355,8 @@ mod tests {
             if let Some(feed) = &execution.stdin {
                 poller.add(feed, Interest::WRITE, STDIN).unwrap();
             }
-            let spill = Arc::new(SpillFile::new());
-            let collector = Collector::new(Arc::clone(&spill));
-            Self { execution, collector, spill, poller, item: item.to_vec(), has_ended: false }
+            let collector = Collector::new(Arc::new(SpillFile::new()));
+            Self { execution, collector, poller, item: item.to_vec(), has_ended: false }
         }
 
         /// Waits for events and serves them until `enough` says so.
@@ -396,16 +394,12 @@ mod tests {
         fn finish(mut self) -> (ExitStatus, Vec<u8>, Vec<u8>) {
             self.drive(|own| own.has_ended && own.execution.stdout.is_none() && own.execution.stderr.is_none());
             let (status, _) = self.execution.process.reap().unwrap().unwrap();
-            (status, self.content(&self.execution.out), self.content(&self.execution.err))
+            (status, Self::content(&self.execution.out), Self::content(&self.execution.err))
         }
 
-        fn content(&self, capture: &Capture) -> Vec<u8> {
-            let mut all = Vec::new();
-            for extent in &capture.spilled {
-                let mut part = vec![0; usize::try_from(extent.bytes).unwrap()];
-                self.spill.read_at(extent.offset, &mut part).unwrap();
-                all.extend(part);
-            }
+        fn content(capture: &Capture) -> Vec<u8> {
+            let mut all = vec![0; usize::try_from(capture.spilled.bytes()).unwrap()];
+            capture.spilled.read_at(0, &mut all).unwrap();
             all.extend_from_slice(&capture.memory);
             all
         }
@@ -522,7 +516,7 @@ mod tests {
         assert!(talk.execution.out.memory.len() <= super::super::capture::MEMORY_BYTES_MAX);
         talk.execution.process.signal_group(Signal::KILL).unwrap();
         talk.drive(|own| own.has_ended && own.execution.stdout.is_none());
-        let out = talk.content(&talk.execution.out);
+        let out = Driven::content(&talk.execution.out);
         assert!(out.chunks_exact(2).all(|line| line == b"x\n"));
         assert!(talk.execution.process.reap().unwrap().is_some());
     }

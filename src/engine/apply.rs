@@ -11,7 +11,7 @@ use crate::model::signal::Signal;
 
 impl Engine {
     /// Carries out all that the core ordered. `answer` is what came with the fact that led to it.
-    pub(super) fn carry_out(&mut self, answer: Option<&Answer<'_>>) {
+    pub(super) fn carry_out(&mut self, mut answer: Option<Answer<'_>>) {
         // A settlement is told from where its answer lies if its turn comes at once; else it is copied.
         let mut settled = None;
         while let Some(action) = self.core.poll_action() {
@@ -19,11 +19,11 @@ impl Engine {
             if let Action::Emit { first, count } = action {
                 self.intake.told += u64::from(count);
                 if let Some(settlement) = before.take_if(|before| (before.first, before.count) == (first, count)) {
-                    self.telling.tell_at_once(self.now, &settlement, answer, &mut self.payloads);
+                    self.telling.tell_at_once(self.now, &settlement, &mut answer, &mut self.payloads);
                     continue;
                 }
             }
-            self.hold(before, answer);
+            self.hold(before, &mut answer);
             match action {
                 Action::Settle(settlement) => settled = Some(settlement),
                 Action::Emit { first, count } => self.telling.emit(self.now, first, count, &mut self.payloads),
@@ -44,10 +44,10 @@ impl Engine {
                 Action::Finish(outcome) => self.outcome = Some(outcome),
             }
         }
-        self.hold(settled, answer);
+        self.hold(settled, &mut answer);
     }
 
-    fn hold(&mut self, settlement: Option<Settlement>, answer: Option<&Answer<'_>>) {
+    fn hold(&mut self, settlement: Option<Settlement>, answer: &mut Option<Answer<'_>>) {
         if let Some(settlement) = settlement {
             self.telling.hold(self.now, settlement, answer, &mut self.payloads);
         }

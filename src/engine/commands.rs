@@ -204,21 +204,17 @@ impl Engine {
         let Exit { worker, incarnation, item, status, usage, time, mut out, mut err } = exit;
         let answer = Answer {
             first: item,
-            results: content(&out),
-            errors: content(&err),
+            results: content(&mut out),
+            errors: content(&mut err),
             times: Some(&[time]),
             exit: Some(status),
             of_failures: true,
         };
-        self.telling.answered = false;
-        self.feed_with(Input::Exited { worker, incarnation, status, usage, running: None }, Some(&answer));
-        if !self.telling.answered {
-            // Another attempt follows: what this one wrote is not told.
-            self.telling.discard([&mut out, &mut err]);
-        }
+        // If another attempt follows, nothing takes the answer: what this attempt wrote is freed.
+        self.feed_with(Input::Exited { worker, incarnation, status, usage, running: None }, Some(answer));
     }
 }
 
-fn content(capture: &Capture) -> Content<'_> {
-    Content { spilled: &capture.spilled, memory: &capture.memory }
+fn content(capture: &mut Capture) -> Content<'_> {
+    Content { spilled: std::mem::take(&mut capture.spilled), memory: &capture.memory }
 }

@@ -114,7 +114,7 @@ impl Engine {
     }
 
     /// The same for a fact that comes with results.
-    pub(super) fn feed_with(&mut self, input: Input, answer: Option<&Answer<'_>>) {
+    pub(super) fn feed_with(&mut self, input: Input, answer: Option<Answer<'_>>) {
         self.core.handle(input, self.now);
         self.carry_out(answer);
         self.feed_facts();

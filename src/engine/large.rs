@@ -30,7 +30,7 @@ impl Engine {
         self.tell_gathered(worker, incarnation);
         let (first, attempt) = (ItemId(first), Attempt(attempt));
         let settled = Input::Settled { worker, incarnation, first, count, attempt, busy_ns };
-        let Some(extent) = kept else {
+        let Some(spilled) = kept else {
             let held = self.core.oldest_batch(worker, incarnation);
             let is_next = held.is_some_and(|held| held.first == first && held.attempt == attempt);
             // The core says what is wrong with it, as if it had come whole.
@@ -39,18 +39,14 @@ impl Engine {
         let (times, _) = self.split_times(&times, 1, timed);
         let answer = Answer {
             first,
-            results: Content { spilled: &[extent], memory: &[] },
+            results: Content { spilled, memory: &[] },
             errors: Content::default(),
             times: timed.then_some(times.as_slice()),
             exit: None,
             of_failures: false,
         };
-        self.telling.answered = false;
-        self.feed_with(settled, Some(&answer));
+        self.feed_with(settled, Some(answer));
         self.times = times;
-        if !self.telling.answered {
-            self.telling.spill().discard(extent);
-        }
         Ok(true)
     }
 }

@@ -145,9 +145,9 @@ impl Engine {
 
     fn tell_done(&mut self, worker: WorkerId, incarnation: Incarnation, batch: Batch, busy_ns: u64, results: &[u8]) {
         let Batch { first, count, attempt } = batch;
-        let (results, errors) = (Content { spilled: &[], memory: results }, Content::default());
+        let (results, errors) = (Content::in_memory(results), Content::default());
         let answer = Answer { first, results, errors, times: None, exit: None, of_failures: false };
-        self.feed_with(Input::Settled { worker, incarnation, first, count, attempt, busy_ns }, Some(&answer));
+        self.feed_with(Input::Settled { worker, incarnation, first, count, attempt, busy_ns }, Some(answer));
     }
 }
 

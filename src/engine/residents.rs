@@ -144,7 +144,7 @@ impl Engine {
                     let reason = if panicked { FailReason::Panicked(text) } else { FailReason::Message(text) };
                     let (item, attempt) = (ItemId(item), Attempt(attempt));
                     let answer = Answer::of_failure(item, timed.then_some(&times));
-                    self.feed_with(Input::Failed { worker, incarnation, item, attempt, reason }, Some(&answer));
+                    self.feed_with(Input::Failed { worker, incarnation, item, attempt, reason }, Some(answer));
                     self.times = times;
                 }
             }
@@ -155,14 +155,14 @@ impl Engine {
         let (times, memory) = self.split_times(body, batch.count, true);
         let answer = Answer {
             first: batch.first,
-            results: Content { spilled: &[], memory },
+            results: Content::in_memory(memory),
             errors: Content::default(),
             times: Some(times.as_slice()),
             exit: None,
             of_failures: false,
         };
         let Batch { first, count, attempt } = batch;
-        self.feed_with(Input::Settled { worker, incarnation, first, count, attempt, busy_ns }, Some(&answer));
+        self.feed_with(Input::Settled { worker, incarnation, first, count, attempt, busy_ns }, Some(answer));
         self.times = times;
     }
 

@@ -30,8 +30,7 @@ use crate::model::outcome::Settlement;
 use crate::model::spec::{Lifecycle, Policy};
 use crate::model::time::{Duration, Instant};
 use crate::sys::outbox::Outbox;
-use crate::sys::spill::{Extent, SpillFile};
-use std::sync::Arc;
+use crate::sys::spill::SpilledContent;
 
 /// Settled items with their bytes, in the order in which they are told.
 pub struct Settled<'a> {
@@ -44,9 +43,6 @@ pub struct Settled<'a> {
     pub results: Content<'a>,
     /// A command's stderr; of one item. Empty for resident workers, who share the supervisor's.
     pub errors: Content<'a>,
-    /// The file that spilled content lies in. The view that is in charge of stdout discards it there,
-    /// shown or not, so whoever tells the reporters need not.
-    pub spill: Option<&'a Arc<SpillFile>>,
     /// Per item, where the worker told: when it started and how long it took.
     pub times: Option<&'a [ItemTime]>,
     /// How the process of this item ended, where there was one.
@@ -64,24 +60,25 @@ impl<'a> Settled<'a> {
     }
 }
 
-/// Bytes of a result: first what was spilled to a file, then what is in memory.
-#[derive(Clone, Copy, Default)]
+/// Bytes of a result: first the content of the spill file, then the bytes in memory.
+#[derive(Default)]
 pub struct Content<'a> {
-    pub spilled: &'a [Extent],
+    /// The reporter that writes it to an outbox takes it; the others only read it. What no reporter takes is freed.
+    pub spilled: SpilledContent,
     pub memory: &'a [u8],
 }
 
-impl Content<'_> {
-    /// What lies in the file is not needed any more.
-    fn discard(&self, spill: Option<&Arc<SpillFile>>) {
-        if let Some(spill) = spill {
-            self.spilled.iter().for_each(|extent| spill.discard(*extent));
-        }
+impl<'a> Content<'a> {
+    /// Content that was never spilled.
+    #[must_use]
+    pub fn in_memory(memory: &'a [u8]) -> Self {
+        Self { memory, ..Self::default() }
     }
 }
 
-fn spill_failed(spill: &SpillFile, error: std::io::Error) -> ReporterError {
-    ReporterError::Spill { folder: spill.folder().display().to_string(), error }
+fn spill_failed(spilled: &SpilledContent, error: std::io::Error) -> ReporterError {
+    let folder = spilled.folder().map_or_else(String::new, |folder| folder.display().to_string());
+    ReporterError::Spill { folder, error }
 }
 
 /// Takes what is before the first delimiter off `rest`.
@@ -121,7 +118,13 @@ pub trait Reporter {
     ///
     /// # Errors
     /// A file of its own could not be written, or spilled content not be read.
-    fn settled(&mut self, _: Instant, _: &Settled<'_>, _: &mut Outbox, _: &mut Outbox) -> Result<(), ReporterError> {
+    fn settled(
+        &mut self,
+        _: Instant,
+        _: &mut Settled<'_>,
+        _: &mut Outbox,
+        _: &mut Outbox,
+    ) -> Result<(), ReporterError> {
         Ok(())
     }
 

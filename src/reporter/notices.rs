@@ -380,7 +380,13 @@ impl Reporter for Notices {
         Ok(())
     }
 
-    fn settled(&mut self, _: Instant, _: &Settled<'_>, _: &mut Outbox, _: &mut Outbox) -> Result<(), ReporterError> {
+    fn settled(
+        &mut self,
+        _: Instant,
+        _: &mut Settled<'_>,
+        _: &mut Outbox,
+        _: &mut Outbox,
+    ) -> Result<(), ReporterError> {
         Ok(())
     }
 

@@ -8,9 +8,11 @@ use crate::model::ids::{Attempt, Incarnation, WorkerId};
 use crate::model::outcome::{Cause, CauseKind, FailReason, Outcome, RunOutcome, StopReason, Totals};
 use crate::model::signal::Signal;
 use crate::model::spec::{Backoff, Credit, Intensity, QueueOrder, RestartStrategy, RestartType, TermStep};
+use crate::sys::spill::SpillFile;
 use snapbox::data::Inline;
 use snapbox::{Data, assert_data_eq, str};
 use std::path::PathBuf;
+use std::sync::Arc;
 
 pub(super) const KILLED: ExitStatus = ExitStatus::Signal { signal: Signal::KILL, core_dumped: false };
 pub(super) const TERMED: ExitStatus = ExitStatus::Signal { signal: Signal::TERM, core_dumped: false };
@@ -64,7 +66,6 @@ pub(super) struct Recorder {
     now: Instant,
     out: Outbox,
     err: Outbox,
-    spill: Arc<SpillFile>,
 }
 
 impl Recorder {
@@ -74,7 +75,6 @@ impl Recorder {
             now: Instant::ZERO,
             out: Outbox::default(),
             err: Outbox::default(),
-            spill: Arc::default(),
         }
     }
 
@@ -90,18 +90,17 @@ impl Recorder {
         let times: Vec<ItemTime> =
             (0..settlement.count).map(|_| ItemTime { started: self.now, runtime: Duration::from_millis(2) }).collect();
         self.event(RunEvent::ItemsSettled(settlement.clone()));
-        let settled = Settled {
+        let mut settled = Settled {
             settlement,
             inputs: inputs.as_bytes(),
             delimiter: b'\n',
-            results: Content { spilled: &[], memory: results },
-            errors: Content { spilled: &[], memory: errors.as_bytes() },
-            spill: Some(&self.spill),
+            results: Content::in_memory(results),
+            errors: Content::in_memory(errors.as_bytes()),
             times: settlement.worker.is_some().then_some(&times),
             exit,
         };
         for reporter in &mut self.reporters {
-            reporter.settled(self.now, &settled, &mut self.out, &mut self.err).unwrap();
+            reporter.settled(self.now, &mut settled, &mut self.out, &mut self.err).unwrap();
         }
     }
 
@@ -110,7 +109,10 @@ impl Recorder {
         for reporter in &mut self.reporters {
             reporter.flush().unwrap();
         }
-        let text = |outbox: &mut Outbox| String::from_utf8(std::mem::take(outbox.buffer())).unwrap();
+        let text = |outbox: &mut Outbox| {
+            outbox.flush().unwrap();
+            String::from_utf8(std::mem::take(outbox.buffer())).unwrap()
+        };
         format!("{}---\n{}", text(&mut self.out), text(&mut self.err))
     }
 }
@@ -426,33 +428,38 @@ fn events_that_cannot_be_written_are_an_error_with_the_name() {
     assert_eq!(error.to_string(), "write /dev/full: No space left on device (os error 28)");
 }
 
-/// Content that was spilled: told by each output mode, tagged across the seam, and then given back.
+/// Spilled content in each output mode, also with a tag in the line that continues from the file into memory.
 #[test]
-fn spilled_content_is_told_and_discarded() {
-    let told = |output: &OutputSpec| {
+fn spilled_content_is_shown_and_freed() {
+    let shown = |output: &OutputSpec| {
         let mut stage = Recorder::new(output, Lifecycle::PerItem);
-        let spilled = [stage.spill.append(b"one\nt").unwrap(), stage.spill.append(b"w").unwrap()];
+        let spill = Arc::new(SpillFile::new());
+        let (mut spilled, mut errors) = (SpilledContent::default(), SpilledContent::default());
+        spilled.push(&spill, b"one\nt").unwrap();
+        errors.push(&spill, b"warning\n").unwrap();
+        spilled.push(&spill, b"w").unwrap();
         let done = settlement(0, 1, Outcome::Done, 1, vec![]);
-        let settled = Settled {
+        let mut settled = Settled {
             settlement: &done,
             inputs: b"item",
             delimiter: b'\n',
-            results: Content { spilled: &spilled, memory: b"o\nthree" },
-            errors: Content::default(),
-            spill: Some(&stage.spill),
+            results: Content { spilled, memory: b"o\nthree" },
+            errors: Content { spilled: errors, memory: b"" },
             times: None,
             exit: None,
         };
         for reporter in &mut stage.reporters {
-            reporter.settled(stage.now, &settled, &mut stage.out, &mut stage.err).unwrap();
+            reporter.settled(stage.now, &mut settled, &mut stage.out, &mut stage.err).unwrap();
         }
-        assert_eq!(stage.spill.live_bytes(), 0);
-        stage.written()
+        drop(settled);
+        let written = stage.written();
+        assert_eq!(spill.live_bytes(), 0);
+        written
     };
-    assert_eq!(told(&output(OutputMode::Results)), "one\ntwo\nthree---\n");
+    assert_eq!(shown(&output(OutputMode::Results)), "one\ntwo\nthree---\nwarning\n");
     let tagged = OutputSpec { tag: true, ..output(OutputMode::Results) };
-    assert_eq!(told(&tagged), "item\tone\nitem\ttwo\nitem\tthree---\n");
-    assert_eq!(told(&output(OutputMode::None)), "---\n");
-    assert_eq!(told(&output(OutputMode::Narrate)), "worker 1 (pid 101): item 0 -> one\\ntwo\\nthree\n---\n");
-    assert!(told(&output(OutputMode::Json)).contains("\"result\":\"one\\ntwo\\nthree\""));
+    assert_eq!(shown(&tagged), "item\tone\nitem\ttwo\nitem\tthree---\nitem\twarning\n");
+    assert_eq!(shown(&output(OutputMode::None)), "---\nwarning\n");
+    assert_eq!(shown(&output(OutputMode::Narrate)), "worker 1 (pid 101): item 0 -> one\\ntwo\\nthree\n---\nwarning\n");
+    assert!(shown(&output(OutputMode::Json)).contains("\"result\":\"one\\ntwo\\nthree\""));
 }

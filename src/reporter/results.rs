@@ -7,9 +7,8 @@
 use super::{Content, Reporter, ReporterError, Settled, spill_failed};
 use crate::model::time::Instant;
 use crate::sys::outbox::Outbox;
-use crate::sys::spill::SpillFile;
 use memchr::memchr;
-use std::sync::Arc;
+use std::mem;
 
 /// The reporter of `--output results`, and of `--output none`.
 pub struct Results {
@@ -23,7 +22,7 @@ impl Reporter for Results {
     fn settled(
         &mut self,
         _: Instant,
-        settled: &Settled<'_>,
+        settled: &mut Settled<'_>,
         out: &mut Outbox,
         err: &mut Outbox,
     ) -> Result<(), ReporterError> {
@@ -42,11 +41,9 @@ impl Reporter for Results {
         }
         let tag = self.tag.then(|| tag_of(settled.inputs));
         if self.shown {
-            append(out, &settled.results, settled.spill, tag.as_deref())?;
-        } else {
-            settled.results.discard(settled.spill);
+            append(out, &mut settled.results, tag.as_deref())?;
         }
-        append(err, &settled.errors, settled.spill, tag.as_deref())
+        append(err, &mut settled.errors, tag.as_deref())
     }
 }
 
@@ -57,22 +54,16 @@ fn tag_of(item: &[u8]) -> Vec<u8> {
     tag
 }
 
-/// Appends content as it is, or with the tag before each line. What was spilled goes from file to file.
-pub(super) fn append(
-    to: &mut Outbox,
-    content: &Content<'_>,
-    spill: Option<&Arc<SpillFile>>,
-    tag: Option<&[u8]>,
-) -> Result<(), ReporterError> {
+/// Appends content as it is, or with the tag before each line. The outbox takes what was spilled.
+pub(super) fn append(to: &mut Outbox, content: &mut Content<'_>, tag: Option<&[u8]>) -> Result<(), ReporterError> {
     let mut memory = content.memory;
-    if let (Some(spill), Some(last)) = (spill, content.spilled.last()) {
+    if !content.spilled.is_empty() {
         let mut last_byte = [b'\n'];
-        if tag.is_some() && !memory.is_empty() && last.bytes > 0 {
-            let read = spill.read_at(last.offset + last.bytes - 1, &mut last_byte);
-            read.map_err(|error| spill_failed(spill, error))?;
+        if tag.is_some() && !memory.is_empty() {
+            let read = content.spilled.read_at(content.spilled.bytes() - 1, &mut last_byte);
+            read.map_err(|error| spill_failed(&content.spilled, error))?;
         }
-        let pushed = to.push_spilled(Arc::clone(spill), content.spilled.to_vec(), tag.map(<[u8]>::to_vec));
-        pushed.map_err(|error| spill_failed(spill, error))?;
+        to.push_spilled(mem::take(&mut content.spilled), tag.map(<[u8]>::to_vec));
         if last_byte != *b"\n" {
             // The line that the file ends in has its tag already.
             let (end_of_line, rest) = memory.split_at(memchr(b'\n', memory).map_or(memory.len(), |end| end + 1));

@@ -22,13 +22,12 @@ impl Reporter for Narrate {
     fn settled(
         &mut self,
         _: Instant,
-        settled: &Settled<'_>,
+        settled: &mut Settled<'_>,
         out: &mut Outbox,
         err: &mut Outbox,
     ) -> Result<(), ReporterError> {
-        super::results::append(err, &settled.errors, settled.spill, None)?;
-        let shown = if settled.settlement.count == 1 { Shown::new(settled)? } else { None };
-        settled.results.discard(settled.spill);
+        super::results::append(err, &mut settled.errors, None)?;
+        let shown = if settled.settlement.count == 1 { Shown::new(&settled.results)? } else { None };
         let out = out.buffer();
         let settlement = settled.settlement;
         self.head.clear();
@@ -76,21 +75,19 @@ struct Shown<'a>(Cow<'a, [u8]>, u64);
 
 impl<'a> Shown<'a> {
     /// `None` if it gave nothing.
-    fn new(settled: &Settled<'a>) -> Result<Option<Self>, ReporterError> {
-        let Content { spilled, memory } = settled.results;
-        let Some(spill) = settled.spill.filter(|_| !spilled.is_empty()) else {
+    fn new(result: &Content<'a>) -> Result<Option<Self>, ReporterError> {
+        let Content { spilled, memory } = result;
+        if spilled.is_empty() {
             let result = memory.strip_suffix(b"\n").unwrap_or(memory);
             return Ok((!memory.is_empty()).then_some(Self(Cow::Borrowed(result), result.len() as u64)));
-        };
-        let read = |offset, bytes: &mut [u8]| spill.read_at(offset, bytes).map_err(|error| spill_failed(spill, error));
-        let (mut beginning, mut bytes, mut last) = (Vec::new(), memory.len() as u64, [0]);
-        for extent in spilled {
-            let start = beginning.len();
-            beginning.resize((start as u64 + extent.bytes).min(SHOWN_BYTES_MAX as u64) as usize, 0);
-            read(extent.offset, &mut beginning[start..])?;
-            read((extent.offset + extent.bytes).saturating_sub(1), &mut last)?;
-            bytes += extent.bytes;
         }
+        let spilled_bytes = spilled.bytes();
+        let read =
+            |offset, bytes: &mut [u8]| spilled.read_at(offset, bytes).map_err(|error| spill_failed(spilled, error));
+        let mut beginning = vec![0; spilled_bytes.min(SHOWN_BYTES_MAX as u64) as usize];
+        let (mut bytes, mut last) = (spilled_bytes + memory.len() as u64, [0]);
+        read(0, &mut beginning)?;
+        read(spilled_bytes - 1, &mut last)?;
         beginning.extend_from_slice(memory);
         if memory.last().unwrap_or(&last[0]) == &b'\n' {
             bytes = bytes.saturating_sub(1);

@@ -13,7 +13,7 @@
 //! What waits is a queue of pieces in memory and pieces in a spill file. Invariant: bytes leave in the order in which
 //! they came, each once.
 
-use super::spill::{Extent, SpillFile};
+use super::spill::SpilledContent;
 use nix::errno::Errno;
 use nix::fcntl::{FcntlArg, OFlag, fcntl};
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
@@ -22,7 +22,6 @@ use nix::sys::stat::{Mode, SFlag, fstat, major, minor};
 use std::collections::VecDeque;
 use std::io;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
-use std::sync::Arc;
 
 /// How much of a spill file is in memory at a time.
 const STAGING_BYTES: usize = 64 * 1024;
@@ -62,16 +61,15 @@ enum Piece {
     Spilled(Spilled),
 }
 
-/// Bytes in a spill file, of which a part is in memory at a time.
+/// Content of a spill file, of which at most [`STAGING_BYTES`] are in memory at a time.
 #[derive(Debug)]
 struct Spilled {
-    file: Arc<SpillFile>,
-    extents: VecDeque<Extent>,
+    /// The bytes that are still in the file.
+    content: SpilledContent,
     line_prefix: Option<Vec<u8>>,
     at_line_start: bool,
-    /// The extent that staging came from and what is behind it.
+    /// The bytes before `content`, with the prefixes of their lines.
     staging: Vec<u8>,
-    staged: Option<Extent>,
 }
 
 #[derive(Debug)]
@@ -122,33 +120,16 @@ impl Outbox {
         self.push(bytes.get(written..).unwrap_or_default());
     }
 
-    /// Appends what lies in a spill file, each line with a prefix if there is one. The extents are discarded when they
-    /// are written.
-    ///
-    /// # Errors
-    /// Only without a file descriptor, where the bytes are read at once.
-    pub fn push_spilled(
-        &mut self,
-        file: Arc<SpillFile>,
-        extents: Vec<Extent>,
-        line_prefix: Option<Vec<u8>>,
-    ) -> io::Result<()> {
-        let mut spilled = Spilled::new(file, extents, line_prefix);
-        if self.sink.is_none() {
-            while spilled.stage()? {
-                self.memory.extend_from_slice(&spilled.staging);
-                spilled.release();
-            }
-            return Ok(());
-        }
+    /// Appends the content of a spill file, each line with a prefix if there is one. The outbox owns the content and
+    /// frees it as it writes.
+    pub fn push_spilled(&mut self, content: SpilledContent, line_prefix: Option<Vec<u8>>) {
         if self.memory.len() > self.written_of_memory() {
             self.earlier.push_back(Piece::Memory(std::mem::take(&mut self.memory)));
         } else {
             self.memory.clear();
             self.written = 0;
         }
-        self.earlier.push_back(Piece::Spilled(spilled));
-        Ok(())
+        self.earlier.push_back(Piece::Spilled(Spilled::new(content, line_prefix)));
     }
 
     /// How many bytes wait, without the prefixes of lines that are still in a spill file.
@@ -172,22 +153,18 @@ impl Outbox {
 
     /// Forgets what waits: the other side is gone.
     pub fn clear(&mut self) {
-        for piece in self.earlier.drain(..) {
-            if let Piece::Spilled(mut spilled) = piece {
-                spilled.discard();
-            }
-        }
+        self.earlier.clear();
         self.memory.clear();
         self.written = 0;
     }
 
-    /// Writes what can be written now. Never waits. Without a file descriptor everything stays where it is.
+    /// Writes what can be written now. Never waits. Without a file descriptor everything moves to [`Self::buffer`].
     ///
     /// # Errors
     /// `BrokenPipe`: nobody reads any more (SIGPIPE is ignored, as std does at the start). Others as of `write(2)`, and
     /// of the spill file. What was not written still waits.
     pub fn flush(&mut self) -> io::Result<Flushed> {
-        let Some(sink) = &self.sink else { return Ok(Flushed::All) };
+        let Some(sink) = &self.sink else { return self.move_to_memory() };
         while let Some(piece) = self.earlier.front_mut() {
             let bytes = match piece {
                 Piece::Memory(bytes) => bytes,
@@ -205,12 +182,35 @@ impl Outbox {
             self.written = 0;
             match piece {
                 Piece::Memory(_) => drop(self.earlier.pop_front()),
-                Piece::Spilled(spilled) => spilled.release(),
+                Piece::Spilled(spilled) => spilled.staging.clear(),
             }
         }
         let flushed = sink.write(&self.memory, &mut self.written)?;
         self.forget_written();
         Ok(flushed)
+    }
+
+    fn move_to_memory(&mut self) -> io::Result<Flushed> {
+        let mut whole = Vec::new();
+        while let Some(piece) = self.earlier.front_mut() {
+            let moved = match piece {
+                Piece::Memory(bytes) => {
+                    whole.append(bytes);
+                    Ok(())
+                }
+                Piece::Spilled(spilled) => spilled.move_to(&mut whole),
+            };
+            if let Err(error) = moved {
+                self.earlier.push_front(Piece::Memory(whole));
+                return Err(error);
+            }
+            self.earlier.pop_front();
+        }
+        if !whole.is_empty() {
+            whole.append(&mut self.memory);
+            self.memory = whole;
+        }
+        Ok(Flushed::All)
     }
 
     fn written_of_memory(&self) -> usize {
@@ -234,55 +234,33 @@ impl Piece {
     fn len(&self) -> u64 {
         match self {
             Self::Memory(bytes) => bytes.len() as u64,
-            Self::Spilled(spilled) => {
-                spilled.staging.len() as u64 + spilled.extents.iter().map(|extent| extent.bytes).sum::<u64>()
-            }
+            Self::Spilled(spilled) => spilled.staging.len() as u64 + spilled.content.bytes(),
         }
     }
 }
 
 impl Spilled {
-    fn new(file: Arc<SpillFile>, extents: Vec<Extent>, line_prefix: Option<Vec<u8>>) -> Self {
-        Self { file, extents: extents.into(), line_prefix, at_line_start: true, staging: Vec::new(), staged: None }
+    const fn new(content: SpilledContent, line_prefix: Option<Vec<u8>>) -> Self {
+        Self { content, line_prefix, at_line_start: true, staging: Vec::new() }
     }
 
-    /// Sees to it that staging holds the next bytes; false: there are none left.
+    /// Moves the next bytes to `staging` unless it holds some; false: no bytes are left.
     fn stage(&mut self) -> io::Result<bool> {
-        while self.staging.is_empty() {
-            let Some(next) = self.extents.front_mut() else { return Ok(false) };
-            let bytes = next.bytes.min(STAGING_BYTES as u64);
-            let part = Extent { offset: next.offset, bytes };
-            self.staging.resize(bytes as usize, 0);
-            if let Err(error) = self.file.read_at(part.offset, &mut self.staging) {
-                self.staging.clear();
-                return Err(error);
-            }
-            next.offset += bytes;
-            next.bytes -= bytes;
-            if next.bytes == 0 {
-                self.extents.pop_front();
-            }
-            self.staged = Some(part);
-            if let Some(prefix) = &self.line_prefix {
-                self.staging = with_prefix(&self.staging, prefix, &mut self.at_line_start);
-            }
+        if !self.staging.is_empty() {
+            return Ok(true);
         }
-        Ok(true)
+        self.content.take_front(&mut self.staging, STAGING_BYTES)?;
+        if let Some(prefix) = &self.line_prefix {
+            self.staging = with_prefix(&self.staging, prefix, &mut self.at_line_start);
+        }
+        Ok(!self.staging.is_empty())
     }
 
-    /// Staging is written.
-    fn release(&mut self) {
-        self.staging.clear();
-        if let Some(part) = self.staged.take() {
-            self.file.discard(part);
+    fn move_to(&mut self, memory: &mut Vec<u8>) -> io::Result<()> {
+        while self.stage()? {
+            memory.append(&mut self.staging);
         }
-    }
-
-    fn discard(&mut self) {
-        self.release();
-        for extent in self.extents.drain(..) {
-            self.file.discard(extent);
-        }
+        Ok(())
     }
 }
 
@@ -366,11 +344,13 @@ fn open_again(fd: BorrowedFd<'_>) -> Option<OwnedFd> {
 #[cfg(test)]
 mod tests {
     use super::super::poller::{Added, Interest, Poller};
+    use super::super::spill::SpillFile;
     use super::*;
     use std::fs::File;
     use std::io::{Read, Seek, Write};
     use std::os::fd::FromRawFd;
     use std::os::unix::net::UnixStream;
+    use std::sync::Arc;
 
     fn is_nonblocking(fd: impl AsFd) -> bool {
         OFlag::from_bits_retain(fcntl(fd, FcntlArg::F_GETFL).unwrap()).contains(OFlag::O_NONBLOCK)
@@ -517,20 +497,25 @@ mod tests {
         assert_eq!(outbox.flush().unwrap_err().kind(), io::ErrorKind::StorageFull);
     }
 
-    fn spilled(parts: &[&[u8]]) -> (Arc<SpillFile>, Vec<Extent>) {
-        let file = Arc::new(SpillFile::new());
-        let extents = parts.iter().map(|part| file.append(part).unwrap()).collect();
-        (file, extents)
+    fn spilled(parts: &[&[u8]]) -> (Arc<SpillFile>, SpilledContent) {
+        let (file, mut content, mut other) =
+            (Arc::new(SpillFile::new()), SpilledContent::default(), SpilledContent::default());
+        for part in parts {
+            content.push(&file, part).unwrap();
+            // So that the parts are no neighbours in the file.
+            other.push(&file, b"other").unwrap();
+        }
+        (file, content)
     }
 
     #[test]
-    fn spilled_bytes_leave_in_their_turn_and_are_discarded() {
+    fn spilled_bytes_leave_in_their_turn_and_are_freed() {
         let (mut reader, writer) = io::pipe().unwrap();
         let mut outbox = Outbox::new(&writer).unwrap();
         let big = numbers();
-        let (file, extents) = spilled(&[b"first\n", &big]);
+        let (file, content) = spilled(&[b"first\n", &big]);
         outbox.push(b"in front\n");
-        outbox.push_spilled(Arc::clone(&file), extents, None).unwrap();
+        outbox.push_spilled(content, None);
         outbox.push(b"behind\n");
         let expected = [b"in front\nfirst\n", big.as_slice(), b"behind\n"].concat();
         assert_eq!(outbox.len(), expected.len() as u64);
@@ -554,9 +539,9 @@ mod tests {
     #[test]
     fn lines_get_their_prefix_across_the_borders_of_pieces() {
         let mut outbox = Outbox::default();
-        let (file, extents) = spilled(&[b"a\nb", b"c\n", b"", b"\nd"]);
+        let (file, content) = spilled(&[b"a\nb", b"c\n", b"", b"\nd"]);
         outbox.push(b"x ");
-        outbox.push_spilled(Arc::clone(&file), extents, Some(b"tag ".to_vec())).unwrap();
+        outbox.push_spilled(content, Some(b"tag ".to_vec()));
         assert_eq!(outbox.flush().unwrap(), Flushed::All);
         assert_eq!(outbox.buffer(), b"x tag a\ntag bc\ntag \ntag d");
         assert_eq!(file.live_bytes(), 0);
@@ -564,11 +549,25 @@ mod tests {
     }
 
     #[test]
-    fn what_is_cleared_is_discarded() {
+    fn content_that_cannot_be_read_still_waits() {
+        let mut outbox = Outbox::default();
+        let (file, content) = spilled(&[b"lost"]);
+        outbox.push(b"in front");
+        outbox.push_spilled(content, None);
+        outbox.push(b"behind");
+        file.truncate(0);
+        assert_eq!(outbox.flush().unwrap_err().kind(), io::ErrorKind::UnexpectedEof);
+        assert_eq!((outbox.len(), file.live_bytes()), (18, 4));
+        outbox.clear();
+        assert_eq!((outbox.len(), file.live_bytes()), (0, 0));
+    }
+
+    #[test]
+    fn what_is_cleared_is_freed() {
         let (_reader, writer) = io::pipe().unwrap();
         let mut outbox = Outbox::new(&writer).unwrap();
-        let (file, extents) = spilled(&[&numbers(), b"more"]);
-        outbox.push_spilled(Arc::clone(&file), extents, None).unwrap();
+        let (file, content) = spilled(&[&numbers(), b"more"]);
+        outbox.push_spilled(content, None);
         assert_eq!(outbox.flush().unwrap(), Flushed::Blocked);
         outbox.clear();
         assert_eq!((outbox.len(), file.live_bytes()), (0, 0));

@@ -42,7 +42,7 @@ use crate::model::time::Duration;
 use crate::sys::block::BlockSlice;
 use crate::sys::growable_buffer::GrowableBuffer;
 use crate::sys::guard::Leftover;
-use crate::sys::spill::{Extent, SpillFile};
+use crate::sys::spill::{SpillFile, SpilledContent};
 use crate::wire::codec::{self, CodecError, Message};
 use crate::wire::frame::{Frame, FrameError, Header, Kind};
 use crate::wire::message::{FromWorker, REASON_BYTES_MAX, SMALL_BODY_BYTES_MAX, ToWorker};
@@ -75,15 +75,15 @@ pub enum Flush {
     Closed,
 }
 
-/// A result of more than [`SMALL_BODY_BYTES_MAX`] that has begun to come.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+/// A result of more than [`SMALL_BODY_BYTES_MAX`] that has begun to arrive.
+#[derive(Debug)]
 pub struct Large {
     /// A `Done` of one item.
     pub message: FromWorker,
     /// When it was worked on, once it is whole, if the message is `timed`.
     pub times: [u8; PAIR_BYTES],
-    /// Where it lies, once it is whole; whoever is told so discards it there.
-    pub kept: Option<Extent>,
+    /// The result, once it is whole.
+    pub kept: Option<SpilledContent>,
 }
 
 /// The supervisor's end. Never waits.
