@@ -83,7 +83,7 @@ pub(super) fn open(config: Config) -> Result<Engine, EngineError> {
         Kind::Resident(program) => program.transport.leftovers(),
         Kind::Thread(_) | Kind::Command { .. } => Vec::new(),
     };
-    let guard = Guard::start(policy.workers as usize, &leftovers).map_err(EngineError::system("start the guard"))?;
+    let guard = Guard::start(&leftovers).map_err(EngineError::system("start the guard"))?;
     let signals = SignalPlane::install(&[Signal::INT, Signal::TERM, Signal::QUIT, Signal::USR1])
         .map_err(EngineError::system("install signal handlers"))?;
     let poller = Poller::new().map_err(EngineError::system("open the poller"))?;
