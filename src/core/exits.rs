@@ -36,12 +36,12 @@ impl Core {
             ExitStatus::Code(0) => None,
             _ if kill_reason.is_some() => None,
             ExitStatus::Code(code) => Some(CauseKind::Failed(FailReason::Exited(code))),
-            ExitStatus::Signal { .. } => Some(CauseKind::Crashed(status)),
+            ExitStatus::Signal { .. } | ExitStatus::Unknown => Some(CauseKind::Crashed(status)),
         };
         let verdict = kind.map(|kind| self.judge(index, batch, kind));
         let fate = verdict.as_ref().map(|verdict| self.fate(batch, verdict));
         let skipped = kill_reason.is_some() && !timed_out && !status.is_success();
-        if kill_reason.is_none() && matches!(status, ExitStatus::Signal { .. }) {
+        if kill_reason.is_none() && matches!(status, ExitStatus::Signal { .. } | ExitStatus::Unknown) {
             self.totals.deaths += 1;
         }
         // Its exit code is its answer, and a failure is one too, as it is with workers that stay.

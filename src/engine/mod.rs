@@ -44,6 +44,7 @@ pub fn run(config: Config) -> Result<RunOutcome, EngineError> {
     if config.output.dry_run {
         return dry_run::run(&config);
     }
+    let _restored_at_the_end = ports::change_process()?;
     ports::open(config)?.run()
 }
 

@@ -63,11 +63,15 @@ const LAUNCHERS_OPEN_FILES: u64 = 2 * LAUNCHERS_MAX as u64 + 1;
 /// Processes of its own: itself and the guard; and the launchers, since threads count as processes.
 const OWN_PROCESSES: u64 = 2 + LAUNCHERS_MAX as u64;
 
+/// Changes the process's signals and limits for a run; dropping the value restores them.
+pub(super) fn change_process() -> Result<(signals::Normalised, limits::RaisedOpenFiles), EngineError> {
+    let signals = signals::normalise().map_err(EngineError::system("reset signals"))?;
+    let open_files = limits::raise_open_files().map_err(EngineError::system("read the limit of open files"))?;
+    Ok((signals, open_files))
+}
+
 /// The engine, ready to run.
 pub(super) fn open(config: Config) -> Result<Engine, EngineError> {
-    signals::normalise().map_err(EngineError::system("reset signals"))?;
-    // A file that reaches the limit of its size is a failed write, with words, and not our death.
-    signals::ignore(Signal::XFSZ).map_err(EngineError::system("ignore a signal"))?;
     if config.output.mode != OutputMode::None && stdio::was_closed(1) {
         return Err(EngineError::StdoutClosed);
     }
@@ -252,7 +256,8 @@ fn open_program(
 
 /// Refuses what the system would refuse halfway through.
 fn check_limits(workers: u32, kind: &Kind) -> Result<(), EngineError> {
-    let limit = limits::raise_open_files().map_err(EngineError::system("read the limit of open files"))?;
+    let raised = limits::raise_open_files().map_err(EngineError::system("read the limit of open files"))?;
+    let limit = raised.limit();
     let open = limits::open_files_now().map_err(EngineError::system("count the open files"))?;
     // Beside its pidfd, or a thread's bell.
     let (each, more) = match kind {

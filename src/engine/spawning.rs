@@ -145,9 +145,7 @@ pub fn abandon(groups: &Groups, worker: WorkerId, process: &Process) {
 pub fn reap(process: &Process) -> (ExitStatus, Usage) {
     match process.reap() {
         Ok(Some(ended)) => ended,
-        // Somebody in this process reaped it, or SIGCHLD is ignored: how it ended is lost. The
-        // supervisor does neither, so this is only for a program that uses the library.
-        _ => (ExitStatus::Signal { signal: Signal::KILL, core_dumped: false }, Usage::default()),
+        Ok(None) | Err(_) => (ExitStatus::Unknown, Usage::default()),
     }
 }
 

@@ -57,7 +57,7 @@ impl<'a> Object<'a> {
         self.out[point] = b'.';
     }
 
-    /// `{"code":3}` or `{"signal":9,"name":"KILL","core":false}`
+    /// `{"code":3}`, `{"signal":9,"name":"KILL","core":false}` or `{"unknown":true}`
     pub fn exit(&mut self, name: &str, exit: ExitStatus) {
         self.name(name);
         let mut inner = Object::begin(self.out);
@@ -68,6 +68,7 @@ impl<'a> Object<'a> {
                 inner.text("name", &signal.name());
                 inner.literal("core", if core_dumped { "true" } else { "false" });
             }
+            ExitStatus::Unknown => inner.literal("unknown", "true"),
         }
         inner.end();
     }

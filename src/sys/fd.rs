@@ -9,6 +9,7 @@ use nix::sys::stat::{Mode, umask};
 use std::fs::{File, OpenOptions};
 use std::io;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, FromRawFd, OwnedFd, RawFd};
+use std::sync::{Mutex, PoisonError};
 
 /// A pipe: the end to read from, the end to write to.
 ///
@@ -91,9 +92,12 @@ pub fn duplicate(number: RawFd) -> io::Result<OwnedFd> {
     Ok(unsafe { OwnedFd::from_raw_fd(second) })
 }
 
-/// Calls something that makes files: only this user may enter, read or write them. What other threads make meanwhile
-/// is closed to others as well.
+/// Calls `make` with a umask that allows access to this user only. The umask is the process's: files that other threads
+/// create meanwhile are private too.
 pub fn with_files_for_us_alone<T>(make: impl FnOnce() -> T) -> T {
+    // Two threads at a time would each take the other's umask for the one to restore.
+    static UMASK: Mutex<()> = Mutex::new(());
+    let _umask = UMASK.lock().unwrap_or_else(PoisonError::into_inner);
     let before = umask(Mode::S_IRWXG | Mode::S_IRWXO);
     let made = make();
     umask(before);

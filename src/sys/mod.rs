@@ -9,6 +9,7 @@
 pub mod access;
 pub mod block;
 pub mod clock;
+mod disposition;
 pub mod fd;
 pub mod folder;
 pub mod growable_buffer;

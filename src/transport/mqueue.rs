@@ -130,8 +130,8 @@ fn shapes(workers: u32, allowed: &Limits) -> Result<Vec<Shape>, QueueError> {
 }
 
 fn has_descriptors(workers: u32) -> io::Result<bool> {
-    let limit = limits::raise_open_files()?;
-    Ok(limits::open_files_now()? + 2 * u64::from(workers) + OTHER_FDS <= limit)
+    let raised = limits::raise_open_files()?;
+    Ok(limits::open_files_now()? + 2 * u64::from(workers) + OTHER_FDS <= raised.limit())
 }
 
 /// Opens, and closes again, what all workers need at once.
