@@ -58,7 +58,7 @@ impl Thread {
 
     /// Its end is not waited for any more.
     pub fn leave_behind(&self) {
-        self.death.wake_fd.ring();
+        self.death.wake_fd.wake();
     }
 
     /// How it ended, and what it used.
@@ -84,6 +84,6 @@ impl Drop for Dying {
     fn drop(&mut self) {
         let exit = (ExitStatus::Code(self.code), pidfd::usage_of_thread());
         *self.death.exit.lock().unwrap_or_else(PoisonError::into_inner) = Some(exit);
-        self.death.wake_fd.ring();
+        self.death.wake_fd.wake();
     }
 }

@@ -15,14 +15,14 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 /// What a handler of ours looks like (`SA_SIGINFO`).
-pub(super) type Handler = extern "C" fn(c_int, *mut libc::siginfo_t, *mut c_void);
+pub(super) type SignalHandler = extern "C" fn(c_int, *mut libc::siginfo_t, *mut c_void);
 
 /// What to change a disposition to.
 #[derive(Clone, Copy)]
 pub(super) enum Change {
     Ignore,
     /// The handler makes atomic accesses and system calls only, and leaves errno as it was.
-    Handle(Handler),
+    Handle(SignalHandler),
     /// For SIGCHLD: the exit status of a child is kept until it is reaped. A handler of the host program stays.
     KeepExits,
 }
@@ -125,7 +125,7 @@ pub(super) unsafe fn call_previous(signal: c_int, info: *mut libc::siginfo_t, co
     // are no function.
     unsafe {
         if takes_info {
-            std::mem::transmute::<*const c_void, Handler>(handler as *const c_void)(signal, info, context);
+            std::mem::transmute::<*const c_void, SignalHandler>(handler as *const c_void)(signal, info, context);
         } else {
             std::mem::transmute::<*const c_void, extern "C" fn(c_int)>(handler as *const c_void)(signal);
         }

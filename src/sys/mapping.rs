@@ -24,13 +24,13 @@ use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize};
 const MAPPINGS_MAX: usize = 512;
 
 /// A row of the handler's table. `start` is 0: the row is free; 1: it is being filled in.
-struct Row {
+struct MappingRow {
     start: AtomicUsize,
     end: AtomicUsize,
     lost: AtomicBool,
 }
 
-static TABLE: [Row; MAPPINGS_MAX] = [const { Row::free() }; MAPPINGS_MAX];
+static TABLE: [MappingRow; MAPPINGS_MAX] = [const { MappingRow::free() }; MAPPINGS_MAX];
 
 static LOSSES: AtomicU64 = AtomicU64::new(0);
 
@@ -82,7 +82,7 @@ impl Mapping {
         let start = i64::try_from(offset - skipped as u64).map_err(|_| ErrorKind::InvalidInput)?;
         // SAFETY: a new mapping at an address of the system's choice; no other memory is affected.
         let base = unsafe { mmap(None, length, ProtFlags::PROT_READ, MapFlags::MAP_SHARED, &**file, start) }?.cast();
-        let Some(row) = Row::claim(base.as_ptr() as usize, mapped_bytes) else {
+        let Some(row) = MappingRow::claim(base.as_ptr() as usize, mapped_bytes) else {
             // SAFETY: made above, and no pointer to it is left.
             let _ = unsafe { munmap(base.cast::<c_void>(), mapped_bytes) };
             return Err(ErrorKind::QuotaExceeded.into());
@@ -157,7 +157,7 @@ impl Drop for Mapping {
     }
 }
 
-impl Row {
+impl MappingRow {
     const fn free() -> Self {
         Self { start: AtomicUsize::new(0), end: AtomicUsize::new(0), lost: AtomicBool::new(false) }
     }

@@ -202,7 +202,7 @@ mod tests {
     use super::super::testing::wait_readable;
     use super::*;
 
-    /// A host program's handler of SIGCHLD reaps each child, whoever started it.
+    /// A host program's handler of SIGCHLD reaps each child of the process.
     #[test]
     fn the_status_of_a_process_that_other_code_has_reaped_is_right_or_unknown() {
         let killed = ExitStatus::Signal { signal: Signal::KILL, core_dumped: false };

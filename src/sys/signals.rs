@@ -69,7 +69,7 @@ type Record = [u32; 2];
 const RECORD_BYTES: usize = size_of::<Record>();
 
 impl SignalPlane {
-    /// Catches these signals from now on, also those that our parent has told us to ignore: a shell without job control
+    /// Catches these signals from now on, also those that we were started to ignore: a shell without job control
     /// ignores INT and QUIT in background processes, and they would be lost. A handler of the host program is not
     /// called meanwhile.
     ///

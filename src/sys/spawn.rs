@@ -430,12 +430,12 @@ mod tests {
     use std::sync::atomic::Ordering::Relaxed;
 
     /// A spawned program with its output.
-    struct Started {
+    struct StartedProgram {
         process: Process,
         output: File,
     }
 
-    impl Started {
+    impl StartedProgram {
         fn end(mut self) -> (ExitStatus, String) {
             let mut output = String::new();
             self.output.read_to_string(&mut output).unwrap();
@@ -443,7 +443,11 @@ mod tests {
         }
     }
 
-    fn start(argv: &[&str], fds: &[BorrowedFd<'_>], register: Option<&AtomicI32>) -> Result<Started, SpawnError> {
+    fn start(
+        argv: &[&str],
+        fds: &[BorrowedFd<'_>],
+        register: Option<&AtomicI32>,
+    ) -> Result<StartedProgram, SpawnError> {
         let argv: Vec<CString> = argv.iter().map(|argument| CString::new(*argument).unwrap()).collect();
         let env = [c"MARK=7".to_owned()];
         let null = super::super::fd::dev_null().unwrap();
@@ -460,7 +464,7 @@ mod tests {
             register,
         };
         let process = Spawner::new().unwrap().spawn(&plan)?;
-        Ok(Started { process, output: output.into() })
+        Ok(StartedProgram { process, output: output.into() })
     }
 
     fn shell(script: &str) -> (ExitStatus, String) {

@@ -130,7 +130,7 @@ impl Write for ItemsIn {
         }
         if pushed == 0 {
             if !std::mem::replace(&mut queue.is_shut, true) {
-                writable_fd.shut();
+                writable_fd.block();
             }
             return Err(ErrorKind::WouldBlock.into());
         }
@@ -163,7 +163,7 @@ struct ItemsOut(Arc<Items>);
 impl ItemsOut {
     fn let_on(&self, queue: &mut Queue) {
         if std::mem::take(&mut queue.is_shut) {
-            self.0.writable_fd.open();
+            self.0.writable_fd.unblock();
         }
     }
 }
@@ -203,7 +203,7 @@ impl Write for ResultsIn {
             let pushed = queue.push(bytes);
             if pushed > 0 || bytes.is_empty() {
                 if was_empty {
-                    wake_fd.ring();
+                    wake_fd.wake();
                 }
                 return Ok(pushed);
             }
@@ -220,7 +220,7 @@ impl Drop for ResultsIn {
     fn drop(&mut self) {
         let mut queue = self.0.lane.lock();
         queue.writer_gone = true;
-        self.0.wake_fd.ring();
+        self.0.wake_fd.wake();
     }
 }
 
@@ -237,7 +237,7 @@ impl Read for ResultsOut {
         let bytes = queue.bytes.read(room)?;
         lane.wake(&mut queue);
         if queue.bytes.is_empty() && !queue.writer_gone {
-            wake_fd.silence();
+            wake_fd.clear();
         }
         Ok(bytes)
     }

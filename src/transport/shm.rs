@@ -136,7 +136,7 @@ impl ShmChannel {
         if self.parked {
             self.parked = false;
             rise(&self.area, SUPERVISOR_ASLEEP);
-            self.wake_fd.silence();
+            self.wake_fd.clear();
         }
     }
 
@@ -248,7 +248,7 @@ impl ShmChannel {
     fn tell(&self, input: u64) {
         self.area.store(INPUT, input, Release);
         if must_wake(&self.area, WORKER_ASLEEP, FOR_BYTES | FOR_ROOM) {
-            self.workers_wake_fd.ring();
+            self.workers_wake_fd.wake();
         }
     }
 }
@@ -289,7 +289,7 @@ impl Channel for ShmChannel {
         self.results.took(bytes as u64);
         self.results.release(&self.area);
         if must_wake(&self.area, WORKER_ASLEEP, FOR_ROOM) {
-            self.workers_wake_fd.ring();
+            self.workers_wake_fd.wake();
         }
         Ok(Fill::Bytes(bytes))
     }
@@ -342,7 +342,7 @@ impl Channel for ShmChannel {
             self.broken = Some(broken);
         }
         if self.items.publish(&self.area) && must_wake(&self.area, WORKER_ASLEEP, FOR_BYTES) {
-            self.workers_wake_fd.ring();
+            self.workers_wake_fd.wake();
         }
         self.unflushed_bytes = self.backlog.iter().map(|waiting| waiting.prefix.bytes() + waiting.range.len()).sum();
         if self.backlog.is_empty() {

@@ -92,7 +92,7 @@ impl End {
 
     fn wake_supervisor(&self, what: u64) {
         if must_wake(&*self.area, SUPERVISOR_ASLEEP, what) {
-            self.supervisors_wake_fd.ring();
+            self.supervisors_wake_fd.wake();
         }
     }
 }
