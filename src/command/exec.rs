@@ -358,7 +358,7 @@ mod tests {
             Self { execution, collector, poller, item: item.to_vec(), has_ended: false }
         }
 
-        /// Waits for events and serves them until `enough` says so.
+        /// Waits for events and handles them until `enough` is true.
         fn drive(&mut self, enough: impl Fn(&Self) -> bool) {
             let mut ready = Vec::new();
             while !enough(self) {
@@ -441,7 +441,7 @@ mod tests {
     }
 
     #[test]
-    fn an_item_goes_to_stdin_whole_however_long() {
+    fn an_item_of_any_length_is_written_to_stdin_whole() {
         for bytes in [0, 5, 1_000_000] {
             let item: Vec<u8> = (0..bytes).map(|n| (n % 251) as u8).collect();
             let (status, out, _) = Driven::new(&mut commander(&["cat"], false, true), &item).finish();
@@ -470,7 +470,7 @@ mod tests {
     }
 
     #[test]
-    fn a_program_that_items_name_is_looked_for_each_time() {
+    fn a_program_that_depends_on_the_item_is_searched_each_time() {
         let mut named = commander(&["{}", "hello"], false, false);
         assert_eq!(Driven::new(&mut named, b"echo").finish().1, b"hello\n");
         let error = launch(&mut named, b"frobnicate").unwrap_err();
@@ -479,7 +479,7 @@ mod tests {
     }
 
     #[test]
-    fn a_missing_program_is_told_before_any_item() {
+    fn a_missing_program_is_reported_before_any_item() {
         let spec = ExecSpec { argv: vec!["frobnicate".into()], shell: false, stdin: false };
         assert!(matches!(Commander::new(&spec, "r").unwrap_err(), CommandError::NotFound { .. }));
         let spec = ExecSpec { argv: vec!["/".into()], shell: false, stdin: false };
@@ -489,7 +489,7 @@ mod tests {
     }
 
     #[test]
-    fn an_item_that_no_argument_can_hold_fails_alone() {
+    fn an_item_that_cannot_be_an_argument_fails_alone() {
         let mut echo = commander(&["echo"], false, false);
         for (item, reason) in [
             (b"a\0b".to_vec(), "run echo: the item holds a NUL byte"),
@@ -510,23 +510,23 @@ mod tests {
 
     #[test]
     fn endless_output_does_not_fill_memory() {
-        let mut talk = Driven::new(&mut commander(&["yes"], false, false), b"x");
-        talk.drive(|own| own.execution.out.bytes() > 1_000_000);
-        assert!(talk.execution.out.memory.len() <= super::super::capture::MEMORY_BYTES_MAX);
-        talk.execution.process.signal_group(Signal::KILL).unwrap();
-        talk.drive(|own| own.has_ended && own.execution.stdout.is_none());
-        let out = Driven::content(&talk.execution.out);
+        let mut writing = Driven::new(&mut commander(&["yes"], false, false), b"x");
+        writing.drive(|own| own.execution.out.bytes() > 1_000_000);
+        assert!(writing.execution.out.memory.len() <= super::super::capture::MEMORY_BYTES_MAX);
+        writing.execution.process.signal_group(Signal::KILL).unwrap();
+        writing.drive(|own| own.has_ended && own.execution.stdout.is_none());
+        let out = Driven::content(&writing.execution.out);
         assert!(out.chunks_exact(2).all(|line| line == b"x\n"));
-        assert!(talk.execution.process.reap().unwrap().is_some());
+        assert!(writing.execution.process.reap().unwrap().is_some());
     }
 
     #[test]
-    fn a_grandchild_may_outlive_its_parent_and_hold_stdout() {
-        let script = "echo said; sleep 1000 & exit 4";
+    fn a_grandchild_may_outlive_its_parent_and_keep_stdout_open() {
+        let script = "echo written; sleep 1000 & exit 4";
         let mut parent = Driven::new(&mut commander(&["sh", "-c", script], false, false), b"x");
         parent.drive(|own| own.has_ended);
         while parent.execution.read_stdout(&mut parent.collector).unwrap() == Progress::More {}
-        assert_eq!(parent.execution.out.memory, b"said\n");
+        assert_eq!(parent.execution.out.memory, b"written\n");
         assert_eq!(parent.execution.read_stdout(&mut parent.collector).unwrap(), Progress::Blocked, "it is held open");
         parent.execution.process.signal_group(Signal::KILL).unwrap();
         assert_eq!(parent.execution.process.reap().unwrap().unwrap().0, ExitStatus::Code(4));
@@ -545,7 +545,7 @@ mod tests {
     }
 
     #[test]
-    fn what_the_system_is_short_of_is_not_the_items_fault() {
+    fn a_shortage_of_the_system_is_not_blamed_on_the_item() {
         let class = |step, errno| classify(SpawnError { step, errno }, "c");
         for errno in [libc::EAGAIN, libc::EMFILE, libc::ENFILE, libc::ENOMEM] {
             assert!(matches!(class(SpawnStep::Clone, errno), LaunchError::Shortage(_)));
