@@ -52,7 +52,7 @@ impl<'a> Source<'a> {
 }
 
 /// One past the brace that closes the item that begins at `start`, or past its semicolon.
-fn end_of_item(tokens: &[Token<'_>], start: usize) -> usize {
+pub fn end_of_item(tokens: &[Token<'_>], start: usize) -> usize {
     let mut depth = 0_usize;
     for (at, token) in tokens.iter().enumerate().skip(start) {
         match token.text {
@@ -121,7 +121,7 @@ pub fn functions<'a>(tokens: &[Token<'a>]) -> Vec<Function<'a>> {
     found
 }
 
-fn is_name(text: &str) -> bool {
+pub fn is_name(text: &str) -> bool {
     text.starts_with(|first: char| first.is_alphabetic() || first == '_')
 }
 
