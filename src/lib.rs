@@ -5,6 +5,7 @@ pub mod command;
 pub mod core;
 pub mod engine;
 pub mod exit_code;
+pub mod host;
 pub mod model;
 pub mod reporter;
 pub mod source;

@@ -3,7 +3,10 @@
 //!
 //! Invariant: this floor imports nothing of ours and makes no system call.
 
+pub mod builder;
 pub mod config;
+pub mod config_error;
+mod defaults;
 pub mod durations;
 pub mod event;
 pub mod exit;

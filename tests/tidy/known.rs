@@ -62,7 +62,6 @@ pub const KNOWN: &[(Rule, &str)] = &[
     (Rule::SilentDefault, "src/transport/mod.rs: Transport::leftovers"),
     (Rule::SilentDefault, "src/transport/mod.rs: Transport::share_input"),
     (Rule::SilentDefault, "src/transport/mod.rs: Transport::spin"),
-    (Rule::TypeName, "Args"),
     (Rule::TypeName, "ArgumentError"),
     (Rule::TypeName, "Body"),
     (Rule::TypeName, "Content"),
