@@ -3,7 +3,7 @@
 use std::io::Write;
 use std::process::ExitCode;
 use supervisor::cli::{self, Parsed};
-use supervisor::exit_code::{self, Exit};
+use supervisor::exit_code::{self, ProgramExit};
 use supervisor::model::builder::Host;
 use supervisor::{engine, worker};
 
@@ -18,8 +18,8 @@ fn main() -> ExitCode {
         Err(error) => return fail(&error, exit_code::USAGE),
     };
     match engine::run(invocation.config).map(|outcome| exit_code::of(&outcome, invocation.exit_codes)) {
-        Ok(Exit::Code(code)) => ExitCode::from(code),
-        Ok(Exit::Raise(signal)) => engine::end_by(signal),
+        Ok(ProgramExit::Code(code)) => ExitCode::from(code),
+        Ok(ProgramExit::Raise(signal)) => engine::end_by(signal),
         Err(error) => fail(&format_args!("failed to {error}"), exit_code::of_class(error.class())),
     }
 }

@@ -1,10 +1,11 @@
 //! `json` on stdout: one object for each item. A command's stderr goes to stderr as it is.
 //!
-//! A result that was spilled to a file is read back into memory, whole: an object is one line, and
-//! what it holds is escaped, so it cannot be copied from file to file.
+//! A result that was spilled to a file is read back into memory whole: an object is one line with escaped content, so
+//! the result cannot be copied from file to file.
 
 use super::object::{Object, exit_of};
 use super::{Reporter, ReporterError, Settled, spill_failed, words};
+use crate::model::event::RunEvent;
 use crate::model::ids::ItemId;
 use crate::model::outcome::{Cause, CauseKind, FailReason, Outcome, Settlement};
 use crate::model::time::Instant;
@@ -12,12 +13,16 @@ use crate::sys::outbox::Outbox;
 
 /// The reporter of `--output json`.
 pub struct Json {
-    /// The answer of a resident worker ends with a newline that is not part of the result; a command's
-    /// output is its own.
+    /// The result of a resident worker ends with a newline that is not part of it; a command's output is taken as it is.
     pub answers_are_lines: bool,
 }
 
 impl Reporter for Json {
+    /// Shows no events.
+    fn event(&mut self, _: Instant, _: &RunEvent, _: &mut Outbox, _: &mut Outbox) -> Result<(), ReporterError> {
+        Ok(())
+    }
+
     fn settled(
         &mut self,
         _: Instant,
@@ -40,6 +45,11 @@ impl Reporter for Json {
         push_item(out.buffer(), settled, 0, (settled.settlement.first, settled.inputs, result));
         Ok(())
     }
+
+    /// Has no file of its own.
+    fn flush(&mut self) -> Result<(), ReporterError> {
+        Ok(())
+    }
 }
 
 /// The whole result, if a part of it lies in a file; that part is discarded there.
@@ -58,7 +68,7 @@ fn read_back(settled: &Settled<'_>) -> Result<Option<Vec<u8>>, ReporterError> {
     Ok(Some(whole))
 }
 
-/// The source could not hand it out, so what it is was never kept; its error tells.
+/// If the source rejected the item. Its bytes were never kept; the error describes it.
 fn is_rejected(settlement: &Settlement) -> bool {
     matches!(settlement.causes.last(), Some(Cause { kind: CauseKind::Failed(FailReason::Rejected(_)), .. }))
 }

@@ -1,13 +1,15 @@
-//! Recorded runs, and what each reporter makes of them.
+//! Recorded runs, and the output of each reporter for them.
 
 use super::*;
-use crate::model::config::SummaryMode;
+use crate::model::config::{OutputMode, OutputSpec, SummaryMode};
 use crate::model::event::{EndReason, ItemFate, Stage};
 use crate::model::exit::{ExitStatus, Usage};
 use crate::model::ids::{Attempt, Incarnation, WorkerId};
 use crate::model::outcome::{Cause, CauseKind, FailReason, Outcome, RunOutcome, StopReason, Totals};
 use crate::model::signal::Signal;
-use crate::model::spec::{Backoff, Credit, Intensity, QueueOrder, RestartStrategy, RestartType, TermStep};
+use crate::model::spec::{
+    Backoff, Credit, Intensity, Lifecycle, Policy, QueueOrder, RestartStrategy, RestartType, TermStep,
+};
 use snapbox::data::Inline;
 use snapbox::{Data, assert_data_eq, str};
 use std::path::PathBuf;
@@ -105,7 +107,7 @@ impl Recorder {
         }
     }
 
-    /// What stands on stdout and on stderr.
+    /// The content of stdout and of stderr.
     pub(super) fn written(&mut self) -> String {
         for reporter in &mut self.reporters {
             reporter.flush().unwrap();
@@ -241,7 +243,7 @@ pub(super) fn check(written: String, expected: Inline) {
 }
 
 #[test]
-fn narrated() {
+fn narrate_shows_a_line_for_each_item_and_each_worker() {
     check(
         played(&output(OutputMode::Narrate), Lifecycle::Resident),
         str![[r#"
@@ -272,7 +274,7 @@ item 4 is dead:
 }
 
 #[test]
-fn narrated_per_item() {
+fn narrate_of_commands_shows_no_workers() {
     check(
         played(&output(OutputMode::Narrate), Lifecycle::PerItem),
         str![[r#"
@@ -290,7 +292,7 @@ worker  processes  items      cpu   memory  ended by
 }
 
 #[test]
-fn results() {
+fn results_shows_the_bytes_of_results_alone() {
     check(
         played(&OutputSpec { tag: true, ..output(OutputMode::Results) }, Lifecycle::PerItem),
         str![[r#"
@@ -341,7 +343,7 @@ fn each_result_is_tagged_however_many_come_together() {
 }
 
 #[test]
-fn json() {
+fn json_shows_an_object_for_each_item() {
     let json = OutputSpec { summary: SummaryMode::Never, ..output(OutputMode::Json) };
     check(
         played(&json, Lifecycle::Resident),
@@ -378,7 +380,7 @@ supervisor: item 1 failed: exit 1
 }
 
 #[test]
-fn events() {
+fn each_event_is_a_json_object() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("events");
     std::fs::write(&path, "from an earlier run\n").unwrap();

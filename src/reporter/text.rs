@@ -2,23 +2,29 @@
 
 use super::words::{self, push_escaped, push_number};
 use super::{Content, Reporter, ReporterError, Settled, spill_failed};
+use crate::model::event::RunEvent;
 use crate::model::ids::ItemId;
 use crate::model::outcome::{Outcome, Settlement};
 use crate::model::time::Instant;
 use crate::sys::outbox::Outbox;
 use std::borrow::Cow;
 
-/// So much of a result is shown; `results` and `json` show all of it.
+/// The most bytes of a result that are shown; `results` and `json` show all of it.
 const SHOWN_BYTES_MAX: usize = 4096;
 
 /// The reporter of `--output narrate`.
 #[derive(Default)]
 pub struct Narrate {
-    /// `worker 3 (pid 4123): item `, made once for the items of a settlement.
+    /// `worker 3 (pid 4123): item `, formatted once for the items of a settlement.
     head: Vec<u8>,
 }
 
 impl Reporter for Narrate {
+    /// Shows no events.
+    fn event(&mut self, _: Instant, _: &RunEvent, _: &mut Outbox, _: &mut Outbox) -> Result<(), ReporterError> {
+        Ok(())
+    }
+
     fn settled(
         &mut self,
         _: Instant,
@@ -62,6 +68,11 @@ impl Reporter for Narrate {
         }
         Ok(())
     }
+
+    /// Has no file of its own.
+    fn flush(&mut self) -> Result<(), ReporterError> {
+        Ok(())
+    }
 }
 
 impl Narrate {
@@ -71,11 +82,11 @@ impl Narrate {
     }
 }
 
-/// A single item's result: its beginning at least, and how many bytes it has, without its newline.
+/// A single item's result: at least its beginning, and its length in bytes without the newline.
 struct Shown<'a>(Cow<'a, [u8]>, u64);
 
 impl<'a> Shown<'a> {
-    /// `None` if it gave nothing.
+    /// `None` if the result is empty.
     fn new(settled: &Settled<'a>) -> Result<Option<Self>, ReporterError> {
         let Content { spilled, memory } = settled.results;
         let Some(spill) = settled.spill.filter(|_| !spilled.is_empty()) else {
@@ -99,7 +110,7 @@ impl<'a> Shown<'a> {
         Ok(Some(Self(Cow::Owned(beginning), bytes)))
     }
 
-    /// Up to the end of the line.
+    /// Appends the rest of the line.
     fn push(shown: Option<&Self>, out: &mut Vec<u8>, nothing: &str) {
         match shown {
             Some(Self(beginning, bytes)) => push_arrow(out, beginning, *bytes),
@@ -109,7 +120,7 @@ impl<'a> Shown<'a> {
     }
 }
 
-/// Of a result of so many bytes, its beginning at least.
+/// Appends the result, of which `result` is at least the beginning and `bytes` the length.
 fn push_arrow(out: &mut Vec<u8>, result: &[u8], bytes: u64) {
     out.extend_from_slice(b" -> ");
     push_escaped(out, &result[..result.len().min(SHOWN_BYTES_MAX)]);
