@@ -1,5 +1,5 @@
 //! What the README shows is what the program prints: every `console` block is run and compared, and
-//! its Rust is an example that is built. What differs from run to run (pids, times, who got which
+//! its Rust is an example that is built. What differs from run to run (pids, times, the worker of an
 //! item) is blanked out on both sides, and lines are compared as a set.
 
 use std::path::Path;
@@ -26,8 +26,8 @@ fn commands(block: &str) -> Vec<(&str, Vec<&str>)> {
     commands
 }
 
-/// Blanks out what differs from run to run, then sorts. A number counts as such if it stands behind
-/// one of these words, or in a row of the summary's table, or is a time.
+/// Blanks out what differs from run to run, then sorts. A number differs if it follows
+/// one of these words, is in a row of the summary's table, or is a time.
 fn comparable<'a>(lines: impl IntoIterator<Item = &'a str>) -> Vec<String> {
     let blank = |line: &str| {
         let table = line.contains("MiB") || line.contains("ended by");
