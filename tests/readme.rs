@@ -6,11 +6,12 @@ use std::path::Path;
 use std::process::Command;
 
 const README: &str = include_str!("../README.md");
+const OUTPUT_PAGE: &str = include_str!("../docs/output.md");
 
 /// The blocks fenced as `language`.
-fn blocks(language: &str) -> Vec<&'static str> {
+fn blocks(page: &'static str, language: &str) -> Vec<&'static str> {
     let fence = format!("```{language}\n");
-    README.split(fence.as_str()).skip(1).filter_map(|rest| rest.split("```").next()).collect()
+    page.split(fence.as_str()).skip(1).filter_map(|rest| rest.split("```").next()).collect()
 }
 
 /// The commands of a block, each with the output shown below it.
@@ -54,7 +55,8 @@ fn every_output_shown_is_real() {
     let folder = program.parent().unwrap().display().to_string();
     let path = std::env::var("PATH").unwrap_or_default();
     let mut compared = 0;
-    for (command, shown) in blocks("console").into_iter().flat_map(commands) {
+    let pages = [README, OUTPUT_PAGE];
+    for (command, shown) in pages.into_iter().flat_map(|page| blocks(page, "console")).flat_map(commands) {
         let output = Command::new("/bin/bash")
             .args(["-c", &format!("({command}) 2>&1")])
             .env("PATH", format!("{folder}:{path}"))
@@ -71,7 +73,7 @@ fn every_output_shown_is_real() {
 #[test]
 fn the_worker_shown_is_the_example() {
     let example = include_str!("../examples/upper.rs");
-    let shown = blocks("rust");
+    let shown = blocks(README, "rust");
     assert_eq!(shown.len(), 1);
     assert!(example.ends_with(shown[0]), "{}", shown[0]);
 }
