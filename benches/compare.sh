@@ -2,9 +2,9 @@
 # Whole programs beside each other: this one, and those of xargs, GNU parallel and Python's pools that
 # are installed. Prints two Markdown tables: against the others, and the transports among themselves.
 #
-#   benches/compare.sh [--readme] [ROUNDS]    5 rounds unless given; about half a minute each
+#   benches/compare.sh [--write] [ROUNDS]     5 rounds unless given; about half a minute each
 #
-#   --readme                         puts the tables into the README too, between its two marks
+#   --write                          puts the tables into docs/performance.md too, between its two marks
 #   SUPERVISOR=path/to/supervisor    takes that program instead of building this one
 #
 # In each round everything is measured once, so that a machine that is busy at times is so for all. A
@@ -19,9 +19,9 @@ fail() {
     exit 1
 }
 
-readme=no
-if [ "${1:-}" = --readme ]; then
-    readme=yes
+write=no
+if [ "${1:-}" = --write ]; then
+    write=yes
     shift
 fi
 rounds=${1:-${ROUNDS:-5}}
@@ -104,7 +104,7 @@ if is_here Python; then
     entry "$work" self "Python ProcessPoolExecutor" 3000 "$python executor items 2 3000 1"
 fi
 
-work="there and back, one item in flight"
+work="round trip, one item in flight"
 entry "$work" trip ours 10000 "$quietly -j1 --credit 1 --task square --output none --items 10000"
 if is_here Python; then
     entry "$work" selftrip "Python Pool" 3000 "$python pool trips 1 3000 1"
@@ -137,7 +137,7 @@ is_here Python && entry "$work" time "Python Pool" 1 "$python pool start 200 200
 of_transports=${#works[@]}
 kinds=$("$supervisor" -h | sed -n 's/.*How frames travel: \([a-z, ]*\) \[.*/\1/p' | tr -d ,)
 [ -n "$kinds" ] || fail "the help does not name the transports"
-columns=("tiny items" "a message each" "there and back" "lines, in order" "blocks of 1 MiB")
+columns=("tiny items" "a message each" "round trip" "lines, in order" "blocks of 1 MiB")
 case " $kinds " in *" shm "*) kinds="$kinds shm-spin" ;; esac
 for kind in $kinds thread; do
     case $kind in
@@ -211,7 +211,7 @@ tables() {
         printf 'Not measured, since not installed: %s.\n' "$name"
     done
 
-    printf '\n| work | ours | beside it | its | ratio |\n|---|---|---|---|---|\n'
+    printf '\n| work | ours | compared with | its | ratio |\n|---|---|---|---|---|\n'
     for ((entry = 0; entry < of_transports; entry++)); do
         if [ "${names[$entry]}" = ours ]; then
             ours=$entry
@@ -234,9 +234,9 @@ tables() {
 }
 
 tables | tee tables
-if [ $readme = yes ]; then
+if [ $write = yes ]; then
     awk '/^<!-- end of compare -->/ { inside = 0 }
         !inside
         /^<!-- compare -->/ { inside = 1; print ""; while ((getline line < "tables") > 0) print line; print "" }' \
-        "$here/../README.md" >README.md && cp README.md "$here/../README.md"
+        "$here/../docs/performance.md" >page && cp page "$here/../docs/performance.md"
 fi

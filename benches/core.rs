@@ -1,4 +1,6 @@
 //! The core: what one answer costs, with all that follows from it, and what the queue's orders cost.
+//!
+//! Benchmarks have no debug assertions, so the core that they measure holds no mutants (`core/mutant.rs`).
 
 use divan::Bencher;
 use divan::counter::ItemsCount;
@@ -9,7 +11,7 @@ use supervisor::core::input::Input;
 use supervisor::model::ids::{Batch, Incarnation, ItemId, WorkerId};
 use supervisor::model::signal::Signal;
 use supervisor::model::spec::{
-    Backoff, Credit, Intensity, Lifecycle, Policy, QueueOrder, RestartStrategy, RestartType, TermStep,
+    Backoff, Credit, Intensity, Policy, QueueOrder, RestartStrategy, RestartType, TermStep, WorkerContract,
 };
 use supervisor::model::time::{Duration, Instant};
 
@@ -25,10 +27,10 @@ const DELIVERY: u64 = 7400;
 fn policy() -> Policy {
     Policy {
         workers: WORKERS as u32,
-        lifecycle: Lifecycle::Resident,
+        worker: WorkerContract::resident(Credit::Auto),
+        first_item: ItemId(0),
         queue_order: QueueOrder::Fifo,
         queue_items_max: 1 << 18,
-        credit: Credit::Auto,
         batch_max: u32::MAX,
         keep_order: false,
         start_together: false,
@@ -91,7 +93,7 @@ impl World {
         self.feed(Input::BatchArrived { first: ItemId(self.arrived - count), count: count as u32, priority });
     }
 
-    /// The oldest run is done, at `item_ns` an item.
+    /// The oldest batch is done, at `item_ns` an item.
     fn answer(&mut self, item_ns: u64) {
         while self.demand >= DELIVERY {
             self.deliver(DELIVERY, 0);
@@ -103,7 +105,7 @@ impl World {
     }
 }
 
-/// One answer: settled, told, and the next run handed out. The argument is the most items in a message.
+/// One answer: settled, committed, and the next batch handed out. The argument is the most items in a message.
 #[divan::bench(args = [1, 64, u32::MAX])]
 fn step(bencher: Bencher<'_, '_>, batch_max: u32) {
     let mut world = World::new(Policy { batch_max, ..policy() });
@@ -114,7 +116,7 @@ fn step(bencher: Bencher<'_, '_>, batch_max: u32) {
     bencher.counter(ItemsCount::new(1u32)).bench_local(|| world.answer(60));
 }
 
-/// The same with results told in the order of the items.
+/// The same with results committed in the order of the items.
 #[divan::bench]
 fn step_in_order(bencher: Bencher<'_, '_>) {
     let mut world = World::new(Policy { keep_order: true, ..policy() });
@@ -124,7 +126,7 @@ fn step_in_order(bencher: Bencher<'_, '_>) {
     bencher.counter(ItemsCount::new(1u32)).bench_local(|| world.answer(60));
 }
 
-/// A thousand items wait, and for each one answered another one comes, a run of its own.
+/// A thousand items wait, and for each one answered another one arrives, a batch of its own.
 #[divan::bench(args = [QueueOrder::Fifo, QueueOrder::Lifo, QueueOrder::Priority])]
 fn queue(bencher: Bencher<'_, '_>, queue_order: QueueOrder) {
     let mut world = World::new(Policy { queue_order, queue_items_max: 1000, ..policy() });

@@ -1,4 +1,4 @@
-//! Frames and messages: what one run costs on its way, both sides together.
+//! Frames and messages: what one batch costs on its way, both sides together.
 
 use divan::counter::{BytesCount, ItemsCount};
 use divan::{Bencher, black_box};

@@ -23,7 +23,7 @@ fn messages_one_by_one(bencher: Bencher<'_, '_>, bytes: usize) {
     let (message, mut taken) = (vec![b'x'; bytes], vec![0; bytes]);
     bencher.counter(ItemsCount::new(MESSAGES)).bench_local(|| {
         for _ in 0..MESSAGES {
-            assert!(writer.room(&area, bytes as u64).unwrap() >= bytes as u64);
+            assert!(writer.free_bytes(&area, bytes as u64).unwrap() >= bytes as u64);
             area.put(Part::RingA, writer.at(), &message);
             writer.wrote(bytes as u64);
             writer.publish(&area);

@@ -1,4 +1,4 @@
-//! How fast the sources make items, in items a second: `cargo bench --bench splitter`.
+//! How many items per second the sources deliver: `cargo bench --bench splitter`.
 
 use divan::Bencher;
 use divan::counter::{BytesCount, ItemsCount};
@@ -7,14 +7,14 @@ use supervisor::source::generator::Generator;
 use supervisor::source::splitter::Splitter;
 use supervisor::source::{Delivery, Source};
 
-/// What a read of a file gives.
+/// The bytes of one read of a file.
 const PIECE_BYTES: usize = 128 * 1024;
 
 fn main() {
     divan::main();
 }
 
-/// Lines of six digits, asked for a few, or as many as there are, at a time.
+/// Lines of six digits, asked for one, a few, or all at a time.
 #[divan::bench(args = [1, 64, u64::MAX])]
 fn lines(bencher: Bencher<'_, '_>, items_max: u64) {
     let line = b"123456\n";

@@ -4,11 +4,16 @@
 use divan::Bencher;
 use divan::counter::{BytesCount, ItemsCount};
 use std::sync::Arc;
-use supervisor::model::spec::TransportKind;
+use supervisor::model::ids::{Attempt, Batch, ItemId};
+use supervisor::model::spec::{ProtocolKind, TransportKind};
+use supervisor::protocol::frames::{hello, to_worker};
+use supervisor::protocol::{Protocol, Received, Terms};
 use supervisor::sys::block::{Block, BlockSlice};
 use supervisor::sys::poller::{Interest, Poller};
 use supervisor::transport::{self, Channel, Connection, Fill, Flush, in_process};
+use supervisor::wire::frame::Frame;
 use supervisor::wire::message::{FromWorker, ToWorker};
+use supervisor::wire::prefix::Prefix;
 
 fn main() {
     divan::main();
@@ -18,6 +23,9 @@ fn main() {
 const MESSAGES: u64 = 256;
 const CREDIT: u64 = 4;
 
+/// What both sides of each channel know.
+const TERMS: Terms = Terms { token: [7; 16], delimiter: b'\n', message_items_max: u32::MAX };
+
 /// The queues in memory, beside what `--transport` names.
 const THREAD: &str = "thread";
 
@@ -25,9 +33,10 @@ fn names() -> Vec<&'static str> {
     TransportKind::ALL.into_iter().map(TransportKind::name).chain([THREAD]).collect()
 }
 
-/// A channel whose other end answers each run with its own bytes, until the input ends.
+/// A channel whose other end answers each batch with its own bytes, until the input ends.
 struct Pair {
     channel: Box<dyn Channel>,
+    protocol: Protocol,
     poller: Poller,
     worker: Option<std::thread::JoinHandle<()>>,
     first: u64,
@@ -45,27 +54,30 @@ impl Pair {
                 (channel, std::thread::spawn(move || answer(end.connect())))
             }
         };
-        Self { channel, poller: Poller::new().unwrap(), worker: Some(worker), first: 0 }
+        let protocol = Protocol::new(ProtocolKind::Frames, TERMS);
+        Self { channel, protocol, poller: Poller::new().unwrap(), worker: Some(worker), first: 0 }
     }
 
     fn send(&mut self, body: &Arc<Block>) {
         self.first += 1;
-        let batch = ToWorker::Batch { first: self.first, count: 1, attempt: 1 };
-        self.channel.queue(batch, BlockSlice::whole(body)).unwrap();
+        let batch = Batch { first: ItemId(self.first), count: 1, attempt: Attempt::FIRST };
+        let queue = |prefix: &Prefix, items, range| self.channel.queue(prefix, items, BlockSlice::new(body, range));
+        self.protocol.encode(batch, body, queue).unwrap();
     }
 
     /// Sends what is queued, and waits for so many answers.
     fn receive(&mut self, mut answers: u64) {
         loop {
             let blocked = self.channel.flush().unwrap() == Flush::Blocked;
-            while let Some(message) = self.channel.next().unwrap() {
-                divan::black_box(message);
-                answers -= 1;
+            while let Some(received) = self.protocol.next().unwrap() {
+                let is_answer = matches!(divan::black_box(received), Received::Message(FromWorker::Done { .. }, _));
+                answers -= u64::from(is_answer);
             }
+            self.channel.answered(self.protocol.take_answered());
             if answers == 0 && !blocked {
                 return;
             }
-            match self.channel.fill().unwrap() {
+            match self.channel.fill(self.protocol.incoming()).unwrap() {
                 Fill::Bytes(_) => {}
                 Fill::Blocked => self.wait(blocked),
                 Fill::Closed => panic!("the worker left"),
@@ -101,8 +113,11 @@ impl Drop for Pair {
 
 fn answer(mut connection: Connection) {
     let mut frames = Vec::new();
+    supervisor::wire::append(&hello(std::process::id(), TERMS.token), b"", &mut frames).unwrap();
+    connection.results.send(&frames).unwrap();
     loop {
-        while let Some((ToWorker::Batch { first, .. }, body)) = connection.items.next().unwrap() {
+        while let Some(Frame { kind, head, body }) = connection.items.next().unwrap() {
+            let ToWorker::Batch { first, .. } = to_worker(kind, head).unwrap();
             frames.clear();
             let done = FromWorker::Done { first, count: 1, attempt: 1, busy_ns: 1, timed: false };
             supervisor::wire::append(&done, body, &mut frames).unwrap();
@@ -114,9 +129,9 @@ fn answer(mut connection: Connection) {
     }
 }
 
-/// Whole runs, a few of them out at once.
+/// Full batches, a few of them out at once.
 #[divan::bench(args = names(), sample_count = 20)]
-fn runs_of_64_kib(bencher: Bencher<'_, '_>, name: &str) {
+fn batches_of_64_kib(bencher: Bencher<'_, '_>, name: &str) {
     let mut pair = Pair::open(name);
     let body = Arc::new(Block::from(vec![b'7'; 64 * 1024]));
     bencher.counter(BytesCount::new(MESSAGES * 64 * 1024)).bench_local(|| {

@@ -2,8 +2,9 @@
 
 use std::io::Write;
 use std::process::ExitCode;
-use supervisor::cli::{self, Parsed, Surroundings};
-use supervisor::exit_code::{self, Exit};
+use supervisor::cli::{self, Parsed};
+use supervisor::exit_code::{self, ProgramExit};
+use supervisor::model::builder::Host;
 use supervisor::{engine, worker};
 
 fn main() -> ExitCode {
@@ -11,19 +12,19 @@ fn main() -> ExitCode {
     if arguments.next_if(|first| first == worker::WORKER_ROLE).is_some() {
         return worker::builtin_main(arguments);
     }
-    let invocation = match cli::parse(arguments, &Surroundings::here()) {
+    let invocation = match cli::parse(arguments, &Host::of_this_process()) {
         Ok(Parsed::Run(invocation)) => invocation,
         Ok(Parsed::Show(text)) => return show(&text),
         Err(error) => return fail(&error, exit_code::USAGE),
     };
     match engine::run(invocation.config).map(|outcome| exit_code::of(&outcome, invocation.exit_codes)) {
-        Ok(Exit::Code(code)) => ExitCode::from(code),
-        Ok(Exit::Raise(signal)) => engine::end_by(signal),
+        Ok(ProgramExit::Code(code)) => ExitCode::from(code),
+        Ok(ProgramExit::Raise(signal)) => engine::end_by(signal),
         Err(error) => fail(&format_args!("failed to {error}"), exit_code::of_class(error.class())),
     }
 }
 
-/// Writes a text that was asked for. A reader that has gone has seen enough.
+/// Writes a text that was asked for. A reader that closed the pipe has read enough.
 fn show(text: &str) -> ExitCode {
     match std::io::stdout().write_all(text.as_bytes()) {
         Err(error) if error.kind() != std::io::ErrorKind::BrokenPipe => fail(&error, exit_code::LOST),
@@ -31,7 +32,7 @@ fn show(text: &str) -> ExitCode {
     }
 }
 
-/// Says what is wrong, on one line. If even stderr is closed, the code alone has to tell.
+/// Reports an error on one line of stderr. If stderr is closed, the exit code is the only report.
 fn fail(error: &dyn std::fmt::Display, code: u8) -> ExitCode {
     let _ = writeln!(std::io::stderr(), "supervisor: {error}");
     ExitCode::from(code)

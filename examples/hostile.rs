@@ -20,7 +20,7 @@ use supervisor::wire::{append, append_without_body, codec, names};
 
 type Any = Box<dyn std::error::Error>;
 
-/// A run that was handed out, and its items.
+/// A batch that was handed out, and its items.
 struct Work {
     first: u64,
     count: u32,
@@ -44,18 +44,18 @@ fn main() -> Result<(), Any> {
     let mut connection = transport::connect(kind, endpoints)?;
     before_the_hello(&mut connection, rule)?;
     while let Some(work) = next(&mut connection)? {
-        if rule == "board" && work.first > 0 {
+        if rule == "progress" && work.first > 0 {
             // The first item is another worker's.
             progress.begin(ItemId(0));
             std::process::abort();
         }
-        // Its scoreboard says that it is at no item, so that no item is charged for what it does.
+        // Its progress page says that it is at no item, so that no item is charged for what it does.
         connection = answer(connection, &work, rule)?;
     }
     Ok(())
 }
 
-/// What this process was started with: its transport, the descriptors and words of that, its scoreboard.
+/// What this process was started with: its transport, the descriptors and variables of that, its progress page.
 fn inherited() -> Result<(String, Endpoints, ProgressWriter), Any> {
     let mut endpoints = Endpoints::new();
     let mut known: Vec<(RawFd, Vec<&'static str>)> = Vec::new();
@@ -70,7 +70,7 @@ fn inherited() -> Result<(String, Endpoints, ProgressWriter), Any> {
     for (number, names) in known {
         endpoints = endpoints.fd(&names, take_inherited(number)?);
     }
-    for name in names::TRANSPORT_WORDS {
+    for name in names::TRANSPORT_VARIABLES {
         if let Ok(word) = std::env::var(name) {
             endpoints = endpoints.variable(name, word);
         }
@@ -90,7 +90,7 @@ fn done(first: u64, count: u32, attempt: u32) -> FromWorker {
 
 fn before_the_hello(connection: &mut Connection, rule: &str) -> Result<(), Any> {
     match rule {
-        "mute" => wait_for_ever(),
+        "silent" => wait_for_ever(),
         "garbage" => say_bytes(connection, b"HTTP/1.1 200 OK\r\n\r\n")?,
         "early" => say(connection, &done(0, 1, 1), b"x\n")?,
         "token" => say(connection, &hello(true)?, b"")?,
@@ -132,7 +132,7 @@ fn answer(mut connection: Connection, work: &Work, rule: &str) -> Result<Connect
             say_bytes(to, &frame[..frame.len() - 1])?;
             wait_for_ever();
         }
-        // Large frames that nobody has to wait for.
+        // Large frames that are refused at their head.
         "boasts" => begin(to, &done(first + 1_000_000, 1, attempt), BODY_BYTES_MAX)?,
         "expired" => begin(to, &done(first, 1, attempt - 1), BODY_BYTES_MAX)?,
         "bulky" => begin(to, &done(first, 2, attempt), BODY_BYTES_MAX)?,
@@ -172,7 +172,7 @@ fn answer(mut connection: Connection, work: &Work, rule: &str) -> Result<Connect
         }
         _ => {}
     }
-    if ["none", "prints", "board", "max", "slow"].contains(&rule) && (rule != "max" || count > 1) {
+    if ["none", "prints", "progress", "max", "slow"].contains(&rule) && (rule != "max" || count > 1) {
         say(&mut connection, &done(first, count, attempt), &work.items)?;
     }
     Ok(connection)
@@ -201,7 +201,7 @@ fn for_each_fd(each: impl Fn(BorrowedFd<'_>)) -> Result<(), Any> {
     for entry in entries {
         let number: RawFd = entry.file_name().to_string_lossy().parse()?;
         if number > 2 && entry.path().exists() {
-            // SAFETY: whoever closes it meanwhile has this call fail; nothing is owned or kept.
+            // SAFETY: if it is closed meanwhile this call fails; nothing is owned or kept.
             each(unsafe { BorrowedFd::borrow_raw(number) });
         }
     }
@@ -250,8 +250,9 @@ fn say_bytes(to: &mut Connection, bytes: &[u8]) -> Result<(), Any> {
 
 fn next(connection: &mut Connection) -> Result<Option<Work>, Any> {
     loop {
-        if let Some((ToWorker::Batch { first, count, attempt }, body)) = connection.items.next()? {
-            let mut items = body.to_vec();
+        if let Some(frame) = connection.items.next()? {
+            let ToWorker::Batch { first, count, attempt } = codec::decode(frame.head)?;
+            let mut items = frame.body.to_vec();
             if count == 1 {
                 items.push(b'\n');
             }

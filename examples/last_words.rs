@@ -32,10 +32,10 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
             output.write_all(&frames)?;
             std::process::abort();
         }
-        let read = input.read(decoder.spare())?;
+        let read = input.read(decoder.buffer().spare())?;
         if read == 0 {
             return Ok(());
         }
-        decoder.filled(read);
+        decoder.buffer().filled(read);
     }
 }

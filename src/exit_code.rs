@@ -1,18 +1,18 @@
-//! Every exit code, named: what a finished run ends with ([`of`]) and what an error ends with ([`of_class`]).
+//! Every exit code by name: [`of`] a finished run, and [`of_class`] of an error.
 //!
-//! Invariant: pure. Nothing here exits or raises; the program's `main` does, with what it gets from here.
+//! Invariant: pure. Nothing here exits or raises a signal; the program's `main` does.
 
 use crate::model::outcome::{ExitClass, RunOutcome, StopReason};
 use crate::model::signal::Signal;
 use crate::model::spec::ExitCodeStyle;
 
-/// Every item is done, or as many as `--halt` wished for.
+/// Every item is done, or as many as `--halt` asks for.
 pub const DONE: u8 = 0;
 /// The run finished, but some item failed, is dead or was skipped.
 pub const ITEMS_NOT_DONE: u8 = 1;
 /// Wrong usage; nothing was started.
 pub const USAGE: u8 = 2;
-/// Gave up: restart limit, too many dead items in a row, or the workers cannot start.
+/// The run gave up: restart limit, too many dead items in a row, or the workers cannot start.
 pub const GAVE_UP: u8 = 3;
 /// A file that the run needs for itself failed.
 pub const STORAGE: u8 = 4;
@@ -24,12 +24,12 @@ pub const REFUSED: u8 = 6;
 pub const RUN_TIMEOUT: u8 = 124;
 /// The supervisor itself failed.
 pub const INTERNAL: u8 = 125;
-/// COMMAND is there, but cannot be executed (the shell's number).
+/// COMMAND exists, but cannot be executed (the shell's number).
 pub const NOT_EXECUTABLE: u8 = 126;
-/// COMMAND is not there (the shell's number).
+/// COMMAND does not exist (the shell's number).
 pub const NOT_FOUND: u8 = 127;
 
-/// `--exit-code count`: this many failed items, or fewer, are the exit code itself (GNU parallel).
+/// `--exit-code count`: the number of failed items is the exit code up to this number (GNU parallel).
 pub const COUNT_MAX: u8 = 100;
 /// `--exit-code count`: more than [`COUNT_MAX`] failed (GNU parallel).
 pub const COUNT_MORE: u8 = 101;
@@ -40,28 +40,30 @@ pub const XARGS_SIGNALLED: u8 = 125;
 
 /// How the program ends.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Exit {
+pub enum ProgramExit {
     Code(u8),
     /// By this signal's default action, so that a shell sees 128 + its number.
     Raise(Signal),
 }
 
-/// What a run that came to its end exits with. The style matters only where items decide: a
-/// signal, a lost sink or a passed deadline is told the same way in each.
+/// The exit of a finished run. The style matters only if the items decide: a signal, a lost sink and a passed deadline
+/// have the same exit in each style.
 #[must_use]
-pub fn of(outcome: &RunOutcome, style: ExitCodeStyle) -> Exit {
+pub fn of(outcome: &RunOutcome, style: ExitCodeStyle) -> ProgramExit {
     match &outcome.reason {
-        StopReason::SourceEnded | StopReason::HaltMet | StopReason::HaltFailed => Exit::Code(of_items(outcome, style)),
-        StopReason::RunTimeout => Exit::Code(RUN_TIMEOUT),
-        StopReason::RestartLimit { .. } | StopReason::DeadLimit { .. } => Exit::Code(GAVE_UP),
-        StopReason::SourceLost(_) | StopReason::SinkLost(_) => Exit::Code(LOST),
-        StopReason::StorageLost(_) => Exit::Code(STORAGE),
-        StopReason::SinkClosed => Exit::Raise(Signal::PIPE),
-        StopReason::Signal(signal) => Exit::Raise(*signal),
+        StopReason::SourceEnded | StopReason::HaltMet | StopReason::HaltFailed | StopReason::Requested => {
+            ProgramExit::Code(of_items(outcome, style))
+        }
+        StopReason::RunTimeout => ProgramExit::Code(RUN_TIMEOUT),
+        StopReason::RestartLimit { .. } | StopReason::DeadLimit { .. } => ProgramExit::Code(GAVE_UP),
+        StopReason::SourceLost(_) | StopReason::SinkLost(_) => ProgramExit::Code(LOST),
+        StopReason::StorageLost(_) => ProgramExit::Code(STORAGE),
+        StopReason::SinkClosed => ProgramExit::Raise(Signal::PIPE),
+        StopReason::Signal(signal) => ProgramExit::Raise(*signal),
     }
 }
 
-/// The code that the items' outcomes make. Items skipped because a success policy was met are no fault.
+/// The code that the outcomes of the items lead to. Items skipped because a success policy was met are not failures.
 fn of_items(outcome: &RunOutcome, style: ExitCodeStyle) -> u8 {
     let totals = &outcome.totals;
     let not_done = totals.failed + totals.dead;
@@ -80,7 +82,7 @@ fn of_items(outcome: &RunOutcome, style: ExitCodeStyle) -> u8 {
     }
 }
 
-/// What an error of this class exits with.
+/// The exit code of an error of this class.
 #[must_use]
 pub const fn of_class(class: ExitClass) -> u8 {
     match class {
@@ -102,7 +104,7 @@ mod tests {
     use crate::model::outcome::Totals;
     use ExitCodeStyle::{Count, Own, Xargs};
 
-    fn code(reason: &StopReason, [failed, dead, skipped]: [u64; 3], style: ExitCodeStyle) -> Exit {
+    fn code(reason: &StopReason, [failed, dead, skipped]: [u64; 3], style: ExitCodeStyle) -> ProgramExit {
         let totals = Totals { failed, dead, skipped, ..Totals::default() };
         of(&RunOutcome { reason: reason.clone(), totals }, style)
     }
@@ -120,32 +122,39 @@ mod tests {
         ];
         for (items, expected) in table {
             let found = [Own, Count, Xargs].map(|style| code(&StopReason::SourceEnded, items, style));
-            assert_eq!(found, expected.map(Exit::Code), "{items:?}");
+            assert_eq!(found, expected.map(ProgramExit::Code), "{items:?}");
         }
-        assert_eq!(code(&StopReason::SourceEnded, [u64::MAX / 2, 1, 0], Count), Exit::Code(101));
+        assert_eq!(code(&StopReason::SourceEnded, [u64::MAX / 2, 1, 0], Count), ProgramExit::Code(101));
     }
 
     #[test]
-    fn skipped_items_are_no_fault_once_a_success_policy_is_met() {
+    fn skipped_items_are_not_failures_once_a_success_policy_is_met() {
         for style in [Own, Count, Xargs] {
-            assert_eq!(code(&StopReason::HaltMet, [0, 0, 7], style), Exit::Code(0));
-            assert_ne!(code(&StopReason::HaltMet, [1, 0, 7], style), Exit::Code(0));
-            assert_ne!(code(&StopReason::HaltFailed, [1, 0, 7], style), Exit::Code(0));
+            assert_eq!(code(&StopReason::HaltMet, [0, 0, 7], style), ProgramExit::Code(0));
+            assert_ne!(code(&StopReason::HaltMet, [1, 0, 7], style), ProgramExit::Code(0));
+            assert_ne!(code(&StopReason::HaltFailed, [1, 0, 7], style), ProgramExit::Code(0));
         }
+    }
+
+    #[test]
+    fn a_requested_stop_is_no_fault_if_every_item_is_done() {
+        assert_eq!(code(&StopReason::Requested, [0, 0, 0], Own), ProgramExit::Code(0));
+        assert_eq!(code(&StopReason::Requested, [0, 0, 3], Own), ProgramExit::Code(1));
+        assert_eq!(code(&StopReason::Requested, [2, 0, 3], Own), ProgramExit::Code(1));
     }
 
     #[test]
     fn other_reasons_have_one_code_in_every_style() {
         let text = String::from("x");
         let table = [
-            (StopReason::SinkClosed, Exit::Raise(Signal::PIPE)),
-            (StopReason::RunTimeout, Exit::Code(124)),
-            (StopReason::RestartLimit { worker: WorkerId::from_index(0), last: text.clone() }, Exit::Code(3)),
-            (StopReason::DeadLimit { dead: 20 }, Exit::Code(3)),
-            (StopReason::SourceLost(text.clone()), Exit::Code(5)),
-            (StopReason::SinkLost(text.clone()), Exit::Code(5)),
-            (StopReason::StorageLost(text), Exit::Code(4)),
-            (StopReason::Signal(Signal::TERM), Exit::Raise(Signal::TERM)),
+            (StopReason::SinkClosed, ProgramExit::Raise(Signal::PIPE)),
+            (StopReason::RunTimeout, ProgramExit::Code(124)),
+            (StopReason::RestartLimit { worker: WorkerId::from_index(0), last: text.clone() }, ProgramExit::Code(3)),
+            (StopReason::DeadLimit { dead: 20 }, ProgramExit::Code(3)),
+            (StopReason::SourceLost(text.clone()), ProgramExit::Code(5)),
+            (StopReason::SinkLost(text.clone()), ProgramExit::Code(5)),
+            (StopReason::StorageLost(text), ProgramExit::Code(4)),
+            (StopReason::Signal(Signal::TERM), ProgramExit::Raise(Signal::TERM)),
         ];
         for (reason, expected) in table {
             for style in [Own, Count, Xargs] {

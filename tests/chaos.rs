@@ -1,8 +1,8 @@
 //! Random kills on the real program, over every transport. `CHAOS_SEED` repeats a storm as far as a
 //! storm can be repeated; `CHAOS_ITEMS` makes it longer.
 //!
-//! What the run says is held against what the workers themselves wrote down (`examples/diary.rs`): who
-//! was killed in the middle of an item is blamed for it, and nobody for one that it was not at.
+//! The events of the run are compared with what the workers wrote to their diaries (`examples/diary.rs`): a worker that
+//! was killed in the middle of an item is blamed for that item and for no other.
 
 mod support;
 
@@ -14,12 +14,12 @@ use supervisor::model::spec::TransportKind;
 use support::{Finished, Run, example, pid_of, send};
 
 const ITEMS: u64 = 10_000;
-/// A process is killed so often.
+/// The time between two kills.
 const PERIOD: Duration = Duration::from_millis(10);
-/// And of a hundred new processes, so many at once.
+/// Of a hundred new processes, this many are killed at once.
 const YOUNG_PER_CENT: usize = 5;
-/// Of a hundred kills, so many at most may hit a worker between the moment when it is at an item by the
-/// scoreboard and the line in its diary, or behind the other one: a few microseconds of each item.
+/// Of a hundred kills, at most this many may hit a worker in the few microseconds of each item in which its progress
+/// page names the item and its diary does not.
 const SEAMS_PER_CENT: usize = 15;
 
 /// SplitMix64.
@@ -46,7 +46,7 @@ fn number_of(variable: &str) -> Option<u64> {
     std::env::var(variable).ok().map(|number| number.parse().expect("a number"))
 }
 
-/// Kills a worker every [`PERIOD`] while the run goes on; returns how many it has.
+/// Kills a worker every [`PERIOD`] while the run lasts; returns the number of kills.
 fn storm(run: &mut Run, items: u64, signals: &[Signal], random: &mut Random) -> usize {
     let mut alive = BTreeSet::new();
     let (mut kills, mut settled) = (0, 0);
@@ -78,7 +78,7 @@ fn storm(run: &mut Run, items: u64, signals: &[Signal], random: &mut Random) -> 
     kills
 }
 
-/// What a worker wrote down: each item that it started, in order, and how many of them it ended.
+/// The diary of a worker: each item that it started, in order, and how many of them it finished.
 struct Diary {
     started: Vec<u64>,
     ended: usize,
@@ -101,14 +101,14 @@ impl Diary {
         diary
     }
 
-    /// The item in whose middle it was killed.
+    /// The item that was running when the worker was killed.
     fn running(&self) -> Option<u64> {
         self.started.get(self.ended).copied()
     }
 }
 
-/// Blame is where an item was running, nowhere else, and is told at the item as it is at the worker.
-/// Returns how many workers were blamed, and how many of them at the seam of an item.
+/// Checks that the blamed items are those that were running, and that item events and worker events agree.
+/// Returns how many workers were blamed, and how many of them between an item and its line in the diary.
 fn check_blame(run: &Finished, diaries: &Path) -> (usize, usize) {
     let (mut blamed, mut seams) = (BTreeSet::new(), 0);
     for event in run.events("worker_exited") {
@@ -120,31 +120,31 @@ fn check_blame(run: &Finished, diaries: &Path) -> (usize, usize) {
         } else if let Some(running) = diary.running() {
             panic!("item {running} was running: {event}");
         } else if let Some(at) = at {
-            // It had not written it down yet, or had just done so.
+            // The line in the diary was not written yet, or had just been written.
             let is_last = diary.started.last() == Some(&at);
             assert!(is_last || !diary.started.contains(&at), "item {at} was long over: {event}");
             seams += 1;
         }
         blamed.extend(at.map(|item| (item, pid_of(event))));
     }
-    let mut told = BTreeSet::new();
+    let mut in_items = BTreeSet::new();
     for event in run.events("item_settled") {
         let item = event["item"].as_u64().unwrap();
         let causes = event["causes"].as_array().map_or(&[][..], Vec::as_slice);
         assert_eq!(event["attempt"].as_u64().unwrap(), 1 + causes.len() as u64, "{event}");
-        told.extend(causes.iter().map(|cause| (item, pid_of(cause))));
+        in_items.extend(causes.iter().map(|cause| (item, pid_of(cause))));
     }
-    assert_eq!(told, blamed, "what is told at the items, and at the workers");
+    assert_eq!(in_items, blamed, "the blame in the events of items, and in those of workers");
     (blamed.len(), seams)
 }
 
-/// How many items were ended, by all workers.
+/// How many items all workers finished.
 fn ended_by_all(diaries: &Path) -> usize {
     let files = std::fs::read_dir(diaries).unwrap();
     files.map(|file| Diary::read(&file.unwrap().path()).ended).sum()
 }
 
-/// One storm over one transport: nothing is lost, nothing repeated, nobody blamed for nothing.
+/// One storm over one transport: no item is lost or repeated, and no worker is blamed without cause.
 fn survive(kind: TransportKind, signals: &[Signal], more: &[&str], random: &mut Random) {
     let items = number_of("CHAOS_ITEMS").unwrap_or(ITEMS);
     let (count, diaries) = (items.to_string(), tempfile::tempdir().unwrap());
@@ -170,7 +170,7 @@ fn survive(kind: TransportKind, signals: &[Signal], more: &[&str], random: &mut 
     assert_eq!(run.settled("done") as u64, items);
     let exits = run.events("worker_exited");
     let died = exits.iter().filter(|event| event["exit"]["signal"].is_number()).count();
-    // Some were dead already, or died once more.
+    // Some kills hit a process that was already dead.
     assert!(died > kills / 2 && died <= kills, "{died} died of {kills} kills");
     assert_eq!(exits.len(), run.events("worker_spawned").len());
     run.assert_no_process_left();
@@ -182,8 +182,8 @@ fn survive(kind: TransportKind, signals: &[Signal], more: &[&str], random: &mut 
         began.elapsed()
     );
     if kind == TransportKind::Shm || more.contains(&"--batch-max") {
-        // What is done counts even if it was not sent, or is sent at once: but for kills between the diary
-        // and the worker's note.
+        // A finished item counts even if its result was not sent yet, except for kills between the line in the diary
+        // and the note in the staging area.
         assert!(again as usize * 100 <= SEAMS_PER_CENT * kills.max(20), "{again} items were run again");
     }
     assert!(blamed > died / 4, "{blamed} blamed of {died}: were they working?");
@@ -191,7 +191,7 @@ fn survive(kind: TransportKind, signals: &[Signal], more: &[&str], random: &mut 
 }
 
 #[test]
-fn a_storm_of_kills_over_every_transport_loses_nothing_and_blames_nobody_wrongly() {
+fn a_storm_of_kills_over_every_transport_loses_nothing_and_blames_the_right_items() {
     let mut random = Random::new();
     for kind in TransportKind::ALL {
         survive(kind, &[Signal::SIGKILL], &[], &mut random);
@@ -199,7 +199,7 @@ fn a_storm_of_kills_over_every_transport_loses_nothing_and_blames_nobody_wrongly
 }
 
 #[test]
-fn so_do_kills_of_other_kinds_of_runs_of_one_and_of_runs_in_order() {
+fn storms_of_other_signals_single_items_and_keep_order_lose_nothing() {
     let mut random = Random::new();
     let mixed = [Signal::SIGKILL, Signal::SIGSEGV, Signal::SIGTERM, Signal::SIGABRT];
     for kind in TransportKind::ALL {

@@ -1,7 +1,7 @@
 //! The command line as a user meets it, through the real program: help, errors, exit codes.
 //!
-//! The help is pinned in `tests/cli/*.txt`; after a wished change, `SNAPSHOTS=overwrite cargo test --test cli`
-//! writes them anew.
+//! The help is pinned in `tests/cli/*.txt`; after an intended change, `SNAPSHOTS=overwrite cargo test --test cli`
+//! rewrites them.
 
 use snapbox::{assert_data_eq, file};
 use std::ffi::{OsStr, OsString};
@@ -13,7 +13,7 @@ use supervisor::exit_code;
 
 fn supervisor<S: AsRef<OsStr>>(arguments: impl IntoIterator<Item = S>) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_supervisor"));
-    // The width of help comes from here alone: no terminal, no variable of the caller's.
+    // The width of the help depends on neither a terminal nor the caller's variables.
     command.args(arguments).stdin(Stdio::null()).env_remove("COLUMNS");
     command
 }
@@ -27,10 +27,10 @@ fn run(line: &str) -> Output {
     supervisor(words(line)).output().unwrap()
 }
 
-/// A pipe that holds `input` and then ends.
+/// A pipe with `input`, then end-of-file.
 fn piped(input: &str) -> PipeReader {
     let (reader, mut writer) = std::io::pipe().unwrap();
-    // Short enough for a pipe's buffer, so nobody has to read meanwhile.
+    // Shorter than the pipe's buffer, so the write returns without a reader.
     writer.write_all(input.as_bytes()).unwrap();
     reader
 }
@@ -47,14 +47,14 @@ fn check_usage_error(output: &Output, line: &str) {
 }
 
 #[test]
-fn short_help() {
+fn the_short_help_is_the_pinned_one() {
     let output = run("-h");
     assert_data_eq!(text(&output.stdout), file!["cli/help_short.txt"].raw());
     assert_eq!((output.status.code(), output.stderr.as_slice()), (Some(0), &b""[..]));
 }
 
 #[test]
-fn long_help() {
+fn the_long_help_is_the_pinned_one() {
     let output = run("--help");
     assert_data_eq!(text(&output.stdout), file!["cli/help_long.txt"].raw());
     assert_eq!((output.status.code(), output.stderr.as_slice()), (Some(0), &b""[..]));
@@ -88,13 +88,13 @@ fn help_names_every_exit_code_once() {
 }
 
 #[test]
-fn help_wins_over_what_follows_it() {
+fn help_takes_precedence_over_the_flags_behind_it() {
     assert_eq!(run("--help --nonsense").status.code(), Some(0));
     assert_eq!(run("-j2 -h").status.code(), Some(0));
 }
 
 #[test]
-fn version() {
+fn version_is_the_packages() {
     let output = run("--version");
     assert_eq!(text(&output.stdout), concat!("supervisor ", env!("CARGO_PKG_VERSION"), "\n"));
     assert_eq!(run("-V").stdout, output.stdout);
@@ -102,7 +102,7 @@ fn version() {
 }
 
 #[test]
-fn help_for_a_reader_that_has_gone_is_no_error() {
+fn help_into_a_closed_pipe_is_no_error() {
     let (reader, writer) = std::io::pipe().unwrap();
     drop(reader);
     let output = supervisor(["--help"]).stdout(writer).stderr(Stdio::piped()).output().unwrap();
@@ -118,14 +118,14 @@ fn help_that_cannot_be_written_is_an_error() {
 }
 
 #[test]
-fn an_error_that_cannot_be_told_still_has_its_code() {
+fn an_error_with_stderr_closed_still_has_its_code() {
     let full = File::options().write(true).open("/dev/full").unwrap();
     let status = supervisor(["--nonsense"]).stderr(full).status().unwrap();
     assert_eq!(status.code(), Some(exit_code::USAGE.into()));
 }
 
 #[test]
-fn bad_values() {
+fn a_bad_value_is_an_error_with_the_remedy() {
     let workers = "give a number of at least 1, a share of the cores such as 200%, or auto";
     for value in ["0", "-1", "0%", "two"] {
         let line = format!("invalid value '{value}' for '--workers <N>': {workers}");
@@ -206,7 +206,7 @@ fn bad_values() {
 }
 
 #[test]
-fn contradictions() {
+fn flags_that_contradict_each_other_are_an_error() {
     let table = [
         ("--", "no command behind --; give one, or leave -- out"),
         ("-- ::: a", "no command behind --; give one, or leave -- out"),
@@ -245,7 +245,7 @@ fn contradictions() {
 }
 
 #[test]
-fn what_does_not_exist_yet_is_unknown() {
+fn unknown_flags_are_refused() {
     let flags = [
         "--max-rss",
         "--max-lifetime",
@@ -284,7 +284,7 @@ fn what_does_not_exist_yet_is_unknown() {
 }
 
 #[test]
-fn words_that_are_not_utf8_are_named_and_do_no_harm() {
+fn flags_that_are_not_utf8_are_refused_by_name() {
     let odd = OsString::from_vec(b"\xff".to_vec());
     let output = supervisor([odd]).output().unwrap();
     check_usage_error(
@@ -296,7 +296,7 @@ fn words_that_are_not_utf8_are_named_and_do_no_harm() {
 }
 
 #[test]
-fn exit_codes_of_runs() {
+fn each_end_of_a_run_has_its_exit_code() {
     let table = [
         ("--items 3", 0),
         ("-- echo :::", 0),
@@ -330,7 +330,7 @@ fn exit_codes_of_runs() {
 }
 
 #[test]
-fn what_cannot_start_says_so_on_one_line_before_an_item_is_consumed() {
+fn a_worker_that_cannot_start_is_an_error_on_one_line_before_an_item_is_read() {
     let table = [
         ("-- no-such-program", "supervisor: failed to run no-such-program: "),
         ("-- /", "supervisor: failed to run /: "),
@@ -349,14 +349,14 @@ fn what_cannot_start_says_so_on_one_line_before_an_item_is_consumed() {
 
 #[test]
 fn more_workers_than_the_limits_allow_are_refused_with_the_numbers() {
-    // A limit of our own: some machines would try.
+    // The test sets the limit; some machines would allow so many.
     let mut command = Command::new("sh");
     command.args(["-c", "ulimit -n 64; exec \"$0\" -w 1000000"]).arg(env!("CARGO_BIN_EXE_supervisor"));
     let output = command.stdin(Stdio::null()).output().unwrap();
     let error = text(&output.stderr);
     assert!(error.starts_with("supervisor: failed to start 1000000 workers: ") && error.contains(" 64"), "{error}");
     assert_eq!((output.status.code(), error.lines().count()), (Some(exit_code::REFUSED.into()), 1), "{error}");
-    // The plain shell does not know this limit.
+    // Some shells cannot set this limit.
     let mut command = Command::new("bash");
     command.args(["-c", "ulimit -q 8191; exec \"$0\" -w 4 --transport mqueue"]).arg(env!("CARGO_BIN_EXE_supervisor"));
     let output = command.stdin(Stdio::null()).output().unwrap();
@@ -366,7 +366,7 @@ fn more_workers_than_the_limits_allow_are_refused_with_the_numbers() {
 }
 
 #[test]
-fn items_are_cut_and_placed_as_asked() {
+fn delimiters_and_placeholders_decide_the_arguments() {
     let table = [
         ("a\nb\n", "-k -- echo x", "x a\nx b\n"),
         ("a\n\nb", "-k -- echo [{}]", "[a]\n[]\n[b]\n"),
@@ -392,14 +392,14 @@ fn items_are_cut_and_placed_as_asked() {
 }
 
 #[test]
-fn words_that_are_not_utf8_pass_through() {
+fn items_that_are_not_utf8_pass_unchanged() {
     let odd = || OsString::from_vec(b"\xff{}".to_vec());
     let output = supervisor([OsString::from("--"), "echo".into(), odd(), ":::".into(), odd()]).output().unwrap();
     assert_eq!(output.stdout, b"\xff\xff{}\n");
     assert_eq!(output.status.code(), Some(0));
 }
 
-/// The names of an object's fields, in their order of letters.
+/// The names of an object's fields, sorted.
 fn fields(object: &serde_json::Value) -> String {
     object.as_object().unwrap().keys().map(String::as_str).collect::<Vec<_>>().join(" ")
 }
@@ -418,7 +418,7 @@ fn json_has_the_fields_that_fit_the_outcome() {
             "9\n",
             "attempts causes error exit input item outcome pid worker".into(),
         ),
-        // What the source refuses was never kept.
+        // The bytes of an item that the source rejects are never kept.
         ("--queue priority -- echo", "x\n", "attempts causes error item outcome".into()),
     ];
     for (typed, input, expected) in table {

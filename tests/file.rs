@@ -1,5 +1,5 @@
-//! What is special to transports over which items may lie in files, through the real program: where they
-//! lie, what happens when there is no room for them, and inputs that are files of all kinds.
+//! Transports that keep items in files, through the real program: where the files are, a full disk, and inputs that
+//! are files of all kinds.
 
 mod support;
 
@@ -14,11 +14,12 @@ use supervisor::model::spec::TransportKind;
 use supervisor::sys::block::BlockSlice;
 use supervisor::transport::{self, Flush};
 use supervisor::wire::message::ToWorker;
+use supervisor::wire::prefix::Prefix;
 
-/// Those that can hand workers the input itself.
+/// The transports that give workers the input file itself.
 const SHARING: [TransportKind; 2] = [TransportKind::File, TransportKind::Shm];
 
-/// Runs it on `input` as stdin, after `prepare`.
+/// Runs the program on `input` as stdin, after `prepare`.
 fn supervisor_with(arguments: &[&str], input: &[u8], prepare: impl FnOnce(&mut Command)) -> Output {
     supervisor_over(TransportKind::File, arguments, input, prepare)
 }
@@ -81,7 +82,7 @@ fn named_spools_stay_and_nameless_ones_leave_nothing() {
 }
 
 #[test]
-fn a_folder_that_will_not_do_is_refused_before_anything_starts() {
+fn an_unsafe_folder_is_refused_before_anything_starts() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().to_str().unwrap();
     std::fs::set_permissions(folder.path(), Permissions::from_mode(0o770)).unwrap();
@@ -103,8 +104,8 @@ fn a_folder_that_will_not_do_is_refused_before_anything_starts() {
 }
 
 #[test]
-fn a_spool_without_room_ends_the_run_and_says_so() {
-    // A limit on the size of files stands for a full disk, and needs no rights.
+fn a_full_disk_for_the_spool_ends_the_run_with_an_error() {
+    // A limit on the size of files simulates a full disk without privileges.
     let limited = |arguments: &str| {
         let script = format!("ulimit -f 2048; exec \"$0\" -j2 --transport file {arguments}");
         let mut command = Command::new("/bin/sh");
@@ -117,7 +118,7 @@ fn a_spool_without_room_ends_the_run_and_says_so() {
     let output = limited("-a - --block 2M -d '' --task hash");
     check_ends(&output, exit_code::STORAGE, "failed to write an item to the spool in ");
     assert_eq!(output.stdout, b"");
-    // What fits passes, however much it is altogether.
+    // Items that fit pass, whatever their sum is.
     let output = limited("-a - --block 16K -d '' --credit 4 --task hash");
     assert_eq!(output.status.code(), Some(0), "{}", String::from_utf8_lossy(&output.stderr));
     assert_eq!(output.stdout.split(|byte| *byte == b'\n').count(), 257);
@@ -136,14 +137,14 @@ fn the_largest_items_and_empty_ones_pass() {
     assert!(output.stdout == items);
 }
 
-/// 32 MiB of lines, of which every 64 KiB are alike.
+/// 32 MiB of lines in which all stretches of 64 KiB are equal.
 fn write_alike(path: &Path) -> std::fs::File {
     std::fs::write(path, "0123456789abcde\n".repeat(2 << 20)).unwrap();
     std::fs::OpenOptions::new().write(true).open(path).unwrap()
 }
 
 #[test]
-fn an_input_that_is_cut_short_while_it_is_mapped_is_lost_and_kills_nobody() {
+fn an_input_that_is_truncated_while_it_is_mapped_is_lost_and_kills_no_process() {
     let dir = tempfile::tempdir().unwrap();
     let path = dir.path().join("input");
     let name = path.to_str().unwrap();
@@ -152,7 +153,7 @@ fn an_input_that_is_cut_short_while_it_is_mapped_is_lost_and_kills_nobody() {
     let whole = supervisor(&hash, b"");
     let alike = String::from_utf8(whole.stdout).unwrap().lines().next().unwrap().to_owned();
     for kind in SHARING {
-        // Right behind the first items, and in the middle of an item and of a page.
+        // Directly after the first items, and in the middle of an item and of a page.
         for left in [0, 100_000, (1 << 20) + 100] {
             for delimiter in ["", "\\n"] {
                 let input = write_alike(&path);
@@ -167,7 +168,7 @@ fn an_input_that_is_cut_short_while_it_is_mapped_is_lost_and_kills_nobody() {
                 for exit in finished.events("worker_exited") {
                     assert_eq!(exit["exit"]["code"], 0, "{kind:?}: {exit}");
                 }
-                // What was no longer there has no result.
+                // The truncated items have no result.
                 assert!(finished.stdout.lines().all(|line| line == alike), "{kind:?}: {}", finished.stdout);
                 if left == 0 {
                     assert!(finished.settled("failed") > 0, "{kind:?}");
@@ -178,7 +179,7 @@ fn an_input_that_is_cut_short_while_it_is_mapped_is_lost_and_kills_nobody() {
     }
 }
 
-/// Nothing of it is taken for a result, whoever dies meanwhile.
+/// No truncated bytes become a result, also when a worker dies meanwhile.
 #[test]
 fn a_worker_that_is_killed_leaves_no_result_of_bytes_that_were_cut_off() {
     let dir = tempfile::tempdir().unwrap();
@@ -219,7 +220,7 @@ fn inputs_of_all_kinds_are_read_as_far_as_they_can_be() {
     check_ends(&echo(dir.path().to_str().unwrap()), exit_code::USAGE, "is a directory");
     std::fs::write(place("empty"), "").unwrap();
     assert_eq!((echo(&place("empty")).stdout, echo("/dev/null").stdout), (Vec::new(), Vec::new()));
-    // Of no size, but not empty.
+    // Its size is 0, but it is not empty.
     let version = std::fs::read("/proc/version").unwrap();
     assert_eq!(echo("/proc/version").stdout, version);
     std::fs::write(place("unfinished"), "a\n\nlast").unwrap();
@@ -232,28 +233,28 @@ fn inputs_of_all_kinds_are_read_as_far_as_they_can_be() {
 }
 
 #[test]
-fn a_worker_that_cuts_its_spool_short_harms_nobody_else() {
+fn a_worker_that_truncates_its_spool_harms_no_other_worker() {
     let mut transport = transport::transport(&TransportKind::File.into(), 1).unwrap();
     let (mut channel, endpoints) = transport.open().unwrap();
     let (_, spool) = endpoints.fds().find(|(names, _)| names.contains(&"SUPERVISOR_FD_SPOOL")).unwrap();
-    // What it is given is only to read; but it may open the file anew.
+    // Its descriptor is read-only, but it may open the file again.
     let path = format!("/proc/self/fd/{}", std::os::fd::AsRawFd::as_raw_fd(&spool));
     let spool = std::fs::OpenOptions::new().write(true).open(path).unwrap();
     let mut connection = transport::connect(TransportKind::File, endpoints).unwrap();
     let mut queue = |first: u64, byte: u8| {
         let block = Arc::new(vec![byte; 300_000].into());
         let message = ToWorker::Batch { first, count: 1, attempt: 1 };
-        channel.queue(message, BlockSlice::whole(&block)).unwrap();
+        channel.queue(&Prefix::new(&message, 300_000), 1, BlockSlice::whole(&block)).unwrap();
         assert_eq!(channel.flush().unwrap(), Flush::All);
     };
     queue(1, b'x');
     assert!(connection.items.fill().unwrap());
     let integrity = connection.items.integrity();
-    let (_, body) = connection.items.next().unwrap().unwrap();
+    let body = connection.items.next().unwrap().unwrap().body;
     assert!(body[0] == b'x' && integrity.is_whole());
     spool.set_len(0).unwrap();
     assert!(body[200_000] == 0 && !integrity.is_whole());
-    // The supervisor goes on, and this worker does not.
+    // The supervisor survives, this worker does not.
     queue(2, b'y');
     assert!(connection.items.fill().unwrap());
     let error = connection.items.next().unwrap_err();

@@ -1,5 +1,5 @@
-//! Nothing happens while nothing happens: a supervisor that waits for a slow item, its worker that has the
-//! item and its worker that has none make no system call, whatever carries the frames.
+//! An idle run uses no processor: a supervisor that waits for a slow item, the worker with the item and the worker
+//! without one make no system call, over every transport.
 
 mod support;
 
@@ -8,7 +8,7 @@ use std::fs;
 use supervisor::model::spec::TransportKind;
 use support::{Run, pid_of, shell, wait_until_idle};
 
-/// How often the threads of this process were put on a processor, by thread. Who sleeps all the time is not.
+/// How often each thread of this process was scheduled; a thread that sleeps all the time is not.
 fn wakes(pid: u32) -> Vec<String> {
     let tasks = fs::read_dir(format!("/proc/{pid}/task")).unwrap();
     let of_task = |path: std::path::PathBuf| {
@@ -21,7 +21,7 @@ fn wakes(pid: u32) -> Vec<String> {
     wakes
 }
 
-/// Two workers at rest, of which one has an item; with all processes of the run.
+/// Starts a run of two idle workers, one of them with a sleeping item; returns all processes of the run.
 fn start(arguments: &[&str], workers: usize) -> (Run, Vec<u32>) {
     let mut run = Run::start(arguments);
     let mut pids = vec![run.pid()];
@@ -36,7 +36,7 @@ fn start(arguments: &[&str], workers: usize) -> (Run, Vec<u32>) {
 }
 
 #[test]
-fn whoever_waits_sleeps() {
+fn waiting_processes_make_no_system_calls() {
     let transports = TransportKind::ALL.map(|kind| ["--transport", kind.name()]);
     let hang = ["-j2", "--task", "hang", ":::", "a"];
     let mut runs: Vec<(String, (Run, Vec<u32>))> = transports
@@ -46,22 +46,22 @@ fn whoever_waits_sleeps() {
         .collect();
     runs.push(("a command".to_owned(), start(&["-j2", "--", "sleep", "1000", ":::", "0"], 1)));
     let look = || runs.iter().map(|(_, (_, pids))| pids.iter().map(|pid| wakes(*pid)).collect()).collect();
-    // On a busy machine the last thread may come to rest late; what wakes by a timer wakes each time.
-    let mut awake = Vec::new();
+    // On a busy machine the last thread may fall asleep late; a thread with a timer wakes in every round.
+    let mut woken = Vec::new();
     for _ in 0..3 {
         let before: Vec<Vec<_>> = look();
         assert!(shell("sleep 2").status.success());
         let after: Vec<Vec<_>> = look();
         let pairs = runs.iter().zip(before.iter().zip(&after));
-        awake = pairs
+        woken = pairs
             .filter(|(_, (before, after))| before != after)
             .map(|((name, _), counts)| format!("{name}: {counts:?}"))
             .collect();
-        if awake.is_empty() {
+        if woken.is_empty() {
             break;
         }
     }
-    assert!(awake.is_empty(), "{awake:#?}");
+    assert!(woken.is_empty(), "{woken:#?}");
     for (_, (run, _)) in runs {
         run.signal(Signal::SIGQUIT);
         assert_eq!(run.finish().code(), 128 + Signal::SIGQUIT as i32);

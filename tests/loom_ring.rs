@@ -1,11 +1,13 @@
 //! The ring of the `shm` transport under every order in which memory may show its words: no byte is
-//! read before it is written or overwritten before it is read, and nobody sleeps for ever.
+//! read before it is written or overwritten before it is read, and no side sleeps for ever.
 
 use loom::cell::UnsafeCell;
 use loom::sync::atomic::{AtomicU64, Ordering, fence};
 use loom::sync::{Arc, Condvar, Mutex};
 use loom::thread;
-use supervisor::transport::shm_ring::{FOR_BYTES, FOR_ROOM, Reader, Ring, Words, Writer, doze, must_wake, rise};
+use supervisor::transport::shm_ring::{
+    FOR_BYTES, FOR_FREE_BYTES, Reader, Ring, Words, Writer, announce_sleep, must_wake, withdraw_sleep,
+};
 
 const RING: Ring = Ring { tail: 0, head: 1, bytes: 1 };
 const WRITER_ASLEEP: usize = 2;
@@ -20,7 +22,7 @@ struct Shared {
     readers_wake_fd: WakeFd,
 }
 
-/// Rings until somebody has waited for it, as an eventfd does.
+/// Stays rung until a side has waited for it, as an eventfd does.
 #[derive(Default)]
 struct WakeFd {
     rings: Mutex<bool>,
@@ -28,7 +30,7 @@ struct WakeFd {
 }
 
 impl WakeFd {
-    fn ring(&self) {
+    fn wake(&self) {
         *self.rings.lock().unwrap() = true;
         self.rung.notify_one();
     }
@@ -70,18 +72,18 @@ fn shared() -> Arc<Shared> {
 fn write(shared: &Shared) {
     let mut writer = Writer::new(RING);
     for number in 1..=BYTES {
-        while writer.room(shared, 1).unwrap() == 0 {
-            doze(shared, WRITER_ASLEEP, FOR_ROOM);
-            if writer.room(shared, 1).unwrap() == 0 {
+        while writer.free_bytes(shared, 1).unwrap() == 0 {
+            announce_sleep(shared, WRITER_ASLEEP, FOR_FREE_BYTES);
+            if writer.free_bytes(shared, 1).unwrap() == 0 {
                 shared.writers_wake_fd.wait();
             }
-            rise(shared, WRITER_ASLEEP);
+            withdraw_sleep(shared, WRITER_ASLEEP);
         }
         shared.byte.with_mut(|byte| unsafe { *byte = number });
         writer.wrote(1);
         assert!(writer.publish(shared));
         if must_wake(shared, READER_ASLEEP, FOR_BYTES) {
-            shared.readers_wake_fd.ring();
+            shared.readers_wake_fd.wake();
         }
     }
 }
@@ -90,23 +92,23 @@ fn read(shared: &Shared) {
     let mut reader = Reader::new(RING);
     for number in 1..=BYTES {
         while reader.ready(shared).unwrap() == 0 {
-            doze(shared, READER_ASLEEP, FOR_BYTES);
+            announce_sleep(shared, READER_ASLEEP, FOR_BYTES);
             if reader.ready(shared).unwrap() == 0 {
                 shared.readers_wake_fd.wait();
             }
-            rise(shared, READER_ASLEEP);
+            withdraw_sleep(shared, READER_ASLEEP);
         }
         assert_eq!(shared.byte.with(|byte| unsafe { *byte }), number);
         reader.took(1);
         assert!(reader.release(shared));
-        if must_wake(shared, WRITER_ASLEEP, FOR_ROOM) {
-            shared.writers_wake_fd.ring();
+        if must_wake(shared, WRITER_ASLEEP, FOR_FREE_BYTES) {
+            shared.writers_wake_fd.wake();
         }
     }
 }
 
 #[test]
-fn bytes_arrive_and_nobody_sleeps_for_ever() {
+fn bytes_arrive_and_no_side_sleeps_for_ever() {
     let mut model = loom::model::Builder::new();
     model.preemption_bound = Some(3);
     model.check(|| {

@@ -9,11 +9,11 @@ use std::io::Write;
 use std::os::unix::process::CommandExt;
 use support::{Run, output, pid_of, send, shell, wait_until_gone};
 
-/// For tests that kill workers which may not have begun their item yet: such a death counts as one at the start.
+/// For tests that kill workers which may not have begun their item yet: such a death counts as a failed start.
 const MANY_RESTARTS: &[&str] = &["--max-restarts", "1000000/1s", "--backoff", "0..0"];
 
 #[test]
-fn the_demonstration_names_its_workers_and_tells_how_each_exited() {
+fn the_demonstration_names_its_workers_and_reports_how_each_exited() {
     let run = Run::start(&["--workers", "5"]).finish();
     assert_eq!(run.code(), 0, "{}", run.stderr);
     assert_eq!(run.stdout.lines().count(), 20);
@@ -59,9 +59,9 @@ fn every_item_is_done_however_often_workers_are_killed() {
 }
 
 #[test]
-fn a_death_is_told_at_once_with_the_item_and_where_it_goes() {
+fn a_death_is_reported_at_once_with_the_item_and_its_next_attempt() {
     let mut run = Run::start(&[&["--workers", "2", "--items", "8", "--delay", "200ms"], MANY_RESTARTS].concat());
-    // Between the dispatch of an item and its beginning a death charges nobody: then once more.
+    // A death between the dispatch of an item and its start charges no item: then try again.
     let started = loop {
         let started = run.wait_for_event("item_started");
         send(pid_of(&started), Signal::SIGKILL);
@@ -89,7 +89,7 @@ fn each_kind_of_death_has_its_own_words() {
     ] {
         let mut run =
             Run::start(&[&["-j1", "--items", "1", "--delay", "1h", "--crash-limit", "1"], MANY_RESTARTS].concat());
-        // A death before the item has begun charges nobody: then once more.
+        // A death before the start of the item charges no item: then try again.
         loop {
             let started = run.wait_for_event("item_started");
             send(pid_of(&started), signal);
@@ -150,7 +150,7 @@ fn one_signal_lets_running_items_finish_and_two_end_them() {
         let run = run.finish();
         assert_eq!(run.code(), code, "{}", run.stderr);
         assert_eq!(run.settled("done") + run.settled("skipped"), run.events("item_settled").len());
-        assert!(run.stderr.contains("again"), "it says what a second one does: {}", run.stderr);
+        assert!(run.stderr.contains("again"), "the notice explains a second signal: {}", run.stderr);
         assert_eq!(run.events.last().unwrap()["event"], "run_finished");
         run.assert_no_process_left();
     }
@@ -165,8 +165,8 @@ fn one_signal_lets_running_items_finish_and_two_end_them() {
 }
 
 #[test]
-fn a_run_that_is_broken_off_is_summed_up_although_all_it_began_is_done() {
-    // An input without end, and nothing in hand.
+fn an_interrupted_run_has_a_summary_although_every_started_item_is_done() {
+    // An endless input, and no item at a worker.
     let (reader, mut writer) = std::io::pipe().unwrap();
     let mut run = Run::start_with(&["-j1", "-a", "-", "--task", "echo"], b"", |command| {
         command.stdin(reader);
@@ -180,7 +180,7 @@ fn a_run_that_is_broken_off_is_summed_up_although_all_it_began_is_done() {
 }
 
 #[test]
-fn running_items_that_outlast_the_grace_are_ended_and_told_so() {
+fn running_items_that_outlast_the_grace_are_ended_with_a_notice() {
     for stop in [&["--halt", "soon,fail=1"][..], &[]] {
         let rest = ["-j2", "--grace", "50ms", "--", "sh", "-c", "$0 1000", ":::", "false", "sleep"];
         let mut run = Run::start(&[stop, &rest].concat());
@@ -197,15 +197,15 @@ fn running_items_that_outlast_the_grace_are_ended_and_told_so() {
 }
 
 #[test]
-fn a_third_signal_kills_a_deaf_worker_at_once() {
+fn a_third_signal_kills_a_worker_that_ignores_term() {
     let dir = tempfile::tempdir().unwrap();
-    let writable_fd = dir.path().join("gate");
-    nix::unistd::mkfifo(&writable_fd, nix::sys::stat::Mode::S_IRWXU).unwrap();
-    let line = format!("trap '' TERM; echo deaf > {}; while :; do sleep 1000; done", writable_fd.display());
+    let fifo = dir.path().join("fifo");
+    nix::unistd::mkfifo(&fifo, nix::sys::stat::Mode::S_IRWXU).unwrap();
+    let line = format!("trap '' TERM; echo deaf > {}; while :; do sleep 1000; done", fifo.display());
     let mut run = Run::start(&["-j1", "--term-seq", "TERM,3600000,KILL,25", "--", "sh", "-c", &line, ":::", "x"]);
     run.wait_for_event("item_started");
-    // Opening waits for the command to write: it is deaf by then.
-    assert_eq!(std::fs::read_to_string(&writable_fd).unwrap(), "deaf\n");
+    // Opening blocks until the command opens the FIFO; by then it ignores TERM.
+    assert_eq!(std::fs::read_to_string(&fifo).unwrap(), "deaf\n");
     for stage in ["draining", "terminating", "killing"] {
         run.signal(Signal::SIGTERM);
         run.wait_for(|event| event["event"] == "stopping" && event["stage"] == stage);
@@ -235,7 +235,7 @@ fn the_descendants_of_commands_and_workers_die_with_a_killed_supervisor() {
     let line = format!("sleep 1000 & echo $! > {}; sleep 1000", notes.display());
     let mut run = Run::start(&["-j1", "--", "sh", "-c", &line, ":::", "x"]);
     let spawned = run.wait_for_event("worker_spawned");
-    // Opening waits for the command to write.
+    // Opening blocks until the command opens the FIFO.
     let grandchild: u32 = std::fs::read_to_string(&notes).unwrap().trim().parse().unwrap();
     run.signal(Signal::SIGKILL);
     wait_until_gone(&[pid_of(&spawned), grandchild]);
@@ -258,7 +258,7 @@ fn a_result_that_was_written_before_the_death_counts() {
 }
 
 #[test]
-fn a_grandchild_that_keeps_stdout_open_does_not_hold_the_item_up() {
+fn a_grandchild_that_keeps_stdout_open_does_not_delay_the_item() {
     let mut run = Run::start(&["-j1", "--", "sh", "-c", "sleep 1000 & echo hi", ":::", "x"]);
     let exited = run.wait_for_event("worker_exited");
     let run = run.finish();
@@ -310,12 +310,12 @@ fn keep_order_gives_the_input_order_byte_for_byte() {
 }
 
 #[test]
-fn the_reader_of_stdout_may_leave() {
+fn a_closed_stdout_ends_the_run_by_sigpipe() {
     let run = shell(
         "seq 1000000 | $SUPERVISOR -j2 -a - --task square -k --output results | head -n 3; echo ${PIPESTATUS[1]}",
     );
     assert_eq!((run.stdout.as_str(), run.stderr.as_str()), ("1\n4\n9\n141\n", ""));
-    // Also when nothing is being written.
+    // Also while nothing is written.
     let run = shell(
         "$SUPERVISOR -j2 -- sh -c 'echo $0; test $0 = a || sleep 1000' ::: a b c | head -n 1; echo ${PIPESTATUS[0]}",
     );
@@ -323,7 +323,7 @@ fn the_reader_of_stdout_may_leave() {
 }
 
 #[test]
-fn a_sink_that_is_full_or_closed_is_told() {
+fn a_sink_that_is_full_or_closed_is_reported() {
     let run = shell("$SUPERVISOR --items 10 --output results > /dev/full");
     assert_eq!(run.code(), 5, "{}", run.stderr);
     assert!(run.stderr.contains("stdout"), "{}", run.stderr);
@@ -340,7 +340,7 @@ fn a_sink_that_is_full_or_closed_is_told() {
 #[test]
 fn a_signal_at_the_very_end_counts_while_results_wait_for_their_reader() {
     for (signal, code) in [(Signal::SIGINT, 130), (Signal::SIGTERM, 143)] {
-        // More than a pipe holds, and nobody reads.
+        // More than the pipe's buffer, without a reader.
         let (reader, writer) = std::io::pipe().unwrap();
         let mut run = Run::start_with(&["-j1", "--", "seq", ":::", "50000"], b"", |command| {
             command.stdout(writer);
@@ -355,7 +355,7 @@ fn a_signal_at_the_very_end_counts_while_results_wait_for_their_reader() {
 }
 
 #[test]
-fn what_a_command_wrote_stands_before_the_word_on_how_it_ended() {
+fn the_stderr_of_a_command_precedes_the_notice_about_its_end() {
     let line = "$SUPERVISOR -j1 --summary always -- sh -c 'echo out; echo err >&2; exit 3' ::: a 2>&1";
     let run = shell(line);
     let lines: Vec<&str> = run.stdout.lines().collect();
@@ -376,15 +376,15 @@ fn a_file_that_may_not_grow_is_a_lost_sink_and_no_death() {
 }
 
 #[test]
-fn a_source_that_breaks_off_is_told_also_if_quiet() {
-    // Readable by its mode, and by nobody.
+fn a_source_that_fails_is_reported_even_with_quiet() {
+    // Its mode allows reading, and every read fails.
     let run = shell("$SUPERVISOR -q -a /proc/self/mem --output results");
     assert_eq!(run.code(), 5, "{}", run.stderr);
     assert!(run.stderr.contains("failed to read /proc/self/mem"), "{}", run.stderr);
 }
 
 #[test]
-fn streams_and_environment_of_a_command_are_as_told() {
+fn a_command_has_the_documented_streams_and_environment() {
     let line = r#"echo "out $SUPERVISOR_ITEM $SUPERVISOR_ATTEMPT $PARALLEL_SEQ $0"; echo "err $0" >&2"#;
     let run = output(&["-j1", "-k", "-q", "--", "sh", "-c", line, ":::", "a b", "$(x)"], b"");
     assert_eq!(run.code(), 0, "{}", run.stderr);
@@ -393,7 +393,7 @@ fn streams_and_environment_of_a_command_are_as_told() {
 }
 
 #[test]
-fn a_worker_inherits_nothing_but_what_is_meant_for_it() {
+fn a_worker_inherits_only_its_own_descriptors() {
     let run = shell(
         "exec 7</dev/null 8</dev/null; trap '' HUP USR2; $SUPERVISOR -j1 -- sh -c \
          'ls /proc/self/fd | wc -l; grep -E \"SigBlk|SigIgn\" /proc/self/status; ps -o pgid= -p $$ >/dev/null; cat /proc/$$/stat' ::: x",
@@ -448,7 +448,7 @@ fn a_terminals_interrupt_reaches_the_supervisor_alone() {
 }
 
 #[test]
-fn every_process_has_its_birth_and_its_end_in_the_events() {
+fn every_process_has_a_start_event_and_an_exit_event() {
     let mut run = Run::start_with(&["-j3", "--", "true"], b"a\nb\nc\nd\ne\n", |_| {});
     run.wait_for_event("run_started");
     let run = run.finish();

@@ -1,16 +1,17 @@
 //! What the README shows is what the program prints: every `console` block is run and compared, and
-//! its Rust is an example that is built. What differs from run to run (pids, times, who got which
+//! its Rust is an example that is built. What differs from run to run (pids, times, the worker of an
 //! item) is blanked out on both sides, and lines are compared as a set.
 
 use std::path::Path;
 use std::process::Command;
 
 const README: &str = include_str!("../README.md");
+const OUTPUT_PAGE: &str = include_str!("../docs/output.md");
 
 /// The blocks fenced as `language`.
-fn blocks(language: &str) -> Vec<&'static str> {
+fn blocks(page: &'static str, language: &str) -> Vec<&'static str> {
     let fence = format!("```{language}\n");
-    README.split(fence.as_str()).skip(1).filter_map(|rest| rest.split("```").next()).collect()
+    page.split(fence.as_str()).skip(1).filter_map(|rest| rest.split("```").next()).collect()
 }
 
 /// The commands of a block, each with the output shown below it.
@@ -26,8 +27,8 @@ fn commands(block: &str) -> Vec<(&str, Vec<&str>)> {
     commands
 }
 
-/// Blanks out what differs from run to run, then sorts. A number counts as such if it stands behind
-/// one of these words, or in a row of the summary's table, or is a time.
+/// Blanks out what differs from run to run, then sorts. A number differs if it follows
+/// one of these words, is in a row of the summary's table, or is a time.
 fn comparable<'a>(lines: impl IntoIterator<Item = &'a str>) -> Vec<String> {
     let blank = |line: &str| {
         let table = line.contains("MiB") || line.contains("ended by");
@@ -54,7 +55,8 @@ fn every_output_shown_is_real() {
     let folder = program.parent().unwrap().display().to_string();
     let path = std::env::var("PATH").unwrap_or_default();
     let mut compared = 0;
-    for (command, shown) in blocks("console").into_iter().flat_map(commands) {
+    let pages = [README, OUTPUT_PAGE];
+    for (command, shown) in pages.into_iter().flat_map(|page| blocks(page, "console")).flat_map(commands) {
         let output = Command::new("/bin/bash")
             .args(["-c", &format!("({command}) 2>&1")])
             .env("PATH", format!("{folder}:{path}"))
@@ -71,7 +73,7 @@ fn every_output_shown_is_real() {
 #[test]
 fn the_worker_shown_is_the_example() {
     let example = include_str!("../examples/upper.rs");
-    let shown = blocks("rust");
+    let shown = blocks(README, "rust");
     assert_eq!(shown.len(), 1);
     assert!(example.ends_with(shown[0]), "{}", shown[0]);
 }

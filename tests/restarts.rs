@@ -1,5 +1,5 @@
-//! Who is started again, and when the run gives up: restart types, strategies and limits, with real
-//! workers that are killed from outside or cannot start.
+//! Which workers are restarted, and when the run gives up: restart types, strategies and limits, with real workers that are
+//! killed or cannot start.
 
 mod support;
 
@@ -10,8 +10,8 @@ use std::process::{Command, Stdio};
 use std::time::Instant;
 use support::{Finished, PATIENCE, Run, SUPERVISOR, output, pid_of, send};
 
-/// Three workers with an item each, of which the second is killed. The input ends once `processes` have
-/// been started in all: a run that is nearly over starts nobody.
+/// Three workers with one item each; the second worker is killed. The input ends after `processes` starts in total, because
+/// a run whose items are nearly finished restarts no worker.
 fn kill_the_second_of_three(flags: &[&str], processes: usize) -> Finished {
     let (reader, mut writer) = std::io::pipe().unwrap();
     let fixed = ["-j3", "--credit", "1", "-a", "-", "--task", "sleep", "--output", "none"];
@@ -28,7 +28,7 @@ fn kill_the_second_of_three(flags: &[&str], processes: usize) -> Finished {
     run.finish()
 }
 
-/// How the first process of each worker ended: `own`, `asked`, `strategy` ...
+/// The reason for the end of each worker's first process: `own`, `asked`, `strategy` ...
 fn first_ends(run: &Finished) -> Vec<&str> {
     let first = |worker: u64| {
         let ended = |event: &&&Value| event["worker"] == worker && event["incarnation"] == 1;
@@ -38,14 +38,14 @@ fn first_ends(run: &Finished) -> Vec<&str> {
     (1..=3).map(first).collect()
 }
 
-/// How many processes each worker had.
+/// The number of processes of each worker.
 fn processes(run: &Finished) -> Vec<usize> {
     let of = |worker: u64| run.events("worker_spawned").iter().filter(|event| event["worker"] == worker).count();
     (1..=3).map(of).collect()
 }
 
 #[test]
-fn the_strategy_decides_who_is_restarted_with_a_worker() {
+fn the_strategy_decides_which_workers_are_restarted_together() {
     for (strategy, ends, counts) in [
         ("one-for-one", ["asked", "own", "asked"], [1, 2, 1]),
         ("rest-for-one", ["asked", "own", "strategy"], [1, 2, 2]),
@@ -54,7 +54,7 @@ fn the_strategy_decides_who_is_restarted_with_a_worker() {
         let run = kill_the_second_of_three(&["--strategy", strategy], counts.iter().sum());
         assert_eq!((first_ends(&run), processes(&run)), (ends.to_vec(), counts.to_vec()), "{strategy}: {}", run.stderr);
         assert_eq!((run.code(), run.settled("done")), (0, 3), "{strategy}: {}", run.stderr);
-        // Only the one that died is charged: the others were ended by us.
+        // Only the death of the killed worker is charged: the supervisor ended the others.
         let charged = |event: &&&Value| event["attempt"].as_u64() > Some(1);
         assert!(run.events("item_settled").iter().filter(charged).count() <= 1, "{strategy}: {:#?}", run.events);
         run.assert_no_process_left();
@@ -66,13 +66,13 @@ fn the_type_decides_if_a_worker_is_restarted() {
     for (kind, counts) in [("permanent", [1, 2, 1]), ("transient", [1, 2, 1]), ("temporary", [1, 1, 1])] {
         let run = kill_the_second_of_three(&["--restart", kind], counts.iter().sum());
         assert_eq!(processes(&run), counts, "{kind}: {}", run.stderr);
-        // Without a new process the item goes to one of the others.
+        // If the worker is not restarted, another one gets the item.
         assert_eq!((run.code(), run.settled("done")), (0, 3), "{kind}: {}", run.stderr);
     }
 }
 
 #[test]
-fn a_transient_worker_is_started_again_unless_it_left_with_exit_0() {
+fn a_transient_worker_is_restarted_unless_it_exited_with_0() {
     let spawned = |kind: &str, code: &str| {
         let items = ["--task", "exit", "--crash-limit", "3", ":::", code];
         let run = Run::start(&[&["-j1", "--restart", kind], &items[..]].concat()).finish();
@@ -84,7 +84,7 @@ fn a_transient_worker_is_started_again_unless_it_left_with_exit_0() {
 }
 
 #[test]
-fn a_run_without_workers_gives_up_and_says_so() {
+fn a_run_without_workers_gives_up_and_reports_it() {
     let run = output(&["-j2", "--restart", "temporary", "--task", "exit", ":::", "3", "4", "5"], b"");
     assert_eq!(run.code(), 3, "{}", run.stderr);
     assert!(run.stderr.contains("supervisor: giving up: worker "), "{}", run.stderr);
@@ -93,7 +93,7 @@ fn a_run_without_workers_gives_up_and_says_so() {
 }
 
 #[test]
-fn a_worker_that_cannot_start_is_tried_as_often_as_asked_with_growing_waits() {
+fn a_worker_that_cannot_start_is_retried_up_to_the_limit_with_growing_delays() {
     let limits = ["-j1", "--protocol", "frames", "--max-restarts", "3/1000s", "--backoff", "10ms..20ms"];
     let run = Run::start(&[&limits[..], &["--", "sh", "-c", "exit 7", ":::", "a"]].concat()).finish();
     assert_eq!((run.code(), run.settled("skipped")), (3, 1), "{}", run.stderr);
@@ -122,7 +122,7 @@ fn a_death_while_idle_counts() {
 }
 
 #[test]
-fn deaths_at_work_are_the_items_and_never_end_the_run() {
+fn deaths_at_work_are_charged_to_the_items_and_never_end_the_run() {
     let flags = ["-j1", "--max-restarts", "0/1000s", "--crash-limit", "3", "--task", "hang", ":::", "x"];
     let mut run = Run::start(&flags);
     for death in 1..=3 {
@@ -136,7 +136,7 @@ fn deaths_at_work_are_the_items_and_never_end_the_run() {
     assert_eq!((run.code(), run.settled("dead")), (1, 1), "{}", run.stderr);
 }
 
-/// `item_started` says that a worker was given the item. That it has begun shows in what `hang` does first.
+/// `item_started` means that the worker got the item. The first action of `hang` shows that it has begun.
 fn wait_until_at_work(pid: u32) {
     const IGNORES_TERM: u64 = 1 << 14;
     let deadline = Instant::now() + PATIENCE;
@@ -151,9 +151,9 @@ fn wait_until_at_work(pid: u32) {
     }
 }
 
-/// Whoever kills all that it finds below a supervisor may find the process that starts the guard.
+/// A tool that kills all children of a supervisor may kill the process that forks the guard.
 #[test]
-fn a_kill_of_the_first_child_at_the_very_start_is_no_failure() {
+fn a_kill_of_the_first_child_at_the_start_is_no_failure() {
     for _ in 0..20 {
         let mut child = Command::new(SUPERVISOR)
             .args(["-q", "-j2", "--items", "4", "--output", "none"])

@@ -1,4 +1,4 @@
-//! The same input gives the same output, byte for byte, whatever carries it.
+//! The same input gives the same output, byte for byte, over every transport.
 
 mod support;
 
@@ -8,7 +8,7 @@ use std::thread;
 use supervisor::model::spec::{ITEM_BYTES_MAX, TransportKind};
 use support::SUPERVISOR;
 
-/// The program over this transport: what it wrote to stdout.
+/// The stdout of the program over this transport.
 fn output(kind: TransportKind, arguments: &[&str], stdin: &[u8]) -> Vec<u8> {
     let mut child = Command::new(SUPERVISOR)
         .args(["-j", "2", "--transport", kind.name()])
@@ -29,7 +29,7 @@ fn output(kind: TransportKind, arguments: &[&str], stdin: &[u8]) -> Vec<u8> {
     output.stdout
 }
 
-/// The same over every transport, in which `expected` comes back in order, or in any order.
+/// Expects these bytes over every transport, in order.
 fn check(arguments: &[&str], stdin: &[u8], expected: &[u8]) {
     for kind in TransportKind::ALL {
         let found = output(kind, &[arguments, &["-k"]].concat(), stdin);
@@ -65,7 +65,7 @@ impl Random {
         self.0.wrapping_mul(0x2545_f491_4f6c_dd1d) >> 16
     }
 
-    /// Bytes of any kind, but for `without`.
+    /// Any bytes except `without`.
     fn bytes(&mut self, count: usize, without: u8) -> Vec<u8> {
         let mut bytes: Vec<u8> = (0..count.div_ceil(4)).flat_map(|_| (self.next() as u32).to_le_bytes()).collect();
         bytes.truncate(count);
@@ -115,25 +115,25 @@ fn items_of_all_sizes_and_of_any_bytes_come_back_over_every_transport() {
     check(&[&echo[..], &["--batch-max", "1"]].concat(), &lines, &lines);
 }
 
-/// They lie in a file before they are told.
+/// Such results are spilled to a file before they are shown.
 #[test]
-fn the_largest_results_are_whole_however_they_are_told() {
+fn the_largest_results_are_whole_in_every_output_mode() {
     let items = [b'a', b'\xff', b'c'].map(|byte| vec![byte; ITEM_BYTES_MAX]);
     let lines = items.each_ref().map(|item| [item, &b"\n"[..]].concat()).concat();
     for kind in TransportKind::ALL {
-        let told = |mode: &str| output(kind, &["-k", "-a", "-", "--task", "echo", "--output", mode], &lines);
-        for line in told("json").split(|byte| *byte == b'\n').filter(|line| !line.is_empty()) {
+        let shown = |mode: &str| output(kind, &["-k", "-a", "-", "--task", "echo", "--output", mode], &lines);
+        for line in shown("json").split(|byte| *byte == b'\n').filter(|line| !line.is_empty()) {
             let object: serde_json::Value = serde_json::from_slice(line).unwrap();
             assert!(object["runtime"].is_f64() && object["outcome"] == "done", "{}", kind.name());
             let fields =
                 if object["input"].is_string() { ["input", "result"] } else { ["input_base64", "result_base64"] };
             assert!(object[fields[0]].is_string() && object[fields[0]] == object[fields[1]], "{}", kind.name());
         }
-        let narrated = String::from_utf8(told("narrate")).unwrap();
+        let narrated = String::from_utf8(shown("narrate")).unwrap();
         for line in narrated.lines() {
             assert!(line.ends_with(&format!("... ({ITEM_BYTES_MAX} bytes)")) && line.len() < 20_000, "{}", kind.name());
         }
-        assert_eq!((narrated.lines().count(), told("none")), (3, Vec::new()));
+        assert_eq!((narrated.lines().count(), shown("none")), (3, Vec::new()));
         let tagged = output(kind, &["-k", "-a", "-", "--task", "echo", "--tag"], &lines);
         let expected = items.each_ref().map(|item| [item, &b"\t"[..], item, b"\n"].concat()).concat();
         assert!(tagged == expected, "{}: {}", kind.name(), difference(&tagged, &expected));
@@ -144,7 +144,7 @@ fn the_largest_results_are_whole_however_they_are_told() {
 fn files_and_blocks_come_back_over_every_transport() {
     let dir = tempfile::tempdir().unwrap();
     let path = dir.path().join("input");
-    // A block holds whole lines, and is an item.
+    // A block is one item of whole lines.
     let lines = mixed_lines(ITEM_BYTES_MAX / 2);
     std::fs::write(&path, &lines).unwrap();
     let path = path.to_str().unwrap();

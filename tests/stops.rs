@@ -1,4 +1,4 @@
-//! Runs that are stopped: at any moment, for a while, for ever.
+//! Runs that are stopped at any moment, for a while or for good.
 
 mod support;
 
@@ -6,7 +6,7 @@ use nix::sys::signal::Signal;
 use support::{Run, pid_of, shell, wait_until_gone, wait_until_idle};
 
 #[test]
-fn what_happened_while_the_supervisor_was_stopped_comes_before_its_deadlines() {
+fn events_from_while_the_supervisor_was_stopped_come_before_its_deadlines() {
     let dir = tempfile::tempdir().unwrap();
     let writable_fd = dir.path().join("gate");
     nix::unistd::mkfifo(&writable_fd, nix::sys::stat::Mode::S_IRWXU).unwrap();

@@ -1,4 +1,4 @@
-//! stdin, stdout and stderr that are slow, full, or whose other side is away.
+//! stdin, stdout and stderr that are slow or full, or whose other end is closed.
 
 mod support;
 
@@ -15,7 +15,7 @@ fn unread(arguments: &[&str]) -> (Run, PipeReader) {
     (run, reader)
 }
 
-/// A run whose stdin is given bit by bit.
+/// A run whose stdin is written piece by piece.
 fn fed(arguments: &[&str]) -> (Run, PipeWriter) {
     let (reader, writer) = pipe().unwrap();
     let run = Run::start_with(arguments, b"", |command| {
@@ -25,7 +25,7 @@ fn fed(arguments: &[&str]) -> (Run, PipeWriter) {
 }
 
 #[test]
-fn a_source_that_has_nothing_is_waited_for_asleep() {
+fn the_supervisor_sleeps_while_its_source_is_idle() {
     for arguments in [&["-j2", "--", "echo"][..], &["-j2", "-a", "-", "--task", "square"]] {
         let (mut run, mut stdin) = fed(arguments);
         for item in ["1\n", "2\n"] {
@@ -39,7 +39,7 @@ fn a_source_that_has_nothing_is_waited_for_asleep() {
 }
 
 #[test]
-fn a_source_that_has_more_than_is_wanted_is_left_alone_asleep() {
+fn the_supervisor_sleeps_while_its_source_has_more_than_is_demanded() {
     let (mut run, mut stdin) = fed(&["-j1", "--queue-items-max", "1", "--", "sh", "-c", "exec sleep 1000"]);
     stdin.write_all(&b"x\n".repeat(100)).unwrap();
     run.wait_for_event("worker_spawned");
@@ -49,8 +49,8 @@ fn a_source_that_has_more_than_is_wanted_is_left_alone_asleep() {
 }
 
 #[test]
-fn the_last_output_is_not_lost_unsaid() {
-    // Settled and over in the same breath: there is no worker left to be stopped.
+fn a_loss_of_the_last_output_is_reported() {
+    // The last item is settled and the run finished in one turn: no worker is left to be stopped.
     let run = shell("$SUPERVISOR -j1 -- echo {} ::: a > /dev/full");
     assert_eq!(run.code(), 5, "{}", run.stderr);
     assert!(run.stderr.contains("No space left on device"), "{}", run.stderr);
@@ -62,7 +62,7 @@ fn the_last_output_is_not_lost_unsaid() {
 }
 
 #[test]
-fn a_run_that_is_over_waits_for_its_reader_and_a_question_changes_nothing() {
+fn a_finished_run_waits_for_its_reader_and_a_status_request_changes_nothing() {
     let (mut run, mut stdout) = unread(&["-j1", "--", "sh", "-c", "exec seq 100000", ":::", "x"]);
     run.wait_for_event("worker_exited");
     wait_until_idle(run.pid());
@@ -76,7 +76,7 @@ fn a_run_that_is_over_waits_for_its_reader_and_a_question_changes_nothing() {
 }
 
 #[test]
-fn a_run_that_is_over_waits_no_longer_after_a_signal() {
+fn a_finished_run_stops_waiting_after_a_signal() {
     let (mut run, _stdout) = unread(&["-j1", "--", "sh", "-c", "exec seq 100000", ":::", "x"]);
     run.wait_for_event("worker_exited");
     wait_until_idle(run.pid());
@@ -88,7 +88,7 @@ fn a_run_that_is_over_waits_no_longer_after_a_signal() {
 }
 
 #[test]
-fn a_run_that_was_stopped_waits_for_a_reader_within_its_grace() {
+fn a_stopped_run_waits_for_its_reader_within_its_grace() {
     let (mut run, _stdout) =
         unread(&["-j1", "--grace", "100ms", "--", "sh", "-c", "seq 100000; sleep 1000", ":::", "x"]);
     run.wait_for_event("worker_spawned");
@@ -99,7 +99,7 @@ fn a_run_that_was_stopped_waits_for_a_reader_within_its_grace() {
 }
 
 #[test]
-fn a_stdout_that_nobody_reads_stops_the_work_and_not_the_supervisor() {
+fn an_unread_stdout_stops_the_work_and_not_the_supervisor() {
     let arguments = ["-j2", "--items", "300000", "--task", "square", "--output", "results"];
     let (mut run, mut stdout) = unread(&arguments);
     run.wait_for_event("item_settled");
@@ -113,11 +113,11 @@ fn a_stdout_that_nobody_reads_stops_the_work_and_not_the_supervisor() {
 }
 
 #[test]
-fn a_worker_that_is_not_read_from_is_not_late() {
+fn a_worker_whose_output_is_not_read_does_not_time_out() {
     let arguments = ["-j1", "--items", "300000", "--task", "square", "--output", "results", "--timeout", "2s"];
     let (mut run, mut stdout) = unread(&arguments);
     run.wait_for_event("item_settled");
-    // From some moment on it wakes only to see whether the worker is late: eight times within the limit.
+    // After a while it wakes only to check the worker's deadline: eight times within the limit.
     wait_until_idle(run.pid());
     wait_for_wakes(run.pid(), 10);
     std::io::copy(&mut stdout, &mut std::io::sink()).unwrap();
@@ -126,7 +126,7 @@ fn a_worker_that_is_not_read_from_is_not_late() {
 }
 
 #[test]
-fn a_stderr_that_nobody_reads_costs_no_memory() {
+fn an_unread_stderr_costs_no_memory() {
     let (mut stderr, writer) = pipe().unwrap();
     let line = "exec head -c 60000 /dev/zero >&2";
     let mut run = Run::start_with(&["-j2", "--items", "400", "--", "sh", "-c", line], b"", |command| {
@@ -143,12 +143,12 @@ fn a_stderr_that_nobody_reads_costs_no_memory() {
 }
 
 #[test]
-fn a_place_for_long_outputs_that_is_missing_or_full_ends_the_run_at_once() {
+fn a_folder_for_long_outputs_that_is_missing_or_full_ends_the_run_at_once() {
     let line = "$SUPERVISOR -j2 -- sh -c 'head -c 3000000 /dev/zero; exec sleep 1000' ::: a b";
     let run = shell(&format!("TMPDIR=/missing {line}"));
     assert_eq!(run.code(), 4, "{}", run.stderr);
     assert!(run.stderr.contains("a temporary file in /missing: No such file"), "{}", run.stderr);
-    // So it is with what resident workers answer, over whatever it comes.
+    // The same holds for results of resident workers, over every transport.
     let large = "head -c 3000000 /dev/zero | $SUPERVISOR -j2 -a - --task echo";
     for how in ["--transport pipe", "--transport shm", "--transport socket -k", "--isolation thread --tag"] {
         let run = shell(&format!("TMPDIR=/missing; export TMPDIR; {large} {how}"));
@@ -156,16 +156,16 @@ fn a_place_for_long_outputs_that_is_missing_or_full_ends_the_run_at_once() {
         let words = "failed to keep a result in a temporary file in /missing: No such file";
         assert!(run.stderr.contains(words), "{how}: {}", run.stderr);
         if how.contains("shm") {
-            // The limit on the size of files holds for its memory, too.
+            // The limit on file sizes applies to its shared memory too.
             continue;
         }
         let run = shell(&format!("ulimit -f 2048; {large} {how}"));
         assert_eq!((run.code(), run.stdout.len()), (4, 0), "{how}: {}", run.stderr);
         assert!(run.stderr.contains("File too large"), "{how}: {}", run.stderr);
     }
-    // What fits into memory needs no file.
+    // Output that fits into memory needs no file.
     assert_eq!(shell("TMPDIR=/missing $SUPERVISOR -- echo {} ::: a").stdout, "a\n");
-    // A small disk of our own, gone with the shell that mounted it.
+    // A small file system that is unmounted when the shell ends.
     let dir = tempfile::tempdir().unwrap();
     let place = dir.path().display();
     let mount = format!("mount -t tmpfs -o size=200k none {place} 2>/dev/null || exit 99");

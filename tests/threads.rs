@@ -40,7 +40,7 @@ fn a_panic_fails_its_item_alone_and_the_thread_goes_on() {
     assert_eq!((run.code(), run.settled("failed")), (1, 2), "{}", run.stderr);
     assert!(run.stdout.contains("panicked"), "{}", run.stdout);
     assert_eq!(run.events("worker_spawned").len(), 1);
-    // Its text travels with the result, and is not told twice.
+    // The result contains the text of the panic; it is not reported a second time.
     assert!(!run.stderr.contains("thread '"), "{}", run.stderr);
 }
 
@@ -77,7 +77,7 @@ fn a_stop_lets_the_running_item_finish() {
 }
 
 #[test]
-fn a_thread_that_never_leaves_does_not_hold_the_end_up() {
+fn a_thread_that_never_leaves_does_not_delay_the_end() {
     let start = || {
         let arguments = ["-j2", "--isolation", "thread", "--task", "hang", "--grace", "100ms", ":::", "a", "b"];
         let mut run = Run::start(&arguments);
@@ -86,7 +86,7 @@ fn a_thread_that_never_leaves_does_not_hold_the_end_up() {
         }
         run
     };
-    // `hang` ignores TERM, and the supervisor does not with it.
+    // `hang` ignores TERM; the supervisor must not inherit that.
     for signal in [Signal::SIGTERM, Signal::SIGQUIT] {
         let run = start();
         run.signal(signal);
@@ -94,7 +94,7 @@ fn a_thread_that_never_leaves_does_not_hold_the_end_up() {
         assert_eq!(run.code(), 128 + signal as i32, "{}", run.stderr);
         assert_eq!(run.settled("done"), 0);
         assert_eq!(run.events("run_finished").len(), 1);
-        // One that the signal found between its hello and its item has left by itself.
+        // A thread between its hello and its item left by itself.
         let exits = run.events("worker_exited");
         let is_known = |exit: &serde_json::Value| exit["name"] == "KILL" || exit["code"] == 0;
         assert!(exits.len() == 2 && exits.iter().all(|event| is_known(&event["exit"])), "{:?}", run.events);
@@ -102,7 +102,7 @@ fn a_thread_that_never_leaves_does_not_hold_the_end_up() {
 }
 
 #[test]
-fn the_signals_of_the_supervisor_stay_its_own() {
+fn threads_do_not_change_how_the_supervisor_handles_signals() {
     let mut run = Run::start(&["-j1", "--isolation", "thread", "--task", "hang", "--grace", "0", ":::", "a"]);
     run.wait_for_event("item_started");
     let status = fs::read_to_string(format!("/proc/{}/status", run.pid())).unwrap();
@@ -114,7 +114,7 @@ fn the_signals_of_the_supervisor_stay_its_own() {
 }
 
 #[test]
-fn help_says_what_threads_are_not_safe_from() {
+fn the_help_names_what_threads_do_not_survive() {
     let help = Command::new(SUPERVISOR).arg("--help").output().unwrap().stdout;
     let help = String::from_utf8(help).unwrap();
     let (_, text) = help.split_once("Isolation of the built-in worker:").unwrap();

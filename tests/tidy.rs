@@ -1,14 +1,21 @@
-//! The rules of the house, as a test: who may import whom, what may be named where, how long things
-//! may be. A violation is told with its place and with what to do instead.
+//! The rules of the house, as a test: which module may import which, what may be named where, how large things may
+//! be, what a type name means. The report of a violation names the place and what to do instead.
 //!
-//! The rules are the tables below; `tidy/source.rs` reads the code. That the rules bite is tested too,
-//! with a planted violation of each.
+//! The rules are the tables below; `tidy/source.rs` and `tidy/types.rs` read the code, `tidy/circles.rs` finds circles
+//! of files. A planted violation of each rule tests that the rule finds it.
 
+#[path = "tidy/circles.rs"]
+mod circles;
+#[path = "tidy/known.rs"]
+mod known;
 #[path = "tidy/source.rs"]
 mod source;
+#[path = "tidy/types.rs"]
+mod types;
 
+use known::KNOWN;
 use source::{Path, Source, Token};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write;
 use std::path::Path as FilePath;
 
@@ -19,7 +26,16 @@ const FUNCTION_LINES_MAX: usize = 70;
 /// Most lines of a program: it parses, runs and exits; all else is the library's. A limit may only tighten.
 const PROGRAM_LINES_MAX: usize = 40;
 
-/// What the files below `place` may import of ours, apart from their own floor's module.
+/// Most fields of a struct in `src/engine/`: more are two components. A limit may only tighten.
+const ENGINE_FIELDS_MAX: usize = 12;
+/// Most lines of the page that explains the house. A limit may only tighten.
+const ARCHITECTURE_LINES_MAX: usize = 120;
+const ARCHITECTURE: &str = "src/ARCHITECTURE.md";
+
+/// Type names that several modules may declare, since they mean the same thing in each.
+const SHARED_TYPE_NAMES: &[&str] = &[];
+
+/// What the files below `place` may import of the package, apart from their own module.
 struct Floor {
     place: &'static str,
     may: &'static [&'static str],
@@ -27,14 +43,16 @@ struct Floor {
     never: &'static [&'static str],
 }
 
-/// The first entry that a file lies below holds.
+/// A file belongs to the first entry whose `place` its path begins with.
 const FLOORS: &[Floor] = &[
     Floor { place: "src/lib.rs", may: MODULES, never: &[] },
     Floor { place: "src/model/", may: &[], never: &[] },
     Floor { place: "src/exit_code.rs", may: &["model"], never: &[] },
+    Floor { place: "src/host.rs", may: &["model"], never: &[] },
     Floor { place: "src/wire/", may: &["model"], never: &[] },
     Floor { place: "src/core/", may: &["model"], never: &[] },
     Floor { place: "src/sys/", may: &["model::exit", "model::signal", "model::time"], never: &[] },
+    Floor { place: "src/protocol/", may: &["model", "wire"], never: &[] },
     Floor { place: "src/transport/", may: &["model", "wire", "sys"], never: &[] },
     Floor { place: "src/command/", may: &["model", "wire", "sys"], never: &[] },
     Floor { place: "src/source/", may: &["model", "wire", "sys"], never: &[] },
@@ -46,23 +64,31 @@ const FLOORS: &[Floor] = &[
     // Of a transport, the worker's end alone.
     Floor {
         place: "src/worker/",
-        may: &["model", "wire", "sys", "transport"],
-        never: &["transport::transport", "transport::Transport", "transport::Channel", "transport::scoreboard::Board"],
+        may: &["model", "wire", "protocol", "sys", "transport"],
+        never: &[
+            "protocol::Protocol",
+            "transport::transport",
+            "transport::Transport",
+            "transport::Channel",
+            "transport::progress_page::ProgressReader",
+        ],
     },
     Floor { place: "src/cli/", may: &["model"], never: &[] },
-    // The one place where a worker is made of threads instead of processes.
-    Floor { place: "src/engine/ports.rs", may: MODULES, never: &["cli"] },
+    // The composition root: the one place that starts workers on threads.
+    Floor { place: "src/engine/assembly.rs", may: MODULES, never: &["cli"] },
     Floor { place: "src/engine/", may: MODULES, never: &["cli", "worker"] },
-    Floor { place: "bin/", may: &["cli", "engine", "worker", "exit_code"], never: &[] },
+    Floor { place: "bin/", may: &["cli", "engine", "worker", "exit_code", "model::builder::Host"], never: &[] },
 ];
 
 /// All modules of the library.
 const MODULES: &[&str] = &[
     "model",
     "exit_code",
+    "host",
     "wire",
     "core",
     "sys",
+    "protocol",
     "transport",
     "command",
     "source",
@@ -80,19 +106,19 @@ const MODULES: &[&str] = &[
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Part {
     Code,
-    /// Files of tests, and what stands behind `#[cfg(test)]`.
+    /// Test files, and items behind `#[cfg(test)]`.
     Tests,
     Comments,
 }
 
 /// What must not be named, and what to do instead.
 struct Ban {
-    /// A path, by its beginning, or a word anywhere.
+    /// The beginning of a path, or a word.
     what: &'static str,
     part: Part,
-    /// Where it holds.
+    /// Where the ban holds.
     within: &'static [&'static str],
-    /// Where it does not, all the same.
+    /// Exceptions from `within`.
     but: &'static [&'static str],
     instead: &'static str,
 }
@@ -107,7 +133,7 @@ const fn of_core(what: &'static str, instead: &'static str) -> Ban {
 
 const BANS: &[Ban] = &[
     of_core("std::time", "take the time as an argument, as a `model::time` value"),
-    of_core("std::thread", "the core is a plain value; what waits is the engine's business"),
+    of_core("std::thread", "the core is a plain value; let the engine wait"),
     of_core("std::io", "give an `Action` and let the engine carry it out"),
     of_core("std::fs", "give an `Action` and let the engine carry it out"),
     of_core("std::net", "give an `Action` and let the engine carry it out"),
@@ -164,34 +190,159 @@ const BANS: &[Ban] = &[
     },
 ];
 
-/// Where Rust lies, below the package's folder.
+/// The folders of the package that contain Rust.
 const FOLDERS: [&str; 5] = ["src", "bin", "tests", "benches", "examples"];
 
-#[derive(Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+enum Rule {
+    Floor,
+    Ban,
+    Size,
+    /// A file begins with a comment that says what it is for.
+    Purpose,
+    Circle,
+    Fields,
+    TypeName,
+    SilentDefault,
+    Architecture,
+    /// [`KNOWN`] lists violations of today only.
+    Known,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
 struct Violation {
+    rule: Rule,
+    /// What breaks the rule: a file, `file: name` for a part of it, or a type name. With the rule, the key in [`KNOWN`].
+    subject: String,
+    place: String,
     line: usize,
     text: String,
 }
 
-/// All that is wrong with one file. `place` is its path below the package's folder, with `/`.
+/// A Rust file of the package, read.
+struct File {
+    /// Its path below the package's folder, with `/`.
+    place: String,
+    text: String,
+}
+
+/// All violations of the rules that look at one file.
 fn violations(place: &str, text: &str) -> Vec<Violation> {
+    let source = read(place, text);
+    let mut found = Vec::new();
+    floors(place, &source.code, &mut found);
+    bans(place, &source, &mut found);
+    sizes(place, &source, &mut found);
+    fields(place, &source.code, &mut found);
+    silent_defaults(place, &source.code, &mut found);
+    if place.starts_with("src/") && place != "src/lib.rs" && !is_test_file(place) && !text.starts_with("//!") {
+        let text = "it does not say what it is for; begin it with a `//!` comment";
+        found.push(violation(Rule::Purpose, place, place, 1, text));
+    }
+    found
+}
+
+/// A file's tokens; all those of a test file are tests.
+fn read<'a>(place: &str, text: &'a str) -> Source<'a> {
     let mut source = Source::read(text);
     if is_test_file(place) {
         source.tests.append(&mut source.code);
         source.code_lines = 0;
     }
+    source
+}
+
+fn violation(rule: Rule, subject: &str, place: &str, line: usize, text: impl Into<String>) -> Violation {
+    Violation { rule, subject: subject.to_owned(), place: place.to_owned(), line, text: text.into() }
+}
+
+/// All violations of the rules that look at the library as a whole.
+fn house_violations(files: &[File]) -> Vec<Violation> {
+    let library = files.iter().filter(|file| file.place.starts_with("src/"));
+    let mut sources: BTreeMap<&str, Source<'_>> =
+        library.map(|file| (file.place.as_str(), read(&file.place, &file.text))).collect();
+    let test_modules: Vec<Vec<&str>> =
+        sources.iter().flat_map(|(place, source)| declared_modules(place, &source.tests)).collect();
+    sources.retain(|place, _| !is_test_file(place) && !test_modules.contains(&module_path(place)));
     let mut found = Vec::new();
-    floors(place, &source.code, &mut found);
-    bans(place, &source, &mut found);
-    sizes(place, &source, &mut found);
-    if place.starts_with("src/") && place != "src/lib.rs" && !is_test_file(place) && !text.starts_with("//!") {
-        found.push(violation(1, "it does not say what it is for; begin it with a `//!` comment"));
+    type_names(&sources, &mut found);
+    let files: Vec<circles::File<'_>> = sources.iter().map(|(place, source)| circles::File { place, source }).collect();
+    for circle in circles::circles(&files) {
+        let place = circle.files[0];
+        let text = format!(
+            "it is on a circle: {} -> {place}. Move what both need into a file below both",
+            circle.files.join(" -> ")
+        );
+        found.push(violation(Rule::Circle, place, place, 1, text));
     }
     found
 }
 
-fn violation(line: usize, text: impl Into<String>) -> Violation {
-    Violation { line, text: text.into() }
+/// The modules `mod name;` among the tokens of a file.
+fn declared_modules<'a>(place: &'a str, tokens: &[Token<'a>]) -> Vec<Vec<&'a str>> {
+    let declared = tokens.windows(3).filter(|tokens| tokens[0].text == "mod" && tokens[2].text == ";");
+    declared.map(|tokens| module_path(place).into_iter().chain([tokens[1].text]).collect()).collect()
+}
+
+fn type_names(sources: &BTreeMap<&str, Source<'_>>, found: &mut Vec<Violation>) {
+    let mut declared: BTreeMap<&str, Vec<(&str, usize)>> = BTreeMap::new();
+    for (place, source) in sources {
+        for name in types::type_names(&source.code) {
+            declared.entry(name.name).or_default().push((place, name.line));
+        }
+    }
+    declared.retain(|name, places| places.len() > 1 && !SHARED_TYPE_NAMES.contains(name));
+    for (name, places) in declared {
+        let (place, line) = places[0];
+        let others: Vec<String> = places[1..].iter().map(|(place, line)| format!("{place}:{line}")).collect();
+        let text = format!("`{name}` is declared in {} too; give each meaning a name of its own", others.join(", "));
+        found.push(violation(Rule::TypeName, name, place, line, text));
+    }
+}
+
+fn fields(place: &str, code: &[Token<'_>], found: &mut Vec<Violation>) {
+    if !place.starts_with("src/engine/") {
+        return;
+    }
+    for item in types::structs(code).iter().filter(|item| item.fields > ENGINE_FIELDS_MAX) {
+        let (name, fields) = (item.name, item.fields);
+        let text = format!("`{name}` has {fields} fields; more than {ENGINE_FIELDS_MAX} are two components");
+        found.push(violation(Rule::Fields, &format!("{place}: {name}"), place, item.line, text));
+    }
+}
+
+fn silent_defaults(place: &str, code: &[Token<'_>], found: &mut Vec<Violation>) {
+    if !place.starts_with("src/") {
+        return;
+    }
+    for default in types::silent_defaults(code) {
+        let name = format!("{}::{}", default.of_trait, default.method);
+        let text = format!("`{name}` has a silent default; let each implementation say what it does");
+        found.push(violation(Rule::SilentDefault, &format!("{place}: {name}"), place, default.line, text));
+    }
+}
+
+fn architecture(text: &str) -> Option<Violation> {
+    let lines = text.lines().count();
+    (lines > ARCHITECTURE_LINES_MAX).then(|| {
+        let text = format!(
+            "it has {lines} lines, more than {ARCHITECTURE_LINES_MAX}; move what is not the picture to `docs/`"
+        );
+        violation(Rule::Architecture, ARCHITECTURE, ARCHITECTURE, 1, text)
+    })
+}
+
+/// Takes the violations that `known` lists off `found`, and adds those of the list itself.
+fn judge(mut found: Vec<Violation>, known: &[(Rule, &str)]) -> Vec<Violation> {
+    let broken: BTreeSet<(Rule, String)> = found.iter().map(|found| (found.rule, found.subject.clone())).collect();
+    found.retain(|found| !known.contains(&(found.rule, &found.subject)));
+    for (rule, subject) in known {
+        if !broken.contains(&(*rule, (*subject).to_owned())) {
+            let text = format!("({rule:?}, {subject:?}) is no violation any more; remove it from KNOWN");
+            found.push(violation(Rule::Known, subject, "tests/tidy/known.rs", 1, text));
+        }
+    }
+    found
 }
 
 fn is_test_file(place: &str) -> bool {
@@ -201,7 +352,8 @@ fn is_test_file(place: &str) -> bool {
 fn floors(place: &str, code: &[Token<'_>], found: &mut Vec<Violation>) {
     let Some(floor) = FLOORS.iter().find(|floor| place.starts_with(floor.place)) else {
         if OURS.iter().any(|folder| place.starts_with(folder)) {
-            found.push(violation(1, "it lies on no floor; put it into a module, and a new module into FLOORS"));
+            let text = "it is on no floor; put it into a module, and a new module into FLOORS";
+            found.push(violation(Rule::Floor, place, place, 1, text));
         }
         return;
     };
@@ -218,6 +370,9 @@ fn floors(place: &str, code: &[Token<'_>], found: &mut Vec<Violation>) {
             let but =
                 if floor.never.is_empty() { String::new() } else { format!(", but not {}", floor.never.join(", ")) };
             found.push(violation(
+                Rule::Floor,
+                place,
+                place,
                 path.line,
                 format!(
                     "{} may not import {name}; it may import {may}{but}. Move the code up, or a plain value down",
@@ -238,11 +393,9 @@ fn bans(place: &str, source: &Source<'_>, found: &mut Vec<Violation>) {
             Part::Code => named(place, &source.code, ban.what),
             Part::Tests => named(place, &source.tests, ban.what),
         };
-        found.extend(
-            lines
-                .into_iter()
-                .map(|line| violation(line, format!("`{}` may not stand here; {}", ban.what, ban.instead))),
-        );
+        found.extend(lines.into_iter().map(|line| {
+            violation(Rule::Ban, place, place, line, format!("`{}` is banned here; {}", ban.what, ban.instead))
+        }));
     }
 }
 
@@ -261,17 +414,22 @@ fn named(place: &str, tokens: &[Token<'_>], what: &str) -> Vec<usize> {
     lines
 }
 
-/// Whether the path `name` is `start`, or lies within it.
+/// Whether the path `name` is `start` or begins with it.
 fn is_prefix(start: &str, name: &str) -> bool {
     name.strip_prefix(start).is_some_and(|rest| rest.is_empty() || rest.starts_with("::"))
 }
 
-/// The paths in a file, from their root: `super::x` as `crate::...::x`, and what is named by the last
-/// part of another path (`use std::process; process::exit(0)`) in full.
-fn full_paths<'a>(place: &'a str, tokens: &[Token<'a>]) -> Vec<Path<'a>> {
+/// The names from the package's root to the module of a file.
+fn module_path(place: &str) -> Vec<&str> {
     let inner = place.strip_prefix("src/").unwrap_or(place).trim_end_matches(".rs");
     let inner = inner.strip_suffix("/mod").unwrap_or(inner);
-    let here: Vec<&str> = std::iter::once("crate").chain(inner.split('/')).collect();
+    std::iter::once("crate").chain(inner.split('/')).collect()
+}
+
+/// The paths in a file, from their root: `super::x` as `crate::...::x`, and a path that begins with the last name of
+/// another path (`use std::process; process::exit(0)`) in full.
+fn full_paths<'a>(place: &'a str, tokens: &[Token<'a>]) -> Vec<Path<'a>> {
+    let here = module_path(place);
     let mut paths = source::paths(tokens);
     for path in &mut paths {
         let above = path.names.iter().take_while(|name| **name == "super").count();
@@ -302,26 +460,26 @@ fn sizes(place: &str, source: &Source<'_>, found: &mut Vec<Violation>) {
     if source.code_lines > lines_max {
         let text =
             format!("the file has {} lines, tests aside; more than {lines_max} are two files", source.code_lines);
-        found.push(violation(1, text));
+        found.push(violation(Rule::Size, place, place, 1, text));
     }
     for function in source::functions(&source.code).iter().filter(|function| function.lines > FUNCTION_LINES_MAX) {
         let (name, lines) = (function.name, function.lines);
         let text = format!("`{name}` has {lines} lines; more than {FUNCTION_LINES_MAX} are two functions");
-        found.push(violation(function.line, text));
+        found.push(violation(Rule::Size, &format!("{place}: {name}"), place, function.line, text));
     }
 }
 
-/// Calls `visit` with the place and the text of each Rust file below `folder`.
-fn for_each_file(package: &FilePath, folder: &FilePath, visit: &mut impl FnMut(&str, &str)) {
+/// Adds each Rust file below `folder`.
+fn read_files(package: &FilePath, folder: &FilePath, files: &mut Vec<File>) {
     let Ok(entries) = std::fs::read_dir(folder) else { return };
     let mut entries: Vec<_> = entries.map(|entry| entry.unwrap().path()).collect();
     entries.sort();
     for path in entries {
         if path.is_dir() {
-            for_each_file(package, &path, visit);
+            read_files(package, &path, files);
         } else if path.extension().is_some_and(|extension| extension == "rs") {
-            let place = path.strip_prefix(package).unwrap().to_str().unwrap();
-            visit(place, &std::fs::read_to_string(&path).unwrap());
+            let place = path.strip_prefix(package).unwrap().to_str().unwrap().to_owned();
+            files.push(File { place, text: std::fs::read_to_string(&path).unwrap() });
         }
     }
 }
@@ -329,20 +487,22 @@ fn for_each_file(package: &FilePath, folder: &FilePath, visit: &mut impl FnMut(&
 #[test]
 fn the_house_is_tidy() {
     let package = FilePath::new(env!("CARGO_MANIFEST_DIR"));
-    let (mut files, mut report) = (0, String::new());
+    let mut files = Vec::new();
     for folder in FOLDERS {
-        for_each_file(package, &package.join(folder), &mut |place, text| {
-            files += 1;
-            for Violation { line, text } in violations(place, text) {
-                writeln!(report, "{place}:{line}: {text}").unwrap();
-            }
-        });
+        read_files(package, &package.join(folder), &mut files);
     }
-    assert!(files > MODULES.len(), "only {files} files found below {}", package.display());
+    assert!(files.len() > MODULES.len(), "only {} files found below {}", files.len(), package.display());
+    let mut found: Vec<Violation> = files.iter().flat_map(|file| violations(&file.place, &file.text)).collect();
+    found.extend(house_violations(&files));
+    found.extend(architecture(&std::fs::read_to_string(package.join(ARCHITECTURE)).unwrap()));
+    let mut report = String::new();
+    for Violation { rule, subject, place, line, text } in judge(found, KNOWN) {
+        writeln!(report, "{place}:{line}: {text} [{rule:?}, {subject:?}]").unwrap();
+    }
     assert!(report.is_empty(), "the rules of the house are broken:\n{report}");
 }
 
-/// What is wrong with a file of this content, each as `line: text`; a first line is put in front.
+/// Expects these violations, as `line: text`, of a file of these lines behind a first line that says what it is for.
 #[track_caller]
 fn check(place: &str, lines: &str, expected: &[&str]) {
     let found = violations(place, &format!("//! For a test.\n{lines}"));
@@ -359,6 +519,11 @@ fn an_import_from_a_wrong_floor_is_found() {
     check("src/sys/x.rs", "use crate::model::{exit, ids};", &["2: src/sys/ may not import model::ids; it may import"]);
     check("src/command/x.rs", "\nfn f() { crate::source::f() }", &["3: src/command/ may not import source::f"]);
     check("src/command/a/x.rs", "use super::super::super::core::Core;", &["2: src/command/ may not"]);
+    check(
+        "src/protocol/x.rs",
+        "use crate::transport::Channel;",
+        &["2: src/protocol/ may not import transport::Channel"],
+    );
     check("src/transport/mod.rs", "use super::{\n    core::Core,\n    model::ids,\n};", &["3: src/transport/ may not"]);
     check(
         "src/worker/x.rs",
@@ -367,13 +532,13 @@ fn an_import_from_a_wrong_floor_is_found() {
     );
     check("src/engine/x.rs", "use crate::{cli, worker};", &["2: src/engine/ may", "2: src/engine/ may"]);
     check("bin/x.rs", "use supervisor::{cli, core::Core};", &["2: bin/ may not import core::Core; it may import cli,"]);
-    check("src/new.rs", "", &["1: it lies on no floor"]);
+    check("src/new.rs", "", &["1: it is on no floor"]);
 }
 
 #[test]
 fn an_import_from_a_right_floor_is_none() {
     check("src/core/x.rs", "use super::queue::Q;\nuse crate::core::pool;\nuse crate::model::ids::{self, ItemId};", &[]);
-    check("src/engine/ports.rs", "use crate::worker::threads;", &[]);
+    check("src/engine/assembly.rs", "use crate::worker::threads;", &[]);
     check("src/worker/x.rs", "use crate::transport::{self, Connection};\nfn f() { transport::connect() }", &[]);
     check("bin/x.rs", "use supervisor::{cli, engine, exit_code, worker};", &[]);
     check("src/core/x.rs", "//! Like crate::sys.\nconst A: &str = \"crate::sys::fd \\\" \"; // crate::sys::fd", &[]);
@@ -388,14 +553,14 @@ fn each_ban_is_found_where_it_holds_and_only_there() {
             [folder, ..] if !folder.is_empty() => format!("{}x.rs", folder.replace("src/core/", "src/core/deep/")),
             _ => "src/core/x.rs".to_owned(),
         };
-        // A file directly in src/ lies on no floor.
+        // A file directly in src/ is on no floor.
         let place = place.replace("src/x.rs", "src/command/x.rs");
         let line = match ban.part {
             Part::Code => format!("fn f() {{ {}::x() }}", ban.what),
             Part::Tests => format!("#[cfg(test)] mod tests {{ fn f() {{ std::{}(x) }} }}", ban.what),
             Part::Comments => format!("// {}: more", ban.what),
         };
-        check(&place, &format!("\n{line}"), &[&format!("3: `{}` may not stand here; {}", ban.what, ban.instead)]);
+        check(&place, &format!("\n{line}"), &[&format!("3: `{}` is banned here; {}", ban.what, ban.instead)]);
         for allowed in ban.but {
             check(&format!("{}{}", allowed, if allowed.ends_with('/') { "x.rs" } else { "" }), &line, &[]);
         }
@@ -431,5 +596,83 @@ fn what_is_too_long_is_found() {
 #[test]
 fn a_file_that_does_not_say_what_it_is_for_is_found() {
     let found = violations("src/core/x.rs", "const A: u8 = 1;\n");
-    assert_eq!(found, [violation(1, "it does not say what it is for; begin it with a `//!` comment")]);
+    let text = "it does not say what it is for; begin it with a `//!` comment";
+    assert_eq!(found, [violation(Rule::Purpose, "src/core/x.rs", "src/core/x.rs", 1, text)]);
+}
+
+/// Expects these violations, as `place:line: text`, of the library as a whole.
+#[track_caller]
+fn check_house(files: &[(&str, &str)], expected: &[&str]) {
+    let files: Vec<File> =
+        files.iter().map(|(place, text)| File { place: (*place).to_owned(), text: (*text).to_owned() }).collect();
+    let found = house_violations(&files);
+    let found: Vec<String> =
+        found.iter().map(|found| format!("{}:{}: {}", found.place, found.line, found.text)).collect();
+    let is_as_expected = found.len() == expected.len()
+        && found.iter().zip(expected).all(|(found, expected)| found.starts_with(expected));
+    assert!(is_as_expected, "found {found:#?}\nand not {expected:#?}");
+}
+
+#[test]
+fn a_circle_of_files_is_found() {
+    check_house(
+        &[
+            ("src/core/a.rs", "use super::b::B;\npub struct A(B);"),
+            ("src/core/b.rs", "use super::a::A;\npub struct B;"),
+            ("src/core/mod.rs", "mod a;\nmod b;\n#[cfg(test)]\nmod rig;"),
+            ("src/core/rig.rs", "use super::other::Other;\npub struct Rig;"),
+            ("src/core/other.rs", "use super::rig::Rig;\npub struct Other;"),
+        ],
+        &[
+            "src/core/a.rs:1: it is on a circle: src/core/a.rs -> src/core/b.rs -> src/core/a.rs. Move",
+            "src/core/b.rs:1: it is on a circle: src/core/b.rs -> src/core/a.rs -> src/core/b.rs. Move",
+        ],
+    );
+}
+
+#[test]
+fn a_type_name_that_means_two_things_is_found() {
+    check_house(
+        &[
+            ("src/core/a.rs", "pub enum Kind {}\n#[cfg(test)]\nmod tests { struct Rig; }"),
+            ("src/sys/b.rs", "pub struct Rig;\nimpl Iterator for Rig { type Item = u8; }"),
+            ("src/wire/c.rs", "\ntype Kind = u8;\nstruct Item;"),
+            ("tests/d.rs", "struct Kind;"),
+        ],
+        &["src/core/a.rs:1: `Kind` is declared in src/wire/c.rs:2 too; give each"],
+    );
+}
+
+#[test]
+fn a_struct_of_the_engine_with_too_many_fields_is_found() {
+    let text = |fields: usize| format!("struct Loop {{ {}}}", "a: u8, ".repeat(fields));
+    check("src/engine/x.rs", &text(ENGINE_FIELDS_MAX), &[]);
+    check("src/engine/x.rs", &text(ENGINE_FIELDS_MAX + 1), &["2: `Loop` has 13 fields; more than 12 are two"]);
+    check("src/model/x.rs", &text(ENGINE_FIELDS_MAX + 1), &[]);
+}
+
+#[test]
+fn a_silent_default_of_a_trait_is_found() {
+    let text = "pub trait Channel {\n    fn ended(&mut self) {}\n    fn next(&mut self) -> u8;\n}";
+    check("src/transport/x.rs", text, &["3: `Channel::ended` has a silent default; let each"]);
+}
+
+#[test]
+fn an_architecture_page_that_is_too_long_is_found() {
+    let found = architecture(&"line\n".repeat(ARCHITECTURE_LINES_MAX + 1)).expect("one line too many");
+    assert!(found.text.starts_with("it has 121 lines, more than 120; move"), "{found:?}");
+    assert_eq!(architecture(&"line\n".repeat(ARCHITECTURE_LINES_MAX)), None);
+}
+
+#[test]
+fn the_list_of_known_violations_may_only_shrink() {
+    let broken = violation(Rule::Circle, "src/a.rs", "src/a.rs", 1, "it is on a circle");
+    let other = violation(Rule::Size, "src/a.rs", "src/a.rs", 1, "it is too long");
+    let found = || vec![broken.clone(), other.clone()];
+    assert_eq!(judge(found(), &[]), found());
+    assert_eq!(judge(found(), &[(Rule::Circle, "src/a.rs")]), std::slice::from_ref(&other));
+    let known = [(Rule::Circle, "src/a.rs"), (Rule::Circle, "src/b.rs"), (Rule::Size, "src/a.rs")];
+    let stale = judge(found(), &known);
+    assert_eq!(stale.len(), 1, "{stale:?}");
+    assert_eq!(stale[0].text, "(Circle, \"src/b.rs\") is no violation any more; remove it from KNOWN");
 }

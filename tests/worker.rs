@@ -1,6 +1,6 @@
 //! The real `supervisor-worker`, spoken to over a real channel.
 //!
-//! Here this test is the supervisor: what the worker does with its frames, its scoreboard and its
+//! Here this test is the supervisor: what the worker does with its frames, its progress page and its
 //! environment is seen from outside. Nothing sleeps; the poll set waits.
 
 use std::ffi::{CStr, CString};
@@ -13,8 +13,10 @@ use std::time::Instant;
 use supervisor::model::exit::ExitStatus;
 use supervisor::model::ids::ItemId;
 use supervisor::model::signal::Signal;
-use supervisor::model::spec::TransportKind;
+use supervisor::model::spec::{ProtocolKind, TransportKind};
 use supervisor::model::time::Duration;
+use supervisor::protocol::frames::hello;
+use supervisor::protocol::{Protocol, Received, Terms};
 use supervisor::sys::block::BlockSlice;
 use supervisor::sys::pidfd::Process;
 use supervisor::sys::poller::{Interest, Poller};
@@ -22,16 +24,19 @@ use supervisor::sys::spawn::{SpawnPlan, Spawner};
 use supervisor::sys::{clock, fd};
 use supervisor::transport::progress_page::ProgressReader;
 use supervisor::transport::{self, Channel, Fill, Flush};
-use supervisor::wire::message::{FromWorker, PROTOCOL_VERSION, ToWorker};
+use supervisor::wire::message::{FromWorker, ToWorker};
+use supervisor::wire::prefix::Prefix;
 use supervisor::wire::{names, times};
 
 const WORKER: &str = env!("CARGO_BIN_EXE_supervisor-worker");
 const TOKEN: &str = "000102030405060708090a0b0c0d0e0f";
+const TOKEN_BYTES: [u8; 16] = [0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15];
 const PATIENCE: Duration = Duration::from_secs(60);
 
 /// A worker process, and all that the supervisor has of it.
 struct Worker {
     channel: Box<dyn Channel>,
+    protocol: Protocol,
     progress: ProgressReader,
     process: Process,
     stderr: File,
@@ -87,14 +92,15 @@ impl Worker {
             register: None,
         };
         let process = Spawner::new().unwrap().spawn(&plan).unwrap();
-        Self { channel, progress, process, stderr: stderr.into() }
+        let terms = Terms { token: TOKEN_BYTES, delimiter: b'\n', message_items_max: u32::MAX };
+        let protocol = Protocol::new(ProtocolKind::Frames, terms);
+        Self { channel, protocol, progress, process, stderr: stderr.into() }
     }
 
     /// Starts it and takes its hello.
     fn ready(task: &str, changes: &[(&str, &str)]) -> Self {
         let mut worker = Self::start(task, changes);
-        let token = std::array::from_fn(|at| at as u8);
-        let hello = FromWorker::Hello { protocol: PROTOCOL_VERSION, pid: worker.process.pid, token };
+        let hello = hello(worker.process.pid, TOKEN_BYTES);
         assert_eq!(worker.receive(), Some((hello, Vec::new())));
         worker
     }
@@ -106,11 +112,12 @@ impl Worker {
 
     fn queue(&mut self, first: u64, count: u32, body: &[u8]) {
         let block = Arc::new(body.to_vec().into());
-        self.channel.queue(ToWorker::Batch { first, count, attempt: 1 }, BlockSlice::whole(&block)).unwrap();
+        let prefix = Prefix::new(&ToWorker::Batch { first, count, attempt: 1 }, body.len());
+        self.channel.queue(&prefix, count, BlockSlice::whole(&block)).unwrap();
     }
 
     fn flush(&mut self) {
-        // A worker takes in a whole run before it answers, so waiting for room alone never locks up.
+        // A worker takes in a whole batch before it answers, so waiting for writing alone never locks up.
         while self.channel.flush().unwrap() == Flush::Blocked {
             wait(self.channel.write_fd().unwrap(), Interest::WRITE);
         }
@@ -120,10 +127,12 @@ impl Worker {
     /// The next message; `None` at the end.
     fn receive(&mut self) -> Option<(FromWorker, Vec<u8>)> {
         loop {
-            if let Some((message, body)) = self.channel.next().unwrap() {
-                return Some((message, body.to_vec()));
+            match self.protocol.next().unwrap() {
+                Some(Received::Message(message, body)) => return Some((message, body.to_vec())),
+                Some(large) => panic!("{large:?}"),
+                None => {}
             }
-            match self.channel.fill().unwrap() {
+            match self.channel.fill(self.protocol.incoming()).unwrap() {
                 Fill::Blocked => wait(self.channel.read_fd(), Interest::READ),
                 Fill::Bytes(_) => {}
                 Fill::Closed => return None,
@@ -158,7 +167,7 @@ impl Worker {
 }
 
 #[test]
-fn runs_are_worked_on_in_order_until_the_input_ends() {
+fn batches_are_worked_on_in_order_until_the_input_ends() {
     let mut worker = Worker::ready("square", &[]);
     worker.send(0, 3, b"0\n1\n2\n");
     assert_eq!(worker.answer().unwrap(), r#"done 0+3 "0\n1\n4\n""#);
@@ -172,7 +181,7 @@ fn runs_are_worked_on_in_order_until_the_input_ends() {
 }
 
 #[test]
-fn a_long_run_comes_back_in_parts_that_add_up() {
+fn a_long_batch_comes_back_in_parts_that_add_up() {
     const ITEMS: u32 = 100_000;
     let mut worker = Worker::ready("square", &[]);
     let body: String = (0..ITEMS).map(|item| format!("{item}\n")).collect();
@@ -193,7 +202,7 @@ fn a_long_run_comes_back_in_parts_that_add_up() {
 }
 
 #[test]
-fn a_result_does_not_wait_for_a_slow_item_of_the_next_run() {
+fn a_result_does_not_wait_for_a_slow_item_of_the_next_batch() {
     let mut worker = Worker::ready("sleep", &[]);
     worker.queue(0, 2, b"0\n0\n");
     worker.queue(2, 1, b"1000h");
@@ -243,7 +252,7 @@ fn a_result_of_several_lines_leaves_alone() {
 }
 
 #[test]
-fn a_death_leaves_the_item_on_the_board() {
+fn a_death_leaves_the_item_on_the_progress_page() {
     for (task, item, expected) in [
         ("exit", "3", ExitStatus::Code(3)),
         ("exit", "0", ExitStatus::Code(0)),
@@ -269,7 +278,7 @@ fn a_worker_that_is_recalled_starts_no_item() {
 }
 
 #[test]
-fn times_are_told_when_they_are_wanted() {
+fn times_are_sent_when_they_are_wanted() {
     let mut worker = Worker::ready("echo", &[(names::ITEM_TIMES, "1")]);
     let before_ns = clock::monotonic_ns();
     worker.send(0, 2, b"a\nb\n");
@@ -314,14 +323,14 @@ fn what_a_worker_inherits_goes_no_further() {
 }
 
 #[test]
-fn a_body_that_is_no_such_run_ends_the_worker_with_words() {
+fn a_body_with_another_number_of_items_ends_the_worker_with_words() {
     for (count, body) in [(3, &b"1\n2\n"[..]), (2, b"1\n2\n3\n"), (2, b"1\n2\n3"), (2, b"")] {
         let mut worker = Worker::ready("square", &[]);
         worker.send(0, count, body);
         let (_, status, said) = worker.rest();
         assert_eq!(status, ExitStatus::Code(1), "{body:?}");
         let words =
-            format!("supervisor-worker: failed to read a run of {count} items: its body holds another number\n");
+            format!("supervisor-worker: failed to read a batch of {count} items: its body holds another number\n");
         assert_eq!(said, words);
     }
 }
@@ -361,7 +370,7 @@ fn the_worker_program_holds_nothing_of_command_line_reporters_or_engine() {
     let (supervisor, worker) = (env!("CARGO_BIN_EXE_supervisor"), env!("CARGO_BIN_EXE_supervisor-worker"));
     assert!(holds(worker, "SUPERVISOR_TOKEN"), "constants are not found like this");
     for words in ["Runs items through worker processes", "unexpected argument", "worker_spawned", "raise `ulimit -n`"] {
-        assert!(holds(supervisor, words), "{words} is of nobody");
+        assert!(holds(supervisor, words), "no program holds {words}");
         assert!(!holds(worker, words), "{words}");
     }
 }

@@ -12,7 +12,8 @@ pub use ring::ring;
 pub use session::session;
 pub use splitter::splitter;
 
-use supervisor::wire::frame::{self, BODY_BYTES_MAX, BUFFER_BYTES, FrameDecoder, FrameError, HEAD_BYTES_MAX, Kind};
+use supervisor::wire::frame::{self, BODY_BYTES_MAX, FrameDecoder, FrameError, HEAD_BYTES_MAX, Kind};
+use supervisor::wire::read_buffer::BUFFER_BYTES;
 
 /// Bytes of a fuzzer, taken from the front; zeros once they are used up.
 pub struct Bytes<'a>(pub &'a [u8]);
@@ -44,12 +45,12 @@ type Owned = (Kind, Vec<u8>, Vec<u8>);
 /// Reads the next piece, of one more byte than the size says, and returns what is left. What is reserved for it is
 /// bounded by one frame with a body of at most so many bytes.
 fn read<'a>(decoder: &mut FrameDecoder, rest: &'a [u8], size: Option<&u8>, body_bytes_max: usize) -> &'a [u8] {
-    let spare = decoder.spare();
+    let spare = decoder.buffer().spare();
     assert!(!spare.is_empty() && spare.len() <= BUFFER_BYTES + HEAD_BYTES_MAX + body_bytes_max);
     let size = size.map_or(usize::MAX, |size| 1 + usize::from(*size));
     let (piece, rest) = rest.split_at(size.min(rest.len()).min(spare.len()));
     spare[..piece.len()].copy_from_slice(piece);
-    decoder.filled(piece.len());
+    decoder.buffer().filled(piece.len());
     rest
 }
 

@@ -8,9 +8,10 @@ use supervisor::model::spec::TransportKind;
 use supervisor::sys::block::{Block, BlockSlice};
 use supervisor::transport::shm_ring::{Broken, Reader, Ring, Words, Writer, must_wake};
 use supervisor::transport::{self, Channel};
-use supervisor::wire::frame::BODY_BYTES_MAX;
+use supervisor::wire::frame::{BODY_BYTES_MAX, FrameDecoder};
 use supervisor::wire::message::ToWorker;
 use supervisor::wire::names;
+use supervisor::wire::prefix::Prefix;
 
 /// The first byte says which: the indices of a ring that change under its hands, or a whole channel with
 /// memory that somebody scribbles in.
@@ -62,20 +63,20 @@ fn indices(data: Bytes<'_>) {
             (lies.byte(), u64::from(lies.byte()))
         };
         let judged = match what % 8 {
-            0 => writer.room(&words, bytes % 65).map(|room| {
-                assert!(room <= RING.bytes);
-                writer.wrote(bytes % (room + 1));
+            0 => writer.free_bytes(&words, bytes % 65).map(|free| {
+                assert!(free <= RING.bytes);
+                writer.wrote(bytes % (free + 1));
             }),
             1 => {
                 writer.publish(&words);
                 Ok(())
             }
-            2 => writer.look(&words).map(|head| assert!(head <= writer.at() && writer.at() - head <= RING.bytes)),
+            2 => writer.refresh(&words).map(|head| assert!(head <= writer.at() && writer.at() - head <= RING.bytes)),
             3 => reader.ready(&words).map(|ready| {
                 assert!(ready + reader.unreleased() <= RING.bytes);
                 reader.took(bytes % (ready + 1));
             }),
-            4 => reader.look(&words).map(|ready| assert!(ready + reader.unreleased() <= RING.bytes)),
+            4 => reader.refresh(&words).map(|ready| assert!(ready + reader.unreleased() <= RING.bytes)),
             5 => {
                 reader.release(&words);
                 Ok(())
@@ -104,7 +105,7 @@ fn area(mut data: Bytes<'_>) {
     let memory = endpoints.fds().find(|(names, _)| names.contains(&names::FD_MEMORY)).expect("shared memory").1;
     let memory = File::from(memory.try_clone_to_owned().unwrap());
     let block = Arc::new(Block::from(vec![b'x'; 300_000]));
-    let mut first = 0;
+    let (mut first, mut decoder) = (0, FrameDecoder::new());
     while !data.is_empty() {
         match data.byte() % 8 {
             // One of the words that say where somebody is, or sleeps.
@@ -122,7 +123,8 @@ fn area(mut data: Bytes<'_>) {
                 let slice = BlockSlice::new(&block, 0..bytes);
                 first += 1;
                 // It may have noticed already.
-                let _ = channel.queue(ToWorker::Batch { first, count: 1, attempt: 1 }, slice);
+                let prefix = Prefix::new(&ToWorker::Batch { first, count: 1, attempt: 1 }, bytes);
+                let _ = channel.queue(&prefix, 1, slice);
                 let _ = channel.flush();
             }
             4 => {
@@ -132,17 +134,18 @@ fn area(mut data: Bytes<'_>) {
                 let _ = channel.arm();
             }
             6 if data.byte() == 0 => channel.close_input(),
-            _ => read(&mut *channel),
+            _ => read(&mut *channel, &mut decoder),
         }
         assert!(channel.backlog_bytes() <= first as usize * (300_000 + 100));
     }
-    read(&mut *channel);
+    read(&mut *channel, &mut decoder);
+    channel.recover(decoder.buffer());
 }
 
-fn read(channel: &mut dyn Channel) {
-    if channel.fill().is_ok() {
-        while let Ok(Some((_, body))) = channel.next() {
-            assert!(body.len() <= BODY_BYTES_MAX);
+fn read(channel: &mut dyn Channel, decoder: &mut FrameDecoder) {
+    if channel.fill(decoder.buffer()).is_ok() {
+        while let Ok(Some(frame)) = decoder.next() {
+            assert!(frame.body.len() <= BODY_BYTES_MAX);
         }
     }
 }

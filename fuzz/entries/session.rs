@@ -8,16 +8,17 @@ use supervisor::model::ids::{Attempt, Batch, Incarnation, ItemId, WorkerId};
 use supervisor::model::outcome::{FailReason, Outcome, RunOutcome, Settlement};
 use supervisor::model::signal::Signal;
 use supervisor::model::spec::{
-    Backoff, Credit, Intensity, Lifecycle, Policy, QueueOrder, RestartStrategy, RestartType, TermStep,
+    Backoff, Credit, Intensity, Policy, ProtocolKind, QueueOrder, RestartStrategy, RestartType, TermStep,
+    WorkerContract,
 };
 use supervisor::model::time::{Duration, Instant};
-use supervisor::transport;
-use supervisor::wire::frame::FrameDecoder;
+use supervisor::protocol::{Protocol, Received, Terms};
 use supervisor::wire::message::{FromWorker, PROTOCOL_VERSION};
 use supervisor::wire::{append, times};
 
 const ITEMS: u64 = 40;
 const TOKEN: [u8; 16] = [7; 16];
+const TERMS: Terms = Terms { token: TOKEN, delimiter: b'\n', message_items_max: u32::MAX };
 /// Facts after which a run that has not ended never will.
 const FACTS_MAX: usize = 20_000;
 
@@ -76,7 +77,7 @@ fn message(data: &mut Bytes<'_>, frame: &mut Vec<u8>) -> usize {
 struct Process {
     incarnation: Incarnation,
     greeted: bool,
-    decoder: FrameDecoder,
+    protocol: Protocol,
     /// What it was handed and did not answer.
     held: VecDeque<Batch>,
     /// It was asked to leave once it has answered.
@@ -101,10 +102,10 @@ impl Shell {
     fn new(way: u8) -> Self {
         let policy = Policy {
             workers: 2,
-            lifecycle: Lifecycle::Resident,
+            worker: WorkerContract::resident(if way & 4 == 0 { Credit::Auto } else { Credit::Items(5) }),
+            first_item: ItemId(0),
             queue_order: if way & 2 == 0 { QueueOrder::Fifo } else { QueueOrder::Lifo },
             queue_items_max: 20,
-            credit: if way & 4 == 0 { Credit::Auto } else { Credit::Items(5) },
             batch_max: if way & 8 == 0 { u32::MAX } else { 1 },
             keep_order: way & 16 != 0,
             start_together: false,
@@ -152,11 +153,18 @@ impl Shell {
     fn carry_out(&mut self, action: Action, facts: &mut VecDeque<Input>) {
         assert!(self.finished.is_none(), "{action:?} after the end");
         match action {
-            Action::Spawn { worker, incarnation } => {
+            Action::Spawn { worker, incarnation, batch } => {
+                assert_eq!(batch, None, "the workers are started ahead");
                 let slot = &mut self.processes[worker.index()];
                 assert!(slot.is_none(), "the slot is taken");
                 let (greeted, held) = (false, VecDeque::new());
-                *slot = Some(Process { incarnation, greeted, decoder: FrameDecoder::new(), held, leaving: false });
+                *slot = Some(Process {
+                    incarnation,
+                    greeted,
+                    protocol: Protocol::new(ProtocolKind::Frames, TERMS),
+                    held,
+                    leaving: false,
+                });
                 facts.push_back(Input::Spawned { worker, incarnation, pid: 1000 + incarnation.0 });
                 if worker.index() == 1 {
                     facts.push_back(Input::Hello { worker, incarnation });
@@ -185,12 +193,11 @@ impl Shell {
                 let running = process.and_then(|process| process.held.front()).map(|batch| batch.first);
                 facts.push_back(Input::ProbeResult { worker, incarnation, running });
             }
-            Action::Settle(settlement) => self.settle(&settlement),
+            Action::Settle { settlement, .. } => self.settle(&settlement),
             Action::Demand { items } => self.demand = items,
             Action::CloseSource => self.ended = true,
             Action::Finish(outcome) => self.finished = Some(outcome),
-            Action::Launch { .. } => panic!("the workers are resident"),
-            Action::Emit { .. } | Action::Report(_) => {}
+            Action::Commit { .. } | Action::Report(_) | Action::ShowStatus(_) => {}
         }
     }
 
@@ -256,31 +263,28 @@ impl Shell {
         let Some(process) = self.processes[0].as_mut() else { return };
         let (worker, incarnation) = (WorkerId::from_index(0), process.incarnation);
         let mut inputs = Vec::new();
-        let read = process.decoder.push(bytes, |frame| {
-            let judged = transport::message(frame).map_err(|error| error.to_string());
-            inputs.push(judged.and_then(|judged| {
-                let Some((message, _)) = judged else { return Err("no message".into()) };
-                Ok(match message {
-                    FromWorker::Hello { token, .. } if process.greeted || token != TOKEN => return Err("hello".into()),
-                    FromWorker::Hello { .. } => {
-                        process.greeted = true;
-                        Input::Hello { worker, incarnation }
+        process.protocol.incoming().take_in(bytes);
+        loop {
+            match process.protocol.next() {
+                // The end of a large result is its message; where its bytes go is the engine's business.
+                Ok(Some(Received::Message(message, body))) => {
+                    if let FromWorker::Done { count, timed: true, .. } = message {
+                        assert!(times::split(body, count).is_some(), "checked by the protocol");
                     }
-                    _ if !process.greeted => return Err("it spoke before its hello".into()),
-                    FromWorker::Done { first, count, attempt, busy_ns, timed } => {
-                        assert!(!timed || times::split(frame.body, count).is_some(), "judged");
-                        let (first, attempt) = (ItemId(first), Attempt(attempt));
-                        Input::Settled { worker, incarnation, first, count, attempt, busy_ns }
-                    }
-                    FromWorker::Failed { item, attempt, .. } => {
-                        let (item, attempt) = (ItemId(item), Attempt(attempt));
-                        let reason = FailReason::Message("so it says".to_owned());
-                        Input::Failed { worker, incarnation, item, attempt, reason }
-                    }
-                })
-            }));
-        });
-        inputs.extend(read.err().map(|error| Err(error.to_string())));
+                    inputs.push(Ok(input_of(worker, incarnation, message)));
+                }
+                Ok(Some(Received::LargeEnds { message, .. })) => {
+                    inputs.push(Ok(input_of(worker, incarnation, message)))
+                }
+                Ok(Some(Received::LargeBegins { .. } | Received::LargeBytes(_))) => {}
+                Ok(None) => break,
+                Err(error) => {
+                    inputs.push(Err(error.to_string()));
+                    break;
+                }
+            }
+        }
+        process.greeted |= process.protocol.is_greeted();
         for input in inputs {
             let is_there = self.processes[0].as_ref().is_some_and(|process| process.incarnation == incarnation);
             if !is_there {
@@ -330,6 +334,22 @@ impl Shell {
         }
         assert!(self.settled.len() as u64 == self.arrived && self.arrived == ITEMS, "each has its outcome");
         assert!(self.processes.iter().all(Option::is_none), "nobody is left");
+    }
+}
+
+/// The fact that a message is for the core.
+fn input_of(worker: WorkerId, incarnation: Incarnation, message: FromWorker) -> Input {
+    match message {
+        FromWorker::Hello { .. } => Input::Hello { worker, incarnation },
+        FromWorker::Done { first, count, attempt, busy_ns, .. } => {
+            let (first, attempt) = (ItemId(first), Attempt(attempt));
+            Input::Settled { worker, incarnation, first, count, attempt, busy_ns }
+        }
+        FromWorker::Failed { item, attempt, .. } => {
+            let (item, attempt) = (ItemId(item), Attempt(attempt));
+            let reason = FailReason::Message("so it says".to_owned());
+            Input::Failed { worker, incarnation, item, attempt, reason }
+        }
     }
 }
 

@@ -3,7 +3,7 @@ use supervisor::model::config::Split;
 use supervisor::source::splitter::Splitter;
 use supervisor::source::{BATCH_BYTES_MAX, Delivery};
 
-/// The first bytes say how to split, how to read and how much to ask for; the rest is the input.
+/// The first bytes choose the split, the size of the reads and the number of items to ask for; the rest is the input.
 pub fn splitter(data: &[u8]) {
     let mut data = Bytes(data);
     let (way, size, items_max) = (data.byte(), u64::from(data.byte()), 1 + u64::from(data.byte()));
@@ -18,29 +18,29 @@ pub fn splitter(data: &[u8]) {
     let sizes = data.take(sizes);
     let input = data.0;
 
-    let (mut splitter, mut told) = (Splitter::new(split, priority), Told::default());
+    let (mut splitter, mut found) = (Splitter::new(split, priority), Deliveries::default());
     let (mut rest, mut sizes) = (input, sizes.iter().cycle());
     while !rest.is_empty() {
         let size = sizes.next().map_or(usize::MAX, |size| 1 + usize::from(*size)).min(rest.len());
         splitter.push(&rest[..size]);
         rest = &rest[size..];
-        told.drain(&mut splitter, split, items_max);
+        found.drain(&mut splitter, split, items_max);
     }
     splitter.finish();
-    told.drain(&mut splitter, split, items_max);
+    found.drain(&mut splitter, split, items_max);
     match split {
-        Split::Delimiter(delimiter) => told.check_lines(input, delimiter, priority),
-        Split::Block { bytes, delimiter } => told.check_blocks(input, bytes.max(1) as usize, delimiter),
+        Split::Delimiter(delimiter) => found.check_lines(input, delimiter, priority),
+        Split::Block { bytes, delimiter } => found.check_blocks(input, bytes.max(1) as usize, delimiter),
     }
 }
 
 #[derive(Default)]
-struct Told {
+struct Deliveries {
     items: Vec<(i64, Vec<u8>)>,
     rejected: usize,
 }
 
-impl Told {
+impl Deliveries {
     fn drain(&mut self, splitter: &mut Splitter, split: Split, items_max: u64) {
         while let Some(delivery) = splitter.next(items_max) {
             let payload = match delivery {
@@ -49,7 +49,7 @@ impl Told {
                     self.rejected += 1;
                     continue;
                 }
-                other => panic!("a splitter never says {other:?}"),
+                other => panic!("a splitter never answers {other:?}"),
             };
             let bytes = &payload.block[payload.range.clone()];
             assert!(payload.count >= 1 && u64::from(payload.count) <= items_max);
@@ -71,7 +71,7 @@ impl Told {
 
     fn check_lines(&self, input: &[u8], delimiter: u8, priority: bool) {
         let mut lines: Vec<&[u8]> = input.split(|byte| *byte == delimiter).collect();
-        // Behind the last delimiter is another item only if there is something.
+        // After the last delimiter there is another item only if there are bytes.
         lines.pop_if(|last| last.is_empty());
         if !priority {
             assert_eq!(self.rejected, 0);

@@ -1,5 +1,6 @@
-//! Exactly what was typed: one field per flag, `None` where nothing was. No defaults, no checks
-//! across flags, no question to the system; all that is `resolve`'s.
+//! Exactly what was typed: one field per flag, `None` for a flag that was not given.
+//!
+//! Invariant: no defaults, no checks across flags, no question to the system. `resolve` does the rest.
 
 use super::error::UsageError;
 use super::help;
@@ -15,9 +16,9 @@ use clap::{ArgAction, CommandFactory, FromArgMatches, Parser};
 use std::ffi::OsString;
 use std::path::PathBuf;
 
-/// How COMMAND is spoken to.
+/// How COMMAND gets its items.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Protocol {
+pub enum ProtocolChoice {
     Exec,
     Frames,
 }
@@ -26,11 +27,11 @@ pub enum Protocol {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Isolation {
     Process,
-    /// On threads of the supervisor.
+    /// Threads of the supervisor.
     Thread,
 }
 
-/// Every flag. The help of each is one line of at most 100 columns; its default stands in brackets.
+/// Every flag. The help of each is one line of at most 100 columns, with its default in brackets.
 // These comments are the help text; rustdoc would read a default as a link and `<TAB>` as HTML.
 #[allow(rustdoc::broken_intra_doc_links, rustdoc::invalid_html_tags)]
 #[derive(Clone, Debug, Parser)]
@@ -45,7 +46,7 @@ pub enum Isolation {
     max_term_width = 100,
     next_help_heading = "Items, workers, protocol"
 )]
-pub struct Args {
+pub struct Flags {
     /// Worker slots: a number, auto (cores), 200%; also -j, -P, --jobs [auto]
     #[arg(short, long, short_aliases = ['j', 'P'], alias = "jobs", value_name = "N", value_parser = values::workers)]
     pub workers: Option<Workers>,
@@ -72,7 +73,7 @@ pub struct Args {
     pub delay: Option<Duration>,
     /// exec: a process per item; frames: workers that stay [exec]
     #[arg(long, value_name = "PROTOCOL", value_parser = choice(&PROTOCOLS), hide_possible_values = true)]
-    pub protocol: Option<Protocol>,
+    pub protocol: Option<ProtocolChoice>,
     /// How frames travel: pipe, socket, shm, file, mqueue, channel [shm]
     #[arg(long, value_name = "KIND", value_parser = choice(&TRANSPORTS), hide_possible_values = true)]
     pub transport: Option<TransportKind>,
@@ -193,7 +194,7 @@ const FAILURE: &str = "Failure, time, restarts";
 const OUTPUT: &str = "Output";
 const HELP: &str = "Help";
 
-const PROTOCOLS: [(&str, Protocol); 2] = [("exec", Protocol::Exec), ("frames", Protocol::Frames)];
+const PROTOCOLS: [(&str, ProtocolChoice); 2] = [("exec", ProtocolChoice::Exec), ("frames", ProtocolChoice::Frames)];
 const TRANSPORTS: [(&str, TransportKind); TransportKind::ALL.len()] = [
     (TransportKind::Pipe.name(), TransportKind::Pipe),
     (TransportKind::Socket.name(), TransportKind::Socket),
@@ -226,38 +227,38 @@ const SUMMARIES: [(&str, SummaryMode); 3] =
 const EXIT_CODES: [(&str, ExitCodeStyle); 3] =
     [("own", ExitCodeStyle::Own), ("count", ExitCodeStyle::Count), ("xargs", ExitCodeStyle::Xargs)];
 
-/// One word of a closed list. (The model's enums know nothing of the command line.)
+/// Accepts one word of a closed list. (The model's enums do not know how the command line spells them.)
 fn choice<T: Copy + Send + Sync>(words: &'static [(&'static str, T)]) -> impl TypedValueParser<Value = T> {
     PossibleValuesParser::new(words.iter().map(|(word, _)| *word)).try_map(|typed: String| {
         words.iter().find(|(word, _)| *word == typed).map(|(_, value)| *value).ok_or(UsageError::Flags(typed))
     })
 }
 
-/// What the flags ask for.
+/// What a parsed command line asks for.
 #[derive(Debug)]
 pub enum Typed {
-    Args(Box<Args>),
+    Flags(Box<Flags>),
     /// A text for stdout instead of a run: help or version.
     Show(String),
 }
 
-/// Reads the flags: what stands before `--`, `:::` and `::::`.
+/// Reads the words in front of `--`, `:::` and `::::`.
 ///
 /// # Errors
-/// In the parser's words, on one line.
-pub fn parse(flags: &[OsString]) -> Result<Typed, UsageError> {
-    let mut command = Args::command().no_binary_name(true).mut_args(|arg| {
+/// The words are no flags; the text is the parser's, on one line.
+pub fn parse(words: &[OsString]) -> Result<Typed, UsageError> {
+    let mut command = Flags::command().no_binary_name(true).mut_args(|arg| {
         // `--items -3` is a bad number, not an unknown flag 3.
         let takes_text = ["arg_file", "delimiter", "events", "spool", "task"].contains(&arg.get_id().as_str());
         let takes_number = arg.get_action().takes_values() && !takes_text;
         arg.allow_hyphen_values(takes_number)
     });
-    if flags.iter().any(|flag| flag == "--help") {
+    if words.iter().any(|word| word == "--help") {
         command = command.after_help(help::AFTER_LONG);
     }
-    let matches = command.try_get_matches_from_mut(flags);
-    match matches.and_then(|matches| Args::from_arg_matches(&matches)) {
-        Ok(args) => Ok(Typed::Args(Box::new(args))),
+    let matches = command.try_get_matches_from_mut(words);
+    match matches.and_then(|matches| Flags::from_arg_matches(&matches)) {
+        Ok(flags) => Ok(Typed::Flags(Box::new(flags))),
         Err(error) => match error.kind() {
             ErrorKind::DisplayHelp | ErrorKind::DisplayVersion => Ok(Typed::Show(error.render().to_string())),
             _ => Err(usage_error(&error)),
@@ -265,7 +266,7 @@ pub fn parse(flags: &[OsString]) -> Result<Typed, UsageError> {
     }
 }
 
-/// The parser's words without its usage lines and colours, on one line.
+/// The parser's text without its usage lines and colours, on one line.
 fn usage_error(error: &clap::Error) -> UsageError {
     let unknown = match (error.kind(), error.get(ContextKind::InvalidArg)) {
         (ErrorKind::UnknownArgument, Some(ContextValue::String(word))) => Some(word),
@@ -297,6 +298,6 @@ mod tests {
 
     #[test]
     fn the_parser_is_consistent() {
-        Args::command().debug_assert();
+        Flags::command().debug_assert();
     }
 }

@@ -1,10 +1,12 @@
-//! What can be wrong with a command line. Each text stands behind `supervisor: ` on one line and
-//! names the remedy; the exit code is always [`crate::exit_code::USAGE`].
+//! What can be wrong with a command line. Each text is printed behind `supervisor: ` on one line and names the remedy;
+//! the exit code is always [`crate::exit_code::USAGE`].
+
+use crate::model::config_error::ConfigError;
 
 /// Wrong usage; nothing was started.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum UsageError {
-    /// In the words of the parser of flags.
+    /// The text of the parser of flags.
     #[error("{0}")]
     Flags(String),
     #[error("unexpected word {0:?}; a command goes behind --, items go behind ::: (see --help)")]
@@ -55,4 +57,7 @@ pub enum UsageError {
     EventsOnStdout,
     #[error("no task is called {task:?}; use one of {known}")]
     NoTask { task: String, known: String },
+    /// A setting that no flag can make; the values of flags are checked when they are read.
+    #[error(transparent)]
+    Settings(#[from] ConfigError),
 }

@@ -1,4 +1,4 @@
-//! The texts around the list of flags. Tests compare what they say with the code where they can.
+//! The texts around the list of flags. Tests compare them with the code where they can.
 
 pub const ABOUT: &str = "Runs items through worker processes, survives any worker's death and loses no item.";
 
@@ -67,7 +67,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn every_task_is_named() {
+    fn the_help_names_every_task() {
         for task in crate::model::spec::TASKS {
             assert!(AFTER_LONG.split_whitespace().any(|word| word == task), "{task}");
         }

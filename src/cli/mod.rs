@@ -1,11 +1,11 @@
 //! Floor 4: the command line.
 //!
-//! Three steps, each with its file: [`separators`] cuts what was typed into flags, command and input;
-//! [`args`] reads the flags, exactly as typed; [`resolve`] says what is meant, as a checked
+//! Three steps, one file each: [`separators`] cuts what was typed into flags, command and input; [`args`] reads the
+//! flags exactly as typed; [`resolve`] turns them into the settings of a checked
 //! [`Config`](crate::model::config::Config).
 //!
-//! Invariant: nothing here opens a file, starts a process or writes. The same words and the same
-//! [`Surroundings`] give the same answer, and no words make it panic.
+//! Invariant: nothing here opens a file, starts a process, writes or asks the system. The same words and the same
+//! [`Host`] give the same answer, and no words make it panic.
 
 pub mod args;
 pub mod error;
@@ -16,12 +16,11 @@ pub mod sizes;
 pub mod values;
 
 pub use error::UsageError;
-pub use resolve::{Invocation, Surroundings};
+pub use resolve::Invocation;
 
+use crate::model::builder::Host;
 use args::Typed;
 use std::ffi::OsString;
-use std::hash::{BuildHasher, RandomState};
-use std::time::{SystemTime, UNIX_EPOCH};
 
 /// What a command line asks for.
 #[derive(Debug)]
@@ -34,24 +33,12 @@ pub enum Parsed {
 /// Reads a command line, given without the program's name.
 ///
 /// # Errors
-/// Wrong usage: the text names the thing and the remedy.
-pub fn parse(typed: impl IntoIterator<Item = OsString>, here: &Surroundings) -> Result<Parsed, UsageError> {
+/// Wrong usage; the text names the flag and the remedy.
+pub fn parse(typed: impl IntoIterator<Item = OsString>, host: &Host) -> Result<Parsed, UsageError> {
     let parts = separators::split(typed)?;
     match args::parse(&parts.flags)? {
         Typed::Show(text) => Ok(Parsed::Show(text)),
-        Typed::Args(args) => Ok(Parsed::Run(Box::new(resolve::resolve(&args, parts.command, parts.input, here)?))),
-    }
-}
-
-impl Surroundings {
-    /// Those of this process.
-    #[must_use]
-    pub fn here() -> Self {
-        let cores = std::thread::available_parallelism().map_or(1, |cores| u32::try_from(cores.get()).unwrap_or(1));
-        // The standard library draws the keys of its hash maps from the system's randomness: enough for jitter.
-        let seed = RandomState::new().hash_one("seed");
-        let now_ns = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_nanos());
-        Self { cores, seed, run_id: format!("{now_ns:x}-{:x}", std::process::id()) }
+        Typed::Flags(flags) => Ok(Parsed::Run(Box::new(resolve::resolve(&flags, parts.command, parts.input, host)?))),
     }
 }
 
@@ -60,7 +47,7 @@ mod tests {
     use super::*;
     use std::os::unix::ffi::OsStringExt;
 
-    /// Words that mean something somewhere, and words that break things elsewhere.
+    /// Words with a meaning at some place, and words that are malformed at another.
     const WORDS: &[&[u8]] = &[
         b"--",
         b":::",
@@ -138,13 +125,13 @@ mod tests {
 
     #[test]
     fn no_words_make_it_panic_and_every_error_is_one_line() {
-        let here = Surroundings { cores: 4, seed: 0, run_id: "run".into() };
+        let host = Host { cores: 4, seed: 0, run_id: "run".into() };
         let (mut state, mut runs, mut errors) = (0x9e37_79b9_7f4a_7c15, 0, 0);
         for _ in 0..3_000 {
             let count = next(&mut state) % 6;
             let typed: Vec<OsString> =
                 (0..count).map(|_| OsString::from_vec(WORDS[next(&mut state) % WORDS.len()].to_vec())).collect();
-            match parse(typed.clone(), &here) {
+            match parse(typed.clone(), &host) {
                 Ok(Parsed::Run(_)) => runs += 1,
                 Ok(Parsed::Show(text)) => assert!(text.ends_with('\n'), "{typed:?}"),
                 Err(error) => {
@@ -154,6 +141,6 @@ mod tests {
                 }
             }
         }
-        assert!(runs > 300 && errors > 300, "both ways are walked: {runs} runs, {errors} errors");
+        assert!(runs > 300 && errors > 300, "both happen often: {runs} runs, {errors} errors");
     }
 }

@@ -1,33 +1,19 @@
-//! From what was typed to what is meant: defaults, and checks across flags. Nothing later parses again.
+//! From what was typed to a checked [`Config`]: the flags become settings, which `model` checks and completes.
+//! Nothing later parses again.
 //!
-//! Invariant: pure. What depends on the machine comes in as [`Surroundings`], so every answer can be
-//! tested. Files are not looked at: whether an input can be read is found when it is opened.
+//! Invariant: pure. What depends on the machine comes in as [`Host`]. Defaults of a run are not written here; the
+//! style of exit codes, which a run knows nothing of, is the only one.
 
-use super::args::{Args, Isolation, Protocol};
+use super::args::{Flags, Isolation, ProtocolChoice};
 use super::error::UsageError;
 use super::separators::Given;
 use super::values::{Delimiter, HaltChoice, MaxDead, Workers};
-use crate::model::config::{
-    Config, ExecSpec, InputSpec, OutputMode, OutputSpec, SourceSpec, Split, SummaryMode, WorkerSpec,
-};
-use crate::model::signal::Signal;
-use crate::model::spec::{
-    Backoff, Credit, ExitCodeStyle, Halt, HaltOn, Intensity, Lifecycle, Policy, QueueOrder, RestartStrategy,
-    RestartType, TASKS, TermStep, Threshold, TransportKind, TransportSpec,
-};
-use crate::model::time::Duration;
+use crate::model::builder::{ConfigBuilder, Host, SourceChoice, WorkerChoice};
+use crate::model::config::{Config, InputSpec, OutputMode};
+use crate::model::config_error::{ConfigError, Setting};
+use crate::model::spec::{ExitCodeStyle, Halt, HaltOn, TASKS, Threshold};
 use std::ffi::OsString;
 use std::path::PathBuf;
-
-/// What the answer depends on besides the command line.
-#[derive(Clone, Debug)]
-pub struct Surroundings {
-    /// Cores that this process may use, at least 1.
-    pub cores: u32,
-    /// Taken if no `--seed` is given.
-    pub seed: u64,
-    pub run_id: String,
-}
 
 /// A checked command line.
 #[derive(Clone, Debug, PartialEq)]
@@ -36,325 +22,194 @@ pub struct Invocation {
     pub exit_codes: ExitCodeStyle,
 }
 
-/// Workers and items of the demonstration.
-const DEMONSTRATION_WORKERS: u32 = 5;
-const DEMONSTRATION_ITEMS: u64 = 20;
-
-/// Items in a run whose messages are kept short: enough that the work per run is nothing beside that per message.
-const RUN_ITEMS: u32 = 1024;
-
-/// Which kind of worker the command line asks for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Kind {
-    BuiltIn,
-    /// COMMAND speaks frames.
-    Frames,
-    Exec,
-}
-
 /// Checks and completes what was typed.
 ///
 /// # Errors
 /// Two flags contradict each other, or one makes no sense here.
 pub fn resolve(
-    args: &Args,
+    flags: &Flags,
     command: Vec<OsString>,
     input: Option<Given>,
-    here: &Surroundings,
+    host: &Host,
 ) -> Result<Invocation, UsageError> {
-    let kind = kind(args, &command)?;
-    check_kind(args, kind)?;
-    check_output(args)?;
-    let source = source(args, input, kind)?;
-    let demonstration = kind == Kind::BuiltIn && matches!(source, SourceSpec::Generate { .. });
-    let mode = args.output.unwrap_or(if demonstration { OutputMode::Narrate } else { OutputMode::Results });
-    check_tag(args, mode)?;
-    let message_items_max = message_items_max(args, kind, &source);
-    Ok(Invocation {
-        config: Config {
-            policy: policy(args, kind, &source, demonstration, here),
-            message_items_max,
-            output: output(args, mode),
-            worker: worker(args, kind, command, demonstration)?,
-            source,
-            run_id: here.run_id.clone(),
-        },
-        exit_codes: args.exit_code.unwrap_or(ExitCodeStyle::Own),
-    })
-}
-
-fn kind(args: &Args, command: &[OsString]) -> Result<Kind, UsageError> {
-    match (command.is_empty(), args.protocol) {
-        (true, Some(Protocol::Exec)) => Err(UsageError::NeedsCommand { flag: "--protocol exec" }),
-        (true, _) => Ok(Kind::BuiltIn),
-        (false, Some(Protocol::Frames)) => Ok(Kind::Frames),
-        (false, _) => Ok(Kind::Exec),
-    }
-}
-
-/// The first flag of a list that was given.
-fn first_given(flags: &[(&'static str, bool)]) -> Option<&'static str> {
-    flags.iter().find(|(_, given)| *given).map(|(flag, _)| *flag)
-}
-
-/// A flag that this kind of worker cannot heed is refused, never ignored. (`--max-restarts` and
-/// `--backoff` are heeded by all: a command that cannot be started for a shortage waits and gives up by them.)
-fn check_kind(args: &Args, kind: Kind) -> Result<(), UsageError> {
-    let threads = args.isolation == Some(Isolation::Thread);
-    let built_in = first_given(&[
-        ("--task", args.task.is_some()),
-        ("--delay", args.delay.is_some()),
-        ("--isolation thread", threads),
-    ]);
-    let frames = first_given(&[
-        ("--transport", args.transport.is_some()),
-        ("--spin", args.spin.is_some()),
-        ("--spool", args.spool.is_some()),
-        ("--credit", args.credit.is_some()),
-        ("--batch-max", args.batch_max.is_some()),
-        ("--restart", args.restart.is_some()),
-        ("--strategy", args.strategy.is_some()),
-    ]);
-    let exec = first_given(&[("--shell", args.shell), ("--stdin", args.stdin), ("--verbose", args.verbose)]);
-    match (kind, built_in, frames, exec) {
-        (Kind::Frames | Kind::Exec, Some(flag), _, _) => Err(UsageError::NeedsBuiltIn { flag }),
-        (Kind::Exec, _, Some(flag), _) => Err(UsageError::NeedsFrames { flag }),
-        (Kind::BuiltIn | Kind::Frames, _, _, Some(flag)) => Err(UsageError::NeedsExec { flag }),
-        _ if threads => check_threads(args),
-        _ => Ok(()),
-    }
-}
-
-/// No frame leaves the process, and a thread can neither be ended nor die alone.
-fn check_threads(args: &Args) -> Result<(), UsageError> {
-    let flag = first_given(&[
-        ("--transport", args.transport.is_some()),
-        ("--timeout", args.timeout.is_some()),
-        ("--crash-limit", args.crash_limit.is_some()),
-        ("--restart", args.restart.is_some()),
-        ("--strategy", args.strategy.is_some()),
-    ]);
-    flag.map_or(Ok(()), |flag| Err(UsageError::NeedsProcesses { flag }))
-}
-
-fn check_output(args: &Args) -> Result<(), UsageError> {
-    if args.quiet && args.summary == Some(SummaryMode::Always) {
-        return Err(UsageError::QuietSummary);
-    }
-    if args.events.as_ref().is_some_and(|file| file.as_os_str() == "-") {
+    let worker = worker(flags, command)?;
+    if flags.events.as_ref().is_some_and(|file| file.as_os_str() == "-") {
         return Err(UsageError::EventsOnStdout);
     }
-    Ok(())
+    let source = source(flags, input)?;
+    let config = settings(flags, worker, source, host).build().map_err(|error| usage_error(error, flags))?;
+    Ok(Invocation { config, exit_codes: flags.exit_code.unwrap_or(ExitCodeStyle::Own) })
 }
 
-fn check_tag(args: &Args, mode: OutputMode) -> Result<(), UsageError> {
-    if args.tag && args.block.is_some() {
-        return Err(UsageError::TagOfBlocks);
-    }
-    match mode {
-        OutputMode::Narrate if args.tag => Err(UsageError::NeedsResults { mode: "narrate" }),
-        OutputMode::Json if args.tag => Err(UsageError::NeedsResults { mode: "json" }),
-        _ => Ok(()),
+fn worker(flags: &Flags, command: Vec<OsString>) -> Result<WorkerChoice, UsageError> {
+    match (command.is_empty(), flags.protocol) {
+        (true, Some(ProtocolChoice::Exec)) => Err(UsageError::NeedsCommand { flag: "--protocol exec" }),
+        (true, _) => Ok(WorkerChoice::BuiltIn),
+        (false, Some(ProtocolChoice::Frames)) => Ok(WorkerChoice::Program(command)),
+        (false, _) => Ok(WorkerChoice::Command(command)),
     }
 }
 
-/// Where items come from: one place.
-fn source(args: &Args, input: Option<Given>, kind: Kind) -> Result<SourceSpec, UsageError> {
+/// Where items come from: at most one place.
+fn source(flags: &Flags, input: Option<Given>) -> Result<Option<SourceChoice>, UsageError> {
     let separator = input.as_ref().map(|given| match given {
         Given::Items(_) => ":::",
         Given::File(_) => "::::",
     });
-    let named = [args.items.map(|_| "--items"), args.arg_file.as_ref().map(|_| "--arg-file"), separator];
+    let named = [flags.items.map(|_| "--items"), flags.arg_file.as_ref().map(|_| "--arg-file"), separator];
     let mut named = named.into_iter().flatten();
     if let (Some(first), Some(second)) = (named.next(), named.next()) {
         return Err(UsageError::TwoInputs { first, second });
     }
-    let file = match (input, &args.arg_file) {
-        (Some(Given::Items(items)), _) => {
-            check_no_lines(args)?;
-            return Ok(SourceSpec::Args { items });
-        }
-        (Some(Given::File(file)), _) => Some(file),
-        (None, file) => file.clone(),
-    };
-    match (file, args.items) {
-        (Some(file), _) => lines(args, input_of(file)),
-        (None, None) if kind != Kind::BuiltIn => lines(args, InputSpec::Stdin),
-        (None, items) => {
-            check_no_lines(args)?;
-            Ok(SourceSpec::Generate { count: items.unwrap_or(DEMONSTRATION_ITEMS) })
-        }
-    }
+    Ok(match (input, &flags.arg_file) {
+        (Some(Given::Items(items)), _) => Some(SourceChoice::Args(items)),
+        (Some(Given::File(file)), _) => Some(SourceChoice::Input(input_spec(file))),
+        (None, Some(file)) => Some(SourceChoice::Input(input_spec(file.clone()))),
+        (None, None) => flags.items.map(SourceChoice::Generate),
+    })
 }
 
-fn input_of(file: PathBuf) -> InputSpec {
+fn input_spec(file: PathBuf) -> InputSpec {
     if file.as_os_str() == "-" { InputSpec::Stdin } else { InputSpec::File(file) }
 }
 
-/// Flags that say how bytes are cut into items are refused where items come without bytes to cut.
-fn check_no_lines(args: &Args) -> Result<(), UsageError> {
-    let lines = first_given(&[
-        ("--null", args.null),
-        ("--delimiter", args.delimiter.is_some()),
-        ("--block", args.block.is_some()),
-        ("--queue priority", args.queue == Some(QueueOrder::Priority)),
-    ]);
-    lines.map_or(Ok(()), |flag| Err(UsageError::NeedsLines { flag }))
+/// The flags as settings; a flag that was not given is a setting that is not made.
+fn settings(flags: &Flags, worker: WorkerChoice, source: Option<SourceChoice>, host: &Host) -> ConfigBuilder {
+    ConfigBuilder {
+        worker,
+        source,
+        delay: flags.delay,
+        threads: Some(flags.isolation == Some(Isolation::Thread)),
+        transport: flags.transport,
+        spin: flags.spin,
+        shell: Some(flags.shell),
+        stdin: Some(flags.stdin),
+        delimiter: delimiter(flags),
+        block: flags.block,
+        workers: flags.workers.map(|workers| slots(workers, host.cores)),
+        queue: flags.queue,
+        queue_items_max: flags.queue_items_max,
+        credit: flags.credit,
+        batch_max: flags.batch_max,
+        keep_order: Some(flags.keep_order),
+        retries: flags.retries,
+        crash_limit: flags.crash_limit,
+        retry_delay: flags.retry_delay,
+        dead_max: flags.max_dead.map(|max_dead| match max_dead {
+            MaxDead::Never => None,
+            MaxDead::After(dead) => Some(dead),
+        }),
+        timeout: flags.timeout,
+        term_sequence: flags.term_seq.as_ref().map(|sequence| sequence.0.clone()),
+        grace: flags.grace,
+        restart: flags.restart,
+        strategy: flags.strategy,
+        intensity: flags.max_restarts,
+        backoff: flags.backoff,
+        halt: halt(flags),
+        run_timeout: flags.run_timeout,
+        seed: flags.seed,
+        output: flags.output,
+        tag: Some(flags.tag),
+        verbose: Some(flags.verbose),
+        dry_run: Some(flags.dry_run),
+        summary: flags.summary,
+        quiet: Some(flags.quiet),
+        task: flags.task.clone(),
+        spool: flags.spool.clone(),
+        events: flags.events.clone(),
+        ..ConfigBuilder::new(host.clone())
+    }
 }
 
-fn lines(args: &Args, input: InputSpec) -> Result<SourceSpec, UsageError> {
-    let priority = args.queue == Some(QueueOrder::Priority);
-    let delimiter = match args.delimiter {
-        _ if args.null => Some(0),
-        None => Some(b'\n'),
-        Some(Delimiter::Byte(byte)) => Some(byte),
-        Some(Delimiter::Nothing) => None,
-    };
-    let split = match (args.block, delimiter) {
-        (Some(_), _) if priority => return Err(UsageError::BlockPriority),
-        (Some(_), _) if args.batch_max.is_some() => return Err(UsageError::BlockBatchMax),
-        (Some(bytes), delimiter) => Split::Block { bytes, delimiter },
-        (None, Some(byte)) => Split::Delimiter(byte),
-        (None, None) => return Err(UsageError::NoDelimiter),
-    };
-    Ok(SourceSpec::Lines { input, split, priority })
+fn delimiter(flags: &Flags) -> Option<Option<u8>> {
+    match flags.delimiter {
+        _ if flags.null => Some(Some(0)),
+        Some(Delimiter::Byte(byte)) => Some(Some(byte)),
+        Some(Delimiter::Nothing) => Some(None),
+        None => None,
+    }
 }
 
-fn worker(args: &Args, kind: Kind, argv: Vec<OsString>, demonstration: bool) -> Result<WorkerSpec, UsageError> {
-    let transport = transport(args, demonstration)?;
-    match kind {
-        Kind::Exec => Ok(WorkerSpec::Exec(ExecSpec { argv, shell: args.shell, stdin: args.stdin })),
-        Kind::Frames => Ok(WorkerSpec::Frames { argv, transport }),
-        Kind::BuiltIn => {
-            let task = args.task.as_deref().unwrap_or(TASKS[0]).to_owned();
-            if !TASKS.contains(&task.as_str()) {
-                return Err(UsageError::NoTask { task, known: TASKS.join(", ") });
-            }
-            let delay = args.delay.unwrap_or_default();
-            Ok(match args.isolation {
-                Some(Isolation::Thread) => WorkerSpec::Thread { task, delay },
-                Some(Isolation::Process) | None => WorkerSpec::BuiltIn { task, delay, transport },
-            })
+fn slots(workers: Workers, cores: u32) -> u32 {
+    match workers {
+        Workers::Auto => cores,
+        Workers::Count(count) => count,
+        // Rounded down, at least 1.
+        Workers::Percent(percent) => {
+            let share = u64::from(cores) * u64::from(percent) / 100;
+            u32::try_from(share.max(1)).unwrap_or(u32::MAX)
         }
     }
 }
 
-/// The fastest, unless something else is asked for; in the demonstration the plainest, which anybody can watch
-/// with the system's own tools.
-fn transport(args: &Args, demonstration: bool) -> Result<TransportSpec, UsageError> {
-    let default = if demonstration { TransportKind::Pipe } else { TransportKind::Shm };
-    let kind = args.transport.unwrap_or(default);
-    if args.spin.is_some() && kind != TransportKind::Shm {
-        return Err(UsageError::NeedsTransport { flag: "--spin", transport: TransportKind::Shm.name() });
-    }
-    if args.spool.is_some() && kind != TransportKind::File {
-        return Err(UsageError::NeedsTransport { flag: "--spool", transport: TransportKind::File.name() });
-    }
-    Ok(TransportSpec { kind, spin: args.spin.unwrap_or_default(), spool: args.spool.clone() })
-}
-
-fn policy(args: &Args, kind: Kind, source: &SourceSpec, demonstration: bool, here: &Surroundings) -> Policy {
-    let per_item = kind == Kind::Exec;
-    let workers = match args.workers {
-        Some(Workers::Count(count)) => count,
-        Some(Workers::Percent(percent)) => share(here.cores, percent),
-        None if demonstration => DEMONSTRATION_WORKERS,
-        Some(Workers::Auto) | None => here.cores,
-    };
-    let queue_order = args.queue.unwrap_or(QueueOrder::Fifo);
-    Policy {
-        workers,
-        lifecycle: if per_item { Lifecycle::PerItem } else { Lifecycle::Resident },
-        queue_order,
-        queue_items_max: args.queue_items_max.unwrap_or_else(|| queue_items_max(queue_order, kind, source, workers)),
-        credit: if per_item { Credit::Items(1) } else { args.credit.unwrap_or(Credit::Auto) },
-        batch_max: batch_max(args, kind, source),
-        keep_order: args.keep_order,
-        start_together: demonstration,
-        retries: args.retries.unwrap_or(0),
-        // A command that a signal ended is not run a second time unless asked.
-        crash_limit: args.crash_limit.unwrap_or(if per_item { 1 } else { 3 }),
-        retry_delay: args.retry_delay.unwrap_or_default(),
-        dead_max: match args.max_dead {
-            Some(MaxDead::Never) => None,
-            Some(MaxDead::After(dead)) => Some(dead),
-            None => Some(20),
-        },
-        timeout: args.timeout,
-        hello_timeout: Duration::from_secs(10),
-        term_sequence: args.term_seq.as_ref().map_or_else(term_sequence, |sequence| sequence.0.clone()),
-        grace: args.grace.unwrap_or(Duration::from_secs(10)),
-        restart: args.restart.unwrap_or(RestartType::Permanent),
-        strategy: args.strategy.unwrap_or(RestartStrategy::OneForOne),
-        intensity: args.max_restarts.unwrap_or(Intensity { restarts_max: 5, period: Duration::from_secs(10) }),
-        backoff: args.backoff.unwrap_or(Backoff { min: Duration::from_millis(100), max: Duration::from_secs(10) }),
-        halt: halt(args),
-        run_timeout: args.run_timeout,
-        seed: args.seed.unwrap_or(here.seed),
-    }
-}
-
-/// Most items in one message.
-fn message_items_max(args: &Args, kind: Kind, source: &SourceSpec) -> u32 {
-    let one_by_one = kind == Kind::Exec || matches!(source, SourceSpec::Lines { split: Split::Block { .. }, .. });
-    if one_by_one { 1 } else { args.batch_max.unwrap_or(u32::MAX) }
-}
-
-/// Most items in a run: many messages, unless somebody asks when each item starts, which is known of a
-/// run of one alone.
-fn batch_max(args: &Args, kind: Kind, source: &SourceSpec) -> u32 {
-    let message = message_items_max(args, kind, source);
-    if args.batch_max.is_none() || args.events.is_some() || args.timeout.is_some() {
-        message
-    } else {
-        message.max(RUN_ITEMS)
-    }
-}
-
-/// A share of the cores, rounded down, at least 1.
-fn share(cores: u32, percent: u32) -> u32 {
-    let workers = u64::from(cores) * u64::from(percent) / 100;
-    u32::try_from(workers.max(1)).unwrap_or(u32::MAX)
-}
-
-/// How far to read ahead. In fifo order just enough that no worker ever waits for the source; the
-/// other orders mean more the more they see.
-fn queue_items_max(order: QueueOrder, kind: Kind, source: &SourceSpec, workers: u32) -> u64 {
-    let workers = u64::from(workers);
-    match (order, kind, source) {
-        // Blocks are large: two for each worker.
-        (_, _, SourceSpec::Lines { split: Split::Block { .. }, .. }) => 2 * workers + 2,
-        (QueueOrder::Lifo | QueueOrder::Priority, _, _) => 1_000_000,
-        (QueueOrder::Fifo, Kind::Exec, _) => 4 * workers + 64,
-        // A worker of tiny items settles some thousand in a millisecond and holds up to four such runs.
-        (QueueOrder::Fifo, Kind::BuiltIn | Kind::Frames, _) => (1 << 17).max(workers * (1 << 14)),
-    }
-}
-
-/// `TERM,200,TERM,100,TERM,50,KILL,25`, as GNU parallel's.
-fn term_sequence() -> Vec<TermStep> {
-    [(Signal::TERM, 200), (Signal::TERM, 100), (Signal::TERM, 50), (Signal::KILL, 25)]
-        .map(|(signal, wait_ms)| TermStep { signal, wait: Duration::from_millis(wait_ms) })
-        .into()
-}
-
-fn halt(args: &Args) -> Option<Halt> {
-    match args.halt {
+fn halt(flags: &Flags) -> Option<Halt> {
+    match flags.halt {
         Some(HaltChoice::At(halt)) => Some(halt),
-        None if args.fail_fast => Some(Halt { on: HaltOn::Fail, threshold: Threshold::Items(1), now: true }),
+        None if flags.fail_fast => Some(Halt { on: HaltOn::Fail, threshold: Threshold::Items(1), now: true }),
         Some(HaltChoice::Never) | None => None,
     }
 }
 
-fn output(args: &Args, mode: OutputMode) -> OutputSpec {
-    OutputSpec {
-        mode,
-        tag: args.tag,
-        verbose: args.verbose,
-        dry_run: args.dry_run,
-        events: args.events.clone(),
-        summary: args.summary.unwrap_or(if args.quiet { SummaryMode::Never } else { SummaryMode::Auto }),
-        quiet: args.quiet,
+/// The error of the settings, with the flags that were typed.
+fn usage_error(error: ConfigError, flags: &Flags) -> UsageError {
+    let flag = |setting| flag(setting, flags);
+    match error {
+        ConfigError::NeedsBuiltIn { setting } => UsageError::NeedsBuiltIn { flag: flag(setting) },
+        ConfigError::NeedsResident { setting } => UsageError::NeedsFrames { flag: flag(setting) },
+        ConfigError::NeedsCommand { setting } => UsageError::NeedsExec { flag: flag(setting) },
+        ConfigError::NeedsProcesses { setting } => UsageError::NeedsProcesses { flag: flag(setting) },
+        ConfigError::NeedsTransport { setting, transport } => {
+            UsageError::NeedsTransport { flag: flag(setting), transport: transport.name() }
+        }
+        ConfigError::NeedsInput { setting } => UsageError::NeedsLines { flag: flag(setting) },
+        ConfigError::NoDelimiter => UsageError::NoDelimiter,
+        ConfigError::BlockPriority => UsageError::BlockPriority,
+        ConfigError::BlockBatchMax => UsageError::BlockBatchMax,
+        ConfigError::TagOfBlocks => UsageError::TagOfBlocks,
+        ConfigError::TagOfMode { mode: OutputMode::Narrate } => UsageError::NeedsResults { mode: "narrate" },
+        ConfigError::TagOfMode { mode: OutputMode::Json } => UsageError::NeedsResults { mode: "json" },
+        ConfigError::QuietSummary => UsageError::QuietSummary,
+        ConfigError::UnknownTask { task } => UsageError::NoTask { task, known: TASKS.join(", ") },
+        error @ (ConfigError::NoProgram
+        | ConfigError::TagOfMode { mode: OutputMode::Results | OutputMode::None }
+        | ConfigError::Zero { .. }
+        | ConfigError::BlockBytes
+        | ConfigError::NoKill
+        | ConfigError::BackoffOrder
+        | ConfigError::HaltPercent
+        | ConfigError::RunId) => UsageError::Settings(error),
+    }
+}
+
+/// The flag that makes a setting, as typed.
+const fn flag(setting: Setting, flags: &Flags) -> &'static str {
+    match setting {
+        Setting::Task => "--task",
+        Setting::Delay => "--delay",
+        Setting::Threads => "--isolation thread",
+        Setting::Transport => "--transport",
+        Setting::Spin => "--spin",
+        Setting::Spool => "--spool",
+        Setting::Credit => "--credit",
+        Setting::BatchMax => "--batch-max",
+        Setting::Restart => "--restart",
+        Setting::Strategy => "--strategy",
+        Setting::Shell => "--shell",
+        Setting::Stdin => "--stdin",
+        Setting::Verbose => "--verbose",
+        Setting::Timeout => "--timeout",
+        Setting::CrashLimit => "--crash-limit",
+        Setting::Delimiter if flags.null => "--null",
+        Setting::Delimiter => "--delimiter",
+        Setting::Block => "--block",
+        Setting::PriorityQueue => "--queue priority",
+        Setting::Workers => "--workers",
+        Setting::QueueItemsMax => "--queue-items-max",
+        Setting::DeadMax => "--max-dead",
+        Setting::RunTimeout => "--run-timeout",
+        Setting::Intensity => "--max-restarts",
+        Setting::Halt => "--halt",
     }
 }
 
@@ -362,15 +217,18 @@ fn output(args: &Args, mode: OutputMode) -> OutputSpec {
 mod tests {
     use super::super::{Parsed, parse};
     use super::*;
+    use crate::model::config::{ExecSpec, SourceSpec, Split, WorkerSpec};
+    use crate::model::spec::{Credit, TransportKind, WorkerContract};
+    use crate::model::time::Duration;
 
-    fn here() -> Surroundings {
-        Surroundings { cores: 8, seed: 7, run_id: "run".into() }
+    fn host() -> Host {
+        Host { cores: 8, seed: 7, run_id: "run".into() }
     }
 
     /// Words are cut at blanks; `''` is the empty word.
     fn invocation(typed: &str) -> Result<Invocation, UsageError> {
         let words = typed.split_whitespace().map(|word| if word == "''" { "" } else { word }.into());
-        match parse(words, &here())? {
+        match parse(words, &host())? {
             Parsed::Run(invocation) => Ok(*invocation),
             Parsed::Show(text) => panic!("{typed}: {text}"),
         }
@@ -418,7 +276,7 @@ mod tests {
             let config = config(typed);
             assert_eq!(config.output.mode, OutputMode::Results, "{typed}");
             assert_eq!((config.policy.workers, config.policy.start_together), (8, false), "{typed}");
-            assert_eq!(config.policy.lifecycle, Lifecycle::Resident, "{typed}");
+            assert!(config.policy.worker.hello, "{typed}");
         }
         assert_eq!(config("::: 3 4").source, SourceSpec::Args { items: vec!["3".into(), "4".into()] });
     }
@@ -448,8 +306,8 @@ mod tests {
         let argv = vec!["echo".into(), "-n".into(), "{}".into()];
         assert_eq!(config.worker, WorkerSpec::Exec(ExecSpec { argv, shell: false, stdin: false }));
         assert_eq!(config.source, stdin_by(b'\n'));
-        assert_eq!((config.policy.lifecycle, config.policy.crash_limit), (Lifecycle::PerItem, 1));
-        assert_eq!((config.policy.credit, config.policy.batch_max), (Credit::Items(1), 1));
+        assert_eq!((config.policy.worker, config.policy.crash_limit), (WorkerContract::per_item(), 1));
+        assert_eq!((config.policy.worker.credit, config.policy.batch_max), (Credit::Items(1), 1));
         assert!(config.policy.keep_order);
     }
 
@@ -459,7 +317,7 @@ mod tests {
         let argv = vec!["./worker".into(), "-x".into()];
         assert_eq!(config.worker, WorkerSpec::Frames { argv, transport: TransportKind::Shm.into() });
         assert_eq!(config.source, stdin_by(b'\n'));
-        assert_eq!((config.policy.credit, config.message_items_max), (Credit::Items(9), 3));
+        assert_eq!((config.policy.worker.credit, config.message_items_max), (Credit::Items(9), 3));
         assert_eq!(config.policy.crash_limit, 3);
     }
 
@@ -518,6 +376,21 @@ mod tests {
             --strategy one-for-one --max-restarts 5/10s --backoff 100ms..10s --halt never --output narrate \
             --group --summary auto --exit-code own";
         assert_eq!(invocation(spelled_out), invocation(""));
+    }
+
+    #[test]
+    fn a_program_that_uses_the_library_gets_the_same_defaults() {
+        let builder = || ConfigBuilder::new(host());
+        for (typed, builder) in [
+            ("", builder()),
+            ("--items 3", builder().generate(3)),
+            ("-- gzip {} ::: a b", builder().command(["gzip", "{}"]).items(["a", "b"])),
+            ("--protocol frames -- ./w", builder().worker_program(["./w"])),
+            ("--block 1K -a -", builder().input(InputSpec::Stdin).block(1024)),
+            ("-q --isolation thread -a x", builder().threads(true).quiet(true).input(InputSpec::File("x".into()))),
+        ] {
+            assert_eq!(Ok(config(typed)), builder.build(), "{typed}");
+        }
     }
 
     #[test]

@@ -1,11 +1,11 @@
-//! Cuts what was typed at `--`, `:::` and `::::`, before flags are looked at: what stands behind
-//! them is the user's own and may look like a flag, and need not be UTF-8.
+//! Cuts what was typed at `--`, `:::` and `::::`, before flags are read: the words behind them belong to the user,
+//! may look like flags, and need not be UTF-8.
 
 use super::error::UsageError;
 use std::ffi::OsString;
 use std::path::PathBuf;
 
-/// What was typed, in its three parts.
+/// The three parts of what was typed.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Parts {
     pub flags: Vec<OsString>,
@@ -17,7 +17,7 @@ pub struct Parts {
 /// Items behind a separator.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Given {
-    /// Behind `:::`, possibly none: a pattern of the shell may match nothing.
+    /// Behind `:::`. May be empty: a pattern of the shell may match nothing.
     Items(Vec<OsString>),
     /// Behind `::::`; `-` is stdin.
     File(PathBuf),
@@ -80,7 +80,7 @@ mod tests {
     }
 
     #[test]
-    fn the_three_parts() {
+    fn the_separators_cut_three_parts() {
         check("", "", "", None);
         check("-j 2 --items 9", "-j 2 --items 9", "", None);
         check("-j 2 -- echo {} -n -- x", "-j 2", "echo {} -n -- x", None);
@@ -91,7 +91,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_wrong_has_a_name() {
+    fn each_error_has_its_own_variant() {
         let table = [
             ("--", UsageError::NoCommand),
             ("-- ::: a", UsageError::NoCommand),
@@ -106,7 +106,7 @@ mod tests {
     }
 
     #[test]
-    fn bytes_pass_untouched() {
+    fn words_that_are_not_utf8_pass_unchanged() {
         let odd = OsString::from_vec(vec![0xff, b'{', b'}']);
         let parts = split([OsString::from("--"), odd.clone(), OsString::from(":::"), odd.clone()]).unwrap();
         assert_eq!(parts.command, std::slice::from_ref(&odd));

@@ -16,7 +16,7 @@ pub enum SizeError {
 /// Reads a size in bytes, from 1 to `max`.
 ///
 /// # Errors
-/// It is not one.
+/// The text is no size, or out of range.
 pub fn parse(text: &str, max: u64) -> Result<u64, SizeError> {
     let (number, suffix) = Decimal::split(text).ok_or(SizeError::NotASize)?;
     let unit = match suffix {
@@ -43,7 +43,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn sizes() {
+    fn sizes_are_read_with_both_kinds_of_units() {
         let table =
             [("1", 1), ("64K", 65_536), ("64k", 64_000), ("1.5M", 1_572_864), ("2G", 2 << 30), ("1m", 1_000_000)];
         for (text, bytes) in table {

@@ -1,6 +1,6 @@
 //! The small languages of single flags: `200%`, `'\t'`, `now,fail=3`, `TERM,200,KILL,25`, `5/10s`, `100ms..10s`.
 //!
-//! Invariant: pure functions of a text; none panics, and each error says what would have been right.
+//! Invariant: pure functions of a text. None panics, and each error says what would be right.
 
 use super::sizes::{self, SizeError};
 use crate::model::durations::{self, DurationError};
@@ -46,7 +46,7 @@ pub enum ValueError {
     BackoffOrder,
 }
 
-/// `--workers`, as typed: how many cores there are is not asked here.
+/// `--workers`, as typed. The number of cores is known to `resolve` alone.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Workers {
     Auto,
@@ -66,7 +66,7 @@ pub enum MaxDead {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Delimiter {
     Byte(u8),
-    /// `''`: none at all; for blocks of an exact size.
+    /// `''`: no byte ends an item; for blocks of an exact size.
     Nothing,
 }
 
@@ -167,7 +167,7 @@ pub fn delimiter(text: OsString) -> Result<Delimiter, ValueError> {
     byte.map(Delimiter::Byte).ok_or(ValueError::Delimiter)
 }
 
-/// Up to `digits_max` digits (and one at least) as a byte.
+/// A byte written in 1 to `digits_max` digits.
 fn radix(digits: &[u8], radix: u32, digits_max: usize) -> Option<u8> {
     if digits.is_empty() || digits.len() > digits_max {
         return None;
@@ -205,7 +205,7 @@ pub fn term_sequence(text: &str) -> Result<TermSequence, ValueError> {
     let mut steps = Vec::new();
     let mut words = text.split(',').map(str::trim);
     while let Some(name) = words.next() {
-        // A number where a name could stand is a signal; behind it there is always a wait.
+        // A number in the place of a name is a signal; a wait follows each signal.
         let signal = Signal::parse(name).ok_or_else(|| ValueError::NoSignal { name: format!("{name:?}") })?;
         let wait_ms = match words.next() {
             Some(wait) => numbers::whole(wait, 0, u32::MAX).map_err(|_| ValueError::TermSequence)?,
@@ -240,7 +240,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn workers_and_credit() {
+    fn workers_and_credit_take_numbers_and_words() {
         assert_eq!(workers("auto"), Ok(Workers::Auto));
         assert_eq!(workers("200%"), Ok(Workers::Percent(200)));
         assert_eq!(workers("1000000"), Ok(Workers::Count(1_000_000)));
@@ -255,7 +255,7 @@ mod tests {
     }
 
     #[test]
-    fn delimiters() {
+    fn a_delimiter_is_one_byte_or_an_escape() {
         let table: [(&[u8], u8); 12] = [
             (b",", b','),
             (b"0", b'0'),
@@ -281,7 +281,7 @@ mod tests {
     }
 
     #[test]
-    fn halts() {
+    fn halt_takes_a_moment_an_outcome_and_a_threshold() {
         let at = |on, threshold, now| Ok(HaltChoice::At(Halt { on, threshold, now }));
         assert_eq!(halt("never"), Ok(HaltChoice::Never));
         assert_eq!(halt("now,fail=1"), at(HaltOn::Fail, Threshold::Items(1), true));
@@ -296,7 +296,7 @@ mod tests {
     }
 
     #[test]
-    fn term_sequences() {
+    fn a_term_sequence_ends_in_kill() {
         let step = |signal, ms| TermStep { signal, wait: Duration::from_millis(ms) };
         let expected = vec![step(Signal::TERM, 200), step(Signal::INT, 0), step(Signal::KILL, 25)];
         assert_eq!(term_sequence("TERM,200,sigint,0,9,25"), Ok(TermSequence(expected)));
@@ -313,7 +313,7 @@ mod tests {
     }
 
     #[test]
-    fn intensities_and_back_offs() {
+    fn intensity_and_back_off_take_pairs() {
         let ten_seconds = Duration::from_secs(10);
         assert_eq!(intensity("5/10s"), Ok(Intensity { restarts_max: 5, period: ten_seconds }));
         assert_eq!(intensity("0/10"), Ok(Intensity { restarts_max: 0, period: ten_seconds }));

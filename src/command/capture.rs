@@ -1,35 +1,34 @@
-//! What a command says, kept until it is asked for: a little in memory, the rest in one file that all
-//! commands share.
+//! The output of commands, stored until it is shown: a little in memory, the rest in one file that all commands share.
 //!
-//! Invariant: a capture holds at most [`MEMORY_BYTES_MAX`] bytes in memory, however much a command
-//! says, so that memory stays flat with any number of commands that never stop talking.
+//! Invariant: a capture holds at most [`MEMORY_BYTES_MAX`] bytes in memory, however much a command writes, so that memory
+//! is bounded by the number of slots.
 
-use crate::sys::spill::{Extent, SpillFile};
+use crate::sys::spill::{SpillFile, SpilledContent};
 use std::io::{self, PipeReader, Read};
 use std::sync::Arc;
 
-/// Output up to this size never touches a file: what a pipe holds at most, and far more than most
-/// commands say.
+/// Output up to this size is never written to the file. It is the usual size of a pipe, and far more than most commands
+/// write.
 pub const MEMORY_BYTES_MAX: usize = 64 * 1024;
 
-/// How much one call reads: a whole pipe, of the usual size.
+/// The most bytes of one read: a full pipe of the usual size.
 const READ_BYTES_MAX: usize = 64 * 1024;
 
-/// What is left unused of a finished capture's memory, at most.
+/// The most memory of a finished capture that may stay unused.
 const SLACK_BYTES_MAX: usize = 4 * 1024;
 
-/// How a step on a pipe went.
+/// The result of a step on a pipe.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Progress {
-    /// Something was moved, and there may be more.
+    /// Bytes were moved, and there may be more.
     More,
-    /// Nothing can be moved now: wait until the poll set names the pipe.
+    /// No bytes can be moved now: wait until the poll set reports the pipe.
     Blocked,
-    /// Nothing can be moved any more. Take the pipe out of the poll set, then drop it.
+    /// No bytes will be moved any more. Remove the pipe from the poll set, then drop it.
     Closed,
 }
 
-/// Why output could not be kept. The texts complete "failed to ...".
+/// Why output could not be stored. The texts complete "failed to ...".
 #[derive(Debug, thiserror::Error)]
 pub enum CaptureError {
     #[error("read the output of a command: {0}")]
@@ -38,46 +37,35 @@ pub enum CaptureError {
     Spill { folder: String, error: io::Error },
 }
 
-/// One stream of one command: first what lies in the file, in order, then what is in memory.
+/// The output of one command on one stream: first the content in the file, then the bytes in memory. Dropping it frees
+/// both.
 #[derive(Debug, Default)]
 pub struct Capture {
-    pub spilled: Vec<Extent>,
+    pub spilled: SpilledContent,
     pub memory: Vec<u8>,
 }
 
 impl Capture {
-    /// How much was said.
+    /// How many bytes were captured.
     #[must_use]
     pub fn bytes(&self) -> u64 {
-        self.spilled.iter().map(|extent| extent.bytes).sum::<u64>() + self.memory.len() as u64
+        self.spilled.bytes() + self.memory.len() as u64
     }
 
-    /// Forgets what was said, and gives its room in the file back: for an attempt that did not count.
-    pub fn discard(&mut self, spill: &SpillFile) {
-        self.memory = Vec::new();
-        for extent in self.spilled.drain(..) {
-            spill.discard(extent);
-        }
-    }
-
-    /// Keeps `bytes`, at most [`READ_BYTES_MAX`] of them, behind what was said before.
-    fn append(&mut self, bytes: &[u8], spill: &SpillFile) -> Result<(), CaptureError> {
+    /// Appends at most [`READ_BYTES_MAX`] bytes.
+    fn append(&mut self, bytes: &[u8], spill: &Arc<SpillFile>) -> Result<(), CaptureError> {
         if self.memory.len() + bytes.len() > MEMORY_BYTES_MAX {
-            let extent = spill.append(&self.memory).map_err(|error| {
+            self.spilled.push(spill, &self.memory).map_err(|error| {
                 let folder = spill.folder().display().to_string();
                 CaptureError::Spill { folder, error }
             })?;
             self.memory.clear();
-            match self.spilled.last_mut() {
-                Some(last) if last.offset + last.bytes == extent.offset => last.bytes += extent.bytes,
-                _ => self.spilled.push(extent),
-            }
         }
         self.memory.extend_from_slice(bytes);
         Ok(())
     }
 
-    /// Gives back the room that a finished capture does not need: in keep-order many wait for their turn.
+    /// Frees unused memory of a finished capture: in keep-order many of them wait for their turn.
     fn finish(&mut self) {
         if self.memory.capacity() - self.memory.len() > SLACK_BYTES_MAX {
             self.memory.shrink_to_fit();
@@ -85,7 +73,7 @@ impl Capture {
     }
 }
 
-/// What all captures of a run share: the file for what is too much, and the room to read into.
+/// What the captures of a thread share: the file for large output, and the buffer to read into.
 #[derive(Debug)]
 pub struct Collector {
     spill: Arc<SpillFile>,
@@ -93,7 +81,6 @@ pub struct Collector {
 }
 
 impl Collector {
-    /// The file is the one that an outbox later copies from.
     #[must_use]
     pub fn new(spill: Arc<SpillFile>) -> Self {
         Self { spill, scratch: vec![0; READ_BYTES_MAX].into_boxed_slice() }
@@ -102,7 +89,7 @@ impl Collector {
     /// Reads once from a pipe that does not block.
     ///
     /// # Errors
-    /// The temporary file could not be written (the disk is full), or the pipe not be read.
+    /// The temporary file cannot be written (the disk is full), or the pipe cannot be read.
     pub(super) fn read(&mut self, mut pipe: &PipeReader, capture: &mut Capture) -> Result<Progress, CaptureError> {
         match pipe.read(&mut self.scratch) {
             Ok(0) => {
@@ -143,7 +130,7 @@ mod tests {
             assert!(capture.memory.len() <= MEMORY_BYTES_MAX);
         }
         drop(writer);
-        // A process that another test is starting may hold a copy of the writer up to its exec.
+        // A process that another test is starting may hold a copy of the write end until its exec.
         let mut poller = Poller::new().unwrap();
         poller.add(&reader, Interest::READ, 0).unwrap();
         let mut ready = Vec::new();
@@ -154,19 +141,15 @@ mod tests {
         sent
     }
 
-    fn content(capture: &Capture, spill: &SpillFile) -> Vec<u8> {
-        let mut all = Vec::new();
-        for extent in &capture.spilled {
-            let mut part = vec![0; extent.bytes as usize];
-            spill.read_at(extent.offset, &mut part).unwrap();
-            all.extend_from_slice(&part);
-        }
+    fn content(capture: &Capture) -> Vec<u8> {
+        let mut all = vec![0; capture.spilled.bytes() as usize];
+        capture.spilled.read_at(0, &mut all).unwrap();
         all.extend_from_slice(&capture.memory);
         all
     }
 
     #[test]
-    fn what_fits_in_memory_stays_there() {
+    fn small_output_stays_in_memory() {
         let spill = Arc::new(SpillFile::new());
         let mut collector = Collector::new(Arc::clone(&spill));
         let mut capture = Capture::default();
@@ -178,19 +161,18 @@ mod tests {
     }
 
     #[test]
-    fn what_does_not_is_spilled_in_order_and_in_one_piece() {
+    fn large_output_is_spilled_in_order() {
         let spill = Arc::new(SpillFile::new());
         let mut collector = Collector::new(Arc::clone(&spill));
         let mut capture = Capture::default();
         let sent = feed(&mut capture, &mut collector, 0..100);
-        assert_eq!(capture.spilled.len(), 1, "neighbours in the file are one extent");
-        assert_eq!(content(&capture, &spill), sent);
+        assert_eq!(content(&capture), sent);
         assert_eq!(capture.bytes(), sent.len() as u64);
         assert!(capture.memory.capacity() - capture.memory.len() <= SLACK_BYTES_MAX);
     }
 
     #[test]
-    fn a_folder_that_takes_no_file_is_named() {
+    fn a_folder_in_which_no_file_can_be_created_is_named() {
         let (reader, mut writer) = pipe();
         let mut collector = Collector::new(Arc::new(SpillFile::in_folder("/nonexistent")));
         let mut capture = Capture { memory: vec![0; MEMORY_BYTES_MAX], ..Capture::default() };
@@ -200,18 +182,18 @@ mod tests {
     }
 
     #[test]
-    fn what_does_not_count_is_forgotten_in_the_file_too() {
+    fn a_dropped_capture_frees_its_bytes_in_the_file() {
         let spill = Arc::new(SpillFile::new());
         let mut collector = Collector::new(Arc::clone(&spill));
         let mut capture = Capture::default();
         feed(&mut capture, &mut collector, 0..100);
         assert_ne!(spill.live_bytes(), 0);
-        capture.discard(&spill);
-        assert_eq!((capture.bytes(), spill.live_bytes()), (0, 0));
+        drop(capture);
+        assert_eq!(spill.live_bytes(), 0);
     }
 
     #[test]
-    fn commands_that_talk_at_once_do_not_mix() {
+    fn outputs_of_concurrent_commands_do_not_mix() {
         let spill = Arc::new(SpillFile::new());
         let mut collector = Collector::new(Arc::clone(&spill));
         let (mut one, mut two) = (Capture::default(), Capture::default());
@@ -220,7 +202,7 @@ mod tests {
             sent_one.extend(feed(&mut one, &mut collector, round * 40..round * 40 + 20));
             sent_two.extend(feed(&mut two, &mut collector, round * 40 + 20..round * 40 + 40));
         }
-        assert_eq!(content(&one, &spill), sent_one);
-        assert_eq!(content(&two, &spill), sent_two);
+        assert_eq!(content(&one), sent_one);
+        assert_eq!(content(&two), sent_two);
     }
 }

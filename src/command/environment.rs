@@ -1,13 +1,13 @@
-//! What a command finds in its environment: ours, and who it is.
+//! The environment of a command: ours, with variables for its item, attempt and slot.
 //!
-//! Invariant: nothing of a supervisor above us reaches a command, so that a supervisor run by a
-//! supervisor tells its commands about itself alone.
+//! Invariant: no variable of an outer supervisor reaches a command: a supervisor that another one has started sets its
+//! own variables only.
 
 use crate::wire::names;
 use std::ffi::{CString, OsStr, OsString};
 use std::os::unix::ffi::OsStrExt;
 
-/// Set anew for each item, in this order at the head of the environment.
+/// The variables that are set for each item, in this order at the beginning of the environment.
 #[derive(Clone, Copy, Debug)]
 pub enum Variable {
     /// The item, from 0.
@@ -18,25 +18,25 @@ pub enum Variable {
     Worker,
     /// The item from 1, for scripts that know GNU parallel.
     Sequence,
-    /// The slot from 1, likewise.
+    /// The slot from 1, for scripts that know GNU parallel.
     JobSlot,
 }
 
-/// The names of [`Variable`], by their place in it.
+/// The name of each [`Variable`], in the same order.
 const NAMES: [&str; 5] = [names::ITEM, names::ATTEMPT, names::WORKER, names::PARALLEL_SEQ, names::PARALLEL_JOBSLOT];
 
-/// An environment as `execve` wants it; only what changed since the last item is written anew.
+/// An environment in the format of `execve`. An entry is rewritten only if its value has changed since the last item.
 #[derive(Clone, Debug)]
-pub struct Environment {
+pub struct CommandEnvironment {
     entries: Vec<CString>,
-    /// What the first entries were last set to.
+    /// The present values of the first entries.
     values: [Option<u64>; NAMES.len()],
 }
 
-impl Environment {
+impl CommandEnvironment {
     /// `inherited` with this run's own variables in place of those of the same names.
     pub fn new(inherited: impl Iterator<Item = (OsString, OsString)>, run_id: &str) -> Self {
-        // Places of the variables that are set for each item.
+        // Places for the variables that are set for each item.
         let mut entries = vec![CString::default(); NAMES.len()];
         entries.extend(entry(OsStr::new(names::RUN), OsStr::new(run_id)));
         entries
@@ -52,18 +52,18 @@ impl Environment {
         if self.values[place] != Some(value) {
             self.values[place] = Some(value);
             let digits = itoa::Buffer::new().format(value).to_owned();
-            // Neither the name nor digits hold a NUL, so there is always an entry.
+            // Neither the name nor digits contain a NUL, so there is always an entry.
             self.entries[place] = entry(OsStr::new(NAMES[place]), OsStr::new(&digits)).unwrap_or_default();
         }
     }
 
-    /// Each as `NAME=VALUE`.
+    /// The entries, each as `NAME=VALUE`.
     pub fn entries(&self) -> &[CString] {
         &self.entries
     }
 }
 
-/// `None` if it holds a NUL: no variable does, so there is nothing to pass on.
+/// `None` if it contains a NUL, which a variable of an environment cannot.
 fn entry(name: &OsStr, value: &OsStr) -> Option<CString> {
     CString::new([name.as_bytes(), value.as_bytes()].join(&b'=')).ok()
 }
@@ -72,18 +72,18 @@ fn entry(name: &OsStr, value: &OsStr) -> Option<CString> {
 mod tests {
     use super::*;
 
-    fn environment(inherited: &[(&str, &str)]) -> Environment {
-        Environment::new(inherited.iter().map(|(name, value)| (name.into(), value.into())), "run-1")
+    fn environment(inherited: &[(&str, &str)]) -> CommandEnvironment {
+        CommandEnvironment::new(inherited.iter().map(|(name, value)| (name.into(), value.into())), "run-1")
     }
 
-    fn sorted(environment: &Environment) -> Vec<&str> {
+    fn sorted(environment: &CommandEnvironment) -> Vec<&str> {
         let mut entries: Vec<_> = environment.entries().iter().map(|entry| entry.to_str().unwrap()).collect();
         entries.sort_unstable();
         entries
     }
 
     #[test]
-    fn an_item_is_told_who_it_is_and_nothing_of_a_supervisor_above() {
+    fn a_command_gets_its_own_variables_and_none_of_an_outer_supervisor() {
         let mut environment = environment(&[
             ("HOME", "/root"),
             ("SUPERVISOR_ITEM", "99"),
@@ -115,7 +115,7 @@ mod tests {
     }
 
     #[test]
-    fn a_variable_follows_its_last_value() {
+    fn a_variable_has_its_latest_value() {
         let mut environment = environment(&[]);
         for value in [0, 7, 7, u64::MAX] {
             environment.set(Variable::Item, value);

@@ -1,16 +1,15 @@
 //! A process for each item.
 //!
-//! A [`Commander`] starts them, an [`Execution`] is one that was started: its process, our ends of
-//! its pipes, and what it has said. The one who drives it waits on the pidfd and the pipes, calls
-//! `read_stdout`, `read_stderr` and `write_stdin` when they are ready, ends what is left of the
-//! process group, and reaps.
+//! A [`Commander`] starts processes. An [`Execution`] is a started one: the process, our ends of its pipes, and its output
+//! so far. Its owner waits for the pidfd and the pipes, calls `read_stdout`, `read_stderr` and `write_stdin` when they are
+//! ready, kills the rest of the process group, and reaps.
 //!
-//! Invariant: nothing here blocks, and nothing here ends a process. End-of-file on the pipes is no
-//! sign of the process's end, nor the other way round: a command may close its stdout early, and a
-//! grandchild may hold it open for ever.
+//! Invariant: nothing here blocks, and nothing here ends a process. End-of-file on the pipes does not mean that the process
+//! has ended, and its end does not mean end-of-file: a command may close its stdout early, and a grandchild may keep it
+//! open.
 
 use super::capture::{Capture, CaptureError, Collector, Progress};
-use super::environment::{Environment, Variable};
+use super::environment::{CommandEnvironment, Variable};
 use super::search::{self, CommandError};
 use super::template::{CommandLine, Template, Values};
 use crate::model::config::ExecSpec;
@@ -27,27 +26,27 @@ use std::os::unix::ffi::OsStrExt;
 use std::sync::Arc;
 use std::sync::atomic::AtomicI32;
 
-/// What is to be started, and for whom.
+/// The item of a start, with its worker and attempt.
 #[derive(Clone, Copy, Debug)]
 pub struct Launch<'a> {
     pub worker: WorkerId,
     pub item: ItemId,
     pub attempt: Attempt,
-    /// The item itself.
+    /// The content of the item.
     pub bytes: &'a [u8],
-    /// Gets the process's id before its program runs ([`SpawnPlan::register`]).
+    /// The process stores its pid here before its program runs ([`SpawnPlan::register`]).
     pub register: Option<&'a AtomicI32>,
     /// Becomes [`Execution::started`].
     pub now: Instant,
 }
 
-/// Why no process runs for an item. The texts complete "failed to ...".
+/// Why no process was started for an item. The texts complete "failed to ...".
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum LaunchError {
-    /// This item's command cannot be started; another's may.
+    /// The command of this item cannot be started; that of another item may be.
     #[error("{0}")]
     Item(String),
-    /// The system is short of processes, files or memory; later may be better.
+    /// The system is short of processes, descriptors or memory; a later attempt may succeed.
     #[error("{0}")]
     Shortage(String),
 }
@@ -56,62 +55,62 @@ pub enum LaunchError {
 #[derive(Clone, Debug)]
 pub struct Commander {
     template: Template,
-    program: Program,
+    program: ProgramPath,
     stdin: bool,
-    /// The stdin of every command that gets no other.
+    /// The stdin of commands that do not read the item from it.
     null: Arc<File>,
-    environment: Environment,
+    environment: CommandEnvironment,
     /// `PATH` as it was at the start.
     path: Option<OsString>,
-    // Kept for their memory.
+    // Buffers that are reused.
     line: CommandLine,
     argv: Vec<CString>,
 }
 
 #[derive(Clone, Debug)]
-enum Program {
-    /// Found once, at the start.
+enum ProgramPath {
+    /// All items have the same program, which was searched once.
     At(CString),
-    /// Each item names its own.
+    /// The program depends on the item.
     PerItem,
 }
 
 impl Commander {
-    /// Prepares all that items have in common, and finds the program unless items name it.
+    /// Prepares what all items have in common, and searches the program unless it depends on the item.
     ///
     /// # Errors
-    /// The program is missing ([`CommandError::NotFound`]) or cannot be run
-    /// ([`CommandError::NotExecutable`]); then no item needs to be looked at.
+    /// The program is missing ([`CommandError::NotFound`]) or cannot be executed ([`CommandError::NotExecutable`]), for
+    /// every item.
     pub fn new(spec: &ExecSpec, run_id: &str) -> Result<Self, CommandError> {
         let name = spec.argv.first().ok_or(CommandError::Empty)?;
         let path = std::env::var_os("PATH");
         let template = Template::new(&spec.argv, spec.shell, !spec.stdin);
         let program = match (template.program_varies(), spec.shell) {
-            (true, _) => Program::PerItem,
-            (false, true) => Program::At(search::find(OsStr::new(super::template::SHELL), None)?),
-            (false, false) => Program::At(search::find(name, path.as_deref())?),
+            (true, _) => ProgramPath::PerItem,
+            (false, true) => ProgramPath::At(search::find(OsStr::new(super::template::SHELL), None)?),
+            (false, false) => ProgramPath::At(search::find(name, path.as_deref())?),
         };
         Ok(Self {
             template,
             program,
             stdin: spec.stdin,
             null: Arc::new(fd::dev_null().map_err(CommandError::DevNull)?),
-            environment: Environment::new(std::env::vars_os(), run_id),
+            environment: CommandEnvironment::new(std::env::vars_os(), run_id),
             path,
             line: CommandLine::default(),
             argv: Vec::new(),
         })
     }
 
-    /// Most descriptors that the supervisor holds for one command, beside its process's own.
+    /// The most descriptors that the supervisor holds for one command, without the pidfd.
     #[must_use]
     pub const fn fds_per_command(&self) -> u64 {
-        // stdout and stderr, and stdin where it is fed.
+        // stdout and stderr, and stdin if the item is written to it.
         if self.stdin { 3 } else { 2 }
     }
 
-    /// The command for one item as text that a shell reads back, without a final newline; of `--shell`, the
-    /// script. For a look, whether or not it can be run.
+    /// The command for one item as text that a shell parses to the same arguments, without a final newline; with `--shell`,
+    /// the script. For display: it is not checked if the command can be executed.
     pub fn quoted_line(&mut self, bytes: &[u8], item: ItemId, worker: WorkerId) -> Vec<u8> {
         self.fill(bytes, item, worker);
         self.template.quoted(&self.line)
@@ -122,10 +121,10 @@ impl Commander {
         self.template.fill(&values, &mut self.line);
     }
 
-    /// Starts the command for one item. The process leads a group of its own and dies with us.
+    /// Starts the command for one item. The process leads a group of its own and is killed when we die.
     ///
     /// # Errors
-    /// Of this item alone, or for want of something. No process is left then.
+    /// See [`LaunchError`]. No process is left then.
     pub fn launch(&mut self, spawner: &mut Spawner, launch: &Launch<'_>) -> Result<Execution, LaunchError> {
         self.fill(launch.bytes, launch.item, launch.worker);
         self.line
@@ -133,8 +132,8 @@ impl Commander {
             .map_err(|error| LaunchError::Item(format!("run {}: {error}", self.name())))?;
         let found;
         let program = match &self.program {
-            Program::At(path) => path,
-            Program::PerItem => {
+            ProgramPath::At(path) => path,
+            ProgramPath::PerItem => {
                 let name = OsStr::from_bytes(self.line.arguments().next().unwrap_or_default());
                 found =
                     search::find(name, self.path.as_deref()).map_err(|error| LaunchError::Item(error.to_string()))?;
@@ -171,13 +170,13 @@ impl Commander {
         })
     }
 
-    /// The program of the present line, for messages.
+    /// The program of the present command line, for messages.
     fn name(&self) -> String {
         String::from_utf8_lossy(self.line.arguments().next().unwrap_or_default()).into_owned()
     }
 }
 
-/// Only what the exec itself refuses is the item's doing; all before it is the system's.
+/// The item is the cause only if the exec itself fails; a failure before it is a shortage.
 fn classify(error: SpawnError, name: &str) -> LaunchError {
     if error.step != SpawnStep::Exec || is_shortage(error.errno) {
         return LaunchError::Shortage(format!("run {name}: {error}"));
@@ -192,13 +191,13 @@ fn classify(error: SpawnError, name: &str) -> LaunchError {
     })
 }
 
-/// Both ends of all pipes of a process that is about to be started.
+/// Both ends of all pipes of a process that is being started.
 struct Pipes {
     /// `None`: the process reads from /dev/null.
     stdin: Option<OwnedFd>,
     stdout: OwnedFd,
     stderr: OwnedFd,
-    feed: Option<Feed>,
+    feed: Option<StdinFeed>,
     ours_stdout: PipeReader,
     ours_stderr: PipeReader,
 }
@@ -216,8 +215,8 @@ impl Pipes {
         if let Some(item) = input {
             let (theirs, ours) = fd::pipe()?;
             fd::set_nonblocking(&ours)?;
-            let mut start = Feed { pipe: ours.into(), written: 0 };
-            // Most items fit into the pipe: then the process finds all of it there, and nobody has to wait.
+            let mut start = StdinFeed { pipe: ours.into(), written: 0 };
+            // Most items fit into the pipe, and then nothing has to be written after the start.
             feed = (start.write(item)? != Progress::Closed).then_some(start);
             stdin = Some(theirs);
         }
@@ -225,22 +224,22 @@ impl Pipes {
     }
 }
 
-/// Our end of a command's stdin, and how much of the item has gone through it.
+/// Our end of a command's stdin, and how much of the item has been written.
 #[derive(Debug)]
-pub struct Feed {
+pub struct StdinFeed {
     pipe: PipeWriter,
     written: usize,
 }
 
-impl AsFd for Feed {
+impl AsFd for StdinFeed {
     fn as_fd(&self) -> BorrowedFd<'_> {
         self.pipe.as_fd()
     }
 }
 
-impl Feed {
-    /// Writes on until all is written, or the pipe is full. A reader that went away has had enough,
-    /// as has every `head`: that is no error.
+impl StdinFeed {
+    /// Writes until the item is complete or the pipe is full. A command that closes its stdin early, as `head` does, is no
+    /// error.
     fn write(&mut self, item: &[u8]) -> io::Result<Progress> {
         while let Some(rest) = item.get(self.written..).filter(|rest| !rest.is_empty()) {
             match self.pipe.write(rest) {
@@ -259,16 +258,16 @@ impl Feed {
 
 /// A command that was started for an item.
 ///
-/// Take a descriptor out of the poll set before you drop it, here as everywhere: a child between
-/// clone and exec may hold a copy, and closing alone would leave it in the set.
+/// Remove a descriptor from the poll set before you drop it: a child between clone and exec may hold a copy, and closing
+/// alone would leave it in the set.
 #[derive(Debug)]
 pub struct Execution {
     pub process: Process,
-    /// `None` once dropped.
+    /// `None` after end-of-file.
     pub stdout: Option<PipeReader>,
     pub stderr: Option<PipeReader>,
-    /// `None` unless there is something left to write.
-    pub stdin: Option<Feed>,
+    /// `None` unless a part of the item is still to be written.
+    pub stdin: Option<StdinFeed>,
     pub out: Capture,
     pub err: Capture,
     pub started: Instant,
@@ -278,7 +277,7 @@ impl Execution {
     /// Reads once from the command's stdout.
     ///
     /// # Errors
-    /// What was read could not be kept.
+    /// The output could not be stored.
     pub fn read_stdout(&mut self, collector: &mut Collector) -> Result<Progress, CaptureError> {
         read(self.stdout.as_ref(), &mut self.out, collector)
     }
@@ -286,16 +285,16 @@ impl Execution {
     /// Reads once from the command's stderr.
     ///
     /// # Errors
-    /// What was read could not be kept.
+    /// The output could not be stored.
     pub fn read_stderr(&mut self, collector: &mut Collector) -> Result<Progress, CaptureError> {
         read(self.stderr.as_ref(), &mut self.err, collector)
     }
 
-    /// Writes on, of the same item that it was launched with. `Closed`: all is written, or the
-    /// command reads no further; drop `stdin`, so that the command sees the end.
+    /// Writes more of the item, which must be the one of the launch. `Closed`: the item is complete, or the command reads no
+    /// more; drop `stdin`, so that the command reads end-of-file.
     ///
     /// # Errors
-    /// Those of `write(2)`, except that a closed pipe is none.
+    /// Those of `write(2)`, except `EPIPE`.
     pub fn write_stdin(&mut self, item: &[u8]) -> io::Result<Progress> {
         self.stdin.as_mut().map_or(Ok(Progress::Closed), |feed| feed.write(item))
     }
@@ -340,7 +339,6 @@ mod tests {
     struct Driven {
         execution: Execution,
         collector: Collector,
-        spill: Arc<SpillFile>,
         poller: Poller,
         item: Vec<u8>,
         has_ended: bool,
@@ -356,12 +354,11 @@ mod tests {
             if let Some(feed) = &execution.stdin {
                 poller.add(feed, Interest::WRITE, STDIN).unwrap();
             }
-            let spill = Arc::new(SpillFile::new());
-            let collector = Collector::new(Arc::clone(&spill));
-            Self { execution, collector, spill, poller, item: item.to_vec(), has_ended: false }
+            let collector = Collector::new(Arc::new(SpillFile::new()));
+            Self { execution, collector, poller, item: item.to_vec(), has_ended: false }
         }
 
-        /// Waits for events and serves them until `enough` says so.
+        /// Waits for events and handles them until `enough` is true.
         fn drive(&mut self, enough: impl Fn(&Self) -> bool) {
             let mut ready = Vec::new();
             while !enough(self) {
@@ -396,16 +393,12 @@ mod tests {
         fn finish(mut self) -> (ExitStatus, Vec<u8>, Vec<u8>) {
             self.drive(|own| own.has_ended && own.execution.stdout.is_none() && own.execution.stderr.is_none());
             let (status, _) = self.execution.process.reap().unwrap().unwrap();
-            (status, self.content(&self.execution.out), self.content(&self.execution.err))
+            (status, Self::content(&self.execution.out), Self::content(&self.execution.err))
         }
 
-        fn content(&self, capture: &Capture) -> Vec<u8> {
-            let mut all = Vec::new();
-            for extent in &capture.spilled {
-                let mut part = vec![0; usize::try_from(extent.bytes).unwrap()];
-                self.spill.read_at(extent.offset, &mut part).unwrap();
-                all.extend(part);
-            }
+        fn content(capture: &Capture) -> Vec<u8> {
+            let mut all = vec![0; usize::try_from(capture.spilled.bytes()).unwrap()];
+            capture.spilled.read_at(0, &mut all).unwrap();
             all.extend_from_slice(&capture.memory);
             all
         }
@@ -448,7 +441,7 @@ mod tests {
     }
 
     #[test]
-    fn an_item_goes_to_stdin_whole_however_long() {
+    fn an_item_of_any_length_is_written_to_stdin_whole() {
         for bytes in [0, 5, 1_000_000] {
             let item: Vec<u8> = (0..bytes).map(|n| (n % 251) as u8).collect();
             let (status, out, _) = Driven::new(&mut commander(&["cat"], false, true), &item).finish();
@@ -477,7 +470,7 @@ mod tests {
     }
 
     #[test]
-    fn a_program_that_items_name_is_looked_for_each_time() {
+    fn a_program_that_depends_on_the_item_is_searched_each_time() {
         let mut named = commander(&["{}", "hello"], false, false);
         assert_eq!(Driven::new(&mut named, b"echo").finish().1, b"hello\n");
         let error = launch(&mut named, b"frobnicate").unwrap_err();
@@ -486,7 +479,7 @@ mod tests {
     }
 
     #[test]
-    fn a_missing_program_is_told_before_any_item() {
+    fn a_missing_program_is_reported_before_any_item() {
         let spec = ExecSpec { argv: vec!["frobnicate".into()], shell: false, stdin: false };
         assert!(matches!(Commander::new(&spec, "r").unwrap_err(), CommandError::NotFound { .. }));
         let spec = ExecSpec { argv: vec!["/".into()], shell: false, stdin: false };
@@ -496,7 +489,7 @@ mod tests {
     }
 
     #[test]
-    fn an_item_that_no_argument_can_hold_fails_alone() {
+    fn an_item_that_cannot_be_an_argument_fails_alone() {
         let mut echo = commander(&["echo"], false, false);
         for (item, reason) in [
             (b"a\0b".to_vec(), "run echo: the item holds a NUL byte"),
@@ -517,23 +510,23 @@ mod tests {
 
     #[test]
     fn endless_output_does_not_fill_memory() {
-        let mut talk = Driven::new(&mut commander(&["yes"], false, false), b"x");
-        talk.drive(|own| own.execution.out.bytes() > 1_000_000);
-        assert!(talk.execution.out.memory.len() <= super::super::capture::MEMORY_BYTES_MAX);
-        talk.execution.process.signal_group(Signal::KILL).unwrap();
-        talk.drive(|own| own.has_ended && own.execution.stdout.is_none());
-        let out = talk.content(&talk.execution.out);
+        let mut writing = Driven::new(&mut commander(&["yes"], false, false), b"x");
+        writing.drive(|own| own.execution.out.bytes() > 1_000_000);
+        assert!(writing.execution.out.memory.len() <= super::super::capture::MEMORY_BYTES_MAX);
+        writing.execution.process.signal_group(Signal::KILL).unwrap();
+        writing.drive(|own| own.has_ended && own.execution.stdout.is_none());
+        let out = Driven::content(&writing.execution.out);
         assert!(out.chunks_exact(2).all(|line| line == b"x\n"));
-        assert!(talk.execution.process.reap().unwrap().is_some());
+        assert!(writing.execution.process.reap().unwrap().is_some());
     }
 
     #[test]
-    fn a_grandchild_may_outlive_its_parent_and_hold_stdout() {
-        let script = "echo said; sleep 1000 & exit 4";
+    fn a_grandchild_may_outlive_its_parent_and_keep_stdout_open() {
+        let script = "echo written; sleep 1000 & exit 4";
         let mut parent = Driven::new(&mut commander(&["sh", "-c", script], false, false), b"x");
         parent.drive(|own| own.has_ended);
         while parent.execution.read_stdout(&mut parent.collector).unwrap() == Progress::More {}
-        assert_eq!(parent.execution.out.memory, b"said\n");
+        assert_eq!(parent.execution.out.memory, b"written\n");
         assert_eq!(parent.execution.read_stdout(&mut parent.collector).unwrap(), Progress::Blocked, "it is held open");
         parent.execution.process.signal_group(Signal::KILL).unwrap();
         assert_eq!(parent.execution.process.reap().unwrap().unwrap().0, ExitStatus::Code(4));
@@ -552,7 +545,7 @@ mod tests {
     }
 
     #[test]
-    fn what_the_system_is_short_of_is_not_the_items_fault() {
+    fn a_shortage_of_the_system_is_not_blamed_on_the_item() {
         let class = |step, errno| classify(SpawnError { step, errno }, "c");
         for errno in [libc::EAGAIN, libc::EMFILE, libc::ENFILE, libc::ENOMEM] {
             assert!(matches!(class(SpawnStep::Clone, errno), LaunchError::Shortage(_)));

@@ -1,11 +1,10 @@
 //! Floor 2: foreign programs as workers.
 //!
-//! `template` makes a command for an item, `search` finds its program, `environment` tells it who it
-//! is, `exec` starts it, one process to an item, and `capture` keeps what it says.
+//! `template` makes the command line for an item, `search` finds its program, `environment` makes its environment, `exec`
+//! starts it, one process per item, and `capture` keeps its output.
 //!
-//! Invariant: nothing here decides. Which item runs, when, how often and until when is the core's
-//! business; here a command is started when told to, and its output kept until asked for. Nothing
-//! here waits either: every descriptor on our side is non-blocking.
+//! Invariant: nothing here decides. The core decides which item runs, when, how often and until when. Nothing here waits:
+//! every descriptor on our side is non-blocking.
 
 pub mod capture;
 mod environment;

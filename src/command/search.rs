@@ -1,9 +1,8 @@
-//! Where a program lies: the search that `execvp(3)` does, done by ourselves and once, so that a
-//! command which is missing is told before anything starts, and a process per item is started by a
-//! path that is known.
+//! The search for a program, as `execvp(3)` does it. It is done once, before the run, so that a missing command is
+//! reported before anything starts, and each process is started by a known path.
 //!
-//! Invariant: nothing is started here, and nothing remembered. The file may be gone a moment later;
-//! the start itself then says so, of its item alone.
+//! Invariant: nothing is started here, and nothing is cached. If the file is removed later, the start fails, for its item
+//! only.
 
 use crate::sys::access;
 use std::ffi::{CString, OsStr};
@@ -11,7 +10,7 @@ use std::io;
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use std::path::{Path, PathBuf};
 
-/// Where programs are looked for without a `PATH`, as in the GNU C library.
+/// The search path if there is no `PATH`, as in the GNU C library.
 const DEFAULT_PATH: &str = "/bin:/usr/bin";
 
 /// Why a command cannot be run at all. The texts complete "failed to ...".
@@ -29,15 +28,15 @@ pub enum CommandError {
     DevNull(io::Error),
 }
 
-/// The path to start `program` by. `path` is the content of `PATH`.
+/// The path of `program`. `path` is the content of `PATH`.
 ///
 /// # Errors
-/// [`CommandError::NotFound`] or [`CommandError::NotExecutable`], by what the last useful look said:
-/// as in `execvp`, a file that may not be run does not end the search, a later one may do.
+/// [`CommandError::NotExecutable`] if a file was found that cannot be executed, else [`CommandError::NotFound`]. As in
+/// `execvp`, such a file does not end the search: a later one may be executable.
 pub fn find(program: &OsStr, path: Option<&OsStr>) -> Result<CString, CommandError> {
     let name = || program.to_string_lossy().into_owned();
     if program.as_bytes().contains(&b'/') {
-        return look(Path::new(program)).and_then(|()| terminated(program.into())).map_err(|refusal| match refusal {
+        return check(Path::new(program)).and_then(|()| terminated(program.into())).map_err(|refusal| match refusal {
             Refusal::Missing(why) => CommandError::NotFound { program: name(), why },
             Refusal::Unusable(why) => CommandError::NotExecutable { program: name(), why },
         });
@@ -50,10 +49,10 @@ pub fn find(program: &OsStr, path: Option<&OsStr>) -> Result<CString, CommandErr
     }
     let mut unusable = None;
     for directory in std::env::split_paths(path.unwrap_or(OsStr::new(DEFAULT_PATH))) {
-        // An empty entry of PATH is the present directory.
+        // An empty entry of PATH means the current directory.
         let directory = if directory.as_os_str().is_empty() { PathBuf::from(".") } else { directory };
         let candidate = directory.join(program);
-        match look(&candidate).and_then(|()| terminated(candidate.clone())) {
+        match check(&candidate).and_then(|()| terminated(candidate.clone())) {
             Ok(found) => return Ok(found),
             Err(Refusal::Missing(_)) => {}
             Err(Refusal::Unusable(why)) => {
@@ -72,7 +71,7 @@ enum Refusal {
     Unusable(String),
 }
 
-fn look(candidate: &Path) -> Result<(), Refusal> {
+fn check(candidate: &Path) -> Result<(), Refusal> {
     let metadata = candidate.metadata().map_err(|error| match error.kind() {
         io::ErrorKind::NotFound | io::ErrorKind::NotADirectory => Refusal::Missing("no such file".to_owned()),
         _ => Refusal::Unusable(format!("cannot be looked at: {error}")),
@@ -89,7 +88,7 @@ fn look(candidate: &Path) -> Result<(), Refusal> {
     })
 }
 
-/// No file's name holds a NUL, so one that was found has none.
+/// The name of a file that was found contains no NUL.
 fn terminated(path: PathBuf) -> Result<CString, Refusal> {
     CString::new(path.into_os_string().into_vec()).map_err(|_| Refusal::Missing("the name holds a NUL byte".to_owned()))
 }
@@ -116,7 +115,7 @@ mod tests {
     }
 
     #[test]
-    fn a_missing_program_is_not_found_and_named() {
+    fn a_missing_program_is_named() {
         for (program, path, text) in [
             ("frobnicate", "/bin:/usr/bin", "run frobnicate: command not found in PATH"),
             ("./frobnicate", "", "run ./frobnicate: no such file"),
@@ -130,7 +129,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_there_but_cannot_run_is_not_executable() {
+    fn a_file_that_cannot_be_executed_is_named() {
         let directory = tempfile::tempdir().unwrap();
         let at = |name: &str| directory.path().join(name);
         file(&at("text"), 0o644);
@@ -148,7 +147,7 @@ mod tests {
     }
 
     #[test]
-    fn the_search_goes_on_behind_a_file_that_cannot_run() {
+    fn the_search_continues_after_a_file_that_cannot_be_executed() {
         let (first, second) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
         file(&first.path().join("tool"), 0o644);
         file(&second.path().join("tool"), 0o755);
@@ -158,7 +157,7 @@ mod tests {
     }
 
     #[test]
-    fn an_empty_entry_of_path_is_the_present_directory() {
+    fn an_empty_entry_of_path_is_the_current_directory() {
         // The tests run in the package's folder, which has folders of this name.
         let error = find_in("src", "").unwrap_err();
         assert_eq!(error.to_string(), "run src: ./src is a directory");

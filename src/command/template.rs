@@ -1,25 +1,25 @@
-//! The words of a command with holes for an item, and the filling of those holes. Pure.
+//! Command lines with placeholders for an item. No I/O.
 //!
-//! The placeholders and their meaning are those of GNU parallel: `{}` the item, `{.}` without its
-//! extension, `{/}` its last path component, `{//}` its directory, `{/.}` its last component without
-//! extension, `{#}` the item's number from 1, `{%}` the slot's number from 1. Each may stand anywhere
-//! in any argument, as often as one likes. A command without any gets the item as its last argument.
+//! The placeholders and their meaning are those of GNU parallel: `{}` the item, `{.}` without its extension, `{/}` its last
+//! path component, `{//}` its directory, `{/.}` its last component without extension, `{#}` the item's number from 1, `{%}`
+//! the slot's number from 1. Each may occur anywhere in any argument, any number of times. A command without a placeholder
+//! gets the item as its last argument.
 //!
-//! Invariant: an item is data. It never becomes a placeholder, and it never becomes more than one
-//! argument; in a shell's script each of its bytes is quoted.
+//! Invariant: an item is data. It is never read as a placeholder, and never becomes more than one argument; in a shell
+//! script each of its bytes is quoted.
 
 use std::ffi::{CString, OsString};
 use std::os::unix::ffi::OsStrExt;
 
-/// The longest argument that Linux takes, its final NUL included (`MAX_ARG_STRLEN`, `execve(2)`).
+/// The longest argument that Linux accepts, including its final NUL (`MAX_ARG_STRLEN`, `execve(2)`).
 pub const ARGUMENT_BYTES_MAX: usize = 128 * 1024;
 
-/// The shell of `--shell`, by the path at which POSIX systems have it.
+/// The shell of `--shell`.
 pub const SHELL: &str = "/bin/sh";
 
-/// What a placeholder stands for.
+/// The meaning of a placeholder.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Hole {
+enum Placeholder {
     Item,
     NoExtension,
     Basename,
@@ -29,24 +29,24 @@ enum Hole {
     Slot,
 }
 
-/// How each placeholder is written.
-const HOLES: [(&[u8], Hole); 7] = [
-    (b"{}", Hole::Item),
-    (b"{.}", Hole::NoExtension),
-    (b"{/}", Hole::Basename),
-    (b"{//}", Hole::Dirname),
-    (b"{/.}", Hole::BasenameNoExtension),
-    (b"{#}", Hole::Sequence),
-    (b"{%}", Hole::Slot),
+/// The text of each placeholder.
+const PLACEHOLDERS: [(&[u8], Placeholder); 7] = [
+    (b"{}", Placeholder::Item),
+    (b"{.}", Placeholder::NoExtension),
+    (b"{/}", Placeholder::Basename),
+    (b"{//}", Placeholder::Dirname),
+    (b"{/.}", Placeholder::BasenameNoExtension),
+    (b"{#}", Placeholder::Sequence),
+    (b"{%}", Placeholder::Slot),
 ];
 
 #[derive(Clone, Debug, PartialEq, Eq)]
-enum Piece {
+enum WordPart {
     Literal(Vec<u8>),
-    Hole(Hole),
+    Placeholder(Placeholder),
 }
 
-/// What the holes are filled with.
+/// The values of the placeholders.
 #[derive(Clone, Copy, Debug)]
 pub struct Values<'a> {
     pub item: &'a [u8],
@@ -56,66 +56,70 @@ pub struct Values<'a> {
     pub slot: u32,
 }
 
-/// A command with holes.
+/// A command with placeholders.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Template {
-    arguments: Vec<Vec<Piece>>,
+    arguments: Vec<Vec<WordPart>>,
     shell: bool,
 }
 
 impl Template {
-    /// Reads the words of a command. `append`: with no hole in any word, the item becomes the last
-    /// argument. `shell`: the words, joined with spaces, become a script for [`SHELL`].
+    /// Parses the words of a command. `append`: if no word contains a placeholder, the item becomes the last argument.
+    /// `shell`: the words, joined with spaces, become a script for [`SHELL`].
     #[must_use]
     pub fn new(argv: &[OsString], shell: bool, append: bool) -> Self {
-        let mut arguments: Vec<Vec<Piece>> = argv.iter().map(|word| parse(word.as_bytes())).collect();
-        let has_hole = arguments.iter().flatten().any(|piece| matches!(piece, Piece::Hole(_)));
-        if append && !has_hole {
-            arguments.push(vec![Piece::Hole(Hole::Item)]);
+        let mut arguments: Vec<Vec<WordPart>> = argv.iter().map(|word| parse(word.as_bytes())).collect();
+        let has_placeholder = arguments.iter().flatten().any(|part| matches!(part, WordPart::Placeholder(_)));
+        if append && !has_placeholder {
+            arguments.push(vec![WordPart::Placeholder(Placeholder::Item)]);
         }
         if shell {
-            let script = arguments.join(&Piece::Literal(b" ".to_vec()));
-            let word = |text: &str| vec![Piece::Literal(text.as_bytes().to_vec())];
+            let script = arguments.join(&WordPart::Literal(b" ".to_vec()));
+            let word = |text: &str| vec![WordPart::Literal(text.as_bytes().to_vec())];
             arguments = vec![word(SHELL), word("-c"), script];
         }
         Self { arguments, shell }
     }
 
-    /// Whether each item names its own program.
+    /// If the program depends on the item.
     #[must_use]
     pub fn program_varies(&self) -> bool {
-        self.arguments.first().is_some_and(|program| program.iter().any(|piece| matches!(piece, Piece::Hole(_))))
+        self.arguments
+            .first()
+            .is_some_and(|program| program.iter().any(|part| matches!(part, WordPart::Placeholder(_))))
     }
 
-    /// Writes the command for one item into `line`, in place of what it held.
+    /// Writes the command for one item to `line`, whose old content is lost.
     pub fn fill(&self, values: &Values<'_>, line: &mut CommandLine) {
         line.clear();
         for argument in &self.arguments {
-            for piece in argument {
-                match piece {
-                    Piece::Literal(text) => line.bytes.extend_from_slice(text),
-                    Piece::Hole(hole) => self.fill_hole(*hole, values, &mut line.bytes),
+            for part in argument {
+                match part {
+                    WordPart::Literal(text) => line.bytes.extend_from_slice(text),
+                    WordPart::Placeholder(placeholder) => self.fill_placeholder(*placeholder, values, &mut line.bytes),
                 }
             }
             line.ends.push(line.bytes.len());
         }
     }
 
-    fn fill_hole(&self, hole: Hole, values: &Values<'_>, out: &mut Vec<u8>) {
-        let text = match hole {
-            Hole::Item => values.item,
-            Hole::NoExtension => without_extension(values.item),
-            Hole::Basename => basename(values.item),
-            Hole::Dirname => dirname(values.item),
-            Hole::BasenameNoExtension => without_extension(basename(values.item)),
-            Hole::Sequence => return out.extend_from_slice(itoa::Buffer::new().format(values.sequence).as_bytes()),
-            Hole::Slot => return out.extend_from_slice(itoa::Buffer::new().format(values.slot).as_bytes()),
+    fn fill_placeholder(&self, placeholder: Placeholder, values: &Values<'_>, out: &mut Vec<u8>) {
+        let text = match placeholder {
+            Placeholder::Item => values.item,
+            Placeholder::NoExtension => without_extension(values.item),
+            Placeholder::Basename => basename(values.item),
+            Placeholder::Dirname => dirname(values.item),
+            Placeholder::BasenameNoExtension => without_extension(basename(values.item)),
+            Placeholder::Sequence => {
+                return out.extend_from_slice(itoa::Buffer::new().format(values.sequence).as_bytes());
+            }
+            Placeholder::Slot => return out.extend_from_slice(itoa::Buffer::new().format(values.slot).as_bytes()),
         };
         if self.shell { quote(text, out) } else { out.extend_from_slice(text) }
     }
 
-    /// The command that `line` was filled with, as text that a shell reads back: one line unless an
-    /// argument holds a newline, and no newline at its end. Of `--shell`, the script itself.
+    /// The command in `line` as text that a shell parses to the same arguments: one line unless an argument contains a
+    /// newline, and without a final newline. With `--shell`, the script itself.
     #[must_use]
     pub fn quoted(&self, line: &CommandLine) -> Vec<u8> {
         if self.shell {
@@ -132,17 +136,17 @@ impl Template {
     }
 }
 
-/// A filled command, kept in one buffer that is used again and again.
+/// A command line, in a buffer that is reused.
 #[derive(Clone, Debug, Default)]
 pub struct CommandLine {
-    /// The arguments, one behind the other.
+    /// The arguments, without separators.
     bytes: Vec<u8>,
-    /// Where each argument ends.
+    /// The end of each argument.
     ends: Vec<usize>,
 }
 
 impl CommandLine {
-    /// A buffer grown for a large item is given back rather than kept for the next, small one.
+    /// Memory that a large item needed is freed.
     fn clear(&mut self) {
         self.bytes.clear();
         self.bytes.shrink_to(ARGUMENT_BYTES_MAX);
@@ -155,25 +159,25 @@ impl CommandLine {
         self.ends.iter().map(move |&end| &self.bytes[std::mem::replace(&mut start, end)..end])
     }
 
-    /// Copies the arguments, as the kernel wants them, to `argv` in place of what it held.
+    /// Copies the arguments to `argv`, whose old content is lost, in the format of `execve`.
     ///
     /// # Errors
-    /// One of them cannot be an argument at all.
-    pub fn copy_checked(&self, argv: &mut Vec<CString>) -> Result<(), ArgumentError> {
+    /// A text cannot be passed as an argument.
+    pub fn copy_checked(&self, argv: &mut Vec<CString>) -> Result<(), CommandLineError> {
         argv.clear();
         for argument in self.arguments() {
             if argument.len() >= ARGUMENT_BYTES_MAX {
-                return Err(ArgumentError::TooLong { bytes: argument.len() });
+                return Err(CommandLineError::TooLong { bytes: argument.len() });
             }
-            argv.push(CString::new(argument).map_err(|_| ArgumentError::Nul)?);
+            argv.push(CString::new(argument).map_err(|_| CommandLineError::Nul)?);
         }
         Ok(())
     }
 }
 
-/// Why an item cannot be given to a program as an argument.
+/// Why an item cannot be passed to a program as an argument.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum ArgumentError {
+pub enum CommandLineError {
     #[error("the item holds a NUL byte, which no argument can; --stdin hands it over whole")]
     Nul,
     #[error(
@@ -183,29 +187,29 @@ pub enum ArgumentError {
     TooLong { bytes: usize },
 }
 
-fn parse(word: &[u8]) -> Vec<Piece> {
-    let mut pieces = Vec::new();
+fn parse(word: &[u8]) -> Vec<WordPart> {
+    let mut parts = Vec::new();
     let mut literal_start = 0;
     let mut at = 0;
     while at < word.len() {
-        let Some((text, hole)) = HOLES.iter().find(|(text, _)| word[at..].starts_with(text)) else {
+        let Some((text, placeholder)) = PLACEHOLDERS.iter().find(|(text, _)| word[at..].starts_with(text)) else {
             at += 1;
             continue;
         };
         if literal_start < at {
-            pieces.push(Piece::Literal(word[literal_start..at].to_vec()));
+            parts.push(WordPart::Literal(word[literal_start..at].to_vec()));
         }
-        pieces.push(Piece::Hole(*hole));
+        parts.push(WordPart::Placeholder(*placeholder));
         at += text.len();
         literal_start = at;
     }
     if literal_start < word.len() {
-        pieces.push(Piece::Literal(word[literal_start..].to_vec()));
+        parts.push(WordPart::Literal(word[literal_start..].to_vec()));
     }
-    pieces
+    parts
 }
 
-/// What is left without a final dot and at least one character that is neither dot nor slash.
+/// The path without its extension: a final dot and at least one byte that is neither a dot nor a slash.
 fn without_extension(path: &[u8]) -> &[u8] {
     match memchr::memrchr2(b'.', b'/', path) {
         Some(at) if path[at] == b'.' && at + 1 < path.len() => &path[..at],
@@ -213,18 +217,18 @@ fn without_extension(path: &[u8]) -> &[u8] {
     }
 }
 
-/// What follows the last slash; nothing, if the path ends with one.
+/// The part after the last slash; empty if the path ends with one.
 fn basename(path: &[u8]) -> &[u8] {
     memchr::memrchr(b'/', path).map_or(path, |slash| &path[slash + 1..])
 }
 
-/// The directory, as `dirname(1)` has it: without the final slashes, `.` if there is none, and `/`
-/// of what lies in the root.
+/// The directory, as `dirname(1)` prints it: without the final slashes, `.` if there is none, and `/` for an entry of the
+/// root.
 fn dirname(path: &[u8]) -> &[u8] {
     let without_final_slashes = |path: &[u8]| path.iter().rposition(|&byte| byte != b'/').map_or(0, |last| last + 1);
     let named = without_final_slashes(path);
     let Some(slash) = memchr::memrchr(b'/', &path[..named]) else {
-        // Nothing but a name, or nothing but slashes.
+        // A name without a directory, or only slashes.
         return if named == 0 && !path.is_empty() { b"/" } else { b"." };
     };
     match without_final_slashes(&path[..slash]) {
@@ -233,11 +237,11 @@ fn dirname(path: &[u8]) -> &[u8] {
     }
 }
 
-/// Appends `text` so that a POSIX shell reads it back as one word.
+/// Appends `text` so that a POSIX shell parses it to one word.
 ///
-/// Backslashes rather than quotes: should the user have put quotes around a placeholder of his own,
-/// a quoted item would end those and its text be run; after a backslash nothing is. A newline
-/// alone has to be quoted, since a shell drops one behind a backslash.
+/// With backslashes, not with quotes: if the user has put quotes around a placeholder, a quoted item would end them, and
+/// the shell would execute its text; after a backslash it executes nothing. Only a newline is quoted, because a shell drops
+/// a newline after a backslash.
 fn quote(text: &[u8], out: &mut Vec<u8>) {
     if text.is_empty() {
         out.extend_from_slice(b"''");
@@ -248,7 +252,7 @@ fn quote(text: &[u8], out: &mut Vec<u8>) {
             b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'_' | b'-' | b'.' | b'/' | b',' | b':' | b'+' | b'@' | b'%' => {
                 out.push(byte);
             }
-            // Bytes of a UTF-8 character belong together.
+            // Bytes of a UTF-8 character.
             0x80.. => out.push(byte),
             _ => out.extend_from_slice(&[b'\\', byte]),
         }
@@ -385,11 +389,11 @@ mod tests {
             line.copy_checked(&mut argv).map(|()| argv.len())
         };
         assert_eq!(check(b"fine"), Ok(2));
-        assert_eq!(check(b"a\0b"), Err(ArgumentError::Nul));
+        assert_eq!(check(b"a\0b"), Err(CommandLineError::Nul));
         let longest = vec![b'x'; ARGUMENT_BYTES_MAX - 1];
         assert_eq!(check(&longest), Ok(2));
         let too_long = vec![b'x'; ARGUMENT_BYTES_MAX];
-        assert_eq!(check(&too_long), Err(ArgumentError::TooLong { bytes: ARGUMENT_BYTES_MAX }));
+        assert_eq!(check(&too_long), Err(CommandLineError::TooLong { bytes: ARGUMENT_BYTES_MAX }));
     }
 
     #[test]

@@ -4,35 +4,40 @@ use crate::model::event::RunEvent;
 use crate::model::ids::{Batch, Incarnation, ItemId, WorkerId};
 use crate::model::outcome::{RunOutcome, Settlement};
 use crate::model::signal::Signal;
+use crate::model::status::Status;
 
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Action {
-    /// The source may deliver up to so many items more (in all, beyond what has arrived).
+    /// The source may deliver up to this many items more (in all, beyond what has arrived).
     /// Zero: take the source out of the poll set.
     Demand { items: u64 },
     /// The source shall deliver nothing more, for ever; close it.
     CloseSource,
-    /// Start a resident worker for this slot. Answer: `Spawned` or `SpawnFailed`.
-    Spawn { worker: WorkerId, incarnation: Incarnation },
-    /// Start a process for this item alone. Answer: `Spawned` or `SpawnFailed`.
-    Launch { worker: WorkerId, incarnation: Incarnation, batch: Batch },
+    /// Start a process for this slot. `batch`: start it for this one item, whose result is the
+    /// process's exit (`Blame::WholeProcess`); `None`: start it ahead of its items. Answer: `Spawned`
+    /// or `SpawnFailed`. The number of slots may grow while a run lasts.
+    Spawn { worker: WorkerId, incarnation: Incarnation, batch: Option<Batch> },
     /// Send these items to a worker that is ready. All frames of a turn leave in one write.
     Dispatch { worker: WorkerId, incarnation: Incarnation, batch: Batch },
-    /// Tell the worker to leave once it has finished what it holds: close its input.
+    /// Ask the worker to leave once it has finished what it holds: close its input.
     CloseInput { worker: WorkerId, incarnation: Incarnation },
-    /// Tell the worker to leave after the item it is at, and close its input.
+    /// Ask the worker to leave after the item it is at, and close its input.
     Recall { worker: WorkerId, incarnation: Incarnation },
-    /// Read this worker's scoreboard and answer with `ProbeResult` or `TimeExcluded`.
+    /// Answer with `ProbeResult`, or with `TimeExcluded`. With `Blame::ProgressPage` the core probes a
+    /// few times within the hard limit of an attempt; with `Blame::OldestHeld` when the limit has passed.
     Probe { worker: WorkerId, incarnation: Incarnation },
     /// Signal this incarnation's process group; one that is already gone is no error.
     Kill { worker: WorkerId, incarnation: Incarnation, signal: Signal },
-    /// These items have their outcome, for ever. Keep the results until `Emit` names the items.
-    Settle(Settlement),
-    /// Tell the reporters the results of these items, then forget their bytes. In keep-order the
-    /// order of the items; else at once behind `Settle`. Ranges may join or cut those of `Settle`
-    /// only at the borders of settlements.
-    Emit { first: ItemId, count: u32 },
-    /// Tell the reporters.
+    /// These items have their outcome, for ever. `in_turn`: their results may become visible now, and the
+    /// shell may forget their bytes afterwards; else the shell keeps the results until `Commit` names the
+    /// items. Without keep-order every settlement is in turn.
+    Settle { settlement: Settlement, in_turn: bool },
+    /// The results of these items, which were settled out of turn, may become visible now, in this order:
+    /// that of the items. Stretches may join or cut those of `Settle` only at the borders of settlements.
+    Commit { first: ItemId, count: u32 },
+    /// Show this state of the run to the person who asked.
+    ShowStatus(Box<Status>),
+    /// Pass this event to the reporters.
     Report(RunEvent),
     /// The run is over: no worker is left. The last action.
     Finish(RunOutcome),

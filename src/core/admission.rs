@@ -2,11 +2,12 @@
 //!
 //! Invariant: fresh items and those that may still arrive are together within the queue's limit.
 //! In keep-order, settled items whose turn has not come count as well, against a window of their
-//! own; the item whose turn it is was accepted before and can always run, so that this ends.
+//! own. The item whose turn it is was accepted before and can always run, so that wait ends. Items
+//! that an earlier run settled count against no limit: the core keeps nothing of them.
 
 use super::Core;
 use super::action::Action;
-use super::mutant::Mutant;
+use super::mutant::mutant;
 use crate::model::event::{RunEvent, Stage};
 use crate::model::ids::{Attempt, Batch, ItemId};
 use crate::model::outcome::{Cause, CauseKind, FailReason, Outcome, Settlement, StopReason};
@@ -16,32 +17,42 @@ use crate::model::spec::QueueOrder;
 const ORDER_ITEMS_PER_WORKER: u64 = 64;
 
 /// What is known of the source.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct Admission {
-    /// The id that the next item gets: so many were accepted.
+    /// The id that the next item gets.
     pub(super) next: u64,
     /// Items that may still arrive.
     pub(super) outstanding: u64,
-    /// Items that arrived beyond what was asked for.
+    /// Items that arrived beyond the demand.
     pub(super) excess: u64,
-    /// The last demand was for more than nothing.
+    /// The last demand was not zero.
     asked: bool,
-    was_full: bool,
     /// It has nothing more at the moment.
     idle: bool,
     /// It delivers nothing more, for ever.
     pub(super) ended: bool,
-    /// It was told to close.
+    /// It was ordered to close.
     pub(super) closed: bool,
+}
+
+impl Admission {
+    pub(super) const fn new(first: ItemId) -> Self {
+        Self { next: first.0, outstanding: 0, excess: 0, asked: false, idle: false, ended: false, closed: false }
+    }
+
+    /// If items from `first` on are the next ones.
+    const fn fits(&self, first: ItemId, count: u32) -> bool {
+        !self.ended && first.0 == self.next && count > 0 && self.next.checked_add(count as u64).is_some()
+    }
 }
 
 impl Core {
     pub(super) fn on_arrived(&mut self, first: ItemId, count: u32, priority: i64) {
-        if self.admission.ended || first.0 != self.admission.next || count == 0 {
+        if !self.admission.fits(first, count) {
             self.totals.stale += 1;
             return;
         }
-        self.accept(u64::from(count));
+        self.accept(count);
         self.admission.idle = false;
         let batch = Batch { first, count, attempt: Attempt::FIRST };
         if self.stage == Stage::Running {
@@ -52,7 +63,7 @@ impl Core {
     }
 
     pub(super) fn on_rejected(&mut self, item: ItemId, reason: FailReason) {
-        if self.admission.ended || item.0 != self.admission.next {
+        if !self.admission.fits(item, 1) {
             self.totals.stale += 1;
             return;
         }
@@ -70,11 +81,37 @@ impl Core {
         });
     }
 
-    fn accept(&mut self, count: u64) {
+    fn accept(&mut self, count: u32) {
+        let count = u64::from(count);
         self.admission.next += count;
         self.totals.accepted += count;
         self.admission.excess += count.saturating_sub(self.admission.outstanding);
         self.admission.outstanding = self.admission.outstanding.saturating_sub(count);
+    }
+
+    /// The next items have their outcome from an earlier run. The run counts them and does nothing else.
+    pub(super) fn on_restored(&mut self, first: ItemId, count: u32, outcome: &Outcome) {
+        if !self.admission.fits(first, count) {
+            self.totals.stale += 1;
+            return;
+        }
+        mutant!(RestoredQueued, {}, return self.on_arrived(first, count, 0));
+        let items = u64::from(count);
+        self.admission.next += items;
+        self.totals.restored += items;
+        for totals in [&mut self.totals, &mut self.restored] {
+            totals.accepted += items;
+            totals.count(outcome, items);
+        }
+        if let Some(order) = &mut self.order {
+            let actions = &mut self.actions;
+            mutant!(
+                RestoredHoldsOrder,
+                order.restore(first, count, |first, count| actions.push_back(Action::Commit { first, count })),
+                {}
+            );
+        }
+        mutant!(RestoredCommitted, {}, self.push(Action::Commit { first, count }));
     }
 
     pub(super) fn on_source_idle(&mut self) {
@@ -84,7 +121,7 @@ impl Core {
     pub(super) fn on_source_ended(&mut self) {
         self.admission.ended = true;
         self.admission.outstanding = 0;
-        // Now it is known what a share of all items is.
+        // Now the number of all items is known, and so what a share of them is.
         self.halt_if_met();
     }
 
@@ -97,7 +134,7 @@ impl Core {
     }
 
     /// If items may be handed out as far as the queue's order is concerned: lifo and priority mean
-    /// something only if all that is there has been read.
+    /// something only after everything available has been read.
     pub(super) fn order_is_settled(&self) -> bool {
         self.policy.queue_order == QueueOrder::Fifo
             || self.admission.idle
@@ -105,8 +142,8 @@ impl Core {
             || self.admission.outstanding == 0
     }
 
-    /// Asks the source for as much as there is room for. Few words: only when half of the demand is
-    /// used up and the room is worth it, or nothing is queued.
+    /// Asks the source for as many items as the limits leave. Seldom: only when half of the demand is used
+    /// up and the difference is worth it, or nothing is queued.
     pub(super) fn demand(&mut self) {
         if !self.started || self.admission.ended || self.stage != Stage::Running {
             return;
@@ -118,24 +155,21 @@ impl Core {
         }
         let mut spare = limit.saturating_sub(self.queue.fresh_items());
         if let Some(order) = &self.order {
-            let window = limit.max(ORDER_ITEMS_PER_WORKER * self.pool.slots.len() as u64);
+            let window = limit.max(ORDER_ITEMS_PER_WORKER * self.pool.target as u64);
             spare = spare.min(window.saturating_sub(order.waiting_items()));
         }
         let worth = spare > outstanding && (spare - outstanding > limit / 4 || self.queue.fresh_items() == 0);
-        let muted = self.mutation.is(Mutant::NoDemandAfterFull) && self.admission.was_full;
-        if worth && !muted {
+        if mutant!(NoDemandAfterFull, worth, worth && (self.admission.asked || self.totals.accepted == 0)) {
             self.admission.outstanding = spare;
             self.admission.asked = true;
-            let items = spare + u64::from(self.mutation.is(Mutant::DemandOffByOne));
-            self.push(Action::Demand { items });
+            self.push(Action::Demand { items: mutant!(DemandOffByOne, spare, spare + 1) });
         } else if outstanding == 0 && self.admission.asked {
             self.admission.asked = false;
-            self.admission.was_full = true;
             self.push(Action::Demand { items: 0 });
         }
     }
 
-    /// Tells the source to deliver nothing more.
+    /// Orders the source to deliver nothing more.
     pub(super) fn close_source(&mut self) {
         self.admission.outstanding = 0;
         if !self.admission.ended && !self.admission.closed {

@@ -1,25 +1,29 @@
-//! A process ended: who is to blame, what becomes of what it held, and whether its slot is filled again.
+//! A process ended: which item is charged, what becomes of those it held, and whether its slot is filled
+//! again.
 //!
 //! Invariant: at most one item is charged for a death, and only the one that was running. All others
 //! go back to the front of the queue, in order and uncharged.
 
 use super::Core;
-use super::mutant::Mutant;
-use super::pool::{KillReason, Lease, State};
+use super::mutant::mutant;
 use super::queue::Queued;
 use super::restart;
+use super::slot::{KillReason, Lease, SlotState};
 use crate::model::event::{EndReason, ItemFate, RunEvent, Stage};
 use crate::model::exit::{ExitStatus, Usage};
 use crate::model::ids::{Batch, Incarnation, ItemId, WorkerId};
 use crate::model::outcome::{CauseKind, FailReason, StopReason};
-use crate::model::spec::Lifecycle;
 use crate::model::time::Duration;
 
 impl Core {
     pub(super) fn on_exited(&mut self, index: usize, status: ExitStatus, usage: Usage, running: Option<ItemId>) {
-        match self.policy.lifecycle {
-            Lifecycle::Resident => self.on_worker_exited(index, status, usage, running),
-            Lifecycle::PerItem => self.on_item_exited(index, status, usage),
+        if self.policy.worker.starts_with_item() {
+            self.on_item_exited(index, status, usage);
+            self.put_down(index);
+            self.fill(index);
+        } else {
+            let running = self.running(index, running);
+            self.on_worker_exited(index, status, usage, running);
         }
     }
 
@@ -29,22 +33,22 @@ impl Core {
         let reason = KillReason::reason(kill_reason.as_ref(), status);
         let taken = self.pool.take(index, 1);
         self.lay_down(index);
-        let Some((batch, priority)) = taken else { return self.put_down(index) };
+        let Some((batch, priority)) = taken else { return };
         let timed_out = matches!(kill_reason, Some(KillReason::TimedOut(_)));
         let kind = match status {
             _ if timed_out => Some(CauseKind::Failed(self.timed_out())),
             ExitStatus::Code(0) => None,
             _ if kill_reason.is_some() => None,
             ExitStatus::Code(code) => Some(CauseKind::Failed(FailReason::Exited(code))),
-            ExitStatus::Signal { .. } => Some(CauseKind::Crashed(status)),
+            ExitStatus::Signal { .. } | ExitStatus::Unknown => Some(CauseKind::Crashed(status)),
         };
         let verdict = kind.map(|kind| self.judge(index, batch, kind));
-        let fate = verdict.as_ref().map(|verdict| self.fate(batch, verdict));
+        let fate = verdict.as_ref().map(|verdict| Self::fate(batch, verdict));
         let skipped = kill_reason.is_some() && !timed_out && !status.is_success();
-        if kill_reason.is_none() && matches!(status, ExitStatus::Signal { .. }) {
+        if kill_reason.is_none() && matches!(status, ExitStatus::Signal { .. } | ExitStatus::Unknown) {
             self.totals.deaths += 1;
         }
-        // Its exit code is its answer, and a failure is one too, as it is with workers that stay.
+        // Its exit code is its answer, and a failure is an answer too, as it is of workers that stay.
         let again = matches!(fate, Some((_, ItemFate::Again(_))));
         if matches!(status, ExitStatus::Code(_)) && !skipped && !timed_out && !again {
             self.pool.slots[index].settled += 1;
@@ -60,11 +64,11 @@ impl Core {
             None if skipped => self.skip(batch, Some(index), true),
             None => self.settle_done(index, batch),
         }
-        self.put_down(index);
     }
 
     fn on_worker_exited(&mut self, index: usize, status: ExitStatus, usage: Usage, running: Option<ItemId>) {
-        let kill_reason = self.pool.slots[index].kill_reason.take();
+        let slot = &mut self.pool.slots[index];
+        let (kill_reason, refill) = (slot.kill_reason.take(), slot.refill);
         let reason = KillReason::reason(kill_reason.as_ref(), status);
         let blamed = self.blamed(index, kill_reason.as_ref(), &reason, status, running);
         let idle = self.pool.slots[index].leases.is_empty();
@@ -78,8 +82,9 @@ impl Core {
         }
         if let Some((batch, _)) = &blamed {
             let batch = *batch;
-            let told = self.pool.slots[index].leases.front().is_some_and(|lease| lease.single && lease.batch == batch);
-            if !told {
+            let reported =
+                self.pool.slots[index].leases.front().is_some_and(|lease| lease.single && lease.batch == batch);
+            if !reported {
                 self.report_item_started(index, batch);
             }
         }
@@ -90,7 +95,7 @@ impl Core {
         let verdict = blamed.map(|(batch, kind)| (batch, self.judge(index, batch, kind)));
         let running = self.stage == Stage::Running;
         let fate = match &verdict {
-            Some((batch, verdict)) => Some(self.fate(*batch, verdict)),
+            Some((batch, verdict)) => Some(Self::fate(*batch, verdict)),
             None if running => at.map(|batch| (batch.first, ItemFate::Again(batch.attempt))),
             None => at.map(|batch| (batch.first, ItemFate::Settled)),
         };
@@ -103,9 +108,11 @@ impl Core {
             (batch, self.carry_out(index, Queued { batch, priority, fresh: false }, verdict))
         });
         self.return_held(index, held, charge, at.filter(|_| !running));
-        self.pool.slots[index].pace.halve();
+        self.pool.slots[index].sizer.halve();
         self.put_down(index);
-        self.replace(index, status, reason, counted);
+        if !self.is_removed(index) {
+            self.replace(index, status, reason, counted, refill);
+        }
     }
 
     /// The item that is charged for the end of this worker, and with what.
@@ -123,13 +130,14 @@ impl Core {
                 return Some((batch, CauseKind::Failed(self.timed_out())));
             }
             (_, EndReason::Own | EndReason::NoHello | EndReason::Protocol(_)) => true,
-            (_, EndReason::Strategy) => self.mutation.is(Mutant::StrategyCharged),
+            (_, EndReason::Strategy) => mutant!(StrategyCharged, false, true),
             _ => false,
         };
-        let mut item = running.filter(|_| crashed)?;
-        if self.mutation.is(Mutant::BlameNextItem) && self.pool.slots[index].holds(ItemId(item.0.saturating_add(1))) {
-            item = item.plus(1);
-        }
+        let ran = running.filter(|_| crashed)?;
+        let item = mutant!(BlameNextItem, ran, {
+            let next = ItemId(ran.0.saturating_add(1));
+            if self.pool.slots[index].holds(next) { next } else { ran }
+        });
         Some((self.batch_of(index, item)?, CauseKind::Crashed(status)))
     }
 
@@ -137,10 +145,10 @@ impl Core {
         FailReason::TimedOut { limit: self.policy.timeout.unwrap_or(Duration::ZERO) }
     }
 
-    /// The process is gone, so that nothing is sent to it any more; its names are still needed.
+    /// The process is gone, so that nothing is sent to it any more; its ids are still needed.
     fn lay_down(&mut self, index: usize) {
         self.clear_slot_timer(index);
-        self.pool.turn(index, State::Down);
+        self.pool.turn(index, SlotState::Down);
     }
 
     fn take_all(&mut self, index: usize) -> Vec<Lease> {
@@ -153,8 +161,8 @@ impl Core {
     }
 
     /// Everything a dead worker held, but the item that was charged, goes back to the front of the
-    /// queue; the charged one takes its place among them if it runs again at once. `at`: the item
-    /// it was at, if that makes a difference: skipped ones tell whether they were begun.
+    /// queue; the charged one takes its place among them if it runs again at once. `at`: the item it ran,
+    /// if that makes a difference: the settlement of a skipped item names the attempts that began.
     fn return_held(
         &mut self,
         index: usize,
@@ -183,13 +191,18 @@ impl Core {
             } else if let Some(again) = again.take() {
                 pieces.push(again);
             }
-            if self.mutation.is(Mutant::PrefetchedLost) && charged.is_some() {
-                continue;
-            }
-            if let Some(mut batch) = rest {
-                if self.mutation.is(Mutant::PrefetchedCharged) && charged.is_some() {
-                    batch.attempt = batch.attempt.next();
+            mutant!(
+                PrefetchedLost,
+                {},
+                if charged.is_some() {
+                    continue;
                 }
+            );
+            if let Some(behind) = rest {
+                let batch = mutant!(PrefetchedCharged, behind, {
+                    let attempt = if charged.is_some() { behind.attempt.next() } else { behind.attempt };
+                    Batch { attempt, ..behind }
+                });
                 pieces.push(Queued { batch, ..whole });
             }
         }
@@ -214,7 +227,7 @@ impl Core {
         waiting: u64,
         usage: Usage,
     ) {
-        let (worker, incarnation) = self.who(index);
+        let (worker, incarnation) = self.names(index);
         let slot = &self.pool.slots[index];
         let (pid, items) = (slot.pid.unwrap_or(0), slot.settled);
         self.report(RunEvent::WorkerExited { worker, incarnation, pid, exit, reason, item, waiting, items, usage });
@@ -225,8 +238,9 @@ impl Core {
         self.stage == Stage::Running && !self.closing && !(self.admission.ended && self.unsettled() == 0)
     }
 
-    /// Fills the slot again, if it is to be, and restarts whom the strategy names.
-    fn replace(&mut self, index: usize, status: ExitStatus, reason: EndReason, counted: bool) {
+    /// Fills the slot again if its restart type says so, and restarts those that the strategy names.
+    /// `refill`: the slot was removed and added again, so its type does not matter.
+    fn replace(&mut self, index: usize, status: ExitStatus, reason: EndReason, counted: bool, refill: bool) {
         if counted {
             self.pool.introduce(index);
         }
@@ -234,7 +248,7 @@ impl Core {
             return;
         }
         let own = reason == EndReason::Own;
-        if !restart::wanted(self.policy.restart, own, status, self.mutation) {
+        if !refill && !restart::wanted(self.policy.restart, own, status) {
             self.pool.introduce(index);
             self.pool.retire(index);
             self.last_end = Some((WorkerId::from_index(index), status.to_string()));
@@ -246,11 +260,11 @@ impl Core {
             _ => status.to_string(),
         };
         self.restart(index, counted, last);
-        if reason == EndReason::Strategy || !self.restarting() {
+        if matches!(reason, EndReason::Strategy | EndReason::Asked) || !self.restarting() {
             return;
         }
-        for other in restart::companions(self.policy.strategy, index, self.pool.slots.len(), self.mutation) {
-            if other != index {
+        for other in restart::companions(self.policy.strategy, index, self.pool.slots.len()) {
+            if other != index && !self.pool.slots[other].removed {
                 self.terminate(other, KillReason::Strategy);
             }
         }
@@ -261,7 +275,7 @@ impl Core {
         let delay = if counted {
             let (intensity, backoff) = (self.policy.intensity, self.policy.backoff);
             let history = &mut self.pool.slots[index].history;
-            let Some(delay) = history.note(self.now, intensity, backoff, self.mutation) else {
+            let Some(delay) = history.note(self.now, intensity, backoff) else {
                 let worker = WorkerId::from_index(index);
                 self.stop(Stage::Terminating, StopReason::RestartLimit { worker, last });
                 return;
@@ -273,18 +287,18 @@ impl Core {
         self.start_later(index, delay);
     }
 
-    /// Fills the slot again after `delay`; of commands, lets it be filled.
+    /// Fills the slot again after `delay`.
     pub(super) fn start_later(&mut self, index: usize, delay: Duration) {
-        if self.policy.lifecycle == Lifecycle::Resident {
-            let (worker, incarnation) = self.who(index);
+        // A process that is started for an item is a new one, not the last one again.
+        if !self.policy.worker.starts_with_item() {
+            let (worker, incarnation) = self.names(index);
             let incarnation = Incarnation(incarnation.0.wrapping_add(1));
             self.report(RunEvent::WorkerRestarting { worker, incarnation, delay });
         }
         if delay > Duration::ZERO {
             self.set_slot_timer(index, delay);
-            self.pool.file(index);
-        } else if self.policy.lifecycle == Lifecycle::Resident {
-            self.spawn(index);
+        } else {
+            self.fill(index);
         }
     }
 }

@@ -1,22 +1,26 @@
-//! Every fact that the core is told, on one page. Each variant says what the shell owes.
+//! Every fact that the core takes, on one page. Each variant names the shell's duty.
 //!
-//! Facts that name a worker name its incarnation too; one of an old incarnation is counted as
+//! A fact about a worker names the worker's incarnation; one of an old incarnation is counted as
 //! stale and dropped. Any order of inputs is legal: none fails, none panics.
 
+use crate::model::command::{Command, Origin};
 use crate::model::exit::{ExitStatus, Usage};
 use crate::model::ids::{Attempt, Incarnation, ItemId, WorkerId};
-use crate::model::outcome::FailReason;
-use crate::model::signal::Signal;
+use crate::model::outcome::{FailReason, Outcome};
 
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Input {
     /// First input of a run: start the slots.
     Start,
-    /// The source delivered consecutive items, no more than demanded. Ids are given by the shell in
-    /// order, without gaps. `priority` counts in priority order alone; there, `count` is 1.
+    /// The source delivered consecutive items, no more than demanded. The shell gives ids in order,
+    /// without gaps, from `Policy::first_item` on. `priority` counts in priority order alone; there,
+    /// `count` is 1.
     BatchArrived { first: ItemId, count: u32, priority: i64 },
     /// The source delivered an item that cannot be handed out. It took the next id.
     ItemRejected { item: ItemId, reason: FailReason },
+    /// The next ids belong to items that have this outcome already, from an earlier run. They are
+    /// counted, and never handed out, settled or committed. They use up no demand.
+    Restored { first: ItemId, count: u32, outcome: Outcome },
     /// The source has nothing more at the moment. In lifo and priority order nothing is handed out
     /// before the source is idle, has ended, or the queue is full, so that the order means something.
     SourceIdle,
@@ -24,32 +28,35 @@ pub enum Input {
     SourceEnded,
     /// The source broke off; what was accepted still runs.
     SourceLost { error: String },
-    /// The process that `Spawn` or `Launch` asked for runs.
+    /// The process that `Spawn` asked for runs.
     Spawned { worker: WorkerId, incarnation: Incarnation, pid: u32 },
     /// It could not be started. No `Exited` follows.
     SpawnFailed { worker: WorkerId, incarnation: Incarnation, error: SpawnFailure },
-    /// A resident worker said hello with the right token and protocol version.
+    /// A worker whose contract has a hello sent the right one: token and protocol version fit.
     Hello { worker: WorkerId, incarnation: Incarnation },
-    /// A resident worker finished these items, the next ones it holds, in order.
-    /// `busy_ns` is the time it spent on them, by its own clock; 0 if unknown.
+    /// A worker finished these items, the next ones it holds, in order. They may belong to several
+    /// dispatches, all with this attempt number. `busy_ns` is the time that the worker spent on them,
+    /// by its own clock; 0 if unknown.
     Settled { worker: WorkerId, incarnation: Incarnation, first: ItemId, count: u32, attempt: Attempt, busy_ns: u64 },
-    /// A resident worker's attempt at the next item it holds failed; the worker lives on.
+    /// A large result of a worker has begun to arrive. The item is checked before its bytes are waited for.
+    ResultBegins { worker: WorkerId, incarnation: Incarnation, item: ItemId, attempt: Attempt },
+    /// A worker's attempt at the next item it holds failed; the worker lives on.
     Failed { worker: WorkerId, incarnation: Incarnation, item: ItemId, attempt: Attempt, reason: FailReason },
-    /// The answer to `Probe`: what the scoreboard says it is at.
+    /// The answer to `Probe`: the item that the progress page names. `None` for a worker that has no page.
     ProbeResult { worker: WorkerId, incarnation: Incarnation, running: Option<ItemId> },
     /// The answer to `Probe` while the shell reads from no worker, because stdout takes less than they
-    /// give: the worker may be waiting for us, so this time counts for no limit.
+    /// deliver: the worker may be blocked in a write to the shell, so this time counts for no limit.
     TimeExcluded { worker: WorkerId, incarnation: Incarnation },
     /// The worker closed its channel; its exit may follow, or may not.
     ChannelClosed { worker: WorkerId, incarnation: Incarnation },
     /// The worker sent what the protocol does not allow.
     ProtocolError { worker: WorkerId, incarnation: Incarnation, error: String },
     /// The process ended; the last input of its incarnation. The shell has drained its channel
-    /// before, and read from the scoreboard which item was running.
-    /// Of a process per item: the exit is the item's result.
+    /// before. `running` is the item that the progress page names; it counts with
+    /// `Blame::ProgressPage` alone. With `Blame::WholeProcess` the exit is the item's result.
     Exited { worker: WorkerId, incarnation: Incarnation, status: ExitStatus, usage: Usage, running: Option<ItemId> },
-    /// INT, TERM or QUIT arrived.
-    Signal { signal: Signal, sender_pid: Option<u32> },
+    /// A signal or a caller asks for something. `command::of_signal` says what a signal asks for.
+    Command { command: Command, origin: Origin },
     /// The reader of stdout went away.
     SinkClosed,
     /// stdout or a file of results could not be written.

@@ -1,15 +1,14 @@
-//! What holds between any two steps. [`Core::check`] compares counters; [`Core::check_deep`]
+//! Invariants that hold between any two steps. [`Core::check`] compares counters; [`Core::check_deep`]
 //! recounts every record, for the simulator.
 
-use super::credit::Pace;
-use super::pool::State;
+use super::credit::BatchSizer;
+use super::slot::SlotState;
 use super::timers::Timer;
 use super::{Core, Violation};
 use crate::model::event::Stage;
-use crate::model::ids::{Attempt, Batch};
-use crate::model::spec::Lifecycle;
+use crate::model::ids::Attempt;
 
-/// Fails with these words unless the condition holds.
+/// Fails with this text unless the condition holds.
 macro_rules! hold {
     ($condition:expr, $($words:tt)+) => {
         if !$condition {
@@ -30,16 +29,18 @@ impl Core {
             accepted == queued + delayed + flying + settled,
             "accepted {accepted} items, but {queued} are queued, {delayed} delayed, {flying} at workers, {settled} settled"
         );
-        hold!(accepted == self.admission.next, "accepted {accepted} items, but the next id is {}", self.admission.next);
+        let arrived = self.admission.next - self.policy.first_item.0;
+        hold!(accepted == arrived, "accepted {accepted} items, but the next id is {}", self.admission.next);
         let (fresh, outstanding) = (self.queue.fresh_items(), self.admission.outstanding);
         let limit = self.policy.queue_items_max.max(1).saturating_add(self.admission.excess);
         hold!(fresh + outstanding <= limit, "{fresh} fresh items and {outstanding} demanded pass the limit of {limit}");
         if let Some(order) = &self.order {
-            let (next, waiting) = (order.next(), order.waiting_items());
-            hold!(next + waiting == settled, "told {next} items in order, {waiting} wait, but {settled} are settled");
+            let passed = order.next() - self.policy.first_item.0;
+            let waiting = order.waiting_items() + order.restored_items();
+            hold!(passed + waiting == settled, "{passed} items in order, {waiting} wait, but {settled} are settled");
         }
         if self.stage > Stage::Running {
-            hold!(queued == 0 && delayed == 0 || self.mutation.any(), "{queued} items are queued in a run that stops");
+            hold!(queued == 0 && delayed == 0, "{queued} items are queued in a run that stops");
             hold!(outstanding == 0, "the source is asked for {outstanding} items in a run that stops");
             hold!(self.reason.is_some() || self.stage == Stage::Finished, "the run stops without a reason");
         }
@@ -51,7 +52,7 @@ impl Core {
         Ok(())
     }
 
-    /// Recounts everything: O(slots + runs). For the simulator.
+    /// Recounts everything: O(slots + batches). For the simulator.
     ///
     /// # Errors
     /// The first invariant that does not hold.
@@ -64,24 +65,34 @@ impl Core {
     fn check_slots(&self) -> Result<(), Violation> {
         let pool = &self.pool;
         let (mut up, mut flying, mut timers) = (0, 0, 0);
+        let (mut present, mut introduced, mut retired) = (0, 0, 0);
         for (index, slot) in pool.slots.iter().enumerate() {
             let number = index + 1;
             let items: u64 = slot.leases.iter().map(|lease| u64::from(lease.batch.count)).sum();
             hold!(items == slot.items, "worker {number} holds {items} items, not {}", slot.items);
             hold!(
-                Pace::permits(pool.rules, slot.leases.len(), items),
-                "worker {number} holds {} runs of {items} items: beyond its credit",
+                BatchSizer::permits(pool.rules, slot.leases.len(), items),
+                "worker {number} holds {} batches of {items} items: beyond its credit",
                 slot.leases.len()
             );
-            let may_hold = match (self.policy.lifecycle, slot.state) {
-                (_, State::Down) => false,
-                (Lifecycle::PerItem, _) => items == 1,
-                (Lifecycle::Resident, State::Starting) => false,
-                (Lifecycle::Resident, _) => true,
+            let whole = self.policy.worker.starts_with_item();
+            let may_hold = match slot.state {
+                SlotState::Down | SlotState::Vacant => items == 0,
+                _ if whole => items == 1,
+                SlotState::Starting => items == 0,
+                _ => true,
             };
-            hold!(items == 0 || may_hold, "worker {number} holds {items} items while {:?}", slot.state);
+            hold!(may_hold, "worker {number} holds {items} items while {:?}", slot.state);
+            hold!(!slot.removed || !(slot.introduced || slot.retired), "worker {number} is removed, and counted");
+            hold!(
+                !slot.removed || !matches!(slot.state, SlotState::Vacant | SlotState::Ready) || whole,
+                "worker {number} is removed and takes items"
+            );
+            present += usize::from(!slot.removed);
+            introduced += usize::from(slot.introduced);
+            retired += usize::from(slot.retired);
             hold!(slot.pid.is_none() || slot.is_up(), "worker {number} is down and has a pid");
-            hold!(slot.pid.is_some() || slot.state != State::Ready, "worker {number} is ready without a pid");
+            hold!(slot.pid.is_some() || slot.state != SlotState::Ready, "worker {number} is ready without a pid");
             let wants = pool.spare(index) > 0;
             let (idle, busy) = (pool.idle.contains(index), pool.quick.contains(index) || pool.slow.contains(index));
             hold!(wants == (idle || busy), "worker {number} wants items: {wants}, but is filed as {}", idle || busy);
@@ -99,47 +110,42 @@ impl Core {
         timers += usize::from(self.run_timer.is_some()) + usize::from(self.grace_timer.is_some());
         hold!(timers == self.timers.len(), "{timers} timers are known, {} are set", self.timers.len());
         hold!(up == pool.up, "{up} workers are up, not {}", pool.up);
+        hold!(present == pool.target, "{present} slots are not removed, not {}", pool.target);
+        let counted = (pool.introduced, pool.retired);
+        hold!((introduced, retired) == counted, "introduced, retired: {introduced}, {retired}, not {counted:?}");
         hold!(flying == pool.in_flight, "{flying} items are in flight, not {}", pool.in_flight);
         Ok(())
     }
 
     fn check_items(&self) -> Result<(), Violation> {
-        let waiting: Vec<Batch> = self.queue.runs().collect();
+        let waiting: Vec<_> = self.queue.batches().collect();
         let items: u64 = waiting.iter().map(|batch| u64::from(batch.count)).sum();
         let counted = self.queue.items() + self.queue.delayed_items();
         hold!(items == counted, "{items} items wait, not {counted}");
         let leased = self.pool.slots.iter().flat_map(|slot| slot.leases.iter().map(|lease| lease.batch));
-        let mut open: Vec<Batch> = waiting.into_iter().chain(leased).collect();
-        for batch in &open {
-            hold!(batch.count > 0, "an empty run at item {}", batch.first);
-            hold!(
-                batch.count == 1 || batch.attempt == Attempt::FIRST,
-                "a run of {} items at a later attempt",
-                batch.count
-            );
+        let mut open = Vec::new();
+        let mut charged = 0;
+        for batch in waiting.into_iter().chain(leased) {
+            let later = batch.attempt > Attempt::FIRST;
+            hold!(batch.count > 0, "an empty batch at item {}", batch.first);
+            hold!(batch.count == 1 || !later, "a batch of {} items at a later attempt", batch.count);
             let causes = self.causes.get(&batch.first).map_or(0, Vec::len);
             let expected = batch.attempt.0 as usize - 1;
             hold!(causes == expected, "item {} at attempt {} has {causes} causes", batch.first, batch.attempt);
+            charged += usize::from(later);
+            open.push((batch.first.0, batch.end().0));
         }
-        let charged = open.iter().filter(|batch| batch.attempt > Attempt::FIRST).count();
         hold!(charged == self.causes.len(), "{} items have causes, but {charged} open ones should", self.causes.len());
         if let Some(order) = &self.order {
-            let told = order.waiting().map(|(first, count)| Batch {
-                first: crate::model::ids::ItemId(first),
-                count,
-                attempt: Attempt::FIRST,
-            });
-            open.extend(told);
+            open.extend(order.waiting().map(|(first, count)| (first, first + count)));
         }
-        open.sort_unstable_by_key(|batch| batch.first);
+        open.sort_unstable();
         for pair in open.windows(2) {
-            hold!(pair[0].end() <= pair[1].first, "item {} is in two places", pair[1].first);
+            hold!(pair[0].1 <= pair[1].0, "item {} is in two places", pair[1].0);
         }
-        let beyond = open.last().is_some_and(|batch| batch.end().0 > self.admission.next);
-        hold!(!beyond, "an item that never arrived is open");
-        let early =
-            self.order.as_ref().is_some_and(|order| open.first().is_some_and(|batch| batch.first.0 < order.next()));
-        hold!(!early, "an item was told before it was settled");
+        hold!(open.last().is_none_or(|last| last.1 <= self.admission.next), "an item that never arrived is open");
+        let first = self.order.as_ref().map_or(self.policy.first_item.0, |order| order.next());
+        hold!(open.first().is_none_or(|open| open.0 >= first), "an item was committed before it was settled");
         Ok(())
     }
 }

@@ -1,34 +1,56 @@
-//! The life of one worker: started, ready, late, unheard of, ended by us.
+//! The lifecycle of one worker: started, ready, late, silent, ended by the core.
 //!
-//! Invariant: a signal is sent only to an incarnation that was spawned and has not exited. One that
-//! shall end before it was spawned ends as soon as it is.
+//! Invariant: a signal is sent only to an incarnation that was spawned and has not exited. A process
+//! that shall end before it was spawned is ended as soon as it is.
 
 use super::Core;
 use super::action::Action;
 use super::input::SpawnFailure;
-use super::mutant::Mutant;
-use super::pool::{KillReason, State, Watch};
+use super::mutant::mutant;
 use super::queue::Queued;
+use super::slot::{KillReason, Lease, SlotState, Watch};
 use crate::model::event::{RunEvent, Stage};
 use crate::model::ids::{Batch, Incarnation, ItemId};
 use crate::model::outcome::{CauseKind, FailReason, StopReason};
 use crate::model::signal::Signal;
-use crate::model::spec::Lifecycle;
+use crate::model::spec::Blame;
 use crate::model::time::Duration;
 
-/// How long a worker that closed its channel may take to its exit, before it is ended: so short that
-/// another one is there within a second.
+/// How long a worker that closed its channel may take to exit before it is ended: short enough that its
+/// successor is there within a second.
 const HALF_CLOSED_WAIT: Duration = Duration::from_millis(500);
 
 impl Core {
-    /// Orders the next process of a slot.
-    pub(super) fn spawn(&mut self, index: usize) {
+    /// Starts the next process of a slot; where a process is started together with its item, the slot
+    /// takes one.
+    pub(super) fn fill(&mut self, index: usize) {
+        if self.is_removed(index) {
+            return;
+        }
+        if self.policy.worker.starts_with_item() {
+            self.pool.turn(index, SlotState::Vacant);
+        } else {
+            self.spawn(index, None);
+        }
+    }
+
+    /// If the slot is filled again only after the run is scaled up.
+    pub(super) fn is_removed(&self, index: usize) -> bool {
+        mutant!(RemovedRefilled, self.pool.slots[index].removed, false)
+    }
+
+    /// Orders the next process of a slot, ahead of its items or for this one.
+    pub(super) fn spawn(&mut self, index: usize, lease: Option<Lease>) {
         self.clear_slot_timer(index);
         let slot = &mut self.pool.slots[index];
         slot.incarnation = Incarnation(slot.incarnation.0.wrapping_add(1));
-        self.pool.turn(index, State::Starting);
-        let (worker, incarnation) = self.who(index);
-        self.push(Action::Spawn { worker, incarnation });
+        self.pool.turn(index, SlotState::Starting);
+        let batch = lease.as_ref().map(|lease| lease.batch);
+        if let Some(lease) = lease {
+            self.pool.lease(index, lease);
+        }
+        let (worker, incarnation) = self.names(index);
+        self.push(Action::Spawn { worker, incarnation, batch });
     }
 
     pub(super) fn on_spawned(&mut self, index: usize, pid: u32) {
@@ -38,28 +60,42 @@ impl Core {
         }
         self.pool.slots[index].pid = Some(pid);
         self.totals.spawned += 1;
-        let (worker, incarnation) = self.who(index);
+        let (worker, incarnation) = self.names(index);
         self.report(RunEvent::WorkerSpawned { worker, incarnation, pid });
         if let Some(lease) = self.pool.slots[index].leases.front() {
             let batch = lease.batch;
             self.report_item_started(index, batch);
         }
-        match (self.pool.slots[index].state, self.policy.lifecycle) {
-            (State::Starting, Lifecycle::Resident) => {
+        match self.pool.slots[index].state {
+            SlotState::Starting if self.policy.worker.waits_for_hello() => {
                 self.set_slot_timer(index, self.policy.hello_timeout);
                 self.pool.file(index);
             }
-            (State::Starting, Lifecycle::PerItem) => {
-                self.pool.slots[index].history.clear();
-                self.pool.turn(index, State::Ready);
-                if let Some(timeout) = self.policy.timeout {
-                    self.set_slot_timer(index, timeout);
-                }
+            SlotState::Starting => self.ready(index, pid),
+            SlotState::Draining => {
+                self.push(Action::CloseInput { worker, incarnation });
+                self.await_leaving(index);
             }
-            (State::Draining, _) => self.push(Action::CloseInput { worker, incarnation }),
-            (State::Stopping { .. }, _) if self.stage >= Stage::Killing => self.kill(index),
-            (State::Stopping { .. }, _) => self.step(index),
-            (State::Down | State::Ready | State::HalfClosed, _) => {}
+            SlotState::Stopping { .. } if self.stage >= Stage::Killing => self.kill(index),
+            SlotState::Stopping { .. } => self.step(index),
+            SlotState::Down | SlotState::Vacant | SlotState::Ready | SlotState::HalfClosed => {}
+        }
+    }
+
+    /// The process can work. One that was started for an item is at it already.
+    fn ready(&mut self, index: usize, pid: u32) {
+        self.clear_slot_timer(index);
+        self.pool.introduce(index);
+        self.pool.turn(index, SlotState::Ready);
+        if self.pool.slots[index].leases.is_empty() {
+            let (worker, incarnation) = self.names(index);
+            self.report(RunEvent::WorkerReady { worker, incarnation, pid });
+            return;
+        }
+        // The program can be started, so failed starts no longer count.
+        self.pool.slots[index].history.clear();
+        if let Some(timeout) = self.policy.timeout {
+            self.set_slot_timer(index, timeout);
         }
     }
 
@@ -68,16 +104,17 @@ impl Core {
             self.totals.stale += 1;
             return;
         }
-        let (worker, incarnation) = self.who(index);
+        let (worker, incarnation) = self.names(index);
         let (SpawnFailure::Shortage(text) | SpawnFailure::Item(text) | SpawnFailure::Program(text)) = &failure;
         let error = text.clone();
         self.report(RunEvent::WorkerNotSpawned { worker, incarnation, error: error.clone() });
         let held = self.pool.take_last(index);
+        let of_item = held.is_some() && matches!(failure, SpawnFailure::Item(_));
         self.put_down(index);
         self.pool.introduce(index);
         if let Some(lease) = held {
             let queued = Queued { batch: lease.batch, priority: lease.priority, fresh: false };
-            let again = if matches!(failure, SpawnFailure::Item(_)) {
+            let again = if of_item {
                 let kind = CauseKind::Failed(FailReason::NotStarted(error.clone()));
                 let verdict = self.judge(index, lease.batch, kind);
                 self.carry_out(index, queued, verdict)
@@ -88,15 +125,15 @@ impl Core {
                 self.give_back_or_skip(index, queued);
             }
         }
-        match (failure, self.policy.lifecycle) {
+        match failure {
             _ if !self.restarting() => {}
-            (SpawnFailure::Program(last), _) => {
-                self.stop(Stage::Terminating, StopReason::RestartLimit { worker, last });
-            }
-            (SpawnFailure::Item(_), Lifecycle::PerItem) => {}
+            SpawnFailure::Program(last) => self.stop(Stage::Terminating, StopReason::RestartLimit { worker, last }),
+            _ if self.is_removed(index) => {}
+            // The fault was that item's; the slot takes the next one.
+            SpawnFailure::Item(_) if of_item => self.fill(index),
             // While others run there is progress; and what is short may be free again when one of them ends.
-            (SpawnFailure::Shortage(_), _) if self.pool.up > 0 => {
-                let delay = self.pool.slots[index].history.wait(self.policy.backoff, self.mutation);
+            SpawnFailure::Shortage(_) if self.pool.up > 0 => {
+                let delay = self.pool.slots[index].history.wait(self.policy.backoff);
                 self.start_later(index, delay);
             }
             _ => self.restart(index, true, error),
@@ -105,37 +142,26 @@ impl Core {
 
     pub(super) fn on_hello(&mut self, index: usize) {
         let slot = &self.pool.slots[index];
-        let Some(pid) = slot.pid.filter(|_| self.policy.lifecycle == Lifecycle::Resident) else {
-            self.totals.stale += 1;
-            return;
-        };
-        match slot.state {
-            State::Starting => {
-                self.clear_slot_timer(index);
-                self.pool.introduce(index);
-                self.pool.turn(index, State::Ready);
-                let (worker, incarnation) = self.who(index);
-                self.report(RunEvent::WorkerReady { worker, incarnation, pid });
-            }
-            // It crossed our wish that it leaves.
-            State::Draining | State::Stopping { .. } => {}
-            State::Down | State::Ready | State::HalfClosed => self.totals.stale += 1,
+        match (slot.state, slot.pid) {
+            (SlotState::Starting, Some(pid)) => self.ready(index, pid),
+            // It crossed the order to leave.
+            (SlotState::Draining | SlotState::Stopping { .. }, Some(_)) => {}
+            _ => self.totals.stale += 1,
         }
     }
 
     /// Its exit should follow; if it does not, the worker is ended.
     pub(super) fn on_channel_closed(&mut self, index: usize) {
-        let resident = self.policy.lifecycle == Lifecycle::Resident;
-        if resident && matches!(self.pool.slots[index].state, State::Starting | State::Ready) {
-            self.pool.turn(index, State::HalfClosed);
+        if matches!(self.pool.slots[index].state, SlotState::Starting | SlotState::Ready) {
+            self.pool.turn(index, SlotState::HalfClosed);
             self.set_slot_timer(index, HALF_CLOSED_WAIT);
         }
     }
 
-    /// The worker broke the protocol: nothing it says counts any more.
+    /// The worker broke the protocol: none of its messages counts any more.
     pub(super) fn breach(&mut self, index: usize, error: String) {
         let slot = &mut self.pool.slots[index];
-        if slot.pid.is_none() || self.policy.lifecycle == Lifecycle::PerItem {
+        if slot.pid.is_none() {
             self.totals.stale += 1;
             return;
         }
@@ -145,14 +171,16 @@ impl Core {
         }
     }
 
-    /// What the scoreboard says. An id that the worker does not hold counts as none; then the item
-    /// in question is the next one it owes us: it may be stuck with it before or behind the handler.
+    /// The item that the progress page names. One that the worker does not hold counts as none; then the
+    /// item in question is the oldest without an answer: the worker may be stuck before or behind the
+    /// handler. Without a page it is always that one.
     pub(super) fn on_probe_result(&mut self, index: usize, running: Option<ItemId>) {
         let now = self.now;
+        let slot = &self.pool.slots[index];
+        let (Some(timeout), SlotState::Ready | SlotState::Draining) = (self.policy.timeout, slot.state) else { return };
+        let Some(oldest) = slot.oldest_item() else { return };
+        let item = self.running(index, running).filter(|item| slot.holds(*item)).unwrap_or(oldest);
         let slot = &mut self.pool.slots[index];
-        let (Some(timeout), State::Ready | State::Draining) = (self.policy.timeout, slot.state) else { return };
-        let Some(front) = slot.leases.front() else { return };
-        let item = running.filter(|item| slot.holds(*item)).unwrap_or(front.batch.first);
         match &mut slot.watch {
             Some(watch) if watch.item == item => {
                 if watch.again(now) >= timeout {
@@ -163,56 +191,79 @@ impl Core {
         }
     }
 
-    fn time_out(&mut self, index: usize, item: ItemId) {
-        if !self.mutation.is(Mutant::TimeoutNever) {
-            self.terminate(index, KillReason::TimedOut(item));
+    /// The shell read from no worker: the time since the last probe does not count.
+    pub(super) fn on_time_excluded(&mut self, index: usize) {
+        let (now, slot) = (self.now, &mut self.pool.slots[index]);
+        let Some(watch) = &mut slot.watch else { return };
+        watch.exclude_time(now);
+        // Without a progress page no further probe comes before the limit.
+        if self.policy.worker.blame == Blame::OldestHeld && matches!(slot.state, SlotState::Ready | SlotState::Draining)
+        {
+            self.set_slot_timer(index, self.probe_interval());
         }
+    }
+
+    /// The item that the worker runs, as far as is known. `page`: as its progress page says.
+    pub(super) fn running(&self, index: usize, page: Option<ItemId>) -> Option<ItemId> {
+        match self.policy.worker.blame {
+            Blame::OldestHeld => mutant!(OldestNotBlamed, self.pool.slots[index].oldest_item(), None),
+            Blame::ProgressPage | Blame::WholeProcess => page,
+        }
+    }
+
+    fn time_out(&mut self, index: usize, item: ItemId) {
+        mutant!(TimeoutNever, self.terminate(index, KillReason::TimedOut(item)), {});
     }
 
     /// The slot's deadline passed; what that means depends on what it waited for.
     pub(super) fn on_slot_timer(&mut self, index: usize) {
         let slot = &self.pool.slots[index];
-        match (slot.state, self.policy.lifecycle) {
-            (State::Down, Lifecycle::Resident) => {
+        match slot.state {
+            SlotState::Down => {
                 if self.restarting() && !slot.retired {
-                    self.spawn(index);
+                    self.fill(index);
                 }
             }
-            (State::Down, Lifecycle::PerItem) => self.pool.file(index),
-            (State::Starting, _) => self.terminate(index, KillReason::NoHello),
-            (State::Ready, Lifecycle::PerItem) => {
-                if let Some(lease) = slot.leases.front() {
-                    self.time_out(index, lease.batch.first);
+            SlotState::Vacant => {}
+            SlotState::Starting => self.terminate(index, KillReason::NoHello),
+            // A worker that was asked to leave finishes its item within the limit, too.
+            SlotState::Ready | SlotState::Draining => match slot.oldest_item() {
+                Some(item) => self.on_item_due(index, item),
+                // Its slot was removed, and it does not leave.
+                None if slot.state == SlotState::Draining && self.stage == Stage::Running && !self.closing => {
+                    self.terminate(index, KillReason::Stopped);
                 }
-            }
-            // One that was asked to leave finishes its item within the limit, too.
-            (State::Ready | State::Draining, Lifecycle::Resident) => {
-                if !slot.leases.is_empty() {
-                    let (worker, incarnation) = self.who(index);
-                    self.push(Action::Probe { worker, incarnation });
-                    self.set_slot_timer(index, self.probe_interval());
-                }
-            }
-            (State::HalfClosed, _) => {
+                None => {}
+            },
+            SlotState::HalfClosed => {
                 self.terminate(index, KillReason::Protocol("closed its channel and did not exit".to_owned()));
             }
-            (State::Draining, Lifecycle::PerItem) => {}
-            (State::Stopping { .. }, _) => self.step(index),
+            SlotState::Stopping { .. } => self.step(index),
         }
     }
 
-    /// Asks a worker to leave once it has finished what it is at. A process per item leaves anyway.
+    /// The limit of an item may have passed: a process per item is late; any other worker is probed.
+    fn on_item_due(&mut self, index: usize, item: ItemId) {
+        if self.policy.worker.starts_with_item() {
+            return self.time_out(index, item);
+        }
+        let (worker, incarnation) = self.names(index);
+        self.push(Action::Probe { worker, incarnation });
+        self.set_slot_timer(index, self.probe_interval());
+    }
+
+    /// Asks a worker to leave once it has finished the item it is at. A process per item leaves anyway.
     pub(super) fn ask_to_leave(&mut self, index: usize) {
         let slot = &self.pool.slots[index];
-        let (state, resident) = (slot.state, self.policy.lifecycle == Lifecycle::Resident);
+        let state = slot.state;
         match state {
-            State::Down => {
+            SlotState::Down | SlotState::Vacant => {
                 self.clear_slot_timer(index);
-                self.pool.file(index);
+                self.pool.turn(index, SlotState::Down);
             }
-            State::Starting | State::Ready if resident => {
+            SlotState::Starting | SlotState::Ready if !self.policy.worker.starts_with_item() => {
                 let (spawned, busy) = (slot.pid.is_some(), !slot.leases.is_empty());
-                let (worker, incarnation) = self.who(index);
+                let (worker, incarnation) = self.names(index);
                 if spawned {
                     self.push(if busy {
                         Action::Recall { worker, incarnation }
@@ -220,20 +271,20 @@ impl Core {
                         Action::CloseInput { worker, incarnation }
                     });
                 }
-                if state == State::Starting {
+                if state == SlotState::Starting {
                     self.clear_slot_timer(index);
                 }
                 self.pool.slots[index].kill_reason = Some(KillReason::Asked);
-                self.pool.turn(index, State::Draining);
+                self.pool.turn(index, SlotState::Draining);
             }
-            State::Starting | State::Ready | State::HalfClosed | State::Draining | State::Stopping { .. } => {}
+            _ => {}
         }
     }
 
-    /// Ends a worker by the term sequence. One that is being ended already stays at its own reason.
+    /// Ends a worker by the term sequence. A worker that is being ended already keeps its reason.
     pub(super) fn terminate(&mut self, index: usize, kill_reason: KillReason) {
         let slot = &mut self.pool.slots[index];
-        if matches!(slot.state, State::Down | State::Stopping { .. }) {
+        if matches!(slot.state, SlotState::Down | SlotState::Vacant | SlotState::Stopping { .. }) {
             return;
         }
         if matches!(slot.kill_reason, None | Some(KillReason::Asked)) {
@@ -241,7 +292,7 @@ impl Core {
         }
         let spawned = slot.pid.is_some();
         self.clear_slot_timer(index);
-        self.pool.turn(index, State::Stopping { step: None });
+        self.pool.turn(index, SlotState::Stopping { step: None });
         if spawned {
             self.step(index);
         }
@@ -249,7 +300,7 @@ impl Core {
 
     /// The next step of the term sequence; the last is KILL, whatever the policy says.
     fn step(&mut self, index: usize) {
-        let State::Stopping { mut step } = self.pool.slots[index].state else { return };
+        let SlotState::Stopping { mut step } = self.pool.slots[index].state else { return };
         loop {
             let next = step.map_or(0, |step| step + 1);
             let (signal, wait) = self
@@ -258,11 +309,15 @@ impl Core {
                 .get(next)
                 .map_or((Signal::KILL, Duration::ZERO), |step| (step.signal, step.wait));
             let last = signal == Signal::KILL;
-            if last && self.mutation.is(Mutant::KillForgotten) {
-                return;
-            }
+            mutant!(
+                KillForgotten,
+                {},
+                if last {
+                    return;
+                }
+            );
             self.push_kill(index, signal);
-            self.pool.slots[index].state = State::Stopping { step: Some(next) };
+            self.pool.slots[index].state = SlotState::Stopping { step: Some(next) };
             if last {
                 return;
             }
@@ -279,14 +334,14 @@ impl Core {
         self.clear_slot_timer(index);
         // Beyond every step: nothing comes after KILL.
         let step = self.pool.slots[index].pid.map(|_| self.policy.term_sequence.len());
-        self.pool.turn(index, State::Stopping { step });
+        self.pool.turn(index, SlotState::Stopping { step });
         if step.is_some() {
             self.push_kill(index, Signal::KILL);
         }
     }
 
-    fn push_kill(&mut self, index: usize, signal: Signal) {
-        let (worker, incarnation) = self.who(index);
+    pub(super) fn push_kill(&mut self, index: usize, signal: Signal) {
+        let (worker, incarnation) = self.names(index);
         self.push(Action::Kill { worker, incarnation, signal });
     }
 
@@ -299,7 +354,8 @@ impl Core {
         slot.watch = None;
         slot.answered = false;
         slot.settled = 0;
-        self.pool.turn(index, State::Down);
+        slot.refill = false;
+        self.pool.turn(index, SlotState::Down);
     }
 
     /// Back into the queue, uncharged; in a run that stops there is no further attempt.

@@ -1,33 +1,39 @@
 //! Floor 1: the scheduler, a pure state machine. Facts go in, orders come out.
 //!
-//! It decides which worker gets which items, what becomes of an item, who is started again and when
-//! the run is over. It knows of time and of the world only what [`Input`]s say; what it wants is in
-//! [`Action`]s, whose order is a promise.
+//! It decides which worker gets which items, what becomes of an item, which worker is started again
+//! and when the run is over. Time and the world reach it as [`Input`]s; its decisions are [`Action`]s,
+//! whose order is a promise. Workers of all kinds are one state machine (`slot.rs`); what the kinds
+//! differ in is data, the [`WorkerContract`](crate::model::spec::WorkerContract).
 //!
 //! Invariant: core never sees the bytes of an item, reads no clock, waits for nothing. It keeps one
-//! record per run and none for what is finished: memory is O(runs in flight + runs queued + reorder
-//! window), work per step is O(runs touched). No order of inputs makes it fail or panic; stale ones
-//! are counted and dropped, in [`Core::handle`].
+//! record per batch and none for what is finished: memory is O(batches in flight + batches queued +
+//! reorder window), work per step is O(batches touched). No order of inputs makes it fail or panic;
+//! stale ones are counted and dropped, in [`Core::handle`].
 
 pub mod action;
 mod admission;
+mod commit_order;
 mod credit;
 mod dispatch;
 mod exits;
 mod halt;
 pub mod input;
 mod invariants;
+mod jitter;
 mod lifecycle;
+#[cfg(all(feature = "mutants", debug_assertions))]
+pub mod mutant;
+#[cfg(not(all(feature = "mutants", debug_assertions)))]
 mod mutant;
-mod order;
 mod pool;
 mod queue;
-mod random;
 mod restart;
 mod results;
+mod scale;
 mod shutdown;
+mod slot;
 mod slots;
-pub mod status;
+mod status;
 #[cfg(test)]
 mod tests;
 mod timers;
@@ -35,64 +41,63 @@ mod timers;
 use crate::model::event::{RunEvent, Stage};
 use crate::model::ids::{Incarnation, ItemId, WorkerId};
 use crate::model::outcome::{Cause, StopReason, Totals};
-use crate::model::spec::{Lifecycle, Policy};
+use crate::model::spec::Policy;
 use crate::model::time::{Duration, Instant};
 use action::Action;
 use admission::Admission;
+use commit_order::CommitOrder;
 use halt::Breaker;
 use input::Input;
-#[cfg(feature = "mutants")]
-pub use mutant::Mutant;
-#[cfg(not(feature = "mutants"))]
-use mutant::Mutant;
-use mutant::Mutation;
-use order::Order;
+use jitter::Jitter;
+use mutant::mutant;
 use pool::Pool;
-use queue::Queue;
-use random::Random;
+use queue::ItemQueue;
 use std::collections::{BTreeMap, VecDeque};
 use timers::{Timer, Timers};
 
 /// The scheduler.
 ///
 /// - Facts: [`Core::handle`], [`Core::handle_timeout`].
-/// - Orders: [`Core::poll_action`], until it has none; [`Core::poll_timeout`] says when
+/// - Orders: [`Core::poll_action`], until it has none; [`Core::poll_timeout`] is when
 ///   `handle_timeout` is wanted.
 /// - Views: [`Core::status`], [`Core::totals`], [`Core::stage`], [`Core::policy`].
 /// - Checks: [`Core::check`], [`Core::check_deep`].
 #[derive(Debug)]
 pub struct Core {
     policy: Policy,
-    mutation: Mutation,
-    /// The latest moment that was named; it never goes back.
+    /// The latest moment that an input named; it never goes back.
     now: Instant,
     actions: VecDeque<Action>,
     admission: Admission,
-    queue: Queue,
+    queue: ItemQueue,
     pool: Pool,
     timers: Timers,
     run_timer: Option<Instant>,
     grace_timer: Option<Instant>,
-    /// Of open items that have an attempt behind them.
+    /// By open item that has an attempt behind it.
     causes: BTreeMap<ItemId, Vec<Cause>>,
     /// In keep-order alone.
-    order: Option<Order>,
+    order: Option<CommitOrder>,
     breaker: Breaker,
-    random: Random,
+    jitter: Jitter,
     totals: Totals,
+    /// The part of `totals` that earlier runs settled.
+    restored: Totals,
     started: bool,
+    /// An item was handed out.
+    dispatched: bool,
     stage: Stage,
     /// Why the run stops, as far as it is known.
     reason: Option<StopReason>,
     /// Every item is settled and the workers were asked to leave.
     closing: bool,
-    /// Signals that asked for the end.
-    signals: u32,
+    /// How firmly commands asked for the end: 1 drains, 2 terminates, 3 kills.
+    firmness: u32,
     /// The last worker whose slot is never filled again, and how it ended.
     last_end: Option<(WorkerId, String)>,
 }
 
-/// An invariant that does not hold, in words.
+/// An invariant that does not hold, as text.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{0}")]
 pub struct Violation(pub String);
@@ -100,37 +105,27 @@ pub struct Violation(pub String);
 impl Core {
     #[must_use]
     pub fn new(policy: Policy) -> Self {
-        Self::with(policy, Mutation::NONE)
-    }
-
-    /// A core with one deliberate defect.
-    #[cfg(feature = "mutants")]
-    #[must_use]
-    pub fn new_mutant(policy: Policy, mutant: Mutant) -> Self {
-        Self::with(policy, Mutation::of(mutant))
-    }
-
-    fn with(policy: Policy, mutation: Mutation) -> Self {
         Self {
-            mutation,
             now: Instant::ZERO,
             actions: VecDeque::new(),
-            admission: Admission::default(),
-            queue: Queue::new(policy.queue_order, mutation),
-            pool: Pool::new(&policy, mutation),
+            admission: Admission::new(policy.first_item),
+            queue: ItemQueue::new(policy.queue_order),
+            pool: Pool::new(&policy),
             timers: Timers::default(),
             run_timer: None,
             grace_timer: None,
             causes: BTreeMap::new(),
-            order: policy.keep_order.then(|| Order::new(mutation)),
-            breaker: Breaker::new(policy.dead_max, mutation),
-            random: Random::new(policy.seed),
+            order: policy.keep_order.then(|| CommitOrder::new(policy.first_item)),
+            breaker: Breaker::new(policy.dead_max),
+            jitter: Jitter::new(policy.seed),
             totals: Totals::default(),
+            restored: Totals::default(),
             started: false,
+            dispatched: false,
             stage: Stage::Running,
             reason: None,
             closing: false,
-            signals: 0,
+            firmness: 0,
             last_end: None,
             policy,
         }
@@ -147,7 +142,7 @@ impl Core {
         self.follow_up();
     }
 
-    /// Does what is due. To be called when [`Core::poll_timeout`] has passed; earlier is harmless.
+    /// Does what is due. The shell calls it when [`Core::poll_timeout`] has passed; earlier is harmless.
     pub fn handle_timeout(&mut self, now: Instant) {
         self.now = self.now.max(now);
         while let Some(timer) = self.timers.pop_due(self.now) {
@@ -204,10 +199,11 @@ impl Core {
             Input::Start => self.on_start(),
             Input::BatchArrived { first, count, priority } => self.on_arrived(first, count, priority),
             Input::ItemRejected { item, reason } => self.on_rejected(item, reason),
+            Input::Restored { first, count, outcome } => self.on_restored(first, count, &outcome),
             Input::SourceIdle => self.on_source_idle(),
             Input::SourceEnded => self.on_source_ended(),
             Input::SourceLost { error } => self.on_source_lost(error),
-            Input::Signal { signal, sender_pid } => self.on_signal(signal, sender_pid),
+            Input::Command { command, origin } => self.on_command(command, origin),
             Input::SinkClosed => self.stop(Stage::Terminating, StopReason::SinkClosed),
             Input::SinkLost { error } => self.stop(Stage::Terminating, StopReason::SinkLost(error)),
             Input::StorageLost { error } => self.stop(Stage::Terminating, StopReason::StorageLost(error)),
@@ -227,35 +223,37 @@ impl Core {
                 }
             }
             Input::Settled { worker, incarnation, first, count, attempt, busy_ns } => {
-                if let Some(index) = self.live_resident(worker, incarnation) {
+                if let Some(index) = self.live_channel(worker, incarnation) {
                     self.on_settled(index, first, count, attempt, busy_ns);
                 }
             }
+            Input::ResultBegins { worker, incarnation, item, attempt } => {
+                if let Some(index) = self.live_channel(worker, incarnation) {
+                    self.fits(index, item, 1, attempt);
+                }
+            }
             Input::Failed { worker, incarnation, item, attempt, reason } => {
-                if let Some(index) = self.live_resident(worker, incarnation) {
+                if let Some(index) = self.live_channel(worker, incarnation) {
                     self.on_failed(index, item, attempt, reason);
                 }
             }
             Input::ProbeResult { worker, incarnation, running } => {
-                if let Some(index) = self.live_resident(worker, incarnation) {
+                if let Some(index) = self.live_channel(worker, incarnation) {
                     self.on_probe_result(index, running);
                 }
             }
             Input::TimeExcluded { worker, incarnation } => {
-                if let Some(index) = self.live_resident(worker, incarnation) {
-                    let now = self.now;
-                    if let Some(watch) = &mut self.pool.slots[index].watch {
-                        watch.exclude_time(now);
-                    }
+                if let Some(index) = self.live_channel(worker, incarnation) {
+                    self.on_time_excluded(index);
                 }
             }
             Input::ChannelClosed { worker, incarnation } => {
-                if let Some(index) = self.live_resident(worker, incarnation) {
+                if let Some(index) = self.live_channel(worker, incarnation) {
                     self.on_channel_closed(index);
                 }
             }
             Input::ProtocolError { worker, incarnation, error } => {
-                if let Some(index) = self.live_resident(worker, incarnation) {
+                if let Some(index) = self.live_channel(worker, incarnation) {
                     self.breach(index, error);
                 }
             }
@@ -272,25 +270,25 @@ impl Core {
             self.totals.stale += 1;
             return;
         }
-        self.report(RunEvent::RunStarted { workers: self.pool.slots.len() as u32 });
+        self.report(RunEvent::RunStarted { workers: self.pool.target as u32 });
         if let Some(limit) = self.policy.run_timeout {
             self.timers.set(Timer::WholeRun, &mut self.run_timer, self.now + limit, self.now);
         }
-        if self.policy.lifecycle == Lifecycle::Resident {
-            for index in 0..self.pool.slots.len() {
-                self.spawn(index);
-            }
+        for index in 0..self.pool.slots.len() {
+            self.fill(index);
         }
     }
 
     /// The slot that a fact is about, if it is about the slot's present process. The one place where
-    /// what is stale is counted and dropped.
+    /// stale facts are counted and dropped.
     #[inline]
     fn live(&mut self, worker: WorkerId, incarnation: Incarnation) -> Option<usize> {
         let index = (worker.number() as usize).wrapping_sub(1);
-        let current = self.pool.slots.get(index).is_some_and(|slot| {
-            slot.is_up() && (slot.incarnation == incarnation || self.mutation.is(Mutant::NoIncarnationCheck))
-        });
+        let current = self
+            .pool
+            .slots
+            .get(index)
+            .is_some_and(|slot| slot.is_up() && mutant!(NoIncarnationCheck, slot.incarnation == incarnation, true));
         if current {
             return Some(index);
         }
@@ -298,22 +296,22 @@ impl Core {
         None
     }
 
-    /// The same for what only a resident worker can say.
+    /// The same for facts from a worker's channel; a process that is started with its item has none.
     #[inline]
-    fn live_resident(&mut self, worker: WorkerId, incarnation: Incarnation) -> Option<usize> {
-        if self.policy.lifecycle == Lifecycle::PerItem {
+    fn live_channel(&mut self, worker: WorkerId, incarnation: Incarnation) -> Option<usize> {
+        if self.policy.worker.starts_with_item() {
             self.totals.stale += 1;
             return None;
         }
         self.live(worker, incarnation)
     }
 
-    /// What every step ends with: room that has come free is filled.
+    /// The end of every step: hands out what can be handed out, asks for more, ends a run that is over.
     fn follow_up(&mut self) {
         self.dispatch();
         self.demand();
         self.end_if_over();
-        if cfg!(debug_assertions) && !self.mutation.any() {
+        if cfg!(debug_assertions) && !mutant::any_is_on() {
             let checked = self.check();
             debug_assert!(checked.is_ok(), "{checked:?}");
         }

@@ -1,131 +1,160 @@
 //! Deliberate defects, one decision each, that the simulator must catch. They show that its checks
-//! can fail. Only the feature `mutants` lets one be switched on; without it [`Mutation::is`] is the
-//! constant `false` and the compiler removes every trace.
+//! can fail.
 //!
-//! Invariant: a mutant changes one decision and nothing else; none of them panics.
+//! `mutant!(Name, good, bad)` is `good` alone, unless the feature `mutants` is on in a build with debug
+//! assertions. In such a build it asks a thread-local, which only the simulator sets, if the mutant is
+//! on. So a release build, benchmarks included, holds no trace of a mutant although the tests' feature
+//! is on for the whole package.
+//!
+//! Invariant: a mutant changes one decision and nothing else.
 
-macro_rules! mutants {
-    ($($(#[$doc:meta])* $name:ident,)*) => {
-        /// One deliberate defect.
-        #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-        pub enum Mutant { $($(#[$doc])* $name,)* }
-
-        #[cfg(feature = "mutants")]
-        impl Mutant {
-            /// Every mutant, for the simulator's sweep.
-            pub const ALL: &[Self] = &[$(Self::$name,)*];
-        }
+#[cfg(not(all(feature = "mutants", debug_assertions)))]
+macro_rules! mutant {
+    ($name:ident, $good:expr, $bad:expr) => {
+        $good
     };
 }
 
-mutants! {
-    /// Items that waited behind the one that killed the worker are forgotten.
-    PrefetchedLost,
-    /// One item too many is in flight.
-    CreditOffByOne,
-    /// Messages of an old incarnation are believed.
-    NoIncarnationCheck,
-    /// One restart too many before giving up.
-    IntensityOffByOne,
-    /// An item that crashed a worker runs again as the same attempt.
-    AttemptNotCounted,
-    /// In keep-order an item is told although the one before it is not settled.
-    OrderOffByOne,
-    /// The item behind the one that ran is blamed for a death.
-    BlameNextItem,
-    /// Items that only waited are charged for a death too.
-    PrefetchedCharged,
-    /// One crash too many before an item is dead.
-    CrashLimitOffByOne,
-    /// One retry too many.
-    RetriesOffByOne,
-    /// The hard limit of an attempt is never enforced.
-    TimeoutNever,
-    /// Items are handed out while the run drains.
-    DispatchInDrain,
-    /// A drain waits for ever.
-    GraceIgnored,
-    /// A later, weaker reason to stop replaces a stronger one.
-    ReasonWeakened,
-    /// Dead items in a row are counted on although one was done between them.
-    DeadRowNotReset,
-    /// Lifo hands out the oldest item.
-    LifoAsFifo,
-    /// What a dead worker gives back goes behind all others.
-    ReturnedToBack,
-    /// Once the queue was full the source is never asked again.
-    NoDemandAfterFull,
-    /// The source is asked for one item more than there is room for.
-    DemandOffByOne,
-    /// Rest-for-one restarts the slots of lower numbers.
-    RestForOneLower,
-    /// One-for-all restarts nobody else.
-    OneForAllIgnored,
-    /// Each restart waits as long as the first.
-    BackoffNotDoubled,
-    /// KILL goes to slots that have no process.
-    KillReaped,
-    /// A result for an item that was settled before is settled again.
-    SecondSettle,
-    /// Skipped items are never told to the reporters.
-    EmitSkipped,
-    /// The largest number first.
-    PriorityReversed,
-    /// `--halt` waits for one item more.
-    HaltOffByOne,
-    /// A transient worker that left with exit 0 is started again.
-    TransientAsPermanent,
-    /// Items go to a worker that has not said hello.
-    DispatchBeforeHello,
-    /// A dead item tells only its last cause.
-    CausesForgotten,
-    /// The term sequence ends before its KILL.
-    KillForgotten,
-    /// A retry does not wait for its delay.
-    RetryAtOnce,
-    /// Queued items are forgotten when the run stops.
-    SkipForgotten,
-    /// The breaker waits for one dead item more.
-    DeadMaxOffByOne,
-    /// The item of a worker that the strategy ended is charged.
-    StrategyCharged,
-    /// The run is called finished while a worker is still leaving.
-    FinishEarly,
+#[cfg(all(feature = "mutants", debug_assertions))]
+macro_rules! mutant {
+    ($name:ident, $good:expr, $bad:expr) => {
+        if $crate::core::mutant::is_on($crate::core::mutant::Mutant::$name) { $bad } else { $good }
+    };
 }
 
-/// Which mutant is on, if any. A value without size in a build that anybody runs.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Mutation(#[cfg(feature = "mutants")] Option<Mutant>);
+pub(super) use mutant;
 
-impl Mutation {
-    #[cfg(feature = "mutants")]
-    pub(super) const NONE: Self = Self(None);
-    #[cfg(not(feature = "mutants"))]
-    pub(super) const NONE: Self = Self();
+/// If any mutant is on: the core's own checks would find it before the simulator can.
+#[cfg(not(all(feature = "mutants", debug_assertions)))]
+pub(super) const fn any_is_on() -> bool {
+    false
+}
 
-    #[cfg(feature = "mutants")]
-    pub(super) const fn of(mutant: Mutant) -> Self {
-        Self(Some(mutant))
+#[cfg(all(feature = "mutants", debug_assertions))]
+pub use armed::{Mutant, arm};
+#[cfg(all(feature = "mutants", debug_assertions))]
+pub(super) use armed::{any_is_on, is_on};
+
+#[cfg(all(feature = "mutants", debug_assertions))]
+mod armed {
+    use std::cell::Cell;
+
+    std::thread_local! {
+        static ON: Cell<Option<Mutant>> = const { Cell::new(None) };
     }
 
-    /// If this mutant is on.
-    #[cfg(feature = "mutants")]
-    #[inline]
-    pub(super) fn is(self, mutant: Mutant) -> bool {
-        self.0 == Some(mutant)
+    /// Switches a mutant on for the cores of this thread; `None`: off.
+    pub fn arm(mutant: Option<Mutant>) {
+        ON.set(mutant);
     }
-    /// If this mutant is on: never.
-    #[cfg(not(feature = "mutants"))]
-    #[inline]
-    pub(super) const fn is(self, _mutant: Mutant) -> bool {
-        false
+    pub(in crate::core) fn is_on(mutant: Mutant) -> bool {
+        ON.get() == Some(mutant)
+    }
+    pub(in crate::core) fn any_is_on() -> bool {
+        ON.get().is_some()
     }
 
-    /// If any mutant is on.
-    pub(super) fn any(self) -> bool {
-        #[cfg(feature = "mutants")]
-        return self.0.is_some();
-        #[cfg(not(feature = "mutants"))]
-        return false;
+    macro_rules! mutants {
+        ($($(#[$doc:meta])* $name:ident,)*) => {
+            /// One deliberate defect.
+            #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+            pub enum Mutant { $($(#[$doc])* $name,)* }
+
+            impl Mutant {
+                /// Every mutant, for the simulator's sweep.
+                pub const ALL: &[Self] = &[$(Self::$name,)*];
+            }
+        };
+    }
+
+    mutants! {
+        /// Items that waited behind the one that killed the worker are forgotten.
+        PrefetchedLost,
+        /// One item too many is in flight.
+        CreditOffByOne,
+        /// Messages of an old incarnation count.
+        NoIncarnationCheck,
+        /// One restart too many before giving up.
+        IntensityOffByOne,
+        /// An item whose attempt failed runs again as the same attempt.
+        AttemptNotCounted,
+        /// In keep-order an item is committed although the one before it is not settled.
+        OrderOffByOne,
+        /// The item behind the one that ran is blamed for a death.
+        BlameNextItem,
+        /// Items that only waited are charged for a death too.
+        PrefetchedCharged,
+        /// One crash too many before an item is dead.
+        CrashLimitOffByOne,
+        /// One retry too many.
+        RetriesOffByOne,
+        /// The hard limit of an attempt is never enforced.
+        TimeoutNever,
+        /// Items are handed out while the run drains.
+        DispatchInDrain,
+        /// A drain waits for ever.
+        GraceIgnored,
+        /// A later, weaker reason to stop replaces a stronger one.
+        ReasonWeakened,
+        /// Dead items in a row are counted on although one was done between them.
+        DeadRowNotReset,
+        /// Lifo hands out the oldest item.
+        LifoAsFifo,
+        /// What a dead worker gives back goes behind all others.
+        ReturnedToBack,
+        /// Once the queue was full the source is never asked again.
+        NoDemandAfterFull,
+        /// The source is asked for one item more than the limit allows.
+        DemandOffByOne,
+        /// Rest-for-one restarts the slots of lower numbers.
+        RestForOneLower,
+        /// One-for-all restarts no other worker.
+        OneForAllIgnored,
+        /// Each restart waits as long as the first.
+        BackoffNotDoubled,
+        /// KILL goes to slots that have no process.
+        KillReaped,
+        /// A result for an item that was settled before is settled again.
+        SecondSettle,
+        /// Skipped items are never committed.
+        CommitSkipped,
+        /// The largest number first.
+        PriorityReversed,
+        /// `--halt` waits for one item more.
+        HaltOffByOne,
+        /// A transient worker that left with exit 0 is started again.
+        TransientAsPermanent,
+        /// Items go to a worker whose hello is awaited.
+        DispatchBeforeHello,
+        /// A dead item names only its last cause.
+        CausesForgotten,
+        /// The term sequence ends before its KILL.
+        KillForgotten,
+        /// A retry does not wait for its delay.
+        RetryAtOnce,
+        /// Queued items are forgotten when the run stops.
+        SkipForgotten,
+        /// The breaker waits for one dead item more.
+        DeadMaxOffByOne,
+        /// The item of a worker that the strategy ended is charged.
+        StrategyCharged,
+        /// The run is called finished while a worker is still leaving.
+        FinishEarly,
+        /// A slot that was removed is filled again after its worker has left.
+        RemovedRefilled,
+        /// A removed slot keeps its worker and gets further items.
+        ShrinkForgotten,
+        /// The slots that work are removed before the idle ones.
+        ShrinkBusyFirst,
+        /// An item that was restored is handed out all the same.
+        RestoredQueued,
+        /// In keep-order the turn of a restored item does not pass.
+        RestoredHoldsOrder,
+        /// A restored item is committed again.
+        RestoredCommitted,
+        /// Without a progress page no item is charged for a death.
+        OldestNotBlamed,
+        /// Without a progress page the limit of an attempt counts from the dispatch of the batch.
+        OldestLimitFromDispatch,
     }
 }

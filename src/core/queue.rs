@@ -1,22 +1,22 @@
-//! Items that wait for a worker, as runs: fresh ones in the queue's order, in front of them those
-//! that a worker gave back, and aside those whose next attempt is not due yet.
+//! Items that wait for a worker, as batches: fresh ones in the queue's order, before them those that a
+//! worker gave back, and aside those whose next attempt is not due yet.
 //!
-//! Invariant: only fresh items count against the queue's limit; what is given back was in flight
-//! before, so that memory stays bounded all the same.
+//! Invariant: only fresh items count against the queue's limit. What is given back was in flight
+//! before, so memory stays bounded.
 
-use super::mutant::{Mutant, Mutation};
+use super::mutant::mutant;
 use crate::model::ids::{Batch, ItemId};
 use crate::model::spec::QueueOrder;
 use crate::model::time::Instant;
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, BinaryHeap, VecDeque};
 
-/// A run with its place in a priority queue (0 elsewhere). Ordered by priority, then by arrival.
+/// A batch with its place in a priority queue (0 elsewhere). Ordered by priority, then by arrival.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Queued {
     pub(super) batch: Batch,
     pub(super) priority: i64,
-    /// Nobody has held it yet.
+    /// No worker has held it yet.
     pub(super) fresh: bool,
 }
 
@@ -32,9 +32,8 @@ impl PartialOrd for Queued {
 }
 
 #[derive(Debug)]
-pub(super) struct Queue {
+pub(super) struct ItemQueue {
     order: QueueOrder,
-    mutation: Mutation,
     /// What arrived: taken from the front in fifo, from the end in lifo. Unused in priority order.
     fresh: VecDeque<Batch>,
     /// Priority order, fresh and given back alike.
@@ -46,11 +45,10 @@ pub(super) struct Queue {
     fresh_items: u64,
 }
 
-impl Queue {
-    pub(super) fn new(order: QueueOrder, mutation: Mutation) -> Self {
+impl ItemQueue {
+    pub(super) fn new(order: QueueOrder) -> Self {
         Self {
             order,
-            mutation,
             fresh: VecDeque::new(),
             heap: BinaryHeap::new(),
             returned: VecDeque::new(),
@@ -64,11 +62,11 @@ impl Queue {
     pub(super) const fn items(&self) -> u64 {
         self.items
     }
-    /// Those of them that nobody has held yet.
+    /// Those of them that no worker has held yet.
     pub(super) const fn fresh_items(&self) -> u64 {
         self.fresh_items
     }
-    /// Items that wait for their delay; each is a run of one.
+    /// Items that wait for their delay; each is a batch of one.
     pub(super) fn delayed_items(&self) -> u64 {
         self.delayed.len() as u64
     }
@@ -85,29 +83,29 @@ impl Queue {
         if self.order == QueueOrder::Priority {
             for offset in 0..count {
                 let batch = Batch::of_one(batch.first.plus(offset), batch.attempt);
-                self.heap.push(Reverse(Queued { batch, priority: self.place(priority), fresh: true }));
+                self.heap.push(Reverse(Queued { batch, priority: Self::rank(priority), fresh: true }));
             }
         } else {
             self.fresh.push_back(batch);
         }
     }
 
-    fn place(&self, priority: i64) -> i64 {
-        if self.mutation.is(Mutant::PriorityReversed) { priority.saturating_neg() } else { priority }
+    fn rank(priority: i64) -> i64 {
+        mutant!(PriorityReversed, priority, priority.saturating_neg())
     }
 
-    /// Takes back what a worker did not finish. Several are given back last first, so that they
-    /// stand in order.
+    /// Takes back what a worker did not finish. The caller gives several batches back last first, so that
+    /// they come out in order.
     pub(super) fn give_back(&mut self, queued: Queued) {
         let queued = Queued { fresh: false, ..queued };
         self.items += u64::from(queued.batch.count);
         if self.order == QueueOrder::Priority {
             self.heap.push(Reverse(queued));
-        } else if self.mutation.is(Mutant::ReturnedToBack) {
-            self.fresh_items += u64::from(queued.batch.count);
-            self.fresh.push_back(queued.batch);
         } else {
-            self.returned.push_front(queued);
+            mutant!(ReturnedToBack, self.returned.push_front(queued), {
+                self.fresh_items += u64::from(queued.batch.count);
+                self.fresh.push_back(queued.batch);
+            });
         }
     }
 
@@ -125,7 +123,7 @@ impl Queue {
         }
     }
 
-    /// Up to `items_max` items that come next, of one run.
+    /// Up to `items_max` items that come next, of one batch.
     pub(super) fn pop(&mut self, items_max: u32) -> Option<Queued> {
         if let Some(front) = self.returned.pop_front() {
             let (batch, rest) = front.batch.split(items_max);
@@ -137,8 +135,7 @@ impl Queue {
         }
         let queued = match self.order {
             QueueOrder::Priority => self.heap.pop()?.0,
-            QueueOrder::Lifo if !self.mutation.is(Mutant::LifoAsFifo) => self.pop_newest()?,
-            QueueOrder::Lifo => self.pop_oldest(1)?,
+            QueueOrder::Lifo => mutant!(LifoAsFifo, self.pop_newest()?, self.pop_oldest(1)?),
             QueueOrder::Fifo => self.pop_oldest(items_max)?,
         };
         let count = u64::from(queued.batch.count);
@@ -171,7 +168,7 @@ impl Queue {
 
     /// Empties the queue, delayed items included: everything in the order of its ids.
     pub(super) fn drain(&mut self) -> Vec<Batch> {
-        let mut batches: Vec<Batch> = self.runs().collect();
+        let mut batches: Vec<Batch> = self.batches().collect();
         batches.sort_unstable_by_key(|batch| batch.first);
         self.fresh.clear();
         self.heap.clear();
@@ -182,8 +179,8 @@ impl Queue {
         batches
     }
 
-    /// Every run that waits, in no particular order. For checks and for the end.
-    pub(super) fn runs(&self) -> impl Iterator<Item = Batch> + '_ {
+    /// Every batch that waits, in no particular order. For checks and for the end.
+    pub(super) fn batches(&self) -> impl Iterator<Item = Batch> + '_ {
         let aside = self.heap.iter().map(|Reverse(queued)| queued.batch);
         let returned = self.returned.iter().chain(self.delayed.values()).map(|queued| queued.batch);
         self.fresh.iter().copied().chain(aside).chain(returned)

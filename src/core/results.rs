@@ -1,5 +1,5 @@
-//! Items get their outcome: what workers answer, whom a failure is charged to, and the one place
-//! where an item is settled.
+//! Items get their outcome: answers of workers, the charge for a failure, and the one place where an
+//! item is settled.
 //!
 //! Invariant: an item is settled exactly once, in [`Core::settle`], and only after it was taken out
 //! of the queue or out of a lease. Only items with an attempt behind them have causes on record.
@@ -7,11 +7,11 @@
 use super::Core;
 use super::action::Action;
 use super::halt;
-use super::mutant::Mutant;
-use super::pool::{Fit, KillReason, State};
+use super::mutant::mutant;
 use super::queue::Queued;
+use super::slot::{KillReason, SlotState};
 use crate::model::event::{ItemFate, RunEvent, Stage};
-use crate::model::ids::{Attempt, Batch, ItemId, WorkerId};
+use crate::model::ids::{Attempt, Batch, Incarnation, ItemId, WorkerId};
 use crate::model::outcome::{Cause, CauseKind, FailReason, Outcome, Settlement, StopReason};
 use crate::model::time::Duration;
 
@@ -29,26 +29,36 @@ impl Core {
     /// The next items that a worker holds are done.
     pub(super) fn on_settled(&mut self, index: usize, first: ItemId, count: u32, attempt: Attempt, busy_ns: u64) {
         if !self.fits(index, first, count, attempt) {
-            if self.mutation.is(Mutant::SecondSettle) && first.0 < self.admission.next && count == 1 {
-                self.settle_done(index, Batch::of_one(first, attempt));
-            }
+            mutant!(
+                SecondSettle,
+                {},
+                if first.0 < self.admission.next && count == 1 {
+                    self.settle_done(index, Batch::of_one(first, attempt));
+                }
+            );
             return;
         }
         let slot = &self.pool.slots[index];
         let since = slot.leases.front().map_or(self.now, |lease| lease.since.max(slot.answered_at));
         let busy_ns = if busy_ns == 0 { self.now.since(since).0 } else { busy_ns };
         let batches_before = slot.leases.len();
+        self.pool.slots[index].settled += u64::from(count);
         let mut left = count;
         while left > 0 {
             let Some((batch, _)) = self.pool.take(index, left) else { break };
             left -= batch.count;
-            self.pool.slots[index].settled += u64::from(batch.count);
-            self.settle_done(index, batch);
+            // Each has causes of its own.
+            if attempt > Attempt::FIRST {
+                self.settle_done(index, batch);
+            }
+        }
+        if attempt == Attempt::FIRST {
+            self.settle_done(index, Batch { first, count, attempt });
         }
         self.answered(index, busy_ns, count, batches_before);
     }
 
-    /// The attempt of a resident worker at the next item it holds failed.
+    /// A worker's attempt at the next item it holds failed.
     pub(super) fn on_failed(&mut self, index: usize, item: ItemId, attempt: Attempt, reason: FailReason) {
         if !self.fits(index, item, 1, attempt) {
             return;
@@ -68,20 +78,29 @@ impl Core {
         }
     }
 
-    /// If an answer is about the next items the worker holds; any other is a breach of the protocol. One
-    /// about an attempt that is over is too: a channel keeps its order, so nobody says it in good faith.
+    /// If an answer is about the next items that the worker holds; any other is a breach of the protocol.
+    /// An answer about an earlier attempt is a breach too: a channel keeps its order, so no honest worker
+    /// sends one.
     #[inline]
-    fn fits(&mut self, index: usize, first: ItemId, count: u32, attempt: Attempt) -> bool {
+    pub(super) fn fits(&mut self, index: usize, first: ItemId, count: u32, attempt: Attempt) -> bool {
         let slot = &self.pool.slots[index];
-        let distrusted = matches!(slot.kill_reason, Some(KillReason::Protocol(_)));
-        match slot.fit(first, count, attempt) {
-            Fit::Next if !distrusted => return true,
-            Fit::Wrong if !distrusted => {
-                self.breach(index, format!("answered for item {first}, which is not the next one it holds"));
-            }
-            _ => self.totals.stale += 1,
+        if matches!(slot.kill_reason, Some(KillReason::Protocol(_))) {
+            self.totals.stale += 1;
+            return false;
         }
-        false
+        let fits = slot.holds_next(first, count, attempt);
+        if !fits {
+            self.breach(index, format!("answered for item {first}, which is not the next one it holds"));
+        }
+        fits
+    }
+
+    /// If the core would accept a result of this worker for this item: the next one it holds, at this
+    /// attempt. For a shell that has to know before the result is complete.
+    #[must_use]
+    pub fn expects(&self, worker: WorkerId, incarnation: Incarnation, item: ItemId, attempt: Attempt) -> bool {
+        let slot = self.pool.slots.get(worker.index());
+        slot.is_some_and(|slot| slot.incarnation == incarnation && slot.is_up() && slot.holds_next(item, 1, attempt))
     }
 
     /// The worker did something: it earns credit, and its earlier deaths count no more.
@@ -91,22 +110,24 @@ impl Core {
         slot.answered = true;
         slot.answered_at = self.now;
         slot.history.clear();
-        let finished = slot.leases.len() < batches_before;
+        let finished = batches_before - slot.leases.len();
         // A watch ends with its attempt: the same item may come again as the next one.
         if slot.watch.is_some_and(|watch| !slot.holds(watch.item)) {
             slot.watch = None;
         }
-        slot.pace.note(busy_ns, count, finished, self.pool.rules);
+        slot.sizer.note(busy_ns, count, finished, self.pool.rules);
         self.pool.file(index);
-        // One that was asked to leave does not begin another run.
-        if finished && self.pool.slots[index].state == State::Ready {
+        // A worker that was asked to leave does not begin another batch.
+        if finished > 0 && self.pool.slots[index].state == SlotState::Ready {
             self.begin(index);
         }
+        mutant!(OldestLimitFromDispatch, self.watch_oldest(index), {});
+        self.await_leaving(index);
     }
 
     pub(super) fn settle_done(&mut self, index: usize, batch: Batch) {
         let causes = self.take_causes(batch);
-        let (worker, incarnation) = self.who(index);
+        let (worker, incarnation) = self.names(index);
         self.settle(Settlement {
             first: batch.first,
             count: batch.count,
@@ -125,7 +146,7 @@ impl Core {
         let last = causes.last();
         let (worker, incarnation, pid) = match held {
             Some(index) => {
-                let (worker, incarnation) = self.who(index);
+                let (worker, incarnation) = self.names(index);
                 (Some(worker), Some(incarnation), self.pool.slots[index].pid)
             }
             None => (last.and_then(|cause| cause.worker), None, last.and_then(|cause| cause.pid)),
@@ -146,7 +167,7 @@ impl Core {
         if batch.attempt == Attempt::FIRST { Vec::new() } else { self.causes.remove(&batch.first).unwrap_or_default() }
     }
 
-    /// Adds a cause to the record of a run of one, and decides what becomes of it.
+    /// Adds a cause to the record of a single item, and decides what becomes of it.
     pub(super) fn judge(&mut self, index: usize, batch: Batch, kind: CauseKind) -> Verdict {
         let pid = self.pool.slots[index].pid;
         let crashed = matches!(kind, CauseKind::Crashed(_));
@@ -154,11 +175,11 @@ impl Core {
         causes.push(Cause { attempt: batch.attempt, worker: Some(WorkerId::from_index(index)), pid, kind });
         let alike = causes.iter().filter(|cause| matches!(cause.kind, CauseKind::Crashed(_)) == crashed).count();
         let (tries, outcome) = if crashed {
-            let spare = u32::from(self.mutation.is(Mutant::CrashLimitOffByOne));
-            (self.policy.crash_limit.max(1).saturating_add(spare), Outcome::Dead)
+            let limit = self.policy.crash_limit.max(1);
+            (mutant!(CrashLimitOffByOne, limit, limit.saturating_add(1)), Outcome::Dead)
         } else {
-            let spare = u32::from(self.mutation.is(Mutant::RetriesOffByOne));
-            (self.policy.retries.saturating_add(1).saturating_add(spare), Outcome::Failed)
+            let tries = self.policy.retries.saturating_add(1);
+            (mutant!(RetriesOffByOne, tries, tries.saturating_add(1)), Outcome::Failed)
         };
         let outcome = match (alike >= tries as usize, self.stage == Stage::Running) {
             (true, _) => Some(outcome),
@@ -169,31 +190,28 @@ impl Core {
         Verdict { causes, outcome }
     }
 
-    pub(super) fn fate(&self, batch: Batch, verdict: &Verdict) -> (ItemId, ItemFate) {
+    pub(super) fn fate(batch: Batch, verdict: &Verdict) -> (ItemId, ItemFate) {
         let fate = match verdict.outcome {
             Some(_) => ItemFate::Settled,
-            None => ItemFate::Again(self.next_attempt(batch, verdict)),
+            None => ItemFate::Again(Self::next_attempt(batch)),
         };
         (batch.first, fate)
     }
 
-    fn next_attempt(&self, batch: Batch, verdict: &Verdict) -> Attempt {
-        let crashed = verdict.causes.last().is_some_and(|cause| matches!(cause.kind, CauseKind::Crashed(_)));
-        if crashed && self.mutation.is(Mutant::AttemptNotCounted) { batch.attempt } else { batch.attempt.next() }
+    fn next_attempt(batch: Batch) -> Attempt {
+        mutant!(AttemptNotCounted, batch.attempt.next(), batch.attempt)
     }
 
-    /// Settles the item, or prepares its next attempt; one that need not wait is returned, for the
-    /// caller to put it into its place.
+    /// Settles the item, or prepares its next attempt. An attempt that need not wait is returned, and the
+    /// caller queues it.
     pub(super) fn carry_out(&mut self, index: usize, queued: Queued, verdict: Verdict) -> Option<Queued> {
         let batch = queued.batch;
-        let attempt = self.next_attempt(batch, &verdict);
-        let Verdict { mut causes, outcome } = verdict;
+        let attempt = Self::next_attempt(batch);
+        let Verdict { causes, outcome } = verdict;
         if let Some(outcome) = outcome {
-            if self.mutation.is(Mutant::CausesForgotten) {
-                causes.drain(..causes.len().saturating_sub(1));
-            }
-            let (worker, incarnation) = self.who(index);
+            let (worker, incarnation) = self.names(index);
             let pid = causes.last().and_then(|cause| cause.pid);
+            let all = mutant!(CausesForgotten, causes, causes.into_iter().rev().take(1).collect());
             let (worker, incarnation) = (Some(worker), Some(incarnation));
             let attempts = batch.attempt.0;
             self.settle(Settlement {
@@ -204,7 +222,7 @@ impl Core {
                 worker,
                 incarnation,
                 pid,
-                causes,
+                causes: all,
             });
             return None;
         }
@@ -215,7 +233,7 @@ impl Core {
         }
         self.causes.insert(batch.first, causes);
         let queued = Queued { batch: Batch::of_one(batch.first, attempt), ..queued };
-        if delay > Duration::ZERO && !self.mutation.is(Mutant::RetryAtOnce) {
+        if mutant!(RetryAtOnce, delay > Duration::ZERO, false) {
             self.queue.delay(queued, self.now + delay);
             return None;
         }
@@ -229,27 +247,23 @@ impl Core {
             return base;
         }
         let delay = base.doubled(attempt.0.saturating_sub(1)).min(RETRY_DELAY_MAX.max(base));
-        self.random.jitter(delay)
+        self.jitter.of(delay)
     }
 
     /// Items have their outcome, for ever.
     pub(super) fn settle(&mut self, settlement: Settlement) {
         let (first, count) = (settlement.first, settlement.count);
         let skipped = settlement.outcome == Outcome::Skipped;
-        let total = match settlement.outcome {
-            Outcome::Done => &mut self.totals.done,
-            Outcome::Failed => &mut self.totals.failed,
-            Outcome::Dead => &mut self.totals.dead,
-            Outcome::Skipped => &mut self.totals.skipped,
-        };
-        *total += u64::from(count);
+        self.totals.count(&settlement.outcome, u64::from(count));
         let tripped = self.breaker.note(&settlement.outcome);
-        self.actions.push_back(Action::Settle(settlement));
-        if let Some(order) = &mut self.order {
+        let in_turn = match &mut self.order {
+            Some(order) => order.settle(first, count),
+            None => mutant!(CommitSkipped, true, !skipped),
+        };
+        self.actions.push_back(Action::Settle { settlement, in_turn });
+        if let Some(order) = self.order.as_mut().filter(|_| in_turn) {
             let actions = &mut self.actions;
-            order.settle(first, count, |first, count| actions.push_back(Action::Emit { first, count }));
-        } else if !(skipped && self.mutation.is(Mutant::EmitSkipped)) {
-            self.push(Action::Emit { first, count });
+            order.pass_on(|first, count| actions.push_back(Action::Commit { first, count }));
         }
         if let Some(reason) = tripped {
             self.stop(Stage::Terminating, reason);
@@ -263,10 +277,10 @@ impl Core {
     pub(super) fn halt_if_met(&mut self) {
         let Some(policy) = &self.policy.halt else { return };
         let now = policy.now;
-        if let Some(reason) = halt::met(policy, &self.totals, self.admission.ended, self.mutation) {
-            // Said once: later outcomes meet the same threshold again.
-            let said = matches!(self.reason, Some(StopReason::HaltMet | StopReason::HaltFailed));
-            if !said {
+        if let Some(reason) = halt::met(policy, &self.totals.since(&self.restored), self.admission.ended) {
+            // Once: later outcomes meet the same threshold again.
+            let known = matches!(self.reason, Some(StopReason::HaltMet | StopReason::HaltFailed));
+            if !known {
                 self.stop(if now { Stage::Terminating } else { Stage::Draining }, reason);
             }
         }

@@ -5,37 +5,51 @@
 
 use super::Core;
 use super::action::Action;
-use super::mutant::Mutant;
-use super::pool::KillReason;
+use super::mutant::mutant;
+use super::slot::KillReason;
 use super::timers::Timer;
+use crate::model::command::{Command, Origin};
 use crate::model::event::{RunEvent, Stage};
 use crate::model::ids::WorkerId;
 use crate::model::outcome::{RunOutcome, StopReason};
-use crate::model::signal::Signal;
 use crate::model::time::Duration;
 
 impl Core {
-    /// The first INT or TERM drains, the second terminates, the third kills; QUIT counts as two.
-    pub(super) fn on_signal(&mut self, signal: Signal, sender_pid: Option<u32>) {
-        self.report(RunEvent::SignalReceived { signal, sender_pid });
-        self.signals = match signal {
-            Signal::INT | Signal::TERM => self.signals.saturating_add(1),
-            Signal::QUIT => self.signals.saturating_add(1).max(2),
-            _ => return,
+    /// A signal or a caller asks for something.
+    pub(super) fn on_command(&mut self, command: Command, origin: Origin) {
+        let firmness = match (command, origin) {
+            (Command::Status, _) => {
+                let status = Box::new(self.status());
+                return self.push(Action::ShowStatus(status));
+            }
+            (Command::Scale { workers }, _) => return self.scale(workers),
+            (Command::Stop, _) => self.firmness.saturating_add(1),
+            (Command::Drain, _) => self.firmness.max(1),
+            (Command::Terminate, Origin::Signal { .. }) => self.firmness.saturating_add(1).max(2),
+            (Command::Terminate, Origin::Caller) => self.firmness.max(2),
+            (Command::Kill, _) => self.firmness.max(3),
         };
-        let stage = match self.signals {
+        self.firmness = firmness;
+        let reason = match origin {
+            Origin::Signal { signal, sender_pid } => {
+                self.report(RunEvent::SignalReceived { signal, sender_pid });
+                StopReason::Signal(signal)
+            }
+            Origin::Caller => StopReason::Requested,
+        };
+        let stage = match firmness {
             0 | 1 => Stage::Draining,
             2 => Stage::Terminating,
             _ => Stage::Killing,
         };
-        self.stop(stage, StopReason::Signal(signal));
+        self.stop(stage, reason);
     }
 
     /// Takes a reason if it is stronger than the one so far.
     pub(super) fn strengthen(&mut self, reason: StopReason) -> bool {
         let stronger = match &self.reason {
             None => true,
-            Some(old) => reason.outranks(old) || self.mutation.is(Mutant::ReasonWeakened),
+            Some(old) => mutant!(ReasonWeakened, reason.outranks(old), true),
         };
         if stronger {
             self.reason = Some(reason);
@@ -43,7 +57,7 @@ impl Core {
         stronger
     }
 
-    /// Rises to `stage`, or further stays where it is; takes the reason if it is stronger.
+    /// Rises to `stage`, if it is not there yet; takes the reason if it is stronger.
     pub(super) fn stop(&mut self, stage: Stage, reason: StopReason) {
         if self.stage == Stage::Finished {
             return;
@@ -58,7 +72,7 @@ impl Core {
             return;
         }
         self.close_source();
-        if stage > Stage::Draining || !self.mutation.is(Mutant::DispatchInDrain) {
+        if mutant!(DispatchInDrain, true, stage > Stage::Draining) {
             self.skip_queue();
         }
         self.timers.clear(Timer::WholeRun, &mut self.run_timer);
@@ -72,17 +86,13 @@ impl Core {
 
     fn skip_queue(&mut self) {
         for batch in self.queue.drain() {
-            if !self.mutation.is(Mutant::SkipForgotten) {
-                self.skip(batch, None, false);
-            }
+            mutant!(SkipForgotten, self.skip(batch, None, false), {});
         }
     }
 
     fn drain(&mut self) {
         self.set_grace(self.policy.grace);
-        if !self.mutation.is(Mutant::DispatchInDrain) {
-            self.ask_all_to_leave();
-        }
+        mutant!(DispatchInDrain, self.ask_all_to_leave(), {});
     }
 
     fn ask_all_to_leave(&mut self) {
@@ -92,9 +102,8 @@ impl Core {
     }
 
     fn set_grace(&mut self, grace: Duration) {
-        if !self.mutation.is(Mutant::GraceIgnored) {
-            self.timers.set(Timer::Grace, &mut self.grace_timer, self.now + grace, self.now);
-        }
+        let deadline = self.now + mutant!(GraceIgnored, grace, Duration(u64::MAX));
+        self.timers.set(Timer::Grace, &mut self.grace_timer, deadline, self.now);
     }
 
     fn terminate_all(&mut self) {
@@ -121,10 +130,13 @@ impl Core {
             } else {
                 self.clear_slot_timer(index);
                 self.pool.file(index);
-                if self.mutation.is(Mutant::KillReaped) && self.pool.slots[index].incarnation.0 > 0 {
-                    let (worker, incarnation) = self.who(index);
-                    self.push(Action::Kill { worker, incarnation, signal: Signal::KILL });
-                }
+                mutant!(
+                    KillReaped,
+                    {},
+                    if self.pool.slots[index].incarnation.0 > 0 {
+                        self.push_kill(index, crate::model::signal::Signal::KILL);
+                    }
+                );
             }
         }
     }
@@ -144,13 +156,12 @@ impl Core {
                 self.closing = true;
                 self.ask_all_to_leave();
                 self.set_grace(self.policy.leave_time());
-            } else if self.pool.retired == self.pool.slots.len() && unsettled > 0 {
+            } else if self.pool.retired == self.pool.target && unsettled > 0 {
                 self.give_up();
             }
         }
-        let early = usize::from(self.mutation.is(Mutant::FinishEarly));
-        let kill_reason = self.closing || self.stage > Stage::Running;
-        if kill_reason && self.stage < Stage::Finished && self.pool.up <= early {
+        let ending = self.closing || self.stage > Stage::Running;
+        if ending && self.stage < Stage::Finished && mutant!(FinishEarly, self.pool.up == 0, self.pool.up <= 1) {
             self.finish();
         }
     }

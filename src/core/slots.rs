@@ -1,14 +1,15 @@
-//! A set of slots as bits: which worker comes next costs the same for five and for five thousand.
+//! A set of slots as bits: finding the next worker costs the same for five and for five thousand.
 
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default)]
 pub(super) struct SlotSet {
     words: Vec<u64>,
     len: usize,
 }
 
 impl SlotSet {
-    pub(super) fn new(slots: usize) -> Self {
-        Self { words: vec![0; slots.div_ceil(64)], len: 0 }
+    /// Makes place for slots below `slots`.
+    pub(super) fn grow(&mut self, slots: usize) {
+        self.words.resize(slots.div_ceil(64).max(self.words.len()), 0);
     }
 
     pub(super) const fn len(&self) -> usize {
@@ -19,7 +20,7 @@ impl SlotSet {
         self.words[slot / 64] >> (slot % 64) & 1 == 1
     }
 
-    /// Puts the slot in or out.
+    /// Puts the slot into the set, or takes it out.
     #[inline]
     pub(super) fn set(&mut self, slot: usize, inside: bool) {
         let (word, bit) = (&mut self.words[slot / 64], 1u64 << (slot % 64));
@@ -37,7 +38,7 @@ impl SlotSet {
         }
         let words = self.words.len();
         let (mut index, mut mask) = (start / 64 % words, !0u64 << (start % 64));
-        // One word more than there are: the first is seen twice, behind `start` and before it.
+        // One word more than there are: the first is read twice, behind `start` and before it.
         for _ in 0..=words {
             let word = self.words[index] & mask;
             if word != 0 {

@@ -1,88 +1,75 @@
-//! The core's orders, carried out: one match, a line or two for each.
+//! The core's orders, carried out: one match, one line for each.
 
-use super::event_loop::Engine;
-use super::telling::Answer;
+use super::answer::Reply;
+use super::commit::Commit;
+use super::feed::{Feed, Pressure};
+use super::fleet::Fleet;
+use super::status;
+use super::turn::Turn;
 use crate::core::action::Action;
-use crate::core::input::Input;
 use crate::model::event::RunEvent;
-use crate::model::ids::{Incarnation, ItemId, WorkerId};
-use crate::model::outcome::Settlement;
-use crate::model::signal::Signal;
+use crate::model::outcome::RunOutcome;
 
-impl Engine {
-    /// Carries out all that the core ordered. `answer` is what came with the fact that led to it.
-    pub(super) fn carry_out(&mut self, answer: Option<&Answer<'_>>) {
-        // A settlement is told from where its answer lies if its turn comes at once; else it is copied.
-        let mut settled = None;
-        while let Some(action) = self.core.poll_action() {
-            let mut before: Option<Settlement> = settled.take();
-            if let Action::Emit { first, count } = action {
-                self.intake.told += u64::from(count);
-                if let Some(settlement) = before.take_if(|before| (before.first, before.count) == (first, count)) {
-                    self.telling.tell_at_once(self.now, &settlement, answer, &mut self.payloads);
-                    continue;
-                }
+/// What carries out the core's orders. No component sees another's fields; what one needs of another is passed in the
+/// call.
+pub struct Components {
+    pub feed: Feed,
+    pub fleet: Fleet,
+    pub commit: Commit,
+    /// Slots that are to be filled, as the core reported last.
+    pub workers: u32,
+}
+
+impl Components {
+    /// Carries out one order. `reply`: the results of the fact that led to it. Returns the outcome with the last order.
+    pub fn apply(&mut self, action: Action, reply: &mut Option<Reply>, turn: &mut Turn) -> Option<RunOutcome> {
+        let Self { feed, fleet, commit, workers } = self;
+        let now = turn.now;
+        match action {
+            Action::Settle { settlement, in_turn } => {
+                let answer = reply.as_mut().and_then(|reply| fleet.answer(reply));
+                commit.settle(now, settlement, in_turn, answer, feed);
             }
-            self.hold(before, answer);
-            match action {
-                Action::Settle(settlement) => settled = Some(settlement),
-                Action::Emit { first, count } => self.telling.emit(self.now, first, count, &mut self.payloads),
-                // Told by `end`, once the output is written.
-                Action::Report(RunEvent::RunFinished(_)) => {}
-                Action::Report(event) => self.telling.event(self.now, &event),
-                Action::Demand { items } => self.intake.demand = items,
-                Action::CloseSource => self.close_source(),
-                Action::Spawn { worker, incarnation } => self.spawn_resident(worker, incarnation),
-                Action::Launch { worker, incarnation, batch } => self.launch_command(worker, incarnation, batch),
-                Action::Kill { worker, incarnation, signal } => {
-                    self.kill(worker, incarnation, signal);
-                }
-                Action::Probe { worker, incarnation } => self.look(worker, incarnation),
-                Action::Dispatch { .. } | Action::CloseInput { .. } | Action::Recall { .. } => {
-                    self.orders.push_back(action);
-                }
-                Action::Finish(outcome) => self.outcome = Some(outcome),
+            Action::Commit { first, count } => commit.commit(now, first, count, feed),
+            // Shown by `finish`, once the output is written.
+            Action::Report(RunEvent::RunFinished(_)) => {}
+            Action::Report(event) => {
+                *workers = workers_after(&event).unwrap_or(*workers);
+                commit.event(now, event);
             }
+            Action::ShowStatus(status) => commit.output.err.push(status::text(&status).as_bytes()),
+            Action::Demand { items } => feed.set_demand(items),
+            Action::CloseSource => feed.close(turn),
+            Action::Spawn { worker, incarnation, batch: None } => fleet.spawn(worker, incarnation, None, turn),
+            Action::Spawn { worker, incarnation, batch: Some(batch) } => {
+                fleet.spawn(worker, incarnation, Some((batch, feed.body(batch))), turn);
+            }
+            Action::Dispatch { worker, incarnation, batch } => {
+                fleet.dispatch(worker, incarnation, batch, &feed.body(batch), turn);
+            }
+            Action::CloseInput { worker, incarnation } => fleet.close_input(worker, incarnation),
+            Action::Recall { worker, incarnation } => fleet.recall(worker, incarnation),
+            Action::Probe { worker, incarnation } => fleet.probe(worker, incarnation, turn),
+            Action::Kill { worker, incarnation, signal } => fleet.kill(worker, incarnation, signal, turn),
+            Action::Finish(outcome) => return Some(outcome),
         }
-        self.hold(settled, answer);
+        None
     }
 
-    fn hold(&mut self, settlement: Option<Settlement>, answer: Option<&Answer<'_>>) {
-        if let Some(settlement) = settlement {
-            self.telling.hold(self.now, settlement, answer, &mut self.payloads);
+    /// What holds the source back at the moment.
+    pub fn pressure(&self) -> Pressure {
+        Pressure {
+            congested: self.commit.output.is_congested(),
+            held_bytes: self.commit.held_bytes(),
+            workers: u64::from(self.workers),
         }
     }
+}
 
-    /// One that is already gone is no error. One that has changed its user may not be ours to signal.
-    fn kill(&mut self, worker: WorkerId, incarnation: Incarnation, signal: Signal) {
-        if self.kill_command(worker, incarnation, signal) {
-            return;
-        }
-        let Some(slot) = self.slots.get(worker, incarnation) else { return };
-        if let Some(thread) = slot.thread() {
-            // It cannot be ended. It can be asked to leave, and not be waited for any longer.
-            if signal == Signal::KILL {
-                thread.leave_behind();
-            }
-            self.orders.push_back(Action::Recall { worker, incarnation });
-            return;
-        }
-        let Some(process) = slot.process() else { return };
-        if let Err(error) = process.signal_group(signal) {
-            let line =
-                format!("supervisor: failed to send {signal} to worker {worker} (pid {}): {error}\n", process.pid);
-            self.telling.err.push(line.as_bytes());
-        }
-    }
-
-    fn look(&mut self, worker: WorkerId, incarnation: Incarnation) {
-        if self.congested {
-            self.facts.push_back(Input::TimeExcluded { worker, incarnation });
-            return;
-        }
-        let slot = self.slots.get(worker, incarnation);
-        let running: Option<ItemId> =
-            slot.and_then(|slot| slot.resident()).and_then(|resident| resident.progress.running());
-        self.facts.push_back(Input::ProbeResult { worker, incarnation, running });
+/// The number of workers that an event reports.
+const fn workers_after(event: &RunEvent) -> Option<u32> {
+    match event {
+        RunEvent::RunStarted { workers } | RunEvent::Scaled { to: workers, .. } => Some(*workers),
+        _ => None,
     }
 }

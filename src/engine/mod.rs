@@ -3,29 +3,38 @@
 //! [`run`] takes a checked [`Config`] and returns how the run ended. The process is the caller's:
 //! the engine neither exits nor raises a signal.
 
+mod answer;
 mod apply;
-mod awake;
-mod commands;
+mod assembly;
+mod commit;
 mod dry_run;
-mod ending;
 mod error;
-mod event_loop;
-mod intake;
-mod large;
-mod launcher;
-mod messages;
-mod payloads;
-mod ports;
-mod residents;
-mod resting;
-mod slots;
-mod spawning;
+mod feed;
+mod finish;
+mod fleet;
+mod reactor;
 mod status;
-mod telling;
-mod threads;
+mod system;
 mod token;
+mod turn;
 
 pub use error::EngineError;
+
+/// The components, for the simulator that drives them on a fake system.
+#[doc(hidden)]
+pub mod parts {
+    pub use super::apply::Components;
+    pub use super::commit::{Commit, DurableRecord, OutputStreams};
+    pub use super::feed::Feed;
+    pub use super::fleet::{
+        CommandExit, CommandPool, Conversation, Direction, Fleet, FrameKind, Handshake, ItemBytes, LaunchSpec,
+        LauncherMailboxes, Order, Program, ProgressSource, Report, Residents, Tap, TappedFrame,
+    };
+    pub use super::reactor::Reactor;
+    pub use super::system::System;
+    pub use super::token::{Part, Port};
+    pub use super::turn::Turn;
+}
 
 use crate::model::config::Config;
 use crate::model::outcome::RunOutcome;
@@ -44,7 +53,8 @@ pub fn run(config: Config) -> Result<RunOutcome, EngineError> {
     if config.output.dry_run {
         return dry_run::run(&config);
     }
-    ports::open(config)?.run()
+    let _restored_at_the_end = assembly::change_process()?;
+    assembly::open(config)?.run()
 }
 
 /// Ends this process by the signal's default action, so that a shell sees what ended the run.

@@ -1,6 +1,6 @@
 //! The state of a run as text, for USR1 and QUIT.
 
-use crate::core::status::{SlotStatus, Status};
+use crate::model::status::{SlotStatus, Status};
 use std::fmt::Write;
 
 /// Rows of workers at most; a thousand workers are counted by their states instead.

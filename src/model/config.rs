@@ -1,5 +1,5 @@
-//! All that `engine::run` needs, already checked. `cli::resolve` makes it from what was typed; a
-//! program that uses the library may fill it in by itself.
+//! Everything that `engine::run` needs, checked. The builder makes it, for the command line as for a program that
+//! uses the library.
 
 use super::spec::{Policy, TransportSpec};
 use super::time::Duration;
@@ -13,7 +13,7 @@ pub struct Config {
     pub worker: WorkerSpec,
     pub source: SourceSpec,
     pub output: OutputSpec,
-    /// Most items in one message to a worker that stays; the core's runs may be longer.
+    /// Most items in one message to a worker that stays; the core's batches may be longer.
     pub message_items_max: u32,
     /// Names this run in `SUPERVISOR_RUN` and in keys of items: letters, digits, `-`.
     pub run_id: String,
@@ -28,7 +28,7 @@ pub enum WorkerSpec {
     Thread { task: String, delay: Duration },
     /// A program on our SDK, started with these arguments (the first is the program).
     Frames { argv: Vec<OsString>, transport: TransportSpec },
-    /// A command for each item.
+    /// A process for each item.
     Exec(ExecSpec),
 }
 
@@ -43,11 +43,11 @@ impl WorkerSpec {
     }
 }
 
-/// A command for each item. `argv[0]` is the program; arguments may hold `{}` and its kin.
+/// A process for each item. `argv[0]` is the program; arguments may contain placeholders such as `{}`.
 #[derive(Clone, Debug, PartialEq)]
 pub struct ExecSpec {
     pub argv: Vec<OsString>,
-    /// Join the arguments with spaces and hand them to `/bin/sh -c`; items are quoted for the shell.
+    /// Join the arguments with spaces and run them by `/bin/sh -c`; items are quoted for the shell.
     pub shell: bool,
     /// The item's bytes on the command's stdin; nothing is appended to its arguments.
     pub stdin: bool,
@@ -79,7 +79,7 @@ pub enum Split {
     Block { bytes: u64, delimiter: Option<u8> },
 }
 
-/// What is written where.
+/// What the run writes, and where.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct OutputSpec {
     pub mode: OutputMode,
@@ -100,7 +100,7 @@ pub struct OutputSpec {
 pub enum OutputMode {
     /// `worker 3 (pid 4123): item 7 -> 49`
     Narrate,
-    /// What the worker answered, and nothing else.
+    /// The workers' results and nothing else.
     Results,
     /// One object per settled item.
     Json,
@@ -109,7 +109,7 @@ pub enum OutputMode {
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum SummaryMode {
-    /// With `Narrate`; else only when some item is not done, a worker died, or the run was broken off.
+    /// Always with `Narrate`; otherwise only if some item is not done, a worker died, or the run was broken off.
     Auto,
     Always,
     Never,

@@ -1,4 +1,4 @@
-//! The one vocabulary of what happened. Whoever shows a run is a view of it.
+//! The one vocabulary of what happened. Every reporter is a view of these events.
 
 use super::exit::{ExitStatus, Usage};
 use super::ids::{Attempt, Incarnation, ItemId, WorkerId};
@@ -9,19 +9,19 @@ use super::time::Duration;
 /// Why a worker process ended, as far as the supervisor knows.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum EndReason {
-    /// Of its own accord, or by somebody outside.
+    /// By itself, or ended from outside the supervisor.
     Own,
-    /// Its input was closed because nothing was left for it, or the run drains: it was asked to leave.
+    /// It was asked to leave: nothing was left for it, the run drains, or its slot was removed.
     Asked,
     /// Its item passed the hard limit.
     TimedOut,
-    /// It did not say hello in time.
+    /// It sent no hello in time.
     NoHello,
-    /// It broke the protocol, in these words.
+    /// It broke the protocol, as this text says.
     Protocol(String),
     /// Another worker ended, and the strategy restarts this one too.
     Strategy,
-    /// The run is being terminated.
+    /// The run is being terminated; or its slot was removed and it did not leave.
     Stopped,
 }
 
@@ -75,10 +75,9 @@ pub enum RunEvent {
         pid: u32,
         exit: ExitStatus,
         reason: EndReason,
-        /// The item it was at, and what becomes of it.
+        /// The item that it was running, and what becomes of it.
         item: Option<(ItemId, ItemFate)>,
-        /// Further items that it held: they go to other workers, not charged with its end (or are
-        /// skipped, if the run stops).
+        /// Further items that it held: they go to other workers uncharged, or are skipped if the run stops.
         waiting: u64,
         /// Items it settled in its life.
         items: u64,
@@ -90,7 +89,8 @@ pub enum RunEvent {
         incarnation: Incarnation,
         delay: Duration,
     },
-    /// An attempt began; told only where it is known (a run of one, a process per item, a death, a timeout).
+    /// An attempt began; reported only where that is known (a batch of one, a process per item, a
+    /// death, a timeout).
     ItemStarted {
         item: ItemId,
         attempt: Attempt,
@@ -113,12 +113,17 @@ pub enum RunEvent {
     },
     SignalReceived {
         signal: Signal,
-        /// Who sent it, where the system tells.
+        /// The sending process, where the system reports it.
         sender_pid: Option<u32>,
     },
     Stopping {
         stage: Stage,
         reason: StopReason,
+    },
+    /// The run goes on with another number of workers.
+    Scaled {
+        from: u32,
+        to: u32,
     },
     RunFinished(RunOutcome),
 }

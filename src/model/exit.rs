@@ -7,7 +7,12 @@ use std::fmt;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum ExitStatus {
     Code(u8),
-    Signal { signal: Signal, core_dumped: bool },
+    Signal {
+        signal: Signal,
+        core_dumped: bool,
+    },
+    /// The process has ended, but the host program has reaped it, and the system does not tell how it ended.
+    Unknown,
 }
 
 impl ExitStatus {
@@ -17,7 +22,7 @@ impl ExitStatus {
     }
 }
 
-/// `exit 3`, `signal 9 (KILL)`, `signal 11 (SEGV), core dumped`.
+/// `exit 3`, `signal 9 (KILL)`, `signal 11 (SEGV), core dumped`, `unknown exit`.
 impl fmt::Display for ExitStatus {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
@@ -26,11 +31,12 @@ impl fmt::Display for ExitStatus {
                 write!(f, "signal {signal}")?;
                 if *core_dumped { write!(f, ", core dumped") } else { Ok(()) }
             }
+            Self::Unknown => f.write_str("unknown exit"),
         }
     }
 }
 
-/// What a process used, as `wait4` tells (`getrusage(2)`).
+/// What a process used, as `wait4` reports it (`getrusage(2)`).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Usage {
     pub user_us: u64,

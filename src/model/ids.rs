@@ -1,8 +1,8 @@
-//! Who is who: items, worker slots, the processes that fill them, and stretches of items.
+//! Ids of items, worker slots, incarnations and attempts, and batches of items.
 
 use std::fmt;
 
-/// The number of an item in the order of its arrival, from 0.
+/// The number of an item in the order of its arrival, from `Policy::first_item` on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct ItemId(pub u64);
 
@@ -36,18 +36,18 @@ impl WorkerId {
     }
 }
 
-/// Which process of a slot is meant: the first is 1, each new process of the slot is one more.
+/// Numbers the processes of a slot: the first is 1, each new process of the slot is one more.
 /// A message that names an older incarnation is stale.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Incarnation(pub u32);
 
-/// Which try of an item is meant, from 1.
+/// Numbers the attempts at an item, from 1.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Attempt(pub u32);
 
 impl Attempt {
     pub const FIRST: Self = Self(1);
-    /// The try after this one.
+    /// The attempt after this one.
     #[must_use]
     pub const fn next(self) -> Self {
         Self(self.0 + 1)
@@ -55,7 +55,7 @@ impl Attempt {
 }
 
 /// The unit of work: `count` consecutive items that are all at the same attempt.
-/// A single item is a run of one, so nothing is special-cased.
+/// A single item is a batch of one, so nothing is special-cased.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Batch {
     pub first: ItemId,
@@ -64,7 +64,7 @@ pub struct Batch {
 }
 
 impl Batch {
-    /// A run of the single item `item`.
+    /// A batch of the single item `item`.
     #[must_use]
     pub const fn of_one(item: ItemId, attempt: Attempt) -> Self {
         Self { first: item, count: 1, attempt }
@@ -78,7 +78,7 @@ impl Batch {
     pub const fn contains(self, item: ItemId) -> bool {
         self.first.0 <= item.0 && item.0 < self.end().0
     }
-    /// The first `count` items and what remains; `count` is capped at the run's own.
+    /// The first `count` items and what remains; `count` is capped at the batch's own.
     #[must_use]
     pub fn split(self, count: u32) -> (Self, Option<Self>) {
         let count = count.min(self.count);

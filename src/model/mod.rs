@@ -1,9 +1,12 @@
-//! Floor 0: the words of the field as plain values, and how text becomes one. Nothing here waits or
-//! asks the system.
+//! Floor 0: the vocabulary as plain values, and how text becomes one.
 //!
-//! Invariant: this floor imports nothing of ours and makes no system call.
+//! Invariant: this floor imports no other floor, makes no system call and never waits.
 
+pub mod builder;
+pub mod command;
 pub mod config;
+pub mod config_error;
+mod defaults;
 pub mod durations;
 pub mod event;
 pub mod exit;
@@ -12,4 +15,5 @@ pub mod numbers;
 pub mod outcome;
 pub mod signal;
 pub mod spec;
+pub mod status;
 pub mod time;

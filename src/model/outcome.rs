@@ -14,14 +14,14 @@ pub enum Outcome {
     Failed,
     /// It ended as many workers as the crash limit allows. The causes name each.
     Dead,
-    /// It was never run to an end, because the run stopped first.
+    /// The run stopped before it was done.
     Skipped,
 }
 
-/// Why an attempt did not succeed although no worker died of its own accord.
+/// Why an attempt failed although no worker died by itself.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum FailReason {
-    /// What the handler said, such as `not an integer: "abc"`.
+    /// The handler's message, such as `not an integer: "abc"`.
     Message(String),
     /// A handler's panic, with its text.
     Panicked(String),
@@ -58,7 +58,7 @@ pub enum CauseKind {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Cause {
     pub attempt: Attempt,
-    /// `None` if no worker ever held it.
+    /// `None` if no worker held it.
     pub worker: Option<WorkerId>,
     pub pid: Option<u32>,
     pub kind: CauseKind,
@@ -71,9 +71,9 @@ pub struct Settlement {
     pub first: ItemId,
     pub count: u32,
     pub outcome: Outcome,
-    /// How many attempts were started: 0 for one that never was.
+    /// How many attempts were started: 0 for an item that was never begun.
     pub attempts: u32,
-    /// Who held it last; `None` if nobody ever did.
+    /// The worker that held it last; `None` if no worker did.
     pub worker: Option<WorkerId>,
     pub incarnation: Option<Incarnation>,
     pub pid: Option<u32>,
@@ -86,7 +86,7 @@ pub struct Settlement {
 pub enum StopReason {
     /// The source has ended and every item has its outcome.
     SourceEnded,
-    /// `--halt`: the wished number of items succeeded, or was settled.
+    /// `--halt`: the requested number of items succeeded, or was settled.
     HaltMet,
     /// `--halt`, `--fail-fast`: too many items failed.
     HaltFailed,
@@ -96,7 +96,7 @@ pub enum StopReason {
     RunTimeout,
     /// Gave up: the restart limit of a slot, or no slot that could be filled is left.
     RestartLimit { worker: WorkerId, last: String },
-    /// Gave up: this many items in a row died and none was done.
+    /// Gave up: this many items in a row are dead and none was done between them.
     DeadLimit { dead: u32 },
     /// The source broke off.
     SourceLost(String),
@@ -104,12 +104,14 @@ pub enum StopReason {
     SinkLost(String),
     /// A file that the run needs for itself could not be written.
     StorageLost(String),
+    /// A caller asked for it: a client of the control socket, or the program that uses this library.
+    Requested,
     /// A signal asked for it; the run ends by raising it again.
     Signal(Signal),
 }
 
 impl StopReason {
-    /// If it replaces `other`. What reasons carry does not matter: of two alike the first stays.
+    /// If it replaces `other`. The data of a reason does not count: of two of the same kind the first stays.
     #[must_use]
     pub const fn outranks(&self, other: &Self) -> bool {
         self.strength() > other.strength()
@@ -127,7 +129,8 @@ impl StopReason {
             Self::SourceLost(_) => 7,
             Self::SinkLost(_) => 8,
             Self::StorageLost(_) => 9,
-            Self::Signal(_) => 10,
+            Self::Requested => 10,
+            Self::Signal(_) => 11,
         }
     }
 }
@@ -146,14 +149,40 @@ pub struct Totals {
     pub deaths: u64,
     /// Processes started.
     pub spawned: u64,
-    /// Messages of an old incarnation or attempt, counted and dropped.
+    /// Messages of an old incarnation, counted and dropped.
     pub stale: u64,
+    /// Items among `accepted` that had their outcome from an earlier run; the outcome is counted above.
+    pub restored: u64,
 }
 
 impl Totals {
     #[must_use]
     pub const fn settled(&self) -> u64 {
         self.done + self.failed + self.dead + self.skipped
+    }
+
+    /// What happened to items since `earlier`; the other numbers as they are.
+    #[must_use]
+    pub const fn since(&self, earlier: &Self) -> Self {
+        Self {
+            accepted: self.accepted - earlier.accepted,
+            done: self.done - earlier.done,
+            failed: self.failed - earlier.failed,
+            dead: self.dead - earlier.dead,
+            skipped: self.skipped - earlier.skipped,
+            ..*self
+        }
+    }
+
+    /// Adds items of this outcome.
+    pub const fn count(&mut self, outcome: &Outcome, items: u64) {
+        let total = match outcome {
+            Outcome::Done => &mut self.done,
+            Outcome::Failed => &mut self.failed,
+            Outcome::Dead => &mut self.dead,
+            Outcome::Skipped => &mut self.skipped,
+        };
+        *total += items;
     }
 }
 
@@ -164,11 +193,11 @@ pub struct RunOutcome {
     pub totals: Totals,
 }
 
-/// What kind of error ended a run that has no [`RunOutcome`]. Every error type of the engine names
+/// The kind of error that ended a run without a [`RunOutcome`]. Every error type of the engine names
 /// one; `exit_code` turns it into a number.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ExitClass {
-    /// What was asked for cannot be meant: a missing input, a directory as input. Nothing was started.
+    /// The command line cannot be carried out: a missing input, a directory as input. Nothing was started.
     Usage,
     /// The workers cannot start.
     GaveUp,

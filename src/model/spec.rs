@@ -1,21 +1,23 @@
-//! What a run shall do, in the field's words: the parts of a configuration.
+//! What a run shall do: the parts of a configuration.
 
+use super::ids::ItemId;
 use super::signal::Signal;
 use super::time::Duration;
 use std::path::PathBuf;
 
-/// The most bytes of one item, and of one result in a frame: what is longer is rejected by the source,
-/// so that no frame announces more than its receiver will take.
+/// The most bytes of one item, and of one result in a frame. The source rejects a longer item, so no
+/// frame announces more than its receiver takes.
 pub const ITEM_BYTES_MAX: usize = 16 * 1024 * 1024;
 
-/// Names of the built-in worker's tasks, the default first. What they do stands in `worker/tasks.rs`.
+/// Names of the built-in worker's tasks, the default first. `worker/tasks.rs` defines them.
 pub const TASKS: [&str; 12] =
     ["square", "cube", "echo", "sleep", "countdown", "identity", "hash", "exit", "signal", "panic", "hang", "leak"];
 
-/// The supervisor's first argument when it takes the worker's role: no `supervisor-worker` is beside it.
+/// The supervisor's first argument when it takes the worker's role because no `supervisor-worker` is installed
+/// beside it.
 pub const WORKER_ROLE: &str = "__worker";
 
-/// If a worker that ended is started again (the words are OTP's).
+/// If a worker that ended is started again (OTP's words).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum RestartType {
     /// Always.
@@ -26,7 +28,7 @@ pub enum RestartType {
     Temporary,
 }
 
-/// Who is started again with a worker that ended (the words are OTP's).
+/// Which workers are started again with one that ended (OTP's words).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum RestartStrategy {
     OneForOne,
@@ -68,33 +70,68 @@ pub enum QueueOrder {
 /// How much work may be in flight at one worker.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Credit {
-    /// About a millisecond of work to a run, two to four runs out.
+    /// About a millisecond of work to a batch, two to four batches out.
     Auto,
-    /// Never more than so many items.
+    /// Never more than this many items.
     Items(u32),
 }
 
-/// How a worker process lives.
+/// What the core may rely on with the workers of a run. What kinds of workers differ in is data here.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Lifecycle {
-    /// It stays, says hello and takes runs.
-    Resident,
-    /// One process for each item; its exit is the result.
-    PerItem,
+pub struct WorkerContract {
+    /// A new process is ready once it has sent a hello; without one, as soon as it is spawned. Counts
+    /// for processes that are started ahead of their items, so not with [`Blame::WholeProcess`].
+    pub hello: bool,
+    pub credit: Credit,
+    pub blame: Blame,
 }
 
-/// How items travel to a resident worker, with what the kind's own flags say.
+/// How it is known which item was running when a worker died or is late.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Blame {
+    /// The worker writes the item's id to its progress page before it begins it.
+    ProgressPage,
+    /// The worker answers in order, so the oldest item without an answer is the one that ran.
+    OldestHeld,
+    /// The process is started together with its one item, and its exit is that item's result.
+    WholeProcess,
+}
+
+impl WorkerContract {
+    /// A worker of our own protocol: it sends a hello, takes batches and keeps a progress page.
+    #[must_use]
+    pub const fn resident(credit: Credit) -> Self {
+        Self { hello: true, credit, blame: Blame::ProgressPage }
+    }
+    /// A process for each item.
+    #[must_use]
+    pub const fn per_item() -> Self {
+        Self { hello: false, credit: Credit::Items(1), blame: Blame::WholeProcess }
+    }
+    /// If a new process has to send a hello before it is ready.
+    #[must_use]
+    pub const fn waits_for_hello(&self) -> bool {
+        self.hello && !self.starts_with_item()
+    }
+    /// If a process is started together with its one item, not ahead of it.
+    #[must_use]
+    pub const fn starts_with_item(&self) -> bool {
+        matches!(self.blame, Blame::WholeProcess)
+    }
+}
+
+/// How items travel to a resident worker, with the flags of that kind.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct TransportSpec {
     pub kind: TransportKind,
-    /// How long either side of shared memory looks for more before it sleeps.
+    /// How long either side of shared memory polls before it sleeps.
     pub spin: Duration,
-    /// Of `file`: the folder in which its files get names and stay.
+    /// `file` alone: the folder in which its files get names and stay.
     pub spool: Option<PathBuf>,
 }
 
 impl From<TransportKind> for TransportSpec {
-    /// Nothing else said.
+    /// A transport without flags of its own.
     fn from(kind: TransportKind) -> Self {
         Self { kind, spin: Duration::ZERO, spool: None }
     }
@@ -128,6 +165,26 @@ impl TransportKind {
     }
 }
 
+/// The form of the messages between the supervisor and a resident worker. Every transport that is a stream of bytes
+/// carries any of them; `shm` and `file` carry frames.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ProtocolKind {
+    /// Binary frames: a header with lengths, a small message, a body.
+    Frames,
+}
+
+impl ProtocolKind {
+    pub const ALL: [Self; 1] = [Self::Frames];
+
+    /// The name that `--protocol` gives it.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Frames => "frames",
+        }
+    }
+}
+
 /// One step of the sequence that ends a process: a signal, then a wait.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct TermStep {
@@ -139,8 +196,8 @@ pub struct TermStep {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Threshold {
     Items(u64),
-    /// Percent. Of failures: of the items settled so far, once [`Threshold::PERCENT_ITEMS_MIN`] failed.
-    /// Of successes and outcomes of any kind: of all items, once the source has ended.
+    /// Percent. Failures count against the items settled so far, once [`Threshold::PERCENT_ITEMS_MIN`]
+    /// failed; successes and outcomes of any kind against all items, once the source has ended.
     Percent(u8),
 }
 
@@ -168,29 +225,30 @@ pub struct Halt {
     pub now: bool,
 }
 
-/// Whose numbers the exit code of a finished run follows (`exit_code::of`).
+/// Which program's numbers the exit code of a finished run follows (`exit_code::of`).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ExitCodeStyle {
     Own,
     /// GNU parallel's: how many items failed.
     Count,
-    /// Those of xargs.
+    /// xargs's.
     Xargs,
 }
 
-/// All that the core decides by. Plain, already checked.
+/// Everything that the core decides by, already checked.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Policy {
-    /// Slots, at least 1.
+    /// Slots at the start, at least 1. `Command::Scale` changes their number.
     pub workers: u32,
-    pub lifecycle: Lifecycle,
+    pub worker: WorkerContract,
+    /// The id of the first item that arrives.
+    pub first_item: ItemId,
     pub queue_order: QueueOrder,
     /// Most items accepted but not yet handed out. At least 1.
     pub queue_items_max: u64,
-    pub credit: Credit,
-    /// Most items in one message.
+    /// Most items in one dispatch.
     pub batch_max: u32,
-    /// Results are told in the order of the items.
+    /// Results become visible in the order of the items.
     pub keep_order: bool,
     /// Hold the first dispatch until every slot is ready or has failed once, so that each gets a share.
     pub start_together: bool,
@@ -198,7 +256,7 @@ pub struct Policy {
     /// Workers that one item may end before it is dead-lettered. At least 1.
     pub crash_limit: u32,
     pub retry_delay: Duration,
-    /// Gives up after so many dead items in a row with none done between them.
+    /// Give up after this many dead items in a row with none done between them.
     pub dead_max: Option<u32>,
     /// Hard limit for one attempt.
     pub timeout: Option<Duration>,
@@ -213,12 +271,12 @@ pub struct Policy {
     pub backoff: Backoff,
     pub halt: Option<Halt>,
     pub run_timeout: Option<Duration>,
-    /// Where the jitter of delays is drawn from.
+    /// The seed for the jitter of delays.
     pub seed: u64,
 }
 
 impl Policy {
-    /// At the normal end workers have nothing to finish, and still need a moment to leave.
+    /// At the normal end workers have nothing to finish, and still need a moment to exit.
     const LEAVE_TIME_MIN: Duration = Duration::from_secs(1);
 
     /// How long workers may take to leave at the normal end.

@@ -1,11 +1,10 @@
-//! `--events FILE`: each event as one JSON object a line, the hook for tests and tools.
+//! `--events FILE`: each event as one JSON object a line, for tests and tools.
 //!
-//! Lines are collected and written once a loop turn. The file is the user's own choice: opened as any
-//! program would, so a FIFO or `/dev/stderr` will do, and one that nobody empties stops the run until
-//! somebody does.
+//! Lines are buffered and written once a loop turn. The file is opened as any program would open it, so it may be a
+//! FIFO or `/dev/stderr`. A FIFO without a reader, or a full one, blocks the run until it is read.
 
 use super::object::Object;
-use super::{Reporter, ReporterError, words};
+use super::{Reporter, ReporterError, Settled, words};
 use crate::model::event::{EndReason, ItemFate, RunEvent};
 use crate::model::exit::{ExitStatus, Usage};
 use crate::model::ids::{Incarnation, ItemId, WorkerId};
@@ -18,14 +17,14 @@ use std::os::fd::AsFd;
 use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
 use std::path::Path;
 
-/// More than this is written before the turn is over.
-const HELD_BYTES_MAX: usize = 256 * 1024;
+/// A larger buffer is written before the turn is over.
+const BUFFER_BYTES_MAX: usize = 256 * 1024;
 
 /// The reporter of `--events`.
 pub struct Events {
     path: String,
     file: File,
-    held: Vec<u8>,
+    buffer: Vec<u8>,
 }
 
 impl Events {
@@ -34,14 +33,14 @@ impl Events {
     pub fn create(path: &Path) -> Result<Self, ReporterError> {
         let name = path.display().to_string();
         match open_empty(path) {
-            Ok(file) => Ok(Self { path: name, file, held: Vec::new() }),
+            Ok(file) => Ok(Self { path: name, file, buffer: Vec::new() }),
             Err(error) => Err(ReporterError::Create { path: name, error }),
         }
     }
 }
 
-/// The file, emptied. `/dev/stderr` sent to a file is that open file itself: one opened anew would
-/// have a place of its own in it, and each would overwrite what the other wrote.
+/// Opens the file and truncates it. If stdout or stderr is redirected to the same file, that open file is used: a
+/// second open file would have an offset of its own, and each would overwrite what the other wrote.
 fn open_empty(path: &Path) -> io::Result<File> {
     let file = OpenOptions::new().append(true).create(true).mode(0o600).open(path)?;
     let metadata = file.metadata()?;
@@ -60,13 +59,24 @@ fn open_empty(path: &Path) -> io::Result<File> {
 
 impl Reporter for Events {
     fn event(&mut self, now: Instant, event: &RunEvent, _: &mut Outbox, _: &mut Outbox) -> Result<(), ReporterError> {
-        push_event(&mut self.held, now, event);
-        if self.held.len() > HELD_BYTES_MAX { self.flush() } else { Ok(()) }
+        push_event(&mut self.buffer, now, event);
+        if self.buffer.len() > BUFFER_BYTES_MAX { self.flush() } else { Ok(()) }
+    }
+
+    /// Shows no results.
+    fn settled(
+        &mut self,
+        _: Instant,
+        _: &mut Settled<'_>,
+        _: &mut Outbox,
+        _: &mut Outbox,
+    ) -> Result<(), ReporterError> {
+        Ok(())
     }
 
     fn flush(&mut self) -> Result<(), ReporterError> {
-        let written = self.file.write_all(&self.held);
-        self.held.clear();
+        let written = self.file.write_all(&self.buffer);
+        self.buffer.clear();
         written.map_err(|error| ReporterError::Write { path: self.path.clone(), error })
     }
 }
@@ -138,11 +148,7 @@ fn push_event(out: &mut Vec<u8>, now: Instant, event: &RunEvent) {
             object.end_line();
         }
         RunEvent::ItemsSettled(settlement) => push_settlement(out, now, settlement),
-        RunEvent::SourceLost { error } => {
-            let mut object = begin(out, now, "source_lost");
-            object.text("error", error);
-            object.end_line();
-        }
+        RunEvent::SourceLost { error } => push_source_lost(begin(out, now, "source_lost"), error),
         RunEvent::SignalReceived { signal, sender_pid } => {
             let mut object = begin(out, now, "signal_received");
             object.number("signal", u64::from(signal.0));
@@ -156,8 +162,19 @@ fn push_event(out: &mut Vec<u8>, now: Instant, event: &RunEvent) {
             push_reason(&mut object, reason);
             object.end_line();
         }
+        RunEvent::Scaled { from, to } => {
+            let mut object = begin(out, now, "scaled");
+            object.number("from", u64::from(*from));
+            object.number("to", u64::from(*to));
+            object.end_line();
+        }
         RunEvent::RunFinished(outcome) => push_finish(begin(out, now, "run_finished"), outcome),
     }
+}
+
+fn push_source_lost(mut object: Object<'_>, error: &str) {
+    object.text("error", error);
+    object.end_line();
 }
 
 fn push_exit(
@@ -215,6 +232,7 @@ fn push_reason(object: &mut Object<'_>, reason: &StopReason) {
         StopReason::SourceLost(error) => ("source_lost", Some(error)),
         StopReason::SinkLost(error) => ("sink_lost", Some(error)),
         StopReason::StorageLost(error) => ("storage_lost", Some(error)),
+        StopReason::Requested => ("requested", None),
         StopReason::Signal(_) => ("signal", None),
     };
     object.text("reason", name);

@@ -1,10 +1,11 @@
 //! `json` on stdout: one object for each item. A command's stderr goes to stderr as it is.
 //!
-//! A result that was spilled to a file is read back into memory, whole: an object is one line, and
-//! what it holds is escaped, so it cannot be copied from file to file.
+//! A result that was spilled to a file is read back into memory whole: an object is one line with escaped content, so
+//! the result cannot be copied from file to file.
 
 use super::object::{Object, exit_of};
-use super::{Reporter, ReporterError, Settled, spill_failed, words};
+use super::{Content, Reporter, ReporterError, Settled, spill_failed, words};
+use crate::model::event::RunEvent;
 use crate::model::ids::ItemId;
 use crate::model::outcome::{Cause, CauseKind, FailReason, Outcome, Settlement};
 use crate::model::time::Instant;
@@ -12,27 +13,31 @@ use crate::sys::outbox::Outbox;
 
 /// The reporter of `--output json`.
 pub struct Json {
-    /// The answer of a resident worker ends with a newline that is not part of the result; a command's
-    /// output is its own.
+    /// The result of a resident worker ends with a newline that is not part of it; a command's output is taken as it is.
     pub answers_are_lines: bool,
 }
 
 impl Reporter for Json {
+    /// Shows no events.
+    fn event(&mut self, _: Instant, _: &RunEvent, _: &mut Outbox, _: &mut Outbox) -> Result<(), ReporterError> {
+        Ok(())
+    }
+
     fn settled(
         &mut self,
         _: Instant,
-        settled: &Settled<'_>,
+        settled: &mut Settled<'_>,
         out: &mut Outbox,
         err: &mut Outbox,
     ) -> Result<(), ReporterError> {
-        super::results::append(err, &settled.errors, settled.spill, None)?;
+        super::results::append(err, &mut settled.errors, None)?;
         if settled.settlement.count > 1 {
             for (index, (item, input, result)) in settled.each().enumerate() {
                 push_item(out.buffer(), settled, index, (item, input, result));
             }
             return Ok(());
         }
-        let spilled = read_back(settled)?;
+        let spilled = read_back(&settled.results)?;
         let mut result = spilled.as_deref().unwrap_or(settled.results.memory);
         if self.answers_are_lines {
             result = result.strip_suffix(b"\n").unwrap_or(result);
@@ -40,25 +45,27 @@ impl Reporter for Json {
         push_item(out.buffer(), settled, 0, (settled.settlement.first, settled.inputs, result));
         Ok(())
     }
+
+    /// Has no file of its own.
+    fn flush(&mut self) -> Result<(), ReporterError> {
+        Ok(())
+    }
 }
 
-/// The whole result, if a part of it lies in a file; that part is discarded there.
-fn read_back(settled: &Settled<'_>) -> Result<Option<Vec<u8>>, ReporterError> {
-    let results = &settled.results;
-    let Some(spill) = settled.spill.filter(|_| !results.spilled.is_empty()) else { return Ok(None) };
-    let mut whole = Vec::new();
-    for extent in results.spilled {
-        let start = whole.len();
-        // What was read from a pipe and written to a file was in memory once, a piece at a time.
-        whole.resize(start + extent.bytes as usize, 0);
-        spill.read_at(extent.offset, &mut whole[start..]).map_err(|error| spill_failed(spill, error))?;
+/// The whole result, if a part of it is in a file.
+fn read_back(results: &Content<'_>) -> Result<Option<Vec<u8>>, ReporterError> {
+    if results.spilled.is_empty() {
+        return Ok(None);
     }
+    let spilled_bytes = results.spilled.bytes() as usize;
+    let mut whole = Vec::with_capacity(spilled_bytes + results.memory.len());
+    whole.resize(spilled_bytes, 0);
+    results.spilled.read_at(0, &mut whole).map_err(|error| spill_failed(&results.spilled, error))?;
     whole.extend_from_slice(results.memory);
-    results.discard(settled.spill);
     Ok(Some(whole))
 }
 
-/// The source could not hand it out, so what it is was never kept; its error tells.
+/// If the source rejected the item. Its bytes were never kept; the error describes it.
 fn is_rejected(settlement: &Settlement) -> bool {
     matches!(settlement.causes.last(), Some(Cause { kind: CauseKind::Failed(FailReason::Rejected(_)), .. }))
 }

@@ -1,15 +1,17 @@
-//! Floor 2: what the user sees. Reporters are views of [`RunEvent`] and of settled items.
+//! Floor 2: what the user sees. Reporters are views of [`RunEvent`] and of settled items; `selection` opens those that
+//! a run asks for.
 //!
 //! | file | what | where |
 //! |---|---|---|
 //! | `text` | a line for each item, for people | stdout |
-//! | `results` | what the workers answered, or nothing | stdout |
+//! | `results` | the workers' results, or nothing | stdout |
 //! | `json` | an object for each item | stdout |
 //! | `notices` | what happens to workers and to the run | stderr |
 //! | `summary` | the table and the totals at the end | stderr |
 //! | `events` | every event as JSON | a file |
 //!
-//! Invariant: a reporter decides nothing and knows no process; what it was not told did not happen.
+//! Invariant: a reporter decides nothing, asks no process and never blocks on stdout. Its facts are the events and the
+//! settled items that it gets.
 
 pub mod events;
 pub mod json;
@@ -18,43 +20,40 @@ pub mod object;
 #[cfg(test)]
 mod recorded;
 pub mod results;
+mod selection;
 pub mod summary;
 pub mod text;
 pub mod words;
 
-use crate::model::config::{OutputMode, OutputSpec};
+pub use selection::open;
+
 use crate::model::event::RunEvent;
 use crate::model::exit::ExitStatus;
 use crate::model::ids::ItemId;
 use crate::model::outcome::Settlement;
-use crate::model::spec::{Lifecycle, Policy};
 use crate::model::time::{Duration, Instant};
 use crate::sys::outbox::Outbox;
-use crate::sys::spill::{Extent, SpillFile};
-use std::sync::Arc;
+use crate::sys::spill::SpilledContent;
 
-/// Settled items with their bytes, in the order in which they are told.
+/// Settled items with their bytes, in the order of the output.
 pub struct Settled<'a> {
     pub settlement: &'a Settlement,
-    /// The items: one, whole, or each followed by `delimiter`.
+    /// The items: a single one as it is, several each followed by `delimiter`.
     pub inputs: &'a [u8],
     pub delimiter: u8,
-    /// What stdout gets: of several items, each result ends with its newline and holds no other; of
-    /// one, whole. Empty unless done, or a command's output.
+    /// The content for stdout. The result of a single item is as it is; each of several ends with a newline and
+    /// contains no other. Empty unless the items are done or a command wrote it.
     pub results: Content<'a>,
-    /// A command's stderr; of one item. Empty for resident workers, who share the supervisor's.
+    /// A command's stderr, for a single item. Empty for resident workers, which share the supervisor's stderr.
     pub errors: Content<'a>,
-    /// The file that spilled content lies in. The view that is in charge of stdout discards it there,
-    /// shown or not, so whoever tells the reporters need not.
-    pub spill: Option<&'a Arc<SpillFile>>,
-    /// Per item, where the worker told: when it started and how long it took.
+    /// Per item, where the worker reports it: when it started and how long it took.
     pub times: Option<&'a [ItemTime]>,
-    /// How the process of this item ended, where there was one.
+    /// How the process of this item ended; `None` without a process per item.
     pub exit: Option<ExitStatus>,
 }
 
 impl<'a> Settled<'a> {
-    /// The items of a settlement of several: number, item, result without its newline.
+    /// The items of a settlement of several, each as id, item, result without its newline.
     pub fn each(&self) -> impl Iterator<Item = (ItemId, &'a [u8], &'a [u8])> {
         let (mut inputs, mut results) = (self.inputs, self.results.memory);
         let delimiter = self.delimiter;
@@ -64,27 +63,28 @@ impl<'a> Settled<'a> {
     }
 }
 
-/// Bytes of a result: first what was spilled to a file, then what is in memory.
-#[derive(Clone, Copy, Default)]
+/// Bytes of a result: first the content of the spill file, then the bytes in memory.
+#[derive(Default)]
 pub struct Content<'a> {
-    pub spilled: &'a [Extent],
+    /// The reporter that writes it to an outbox takes it; the others only read it. What no reporter takes is freed.
+    pub spilled: SpilledContent,
     pub memory: &'a [u8],
 }
 
-impl Content<'_> {
-    /// What lies in the file is not needed any more.
-    fn discard(&self, spill: Option<&Arc<SpillFile>>) {
-        if let Some(spill) = spill {
-            self.spilled.iter().for_each(|extent| spill.discard(*extent));
-        }
+impl<'a> Content<'a> {
+    /// Content that was never spilled.
+    #[must_use]
+    pub fn in_memory(memory: &'a [u8]) -> Self {
+        Self { memory, ..Self::default() }
     }
 }
 
-fn spill_failed(spill: &SpillFile, error: std::io::Error) -> ReporterError {
-    ReporterError::Spill { folder: spill.folder().display().to_string(), error }
+fn spill_failed(spilled: &SpilledContent, error: std::io::Error) -> ReporterError {
+    let folder = spilled.folder().map_or_else(String::new, |folder| folder.display().to_string());
+    ReporterError::Spill { folder, error }
 }
 
-/// Takes what is before the first delimiter off `rest`.
+/// Cuts the bytes before the first delimiter off `rest`.
 fn cut_off<'a>(rest: &mut &'a [u8], delimiter: u8) -> &'a [u8] {
     match memchr::memchr(delimiter, rest) {
         Some(end) => {
@@ -103,59 +103,43 @@ pub struct ItemTime {
     pub runtime: Duration,
 }
 
-/// A view. It is told each event when it happens, the settling of items included
-/// ([`RunEvent::ItemsSettled`]), and each settled item once more, with its bytes, when its turn has
-/// come ([`Reporter::settled`]: at once, or in keep-order). `out` is the program's stdout, `err` its
-/// stderr: buffers that the engine empties without blocking, so writing to them cannot fail. A
-/// reporter with a file of its own may fail. What a view does not care for it leaves out.
+/// A view of the run. `out` is the program's stdout and `err` its stderr: buffers that the engine writes out without
+/// blocking, so appending to them cannot fail. A reporter with a file of its own may fail.
+///
+/// Every implementation decides about every call, also where it has nothing to show.
 pub trait Reporter {
-    /// Something happened.
+    /// Called for each event when it happens, [`RunEvent::ItemsSettled`] included.
     ///
     /// # Errors
     /// A file of its own could not be written.
-    fn event(&mut self, _: Instant, _: &RunEvent, _: &mut Outbox, _: &mut Outbox) -> Result<(), ReporterError> {
-        Ok(())
-    }
+    fn event(
+        &mut self,
+        now: Instant,
+        event: &RunEvent,
+        out: &mut Outbox,
+        err: &mut Outbox,
+    ) -> Result<(), ReporterError>;
 
-    /// Items have their outcome, and this is their turn to be shown.
+    /// Called for settled items when it is their turn to be shown: at once, or in the order of the items.
     ///
     /// # Errors
     /// A file of its own could not be written, or spilled content not be read.
-    fn settled(&mut self, _: Instant, _: &Settled<'_>, _: &mut Outbox, _: &mut Outbox) -> Result<(), ReporterError> {
-        Ok(())
-    }
+    fn settled(
+        &mut self,
+        now: Instant,
+        settled: &mut Settled<'_>,
+        out: &mut Outbox,
+        err: &mut Outbox,
+    ) -> Result<(), ReporterError>;
 
-    /// Once a loop turn, and at the end: push out what is held back.
+    /// Called once a loop turn, and at the end: write out what is buffered for a file of its own.
     ///
     /// # Errors
     /// A file of its own could not be written.
-    fn flush(&mut self) -> Result<(), ReporterError> {
-        Ok(())
-    }
+    fn flush(&mut self) -> Result<(), ReporterError>;
 }
 
-/// The views that `output` asks for, in the order in which they are to be told.
-///
-/// # Errors
-/// The file of `--events` cannot be created.
-pub fn open(output: &OutputSpec, policy: &Policy) -> Result<Vec<Box<dyn Reporter>>, ReporterError> {
-    let mut reporters: Vec<Box<dyn Reporter>> = vec![Box::new(notices::Notices::new(output, policy))];
-    reporters.push(match output.mode {
-        OutputMode::Narrate => Box::new(text::Narrate::default()),
-        OutputMode::Results => Box::new(results::Results { tag: output.tag, shown: true }),
-        OutputMode::None => Box::new(results::Results { tag: output.tag, shown: false }),
-        OutputMode::Json => Box::new(json::Json { answers_are_lines: policy.lifecycle == Lifecycle::Resident }),
-    });
-    if let Some(path) = &output.events {
-        reporters.push(Box::new(events::Events::create(path)?));
-    }
-    if let Some(summary) = summary::Summary::new(output, policy) {
-        reporters.push(Box::new(summary));
-    }
-    Ok(reporters)
-}
-
-/// Why a reporter cannot show what it is told. The texts complete "failed to ...".
+/// Why a reporter failed. The texts complete "failed to ...".
 #[derive(Debug, thiserror::Error)]
 pub enum ReporterError {
     #[error("create {path}: {error}")]

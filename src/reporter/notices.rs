@@ -1,7 +1,7 @@
 //! The lines on stderr: what happens to workers and to the run, at once, in every output mode.
 //!
-//! A death is told as what it is: of a resident worker as the worker's, of a process per item as its
-//! item's failure, and each once. What ends the run is told even with `--quiet`.
+//! A death is reported once: as the death of a resident worker, or as the failure of its item with a process per item.
+//! An error that ends the run is reported even with `--quiet`.
 
 use super::words::{self, counted, escaped, seconds};
 use super::{Reporter, ReporterError, Settled};
@@ -11,16 +11,16 @@ use crate::model::exit::ExitStatus;
 use crate::model::ids::{Attempt, Incarnation, ItemId, WorkerId};
 use crate::model::outcome::{Cause, CauseKind, FailReason, Outcome, Settlement, StopReason};
 use crate::model::signal::Signal;
-use crate::model::spec::{Lifecycle, Policy};
+use crate::model::spec::Policy;
 use crate::model::time::{Duration, Instant};
 use crate::sys::outbox::Outbox;
 use std::collections::BTreeMap;
 use std::fmt::Write;
 
-/// The reporter of all that is said on stderr while the run goes on.
+/// The reporter of notices on stderr while the run lasts.
 pub struct Notices {
     quiet: bool,
-    /// Tell also what goes as it should: starts and their pids.
+    /// Also report what goes well: starts and their pids.
     narrate: bool,
     /// A process for each item.
     per_item: bool,
@@ -31,17 +31,17 @@ pub struct Notices {
     hello_timeout: Duration,
     /// The signals of the term sequence: `TERM, then KILL`.
     term_words: String,
-    /// The first processes of the slots, until all of them are told.
+    /// The first processes of the slots, until they are reported.
     starting: Option<Starting>,
-    /// By slot: whether its present process has said hello.
+    /// By slot: if its present process has sent its hello.
     ready: Vec<bool>,
-    /// How many workers each item has ended, until it is settled.
+    /// How many workers each unsettled item has ended.
     crashes: BTreeMap<ItemId, u32>,
-    /// The signal that nothing has followed from yet.
+    /// The last signal, until the stop that it causes is reported.
     signal: Option<Signal>,
-    /// The reason to stop that was told.
-    told: Option<StopReason>,
-    /// When running items were first given the grace.
+    /// The last reason to stop that was reported.
+    reported: Option<StopReason>,
+    /// When the grace of the running items began.
     draining_since: Option<Instant>,
 }
 
@@ -51,14 +51,14 @@ struct Starting {
     pids: Vec<u32>,
 }
 
-/// A process that ended.
-struct End<'a> {
+/// The end of a process.
+struct ProcessEnd<'a> {
     worker: WorkerId,
     pid: u32,
     exit: ExitStatus,
     reason: &'a EndReason,
     item: Option<(ItemId, ItemFate)>,
-    /// Items it held and had not begun.
+    /// Items that it held and had not begun.
     waiting: u64,
 }
 
@@ -70,7 +70,7 @@ impl Notices {
         Self {
             quiet: output.quiet,
             narrate: output.mode == OutputMode::Narrate && !output.quiet,
-            per_item: policy.lifecycle == Lifecycle::PerItem,
+            per_item: policy.worker.starts_with_item(),
             grace: policy.grace,
             leave_time: policy.leave_time(),
             timeout: policy.timeout,
@@ -81,7 +81,7 @@ impl Notices {
             ready: Vec::new(),
             crashes: BTreeMap::new(),
             signal: None,
-            told: None,
+            reported: None,
             draining_since: None,
         }
     }
@@ -98,52 +98,52 @@ impl Notices {
         match &mut self.starting {
             Some(starting) => starting.pids.push(pid),
             None if self.narrate && !self.per_item && incarnation.0 > 1 => {
-                say(err, &format!("worker {worker} has a new process: pid {pid}"));
+                push_notice(err, &format!("worker {worker} has a new process: pid {pid}"));
             }
             None => {}
         }
-        self.tell_started_if_complete(err);
+        self.push_started_if_complete(err);
     }
 
     fn not_spawned(&mut self, error: &str, err: &mut Outbox) {
         if let Some(starting) = &mut self.starting {
             starting.not_started += 1;
         }
-        // Of a process per item, it is the item's failure.
+        // With a process per item, the item's failure is reported instead.
         if !self.quiet && !self.per_item {
-            say(err, &format!("failed to {}", escaped(error)));
+            push_notice(err, &format!("failed to {}", escaped(error)));
         }
-        self.tell_started_if_complete(err);
+        self.push_started_if_complete(err);
     }
 
-    fn tell_started_if_complete(&mut self, err: &mut Outbox) {
+    fn push_started_if_complete(&mut self, err: &mut Outbox) {
         if let Some(starting) = &self.starting
             && starting.pids.len() + starting.not_started >= starting.workers
         {
-            self.tell_started(err);
+            self.push_started(err);
         }
     }
 
-    /// Tells the pids that were started, before anything else happens to them.
-    fn tell_started(&mut self, err: &mut Outbox) {
+    /// Reports the pids that were started, before anything else about them.
+    fn push_started(&mut self, err: &mut Outbox) {
         let Some(starting) = self.starting.take() else { return };
         if starting.pids.is_empty() {
             return;
         }
         let pids: Vec<String> = starting.pids.iter().map(u32::to_string).collect();
         let workers = counted(pids.len() as u64, "worker", "workers");
-        say(err, &format!("started {workers}: pid {}", pids.join(", ")));
+        push_notice(err, &format!("started {workers}: pid {}", pids.join(", ")));
     }
 
-    fn exited(&mut self, end: &End<'_>, err: &mut Outbox) {
+    fn exited(&mut self, end: &ProcessEnd<'_>, err: &mut Outbox) {
         let was_ready = std::mem::replace(self.ready_of(end.worker), false);
         if self.per_item {
-            // A failure is told by its retry or its settlement, a crash that is retried only here.
+            // A failure is reported by its retry or its settlement; a crash that is retried, only here.
             if !self.quiet
                 && let (EndReason::Own, ExitStatus::Signal { .. }, Some((item, ItemFate::Again(attempt)))) =
                     (end.reason, end.exit, end.item)
             {
-                say(err, &format!("item {item} died: {}; attempt {attempt} follows", end.exit));
+                push_notice(err, &format!("item {item} died: {}; attempt {attempt} follows", end.exit));
             }
             return;
         }
@@ -154,14 +154,14 @@ impl Notices {
         if !self.quiet
             && let Some(line) = self.end_line(end, was_ready)
         {
-            say(err, &line);
+            push_notice(err, &line);
         }
     }
 
-    /// What is said of a resident worker's end, if anything: to leave when asked is nothing.
-    fn end_line(&self, end: &End<'_>, was_ready: bool) -> Option<String> {
-        let End { worker, pid, exit, reason, item, waiting } = end;
-        let who = format!("worker {worker} (pid {pid})");
+    /// The notice about the end of a resident worker; `None` if it left when asked.
+    fn end_line(&self, end: &ProcessEnd<'_>, was_ready: bool) -> Option<String> {
+        let ProcessEnd { worker, pid, exit, reason, item, waiting } = end;
+        let name = format!("worker {worker} (pid {pid})");
         let at = match item {
             Some((item, _)) => format!(", while at item {item}"),
             None if *waiting > 0 => {
@@ -171,24 +171,24 @@ impl Notices {
             None => ", while starting".to_owned(),
         };
         let mut line = match reason {
-            EndReason::Own => format!("{who} died: {exit}{at}"),
+            EndReason::Own => format!("{name} died: {exit}{at}"),
             EndReason::Asked if exit.is_success() => return None,
-            EndReason::Asked => format!("{who} died: {exit}, when asked to leave"),
+            EndReason::Asked => format!("{name} died: {exit}, when asked to leave"),
             EndReason::TimedOut => {
                 let limit = self.timeout.map(|limit| format!(" after {}", seconds(limit))).unwrap_or_default();
                 match item {
-                    Some((item, _)) => format!("{who} was ended: item {item} timed out{limit} ({exit})"),
-                    None => format!("{who} was ended: timed out{limit} ({exit})"),
+                    Some((item, _)) => format!("{name} was ended: item {item} timed out{limit} ({exit})"),
+                    None => format!("{name} was ended: timed out{limit} ({exit})"),
                 }
             }
             EndReason::NoHello => {
-                format!("{who} was ended: it said no hello within {} ({exit})", seconds(self.hello_timeout))
+                format!("{name} was ended: it said no hello within {} ({exit})", seconds(self.hello_timeout))
             }
             EndReason::Protocol(error) => {
-                format!("{who} was ended: it broke the protocol: {} ({exit}){at}", escaped(error))
+                format!("{name} was ended: it broke the protocol: {} ({exit}){at}", escaped(error))
             }
-            EndReason::Strategy if self.narrate => format!("{who} was ended, to be restarted with another ({exit})"),
-            EndReason::Stopped if self.narrate => format!("{who} was ended: the run stops ({exit})"),
+            EndReason::Strategy if self.narrate => format!("{name} was ended, to be restarted with another ({exit})"),
+            EndReason::Stopped if self.narrate => format!("{name} was ended: the run stops ({exit})"),
             EndReason::Strategy | EndReason::Stopped => return None,
         };
         if let Some((item, fate)) = item {
@@ -202,7 +202,7 @@ impl Notices {
         match (fate, reason) {
             (ItemFate::Again(attempt), EndReason::TimedOut) => format!("; attempt {attempt} follows"),
             (ItemFate::Again(attempt), _) => format!("; item {item} goes to another worker, attempt {attempt}"),
-            // Its settlement tells the rest.
+            // The settlement reports the rest.
             (ItemFate::Settled, EndReason::TimedOut) => String::new(),
             (ItemFate::Settled, EndReason::Own | EndReason::NoHello | EndReason::Protocol(_))
                 if crashes >= self.crash_limit =>
@@ -214,13 +214,13 @@ impl Notices {
     }
 
     fn retried(&self, item: ItemId, attempt: Attempt, delay: Duration, cause: &Cause, err: &mut Outbox) {
-        // The end of the worker has told it.
-        let told = match &cause.kind {
+        // The notice about the end of the worker contains it.
+        let is_reported = match &cause.kind {
             CauseKind::Crashed(_) => true,
             CauseKind::Failed(FailReason::TimedOut { .. }) => !self.per_item,
             CauseKind::Failed(_) => false,
         };
-        if self.quiet || told {
+        if self.quiet || is_reported {
             return;
         }
         let mut line = format!("item {item} failed: {}; attempt {attempt} follows", escaped(&words::cause(cause)));
@@ -228,7 +228,7 @@ impl Notices {
             // Writing to a string cannot fail.
             let _ = write!(line, " in {}", seconds(delay));
         }
-        say(err, &line);
+        push_notice(err, &line);
     }
 
     fn settled_items(&mut self, settlement: &Settlement, err: &mut Outbox) {
@@ -243,7 +243,7 @@ impl Notices {
             }
         };
         self.crashes.remove(&settlement.first);
-        // Narrated, it is a line on stdout; and the death of a worker has told of its last item.
+        // In narrate mode this is a line on stdout, and the notice about a worker's death contains its last item.
         if self.quiet || self.narrate || (died && !self.per_item) {
             return;
         }
@@ -253,24 +253,24 @@ impl Notices {
             let _ = write!(line, " after {} attempts", settlement.attempts);
         }
         let cause = words::last_cause(&settlement.causes);
-        say(err, &format!("{line}: {}", escaped(&cause)));
+        push_notice(err, &format!("{line}: {}", escaped(&cause)));
     }
 
     fn restarting(&self, worker: WorkerId, delay: Duration, err: &mut Outbox) {
         if !self.quiet && !self.per_item && delay > Duration::ZERO {
-            say(err, &format!("worker {worker} starts again in {}", seconds(delay)));
+            push_notice(err, &format!("worker {worker} starts again in {}", seconds(delay)));
         }
     }
 
     fn stopping(&mut self, now: Instant, stage: Stage, reason: &StopReason, err: &mut Outbox) {
-        let is_new = self.told.as_ref() != Some(reason);
+        let is_new = self.reported.as_ref() != Some(reason);
         let signal = self.signal.take();
-        self.told = Some(reason.clone());
+        self.reported = Some(reason.clone());
         let since = *self.draining_since.get_or_insert(now);
         let too_long = stage == Stage::Terminating && !is_new && signal.is_none() && now.since(since) >= self.grace;
         let Some(why) = why_stopping(reason, signal) else {
             if *reason == StopReason::SourceEnded && stage >= Stage::Terminating && !self.quiet {
-                say(
+                push_notice(
                     err,
                     &format!("the workers have not left within {}: {}", seconds(self.leave_time), self.how(stage)),
                 );
@@ -290,7 +290,7 @@ impl Notices {
         if self.quiet && !(is_new && ends_the_run(reason)) {
             return;
         }
-        say(err, &format!("{why}: {}{again}", self.how(stage)));
+        push_notice(err, &format!("{why}: {}{again}", self.how(stage)));
     }
 
     fn how(&self, stage: Stage) -> String {
@@ -305,8 +305,7 @@ impl Notices {
     }
 }
 
-/// What the user is told about a reason; nothing of an end that is as it should be, or where the one
-/// who reads has left.
+/// The words for a reason to stop; `None` for the normal end, and after the reader of stdout has gone.
 fn why_stopping(reason: &StopReason, signal: Option<Signal>) -> Option<String> {
     Some(match reason {
         StopReason::SourceEnded | StopReason::SinkClosed => return None,
@@ -322,6 +321,7 @@ fn why_stopping(reason: &StopReason, signal: Option<Signal>) -> Option<String> {
         StopReason::SourceLost(error) | StopReason::SinkLost(error) | StopReason::StorageLost(error) => {
             format!("failed to {}", escaped(error))
         }
+        StopReason::Requested => "stop requested".to_owned(),
         StopReason::Signal(first) => signal.unwrap_or(*first).name(),
     })
 }
@@ -338,7 +338,7 @@ fn ends_the_run(reason: &StopReason) -> bool {
     )
 }
 
-fn say(err: &mut Outbox, line: &str) {
+fn push_notice(err: &mut Outbox, line: &str) {
     let buffer = err.buffer();
     buffer.extend_from_slice(b"supervisor: ");
     buffer.extend_from_slice(line.as_bytes());
@@ -359,31 +359,48 @@ impl Reporter for Notices {
             RunEvent::WorkerNotSpawned { error, .. } => self.not_spawned(error, err),
             RunEvent::WorkerReady { worker, .. } => *self.ready_of(*worker) = true,
             RunEvent::WorkerExited { worker, pid, exit, reason, item, waiting, .. } => {
-                self.tell_started(err);
-                let end = End { worker: *worker, pid: *pid, exit: *exit, reason, item: *item, waiting: *waiting };
+                self.push_started(err);
+                let end =
+                    ProcessEnd { worker: *worker, pid: *pid, exit: *exit, reason, item: *item, waiting: *waiting };
                 self.exited(&end, err);
             }
             RunEvent::WorkerRestarting { worker, delay, .. } => self.restarting(*worker, *delay, err),
             RunEvent::ItemRetried { item, attempt, delay, cause } => self.retried(*item, *attempt, *delay, cause, err),
             RunEvent::ItemsSettled(settlement) => {
-                self.tell_started(err);
+                self.push_started(err);
                 self.settled_items(settlement, err);
             }
-            // Said even if quiet: it is why the run will not end well.
+            // Reported even with `--quiet`: the run will not succeed because of it.
             RunEvent::SourceLost { error } => {
-                say(err, &format!("failed to {}: no new items; those that were read still run", escaped(error)));
+                push_notice(
+                    err,
+                    &format!("failed to {}: no new items; those that were read still run", escaped(error)),
+                );
             }
             RunEvent::SignalReceived { signal, .. } => self.signal = Some(*signal),
             RunEvent::Stopping { stage, reason } => self.stopping(now, *stage, reason, err),
+            RunEvent::Scaled { from, to } => {
+                if !self.quiet {
+                    push_notice(err, &format!("{to} workers instead of {from}"));
+                }
+            }
             RunEvent::ItemStarted { .. } | RunEvent::RunFinished(_) => {}
         }
         Ok(())
     }
 
-    fn settled(&mut self, _: Instant, _: &Settled<'_>, _: &mut Outbox, _: &mut Outbox) -> Result<(), ReporterError> {
+    /// Shows no results.
+    fn settled(
+        &mut self,
+        _: Instant,
+        _: &mut Settled<'_>,
+        _: &mut Outbox,
+        _: &mut Outbox,
+    ) -> Result<(), ReporterError> {
         Ok(())
     }
 
+    /// Has no file of its own.
     fn flush(&mut self) -> Result<(), ReporterError> {
         Ok(())
     }
@@ -392,13 +409,12 @@ impl Reporter for Notices {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::reporter::recorded::{KILLED, Recorder, TERMED, cause, check, exited, output, worker};
+    use crate::reporter::recorded::{KILLED, RESIDENT, Recorder, TERMED, cause, check, exited, output, worker};
     use snapbox::str;
 
-    /// The words for each way to end, and for each reason to stop.
     #[test]
-    fn ends_and_stops() {
-        let mut stage = Recorder::new(&output(OutputMode::Results), Lifecycle::Resident);
+    fn each_end_of_a_worker_and_each_reason_to_stop_has_its_notice() {
+        let mut stage = Recorder::new(&output(OutputMode::Results), RESIDENT);
         stage.event(RunEvent::WorkerReady { worker: worker(1), incarnation: Incarnation(1), pid: 101 });
         let again = |item| Some((item, ItemFate::Again(Attempt(2))));
         let segv = ExitStatus::Signal { signal: Signal(11), core_dumped: true };

@@ -6,7 +6,7 @@ use crate::reporter::words;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 
-/// An object being written. Field names are our own and need no escaping.
+/// A JSON object that is being written. Field names are constants that need no escaping.
 pub struct Object<'a> {
     out: &'a mut Vec<u8>,
     empty: bool,
@@ -23,7 +23,7 @@ impl<'a> Object<'a> {
         words::push_number(self.out, number);
     }
 
-    /// A field only where there is something to say.
+    /// A number field, left out for `None`.
     pub fn number_if(&mut self, name: &str, number: Option<u64>) {
         if let Some(number) = number {
             self.number(name, number);
@@ -35,7 +35,7 @@ impl<'a> Object<'a> {
         push_string(self.out, text);
     }
 
-    /// Text, or `NAME_base64` where the bytes are not UTF-8.
+    /// A text field, or a field `NAME_base64` if the bytes are not UTF-8.
     pub fn bytes(&mut self, name: &str, bytes: &[u8]) {
         if let Ok(text) = std::str::from_utf8(bytes) {
             self.text(name, text);
@@ -47,17 +47,17 @@ impl<'a> Object<'a> {
         }
     }
 
-    /// Nanoseconds as seconds, exactly.
+    /// Nanoseconds as seconds, without rounding.
     pub fn seconds(&mut self, name: &str, ns: u64) {
         self.name(name);
         words::push_number(self.out, ns / 1_000_000_000);
-        // A one before the fraction keeps its leading zeros; it is then overwritten by the point.
+        // A digit 1 in front of the fraction keeps its leading zeros; the point then overwrites it.
         let point = self.out.len();
         words::push_number(self.out, 1_000_000_000 + ns % 1_000_000_000);
         self.out[point] = b'.';
     }
 
-    /// `{"code":3}` or `{"signal":9,"name":"KILL","core":false}`
+    /// `{"code":3}`, `{"signal":9,"name":"KILL","core":false}` or `{"unknown":true}`
     pub fn exit(&mut self, name: &str, exit: ExitStatus) {
         self.name(name);
         let mut inner = Object::begin(self.out);
@@ -68,6 +68,7 @@ impl<'a> Object<'a> {
                 inner.text("name", &signal.name());
                 inner.literal("core", if core_dumped { "true" } else { "false" });
             }
+            ExitStatus::Unknown => inner.literal("unknown", "true"),
         }
         inner.end();
     }
@@ -77,7 +78,7 @@ impl<'a> Object<'a> {
         push_cause(self.out, cause);
     }
 
-    /// A list, also where it is empty.
+    /// A list field; written for an empty list, too.
     pub fn causes(&mut self, name: &str, causes: &[Cause]) {
         self.name(name);
         self.out.push(b'[');
@@ -111,7 +112,7 @@ impl<'a> Object<'a> {
     }
 }
 
-/// An attempt that did not succeed: `exit` where a process ended with it, else `error`.
+/// Appends an attempt that did not succeed: with `exit` if its process ended by itself, otherwise with `error`.
 fn push_cause(out: &mut Vec<u8>, cause: &Cause) {
     let mut object = Object::begin(out);
     object.number("attempt", u64::from(cause.attempt.0));
@@ -124,7 +125,7 @@ fn push_cause(out: &mut Vec<u8>, cause: &Cause) {
     object.end();
 }
 
-/// The exit of the process that ended with this attempt, if one did of its own accord.
+/// The exit of the process that ended this attempt by itself.
 pub fn exit_of(cause: &Cause) -> Option<ExitStatus> {
     use crate::model::outcome::FailReason::Exited;
     match &cause.kind {

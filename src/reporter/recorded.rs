@@ -1,27 +1,33 @@
-//! Recorded runs, and what each reporter makes of them.
+//! Recorded runs, and the output of each reporter for them.
 
 use super::*;
-use crate::model::config::SummaryMode;
+use crate::model::config::{OutputMode, OutputSpec, SummaryMode};
 use crate::model::event::{EndReason, ItemFate, Stage};
 use crate::model::exit::{ExitStatus, Usage};
-use crate::model::ids::{Attempt, Incarnation, WorkerId};
+use crate::model::ids::{Attempt, Incarnation, ItemId, WorkerId};
 use crate::model::outcome::{Cause, CauseKind, FailReason, Outcome, RunOutcome, StopReason, Totals};
 use crate::model::signal::Signal;
-use crate::model::spec::{Backoff, Credit, Intensity, QueueOrder, RestartStrategy, RestartType, TermStep};
+use crate::model::spec::{
+    Backoff, Credit, Intensity, Policy, QueueOrder, RestartStrategy, RestartType, TermStep, WorkerContract,
+};
+use crate::sys::spill::SpillFile;
 use snapbox::data::Inline;
 use snapbox::{Data, assert_data_eq, str};
 use std::path::PathBuf;
+use std::sync::Arc;
 
 pub(super) const KILLED: ExitStatus = ExitStatus::Signal { signal: Signal::KILL, core_dumped: false };
 pub(super) const TERMED: ExitStatus = ExitStatus::Signal { signal: Signal::TERM, core_dumped: false };
 
-fn policy(lifecycle: Lifecycle) -> Policy {
+pub(super) const RESIDENT: WorkerContract = WorkerContract::resident(Credit::Auto);
+
+fn policy(worker: WorkerContract) -> Policy {
     Policy {
         workers: 2,
-        lifecycle,
+        worker,
+        first_item: ItemId(0),
         queue_order: QueueOrder::Fifo,
         queue_items_max: 1000,
-        credit: Credit::Auto,
         batch_max: 100,
         keep_order: false,
         start_together: false,
@@ -64,17 +70,15 @@ pub(super) struct Recorder {
     now: Instant,
     out: Outbox,
     err: Outbox,
-    spill: Arc<SpillFile>,
 }
 
 impl Recorder {
-    pub(super) fn new(output: &OutputSpec, lifecycle: Lifecycle) -> Self {
+    pub(super) fn new(output: &OutputSpec, worker: WorkerContract) -> Self {
         Self {
-            reporters: open(output, &policy(lifecycle)).unwrap(),
+            reporters: open(output, &policy(worker)).unwrap(),
             now: Instant::ZERO,
             out: Outbox::default(),
             err: Outbox::default(),
-            spill: Arc::default(),
         }
     }
 
@@ -90,27 +94,29 @@ impl Recorder {
         let times: Vec<ItemTime> =
             (0..settlement.count).map(|_| ItemTime { started: self.now, runtime: Duration::from_millis(2) }).collect();
         self.event(RunEvent::ItemsSettled(settlement.clone()));
-        let settled = Settled {
+        let mut settled = Settled {
             settlement,
             inputs: inputs.as_bytes(),
             delimiter: b'\n',
-            results: Content { spilled: &[], memory: results },
-            errors: Content { spilled: &[], memory: errors.as_bytes() },
-            spill: Some(&self.spill),
+            results: Content::in_memory(results),
+            errors: Content::in_memory(errors.as_bytes()),
             times: settlement.worker.is_some().then_some(&times),
             exit,
         };
         for reporter in &mut self.reporters {
-            reporter.settled(self.now, &settled, &mut self.out, &mut self.err).unwrap();
+            reporter.settled(self.now, &mut settled, &mut self.out, &mut self.err).unwrap();
         }
     }
 
-    /// What stands on stdout and on stderr.
+    /// The content of stdout and of stderr.
     pub(super) fn written(&mut self) -> String {
         for reporter in &mut self.reporters {
             reporter.flush().unwrap();
         }
-        let text = |outbox: &mut Outbox| String::from_utf8(std::mem::take(outbox.buffer())).unwrap();
+        let text = |outbox: &mut Outbox| {
+            outbox.flush().unwrap();
+            String::from_utf8(std::mem::take(outbox.buffer())).unwrap()
+        };
         format!("{}---\n{}", text(&mut self.out), text(&mut self.err))
     }
 }
@@ -158,8 +164,18 @@ pub(super) fn exited(
 }
 
 fn finished(reason: StopReason) -> RunEvent {
-    let totals =
-        Totals { accepted: 9, done: 3, failed: 1, dead: 1, skipped: 4, retried: 1, deaths: 2, spawned: 4, stale: 0 };
+    let totals = Totals {
+        accepted: 9,
+        done: 3,
+        failed: 1,
+        dead: 1,
+        skipped: 4,
+        retried: 1,
+        deaths: 2,
+        spawned: 4,
+        stale: 0,
+        restored: 0,
+    };
     RunEvent::RunFinished(RunOutcome { reason, totals })
 }
 
@@ -226,11 +242,11 @@ fn per_item(stage: &mut Recorder) {
     stage.event(finished(StopReason::SourceEnded));
 }
 
-fn played(output: &OutputSpec, lifecycle: Lifecycle) -> String {
-    let mut stage = Recorder::new(output, lifecycle);
-    match lifecycle {
-        Lifecycle::Resident => resident(&mut stage),
-        Lifecycle::PerItem => per_item(&mut stage),
+fn played(output: &OutputSpec, worker: WorkerContract) -> String {
+    let mut stage = Recorder::new(output, worker);
+    match worker.starts_with_item() {
+        false => resident(&mut stage),
+        true => per_item(&mut stage),
     }
     stage.written()
 }
@@ -241,9 +257,9 @@ pub(super) fn check(written: String, expected: Inline) {
 }
 
 #[test]
-fn narrated() {
+fn narrate_shows_a_line_for_each_item_and_each_worker() {
     check(
-        played(&output(OutputMode::Narrate), Lifecycle::Resident),
+        played(&output(OutputMode::Narrate), RESIDENT),
         str![[r#"
 worker 1 (pid 101): item 0 -> 49
 worker 1 (pid 101): item 1 -> a\u{1b}[1m
@@ -272,9 +288,9 @@ item 4 is dead:
 }
 
 #[test]
-fn narrated_per_item() {
+fn narrate_of_commands_shows_no_workers() {
     check(
-        played(&output(OutputMode::Narrate), Lifecycle::PerItem),
+        played(&output(OutputMode::Narrate), WorkerContract::per_item()),
         str![[r#"
 worker 1 (pid 101): item 0 -> one\ntwo\nthree
 worker 2 (pid 102): item 1 failed: exit 1 -> part
@@ -290,9 +306,9 @@ worker  processes  items      cpu   memory  ended by
 }
 
 #[test]
-fn results() {
+fn results_shows_the_bytes_of_results_alone() {
     check(
-        played(&OutputSpec { tag: true, ..output(OutputMode::Results) }, Lifecycle::PerItem),
+        played(&OutputSpec { tag: true, ..output(OutputMode::Results) }, WorkerContract::per_item()),
         str![[r#"
 a	one
 a	two
@@ -309,7 +325,7 @@ worker  processes  items      cpu   memory  ended by
     );
     let quiet = OutputSpec { quiet: true, ..output(OutputMode::Results) };
     check(
-        played(&quiet, Lifecycle::PerItem),
+        played(&quiet, WorkerContract::per_item()),
         str![[r#"
 one
 two
@@ -324,7 +340,7 @@ warning
 #[test]
 fn each_result_is_tagged_however_many_come_together() {
     let tagged = OutputSpec { tag: true, quiet: true, ..output(OutputMode::Results) };
-    let mut stage = Recorder::new(&tagged, Lifecycle::Resident);
+    let mut stage = Recorder::new(&tagged, RESIDENT);
     stage.settle(&settlement(0, 3, Outcome::Done, 1, vec![]), "7\n\n9\n", b"49\n\n81\n", "");
     stage.settle(&settlement(3, 1, Outcome::Done, 1, vec![]), "", b"\n", "");
     check(
@@ -341,10 +357,10 @@ fn each_result_is_tagged_however_many_come_together() {
 }
 
 #[test]
-fn json() {
+fn json_shows_an_object_for_each_item() {
     let json = OutputSpec { summary: SummaryMode::Never, ..output(OutputMode::Json) };
     check(
-        played(&json, Lifecycle::Resident),
+        played(&json, RESIDENT),
         str![[r#"
 {"item":0,"input":"7","outcome":"done","result":"49","attempts":1,"worker":1,"pid":101,"started":0.005000000,"runtime":0.002000000,"causes":[]}
 {"item":1,"input":"\"x\"","outcome":"done","result":"a\u001b[1m","attempts":1,"worker":1,"pid":101,"started":0.005000000,"runtime":0.002000000,"causes":[]}
@@ -365,7 +381,7 @@ supervisor: INT: no new items; waiting up to 10s for running ones; again to term
 "#]],
     );
     check(
-        played(&json, Lifecycle::PerItem),
+        played(&json, WorkerContract::per_item()),
         str![[r#"
 {"item":0,"input":"a","outcome":"done","result":"one\ntwo\nthree","attempts":1,"worker":1,"pid":101,"started":0.004000000,"runtime":0.002000000,"exit":{"code":0},"causes":[]}
 {"item":1,"input":"b","outcome":"failed","result":"part\n","attempts":1,"worker":2,"pid":102,"started":0.006000000,"runtime":0.002000000,"exit":{"code":1},"error":"exit 1","causes":[{"attempt":1,"worker":2,"pid":102,"exit":{"code":1}}]}
@@ -378,12 +394,12 @@ supervisor: item 1 failed: exit 1
 }
 
 #[test]
-fn events() {
+fn each_event_is_a_json_object() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("events");
     std::fs::write(&path, "from an earlier run\n").unwrap();
     let none = OutputSpec { events: Some(path.clone()), quiet: true, ..output(OutputMode::None) };
-    assert_eq!(played(&none, Lifecycle::Resident), "---\n");
+    assert_eq!(played(&none, RESIDENT), "---\n");
     check(
         std::fs::read_to_string(path).unwrap(),
         str![[r#"
@@ -417,42 +433,47 @@ fn events() {
 #[test]
 fn events_that_cannot_be_written_are_an_error_with_the_name() {
     let missing = OutputSpec { events: Some(PathBuf::from("/nonexistent/events")), ..output(OutputMode::None) };
-    let error = open(&missing, &policy(Lifecycle::Resident)).err().unwrap();
+    let error = open(&missing, &policy(RESIDENT)).err().unwrap();
     assert_eq!(error.to_string(), "create /nonexistent/events: No such file or directory (os error 2)");
     let full = OutputSpec { events: Some(PathBuf::from("/dev/full")), ..output(OutputMode::None) };
-    let mut stage = Recorder::new(&full, Lifecycle::Resident);
+    let mut stage = Recorder::new(&full, RESIDENT);
     stage.event(RunEvent::RunStarted { workers: 1 });
     let error = stage.reporters.iter_mut().find_map(|reporter| reporter.flush().err()).unwrap();
     assert_eq!(error.to_string(), "write /dev/full: No space left on device (os error 28)");
 }
 
-/// Content that was spilled: told by each output mode, tagged across the seam, and then given back.
+/// Spilled content in each output mode, also with a tag in the line that continues from the file into memory.
 #[test]
-fn spilled_content_is_told_and_discarded() {
-    let told = |output: &OutputSpec| {
-        let mut stage = Recorder::new(output, Lifecycle::PerItem);
-        let spilled = [stage.spill.append(b"one\nt").unwrap(), stage.spill.append(b"w").unwrap()];
+fn spilled_content_is_shown_and_freed() {
+    let shown = |output: &OutputSpec| {
+        let mut stage = Recorder::new(output, WorkerContract::per_item());
+        let spill = Arc::new(SpillFile::new());
+        let (mut spilled, mut errors) = (SpilledContent::default(), SpilledContent::default());
+        spilled.push(&spill, b"one\nt").unwrap();
+        errors.push(&spill, b"warning\n").unwrap();
+        spilled.push(&spill, b"w").unwrap();
         let done = settlement(0, 1, Outcome::Done, 1, vec![]);
-        let settled = Settled {
+        let mut settled = Settled {
             settlement: &done,
             inputs: b"item",
             delimiter: b'\n',
-            results: Content { spilled: &spilled, memory: b"o\nthree" },
-            errors: Content::default(),
-            spill: Some(&stage.spill),
+            results: Content { spilled, memory: b"o\nthree" },
+            errors: Content { spilled: errors, memory: b"" },
             times: None,
             exit: None,
         };
         for reporter in &mut stage.reporters {
-            reporter.settled(stage.now, &settled, &mut stage.out, &mut stage.err).unwrap();
+            reporter.settled(stage.now, &mut settled, &mut stage.out, &mut stage.err).unwrap();
         }
-        assert_eq!(stage.spill.live_bytes(), 0);
-        stage.written()
+        drop(settled);
+        let written = stage.written();
+        assert_eq!(spill.live_bytes(), 0);
+        written
     };
-    assert_eq!(told(&output(OutputMode::Results)), "one\ntwo\nthree---\n");
+    assert_eq!(shown(&output(OutputMode::Results)), "one\ntwo\nthree---\nwarning\n");
     let tagged = OutputSpec { tag: true, ..output(OutputMode::Results) };
-    assert_eq!(told(&tagged), "item\tone\nitem\ttwo\nitem\tthree---\n");
-    assert_eq!(told(&output(OutputMode::None)), "---\n");
-    assert_eq!(told(&output(OutputMode::Narrate)), "worker 1 (pid 101): item 0 -> one\\ntwo\\nthree\n---\n");
-    assert!(told(&output(OutputMode::Json)).contains("\"result\":\"one\\ntwo\\nthree\""));
+    assert_eq!(shown(&tagged), "item\tone\nitem\ttwo\nitem\tthree---\nitem\twarning\n");
+    assert_eq!(shown(&output(OutputMode::None)), "---\nwarning\n");
+    assert_eq!(shown(&output(OutputMode::Narrate)), "worker 1 (pid 101): item 0 -> one\\ntwo\\nthree\n---\nwarning\n");
+    assert!(shown(&output(OutputMode::Json)).contains("\"result\":\"one\\ntwo\\nthree\""));
 }

@@ -1,36 +1,40 @@
-//! `results` on stdout: what the worker answered, as it is, and nothing else. A command's stderr goes
-//! to stderr, after its stdout, whole. Also `none`, which keeps stdout empty.
+//! `results` on stdout: the workers' results as they are, and nothing else. A command's stderr goes to stderr whole,
+//! after its stdout. Also `none`, which keeps stdout empty.
 //!
-//! Invariant: results that need no tag leave as they came, a settlement at a time; their bytes are not
-//! looked at.
+//! Invariant: without a tag the bytes of results are not read here; they leave as they came, a settlement at a time.
 
 use super::{Content, Reporter, ReporterError, Settled, spill_failed};
+use crate::model::event::RunEvent;
 use crate::model::time::Instant;
 use crate::sys::outbox::Outbox;
-use crate::sys::spill::SpillFile;
 use memchr::memchr;
-use std::sync::Arc;
+use std::mem;
 
 /// The reporter of `--output results`, and of `--output none`.
-pub struct Results {
+pub struct RawResults {
     /// Each line begins with the item and a tab.
     pub tag: bool,
-    /// Whether results are shown at all.
+    /// `false`: nothing on stdout.
     pub shown: bool,
 }
 
-impl Reporter for Results {
+impl Reporter for RawResults {
+    /// Shows no events.
+    fn event(&mut self, _: Instant, _: &RunEvent, _: &mut Outbox, _: &mut Outbox) -> Result<(), ReporterError> {
+        Ok(())
+    }
+
     fn settled(
         &mut self,
         _: Instant,
-        settled: &Settled<'_>,
+        settled: &mut Settled<'_>,
         out: &mut Outbox,
         err: &mut Outbox,
     ) -> Result<(), ReporterError> {
         if self.tag && settled.settlement.count > 1 {
-            // Of several items, all is in memory, and stderr is empty.
+            // With several items everything is in memory, and stderr is empty.
             if self.shown && !settled.results.memory.is_empty() {
-                // A line each, also where it is empty: as it would be if the item came alone.
+                // An item with an empty result has a line, too, as it has when it is settled alone.
                 let out = out.buffer();
                 for (_, input, result) in settled.each() {
                     for part in [input, b"\t", result, b"\n"] {
@@ -42,11 +46,14 @@ impl Reporter for Results {
         }
         let tag = self.tag.then(|| tag_of(settled.inputs));
         if self.shown {
-            append(out, &settled.results, settled.spill, tag.as_deref())?;
-        } else {
-            settled.results.discard(settled.spill);
+            append(out, &mut settled.results, tag.as_deref())?;
         }
-        append(err, &settled.errors, settled.spill, tag.as_deref())
+        append(err, &mut settled.errors, tag.as_deref())
+    }
+
+    /// Has no file of its own.
+    fn flush(&mut self) -> Result<(), ReporterError> {
+        Ok(())
     }
 }
 
@@ -57,24 +64,18 @@ fn tag_of(item: &[u8]) -> Vec<u8> {
     tag
 }
 
-/// Appends content as it is, or with the tag before each line. What was spilled goes from file to file.
-pub(super) fn append(
-    to: &mut Outbox,
-    content: &Content<'_>,
-    spill: Option<&Arc<SpillFile>>,
-    tag: Option<&[u8]>,
-) -> Result<(), ReporterError> {
+/// Appends content as it is, or with the tag before each line. The outbox takes what was spilled.
+pub(super) fn append(to: &mut Outbox, content: &mut Content<'_>, tag: Option<&[u8]>) -> Result<(), ReporterError> {
     let mut memory = content.memory;
-    if let (Some(spill), Some(last)) = (spill, content.spilled.last()) {
+    if !content.spilled.is_empty() {
         let mut last_byte = [b'\n'];
-        if tag.is_some() && !memory.is_empty() && last.bytes > 0 {
-            let read = spill.read_at(last.offset + last.bytes - 1, &mut last_byte);
-            read.map_err(|error| spill_failed(spill, error))?;
+        if tag.is_some() && !memory.is_empty() {
+            let read = content.spilled.read_at(content.spilled.bytes() - 1, &mut last_byte);
+            read.map_err(|error| spill_failed(&content.spilled, error))?;
         }
-        let pushed = to.push_spilled(Arc::clone(spill), content.spilled.to_vec(), tag.map(<[u8]>::to_vec));
-        pushed.map_err(|error| spill_failed(spill, error))?;
+        to.push_spilled(mem::take(&mut content.spilled), tag.map(<[u8]>::to_vec));
         if last_byte != *b"\n" {
-            // The line that the file ends in has its tag already.
+            // The last line of the file continues in memory and has its tag already.
             let (end_of_line, rest) = memory.split_at(memchr(b'\n', memory).map_or(memory.len(), |end| end + 1));
             to.buffer().extend_from_slice(end_of_line);
             memory = rest;

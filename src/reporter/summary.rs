@@ -1,32 +1,32 @@
-//! The table on stderr at the end: who worked, how each ended, which items died of what, and a line
-//! of totals.
+//! The table on stderr at the end: the worker processes and how each ended, the dead items with their causes, and a
+//! line of totals.
 //!
-//! Invariant: memory is bounded, however many processes a run has: the first `ROWS_MAX` are kept as
-//! rows and the others counted, and dead items likewise. A process per item has a row per slot.
+//! Invariant: memory is bounded, however many processes a run has. The first `ROWS_MAX` processes have a row and the
+//! others are counted; dead items likewise. With a process per item there is a row for each slot.
 
 use super::words::{self, counted, escaped};
-use super::{Reporter, ReporterError};
+use super::{Reporter, ReporterError, Settled};
 use crate::model::config::{OutputMode, OutputSpec, SummaryMode};
 use crate::model::event::{EndReason, RunEvent};
 use crate::model::exit::{ExitStatus, Usage};
 use crate::model::ids::{Incarnation, WorkerId};
 use crate::model::outcome::{Outcome, RunOutcome, Settlement, StopReason, Totals};
-use crate::model::spec::{Lifecycle, Policy};
+use crate::model::spec::Policy;
 use crate::model::time::Instant;
 use crate::sys::outbox::Outbox;
 use std::collections::BTreeMap;
 
 const ROWS_MAX: usize = 200;
 const DEAD_ITEMS_MAX: usize = 20;
-/// Different ways to end that a slot's row tells apart.
+/// Different exits that a slot's row lists.
 const EXITS_MAX: usize = 4;
 
 /// The reporter of `--summary`.
 pub struct Summary {
     mode: SummaryMode,
     per_item: bool,
-    /// By slot and incarnation; of a process per item, by slot alone.
-    rows: BTreeMap<(WorkerId, Incarnation), Row>,
+    /// By slot and incarnation; with a process per item by slot alone.
+    rows: BTreeMap<(WorkerId, Incarnation), SummaryRow>,
     rows_left_out: u64,
     dead: Vec<Settlement>,
     dead_left_out: u64,
@@ -34,16 +34,16 @@ pub struct Summary {
 
 /// A process, or all the processes of a slot.
 #[derive(Default)]
-struct Row {
+struct SummaryRow {
     pid: u32,
     processes: u64,
     items: u64,
     usage: Usage,
-    /// How a process ended; of several, how many ended so.
+    /// How processes ended, and how many ended that way.
     exits: Vec<(String, u64)>,
 }
 
-impl Row {
+impl SummaryRow {
     fn count_exit(&mut self, exit: String) {
         if let Some((_, count)) = self.exits.iter_mut().find(|(known, _)| *known == exit) {
             *count += 1;
@@ -66,7 +66,7 @@ impl Row {
 }
 
 impl Summary {
-    /// `None`: no summary, whatever happens.
+    /// `None` if the run has no summary.
     #[must_use]
     pub fn new(output: &OutputSpec, policy: &Policy) -> Option<Self> {
         let mode = match output.summary {
@@ -77,7 +77,7 @@ impl Summary {
         };
         Some(Self {
             mode,
-            per_item: policy.lifecycle == Lifecycle::PerItem,
+            per_item: policy.worker.starts_with_item(),
             rows: BTreeMap::new(),
             rows_left_out: 0,
             dead: Vec::new(),
@@ -125,7 +125,7 @@ impl Summary {
         let all_well = as_planned && totals.failed + totals.dead + totals.skipped + totals.deaths == 0;
         match self.mode {
             SummaryMode::Always => true,
-            // Whoever closed stdout has seen enough.
+            // The reader of stdout has gone and wants nothing more.
             SummaryMode::Auto => !all_well && outcome.reason != StopReason::SinkClosed,
             SummaryMode::Never => false,
         }
@@ -162,7 +162,7 @@ impl Summary {
         text
     }
 
-    /// Each dead item with all that it ended.
+    /// Each dead item with the cause of each of its attempts.
     fn dead_items(&self) -> String {
         let mut text = String::new();
         for settlement in &self.dead {
@@ -218,6 +218,22 @@ impl Reporter for Summary {
             }
             _ => {}
         }
+        Ok(())
+    }
+
+    /// Shows no results.
+    fn settled(
+        &mut self,
+        _: Instant,
+        _: &mut Settled<'_>,
+        _: &mut Outbox,
+        _: &mut Outbox,
+    ) -> Result<(), ReporterError> {
+        Ok(())
+    }
+
+    /// Has no file of its own.
+    fn flush(&mut self) -> Result<(), ReporterError> {
         Ok(())
     }
 }

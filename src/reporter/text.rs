@@ -2,33 +2,38 @@
 
 use super::words::{self, push_escaped, push_number};
 use super::{Content, Reporter, ReporterError, Settled, spill_failed};
+use crate::model::event::RunEvent;
 use crate::model::ids::ItemId;
 use crate::model::outcome::{Outcome, Settlement};
 use crate::model::time::Instant;
 use crate::sys::outbox::Outbox;
 use std::borrow::Cow;
 
-/// So much of a result is shown; `results` and `json` show all of it.
+/// The most bytes of a result that are shown; `results` and `json` show all of it.
 const SHOWN_BYTES_MAX: usize = 4096;
 
 /// The reporter of `--output narrate`.
 #[derive(Default)]
 pub struct Narrate {
-    /// `worker 3 (pid 4123): item `, made once for the items of a settlement.
+    /// `worker 3 (pid 4123): item `, formatted once for the items of a settlement.
     head: Vec<u8>,
 }
 
 impl Reporter for Narrate {
+    /// Shows no events.
+    fn event(&mut self, _: Instant, _: &RunEvent, _: &mut Outbox, _: &mut Outbox) -> Result<(), ReporterError> {
+        Ok(())
+    }
+
     fn settled(
         &mut self,
         _: Instant,
-        settled: &Settled<'_>,
+        settled: &mut Settled<'_>,
         out: &mut Outbox,
         err: &mut Outbox,
     ) -> Result<(), ReporterError> {
-        super::results::append(err, &settled.errors, settled.spill, None)?;
-        let shown = if settled.settlement.count == 1 { Shown::new(settled)? } else { None };
-        settled.results.discard(settled.spill);
+        super::results::append(err, &mut settled.errors, None)?;
+        let shown = if settled.settlement.count == 1 { Shown::new(&settled.results)? } else { None };
         let out = out.buffer();
         let settlement = settled.settlement;
         self.head.clear();
@@ -62,6 +67,11 @@ impl Reporter for Narrate {
         }
         Ok(())
     }
+
+    /// Has no file of its own.
+    fn flush(&mut self) -> Result<(), ReporterError> {
+        Ok(())
+    }
 }
 
 impl Narrate {
@@ -71,26 +81,24 @@ impl Narrate {
     }
 }
 
-/// A single item's result: its beginning at least, and how many bytes it has, without its newline.
+/// A single item's result: at least its beginning, and its length in bytes without the newline.
 struct Shown<'a>(Cow<'a, [u8]>, u64);
 
 impl<'a> Shown<'a> {
-    /// `None` if it gave nothing.
-    fn new(settled: &Settled<'a>) -> Result<Option<Self>, ReporterError> {
-        let Content { spilled, memory } = settled.results;
-        let Some(spill) = settled.spill.filter(|_| !spilled.is_empty()) else {
+    /// `None` if the result is empty.
+    fn new(result: &Content<'a>) -> Result<Option<Self>, ReporterError> {
+        let Content { spilled, memory } = result;
+        if spilled.is_empty() {
             let result = memory.strip_suffix(b"\n").unwrap_or(memory);
             return Ok((!memory.is_empty()).then_some(Self(Cow::Borrowed(result), result.len() as u64)));
-        };
-        let read = |offset, bytes: &mut [u8]| spill.read_at(offset, bytes).map_err(|error| spill_failed(spill, error));
-        let (mut beginning, mut bytes, mut last) = (Vec::new(), memory.len() as u64, [0]);
-        for extent in spilled {
-            let start = beginning.len();
-            beginning.resize((start as u64 + extent.bytes).min(SHOWN_BYTES_MAX as u64) as usize, 0);
-            read(extent.offset, &mut beginning[start..])?;
-            read((extent.offset + extent.bytes).saturating_sub(1), &mut last)?;
-            bytes += extent.bytes;
         }
+        let spilled_bytes = spilled.bytes();
+        let read =
+            |offset, bytes: &mut [u8]| spilled.read_at(offset, bytes).map_err(|error| spill_failed(spilled, error));
+        let mut beginning = vec![0; spilled_bytes.min(SHOWN_BYTES_MAX as u64) as usize];
+        let (mut bytes, mut last) = (spilled_bytes + memory.len() as u64, [0]);
+        read(0, &mut beginning)?;
+        read(spilled_bytes - 1, &mut last)?;
         beginning.extend_from_slice(memory);
         if memory.last().unwrap_or(&last[0]) == &b'\n' {
             bytes = bytes.saturating_sub(1);
@@ -99,7 +107,7 @@ impl<'a> Shown<'a> {
         Ok(Some(Self(Cow::Owned(beginning), bytes)))
     }
 
-    /// Up to the end of the line.
+    /// Appends the rest of the line.
     fn push(shown: Option<&Self>, out: &mut Vec<u8>, nothing: &str) {
         match shown {
             Some(Self(beginning, bytes)) => push_arrow(out, beginning, *bytes),
@@ -109,7 +117,7 @@ impl<'a> Shown<'a> {
     }
 }
 
-/// Of a result of so many bytes, its beginning at least.
+/// Appends the result, of which `result` is at least the beginning and `bytes` the length.
 fn push_arrow(out: &mut Vec<u8>, result: &[u8], bytes: u64) {
     out.extend_from_slice(b" -> ");
     push_escaped(out, &result[..result.len().min(SHOWN_BYTES_MAX)]);

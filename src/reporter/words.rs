@@ -1,4 +1,4 @@
-//! Wording that several reporters share, so that one thing is said in one way.
+//! Wording that several reporters share, so that the same fact has the same words everywhere.
 
 use crate::model::event::EndReason;
 use crate::model::exit::ExitStatus;
@@ -7,8 +7,8 @@ use crate::model::time::Duration;
 use std::borrow::Cow;
 use std::fmt::Write;
 
-/// Appends bytes that came from outside so that a terminal obeys none of them: control characters and
-/// what is not UTF-8 are escaped, all else is as it was.
+/// Appends bytes from outside so that a terminal executes none of them: control characters and bytes that are not
+/// UTF-8 are escaped, the rest is unchanged.
 pub fn push_escaped(out: &mut Vec<u8>, bytes: &[u8]) {
     if bytes.iter().all(|byte| (b' '..=b'~').contains(byte)) {
         out.extend_from_slice(bytes);
@@ -26,7 +26,7 @@ pub fn push_escaped(out: &mut Vec<u8>, bytes: &[u8]) {
     }
 }
 
-/// The same for text.
+/// [`push_escaped`] for text.
 #[must_use]
 pub fn escaped(text: &str) -> Cow<'_, str> {
     if !text.chars().any(char::is_control) {
@@ -64,7 +64,7 @@ pub fn cause(cause: &Cause) -> String {
     }
 }
 
-/// Why an item has the outcome it has; nothing if there is no cause.
+/// The cause of an item's outcome; empty if there is none.
 #[must_use]
 pub fn last_cause(causes: &[Cause]) -> String {
     causes.last().map(cause).unwrap_or_default()
@@ -81,7 +81,7 @@ pub const fn outcome(outcome: &Outcome) -> &'static str {
     }
 }
 
-/// The reason of a process's end as one word, as in JSON.
+/// Why a process ended, as one word, as in JSON.
 #[must_use]
 pub const fn reason(reason: &EndReason) -> &'static str {
     match reason {
@@ -95,7 +95,7 @@ pub const fn reason(reason: &EndReason) -> &'static str {
     }
 }
 
-/// How a process ended, and why, if somebody here wanted it: `signal 15 (TERM), timed out`.
+/// How a process ended, and why if the supervisor ended it: `signal 15 (TERM), timed out`.
 #[must_use]
 pub fn exit(exit: ExitStatus, reason: &EndReason) -> String {
     let mut text = exit.to_string();
@@ -121,7 +121,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn nothing_from_outside_reaches_a_terminal_as_a_command() {
+    fn bytes_from_outside_cannot_control_a_terminal() {
         let shown = |bytes: &[u8]| {
             let mut out = Vec::new();
             push_escaped(&mut out, bytes);
@@ -134,7 +134,7 @@ mod tests {
     }
 
     #[test]
-    fn lengths_of_time_are_short() {
+    fn durations_are_rounded() {
         let shown = |ns| seconds(Duration(ns));
         assert_eq!(shown(10_000_000_000), "10s");
         assert_eq!(shown(1_234_567_890), "1.234s");

@@ -1,20 +1,22 @@
-//! The decimal numbers from 0, one a line: demonstration items, and the source for measurements.
+//! The decimal numbers from 0, one per line: items for demonstrations and measurements.
 //!
-//! Invariant: never more than is asked for, so what is not wanted is never made.
+//! Invariant: no item is generated that was not asked for.
 
 use super::{BATCH_BYTES_MAX, Delivery, Payload, Source, SourceError};
+use std::fs::File;
 use std::os::fd::BorrowedFd;
 use std::sync::Arc;
 
-/// A line is copied in whole words, whatever its length: a call to copy nine bytes costs more than
-/// that. The longest number has 20 digits.
+/// A line is copied with this fixed size, whatever its length, because a call to copy nine bytes costs more. The longest
+/// number has 20 digits.
 const COPY_BYTES: usize = 24;
 
+/// The source of generated items.
 pub struct Generator {
     next: u64,
     count: u64,
-    /// `next` in ASCII, in the first `digits_len` bytes, and a newline behind it. Of ten lines in a
-    /// row only the last digit differs.
+    /// `next` in ASCII, in the first `digits_len` bytes, followed by a newline. Ten consecutive lines differ only in the
+    /// last digit.
     line: [u8; COPY_BYTES],
     digits_len: usize,
 }
@@ -28,14 +30,14 @@ impl Generator {
         Self { next: 0, count, line, digits_len: 1 }
     }
 
-    /// Writes up to `wanted` lines to the front of `room`, all of one length; returns how many.
-    fn write_lines(&mut self, wanted: u64, room: &mut [u8]) -> u64 {
+    /// Writes up to `wanted` lines of equal length to the beginning of `buffer`, and returns how many.
+    fn write_lines(&mut self, wanted: u64, buffer: &mut [u8]) -> u64 {
         let line_len = self.digits_len + 1;
         let digit = self.digits_len - 1;
         let lines = u64::from(b'9' + 1 - self.line[digit]).min(wanted);
-        // The digit is set where it goes: one that changed here would stall the next wide read.
+        // The digit is changed in the copy: to change it in `self.line` would stall the next wide load from it.
         for line in 0..lines as usize {
-            let place = &mut room[line * line_len..][..COPY_BYTES];
+            let place = &mut buffer[line * line_len..][..COPY_BYTES];
             place.copy_from_slice(&self.line);
             place[digit] += line as u8;
         }
@@ -47,7 +49,7 @@ impl Generator {
         lines
     }
 
-    /// The last digit is one over nine.
+    /// Carries a last digit that is greater than 9.
     fn carry(&mut self) {
         for place in (0..self.digits_len).rev() {
             if self.line[place] <= b'9' {
@@ -72,7 +74,7 @@ impl Source for Generator {
         if wanted == 0 {
             return Ok(Delivery::Ended);
         }
-        // Lines may grow longer on the way, not shorter.
+        // Later lines may be longer, never shorter.
         let most = wanted.min((BATCH_BYTES_MAX / (self.digits_len + 1)) as u64);
         let mut block = vec![0; (most as usize * COPY_BYTES).min(BATCH_BYTES_MAX) + COPY_BYTES];
         let (mut count, mut end) = (0, 0);
@@ -95,6 +97,10 @@ impl Source for Generator {
     fn delimiter(&self) -> u8 {
         b'\n'
     }
+
+    fn mapped_file(&self) -> Option<&Arc<File>> {
+        None
+    }
 }
 
 #[cfg(test)]
@@ -102,7 +108,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn counts_up_to_the_number_asked_for_and_no_further() {
+    fn the_numbers_up_to_the_count_are_generated() {
         let mut generator = Generator::new(100_500);
         let mut text = Vec::new();
         let mut items = 0;

@@ -1,9 +1,8 @@
 //! The content of stdin or of a file, cut into items by [`Splitter`].
 //!
-//! Invariants: nothing is read while something whole is left to deliver, and no more than one block at
-//! a time, so the rest of an input stays where it is, for whoever reads it next. The file description
-//! of stdin is shared with the user's shell and never set to non-blocking: `poll` says beforehand
-//! whether a read would wait.
+//! Invariant: nothing is read while a whole item is left to deliver, and at most one block is read at a time, so the rest
+//! of an input stays available to the process that reads it next. The open file of stdin is shared with the user's shell
+//! and never made non-blocking: `poll` is asked before each read.
 
 use super::splitter::Splitter;
 use super::windows::{By, Windows};
@@ -14,34 +13,36 @@ use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use std::fs::File;
 use std::io::{self, ErrorKind, Read};
 use std::os::fd::{AsFd, BorrowedFd};
+use std::sync::Arc;
 
-/// Two runs' worth.
+/// Two batches.
 const READ_BYTES_MAX: usize = 128 * 1024;
 
-/// What a pipe is asked to hold: as much as is read, and as much again.
+/// The size that a pipe's buffer is set to: two reads.
 const PIPE_BYTES: u32 = 2 * READ_BYTES_MAX as u32;
 
-/// So many reads without a whole item, then the others of the loop have their turn.
+/// After this many reads without a whole item, `next` returns, so that the loop can do its other work.
 const READS_MAX: u32 = 64;
 
+/// A source that is read.
 pub struct Lines {
     name: String,
     file: File,
-    /// A regular file: always ready, and unknown to `epoll`.
+    /// A regular file: it is always ready, and `epoll` cannot watch it.
     regular: bool,
     splitter: Splitter,
     delimiter: u8,
-    /// Read into, then copied from, so that a block is as large as what was read and not larger.
+    /// The buffer of a read. Bytes are copied from it, so that a block is no larger than the bytes that were read.
     scratch: Vec<u8>,
-    /// The end was read; asked again, a terminal would go on.
+    /// End-of-file was read. A terminal would deliver more if it were read again.
     at_end: bool,
-    /// And all before it is with the splitter.
+    /// End-of-file was passed on to the splitter.
     ended: bool,
 }
 
-/// The source for an input: mapped if that is asked for and possible, else read; blocks of a file each
-/// at once into a block. stdin is always read,
-/// since whoever reads on from it goes on where we stopped.
+/// Opens an input: mapped if `maps` is set and that is possible, otherwise read. Blocks of a regular file are read each
+/// into a [`crate::sys::block::Block`] directly. stdin is always read, because the process that reads it next continues
+/// at the position where we stopped.
 ///
 /// # Errors
 /// The input cannot be opened, or is a directory.
@@ -75,7 +76,7 @@ pub fn open(input: &InputSpec, split: Split, priority: bool, maps: bool) -> Resu
 impl Lines {
     fn new(name: String, file: File, regular: bool, split: Split, priority: bool) -> Self {
         if !regular {
-            // Whoever writes into a pipe may be further ahead, and both sides sleep less. What is not read stays in it.
+            // The writer can be further ahead, and both sides wait less often. Bytes that are not read stay in the pipe.
             let _ = fd::enlarge_pipe(&file, PIPE_BYTES);
         }
         let splitter = Splitter::new(split, priority);
@@ -83,7 +84,7 @@ impl Lines {
         Self { name, file, regular, splitter, delimiter, scratch: Vec::new(), at_end: false, ended: false }
     }
 
-    /// Whether a read would return at once.
+    /// If a read would not block.
     fn is_ready(&self) -> io::Result<bool> {
         if self.regular {
             return Ok(true);
@@ -96,13 +97,13 @@ impl Lines {
         }
     }
 
-    /// Takes in what is there, up to a block. `false`: nothing is there at the moment.
+    /// Reads up to a block of the bytes that have arrived. `false`: none have.
     fn read(&mut self) -> io::Result<bool> {
         if self.scratch.is_empty() {
             self.scratch = vec![0; READ_BYTES_MAX];
         }
         let mut held = 0;
-        // A writer that is not ahead gives a page or two at a time, and runs made of that would be short.
+        // A slow writer delivers a page or two at a time, and batches of that size would be small.
         while !self.at_end && held < READ_BYTES_MAX / 2 {
             let read = match self.is_ready() {
                 Ok(true) => self.file.read(&mut self.scratch[held..]),
@@ -114,9 +115,9 @@ impl Lines {
                     self.at_end = bytes == 0;
                     held += bytes;
                 }
-                // Somebody else has set it to non-blocking, or has taken what was there.
+                // Another process has made it non-blocking, or has read the bytes.
                 Err(error) if matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::Interrupted) => break,
-                // What came before it counts; the next read fails again.
+                // The bytes from before are delivered; the next read fails again.
                 Err(_) if held > 0 => break,
                 Err(error) => return Err(error),
             }
@@ -132,7 +133,7 @@ impl Lines {
     }
 }
 
-/// A descriptor of our own for the stdin that was inherited, closed or not.
+/// A descriptor of our own for the inherited stdin.
 fn open_stdin() -> io::Result<File> {
     if stdio::was_closed(0) {
         return Err(io::Error::other("it is closed"));
@@ -165,6 +166,10 @@ impl Source for Lines {
     fn delimiter(&self) -> u8 {
         self.delimiter
     }
+
+    fn mapped_file(&self) -> Option<&Arc<File>> {
+        None
+    }
 }
 
 #[cfg(test)]
@@ -180,21 +185,21 @@ mod tests {
     }
 
     fn items(lines: &mut Box<dyn Source>) -> Vec<String> {
-        let mut told = Vec::new();
+        let mut found = Vec::new();
         loop {
             match lines.next(1).unwrap() {
                 Delivery::Items(payload) => {
-                    told.push(String::from_utf8(payload.block[payload.range].to_vec()).unwrap())
+                    found.push(String::from_utf8(payload.block[payload.range].to_vec()).unwrap())
                 }
-                Delivery::Rejected(reason) => told.push(reason.to_string()),
-                Delivery::Idle => told.push("(idle)".to_owned()),
-                Delivery::Ended => return told,
+                Delivery::Rejected(reason) => found.push(reason.to_string()),
+                Delivery::Idle => found.push("(idle)".to_owned()),
+                Delivery::Ended => return found,
             }
         }
     }
 
     #[test]
-    fn an_input_that_cannot_be_read_is_known_at_once() {
+    fn an_input_that_cannot_be_opened_is_an_error_at_once() {
         let folder = tempfile::tempdir().unwrap();
         assert!(matches!(open(folder.path()), Err(SourceError::Directory { .. })));
         let missing = open(&folder.path().join("missing")).err().unwrap();
@@ -206,14 +211,14 @@ mod tests {
     }
 
     #[test]
-    fn a_file_larger_than_a_read_gives_every_line() {
+    fn every_line_of_a_file_larger_than_a_read_is_delivered() {
         let mut file = tempfile::NamedTempFile::new().unwrap();
         let lines: Vec<String> = (0..50_000).map(|number| format!("line {number}")).collect();
         file.write_all(lines.join("\n").as_bytes()).unwrap();
         assert!(items(&mut open(file.path()).unwrap()) == lines);
     }
 
-    /// A pipe as a source, and its writing end.
+    /// A pipe as a source, and its write end.
     fn piped() -> (Box<dyn Source>, io::PipeWriter) {
         let (reader, writer) = io::pipe().unwrap();
         let path = PathBuf::from(format!("/proc/self/fd/{}", std::os::fd::AsRawFd::as_raw_fd(&reader)));
@@ -221,7 +226,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_there_is_taken_in_together() {
+    fn lines_that_have_arrived_are_delivered_together() {
         let (mut lines, mut writer) = piped();
         for _ in 0..3 {
             writer.write_all(b"a\nb\n").unwrap();
@@ -233,7 +238,7 @@ mod tests {
     }
 
     #[test]
-    fn a_pipe_is_idle_until_a_whole_line_or_its_end_is_there() {
+    fn a_pipe_is_idle_until_a_whole_line_or_its_end_arrives() {
         let (mut lines, mut writer) = piped();
         assert!(lines.fd().is_some());
         assert!(matches!(lines.next(9), Ok(Delivery::Idle)));

@@ -1,9 +1,9 @@
 //! Floor 2: where items come from.
 //!
-//! A source delivers **batches**: stretches of bytes that hold consecutive items. It is asked, by the
-//! loop, as the core demands; it never pushes, and it never reads on its own.
+//! A source delivers **batches**: bytes that hold consecutive items. The engine asks it for items when the core demands
+//! some; a source never pushes, and never reads without being asked.
 //!
-//! Invariant: no call waits. What is not there yet is [`Delivery::Idle`].
+//! Invariant: no call waits. If no item has arrived yet, the answer is [`Delivery::Idle`].
 
 pub mod args;
 pub mod generator;
@@ -19,69 +19,67 @@ use std::fs::File;
 use std::os::fd::BorrowedFd;
 use std::sync::Arc;
 
-/// Consecutive items as bytes: either one item, whole, or several, each followed by the delimiter.
+/// A batch as bytes: either one item, without a delimiter, or several items, each followed by the delimiter.
 #[derive(Clone, Debug)]
 pub struct Payload {
-    /// The block that the items lie in; several batches may share one.
+    /// The block that holds the items; several batches may share one.
     pub block: Arc<Block>,
     /// The batch's bytes within the block. `count == 1`: the item, without its delimiter.
     pub range: std::ops::Range<usize>,
     /// At least 1.
     pub count: u32,
-    /// Of a priority source (then `count` is 1); else 0.
+    /// The item's priority in a source with priorities (then `count` is 1); otherwise 0.
     pub priority: i64,
 }
 
-/// What a source has for the one who asks.
+/// The answer of a source.
 #[derive(Debug)]
 pub enum Delivery {
     /// Items, no more than asked for, at most `BATCH_BYTES_MAX` unless it is a single item.
     Items(Payload),
-    /// The next item, which cannot be handed out.
+    /// The next item cannot be processed, for this reason.
     Rejected(FailReason),
-    /// Nothing at the moment: wait until [`Source::fd`] is readable, then ask again. From a source
-    /// that is always ready: it has read much without an item's end; ask again in the next turn.
+    /// No item now: wait until [`Source::fd`] is readable, then ask again. A source that is always ready answers so after
+    /// it has read much without finding the end of an item: ask again in the next turn.
     Idle,
-    /// Nothing more, for ever.
+    /// There are no more items.
     Ended,
 }
 
-/// A run is cut at about this size (and so is never sent as a frame of more, single items aside).
+/// The size at which a batch is cut, so that no frame is larger unless it holds a single item.
 pub const BATCH_BYTES_MAX: usize = 64 * 1024;
 
-/// A place that items come from.
+/// A sequence of items.
 pub trait Source {
-    /// Up to `items_max` (at least 1) items. Reads no further ahead than one block beyond what is asked for.
+    /// Up to `items_max` (at least 1) items. Reads at most one block beyond them.
     ///
     /// # Errors
-    /// The source broke off; the text completes "failed to ...".
+    /// The source is lost; the text completes "failed to ...".
     fn next(&mut self, items_max: u64) -> Result<Delivery, SourceError>;
 
-    /// What to wait for after [`Delivery::Idle`]; `None` for one that is always ready (a regular file, arguments).
+    /// The fd to wait for after [`Delivery::Idle`]; `None` for a source that is always ready (a regular file, arguments).
     fn fd(&self) -> Option<BorrowedFd<'_>>;
 
-    /// What each item of a batch of several is followed by, and what no such item holds.
+    /// The byte behind each item of a batch of several; no such item contains it.
     fn delimiter(&self) -> u8;
 
-    /// The file that its blocks are parts of, if it maps one.
-    fn mapped_file(&self) -> Option<&Arc<File>> {
-        None
-    }
+    /// The file whose parts the blocks are; `None` for a source that maps no file.
+    fn mapped_file(&self) -> Option<&Arc<File>>;
 }
 
-/// The source that `spec` names, ready to be asked. Nothing is read yet. `maps`: a file is mapped instead of being
-/// read, where that is possible.
+/// Opens the source of `spec`. Nothing is read yet. `maps`: a file is mapped instead of read, where that is possible.
 ///
 /// # Errors
-/// A file that is missing, unreadable or a directory.
+/// The file is missing, unreadable or a directory.
 pub fn open(spec: &SourceSpec, maps: bool) -> Result<Box<dyn Source>, SourceError> {
     Ok(match spec {
         SourceSpec::Generate { count } => Box::new(generator::Generator::new(*count)),
-        SourceSpec::Args { items } => Box::new(args::Args::new(items.clone())),
+        SourceSpec::Args { items } => Box::new(args::ArgumentSource::new(items.clone())),
         SourceSpec::Lines { input, split, priority } => lines::open(input, *split, *priority, maps)?,
     })
 }
 
+/// Why a source cannot be opened, or is lost. The texts complete "failed to ...".
 #[derive(Debug, thiserror::Error)]
 pub enum SourceError {
     #[error("open {name}: {error}")]

@@ -1,10 +1,10 @@
-//! Bytes to items, pure: pieces of an input go in, batches of whole items come out.
+//! Splits bytes into items, without I/O: pieces of an input go in, batches of whole items come out.
 //!
-//! Invariants: this file reads nothing. No byte is looked at or copied more than a few times, however
-//! long an item is and however small the pieces are. What is held is one piece and one unfinished item,
-//! never more than [`ITEM_BYTES_MAX`] of it: the rest of a longer one passes by without being kept.
+//! Invariant: each byte is searched and copied a fixed number of times, however long an item is and however small the
+//! pieces are. The splitter holds one piece and one unfinished item of at most [`ITEM_BYTES_MAX`]; the rest of a longer
+//! item is dropped as it arrives.
 
-use super::kept::Kept;
+use super::kept::ReusedBlocks;
 use super::{BATCH_BYTES_MAX, Delivery, Payload};
 use crate::model::config::Split;
 use crate::model::outcome::FailReason;
@@ -13,27 +13,27 @@ use crate::sys::block::Block;
 use memchr::{memchr, memchr_iter, memrchr};
 use std::sync::Arc;
 
-/// Up to so many items are counted one after another; for more, the whole window is counted at once,
-/// which costs less for each item but as much for few of them as for many.
+/// Up to this many items are counted one after another. For more, the whole window is counted at once, which is cheaper per
+/// item, but costs the same for few items as for many.
 const ITEMS_COUNTED_SINGLY_MAX: u64 = 1024;
 
-/// Of a line that is not what it should be, so much is shown.
+/// How much of an invalid line an error shows.
 const SHOWN_BYTES_MAX: usize = 80;
 
-/// Where an item ends, and what was read but not yet delivered.
+/// Finds the ends of items, and holds the bytes that are not yet delivered.
 pub struct Splitter {
     split: Split,
     priority: bool,
-    /// Whole items, of which those before `at` are delivered. Of lines, each ends with its delimiter.
+    /// Whole items; those before `at` are delivered. Each line ends with its delimiter.
     block: Arc<Block>,
     at: usize,
-    /// An item over the limit ended before `block` begins.
+    /// An item over the limit ended before the beginning of `block`.
     too_long: bool,
-    /// The beginning of an item whose end was not seen yet.
+    /// The beginning of an item whose end has not arrived.
     unfinished: Vec<u8>,
-    /// Of blocks that are cut by size; what many lines take is given back when there are few.
-    kept: Kept,
-    /// What comes up to the next delimiter belongs to an item over the limit.
+    /// Blocks are reused only where items are cut by size: blocks of lines come from a heap that is warm, and are no faster.
+    reused: ReusedBlocks,
+    /// The bytes up to the next delimiter belong to an item over the limit.
     skipping: bool,
 }
 
@@ -48,14 +48,14 @@ impl Splitter {
             at: 0,
             too_long: false,
             unfinished: Vec::new(),
-            kept: Kept::default(),
+            reused: ReusedBlocks::default(),
             skipping: false,
         }
     }
 
-    /// Takes the next bytes of the input, once [`Splitter::next`] has nothing more.
+    /// Adds the next bytes of the input. Call it only after [`Splitter::next`] has returned `None`.
     pub fn push(&mut self, piece: &[u8]) {
-        debug_assert!(self.is_drained(), "what was not delivered yet would be lost");
+        debug_assert!(self.is_drained(), "undelivered items would be lost");
         let mut piece = piece;
         if self.skipping {
             let Some(end) = self.delimiter().and_then(|delimiter| memchr(delimiter, piece)) else { return };
@@ -66,21 +66,21 @@ impl Splitter {
         let searched = self.unfinished.len();
         self.unfinished.extend_from_slice(piece);
         let end = match self.split {
-            // What was there before holds no delimiter, or it would have been finished.
+            // The bytes from before contain no delimiter, or they would be whole items.
             Split::Delimiter(delimiter) => memrchr(delimiter, piece).map_or(0, |last| searched + last + 1),
             Split::Block { bytes, delimiter } => {
                 whole_blocks(&self.unfinished, searched, block_bytes(bytes), delimiter)
             }
         };
         if end > 0 {
-            let mut rest = self.kept.memory();
+            let mut rest = self.reused.memory();
             rest.clear();
             rest.extend_from_slice(&self.unfinished[end..]);
             self.unfinished.truncate(end);
             self.block = Arc::new(std::mem::replace(&mut self.unfinished, rest).into());
             self.at = 0;
             if matches!(self.split, Split::Block { .. }) {
-                self.kept.keep(&self.block);
+                self.reused.keep(&self.block);
             }
         }
         if self.unfinished.len() > ITEM_BYTES_MAX {
@@ -89,7 +89,7 @@ impl Splitter {
         }
     }
 
-    /// How many of these bytes, with which an item begins, are whole items.
+    /// How many of these bytes, which begin with an item, are whole items.
     #[must_use]
     pub fn whole_bytes(&self, bytes: &[u8]) -> usize {
         match self.split {
@@ -98,27 +98,27 @@ impl Splitter {
         }
     }
 
-    /// Takes a block of whole items; the last one of an input needs no delimiter.
+    /// Adds a block of whole items; the last item of an input needs no delimiter.
     pub fn put(&mut self, block: Arc<Block>) {
-        debug_assert!(self.is_drained(), "what was not delivered yet would be lost");
+        debug_assert!(self.is_drained(), "undelivered items would be lost");
         self.block = block;
         self.at = 0;
     }
 
-    /// The block that is being delivered lies in a file that was cut short.
+    /// If the block that is being delivered is in a file that was truncated.
     #[must_use]
     pub fn is_lost(&self) -> bool {
         matches!(&*self.block, Block::Mapped(mapping) if mapping.is_lost())
     }
 
-    /// An item over the limit has passed by.
+    /// Reports an item over the limit, which was skipped.
     pub fn pass_too_long(&mut self) {
         self.too_long = true;
     }
 
-    /// The input is over: the last item needs no delimiter.
+    /// Ends the input: the last item needs no delimiter.
     pub fn finish(&mut self) {
-        debug_assert!(self.is_drained(), "what was not delivered yet would be lost");
+        debug_assert!(self.is_drained(), "undelivered items would be lost");
         if std::mem::take(&mut self.skipping) {
             self.too_long = true;
         } else if !self.unfinished.is_empty() {
@@ -130,13 +130,13 @@ impl Splitter {
         }
     }
 
-    /// Up to `items_max` (at least 1) of the items that were pushed; `None` if no whole one is left.
+    /// Up to `items_max` (at least 1) of the pushed items; `None` if no whole item is left.
     pub fn next(&mut self, items_max: u64) -> Option<Delivery> {
         if std::mem::take(&mut self.too_long) {
             return Some(too_long());
         }
         if self.is_drained() {
-            // The last batch alone decides how long the block lives.
+            // Only the batches keep the block alive from here on.
             self.block = Arc::default();
             self.at = 0;
             return None;
@@ -152,7 +152,7 @@ impl Splitter {
         !self.too_long && self.at == self.block.len()
     }
 
-    /// What ends an item, or is cut after; `None` where blocks are cut at their size.
+    /// The byte after which items are cut; `None` where blocks are cut by size only.
     pub fn delimiter(&self) -> Option<u8> {
         match self.split {
             Split::Delimiter(delimiter) => Some(delimiter),
@@ -160,7 +160,7 @@ impl Splitter {
         }
     }
 
-    /// Several items of at most [`BATCH_BYTES_MAX`] together, or a longer one alone.
+    /// Several items of at most [`BATCH_BYTES_MAX`] together, or a single longer one.
     fn next_lines(&mut self, items_max: u64, delimiter: u8) -> Delivery {
         let rest = &self.block[self.at..];
         let window = &rest[..rest.len().min(BATCH_BYTES_MAX)];
@@ -183,7 +183,7 @@ impl Splitter {
         self.take_single(item_bytes, 1, 0)
     }
 
-    /// One line `NUMBER<TAB>ITEM`, of which the item is delivered.
+    /// The item of one line `NUMBER<TAB>ITEM`.
     fn next_with_priority(&mut self, delimiter: u8) -> Delivery {
         let rest = &self.block[self.at..];
         let line = &rest[..memchr(delimiter, rest).unwrap_or(rest.len())];
@@ -200,14 +200,14 @@ impl Splitter {
         Delivery::Rejected(FailReason::Rejected(text))
     }
 
-    /// The next block, cut as [`whole_blocks`] has cut it; at the end of the input what is left.
+    /// The next block, cut as by [`whole_blocks`]; at the end of the input the rest.
     fn next_block(&mut self, size: usize, delimiter: Option<u8>) -> Delivery {
         let rest = &self.block[self.at..];
         let bytes = if rest.len() <= size { None } else { cut_at(rest, size, delimiter) };
         self.take_single(bytes.unwrap_or(rest.len()), 0, 0)
     }
 
-    /// A single item of `bytes` bytes, behind which `after` bytes of delimiter are passed over.
+    /// A single item of `bytes` bytes; the `after` bytes of delimiter behind it are skipped.
     fn take_single(&mut self, bytes: usize, after: usize, priority: i64) -> Delivery {
         let start = self.at;
         self.pass(bytes + after);
@@ -222,7 +222,7 @@ impl Splitter {
     }
 }
 
-/// How many items begin the window, at most `items_max`, and how many bytes they are.
+/// How many whole items the window has, at most `items_max`, and how many bytes they take.
 fn count_singly(window: &[u8], items_max: u64, delimiter: u8) -> (u32, usize) {
     let mut found = (0, 0);
     for end in memchr_iter(delimiter, window).take(usize::try_from(items_max).unwrap_or(usize::MAX)) {
@@ -231,7 +231,7 @@ fn count_singly(window: &[u8], items_max: u64, delimiter: u8) -> (u32, usize) {
     found
 }
 
-/// The same, for so many that most of the window is wanted.
+/// As [`count_singly`], but faster if most of the window is wanted.
 fn count_at_once(window: &[u8], items_max: u64, delimiter: u8) -> (u32, usize) {
     let count = memchr_iter(delimiter, window).count();
     match (u32::try_from(count), memrchr(delimiter, window)) {
@@ -240,10 +240,10 @@ fn count_at_once(window: &[u8], items_max: u64, delimiter: u8) -> (u32, usize) {
     }
 }
 
-/// How many of the bytes held are whole blocks. `searched`: how many were held at the last call.
+/// How many of the bytes held are whole blocks. `searched`: how many bytes were held at the last call.
 fn whole_blocks(held: &[u8], searched: usize, size: usize, delimiter: Option<u8>) -> usize {
     let mut end = 0;
-    // As much as a block was left uncut because it holds nothing to cut after: one overlong line.
+    // A block's worth of bytes was left uncut because it contains no delimiter: one long line.
     if let Some(delimiter) = delimiter
         && searched >= size
     {
@@ -261,8 +261,8 @@ fn whole_blocks(held: &[u8], searched: usize, size: usize, delimiter: Option<u8>
     end
 }
 
-/// Where the first block ends, if it does: after the last delimiter within `size`, else after the
-/// first one beyond. `rest` is at least `size` long.
+/// The end of the first block, if it has arrived: after the last delimiter within `size`, else after the first one beyond.
+/// `rest` is at least `size` long.
 fn cut_at(rest: &[u8], size: usize, delimiter: Option<u8>) -> Option<usize> {
     let Some(delimiter) = delimiter else { return Some(size) };
     match memrchr(delimiter, &rest[..size]) {
@@ -271,12 +271,12 @@ fn cut_at(rest: &[u8], size: usize, delimiter: Option<u8>) -> Option<usize> {
     }
 }
 
-/// The size of a block: at least a byte, or it would never end; at most what an item may hold.
+/// The size of a block: at least a byte, or the cutting would not end; at most the limit of an item.
 fn block_bytes(bytes: u64) -> usize {
     usize::try_from(bytes).unwrap_or(usize::MAX).clamp(1, ITEM_BYTES_MAX)
 }
 
-/// An item that no frame could carry.
+/// The answer for an item over the limit, which no frame could carry.
 pub(super) fn too_long() -> Delivery {
     Delivery::Rejected(FailReason::Rejected(format!("item is over the limit of {ITEM_BYTES_MAX} bytes")))
 }
@@ -285,14 +285,14 @@ pub(super) fn too_long() -> Delivery {
 mod tests {
     use super::*;
 
-    /// What comes out for `input` pushed in pieces of `piece` bytes and asked for `items_max` at a time:
-    /// a batch is its items joined by `|`, with a priority before `:` if it has one.
+    /// The deliveries for `input`, pushed in pieces of `piece` bytes and asked for `items_max` at a time: the items of a
+    /// batch joined by `|`, with a priority before `:` if it has one.
     fn deliveries(split: Split, priority: bool, input: &[u8], piece: usize, items_max: u64) -> Vec<String> {
         let mut splitter = Splitter::new(split, priority);
-        let mut told = Vec::new();
+        let mut found = Vec::new();
         let mut drain = |splitter: &mut Splitter| {
             while let Some(delivery) = splitter.next(items_max) {
-                told.push(show(&delivery, split));
+                found.push(show(&delivery, split));
             }
         };
         for bytes in input.chunks(piece) {
@@ -301,7 +301,7 @@ mod tests {
         }
         splitter.finish();
         drain(&mut splitter);
-        told
+        found
     }
 
     fn show(delivery: &Delivery, split: Split) -> String {
@@ -323,7 +323,7 @@ mod tests {
                 if payload.priority == 0 { items } else { format!("{}:{items}", payload.priority) }
             }
             Delivery::Rejected(reason) => format!("rejected: {reason}"),
-            other => panic!("a splitter never says {other:?}"),
+            other => panic!("a splitter never answers {other:?}"),
         }
     }
 
@@ -334,14 +334,14 @@ mod tests {
     const LINES: Split = Split::Delimiter(b'\n');
 
     #[test]
-    fn every_way_to_cut_the_input_gives_the_same_items() {
+    fn the_items_do_not_depend_on_how_the_input_is_cut_into_pieces() {
         let input = b"one\n\ntwo\nthree\n\nlast without a newline";
         let whole = ["one", "", "two", "three", "", "last without a newline"];
         for piece in 1..=input.len() {
             for items_max in [1, 2, 3, 5000] {
-                let told = deliveries(LINES, false, input, piece, items_max);
-                assert!(told.iter().all(|payload| payload.split('|').count() as u64 <= items_max));
-                assert_eq!(told.join("|").split('|').collect::<Vec<_>>(), whole, "{piece} {items_max}");
+                let found = deliveries(LINES, false, input, piece, items_max);
+                assert!(found.iter().all(|payload| payload.split('|').count() as u64 <= items_max));
+                assert_eq!(found.join("|").split('|').collect::<Vec<_>>(), whole, "{piece} {items_max}");
             }
         }
         assert_eq!(deliveries(LINES, false, b"a\n", 9, 9), ["a"]);
@@ -351,7 +351,7 @@ mod tests {
     }
 
     #[test]
-    fn a_batch_stays_within_a_run_and_a_longer_item_comes_alone() {
+    fn a_batch_has_a_limited_size_and_a_longer_item_comes_alone() {
         let mut input = b"x\n".repeat(BATCH_BYTES_MAX);
         input.extend_from_slice(&vec![b'y'; BATCH_BYTES_MAX + 5]);
         input.extend_from_slice(b"\nz\n");
@@ -366,13 +366,13 @@ mod tests {
     }
 
     #[test]
-    fn an_item_over_the_limit_is_passed_over_in_flat_memory() {
+    fn an_item_over_the_limit_is_rejected_in_bounded_memory() {
         let mut splitter = Splitter::new(LINES, false);
-        let mut told = Vec::new();
+        let mut found = Vec::new();
         let mut push = |splitter: &mut Splitter, bytes: &[u8]| {
             splitter.push(bytes);
             while let Some(delivery) = splitter.next(1) {
-                told.push(show(&delivery, LINES));
+                found.push(show(&delivery, LINES));
             }
         };
         push(&mut splitter, b"before\nbegin");
@@ -383,18 +383,18 @@ mod tests {
         }
         push(&mut splitter, b"end\nafter\n");
         let rejected = "rejected: item is over the limit of 16777216 bytes";
-        assert_eq!(told, ["before", rejected, "after"]);
+        assert_eq!(found, ["before", rejected, "after"]);
     }
 
     #[test]
-    fn the_limit_is_exact_also_at_the_end_of_the_input() {
+    fn the_limit_is_exact_at_the_end_of_the_input_too() {
         for (bytes, fits) in [(ITEM_BYTES_MAX, true), (ITEM_BYTES_MAX + 1, false)] {
             for end in ["", "\n"] {
                 let mut input = vec![b'x'; bytes];
                 input.extend_from_slice(end.as_bytes());
-                let told = deliveries(LINES, false, &input, 1 << 20, 1);
-                assert_eq!(told.len(), 1);
-                assert_eq!(told[0].starts_with('x'), fits, "{bytes} {end:?}");
+                let found = deliveries(LINES, false, &input, 1 << 20, 1);
+                assert_eq!(found.len(), 1);
+                assert_eq!(found[0].starts_with('x'), fits, "{bytes} {end:?}");
             }
         }
     }
@@ -403,8 +403,8 @@ mod tests {
     fn a_block_is_cut_after_a_delimiter_and_grows_for_a_longer_line() {
         let split = Split::Block { bytes: 6, delimiter: Some(b'\n') };
         for piece in 1..=20 {
-            let told = deliveries(split, false, b"aa\nbb\ncc\na longer line\ndd\nee", piece, 9);
-            assert_eq!(told, ["aa/bb/", "cc/", "a longer line/", "dd/ee"], "{piece}");
+            let found = deliveries(split, false, b"aa\nbb\ncc\na longer line\ndd\nee", piece, 9);
+            assert_eq!(found, ["aa/bb/", "cc/", "a longer line/", "dd/ee"], "{piece}");
             let exact = deliveries(Split::Block { bytes: 4, delimiter: None }, false, b"0123456789", piece, 9);
             assert_eq!(exact, ["0123", "4567", "89"], "{piece}");
         }
@@ -412,8 +412,8 @@ mod tests {
 
     #[test]
     fn a_priority_is_a_number_before_a_tab() {
-        let told = deliveries(LINES, true, b"5\tfive\n-3\tminus\tthree\nnone\nx\ty\n 7\t", 4, 9);
+        let found = deliveries(LINES, true, b"5\tfive\n-3\tminus\tthree\nnone\nx\ty\n 7\t", 4, 9);
         let no = "rejected: no priority: not NUMBER<TAB>ITEM: ";
-        assert_eq!(told, ["5:five", "-3:minus\tthree", &format!("{no}\"none\""), &format!("{no}\"x\ty\""), "7:"]);
+        assert_eq!(found, ["5:five", "-3:minus\tthree", &format!("{no}\"none\""), &format!("{no}\"x\ty\""), "7:"]);
     }
 }

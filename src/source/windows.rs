@@ -1,15 +1,13 @@
-//! The content of a regular file, cut into items where it lies: blocks are windows of the file, mapped,
-//! and nothing is copied; or, where the bytes have to leave through memory, each read once into a block
-//! that is used again when its items are settled.
+//! The content of a regular file, cut into items without a copy: blocks are mapped windows of the file. If the bytes are
+//! sent from memory anyway, each window is read once, into a block that is reused when its items are settled.
 //!
-//! One window at a time is cut, behind its last whole item; the next begins there. So memory is that of
-//! the windows whose items are not yet settled, and where blocks are cut at their size not a byte is
-//! looked at.
+//! One window at a time is cut after its last whole item, and the next one begins there. So the memory in use is that of
+//! the windows whose items are not yet settled. If blocks are cut by size, no byte is read.
 //!
-//! Invariant: the file's size is asked before each window and at the end. A file that has become
-//! shorter is a lost source, never a fault; one that grows is read to where it ends when that is reached.
+//! Invariant: the size of the file is checked before each window and at the end. A file that has become shorter is a lost
+//! source, never a fault; a file that grows is read up to its end at the time when that is reached.
 
-use super::kept::Kept;
+use super::kept::ReusedBlocks;
 use super::splitter::Splitter;
 use super::{Delivery, Source, SourceError};
 use crate::model::config::Split;
@@ -22,53 +20,55 @@ use std::os::fd::BorrowedFd;
 use std::os::unix::fs::FileExt;
 use std::sync::Arc;
 
-/// A window of lines: several runs, and little enough to be in memory at once a few times over.
+/// A mapped window of lines: several batches, and small enough for a few windows to be in memory at once.
 const WINDOW_BYTES: usize = 1 << 20;
 
-/// The same where it is read.
+/// A window of lines that is read.
 const READ_BYTES: usize = 128 * 1024;
 
-/// Blocks in a window, if they are larger than a part of it.
+/// A mapped window holds at least this many blocks.
 const WINDOW_BLOCKS: usize = 4;
 
-/// So many windows without a whole item, then the others of the loop have their turn.
+/// After this many windows without a whole item, `next` returns, so that the loop can do its other work.
 const WINDOWS_MAX: u32 = 16;
 
-/// How a window comes about.
+/// How the bytes of a window are obtained.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum By {
     Mapping,
     Reading,
 }
 
+/// A source that maps a file, or reads it by windows.
 pub(super) struct Windows {
     by: By,
     /// Blocks that were read.
-    kept: Kept,
+    reused: ReusedBlocks,
     name: String,
     file: Arc<File>,
     splitter: Splitter,
-    /// What ends an item of several.
+    /// The byte behind each item of several.
     delimiter: u8,
-    /// Items before here are in the splitter, or were.
+    /// The offset of the next window.
     at: u64,
-    /// The file's size when it was last asked.
+    /// The file's size at the last check.
     size: u64,
-    /// A window where items are as long as expected.
+    /// The size of a window for items of usual length.
     window_bytes_min: usize,
-    /// It grows for a longer one.
+    /// The size of the next window: larger if a longer item has begun.
     window_bytes: usize,
-    /// Whole windows are hardly looked at.
+    /// This process reads only a few bytes of a window.
     cold: bool,
-    /// What comes up to the next delimiter belongs to an item over the limit.
+    /// The bytes up to the next delimiter belong to an item over the limit.
     skipping: bool,
     ended: bool,
+    /// [`mapping::losses`] at the beginning.
     losses: u64,
 }
 
 impl Windows {
     /// # Errors
-    /// It cannot be mapped: what `/proc` shows, an empty file. Read it instead.
+    /// The file cannot be mapped (a file of `/proc`, an empty file): read it instead. The arguments are returned.
     pub(super) fn new(by: By, name: String, file: File, split: Split, priority: bool) -> Result<Self, (String, File)> {
         let file = Arc::new(file);
         let size = file.metadata().map_or(0, |metadata| metadata.len());
@@ -87,14 +87,14 @@ impl Windows {
         };
         let window_bytes = match by {
             By::Mapping => WINDOW_BYTES.max(WINDOW_BLOCKS * block_bytes),
-            // Whole blocks, so that where they are cut at their size nothing is read twice.
+            // Whole blocks, so that no byte is read twice if blocks are cut by size.
             By::Reading if block_bytes > 0 => READ_BYTES.next_multiple_of(block_bytes),
             By::Reading => READ_BYTES,
         };
         let splitter = Splitter::new(split, priority);
         Self {
             by,
-            kept: Kept::default(),
+            reused: ReusedBlocks::default(),
             name,
             file,
             delimiter: splitter.delimiter().unwrap_or(b'\n'),
@@ -110,7 +110,7 @@ impl Windows {
         }
     }
 
-    /// Puts whole items of the next window into the splitter, if there are any in it.
+    /// Passes the whole items of the next window to the splitter, if it has any.
     fn load(&mut self) -> Result<(), SourceError> {
         self.check_size()?;
         let left = self.size - self.at;
@@ -132,7 +132,7 @@ impl Windows {
             return self.check_losses();
         }
         match self.splitter.whole_bytes(&block) {
-            // A last item without a delimiter, and nothing has come behind it.
+            // The last item, without a delimiter.
             0 if is_rest => {
                 self.at += length as u64;
                 self.put(block);
@@ -153,29 +153,29 @@ impl Windows {
         self.check_losses()
     }
 
-    /// Hands a block of whole items to the splitter.
+    /// Passes a block of whole items to the splitter.
     fn put(&mut self, block: Block) {
         let block = Arc::new(block);
         if self.by == By::Reading {
-            self.kept.keep(&block);
+            self.reused.keep(&block);
         }
         self.splitter.put(block);
     }
 
-    /// The next bytes, mapped; read if that is asked for, or if there are too many mappings.
+    /// The next bytes: mapped, or read if the source reads or there are too many mappings.
     fn window(&mut self, length: usize) -> io::Result<Block> {
         if self.by == By::Mapping
             && let Ok(mapping) = Mapping::new(&self.file, self.at, length)
         {
             return Ok(if self.cold { mapping.cold() } else { mapping }.into());
         }
-        let mut bytes = self.kept.memory();
+        let mut bytes = self.reused.memory();
         bytes.resize(length, 0);
         self.file.read_exact_at(&mut bytes, self.at)?;
         Ok(bytes.into())
     }
 
-    /// Looks for the end of an item over the limit.
+    /// Searches the end of an item over the limit.
     fn skip(&mut self, bytes: &[u8], is_rest: bool) {
         let end = self.splitter.delimiter().and_then(|delimiter| memchr::memchr(delimiter, bytes));
         self.at += end.map_or(bytes.len(), |end| end + 1) as u64;
@@ -205,13 +205,13 @@ impl Windows {
         Ok(())
     }
 
-    /// The bytes that were just looked at may have been zeros.
+    /// Fails if the bytes that were just read may have been zeros.
     fn check_losses(&mut self) -> Result<(), SourceError> {
         if self.losses == mapping::losses() {
             return Ok(());
         }
         self.check_size()?;
-        // It is as long as before: it grew again, its disk fails, or another file was cut short.
+        // Its size is as before: it grew again, its disk fails, or the loss is another file's.
         if self.splitter.is_lost() {
             let error = io::Error::other("some of it could not be read");
             return Err(SourceError::Read { name: self.name.clone(), error });
@@ -269,32 +269,32 @@ mod tests {
         Windows { window_bytes, window_bytes_min: window_bytes, ..windows }
     }
 
-    /// Its items, each with its priority; of what is refused, the reason.
+    /// All items, each with its priority; for a rejected one, the reason.
     fn items(source: &mut dyn Source, items_max: u64) -> Result<Vec<(i64, Vec<u8>)>, SourceError> {
-        let mut told = Vec::new();
+        let mut found = Vec::new();
         let delimiter = source.delimiter();
         loop {
             match source.next(items_max)? {
                 Delivery::Items(payload) if payload.count == 1 => {
-                    told.push((payload.priority, payload.block[payload.range].to_vec()));
+                    found.push((payload.priority, payload.block[payload.range].to_vec()));
                 }
                 Delivery::Items(payload) => {
                     assert!(u64::from(payload.count) <= items_max);
-                    let before = told.len();
+                    let before = found.len();
                     let body = &payload.block[payload.range];
                     let ended = body.strip_suffix(&[delimiter]).expect("each of several items is delimited");
-                    told.extend(ended.split(|byte| *byte == delimiter).map(|item| (0, item.to_vec())));
-                    assert_eq!(told.len() - before, payload.count as usize);
+                    found.extend(ended.split(|byte| *byte == delimiter).map(|item| (0, item.to_vec())));
+                    assert_eq!(found.len() - before, payload.count as usize);
                 }
-                Delivery::Rejected(reason) => told.push((0, reason.to_string().into_bytes())),
+                Delivery::Rejected(reason) => found.push((0, reason.to_string().into_bytes())),
                 Delivery::Idle => {}
-                Delivery::Ended => return Ok(told),
+                Delivery::Ended => return Ok(found),
             }
         }
     }
 
     #[test]
-    fn the_items_are_those_that_reading_gives() {
+    fn windows_deliver_the_same_items_as_reading() {
         let mut state = 88_172_645_463_325_252_u64;
         let mut random = move |below: usize| {
             state ^= state << 13;
@@ -322,27 +322,27 @@ mod tests {
                 .zip([By::Mapping, By::Reading].into_iter().cycle().skip(round / 6 % 2))
             {
                 let mut source = windows(by, &file, split, priority, window_bytes);
-                let found = items(&mut source, 1 + random(9) as u64).unwrap();
-                assert!(found == expected, "{split:?} {window_bytes} {:?}", String::from_utf8_lossy(&bytes));
+                let windowed = items(&mut source, 1 + random(9) as u64).unwrap();
+                assert!(windowed == expected, "{split:?} {window_bytes} {:?}", String::from_utf8_lossy(&bytes));
             }
         }
     }
 
     #[test]
-    fn an_item_over_the_limit_is_passed_over() {
+    fn an_item_over_the_limit_is_rejected() {
         for (length, fits) in [(ITEM_BYTES_MAX, true), (ITEM_BYTES_MAX + 1, false), (3 * ITEM_BYTES_MAX, false)] {
             for end in ["", "\n", "\nafter", "\nafter\n"] {
                 let file = file_of(&[b"before\n", &vec![b'x'; length][..], end.as_bytes()].concat());
-                let told = items(&mut windows(By::Mapping, &file, LINES, false, WINDOW_BYTES), 9).unwrap();
-                assert_eq!(told.len(), if end.len() > 1 { 3 } else { 2 }, "{length} {end:?}");
-                assert_eq!(told[1].1.starts_with(b"x"), fits, "{length} {end:?}");
-                assert_eq!(told[1].1.starts_with(b"item is over the limit"), !fits);
+                let found = items(&mut windows(By::Mapping, &file, LINES, false, WINDOW_BYTES), 9).unwrap();
+                assert_eq!(found.len(), if end.len() > 1 { 3 } else { 2 }, "{length} {end:?}");
+                assert_eq!(found[1].1.starts_with(b"x"), fits, "{length} {end:?}");
+                assert_eq!(found[1].1.starts_with(b"item is over the limit"), !fits);
             }
         }
     }
 
     #[test]
-    fn what_is_appended_meanwhile_is_read_too() {
+    fn bytes_that_are_appended_meanwhile_are_read_too() {
         let mut file = file_of(b"a\nb\nbegin");
         let mut source = windows(By::Mapping, &file, LINES, false, WINDOW_BYTES);
         assert!(matches!(source.next(9), Ok(Delivery::Items(payload)) if payload.count == 2));
@@ -352,7 +352,7 @@ mod tests {
     }
 
     #[test]
-    fn a_file_that_is_cut_short_is_a_lost_source() {
+    fn a_truncated_file_is_a_lost_source() {
         for (split, left) in
             [(LINES, 100_000), (LINES, 5000), (LINES, 0), (Split::Block { bytes: 4096, delimiter: None }, 9)]
         {

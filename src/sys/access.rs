@@ -1,13 +1,13 @@
-//! What this process may do with a file, as the kernel sees it.
+//! What the kernel permits this process to do with a file.
 
 use nix::unistd::AccessFlags;
 use std::io;
 use std::path::Path;
 
-/// Whether `execve(2)` would be permitted to run this file. Of a directory the answer means something else: look first.
+/// Checks that `execve(2)` may run this file. Do not ask about a directory: there the permission has another meaning.
 ///
 /// # Errors
-/// It would not, or there is no such file: those of `access(2)`.
+/// Those of `access(2)`: it may not, or there is no such file.
 pub fn may_execute(path: &Path) -> io::Result<()> {
     Ok(nix::unistd::eaccess(path, AccessFlags::X_OK)?)
 }

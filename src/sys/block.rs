@@ -1,7 +1,7 @@
-//! Blocks: bytes that many hold at once and nobody changes, and stretches of them.
+//! Blocks: shared, immutable bytes, and slices of them.
 //!
-//! A source fills a block, runs point into it, and a channel may hold on to it until its bytes have left: so the
-//! bytes of an item are not copied on their way from the one to the other.
+//! A source fills a block, batches point into it, and a channel may keep a reference until the bytes are sent: so the
+//! bytes of an item are not copied on their way from the source to the channel.
 //!
 //! Invariant: the bytes of a block never change and never move.
 
@@ -9,16 +9,16 @@ use super::mapping::Mapping;
 use std::ops::{Deref, Range};
 use std::sync::Arc;
 
-/// Bytes that stay as they are, if all others let them.
+/// Immutable bytes.
 #[derive(Debug)]
 pub enum Block {
     Memory(Vec<u8>),
-    /// Of a file. If somebody changes the file meanwhile they do change, which who reads them has to bear.
+    /// A part of a file. If another process changes the file, these bytes change too, and a reader must cope with it.
     Mapped(Mapping),
 }
 
 impl Block {
-    /// Forgets all but the first `bytes` bytes.
+    /// Shortens the block to its first `bytes` bytes.
     pub fn truncate(&mut self, bytes: usize) {
         match self {
             Self::Memory(memory) => memory.truncate(bytes),
@@ -26,7 +26,7 @@ impl Block {
         }
     }
 
-    /// How much memory `bytes` of its bytes take here.
+    /// How much memory of this process `bytes` bytes of the block take.
     #[must_use]
     pub const fn held_bytes(&self, bytes: usize) -> u64 {
         match self {
@@ -65,7 +65,7 @@ impl From<Vec<u8>> for Block {
     }
 }
 
-/// A stretch of a block, with the block at hand for whoever wants to keep it.
+/// A slice of a block, with a reference to the block for code that keeps the bytes.
 #[derive(Clone, Debug)]
 pub struct BlockSlice<'a> {
     block: &'a Arc<Block>,
@@ -73,14 +73,14 @@ pub struct BlockSlice<'a> {
 }
 
 impl<'a> BlockSlice<'a> {
-    /// The bytes of `block` in `range`; of a range that is not within it, nothing.
+    /// The bytes of `block` in `range`; empty if the range is not within the block.
     #[must_use]
     pub fn new(block: &'a Arc<Block>, range: Range<usize>) -> Self {
         let range = if block.get(range.clone()).is_some() { range } else { 0..0 };
         Self { block, range }
     }
 
-    /// The whole of it.
+    /// All bytes of the block.
     #[must_use]
     pub fn whole(block: &'a Arc<Block>) -> Self {
         Self { block, range: 0..block.len() }
@@ -92,13 +92,13 @@ impl<'a> BlockSlice<'a> {
         &self.block[self.range.clone()]
     }
 
-    /// The block that they lie in.
+    /// The block that holds the bytes.
     #[must_use]
     pub const fn block(&self) -> &'a Arc<Block> {
         self.block
     }
 
-    /// Where in the block they lie.
+    /// The range of the bytes within the block.
     #[must_use]
     pub fn range(&self) -> Range<usize> {
         self.range.clone()

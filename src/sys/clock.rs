@@ -1,7 +1,7 @@
 //! The one clock: monotonic time, as nanoseconds since the run started.
 //!
-//! Invariant: nobody else reads the time; what needs it gets an [`Instant`] as an argument. Never goes back, does not
-//! advance while the machine sleeps.
+//! Invariant: no other module reads the time; a function that needs it takes an [`Instant`]. The clock never goes back,
+//! and does not advance while the machine sleeps.
 
 use crate::model::time::Instant;
 use nix::time::{ClockId, clock_gettime};
@@ -10,19 +10,19 @@ use nix::time::{ClockId, clock_gettime};
 /// compared with ours. About 30 ns a call.
 #[must_use]
 pub fn monotonic_ns() -> u64 {
-    // The call cannot fail for this clock (`clock_gettime(2)`); zero would only make a wait end early.
+    // The call cannot fail for this clock (`clock_gettime(2)`); a zero would only end a wait early.
     clock_gettime(ClockId::CLOCK_MONOTONIC)
         .map_or(0, |time| (time.tv_sec() as u64).wrapping_mul(1_000_000_000).wrapping_add(time.tv_nsec() as u64))
 }
 
-/// When the run started.
+/// The clock of one run.
 #[derive(Clone, Copy, Debug)]
 pub struct Clock {
     start_ns: u64,
 }
 
 impl Clock {
-    /// The run starts now.
+    /// A clock whose zero is now.
     #[must_use]
     pub fn start() -> Self {
         Self { start_ns: monotonic_ns() }
@@ -33,7 +33,7 @@ impl Clock {
         self.instant_of(monotonic_ns())
     }
 
-    /// The moment that a [`monotonic_ns`] of any process of this machine stands for; the start for what was before it.
+    /// Converts a [`monotonic_ns`] of any process of this machine; a time before the start becomes the start.
     #[must_use]
     pub const fn instant_of(&self, monotonic_ns: u64) -> Instant {
         Instant(monotonic_ns.saturating_sub(self.start_ns))

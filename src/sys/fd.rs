@@ -1,7 +1,7 @@
-//! Small services around file descriptors that `std` has only behind `unsafe` or not at all.
+//! Small functions for file descriptors that `std` has only behind `unsafe` or not at all.
 //!
-//! Invariant: every fd made here is close-on-exec. Never make an inherited stdin or stdout non-blocking: the user's
-//! shell shares it.
+//! Invariant: every fd made here is close-on-exec. An inherited stdin or stdout is never made non-blocking, because the
+//! user's shell shares its open file.
 
 use nix::errno::Errno;
 use nix::fcntl::{FcntlArg, FdFlag, OFlag, fcntl};
@@ -9,17 +9,18 @@ use nix::sys::stat::{Mode, umask};
 use std::fs::{File, OpenOptions};
 use std::io;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, FromRawFd, OwnedFd, RawFd};
+use std::sync::{Mutex, PoisonError};
 
 /// A pipe: the end to read from, the end to write to.
 ///
 /// # Errors
-/// No file descriptor is left.
+/// The system is short of descriptors.
 pub fn pipe() -> io::Result<(OwnedFd, OwnedFd)> {
     Ok(nix::unistd::pipe2(OFlag::O_CLOEXEC)?)
 }
 
-/// Makes reads and writes return `WouldBlock` instead of waiting. For fds of our own only: the flag belongs to
-/// everybody who shares the open file.
+/// Makes reads and writes return `WouldBlock` instead of waiting. For fds of our own only: the flag applies to every
+/// process that shares the open file.
 ///
 /// # Errors
 /// Those of `fcntl(2)`.
@@ -29,13 +30,13 @@ pub fn set_nonblocking(fd: impl AsFd) -> io::Result<()> {
     Ok(())
 }
 
-/// Asks for a larger pipe buffer and returns the size it has then; a refusal (limit of the user, no pipe) leaves it as
-/// it was.
+/// Asks for a larger pipe buffer and returns the resulting size. After a refusal (the user's limit, no pipe) the size is
+/// unchanged.
 #[must_use]
 pub fn enlarge_pipe(fd: impl AsFd, bytes: u32) -> usize {
     let wanted = i32::try_from(bytes).unwrap_or(i32::MAX);
     let size = match fcntl(&fd, FcntlArg::F_GETPIPE_SZ) {
-        // Asked for less, the system makes it smaller.
+        // The system shrinks a buffer if it is asked for less.
         Ok(size) if size < wanted => fcntl(&fd, FcntlArg::F_SETPIPE_SZ(wanted)).or(Ok(size)),
         size => size,
     };
@@ -50,18 +51,18 @@ pub fn dev_null() -> io::Result<File> {
     OpenOptions::new().read(true).write(true).open("/dev/null")
 }
 
-/// The same file through an open file of its own, only to read, from the beginning.
+/// Opens the same file again, read-only, with a position of its own at the beginning.
 ///
 /// # Errors
-/// Those of `open(2)`; `/proc` must be there.
+/// Those of `open(2)`; `/proc` must be mounted.
 pub fn reopen_to_read(file: &File) -> io::Result<File> {
     File::open(format!("/proc/self/fd/{}", file.as_raw_fd()))
 }
 
-/// Takes over an fd that this process was started with, by its number, and makes it close-on-exec.
+/// Takes ownership of an inherited fd by its number, and makes it close-on-exec.
 ///
-/// What came through an exec is not close-on-exec, and all that this program opens is: so a number is taken once, and
-/// an fd that has an owner already is refused, as are 0 to 2, which belong to `std`.
+/// An inherited fd is not close-on-exec, and every fd that this program opens is: so each number is taken at most once,
+/// and an fd that has an owner is refused. 0 to 2 are refused too, because `std` owns them.
 ///
 /// # Errors
 /// The number is not open, or was not inherited.
@@ -69,31 +70,34 @@ pub fn take_inherited(number: RawFd) -> io::Result<OwnedFd> {
     if number <= 2 {
         return Err(Errno::EBADF.into());
     }
-    // SAFETY: only asks about the number, which may well not be open: then the call says so.
+    // SAFETY: the calls below return an error if the number is not open.
     let borrowed = unsafe { BorrowedFd::borrow_raw(number) };
     if FdFlag::from_bits_retain(fcntl(borrowed, FcntlArg::F_GETFD)?).contains(FdFlag::FD_CLOEXEC) {
         return Err(Errno::EBADF.into());
     }
     fcntl(borrowed, FcntlArg::F_SETFD(FdFlag::FD_CLOEXEC))?;
-    // SAFETY: it is open (the calls succeeded), and nobody owns it: see above.
+    // SAFETY: it is open, because the calls succeeded, and it has no owner: see above.
     Ok(unsafe { OwnedFd::from_raw_fd(number) })
 }
 
-/// Another descriptor of what has this number.
+/// A second descriptor of the open file with this number.
 ///
 /// # Errors
-/// The number is not open, or no descriptor is left.
+/// The number is not open, or the system is short of descriptors.
 pub fn duplicate(number: RawFd) -> io::Result<OwnedFd> {
-    // SAFETY: only asks for a second one, or is told that there is no such number.
+    // SAFETY: the call below returns an error if the number is not open.
     let borrowed = unsafe { BorrowedFd::borrow_raw(number.max(0)) };
     let second = fcntl(borrowed, FcntlArg::F_DUPFD_CLOEXEC(3))?;
-    // SAFETY: it is new, and nobody's yet.
+    // SAFETY: a new fd without an owner.
     Ok(unsafe { OwnedFd::from_raw_fd(second) })
 }
 
-/// Calls something that makes files: only this user may enter, read or write them. What other threads make meanwhile
-/// is closed to others as well.
+/// Calls `make` with a umask that allows access to this user only. The umask is the process's: files that other threads
+/// create meanwhile are private too.
 pub fn with_files_for_us_alone<T>(make: impl FnOnce() -> T) -> T {
+    // Without the lock one of two threads would take the other's umask for the one to restore.
+    static UMASK: Mutex<()> = Mutex::new(());
+    let _umask = UMASK.lock().unwrap_or_else(PoisonError::into_inner);
     let before = umask(Mode::S_IRWXG | Mode::S_IRWXO);
     let made = make();
     umask(before);

@@ -1,7 +1,7 @@
-//! A folder that somebody named for files of ours: opened once, judged, and from then on known by its fd.
+//! A folder that the user has named for our files: opened and checked once, and used by its fd from then on.
 //!
-//! Invariant: nobody but this user and root can put something else in the place of what is made there: that is judged
-//! before anything is made, no symbolic link is followed at its end, and a name is never taken over.
+//! Invariant: only this user and root can replace a file that is created there. That is checked before a file is created;
+//! a symbolic link at the end of a path is not followed, and an existing name is never reused.
 
 use nix::errno::Errno;
 use nix::fcntl::{OFlag, open, openat};
@@ -12,14 +12,14 @@ use std::io;
 use std::os::fd::OwnedFd;
 use std::path::{Path, PathBuf};
 
-/// A folder in which files can be made.
+/// A folder in which files can be created.
 #[derive(Debug)]
 pub struct Folder {
     path: PathBuf,
     fd: OwnedFd,
 }
 
-/// Why a folder is not used; the text stands behind its path.
+/// Why a folder is refused. The text follows the path of the folder.
 #[derive(Debug, thiserror::Error)]
 pub enum FolderError {
     #[error("{0}")]
@@ -33,12 +33,12 @@ pub enum FolderError {
 }
 
 impl Folder {
-    /// Opens a folder that belongs to this user or to root, and in which nobody else can replace a file.
+    /// Opens a folder that belongs to this user or to root, and in which no other user can replace a file.
     ///
     /// # Errors
-    /// It is none, or not safe.
+    /// It is no folder, or not safe.
     pub fn open(path: &Path) -> Result<Self, FolderError> {
-        // Without a slash at the end, behind which a link would be followed.
+        // Without a final slash, which would make the system follow a link.
         let path: PathBuf = path.components().collect();
         let flags = OFlag::O_RDONLY | OFlag::O_DIRECTORY | OFlag::O_NOFOLLOW | OFlag::O_CLOEXEC;
         let fd = match open(&path, flags, Mode::empty()) {
@@ -57,25 +57,25 @@ impl Folder {
         Ok(Self { path, fd })
     }
 
-    /// How it was named.
+    /// The path by which it was opened.
     #[must_use]
     pub fn path(&self) -> &Path {
         &self.path
     }
 
-    /// Makes a file of this name, to read and write, for nobody else.
+    /// Creates a file of this name, to read and write, that other users cannot open.
     ///
     /// # Errors
-    /// `AlreadyExists` if there is something of this name, whatever it is, or the system's.
+    /// `AlreadyExists` if the name exists, whatever it is; those of `openat(2)`.
     pub fn create(&self, name: &str) -> io::Result<File> {
         let flags = OFlag::O_RDWR | OFlag::O_CREAT | OFlag::O_EXCL | OFlag::O_NOFOLLOW | OFlag::O_CLOEXEC;
         Ok(openat(&self.fd, name, flags, Mode::S_IRUSR | Mode::S_IWUSR)?.into())
     }
 
-    /// Takes the name away from a file that was made here.
+    /// Removes the name of a file.
     ///
     /// # Errors
-    /// The system's.
+    /// Those of `unlinkat(2)`.
     pub fn remove(&self, name: &str) -> io::Result<()> {
         Ok(unlinkat(&self.fd, name, UnlinkatFlags::NoRemoveDir)?)
     }
@@ -87,7 +87,7 @@ mod tests {
     use std::os::unix::fs::{PermissionsExt, symlink};
 
     #[test]
-    fn files_are_made_for_us_alone_and_never_taken_over() {
+    fn files_are_private_and_an_existing_name_is_never_reused() {
         let place = tempfile::tempdir().unwrap();
         let folder = Folder::open(place.path()).unwrap();
         let file = folder.create("x").unwrap();
@@ -104,7 +104,7 @@ mod tests {
     }
 
     #[test]
-    fn a_folder_that_is_not_safe_is_refused() {
+    fn an_unsafe_folder_is_refused() {
         let place = tempfile::tempdir().unwrap();
         let words =
             |path: &Path| Folder::open(path).map(|_| "taken".to_owned()).unwrap_or_else(|error| error.to_string());

@@ -1,49 +1,49 @@
-//! GrowableBuffer for bytes that grows as a vector does, and may begin in memory that somebody else sees, too: what lies there
-//! when a process is killed is not lost.
+//! A buffer that grows as a vector does, and may begin in shared memory, where another process can read it after this
+//! one was killed.
 //!
-//! Invariant: what is larger than the shared part lies elsewhere as a whole; nothing is ever half there.
+//! Invariant: a buffer that outgrows the shared memory moves to private memory as a whole; it is never split.
 
 use super::shared_area::SharedArea;
 use std::ops::{Deref, DerefMut};
 use std::ptr::NonNull;
 use std::sync::Arc;
 
-/// Initialised bytes.
+/// A growable buffer of initialised bytes.
 #[derive(Debug)]
 pub struct GrowableBuffer {
-    /// Of `heap`, or of the desk.
+    /// The first byte of `heap`, or of the staging area.
     first: NonNull<u8>,
     len: usize,
     heap: Vec<u8>,
-    /// They are those of the desk.
+    /// The bytes are in the staging area.
     shared: bool,
-    /// The shared part, its start and its length. It stays mapped as long as the area lives.
+    /// The shared memory, with its start and length. It stays mapped as long as the area lives.
     staging: Option<(Arc<SharedArea>, NonNull<u8>, usize)>,
 }
 
-// SAFETY: as a `Vec<u8>`; the desk belongs to this value alone on this side.
+// SAFETY: as a `Vec<u8>`; in this process the staging area belongs to this value alone.
 unsafe impl Send for GrowableBuffer {}
 
 impl GrowableBuffer {
-    /// GrowableBuffer in private memory, none at first.
+    /// An empty buffer in private memory.
     #[must_use]
     pub const fn new() -> Self {
         Self { first: NonNull::dangling(), len: 0, heap: Vec::new(), shared: false, staging: None }
     }
 
-    /// GrowableBuffer that begins at `first` within `area`; there are `len` bytes, which nobody else on this side touches.
+    /// A buffer of `len` bytes that begins at `first` within `area`. No other code of this process may access them.
     pub(super) const fn at_staging(area: Arc<SharedArea>, first: NonNull<u8>, len: usize) -> Self {
         Self { first, len, heap: Vec::new(), shared: true, staging: Some((area, first, len)) }
     }
 
-    /// If the bytes lie where others see them.
+    /// If the bytes are in shared memory.
     #[inline]
     #[must_use]
     pub const fn is_shared(&self) -> bool {
         self.shared
     }
 
-    /// Has at least `bytes` from now on, the present ones at the front.
+    /// Grows the buffer to at least `bytes`, with the present bytes at the front.
     pub fn grow(&mut self, bytes: usize) {
         if bytes <= self.len {
             return;
@@ -56,7 +56,7 @@ impl GrowableBuffer {
         self.use_heap();
     }
 
-    /// Gives back what is beyond `bytes`; goes back to the shared part if there is one, and those fit in.
+    /// Frees the memory beyond `bytes`, and moves back to the shared memory if there is some and `bytes` fit into it.
     pub fn cut_back(&mut self, bytes: usize) {
         if self.len <= bytes || self.is_shared() {
             return;
@@ -90,9 +90,9 @@ impl Deref for GrowableBuffer {
 
     #[inline]
     fn deref(&self) -> &[u8] {
-        // SAFETY: `first` and `len` are those of `heap`, which changes only together with them, or of the desk, which
-        // lives as long as its area and is this value's alone on this side. The other side reads it only once this
-        // process has ended.
+        // SAFETY: `first` and `len` are those of `heap`, which changes only together with them, or of the staging area,
+        // which lives as long as `area` and in this process belongs to this value alone. The other process reads it only
+        // after this one has ended.
         unsafe { std::slice::from_raw_parts(self.first.as_ptr(), self.len) }
     }
 }
@@ -100,7 +100,7 @@ impl Deref for GrowableBuffer {
 impl DerefMut for GrowableBuffer {
     #[inline]
     fn deref_mut(&mut self) -> &mut [u8] {
-        // SAFETY: as above, and `self` is borrowed alone.
+        // SAFETY: as above, and `self` is borrowed exclusively.
         unsafe { std::slice::from_raw_parts_mut(self.first.as_ptr(), self.len) }
     }
 }
@@ -111,36 +111,36 @@ mod tests {
     use super::*;
 
     #[test]
-    fn private_room_grows_and_is_cut_back() {
-        let mut room = GrowableBuffer::new();
-        assert_eq!((room.len(), room.is_shared()), (0, false));
-        room.grow(5);
-        room[..5].copy_from_slice(b"12345");
-        room.grow(100);
-        assert!(room.len() >= 100 && room.starts_with(b"12345"));
-        room.cut_back(5);
-        assert_eq!(&room[..], b"12345");
+    fn a_private_buffer_grows_and_is_cut_back() {
+        let mut buffer = GrowableBuffer::new();
+        assert_eq!((buffer.len(), buffer.is_shared()), (0, false));
+        buffer.grow(5);
+        buffer[..5].copy_from_slice(b"12345");
+        buffer.grow(100);
+        assert!(buffer.len() >= 100 && buffer.starts_with(b"12345"));
+        buffer.cut_back(5);
+        assert_eq!(&buffer[..], b"12345");
     }
 
     #[test]
-    fn room_at_a_desk_leaves_it_when_it_outgrows_it_and_comes_back() {
+    fn a_shared_buffer_moves_out_when_it_outgrows_the_staging_area_and_comes_back() {
         let plan = Plan { ring_bytes: 1 << 16, arena_bytes: 0, staging_bytes: 1 << 17 };
         let (area, _fd) = SharedArea::create(plan).unwrap();
         let area = Arc::new(area);
-        let [mut room, mut other] = area.staging().unwrap();
+        let [mut buffer, mut other] = area.staging().unwrap();
         other[..4].copy_from_slice(b"over");
-        assert!(area.staging().is_none(), "it is one side's, once");
-        assert_eq!((room.len(), room.is_shared()), (1 << 16, true));
-        room[..4].copy_from_slice(b"here");
+        assert!(area.staging().is_none(), "the staging area is taken once");
+        assert_eq!((buffer.len(), buffer.is_shared()), (1 << 16, true));
+        buffer[..4].copy_from_slice(b"here");
         let mut seen = [0; 4];
         area.take(Part::StagingArea, 0, &mut seen);
         assert_eq!(&seen, b"here");
-        room.grow((1 << 16) + 1);
-        assert!(!room.is_shared() && room.starts_with(b"here"));
-        room[..4].copy_from_slice(b"more");
+        buffer.grow((1 << 16) + 1);
+        assert!(!buffer.is_shared() && buffer.starts_with(b"here"));
+        buffer[..4].copy_from_slice(b"more");
         area.take(Part::StagingArea, 0, &mut seen);
         assert_eq!(&seen, b"here");
-        room.cut_back(4);
-        assert!(room.is_shared() && room.starts_with(b"more"));
+        buffer.cut_back(4);
+        assert!(buffer.is_shared() && buffer.starts_with(b"more"));
     }
 }

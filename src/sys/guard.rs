@@ -1,17 +1,20 @@
-//! A process that outlives the supervisor by a moment, to leave nobody behind.
+//! The guard: a process that outlives the supervisor by a moment and kills what the supervisor leaves behind.
 //!
-//! The parent-death signal ends workers when the supervisor dies, but not what they have started. So at the start,
-//! before any thread, the supervisor forks a guard. It waits for the end of a pipe that only the supervisor holds: the
-//! system closes it however the supervisor dies. Then it sends KILL to every process group in a table that both share,
-//! and takes away what the supervisor may have had under a name at that moment.
+//! The parent-death signal kills workers when the supervisor dies, but not the processes that workers have started. So
+//! the supervisor forks a guard at its start. The guard waits for the end of a pipe whose other end only the supervisor
+//! holds: the system closes it however the supervisor dies. Then the guard sends KILL to every process group in a table
+//! that both share, and removes the [`Leftover`]s.
 //!
-//! No group is missed: a child writes itself into the table before its program runs ([`super::spawn`]), and until then
-//! it holds a copy of the pipe's end, so that the guard wakes only when no registration can follow. One pass is enough,
-//! since a signal to a group hits forks in progress too. Forget a group ([`Groups::clear`]) before its leader is reaped,
-//! never after: then a number in the table is never somebody else's.
+//! No group is missed: a child writes its pid into the table before its program runs ([`super::spawn`]), and until then
+//! it holds a copy of the pipe's end, so the guard wakes only when no registration can follow. One pass is enough, since
+//! a signal to a group also reaches forks in progress. Clear a group ([`Groups::clear`]) before its leader is reaped,
+//! never after: then a number in the table never belongs to another process.
 //!
-//! Invariant: the guard makes system calls only (it is a fork that never executes anything), holds no file of the
-//! supervisor's, and catches nothing.
+//! The table has a place for [`SLOTS_MAX`] slots in reserved address space. A page of it takes memory once one of its
+//! slots is used, and the guard reads no further than the highest slot that was used.
+//!
+//! Invariant: the guard makes system calls only (it is a fork that never executes a program), holds no descriptor of the
+//! supervisor, and handles no signal.
 
 use super::pidfd::Process;
 use crate::model::signal::Signal;
@@ -30,30 +33,35 @@ use std::ptr::NonNull;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI32, Ordering};
 
-/// At most 15 bytes (`PR_SET_NAME`), and not what `pkill supervisor` looks for.
+/// The most slots that the table has a place for. 4 MiB of address space.
+pub const SLOTS_MAX: usize = 1 << 20;
+
+/// At most 15 bytes (`PR_SET_NAME`), and no match for `pkill supervisor`.
 const NAME: &CStr = c"superv-guard";
 
-/// How often the process that starts the guard may be killed. What it had started by then ends with the pipe.
+/// How often the process that forks the guard may be killed before the start fails. A guard that it had forked by then
+/// ends with the pipe.
 const KILLED_MAX: u32 = 16;
 
-/// How long the end of the guard is waited for.
+/// How long the end of the guard is awaited.
 const GONE_WITHIN_MS: u16 = 1000;
 
-/// What is in use for a moment only, but is still there if the supervisor is killed in that moment.
+/// A named thing that the supervisor removes soon after it has created it, and that stays if the supervisor is killed in
+/// between.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Leftover {
     /// A message queue, by its name.
     Queue(CString),
-    /// A file that is no folder, by its path from the root.
+    /// A file that is not a folder, by its absolute path.
     File(CString),
-    /// A folder with nothing in it, likewise.
+    /// An empty folder, by its absolute path.
     Folder(CString),
 }
 
 impl Leftover {
-    /// Takes it away. Only system calls.
+    /// Removes it. System calls only.
     fn remove(&self) {
-        // SAFETY: the names live on. That there is no such thing is how it should be.
+        // SAFETY: the names outlive the calls. Usually the thing does not exist, so errors are ignored.
         unsafe {
             match self {
                 Self::Queue(name) => libc::mq_unlink(name.as_ptr()),
@@ -64,41 +72,47 @@ impl Leftover {
     }
 }
 
-/// The supervisor's side. Dropping it makes the guard kill what is in the table, as if the supervisor had died; see
+/// The supervisor's side. Dropping it makes the guard kill the groups in the table, as if the supervisor had died; see
 /// [`Guard::dismiss`].
 #[derive(Debug)]
 pub struct Guard {
     groups: Groups,
     guard: Process,
-    /// Our end of the pipe, close-on-exec. `None`: the guard is told to go.
+    /// Our end of the pipe, close-on-exec. `None` while the guard is being dropped.
     lifeline: Option<OwnedFd>,
 }
 
 impl Guard {
-    /// Forks the guard. Call it first thing: in a program with one thread, whose memory is small and with little open.
+    /// Forks the guard. Call it before anything else: while the program has one thread, little memory and few
+    /// descriptors.
     ///
-    /// Its parent leaves at once, and so it belongs to init: who looks for our children, or kills them all, finds the
-    /// workers alone. What is in `leftovers` it takes away in the end, in this order.
+    /// The guard's parent exits at once, so init adopts the guard: a tool that lists or kills the supervisor's children
+    /// finds the workers only. At its end the guard removes the `leftovers`, in this order.
     ///
     /// # Errors
-    /// No process, memory or file descriptor is left.
-    pub fn start(slots: usize, leftovers: &[Leftover]) -> io::Result<Self> {
-        let table = Table::new(slots)?;
+    /// The system is short of processes, memory or descriptors.
+    pub fn start(leftovers: &[Leftover]) -> io::Result<Self> {
+        let table = Table::new()?;
         let (read_end, lifeline) = super::fd::pipe()?;
         let mut before = SigSet::empty();
-        // Blocked they stay in the guard: that is how it ignores them all, with no handler to inherit.
+        // The guard inherits the blocked mask and never lifts it, so no handler of ours runs there and no signal but
+        // KILL ends it.
         nix::sys::signal::pthread_sigmask(SigmaskHow::SIG_SETMASK, Some(&SigSet::all()), Some(&mut before))?;
         let mut between =
             Between { read_end: read_end.as_raw_fd(), lifeline: lifeline.as_raw_fd(), table: &table, leftovers };
         let mut ended = between.run();
         for _ in 1..KILLED_MAX {
-            // Somebody who kills our children at random has hit this one.
+            // A tool that kills our children at random has hit this one.
             if matches!(ended, Ok(WaitStatus::Signaled(..))) && table.guard().load(Ordering::Acquire) == 0 {
                 ended = between.run();
             }
         }
         nix::sys::signal::pthread_sigmask(SigmaskHow::SIG_SETMASK, Some(&before), None)?;
-        ended?;
+        match ended {
+            // The host program reaps every child (`waitpid(-1)`), or ignores SIGCHLD.
+            Ok(_) | Err(Errno::ECHILD) => {}
+            Err(errno) => return Err(errno.into()),
+        }
         let pid = table.guard().load(Ordering::Acquire);
         if pid == 0 {
             return Err(Errno::EAGAIN.into());
@@ -116,16 +130,16 @@ impl Guard {
         self.guard.pid
     }
 
-    /// The groups that it kills if the supervisor dies.
+    /// The groups that the guard kills if the supervisor dies.
     #[must_use]
     pub const fn groups(&self) -> &Groups {
         &self.groups
     }
 
-    /// The normal end: no group is left and none will come; the guard goes without killing anybody. Dropping waits for
-    /// it.
+    /// Ends the guard at the normal end of a run, when no group is left and none will follow: it kills nothing.
+    /// Dropping waits for its exit.
     pub fn dismiss(&self) {
-        // An error means that it is gone already.
+        // An error means that it has ended already.
         let _ = self.guard.signal(Signal::KILL);
     }
 }
@@ -133,40 +147,44 @@ impl Guard {
 impl Drop for Guard {
     fn drop(&mut self) {
         drop(self.lifeline.take());
-        // It has no more than a table to walk through; the bound is for one that somebody has stopped.
+        // The guard only walks through a table; the bound is for a guard that was stopped (SIGSTOP).
         let mut ended = [PollFd::new(self.guard.as_fd(), PollFlags::POLLIN)];
         while poll(&mut ended, GONE_WITHIN_MS) == Err(Errno::EINTR) {}
+        // Fails unless we are the guard's init: the first process of a pid namespace, or a subreaper.
+        let _ = self.guard.reap();
     }
 }
 
-/// The live process groups, one for a slot. Each thread that starts processes has a clone.
+/// The live process groups, one for each slot. Each thread that starts processes has a clone.
 #[derive(Clone, Debug)]
 pub struct Groups(Arc<Table>);
 
 impl Groups {
-    /// Where a child writes its pid before its program starts ([`super::spawn::SpawnPlan::register`]). `None`: there is
-    /// no such slot.
+    /// The place where the child of a slot writes its pid before its program starts
+    /// ([`super::spawn::SpawnPlan::register`]). `None` for a slot beyond [`SLOTS_MAX`].
     #[must_use]
     pub fn place(&self, slot: usize) -> Option<&AtomicI32> {
-        self.0.groups().get(slot)
+        let place = self.0.places().get(slot)?;
+        self.0.raise_used(slot + 1);
+        Some(place)
     }
 
-    /// Kill this group if the supervisor dies.
+    /// Registers a group, which the guard kills if the supervisor dies.
     pub fn set(&self, slot: usize, group: u32) {
         if let (Some(place), Ok(group)) = (self.place(slot), i32::try_from(group)) {
             place.store(group, Ordering::Release);
         }
     }
 
-    /// Forget the slot's group. Call it before the group's leader is reaped.
+    /// Clears the slot's group. Call it before the group's leader is reaped.
     pub fn clear(&self, slot: usize) {
-        if let Some(place) = self.place(slot) {
+        if let Some(place) = self.0.used_places().get(slot) {
             place.store(0, Ordering::Release);
         }
     }
 }
 
-/// What the process between us and the guard is given.
+/// The arguments of the process between the supervisor and the guard.
 struct Between<'a> {
     read_end: RawFd,
     lifeline: RawFd,
@@ -174,17 +192,18 @@ struct Between<'a> {
     leftovers: &'a [Leftover],
 }
 
-/// 16 KiB, aligned as stacks have to be.
+/// 16 KiB, aligned as a stack must be.
 type BetweenStack = [u128; 1024];
 
 impl Between<'_> {
-    /// Starts that process and waits for its end, with all signals blocked.
+    /// Starts that process and waits for its end. All signals must be blocked.
     fn run(&mut self) -> nix::Result<WaitStatus> {
         let mut stack = MaybeUninit::<BetweenStack>::uninit();
-        // Its memory is ours: only the guard's is a copy.
+        // It shares our memory; only the guard gets a copy.
         let flags = libc::CLONE_VM | libc::CLONE_VFORK | libc::SIGCHLD;
-        // SAFETY: we are suspended until the child has left, so that nobody else uses what it uses. It makes system
-        // calls only, on a stack that is large enough for them, and never returns. Signals are blocked.
+        // SAFETY: this thread is suspended until the child has exited, so nothing else uses what the child uses. The
+        // child makes system calls only, on a stack that is large enough for them, and never returns. All signals are
+        // blocked, so no handler runs in it.
         let child = Errno::result(unsafe {
             let top = stack.as_mut_ptr().add(1).cast::<c_void>();
             libc::clone(fork_the_guard, top, flags, std::ptr::from_mut(self).cast::<c_void>())
@@ -198,11 +217,11 @@ impl Between<'_> {
     }
 }
 
-/// Forks the guard, says who it is, and leaves it to init. System calls only, in our memory.
+/// Forks the guard, stores its pid, and exits, so that init adopts the guard. System calls only, in our memory.
 extern "C" fn fork_the_guard(between: *mut c_void) -> c_int {
-    // SAFETY: the pointer that was given to clone; its owner is suspended until we are gone. The bare call, since the
-    // C library's fork would find another process's notes in this memory. The child makes system calls only, and
-    // neither it nor we return.
+    // SAFETY: the pointer that was given to clone; its owner is suspended until this process has exited. The system call
+    // itself instead of the C library's fork, which would change the library's records in the shared memory. The child
+    // makes system calls only, and neither process returns.
     unsafe {
         let Between { read_end, lifeline, table, leftovers } = &*between.cast::<Between<'_>>();
         match libc::syscall(libc::SYS_clone, libc::SIGCHLD, 0, 0, 0, 0) {
@@ -215,21 +234,21 @@ extern "C" fn fork_the_guard(between: *mut c_void) -> c_int {
     }
 }
 
-/// The guard's whole life. A fork of a program that may have threads: system calls only.
+/// The guard's main function, in a fork of a program that may have threads: system calls only.
 ///
 /// # Safety
 /// Only in a process that was forked for it.
 unsafe fn stand_guard(read_end: RawFd, lifeline: RawFd, table: &Table, leftovers: &[Leftover]) -> ! {
-    // SAFETY (all of this function): system calls on this process's own table of fds and its own memory.
+    // SAFETY (all of this function): system calls on this process's own descriptors and its own memory.
     unsafe {
-        // The one thing that must not fail: our copy of the writing end, or the pipe never ends.
+        // The one step that must not fail: with our copy of the write end open the pipe would never end.
         libc::close(lifeline);
         libc::prctl(libc::PR_SET_NAME, NAME.as_ptr());
         libc::prctl(libc::PR_SET_DUMPABLE, 0);
-        // Away from the terminal, and from the folder that somebody may want to unmount.
+        // Leave the terminal, and the folder, which could not be unmounted otherwise.
         libc::setsid();
         libc::chdir(c"/".as_ptr());
-        // Else whoever reads the supervisor's output waits for us.
+        // An open stdout would keep the reader of the supervisor's output waiting.
         libc::dup2(read_end, 0);
         libc::close_range(1, u32::MAX, 0);
         let mut byte = 0_u8;
@@ -238,9 +257,9 @@ unsafe fn stand_guard(read_end: RawFd, lifeline: RawFd, table: &Table, leftovers
                 break;
             }
         }
-        for place in table.groups() {
+        for place in table.used_places() {
             let group = place.load(Ordering::Acquire);
-            // Never 0, 1 or -1, which mean our own group, and everybody.
+            // Never 0, 1 or -1, which mean our own group, and every process.
             if group > 1 {
                 libc::kill(-group, i32::from(Signal::KILL.0));
             }
@@ -250,12 +269,17 @@ unsafe fn stand_guard(read_end: RawFd, lifeline: RawFd, table: &Table, leftovers
     }
 }
 
-/// The guard's pid, then the ids of the live process groups, one for a slot, zero for none; shared with the guard.
+/// Shared with the guard: the guard's pid, the number of slots in use, then for each slot the id of its process group,
+/// zero for none.
 #[derive(Debug)]
 struct Table {
     first: NonNull<AtomicI32>,
-    words: usize,
 }
+
+/// Words before the slots.
+const HEADER_WORDS: usize = 2;
+
+const TABLE_BYTES: usize = (HEADER_WORDS + SLOTS_MAX) * size_of::<AtomicI32>();
 
 // SAFETY: the mapping belongs to this value alone until it is dropped, and all access to it is by atomics.
 unsafe impl Send for Table {}
@@ -263,31 +287,49 @@ unsafe impl Send for Table {}
 unsafe impl Sync for Table {}
 
 impl Table {
-    fn new(slots: usize) -> io::Result<Self> {
-        let words = slots.checked_add(1).ok_or(Errno::EINVAL)?;
-        let bytes = words.checked_mul(size_of::<AtomicI32>()).and_then(NonZeroUsize::new).ok_or(Errno::EINVAL)?;
+    fn new() -> io::Result<Self> {
+        let bytes = NonZeroUsize::new(TABLE_BYTES).ok_or(Errno::EINVAL)?;
         let access = ProtFlags::PROT_READ | ProtFlags::PROT_WRITE;
+        let flags = MapFlags::MAP_SHARED | MapFlags::MAP_NORESERVE;
         // SAFETY: a new mapping at an address of the system's choice, filled with zeroes.
-        let first = unsafe { mmap_anonymous(None, bytes, access, MapFlags::MAP_SHARED) }?;
-        Ok(Self { first: first.cast(), words })
+        let first = unsafe { mmap_anonymous(None, bytes, access, flags) }?;
+        Ok(Self { first: first.cast() })
+    }
+
+    fn words(&self) -> &[AtomicI32] {
+        // SAFETY: the mapping has this length, is aligned to a page, and lives as long as `self`. All bits are a valid
+        // value.
+        unsafe { std::slice::from_raw_parts(self.first.as_ptr(), HEADER_WORDS + SLOTS_MAX) }
     }
 
     fn guard(&self) -> &AtomicI32 {
-        // SAFETY: the first of the words, of which there is at least one; see `groups`.
-        unsafe { self.first.as_ref() }
+        &self.words()[0]
     }
 
-    fn groups(&self) -> &[AtomicI32] {
-        // SAFETY: the mapping is that long, aligned to a page, and lives as long as `self`. Any bits are a valid value.
-        // `new` makes one word more than there are slots.
-        unsafe { std::slice::from_raw_parts(self.first.as_ptr().add(1), self.words - 1) }
+    fn places(&self) -> &[AtomicI32] {
+        &self.words()[HEADER_WORDS..]
+    }
+
+    /// The places up to the highest slot that was ever used.
+    fn used_places(&self) -> &[AtomicI32] {
+        let used = usize::try_from(self.words()[1].load(Ordering::Acquire)).unwrap_or(0);
+        self.places().get(..used).unwrap_or_default()
+    }
+
+    fn raise_used(&self, slots: usize) {
+        // `slots` is at most `SLOTS_MAX`. Nearly always the number is large enough already, and then nothing is
+        // written to the line that all launchers share.
+        let slots = slots as i32;
+        if self.words()[1].load(Ordering::Relaxed) < slots {
+            self.words()[1].fetch_max(slots, Ordering::AcqRel);
+        }
     }
 }
 
 impl Drop for Table {
     fn drop(&mut self) {
         // SAFETY: made by `new` with this length, and no borrow of it outlives `self`.
-        let _ = unsafe { munmap(self.first.cast::<c_void>(), self.words * size_of::<AtomicI32>()) };
+        let _ = unsafe { munmap(self.first.cast::<c_void>(), TABLE_BYTES) };
     }
 }
 
@@ -325,7 +367,7 @@ mod tests {
     fn a_killed_supervisor_leaves_no_descendant_of_a_worker() {
         const TEST: &str = "sys::guard::tests::a_killed_supervisor_leaves_no_descendant_of_a_worker";
         if is_role(TEST) {
-            let guard = Guard::start(3, &[]).unwrap();
+            let guard = Guard::start(&[]).unwrap();
             let (process, _input, output) = group(&guard, c"/bin/sleep 1000 & echo $!; wait");
             let mut grandchild = String::new();
             BufReader::new(output).read_line(&mut grandchild).unwrap();
@@ -349,7 +391,7 @@ mod tests {
     }
 
     #[test]
-    fn a_dropped_guard_takes_away_what_is_left_of_names() {
+    fn a_dropped_guard_removes_leftovers() {
         let folder = tempfile::tempdir().unwrap();
         let path = |name: &str| CString::new(folder.path().join(name).to_str().unwrap()).unwrap();
         let queue = crate::sys::random::name("/supervisor-test-").unwrap();
@@ -369,40 +411,40 @@ mod tests {
             Leftover::File(path("own/socket")),
             Leftover::Folder(path("own")),
         ];
-        drop(Guard::start(0, &leftovers).unwrap());
+        drop(Guard::start(&leftovers).unwrap());
         assert!(!folder.path().join("own").exists());
         assert!(crate::sys::mqueue::remove(&queue).is_err());
-        // The normal end: they are the supervisor's own to take away.
+        // At the normal end the supervisor removes them itself.
         leave();
-        Guard::start(0, &leftovers).unwrap().dismiss();
+        Guard::start(&leftovers).unwrap().dismiss();
         assert!(folder.path().join("own/socket").exists());
         crate::sys::mqueue::remove(&queue).unwrap();
     }
 
     #[test]
-    fn a_dropped_guard_kills_what_is_registered() {
-        let guard = Guard::start(2, &[]).unwrap();
+    fn a_dropped_guard_kills_registered_groups() {
+        let guard = Guard::start(&[]).unwrap();
         let (process, _input, mut output) = group(&guard, c"/bin/sleep 1000 & wait");
         assert_eq!(guard.groups().place(1).unwrap().load(Ordering::Relaxed).cast_unsigned(), process.pid);
         drop(guard);
         assert_eq!(wait(&process).0, KILLED);
-        // At its end when the sleep is gone too.
+        // The pipe ends when the sleep has ended too.
         assert_eq!(output.read_to_end(&mut Vec::new()).unwrap(), 0);
     }
 
     #[test]
-    fn a_cleared_group_and_a_finished_guard_kill_nobody() {
-        let finished = Guard::start(2, &[]).unwrap();
+    fn a_cleared_group_and_a_dismissed_guard_kill_nothing() {
+        let finished = Guard::start(&[]).unwrap();
         let (process, mut input, output) = group(&finished, c"exec cat");
         let pid = finished.pid();
         finished.dismiss();
         drop(finished);
-        let cleared = Guard::start(2, &[]).unwrap();
+        let cleared = Guard::start(&[]).unwrap();
         cleared.groups().set(0, process.pid);
         cleared.groups().clear(0);
-        cleared.groups().set(9, process.pid);
+        cleared.groups().set(SLOTS_MAX, process.pid);
         drop(cleared);
-        // Both guards have ended; whom they had killed could not answer.
+        // Both guards have ended; a process that they had killed could not answer.
         input.write_all(b"alive\n").unwrap();
         let mut answer = String::new();
         BufReader::new(output).read_line(&mut answer).unwrap();
@@ -413,11 +455,35 @@ mod tests {
     }
 
     #[test]
-    fn it_is_nobodys_child_and_holds_no_file() {
+    fn slots_up_to_the_maximum_are_guarded_and_unused_ones_take_no_memory() {
+        let guard = Guard::start(&[]).unwrap();
+        let groups = guard.groups();
+        assert_eq!(groups.0.used_places().len(), 0);
+        assert!(groups.place(6).is_some());
+        assert_eq!(groups.0.used_places().len(), 7);
+        groups.clear(1000);
+        assert_eq!(groups.0.used_places().len(), 7, "a slot that was never used is not cleared");
+        assert!(groups.place(SLOTS_MAX).is_none());
+        let (process, _input, _output) = group(&guard, c"exec /bin/sleep 1000");
+        groups.clear(1);
+        groups.set(SLOTS_MAX - 1, process.pid);
+        assert_eq!(groups.0.used_places().len(), SLOTS_MAX);
+        let smaps = std::fs::read_to_string("/proc/self/smaps").unwrap();
+        let start = format!("{:x}-", groups.0.first.as_ptr() as usize);
+        let table = smaps.split_once(&start).unwrap().1;
+        let kib = table.lines().find_map(|line| line.strip_prefix("Rss:")).unwrap().trim();
+        // The first page, and the page of the last slot.
+        assert!(["8 kB", "4 kB"].contains(&kib), "{kib}");
+        drop(guard);
+        assert_eq!(wait(&process).0, KILLED);
+    }
+
+    #[test]
+    fn the_guard_is_no_child_of_ours_and_holds_no_file() {
         let (reader, writer) = super::super::fd::pipe().unwrap();
-        let guard = Guard::start(1, &[]).unwrap();
+        let guard = Guard::start(&[]).unwrap();
         drop(writer);
-        // The end of the pipe, which the guard had a copy of.
+        // The guard had a copy of the write end.
         wait_readable(reader.as_fd());
         let status = std::fs::read_to_string(format!("/proc/{}/status", guard.pid())).unwrap();
         let field = |name: &str| status.lines().find_map(|line| line.strip_prefix(name)).unwrap().trim().to_owned();

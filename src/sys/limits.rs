@@ -1,46 +1,97 @@
 //! The limits of the system that decide how many workers there can be.
 //!
-//! Where the numbers come from: `getrlimit(2)`, `/proc/sys/kernel`, and the `pids` controller of the cgroup that we are
-//! in and of those around it.
+//! The numbers come from `getrlimit(2)`, `/proc/sys/kernel`, and the `pids` controller of our cgroup and of its ancestors.
 //!
-//! Invariant: raises nothing but the soft limit of open files, and children get that one back as it was.
+//! Invariant: the only limit that is changed is the soft limit of open files. It is restored when the last
+//! [`RaisedOpenFiles`] is dropped, and children get the limit that was in force before.
 
 use nix::sys::resource::{RLIM_INFINITY, Resource, getrlimit, setrlimit};
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
-/// A limit on the number of processes and where it stands.
+/// A limit on the number of processes, and its source.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Limit {
-    /// As in `ulimit -u`, `/proc/sys/kernel/pid_max`.
+pub struct ProcessLimit {
+    /// `ulimit -u`, or a path such as `/proc/sys/kernel/pid_max`.
     pub name: String,
     pub max: u64,
 }
 
-/// The soft limit of open files before we raised it; the maximum if we did not.
-static OPEN_FILES_BEFORE: AtomicU64 = AtomicU64::new(u64::MAX);
+/// The raised limit of open files, counted: it belongs to the whole process, in which several runs may be going on.
+static RAISED: Mutex<Raised> = Mutex::new(Raised { holders: 0, soft_before: 0, soft_now: 0 });
 
-/// Raises the soft limit of open files to the hard one and returns what holds then. Children get the former one
-/// ([`super::spawn`]), since a program that uses `select(2)` breaks with large numbers.
-///
-/// # Errors
-/// Those of `getrlimit(2)`. A refused raise is none: the old limit holds.
-pub fn raise_open_files() -> io::Result<u64> {
-    let (soft, hard) = getrlimit(Resource::RLIMIT_NOFILE)?;
-    if soft >= hard || setrlimit(Resource::RLIMIT_NOFILE, hard, hard).is_err() {
-        return Ok(soft);
-    }
-    OPEN_FILES_BEFORE.store(soft, Ordering::Relaxed);
-    Ok(hard)
+struct Raised {
+    holders: usize,
+    soft_before: u64,
+    soft_now: u64,
 }
 
-/// The limit of open files that children shall have, if it differs from ours.
+/// The soft limit of open files is as high as the hard one. Dropping the last value restores it.
+#[derive(Debug)]
+#[must_use = "dropping it restores the limit"]
+pub struct RaisedOpenFiles {
+    limit: u64,
+    is_holder: bool,
+}
+
+/// Raises the soft limit of open files to the hard one. Children get the limit from before ([`super::spawn`]), because a
+/// program that uses `select(2)` breaks with large descriptor numbers.
+///
+/// # Errors
+/// Those of `getrlimit(2)`. A refused raise is no error: the old limit applies.
+pub fn raise_open_files() -> io::Result<RaisedOpenFiles> {
+    let mut raised = raised();
+    let (soft, hard) = getrlimit(Resource::RLIMIT_NOFILE)?;
+    if raised.holders > 0 {
+        raised.holders += 1;
+        return Ok(RaisedOpenFiles { limit: soft, is_holder: true });
+    }
+    if soft >= hard || setrlimit(Resource::RLIMIT_NOFILE, hard, hard).is_err() {
+        return Ok(RaisedOpenFiles { limit: soft, is_holder: false });
+    }
+    *raised = Raised { holders: 1, soft_before: soft, soft_now: hard };
+    Ok(RaisedOpenFiles { limit: hard, is_holder: true })
+}
+
+impl RaisedOpenFiles {
+    /// The soft limit in force.
+    #[must_use]
+    pub const fn limit(&self) -> u64 {
+        self.limit
+    }
+}
+
+impl Drop for RaisedOpenFiles {
+    fn drop(&mut self) {
+        if !self.is_holder {
+            return;
+        }
+        let mut raised = raised();
+        raised.holders -= 1;
+        // If other code has changed the limit meanwhile, its value stays.
+        if raised.holders == 0
+            && let Ok((soft, hard)) = getrlimit(Resource::RLIMIT_NOFILE)
+            && soft == raised.soft_now
+        {
+            // To lower a soft limit is always allowed.
+            let _ = setrlimit(Resource::RLIMIT_NOFILE, raised.soft_before, hard);
+        }
+    }
+}
+
+/// The limit of open files for children, if it differs from ours.
 pub(super) fn open_files_of_children() -> Option<libc::rlimit> {
-    let before = OPEN_FILES_BEFORE.load(Ordering::Relaxed);
+    let raised = raised();
     let (_, hard) = getrlimit(Resource::RLIMIT_NOFILE).ok()?;
-    (before < hard).then_some(libc::rlimit { rlim_cur: before, rlim_max: hard })
+    let differs = raised.holders > 0 && raised.soft_before < hard;
+    differs.then_some(libc::rlimit { rlim_cur: raised.soft_before, rlim_max: hard })
+}
+
+fn raised() -> MutexGuard<'static, Raised> {
+    // No code that holds the lock can panic between two related changes.
+    RAISED.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 /// How many files this process has open now.
@@ -48,26 +99,26 @@ pub(super) fn open_files_of_children() -> Option<libc::rlimit> {
 /// # Errors
 /// `/proc` is not mounted.
 pub fn open_files_now() -> io::Result<u64> {
-    // The folder that is being read is an open file itself.
+    // The folder itself is open while it is read.
     Ok((fs::read_dir("/proc/self/fd")?.count() as u64).saturating_sub(1))
 }
 
-/// The limit that stops new processes first, of those that could be read. Other processes use some of it too.
+/// The lowest of the limits that could be read. Other processes count towards it too.
 #[must_use]
-pub fn processes_max() -> Option<Limit> {
+pub fn processes_max() -> Option<ProcessLimit> {
     process_limits().into_iter().min_by_key(|limit| limit.max)
 }
 
 /// Every limit on the number of processes that applies to us.
 #[must_use]
-pub fn process_limits() -> Vec<Limit> {
+pub fn process_limits() -> Vec<ProcessLimit> {
     let mut limits = Vec::new();
-    // The system does not hold root to this one.
+    // It does not apply to root.
     if !nix::unistd::geteuid().is_root()
         && let Ok((soft, _)) = getrlimit(Resource::RLIMIT_NPROC)
         && soft != RLIM_INFINITY
     {
-        limits.push(Limit { name: "ulimit -u".to_owned(), max: soft });
+        limits.push(ProcessLimit { name: "ulimit -u".to_owned(), max: soft });
     }
     let files = ["/proc/sys/kernel/pid_max", "/proc/sys/kernel/threads-max"].map(PathBuf::from);
     let groups = fs::read_to_string("/proc/self/cgroup").unwrap_or_default();
@@ -77,13 +128,13 @@ pub fn process_limits() -> Vec<Limit> {
     limits
 }
 
-/// A file with one number; `max` and what cannot be read are no limits.
-fn limit_in(path: &Path) -> Option<Limit> {
+/// The number in a file; `None` if it says `max` or cannot be read.
+fn limit_in(path: &Path) -> Option<ProcessLimit> {
     let max = fs::read_to_string(path).ok()?.trim().parse().ok()?;
-    Some(Limit { name: path.display().to_string(), max })
+    Some(ProcessLimit { name: path.display().to_string(), max })
 }
 
-/// The `pids.max` of the group that `/proc/self/cgroup` names and of all groups around it (`cgroups(7)`: `0::/path` in
+/// The `pids.max` of the group that `/proc/self/cgroup` names and of its ancestors (`cgroups(7)`: `0::/path` in
 /// version 2, `7:pids:/path` in version 1).
 fn pids_max_files(groups: &str) -> Vec<PathBuf> {
     let mut files = Vec::new();
@@ -103,10 +154,11 @@ fn pids_max_files(groups: &str) -> Vec<PathBuf> {
 
 #[cfg(test)]
 mod tests {
+    use super::super::testing::{is_role, play};
     use super::*;
 
     #[test]
-    fn groups_of_both_versions_and_all_around_them_are_asked() {
+    fn the_limits_of_groups_and_their_ancestors_are_found_in_both_versions() {
         let files = pids_max_files("7:cpu,pids:/a\n3:memory:/x\n0::/b/c\nnonsense\n");
         let expected = [
             "/sys/fs/cgroup/pids/a/pids.max",
@@ -126,14 +178,37 @@ mod tests {
         fs::write(&file, "max\n").unwrap();
         assert_eq!(limit_in(&file), None);
         fs::write(&file, "150\n").unwrap();
-        assert_eq!(limit_in(&file), Some(Limit { name: file.display().to_string(), max: 150 }));
+        assert_eq!(limit_in(&file), Some(ProcessLimit { name: file.display().to_string(), max: 150 }));
     }
 
     #[test]
-    fn the_system_has_limits_and_we_have_files() {
+    fn the_system_has_limits_and_we_have_open_files() {
         let tightest = processes_max().unwrap();
         assert!(process_limits().iter().all(|limit| limit.max >= tightest.max));
         let before = open_files_now().unwrap();
         assert!(before >= 3, "{before}");
+    }
+
+    #[test]
+    fn the_raised_limit_is_restored_by_the_last_run() {
+        const TEST: &str = "sys::limits::tests::the_raised_limit_is_restored_by_the_last_run";
+        if !is_role(TEST) {
+            assert!(play(TEST).output().unwrap().status.success());
+            return;
+        }
+        let soft = || getrlimit(Resource::RLIMIT_NOFILE).unwrap().0;
+        let hard = getrlimit(Resource::RLIMIT_NOFILE).unwrap().1;
+        let before = hard / 2;
+        setrlimit(Resource::RLIMIT_NOFILE, before, hard).unwrap();
+        let (first, second) = (raise_open_files().unwrap(), raise_open_files().unwrap());
+        assert_eq!((first.limit(), second.limit(), soft()), (hard, hard, hard));
+        drop(first);
+        assert_eq!((soft(), open_files_of_children().unwrap().rlim_cur), (hard, before));
+        drop(second);
+        assert_eq!((soft(), open_files_of_children().is_none()), (before, true));
+        let third = raise_open_files().unwrap();
+        setrlimit(Resource::RLIMIT_NOFILE, before - 1, hard).unwrap();
+        drop(third);
+        assert_eq!(soft(), before - 1, "the host has changed it meanwhile");
     }
 }

@@ -1,11 +1,11 @@
-//! Letters from one thread to another that waits in a poll set, in batches.
+//! Messages from threads to one thread that waits in a poll set, in batches.
 //!
-//! A bell for each letter would cost the reader a turn for each. So letters are posted many at a time,
-//! and the bell rings only if the reader has said that it is about to wait.
+//! To wake the reader for each message would cost it a turn of its loop each. So messages are posted many at a time, and
+//! the wake fd is written only if the reader has armed the mailbox, which it does before it waits.
 //!
-//! Invariant: in the order in which they were posted, each letter is taken once; who has parked does not
-//! sleep over one. Nobody waits here, but for a lock that is held for moments. How many letters there can
-//! be is up to those who post.
+//! Invariant: each message is taken once, in the order of posting, and a reader that has armed the mailbox is woken for
+//! every message. No function waits, except for a lock that is held for moments. The number of messages is not limited
+//! here: the posting threads limit it.
 
 use super::wake_fd::WakeFd;
 use std::io;
@@ -14,88 +14,87 @@ use std::sync::atomic::AtomicUsize;
 use std::sync::atomic::Ordering::Relaxed;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-/// Shared by those who post and the one who takes, whose poll set it is in.
+/// Shared by the posting threads and the reader.
 #[derive(Debug)]
 pub struct Mailbox<T> {
-    content: Mutex<Content<T>>,
+    state: Mutex<MailboxState<T>>,
     wake_fd: WakeFd,
-    /// How many letters there are, to look at without the lock: who looks again and again would keep others
-    /// from posting.
+    /// The number of messages, readable without the lock: a reader that polls must not keep others from posting.
     waiting: AtomicUsize,
 }
 
 #[derive(Debug)]
-struct Content<T> {
+struct MailboxState<T> {
     messages: Vec<T>,
     /// The reader waits, or is about to.
-    parked: bool,
-    /// How often the bell was rung, or is about to be, since it was silenced.
-    rings: u64,
+    armed: bool,
+    /// How often the wake fd was written, or is about to be, since it was cleared.
+    wakes: u64,
 }
 
 impl<T> Mailbox<T> {
-    /// An empty one.
+    /// An empty mailbox.
     ///
     /// # Errors
-    /// No file descriptor is left.
+    /// The system is short of descriptors.
     pub fn new() -> io::Result<Self> {
-        let content = Content { messages: Vec::new(), parked: false, rings: 0 };
-        Ok(Self { content: Mutex::new(content), wake_fd: WakeFd::new()?, waiting: AtomicUsize::new(0) })
+        let state = MailboxState { messages: Vec::new(), armed: false, wakes: 0 };
+        Ok(Self { state: Mutex::new(state), wake_fd: WakeFd::new()?, waiting: AtomicUsize::new(0) })
     }
 
-    /// Posts all of them, and wakes the reader if it is parked.
+    /// Posts all messages, and wakes the reader if it has armed the mailbox.
     pub fn post(&self, messages: &mut Vec<T>) {
         if messages.is_empty() {
             return;
         }
-        let mut content = self.lock();
-        content.messages.append(messages);
-        self.waiting.store(content.messages.len(), Relaxed);
-        if std::mem::take(&mut content.parked) {
-            content.rings += 1;
-            drop(content);
-            // Without the lock, or the reader wakes up only to wait for it.
-            self.wake_fd.ring();
+        let mut state = self.lock();
+        state.messages.append(messages);
+        self.waiting.store(state.messages.len(), Relaxed);
+        if std::mem::take(&mut state.armed) {
+            state.wakes += 1;
+            drop(state);
+            // After the lock is released, or the reader would wake only to wait for it.
+            self.wake_fd.wake();
         }
     }
 
-    /// Moves all that is there behind what `messages` holds. The reader is awake from now on.
+    /// Appends all waiting messages to `messages`, and disarms the mailbox.
     pub fn take(&self, messages: &mut Vec<T>) {
-        let mut content = self.lock();
-        content.parked = false;
-        if content.rings > 0 {
-            // Who is only about to ring it is counted still: it is silenced after that, with a turn for nothing.
-            content.rings = content.rings.saturating_sub(self.wake_fd.silence());
+        let mut state = self.lock();
+        state.armed = false;
+        if state.wakes > 0 {
+            // A thread that has yet to write the wake fd stays counted: the fd is cleared after that, in a later call.
+            state.wakes = state.wakes.saturating_sub(self.wake_fd.clear());
         }
         self.waiting.store(0, Relaxed);
         if messages.is_empty() {
-            std::mem::swap(messages, &mut content.messages);
+            std::mem::swap(messages, &mut state.messages);
         } else {
-            messages.append(&mut content.messages);
+            messages.append(&mut state.messages);
         }
     }
 
-    /// Whether there is nothing to take, at a glance: a letter that is just being posted may be missed.
+    /// If no message waits, without the lock: a message that is being posted may be missed.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.waiting.load(Relaxed) == 0
     }
 
-    /// The reader is about to wait: from now on the bell rings for what is posted. False: there is something already.
+    /// Arms the mailbox before the reader waits: the next post wakes the reader. False: messages are waiting already.
     #[must_use]
     pub fn arm(&self) -> bool {
-        let mut content = self.lock();
-        content.parked = content.messages.is_empty();
-        content.parked
+        let mut state = self.lock();
+        state.armed = state.messages.is_empty();
+        state.armed
     }
 
-    fn lock(&self) -> MutexGuard<'_, Content<T>> {
-        // Nothing in here is half done if a thread panics.
-        self.content.lock().unwrap_or_else(PoisonError::into_inner)
+    fn lock(&self) -> MutexGuard<'_, MailboxState<T>> {
+        // No code that holds the lock can panic between two related changes.
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-/// Readable when there is something for a reader that has parked.
+/// Readable when there are messages for a reader that has armed the mailbox.
 impl<T> AsFd for Mailbox<T> {
     fn as_fd(&self) -> BorrowedFd<'_> {
         self.wake_fd.as_fd()
@@ -109,7 +108,7 @@ mod tests {
     use crate::sys::poller::{Interest, Poller};
     use std::sync::Arc;
 
-    fn rings<T>(mailbox: &Mailbox<T>) -> bool {
+    fn is_woken<T>(mailbox: &Mailbox<T>) -> bool {
         let mut poller = Poller::new().unwrap();
         let mut ready = Vec::new();
         poller.add(mailbox, Interest::READ, 0).unwrap();
@@ -118,65 +117,65 @@ mod tests {
     }
 
     #[test]
-    fn it_rings_once_for_a_reader_that_waits_and_for_no_other() {
+    fn a_reader_is_woken_once_and_only_if_it_waits() {
         let mailbox = Mailbox::new().unwrap();
         let mut messages = Vec::new();
         mailbox.post(&mut vec![1]);
-        assert!(!rings(&mailbox));
-        assert!(!mailbox.arm(), "there is something");
+        assert!(!is_woken(&mailbox));
+        assert!(!mailbox.arm(), "messages are waiting");
         mailbox.post(&mut vec![2, 3]);
         mailbox.take(&mut messages);
         assert_eq!(messages, [1, 2, 3]);
         assert!(mailbox.arm());
         mailbox.post(&mut Vec::new());
-        assert!(!rings(&mailbox), "nothing is no letter");
+        assert!(!is_woken(&mailbox), "no message, no wake");
         mailbox.post(&mut vec![4]);
         mailbox.post(&mut vec![5]);
-        assert!(rings(&mailbox));
+        assert!(is_woken(&mailbox));
         mailbox.take(&mut messages);
         assert_eq!(messages, [1, 2, 3, 4, 5]);
-        assert!(!rings(&mailbox));
+        assert!(!is_woken(&mailbox));
     }
 
-    /// Of two who post, the one who comes first may ring last.
+    /// Of two posting threads, the first to post may be the last to write the wake fd.
     #[test]
-    fn a_ring_that_comes_late_is_silenced_too() {
+    fn a_late_wake_is_cleared_too() {
         let mailbox = Mailbox::new().unwrap();
         let mut messages = Vec::new();
         assert!(mailbox.arm());
-        // As `post` does it, but for the ring itself.
-        let mut content = mailbox.lock();
-        content.messages.push(1);
-        (content.parked, content.rings) = (false, 1);
-        drop(content);
+        // As `post` does it, up to the write to the wake fd.
+        let mut state = mailbox.lock();
+        state.messages.push(1);
+        (state.armed, state.wakes) = (false, 1);
+        drop(state);
         mailbox.take(&mut messages);
         assert!(mailbox.arm());
         mailbox.post(&mut vec![2]);
         mailbox.take(&mut messages);
-        mailbox.wake_fd.ring();
-        assert!(mailbox.arm() && rings(&mailbox));
+        mailbox.wake_fd.wake();
+        assert!(mailbox.arm() && is_woken(&mailbox));
         mailbox.take(&mut messages);
-        assert!(mailbox.arm() && !rings(&mailbox), "it would ring for ever");
+        assert!(mailbox.arm() && !is_woken(&mailbox), "the reader would be woken for ever");
         assert_eq!(messages, [1, 2]);
     }
 
     #[test]
-    fn no_letter_is_slept_over() {
-        const LETTERS: u32 = 20_000;
+    fn no_message_waits_for_a_sleeping_reader() {
+        const MESSAGES: u32 = 20_000;
         let mailbox = Arc::new(Mailbox::new().unwrap());
         let writer = std::thread::spawn({
             let mailbox = Arc::clone(&mailbox);
-            move || (0..LETTERS).for_each(|letter| mailbox.post(&mut vec![letter]))
+            move || (0..MESSAGES).for_each(|message| mailbox.post(&mut vec![message]))
         });
         let mut poller = Poller::new().unwrap();
         poller.add(mailbox.as_ref(), Interest::READ, 0).unwrap();
         let (mut messages, mut ready) = (Vec::new(), Vec::new());
-        while messages.len() < LETTERS as usize {
+        while messages.len() < MESSAGES as usize {
             let timeout = if mailbox.arm() { None } else { Some(Duration::ZERO) };
             poller.wait(&mut ready, timeout).unwrap();
             mailbox.take(&mut messages);
         }
-        assert!(messages.iter().copied().eq(0..LETTERS));
+        assert!(messages.iter().copied().eq(0..MESSAGES));
         writer.join().unwrap();
     }
 }

@@ -1,12 +1,14 @@
-//! Stretches of files mapped into memory, to be read.
+//! Ranges of files mapped into memory, read-only.
 //!
-//! Somebody may cut a file short while it is mapped; touching what is gone raises SIGBUS, which would end us. So there
-//! is a handler: if the fault lies in a mapping of ours it puts pages of zeros there, marks the mapping as lost and
-//! counts the loss, and whoever used the bytes asks afterwards ([`Mapping::is_lost`], [`losses`]) and throws away what
-//! came of them. Any other SIGBUS has its default action.
+//! Another process may truncate a file while it is mapped; to touch a page that is gone raises SIGBUS, which would end
+//! this process. So SIGBUS has a handler while there are mappings: if the fault is in a mapping of ours, the handler puts
+//! pages of zeros there, marks the mapping as lost and counts the loss. The user of the bytes asks afterwards
+//! ([`Mapping::is_lost`], [`losses`]) and discards what it has made of them. For any other SIGBUS the handler calls the
+//! one that was there before, or applies the default action.
 //!
-//! Invariant: no byte of a mapping is touched before it is in the handler's table, or after it has left it.
+//! Invariant: no byte of a mapping is touched before it is in the handler's table, or after it has left the table.
 
+use super::disposition::{self, Change, Disposition};
 use nix::sys::mman::{MapFlags, ProtFlags, mmap, munmap};
 use std::ffi::{c_int, c_void};
 use std::fs::File;
@@ -14,30 +16,28 @@ use std::io::{self, ErrorKind};
 use std::num::NonZeroUsize;
 use std::ops::Deref;
 use std::ptr::NonNull;
+use std::sync::Arc;
 use std::sync::atomic::Ordering::{AcqRel, Acquire, Relaxed, Release, SeqCst};
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize};
-use std::sync::{Arc, Once};
 
-/// Most mappings at a time; whoever needs more reads instead.
+/// The most mappings at a time. Beyond it, files are read.
 const MAPPINGS_MAX: usize = 512;
 
-/// A row of the handler's table. Free: `start` is 0. Being filled in: 1.
-struct Row {
+/// A row of the handler's table. `start` is 0: the row is free; 1: it is being filled in.
+struct MappingRow {
     start: AtomicUsize,
     end: AtomicUsize,
     lost: AtomicBool,
 }
 
-static TABLE: [Row; MAPPINGS_MAX] = [const { Row::free() }; MAPPINGS_MAX];
+static TABLE: [MappingRow; MAPPINGS_MAX] = [const { MappingRow::free() }; MAPPINGS_MAX];
 
 static LOSSES: AtomicU64 = AtomicU64::new(0);
 
 static PAGE_BYTES: AtomicUsize = AtomicUsize::new(4096);
 
-static HANDLER: Once = Once::new();
-
-/// How often, in this process, bytes of a mapping turned out to be gone. Remember it before bytes are used, compare it
-/// afterwards: if it has grown, they may have been zeros.
+/// How often, in this process, bytes of a mapping were found to be gone. Compare the number from before bytes are used
+/// with the one from afterwards: if it has grown, the bytes may have been zeros.
 #[must_use]
 pub fn losses() -> u64 {
     LOSSES.load(Relaxed)
@@ -48,15 +48,17 @@ pub fn losses() -> u64 {
 pub struct Mapping {
     file: Arc<File>,
     offset: u64,
-    /// Of the page in which the bytes begin.
+    /// Address of the page in which the bytes begin.
     base: NonNull<u8>,
-    /// Of whole pages.
+    /// A multiple of the page size.
     mapped_bytes: usize,
-    /// Bytes of the first page that lie before.
+    /// Bytes of the first page before the first byte.
     skipped: usize,
     bytes: usize,
     row: usize,
     cold: bool,
+    /// Keeps the handler installed.
+    _handler: Option<Disposition>,
 }
 
 // SAFETY: the mapping belongs to this value alone until it is dropped, and is only read.
@@ -65,26 +67,37 @@ unsafe impl Send for Mapping {}
 unsafe impl Sync for Mapping {}
 
 impl Mapping {
-    /// Maps `bytes` bytes of `file` from `offset` on. That they are there is not asked: what is not is lost.
+    /// Maps `bytes` bytes of `file` from `offset` on. The size of the file is not checked: bytes beyond its end are
+    /// lost.
     ///
     /// # Errors
-    /// This file cannot be mapped, nothing is to be mapped, or too much is mapped already.
+    /// This file cannot be mapped, `bytes` is 0, or there are too many mappings already.
     pub fn new(file: &Arc<File>, offset: u64, bytes: usize) -> io::Result<Self> {
-        install_handler();
+        let handler = install_handler()?;
         let page_bytes = PAGE_BYTES.load(Relaxed);
         let skipped = (offset % page_bytes as u64) as usize;
         let mapped_bytes = bytes.checked_add(skipped + page_bytes - 1).ok_or(ErrorKind::InvalidInput)?;
         let mapped_bytes = mapped_bytes / page_bytes * page_bytes;
         let length = NonZeroUsize::new(mapped_bytes).filter(|_| bytes > 0).ok_or(ErrorKind::InvalidInput)?;
         let start = i64::try_from(offset - skipped as u64).map_err(|_| ErrorKind::InvalidInput)?;
-        // SAFETY: a new mapping at an address of the system's choice; nobody else's memory is touched.
+        // SAFETY: a new mapping at an address of the system's choice; no other memory is affected.
         let base = unsafe { mmap(None, length, ProtFlags::PROT_READ, MapFlags::MAP_SHARED, &**file, start) }?.cast();
-        let Some(row) = Row::claim(base.as_ptr() as usize, mapped_bytes) else {
-            // SAFETY: made above, and nobody has seen it.
+        let Some(row) = MappingRow::claim(base.as_ptr() as usize, mapped_bytes) else {
+            // SAFETY: made above, and no pointer to it is left.
             let _ = unsafe { munmap(base.cast::<c_void>(), mapped_bytes) };
             return Err(ErrorKind::QuotaExceeded.into());
         };
-        Ok(Self { file: Arc::clone(file), offset, base, mapped_bytes, skipped, bytes, row, cold: false })
+        Ok(Self {
+            file: Arc::clone(file),
+            offset,
+            base,
+            mapped_bytes,
+            skipped,
+            bytes,
+            row,
+            cold: false,
+            _handler: handler,
+        })
     }
 
     /// The file.
@@ -93,20 +106,20 @@ impl Mapping {
         &self.file
     }
 
-    /// Where in the file the bytes begin.
+    /// The offset of the first byte in the file.
     #[must_use]
     pub const fn offset(&self) -> u64 {
         self.offset
     }
 
-    /// Nobody here means to look at more than a few of the bytes: they take no memory of this process.
+    /// Marks the bytes as cold: this process will read a few of them at most, so they take none of its memory.
     #[must_use]
     pub const fn cold(mut self) -> Self {
         self.cold = true;
         self
     }
 
-    /// Nobody here means to look at them.
+    /// If this process will read a few of the bytes at most.
     #[must_use]
     pub const fn is_cold(&self) -> bool {
         self.cold
@@ -117,7 +130,7 @@ impl Mapping {
         self.bytes = self.bytes.min(bytes);
     }
 
-    /// Some of the bytes turned out to be gone, and read as zeros from now on.
+    /// If some of the bytes were found to be gone; they read as zeros from then on.
     #[must_use]
     pub fn is_lost(&self) -> bool {
         TABLE[self.row].lost.load(Acquire)
@@ -128,9 +141,9 @@ impl Deref for Mapping {
     type Target = [u8];
 
     fn deref(&self) -> &[u8] {
-        // SAFETY: the mapping is that long and lives as long as `self`; if its file is cut short the handler keeps it
+        // SAFETY: the mapping has this length and lives as long as `self`; if its file is truncated the handler keeps it
         // readable. Another process may write to the file meanwhile: then any bytes may be read, and any bytes are
-        // valid. Nothing is read into pointers, lengths or text on the strength of an earlier look.
+        // valid. No pointer, length or text is made of bytes that were checked in an earlier read.
         unsafe { std::slice::from_raw_parts(self.base.as_ptr().add(self.skipped), self.bytes) }
     }
 }
@@ -138,13 +151,13 @@ impl Deref for Mapping {
 impl Drop for Mapping {
     fn drop(&mut self) {
         TABLE[self.row].release();
-        // SAFETY: made by `new` with this length, and no borrow of it can outlive `self`. It can only fail for a wrong
+        // SAFETY: made by `new` with this length, and no borrow of it can outlive `self`. It fails only for a wrong
         // address.
         let _ = unsafe { munmap(self.base.cast::<c_void>(), self.mapped_bytes) };
     }
 }
 
-impl Row {
+impl MappingRow {
     const fn free() -> Self {
         Self { start: AtomicUsize::new(0), end: AtomicUsize::new(0), lost: AtomicBool::new(false) }
     }
@@ -164,8 +177,8 @@ impl Row {
         self.start.store(0, SeqCst);
     }
 
-    /// The end of this row's mapping, if `address` lies in it. Its mapping cannot go meanwhile, since somebody is
-    /// reading there; a row that changes is another's.
+    /// The end of this row's mapping, if `address` is in it. That mapping cannot end meanwhile, because a thread is
+    /// reading it; a row that changes belongs to another mapping.
     fn end_if_holds(&self, address: usize) -> Option<usize> {
         let start = self.start.load(SeqCst);
         let end = self.end.load(SeqCst);
@@ -174,32 +187,29 @@ impl Row {
     }
 }
 
-fn install_handler() {
-    HANDLER.call_once(|| {
-        // SAFETY: asks for a number.
-        let page_bytes = unsafe { libc::sysconf(libc::_SC_PAGESIZE) };
-        PAGE_BYTES.store(usize::try_from(page_bytes).unwrap_or(4096), Relaxed);
-        let handler: extern "C" fn(c_int, *mut libc::siginfo_t, *mut c_void) = on_bus_error;
-        // SAFETY: all zeros is an action that blocks nothing.
-        let mut action: libc::sigaction = unsafe { std::mem::zeroed() };
-        action.sa_sigaction = handler as libc::sighandler_t;
-        action.sa_flags = libc::SA_SIGINFO | libc::SA_ONSTACK;
-        // SAFETY: the handler does only what is allowed in one; see there. It cannot fail for this signal.
-        unsafe { libc::sigaction(libc::SIGBUS, &raw const action, std::ptr::null_mut()) };
-    });
+fn install_handler() -> io::Result<Option<Disposition>> {
+    // SAFETY: returns a number.
+    let page_bytes = unsafe { libc::sysconf(libc::_SC_PAGESIZE) };
+    PAGE_BYTES.store(usize::try_from(page_bytes).unwrap_or(4096), Relaxed);
+    Disposition::change(libc::SIGBUS, Change::Handle(on_bus_error))
 }
 
-/// In the middle of anything: atomics and system calls only, no allocation, no lock.
-extern "C" fn on_bus_error(_: c_int, info: *mut libc::siginfo_t, _: *mut c_void) {
-    // SAFETY: the system hands over a valid description; of a fault, with its address.
+/// In the middle of any code: atomic accesses and system calls only, no allocation, no lock.
+extern "C" fn on_bus_error(signal: c_int, info: *mut libc::siginfo_t, context: *mut c_void) {
+    // SAFETY: the system passes a valid description; of a fault, with its address.
     let (code, address) = unsafe { ((*info).si_code, (*info).si_addr() as usize) };
     let is_fault = code > 0;
     if is_fault && replace_lost_pages(address) {
         return;
     }
-    // Not ours: back to the fault, or to what somebody sent, with the default action.
-    // SAFETY: both are allowed in a handler. The signal is blocked until it returns.
+    // Not ours. Without an earlier handler the fault, or the signal that a process sent, is repeated with the default
+    // action.
+    // SAFETY: the arguments of this handler. The calls are allowed in a handler, and the signal is blocked until it
+    // returns.
     unsafe {
+        if disposition::call_previous(signal, info, context) {
+            return;
+        }
         libc::signal(libc::SIGBUS, libc::SIG_DFL);
         if !is_fault {
             libc::raise(libc::SIGBUS);
@@ -207,13 +217,13 @@ extern "C" fn on_bus_error(_: c_int, info: *mut libc::siginfo_t, _: *mut c_void)
     }
 }
 
-/// Puts zeros where a mapping has lost its file, from the page of `address` to the mapping's end.
+/// Puts zeros where a mapping has lost its file: from the page of `address` to the end of the mapping.
 fn replace_lost_pages(address: usize) -> bool {
     let Some((row, end)) = TABLE.iter().find_map(|row| Some((row, row.end_if_holds(address)?))) else { return false };
     let page = address / PAGE_BYTES.load(Relaxed) * PAGE_BYTES.load(Relaxed);
     let flags = libc::MAP_PRIVATE | libc::MAP_ANONYMOUS | libc::MAP_FIXED | libc::MAP_NORESERVE;
-    // SAFETY: replaces pages of a mapping of ours, which stays as long as it was; the thread that reads there waits for
-    // this handler. errno is as before for the code that was interrupted.
+    // SAFETY: replaces pages of a mapping of ours, which keeps its length; the thread that reads there waits for this
+    // handler. errno is as before for the code that was interrupted.
     let mapped = unsafe {
         let errno = *libc::__errno_location();
         let mapped = libc::mmap(page as *mut c_void, end - page, libc::PROT_READ, flags, -1, 0);
@@ -242,7 +252,7 @@ mod tests {
     }
 
     #[test]
-    fn a_stretch_of_a_file_is_mapped_wherever_it_lies() {
+    fn any_range_of_a_file_can_be_mapped() {
         let bytes: Vec<u8> = (0..20_000_u32).map(|number| number as u8).collect();
         let file = file_of(&bytes);
         for (offset, length) in [(0, 1), (0, 20_000), (1, 4096), (4095, 2), (4096, 4096), (9999, 10_001)] {
@@ -265,7 +275,7 @@ mod tests {
     }
 
     #[test]
-    fn bytes_that_are_cut_off_read_as_zeros_and_are_told() {
+    fn bytes_that_are_cut_off_read_as_zeros_and_count_as_lost() {
         let file = file_of(&[7; 40_000]);
         let (whole, other) = (Mapping::new(&file, 100, 39_000).unwrap(), Mapping::new(&file, 0, 4096).unwrap());
         assert!(whole.iter().all(|byte| *byte == 7));
@@ -275,11 +285,28 @@ mod tests {
         assert_eq!(whole[30_000], 0);
         assert!(losses() > before);
         assert!(whole.is_lost() && !other.is_lost());
-        // Once lost, always lost, also if the file grows again.
+        // Lost bytes stay lost when the file grows again.
         file.set_len(40_000).unwrap();
         assert_eq!(whole.iter().filter(|byte| **byte == 7).count(), 10_000 - 100);
         let anew = Mapping::new(&file, 100, 39_000).unwrap();
         assert!(!anew.is_lost());
+    }
+
+    #[test]
+    fn the_last_mapping_gives_the_handler_back() {
+        const TEST: &str = "sys::mapping::tests::the_last_mapping_gives_the_handler_back";
+        if !is_role(TEST) {
+            assert!(play(TEST).output().unwrap().status.success());
+            return;
+        }
+        let handler = || disposition::present(libc::SIGBUS).unwrap().sa_sigaction;
+        let before = handler();
+        let file = file_of(&[1; 10]);
+        let (first, second) = (Mapping::new(&file, 0, 10).unwrap(), Mapping::new(&file, 0, 5).unwrap());
+        drop(first);
+        assert_ne!(handler(), before);
+        drop(second);
+        assert_eq!(handler(), before);
     }
 
     #[test]
@@ -318,13 +345,13 @@ mod tests {
             assert!(Mapping::new(&file, 0, 10).is_ok());
             return;
         }
-        // Alone, since the table is the process's.
+        // In a process of its own, which has the table for itself.
         assert!(play(TEST).output().unwrap().status.success());
     }
 
     #[test]
-    fn a_bus_error_of_anybody_else_ends_the_process() {
-        const TEST: &str = "sys::mapping::tests::a_bus_error_of_anybody_else_ends_the_process";
+    fn a_bus_error_outside_of_our_mappings_ends_the_process() {
+        const TEST: &str = "sys::mapping::tests::a_bus_error_outside_of_our_mappings_ends_the_process";
         if is_role(TEST) {
             let file = file_of(&[1; 8192]);
             let _ours = Mapping::new(&file, 0, 8192).unwrap();
@@ -333,7 +360,7 @@ mod tests {
                 unsafe { libc::kill(libc::getpid(), libc::SIGBUS) };
             }
             let length = NonZeroUsize::new(8192).unwrap();
-            // SAFETY: a new mapping; that it faults is what is tried.
+            // SAFETY: a new mapping. The test expects the fault.
             let theirs = unsafe { mmap(None, length, ProtFlags::PROT_READ, MapFlags::MAP_SHARED, &*file, 0) }.unwrap();
             file.set_len(0).unwrap();
             // SAFETY: within the mapping.

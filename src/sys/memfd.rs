@@ -1,7 +1,7 @@
-//! Words that two processes share: a sealed memory file, handed over as an fd.
+//! 64-bit words that two processes share: a sealed memory file, passed as an fd.
 //!
-//! Invariant: the size is sealed, so that no side can make the other fault by cutting the file. What the words say is
-//! the other side's word: never trust it.
+//! Invariant: the size is sealed, so neither process can make the other one fault by truncating the file. The other
+//! process writes the words at will: check every value.
 
 use nix::errno::Errno;
 use nix::fcntl::{FcntlArg, SealFlag, fcntl};
@@ -15,10 +15,10 @@ use std::os::fd::{AsFd, OwnedFd};
 use std::ptr::NonNull;
 use std::sync::atomic::AtomicU64;
 
-/// Largest area that is mapped: far above any use here, a bound for a foreign fd.
+/// The largest area that is mapped: far above any use, a bound for an fd of foreign origin.
 const WORDS_MAX: usize = 1 << 20;
 
-/// Some 64-bit words in shared memory, zero at first.
+/// 64-bit words in shared memory, zero at first.
 #[derive(Debug)]
 pub struct SharedWords {
     first: NonNull<AtomicU64>,
@@ -31,10 +31,10 @@ unsafe impl Send for SharedWords {}
 unsafe impl Sync for SharedWords {}
 
 impl SharedWords {
-    /// Makes an area and the fd (close-on-exec) by which another process maps the same one.
+    /// Creates an area and the fd (close-on-exec) by which another process maps it.
     ///
     /// # Errors
-    /// No file descriptor or no memory is left, or the number of words is zero or absurd.
+    /// The system is short of descriptors or memory, or the number of words is 0 or too large.
     pub fn create(words: usize) -> io::Result<(Self, OwnedFd)> {
         let bytes = bytes_of(words)?;
         let fd = sealable_file()?;
@@ -43,11 +43,10 @@ impl SharedWords {
         Ok((Self::map(&fd, words)?, fd))
     }
 
-    /// Maps the area behind an fd that came from [`SharedWords::create`] in another process. The fd may be closed
-    /// afterwards.
+    /// Maps the area of an fd that another process got from [`SharedWords::create`]. The fd may be closed afterwards.
     ///
     /// # Errors
-    /// The fd is no sealed memory file, or is too large.
+    /// The fd is no sealed memory file, or the file is too large.
     pub fn from_fd(fd: impl AsFd) -> io::Result<Self> {
         let seals = SealFlag::from_bits_retain(fcntl(&fd, FcntlArg::F_GET_SEALS)?);
         if !seals.contains(SealFlag::F_SEAL_SHRINK) {
@@ -59,19 +58,19 @@ impl SharedWords {
 
     fn map(fd: impl AsFd, words: usize) -> io::Result<Self> {
         let bytes = NonZeroUsize::new(bytes_of(words)?).ok_or(Errno::EINVAL)?;
-        // SAFETY: a new mapping at an address of the system's choice; nobody else's memory is touched.
+        // SAFETY: a new mapping at an address of the system's choice; no other memory is affected.
         let first =
             unsafe { mmap(None, bytes, ProtFlags::PROT_READ | ProtFlags::PROT_WRITE, MapFlags::MAP_SHARED, fd, 0) }?;
         Ok(Self { first: first.cast(), words })
     }
 
-    /// How many words there are.
+    /// The number of words.
     #[must_use]
     pub const fn len(&self) -> usize {
         self.words
     }
 
-    /// Never: there is at least one word.
+    /// Never true: there is at least one word.
     #[must_use]
     pub const fn is_empty(&self) -> bool {
         self.words == 0
@@ -80,11 +79,11 @@ impl SharedWords {
     /// The word at `index`.
     ///
     /// # Panics
-    /// As a slice does, if there is no such word.
+    /// If there is no such word, as a slice does.
     #[must_use]
     pub fn word(&self, index: usize) -> &AtomicU64 {
-        // SAFETY: the mapping is that long, aligned to a page, lives as long as `self`, and cannot be cut (sealed). Any
-        // bits are a valid word.
+        // SAFETY: the mapping has this length, is aligned to a page, lives as long as `self`, and cannot be truncated
+        // (sealed). All bits are a valid word.
         let words = unsafe { std::slice::from_raw_parts(self.first.as_ptr(), self.words) };
         &words[index]
     }
@@ -92,8 +91,8 @@ impl SharedWords {
 
 impl Drop for SharedWords {
     fn drop(&mut self) {
-        // SAFETY: the mapping was made by `map` with this length, and no borrow of it can outlive `self`. It can only
-        // fail for a wrong address.
+        // SAFETY: the mapping was made by `map` with this length, and no borrow of it can outlive `self`. The call fails
+        // only for a wrong address.
         let _ = unsafe { munmap(self.first.cast::<c_void>(), self.words * size_of::<AtomicU64>()) };
     }
 }
@@ -102,7 +101,7 @@ fn bytes_of(words: usize) -> io::Result<usize> {
     if (1..=WORDS_MAX).contains(&words) { Ok(words * size_of::<AtomicU64>()) } else { Err(Errno::EINVAL.into()) }
 }
 
-/// Systems may insist on `MFD_NOEXEC_SEAL` (`vm.memfd_noexec`, Linux 6.3), older ones do not know it.
+/// A system may require `MFD_NOEXEC_SEAL` (`vm.memfd_noexec`, Linux 6.3), and an older one does not know it.
 pub(super) fn sealable_file() -> nix::Result<OwnedFd> {
     let flags = MFdFlags::MFD_CLOEXEC | MFdFlags::MFD_ALLOW_SEALING;
     let strict = MFdFlags::from_bits_retain(flags.bits() | libc::MFD_NOEXEC_SEAL);

@@ -1,14 +1,15 @@
 //! Floor 1: system calls.
 //!
-//! What is here knows file descriptors, processes, signals and pages, and nothing of what they are used for. Everything
-//! that waits is an fd, so that a thread sleeps in one place, its [`poller::Poller`]. Needs
-//! Linux 5.11 or later (`close_range` with close-on-exec; pidfds are older).
+//! The modules handle file descriptors, processes, signals and pages, and know nothing of their use. Every event is an fd,
+//! so that a thread waits in one place, its [`poller::Poller`]. Requires Linux 5.11 or later (`close_range` with
+//! close-on-exec; pidfds are older).
 //!
 //! Invariant: this floor knows no items, and holds all of the project's `unsafe`.
 
 pub mod access;
 pub mod block;
 pub mod clock;
+mod disposition;
 pub mod fd;
 pub mod folder;
 pub mod growable_buffer;

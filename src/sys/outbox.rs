@@ -1,19 +1,19 @@
-//! Bytes on their way to stdout or stderr, written without ever blocking.
+//! Output to stdout or stderr, written without ever blocking.
 //!
 //! stdout is inherited and its open file is shared with the user's shell and with other programs, so it is never made
-//! non-blocking. How a write is kept from blocking depends on what it is:
+//! non-blocking. How a write is kept from blocking depends on the kind of file:
 //!
-//! | stdout is | so |
+//! | stdout is | method |
 //! |---|---|
-//! | a regular file, `/dev/null` | plain writes, which do not wait for anybody |
-//! | a pipe, a terminal | opened anew by `/proc/self/fd/N`: an open file of our own, which may be non-blocking |
+//! | a regular file, `/dev/null` | plain writes, which do not block |
+//! | a pipe, a terminal | opened again by `/proc/self/fd/N`: an open file of our own, which may be non-blocking |
 //! | a socket | `MSG_DONTWAIT` |
-//! | anything else, and what cannot be opened anew | asked first, then at most a page (a terminal: less) at a time |
+//! | anything else, and what cannot be opened again | `poll`, then at most a page (a terminal: less) per write |
 //!
-//! What waits is a queue of pieces in memory and pieces in a spill file. Invariant: bytes leave in the order in which
-//! they came, each once.
+//! Bytes that cannot be written yet wait in a queue, in memory or in a spill file. Invariant: bytes are written in the
+//! order in which they were pushed, each once.
 
-use super::spill::{Extent, SpillFile};
+use super::spill::SpilledContent;
 use nix::errno::Errno;
 use nix::fcntl::{FcntlArg, OFlag, fcntl};
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
@@ -22,18 +22,17 @@ use nix::sys::stat::{Mode, SFlag, fstat, major, minor};
 use std::collections::VecDeque;
 use std::io;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
-use std::sync::Arc;
 
-/// How much of a spill file is in memory at a time.
+/// The most bytes of spilled content that are in memory at a time.
 const STAGING_BYTES: usize = 64 * 1024;
 
-/// Fewer bytes are copied, so that many small pieces leave in one write.
+/// [`Outbox::pass`] copies fewer bytes than this, so that many small pieces are written together.
 const PASSED_BYTES_MIN: usize = 16 * 1024;
 
 /// A pipe that is ready takes a page (`pipe(7)`).
 const PAGE_BYTES: usize = 4096;
 
-/// A terminal that is ready takes so much, and usually a few times more (`WAKEUP_CHARS` of the kernel's `n_tty.c`).
+/// A terminal that is ready takes at least this much (`WAKEUP_CHARS` of the kernel's `n_tty.c`).
 const TERMINAL_BYTES: usize = 256;
 
 /// What is left after a flush.
@@ -41,17 +40,17 @@ const TERMINAL_BYTES: usize = 256;
 pub enum Flushed {
     /// Nothing.
     All,
-    /// Something: flush again when [`Outbox::watch_fd`] is writable.
+    /// Some bytes: flush again when [`Outbox::watch_fd`] is writable.
     Blocked,
 }
 
-/// What waits to be written to one file descriptor. The default has none: what is pushed stays in memory.
+/// Bytes that wait to be written to one file descriptor. The default has none and keeps everything in memory.
 #[derive(Debug, Default)]
 pub struct Outbox {
     sink: Option<Sink>,
-    /// What comes before `memory`.
+    /// The pieces before `memory`.
     earlier: VecDeque<Piece>,
-    /// How much of the first piece in memory is written (the first of `earlier`, or `memory` if there is none).
+    /// How many bytes of the first piece are written: of the first of `earlier`, or of `memory` if there is none.
     written: usize,
     memory: Vec<u8>,
 }
@@ -62,16 +61,15 @@ enum Piece {
     Spilled(Spilled),
 }
 
-/// Bytes in a spill file, of which a part is in memory at a time.
+/// Content of a spill file, of which at most [`STAGING_BYTES`] are in memory at a time.
 #[derive(Debug)]
 struct Spilled {
-    file: Arc<SpillFile>,
-    extents: VecDeque<Extent>,
+    /// The bytes that are still in the file.
+    content: SpilledContent,
     line_prefix: Option<Vec<u8>>,
     at_line_start: bool,
-    /// The extent that staging came from and what is behind it.
+    /// The bytes before `content`, with the prefixes of their lines.
     staging: Vec<u8>,
-    staged: Option<Extent>,
 }
 
 #[derive(Debug)]
@@ -80,26 +78,26 @@ struct Sink {
     way: Way,
 }
 
-/// How to write without waiting.
+/// How to write without blocking.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Way {
-    /// It never waits, or it is our own non-blocking open file.
+    /// The file never blocks, or it is our own non-blocking open file.
     Plain,
     Socket,
-    /// Ask first, then write at most so many bytes.
+    /// Poll first, then write at most this many bytes.
     Ask(usize),
 }
 
 impl Outbox {
-    /// For this fd, which stays the caller's: a duplicate is kept.
+    /// An outbox for this fd. The caller keeps the fd; the outbox has a duplicate.
     ///
     /// # Errors
-    /// The fd is not open, or no file descriptor is left.
+    /// The fd is not open, or the system is short of descriptors.
     pub fn new(fd: impl AsFd) -> io::Result<Self> {
         Ok(Self { sink: Some(Sink::new(fd.as_fd())?), ..Self::default() })
     }
 
-    /// The in-memory end of what waits: append to it, and change nothing that is there.
+    /// The end of the queue, in memory: append to it, and do not change the bytes that are there.
     pub fn buffer(&mut self) -> &mut Vec<u8> {
         &mut self.memory
     }
@@ -109,49 +107,32 @@ impl Outbox {
         self.memory.extend_from_slice(bytes);
     }
 
-    /// Appends many bytes: what can be written at once, because nothing waits before it any more, is not copied.
+    /// Appends many bytes. If nothing waits before them, they are written at once, and only the rest is copied.
     pub fn pass(&mut self, bytes: &[u8]) {
         let mut written = 0;
         if bytes.len() >= PASSED_BYTES_MIN
             && (self.is_empty() || matches!(self.flush(), Ok(Flushed::All)))
             && let Some(sink) = &self.sink
         {
-            // What went wrong will go wrong again, when the rest is written.
+            // The error will occur again when the rest is written.
             let _ = sink.write(bytes, &mut written);
         }
         self.push(bytes.get(written..).unwrap_or_default());
     }
 
-    /// Appends what lies in a spill file, each line with a prefix if there is one. The extents are discarded when they
-    /// are written.
-    ///
-    /// # Errors
-    /// Only without a file descriptor, where the bytes are read at once.
-    pub fn push_spilled(
-        &mut self,
-        file: Arc<SpillFile>,
-        extents: Vec<Extent>,
-        line_prefix: Option<Vec<u8>>,
-    ) -> io::Result<()> {
-        let mut spilled = Spilled::new(file, extents, line_prefix);
-        if self.sink.is_none() {
-            while spilled.stage()? {
-                self.memory.extend_from_slice(&spilled.staging);
-                spilled.release();
-            }
-            return Ok(());
-        }
+    /// Appends the content of a spill file, each line with a prefix if there is one. The outbox owns the content and
+    /// frees it as it writes.
+    pub fn push_spilled(&mut self, content: SpilledContent, line_prefix: Option<Vec<u8>>) {
         if self.memory.len() > self.written_of_memory() {
             self.earlier.push_back(Piece::Memory(std::mem::take(&mut self.memory)));
         } else {
             self.memory.clear();
             self.written = 0;
         }
-        self.earlier.push_back(Piece::Spilled(spilled));
-        Ok(())
+        self.earlier.push_back(Piece::Spilled(Spilled::new(content, line_prefix)));
     }
 
-    /// How many bytes wait, without the prefixes of lines that are still in a spill file.
+    /// How many bytes wait. Prefixes of lines that are still in a spill file do not count.
     #[must_use]
     pub fn len(&self) -> u64 {
         let earlier: u64 = self.earlier.iter().map(Piece::len).sum();
@@ -163,31 +144,27 @@ impl Outbox {
         self.len() == 0
     }
 
-    /// What to watch for being writable while something waits. It may be a regular file, which cannot be watched and is
-    /// always ready. `None`: memory only.
+    /// The fd to watch for being writable while bytes wait. It may be a regular file, which cannot be watched and is
+    /// always ready. `None`: the outbox is memory only.
     #[must_use]
     pub fn watch_fd(&self) -> Option<BorrowedFd<'_>> {
         self.sink.as_ref().map(|sink| sink.fd.as_fd())
     }
 
-    /// Forgets what waits: the other side is gone.
+    /// Drops all bytes that wait: the reader is gone.
     pub fn clear(&mut self) {
-        for piece in self.earlier.drain(..) {
-            if let Piece::Spilled(mut spilled) = piece {
-                spilled.discard();
-            }
-        }
+        self.earlier.clear();
         self.memory.clear();
         self.written = 0;
     }
 
-    /// Writes what can be written now. Never waits. Without a file descriptor everything stays where it is.
+    /// Writes what can be written without blocking. Without a file descriptor everything moves to [`Self::buffer`].
     ///
     /// # Errors
-    /// `BrokenPipe`: nobody reads any more (SIGPIPE is ignored, as std does at the start). Others as of `write(2)`, and
-    /// of the spill file. What was not written still waits.
+    /// `BrokenPipe`: the reader is gone (SIGPIPE is ignored, see [`super::signals::normalise`]). Those of `write(2)` and of
+    /// the spill file. Bytes that were not written still wait.
     pub fn flush(&mut self) -> io::Result<Flushed> {
-        let Some(sink) = &self.sink else { return Ok(Flushed::All) };
+        let Some(sink) = &self.sink else { return self.move_to_memory() };
         while let Some(piece) = self.earlier.front_mut() {
             let bytes = match piece {
                 Piece::Memory(bytes) => bytes,
@@ -205,7 +182,7 @@ impl Outbox {
             self.written = 0;
             match piece {
                 Piece::Memory(_) => drop(self.earlier.pop_front()),
-                Piece::Spilled(spilled) => spilled.release(),
+                Piece::Spilled(spilled) => spilled.staging.clear(),
             }
         }
         let flushed = sink.write(&self.memory, &mut self.written)?;
@@ -213,11 +190,34 @@ impl Outbox {
         Ok(flushed)
     }
 
+    fn move_to_memory(&mut self) -> io::Result<Flushed> {
+        let mut whole = Vec::new();
+        while let Some(piece) = self.earlier.front_mut() {
+            let moved = match piece {
+                Piece::Memory(bytes) => {
+                    whole.append(bytes);
+                    Ok(())
+                }
+                Piece::Spilled(spilled) => spilled.move_to(&mut whole),
+            };
+            if let Err(error) = moved {
+                self.earlier.push_front(Piece::Memory(whole));
+                return Err(error);
+            }
+            self.earlier.pop_front();
+        }
+        if !whole.is_empty() {
+            whole.append(&mut self.memory);
+            self.memory = whole;
+        }
+        Ok(Flushed::All)
+    }
+
     fn written_of_memory(&self) -> usize {
         if self.earlier.is_empty() { self.written } else { 0 }
     }
 
-    /// Gives the room of what is written back, without moving the rest each time.
+    /// Frees the memory of written bytes, without moving the rest after each write.
     fn forget_written(&mut self) {
         if self.written == self.memory.len() {
             self.memory.clear();
@@ -234,55 +234,33 @@ impl Piece {
     fn len(&self) -> u64 {
         match self {
             Self::Memory(bytes) => bytes.len() as u64,
-            Self::Spilled(spilled) => {
-                spilled.staging.len() as u64 + spilled.extents.iter().map(|extent| extent.bytes).sum::<u64>()
-            }
+            Self::Spilled(spilled) => spilled.staging.len() as u64 + spilled.content.bytes(),
         }
     }
 }
 
 impl Spilled {
-    fn new(file: Arc<SpillFile>, extents: Vec<Extent>, line_prefix: Option<Vec<u8>>) -> Self {
-        Self { file, extents: extents.into(), line_prefix, at_line_start: true, staging: Vec::new(), staged: None }
+    const fn new(content: SpilledContent, line_prefix: Option<Vec<u8>>) -> Self {
+        Self { content, line_prefix, at_line_start: true, staging: Vec::new() }
     }
 
-    /// Sees to it that staging holds the next bytes; false: there are none left.
+    /// Moves the next bytes to `staging` unless it holds some; false: no bytes are left.
     fn stage(&mut self) -> io::Result<bool> {
-        while self.staging.is_empty() {
-            let Some(next) = self.extents.front_mut() else { return Ok(false) };
-            let bytes = next.bytes.min(STAGING_BYTES as u64);
-            let part = Extent { offset: next.offset, bytes };
-            self.staging.resize(bytes as usize, 0);
-            if let Err(error) = self.file.read_at(part.offset, &mut self.staging) {
-                self.staging.clear();
-                return Err(error);
-            }
-            next.offset += bytes;
-            next.bytes -= bytes;
-            if next.bytes == 0 {
-                self.extents.pop_front();
-            }
-            self.staged = Some(part);
-            if let Some(prefix) = &self.line_prefix {
-                self.staging = with_prefix(&self.staging, prefix, &mut self.at_line_start);
-            }
+        if !self.staging.is_empty() {
+            return Ok(true);
         }
-        Ok(true)
+        self.content.take_front(&mut self.staging, STAGING_BYTES)?;
+        if let Some(prefix) = &self.line_prefix {
+            self.staging = with_prefix(&self.staging, prefix, &mut self.at_line_start);
+        }
+        Ok(!self.staging.is_empty())
     }
 
-    /// Staging is written.
-    fn release(&mut self) {
-        self.staging.clear();
-        if let Some(part) = self.staged.take() {
-            self.file.discard(part);
+    fn move_to(&mut self, memory: &mut Vec<u8>) -> io::Result<()> {
+        while self.stage()? {
+            memory.append(&mut self.staging);
         }
-    }
-
-    fn discard(&mut self) {
-        self.release();
-        for extent in self.extents.drain(..) {
-            self.file.discard(extent);
-        }
+        Ok(())
     }
 }
 
@@ -308,7 +286,7 @@ impl Sink {
         })
     }
 
-    /// Writes the bytes from `written` on, and counts it up.
+    /// Writes the bytes from `written` on, and advances `written`.
     fn write(&self, bytes: &[u8], written: &mut usize) -> io::Result<Flushed> {
         while let Some(rest) = bytes.get(*written..).filter(|rest| !rest.is_empty()) {
             match self.write_once(rest) {
@@ -336,7 +314,7 @@ impl Sink {
     }
 }
 
-/// How to write to this, and whether to try to open it anew first.
+/// How to write to this fd, and whether to try to open it again first.
 fn way_of(fd: BorrowedFd<'_>) -> io::Result<(Way, bool)> {
     let status = fstat(fd)?;
     let device = (major(status.st_rdev), minor(status.st_rdev));
@@ -344,7 +322,7 @@ fn way_of(fd: BorrowedFd<'_>) -> io::Result<(Way, bool)> {
         SFlag::S_IFREG => (Way::Plain, false),
         SFlag::S_IFSOCK => (Way::Socket, false),
         SFlag::S_IFIFO => (Way::Ask(PAGE_BYTES), true),
-        // /dev/null; the master side of a terminal, which opened anew would be another terminal.
+        // /dev/null; the master side of a terminal, which would be another terminal if it were opened again.
         SFlag::S_IFCHR if device == (1, 3) => (Way::Plain, false),
         SFlag::S_IFCHR if device == (5, 2) => (Way::Ask(TERMINAL_BYTES), false),
         SFlag::S_IFCHR if nix::unistd::isatty(fd).unwrap_or(false) => (Way::Ask(TERMINAL_BYTES), true),
@@ -352,8 +330,8 @@ fn way_of(fd: BorrowedFd<'_>) -> io::Result<(Way, bool)> {
     })
 }
 
-/// An open file of our own. `None`: it belongs to somebody else (`su`), `/proc` is not there, nobody reads, or it was
-/// not meant for writing.
+/// An open file of our own. `None`: the file belongs to another user (`su`), `/proc` is not mounted, the reader is gone,
+/// or the fd is read-only.
 fn open_again(fd: BorrowedFd<'_>) -> Option<OwnedFd> {
     let access = OFlag::from_bits_retain(fcntl(fd, FcntlArg::F_GETFL).ok()?) & OFlag::O_ACCMODE;
     if access == OFlag::O_RDONLY {
@@ -366,11 +344,13 @@ fn open_again(fd: BorrowedFd<'_>) -> Option<OwnedFd> {
 #[cfg(test)]
 mod tests {
     use super::super::poller::{Added, Interest, Poller};
+    use super::super::spill::SpillFile;
     use super::*;
     use std::fs::File;
     use std::io::{Read, Seek, Write};
     use std::os::fd::FromRawFd;
     use std::os::unix::net::UnixStream;
+    use std::sync::Arc;
 
     fn is_nonblocking(fd: impl AsFd) -> bool {
         OFlag::from_bits_retain(fcntl(fd, FcntlArg::F_GETFL).unwrap()).contains(OFlag::O_NONBLOCK)
@@ -380,7 +360,7 @@ mod tests {
         (0..200_000).flat_map(|number| format!("{number}\n").into_bytes()).collect()
     }
 
-    /// Pushes more than fits, sees that it does not wait, then lets a reader have it all.
+    /// Pushes more than fits, checks that the flush does not block, then reads everything.
     fn check_never_waits(mut outbox: Outbox, original: impl AsFd, mut reader: impl Read + Send + 'static) {
         outbox.push(&numbers());
         let total = outbox.len();
@@ -408,7 +388,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_passed_leaves_at_once_if_it_can_and_in_order() {
+    fn passed_bytes_are_written_at_once_if_possible_and_in_order() {
         let (mut reader, writer) = io::pipe().unwrap();
         let mut outbox = Outbox::new(&writer).unwrap();
         let large = vec![b'l'; PASSED_BYTES_MIN];
@@ -417,8 +397,8 @@ mod tests {
         outbox.pass(b"small");
         assert_eq!(outbox.len(), 5);
         outbox.pass(&large);
-        assert!(outbox.is_empty(), "what was small has left first");
-        // More than fits: the rest waits, and what comes behind it.
+        assert!(outbox.is_empty(), "the small piece was written first");
+        // More than fits: the rest waits, and so does the next piece.
         outbox.pass(&numbers());
         let waiting = outbox.len();
         assert!(waiting > 0 && waiting < numbers().len() as u64);
@@ -440,24 +420,24 @@ mod tests {
     }
 
     #[test]
-    fn a_full_pipe_is_not_waited_for() {
+    fn a_full_pipe_does_not_block() {
         let (reader, writer) = io::pipe().unwrap();
         check_never_waits(Outbox::new(&writer).unwrap(), &writer, reader);
     }
 
     #[test]
-    fn a_full_pipe_that_cannot_be_opened_anew_is_not_waited_for() {
+    fn a_full_pipe_that_cannot_be_opened_again_does_not_block() {
         let (reader, writer) = io::pipe().unwrap();
         check_never_waits(asking(&writer, PAGE_BYTES), &writer, reader);
     }
 
     #[test]
-    fn a_full_socket_is_not_waited_for() {
+    fn a_full_socket_does_not_block() {
         let (reader, writer) = UnixStream::pair().unwrap();
         check_never_waits(Outbox::new(&writer).unwrap(), &writer, reader);
     }
 
-    /// A terminal that passes bytes on as they are: the side of the keyboard, the side of the program.
+    /// A raw terminal: the master side, the program's side.
     fn terminal() -> (File, File) {
         let (mut master, mut slave) = (-1, -1);
         // SAFETY: the pointers are to memory of the right type, or null, which is allowed; the fds are new.
@@ -473,7 +453,7 @@ mod tests {
     }
 
     #[test]
-    fn a_full_terminal_is_not_waited_for() {
+    fn a_full_terminal_does_not_block() {
         let (keyboard, program) = terminal();
         check_never_waits(Outbox::new(&program).unwrap(), &program, keyboard);
         let (keyboard, program) = terminal();
@@ -486,7 +466,7 @@ mod tests {
         let (other, socket) = UnixStream::pair().unwrap();
         let boxes = [Outbox::new(&writer).unwrap(), asking(&writer, PAGE_BYTES), Outbox::new(&socket).unwrap()];
         drop((reader, other));
-        // Opened when the reader is gone already.
+        // The last one is opened after the reader is gone.
         for mut outbox in boxes.into_iter().chain([Outbox::new(&writer).unwrap()]) {
             outbox.push(b"x");
             assert_eq!(outbox.flush().unwrap_err().kind(), io::ErrorKind::BrokenPipe);
@@ -497,7 +477,7 @@ mod tests {
     }
 
     #[test]
-    fn a_file_is_written_where_its_owner_stands() {
+    fn a_file_is_written_at_its_present_position() {
         let mut file = tempfile::tempfile().unwrap();
         file.write_all(b"before ").unwrap();
         let mut outbox = Outbox::new(&file).unwrap();
@@ -517,20 +497,25 @@ mod tests {
         assert_eq!(outbox.flush().unwrap_err().kind(), io::ErrorKind::StorageFull);
     }
 
-    fn spilled(parts: &[&[u8]]) -> (Arc<SpillFile>, Vec<Extent>) {
-        let file = Arc::new(SpillFile::new());
-        let extents = parts.iter().map(|part| file.append(part).unwrap()).collect();
-        (file, extents)
+    fn spilled(parts: &[&[u8]]) -> (Arc<SpillFile>, SpilledContent) {
+        let (file, mut content, mut other) =
+            (Arc::new(SpillFile::new()), SpilledContent::default(), SpilledContent::default());
+        for part in parts {
+            content.push(&file, part).unwrap();
+            // So that the parts are no neighbours in the file.
+            other.push(&file, b"other").unwrap();
+        }
+        (file, content)
     }
 
     #[test]
-    fn spilled_bytes_leave_in_their_turn_and_are_discarded() {
+    fn spilled_bytes_are_written_in_their_turn_and_freed() {
         let (mut reader, writer) = io::pipe().unwrap();
         let mut outbox = Outbox::new(&writer).unwrap();
         let big = numbers();
-        let (file, extents) = spilled(&[b"first\n", &big]);
+        let (file, content) = spilled(&[b"first\n", &big]);
         outbox.push(b"in front\n");
-        outbox.push_spilled(Arc::clone(&file), extents, None).unwrap();
+        outbox.push_spilled(content, None);
         outbox.push(b"behind\n");
         let expected = [b"in front\nfirst\n", big.as_slice(), b"behind\n"].concat();
         assert_eq!(outbox.len(), expected.len() as u64);
@@ -552,11 +537,11 @@ mod tests {
     }
 
     #[test]
-    fn lines_get_their_prefix_across_the_borders_of_pieces() {
+    fn lines_get_their_prefix_across_pieces() {
         let mut outbox = Outbox::default();
-        let (file, extents) = spilled(&[b"a\nb", b"c\n", b"", b"\nd"]);
+        let (file, content) = spilled(&[b"a\nb", b"c\n", b"", b"\nd"]);
         outbox.push(b"x ");
-        outbox.push_spilled(Arc::clone(&file), extents, Some(b"tag ".to_vec())).unwrap();
+        outbox.push_spilled(content, Some(b"tag ".to_vec()));
         assert_eq!(outbox.flush().unwrap(), Flushed::All);
         assert_eq!(outbox.buffer(), b"x tag a\ntag bc\ntag \ntag d");
         assert_eq!(file.live_bytes(), 0);
@@ -564,11 +549,25 @@ mod tests {
     }
 
     #[test]
-    fn what_is_cleared_is_discarded() {
+    fn content_that_cannot_be_read_still_waits() {
+        let mut outbox = Outbox::default();
+        let (file, content) = spilled(&[b"lost"]);
+        outbox.push(b"in front");
+        outbox.push_spilled(content, None);
+        outbox.push(b"behind");
+        file.truncate(0);
+        assert_eq!(outbox.flush().unwrap_err().kind(), io::ErrorKind::UnexpectedEof);
+        assert_eq!((outbox.len(), file.live_bytes()), (18, 4));
+        outbox.clear();
+        assert_eq!((outbox.len(), file.live_bytes()), (0, 0));
+    }
+
+    #[test]
+    fn cleared_content_is_freed() {
         let (_reader, writer) = io::pipe().unwrap();
         let mut outbox = Outbox::new(&writer).unwrap();
-        let (file, extents) = spilled(&[&numbers(), b"more"]);
-        outbox.push_spilled(Arc::clone(&file), extents, None).unwrap();
+        let (file, content) = spilled(&[&numbers(), b"more"]);
+        outbox.push_spilled(content, None);
         assert_eq!(outbox.flush().unwrap(), Flushed::Blocked);
         outbox.clear();
         assert_eq!((outbox.len(), file.live_bytes()), (0, 0));

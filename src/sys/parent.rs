@@ -1,7 +1,7 @@
-//! Dying with the parent: a process that outlives its supervisor is of use to nobody.
+//! The parent-death signal: a worker must not outlive its supervisor.
 //!
-//! Invariant: asked for after the exec, by the process itself; what a program was started with may
-//! have been lost on the way (a set-user-id program drops it).
+//! Invariant: the worker sets it itself, after the exec, because the setting from before the exec may be lost (a
+//! set-user-id program drops it).
 
 use nix::sys::prctl::set_pdeathsig;
 use nix::sys::signal::Signal;
@@ -9,14 +9,14 @@ use std::io;
 use std::os::unix::process::parent_id;
 use std::path::Path;
 
-/// From now on this process gets KILL when its parent ends. `false` if the supervisor, the process
-/// `supervisor_pid`, has ended already. It need not be the parent itself: a script may stand between.
+/// Makes the system send KILL to this process when its parent ends. `false`: the supervisor, the process
+/// `supervisor_pid`, has ended already. It need not be the parent itself: the parent may be a script.
 ///
 /// # Errors
-/// None that is known.
+/// None is known.
 pub fn die_with_parent(supervisor_pid: u32) -> io::Result<bool> {
     set_pdeathsig(Signal::SIGKILL)?;
-    // Asked for first, then looked: a supervisor that ends in between is seen by one or the other.
+    // First set, then check: a supervisor that ends in between is noticed by one of the two.
     Ok(parent_id() == supervisor_pid || Path::new("/proc").join(supervisor_pid.to_string()).exists())
 }
 
@@ -26,8 +26,8 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_parent_is_known_and_its_death_is_asked_for() {
-        const TEST: &str = "sys::parent::tests::the_parent_is_known_and_its_death_is_asked_for";
+    fn the_parent_is_checked_and_the_signal_is_set() {
+        const TEST: &str = "sys::parent::tests::the_parent_is_checked_and_the_signal_is_set";
         if is_role(TEST) {
             let parent = std::env::var("PARENT").unwrap().parse().unwrap();
             // No process has a number that large (`PID_MAX_LIMIT` is 2^22).

@@ -1,10 +1,13 @@
 //! One process, by its pidfd: wait for it in the poll set, signal it, reap it.
 //!
 //! A pidfd becomes readable when its process has ended. Until [`Process::reap`] has returned the status, the process
-//! keeps its number (as a zombie), and so does its group: signals can hit nobody else. Hence the order at an end:
-//! signal what is left of the group, forget the number, reap.
+//! keeps its pid (as a zombie), and so does its group: a signal cannot reach another process. Hence the order at an
+//! exit: signal the rest of the group, clear the pid, reap.
 //!
-//! Invariant: never waits for any process but its own (no `waitpid(-1)`, no SIGCHLD handler), never blocks.
+//! A host program may reap our processes (`waitpid(-1)` in a SIGCHLD handler). Since Linux 6.15 the pidfd still has the
+//! exit status then; before, the status is lost and reported as [`ExitStatus::Unknown`].
+//!
+//! Invariant: waits for no process but its own (no `waitpid(-1)`, no SIGCHLD handler), and never blocks.
 
 use crate::model::exit::{ExitStatus, Usage};
 use crate::model::signal::Signal;
@@ -28,24 +31,24 @@ impl AsFd for Process {
 }
 
 impl Process {
-    /// A handle on a process that we did not start: it can be signalled and watched, not reaped. The caller knows that
-    /// the number has not changed its owner.
+    /// A handle on a process that we did not start: it can be signalled and watched, but not reaped. The caller must
+    /// know that the pid still belongs to the same process.
     ///
     /// # Errors
-    /// There is no such process, or no file descriptor is left.
+    /// There is no such process, or the system is short of descriptors.
     pub fn open(pid: u32) -> io::Result<Self> {
         let number = i32::try_from(pid).map_err(|_| Errno::EINVAL)?;
-        // SAFETY: opens a new fd, touches no memory.
+        // SAFETY: opens a new fd, accesses no memory.
         let answer = Errno::result(unsafe { libc::syscall(libc::SYS_pidfd_open, number, 0_u32) })?;
         let fd = i32::try_from(answer).map_err(|_| Errno::EINVAL)?;
-        // SAFETY: the call succeeded, so this is a new fd (close-on-exec) that nobody else owns.
+        // SAFETY: the call succeeded, so this is a new fd (close-on-exec) without an owner.
         Ok(Self { pid, pidfd: unsafe { OwnedFd::from_raw_fd(fd) } })
     }
 
-    /// Signals the process alone. One that has ended is no error.
+    /// Signals this process only. That it has ended already is no error.
     ///
     /// # Errors
-    /// `EPERM`: it has changed its user. `EINVAL`: no such signal.
+    /// `EPERM`: it has changed its user. `EINVAL`: there is no such signal.
     pub fn signal(&self, signal: Signal) -> io::Result<()> {
         // SAFETY: a system call on an fd that we own; the null pointer asks for the siginfo of `kill(2)`.
         let answer = unsafe {
@@ -60,33 +63,35 @@ impl Process {
         gone_is_fine(Errno::result(answer).map(drop))
     }
 
-    /// Signals all processes of the group that this process leads. A group that is gone is no error. Not after
-    /// [`Process::reap`] has returned the status: the number may have a new owner then.
+    /// Signals all processes of the group that this process leads. That the group is gone is no error. Do not call it
+    /// after [`Process::reap`] has returned the status: the number may belong to another group then.
     ///
     /// # Errors
-    /// `EPERM`: all of them have changed their user. `EINVAL`: no such signal.
+    /// `EPERM`: all of them have changed their user. `EINVAL`: there is no such signal.
     pub fn signal_group(&self, signal: Signal) -> io::Result<()> {
         let group = i32::try_from(self.pid).map_err(|_| Errno::EINVAL)?;
-        // SAFETY: sends a signal, touches no memory.
+        // SAFETY: sends a signal, accesses no memory.
         gone_is_fine(Errno::result(unsafe { libc::killpg(group, i32::from(signal.0)) }).map(drop))
     }
 
-    /// Ends the whole group and waits until the process has ended; it is left to be reaped. For one that cannot be
-    /// watched. Short, as nothing survives KILL but a wait inside the system.
+    /// Kills the whole group and waits until the process has ended; it must still be reaped. For a process that cannot be
+    /// watched. The wait is short: only a system call that cannot be interrupted delays the end by KILL.
     pub fn end(&self) {
         let _ = self.signal_group(Signal::KILL);
         let mut ended = [PollFd::new(self.pidfd.as_fd(), PollFlags::POLLIN)];
         while poll(&mut ended, PollTimeout::NONE) == Err(Errno::EINTR) {}
     }
 
-    /// How the process ended and what it used, its reaped descendants included; its number is free afterwards. `None`:
-    /// it still runs. Never waits.
+    /// The exit status of the process and what it used, with the descendants that it has reaped; the pid is free
+    /// afterwards. `None`: the process has not ended. Never waits.
     ///
-    /// The system call itself, because the one of the C library has no place for the rusage.
+    /// If other code has reaped the process, or the system has because SIGCHLD is ignored, the usage is lost, and before
+    /// Linux 6.15 the status is unknown.
+    ///
+    /// The system call itself, because the C library's function does not return the usage.
     ///
     /// # Errors
-    /// `ECHILD`: it is reaped already, or the system reaped it because SIGCHLD is ignored (see
-    /// [`super::signals::normalise`]).
+    /// None is known.
     pub fn reap(&self) -> io::Result<Option<(ExitStatus, Usage)>> {
         let mut info = MaybeUninit::<libc::siginfo_t>::zeroed();
         let mut usage = MaybeUninit::<libc::rusage>::zeroed();
@@ -101,16 +106,56 @@ impl Process {
                 usage.as_mut_ptr(),
             )
         };
-        Errno::result(answer)?;
+        match Errno::result(answer) {
+            Ok(_) => {}
+            Err(Errno::ECHILD) => {
+                let status = self.status_after_reaping().unwrap_or(ExitStatus::Unknown);
+                return Ok(Some((status, Usage::default())));
+            }
+            Err(errno) => return Err(errno.into()),
+        }
         // SAFETY: zeroes are a valid value of both, and so is what the system wrote.
         let (info, usage) = unsafe { (info.assume_init(), usage.assume_init()) };
-        // SAFETY: a siginfo of waitid has a pid and a status; zeroes if there was nothing to report.
+        // SAFETY: a siginfo of waitid has a pid and a status; both are 0 if the process has not ended.
         let (pid, status) = unsafe { (info.si_pid(), info.si_status()) };
         Ok((pid != 0).then(|| (status_of(info.si_code, status), usage_of(&usage))))
     }
+
+    /// The exit status of a process that other code has reaped, from its pidfd; `None` before Linux 6.15.
+    fn status_after_reaping(&self) -> Option<ExitStatus> {
+        let mut info = PidfdInfo { mask: PIDFD_INFO_EXIT, ..PidfdInfo::default() };
+        // SAFETY: the request names the size of the memory that the pointer is to. A system that does not know the
+        // request returns an error.
+        let answer = unsafe { libc::ioctl(self.pidfd.as_raw_fd(), PIDFD_GET_INFO, &raw mut info) };
+        if answer != 0 || info.mask & PIDFD_INFO_EXIT == 0 {
+            return None;
+        }
+        let status = info.exit_code;
+        Some(if libc::WIFEXITED(status) {
+            ExitStatus::Code((libc::WEXITSTATUS(status) & 0xff) as u8)
+        } else {
+            let signal = Signal((libc::WTERMSIG(status) & 0x7f) as u8);
+            ExitStatus::Signal { signal, core_dumped: libc::WCOREDUMP(status) }
+        })
+    }
 }
 
-/// What the calling thread has used. Memory is that of the whole process, which is nobody's part.
+/// `struct pidfd_info` in its first version (`linux/pidfd.h`).
+#[repr(C)]
+#[derive(Default)]
+struct PidfdInfo {
+    mask: u64,
+    cgroup: u64,
+    /// pid, tgid, ppid, then four pairs of user and group.
+    ids: [u32; 11],
+    exit_code: i32,
+}
+
+/// `_IOWR(0xFF, 11, struct pidfd_info)`.
+const PIDFD_GET_INFO: libc::Ioctl = (3 << 30) | ((size_of::<PidfdInfo>() as libc::Ioctl) << 16) | (0xff << 8) | 11;
+const PIDFD_INFO_EXIT: u64 = 1 << 3;
+
+/// What the calling thread has used. The memory is that of the whole process.
 #[must_use]
 pub fn usage_of_thread() -> Usage {
     let mut usage = MaybeUninit::<libc::rusage>::zeroed();
@@ -129,7 +174,7 @@ fn gone_is_fine(result: nix::Result<()>) -> io::Result<()> {
     }
 }
 
-/// `waitid(2)`: for CLD_EXITED the status is the exit code, else the signal.
+/// `waitid(2)`: with CLD_EXITED the status is the exit code, otherwise the signal.
 fn status_of(code: i32, status: i32) -> ExitStatus {
     let low = (status & 0xff) as u8;
     if code == libc::CLD_EXITED {
@@ -150,4 +195,26 @@ fn usage_of(usage: &libc::rusage) -> Usage {
 fn micros_of(time: libc::timeval) -> u64 {
     let (secs, micros) = (u64::try_from(time.tv_sec).unwrap_or(0), u64::try_from(time.tv_usec).unwrap_or(0));
     secs.saturating_mul(1_000_000).saturating_add(micros)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::testing::wait_readable;
+    use super::*;
+
+    /// A host program's handler of SIGCHLD reaps each child of the process.
+    #[test]
+    fn the_status_of_a_process_that_other_code_has_reaped_is_right_or_unknown() {
+        let killed = ExitStatus::Signal { signal: Signal::KILL, core_dumped: false };
+        for (script, status) in [("exit 7", ExitStatus::Code(7)), ("kill -KILL $$", killed)] {
+            let mut child = std::process::Command::new("/bin/sh").args(["-c", script]).spawn().unwrap();
+            let process = Process::open(child.id()).unwrap();
+            wait_readable(process.as_fd());
+            child.wait().unwrap();
+            let (reaped, _) = process.reap().unwrap().unwrap();
+            // The kernel of this machine decides which of the two it is.
+            let is_known = process.status_after_reaping().is_some();
+            assert_eq!(reaped, if is_known { status } else { ExitStatus::Unknown });
+        }
+    }
 }

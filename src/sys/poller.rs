@@ -1,11 +1,11 @@
 //! The one place where the program waits: a level-triggered epoll set.
 //!
-//! Take an fd out ([`Poller::remove`]) *before* closing it: a child between its clone and its exec still holds a copy,
-//! so that closing alone does not take it out of the set, and a stale event would hit the next owner of the number. Put
-//! a generation into the token for the same reason. At end-of-file take the fd out too: a level-triggered hang-up is
-//! reported again and again.
+//! Remove an fd ([`Poller::remove`]) *before* closing it: a child between its clone and its exec still holds a copy, so
+//! closing alone does not remove it from the set, and a stale event would be taken for one of the next fd with that
+//! number. Put a generation into the token for the same reason. Remove an fd at end-of-file too: a level-triggered
+//! hang-up is reported in every wait.
 //!
-//! Invariant: never owns a watched fd, never makes one non-blocking.
+//! Invariant: the poller never owns a watched fd, and never makes one non-blocking.
 
 use crate::model::time::Duration;
 use nix::errno::Errno;
@@ -13,7 +13,7 @@ use nix::sys::epoll::{Epoll, EpollCreateFlags, EpollEvent, EpollFlags, EpollTime
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd};
 
-/// GrowableBuffer for events at the start; it grows, up to the most, so that one wait tells of everything that is ready.
+/// Initial and largest number of events of one wait. The buffer grows, so that one wait reports everything that is ready.
 const EVENTS_FEW: usize = 256;
 const EVENTS_MAX: usize = 1 << 16;
 
@@ -37,23 +37,23 @@ impl Interest {
     }
 }
 
-/// Whether the system can wait for an fd.
+/// What [`Poller::add`] did with an fd.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Added {
     Watched,
-    /// A regular file or a folder: never blocks and cannot be watched. Neither modify nor remove it.
+    /// A regular file or a folder: it never blocks and cannot be watched. Neither modify nor remove it.
     AlwaysReady,
 }
 
-/// An fd that has something.
+/// An fd that is ready.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Ready {
     pub token: u64,
     pub readable: bool,
     pub writable: bool,
-    /// The other side is gone. There may still be something to read.
+    /// The other side is closed. There may still be something to read.
     pub hangup: bool,
-    /// On the writing end of a pipe: nobody reads any more.
+    /// For the write end of a pipe: the read end is closed.
     pub error: bool,
 }
 
@@ -66,16 +66,16 @@ pub struct Poller {
 
 impl Poller {
     /// # Errors
-    /// No file descriptor is left, or no memory.
+    /// The system is short of descriptors or memory.
     pub fn new() -> io::Result<Self> {
         let epoll = Epoll::new(EpollCreateFlags::EPOLL_CLOEXEC)?;
         Ok(Self { epoll, events: vec![EpollEvent::empty(); EVENTS_FEW] })
     }
 
-    /// Watches an fd that is not in the set yet; `token` comes back with each of its events.
+    /// Watches an fd that is not in the set yet; each of its events carries `token`.
     ///
     /// # Errors
-    /// Those of `epoll_ctl(2)`, but for `EPERM`, which is [`Added::AlwaysReady`].
+    /// Those of `epoll_ctl(2)`, except `EPERM`, which is [`Added::AlwaysReady`].
     pub fn add(&self, fd: impl AsFd, interest: Interest, token: u64) -> io::Result<Added> {
         match self.epoll.add(fd, EpollEvent::new(interest.flags(), token)) {
             Ok(()) => Ok(Added::Watched),
@@ -84,7 +84,7 @@ impl Poller {
         }
     }
 
-    /// Changes what a watched fd waits for, and its token.
+    /// Changes the interest and the token of a watched fd.
     ///
     /// # Errors
     /// Those of `epoll_ctl(2)`.
@@ -92,7 +92,7 @@ impl Poller {
         Ok(self.epoll.modify(fd, &mut EpollEvent::new(interest.flags(), token))?)
     }
 
-    /// Takes a watched fd out; do it before closing it.
+    /// Removes a watched fd. Call it before closing the fd.
     ///
     /// # Errors
     /// Those of `epoll_ctl(2)`.
@@ -100,21 +100,21 @@ impl Poller {
         Ok(self.epoll.delete(fd)?)
     }
 
-    /// Waits for events and writes them to `ready`, whose former content is lost. It stays empty when the time has
-    /// passed, or when a signal interrupted the wait and nothing is there: what happened while we were stopped comes
-    /// before the deadlines that passed meanwhile. `None` waits for ever. Times are rounded up to milliseconds, so
-    /// that a deadline has passed when the wait for it ends.
+    /// Waits for events and writes them to `ready`, whose old content is lost. `ready` is empty after a timeout, or after
+    /// a signal if no fd is ready: events that happened while the process was stopped are reported before its deadlines
+    /// are. `None` waits without a timeout. Timeouts are rounded up to milliseconds, so that a deadline has passed when
+    /// the wait for it ends.
     ///
     /// # Errors
-    /// Those of `epoll_wait(2)`, but for `EINTR`.
+    /// Those of `epoll_wait(2)`, except `EINTR`.
     pub fn wait(&mut self, ready: &mut Vec<Ready>, timeout: Option<Duration>) -> io::Result<()> {
         ready.clear();
         let mut found = self.epoll.wait(&mut self.events, timeout_of(timeout));
         if found == Err(Errno::EINTR) {
             found = self.epoll.wait(&mut self.events, EpollTimeout::ZERO);
         }
-        // What is ready comes before the deadlines that have passed: also if it is more than ever before. What was found
-        // is found again, as the set is level-triggered.
+        // All ready fds are reported before any deadline, also if they are more than the buffer holds. The set is
+        // level-triggered, so the second wait finds the first events again.
         while found == Ok(self.events.len()) && self.events.len() < EVENTS_MAX {
             self.events.resize(2 * self.events.len(), EpollEvent::empty());
             found = self.epoll.wait(&mut self.events, EpollTimeout::ZERO);

@@ -1,11 +1,11 @@
-//! Bytes that nobody guesses.
+//! Random bytes and names that cannot be guessed.
 
 use nix::errno::Errno;
 use std::ffi::CString;
 use std::fmt::Write;
 use std::io;
 
-/// So many random bytes, of the system's own.
+/// `N` random bytes from the system.
 ///
 /// # Errors
 /// Those of `getrandom(2)`.
@@ -13,9 +13,9 @@ pub fn bytes<const N: usize>() -> io::Result<[u8; N]> {
     let mut bytes = [0; N];
     let mut filled = 0;
     while filled < N {
-        let room = &mut bytes[filled..];
-        // SAFETY: writes to `room`, no more than it holds.
-        let got = unsafe { libc::getrandom(room.as_mut_ptr().cast(), room.len(), 0) };
+        let rest = &mut bytes[filled..];
+        // SAFETY: writes no more than `rest` holds.
+        let got = unsafe { libc::getrandom(rest.as_mut_ptr().cast(), rest.len(), 0) };
         match Errno::result(got) {
             Ok(got) => filled += got.unsigned_abs(),
             Err(Errno::EINTR) => {}
@@ -25,7 +25,7 @@ pub fn bytes<const N: usize>() -> io::Result<[u8; N]> {
     Ok(bytes)
 }
 
-/// A name that nobody guesses: `prefix` and 32 hex digits.
+/// A name that cannot be guessed: `prefix` and 32 hex digits.
 ///
 /// # Errors
 /// Those of `getrandom(2)`, or there is a NUL in `prefix`.

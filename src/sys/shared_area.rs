@@ -1,11 +1,11 @@
-//! Memory that two processes share: some words, two rings, a hall for what is too large for a ring, and a desk where one
-//! side works.
+//! Memory that two processes share: words, two rings, an arena for bodies that are too large for a ring, and a staging
+//! area in which one side prepares its output.
 //!
-//! All of it is one sealed memory file. Each ring is mapped twice in a row, so that a stretch that goes past its end
-//! goes on at its start and is still one slice. Pages become resident when they are first touched.
+//! All of it is one sealed memory file. Each ring is mapped twice in a row, so that bytes which continue at the start of
+//! the ring are still one slice. Pages become resident when they are first touched.
 //!
-//! Invariant: the size is sealed, so that no side can make the other fault by cutting the file. Whoever does not trust
-//! the other side copies bytes out ([`SharedArea::take`]) before it judges them.
+//! Invariant: the size is sealed, so neither process can make the other one fault by truncating the file. A side that
+//! does not trust the other one copies bytes out ([`SharedArea::take`]) before it checks them.
 
 use super::growable_buffer::GrowableBuffer;
 use super::memfd::sealable_file;
@@ -22,7 +22,7 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
 use std::sync::atomic::{AtomicBool, AtomicU64};
 
-/// Every part begins, and ends, at a multiple of this: the largest page that systems use.
+/// Every part begins and ends at a multiple of this: the largest page size that Linux uses.
 const GRAIN_BYTES: usize = 64 * 1024;
 
 /// Words at the start of the area.
@@ -33,20 +33,20 @@ pub const WORDS: usize = 512;
 pub enum Part {
     RingA,
     RingB,
-    /// Mapped once, as it lies.
+    /// Mapped once.
     Arena,
-    /// Likewise. One side writes it, through [`SharedArea::staging`]; the other reads it when that side has ended.
+    /// Mapped once. One side writes it through [`SharedArea::staging`]; the other side reads it after the first has ended.
     StagingArea,
 }
 
-/// How large the parts are, in bytes.
+/// The sizes of the parts, in bytes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Plan {
-    /// Of each ring; a power of two and at least 64 KiB.
+    /// The size of each ring; a power of two and at least 64 KiB.
     pub ring_bytes: usize,
     /// A multiple of 64 KiB.
     pub arena_bytes: usize,
-    /// Likewise.
+    /// A multiple of 64 KiB.
     pub staging_bytes: usize,
 }
 
@@ -59,7 +59,7 @@ impl Plan {
         GRAIN_BYTES + 4 * self.ring_bytes + self.staging_bytes + self.arena_bytes
     }
 
-    /// What is mapped where: in the mapping, in the file, how much.
+    /// The pieces to map: offset in the mapping, offset in the file, length.
     const fn pieces(self) -> [(usize, usize, usize); 6] {
         let (ring, rings) = (self.ring_bytes, GRAIN_BYTES);
         [
@@ -78,21 +78,21 @@ impl Plan {
 pub struct SharedArea {
     first: NonNull<u8>,
     plan: Plan,
-    /// Somebody works at the desk.
+    /// The staging area has been handed out.
     staging_taken: AtomicBool,
 }
 
-// SAFETY: the mapping belongs to this value alone until it is dropped, and which stretch of it is whose is agreed
-// between the two sides by the atomic words.
+// SAFETY: the mapping belongs to this value alone until it is dropped, and the two sides agree by the atomic words on
+// which range belongs to which side.
 unsafe impl Send for SharedArea {}
 // SAFETY: as above.
 unsafe impl Sync for SharedArea {}
 
 impl SharedArea {
-    /// Makes an area, all zero, and the fd (close-on-exec) by which another process maps the same one.
+    /// Creates an area, all zero, and the fd (close-on-exec) by which another process maps it.
     ///
     /// # Errors
-    /// No file descriptor or no memory is left, or the plan is not as [`Plan`] says.
+    /// The system is short of descriptors or memory, or a size is not as [`Plan`] says.
     pub fn create(plan: Plan) -> io::Result<(Self, OwnedFd)> {
         let Plan { ring_bytes, arena_bytes, staging_bytes } = plan;
         let others_fit = [arena_bytes, staging_bytes].iter().all(|bytes| bytes.is_multiple_of(GRAIN_BYTES));
@@ -105,11 +105,10 @@ impl SharedArea {
         Ok((Self::map(&fd, plan)?, fd))
     }
 
-    /// Maps the area behind an fd that came from [`SharedArea::create`] with the same plan. The fd may be closed
-    /// afterwards.
+    /// Maps the area of an fd that came from [`SharedArea::create`] with the same plan. The fd may be closed afterwards.
     ///
     /// # Errors
-    /// The fd is no sealed memory file of that size.
+    /// The fd is no sealed memory file of this size.
     pub fn from_fd(fd: impl AsFd, plan: Plan) -> io::Result<Self> {
         let seals = SealFlag::from_bits_retain(fcntl(&fd, FcntlArg::F_GET_SEALS)?);
         let size = nix::sys::stat::fstat(&fd)?.st_size;
@@ -122,16 +121,16 @@ impl SharedArea {
     fn map(fd: &impl AsFd, plan: Plan) -> io::Result<Self> {
         let length = |bytes| NonZeroUsize::new(bytes).ok_or(Errno::EINVAL);
         let reserved = MapFlags::MAP_PRIVATE | MapFlags::MAP_NORESERVE;
-        // SAFETY: a new mapping at an address of the system's choice; nobody else's memory is touched.
+        // SAFETY: a new mapping at an address of the system's choice; no other memory is affected.
         let first = unsafe { mmap_anonymous(None, length(plan.mapped_bytes())?, ProtFlags::PROT_NONE, reserved) }?;
-        // From here on dropping it gives the addresses back.
+        // From here on its drop unmaps the addresses.
         let area = Self { first: first.cast(), plan, staging_taken: AtomicBool::new(false) };
         let (access, shared) =
             (ProtFlags::PROT_READ | ProtFlags::PROT_WRITE, MapFlags::MAP_SHARED | MapFlags::MAP_FIXED);
         for (at, offset, bytes) in plan.pieces() {
             if bytes > 0 {
                 let place = length(first.as_ptr() as usize + at)?;
-                // SAFETY: replaces only addresses that were reserved above and are `area`'s alone.
+                // SAFETY: replaces only addresses that were reserved above and belong to `area` alone.
                 unsafe { mmap(Some(place), length(bytes)?, access, shared, fd, offset as i64) }?;
             }
         }
@@ -141,12 +140,12 @@ impl SharedArea {
     /// The word at `index`.
     ///
     /// # Panics
-    /// As a slice does, if `index` is not below [`WORDS`].
+    /// If `index` is not below [`WORDS`], as a slice does.
     #[inline]
     #[must_use]
     pub fn word(&self, index: usize) -> &AtomicU64 {
-        // SAFETY: the mapping begins with that many words, aligned to a page, lives as long as `self`, and cannot be
-        // cut (sealed). Any bits are a valid word.
+        // SAFETY: the mapping begins with this many words, is aligned to a page, lives as long as `self`, and cannot be
+        // truncated (sealed). All bits are a valid word.
         let words = unsafe { std::slice::from_raw_parts(self.first.as_ptr().cast::<AtomicU64>(), WORDS) };
         &words[index]
     }
@@ -154,12 +153,12 @@ impl SharedArea {
     /// Copies `bytes` to `at`; a position in a ring may be any number and counts modulo its size.
     ///
     /// # Panics
-    /// They are longer than the part, or go beyond the end of the hall.
+    /// If the bytes are longer than the part, or go beyond the end of the arena or the staging area.
     #[inline]
     pub fn put(&self, part: Part, at: u64, bytes: &[u8]) {
         let place = self.place(part, at, bytes.len());
-        // SAFETY: `place` checked that so many bytes are mapped there. No reference to them exists on this side (see
-        // `lend`), and what the other side makes of them meanwhile is its own affair.
+        // SAFETY: `place` checked that this many bytes are mapped there. No reference to them exists in this process (see
+        // `lend`).
         unsafe { std::ptr::copy_nonoverlapping(bytes.as_ptr(), place, bytes.len()) };
     }
 
@@ -170,13 +169,13 @@ impl SharedArea {
     #[inline]
     pub fn take(&self, part: Part, at: u64, into: &mut [u8]) {
         let place = self.place(part, at, into.len());
-        // SAFETY: `place` checked that so many bytes are mapped there. The other side may change them meanwhile: then
-        // the copy holds some mixture, which is judged as any bytes are.
+        // SAFETY: `place` checked that this many bytes are mapped there. The other side may change them meanwhile: then
+        // the copy holds a mixture, which is checked like any other bytes.
         unsafe { std::ptr::copy_nonoverlapping(place, into.as_mut_ptr(), into.len()) };
     }
 
-    /// The bytes at `at`, where they lie. For a side that trusts the other one to leave them alone until it is told
-    /// that they have been read: the worker, of what the supervisor wrote.
+    /// The bytes at `at`, without a copy. For a side that trusts the other one not to change them until they are
+    /// reported as read: the worker, for bytes that the supervisor wrote.
     ///
     /// # Panics
     /// As [`put`](Self::put) does.
@@ -184,23 +183,23 @@ impl SharedArea {
     #[must_use]
     pub fn lend(&self, part: Part, at: u64, bytes: usize) -> &[u8] {
         let place = self.place(part, at, bytes);
-        // SAFETY: `place` checked that so many bytes are mapped there, as long as `self` lives. This side never writes
-        // to a part that it reads in place, and the other side keeps away as said above.
+        // SAFETY: `place` checked that this many bytes are mapped there, as long as `self` lives. This side never writes
+        // to a part that it reads in place, and the other side does not change the bytes, as said above.
         unsafe { std::slice::from_raw_parts(place, bytes) }
     }
 
-    /// The two halves of the desk, as room to work in; `None` if they have been taken.
+    /// The two halves of the staging area as buffers; `None` if they have been taken.
     #[must_use]
     pub fn staging(self: &Arc<Self>) -> Option<[GrowableBuffer; 2]> {
         if self.staging_taken.swap(true, Relaxed) {
             return None;
         }
         let half = self.plan.staging_bytes / 2;
-        let room = |at| {
+        let buffer = |at| {
             let first = NonNull::new(self.place(Part::StagingArea, at as u64, half))?;
             Some(GrowableBuffer::at_staging(Arc::clone(self), first, half))
         };
-        Some([room(0)?, room(half)?])
+        Some([buffer(0)?, buffer(half)?])
     }
 
     #[inline]
@@ -214,14 +213,14 @@ impl SharedArea {
             Part::Arena => (GRAIN_BYTES + 4 * ring_bytes + staging_bytes, at as usize, arena_bytes),
         };
         assert!(at <= end && bytes <= end - at, "{bytes} bytes at {at} are not within {part:?}");
-        // SAFETY: within the mapping, as the line above makes sure of: a ring is mapped twice in a row.
+        // SAFETY: within the mapping, as the line above checks: a ring is mapped twice in a row.
         unsafe { self.first.as_ptr().add(start + at) }
     }
 }
 
 impl Drop for SharedArea {
     fn drop(&mut self) {
-        // SAFETY: all these addresses were reserved by `map`, and no borrow of them can outlive `self`. It can only fail
+        // SAFETY: all these addresses were reserved by `map`, and no borrow of them can outlive `self`. The call fails only
         // for a wrong address.
         let _ = unsafe { munmap(self.first.cast::<c_void>(), self.plan.mapped_bytes()) };
     }
@@ -250,7 +249,7 @@ mod tests {
     }
 
     #[test]
-    fn a_stretch_past_the_end_of_a_ring_goes_on_at_its_start() {
+    fn bytes_past_the_end_of_a_ring_continue_at_its_start() {
         let (area, _fd) = SharedArea::create(PLAN).unwrap();
         for part in [Part::RingA, Part::RingB] {
             area.put(part, (1 << 16) - 2, b"abcd");

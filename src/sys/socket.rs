@@ -1,6 +1,6 @@
 //! Pairs of connected sockets.
 //!
-//! Invariant: close-on-exec, as every descriptor made here.
+//! Invariant: every descriptor made here is close-on-exec.
 
 use super::poller::Interest;
 use nix::errno::Errno;
@@ -13,64 +13,64 @@ use std::io;
 use std::os::fd::{AsFd, AsRawFd, OwnedFd};
 use std::path::Path;
 
-/// Two ends of one stream, both ways.
+/// The two ends of a stream in both directions.
 ///
 /// # Errors
-/// No file descriptor is left.
+/// The system is short of descriptors.
 pub fn pair() -> io::Result<(OwnedFd, OwnedFd)> {
     Ok(socketpair(AddressFamily::Unix, SockType::Stream, None, SockFlag::SOCK_CLOEXEC)?)
 }
 
-/// Asks that so much may be written before it is read; a system that allows less gives what it allows.
+/// Asks for a send buffer of this size; the system may grant less.
 pub fn enlarge(fd: impl AsFd, bytes: usize) {
     let _ = setsockopt(&fd, sockopt::SndBuf, &bytes);
 }
 
-/// The other end reads end-of-file; what it writes still comes.
+/// Closes our direction: the other end reads end-of-file, and what it writes still arrives.
 ///
 /// # Errors
-/// It is no socket, or the other end is gone.
+/// The fd is no socket, or the other end is closed.
 pub fn end_output(fd: impl AsFd) -> io::Result<()> {
     Ok(shutdown(fd.as_fd().as_raw_fd(), Shutdown::Write)?)
 }
 
-/// Connects to the socket for packets at this path, and says nothing.
+/// Connects to the packet socket at this path and closes the connection without sending.
 ///
 /// # Errors
-/// Nobody listens there; those of `connect(2)`.
+/// No process listens there; those of `connect(2)`.
 pub fn knock(path: &Path) -> io::Result<()> {
     let ours =
         socket(AddressFamily::Unix, SockType::SeqPacket, SockFlag::SOCK_CLOEXEC | SockFlag::SOCK_NONBLOCK, None)?;
     Ok(connect(ours.as_raw_fd(), &UnixAddr::new(path)?)?)
 }
 
-/// If it is one end of a pair by which packets travel, each whole and in order.
+/// If the fd is a packet socket, which keeps packets whole and in order.
 #[must_use]
 pub fn is_of_packets(fd: impl AsFd) -> bool {
     getsockopt(&fd, sockopt::SockType) == Ok(SockType::SeqPacket)
 }
 
-/// A packet that waits to be received.
+/// The next packet of a socket.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Packet {
-    /// Its own length. 0: there is none, and none will come.
+    /// Its full length. 0: the other end is closed, and there is no packet.
     pub bytes: usize,
-    /// Something else comes with it, such as descriptors.
+    /// It carries more than bytes, such as descriptors.
     pub has_more: bool,
 }
 
-/// Looks at the next packet and copies as much of its beginning as there is room for; does not wait.
+/// Copies the beginning of the next packet to `buffer` and leaves the packet in the socket. Does not wait.
 ///
 /// # Errors
-/// `WouldBlock` if there is none yet; those of `recvmsg(2)`.
-pub fn peek(fd: impl AsFd, room: &mut [u8]) -> io::Result<Packet> {
-    let mut slice = libc::iovec { iov_base: room.as_mut_ptr().cast(), iov_len: room.len() };
-    // SAFETY: zeroes are a message without an address and without a place for what else comes.
+/// `WouldBlock` if there is no packet yet; those of `recvmsg(2)`.
+pub fn peek(fd: impl AsFd, buffer: &mut [u8]) -> io::Result<Packet> {
+    let mut slice = libc::iovec { iov_base: buffer.as_mut_ptr().cast(), iov_len: buffer.len() };
+    // SAFETY: zeroes are a valid message, without an address and without a control buffer.
     let mut message: libc::msghdr = unsafe { std::mem::zeroed() };
     (message.msg_iov, message.msg_iovlen) = (&raw mut slice, 1);
     let flags = libc::MSG_PEEK | libc::MSG_DONTWAIT | libc::MSG_TRUNC | libc::MSG_CMSG_CLOEXEC;
     loop {
-        // SAFETY: `message` names `room` alone, which lives on.
+        // SAFETY: `message` refers to `buffer` only, which outlives the call.
         let received = unsafe { libc::recvmsg(fd.as_fd().as_raw_fd(), &raw mut message, flags) };
         match Errno::result(received) {
             Ok(bytes) => {
@@ -83,7 +83,7 @@ pub fn peek(fd: impl AsFd, room: &mut [u8]) -> io::Result<Packet> {
     }
 }
 
-/// Sends one packet as it is.
+/// Sends one packet.
 ///
 /// # Errors
 /// Those of `send(2)`.
@@ -92,15 +92,15 @@ pub fn send_packet(fd: impl AsFd, packet: &[u8]) -> io::Result<()> {
     Ok(())
 }
 
-/// If there is nothing to read at this end, and the other is open.
+/// If there is nothing to read, and the other end is open.
 #[must_use]
 pub fn is_silent(fd: impl AsFd) -> bool {
     let flags = MsgFlags::MSG_PEEK | MsgFlags::MSG_DONTWAIT;
     recv(fd.as_fd().as_raw_fd(), &mut [0], flags) == Err(Errno::EAGAIN)
 }
 
-/// Waits until `fd` is ready, beside one end of a pair over which nothing is said. `false`: that pair has ended: to
-/// read, the other end writes no more; to write, it is gone.
+/// Waits until `fd` is ready, or until the socket `line`, over which nothing is sent, ends. `false`: it has ended: for
+/// `READ`, the other end has closed its direction; for `WRITE`, the other end is closed.
 ///
 /// # Errors
 /// Those of `poll(2)`.
@@ -119,7 +119,7 @@ pub fn wait_beside(line: impl AsFd, fd: impl AsFd, interest: Interest) -> io::Re
     }
 }
 
-/// A process, and its user.
+/// A process and its user.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Peer {
     pub pid: u32,
@@ -127,17 +127,17 @@ pub struct Peer {
 }
 
 impl Peer {
-    /// As others see this process.
+    /// This process, as a peer reports it.
     #[must_use]
     pub fn this_process() -> Self {
         Self { pid: std::process::id(), uid: nix::unistd::geteuid().as_raw() }
     }
 }
 
-/// Who made the pair that this is an end of.
+/// The process that created the pair of this end.
 ///
 /// # Errors
-/// It is no socket.
+/// The fd is no socket.
 pub fn peer(fd: impl AsFd) -> io::Result<Peer> {
     let credentials = getsockopt(&fd, sockopt::PeerCredentials)?;
     Ok(Peer { pid: credentials.pid().unsigned_abs(), uid: credentials.uid() })
@@ -150,7 +150,7 @@ mod tests {
     use std::io::{Read, Write};
 
     #[test]
-    fn a_pair_goes_both_ways_and_each_way_ends_alone() {
+    fn each_direction_of_a_pair_is_closed_separately() {
         let (one, other) = pair().unwrap();
         enlarge(&one, 1 << 18);
         assert_eq!(peer(&other).unwrap(), Peer::this_process());
@@ -169,7 +169,7 @@ mod tests {
     }
 
     #[test]
-    fn a_silent_pair_tells_who_waits_beside_it_of_its_end() {
+    fn the_end_of_a_silent_pair_ends_a_wait() {
         let (ours, theirs) = pair().unwrap();
         let (mut reader, writer) = std::io::pipe().unwrap();
         assert!(is_silent(&theirs));

@@ -1,10 +1,9 @@
 //! Whether stdin, stdout and stderr were closed when the program started.
 //!
-//! Before `main`, std opens `/dev/null` in place of a closed one, so that it looks like an empty input or a sink for
-//! everything. To report it as the caller's mistake, one has to look earlier: a function in `.init_array` runs before
-//! std does.
+//! Before `main`, std opens `/dev/null` in place of a closed one, so it looks like an empty input or a sink. To report it
+//! as the caller's mistake, it must be checked earlier: a function in `.init_array` runs before std does.
 //!
-//! Invariant: looks once, changes nothing.
+//! Invariant: the check runs once and changes nothing.
 
 use std::sync::atomic::{AtomicU8, Ordering};
 
@@ -18,7 +17,7 @@ static RECORD: extern "C" fn() = record;
 extern "C" fn record() {
     let mut closed = 0;
     for fd in 0..3 {
-        // SAFETY: asks about a number, which may be closed; async-signal-safe, so fine before main.
+        // SAFETY: the call returns an error if the number is closed; it needs nothing that is set up before main.
         if unsafe { libc::fcntl(fd, libc::F_GETFD) } == -1 {
             closed |= 1 << fd;
         }
@@ -38,8 +37,8 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_was_closed_is_known_although_std_opened_it() {
-        const TEST: &str = "sys::stdio::tests::what_was_closed_is_known_although_std_opened_it";
+    fn a_closed_descriptor_is_known_although_std_opened_it() {
+        const TEST: &str = "sys::stdio::tests::a_closed_descriptor_is_known_although_std_opened_it";
         if is_role(TEST) {
             eprintln!("@{:?}", [0, 1, 2, 3].map(was_closed));
             return;

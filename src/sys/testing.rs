@@ -1,4 +1,4 @@
-//! For the tests of this floor: a test that plays a second role in a process of its own, and waits that end.
+//! For the tests of this floor: a test that plays a second role in a process of its own, and waits with a time limit.
 
 use super::clock::Clock;
 use super::pidfd::Process;
@@ -10,7 +10,7 @@ use std::process::Command;
 
 const ROLE: &str = "SUPERVISOR_TEST_ROLE";
 
-/// The longest that any event is waited for, on a machine however slow.
+/// The time limit of a wait, enough for the slowest machine.
 const EVENT_WITHIN: Duration = Duration::from_secs(60);
 
 /// Runs this test, by its full name, in a new process, where [`is_role`] is true.
@@ -24,7 +24,7 @@ pub fn is_role(test: &str) -> bool {
     std::env::var_os(ROLE).is_some_and(|role| role == test)
 }
 
-/// The ends of the lines from `mark` on, of those that have it: the test harness writes to the same place.
+/// The part from `mark` on of each line that has it: the test harness writes to the same stream.
 pub fn lines_of(output: &[u8], mark: char) -> Vec<String> {
     text(output).lines().filter_map(|line| line.find(mark).map(|start| line[start..].to_owned())).collect()
 }

@@ -1,9 +1,10 @@
-//! Eventfds: by them one thread, or process, wakes another that waits in a poll set.
+//! Eventfds: a thread or process uses them to wake another one that waits in a poll set.
 //!
-//! Both kinds say a yes or no that stays until it is taken back, so a waker that comes before the
-//! waiter is not missed. Who changes the answer and the thing it is about does so under one lock.
+//! Each of the two kinds has a state that lasts until it is changed, so a wake before the wait is not missed. Code that
+//! changes this state together with other data does so under one lock.
 //!
-//! Invariant: never waits, but in [`WakeFd::wait`]. Whoever shares a bell can make it ring, or silence it, and no more.
+//! Invariant: no call waits, except [`WakeFd::wait`]. A process that shares a wake fd can set or clear it, and nothing
+//! more.
 
 use nix::errno::Errno;
 use nix::fcntl::{FcntlArg, OFlag, fcntl};
@@ -12,66 +13,64 @@ use nix::sys::eventfd::{EfdFlags, EventFd};
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 
-/// The most that an eventfd holds: with it, no write fits.
+/// The largest value of an eventfd; at this value it is not writable.
 const FULL: u64 = u64::MAX - 1;
 
 fn eventfd() -> io::Result<EventFd> {
     Ok(EventFd::from_flags(EfdFlags::EFD_CLOEXEC | EfdFlags::EFD_NONBLOCK)?)
 }
 
-/// Readable from [`ring`](Self::ring) to [`silence`](Self::silence).
+/// Readable from [`wake`](Self::wake) to [`clear`](Self::clear).
 #[derive(Debug)]
 pub struct WakeFd(EventFd);
 
 impl WakeFd {
-    /// A silent one.
+    /// A cleared wake fd.
     ///
     /// # Errors
-    /// No file descriptor is left.
+    /// The system is short of descriptors.
     pub fn new() -> io::Result<Self> {
         eventfd().map(Self)
     }
 
-    pub fn ring(&self) {
-        // The only failure is that it holds all it can: then it rings.
+    pub fn wake(&self) {
+        // It fails only if the counter is at its maximum, and then the fd is readable.
         let _ = self.0.write(1);
     }
 
-    /// Returns how often it was rung. The only failure is that there was nothing to take.
-    pub fn silence(&self) -> u64 {
+    /// Clears the fd and returns how many wakes there were; 0 if it was clear.
+    pub fn clear(&self) -> u64 {
         self.0.read().unwrap_or(0)
     }
-}
 
-impl WakeFd {
-    /// Takes over an end of a bell that another process made.
+    /// Takes ownership of a descriptor of a wake fd that another process made.
     ///
     /// # Errors
-    /// It does not say `WouldBlock` where it would wait, so it is none.
+    /// The fd is blocking, so it is no wake fd.
     pub fn from_fd(fd: OwnedFd) -> io::Result<Self> {
         let flags = OFlag::from_bits_retain(fcntl(&fd, FcntlArg::F_GETFL)?);
         if !flags.contains(OFlag::O_NONBLOCK) {
             return Err(Errno::EINVAL.into());
         }
-        // SAFETY: only reads and writes of 8 bytes are made through it, which are safe on any fd.
+        // SAFETY: it is used only for reads and writes of 8 bytes, which are safe on any fd.
         Ok(Self(unsafe { EventFd::from_owned_fd(fd) }))
     }
 
-    /// One more descriptor of the same bell, close-on-exec.
+    /// Another descriptor of the same wake fd, close-on-exec.
     ///
     /// # Errors
-    /// No file descriptor is left.
+    /// The system is short of descriptors.
     pub fn to_fd(&self) -> io::Result<OwnedFd> {
         self.0.as_fd().try_clone_to_owned()
     }
 
-    /// Waits until it rings, and silences it. For a thread that has nothing else to do.
+    /// Waits for a wake, and clears the fd. A signal may end the wait early. For a thread that has nothing else to do.
     ///
     /// # Errors
-    /// Those of `poll(2)`, but for `EINTR`.
+    /// Those of `poll(2)`, except `EINTR`.
     pub fn wait(&self) -> io::Result<()> {
         match poll(&mut [PollFd::new(self.0.as_fd(), PollFlags::POLLIN)], PollTimeout::NONE) {
-            Ok(_) => _ = self.silence(),
+            Ok(_) => _ = self.clear(),
             Err(Errno::EINTR) => {}
             Err(errno) => return Err(errno.into()),
         }
@@ -85,25 +84,26 @@ impl AsFd for WakeFd {
     }
 }
 
-/// Writable unless it is shut.
+/// Writable unless it is blocked.
 #[derive(Debug)]
 pub struct WritableFd(EventFd);
 
 impl WritableFd {
-    /// An open one.
+    /// A writable one.
     ///
     /// # Errors
-    /// No file descriptor is left.
+    /// The system is short of descriptors.
     pub fn new() -> io::Result<Self> {
         eventfd().map(Self)
     }
 
-    /// To be called when it is open.
-    pub fn shut(&self) {
+    /// Makes it not writable. Call it only while it is writable.
+    pub fn block(&self) {
         let _ = self.0.write(FULL);
     }
 
-    pub fn open(&self) {
+    /// Makes it writable.
+    pub fn unblock(&self) {
         let _ = self.0.read();
     }
 }
@@ -123,31 +123,31 @@ mod tests {
     }
 
     #[test]
-    fn a_bell_is_readable_while_it_rings_and_a_gate_writable_while_it_is_open() {
+    fn a_wake_fd_is_readable_until_it_is_cleared_and_a_writable_fd_writable_until_it_is_blocked() {
         let wake_fd = WakeFd::new().unwrap();
-        let rings = |wake_fd: &WakeFd| is_ready(wake_fd, PollFlags::POLLIN);
-        assert!(!rings(&wake_fd));
-        wake_fd.ring();
-        wake_fd.ring();
-        assert!(rings(&wake_fd) && rings(&wake_fd));
-        wake_fd.silence();
-        assert!(!rings(&wake_fd));
-        wake_fd.silence();
+        let is_woken = |wake_fd: &WakeFd| is_ready(wake_fd, PollFlags::POLLIN);
+        assert!(!is_woken(&wake_fd));
+        wake_fd.wake();
+        wake_fd.wake();
+        assert!(is_woken(&wake_fd) && is_woken(&wake_fd));
+        wake_fd.clear();
+        assert!(!is_woken(&wake_fd));
+        wake_fd.clear();
         let writable_fd = WritableFd::new().unwrap();
-        let is_open = |writable_fd: &WritableFd| is_ready(writable_fd, PollFlags::POLLOUT);
-        assert!(is_open(&writable_fd));
-        writable_fd.shut();
-        assert!(!is_open(&writable_fd));
-        writable_fd.open();
-        writable_fd.open();
-        assert!(is_open(&writable_fd));
+        let is_writable = |writable_fd: &WritableFd| is_ready(writable_fd, PollFlags::POLLOUT);
+        assert!(is_writable(&writable_fd));
+        writable_fd.block();
+        assert!(!is_writable(&writable_fd));
+        writable_fd.unblock();
+        writable_fd.unblock();
+        assert!(is_writable(&writable_fd));
     }
 
     #[test]
-    fn a_bell_rings_through_each_of_its_descriptors() {
+    fn each_descriptor_of_a_wake_fd_wakes() {
         let ours = WakeFd::new().unwrap();
         let theirs = WakeFd::from_fd(ours.to_fd().unwrap()).unwrap();
-        theirs.ring();
+        theirs.wake();
         ours.wait().unwrap();
         assert!(!is_ready(&theirs, PollFlags::POLLIN));
         assert!(WakeFd::from_fd(std::io::pipe().unwrap().0.into()).is_err());

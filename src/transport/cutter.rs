@@ -1,4 +1,4 @@
-//! A stream of frames, cut into messages of a limited size.
+//! Cuts a stream of bytes into messages of a limited size.
 //!
 //! Invariant: no message is empty, and what one call sends has the order of the stream.
 
@@ -17,7 +17,7 @@ impl Cutter {
         Self { message_bytes, message: Vec::new() }
     }
 
-    /// Sends as many messages as are taken, at least one, and returns how many bytes they had.
+    /// Sends as many messages as `send` accepts, at least one, and returns how many bytes they had.
     pub(super) fn write(&self, bytes: &[u8], mut send: impl FnMut(&[u8]) -> io::Result<()>) -> io::Result<usize> {
         let mut sent = 0;
         for message in bytes.chunks(self.message_bytes) {
@@ -30,7 +30,8 @@ impl Cutter {
         Ok(sent)
     }
 
-    /// Sends whole messages from the first slice alone, or one that is put together of several.
+    /// Sends whole messages from the first slice alone; if that holds none, one message that is put together of
+    /// several slices.
     pub(super) fn write_vectored(
         &mut self,
         slices: &[IoSlice<'_>],

@@ -1,15 +1,15 @@
-//! What a worker is handed at its start to find its channel: descriptors and words, each under the
-//! name of a variable of its environment.
+//! What a worker is handed at its start to find its channel: descriptors and other variables, each under the name of
+//! a variable of its environment.
 //!
-//! The supervisor's side fills it in when it opens a channel, the worker's side takes it apart; where
-//! the numbers of descriptors come from and how variables travel is not known here.
+//! The supervisor's side fills it in when it opens a channel; the worker's side takes it apart. How descriptors get
+//! their numbers and how variables travel is not known here.
 //!
-//! Invariant: a name stands for one descriptor or one word; a descriptor may have several names.
+//! Invariant: a name stands for one descriptor or one variable; a descriptor may have several names.
 
 use std::io::{self, ErrorKind};
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 
-/// Descriptors and words, by name.
+/// Descriptors and variables, by name.
 #[derive(Debug, Default)]
 pub struct Endpoints {
     fds: Vec<(Vec<&'static str>, OwnedFd)>,
@@ -30,7 +30,7 @@ impl Endpoints {
         self
     }
 
-    /// With a word under this name.
+    /// With a variable of this name.
     #[must_use]
     pub fn variable(mut self, name: &'static str, variable: impl Into<String>) -> Self {
         self.variables.push((name, variable.into()));
@@ -42,7 +42,7 @@ impl Endpoints {
         self.fds.iter().map(|(names, fd)| (names.as_slice(), fd.as_fd()))
     }
 
-    /// The words, with their names.
+    /// The variables, with their names.
     pub fn variables(&self) -> impl ExactSizeIterator<Item = (&'static str, &str)> {
         self.variables.iter().map(|(name, variable)| (*name, variable.as_str()))
     }
@@ -50,16 +50,16 @@ impl Endpoints {
     /// Takes the descriptor of this name; it has no name any more.
     ///
     /// # Errors
-    /// None was handed over, or it is taken already.
+    /// No descriptor has this name, or it was taken before.
     pub fn take_fd(&mut self, name: &str) -> io::Result<OwnedFd> {
         let at = self.fds.iter().position(|(names, _)| names.contains(&name)).ok_or_else(|| missing(name))?;
         Ok(self.fds.swap_remove(at).1)
     }
 
-    /// The word of this name.
+    /// The variable of this name.
     ///
     /// # Errors
-    /// None was handed over.
+    /// There is none.
     pub fn get_variable(&self, name: &str) -> io::Result<&str> {
         let found = self.variables.iter().find(|(known, _)| *known == name);
         found.map(|(_, variable)| variable.as_str()).ok_or_else(|| missing(name))
@@ -78,16 +78,16 @@ mod tests {
     #[test]
     fn what_was_handed_over_is_found_by_name_and_descriptors_are_taken_once() {
         let (reader, writer) = fd::pipe().unwrap();
-        let mut endpoints = Endpoints::new().fd(&["IN", "OUT"], reader).fd(&["BELL"], writer).variable("NAME", "x");
+        let mut endpoints = Endpoints::new().fd(&["IN", "OUT"], reader).fd(&["WAKE"], writer).variable("NAME", "x");
         assert_eq!(
             endpoints.fds().map(|(names, _)| names.to_vec()).collect::<Vec<_>>(),
-            [vec!["IN", "OUT"], vec!["BELL"]]
+            [vec!["IN", "OUT"], vec!["WAKE"]]
         );
         assert_eq!(endpoints.variables().collect::<Vec<_>>(), [("NAME", "x")]);
         assert_eq!(endpoints.get_variable("NAME").unwrap(), "x");
         assert!(endpoints.take_fd("OUT").is_ok());
         assert_eq!(endpoints.take_fd("IN").unwrap_err().to_string(), "IN is not set");
-        assert!(endpoints.take_fd("BELL").is_ok());
+        assert!(endpoints.take_fd("WAKE").is_ok());
         assert_eq!(endpoints.get_variable("OTHER").unwrap_err().to_string(), "OTHER is not set");
     }
 }

@@ -1,35 +1,36 @@
-//! A spool file that both sides map: over a pipe go only messages that say where in it items lie.
+//! A spool file that both sides map: over a pipe go only messages with references into it.
 //!
-//! The items of each worker lie in a spool of its own, see [`super::spool`]. If the input is a file that
-//! the source has mapped, the worker maps that file too, see [`super::shared_input`], and nothing is copied.
-//! Results, also large ones, come back over the pipe.
+//! The items of each worker are in a spool of its own, see [`super::spool`]. If the input is a file that the source
+//! has mapped, the worker maps that file too, see [`super::shared_input`], and nothing is copied. Results, also large
+//! ones, come back over the pipe.
 //!
-//! The channel is full when its pipe is. How much lies in the spool is a question of how much is in
-//! flight, which is the core's.
+//! The channel is full when its pipe is. The core limits how much is in flight, and so the size of the spool.
 //!
-//! Invariant: the supervisor writes to a spool and never maps it; the worker reads only.
+//! Invariant: the supervisor writes to a spool and never maps it; the worker only reads.
 
 use super::shared_input;
 use super::spool::{Place, Spool};
 use super::{
-    Channel, ChannelError, Connection, Endpoints, Fill, Flush, InputIntegrity, ItemsIn, Large, Transport,
-    TransportError, pipe,
+    Channel, ChannelError, Connection, Endpoints, Fill, Flush, InputIntegrity, ItemsError, ItemsIn, OpenError,
+    Transport, TransportError, pipe,
 };
+use crate::model::time::Duration;
 use crate::sys::block::{Block, BlockSlice};
 use crate::sys::fd;
 use crate::sys::folder::{Folder, FolderError};
+use crate::sys::guard::Leftover;
 use crate::sys::mapping::Mapping;
-use crate::sys::spill::SpillFile;
-use crate::wire::frame::{BODY_BYTES_MAX, FrameError};
-use crate::wire::message::{FromWorker, ToWorker};
+use crate::wire::frame::{BODY_BYTES_MAX, Frame, check_body};
 use crate::wire::names;
+use crate::wire::prefix::Prefix;
+use crate::wire::read_buffer::ReadBuffer;
 use std::fs::File;
 use std::io;
 use std::os::fd::BorrowedFd;
 use std::path::Path;
 use std::sync::Arc;
 
-/// A worker maps so much of a file at a time, or a single item that is larger.
+/// A worker maps so many bytes of a file at a time, or a single item that is larger.
 const WINDOW_BYTES: u64 = 4 << 20;
 
 /// Which file a reference is to.
@@ -39,13 +40,16 @@ enum In {
     Input = 1,
 }
 
-/// Where a body lies: what stands in its place in a message.
+/// Where a body is: the reference in its place in a message.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 struct Reference {
     file: In,
     offset: u64,
     bytes: usize,
 }
+
+/// Bytes of a reference.
+const REFERENCE_BYTES: usize = 16;
 
 impl Reference {
     /// Offset u64, length u32, file u32, little-endian.
@@ -80,7 +84,7 @@ impl Reference {
 pub(super) struct FileTransport {
     pipes: pipe::PipeTransport,
     place: Place,
-    /// The first one, made at once: what is wrong with the folder is known before anything is started.
+    /// The first spool, made at once: a fault of the folder is known before anything is started.
     spare: Option<Spool>,
     input: Option<Arc<File>>,
 }
@@ -105,7 +109,7 @@ impl FileTransport {
 }
 
 impl Transport for FileTransport {
-    fn open(&mut self) -> io::Result<(Box<dyn Channel>, Endpoints)> {
+    fn open(&mut self) -> Result<(Box<dyn Channel>, Endpoints), OpenError> {
         let (inner, endpoints) = self.pipes.open()?;
         let spool = match self.spare.take() {
             Some(spool) => spool,
@@ -127,6 +131,15 @@ impl Transport for FileTransport {
         self.pipes.fds_per_channel() + 1
     }
 
+    fn leftovers(&self) -> Vec<Leftover> {
+        Vec::new()
+    }
+
+    /// Its channels are not busy-polled.
+    fn spin(&self) -> Duration {
+        Duration::ZERO
+    }
+
     fn share_input(&mut self, input: &Arc<File>) {
         self.input = Some(Arc::clone(input));
     }
@@ -141,11 +154,11 @@ pub(super) fn connect(mut endpoints: Endpoints) -> io::Result<Connection> {
     Ok(Connection { items: Box::new(FileItems { inner: items, spool, input, integrity }), results })
 }
 
-/// The supervisor's end: a pipe's, with bodies laid aside.
+/// The supervisor's end: a pipe's, with bodies in a file.
 struct FileChannel {
     inner: Box<dyn Channel>,
     spool: Spool,
-    /// That the spool lies in, for the text of an error.
+    /// The folder of the spool, for the text of an error.
     folder: String,
     input: Option<Arc<File>>,
     /// Scratch space: the reference in the message that is being queued.
@@ -155,17 +168,14 @@ struct FileChannel {
 }
 
 impl FileChannel {
-    fn lay_aside(&mut self, message: ToWorker, body: &BlockSlice<'_>) -> Result<Reference, ChannelError> {
+    fn lay_aside(&mut self, items: u32, body: &BlockSlice<'_>) -> Result<Reference, ChannelError> {
         let bytes = body.range().len();
-        if bytes > BODY_BYTES_MAX {
-            return Err(FrameError::Body { bytes }.into());
-        }
+        check_body(bytes)?;
         if let Some(offset) = shared_input::place(self.input.as_ref(), body) {
+            self.spool.pass_over(items);
             return Ok(Reference { file: In::Input, offset, bytes });
         }
-        let ToWorker::Batch { first, count, .. } = message;
-        let last = first.saturating_add(u64::from(count).saturating_sub(1));
-        match self.spool.append(last, body.bytes()) {
+        match self.spool.append(items, body.bytes()) {
             Ok(offset) => Ok(Reference { file: In::Spool, offset, bytes }),
             Err(error) => Err(ChannelError::Spool { folder: self.folder.clone(), error: error.to_string() }),
         }
@@ -181,37 +191,19 @@ impl Channel for FileChannel {
         self.inner.write_fd()
     }
 
-    fn fill(&mut self) -> io::Result<Fill> {
-        self.inner.fill()
+    fn fill(&mut self, into: &mut ReadBuffer) -> Result<Fill, ChannelError> {
+        self.inner.fill(into)
     }
 
-    fn next(&mut self) -> Result<Option<(FromWorker, &[u8])>, ChannelError> {
-        let Some((message, body)) = self.inner.next()? else { return Ok(None) };
-        settle(&mut self.spool, message);
-        Ok(Some((message, body)))
+    fn recover(&mut self, into: &mut ReadBuffer) -> usize {
+        self.inner.recover(into)
     }
 
-    fn keep_large_in(&mut self, spill: &Arc<SpillFile>) {
-        self.inner.keep_large_in(spill);
-    }
-
-    fn large(&mut self) -> Result<Option<Large>, ChannelError> {
-        let large = self.inner.large()?;
-        if let Some(Large { message, kept: Some(_), .. }) = large {
-            settle(&mut self.spool, message);
-        }
-        Ok(large)
-    }
-
-    fn is_torn(&self) -> bool {
-        self.inner.is_torn()
-    }
-
-    fn queue(&mut self, message: ToWorker, body: BlockSlice<'_>) -> Result<(), ChannelError> {
+    fn queue(&mut self, prefix: &Prefix, items: u32, body: BlockSlice<'_>) -> Result<(), ChannelError> {
         if self.inner.write_fd().is_none() {
             return Ok(());
         }
-        let reference = self.lay_aside(message, &body)?;
+        let reference = self.lay_aside(items, &body)?;
         if Arc::get_mut(&mut self.reference).is_none() {
             self.reference = Arc::default();
         }
@@ -219,7 +211,11 @@ impl Channel for FileChannel {
             reference.write(bytes);
         }
         self.unwritten_bytes += reference.bytes;
-        self.inner.queue(message, BlockSlice::whole(&self.reference))
+        self.inner.queue(&prefix.with_body_bytes(REFERENCE_BYTES), items, BlockSlice::whole(&self.reference))
+    }
+
+    fn answered(&mut self, items: u64) {
+        self.spool.settle(items);
     }
 
     fn flush(&mut self) -> io::Result<Flush> {
@@ -238,18 +234,17 @@ impl Channel for FileChannel {
         self.inner.close_input();
         self.unwritten_bytes = 0;
     }
-}
 
-/// What a message speaks of is not needed in the spool any more.
-fn settle(spool: &mut Spool, message: FromWorker) {
-    match message {
-        FromWorker::Done { first, count, .. } => spool.settle(first, count),
-        FromWorker::Failed { item, .. } => spool.settle(item, 1),
-        FromWorker::Hello { .. } => {}
+    fn is_busy_polled(&self) -> bool {
+        self.inner.is_busy_polled()
+    }
+
+    fn arm(&mut self) -> bool {
+        self.inner.arm()
     }
 }
 
-/// The worker's end of the pipe with references, and the files that they are to.
+/// The worker's end: the pipe with references, and the files that they point into.
 struct FileItems {
     inner: Box<dyn ItemsIn>,
     spool: View,
@@ -262,16 +257,16 @@ impl ItemsIn for FileItems {
         self.inner.fill()
     }
 
-    fn next(&mut self) -> Result<Option<(ToWorker, &[u8])>, ChannelError> {
-        let Some((message, body)) = self.inner.next()? else { return Ok(None) };
-        let reference = Reference::read(body).ok_or(ChannelError::Reference)?;
+    fn next(&mut self) -> Result<Option<Frame<'_>>, ItemsError> {
+        let Some(Frame { kind, head, body }) = self.inner.next()? else { return Ok(None) };
+        let reference = Reference::read(body).ok_or(ItemsError::Reference)?;
         self.integrity.begin(if reference.file == In::Input { reference.end() } else { 0 });
         let body = match (reference.file, &mut self.input) {
             (In::Spool, _) => self.spool.lend_of_all(reference)?,
             (In::Input, Some(input)) => input.lend(reference)?,
-            (In::Input, None) => return Err(ChannelError::Reference),
+            (In::Input, None) => return Err(ItemsError::Reference),
         };
-        Ok(Some((message, body)))
+        Ok(Some(Frame { kind, head, body }))
     }
 
     fn waiting(&self, most: usize) -> usize {
@@ -295,24 +290,24 @@ impl View {
         Self { file: Arc::new(file), name, mapping: None }
     }
 
-    /// Of a file that is written in place, from its beginning: mapped once, and anew when it has grown.
-    fn lend_of_all(&mut self, reference: Reference) -> Result<&[u8], ChannelError> {
+    /// From a file that is written in place, from its beginning: mapped once, and anew when it has grown.
+    fn lend_of_all(&mut self, reference: Reference) -> Result<&[u8], ItemsError> {
         if self.mapping.as_ref().is_some_and(Mapping::is_lost) {
-            // It can only be ours, and will not be whole again: another worker gets another one.
-            return Err(ChannelError::Lost { what: self.name });
+            // It can only be the spool, and will not be whole again: another worker gets another one.
+            return Err(ItemsError::Lost { what: self.name });
         }
         self.lend_within(reference, 0, reference.end().next_power_of_two().max(WINDOW_BYTES))
     }
 
-    /// Of a file that is read once: a window of it.
-    fn lend(&mut self, reference: Reference) -> Result<&[u8], ChannelError> {
+    /// From a file that is read once: a window of it.
+    fn lend(&mut self, reference: Reference) -> Result<&[u8], ItemsError> {
         self.mapping.take_if(|mapping| mapping.is_lost());
         let start = reference.offset / WINDOW_BYTES * WINDOW_BYTES;
         self.lend_within(reference, start, (reference.end() - start).max(WINDOW_BYTES))
     }
 
-    /// The bytes, from what is mapped, else after mapping these.
-    fn lend_within(&mut self, reference: Reference, start: u64, length: u64) -> Result<&[u8], ChannelError> {
+    /// The bytes, from the present mapping, else after mapping these.
+    fn lend_within(&mut self, reference: Reference, start: u64, length: u64) -> Result<&[u8], ItemsError> {
         if reference.bytes == 0 {
             return Ok(&[]);
         }
@@ -321,23 +316,36 @@ impl View {
             Some(start..start.checked_add(reference.bytes).filter(|end| *end <= mapping.len())?)
         };
         if self.mapping.as_ref().and_then(range).is_none() {
-            // The old one first: never both.
+            // The old mapping goes first: never both.
             self.mapping = None;
             let length = usize::try_from(length).unwrap_or(usize::MAX);
             let mapped = Mapping::new(&self.file, start, length);
-            self.mapping =
-                Some(mapped.map_err(|error| ChannelError::Map { what: self.name, error: error.to_string() })?);
+            self.mapping = Some(mapped.map_err(|error| ItemsError::Map { what: self.name, error: error.to_string() })?);
         }
         let integrity = self.mapping.as_ref().and_then(|mapping| mapping.get(range(mapping)?));
-        integrity.ok_or(ChannelError::Reference)
+        integrity.ok_or(ItemsError::Reference)
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use super::super::testing::Frames;
     use super::*;
+    use crate::wire::frame::FrameError;
 
-    const REFERENCE_BYTES: usize = 16;
+    #[test]
+    fn a_body_over_the_limit_is_refused_and_nothing_is_lost() {
+        let (channel, endpoints) = FileTransport::new(None).unwrap().open().unwrap();
+        let mut channel = Frames::of(channel);
+        let Connection { mut items, results: _results } = connect(endpoints).unwrap();
+        let error = channel.queue(1, &vec![0; BODY_BYTES_MAX + 1]).unwrap_err();
+        assert!(matches!(error, ChannelError::Frame(FrameError::Body { .. })), "{error}");
+        channel.queue(2, b"fits").unwrap();
+        assert_eq!(channel.flush(), Flush::All);
+        assert!(items.fill().unwrap());
+        assert_eq!(items.next().unwrap().unwrap().body, b"fits");
+        assert!(items.next().unwrap().is_none());
+    }
 
     #[test]
     fn a_reference_is_read_as_it_was_written() {

@@ -1,13 +1,13 @@
 //! Two queues of bytes in memory, to a worker that is a thread of the supervisor (`--isolation thread`).
 //!
-//! No transport that `--transport` names: no descriptor and no word could hand the worker's end to
-//! another process. The frames are the same, so whatever differs from the others is what they cost.
+//! `--transport` has no name for it: no descriptor and no variable could hand the worker's end to another process.
+//! The bytes are the same, so a difference from the other transports is what those cost.
 //!
-//! The loop waits for descriptors, so each queue has one on the supervisor's side: a bell rings while
-//! results are there, a gate is shut while items find no room. The worker waits on a condition
-//! variable. Neither makes a system call while the other side is awake and busy.
+//! The loop waits for descriptors, so each queue has one on the supervisor's side: a wake fd that is readable while
+//! there are results, and a writable fd that is not writable while the queue of items is full. The worker waits on a
+//! condition variable. No side makes a system call while the other is busy.
 //!
-//! Invariant: a queue holds at most `QUEUE_BYTES`; nobody waits while holding its lock.
+//! Invariant: a queue holds at most `QUEUE_BYTES`; no side waits while holding its lock.
 
 use super::stream::{self, StreamChannel};
 use super::{Channel, Connection};
@@ -20,10 +20,10 @@ use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 /// As much as a pipe is asked to hold.
 const QUEUE_BYTES: usize = 256 * 1024;
 
-/// Descriptors of one channel: a bell and a gate.
+/// Descriptors of one channel: a wake fd and a writable fd.
 pub const FDS_PER_CHANNEL: u64 = 2;
 
-/// Makes a channel to a worker that is yet to start: our end, and the worker's.
+/// Makes a channel to a worker that is yet to start: the supervisor's end, and the worker's.
 ///
 /// # Errors
 /// No file descriptors are left.
@@ -48,7 +48,7 @@ impl End {
     }
 }
 
-/// Bytes on their way.
+/// Bytes in transit.
 #[derive(Default)]
 struct Queue {
     bytes: VecDeque<u8>,
@@ -56,12 +56,12 @@ struct Queue {
     reader_gone: bool,
     /// The worker waits: wake it.
     is_awaited: bool,
-    /// The supervisor found no room.
-    is_shut: bool,
+    /// The supervisor found the queue full.
+    is_full: bool,
 }
 
 impl Queue {
-    /// Takes as much of `bytes` as there is room for.
+    /// Takes as many of `bytes` as fit.
     fn push(&mut self, bytes: &[u8]) -> usize {
         let pushed = bytes.len().min(QUEUE_BYTES.saturating_sub(self.bytes.len()));
         self.bytes.extend(&bytes[..pushed]);
@@ -69,7 +69,7 @@ impl Queue {
     }
 }
 
-/// A queue, and what the worker waits by.
+/// A queue, and the condition that the worker waits for.
 #[derive(Default)]
 struct Lane {
     queue: Mutex<Queue>,
@@ -77,12 +77,12 @@ struct Lane {
 }
 
 impl Lane {
-    /// No panic can leave a queue half changed: nothing that is done under its lock is ever half done.
+    /// A panic cannot leave a queue half changed: every change under the lock is complete.
     fn lock(&self) -> MutexGuard<'_, Queue> {
         self.queue.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Waits until the supervisor has done something; the worker's side only.
+    /// Waits until the supervisor has moved bytes; for the worker's side only.
     fn wait<'a>(&self, mut queue: MutexGuard<'a, Queue>) -> MutexGuard<'a, Queue> {
         queue.is_awaited = true;
         self.moved.wait(queue).unwrap_or_else(PoisonError::into_inner)
@@ -99,18 +99,18 @@ impl Lane {
 /// From the supervisor to the worker.
 struct Items {
     lane: Lane,
-    /// Shut while `is_shut`.
+    /// Not writable while `is_full`.
     writable_fd: WritableFd,
 }
 
 /// From the worker to the supervisor.
 struct Results {
     lane: Lane,
-    /// Rings while there are bytes, or the worker is gone.
+    /// Readable while there are bytes, or once the worker's end is closed.
     wake_fd: WakeFd,
 }
 
-/// Where the supervisor puts items. Does not wait.
+/// The supervisor puts items here. Does not wait.
 struct ItemsIn(Arc<Items>);
 
 impl Write for ItemsIn {
@@ -129,8 +129,8 @@ impl Write for ItemsIn {
             pushed += queue.push(slice);
         }
         if pushed == 0 {
-            if !std::mem::replace(&mut queue.is_shut, true) {
-                writable_fd.shut();
+            if !std::mem::replace(&mut queue.is_full, true) {
+                writable_fd.block();
             }
             return Err(ErrorKind::WouldBlock.into());
         }
@@ -157,25 +157,25 @@ impl Drop for ItemsIn {
     }
 }
 
-/// Where the worker finds items. Waits.
+/// The worker takes items here. Waits.
 struct ItemsOut(Arc<Items>);
 
 impl ItemsOut {
-    fn let_on(&self, queue: &mut Queue) {
-        if std::mem::take(&mut queue.is_shut) {
-            self.0.writable_fd.open();
+    fn reopen(&self, queue: &mut Queue) {
+        if std::mem::take(&mut queue.is_full) {
+            self.0.writable_fd.unblock();
         }
     }
 }
 
 impl Read for ItemsOut {
-    fn read(&mut self, room: &mut [u8]) -> io::Result<usize> {
+    fn read(&mut self, into: &mut [u8]) -> io::Result<usize> {
         let mut queue = self.0.lane.lock();
         while queue.bytes.is_empty() && !queue.writer_gone {
             queue = self.0.lane.wait(queue);
         }
-        let bytes = queue.bytes.read(room)?;
-        self.let_on(&mut queue);
+        let bytes = queue.bytes.read(into)?;
+        self.reopen(&mut queue);
         Ok(bytes)
     }
 }
@@ -184,11 +184,11 @@ impl Drop for ItemsOut {
     fn drop(&mut self) {
         let mut queue = self.0.lane.lock();
         queue.reader_gone = true;
-        self.let_on(&mut queue);
+        self.reopen(&mut queue);
     }
 }
 
-/// Where the worker puts results. Waits.
+/// The worker puts results here. Waits.
 struct ResultsIn(Arc<Results>);
 
 impl Write for ResultsIn {
@@ -203,7 +203,7 @@ impl Write for ResultsIn {
             let pushed = queue.push(bytes);
             if pushed > 0 || bytes.is_empty() {
                 if was_empty {
-                    wake_fd.ring();
+                    wake_fd.wake();
                 }
                 return Ok(pushed);
             }
@@ -220,24 +220,24 @@ impl Drop for ResultsIn {
     fn drop(&mut self) {
         let mut queue = self.0.lane.lock();
         queue.writer_gone = true;
-        self.0.wake_fd.ring();
+        self.0.wake_fd.wake();
     }
 }
 
-/// Where the supervisor finds results. Does not wait.
+/// The supervisor takes results here. Does not wait.
 struct ResultsOut(Arc<Results>);
 
 impl Read for ResultsOut {
-    fn read(&mut self, room: &mut [u8]) -> io::Result<usize> {
+    fn read(&mut self, into: &mut [u8]) -> io::Result<usize> {
         let Results { lane, wake_fd } = &*self.0;
         let mut queue = lane.lock();
         if queue.bytes.is_empty() {
             return if queue.writer_gone { Ok(0) } else { Err(ErrorKind::WouldBlock.into()) };
         }
-        let bytes = queue.bytes.read(room)?;
+        let bytes = queue.bytes.read(into)?;
         lane.wake(&mut queue);
         if queue.bytes.is_empty() && !queue.writer_gone {
-            wake_fd.silence();
+            wake_fd.clear();
         }
         Ok(bytes)
     }
@@ -259,19 +259,17 @@ impl Drop for ResultsOut {
 
 #[cfg(test)]
 mod tests {
-    use super::super::{Fill, Flush};
+    use super::super::Flush;
+    use super::super::testing::Frames;
     use super::*;
-    use crate::sys::block::BlockSlice;
     use crate::sys::poller::{Interest, Poller};
+    use crate::wire::codec;
     use crate::wire::message::{FromWorker, ToWorker};
     use std::thread;
 
-    fn run(first: u64) -> ToWorker {
-        ToWorker::Batch { first, count: 1, attempt: 1 }
-    }
-
-    fn queue(channel: &mut dyn Channel, first: u64, body: &[u8]) {
-        channel.queue(run(first), BlockSlice::whole(&Arc::new(body.to_vec().into()))).unwrap();
+    fn open() -> (Frames, End) {
+        let (channel, end) = super::open().unwrap();
+        (Frames::of(channel), end)
     }
 
     fn frames(first: u64, body: &[u8]) -> Vec<u8> {
@@ -289,28 +287,21 @@ mod tests {
         poller.remove(fd).unwrap();
     }
 
-    /// The next answer: which item, and how long.
-    fn receive(channel: &mut dyn Channel) -> Option<(FromWorker, usize)> {
-        loop {
-            if let Some((message, body)) = channel.next().unwrap() {
-                return Some((message, body.len()));
-            }
-            match channel.fill().unwrap() {
-                Fill::Bytes(_) => {}
-                Fill::Blocked => wait(channel.read_fd(), Interest::READ),
-                Fill::Closed => return None,
-            }
-        }
+    /// The next answer: which item, and how many bytes.
+    fn receive(channel: &mut Frames) -> Option<(FromWorker, usize)> {
+        let (message, body) = channel.receive(|fd| wait(fd, Interest::READ))?;
+        Some((message, body.len()))
     }
 
     #[test]
     fn bodies_larger_than_the_queue_pass_both_ways_in_order() {
-        let (mut channel, end) = open().unwrap();
+        let (mut channel, end) = open();
         let worker = thread::spawn(move || {
             let mut connection = end.connect();
             loop {
-                while let Some((ToWorker::Batch { first, .. }, body)) = connection.items.next().unwrap() {
-                    connection.results.send(&frames(first, body)).unwrap();
+                while let Some(frame) = connection.items.next().unwrap() {
+                    let ToWorker::Batch { first, .. } = codec::decode(frame.head).unwrap();
+                    connection.results.send(&frames(first, frame.body)).unwrap();
                 }
                 if !connection.items.fill().unwrap() {
                     return;
@@ -318,43 +309,43 @@ mod tests {
             }
         });
         for (first, bytes) in [0, 1, QUEUE_BYTES, 3 * QUEUE_BYTES + 7, 9].into_iter().enumerate() {
-            queue(&mut *channel, first as u64, &vec![7; bytes]);
-            while channel.flush().unwrap() == Flush::Blocked {
-                wait(channel.write_fd().unwrap(), Interest::WRITE);
+            channel.queue(first as u64, &vec![7; bytes]).unwrap();
+            while channel.flush() == Flush::Blocked {
+                wait(channel.channel.write_fd().unwrap(), Interest::WRITE);
             }
-            let (message, received) = receive(&mut *channel).unwrap();
+            let (message, received) = receive(&mut channel).unwrap();
             assert!(matches!(message, FromWorker::Done { first: of, .. } if of == first as u64));
-            assert_eq!((received, channel.backlog_bytes()), (bytes, 0));
+            assert_eq!((received, channel.channel.backlog_bytes()), (bytes, 0));
         }
-        channel.close_input();
-        assert_eq!(receive(&mut *channel), None);
+        channel.channel.close_input();
+        assert_eq!(receive(&mut channel), None);
         worker.join().unwrap();
     }
 
     #[test]
-    fn a_worker_that_leaves_opens_the_gate_and_is_told_behind_its_last_result() {
-        let (mut channel, end) = open().unwrap();
-        queue(&mut *channel, 0, &vec![7; 2 * QUEUE_BYTES]);
-        assert_eq!(channel.flush().unwrap(), Flush::Blocked);
+    fn a_worker_that_leaves_unblocks_the_writer_and_is_reported_behind_its_last_result() {
+        let (mut channel, end) = open();
+        channel.queue(0, &vec![7; 2 * QUEUE_BYTES]).unwrap();
+        assert_eq!(channel.flush(), Flush::Blocked);
         let mut connection = end.connect();
         connection.results.send(&frames(7, b"last\n")).unwrap();
         drop(connection);
-        wait(channel.write_fd().unwrap(), Interest::WRITE);
-        assert_eq!(channel.flush().unwrap(), Flush::Closed);
-        assert!(receive(&mut *channel).is_some());
-        assert_eq!(receive(&mut *channel), None);
+        wait(channel.channel.write_fd().unwrap(), Interest::WRITE);
+        assert_eq!(channel.flush(), Flush::Closed);
+        assert!(receive(&mut channel).is_some());
+        assert_eq!(receive(&mut channel), None);
     }
 
     #[test]
-    fn a_supervisor_that_leaves_wakes_a_worker_that_waits_for_room() {
-        let (channel, end) = open().unwrap();
+    fn a_supervisor_that_leaves_wakes_a_worker_that_waits_for_a_full_queue() {
+        let (channel, end) = open();
         let worker = thread::spawn(move || {
             let mut connection = end.connect();
             let sent = connection.results.send(&vec![7; 2 * QUEUE_BYTES]);
             assert_eq!(sent.unwrap_err().kind(), ErrorKind::BrokenPipe);
             assert!(!connection.items.fill().unwrap());
         });
-        wait(channel.read_fd(), Interest::READ);
+        wait(channel.channel.read_fd(), Interest::READ);
         drop(channel);
         worker.join().unwrap();
     }

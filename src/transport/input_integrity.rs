@@ -1,9 +1,9 @@
-//! Whether the bytes that a worker was lent are those that it was meant to get: a file may be cut short
-//! before its bytes are read, or while they are in use. What came of such bytes is no result.
+//! Whether the bytes that a worker borrowed are the bytes of its items: a file may be cut short before its bytes are
+//! read, or while they are in use. What came of such bytes is no result.
 //!
-//! Invariant: if bytes were missing is asked before they are used, if they were whole after they were used and
-//! before the results leave; then no loss goes unseen, neither of whole pages of a mapping, which `sys::mapping`
-//! counts, nor of a part of one, which reads as zeros.
+//! Invariant: the worker asks whether bytes are missing before it uses them, and whether they were whole after it
+//! used them and before the results leave. Then no loss is missed, neither of whole pages of a mapping, which
+//! `sys::mapping` counts, nor of a part of a page, which reads as zeros.
 
 use crate::sys::mapping;
 use std::fs::File;
@@ -11,51 +11,52 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
 use std::sync::atomic::{AtomicBool, AtomicU64};
 
-/// What a worker's end was lent last. Shared by the half that lends and whoever sends results.
+/// What a worker's end lent last. Shared by the half that lends and the buffer that sends results.
 #[derive(Debug, Default)]
 pub struct InputIntegrity {
-    /// Some of it lies in mapped files, among them perhaps the input.
+    /// Some of the bytes are in mapped files, among them perhaps the input.
     mapped: bool,
     input: Option<Arc<File>>,
-    /// In the mapped input, where what was lent ends; 0 for what lies elsewhere.
+    /// The end, in the mapped input, of what was lent; 0 for bytes that are elsewhere.
     end: AtomicU64,
     missing: AtomicBool,
     losses: AtomicU64,
 }
 
 impl InputIntegrity {
-    /// Bytes that lie in mapped files, among them perhaps the input.
+    /// For bytes in mapped files, among them perhaps the input.
     pub(super) fn of_mappings(input: Option<Arc<File>>) -> Self {
         Self { mapped: true, input, ..Self::default() }
     }
 
-    /// Now other bytes are lent; of a mapped input, those that end there.
+    /// From now on other bytes are lent; of a mapped input, bytes that end at `input_end`.
     pub(super) fn begin(&self, input_end: u64) {
         self.missing.store(false, Relaxed);
         self.losses.store(mapping::losses(), Relaxed);
         self.end.store(input_end, Relaxed);
     }
 
-    /// They are not there, and nothing is lent in their place.
+    /// The bytes are not there, and nothing is lent in their place.
     pub(super) fn lacks(&self) {
         self.missing.store(true, Relaxed);
     }
 
-    /// If what was to be lent is not there. It is not to be worked on.
+    /// Whether the bytes that were to be lent are missing. Then the item is not to be worked on.
     #[inline]
     #[must_use]
     pub fn is_missing(&self) -> bool {
         self.missing.load(Relaxed)
     }
 
-    /// If it lies in an input that is mapped: whether it was whole cannot be asked once other bytes are lent.
+    /// Whether the bytes are in a mapped input: then whether they were whole cannot be asked once other bytes are
+    /// lent.
     #[inline]
     #[must_use]
     pub fn is_of_input(&self) -> bool {
         self.end.load(Relaxed) != 0
     }
 
-    /// If nothing was lost of what was lent.
+    /// Whether nothing was lost of what was lent.
     #[must_use]
     pub fn is_whole(&self) -> bool {
         if !self.mapped {

@@ -1,42 +1,44 @@
 //! Two channels of bytes of the `ipc-channel` library, made to look like streams.
 //!
-//! The library sends packets over sockets. Its calls wait, and it is made for processes that trust
-//! each other: a packet with a wrong header makes its receiver wait for the rest of it, panic, or ask for
-//! more memory than there is. So none of its calls is made before it is known how it will end:
+//! The library sends packets over sockets. Its calls wait, and it is made for processes that trust each other: a
+//! packet with a wrong header makes its receiver wait for the rest of it, panic, or ask for more memory than there
+//! is. So no call is made before it is known how it will end:
 //!
-//! - the socket that items leave by never waits. That is a flag of its other descriptor, ours, by
-//!   which the loop waits for room too; no worker's word is needed to know that there is some;
-//! - the header of a packet is looked at before the packet is received. One that is not a single
-//!   whole message as our own side of the library sends it ends the channel.
+//! - The socket for items never blocks. That is a flag of its open file, which the supervisor sets by a descriptor of
+//!   its own; the loop waits for that descriptor too.
+//! - The header of a packet is read before the packet is received. A packet that is not a single whole message, as
+//!   the supervisor's side of the library sends it, ends the channel.
 //!
-//! Invariant: of what a worker sends, only whole packets of [`MESSAGE_BYTES_MAX`], without descriptors,
-//! come to the library. How workers get here is in `ipc_rendezvous.rs`.
+//! Invariant: of what a worker sends, only whole packets of [`MESSAGE_BYTES_MAX`], without descriptors, reach the
+//! library. How workers connect is in `ipc_rendezvous.rs`.
 
 use super::cutter::Cutter;
 use super::ipc_rendezvous::{self, Ends, Folder, Rendezvous};
 use super::stream::{self, StreamChannel};
-use super::{Channel, Connection, Endpoints, Transport, TransportError};
+use super::{Channel, Connection, Endpoints, OpenError, Transport, TransportError};
+use crate::model::time::Duration;
 use crate::sys::fd;
 use crate::sys::guard::Leftover;
 use crate::sys::socket::{self, Packet};
 use crate::wire::names;
 use ipc_channel::IpcError;
 use ipc_channel::ipc::{self, IpcBytesReceiver, IpcBytesSender};
+use std::fs::File;
 use std::io::{self, ErrorKind, IoSlice, Read, Write};
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::sync::Arc;
 
-/// Most bytes of a message. Several fit into a socket at once, and a packet of this size costs little
-/// more than one of a few bytes.
+/// Most bytes of a message. Several fit into a socket at once, and a packet of this size costs little more than one
+/// of a few bytes.
 const MESSAGE_BYTES_MAX: usize = 32 * 1024;
 
-/// What the library puts in front of a message: the bytes of the packet, and of the whole message, of
-/// which a packet may be a part.
+/// What the library puts in front of a message: the bytes of the packet, and of the whole message, of which a packet
+/// may be a part.
 const HEADER_BYTES: usize = 2 * WORD_BYTES;
 const WORD_BYTES: usize = size_of::<usize>();
 
-/// Descriptors of one channel, the most at once: two for each direction, and before the worker has come
-/// its own two ends, the socket of the rendezvous, the connection and the answer.
+/// Most descriptors of one channel at once: two for each direction, and until the worker has connected its two ends,
+/// the socket of the rendezvous, the connection and the answer.
 const FDS_PER_CHANNEL: u64 = 9;
 
 /// The channels of one run.
@@ -45,7 +47,7 @@ pub(super) struct IpcTransport {
 }
 
 impl IpcTransport {
-    /// For so many workers at once.
+    /// For so many workers at first.
     pub(super) fn new(workers: u32) -> Result<Self, TransportError> {
         Folder::check()?;
         let failed = |error| TransportError::System { what: "make a folder for sockets", error };
@@ -54,14 +56,14 @@ impl IpcTransport {
 }
 
 impl Transport for IpcTransport {
-    fn open(&mut self) -> io::Result<(Box<dyn Channel>, Endpoints)> {
+    fn open(&mut self) -> Result<(Box<dyn Channel>, Endpoints), OpenError> {
         let (sender, their_items) = ipc::bytes_channel()?;
         let (their_results, receiver) = ipc::bytes_channel()?;
         let items =
             Items { socket: ipc_rendezvous::descriptor(&sender)?, sender, cutter: Cutter::new(MESSAGE_BYTES_MAX) };
         fd::set_nonblocking(&items.socket)?;
         let socket = ipc_rendezvous::descriptor(&receiver)?;
-        let rendezvous = self.folder.meet(Ends { items: their_items, results: their_results })?;
+        let rendezvous = self.folder.expect_worker(Ends { items: their_items, results: their_results })?;
         let endpoints = Endpoints::new().variable(names::RENDEZVOUS, rendezvous.name()?);
         let results = Results { socket, receiver, message: Message::default(), _rendezvous: rendezvous };
         Ok((Box::new(StreamChannel::new(results, items, |_| ())), endpoints))
@@ -74,11 +76,19 @@ impl Transport for IpcTransport {
     fn leftovers(&self) -> Vec<Leftover> {
         self.folder.leftovers()
     }
+
+    /// Its channels are not busy-polled.
+    fn spin(&self) -> Duration {
+        Duration::ZERO
+    }
+
+    /// Bodies are copied out of a mapped input.
+    fn share_input(&mut self, _: &Arc<File>) {}
 }
 
 /// See [`super::connect`].
 pub(super) fn connect(endpoints: &Endpoints) -> io::Result<Connection> {
-    let Ends { items, results } = ipc_rendezvous::go(endpoints.get_variable(names::RENDEZVOUS)?)?;
+    let Ends { items, results } = ipc_rendezvous::join(endpoints.get_variable(names::RENDEZVOUS)?)?;
     let items = WorkerItems { receiver: items, message: Message::default() };
     Ok(stream::connection(items, WorkerResults { sender: results, cutter: Cutter::new(MESSAGE_BYTES_MAX) }))
 }
@@ -91,16 +101,16 @@ struct Message {
 }
 
 impl Message {
-    /// Reads from it; if nothing is left, from the next one, of which an empty one is the end.
-    fn read(&mut self, room: &mut [u8], next: impl FnOnce() -> io::Result<Vec<u8>>) -> io::Result<usize> {
+    /// Reads from the message; if all of it was read, from the next one. An empty message is the end.
+    fn read(&mut self, into: &mut [u8], next: impl FnOnce() -> io::Result<Vec<u8>>) -> io::Result<usize> {
         if self.read == self.bytes.len() {
             *self = Self { bytes: next()?, read: 0 };
         }
-        let bytes = room.len().min(self.bytes.len() - self.read);
-        room[..bytes].copy_from_slice(&self.bytes[self.read..][..bytes]);
+        let bytes = into.len().min(self.bytes.len() - self.read);
+        into[..bytes].copy_from_slice(&self.bytes[self.read..][..bytes]);
         self.read += bytes;
         if self.read == self.bytes.len() {
-            // Each has room for the largest packet of the library, 200 KiB.
+            // The library makes each as large as its largest packet, 200 KiB.
             *self = Self::default();
         }
         Ok(bytes)
@@ -122,17 +132,17 @@ fn receive(receiver: &IpcBytesReceiver) -> io::Result<Vec<u8>> {
 
 /// The supervisor's end of the channel with results.
 struct Results {
-    /// The receiver's, to look and to wait.
+    /// The receiver's socket, to peek and to wait.
     socket: OwnedFd,
     receiver: IpcBytesReceiver,
     message: Message,
-    /// Lets go of the thread that waits for the worker, if it never came.
+    /// Ends the thread that waits for the worker, if the worker never connected.
     _rendezvous: Rendezvous,
 }
 
 impl Read for Results {
-    fn read(&mut self, room: &mut [u8]) -> io::Result<usize> {
-        self.message.read(room, || {
+    fn read(&mut self, into: &mut [u8]) -> io::Result<usize> {
+        self.message.read(into, || {
             let mut header = [0; HEADER_BYTES];
             let packet = socket::peek(&self.socket, &mut header)?;
             if packet.bytes > 0 && !is_one_message(packet, &header) {
@@ -143,7 +153,7 @@ impl Read for Results {
     }
 }
 
-/// If a packet is one whole message of ours.
+/// Whether a packet is one whole message as the library makes it.
 fn is_one_message(packet: Packet, header: &[u8; HEADER_BYTES]) -> bool {
     let (of_packet, of_message) = header.split_at(WORD_BYTES);
     let bytes = packet.bytes.checked_sub(HEADER_BYTES).filter(|bytes| (1..=MESSAGE_BYTES_MAX).contains(bytes));
@@ -159,7 +169,7 @@ impl AsFd for Results {
 
 /// The supervisor's end of the channel with items.
 struct Items {
-    /// The sender's, to wait.
+    /// The sender's socket, to wait.
     socket: OwnedFd,
     sender: IpcBytesSender,
     cutter: Cutter,
@@ -192,8 +202,8 @@ struct WorkerItems {
 }
 
 impl Read for WorkerItems {
-    fn read(&mut self, room: &mut [u8]) -> io::Result<usize> {
-        self.message.read(room, || receive(&self.receiver))
+    fn read(&mut self, into: &mut [u8]) -> io::Result<usize> {
+        self.message.read(into, || receive(&self.receiver))
     }
 }
 
@@ -216,7 +226,8 @@ impl Write for WorkerResults {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::transport::Fill;
+    use crate::transport::testing::Frames;
+    use crate::transport::{ChannelError, Fill};
     use crate::wire::message::FromWorker;
 
     /// A whole packet of a message as the library makes it, with what its header says.
@@ -241,23 +252,28 @@ mod tests {
             packet(HEADER_BYTES + large.len(), large.len(), &large),
         ];
         for bytes in hostile {
-            let (mut channel, endpoints) = transport.open().unwrap();
-            let Ends { results, .. } = ipc_rendezvous::go(endpoints.get_variable(names::RENDEZVOUS).unwrap()).unwrap();
+            let (channel, endpoints) = transport.open().unwrap();
+            let mut channel = Frames::of(channel);
+            let Ends { results, .. } =
+                ipc_rendezvous::join(endpoints.get_variable(names::RENDEZVOUS).unwrap()).unwrap();
             let mut frame = Vec::new();
             let done = FromWorker::Done { first: 1, count: 1, attempt: 1, busy_ns: 7, timed: false };
             crate::wire::append(&done, b"x\n", &mut frame).unwrap();
             results.send(&frame).unwrap();
             socket::send_packet(ipc_rendezvous::descriptor(&results).unwrap(), &bytes).unwrap();
             assert_eq!(channel.fill().unwrap(), Fill::Bytes(frame.len()));
-            assert_eq!(channel.next().unwrap(), Some((done, &b"x\n"[..])));
+            assert_eq!(channel.next(), Some((done, b"x\n".to_vec())));
             for _ in 0..2 {
-                assert_eq!(channel.fill().unwrap_err().kind(), ErrorKind::InvalidData, "{bytes:?}");
+                let error = channel.fill().unwrap_err();
+                let is_refused =
+                    matches!(&error, ChannelError::System(error) if error.kind() == ErrorKind::InvalidData);
+                assert!(is_refused, "{bytes:?}: {error}");
             }
         }
     }
 
     #[test]
-    fn a_message_with_a_descriptor_is_none_of_ours() {
+    fn a_message_with_a_descriptor_is_refused() {
         let mut header = [0; HEADER_BYTES];
         header.copy_from_slice(&packet(20, 4, b""));
         assert!(is_one_message(Packet { bytes: 20, has_more: false }, &header));

@@ -1,15 +1,16 @@
-//! How a worker finds the channels of `ipc-channel` that were made for it.
+//! How a worker gets the channels of `ipc-channel` that were made for it.
 //!
-//! That library connects processes by name: a socket in the file system that takes one connection. The
-//! worker is told the name, connects, and sends a channel of its own, through which it is given the
-//! ends that it works with. Taking the connection waits, for ever if nobody comes; so a thread does it that lives
-//! until then, and is let go by a connection of our own if the worker ends before.
+//! The library connects processes by name: a socket in the file system that accepts one connection. The worker is
+//! given the name, connects, and sends a channel of its own, through which it receives the ends that it works with.
+//! `accept` waits, for ever if no worker connects. So a thread calls it. The thread lives until then; if the worker
+//! ends before, the supervisor connects itself to end the thread.
 //!
-//! The library puts each socket into a folder with a random name under TMPDIR. It is moved at once
-//! into one folder of the run, which nobody else may enter, and whose name the guard knows.
+//! The library puts each socket into a folder with a random name under TMPDIR. The socket is moved at once into one
+//! folder of the run, which other users may not enter, and whose name the guard knows.
 //!
-//! Invariant: a socket has a name from the opening of its channel to the worker's connection, or to
-//! the channel's end, whatever comes first; the folder is there from the first of them to the end of the transport and of all channels.
+//! Invariant: a socket has a name from the opening of its channel to the worker's connection, or to the channel's
+//! end, whatever comes first. The folder exists from the first socket to the end of the transport and of all
+//! channels.
 
 use crate::sys::guard::Leftover;
 use crate::sys::{fd, random, socket};
@@ -24,28 +25,29 @@ use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::thread;
 
 /// Longest path of a socket (`sun_path` in `unix(7)`, with its NUL). The library cuts longer ones.
 const PATH_BYTES_MAX: usize = 107;
 
-/// The longest that follows the temporary folder in such a path: our folder and the number of a place.
+/// The longest suffix behind the temporary folder in such a path: the run's folder and the number of a place.
 const PATH_BYTES_BELOW: usize = "/supervisor-0123456789abcdef0123456789abcdef/4294967295".len();
 
-/// Sockets that still have a name beyond one for each worker: of workers that were replaced.
-const PLACES_MORE: u32 = 4;
+/// Names beyond one for each worker that the guard knows: for workers that were replaced, and for slots that were
+/// added. More are possible; a supervisor that is killed just then leaves their sockets behind.
+const PLACES_MORE: u32 = 64;
 
-/// It waits for one connection and one small message.
+/// The thread accepts one connection and one small message.
 const STACK_BYTES: usize = 256 * 1024;
 
-/// What a worker says when it comes: how to answer.
+/// What a worker sends first: the way to answer it.
 #[derive(Debug, Serialize, Deserialize)]
 struct Greeting {
     answer: IpcSender<Ends>,
 }
 
-/// What it is answered: the ends that it works with.
+/// The answer: the ends that the worker works with.
 #[derive(Debug, Serialize, Deserialize)]
 pub(super) struct Ends {
     pub items: IpcBytesReceiver,
@@ -67,7 +69,10 @@ pub struct FolderError {
 /// The folder of one run.
 pub(super) struct Folder {
     path: PathBuf,
+    /// The number of names that the guard knows.
     places: u32,
+    /// Every name that was in use is below this number.
+    places_used: AtomicU32,
     is_made: AtomicBool,
 }
 
@@ -80,11 +85,12 @@ impl Folder {
         if path.to_str().is_some() && bytes <= max { Ok(()) } else { Err(FolderError { path, bytes, max }) }
     }
 
-    /// Names it. It is made when the first socket is: by then the guard knows of it.
+    /// Names the folder. It is made with the first socket: by then the guard knows of it.
     pub(super) fn new(workers: u32) -> io::Result<Self> {
         let name = random::name("supervisor-")?;
         let path = std::env::temp_dir().join(name.to_str().map_err(io::Error::other)?);
-        Ok(Self { path, places: workers.saturating_add(PLACES_MORE), is_made: AtomicBool::new(false) })
+        let places = workers.saturating_add(PLACES_MORE);
+        Ok(Self { path, places, places_used: AtomicU32::new(0), is_made: AtomicBool::new(false) })
     }
 
     fn place(&self, number: u32) -> PathBuf {
@@ -98,21 +104,21 @@ impl Folder {
         places.chain(c_string(&self.path).map(Leftover::Folder)).collect()
     }
 
-    /// Waits, in a thread, for a worker to come, and gives it its ends.
-    pub(super) fn meet(self: &Arc<Self>, ends: Ends) -> io::Result<Rendezvous> {
+    /// A thread waits for a worker to connect, and gives it its ends.
+    pub(super) fn expect_worker(self: &Arc<Self>, ends: Ends) -> io::Result<Rendezvous> {
         if !self.is_made.load(Ordering::Acquire) {
             DirBuilder::new().mode(0o700).create(&self.path)?;
             self.is_made.store(true, Ordering::Release);
         }
         let (server, made) = fd::with_files_for_us_alone(IpcOneShotServer::<Greeting>::new)?;
         let moved = self.take_over(Path::new(&made));
-        // Whatever became of it: nothing stays there.
+        // Whatever happened: nothing stays there.
         let _ = fs::remove_file(&made);
         let _ = Path::new(&made).parent().map(fs::remove_dir);
         let rendezvous = Rendezvous { path: moved?, is_over: Arc::default(), _folder: Arc::clone(self) };
         let (path, is_over) = (rendezvous.path.clone(), Arc::clone(&rendezvous.is_over));
         thread::Builder::new().name("rendezvous".to_owned()).stack_size(STACK_BYTES).spawn(move || {
-            // On any failure the ends are dropped, and our side sees that the worker's is closed.
+            // On any failure the ends are dropped, and the supervisor's side sees that the worker's is closed.
             let came = server.accept();
             remove_once(&path, &is_over);
             if let Ok((connection, greeting)) = came
@@ -124,12 +130,16 @@ impl Folder {
         Ok(rendezvous)
     }
 
-    /// Gives a socket a free place in this folder.
+    /// Moves a socket to a free place in this folder.
     fn take_over(&self, made: &Path) -> io::Result<PathBuf> {
-        for place in (0..self.places).map(|number| self.place(number)) {
+        for number in 0..u32::MAX {
+            let place = self.place(number);
             match fs::hard_link(made, &place) {
                 Err(error) if error.kind() == ErrorKind::AlreadyExists => {}
-                linked => return linked.map(|()| place),
+                linked => {
+                    self.places_used.fetch_max(number + 1, Ordering::AcqRel);
+                    return linked.map(|()| place);
+                }
             }
         }
         Err(ErrorKind::AlreadyExists.into())
@@ -138,14 +148,14 @@ impl Folder {
 
 impl Drop for Folder {
     fn drop(&mut self) {
-        for number in 0..self.places {
+        for number in 0..self.places_used.load(Ordering::Acquire) {
             let _ = fs::remove_file(self.place(number));
         }
         let _ = fs::remove_dir(&self.path);
     }
 }
 
-/// A worker is waited for.
+/// A worker that is expected.
 pub(super) struct Rendezvous {
     path: PathBuf,
     is_over: Arc<AtomicBool>,
@@ -153,7 +163,7 @@ pub(super) struct Rendezvous {
 }
 
 impl Rendezvous {
-    /// What the worker is told.
+    /// The path for the worker.
     pub(super) fn name(&self) -> io::Result<String> {
         self.path.to_str().map(str::to_owned).ok_or_else(|| ErrorKind::InvalidInput.into())
     }
@@ -162,14 +172,14 @@ impl Rendezvous {
 impl Drop for Rendezvous {
     fn drop(&mut self) {
         if !self.is_over.load(Ordering::Acquire) {
-            // Nobody came: then it was us, with nothing to say.
+            // No worker has connected: this connection ends the thread, and sends nothing.
             let _ = socket::knock(&self.path);
             remove_once(&self.path, &self.is_over);
         }
     }
 }
 
-/// The place may be another's by the second time.
+/// By the second time the place may belong to another socket.
 fn remove_once(path: &Path, is_over: &AtomicBool) {
     if !is_over.swap(true, Ordering::AcqRel) {
         let _ = fs::remove_file(path);
@@ -181,8 +191,8 @@ fn is_of_this_user(connection: &impl Debug) -> bool {
     peer.is_ok_and(|peer| peer.uid == socket::Peer::this_process().uid)
 }
 
-/// A second descriptor of the socket behind an end of a channel. The library shows its number in its text for
-/// debugging alone; that it is such a socket is checked, and the library is pinned to one version.
+/// A second descriptor of the socket behind an end of a channel. The library shows its number only in its debug
+/// output; that it is such a socket is checked, and the library is pinned to one version.
 pub(super) fn descriptor(end: &impl Debug) -> io::Result<OwnedFd> {
     let found = fd::duplicate(number_in(&format!("{end:?}")).ok_or(ErrorKind::Unsupported)?)?;
     if socket::is_of_packets(&found) { Ok(found) } else { Err(ErrorKind::Unsupported.into()) }
@@ -195,8 +205,8 @@ fn number_in(text: &str) -> Option<RawFd> {
     digits.split(|c: char| !c.is_ascii_digit()).next()?.parse().ok()
 }
 
-/// The worker's side: goes to the rendezvous of this name.
-pub(super) fn go(name: &str) -> io::Result<Ends> {
+/// The worker's side: connects to the rendezvous of this name.
+pub(super) fn join(name: &str) -> io::Result<Ends> {
     let (answer, answered) = ipc::channel()?;
     let supervisor = IpcSender::connect(name.to_owned())?;
     supervisor.send(Greeting { answer }).map_err(io::Error::other)?;
@@ -218,23 +228,24 @@ mod tests {
     }
 
     #[test]
-    fn a_socket_has_a_name_until_somebody_came_or_nobody_will() {
+    fn a_socket_has_a_name_until_the_worker_connects_or_never_will() {
         let ends = || {
             let ((_, items), (results, _)) = (ipc::bytes_channel().unwrap(), ipc::bytes_channel().unwrap());
             Ends { items, results }
         };
         let folder = Arc::new(Folder::new(1).unwrap());
         let names = || fs::read_dir(&folder.path).unwrap().count();
-        let [came, nobody] = [(); 2].map(|()| folder.meet(ends()).unwrap());
+        let [came, never] = [(); 2].map(|()| folder.expect_worker(ends()).unwrap());
         assert_eq!(names(), 2);
-        go(&came.name().unwrap()).unwrap();
+        join(&came.name().unwrap()).unwrap();
         assert_eq!(names(), 1);
-        drop(nobody);
+        drop(never);
         assert_eq!(names(), 0);
-        let kept: Vec<_> = (0..5).map(|_| folder.meet(ends()).unwrap()).collect();
-        assert_eq!(folder.meet(ends()).err().unwrap().kind(), ErrorKind::AlreadyExists);
-        assert_eq!(folder.leftovers().len(), 6);
+        let kept: Vec<_> = (0..PLACES_MORE + 3).map(|_| folder.expect_worker(ends()).unwrap()).collect();
+        assert_eq!(names(), kept.len(), "more than the guard knows");
+        assert_eq!(folder.leftovers().len(), 1 + PLACES_MORE as usize + 1);
         drop(kept);
+        assert_eq!(names(), 0);
         let path = folder.path.clone();
         drop((came, folder));
         assert!(!path.exists());

@@ -1,21 +1,21 @@
-//! Floor 2: how frames travel between the supervisor and one resident worker, both ends.
+//! Floor 2: how bytes travel between the supervisor and one resident worker, both ends.
 //!
-//! The supervisor's end ([`Channel`]) never waits: it says what it waits for and the one loop waits.
-//! The worker's end ([`Connection`]) waits, since a worker has nothing else to do. What all channels
-//! of a run share is a [`Transport`]: it opens one for each worker, and what it hands the worker
-//! ([`Endpoints`]) becomes the other end by [`connect`] in the other process.
+//! The supervisor's end ([`Channel`]) never waits: it names the descriptors to wait for, and the engine's loop waits.
+//! The worker's end ([`Connection`]) waits, since a worker has nothing else to do. A [`Transport`] is what all channels
+//! of a run share: it opens one for each worker, and the [`Endpoints`] that it hands to the worker become the other end
+//! by [`connect`] in the other process.
 //!
-//! What an end receives is judged here, once: behind [`Channel::next`] a message is well-formed, its
-//! body has the shape that `wire/message.rs` promises, and only what the core alone can know (is this
-//! the item it holds?) remains to be asked.
+//! A channel carries any bytes that are a stream: what a worker sends is read into the buffer of a protocol, which
+//! makes messages of it. What goes to a worker is queued as a prefix and a body, so that a body can be carried by
+//! reference. `shm` and `file` put a reference in the place of the body of a frame; they carry frames alone.
 //!
-//! Invariant: moves bytes and judges their shape; knows no run, no lease and no process.
+//! Invariant: moves bytes and judges no message; knows no run, no lease and no process. A new transport is one file, a
+//! variant of `TransportKind`, and its line in `tests/contract_transport.rs`.
 
 mod cutter;
 mod endpoints;
 mod file;
 pub mod in_process;
-mod incoming;
 mod input_integrity;
 mod ipc_channel;
 pub mod ipc_rendezvous;
@@ -32,6 +32,8 @@ mod socket;
 mod spool;
 mod staging;
 mod stream;
+#[cfg(test)]
+mod testing;
 
 pub use endpoints::Endpoints;
 pub use input_integrity::InputIntegrity;
@@ -42,11 +44,9 @@ use crate::model::time::Duration;
 use crate::sys::block::BlockSlice;
 use crate::sys::growable_buffer::GrowableBuffer;
 use crate::sys::guard::Leftover;
-use crate::sys::spill::{Extent, SpillFile};
-use crate::wire::codec::{self, CodecError, Message};
-use crate::wire::frame::{Frame, FrameError, Header, Kind};
-use crate::wire::message::{FromWorker, REASON_BYTES_MAX, SMALL_BODY_BYTES_MAX, ToWorker};
-use crate::wire::times::{self, PAIR_BYTES};
+use crate::wire::frame::{Frame, FrameError};
+use crate::wire::prefix::Prefix;
+use crate::wire::read_buffer::ReadBuffer;
 use std::fs::File;
 use std::io;
 use std::os::fd::BorrowedFd;
@@ -56,7 +56,7 @@ use std::sync::Arc;
 /// What one [`Channel::fill`] brought.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Fill {
-    /// So many bytes; ask [`Channel::next`] what they are.
+    /// So many bytes.
     Bytes(usize),
     /// Nothing at the moment.
     Blocked,
@@ -64,33 +64,24 @@ pub enum Fill {
     Closed,
 }
 
-/// What one [`Channel::flush`] left.
+/// What one [`Channel::flush`] left in the backlog.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Flush {
     /// Nothing.
     All,
     /// Something: flush again when [`Channel::write_fd`] is writable.
     Blocked,
-    /// Nothing, because nobody reads any more; what was queued is dropped. The worker's exit tells the rest.
+    /// Nothing, because the worker's end is closed: the backlog is dropped. The worker's exit explains it.
     Closed,
-}
-
-/// A result of more than [`SMALL_BODY_BYTES_MAX`] that has begun to come.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Large {
-    /// A `Done` of one item.
-    pub message: FromWorker,
-    /// When it was worked on, once it is whole, if the message is `timed`.
-    pub times: [u8; PAIR_BYTES],
-    /// Where it lies, once it is whole; whoever is told so discards it there.
-    pub kept: Option<Extent>,
 }
 
 /// The supervisor's end. Never waits.
 ///
-/// - facts in: [`fill`](Self::fill), [`next`](Self::next), [`large`](Self::large)
-/// - orders out: [`queue`](Self::queue), [`flush`](Self::flush), [`close_input`](Self::close_input)
+/// - facts in: [`fill`](Self::fill), [`recover`](Self::recover)
+/// - orders out: [`queue`](Self::queue), [`flush`](Self::flush), [`close_input`](Self::close_input),
+///   [`answered`](Self::answered)
 /// - questions: [`read_fd`](Self::read_fd), [`write_fd`](Self::write_fd), [`backlog_bytes`](Self::backlog_bytes)
+/// - busy polling: [`is_busy_polled`](Self::is_busy_polled), [`arm`](Self::arm)
 ///
 /// Closing an fd does not take it out of a poll set while a process between fork and exec holds a
 /// copy: take both fds out before the channel, or its input, is closed.
@@ -102,50 +93,34 @@ pub trait Channel {
     /// `None` once the input is closed.
     fn write_fd(&self) -> Option<BorrowedFd<'_>>;
 
-    /// One read, of at most [`crate::wire::frame::BUFFER_BYTES`] (more only inside a larger frame).
+    /// One read into the spare bytes of `into`.
     ///
     /// # Errors
-    /// The system's; the channel is of no use any more.
-    fn fill(&mut self) -> io::Result<Fill>;
+    /// [`ChannelError::System`]: the channel is of no use any more. Any other: the worker did not keep to the
+    /// transport; the text says how.
+    fn fill(&mut self, into: &mut ReadBuffer) -> Result<Fill, ChannelError>;
 
-    /// The next message of those that have arrived, with its body; `None`: ask [`large`](Self::large), then fill again.
+    /// Appends to `into` what the worker had finished and not sent, where this transport knows it, and returns how
+    /// many bytes that is. To be called once, after the worker has ended and [`fill`](Self::fill) brings nothing more,
+    /// unless the worker died within a message.
+    fn recover(&mut self, into: &mut ReadBuffer) -> usize;
+
+    /// Adds a message to the backlog: `prefix`, then `body`, the bytes of `items` items. Nothing leaves before
+    /// [`flush`](Self::flush), so that all messages of a turn leave in one write. Dropped silently once the input is
+    /// closed.
     ///
     /// # Errors
-    /// The worker broke the protocol. Nothing that follows can be trusted: end it.
-    fn next(&mut self) -> Result<Option<(FromWorker, &[u8])>, ChannelError>;
+    /// The body is over the limit of this transport, or cannot be kept. Nothing was added.
+    fn queue(&mut self, prefix: &Prefix, items: u32, body: BlockSlice<'_>) -> Result<(), ChannelError>;
 
-    /// From now on results of more than [`SMALL_BODY_BYTES_MAX`] are kept there as they come, and told of by
-    /// [`large`](Self::large) alone.
-    fn keep_large_in(&mut self, spill: &Arc<SpillFile>) {
-        let _ = spill;
-    }
-
-    /// The large result that is coming, if one is, as soon as its head is there; once it is whole, the next message
-    /// may have arrived, too.
-    ///
-    /// # Errors
-    /// As of [`next`](Self::next); or [`ChannelError::Keep`], for which the worker cannot be blamed.
-    fn large(&mut self) -> Result<Option<Large>, ChannelError> {
-        Ok(None)
-    }
-
-    /// If a part of a message has arrived, and no more, once [`next`](Self::next) and [`large`](Self::large) have given
-    /// what is there.
-    fn is_torn(&self) -> bool {
-        false
-    }
-
-    /// Adds a message to the backlog. Nothing leaves before [`flush`](Self::flush), so that all
-    /// messages of a turn leave in one write. Dropped silently once nobody reads.
-    ///
-    /// # Errors
-    /// The body is over the limit of a frame.
-    fn queue(&mut self, message: ToWorker, body: BlockSlice<'_>) -> Result<(), ChannelError>;
+    /// The worker has answered for so many more of the items that were queued, in their order: the bytes of those are
+    /// not needed any more.
+    fn answered(&mut self, items: u64);
 
     /// Writes as much of the backlog as fits.
     ///
     /// # Errors
-    /// The system's, other than that nobody reads.
+    /// The system's, other than that the worker's end is closed.
     fn flush(&mut self) -> io::Result<Flush>;
 
     /// Bytes that are queued and not yet written.
@@ -154,30 +129,22 @@ pub trait Channel {
     /// The worker reads end-of-file behind what was flushed; what was not is dropped. Results still come.
     fn close_input(&mut self);
 
-    /// The worker has ended: from now on [`fill`](Self::fill) also brings, where that is known, what it had
-    /// done and not sent.
-    fn ended(&mut self) {}
+    /// Whether results may come, or the backlog may move, without any fd becoming ready. Then call
+    /// [`fill`](Self::fill) and [`flush`](Self::flush) now and then, and [`arm`](Self::arm) before waiting.
+    fn is_busy_polled(&self) -> bool;
 
-    /// If results, or room for the backlog, may come and no fd says so: then [`fill`](Self::fill) and
-    /// [`flush`](Self::flush) now and then, and [`arm`](Self::park) before waiting.
-    fn is_busy_polled(&self) -> bool {
-        false
-    }
-
-    /// From now on [`read_fd`](Self::read_fd) becomes readable when there are results or, if there is a
-    /// backlog, room for some of it; until the next `fill` or `flush`. `false`: there is something now.
-    fn arm(&mut self) -> bool {
-        true
-    }
+    /// From now on [`read_fd`](Self::read_fd) becomes readable when there are results or, if there is a backlog,
+    /// when some of it fits; until the next `fill` or `flush`. `false`: there is something now.
+    fn arm(&mut self) -> bool;
 }
 
-/// The worker's end, in two halves, since a run is still lent by the one while results leave by the other.
+/// The worker's end, in two halves, since a batch is still lent by the one while results leave by the other.
 pub struct Connection {
     pub items: Box<dyn ItemsIn>,
     pub results: Box<dyn ResultsOut>,
 }
 
-/// Where a worker's items come in. Waits.
+/// Where a worker's items come in, in frames. Waits.
 pub trait ItemsIn {
     /// Waits for bytes; `false` at the end of the input.
     ///
@@ -185,20 +152,17 @@ pub trait ItemsIn {
     /// The system's.
     fn fill(&mut self) -> io::Result<bool>;
 
-    /// The next message of those that have arrived, with its body; `None`: fill again.
+    /// The next frame of those that have arrived; `None`: fill again.
     ///
     /// # Errors
-    /// The other side does not keep to the protocol.
-    fn next(&mut self) -> Result<Option<(ToWorker, &[u8])>, ChannelError>;
+    /// What arrived is no frame, or the bytes of its body cannot be had.
+    fn next(&mut self) -> Result<Option<Frame<'_>>, ItemsError>;
 
-    /// How many whole messages [`next`](Self::next) has in store, counted up to `most`.
+    /// The number of whole frames that [`next`](Self::next) has in store, counted up to `most`.
     fn waiting(&self, most: usize) -> usize;
 
-    /// What tells of the bytes that [`next`](Self::next) lent whether they are there, and afterwards whether they were
-    /// whole.
-    fn integrity(&self) -> Arc<InputIntegrity> {
-        Arc::default()
-    }
+    /// Knows whether the bytes that [`next`](Self::next) lent are there, and afterwards whether they were whole.
+    fn integrity(&self) -> Arc<InputIntegrity>;
 }
 
 /// Where a worker's results go out. Waits.
@@ -209,52 +173,50 @@ pub trait ResultsOut {
     /// The system's; `BrokenPipe` if the supervisor is gone.
     fn send(&mut self, frames: &[u8]) -> io::Result<()>;
 
-    /// If what is written there outlives this process, where results are to be put together, and the frames of
-    /// them that wait to be sent: once.
-    fn staging(&self) -> Option<(StagingArea, [GrowableBuffer; 2])> {
-        None
-    }
-
-    /// The same for frames of which the last one's body lies apart.
+    /// The same for frames of which the last one's body is apart.
     ///
     /// # Errors
     /// As of [`send`](Self::send).
-    fn send_parts(&mut self, frames: &[u8], body: &[u8]) -> io::Result<()> {
-        self.send(&[frames, body].concat())
-    }
+    fn send_parts(&mut self, frames: &[u8], body: &[u8]) -> io::Result<()>;
+
+    /// The staging area, if what is written there outlives this process. To be asked for once.
+    fn staging(&self) -> Option<Staging>;
 }
 
-/// Why what arrived is no message; completes "failed to ...".
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+/// A staging area, and the two buffers in it.
+pub struct Staging {
+    /// Where the worker notes what is done.
+    pub area: StagingArea,
+    /// For the results of the open group.
+    pub results: GrowableBuffer,
+    /// For the frames that wait to be sent.
+    pub frames: GrowableBuffer,
+}
+
+/// Why the supervisor's end of a channel failed; completes "failed to ...".
+#[derive(Debug, thiserror::Error)]
 pub enum ChannelError {
     #[error(transparent)]
-    Frame(#[from] FrameError),
+    System(#[from] io::Error),
     #[error(transparent)]
-    Codec(#[from] CodecError),
-    #[error("read a message: it travels the wrong way")]
-    Direction,
-    #[error("read a message: it speaks of no items")]
-    Empty,
-    #[error("read the times of {count} items: the body has {bytes} bytes only")]
-    Times { count: u32, bytes: usize },
-    #[error("read the results of {count} items: they are not a line each (newlines: {newlines})")]
-    Results { count: u32, newlines: usize },
-    #[error(
-        "read the results of {count} items: {bytes} bytes are over the limit of {SMALL_BODY_BYTES_MAX} for several"
-    )]
-    Several { count: u32, bytes: usize },
-    #[error("keep a result in a temporary file in {folder}: {error}")]
-    Keep { folder: String, error: String },
-    #[error("read a reason: its {bytes} bytes are over the limit of {REASON_BYTES_MAX}")]
-    Reason { bytes: usize },
-    #[error("read a hello: a body of {bytes} bytes follows it")]
-    Hello { bytes: usize },
+    Frame(#[from] FrameError),
+    /// The worker's fault.
+    #[error(transparent)]
+    Ring(#[from] shm_ring::Broken),
+    /// The supervisor's disk: no fault of the worker.
+    #[error("write an item to the spool in {folder}: {error}")]
+    Spool { folder: String, error: String },
+}
+
+/// Why a worker cannot have its next items; completes "failed to ...".
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum ItemsError {
+    #[error(transparent)]
+    Frame(#[from] FrameError),
     #[error(transparent)]
     Ring(#[from] shm_ring::Broken),
     #[error("read a message: it is no reference to a file")]
     Reference,
-    #[error("write an item to the spool in {folder}: {error}")]
-    Spool { folder: String, error: String },
     #[error("map {what}: {error}")]
     Map { what: &'static str, error: String },
     #[error("read an item: {what} was cut short meanwhile")]
@@ -263,29 +225,43 @@ pub enum ChannelError {
 
 /// What all channels of a run share; makes one for each worker.
 pub trait Transport {
-    /// Makes a channel to a worker that is yet to start: our end, and what the worker is handed.
-    /// All descriptors are close-on-exec.
+    /// Makes a channel to a worker that is yet to start: the supervisor's end, and what the worker is handed. All
+    /// descriptors are close-on-exec. There is no limit on the number of channels but those of the system.
     ///
     /// # Errors
-    /// No file descriptors, or none of what else a channel is made of, are left.
-    fn open(&mut self) -> io::Result<(Box<dyn Channel>, Endpoints)>;
+    /// No file descriptors, or none of what else a channel is made of, are left; the text names the limit.
+    fn open(&mut self) -> Result<(Box<dyn Channel>, Endpoints), OpenError>;
 
     /// Most descriptors that the supervisor holds for one worker's channel once it is started.
     fn fds_per_channel(&self) -> u64;
 
-    /// What has a name while a channel is opened, for somebody to take away if the supervisor is killed just then.
-    fn leftovers(&self) -> Vec<Leftover> {
-        Vec::new()
-    }
+    /// Names that are in use for a moment while a channel is opened. The guard removes what a killed supervisor may
+    /// leave of them.
+    fn leftovers(&self) -> Vec<Leftover>;
 
-    /// How long channels that are awake are looked at, in vain, before they are parked.
-    fn spin(&self) -> Duration {
-        Duration::ZERO
-    }
+    /// How long busy-polled channels are polled in vain before they are armed.
+    fn spin(&self) -> Duration;
 
     /// Blocks of items may be parts of this file, mapped. For channels that are opened from now on.
-    fn share_input(&mut self, input: &Arc<File>) {
-        let _ = input;
+    fn share_input(&mut self, input: &Arc<File>);
+}
+
+/// Why a channel cannot be opened; completes "failed to ...".
+#[derive(Debug, thiserror::Error)]
+pub enum OpenError {
+    #[error(transparent)]
+    System(#[from] io::Error),
+    /// A limit of message queues, and the error that it shows by.
+    #[error("{limit}")]
+    Queues { limit: mqueue::QueueError, error: io::Error },
+}
+
+impl OpenError {
+    /// The system's number of the error, if it is the system's.
+    #[must_use]
+    pub fn errno(&self) -> Option<i32> {
+        let (Self::System(error) | Self::Queues { error, .. }) = self;
+        error.raw_os_error()
     }
 }
 
@@ -324,7 +300,7 @@ pub fn transport(spec: &TransportSpec, workers: u32) -> Result<Box<dyn Transport
 /// The worker's end, of what [`Transport::open`] made for it.
 ///
 /// # Errors
-/// It was handed less than this transport needs.
+/// The endpoints are fewer than this transport needs.
 pub fn connect(kind: TransportKind, endpoints: Endpoints) -> io::Result<Connection> {
     match kind {
         TransportKind::Pipe => pipe::connect(endpoints),
@@ -342,137 +318,9 @@ pub fn by_name(text: &str) -> Option<TransportKind> {
     TransportKind::ALL.into_iter().find(|kind| kind.name() == text)
 }
 
-/// The message in a frame that a worker sent, and its body; each transport's [`Channel::next`] ends here.
-///
-/// # Errors
-/// It is none, or the body is not what `wire/message.rs` promises for it.
-#[inline(always)]
-pub fn message(frame: Frame<'_>) -> Result<Option<(FromWorker, &[u8])>, ChannelError> {
-    let body = frame.body;
-    // The usual one goes where it is wanted without a stop in between: there may be one for each tiny item.
-    if frame.kind == Kind::FromWorker
-        && let Some(FromWorker::Done { first, count, attempt, busy_ns, timed: false }) = FromWorker::read(frame.head)
-        && count > 0
-    {
-        judge_results(count, body)?;
-        return Ok(Some((FromWorker::Done { first, count, attempt, busy_ns, timed: false }, body)));
-    }
-    Ok(Some((judge(&frame)?, body)))
-}
-
-#[cold]
-fn judge(frame: &Frame<'_>) -> Result<FromWorker, ChannelError> {
-    if frame.kind != Kind::FromWorker {
-        return Err(ChannelError::Direction);
-    }
-    let message = codec::decode(frame.head)?;
-    let body = frame.body;
-    match message {
-        FromWorker::Hello { .. } if !body.is_empty() => Err(ChannelError::Hello { bytes: body.len() }),
-        FromWorker::Hello { .. } => Ok(message),
-        FromWorker::Failed { timed, .. } => match behind_times(body, 1, timed)? {
-            reason if reason.len() > REASON_BYTES_MAX => Err(ChannelError::Reason { bytes: reason.len() }),
-            _ => Ok(message),
-        },
-        FromWorker::Done { count: 0, .. } => Err(ChannelError::Empty),
-        FromWorker::Done { count, timed, .. } => {
-            if count > 1 && body.len() > SMALL_BODY_BYTES_MAX {
-                return Err(ChannelError::Several { count, bytes: body.len() });
-            }
-            judge_results(count, behind_times(body, count, timed)?)?;
-            Ok(message)
-        }
-    }
-}
-
-/// The message of a frame of which a large body is yet to come.
-///
-/// # Errors
-/// It is none, or not one that has a large body.
-fn judge_prefix(header: Header, head: &[u8]) -> Result<FromWorker, ChannelError> {
-    let bytes = header.body_bytes;
-    if header.kind != Kind::FromWorker {
-        return Err(ChannelError::Direction);
-    }
-    match codec::decode(head)? {
-        FromWorker::Hello { .. } => Err(ChannelError::Hello { bytes }),
-        FromWorker::Failed { .. } => Err(ChannelError::Reason { bytes }),
-        FromWorker::Done { count: 0, .. } => Err(ChannelError::Empty),
-        FromWorker::Done { count, .. } if count > 1 => Err(ChannelError::Several { count, bytes }),
-        message @ FromWorker::Done { .. } => Ok(message),
-    }
-}
-
-/// What follows the times of these items, if they are there.
-fn behind_times(body: &[u8], count: u32, timed: bool) -> Result<&[u8], ChannelError> {
-    if !timed {
-        return Ok(body);
-    }
-    let (_, rest) = times::split(body, count).ok_or(ChannelError::Times { count, bytes: body.len() })?;
-    Ok(rest)
-}
-
-/// Several results are a line each. It costs 0.3 ns an item, and lets every reporter cut at newlines.
-fn judge_results(count: u32, results: &[u8]) -> Result<(), ChannelError> {
-    if count == 1 {
-        return Ok(());
-    }
-    let newlines = memchr::memchr_iter(b'\n', results).count();
-    if newlines == count as usize && results.ends_with(b"\n") {
-        Ok(())
-    } else {
-        Err(ChannelError::Results { count, newlines })
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    fn done(count: u32, timed: bool) -> FromWorker {
-        FromWorker::Done { first: 7, count, attempt: 1, busy_ns: 1, timed }
-    }
-
-    fn judged(kind: Kind, message: FromWorker, body: &[u8]) -> Result<FromWorker, ChannelError> {
-        let mut head = Vec::new();
-        codec::encode(&message, &mut head);
-        judge(&Frame { kind, head: &head, body })
-    }
-
-    #[test]
-    fn the_shape_of_a_message_is_judged() {
-        let hello = FromWorker::Hello { protocol: 1, pid: 2, token: [0; 16] };
-        let failed = |timed| FromWorker::Failed { item: 7, attempt: 1, panicked: false, timed };
-        let long = vec![b'x'; REASON_BYTES_MAX + 1];
-        let longest_timed = vec![b'x'; REASON_BYTES_MAX + times::PAIR_BYTES];
-        let good: [(FromWorker, &[u8]); 8] = [
-            (hello, b""),
-            (failed(false), &long[1..]),
-            (failed(true), &longest_timed),
-            (done(1, false), b""),
-            (done(1, false), b"a\nb"),
-            (done(2, false), b"a\n\n"),
-            (done(1, true), b"0123456789abcdefresult"),
-            (done(2, true), b"0123456789abcdef0123456789abcdef1\n4\n"),
-        ];
-        for (message, body) in good {
-            assert_eq!(judged(Kind::FromWorker, message, body), Ok(message));
-            assert_eq!(judged(Kind::ToWorker, message, body), Err(ChannelError::Direction));
-        }
-        let bad: [(FromWorker, &[u8], &str); 8] = [
-            (hello, b"x", "read a hello: a body of 1 bytes follows it"),
-            (failed(false), &long, "read a reason: its 65537 bytes are over the limit of 65536"),
-            (failed(true), b"oh", "read the times of 1 items: the body has 2 bytes only"),
-            (done(0, false), b"", "read a message: it speaks of no items"),
-            (done(2, false), b"a\nb", "read the results of 2 items: they are not a line each (newlines: 1)"),
-            (done(2, false), b"a\n", "read the results of 2 items: they are not a line each (newlines: 1)"),
-            (done(2, true), b"0123456789abcdef\n\n", "read the times of 2 items: the body has 18 bytes only"),
-            (done(u32::MAX, true), b"", "read the times of 4294967295 items: the body has 0 bytes only"),
-        ];
-        for (message, body, words) in bad {
-            assert_eq!(judged(Kind::FromWorker, message, body).unwrap_err().to_string(), words);
-        }
-    }
 
     #[test]
     fn every_transport_has_a_name() {

@@ -1,20 +1,20 @@
-//! Two POSIX message queues, made to look like streams: frames are cut into messages and put together
-//! again, small ones share a message.
+//! Two POSIX message queues, made to look like streams: bytes are cut into messages and put together again, and small
+//! writes share a message.
 //!
-//! A queue says nothing when its other side leaves. So a worker is also handed one end of a pair of
-//! sockets, the **line**, over which nothing is ever said: that it ends is the end of the input, and
-//! of the worker. What was sent before is in the queue by then, and is read first.
+//! A queue does not report that its other side has closed. So a worker is also handed one end of a pair of sockets,
+//! the liveness socket. Nothing is ever sent over it: its end is the end of the input, and of the worker. What was
+//! sent before is in the queue by then, and is read first.
 //!
-//! The queues have a name for two system calls, and are inherited after that like pipes. How large
-//! they are follows from how many there are to be: the system counts all queues of a user together,
-//! and counts them as full.
+//! The queues have a name for two system calls, and are inherited after that like pipes. Their size follows from the
+//! number of workers: the system counts all queues of a user together, and counts them as full.
 //!
-//! Invariant: a name is in use only inside [`mqueue::open`]; what a killed supervisor may leave of it
-//! there, the guard takes away.
+//! Invariant: a name is in use only inside [`mqueue::open`]; the guard removes what a killed supervisor may leave of
+//! it there.
 
 use super::cutter::Cutter;
 use super::stream::{self, StreamChannel};
-use super::{Channel, Connection, Endpoints, Transport, TransportError};
+use super::{Channel, Connection, Endpoints, OpenError, Transport, TransportError};
+use crate::model::time::Duration;
 use crate::sys::guard::Leftover;
 use crate::sys::mqueue::{self, Limits, Shape};
 use crate::sys::poller::{AnyOf, Interest};
@@ -22,25 +22,31 @@ use crate::sys::{limits, random, socket};
 use crate::wire::names;
 use std::cell::Cell;
 use std::ffi::CString;
+use std::fs::File;
 use std::io::{self, ErrorKind, IoSlice, Read, Write};
 use std::ops::Range;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::rc::Rc;
+use std::sync::Arc;
 
-/// Shapes beyond this gain nothing: a message is as much as a read, and the queue holds a few.
+/// Larger shapes gain nothing: a message is as much as a read, and the queue holds a few.
 const SHAPE_MAX: Shape = Shape { messages: 16, bytes: 32 * 1024 };
 
-/// Below these, first the messages get shorter, and then the queue.
+/// As the number of workers grows, first the queue gets fewer messages, then the messages get shorter, then the queue
+/// holds one.
 const MESSAGES_MIN: u32 = 4;
 const MESSAGE_BYTES_MIN: u32 = 1024;
 
-/// Most messages of one read. Empty ones bring nothing: who sends many shall not keep the loop.
+/// Most messages of one read. An empty message brings no bytes: a worker that sends many must not keep the loop.
 const MESSAGES_OF_A_READ: usize = 64;
 
-/// Descriptors of one channel: two queues, the line, and what watches two of them at once.
+/// Descriptors of one channel: two queues, the liveness socket, and the poller that watches two of them at once.
 const FDS_PER_CHANNEL: u64 = 4;
 
-/// What else is opened before the limits of descriptors are looked at.
+/// A channel beyond those of the announced workers takes at most this part of the bytes that are left.
+const SHARES_OF_THE_REST: u64 = 8;
+
+/// Descriptors that are opened before the limits of descriptors are checked.
 const OTHER_FDS: u64 = 32;
 
 /// Why message queues cannot serve a run; completes "failed to ...".
@@ -64,11 +70,43 @@ pub enum QueueError {
 
 /// The queues of one run, two for each worker.
 pub(super) struct MqueueTransport {
-    /// Of each queue for a moment, one at a time.
+    /// The name of each queue for a moment, one at a time.
     name: CString,
-    /// The shapes that a queue may have, larger ones first; the first is what all workers were found
-    /// to have room for.
+    /// Workers that were announced at the start.
+    workers: u32,
+    allowed: Limits,
+    /// The shapes that a queue may have, larger ones first. The queues of all announced workers fit in the first
+    /// shape.
     shapes: Vec<Shape>,
+    held: Rc<Cell<Held>>,
+}
+
+/// What the open channels of a transport hold.
+#[derive(Clone, Copy, Debug, Default)]
+struct Held {
+    channels: u32,
+    charge: u64,
+}
+
+/// The part of [`Held`] that is one channel's.
+struct Charge {
+    held: Rc<Cell<Held>>,
+    bytes: u64,
+}
+
+impl Charge {
+    fn new(held: &Rc<Cell<Held>>, bytes: u64) -> Self {
+        let Held { channels, charge } = held.get();
+        held.set(Held { channels: channels + 1, charge: charge + bytes });
+        Self { held: Rc::clone(held), bytes }
+    }
+}
+
+impl Drop for Charge {
+    fn drop(&mut self) {
+        let Held { channels, charge } = self.held.get();
+        self.held.set(Held { channels: channels - 1, charge: charge - self.bytes });
+    }
 }
 
 impl MqueueTransport {
@@ -78,28 +116,46 @@ impl MqueueTransport {
         let name = random::name("/supervisor-").map_err(failed)?;
         let allowed = mqueue::limits().map_err(failed)?;
         let mut shapes = shapes(workers, &allowed)?;
-        // A supervisor that cannot open them for another reason says so later, with other words.
-        if !has_descriptors(workers).map_err(failed)? {
-            return Ok(Self { name, shapes });
-        }
-        loop {
-            match try_out(&name, workers, shapes[0]) {
-                Ok(()) => return Ok(Self { name, shapes }),
-                Err(error) => match judge(&error, workers, shapes[0], &allowed) {
+        // A supervisor that cannot open them for another reason fails later, with other words.
+        if has_descriptors(workers).map_err(failed)? {
+            while let Err(error) = try_out(&name, workers, shapes[0]) {
+                match judge(&error, workers, shapes[0], &allowed) {
                     Some(QueueError::BytesInUse { .. }) if shapes.len() > 1 => drop(shapes.remove(0)),
                     Some(refused) => return Err(refused.into()),
                     None => return Err(failed(error)),
-                },
+                }
             }
         }
+        Ok(Self { name, workers, allowed, shapes, held: Rc::default() })
     }
 
-    /// A queue of the largest shape that there is room for: more than all workers have now may be in
-    /// use, while the queues of one that ended are still held by what it started.
-    fn queue(&self) -> io::Result<(OwnedFd, OwnedFd)> {
-        let (last, others) = self.shapes.split_last().ok_or(ErrorKind::InvalidInput)?;
-        let opened = others.iter().find_map(|shape| mqueue::open(&self.name, *shape).ok());
-        opened.map_or_else(|| mqueue::open(&self.name, *last), Ok)
+    /// The shapes to try for the next channel. An announced worker gets the largest one. A worker beyond those gets
+    /// at most a part of what is left, so that more may follow.
+    fn shapes_now(&self) -> &[Shape] {
+        let Held { channels, charge } = self.held.get();
+        if channels < self.workers {
+            return &self.shapes;
+        }
+        let share = self.allowed.charge.saturating_sub(charge) / SHARES_OF_THE_REST;
+        let fitting = self.shapes.iter().position(|shape| 2 * shape.charge() <= share);
+        &self.shapes[fitting.unwrap_or(self.shapes.len() - 1)..]
+    }
+
+    /// A queue of the largest of these shapes that the limits allow: more queues than those of all workers may be in
+    /// use, while the queues of a worker that has ended are still held by processes that it started.
+    fn queue(&self, shapes: &[Shape]) -> Result<((OwnedFd, OwnedFd), Shape), OpenError> {
+        let mut refused = None;
+        for shape in shapes {
+            match mqueue::open(&self.name, *shape) {
+                Ok(queue) => return Ok((queue, *shape)),
+                Err(error) => refused = Some((error, *shape)),
+            }
+        }
+        let Some((error, shape)) = refused else { return Err(io::Error::from(ErrorKind::InvalidInput).into()) };
+        Err(match judge(&error, self.held.get().channels + 1, shape, &self.allowed) {
+            Some(limit) => OpenError::Queues { limit, error },
+            None => error.into(),
+        })
     }
 }
 
@@ -130,11 +186,11 @@ fn shapes(workers: u32, allowed: &Limits) -> Result<Vec<Shape>, QueueError> {
 }
 
 fn has_descriptors(workers: u32) -> io::Result<bool> {
-    let limit = limits::raise_open_files()?;
-    Ok(limits::open_files_now()? + 2 * u64::from(workers) + OTHER_FDS <= limit)
+    let raised = limits::raise_open_files()?;
+    Ok(limits::open_files_now()? + 2 * u64::from(workers) + OTHER_FDS <= raised.limit())
 }
 
-/// Opens, and closes again, what all workers need at once.
+/// Opens what all workers need at once, and closes it again.
 fn try_out(name: &CString, workers: u32, shape: Shape) -> io::Result<()> {
     let ends = (0..2 * workers).map(|_| mqueue::open(name, shape).map(|(receiver, _)| receiver));
     ends.collect::<io::Result<Vec<_>>>().map(drop)
@@ -154,19 +210,22 @@ fn judge(error: &io::Error, workers: u32, shape: Shape, allowed: &Limits) -> Opt
 }
 
 impl Transport for MqueueTransport {
-    fn open(&mut self) -> io::Result<(Box<dyn Channel>, Endpoints)> {
-        let (their_items, our_items) = self.queue()?;
-        let (our_results, their_results) = self.queue()?;
+    fn open(&mut self) -> Result<(Box<dyn Channel>, Endpoints), OpenError> {
+        let shapes = self.shapes_now();
+        let ((their_items, our_items), items_shape) = self.queue(shapes)?;
+        let ((our_results, their_results), results_shape) = self.queue(shapes)?;
+        let charge = Charge::new(&self.held, items_shape.charge() + results_shape.charge());
         let (ours, theirs) = socket::pair()?;
         let either = AnyOf::new(&[our_results.as_fd(), ours.as_fd()])?;
-        let line = Rc::new(Line { socket: ours, ended: Cell::new(false) });
-        let results = Results { queue: Inbox::new(our_results)?, either, line: Rc::clone(&line) };
-        let items = Items { queue: Outbox::new(our_items)?, line };
-        let channel = StreamChannel::new(results, items, |items| drop(socket::end_output(&items.line.socket)));
+        let liveness = Rc::new(Liveness { socket: ours, ended: Cell::new(false) });
+        let results =
+            Results { queue: Inbox::new(our_results)?, either, liveness: Rc::clone(&liveness), _charge: charge };
+        let items = Items { queue: Outbox::new(our_items)?, liveness };
+        let channel = StreamChannel::new(results, items, |items| drop(socket::end_output(&items.liveness.socket)));
         let endpoints = Endpoints::new()
             .fd(&[names::FD_IN], their_items)
             .fd(&[names::FD_OUT], their_results)
-            .fd(&[names::FD_LINE], theirs);
+            .fd(&[names::FD_LIVENESS], theirs);
         Ok((Box::new(channel), endpoints))
     }
 
@@ -177,13 +236,21 @@ impl Transport for MqueueTransport {
     fn leftovers(&self) -> Vec<Leftover> {
         vec![Leftover::Queue(self.name.clone())]
     }
+
+    /// Its channels are not busy-polled.
+    fn spin(&self) -> Duration {
+        Duration::ZERO
+    }
+
+    /// Bodies are copied out of a mapped input.
+    fn share_input(&mut self, _: &Arc<File>) {}
 }
 
 /// See [`super::connect`].
 pub(super) fn connect(mut endpoints: Endpoints) -> io::Result<Connection> {
-    let line = Rc::new(endpoints.take_fd(names::FD_LINE)?);
-    let items = WorkerItems { queue: Inbox::new(endpoints.take_fd(names::FD_IN)?)?, line: Rc::clone(&line) };
-    let results = WorkerResults { queue: Outbox::new(endpoints.take_fd(names::FD_OUT)?)?, line };
+    let liveness = Rc::new(endpoints.take_fd(names::FD_LIVENESS)?);
+    let items = WorkerItems { queue: Inbox::new(endpoints.take_fd(names::FD_IN)?)?, liveness: Rc::clone(&liveness) };
+    let results = WorkerResults { queue: Outbox::new(endpoints.take_fd(names::FD_OUT)?)?, liveness };
     Ok(stream::connection(items, results))
 }
 
@@ -191,7 +258,7 @@ pub(super) fn connect(mut endpoints: Endpoints) -> io::Result<Connection> {
 struct Inbox {
     queue: OwnedFd,
     message_bytes: usize,
-    /// A message that was longer than there was room for, and what of it is left.
+    /// A message that was longer than the free bytes of a read, and the part of it that was not read.
     message: Vec<u8>,
     left: Range<usize>,
 }
@@ -202,20 +269,20 @@ impl Inbox {
         Ok(Self { queue, message_bytes, message: Vec::new(), left: 0..0 })
     }
 
-    /// As many messages as fit into `room`, or a part of one; never nothing.
-    fn read(&mut self, room: &mut [u8]) -> io::Result<usize> {
-        if self.left.is_empty() && room.len() < self.message_bytes {
+    /// As many messages as fit into `into`, or a part of one; never nothing.
+    fn read(&mut self, into: &mut [u8]) -> io::Result<usize> {
+        if self.left.is_empty() && into.len() < self.message_bytes {
             self.message.resize(self.message_bytes, 0);
             self.left = 0..mqueue::receive(&self.queue, &mut self.message)?;
         }
-        let mut bytes = self.left.len().min(room.len());
-        room[..bytes].copy_from_slice(&self.message[self.left.start..][..bytes]);
+        let mut bytes = self.left.len().min(into.len());
+        into[..bytes].copy_from_slice(&self.message[self.left.start..][..bytes]);
         self.left.start += bytes;
         for _ in 0..MESSAGES_OF_A_READ {
-            if room.len() - bytes < self.message_bytes {
+            if into.len() - bytes < self.message_bytes {
                 break;
             }
-            match mqueue::receive(&self.queue, &mut room[bytes..]) {
+            match mqueue::receive(&self.queue, &mut into[bytes..]) {
                 Ok(received) => bytes += received,
                 Err(error) if bytes == 0 || error.kind() != ErrorKind::WouldBlock => return Err(error),
                 Err(_) => break,
@@ -251,30 +318,31 @@ fn is_blocked<T>(done: &io::Result<T>) -> bool {
     matches!(done, Err(error) if error.kind() == ErrorKind::WouldBlock)
 }
 
-/// Our end of the line.
-struct Line {
+/// The supervisor's end of the liveness socket.
+struct Liveness {
     socket: OwnedFd,
-    /// The worker's is closed, or it has said something: then it is none of ours.
+    /// The worker's end is closed, or has sent bytes, which the SDK does not.
     ended: Cell<bool>,
 }
 
 /// The supervisor's end of the queue with results.
 struct Results {
     queue: Inbox,
-    /// Readable when the queue is, or when the line has ended.
+    /// Readable when the queue is, or when the liveness socket has ended.
     either: AnyOf,
-    line: Rc<Line>,
+    liveness: Rc<Liveness>,
+    _charge: Charge,
 }
 
 impl Read for Results {
-    fn read(&mut self, room: &mut [u8]) -> io::Result<usize> {
-        let read = self.queue.read(room);
-        if !is_blocked(&read) || socket::is_silent(&self.line.socket) {
+    fn read(&mut self, into: &mut [u8]) -> io::Result<usize> {
+        let read = self.queue.read(into);
+        if !is_blocked(&read) || socket::is_silent(&self.liveness.socket) {
             return read;
         }
-        self.line.ended.set(true);
-        // It may have sent something just before.
-        let last = self.queue.read(room);
+        self.liveness.ended.set(true);
+        // The worker may have sent something just before.
+        let last = self.queue.read(into);
         if is_blocked(&last) { Ok(0) } else { last }
     }
 }
@@ -288,23 +356,23 @@ impl AsFd for Results {
 /// The supervisor's end of the queue with items.
 struct Items {
     queue: Outbox,
-    line: Rc<Line>,
+    liveness: Rc<Liveness>,
 }
 
 impl Items {
-    fn check_line(&self) -> io::Result<()> {
-        if self.line.ended.get() { Err(ErrorKind::BrokenPipe.into()) } else { Ok(()) }
+    fn check_liveness(&self) -> io::Result<()> {
+        if self.liveness.ended.get() { Err(ErrorKind::BrokenPipe.into()) } else { Ok(()) }
     }
 }
 
 impl Write for Items {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        self.check_line()?;
+        self.check_liveness()?;
         self.queue.write(bytes)
     }
 
     fn write_vectored(&mut self, slices: &[IoSlice<'_>]) -> io::Result<usize> {
-        self.check_line()?;
+        self.check_liveness()?;
         self.queue.write_vectored(slices)
     }
 
@@ -322,18 +390,18 @@ impl AsFd for Items {
 /// The worker's end of the queue with items.
 struct WorkerItems {
     queue: Inbox,
-    line: Rc<OwnedFd>,
+    liveness: Rc<OwnedFd>,
 }
 
 impl Read for WorkerItems {
-    fn read(&mut self, room: &mut [u8]) -> io::Result<usize> {
+    fn read(&mut self, into: &mut [u8]) -> io::Result<usize> {
         loop {
-            let read = self.queue.read(room);
+            let read = self.queue.read(into);
             if !is_blocked(&read) {
                 return read;
             }
-            if !socket::wait_beside(&self.line, &self.queue.queue, Interest::READ)? {
-                let last = self.queue.read(room);
+            if !socket::wait_beside(&self.liveness, &self.queue.queue, Interest::READ)? {
+                let last = self.queue.read(into);
                 return if is_blocked(&last) { Ok(0) } else { last };
             }
         }
@@ -343,7 +411,7 @@ impl Read for WorkerItems {
 /// The worker's end of the queue with results.
 struct WorkerResults {
     queue: Outbox,
-    line: Rc<OwnedFd>,
+    liveness: Rc<OwnedFd>,
 }
 
 impl Write for WorkerResults {
@@ -353,7 +421,7 @@ impl Write for WorkerResults {
             if !is_blocked(&written) {
                 return written;
             }
-            if !socket::wait_beside(&self.line, &self.queue.queue, Interest::WRITE)? {
+            if !socket::wait_beside(&self.liveness, &self.queue.queue, Interest::WRITE)? {
                 return Err(ErrorKind::BrokenPipe.into());
             }
         }
@@ -397,6 +465,31 @@ mod tests {
     }
 
     #[test]
+    fn channels_beyond_the_announced_ones_get_less_and_less_until_the_limit_is_named() {
+        let shapes = shapes(1, &USUAL).unwrap();
+        let name = random::name("/supervisor-test-").unwrap();
+        let transport = MqueueTransport { name, workers: 1, allowed: USUAL, shapes, held: Rc::default() };
+        let mut charges = Vec::new();
+        let mut before = u64::MAX;
+        loop {
+            let bytes = 2 * transport.shapes_now()[0].charge();
+            if transport.held.get().charge + bytes > USUAL.charge {
+                break;
+            }
+            assert!(bytes <= before);
+            before = bytes;
+            charges.push(Charge::new(&transport.held, bytes));
+        }
+        assert!(charges.len() > 30, "{}", charges.len());
+        drop(charges);
+        let Held { channels, charge } = transport.held.get();
+        assert_eq!((channels, charge), (0, 0));
+        let impossible = Shape { messages: 1 << 20, bytes: 1 << 20 };
+        let error = transport.queue(&[impossible]).unwrap_err();
+        assert!(error.errno().is_some(), "{error}");
+    }
+
+    #[test]
     fn refusals_are_told_from_other_errors() {
         let shape = Shape { messages: 1, bytes: 1024 };
         let judged = |errno| judge(&io::Error::from_raw_os_error(errno), 3, shape, &USUAL);
@@ -408,7 +501,7 @@ mod tests {
     }
 
     #[test]
-    fn messages_are_put_together_and_taken_apart_however_little_room_there_is() {
+    fn messages_are_put_together_and_taken_apart_however_short_the_reads_are() {
         let name = random::name("/supervisor-test-").unwrap();
         let (receiver, sender) = mqueue::open(&name, Shape { messages: 4, bytes: 128 }).unwrap();
         let (mut inbox, mut outbox) = (Inbox::new(receiver).unwrap(), Outbox::new(sender).unwrap());
@@ -422,9 +515,9 @@ mod tests {
         assert!(is_blocked(&outbox.write(b"full")));
         let mut read = Vec::new();
         for size in [1, 100, 127, 128, 300, 300] {
-            let mut room = vec![0; size];
-            let bytes = inbox.read(&mut room).unwrap_or(0);
-            read.extend_from_slice(&room[..bytes]);
+            let mut into = vec![0; size];
+            let bytes = inbox.read(&mut into).unwrap_or(0);
+            read.extend_from_slice(&into[..bytes]);
         }
         assert!(read == [&bytes[..], &bytes[..]].concat());
         mqueue::send(&outbox.queue, b"").unwrap();

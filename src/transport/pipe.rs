@@ -1,24 +1,27 @@
-//! Two pipes: one in, one out. The plainest transport, and the default.
+//! Two pipes, one for each direction: the plainest transport.
 //!
-//! Invariant: only our own ends are non-blocking. The flag belongs to an open file, each end of a
-//! pipe is one of its own, and a worker may rely on reads that wait.
+//! Invariant: only the supervisor's ends are non-blocking. The flag belongs to an open file, each end of a pipe is an
+//! open file of its own, and a worker may rely on reads that wait.
 
 use super::stream::{self, StreamChannel};
-use super::{Channel, Connection, Endpoints, Transport};
+use super::{Channel, Connection, Endpoints, OpenError, Transport};
+use crate::model::time::Duration;
 use crate::sys::fd;
+use crate::sys::guard::Leftover;
 use crate::wire::names;
 use std::fs::File;
 use std::io;
+use std::sync::Arc;
 
-/// Asked of the system for each pipe: two full runs and their results in between cost no sleep.
-/// A user who holds many pipes gets less, which only costs speed.
+/// The size that is asked of the system for each pipe: two full messages and their results fit without a sleep
+/// between. A user who holds many pipes gets less, which only costs speed.
 const PIPE_BYTES: u32 = 256 * 1024;
 
-/// A pair of pipes for each worker; they share nothing.
+/// A pair of pipes for each worker. The pairs share nothing.
 pub(super) struct PipeTransport;
 
 impl Transport for PipeTransport {
-    fn open(&mut self) -> io::Result<(Box<dyn Channel>, Endpoints)> {
+    fn open(&mut self) -> Result<(Box<dyn Channel>, Endpoints), OpenError> {
         let (worker_in, ours_out) = fd::pipe()?;
         let (ours_in, worker_out) = fd::pipe()?;
         for end in [&ours_out, &ours_in] {
@@ -33,6 +36,18 @@ impl Transport for PipeTransport {
     fn fds_per_channel(&self) -> u64 {
         2
     }
+
+    fn leftovers(&self) -> Vec<Leftover> {
+        Vec::new()
+    }
+
+    /// Its channels are not busy-polled.
+    fn spin(&self) -> Duration {
+        Duration::ZERO
+    }
+
+    /// Bodies are copied out of a mapped input.
+    fn share_input(&mut self, _: &Arc<File>) {}
 }
 
 /// See [`super::connect`].

@@ -1,14 +1,14 @@
-//! The scoreboard: a page of memory that one worker process shares with the supervisor.
+//! The progress page: a page of memory that one worker process shares with the supervisor.
 //!
-//! Before each item the worker writes the item's number here: a store, no message. When the worker
-//! dies or is late, the supervisor reads which item it was at, and so blames that one alone. The
-//! supervisor writes the one word that asks the worker to stop after its item.
+//! Before each item the worker stores the item's number here: one store, no message. When the worker dies or is late,
+//! the supervisor reads which item was running, and so charges that item alone. The supervisor writes one word, which
+//! asks the worker to stop after its item.
 //!
-//! The page says *none* before a result is written: a worker that waits in a write has finished its
-//! last item and must not be blamed for it (a third of all kills hit that moment when it did not).
+//! The page says *none* before a result is written: a worker that waits in a write has finished its last item, which
+//! must not be charged (without this, a third of all kills in a storm hit that moment).
 //!
-//! Invariant: the worker may write anything at any time. What is read here is a claim; who acts on
-//! it checks that the worker holds that item.
+//! Invariant: the worker may write anything at any time. A number that is read here is a claim; the core checks that
+//! the worker holds that item.
 
 use crate::model::ids::ItemId;
 use crate::sys::memfd::SharedWords;
@@ -16,7 +16,7 @@ use std::io;
 use std::os::fd::{AsFd, OwnedFd};
 use std::sync::atomic::Ordering::Relaxed;
 
-/// Words that different sides write lie two cache lines apart: processors fetch lines in pairs.
+/// Words that different sides write are two cache lines apart: processors fetch lines in pairs.
 const LINE_WORDS: usize = 128 / size_of::<u64>();
 
 /// Written by the worker: its item's number plus one, or 0 for none.
@@ -35,7 +35,7 @@ pub struct ProgressReader {
 }
 
 impl ProgressReader {
-    /// A fresh board for one process, and the fd that the process maps it by.
+    /// A fresh page for one process, and the fd that the process maps it by.
     ///
     /// # Errors
     /// No file descriptor or no memory is left.
@@ -44,13 +44,14 @@ impl ProgressReader {
         Ok((Self { words }, fd))
     }
 
-    /// The item that the worker says it is at.
+    /// The item that the worker claims to work on.
     #[must_use]
     pub fn running(&self) -> Option<ItemId> {
         self.words.word(ITEM).load(Relaxed).checked_sub(1).map(ItemId)
     }
 
-    /// Asks the worker to stop after its item. One that waits for input does not look: close that too.
+    /// Asks the worker to stop after its item. A worker that waits for input does not read this word: close its input
+    /// too.
     pub fn recall(&self) {
         self.words.word(RECALL).store(1, Relaxed);
     }
@@ -63,17 +64,17 @@ pub struct ProgressWriter {
 }
 
 impl ProgressWriter {
-    /// Maps the board behind `fd`.
+    /// Maps the page behind `fd`.
     ///
     /// # Errors
-    /// It is no board.
+    /// It is no progress page.
     pub fn from_fd(fd: impl AsFd) -> io::Result<Self> {
         let words = SharedWords::from_fd(fd)?;
         if words.len() < WORDS { Err(io::ErrorKind::InvalidInput.into()) } else { Ok(Self { words }) }
     }
 
-    /// From now on the worker is at `item`. The store is relaxed: whoever reads it after our death
-    /// reads it through the system, and whoever reads it before only looks again.
+    /// From now on the worker is at `item`. The store is relaxed: after the worker's death the supervisor reads it
+    /// through the system, and a supervisor that reads it before only probes again.
     pub fn begin(&self, item: ItemId) {
         self.words.word(ITEM).store(item.0.wrapping_add(1), Relaxed);
     }
@@ -83,7 +84,7 @@ impl ProgressWriter {
         self.words.word(ITEM).store(0, Relaxed);
     }
 
-    /// If the supervisor asked to stop after the present item.
+    /// Whether the supervisor asked to stop after the present item.
     #[must_use]
     pub fn recalled(&self) -> bool {
         self.words.word(RECALL).load(Relaxed) != 0
@@ -111,7 +112,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_board_is_refused() {
+    fn a_file_that_is_no_progress_page_is_refused() {
         let (_words, fd) = SharedWords::create(WORDS - 1).unwrap();
         assert!(ProgressWriter::from_fd(fd).is_err());
         assert!(ProgressWriter::from_fd(std::io::pipe().unwrap().0).is_err());

@@ -1,11 +1,11 @@
-//! The input, where it is a file that the workers have too: instead of a body travels where it lies in the file.
+//! The input, where it is a file that the workers have too: a reference into the file travels instead of a body.
 //!
-//! The supervisor maps the file and cuts it, mostly without looking at it. Over `file` a worker maps it too; over
-//! shared memory it reads, into a buffer that is warm ([`InputReader`]): that is faster where the file is many
-//! small folios, and slower where it is large ones; and a file that is cut short meanwhile is a short read, and no
-//! fault, so that no note on a desk can speak of what was cut off.
+//! The supervisor maps the file and cuts it, mostly without touching its pages. Over `file` a worker maps it too.
+//! Over shared memory a worker reads it into a warm buffer ([`InputReader`]). That is faster where the file is cached
+//! in small folios, and slower where the folios are large. A file that is cut short meanwhile is then a short read
+//! and no fault, so no note in a staging area can be about bytes that were cut off.
 //!
-//! Invariant: what a reader lends was all in the file when it was read.
+//! Invariant: the bytes that a reader lends were all in the file when it was read.
 
 use crate::sys::block::{Block, BlockSlice};
 use std::fs::File;
@@ -13,10 +13,10 @@ use std::io::ErrorKind;
 use std::os::unix::fs::FileExt;
 use std::sync::Arc;
 
-/// So much is read at least: many small items may lie side by side, each in a message of its own.
+/// At least so many bytes are read: many small items may be side by side, each in a message of its own.
 const READ_BYTES_MIN: usize = 16 * 1024;
 
-/// Where in the input this body lies, if it does.
+/// The offset of this body in the input, if it is part of it.
 pub(super) fn place(input: Option<&Arc<File>>, body: &BlockSlice<'_>) -> Option<u64> {
     match (&**body.block(), input) {
         (Block::Mapped(mapping), Some(input)) if Arc::ptr_eq(mapping.file(), input) => {
@@ -48,7 +48,7 @@ impl InputReader {
         self.buffer.get(self.range(offset, bytes)?)
     }
 
-    /// Where in the buffer they are.
+    /// Where in the buffer these bytes are.
     fn range(&self, offset: u64, bytes: usize) -> Option<std::ops::Range<usize>> {
         let start = usize::try_from(offset.checked_sub(self.offset)?).ok()?;
         Some(start..start.checked_add(bytes).filter(|end| *end <= self.held)?)
@@ -57,7 +57,7 @@ impl InputReader {
     /// Reads so many bytes, or as many as there are.
     fn fill(&mut self, offset: u64, bytes: usize) {
         if self.buffer.len() < bytes {
-            // Nothing of the old one is needed; zeroed like this its pages come with what is read into them.
+            // The old bytes are not needed. A fresh zeroed buffer gets its pages as they are read into.
             self.buffer = Vec::new();
             self.buffer = vec![0; bytes];
         }
@@ -70,7 +70,7 @@ impl InputReader {
                 Err(_) => break,
             }
         }
-        // The rest of a page reads as zeros from the moment in which the file is cut there; its size is told before.
+        // From the moment in which a file is cut, the rest of its last page reads as zeros. Its size changes before.
         let size = self.file.metadata().map_or(0, |metadata| metadata.len());
         self.held = self.held.min(usize::try_from(size.saturating_sub(offset)).unwrap_or(usize::MAX));
     }
@@ -89,7 +89,7 @@ mod tests {
     }
 
     #[test]
-    fn what_lies_in_the_input_has_a_place() {
+    fn a_body_in_the_input_has_an_offset() {
         let (input, other) = (Arc::new(file_of(&[7; 10_000])), Arc::new(file_of(&[7; 10_000])));
         let mapped = |file| Arc::new(Block::from(Mapping::new(file, 5000, 1000).unwrap()));
         let block = mapped(&input);

@@ -1,16 +1,16 @@
-//! Which places of the hall hold bodies that the worker has not read.
+//! The places in the arena, and which of them hold bodies that the worker has not read.
 //!
-//! Bodies leave in the order in which they came, and places at the start are taken again as soon as they
-//! are free: so no more pages are touched than bodies are on their way, and those stay in the cache.
+//! Bodies are read in the order in which they were written, and places at the start are taken again as soon as they
+//! are free. So no more pages are touched than bodies are in transit, and those pages stay in the cache.
 //!
 //! Invariant: two bodies never overlap.
 
 use std::collections::VecDeque;
 
-/// Bodies of so many bytes may be on their way together. More gains nothing.
+/// Bodies of so many bytes may be in transit together. More gains nothing.
 const BYTES_MAX: usize = 2 * 1024 * 1024;
 
-/// But so many may be of any size, so that one travels while another is at work.
+/// At least so many may be in transit, of any size: one travels while the worker is busy with another.
 const BODIES_MIN: usize = 2;
 
 /// Bodies begin at pages.
@@ -24,13 +24,13 @@ pub(super) struct Arena {
     held_bytes: usize,
 }
 
-/// A body on its way.
+/// A body in transit.
 #[derive(Debug)]
 struct Body {
-    /// The worker has read it once it is here in its ring.
+    /// The worker has read it once its ring position is this one.
     until: u64,
     start: usize,
-    /// Of the pages.
+    /// The end of its pages.
     end: usize,
 }
 
@@ -39,7 +39,7 @@ impl Arena {
         Self { bytes, bodies: VecDeque::new(), held_bytes: 0 }
     }
 
-    /// Where a body of so many bytes may lie now.
+    /// Where a body of so many bytes may be now.
     pub(super) fn place(&self, bytes: usize) -> Option<u64> {
         let needed = bytes.next_multiple_of(PAGE_BYTES);
         let (Some(oldest), Some(newest)) = (self.bodies.front(), self.bodies.back()) else {
@@ -48,7 +48,7 @@ impl Arena {
         if self.bodies.len() >= BODIES_MIN && self.held_bytes + needed > BYTES_MAX {
             return None;
         }
-        // Is the stretch in use one, or does it go on at the start?
+        // Is the used part in one piece, or does it continue at the start?
         let start = match newest.start < oldest.start {
             true if newest.end + needed <= oldest.start => newest.end,
             true => return None,
@@ -59,14 +59,14 @@ impl Arena {
         Some(start as u64)
     }
 
-    /// A body lies at `place` until the worker is at `until`.
+    /// A body is at `place` until the worker is at `until`.
     pub(super) fn keep_until(&mut self, until: u64, place: u64, bytes: usize) {
         let (start, length) = (place as usize, bytes.next_multiple_of(PAGE_BYTES));
         self.bodies.push_back(Body { until, start, end: start + length });
         self.held_bytes += length;
     }
 
-    /// The worker is at `at`: what lies before is read.
+    /// The worker is at `at`: the bodies before were read.
     pub(super) fn free_until(&mut self, at: u64) {
         while let Some(body) = self.bodies.pop_front_if(|body| body.until <= at) {
             self.held_bytes -= body.end - body.start;
@@ -94,7 +94,7 @@ mod tests {
     }
 
     #[test]
-    fn bodies_never_overlap_and_the_hall_is_never_exceeded() {
+    fn bodies_never_overlap_and_never_exceed_the_arena() {
         let bytes = 36 * MIB;
         let mut arena = Arena::new(bytes);
         let (mut seed, mut at, mut turned_away) = (7_u64, 0, 0);

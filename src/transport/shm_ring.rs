@@ -1,17 +1,17 @@
-//! A ring for one writer and one reader who share words of memory: where each of them is, and who of
-//! them sleeps. The bytes themselves lie elsewhere.
+//! A ring for one writer and one reader that share words of memory: the position of each, and which of them sleeps.
+//! The bytes themselves are elsewhere.
 //!
-//! Positions only grow; the place of one in the ring is its remainder. Each side writes its own index,
-//! keeps a copy of the other's, and looks at the other's only when the copy does not suffice.
+//! Positions only grow; the place of a position in the ring is its remainder. Each side writes its own index, keeps a
+//! copy of the other's, and reads the other's only when the copy does not suffice.
 //!
-//! Who finds nothing to do and wants to sleep says so ([`doze`]), looks once more, and sleeps. Who
-//! changes an index looks whether the other side sleeps ([`must_wake`]) and rings its bell. The fence on
-//! both sides makes sure that one of the two sees the other: no bell is missed, and none is rung for
-//! somebody who is awake.
+//! A side that finds nothing to do and wants to sleep announces that ([`announce_sleep`]), checks once more, and
+//! sleeps. A side that changes an index checks whether the other side sleeps ([`must_wake`]) and then rings its wake
+//! fd. The fence on both sides guarantees that one of the two sees the other: no wake-up is missed, and a side that
+//! does not sleep is not woken.
 //!
-//! Invariant: an index of the other side is taken only if it lies where it can lie; otherwise that side
-//! is [`Broken`], for good. Nothing here touches the system; `tests/loom_ring.rs` runs it under every
-//! order in which memory may show the words.
+//! Invariant: an index of the other side is accepted only if it is in its legal range; otherwise that side is
+//! [`Broken`], for good. Nothing here touches the system; `tests/loom_ring.rs` runs it under every order in which
+//! memory may show the words.
 
 use std::sync::atomic::Ordering::{self, Acquire, Relaxed, Release};
 
@@ -23,17 +23,17 @@ pub trait Words {
     fn fence(&self);
 }
 
-/// The two indices of a ring of `bytes` bytes: the words that they are.
+/// A ring of `bytes` bytes: the numbers of the words that hold its two indices.
 #[derive(Clone, Copy, Debug)]
 pub struct Ring {
-    /// Where the writer is.
+    /// The writer's position.
     pub tail: usize,
-    /// Where the reader is.
+    /// The reader's position.
     pub head: usize,
     pub bytes: u64,
 }
 
-/// The other side's index is where it cannot be; completes "failed to ...".
+/// The other side's index is outside of its legal range; completes "failed to ...".
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("use the ring: the other side says it is at {found}, which is not from {least} to {most}")]
 pub struct Broken {
@@ -50,11 +50,11 @@ fn judged(found: u64, least: u64, most: u64) -> Result<u64, Broken> {
 #[derive(Debug)]
 pub struct Writer {
     ring: Ring,
-    /// What the reader may see ends here.
+    /// The reader may see the bytes before this position.
     published: u64,
     /// What was written ends here.
     written: u64,
-    /// The reader was here when last looked at.
+    /// The reader's position when it was last read.
     head: u64,
 }
 
@@ -64,47 +64,47 @@ impl Writer {
         Self { ring, published: 0, written: 0, head: 0 }
     }
 
-    /// Where the next byte goes.
+    /// The position of the next byte.
     #[must_use]
     pub const fn at(&self) -> u64 {
         self.written
     }
 
-    /// How many bytes there is room for; looks at the reader's index if they are fewer than `wanted`.
+    /// The number of free bytes; reads the reader's index if they seem to be fewer than `wanted`.
     ///
     /// # Errors
-    /// The reader's index is none.
+    /// The reader's index is out of range.
     #[inline]
-    pub fn room(&mut self, words: &impl Words, wanted: u64) -> Result<u64, Broken> {
-        if self.free() < wanted {
-            self.look(words)?;
+    pub fn free_bytes(&mut self, words: &impl Words, wanted: u64) -> Result<u64, Broken> {
+        if self.known_free() < wanted {
+            self.refresh(words)?;
         }
-        Ok(self.free())
+        Ok(self.known_free())
     }
 
-    /// For how many bytes there was room when last looked at.
+    /// The number of free bytes when the reader's index was last read.
     #[must_use]
-    pub const fn free(&self) -> u64 {
+    pub const fn known_free(&self) -> u64 {
         self.ring.bytes - (self.written - self.head)
     }
 
-    /// Where the reader is: what lies before was read.
+    /// Reads the reader's position: all bytes before it have been read.
     ///
     /// # Errors
-    /// Its index is none.
-    pub fn look(&mut self, words: &impl Words) -> Result<u64, Broken> {
+    /// The index is out of range.
+    pub fn refresh(&mut self, words: &impl Words) -> Result<u64, Broken> {
         self.head = judged(words.load(self.ring.head, Acquire), self.head, self.published)?;
         Ok(self.head)
     }
 
-    /// So many more bytes were written, of those that there was room for.
+    /// So many more of the free bytes were written.
     #[inline]
     pub fn wrote(&mut self, bytes: u64) {
-        debug_assert!(bytes <= self.free(), "wrote where the reader may be");
+        debug_assert!(bytes <= self.known_free(), "wrote where the reader may be");
         self.written += bytes;
     }
 
-    /// Shows the reader what was written; `false` if that is nothing new.
+    /// Shows the reader what was written; `false` if nothing new was.
     #[inline]
     pub fn publish(&mut self, words: &impl Words) -> bool {
         if self.published == self.written {
@@ -125,11 +125,11 @@ impl Writer {
 #[derive(Debug)]
 pub struct Reader {
     ring: Ring,
-    /// What the writer may write over ends here.
+    /// The writer may overwrite the bytes before this position.
     released: u64,
     /// What was read ends here.
     read: u64,
-    /// The writer was here when last looked at.
+    /// The writer's position when it was last read.
     tail: u64,
 }
 
@@ -139,39 +139,39 @@ impl Reader {
         Self { ring, released: 0, read: 0, tail: 0 }
     }
 
-    /// Where the next byte is.
+    /// The position of the next byte.
     #[must_use]
     pub const fn at(&self) -> u64 {
         self.read
     }
 
-    /// How many bytes there are; looks at the writer's index if there seem to be none.
+    /// The number of bytes to read; reads the writer's index if there seem to be none.
     ///
     /// # Errors
-    /// The writer's index is none.
+    /// The writer's index is out of range.
     #[inline]
     pub fn ready(&mut self, words: &impl Words) -> Result<u64, Broken> {
-        if self.tail == self.read { self.look(words) } else { Ok(self.tail - self.read) }
+        if self.tail == self.read { self.refresh(words) } else { Ok(self.tail - self.read) }
     }
 
-    /// How many bytes there were when last looked at.
+    /// The number of bytes to read when the writer's index was last read.
     #[must_use]
     pub const fn known(&self) -> u64 {
         self.tail - self.read
     }
 
-    /// How many bytes there are now.
+    /// The number of bytes to read now.
     ///
     /// # Errors
-    /// The writer's index is none.
+    /// The writer's index is out of range.
     #[inline]
-    pub fn look(&mut self, words: &impl Words) -> Result<u64, Broken> {
+    pub fn refresh(&mut self, words: &impl Words) -> Result<u64, Broken> {
         let most = self.released + self.ring.bytes;
         self.tail = judged(words.load(self.ring.tail, Acquire), self.tail, most)?;
         Ok(self.tail - self.read)
     }
 
-    /// So many more bytes were read, of those that are there.
+    /// So many more of the bytes to read were read.
     #[inline]
     pub fn took(&mut self, bytes: u64) {
         debug_assert!(bytes <= self.tail - self.read, "read what is not there");
@@ -184,7 +184,7 @@ impl Reader {
         self.read - self.released
     }
 
-    /// Lets the writer write over what was read; `false` if that is nothing new.
+    /// Lets the writer overwrite what was read; `false` if nothing new was.
     #[inline]
     pub fn release(&mut self, words: &impl Words) -> bool {
         if self.released == self.read {
@@ -196,31 +196,32 @@ impl Reader {
     }
 }
 
-/// What a sleeper waits for: something to read.
+/// A sleeping side waits for bytes to read.
 pub const FOR_BYTES: u64 = 1;
-/// What a sleeper waits for: room to write.
-pub const FOR_ROOM: u64 = 2;
+/// A sleeping side waits for free bytes to write to.
+pub const FOR_FREE_BYTES: u64 = 2;
 
-/// Says that this side is about to sleep until there is one of `what`. Then look once more; if there is
-/// nothing, sleep, else [`rise`].
-pub fn doze(words: &impl Words, sleeper: usize, what: u64) {
+/// Announces that this side is about to sleep until there is one of `what`. Then check once more: if there is
+/// nothing, sleep, else call [`withdraw_sleep`].
+pub fn announce_sleep(words: &impl Words, sleeper: usize, what: u64) {
     words.store(sleeper, what, Relaxed);
     words.fence();
 }
 
-/// This side is awake. A bell may still ring once for nothing.
-pub fn rise(words: &impl Words, sleeper: usize) {
+/// This side does not sleep after all. Its wake fd may still be rung once in vain.
+pub fn withdraw_sleep(words: &impl Words, sleeper: usize) {
     words.store(sleeper, 0, Relaxed);
 }
 
-/// After an index was stored: if the other side sleeps until there is one of `what`, which is there now.
-/// Then ring its bell.
+/// To be called after an index was stored: whether the other side sleeps until there is one of `what`, which is there
+/// now. Then ring its wake fd.
 #[inline]
 pub fn must_wake(words: &impl Words, sleeper: usize, what: u64) -> bool {
     words.fence();
     let sleeps = words.load(sleeper, Relaxed) & what != 0;
     if sleeps {
-        // One ring is enough. Should this hide that it has just lain down again, it is woken all the same.
+        // One ring is enough. If this store hides that the other side has just announced sleep again, it is woken all
+        // the same.
         words.store(sleeper, 0, Relaxed);
     }
     sleeps
@@ -270,17 +271,17 @@ mod tests {
     }
 
     #[test]
-    fn what_is_written_is_read_once_published_and_room_comes_back_once_released() {
+    fn bytes_are_read_once_published_and_are_free_once_released() {
         let words = here();
         let (mut writer, mut reader) = (Writer::new(RING), Reader::new(RING));
         for lap in 0..10 {
-            assert_eq!((writer.room(&words, 64), writer.at()), (Ok(64), lap * 60));
+            assert_eq!((writer.free_bytes(&words, 64), writer.at()), (Ok(64), lap * 60));
             writer.wrote(60);
             assert_eq!(reader.ready(&words), Ok(0));
             assert!(writer.publish(&words) && !writer.publish(&words));
-            assert_eq!((writer.room(&words, 5), reader.ready(&words), reader.at()), (Ok(4), Ok(60), lap * 60));
+            assert_eq!((writer.free_bytes(&words, 5), reader.ready(&words), reader.at()), (Ok(4), Ok(60), lap * 60));
             reader.took(59);
-            assert_eq!((reader.unreleased(), reader.ready(&words), writer.room(&words, 64)), (59, Ok(1), Ok(4)));
+            assert_eq!((reader.unreleased(), reader.ready(&words), writer.free_bytes(&words, 64)), (59, Ok(1), Ok(4)));
             reader.took(1);
             assert!(reader.release(&words) && !reader.release(&words));
         }
@@ -290,13 +291,13 @@ mod tests {
     }
 
     #[test]
-    fn an_index_that_cannot_be_is_never_taken() {
+    fn an_index_out_of_range_is_never_accepted() {
         for seed in 1..=2000 {
             let mut random = Random(seed);
             let words = here();
             let (mut writer, mut reader) = (Writer::new(RING), Reader::new(RING));
             for _ in 0..200 {
-                // What lies in the words is anything, near what is right or not.
+                // The words hold anything, near the legal range or not.
                 let (word, base) = [(RING.head, writer.at()), (RING.tail, reader.at())][random.below(2) as usize];
                 let value = match random.below(4) {
                     0 => random.next(),
@@ -305,10 +306,10 @@ mod tests {
                 };
                 words.store(word, value, Relaxed);
                 let published = writer.published;
-                match writer.room(&words, 1 + random.below(64)) {
-                    Ok(room) => {
-                        assert!(room <= 64 && writer.head <= published && published - writer.head <= 64);
-                        writer.wrote(random.below(room + 1));
+                match writer.free_bytes(&words, 1 + random.below(64)) {
+                    Ok(free) => {
+                        assert!(free <= 64 && writer.head <= published && published - writer.head <= 64);
+                        writer.wrote(random.below(free + 1));
                         let _ = random.below(2) == 0 && writer.publish(&words);
                     }
                     Err(broken) => assert!(broken.found < broken.least || broken.found > broken.most),
@@ -326,16 +327,16 @@ mod tests {
     }
 
     #[test]
-    fn a_bell_is_rung_once_and_only_for_who_sleeps() {
+    fn a_sleeping_side_is_woken_once_and_only_for_what_it_waits_for() {
         let words = here();
         assert!(!must_wake(&words, 2, FOR_BYTES));
-        doze(&words, 2, FOR_BYTES);
-        assert!(!must_wake(&words, 2, FOR_ROOM));
+        announce_sleep(&words, 2, FOR_BYTES);
+        assert!(!must_wake(&words, 2, FOR_FREE_BYTES));
         assert!(must_wake(&words, 2, FOR_BYTES) && !must_wake(&words, 2, FOR_BYTES));
-        doze(&words, 2, FOR_BYTES | FOR_ROOM);
-        assert!(must_wake(&words, 2, FOR_ROOM));
-        doze(&words, 2, FOR_ROOM);
-        rise(&words, 2);
-        assert!(!must_wake(&words, 2, FOR_ROOM));
+        announce_sleep(&words, 2, FOR_BYTES | FOR_FREE_BYTES);
+        assert!(must_wake(&words, 2, FOR_FREE_BYTES));
+        announce_sleep(&words, 2, FOR_FREE_BYTES);
+        withdraw_sleep(&words, 2);
+        assert!(!must_wake(&words, 2, FOR_FREE_BYTES));
     }
 }

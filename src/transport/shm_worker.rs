@@ -1,31 +1,30 @@
-//! The worker's end of shared memory. It waits: first awake, if that was asked for, then asleep until its
-//! bell rings.
+//! The worker's end of shared memory. It waits: first it polls, if that was asked for, then it sleeps until its wake
+//! fd is rung.
 //!
-//! Invariant: items are read where they lie, and given back when the next message is asked for; those in the
-//! input are read from there, see [`super::shared_input`].
+//! Invariant: items are read in place, and given back when the next frame is asked for. Items in the input are read
+//! from there, see [`super::shared_input`].
 
 use super::shared_input::InputReader;
 use super::shm_area::{
-    self, IN_INPUT, INPUT, ITEMS, ITEMS_PART, NEAR_BYTES_MAX, PLAN, RESULTS, RESULTS_PART, SUPERVISOR_ASLEEP,
+    self, IN_INPUT, INLINE_BYTES_MAX, INPUT, ITEMS, ITEMS_PART, PLAN, RESULTS, RESULTS_PART, SUPERVISOR_ASLEEP,
     SUPERVISOR_GONE, WORKER_ASLEEP, WORKER_GONE,
 };
-use super::shm_ring::{Broken, FOR_BYTES, FOR_ROOM, Reader, Words, Writer, doze, must_wake, rise};
-use super::{ChannelError, Connection, Endpoints, InputIntegrity, ItemsIn, ResultsOut, StagingArea};
+use super::shm_ring::{
+    Broken, FOR_BYTES, FOR_FREE_BYTES, Reader, Words, Writer, announce_sleep, must_wake, withdraw_sleep,
+};
+use super::{Connection, Endpoints, InputIntegrity, ItemsError, ItemsIn, ResultsOut, Staging, StagingArea};
 use crate::sys::clock::monotonic_ns;
-use crate::sys::growable_buffer::GrowableBuffer;
 use crate::sys::shared_area::{Part, SharedArea};
 use crate::sys::wake_fd::WakeFd;
-use crate::wire::codec::{self, Message};
-use crate::wire::frame::{HEADER_BYTES, Header, Kind};
-use crate::wire::message::ToWorker;
+use crate::wire::frame::{Frame, HEADER_BYTES, Header};
 use crate::wire::names;
 use std::hint::spin_loop;
 use std::io::{self, ErrorKind};
 use std::sync::Arc;
 use std::sync::atomic::Ordering::{Acquire, Release};
 
-/// Looks at the ring between two looks at the clock.
-const LOOKS_PER_CLOCK: u32 = 32;
+/// Polls of the ring between two reads of the clock.
+const POLLS_PER_CLOCK: u32 = 32;
 
 /// See [`super::connect`].
 pub(super) fn connect(mut endpoints: Endpoints) -> io::Result<Connection> {
@@ -39,7 +38,7 @@ pub(super) fn connect(mut endpoints: Endpoints) -> io::Result<Connection> {
         end: Arc::clone(&end),
         reader: Reader::new(ITEMS),
         borrowed_bytes: 0,
-        near_bytes_max: shm_area::near_bytes_max(input.is_some()),
+        inline_bytes_max: shm_area::inline_bytes_max(input.is_some()),
         input,
         integrity: Arc::default(),
     };
@@ -50,39 +49,39 @@ pub(super) fn connect(mut endpoints: Endpoints) -> io::Result<Connection> {
 /// What both halves of the worker's end use.
 struct End {
     area: Arc<SharedArea>,
-    /// Rung by the supervisor, when we sleep.
+    /// The supervisor rings it when the worker sleeps.
     wake_fd: WakeFd,
-    /// Rung by us, when the supervisor sleeps.
+    /// The worker rings it when the supervisor sleeps.
     supervisors_wake_fd: WakeFd,
     spin_ns: u64,
 }
 
 impl End {
-    /// Waits until `look` finds something.
-    fn wait<T>(&self, what: u64, mut look: impl FnMut() -> io::Result<Option<T>>) -> io::Result<T> {
-        if let Some(found) = self.spin(&mut look)? {
+    /// Waits until `poll` finds something.
+    fn wait<T>(&self, what: u64, mut poll: impl FnMut() -> io::Result<Option<T>>) -> io::Result<T> {
+        if let Some(found) = self.spin(&mut poll)? {
             return Ok(found);
         }
         loop {
-            doze(&*self.area, WORKER_ASLEEP, what);
-            if let Some(found) = look()? {
-                rise(&*self.area, WORKER_ASLEEP);
+            announce_sleep(&*self.area, WORKER_ASLEEP, what);
+            if let Some(found) = poll()? {
+                withdraw_sleep(&*self.area, WORKER_ASLEEP);
                 return Ok(found);
             }
             self.wake_fd.wait()?;
         }
     }
 
-    fn spin<T>(&self, look: &mut impl FnMut() -> io::Result<Option<T>>) -> io::Result<Option<T>> {
-        let first = look()?;
+    fn spin<T>(&self, poll: &mut impl FnMut() -> io::Result<Option<T>>) -> io::Result<Option<T>> {
+        let first = poll()?;
         if first.is_some() || self.spin_ns == 0 {
             return Ok(first);
         }
         let until = monotonic_ns().saturating_add(self.spin_ns);
         while monotonic_ns() < until {
-            for _ in 0..LOOKS_PER_CLOCK {
+            for _ in 0..POLLS_PER_CLOCK {
                 spin_loop();
-                if let Some(found) = look()? {
+                if let Some(found) = poll()? {
                     return Ok(Some(found));
                 }
             }
@@ -92,7 +91,7 @@ impl End {
 
     fn wake_supervisor(&self, what: u64) {
         if must_wake(&*self.area, SUPERVISOR_ASLEEP, what) {
-            self.supervisors_wake_fd.ring();
+            self.supervisors_wake_fd.wake();
         }
     }
 }
@@ -106,71 +105,69 @@ fn invalid(broken: Broken) -> io::Error {
 struct ShmItems {
     end: Arc<End>,
     reader: Reader,
-    /// What the last message took, which is still lent.
+    /// Bytes in the ring of the last frame, which is still lent.
     borrowed_bytes: u64,
-    /// The longest body that lies in its frame.
-    near_bytes_max: usize,
+    /// The longest body that is in its frame.
+    inline_bytes_max: usize,
     input: Option<InputReader>,
-    /// If what is lent from the input is there.
+    /// Whether the bytes that were lent from the input are there.
     integrity: Arc<InputIntegrity>,
 }
 
-/// Where a frame lies.
-struct Lying {
+/// A frame in the ring.
+struct RingFrame {
     header: Header,
-    /// What it takes in the ring.
+    /// The bytes that it takes in the ring.
     ring_bytes: u64,
 }
 
 impl ShmItems {
     /// The frame that begins `behind` bytes further, of the `ready` ones.
     #[inline(always)]
-    fn lying(&self, behind: u64, ready: u64) -> Result<Option<Lying>, ChannelError> {
+    fn frame_at(&self, behind: u64, ready: u64) -> Result<Option<RingFrame>, ItemsError> {
         if ready < behind + HEADER_BYTES as u64 {
             return Ok(None);
         }
         let header = self.end.area.lend(ITEMS_PART, self.reader.at() + behind, HEADER_BYTES);
         let Some(header) = Header::read(header)? else { return Ok(None) };
-        let near = if header.body_bytes <= self.near_bytes_max { header.body_bytes } else { size_of::<u64>() };
-        Ok(Some(Lying { header, ring_bytes: (HEADER_BYTES + header.head_bytes + near) as u64 }))
+        let inline_bytes =
+            if header.body_bytes <= self.inline_bytes_max { header.body_bytes } else { size_of::<u64>() };
+        Ok(Some(RingFrame { header, ring_bytes: (HEADER_BYTES + header.head_bytes + inline_bytes) as u64 }))
     }
 
-    /// What was lent is not any more.
-    fn give_back(&mut self) {
+    /// The last frame is not lent any more.
+    fn return_borrowed(&mut self) {
         self.reader.took(std::mem::take(&mut self.borrowed_bytes));
     }
 
-    /// The supervisor may write over what was given back.
+    /// Lets the supervisor overwrite what was given back.
     fn release(&mut self) {
         if self.reader.release(&*self.end.area) {
-            self.end.wake_supervisor(FOR_ROOM);
+            self.end.wake_supervisor(FOR_FREE_BYTES);
         }
     }
 }
 
 impl ItemsIn for ShmItems {
     fn fill(&mut self) -> io::Result<bool> {
-        self.give_back();
+        self.return_borrowed();
         self.release();
         let Self { end, reader, .. } = self;
         end.wait(FOR_BYTES, || {
-            // The end comes behind the last item.
+            // The supervisor sets the end behind the last item.
             let ended = end.area.load(INPUT, Acquire) != 0;
-            let ready = reader.look(&*end.area).map_err(invalid)?;
+            let ready = reader.refresh(&*end.area).map_err(invalid)?;
             Ok(if ready > 0 || ended { Some(ready > 0) } else { None })
         })
     }
 
-    fn next(&mut self) -> Result<Option<(ToWorker, &[u8])>, ChannelError> {
-        self.give_back();
+    fn next(&mut self) -> Result<Option<Frame<'_>>, ItemsError> {
+        self.return_borrowed();
         let ready = self.reader.ready(&*self.end.area)?;
-        let Some(Lying { header, ring_bytes }) = self.lying(0, ready)? else { return Ok(None) };
+        let Some(RingFrame { header, ring_bytes }) = self.frame_at(0, ready)? else { return Ok(None) };
         // Large bodies are waited for one by one.
-        if header.body_bytes > NEAR_BYTES_MAX || self.reader.unreleased() >= NEAR_BYTES_MAX as u64 {
+        if header.body_bytes > INLINE_BYTES_MAX || self.reader.unreleased() >= INLINE_BYTES_MAX as u64 {
             self.release();
-        }
-        if header.kind != Kind::ToWorker {
-            return Err(ChannelError::Direction);
         }
         self.borrowed_bytes = ring_bytes;
         if self.input.is_some() {
@@ -180,7 +177,7 @@ impl ItemsIn for ShmItems {
         let head_at = self.reader.at() + HEADER_BYTES as u64;
         let head = area.lend(ITEMS_PART, head_at, header.head_bytes);
         let body_at = head_at + header.head_bytes as u64;
-        let body = if header.body_bytes <= self.near_bytes_max {
+        let body = if header.body_bytes <= self.inline_bytes_max {
             area.lend(ITEMS_PART, body_at, header.body_bytes)
         } else {
             let mut place = [0; size_of::<u64>()];
@@ -189,27 +186,23 @@ impl ItemsIn for ShmItems {
             if place & IN_INPUT == 0 {
                 area.lend(Part::Arena, place, header.body_bytes)
             } else {
-                let input = self.input.as_mut().ok_or(ChannelError::Reference)?;
+                let input = self.input.as_mut().ok_or(ItemsError::Reference)?;
                 input.read(place ^ IN_INPUT, header.body_bytes).unwrap_or_else(|| {
                     self.integrity.lacks();
                     &[]
                 })
             }
         };
-        // The usual one goes where it is wanted without a stop in between.
-        if let Some(ToWorker::Batch { first, count, attempt }) = ToWorker::read(head) {
-            return Ok(Some((ToWorker::Batch { first, count, attempt }, body)));
-        }
-        Ok(Some((codec::decode(head)?, body)))
+        Ok(Some(Frame { kind: header.kind, head, body }))
     }
 
     fn waiting(&self, most: usize) -> usize {
         let ready = self.reader.known();
         let (mut behind, mut frames) = (self.borrowed_bytes, 0);
         while frames < most
-            && let Ok(Some(lying)) = self.lying(behind, ready)
+            && let Ok(Some(frame)) = self.frame_at(behind, ready)
         {
-            behind += lying.ring_bytes;
+            behind += frame.ring_bytes;
             frames += 1;
         }
         frames
@@ -227,20 +220,20 @@ struct ShmResults {
 }
 
 impl ShmResults {
-    /// Waits for room for so many bytes, or for some if the ring has not that many.
-    fn wait_for_room(&mut self, wanted: u64) -> io::Result<u64> {
+    /// Waits for so many free bytes, or for as many as the ring can have.
+    fn wait_for_free_bytes(&mut self, wanted: u64) -> io::Result<u64> {
         let wanted = wanted.min(RESULTS.bytes);
-        let room = self.writer.room(&*self.end.area, wanted).map_err(invalid)?;
-        if room >= wanted {
-            return Ok(room);
+        let free = self.writer.free_bytes(&*self.end.area, wanted).map_err(invalid)?;
+        if free >= wanted {
+            return Ok(free);
         }
         let Self { end, writer } = self;
-        end.wait(FOR_ROOM, || {
+        end.wait(FOR_FREE_BYTES, || {
             if end.area.load(INPUT, Acquire) == SUPERVISOR_GONE {
                 return Err(ErrorKind::BrokenPipe.into());
             }
-            let room = writer.room(&*end.area, wanted).map_err(invalid)?;
-            Ok((room >= wanted).then_some(room))
+            let free = writer.free_bytes(&*end.area, wanted).map_err(invalid)?;
+            Ok((free >= wanted).then_some(free))
         })
     }
 }
@@ -249,8 +242,8 @@ impl ResultsOut for ShmResults {
     /// All at once if the ring can hold it, so that a death leaves all of it or nothing.
     fn send(&mut self, mut frames: &[u8]) -> io::Result<()> {
         while !frames.is_empty() {
-            let room = self.wait_for_room(frames.len() as u64)?;
-            let (now, later) = frames.split_at(frames.len().min(room as usize));
+            let free = self.wait_for_free_bytes(frames.len() as u64)?;
+            let (now, later) = frames.split_at(frames.len().min(free as usize));
             self.end.area.put(RESULTS_PART, self.writer.at(), now);
             self.writer.wrote(now.len() as u64);
             self.writer.publish(&*self.end.area);
@@ -260,9 +253,15 @@ impl ResultsOut for ShmResults {
         Ok(())
     }
 
-    fn staging(&self) -> Option<(StagingArea, [GrowableBuffer; 2])> {
+    /// The ring is not a slice: the body is copied behind the frames.
+    fn send_parts(&mut self, frames: &[u8], body: &[u8]) -> io::Result<()> {
+        self.send(&[frames, body].concat())
+    }
+
+    fn staging(&self) -> Option<Staging> {
         let area = &self.end.area;
-        Some((StagingArea::new(Arc::clone(area), RESULTS.tail), area.staging()?))
+        let [results, frames] = area.staging()?;
+        Some(Staging { area: StagingArea::new(Arc::clone(area), RESULTS.tail), results, frames })
     }
 }
 

@@ -1,35 +1,38 @@
 //! A pair of connected sockets, a stream: one descriptor for the worker, under both names.
 //!
-//! The system remembers who made a pair. So a worker knows that behind its socket is the supervisor
-//! it was told of, and leaves otherwise. The other way round this says nothing: at our end the system
-//! names ourselves, whoever holds the other end. What we know of a worker is what we know over
-//! every transport: its end was handed to the process that we started and to nobody else, and its
-//! hello shows the token that only that process was given.
+//! The system records the process that made a pair. So a worker checks that the process behind its socket is the
+//! supervisor that its variables name, and exits otherwise. The check is worth nothing in the other direction: at the
+//! supervisor's end the system names the supervisor, whichever process holds the other end. What is known of a worker
+//! is the same over every transport: its end was handed only to the process that was started, and its hello shows the
+//! token that only that process was given.
 //!
-//! Invariant: only our own end is non-blocking; the two ends are two open files.
+//! Invariant: only the supervisor's end is non-blocking; the two ends are two open files.
 
 use super::stream::{self, StreamChannel};
-use super::{Channel, Connection, Endpoints, Transport};
+use super::{Channel, Connection, Endpoints, OpenError, Transport};
+use crate::model::time::Duration;
+use crate::sys::guard::Leftover;
 use crate::sys::socket::{self, Peer};
 use crate::wire::names;
 use std::fs::File;
 use std::io::{self, ErrorKind};
+use std::sync::Arc;
 
-/// Asked of the system for what each end may have written and the other not read. The system counts
-/// its own bookkeeping twice over: what fits is about as much as was asked for.
+/// The size that is asked of the system for the unread bytes of each end. The system charges its own bookkeeping too
+/// and doubles the size for that: about as many bytes fit as were asked for.
 const SOCKET_BYTES: usize = 256 * 1024;
 
-/// A pair of sockets for each worker; they share nothing.
+/// A pair of sockets for each worker. The pairs share nothing.
 pub(super) struct SocketTransport;
 
 impl Transport for SocketTransport {
-    fn open(&mut self) -> io::Result<(Box<dyn Channel>, Endpoints)> {
+    fn open(&mut self) -> Result<(Box<dyn Channel>, Endpoints), OpenError> {
         let (ours, theirs) = socket::pair()?;
         for end in [&ours, &theirs] {
             socket::enlarge(end, SOCKET_BYTES);
         }
         crate::sys::fd::set_nonblocking(&ours)?;
-        // A second descriptor, so that room can be waited for beside data: a poll set knows each once.
+        // A second descriptor, so that a poll set can wait for writing beside reading: it takes each descriptor once.
         let items = ours.try_clone()?;
         let channel = StreamChannel::new(File::from(ours), File::from(items), |items| drop(socket::end_output(items)));
         let Peer { pid, uid } = Peer::this_process();
@@ -40,16 +43,28 @@ impl Transport for SocketTransport {
     fn fds_per_channel(&self) -> u64 {
         2
     }
+
+    fn leftovers(&self) -> Vec<Leftover> {
+        Vec::new()
+    }
+
+    /// Its channels are not busy-polled.
+    fn spin(&self) -> Duration {
+        Duration::ZERO
+    }
+
+    /// Bodies are copied out of a mapped input.
+    fn share_input(&mut self, _: &Arc<File>) {}
 }
 
 /// See [`super::connect`].
 pub(super) fn connect(mut endpoints: Endpoints) -> io::Result<Connection> {
-    let told = endpoints.get_variable(names::PEER)?.to_owned();
+    let expected = endpoints.get_variable(names::PEER)?.to_owned();
     let items = endpoints.take_fd(names::FD_IN)?;
     let Peer { pid, uid } = socket::peer(&items)?;
     let found = format!("{pid} {uid}");
-    if found != told {
-        let words = format!("the other end is of process and user {found}, not {told}");
+    if found != expected {
+        let words = format!("the other end is of process and user {found}, not {expected}");
         return Err(io::Error::new(ErrorKind::PermissionDenied, words));
     }
     let results = items.try_clone()?;
@@ -61,7 +76,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_socket_of_somebody_else_is_refused() {
+    fn a_socket_of_another_process_is_refused() {
         let (_ours, theirs) = socket::pair().unwrap();
         let endpoints =
             Endpoints::new().fd(&[names::FD_IN, names::FD_OUT], theirs).variable(names::PEER, "1 4294967294");
@@ -74,6 +89,6 @@ mod tests {
             Endpoints::new().fd(&[names::FD_IN, names::FD_OUT], reader).variable(names::PEER, format!("{pid} {uid}"));
         assert!(connect(endpoints).is_err(), "it is no socket");
         let (_ours, theirs) = socket::pair().unwrap();
-        assert!(connect(Endpoints::new().fd(&[names::FD_IN], theirs)).is_err(), "nobody was named");
+        assert!(connect(Endpoints::new().fd(&[names::FD_IN], theirs)).is_err(), "no peer was named");
     }
 }

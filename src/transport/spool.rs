@@ -1,11 +1,11 @@
-//! The spool of one worker: a file in which the bytes of its items lie until they are settled.
+//! The spool of one worker: a file that holds the bytes of its items until they are settled.
 //!
-//! It is made of segments. Items are written one behind the other into the present one; a segment
-//! whose items are all settled is written anew. So the file holds little more than what is in flight,
-//! however many items pass through it, and its pages stay warm.
+//! It is made of segments. Items are written one behind the other into the present segment; a segment whose items are
+//! all settled is written anew. So the file holds little more than what is in flight, however many items pass through
+//! it, and its pages stay warm.
 //!
-//! Written with `pwrite`, never through memory: a full disk is an error and not a signal, and a
-//! worker that cuts the file short harms nobody but itself.
+//! It is written with `pwrite` and never mapped here: a full disk is an error and not a signal, and a worker that
+//! cuts the file short harms itself alone.
 //!
 //! Invariant: no byte of an item is overwritten before that item is settled.
 
@@ -19,10 +19,10 @@ use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
 use std::rc::Rc;
 
-/// What a segment holds at least: four full runs, which stay in the second-level cache.
+/// Least size of a segment: four full messages, which stay in the second-level cache.
 const SEGMENT_BYTES: u64 = 256 * 1024;
 
-/// A file that has grown larger than this is emptied when nothing in it is needed.
+/// A larger file is emptied when nothing in it is needed.
 const KEPT_BYTES: u64 = 4 << 20;
 
 /// Where spools are made.
@@ -33,8 +33,8 @@ pub(super) enum Place {
     Named(Rc<Names>),
 }
 
-/// Names in a folder of the user's choice. Those of workers that are gone are used again, so that
-/// there are never more files than workers at a time.
+/// Names in a folder of the user's choice. The names of workers that have ended are used again, so that there are
+/// never more files than workers at a time.
 #[derive(Debug)]
 pub(super) struct Names {
     folder: Folder,
@@ -60,7 +60,7 @@ impl Place {
 impl Names {
     fn create(&self) -> io::Result<(File, u32)> {
         if let Some(number) = self.unused.borrow_mut().pop() {
-            // Another file, though of the same name: what is left of the old worker may hold that one open.
+            // A new file of the same name: processes that the old worker left behind may hold the old file open.
             let name = name(number);
             match self.folder.remove(&name) {
                 Err(error) if error.kind() != ErrorKind::NotFound => return Err(error),
@@ -73,7 +73,7 @@ impl Names {
             *self.next.borrow_mut() = number.checked_add(1).ok_or(ErrorKind::AlreadyExists)?;
             match self.folder.create(&name(number)) {
                 Ok(file) => return Ok((file, number)),
-                // An earlier process of our number left it.
+                // An earlier process with this pid left it.
                 Err(error) if error.kind() == ErrorKind::AlreadyExists => {}
                 Err(error) => return Err(error),
             }
@@ -98,7 +98,8 @@ struct Segment {
 /// Items that were written together.
 #[derive(Debug)]
 struct Written {
-    last: u64,
+    /// The bytes are needed until so many items are answered for, counted from the first.
+    until: u64,
     segment: usize,
 }
 
@@ -110,6 +111,9 @@ pub(super) struct Spool {
     present: usize,
     /// In the order in which a worker answers.
     unsettled: VecDeque<Written>,
+    /// Items that were handed to the worker, here or elsewhere, and items that it has answered for.
+    handed_out: u64,
+    settled: u64,
 }
 
 impl Spool {
@@ -125,19 +129,28 @@ impl Spool {
                 (file, Some((Rc::clone(names), number)))
             }
         };
-        Ok(Self { file, named, segments: Vec::new(), present: 0, unsettled: VecDeque::new() })
+        Ok(Self {
+            file,
+            named,
+            segments: Vec::new(),
+            present: 0,
+            unsettled: VecDeque::new(),
+            handed_out: 0,
+            settled: 0,
+        })
     }
 
     pub(super) const fn file(&self) -> &File {
         &self.file
     }
 
-    /// Keeps the bytes of items up to the item `last`, until that one is settled; tells where they lie.
+    /// Keeps the bytes of the next `items` items until all of those are settled; returns where in the file they are.
     ///
     /// # Errors
     /// The disk is full, or fails. Nothing is kept then.
-    pub(super) fn append(&mut self, last: u64, bytes: &[u8]) -> io::Result<u64> {
+    pub(super) fn append(&mut self, items: u32, bytes: &[u8]) -> io::Result<u64> {
         if bytes.is_empty() {
+            self.pass_over(items);
             return Ok(0);
         }
         let length = bytes.len() as u64;
@@ -153,17 +166,23 @@ impl Spool {
         segment.filled += length;
         segment.live += 1;
         self.present = index;
-        self.unsettled.push_back(Written { last, segment: index });
+        self.pass_over(items);
+        self.unsettled.push_back(Written { until: self.handed_out, segment: index });
         Ok(offset)
     }
 
-    /// A segment with room for so many bytes, or the number of the next one to be made.
+    /// The next `items` items are handed out, and nothing is kept of them here.
+    pub(super) fn pass_over(&mut self, items: u32) {
+        self.handed_out = self.handed_out.saturating_add(u64::from(items));
+    }
+
+    /// A segment with so many free bytes, or the number of the next segment to be made.
     fn segment_for(&self, length: u64) -> usize {
-        let has_room = |segment: &Segment| segment.bytes - segment.filled >= length;
+        let fits = |segment: &Segment| segment.bytes - segment.filled >= length;
         match self.segments.get(self.present) {
-            Some(present) if has_room(present) => self.present,
+            Some(present) if fits(present) => self.present,
             _ => {
-                let free = |segment: &Segment| segment.live == 0 && has_room(segment);
+                let free = |segment: &Segment| segment.live == 0 && fits(segment);
                 self.segments.iter().position(free).unwrap_or(self.segments.len())
             }
         }
@@ -173,10 +192,12 @@ impl Spool {
         self.segments.last().map_or(0, |segment| segment.offset + segment.bytes)
     }
 
-    /// The worker has answered for these items, the next ones it holds: what they took is free.
-    pub(super) fn settle(&mut self, first: u64, count: u32) {
-        let answered = first..first.saturating_add(u64::from(count));
-        while let Some(written) = self.unsettled.pop_front_if(|written| answered.contains(&written.last)) {
+    /// The worker has answered for so many more items, in order: the bytes of those are free.
+    pub(super) fn settle(&mut self, items: u64) {
+        // A worker that answers for more than it was handed gains nothing: its next items are kept as well.
+        self.settled = self.settled.saturating_add(items).min(self.handed_out);
+        let settled = self.settled;
+        while let Some(written) = self.unsettled.pop_front_if(|written| written.until <= settled) {
             let segment = &mut self.segments[written.segment];
             segment.live -= 1;
             if segment.live == 0 {
@@ -184,7 +205,7 @@ impl Spool {
             }
         }
         if self.unsettled.is_empty() && self.end() > KEPT_BYTES {
-            // A failure costs room only.
+            // A failure only costs disk space.
             let _ = self.file.set_len(0);
             self.segments.clear();
             self.present = 0;
@@ -216,17 +237,17 @@ mod tests {
     }
 
     #[test]
-    fn a_million_items_take_no_more_room_than_those_in_flight() {
+    fn a_million_items_take_no_more_space_than_those_in_flight() {
         let mut spool = spool();
         let mut places = VecDeque::new();
         for item in 0..100_000_u64 {
             let bytes = item.to_le_bytes().repeat(1 + item as usize % 400);
-            places.push_back((item, spool.append(item, &bytes).unwrap(), bytes));
+            places.push_back((item, spool.append(1, &bytes).unwrap(), bytes));
             if places.len() == 100 {
                 for _ in 0..1 + item as usize % 100 {
                     let (item, offset, bytes) = places.pop_front().unwrap();
                     assert!(read(&spool, offset, bytes.len()) == bytes, "item {item}");
-                    spool.settle(item, 1);
+                    spool.settle(1);
                 }
             }
         }
@@ -235,35 +256,35 @@ mod tests {
     }
 
     #[test]
-    fn room_is_free_when_the_last_item_of_a_run_is_settled() {
+    fn a_segment_is_free_when_the_last_item_in_it_is_settled() {
         let mut spool = spool();
         let full = vec![1; SEGMENT_BYTES as usize];
-        assert_eq!(spool.append(19, &full).unwrap(), 0);
-        spool.settle(10, 5);
-        assert_eq!(spool.append(29, &full).unwrap(), SEGMENT_BYTES);
-        spool.settle(15, 5);
-        assert_eq!(spool.append(39, &full).unwrap(), 0);
-        // One answer for items of two runs.
-        spool.settle(20, 20);
+        assert_eq!(spool.append(10, &full).unwrap(), 0);
+        spool.settle(5);
+        assert_eq!(spool.append(10, &full).unwrap(), SEGMENT_BYTES);
+        spool.settle(5);
+        assert_eq!(spool.append(10, &full).unwrap(), 0);
+        // One answer for the items of two messages, with items between whose bytes are elsewhere.
+        spool.pass_over(7);
+        spool.settle(27);
         assert!(spool.unsettled.is_empty());
-        // Nobody holds these: nothing becomes free.
-        assert_eq!(spool.append(49, &full).unwrap(), 0);
-        spool.settle(0, 9);
-        spool.settle(u64::MAX, 9);
-        assert_eq!(spool.append(59, &full).unwrap(), SEGMENT_BYTES);
+        // An answer for items that were never handed out frees nothing of what follows.
+        spool.settle(u64::MAX);
+        assert_eq!(spool.append(1, &full).unwrap(), 0);
+        assert_eq!(spool.append(1, &full).unwrap(), SEGMENT_BYTES);
     }
 
     #[test]
     fn what_huge_items_took_is_given_back() {
         let mut spool = spool();
         let huge = vec![1; 16 << 20];
-        for item in 0..4 {
-            spool.append(item, &huge).unwrap();
+        for _ in 0..4 {
+            spool.append(1, &huge).unwrap();
         }
-        assert_eq!(spool.append(4, b"").unwrap(), 0);
-        spool.settle(0, 4);
+        assert_eq!(spool.append(1, b"").unwrap(), 0);
+        spool.settle(4);
         assert_eq!(spool.file().metadata().unwrap().blocks(), 0);
-        assert_eq!(spool.append(9, b"small").unwrap(), 0);
+        assert_eq!(spool.append(1, b"small").unwrap(), 0);
         assert_eq!(read(&spool, 0, 5), b"small");
     }
 
@@ -277,7 +298,7 @@ mod tests {
             names.sort();
             names
         };
-        std::fs::write(folder.path().join(name(1)), "somebody's").unwrap();
+        std::fs::write(folder.path().join(name(1)), "another's").unwrap();
         let (first, second) = (Spool::create(&place).unwrap(), Spool::create(&place).unwrap());
         assert_eq!(names(), [name(1), name(2), name(3)].map(std::ffi::OsString::from));
         let inode = |spool: &Spool| spool.file().metadata().unwrap().ino();
@@ -289,6 +310,6 @@ mod tests {
         drop((again, second));
         assert_eq!(names().len(), 3);
         assert_eq!(std::fs::metadata(folder.path().join(name(3))).unwrap().ino(), kept);
-        assert_eq!(std::fs::read(folder.path().join(name(1))).unwrap(), b"somebody's");
+        assert_eq!(std::fs::read(folder.path().join(name(1))).unwrap(), b"another's");
     }
 }

@@ -1,13 +1,13 @@
-//! Results that have not left, where they outlive their worker.
+//! Results that have not left, in memory that outlives their worker.
 //!
-//! A worker on shared memory puts results together on a desk in that memory: in one half those of the open
-//! group, in the other the frames of groups that are closed and wait to be sent together. A note says after
-//! each item how many are done, another after each group how far the frames go. When the worker is killed,
-//! the supervisor reads both, and no finished item is run again.
+//! A worker on shared memory puts results together in a staging area in that memory: in one half the results of the
+//! open group, in the other the frames of groups that are closed and wait to be sent together. A note records after
+//! each item how many are done, another note after each group how far the frames go. If the worker is killed, the
+//! supervisor reads both notes, and no finished item is worked on again.
 //!
-//! What lies where is told by positions in the stream of results, which only grow: the frames go where the ring
-//! ends now, the group goes where the frames end. So the one store that sends the frames, or that adds a
-//! group to them, also voids the note that was about it.
+//! The notes name positions in the stream of results, which only grow: the frames go where the ring ends now, and the
+//! group goes where the frames end. So the one store that sends the frames, or that adds a group to them, also voids
+//! the note about it.
 //!
 //! Invariant: each finished item counts exactly once, whichever was the last store.
 
@@ -22,10 +22,10 @@ use std::sync::atomic::Ordering::{Acquire, Relaxed, Release};
 const FIRST: usize = 8 * LINE;
 const ATTEMPT: usize = FIRST + 1;
 const PLACE: usize = FIRST + 2;
-/// How many items are done, times 2^32, plus the bytes of their results: one word, so that they agree.
+/// The number of items that are done, times 2^32, plus the bytes of their results: one word, so that they agree.
 const DONE: usize = FIRST + 3;
 const COUNT_SHIFT: u32 = 32;
-/// Where the frames on the desk will go, and where they end then.
+/// Where the frames in the staging area will go, and where they end then.
 const FROM: usize = FIRST + 4;
 const UNTIL: usize = FIRST + 5;
 
@@ -44,10 +44,10 @@ impl StagingArea {
         Self { area, tail }
     }
 
-    /// The next results are those of `first` and the items behind it, from the start of their room on; so many
-    /// bytes of frames wait before them.
+    /// The next results are those of `first` and the items behind it, from the start of their half on. So many bytes
+    /// of frames wait before them.
     pub fn begin(&self, first: ItemId, attempt: Attempt, framed_bytes: usize) {
-        // In this order: what is there is void until the place is right, and nothing is done then.
+        // In this order: the note is void until the place is right, and nothing is done then.
         self.area.store(DONE, 0, Release);
         self.area.store(FIRST, first.0, Release);
         self.area.store(ATTEMPT, u64::from(attempt.0), Release);
@@ -61,7 +61,7 @@ impl StagingArea {
         self.area.store(DONE, u64::from(count) << COUNT_SHIFT | bytes as u64, Release);
     }
 
-    /// The frames are so many bytes now, from the start of their room on, and the open group is among them.
+    /// The frames are so many bytes now, from the start of their half on, and the open group is among them.
     #[inline]
     pub fn framed(&self, bytes: usize) {
         let tail = self.area.load(self.tail, Relaxed);
@@ -72,7 +72,7 @@ impl StagingArea {
     }
 }
 
-/// What a worker that has ended left on its desk.
+/// What a worker that has ended left in its staging area.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct Left {
     pub frames: Vec<u8>,
@@ -88,7 +88,7 @@ pub(super) struct Open {
     pub results: Vec<u8>,
 }
 
-/// What is there, if the worker's index was at `tail` when it ended; nothing that makes no sense.
+/// What is there, if the worker's index was at `tail` when it ended. Notes that make no sense are ignored.
 pub(super) fn left(area: &SharedArea, tail: u64) -> Left {
     let (from, until) = (area.load(FROM, Acquire), area.load(UNTIL, Acquire));
     let framed = until.checked_sub(tail).filter(|bytes| from == tail && *bytes <= HALF_BYTES as u64).unwrap_or(0);

@@ -1,20 +1,17 @@
-//! Frames over a stream of bytes, both ends: what pipes and sockets are, and what queues of messages
-//! are made to look like.
+//! A stream of bytes, both ends: pipes and sockets are streams, and message queues are made to look like one.
 //!
 //! The end of the stream is the end of the input, and of the results; nothing else marks either.
 //!
-//! Large bodies leave from the block that they lie in, by a gathering write; small ones are copied
-//! behind each other, which costs less than a slice of their own.
+//! A large body leaves from its block by a gathering write. A small body is copied behind the one before, which costs
+//! less than a slice of its own.
 //!
 //! Invariant: of one flush, all that fits leaves in one write, in the order in which it was queued.
 
-use super::incoming::Incoming;
-use super::{Channel, ChannelError, Connection, Fill, Flush, ItemsIn, Large, ResultsOut};
+use super::{Channel, ChannelError, Connection, Fill, Flush, InputIntegrity, ItemsError, ItemsIn, ResultsOut, Staging};
 use crate::sys::block::{Block, BlockSlice};
-use crate::sys::spill::SpillFile;
-use crate::wire::codec;
-use crate::wire::frame::{BUFFER_BYTES, FrameDecoder, Kind};
-use crate::wire::message::{FromWorker, ToWorker};
+use crate::wire::frame::{Frame, FrameDecoder};
+use crate::wire::prefix::Prefix;
+use crate::wire::read_buffer::{BUFFER_BYTES, ReadBuffer};
 use std::collections::VecDeque;
 use std::fs::File;
 use std::io::{self, ErrorKind, IoSlice, Read, Write};
@@ -23,30 +20,29 @@ use std::os::fd::{AsFd, BorrowedFd};
 use std::sync::Arc;
 
 /// Bodies of so many bytes are not copied.
-const LENT_BYTES_MIN: usize = 4 * 1024;
+const BORROWED_BYTES_MIN: usize = 4 * 1024;
 
-/// Slices of one write. A turn has at most a few runs for one worker, of two slices each.
+/// Slices of one write. A turn has at most a few messages for one worker, of two slices each.
 const SLICES_MAX: usize = 32;
 
-/// The supervisor's end, of two things that do not wait. Each has the descriptor to wait for.
+/// The supervisor's end: a reader and a writer that do not block. Each has the descriptor to wait for.
 pub(super) struct StreamChannel<R = File, W = File> {
     results: R,
     /// `None` once closed.
     items: Option<W>,
-    /// What ends the input if others hold its descriptor too.
+    /// Ends the input if other descriptors of the same open file exist.
     shut: fn(&W),
-    incoming: Incoming,
     backlog: Backlog,
 }
 
 impl<R, W> StreamChannel<R, W> {
-    /// Results come by the one, items leave by the other. `shut` is called before `items` is closed.
+    /// Results come from `results`, items leave by `items`. `shut` is called before `items` is closed.
     pub(super) fn new(results: R, items: W, shut: fn(&W)) -> Self {
-        Self { results, items: Some(items), shut, incoming: Incoming::new(), backlog: Backlog::default() }
+        Self { results, items: Some(items), shut, backlog: Backlog::default() }
     }
 }
 
-/// A worker that left while there was something for it to read resets a socket: it has left all the same.
+/// Whether the worker's end is closed. A worker that leaves with unread bytes in its socket resets it.
 fn is_gone(error: &io::Error) -> bool {
     matches!(error.kind(), ErrorKind::BrokenPipe | ErrorKind::ConnectionReset)
 }
@@ -60,44 +56,36 @@ impl<R: Read + AsFd, W: Write + AsFd> Channel for StreamChannel<R, W> {
         self.items.as_ref().map(AsFd::as_fd)
     }
 
-    fn fill(&mut self) -> io::Result<Fill> {
+    fn fill(&mut self, into: &mut ReadBuffer) -> Result<Fill, ChannelError> {
         loop {
-            match self.results.read(self.incoming.spare()) {
+            match self.results.read(into.spare()) {
                 Ok(0) => return Ok(Fill::Closed),
                 Ok(bytes) => {
-                    self.incoming.filled(bytes);
+                    into.filled(bytes);
                     return Ok(Fill::Bytes(bytes));
                 }
                 Err(error) if error.kind() == ErrorKind::WouldBlock => return Ok(Fill::Blocked),
                 Err(error) if error.kind() == ErrorKind::Interrupted => {}
                 Err(error) if is_gone(&error) => return Ok(Fill::Closed),
-                Err(error) => return Err(error),
+                Err(error) => return Err(error.into()),
             }
         }
     }
 
-    fn next(&mut self) -> Result<Option<(FromWorker, &[u8])>, ChannelError> {
-        self.incoming.next()
+    /// Bytes that a worker did not send died with it.
+    fn recover(&mut self, _: &mut ReadBuffer) -> usize {
+        0
     }
 
-    fn keep_large_in(&mut self, spill: &Arc<SpillFile>) {
-        self.incoming.keep_large_in(spill);
-    }
-
-    fn large(&mut self) -> Result<Option<Large>, ChannelError> {
-        self.incoming.large()
-    }
-
-    fn is_torn(&self) -> bool {
-        self.incoming.is_within_frame()
-    }
-
-    fn queue(&mut self, message: ToWorker, body: BlockSlice<'_>) -> Result<(), ChannelError> {
+    fn queue(&mut self, prefix: &Prefix, _: u32, body: BlockSlice<'_>) -> Result<(), ChannelError> {
         if self.items.is_some() {
-            self.backlog.push(message, body)?;
+            self.backlog.push(prefix, &body);
         }
         Ok(())
     }
+
+    /// Bytes that have left are not kept.
+    fn answered(&mut self, _: u64) {}
 
     fn flush(&mut self) -> io::Result<Flush> {
         let Some(items) = &mut self.items else { return Ok(Flush::Closed) };
@@ -126,48 +114,57 @@ impl<R: Read + AsFd, W: Write + AsFd> Channel for StreamChannel<R, W> {
         }
         self.backlog.clear();
     }
+
+    /// Its descriptors report everything.
+    fn is_busy_polled(&self) -> bool {
+        false
+    }
+
+    fn arm(&mut self) -> bool {
+        true
+    }
 }
 
-/// Frames that have not left yet.
+/// Messages that have not left yet.
 #[derive(Default)]
 struct Backlog {
-    /// Headers, heads and small bodies; the first `written` bytes have left.
+    /// Prefixes and small bodies; the first `written` bytes have left.
     copied: Vec<u8>,
     written: usize,
     /// Large bodies, in order.
-    integrity: VecDeque<InputIntegrity>,
-    /// What has not left of all this.
+    borrowed: VecDeque<Borrowed>,
+    /// Bytes that have not left, of all this.
     bytes: usize,
 }
 
-/// A stretch of a block, between what is copied.
-struct InputIntegrity {
-    /// So many copied bytes stand before it.
+/// A part of a block, between what is copied.
+struct Borrowed {
+    /// The number of copied bytes before it.
     behind: usize,
     block: Arc<Block>,
-    /// What has not left of it.
+    /// The part that has not left.
     range: Range<usize>,
 }
 
 impl Backlog {
-    fn push(&mut self, message: ToWorker, body: BlockSlice<'_>) -> Result<(), ChannelError> {
-        let before = self.copied.len();
-        let integrity = body.bytes().len() >= LENT_BYTES_MIN;
-        if integrity {
-            crate::wire::append_without_body(&message, body.bytes().len(), &mut self.copied)?;
+    #[inline]
+    fn push(&mut self, prefix: &Prefix, body: &BlockSlice<'_>) {
+        let (before, body_bytes) = (self.copied.len(), body.bytes().len());
+        if body_bytes >= BORROWED_BYTES_MIN {
+            prefix.append_to(0, &mut self.copied);
             let block = Arc::clone(body.block());
-            self.integrity.push_back(InputIntegrity { behind: self.copied.len(), block, range: body.range() });
-            self.bytes += body.range().len();
+            self.borrowed.push_back(Borrowed { behind: self.copied.len(), block, range: body.range() });
+            self.bytes += body_bytes;
         } else {
-            crate::wire::append(&message, body.bytes(), &mut self.copied)?;
+            prefix.append_to(body_bytes, &mut self.copied);
+            self.copied.extend_from_slice(body.bytes());
         }
         self.bytes += self.copied.len() - before;
-        Ok(())
     }
 
-    /// One write; of what has left nothing is kept.
+    /// One write. Bytes that have left are not kept.
     fn write_to(&mut self, file: &mut impl Write) -> io::Result<()> {
-        let written = match self.integrity.is_empty() {
+        let written = match self.borrowed.is_empty() {
             true => file.write(&self.copied[self.written..])?,
             false => {
                 let mut slices = [IoSlice::new(&[]); SLICES_MAX];
@@ -182,22 +179,22 @@ impl Backlog {
         Ok(())
     }
 
-    /// What is to be written next, as many slices as there is room for.
-    fn slices<'a>(&'a self, room: &mut [IoSlice<'a>; SLICES_MAX]) -> usize {
+    /// Fills `slices` with what is to be written next; returns how many were used.
+    fn slices<'a>(&'a self, slices: &mut [IoSlice<'a>; SLICES_MAX]) -> usize {
         let mut count = 0;
         let mut from = self.written;
         let mut push = |bytes: &'a [u8]| {
-            if let Some(place) = room.get_mut(count).filter(|_| !bytes.is_empty()) {
+            if let Some(place) = slices.get_mut(count).filter(|_| !bytes.is_empty()) {
                 *place = IoSlice::new(bytes);
                 count += 1;
             }
         };
-        for integrity in self.integrity.iter().take(SLICES_MAX / 2) {
-            push(&self.copied[from..integrity.behind]);
-            push(&integrity.block[integrity.range.clone()]);
-            from = integrity.behind;
+        for borrowed in self.borrowed.iter().take(SLICES_MAX / 2) {
+            push(&self.copied[from..borrowed.behind]);
+            push(&borrowed.block[borrowed.range.clone()]);
+            from = borrowed.behind;
         }
-        if self.integrity.len() < SLICES_MAX / 2 {
+        if self.borrowed.len() < SLICES_MAX / 2 {
             push(&self.copied[from..]);
         }
         count
@@ -207,17 +204,17 @@ impl Backlog {
     fn advance(&mut self, written: usize) {
         let mut left = written;
         self.bytes -= written;
-        while let Some(integrity) = self.integrity.front_mut() {
-            let copied = left.min(integrity.behind - self.written);
+        while let Some(borrowed) = self.borrowed.front_mut() {
+            let copied = left.min(borrowed.behind - self.written);
             self.written += copied;
             left -= copied;
-            let part = left.min(integrity.range.len());
-            integrity.range.start += part;
+            let part = left.min(borrowed.range.len());
+            borrowed.range.start += part;
             left -= part;
-            if self.written < integrity.behind || !integrity.range.is_empty() {
+            if self.written < borrowed.behind || !borrowed.range.is_empty() {
                 return;
             }
-            self.integrity.pop_front();
+            self.borrowed.pop_front();
         }
         self.written += left;
         if self.bytes == 0 {
@@ -226,15 +223,15 @@ impl Backlog {
     }
 
     fn clear(&mut self) {
-        self.integrity.clear();
+        self.borrowed.clear();
         self.copied.clear();
-        // What many small items needed is given back.
+        // Returns the memory that many small items needed.
         self.copied.shrink_to(BUFFER_BYTES);
         (self.written, self.bytes) = (0, 0);
     }
 }
 
-/// The worker's end, of two things that wait.
+/// The worker's end: a reader and a writer that block.
 pub(super) fn connection(items: impl Read + 'static, results: impl Write + 'static) -> Connection {
     let items = StreamItems { items, decoder: FrameDecoder::new() };
     Connection { items: Box::new(items), results: Box::new(StreamResults { results }) }
@@ -248,9 +245,9 @@ struct StreamItems<R> {
 impl<R: Read> ItemsIn for StreamItems<R> {
     fn fill(&mut self) -> io::Result<bool> {
         loop {
-            match self.items.read(self.decoder.spare()) {
+            match self.items.read(self.decoder.buffer().spare()) {
                 Ok(bytes) => {
-                    self.decoder.filled(bytes);
+                    self.decoder.buffer().filled(bytes);
                     return Ok(bytes > 0);
                 }
                 Err(error) if error.kind() == ErrorKind::Interrupted => {}
@@ -260,16 +257,17 @@ impl<R: Read> ItemsIn for StreamItems<R> {
         }
     }
 
-    fn next(&mut self) -> Result<Option<(ToWorker, &[u8])>, ChannelError> {
-        let Some(frame) = self.decoder.next()? else { return Ok(None) };
-        if frame.kind != Kind::ToWorker {
-            return Err(ChannelError::Direction);
-        }
-        Ok(Some((codec::decode(frame.head)?, frame.body)))
+    fn next(&mut self) -> Result<Option<Frame<'_>>, ItemsError> {
+        Ok(self.decoder.next()?)
     }
 
     fn waiting(&self, most: usize) -> usize {
         self.decoder.whole_frames(most)
+    }
+
+    /// Bytes that were copied out of the stream are whole.
+    fn integrity(&self) -> Arc<InputIntegrity> {
+        Arc::default()
     }
 }
 
@@ -296,6 +294,11 @@ impl<W: Write> ResultsOut for StreamResults<W> {
         }
         self.send(body)
     }
+
+    /// Results are put together in memory of this process.
+    fn staging(&self) -> Option<Staging> {
+        None
+    }
 }
 
 fn gone_or(error: io::Error) -> io::Error {
@@ -306,23 +309,24 @@ fn gone_or(error: io::Error) -> io::Error {
 mod tests {
     use super::*;
     use crate::sys::fd;
+    use crate::wire::message::ToWorker;
 
     /// Bodies around the border between those that are copied and those that are not, and their frames.
     fn queued(backlog: &mut Backlog) -> Vec<u8> {
         let block = Arc::new(Block::from((0..200_000_u32).map(|at| at as u8).collect::<Vec<_>>()));
         let mut expected = Vec::new();
         for number in 0..3 * SLICES_MAX {
-            let size = [0, 5, LENT_BYTES_MIN - 1, LENT_BYTES_MIN, 3 * LENT_BYTES_MIN][number % 5];
+            let size = [0, 5, BORROWED_BYTES_MIN - 1, BORROWED_BYTES_MIN, 3 * BORROWED_BYTES_MIN][number % 5];
             let message = ToWorker::Batch { first: number as u64, count: 1, attempt: 1 };
             let body = BlockSlice::new(&block, number..number + size);
-            backlog.push(message, body.clone()).unwrap();
+            backlog.push(&Prefix::new(&message, size), &body);
             crate::wire::append(&message, body.bytes(), &mut expected).unwrap();
         }
         expected
     }
 
     #[test]
-    fn what_is_lent_and_what_is_copied_leaves_in_order_however_it_is_cut() {
+    fn borrowed_and_copied_bodies_leave_in_order_however_writes_cut_them() {
         for step in [1, 7, 4096, 100_000, usize::MAX] {
             let mut backlog = Backlog::default();
             let expected = queued(&mut backlog);
@@ -337,27 +341,18 @@ mod tests {
                 assert_eq!(backlog.bytes, expected.len() - left.len());
             }
             assert!(left == expected, "step {step}");
-            assert!(backlog.integrity.is_empty() && backlog.copied.is_empty());
+            assert!(backlog.borrowed.is_empty() && backlog.copied.is_empty());
         }
     }
 
     #[test]
-    fn a_body_over_the_limit_leaves_nothing_behind() {
-        let mut backlog = Backlog::default();
-        let block = Arc::new(Block::from(vec![0; crate::wire::frame::BODY_BYTES_MAX + 1]));
-        let message = ToWorker::Batch { first: 1, count: 1, attempt: 1 };
-        assert!(backlog.push(message, BlockSlice::whole(&block)).is_err());
-        assert_eq!((backlog.bytes, backlog.copied.len(), backlog.integrity.len()), (0, 0, 0));
-    }
-
-    #[test]
-    fn a_block_is_let_go_as_soon_as_it_has_left() {
+    fn a_block_is_released_as_soon_as_it_has_left() {
         let (reader, writer) = fd::pipe().unwrap();
         let (other, _end) = fd::pipe().unwrap();
         let mut channel = StreamChannel::new(File::from(other), File::from(writer), |_| ());
-        let block = Arc::new(Block::from(vec![b'x'; LENT_BYTES_MIN]));
+        let block = Arc::new(Block::from(vec![b'x'; BORROWED_BYTES_MIN]));
         let message = ToWorker::Batch { first: 1, count: 1, attempt: 1 };
-        channel.queue(message, BlockSlice::whole(&block)).unwrap();
+        channel.queue(&Prefix::new(&message, block.len()), 1, BlockSlice::whole(&block)).unwrap();
         assert_eq!(Arc::strong_count(&block), 2);
         assert_eq!(channel.flush().unwrap(), Flush::All);
         assert_eq!((Arc::strong_count(&block), channel.backlog_bytes()), (1, 0));

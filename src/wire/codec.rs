@@ -19,10 +19,11 @@ pub trait Message: Serialize + DeserializeOwned {
     /// The kind of frame that carries it.
     const KIND: Kind;
 
-    /// It, written; it only fits if it is one of those that are written without the general codec, and short.
+    /// The message packed into words, if it is one that is written without the general codec, and short enough; else
+    /// [`Packed::NONE`] or a value that does not fit.
     fn pack(&self) -> Packed;
 
-    /// The message, if it is one of those, and as usual.
+    /// The message, if it is one of those and in the usual form.
     fn read(head: &[u8]) -> Option<Self>;
 }
 
@@ -32,12 +33,12 @@ impl Message for ToWorker {
     #[inline(always)]
     fn pack(&self) -> Packed {
         let Self::Batch { first, count, attempt } = *self;
-        Writer::new(RUN).number(first).number(count.into()).number(attempt.into()).end()
+        Writer::new(BATCH).number(first).number(count.into()).number(attempt.into()).end()
     }
 
     #[inline(always)]
     fn read(head: &[u8]) -> Option<Self> {
-        let mut reader = Reader::new(head, RUN)?;
+        let mut reader = Reader::new(head, BATCH)?;
         let (first, count, attempt) = (reader.number()?, reader.short_number()?, reader.short_number()?);
         reader.end()?;
         Some(Self::Batch { first, count, attempt })
@@ -64,8 +65,8 @@ impl Message for FromWorker {
     }
 }
 
-/// The places of `Batch` and `Done` in their enums.
-const RUN: u8 = 0;
+/// The numbers of `Batch` and `Done` in their enums.
+const BATCH: u8 = 0;
 const DONE: u8 = 1;
 
 /// The limit bounds what decoding may claim; encoding is bounded by the shape of the messages.
@@ -82,10 +83,10 @@ pub fn encode<M: Message>(message: &M, out: &mut Vec<u8>) {
     if packed.fits() {
         return out.extend_from_slice(&packed.to_vec());
     }
-    let mut room = [0; HEAD_BYTES_MAX];
+    let mut buffer = [0; HEAD_BYTES_MAX];
     // The only failures are a full buffer and values that serde cannot describe; a `Message` has neither.
-    let bytes = bincode::serde::encode_into_slice(message, &mut room, config()).expect("a message is flat and fits");
-    out.extend_from_slice(&room[..bytes]);
+    let bytes = bincode::serde::encode_into_slice(message, &mut buffer, config()).expect("a message is flat and fits");
+    out.extend_from_slice(&buffer[..bytes]);
 }
 
 /// Reads the message that is exactly `bytes`.
@@ -159,7 +160,7 @@ mod tests {
         assert_eq!(bytes, [0, 7, 1, 1]);
     }
 
-    /// Around each border of a width, and what is nearly a message.
+    /// Numbers around each border of a width, and heads that are nearly a message.
     #[test]
     fn what_is_written_and_read_quickly_is_what_the_codec_writes_and_reads() {
         let numbers = [0, 1, 250, 251, 252, 253, 255, 256, 0xffff, 0x1_0000, 0xffff_ffff, 0x1_0000_0000, u64::MAX];
@@ -182,7 +183,7 @@ mod tests {
         }
     }
 
-    /// Each way to spoil one byte, to cut the head short or to make it longer, is read alike.
+    /// A head is read alike by both codecs, also with one byte spoiled, cut short, or made longer.
     fn same<M: Message + PartialEq + std::fmt::Debug>(head: &[u8]) {
         let check = |head: &[u8]| {
             let quick = M::read(head);

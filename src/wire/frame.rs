@@ -4,12 +4,13 @@
 //! version u8 | kind u8 | head_bytes u16 | body_bytes u32      little-endian, then head, then body
 //! ```
 //!
-//! A decoder takes bytes as they come, torn anywhere, and lends out whole frames as slices of its own
-//! buffer. It gets its facts from [`FrameDecoder::spare`] and [`FrameDecoder::filled`].
+//! A decoder takes bytes as they come, torn anywhere, and lends whole frames as slices of its own buffer. Its facts
+//! come from [`FrameDecoder::buffer`].
 //!
-//! Invariant: a header is judged before a byte is allocated for what it announces; a decoder that has
-//! seen a bad header says so for ever, because nothing behind it can be trusted.
+//! Invariant: a header is checked before a byte is allocated for what it announces. A decoder that has found a bad
+//! header returns that error for ever, because nothing behind it can be trusted.
 
+use super::read_buffer::ReadBuffer;
 use crate::model::spec::ITEM_BYTES_MAX;
 
 /// The first byte of each frame. Another layout gets another number.
@@ -21,15 +22,9 @@ pub const HEADER_BYTES: usize = 8;
 /// Most bytes of a head; the longest message takes less than half.
 pub const HEAD_BYTES_MAX: usize = 64;
 
-/// Most bytes of a body: an item or a result of the largest size, and room for newlines, for the
-/// times of a batch and for the last result before a worker's flush.
+/// Most bytes of a body: an item or a result of the largest size, and more for newlines, for the times of a batch and
+/// for the last result before a worker's flush.
 pub const BODY_BYTES_MAX: usize = ITEM_BYTES_MAX + 2 * 1024 * 1024;
-
-/// What a decoder holds at rest, and so the most that one read brings. Reads of 128 KiB cost no
-/// more per byte than larger ones, and the buffer stays in the second-level cache. The page or two
-/// beyond: a C library's first heap is 132 KiB, and what does not fit there is mapped by itself, so
-/// that of an idle worker's buffer only the pages become resident that something arrived in.
-pub const BUFFER_BYTES: usize = 136 * 1024;
 
 /// Which way a frame travels; a frame that turns up at the wrong end is refused.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -73,8 +68,8 @@ pub fn encode(kind: Kind, head: &[u8], body: &[u8], out: &mut Vec<u8>) -> Result
     Ok(())
 }
 
-/// The header of a frame with so many bytes of head and of body: the first byte is the lowest. A word, since
-/// what is stored in pieces and read back as a whole soon after is waited for.
+/// The header of a frame with so many bytes of head and of body: the first byte is the lowest. A word, since a load
+/// of bytes that were just stored in pieces waits for all the stores.
 ///
 /// # Errors
 /// Head or body are over their limits.
@@ -102,6 +97,11 @@ pub(super) const fn fields(kind: Kind, head_bytes: usize, body_bytes: usize) -> 
     FRAME_VERSION as u64 | (kind as u64) << 8 | (head_bytes as u64) << 16 | (body_bytes as u64) << 32
 }
 
+/// The same header with another length of the body.
+pub(super) const fn with_body_bytes(header: u64, body_bytes: usize) -> u64 {
+    header & u32::MAX as u64 | (body_bytes as u64) << 32
+}
+
 /// The fixed header.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Header {
@@ -117,7 +117,7 @@ impl Header {
         HEADER_BYTES + self.head_bytes + self.body_bytes
     }
 
-    /// The header at the start of `bytes`; `None` while it is torn. Each field is judged as soon as it is whole.
+    /// The header at the start of `bytes`; `None` while it is torn. Each field is checked as soon as it is whole.
     ///
     /// # Errors
     /// The bytes are no header.
@@ -154,82 +154,50 @@ impl Header {
 
 /// Makes frames of bytes.
 ///
-/// - facts in: [`spare`](Self::spare) and [`filled`](Self::filled), or [`push`](Self::push)
-/// - frames out: [`next`](Self::next)
+/// - facts in: [`buffer`](Self::buffer), or [`push`](Self::push)
+/// - frames out: [`next`](Self::next), or [`find`](Self::find) and [`take_frame`](Self::take_frame)
 /// - a large frame in parts: [`take_prefix`](Self::take_prefix), then [`take`](Self::take) until its body is out
 /// - questions: [`whole_frames`](Self::whole_frames), [`unread_bytes`](Self::unread_bytes)
+#[derive(Default)]
 pub struct FrameDecoder {
-    /// All of it is initialised; `start..end` is what has arrived and was not handed out.
-    buffer: Vec<u8>,
-    start: usize,
-    end: usize,
-    /// Bytes of the frame at `start`, once its header is known to be good.
-    wanted: usize,
+    buffer: ReadBuffer,
 }
 
-impl Default for FrameDecoder {
-    fn default() -> Self {
-        Self::new()
-    }
+/// Where in the buffer the next whole frame is.
+#[derive(Clone, Copy, Debug)]
+pub struct FramePlace {
+    kind: Kind,
+    head: usize,
+    body: usize,
+    end: usize,
 }
 
 impl FrameDecoder {
-    /// An empty decoder; its buffer is allocated by the first [`spare`](Self::spare).
+    /// An empty decoder; its buffer is allocated by the first read.
     #[must_use]
     pub const fn new() -> Self {
-        Self { buffer: Vec::new(), start: 0, end: 0, wanted: 0 }
+        Self { buffer: ReadBuffer::new() }
     }
 
-    /// GrowableBuffer for the next read, never empty. Say with [`filled`](Self::filled) how much of it was used.
-    pub fn spare(&mut self) -> &mut [u8] {
-        let held = self.end - self.start;
-        // At rest the base size; for a larger frame that frame's, which was judged before; and if
-        // nobody took the frames out, one base size more.
-        let size = self.wanted.max(BUFFER_BYTES);
-        let size = if held < size { size } else { held + BUFFER_BYTES };
-        if self.buffer.len() == size {
-            // Only the torn part of one frame moves.
-            self.buffer.copy_within(self.start..self.end, 0);
-        } else {
-            // A fresh zeroed buffer is mapped lazily: only what arrives becomes resident.
-            let mut buffer = vec![0; size];
-            buffer[..held].copy_from_slice(&self.buffer[self.start..self.end]);
-            self.buffer = buffer;
-        }
-        (self.start, self.end) = (0, held);
-        &mut self.buffer[self.end..]
+    /// Where bytes arrive.
+    pub const fn buffer(&mut self) -> &mut ReadBuffer {
+        &mut self.buffer
     }
 
-    /// The first `bytes` of the last [`spare`](Self::spare) hold what arrived.
-    pub fn filled(&mut self, bytes: usize) {
-        debug_assert!(bytes <= self.buffer.len() - self.end, "more than there was room for");
-        self.end = (self.end + bytes).min(self.buffer.len());
+    /// What arrived at this place of the buffer since it was last filled.
+    #[must_use]
+    pub fn arrived(&self, place: &std::ops::Range<usize>) -> &[u8] {
+        self.buffer.arrived(place)
     }
 
-    /// Takes in all of `bytes`.
-    pub fn take_in(&mut self, mut bytes: &[u8]) {
-        while !bytes.is_empty() {
-            bytes = self.take_piece(bytes);
-        }
-    }
-
-    /// Takes in as much of `bytes` as there is room for at once; returns the rest.
-    fn take_piece<'a>(&mut self, bytes: &'a [u8]) -> &'a [u8] {
-        let spare = self.spare();
-        let (piece, rest) = bytes.split_at(spare.len().min(bytes.len()));
-        spare[..piece.len()].copy_from_slice(piece);
-        self.filled(piece.len());
-        rest
-    }
-
-    /// Takes in all of `bytes`, whole frames being taken out between by `each`.
-    /// For tests and for transports that deliver messages instead of a stream.
+    /// Takes in all of `bytes` and calls `each` with every frame that they complete. For tests and for callers that
+    /// receive messages instead of a stream.
     ///
     /// # Errors
     /// The bytes are no frames.
     pub fn push(&mut self, mut bytes: &[u8], mut each: impl FnMut(Frame<'_>)) -> Result<(), FrameError> {
         while !bytes.is_empty() {
-            bytes = self.take_piece(bytes);
+            bytes = self.buffer.take_piece(bytes);
             while let Some(frame) = self.next()? {
                 each(frame);
             }
@@ -240,57 +208,72 @@ impl FrameDecoder {
     /// The next whole frame; `None` until more bytes have arrived.
     ///
     /// # Errors
-    /// The bytes are no frame; it says so again each time it is asked.
+    /// The bytes are no frame; each further call returns the same error.
     #[inline(always)]
     #[expect(clippy::should_implement_trait, reason = "lends from itself, which Iterator cannot")]
     pub fn next(&mut self) -> Result<Option<Frame<'_>>, FrameError> {
-        let Some(header) = Header::read(&self.buffer[self.start..self.end])? else {
-            return Ok(None);
-        };
-        self.wanted = header.frame_bytes();
-        if self.end - self.start < self.wanted {
-            return Ok(None);
-        }
-        let head = self.start + HEADER_BYTES;
-        let body = head + header.head_bytes;
-        let end = body + header.body_bytes;
-        (self.start, self.wanted) = (end, 0);
-        Ok(Some(Frame { kind: header.kind, head: &self.buffer[head..body], body: &self.buffer[body..end] }))
+        let Some(place) = self.find()? else { return Ok(None) };
+        Ok(Some(self.take_frame(place)))
     }
 
-    /// Takes out the header and the head of a frame whose body has more than `above` bytes, if that is what comes
-    /// next; `None` otherwise, and while its head is torn. The bytes that follow are its body's: until all of them
-    /// are taken out by [`take`](Self::take), nothing else is to be asked.
+    /// Where the next whole frame is, for [`take_frame`](Self::take_frame); `None` until more bytes have arrived.
+    ///
+    /// # Errors
+    /// As of [`next`](Self::next).
+    #[inline(always)]
+    pub fn find(&mut self) -> Result<Option<FramePlace>, FrameError> {
+        let buffer = &mut self.buffer;
+        let Some(header) = Header::read(buffer.unread())? else {
+            return Ok(None);
+        };
+        buffer.wanted = header.frame_bytes();
+        if buffer.end - buffer.start < buffer.wanted {
+            return Ok(None);
+        }
+        let head = buffer.start + HEADER_BYTES;
+        let body = head + header.head_bytes;
+        Ok(Some(FramePlace { kind: header.kind, head, body, end: body + header.body_bytes }))
+    }
+
+    /// Takes out the frame that [`find`](Self::find) has just found.
+    #[inline(always)]
+    pub fn take_frame(&mut self, FramePlace { kind, head, body, end }: FramePlace) -> Frame<'_> {
+        let buffer = &mut self.buffer;
+        (buffer.start, buffer.wanted) = (end, 0);
+        Frame { kind, head: &buffer.bytes[head..body], body: &buffer.bytes[body..end] }
+    }
+
+    /// Takes out the header and the head of the next frame if its body has more than `above` bytes; `None` if it has
+    /// fewer, and while its head is torn. The bytes that follow are those of its body: until [`take`](Self::take) has
+    /// taken out all of them, call nothing else.
     ///
     /// # Errors
     /// The bytes are no frame.
     pub fn take_prefix(&mut self, above: usize) -> Result<Option<(Header, &[u8])>, FrameError> {
-        let Some(header) = Header::read(&self.buffer[self.start..self.end])?.filter(|next| next.body_bytes > above)
-        else {
+        let buffer = &mut self.buffer;
+        let Some(header) = Header::read(buffer.unread())?.filter(|next| next.body_bytes > above) else {
             return Ok(None);
         };
-        // There is to be no room for all of it.
-        self.wanted = 0;
-        let head = self.start + HEADER_BYTES;
+        // The buffer does not grow for it.
+        buffer.wanted = 0;
+        let head = buffer.start + HEADER_BYTES;
         let body = head + header.head_bytes;
-        if body > self.end {
+        if body > buffer.end {
             return Ok(None);
         }
-        self.start = body;
-        Ok(Some((header, &self.buffer[head..body])))
+        buffer.start = body;
+        Ok(Some((header, &buffer.bytes[head..body])))
     }
 
-    /// Takes out what has arrived as it is, up to so many bytes.
+    /// Takes out what has arrived as it is, at most `bytes_max` bytes.
     pub fn take(&mut self, bytes_max: usize) -> &[u8] {
-        let start = self.start;
-        self.start = self.end.min(start.saturating_add(bytes_max));
-        &self.buffer[start..self.start]
+        self.buffer.take(bytes_max)
     }
 
-    /// How many whole frames have arrived and were not handed out, counted up to `most`.
+    /// The number of whole frames that have arrived and were not taken out, counted up to `most`.
     #[must_use]
     pub fn whole_frames(&self, most: usize) -> usize {
-        let mut rest = &self.buffer[self.start..self.end];
+        let mut rest = self.buffer.unread();
         let mut frames = 0;
         while frames < most
             && let Ok(Some(header)) = Header::read(rest)
@@ -302,15 +285,17 @@ impl FrameDecoder {
         frames
     }
 
-    /// Bytes that have arrived and belong to no frame handed out; at the end of a channel, those of a torn one.
+    /// Bytes that have arrived and belong to no frame that was taken out; at the end of a channel, those of a torn
+    /// frame.
     #[must_use]
-    pub const fn unread_bytes(&self) -> usize {
-        self.end - self.start
+    pub fn unread_bytes(&self) -> usize {
+        self.buffer.unread().len()
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use super::super::read_buffer::BUFFER_BYTES;
     use super::*;
 
     type Owned = (Kind, Vec<u8>, Vec<u8>);
@@ -366,12 +351,12 @@ mod tests {
             let mut rest = bytes.as_slice();
             let read_max = [1 + random.below(16), 4096, BUFFER_BYTES, usize::MAX][random.below(4)];
             while !rest.is_empty() {
-                let spare = decoder.spare();
+                let spare = decoder.buffer().spare();
                 let read = (1 + random.below(read_max.min(spare.len()))).min(rest.len());
                 spare[..read].copy_from_slice(&rest[..read]);
-                decoder.filled(read);
+                decoder.buffer().filled(read);
                 rest = &rest[read..];
-                // Sometimes nobody asks: nothing may be lost.
+                // Sometimes no frame is taken out: nothing may be lost.
                 while random.below(4) > 0
                     && let Some(frame) = decoder.next().unwrap()
                 {
@@ -396,8 +381,8 @@ mod tests {
         for torn in 0..=bytes.len() {
             let whole = ends.iter().filter(|end| **end <= torn).count();
             let mut waiting = FrameDecoder::new();
-            waiting.spare()[..torn].copy_from_slice(&bytes[..torn]);
-            waiting.filled(torn);
+            waiting.buffer().spare()[..torn].copy_from_slice(&bytes[..torn]);
+            waiting.buffer().filled(torn);
             assert_eq!([1, 9].map(|most| waiting.whole_frames(most)), [whole.min(1), whole], "torn at {torn}");
             let mut decoder = FrameDecoder::new();
             let mut decoded = Vec::new();
@@ -423,12 +408,16 @@ mod tests {
         ];
         for (bytes, words) in cases {
             let mut decoder = FrameDecoder::new();
-            let spare = decoder.spare();
+            let spare = decoder.buffer().spare();
             spare[..bytes.len()].copy_from_slice(bytes);
-            decoder.filled(bytes.len());
+            decoder.buffer().filled(bytes.len());
             assert_eq!(decoder.next().unwrap_err().to_string(), words);
             assert_eq!(decoder.next().unwrap_err().to_string(), words);
-            assert_eq!(decoder.spare().len() + bytes.len(), BUFFER_BYTES, "nothing is allocated for a lie");
+            assert_eq!(
+                decoder.buffer().spare().len() + bytes.len(),
+                BUFFER_BYTES,
+                "nothing is allocated for a false length"
+            );
         }
     }
 
@@ -443,7 +432,7 @@ mod tests {
             }
             let mut decoder = FrameDecoder::new();
             let _ = decoder.push(&bytes, |frame| assert!(frame.body.len() <= BODY_BYTES_MAX));
-            assert!(decoder.buffer.len() <= HEADER_BYTES + HEAD_BYTES_MAX + BODY_BYTES_MAX);
+            assert!(decoder.buffer.bytes.len() <= HEADER_BYTES + HEAD_BYTES_MAX + BODY_BYTES_MAX);
         }
     }
 
@@ -458,10 +447,10 @@ mod tests {
         decoder.push(&bytes, |frame| bodies.push(frame.body.len())).unwrap();
         decoder.push(&torn, |frame| bodies.push(frame.body.len())).unwrap();
         assert_eq!(bodies, [ITEM_BYTES_MAX, 3]);
-        assert_eq!(decoder.spare().len(), BUFFER_BYTES);
+        assert_eq!(decoder.buffer().spare().len(), BUFFER_BYTES);
     }
 
-    /// Large bodies are taken out in parts, as they come, and no room is made for them.
+    /// Large bodies are taken out in parts, as they come, and the buffer does not grow for them.
     #[test]
     fn large_frames_come_in_parts_between_others() {
         const LARGE: usize = 2 * BUFFER_BYTES;
@@ -472,10 +461,10 @@ mod tests {
             let (mut decoder, mut decoded, mut large) = (FrameDecoder::new(), Vec::new(), None::<(usize, Owned)>);
             let (mut rest, read_max) = (bytes.as_slice(), [1 + random.below(16), 4096, usize::MAX][random.below(3)]);
             while !rest.is_empty() {
-                let spare = decoder.spare();
+                let spare = decoder.buffer().spare();
                 let read = (1 + random.below(read_max.min(spare.len()))).min(rest.len());
                 spare[..read].copy_from_slice(&rest[..read]);
-                decoder.filled(read);
+                decoder.buffer().filled(read);
                 rest = &rest[read..];
                 loop {
                     if let Some((left, frame)) = &mut large {
@@ -496,7 +485,7 @@ mod tests {
                         break;
                     }
                 }
-                assert!(decoder.buffer.len() <= LARGE + BUFFER_BYTES, "seed {seed}");
+                assert!(decoder.buffer.bytes.len() <= LARGE + BUFFER_BYTES, "seed {seed}");
             }
             assert!(decoded == frames, "seed {seed}");
             assert_eq!((decoder.unread_bytes(), large), (0, None), "seed {seed}");

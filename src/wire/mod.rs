@@ -1,9 +1,10 @@
 //! Floor 1: bytes to messages and back.
 //!
-//! Facts come in as slices of bytes, in pieces of any size; messages go out, and the other way round.
+//! Facts come in as slices of bytes, in pieces of any size; messages go out, and the other way round. Which message
+//! is legal when, `protocol` decides.
 //!
-//! Invariant: pure. Nothing here reads, writes, waits or knows which transport carries the bytes,
-//! and no input, however hostile, panics or makes it allocate more than one frame's limit.
+//! Invariant: pure. Nothing here reads, writes, waits or knows which transport carries the bytes, and no input,
+//! however hostile, panics or makes it allocate more than one frame's limit.
 
 pub mod codec;
 pub mod frame;
@@ -11,6 +12,7 @@ pub mod message;
 pub mod names;
 pub mod prefix;
 mod quick;
+pub mod read_buffer;
 pub mod times;
 
 use codec::Message;
@@ -34,10 +36,6 @@ pub fn append<M: Message>(message: &M, body: &[u8], out: &mut Vec<u8>) -> Result
 #[inline]
 pub fn append_without_body<M: Message>(message: &M, body_bytes: usize, out: &mut Vec<u8>) -> Result<(), FrameError> {
     frame::check_body(body_bytes)?;
-    let prefix = Prefix::new(message, body_bytes);
-    let end = out.len() + prefix.bytes();
-    out.reserve(prefix.bytes() + prefix::SLACK_BYTES + body_bytes);
-    prefix.put(true, |_, bytes| out.extend_from_slice(bytes));
-    out.truncate(end);
+    Prefix::new(message, body_bytes).append_to(body_bytes, out);
     Ok(())
 }

@@ -1,36 +1,37 @@
-//! The names of the variables by which a worker, or a command, learns what it needs, before any frame.
+//! The names of the variables by which a worker, or a command, learns what it needs before any message.
 //!
-//! Invariant: names only; the supervisor sets them, `worker` reads those that are for it.
+//! Invariant: names only. The supervisor sets them; `worker` reads those that are for it.
 
 use std::ffi::OsStr;
 
-/// The number of the fd that frames come in by.
+/// The number of the fd that bytes come in by.
 pub const FD_IN: &str = "SUPERVISOR_FD_IN";
-/// The number of the fd that frames go out by; may be the same.
+/// The number of the fd that bytes go out by; may be the same.
 pub const FD_OUT: &str = "SUPERVISOR_FD_OUT";
 /// The number of the fd of the memory that both sides map.
 pub const FD_MEMORY: &str = "SUPERVISOR_FD_MEMORY";
-/// The number of the fd of the file in which items lie.
+/// The number of the fd of the spool, the file that holds the items.
 pub const FD_SPOOL: &str = "SUPERVISOR_FD_SPOOL";
-/// The number of the fd of the input, where items lie in that.
+/// The number of the fd of the input, where that file holds the items.
 pub const FD_INPUT: &str = "SUPERVISOR_FD_INPUT";
-/// The number of the fd that ends when the other side does, where the others do not say so.
-pub const FD_LINE: &str = "SUPERVISOR_FD_LINE";
-/// The number of the fd of the scoreboard.
-pub const FD_PROGRESS: &str = "SUPERVISOR_FD_BOARD";
-/// 32 hex digits, to be said back in the hello.
+/// The number of the fd that ends when the supervisor does, where the others do not report it.
+pub const FD_LIVENESS: &str = "SUPERVISOR_FD_LIVENESS";
+/// The number of the fd of the progress page.
+pub const FD_PROGRESS: &str = "SUPERVISOR_FD_PROGRESS";
+/// 32 hex digits, to be shown in the hello.
 pub const TOKEN: &str = "SUPERVISOR_TOKEN";
 /// The supervisor's pid.
 pub const PARENT: &str = "SUPERVISOR_PARENT";
-/// What the items of a run end with: a byte, in decimal.
+/// The byte, in decimal, that follows each item of a batch of several.
 pub const DELIMITER: &str = "SUPERVISOR_DELIMITER";
-/// Who is behind a socket: the pid and the user id of the supervisor, in decimal, a space between.
+/// The process at the other end of a socket: the pid and the user id of the supervisor, in decimal, with a space
+/// between.
 pub const PEER: &str = "SUPERVISOR_PEER";
-/// Where the supervisor is to be met: the path of a socket.
+/// The path of the socket at which the supervisor waits for the worker.
 pub const RENDEZVOUS: &str = "SUPERVISOR_RENDEZVOUS";
-/// How frames travel: a name of `--transport`.
+/// The transport: a name of `--transport`.
 pub const TRANSPORT: &str = "SUPERVISOR_TRANSPORT";
-/// How long a worker looks for items before it sleeps, in nanoseconds.
+/// How long a worker polls for items before it sleeps, in nanoseconds.
 pub const SPIN: &str = "SUPERVISOR_SPIN";
 /// `1` if the times of each item are wanted.
 pub const ITEM_TIMES: &str = "SUPERVISOR_ITEM_TIMES";
@@ -50,9 +51,9 @@ pub const PARALLEL_JOBSLOT: &str = "PARALLEL_JOBSLOT";
 pub const PARALLEL_PID: &str = "PARALLEL_PID";
 
 /// The descriptors that transports hand to a worker; each uses its own of them.
-pub const TRANSPORT_FDS: [&str; 6] = [FD_IN, FD_OUT, FD_MEMORY, FD_SPOOL, FD_INPUT, FD_LINE];
-/// The words that transports hand to a worker, likewise.
-pub const TRANSPORT_WORDS: [&str; 3] = [PEER, SPIN, RENDEZVOUS];
+pub const TRANSPORT_FDS: [&str; 6] = [FD_IN, FD_OUT, FD_MEMORY, FD_SPOOL, FD_INPUT, FD_LIVENESS];
+/// The other variables that transports hand to a worker, likewise.
+pub const TRANSPORT_VARIABLES: [&str; 3] = [PEER, SPIN, RENDEZVOUS];
 
 const ALL: [&str; 22] = [
     FD_IN,
@@ -60,7 +61,7 @@ const ALL: [&str; 22] = [
     FD_MEMORY,
     FD_SPOOL,
     FD_INPUT,
-    FD_LINE,
+    FD_LIVENESS,
     FD_PROGRESS,
     TOKEN,
     PARENT,
@@ -79,8 +80,8 @@ const ALL: [&str; 22] = [
     PARALLEL_PID,
 ];
 
-/// If this variable is one of those above: then nobody inherits it from a supervisor further up, and
-/// takes itself for that one's worker.
+/// Whether this variable is one of those above. Such a variable is not passed on: a process that inherited it from an
+/// outer supervisor would take itself for a worker of that supervisor.
 #[must_use]
 pub fn is_ours(name: &OsStr) -> bool {
     ALL.iter().any(|own| *own == name)

@@ -1,28 +1,29 @@
-//! What a frame begins with, ready to be put before its body wherever that lies.
+//! The bytes of a frame before its body, ready to be put wherever the body is.
 //!
-//! Made and passed on in registers: there may be a frame for each tiny item, and bytes that were stored in
-//! pieces and are copied as a whole soon after are waited for, longer than the item takes.
+//! Made and passed on in registers: there may be a frame for each tiny item. A load of bytes that were just stored in
+//! pieces waits until all the stores are done, longer than the item takes.
 //!
 //! Invariant: what [`Prefix::put`] puts is what [`super::append`] appends.
 
 use super::codec::{self, Message, PACKED_BYTES, Packed};
 use super::frame::{self, HEADER_BYTES};
 
-/// Most bytes that [`Prefix::put`] puts beyond those of the lead, if it may.
+/// Most bytes that [`Prefix::put`] puts beyond those of the prefix, if it may.
 pub const SLACK_BYTES: usize = PACKED_BYTES;
 
 /// A header and a head.
+#[derive(Clone, Debug)]
 pub struct Prefix {
     header: u64,
-    /// The head, unless there is a long one, which is rare.
+    /// The head, unless it is a long one, which is rare.
     head: Packed,
     long_head: Vec<u8>,
     head_bytes: usize,
 }
 
 impl Prefix {
-    /// Of a frame with this message and a body of so many bytes, which [`frame::check_body`] has passed. No `Result`:
-    /// that would be put together in memory.
+    /// The prefix of a frame with this message and a body of so many bytes, which [`frame::check_body`] has passed.
+    /// No `Result`: that would be put together in memory.
     #[inline(always)]
     pub fn new<M: Message>(message: &M, body_bytes: usize) -> Self {
         let (head, mut long_head) = (message.pack(), Vec::new());
@@ -34,15 +35,30 @@ impl Prefix {
         Self { header: frame::fields(M::KIND, head_bytes, body_bytes), head, long_head, head_bytes }
     }
 
-    /// How many bytes it has.
+    /// The same for a body of another size, which [`frame::check_body`] has passed.
+    #[must_use]
+    pub fn with_body_bytes(&self, body_bytes: usize) -> Self {
+        Self { header: frame::with_body_bytes(self.header, body_bytes), long_head: self.long_head.clone(), ..*self }
+    }
+
+    /// Appends it, and reserves `more_bytes` bytes for what is to follow.
+    #[inline]
+    pub fn append_to(&self, more_bytes: usize, out: &mut Vec<u8>) {
+        let end = out.len() + self.bytes();
+        out.reserve(self.bytes() + SLACK_BYTES + more_bytes);
+        self.put(true, |_, bytes| out.extend_from_slice(bytes));
+        out.truncate(end);
+    }
+
+    /// The number of its bytes.
     #[inline]
     #[must_use]
     pub const fn bytes(&self) -> usize {
         HEADER_BYTES + self.head_bytes
     }
 
-    /// Hands it over in parts, each with its place. `slack`: up to [`SLACK_BYTES`] behind it may be written to, since a
-    /// copy of a fixed size costs no call.
+    /// Hands it over in parts, each with its place. `slack`: up to [`SLACK_BYTES`] behind it may be written to, since
+    /// a copy of a fixed size costs no call.
     #[inline(always)]
     pub fn put(&self, slack: bool, mut put: impl FnMut(usize, &[u8])) {
         if !slack || !self.long_head.is_empty() {

@@ -1,11 +1,11 @@
-//! The two messages that each item may cost, `Batch` and `Done`, to bytes and back without a detour.
+//! The two messages that each item may cost, `Batch` and `Done`, to bytes and back without the general codec.
 //!
-//! A message per item is a way to run, so what the head of one costs is what an item costs; the general
-//! codec takes three times as long. Its format is its own, described in bincode's `spec.md`: numbers
-//! up to 250 are a byte, larger ones a byte that names their width and then the number.
+//! With a message per item, the head of a message is most of what an item costs, and the general codec takes three
+//! times as long. The format is that codec's, described in bincode's `spec.md`: numbers up to 250 are a byte, larger
+//! ones a byte that names their width and then the number.
 //!
-//! Invariant: nothing here says anything else than the codec would. What is unusual is left to it;
-//! a test compares the two.
+//! Invariant: nothing here differs from what the codec would write or accept. What is unusual is left to the codec; a
+//! test compares the two.
 
 /// Numbers from here on are written wider.
 const WIDE: u64 = 251;
@@ -13,8 +13,8 @@ const WIDE_2: u8 = 251;
 const WIDE_4: u8 = 252;
 const WIDE_8: u8 = 253;
 
-/// A head that fits into two words: its bytes, the first one lowest. Made and passed on in registers, since
-/// bytes that were stored in pieces and are copied as a whole soon after are waited for.
+/// A head that fits into two words: its bytes, the first one lowest. Made and passed on in registers, since a load of
+/// bytes that were just stored in pieces waits for all the stores.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Packed {
     low: u64,
@@ -29,14 +29,14 @@ impl Packed {
     /// A head that does not fit, or is left to the codec.
     pub const NONE: Self = Self { low: 0, high: 0, bytes: usize::MAX };
 
-    /// If it is one.
+    /// Whether it fits.
     #[inline]
     #[must_use]
     pub const fn fits(self) -> bool {
         self.bytes <= PACKED_BYTES
     }
 
-    /// How many bytes it has.
+    /// The number of its bytes.
     #[inline]
     #[must_use]
     pub const fn bytes(self) -> usize {
@@ -87,7 +87,7 @@ impl Writer {
 
     #[inline]
     const fn add(self, value: u128, bytes: usize) -> Self {
-        // What does not fit is lost, and `fits` says so.
+        // Bytes that do not fit are lost, and `fits` reports it.
         let Packed { low, high, bytes: at } = self.0;
         let moved = value.unbounded_shl(8 * at as u32);
         Self(Packed { low: low | moved as u64, high: high | (moved >> 64) as u64, bytes: at + bytes })
@@ -100,7 +100,7 @@ impl Writer {
     }
 }
 
-/// Reads heads; `None` leaves it to the codec to say what is wrong, or to understand it.
+/// Reads heads; `None` leaves it to the codec to name what is wrong, or to read it.
 pub(super) struct Reader<'a> {
     rest: &'a [u8],
 }
@@ -143,7 +143,7 @@ impl<'a> Reader<'a> {
         (byte <= 1).then_some(byte == 1)
     }
 
-    /// Says so if there is nothing more.
+    /// `Some` if nothing is left.
     #[inline]
     pub(super) const fn end(self) -> Option<()> {
         if self.rest.is_empty() { Some(()) } else { None }

@@ -1,6 +1,6 @@
 //! The times of items in the body of a `Done` that is `timed`: pairs of little-endian u64.
 //!
-//! Invariant: knows only the layout; whose clock it is stands in `message.rs`.
+//! Invariant: knows only the layout; `message.rs` names the clock.
 
 /// Bytes of one pair.
 pub const PAIR_BYTES: usize = 16;

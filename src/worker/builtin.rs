@@ -5,7 +5,7 @@
 //!
 //! Invariant: takes exactly what the supervisor gives it, `--task NAME --delay NS`; no other flag.
 
-use super::serve::{run_with, tell};
+use super::serve::{report, run_with};
 use super::tasks::{self, Task};
 use super::{Failure, Handler, Item, Output, run};
 use std::ffi::OsString;
@@ -36,7 +36,7 @@ pub fn builtin_main(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
         Ok(Arguments { task, delay: Duration::ZERO }) => run_with(|server| task.serve(server)),
         Ok(Arguments { task, delay }) => run(delayed(task.run, delay)),
         Err(error) => {
-            tell(&error.to_string());
+            report(&error.to_string());
             ExitCode::from(2)
         }
     }

@@ -1,6 +1,6 @@
-//! What a worker is told at its start, by its environment.
+//! What a worker learns at its start, from its environment.
 //!
-//! Invariant: reads, and judges; opens nothing.
+//! Invariant: reads and checks; opens nothing.
 
 use crate::model::spec::TransportKind;
 use crate::transport;
@@ -14,7 +14,7 @@ pub(super) struct Environment {
     pub transport: TransportKind,
     /// The channel's descriptors, each with its names.
     pub fds: Vec<(Vec<&'static str>, RawFd)>,
-    /// The channel's words.
+    /// The channel's other variables.
     pub variables: Vec<(&'static str, String)>,
     pub fd_progress: RawFd,
     pub token: [u8; 16],
@@ -34,10 +34,10 @@ pub(super) enum EnvironmentError {
 }
 
 impl Environment {
-    /// Reads it by `lookup`, which is `std::env::var_os` but in tests.
+    /// Reads it by `lookup`, which is `std::env::var_os` except in tests.
     pub(super) fn read(lookup: impl Fn(&str) -> Option<OsString>) -> Result<Self, EnvironmentError> {
         let read = Reader { lookup };
-        // First what every transport has: where it is missing, no supervisor started this.
+        // First the variable that every transport sets: without it, no supervisor started this process.
         let transport = read.value(names::TRANSPORT, transport::by_name)?;
         Ok(Self {
             transport,
@@ -83,7 +83,7 @@ impl<F: Fn(&str) -> Option<OsString>> Reader<F> {
     }
 
     fn variables(&self) -> Result<Vec<(&'static str, String)>, EnvironmentError> {
-        let set = names::TRANSPORT_WORDS.into_iter().filter(|name| self.is_set(name));
+        let set = names::TRANSPORT_VARIABLES.into_iter().filter(|name| self.is_set(name));
         set.map(|name| Ok((name, self.value(name, |variable| Some(variable.to_owned()))?))).collect()
     }
 }
@@ -103,7 +103,7 @@ mod tests {
     const GOOD: [(&str, &str); 7] = [
         ("SUPERVISOR_FD_IN", "3"),
         ("SUPERVISOR_FD_OUT", "4"),
-        ("SUPERVISOR_FD_BOARD", "5"),
+        ("SUPERVISOR_FD_PROGRESS", "5"),
         ("SUPERVISOR_TOKEN", "000102030405060708090a0b0c0d0eff"),
         ("SUPERVISOR_PARENT", "4123"),
         ("SUPERVISOR_DELIMITER", "10"),
@@ -139,7 +139,7 @@ mod tests {
     #[test]
     fn each_variable_is_needed_and_judged() {
         for (name, _) in GOOD {
-            // Which descriptors are needed, the transport says.
+            // The transport knows which descriptors it needs.
             if !names::TRANSPORT_FDS.contains(&name) {
                 let missing = read(&[(name, None)]);
                 assert!(matches!(missing, Err(EnvironmentError::Missing { name: found }) if found == name));

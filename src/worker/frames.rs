@@ -1,6 +1,6 @@
-//! Frames that wait to be sent together.
+//! FrameBuffer that wait to be sent together.
 //!
-//! Invariant: whole frames only, one behind the other from the start of the room.
+//! Invariant: whole frames only, one behind the other from the start of the buffer.
 
 use crate::sys::growable_buffer::GrowableBuffer;
 use crate::wire::codec::Message;
@@ -8,19 +8,19 @@ use crate::wire::frame::{FrameError, check_body};
 use crate::wire::prefix::{Prefix, SLACK_BYTES};
 use std::ops::Range;
 
-/// What a room that has been larger is cut back to.
+/// A buffer that has been larger is cut back to this size.
 const KEPT_BYTES: usize = 256 * 1024;
 
-/// The frames, and the room that they lie in.
-pub(super) struct Frames {
-    room: GrowableBuffer,
+/// The frames, and the buffer that holds them.
+pub(super) struct FrameBuffer {
+    buffer: GrowableBuffer,
     bytes: usize,
 }
 
-impl Frames {
-    /// None yet; they are to be put together there.
-    pub(super) const fn within(room: GrowableBuffer) -> Self {
-        Self { room, bytes: 0 }
+impl FrameBuffer {
+    /// No frames yet; they are to be put together in `buffer`.
+    pub(super) const fn within(buffer: GrowableBuffer) -> Self {
+        Self { buffer, bytes: 0 }
     }
 
     /// Appends one whole frame.
@@ -30,7 +30,7 @@ impl Frames {
     #[inline]
     pub(super) fn append<M: Message>(&mut self, message: &M, body: &[u8]) -> Result<(), FrameError> {
         let at = self.append_prefix(message, body.len(), body.len())?;
-        self.room[at.clone()].copy_from_slice(body);
+        self.buffer[at.clone()].copy_from_slice(body);
         self.bytes = at.end;
         Ok(())
     }
@@ -44,7 +44,7 @@ impl Frames {
         Ok(())
     }
 
-    /// Puts a lead behind the frames, and makes room behind it. Returns where that is.
+    /// Puts a prefix behind the frames, and reserves the bytes behind it. Returns where those are.
     #[inline(always)]
     fn append_prefix<M: Message>(
         &mut self,
@@ -56,33 +56,33 @@ impl Frames {
         let prefix = Prefix::new(message, body_bytes);
         let start = self.bytes + prefix.bytes();
         let end = start + buffer_bytes;
-        if end + SLACK_BYTES > self.room.len() {
-            self.room.grow(end + SLACK_BYTES);
+        if end + SLACK_BYTES > self.buffer.len() {
+            self.buffer.grow(end + SLACK_BYTES);
         }
-        let place = &mut self.room[self.bytes..];
+        let place = &mut self.buffer[self.bytes..];
         prefix.put(true, |at, bytes| place[at..at + bytes.len()].copy_from_slice(bytes));
         Ok(start..end)
     }
 
-    /// How many bytes they are.
+    /// The number of their bytes.
     #[inline]
     pub(super) const fn bytes(&self) -> usize {
         self.bytes
     }
 
-    /// If they lie where they outlive this process.
+    /// Whether they are in memory that outlives this process.
     #[inline]
     pub(super) const fn is_shared(&self) -> bool {
-        self.room.is_shared()
+        self.buffer.is_shared()
     }
 
     pub(super) fn as_slice(&self) -> &[u8] {
-        &self.room[..self.bytes]
+        &self.buffer[..self.bytes]
     }
 
-    /// They were sent.
+    /// Forgets the frames: they were sent.
     pub(super) fn clear(&mut self) {
         self.bytes = 0;
-        self.room.cut_back(KEPT_BYTES);
+        self.buffer.cut_back(KEPT_BYTES);
     }
 }

@@ -1,33 +1,33 @@
-//! A run taken apart into its items.
+//! A batch taken apart into its items.
 //!
-//! Most items are a few bytes, and a call to search a few bytes costs more than the search. So the
-//! delimiters of 64 bytes are looked for at once, and are then the bits of a word.
+//! Most items are a few bytes, and a call to search a few bytes costs more than the search. So the delimiters of 64
+//! bytes are searched at once, and are then the bits of a word.
 //!
-//! Invariant: never lends more items than the run announced, nor a byte of a delimiter.
+//! Invariant: never lends more items than the batch announced, nor a byte of a delimiter.
 
 use super::Item;
 use crate::model::ids::{Attempt, Batch, ItemId};
 
-/// So many bytes are looked through at once: a bit each.
+/// So many bytes are searched at once: a bit each.
 const WINDOW_BYTES: usize = u64::BITS as usize;
 
 /// The lowest bit of each byte of a word, and the highest.
 const LOWEST: u64 = 0x0101_0101_0101_0101;
 const UPPER: u64 = LOWEST << 7;
 
-/// The items of one run, in order.
+/// The items of one batch, in order.
 pub(super) struct Items<'a> {
     body: &'a [u8],
     delimiter: u8,
     /// The body is one item, whole, without a delimiter.
     single: bool,
-    /// The delimiters that are yet to come of the bytes from `window` on, the lowest bit first.
+    /// The delimiters that are left of the bytes from `window` on, the lowest bit first.
     delimiters: u64,
     window: usize,
     /// Where the next item begins.
     at: usize,
-    /// The item to be lent next, and the one behind the last. Not the run itself: two halves of a word that
-    /// were just written apart are slow to read back as one, and a run may be one tiny item.
+    /// The item to be lent next, and the one behind the last. Not the batch itself: two halves of a word that were
+    /// just written apart are slow to read back as one, and a batch may be one tiny item.
     next: u64,
     behind: u64,
     attempt: Attempt,
@@ -46,8 +46,8 @@ impl<'a> Items<'a> {
         Self { body, delimiter, single, delimiters, window: 0, at: 0, next, behind, attempt, start: 0, end: 0 }
     }
 
-    /// Goes on to the next item, which is then the [`present`](Self::present) one; `false` behind the last,
-    /// or where the body ends before the run does.
+    /// Goes on to the next item, which is then the [`present`](Self::present) one; `false` behind the last, or where
+    /// the body ends before the batch does.
     #[inline(always)]
     pub(super) fn advance(&mut self) -> bool {
         if self.next == self.behind {
@@ -67,7 +67,7 @@ impl<'a> Items<'a> {
         true
     }
 
-    /// Looks for delimiters behind the window; `false` if there is none. A single item needs none.
+    /// Searches for delimiters behind the window; `false` if there is none. A single item needs none.
     #[inline]
     fn look_further(&mut self) -> bool {
         if self.single {
@@ -91,7 +91,7 @@ impl<'a> Items<'a> {
         true
     }
 
-    /// The next item without its bytes, where they are lost.
+    /// The next item without its bytes, for a batch whose bytes are lost.
     pub(super) fn next_lost(&mut self) -> Option<Item<'a>> {
         if self.next == self.behind {
             return None;
@@ -108,7 +108,7 @@ impl<'a> Items<'a> {
         Item { bytes: &self.body[self.start..self.end], id, attempt: self.attempt }
     }
 
-    /// If every item that was announced was lent, and nothing is left.
+    /// Whether every item that was announced was lent, and nothing is left.
     pub(super) fn is_finished(&self) -> bool {
         self.next == self.behind && self.at == self.body.len()
     }
@@ -127,7 +127,7 @@ fn delimiters(bytes: &[u8], delimiter: u8) -> u64 {
     }
 }
 
-/// Which bytes of a window are the wanted one, eight at a time.
+/// A bit for each byte of the window that is the wanted one, eight at a time.
 #[inline]
 fn matches(window: &[u8; WINDOW_BYTES], wanted: u8) -> u64 {
     let (words, _) = window.as_chunks();
@@ -135,7 +135,7 @@ fn matches(window: &[u8; WINDOW_BYTES], wanted: u8) -> u64 {
         // The upper bit of a byte becomes 1 where any of its bits is, without a carry into the next byte.
         let differs = u64::from_le_bytes(*word) ^ (LOWEST * u64::from(wanted));
         let same = !(((differs & !UPPER) + !UPPER) | differs) & UPPER;
-        // Each of them goes to a place of its own in the highest byte.
+        // Each of these bits goes to a place of its own in the highest byte.
         (same >> 7).wrapping_mul(0x0102_0408_1020_4080) >> 56
     };
     words.iter().rev().fold(0, |found, word| (found << 8) | bits(word))

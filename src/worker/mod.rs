@@ -14,11 +14,11 @@
 //! }
 //! ```
 //!
-//! The rest is done here: hello, one item after the other, results in batches, the scoreboard, an end
-//! when the input ends. A handler that fails or panics fails its item, and the worker lives on. A
-//! handler may print: stdout carries no frames, and goes to the supervisor's stderr.
+//! The SDK does the rest: the hello, one item after the other, results in batches, the progress page, an end when the
+//! input ends. A handler that fails or panics fails its item, and the worker goes on. A handler may print: stdout
+//! carries no frames, and goes to the supervisor's stderr.
 //!
-//! Invariant: knows nothing of how the supervisor decides. A worker is told items and says results.
+//! Invariant: knows nothing of how the supervisor decides. A worker receives items and sends results.
 
 mod builtin;
 mod environment;

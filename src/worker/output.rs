@@ -1,17 +1,17 @@
 //! Where a handler puts its result.
 //!
-//! Most results are a few bytes, and a call to copy a few bytes costs more than the copy: short
-//! pieces are copied as one or two words.
+//! Most results are a few bytes, and a call to copy a few bytes costs more than the copy: short pieces are copied as
+//! one or two words.
 //!
-//! Invariant: append only; the results of earlier items, which lie in the same buffer, are out of reach.
+//! Invariant: append only; the results of earlier items, which are in the same buffer, are out of reach.
 
 use crate::sys::growable_buffer::GrowableBuffer;
 use std::io::{self, Write};
 
-/// What a buffer that has been larger is cut back to.
+/// A buffer that has been larger is cut back to this size.
 const KEPT_BYTES: usize = 256 * 1024;
 
-/// GrowableBuffer for a number of any size, written in whole words.
+/// The free bytes for a number of any size, which is written in whole words.
 const NUMBER_BYTES: usize = 64;
 
 /// Digits in a word, and how many numbers they make.
@@ -44,7 +44,7 @@ const fn fours() -> [u32; 10_000] {
 /// The result of the present item; it grows at the end.
 #[derive(Debug, Default)]
 pub struct Output {
-    /// Results of finished items, each with its newline, then the present one; then room.
+    /// Results of finished items, each with its newline, then the present one, then free bytes.
     results: GrowableBuffer,
     /// Where the present result begins, and where it ends.
     start: usize,
@@ -79,7 +79,7 @@ macro_rules! integers {
 integers!(i8, u8; i16, u16; i32, u32; i64, u64; i128, u128; isize, usize);
 
 impl Output {
-    /// Results are to be put together there.
+    /// Results are to be put together in `results`.
     pub(super) const fn within(results: GrowableBuffer) -> Self {
         Self { results, start: 0, end: 0, newline: None }
     }
@@ -119,11 +119,11 @@ impl Output {
         if self.end + NUMBER_BYTES > self.results.len() {
             self.grow(self.end + NUMBER_BYTES);
         }
-        let Some(room) = self.results[self.end..].first_chunk_mut::<NUMBER_BYTES>() else { return };
-        room[0] = b'-';
+        let Some(place) = self.results[self.end..].first_chunk_mut::<NUMBER_BYTES>() else { return };
+        place[0] = b'-';
         let sign = usize::from(negative);
-        let mut put = |at: usize, word: u64| room[at..at + WORD_DIGITS].copy_from_slice(&word.to_le_bytes());
-        // Whole words, of which what is too much is written over.
+        let mut put = |at: usize, word: u64| place[at..at + WORD_DIGITS].copy_from_slice(&word.to_le_bytes());
+        // Whole words; the surplus of each is overwritten by the next.
         match u64::try_from(distance) {
             Ok(short) if short < WORD_VALUES => {
                 let (word, used) = leading_digits(short);
@@ -149,7 +149,7 @@ impl Output {
         self.push(itoa::Buffer::new().format(distance).as_bytes());
     }
 
-    /// Makes room up to `end`.
+    /// Grows the buffer up to `end`.
     #[cold]
     fn grow(&mut self, end: usize) {
         self.results.grow(end);
@@ -167,13 +167,13 @@ impl Output {
         self.newline.map(|at| at - self.start)
     }
 
-    /// If results lie where they outlive this process.
+    /// Whether results are in memory that outlives this process.
     #[inline]
     pub(super) fn is_shared(&self) -> bool {
         self.results.is_shared()
     }
 
-    /// How many bytes the present result has.
+    /// The number of bytes of the present result.
     #[inline]
     pub(super) const fn present_bytes(&self) -> usize {
         self.end - self.start
@@ -184,7 +184,7 @@ impl Output {
         &self.results[..self.start]
     }
 
-    /// How many bytes those are.
+    /// The number of their bytes.
     #[inline]
     pub(super) const fn finished_bytes(&self) -> usize {
         self.start
@@ -253,11 +253,11 @@ fn copy(from: &[u8], to: &mut [u8]) -> bool {
 #[inline]
 fn copy_ends<const N: usize>(from: &[u8], to: &mut [u8]) -> bool {
     let (Some(first), Some(last)) = (from.first_chunk::<N>(), from.last_chunk::<N>()) else { return true };
-    if let Some(room) = to.first_chunk_mut::<N>() {
-        *room = *first;
+    if let Some(place) = to.first_chunk_mut::<N>() {
+        *place = *first;
     }
-    if let Some(room) = to.last_chunk_mut::<N>() {
-        *room = *last;
+    if let Some(place) = to.last_chunk_mut::<N>() {
+        *place = *last;
     }
     let newlines = |bytes: &[u8; N]| bytes.iter().fold(false, |any, byte| any | (*byte == b'\n'));
     newlines(first) | newlines(last)

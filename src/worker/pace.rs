@@ -1,18 +1,18 @@
-//! When to look at the clock, and what it says: how long items took, and when results shall leave.
+//! When to read the clock, and what follows from it: how long items took, and when results leave.
 //!
-//! Looking costs as much as a tiny item, so it is done each few items only, and more rarely while
-//! nothing happens between two looks.
+//! A read of the clock costs as much as a tiny item, so there is one for every few items only, and fewer while items
+//! are tiny.
 //!
-//! Invariant: never asks the clock itself; moments are arguments, in nanoseconds.
+//! Invariant: never reads the clock itself; moments are arguments, in nanoseconds.
 
-/// Results leave after about so much work, so that a death costs little and a supervisor hears of it.
+/// Results leave after about so much work, so that a death costs little and the supervisor gets results in time.
 const FLUSH_NS: u64 = 1_000_000;
 
-/// Two looks that are nearer than this were too many.
+/// Two reads that are nearer than this were too many.
 const LOOK_NS_MIN: u64 = 50_000;
 
-/// Most items between two looks: rarer gains nothing that can be measured, and if items turn slow
-/// suddenly, so many pass unseen.
+/// Most items between two reads: fewer reads gain nothing that can be measured, and if items suddenly turn slow, so
+/// many pass unmeasured.
 const STRIDE_MAX: u32 = 64;
 
 /// The pace of one worker.
@@ -21,9 +21,9 @@ pub(super) struct Pace {
     stride: u32,
     items_to_look: u32,
     looked_ns: u64,
-    /// What an item took, between the last two looks.
+    /// What an item took, between the last two reads.
     item_ns: u64,
-    /// Since when items that have not been reported were worked on.
+    /// Since when the items that have not been reported were worked on.
     group_ns: u64,
     /// Since when no result has left.
     flushed_ns: u64,
@@ -39,14 +39,14 @@ impl Pace {
         (self.looked_ns, self.group_ns, self.flushed_ns) = (now_ns, now_ns, now_ns);
     }
 
-    /// An item is finished: is it time to [`look`](Self::look)?
+    /// An item is finished: is a [`look`](Self::look) due?
     #[inline(always)]
     pub(super) const fn is_look_due(&mut self) -> bool {
         self.items_to_look = self.items_to_look.saturating_sub(1);
         self.items_to_look == 0
     }
 
-    /// Looks at the clock: shall results leave?
+    /// Takes a read of the clock: shall results leave?
     pub(super) fn look(&mut self, now_ns: u64) -> bool {
         let passed_ns = now_ns.saturating_sub(self.looked_ns);
         let near = passed_ns < LOOK_NS_MIN;
@@ -64,8 +64,8 @@ impl Pace {
         busy_ns
     }
 
-    /// The same without a look at the clock, as the items before were; what it is wrong by, the next group
-    /// that is measured gets.
+    /// The same without a read of the clock, as long as the items before took. The next group that is measured makes
+    /// up for the error.
     pub(super) fn guess_group(&mut self, items: u32) -> u64 {
         let busy_ns = (self.item_ns * u64::from(items)).max(1);
         self.group_ns = self.group_ns.saturating_add(busy_ns);
@@ -77,7 +77,7 @@ impl Pace {
 mod tests {
     use super::*;
 
-    /// Items of `item_ns` each: how many between two looks, and after how many results leave.
+    /// Items of `item_ns` each: how many between two reads, and after how many results leave.
     fn settle(pace: &mut Pace, item_ns: u64, items: u32) -> (u32, Option<u32>) {
         let (mut now, mut first_flush) = (1, None);
         pace.begin(now);

@@ -1,6 +1,6 @@
 //! Panics of a handler: caught, kept off stderr, and turned into text.
 //!
-//! Invariant: panics outside of [`catch`], also those of threads that a handler starts, are told as ever.
+//! Invariant: panics outside of [`catch`], also those of threads that a handler starts, are reported as ever.
 
 use std::cell::Cell;
 use std::panic::{self, AssertUnwindSafe};
@@ -12,13 +12,13 @@ thread_local! {
 
 /// From now on a panic inside [`catch`] prints nothing: its text travels to the supervisor.
 pub(super) fn quiet() {
-    // The hook is the whole process's, and workers may be many threads of one.
+    // The hook belongs to the whole process, and many workers may be threads of one process.
     static ONCE: Once = Once::new();
     ONCE.call_once(|| {
-        let told = panic::take_hook();
+        let previous = panic::take_hook();
         panic::set_hook(Box::new(move |info| {
             if !IN_HANDLER.get() {
-                told(info);
+                previous(info);
             }
         }));
     });
@@ -28,7 +28,7 @@ pub(super) fn quiet() {
 #[inline]
 pub(super) fn catch<R>(handler: impl FnOnce() -> R) -> Result<R, String> {
     IN_HANDLER.set(true);
-    // What a handler left half done is its own: `Handler::handle` says that it is used again.
+    // What a handler leaves half done is its own business: `Handler::handle` says that it is used again.
     let result = panic::catch_unwind(AssertUnwindSafe(handler));
     IN_HANDLER.set(false);
     result.map_err(|payload| match payload.downcast::<String>() {

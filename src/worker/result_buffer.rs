@@ -1,23 +1,24 @@
 //! Results on their way out.
 //!
-//! They gather in one buffer and leave together: with the end of a run (unless many short ones wait),
-//! at 64 KiB, or after about a millisecond of work. One `Done` speaks of items of one run, and those are a **group**.
-//! A group stays open until the next run begins or results leave: only then is the clock looked at.
+//! Results gather in one buffer and leave together: with the end of a batch (unless many short batches wait), at 64
+//! KiB, or after about a millisecond of work. One `Done` covers items of one batch, and those are a **group**. A
+//! group stays open until the next batch begins or results leave: only then is the clock read.
 //!
-//! Invariant: the scoreboard says *none* before anything is written. A worker that waits in a write
-//! has finished its last item.
+//! Invariant: the progress page says *none* before anything is written. A worker that waits in a write has finished
+//! its last item.
 
-use super::frames::Frames;
+use super::frames::FrameBuffer;
 use super::items::Items;
 use super::pace::Pace;
 use super::serve::WorkerError;
 use super::{Failure, Handler, Item, Output, panics};
 use crate::model::ids::{Attempt, Batch, ItemId};
 use crate::model::spec::ITEM_BYTES_MAX;
+use crate::protocol::frames;
 use crate::sys::clock::monotonic_ns;
 use crate::transport::progress_page::ProgressWriter;
-use crate::transport::{InputIntegrity, ResultsOut, StagingArea};
-use crate::wire::message::{FromWorker, PROTOCOL_VERSION, REASON_BYTES_MAX};
+use crate::transport::{InputIntegrity, ResultsOut, Staging, StagingArea};
+use crate::wire::message::{FromWorker, REASON_BYTES_MAX};
 use crate::wire::times::{self, Pair};
 use std::io::{self, ErrorKind};
 use std::sync::Arc;
@@ -25,20 +26,20 @@ use std::sync::Arc;
 /// Results leave when they are so many bytes.
 const FLUSH_BYTES: usize = 64 * 1024;
 
-/// Why items fail whose bytes are gone.
+/// The reason of items whose bytes are gone.
 const LOST: &str = "its bytes are lost: the file that they lie in was cut short, or cannot be read";
 
 /// So many bytes of results are not copied behind their header.
 const APART_BYTES_MIN: usize = 8 * 1024;
 
-/// How long a group of fewer items took is not worth a look at the clock.
+/// The time of a group of fewer items is not worth a read of the clock.
 const GUESSED_ITEMS_MAX: u32 = 64;
 
-/// How it is found out how long a group took.
+/// How the time of a group is determined.
 #[derive(Clone, Copy)]
 enum Busy {
     Measured,
-    /// Of few items, by what others took; the next measured group makes up for it.
+    /// For few items, by what others took; the next measured group makes up for it.
     Guessed,
 }
 
@@ -46,7 +47,7 @@ enum Busy {
 pub(super) struct ResultBuffer {
     results: Box<dyn ResultsOut>,
     progress: ProgressWriter,
-    /// If the bytes of the present run were whole.
+    /// Whether the bytes of the present batch were whole.
     integrity: Arc<InputIntegrity>,
     pace: Pace,
     /// Work was begun since the last flush.
@@ -54,14 +55,14 @@ pub(super) struct ResultBuffer {
     timed: bool,
     /// When the present item began, if that is wanted.
     started_ns: u64,
-    frames: Frames,
+    frames: FrameBuffer,
     /// The open group: consecutive items that are done, their times if wanted, and their results.
     group: Batch,
     times: Vec<u8>,
     output: Output,
-    /// Where it is noted what is done, if frames and results lie where they outlive us.
+    /// Where the worker notes what is done, if frames and results are in memory that outlives it.
     staging: Option<StagingArea>,
-    /// That holds for the open group too.
+    /// The notes cover the open group too.
     noted: bool,
     /// Results leave when those of the open group are so many bytes.
     group_bytes_max: usize,
@@ -74,12 +75,14 @@ impl ResultBuffer {
         progress: ProgressWriter,
         timed: bool,
     ) -> Self {
-        let (staging, [output, frames]) =
-            results.staging().map_or_else(Default::default, |(staging, rooms)| (Some(staging), rooms));
+        let (staging, output, frames) = match results.staging() {
+            Some(Staging { area, results, frames }) => (Some(area), results, frames),
+            None => Default::default(),
+        };
         Self {
             output: Output::within(output),
-            frames: Frames::within(frames),
-            // Times are not on the desk.
+            frames: FrameBuffer::within(frames),
+            // Times are not in the staging area.
             noted: staging.is_some() && !timed,
             staging,
             results,
@@ -97,12 +100,11 @@ impl ResultBuffer {
 
     /// The first message.
     pub(super) fn hello(&mut self, token: [u8; 16]) -> Result<(), WorkerError> {
-        let hello = FromWorker::Hello { protocol: PROTOCOL_VERSION, pid: std::process::id(), token };
-        self.frames.append(&hello, &[])?;
+        self.frames.append(&frames::hello(std::process::id(), token), &[])?;
         self.flush()
     }
 
-    /// Works on a run, item by item; `false` if the supervisor wants it to stop here.
+    /// Works on a batch, item by item; `false` if the supervisor wants the worker to stop here.
     pub(super) fn work(
         &mut self,
         handler: &mut impl Handler,
@@ -150,10 +152,10 @@ impl ResultBuffer {
         Ok(())
     }
 
-    /// Works on the items that are left; `false` if the supervisor wants it to stop before the next.
+    /// Works on the items that are left; `false` if the supervisor wants the worker to stop before the next.
     fn work_on(&mut self, handler: &mut impl Handler, items: &mut Items<'_>) -> Result<bool, WorkerError> {
         while items.advance() {
-            // InputIntegrity on, not passed on: a copy made at once waits until what it reads is written.
+            // The item is lent on and not moved: a copy that is made at once waits until what it reads is written.
             let item = items.present();
             if self.progress.recalled() {
                 return Ok(false);
@@ -204,14 +206,14 @@ impl ResultBuffer {
         }
     }
 
-    /// Sends what is done if it is, indeed, much, or if it is time.
+    /// Sends what is done if it really is much, or if it is time.
     #[inline(never)]
     fn look(&mut self) -> Result<(), WorkerError> {
         let many = self.output.finished_bytes() >= self.group_bytes_max;
         if many || self.pace.look(monotonic_ns()) { self.flush() } else { Ok(()) }
     }
 
-    /// Times are bytes too, and are not on a desk before they are framed.
+    /// Times are bytes too, and are not in a staging area before they are framed.
     fn count_times(&mut self) -> Result<(), WorkerError> {
         if self.staging.is_some() {
             self.close_group(Busy::Measured)?;
@@ -286,7 +288,7 @@ impl ResultBuffer {
         self.close_earlier()?;
         let failed = FromWorker::Failed { item: item.id.0, attempt: item.attempt.0, panicked, timed: self.timed };
         let cut = reason.floor_char_boundary(REASON_BYTES_MAX);
-        // Its own time, if taken, is what is left there.
+        // The item's own time, if taken, is what is left there.
         let mut body = std::mem::take(&mut self.times);
         body.extend_from_slice(&reason.as_bytes()[..cut]);
         self.frames.append(&failed, &body)?;
@@ -350,7 +352,7 @@ impl ResultBuffer {
         self.measure();
     }
 
-    /// What is said of the open group.
+    /// The message about the open group.
     fn end_group(&mut self, busy: Busy) -> FromWorker {
         let Batch { first, count, attempt } = self.group;
         let busy_ns = match busy {
@@ -362,7 +364,7 @@ impl ResultBuffer {
 
     /// Sends what is done.
     pub(super) fn flush(&mut self) -> Result<(), WorkerError> {
-        // Many results leave from where they lie.
+        // Many results leave from the buffer that they are in.
         let many = self.group.count > 0 && !self.timed && self.output.finished_bytes() >= APART_BYTES_MIN;
         let apart = many && self.staging.is_none() && self.integrity.is_whole();
         if apart {

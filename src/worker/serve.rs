@@ -1,27 +1,28 @@
-//! The worker's loop: connect, hello, runs until the input ends.
+//! The worker's loop: connect, hello, batches until the input ends.
 //!
-//! Invariant: what a worker inherits is close-on-exec before a handler sees an item, so that nothing a
-//! handler starts can hold the channel open.
+//! Invariant: the descriptors that a worker inherits are close-on-exec before a handler sees an item, so that no
+//! process that a handler starts holds the channel open.
 
 use super::environment::{Environment, EnvironmentError};
 use super::result_buffer::ResultBuffer;
 use super::{Handler, panics};
 use crate::model::ids::{Attempt, Batch, ItemId};
 use crate::model::signal::Signal;
+use crate::protocol::{ProtocolError, frames};
 use crate::sys::{fd, parent, signals};
 use crate::transport::progress_page::ProgressWriter;
-use crate::transport::{self, ChannelError, Endpoints, ItemsIn};
-use crate::wire::frame::FrameError;
+use crate::transport::{self, Endpoints, ItemsError, ItemsIn};
+use crate::wire::frame::{Frame, FrameError};
 use crate::wire::message::ToWorker;
 use std::io::{self, Write};
 use std::process::ExitCode;
 
-/// Results leave with the end of their run, since the next item may take long, unless so many runs
-/// wait: then runs are kept short on purpose, and results gather for about a millisecond.
-const RUNS_WAITING_MIN: usize = 4;
+/// Results leave with the end of their batch, since the next item may take long, unless so many batches wait: then
+/// batches are short on purpose, and results gather for about a millisecond.
+const BATCHES_WAITING_MIN: usize = 4;
 
-/// So many are counted at once, so that many short ones are not counted again after each.
-const RUNS_COUNTED_MAX: usize = 64;
+/// So many are counted at once, so that many short batches are not counted again after each.
+const BATCHES_COUNTED_MAX: usize = 64;
 
 /// Why a worker ends other than at the end of its input; completes "failed to ...".
 #[derive(Debug, thiserror::Error)]
@@ -31,12 +32,14 @@ pub(super) enum WorkerError {
     #[error("{doing}: {error}")]
     System { doing: &'static str, error: io::Error },
     #[error(transparent)]
-    Channel(#[from] ChannelError),
-    #[error("read a run of {count} items: its body holds another number")]
+    Items(#[from] ItemsError),
+    #[error(transparent)]
+    Protocol(#[from] ProtocolError),
+    #[error("read a batch of {count} items: its body holds another number")]
     Batch { count: u32 },
     #[error("write a result: {0}")]
     Frame(#[from] FrameError),
-    /// Nobody is left to tell.
+    /// There is no supervisor to report to.
     #[error("reach the supervisor: it is gone")]
     SupervisorGone,
 }
@@ -55,24 +58,24 @@ pub(super) fn run_with(serve: impl FnOnce(Server) -> Result<(), WorkerError>) ->
     ExitCode::from(exit_code(connect().and_then(serve)))
 }
 
-/// Says what went wrong, if something did.
+/// Reports what went wrong, if something did.
 pub(super) fn exit_code(ended: Result<(), WorkerError>) -> u8 {
     match ended {
         Ok(()) => 0,
         Err(WorkerError::SupervisorGone) => 1,
         Err(WorkerError::Environment(error)) => {
-            tell(&error.to_string());
+            report(&error.to_string());
             2
         }
         Err(error) => {
-            tell(&format!("failed to {error}"));
+            report(&format!("failed to {error}"));
             1
         }
     }
 }
 
-/// One line on stderr. If that is closed, nobody wants to know.
-pub(super) fn tell(text: &str) {
+/// One line on stderr. If that is closed, no reader wants it.
+pub(super) fn report(text: &str) {
     let program = std::env::args_os().next().unwrap_or_default();
     let name = std::path::Path::new(&program).file_name().unwrap_or(&program).to_string_lossy().into_owned();
     let _ = writeln!(io::stderr(), "{name}: {text}");
@@ -93,8 +96,8 @@ fn connect() -> Result<Server, WorkerError> {
     if !parent::die_with_parent(environment.supervisor_pid).map_err(failed("ask for the parent-death signal"))? {
         return Err(WorkerError::SupervisorGone);
     }
-    // The standard library catches these to name a stack overflow, and would swallow the first one that
-    // somebody sends. A worker dies of a signal as any program does; the supervisor names it.
+    // The standard library catches these to report a stack overflow, and would swallow the first one that another
+    // process sends. A worker dies of a signal as any program does; the supervisor names it.
     for signal in [Signal::SEGV, Signal::BUS] {
         signals::restore(signal).map_err(failed("restore a signal's default action"))?;
     }
@@ -107,7 +110,7 @@ fn connect() -> Result<Server, WorkerError> {
         endpoints = endpoints.variable(name, variable);
     }
     let progress = inherited(environment.fd_progress)?;
-    let progress = ProgressWriter::from_fd(progress).map_err(failed("map the scoreboard"))?;
+    let progress = ProgressWriter::from_fd(progress).map_err(failed("map the progress page"))?;
     let connection =
         transport::connect(environment.transport, endpoints).map_err(failed("connect to the supervisor"))?;
     let integrity = connection.items.integrity();
@@ -124,21 +127,21 @@ impl Server {
             let mut waiting = 0_usize;
             loop {
                 // Taken apart at once: as a whole it would be moved once more, and each may be about one tiny item.
-                let (batch, body) = match self.items.next() {
-                    Ok(Some((ToWorker::Batch { first, count, attempt }, body))) => {
-                        (Batch { first: ItemId(first), count, attempt: Attempt(attempt) }, body)
-                    }
+                let (kind, head, body) = match self.items.next() {
+                    Ok(Some(Frame { kind, head, body })) => (kind, head, body),
                     Ok(None) => break,
                     Err(error) => return Err(error.into()),
                 };
+                let ToWorker::Batch { first, count, attempt } = frames::to_worker(kind, head)?;
+                let batch = Batch { first: ItemId(first), count, attempt: Attempt(attempt) };
                 if !self.result_buffer.work(&mut handler, batch, body, self.delimiter)? {
                     return self.result_buffer.flush();
                 }
                 waiting = waiting.saturating_sub(1);
-                if waiting < RUNS_WAITING_MIN {
-                    waiting = self.items.waiting(RUNS_COUNTED_MAX);
+                if waiting < BATCHES_WAITING_MIN {
+                    waiting = self.items.waiting(BATCHES_COUNTED_MAX);
                 }
-                if waiting < RUNS_WAITING_MIN {
+                if waiting < BATCHES_WAITING_MIN {
                     self.result_buffer.flush()?;
                 }
             }

@@ -152,7 +152,7 @@ fn countdown(item: &Item<'_>, out: &mut Output) -> Result<(), Failure> {
     Ok(())
 }
 
-/// Who the worker is: pid, parent, user, group, directory.
+/// The worker's identity: pid, parent, user, group, directory.
 fn identity(_: &Item<'_>, out: &mut Output) -> Result<(), Failure> {
     let this = std::fs::metadata("/proc/self").map_err(|error| format!("failed to read /proc/self: {error}"))?;
     let cwd = std::env::current_dir().map_err(|error| format!("failed to read the working directory: {error}"))?;
@@ -209,7 +209,7 @@ fn leak(_: &Item<'_>, _: &mut Output) -> Result<(), Failure> {
         if step.try_reserve_exact(LEAK_STEP_BYTES).is_err() {
             return Err(Failure(format!("the system gives no more memory than {} MiB", held.len())));
         }
-        // Not zeros: those would be pages that nobody touched.
+        // Not zeros: the system gives no memory for pages of zeros that are never touched.
         step.resize(LEAK_STEP_BYTES, 0xa5);
         held.push(step);
         std::thread::sleep(LEAK_WAIT);

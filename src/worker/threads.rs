@@ -1,12 +1,12 @@
 //! The built-in worker on a thread of the supervisor: the reference without isolation.
 //!
-//! The loop, the batches and the tasks are those of a worker process. What a process does to itself at
-//! its start is left out, since here it would be done to the supervisor: dying with the parent, default
-//! actions of signals, taking over descriptors.
+//! The loop, the batches and the tasks are those of a worker process. The preparations of a process (dying with the
+//! parent, default actions of signals, taking over descriptors) are left out, since here they would affect the
+//! supervisor.
 //!
-//! Invariant: changes nothing that belongs to the whole process, but for the panic hook, which then
-//! keeps quiet inside a handler and tells all else as before. What a *task* does (`exit`, `signal`,
-//! `leak`) hits the whole process all the same: that is what isolation is for.
+//! Invariant: changes nothing that belongs to the whole process, except the panic hook, which is silent inside a
+//! handler and reports all other panics as before. A *task* that affects the process (`exit`, `signal`, `leak`)
+//! affects the supervisor: that is what isolation is for.
 
 use super::builtin::delayed;
 use super::result_buffer::ResultBuffer;
@@ -17,13 +17,13 @@ use crate::transport::progress_page::ProgressWriter;
 use std::os::fd::OwnedFd;
 use std::time::Duration;
 
-/// What a worker on a thread is to do, the same for all threads.
+/// The work of a worker on a thread, the same for all threads.
 #[derive(Clone, Copy)]
 pub struct Duty {
     pub task: &'static Task,
     /// Spent on each item.
     pub delay: Duration,
-    /// What the items of a run end with.
+    /// The byte that follows each item of a batch of several.
     pub delimiter: u8,
     /// The times of each item are wanted.
     pub timed: bool,
@@ -33,7 +33,7 @@ pub struct Duty {
 #[must_use]
 pub fn serve(duty: &Duty, end: End, progress: OwnedFd, token: [u8; 16]) -> u8 {
     let progress = ProgressWriter::from_fd(progress);
-    let progress = progress.map_err(|error| WorkerError::System { doing: "map the scoreboard", error });
+    let progress = progress.map_err(|error| WorkerError::System { doing: "map the progress page", error });
     exit_code(progress.and_then(|progress| {
         let connection = end.connect();
         let result_buffer = ResultBuffer::new(connection.results, connection.items.integrity(), progress, duty.timed);

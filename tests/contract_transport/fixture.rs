@@ -1,5 +1,5 @@
 //! The other process of the contract: this test program once more, in the role of a worker that stops
-//! at a stage and waits to be killed, or of somebody who opens many channels alone.
+//! at a stage and waits to be killed, or of a process that opens many channels and does nothing else.
 
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use std::ffi::{CStr, CString};
@@ -14,7 +14,7 @@ use supervisor::model::spec::TransportKind;
 use supervisor::sys::pidfd::Process;
 use supervisor::sys::spawn::{SpawnPlan, Spawner};
 use supervisor::sys::{fd, parent};
-use supervisor::transport::{self, Channel, Connection, Endpoints, Transport};
+use supervisor::transport::{self, Connection, Endpoints, Transport};
 use supervisor::wire::names;
 
 const ROLE: &str = "CONTRACT_ROLE";
@@ -135,7 +135,7 @@ fn c(text: &str) -> CString {
     CString::new(text).unwrap()
 }
 
-/// Runs this program with `role` in a process of its own, in whose folders nothing lies yet.
+/// Runs this program with `role` in a process of its own, with empty folders for temporary files.
 pub fn play(role: &str, kind: TransportKind, folder: &std::path::Path) {
     let output = Command::new(std::env::current_exe().unwrap())
         .args(["--exact", "fixture::plays_its_role", "--nocapture", "--test-threads=1"])
@@ -172,7 +172,7 @@ fn wait_for_ever() -> ! {
 }
 
 fn come_to(stage: Stage, kind: TransportKind) {
-    // Where the parent fails, nobody else ends this process.
+    // If the parent fails, nothing else ends this process.
     assert!(parent::die_with_parent(std::env::var(names::PARENT).unwrap().parse().unwrap()).unwrap());
     if stage == Stage::BeforeItConnects {
         ready();
@@ -222,7 +222,7 @@ fn inherited() -> Endpoints {
     for (number, names) in known {
         endpoints = endpoints.fd(&names, fd::take_inherited(number).unwrap());
     }
-    for name in names::TRANSPORT_WORDS {
+    for name in names::TRANSPORT_VARIABLES {
         if let Ok(variable) = std::env::var(name) {
             endpoints = endpoints.variable(name, variable);
         }
@@ -284,12 +284,12 @@ fn many_channels(role: &str, kind: TransportKind) {
 }
 
 fn used(transport: &mut dyn Transport) {
-    let (mut channel, endpoints) = transport.open().unwrap();
+    let (mut channel, endpoints) = super::Link::open(transport);
     let kind = transport::by_name(&std::env::var(names::TRANSPORT).unwrap()).unwrap();
     let worker = thread::spawn(move || echo(transport::connect(kind, endpoints).unwrap()));
-    super::exchange(&mut *channel, 3);
-    channel.close_input();
-    assert_eq!(super::receive(&mut *channel), None);
+    super::exchange(&mut channel, 3);
+    channel.channel.close_input();
+    assert_eq!(channel.receive(), None);
     worker.join().unwrap();
 }
 
@@ -302,13 +302,11 @@ pub fn echo(mut connection: Connection) {
 }
 
 /// Reads all that a dead worker left, as the event loop does: as long as bytes come.
-pub fn drain(channel: &mut dyn Channel) -> Vec<(supervisor::wire::message::FromWorker, Vec<u8>)> {
+pub fn drain(link: &mut super::Link) -> Vec<(supervisor::wire::message::FromWorker, Vec<u8>)> {
     let mut messages = Vec::new();
     loop {
-        let filled = channel.fill();
-        while let Some((message, body)) = channel.next().expect("what it sent was right") {
-            messages.push((message, body.to_vec()));
-        }
+        let filled = link.channel.fill(link.decoder.buffer());
+        messages.extend(std::iter::from_fn(|| link.next()));
         if !matches!(filled, Ok(transport::Fill::Bytes(_))) {
             return messages;
         }

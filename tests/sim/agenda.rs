@@ -6,7 +6,7 @@ use std::collections::{BinaryHeap, VecDeque};
 use supervisor::model::exit::ExitStatus;
 use supervisor::model::signal::Signal;
 
-/// A process, by its place in the world's list; pids are told from it.
+/// A process, by its place in the world's list; its pid follows from it.
 pub type ProcessId = usize;
 
 /// Something that is going to happen.
@@ -16,7 +16,7 @@ pub enum Effect {
     SpawnAnswered(ProcessId),
     /// The process gets to its first instruction of interest.
     Begins(ProcessId),
-    /// It looks at its input.
+    /// It reads its input.
     Wakes(ProcessId),
     /// It is through with the item it is at.
     ItemEnds(ProcessId),
@@ -28,43 +28,56 @@ pub enum Effect {
     Probed(ProcessId),
     /// A signal reaches it.
     Hit(ProcessId, Signal),
-    /// It is gone, but nobody knows yet.
-    Dies(ProcessId, Status),
+    /// It is gone, but the shell does not know yet.
+    Dies(ProcessId, DeathStatus),
     /// The shell learns it.
     Reaped(ProcessId),
-    /// Something it said long ago turns up now.
+    /// A message that it sent long ago arrives now.
     Late(ProcessId),
-    /// The source has something to say, if it is asked.
+    /// The source delivers, if there is demand.
     SourceSpeaks,
     SourceLost,
     Signalled(Signal),
+    /// A caller scales the run.
+    Scaled(u32),
+    /// A caller asks for the end of the run.
+    Asked(CallerRequest),
     SinkClosed,
     SinkLost,
     StorageLost,
-    /// The clock is so much further on than anybody expected.
+    /// The clock leaps forward by this much.
     Leap(u64),
 }
 
 impl Effect {
-    /// If the core can tell the order of this one and another: it becomes a fact for the core, or
+    /// If the order of this effect and another matters to the core: it becomes a fact for the core, or
     /// decides what a crash finds.
     const fn is_seen(self) -> bool {
         matches!(self, Self::Begins(_) | Self::ItemEnds(_) | Self::Reaped(_) | Self::SourceSpeaks)
     }
 }
 
+/// What a caller may ask for to end a run.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum CallerRequest {
+    Stop,
+    Drain,
+    Terminate,
+    Kill,
+}
+
 /// [`ExitStatus`] in a form that can be ordered.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Status {
+pub enum DeathStatus {
     Code(u8),
     Signal(u8),
 }
 
-impl From<Status> for ExitStatus {
-    fn from(status: Status) -> Self {
+impl From<DeathStatus> for ExitStatus {
+    fn from(status: DeathStatus) -> Self {
         match status {
-            Status::Code(code) => Self::Code(code),
-            Status::Signal(number) => Self::Signal { signal: Signal(number), core_dumped: false },
+            DeathStatus::Code(code) => Self::Code(code),
+            DeathStatus::Signal(number) => Self::Signal { signal: Signal(number), core_dumped: false },
         }
     }
 }
@@ -78,7 +91,7 @@ pub struct Agenda {
     heap: BinaryHeap<Reverse<Entry>>,
     /// Under a script, time does not matter and these are all equally next, ...
     open: Vec<Effect>,
-    /// ... but for those whose moment nobody outside can tell: they happen at once.
+    /// ... except those whose moment cannot be seen from outside: they happen at once.
     at_once: VecDeque<Effect>,
     pub scripted: bool,
 }

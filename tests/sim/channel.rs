@@ -4,7 +4,7 @@ use supervisor::wire::codec;
 use supervisor::wire::frame::FrameDecoder;
 use supervisor::wire::message::{FromWorker, PROTOCOL_VERSION};
 
-/// What every simulated worker was given as its token.
+/// The token of every simulated worker.
 pub const TOKEN: [u8; 16] = *b"simulated worker";
 
 /// What the shell makes of a worker's bytes.
@@ -27,7 +27,7 @@ pub enum Told {
 
 /// One channel: what was written and not yet read, and the decoder at the reading end.
 #[derive(Default)]
-pub struct Channel {
+pub struct SimChannel {
     written: Vec<u8>,
     read: usize,
     decoder: FrameDecoder,
@@ -35,15 +35,15 @@ pub struct Channel {
     broken: bool,
 }
 
-impl Channel {
-    /// Forgets everything, for the next process that uses it.
-    pub fn reset(&mut self) {
+impl SimChannel {
+    /// Forgets everything, for the next process that uses it. `hello`: it has to begin with one.
+    pub fn reset(&mut self, hello: bool) {
         // A decoder keeps its large buffer; one that is in the middle of something is not used again.
         if self.broken || self.decoder.unread_bytes() > 0 {
             self.decoder = FrameDecoder::new();
         }
         self.written.clear();
-        (self.read, self.hello_seen, self.broken) = (0, false, false);
+        (self.read, self.hello_seen, self.broken) = (0, !hello, false);
     }
 
     pub fn write_hello(&mut self, pid: u32, right: bool) {

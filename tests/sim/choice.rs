@@ -37,7 +37,7 @@ impl Rng {
     }
 }
 
-/// A path through a tree of choices. Batch the world, call [`Script::advance`], run it again: every
+/// A path through a tree of choices. Run the world, call [`Script::advance`], run it again: every
 /// leaf is visited exactly once, without the tree ever being held in memory.
 #[derive(Clone, Debug, Default)]
 pub struct Script {
@@ -70,7 +70,7 @@ impl Script {
         false
     }
 
-    /// The path as it stands, to print with a failure.
+    /// The path so far, to print with a failure.
     pub fn taken(&self) -> Vec<u32> {
         self.path[..self.at].iter().map(|&(taken, _)| taken).collect()
     }

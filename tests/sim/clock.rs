@@ -1,18 +1,18 @@
 //! The shadow model judges what depends on time, and on what did not happen: reasons to end a
-//! process, reasons to stop, deadlines, and work that nobody takes up.
+//! process, reasons to stop, deadlines, and work that no worker takes up.
 
 use crate::marks::{Mark, Marks};
 use crate::shadow::{KillWhy, Phase, Shadow, Truth, at_least};
-use crate::violation::{Violation, ensure};
+use crate::violation::{BrokenCheck, ensure};
 use supervisor::model::event::Stage;
 use supervisor::model::outcome::StopReason;
-use supervisor::model::spec::{HaltOn, Lifecycle, RestartStrategy, Threshold};
+use supervisor::model::spec::{Blame, HaltOn, RestartStrategy, Threshold};
 use supervisor::model::time::{Duration, Instant};
 
-type Judgement = Result<(), Violation>;
+type Judgement = Result<(), BrokenCheck>;
 
-/// How often a worker with a hard limit is looked at, by the design.
-const LOOK_SHARE: u64 = 8;
+/// How often a worker with a hard limit is probed, by the design.
+const PROBE_SHARE: u64 = 8;
 const PROBE_INTERVAL_MIN: Duration = Duration::from_millis(5);
 const PROBE_INTERVAL_MAX: Duration = Duration::from_millis(250);
 /// The world's own lateness: its timers, and the way of an answer.
@@ -32,6 +32,9 @@ impl Shadow {
         if slot.broken {
             return Some(KillWhy::Protocol);
         }
+        if self.has_overstayed(slot, now) {
+            return Some(KillWhy::Stopped);
+        }
         if slot.phase == Phase::Starting && now >= slot.started_at + self.policy.hello_timeout {
             return Some(KillWhy::NoHello);
         }
@@ -40,14 +43,18 @@ impl Shadow {
         }
         let limit = self.policy.timeout?;
         let front = slot.leases.front()?;
-        if self.policy.lifecycle == Lifecycle::PerItem {
+        if self.policy.worker.starts_with_item() {
             return (now >= slot.started_at + limit).then_some(KillWhy::TimedOut(front.first));
+        }
+        if self.policy.worker.blame == Blame::OldestHeld {
+            let since = slot.sent_at.max(truth.excluded_at);
+            return (now >= since + limit).then_some(KillWhy::TimedOut(front.first));
         }
         // Between two items it is the next one that counts, from when the one before was answered for.
         let running = truth.running.filter(|&item| slot.leases.iter().any(|batch| batch.contains(item)));
         let item = running.unwrap_or(front.first);
         let since = if item == front.first { slot.sent_at.min(truth.since) } else { truth.since };
-        (now >= since.max(truth.excused_at) + limit).then_some(KillWhy::TimedOut(item))
+        (now >= since.max(truth.excluded_at) + limit).then_some(KillWhy::TimedOut(item))
     }
 
     /// The time that a drain, or a normal end, leaves to what still runs.
@@ -62,24 +69,24 @@ impl Shadow {
     pub fn may_rise(&self, stage: Stage, now: Instant) -> Judgement {
         let rises = stage > self.stage && self.stage > Stage::Running;
         let halted = self.policy.halt.is_some_and(|halt| halt.now) && self.halt_is_met().is_some();
-        let fine = !rises || self.signals >= 2 || halted || self.is_urgent() || self.grace_is_over(now);
+        let fine = !rises || self.firmness >= 2 || halted || self.is_urgent() || self.grace_is_over(now);
         ensure!(fine, StopRises, "{stage:?} after {:?} before its time", self.stage);
         Ok(())
     }
 
     /// Something happened that leaves no time for what still runs.
     fn is_urgent(&self) -> bool {
-        self.given.iter().any(|given| !matches!(given, StopReason::Signal(_)))
+        self.given.iter().any(|given| !matches!(given, StopReason::Signal(_) | StopReason::Requested))
     }
 
-    /// No item runs for longer than its limit and the distance of two looks.
+    /// No item runs for longer than its limit and the distance of two probes.
     pub fn runs_since(&self, index: usize, incarnation: u32, since: Instant, now: Instant) -> Judgement {
         let (slot, Some(limit)) = (&self.slots[index], self.policy.timeout) else { return Ok(()) };
         if slot.incarnation != incarnation || slot.broken || slot.kill.is_some() || slot.closed {
             return Ok(());
         }
-        let look = Duration((limit.0 / LOOK_SHARE).clamp(PROBE_INTERVAL_MIN.0, PROBE_INTERVAL_MAX.0));
-        let latest = since + limit + look + look + LATE + Duration(self.leapt_ns);
+        let probe = Duration((limit.0 / PROBE_SHARE).clamp(PROBE_INTERVAL_MIN.0, PROBE_INTERVAL_MAX.0));
+        let latest = since + limit + probe + probe + LATE + Duration(self.leapt_ns);
         let number = index + 1;
         ensure!(
             now <= latest,
@@ -103,7 +110,7 @@ impl Shadow {
             }
             other => self.given.contains(other),
         };
-        ensure!(given, GivingUp, "it stops for {reason:?}, which nobody gave");
+        ensure!(given, GivingUp, "it stops for {reason:?}, which was not given");
         Ok(())
     }
 
@@ -111,12 +118,13 @@ impl Shadow {
     pub fn must_give_up(&self) -> bool {
         let allowed = self.policy.intensity.restarts_max as usize;
         let over = self.slots.iter().any(|slot| slot.last_counted && slot.counted.len() > allowed);
-        over || self.gave_up_on_program || self.slots.iter().all(|slot| slot.phase == Phase::Down && slot.retired)
+        over || self.gave_up_on_program
+            || self.slots.iter().filter(|slot| !slot.removed).all(|slot| slot.phase == Phase::Down && slot.retired)
     }
 
     pub fn halt_is_met(&self) -> Option<StopReason> {
         let halt = self.policy.halt?;
-        let totals = &self.totals;
+        let totals = &self.totals.since(&self.restored);
         let (count, reason) = match halt.on {
             HaltOn::Fail => (totals.failed + totals.dead, StopReason::HaltFailed),
             HaltOn::Success => (totals.done, StopReason::HaltMet),
@@ -151,14 +159,14 @@ impl Shadow {
             let stronger = self.reason.as_ref().is_some_and(|reason| at_least(reason, given));
             ensure!(stronger, GivingUp, "{given:?} was given, and it stops for {:?}", self.reason);
         }
-        let least = match self.signals {
+        let least = match self.firmness {
             0 | 1 if self.is_urgent() => Stage::Terminating,
             0 => Stage::Running,
             1 => Stage::Draining,
             2 => Stage::Terminating,
             _ => Stage::Killing,
         };
-        ensure!(self.stage >= least, StopRises, "{} signals, and it is only {:?}", self.signals, self.stage);
+        ensure!(self.stage >= least, StopRises, "asked {} times, and it is only {:?}", self.firmness, self.stage);
         if self.stage == Stage::Running {
             ensure!(self.halt_is_met().is_none(), GivingUp, "the halt is met, and it goes on");
             let open = self.totals.settled() < self.totals.accepted;
@@ -187,7 +195,7 @@ impl Shadow {
 
     /// No ready worker is idle while an item could be handed out to it.
     pub fn nobody_waits(&mut self, now: Instant, marks: &mut Marks) -> Judgement {
-        if self.finished || self.stage > Stage::Running || self.policy.lifecycle == Lifecycle::PerItem {
+        if self.finished || self.stage > Stage::Running || self.policy.worker.starts_with_item() {
             return Ok(());
         }
         if self.slots.iter().any(|slot| slot.retired) {
@@ -195,7 +203,7 @@ impl Shadow {
         }
         self.companions_are_ended()?;
         let held_back = !self.released();
-        let met = !self.policy.start_together || self.slots.iter().all(|slot| slot.met);
+        let met = !self.policy.start_together || self.dispatched || self.all_met();
         if held_back || !met || self.waiting_items() == 0 {
             return Ok(());
         }
@@ -205,14 +213,20 @@ impl Shadow {
         Ok(())
     }
 
+    /// Every slot that the run shall have was ready, or failed, once.
+    pub fn all_met(&self) -> bool {
+        self.slots.iter().all(|slot| slot.met || slot.removed)
+    }
+
     /// A slot that could begin an item at once.
     pub fn idle_slot(&self) -> Option<usize> {
         self.slots.iter().position(|slot| {
-            slot.phase == Phase::Ready && slot.held == 0 && !slot.leaving && !slot.broken && !slot.closed
+            let leaves = slot.leaving || slot.removed || slot.broken || slot.closed;
+            slot.phase == Phase::Ready && slot.held == 0 && !leaves
         })
     }
 
-    /// Who has to leave with another worker was told so in the same step.
+    /// A worker that has to leave with another one was ended in the same step.
     fn companions_are_ended(&self) -> Judgement {
         for slot in &self.slots {
             let up = matches!(slot.phase, Phase::Starting | Phase::Ready);
@@ -222,7 +236,7 @@ impl Shadow {
         Ok(())
     }
 
-    /// A worker ended and will be restarted: the strategy says who else has to be.
+    /// A worker ended and will be restarted: the strategy names the others that have to be.
     pub fn strategy_takes(&mut self, dead: usize, marks: &mut Marks) {
         let range = match self.policy.strategy {
             RestartStrategy::OneForOne => return,
@@ -231,7 +245,7 @@ impl Shadow {
         };
         for index in range {
             let slot = &self.slots[index];
-            if index != dead && slot.phase != Phase::Down && !slot.companion {
+            if index != dead && slot.phase != Phase::Down && !slot.companion && !slot.removed {
                 self.slots[index].companion = true;
                 self.new_companions.push(index);
                 marks.hit(Mark::RestartedByStrategy);

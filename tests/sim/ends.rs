@@ -1,25 +1,27 @@
-//! The shadow model at the end of a process: who is charged, what comes back, and what counts for
+//! The shadow model at the end of a process: which item is charged, what comes back, and what counts for
 //! the restart limit.
 
+use crate::items::{DueOutcome, ItemPlace};
 use crate::marks::{Mark, Marks};
-use crate::shadow::{KillWhy, Phase, Place, Shadow, Verdict};
+use crate::shadow::{KillWhy, Phase, Shadow};
 use supervisor::core::input::SpawnFailure;
 use supervisor::model::event::Stage;
 use supervisor::model::exit::ExitStatus;
 use supervisor::model::ids::{ItemId, WorkerId};
 use supervisor::model::outcome::{Cause, CauseKind, FailReason};
-use supervisor::model::spec::{QueueOrder, RestartType};
+use supervisor::model::spec::{Blame, QueueOrder, RestartType};
 use supervisor::model::time::{Duration, Instant};
 
 impl Shadow {
     pub fn not_spawned(&mut self, index: usize, error: &SpawnFailure, now: Instant) {
         let given_back = self.leaves(index, now);
         let slot = &mut self.slots[index];
-        slot.met = true;
+        slot.met = !slot.removed;
+        slot.refill = false;
         if let (Some(&id), SpawnFailure::Item(text)) = (given_back.first(), error) {
             let kind = CauseKind::Failed(FailReason::NotStarted(text.clone()));
-            self.items[id.0 as usize].started = true;
-            self.items[id.0 as usize].holder = Some((index, self.slots[index].incarnation, 0));
+            self.items[id].started = true;
+            self.items[id].holder = Some((index, self.slots[index].incarnation, 0));
             self.attempt_failed(id, kind, index);
             return;
         }
@@ -30,6 +32,8 @@ impl Shadow {
         let others = self.slots.iter().any(|slot| slot.phase != Phase::Down);
         if matches!(error, SpawnFailure::Program(_)) {
             self.gave_up_on_program = true;
+        } else if self.slots[index].removed {
+            // The run does not want it any more.
         } else if matches!(error, SpawnFailure::Shortage(_)) && others {
             // While others run, a shortage passes when one of them ends: it waits, and is not counted.
             self.pauses(index);
@@ -41,8 +45,8 @@ impl Shadow {
     /// An attempt did not succeed. The item is done with, or waits for its next attempt.
     pub fn attempt_failed(&mut self, id: ItemId, kind: CauseKind, index: usize) {
         let crashed = matches!(kind, CauseKind::Crashed(_));
-        let pid = self.items[id.0 as usize].holder.map(|(.., pid)| pid).filter(|&pid| pid != 0);
-        let item = &mut self.items[id.0 as usize];
+        let pid = self.items[id].holder.map(|(.., pid)| pid).filter(|&pid| pid != 0);
+        let item = &mut self.items[id];
         item.causes.push(Cause { attempt: item.attempt, worker: Some(WorkerId::from_index(index)), pid, kind });
         let over = if crashed {
             item.crashes += 1;
@@ -52,11 +56,11 @@ impl Shadow {
             item.failures > self.policy.retries
         };
         if over {
-            item.place = Place::Due(if crashed { Verdict::Dead } else { Verdict::Failed });
+            item.place = ItemPlace::Due(if crashed { DueOutcome::Dead } else { DueOutcome::Failed });
             self.due += 1;
             return;
         }
-        item.place = Place::Queued;
+        item.place = ItemPlace::Queued;
         item.attempt = item.attempt.next();
         item.started = false;
         self.delayed.insert(id, Instant::ZERO);
@@ -100,8 +104,8 @@ impl Shadow {
     /// Items come back uncharged: to the front, in order.
     fn give_back(&mut self, ids: &[ItemId]) {
         for &id in ids.iter().rev() {
-            let item = &mut self.items[id.0 as usize];
-            (item.place, item.started) = (Place::Queued, false);
+            let item = &mut self.items[id];
+            (item.place, item.started) = (ItemPlace::Queued, false);
             if self.policy.queue_order == QueueOrder::Priority {
                 self.ranked.insert((item.priority, id));
             } else {
@@ -120,7 +124,9 @@ impl Shadow {
     ) {
         let slot = &self.slots[index];
         let (kill, settled, asked) = (slot.kill, slot.settled_in_life, slot.leaving && slot.kill.is_none());
-        // It left of its own accord; also one that was asked to, but failed on its way out.
+        let refill = slot.refill;
+        let running = self.can_know(index, running);
+        // It ended by itself; also a worker that was asked to leave and failed on its way out.
         if kill.is_none() && !(asked && status.is_success()) {
             self.totals.deaths += 1;
         }
@@ -128,7 +134,7 @@ impl Shadow {
         let ran = running.filter(|id| held.contains(id));
         let charged = match kill {
             None | Some(KillWhy::Protocol | KillWhy::NoHello) => ran,
-            // The one that was over its limit, if it did not end after all.
+            // The item that was over its limit, if it did not end after all.
             Some(KillWhy::TimedOut(id)) => held.contains(&id).then_some(id),
             Some(KillWhy::Strategy | KillWhy::Stopped) => None,
         };
@@ -139,6 +145,9 @@ impl Shadow {
         }
         if let Some(id) = charged {
             marks.hit(Mark::ItemCharged);
+            if self.policy.worker.blame == Blame::OldestHeld {
+                marks.hit(if kill.is_none() { Mark::OldestCharged } else { Mark::OldestEnded });
+            }
             let kind = match kill {
                 Some(KillWhy::TimedOut(_)) => {
                     marks.hit(Mark::ItemTimedOut);
@@ -151,11 +160,14 @@ impl Shadow {
         }
         self.give_back(&uncharged);
         let last = self.source_over && self.totals.settled() + self.due == self.totals.accepted;
-        if self.stage > Stage::Running || last {
+        self.slots[index].refill = false;
+        if self.stage > Stage::Running || last || self.slots[index].removed {
             return;
         }
-        let own = !asked && kill.is_none();
+        let at_our_order = asked && status.is_success();
+        let own = kill.is_none() && !at_our_order;
         let retired = match self.policy.restart {
+            _ if refill => false,
             RestartType::Permanent => false,
             RestartType::Transient => own && status.is_success(),
             RestartType::Temporary => true,
@@ -169,7 +181,7 @@ impl Shadow {
         if kill == Some(KillWhy::NoHello) || (at_fault && charged.is_none() && (held.is_empty() || settled == 0)) {
             self.count_death(index, now);
         }
-        if kill != Some(KillWhy::Strategy) && !self.must_give_up() {
+        if kill != Some(KillWhy::Strategy) && !at_our_order && !self.must_give_up() {
             self.strategy_takes(index, marks);
         }
     }
@@ -177,7 +189,8 @@ impl Shadow {
     pub fn command_exited(&mut self, index: usize, status: ExitStatus, now: Instant) {
         let kill = self.slots[index].kill;
         let held = self.leaves(index, now);
-        self.slots[index].met = true;
+        let slot = &mut self.slots[index];
+        (slot.met, slot.refill) = (!slot.removed, false);
         if kill.is_none() && matches!(status, ExitStatus::Signal { .. }) {
             self.totals.deaths += 1;
         }
@@ -190,7 +203,7 @@ impl Shadow {
                 return self.give_back(&held);
             }
             (_, ExitStatus::Code(0)) => {
-                self.items[id.0 as usize].place = Place::Due(Verdict::Done);
+                self.items[id].place = ItemPlace::Due(DueOutcome::Done);
                 self.due += 1;
                 return;
             }

@@ -1,13 +1,14 @@
-//! A shell that has lost its mind: any fact at any time, about workers that do not exist, items that
-//! never came and processes that were never asked for. No order of facts is an error for the core.
+//! A broken shell: any fact at any time, about workers that do not exist, items that never arrived and
+//! processes that were never ordered. No order of facts is an error for the core.
 
 use crate::choice::Rng;
 use crate::scenario::draw_policy;
 use supervisor::core::Core;
 use supervisor::core::input::{Input, SpawnFailure};
+use supervisor::model::command::{Command, Origin};
 use supervisor::model::exit::ExitStatus;
 use supervisor::model::ids::{Attempt, Incarnation, ItemId, WorkerId};
-use supervisor::model::outcome::FailReason;
+use supervisor::model::outcome::{FailReason, Outcome};
 use supervisor::model::signal::Signal;
 use supervisor::model::time::Instant;
 
@@ -18,8 +19,8 @@ const ORDERS_MAX: usize = 20_000;
 pub fn feed(seed: u64, facts: u32) -> Result<(), String> {
     let mut rng = Rng::new(seed);
     let policy = draw_policy(&mut rng);
+    let (mut now, mut next_item) = (0u64, policy.first_item.0);
     let mut core = Core::new(policy);
-    let (mut now, mut next_item) = (0u64, 0u64);
     for _ in 0..facts {
         now += rng.pick(&[0, 0, 1, 100_000, 20_000_000, 3_000_000_000]);
         let fact = if rng.below(8) == 0 {
@@ -50,7 +51,7 @@ fn any_input(rng: &mut Rng, next_item: &mut u64) -> Input {
     let attempt = Attempt(rng.pick(&[0, 1, 1, 1, 1, 2, 3, u32::MAX]));
     let count = rng.pick(&[0, 1, 1, 1, 2, 3, 10, u32::MAX]);
     let running = (rng.below(2) == 0).then_some(item);
-    let error = || String::from("babble");
+    let error = || String::from("garbage");
     match rng.below(24) {
         0 => Input::Start,
         1..=4 => {
@@ -62,6 +63,11 @@ fn any_input(rng: &mut Rng, next_item: &mut u64) -> Input {
         5 => {
             *next_item += 1;
             Input::ItemRejected { item: ItemId(*next_item - 1), reason: FailReason::Rejected(error()) }
+        }
+        6 if rng.below(3) == 0 => {
+            let (first, count) = (ItemId(*next_item), count.min(1_000));
+            *next_item += u64::from(count);
+            Input::Restored { first, count, outcome: if count > 2 { Outcome::Done } else { Outcome::Dead } }
         }
         6 => Input::SourceIdle,
         7 if rng.below(8) == 0 => Input::SourceEnded,
@@ -81,6 +87,7 @@ fn any_input(rng: &mut Rng, next_item: &mut u64) -> Input {
             let busy_ns = rng.pick(&[0, 1, 1_000_000, u64::MAX]);
             Input::Settled { worker, incarnation, first: item, count, attempt, busy_ns }
         }
+        17 if rng.below(2) == 0 => Input::ResultBegins { worker, incarnation, item, attempt },
         17 => Input::Failed { worker, incarnation, item, attempt, reason: FailReason::Message(error()) },
         18 if rng.below(4) == 0 => Input::TimeExcluded { worker, incarnation },
         18 => Input::ProbeResult { worker, incarnation, running },
@@ -95,10 +102,16 @@ fn any_input(rng: &mut Rng, next_item: &mut u64) -> Input {
             Input::Exited { worker, incarnation, status, usage: Default::default(), running }
         }
         _ => match rng.below(40) {
-            0 => Input::Signal {
-                signal: rng.pick(&[Signal::INT, Signal::TERM, Signal::QUIT, Signal::HUP]),
-                sender_pid: Some(1),
-            },
+            0 => {
+                let commands = [Command::Stop, Command::Drain, Command::Terminate, Command::Kill];
+                let signal = Origin::Signal { signal: Signal::HUP, sender_pid: Some(1) };
+                Input::Command { command: rng.pick(&commands), origin: rng.pick(&[Origin::Caller, signal]) }
+            }
+            4 => Input::Command { command: Command::Status, origin: Origin::Caller },
+            5..12 => {
+                let workers = rng.pick(&[0, 1, 1, 2, 3, 5, 9]);
+                Input::Command { command: Command::Scale { workers }, origin: Origin::Caller }
+            }
             1 => Input::SinkClosed,
             2 => Input::SinkLost { error: error() },
             3 => Input::StorageLost { error: error() },

@@ -40,7 +40,7 @@ listed! {
         BadHello,
         BadFrame,
         WrongItem,
-        ForeignScoreboard,
+        ForeignPage,
         ItemFailed,
         ItemRejected,
         CommandNotStarted,
@@ -57,11 +57,25 @@ listed! {
         RestartedAfterBackoff,
         RestartedByStrategy,
         NotRestarted,
+        // Contracts, commands and restored items.
+        StartedWithoutHello,
+        OldestCharged,
+        OldestEnded,
+        Grown,
+        ShrunkWhileBusy,
+        Revived,
+        RevivedWhileLeaving,
+        RemovedEnded,
+        CallerAsked,
+        StatusShown,
+        ItemsRestored,
+        RestoredBehindOthers,
+        FirstItemChosen,
         RestartLimit,
         DeadLimit,
         DemandStopped,
-        RunSplit,
-        RunsWaiting,
+        BatchSplit,
+        BatchesWaiting,
         ResultHeldForOrder,
         EscalatedToKill,
         HaltedSoon,
@@ -80,7 +94,7 @@ listed! {
 
 /// A set of marks.
 #[derive(Clone, Copy, Debug, Default)]
-pub struct Marks(u64);
+pub struct Marks(u128);
 
 impl Marks {
     pub const fn hit(&mut self, mark: Mark) {
@@ -98,4 +112,4 @@ impl Marks {
     }
 }
 
-const _: () = assert!(Mark::ALL.len() <= 64, "the set is one word");
+const _: () = assert!(Mark::ALL.len() <= 128, "the set is one word");

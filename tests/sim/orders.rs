@@ -1,21 +1,22 @@
 //! The shadow model judges every order of the core.
 
+use crate::items::{DueOutcome, ItemPlace, ids};
 use crate::marks::{Mark, Marks};
-use crate::shadow::{KillWhy, Phase, Place, Shadow, Truth};
-use crate::violation::{Violation, ensure};
+use crate::shadow::{KillWhy, Phase, Shadow, Truth};
+use crate::violation::{BrokenCheck, ensure};
 use supervisor::core::action::Action;
 use supervisor::model::event::Stage;
 use supervisor::model::ids::{Batch, Incarnation, ItemId, WorkerId};
 use supervisor::model::outcome::{CauseKind, Outcome, Settlement, StopReason};
 use supervisor::model::signal::Signal;
-use supervisor::model::spec::{Credit, Lifecycle, QueueOrder};
+use supervisor::model::spec::{Credit, QueueOrder};
 use supervisor::model::time::{Duration, Instant};
 
 /// What `Credit::Auto` holds at all times: four runs, or many short ones.
 const AUTO_RUNS_MAX: usize = 4;
 const AUTO_ITEMS_MAX: u64 = 4096;
 
-type Judgement = Result<(), Violation>;
+type Judgement = Result<(), BrokenCheck>;
 
 impl Shadow {
     pub fn action(&mut self, action: &Action, now: Instant, truth: Truth, marks: &mut Marks) -> Judgement {
@@ -27,27 +28,37 @@ impl Shadow {
                 self.source_closed = true;
                 Ok(())
             }
-            Action::Spawn { worker, incarnation } => self.spawns(*worker, *incarnation, now, marks),
-            Action::Launch { worker, incarnation, batch } => self.launches(*worker, *incarnation, *batch, now),
+            Action::Spawn { worker, incarnation, batch: None } => self.spawns(*worker, *incarnation, now, marks),
+            Action::Spawn { worker, incarnation, batch: Some(batch) } => {
+                self.launches(*worker, *incarnation, *batch, now)
+            }
+            Action::ShowStatus(status) => {
+                marks.hit(Mark::StatusShown);
+                self.shows(status)
+            }
             Action::Dispatch { worker, incarnation, batch } => {
                 self.dispatches(*worker, *incarnation, *batch, now, marks)
             }
             Action::CloseInput { worker, incarnation } | Action::Recall { worker, incarnation } => {
                 let slot = self.living(*worker, *incarnation)?;
-                self.slots[slot].leaving = true;
+                (self.slots[slot].leaving, self.slots[slot].leaving_at) = (true, now);
                 Ok(())
             }
             Action::Probe { worker, incarnation } => {
                 let slot = self.living(*worker, *incarnation)?;
-                ensure!(self.policy.timeout.is_some(), Timeouts, "worker {worker} is watched, but there is no timeout");
-                ensure!(self.slots[slot].held > 0, Timeouts, "worker {worker} is watched, but holds nothing");
+                ensure!(self.policy.timeout.is_some(), Timeouts, "worker {worker} is probed, but there is no timeout");
+                ensure!(self.slots[slot].held > 0, Timeouts, "worker {worker} is probed, but holds nothing");
                 Ok(())
             }
             Action::Kill { worker, incarnation, signal } => {
                 self.kills(*worker, *incarnation, *signal, now, truth, marks)
             }
-            Action::Settle(settlement) => self.settles(settlement, marks),
-            Action::Emit { first, count } => self.emits(*first, *count),
+            Action::Settle { settlement, in_turn } => {
+                self.settles(settlement, marks)?;
+                // A settlement in turn is committed with it.
+                if *in_turn { self.commits(settlement.first, settlement.count) } else { Ok(()) }
+            }
+            Action::Commit { first, count } => self.commits(*first, *count),
             Action::Report(event) => self.reports(event, now, marks),
             Action::Finish(outcome) => self.finishes(outcome, marks),
         }
@@ -67,7 +78,7 @@ impl Shadow {
     }
 
     /// The slot that this incarnation is in: asked for or alive.
-    pub fn living(&self, worker: WorkerId, incarnation: Incarnation) -> Result<usize, Violation> {
+    pub fn living(&self, worker: WorkerId, incarnation: Incarnation) -> Result<usize, BrokenCheck> {
         let slot = self.slots.get(worker.index());
         let fits = slot.is_some_and(|slot| slot.phase > Phase::Asked && slot.incarnation == incarnation.0);
         ensure!(fits, LivingProcess, "an order to worker {worker} incarnation {}, which is not there", incarnation.0);
@@ -75,7 +86,7 @@ impl Shadow {
     }
 
     /// A process is started: the slot is empty, and has been for as long as it has to.
-    fn fills(&mut self, worker: WorkerId, incarnation: Incarnation, now: Instant) -> Result<usize, Violation> {
+    fn fills(&mut self, worker: WorkerId, incarnation: Incarnation, now: Instant) -> Result<usize, BrokenCheck> {
         ensure!(worker.index() < self.slots.len(), DownSlot, "there is no worker {worker}");
         let slot = &mut self.slots[worker.index()];
         ensure!(slot.phase == Phase::Down, DownSlot, "worker {worker} is filled though it is {:?}", slot.phase);
@@ -87,7 +98,9 @@ impl Shadow {
             slot.incarnation
         );
         (slot.phase, slot.incarnation, slot.pid) = (Phase::Asked, incarnation.0, 0);
+        ensure!(!slot.removed, Scale, "worker {worker} is started though the run was scaled down by it");
         (slot.leaving, slot.broken, slot.closed, slot.companion) = (false, false, false, false);
+        (slot.leaves_when_spawned, slot.must_start) = (false, false);
         (slot.kill, slot.kill_step, slot.settled_in_life) = (None, 0, 0);
         let (waited, pause) = (now.since(slot.last_end), slot.pause);
         ensure!(waited >= pause, Restarts, "worker {worker} is started after {waited:?}, the back-off is {pause:?}");
@@ -100,7 +113,7 @@ impl Shadow {
 
     fn spawns(&mut self, worker: WorkerId, incarnation: Incarnation, now: Instant, marks: &mut Marks) -> Judgement {
         let index = self.fills(worker, incarnation, now)?;
-        ensure!(self.policy.lifecycle == Lifecycle::Resident, DownSlot, "worker {worker} is started to stay");
+        ensure!(!self.policy.worker.starts_with_item(), DownSlot, "worker {worker} is started without an item");
         let slot = &self.slots[index];
         ensure!(!slot.retired, Restarts, "worker {worker} is started again, its restart type forbids it");
         if slot.pause > Duration::ZERO {
@@ -112,10 +125,10 @@ impl Shadow {
     fn launches(&mut self, worker: WorkerId, incarnation: Incarnation, batch: Batch, now: Instant) -> Judgement {
         ensure!(batch.count == 1, Credit, "a process for {} items", batch.count);
         let index = self.fills(worker, incarnation, now)?;
-        ensure!(self.policy.lifecycle == Lifecycle::PerItem, DownSlot, "worker {worker} is started for an item");
+        ensure!(self.policy.worker.starts_with_item(), DownSlot, "worker {worker} is started for an item");
         self.leases(index, batch, now)?;
         // It has not started before it is spawned.
-        self.items[batch.first.0 as usize].started = false;
+        self.items[batch.first].started = false;
         Ok(())
     }
 
@@ -132,7 +145,7 @@ impl Shadow {
             slot.phase == Phase::Ready && slot.incarnation == incarnation.0 && fit
         });
         ensure!(
-            ready && self.policy.lifecycle == Lifecycle::Resident,
+            ready && !self.policy.worker.starts_with_item(),
             ReadySlot,
             "{batch:?} to worker {worker}, which is not ready"
         );
@@ -147,7 +160,7 @@ impl Shadow {
             batch.count,
             self.policy.batch_max
         );
-        let within = match self.policy.credit {
+        let within = match self.policy.worker.credit {
             Credit::Items(max) => slot.held <= max.into(),
             Credit::Auto => slot.leases.len() <= AUTO_RUNS_MAX || slot.held <= AUTO_ITEMS_MAX,
         };
@@ -155,10 +168,10 @@ impl Shadow {
         if slot.leases.len() > 1 {
             let idle = self.idle_slot();
             ensure!(idle.is_none(), WorkConserving, "{batch:?} in advance to worker {worker}, and {idle:?} is idle");
-            marks.hit(Mark::RunsWaiting);
+            marks.hit(Mark::BatchesWaiting);
         }
         if batch.count > 1 && self.fresh.front().is_some_and(|next| *next == batch.end()) {
-            marks.hit(Mark::RunSplit);
+            marks.hit(Mark::BatchSplit);
         }
         Ok(())
     }
@@ -166,17 +179,18 @@ impl Shadow {
     /// Hands a run to a slot: every item of it waits, has this attempt, and is the next in order.
     fn leases(&mut self, index: usize, batch: Batch, now: Instant) -> Judgement {
         ensure!(batch.count > 0, QueuedItem, "an empty run");
-        let together = self.policy.start_together && self.policy.lifecycle == Lifecycle::Resident;
+        let together = self.policy.start_together && !self.policy.worker.starts_with_item();
         ensure!(
-            !together || self.slots.iter().all(|slot| slot.met),
+            !together || self.dispatched || self.all_met(),
             ReadySlot,
             "{batch:?} is handed out before every slot was ready"
         );
-        for offset in 0..u64::from(batch.count) {
-            self.takes_from_queue(batch.first.plus(offset), batch, now)?;
+        self.dispatched = true;
+        for id in ids(batch.first, batch.count) {
+            self.takes_from_queue(id, batch, now)?;
             let (incarnation, pid) = (self.slots[index].incarnation, self.slots[index].pid);
-            let item = &mut self.items[(batch.first.0 + offset) as usize];
-            item.place = Place::Leased(index);
+            let item = &mut self.items[id];
+            item.place = ItemPlace::Leased(index);
             item.started = true;
             item.holder = Some((index, incarnation, pid));
         }
@@ -191,11 +205,11 @@ impl Shadow {
     }
 
     fn takes_from_queue(&mut self, id: ItemId, batch: Batch, now: Instant) -> Judgement {
-        let Some(item) = self.items.get(id.0 as usize) else {
+        let Some(item) = self.items.get(id) else {
             ensure!(false, QueuedItem, "item {id} never arrived");
             return Ok(());
         };
-        ensure!(item.place == Place::Queued, QueuedItem, "item {id} is handed out, but it is {:?}", item.place);
+        ensure!(item.place == ItemPlace::Queued, QueuedItem, "item {id} is handed out, but it is {:?}", item.place);
         ensure!(
             batch.attempt == item.attempt,
             Attempts,
@@ -245,6 +259,9 @@ impl Shadow {
             let why = self.why_kill(index, now, truth);
             ensure!(why.is_some(), ReasonToKill, "{signal} to worker {worker} for no reason");
             self.slots[index].kill = why;
+            if why == Some(KillWhy::Stopped) && self.stage == Stage::Running {
+                marks.hit(Mark::RemovedEnded);
+            }
         }
         let last = self.policy.term_sequence.len() - 1;
         let stage = self.stage;
@@ -276,23 +293,23 @@ impl Shadow {
 
     fn settles(&mut self, settlement: &Settlement, marks: &mut Marks) -> Judgement {
         ensure!(settlement.count > 0, OneOutcome, "an empty settlement");
-        let end = settlement.first.0 + u64::from(settlement.count);
-        ensure!(end <= self.items.len() as u64, Conservation, "{settlement:?} of items that never arrived");
-        let verdict = Self::verdict(&settlement.outcome);
-        for index in settlement.first.0 as usize..end as usize {
+        let arrived = self.items.has(settlement.first, settlement.count);
+        ensure!(arrived, Conservation, "{settlement:?} of items that never arrived");
+        let verdict = DueOutcome::of(&settlement.outcome);
+        for index in ids(settlement.first, settlement.count) {
             let place = self.items[index].place;
             match (verdict, place) {
-                (Some(verdict), Place::Due(due)) => {
+                (Some(verdict), ItemPlace::Due(due)) => {
                     ensure!(verdict == due, OneOutcome, "item {index} is {due:?}, but is told {verdict:?}");
                     self.due -= 1;
                 }
-                (None, Place::Queued) => {
-                    self.skips(ItemId(index as u64));
+                (None, ItemPlace::Queued) => {
+                    self.skips(index);
                     self.skipped_now += 1;
                 }
                 _ => ensure!(false, OneOutcome, "item {index} is told {:?}, but it is {place:?}", settlement.outcome),
             }
-            self.items[index].place = Place::Settled;
+            self.items[index].place = ItemPlace::Settled;
             self.checks_history(index, settlement)?;
         }
         let count = u64::from(settlement.count);
@@ -321,7 +338,7 @@ impl Shadow {
         if self.delayed.remove(&id).is_some() {
             return;
         }
-        let item = &self.items[id.0 as usize];
+        let item = &self.items[id];
         if self.policy.queue_order == QueueOrder::Priority {
             self.ranked.remove(&(item.priority, id));
             self.ranked_fresh -= u64::from(item.holder.is_none());
@@ -332,7 +349,7 @@ impl Shadow {
         }
     }
 
-    fn checks_history(&self, index: usize, settlement: &Settlement) -> Judgement {
+    fn checks_history(&self, index: ItemId, settlement: &Settlement) -> Judgement {
         let item = &self.items[index];
         let crashes = settlement.causes.iter().filter(|cause| matches!(cause.kind, CauseKind::Crashed(_))).count();
         ensure!(
@@ -361,19 +378,23 @@ impl Shadow {
         Ok(())
     }
 
-    fn emits(&mut self, first: ItemId, count: u32) -> Judgement {
-        let end = first.0 + u64::from(count);
-        ensure!(count > 0 && end <= self.items.len() as u64, EmitOrder, "{count} results from {first} on");
+    fn commits(&mut self, first: ItemId, count: u32) -> Judgement {
+        ensure!(self.items.has(first, count), CommitOrder, "{count} results from {first} on");
         if self.policy.keep_order {
-            let next = self.emitted_to;
-            ensure!(first.0 == next, EmitOrder, "results from {first} on are told, {next} is next");
-            self.emitted_to = end;
+            // The turn of restored items passes silently.
+            while self.items.get(self.commit_next).is_some_and(|item| item.place == ItemPlace::Restored) {
+                self.commit_next = self.commit_next.plus(1);
+            }
+            let next = self.commit_next;
+            ensure!(first == next, CommitOrder, "results from {first} on are committed, {next} is next");
+            self.commit_next = first.plus(u64::from(count));
         }
-        for item in &mut self.items[first.0 as usize..end as usize] {
-            ensure!(item.place == Place::Settled, EmitOrder, "a result from {first} on is told before its outcome");
-            ensure!(!std::mem::replace(&mut item.told, true), EmitOrder, "a result from {first} on is told twice");
+        for id in ids(first, count) {
+            let item = &mut self.items[id];
+            ensure!(item.place == ItemPlace::Settled, CommitOrder, "{id} is committed, and it is {:?}", item.place);
+            ensure!(!std::mem::replace(&mut item.committed, true), CommitOrder, "{id} is committed twice");
         }
-        self.emitted += u64::from(count);
+        self.committed += u64::from(count);
         Ok(())
     }
 }

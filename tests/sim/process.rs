@@ -1,23 +1,23 @@
 //! Simulated worker processes: what they do with what they are sent, and how they go wrong.
 
-use crate::agenda::{Effect, ProcessId, Status};
-use crate::channel::Channel;
+use crate::agenda::{DeathStatus, Effect, ProcessId};
+use crate::channel::SimChannel;
 use crate::marks::Mark;
 use crate::scenario::Fault;
 use crate::world::World;
 use std::collections::VecDeque;
 use supervisor::model::ids::{Batch, ItemId, WorkerId};
 use supervisor::model::signal::Signal;
-use supervisor::model::spec::Lifecycle;
+use supervisor::model::spec::Blame;
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Lifetime {
-    /// Asked for; nobody knows yet whether it could be started.
+    /// Asked for; the shell does not know yet if it could be started.
     #[default]
     Asked,
     Lives,
     /// Gone, but the shell does not know.
-    Zombie(Status),
+    Zombie(DeathStatus),
     /// The shell knows, or it never was.
     Gone,
 }
@@ -35,29 +35,29 @@ pub enum Behaviour {
 }
 
 #[derive(Default)]
-pub struct Process {
+pub struct SimProcess {
     pub slot: usize,
     pub incarnation: u32,
     pub pid: u32,
     pub life: Lifetime,
-    pub channel: Channel,
+    pub channel: SimChannel,
     pub end_of_file_seen: bool,
     /// The shell gave up on its bytes, or its life is over.
     pub deaf_shell: bool,
     pub fault: Option<Fault>,
     /// Items it finishes before its fault strikes.
     pub fault_after: u64,
-    /// What it was sent and did not finish.
+    /// Batches that it was sent and did not finish.
     pub inbox: VecDeque<Batch>,
-    /// How many of the oldest run are through, and how many of those were told.
+    /// How many of the oldest batch are finished, and how many of those were reported.
     done_in_front: u32,
-    told_in_front: u32,
+    sent_in_front: u32,
     busy_ns: u64,
-    /// The scoreboard: what it says it is at, and since when it really is.
+    /// The progress page: the item it names, and since when that item really runs.
     pub progress: Option<ItemId>,
     pub since: u64,
-    /// When the shell last said that it may be waiting for us.
-    pub excused_at: u64,
+    /// When the shell last excluded time, because the worker may be waiting for it.
+    pub excluded_at: u64,
     pub working: bool,
     /// It will never do anything again by itself.
     pub stuck: bool,
@@ -66,14 +66,14 @@ pub struct Process {
     pub input_closed: bool,
     pub recalled: bool,
     finished: u64,
-    /// Something it may say too late: an item and its attempt.
+    /// The item and attempt of a message that may arrive too late.
     pub last_words: Option<(ItemId, u32)>,
 }
 
-impl Process {
-    pub fn reset(&mut self, slot: usize, incarnation: u32, pid: u32) {
+impl SimProcess {
+    pub fn reset(&mut self, slot: usize, incarnation: u32, pid: u32, hello: bool) {
         let (mut channel, mut inbox) = (std::mem::take(&mut self.channel), std::mem::take(&mut self.inbox));
-        channel.reset();
+        channel.reset(hello);
         inbox.clear();
         *self = Self { slot, incarnation, pid, channel, inbox, ..Self::default() };
     }
@@ -86,7 +86,7 @@ impl Process {
         self.life == Lifetime::Lives
     }
 
-    /// The item it is really at, whatever its scoreboard says.
+    /// The item that it really runs, whatever its progress page says.
     pub fn truly_running(&self) -> Option<ItemId> {
         let front = self.inbox.front()?;
         (self.working && self.done_in_front < front.count).then(|| front.first.plus(u64::from(self.done_in_front)))
@@ -98,34 +98,48 @@ impl Process {
 }
 
 impl World {
-    /// The process gets going: it says hello, or begins its only item, or goes wrong at once.
+    fn behaviour(&self, item: ItemId) -> Behaviour {
+        self.behaviours[(item.0 - self.policy().first_item.0) as usize]
+    }
+
+    /// What the shell reads of a process's progress page; `None` without one.
+    pub fn progress_of(&self, process: &SimProcess) -> Option<ItemId> {
+        process.progress.filter(|_| self.policy().worker.blame == Blame::ProgressPage)
+    }
+
+    /// The process starts: it sends a hello, or begins its only item, or fails at once.
     pub fn begins(&mut self, id: ProcessId) {
         if !self.processes[id].is_alive() {
             return;
         }
         self.processes[id].begun = true;
-        if self.policy().lifecycle == Lifecycle::PerItem {
+        if self.policy().worker.starts_with_item() {
             return self.starts_item(id);
         }
+        let hello = self.policy().worker.hello;
         match self.processes[id].fault {
             Some(Fault::DiesBeforeHello) => {
                 self.marks.hit(Mark::DiedBeforeHello);
                 return self.dies_somehow(id, 0);
             }
-            Some(Fault::NoHello) => {
+            Some(Fault::NoHello) if hello => {
                 self.marks.hit(Mark::NoHello);
                 self.processes[id].stuck = true;
                 return;
             }
             _ => {}
         }
-        let process = &mut self.processes[id];
-        let right = process.fault != Some(Fault::BadHello);
-        process.channel.write_hello(process.pid, right);
-        if !right {
-            self.marks.hit(Mark::BadHello);
+        if hello {
+            let process = &mut self.processes[id];
+            let right = process.fault != Some(Fault::BadHello);
+            process.channel.write_hello(process.pid, right);
+            if !right {
+                self.marks.hit(Mark::BadHello);
+            }
+            self.soon(Effect::Read(id));
+        } else {
+            self.marks.hit(Mark::StartedWithoutHello);
         }
-        self.soon(Effect::Read(id));
         if self.processes[id].fault == Some(Fault::DiesIdle) {
             let after = self.rng.below(3 * self.scenario.item_ns_max + 2);
             let status = self.some_status();
@@ -134,14 +148,14 @@ impl World {
         self.wakes(id);
     }
 
-    /// The process looks at its input.
+    /// The process reads its input.
     pub fn wakes(&mut self, id: ProcessId) {
         let process = &self.processes[id];
         if !process.is_alive() || !process.begun || process.working || process.stuck || process.leaving {
             return;
         }
         if process.recalled || (process.input_closed && process.inbox.is_empty()) {
-            self.tells_what_is_done(id);
+            self.sends_what_is_done(id);
             let process = &mut self.processes[id];
             process.leaving = true;
             process.progress = None;
@@ -149,7 +163,7 @@ impl World {
                 self.marks.hit(Mark::IgnoredEndOfInput);
                 self.processes[id].stuck = true;
             } else {
-                self.soon(Effect::Dies(id, Status::Code(0)));
+                self.soon(Effect::Dies(id, DeathStatus::Code(0)));
             }
         } else if !process.inbox.is_empty() {
             self.starts_item(id);
@@ -167,14 +181,14 @@ impl World {
         process.progress = Some(item);
         process.last_words = Some((item, attempt.0));
         process.busy_ns += takes;
-        if process.fault == Some(Fault::ForeignScoreboard) {
+        if process.fault == Some(Fault::ForeignPage) {
             process.progress = Some(ItemId(u64::MAX - 1));
-            self.marks.hit(Mark::ForeignScoreboard);
+            self.marks.hit(Mark::ForeignPage);
         }
         if self.strikes_in_item(id, takes) {
             return;
         }
-        match self.behaviours[item.0 as usize] {
+        match self.behaviour(item) {
             Behaviour::Poison => {
                 self.marks.hit(Mark::PoisonItem);
                 self.dies_somehow(id, takes);
@@ -190,7 +204,7 @@ impl World {
     /// The process's own fault, if it strikes now; true if the item never ends by itself.
     fn strikes_in_item(&mut self, id: ProcessId, takes: u64) -> bool {
         let process = &mut self.processes[id];
-        if process.strikes(Fault::DiesMidItem) || process.strikes(Fault::ForeignScoreboard) {
+        if process.strikes(Fault::DiesMidItem) || process.strikes(Fault::ForeignPage) {
             self.marks.hit(Mark::DiedMidItem);
             self.dies_somehow(id, takes);
             return true;
@@ -200,7 +214,7 @@ impl World {
             self.marks.hit(Mark::Hung);
             return true;
         }
-        if self.scenario.policy.lifecycle == Lifecycle::PerItem {
+        if self.scenario.policy.worker.starts_with_item() {
             return false;
         }
         if process.strikes(Fault::ClosesChannel) {
@@ -224,7 +238,7 @@ impl World {
                 _ => (u64::MAX, attempt, u32::MAX),
             };
             let process = &mut self.processes[id];
-            // What was done but not told is before the lie in the stream, or the lie would be two lies.
+            // Finished items that were not reported stay so, or one wrong answer would be two.
             process.channel.write_done(wrong_item, count, wrong_attempt, 1);
             self.marks.hit(Mark::WrongItem);
             self.soon(Effect::Read(id));
@@ -232,7 +246,7 @@ impl World {
         false
     }
 
-    /// The item that it is at has come to its end.
+    /// The item that it runs is finished.
     pub fn item_ends(&mut self, id: ProcessId) {
         let process = &mut self.processes[id];
         if !process.is_alive() || !process.working || process.stuck {
@@ -240,26 +254,28 @@ impl World {
         }
         let Some(&front) = process.inbox.front() else { return };
         let item = front.first.plus(u64::from(process.done_in_front));
-        let fails = matches!(self.behaviours[item.0 as usize], Behaviour::Fails(times) if front.attempt.0 <= times);
+        let behaviour = self.behaviour(item);
+        let fails = matches!(behaviour, Behaviour::Fails(times) if front.attempt.0 <= times);
+        let process = &mut self.processes[id];
         process.working = false;
         process.finished += 1;
-        if self.scenario.policy.lifecycle == Lifecycle::PerItem {
+        if self.scenario.policy.worker.starts_with_item() {
             let code = if fails { self.rng.between(1, 4) as u8 } else { 0 };
-            return self.dies(id, Status::Code(code));
+            return self.dies(id, DeathStatus::Code(code));
         }
         if fails {
             self.marks.hit(Mark::ItemFailed);
-            self.tells_what_is_done(id);
+            self.sends_what_is_done(id);
             let process = &mut self.processes[id];
             process.progress = None;
             process.channel.write_failed(item.0, front.attempt.0);
             process.done_in_front += 1;
-            process.told_in_front += 1;
+            process.sent_in_front += 1;
             self.soon(Effect::Read(id));
         } else {
             process.done_in_front += 1;
             if process.done_in_front == front.count || self.either() {
-                self.tells_what_is_done(id);
+                self.sends_what_is_done(id);
                 if self.dies_with_its_result(id) {
                     return;
                 }
@@ -268,24 +284,24 @@ impl World {
         let process = &mut self.processes[id];
         if process.done_in_front == front.count {
             process.inbox.pop_front();
-            (process.done_in_front, process.told_in_front) = (0, 0);
+            (process.done_in_front, process.sent_in_front) = (0, 0);
             process.progress = None;
         }
         self.wakes(id);
     }
 
-    /// Writes the results that were held back, after the scoreboard was cleared.
-    fn tells_what_is_done(&mut self, id: ProcessId) {
+    /// Writes the results that were held back, after the progress page was cleared.
+    fn sends_what_is_done(&mut self, id: ProcessId) {
         let process = &mut self.processes[id];
         let Some(&front) = process.inbox.front() else { return };
-        let count = process.done_in_front - process.told_in_front;
+        let count = process.done_in_front - process.sent_in_front;
         if count == 0 {
             return;
         }
         process.progress = None;
-        let first = front.first.plus(u64::from(process.told_in_front));
+        let first = front.first.plus(u64::from(process.sent_in_front));
         process.channel.write_done(first.0, count, front.attempt.0, process.busy_ns);
-        process.told_in_front = process.done_in_front;
+        process.sent_in_front = process.done_in_front;
         process.busy_ns = 0;
         self.soon(Effect::Read(id));
     }
@@ -318,8 +334,14 @@ impl World {
         self.after(after, Effect::Dies(id, status));
     }
 
-    fn some_status(&mut self) -> Status {
-        self.rng.pick(&[Status::Signal(9), Status::Signal(11), Status::Signal(15), Status::Code(3), Status::Code(0)])
+    fn some_status(&mut self) -> DeathStatus {
+        self.rng.pick(&[
+            DeathStatus::Signal(9),
+            DeathStatus::Signal(11),
+            DeathStatus::Signal(15),
+            DeathStatus::Code(3),
+            DeathStatus::Code(0),
+        ])
     }
 
     /// A signal reaches it: KILL always ends it, another one unless it does not listen.
@@ -329,25 +351,25 @@ impl World {
             return;
         }
         if signal == Signal::KILL {
-            return self.dies(id, Status::Signal(signal.0));
+            return self.dies(id, DeathStatus::Signal(signal.0));
         }
         if process.fault == Some(Fault::IgnoresTerm) {
             self.marks.hit(Mark::IgnoredTerm);
             return;
         }
         let after = if self.rng.below(4) == 0 { self.rng.below(30_000_000) } else { 0 };
-        let status = if self.rng.below(4) == 0 { Status::Code(0) } else { Status::Signal(signal.0) };
+        let status = if self.rng.below(4) == 0 { DeathStatus::Code(0) } else { DeathStatus::Signal(signal.0) };
         self.after(after, Effect::Dies(id, status));
     }
 
     /// It is gone; the shell will learn of it in its own time.
-    pub fn dies(&mut self, id: ProcessId, status: Status) {
+    pub fn dies(&mut self, id: ProcessId, status: DeathStatus) {
         if !self.processes[id].is_alive() {
             return;
         }
         self.processes[id].life = Lifetime::Zombie(status);
         let held_open = self.rng.per_mille(self.scenario.held_open);
-        if !held_open && self.policy().lifecycle == Lifecycle::Resident && self.rng.below(2) == 0 {
+        if !held_open && !self.policy().worker.starts_with_item() && self.rng.below(2) == 0 {
             self.soon(Effect::EndOfFile(id));
         } else if held_open {
             self.marks.hit(Mark::ExitedWithoutClose);

@@ -1,23 +1,24 @@
-//! The shadow model judges what the core tells: its reports, how a stop goes on, and the end.
+//! The shadow model judges what the core reports: events, how a stop goes on, and the end.
 
+use crate::items::ItemPlace;
 use crate::marks::{Mark, Marks};
-use crate::shadow::{KillWhy, Phase, Place, Shadow};
-use crate::violation::{Violation, ensure};
+use crate::shadow::{KillWhy, Phase, Shadow};
+use crate::violation::{BrokenCheck, ensure};
 use supervisor::model::event::{EndReason, ItemFate, RunEvent, Stage};
 use supervisor::model::ids::{Incarnation, ItemId, WorkerId};
 use supervisor::model::outcome::{RunOutcome, StopReason, Totals};
 use supervisor::model::time::{Duration, Instant};
 
-type Judgement = Result<(), Violation>;
+type Judgement = Result<(), BrokenCheck>;
 
 impl Shadow {
     pub fn reports(&mut self, event: &RunEvent, now: Instant, marks: &mut Marks) -> Judgement {
         match event {
             RunEvent::Stopping { stage, reason } => self.stops(*stage, reason, now, marks),
             RunEvent::ItemRetried { item, attempt, delay, .. } => {
-                let (id, known) = (*item, &self.items[item.0 as usize]);
+                let (id, known) = (*item, &self.items[*item]);
                 let text = "item is retried in the reports";
-                ensure!(known.place == Place::Queued && known.attempt == *attempt, Reports, "{text}: {event:?}");
+                ensure!(known.place == ItemPlace::Queued && known.attempt == *attempt, Reports, "{text}: {event:?}");
                 let doubled = self.policy.retry_delay.doubled(attempt.0.saturating_sub(2));
                 ensure!(delay.0 >= doubled.0 / 2 && *delay <= doubled, Attempts, "{event:?}, the delay is {doubled:?}");
                 if let Some(not_before) = self.delayed.get_mut(&id) {
@@ -35,9 +36,14 @@ impl Shadow {
                 self.reports_exit(*worker, *incarnation, reason, *item)
             }
             RunEvent::ItemStarted { item, worker, incarnation, .. } => {
-                let holder = self.items[item.0 as usize].holder.map(|(slot, incarnation, _)| (slot, incarnation));
+                let holder = self.items[*item].holder.map(|(slot, incarnation, _)| (slot, incarnation));
                 let told = Some((worker.index(), incarnation.0));
                 ensure!(holder == told, Reports, "item {item} is held by {holder:?}, told is {event:?}");
+                Ok(())
+            }
+            RunEvent::Scaled { to, .. } => {
+                let count = self.slots.iter().filter(|slot| !slot.removed).count();
+                ensure!(*to as usize == count, Scale, "there are {count} workers, told is {event:?}");
                 Ok(())
             }
             RunEvent::WorkerReady { worker, incarnation, .. } => self.living(*worker, *incarnation).map(|_| ()),
@@ -65,12 +71,16 @@ impl Shadow {
         ensure!(fits, Reports, "worker {worker} ended because of {:?}, told is {reason:?}", slot.kill);
         match item {
             Some((id, ItemFate::Again(attempt))) => {
-                let known = &self.items[id.0 as usize];
+                let known = &self.items[id];
                 ensure!(known.attempt == attempt, Reports, "item {id} again as {attempt}, due is {}", known.attempt);
             }
             Some((id, ItemFate::Settled)) => {
-                let place = self.items[id.0 as usize].place;
-                ensure!(place != Place::Queued || self.stage > Stage::Running, Reports, "item {id} is called settled");
+                let place = self.items[id].place;
+                ensure!(
+                    place != ItemPlace::Queued || self.stage > Stage::Running,
+                    Reports,
+                    "item {id} is called settled"
+                );
             }
             None => {}
         }
@@ -80,7 +90,7 @@ impl Shadow {
     fn stops(&mut self, stage: Stage, reason: &StopReason, now: Instant, marks: &mut Marks) -> Judgement {
         ensure!(stage >= self.stage, StopRises, "{stage:?} after {:?}", self.stage);
         if let Some(before) = &self.reason {
-            // Of two that are alike the first stays: it is that signal which is raised again.
+            // Of two of the same kind the first stays: that signal is raised again.
             let alike = std::mem::discriminant(before) == std::mem::discriminant(reason);
             ensure!(
                 if alike { before == reason } else { reason > before },
@@ -95,7 +105,7 @@ impl Shadow {
         }
         if stage > self.stage {
             self.stage_since = now;
-            // The same step that ended a worker ends the run: nobody is restarted any more.
+            // The same step that ended a worker ends the run: none is restarted any more.
             for index in self.new_companions.drain(..) {
                 self.slots[index].companion = false;
             }
@@ -126,12 +136,13 @@ impl Shadow {
         let open = self.totals.accepted - self.totals.settled();
         ensure!(open == 0, Finish, "the run is over, and {open} items are open");
         ensure!(
-            self.emitted == self.totals.accepted,
-            EmitOrder,
-            "{} results were never told",
-            self.totals.accepted - self.emitted
+            self.committed + self.totals.restored == self.totals.accepted,
+            CommitOrder,
+            "{} of {} results were committed",
+            self.committed,
+            self.totals.accepted - self.totals.restored
         );
-        // Some that are not stale by their names are by what they say; the rest is the same to the last item.
+        // Some facts name a present process and are stale by their content; all other numbers are exact.
         let told = Totals { stale: 0, ..outcome.totals };
         let counted = Totals { stale: 0, ..self.totals };
         ensure!(

@@ -1,10 +1,12 @@
 //! What one seed is about: a policy, a number of items, and which faults may happen how often.
 
+use crate::agenda::CallerRequest;
 use crate::choice::Rng;
+use supervisor::model::ids::ItemId;
 use supervisor::model::signal::Signal;
 use supervisor::model::spec::{
-    Backoff, Credit, Halt, HaltOn, Intensity, Lifecycle, Policy, QueueOrder, RestartStrategy, RestartType, TermStep,
-    Threshold,
+    Backoff, Blame, Credit, Halt, HaltOn, Intensity, Policy, QueueOrder, RestartStrategy, RestartType, TermStep,
+    Threshold, WorkerContract,
 };
 use supervisor::model::time::Duration;
 
@@ -23,7 +25,7 @@ pub enum Fault {
     ClosesChannel,
     BadFrame,
     WrongItem,
-    ForeignScoreboard,
+    ForeignPage,
     IgnoresTerm,
     IgnoresEndOfInput,
 }
@@ -42,13 +44,13 @@ impl Fault {
         Self::ClosesChannel,
         Self::BadFrame,
         Self::WrongItem,
-        Self::ForeignScoreboard,
+        Self::ForeignPage,
         Self::IgnoresTerm,
         Self::IgnoresEndOfInput,
     ];
 }
 
-/// Chances in a thousand, unless said otherwise.
+/// Chances are per thousand, where nothing else is noted.
 #[derive(Clone, Debug)]
 pub struct Scenario {
     pub policy: Policy,
@@ -61,21 +63,25 @@ pub struct Scenario {
     pub poisoned: u32,
     pub hanging: u32,
     pub rejected: u32,
+    /// That the next few items were settled by an earlier run.
+    pub restored: u32,
     /// That a read takes only a part of what is there.
     pub torn: u32,
-    /// That a dying worker's end-of-file is not seen (somebody holds the pipe).
+    /// That a dying worker's end-of-file is not seen (another process holds the pipe).
     pub held_open: u32,
-    /// That the source says idle after a delivery, and that it then never speaks again.
+    /// That the source is idle after a delivery; it may then never deliver again.
     pub idle: u32,
     pub source_dies: bool,
     /// That a message of a dead worker arrives after its exit.
     pub late: u32,
-    /// Until then each look finds the shell behind with its own output, so that nothing can be said.
+    /// Until then each probe finds the shell congested, so that the time counts for no limit.
     pub sink_slow_until: u64,
     /// How long an item takes at most.
     pub item_ns_max: u64,
     /// When these befall the whole run, if ever.
     pub signals: Vec<(u64, Signal)>,
+    pub scales: Vec<(u64, u32)>,
+    pub requests: Vec<(u64, CallerRequest)>,
     pub leaps: Vec<(u64, u64)>,
     pub sink_closed_at: Option<u64>,
     pub sink_lost_at: Option<u64>,
@@ -110,6 +116,8 @@ impl Scenario {
         let (storage_lost_at, source_lost_at) = (moment(25), moment(30));
         let source_dies = rng.per_mille(30);
         let signals = draw_signals(rng, span);
+        let (scales, requests) = (draw_scales(rng, span), draw_requests(rng, span));
+        let restored = if rng.per_mille(250) { rng.pick(&[100, 500, 900]) } else { 0 };
         let leaps = if rng.per_mille(120) {
             vec![(rng.below(span), rng.pick(&[10 * MS, 1_000 * MS, 3_600_000 * MS]))]
         } else {
@@ -125,6 +133,7 @@ impl Scenario {
             poisoned,
             hanging,
             rejected,
+            restored,
             torn,
             held_open,
             idle,
@@ -133,6 +142,8 @@ impl Scenario {
             sink_slow_until,
             item_ns_max,
             signals,
+            scales,
+            requests,
             leaps,
             sink_closed_at,
             sink_lost_at,
@@ -152,6 +163,7 @@ impl Scenario {
             poisoned: 0,
             hanging: 0,
             rejected: 0,
+            restored: 0,
             torn: 0,
             held_open: 1000,
             idle: 0,
@@ -160,6 +172,8 @@ impl Scenario {
             sink_slow_until: 0,
             item_ns_max: 0,
             signals: vec![],
+            scales: vec![],
+            requests: vec![],
             leaps: vec![],
             sink_closed_at: None,
             sink_lost_at: None,
@@ -179,29 +193,54 @@ fn draw_signals(rng: &mut Rng, span: u64) -> Vec<(u64, Signal)> {
     (0..count)
         .map(|_| {
             at += rng.below(gap + 1);
-            (at, rng.pick(&[Signal::INT, Signal::INT, Signal::TERM, Signal::TERM, Signal::QUIT]))
+            let signals = [Signal::INT, Signal::INT, Signal::TERM, Signal::TERM, Signal::QUIT, Signal::USR1];
+            (at, rng.pick(&signals))
         })
         .collect()
 }
 
+/// When callers ask for which other number of workers.
+fn draw_scales(rng: &mut Rng, span: u64) -> Vec<(u64, u32)> {
+    let count = if rng.per_mille(250) { rng.pick(&[1, 2, 3, 6]) } else { 0 };
+    (0..count).map(|_| (rng.below(span), rng.pick(&[0, 1, 1, 2, 2, 3, 4, 5, 7]))).collect()
+}
+
+/// When callers ask for an end.
+fn draw_requests(rng: &mut Rng, span: u64) -> Vec<(u64, CallerRequest)> {
+    let requests = [CallerRequest::Stop, CallerRequest::Drain, CallerRequest::Terminate, CallerRequest::Kill];
+    let count = if rng.per_mille(60) { rng.pick(&[1, 1, 2, 3]) } else { 0 };
+    (0..count).map(|_| (rng.below(span), rng.pick(&requests))).collect()
+}
+
+/// The contract of the workers: as our own protocol has it, as a process per item, or as foreign programs.
+fn draw_contract(rng: &mut Rng) -> WorkerContract {
+    let credit = if rng.per_mille(500) { Credit::Auto } else { Credit::Items(rng.between(1, 6) as u32) };
+    match rng.below(20) {
+        0..5 => WorkerContract::per_item(),
+        5..8 => WorkerContract { hello: false, credit, blame: Blame::OldestHeld },
+        8 => WorkerContract { hello: true, credit, blame: Blame::OldestHeld },
+        9 => WorkerContract { hello: false, credit, blame: Blame::ProgressPage },
+        _ => WorkerContract::resident(credit),
+    }
+}
+
 /// A policy drawn over everything that can be chosen.
 pub fn draw_policy(rng: &mut Rng) -> Policy {
-    let lifecycle = if rng.per_mille(250) { Lifecycle::PerItem } else { Lifecycle::Resident };
+    let worker = draw_contract(rng);
     let queue_order = match rng.below(10) {
         0 | 1 => QueueOrder::Lifo,
         2 | 3 => QueueOrder::Priority,
         _ => QueueOrder::Fifo,
     };
-    let credit = if rng.per_mille(500) { Credit::Auto } else { Credit::Items(rng.between(1, 6) as u32) };
     let restart = if rng.per_mille(600) { RestartType::Permanent } else { rng.pick(&RestartType::ALL) };
     let strategy = if rng.per_mille(600) { RestartStrategy::OneForOne } else { rng.pick(&RestartStrategy::ALL) };
     let backoff_min = rng.pick(&[0, MS, 100 * MS]);
     Policy {
         workers: rng.between(1, 5) as u32,
-        lifecycle,
+        worker,
+        first_item: ItemId(if rng.per_mille(700) { 0 } else { rng.pick(&[1, 7, 1_000, 1 << 40]) }),
         queue_order,
         queue_items_max: rng.pick(&[1, 2, 5, 16, 1_000]),
-        credit,
         batch_max: rng.pick(&[1, 2, 5, u32::MAX]),
         keep_order: rng.per_mille(400),
         start_together: rng.per_mille(200),

@@ -1,17 +1,18 @@
-//! The shadow model: it sees the facts that the core is told and the orders that it gives, and keeps
-//! its own count. It never schedules anything; it only knows what must not happen.
+//! The shadow model: it sees the facts that the core gets and the orders that it gives, and keeps its own
+//! count. It never schedules anything; it only knows what must not happen.
 //!
-//! This file takes in facts; `orders.rs` judges orders and `clock.rs` what depends on time.
+//! This file takes in facts, `scaling.rs` commands; `orders.rs` judges orders and `clock.rs` what depends
+//! on time.
 
+use crate::items::{DueOutcome, ItemPlace, ItemTable, ShadowItem, ids};
 use crate::marks::{Mark, Marks};
-use crate::violation::{Violation, ensure};
+use crate::violation::{BrokenCheck, ensure};
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use supervisor::core::input::Input;
 use supervisor::model::event::Stage;
 use supervisor::model::ids::{Attempt, Batch, Incarnation, ItemId, WorkerId};
 use supervisor::model::outcome::{Cause, CauseKind, FailReason, Outcome, StopReason, Totals};
-use supervisor::model::signal::Signal;
-use supervisor::model::spec::{Lifecycle, Policy, QueueOrder};
+use supervisor::model::spec::{Blame, Policy, QueueOrder};
 use supervisor::model::time::{Duration, Instant};
 
 /// What is really so about a process, whatever the core believes.
@@ -19,45 +20,11 @@ use supervisor::model::time::{Duration, Instant};
 pub struct Truth {
     /// It is there: alive, or dead and not yet reported.
     pub exists: bool,
-    /// What its scoreboard says.
+    /// What its progress page says, if it has one.
     pub running: Option<ItemId>,
     pub since: Instant,
-    /// Before this nobody could tell what it was at.
-    pub excused_at: Instant,
-}
-
-/// Where an item is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Place {
-    Queued,
-    /// At the present process of this slot.
-    Leased(usize),
-    /// It has its outcome, which has to be told before this step is over.
-    Due(Verdict),
-    Settled,
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Verdict {
-    Done,
-    Failed,
-    Dead,
-}
-
-#[derive(Debug)]
-pub struct Item {
-    pub place: Place,
-    pub attempt: Attempt,
-    pub priority: i64,
-    pub causes: Vec<Cause>,
-    pub crashes: u32,
-    pub failures: u32,
-    /// Who held it last: slot, incarnation, pid.
-    pub holder: Option<(usize, u32, u32)>,
-    /// It was handed out at least once in its present attempt, or is just now.
-    pub started: bool,
-    /// Told to the reporters.
-    pub told: bool,
+    /// Time before this counts for no limit.
+    pub excluded_at: Instant,
 }
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
@@ -66,7 +33,7 @@ pub enum Phase {
     Down,
     /// Asked for.
     Asked,
-    /// It runs, and has not said hello.
+    /// It runs, and its hello is awaited.
     Starting,
     Ready,
 }
@@ -82,13 +49,23 @@ pub enum KillWhy {
 }
 
 #[derive(Debug, Default)]
-pub struct Slot {
+pub struct ShadowSlot {
     pub phase: Phase,
     pub incarnation: u32,
     pub pid: u32,
-    /// It was told to leave: nothing more may be sent.
+    /// It was asked to leave: nothing more may be sent.
     pub leaving: bool,
-    /// It broke the protocol: nothing it says counts any more.
+    /// When it was last asked.
+    pub leaving_at: Instant,
+    /// It is asked to leave as soon as it is spawned.
+    pub leaves_when_spawned: bool,
+    /// The run was scaled down by this slot.
+    pub removed: bool,
+    /// It was added again while its process was leaving.
+    pub refill: bool,
+    /// It was added in this step and has to be filled in it.
+    pub must_start: bool,
+    /// It broke the protocol: none of its messages counts any more.
     pub broken: bool,
     /// It closed its channel.
     pub closed: bool,
@@ -122,8 +99,8 @@ pub struct Slot {
 
 pub struct Shadow {
     pub policy: Policy,
-    pub items: Vec<Item>,
-    pub slots: Vec<Slot>,
+    pub items: ItemTable,
+    pub slots: Vec<ShadowSlot>,
     /// Fresh items in order of arrival (fifo, lifo).
     pub fresh: VecDeque<ItemId>,
     /// What workers gave back, first to be handed out first (fifo, lifo).
@@ -146,10 +123,15 @@ pub struct Shadow {
     pub reason: Option<StopReason>,
     pub stage_since: Instant,
     pub totals: Totals,
-    pub emitted_to: u64,
-    pub emitted: u64,
+    /// The part of `totals` that an earlier run settled.
+    pub restored: Totals,
+    /// Something was handed out.
+    pub dispatched: bool,
+    /// In keep-order: the item whose turn it is.
+    pub commit_next: ItemId,
+    pub committed: u64,
     pub dead_row: u32,
-    /// Who has to leave with a worker that ended in this step.
+    /// Slots whose workers have to leave with one that ended in this step.
     pub new_companions: Vec<usize>,
     /// Every item has its outcome and none will come, since then.
     pub all_done: bool,
@@ -161,14 +143,15 @@ pub struct Shadow {
     pub leapt_ns: u64,
     /// Reasons to stop that the world gave: the strongest has to win.
     pub given: Vec<StopReason>,
-    pub signals: u32,
+    /// How firmly commands asked for the end: 1 drains, 2 terminates, 3 kills.
+    pub firmness: u32,
 }
 
 impl Shadow {
     pub fn new(policy: &Policy) -> Self {
         let mut shadow = Self {
             policy: policy.clone(),
-            items: Vec::new(),
+            items: ItemTable::default(),
             slots: Vec::new(),
             fresh: VecDeque::new(),
             returned: VecDeque::new(),
@@ -186,8 +169,10 @@ impl Shadow {
             reason: None,
             stage_since: Instant::ZERO,
             totals: Totals::default(),
-            emitted_to: 0,
-            emitted: 0,
+            restored: Totals::default(),
+            dispatched: false,
+            commit_next: ItemId(0),
+            committed: 0,
             dead_row: 0,
             new_companions: Vec::new(),
             all_done: false,
@@ -196,7 +181,7 @@ impl Shadow {
             finished: false,
             leapt_ns: 0,
             given: Vec::new(),
-            signals: 0,
+            firmness: 0,
         };
         shadow.reset(policy);
         shadow
@@ -204,9 +189,9 @@ impl Shadow {
 
     pub fn reset(&mut self, policy: &Policy) {
         self.policy.clone_from(policy);
-        self.items.clear();
+        self.items.reset(policy.first_item);
         self.slots.clear();
-        self.slots.resize_with(policy.workers as usize, Slot::default);
+        self.slots.resize_with(policy.workers as usize, ShadowSlot::default);
         self.fresh.clear();
         self.returned.clear();
         self.ranked.clear();
@@ -216,16 +201,17 @@ impl Shadow {
         (self.ranked_fresh, self.in_flight, self.due, self.skipped_now, self.demand) = (0, 0, 0, 0, 0);
         (self.source_over, self.source_closed, self.source_idle, self.finished) = (false, false, false, false);
         (self.stage, self.reason, self.stage_since) = (Stage::Running, None, Instant::ZERO);
-        (self.totals, self.emitted_to, self.emitted, self.dead_row) = (Totals::default(), 0, 0, 0);
+        (self.totals, self.restored, self.dispatched) = (Totals::default(), Totals::default(), false);
+        (self.commit_next, self.committed, self.dead_row) = (policy.first_item, 0, 0);
         (self.all_done, self.done_since, self.gave_up_on_program) = (false, Instant::ZERO, false);
-        (self.leapt_ns, self.signals) = (0, 0);
+        (self.leapt_ns, self.firmness) = (0, 0);
     }
 
     pub const fn leapt(&mut self, length: u64) {
         self.leapt_ns += length;
     }
 
-    /// Items that nobody has held yet: those that count against the queue's limit.
+    /// Items that no worker has held yet: those that count against the queue's limit.
     pub fn fresh_items(&self) -> u64 {
         self.fresh.len() as u64 + self.ranked_fresh
     }
@@ -265,10 +251,8 @@ impl Shadow {
                     self.reason = Some(reason);
                 }
             }
-            Input::Signal { signal, .. } => {
-                self.signals = if *signal == Signal::QUIT { (self.signals + 1).max(2) } else { self.signals + 1 };
-                self.given.push(StopReason::Signal(*signal));
-            }
+            Input::Restored { first, count, outcome } => self.restores(*first, *count, outcome, marks),
+            Input::Command { command, origin } => self.commanded(*command, *origin, marks),
             Input::SinkClosed => self.given.push(StopReason::SinkClosed),
             Input::SinkLost { error } => self.given.push(StopReason::SinkLost(error.clone())),
             Input::StorageLost { error } => self.given.push(StopReason::StorageLost(error.clone())),
@@ -276,6 +260,7 @@ impl Shadow {
             | Input::SpawnFailed { worker, incarnation, .. }
             | Input::Hello { worker, incarnation }
             | Input::Settled { worker, incarnation, .. }
+            | Input::ResultBegins { worker, incarnation, .. }
             | Input::Failed { worker, incarnation, .. }
             | Input::ProbeResult { worker, incarnation, .. }
             | Input::TimeExcluded { worker, incarnation }
@@ -298,19 +283,20 @@ impl Shadow {
             Input::Hello { .. } => {
                 let slot = &mut self.slots[index];
                 slot.phase = Phase::Ready;
-                // A hello that crosses our wish that it leaves is no beginning.
+                // A hello that crosses the order to leave is no beginning.
                 slot.met |= !slot.leaving;
             }
             Input::Settled { first, count, attempt, .. } => {
                 self.settled(index, Batch { first: *first, count: *count, attempt: *attempt }, now, marks);
             }
+            Input::ResultBegins { item, attempt, .. } => self.begins(index, Batch::of_one(*item, *attempt)),
             Input::Failed { item, attempt, reason, .. } => {
                 self.failed(index, Batch::of_one(*item, *attempt), reason, now);
             }
-            // One that was asked to leave may close it whenever it likes.
+            // A worker that was asked to leave may close it at any time.
             Input::ChannelClosed { .. } => self.slots[index].closed |= !self.slots[index].leaving,
             Input::ProtocolError { .. } => self.distrust(index),
-            Input::Exited { status, .. } if self.policy.lifecycle == Lifecycle::PerItem => {
+            Input::Exited { status, .. } if self.policy.worker.starts_with_item() => {
                 self.command_exited(index, *status, now);
             }
             Input::Exited { status, running, .. } => self.exited(index, *status, *running, now, marks),
@@ -321,7 +307,7 @@ impl Shadow {
     fn arrived(&mut self, first: ItemId, count: u32, priority: i64) {
         for offset in 0..u64::from(count) {
             let id = first.plus(offset);
-            self.accept(priority, Place::Queued);
+            self.accept(priority, ItemPlace::Queued);
             if self.policy.queue_order == QueueOrder::Priority {
                 self.ranked.insert((priority, id));
                 self.ranked_fresh += 1;
@@ -334,42 +320,55 @@ impl Shadow {
     }
 
     fn rejected(&mut self, item: ItemId, reason: &FailReason) {
-        self.accept(0, Place::Due(Verdict::Failed));
+        self.accept(0, ItemPlace::Due(DueOutcome::Failed));
         self.demand = self.demand.saturating_sub(1);
         self.due += 1;
         let kind = CauseKind::Failed(reason.clone());
-        self.items[item.0 as usize].causes.push(Cause { attempt: Attempt::FIRST, worker: None, pid: None, kind });
+        self.items[item].causes.push(Cause { attempt: Attempt::FIRST, worker: None, pid: None, kind });
     }
 
-    fn accept(&mut self, priority: i64, place: Place) {
+    fn accept(&mut self, priority: i64, place: ItemPlace) {
         self.totals.accepted += 1;
-        self.items.push(Item {
-            place,
-            attempt: Attempt::FIRST,
-            priority,
-            causes: Vec::new(),
-            crashes: 0,
-            failures: 0,
-            holder: None,
-            started: false,
-            told: false,
-        });
+        self.items.push(ShadowItem::new(priority, place));
+    }
+
+    fn restores(&mut self, first: ItemId, count: u32, outcome: &Outcome, marks: &mut Marks) {
+        marks.hit(Mark::ItemsRestored);
+        if self.policy.keep_order && self.commit_next < first {
+            marks.hit(Mark::RestoredBehindOthers);
+        }
+        let items = u64::from(count);
+        for _ in 0..count {
+            self.accept(0, ItemPlace::Restored);
+        }
+        self.restored.accepted += items;
+        self.totals.restored += items;
+        for totals in [&mut self.totals, &mut self.restored] {
+            match outcome {
+                Outcome::Done => totals.done += items,
+                Outcome::Failed => totals.failed += items,
+                Outcome::Dead => totals.dead += items,
+                Outcome::Skipped => totals.skipped += items,
+            }
+        }
     }
 
     fn spawned(&mut self, index: usize, pid: u32, now: Instant) {
         self.totals.spawned += 1;
-        let per_item = self.policy.lifecycle == Lifecycle::PerItem;
+        let per_item = self.policy.worker.starts_with_item();
         let slot = &mut self.slots[index];
         slot.pid = pid;
         slot.started_at = now;
-        slot.phase = if per_item { Phase::Ready } else { Phase::Starting };
+        let waits = self.policy.worker.hello && !per_item;
+        slot.phase = if waits { Phase::Starting } else { Phase::Ready };
+        slot.met |= !waits && !slot.leaves_when_spawned && !slot.companion;
         if per_item {
             // The program can be started, so what counted against it is forgotten.
             slot.counted.clear();
             slot.row = 0;
         }
         if let (true, Some(batch)) = (per_item, slot.leases.front()) {
-            let item = &mut self.items[batch.first.0 as usize];
+            let item = &mut self.items[batch.first];
             item.started = true;
             item.holder = Some((index, slot.incarnation, pid));
         }
@@ -379,12 +378,12 @@ impl Shadow {
         if !self.takes_next(index, batch, now) {
             return;
         }
-        for item in &mut self.items[batch.first.0 as usize..batch.end().0 as usize] {
-            item.place = Place::Due(Verdict::Done);
+        for id in ids(batch.first, batch.count) {
+            self.items[id].place = ItemPlace::Due(DueOutcome::Done);
         }
         self.due += u64::from(batch.count);
         self.life_sign(index);
-        if self.policy.keep_order && batch.first.0 > self.emitted_to {
+        if self.policy.keep_order && batch.first > self.commit_next {
             marks.hit(Mark::ResultHeldForOrder);
         }
     }
@@ -404,13 +403,21 @@ impl Shadow {
         slot.row = 0;
     }
 
-    /// Nothing that it says counts any more, unless it is being ended for another reason already.
+    /// None of its messages counts any more, unless it is being ended for another reason already.
     fn distrust(&mut self, index: usize) {
         let slot = &mut self.slots[index];
         slot.broken |= slot.kill.is_none();
     }
 
     /// True, and they are off the lease, if these are the next items of what the slot holds longest.
+    /// A large result that is not one of the next item breaks the protocol at its head.
+    fn begins(&mut self, index: usize, next: Batch) {
+        let slot = &self.slots[index];
+        if slot.phase != Phase::Ready || slot.broken || !holds_next(&slot.leases, next) {
+            self.distrust(index);
+        }
+    }
+
     fn takes_next(&mut self, index: usize, next: Batch, now: Instant) -> bool {
         let slot = &mut self.slots[index];
         if slot.phase != Phase::Ready || slot.broken || !holds_next(&slot.leases, next) {
@@ -433,8 +440,8 @@ impl Shadow {
     }
 
     /// After every order of a step was given.
-    pub fn after(&mut self, now: Instant, marks: &mut Marks) -> Result<(), Violation> {
-        ensure!(self.due == 0, SettledAtOnce, "{} items have their outcome, and it was not told", self.due);
+    pub fn after(&mut self, now: Instant, marks: &mut Marks) -> Result<(), BrokenCheck> {
+        ensure!(self.due == 0, SettledAtOnce, "{} items have their outcome, and it was not reported", self.due);
         let stopping = self.stage > Stage::Running;
         ensure!(
             stopping || self.skipped_now == 0,
@@ -455,17 +462,16 @@ impl Shadow {
             self.totals.settled()
         );
         ensure!(!stopping || queued == 0 || self.finished, OneOutcome, "{queued} items are kept though the run stops");
+        self.follows_scale()?;
         self.must_have_stopped(now)?;
         self.nobody_waits(now, marks)
     }
 
-    /// What an outcome says in our words.
-    pub const fn verdict(outcome: &Outcome) -> Option<Verdict> {
-        match outcome {
-            Outcome::Done => Some(Verdict::Done),
-            Outcome::Failed => Some(Verdict::Failed),
-            Outcome::Dead => Some(Verdict::Dead),
-            Outcome::Skipped => None,
+    /// The item that a worker runs, as far as the core can know. `page`: as its progress page says.
+    pub fn can_know(&self, index: usize, page: Option<ItemId>) -> Option<ItemId> {
+        match self.policy.worker.blame {
+            Blame::OldestHeld => self.slots[index].leases.front().map(|batch| batch.first),
+            Blame::ProgressPage | Blame::WholeProcess => page,
         }
     }
 }

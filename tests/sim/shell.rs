@@ -1,21 +1,20 @@
-//! The simulated shell: it starts processes, reads their channels, looks at their scoreboards, learns
-//! of their ends, and tells the core.
+//! The simulated shell: it starts processes, reads their channels and progress pages, learns of their
+//! ends, and passes the facts to the core.
 
 use crate::agenda::{Effect, ProcessId};
 use crate::channel::Told;
 use crate::marks::Mark;
 use crate::process::Lifetime;
 use crate::scenario::Fault;
-use crate::violation::Violation;
+use crate::violation::BrokenCheck;
 use crate::world::World;
 use supervisor::core::input::{Input, SpawnFailure};
 use supervisor::model::exit::{ExitStatus, Usage};
 use supervisor::model::ids::{Attempt, Incarnation, ItemId, WorkerId};
 use supervisor::model::outcome::FailReason;
-use supervisor::model::spec::Lifecycle;
 
 impl World {
-    pub fn spawn_answered(&mut self, id: ProcessId) -> Result<(), Violation> {
+    pub fn spawn_answered(&mut self, id: ProcessId) -> Result<(), BrokenCheck> {
         let process = &mut self.processes[id];
         let (worker, incarnation, pid) = (process.worker(), Incarnation(process.incarnation), process.pid);
         if process.fault == Some(Fault::SpawnFails) {
@@ -25,7 +24,7 @@ impl World {
             let text = || String::from("spawn: no such luck");
             let error = match self.rng.below(8) {
                 0 => SpawnFailure::Program(text()),
-                1..4 if self.policy().lifecycle == Lifecycle::PerItem => {
+                1..4 if self.policy().worker.starts_with_item() => {
                     self.marks.hit(Mark::CommandNotStarted);
                     SpawnFailure::Item(text())
                 }
@@ -39,7 +38,7 @@ impl World {
     }
 
     /// The shell reads what is there, or a part of it, and passes the messages on.
-    pub fn read(&mut self, id: ProcessId, all: bool) -> Result<(), Violation> {
+    pub fn read(&mut self, id: ProcessId, all: bool) -> Result<(), BrokenCheck> {
         let process = &mut self.processes[id];
         // Under a script what the dead left behind is read with their end, and not before.
         let later = self.agenda.scripted && !process.is_alive();
@@ -65,14 +64,19 @@ impl World {
                     self.marks.hit(Mark::ResultOfTheDead);
                 }
                 self.processes[id].deaf_shell |= message == Told::Broken;
-                outcome = self.input(to_input(worker, incarnation, message));
+                if let Some(begins) = result_begins(worker, incarnation, &message).filter(|_| self.rng.below(4) == 0) {
+                    outcome = self.input(begins);
+                }
+                if outcome.is_ok() && !self.finished {
+                    outcome = self.input(to_input(worker, incarnation, message));
+                }
             }
         }
         self.told = told;
         outcome
     }
 
-    pub fn end_of_file(&mut self, id: ProcessId) -> Result<(), Violation> {
+    pub fn end_of_file(&mut self, id: ProcessId) -> Result<(), BrokenCheck> {
         if self.processes[id].life == Lifetime::Gone || self.processes[id].end_of_file_seen {
             return Ok(());
         }
@@ -83,22 +87,23 @@ impl World {
         if self.finished { Ok(()) } else { self.input(Input::ChannelClosed { worker, incarnation }) }
     }
 
-    pub fn probed(&mut self, id: ProcessId) -> Result<(), Violation> {
+    pub fn probed(&mut self, id: ProcessId) -> Result<(), BrokenCheck> {
         let process = &self.processes[id];
         if process.life == Lifetime::Gone {
             return Ok(());
         }
-        let (worker, incarnation, running) = (process.worker(), Incarnation(process.incarnation), process.progress);
+        let (worker, incarnation) = (process.worker(), Incarnation(process.incarnation));
+        let running = self.progress_of(process);
         if self.now < self.scenario.sink_slow_until {
             self.marks.hit(Mark::ProbeExcluded);
-            self.processes[id].excused_at = self.now;
+            self.processes[id].excluded_at = self.now;
             return self.input(Input::TimeExcluded { worker, incarnation });
         }
         self.input(Input::ProbeResult { worker, incarnation, running })
     }
 
-    /// The shell learns of a death: first it reads what is left, then it says so.
-    pub fn reaped(&mut self, id: ProcessId) -> Result<(), Violation> {
+    /// The shell learns of a death: first it reads what is left, then it reports the exit.
+    pub fn reaped(&mut self, id: ProcessId) -> Result<(), BrokenCheck> {
         let Lifetime::Zombie(status) = self.processes[id].life else { return Ok(()) };
         if !self.processes[id].end_of_file_seen {
             self.read(id, true)?;
@@ -106,10 +111,11 @@ impl World {
         if self.finished {
             return Ok(());
         }
+        let running = self.progress_of(&self.processes[id]);
         let process = &mut self.processes[id];
         process.life = Lifetime::Gone;
         let (worker, incarnation) = (process.worker(), Incarnation(process.incarnation));
-        let (slot, running) = (process.slot, process.progress);
+        let slot = process.slot;
         if self.present[slot] == Some(id) {
             self.present[slot] = None;
         }
@@ -120,15 +126,16 @@ impl World {
         self.input(Input::Exited { worker, incarnation, status: status.into(), usage, running })
     }
 
-    /// Something that a dead process said, or that was said of it, turns up when it is long gone.
-    pub fn late(&mut self, id: ProcessId) -> Result<(), Violation> {
+    /// A message of a dead process, or about it, arrives when it is long gone.
+    pub fn late(&mut self, id: ProcessId) -> Result<(), BrokenCheck> {
         self.marks.hit(Mark::LateResult);
         let process = &self.processes[id];
         let (worker, incarnation) = (process.worker(), Incarnation(process.incarnation));
-        let (item, attempt) = process.last_words.unwrap_or((ItemId(0), 1));
+        let (item, attempt) = process.last_words.unwrap_or((self.policy().first_item, 1));
         let attempt = Attempt(attempt);
         let input = match self.rng.below(8) {
             0 => Input::Hello { worker, incarnation },
+            1 if self.rng.below(2) == 0 => Input::ResultBegins { worker, incarnation, item, attempt },
             1 => Input::ChannelClosed { worker, incarnation },
             2 => Input::ProbeResult { worker, incarnation, running: Some(item) },
             3 => Input::ProtocolError { worker, incarnation, error: String::from("late") },
@@ -146,6 +153,12 @@ impl World {
         };
         self.input(input)
     }
+}
+
+/// The fact that comes before a large result, of a message that may be one.
+fn result_begins(worker: WorkerId, incarnation: Incarnation, told: &Told) -> Option<Input> {
+    let Told::Done { first, count: 1, attempt, .. } = *told else { return None };
+    Some(Input::ResultBegins { worker, incarnation, item: ItemId(first), attempt: Attempt(attempt) })
 }
 
 fn to_input(worker: WorkerId, incarnation: Incarnation, told: Told) -> Input {

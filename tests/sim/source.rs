@@ -1,23 +1,23 @@
-//! The simulated source: it delivers no more than was asked for, now and then says that it is idle,
-//! stalls, breaks off, or ends.
+//! The simulated source: it delivers no more than was demanded, now and then is idle, stalls, breaks off,
+//! or ends. Some of its items were settled by an earlier run.
 
 use crate::agenda::Effect;
 use crate::marks::Mark;
 use crate::process::Behaviour;
-use crate::violation::Violation;
+use crate::violation::BrokenCheck;
 use crate::world::World;
 use supervisor::core::input::Input;
 use supervisor::model::ids::ItemId;
-use supervisor::model::outcome::FailReason;
+use supervisor::model::outcome::{FailReason, Outcome};
 use supervisor::model::spec::QueueOrder;
 
 #[derive(Default)]
-pub struct Source {
+pub struct SimSource {
     pub delivered: u64,
     pub demand: u64,
     /// `SourceSpeaks` is on the agenda.
     pub about_to_speak: bool,
-    /// It never says anything any more.
+    /// It never delivers again.
     pub stalled: bool,
     pub over: bool,
 }
@@ -33,7 +33,7 @@ impl World {
         }
     }
 
-    pub fn source_speaks(&mut self) -> Result<(), Violation> {
+    pub fn source_speaks(&mut self) -> Result<(), BrokenCheck> {
         self.source.about_to_speak = false;
         if self.source.over || self.source.demand == 0 || self.source.stalled {
             return Ok(());
@@ -73,15 +73,20 @@ impl World {
         Ok(())
     }
 
-    /// `count` items arrive: as one run, or one by one where each has a priority.
-    fn arrive(&mut self, count: u64) -> Result<(), Violation> {
+    /// `count` items arrive: as one batch, or one by one where each has a priority.
+    fn arrive(&mut self, count: u64) -> Result<(), BrokenCheck> {
         let one_by_one = self.policy().queue_order == QueueOrder::Priority;
         let mut left = count;
-        while left > 0 && !self.finished && !self.source.over {
-            let first = ItemId(self.source.delivered);
+        while left > 0 && self.source.delivered < self.scenario.items && !self.finished && !self.source.over {
+            let first = self.policy().first_item.plus(self.source.delivered);
+            left = left.min(self.scenario.items - self.source.delivered);
+            if self.rng.per_mille(self.scenario.restored) {
+                self.restore(first)?;
+                continue;
+            }
             if self.rng.per_mille(self.scenario.rejected) {
                 self.marks.hit(Mark::ItemRejected);
-                self.draw_natures(1);
+                self.draw_behaviours(1);
                 self.input(Input::ItemRejected {
                     item: first,
                     reason: FailReason::Rejected(String::from("too large")),
@@ -90,7 +95,7 @@ impl World {
                 continue;
             }
             let count = if one_by_one { 1 } else { left };
-            self.draw_natures(count);
+            self.draw_behaviours(count);
             let priority = if one_by_one { self.rng.below(5) as i64 - 2 } else { 0 };
             self.input(Input::BatchArrived { first, count: count as u32, priority })?;
             left -= count;
@@ -98,7 +103,17 @@ impl World {
         Ok(())
     }
 
-    fn draw_natures(&mut self, count: u64) {
+    /// The next items have an outcome already. They use up no demand.
+    fn restore(&mut self, first: ItemId) -> Result<(), BrokenCheck> {
+        let count = self.rng.between(1, (self.scenario.items - self.source.delivered).min(6));
+        let outcome = self.rng.pick(&[0, 0, 0, 1, 2, 3]);
+        let outcome = [Outcome::Done, Outcome::Failed, Outcome::Dead, Outcome::Skipped][outcome].clone();
+        self.source.delivered += count;
+        self.behaviours.extend((0..count).map(|_| Behaviour::Fine));
+        self.input(Input::Restored { first, count: count as u32, outcome })
+    }
+
+    fn draw_behaviours(&mut self, count: u64) {
         self.source.delivered += count;
         self.source.demand = self.source.demand.saturating_sub(count);
         for _ in 0..count {
@@ -115,7 +130,7 @@ impl World {
         }
     }
 
-    pub fn source_lost(&mut self) -> Result<(), Violation> {
+    pub fn source_lost(&mut self) -> Result<(), BrokenCheck> {
         if self.source.over {
             return Ok(());
         }

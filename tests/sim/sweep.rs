@@ -1,26 +1,26 @@
-//! Runs seeds, scripts and mutants, and says what came of it.
+//! Runs seeds and scripts, and returns how each ended.
 
 use crate::choice::{Rng, Script};
 use crate::scenario::Scenario;
-use crate::violation::{Check, Violation};
+use crate::violation::{BrokenCheck, Check};
 use crate::world::{World, WorldEnd};
 use std::cell::{Cell, RefCell};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Once;
-use supervisor::core::{Core, Mutant};
+use supervisor::core::Core;
 use supervisor::model::spec::Policy;
 
 /// Steps after which a world is called endless. The longest real ones need a tenth of it.
 pub const STEPS_MAX: u64 = 20_000;
 
 /// What the environment asks for.
-pub struct Request {
+pub struct SweepRequest {
     pub seeds: u64,
     pub steps_max: u64,
     pub only: Option<u64>,
 }
 
-impl Request {
+impl SweepRequest {
     pub fn from_environment(seeds: u64) -> Self {
         let number = |name: &str| {
             let text = std::env::var(name).ok()?;
@@ -38,25 +38,27 @@ impl Request {
 pub struct Harness {
     world: World,
     steps_max: u64,
+    /// The core's own checks are not asked: for cores with a defect.
+    pub outside_only: bool,
 }
 
 impl Harness {
     pub fn new(steps_max: u64) -> Self {
-        Self { world: World::new(), steps_max }
+        Self { world: World::new(), steps_max, outside_only: false }
     }
 
-    /// Plays one seed, with or without a defect in the core.
-    pub fn play(&mut self, seed: u64, mutant: Option<Mutant>) -> Result<WorldEnd, Violation> {
+    /// Plays one seed.
+    pub fn play(&mut self, seed: u64) -> Result<WorldEnd, BrokenCheck> {
         let mut rng = Rng::new(seed);
         let scenario = Scenario::draw(&mut rng);
-        self.play_scenario(scenario, rng, mutant, None, 0)
+        self.play_scenario(scenario, rng, None, 0)
     }
 
     /// Plays one seed and prints what happens.
-    pub fn play_aloud(&mut self, seed: u64, mutant: Option<Mutant>) -> Result<WorldEnd, Violation> {
+    pub fn play_aloud(&mut self, seed: u64) -> Result<WorldEnd, BrokenCheck> {
         println!("seed {seed}: {:#?}", Scenario::draw(&mut Rng::new(seed)));
         self.world.trace.aloud = true;
-        let world_end = self.play(seed, mutant);
+        let world_end = self.play(seed);
         self.world.trace.aloud = false;
         world_end
     }
@@ -65,20 +67,18 @@ impl Harness {
         &mut self,
         scenario: Scenario,
         rng: Rng,
-        mutant: Option<Mutant>,
         script: Option<Script>,
         crashes: u32,
-    ) -> Result<WorldEnd, Violation> {
-        let policy = scenario.policy.clone();
-        let core = mutant.map_or_else(|| Core::new(policy.clone()), |mutant| Core::new_mutant(policy.clone(), mutant));
+    ) -> Result<WorldEnd, BrokenCheck> {
+        let core = Core::new(scenario.policy.clone());
         self.world.reset(scenario, rng, core, script, crashes);
-        self.world.outside_only = mutant.is_some();
+        self.world.outside_only = self.outside_only;
         let (world, steps_max) = (&mut self.world, self.steps_max);
         // A core that panics has failed a check like any other; the next world starts from nothing.
         let result = quietly(|| catch_unwind(AssertUnwindSafe(|| world.run(steps_max))));
         result.unwrap_or_else(|_| {
             self.world.script = None;
-            Err(Violation { check: Check::Core, text: LAST_PANIC.take() })
+            Err(BrokenCheck { check: Check::Core, text: LAST_PANIC.take() })
         })
     }
 
@@ -88,7 +88,7 @@ impl Harness {
         let mut count = 0;
         loop {
             let scenario = Scenario::calm(policy.clone(), items);
-            let ended = self.play_scenario(scenario, Rng::new(1), None, Some(std::mem::take(&mut script)), crashes);
+            let ended = self.play_scenario(scenario, Rng::new(1), Some(std::mem::take(&mut script)), crashes);
             script = self.world.script.take().unwrap_or_default();
             if let Err(violation) = ended {
                 return Err(format!("{violation}\n  choices {:?}", script.taken()));
@@ -102,12 +102,12 @@ impl Harness {
 }
 
 thread_local! {
-    /// On this thread panics are caught, and told as a check that does not hold.
+    /// On this thread panics are caught, and count as a check that does not hold.
     static QUIET: Cell<bool> = const { Cell::new(false) };
     static LAST_PANIC: RefCell<String> = const { RefCell::new(String::new()) };
 }
 
-/// Keeps the story of a panic that is caught on purpose off the screen, and at hand.
+/// Keeps the text of a panic that is caught on purpose off the screen, and returns it to the caller.
 fn quietly<T>(play: impl FnOnce() -> T) -> T {
     static HOOK: Once = Once::new();
     HOOK.call_once(|| {

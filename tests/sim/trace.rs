@@ -1,7 +1,8 @@
-//! What happened, as a hash; and as text when somebody wants to read it.
+//! What happened, as a hash; on request as text too.
 
 use crate::agenda::{Effect, ProcessId};
 use supervisor::core::action::Action;
+use supervisor::model::outcome::Settlement;
 
 #[derive(Default)]
 pub struct Trace {
@@ -48,6 +49,8 @@ impl Trace {
             Effect::SourceSpeaks => (13, 0),
             Effect::SourceLost => (14, 0),
             Effect::Signalled(_) => (15, 0),
+            Effect::Scaled(workers) => (20, workers as ProcessId),
+            Effect::Asked(request) => (21, request as ProcessId),
             Effect::SinkClosed => (16, 0),
             Effect::SinkLost => (17, 0),
             Effect::StorageLost => (18, 0),
@@ -61,8 +64,11 @@ impl Trace {
         match action {
             Action::Demand { items } => self.word(&[32, *items]),
             Action::CloseSource => self.word(&[33]),
-            Action::Spawn { worker, incarnation } => self.word(&[34, worker.index() as u64, incarnation.0.into()]),
-            Action::Launch { worker, batch, .. } => self.word(&[35, worker.index() as u64, batch.first.0]),
+            Action::Spawn { worker, incarnation, batch } => {
+                let item = batch.map_or(u64::MAX, |batch| batch.first.0);
+                self.word(&[34, worker.index() as u64, incarnation.0.into(), item]);
+            }
+            Action::ShowStatus(_) => self.word(&[35]),
             Action::Dispatch { worker, batch, .. } => {
                 self.word(&[36, worker.index() as u64, batch.first.0, batch.count.into(), batch.attempt.0.into()]);
             }
@@ -70,10 +76,11 @@ impl Trace {
             Action::Recall { worker, .. } => self.word(&[38, worker.index() as u64]),
             Action::Probe { worker, .. } => self.word(&[39, worker.index() as u64]),
             Action::Kill { worker, signal, .. } => self.word(&[40, worker.index() as u64, signal.0.into()]),
-            Action::Settle(settlement) => {
-                self.word(&[41, settlement.first.0, settlement.count.into(), settlement.attempts.into()]);
+            Action::Settle { settlement, in_turn } => {
+                let Settlement { first, count, attempts, .. } = settlement;
+                self.word(&[41, first.0, (*count).into(), (*attempts).into(), (*in_turn).into()]);
             }
-            Action::Emit { first, count } => self.word(&[42, first.0, (*count).into()]),
+            Action::Commit { first, count } => self.word(&[42, first.0, (*count).into()]),
             Action::Report(_) => self.word(&[43]),
             Action::Finish(outcome) => self.word(&[44, outcome.totals.done, outcome.totals.stale]),
         }

@@ -9,7 +9,7 @@ pub enum Check {
     Conservation,
     /// An item gets one outcome, the one that its attempts gave it, and it never changes.
     OneOutcome,
-    /// An outcome comes with all its causes, who held it, and how often it was tried.
+    /// A settlement names all causes, the last holder and the number of attempts.
     Causes,
     /// An item that ran to an end, or to its end, has its outcome in the same step.
     SettledAtOnce,
@@ -35,9 +35,12 @@ pub enum Check {
     Credit,
     /// Asked for and waiting together never exceed the queue's limit.
     Demand,
-    /// What is told of results is told once, after the outcome; in keep-order a prefix of the input.
-    EmitOrder,
-    /// Restarts within any window, and their distances, are within the limits; who is not to be restarted is not.
+    /// A result is committed once, after the outcome; in keep-order in the order of the input. A restored
+    /// item is never committed.
+    CommitOrder,
+    /// A run has as many slots as it was scaled to; a removed one is asked to leave and never filled.
+    Scale,
+    /// Restarts within any window, and their distances, are within the limits; a slot that its type retires is not filled.
     Restarts,
     /// It gives up when and only when a limit says so.
     GivingUp,
@@ -61,12 +64,12 @@ pub enum Check {
 
 /// A check that did not hold.
 #[derive(Clone, Debug)]
-pub struct Violation {
+pub struct BrokenCheck {
     pub check: Check,
     pub text: String,
 }
 
-impl fmt::Display for Violation {
+impl fmt::Display for BrokenCheck {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{:?}: {}", self.check, self.text)
     }
@@ -76,7 +79,7 @@ impl fmt::Display for Violation {
 macro_rules! ensure {
     ($condition:expr, $check:ident, $($text:tt)+) => {
         if !$condition {
-            return Err($crate::violation::Violation {
+            return Err($crate::violation::BrokenCheck {
                 check: $crate::violation::Check::$check,
                 text: format!($($text)+),
             });

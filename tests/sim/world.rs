@@ -2,24 +2,25 @@
 //! source, and a shell that does to them what the core orders.
 //!
 //! Invariant: everything that happens is decided by the seed, or by the script of choices. Nothing
-//! asks the system for anything.
+//! makes a system call.
 
-use crate::agenda::{Agenda, Effect, ProcessId, Status};
+use crate::agenda::{Agenda, DeathStatus, Effect, ProcessId};
 use crate::channel::Told;
 use crate::choice::{Rng, Script};
 use crate::marks::{Mark, Marks};
-use crate::process::{Behaviour, Lifetime, Process};
+use crate::process::{Behaviour, Lifetime, SimProcess};
 use crate::scenario::{Fault, Scenario};
 use crate::shadow::{Shadow, Truth};
-use crate::source::Source;
+use crate::source::SimSource;
 use crate::trace::Trace;
-use crate::violation::{Check, Violation, ensure};
+use crate::violation::{BrokenCheck, Check, ensure};
 use supervisor::core::Core;
 use supervisor::core::action::Action;
 use supervisor::core::input::Input;
+use supervisor::model::command::{self, Command, Origin};
 use supervisor::model::ids::{Batch, Incarnation, WorkerId};
 use supervisor::model::signal::Signal;
-use supervisor::model::spec::{Lifecycle, Policy, QueueOrder};
+use supervisor::model::spec::{Policy, QueueOrder};
 use supervisor::model::time::Instant;
 
 /// How one world ended.
@@ -42,25 +43,25 @@ pub struct World {
     pub shadow: Shadow,
     pub marks: Marks,
     pub trace: Trace,
-    pub processes: Vec<Process>,
+    pub processes: Vec<SimProcess>,
     /// Of `processes`, so many belong to this world; the rest wait to be used again.
     process_count: usize,
     /// The present process of each slot.
     pub present: Vec<Option<ProcessId>>,
     pub behaviours: Vec<Behaviour>,
-    pub source: Source,
+    pub source: SimSource,
     pub told: Vec<Told>,
     steps: u64,
     pub finished: bool,
-    /// The core's own recount is not asked: what is wrong has to show in what it does.
+    /// The core's own recount is not asked: a defect has to show in what the core does.
     pub outside_only: bool,
-    /// Signals of a user who has lost patience with a run that cannot end by itself.
+    /// Signals of a user who ended a run that cannot end by itself.
     impatience: u32,
 }
 
 /// No step is further apart from the next than this, or from its timer.
 const LAG_NS_MAX: u64 = 60_000;
-/// Somebody asks for the status at each so many steps.
+/// The status is compared at each so many steps.
 const STATUS_STEPS: u64 = 16;
 /// Workers that a user sees come and go before ending the run by hand.
 const PATIENCE_PROCESSES: usize = 400;
@@ -85,7 +86,7 @@ impl World {
             process_count: 0,
             present: Vec::new(),
             behaviours: Vec::new(),
-            source: Source::default(),
+            source: SimSource::default(),
             told: Vec::new(),
             steps: 0,
             finished: false,
@@ -107,13 +108,13 @@ impl World {
         self.behaviours.clear();
         (self.scenario, self.rng, self.core, self.script, self.crashes_left) = (scenario, rng, core, script, crashes);
         (self.now, self.process_count, self.steps, self.finished, self.impatience) = (0, 0, 0, false, 0);
-        self.source = Source::default();
+        self.source = SimSource::default();
         self.marks = Marks::default();
         self.trace.reset();
     }
 
     /// Lives through it to the end of the run, or to the first check that does not hold.
-    pub fn run(&mut self, steps_max: u64) -> Result<WorldEnd, Violation> {
+    pub fn run(&mut self, steps_max: u64) -> Result<WorldEnd, BrokenCheck> {
         self.plan_the_outside();
         self.input(Input::Start)?;
         while !self.finished {
@@ -135,6 +136,14 @@ impl World {
             let (at, signal) = self.scenario.signals[index];
             self.after(at, Effect::Signalled(signal));
         }
+        for index in 0..self.scenario.scales.len() {
+            let (at, workers) = self.scenario.scales[index];
+            self.after(at, Effect::Scaled(workers));
+        }
+        for index in 0..self.scenario.requests.len() {
+            let (at, request) = self.scenario.requests[index];
+            self.after(at, Effect::Asked(request));
+        }
         for index in 0..self.scenario.leaps.len() {
             let (at, length) = self.scenario.leaps[index];
             self.after(at, Effect::Leap(length));
@@ -153,7 +162,7 @@ impl World {
     }
 
     /// One event: the core's timer, or the next effect, whichever is first.
-    fn step(&mut self) -> Result<(), Violation> {
+    fn step(&mut self) -> Result<(), BrokenCheck> {
         let timer = self.core.poll_timeout().map(|at| at.0);
         match (self.agenda.next_at(), timer) {
             (None, None) => self.stalls(),
@@ -170,7 +179,7 @@ impl World {
 
     /// One of the events that may come next, or the death of a worker: before its item is through,
     /// or behind it with the result still unread.
-    fn scripted_step(&mut self) -> Result<(), Violation> {
+    fn scripted_step(&mut self) -> Result<(), BrokenCheck> {
         if let Some(effect) = self.agenda.pop() {
             return self.take(effect);
         }
@@ -186,7 +195,7 @@ impl World {
                 if index % 2 == 1 {
                     self.take(Effect::ItemEnds(id))?;
                 }
-                self.take(Effect::Dies(id, Status::Signal(9)))
+                self.take(Effect::Dies(id, DeathStatus::Signal(9)))
             }
         }
     }
@@ -204,7 +213,7 @@ impl World {
     }
 
     /// The core's timer fires, seldom exactly on time.
-    fn timer(&mut self, due: u64) -> Result<(), Violation> {
+    fn timer(&mut self, due: u64) -> Result<(), BrokenCheck> {
         let late = if !self.agenda.scripted && self.rng.below(4) == 0 { self.rng.below(LATE_TIMER_NS_MAX) } else { 0 };
         self.now = self.now.max(due.saturating_add(late));
         self.trace.word(&[1, self.now]);
@@ -217,8 +226,8 @@ impl World {
         Ok(())
     }
 
-    /// Nothing will ever happen again by itself. There has to be an excuse; then the user gives up.
-    fn stalls(&mut self) -> Result<(), Violation> {
+    /// Nothing will happen again by itself. A fault of the world has to explain it; then the user gives up.
+    fn stalls(&mut self) -> Result<(), BrokenCheck> {
         let hangs = self.living().any(|id| {
             let process = &self.processes[id];
             process.stuck || process.deaf_shell || process.fault == Some(Fault::WrongItem)
@@ -230,14 +239,14 @@ impl World {
     }
 
     /// The user ends a run that would go on for ever.
-    fn loses_patience(&mut self) -> Result<(), Violation> {
+    fn loses_patience(&mut self) -> Result<(), BrokenCheck> {
         ensure!(self.impatience < 8, StopEnds, "the run does not end after {} signals", self.impatience);
         self.impatience += 1;
         let signal = self.rng.pick(&[Signal::INT, Signal::TERM]);
         self.take(Effect::Signalled(signal))
     }
 
-    fn take(&mut self, effect: Effect) -> Result<(), Violation> {
+    fn take(&mut self, effect: Effect) -> Result<(), BrokenCheck> {
         self.trace.effect(self.now, effect);
         match effect {
             Effect::SpawnAnswered(id) => return self.spawn_answered(id),
@@ -258,7 +267,13 @@ impl World {
             Effect::Late(id) => return self.late(id),
             Effect::SourceSpeaks => return self.source_speaks(),
             Effect::SourceLost => return self.source_lost(),
-            Effect::Signalled(signal) => return self.input(Input::Signal { signal, sender_pid: None }),
+            Effect::Signalled(signal) => return self.signalled(signal),
+            Effect::Scaled(workers) => {
+                return self.input(Input::Command { command: Command::Scale { workers }, origin: Origin::Caller });
+            }
+            Effect::Asked(request) => {
+                return self.input(Input::Command { command: request.into(), origin: Origin::Caller });
+            }
             Effect::SinkClosed => {
                 self.marks.hit(Mark::SinkClosed);
                 return self.input(Input::SinkClosed);
@@ -280,8 +295,16 @@ impl World {
         Ok(())
     }
 
-    /// Tells the core a fact, does what it orders, and looks at the result from outside.
-    pub fn input(&mut self, input: Input) -> Result<(), Violation> {
+    fn signalled(&mut self, signal: Signal) -> Result<(), BrokenCheck> {
+        let origin = Origin::Signal { signal, sender_pid: None };
+        for &command in command::of_signal(signal) {
+            self.input(Input::Command { command, origin })?;
+        }
+        Ok(())
+    }
+
+    /// Passes a fact to the core, does what it orders, and checks the result from outside.
+    pub fn input(&mut self, input: Input) -> Result<(), BrokenCheck> {
         self.trace.say(self.now, || format!("{input:?}"));
         self.shadow.before(&input, Instant(self.now), &mut self.marks);
         self.core.handle(input, Instant(self.now));
@@ -289,7 +312,7 @@ impl World {
     }
 
     /// Carries out every order that waits, in order.
-    fn obey(&mut self) -> Result<(), Violation> {
+    fn obey(&mut self) -> Result<(), BrokenCheck> {
         while let Some(action) = self.core.poll_action() {
             self.trace.action(self.now, &action);
             let truth = self.truth_about(&action);
@@ -299,47 +322,29 @@ impl World {
         self.shadow.after(Instant(self.now), &mut self.marks)?;
         self.watch_the_clock()?;
         if self.steps.is_multiple_of(STATUS_STEPS) && !self.shadow.finished {
-            self.compare_status()?;
+            self.shadow.shows(&self.core.status())?;
         }
         // Its own recount comes last: what can be seen from outside shall be caught from there.
         match self.core.check_deep() {
             _ if self.outside_only => Ok(()),
             Ok(()) => Ok(()),
-            Err(broken) => Err(Violation { check: Check::Core, text: broken.to_string() }),
+            Err(broken) => Err(BrokenCheck { check: Check::Core, text: broken.to_string() }),
         }
     }
 
-    /// What the core says of itself when somebody asks is what can be counted from outside.
-    fn compare_status(&self) -> Result<(), Violation> {
-        let status = self.core.status();
-        let told = (status.stage, status.queued + status.delayed, status.in_flight);
-        let shadow = &self.shadow;
-        let counted = (shadow.stage, shadow.waiting_items() + shadow.delayed.len() as u64, shadow.in_flight);
-        ensure!(told == counted, Conservation, "stage, waiting, in flight: counted {counted:?}, told {told:?}");
-        for (slot, told) in shadow.slots.iter().zip(&status.slots) {
-            let (incarnation, held) = (told.incarnation.0, told.in_flight);
-            ensure!(held == slot.held, Conservation, "worker {} holds {}, told is {told:?}", told.worker, slot.held);
-            ensure!(incarnation == slot.incarnation, Conservation, "worker {} is not {told:?}", told.worker);
-        }
-        Ok(())
-    }
-
-    /// No item runs longer than its hard limit allows, the distance of two looks added.
-    fn watch_the_clock(&mut self) -> Result<(), Violation> {
+    /// No item runs longer than its hard limit and the distance of two probes.
+    fn watch_the_clock(&mut self) -> Result<(), BrokenCheck> {
         if self.policy().timeout.is_none() {
             return Ok(());
         }
         for slot in 0..self.present.len() {
             let Some(id) = self.present[slot] else { continue };
             let process = &self.processes[id];
-            if process.is_alive()
-                && process.truly_running().is_some()
-                && process.fault != Some(Fault::ForeignScoreboard)
-            {
+            if process.is_alive() && process.truly_running().is_some() && process.fault != Some(Fault::ForeignPage) {
                 self.shadow.runs_since(
                     slot,
                     process.incarnation,
-                    Instant(process.since.max(process.excused_at)),
+                    Instant(process.since.max(process.excluded_at)),
                     Instant(self.now),
                 )?;
             }
@@ -358,9 +363,9 @@ impl World {
         let exists = matches!(process.life, Lifetime::Lives | Lifetime::Zombie(_));
         Truth {
             exists,
-            running: process.progress,
+            running: self.progress_of(process),
             since: Instant(process.since),
-            excused_at: Instant(process.excused_at),
+            excluded_at: Instant(process.excluded_at),
         }
     }
 
@@ -368,8 +373,7 @@ impl World {
         match action {
             Action::Demand { items } => self.demanded(items),
             Action::CloseSource => self.source.over = true,
-            Action::Spawn { worker, incarnation } => self.asked_for(worker, incarnation, None),
-            Action::Launch { worker, incarnation, batch } => self.asked_for(worker, incarnation, Some(batch)),
+            Action::Spawn { worker, incarnation, batch } => self.asked_for(worker, incarnation, batch),
             Action::Dispatch { worker, batch, .. } => {
                 self.with_present(worker, |process| process.inbox.push_back(batch))
             }
@@ -389,11 +393,11 @@ impl World {
                 }
             }
             Action::Finish(_) => self.finished = true,
-            Action::Settle(_) | Action::Emit { .. } | Action::Report(_) => {}
+            Action::Settle { .. } | Action::Commit { .. } | Action::ShowStatus(_) | Action::Report(_) => {}
         }
     }
 
-    fn with_present(&mut self, worker: WorkerId, change: impl FnOnce(&mut Process)) {
+    fn with_present(&mut self, worker: WorkerId, change: impl FnOnce(&mut SimProcess)) {
         if let Some(id) = self.present[worker.index()] {
             change(&mut self.processes[id]);
             self.soon(Effect::Wakes(id));
@@ -405,25 +409,29 @@ impl World {
         let id = self.process_count;
         self.process_count += 1;
         if self.processes.len() == id {
-            self.processes.push(Process::default());
+            self.processes.push(SimProcess::default());
         }
         let faulty = self.rng.per_mille(self.scenario.fault_chance) && !self.scenario.faults.is_empty();
         let fault = if faulty { Some(self.rng.pick(&self.scenario.faults)) } else { None };
         let fault_after = self.rng.below(4);
+        let hello = self.policy().worker.hello;
         let process = &mut self.processes[id];
-        process.reset(worker.index(), incarnation.0, 1000 + id as u32);
+        process.reset(worker.index(), incarnation.0, 1000 + id as u32, hello);
         process.fault = fault;
         // A process per item has a single item for its fault to strike in.
         process.fault_after = if batch.is_some() { 0 } else { fault_after };
         process.inbox.extend(batch);
+        if self.present.len() <= worker.index() {
+            self.present.resize(worker.index() + 1, None);
+        }
         self.present[worker.index()] = Some(id);
         self.soon(Effect::SpawnAnswered(id));
     }
 
-    /// After the end the core stays silent, whatever it is told.
-    fn afterwards(&mut self) -> Result<(), Violation> {
+    /// After the end the core gives no orders, whatever facts arrive.
+    fn afterwards(&mut self) -> Result<(), BrokenCheck> {
         ensure!(self.core.poll_timeout().is_none(), Finish, "a timeout after the end");
-        self.input(Input::Signal { signal: Signal::INT, sender_pid: None })?;
+        self.signalled(Signal::INT)?;
         self.input(Input::SinkClosed)?;
         self.core.handle_timeout(Instant(self.now + 1_000_000_000));
         self.obey()
@@ -433,7 +441,10 @@ impl World {
         if self.scenario.signals.len() > 1 {
             self.marks.hit(Mark::SignalBurst);
         }
-        if self.policy().lifecycle == Lifecycle::PerItem {
+        if self.policy().first_item.0 > 0 {
+            self.marks.hit(Mark::FirstItemChosen);
+        }
+        if self.policy().worker.starts_with_item() {
             self.marks.hit(Mark::PerItem);
         }
         match self.policy().queue_order {
@@ -446,7 +457,7 @@ impl World {
         }
     }
 
-    /// Very soon, but not at a moment that anybody could foresee.
+    /// Very soon, at a random moment.
     pub fn soon(&mut self, effect: Effect) {
         let lag = self.rng.below(LAG_NS_MAX);
         self.after(lag, effect);

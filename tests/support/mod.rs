@@ -1,5 +1,5 @@
 //! Real runs of the real program. Tests wait for its events, by `--events` on a named pipe, and never
-//! sleep; what does not happen within [`PATIENCE`] fails with all that was seen.
+//! sleep; an event that does not come within [`PATIENCE`] fails the test with the events so far.
 #![allow(dead_code, reason = "each test program uses its own part")]
 
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
@@ -17,7 +17,7 @@ use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 use supervisor::sys::pidfd::Process;
 
-/// Longer than anything here takes on a busy machine.
+/// Longer than any event takes on a busy machine.
 pub const PATIENCE: Duration = Duration::from_secs(60);
 
 pub const SUPERVISOR: &str = env!("CARGO_BIN_EXE_supervisor");
@@ -32,7 +32,7 @@ pub struct Run {
     pub dir: tempfile::TempDir,
 }
 
-/// A run that is over.
+/// A finished run.
 pub struct Finished {
     pub status: ExitStatus,
     pub stdout: String,
@@ -90,7 +90,7 @@ impl Run {
         }
     }
 
-    /// The next event, if one comes before `due`: for what happens at its own time, whatever the run does.
+    /// The next event, if one comes before `due`: for actions at a fixed time, whatever the run does.
     pub fn next_before(&mut self, due: Instant) -> Option<Value> {
         match self.events.recv_timeout(due.saturating_duration_since(Instant::now())) {
             Ok(event) => {
@@ -159,14 +159,14 @@ pub fn send(pid: u32, signal: Signal) {
     let _ = signal::kill(Pid::from_raw(pid.try_into().unwrap()), signal);
 }
 
-/// Whether a process of this number is there and not a zombie.
+/// If a process with this pid exists and is no zombie.
 pub fn alive(pid: u32) -> bool {
     let Ok(stat) = std::fs::read_to_string(format!("/proc/{pid}/stat")) else { return false };
     stat.rsplit(") ").next().is_some_and(|rest| !rest.starts_with('Z'))
 }
 
-/// Waits until a process does nothing but sleep: a long row of looks, none of which finds it awake or
-/// finds that it was. One that turns in circles never gets there.
+/// Waits until a process only sleeps: in a long series of probes it never runs and is never scheduled. A busy loop
+/// never gets there.
 pub fn wait_until_idle(pid: u32) {
     let deadline = Instant::now() + PATIENCE;
     let (mut before, mut looks) = (String::new(), 0);
@@ -179,7 +179,7 @@ pub fn wait_until_idle(pid: u32) {
     }
 }
 
-/// Waits until a process has gone to sleep so many times more.
+/// Waits until a process has gone to sleep this many times more.
 pub fn wait_for_wakes(pid: u32, wakes: u64) {
     let count = || status(pid, "voluntary_ctxt_switches").parse::<u64>().unwrap();
     let (deadline, until) = (Instant::now() + PATIENCE, count() + wakes);
@@ -201,10 +201,10 @@ fn status(pid: u32, name: &str) -> String {
     line.unwrap_or_else(|| panic!("no {name} in {status}")).trim().to_owned()
 }
 
-/// Waits until none of these processes is there, by their pidfds.
+/// Waits by their pidfds until none of these processes exists.
 pub fn wait_until_gone(pids: &[u32]) {
     for pid in pids {
-        // One that cannot be opened is gone.
+        // A process that cannot be opened is gone.
         let Ok(process) = Process::open(*pid) else { continue };
         let mut ended = [PollFd::new(process.as_fd(), PollFlags::POLLIN)];
         let patience_ms = PollTimeout::try_from(PATIENCE).unwrap();

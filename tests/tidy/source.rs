@@ -1,4 +1,4 @@
-//! Reads Rust just well enough for rules about it: words, paths, functions, and where tests begin.
+//! Reads as much of Rust as the rules need: words, paths, functions, and where tests begin.
 
 /// A word or a sign, and the line that it is on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -10,7 +10,7 @@ pub struct Token<'a> {
 /// What a file consists of, apart from its strings.
 pub struct Source<'a> {
     pub code: Vec<Token<'a>>,
-    /// What stands behind `#[cfg(test)]`: one item each.
+    /// The items behind `#[cfg(test)]`.
     pub tests: Vec<Token<'a>>,
     pub comments: Vec<Token<'a>>,
     /// Lines that belong to no test.
@@ -52,7 +52,7 @@ impl<'a> Source<'a> {
 }
 
 /// One past the brace that closes the item that begins at `start`, or past its semicolon.
-fn end_of_item(tokens: &[Token<'_>], start: usize) -> usize {
+pub fn end_of_item(tokens: &[Token<'_>], start: usize) -> usize {
     let mut depth = 0_usize;
     for (at, token) in tokens.iter().enumerate().skip(start) {
         match token.text {
@@ -67,7 +67,7 @@ fn end_of_item(tokens: &[Token<'_>], start: usize) -> usize {
     tokens.len()
 }
 
-/// All paths of two names or more. A name alone says nothing about where it comes from.
+/// All paths of two names or more. A single name does not show where it comes from.
 pub fn paths<'a>(tokens: &[Token<'a>]) -> Vec<Path<'a>> {
     let mut found = Vec::new();
     let mut at = 0;
@@ -93,7 +93,7 @@ fn branches<'a>(tokens: &[Token<'a>], mut at: usize, prefix: &[&'a str], found: 
             return at + 1;
         }
         if !is_name(token.text) && token.text != "*" {
-            // No path after all; go on behind this sign, or for ever.
+            // No path: continue behind this sign, or the loop never ends.
             at += 1;
             break;
         }
@@ -121,7 +121,7 @@ pub fn functions<'a>(tokens: &[Token<'a>]) -> Vec<Function<'a>> {
     found
 }
 
-fn is_name(text: &str) -> bool {
+pub fn is_name(text: &str) -> bool {
     text.starts_with(|first: char| first.is_alphabetic() || first == '_')
 }
 

@@ -1,13 +1,14 @@
-//! Deaths: who is blamed, what runs again, who is started again, and when it gives up.
+//! Deaths: which item is charged, what runs again, which slots are filled again, and when the run gives up.
 
 use super::rig::{Rig, alone, check, check_all, per_item, policy, with_credit};
 use crate::model::spec::{Policy, RestartStrategy, RestartType};
+use crate::model::status::WorkerState;
 use crate::model::time::Duration;
 
 /// One worker that holds items 0 to 3 as one run.
 fn holding_four() -> Rig {
     let mut rig = Rig::new(alone(with_credit(8)));
-    rig.say("start; arrive 4; spawned 1; hello 1");
+    rig.feed("start; arrive 4; spawned 1; hello 1");
     rig
 }
 
@@ -31,17 +32,17 @@ fn only_the_item_that_ran_is_charged() {
 #[test]
 fn results_written_before_the_death_count() {
     let mut rig = holding_four();
-    rig.say("settled 1 0 2");
-    rig.say("exit 1 3 at 2; spawned 1");
+    rig.feed("settled 1 0 2");
+    rig.feed("exit 1 3 at 2; spawned 1");
     check!(rig, "hello 1", ["dispatch 1 2..3 (attempt 2)", "dispatch 1 3..4"]);
     assert_eq!(rig.core.totals().done, 2);
 }
 
 #[test]
-fn nobody_is_charged_if_nobody_ran() {
+fn no_item_is_charged_if_none_ran() {
     for death in ["killed 1 9", "killed 1 9 at 77"] {
         let mut rig = holding_four();
-        rig.say(&format!("settled 1 0; {death}; spawned 1"));
+        rig.feed(&format!("settled 1 0; {death}; spawned 1"));
         check!(rig, "hello 1", ["dispatch 1 1..4"]);
         assert_eq!(rig.core.totals().retried, 0);
     }
@@ -51,11 +52,11 @@ fn nobody_is_charged_if_nobody_ran() {
 fn at_the_crash_limit_an_item_is_dead_with_every_cause() {
     let mut rig = Rig::running(alone(Policy { crash_limit: 2, ..policy() }), 1);
     check!(rig, "killed 1 11 at 0", ["spawn 1.2"]);
-    rig.say("spawned 1; hello 1");
+    rig.feed("spawned 1; hello 1");
     check!(
         rig,
         "exit 1 3 at 0",
-        ["dead 0..1 by 1, attempts 2: signal 11 (SEGV), exit 3", "emit 0..1", "finish SourceEnded"]
+        ["dead 0..1 by 1, attempts 2: signal 11 (SEGV), exit 3", "commit 0..1", "finish SourceEnded"]
     );
 }
 
@@ -63,16 +64,16 @@ fn at_the_crash_limit_an_item_is_dead_with_every_cause() {
 fn dead_items_in_a_row_end_the_run() {
     let breaker = Policy { crash_limit: 1, dead_max: Some(2), ..alone(policy()) };
     let mut rig = Rig::running(breaker, 9);
-    rig.say("killed 1 9 at 0; spawned 1; hello 1; settled 1 1; killed 1 9 at 2; spawned 1; hello 1");
-    let said = rig.say("killed 1 9 at 3");
-    assert!(said.ends_with("finish DeadLimit { dead: 2 }"), "{said}");
+    rig.feed("killed 1 9 at 0; spawned 1; hello 1; settled 1 1; killed 1 9 at 2; spawned 1; hello 1");
+    let orders = rig.feed("killed 1 9 at 3");
+    assert!(orders.ends_with("finish DeadLimit { dead: 2 }"), "{orders}");
     assert_eq!(rig.core.totals().skipped, 5);
 }
 
 #[test]
 fn a_worker_that_cannot_start_ends_the_run_soon() {
     let mut rig = Rig::new(alone(policy()));
-    rig.say("start; arrive 1");
+    rig.feed("start; arrive 1");
     check!(rig, "spawned 1; exit 1 3; wait 99", []);
     check!(rig, "wait 1", ["spawn 1.2"]);
     // The back-off doubles.
@@ -85,7 +86,7 @@ fn a_worker_that_cannot_start_ends_the_run_soon() {
             "dispatch 1 0..1",
             "close source",
             "skipped 0..1 by -, attempts 0",
-            "emit 0..1",
+            "commit 0..1",
             "finish RestartLimit { worker: WorkerId(1), last: \"signal 9 (KILL)\" }",
         ]
     );
@@ -95,50 +96,50 @@ fn a_worker_that_cannot_start_ends_the_run_soon() {
 fn work_done_clears_the_restarts() {
     let mut rig = Rig::running(alone(policy()), 3);
     for _ in 0..3 {
-        rig.say("killed 1 9; wait 400; spawned 1; hello 1");
+        rig.feed("killed 1 9; wait 400; spawned 1; hello 1");
         if rig.core.totals().done == 0 {
-            rig.say("settled 1 0");
+            rig.feed("settled 1 0");
         }
     }
     // Three counted deaths in ten seconds, of which two are permitted, but with an item done between them.
-    assert_eq!(rig.core.status().slots[0].state, "busy");
+    assert_eq!(rig.core.status().slots[0].state, WorkerState::Busy);
 }
 
 #[test]
 fn a_program_that_cannot_start_at_all_ends_the_run() {
     let mut rig = Rig::new(alone(policy()));
-    rig.say("start");
+    rig.feed("start");
     check!(rig, "noprogram 1", ["close source", "finish RestartLimit { worker: WorkerId(1), last: \"no file\" }"]);
 }
 
 #[test]
 fn a_shortage_waits_while_other_processes_run() {
     let mut rig = Rig::new(per_item());
-    rig.say("start; arrive 3; spawned 1");
+    rig.feed("start; arrive 3; spawned 1");
     check!(rig, "nospawn 2", []);
-    check!(rig, "wait 100", ["launch 2.2 1..2"]);
+    check!(rig, "wait 100", ["spawn 2.2 for 1..2"]);
     // Resident ones too: however often, with one at work the run goes on.
     let mut rig = Rig::new(policy());
-    rig.say("start; arrive 3; spawned 1; hello 1");
+    rig.feed("start; arrive 3; spawned 1; hello 1");
     for wait in [100, 200, 400, 800, 1600] {
-        rig.say("nospawn 2");
+        rig.feed("nospawn 2");
         check!(rig, &format!("wait {}", wait - 1), []);
-        assert!(rig.say("wait 1").starts_with("spawn 2."));
+        assert!(rig.feed("wait 1").starts_with("spawn 2."));
     }
 }
 
 #[test]
 fn a_silent_start_is_ended() {
     let mut rig = Rig::new(alone(policy()));
-    rig.say("start; spawned 1");
+    rig.feed("start; spawned 1");
     check!(rig, "wait 10000", ["kill 1.1 TERM"]);
     check!(rig, "wait 200", ["kill 1.1 KILL"]);
-    let said = rig.say_all("killed 1 9");
-    assert!(said.starts_with("- exited 1: signal 9 (KILL) NoHello"), "{said}");
+    let orders = rig.feed_all("killed 1 9");
+    assert!(orders.starts_with("- exited 1: signal 9 (KILL) NoHello"), "{orders}");
 }
 
 #[test]
-fn a_worker_that_goes_mute_and_stays_is_ended() {
+fn a_worker_that_closes_its_channel_and_stays_is_ended() {
     let mut rig = Rig::running(alone(policy()), 1);
     check!(rig, "closed 1", []);
     check!(rig, "wait 1000", ["kill 1.1 TERM"]);
@@ -153,37 +154,37 @@ fn the_type_decides_if_a_slot_is_filled_again() {
         (RestartType::Permanent, "exit 1 0", true),
     ] {
         let mut rig = Rig::new(Policy { restart, ..policy() });
-        rig.say("start; spawned 1; hello 1");
-        let said = rig.say(&format!("{exit}; wait 100"));
-        assert_eq!(said == "spawn 1.2", spawned, "{restart:?}, {exit}: {said}");
+        rig.feed("start; spawned 1; hello 1");
+        let orders = rig.feed(&format!("{exit}; wait 100"));
+        assert_eq!(orders == "spawn 1.2", spawned, "{restart:?}, {exit}: {orders}");
     }
 }
 
 #[test]
 fn no_worker_left_gives_up() {
     let mut rig = Rig::running(alone(Policy { restart: RestartType::Temporary, ..policy() }), 2);
-    let said = rig.say("exit 1 1 at 0");
+    let orders = rig.feed("exit 1 1 at 0");
     assert!(
-        said.ends_with("finish RestartLimit { worker: WorkerId(1), last: \"exit 1, and no worker is left\" }"),
-        "{said}"
+        orders.ends_with("finish RestartLimit { worker: WorkerId(1), last: \"exit 1, and no worker is left\" }"),
+        "{orders}"
     );
 }
 
 #[test]
-fn the_strategy_decides_who_is_started_again() {
+fn the_strategy_decides_which_others_are_started_again() {
     for (strategy, ended) in [
         (RestartStrategy::OneForOne, vec![]),
         (RestartStrategy::OneForAll, vec!["kill 1.1 TERM", "kill 3.1 TERM"]),
         (RestartStrategy::RestForOne, vec!["kill 3.1 TERM"]),
     ] {
         let mut rig = Rig::running(Policy { workers: 3, strategy, ..policy() }, 3);
-        let said = rig.say("killed 2 9 at 1");
-        let kills: Vec<_> = said.lines().filter(|line| line.starts_with("kill")).collect();
+        let orders = rig.feed("killed 2 9 at 1");
+        let kills: Vec<_> = orders.lines().filter(|line| line.starts_with("kill")).collect();
         assert_eq!(kills, ended, "{strategy:?}");
     }
     // Their items run again, uncharged, and they start again at once.
     let mut rig = Rig::running(Policy { strategy: RestartStrategy::OneForAll, ..policy() }, 2);
-    rig.say("killed 1 9 at 0; spawned 1");
+    rig.feed("killed 1 9 at 0; spawned 1");
     check!(rig, "killed 2 15 at 1", ["spawn 2.2"]);
     check!(rig, "hello 1; spawned 2; hello 2", ["dispatch 1 1..2", "dispatch 2 0..1 (attempt 2)"]);
 }
@@ -192,49 +193,49 @@ fn the_strategy_decides_who_is_started_again() {
 fn an_item_past_its_limit_fails_and_its_worker_is_replaced() {
     let limit = Policy { timeout: Some(Duration::from_millis(800)), ..alone(with_credit(8)) };
     let mut rig = Rig::new(limit.clone());
-    rig.say("start; arrive 4; spawned 1; hello 1");
-    // The scoreboard is looked at eight times within the limit.
-    check!(rig, "wait 100; seen 1 1", ["look 1"]);
-    check!(rig, "wait 700; seen 1 1", ["look 1"]);
-    check!(rig, "wait 100; seen 1 1", ["look 1", "kill 1.1 TERM"]);
-    check!(rig, "settled 1 0", ["done 0..1 by 1, attempts 1", "emit 0..1"]);
-    check!(rig, "killed 1 15 at 1", ["failed 1..2 by 1, attempts 1: timed out after 0.8s", "emit 1..2", "spawn 1.2"]);
+    rig.feed("start; arrive 4; spawned 1; hello 1");
+    // The progress page is probed eight times within the limit.
+    check!(rig, "wait 100; at 1 1", ["probe 1"]);
+    check!(rig, "wait 700; at 1 1", ["probe 1"]);
+    check!(rig, "wait 100; at 1 1", ["probe 1", "kill 1.1 TERM"]);
+    check!(rig, "settled 1 0", ["done 0..1 by 1, attempts 1", "commit 0..1"]);
+    check!(rig, "killed 1 15 at 1", ["failed 1..2 by 1, attempts 1: timed out after 0.8s", "commit 1..2", "spawn 1.2"]);
     check!(rig, "spawned 1; hello 1", ["dispatch 1 2..4"]);
-    // Other items between two looks: no limit is passed.
+    // Another item between two probes: no limit is passed.
     let mut rig = Rig::new(limit);
-    rig.say("start; arrive 4; spawned 1; hello 1; wait 100; seen 1 1; wait 700; seen 1 2");
-    check!(rig, "wait 400; seen 1 2; wait 300; seen 1 1", ["look 1", "look 1"]);
-    // Time in which it may have waited for us does not count.
+    rig.feed("start; arrive 4; spawned 1; hello 1; wait 100; at 1 1; wait 700; at 1 2");
+    check!(rig, "wait 400; at 1 2; wait 300; at 1 1", ["probe 1", "probe 1"]);
+    // Time in which it may have waited for the shell does not count.
     let mut rig = Rig::new(Policy { timeout: Some(Duration::from_millis(800)), ..alone(with_credit(8)) });
-    rig.say("start; arrive 4; spawned 1; hello 1; wait 100; seen 1 1; wait 700; excused 1");
-    check!(rig, "wait 100; seen 1 1; wait 600; excused 1", ["look 1", "look 1"]);
-    check!(rig, "wait 600; seen 1 1", ["look 1"]);
-    check!(rig, "wait 100; seen 1 1", ["look 1", "kill 1.1 TERM"]);
+    rig.feed("start; arrive 4; spawned 1; hello 1; wait 100; at 1 1; wait 700; excluded 1");
+    check!(rig, "wait 100; at 1 1; wait 600; excluded 1", ["probe 1", "probe 1"]);
+    check!(rig, "wait 600; at 1 1", ["probe 1"]);
+    check!(rig, "wait 100; at 1 1", ["probe 1", "kill 1.1 TERM"]);
 }
 
 #[test]
 fn the_limit_is_that_of_one_attempt() {
     let limit = Policy { timeout: Some(Duration::from_millis(800)), retries: 1, ..alone(with_credit(4)) };
     let mut rig = Rig::new(limit);
-    rig.say("start; arrive 1; spawned 1; hello 1; arrive 2");
+    rig.feed("start; arrive 1; spawned 1; hello 1; arrive 2");
     // Item 0 is seen for a while, fails, and comes again behind items 1 and 2.
-    check!(rig, "wait 100; wait 500; failed 1 0", ["look 1", "look 1", "dispatch 1 0..1 (attempt 2)"]);
-    // It is at the second attempt, although we have not heard of items 1 and 2 yet.
-    check!(rig, "wait 300; seen 1 0", ["look 1"]);
+    check!(rig, "wait 100; wait 500; failed 1 0", ["probe 1", "probe 1", "dispatch 1 0..1 (attempt 2)"]);
+    // It is at the second attempt, although items 1 and 2 are not answered yet.
+    check!(rig, "wait 300; at 1 0", ["probe 1"]);
     // A worker that was asked to leave is held to the limit as well.
-    let said = rig.say("INT; wait 800; seen 1 0");
-    assert!(said.ends_with("kill 1.1 TERM"), "{said}");
+    let orders = rig.feed("INT; wait 800; at 1 0");
+    assert!(orders.ends_with("kill 1.1 TERM"), "{orders}");
 }
 
 #[test]
 fn the_limit_of_a_process_per_item_is_exact() {
     let mut rig = Rig::new(Policy { timeout: Some(Duration::from_millis(500)), ..alone(per_item()) });
-    rig.say("start; arrive 1; end; spawned 1");
+    rig.feed("start; arrive 1; end; spawned 1");
     check!(rig, "wait 499", []);
     check!(rig, "wait 1", ["kill 1.1 TERM"]);
     check!(
         rig,
         "killed 1 15",
-        ["failed 0..1 by 1, attempts 1: timed out after 0.5s", "emit 0..1", "finish SourceEnded"]
+        ["failed 0..1 by 1, attempts 1: timed out after 0.5s", "commit 0..1", "finish SourceEnded"]
     );
 }

@@ -1,6 +1,6 @@
-//! Items: handed out in order and within the credit, retried, settled, told.
+//! Items: handed out in order and within the credit, retried, settled, committed.
 
-use super::rig::{Rig, alone, check, check_all, per_item, policy, with_credit};
+use super::rig::{Rig, alone, check, check_all, per_item, policy, with_auto, with_credit};
 use crate::model::spec::{Credit, Policy, QueueOrder};
 use crate::model::time::Duration;
 
@@ -14,16 +14,16 @@ fn a_run_from_start_to_finish() {
         "hello 1",
         ["- ready 1", "dispatch 1 0..1", "- started 0 at 1, attempt 1", "dispatch 1 1..2", "dispatch 1 2..3"]
     );
-    check_all!(rig, "settled 1 0 1", ["done 0..1 by 1, attempts 1", "emit 0..1", "- started 1 at 1, attempt 1"]);
+    check_all!(rig, "settled 1 0 1", ["done 0..1 by 1, attempts 1", "commit 0..1", "- started 1 at 1, attempt 1"]);
     check_all!(
         rig,
         "settled 1 1; settled 1 2",
         [
             "done 1..2 by 1, attempts 1",
-            "emit 1..2",
+            "commit 1..2",
             "- started 2 at 1, attempt 1",
             "done 2..3 by 1, attempts 1",
-            "emit 2..3",
+            "commit 2..3",
             "close input 1",
         ]
     );
@@ -38,35 +38,35 @@ fn an_empty_source_ends_the_run() {
 
 #[test]
 fn credit_grows_to_a_millisecond_of_work() {
-    let mut rig = Rig::new(alone(Policy { credit: Credit::Auto, ..policy() }));
-    rig.say("start; arrive 90; spawned 1");
+    let mut rig = Rig::new(alone(with_auto(Credit::Auto)));
+    rig.feed("start; arrive 90; spawned 1");
     check!(rig, "hello 1", ["dispatch 1 0..1", "dispatch 1 1..2"]);
-    // 100 us an item: one, two, four, at last ten to a run, and up to four runs while they are short.
+    // 100 us an item: one, two, four, at last ten to a batch, and up to four batches while they are short.
     check!(
         rig,
         "settled 1 0 1 1 100000",
-        ["done 0..1 by 1, attempts 1", "emit 0..1", "dispatch 1 2..4", "dispatch 1 4..6", "dispatch 1 6..8"]
+        ["done 0..1 by 1, attempts 1", "commit 0..1", "dispatch 1 2..4", "dispatch 1 4..6", "dispatch 1 6..8"]
     );
-    check!(rig, "settled 1 1 1 1 100000", ["done 1..2 by 1, attempts 1", "emit 1..2", "dispatch 1 8..12"]);
-    check!(rig, "settled 1 2 2 1 200000", ["done 2..4 by 1, attempts 1", "emit 2..4", "dispatch 1 12..20"]);
-    check!(rig, "settled 1 4 2 1 200000", ["done 4..6 by 1, attempts 1", "emit 4..6"]);
+    check!(rig, "settled 1 1 1 1 100000", ["done 1..2 by 1, attempts 1", "commit 1..2", "dispatch 1 8..12"]);
+    check!(rig, "settled 1 2 2 1 200000", ["done 2..4 by 1, attempts 1", "commit 2..4", "dispatch 1 12..20"]);
+    check!(rig, "settled 1 4 2 1 200000", ["done 4..6 by 1, attempts 1", "commit 4..6"]);
     // Slow items go one at a time, with one waiting.
-    let mut rig = Rig::new(alone(Policy { credit: Credit::Auto, ..policy() }));
-    rig.say("start; arrive 90; spawned 1; hello 1");
-    check!(rig, "settled 1 0 1 1 3000000", ["done 0..1 by 1, attempts 1", "emit 0..1", "dispatch 1 2..3"]);
+    let mut rig = Rig::new(alone(with_auto(Credit::Auto)));
+    rig.feed("start; arrive 90; spawned 1; hello 1");
+    check!(rig, "settled 1 0 1 1 3000000", ["done 0..1 by 1, attempts 1", "commit 0..1", "dispatch 1 2..3"]);
 }
 
 #[test]
 fn messages_of_one_item_make_up_by_number() {
-    let mut rig = Rig::new(alone(Policy { credit: Credit::Auto, batch_max: 1, ..policy() }));
-    rig.say("start; arrive 90; spawned 1; hello 1");
-    assert_eq!(rig.say("settled 1 0 1 1 50000").lines().count(), 2 + 19, "20 items of 50 us are a millisecond");
+    let mut rig = Rig::new(alone(Policy { batch_max: 1, ..with_auto(Credit::Auto) }));
+    rig.feed("start; arrive 90; spawned 1; hello 1");
+    assert_eq!(rig.feed("settled 1 0 1 1 50000").lines().count(), 2 + 19, "20 items of 50 us are a millisecond");
 }
 
 #[test]
-fn near_the_end_nobody_hoards() {
+fn near_the_end_no_worker_hoards() {
     let mut rig = Rig::new(with_credit(100));
-    rig.say("start; arrive 20; end; spawned 1; spawned 2");
+    rig.feed("start; arrive 20; end; spawned 1; spawned 2");
     check!(
         rig,
         "hello 1",
@@ -83,54 +83,54 @@ fn near_the_end_nobody_hoards() {
             "dispatch 1 18..19",
         ]
     );
-    // What is left goes to whoever is idle first.
+    // What is left goes to the worker that is idle first.
     check!(rig, "hello 2", ["dispatch 2 19..20"]);
 }
 
 #[test]
-fn everybody_gets_a_share_at_the_start() {
+fn every_worker_gets_a_share_at_the_start() {
     let mut rig = Rig::new(Policy { start_together: true, ..with_credit(10) });
-    rig.say("start; arrive 4; spawned 1; spawned 2");
+    rig.feed("start; arrive 4; spawned 1; spawned 2");
     check!(rig, "hello 1", []);
     check!(rig, "hello 2", ["dispatch 1 0..2", "dispatch 2 2..4"]);
     // One that fails is not waited for.
     let mut rig = Rig::new(Policy { start_together: true, ..policy() });
-    rig.say("start; arrive 4; spawned 1; hello 1");
+    rig.feed("start; arrive 4; spawned 1; hello 1");
     check!(rig, "nospawn 2", ["dispatch 1 0..1"]);
 }
 
 #[test]
 fn a_share_is_never_so_small_that_it_is_not_worth_a_worker() {
-    let mut rig = Rig::new(Policy { credit: Credit::Auto, ..policy() });
-    rig.say("start; spawned 1; spawned 2; hello 1; hello 2; arrive 2");
+    let mut rig = Rig::new(with_auto(Credit::Auto));
+    rig.feed("start; spawned 1; spawned 2; hello 1; hello 2; arrive 2");
     // 50 us an item: two are worth it, though half of what is there is one.
-    rig.say("settled 1 0 1 1 50000; settled 2 1 1 1 50000");
+    rig.feed("settled 1 0 1 1 50000; settled 2 1 1 1 50000");
     check!(rig, "arrive 2", ["dispatch 1 2..4"]);
     // 100 us an item: one is.
-    let mut rig = Rig::new(Policy { credit: Credit::Auto, ..policy() });
-    rig.say("start; spawned 1; spawned 2; hello 1; hello 2; arrive 2");
-    rig.say("settled 1 0 1 1 100000; settled 2 1 1 1 100000");
+    let mut rig = Rig::new(with_auto(Credit::Auto));
+    rig.feed("start; spawned 1; spawned 2; hello 1; hello 2; arrive 2");
+    rig.feed("settled 1 0 1 1 100000; settled 2 1 1 1 100000");
     check!(rig, "arrive 2", ["dispatch 1 2..3", "dispatch 2 3..4"]);
 }
 
 #[test]
 fn lifo_and_priority_wait_until_all_is_read() {
     let mut rig = Rig::new(alone(Policy { queue_order: QueueOrder::Lifo, ..policy() }));
-    rig.say("start; spawned 1; hello 1");
+    rig.feed("start; spawned 1; hello 1");
     check!(rig, "arrive 3", []);
     check!(rig, "idle", ["dispatch 1 2..3"]);
-    check!(rig, "settled 1 2", ["done 2..3 by 1, attempts 1", "emit 2..3", "dispatch 1 1..2"]);
+    check!(rig, "settled 1 2", ["done 2..3 by 1, attempts 1", "commit 2..3", "dispatch 1 1..2"]);
     let mut rig = Rig::new(alone(Policy { queue_order: QueueOrder::Priority, queue_items_max: 3, ..policy() }));
-    rig.say("start; spawned 1; hello 1; arrive 1 5; arrive 1 -5");
+    rig.feed("start; spawned 1; hello 1; arrive 1 5; arrive 1 -5");
     // Full is as good as all.
     check!(rig, "arrive 1 5", ["dispatch 1 1..2", "demand 1"]);
-    check!(rig, "idle; settled 1 1", ["done 1..2 by 1, attempts 1", "emit 1..2", "dispatch 1 0..1", "demand 2"]);
+    check!(rig, "idle; settled 1 1", ["done 1..2 by 1, attempts 1", "commit 1..2", "dispatch 1 0..1", "demand 2"]);
 }
 
 #[test]
-fn demand_follows_the_room() {
+fn demand_follows_the_spare_capacity() {
     let mut rig = Rig::new(alone(Policy { queue_items_max: 8, ..policy() }));
-    rig.say("start; spawned 1; hello 1");
+    rig.feed("start; spawned 1; hello 1");
     check!(rig, "arrive 6", ["dispatch 1 0..1"]);
     check!(rig, "arrive 2", ["demand 0"]);
     check!(
@@ -138,10 +138,10 @@ fn demand_follows_the_room() {
         "settled 1 0; settled 1 1",
         [
             "done 0..1 by 1, attempts 1",
-            "emit 0..1",
+            "commit 0..1",
             "dispatch 1 1..2",
             "done 1..2 by 1, attempts 1",
-            "emit 1..2",
+            "commit 1..2",
             "dispatch 1 2..3",
             "demand 3",
         ]
@@ -153,14 +153,14 @@ fn keep_order_holds_results_back_until_their_turn() {
     let mut rig = Rig::running(Policy { workers: 3, keep_order: true, ..policy() }, 4);
     check!(rig, "settled 2 1", ["done 1..2 by 2, attempts 1", "dispatch 2 3..4"]);
     check!(rig, "failed 3 2", ["failed 2..3 by 3, attempts 1: bad"]);
-    check!(rig, "settled 1 0", ["done 0..1 by 1, attempts 1", "emit 0..1", "emit 1..2", "emit 2..3"]);
+    check!(rig, "settled 1 0", ["done 0..1 by 1, attempts 1", "commit 0..1", "commit 1..2", "commit 2..3"]);
 }
 
 #[test]
 fn a_failed_attempt_is_tried_again_after_a_doubling_delay() {
     let retry = Policy { retries: 2, retry_delay: Duration::from_millis(100), ..alone(policy()) };
     let mut rig = Rig::running(retry, 1);
-    let first = rig.say_all("failed 1 0 1");
+    let first = rig.feed_all("failed 1 0 1");
     assert!(first.starts_with("- retried 0: attempt 2 after "), "{first}");
     let delay: u64 = first.trim_end_matches("ms").rsplit(' ').next().unwrap().parse().unwrap();
     assert!((50..=100).contains(&delay), "jitter: half to all of 100 ms, not {delay}");
@@ -168,32 +168,37 @@ fn a_failed_attempt_is_tried_again_after_a_doubling_delay() {
     check!(rig, "wait 51", ["dispatch 1 0..1 (attempt 2)"]);
     check!(rig, "failed 1 0 2; wait 99", []);
     check!(rig, "wait 101", ["dispatch 1 0..1 (attempt 3)"]);
-    check!(rig, "failed 1 0 3", ["failed 0..1 by 1, attempts 3: bad, bad, bad", "emit 0..1", "close input 1"]);
+    check!(rig, "failed 1 0 3", ["failed 0..1 by 1, attempts 3: bad, bad, bad", "commit 0..1", "close input 1"]);
 }
 
 #[test]
-fn an_item_done_at_last_tells_its_causes() {
+fn an_item_done_at_last_names_its_causes() {
     let mut rig = Rig::running(alone(Policy { retries: 1, ..policy() }), 1);
     check!(rig, "failed 1 0", ["dispatch 1 0..1 (attempt 2)"]);
-    check!(rig, "settled 1 0 1 2", ["done 0..1 by 1, attempts 2: bad", "emit 0..1", "close input 1"]);
+    check!(rig, "settled 1 0 1 2", ["done 0..1 by 1, attempts 2: bad", "commit 0..1", "close input 1"]);
 }
 
 #[test]
 fn a_rejected_item_fails_alone() {
     let mut rig = Rig::new(alone(policy()));
-    rig.say("start");
-    check!(rig, "reject", ["failed 0..1 by -, attempts 0: odd", "emit 0..1"]);
+    rig.feed("start");
+    check!(rig, "reject", ["failed 0..1 by -, attempts 0: odd", "commit 0..1"]);
 }
 
 #[test]
 fn a_process_per_item_is_its_result() {
     let mut rig = Rig::new(Policy { retries: 1, ..per_item() });
-    check!(rig, "start; arrive 3; end", ["demand 100", "launch 1.1 0..1", "launch 2.1 1..2"]);
+    check!(rig, "start; arrive 3; end", ["demand 100", "spawn 1.1 for 0..1", "spawn 2.1 for 1..2"]);
     check_all!(rig, "spawned 1", ["- spawned 1", "- started 0 at 1, attempt 1"]);
     check_all!(
         rig,
         "exit 1 0",
-        ["- exited 1: exit 0 at 0: Settled, items 1", "done 0..1 by 1, attempts 1", "emit 0..1", "launch 1.2 2..3",]
+        [
+            "- exited 1: exit 0 at 0: Settled, items 1",
+            "done 0..1 by 1, attempts 1",
+            "commit 0..1",
+            "spawn 1.2 for 2..3",
+        ]
     );
     // A failure that is final is an answer, one that is followed by another attempt is none.
     check_all!(
@@ -204,11 +209,11 @@ fn a_process_per_item_is_its_result() {
             "- started 1 at 2, attempt 1",
             "- exited 2: exit 4 at 1: Again(Attempt(2)), items 0",
             "- retried 1: attempt 2 after 0ms",
-            "launch 2.2 1..2 (attempt 2)",
+            "spawn 2.2 for 1..2 (attempt 2)",
         ]
     );
-    check!(rig, "noitem 1", ["launch 1.3 2..3 (attempt 2)"]);
-    check!(rig, "spawned 2; killed 2 9", ["dead 1..2 by 2, attempts 2: exit 4, signal 9 (KILL)", "emit 1..2"]);
+    check!(rig, "noitem 1", ["spawn 1.3 for 2..3 (attempt 2)"]);
+    check!(rig, "spawned 2; killed 2 9", ["dead 1..2 by 2, attempts 2: exit 4, signal 9 (KILL)", "commit 1..2"]);
     check_all!(
         rig,
         "spawned 1; exit 1 5",
@@ -217,7 +222,7 @@ fn a_process_per_item_is_its_result() {
             "- started 2 at 1, attempt 2",
             "- exited 1: exit 5 at 2: Settled, items 1",
             "failed 2..3 by 1, attempts 2: too long, exit 5",
-            "emit 2..3",
+            "commit 2..3",
             "- run finished",
             "finish SourceEnded",
         ]
@@ -225,10 +230,19 @@ fn a_process_per_item_is_its_result() {
 }
 
 #[test]
+fn a_large_result_of_an_item_that_is_not_the_next_ends_the_worker_before_it_is_whole() {
+    let mut rig = Rig::running(alone(with_credit(4)), 8);
+    check!(rig, "begins 1 0; settled 1 0", ["done 0..1 by 1, attempts 1", "commit 0..1", "dispatch 1 4..5"]);
+    check!(rig, "begins 1 1", []);
+    check!(rig, "begins 1 2", ["kill 1.1 KILL"]);
+    check!(rig, "settled 1 1", []);
+}
+
+#[test]
 fn an_answer_out_of_order_ends_the_worker() {
     let mut rig = Rig::running(alone(with_credit(4)), 8);
     check!(rig, "settled 1 2", ["kill 1.1 KILL"]);
-    // Nothing it says counts any more, and what it held runs again.
+    // None of its messages counts any more, and what it held runs again.
     check!(rig, "settled 1 0", []);
     check_all!(
         rig,

@@ -1,7 +1,10 @@
-//! The core by its features: a script of facts, and the orders that must follow, in words.
+//! The core by its features: a script of facts, and the orders that must follow, as text.
 
+mod contract;
 mod death;
 mod items;
+mod restored;
 mod rig;
 mod robust;
+mod scale;
 mod stop;

@@ -1,16 +1,17 @@
-//! A core under a script. Facts and orders are short words, so that a test reads as a story and
-//! does not depend on the shape of the API.
+//! A core under a script. Facts and orders are short words, so that a test reads as a sequence of events
+//! and does not depend on the shape of the API.
 
 use crate::core::Core;
 use crate::core::action::Action;
 use crate::core::input::{Input, SpawnFailure};
+use crate::model::command::{self, Command, Origin};
 use crate::model::event::{EndReason, RunEvent};
 use crate::model::exit::{ExitStatus, Usage};
 use crate::model::ids::{Attempt, Batch, Incarnation, ItemId, WorkerId};
-use crate::model::outcome::{CauseKind, FailReason, Settlement};
+use crate::model::outcome::{CauseKind, FailReason, Outcome, Settlement};
 use crate::model::signal::Signal;
 use crate::model::spec::{
-    Backoff, Credit, Intensity, Lifecycle, Policy, QueueOrder, RestartStrategy, RestartType, TermStep,
+    Backoff, Blame, Credit, Intensity, Policy, QueueOrder, RestartStrategy, RestartType, TermStep, WorkerContract,
 };
 use crate::model::time::{Duration, Instant};
 
@@ -19,10 +20,10 @@ pub(super) fn policy() -> Policy {
     let step = |signal, ms| TermStep { signal, wait: Duration::from_millis(ms) };
     Policy {
         workers: 2,
-        lifecycle: Lifecycle::Resident,
+        worker: WorkerContract::resident(Credit::Items(1)),
+        first_item: ItemId(0),
         queue_order: QueueOrder::Fifo,
         queue_items_max: 100,
-        credit: Credit::Items(1),
         batch_max: u32::MAX,
         keep_order: false,
         start_together: false,
@@ -46,7 +47,16 @@ pub(super) fn policy() -> Policy {
 
 /// Many items in flight at one worker.
 pub(super) fn with_credit(items: u32) -> Policy {
-    Policy { credit: Credit::Items(items), ..policy() }
+    with_auto(Credit::Items(items))
+}
+/// This credit for each worker.
+pub(super) fn with_auto(credit: Credit) -> Policy {
+    Policy { worker: WorkerContract::resident(credit), ..policy() }
+}
+/// Workers that send no hello and have no progress page, such as foreign programs that answer line by line.
+pub(super) fn answering_in_order(items: u32) -> Policy {
+    let worker = WorkerContract { hello: false, credit: Credit::Items(items), blame: Blame::OldestHeld };
+    Policy { worker, ..policy() }
 }
 /// One worker.
 pub(super) fn alone(policy: Policy) -> Policy {
@@ -54,7 +64,7 @@ pub(super) fn alone(policy: Policy) -> Policy {
 }
 /// A process for each item.
 pub(super) fn per_item() -> Policy {
-    Policy { lifecycle: Lifecycle::PerItem, crash_limit: 1, ..policy() }
+    Policy { worker: WorkerContract::per_item(), crash_limit: 1, ..policy() }
 }
 
 pub(super) struct Rig {
@@ -65,33 +75,36 @@ pub(super) struct Rig {
 
 impl Rig {
     pub(super) fn new(policy: Policy) -> Self {
-        Self { core: Core::new(policy), now: Instant::ZERO, arrived: 0 }
+        let arrived = policy.first_item.0;
+        Self { core: Core::new(policy), now: Instant::ZERO, arrived }
     }
 
     /// All workers of `policy` are up and ready, `items` have arrived and the source has ended.
     pub(super) fn running(policy: Policy, items: u32) -> Self {
         let workers = policy.workers;
         let mut rig = Self::new(policy);
-        rig.say("start");
+        rig.feed("start");
         if items > 0 {
-            rig.say(&format!("arrive {items}"));
+            rig.feed(&format!("arrive {items}"));
         }
-        rig.say("end");
-        if rig.core.policy().lifecycle == Lifecycle::Resident {
-            for worker in 1..=workers {
-                rig.say(&format!("spawned {worker}; hello {worker}"));
+        rig.feed("end");
+        let contract = rig.core.policy().worker;
+        for worker in (1..=workers).filter(|_| !contract.starts_with_item()) {
+            rig.feed(&format!("spawned {worker}"));
+            if contract.hello {
+                rig.feed(&format!("hello {worker}"));
             }
         }
         rig
     }
 
     /// Feeds facts, separated by `;`; the orders that follow, one a line, reports left out.
-    pub(super) fn say(&mut self, script: &str) -> String {
+    pub(super) fn feed(&mut self, script: &str) -> String {
         self.run(script, false)
     }
 
     /// The same with reports.
-    pub(super) fn say_all(&mut self, script: &str) -> String {
+    pub(super) fn feed_all(&mut self, script: &str) -> String {
         self.run(script, true)
     }
 
@@ -103,6 +116,11 @@ impl Rig {
                 self.now = self.now + Duration::from_millis(number(&words, 1));
                 self.core.handle_timeout(self.now);
                 assert!(self.core.poll_timeout().is_none_or(|at| at > self.now), "a timer is due and was not fired");
+            } else if let Some(signal) = Signal::parse(words[0]).filter(|_| words[0] == words[0].to_uppercase()) {
+                let origin = Origin::Signal { signal, sender_pid: None };
+                for &command in command::of_signal(signal) {
+                    self.core.handle(Input::Command { command, origin }, self.now);
+                }
             } else {
                 let input = self.input(&words);
                 self.core.handle(input, self.now);
@@ -110,7 +128,7 @@ impl Rig {
             self.core.check_deep().unwrap();
             while let Some(action) = self.core.poll_action() {
                 if reports || !matches!(action, Action::Report(_)) {
-                    lines.push(words_of(&action));
+                    lines.extend(words_of(&action).lines().map(str::to_owned));
                 }
             }
         }
@@ -120,7 +138,9 @@ impl Rig {
     fn input(&mut self, words: &[&str]) -> Input {
         let worker = words.get(1).and_then(|word| word.parse::<usize>().ok()).unwrap_or(1);
         let worker = WorkerId::from_index(worker.max(1) - 1);
-        let incarnation = self.core.status().slots.get(worker.index()).map_or(Incarnation(0), |slot| slot.incarnation);
+        let slots = self.core.status().slots;
+        let slot = slots.iter().find(|slot| slot.worker == worker);
+        let incarnation = slot.map_or(Incarnation(0), |slot| slot.incarnation);
         let item = ItemId(number(words, 2));
         match words[0] {
             "start" => Input::Start,
@@ -132,6 +152,17 @@ impl Rig {
             "reject" => {
                 self.arrived += 1;
                 Input::ItemRejected { item: ItemId(self.arrived - 1), reason: FailReason::Rejected("odd".into()) }
+            }
+            // restored COUNT [OUTCOME]
+            "restored" => {
+                let (first, count) = (ItemId(self.arrived), number(words, 1) as u32);
+                self.arrived += u64::from(count);
+                let outcome = match words.get(2) {
+                    Some(&"failed") => Outcome::Failed,
+                    Some(&"dead") => Outcome::Dead,
+                    _ => Outcome::Done,
+                };
+                Input::Restored { first, count, outcome }
             }
             "idle" => Input::SourceIdle,
             "end" => Input::SourceEnded,
@@ -150,6 +181,9 @@ impl Rig {
                 attempt: Attempt(number(words, 4).max(1) as u32),
                 busy_ns: number(words, 5),
             },
+            "begins" => {
+                Input::ResultBegins { worker, incarnation, item, attempt: Attempt(number(words, 3).max(1) as u32) }
+            }
             "failed" => Input::Failed {
                 worker,
                 incarnation,
@@ -157,8 +191,8 @@ impl Rig {
                 attempt: Attempt(number(words, 3).max(1) as u32),
                 reason: FailReason::Message("bad".into()),
             },
-            "seen" => Input::ProbeResult { worker, incarnation, running: words.get(2).map(|_| item) },
-            "excused" => Input::TimeExcluded { worker, incarnation },
+            "at" => Input::ProbeResult { worker, incarnation, running: words.get(2).map(|_| item) },
+            "excluded" => Input::TimeExcluded { worker, incarnation },
             "closed" => Input::ChannelClosed { worker, incarnation },
             "garbage" => Input::ProtocolError { worker, incarnation, error: "garbage".into() },
             // exit WORKER CODE [at ITEM], killed WORKER SIGNAL [at ITEM]
@@ -168,7 +202,14 @@ impl Rig {
                 Self::exited(worker, incarnation, ExitStatus::Signal { signal, core_dumped: false }, words)
             }
             "sink" => Input::SinkClosed,
-            name => Input::Signal { signal: Signal::parse(name).unwrap(), sender_pid: None },
+            // What a caller asks for.
+            "stop" => asked(Command::Stop),
+            "drain" => asked(Command::Drain),
+            "terminate" => asked(Command::Terminate),
+            "kill" => asked(Command::Kill),
+            "status" => asked(Command::Status),
+            "scale" => asked(Command::Scale { workers: number(words, 1) as u32 }),
+            _ => unreachable!("signals lead to several facts"),
         }
     }
 
@@ -176,6 +217,10 @@ impl Rig {
         let running = words.get(4).map(|_| ItemId(number(words, 4)));
         Input::Exited { worker, incarnation, status, usage: Usage::default(), running }
     }
+}
+
+fn asked(command: Command) -> Input {
+    Input::Command { command, origin: Origin::Caller }
 }
 
 fn number(words: &[&str], place: usize) -> u64 {
@@ -209,15 +254,22 @@ fn words_of(action: &Action) -> String {
     match action {
         Action::Demand { items } => format!("demand {items}"),
         Action::CloseSource => "close source".into(),
-        Action::Spawn { worker, incarnation } => format!("spawn {worker}.{}", incarnation.0),
-        Action::Launch { worker, incarnation, batch } => format!("launch {worker}.{} {}", incarnation.0, range(batch)),
+        Action::Spawn { worker, incarnation, batch } => {
+            let batch = batch.as_ref().map_or(String::new(), |batch| format!(" for {}", range(batch)));
+            format!("spawn {worker}.{}{batch}", incarnation.0)
+        }
+        Action::ShowStatus(status) => format!("status {} workers", status.slots.len()),
         Action::Dispatch { worker, batch, .. } => format!("dispatch {worker} {}", range(batch)),
         Action::CloseInput { worker, .. } => format!("close input {worker}"),
         Action::Recall { worker, .. } => format!("recall {worker}"),
-        Action::Probe { worker, .. } => format!("look {worker}"),
+        Action::Probe { worker, .. } => format!("probe {worker}"),
         Action::Kill { worker, incarnation, signal } => format!("kill {worker}.{} {}", incarnation.0, signal.name()),
-        Action::Settle(settlement) => settled(settlement),
-        Action::Emit { first, count } => format!("emit {first}..{}", first.plus(u64::from(*count))),
+        Action::Settle { settlement, in_turn: false } => settled(settlement),
+        Action::Settle { settlement, in_turn: true } => {
+            let end = settlement.first.plus(u64::from(settlement.count));
+            format!("{}\ncommit {}..{end}", settled(settlement), settlement.first)
+        }
+        Action::Commit { first, count } => format!("commit {first}..{}", first.plus(u64::from(*count))),
         Action::Finish(outcome) => format!("finish {:?}", outcome.reason),
         Action::Report(event) => format!("- {}", event_words(event)),
     }
@@ -248,6 +300,7 @@ fn event_words(event: &RunEvent) -> String {
         RunEvent::WorkerReady { worker, .. } => format!("ready {worker}"),
         RunEvent::SourceLost { error } => format!("lost the source: {error}"),
         RunEvent::SignalReceived { signal, .. } => format!("signal {}", signal.name()),
+        RunEvent::Scaled { from, to } => format!("scaled {from} to {to}"),
         RunEvent::ItemsSettled(_) => "settled".into(),
         RunEvent::RunFinished(_) => "run finished".into(),
     }
@@ -256,15 +309,15 @@ fn event_words(event: &RunEvent) -> String {
 /// Feeds a script; exactly these orders must follow.
 macro_rules! check {
     ($rig:expr, $script:expr, [$($line:expr),* $(,)?]) => {
-        let said = $rig.say($script);
-        assert_eq!(said.lines().collect::<Vec<_>>(), [$($line),*] as [&str; _], "after: {}", $script);
+        let orders = $rig.feed($script);
+        assert_eq!(orders.lines().collect::<Vec<_>>(), [$($line),*] as [&str; _], "after: {}", $script);
     };
 }
 /// The same, reports included.
 macro_rules! check_all {
     ($rig:expr, $script:expr, [$($line:expr),* $(,)?]) => {
-        let said = $rig.say_all($script);
-        assert_eq!(said.lines().collect::<Vec<_>>(), [$($line),*] as [&str; _], "after: {}", $script);
+        let orders = $rig.feed_all($script);
+        assert_eq!(orders.lines().collect::<Vec<_>>(), [$($line),*] as [&str; _], "after: {}", $script);
     };
 }
 pub(super) use {check, check_all};

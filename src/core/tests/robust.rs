@@ -1,7 +1,8 @@
 //! Facts in any order: nothing panics, no invariant breaks, no timer stays behind.
 
-use super::rig::{Rig, per_item, policy, with_credit};
-use crate::core::random::Random;
+use super::rig::{Rig, answering_in_order, per_item, policy, with_auto, with_credit};
+use crate::core::jitter::Jitter;
+use crate::model::ids::ItemId;
 use crate::model::spec::{Credit, Policy, QueueOrder, RestartStrategy, RestartType};
 use crate::model::time::Duration;
 
@@ -27,9 +28,9 @@ const FACTS: &[&str] = &[
     "settled W I 1 2",
     "failed W I",
     "failed W I 2",
-    "seen W",
-    "seen W I",
-    "excused W",
+    "at W",
+    "at W I",
+    "excluded W",
     "closed W",
     "garbage W",
     "exit W 0",
@@ -41,42 +42,51 @@ const FACTS: &[&str] = &[
     "wait 300",
     "TERM",
     "USR1",
+    "restored 1",
+    "restored 4 failed",
+    "scale 1",
+    "scale 3",
+    "scale 5",
+    "status",
+    "stop",
+    "terminate",
 ];
 
-fn draw(random: &mut Random, below: u64) -> u64 {
+fn draw(random: &mut Jitter, below: u64) -> u64 {
     // The jitter of a length is the only thing the generator gives: more than enough to draw from.
-    random.jitter(Duration(u64::MAX)).0 / 7919 % below
+    random.of(Duration(u64::MAX)).0 / 7919 % below
 }
 
 fn shuffled(policy: &Policy, seed: u64) {
-    let mut random = Random::new(seed);
+    let mut random = Jitter::new(seed);
     let mut rig = Rig::new(Policy { seed, ..policy.clone() });
     if !seed.is_multiple_of(8) {
-        rig.say("start");
+        rig.feed("start");
     }
-    let mut story = String::new();
+    let mut script = String::new();
     for _ in 0..120 {
         let fact = FACTS[draw(&mut random, FACTS.len() as u64) as usize];
-        // KillReason facts are rare, or every story would be short.
-        if matches!(fact, "TERM" | "end" | "lost" | "noitem W") && draw(&mut random, 6) > 0 {
+        // Facts that end the run are rare, or every script would be short.
+        if matches!(fact, "TERM" | "stop" | "terminate" | "end" | "lost" | "noitem W") && draw(&mut random, 6) > 0 {
             continue;
         }
-        let worker = draw(&mut random, 3) as usize + 1;
-        // Most answers name what the worker holds; else hardly any would be believed.
-        let held = rig.core.status().slots.get(worker - 1).and_then(|slot| slot.lease).map(|batch| batch.first.0);
+        let worker = draw(&mut random, 4) as u32 + 1;
+        // Most answers name what the worker holds; else hardly any would count.
+        let slots = rig.core.status().slots;
+        let slot = slots.iter().find(|slot| slot.worker.number() == worker);
+        let held = slot.and_then(|slot| slot.lease).map(|batch| batch.first.0);
         let item = held.filter(|_| draw(&mut random, 5) > 0).unwrap_or_else(|| draw(&mut random, 20));
         let fact = fact.replace('W', &worker.to_string()).replace('I', &item.to_string());
-        story.push_str(&fact);
-        let stood = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| rig.say(&fact)));
-        assert!(stood.is_ok(), "seed {seed} of {policy:?} breaks at: {story}");
-        story.push_str("; ");
+        script.push_str(&fact);
+        let stood = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| rig.feed(&fact)));
+        assert!(stood.is_ok(), "seed {seed} of {policy:?} breaks at: {script}");
+        script.push_str("; ");
     }
 }
 
 #[test]
 fn any_order_of_facts_is_survived() {
     let auto = |order, keep_order| Policy {
-        credit: Credit::Auto,
         queue_order: order,
         keep_order,
         queue_items_max: 5,
@@ -84,7 +94,7 @@ fn any_order_of_facts_is_survived() {
         retry_delay: Duration::from_millis(40),
         timeout: Some(Duration::from_millis(250)),
         crash_limit: 2,
-        ..policy()
+        ..with_auto(Credit::Auto)
     };
     let policies = [
         with_credit(4),
@@ -94,6 +104,8 @@ fn any_order_of_facts_is_survived() {
         auto(QueueOrder::Lifo, true),
         auto(QueueOrder::Priority, false),
         per_item(),
+        answering_in_order(3),
+        Policy { timeout: Some(Duration::from_millis(50)), retries: 1, first_item: ItemId(7), ..answering_in_order(2) },
         Policy { retries: 2, timeout: Some(Duration::from_millis(50)), keep_order: true, ..per_item() },
     ];
     for policy in policies {
@@ -106,9 +118,9 @@ fn any_order_of_facts_is_survived() {
 #[test]
 fn a_stale_incarnation_is_counted_and_dropped() {
     use crate::core::input::Input;
-    use crate::model::ids::{Attempt, Incarnation, ItemId, WorkerId};
+    use crate::model::ids::{Attempt, Incarnation, WorkerId};
     let mut rig = Rig::running(policy(), 2);
-    rig.say("killed 1 9 at 0; spawned 1; hello 1");
+    rig.feed("killed 1 9 at 0; spawned 1; hello 1");
     let late = Input::Settled {
         worker: WorkerId::from_index(0),
         incarnation: Incarnation(1),

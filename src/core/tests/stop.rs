@@ -1,14 +1,15 @@
-//! Ends: the ladder of a stop, its reasons, and what becomes of items on the way.
+//! Stops: the stages, the reasons, the commands, and what becomes of items on the way.
 
 use super::rig::{Rig, alone, check, check_all, per_item, policy, with_credit};
 use crate::model::spec::{Halt, HaltOn, Policy, Threshold};
+use crate::model::status::WorkerState;
 use crate::model::time::Duration;
 
 #[test]
 fn the_first_signal_lets_running_items_finish() {
     let mut rig = Rig::new(policy());
-    rig.say("start; arrive 1; spawned 1; hello 1; spawned 2; hello 2; arrive 2; settled 2 1");
-    rig.say("arrive 3");
+    rig.feed("start; arrive 1; spawned 1; hello 1; spawned 2; hello 2; arrive 2; settled 2 1");
+    rig.feed("arrive 3");
     check_all!(
         rig,
         "INT",
@@ -17,14 +18,14 @@ fn the_first_signal_lets_running_items_finish() {
             "- draining signal(signal(2))",
             "close source",
             "skipped 3..6 by -, attempts 0",
-            "emit 3..6",
+            "commit 3..6",
             "recall 1",
             "recall 2",
         ]
     );
-    check!(rig, "settled 1 0; exit 1 0", ["done 0..1 by 1, attempts 1", "emit 0..1"]);
+    check!(rig, "settled 1 0; exit 1 0", ["done 0..1 by 1, attempts 1", "commit 0..1"]);
     // What it did not come to is skipped.
-    check!(rig, "exit 2 0", ["skipped 2..3 by 2, attempts 0", "emit 2..3", "finish Signal(Signal(2))"]);
+    check!(rig, "exit 2 0", ["skipped 2..3 by 2, attempts 0", "commit 2..3", "finish Signal(Signal(2))"]);
 }
 
 #[test]
@@ -33,31 +34,31 @@ fn the_second_signal_terminates_and_the_third_kills() {
     check!(rig, "INT", ["recall 1", "close input 2"]);
     check!(rig, "TERM", ["kill 1.1 TERM", "kill 2.1 TERM"]);
     check!(rig, "exit 2 0; INT", ["kill 1.1 KILL"]);
-    check!(rig, "killed 1 9 at 0", ["skipped 0..1 by 1, attempts 1", "emit 0..1", "finish Signal(Signal(2))"]);
+    check!(rig, "killed 1 9 at 0", ["skipped 0..1 by 1, attempts 1", "commit 0..1", "finish Signal(Signal(2))"]);
 }
 
 #[test]
 fn quit_terminates_at_once() {
     let mut rig = Rig::running(alone(policy()), 1);
-    check!(rig, "QUIT", ["kill 1.1 TERM"]);
+    check!(rig, "QUIT", ["status 1 workers", "kill 1.1 TERM"]);
     check!(rig, "wait 200", ["kill 1.1 KILL"]);
     let mut rig = Rig::running(alone(policy()), 1);
-    check!(rig, "QUIT; QUIT", ["kill 1.1 TERM", "kill 1.1 KILL"]);
+    check!(rig, "QUIT; QUIT", ["status 1 workers", "kill 1.1 TERM", "status 1 workers", "kill 1.1 KILL"]);
 }
 
 #[test]
 fn a_drain_waits_no_longer_than_the_grace() {
     let mut rig = Rig::running(alone(per_item()), 2);
-    rig.say("spawned 1");
-    check!(rig, "INT; wait 9999", ["skipped 1..2 by -, attempts 0", "emit 1..2"]);
+    rig.feed("spawned 1");
+    check!(rig, "INT; wait 9999", ["skipped 1..2 by -, attempts 0", "commit 1..2"]);
     check_all!(rig, "wait 1", ["- terminating signal(signal(2))", "kill 1.1 TERM"]);
-    check!(rig, "killed 1 15", ["skipped 0..1 by 1, attempts 1", "emit 0..1", "finish Signal(Signal(2))"]);
+    check!(rig, "killed 1 15", ["skipped 0..1 by 1, attempts 1", "commit 0..1", "finish Signal(Signal(2))"]);
 }
 
 #[test]
 fn a_worker_that_is_being_spawned_is_ended_as_soon_as_it_is() {
     let mut rig = Rig::new(policy());
-    rig.say("start");
+    rig.feed("start");
     check!(rig, "INT", ["close source"]);
     check!(rig, "spawned 1", ["close input 1"]);
     check!(rig, "INT; spawned 2", ["kill 1.1 TERM", "kill 2.1 TERM"]);
@@ -70,8 +71,8 @@ fn a_weaker_reason_never_replaces_a_stronger_one() {
     check_all!(rig, "sink", ["- terminating sinkclosed", "kill 1.1 TERM"]);
     check_all!(rig, "INT", ["- signal INT", "- terminating signal(signal(2))"]);
     check_all!(rig, "sink", []);
-    let said = rig.say("killed 1 15");
-    assert!(said.ends_with("finish Signal(Signal(2))"), "{said}");
+    let orders = rig.feed("killed 1 15");
+    assert!(orders.ends_with("finish Signal(Signal(2))"), "{orders}");
 }
 
 #[test]
@@ -80,7 +81,7 @@ fn the_run_has_a_deadline() {
     check!(
         rig,
         "wait 3000; killed 1 15 at 0",
-        ["kill 1.1 TERM", "skipped 0..1 by 1, attempts 1", "emit 0..1", "finish RunTimeout"]
+        ["kill 1.1 TERM", "skipped 0..1 by 1, attempts 1", "commit 0..1", "finish RunTimeout"]
     );
 }
 
@@ -90,7 +91,7 @@ fn a_worker_that_does_not_leave_at_the_end_is_ended() {
     check!(
         rig,
         "settled 1 0; wait 10000",
-        ["done 0..1 by 1, attempts 1", "emit 0..1", "close input 1", "kill 1.1 TERM"]
+        ["done 0..1 by 1, attempts 1", "commit 0..1", "close input 1", "kill 1.1 TERM"]
     );
     check!(rig, "killed 1 15", ["finish SourceEnded"]);
 }
@@ -98,7 +99,7 @@ fn a_worker_that_does_not_leave_at_the_end_is_ended() {
 #[test]
 fn workers_have_a_moment_to_leave_at_the_end_whatever_the_grace() {
     let mut rig = Rig::running(alone(Policy { grace: Duration::ZERO, ..policy() }), 1);
-    let last = rig.say("settled 1 0").lines().last().map(str::to_owned);
+    let last = rig.feed("settled 1 0").lines().last().map(str::to_owned);
     assert_eq!(last.as_deref(), Some("close input 1"));
     check!(rig, "wait 999", []);
     check!(rig, "wait 1", ["kill 1.1 TERM"]);
@@ -107,11 +108,11 @@ fn workers_have_a_moment_to_leave_at_the_end_whatever_the_grace() {
 #[test]
 fn a_source_that_breaks_off_lets_what_was_accepted_run() {
     let mut rig = Rig::new(alone(policy()));
-    rig.say("start; arrive 1; lost; spawned 1; hello 1");
+    rig.feed("start; arrive 1; lost; spawned 1; hello 1");
     check!(
         rig,
         "settled 1 0; exit 1 0",
-        ["done 0..1 by 1, attempts 1", "emit 0..1", "close input 1", "finish SourceLost(\"gone\")",]
+        ["done 0..1 by 1, attempts 1", "commit 0..1", "close input 1", "finish SourceLost(\"gone\")",]
     );
 }
 
@@ -119,14 +120,14 @@ fn a_source_that_breaks_off_lets_what_was_accepted_run() {
 fn halt_counts_outcomes() {
     let halt = |on, threshold, now| Policy { halt: Some(Halt { on, threshold, now }), ..with_credit(1) };
     let mut rig = Rig::running(halt(HaltOn::Fail, Threshold::Items(2), true), 9);
-    check!(rig, "failed 1 0", ["failed 0..1 by 1, attempts 1: bad", "emit 0..1", "dispatch 1 2..3"]);
-    let said = rig.say("failed 1 2");
-    assert!(said.contains("kill 2.1 TERM") && !said.contains("dispatch"), "{said}");
-    assert!(rig.say("killed 1 15; killed 2 15").ends_with("finish HaltFailed"));
+    check!(rig, "failed 1 0", ["failed 0..1 by 1, attempts 1: bad", "commit 0..1", "dispatch 1 2..3"]);
+    let orders = rig.feed("failed 1 2");
+    assert!(orders.contains("kill 2.1 TERM") && !orders.contains("dispatch"), "{orders}");
+    assert!(rig.feed("killed 1 15; killed 2 15").ends_with("finish HaltFailed"));
 
     let mut rig = Rig::running(halt(HaltOn::Success, Threshold::Items(1), false), 9);
-    assert!(rig.say("settled 1 0").contains("recall 2"));
-    check!(rig, "settled 2 1", ["done 1..2 by 2, attempts 1", "emit 1..2"]);
+    assert!(rig.feed("settled 1 0").contains("recall 2"));
+    check!(rig, "settled 2 1", ["done 1..2 by 2, attempts 1", "commit 1..2"]);
     check!(rig, "exit 1 0; exit 2 0", ["finish HaltMet"]);
 }
 
@@ -136,34 +137,72 @@ fn halt_counts_shares() {
     let reason = |rig: &Rig| rig.core.status().reason.map(|reason| format!("{reason:?}"));
     // Of failures: of what is settled, but nothing before three failed.
     let mut rig = Rig::running(halt(HaltOn::Fail), 9);
-    rig.say("failed 1 0; failed 1 2");
+    rig.feed("failed 1 0; failed 1 2");
     assert_eq!(reason(&rig), None);
-    rig.say("settled 1 3; settled 1 4; failed 1 5");
+    rig.feed("settled 1 3; settled 1 4; failed 1 5");
     assert_eq!(reason(&rig).as_deref(), Some("HaltFailed"));
 
     // Of all others: of all items there are.
     for on in [HaltOn::Success, HaltOn::Done] {
         let mut rig = Rig::running(halt(on), 9);
-        rig.say("settled 1 0; settled 1 2; settled 1 3; settled 1 4");
+        rig.feed("settled 1 0; settled 1 2; settled 1 3; settled 1 4");
         assert_eq!(reason(&rig), None, "{on:?}");
-        rig.say("settled 1 5");
+        rig.feed("settled 1 5");
         assert_eq!(reason(&rig).as_deref(), Some("HaltMet"), "{on:?}");
     }
     // How many that is is known when the source has ended.
     let mut rig = Rig::new(halt(HaltOn::Done));
-    rig.say("start; arrive 4; spawned 1; hello 1; settled 1 0; settled 1 1; settled 1 2");
+    rig.feed("start; arrive 4; spawned 1; hello 1; settled 1 0; settled 1 1; settled 1 2");
     assert_eq!(reason(&rig), None);
-    rig.say("arrive 2; end");
+    rig.feed("arrive 2; end");
     assert_eq!(reason(&rig).as_deref(), Some("HaltMet"));
 }
 
 #[test]
-fn status_tells_how_things_stand() {
+fn the_status_is_that_of_the_moment() {
     let mut rig = Rig::new(with_credit(4));
-    rig.say("start; arrive 9; spawned 1; hello 1; settled 1 0");
+    rig.feed("start; arrive 9; spawned 1; hello 1; settled 1 0");
     let status = rig.core.status();
     assert_eq!((status.queued, status.in_flight, status.totals.done), (4, 4, 1));
     let slot = &status.slots[0];
-    assert_eq!((slot.state, slot.pid, slot.in_flight, slot.settled), ("busy", Some(101), 4, 1));
-    assert_eq!((status.slots[1].state, status.slots[1].pid), ("starting", None));
+    assert_eq!((slot.state, slot.pid, slot.in_flight, slot.settled), (WorkerState::Busy, Some(101), 4, 1));
+    assert_eq!((status.slots[1].state, status.slots[1].pid), (WorkerState::Starting, None));
+}
+
+#[test]
+fn a_caller_stops_more_firmly_each_time() {
+    let mut rig = Rig::running(policy(), 1);
+    check_all!(rig, "stop", ["- draining requested", "recall 1", "close input 2"]);
+    check!(rig, "stop", ["kill 1.1 TERM", "kill 2.1 TERM"]);
+    check!(rig, "exit 2 0; stop", ["kill 1.1 KILL"]);
+    let orders = rig.feed("killed 1 9 at 0");
+    assert!(orders.ends_with("finish Requested"), "{orders}");
+}
+
+#[test]
+fn a_request_that_is_repeated_means_the_same() {
+    let mut rig = Rig::running(alone(policy()), 1);
+    check!(rig, "drain; drain", ["recall 1"]);
+    check!(rig, "terminate; terminate", ["kill 1.1 TERM"]);
+    check!(rig, "kill; kill; drain", ["kill 1.1 KILL"]);
+}
+
+#[test]
+fn a_signal_outranks_a_request_and_goes_on_from_it() {
+    let mut rig = Rig::running(alone(policy()), 1);
+    check!(rig, "drain", ["recall 1"]);
+    check_all!(rig, "INT", ["- signal INT", "- terminating signal(signal(2))", "kill 1.1 TERM"]);
+    check_all!(rig, "drain", []);
+    assert!(rig.feed("killed 1 15").ends_with("finish Signal(Signal(2))"));
+}
+
+#[test]
+fn a_signal_that_asks_for_the_status_alone_is_not_reported() {
+    let mut rig = Rig::running(policy(), 1);
+    check_all!(rig, "USR1", ["status 2 workers"]);
+    check_all!(
+        rig,
+        "QUIT",
+        ["status 2 workers", "- signal QUIT", "- terminating signal(signal(3))", "kill 1.1 TERM", "kill 2.1 TERM",]
+    );
 }

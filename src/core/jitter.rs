@@ -1,0 +1,28 @@
+//! The source of jitter: splitmix64 (Steele, Lea, Flood 2014) from the policy's seed.
+//!
+//! Invariant: the same seed gives the same run; nothing comes from the environment.
+
+use crate::model::time::Duration;
+
+#[derive(Clone, Debug)]
+pub(super) struct Jitter(u64);
+
+impl Jitter {
+    pub(super) const fn new(seed: u64) -> Self {
+        Self(seed)
+    }
+
+    fn next(&mut self) -> u64 {
+        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
+        let mut z = self.0;
+        z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+        z ^ (z >> 31)
+    }
+
+    /// A length between half of `delay` and all of it, so that items that failed together do not return together.
+    pub(super) fn of(&mut self, delay: Duration) -> Duration {
+        let half = delay.0 / 2;
+        Duration(delay.0 - self.next() % (half + 1))
+    }
+}

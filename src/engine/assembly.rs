@@ -1,0 +1,285 @@
+//! The composition root: from a configuration to the components that serve it.
+//!
+//! Everything that can be wrong with a run is found here, in this order: stdout, the source, the command, the system's
+//! limits, the files to write. Nothing has been started by then, and no item consumed.
+
+use super::apply::Components;
+use super::commit::{Commit, OutputStreams};
+use super::error::EngineError;
+use super::feed::Feed;
+use super::fleet::{
+    CommandPool, Conversation, Fleet, Handshake, LAUNCHERS_MAX, LaunchSpec, LauncherMailboxes, Program, ProgressSource,
+    Residents, Tap, ThreadMain,
+};
+use super::reactor::Reactor;
+use super::system::Os;
+use super::token::Port;
+use super::turn::Turn;
+use crate::command::exec::Commander;
+use crate::command::search;
+use crate::core::Core;
+use crate::model::config::{Config, OutputMode, SourceSpec, Split, WorkerSpec};
+use crate::model::signal::Signal;
+use crate::model::spec::{ProtocolKind, QueueOrder, TransportKind, TransportSpec};
+use crate::model::time::Duration;
+use crate::source::Source;
+use crate::sys::clock::Clock;
+use crate::sys::guard::Guard;
+use crate::sys::outbox::Outbox;
+use crate::sys::poller::{Interest, Poller};
+use crate::sys::signals::SignalPlane;
+use crate::sys::spawn::Spawner;
+use crate::sys::spill::SpillFile;
+use crate::sys::{fd, limits, signals, stdio};
+use crate::transport::in_process;
+use crate::wire::names;
+use crate::worker::tasks;
+use crate::worker::threads::Duty;
+use crate::{reporter, source, transport, worker};
+use std::ffi::{CString, OsStr, OsString};
+use std::io;
+use std::os::fd::AsFd;
+use std::os::unix::ffi::OsStringExt;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+/// Descriptors of the supervisor's own beyond those that are open at the start: poller, signals,
+/// guard, stdout and stderr once more, /dev/null, the spill file, the file of events.
+const OWN_OPEN_FILES: u64 = 10;
+
+/// Those that a resident worker is given; they are closed here once it has started.
+const GIVEN_OPEN_FILES: u64 = 6;
+
+/// Over shared memory, blocks of so many bytes are read by the workers: then to read them costs more than to say where
+/// they are. Measured: of 4 KiB, it is the same; of 16 KiB, 1.5 times as fast; of 64 KiB, twice.
+const SHARED_BLOCK_BYTES_MIN: u64 = 8 * 1024;
+
+/// Those of the launchers: poller and bell of each, and the bell of the loop.
+const LAUNCHERS_OPEN_FILES: u64 = 2 * LAUNCHERS_MAX as u64 + 1;
+
+/// Processes of its own: itself and the guard; and the launchers, since threads count as processes.
+const OWN_PROCESSES: u64 = 2 + LAUNCHERS_MAX as u64;
+
+/// What workers are, before anything is started.
+enum Kind {
+    Resident { program: Program, spin: Duration },
+    Command { commander: Box<Commander>, verbose: bool },
+}
+
+/// Changes the process's signals and limits for a run. Dropping the value restores them.
+pub fn change_process() -> Result<(signals::Normalised, limits::RaisedOpenFiles), EngineError> {
+    let signals = signals::normalise().map_err(EngineError::system("reset signals"))?;
+    let open_files = limits::raise_open_files().map_err(EngineError::system("read the limit of open files"))?;
+    Ok((signals, open_files))
+}
+
+/// A run, ready to begin.
+pub fn open(config: Config) -> Result<Reactor, EngineError> {
+    if config.output.mode != OutputMode::None && stdio::was_closed(1) {
+        return Err(EngineError::StdoutClosed);
+    }
+    let (source, kind) = open_source_and_kind(&config)?;
+    let policy = &config.policy;
+    check_limits(policy.workers, &kind)?;
+    let outbox = |fd| Outbox::new(fd).map_err(EngineError::system("take stdout and stderr"));
+    let output = OutputStreams::new(outbox(io::stdout().as_fd())?, outbox(io::stderr().as_fd())?);
+    let reporters = reporter::open(&config.output, policy)?;
+    let os = open_system(&kind)?;
+    let spill = Arc::new(SpillFile::new());
+    let conversation = Conversation {
+        protocol: ProtocolKind::Frames,
+        delimiter: source.delimiter(),
+        message_items_max: config.message_items_max.max(1),
+        spill: Arc::clone(&spill),
+    };
+    let fleet = match kind {
+        Kind::Resident { program, spin } => {
+            Fleet::Residents(Residents::new(program, conversation, spin, Tap::default()))
+        }
+        Kind::Command { commander, verbose } => start_launchers(&commander, verbose, policy.workers, &spill, &os)?,
+    };
+    let wants_inputs = config.output.tag || config.output.mode == OutputMode::Json;
+    let mut commit = Commit::new(output, reporters, wants_inputs);
+    let mut turn = Turn::new(Box::new(os));
+    commit.output.watch(&mut turn);
+    let feed = Feed::new(source, policy.first_item, policy.queue_order != QueueOrder::Fifo);
+    let components = Components { feed, fleet, commit, workers: policy.workers };
+    Ok(Reactor::new(Core::new(config.policy), components, turn))
+}
+
+/// What the run needs of the system for itself.
+fn open_system(kind: &Kind) -> Result<Os, EngineError> {
+    // Before any thread and any handler: the guard is a fork.
+    let leftovers = match kind {
+        Kind::Resident { program: Program::Process(spec), .. } => spec.transport.leftovers(),
+        Kind::Resident { program: Program::Thread(_), .. } | Kind::Command { .. } => Vec::new(),
+    };
+    let guard = Guard::start(&leftovers).map_err(EngineError::system("start the guard"))?;
+    let signals = SignalPlane::install(&[Signal::INT, Signal::TERM, Signal::QUIT, Signal::USR1])
+        .map_err(EngineError::system("install signal handlers"))?;
+    let poller = Poller::new().map_err(EngineError::system("open the poller"))?;
+    poller
+        .add(signals.fd(), Interest::READ, Port::Signals.token())
+        .map_err(EngineError::system("watch for signals"))?;
+    let spawner = Spawner::new().map_err(EngineError::system("prepare to start workers"))?;
+    Ok(Os { clock: Clock::start(), poller, signals, spawner, guard })
+}
+
+/// Where workers can read items from the input itself, it can be mapped.
+fn open_source_and_kind(config: &Config) -> Result<(Box<dyn Source>, Kind), EngineError> {
+    let maps = match config.worker.transport().map(|transport| transport.kind) {
+        Some(TransportKind::File) => true,
+        Some(TransportKind::Shm) => has_large_blocks(&config.source),
+        _ => false,
+    };
+    let source = source::open(&config.source, maps)?;
+    let mut kind = open_kind(config, source.delimiter())?;
+    if let (Kind::Resident { program: Program::Process(spec), .. }, Some(input)) = (&mut kind, source.mapped_file()) {
+        spec.transport.share_input(input);
+    }
+    Ok((source, kind))
+}
+
+/// If items are so large that workers had better read them from the input.
+fn has_large_blocks(source: &SourceSpec) -> bool {
+    matches!(source, SourceSpec::Lines { split: Split::Block { bytes, .. }, .. } if *bytes >= SHARED_BLOCK_BYTES_MIN)
+}
+
+/// The launchers of commands. Their number follows that of the slots at the start.
+fn start_launchers(
+    commander: &Commander,
+    verbose: bool,
+    workers: u32,
+    spill: &Arc<SpillFile>,
+    os: &Os,
+) -> Result<Fleet, EngineError> {
+    let failed = || EngineError::system("start the launchers");
+    let launchers = LAUNCHERS_MAX.min(workers as usize).max(1);
+    let mailboxes = LauncherMailboxes::new(launchers).map_err(failed())?;
+    let mut pool = CommandPool::new(&mailboxes, verbose.then(|| Box::new(commander.clone())));
+    pool.start_threads(commander, spill, os.guard.groups(), os.clock).map_err(failed())?;
+    os.poller
+        .add(&pool, Interest::READ, Port::Launchers.token())
+        .map_err(EngineError::system("watch the launchers"))?;
+    Ok(Fleet::Commands(pool))
+}
+
+fn open_kind(config: &Config, delimiter: u8) -> Result<Kind, EngineError> {
+    Ok(match &config.worker {
+        WorkerSpec::Exec(spec) => {
+            let commander = Commander::new(spec, &config.run_id)?;
+            Kind::Command { commander: Box::new(commander), verbose: config.output.verbose }
+        }
+        WorkerSpec::BuiltIn { task, delay, transport } => {
+            let (path, role) = built_in_worker();
+            let mut argv = vec![path.clone()];
+            argv.extend(role.map(OsString::from));
+            let delay = delay.0.to_string();
+            argv.extend(["--task", task, "--delay", &delay].map(OsString::from));
+            open_program(path, argv, transport, config, delimiter)?
+        }
+        WorkerSpec::Thread { task, delay } => {
+            let program = Program::Thread(thread_main(task, *delay, config, delimiter)?);
+            Kind::Resident { program, spin: Duration::ZERO }
+        }
+        WorkerSpec::Frames { argv, transport } => {
+            let name = argv.first().map_or_else(|| OsStr::new(""), OsString::as_os_str);
+            let path = search::find(name, std::env::var_os("PATH").as_deref())?;
+            let path = OsString::from_vec(path.into_bytes());
+            open_program(path, argv.clone(), transport, config, delimiter)?
+        }
+    })
+}
+
+/// The built-in worker, to be run by threads of this process.
+fn thread_main(task: &str, delay: Duration, config: &Config, delimiter: u8) -> Result<ThreadMain, EngineError> {
+    let unknown = || EngineError::system("find the task")(io::ErrorKind::NotFound.into());
+    let duty = Duty {
+        task: tasks::by_name(task).ok_or_else(unknown)?,
+        delay: std::time::Duration::from_nanos(delay.0),
+        delimiter,
+        timed: config.output.mode == OutputMode::Json,
+    };
+    Ok(Arc::new(move |end, progress, token| worker::threads::serve(&duty, end, progress, token)))
+}
+
+/// The built-in worker's program: beside this one, or this one in the worker's role.
+fn built_in_worker() -> (OsString, Option<&'static str>) {
+    let own = std::env::current_exe().unwrap_or_else(|_| PathBuf::from("/proc/self/exe"));
+    let beside = own.with_file_name("supervisor-worker");
+    if beside.is_file() {
+        (beside.into(), None)
+    } else {
+        // By this name it is found even if the file has been replaced since.
+        (OsString::from("/proc/self/exe"), Some(crate::model::spec::WORKER_ROLE))
+    }
+}
+
+fn open_program(
+    path: OsString,
+    argv: Vec<OsString>,
+    spec: &TransportSpec,
+    config: &Config,
+    delimiter: u8,
+) -> Result<Kind, EngineError> {
+    let mut env: Vec<OsString> = std::env::vars_os()
+        .filter(|(name, _)| !names::is_ours(name))
+        .map(|(mut variable, value)| {
+            variable.push("=");
+            variable.push(value);
+            variable
+        })
+        .collect();
+    let item_times = u8::from(config.output.mode == OutputMode::Json);
+    let variables: [(&str, String); 5] = [
+        (names::RUN, config.run_id.clone()),
+        (names::PARENT, std::process::id().to_string()),
+        (names::DELIMITER, delimiter.to_string()),
+        (names::TRANSPORT, spec.kind.name().to_owned()),
+        (names::ITEM_TIMES, item_times.to_string()),
+    ];
+    env.extend(variables.map(|(name, value)| OsString::from(format!("{name}={value}"))));
+    // Words of an argument list and of an environment hold no NUL: the system ended them there.
+    let c_string = |word: OsString| CString::new(word.into_vec()).map_err(io::Error::other);
+    let c_strings = |words: Vec<OsString>| words.into_iter().map(c_string).collect::<Result<Vec<_>, _>>();
+    let prepare = || EngineError::system("prepare the worker's program");
+    let transport = transport::transport(spec, config.policy.workers)?;
+    let spin = transport.spin();
+    let program = Program::Process(Box::new(LaunchSpec {
+        path: c_string(path).map_err(prepare())?,
+        argv: c_strings(argv).map_err(prepare())?,
+        env: c_strings(env).map_err(prepare())?,
+        stdin: fd::dev_null().map_err(EngineError::system("open /dev/null"))?,
+        transport,
+        handshake: Handshake::Hello,
+        progress: ProgressSource::Page,
+    }));
+    Ok(Kind::Resident { program, spin })
+}
+
+/// Refuses what the system would refuse halfway through.
+fn check_limits(workers: u32, kind: &Kind) -> Result<(), EngineError> {
+    let raised = limits::raise_open_files().map_err(EngineError::system("read the limit of open files"))?;
+    let limit = raised.limit();
+    let open = limits::open_files_now().map_err(EngineError::system("count the open files"))?;
+    // Beside its pidfd, or a thread's bell.
+    let (each, more) = match kind {
+        Kind::Resident { program: Program::Process(spec), .. } => (spec.transport.fds_per_channel(), GIVEN_OPEN_FILES),
+        Kind::Resident { program: Program::Thread(_), .. } => (in_process::FDS_PER_CHANNEL, GIVEN_OPEN_FILES),
+        Kind::Command { commander, .. } => {
+            // A command is given the other end of each of ours.
+            let each = commander.fds_per_command();
+            (each, LAUNCHERS_OPEN_FILES + each * LAUNCHERS_MAX as u64)
+        }
+    };
+    let needed = u64::from(workers) * (1 + each) + open + OWN_OPEN_FILES + more;
+    if needed > limit {
+        return Err(EngineError::OpenFiles { workers, needed, limit });
+    }
+    match limits::processes_max() {
+        Some(max) if u64::from(workers) + OWN_PROCESSES > max.max => {
+            Err(EngineError::Processes { workers, limit: max.max, name: max.name })
+        }
+        _ => Ok(()),
+    }
+}

@@ -1,0 +1,10 @@
+//! Outcomes on their way to the user: the durable record, the barrier, reporters, stdout and stderr.
+//!
+//! Invariant: nothing else in the engine writes to stdout or stderr, and nothing else shows an outcome.
+
+mod output;
+mod pipeline;
+mod reorder;
+
+pub use output::{OutputStreams, Stream, stdout_lost};
+pub use pipeline::{Commit, DurableRecord};

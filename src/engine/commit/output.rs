@@ -1,0 +1,115 @@
+//! stdout and stderr: what waits for them, and when that is too much.
+//!
+//! Invariant: never blocks. Above [`WAITING_BYTES_MAX`] the output is congested until half of that is written; the
+//! reactor then takes in no items and reads from no resident worker.
+
+use super::super::token::Port;
+use super::super::turn::Turn;
+use crate::core::input::Input;
+use crate::model::outcome::StopReason;
+use crate::sys::outbox::{Flushed, Outbox};
+use crate::sys::poller::Interest;
+use std::io;
+
+/// Bytes waiting for stdout and stderr above which the output is congested.
+const WAITING_BYTES_MAX: u64 = 1 << 20;
+
+/// One of the two streams.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Stream {
+    Stdout,
+    Stderr,
+}
+
+/// Both streams.
+pub struct OutputStreams {
+    pub out: Outbox,
+    pub err: Outbox,
+    /// What stdout is watched for.
+    stdout_interest: Interest,
+    /// stderr is in the poll set.
+    stderr_watched: bool,
+    stdout_lost: bool,
+    congested: bool,
+}
+
+impl OutputStreams {
+    pub fn new(out: Outbox, err: Outbox) -> Self {
+        Self { out, err, stdout_interest: Interest::NONE, stderr_watched: false, stdout_lost: false, congested: false }
+    }
+
+    /// Watches stdout for the loss of its reader. A regular file cannot be watched, and need not be.
+    pub fn watch(&mut self, turn: &mut Turn) {
+        if let Some(fd) = self.out.watch_fd() {
+            let _ = turn.system.watch(fd, Interest::NONE, Port::Stdout.token());
+        }
+    }
+
+    pub const fn is_congested(&self) -> bool {
+        self.congested
+    }
+
+    /// Writes what both streams take, stdout first: the output of a command stands before the notice of its exit.
+    pub fn flush(&mut self, turn: &mut Turn) {
+        if self.stdout_lost {
+            self.out.clear();
+        } else {
+            match turn.system.flush(&mut self.out) {
+                Ok(flushed) => self.watch_stream(Stream::Stdout, flushed == Flushed::Blocked, turn),
+                Err(error) => self.lose_stdout(Some(&error), turn),
+            }
+        }
+        match turn.system.flush(&mut self.err) {
+            Ok(flushed) => self.watch_stream(Stream::Stderr, flushed == Flushed::Blocked, turn),
+            Err(_) => self.err.clear(),
+        }
+        let waiting = self.out.len() + self.err.len();
+        self.congested = waiting > if self.congested { WAITING_BYTES_MAX / 2 } else { WAITING_BYTES_MAX };
+    }
+
+    /// stdout cannot be written any more. `None`: its reader went away.
+    pub fn lose_stdout(&mut self, error: Option<&io::Error>, turn: &mut Turn) {
+        if self.stdout_lost {
+            return;
+        }
+        if let Some(fd) = self.out.watch_fd() {
+            turn.system.unwatch(fd);
+        }
+        self.stdout_lost = true;
+        self.out.clear();
+        turn.report(match error.map(stdout_lost) {
+            Some(StopReason::SinkLost(error)) => Input::SinkLost { error },
+            _ => Input::SinkClosed,
+        });
+    }
+
+    /// stdout is always watched for the loss of its reader, and for becoming writable while bytes wait; stderr only for
+    /// that.
+    pub fn watch_stream(&mut self, stream: Stream, for_writing: bool, turn: &mut Turn) {
+        match stream {
+            Stream::Stdout => {
+                let interest = if for_writing { Interest::WRITE } else { Interest::NONE };
+                let Some(fd) = self.out.watch_fd().filter(|_| interest != self.stdout_interest) else { return };
+                let _ = turn.system.rewatch(fd, interest, Port::Stdout.token());
+                self.stdout_interest = interest;
+            }
+            Stream::Stderr => {
+                let Some(fd) = self.err.watch_fd().filter(|_| for_writing != self.stderr_watched) else { return };
+                if for_writing {
+                    let _ = turn.system.watch(fd, Interest::WRITE, Port::Stderr.token());
+                } else {
+                    turn.system.unwatch(fd);
+                }
+                self.stderr_watched = for_writing;
+            }
+        }
+    }
+}
+
+/// Why a run stops whose stdout cannot be written.
+pub fn stdout_lost(error: &io::Error) -> StopReason {
+    match error.kind() {
+        io::ErrorKind::BrokenPipe => StopReason::SinkClosed,
+        _ => StopReason::SinkLost(format!("write results to stdout: {error}")),
+    }
+}

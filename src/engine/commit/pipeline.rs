@@ -1,0 +1,457 @@
+//! The only way to the outside. Stages, in this order: the durable record, the **barrier**, reporters, stdout and stderr,
+//! release of the items' bytes.
+//!
+//! Without a durable record the barrier is empty: a settlement is shown at once, and its results leave from the buffer
+//! that they were read into. With one, everything of a turn waits, copied, until the record is flushed at the end of
+//! the turn.
+//!
+//! Invariant: nothing of a turn is visible before the barrier of that turn, and nothing is visible in another order than
+//! it was committed in.
+
+use super::super::answer::Answer;
+use super::super::feed::Feed;
+use super::super::turn::Turn;
+use super::output::OutputStreams;
+use super::reorder::{HeldResults, Reorder};
+use crate::core::input::Input;
+use crate::model::event::RunEvent;
+use crate::model::ids::{Batch, ItemId};
+use crate::model::outcome::Settlement;
+use crate::model::time::Instant;
+use crate::reporter::{Content, Reporter, ReporterError, Settled};
+use std::io;
+
+/// A record of outcomes that has to be safe before they become visible.
+pub trait DurableRecord {
+    /// Adds a settlement and its results. Nothing has to be safe before [`DurableRecord::flush`].
+    fn settled(&mut self, now: Instant, settlement: &Settlement, results: &[u8]);
+
+    /// The barrier: when it returns, everything that was added is safe.
+    ///
+    /// # Errors
+    /// The record is not safe; nothing of this turn becomes visible, and the run stops.
+    fn flush(&mut self) -> io::Result<()>;
+}
+
+/// Something that waits for the barrier.
+enum Deferred {
+    Event(RunEvent),
+    Results(Box<HeldResults>),
+}
+
+/// Outcomes on their way out.
+pub struct Commit {
+    pub output: OutputStreams,
+    reporters: Vec<Box<dyn Reporter>>,
+    /// Some reporter shows the items themselves.
+    wants_inputs: bool,
+    reorder: Reorder,
+    record: Option<Box<dyn DurableRecord>>,
+    /// In the order in which it becomes visible.
+    waiting: Vec<(Instant, Deferred)>,
+    /// The first failure of a reporter's own file since it was last asked for.
+    failure: Option<ReporterError>,
+}
+
+impl Commit {
+    pub fn new(output: OutputStreams, reporters: Vec<Box<dyn Reporter>>, wants_inputs: bool) -> Self {
+        Self {
+            output,
+            reporters,
+            wants_inputs,
+            reorder: Reorder::default(),
+            record: None,
+            waiting: Vec::new(),
+            failure: None,
+        }
+    }
+
+    /// With a record that has to be safe before anything becomes visible.
+    #[must_use]
+    pub fn with_record(mut self, record: Box<dyn DurableRecord>) -> Self {
+        self.record = Some(record);
+        self
+    }
+
+    /// Bytes of results that wait for their turn.
+    pub fn held_bytes(&self) -> u64 {
+        self.reorder.held_bytes()
+    }
+
+    /// Something happened.
+    pub fn event(&mut self, now: Instant, event: RunEvent) {
+        if self.record.is_some() {
+            self.waiting.push((now, Deferred::Event(event)));
+        } else {
+            self.show_event(now, &event);
+        }
+    }
+
+    /// Items have their outcome. `in_turn`: their results may become visible; else [`Commit::commit`] names them later.
+    pub fn settle(
+        &mut self,
+        now: Instant,
+        settlement: Settlement,
+        in_turn: bool,
+        answer: Option<Answer<'_>>,
+        feed: &mut Feed,
+    ) {
+        let answer = answer.and_then(|answer| answer.part(&settlement));
+        if let Some(record) = &mut self.record {
+            let results = answer.as_ref().map_or(&[][..], |answer| answer.results.memory);
+            record.settled(now, &settlement, results);
+        }
+        if !in_turn {
+            // Causes are few, and most settlements have none: the copy costs no allocation.
+            self.event(now, RunEvent::ItemsSettled(settlement.clone()));
+            // The items need not wait with their results, unless they are shown with them.
+            if !self.wants_inputs {
+                feed.release(settlement.first, settlement.count);
+            }
+            self.reorder.hold(HeldResults::new(settlement, answer));
+        } else if self.record.is_some() {
+            let event = RunEvent::ItemsSettled(settlement.clone());
+            self.waiting.push((now, Deferred::Results(Box::new(HeldResults::new(settlement, answer)))));
+            self.waiting.push((now, Deferred::Event(event)));
+        } else {
+            // What a command wrote stands before the notice of how it ended.
+            self.show(now, &settlement, answer, feed);
+            self.show_event(now, &RunEvent::ItemsSettled(settlement));
+        }
+    }
+
+    /// The turn of these items, which were settled before, has come.
+    pub fn commit(&mut self, now: Instant, first: ItemId, count: u32, feed: &mut Feed) {
+        let end = first.plus(u64::from(count));
+        while let Some(mut held) = self.reorder.take(first, end) {
+            if self.record.is_some() {
+                self.waiting.push((now, Deferred::Results(Box::new(held))));
+                continue;
+            }
+            let settlement = held.settlement.clone();
+            self.show(now, &settlement, Some(held.answer()), feed);
+        }
+    }
+
+    /// Ends a turn: the barrier, then what waits for it, then what the descriptors take.
+    pub fn end_turn(&mut self, turn: &mut Turn, feed: &mut Feed) {
+        self.pass_barrier(turn, feed);
+        if let Some(failure) = self.flush_reporters() {
+            turn.report(Input::StorageLost { error: failure.to_string() });
+        }
+        self.output.flush(turn);
+    }
+
+    /// Makes the record safe and shows what waits for that. Without a record nothing waits.
+    pub fn pass_barrier(&mut self, turn: &mut Turn, feed: &mut Feed) {
+        let Some(record) = &mut self.record else { return };
+        if self.waiting.is_empty() {
+            return;
+        }
+        if let Err(error) = record.flush() {
+            turn.report(Input::StorageLost { error: format!("write the journal: {error}") });
+            return;
+        }
+        let mut waiting = std::mem::take(&mut self.waiting);
+        for (now, waiting) in waiting.drain(..) {
+            match waiting {
+                Deferred::Event(event) => self.show_event(now, &event),
+                Deferred::Results(mut held) => {
+                    let settlement = held.settlement.clone();
+                    self.show(now, &settlement, Some(held.answer()), feed);
+                }
+            }
+        }
+        self.waiting = waiting;
+    }
+
+    /// Reporters write what they hold back; the first failure of one of their files since the last call.
+    pub fn flush_reporters(&mut self) -> Option<ReporterError> {
+        for reporter in &mut self.reporters {
+            let flushed = reporter.flush();
+            self.failure = self.failure.take().or(flushed.err());
+        }
+        self.failure.take()
+    }
+
+    /// Shows an event at once.
+    pub fn show_event(&mut self, now: Instant, event: &RunEvent) {
+        for reporter in &mut self.reporters {
+            let shown = reporter.event(now, event, &mut self.output.out, &mut self.output.err);
+            self.failure = self.failure.take().or(shown.err());
+        }
+    }
+
+    /// Shows the results of a settlement, and releases the bytes of its items.
+    fn show(&mut self, now: Instant, settlement: &Settlement, answer: Option<Answer<'_>>, feed: &mut Feed) {
+        let Settlement { first, count, .. } = *settlement;
+        let batch = Batch { first, count, attempt: crate::model::ids::Attempt::FIRST };
+        let delimiter = feed.delimiter();
+        let inputs = if self.wants_inputs { feed.body(batch).bytes() } else { &[] };
+        let (results, errors, times, exit) = match answer {
+            Some(answer) => (answer.results, answer.errors, answer.times, answer.exit),
+            None => (Content::default(), Content::default(), None, None),
+        };
+        let mut settled = Settled { settlement, inputs, delimiter, results, errors, times, exit };
+        for reporter in &mut self.reporters {
+            let shown = reporter.settled(now, &mut settled, &mut self.output.out, &mut self.output.err);
+            self.failure = self.failure.take().or(shown.err());
+        }
+        feed.release(first, count);
+        feed.committed(u64::from(count));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::super::system::System;
+    use super::*;
+    use crate::model::exit::{ExitStatus, Usage};
+    use crate::model::ids::WorkerId;
+    use crate::model::outcome::Outcome;
+    use crate::model::signal::Signal;
+    use crate::model::time::Duration;
+    use crate::source::{Delivery, Payload, Source, SourceError};
+    use crate::sys::block::Block;
+    use crate::sys::outbox::{Flushed, Outbox};
+    use crate::sys::pidfd::Process;
+    use crate::sys::poller::{Added, Interest, Ready};
+    use crate::sys::signals::ReceivedSignal;
+    use crate::sys::spawn::SpawnPlan;
+    use crate::sys::spill::{SpillFile, SpilledContent};
+    use std::cell::RefCell;
+    use std::fs::File;
+    use std::os::fd::BorrowedFd;
+    use std::rc::Rc;
+    use std::sync::Arc;
+
+    /// A system that does nothing.
+    struct Still;
+
+    impl System for Still {
+        fn now(&self) -> Instant {
+            Instant::ZERO
+        }
+        fn instant_of(&self, _: u64) -> Instant {
+            Instant::ZERO
+        }
+        fn watch(&mut self, _: BorrowedFd<'_>, _: Interest, _: u64) -> io::Result<Added> {
+            Ok(Added::Watched)
+        }
+        fn rewatch(&mut self, _: BorrowedFd<'_>, _: Interest, _: u64) -> io::Result<()> {
+            Ok(())
+        }
+        fn unwatch(&mut self, _: BorrowedFd<'_>) {}
+        fn wait(&mut self, _: &mut Vec<Ready>, _: Option<Duration>) -> io::Result<()> {
+            Ok(())
+        }
+        fn start(&mut self, _: WorkerId, _: &SpawnPlan<'_>) -> io::Result<Process> {
+            Err(io::ErrorKind::Unsupported.into())
+        }
+        fn signal(&mut self, _: &Process, _: Signal) -> io::Result<()> {
+            Ok(())
+        }
+        fn forget_group(&mut self, _: WorkerId) {}
+        fn reap(&mut self, _: &Process) -> (ExitStatus, Usage) {
+            (ExitStatus::Code(0), Usage::default())
+        }
+        fn abandon(&mut self, _: WorkerId, _: &Process) {}
+        fn received_signals(&mut self) -> Vec<ReceivedSignal> {
+            Vec::new()
+        }
+        fn random_token(&mut self) -> io::Result<[u8; 16]> {
+            Ok([0; 16])
+        }
+        fn flush(&mut self, outbox: &mut Outbox) -> io::Result<Flushed> {
+            outbox.flush()
+        }
+        fn dismiss_guard(&mut self) {}
+    }
+
+    /// Delivers the items once.
+    struct Once(Option<Payload>);
+
+    impl Source for Once {
+        fn next(&mut self, _: u64) -> Result<Delivery, SourceError> {
+            Ok(self.0.take().map_or(Delivery::Ended, Delivery::Items))
+        }
+        fn fd(&self) -> Option<BorrowedFd<'_>> {
+            None
+        }
+        fn delimiter(&self) -> u8 {
+            b'\n'
+        }
+        fn mapped_file(&self) -> Option<&Arc<File>> {
+            None
+        }
+    }
+
+    /// Notes what happens, in order.
+    #[derive(Clone, Default)]
+    struct Notes(Rc<RefCell<Vec<String>>>);
+
+    impl Notes {
+        fn add(&self, note: String) {
+            self.0.borrow_mut().push(note);
+        }
+        fn take(&self) -> String {
+            std::mem::take(&mut *self.0.borrow_mut()).join(" ")
+        }
+    }
+
+    impl Reporter for Notes {
+        fn event(&mut self, _: Instant, event: &RunEvent, _: &mut Outbox, _: &mut Outbox) -> Result<(), ReporterError> {
+            if let RunEvent::ItemsSettled(settlement) = event {
+                self.add(format!("event{}+{}", settlement.first, settlement.count));
+            }
+            Ok(())
+        }
+        fn settled(
+            &mut self,
+            _: Instant,
+            settled: &mut Settled<'_>,
+            _: &mut Outbox,
+            _: &mut Outbox,
+        ) -> Result<(), ReporterError> {
+            let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).replace('\n', ";");
+            let (first, inputs) = (settled.settlement.first, text(settled.inputs));
+            self.add(format!("show{first}[{inputs}]={}", text(settled.results.memory)));
+            Ok(())
+        }
+        fn flush(&mut self) -> Result<(), ReporterError> {
+            Ok(())
+        }
+    }
+
+    impl DurableRecord for Notes {
+        fn settled(&mut self, _: Instant, settlement: &Settlement, results: &[u8]) {
+            self.add(format!("record{}={}", settlement.first, results.len()));
+        }
+        fn flush(&mut self) -> io::Result<()> {
+            self.add("barrier".to_owned());
+            Ok(())
+        }
+    }
+
+    fn fixture(wants_inputs: bool) -> (Commit, Feed, Turn, Notes) {
+        let mut turn = Turn::new(Box::new(Still));
+        let block = Arc::new(Block::from(b"a\nb\nc\nd\n".to_vec()));
+        let payload = Payload { block, range: 0..8, count: 4, priority: 0 };
+        let mut feed = Feed::new(Box::new(Once(Some(payload))), ItemId(0), false);
+        feed.set_demand(10);
+        feed.take(super::super::super::feed::Pressure { congested: false, held_bytes: 0, workers: 1 }, &mut turn);
+        let notes = Notes::default();
+        let output = OutputStreams::new(Outbox::default(), Outbox::default());
+        (Commit::new(output, vec![Box::new(notes.clone())], wants_inputs), feed, turn, notes)
+    }
+
+    fn done(first: u64, count: u32) -> Settlement {
+        Settlement {
+            first: ItemId(first),
+            count,
+            outcome: Outcome::Done,
+            attempts: 1,
+            worker: None,
+            incarnation: None,
+            pid: None,
+            causes: Vec::new(),
+        }
+    }
+
+    fn answer(first: u64, count: u32, results: &'static [u8]) -> Option<Answer<'static>> {
+        let (results, errors) = (Content::in_memory(results), Content::default());
+        Some(Answer { first: ItemId(first), count, results, errors, times: None, exit: None, of_failures: false })
+    }
+
+    #[test]
+    fn without_a_record_a_settlement_in_turn_is_shown_at_once() {
+        let (mut commit, mut feed, _, notes) = fixture(true);
+        commit.settle(Instant::ZERO, done(0, 2), true, answer(0, 2, b"A\nB\n"), &mut feed);
+        assert_eq!(notes.take(), "show0[a;b;]=A;B; event0+2");
+        assert_eq!(feed.payload_bytes(), 4, "two items are left");
+    }
+
+    #[test]
+    fn an_answer_of_several_settlements_is_divided_at_its_lines() {
+        let (mut commit, mut feed, _, notes) = fixture(false);
+        for (first, count) in [(0, 1), (1, 2), (3, 1)] {
+            commit.settle(Instant::ZERO, done(first, count), true, answer(0, 4, b"A\nB\nC\nD\n"), &mut feed);
+        }
+        assert_eq!(notes.take(), "show0[]=A; event0+1 show1[]=B;C; event1+2 show3[]=D; event3+1");
+        commit.settle(Instant::ZERO, done(4, 1), true, answer(0, 4, b"A\nB\nC\nD\n"), &mut feed);
+        assert_eq!(notes.take(), "show4[]= event4+1", "the answer is about other items");
+    }
+
+    #[test]
+    fn results_out_of_turn_wait_in_the_reorder_buffer_and_their_items_only_if_they_are_shown() {
+        for wants_inputs in [false, true] {
+            let (mut commit, mut feed, _, notes) = fixture(wants_inputs);
+            commit.settle(Instant::ZERO, done(2, 2), false, answer(2, 2, b"C\nD\n"), &mut feed);
+            assert_eq!((notes.take().as_str(), commit.held_bytes()), ("event2+2", 4));
+            commit.settle(Instant::ZERO, done(0, 2), true, answer(0, 2, b"A\nB\n"), &mut feed);
+            assert_eq!(feed.payload_bytes(), if wants_inputs { 4 } else { 0 });
+            commit.commit(Instant::ZERO, ItemId(2), 2, &mut feed);
+            let expected = if wants_inputs {
+                "show0[a;b;]=A;B; event0+2 show2[c;d;]=C;D;"
+            } else {
+                "show0[]=A;B; event0+2 show2[]=C;D;"
+            };
+            assert_eq!((notes.take().as_str(), commit.held_bytes(), feed.payload_bytes()), (expected, 0, 0));
+        }
+    }
+
+    #[test]
+    fn with_a_record_nothing_of_a_turn_is_visible_before_the_barrier() {
+        let (commit, mut feed, mut turn, notes) = fixture(true);
+        let mut commit = commit.with_record(Box::new(notes.clone()));
+        commit.settle(Instant::ZERO, done(1, 1), false, answer(1, 1, b"B\n"), &mut feed);
+        commit.settle(Instant::ZERO, done(0, 1), true, answer(0, 1, b"A\n"), &mut feed);
+        commit.commit(Instant::ZERO, ItemId(1), 1, &mut feed);
+        assert_eq!(notes.take(), "record1=2 record0=2");
+        commit.end_turn(&mut turn, &mut feed);
+        assert_eq!(notes.take(), "barrier event1+1 show0[a]=A; event0+1 show1[b]=B;");
+        commit.end_turn(&mut turn, &mut feed);
+        assert_eq!(notes.take(), "", "a turn without outcomes needs no barrier");
+    }
+
+    #[test]
+    fn a_record_that_cannot_be_made_safe_ends_the_run_and_shows_nothing() {
+        struct Full;
+        impl DurableRecord for Full {
+            fn settled(&mut self, _: Instant, _: &Settlement, _: &[u8]) {}
+            fn flush(&mut self) -> io::Result<()> {
+                Err(io::ErrorKind::StorageFull.into())
+            }
+        }
+        let (commit, mut feed, mut turn, notes) = fixture(false);
+        let mut commit = commit.with_record(Box::new(Full));
+        commit.settle(Instant::ZERO, done(0, 1), true, answer(0, 1, b"A\n"), &mut feed);
+        turn.facts.clear();
+        commit.end_turn(&mut turn, &mut feed);
+        assert_eq!(notes.take(), "");
+        let facts: Vec<_> = turn.facts.iter().map(|fact| format!("{:?}", fact.input)).collect();
+        assert_eq!(facts, ["StorageLost { error: \"write the journal: no storage space\" }"]);
+    }
+
+    #[test]
+    fn spilled_content_is_freed_by_whichever_stage_it_ends_in() {
+        let spill = Arc::new(SpillFile::new());
+        let spilled = |first: u64| {
+            let mut content = SpilledContent::default();
+            content.push(&spill, b"result").unwrap();
+            answer(first, 1, b"").map(|answer| Answer { results: Content { spilled: content, memory: b"" }, ..answer })
+        };
+        let (mut commit, mut feed, _, _) = fixture(false);
+        commit.settle(Instant::ZERO, done(0, 1), true, spilled(0), &mut feed);
+        assert_eq!(spill.live_bytes(), 0, "no reporter takes it");
+        commit.settle(Instant::ZERO, done(1, 1), false, spilled(1), &mut feed);
+        assert_eq!((spill.live_bytes(), commit.held_bytes()), (6, 6));
+        commit.settle(Instant::ZERO, done(2, 1), false, spilled(7), &mut feed);
+        assert_eq!(spill.live_bytes(), 6, "an answer about another item");
+        commit.commit(Instant::ZERO, ItemId(1), 2, &mut feed);
+        assert_eq!((spill.live_bytes(), commit.held_bytes()), (0, 0));
+        commit.settle(Instant::ZERO, done(3, 1), false, spilled(3), &mut feed);
+        drop(commit);
+        assert_eq!(spill.live_bytes(), 0, "a run that ends early");
+    }
+}

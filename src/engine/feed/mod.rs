@@ -1,0 +1,209 @@
+//! Items on their way from the source into the core: no further ahead than the core demands, and no faster than
+//! stdout takes the results.
+//!
+//! The feed owns the source and the bytes of every item that may still be sent or shown. It is told the core's demand,
+//! the pressure of the output, and which items are released.
+//!
+//! Invariant: reads no item beyond the demand. Bytes in memory stop the source only where that cannot leave a worker
+//! without items.
+
+mod payloads;
+
+use super::token::Port;
+use super::turn::Turn;
+use crate::core::input::Input;
+use crate::model::ids::{Batch, ItemId};
+use crate::source::{Delivery, Source};
+use crate::sys::block::BlockSlice;
+use crate::sys::poller::{Added, Interest};
+use payloads::Payloads;
+
+/// Bytes of items and held results above which the source waits, as long as every worker has items: a fixed part, and
+/// a part for each worker, which is four of the largest batches. The limit keeps the whole supervisor under 16 MiB.
+const BYTES_AHEAD: u64 = 1 << 20;
+const BYTES_AHEAD_PER_WORKER: u64 = 256 * 1024;
+const BYTES_AHEAD_MAX: u64 = 3 << 20;
+
+/// Items in hand for each worker below which bytes do not make the source wait.
+const ITEMS_PER_WORKER_MIN: u64 = 2;
+
+/// What holds the source back, as the other components are at the moment.
+#[derive(Clone, Copy, Debug)]
+pub struct Pressure {
+    /// stdout and stderr take less than the workers give.
+    pub congested: bool,
+    /// Bytes of results that wait for their turn.
+    pub held_bytes: u64,
+    pub workers: u64,
+}
+
+/// What one call of [`Feed::take`] led to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Taken {
+    /// A fact was reported; there may be more to take at once.
+    More,
+    /// Nothing can be taken before something else happens: the source wakes the loop, or the demand grows.
+    Nothing,
+}
+
+/// The source, and how far it is.
+pub struct Feed {
+    source: Option<Box<dyn Source>>,
+    payloads: Payloads,
+    /// The source had nothing: it is not asked again before its descriptor is readable.
+    idle: bool,
+    /// The source's descriptor is in the poll set.
+    watched: bool,
+    /// Items that the source may still deliver.
+    demand: u64,
+    /// The id of the next item.
+    next: ItemId,
+    /// Items that are not committed yet.
+    in_hand: u64,
+    /// The queue's order needs as much read ahead as the core demands, whatever the bytes.
+    reads_far: bool,
+}
+
+impl Feed {
+    /// `first`: the id of the source's first item.
+    pub fn new(source: Box<dyn Source>, first: ItemId, reads_far: bool) -> Self {
+        Self {
+            payloads: Payloads::new(source.delimiter()),
+            source: Some(source),
+            idle: false,
+            watched: false,
+            demand: 0,
+            next: first,
+            in_hand: 0,
+            reads_far,
+        }
+    }
+
+    /// The source may deliver so many items more, in all.
+    pub fn set_demand(&mut self, items: u64) {
+        self.demand = items;
+    }
+
+    /// The source's descriptor is readable: it may be asked again.
+    pub fn on_ready(&mut self) {
+        self.idle = false;
+    }
+
+    /// Takes one payload from the source, if one is demanded and there.
+    pub fn take(&mut self, pressure: Pressure, turn: &mut Turn) -> Taken {
+        if self.source.is_none() {
+            return Taken::Nothing;
+        }
+        if self.demand == 0 || self.is_too_far(pressure) {
+            self.watch(false, turn);
+            return Taken::Nothing;
+        }
+        if self.idle {
+            self.watch(true, turn);
+            if self.idle {
+                return Taken::Nothing;
+            }
+        }
+        self.take_payload(turn);
+        Taken::More
+    }
+
+    fn take_payload(&mut self, turn: &mut Turn) {
+        let Some(source) = self.source.as_mut() else { return };
+        match source.next(self.demand) {
+            Ok(Delivery::Items(payload)) => {
+                let (first, count, priority) = (self.next, payload.count, payload.priority);
+                self.count(u64::from(count));
+                self.payloads.insert(first, payload);
+                turn.report(Input::BatchArrived { first, count, priority });
+            }
+            Ok(Delivery::Rejected(reason)) => {
+                let item = self.next;
+                self.count(1);
+                turn.report(Input::ItemRejected { item, reason });
+            }
+            // A source that is always ready has only read much without the end of an item.
+            Ok(Delivery::Idle) if source.fd().is_none() => {}
+            Ok(Delivery::Idle) => {
+                self.idle = true;
+                turn.report(Input::SourceIdle);
+            }
+            Ok(Delivery::Ended) => {
+                self.close(turn);
+                turn.report(Input::SourceEnded);
+            }
+            Err(error) => {
+                self.close(turn);
+                turn.report(Input::SourceLost { error: error.to_string() });
+            }
+        }
+    }
+
+    fn count(&mut self, items: u64) {
+        self.next = self.next.plus(items);
+        self.in_hand += items;
+        self.demand = self.demand.saturating_sub(items);
+    }
+
+    /// Closes the source for ever.
+    pub fn close(&mut self, turn: &mut Turn) {
+        self.watch(false, turn);
+        self.source = None;
+    }
+
+    fn is_too_far(&self, pressure: Pressure) -> bool {
+        if pressure.congested {
+            return true;
+        }
+        let bytes_max = (BYTES_AHEAD + pressure.workers * BYTES_AHEAD_PER_WORKER).min(BYTES_AHEAD_MAX);
+        !self.reads_far
+            && self.in_hand >= ITEMS_PER_WORKER_MIN * pressure.workers
+            && self.payloads.bytes() + pressure.held_bytes > bytes_max
+    }
+
+    /// Puts the source into the poll set, or takes it out: in there while nothing is taken from it, it would be ready
+    /// again and again.
+    fn watch(&mut self, wanted: bool, turn: &mut Turn) {
+        let Some(fd) = self.source.as_ref().and_then(|source| source.fd()) else {
+            self.idle = false;
+            return;
+        };
+        if wanted == self.watched {
+            return;
+        }
+        if wanted {
+            let added = turn.system.watch(fd, Interest::READ, Port::Source.token());
+            self.watched = matches!(added, Ok(Added::Watched));
+            // A descriptor that cannot be waited for is always ready, or fails by itself when it is read.
+            self.idle &= self.watched;
+        } else {
+            turn.system.unwatch(fd);
+            self.watched = false;
+        }
+    }
+
+    /// What ends each item in a body of several.
+    pub fn delimiter(&self) -> u8 {
+        self.payloads.delimiter()
+    }
+
+    /// The bytes of these items: of one, the item; of several, each with its delimiter.
+    pub fn body(&mut self, batch: Batch) -> BlockSlice<'_> {
+        self.payloads.body(batch.first, batch.count)
+    }
+
+    /// These items are neither sent nor shown again.
+    pub fn release(&mut self, first: ItemId, count: u32) {
+        self.payloads.release(first, count);
+    }
+
+    /// The results of so many items have become visible.
+    pub fn committed(&mut self, items: u64) {
+        self.in_hand = self.in_hand.saturating_sub(items);
+    }
+
+    #[cfg(test)]
+    pub(super) fn payload_bytes(&self) -> u64 {
+        self.payloads.bytes()
+    }
+}

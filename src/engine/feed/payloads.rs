@@ -1,0 +1,210 @@
+//! The bytes of the items that may still be sent, or shown: the blocks that runs point into.
+//!
+//! Invariant: a block is freed with the last of its items. Work is O(1) for a run that is handed out
+//! whole; items are walked only where a run is cut, or where it was settled in part and has to be
+//! sent, or shown, again.
+
+use crate::model::ids::ItemId;
+use crate::source::Payload;
+use crate::sys::block::{Block, BlockSlice};
+use std::collections::BTreeMap;
+use std::ops::Range;
+use std::sync::Arc;
+
+/// Consecutive items in one block.
+struct Segment {
+    block: Arc<Block>,
+    range: Range<usize>,
+    count: u32,
+    /// Items at the front of `range` that are released already; their end is looked for only when needed.
+    released: u32,
+    /// Each item is followed by the delimiter; else it is one item, whole.
+    delimited: bool,
+}
+
+/// Bytes of all items that are accepted and may still be sent, or shown.
+pub(super) struct Payloads {
+    delimiter: u8,
+    /// By the id of the first item that is not released.
+    segments: BTreeMap<u64, Segment>,
+    bytes: u64,
+    /// What stands for items that are not held.
+    nothing: Arc<Block>,
+}
+
+impl Payloads {
+    #[must_use]
+    pub(super) fn new(delimiter: u8) -> Self {
+        Self { delimiter, segments: BTreeMap::new(), bytes: 0, nothing: Arc::default() }
+    }
+
+    /// Bytes held; released ones at the front of a segment count until it is cut or goes.
+    #[must_use]
+    pub(super) fn bytes(&self) -> u64 {
+        self.bytes
+    }
+
+    /// What ends each item in a body of several.
+    #[must_use]
+    pub(super) fn delimiter(&self) -> u8 {
+        self.delimiter
+    }
+
+    /// Keeps a batch, whose first item got the id `first`.
+    pub(super) fn insert(&mut self, first: ItemId, payload: Payload) {
+        self.bytes += payload.block.held_bytes(payload.range.len());
+        let delimited = payload.count > 1;
+        let segment =
+            Segment { block: payload.block, range: payload.range, count: payload.count, released: 0, delimited };
+        self.segments.insert(first.0, segment);
+    }
+
+    /// The body for these items: of one, the item; of several, each with its delimiter.
+    /// Empty for items that are not held, or that lie in more than one segment.
+    pub(super) fn body(&mut self, first: ItemId, count: u32) -> BlockSlice<'_> {
+        self.cut_at(first.0);
+        self.cut_at(first.0 + u64::from(count));
+        let delimiter = self.delimiter;
+        let Some(segment) = self.segments.get_mut(&first.0).filter(|segment| segment.count == count) else {
+            return BlockSlice::whole(&self.nothing);
+        };
+        self.bytes -= segment.skip_released(delimiter);
+        let mut range = segment.range.clone();
+        if count == 1 && segment.delimited {
+            range.end -= 1;
+        }
+        BlockSlice::new(&segment.block, range)
+    }
+
+    /// Nobody needs the bytes of these items again; of those that are not held, nothing happens.
+    pub(super) fn release(&mut self, first: ItemId, count: u32) {
+        let end = first.0 + u64::from(count);
+        self.cut_at(first.0);
+        while let Some((&at, _)) = self.segments.range(first.0..end).next()
+            && let Some(mut segment) = self.segments.remove(&at)
+        {
+            let released = u64::from(segment.count).min(end - at);
+            segment.count -= released as u32;
+            segment.released += released as u32;
+            if segment.count == 0 {
+                self.bytes -= segment.block.held_bytes(segment.range.len());
+            } else {
+                self.segments.insert(at + released, segment);
+            }
+        }
+    }
+
+    /// Makes `id` the first of a segment, if it lies within one.
+    fn cut_at(&mut self, id: u64) {
+        let Some((&at, segment)) = self.segments.range_mut(..id).next_back() else { return };
+        let ahead = id - at;
+        if ahead >= u64::from(segment.count) {
+            return;
+        }
+        self.bytes -= segment.skip_released(self.delimiter);
+        let bytes = &segment.block[segment.range.clone()];
+        let (front, back) = (ahead as u32, segment.count - ahead as u32);
+        // From the nearer end: lifo takes the items of a block one by one from behind.
+        let length = if front <= back {
+            items_length(bytes, front, self.delimiter)
+        } else {
+            bytes.len() - last_items_length(bytes, back, self.delimiter)
+        };
+        let middle = segment.range.start + length;
+        let tail = Segment {
+            block: Arc::clone(&segment.block),
+            range: middle..segment.range.end,
+            count: back,
+            released: 0,
+            delimited: true,
+        };
+        segment.range.end = middle;
+        segment.count = front;
+        self.segments.insert(id, tail);
+    }
+}
+
+impl Segment {
+    /// Moves the front past the released items; returns how many bytes that gave up.
+    fn skip_released(&mut self, delimiter: u8) -> u64 {
+        let length = items_length(&self.block[self.range.clone()], self.released, delimiter);
+        self.range.start += length;
+        self.released = 0;
+        self.block.held_bytes(length)
+    }
+}
+
+/// How many bytes the first `count` delimited items take.
+fn items_length(bytes: &[u8], count: u32, delimiter: u8) -> usize {
+    match count {
+        0 => 0,
+        _ => memchr::memchr_iter(delimiter, bytes).nth(count as usize - 1).map_or(bytes.len(), |at| at + 1),
+    }
+}
+
+/// How many bytes the last `count` of several delimited items take; at least one item is before them.
+fn last_items_length(bytes: &[u8], count: u32, delimiter: u8) -> usize {
+    // The delimiter behind the item before them is the next one from the end.
+    memchr::memrchr_iter(delimiter, bytes).nth(count as usize).map_or(bytes.len(), |at| bytes.len() - at - 1)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn ten() -> Payloads {
+        let mut payloads = Payloads::new(b'\n');
+        let block = Arc::new(Block::from(b"xx0\n1\n22\n3\n\n5\n6\n7\n8\n9\n".to_vec()));
+        let range = 2..block.len();
+        payloads.insert(ItemId(100), Payload { block, range, count: 10, priority: 0 });
+        payloads
+    }
+
+    #[test]
+    fn a_run_is_cut_where_the_core_cuts_it() {
+        let mut payloads = ten();
+        assert_eq!(payloads.body(ItemId(100), 3).bytes(), b"0\n1\n22\n");
+        assert_eq!(payloads.body(ItemId(104), 1).bytes(), b"");
+        assert_eq!(payloads.body(ItemId(103), 1).bytes(), b"3");
+        assert_eq!(payloads.body(ItemId(105), 5).bytes(), b"5\n6\n7\n8\n9\n");
+        assert_eq!(payloads.body(ItemId(102), 1).bytes(), b"22");
+    }
+
+    #[test]
+    fn released_items_are_skipped_when_the_rest_is_sent_again() {
+        let mut payloads = ten();
+        payloads.release(ItemId(100), 2);
+        payloads.release(ItemId(102), 1);
+        assert_eq!(payloads.body(ItemId(103), 2).bytes(), b"3\n\n");
+        // An item in the middle goes first: those around it stay.
+        payloads.release(ItemId(107), 1);
+        assert_eq!(payloads.body(ItemId(105), 2).bytes(), b"5\n6\n");
+        assert_eq!(payloads.body(ItemId(108), 2).bytes(), b"8\n9\n");
+        for (first, count) in [(103, 2), (105, 2), (108, 2)] {
+            payloads.release(ItemId(first), count);
+        }
+        assert_eq!(payloads.bytes(), 0);
+        assert!(payloads.segments.is_empty());
+    }
+
+    #[test]
+    fn items_are_taken_from_behind_too() {
+        let mut payloads = ten();
+        let expected = ["9", "8", "7", "6", "5", "", "3", "22", "1", "0"];
+        for (id, item) in (100..110).rev().zip(expected) {
+            assert_eq!(payloads.body(ItemId(id), 1).bytes(), item.as_bytes(), "item {id}");
+            payloads.release(ItemId(id), 1);
+        }
+        assert_eq!((payloads.bytes(), payloads.segments.len()), (0, 0));
+    }
+
+    #[test]
+    fn what_is_not_held_has_no_bytes_and_harms_nothing() {
+        let mut payloads = ten();
+        assert_eq!(payloads.body(ItemId(7), 1).bytes(), b"");
+        assert_eq!(payloads.body(ItemId(108), 9).bytes(), b"");
+        payloads.release(ItemId(500), 3);
+        payloads.release(ItemId(100), 10);
+        assert_eq!(payloads.bytes(), 0);
+    }
+}

@@ -1,0 +1,500 @@
+//! A launcher: a thread that owns some of the slots completely. It starts their commands, waits for them, reads what
+//! they write, feeds them, ends what is left of their process groups, and reaps them.
+//!
+//! To start a process stops the caller until the exec, and to end one stops it for a moment. On two threads that share
+//! nothing these moments overlap, and the loop has none of them.
+//!
+//! A command has ended when its process has. Its output is complete when both pipes are closed. A grandchild that holds
+//! a pipe open may write on for [`LINGER`]; then the leftovers of the process group are ended. The group is signalled
+//! before its leader is reaped: until then its number is its own.
+//!
+//! Output is read also while stdout takes less than the commands write: what is too much for memory goes to a file, and
+//! no command stands still, with its time running, because of a slow reader.
+//!
+//! Invariant: decides nothing: it carries out orders and reports facts. It never waits for the loop, and lives as long as
+//! the run: its commands would die with it. At most a handful of facts for each slot wait for the loop.
+
+use super::super::super::answer::CommandReply;
+use super::super::super::system::{abandon, reap};
+use super::super::super::token::{Part, Port, generation};
+use crate::command::capture::{Collector, Progress};
+use crate::command::exec::{Commander, Execution, Launch, LaunchError};
+use crate::core::input::SpawnFailure;
+use crate::model::exit::{ExitStatus, Usage};
+use crate::model::ids::{Batch, Incarnation, ItemId, WorkerId};
+use crate::model::signal::Signal;
+use crate::model::time::{Duration, Instant};
+use crate::reporter::ItemTime;
+use crate::sys::block::{Block, BlockSlice};
+use crate::sys::clock::Clock;
+use crate::sys::guard::Groups;
+use crate::sys::mailbox::Mailbox;
+use crate::sys::poller::{Interest, Poller, Ready};
+use crate::sys::spawn::Spawner;
+use std::collections::VecDeque;
+use std::io;
+use std::ops::Range;
+use std::sync::Arc;
+
+/// How long the leftovers of a command that has ended may hold its output open.
+const LINGER: Duration = Duration::from_secs(1);
+
+/// Reads from one pipe of a command before the others are looked at.
+const READS_PER_EVENT: u32 = 16;
+
+/// Reads from one pipe of a command that has ended: more than a pipe holds (1 MiB at most).
+const READS_AT_END: u32 = 64;
+
+/// How long a launcher without any command yields before it sleeps, after it has reported an end:
+/// the answer is usually the next start, and takes less than being woken.
+const ANSWER_WAIT: Duration = Duration(50_000);
+
+/// What the loop tells a launcher. An order for an incarnation that is gone has no effect.
+pub enum Order {
+    /// Start a command for this item, in a slot that is empty. Answer: `Spawned` or `NotSpawned`.
+    Launch { worker: WorkerId, incarnation: Incarnation, batch: Batch, item: ItemBytes },
+    /// Signal this incarnation's process group.
+    Kill { worker: WorkerId, incarnation: Incarnation, signal: Signal },
+    /// Look whether anything has happened by now. Answer: `Probed`, behind all that has.
+    Probe,
+    /// Nothing follows: the thread ends, and with it whatever it still has.
+    Leave,
+}
+
+/// What a launcher tells the loop. The reports of one incarnation come in this order.
+pub enum Report {
+    Spawned {
+        worker: WorkerId,
+        incarnation: Incarnation,
+        pid: u32,
+    },
+    NotSpawned {
+        worker: WorkerId,
+        incarnation: Incarnation,
+        error: SpawnFailure,
+    },
+    /// It may not be ours to signal: it has changed its user. The text completes "failed to ...".
+    NotSignalled {
+        error: String,
+    },
+    /// What a command wrote could not be kept.
+    StorageLost {
+        error: String,
+    },
+    Exited(Box<CommandExit>),
+    /// Everything that happened before the order to look has been reported.
+    Probed,
+    /// The thread is gone, and its commands with it.
+    Lost {
+        error: io::Error,
+    },
+}
+
+/// How a command ended, and what it wrote.
+pub struct CommandExit {
+    pub worker: WorkerId,
+    pub incarnation: Incarnation,
+    pub status: ExitStatus,
+    pub usage: Usage,
+    pub reply: CommandReply,
+}
+
+/// An item's bytes, with the block that they lie in.
+pub struct ItemBytes {
+    block: Arc<Block>,
+    range: Range<usize>,
+}
+
+impl From<BlockSlice<'_>> for ItemBytes {
+    fn from(slice: BlockSlice<'_>) -> Self {
+        Self { block: Arc::clone(slice.block()), range: slice.range() }
+    }
+}
+
+impl ItemBytes {
+    fn bytes(&self) -> &[u8] {
+        &self.block[self.range.clone()]
+    }
+}
+
+/// What a launcher is made of.
+pub struct LauncherConfig {
+    /// The number of launchers. Each owns every `step`th slot.
+    pub step: usize,
+    pub commander: Commander,
+    pub collector: Collector,
+    pub groups: Groups,
+    pub clock: Clock,
+    pub orders: Arc<Mailbox<Order>>,
+    pub reports: Arc<Mailbox<Report>>,
+}
+
+/// What the thread executes.
+pub fn main(config: LauncherConfig) {
+    let reports = Arc::clone(&config.reports);
+    // Also if it panics.
+    let mut loss = Loss { reports, error: Some(io::Error::other("it panicked")) };
+    loss.error = Launcher::new(config).and_then(Launcher::run).err();
+}
+
+/// Reports the end of the thread, unless it had the order to leave.
+struct Loss {
+    reports: Arc<Mailbox<Report>>,
+    error: Option<io::Error>,
+}
+
+impl Drop for Loss {
+    fn drop(&mut self) {
+        if let Some(error) = self.error.take() {
+            self.reports.post(&mut vec![Report::Lost { error }]);
+        }
+    }
+}
+
+/// A command that works on one item.
+struct RunningCommand {
+    execution: Execution,
+    worker: WorkerId,
+    incarnation: Incarnation,
+    id: ItemId,
+    item: ItemBytes,
+    /// Its stdin is in the poller.
+    stdin: bool,
+    /// When it was seen to have ended.
+    ended: Option<Instant>,
+}
+
+impl RunningCommand {
+    fn token(&self, part: Part) -> u64 {
+        let (index, generation) = (self.worker.index() as u32, generation(self.incarnation.0));
+        Port::Worker { part, index, generation }.token()
+    }
+}
+
+struct Launcher {
+    config: LauncherConfig,
+    spawner: Spawner,
+    poller: Poller,
+    now: Instant,
+    /// By index, each `step`th.
+    commands: Vec<Option<Box<RunningCommand>>>,
+    /// Reports of this turn.
+    reports: Vec<Report>,
+    /// Slots with a command.
+    running: usize,
+    /// An end was reported in this turn.
+    awaits_answer: bool,
+    /// It has an order to look, and has not yet.
+    probing: bool,
+    /// Ended commands whose output is still open: when to wait no longer, and the token of their process.
+    lingering: VecDeque<(Instant, u64)>,
+}
+
+impl Launcher {
+    fn new(config: LauncherConfig) -> io::Result<Self> {
+        let poller = Poller::new()?;
+        poller.add(config.orders.as_ref(), Interest::READ, Port::Orders.token())?;
+        Ok(Self {
+            spawner: Spawner::new()?,
+            poller,
+            now: Instant::ZERO,
+            commands: Vec::new(),
+            reports: Vec::new(),
+            running: 0,
+            awaits_answer: false,
+            probing: false,
+            lingering: VecDeque::new(),
+            config,
+        })
+    }
+
+    /// Runs until the order to leave.
+    fn run(mut self) -> io::Result<()> {
+        let (mut orders, mut ready) = (Vec::new(), Vec::new());
+        loop {
+            // Ends before starts: the loop finds more work for the slots while they are filled.
+            self.post();
+            self.config.orders.take(&mut orders);
+            for order in orders.drain(..) {
+                match order {
+                    Order::Launch { worker, incarnation, batch, item } => self.launch(worker, incarnation, batch, item),
+                    Order::Kill { worker, incarnation, signal } => self.kill(worker, incarnation, signal),
+                    Order::Probe => self.probing = true,
+                    Order::Leave => return Ok(()),
+                }
+            }
+            self.post();
+            self.await_answer();
+            let at_once = self.probing || !self.config.orders.arm();
+            let timeout = if at_once { Some(Duration::ZERO) } else { self.next_timeout() };
+            self.poller.wait(&mut ready, timeout)?;
+            self.now = self.config.clock.now();
+            for event in &ready {
+                self.on_ready(*event);
+            }
+            self.on_timeouts();
+            if std::mem::take(&mut self.probing) {
+                self.reports.push(Report::Probed);
+            }
+        }
+    }
+
+    /// Gives the loop the time to answer, if nothing else is to be done here.
+    fn await_answer(&mut self) {
+        if !std::mem::take(&mut self.awaits_answer) || self.running > 0 {
+            return;
+        }
+        let until = self.config.clock.now() + ANSWER_WAIT;
+        while self.config.orders.is_empty() && self.config.clock.now() < until {
+            std::thread::yield_now();
+        }
+    }
+
+    fn post(&mut self) {
+        self.config.reports.post(&mut self.reports);
+    }
+
+    fn next_timeout(&self) -> Option<Duration> {
+        self.lingering.front().map(|(until, _)| until.since(self.config.clock.now()))
+    }
+
+    fn on_timeouts(&mut self) {
+        while let Some((until, token)) = self.lingering.front().copied()
+            && until <= self.now
+        {
+            self.lingering.pop_front();
+            // Its leftovers had their time.
+            if let Some(Port::Worker { index, generation, .. }) = Port::of(token)
+                && self.of_event(index, generation).is_some_and(|command| command.ended.is_some())
+            {
+                self.settle(index as usize);
+            }
+        }
+    }
+
+    fn on_ready(&mut self, event: Ready) {
+        let Some(Port::Worker { part, index, generation }) = Port::of(event.token) else { return };
+        if self.of_event(index, generation).is_none() {
+            return;
+        }
+        let index = index as usize;
+        match part {
+            Part::Process => self.ended(index),
+            Part::CommandStdin => self.write_stdin(index),
+            Part::CommandStdout | Part::CommandStderr => {
+                if self.read(index, part, READS_PER_EVENT) {
+                    self.settle_if_complete(index);
+                }
+            }
+            // Of resident workers.
+            Part::Frames | Part::Writable => {}
+        }
+    }
+
+    fn place(&mut self, index: usize) -> Option<&mut Option<Box<RunningCommand>>> {
+        self.commands.get_mut(index / self.config.step)
+    }
+
+    fn at(&mut self, index: usize) -> Option<&mut RunningCommand> {
+        self.place(index)?.as_deref_mut()
+    }
+
+    /// The command that an event is about, unless the event is an older one's.
+    fn of_event(&mut self, index: u32, of: u32) -> Option<&mut RunningCommand> {
+        self.at(index as usize).filter(|command| generation(command.incarnation.0) == of)
+    }
+
+    fn launch(&mut self, worker: WorkerId, incarnation: Incarnation, batch: Batch, item: ItemBytes) {
+        let command = match self.start(worker, incarnation, batch, item) {
+            Ok(command) => command,
+            Err(error) => {
+                self.reports.push(Report::NotSpawned { worker, incarnation, error });
+                return;
+            }
+        };
+        let pid = command.execution.process.pid;
+        let stdin = command.execution.stdin.is_some();
+        let place = worker.index() / self.config.step;
+        if place >= self.commands.len() {
+            self.commands.resize_with(place + 1, || None);
+        }
+        self.commands[place] = Some(Box::new(command));
+        self.running += 1;
+        self.reports.push(Report::Spawned { worker, incarnation, pid });
+        if stdin {
+            self.write_stdin(worker.index());
+        }
+    }
+
+    /// Starts a command and puts it into the poller.
+    fn start(
+        &mut self,
+        worker: WorkerId,
+        incarnation: Incarnation,
+        batch: Batch,
+        item: ItemBytes,
+    ) -> Result<RunningCommand, SpawnFailure> {
+        let groups = &self.config.groups;
+        let launch = Launch {
+            worker,
+            item: batch.first,
+            attempt: batch.attempt,
+            bytes: item.bytes(),
+            register: groups.place(worker.index()),
+            now: self.config.clock.now(),
+        };
+        let execution = self.config.commander.launch(&mut self.spawner, &launch).map_err(|error| match error {
+            LaunchError::Item(text) => SpawnFailure::Item(text),
+            LaunchError::Shortage(text) => SpawnFailure::Shortage(text),
+        })?;
+        let command =
+            RunningCommand { execution, worker, incarnation, id: batch.first, item, stdin: false, ended: None };
+        if let Err(error) = self.watch(&command) {
+            self.unwatch(&command);
+            abandon(&self.config.groups, worker, &command.execution.process);
+            return Err(SpawnFailure::Shortage(format!("watch a command: {error}")));
+        }
+        Ok(command)
+    }
+
+    fn watch(&self, command: &RunningCommand) -> io::Result<()> {
+        let execution = &command.execution;
+        self.poller.add(&execution.process, Interest::READ, command.token(Part::Process))?;
+        for (pipe, part) in [(&execution.stdout, Part::CommandStdout), (&execution.stderr, Part::CommandStderr)] {
+            if let Some(pipe) = pipe {
+                self.poller.add(pipe, Interest::READ, command.token(part))?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Takes out of the poller what may be in there.
+    fn unwatch(&self, command: &RunningCommand) {
+        let execution = &command.execution;
+        if command.ended.is_none() {
+            let _ = self.poller.remove(&execution.process);
+        }
+        for pipe in [&execution.stdout, &execution.stderr].into_iter().flatten() {
+            let _ = self.poller.remove(pipe);
+        }
+        if let (true, Some(stdin)) = (command.stdin, &execution.stdin) {
+            let _ = self.poller.remove(stdin);
+        }
+    }
+
+    /// One that is already gone is no error.
+    fn kill(&mut self, worker: WorkerId, incarnation: Incarnation, signal: Signal) {
+        let command = self.at(worker.index()).filter(|command| command.incarnation == incarnation);
+        let Some(process) = command.map(|command| &command.execution.process) else { return };
+        if let Err(error) = process.signal_group(signal) {
+            let error = format!("send {signal} to worker {worker} (pid {}): {error}", process.pid);
+            self.reports.push(Report::NotSignalled { error });
+        }
+    }
+
+    /// Feeds a command's stdin with its item.
+    fn write_stdin(&mut self, index: usize) {
+        let Some(command) = self.commands.get_mut(index / self.config.step).and_then(Option::as_deref_mut) else {
+            return;
+        };
+        let token = command.token(Part::CommandStdin);
+        let written = command.execution.write_stdin(command.item.bytes());
+        let Some(stdin) = &command.execution.stdin else { return };
+        let written = match written {
+            Ok(Progress::Blocked) if command.stdin => return,
+            Ok(Progress::Blocked) => self.poller.add(stdin, Interest::WRITE, token).map(|_| command.stdin = true),
+            Ok(Progress::More | Progress::Closed) => {
+                if std::mem::take(&mut command.stdin) {
+                    let _ = self.poller.remove(stdin);
+                }
+                // Now the command sees the end.
+                command.execution.stdin = None;
+                return;
+            }
+            Err(error) => Err(error),
+        };
+        if written.is_err() {
+            // It must not take the part that it got for the whole.
+            let _ = command.execution.process.signal_group(Signal::KILL);
+        }
+    }
+
+    /// Reads one pipe, at most `reads` times. Returns whether it is closed.
+    fn read(&mut self, index: usize, part: Part, reads: u32) -> bool {
+        let Some(command) = self.commands.get_mut(index / self.config.step).and_then(Option::as_deref_mut) else {
+            return true;
+        };
+        let (execution, collector) = (&mut command.execution, &mut self.config.collector);
+        let stderr = part == Part::CommandStderr;
+        for _ in 0..reads {
+            let read = if stderr { execution.read_stderr(collector) } else { execution.read_stdout(collector) };
+            match read {
+                Ok(Progress::More) => continue,
+                Ok(Progress::Blocked) => return false,
+                Ok(Progress::Closed) => {}
+                Err(error) => self.reports.push(Report::StorageLost { error: error.to_string() }),
+            }
+            let pipe = if stderr { &mut execution.stderr } else { &mut execution.stdout };
+            if let Some(pipe) = pipe.take() {
+                let _ = self.poller.remove(&pipe);
+            }
+            return true;
+        }
+        false
+    }
+
+    /// A command's process has ended: reads what is left, and waits for its leftovers if they hold
+    /// the output open.
+    fn ended(&mut self, index: usize) {
+        let now = self.now;
+        let Some(command) = self.commands.get_mut(index / self.config.step).and_then(Option::as_deref_mut) else {
+            return;
+        };
+        if command.ended.replace(now).is_some() {
+            return;
+        }
+        let token = command.token(Part::Process);
+        let _ = self.poller.remove(&command.execution.process);
+        self.read(index, Part::CommandStdout, READS_AT_END);
+        self.read(index, Part::CommandStderr, READS_AT_END);
+        if !self.settle_if_complete(index) {
+            self.lingering.push_back((now + LINGER, token));
+        }
+    }
+
+    fn settle_if_complete(&mut self, index: usize) -> bool {
+        let Some(command) = self.at(index) else { return true };
+        let execution = &command.execution;
+        let complete = command.ended.is_some() && execution.stdout.is_none() && execution.stderr.is_none();
+        if complete {
+            self.settle(index);
+        }
+        complete
+    }
+
+    /// Ends the leftovers, reaps the process, and tells of its exit and output.
+    fn settle(&mut self, index: usize) {
+        let Some(command) = self.place(index).and_then(Option::take) else { return };
+        self.running -= 1;
+        self.awaits_answer = true;
+        self.unwatch(&command);
+        let RunningCommand { execution, worker, incarnation, id, ended, .. } = *command;
+        let _ = execution.process.signal_group(Signal::KILL);
+        self.config.groups.clear(worker.index());
+        let (status, usage) = reap(&execution.process);
+        let runtime = ended.unwrap_or(self.now).since(execution.started);
+        self.reports.push(Report::Exited(Box::new(CommandExit {
+            worker,
+            incarnation,
+            status,
+            usage,
+            reply: CommandReply {
+                item: id,
+                out: execution.out,
+                err: execution.err,
+                time: ItemTime { started: execution.started, runtime },
+                exit: status,
+            },
+        })));
+    }
+}

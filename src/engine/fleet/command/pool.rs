@@ -1,0 +1,214 @@
+//! Commands, as the loop sees them: orders to the launchers, and reports from them.
+//!
+//! A command is a process for one item, and its exit is the item's result. Launchers own the processes; orders and reports
+//! travel through mailboxes, once a turn.
+//!
+//! Invariant: a deadline counts only when every launcher has reported what happened before it.
+
+use super::super::super::answer::Reply;
+use super::super::super::turn::Turn;
+use super::launchers::{self, CommandExit, ItemBytes, LauncherConfig, Order, Report};
+use crate::command::capture::Collector;
+use crate::command::exec::Commander;
+use crate::core::input::Input;
+use crate::model::ids::{Batch, Incarnation, WorkerId};
+use crate::model::signal::Signal;
+use crate::sys::block::BlockSlice;
+use crate::sys::clock::Clock;
+use crate::sys::guard::Groups;
+use crate::sys::mailbox::Mailbox;
+use crate::sys::signals;
+use crate::sys::spill::SpillFile;
+use std::io;
+use std::os::fd::{AsFd, BorrowedFd};
+use std::sync::Arc;
+use std::thread::{Builder, JoinHandle};
+
+/// Two bring the most: while one waits for an exec, the other has a processor; a third would only take turns with them.
+pub const LAUNCHERS_MAX: usize = 2;
+
+/// Through which the loop and its launchers speak.
+pub struct LauncherMailboxes {
+    /// One for each launcher.
+    pub orders: Vec<Arc<Mailbox<Order>>>,
+    pub reports: Arc<Mailbox<Report>>,
+}
+
+impl LauncherMailboxes {
+    /// # Errors
+    /// No file descriptor is left.
+    pub fn new(launchers: usize) -> io::Result<Self> {
+        let orders = (0..launchers).map(|_| Mailbox::new().map(Arc::new)).collect::<io::Result<Vec<_>>>()?;
+        Ok(Self { orders, reports: Arc::new(Mailbox::new()?) })
+    }
+}
+
+/// The launchers, and what is on its way to them.
+pub struct CommandPool {
+    launchers: Vec<LauncherHandle>,
+    reports: Arc<Mailbox<Report>>,
+    /// Scratch space for a batch of reports.
+    received: Vec<Report>,
+    /// A deadline has passed, and so many launchers have yet to report what came before it.
+    probes: Option<usize>,
+    /// Prints commands before they start, if that was asked for.
+    printer: Option<Box<Commander>>,
+}
+
+struct LauncherHandle {
+    orders: Arc<Mailbox<Order>>,
+    /// Orders of this turn.
+    waiting: Vec<Order>,
+    thread: Option<JoinHandle<()>>,
+}
+
+impl CommandPool {
+    /// A pool whose launchers are driven by the other side of these mailboxes.
+    pub fn new(mailboxes: &LauncherMailboxes, printer: Option<Box<Commander>>) -> Self {
+        let launcher =
+            |orders: &Arc<_>| LauncherHandle { orders: Arc::clone(orders), waiting: Vec::new(), thread: None };
+        Self {
+            launchers: mailboxes.orders.iter().map(launcher).collect(),
+            reports: Arc::clone(&mailboxes.reports),
+            received: Vec::new(),
+            probes: None,
+            printer,
+        }
+    }
+
+    /// Starts a thread for each launcher. The threads take no signals: those are for the loop's thread.
+    ///
+    /// # Errors
+    /// No thread is left.
+    pub fn start_threads(
+        &mut self,
+        commander: &Commander,
+        spill: &Arc<SpillFile>,
+        groups: &Groups,
+        clock: Clock,
+    ) -> io::Result<()> {
+        let step = self.launchers.len();
+        for (number, launcher) in self.launchers.iter_mut().enumerate() {
+            let config = LauncherConfig {
+                step,
+                commander: commander.clone(),
+                collector: Collector::new(Arc::clone(spill)),
+                groups: groups.clone(),
+                clock,
+                orders: Arc::clone(&launcher.orders),
+                reports: Arc::clone(&self.reports),
+            };
+            let builder = Builder::new().name(format!("launcher-{}", number + 1));
+            let thread = signals::with_blocked(|| builder.spawn(move || launchers::main(config)))?;
+            launcher.thread = Some(thread);
+        }
+        Ok(())
+    }
+
+    fn order(&mut self, worker: WorkerId, order: Order) {
+        let count = self.launchers.len().max(1);
+        if let Some(launcher) = self.launchers.get_mut(worker.index() % count) {
+            launcher.waiting.push(order);
+        }
+    }
+
+    /// Has a command started for an item.
+    pub fn launch(
+        &mut self,
+        worker: WorkerId,
+        incarnation: Incarnation,
+        batch: Batch,
+        body: BlockSlice<'_>,
+        turn: &mut Turn,
+    ) {
+        if let Some(commander) = &mut self.printer {
+            turn.notices.extend_from_slice(&commander.quoted_line(body.bytes(), batch.first, worker));
+            turn.notices.push(b'\n');
+        }
+        self.order(worker, Order::Launch { worker, incarnation, batch, item: ItemBytes::from(body) });
+    }
+
+    /// Has the process group of a command signalled.
+    pub fn kill(&mut self, worker: WorkerId, incarnation: Incarnation, signal: Signal) {
+        self.order(worker, Order::Kill { worker, incarnation, signal });
+    }
+
+    /// Sends the orders of this turn.
+    pub fn post(&mut self) {
+        for launcher in &mut self.launchers {
+            launcher.orders.post(&mut launcher.waiting);
+        }
+    }
+
+    /// The loop is about to wait: the last orders leave. `false`: there are reports already.
+    pub fn arm(&mut self) -> bool {
+        self.post();
+        self.reports.arm()
+    }
+
+    /// Whether a deadline counts that `has_passed`: once the launchers have reported everything that came before it.
+    /// After a stop of the whole program they may not have had their turn yet.
+    pub fn is_really_late(&mut self, has_passed: bool) -> bool {
+        let probed = self.probes.take_if(|left| *left == 0).is_some();
+        if has_passed && !probed && self.probes.is_none() {
+            self.probes = Some(self.launchers.len());
+            self.launchers.iter_mut().for_each(|launcher| launcher.waiting.push(Order::Probe));
+        }
+        has_passed && probed
+    }
+
+    /// Whether launchers have yet to answer that.
+    pub fn is_probing(&self) -> bool {
+        self.probes.is_some_and(|left| left > 0)
+    }
+
+    /// Takes what the launchers have reported, as facts.
+    ///
+    /// # Errors
+    /// A launcher is gone, and its commands with it.
+    pub fn receive(&mut self, turn: &mut Turn) -> io::Result<()> {
+        let mut received = std::mem::take(&mut self.received);
+        self.reports.take(&mut received);
+        for report in received.drain(..) {
+            match report {
+                Report::Spawned { worker, incarnation, pid } => {
+                    turn.report(Input::Spawned { worker, incarnation, pid });
+                }
+                Report::NotSpawned { worker, incarnation, error } => {
+                    turn.report(Input::SpawnFailed { worker, incarnation, error });
+                }
+                Report::NotSignalled { error } => turn.notice(&format!("supervisor: failed to {error}")),
+                Report::StorageLost { error } => turn.report(Input::StorageLost { error }),
+                Report::Exited(exit) => {
+                    let CommandExit { worker, incarnation, status, usage, reply } = *exit;
+                    let fact = Input::Exited { worker, incarnation, status, usage, running: None };
+                    turn.report_with(fact, Reply::Command(Box::new(reply)));
+                }
+                Report::Probed => self.probes = self.probes.map(|left| left.saturating_sub(1)),
+                Report::Lost { error } => return Err(error),
+            }
+        }
+        self.received = received;
+        Ok(())
+    }
+}
+
+/// Readable when there are reports and the loop waits.
+impl AsFd for CommandPool {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.reports.as_fd()
+    }
+}
+
+/// The threads end with the commands that they still have; after a run there are none.
+impl Drop for CommandPool {
+    fn drop(&mut self) {
+        for launcher in &mut self.launchers {
+            launcher.orders.post(&mut vec![Order::Leave]);
+        }
+        for thread in self.launchers.iter_mut().filter_map(|launcher| launcher.thread.take()) {
+            // A thread that panicked has reported that.
+            let _ = thread.join();
+        }
+    }
+}

@@ -1,0 +1,209 @@
+//! Everything that is a worker: resident workers, which stay, and commands, a process for each item.
+//!
+//! Invariant: decides nothing. The core says who is started, what each is sent, and who is ended; the fleet reports what
+//! became of it.
+
+mod command;
+mod resident;
+mod thread;
+
+pub use command::{CommandExit, CommandPool, ItemBytes, LAUNCHERS_MAX, LauncherMailboxes, Order, Report};
+pub use resident::{
+    Conversation, Direction, FrameKind, Handshake, LaunchSpec, Program, ProgressSource, Residents, Tap, TappedFrame,
+};
+pub use thread::ThreadMain;
+
+use super::answer::{Answer, Reply};
+use super::token::Port;
+use super::turn::{Reaction, Turn};
+use crate::model::ids::{Batch, Incarnation, WorkerId};
+use crate::model::signal::Signal;
+use crate::model::time::{Duration, Instant};
+use crate::sys::block::BlockSlice;
+use crate::sys::poller::Ready;
+use std::io;
+
+/// The workers of a run.
+pub enum Fleet {
+    Residents(Residents),
+    Commands(CommandPool),
+}
+
+impl Fleet {
+    /// Starts a worker. `batch`: the items that a command is started for, and their bytes.
+    pub fn spawn(
+        &mut self,
+        worker: WorkerId,
+        incarnation: Incarnation,
+        batch: Option<(Batch, BlockSlice<'_>)>,
+        turn: &mut Turn,
+    ) {
+        match (self, batch) {
+            (Self::Residents(residents), _) => residents.spawn(worker, incarnation, turn),
+            (Self::Commands(pool), Some((batch, body))) => pool.launch(worker, incarnation, batch, body, turn),
+            // The core starts no command without an item.
+            (Self::Commands(_), None) => {}
+        }
+    }
+
+    /// Sends a batch to a resident worker.
+    pub fn dispatch(
+        &mut self,
+        worker: WorkerId,
+        incarnation: Incarnation,
+        batch: Batch,
+        body: &BlockSlice<'_>,
+        turn: &mut Turn,
+    ) {
+        if let Self::Residents(residents) = self {
+            residents.dispatch(worker, incarnation, batch, body, turn);
+        }
+    }
+
+    /// Closes the input of a resident worker behind what it was sent.
+    pub fn close_input(&mut self, worker: WorkerId, incarnation: Incarnation) {
+        if let Self::Residents(residents) = self {
+            residents.close_input(worker, incarnation);
+        }
+    }
+
+    /// Asks a resident worker to leave after its present item.
+    pub fn recall(&mut self, worker: WorkerId, incarnation: Incarnation) {
+        if let Self::Residents(residents) = self {
+            residents.recall(worker, incarnation);
+        }
+    }
+
+    /// Signals a worker. One that is already gone is no error.
+    pub fn kill(&mut self, worker: WorkerId, incarnation: Incarnation, signal: Signal, turn: &mut Turn) {
+        match self {
+            Self::Residents(residents) => residents.kill(worker, incarnation, signal, turn),
+            Self::Commands(pool) => pool.kill(worker, incarnation, signal),
+        }
+    }
+
+    /// Reports which item a resident worker is at.
+    pub fn probe(&mut self, worker: WorkerId, incarnation: Incarnation, turn: &mut Turn) {
+        if let Self::Residents(residents) = self {
+            residents.probe(worker, incarnation, turn);
+        }
+    }
+
+    /// A descriptor of a worker is ready.
+    pub fn on_ready(&mut self, port: Port, turn: &mut Turn) -> Reaction {
+        match (self, port) {
+            (Self::Residents(residents), Port::Worker { part, index, generation }) => {
+                residents.on_ready(part, index, generation, turn)
+            }
+            // Reports of launchers are received in each turn.
+            _ => Reaction::Done,
+        }
+    }
+
+    /// Begins a turn: takes reports, and ends pauses that are over.
+    ///
+    /// # Errors
+    /// A launcher is gone, and its commands with it.
+    pub fn begin_turn(&mut self, turn: &mut Turn) -> io::Result<()> {
+        match self {
+            Self::Residents(residents) => {
+                residents.begin_turn(turn);
+                Ok(())
+            }
+            Self::Commands(pool) => pool.receive(turn),
+        }
+    }
+
+    /// Ends a turn: everything that was ordered leaves.
+    pub fn end_turn(&mut self, turn: &mut Turn) {
+        match self {
+            Self::Residents(residents) => residents.end_turn(turn),
+            Self::Commands(pool) => pool.post(),
+        }
+    }
+
+    /// Whether something was ordered since the last end of a turn and has not left.
+    pub fn has_unsent(&self) -> bool {
+        match self {
+            Self::Residents(residents) => residents.has_unsent(),
+            // `arm` sends it.
+            Self::Commands(_) => false,
+        }
+    }
+
+    /// stdout and stderr take less than the workers give, or enough again. Commands are read all the same: what they
+    /// write goes to a file, and a command that waits in a write would run into its time limit.
+    pub fn set_congested(&mut self, congested: bool, turn: &mut Turn) {
+        if let Self::Residents(residents) = self {
+            residents.set_congested(congested, turn);
+        }
+    }
+
+    /// Polls what has to be busy-polled; `true` if something was there. `busy`: the loop has something else to do.
+    pub fn poll(&mut self, busy: bool, turn: &mut Turn) -> bool {
+        match self {
+            Self::Residents(residents) => residents.poll(busy, turn),
+            Self::Commands(_) => false,
+        }
+    }
+
+    /// Whether the poll set is due, after a poll.
+    pub fn is_wait_due(&mut self, found: bool) -> bool {
+        match self {
+            Self::Residents(residents) => residents.is_wait_due(found),
+            Self::Commands(_) => true,
+        }
+    }
+
+    /// Goes on polling for a while, if that was asked for; `true` if something happened.
+    ///
+    /// # Errors
+    /// The poll set failed.
+    pub fn spin(&mut self, most: Option<Duration>, ready: &mut Vec<Ready>, turn: &mut Turn) -> io::Result<bool> {
+        match self {
+            Self::Residents(residents) => residents.spin(most, ready, turn),
+            Self::Commands(_) => Ok(false),
+        }
+    }
+
+    /// The loop is about to wait: from now on a descriptor reports whatever happens. `false`: something is there now.
+    pub fn arm(&mut self) -> bool {
+        match self {
+            Self::Residents(residents) => residents.arm(),
+            Self::Commands(pool) => pool.arm(),
+        }
+    }
+
+    /// When the fleet itself has something to do.
+    pub fn next_timeout(&self) -> Option<Instant> {
+        match self {
+            Self::Residents(residents) => residents.next_timeout(),
+            Self::Commands(_) => None,
+        }
+    }
+
+    /// Whether a deadline of the core counts that `has_passed`: not before everything that came before it is reported.
+    pub fn is_really_late(&mut self, has_passed: bool) -> bool {
+        match self {
+            Self::Residents(_) => has_passed,
+            Self::Commands(pool) => pool.is_really_late(has_passed),
+        }
+    }
+
+    /// Whether that is being found out: until then deadlines do not end a wait.
+    pub fn is_probing(&self) -> bool {
+        match self {
+            Self::Residents(_) => false,
+            Self::Commands(pool) => pool.is_probing(),
+        }
+    }
+
+    /// The results that came with a fact.
+    pub fn answer<'a>(&'a self, reply: &'a mut Reply) -> Option<Answer<'a>> {
+        match (self, reply) {
+            (Self::Residents(residents), Reply::Resident(reply)) => residents.answer(reply),
+            (_, Reply::Command(reply)) => Some(reply.answer()),
+            (Self::Commands(_), Reply::Resident(_)) => None,
+        }
+    }
+}

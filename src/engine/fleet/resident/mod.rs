@@ -1,0 +1,489 @@
+//! Workers that stay: started ahead, sent batches, read from, and watched until they end.
+//!
+//! Invariant: decides nothing. It carries out the core's orders and reports facts; which items a worker holds is known to
+//! the core alone.
+
+mod batches;
+mod busy_polling;
+mod link;
+mod slots;
+mod spawn;
+mod tap;
+mod throttling;
+
+pub use spawn::{Handshake, LaunchSpec, Program, ProgressSource};
+pub use tap::{Direction, FrameKind, Tap, TappedFrame};
+
+use super::super::answer::{Answer, ResidentReply};
+use super::super::token::Part;
+use super::super::turn::{Reaction, Turn};
+use crate::core::input::Input;
+use crate::model::ids::{Batch, Incarnation, WorkerId};
+use crate::model::signal::Signal;
+use crate::model::spec::ProtocolKind;
+use crate::model::time::{Duration, Instant};
+use crate::protocol::{Protocol, Terms};
+use crate::sys::block::BlockSlice;
+use crate::sys::poller::{Interest, Ready};
+use crate::sys::spill::SpillFile;
+use crate::transport::Flush;
+use busy_polling::{BusyPolling, POLLS_PER_LOOK, QUIET_POLLS_MAX};
+use link::{Link, Read, WorkerIncarnation};
+use slots::{Body, Resident, Slots, Watched};
+use spawn::Started;
+use std::hint::spin_loop;
+use std::io;
+use std::os::fd::AsFd;
+use std::sync::Arc;
+use throttling::Throttling;
+
+/// What all conversations of a run have in common.
+#[derive(Clone)]
+pub struct Conversation {
+    pub protocol: ProtocolKind,
+    /// What ends each item in a body of several.
+    pub delimiter: u8,
+    /// Most items in one message to a worker.
+    pub message_items_max: u32,
+    /// Where large results go.
+    pub spill: Arc<SpillFile>,
+}
+
+/// The resident workers.
+pub struct Residents {
+    slots: Slots,
+    program: Program,
+    conversation: Conversation,
+    polling: BusyPolling,
+    throttling: Throttling,
+    /// Slots whose channels have frames to write.
+    unwritten: Vec<usize>,
+    /// stdout and stderr take less than the workers give: results are not read.
+    congested: bool,
+    tap: Tap,
+}
+
+/// What one poll of a channel found.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Polled {
+    Something,
+    Nothing,
+    /// It is armed, or not to be read from: it is not polled any more.
+    Over,
+}
+
+impl Residents {
+    /// `spin`: how long busy-polled channels are polled in vain before the loop waits.
+    pub fn new(program: Program, conversation: Conversation, spin: Duration, tap: Tap) -> Self {
+        Self {
+            slots: Slots::default(),
+            program,
+            conversation,
+            polling: BusyPolling::new(spin),
+            throttling: Throttling::default(),
+            unwritten: Vec::new(),
+            congested: false,
+            tap,
+        }
+    }
+
+    /// Starts a worker, and reports that it runs or why it does not.
+    pub fn spawn(&mut self, worker: WorkerId, incarnation: Incarnation, turn: &mut Turn) {
+        let spawned = self.program.start(worker, &mut *turn.system);
+        // Many starts take a while: the time that this worker has for its hello begins now.
+        turn.refresh();
+        let spawned =
+            spawned.and_then(|started| Ok(self.add(WorkerIncarnation { worker, incarnation }, started, turn)?));
+        turn.report(match spawned {
+            Ok(pid) => Input::Spawned { worker, incarnation, pid },
+            Err(error) => Input::SpawnFailed { worker, incarnation, error: self.program.failure(worker, &error) },
+        });
+    }
+
+    /// Puts a worker that was started into its slot and into the poll set. Returns its pid.
+    fn add(&mut self, peer: WorkerIncarnation, started: Started, turn: &mut Turn) -> io::Result<u32> {
+        let index = peer.worker.index();
+        let Started { body, channel, progress, token } = started;
+        let slot = self.slots.slot_of(peer.worker);
+        slot.incarnation = peer.incarnation;
+        let (process, frames) = (slot.token(index, Part::Process), slot.token(index, Part::Frames));
+        let mut watched = turn.system.watch(body.as_fd(), Interest::READ, process);
+        if watched.is_ok() {
+            watched = turn.system.watch(channel.read_fd(), Interest::READ, frames);
+        }
+        if let Err(error) = watched {
+            turn.system.unwatch(body.as_fd());
+            if let Body::Process(process) = &body {
+                turn.system.abandon(peer.worker, process);
+            }
+            return Err(error);
+        }
+        let Conversation { protocol, delimiter, message_items_max, ref spill } = self.conversation;
+        let terms = Terms { token: token.unwrap_or_default(), delimiter, message_items_max };
+        let pid = body.pid();
+        let link = Link::new(peer, channel, Protocol::new(protocol, terms), Arc::clone(spill));
+        slot.resident = Some(Box::new(Resident {
+            body,
+            link,
+            progress,
+            reading: Watched::Yes,
+            writing: false,
+            busy_polled: false,
+            unwritten: false,
+            leaving: false,
+        }));
+        self.note_busy_polled(index);
+        Ok(pid)
+    }
+
+    /// A descriptor of a worker is ready.
+    pub fn on_ready(&mut self, part: Part, index: u32, generation: u32, turn: &mut Turn) -> Reaction {
+        if !self.slots.is_present(index, generation) {
+            return Reaction::Done;
+        }
+        let index = index as usize;
+        match part {
+            Part::Process => return self.end(index, turn),
+            Part::Frames => {
+                self.read(index, turn);
+                self.note_busy_polled(index);
+            }
+            Part::Writable => self.write(index, turn),
+            // Of commands.
+            Part::CommandStdin | Part::CommandStdout | Part::CommandStderr => {}
+        }
+        Reaction::Done
+    }
+
+    fn read(&mut self, index: usize, turn: &mut Turn) -> Read {
+        let Some(resident) = self.slots.resident(index) else { return Read::Finished };
+        let read = resident.link.read(&mut self.tap, turn);
+        if read == Read::Finished && resident.reading != Watched::Gone {
+            // A closed channel would be ready for ever.
+            resident.reading = Watched::Gone;
+            turn.system.unwatch(resident.link.channel().read_fd());
+        }
+        self.throttle(index, turn);
+        if self.congested {
+            self.pause(index, turn);
+        }
+        read
+    }
+
+    /// A worker has ended: reads what it sent, step by step, then reports how it ended.
+    fn end(&mut self, index: usize, turn: &mut Turn) -> Reaction {
+        let Some(resident) = self.slots.resident(index) else { return Reaction::Done };
+        if resident.link.drain(&mut self.tap, turn) {
+            return Reaction::Again;
+        }
+        let worker = WorkerId::from_index(index);
+        let Some(slot) = self.slots.at(index) else { return Reaction::Done };
+        let incarnation = slot.incarnation;
+        let Some(mut resident) = slot.resident.take() else { return Reaction::Done };
+        let running = resident.progress.as_ref().and_then(|progress| progress.running());
+        let (status, usage) = match &resident.body {
+            Body::Process(process) => {
+                // The rest of its group ends with it. Its number is its own until it is reaped.
+                let _ = turn.system.signal(process, Signal::KILL);
+                turn.system.forget_group(worker);
+                turn.system.reap(process)
+            }
+            Body::Thread(thread) => thread.exit(),
+        };
+        turn.system.unwatch(resident.body.as_fd());
+        if resident.reading != Watched::Gone {
+            turn.system.unwatch(resident.link.channel().read_fd());
+        }
+        if resident.writing
+            && let Some(fd) = resident.link.channel().write_fd()
+        {
+            turn.system.unwatch(fd);
+        }
+        drop(resident);
+        self.polling.forget(index);
+        turn.report(Input::Exited { worker, incarnation, status, usage, running });
+        Reaction::Done
+    }
+
+    /// Queues a batch for a worker; it leaves at the end of the turn.
+    pub fn dispatch(
+        &mut self,
+        worker: WorkerId,
+        incarnation: Incarnation,
+        batch: Batch,
+        body: &BlockSlice<'_>,
+        turn: &mut Turn,
+    ) {
+        let Some(resident) = self.slots.get(worker, incarnation) else { return };
+        match resident.link.queue(batch, body, &self.tap, turn.now) {
+            Ok(()) => self.note_unwritten(worker, incarnation),
+            Err(fact) => turn.report(fact),
+        }
+    }
+
+    /// Closes a worker's input behind what it was sent.
+    pub fn close_input(&mut self, worker: WorkerId, incarnation: Incarnation) {
+        if let Some(resident) = self.slots.get(worker, incarnation) {
+            resident.leaving = true;
+            self.note_unwritten(worker, incarnation);
+        }
+    }
+
+    /// Asks a worker to leave after its present item.
+    pub fn recall(&mut self, worker: WorkerId, incarnation: Incarnation) {
+        if let Some(progress) = self.slots.get(worker, incarnation).and_then(|resident| resident.progress.as_ref()) {
+            progress.recall();
+        }
+        self.close_input(worker, incarnation);
+    }
+
+    fn note_unwritten(&mut self, worker: WorkerId, incarnation: Incarnation) {
+        if let Some(resident) = self.slots.get(worker, incarnation)
+            && !std::mem::replace(&mut resident.unwritten, true)
+        {
+            self.unwritten.push(worker.index());
+        }
+    }
+
+    /// Signals a worker. A worker that has changed its user may not be ours to signal.
+    pub fn kill(&mut self, worker: WorkerId, incarnation: Incarnation, signal: Signal, turn: &mut Turn) {
+        let Some(resident) = self.slots.get(worker, incarnation) else { return };
+        match &resident.body {
+            Body::Process(process) => {
+                if let Err(error) = turn.system.signal(process, signal) {
+                    let pid = process.pid;
+                    turn.notice(&format!(
+                        "supervisor: failed to send {signal} to worker {worker} (pid {pid}): {error}"
+                    ));
+                }
+            }
+            Body::Thread(thread) => {
+                // A thread cannot be ended. It can be asked to leave, and the loop can stop waiting for it.
+                if signal == Signal::KILL {
+                    thread.abandon();
+                }
+                self.recall(worker, incarnation);
+            }
+        }
+    }
+
+    /// Reports which item a worker is at; while nothing is read, that its time does not count.
+    pub fn probe(&mut self, worker: WorkerId, incarnation: Incarnation, turn: &mut Turn) {
+        let congested = self.congested;
+        let resident = self.slots.get(worker, incarnation);
+        let running = resident.and_then(|resident| resident.progress.as_ref()?.running());
+        turn.report(if congested {
+            Input::TimeExcluded { worker, incarnation }
+        } else {
+            Input::ProbeResult { worker, incarnation, running }
+        });
+    }
+
+    /// The results of a fact.
+    pub fn answer<'a>(&'a self, reply: &'a mut ResidentReply) -> Option<Answer<'a>> {
+        self.slots.link(reply.index).map(|link| link.answer(reply))
+    }
+
+    /// Writes all frames of this turn.
+    pub fn end_turn(&mut self, turn: &mut Turn) {
+        while let Some(index) = self.unwritten.pop() {
+            self.write(index, turn);
+        }
+    }
+
+    pub fn has_unsent(&self) -> bool {
+        !self.unwritten.is_empty()
+    }
+
+    /// Writes what a worker's channel takes; the poll set tells when it takes more.
+    fn write(&mut self, index: usize, turn: &mut Turn) {
+        let Some(slot) = self.slots.at(index) else { return };
+        let (token, incarnation) = (slot.token(index, Part::Writable), slot.incarnation);
+        let Some(resident) = slot.resident.as_deref_mut() else { return };
+        resident.unwritten = false;
+        let link = &mut resident.link;
+        if link.channel().write_fd().is_none() {
+            return;
+        }
+        let flushed = link.flush(&mut self.tap, turn.now);
+        // A busy-polled channel is polled, and once armed it reports by its other descriptor.
+        let blocked = matches!(flushed, Ok(Flush::Blocked)) && !link.channel().is_busy_polled();
+        if blocked != resident.writing
+            && let Some(fd) = link.channel().write_fd()
+        {
+            if blocked {
+                resident.writing = turn.system.watch(fd, Interest::WRITE, token).is_ok();
+            } else {
+                turn.system.unwatch(fd);
+                resident.writing = false;
+            }
+        }
+        match flushed {
+            Ok(Flush::Blocked) => {}
+            Ok(Flush::All) if resident.leaving => link.channel().close_input(),
+            Ok(Flush::All) => {}
+            Ok(Flush::Closed) | Err(_) => {
+                // The worker closed its end. Either it is ending, or it will never take an item again.
+                link.channel().close_input();
+                turn.report(Input::ChannelClosed { worker: WorkerId::from_index(index), incarnation });
+            }
+        }
+        self.note_busy_polled(index);
+    }
+
+    /// Stops reading results, or goes on. A worker that waits in a write meanwhile runs into no time limit.
+    pub fn set_congested(&mut self, congested: bool, turn: &mut Turn) {
+        self.congested = congested;
+        for index in 0..self.slots.len() {
+            self.pause(index, turn);
+        }
+    }
+
+    /// A worker whose hello has not come yet is read all the same.
+    fn pause(&mut self, index: usize, turn: &mut Turn) {
+        let Some(slot) = self.slots.at(index) else { return };
+        let token = slot.token(index, Part::Frames);
+        let Some(resident) = slot.resident.as_deref_mut() else { return };
+        let (reading, interest) = match resident.reading {
+            Watched::Yes if self.congested && resident.link.is_greeted() => (Watched::Paused, Interest::NONE),
+            Watched::Paused if !self.congested => (Watched::Yes, Interest::READ),
+            _ => return,
+        };
+        let _ = turn.system.rewatch(resident.link.channel().read_fd(), interest, token);
+        resident.reading = reading;
+        self.note_busy_polled(index);
+    }
+
+    /// Throttles a channel that has delivered nothing but short reads of late.
+    fn throttle(&mut self, index: usize, turn: &mut Turn) {
+        let Some(slot) = self.slots.at(index) else { return };
+        let token = slot.token(index, Part::Frames);
+        let Some(resident) = slot.resident.as_deref_mut() else { return };
+        let Some(pause) = Throttling::pause(resident.link.short_reads()) else { return };
+        if resident.reading != Watched::Yes {
+            return;
+        }
+        if turn.system.rewatch(resident.link.channel().read_fd(), Interest::NONE, token).is_ok() {
+            resident.reading = Watched::Throttled;
+            self.throttling.add(index, turn.now + pause);
+        }
+    }
+
+    /// Reads again from channels whose pause is over.
+    pub fn begin_turn(&mut self, turn: &mut Turn) {
+        while let Some(index) = self.throttling.pop_due(turn.now) {
+            let Some(slot) = self.slots.at(index) else { continue };
+            let token = slot.token(index, Part::Frames);
+            let Some(resident) = slot.resident.as_deref_mut().filter(|resident| resident.reading == Watched::Throttled)
+            else {
+                continue;
+            };
+            resident.reading = Watched::Yes;
+            let _ = turn.system.rewatch(resident.link.channel().read_fd(), Interest::READ, token);
+            self.pause(index, turn);
+            self.note_busy_polled(index);
+        }
+    }
+
+    /// When a throttled channel is to be read again.
+    pub fn next_timeout(&self) -> Option<Instant> {
+        self.throttling.next()
+    }
+
+    /// A channel was read from, or written to: if it has to be busy-polled, it is from now on.
+    fn note_busy_polled(&mut self, index: usize) {
+        let Some(resident) = self.slots.resident(index) else { return };
+        let is_busy = resident.link.channel().is_busy_polled();
+        if is_busy && !resident.busy_polled && !resident.link.is_finished() && resident.reading == Watched::Yes {
+            resident.busy_polled = true;
+            resident.link.quiet_polls = 0;
+            self.polling.slots.push(index);
+        }
+    }
+
+    /// Polls each busy-polled channel once; `true` if one had something. `busy`: the loop has something else to do.
+    pub fn poll(&mut self, busy: bool, turn: &mut Turn) -> bool {
+        let (mut at, mut found) = (0, false);
+        while let Some(&index) = self.polling.slots.get(at) {
+            let polled = self.poll_one(index, busy || found, turn);
+            found |= polled == Polled::Something;
+            if polled == Polled::Over {
+                self.polling.slots.swap_remove(at);
+                if let Some(resident) = self.slots.resident(index) {
+                    resident.busy_polled = false;
+                }
+            } else {
+                at += 1;
+            }
+        }
+        found
+    }
+
+    fn poll_one(&mut self, index: usize, busy: bool, turn: &mut Turn) -> Polled {
+        if self.slots.resident(index).is_none_or(|resident| resident.reading != Watched::Yes) {
+            return Polled::Over;
+        }
+        match self.read(index, turn) {
+            Read::Bytes(_) => return Polled::Something,
+            Read::Blocked => {}
+            Read::Finished => return Polled::Over,
+        }
+        let backlog = |slots: &mut Slots| {
+            let resident = slots.resident(index)?;
+            Some(resident.link.channel().backlog_bytes()).filter(|_| !resident.unwritten)
+        };
+        if let Some(before) = backlog(&mut self.slots).filter(|bytes| *bytes > 0) {
+            self.write(index, turn);
+            if backlog(&mut self.slots).is_none_or(|after| after < before) {
+                return Polled::Something;
+            }
+        }
+        let Some(resident) = self.slots.resident(index) else { return Polled::Over };
+        let link = &mut resident.link;
+        link.quiet_polls += 1;
+        let long_quiet = busy && link.quiet_polls > QUIET_POLLS_MAX;
+        if long_quiet && link.channel().arm() { Polled::Over } else { Polled::Nothing }
+    }
+
+    /// Counts a poll; `true` if the poll set is due.
+    pub fn is_wait_due(&mut self, found: bool) -> bool {
+        self.polling.is_wait_due(found)
+    }
+
+    /// Goes on polling for a while, if that was asked for; `true` if something happened. `most`: until the next deadline.
+    ///
+    /// # Errors
+    /// The poll set failed.
+    pub fn spin(&mut self, most: Option<Duration>, ready: &mut Vec<Ready>, turn: &mut Turn) -> io::Result<bool> {
+        if self.polling.spin == Duration::ZERO || self.polling.slots.is_empty() {
+            return Ok(false);
+        }
+        let most = most.unwrap_or(self.polling.spin).min(self.polling.spin);
+        let from = turn.system.now();
+        while turn.system.now().since(from) < most {
+            for _ in 0..POLLS_PER_LOOK {
+                spin_loop();
+                if self.poll(false, turn) {
+                    return Ok(true);
+                }
+            }
+            turn.system.wait(ready, Some(Duration::ZERO))?;
+            if !ready.is_empty() {
+                return Ok(true);
+            }
+        }
+        Ok(false)
+    }
+
+    /// Arms all busy-polled channels; `false` if one had something.
+    pub fn arm(&mut self) -> bool {
+        let Self { polling, slots, .. } = self;
+        polling.slots.retain(|&index| {
+            let Some(resident) = slots.resident(index) else { return false };
+            let armed = resident.link.channel().arm();
+            resident.busy_polled = !armed;
+            !armed
+        });
+        polling.slots.is_empty()
+    }
+}

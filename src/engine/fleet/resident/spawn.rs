@@ -1,0 +1,166 @@
+//! How a resident worker is started, as data: the [`LaunchSpec`].
+//!
+//! The spec says what differs from worker to worker: program, descriptors, environment, how the worker introduces
+//! itself, and where its progress is read. The core is told the same as its `WorkerContract`.
+
+use super::super::super::system::System;
+use super::super::thread::{self, Thread, ThreadMain};
+use super::slots::Body;
+use crate::core::input::SpawnFailure;
+use crate::model::ids::WorkerId;
+use crate::sys::spawn::{SpawnPlan, is_shortage};
+use crate::transport::progress_page::ProgressReader;
+use crate::transport::{Channel, OpenError, Transport};
+use crate::wire::names;
+use std::ffi::CString;
+use std::fs::File;
+use std::io;
+use std::os::fd::AsFd;
+
+/// The number of the first descriptor that a worker is given beyond stdin, stdout and stderr.
+const FIRST_FD: u32 = 3;
+
+/// A token that a worker shows in its hello.
+pub type Token = [u8; 16];
+
+/// What executes the workers of a run.
+pub enum Program {
+    Process(Box<LaunchSpec>),
+    /// Threads of this process.
+    Thread(ThreadMain),
+}
+
+/// What a worker process is started from.
+pub struct LaunchSpec {
+    pub path: CString,
+    pub argv: Vec<CString>,
+    /// The environment that all workers share, each as `NAME=VALUE`. Descriptors, token and number of the worker are
+    /// added.
+    pub env: Vec<CString>,
+    pub stdin: File,
+    /// How its bytes travel.
+    pub transport: Box<dyn Transport>,
+    pub handshake: Handshake,
+    pub progress: ProgressSource,
+}
+
+/// How a worker introduces itself.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Handshake {
+    /// It is ready when it is started.
+    None,
+    /// It sends a hello with the token that it was given.
+    Hello,
+}
+
+/// Where it is read which item a worker is at.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ProgressSource {
+    /// On a page of memory that the worker writes.
+    Page,
+    /// The oldest item that it holds.
+    OldestHeld,
+}
+
+/// A resident worker that was started, and its descriptors.
+pub struct Started {
+    pub body: Body,
+    pub channel: Box<dyn Channel>,
+    pub progress: Option<ProgressReader>,
+    pub token: Option<Token>,
+}
+
+impl Program {
+    /// Starts a worker.
+    ///
+    /// # Errors
+    /// Nothing is left of the worker then.
+    pub fn start(&mut self, worker: WorkerId, system: &mut dyn System) -> Result<Started, StartError> {
+        match self {
+            Self::Process(spec) => spec.start(worker, system),
+            Self::Thread(main) => {
+                let (thread, channel, progress) = Thread::start(worker, main)?;
+                let (body, progress) = (Body::Thread(thread), Some(progress));
+                Ok(Started { body, channel, progress, token: Some(thread::TOKEN) })
+            }
+        }
+    }
+
+    /// For messages.
+    pub fn name(&self) -> String {
+        match self {
+            Self::Process(spec) => spec.path.to_string_lossy().into_owned(),
+            Self::Thread(_) => "a thread".to_owned(),
+        }
+    }
+
+    /// Why a worker could not be started, for the core.
+    pub fn failure(&self, worker: WorkerId, error: &StartError) -> SpawnFailure {
+        let text = format!("spawn worker {worker} from {}: {error}", self.name());
+        match error.errno() {
+            Some(errno) if is_shortage(errno) => SpawnFailure::Shortage(text),
+            _ => SpawnFailure::Program(text),
+        }
+    }
+}
+
+/// Why a worker could not be started.
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    #[error(transparent)]
+    Channel(#[from] OpenError),
+    #[error(transparent)]
+    System(#[from] io::Error),
+}
+
+impl StartError {
+    fn errno(&self) -> Option<i32> {
+        match self {
+            Self::Channel(error) => error.errno(),
+            Self::System(error) => error.raw_os_error(),
+        }
+    }
+}
+
+impl LaunchSpec {
+    fn start(&mut self, worker: WorkerId, system: &mut dyn System) -> Result<Started, StartError> {
+        let (channel, endpoints) = self.transport.open()?;
+        let mut variables = vec![format!("{}={worker}", names::WORKER)];
+        let (mut token, mut page) = (None, None);
+        if self.handshake == Handshake::Hello {
+            let bytes = system.random_token()?;
+            let hex: String = bytes.iter().map(|byte| format!("{byte:02x}")).collect();
+            variables.push(format!("{}={hex}", names::TOKEN));
+            token = Some(bytes);
+        }
+        if self.progress == ProgressSource::Page {
+            page = Some(ProgressReader::create()?);
+        }
+        let mut fds = Vec::new();
+        let page_fd = page.as_ref().map(|(_, fd)| (&[names::FD_PROGRESS][..], fd.as_fd()));
+        for (number, (names, fd)) in (FIRST_FD..).zip(endpoints.fds().chain(page_fd)) {
+            variables.extend(names.iter().map(|name| format!("{name}={number}")));
+            fds.push(fd);
+        }
+        variables.extend(endpoints.variables().map(|(name, value)| format!("{name}={value}")));
+        let mut env = self.env.clone();
+        for variable in variables {
+            env.push(CString::new(variable).map_err(io::Error::other)?);
+        }
+        let stderr = io::stderr();
+        let plan = SpawnPlan {
+            program: &self.path,
+            argv: &self.argv,
+            env: &env,
+            stdin: self.stdin.as_fd(),
+            // A handler may print: that must not mix with results.
+            stdout: stderr.as_fd(),
+            stderr: stderr.as_fd(),
+            fds: &fds,
+            new_group: true,
+            register: None,
+        };
+        let process = system.start(worker, &plan)?;
+        Ok(Started { body: Body::Process(process), channel, progress: page.map(|(reader, _)| reader), token })
+    }
+}

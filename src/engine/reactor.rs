@@ -1,0 +1,204 @@
+//! The one loop: wait, let the components read, hand their facts to the core, carry its orders out, end the turn.
+//!
+//! Invariant: it waits in one place, [`Reactor::wait`], and nothing in it blocks: not a worker, not the source, not
+//! stdout. (Starting a worker waits for its exec, which is what vfork means; commands are started by threads of their
+//! own.) A fact is handled when the component that reported it has returned.
+
+use super::answer::Reply;
+use super::apply::Components;
+use super::error::EngineError;
+use super::feed::Taken;
+use super::finish::Finish;
+use super::token::Port;
+use super::turn::{Fact, Reaction, Turn};
+use crate::core::Core;
+use crate::core::input::Input;
+use crate::model::command::{self, Origin};
+use crate::model::outcome::RunOutcome;
+use crate::model::time::Duration;
+use crate::sys::poller::Ready;
+use crate::sys::signals::ReceivedSignal;
+
+/// Payloads taken from the source before the loop looks at its workers again.
+const PAYLOADS_PER_TURN: u32 = 8;
+
+/// A run in progress.
+pub struct Reactor {
+    core: Core,
+    components: Components,
+    turn: Turn,
+    /// What the last wait brought.
+    ready: Vec<Ready>,
+    /// Set by the core's last order.
+    outcome: Option<RunOutcome>,
+}
+
+impl Reactor {
+    pub fn new(core: Core, components: Components, turn: Turn) -> Self {
+        Self { core, components, turn, ready: Vec::new(), outcome: None }
+    }
+
+    /// Runs to the end.
+    ///
+    /// # Errors
+    /// The poll set or a launcher failed; everything else is a fact for the core.
+    pub fn run(mut self) -> Result<RunOutcome, EngineError> {
+        self.turn.refresh();
+        self.turn.report(Input::Start);
+        self.handle_facts();
+        loop {
+            let busy = self.end_turn();
+            if let Some(outcome) = self.outcome.take() {
+                return self.finish(outcome);
+            }
+            self.wait(busy)?;
+            self.begin_turn()?;
+        }
+    }
+
+    /// Ends a turn: takes items in, sends what was ordered, shows what was committed. Returns whether there is more to do
+    /// at once.
+    fn end_turn(&mut self) -> bool {
+        let mut more = self.take_in();
+        // Before the output is written, so that workers work meanwhile.
+        self.components.fleet.end_turn(&mut self.turn);
+        self.handle_facts();
+        if self.outcome.is_none() {
+            let Components { commit, feed, fleet, .. } = &mut self.components;
+            let was_congested = commit.output.is_congested();
+            commit.end_turn(&mut self.turn, feed);
+            let is_congested = commit.output.is_congested();
+            if is_congested != was_congested {
+                fleet.set_congested(is_congested, &mut self.turn);
+            }
+            // The source was passed over because of what has just been written: perhaps nothing else wakes the loop.
+            more |= was_congested && !is_congested;
+            self.handle_facts();
+        }
+        more
+    }
+
+    fn take_in(&mut self) -> bool {
+        for _ in 0..PAYLOADS_PER_TURN {
+            let pressure = self.components.pressure();
+            if self.components.feed.take(pressure, &mut self.turn) == Taken::Nothing {
+                return false;
+            }
+            self.handle_facts();
+        }
+        true
+    }
+
+    /// Polls what has to be busy-polled, and then waits for events, unless there is something to do. `busy`: there is.
+    fn wait(&mut self, busy: bool) -> Result<(), EngineError> {
+        self.ready.clear();
+        let fleet = &mut self.components.fleet;
+        let busy = busy || fleet.has_unsent();
+        let found = fleet.poll(busy, &mut self.turn);
+        if !fleet.is_wait_due(found) {
+            return Ok(());
+        }
+        let failed = EngineError::system("wait for events");
+        if found || busy {
+            return self.turn.system.wait(&mut self.ready, Some(Duration::ZERO)).map_err(failed);
+        }
+        let timeout = self.next_timeout();
+        let fleet = &mut self.components.fleet;
+        match fleet.spin(timeout, &mut self.ready, &mut self.turn) {
+            Ok(false) => {}
+            found => return found.map(drop).map_err(failed),
+        }
+        if !fleet.arm() {
+            return Ok(());
+        }
+        let timeout = self.next_timeout();
+        self.turn.system.wait(&mut self.ready, timeout).map_err(failed)
+    }
+
+    fn next_timeout(&self) -> Option<Duration> {
+        let fleet = &self.components.fleet;
+        if fleet.is_probing() {
+            return None;
+        }
+        let next = self.core.poll_timeout().into_iter().chain(fleet.next_timeout()).min()?;
+        Some(next.since(self.turn.system.now()))
+    }
+
+    /// After a wait: everything that is ready, then the deadlines that have passed.
+    fn begin_turn(&mut self) -> Result<(), EngineError> {
+        self.handle_facts();
+        self.turn.refresh();
+        for at in 0..self.ready.len() {
+            let event = self.ready[at];
+            while self.on_ready(event) == Reaction::Again {
+                self.handle_facts();
+            }
+            self.handle_facts();
+        }
+        let fleet = &mut self.components.fleet;
+        fleet.begin_turn(&mut self.turn).map_err(EngineError::system("go on starting commands"))?;
+        self.handle_facts();
+        let has_passed = self.core.poll_timeout().is_some_and(|at| at <= self.turn.now);
+        if self.components.fleet.is_really_late(has_passed) {
+            self.core.handle_timeout(self.turn.now);
+            self.carry_out(&mut None);
+            self.handle_facts();
+        }
+        Ok(())
+    }
+
+    fn on_ready(&mut self, event: Ready) -> Reaction {
+        let Components { feed, fleet, commit, .. } = &mut self.components;
+        match Port::of(event.token) {
+            Some(Port::Source) => feed.on_ready(),
+            Some(Port::Signals) => report_signals(&mut self.turn),
+            Some(Port::Stdout) if event.error || event.hangup => commit.output.lose_stdout(None, &mut self.turn),
+            // Writable: the end of the turn writes. Reports of launchers are received in each turn.
+            Some(Port::Stdout | Port::Stderr | Port::Launchers | Port::Orders) | None => {}
+            Some(port @ Port::Worker { .. }) => return fleet.on_ready(port, &mut self.turn),
+        }
+        Reaction::Done
+    }
+
+    /// Hands all facts to the core, oldest first, and carries out what it orders.
+    fn handle_facts(&mut self) {
+        self.show_notices();
+        while let Some(Fact { input, mut reply }) = self.turn.facts.pop_front() {
+            self.core.handle(input, self.turn.now);
+            self.carry_out(&mut reply);
+        }
+    }
+
+    fn carry_out(&mut self, reply: &mut Option<Reply>) {
+        while let Some(action) = self.core.poll_action() {
+            if let Some(outcome) = self.components.apply(action, reply, &mut self.turn) {
+                self.outcome = Some(outcome);
+            }
+            self.show_notices();
+        }
+    }
+
+    fn show_notices(&mut self) {
+        if !self.turn.notices.is_empty() {
+            self.components.commit.output.err.push(&self.turn.notices);
+            self.turn.notices.clear();
+        }
+    }
+
+    /// No worker is left, so neither launchers nor guard are needed; they go while the last bytes leave.
+    fn finish(self, outcome: RunOutcome) -> Result<RunOutcome, EngineError> {
+        let Self { core, components: Components { mut feed, fleet, mut commit, .. }, mut turn, .. } = self;
+        drop(fleet);
+        turn.system.dismiss_guard();
+        Finish { core: &core, commit: &mut commit, feed: &mut feed, turn: &mut turn }.run(outcome)
+    }
+}
+
+/// What the signals since the last call ask for.
+fn report_signals(turn: &mut Turn) {
+    for ReceivedSignal { signal, sender_pid } in turn.system.received_signals() {
+        for command in command::of_signal(signal) {
+            turn.report(Input::Command { command: *command, origin: Origin::Signal { signal, sender_pid } });
+        }
+    }
+}

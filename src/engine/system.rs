@@ -1,0 +1,182 @@
+//! What the shell asks of the operating system, on one page.
+//!
+//! The reactor, feed, fleet and commit reach the system only through [`System`], so that the simulator can drive them
+//! with a fake one: interrupted calls, short writes, no descriptors left, a start that fails, a process that ends
+//! between any two calls. [`Os`] is the real one. Two things pass it by: a channel reads and writes its own
+//! descriptors, and launchers, which are threads, start and reap commands themselves.
+//!
+//! Invariant: no method waits, except [`System::wait`], and [`System::start`] until the exec (what vfork means).
+
+use crate::model::exit::{ExitStatus, Usage};
+use crate::model::ids::WorkerId;
+use crate::model::signal::Signal;
+use crate::model::time::{Duration, Instant};
+use crate::sys::clock::Clock;
+use crate::sys::guard::{Groups, Guard};
+use crate::sys::outbox::{Flushed, Outbox};
+use crate::sys::pidfd::Process;
+use crate::sys::poller::{Added, Interest, Poller, Ready};
+use crate::sys::random;
+use crate::sys::signals::{ReceivedSignal, SignalPlane};
+use crate::sys::spawn::{SpawnPlan, Spawner};
+use std::io;
+use std::os::fd::BorrowedFd;
+
+/// The operating system, as the shell sees it.
+pub trait System {
+    /// The time since the run started.
+    fn now(&self) -> Instant;
+
+    /// The moment that a monotonic time of any process of this machine stands for.
+    fn instant_of(&self, monotonic_ns: u64) -> Instant;
+
+    /// Adds a descriptor to the poll set; `token` comes back with each of its events.
+    ///
+    /// # Errors
+    /// No memory or no watch is left.
+    fn watch(&mut self, fd: BorrowedFd<'_>, interest: Interest, token: u64) -> io::Result<Added>;
+
+    /// Changes what a watched descriptor waits for.
+    ///
+    /// # Errors
+    /// It is not in the poll set.
+    fn rewatch(&mut self, fd: BorrowedFd<'_>, interest: Interest, token: u64) -> io::Result<()>;
+
+    /// Takes a descriptor out of the poll set, if it is in there. Call it before the descriptor is closed.
+    fn unwatch(&mut self, fd: BorrowedFd<'_>);
+
+    /// Waits for events, at most `timeout` (`None`: as long as it takes). `ready` is empty when the time has passed or
+    /// a signal interrupted the wait.
+    ///
+    /// # Errors
+    /// The poll set failed: the run cannot go on.
+    fn wait(&mut self, ready: &mut Vec<Ready>, timeout: Option<Duration>) -> io::Result<()>;
+
+    /// Starts a resident worker, as leader of a process group that the guard knows from then on.
+    ///
+    /// # Errors
+    /// The system's; nothing is left of the process then.
+    fn start(&mut self, worker: WorkerId, plan: &SpawnPlan<'_>) -> io::Result<Process>;
+
+    /// Signals the process group of a worker. A group that is gone is no error. Never after [`System::reap`].
+    ///
+    /// # Errors
+    /// The processes have changed their user.
+    fn signal(&mut self, process: &Process, signal: Signal) -> io::Result<()>;
+
+    /// The guard does not end this worker's group any more. Call it before [`System::reap`]: afterwards the number of
+    /// the group may be another's.
+    fn forget_group(&mut self, worker: WorkerId);
+
+    /// How a process ended whose pidfd is readable, and what it used.
+    fn reap(&mut self, process: &Process) -> (ExitStatus, Usage);
+
+    /// Ends a worker that cannot be watched: its end would never be seen. Waits for the end, which KILL makes short.
+    fn abandon(&mut self, worker: WorkerId, process: &Process);
+
+    /// Signals to this process since the last call.
+    fn received_signals(&mut self) -> Vec<ReceivedSignal>;
+
+    /// Sixteen bytes that cannot be guessed.
+    ///
+    /// # Errors
+    /// The system has none.
+    fn random_token(&mut self) -> io::Result<[u8; 16]>;
+
+    /// Writes what the descriptor of `outbox` takes at the moment.
+    ///
+    /// # Errors
+    /// As of [`Outbox::flush`].
+    fn flush(&mut self, outbox: &mut Outbox) -> io::Result<Flushed>;
+
+    /// No worker is left: the guard may go.
+    fn dismiss_guard(&mut self);
+}
+
+/// The real system.
+pub struct Os {
+    pub clock: Clock,
+    pub poller: Poller,
+    pub signals: SignalPlane,
+    pub spawner: Spawner,
+    pub guard: Guard,
+}
+
+impl System for Os {
+    fn now(&self) -> Instant {
+        self.clock.now()
+    }
+
+    fn instant_of(&self, monotonic_ns: u64) -> Instant {
+        self.clock.instant_of(monotonic_ns)
+    }
+
+    fn watch(&mut self, fd: BorrowedFd<'_>, interest: Interest, token: u64) -> io::Result<Added> {
+        self.poller.add(fd, interest, token)
+    }
+
+    fn rewatch(&mut self, fd: BorrowedFd<'_>, interest: Interest, token: u64) -> io::Result<()> {
+        self.poller.modify(fd, interest, token)
+    }
+
+    fn unwatch(&mut self, fd: BorrowedFd<'_>) {
+        // One that is not in the set is out of it.
+        let _ = self.poller.remove(fd);
+    }
+
+    fn wait(&mut self, ready: &mut Vec<Ready>, timeout: Option<Duration>) -> io::Result<()> {
+        self.poller.wait(ready, timeout)
+    }
+
+    fn start(&mut self, worker: WorkerId, plan: &SpawnPlan<'_>) -> io::Result<Process> {
+        let plan = SpawnPlan { register: self.guard.groups().place(worker.index()), ..*plan };
+        self.spawner.spawn(&plan).map_err(|error| io::Error::from_raw_os_error(error.errno))
+    }
+
+    fn signal(&mut self, process: &Process, signal: Signal) -> io::Result<()> {
+        process.signal_group(signal)
+    }
+
+    fn forget_group(&mut self, worker: WorkerId) {
+        self.guard.groups().clear(worker.index());
+    }
+
+    fn reap(&mut self, process: &Process) -> (ExitStatus, Usage) {
+        reap(process)
+    }
+
+    fn abandon(&mut self, worker: WorkerId, process: &Process) {
+        abandon(self.guard.groups(), worker, process);
+    }
+
+    fn received_signals(&mut self) -> Vec<ReceivedSignal> {
+        self.signals.drain()
+    }
+
+    fn random_token(&mut self) -> io::Result<[u8; 16]> {
+        random::bytes()
+    }
+
+    fn flush(&mut self, outbox: &mut Outbox) -> io::Result<Flushed> {
+        outbox.flush()
+    }
+
+    fn dismiss_guard(&mut self) {
+        self.guard.dismiss();
+    }
+}
+
+/// Reaps a process whose pidfd is readable.
+pub fn reap(process: &Process) -> (ExitStatus, Usage) {
+    // Something else in this process may have reaped it: then how it ended is lost. The supervisor never does that, a
+    // program that uses the library may.
+    process.reap().ok().flatten().unwrap_or((ExitStatus::Unknown, Usage::default()))
+}
+
+/// Ends a process that cannot be watched. Its group is forgotten between its end and its reaping: earlier the guard would
+/// miss it, later its number may be another's.
+pub fn abandon(groups: &Groups, worker: WorkerId, process: &Process) {
+    process.end();
+    groups.clear(worker.index());
+    let _ = process.reap();
+}

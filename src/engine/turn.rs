@@ -1,0 +1,68 @@
+//! What a component may use while it is called: the system, the time of this turn of the loop, and the queue of its
+//! facts.
+//!
+//! A component never calls the core. It appends a [`Fact`]; the reactor hands facts to the core once the component has
+//! returned, in the order in which they were appended, and carries out what the core orders.
+//!
+//! Invariant: a fact is never handled while a channel is being read or an order is being carried out.
+
+use super::answer::Reply;
+use super::system::System;
+use crate::core::input::Input;
+use crate::model::time::Instant;
+use std::collections::VecDeque;
+
+/// A fact for the core, and the bytes that came with it.
+pub struct Fact {
+    pub input: Input,
+    /// Results, where the fact is about items that have some. Valid until the component that reported the fact is
+    /// asked for the next one.
+    pub reply: Option<Reply>,
+}
+
+/// One turn of the loop.
+pub struct Turn {
+    pub system: Box<dyn System>,
+    /// When the turn began: after the wait. A start of a process, which takes a while, moves it on.
+    pub now: Instant,
+    /// Facts that the core has not been told yet, oldest first.
+    pub facts: VecDeque<Fact>,
+    /// Lines for stderr.
+    pub notices: Vec<u8>,
+}
+
+/// Whether a component is done with an event.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Reaction {
+    Done,
+    /// Hand the facts to the core, then call again for the same event.
+    Again,
+}
+
+impl Turn {
+    pub fn new(system: Box<dyn System>) -> Self {
+        let now = system.now();
+        Self { system, now, facts: VecDeque::new(), notices: Vec::new() }
+    }
+
+    /// Appends a fact without results.
+    pub fn report(&mut self, input: Input) {
+        self.facts.push_back(Fact { input, reply: None });
+    }
+
+    /// Appends a fact with its results.
+    pub fn report_with(&mut self, input: Input, reply: Reply) {
+        self.facts.push_back(Fact { input, reply: Some(reply) });
+    }
+
+    /// Appends a line for stderr.
+    pub fn notice(&mut self, line: &str) {
+        self.notices.extend_from_slice(line.as_bytes());
+        self.notices.push(b'\n');
+    }
+
+    /// Reads the clock again.
+    pub fn refresh(&mut self) {
+        self.now = self.system.now();
+    }
+}

@@ -1,0 +1,202 @@
+//! The settings of a run, as its author makes them: for the command line as for a program that uses the library.
+//! `defaults` checks and completes them.
+//!
+//! Invariant: a setting that was not made is `None`. No default is written here.
+
+use super::config::{InputSpec, OutputMode, SummaryMode};
+use super::spec::{
+    Backoff, Credit, Halt, Intensity, QueueOrder, RestartStrategy, RestartType, TermStep, TransportKind,
+};
+use super::time::Duration;
+use std::ffi::OsString;
+use std::path::PathBuf;
+
+/// The part of a configuration that is not its author's choice.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Host {
+    /// Cores that this process may use, at least 1.
+    pub cores: u32,
+    /// The seed of a run without a `seed` of its own.
+    pub seed: u64,
+    /// The id of a run without a `run_id` of its own.
+    pub run_id: String,
+}
+
+/// Which program works on the items.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum WorkerChoice {
+    BuiltIn,
+    Program(Vec<OsString>),
+    Command(Vec<OsString>),
+}
+
+/// Where items come from.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum SourceChoice {
+    Generate(u64),
+    Args(Vec<OsString>),
+    Input(InputSpec),
+}
+
+/// Declares the builder: each setting is a field, `None` until it is set, and a method that sets it.
+macro_rules! config_builder {
+    (
+        values { $($(#[$doc:meta])* $field:ident: $type:ty,)* }
+        conversions { $($(#[$into_doc:meta])* $into_field:ident: $into_type:ty,)* }
+    ) => {
+        /// The settings of a run. Each method sets one; the last call of several counts.
+        ///
+        /// ```
+        /// use supervisor::model::config::Config;
+        ///
+        /// let config = Config::builder().command(["gzip", "-9", "{}"]).items(["a.log", "b.log"]).workers(4).build()?;
+        /// assert_eq!(config.policy.workers, 4);
+        /// # Ok::<(), supervisor::model::config_error::ConfigError>(())
+        /// ```
+        #[derive(Clone, Debug)]
+        #[must_use = "a builder does nothing before `build`"]
+        pub struct ConfigBuilder {
+            // The command line fills the fields in from its flags, where a flag that is not given is `None`, too.
+            pub(crate) host: Host,
+            pub(crate) worker: WorkerChoice,
+            pub(crate) source: Option<SourceChoice>,
+            $(pub(crate) $field: Option<$type>,)*
+            $(pub(crate) $into_field: Option<$into_type>,)*
+        }
+
+        impl ConfigBuilder {
+            /// Nothing is set, which is the demonstration. [`Config::builder`](super::config::Config::builder) also
+            /// makes the [`Host`].
+            pub const fn new(host: Host) -> Self {
+                Self { host, worker: WorkerChoice::BuiltIn, source: None, $($field: None,)* $($into_field: None,)* }
+            }
+            $(
+                $(#[$doc])*
+                pub fn $field(self, value: $type) -> Self {
+                    Self { $field: Some(value), ..self }
+                }
+            )*
+            $(
+                $(#[$into_doc])*
+                pub fn $into_field(self, value: impl Into<$into_type>) -> Self {
+                    Self { $into_field: Some(value.into()), ..self }
+                }
+            )*
+        }
+    };
+}
+
+config_builder! {
+    values {
+        /// How long the built-in worker spends on each item. Default: 0.
+        delay: Duration,
+        /// Run the built-in worker on threads of this process, without isolation. Default: false.
+        threads: bool,
+        /// How items travel to workers that stay. Default: shared memory; pipes in the demonstration.
+        transport: TransportKind,
+        /// How long either side of shared memory polls before it sleeps. Default: 0.
+        spin: Duration,
+        /// Run the command by `/bin/sh -c`, with items quoted. Default: false.
+        shell: bool,
+        /// Write the item to the command's stdin, not to its arguments. Default: false.
+        stdin: bool,
+        /// Items in the input end with this byte; `None`: nothing ends them, for blocks of an exact size.
+        /// Default: a newline.
+        delimiter: Option<u8>,
+        /// Items are blocks of about this many bytes, each cut after a delimiter. Default: an item is what a delimiter
+        /// ends.
+        block: u64,
+        /// Worker slots, at least 1. Default: one for each core; 5 in the demonstration.
+        workers: u32,
+        /// Default: first in, first out. `Priority` reads lines of a number, a tab and the item.
+        queue: QueueOrder,
+        /// Most items accepted but not yet handed out, at least 1. Default: enough that no worker waits for the source.
+        queue_items_max: u64,
+        /// Work in flight at one worker. Default: [`Credit::Auto`].
+        credit: Credit,
+        /// Most items in one message to a worker that stays, at least 1. Default: no limit.
+        batch_max: u32,
+        /// Results in the order of the items. Default: false, as they come.
+        keep_order: bool,
+        /// Further attempts of an item that failed. Default: 0.
+        retries: u32,
+        /// Workers that one item may end before it is dead, at least 1. Default: 3; 1 for a command.
+        crash_limit: u32,
+        /// Wait before the next attempt, doubled each time, with jitter. Default: 0.
+        retry_delay: Duration,
+        /// Give up after this many dead items in a row, at least 1; `None`: never. Default: 20.
+        dead_max: Option<u32>,
+        /// Limit for one attempt, more than 0; then its worker is replaced. Default: none.
+        timeout: Duration,
+        /// The signals that end a process and the wait after each; the last signal is KILL.
+        /// Default: `TERM,200,TERM,100,TERM,50,KILL,25`, in milliseconds.
+        term_sequence: Vec<TermStep>,
+        /// How long a stop waits for running items. Default: 10 s.
+        grace: Duration,
+        /// If a worker that ended is started again. Default: always.
+        restart: RestartType,
+        /// Which workers are started again with one that ended. Default: that one alone.
+        strategy: RestartStrategy,
+        /// Give up if a slot's worker dies more often without an item. Default: 5 times in 10 s.
+        intensity: Intensity,
+        /// Wait before such a restart. Default: 100 ms, doubled up to 10 s.
+        backoff: Backoff,
+        /// Stop early after so many outcomes. Default: never.
+        halt: Halt,
+        /// Limit for the whole run, more than 0. Default: none.
+        run_timeout: Duration,
+        /// The seed for the jitter of delays. Default: the host's.
+        seed: u64,
+        /// Default: results; in the demonstration a line for each item, for people.
+        output: OutputMode,
+        /// Each line of a result begins with its item and a tab. Default: false.
+        tag: bool,
+        /// Print each command to stderr before it starts. Default: false.
+        verbose: bool,
+        /// Print what would run to stdout, and start nothing. Default: false.
+        dry_run: bool,
+        /// Workers and totals at the end, on stderr. Default: [`SummaryMode::Auto`].
+        summary: SummaryMode,
+        /// Nothing on stderr but errors that end the run. Default: false.
+        quiet: bool,
+    }
+    conversions {
+        /// The task of the built-in worker, one of [`TASKS`](super::spec::TASKS). Default: the first of them.
+        task: String,
+        /// The folder in which the files of [`TransportKind::File`] get names and stay. Default: files without a name.
+        spool: PathBuf,
+        /// Write every event to this file, one JSON object a line. Default: no file.
+        events: PathBuf,
+        /// Names the run in `SUPERVISOR_RUN` and in keys of items: letters, digits, `-`. Default: the host's.
+        run_id: String,
+    }
+}
+
+/// What works on the items, and where they come from.
+impl ConfigBuilder {
+    /// A process for each item: the program, then its arguments, in which `{}` stands for the item.
+    pub fn command(self, argv: impl IntoIterator<Item = impl Into<OsString>>) -> Self {
+        Self { worker: WorkerChoice::Command(argv.into_iter().map(Into::into).collect()), ..self }
+    }
+
+    /// Workers that stay: a program on the SDK of this library, then its arguments.
+    pub fn worker_program(self, argv: impl IntoIterator<Item = impl Into<OsString>>) -> Self {
+        Self { worker: WorkerChoice::Program(argv.into_iter().map(Into::into).collect()), ..self }
+    }
+
+    /// These items.
+    pub fn items(self, items: impl IntoIterator<Item = impl Into<OsString>>) -> Self {
+        Self { source: Some(SourceChoice::Args(items.into_iter().map(Into::into).collect())), ..self }
+    }
+
+    /// The decimal numbers from 0 to `count` - 1.
+    pub fn generate(self, count: u64) -> Self {
+        Self { source: Some(SourceChoice::Generate(count)), ..self }
+    }
+
+    /// The items in a file or in stdin, cut as `delimiter` and `block` say.
+    /// Without a source a command or a worker program reads stdin; the built-in worker gets 20 numbers.
+    pub fn input(self, input: InputSpec) -> Self {
+        Self { source: Some(SourceChoice::Input(input)), ..self }
+    }
+}

@@ -1,0 +1,449 @@
+//! From settings to a checked [`Config`]: all defaults, and all checks of a setting and between settings.
+//!
+//! Invariant: pure. What depends on the machine comes in as [`Host`](super::builder::Host), so the same settings and
+//! the same host give the same configuration. No file is opened: whether an input can be read is found when the run
+//! opens it.
+
+use super::builder::{ConfigBuilder, SourceChoice, WorkerChoice};
+use super::config::{Config, ExecSpec, InputSpec, OutputMode, OutputSpec, SourceSpec, Split, SummaryMode, WorkerSpec};
+use super::config_error::{ConfigError, Setting};
+use super::ids::ItemId;
+use super::signal::Signal;
+use super::spec::{
+    Backoff, Credit, Halt, ITEM_BYTES_MAX, Intensity, Policy, QueueOrder, RestartStrategy, RestartType, TASKS,
+    TermStep, Threshold, TransportKind, TransportSpec, WorkerContract,
+};
+use super::time::Duration;
+
+/// Workers and items of the demonstration: the built-in worker on generated items.
+const DEMONSTRATION_WORKERS: u32 = 5;
+const DEMONSTRATION_ITEMS: u64 = 20;
+
+/// Items in a batch of short messages: enough that the work per batch is little beside the work per message.
+const SHORT_MESSAGES_BATCH_ITEMS: u32 = 1024;
+
+/// Read ahead for the orders that are the better the more items they choose from.
+const CHOOSING_QUEUE_ITEMS: u64 = 1_000_000;
+
+/// Crashes that an item may cause. A command that a signal ended is not started a second time unless asked.
+const CRASH_LIMIT: u32 = 3;
+const CRASH_LIMIT_OF_COMMANDS: u32 = 1;
+
+const DEAD_MAX: u32 = 20;
+const HELLO_TIMEOUT: Duration = Duration::from_secs(10);
+const GRACE: Duration = Duration::from_secs(10);
+const INTENSITY: Intensity = Intensity { restarts_max: 5, period: Duration::from_secs(10) };
+const BACKOFF: Backoff = Backoff { min: Duration::from_millis(100), max: Duration::from_secs(10) };
+/// GNU parallel's.
+const TERM_SEQUENCE: [TermStep; 4] =
+    [step(Signal::TERM, 200), step(Signal::TERM, 100), step(Signal::TERM, 50), step(Signal::KILL, 25)];
+
+const fn step(signal: Signal, wait_ms: u64) -> TermStep {
+    TermStep { signal, wait: Duration::from_millis(wait_ms) }
+}
+
+impl ConfigBuilder {
+    /// Checks the settings and completes them.
+    ///
+    /// # Errors
+    /// Two settings contradict each other, or a value is out of its range.
+    pub fn build(self) -> Result<Config, ConfigError> {
+        self.check_worker()?;
+        if is_set(self.quiet) && self.summary == Some(SummaryMode::Always) {
+            return Err(ConfigError::QuietSummary);
+        }
+        let source = self.source_spec()?;
+        let demonstration = self.is_built_in() && matches!(source, SourceSpec::Generate { .. });
+        let output = self.output_spec(demonstration)?;
+        let worker = self.worker_spec(demonstration)?;
+        self.check_ranges()?;
+        Ok(Config {
+            policy: self.policy(&source, demonstration),
+            message_items_max: self.message_items_max(&source),
+            output,
+            worker,
+            source,
+            run_id: self.run_id.unwrap_or(self.host.run_id),
+        })
+    }
+
+    const fn is_built_in(&self) -> bool {
+        matches!(self.worker, WorkerChoice::BuiltIn)
+    }
+
+    const fn is_per_item(&self) -> bool {
+        matches!(self.worker, WorkerChoice::Command(_))
+    }
+
+    /// Refuses a setting that this kind of worker cannot heed. (All heed `intensity` and `backoff`: a command that
+    /// cannot be started for lack of resources waits and gives up by them.)
+    fn check_worker(&self) -> Result<(), ConfigError> {
+        let threads = is_set(self.threads);
+        let built_in = first_set(&[
+            (Setting::Task, self.task.is_some()),
+            (Setting::Delay, self.delay.is_some()),
+            (Setting::Threads, threads),
+        ]);
+        let resident = first_set(&[
+            (Setting::Transport, self.transport.is_some()),
+            (Setting::Spin, self.spin.is_some()),
+            (Setting::Spool, self.spool.is_some()),
+            (Setting::Credit, self.credit.is_some()),
+            (Setting::BatchMax, self.batch_max.is_some()),
+            (Setting::Restart, self.restart.is_some()),
+            (Setting::Strategy, self.strategy.is_some()),
+        ]);
+        let per_item = first_set(&[
+            (Setting::Shell, is_set(self.shell)),
+            (Setting::Stdin, is_set(self.stdin)),
+            (Setting::Verbose, is_set(self.verbose)),
+        ]);
+        match (&self.worker, built_in, resident, per_item) {
+            (WorkerChoice::Command(argv) | WorkerChoice::Program(argv), ..) if argv.is_empty() => {
+                Err(ConfigError::NoProgram)
+            }
+            (WorkerChoice::Command(_) | WorkerChoice::Program(_), Some(setting), ..) => {
+                Err(ConfigError::NeedsBuiltIn { setting })
+            }
+            (WorkerChoice::Command(_), _, Some(setting), _) => Err(ConfigError::NeedsResident { setting }),
+            (WorkerChoice::BuiltIn | WorkerChoice::Program(_), .., Some(setting)) => {
+                Err(ConfigError::NeedsCommand { setting })
+            }
+            _ if threads => self.check_threads(),
+            _ => Ok(()),
+        }
+    }
+
+    /// No frame leaves the process, and a thread can neither be ended nor die alone.
+    fn check_threads(&self) -> Result<(), ConfigError> {
+        let processes = first_set(&[
+            (Setting::Transport, self.transport.is_some()),
+            (Setting::Timeout, self.timeout.is_some()),
+            (Setting::CrashLimit, self.crash_limit.is_some()),
+            (Setting::Restart, self.restart.is_some()),
+            (Setting::Strategy, self.strategy.is_some()),
+        ]);
+        processes.map_or(Ok(()), |setting| Err(ConfigError::NeedsProcesses { setting }))
+    }
+
+    fn source_spec(&self) -> Result<SourceSpec, ConfigError> {
+        let spec = match &self.source {
+            Some(SourceChoice::Input(input)) => return self.lines(input.clone()),
+            None if !self.is_built_in() => return self.lines(InputSpec::Stdin),
+            None => SourceSpec::Generate { count: DEMONSTRATION_ITEMS },
+            Some(SourceChoice::Generate(count)) => SourceSpec::Generate { count: *count },
+            Some(SourceChoice::Args(items)) => SourceSpec::Args { items: items.clone() },
+        };
+        // Items that come without bytes to cut.
+        let cut = first_set(&[
+            (Setting::Delimiter, self.delimiter.is_some()),
+            (Setting::Block, self.block.is_some()),
+            (Setting::PriorityQueue, self.queue == Some(QueueOrder::Priority)),
+        ]);
+        cut.map_or(Ok(spec), |setting| Err(ConfigError::NeedsInput { setting }))
+    }
+
+    fn lines(&self, input: InputSpec) -> Result<SourceSpec, ConfigError> {
+        let priority = self.queue == Some(QueueOrder::Priority);
+        let split = match (self.block, self.delimiter.unwrap_or(Some(b'\n'))) {
+            (Some(_), _) if priority => return Err(ConfigError::BlockPriority),
+            (Some(_), _) if self.batch_max.is_some() => return Err(ConfigError::BlockBatchMax),
+            (Some(bytes), delimiter) => Split::Block { bytes, delimiter },
+            (None, Some(byte)) => Split::Delimiter(byte),
+            (None, None) => return Err(ConfigError::NoDelimiter),
+        };
+        Ok(SourceSpec::Lines { input, split, priority })
+    }
+
+    fn output_spec(&self, demonstration: bool) -> Result<OutputSpec, ConfigError> {
+        let mode = self.output.unwrap_or(if demonstration { OutputMode::Narrate } else { OutputMode::Results });
+        let tag = is_set(self.tag);
+        match mode {
+            _ if tag && self.block.is_some() => Err(ConfigError::TagOfBlocks),
+            OutputMode::Narrate | OutputMode::Json if tag => Err(ConfigError::TagOfMode { mode }),
+            _ => Ok(OutputSpec {
+                mode,
+                tag,
+                verbose: is_set(self.verbose),
+                dry_run: is_set(self.dry_run),
+                events: self.events.clone(),
+                summary: self.summary.unwrap_or(if is_set(self.quiet) {
+                    SummaryMode::Never
+                } else {
+                    SummaryMode::Auto
+                }),
+                quiet: is_set(self.quiet),
+            }),
+        }
+    }
+
+    fn worker_spec(&self, demonstration: bool) -> Result<WorkerSpec, ConfigError> {
+        let transport = self.transport_spec(demonstration)?;
+        match &self.worker {
+            WorkerChoice::Command(argv) => {
+                let (shell, stdin) = (is_set(self.shell), is_set(self.stdin));
+                Ok(WorkerSpec::Exec(ExecSpec { argv: argv.clone(), shell, stdin }))
+            }
+            WorkerChoice::Program(argv) => Ok(WorkerSpec::Frames { argv: argv.clone(), transport }),
+            WorkerChoice::BuiltIn => {
+                let task = self.task.as_deref().unwrap_or(TASKS[0]).to_owned();
+                if !TASKS.contains(&task.as_str()) {
+                    return Err(ConfigError::UnknownTask { task });
+                }
+                let delay = self.delay.unwrap_or_default();
+                Ok(if is_set(self.threads) {
+                    WorkerSpec::Thread { task, delay }
+                } else {
+                    WorkerSpec::BuiltIn { task, delay, transport }
+                })
+            }
+        }
+    }
+
+    /// The fastest transport by default; in the demonstration the plainest, which the system's own tools can show.
+    fn transport_spec(&self, demonstration: bool) -> Result<TransportSpec, ConfigError> {
+        let default = if demonstration { TransportKind::Pipe } else { TransportKind::Shm };
+        let kind = self.transport.unwrap_or(default);
+        if self.spin.is_some() && kind != TransportKind::Shm {
+            return Err(ConfigError::NeedsTransport { setting: Setting::Spin, transport: TransportKind::Shm });
+        }
+        if self.spool.is_some() && kind != TransportKind::File {
+            return Err(ConfigError::NeedsTransport { setting: Setting::Spool, transport: TransportKind::File });
+        }
+        Ok(TransportSpec { kind, spin: self.spin.unwrap_or_default(), spool: self.spool.clone() })
+    }
+
+    fn check_ranges(&self) -> Result<(), ConfigError> {
+        let zero = first_set(&[
+            (Setting::Workers, self.workers == Some(0)),
+            (Setting::QueueItemsMax, self.queue_items_max == Some(0)),
+            (Setting::Credit, self.credit == Some(Credit::Items(0))),
+            (Setting::BatchMax, self.batch_max == Some(0)),
+            (Setting::CrashLimit, self.crash_limit == Some(0)),
+            (Setting::DeadMax, self.dead_max == Some(Some(0))),
+            (Setting::Timeout, self.timeout == Some(Duration::ZERO)),
+            (Setting::RunTimeout, self.run_timeout == Some(Duration::ZERO)),
+            (Setting::Intensity, self.intensity.is_some_and(|intensity| intensity.period == Duration::ZERO)),
+            (Setting::Halt, self.halt.is_some_and(|halt| matches!(halt.threshold, Threshold::Items(0)))),
+        ]);
+        let is_percent = |halt: Halt| match halt.threshold {
+            Threshold::Percent(percent) => (1..=100).contains(&percent),
+            Threshold::Items(_) => true,
+        };
+        let run_id = self.run_id.as_deref().unwrap_or(&self.host.run_id);
+        if let Some(setting) = zero {
+            return Err(ConfigError::Zero { setting });
+        }
+        if self.block.is_some_and(|bytes| !(1..=ITEM_BYTES_MAX as u64).contains(&bytes)) {
+            return Err(ConfigError::BlockBytes);
+        }
+        if self.term_sequence.as_ref().is_some_and(|steps| steps.last().map(|step| step.signal) != Some(Signal::KILL)) {
+            return Err(ConfigError::NoKill);
+        }
+        if self.backoff.is_some_and(|backoff| backoff.min > backoff.max) {
+            return Err(ConfigError::BackoffOrder);
+        }
+        if self.halt.is_some_and(|halt| !is_percent(halt)) {
+            return Err(ConfigError::HaltPercent);
+        }
+        if run_id.is_empty() || !run_id.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-') {
+            return Err(ConfigError::RunId);
+        }
+        Ok(())
+    }
+
+    fn policy(&self, source: &SourceSpec, demonstration: bool) -> Policy {
+        let per_item = self.is_per_item();
+        let workers = self.workers.unwrap_or(if demonstration { DEMONSTRATION_WORKERS } else { self.host.cores });
+        let crash_limit = if per_item { CRASH_LIMIT_OF_COMMANDS } else { CRASH_LIMIT };
+        Policy {
+            workers,
+            worker: if per_item {
+                WorkerContract::per_item()
+            } else {
+                WorkerContract::resident(self.credit.unwrap_or(Credit::Auto))
+            },
+            first_item: ItemId(0),
+            queue_order: self.queue.unwrap_or(QueueOrder::Fifo),
+            queue_items_max: self.queue_items_max.unwrap_or_else(|| self.read_ahead(source, workers)),
+            batch_max: self.batch_items_max(source),
+            keep_order: is_set(self.keep_order),
+            start_together: demonstration,
+            retries: self.retries.unwrap_or(0),
+            crash_limit: self.crash_limit.unwrap_or(crash_limit),
+            retry_delay: self.retry_delay.unwrap_or_default(),
+            dead_max: self.dead_max.unwrap_or(Some(DEAD_MAX)),
+            timeout: self.timeout,
+            hello_timeout: HELLO_TIMEOUT,
+            term_sequence: self.term_sequence.clone().unwrap_or_else(|| TERM_SEQUENCE.into()),
+            grace: self.grace.unwrap_or(GRACE),
+            restart: self.restart.unwrap_or(RestartType::Permanent),
+            strategy: self.strategy.unwrap_or(RestartStrategy::OneForOne),
+            intensity: self.intensity.unwrap_or(INTENSITY),
+            backoff: self.backoff.unwrap_or(BACKOFF),
+            halt: self.halt,
+            run_timeout: self.run_timeout,
+            seed: self.seed.unwrap_or(self.host.seed),
+        }
+    }
+
+    /// Most items in one message.
+    fn message_items_max(&self, source: &SourceSpec) -> u32 {
+        if self.is_per_item() || is_blocks(source) { 1 } else { self.batch_max.unwrap_or(u32::MAX) }
+    }
+
+    /// Most items in a batch: many messages, unless it matters when each item starts, which is known of a batch
+    /// of one message alone.
+    fn batch_items_max(&self, source: &SourceSpec) -> u32 {
+        let message = self.message_items_max(source);
+        if self.batch_max.is_none() || self.events.is_some() || self.timeout.is_some() {
+            message
+        } else {
+            message.max(SHORT_MESSAGES_BATCH_ITEMS)
+        }
+    }
+
+    /// The default of `queue_items_max`. In fifo order just enough that no worker waits for the source.
+    fn read_ahead(&self, source: &SourceSpec, workers: u32) -> u64 {
+        let workers = u64::from(workers);
+        match self.queue.unwrap_or(QueueOrder::Fifo) {
+            // Blocks are large: two for each worker.
+            _ if is_blocks(source) => 2 * workers + 2,
+            QueueOrder::Lifo | QueueOrder::Priority => CHOOSING_QUEUE_ITEMS,
+            QueueOrder::Fifo if self.is_per_item() => 4 * workers + 64,
+            // A worker of tiny items settles some thousand in a millisecond and holds up to four such batches.
+            QueueOrder::Fifo => (1 << 17).max(workers * (1 << 14)),
+        }
+    }
+}
+
+const fn is_blocks(source: &SourceSpec) -> bool {
+    matches!(source, SourceSpec::Lines { split: Split::Block { .. }, .. })
+}
+
+fn is_set(setting: Option<bool>) -> bool {
+    setting == Some(true)
+}
+
+/// The first setting of a list to which its condition applies.
+fn first_set(settings: &[(Setting, bool)]) -> Option<Setting> {
+    settings.iter().find(|(_, applies)| *applies).map(|(setting, _)| *setting)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::builder::Host;
+    use super::super::spec::HaltOn;
+    use super::*;
+
+    fn builder() -> ConfigBuilder {
+        ConfigBuilder::new(Host { cores: 8, seed: 7, run_id: "run".into() })
+    }
+
+    #[track_caller]
+    fn check(builder: ConfigBuilder, expected: ConfigError) {
+        assert_eq!(builder.build(), Err(expected));
+    }
+
+    #[test]
+    fn a_command_on_items_gets_the_defaults_of_commands() {
+        let config = builder().command(["gzip", "{}"]).items(["a", "b"]).build().unwrap();
+        let argv = vec!["gzip".into(), "{}".into()];
+        assert_eq!(config.worker, WorkerSpec::Exec(ExecSpec { argv, shell: false, stdin: false }));
+        assert_eq!(config.source, SourceSpec::Args { items: vec!["a".into(), "b".into()] });
+        assert_eq!((config.policy.workers, config.policy.crash_limit, config.message_items_max), (8, 1, 1));
+        assert_eq!((config.policy.seed, config.run_id.as_str()), (7, "run"));
+        assert_eq!(config.output.mode, OutputMode::Results);
+    }
+
+    #[test]
+    fn a_worker_program_reads_stdin_over_shared_memory() {
+        let config = builder().worker_program(["./w"]).delimiter(Some(0)).build().unwrap();
+        assert_eq!(config.worker.transport(), Some(&TransportKind::Shm.into()));
+        let split = Split::Delimiter(0);
+        assert_eq!(config.source, SourceSpec::Lines { input: InputSpec::Stdin, split, priority: false });
+        assert_eq!((config.policy.crash_limit, config.message_items_max), (3, u32::MAX));
+    }
+
+    #[test]
+    fn nothing_set_is_the_demonstration() {
+        let config = builder().build().unwrap();
+        assert_eq!(config, builder().generate(20).workers(5).transport(TransportKind::Pipe).build().unwrap());
+        assert_eq!((config.output.mode, config.policy.start_together), (OutputMode::Narrate, true));
+    }
+
+    #[test]
+    fn what_is_set_is_what_is_built() {
+        let halt = Halt { on: HaltOn::Done, threshold: Threshold::Percent(100), now: false };
+        let steps = vec![step(Signal::KILL, 0)];
+        let config = builder()
+            .worker_program(["./w"])
+            .input(InputSpec::File("in".into()))
+            .transport(TransportKind::File)
+            .spool("folder")
+            .batch_max(3)
+            .credit(Credit::Items(9))
+            .dead_max(None)
+            .halt(halt)
+            .term_sequence(steps.clone())
+            .events("events.jsonl")
+            .seed(1)
+            .run_id("mine-1")
+            .quiet(true)
+            .build()
+            .unwrap();
+        assert_eq!(config.worker.transport().and_then(|transport| transport.spool.clone()), Some("folder".into()));
+        assert_eq!((config.message_items_max, config.policy.batch_max), (3, 3), "events need batches of one message");
+        assert_eq!((config.policy.worker.credit, config.policy.dead_max), (Credit::Items(9), None));
+        assert_eq!((config.policy.halt, config.policy.term_sequence), (Some(halt), steps));
+        assert_eq!((config.policy.seed, config.run_id.as_str()), (1, "mine-1"));
+        assert_eq!((config.output.summary, config.output.quiet), (SummaryMode::Never, true));
+    }
+
+    #[test]
+    fn a_setting_that_the_worker_cannot_heed_is_refused() {
+        check(builder().command([""; 0]), ConfigError::NoProgram);
+        check(builder().worker_program(["w"]).task("cube"), ConfigError::NeedsBuiltIn { setting: Setting::Task });
+        check(builder().command(["x"]).threads(true), ConfigError::NeedsBuiltIn { setting: Setting::Threads });
+        let credit = Credit::Items(2);
+        check(builder().command(["x"]).credit(credit), ConfigError::NeedsResident { setting: Setting::Credit });
+        check(builder().shell(true), ConfigError::NeedsCommand { setting: Setting::Shell });
+        let timeout = Duration::from_secs(1);
+        let threads = builder().threads(true);
+        check(threads.timeout(timeout), ConfigError::NeedsProcesses { setting: Setting::Timeout });
+        check(builder().task("dance"), ConfigError::UnknownTask { task: "dance".into() });
+        let spin = ConfigError::NeedsTransport { setting: Setting::Spin, transport: TransportKind::Shm };
+        check(builder().spin(Duration::ZERO), spin);
+    }
+
+    #[test]
+    fn settings_that_contradict_each_other_are_refused() {
+        let input = || builder().input(InputSpec::Stdin);
+        check(builder().items(["a"]).block(1), ConfigError::NeedsInput { setting: Setting::Block });
+        check(input().delimiter(None), ConfigError::NoDelimiter);
+        check(input().block(1).queue(QueueOrder::Priority), ConfigError::BlockPriority);
+        check(input().block(1).batch_max(1), ConfigError::BlockBatchMax);
+        check(input().block(1).tag(true), ConfigError::TagOfBlocks);
+        check(builder().tag(true), ConfigError::TagOfMode { mode: OutputMode::Narrate });
+        check(builder().quiet(true).summary(SummaryMode::Always), ConfigError::QuietSummary);
+    }
+
+    #[test]
+    fn a_value_out_of_its_range_is_refused() {
+        check(builder().workers(0), ConfigError::Zero { setting: Setting::Workers });
+        check(builder().dead_max(Some(0)), ConfigError::Zero { setting: Setting::DeadMax });
+        check(builder().run_timeout(Duration::ZERO), ConfigError::Zero { setting: Setting::RunTimeout });
+        let input = builder().input(InputSpec::Stdin);
+        check(input.clone().block(0), ConfigError::BlockBytes);
+        check(input.block(ITEM_BYTES_MAX as u64 + 1), ConfigError::BlockBytes);
+        check(builder().term_sequence(vec![]), ConfigError::NoKill);
+        check(builder().term_sequence(vec![step(Signal::TERM, 1)]), ConfigError::NoKill);
+        let backoff = Backoff { min: Duration::from_secs(2), max: Duration::from_secs(1) };
+        check(builder().backoff(backoff), ConfigError::BackoffOrder);
+        let halt = |threshold| builder().halt(Halt { on: HaltOn::Fail, threshold, now: true });
+        check(halt(Threshold::Percent(101)), ConfigError::HaltPercent);
+        check(halt(Threshold::Items(0)), ConfigError::Zero { setting: Setting::Halt });
+        check(builder().run_id("a/b"), ConfigError::RunId);
+        check(builder().run_id(""), ConfigError::RunId);
+    }
+}

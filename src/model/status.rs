@@ -1,0 +1,80 @@
+//! The state of a run at one moment, as data.
+
+use super::event::Stage;
+use super::ids::{Batch, Incarnation, WorkerId};
+use super::outcome::{StopReason, Totals};
+use std::fmt;
+
+/// The whole run.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Status {
+    pub stage: Stage,
+    /// Why it stops; `None` while it runs.
+    pub reason: Option<StopReason>,
+    /// Items that wait for a worker.
+    pub queued: u64,
+    /// Items that wait for the delay of their next attempt.
+    pub delayed: u64,
+    /// Items at workers.
+    pub in_flight: u64,
+    /// Items the source may still deliver.
+    pub demand: u64,
+    pub source_ended: bool,
+    pub totals: Totals,
+    /// In the order of their numbers, without the slots that the run was scaled down by.
+    pub slots: Vec<SlotStatus>,
+}
+
+/// One worker slot.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SlotStatus {
+    pub worker: WorkerId,
+    pub state: WorkerState,
+    pub pid: Option<u32>,
+    pub incarnation: Incarnation,
+    /// What is left of the oldest batch that it holds.
+    pub lease: Option<Batch>,
+    /// Items it holds in all.
+    pub in_flight: u64,
+    /// Items that its present process settled.
+    pub settled: u64,
+}
+
+/// What a slot is at.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum WorkerState {
+    /// It has no process.
+    Down,
+    /// It has no process and gets none.
+    Retired,
+    /// It has no process until its back-off is over.
+    Waiting,
+    /// Its process has not said hello.
+    Starting,
+    /// Its process holds no item.
+    Ready,
+    Busy,
+    /// Its process closed its channel and has not exited.
+    HalfClosed,
+    /// Its process was asked to leave.
+    Draining,
+    /// Its process is being ended by signals.
+    Stopping,
+}
+
+impl fmt::Display for WorkerState {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Down => "down",
+            Self::Retired => "retired",
+            Self::Waiting => "waiting",
+            Self::Starting => "starting",
+            Self::Ready => "ready",
+            Self::Busy => "busy",
+            Self::HalfClosed => "half-closed",
+            Self::Draining => "draining",
+            Self::Stopping => "stopping",
+        })
+    }
+}

@@ -1,0 +1,26 @@
+//! Which reporters a run has.
+
+use super::{Reporter, ReporterError, events, json, notices, results, summary, text};
+use crate::model::config::{OutputMode, OutputSpec};
+use crate::model::spec::Policy;
+
+/// The reporters that `output` asks for, in the order in which they get each event.
+///
+/// # Errors
+/// The file of `--events` cannot be created.
+pub fn open(output: &OutputSpec, policy: &Policy) -> Result<Vec<Box<dyn Reporter>>, ReporterError> {
+    let mut reporters: Vec<Box<dyn Reporter>> = vec![Box::new(notices::Notices::new(output, policy))];
+    reporters.push(match output.mode {
+        OutputMode::Narrate => Box::new(text::Narrate::default()),
+        OutputMode::Results => Box::new(results::RawResults { tag: output.tag, shown: true }),
+        OutputMode::None => Box::new(results::RawResults { tag: output.tag, shown: false }),
+        OutputMode::Json => Box::new(json::Json { answers_are_lines: !policy.worker.starts_with_item() }),
+    });
+    if let Some(path) = &output.events {
+        reporters.push(Box::new(events::Events::create(path)?));
+    }
+    if let Some(summary) = summary::Summary::new(output, policy) {
+        reporters.push(Box::new(summary));
+    }
+    Ok(reporters)
+}

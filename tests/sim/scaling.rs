@@ -1,0 +1,138 @@
+//! The shadow model follows commands: which slots a run has, and how firmly it was asked to stop.
+
+use crate::agenda::CallerRequest;
+use crate::marks::{Mark, Marks};
+use crate::shadow::{Phase, Shadow, ShadowSlot};
+use crate::violation::{BrokenCheck, ensure};
+use std::cmp::Reverse;
+use supervisor::model::command::{Command, Origin};
+use supervisor::model::event::Stage;
+use supervisor::model::outcome::StopReason;
+use supervisor::model::status::Status;
+use supervisor::model::time::{Duration, Instant};
+
+impl From<CallerRequest> for Command {
+    fn from(request: CallerRequest) -> Self {
+        match request {
+            CallerRequest::Stop => Self::Stop,
+            CallerRequest::Drain => Self::Drain,
+            CallerRequest::Terminate => Self::Terminate,
+            CallerRequest::Kill => Self::Kill,
+        }
+    }
+}
+
+impl Shadow {
+    pub fn commanded(&mut self, command: Command, origin: Origin, marks: &mut Marks) {
+        let by_signal = matches!(origin, Origin::Signal { .. });
+        self.firmness = match command {
+            Command::Status => return,
+            Command::Scale { workers } => return self.scaled(workers.max(1) as usize, marks),
+            Command::Drain => self.firmness.max(1),
+            // QUIT is as two of the other signals, and a further one goes a step on.
+            Command::Terminate if by_signal && self.firmness >= 2 => self.firmness + 1,
+            Command::Terminate => self.firmness.max(2),
+            Command::Kill => self.firmness.max(3),
+            Command::Stop => self.firmness + 1,
+        };
+        self.given.push(match origin {
+            Origin::Signal { signal, .. } => StopReason::Signal(signal),
+            Origin::Caller => {
+                marks.hit(Mark::CallerAsked);
+                StopReason::Requested
+            }
+        });
+    }
+
+    /// Slots that the run shall have.
+    fn present_slots(&self) -> impl Iterator<Item = usize> + '_ {
+        self.slots.iter().enumerate().filter(|(_, slot)| !slot.removed).map(|(index, _)| index)
+    }
+
+    fn scaled(&mut self, workers: usize, marks: &mut Marks) {
+        if self.stage > Stage::Running || self.all_done {
+            return;
+        }
+        let mut present: Vec<usize> = self.present_slots().collect();
+        if workers < present.len() {
+            present.sort_by_key(|&index| (self.slots[index].held > 0, Reverse(index)));
+            present.truncate(present.len() - workers);
+            present.into_iter().for_each(|index| self.removes(index, marks));
+        } else if workers > present.len() {
+            marks.hit(Mark::Grown);
+            let wanted = workers - present.len();
+            let mut removed: Vec<usize> = (0..self.slots.len()).filter(|&index| self.slots[index].removed).collect();
+            removed.sort_by_key(|&index| (self.slots[index].phase != Phase::Down, index));
+            removed.truncate(wanted);
+            let new = wanted - removed.len();
+            removed.into_iter().for_each(|index| self.revives(index, marks));
+            for _ in 0..new {
+                self.slots.push(ShadowSlot { must_start: true, ..ShadowSlot::default() });
+            }
+        }
+    }
+
+    fn removes(&mut self, index: usize, marks: &mut Marks) {
+        let slot = &mut self.slots[index];
+        if slot.held > 0 {
+            marks.hit(Mark::ShrunkWhileBusy);
+        }
+        (slot.removed, slot.refill, slot.must_start) = (true, false, false);
+        (slot.met, slot.retired) = (false, false);
+        slot.leaves_when_spawned |= slot.phase == Phase::Asked;
+    }
+
+    fn revives(&mut self, index: usize, marks: &mut Marks) {
+        let slot = &mut self.slots[index];
+        slot.removed = false;
+        if slot.phase == Phase::Down {
+            marks.hit(Mark::Revived);
+            // As a new slot: what happened to it before does not count.
+            (slot.pause, slot.row, slot.last_counted) = (Duration::ZERO, 0, false);
+            slot.counted.clear();
+            slot.must_start = true;
+        } else {
+            marks.hit(Mark::RevivedWhileLeaving);
+            slot.refill = true;
+        }
+    }
+
+    /// A removed slot's worker was asked to leave in the same step; an added slot was filled.
+    pub fn follows_scale(&self) -> Result<(), BrokenCheck> {
+        if self.stage > Stage::Running || self.finished || self.policy.worker.starts_with_item() {
+            return Ok(());
+        }
+        for (index, slot) in self.slots.iter().enumerate() {
+            let number = index + 1;
+            let stays = slot.removed && matches!(slot.phase, Phase::Starting | Phase::Ready);
+            let asked = slot.leaving || slot.kill.is_some() || slot.broken || slot.closed;
+            ensure!(!stays || asked, Scale, "worker {number} was removed and is not asked to leave");
+            ensure!(!slot.must_start || self.all_done, Scale, "worker {number} was added and is not started");
+        }
+        Ok(())
+    }
+
+    /// A worker that was removed, or was until it was added again, and holds nothing, has had its time to leave.
+    pub fn has_overstayed(&self, slot: &ShadowSlot, now: Instant) -> bool {
+        let idle_since = slot.leaving_at.max(slot.sent_at);
+        slot.leaving && (slot.removed || slot.refill) && slot.held == 0 && now >= idle_since + self.policy.leave_time()
+    }
+
+    /// A status says what can be counted from outside.
+    pub fn shows(&self, status: &Status) -> Result<(), BrokenCheck> {
+        let told = (status.stage, status.queued + status.delayed, status.in_flight);
+        let counted = (self.stage, self.waiting_items() + self.delayed.len() as u64, self.in_flight);
+        ensure!(told == counted, Conservation, "stage, waiting, in flight: counted {counted:?}, told {told:?}");
+        let shown = self.slots.iter().enumerate().filter(|(_, slot)| !slot.removed || slot.phase != Phase::Down);
+        let shown: Vec<usize> = shown.map(|(index, _)| index).collect();
+        let told: Vec<usize> = status.slots.iter().map(|slot| slot.worker.index()).collect();
+        ensure!(shown == told, Scale, "the slots are {shown:?}, told is {told:?}");
+        for told in &status.slots {
+            let slot = &self.slots[told.worker.index()];
+            let (incarnation, held) = (told.incarnation.0, told.in_flight);
+            ensure!(held == slot.held, Conservation, "worker {} holds {}, told is {told:?}", told.worker, slot.held);
+            ensure!(incarnation == slot.incarnation, Conservation, "worker {} is not {told:?}", told.worker);
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,46 @@
+//! The violations of today. The table may only shrink: an entry that no longer describes a violation is a violation
+//! itself. A file that moves takes its entries along.
+
+use super::Rule;
+
+/// Sorted by rule, then by subject.
+pub const KNOWN: &[(Rule, &str)] = &[
+    (Rule::Circle, "src/core/admission.rs"),
+    (Rule::Circle, "src/core/mod.rs"),
+    (Rule::Circle, "src/source/args.rs"),
+    (Rule::Circle, "src/source/generator.rs"),
+    (Rule::Circle, "src/source/lines.rs"),
+    (Rule::Circle, "src/source/mod.rs"),
+    (Rule::Circle, "src/source/splitter.rs"),
+    (Rule::Circle, "src/source/windows.rs"),
+    (Rule::Circle, "src/sys/growable_buffer.rs"),
+    (Rule::Circle, "src/sys/shared_area.rs"),
+    (Rule::Circle, "src/transport/file.rs"),
+    (Rule::Circle, "src/transport/ipc_channel.rs"),
+    (Rule::Circle, "src/transport/mod.rs"),
+    (Rule::Circle, "src/transport/mqueue.rs"),
+    (Rule::Circle, "src/transport/pipe.rs"),
+    (Rule::Circle, "src/transport/shm.rs"),
+    (Rule::Circle, "src/transport/shm_worker.rs"),
+    (Rule::Circle, "src/transport/socket.rs"),
+    (Rule::Circle, "src/transport/stream.rs"),
+    (Rule::Circle, "src/worker/result_buffer.rs"),
+    (Rule::Circle, "src/worker/serve.rs"),
+    (Rule::TypeName, "Body"),
+    (Rule::TypeName, "End"),
+    (Rule::TypeName, "Folder"),
+    (Rule::TypeName, "FolderError"),
+    (Rule::TypeName, "Items"),
+    (Rule::TypeName, "ItemsIn"),
+    (Rule::TypeName, "Kind"),
+    (Rule::TypeName, "Message"),
+    (Rule::TypeName, "Outbox"),
+    (Rule::TypeName, "Part"),
+    (Rule::TypeName, "Reader"),
+    (Rule::TypeName, "Results"),
+    (Rule::TypeName, "ResultsOut"),
+    (Rule::TypeName, "Segment"),
+    (Rule::TypeName, "WorkerItems"),
+    (Rule::TypeName, "WorkerResults"),
+    (Rule::TypeName, "Writer"),
+];
