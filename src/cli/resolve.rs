@@ -115,6 +115,7 @@ fn settings(flags: &Flags, worker: WorkerChoice, source: Option<SourceChoice>, h
         dry_run: Some(flags.dry_run),
         summary: flags.summary,
         quiet: Some(flags.quiet),
+        handle_signals: Some(true),
         task: flags.task.clone(),
         spool: flags.spool.clone(),
         events: flags.events.clone(),

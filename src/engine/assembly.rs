@@ -12,6 +12,7 @@ use super::fleet::{
     Residents, Tap, ThreadMain,
 };
 use super::reactor::Reactor;
+use super::requests::Requests;
 use super::system::Os;
 use super::token::Port;
 use super::turn::Turn;
@@ -22,6 +23,7 @@ use crate::model::config::{Config, OutputMode, SourceSpec, Split, WorkerSpec};
 use crate::model::signal::Signal;
 use crate::model::spec::{ProtocolKind, QueueOrder, TransportKind, TransportSpec};
 use crate::model::time::Duration;
+use crate::reporter::caller::{Backlog, Caller};
 use crate::source::Source;
 use crate::sys::clock::Clock;
 use crate::sys::guard::Guard;
@@ -73,18 +75,33 @@ pub fn change_process() -> Result<(signals::Normalised, limits::RaisedOpenFiles)
     Ok((signals, open_files))
 }
 
+/// What a program attaches to its run.
+#[derive(Default)]
+pub struct Attached {
+    /// In place of the configuration's source.
+    pub source: Option<Box<dyn Source + Send>>,
+    pub caller: Option<(Caller, Arc<Backlog>)>,
+    pub requests: Option<Arc<Requests>>,
+}
+
 /// A run, ready to begin.
-pub fn open(config: Config) -> Result<Reactor, EngineError> {
+pub fn open(config: Config, attached: Attached) -> Result<Reactor, EngineError> {
     if config.output.mode != OutputMode::None && stdio::was_closed(1) {
         return Err(EngineError::StdoutClosed);
     }
-    let (source, kind) = open_source_and_kind(&config)?;
+    let Attached { source, caller, requests } = attached;
+    let (source, kind) = open_source_and_kind(&config, source)?;
     let policy = &config.policy;
     check_limits(policy.workers, &kind)?;
     let outbox = |fd| Outbox::new(fd).map_err(EngineError::system("take stdout and stderr"));
-    let output = OutputStreams::new(outbox(io::stdout().as_fd())?, outbox(io::stderr().as_fd())?);
-    let reporters = reporter::open(&config.output, policy)?;
-    let os = open_system(&kind)?;
+    let mut output = OutputStreams::new(outbox(io::stdout().as_fd())?, outbox(io::stderr().as_fd())?);
+    let mut reporters = reporter::open(&config.output, policy)?;
+    if let Some((caller, backlog)) = caller {
+        // Before the others: the one that writes spilled content to stdout takes it.
+        reporters.insert(0, Box::new(caller));
+        output = output.with_backlog(backlog);
+    }
+    let os = open_system(&kind, config.handles_signals, requests.as_deref())?;
     let spill = Arc::new(SpillFile::new());
     let conversation = Conversation {
         protocol: ProtocolKind::Frames,
@@ -104,35 +121,51 @@ pub fn open(config: Config) -> Result<Reactor, EngineError> {
     commit.output.watch(&mut turn);
     let feed = Feed::new(source, policy.first_item, policy.queue_order != QueueOrder::Fifo);
     let components = Components { feed, fleet, commit, workers: policy.workers };
-    Ok(Reactor::new(Core::new(config.policy), components, turn))
+    let reactor = Reactor::new(Core::new(config.policy), components, turn);
+    Ok(match requests {
+        Some(requests) => reactor.with_requests(requests),
+        None => reactor,
+    })
 }
 
 /// What the run needs of the system for itself.
-fn open_system(kind: &Kind) -> Result<Os, EngineError> {
+fn open_system(kind: &Kind, handles_signals: bool, requests: Option<&Requests>) -> Result<Os, EngineError> {
     // Before any thread and any handler: the guard is a fork.
     let leftovers = match kind {
         Kind::Resident { program: Program::Process(spec), .. } => spec.transport.leftovers(),
         Kind::Resident { program: Program::Thread(_), .. } | Kind::Command { .. } => Vec::new(),
     };
     let guard = Guard::start(&leftovers).map_err(EngineError::system("start the guard"))?;
-    let signals = SignalPlane::install(&[Signal::INT, Signal::TERM, Signal::QUIT, Signal::USR1])
-        .map_err(EngineError::system("install signal handlers"))?;
+    let handled: &[Signal] =
+        if handles_signals { &[Signal::INT, Signal::TERM, Signal::QUIT, Signal::USR1] } else { &[] };
+    let signals = SignalPlane::install(handled).map_err(EngineError::system("install signal handlers"))?;
     let poller = Poller::new().map_err(EngineError::system("open the poller"))?;
     poller
         .add(signals.fd(), Interest::READ, Port::Signals.token())
         .map_err(EngineError::system("watch for signals"))?;
+    if let Some(requests) = requests {
+        poller
+            .add(requests, Interest::READ, Port::Requests.token())
+            .map_err(EngineError::system("watch for requests"))?;
+    }
     let spawner = Spawner::new().map_err(EngineError::system("prepare to start workers"))?;
     Ok(Os { clock: Clock::start(), poller, signals, spawner, guard })
 }
 
 /// Where workers can read items from the input itself, it can be mapped.
-fn open_source_and_kind(config: &Config) -> Result<(Box<dyn Source>, Kind), EngineError> {
+fn open_source_and_kind(
+    config: &Config,
+    attached: Option<Box<dyn Source + Send>>,
+) -> Result<(Box<dyn Source>, Kind), EngineError> {
     let maps = match config.worker.transport().map(|transport| transport.kind) {
         Some(TransportKind::File) => true,
         Some(TransportKind::Shm) => has_large_blocks(&config.source),
         _ => false,
     };
-    let source = source::open(&config.source, maps)?;
+    let source: Box<dyn Source> = match attached {
+        Some(source) => source,
+        None => source::open(&config.source, maps)?,
+    };
     let mut kind = open_kind(config, source.delimiter())?;
     if let (Kind::Resident { program: Program::Process(spec), .. }, Some(input)) = (&mut kind, source.mapped_file()) {
         spec.transport.share_input(input);

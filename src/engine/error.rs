@@ -25,6 +25,9 @@ pub enum EngineError {
     OpenFiles { workers: u32, needed: u64, limit: u64 },
     #[error("start {workers} workers: {name} allows {limit} processes; raise it or give fewer workers")]
     Processes { workers: u32, limit: u64, name: String },
+    /// The thread of a run panicked: a defect of the supervisor.
+    #[error("go on: the thread of the run panicked")]
+    Panicked,
     #[error("{what}: {error}")]
     System { what: &'static str, error: io::Error },
 }
@@ -44,9 +47,10 @@ impl EngineError {
                 TransportError::UnsafeFolder { .. } | TransportError::Queues(_) | TransportError::Rendezvous(_),
             ) => ExitClass::Refused,
             Self::Transport(TransportError::Spool { .. }) => ExitClass::Storage,
-            Self::Command(_) | Self::Transport(TransportError::System { .. }) | Self::System { .. } => {
-                ExitClass::Internal
-            }
+            Self::Command(_)
+            | Self::Transport(TransportError::System { .. })
+            | Self::Panicked
+            | Self::System { .. } => ExitClass::Internal,
         }
     }
 

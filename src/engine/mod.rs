@@ -12,13 +12,16 @@ mod error;
 mod feed;
 mod finish;
 mod fleet;
+mod handle;
 mod reactor;
+mod requests;
 mod status;
 mod system;
 mod token;
 mod turn;
 
 pub use error::EngineError;
+pub use handle::{Run, start, start_with};
 
 /// The components, for the simulator that drives them on a fake system.
 #[doc(hidden)]
@@ -54,7 +57,7 @@ pub fn run(config: Config) -> Result<RunOutcome, EngineError> {
         return dry_run::run(&config);
     }
     let _restored_at_the_end = assembly::change_process()?;
-    assembly::open(config)?.run()
+    assembly::open(config, assembly::Attached::default())?.run()
 }
 
 /// Ends this process by the signal's default action, so that a shell sees what ended the run.

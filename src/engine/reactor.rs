@@ -9,6 +9,7 @@ use super::apply::Components;
 use super::error::EngineError;
 use super::feed::Taken;
 use super::finish::Finish;
+use super::requests::Requests;
 use super::token::Port;
 use super::turn::{Fact, Reaction, Turn};
 use crate::core::Core;
@@ -18,6 +19,7 @@ use crate::model::outcome::RunOutcome;
 use crate::model::time::Duration;
 use crate::sys::poller::Ready;
 use crate::sys::signals::ReceivedSignal;
+use std::sync::Arc;
 
 /// Payloads taken from the source before the loop looks at its workers again.
 const PAYLOADS_PER_TURN: u32 = 8;
@@ -29,13 +31,22 @@ pub struct Reactor {
     turn: Turn,
     /// What the last wait brought.
     ready: Vec<Ready>,
+    /// Requests of the program that started the run.
+    requests: Option<Arc<Requests>>,
     /// Set by the core's last order.
     outcome: Option<RunOutcome>,
 }
 
 impl Reactor {
     pub fn new(core: Core, components: Components, turn: Turn) -> Self {
-        Self { core, components, turn, ready: Vec::new(), outcome: None }
+        Self { core, components, turn, ready: Vec::new(), requests: None, outcome: None }
+    }
+
+    /// With requests of other threads; they have to be in the poll set.
+    #[must_use]
+    pub fn with_requests(mut self, requests: Arc<Requests>) -> Self {
+        self.requests = Some(requests);
+        self
     }
 
     /// Runs to the end.
@@ -152,6 +163,11 @@ impl Reactor {
         match Port::of(event.token) {
             Some(Port::Source) => feed.on_ready(),
             Some(Port::Signals) => report_signals(&mut self.turn),
+            Some(Port::Requests) => {
+                if let Some(requests) = &self.requests {
+                    requests.receive(&self.core, &mut self.turn);
+                }
+            }
             Some(Port::Stdout) if event.error || event.hangup => commit.output.lose_stdout(None, &mut self.turn),
             // Writable: the end of the turn writes. Reports of launchers are received in each turn.
             Some(Port::Stdout | Port::Stderr | Port::Launchers | Port::Orders) | None => {}

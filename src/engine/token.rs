@@ -10,6 +10,8 @@ pub enum Port {
     Signals,
     Stdout,
     Stderr,
+    /// Requests from other threads of the program.
+    Requests,
     /// Facts from launchers.
     Launchers,
     /// Orders to a launcher, in its own poller.
@@ -57,6 +59,7 @@ impl Port {
             Self::Stderr => 3,
             Self::Launchers => 4,
             Self::Orders => 5,
+            Self::Requests => 6,
             Self::Worker { part, index, generation } => {
                 (FIRST_PART + part as u64) << 56 | (generation as u64) << 32 | index as u64
             }
@@ -73,6 +76,7 @@ impl Port {
             3 => Some(Self::Stderr),
             4 => Some(Self::Launchers),
             5 => Some(Self::Orders),
+            6 => Some(Self::Requests),
             _ => {
                 let part = *PARTS.get((token >> 56).checked_sub(FIRST_PART)? as usize)?;
                 Some(Self::Worker { part, index: token as u32, generation: generation((token >> 32) as u32) })
@@ -88,13 +92,14 @@ mod tests {
     #[test]
     fn every_port_survives_its_token() {
         let worker = PARTS.map(|part| Port::Worker { part, index: u32::MAX, generation: generation(0x1234_5678) });
-        for port in [Port::Source, Port::Signals, Port::Stdout, Port::Stderr, Port::Launchers, Port::Orders]
-            .into_iter()
-            .chain(worker)
+        for port in
+            [Port::Source, Port::Signals, Port::Stdout, Port::Stderr, Port::Launchers, Port::Orders, Port::Requests]
+                .into_iter()
+                .chain(worker)
         {
             assert_eq!(Port::of(port.token()), Some(port));
         }
-        assert_eq!(Port::of(6), None);
+        assert_eq!(Port::of(7), None);
         assert_eq!(Port::of(u64::MAX), None);
     }
 }

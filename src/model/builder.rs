@@ -159,6 +159,9 @@ config_builder! {
         summary: SummaryMode,
         /// Nothing on stderr but errors that end the run. Default: false.
         quiet: bool,
+        /// INT, TERM and QUIT stop the run, and USR1 shows its state on stderr. Default: false, signals are the
+        /// program's own.
+        handle_signals: bool,
     }
     conversions {
         /// The task of the built-in worker, one of [`TASKS`](super::spec::TASKS). Default: the first of them.

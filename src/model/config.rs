@@ -13,6 +13,8 @@ pub struct Config {
     pub worker: WorkerSpec,
     pub source: SourceSpec,
     pub output: OutputSpec,
+    /// INT, TERM and QUIT stop the run, and USR1 shows its state.
+    pub handles_signals: bool,
     /// Most items in one message to a worker that stays; the core's batches may be longer.
     pub message_items_max: u32,
     /// Names this run in `SUPERVISOR_RUN` and in keys of items: letters, digits, `-`.

@@ -59,6 +59,7 @@ impl ConfigBuilder {
         self.check_ranges()?;
         Ok(Config {
             policy: self.policy(&source, demonstration),
+            handles_signals: is_set(self.handle_signals),
             message_items_max: self.message_items_max(&source),
             output,
             worker,

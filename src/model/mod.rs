@@ -11,6 +11,7 @@ pub mod durations;
 pub mod event;
 pub mod exit;
 pub mod ids;
+pub mod notification;
 pub mod numbers;
 pub mod outcome;
 pub mod signal;

@@ -13,6 +13,7 @@
 //! Invariant: a reporter decides nothing, asks no process and never blocks on stdout. Its facts are the events and the
 //! settled items that it gets.
 
+pub mod caller;
 pub mod events;
 pub mod json;
 pub mod notices;

@@ -7,6 +7,7 @@
 
 pub mod args;
 pub mod generator;
+pub mod iterator;
 mod kept;
 pub mod lines;
 pub mod splitter;
@@ -90,4 +91,6 @@ pub enum SourceError {
     Read { name: String, error: std::io::Error },
     #[error("read {name}: it was cut short meanwhile, from {} to {} bytes", before, after)]
     Shrunk { name: String, before: u64, after: u64 },
+    #[error("take an item from the iterator: it panicked")]
+    Iterator,
 }

@@ -33,4 +33,4 @@ pub mod stdio;
 pub mod wake_fd;
 
 #[cfg(test)]
-mod testing;
+pub(crate) mod testing;

@@ -7,9 +7,11 @@ use super::super::token::Port;
 use super::super::turn::Turn;
 use crate::core::input::Input;
 use crate::model::outcome::StopReason;
+use crate::reporter::caller::Backlog;
 use crate::sys::outbox::{Flushed, Outbox};
 use crate::sys::poller::Interest;
 use std::io;
+use std::sync::Arc;
 
 /// Bytes waiting for stdout and stderr above which the output is congested.
 const WAITING_BYTES_MAX: u64 = 1 << 20;
@@ -31,11 +33,28 @@ pub struct OutputStreams {
     stderr_watched: bool,
     stdout_lost: bool,
     congested: bool,
+    /// What the program that started the run has not taken.
+    backlog: Option<Arc<Backlog>>,
 }
 
 impl OutputStreams {
     pub fn new(out: Outbox, err: Outbox) -> Self {
-        Self { out, err, stdout_interest: Interest::NONE, stderr_watched: false, stdout_lost: false, congested: false }
+        Self {
+            out,
+            err,
+            stdout_interest: Interest::NONE,
+            stderr_watched: false,
+            stdout_lost: false,
+            congested: false,
+            backlog: None,
+        }
+    }
+
+    /// With notifications to a program, which count as bytes that wait.
+    #[must_use]
+    pub fn with_backlog(mut self, backlog: Arc<Backlog>) -> Self {
+        self.backlog = Some(backlog);
+        self
     }
 
     /// Watches stdout for the loss of its reader. A regular file cannot be watched, and need not be.
@@ -63,7 +82,8 @@ impl OutputStreams {
             Ok(flushed) => self.watch_stream(Stream::Stderr, flushed == Flushed::Blocked, turn),
             Err(_) => self.err.clear(),
         }
-        let waiting = self.out.len() + self.err.len();
+        let untaken = self.backlog.as_ref().map_or(0, |backlog| backlog.bytes());
+        let waiting = self.out.len() + self.err.len() + untaken;
         self.congested = waiting > if self.congested { WAITING_BYTES_MAX / 2 } else { WAITING_BYTES_MAX };
     }
 

@@ -1,0 +1,181 @@
+//! A run in the background, and the handle to it.
+
+use super::assembly::{self, Attached};
+use super::dry_run;
+use super::error::EngineError;
+use super::requests::Requests;
+use crate::model::command::Command;
+use crate::model::config::Config;
+use crate::model::notification::{ItemReport, Notification};
+use crate::model::outcome::RunOutcome;
+use crate::model::status::Status;
+use crate::reporter::caller::{Backlog, Caller};
+use crate::source::Source;
+use crate::source::iterator::IteratorSource;
+use std::sync::Arc;
+use std::sync::mpsc::{self, Receiver};
+use std::thread::{Builder, JoinHandle};
+
+/// Notifications above this many bytes stop the run until half of them are taken, as bytes that wait for stdout do.
+const RESUME_BYTES: u64 = 1 << 19;
+
+/// A run in the background.
+///
+/// Take its notifications, or drop them with [`Run::ignore_notifications`]: a run whose notifications are not taken
+/// waits, as it would for a reader of stdout. Dropping the handle terminates the run and does not wait for its end.
+pub struct Run {
+    requests: Arc<Requests>,
+    notifications: Option<Receiver<Notification>>,
+    backlog: Arc<Backlog>,
+    thread: Option<JoinHandle<Result<RunOutcome, EngineError>>>,
+}
+
+/// Starts a run on a thread of its own, which lives as long as the workers do.
+///
+/// Signals to the process stay the program's own, unless the configuration says otherwise
+/// ([`handle_signals`](crate::model::builder::ConfigBuilder::handle_signals)).
+///
+/// # Errors
+/// What keeps the run from starting; see [`run`](super::run).
+pub fn start(config: Config) -> Result<Run, EngineError> {
+    begin(config, None)
+}
+
+/// The same, with the items of an iterator in place of the configuration's source. The iterator runs on a thread of its
+/// own and may block; it is asked no further ahead than the run needs.
+///
+/// # Errors
+/// As of [`start`].
+pub fn start_with<I>(config: Config, items: I) -> Result<Run, EngineError>
+where
+    I: IntoIterator<Item: Into<Vec<u8>> + 'static, IntoIter: Send + 'static>,
+{
+    let items = items.into_iter().map(Into::into);
+    let source = IteratorSource::start(items).map_err(EngineError::system("start the thread of the items"))?;
+    begin(config, Some(Box::new(source)))
+}
+
+fn begin(config: Config, source: Option<Box<dyn Source + Send>>) -> Result<Run, EngineError> {
+    let requests = Arc::new(Requests::new().map_err(EngineError::system("open a mailbox"))?);
+    let (sender, notifications) = mpsc::channel();
+    let backlog = Arc::new(Backlog::default());
+    let caller = Caller::new(sender, Arc::clone(&backlog));
+    let attached =
+        Attached { source, caller: Some((caller, Arc::clone(&backlog))), requests: Some(Arc::clone(&requests)) };
+    let ended = CloseAtEnd(Arc::clone(&requests));
+    let (started, start) = mpsc::sync_channel(1);
+    let run = move || {
+        let _ended = ended;
+        if config.output.dry_run {
+            let _ = started.send(());
+            return dry_run::run(&config);
+        }
+        let _restored_at_the_end = assembly::change_process()?;
+        let reactor = assembly::open(config, attached)?;
+        // It is received: `begin` waits for it.
+        let _ = started.send(());
+        reactor.run()
+    };
+    let thread = Builder::new().name("supervisor".to_owned()).spawn(run);
+    let thread = thread.map_err(EngineError::system("start the thread of the run"))?;
+    if start.recv().is_err() {
+        // The thread has ended without a start, and so with an error.
+        return Err(join(thread).err().unwrap_or_else(|| EngineError::Panicked));
+    }
+    Ok(Run { requests, notifications: Some(notifications), backlog, thread: Some(thread) })
+}
+
+fn join(thread: JoinHandle<Result<RunOutcome, EngineError>>) -> Result<RunOutcome, EngineError> {
+    thread.join().unwrap_or(Err(EngineError::Panicked))
+}
+
+/// Drops the requests that come when the run has ended, however it ends.
+struct CloseAtEnd(Arc<Requests>);
+
+impl Drop for CloseAtEnd {
+    fn drop(&mut self) {
+        self.0.close();
+    }
+}
+
+impl Run {
+    /// Stops the run, more firmly each time: the first call drains, the second terminates, the third kills.
+    pub fn stop(&self) {
+        self.requests.command(Command::Stop);
+    }
+
+    /// Starts nothing new, and lets the items at workers finish within the grace.
+    pub fn drain(&self) {
+        self.requests.command(Command::Drain);
+    }
+
+    /// Sends every worker through the term sequence.
+    pub fn terminate(&self) {
+        self.requests.command(Command::Terminate);
+    }
+
+    /// Sends KILL to every worker.
+    pub fn kill(&self) {
+        self.requests.command(Command::Kill);
+    }
+
+    /// Goes on with this many workers; 0 counts as 1.
+    pub fn scale(&self, workers: u32) {
+        self.requests.command(Command::Scale { workers });
+    }
+
+    /// The state of the run; `None` once it has ended.
+    #[must_use]
+    pub fn status(&self) -> Option<Status> {
+        self.requests.status()
+    }
+
+    /// Everything that the run reports, in order, as it comes; ends with the run.
+    pub fn notifications(&mut self) -> impl Iterator<Item = Notification> + '_ {
+        let (receiver, backlog, requests) = (self.notifications.as_ref(), &self.backlog, &self.requests);
+        receiver.into_iter().flat_map(Receiver::iter).inspect(move |taken| {
+            let (before, now) = backlog.taken(taken);
+            if before >= RESUME_BYTES && now < RESUME_BYTES {
+                requests.resume();
+            }
+        })
+    }
+
+    /// The settled items alone. Other notifications are dropped.
+    pub fn items(&mut self) -> impl Iterator<Item = ItemReport> + '_ {
+        self.notifications().filter_map(|notification| match notification {
+            Notification::Item(report) => Some(report),
+            Notification::Event { .. } => None,
+        })
+    }
+
+    /// From now on the run waits for nobody to take its notifications.
+    pub fn ignore_notifications(&mut self) {
+        while let Some(Ok(taken)) = self.notifications.as_ref().map(Receiver::try_recv) {
+            self.backlog.taken(&taken);
+        }
+        // What came meanwhile goes with the receiver.
+        self.notifications = None;
+        self.backlog.clear();
+        self.requests.resume();
+    }
+
+    /// Waits for the end of the run. Notifications that nobody has taken are dropped.
+    ///
+    /// # Errors
+    /// A failure of the supervisor itself.
+    pub fn join(mut self) -> Result<RunOutcome, EngineError> {
+        self.ignore_notifications();
+        self.thread.take().map_or(Err(EngineError::Panicked), join)
+    }
+}
+
+/// Terminates the run. Does not wait for its end.
+impl Drop for Run {
+    fn drop(&mut self) {
+        if self.thread.is_some() {
+            self.ignore_notifications();
+            self.terminate();
+        }
+    }
+}

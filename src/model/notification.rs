@@ -1,0 +1,47 @@
+//! What a run reports to the program that started it.
+
+use super::event::RunEvent;
+use super::exit::ExitStatus;
+use super::ids::{ItemId, WorkerId};
+use super::outcome::{Cause, Outcome};
+use super::time::Instant;
+
+/// Something that a run reports.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Notification {
+    /// Something happened to a worker, or to the run. Settled items are reported as [`Notification::Item`].
+    Event {
+        /// Since the start of the run.
+        at: Instant,
+        /// What happened.
+        event: RunEvent,
+    },
+    /// An item has its outcome, and its turn has come.
+    Item(ItemReport),
+}
+
+/// The outcome of one item.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ItemReport {
+    /// Its number in the order of arrival.
+    pub item: ItemId,
+    /// What became of it.
+    pub outcome: Outcome,
+    /// What its worker answered, or what its command wrote to stdout.
+    pub result: Vec<u8>,
+    /// What its command wrote to stderr.
+    pub errors: Vec<u8>,
+    /// How many attempts were started.
+    pub attempts: u32,
+    /// The slot that held it last; `None` if none ever did.
+    pub worker: Option<WorkerId>,
+    /// The process that held it last.
+    pub pid: Option<u32>,
+    /// Every attempt that did not succeed, oldest first.
+    pub causes: Vec<Cause>,
+    /// How its process ended, for a process per item.
+    pub exit: Option<ExitStatus>,
+    /// When its last attempt began, where that is known.
+    pub started: Option<Instant>,
+}
