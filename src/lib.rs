@@ -1,16 +1,102 @@
-#![doc = include_str!("ARCHITECTURE.md")]
+//! Hands items to worker processes, survives the death of any of them, loses no item, and reports how every process
+//! ended.
+//!
+//! A program that uses the library makes a [`Config`], starts a run, and takes the results as they come:
+//!
+//! ```no_run
+//! use supervisor::{Config, start};
+//!
+//! let config = Config::builder().command(["gzip", "-9", "{}"]).items(["a.log", "b.log"]).workers(4).build()?;
+//! let mut run = start(config)?;
+//! for item in run.items() {
+//!     println!("item {}: {:?} after {} attempts", item.item, item.outcome, item.attempts);
+//! }
+//! println!("{} done", run.join()?.totals.done);
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+//!
+//! - [`run`] executes a run on this thread; [`start`] and [`start_with`] execute it in the background and return a
+//!   handle, [`Run`], which steers it and reports what happens.
+//! - [`config`] has the settings, [`events`] what a run reports, [`outcomes`] what became of items, processes and the
+//!   run.
+//! - [`worker`] is for the other side: programs that stay and work on items.
+//!
+//! How it works inside is in `src/ARCHITECTURE.md`. Modules that are not shown here are for the project's own programs
+//! and tests, and may change at any time.
+//!
+//! Features: `cli` (the program `supervisor`), `channel` (the transport over ipc-channel), `run` (runs). Without any,
+//! the library is [`worker`] alone, for authors of workers.
 
+#[cfg(feature = "cli")]
+#[doc(hidden)]
 pub mod cli;
+#[cfg(feature = "run")]
+#[doc(hidden)]
 pub mod command;
+#[cfg(feature = "run")]
+#[doc(hidden)]
 pub mod core;
+#[cfg(feature = "run")]
+#[doc(hidden)]
 pub mod engine;
+#[cfg(feature = "run")]
+#[doc(hidden)]
 pub mod exit_code;
+#[cfg(feature = "run")]
+#[doc(hidden)]
 pub mod host;
+#[doc(hidden)]
 pub mod model;
+#[doc(hidden)]
 pub mod protocol;
+#[cfg(feature = "run")]
+#[doc(hidden)]
 pub mod reporter;
+#[cfg(feature = "run")]
+#[doc(hidden)]
 pub mod source;
+#[doc(hidden)]
 pub mod sys;
+#[doc(hidden)]
 pub mod transport;
+#[doc(hidden)]
 pub mod wire;
 pub mod worker;
+
+#[cfg(feature = "run")]
+pub use engine::{EngineError, Run, run, start, start_with};
+pub use model::builder::ConfigBuilder;
+pub use model::config::Config;
+
+/// The settings of a run.
+pub mod config {
+    pub use crate::model::builder::Host;
+    pub use crate::model::config::{
+        ExecSpec, InputSpec, OutputMode, OutputSpec, SourceSpec, Split, SummaryMode, WorkerSpec,
+    };
+    pub use crate::model::config_error::{ConfigError, Setting};
+    pub use crate::model::signal::Signal;
+    pub use crate::model::spec::{
+        Backoff, Blame, Credit, Halt, HaltOn, Intensity, Policy, ProtocolKind, QueueOrder, RestartStrategy,
+        RestartType, TermStep, Threshold, TransportKind, TransportSpec, WorkerContract,
+    };
+    pub use crate::model::time::Duration;
+}
+
+/// What a run reports while it lasts.
+pub mod events {
+    pub use crate::model::command::{Command, Origin};
+    pub use crate::model::event::{EndReason, ItemFate, RunEvent, Stage};
+    pub use crate::model::ids::{Attempt, Batch, Incarnation, ItemId, WorkerId};
+    pub use crate::model::notification::{ItemReport, Notification};
+    pub use crate::model::status::{SlotStatus, Status, WorkerState};
+    pub use crate::model::time::Instant;
+}
+
+/// What became of items, of processes and of a run.
+pub mod outcomes {
+    pub use crate::model::exit::{ExitStatus, Usage};
+    pub use crate::model::outcome::{
+        Cause, CauseKind, ExitClass, FailReason, Outcome, RunOutcome, Settlement, StopReason, Totals,
+    };
+}

@@ -80,7 +80,7 @@ fn begin(config: Config, source: Option<Box<dyn Source + Send>>) -> Result<Run, 
     let thread = thread.map_err(EngineError::system("start the thread of the run"))?;
     if start.recv().is_err() {
         // The thread has ended without a start, and so with an error.
-        return Err(join(thread).err().unwrap_or_else(|| EngineError::Panicked));
+        return Err(join(thread).err().unwrap_or(EngineError::Panicked));
     }
     Ok(Run { requests, notifications: Some(notifications), backlog, thread: Some(thread) })
 }
