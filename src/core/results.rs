@@ -11,7 +11,7 @@ use super::mutant::mutant;
 use super::queue::Queued;
 use super::slot::{KillReason, SlotState};
 use crate::model::event::{ItemFate, RunEvent, Stage};
-use crate::model::ids::{Attempt, Batch, Incarnation, ItemId, WorkerId};
+use crate::model::ids::{Attempt, Batch, ItemId, WorkerId};
 use crate::model::outcome::{Cause, CauseKind, FailReason, Outcome, Settlement, StopReason};
 use crate::model::time::Duration;
 
@@ -93,14 +93,6 @@ impl Core {
             self.breach(index, format!("answered for item {first}, which is not the next one it holds"));
         }
         fits
-    }
-
-    /// If the core would accept a result of this worker for this item: the next one it holds, at this
-    /// attempt. For a shell that has to know before the result is complete.
-    #[must_use]
-    pub fn expects(&self, worker: WorkerId, incarnation: Incarnation, item: ItemId, attempt: Attempt) -> bool {
-        let slot = self.pool.slots.get(worker.index());
-        slot.is_some_and(|slot| slot.incarnation == incarnation && slot.is_up() && slot.holds_next(item, 1, attempt))
     }
 
     /// The worker did something: it earns credit, and its earlier deaths count no more.
