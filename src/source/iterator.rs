@@ -7,7 +7,7 @@
 //! Invariant: at most [`BLOCKS_MAX`] blocks wait. A run that ends early lets the thread end with its next item.
 
 use super::splitter::too_long;
-use super::{BATCH_BYTES_MAX, Delivery, Payload, Source, SourceError};
+use super::delivery::{BATCH_BYTES_MAX, Delivery, Payload, Source, SourceError};
 use crate::model::spec::ITEM_BYTES_MAX;
 use crate::sys::wake_fd::WakeFd;
 use std::collections::VecDeque;

@@ -7,12 +7,6 @@ use super::Rule;
 pub const KNOWN: &[(Rule, &str)] = &[
     (Rule::Circle, "src/core/admission.rs"),
     (Rule::Circle, "src/core/mod.rs"),
-    (Rule::Circle, "src/source/args.rs"),
-    (Rule::Circle, "src/source/generator.rs"),
-    (Rule::Circle, "src/source/lines.rs"),
-    (Rule::Circle, "src/source/mod.rs"),
-    (Rule::Circle, "src/source/splitter.rs"),
-    (Rule::Circle, "src/source/windows.rs"),
     (Rule::Circle, "src/sys/growable_buffer.rs"),
     (Rule::Circle, "src/sys/shared_area.rs"),
     (Rule::Circle, "src/transport/file.rs"),
