@@ -31,9 +31,14 @@ impl GrowableBuffer {
         Self { first: NonNull::dangling(), len: 0, heap: Vec::new(), shared: false, staging: None }
     }
 
-    /// A buffer of `len` bytes that begins at `first` within `area`. No other code of this process may access them.
-    pub(super) const fn at_staging(area: Arc<SharedArea>, first: NonNull<u8>, len: usize) -> Self {
-        Self { first, len, heap: Vec::new(), shared: true, staging: Some((area, first, len)) }
+    /// Two empty buffers, one in each half of the staging area of `area`; `None` if this process has taken them before.
+    #[must_use]
+    pub fn staging(area: &Arc<SharedArea>) -> Option<[Self; 2]> {
+        let (halves, len) = area.take_staging()?;
+        Some(halves.map(|first| {
+            let staging = Some((Arc::clone(area), first, len));
+            Self { first, len, heap: Vec::new(), shared: true, staging }
+        }))
     }
 
     /// If the bytes are in shared memory.
@@ -127,9 +132,9 @@ mod tests {
         let plan = Plan { ring_bytes: 1 << 16, arena_bytes: 0, staging_bytes: 1 << 17 };
         let (area, _fd) = SharedArea::create(plan).unwrap();
         let area = Arc::new(area);
-        let [mut buffer, mut other] = area.staging().unwrap();
+        let [mut buffer, mut other] = GrowableBuffer::staging(&area).unwrap();
         other[..4].copy_from_slice(b"over");
-        assert!(area.staging().is_none(), "the staging area is taken once");
+        assert!(GrowableBuffer::staging(&area).is_none(), "the staging area is taken once");
         assert_eq!((buffer.len(), buffer.is_shared()), (1 << 16, true));
         buffer[..4].copy_from_slice(b"here");
         let mut seen = [0; 4];

@@ -7,7 +7,6 @@
 //! Invariant: the size is sealed, so neither process can make the other one fault by truncating the file. A side that
 //! does not trust the other one copies bytes out ([`SharedArea::take`]) before it checks them.
 
-use super::growable_buffer::GrowableBuffer;
 use super::memfd::sealable_file;
 use nix::errno::Errno;
 use nix::fcntl::{FcntlArg, SealFlag, fcntl};
@@ -18,7 +17,6 @@ use std::io;
 use std::num::NonZeroUsize;
 use std::os::fd::{AsFd, OwnedFd};
 use std::ptr::NonNull;
-use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
 use std::sync::atomic::{AtomicBool, AtomicU64};
 
@@ -35,7 +33,7 @@ pub enum Part {
     RingB,
     /// Mapped once.
     Arena,
-    /// Mapped once. One side writes it through [`SharedArea::staging`]; the other side reads it after the first has ended.
+    /// Mapped once. One side writes it through [`GrowableBuffer::staging`](super::growable_buffer::GrowableBuffer::staging); the other side reads it after the first has ended.
     StagingArea,
 }
 
@@ -188,18 +186,15 @@ impl SharedArea {
         unsafe { std::slice::from_raw_parts(place, bytes) }
     }
 
-    /// The two halves of the staging area as buffers; `None` if they have been taken.
-    #[must_use]
-    pub fn staging(self: &Arc<Self>) -> Option<[GrowableBuffer; 2]> {
+    /// The first byte of each half of the staging area, and the length of a half. `None` from the second call on, so
+    /// that the caller is the only code of this process that accesses them.
+    pub(super) fn take_staging(&self) -> Option<([NonNull<u8>; 2], usize)> {
         if self.staging_taken.swap(true, Relaxed) {
             return None;
         }
         let half = self.plan.staging_bytes / 2;
-        let buffer = |at| {
-            let first = NonNull::new(self.place(Part::StagingArea, at as u64, half))?;
-            Some(GrowableBuffer::at_staging(Arc::clone(self), first, half))
-        };
-        Some([buffer(0)?, buffer(half)?])
+        let first = |at: usize| NonNull::new(self.place(Part::StagingArea, at as u64, half));
+        Some(([first(0)?, first(half)?], half))
     }
 
     #[inline]

@@ -14,6 +14,7 @@ use super::shm_ring::{
 };
 use super::{Connection, Endpoints, InputIntegrity, ItemsError, ItemsIn, ResultsOut, Staging, StagingArea};
 use crate::sys::clock::monotonic_ns;
+use crate::sys::growable_buffer::GrowableBuffer;
 use crate::sys::shared_area::{Part, SharedArea};
 use crate::sys::wake_fd::WakeFd;
 use crate::wire::frame::{Frame, HEADER_BYTES, Header};
@@ -260,7 +261,7 @@ impl ResultsOut for ShmResults {
 
     fn staging(&self) -> Option<Staging> {
         let area = &self.end.area;
-        let [results, frames] = area.staging()?;
+        let [results, frames] = GrowableBuffer::staging(area)?;
         Some(Staging { area: StagingArea::new(Arc::clone(area), RESULTS.tail), results, frames })
     }
 }

@@ -7,8 +7,6 @@ use super::Rule;
 pub const KNOWN: &[(Rule, &str)] = &[
     (Rule::Circle, "src/core/admission.rs"),
     (Rule::Circle, "src/core/mod.rs"),
-    (Rule::Circle, "src/sys/growable_buffer.rs"),
-    (Rule::Circle, "src/sys/shared_area.rs"),
     (Rule::Circle, "src/transport/file.rs"),
     (Rule::Circle, "src/transport/ipc_channel.rs"),
     (Rule::Circle, "src/transport/mod.rs"),
