@@ -1,22 +1,8 @@
-//! Items come in: how many the source may still deliver, and what it delivered.
-//!
-//! Invariant: fresh items and those that may still arrive are together within the queue's limit.
-//! In keep-order, settled items whose turn has not come count as well, against a window of their
-//! own. The item whose turn it is was accepted before and can always run, so that wait ends. Items
-//! that an earlier run settled count against no limit: the core keeps nothing of them.
+//! What the core knows of the source.
 
-use super::Core;
-use super::action::Action;
-use super::mutant::mutant;
-use crate::model::event::{RunEvent, Stage};
-use crate::model::ids::{Attempt, Batch, ItemId};
-use crate::model::outcome::{Cause, CauseKind, FailReason, Outcome, Settlement, StopReason};
-use crate::model::spec::QueueOrder;
+use crate::model::ids::ItemId;
 
-/// Settled items per worker that may wait for their turn in keep-order, whatever the queue's limit.
-const ORDER_ITEMS_PER_WORKER: u64 = 64;
-
-/// What is known of the source.
+/// The source, as far as it was reported.
 #[derive(Debug)]
 pub(super) struct Admission {
     /// The id that the next item gets.
@@ -26,10 +12,10 @@ pub(super) struct Admission {
     /// Items that arrived beyond the demand.
     pub(super) excess: u64,
     /// The last demand was not zero.
-    asked: bool,
-    /// It has nothing more at the moment.
-    idle: bool,
-    /// It delivers nothing more, for ever.
+    pub(super) asked: bool,
+    /// It has no item at the moment.
+    pub(super) idle: bool,
+    /// It will never deliver an item again.
     pub(super) ended: bool,
     /// It was ordered to close.
     pub(super) closed: bool,
@@ -41,140 +27,7 @@ impl Admission {
     }
 
     /// If items from `first` on are the next ones.
-    const fn fits(&self, first: ItemId, count: u32) -> bool {
+    pub(super) const fn fits(&self, first: ItemId, count: u32) -> bool {
         !self.ended && first.0 == self.next && count > 0 && self.next.checked_add(count as u64).is_some()
-    }
-}
-
-impl Core {
-    pub(super) fn on_arrived(&mut self, first: ItemId, count: u32, priority: i64) {
-        if !self.admission.fits(first, count) {
-            self.totals.stale += 1;
-            return;
-        }
-        self.accept(count);
-        self.admission.idle = false;
-        let batch = Batch { first, count, attempt: Attempt::FIRST };
-        if self.stage == Stage::Running {
-            self.queue.push(batch, priority);
-        } else {
-            self.skip(batch, None, false);
-        }
-    }
-
-    pub(super) fn on_rejected(&mut self, item: ItemId, reason: FailReason) {
-        if !self.admission.fits(item, 1) {
-            self.totals.stale += 1;
-            return;
-        }
-        self.accept(1);
-        let kind = CauseKind::Failed(reason);
-        self.settle(Settlement {
-            first: item,
-            count: 1,
-            outcome: Outcome::Failed,
-            attempts: 0,
-            worker: None,
-            incarnation: None,
-            pid: None,
-            causes: vec![Cause { attempt: Attempt::FIRST, worker: None, pid: None, kind }],
-        });
-    }
-
-    fn accept(&mut self, count: u32) {
-        let count = u64::from(count);
-        self.admission.next += count;
-        self.totals.accepted += count;
-        self.admission.excess += count.saturating_sub(self.admission.outstanding);
-        self.admission.outstanding = self.admission.outstanding.saturating_sub(count);
-    }
-
-    /// The next items have their outcome from an earlier run. The run counts them and does nothing else.
-    pub(super) fn on_restored(&mut self, first: ItemId, count: u32, outcome: &Outcome) {
-        if !self.admission.fits(first, count) {
-            self.totals.stale += 1;
-            return;
-        }
-        mutant!(RestoredQueued, {}, return self.on_arrived(first, count, 0));
-        let items = u64::from(count);
-        self.admission.next += items;
-        self.totals.restored += items;
-        for totals in [&mut self.totals, &mut self.restored] {
-            totals.accepted += items;
-            totals.count(outcome, items);
-        }
-        if let Some(order) = &mut self.order {
-            let actions = &mut self.actions;
-            mutant!(
-                RestoredHoldsOrder,
-                order.restore(first, count, |first, count| actions.push_back(Action::Commit { first, count })),
-                {}
-            );
-        }
-        mutant!(RestoredCommitted, {}, self.push(Action::Commit { first, count }));
-    }
-
-    pub(super) fn on_source_idle(&mut self) {
-        self.admission.idle = true;
-    }
-
-    pub(super) fn on_source_ended(&mut self) {
-        self.admission.ended = true;
-        self.admission.outstanding = 0;
-        // Now the number of all items is known, and so what a share of them is.
-        self.halt_if_met();
-    }
-
-    pub(super) fn on_source_lost(&mut self, error: String) {
-        if !self.admission.ended {
-            self.report(RunEvent::SourceLost { error: error.clone() });
-            self.strengthen(StopReason::SourceLost(error));
-            self.on_source_ended();
-        }
-    }
-
-    /// If items may be handed out as far as the queue's order is concerned: lifo and priority mean
-    /// something only after everything available has been read.
-    pub(super) fn order_is_settled(&self) -> bool {
-        self.policy.queue_order == QueueOrder::Fifo
-            || self.admission.idle
-            || self.admission.ended
-            || self.admission.outstanding == 0
-    }
-
-    /// Asks the source for as many items as the limits leave. Seldom: only when half of the demand is used
-    /// up and the difference is worth it, or nothing is queued.
-    pub(super) fn demand(&mut self) {
-        if !self.started || self.admission.ended || self.stage != Stage::Running {
-            return;
-        }
-        let limit = self.policy.queue_items_max.max(1);
-        let outstanding = self.admission.outstanding;
-        if outstanding > limit / 2 {
-            return;
-        }
-        let mut spare = limit.saturating_sub(self.queue.fresh_items());
-        if let Some(order) = &self.order {
-            let window = limit.max(ORDER_ITEMS_PER_WORKER * self.pool.target as u64);
-            spare = spare.min(window.saturating_sub(order.waiting_items()));
-        }
-        let worth = spare > outstanding && (spare - outstanding > limit / 4 || self.queue.fresh_items() == 0);
-        if mutant!(NoDemandAfterFull, worth, worth && (self.admission.asked || self.totals.accepted == 0)) {
-            self.admission.outstanding = spare;
-            self.admission.asked = true;
-            self.push(Action::Demand { items: mutant!(DemandOffByOne, spare, spare + 1) });
-        } else if outstanding == 0 && self.admission.asked {
-            self.admission.asked = false;
-            self.push(Action::Demand { items: 0 });
-        }
-    }
-
-    /// Orders the source to deliver nothing more.
-    pub(super) fn close_source(&mut self) {
-        self.admission.outstanding = 0;
-        if !self.admission.ended && !self.admission.closed {
-            self.admission.closed = true;
-            self.push(Action::CloseSource);
-        }
     }
 }

@@ -12,6 +12,7 @@
 
 pub mod action;
 mod admission;
+mod arrivals;
 mod commit_order;
 mod credit;
 mod dispatch;
