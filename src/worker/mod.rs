@@ -22,6 +22,7 @@
 
 mod builtin;
 mod environment;
+mod error;
 mod frames;
 mod items;
 mod output;

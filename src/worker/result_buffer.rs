@@ -7,10 +7,10 @@
 //! Invariant: the progress page says *none* before anything is written. A worker that waits in a write has finished
 //! its last item.
 
+use super::error::WorkerError;
 use super::frames::FrameBuffer;
 use super::items::Items;
 use super::pace::Pace;
-use super::serve::WorkerError;
 use super::{Failure, Handler, Item, Output, panics};
 use crate::model::ids::{Attempt, Batch, ItemId};
 use crate::model::spec::ITEM_BYTES_MAX;

@@ -3,16 +3,17 @@
 //! Invariant: the descriptors that a worker inherits are close-on-exec before a handler sees an item, so that no
 //! process that a handler starts holds the channel open.
 
-use super::environment::{Environment, EnvironmentError};
+use super::environment::Environment;
+use super::error::WorkerError;
 use super::result_buffer::ResultBuffer;
 use super::{Handler, panics};
 use crate::model::ids::{Attempt, Batch, ItemId};
 use crate::model::signal::Signal;
-use crate::protocol::{ProtocolError, frames};
+use crate::protocol::frames;
 use crate::sys::{fd, parent, signals};
 use crate::transport::progress_page::ProgressWriter;
-use crate::transport::{self, Endpoints, ItemsError, ItemsIn};
-use crate::wire::frame::{Frame, FrameError};
+use crate::transport::{self, Endpoints, ItemsIn};
+use crate::wire::frame::Frame;
 use crate::wire::message::ToWorker;
 use std::io::{self, Write};
 use std::process::ExitCode;
@@ -23,26 +24,6 @@ const BATCHES_WAITING_MIN: usize = 4;
 
 /// So many are counted at once, so that many short batches are not counted again after each.
 const BATCHES_COUNTED_MAX: usize = 64;
-
-/// Why a worker ends other than at the end of its input; completes "failed to ...".
-#[derive(Debug, thiserror::Error)]
-pub(super) enum WorkerError {
-    #[error(transparent)]
-    Environment(#[from] EnvironmentError),
-    #[error("{doing}: {error}")]
-    System { doing: &'static str, error: io::Error },
-    #[error(transparent)]
-    Items(#[from] ItemsError),
-    #[error(transparent)]
-    Protocol(#[from] ProtocolError),
-    #[error("read a batch of {count} items: its body holds another number")]
-    Batch { count: u32 },
-    #[error("write a result: {0}")]
-    Frame(#[from] FrameError),
-    /// There is no supervisor to report to.
-    #[error("reach the supervisor: it is gone")]
-    SupervisorGone,
-}
 
 /// Serves as a worker until the input ends: call it first thing in `main`, and return its exit code.
 ///

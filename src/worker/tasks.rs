@@ -5,8 +5,9 @@
 //!
 //! Invariant: a task either answers or says why not; a number that does not fit fails and never wraps.
 
+use super::error::WorkerError;
 use super::parse::{self, NotInteger};
-use super::serve::{Server, WorkerError};
+use super::serve::Server;
 use super::{Failure, Item, Output};
 use crate::model::durations;
 use crate::model::signal::Signal;

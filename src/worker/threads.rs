@@ -9,8 +9,9 @@
 //! affects the supervisor: that is what isolation is for.
 
 use super::builtin::delayed;
+use super::error::WorkerError;
 use super::result_buffer::ResultBuffer;
-use super::serve::{Server, WorkerError, exit_code};
+use super::serve::{Server, exit_code};
 use super::tasks::Task;
 use crate::transport::in_process::End;
 use crate::transport::progress_page::ProgressWriter;

@@ -14,8 +14,6 @@ pub const KNOWN: &[(Rule, &str)] = &[
     (Rule::Circle, "src/transport/shm_worker.rs"),
     (Rule::Circle, "src/transport/socket.rs"),
     (Rule::Circle, "src/transport/stream.rs"),
-    (Rule::Circle, "src/worker/result_buffer.rs"),
-    (Rule::Circle, "src/worker/serve.rs"),
     (Rule::TypeName, "Body"),
     (Rule::TypeName, "End"),
     (Rule::TypeName, "Folder"),
