@@ -5,15 +5,6 @@ use super::Rule;
 
 /// Sorted by rule, then by subject.
 pub const KNOWN: &[(Rule, &str)] = &[
-    (Rule::Circle, "src/transport/file.rs"),
-    (Rule::Circle, "src/transport/ipc_channel.rs"),
-    (Rule::Circle, "src/transport/mod.rs"),
-    (Rule::Circle, "src/transport/mqueue.rs"),
-    (Rule::Circle, "src/transport/pipe.rs"),
-    (Rule::Circle, "src/transport/shm.rs"),
-    (Rule::Circle, "src/transport/shm_worker.rs"),
-    (Rule::Circle, "src/transport/socket.rs"),
-    (Rule::Circle, "src/transport/stream.rs"),
     (Rule::TypeName, "Body"),
     (Rule::TypeName, "End"),
     (Rule::TypeName, "Folder"),

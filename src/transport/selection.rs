@@ -1,0 +1,55 @@
+//! Which transport serves a run, by its kind or its name.
+
+use super::connection::Connection;
+use super::endpoints::Endpoints;
+use super::opening::{Transport, TransportError};
+use super::{file, ipc_channel, mqueue, pipe, shm, shm_worker, socket};
+use crate::model::spec::{TransportKind, TransportSpec};
+use std::io;
+
+/// The transport that `spec` names, for `workers` workers.
+///
+/// # Errors
+/// The system refuses what it needs.
+pub fn transport(spec: &TransportSpec, workers: u32) -> Result<Box<dyn Transport>, TransportError> {
+    Ok(match spec.kind {
+        TransportKind::Pipe => Box::new(pipe::PipeTransport),
+        TransportKind::Socket => Box::new(socket::SocketTransport),
+        TransportKind::Shm => Box::new(shm::ShmTransport::new(spec.spin)),
+        TransportKind::File => Box::new(file::FileTransport::new(spec.spool.as_deref())?),
+        TransportKind::Mqueue => Box::new(mqueue::MqueueTransport::new(workers)?),
+        TransportKind::Channel => Box::new(ipc_channel::IpcTransport::new(workers)?),
+    })
+}
+
+/// The worker's end, of what [`Transport::open`] made for it.
+///
+/// # Errors
+/// The endpoints are fewer than this transport needs.
+pub fn connect(kind: TransportKind, endpoints: Endpoints) -> io::Result<Connection> {
+    match kind {
+        TransportKind::Pipe => pipe::connect(endpoints),
+        TransportKind::Socket => socket::connect(endpoints),
+        TransportKind::Shm => shm_worker::connect(endpoints),
+        TransportKind::File => file::connect(endpoints),
+        TransportKind::Mqueue => mqueue::connect(endpoints),
+        TransportKind::Channel => ipc_channel::connect(&endpoints),
+    }
+}
+
+/// The transport of this name.
+#[must_use]
+pub fn by_name(text: &str) -> Option<TransportKind> {
+    TransportKind::ALL.into_iter().find(|kind| kind.name() == text)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_transport_has_a_name() {
+        assert_eq!(by_name("pipe"), Some(TransportKind::Pipe));
+        assert_eq!(by_name("pipes"), None);
+    }
+}
