@@ -23,7 +23,7 @@ use crate::model::config::{Config, OutputMode, SourceSpec, Split, WorkerSpec};
 use crate::model::signal::Signal;
 use crate::model::spec::{ProtocolKind, QueueOrder, TransportKind, TransportSpec};
 use crate::model::time::Duration;
-use crate::reporter::caller::{Backlog, Caller};
+use crate::reporter::caller::{Caller, UntakenBytes};
 use crate::source::Source;
 use crate::sys::clock::Clock;
 use crate::sys::guard::Guard;
@@ -80,7 +80,7 @@ pub fn change_process() -> Result<(signals::Normalised, limits::RaisedOpenFiles)
 pub struct Attached {
     /// In place of the configuration's source.
     pub source: Option<Box<dyn Source + Send>>,
-    pub caller: Option<(Caller, Arc<Backlog>)>,
+    pub caller: Option<(Caller, Arc<UntakenBytes>)>,
     pub requests: Option<Arc<Requests>>,
 }
 
@@ -96,10 +96,10 @@ pub fn open(config: Config, attached: Attached) -> Result<Reactor, EngineError> 
     let outbox = |fd| Outbox::new(fd).map_err(EngineError::system("take stdout and stderr"));
     let mut output = OutputStreams::new(outbox(io::stdout().as_fd())?, outbox(io::stderr().as_fd())?);
     let mut reporters = reporter::open(&config.output, policy)?;
-    if let Some((caller, backlog)) = caller {
+    if let Some((caller, untaken)) = caller {
         // Before the others: the one that writes spilled content to stdout takes it.
         reporters.insert(0, Box::new(caller));
-        output = output.with_backlog(backlog);
+        output = output.with_untaken(untaken);
     }
     let os = open_system(&kind, config.handles_signals, requests.as_deref())?;
     let spill = Arc::new(SpillFile::new());

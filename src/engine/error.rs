@@ -44,8 +44,10 @@ impl EngineError {
             Self::OpenFiles { .. }
             | Self::Processes { .. }
             | Self::Transport(
-                TransportError::UnsafeFolder { .. } | TransportError::Queues(_) | TransportError::Rendezvous(_),
+                TransportError::UnsafeFolder { .. } | TransportError::Queues(_) | TransportError::NotBuilt { .. },
             ) => ExitClass::Refused,
+            #[cfg(feature = "channel")]
+            Self::Transport(TransportError::Rendezvous(_)) => ExitClass::Refused,
             Self::Transport(TransportError::Spool { .. }) => ExitClass::Storage,
             Self::Command(_)
             | Self::Transport(TransportError::System { .. })

@@ -9,7 +9,7 @@ use crate::model::config::Config;
 use crate::model::notification::{ItemReport, Notification};
 use crate::model::outcome::RunOutcome;
 use crate::model::status::Status;
-use crate::reporter::caller::{Backlog, Caller};
+use crate::reporter::caller::{Caller, UntakenBytes};
 use crate::source::Source;
 use crate::source::iterator::IteratorSource;
 use std::sync::Arc;
@@ -26,7 +26,7 @@ const RESUME_BYTES: u64 = 1 << 19;
 pub struct Run {
     requests: Arc<Requests>,
     notifications: Option<Receiver<Notification>>,
-    backlog: Arc<Backlog>,
+    untaken: Arc<UntakenBytes>,
     thread: Option<JoinHandle<Result<RunOutcome, EngineError>>>,
 }
 
@@ -58,10 +58,10 @@ where
 fn begin(config: Config, source: Option<Box<dyn Source + Send>>) -> Result<Run, EngineError> {
     let requests = Arc::new(Requests::new().map_err(EngineError::system("open a mailbox"))?);
     let (sender, notifications) = mpsc::channel();
-    let backlog = Arc::new(Backlog::default());
-    let caller = Caller::new(sender, Arc::clone(&backlog));
+    let untaken = Arc::new(UntakenBytes::default());
+    let caller = Caller::new(sender, Arc::clone(&untaken));
     let attached =
-        Attached { source, caller: Some((caller, Arc::clone(&backlog))), requests: Some(Arc::clone(&requests)) };
+        Attached { source, caller: Some((caller, Arc::clone(&untaken))), requests: Some(Arc::clone(&requests)) };
     let ended = CloseAtEnd(Arc::clone(&requests));
     let (started, start) = mpsc::sync_channel(1);
     let run = move || {
@@ -82,7 +82,7 @@ fn begin(config: Config, source: Option<Box<dyn Source + Send>>) -> Result<Run, 
         // The thread has ended without a start, and so with an error.
         return Err(join(thread).err().unwrap_or(EngineError::Panicked));
     }
-    Ok(Run { requests, notifications: Some(notifications), backlog, thread: Some(thread) })
+    Ok(Run { requests, notifications: Some(notifications), untaken, thread: Some(thread) })
 }
 
 fn join(thread: JoinHandle<Result<RunOutcome, EngineError>>) -> Result<RunOutcome, EngineError> {
@@ -132,9 +132,9 @@ impl Run {
 
     /// Everything that the run reports, in order, as it comes; ends with the run.
     pub fn notifications(&mut self) -> impl Iterator<Item = Notification> + '_ {
-        let (receiver, backlog, requests) = (self.notifications.as_ref(), &self.backlog, &self.requests);
+        let (receiver, untaken, requests) = (self.notifications.as_ref(), &self.untaken, &self.requests);
         receiver.into_iter().flat_map(Receiver::iter).inspect(move |taken| {
-            let (before, now) = backlog.taken(taken);
+            let (before, now) = untaken.taken(taken);
             if before >= RESUME_BYTES && now < RESUME_BYTES {
                 requests.resume();
             }
@@ -152,11 +152,11 @@ impl Run {
     /// From now on the run waits for nobody to take its notifications.
     pub fn ignore_notifications(&mut self) {
         while let Some(Ok(taken)) = self.notifications.as_ref().map(Receiver::try_recv) {
-            self.backlog.taken(&taken);
+            self.untaken.taken(&taken);
         }
         // What came meanwhile goes with the receiver.
         self.notifications = None;
-        self.backlog.clear();
+        self.untaken.clear();
         self.requests.resume();
     }
 

@@ -1,6 +1,6 @@
 //! For the program that started a run: every event and every settled item, through a channel.
 //!
-//! The channel has no limit of its own, since a reporter never waits. The [`Backlog`] counts what the program has not
+//! The channel has no limit of its own, since a reporter never waits. The [`UntakenBytes`] counts what the program has not
 //! taken yet, and the engine treats it as it treats bytes that wait for stdout: above a MiB it takes in no items and
 //! reads from no worker.
 //!
@@ -22,9 +22,9 @@ const NOTIFICATION_BYTES: u64 = 128;
 
 /// Bytes of notifications that the program has not taken.
 #[derive(Debug, Default)]
-pub struct Backlog(AtomicU64);
+pub struct UntakenBytes(AtomicU64);
 
-impl Backlog {
+impl UntakenBytes {
     #[must_use]
     pub fn bytes(&self) -> u64 {
         self.0.load(Relaxed)
@@ -58,20 +58,20 @@ fn size(notification: &Notification) -> u64 {
 /// The reporter.
 pub struct Caller {
     sender: Sender<Notification>,
-    backlog: Arc<Backlog>,
+    untaken: Arc<UntakenBytes>,
 }
 
 impl Caller {
     #[must_use]
-    pub fn new(sender: Sender<Notification>, backlog: Arc<Backlog>) -> Self {
-        Self { sender, backlog }
+    pub fn new(sender: Sender<Notification>, untaken: Arc<UntakenBytes>) -> Self {
+        Self { sender, untaken }
     }
 
     fn send(&self, notification: Notification) {
-        self.backlog.add(&notification);
+        self.untaken.add(&notification);
         if let Err(lost) = self.sender.send(notification) {
             // The program has dropped its end: what it does not want must not stop the run.
-            self.backlog.taken(&lost.0);
+            self.untaken.taken(&lost.0);
         }
     }
 }
@@ -169,12 +169,12 @@ mod tests {
     #[test]
     fn each_item_comes_with_its_result_and_the_backlog_is_what_was_not_taken() {
         let (sender, receiver) = mpsc::channel();
-        let backlog = Arc::new(Backlog::default());
-        let mut caller = Caller::new(sender, Arc::clone(&backlog));
+        let untaken = Arc::new(UntakenBytes::default());
+        let mut caller = Caller::new(sender, Arc::clone(&untaken));
         show(&mut caller, &settled(2, Outcome::Done), b"one\ntwo\n");
         show(&mut caller, &settled(1, Outcome::Done), b"no newline");
-        assert_eq!(backlog.bytes(), 3 * NOTIFICATION_BYTES + 18);
-        let taken: Vec<Notification> = receiver.try_iter().inspect(|taken| _ = backlog.taken(taken)).collect();
+        assert_eq!(untaken.bytes(), 3 * NOTIFICATION_BYTES + 18);
+        let taken: Vec<Notification> = receiver.try_iter().inspect(|taken| _ = untaken.taken(taken)).collect();
         let results: Vec<(u64, &[u8])> = taken
             .iter()
             .map(|taken| match taken {
@@ -183,9 +183,9 @@ mod tests {
             })
             .collect();
         assert_eq!(results, [(4, &b"one\n"[..]), (5, b"two\n"), (4, b"no newline")]);
-        assert_eq!(backlog.bytes(), 0);
+        assert_eq!(untaken.bytes(), 0);
         drop(receiver);
         show(&mut caller, &settled(1, Outcome::Done), b"nobody takes it");
-        assert_eq!(backlog.bytes(), 0);
+        assert_eq!(untaken.bytes(), 0);
     }
 }

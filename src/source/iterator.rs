@@ -6,8 +6,8 @@
 //!
 //! Invariant: at most [`BLOCKS_MAX`] blocks wait. A run that ends early lets the thread end with its next item.
 
-use super::splitter::too_long;
 use super::delivery::{BATCH_BYTES_MAX, Delivery, Payload, Source, SourceError};
+use super::splitter::too_long;
 use crate::model::spec::ITEM_BYTES_MAX;
 use crate::sys::wake_fd::WakeFd;
 use std::collections::VecDeque;
@@ -43,7 +43,7 @@ enum End {
 
 /// What both threads see.
 #[derive(Default)]
-struct Content {
+struct PackedItems {
     ready: VecDeque<Parcel>,
     /// The block that is being filled.
     open: Vec<u8>,
@@ -56,14 +56,14 @@ struct Content {
 }
 
 struct Shared {
-    content: Mutex<Content>,
+    content: Mutex<PackedItems>,
     /// There is space for another block, or the run takes no more.
     has_space: Condvar,
     wake_fd: WakeFd,
 }
 
 impl Shared {
-    fn lock(&self) -> MutexGuard<'_, Content> {
+    fn lock(&self) -> MutexGuard<'_, PackedItems> {
         // No change of the content is half done if a thread panics.
         self.content.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -164,7 +164,7 @@ impl Drop for IteratorSource {
     }
 }
 
-impl Content {
+impl PackedItems {
     fn finish_block(&mut self) {
         let (block, count) = (std::mem::take(&mut self.open), std::mem::take(&mut self.open_items));
         if count > 0 {

@@ -19,7 +19,9 @@ mod endpoints;
 mod file;
 pub mod in_process;
 mod input_integrity;
+#[cfg(feature = "channel")]
 mod ipc_channel;
+#[cfg(feature = "channel")]
 pub mod ipc_rendezvous;
 mod mqueue;
 pub mod mqueue_shapes;

@@ -2,7 +2,9 @@
 
 use super::channel::Channel;
 use super::endpoints::Endpoints;
-use super::{ipc_rendezvous, mqueue_shapes};
+#[cfg(feature = "channel")]
+use super::ipc_rendezvous;
+use super::mqueue_shapes;
 use crate::model::time::Duration;
 use crate::sys::guard::Leftover;
 use std::fs::File;
@@ -65,6 +67,12 @@ pub enum TransportError {
     Spool { folder: PathBuf, error: io::Error },
     #[error(transparent)]
     Queues(#[from] mqueue_shapes::QueueError),
+    #[cfg(feature = "channel")]
     #[error(transparent)]
     Rendezvous(#[from] ipc_rendezvous::FolderError),
+    /// The program was built without the feature of this transport.
+    #[error(
+        "open the transport {transport}: this program was built without it; build it with `--features {transport}`"
+    )]
+    NotBuilt { transport: &'static str },
 }

@@ -2,8 +2,10 @@
 
 use super::connection::Connection;
 use super::endpoints::Endpoints;
+#[cfg(feature = "channel")]
+use super::ipc_channel;
 use super::opening::{Transport, TransportError};
-use super::{file, ipc_channel, mqueue, pipe, shm, shm_worker, socket};
+use super::{file, mqueue, pipe, shm, shm_worker, socket};
 use crate::model::spec::{TransportKind, TransportSpec};
 use std::io;
 
@@ -18,7 +20,10 @@ pub fn transport(spec: &TransportSpec, workers: u32) -> Result<Box<dyn Transport
         TransportKind::Shm => Box::new(shm::ShmTransport::new(spec.spin)),
         TransportKind::File => Box::new(file::FileTransport::new(spec.spool.as_deref())?),
         TransportKind::Mqueue => Box::new(mqueue::MqueueTransport::new(workers)?),
+        #[cfg(feature = "channel")]
         TransportKind::Channel => Box::new(ipc_channel::IpcTransport::new(workers)?),
+        #[cfg(not(feature = "channel"))]
+        TransportKind::Channel => return Err(TransportError::NotBuilt { transport: spec.kind.name() }),
     })
 }
 
@@ -33,7 +38,10 @@ pub fn connect(kind: TransportKind, endpoints: Endpoints) -> io::Result<Connecti
         TransportKind::Shm => shm_worker::connect(endpoints),
         TransportKind::File => file::connect(endpoints),
         TransportKind::Mqueue => mqueue::connect(endpoints),
+        #[cfg(feature = "channel")]
         TransportKind::Channel => ipc_channel::connect(&endpoints),
+        #[cfg(not(feature = "channel"))]
+        TransportKind::Channel => Err(io::ErrorKind::Unsupported.into()),
     }
 }
 

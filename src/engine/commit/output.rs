@@ -7,7 +7,7 @@ use super::super::token::Port;
 use super::super::turn::Turn;
 use crate::core::input::Input;
 use crate::model::outcome::StopReason;
-use crate::reporter::caller::Backlog;
+use crate::reporter::caller::UntakenBytes;
 use crate::sys::outbox::{Flushed, Outbox};
 use crate::sys::poller::Interest;
 use std::io;
@@ -34,7 +34,7 @@ pub struct OutputStreams {
     stdout_lost: bool,
     congested: bool,
     /// What the program that started the run has not taken.
-    backlog: Option<Arc<Backlog>>,
+    untaken: Option<Arc<UntakenBytes>>,
 }
 
 impl OutputStreams {
@@ -46,14 +46,14 @@ impl OutputStreams {
             stderr_watched: false,
             stdout_lost: false,
             congested: false,
-            backlog: None,
+            untaken: None,
         }
     }
 
     /// With notifications to a program, which count as bytes that wait.
     #[must_use]
-    pub fn with_backlog(mut self, backlog: Arc<Backlog>) -> Self {
-        self.backlog = Some(backlog);
+    pub fn with_untaken(mut self, untaken: Arc<UntakenBytes>) -> Self {
+        self.untaken = Some(untaken);
         self
     }
 
@@ -82,7 +82,7 @@ impl OutputStreams {
             Ok(flushed) => self.watch_stream(Stream::Stderr, flushed == Flushed::Blocked, turn),
             Err(_) => self.err.clear(),
         }
-        let untaken = self.backlog.as_ref().map_or(0, |backlog| backlog.bytes());
+        let untaken = self.untaken.as_ref().map_or(0, |untaken| untaken.bytes());
         let waiting = self.out.len() + self.err.len() + untaken;
         self.congested = waiting > if self.congested { WAITING_BYTES_MAX / 2 } else { WAITING_BYTES_MAX };
     }
