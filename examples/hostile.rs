@@ -189,7 +189,7 @@ fn begin(to: &mut Connection, message: &FromWorker, body_bytes: usize) -> Result
 
 /// The header of a frame with a head that could be one and a body of so many bytes.
 fn announcing(bytes: u32) -> Vec<u8> {
-    let mut header = vec![frame::FRAME_VERSION, frame::Kind::FromWorker as u8, 4, 0];
+    let mut header = vec![frame::FRAME_VERSION, frame::FrameDirection::FromWorker as u8, 4, 0];
     header.extend_from_slice(&bytes.to_le_bytes());
     header.extend_from_slice(&[1; 4096]);
     header

@@ -12,7 +12,7 @@ pub use ring::ring;
 pub use session::session;
 pub use splitter::splitter;
 
-use supervisor::wire::frame::{self, BODY_BYTES_MAX, FrameDecoder, FrameError, HEAD_BYTES_MAX, Kind};
+use supervisor::wire::frame::{self, BODY_BYTES_MAX, FrameDecoder, FrameDirection, FrameError, HEAD_BYTES_MAX};
 use supervisor::wire::read_buffer::BUFFER_BYTES;
 
 /// Bytes of a fuzzer, taken from the front; zeros once they are used up.
@@ -40,7 +40,7 @@ impl<'a> Bytes<'a> {
     }
 }
 
-type Owned = (Kind, Vec<u8>, Vec<u8>);
+type Owned = (FrameDirection, Vec<u8>, Vec<u8>);
 
 /// Reads the next piece, of one more byte than the size says, and returns what is left. What is reserved for it is
 /// bounded by one frame with a body of at most so many bytes.

@@ -12,7 +12,7 @@ use super::error::ProtocolError;
 use super::terms::{Received, Terms};
 use crate::model::ids::Batch;
 use crate::wire::codec::{self, Message};
-use crate::wire::frame::{Frame, FrameDecoder, FrameError, Header, Kind, check_body};
+use crate::wire::frame::{Frame, FrameDecoder, FrameDirection, FrameError, Header, check_body};
 use crate::wire::message::{FromWorker, PROTOCOL_VERSION, REASON_BYTES_MAX, SMALL_BODY_BYTES_MAX, ToWorker};
 use crate::wire::prefix::Prefix;
 use crate::wire::read_buffer::ReadBuffer;
@@ -82,7 +82,7 @@ impl Frames {
             let body = frame.body;
             // The usual message is taken apart here and put together in registers: there may be one for each tiny
             // item.
-            if frame.kind == Kind::FromWorker
+            if frame.kind == FrameDirection::FromWorker
                 && let Some(FromWorker::Done { first, count, attempt, busy_ns, timed: false }) =
                     FromWorker::read(frame.head)
                 && count > 0
@@ -196,7 +196,7 @@ impl Session {
 
 /// The message of a whole frame, if its body has the promised shape.
 fn check_frame(frame: &Frame<'_>) -> Result<FromWorker, ProtocolError> {
-    if frame.kind != Kind::FromWorker {
+    if frame.kind != FrameDirection::FromWorker {
         return Err(ProtocolError::Direction);
     }
     let message = codec::decode(frame.head)?;
@@ -222,7 +222,7 @@ fn check_frame(frame: &Frame<'_>) -> Result<FromWorker, ProtocolError> {
 /// The message of a frame whose large body is still to come. Only the result of one item may be large.
 fn check_prefix(header: Header, head: &[u8]) -> Result<FromWorker, ProtocolError> {
     let bytes = header.body_bytes;
-    if header.kind != Kind::FromWorker {
+    if header.kind != FrameDirection::FromWorker {
         return Err(ProtocolError::Direction);
     }
     match codec::decode(head)? {
@@ -262,8 +262,8 @@ fn check_results(count: u32, results: &[u8]) -> Result<(), ProtocolError> {
 /// # Errors
 /// The frame holds none.
 #[inline(always)]
-pub fn to_worker(kind: Kind, head: &[u8]) -> Result<ToWorker, ProtocolError> {
-    if kind != Kind::ToWorker {
+pub fn to_worker(kind: FrameDirection, head: &[u8]) -> Result<ToWorker, ProtocolError> {
+    if kind != FrameDirection::ToWorker {
         return Err(ProtocolError::Direction);
     }
     // The usual message is put together in registers.

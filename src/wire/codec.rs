@@ -5,10 +5,10 @@
 //! Invariant: a message is a flat value of a few integers. It holds no sequence, so its size has a
 //! constant bound and its decoder can neither recurse nor allocate.
 
-use super::frame::{HEAD_BYTES_MAX, Kind};
+use super::frame::{FrameDirection, HEAD_BYTES_MAX};
 use super::message::{FromWorker, ToWorker};
+use super::quick::{HeadReader, HeadWriter};
 pub use super::quick::{PACKED_BYTES, Packed};
-use super::quick::{Reader, Writer};
 use bincode::config::{Configuration, Limit, LittleEndian, Varint};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -16,8 +16,8 @@ use serde::de::DeserializeOwned;
 /// A message that may stand in a frame's head. Its longest encoding is at most [`HEAD_BYTES_MAX`],
 /// which `tests::the_longest_messages_fit` holds each implementor to.
 pub trait Message: Serialize + DeserializeOwned {
-    /// The kind of frame that carries it.
-    const KIND: Kind;
+    /// The direction of a frame that carries it; in the header the field is `kind`.
+    const KIND: FrameDirection;
 
     /// The message packed into words, if it is one that is written without the general codec, and short enough; else
     /// [`Packed::NONE`] or a value that does not fit.
@@ -28,17 +28,17 @@ pub trait Message: Serialize + DeserializeOwned {
 }
 
 impl Message for ToWorker {
-    const KIND: Kind = Kind::ToWorker;
+    const KIND: FrameDirection = FrameDirection::ToWorker;
 
     #[inline(always)]
     fn pack(&self) -> Packed {
         let Self::Batch { first, count, attempt } = *self;
-        Writer::new(BATCH).number(first).number(count.into()).number(attempt.into()).end()
+        HeadWriter::new(BATCH).number(first).number(count.into()).number(attempt.into()).end()
     }
 
     #[inline(always)]
     fn read(head: &[u8]) -> Option<Self> {
-        let mut reader = Reader::new(head, BATCH)?;
+        let mut reader = HeadReader::new(head, BATCH)?;
         let (first, count, attempt) = (reader.number()?, reader.short_number()?, reader.short_number()?);
         reader.end()?;
         Some(Self::Batch { first, count, attempt })
@@ -46,18 +46,18 @@ impl Message for ToWorker {
 }
 
 impl Message for FromWorker {
-    const KIND: Kind = Kind::FromWorker;
+    const KIND: FrameDirection = FrameDirection::FromWorker;
 
     #[inline(always)]
     fn pack(&self) -> Packed {
         let Self::Done { first, count, attempt, busy_ns, timed } = *self else { return Packed::NONE };
-        let batch = Writer::new(DONE).number(first).number(count.into()).number(attempt.into());
+        let batch = HeadWriter::new(DONE).number(first).number(count.into()).number(attempt.into());
         batch.number(busy_ns).flag(timed).end()
     }
 
     #[inline(always)]
     fn read(head: &[u8]) -> Option<Self> {
-        let mut reader = Reader::new(head, DONE)?;
+        let mut reader = HeadReader::new(head, DONE)?;
         let (first, count, attempt) = (reader.number()?, reader.short_number()?, reader.short_number()?);
         let (busy_ns, timed) = (reader.number()?, reader.flag()?);
         reader.end()?;

@@ -29,7 +29,7 @@ pub const BODY_BYTES_MAX: usize = ITEM_BYTES_MAX + 2 * 1024 * 1024;
 /// Which way a frame travels; a frame that turns up at the wrong end is refused.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[repr(u8)]
-pub enum Kind {
+pub enum FrameDirection {
     ToWorker = 1,
     FromWorker = 2,
 }
@@ -37,7 +37,7 @@ pub enum Kind {
 /// One whole frame, lent by the decoder until its next call.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Frame<'a> {
-    pub kind: Kind,
+    pub kind: FrameDirection,
     pub head: &'a [u8],
     pub body: &'a [u8],
 }
@@ -59,7 +59,7 @@ pub enum FrameError {
 ///
 /// # Errors
 /// Head or body are over their limits; nothing was appended.
-pub fn encode(kind: Kind, head: &[u8], body: &[u8], out: &mut Vec<u8>) -> Result<(), FrameError> {
+pub fn encode(kind: FrameDirection, head: &[u8], body: &[u8], out: &mut Vec<u8>) -> Result<(), FrameError> {
     let header = header(kind, head.len(), body.len())?;
     out.reserve(HEADER_BYTES + head.len() + body.len());
     out.extend_from_slice(&header.to_le_bytes());
@@ -74,7 +74,7 @@ pub fn encode(kind: Kind, head: &[u8], body: &[u8], out: &mut Vec<u8>) -> Result
 /// # Errors
 /// Head or body are over their limits.
 #[inline]
-pub fn header(kind: Kind, head_bytes: usize, body_bytes: usize) -> Result<u64, FrameError> {
+pub fn header(kind: FrameDirection, head_bytes: usize, body_bytes: usize) -> Result<u64, FrameError> {
     if head_bytes > HEAD_BYTES_MAX {
         return Err(FrameError::Head { bytes: head_bytes });
     }
@@ -93,7 +93,7 @@ pub const fn check_body(bytes: usize) -> Result<(), FrameError> {
 
 /// The header, of lengths that are within their limits.
 #[inline]
-pub(super) const fn fields(kind: Kind, head_bytes: usize, body_bytes: usize) -> u64 {
+pub(super) const fn fields(kind: FrameDirection, head_bytes: usize, body_bytes: usize) -> u64 {
     FRAME_VERSION as u64 | (kind as u64) << 8 | (head_bytes as u64) << 16 | (body_bytes as u64) << 32
 }
 
@@ -105,7 +105,7 @@ pub(super) const fn with_body_bytes(header: u64, body_bytes: usize) -> u64 {
 /// The fixed header.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Header {
-    pub kind: Kind,
+    pub kind: FrameDirection,
     pub head_bytes: usize,
     pub body_bytes: usize,
 }
@@ -136,8 +136,8 @@ impl Header {
             return Err(FrameError::Version { found: version });
         }
         let kind = match kind {
-            1 => Kind::ToWorker,
-            2 => Kind::FromWorker,
+            1 => FrameDirection::ToWorker,
+            2 => FrameDirection::FromWorker,
             found => return Err(FrameError::Kind { found }),
         };
         let head_bytes = usize::from((fields >> 16) as u16);
@@ -166,7 +166,7 @@ pub struct FrameDecoder {
 /// Where in the buffer the next whole frame is.
 #[derive(Clone, Copy, Debug)]
 pub struct FramePlace {
-    kind: Kind,
+    kind: FrameDirection,
     head: usize,
     body: usize,
     end: usize,
@@ -298,7 +298,7 @@ mod tests {
     use super::super::read_buffer::BUFFER_BYTES;
     use super::*;
 
-    type Owned = (Kind, Vec<u8>, Vec<u8>);
+    type Owned = (FrameDirection, Vec<u8>, Vec<u8>);
 
     fn owned(frame: Frame<'_>) -> Owned {
         (frame.kind, frame.head.to_vec(), frame.body.to_vec())
@@ -320,7 +320,7 @@ mod tests {
         }
 
         fn frame(&mut self) -> Owned {
-            let kind = if self.below(2) == 0 { Kind::ToWorker } else { Kind::FromWorker };
+            let kind = if self.below(2) == 0 { FrameDirection::ToWorker } else { FrameDirection::FromWorker };
             let head = self.below(HEAD_BYTES_MAX + 1);
             let body = match self.below(8) {
                 0 => 0,
@@ -375,7 +375,7 @@ mod tests {
     fn a_stream_torn_at_every_byte_gives_the_frames_before_the_tear() {
         let mut random = Random(7);
         let frames: Vec<Owned> =
-            [0, 1, 30].iter().map(|body| (Kind::FromWorker, random.bytes(5), random.bytes(*body))).collect();
+            [0, 1, 30].iter().map(|body| (FrameDirection::FromWorker, random.bytes(5), random.bytes(*body))).collect();
         let bytes = stream(&frames);
         let ends: Vec<usize> = (1..=frames.len()).map(|count| stream(&frames[..count]).len()).collect();
         for torn in 0..=bytes.len() {
@@ -425,7 +425,7 @@ mod tests {
     fn garbage_never_panics_and_never_allocates_beyond_the_limit() {
         for seed in 1..=2000 {
             let mut random = Random(seed);
-            let mut bytes = stream(&[(Kind::ToWorker, vec![1, 2], vec![3; 20])]);
+            let mut bytes = stream(&[(FrameDirection::ToWorker, vec![1, 2], vec![3; 20])]);
             for _ in 0..1 + random.below(4) {
                 let at = random.below(bytes.len());
                 bytes[at] = random.below(256) as u8;
@@ -438,8 +438,8 @@ mod tests {
 
     #[test]
     fn the_buffer_shrinks_after_a_huge_frame() {
-        let huge = (Kind::FromWorker, vec![1], vec![7; ITEM_BYTES_MAX]);
-        let small = (Kind::FromWorker, vec![2], vec![8; 3]);
+        let huge = (FrameDirection::FromWorker, vec![1], vec![7; ITEM_BYTES_MAX]);
+        let small = (FrameDirection::FromWorker, vec![2], vec![8; 3]);
         let mut bytes = stream(&[huge, small]);
         let torn = bytes.split_off(bytes.len() - 1);
         let mut decoder = FrameDecoder::new();
@@ -496,11 +496,14 @@ mod tests {
     fn what_is_over_a_limit_is_not_encoded() {
         let mut out = vec![1, 2, 3];
         let head = vec![0; HEAD_BYTES_MAX + 1];
-        assert_eq!(encode(Kind::ToWorker, &head, &[], &mut out), Err(FrameError::Head { bytes: 65 }));
+        assert_eq!(encode(FrameDirection::ToWorker, &head, &[], &mut out), Err(FrameError::Head { bytes: 65 }));
         let body = vec![0; BODY_BYTES_MAX + 1];
-        assert_eq!(encode(Kind::ToWorker, &[], &body, &mut out), Err(FrameError::Body { bytes: BODY_BYTES_MAX + 1 }));
+        assert_eq!(
+            encode(FrameDirection::ToWorker, &[], &body, &mut out),
+            Err(FrameError::Body { bytes: BODY_BYTES_MAX + 1 })
+        );
         assert_eq!(out, [1, 2, 3]);
-        encode(Kind::ToWorker, &head[1..], &body[1..], &mut out).unwrap();
+        encode(FrameDirection::ToWorker, &head[1..], &body[1..], &mut out).unwrap();
         let mut sizes = Vec::new();
         FrameDecoder::new().push(&out[3..], |frame| sizes.push((frame.head.len(), frame.body.len()))).unwrap();
         assert_eq!(sizes, [(HEAD_BYTES_MAX, BODY_BYTES_MAX)]);

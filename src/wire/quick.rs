@@ -60,9 +60,9 @@ impl Packed {
 }
 
 /// Writes heads.
-pub(super) struct Writer(Packed);
+pub(super) struct HeadWriter(Packed);
 
-impl Writer {
+impl HeadWriter {
     /// Begins with the number of the message's variant.
     #[inline]
     pub(super) const fn new(variant: u8) -> Self {
@@ -101,11 +101,11 @@ impl Writer {
 }
 
 /// Reads heads; `None` leaves it to the codec to name what is wrong, or to read it.
-pub(super) struct Reader<'a> {
+pub(super) struct HeadReader<'a> {
     rest: &'a [u8],
 }
 
-impl<'a> Reader<'a> {
+impl<'a> HeadReader<'a> {
     /// Of the message with this number of a variant.
     #[inline]
     pub(super) fn new(head: &'a [u8], variant: u8) -> Option<Self> {
