@@ -36,7 +36,7 @@ pub(super) enum EnvironmentError {
 impl Environment {
     /// Reads it by `lookup`, which is `std::env::var_os` except in tests.
     pub(super) fn read(lookup: impl Fn(&str) -> Option<OsString>) -> Result<Self, EnvironmentError> {
-        let read = Reader { lookup };
+        let read = VariableReader { lookup };
         // First the variable that every transport sets: without it, no supervisor started this process.
         let transport = read.value(names::TRANSPORT, transport::by_name)?;
         Ok(Self {
@@ -52,11 +52,11 @@ impl Environment {
     }
 }
 
-struct Reader<F> {
+struct VariableReader<F> {
     lookup: F,
 }
 
-impl<F: Fn(&str) -> Option<OsString>> Reader<F> {
+impl<F: Fn(&str) -> Option<OsString>> VariableReader<F> {
     fn value<T>(&self, name: &'static str, parse: impl Fn(&str) -> Option<T>) -> Result<T, EnvironmentError> {
         let value = (self.lookup)(name).ok_or(EnvironmentError::Missing { name })?;
         value.to_str().and_then(parse).ok_or(EnvironmentError::Wrong { name, value })
