@@ -6,7 +6,7 @@ use loom::sync::atomic::{AtomicU64, Ordering, fence};
 use loom::sync::{Arc, Condvar, Mutex};
 use loom::thread;
 use supervisor::transport::shm_ring::{
-    FOR_BYTES, FOR_FREE_BYTES, Reader, Ring, Words, Writer, announce_sleep, must_wake, withdraw_sleep,
+    FOR_BYTES, FOR_FREE_BYTES, Ring, RingReader, RingWriter, Words, announce_sleep, must_wake, withdraw_sleep,
 };
 
 const RING: Ring = Ring { tail: 0, head: 1, bytes: 1 };
@@ -70,7 +70,7 @@ fn shared() -> Arc<Shared> {
 
 /// Writes the numbers from 1, each over the one before.
 fn write(shared: &Shared) {
-    let mut writer = Writer::new(RING);
+    let mut writer = RingWriter::new(RING);
     for number in 1..=BYTES {
         while writer.free_bytes(shared, 1).unwrap() == 0 {
             announce_sleep(shared, WRITER_ASLEEP, FOR_FREE_BYTES);
@@ -89,7 +89,7 @@ fn write(shared: &Shared) {
 }
 
 fn read(shared: &Shared) {
-    let mut reader = Reader::new(RING);
+    let mut reader = RingReader::new(RING);
     for number in 1..=BYTES {
         while reader.ready(shared).unwrap() == 0 {
             announce_sleep(shared, READER_ASLEEP, FOR_BYTES);

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use supervisor::model::spec::TransportKind;
 use supervisor::sys::block::{Block, BlockSlice};
-use supervisor::transport::shm_ring::{Broken, Reader, Ring, Words, Writer, must_wake};
+use supervisor::transport::shm_ring::{Broken, Ring, RingReader, RingWriter, Words, must_wake};
 use supervisor::transport::{self, Channel};
 use supervisor::wire::frame::{BODY_BYTES_MAX, FrameDecoder};
 use supervisor::wire::message::ToWorker;
@@ -52,7 +52,7 @@ impl Words for Hostile<'_> {
 /// Whatever the other side says, nothing is written where it may read, nor read where it may write.
 fn indices(data: Bytes<'_>) {
     let words = Hostile { lies: RefCell::new(data), stored: Default::default() };
-    let (mut writer, mut reader) = (Writer::new(RING), Reader::new(RING));
+    let (mut writer, mut reader) = (RingWriter::new(RING), RingReader::new(RING));
     let mut released = 0;
     loop {
         let (what, bytes) = {

@@ -112,7 +112,7 @@ impl DerefMut for GrowableBuffer {
 
 #[cfg(test)]
 mod tests {
-    use super::super::shared_area::{Part, Plan};
+    use super::super::shared_area::{AreaPart, Plan};
     use super::*;
 
     #[test]
@@ -138,12 +138,12 @@ mod tests {
         assert_eq!((buffer.len(), buffer.is_shared()), (1 << 16, true));
         buffer[..4].copy_from_slice(b"here");
         let mut seen = [0; 4];
-        area.take(Part::StagingArea, 0, &mut seen);
+        area.take(AreaPart::StagingArea, 0, &mut seen);
         assert_eq!(&seen, b"here");
         buffer.grow((1 << 16) + 1);
         assert!(!buffer.is_shared() && buffer.starts_with(b"here"));
         buffer[..4].copy_from_slice(b"more");
-        area.take(Part::StagingArea, 0, &mut seen);
+        area.take(AreaPart::StagingArea, 0, &mut seen);
         assert_eq!(&seen, b"here");
         buffer.cut_back(4);
         assert!(buffer.is_shared() && buffer.starts_with(b"more"));

@@ -28,7 +28,7 @@ pub const WORDS: usize = 512;
 
 /// A part of the area that holds bytes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Part {
+pub enum AreaPart {
     RingA,
     RingB,
     /// Mapped once.
@@ -153,7 +153,7 @@ impl SharedArea {
     /// # Panics
     /// If the bytes are longer than the part, or go beyond the end of the arena or the staging area.
     #[inline]
-    pub fn put(&self, part: Part, at: u64, bytes: &[u8]) {
+    pub fn put(&self, part: AreaPart, at: u64, bytes: &[u8]) {
         let place = self.place(part, at, bytes.len());
         // SAFETY: `place` checked that this many bytes are mapped there. No reference to them exists in this process (see
         // `lend`).
@@ -165,7 +165,7 @@ impl SharedArea {
     /// # Panics
     /// As [`put`](Self::put) does.
     #[inline]
-    pub fn take(&self, part: Part, at: u64, into: &mut [u8]) {
+    pub fn take(&self, part: AreaPart, at: u64, into: &mut [u8]) {
         let place = self.place(part, at, into.len());
         // SAFETY: `place` checked that this many bytes are mapped there. The other side may change them meanwhile: then
         // the copy holds a mixture, which is checked like any other bytes.
@@ -179,7 +179,7 @@ impl SharedArea {
     /// As [`put`](Self::put) does.
     #[inline]
     #[must_use]
-    pub fn lend(&self, part: Part, at: u64, bytes: usize) -> &[u8] {
+    pub fn lend(&self, part: AreaPart, at: u64, bytes: usize) -> &[u8] {
         let place = self.place(part, at, bytes);
         // SAFETY: `place` checked that this many bytes are mapped there, as long as `self` lives. This side never writes
         // to a part that it reads in place, and the other side does not change the bytes, as said above.
@@ -193,19 +193,19 @@ impl SharedArea {
             return None;
         }
         let half = self.plan.staging_bytes / 2;
-        let first = |at: usize| NonNull::new(self.place(Part::StagingArea, at as u64, half));
+        let first = |at: usize| NonNull::new(self.place(AreaPart::StagingArea, at as u64, half));
         Some(([first(0)?, first(half)?], half))
     }
 
     #[inline]
-    fn place(&self, part: Part, at: u64, bytes: usize) -> *mut u8 {
+    fn place(&self, part: AreaPart, at: u64, bytes: usize) -> *mut u8 {
         let Plan { ring_bytes, arena_bytes, staging_bytes } = self.plan;
         let in_ring = at as usize & (ring_bytes - 1);
         let (start, at, end) = match part {
-            Part::RingA => (GRAIN_BYTES, in_ring, in_ring + ring_bytes),
-            Part::RingB => (GRAIN_BYTES + 2 * ring_bytes, in_ring, in_ring + ring_bytes),
-            Part::StagingArea => (GRAIN_BYTES + 4 * ring_bytes, at as usize, staging_bytes),
-            Part::Arena => (GRAIN_BYTES + 4 * ring_bytes + staging_bytes, at as usize, arena_bytes),
+            AreaPart::RingA => (GRAIN_BYTES, in_ring, in_ring + ring_bytes),
+            AreaPart::RingB => (GRAIN_BYTES + 2 * ring_bytes, in_ring, in_ring + ring_bytes),
+            AreaPart::StagingArea => (GRAIN_BYTES + 4 * ring_bytes, at as usize, staging_bytes),
+            AreaPart::Arena => (GRAIN_BYTES + 4 * ring_bytes + staging_bytes, at as usize, arena_bytes),
         };
         assert!(at <= end && bytes <= end - at, "{bytes} bytes at {at} are not within {part:?}");
         // SAFETY: within the mapping, as the line above checks: a ring is mapped twice in a row.
@@ -234,31 +234,34 @@ mod tests {
         drop(fd);
         theirs.word(WORDS - 1).store(7, Relaxed);
         assert_eq!(ours.word(WORDS - 1).load(Relaxed), 7);
-        for (part, at) in [(Part::RingA, 5), (Part::RingB, (7 << 16) + 3), (Part::Arena, (1 << 16) - 4)] {
+        for (part, at) in [(AreaPart::RingA, 5), (AreaPart::RingB, (7 << 16) + 3), (AreaPart::Arena, (1 << 16) - 4)] {
             ours.put(part, at, format!("{part:?}").get(..4).unwrap().as_bytes());
         }
-        assert_eq!((theirs.lend(Part::RingA, 5, 4), theirs.lend(Part::RingB, 3, 4)), (&b"Ring"[..], &b"Ring"[..]));
+        assert_eq!(
+            (theirs.lend(AreaPart::RingA, 5, 4), theirs.lend(AreaPart::RingB, 3, 4)),
+            (&b"Ring"[..], &b"Ring"[..])
+        );
         let mut taken = [0; 4];
-        theirs.take(Part::Arena, (1 << 16) - 4, &mut taken);
+        theirs.take(AreaPart::Arena, (1 << 16) - 4, &mut taken);
         assert_eq!(&taken, b"Aren");
     }
 
     #[test]
     fn bytes_past_the_end_of_a_ring_continue_at_its_start() {
         let (area, _fd) = SharedArea::create(PLAN).unwrap();
-        for part in [Part::RingA, Part::RingB] {
+        for part in [AreaPart::RingA, AreaPart::RingB] {
             area.put(part, (1 << 16) - 2, b"abcd");
             assert_eq!((area.lend(part, 0, 2), area.lend(part, (5 << 16) - 2, 4)), (&b"cd"[..], &b"abcd"[..]));
             assert_eq!(area.lend(part, u64::MAX, 1 << 16).len(), 1 << 16);
         }
-        assert_eq!(area.lend(Part::Arena, 0, 1 << 16), vec![0; 1 << 16]);
+        assert_eq!(area.lend(AreaPart::Arena, 0, 1 << 16), vec![0; 1 << 16]);
     }
 
     #[test]
     #[should_panic(expected = "are not within")]
     fn nothing_beyond_a_part_is_reached() {
         let (area, _fd) = SharedArea::create(PLAN).unwrap();
-        let _ = area.lend(Part::Arena, u64::MAX - 1, 4);
+        let _ = area.lend(AreaPart::Arena, u64::MAX - 1, 4);
     }
 
     #[test]

@@ -28,16 +28,16 @@ pub const FDS_PER_CHANNEL: u64 = 2;
 /// # Errors
 /// No file descriptors are left.
 pub fn open() -> io::Result<(Box<dyn Channel>, End)> {
-    let items = Arc::new(Items { lane: Lane::default(), writable_fd: WritableFd::new()? });
-    let results = Arc::new(Results { lane: Lane::default(), wake_fd: WakeFd::new()? });
-    let end = End { items: ItemsOut(Arc::clone(&items)), results: ResultsIn(Arc::clone(&results)) };
-    Ok((Box::new(StreamChannel::new(ResultsOut(results), ItemsIn(items), |_| ())), end))
+    let items = Arc::new(ItemPipe { shared: SharedQueue::default(), writable_fd: WritableFd::new()? });
+    let results = Arc::new(ResultPipe { shared: SharedQueue::default(), wake_fd: WakeFd::new()? });
+    let end = End { items: ItemPipeReader(Arc::clone(&items)), results: ResultPipeWriter(Arc::clone(&results)) };
+    Ok((Box::new(StreamChannel::new(ResultPipeReader(results), ItemPipeWriter(items), |_| ())), end))
 }
 
 /// The worker's end, to be moved to its thread.
 pub struct End {
-    items: ItemsOut,
-    results: ResultsIn,
+    items: ItemPipeReader,
+    results: ResultPipeWriter,
 }
 
 impl End {
@@ -71,12 +71,12 @@ impl Queue {
 
 /// A queue, and the condition that the worker waits for.
 #[derive(Default)]
-struct Lane {
+struct SharedQueue {
     queue: Mutex<Queue>,
     moved: Condvar,
 }
 
-impl Lane {
+impl SharedQueue {
     /// A panic cannot leave a queue half changed: every change under the lock is complete.
     fn lock(&self) -> MutexGuard<'_, Queue> {
         self.queue.lock().unwrap_or_else(PoisonError::into_inner)
@@ -97,30 +97,30 @@ impl Lane {
 }
 
 /// From the supervisor to the worker.
-struct Items {
-    lane: Lane,
+struct ItemPipe {
+    shared: SharedQueue,
     /// Not writable while `is_full`.
     writable_fd: WritableFd,
 }
 
 /// From the worker to the supervisor.
-struct Results {
-    lane: Lane,
+struct ResultPipe {
+    shared: SharedQueue,
     /// Readable while there are bytes, or once the worker's end is closed.
     wake_fd: WakeFd,
 }
 
 /// The supervisor puts items here. Does not wait.
-struct ItemsIn(Arc<Items>);
+struct ItemPipeWriter(Arc<ItemPipe>);
 
-impl Write for ItemsIn {
+impl Write for ItemPipeWriter {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         self.write_vectored(&[IoSlice::new(bytes)])
     }
 
     fn write_vectored(&mut self, slices: &[IoSlice<'_>]) -> io::Result<usize> {
-        let Items { lane, writable_fd } = &*self.0;
-        let mut queue = lane.lock();
+        let ItemPipe { shared, writable_fd } = &*self.0;
+        let mut queue = shared.lock();
         if queue.reader_gone {
             return Err(ErrorKind::BrokenPipe.into());
         }
@@ -134,7 +134,7 @@ impl Write for ItemsIn {
             }
             return Err(ErrorKind::WouldBlock.into());
         }
-        lane.wake(&mut queue);
+        shared.wake(&mut queue);
         Ok(pushed)
     }
 
@@ -143,24 +143,24 @@ impl Write for ItemsIn {
     }
 }
 
-impl AsFd for ItemsIn {
+impl AsFd for ItemPipeWriter {
     fn as_fd(&self) -> BorrowedFd<'_> {
         self.0.writable_fd.as_fd()
     }
 }
 
-impl Drop for ItemsIn {
+impl Drop for ItemPipeWriter {
     fn drop(&mut self) {
-        let mut queue = self.0.lane.lock();
+        let mut queue = self.0.shared.lock();
         queue.writer_gone = true;
-        self.0.lane.wake(&mut queue);
+        self.0.shared.wake(&mut queue);
     }
 }
 
 /// The worker takes items here. Waits.
-struct ItemsOut(Arc<Items>);
+struct ItemPipeReader(Arc<ItemPipe>);
 
-impl ItemsOut {
+impl ItemPipeReader {
     fn reopen(&self, queue: &mut Queue) {
         if std::mem::take(&mut queue.is_full) {
             self.0.writable_fd.unblock();
@@ -168,11 +168,11 @@ impl ItemsOut {
     }
 }
 
-impl Read for ItemsOut {
+impl Read for ItemPipeReader {
     fn read(&mut self, into: &mut [u8]) -> io::Result<usize> {
-        let mut queue = self.0.lane.lock();
+        let mut queue = self.0.shared.lock();
         while queue.bytes.is_empty() && !queue.writer_gone {
-            queue = self.0.lane.wait(queue);
+            queue = self.0.shared.wait(queue);
         }
         let bytes = queue.bytes.read(into)?;
         self.reopen(&mut queue);
@@ -180,21 +180,21 @@ impl Read for ItemsOut {
     }
 }
 
-impl Drop for ItemsOut {
+impl Drop for ItemPipeReader {
     fn drop(&mut self) {
-        let mut queue = self.0.lane.lock();
+        let mut queue = self.0.shared.lock();
         queue.reader_gone = true;
         self.reopen(&mut queue);
     }
 }
 
 /// The worker puts results here. Waits.
-struct ResultsIn(Arc<Results>);
+struct ResultPipeWriter(Arc<ResultPipe>);
 
-impl Write for ResultsIn {
+impl Write for ResultPipeWriter {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        let Results { lane, wake_fd } = &*self.0;
-        let mut queue = lane.lock();
+        let ResultPipe { shared, wake_fd } = &*self.0;
+        let mut queue = shared.lock();
         loop {
             if queue.reader_gone {
                 return Err(ErrorKind::BrokenPipe.into());
@@ -207,7 +207,7 @@ impl Write for ResultsIn {
                 }
                 return Ok(pushed);
             }
-            queue = lane.wait(queue);
+            queue = shared.wait(queue);
         }
     }
 
@@ -216,26 +216,26 @@ impl Write for ResultsIn {
     }
 }
 
-impl Drop for ResultsIn {
+impl Drop for ResultPipeWriter {
     fn drop(&mut self) {
-        let mut queue = self.0.lane.lock();
+        let mut queue = self.0.shared.lock();
         queue.writer_gone = true;
         self.0.wake_fd.wake();
     }
 }
 
 /// The supervisor takes results here. Does not wait.
-struct ResultsOut(Arc<Results>);
+struct ResultPipeReader(Arc<ResultPipe>);
 
-impl Read for ResultsOut {
+impl Read for ResultPipeReader {
     fn read(&mut self, into: &mut [u8]) -> io::Result<usize> {
-        let Results { lane, wake_fd } = &*self.0;
-        let mut queue = lane.lock();
+        let ResultPipe { shared, wake_fd } = &*self.0;
+        let mut queue = shared.lock();
         if queue.bytes.is_empty() {
             return if queue.writer_gone { Ok(0) } else { Err(ErrorKind::WouldBlock.into()) };
         }
         let bytes = queue.bytes.read(into)?;
-        lane.wake(&mut queue);
+        shared.wake(&mut queue);
         if queue.bytes.is_empty() && !queue.writer_gone {
             wake_fd.clear();
         }
@@ -243,17 +243,17 @@ impl Read for ResultsOut {
     }
 }
 
-impl AsFd for ResultsOut {
+impl AsFd for ResultPipeReader {
     fn as_fd(&self) -> BorrowedFd<'_> {
         self.0.wake_fd.as_fd()
     }
 }
 
-impl Drop for ResultsOut {
+impl Drop for ResultPipeReader {
     fn drop(&mut self) {
-        let mut queue = self.0.lane.lock();
+        let mut queue = self.0.shared.lock();
         queue.reader_gone = true;
-        self.0.lane.wake(&mut queue);
+        self.0.shared.wake(&mut queue);
     }
 }
 

@@ -13,7 +13,7 @@
 //! library. How workers connect is in `ipc_rendezvous.rs`.
 
 use super::cutter::Cutter;
-use super::ipc_rendezvous::{self, Ends, Folder, Rendezvous};
+use super::ipc_rendezvous::{self, Ends, Rendezvous, SocketFolder};
 use super::stream::{self, StreamChannel};
 use super::{Channel, Connection, Endpoints, OpenError, Transport, TransportError};
 use crate::model::time::Duration;
@@ -43,15 +43,15 @@ const FDS_PER_CHANNEL: u64 = 9;
 
 /// The channels of one run.
 pub(super) struct IpcTransport {
-    folder: Arc<Folder>,
+    folder: Arc<SocketFolder>,
 }
 
 impl IpcTransport {
     /// For so many workers at first.
     pub(super) fn new(workers: u32) -> Result<Self, TransportError> {
-        Folder::check()?;
+        SocketFolder::check()?;
         let failed = |error| TransportError::System { what: "make a folder for sockets", error };
-        Ok(Self { folder: Arc::new(Folder::new(workers).map_err(failed)?) })
+        Ok(Self { folder: Arc::new(SocketFolder::new(workers).map_err(failed)?) })
     }
 }
 
@@ -59,13 +59,17 @@ impl Transport for IpcTransport {
     fn open(&mut self) -> Result<(Box<dyn Channel>, Endpoints), OpenError> {
         let (sender, their_items) = ipc::bytes_channel()?;
         let (their_results, receiver) = ipc::bytes_channel()?;
-        let items =
-            Items { socket: ipc_rendezvous::descriptor(&sender)?, sender, cutter: Cutter::new(MESSAGE_BYTES_MAX) };
+        let items = IpcItemWriter {
+            socket: ipc_rendezvous::descriptor(&sender)?,
+            sender,
+            cutter: Cutter::new(MESSAGE_BYTES_MAX),
+        };
         fd::set_nonblocking(&items.socket)?;
         let socket = ipc_rendezvous::descriptor(&receiver)?;
         let rendezvous = self.folder.expect_worker(Ends { items: their_items, results: their_results })?;
         let endpoints = Endpoints::new().variable(names::RENDEZVOUS, rendezvous.name()?);
-        let results = Results { socket, receiver, message: Message::default(), _rendezvous: rendezvous };
+        let results =
+            IpcResultReader { socket, receiver, message: ReceivedMessage::default(), _rendezvous: rendezvous };
         Ok((Box::new(StreamChannel::new(results, items, |_| ())), endpoints))
     }
 
@@ -89,18 +93,18 @@ impl Transport for IpcTransport {
 /// See [`super::connect`].
 pub(super) fn connect(endpoints: &Endpoints) -> io::Result<Connection> {
     let Ends { items, results } = ipc_rendezvous::join(endpoints.get_variable(names::RENDEZVOUS)?)?;
-    let items = WorkerItems { receiver: items, message: Message::default() };
-    Ok(stream::connection(items, WorkerResults { sender: results, cutter: Cutter::new(MESSAGE_BYTES_MAX) }))
+    let items = IpcItemReader { receiver: items, message: ReceivedMessage::default() };
+    Ok(stream::connection(items, IpcResultWriter { sender: results, cutter: Cutter::new(MESSAGE_BYTES_MAX) }))
 }
 
 /// A message that was received, as far as it was not read.
 #[derive(Default)]
-struct Message {
+struct ReceivedMessage {
     bytes: Vec<u8>,
     read: usize,
 }
 
-impl Message {
+impl ReceivedMessage {
     /// Reads from the message; if all of it was read, from the next one. An empty message is the end.
     fn read(&mut self, into: &mut [u8], next: impl FnOnce() -> io::Result<Vec<u8>>) -> io::Result<usize> {
         if self.read == self.bytes.len() {
@@ -131,16 +135,16 @@ fn receive(receiver: &IpcBytesReceiver) -> io::Result<Vec<u8>> {
 }
 
 /// The supervisor's end of the channel with results.
-struct Results {
+struct IpcResultReader {
     /// The receiver's socket, to peek and to wait.
     socket: OwnedFd,
     receiver: IpcBytesReceiver,
-    message: Message,
+    message: ReceivedMessage,
     /// Ends the thread that waits for the worker, if the worker never connected.
     _rendezvous: Rendezvous,
 }
 
-impl Read for Results {
+impl Read for IpcResultReader {
     fn read(&mut self, into: &mut [u8]) -> io::Result<usize> {
         self.message.read(into, || {
             let mut header = [0; HEADER_BYTES];
@@ -161,21 +165,21 @@ fn is_one_message(packet: Packet, header: &[u8; HEADER_BYTES]) -> bool {
         && bytes.is_some_and(|bytes| *of_packet == packet.bytes.to_ne_bytes() && *of_message == bytes.to_ne_bytes())
 }
 
-impl AsFd for Results {
+impl AsFd for IpcResultReader {
     fn as_fd(&self) -> BorrowedFd<'_> {
         self.socket.as_fd()
     }
 }
 
 /// The supervisor's end of the channel with items.
-struct Items {
+struct IpcItemWriter {
     /// The sender's socket, to wait.
     socket: OwnedFd,
     sender: IpcBytesSender,
     cutter: Cutter,
 }
 
-impl Write for Items {
+impl Write for IpcItemWriter {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         self.cutter.write(bytes, |message| self.sender.send(message))
     }
@@ -189,31 +193,31 @@ impl Write for Items {
     }
 }
 
-impl AsFd for Items {
+impl AsFd for IpcItemWriter {
     fn as_fd(&self) -> BorrowedFd<'_> {
         self.socket.as_fd()
     }
 }
 
 /// The worker's end of the channel with items.
-struct WorkerItems {
+struct IpcItemReader {
     receiver: IpcBytesReceiver,
-    message: Message,
+    message: ReceivedMessage,
 }
 
-impl Read for WorkerItems {
+impl Read for IpcItemReader {
     fn read(&mut self, into: &mut [u8]) -> io::Result<usize> {
         self.message.read(into, || receive(&self.receiver))
     }
 }
 
 /// The worker's end of the channel with results.
-struct WorkerResults {
+struct IpcResultWriter {
     sender: IpcBytesSender,
     cutter: Cutter,
 }
 
-impl Write for WorkerResults {
+impl Write for IpcResultWriter {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         self.cutter.write(bytes, |message| self.sender.send(message))
     }

@@ -60,14 +60,14 @@ pub(super) struct Ends {
     "make sockets in {}, the temporary folder: its path must be UTF-8 and at most {max} bytes long, and has {bytes}; set TMPDIR to another",
     path.display()
 )]
-pub struct FolderError {
+pub struct SocketFolderError {
     path: PathBuf,
     bytes: usize,
     max: usize,
 }
 
 /// The folder of one run.
-pub(super) struct Folder {
+pub(super) struct SocketFolder {
     path: PathBuf,
     /// The number of names that the guard knows.
     places: u32,
@@ -76,13 +76,13 @@ pub(super) struct Folder {
     is_made: AtomicBool,
 }
 
-impl Folder {
+impl SocketFolder {
     /// Checks that sockets can have a name below the temporary folder.
-    pub(super) fn check() -> Result<(), FolderError> {
+    pub(super) fn check() -> Result<(), SocketFolderError> {
         let path = std::env::temp_dir();
         let bytes = path.as_os_str().len();
         let max = PATH_BYTES_MAX - PATH_BYTES_BELOW;
-        if path.to_str().is_some() && bytes <= max { Ok(()) } else { Err(FolderError { path, bytes, max }) }
+        if path.to_str().is_some() && bytes <= max { Ok(()) } else { Err(SocketFolderError { path, bytes, max }) }
     }
 
     /// Names the folder. It is made with the first socket: by then the guard knows of it.
@@ -146,7 +146,7 @@ impl Folder {
     }
 }
 
-impl Drop for Folder {
+impl Drop for SocketFolder {
     fn drop(&mut self) {
         for number in 0..self.places_used.load(Ordering::Acquire) {
             let _ = fs::remove_file(self.place(number));
@@ -159,7 +159,7 @@ impl Drop for Folder {
 pub(super) struct Rendezvous {
     path: PathBuf,
     is_over: Arc<AtomicBool>,
-    _folder: Arc<Folder>,
+    _folder: Arc<SocketFolder>,
 }
 
 impl Rendezvous {
@@ -233,7 +233,7 @@ mod tests {
             let ((_, items), (results, _)) = (ipc::bytes_channel().unwrap(), ipc::bytes_channel().unwrap());
             Ends { items, results }
         };
-        let folder = Arc::new(Folder::new(1).unwrap());
+        let folder = Arc::new(SocketFolder::new(1).unwrap());
         let names = || fs::read_dir(&folder.path).unwrap().count();
         let [came, never] = [(); 2].map(|()| folder.expect_worker(ends()).unwrap());
         assert_eq!(names(), 2);

@@ -153,9 +153,13 @@ impl Transport for MqueueTransport {
         let (ours, theirs) = socket::pair()?;
         let either = AnyOf::new(&[our_results.as_fd(), ours.as_fd()])?;
         let liveness = Rc::new(Liveness { socket: ours, ended: Cell::new(false) });
-        let results =
-            Results { queue: Inbox::new(our_results)?, either, liveness: Rc::clone(&liveness), _charge: charge };
-        let items = Items { queue: Outbox::new(our_items)?, liveness };
+        let results = MqueueResultReader {
+            queue: MqueueReceiver::new(our_results)?,
+            either,
+            liveness: Rc::clone(&liveness),
+            _charge: charge,
+        };
+        let items = MqueueItemWriter { queue: MqueueSender::new(our_items)?, liveness };
         let channel = StreamChannel::new(results, items, |items| drop(socket::end_output(&items.liveness.socket)));
         let endpoints = Endpoints::new()
             .fd(&[names::FD_IN], their_items)
@@ -184,13 +188,16 @@ impl Transport for MqueueTransport {
 /// See [`super::connect`].
 pub(super) fn connect(mut endpoints: Endpoints) -> io::Result<Connection> {
     let liveness = Rc::new(endpoints.take_fd(names::FD_LIVENESS)?);
-    let items = WorkerItems { queue: Inbox::new(endpoints.take_fd(names::FD_IN)?)?, liveness: Rc::clone(&liveness) };
-    let results = WorkerResults { queue: Outbox::new(endpoints.take_fd(names::FD_OUT)?)?, liveness };
+    let items = MqueueItemReader {
+        queue: MqueueReceiver::new(endpoints.take_fd(names::FD_IN)?)?,
+        liveness: Rc::clone(&liveness),
+    };
+    let results = MqueueResultWriter { queue: MqueueSender::new(endpoints.take_fd(names::FD_OUT)?)?, liveness };
     Ok(stream::connection(items, results))
 }
 
 /// The end of a queue that is read.
-struct Inbox {
+struct MqueueReceiver {
     queue: OwnedFd,
     message_bytes: usize,
     /// A message that was longer than the free bytes of a read, and the part of it that was not read.
@@ -198,7 +205,7 @@ struct Inbox {
     left: Range<usize>,
 }
 
-impl Inbox {
+impl MqueueReceiver {
     fn new(queue: OwnedFd) -> io::Result<Self> {
         let message_bytes = mqueue::message_bytes(&queue)?;
         Ok(Self { queue, message_bytes, message: Vec::new(), left: 0..0 })
@@ -228,12 +235,12 @@ impl Inbox {
 }
 
 /// The end of a queue that is written to.
-struct Outbox {
+struct MqueueSender {
     queue: OwnedFd,
     cutter: Cutter,
 }
 
-impl Outbox {
+impl MqueueSender {
     fn new(queue: OwnedFd) -> io::Result<Self> {
         let cutter = Cutter::new(mqueue::message_bytes(&queue)?);
         Ok(Self { queue, cutter })
@@ -261,15 +268,15 @@ struct Liveness {
 }
 
 /// The supervisor's end of the queue with results.
-struct Results {
-    queue: Inbox,
+struct MqueueResultReader {
+    queue: MqueueReceiver,
     /// Readable when the queue is, or when the liveness socket has ended.
     either: AnyOf,
     liveness: Rc<Liveness>,
     _charge: Charge,
 }
 
-impl Read for Results {
+impl Read for MqueueResultReader {
     fn read(&mut self, into: &mut [u8]) -> io::Result<usize> {
         let read = self.queue.read(into);
         if !is_blocked(&read) || socket::is_silent(&self.liveness.socket) {
@@ -282,25 +289,25 @@ impl Read for Results {
     }
 }
 
-impl AsFd for Results {
+impl AsFd for MqueueResultReader {
     fn as_fd(&self) -> BorrowedFd<'_> {
         self.either.as_fd()
     }
 }
 
 /// The supervisor's end of the queue with items.
-struct Items {
-    queue: Outbox,
+struct MqueueItemWriter {
+    queue: MqueueSender,
     liveness: Rc<Liveness>,
 }
 
-impl Items {
+impl MqueueItemWriter {
     fn check_liveness(&self) -> io::Result<()> {
         if self.liveness.ended.get() { Err(ErrorKind::BrokenPipe.into()) } else { Ok(()) }
     }
 }
 
-impl Write for Items {
+impl Write for MqueueItemWriter {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         self.check_liveness()?;
         self.queue.write(bytes)
@@ -316,19 +323,19 @@ impl Write for Items {
     }
 }
 
-impl AsFd for Items {
+impl AsFd for MqueueItemWriter {
     fn as_fd(&self) -> BorrowedFd<'_> {
         self.queue.queue.as_fd()
     }
 }
 
 /// The worker's end of the queue with items.
-struct WorkerItems {
-    queue: Inbox,
+struct MqueueItemReader {
+    queue: MqueueReceiver,
     liveness: Rc<OwnedFd>,
 }
 
-impl Read for WorkerItems {
+impl Read for MqueueItemReader {
     fn read(&mut self, into: &mut [u8]) -> io::Result<usize> {
         loop {
             let read = self.queue.read(into);
@@ -344,12 +351,12 @@ impl Read for WorkerItems {
 }
 
 /// The worker's end of the queue with results.
-struct WorkerResults {
-    queue: Outbox,
+struct MqueueResultWriter {
+    queue: MqueueSender,
     liveness: Rc<OwnedFd>,
 }
 
-impl Write for WorkerResults {
+impl Write for MqueueResultWriter {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         loop {
             let written = self.queue.write(bytes);
@@ -402,23 +409,23 @@ mod tests {
     fn messages_are_put_together_and_taken_apart_however_short_the_reads_are() {
         let name = random::name("/supervisor-test-").unwrap();
         let (receiver, sender) = mqueue::open(&name, Shape { messages: 4, bytes: 128 }).unwrap();
-        let (mut inbox, mut outbox) = (Inbox::new(receiver).unwrap(), Outbox::new(sender).unwrap());
+        let (mut receiver, mut sender) = (MqueueReceiver::new(receiver).unwrap(), MqueueSender::new(sender).unwrap());
         let bytes: Vec<u8> = (0..=255).collect();
         // 6 + 122 bytes are the first message, and then whole ones leave by themselves.
         let parts = [&bytes[..6], &bytes[6..250], &bytes[250..]].map(IoSlice::new);
-        assert_eq!(outbox.write_vectored(&parts).unwrap(), 128);
+        assert_eq!(sender.write_vectored(&parts).unwrap(), 128);
         let parts = [&bytes[128..250], &bytes[250..]].map(IoSlice::new);
-        assert_eq!(outbox.write_vectored(&parts).unwrap(), 128);
-        assert_eq!(outbox.write_vectored(&[IoSlice::new(&bytes)]).unwrap(), 256);
-        assert!(is_blocked(&outbox.write(b"full")));
+        assert_eq!(sender.write_vectored(&parts).unwrap(), 128);
+        assert_eq!(sender.write_vectored(&[IoSlice::new(&bytes)]).unwrap(), 256);
+        assert!(is_blocked(&sender.write(b"full")));
         let mut read = Vec::new();
         for size in [1, 100, 127, 128, 300, 300] {
             let mut into = vec![0; size];
-            let bytes = inbox.read(&mut into).unwrap_or(0);
+            let bytes = receiver.read(&mut into).unwrap_or(0);
             read.extend_from_slice(&into[..bytes]);
         }
         assert!(read == [&bytes[..], &bytes[..]].concat());
-        mqueue::send(&outbox.queue, b"").unwrap();
-        assert!(is_blocked(&inbox.read(&mut [0; 200])), "an empty message is not the end");
+        mqueue::send(&sender.queue, b"").unwrap();
+        assert!(is_blocked(&receiver.read(&mut [0; 200])), "an empty message is not the end");
     }
 }

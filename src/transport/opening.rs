@@ -69,7 +69,7 @@ pub enum TransportError {
     Queues(#[from] mqueue_shapes::QueueError),
     #[cfg(feature = "channel")]
     #[error(transparent)]
-    Rendezvous(#[from] ipc_rendezvous::FolderError),
+    Rendezvous(#[from] ipc_rendezvous::SocketFolderError),
     /// The program was built without the feature of this transport.
     #[error(
         "open the transport {transport}: this program was built without it; build it with `--features {transport}`"

@@ -18,14 +18,14 @@ use super::shm_area::{
 };
 use super::shm_arena::Arena;
 use super::shm_ring::{
-    Broken, FOR_BYTES, FOR_FREE_BYTES, Reader, Words, Writer, announce_sleep, must_wake, withdraw_sleep,
+    Broken, FOR_BYTES, FOR_FREE_BYTES, RingReader, RingWriter, Words, announce_sleep, must_wake, withdraw_sleep,
 };
 use super::staging::{self, Left, Open};
 use super::{Channel, ChannelError, Endpoints, Fill, Flush, OpenError, Transport};
 use crate::model::time::Duration;
 use crate::sys::block::{Block, BlockSlice};
 use crate::sys::guard::Leftover;
-use crate::sys::shared_area::{Part, SharedArea};
+use crate::sys::shared_area::{AreaPart, SharedArea};
 use crate::sys::wake_fd::WakeFd;
 use crate::wire;
 use crate::wire::frame::check_body;
@@ -69,14 +69,14 @@ impl Transport for ShmTransport {
             area,
             wake_fd,
             workers_wake_fd,
-            items: Writer::new(ITEMS),
+            items: RingWriter::new(ITEMS),
             arena: Arena::new(ARENA_BYTES),
             inline_bytes_max: shm_area::inline_bytes_max(self.input.is_some()),
             input: self.input.clone(),
             backlog: VecDeque::new(),
             unflushed_bytes: 0,
             is_open: true,
-            results: Reader::new(RESULTS),
+            results: RingReader::new(RESULTS),
             broken: None,
             armed: false,
         };
@@ -114,7 +114,7 @@ struct ShmChannel {
     wake_fd: WakeFd,
     /// The supervisor rings it when the worker sleeps.
     workers_wake_fd: WakeFd,
-    items: Writer,
+    items: RingWriter,
     arena: Arena,
     /// The longest body that is in its frame.
     inline_bytes_max: usize,
@@ -124,7 +124,7 @@ struct ShmChannel {
     /// Bytes of the backlog, and of what is written but not published.
     unflushed_bytes: usize,
     is_open: bool,
-    results: Reader,
+    results: RingReader,
     broken: Option<Broken>,
     /// The supervisor's sleep is announced to the worker.
     armed: bool,
@@ -164,7 +164,7 @@ impl ShmChannel {
         }
         let bytes = body.bytes();
         let Some(place) = self.place_in_arena(bytes.len())? else { return Ok(false) };
-        self.area.put(Part::Arena, place, bytes);
+        self.area.put(AreaPart::Arena, place, bytes);
         self.put(prefix, &place.to_le_bytes());
         self.arena.keep_until(self.items.at(), place, bytes.len());
         Ok(true)

@@ -4,7 +4,7 @@
 //! that say which side sleeps.
 
 use super::shm_ring::{Ring, Words};
-use crate::sys::shared_area::{Part, Plan, SharedArea};
+use crate::sys::shared_area::{AreaPart, Plan, SharedArea};
 use crate::wire::frame::BODY_BYTES_MAX;
 use std::sync::atomic::{Ordering, fence};
 
@@ -37,10 +37,10 @@ pub(super) const LINE: usize = 128 / size_of::<u64>();
 
 /// To the worker.
 pub(super) const ITEMS: Ring = Ring { tail: 0, head: LINE, bytes: RING_BYTES as u64 };
-pub(super) const ITEMS_PART: Part = Part::RingA;
+pub(super) const ITEMS_PART: AreaPart = AreaPart::RingA;
 /// To the supervisor.
 pub(super) const RESULTS: Ring = Ring { tail: 2 * LINE, head: 3 * LINE, bytes: RING_BYTES as u64 };
-pub(super) const RESULTS_PART: Part = Part::RingB;
+pub(super) const RESULTS_PART: AreaPart = AreaPart::RingB;
 pub(super) const WORKER_ASLEEP: usize = 4 * LINE;
 pub(super) const SUPERVISOR_ASLEEP: usize = 5 * LINE;
 /// Written by the supervisor: one of the two below, or 0.

@@ -20,13 +20,13 @@ const PAGE_BYTES: usize = 4096;
 #[derive(Debug)]
 pub(super) struct Arena {
     bytes: usize,
-    bodies: VecDeque<Body>,
+    bodies: VecDeque<ArenaBody>,
     held_bytes: usize,
 }
 
 /// A body in transit.
 #[derive(Debug)]
-struct Body {
+struct ArenaBody {
     /// The worker has read it once its ring position is this one.
     until: u64,
     start: usize,
@@ -62,7 +62,7 @@ impl Arena {
     /// A body is at `place` until the worker is at `until`.
     pub(super) fn keep_until(&mut self, until: u64, place: u64, bytes: usize) {
         let (start, length) = (place as usize, bytes.next_multiple_of(PAGE_BYTES));
-        self.bodies.push_back(Body { until, start, end: start + length });
+        self.bodies.push_back(ArenaBody { until, start, end: start + length });
         self.held_bytes += length;
     }
 

@@ -48,7 +48,7 @@ fn judged(found: u64, least: u64, most: u64) -> Result<u64, Broken> {
 
 /// The writing side.
 #[derive(Debug)]
-pub struct Writer {
+pub struct RingWriter {
     ring: Ring,
     /// The reader may see the bytes before this position.
     published: u64,
@@ -58,7 +58,7 @@ pub struct Writer {
     head: u64,
 }
 
-impl Writer {
+impl RingWriter {
     #[must_use]
     pub const fn new(ring: Ring) -> Self {
         Self { ring, published: 0, written: 0, head: 0 }
@@ -123,7 +123,7 @@ impl Writer {
 
 /// The reading side.
 #[derive(Debug)]
-pub struct Reader {
+pub struct RingReader {
     ring: Ring,
     /// The writer may overwrite the bytes before this position.
     released: u64,
@@ -133,7 +133,7 @@ pub struct Reader {
     tail: u64,
 }
 
-impl Reader {
+impl RingReader {
     #[must_use]
     pub const fn new(ring: Ring) -> Self {
         Self { ring, released: 0, read: 0, tail: 0 }
@@ -273,7 +273,7 @@ mod tests {
     #[test]
     fn bytes_are_read_once_published_and_are_free_once_released() {
         let words = here();
-        let (mut writer, mut reader) = (Writer::new(RING), Reader::new(RING));
+        let (mut writer, mut reader) = (RingWriter::new(RING), RingReader::new(RING));
         for lap in 0..10 {
             assert_eq!((writer.free_bytes(&words, 64), writer.at()), (Ok(64), lap * 60));
             writer.wrote(60);
@@ -295,7 +295,7 @@ mod tests {
         for seed in 1..=2000 {
             let mut random = Random(seed);
             let words = here();
-            let (mut writer, mut reader) = (Writer::new(RING), Reader::new(RING));
+            let (mut writer, mut reader) = (RingWriter::new(RING), RingReader::new(RING));
             for _ in 0..200 {
                 // The words hold anything, near the legal range or not.
                 let (word, base) = [(RING.head, writer.at()), (RING.tail, reader.at())][random.below(2) as usize];

@@ -10,12 +10,12 @@ use super::shm_area::{
     SUPERVISOR_GONE, WORKER_ASLEEP, WORKER_GONE,
 };
 use super::shm_ring::{
-    Broken, FOR_BYTES, FOR_FREE_BYTES, Reader, Words, Writer, announce_sleep, must_wake, withdraw_sleep,
+    Broken, FOR_BYTES, FOR_FREE_BYTES, RingReader, RingWriter, Words, announce_sleep, must_wake, withdraw_sleep,
 };
 use super::{Connection, Endpoints, InputIntegrity, ItemsError, ItemsIn, ResultsOut, Staging, StagingArea};
 use crate::sys::clock::monotonic_ns;
 use crate::sys::growable_buffer::GrowableBuffer;
-use crate::sys::shared_area::{Part, SharedArea};
+use crate::sys::shared_area::{AreaPart, SharedArea};
 use crate::sys::wake_fd::WakeFd;
 use crate::wire::frame::{Frame, HEADER_BYTES, Header};
 use crate::wire::names;
@@ -33,22 +33,22 @@ pub(super) fn connect(mut endpoints: Endpoints) -> io::Result<Connection> {
     let wake_fd = WakeFd::from_fd(endpoints.take_fd(names::FD_IN)?)?;
     let supervisors_wake_fd = WakeFd::from_fd(endpoints.take_fd(names::FD_OUT)?)?;
     let spin_ns = endpoints.get_variable(names::SPIN)?.parse().map_err(|_| ErrorKind::InvalidInput)?;
-    let end = Arc::new(End { area, wake_fd, supervisors_wake_fd, spin_ns });
+    let end = Arc::new(WorkerEnd { area, wake_fd, supervisors_wake_fd, spin_ns });
     let input = endpoints.take_fd(names::FD_INPUT).ok().map(|input| InputReader::new(input.into()));
     let items = ShmItems {
         end: Arc::clone(&end),
-        reader: Reader::new(ITEMS),
+        reader: RingReader::new(ITEMS),
         borrowed_bytes: 0,
         inline_bytes_max: shm_area::inline_bytes_max(input.is_some()),
         input,
         integrity: Arc::default(),
     };
-    let results = ShmResults { end, writer: Writer::new(RESULTS) };
+    let results = ShmResults { end, writer: RingWriter::new(RESULTS) };
     Ok(Connection { items: Box::new(items), results: Box::new(results) })
 }
 
 /// What both halves of the worker's end use.
-struct End {
+struct WorkerEnd {
     area: Arc<SharedArea>,
     /// The supervisor rings it when the worker sleeps.
     wake_fd: WakeFd,
@@ -57,7 +57,7 @@ struct End {
     spin_ns: u64,
 }
 
-impl End {
+impl WorkerEnd {
     /// Waits until `poll` finds something.
     fn wait<T>(&self, what: u64, mut poll: impl FnMut() -> io::Result<Option<T>>) -> io::Result<T> {
         if let Some(found) = self.spin(&mut poll)? {
@@ -104,8 +104,8 @@ fn invalid(broken: Broken) -> io::Error {
 
 /// The worker's end of the ring with items.
 struct ShmItems {
-    end: Arc<End>,
-    reader: Reader,
+    end: Arc<WorkerEnd>,
+    reader: RingReader,
     /// Bytes in the ring of the last frame, which is still lent.
     borrowed_bytes: u64,
     /// The longest body that is in its frame.
@@ -185,7 +185,7 @@ impl ItemsIn for ShmItems {
             area.take(ITEMS_PART, body_at, &mut place);
             let place = u64::from_le_bytes(place);
             if place & IN_INPUT == 0 {
-                area.lend(Part::Arena, place, header.body_bytes)
+                area.lend(AreaPart::Arena, place, header.body_bytes)
             } else {
                 let input = self.input.as_mut().ok_or(ItemsError::Reference)?;
                 input.read(place ^ IN_INPUT, header.body_bytes).unwrap_or_else(|| {
@@ -216,8 +216,8 @@ impl ItemsIn for ShmItems {
 
 /// The worker's end of the ring with results.
 struct ShmResults {
-    end: Arc<End>,
-    writer: Writer,
+    end: Arc<WorkerEnd>,
+    writer: RingWriter,
 }
 
 impl ShmResults {

@@ -87,7 +87,7 @@ fn name(number: u32) -> String {
 
 /// Some consecutive bytes of the file.
 #[derive(Debug)]
-struct Segment {
+struct SpoolSegment {
     offset: u64,
     bytes: u64,
     filled: u64,
@@ -107,7 +107,7 @@ struct Written {
 pub(super) struct Spool {
     file: File,
     named: Option<(Rc<Names>, u32)>,
-    segments: Vec<Segment>,
+    segments: Vec<SpoolSegment>,
     present: usize,
     /// In the order in which a worker answers.
     unsettled: VecDeque<Written>,
@@ -155,7 +155,7 @@ impl Spool {
         }
         let length = bytes.len() as u64;
         let index = self.segment_for(length);
-        let fresh = Segment { offset: self.end(), bytes: length.max(SEGMENT_BYTES), filled: 0, live: 0 };
+        let fresh = SpoolSegment { offset: self.end(), bytes: length.max(SEGMENT_BYTES), filled: 0, live: 0 };
         let segment = self.segments.get(index).unwrap_or(&fresh);
         let offset = segment.offset + segment.filled;
         self.file.write_all_at(bytes, offset)?;
@@ -178,11 +178,11 @@ impl Spool {
 
     /// A segment with so many free bytes, or the number of the next segment to be made.
     fn segment_for(&self, length: u64) -> usize {
-        let fits = |segment: &Segment| segment.bytes - segment.filled >= length;
+        let fits = |segment: &SpoolSegment| segment.bytes - segment.filled >= length;
         match self.segments.get(self.present) {
             Some(present) if fits(present) => self.present,
             _ => {
-                let free = |segment: &Segment| segment.live == 0 && fits(segment);
+                let free = |segment: &SpoolSegment| segment.live == 0 && fits(segment);
                 self.segments.iter().position(free).unwrap_or(self.segments.len())
             }
         }

@@ -14,7 +14,7 @@
 use super::shm_area::{LINE, STAGING_BYTES};
 use super::shm_ring::Words;
 use crate::model::ids::{Attempt, ItemId};
-use crate::sys::shared_area::{Part, SharedArea};
+use crate::sys::shared_area::{AreaPart, SharedArea};
 use std::sync::Arc;
 use std::sync::atomic::Ordering::{Acquire, Relaxed, Release};
 
@@ -108,6 +108,6 @@ fn open(area: &SharedArea, place: u64) -> Option<Open> {
 
 fn taken(area: &SharedArea, at: usize, bytes: usize) -> Vec<u8> {
     let mut taken = vec![0; bytes];
-    area.take(Part::StagingArea, at as u64, &mut taken);
+    area.take(AreaPart::StagingArea, at as u64, &mut taken);
     taken
 }
