@@ -6,16 +6,13 @@
 
 #[path = "tidy/circles.rs"]
 mod circles;
-#[path = "tidy/known.rs"]
-mod known;
 #[path = "tidy/source.rs"]
 mod source;
 #[path = "tidy/types.rs"]
 mod types;
 
-use known::KNOWN;
 use source::{Path, Source, Token};
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::fmt::Write;
 use std::path::Path as FilePath;
 
@@ -205,15 +202,11 @@ enum Rule {
     TypeName,
     SilentDefault,
     Architecture,
-    /// [`KNOWN`] lists violations of today only.
-    Known,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
 struct Violation {
     rule: Rule,
-    /// What breaks the rule: a file, `file: name` for a part of it, or a type name. With the rule, the key in [`KNOWN`].
-    subject: String,
     place: String,
     line: usize,
     text: String,
@@ -237,7 +230,7 @@ fn violations(place: &str, text: &str) -> Vec<Violation> {
     silent_defaults(place, &source.code, &mut found);
     if place.starts_with("src/") && place != "src/lib.rs" && !is_test_file(place) && !text.starts_with("//!") {
         let text = "it does not say what it is for; begin it with a `//!` comment";
-        found.push(violation(Rule::Purpose, place, place, 1, text));
+        found.push(violation(Rule::Purpose, place, 1, text));
     }
     found
 }
@@ -252,8 +245,8 @@ fn read<'a>(place: &str, text: &'a str) -> Source<'a> {
     source
 }
 
-fn violation(rule: Rule, subject: &str, place: &str, line: usize, text: impl Into<String>) -> Violation {
-    Violation { rule, subject: subject.to_owned(), place: place.to_owned(), line, text: text.into() }
+fn violation(rule: Rule, place: &str, line: usize, text: impl Into<String>) -> Violation {
+    Violation { rule, place: place.to_owned(), line, text: text.into() }
 }
 
 /// All violations of the rules that look at the library as a whole.
@@ -273,7 +266,7 @@ fn house_violations(files: &[File]) -> Vec<Violation> {
             "it is on a circle: {} -> {place}. Move what both need into a file below both",
             circle.files.join(" -> ")
         );
-        found.push(violation(Rule::Circle, place, place, 1, text));
+        found.push(violation(Rule::Circle, place, 1, text));
     }
     found
 }
@@ -296,7 +289,7 @@ fn type_names(sources: &BTreeMap<&str, Source<'_>>, found: &mut Vec<Violation>) 
         let (place, line) = places[0];
         let others: Vec<String> = places[1..].iter().map(|(place, line)| format!("{place}:{line}")).collect();
         let text = format!("`{name}` is declared in {} too; give each meaning a name of its own", others.join(", "));
-        found.push(violation(Rule::TypeName, name, place, line, text));
+        found.push(violation(Rule::TypeName, place, line, text));
     }
 }
 
@@ -307,7 +300,7 @@ fn fields(place: &str, code: &[Token<'_>], found: &mut Vec<Violation>) {
     for item in types::structs(code).iter().filter(|item| item.fields > ENGINE_FIELDS_MAX) {
         let (name, fields) = (item.name, item.fields);
         let text = format!("`{name}` has {fields} fields; more than {ENGINE_FIELDS_MAX} are two components");
-        found.push(violation(Rule::Fields, &format!("{place}: {name}"), place, item.line, text));
+        found.push(violation(Rule::Fields, place, item.line, text));
     }
 }
 
@@ -318,7 +311,7 @@ fn silent_defaults(place: &str, code: &[Token<'_>], found: &mut Vec<Violation>) 
     for default in types::silent_defaults(code) {
         let name = format!("{}::{}", default.of_trait, default.method);
         let text = format!("`{name}` has a silent default; let each implementation say what it does");
-        found.push(violation(Rule::SilentDefault, &format!("{place}: {name}"), place, default.line, text));
+        found.push(violation(Rule::SilentDefault, place, default.line, text));
     }
 }
 
@@ -328,21 +321,8 @@ fn architecture(text: &str) -> Option<Violation> {
         let text = format!(
             "it has {lines} lines, more than {ARCHITECTURE_LINES_MAX}; move what is not the picture to `docs/`"
         );
-        violation(Rule::Architecture, ARCHITECTURE, ARCHITECTURE, 1, text)
+        violation(Rule::Architecture, ARCHITECTURE, 1, text)
     })
-}
-
-/// Takes the violations that `known` lists off `found`, and adds those of the list itself.
-fn judge(mut found: Vec<Violation>, known: &[(Rule, &str)]) -> Vec<Violation> {
-    let broken: BTreeSet<(Rule, String)> = found.iter().map(|found| (found.rule, found.subject.clone())).collect();
-    found.retain(|found| !known.contains(&(found.rule, &found.subject)));
-    for (rule, subject) in known {
-        if !broken.contains(&(*rule, (*subject).to_owned())) {
-            let text = format!("({rule:?}, {subject:?}) is no violation any more; remove it from KNOWN");
-            found.push(violation(Rule::Known, subject, "tests/tidy/known.rs", 1, text));
-        }
-    }
-    found
 }
 
 fn is_test_file(place: &str) -> bool {
@@ -353,7 +333,7 @@ fn floors(place: &str, code: &[Token<'_>], found: &mut Vec<Violation>) {
     let Some(floor) = FLOORS.iter().find(|floor| place.starts_with(floor.place)) else {
         if OURS.iter().any(|folder| place.starts_with(folder)) {
             let text = "it is on no floor; put it into a module, and a new module into FLOORS";
-            found.push(violation(Rule::Floor, place, place, 1, text));
+            found.push(violation(Rule::Floor, place, 1, text));
         }
         return;
     };
@@ -371,7 +351,6 @@ fn floors(place: &str, code: &[Token<'_>], found: &mut Vec<Violation>) {
                 if floor.never.is_empty() { String::new() } else { format!(", but not {}", floor.never.join(", ")) };
             found.push(violation(
                 Rule::Floor,
-                place,
                 place,
                 path.line,
                 format!(
@@ -393,9 +372,11 @@ fn bans(place: &str, source: &Source<'_>, found: &mut Vec<Violation>) {
             Part::Code => named(place, &source.code, ban.what),
             Part::Tests => named(place, &source.tests, ban.what),
         };
-        found.extend(lines.into_iter().map(|line| {
-            violation(Rule::Ban, place, place, line, format!("`{}` is banned here; {}", ban.what, ban.instead))
-        }));
+        found.extend(
+            lines.into_iter().map(|line| {
+                violation(Rule::Ban, place, line, format!("`{}` is banned here; {}", ban.what, ban.instead))
+            }),
+        );
     }
 }
 
@@ -460,12 +441,12 @@ fn sizes(place: &str, source: &Source<'_>, found: &mut Vec<Violation>) {
     if source.code_lines > lines_max {
         let text =
             format!("the file has {} lines, tests aside; more than {lines_max} are two files", source.code_lines);
-        found.push(violation(Rule::Size, place, place, 1, text));
+        found.push(violation(Rule::Size, place, 1, text));
     }
     for function in source::functions(&source.code).iter().filter(|function| function.lines > FUNCTION_LINES_MAX) {
         let (name, lines) = (function.name, function.lines);
         let text = format!("`{name}` has {lines} lines; more than {FUNCTION_LINES_MAX} are two functions");
-        found.push(violation(Rule::Size, &format!("{place}: {name}"), place, function.line, text));
+        found.push(violation(Rule::Size, place, function.line, text));
     }
 }
 
@@ -496,8 +477,8 @@ fn the_house_is_tidy() {
     found.extend(house_violations(&files));
     found.extend(architecture(&std::fs::read_to_string(package.join(ARCHITECTURE)).unwrap()));
     let mut report = String::new();
-    for Violation { rule, subject, place, line, text } in judge(found, KNOWN) {
-        writeln!(report, "{place}:{line}: {text} [{rule:?}, {subject:?}]").unwrap();
+    for Violation { rule, place, line, text } in found {
+        writeln!(report, "{place}:{line}: {text} [{rule:?}]").unwrap();
     }
     assert!(report.is_empty(), "the rules of the house are broken:\n{report}");
 }
@@ -597,7 +578,7 @@ fn what_is_too_long_is_found() {
 fn a_file_that_does_not_say_what_it_is_for_is_found() {
     let found = violations("src/core/x.rs", "const A: u8 = 1;\n");
     let text = "it does not say what it is for; begin it with a `//!` comment";
-    assert_eq!(found, [violation(Rule::Purpose, "src/core/x.rs", "src/core/x.rs", 1, text)]);
+    assert_eq!(found, [violation(Rule::Purpose, "src/core/x.rs", 1, text)]);
 }
 
 /// Expects these violations, as `place:line: text`, of the library as a whole.
@@ -662,17 +643,4 @@ fn an_architecture_page_that_is_too_long_is_found() {
     let found = architecture(&"line\n".repeat(ARCHITECTURE_LINES_MAX + 1)).expect("one line too many");
     assert!(found.text.starts_with("it has 121 lines, more than 120; move"), "{found:?}");
     assert_eq!(architecture(&"line\n".repeat(ARCHITECTURE_LINES_MAX)), None);
-}
-
-#[test]
-fn the_list_of_known_violations_may_only_shrink() {
-    let broken = violation(Rule::Circle, "src/a.rs", "src/a.rs", 1, "it is on a circle");
-    let other = violation(Rule::Size, "src/a.rs", "src/a.rs", 1, "it is too long");
-    let found = || vec![broken.clone(), other.clone()];
-    assert_eq!(judge(found(), &[]), found());
-    assert_eq!(judge(found(), &[(Rule::Circle, "src/a.rs")]), std::slice::from_ref(&other));
-    let known = [(Rule::Circle, "src/a.rs"), (Rule::Circle, "src/b.rs"), (Rule::Size, "src/a.rs")];
-    let stale = judge(found(), &known);
-    assert_eq!(stale.len(), 1, "{stale:?}");
-    assert_eq!(stale[0].text, "(Circle, \"src/b.rs\") is no violation any more; remove it from KNOWN");
 }
