@@ -47,6 +47,9 @@ pub mod exit_code;
 pub mod host;
 #[doc(hidden)]
 pub mod model;
+#[cfg(feature = "run")]
+#[doc(hidden)]
+pub mod mutant;
 #[doc(hidden)]
 pub mod protocol;
 #[cfg(feature = "run")]

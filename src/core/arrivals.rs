@@ -7,7 +7,7 @@
 
 use super::Core;
 use super::action::Action;
-use super::mutant::mutant;
+use crate::mutant::mutant;
 use crate::model::event::{RunEvent, Stage};
 use crate::model::ids::{Attempt, Batch, ItemId};
 use crate::model::outcome::{Cause, CauseKind, FailReason, Outcome, Settlement, StopReason};

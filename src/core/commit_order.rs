@@ -4,8 +4,8 @@
 //! one record per settlement that waits, and the demand on the source keeps their number within a
 //! window; consecutive restored items share a record.
 
-use super::mutant::mutant;
 use crate::model::ids::ItemId;
+use crate::mutant::mutant;
 use std::collections::BTreeMap;
 
 /// What waits for its turn.

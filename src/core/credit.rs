@@ -3,8 +3,8 @@
 //!
 //! Facts come from the worker's own clock (`busy_ns`), else from the time between its answers.
 
-use super::mutant::mutant;
 use crate::model::spec::Credit;
+use crate::mutant::mutant;
 
 /// The work of one batch: long enough that a message costs little beside it, short enough that a death
 /// or the end of the source loses little.

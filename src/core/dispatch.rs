@@ -5,13 +5,13 @@
 
 use super::Core;
 use super::action::Action;
-use super::mutant::mutant;
 use super::queue::Queued;
 use super::slot::{Lease, SlotState, Watch};
 use crate::model::event::{RunEvent, Stage};
 use crate::model::ids::{Batch, Incarnation, WorkerId};
 use crate::model::spec::Blame;
 use crate::model::time::Duration;
+use crate::mutant::mutant;
 
 /// A worker's progress page is probed this many times within the hard limit of an attempt ...
 const PROBES_PER_TIMEOUT: u64 = 8;

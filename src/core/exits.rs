@@ -5,7 +5,6 @@
 //! go back to the front of the queue, in order and uncharged.
 
 use super::Core;
-use super::mutant::mutant;
 use super::queue::Queued;
 use super::restart;
 use super::slot::{KillReason, Lease, SlotState};
@@ -14,6 +13,7 @@ use crate::model::exit::{ExitStatus, Usage};
 use crate::model::ids::{Batch, Incarnation, ItemId, WorkerId};
 use crate::model::outcome::{CauseKind, FailReason, StopReason};
 use crate::model::time::Duration;
+use crate::mutant::mutant;
 
 impl Core {
     pub(super) fn on_exited(&mut self, index: usize, status: ExitStatus, usage: Usage, running: Option<ItemId>) {

@@ -1,8 +1,8 @@
 //! When the outcomes so far end the run early: `--halt`, and the breaker for dead items in a row.
 
-use super::mutant::mutant;
 use crate::model::outcome::{Outcome, StopReason, Totals};
 use crate::model::spec::{Halt, HaltOn, Threshold};
+use crate::mutant::mutant;
 
 /// The reason to stop by `halt` at these totals of this run, if any. `ended`: no item will be added to them.
 pub(super) fn met(halt: &Halt, totals: &Totals, ended: bool) -> Option<StopReason> {

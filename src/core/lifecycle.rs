@@ -6,7 +6,6 @@
 use super::Core;
 use super::action::Action;
 use super::input::SpawnFailure;
-use super::mutant::mutant;
 use super::queue::Queued;
 use super::slot::{KillReason, Lease, SlotState, Watch};
 use crate::model::event::{RunEvent, Stage};
@@ -15,6 +14,7 @@ use crate::model::outcome::{CauseKind, FailReason, StopReason};
 use crate::model::signal::Signal;
 use crate::model::spec::Blame;
 use crate::model::time::Duration;
+use crate::mutant::mutant;
 
 /// How long a worker that closed its channel may take to exit before it is ended: short enough that its
 /// successor is there within a second.

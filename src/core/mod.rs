@@ -22,10 +22,6 @@ pub mod input;
 mod invariants;
 mod jitter;
 mod lifecycle;
-#[cfg(all(feature = "mutants", debug_assertions))]
-pub mod mutant;
-#[cfg(not(all(feature = "mutants", debug_assertions)))]
-mod mutant;
 mod pool;
 mod queue;
 mod restart;
@@ -44,13 +40,13 @@ use crate::model::ids::{Incarnation, ItemId, WorkerId};
 use crate::model::outcome::{Cause, StopReason, Totals};
 use crate::model::spec::Policy;
 use crate::model::time::{Duration, Instant};
+use crate::mutant::{any_is_on, mutant};
 use action::Action;
 use admission::Admission;
 use commit_order::CommitOrder;
 use halt::Breaker;
 use input::Input;
 use jitter::Jitter;
-use mutant::mutant;
 use pool::Pool;
 use queue::ItemQueue;
 use std::collections::{BTreeMap, VecDeque};
@@ -312,7 +308,7 @@ impl Core {
         self.dispatch();
         self.demand();
         self.end_if_over();
-        if cfg!(debug_assertions) && !mutant::any_is_on() {
+        if cfg!(debug_assertions) && !any_is_on() {
             let checked = self.check();
             debug_assert!(checked.is_ok(), "{checked:?}");
         }

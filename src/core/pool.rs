@@ -4,11 +4,11 @@
 //! and below its credit, or it is vacant.
 
 use super::credit::CreditRules;
-use super::mutant::mutant;
 use super::slot::{Lease, SlotState, WorkerSlot};
 use super::slots::SlotSet;
 use crate::model::ids::Batch;
 use crate::model::spec::{Credit, Policy, QueueOrder, WorkerContract};
+use crate::mutant::mutant;
 
 /// All slots.
 #[derive(Debug)]

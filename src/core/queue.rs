@@ -4,10 +4,10 @@
 //! Invariant: only fresh items count against the queue's limit. What is given back was in flight
 //! before, so memory stays bounded.
 
-use super::mutant::mutant;
 use crate::model::ids::{Batch, ItemId};
 use crate::model::spec::QueueOrder;
 use crate::model::time::Instant;
+use crate::mutant::mutant;
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, BinaryHeap, VecDeque};
 

@@ -4,10 +4,10 @@
 //! Invariant: only deaths with no item in hand are counted here; a death at an item is bounded by
 //! that item's crash limit.
 
-use super::mutant::mutant;
 use crate::model::exit::ExitStatus;
 use crate::model::spec::{Backoff, Intensity, RestartStrategy, RestartType};
 use crate::model::time::{Duration, Instant};
+use crate::mutant::mutant;
 use std::collections::VecDeque;
 use std::ops::Range;
 

@@ -7,13 +7,13 @@
 use super::Core;
 use super::action::Action;
 use super::halt;
-use super::mutant::mutant;
 use super::queue::Queued;
 use super::slot::{KillReason, SlotState};
 use crate::model::event::{ItemFate, RunEvent, Stage};
 use crate::model::ids::{Attempt, Batch, ItemId, WorkerId};
 use crate::model::outcome::{Cause, CauseKind, FailReason, Outcome, Settlement, StopReason};
 use crate::model::time::Duration;
+use crate::mutant::mutant;
 
 /// No retry waits longer than this, unless the delay itself is longer.
 const RETRY_DELAY_MAX: Duration = Duration::from_secs(3600);

@@ -5,9 +5,9 @@
 //! `Pool::target`.
 
 use super::Core;
-use super::mutant::mutant;
 use super::slot::SlotState;
 use crate::model::event::{RunEvent, Stage};
+use crate::mutant::mutant;
 use std::cmp::Reverse;
 
 /// Most slots that scaling reaches: a bound for the memory that one command can take, and twice the

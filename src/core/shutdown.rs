@@ -5,7 +5,6 @@
 
 use super::Core;
 use super::action::Action;
-use super::mutant::mutant;
 use super::slot::KillReason;
 use super::timers::Timer;
 use crate::model::command::{Command, Origin};
@@ -13,6 +12,7 @@ use crate::model::event::{RunEvent, Stage};
 use crate::model::ids::WorkerId;
 use crate::model::outcome::{RunOutcome, StopReason};
 use crate::model::time::Duration;
+use crate::mutant::mutant;
 
 impl Core {
     /// A signal or a caller asks for something.

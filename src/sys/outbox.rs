@@ -190,7 +190,11 @@ impl Outbox {
         Ok(flushed)
     }
 
-    fn move_to_memory(&mut self) -> io::Result<Flushed> {
+    /// Moves everything to [`Self::buffer`], also what is in a spill file.
+    ///
+    /// # Errors
+    /// The spill file cannot be read; what was not moved still waits.
+    pub fn move_to_memory(&mut self) -> io::Result<Flushed> {
         let mut whole = Vec::new();
         while let Some(piece) = self.earlier.front_mut() {
             let moved = match piece {

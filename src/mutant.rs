@@ -1,10 +1,11 @@
-//! Deliberate defects, one decision each, that the simulator must catch. They show that its checks
+//! Deliberate defects, one decision each, that the simulators must catch. They show that the checks of a simulator
 //! can fail.
 //!
-//! `mutant!(Name, good, bad)` is `good` alone, unless the feature `mutants` is on in a build with debug
-//! assertions. In such a build it asks a thread-local, which only the simulator sets, if the mutant is
-//! on. So a release build, benchmarks included, holds no trace of a mutant although the tests' feature
-//! is on for the whole package.
+//! `mutant!(Name, good, bad)` is `good` alone, unless the feature `mutants` is on in a build with debug assertions. In
+//! such a build it reads a thread-local variable that only a simulator sets. So a release build, benchmarks included,
+//! holds no trace of a mutant although the tests' feature is on for the whole package.
+//!
+//! There are two lists: the mutants of the core, for `tests/sim.rs`, and those of the shell, for `tests/sim_shell.rs`.
 //!
 //! Invariant: a mutant changes one decision and nothing else.
 
@@ -18,22 +19,22 @@ macro_rules! mutant {
 #[cfg(all(feature = "mutants", debug_assertions))]
 macro_rules! mutant {
     ($name:ident, $good:expr, $bad:expr) => {
-        if $crate::core::mutant::is_on($crate::core::mutant::Mutant::$name) { $bad } else { $good }
+        if $crate::mutant::is_on($crate::mutant::Mutant::$name) { $bad } else { $good }
     };
 }
 
-pub(super) use mutant;
+pub(crate) use mutant;
 
-/// If any mutant is on: the core's own checks would find it before the simulator can.
+/// Whether any mutant is on: the core's own checks would find it before the simulator can.
 #[cfg(not(all(feature = "mutants", debug_assertions)))]
-pub(super) const fn any_is_on() -> bool {
+pub(crate) const fn any_is_on() -> bool {
     false
 }
 
 #[cfg(all(feature = "mutants", debug_assertions))]
 pub use armed::{Mutant, arm};
 #[cfg(all(feature = "mutants", debug_assertions))]
-pub(super) use armed::{any_is_on, is_on};
+pub(crate) use armed::{any_is_on, is_on};
 
 #[cfg(all(feature = "mutants", debug_assertions))]
 mod armed {
@@ -43,31 +44,34 @@ mod armed {
         static ON: Cell<Option<Mutant>> = const { Cell::new(None) };
     }
 
-    /// Switches a mutant on for the cores of this thread; `None`: off.
+    /// Switches a mutant on for this thread; `None`: off.
     pub fn arm(mutant: Option<Mutant>) {
         ON.set(mutant);
     }
-    pub(in crate::core) fn is_on(mutant: Mutant) -> bool {
+    pub(crate) fn is_on(mutant: Mutant) -> bool {
         ON.get() == Some(mutant)
     }
-    pub(in crate::core) fn any_is_on() -> bool {
+    pub(crate) fn any_is_on() -> bool {
         ON.get().is_some()
     }
 
     macro_rules! mutants {
-        ($($(#[$doc:meta])* $name:ident,)*) => {
+        (core { $($(#[$core_doc:meta])* $core:ident,)* } shell { $($(#[$shell_doc:meta])* $shell:ident,)* }) => {
             /// One deliberate defect.
             #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-            pub enum Mutant { $($(#[$doc])* $name,)* }
+            pub enum Mutant { $($(#[$core_doc])* $core,)* $($(#[$shell_doc])* $shell,)* }
 
             impl Mutant {
-                /// Every mutant, for the simulator's sweep.
-                pub const ALL: &[Self] = &[$(Self::$name,)*];
+                /// Those of the core.
+                pub const CORE: &[Self] = &[$(Self::$core,)*];
+                /// Those of the shell.
+                pub const SHELL: &[Self] = &[$(Self::$shell,)*];
             }
         };
     }
 
     mutants! {
+    core {
         /// Items that waited behind the one that killed the worker are forgotten.
         PrefetchedLost,
         /// One item too many is in flight.
@@ -156,5 +160,8 @@ mod armed {
         OldestNotBlamed,
         /// Without a progress page the limit of an attempt counts from the dispatch of the batch.
         OldestLimitFromDispatch,
+    }
+    shell {
+    }
     }
 }
