@@ -23,8 +23,10 @@ fn main() {
 const MESSAGES: u64 = 256;
 const CREDIT: u64 = 4;
 
+const TOKEN: [u8; 16] = [7; 16];
+
 /// What both sides of each channel know.
-const TERMS: Terms = Terms { token: [7; 16], delimiter: b'\n', message_items_max: u32::MAX };
+const TERMS: Terms = Terms { token: Some(TOKEN), delimiter: b'\n', message_items_max: u32::MAX };
 
 /// The queues in memory, beside what `--transport` names.
 const THREAD: &str = "thread";
@@ -113,7 +115,7 @@ impl Drop for Pair {
 
 fn answer(mut connection: Connection) {
     let mut frames = Vec::new();
-    supervisor::wire::append(&hello(std::process::id(), TERMS.token), b"", &mut frames).unwrap();
+    supervisor::wire::append(&hello(std::process::id(), TOKEN), b"", &mut frames).unwrap();
     connection.results.send(&frames).unwrap();
     loop {
         while let Some(Frame { kind, head, body }) = connection.items.next().unwrap() {

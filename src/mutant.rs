@@ -162,6 +162,70 @@ mod armed {
         OldestLimitFromDispatch,
     }
     shell {
+        /// A worker that cannot be watched is not ended.
+        AbandonForgotten,
+        /// A channel that is read to its end stays in the poll set.
+        EndStaysWatched,
+        /// What a dead worker left in its channel is not read.
+        DrainForgotten,
+        /// What a dead worker had finished and not sent is not taken over.
+        RecoverForgotten,
+        /// The progress page of a dead worker is not read.
+        PageNotRead,
+        /// The rest of a process group survives its leader.
+        LeftoversSpared,
+        /// The guard still knows a group when its leader is reaped.
+        GroupForgottenLate,
+        /// A process group is signalled when its number may be another's.
+        SignalAfterReap,
+        /// A pidfd is closed before it has left the poll set.
+        PidfdClosedWatched,
+        /// A channel is closed before it has left the poll set.
+        ChannelClosedWatched,
+        /// A channel that takes no more is not waited for.
+        BlockedWriteUnwatched,
+        /// The input of a worker is closed in front of what it was sent.
+        ClosedBeforeWritten,
+        /// Workers are not read from any more once stdout was slow.
+        PausedForEver,
+        /// A channel that delivered short reads is never read again.
+        ThrottledForEver,
+        /// The loop waits although a poll has just reported the end of a channel.
+        LastFactForgotten,
+        /// A busy-polled channel is not armed before the loop waits.
+        ArmForgotten,
+        /// A read that brings nothing at the moment is taken for the end.
+        BlockedReadIsEnd,
+        /// An event of a process that is gone hits the slot's next one.
+        StaleEventCounts,
+        /// The source is waited for although nothing is demanded.
+        SourceStaysWatched,
+        /// A source that had nothing is not waited for.
+        IdleSourceUnwatched,
+        /// In keep-order a result is shown before its turn.
+        OrderIgnored,
+        /// The bytes of an item are released before they are shown.
+        ReleasedBeforeShown,
+        /// The bytes of an item are never released.
+        NeverReleased,
+        /// A result is shown before the record of it is safe.
+        BarrierForgotten,
+        /// The record is not made safe at the end of a turn.
+        BarrierNotFlushed,
+        /// What waits for the barrier when the run is over is not shown.
+        LastTurnForgotten,
+        /// A stdout that takes no more is not waited for.
+        FullStdoutUnwatched,
+        /// The loss of stdout is not reported.
+        SinkLossForgotten,
+        /// The loop waits before it has asked to be woken for reports.
+        ReportsNotArmed,
+        /// A deadline of a command counts before its launcher was asked.
+        DeadlineNotProbed,
+        /// Facts are handled when the buffer that they point into was read into again.
+        FactsAfterNextRead,
+        /// A wait that was interrupted is taken for one whose time is up.
+        InterruptedIsDeadline,
     }
     }
 }

@@ -17,7 +17,7 @@ const TOKEN: [u8; 16] = *b"0123456789abcdef";
 const PID: u32 = 4123;
 
 fn terms() -> Terms {
-    Terms { token: TOKEN, delimiter: b'\n', message_items_max: u32::MAX }
+    Terms { token: Some(TOKEN), delimiter: b'\n', message_items_max: u32::MAX }
 }
 
 fn done(first: u64, count: u32) -> FromWorker {

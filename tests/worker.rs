@@ -92,7 +92,7 @@ impl Worker {
             register: None,
         };
         let process = Spawner::new().unwrap().spawn(&plan).unwrap();
-        let terms = Terms { token: TOKEN_BYTES, delimiter: b'\n', message_items_max: u32::MAX };
+        let terms = Terms { token: Some(TOKEN_BYTES), delimiter: b'\n', message_items_max: u32::MAX };
         let protocol = Protocol::new(ProtocolKind::Frames, terms);
         Self { channel, protocol, progress, process, stderr: stderr.into() }
     }

@@ -18,7 +18,7 @@ use supervisor::wire::{append, times};
 
 const ITEMS: u64 = 40;
 const TOKEN: [u8; 16] = [7; 16];
-const TERMS: Terms = Terms { token: TOKEN, delimiter: b'\n', message_items_max: u32::MAX };
+const TERMS: Terms = Terms { token: Some(TOKEN), delimiter: b'\n', message_items_max: u32::MAX };
 /// Facts after which a run that has not ended never will.
 const FACTS_MAX: usize = 20_000;
 

@@ -390,7 +390,8 @@ mod tests {
             ("--block 1K -a -", builder().input(InputSpec::Stdin).block(1024)),
             ("-q --isolation thread -a x", builder().threads(true).quiet(true).input(InputSpec::File("x".into()))),
         ] {
-            assert_eq!(Ok(config(typed)), builder.build(), "{typed}");
+            // The signals are the one difference: a program keeps its own.
+            assert_eq!(Ok(config(typed)), builder.handle_signals(true).build(), "{typed}");
         }
     }
 

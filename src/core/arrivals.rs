@@ -7,11 +7,11 @@
 
 use super::Core;
 use super::action::Action;
-use crate::mutant::mutant;
 use crate::model::event::{RunEvent, Stage};
 use crate::model::ids::{Attempt, Batch, ItemId};
 use crate::model::outcome::{Cause, CauseKind, FailReason, Outcome, Settlement, StopReason};
 use crate::model::spec::QueueOrder;
+use crate::mutant::mutant;
 
 /// Settled items per worker that may wait for their turn in keep-order, whatever the queue's limit.
 const ORDER_ITEMS_PER_WORKER: u64 = 64;

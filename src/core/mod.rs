@@ -139,10 +139,11 @@ impl Core {
         self.follow_up();
     }
 
-    /// Does what is due. The shell calls it when [`Core::poll_timeout`] has passed; earlier is harmless.
+    /// Does what was due at `now`. The shell calls it when [`Core::poll_timeout`] has passed; earlier is harmless. `now`
+    /// may be earlier than that of the last input: what was due later waits for the next call.
     pub fn handle_timeout(&mut self, now: Instant) {
         self.now = self.now.max(now);
-        while let Some(timer) = self.timers.pop_due(self.now) {
+        while let Some(timer) = self.timers.pop_due(now) {
             match timer {
                 Timer::WholeRun => {
                     self.run_timer = None;
@@ -158,7 +159,7 @@ impl Core {
                 }
             }
         }
-        self.queue.wake(self.now);
+        self.queue.wake(now);
         self.follow_up();
     }
 

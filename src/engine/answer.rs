@@ -81,11 +81,16 @@ impl<'a> Answer<'a> {
         if count == 0 || !all.contains(first) || end > all.end() {
             return None;
         }
+        Some(self.of(first, count))
+    }
+
+    /// What is about these items, which are some of several. Of several items all results are in memory.
+    pub fn of(&self, first: ItemId, count: u32) -> Self {
         let skipped = (first.0 - self.first.0) as usize;
         let memory = lines(self.results.memory, skipped, count as usize);
         let times = self.times.and_then(|times| times.get(skipped..skipped + count as usize));
-        let results = Content { memory, ..self.results };
-        Some(Self { first, count, results, times, ..self })
+        let results = Content::in_memory(memory);
+        Self { first, count, results, errors: Content::default(), times, ..*self }
     }
 }
 

@@ -16,6 +16,7 @@ use crate::model::outcome::{RunOutcome, StopReason};
 use crate::model::signal::Signal;
 use crate::model::spec::Policy;
 use crate::model::time::Instant;
+use crate::mutant::mutant;
 use crate::sys::outbox::Flushed;
 use crate::sys::signals::ReceivedSignal;
 
@@ -35,19 +36,21 @@ impl Finish<'_> {
     /// The poll set failed.
     pub fn run(mut self, mut outcome: RunOutcome) -> Result<RunOutcome, EngineError> {
         let deadline = deadline_of_output(self.core.policy(), &outcome.reason, self.turn.now);
-        self.commit.pass_barrier(self.turn, self.feed);
-        self.flush_reporters(&mut outcome);
+        if let Some(error) = mutant!(LastTurnForgotten, self.commit.pass_barrier(self.feed), None) {
+            self.strengthen(&mut outcome, StopReason::StorageLost(error));
+        }
+        if let Some(failure) = self.commit.flush_reporters() {
+            self.strengthen(&mut outcome, StopReason::StorageLost(failure.to_string()));
+        }
         self.write(Stream::Stdout, &mut outcome, deadline)?;
+        // Nothing more is written to it: that it is writable, or gone, would wake every wait for stderr.
+        self.commit.output.unwatch_stdout(self.turn);
         self.commit.show_event(self.turn.now, &RunEvent::RunFinished(outcome.clone()));
-        self.flush_reporters(&mut outcome);
+        if let Some(failure) = self.commit.flush_reporters() {
+            take_stronger(&mut outcome, StopReason::StorageLost(failure.to_string()));
+        }
         self.write(Stream::Stderr, &mut outcome, deadline)?;
         Ok(outcome)
-    }
-
-    fn flush_reporters(&mut self, outcome: &mut RunOutcome) {
-        if let Some(failure) = self.commit.flush_reporters() {
-            self.cut_short(Stream::Stdout, outcome, StopReason::StorageLost(failure.to_string()));
-        }
     }
 
     fn write(
@@ -76,10 +79,17 @@ impl Finish<'_> {
                 self.cut_short(stream, outcome, StopReason::RunTimeout);
                 return Ok(());
             }
-            // Notices that came meanwhile; whether they are written is judged in the turn of stderr.
-            let _ = self.turn.system.flush(&mut self.commit.output.err);
-            let timeout = deadline.map(|deadline| deadline.since(now));
+            if stream == Stream::Stdout {
+                // Notices that came meanwhile; whether they are written is judged in the turn of stderr.
+                self.commit.output.flush_stderr(self.turn);
+            }
+            let until = deadline.into_iter().chain(self.commit.output.next_retry(now)).min();
+            let timeout = until.map(|until| until.since(now));
             self.turn.system.wait(&mut ready, timeout).map_err(EngineError::system("wait for events"))?;
+            if mutant!(InterruptedIsDeadline, false, ready.is_empty()) {
+                self.cut_short(stream, outcome, StopReason::RunTimeout);
+                return Ok(());
+            }
             self.turn.refresh();
             for ReceivedSignal { signal, sender_pid } in self.turn.system.received_signals() {
                 if signal == Signal::USR1 {
@@ -98,14 +108,25 @@ impl Finish<'_> {
 
     /// The rest of this stream is not written. Why is reported, unless the last event of the run has been.
     fn cut_short(&mut self, stream: Stream, outcome: &mut RunOutcome, reason: StopReason) {
-        if reason.outranks(&outcome.reason) {
-            outcome.reason = reason;
-        }
         if stream == Stream::Stdout {
             self.commit.output.out.clear();
-            let reason = outcome.reason.clone();
-            self.commit.show_event(self.turn.now, &RunEvent::Stopping { stage: Stage::Finished, reason });
+            self.strengthen(outcome, reason);
+        } else {
+            take_stronger(outcome, reason);
         }
+    }
+
+    /// Takes a reason if it is stronger than the one so far, and reports the one that counts.
+    fn strengthen(&mut self, outcome: &mut RunOutcome, reason: StopReason) {
+        take_stronger(outcome, reason);
+        let reason = outcome.reason.clone();
+        self.commit.show_event(self.turn.now, &RunEvent::Stopping { stage: Stage::Finished, reason });
+    }
+}
+
+fn take_stronger(outcome: &mut RunOutcome, reason: StopReason) {
+    if reason.outranks(&outcome.reason) {
+        outcome.reason = reason;
     }
 }
 

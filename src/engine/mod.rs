@@ -26,6 +26,7 @@ pub use handle::{Run, start, start_with};
 /// The components, for the simulator that drives them on a fake system.
 #[doc(hidden)]
 pub mod parts {
+    pub use super::answer::CommandReply;
     pub use super::apply::Components;
     pub use super::commit::{Commit, DurableRecord, OutputStreams};
     pub use super::feed::Feed;

@@ -17,6 +17,7 @@ use crate::core::input::Input;
 use crate::model::command::{self, Origin};
 use crate::model::outcome::RunOutcome;
 use crate::model::time::Duration;
+use crate::mutant::mutant;
 use crate::sys::poller::Ready;
 use crate::sys::signals::ReceivedSignal;
 use std::sync::Arc;
@@ -127,12 +128,12 @@ impl Reactor {
     }
 
     fn next_timeout(&self) -> Option<Duration> {
-        let fleet = &self.components.fleet;
-        if fleet.is_probing() {
-            return None;
-        }
-        let next = self.core.poll_timeout().into_iter().chain(fleet.next_timeout()).min()?;
-        Some(next.since(self.turn.system.now()))
+        let Components { fleet, commit, .. } = &self.components;
+        let now = self.turn.system.now();
+        let deadlines = [self.core.poll_timeout(), fleet.next_timeout()].into_iter().flatten();
+        let counted = deadlines.filter(|_| !fleet.is_probing());
+        let next = counted.chain(commit.output.next_retry(now)).min()?;
+        Some(next.since(now))
     }
 
     /// After a wait: everything that is ready, then the deadlines that have passed.
@@ -142,7 +143,7 @@ impl Reactor {
         for at in 0..self.ready.len() {
             let event = self.ready[at];
             while self.on_ready(event) == Reaction::Again {
-                self.handle_facts();
+                mutant!(FactsAfterNextRead, self.handle_facts(), ());
             }
             self.handle_facts();
         }
@@ -150,8 +151,8 @@ impl Reactor {
         fleet.begin_turn(&mut self.turn).map_err(EngineError::system("go on starting commands"))?;
         self.handle_facts();
         let has_passed = self.core.poll_timeout().is_some_and(|at| at <= self.turn.now);
-        if self.components.fleet.is_really_late(has_passed) {
-            self.core.handle_timeout(self.turn.now);
+        if let Some(late) = self.components.fleet.late_until(has_passed, self.turn.now) {
+            self.core.handle_timeout(late);
             self.carry_out(&mut None);
             self.handle_facts();
         }

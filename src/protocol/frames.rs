@@ -30,7 +30,8 @@ pub struct Frames {
 
 /// What the worker has said so far.
 struct Session {
-    token: [u8; 16],
+    /// `None`: no hello is needed.
+    token: Option<[u8; 16]>,
     greeted: bool,
     /// Items that were answered for since the caller last asked.
     answered: u64,
@@ -49,7 +50,7 @@ struct Large {
 impl Frames {
     pub(super) const fn new(terms: Terms) -> Self {
         let Terms { token, delimiter, message_items_max } = terms;
-        let session = Session { token, greeted: false, answered: 0 };
+        let session = Session { token, greeted: token.is_none(), answered: 0 };
         Self { decoder: FrameDecoder::new(), large: None, session, delimiter, message_items_max }
     }
 
@@ -183,7 +184,7 @@ impl Session {
         if self.greeted {
             return Err(ProtocolError::HelloTwice);
         }
-        if token != self.token {
+        if Some(token) != self.token {
             return Err(ProtocolError::Token);
         }
         if protocol != PROTOCOL_VERSION {

@@ -6,8 +6,8 @@ use crate::wire::times::PAIR_BYTES;
 /// What both sides of one conversation know from the worker's start on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Terms {
-    /// The hello has to show it.
-    pub token: [u8; 16],
+    /// The hello has to show it. `None`: the worker sends no hello.
+    pub token: Option<[u8; 16]>,
     /// The byte that follows each item of a batch of several.
     pub delimiter: u8,
     /// Most items in one message to the worker, at least 1.

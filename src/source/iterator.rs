@@ -4,7 +4,7 @@
 //! blocks; a wake fd tells the loop that there is something. The loop takes also a block that is not full, so that an
 //! item never waits for the next one.
 //!
-//! Invariant: at most [`BLOCKS_MAX`] blocks wait. A run that ends early lets the thread end with its next item.
+//! Invariant: at most `BLOCKS_MAX` blocks wait. A run that ends early lets the thread end with its next item.
 
 use super::delivery::{BATCH_BYTES_MAX, Delivery, Payload, Source, SourceError};
 use super::splitter::too_long;
@@ -36,7 +36,7 @@ enum Parcel {
 
 /// How the iterator has ended.
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum End {
+enum IteratorEnd {
     Exhausted,
     Panicked,
 }
@@ -48,7 +48,7 @@ struct PackedItems {
     /// The block that is being filled.
     open: Vec<u8>,
     open_items: u32,
-    end: Option<End>,
+    end: Option<IteratorEnd>,
     /// The loop found nothing and waits for the wake fd.
     is_awaited: bool,
     /// The run takes no more.
@@ -84,7 +84,7 @@ impl IteratorSource {
     pub fn start(items: impl Iterator<Item = Vec<u8>> + Send + 'static) -> io::Result<Self> {
         let (content, has_space) = (Mutex::default(), Condvar::new());
         let shared = Arc::new(Shared { content, has_space, wake_fd: WakeFd::new()? });
-        let packer = Packer { shared: Arc::clone(&shared), end: End::Panicked };
+        let packer = Packer { shared: Arc::clone(&shared), end: IteratorEnd::Panicked };
         Builder::new().name("items".to_owned()).spawn(move || packer.run(items))?;
         Ok(Self { shared, rest: None })
     }
@@ -138,8 +138,8 @@ impl Source for IteratorSource {
                 Ok(Delivery::Items(self.cut(whole, items_max)))
             }
             (Some(Parcel::TooLong), _) => Ok(too_long()),
-            (None, Some(End::Exhausted)) => Ok(Delivery::Ended),
-            (None, Some(End::Panicked)) => Err(SourceError::Iterator),
+            (None, Some(IteratorEnd::Exhausted)) => Ok(Delivery::Ended),
+            (None, Some(IteratorEnd::Panicked)) => Err(SourceError::Iterator),
             (None, None) => Ok(Delivery::Idle),
         }
     }
@@ -194,7 +194,7 @@ impl PackedItems {
 struct Packer {
     shared: Arc<Shared>,
     /// How the thread would end now.
-    end: End,
+    end: IteratorEnd,
 }
 
 impl Packer {
@@ -212,7 +212,7 @@ impl Packer {
                 self.shared.wake_fd.wake();
             }
         }
-        self.end = End::Exhausted;
+        self.end = IteratorEnd::Exhausted;
     }
 }
 

@@ -7,6 +7,8 @@ use super::super::token::Port;
 use super::super::turn::Turn;
 use crate::core::input::Input;
 use crate::model::outcome::StopReason;
+use crate::model::time::{Duration, Instant};
+use crate::mutant::mutant;
 use crate::reporter::caller::UntakenBytes;
 use crate::sys::outbox::{Flushed, Outbox};
 use crate::sys::poller::Interest;
@@ -15,6 +17,9 @@ use std::sync::Arc;
 
 /// Bytes waiting for stdout and stderr above which the output is congested.
 const WAITING_BYTES_MAX: u64 = 1 << 20;
+
+/// How soon a stream is written to again that the system had no memory to watch.
+const WATCH_RETRY: Duration = Duration::from_millis(5);
 
 /// One of the two streams.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -68,6 +73,12 @@ impl OutputStreams {
         self.congested
     }
 
+    /// When to write again if bytes wait for stderr and it cannot be watched: no event reports that it takes them.
+    pub fn next_retry(&self, now: Instant) -> Option<Instant> {
+        let unwatched = !self.stderr_watched && self.err.watch_fd().is_some() && !self.err.is_empty();
+        unwatched.then(|| now + WATCH_RETRY)
+    }
+
     /// Writes what both streams take, stdout first: the output of a command stands before the notice of its exit.
     pub fn flush(&mut self, turn: &mut Turn) {
         if self.stdout_lost {
@@ -78,13 +89,19 @@ impl OutputStreams {
                 Err(error) => self.lose_stdout(Some(&error), turn),
             }
         }
-        match turn.system.flush(&mut self.err) {
-            Ok(flushed) => self.watch_stream(Stream::Stderr, flushed == Flushed::Blocked, turn),
-            Err(_) => self.err.clear(),
-        }
+        self.flush_stderr(turn);
         let untaken = self.untaken.as_ref().map_or(0, |untaken| untaken.bytes());
         let waiting = self.out.len() + self.err.len() + untaken;
         self.congested = waiting > if self.congested { WAITING_BYTES_MAX / 2 } else { WAITING_BYTES_MAX };
+    }
+
+    /// Writes what stderr takes; what it can never take is dropped.
+    pub fn flush_stderr(&mut self, turn: &mut Turn) {
+        let flushed = turn.system.flush(&mut self.err);
+        if flushed.is_err() {
+            self.err.clear();
+        }
+        self.watch_stream(Stream::Stderr, matches!(flushed, Ok(Flushed::Blocked)), turn);
     }
 
     /// stdout cannot be written any more. `None`: its reader went away.
@@ -92,15 +109,21 @@ impl OutputStreams {
         if self.stdout_lost {
             return;
         }
-        if let Some(fd) = self.out.watch_fd() {
-            turn.system.unwatch(fd);
-        }
+        self.unwatch_stdout(turn);
         self.stdout_lost = true;
         self.out.clear();
         turn.report(match error.map(stdout_lost) {
             Some(StopReason::SinkLost(error)) => Input::SinkLost { error },
             _ => Input::SinkClosed,
         });
+        mutant!(SinkLossForgotten, (), drop(turn.facts.pop_back()));
+    }
+
+    /// Takes stdout out of the poll set.
+    pub fn unwatch_stdout(&mut self, turn: &mut Turn) {
+        if let Some(fd) = self.out.watch_fd() {
+            turn.system.unwatch(fd);
+        }
     }
 
     /// stdout is always watched for the loss of its reader, and for becoming writable while bytes wait; stderr only for
@@ -108,7 +131,8 @@ impl OutputStreams {
     pub fn watch_stream(&mut self, stream: Stream, for_writing: bool, turn: &mut Turn) {
         match stream {
             Stream::Stdout => {
-                let interest = if for_writing { Interest::WRITE } else { Interest::NONE };
+                let interest =
+                    if mutant!(FullStdoutUnwatched, for_writing, false) { Interest::WRITE } else { Interest::NONE };
                 let Some(fd) = self.out.watch_fd().filter(|_| interest != self.stdout_interest) else { return };
                 let _ = turn.system.rewatch(fd, interest, Port::Stdout.token());
                 self.stdout_interest = interest;
@@ -116,11 +140,12 @@ impl OutputStreams {
             Stream::Stderr => {
                 let Some(fd) = self.err.watch_fd().filter(|_| for_writing != self.stderr_watched) else { return };
                 if for_writing {
-                    let _ = turn.system.watch(fd, Interest::WRITE, Port::Stderr.token());
+                    // One that cannot be watched is tried again in the next turn.
+                    self.stderr_watched = turn.system.watch(fd, Interest::WRITE, Port::Stderr.token()).is_ok();
                 } else {
                     turn.system.unwatch(fd);
+                    self.stderr_watched = false;
                 }
-                self.stderr_watched = for_writing;
             }
         }
     }

@@ -18,6 +18,7 @@ use crate::model::event::RunEvent;
 use crate::model::ids::{Batch, ItemId};
 use crate::model::outcome::Settlement;
 use crate::model::time::Instant;
+use crate::mutant::mutant;
 use crate::reporter::{Content, Reporter, ReporterError, Settled};
 use std::io;
 
@@ -97,6 +98,7 @@ impl Commit {
         feed: &mut Feed,
     ) {
         let answer = answer.and_then(|answer| answer.part(&settlement));
+        let in_turn = mutant!(OrderIgnored, in_turn, true);
         if let Some(record) = &mut self.record {
             let results = answer.as_ref().map_or(&[][..], |answer| answer.results.memory);
             record.settled(now, &settlement, results);
@@ -105,11 +107,11 @@ impl Commit {
             // Causes are few, and most settlements have none: the copy costs no allocation.
             self.event(now, RunEvent::ItemsSettled(settlement.clone()));
             // The items need not wait with their results, unless they are shown with them.
-            if !self.wants_inputs {
+            if mutant!(ReleasedBeforeShown, !self.wants_inputs, true) {
                 feed.release(settlement.first, settlement.count);
             }
             self.reorder.hold(HeldResults::new(settlement, answer));
-        } else if self.record.is_some() {
+        } else if mutant!(BarrierForgotten, self.record.is_some(), false) {
             let event = RunEvent::ItemsSettled(settlement.clone());
             self.waiting.push((now, Deferred::Results(Box::new(HeldResults::new(settlement, answer)))));
             self.waiting.push((now, Deferred::Event(event)));
@@ -135,22 +137,21 @@ impl Commit {
 
     /// Ends a turn: the barrier, then what waits for it, then what the descriptors take.
     pub fn end_turn(&mut self, turn: &mut Turn, feed: &mut Feed) {
-        self.pass_barrier(turn, feed);
+        if let Some(error) = self.pass_barrier(feed) {
+            turn.report(Input::StorageLost { error });
+        }
         if let Some(failure) = self.flush_reporters() {
             turn.report(Input::StorageLost { error: failure.to_string() });
         }
         self.output.flush(turn);
     }
 
-    /// Makes the record safe and shows what waits for that. Without a record nothing waits.
-    pub fn pass_barrier(&mut self, turn: &mut Turn, feed: &mut Feed) {
-        let Some(record) = &mut self.record else { return };
-        if self.waiting.is_empty() {
-            return;
-        }
-        if let Err(error) = record.flush() {
-            turn.report(Input::StorageLost { error: format!("write the journal: {error}") });
-            return;
+    /// Makes the record safe and shows what waits for that. Without a record nothing waits. Returns why the record is not
+    /// safe, if it is not.
+    pub fn pass_barrier(&mut self, feed: &mut Feed) -> Option<String> {
+        let record = self.record.as_mut().filter(|_| !self.waiting.is_empty())?;
+        if let Err(error) = mutant!(BarrierNotFlushed, record.flush(), Ok(())) {
+            return Some(format!("write the journal: {error}"));
         }
         let mut waiting = std::mem::take(&mut self.waiting);
         for (now, waiting) in waiting.drain(..) {
@@ -163,6 +164,7 @@ impl Commit {
             }
         }
         self.waiting = waiting;
+        None
     }
 
     /// Reporters write what they hold back; the first failure of one of their files since the last call.
@@ -182,8 +184,24 @@ impl Commit {
         }
     }
 
-    /// Shows the results of a settlement, and releases the bytes of its items.
+    /// Shows the results of a settlement, and releases the bytes of its items. With the items themselves, those that lie
+    /// in one piece at a time: short answers that were gathered may be about items of several payloads.
     fn show(&mut self, now: Instant, settlement: &Settlement, answer: Option<Answer<'_>>, feed: &mut Feed) {
+        let Settlement { first, count, .. } = *settlement;
+        if !self.wants_inputs || feed.contiguous(first, count) == count {
+            return self.show_piece(now, settlement, answer, feed);
+        }
+        let (mut at, end) = (first, first.plus(u64::from(count)));
+        while at < end {
+            let count = feed.contiguous(at, (end.0 - at.0) as u32);
+            let piece = Settlement { first: at, count, ..settlement.clone() };
+            let answer = answer.as_ref().map(|answer| answer.of(at, count));
+            self.show_piece(now, &piece, answer, feed);
+            at = piece.first.plus(u64::from(count));
+        }
+    }
+
+    fn show_piece(&mut self, now: Instant, settlement: &Settlement, answer: Option<Answer<'_>>, feed: &mut Feed) {
         let Settlement { first, count, .. } = *settlement;
         let batch = Batch { first, count, attempt: crate::model::ids::Attempt::FIRST };
         let delimiter = feed.delimiter();
@@ -197,7 +215,7 @@ impl Commit {
             let shown = reporter.settled(now, &mut settled, &mut self.output.out, &mut self.output.err);
             self.failure = self.failure.take().or(shown.err());
         }
-        feed.release(first, count);
+        mutant!(NeverReleased, feed.release(first, count), ());
         feed.committed(u64::from(count));
     }
 }
@@ -268,12 +286,12 @@ mod tests {
         fn dismiss_guard(&mut self) {}
     }
 
-    /// Delivers the items once.
-    struct Once(Option<Payload>);
+    /// Delivers these payloads.
+    struct Payloads(Vec<Payload>);
 
-    impl Source for Once {
+    impl Source for Payloads {
         fn next(&mut self, _: u64) -> Result<Delivery, SourceError> {
-            Ok(self.0.take().map_or(Delivery::Ended, Delivery::Items))
+            Ok(self.0.pop().map_or(Delivery::Ended, Delivery::Items))
         }
         fn fd(&self) -> Option<BorrowedFd<'_>> {
             None
@@ -333,13 +351,17 @@ mod tests {
         }
     }
 
+    fn take(feed: &mut Feed, turn: &mut Turn) {
+        feed.take(super::super::super::feed::Pressure { congested: false, held_bytes: 0, workers: 1 }, turn);
+    }
+
     fn fixture(wants_inputs: bool) -> (Commit, Feed, Turn, Notes) {
         let mut turn = Turn::new(Box::new(Still));
         let block = Arc::new(Block::from(b"a\nb\nc\nd\n".to_vec()));
         let payload = Payload { block, range: 0..8, count: 4, priority: 0 };
-        let mut feed = Feed::new(Box::new(Once(Some(payload))), ItemId(0), false);
+        let mut feed = Feed::new(Box::new(Payloads(vec![payload.clone(), payload])), ItemId(0), false);
         feed.set_demand(10);
-        feed.take(super::super::super::feed::Pressure { congested: false, held_bytes: 0, workers: 1 }, &mut turn);
+        take(&mut feed, &mut turn);
         let notes = Notes::default();
         let output = OutputStreams::new(Outbox::default(), Outbox::default());
         (Commit::new(output, vec![Box::new(notes.clone())], wants_inputs), feed, turn, notes)
@@ -380,6 +402,14 @@ mod tests {
         assert_eq!(notes.take(), "show0[]=A; event0+1 show1[]=B;C; event1+2 show3[]=D; event3+1");
         commit.settle(Instant::ZERO, done(4, 1), true, answer(0, 4, b"A\nB\nC\nD\n"), &mut feed);
         assert_eq!(notes.take(), "show4[]= event4+1", "the answer is about other items");
+    }
+
+    #[test]
+    fn items_of_several_payloads_are_shown_with_their_bytes() {
+        let (mut commit, mut feed, mut turn, notes) = fixture(true);
+        take(&mut feed, &mut turn);
+        commit.settle(Instant::ZERO, done(2, 4), true, answer(2, 4, b"C\nD\nA\nB\n"), &mut feed);
+        assert_eq!(notes.take(), "show2[c;d;]=C;D; show4[a;b;]=A;B; event2+4");
     }
 
     #[test]

@@ -13,6 +13,7 @@ use super::token::Port;
 use super::turn::Turn;
 use crate::core::input::Input;
 use crate::model::ids::{Batch, ItemId};
+use crate::mutant::mutant;
 use crate::source::{Delivery, Source};
 use crate::sys::block::BlockSlice;
 use crate::sys::poller::{Added, Interest};
@@ -95,11 +96,11 @@ impl Feed {
             return Taken::Nothing;
         }
         if self.demand == 0 || self.is_too_far(pressure) {
-            self.watch(false, turn);
+            mutant!(SourceStaysWatched, self.watch(false, turn), ());
             return Taken::Nothing;
         }
         if self.idle {
-            self.watch(true, turn);
+            mutant!(IdleSourceUnwatched, self.watch(true, turn), ());
             if self.idle {
                 return Taken::Nothing;
             }
@@ -190,6 +191,11 @@ impl Feed {
     /// The bytes of these items: of one, the item; of several, each with its delimiter.
     pub fn body(&mut self, batch: Batch) -> BlockSlice<'_> {
         self.payloads.body(batch.first, batch.count)
+    }
+
+    /// How many of these items lie in one piece from the first one on, so that [`Feed::body`] has their bytes.
+    pub fn contiguous(&self, first: ItemId, count: u32) -> u32 {
+        self.payloads.contiguous(first, count)
     }
 
     /// These items are neither sent nor shown again.

@@ -76,6 +76,13 @@ impl Payloads {
         BlockSlice::new(&segment.block, range)
     }
 
+    /// How many of these items lie in the segment of the first one; all of them, if that one is not held.
+    pub(super) fn contiguous(&self, first: ItemId, count: u32) -> u32 {
+        let Some((&at, segment)) = self.segments.range(..=first.0).next_back() else { return count };
+        let left = (at + u64::from(segment.count)).saturating_sub(first.0);
+        if left == 0 { count } else { u64::from(count).min(left) as u32 }
+    }
+
     /// Nobody needs the bytes of these items again; of those that are not held, nothing happens.
     pub(super) fn release(&mut self, first: ItemId, count: u32) {
         let end = first.0 + u64::from(count);

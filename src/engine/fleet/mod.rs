@@ -182,11 +182,11 @@ impl Fleet {
         }
     }
 
-    /// Whether a deadline of the core counts that `has_passed`: not before everything that came before it is reported.
-    pub fn is_really_late(&mut self, has_passed: bool) -> bool {
+    /// Up to when deadlines of the core count, if one `has_passed`: not before everything that came before is reported.
+    pub fn late_until(&mut self, has_passed: bool, now: Instant) -> Option<Instant> {
         match self {
-            Self::Residents(_) => has_passed,
-            Self::Commands(pool) => pool.is_really_late(has_passed),
+            Self::Residents(_) => has_passed.then_some(now),
+            Self::Commands(pool) => pool.late_until(has_passed, now),
         }
     }
 

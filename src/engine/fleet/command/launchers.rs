@@ -112,7 +112,7 @@ impl From<BlockSlice<'_>> for ItemBytes {
 }
 
 impl ItemBytes {
-    fn bytes(&self) -> &[u8] {
+    pub fn bytes(&self) -> &[u8] {
         &self.block[self.range.clone()]
     }
 }

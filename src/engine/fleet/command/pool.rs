@@ -13,6 +13,8 @@ use crate::command::exec::Commander;
 use crate::core::input::Input;
 use crate::model::ids::{Batch, Incarnation, WorkerId};
 use crate::model::signal::Signal;
+use crate::model::time::Instant;
+use crate::mutant::mutant;
 use crate::sys::block::BlockSlice;
 use crate::sys::clock::Clock;
 use crate::sys::guard::Groups;
@@ -49,10 +51,18 @@ pub struct CommandPool {
     reports: Arc<Mailbox<Report>>,
     /// Scratch space for a batch of reports.
     received: Vec<Report>,
-    /// A deadline has passed, and so many launchers have yet to report what came before it.
-    probes: Option<usize>,
+    /// A deadline has passed, and launchers have yet to report what came before it.
+    probes: Option<Probes>,
     /// Prints commands before they start, if that was asked for.
     printer: Option<Box<Commander>>,
+}
+
+/// What every launcher is asked when a deadline has passed.
+struct Probes {
+    /// Launchers that have not answered.
+    left: usize,
+    /// When they were asked: the answers cover what came before.
+    asked: Instant,
 }
 
 struct LauncherHandle {
@@ -143,23 +153,26 @@ impl CommandPool {
     /// The loop is about to wait: the last orders leave. `false`: there are reports already.
     pub fn arm(&mut self) -> bool {
         self.post();
-        self.reports.arm()
+        mutant!(ReportsNotArmed, self.reports.arm(), true)
     }
 
-    /// Whether a deadline counts that `has_passed`: once the launchers have reported everything that came before it.
-    /// After a stop of the whole program they may not have had their turn yet.
-    pub fn is_really_late(&mut self, has_passed: bool) -> bool {
-        let probed = self.probes.take_if(|left| *left == 0).is_some();
-        if has_passed && !probed && self.probes.is_none() {
-            self.probes = Some(self.launchers.len());
+    /// Up to when deadlines count, if one `has_passed`: up to the moment at which the launchers were asked, once they have
+    /// reported everything that came before it. After a stop of the whole program they may not have had their turn yet.
+    pub fn late_until(&mut self, has_passed: bool, now: Instant) -> Option<Instant> {
+        if mutant!(DeadlineNotProbed, false, true) {
+            return has_passed.then_some(now);
+        }
+        let probed = self.probes.take_if(|probes| probes.left == 0);
+        if has_passed && probed.is_none() && self.probes.is_none() {
+            self.probes = Some(Probes { left: self.launchers.len(), asked: now });
             self.launchers.iter_mut().for_each(|launcher| launcher.waiting.push(Order::Probe));
         }
-        has_passed && probed
+        probed.filter(|_| has_passed).map(|probes| probes.asked)
     }
 
     /// Whether launchers have yet to answer that.
     pub fn is_probing(&self) -> bool {
-        self.probes.is_some_and(|left| left > 0)
+        self.probes.as_ref().is_some_and(|probes| probes.left > 0)
     }
 
     /// Takes what the launchers have reported, as facts.
@@ -184,7 +197,11 @@ impl CommandPool {
                     let fact = Input::Exited { worker, incarnation, status, usage, running: None };
                     turn.report_with(fact, Reply::Command(Box::new(reply)));
                 }
-                Report::Probed => self.probes = self.probes.map(|left| left.saturating_sub(1)),
+                Report::Probed => {
+                    if let Some(probes) = &mut self.probes {
+                        probes.left = probes.left.saturating_sub(1);
+                    }
+                }
                 Report::Lost { error } => return Err(error),
             }
         }

@@ -16,6 +16,17 @@ pub const QUIET_POLLS_MAX: u32 = 32;
 /// Polls between two looks at the poll set and the clock while nothing happens.
 pub const POLLS_PER_LOOK: u32 = 128;
 
+/// What one poll of a channel found.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub enum Polled {
+    Something,
+    Nothing,
+    /// It is armed, or not to be read from: it is not polled any more.
+    Over,
+    /// The same, and why was reported.
+    Ended,
+}
+
 /// The slots whose channels are busy-polled, each once.
 pub struct BusyPolling {
     pub slots: Vec<usize>,

@@ -15,6 +15,7 @@ use crate::core::input::Input;
 use crate::model::ids::{Attempt, Batch, Incarnation, ItemId, WorkerId};
 use crate::model::outcome::FailReason;
 use crate::model::time::{Duration, Instant};
+use crate::mutant::mutant;
 use crate::protocol::{Protocol, Received};
 use crate::reporter::{Content, ItemTime};
 use crate::sys::block::BlockSlice;
@@ -135,8 +136,10 @@ impl Link {
                 fact
             }
             (Ok(()), Ok(Fill::Bytes(bytes))) => return Read::Bytes(bytes),
-            (Ok(()), Ok(Fill::Blocked)) => return Read::Blocked,
-            (Ok(()), Ok(Fill::Closed) | Err(ChannelError::System(_))) => Input::ChannelClosed { worker, incarnation },
+            (Ok(()), Ok(Fill::Blocked)) if mutant!(BlockedReadIsEnd, true, false) => return Read::Blocked,
+            (Ok(()), Ok(Fill::Closed | Fill::Blocked) | Err(ChannelError::System(_))) => {
+                Input::ChannelClosed { worker, incarnation }
+            }
             (Ok(()), Err(error)) => {
                 self.reading.broken = true;
                 refusal(self.peer, &error)
@@ -169,7 +172,7 @@ impl Link {
         }
         self.gathered.clear();
         self.times.clear();
-        if self.channel.recover(self.protocol.incoming()) == 0 {
+        if mutant!(RecoverForgotten, self.channel.recover(self.protocol.incoming()), 0) == 0 {
             return false;
         }
         if let Err(fact) = self.receive_all(tap, turn) {

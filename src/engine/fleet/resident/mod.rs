@@ -22,12 +22,13 @@ use crate::model::ids::{Batch, Incarnation, WorkerId};
 use crate::model::signal::Signal;
 use crate::model::spec::ProtocolKind;
 use crate::model::time::{Duration, Instant};
+use crate::mutant::mutant;
 use crate::protocol::{Protocol, Terms};
 use crate::sys::block::BlockSlice;
 use crate::sys::poller::{Interest, Ready};
 use crate::sys::spill::SpillFile;
 use crate::transport::Flush;
-use busy_polling::{BusyPolling, POLLS_PER_LOOK, QUIET_POLLS_MAX};
+use busy_polling::{BusyPolling, POLLS_PER_LOOK, Polled, QUIET_POLLS_MAX};
 use link::{Link, Read, WorkerIncarnation};
 use slots::{Body, Resident, Slots, Watched};
 use spawn::Started;
@@ -61,15 +62,6 @@ pub struct Residents {
     /// stdout and stderr take less than the workers give: results are not read.
     congested: bool,
     tap: Tap,
-}
-
-/// What one poll of a channel found.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Polled {
-    Something,
-    Nothing,
-    /// It is armed, or not to be read from: it is not polled any more.
-    Over,
 }
 
 impl Residents {
@@ -114,12 +106,12 @@ impl Residents {
         if let Err(error) = watched {
             turn.system.unwatch(body.as_fd());
             if let Body::Process(process) = &body {
-                turn.system.abandon(peer.worker, process);
+                mutant!(AbandonForgotten, turn.system.abandon(peer.worker, process), ());
             }
             return Err(error);
         }
         let Conversation { protocol, delimiter, message_items_max, ref spill } = self.conversation;
-        let terms = Terms { token: token.unwrap_or_default(), delimiter, message_items_max };
+        let terms = Terms { token, delimiter, message_items_max };
         let pid = body.pid();
         let link = Link::new(peer, channel, Protocol::new(protocol, terms), Arc::clone(spill));
         slot.resident = Some(Box::new(Resident {
@@ -161,7 +153,7 @@ impl Residents {
         if read == Read::Finished && resident.reading != Watched::Gone {
             // A closed channel would be ready for ever.
             resident.reading = Watched::Gone;
-            turn.system.unwatch(resident.link.channel().read_fd());
+            mutant!(EndStaysWatched, turn.system.unwatch(resident.link.channel().read_fd()), ());
         }
         self.throttle(index, turn);
         if self.congested {
@@ -173,25 +165,27 @@ impl Residents {
     /// A worker has ended: reads what it sent, step by step, then reports how it ended.
     fn end(&mut self, index: usize, turn: &mut Turn) -> Reaction {
         let Some(resident) = self.slots.resident(index) else { return Reaction::Done };
-        if resident.link.drain(&mut self.tap, turn) {
+        if mutant!(DrainForgotten, resident.link.drain(&mut self.tap, turn), false) {
             return Reaction::Again;
         }
         let worker = WorkerId::from_index(index);
         let Some(slot) = self.slots.at(index) else { return Reaction::Done };
         let incarnation = slot.incarnation;
         let Some(mut resident) = slot.resident.take() else { return Reaction::Done };
-        let running = resident.progress.as_ref().and_then(|progress| progress.running());
+        let running = mutant!(PageNotRead, resident.progress.as_ref().and_then(|page| page.running()), None);
         let (status, usage) = match &resident.body {
             Body::Process(process) => {
                 // The rest of its group ends with it. Its number is its own until it is reaped.
-                let _ = turn.system.signal(process, Signal::KILL);
-                turn.system.forget_group(worker);
-                turn.system.reap(process)
+                let _ = mutant!(LeftoversSpared, turn.system.signal(process, Signal::KILL), Ok(()));
+                mutant!(GroupForgottenLate, turn.system.forget_group(worker), ());
+                let end = turn.system.reap(process);
+                mutant!(SignalAfterReap, (), drop(turn.system.signal(process, Signal::KILL)));
+                end
             }
             Body::Thread(thread) => thread.exit(),
         };
-        turn.system.unwatch(resident.body.as_fd());
-        if resident.reading != Watched::Gone {
+        mutant!(PidfdClosedWatched, turn.system.unwatch(resident.body.as_fd()), ());
+        if mutant!(ChannelClosedWatched, resident.reading != Watched::Gone, false) {
             turn.system.unwatch(resident.link.channel().read_fd());
         }
         if resident.writing
@@ -308,6 +302,7 @@ impl Residents {
         let flushed = link.flush(&mut self.tap, turn.now);
         // A busy-polled channel is polled, and once armed it reports by its other descriptor.
         let blocked = matches!(flushed, Ok(Flush::Blocked)) && !link.channel().is_busy_polled();
+        let blocked = mutant!(BlockedWriteUnwatched, blocked, false);
         if blocked != resident.writing
             && let Some(fd) = link.channel().write_fd()
         {
@@ -318,8 +313,14 @@ impl Residents {
                 resident.writing = false;
             }
         }
+        // A channel that cannot be waited for is of no use.
+        let flushed = if blocked && !resident.writing { Ok(Flush::Closed) } else { flushed };
         match flushed {
-            Ok(Flush::Blocked) => {}
+            Ok(Flush::Blocked) => mutant!(ClosedBeforeWritten, (), {
+                if resident.leaving {
+                    link.channel().close_input();
+                }
+            }),
             Ok(Flush::All) if resident.leaving => link.channel().close_input(),
             Ok(Flush::All) => {}
             Ok(Flush::Closed) | Err(_) => {
@@ -346,7 +347,7 @@ impl Residents {
         let Some(resident) = slot.resident.as_deref_mut() else { return };
         let (reading, interest) = match resident.reading {
             Watched::Yes if self.congested && resident.link.is_greeted() => (Watched::Paused, Interest::NONE),
-            Watched::Paused if !self.congested => (Watched::Yes, Interest::READ),
+            Watched::Paused if mutant!(PausedForEver, !self.congested, false) => (Watched::Yes, Interest::READ),
             _ => return,
         };
         let _ = turn.system.rewatch(resident.link.channel().read_fd(), interest, token);
@@ -379,7 +380,8 @@ impl Residents {
                 continue;
             };
             resident.reading = Watched::Yes;
-            let _ = turn.system.rewatch(resident.link.channel().read_fd(), Interest::READ, token);
+            let interest = mutant!(ThrottledForEver, Interest::READ, Interest::NONE);
+            let _ = turn.system.rewatch(resident.link.channel().read_fd(), interest, token);
             self.pause(index, turn);
             self.note_busy_polled(index);
         }
@@ -406,8 +408,8 @@ impl Residents {
         let (mut at, mut found) = (0, false);
         while let Some(&index) = self.polling.slots.get(at) {
             let polled = self.poll_one(index, busy || found, turn);
-            found |= polled == Polled::Something;
-            if polled == Polled::Over {
+            found |= matches!(polled, Polled::Something | Polled::Ended);
+            if matches!(polled, Polled::Over | Polled::Ended) {
                 self.polling.slots.swap_remove(at);
                 if let Some(resident) = self.slots.resident(index) {
                     resident.busy_polled = false;
@@ -426,7 +428,8 @@ impl Residents {
         match self.read(index, turn) {
             Read::Bytes(_) => return Polled::Something,
             Read::Blocked => {}
-            Read::Finished => return Polled::Over,
+            // The loop must not wait before the fact is handled.
+            Read::Finished => return mutant!(LastFactForgotten, Polled::Ended, Polled::Over),
         }
         let backlog = |slots: &mut Slots| {
             let resident = slots.resident(index)?;
@@ -480,7 +483,7 @@ impl Residents {
         let Self { polling, slots, .. } = self;
         polling.slots.retain(|&index| {
             let Some(resident) = slots.resident(index) else { return false };
-            let armed = resident.link.channel().arm();
+            let armed = mutant!(ArmForgotten, resident.link.channel().arm(), true);
             resident.busy_polled = !armed;
             !armed
         });

@@ -9,6 +9,7 @@ use super::super::super::token::{Part, Port, generation};
 use super::super::thread::Thread;
 use super::link::Link;
 use crate::model::ids::{Incarnation, WorkerId};
+use crate::mutant::mutant;
 use crate::sys::pidfd::Process;
 use crate::transport::progress_page::ProgressReader;
 use std::os::fd::{AsFd, BorrowedFd};
@@ -124,6 +125,7 @@ impl Slots {
 
     /// Whether an event of the poll set is about the worker that is in the slot now.
     pub fn is_present(&self, index: u32, of: u32) -> bool {
-        self.0.get(index as usize).is_some_and(|slot| generation(slot.incarnation.0) == of)
+        let is_of = |slot: &Slot| generation(slot.incarnation.0) == of;
+        self.0.get(index as usize).is_some_and(|slot| mutant!(StaleEventCounts, is_of(slot), true))
     }
 }

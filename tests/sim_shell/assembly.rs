@@ -1,0 +1,93 @@
+//! From a scenario to a reactor on the fake system, as `engine/assembly.rs` does it on the real one.
+
+use crate::channel::FakeTransport;
+use crate::descriptor;
+use crate::observer::{Observer, Record};
+use crate::poll_set::Object;
+use crate::source::FakeSource;
+use crate::system::FakeSystem;
+use crate::world::Shared;
+use std::ffi::CString;
+use std::fs::File;
+use std::os::fd::{AsFd, AsRawFd};
+use std::sync::Arc;
+use supervisor::core::Core;
+use supervisor::core::input::Input;
+use supervisor::engine::parts::{
+    CommandPool, Commit, Components, Conversation, Feed, Fleet, Handshake, LaunchSpec, LauncherMailboxes,
+    OutputStreams, Port, Program, ProgressSource, Reactor, Residents, Tap, Turn,
+};
+use supervisor::model::command::{Command, Origin};
+use supervisor::model::spec::{ProtocolKind, QueueOrder};
+use supervisor::reporter::Reporter;
+use supervisor::reporter::results::RawResults;
+use supervisor::sys::outbox::Outbox;
+use supervisor::sys::poller::Interest;
+
+/// A run, ready to begin.
+pub fn build(world: &Shared) -> Reactor {
+    let scenario = world.borrow().scenario.clone();
+    let mut turn = Turn::new(Box::new(FakeSystem { world: world.clone() }));
+    let reporters: Vec<Box<dyn Reporter>> =
+        vec![Box::new(Observer(world.clone())), Box::new(RawResults { tag: false, shown: true })];
+    let mut commit = Commit::new(output(world), reporters, scenario.wants_inputs);
+    if scenario.record.is_some() {
+        commit = commit.with_record(Box::new(Record { world: world.clone(), flushes: 0 }));
+    }
+    commit.output.watch(&mut turn);
+    let policy = scenario.policy;
+    let reads_far = policy.queue_order != QueueOrder::Fifo;
+    let feed = Feed::new(Box::new(FakeSource::new(world)), policy.first_item, reads_far);
+    let fleet = match scenario.launchers {
+        Some(launchers) => commands(world, launchers, &mut turn),
+        None => residents(world),
+    };
+    if let Some(workers) = scenario.scale {
+        turn.report(Input::Command { command: Command::Scale { workers }, origin: Origin::Caller });
+    }
+    let components = Components { feed, fleet, commit, workers: policy.workers };
+    Reactor::new(Core::new(policy), components, turn)
+}
+
+fn output(world: &Shared) -> OutputStreams {
+    let outbox = || Outbox::new(descriptor::real()).expect("take /dev/null");
+    let number = |outbox: &Outbox| outbox.watch_fd().map_or(-1, |fd| fd.as_raw_fd());
+    let (out, err) = (outbox(), outbox());
+    let world = &mut *world.borrow_mut();
+    (world.output.out.fd, world.output.err.fd) = (number(&out), number(&err));
+    world.poll_set.opened(number(&out), Object::Stdout);
+    world.poll_set.opened(number(&err), Object::Stderr);
+    OutputStreams::new(out, err)
+}
+
+fn commands(world: &Shared, launchers: usize, turn: &mut Turn) -> Fleet {
+    let mailboxes = LauncherMailboxes::new(launchers).expect("open mailboxes");
+    let pool = CommandPool::new(&mailboxes, None);
+    {
+        let world = &mut *world.borrow_mut();
+        world.poll_set.opened(pool.as_fd().as_raw_fd(), Object::Reports);
+        world.commands.mailboxes = Some(mailboxes);
+    }
+    turn.system.watch(pool.as_fd(), Interest::READ, Port::Launchers.token()).expect("watch the launchers");
+    Fleet::Commands(pool)
+}
+
+fn residents(world: &Shared) -> Fleet {
+    let scenario = &world.borrow().scenario;
+    let program = Program::Process(Box::new(LaunchSpec {
+        path: CString::from(c"/worker"),
+        argv: vec![CString::from(c"worker")],
+        env: Vec::new(),
+        stdin: File::from(descriptor::real()),
+        transport: Box::new(FakeTransport { world: world.clone() }),
+        handshake: if scenario.hello { Handshake::Hello } else { Handshake::None },
+        progress: if scenario.page { ProgressSource::Page } else { ProgressSource::OldestHeld },
+    }));
+    let conversation = Conversation {
+        protocol: ProtocolKind::Frames,
+        delimiter: b'\n',
+        message_items_max: scenario.message_items_max,
+        spill: Arc::clone(&world.borrow().spill),
+    };
+    Fleet::Residents(Residents::new(program, conversation, scenario.channel.spin, Tap::default()))
+}

@@ -1,0 +1,269 @@
+//! Commands, a process for each item: what the launchers do with the orders that reach them through their mailboxes.
+//!
+//! The shell's pool and both sides' mailboxes are the real ones; the launcher threads are replaced. A launcher has its
+//! turn some time after it was ordered something or a command of its has ended.
+
+use crate::agenda::{Effect, End};
+use crate::check::hold;
+use crate::items::{Fate, push_payload};
+use crate::marks::Mark;
+use crate::scenario::Fault;
+use crate::world::World;
+use supervisor::command::capture::Capture;
+use supervisor::core::input::SpawnFailure;
+use supervisor::engine::parts::{CommandExit, CommandReply, LauncherMailboxes, Order, Report};
+use supervisor::model::exit::{ExitStatus, Usage};
+use supervisor::model::ids::{Batch, Incarnation, ItemId, WorkerId};
+use supervisor::model::signal::Signal;
+use supervisor::model::time::{Duration, Instant};
+use supervisor::reporter::ItemTime;
+use supervisor::sys::spill::SpilledContent;
+
+/// Pids of commands are told from their places, and are far from those of resident workers.
+const FIRST_PID: u32 = 1_000_000;
+
+/// An outbox writes more bytes at once, and past the fake system.
+const PASSED_BYTES: usize = 16 * 1024;
+
+pub struct Command {
+    pub slot: WorkerId,
+    incarnation: Incarnation,
+    pub item: u64,
+    pub started: u64,
+    fault: Option<Fault>,
+    /// It will not end by itself.
+    pub hangs: bool,
+    pub ended: Option<u64>,
+    pub status: ExitStatus,
+    /// An order of the shell has ended it.
+    pub killed: bool,
+    pub reported: bool,
+    pub charged: bool,
+}
+
+#[derive(Default)]
+pub struct Commands {
+    pub mailboxes: Option<LauncherMailboxes>,
+    pub all: Vec<Command>,
+    /// Launchers whose turn is planned.
+    planned: [bool; 2],
+}
+
+pub const fn pid_of(index: usize) -> u32 {
+    FIRST_PID + index as u32
+}
+
+impl Commands {
+    /// The command of this pid.
+    pub fn by_pid(&mut self, pid: u32) -> Option<&mut Command> {
+        self.all.get_mut(pid.checked_sub(FIRST_PID)? as usize)
+    }
+
+    fn launchers(&self) -> usize {
+        self.mailboxes.as_ref().map_or(0, |mailboxes| mailboxes.orders.len())
+    }
+
+    /// Reports wait that the loop has not taken.
+    pub fn has_reports(&self) -> bool {
+        self.mailboxes.as_ref().is_some_and(|mailboxes| !mailboxes.reports.is_empty())
+    }
+}
+
+impl World {
+    /// Orders that have been posted give their launchers a turn.
+    pub fn notice_orders(&mut self) {
+        for index in 0..self.commands.launchers() {
+            let mailboxes = self.commands.mailboxes.as_ref();
+            if mailboxes.is_some_and(|mailboxes| !mailboxes.orders[index].is_empty()) {
+                self.plan_launcher(index);
+            }
+        }
+    }
+
+    fn plan_launcher(&mut self, index: usize) {
+        if !std::mem::replace(&mut self.commands.planned[index], true) {
+            let wait = self.rng.below(self.scenario.launcher_ns_max + 1);
+            self.after(wait, Effect::LauncherGoesOn(index));
+        }
+    }
+
+    pub fn launcher_goes_on(&mut self, launcher: usize) {
+        self.commands.planned[launcher] = false;
+        let mut orders = Vec::new();
+        if let Some(mailboxes) = &self.commands.mailboxes {
+            mailboxes.orders[launcher].take(&mut orders);
+        }
+        let (mut reports, mut probing) = (Vec::new(), false);
+        for order in orders {
+            match order {
+                Order::Launch { worker, incarnation, batch, item } => {
+                    let report = self.launch(worker, incarnation, batch, item.bytes());
+                    reports.push(report);
+                }
+                Order::Kill { worker, incarnation, signal } => {
+                    if let Some(report) = self.kill_command(worker, incarnation, signal) {
+                        reports.push(report);
+                    }
+                }
+                Order::Probe => probing = true,
+                Order::Leave => {}
+            }
+        }
+        for index in 0..self.commands.all.len() {
+            let command = &self.commands.all[index];
+            let own = command.slot.index() % self.commands.launchers() == launcher;
+            if own && command.ended.is_some() && !command.reported {
+                reports.push(self.report_exit(index));
+            }
+        }
+        if probing {
+            self.marks.hit(Mark::LauncherProbed);
+            reports.push(Report::Probed);
+        }
+        self.note(&[40, launcher as u64, reports.len() as u64], || {
+            format!("launcher {launcher} reports {} things", reports.len())
+        });
+        if let Some(mailboxes) = &self.commands.mailboxes {
+            mailboxes.reports.post(&mut reports);
+        }
+    }
+
+    fn launch(&mut self, worker: WorkerId, incarnation: Incarnation, batch: Batch, bytes: &[u8]) -> Report {
+        let item = batch.first.0;
+        let mut expected = Vec::new();
+        push_payload(item, &mut expected);
+        hold!(self, batch.count == 1 && bytes == expected, ItemBytes, "the command of item {item} gets {bytes:?}");
+        let busy = self.commands.all.iter().any(|command| command.slot == worker && !command.reported);
+        hold!(self, !busy, Executions, "a second command is launched in slot {worker}");
+        if self.chance(self.scenario.calls.start_shortage) {
+            self.marks.hit(Mark::CommandShortage);
+            let error = SpawnFailure::Shortage("start a command: no memory".to_owned());
+            return Report::NotSpawned { worker, incarnation, error };
+        }
+        let fault = self.chance(self.scenario.fault_chance).then(|| self.rng.pick(&self.scenario.faults));
+        if fault == Some(Fault::WrongToken) {
+            self.marks.hit(Mark::CommandNotStarted);
+            if let Some(item) = self.items.get(item) {
+                item.failures += 1;
+            }
+            let error = SpawnFailure::Item("start a command: not found".to_owned());
+            return Report::NotSpawned { worker, incarnation, error };
+        }
+        self.start_command(worker, incarnation, item, fault)
+    }
+
+    fn start_command(&mut self, slot: WorkerId, incarnation: Incarnation, item: u64, fault: Option<Fault>) -> Report {
+        self.begins(item);
+        let fate = self.items.fate(item);
+        let crashes = fate == Fate::Kills || matches!(fault, Some(Fault::DiesMidItem | Fault::DiesBeforeHello));
+        let hangs = fate == Fate::Hangs || fault == Some(Fault::Hangs);
+        let status = match fate {
+            _ if crashes => ExitStatus::from(End::Signal(11)),
+            Fate::Fails => ExitStatus::from(End::Code(4)),
+            _ => ExitStatus::from(End::Code(0)),
+        };
+        let index = self.commands.all.len();
+        let started = self.now;
+        self.commands.all.push(Command {
+            slot,
+            incarnation,
+            item,
+            started,
+            fault,
+            hangs,
+            ended: None,
+            status,
+            killed: false,
+            reported: false,
+            charged: false,
+        });
+        if hangs {
+            self.marks.hit(Mark::Hung);
+        } else {
+            let length = self.rng.below(self.scenario.item_ns_max + 1);
+            self.after(length, Effect::CommandEnds(index));
+        }
+        self.note_start();
+        self.note(&[41, index as u64, item], || format!("command {index} starts with item {item}, fault {fault:?}"));
+        Report::Spawned { worker: slot, incarnation, pid: pid_of(index) }
+    }
+
+    pub fn command_ends(&mut self, index: usize) {
+        let now = self.now;
+        let command = &mut self.commands.all[index];
+        if command.ended.is_some() {
+            return;
+        }
+        command.ended = Some(now);
+        let (slot, item, status, runtime) = (command.slot, command.item, command.status, now - command.started);
+        let in_time = self.scenario.policy.timeout.is_none_or(|limit| runtime < limit.0);
+        self.marks.hit(match status {
+            ExitStatus::Code(0) => Mark::Commands,
+            ExitStatus::Code(_) => Mark::CommandFailed,
+            ExitStatus::Signal { .. } | ExitStatus::Unknown => Mark::CommandCrashed,
+        });
+        if let Some(item) = self.items.get(item) {
+            item.returns += u32::from(!status.is_success() || !in_time);
+            item.failures += u32::from(matches!(status, ExitStatus::Code(code) if code > 0));
+            item.completed |= status.is_success();
+            item.counts |= status.is_success() && in_time;
+        }
+        self.plan_launcher(slot.index() % self.commands.launchers());
+    }
+
+    /// A signal for a command; one for a command that is gone has no effect.
+    fn kill_command(&mut self, slot: WorkerId, incarnation: Incarnation, signal: Signal) -> Option<Report> {
+        let of = |command: &Command| command.slot == slot && command.incarnation == incarnation && !command.reported;
+        let index = self.commands.all.iter().position(of)?;
+        let command = &mut self.commands.all[index];
+        if signal != Signal::KILL && command.fault == Some(Fault::ChangedUser) {
+            self.marks.hit(Mark::SignalRefused);
+            return Some(Report::NotSignalled { error: format!("send {signal} to worker {slot}") });
+        }
+        if command.ended.is_some() || (signal != Signal::KILL && command.fault == Some(Fault::IgnoresSignals)) {
+            return None;
+        }
+        self.marks.hit(Mark::CommandKilled);
+        command.killed = true;
+        command.status = ExitStatus::Signal { signal, core_dumped: false };
+        self.command_ends(index);
+        None
+    }
+
+    fn report_exit(&mut self, index: usize) -> Report {
+        let (mut out, mut err) = (Vec::new(), Vec::new());
+        let command = &mut self.commands.all[index];
+        command.reported = true;
+        let Command { slot, incarnation, item, started, ended, status, .. } = *command;
+        self.push_output(item, status, &mut out);
+        err.extend_from_slice(b"noise\n");
+        // What is large is passed to a descriptor without the system's knowledge, unless it is in the file.
+        let out = if out.len() > PASSED_BYTES || (self.rng.per_mille(20) && !out.is_empty()) {
+            self.marks.hit(Mark::CommandSpilled);
+            let mut spilled = SpilledContent::default();
+            spilled.push(&self.spill, &out).expect("the folder for temporary files takes one");
+            Capture { spilled, memory: Vec::new() }
+        } else {
+            Capture { spilled: SpilledContent::default(), memory: out }
+        };
+        let runtime = Duration(ended.unwrap_or(started) - started);
+        let reply = CommandReply {
+            item: ItemId(item),
+            out,
+            err: Capture { spilled: SpilledContent::default(), memory: err },
+            time: ItemTime { started: Instant(started), runtime },
+            exit: status,
+        };
+        let usage = Usage::default();
+        Report::Exited(Box::new(CommandExit { worker: slot, incarnation, status, usage, reply }))
+    }
+
+    /// What a command that ended so has written: all of its result, or a part.
+    pub fn push_output(&self, item: u64, status: ExitStatus, out: &mut Vec<u8>) {
+        if status.is_success() {
+            self.items.push_result(item, out);
+        } else {
+            out.extend_from_slice(b"a part");
+        }
+    }
+}

@@ -1,0 +1,216 @@
+//! What is true of each item: its bytes, what its attempts lead to, what workers made of it, and what the shell said
+//! about it.
+
+use crate::check::hold;
+use crate::choice::Rng;
+use crate::scenario::Scenario;
+use crate::world::World;
+use std::ops::Range;
+use supervisor::model::ids::ItemId;
+use supervisor::wire::message::SMALL_BODY_BYTES_MAX;
+
+/// What a result looks like.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Shape {
+    Line,
+    TwoLines,
+    NoNewline,
+    Empty,
+    /// Several KiB.
+    Big,
+    /// So large that it goes to a file.
+    Huge,
+}
+
+/// What an attempt leads to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Fate {
+    Done,
+    Fails,
+    Kills,
+    Hangs,
+}
+
+#[derive(Clone, Copy, Debug)]
+pub struct Item {
+    shape: Shape,
+    fails: u32,
+    kills: u32,
+    hangs: bool,
+    pub rejected: bool,
+    /// Executions that began, and those that gave reason for another one: failures, and deaths of its holder.
+    pub executions: u32,
+    pub returns: u32,
+    /// A complete result is on its way, and its worker kept to the protocol.
+    pub completed: bool,
+    /// It has to count, whatever the shell has decided meanwhile.
+    pub counts: bool,
+    /// Failures that are on their way.
+    pub failures: u32,
+    /// The process that holds it.
+    pub holder: Option<usize>,
+    /// Deaths that are charged to it as far as the world knows, with nothing that could excuse it.
+    pub charges: u32,
+    pub settled: bool,
+    pub done: bool,
+    pub shown: bool,
+    /// A durable record of its outcome was added, and is safe.
+    pub recorded: bool,
+    pub safe: bool,
+}
+
+/// All items that the source delivered, by id.
+pub struct Items {
+    first: u64,
+    all: Vec<Item>,
+    pub settled: u64,
+    pub shown: u64,
+    /// In keep-order, the item whose turn it is.
+    pub turn: u64,
+}
+
+impl Items {
+    pub fn new(scenario: &Scenario) -> Self {
+        let first = scenario.policy.first_item.0;
+        Self { first, all: Vec::with_capacity(scenario.items as usize), settled: 0, shown: 0, turn: first }
+    }
+
+    pub fn accepted(&self) -> u64 {
+        self.all.len() as u64
+    }
+
+    pub fn all(&self) -> impl Iterator<Item = (u64, &Item)> {
+        (self.first..).zip(&self.all)
+    }
+
+    pub fn get(&mut self, id: u64) -> Option<&mut Item> {
+        self.all.get_mut(id.checked_sub(self.first)? as usize)
+    }
+
+    pub fn each(&mut self, change: impl FnMut(&mut Item)) {
+        self.all.iter_mut().for_each(change);
+    }
+
+    /// The id of the next item that the source delivers.
+    pub fn next(&self) -> u64 {
+        self.first + self.accepted()
+    }
+
+    /// The source delivers an item: what it is like is drawn now.
+    pub fn add(&mut self, scenario: &Scenario, rng: &mut Rng, rejected: bool) {
+        let mut some = |chance: u32, values: &[u32]| {
+            if chance > 0 && rng.per_mille(chance) { rng.pick(values) } else { 0 }
+        };
+        let fails = some(scenario.failing, &[1, 1, 2, u32::MAX]);
+        let kills = some(scenario.poisoned, &[1, 1, 2, u32::MAX]);
+        let hangs = some(scenario.hanging, &[1]) > 0;
+        let odd = some(scenario.odd_results, &[1]) > 0;
+        let shape = if scenario.huge_result && self.all.is_empty() {
+            Shape::Huge
+        } else if scenario.big_results {
+            Shape::Big
+        } else if odd {
+            rng.pick(&[Shape::TwoLines, Shape::NoNewline, Shape::Empty])
+        } else {
+            Shape::Line
+        };
+        self.all.push(Item {
+            shape,
+            fails,
+            kills,
+            hangs,
+            rejected,
+            executions: 0,
+            returns: 0,
+            completed: false,
+            counts: false,
+            failures: 0,
+            holder: None,
+            charges: 0,
+            settled: false,
+            done: false,
+            shown: false,
+            recorded: false,
+            safe: false,
+        });
+    }
+
+    /// What the present execution of an item leads to.
+    pub fn fate(&mut self, id: u64) -> Fate {
+        let Some(item) = self.get(id) else { return Fate::Done };
+        if item.executions <= item.kills {
+            Fate::Kills
+        } else if item.hangs {
+            Fate::Hangs
+        } else if item.failures < item.fails {
+            Fate::Fails
+        } else {
+            Fate::Done
+        }
+    }
+
+    /// Whether the result of an item may be sent together with others: it is a line, and not long.
+    pub fn is_line(&self, id: u64) -> bool {
+        let at = id.saturating_sub(self.first) as usize;
+        self.all.get(at).is_none_or(|item| matches!(item.shape, Shape::Line | Shape::Big))
+    }
+
+    pub fn push_result(&self, id: u64, out: &mut Vec<u8>) {
+        let at = id.saturating_sub(self.first) as usize;
+        let number = id.to_string();
+        out.push(b'r');
+        out.extend_from_slice(number.as_bytes());
+        let filled = |out: &mut Vec<u8>, bytes: usize| out.resize(out.len() + bytes, b'.');
+        match self.all.get(at).map_or(Shape::Line, |item| item.shape) {
+            Shape::Line => out.push(b'\n'),
+            Shape::TwoLines => out.extend_from_slice(b"\nand more\n"),
+            Shape::NoNewline => {}
+            Shape::Empty => out.truncate(out.len() - number.len() - 1),
+            Shape::Big => {
+                filled(out, 8000);
+                out.push(b'\n');
+            }
+            Shape::Huge => filled(out, SMALL_BODY_BYTES_MAX + 1),
+        }
+    }
+}
+
+/// The bytes of an item.
+pub fn push_payload(id: u64, out: &mut Vec<u8>) {
+    out.extend_from_slice(b"item ");
+    out.extend_from_slice(id.to_string().as_bytes());
+}
+
+pub fn ids(first: ItemId, count: u32) -> Range<u64> {
+    first.0..first.0 + u64::from(count)
+}
+
+impl World {
+    /// The shell sends an item to a process.
+    pub fn dispatched(&mut self, id: u64, process: usize) {
+        let is_gone = !self.processes[process].is_alive();
+        let Some(item) = self.items.get(id) else {
+            return self.violate(crate::check::Check::Executions, format!("item {id} never arrived"));
+        };
+        let (holder, settled) = (item.holder, item.settled);
+        item.holder = Some(process);
+        item.returns += u32::from(is_gone);
+        hold!(self, !settled, Executions, "item {id} is sent to a worker although it has its outcome");
+        let other = holder.filter(|&holder| !self.processes[holder].reaped);
+        hold!(self, other.is_none(), Executions, "item {id} is sent to {process} while {other:?} still holds it");
+    }
+
+    /// An execution of an item begins.
+    pub fn begins(&mut self, id: u64) {
+        let Some(item) = self.items.get(id) else { return };
+        item.executions += 1;
+        let Item { executions, returns, counts, .. } = *item;
+        hold!(self, !counts, ResultOfTheDead, "item {id} is executed again although its result was complete");
+        hold!(
+            self,
+            executions <= 1 + returns,
+            Executions,
+            "item {id} is executed {executions} times, with {returns} reasons to repeat it"
+        );
+    }
+}

@@ -1,0 +1,139 @@
+//! Coverage marks: which faults and situations a sweep really reached. One that no seed reached fails the sweep, for a
+//! fault that never happens proves nothing.
+
+macro_rules! listed {
+    ($(#[$doc:meta])* $name:ident { $($variant:ident,)* }) => {
+        $(#[$doc])*
+        #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+        pub enum $name { $($variant,)* }
+        impl $name {
+            pub const ALL: &'static [Self] = &[$(Self::$variant,)*];
+        }
+    };
+}
+
+listed! {
+    /// Everything a sweep has to reach.
+    Mark {
+        // Faults of the system, by call.
+        WaitInterrupted,
+        WaitSpuriousFrames,
+        WaitSpuriousSource,
+        WaitSpuriousStream,
+        WaitSpuriousSignals,
+        WaitSpuriousReports,
+        WaitStaleEvent,
+        WatchProcessFailed,
+        WatchFramesFailed,
+        WatchWritableFailed,
+        WatchSourceFailed,
+        WatchStderrFailed,
+        StartShortage,
+        StartFailedForGood,
+        OpenShortage,
+        SignalRefused,
+        Abandoned,
+        // Of channels.
+        ShortRead,
+        ShortWrite,
+        ReadFailed,
+        WriteFailed,
+        SpoolFailed,
+        BacklogBlocked,
+        WorkerBlockedInWrite,
+        ReadClosed,
+        WrittenToClosed,
+        Recovered,
+        Armed,
+        ArmedTooLate,
+        Throttled,
+        // Of workers.
+        DiedBeforeHello,
+        DiedIdle,
+        DiedMidItem,
+        DiedBeforeResult,
+        DiedMidResult,
+        DiedAfterResult,
+        DiedInCall,
+        Hung,
+        NoHello,
+        WrongToken,
+        Garbage,
+        WrongItem,
+        ForeignPage,
+        ClosedChannel,
+        HeldOpen,
+        Stopped,
+        IgnoredSignal,
+        IgnoredEndOfInput,
+        LeftAfterRecall,
+        HugeResult,
+        ItemFailed,
+        // Of commands.
+        CommandShortage,
+        CommandNotStarted,
+        CommandCrashed,
+        CommandFailed,
+        CommandKilled,
+        CommandSpilled,
+        LauncherProbed,
+        // Of the source.
+        SourceIdle,
+        SourceBroke,
+        SourceStalled,
+        SourcePassedOver,
+        ItemRejected,
+        // Of the output.
+        StdoutShortWrite,
+        StdoutBlocked,
+        StdoutStuck,
+        StdoutClosed,
+        StdoutFull,
+        StderrBlocked,
+        StderrLost,
+        Congested,
+        RecordFailed,
+        ReporterFailed,
+        BarrierPassed,
+        // From outside.
+        Signalled,
+        ClockLeapt,
+        Scaled,
+        LostPatience,
+        // What the shell did about it.
+        ItemCharged,
+        ItemReturned,
+        ItemDead,
+        ItemTimedOut,
+        ResultOfTheDead,
+        ShownOutOfTurn,
+        FinishWaited,
+        // Kinds of runs.
+        Commands,
+        Pages,
+        NoHandshake,
+        Timed,
+        KeepOrder,
+        EndedNormally,
+        EndedEarly,
+    }
+}
+
+/// A set of marks.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Marks(u128);
+
+impl Marks {
+    pub const fn hit(&mut self, mark: Mark) {
+        self.0 |= 1 << mark as u32;
+    }
+    pub const fn join(&mut self, other: Self) {
+        self.0 |= other.0;
+    }
+    /// The marks that were never hit.
+    pub fn missing(self) -> Vec<Mark> {
+        Mark::ALL.iter().copied().filter(|&mark| self.0 & (1 << mark as u32) == 0).collect()
+    }
+}
+
+const _: () = assert!(Mark::ALL.len() <= 128, "the set is one word");

@@ -1,0 +1,271 @@
+//! What becomes visible, and when: a reporter and a durable record that hold everything they are told against what is
+//! true in the world.
+
+use crate::check::{Check, hold};
+use crate::commands;
+use crate::items::{Item, ids, push_payload};
+use crate::marks::Mark;
+use crate::process::place_of;
+use crate::world::{Shared, World};
+use std::io;
+use std::sync::Arc;
+use supervisor::engine::parts::DurableRecord;
+use supervisor::model::event::{ItemFate, RunEvent};
+use supervisor::model::outcome::{Cause, CauseKind, FailReason, Outcome, Settlement};
+use supervisor::model::time::Instant;
+use supervisor::reporter::{Reporter, ReporterError, Settled};
+use supervisor::sys::outbox::Outbox;
+
+/// The first reporter of a run: it sees results before another one takes them.
+pub struct Observer(pub Shared);
+
+impl Reporter for Observer {
+    fn event(&mut self, _: Instant, event: &RunEvent, _: &mut Outbox, err: &mut Outbox) -> Result<(), ReporterError> {
+        let world = &mut *self.0.borrow_mut();
+        world.saw(event);
+        if world.scenario.talkative {
+            err.push(b"something happened\n");
+        }
+        Ok(())
+    }
+
+    fn settled(
+        &mut self,
+        _: Instant,
+        settled: &mut Settled<'_>,
+        _: &mut Outbox,
+        _: &mut Outbox,
+    ) -> Result<(), ReporterError> {
+        self.0.borrow_mut().shown(settled);
+        Ok(())
+    }
+
+    fn flush(&mut self) -> Result<(), ReporterError> {
+        let world = &mut *self.0.borrow_mut();
+        if world.scenario.reporter_fails_at.is_some_and(|at| world.now >= at) {
+            world.scenario.reporter_fails_at = None;
+            world.marks.hit(Mark::ReporterFailed);
+            world.storage_failed = true;
+            let error = io::Error::from_raw_os_error(libc::ENOSPC);
+            return Err(ReporterError::Write { path: "events".to_owned(), error });
+        }
+        Ok(())
+    }
+}
+
+/// The durable record, if the run has one.
+pub struct Record {
+    pub world: Shared,
+    pub flushes: u32,
+}
+
+impl DurableRecord for Record {
+    fn settled(&mut self, _: Instant, settlement: &Settlement, _: &[u8]) {
+        let world = &mut *self.world.borrow_mut();
+        for id in ids(settlement.first, settlement.count) {
+            let again = world.items.get(id).is_none_or(|item| std::mem::replace(&mut item.recorded, true));
+            hold!(world, !again, Settled, "item {id} is recorded twice, or never arrived");
+        }
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        let world = &mut *self.world.borrow_mut();
+        world.tick();
+        self.flushes += 1;
+        let fails = world.scenario.record.is_some_and(|plan| {
+            plan.fails_at.is_some_and(|at| self.flushes == at + 1 || (plan.for_good && self.flushes > at))
+        });
+        if fails {
+            world.marks.hit(Mark::RecordFailed);
+            world.storage_failed = true;
+            return Err(io::Error::from_raw_os_error(libc::ENOSPC));
+        }
+        world.marks.hit(Mark::BarrierPassed);
+        world.items.make_safe();
+        Ok(())
+    }
+}
+
+impl World {
+    fn saw(&mut self, event: &RunEvent) {
+        match event {
+            RunEvent::ItemsSettled(settlement) => self.settled(settlement),
+            RunEvent::WorkerExited { item, waiting, .. }
+                if *waiting > 0 || matches!(item, Some((_, ItemFate::Again(_)))) =>
+            {
+                self.marks.hit(Mark::ItemReturned);
+            }
+            RunEvent::Scaled { .. } => self.marks.hit(Mark::Scaled),
+            RunEvent::RunFinished(_) => self.saw_the_end(),
+            _ => {}
+        }
+        self.note(&[50], || format!("      {event:?}"));
+    }
+
+    fn settled(&mut self, settlement: &Settlement) {
+        let Settlement { first, count, ref outcome, ref causes, .. } = *settlement;
+        let recorded = self.scenario.record.is_some();
+        for id in ids(first, count) {
+            let Some(item) = self.items.get(id) else {
+                return self.violate(Check::Settled, format!("item {id} never arrived"));
+            };
+            let again = std::mem::replace(&mut item.settled, true);
+            let Item { completed, failures, safe, charges, rejected, holder, .. } = *item;
+            item.done = *outcome == Outcome::Done;
+            self.items.settled += 1;
+            hold!(self, !again, Settled, "item {id} is settled twice");
+            hold!(self, safe || !recorded, Barrier, "the outcome of item {id} is visible before its record is safe");
+            // Of a worker that broke the protocol later, the world does not know what was read before.
+            let unknown = holder.is_some_and(|holder| !self.processes[holder].honest);
+            let fits = match outcome {
+                Outcome::Done => completed || unknown,
+                Outcome::Failed => rejected || failures > 0 || unknown || causes.iter().any(is_timeout),
+                Outcome::Dead => causes.iter().any(|cause| matches!(cause.kind, CauseKind::Crashed(_))),
+                Outcome::Skipped => true,
+            };
+            hold!(self, fits, Outcome, "item {id} is {outcome:?}, {causes:?}; its workers know nothing of it");
+            let crashes = causes.iter().filter(|cause| matches!(cause.kind, CauseKind::Crashed(_))).count() as u32;
+            hold!(self, crashes >= charges, Blame, "item {id} has {crashes} crashes on record; it had {charges}");
+            if *outcome == Outcome::Dead {
+                self.marks.hit(Mark::ItemDead);
+            }
+        }
+        for cause in causes {
+            self.check_cause(first.0, cause);
+        }
+    }
+
+    /// Only the item that was running is charged for a death, and only once.
+    fn check_cause(&mut self, item: u64, cause: &Cause) {
+        let Some(pid) = cause.pid else { return };
+        if is_timeout(cause) {
+            self.marks.hit(Mark::ItemTimedOut);
+        }
+        let limit = self.scenario.policy.timeout.map_or(0, |limit| limit.0);
+        if let Some(command) = self.commands.by_pid(pid) {
+            let (of, status) = (command.item, command.status);
+            let runtime = command.ended.map(|ended| ended - command.started);
+            let again = std::mem::replace(&mut command.charged, true);
+            hold!(self, of == item && !again, Blame, "item {item} is charged for the command of item {of}");
+            let fits = match &cause.kind {
+                CauseKind::Crashed(found) => *found == status,
+                CauseKind::Failed(FailReason::Exited(code)) => {
+                    status == supervisor::model::exit::ExitStatus::Code(*code)
+                }
+                CauseKind::Failed(FailReason::TimedOut { .. }) => {
+                    let in_time = runtime.is_some_and(|runtime| runtime < limit);
+                    hold!(self, !in_time, TimeLimit, "item {item} timed out, but took {runtime:?} ns of {limit}");
+                    true
+                }
+                CauseKind::Failed(_) => false,
+            };
+            hold!(self, fits, Blame, "item {item}: {cause:?}, but its command ended with {status}");
+            return;
+        }
+        if !matches!(cause.kind, CauseKind::Crashed(_)) {
+            return;
+        }
+        let Some(process) = self.processes.get_mut(place_of(pid)) else { return };
+        self.marks.hit(Mark::ItemCharged);
+        let again = std::mem::replace(&mut process.charged, true);
+        let (charge, heard) = (process.charge, process.honest && !process.half_closed);
+        hold!(self, !again, Blame, "two items are charged for the death of pid {pid}");
+        hold!(
+            self,
+            charge == Some(item) || !heard,
+            Blame,
+            "item {item} is charged for pid {pid}, which ran {charge:?}"
+        );
+    }
+
+    fn shown(&mut self, settled: &mut Settled<'_>) {
+        let Settlement { first, count, ref outcome, pid, .. } = *settled.settlement;
+        let mut inputs = Vec::new();
+        for id in ids(first, count) {
+            let Some(item) = self.items.get(id) else {
+                return self.violate(Check::Settled, format!("item {id} never arrived"));
+            };
+            let again = std::mem::replace(&mut item.shown, true);
+            let Item { safe, rejected, .. } = *item;
+            hold!(self, !again, Settled, "item {id} is shown twice");
+            let recorded = self.scenario.record.is_some();
+            hold!(self, safe || !recorded, Barrier, "item {id} is shown before its record is safe");
+            self.items.shown += 1;
+            if !rejected {
+                push_payload(id, &mut inputs);
+            }
+            if count > 1 {
+                inputs.push(b'\n');
+            }
+        }
+        let turn = std::mem::replace(&mut self.items.turn, first.plus(u64::from(count)).0);
+        if self.scenario.policy.keep_order {
+            self.marks.hit(Mark::KeepOrder);
+            hold!(self, turn == first.0, Order, "item {first} is shown when it is the turn of item {turn}");
+        } else if turn != first.0 {
+            self.marks.hit(Mark::ShownOutOfTurn);
+        }
+        let right = !self.scenario.wants_inputs || settled.inputs == inputs;
+        hold!(self, right, Results, "item {first} is shown with other bytes than its own: {:?}", settled.inputs);
+        let mut results = vec![0; settled.results.spilled.bytes() as usize];
+        if let Err(error) = settled.results.spilled.read_at(0, &mut results) {
+            self.violate(Check::Results, error.to_string());
+        }
+        results.extend_from_slice(settled.results.memory);
+        self.check_results(first.0, count, outcome, pid, &results);
+        self.output.expected.extend_from_slice(&results);
+        let timed = self.scenario.timed && *outcome == Outcome::Done;
+        let times = settled.times.map_or(0, <[_]>::len);
+        hold!(self, !timed || times == count as usize, Results, "{times} times of {count} items from item {first}");
+        if timed {
+            self.marks.hit(Mark::Timed);
+        }
+    }
+
+    fn check_results(&mut self, first: u64, count: u32, outcome: &Outcome, pid: Option<u32>, found: &[u8]) {
+        let mut expected = Vec::new();
+        if self.scenario.launchers.is_some() {
+            let command = pid.and_then(|pid| self.commands.by_pid(pid)).map(|command| command.status);
+            if let Some(status) = command {
+                self.push_output(first, status, &mut expected);
+            }
+        } else if *outcome == Outcome::Done {
+            for id in first..first + u64::from(count) {
+                self.items.push_result(id, &mut expected);
+            }
+        }
+        let is_skipped = *outcome == Outcome::Skipped && found.is_empty();
+        if found != expected && !is_skipped {
+            let text = |bytes: &[u8]| String::from_utf8_lossy(&bytes[..bytes.len().min(60)]).into_owned();
+            let (found, expected) = (text(found), text(&expected));
+            let text = format!("{count} items from item {first}, {outcome:?}: {found:?} is shown, not {expected:?}");
+            self.violate(Check::Results, text);
+        }
+    }
+
+    /// The last event of a run: everything that was shown is on its way, and nothing is kept.
+    fn saw_the_end(&mut self) {
+        self.finished = true;
+        if self.storage_failed {
+            return;
+        }
+        let held = self.source.blocks.iter().filter(|block| Arc::strong_count(block) > 1).count();
+        hold!(self, held == 0, Memory, "the bytes of {held} payloads are held at the end");
+        let spilled = self.spill.live_bytes();
+        hold!(self, spilled == 0, Memory, "{spilled} bytes in the temporary file are held at the end");
+    }
+}
+
+fn is_timeout(cause: &Cause) -> bool {
+    matches!(cause.kind, CauseKind::Failed(FailReason::TimedOut { .. }))
+}
+
+impl crate::items::Items {
+    /// Everything that was recorded is safe.
+    fn make_safe(&mut self) {
+        self.each(|item| item.safe |= item.recorded);
+    }
+}
+
+/// Pids of commands and of workers do not overlap.
+const _: () = assert!(commands::pid_of(0) > crate::process::pid_of(100_000));

@@ -1,0 +1,225 @@
+//! Sharp cases, one by one: a world in which one thing goes wrong, and what the run makes of it.
+
+use crate::choice::Rng;
+use crate::policy;
+use crate::scenario::{Fault, MS, RecordPlan, Scenario};
+use crate::sweep::{CALLS_MAX, Played, play_scenario};
+use supervisor::model::outcome::StopReason;
+use supervisor::model::signal::Signal;
+use supervisor::model::spec::{
+    Blame, Credit, Intensity, Policy, QueueOrder, RestartStrategy, RestartType, TermStep, WorkerContract,
+};
+use supervisor::model::time::Duration;
+
+/// Nothing is out of the ordinary.
+fn plain(commands: bool) -> Policy {
+    let drawn = policy::draw(&mut Rng::new(1), commands, true, true);
+    let mut worker = drawn.worker;
+    if !commands {
+        worker.credit = Credit::Items(2);
+    }
+    Policy {
+        workers: 2,
+        worker,
+        queue_order: QueueOrder::Fifo,
+        queue_items_max: 100,
+        batch_max: 2,
+        keep_order: true,
+        start_together: false,
+        retries: 0,
+        crash_limit: 100,
+        retry_delay: Duration::ZERO,
+        dead_max: None,
+        timeout: None,
+        hello_timeout: Duration(1000 * MS),
+        term_sequence: vec![TermStep { signal: Signal::KILL, wait: Duration::ZERO }],
+        grace: Duration(20 * MS),
+        intensity: Intensity { restarts_max: 100, period: Duration(MS) },
+        restart: RestartType::Permanent,
+        strategy: RestartStrategy::OneForOne,
+        halt: None,
+        run_timeout: None,
+        ..drawn
+    }
+}
+
+/// Plays a calm world of ten items with some changes, in a few different orders of events.
+fn play(commands: bool, change: impl Fn(&mut Scenario)) -> Vec<Played> {
+    let with = |seed| {
+        let mut rng = Rng::new(seed);
+        let mut scenario = Scenario::calm(&mut rng, plain(commands), commands.then_some(2));
+        (scenario.hello, scenario.page) = (true, !commands);
+        (scenario.items, scenario.item_ns_max) = (10, 200_000);
+        change(&mut scenario);
+        play_scenario(scenario, rng, CALLS_MAX, false).unwrap_or_else(|violation| panic!("seed {seed}: {violation}"))
+    };
+    (0..20).map(with).collect()
+}
+
+fn ended(played: &[Played], fits: impl Fn(&StopReason) -> bool) {
+    for played in played {
+        assert!(fits(&played.outcome.reason), "{:?}", played.outcome);
+    }
+}
+
+#[test]
+fn a_calm_run_does_every_item_once() {
+    for commands in [false, true] {
+        for played in play(commands, |_| {}) {
+            assert_eq!((played.outcome.totals.done, played.executions), (10, 10));
+            assert_eq!(played.outcome.reason, StopReason::SourceEnded);
+        }
+    }
+}
+
+#[test]
+fn a_result_in_the_channel_counts_although_its_worker_is_dead() {
+    let played = play(false, |scenario| {
+        (scenario.fault_chance, scenario.faults) = (1000, vec![Fault::DiesAfterResult]);
+    });
+    for played in played {
+        let totals = played.outcome.totals;
+        assert_eq!(totals.done, 10);
+        // An item that had begun when its worker died is begun again, one whose result was sent is not.
+        assert!(played.executions <= 10 + totals.deaths, "{} executions, {totals:?}", played.executions);
+    }
+}
+
+#[test]
+fn what_is_in_the_staging_area_outlives_its_worker() {
+    let unsent = |staging: bool| {
+        let played = play(false, |scenario| {
+            scenario.channel.staging = staging;
+            (scenario.fault_chance, scenario.faults) = (400, vec![Fault::DiesBeforeResult]);
+        });
+        assert!(played.iter().all(|played| played.outcome.totals.done == 10));
+        played.iter().map(|played| played.executions).sum::<u64>()
+    };
+    assert!(unsent(false) > 200, "items are begun again");
+    assert_eq!(unsent(true), 200, "nothing is done twice");
+}
+
+#[test]
+fn a_run_that_cannot_start_its_program_gives_up() {
+    let played = play(false, |scenario| scenario.program_gone_at = Some(0));
+    ended(&played, |reason| matches!(reason, StopReason::RestartLimit { .. }));
+}
+
+#[test]
+fn a_stdout_without_a_reader_ends_the_run() {
+    let played = play(false, |scenario| scenario.stdout_closed_at = Some(0));
+    ended(&played, |reason| *reason == StopReason::SinkClosed);
+}
+
+#[test]
+fn a_full_disk_under_stdout_ends_the_run() {
+    let played = play(true, |scenario| scenario.stdout.full_at = Some(5));
+    ended(&played, |reason| matches!(reason, StopReason::SinkLost(_)));
+}
+
+#[test]
+fn a_record_that_fails_shows_nothing_and_ends_the_run() {
+    let played = play(false, |scenario| scenario.record = Some(RecordPlan { fails_at: Some(0), for_good: true }));
+    ended(&played, |reason| matches!(reason, StopReason::StorageLost(_)));
+    assert!(played.iter().all(|played| played.shown == 0));
+}
+
+#[test]
+fn a_reader_that_does_not_read_is_waited_for_until_a_signal() {
+    let played = play(false, |scenario| scenario.stdout.stuck_at = Some(0));
+    ended(&played, |reason| *reason == StopReason::Signal(Signal::INT));
+    // The items were done by then.
+    assert!(played.iter().all(|played| played.outcome.totals.done == 10));
+}
+
+#[test]
+fn an_interrupted_wait_ends_nothing() {
+    let played = play(false, |scenario| scenario.calls.interrupted = 800);
+    ended(&played, |reason| *reason == StopReason::SourceEnded);
+    assert!(played.iter().all(|played| played.outcome.totals.done == 10));
+}
+
+#[test]
+fn commands_that_ended_in_time_do_not_time_out_because_the_launcher_is_late() {
+    let played = play(true, |scenario| {
+        scenario.policy.timeout = Some(Duration(5 * MS));
+        scenario.leaps = vec![(100_000, 1_000 * MS), (300_000, 1_000 * MS)];
+        scenario.launcher_ns_max = 20 * MS;
+    });
+    ended(&played, |reason| *reason == StopReason::SourceEnded);
+    assert!(played.iter().all(|played| played.outcome.totals.done == 10));
+}
+
+#[test]
+fn a_worker_without_a_hello_is_ready_when_it_is_started() {
+    let played = play(false, |scenario| {
+        (scenario.hello, scenario.page) = (false, false);
+        scenario.policy.worker = WorkerContract { hello: false, credit: Credit::Items(2), blame: Blame::OldestHeld };
+    });
+    ended(&played, |reason| *reason == StopReason::SourceEnded);
+    assert!(played.iter().all(|played| played.outcome.totals.done == 10 && played.executions == 10));
+}
+
+#[test]
+fn items_of_several_payloads_are_shown_with_their_bytes() {
+    let played = play(false, |scenario| {
+        (scenario.wants_inputs, scenario.item_ns_max) = (true, 1_000);
+        (scenario.source.burst, scenario.source.gap_ns) = (1, 10_000);
+        scenario.policy.worker.credit = Credit::Items(6);
+    });
+    ended(&played, |reason| *reason == StopReason::SourceEnded);
+}
+
+#[test]
+fn a_record_that_fails_in_any_turn_ends_the_run_and_so_does_the_last_one() {
+    for flush in 0..4 {
+        let played = play(false, |scenario| {
+            (scenario.items, scenario.policy.workers) = (3, 1);
+            scenario.policy.worker.credit = Credit::Items(1);
+            scenario.record = Some(RecordPlan { fails_at: Some(flush), for_good: false });
+        });
+        let failed = played.iter().filter(|played| matches!(played.outcome.reason, StopReason::StorageLost(_)));
+        assert!(flush > 0 || failed.count() == played.len(), "a record that fails is no success");
+    }
+}
+
+#[test]
+fn stdout_gets_all_results_although_a_reporter_fails_at_the_end() {
+    let played = play(true, |scenario| {
+        scenario.reporter_fails_at = Some(400_000);
+        (scenario.stdout.bytes_max, scenario.stdout.blocked_ns) = (3, 100_000);
+    });
+    ended(&played, |reason| matches!(reason, StopReason::StorageLost(_)));
+}
+
+#[test]
+fn what_cannot_be_watched_delays_a_run_and_ends_none() {
+    let played = play(false, |scenario| {
+        (scenario.calls.watch, scenario.talkative) = (200, true);
+        (scenario.stderr.bytes_max, scenario.stderr.blocked_ns) = (3, 100_000);
+        scenario.channel.to_worker_bytes_max = 16;
+    });
+    ended(&played, |reason| *reason == StopReason::SourceEnded);
+}
+
+#[test]
+fn a_stdout_that_is_given_up_wakes_no_wait_for_stderr() {
+    let played = play(false, |scenario| {
+        (scenario.signals, scenario.talkative) = (vec![(3 * MS, Signal::INT)], true);
+        (scenario.stdout.stuck_at, scenario.stdout_closed_at) = (Some(0), Some(100 * MS));
+        (scenario.stderr.bytes_max, scenario.stderr.blocked_ns) = (3, MS);
+    });
+    ended(&played, |reason| *reason == StopReason::Signal(Signal::INT));
+}
+
+#[test]
+fn the_end_of_a_busy_polled_channel_is_handled_before_the_loop_waits() {
+    for fault in [Fault::ClosesChannel, Fault::Garbage] {
+        let played = play(false, |scenario| {
+            scenario.channel.busy_polled = true;
+            (scenario.fault_chance, scenario.faults) = (300, vec![fault]);
+        });
+        ended(&played, |reason| *reason == StopReason::SourceEnded);
+        assert!(played.iter().all(|played| played.outcome.totals.done == 10));
+    }
+}

@@ -1,0 +1,99 @@
+//! Plays seeds and scenarios, and reports what came of them.
+
+use crate::assembly;
+use crate::check::{Check, Violation};
+use crate::choice::Rng;
+use crate::marks::Marks;
+use crate::scenario::Scenario;
+use crate::world::{Shared, World};
+use std::cell::{Cell, RefCell};
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::rc::Rc;
+use std::sync::Once;
+use supervisor::model::outcome::RunOutcome;
+
+/// Calls of the shell after which a run is called endless.
+pub const CALLS_MAX: u64 = 200_000;
+
+/// What the environment asks for.
+pub struct Request {
+    pub seeds: u64,
+    pub calls_max: u64,
+    pub only: Option<u64>,
+}
+
+impl Request {
+    pub fn from_environment(seeds: u64) -> Self {
+        let number = |name: &str| {
+            let text = std::env::var(name).ok()?;
+            Some(text.parse().unwrap_or_else(|_| panic!("{name} is a number, not {text:?}")))
+        };
+        Self {
+            seeds: number("SIM_SEEDS").unwrap_or(seeds),
+            calls_max: number("SIM_STEPS").unwrap_or(CALLS_MAX),
+            only: number("SIM_SEED"),
+        }
+    }
+}
+
+/// How one run ended.
+#[derive(Clone, Debug)]
+pub struct Played {
+    pub outcome: RunOutcome,
+    /// Executions of items that began, and items whose results were shown.
+    pub executions: u64,
+    pub shown: u64,
+    pub calls: u64,
+    pub trace_hash: u64,
+    pub marks: Marks,
+}
+
+/// Plays one seed.
+pub fn play(seed: u64, calls_max: u64, aloud: bool) -> Result<Played, Violation> {
+    let mut rng = Rng::new(seed);
+    let scenario = Scenario::draw(&mut rng);
+    if aloud {
+        println!("seed {seed}: {scenario:#?}");
+    }
+    play_scenario(scenario, rng, calls_max, aloud)
+}
+
+pub fn play_scenario(scenario: Scenario, rng: Rng, calls_max: u64, aloud: bool) -> Result<Played, Violation> {
+    let world: Shared = Rc::new(RefCell::new(World::new(scenario, rng, calls_max, aloud)));
+    // A shell that panics has failed a check like any other.
+    let ended = quietly(|| catch_unwind(AssertUnwindSafe(|| assembly::build(&world).run())));
+    let mut world = world.borrow_mut();
+    let Ok(ended) = ended else {
+        let panic = Violation { check: Check::Engine, text: LAST_PANIC.take() };
+        return Err(world.violation.take().unwrap_or(panic));
+    };
+    let outcome = world.judge(ended)?;
+    let executions = world.items.all().map(|(_, item)| u64::from(item.executions)).sum();
+    let (shown, calls) = (world.items.shown, world.calls);
+    Ok(Played { outcome, executions, shown, calls, trace_hash: world.trace.hash(), marks: world.marks })
+}
+
+thread_local! {
+    /// On this thread panics are caught, and count as a check that does not hold.
+    static QUIET: Cell<bool> = const { Cell::new(false) };
+    static LAST_PANIC: RefCell<String> = const { RefCell::new(String::new()) };
+}
+
+/// Keeps the text of a panic that is caught on purpose off the screen, and at hand.
+fn quietly<T>(play: impl FnOnce() -> T) -> T {
+    static HOOK: Once = Once::new();
+    HOOK.call_once(|| {
+        let loud = std::panic::take_hook();
+        std::panic::set_hook(Box::new(move |panic| {
+            if QUIET.get() {
+                LAST_PANIC.set(panic.to_string());
+            } else {
+                loud(panic);
+            }
+        }));
+    });
+    QUIET.set(true);
+    let played = play();
+    QUIET.set(false);
+    played
+}
