@@ -1,9 +1,9 @@
 //! How many items the source may still deliver, and what becomes of those that it delivered.
 //!
-//! Invariant: fresh items and those that may still arrive are together within the queue's limit.
-//! In keep-order, settled items whose turn has not come count as well, against a window of their
-//! own. The item whose turn it is was accepted before and can always run, so that wait ends. Items
-//! that an earlier run settled count against no limit: the core keeps nothing of them.
+//! Invariant: the number of fresh items in the queue plus the demand is within the queue's limit. In keep-order the
+//! items that are settled and not committed are limited too, by a window of their own; the item that is committed next
+//! was accepted before them and can always run, so the window always moves. Items that an earlier run settled count
+//! against no limit, since the core keeps no record of them.
 
 use super::Core;
 use super::action::Action;
@@ -13,7 +13,7 @@ use crate::model::outcome::{Cause, CauseKind, FailReason, Outcome, Settlement, S
 use crate::model::spec::QueueOrder;
 use crate::mutant::mutant;
 
-/// Settled items per worker that may wait for their turn in keep-order, whatever the queue's limit.
+/// In keep-order, settled items per worker that may wait for their commit, whatever the queue's limit.
 const ORDER_ITEMS_PER_WORKER: u64 = 64;
 
 impl Core {
@@ -59,7 +59,7 @@ impl Core {
         self.admission.outstanding = self.admission.outstanding.saturating_sub(count);
     }
 
-    /// The next items have their outcome from an earlier run. The run counts them and does nothing else.
+    /// An earlier run settled the next items. This run only counts them.
     pub(super) fn on_restored(&mut self, first: ItemId, count: u32, outcome: &Outcome) {
         if !self.admission.fits(first, count) {
             self.totals.stale += 1;
@@ -91,7 +91,7 @@ impl Core {
     pub(super) fn on_source_ended(&mut self) {
         self.admission.ended = true;
         self.admission.outstanding = 0;
-        // Now the number of all items is known, and so what a share of them is.
+        // A threshold of `--halt` that is a share of all items can be computed now.
         self.halt_if_met();
     }
 
@@ -103,8 +103,8 @@ impl Core {
         }
     }
 
-    /// If items may be handed out as far as the queue's order is concerned: lifo and priority mean
-    /// something only after everything available has been read.
+    /// Whether the queue's order allows a dispatch. Lifo and priority order choose among all items that are available,
+    /// so those are read first.
     pub(super) fn order_is_settled(&self) -> bool {
         self.policy.queue_order == QueueOrder::Fifo
             || self.admission.idle
@@ -112,8 +112,8 @@ impl Core {
             || self.admission.outstanding == 0
     }
 
-    /// Asks the source for as many items as the limits leave. Seldom: only when half of the demand is used
-    /// up and the difference is worth it, or nothing is queued.
+    /// Demands as many items as the limits allow. A demand follows only when half of the last one has arrived and the
+    /// difference is over a quarter of the limit, or when no fresh item is queued.
     pub(super) fn demand(&mut self) {
         if !self.started || self.admission.ended || self.stage != Stage::Running {
             return;

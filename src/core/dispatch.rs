@@ -1,7 +1,7 @@
-//! Items go out: which worker gets the next ones, and how many.
+//! Dispatch: which worker gets the next items, and how many.
 //!
-//! Invariant: items leave in the queue's order, only to slots that are ready and below their credit,
-//! and no worker is sent work in advance while another is idle.
+//! Invariant: items are dispatched in the queue's order, only to slots that are vacant, or ready and below their
+//! credit. A worker that holds items gets no more while another is idle.
 
 use super::Core;
 use super::action::Action;
@@ -13,15 +13,15 @@ use crate::model::spec::Blame;
 use crate::model::time::Duration;
 use crate::mutant::mutant;
 
-/// A worker's progress page is probed this many times within the hard limit of an attempt ...
+/// Probes of a progress page within the time limit of an attempt.
 const PROBES_PER_TIMEOUT: u64 = 8;
-/// ... but not more often than this, ...
+/// The shortest time between two probes.
 const PROBE_INTERVAL_MIN: Duration = Duration::from_millis(5);
-/// ... nor less often.
+/// The longest time between two probes.
 const PROBE_INTERVAL_MAX: Duration = Duration::from_millis(250);
 
 impl Core {
-    /// Hands out items until none is left or no worker wants any.
+    /// Dispatches items until the queue is empty or no worker can be sent any.
     #[inline]
     pub(super) fn dispatch(&mut self) {
         if self.queue.items() == 0 || !self.may_dispatch() {
@@ -37,13 +37,13 @@ impl Core {
     }
 
     fn may_dispatch(&self) -> bool {
-        let together = !self.policy.start_together || self.dispatched || self.pool.introduced == self.pool.target;
+        let together = !self.policy.start_together || self.dispatched || self.pool.tried == self.pool.target;
         let running = mutant!(DispatchInDrain, self.stage == Stage::Running, self.stage <= Stage::Draining);
         self.started && running && together && self.order_is_settled()
     }
 
-    /// The most that one worker may get of what is queued: its part beside the idle ones, or more if that is not
-    /// worth a worker; and near the end of the source half a part, so that no worker hoards the rest.
+    /// Most queued items that one worker may get. While several workers are idle, each gets an equal share, but no
+    /// less than is worth a wake-up. After the end of the source a share is halved, so that no worker holds the rest.
     fn share(&self, index: usize) -> u32 {
         let queued = self.queue.items();
         let mut share = u64::MAX;
@@ -65,7 +65,7 @@ impl Core {
             return self.spawn(index, Some(lease));
         }
         self.pool.lease(index, lease);
-        let (worker, incarnation) = self.names(index);
+        let (worker, incarnation) = self.ids(index);
         self.push(Action::Dispatch { worker, incarnation, batch });
         if self.pool.slots[index].leases.len() == 1 {
             self.begin(index);
@@ -75,7 +75,7 @@ impl Core {
         }
     }
 
-    /// The worker turns to the oldest batch it holds. In a batch of one it is known which item that is.
+    /// The worker begins the oldest batch that it holds. Only in a batch of one is the running item known.
     #[inline]
     pub(super) fn begin(&mut self, index: usize) {
         self.watch_oldest(index);
@@ -88,8 +88,8 @@ impl Core {
         }
     }
 
-    /// `Blame::OldestHeld`: the limit of the oldest item without an answer counts from when it became the
-    /// oldest.
+    /// With `Blame::OldestHeld`, the time limit of an item counts from the moment at which the item became the oldest
+    /// without an answer.
     pub(super) fn watch_oldest(&mut self, index: usize) {
         let (Some(timeout), Blame::OldestHeld) = (self.policy.timeout, self.policy.worker.blame) else { return };
         let slot = &mut self.pool.slots[index];
@@ -104,13 +104,13 @@ impl Core {
     }
 
     pub(super) fn report_item_started(&mut self, index: usize, batch: Batch) {
-        let (worker, incarnation) = self.names(index);
+        let (worker, incarnation) = self.ids(index);
         let pid = self.pool.slots[index].pid.unwrap_or(0);
         self.report(RunEvent::ItemStarted { item: batch.first, attempt: batch.attempt, worker, incarnation, pid });
     }
 
-    /// How long after a dispatch or a probe the next probe is due. Without a progress page a probe can
-    /// only confirm that the limit has passed.
+    /// The time from a dispatch or a probe to the next probe. Without a progress page a probe can only confirm that the
+    /// limit has passed, so it comes at the limit.
     pub(super) fn probe_interval(&self) -> Duration {
         let timeout = self.policy.timeout.unwrap_or(PROBE_INTERVAL_MAX);
         if self.policy.worker.blame == Blame::OldestHeld {
@@ -119,9 +119,9 @@ impl Core {
         Duration(timeout.0 / PROBES_PER_TIMEOUT).clamp(PROBE_INTERVAL_MIN, PROBE_INTERVAL_MAX)
     }
 
-    /// The ids of a slot and its present incarnation.
+    /// The id of a slot, and its present incarnation.
     #[inline]
-    pub(super) fn names(&self, index: usize) -> (WorkerId, Incarnation) {
+    pub(super) fn ids(&self, index: usize) -> (WorkerId, Incarnation) {
         (WorkerId::from_index(index), self.pool.slots[index].incarnation)
     }
 }

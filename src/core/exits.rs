@@ -1,8 +1,8 @@
-//! A process ended: which item is charged, what becomes of those it held, and whether its slot is filled
-//! again.
+//! The exit of a process: which item is charged, where the items that it held go, and whether its slot gets another
+//! process.
 //!
-//! Invariant: at most one item is charged for a death, and only the one that was running. All others
-//! go back to the front of the queue, in order and uncharged.
+//! Invariant: at most one item is charged for a death: the item that was running. All others return to the front of
+//! the queue, in order and uncharged.
 
 use super::Core;
 use super::queue::Queued;
@@ -19,7 +19,7 @@ impl Core {
     pub(super) fn on_exited(&mut self, index: usize, status: ExitStatus, usage: Usage, running: Option<ItemId>) {
         if self.policy.worker.starts_with_item() {
             self.on_item_exited(index, status, usage);
-            self.put_down(index);
+            self.clear_process(index);
             self.fill(index);
         } else {
             let running = self.running(index, running);
@@ -27,12 +27,12 @@ impl Core {
         }
     }
 
-    /// A process per item: its exit is the item's result.
+    /// The exit of a process per item is the result of the item.
     fn on_item_exited(&mut self, index: usize, status: ExitStatus, usage: Usage) {
         let kill_reason = self.pool.slots[index].kill_reason.take();
         let reason = KillReason::reason(kill_reason.as_ref(), status);
         let taken = self.pool.take(index, 1);
-        self.lay_down(index);
+        self.mark_down(index);
         let Some((batch, priority)) = taken else { return };
         let timed_out = matches!(kill_reason, Some(KillReason::TimedOut(_)));
         let kind = match status {
@@ -42,22 +42,22 @@ impl Core {
             ExitStatus::Code(code) => Some(CauseKind::Failed(FailReason::Exited(code))),
             ExitStatus::Signal { .. } | ExitStatus::Unknown => Some(CauseKind::Crashed(status)),
         };
-        let verdict = kind.map(|kind| self.judge(index, batch, kind));
-        let fate = verdict.as_ref().map(|verdict| Self::fate(batch, verdict));
+        let decision = kind.map(|kind| self.decide_failure(index, batch, kind));
+        let fate = decision.as_ref().map(|decision| Self::fate(batch, decision));
         let skipped = kill_reason.is_some() && !timed_out && !status.is_success();
         if kill_reason.is_none() && matches!(status, ExitStatus::Signal { .. } | ExitStatus::Unknown) {
             self.totals.deaths += 1;
         }
-        // Its exit code is its answer, and a failure is an answer too, as it is of workers that stay.
+        // An exit code is an answer, a failure included, as for workers that stay.
         let again = matches!(fate, Some((_, ItemFate::Again(_))));
         if matches!(status, ExitStatus::Code(_)) && !skipped && !timed_out && !again {
             self.pool.slots[index].settled += 1;
         }
         let item = fate.unwrap_or((batch.first, ItemFate::Settled));
         self.report_exit(index, status, reason, Some(item), 0, usage);
-        match verdict {
-            Some(verdict) => {
-                if let Some(again) = self.carry_out(index, Queued { batch, priority, fresh: false }, verdict) {
+        match decision {
+            Some(decision) => {
+                if let Some(again) = self.apply_decision(index, Queued { batch, priority, fresh: false }, decision) {
                     self.queue.give_back(again);
                 }
             }
@@ -91,31 +91,31 @@ impl Core {
         let at =
             blamed.as_ref().map(|(batch, _)| *batch).or_else(|| running.and_then(|item| self.batch_of(index, item)));
         let held = self.take_all(index);
-        self.lay_down(index);
-        let verdict = blamed.map(|(batch, kind)| (batch, self.judge(index, batch, kind)));
+        self.mark_down(index);
+        let decision = blamed.map(|(batch, kind)| (batch, self.decide_failure(index, batch, kind)));
         let running = self.stage == Stage::Running;
-        let fate = match &verdict {
-            Some((batch, verdict)) => Some(Self::fate(*batch, verdict)),
+        let fate = match &decision {
+            Some((batch, decision)) => Some(Self::fate(*batch, decision)),
             None if running => at.map(|batch| (batch.first, ItemFate::Again(batch.attempt))),
             None => at.map(|batch| (batch.first, ItemFate::Settled)),
         };
         let held_items: u64 = held.iter().map(|lease| u64::from(lease.batch.count)).sum();
         let waiting = held_items.saturating_sub(u64::from(fate.is_some()));
         self.report_exit(index, status, reason.clone(), fate, waiting, usage);
-        let charge = verdict.map(|(batch, verdict)| {
+        let charge = decision.map(|(batch, decision)| {
             let priority =
                 held.iter().find(|lease| lease.batch.contains(batch.first)).map_or(0, |lease| lease.priority);
-            (batch, self.carry_out(index, Queued { batch, priority, fresh: false }, verdict))
+            (batch, self.apply_decision(index, Queued { batch, priority, fresh: false }, decision))
         });
         self.return_held(index, held, charge, at.filter(|_| !running));
         self.pool.slots[index].sizer.halve();
-        self.put_down(index);
+        self.clear_process(index);
         if !self.is_removed(index) {
             self.replace(index, status, reason, counted, refill);
         }
     }
 
-    /// The item that is charged for the end of this worker, and with what.
+    /// The item that is charged for the end of this worker, and the cause.
     fn blamed(
         &self,
         index: usize,
@@ -145,10 +145,10 @@ impl Core {
         FailReason::TimedOut { limit: self.policy.timeout.unwrap_or(Duration::ZERO) }
     }
 
-    /// The process is gone, so that nothing is sent to it any more; its ids are still needed.
-    fn lay_down(&mut self, index: usize) {
+    /// The process has ended, so nothing is sent to it any more. Its pid stays on record for the events that follow.
+    fn mark_down(&mut self, index: usize) {
         self.clear_slot_timer(index);
-        self.pool.turn(index, SlotState::Down);
+        self.pool.set_state(index, SlotState::Down);
     }
 
     fn take_all(&mut self, index: usize) -> Vec<Lease> {
@@ -160,9 +160,9 @@ impl Core {
         held
     }
 
-    /// Everything a dead worker held, but the item that was charged, goes back to the front of the
-    /// queue; the charged one takes its place among them if it runs again at once. `at`: the item it ran,
-    /// if that makes a difference: the settlement of a skipped item names the attempts that began.
+    /// Returns everything that a dead worker held to the front of the queue, except the charged item; if that item runs
+    /// again without a delay, it returns to its place among the others. `at`: the item that was running in a run that
+    /// stops, since the settlement of a skipped item counts the attempts that began.
     fn return_held(
         &mut self,
         index: usize,
@@ -175,7 +175,7 @@ impl Core {
         let mut pieces = Vec::with_capacity(held.len() + 2);
         for lease in held {
             let whole = Queued { batch: lease.batch, priority: lease.priority, fresh: false };
-            // In front of the item it was at, that item, and behind it.
+            // The lease in up to three pieces: before the running item, the item, and after it.
             let Some(item) = charged.or(at).filter(|item| lease.batch.contains(item.first)) else {
                 pieces.push(whole);
                 continue;
@@ -227,29 +227,29 @@ impl Core {
         waiting: u64,
         usage: Usage,
     ) {
-        let (worker, incarnation) = self.names(index);
+        let (worker, incarnation) = self.ids(index);
         let slot = &self.pool.slots[index];
         let (pid, items) = (slot.pid.unwrap_or(0), slot.settled);
         self.report(RunEvent::WorkerExited { worker, incarnation, pid, exit, reason, item, waiting, items, usage });
     }
 
-    /// If workers that end are replaced at all: not when nothing is left for them.
+    /// Whether workers that end are replaced: the run goes on, and items are left or may arrive.
     pub(super) fn restarting(&self) -> bool {
         self.stage == Stage::Running && !self.closing && !(self.admission.ended && self.unsettled() == 0)
     }
 
-    /// Fills the slot again if its restart type says so, and restarts those that the strategy names.
-    /// `refill`: the slot was removed and added again, so its type does not matter.
+    /// Restarts the slot if its restart type says so, and the slots that the strategy names. `refill`: the slot was
+    /// removed and added again, so it is restarted whatever its type.
     fn replace(&mut self, index: usize, status: ExitStatus, reason: EndReason, counted: bool, refill: bool) {
         if counted {
-            self.pool.introduce(index);
+            self.pool.mark_tried(index);
         }
         if !self.restarting() {
             return;
         }
         let own = reason == EndReason::Own;
         if !refill && !restart::wanted(self.policy.restart, own, status) {
-            self.pool.introduce(index);
+            self.pool.mark_tried(index);
             self.pool.retire(index);
             self.last_end = Some((WorkerId::from_index(index), status.to_string()));
             return;
@@ -270,7 +270,8 @@ impl Core {
         }
     }
 
-    /// Fills the slot again, at once or after the back-off; or gives up. `last`: how it ended.
+    /// Restarts the slot, at once or after the back-off, or stops the run at the restart limit. `last`: how the worker
+    /// ended.
     pub(super) fn restart(&mut self, index: usize, counted: bool, last: String) {
         let delay = if counted {
             let (intensity, backoff) = (self.policy.intensity, self.policy.backoff);
@@ -287,11 +288,11 @@ impl Core {
         self.start_later(index, delay);
     }
 
-    /// Fills the slot again after `delay`.
+    /// Starts the next process of the slot after `delay`.
     pub(super) fn start_later(&mut self, index: usize, delay: Duration) {
-        // A process that is started for an item is a new one, not the last one again.
+        // A process per item is always new, so no restart is reported.
         if !self.policy.worker.starts_with_item() {
-            let (worker, incarnation) = self.names(index);
+            let (worker, incarnation) = self.ids(index);
             let incarnation = Incarnation(incarnation.0.wrapping_add(1));
             self.report(RunEvent::WorkerRestarting { worker, incarnation, delay });
         }

@@ -65,7 +65,7 @@ impl Core {
     fn check_slots(&self) -> Result<(), Violation> {
         let pool = &self.pool;
         let (mut up, mut flying, mut timers) = (0, 0, 0);
-        let (mut present, mut introduced, mut retired) = (0, 0, 0);
+        let (mut present, mut tried, mut retired) = (0, 0, 0);
         for (index, slot) in pool.slots.iter().enumerate() {
             let number = index + 1;
             let items: u64 = slot.leases.iter().map(|lease| u64::from(lease.batch.count)).sum();
@@ -83,18 +83,19 @@ impl Core {
                 _ => true,
             };
             hold!(may_hold, "worker {number} holds {items} items while {:?}", slot.state);
-            hold!(!slot.removed || !(slot.introduced || slot.retired), "worker {number} is removed, and counted");
+            hold!(!slot.removed || !(slot.tried || slot.retired), "worker {number} is removed, and counted");
             hold!(
                 !slot.removed || !matches!(slot.state, SlotState::Vacant | SlotState::Ready) || whole,
                 "worker {number} is removed and takes items"
             );
             present += usize::from(!slot.removed);
-            introduced += usize::from(slot.introduced);
+            tried += usize::from(slot.tried);
             retired += usize::from(slot.retired);
             hold!(slot.pid.is_none() || slot.is_up(), "worker {number} is down and has a pid");
             hold!(slot.pid.is_some() || slot.state != SlotState::Ready, "worker {number} is ready without a pid");
             let wants = pool.spare(index) > 0;
-            let (idle, busy) = (pool.idle.contains(index), pool.quick.contains(index) || pool.slow.contains(index));
+            let (idle, busy) =
+                (pool.idle.contains(index), pool.busy_short.contains(index) || pool.busy_long.contains(index));
             hold!(wants == (idle || busy), "worker {number} wants items: {wants}, but is filed as {}", idle || busy);
             hold!(!idle || items == 0, "worker {number} is filed as idle with {items} items");
             if let Some(deadline) = slot.timer {
@@ -111,8 +112,8 @@ impl Core {
         hold!(timers == self.timers.len(), "{timers} timers are known, {} are set", self.timers.len());
         hold!(up == pool.up, "{up} workers are up, not {}", pool.up);
         hold!(present == pool.target, "{present} slots are not removed, not {}", pool.target);
-        let counted = (pool.introduced, pool.retired);
-        hold!((introduced, retired) == counted, "introduced, retired: {introduced}, {retired}, not {counted:?}");
+        let counted = (pool.tried, pool.retired);
+        hold!((tried, retired) == counted, "tried, retired: {tried}, {retired}, not {counted:?}");
         hold!(flying == pool.in_flight, "{flying} items are in flight, not {}", pool.in_flight);
         Ok(())
     }

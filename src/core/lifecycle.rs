@@ -1,7 +1,7 @@
-//! The lifecycle of one worker: started, ready, late, silent, ended by the core.
+//! The lifecycle of one worker: it is started, gets ready, runs out of time, closes its channel, or is ended.
 //!
-//! Invariant: a signal is sent only to an incarnation that was spawned and has not exited. A process
-//! that shall end before it was spawned is ended as soon as it is.
+//! Invariant: a signal is sent only to an incarnation that was spawned and has not exited. If a process is to be
+//! ended before the shell has spawned it, the term sequence begins when it is spawned.
 
 use super::Core;
 use super::action::Action;
@@ -16,40 +16,39 @@ use crate::model::spec::Blame;
 use crate::model::time::Duration;
 use crate::mutant::mutant;
 
-/// How long a worker that closed its channel may take to exit before it is ended: short enough that its
-/// successor is there within a second.
+/// The time that a worker has to exit after it closed its channel. Short enough that its successor starts within a
+/// second.
 const HALF_CLOSED_WAIT: Duration = Duration::from_millis(500);
 
 impl Core {
-    /// Starts the next process of a slot; where a process is started together with its item, the slot
-    /// takes one.
+    /// Starts the next process of a slot. If a process is started together with its item, the slot waits for an item.
     pub(super) fn fill(&mut self, index: usize) {
         if self.is_removed(index) {
             return;
         }
         if self.policy.worker.starts_with_item() {
-            self.pool.turn(index, SlotState::Vacant);
+            self.pool.set_state(index, SlotState::Vacant);
         } else {
             self.spawn(index, None);
         }
     }
 
-    /// If the slot is filled again only after the run is scaled up.
+    /// Whether the slot gets no process until the run is scaled up.
     pub(super) fn is_removed(&self, index: usize) -> bool {
         mutant!(RemovedRefilled, self.pool.slots[index].removed, false)
     }
 
-    /// Orders the next process of a slot, ahead of its items or for this one.
+    /// Orders the next process of a slot. `lease`: the item that the process is started for; `None`: items follow.
     pub(super) fn spawn(&mut self, index: usize, lease: Option<Lease>) {
         self.clear_slot_timer(index);
         let slot = &mut self.pool.slots[index];
         slot.incarnation = Incarnation(slot.incarnation.0.wrapping_add(1));
-        self.pool.turn(index, SlotState::Starting);
+        self.pool.set_state(index, SlotState::Starting);
         let batch = lease.as_ref().map(|lease| lease.batch);
         if let Some(lease) = lease {
             self.pool.lease(index, lease);
         }
-        let (worker, incarnation) = self.names(index);
+        let (worker, incarnation) = self.ids(index);
         self.push(Action::Spawn { worker, incarnation, batch });
     }
 
@@ -60,7 +59,7 @@ impl Core {
         }
         self.pool.slots[index].pid = Some(pid);
         self.totals.spawned += 1;
-        let (worker, incarnation) = self.names(index);
+        let (worker, incarnation) = self.ids(index);
         self.report(RunEvent::WorkerSpawned { worker, incarnation, pid });
         if let Some(lease) = self.pool.slots[index].leases.front() {
             let batch = lease.batch;
@@ -69,7 +68,7 @@ impl Core {
         match self.pool.slots[index].state {
             SlotState::Starting if self.policy.worker.waits_for_hello() => {
                 self.set_slot_timer(index, self.policy.hello_timeout);
-                self.pool.file(index);
+                self.pool.update_sets(index);
             }
             SlotState::Starting => self.ready(index, pid),
             SlotState::Draining => {
@@ -82,17 +81,17 @@ impl Core {
         }
     }
 
-    /// The process can work. One that was started for an item is at it already.
+    /// The process can work. A process that was started for an item already runs it.
     fn ready(&mut self, index: usize, pid: u32) {
         self.clear_slot_timer(index);
-        self.pool.introduce(index);
-        self.pool.turn(index, SlotState::Ready);
+        self.pool.mark_tried(index);
+        self.pool.set_state(index, SlotState::Ready);
         if self.pool.slots[index].leases.is_empty() {
-            let (worker, incarnation) = self.names(index);
+            let (worker, incarnation) = self.ids(index);
             self.report(RunEvent::WorkerReady { worker, incarnation, pid });
             return;
         }
-        // The program can be started, so failed starts no longer count.
+        // The program can be started, so earlier failed starts no longer count.
         self.pool.slots[index].history.clear();
         if let Some(timeout) = self.policy.timeout {
             self.set_slot_timer(index, timeout);
@@ -104,20 +103,20 @@ impl Core {
             self.totals.stale += 1;
             return;
         }
-        let (worker, incarnation) = self.names(index);
+        let (worker, incarnation) = self.ids(index);
         let (SpawnFailure::Shortage(text) | SpawnFailure::Item(text) | SpawnFailure::Program(text)) = &failure;
         let error = text.clone();
         self.report(RunEvent::WorkerNotSpawned { worker, incarnation, error: error.clone() });
         let held = self.pool.take_last(index);
         let of_item = held.is_some() && matches!(failure, SpawnFailure::Item(_));
-        self.put_down(index);
-        self.pool.introduce(index);
+        self.clear_process(index);
+        self.pool.mark_tried(index);
         if let Some(lease) = held {
             let queued = Queued { batch: lease.batch, priority: lease.priority, fresh: false };
             let again = if of_item {
                 let kind = CauseKind::Failed(FailReason::NotStarted(error.clone()));
-                let verdict = self.judge(index, lease.batch, kind);
-                self.carry_out(index, queued, verdict)
+                let decision = self.decide_failure(index, lease.batch, kind);
+                self.apply_decision(index, queued, decision)
             } else {
                 Some(queued)
             };
@@ -129,9 +128,9 @@ impl Core {
             _ if !self.restarting() => {}
             SpawnFailure::Program(last) => self.stop(Stage::Terminating, StopReason::RestartLimit { worker, last }),
             _ if self.is_removed(index) => {}
-            // The fault was that item's; the slot takes the next one.
+            // The item caused the failure, so the slot takes the next item.
             SpawnFailure::Item(_) if of_item => self.fill(index),
-            // While others run there is progress; and what is short may be free again when one of them ends.
+            // Other workers make progress, and the end of one may free what the system is short of.
             SpawnFailure::Shortage(_) if self.pool.up > 0 => {
                 let delay = self.pool.slots[index].history.wait(self.policy.backoff);
                 self.start_later(index, delay);
@@ -144,21 +143,21 @@ impl Core {
         let slot = &self.pool.slots[index];
         match (slot.state, slot.pid) {
             (SlotState::Starting, Some(pid)) => self.ready(index, pid),
-            // It crossed the order to leave.
+            // The worker sent its hello before it received the order to leave.
             (SlotState::Draining | SlotState::Stopping { .. }, Some(_)) => {}
             _ => self.totals.stale += 1,
         }
     }
 
-    /// Its exit should follow; if it does not, the worker is ended.
+    /// The worker closed its channel. If it does not exit soon, it is ended.
     pub(super) fn on_channel_closed(&mut self, index: usize) {
         if matches!(self.pool.slots[index].state, SlotState::Starting | SlotState::Ready) {
-            self.pool.turn(index, SlotState::HalfClosed);
+            self.pool.set_state(index, SlotState::HalfClosed);
             self.set_slot_timer(index, HALF_CLOSED_WAIT);
         }
     }
 
-    /// The worker broke the protocol: none of its messages counts any more.
+    /// The worker broke the protocol: it is killed, and its later messages are dropped.
     pub(super) fn breach(&mut self, index: usize, error: String) {
         let slot = &mut self.pool.slots[index];
         if slot.pid.is_none() {
@@ -171,9 +170,8 @@ impl Core {
         }
     }
 
-    /// The item that the progress page names. One that the worker does not hold counts as none; then the
-    /// item in question is the oldest without an answer: the worker may be stuck before or behind the
-    /// handler. Without a page it is always that one.
+    /// `running`: the item that the progress page names. If there is no page, or the worker does not hold that item,
+    /// the time limit applies to the oldest item without an answer: the worker may be stuck outside of its handler.
     pub(super) fn on_probe_result(&mut self, index: usize, running: Option<ItemId>) {
         let now = self.now;
         let slot = &self.pool.slots[index];
@@ -191,7 +189,7 @@ impl Core {
         }
     }
 
-    /// The shell read from no worker: the time since the last probe does not count.
+    /// The shell did not read from workers: the time since the last probe does not count.
     pub(super) fn on_time_excluded(&mut self, index: usize) {
         let (now, slot) = (self.now, &mut self.pool.slots[index]);
         let Some(watch) = &mut slot.watch else { return };
@@ -203,7 +201,7 @@ impl Core {
         }
     }
 
-    /// The item that the worker runs, as far as is known. `page`: as its progress page says.
+    /// The item that the worker runs, if that is known. `page`: the item that its progress page names.
     pub(super) fn running(&self, index: usize, page: Option<ItemId>) -> Option<ItemId> {
         match self.policy.worker.blame {
             Blame::OldestHeld => mutant!(OldestNotBlamed, self.pool.slots[index].oldest_item(), None),
@@ -215,7 +213,7 @@ impl Core {
         mutant!(TimeoutNever, self.terminate(index, KillReason::TimedOut(item)), {});
     }
 
-    /// The slot's deadline passed; what that means depends on what it waited for.
+    /// The slot's deadline passed. The state of the slot decides what that means.
     pub(super) fn on_slot_timer(&mut self, index: usize) {
         let slot = &self.pool.slots[index];
         match slot.state {
@@ -226,10 +224,10 @@ impl Core {
             }
             SlotState::Vacant => {}
             SlotState::Starting => self.terminate(index, KillReason::NoHello),
-            // A worker that was asked to leave finishes its item within the limit, too.
+            // The time limit of an item also applies to a worker that was asked to leave.
             SlotState::Ready | SlotState::Draining => match slot.oldest_item() {
                 Some(item) => self.on_item_due(index, item),
-                // Its slot was removed, and it does not leave.
+                // Its slot was removed, and the worker has not exited in time.
                 None if slot.state == SlotState::Draining && self.stage == Stage::Running && !self.closing => {
                     self.terminate(index, KillReason::Stopped);
                 }
@@ -242,28 +240,28 @@ impl Core {
         }
     }
 
-    /// The limit of an item may have passed: a process per item is late; any other worker is probed.
+    /// The time limit of an item may have passed. A process per item is ended; any other worker is probed.
     fn on_item_due(&mut self, index: usize, item: ItemId) {
         if self.policy.worker.starts_with_item() {
             return self.time_out(index, item);
         }
-        let (worker, incarnation) = self.names(index);
+        let (worker, incarnation) = self.ids(index);
         self.push(Action::Probe { worker, incarnation });
         self.set_slot_timer(index, self.probe_interval());
     }
 
-    /// Asks a worker to leave once it has finished the item it is at. A process per item leaves anyway.
+    /// Asks a worker to leave after its running item. A process per item exits after its item anyway.
     pub(super) fn ask_to_leave(&mut self, index: usize) {
         let slot = &self.pool.slots[index];
         let state = slot.state;
         match state {
             SlotState::Down | SlotState::Vacant => {
                 self.clear_slot_timer(index);
-                self.pool.turn(index, SlotState::Down);
+                self.pool.set_state(index, SlotState::Down);
             }
             SlotState::Starting | SlotState::Ready if !self.policy.worker.starts_with_item() => {
                 let (spawned, busy) = (slot.pid.is_some(), !slot.leases.is_empty());
-                let (worker, incarnation) = self.names(index);
+                let (worker, incarnation) = self.ids(index);
                 if spawned {
                     self.push(if busy {
                         Action::Recall { worker, incarnation }
@@ -275,13 +273,13 @@ impl Core {
                     self.clear_slot_timer(index);
                 }
                 self.pool.slots[index].kill_reason = Some(KillReason::Asked);
-                self.pool.turn(index, SlotState::Draining);
+                self.pool.set_state(index, SlotState::Draining);
             }
             _ => {}
         }
     }
 
-    /// Ends a worker by the term sequence. A worker that is being ended already keeps its reason.
+    /// Ends a worker by the term sequence. If the worker is being ended already, nothing changes.
     pub(super) fn terminate(&mut self, index: usize, kill_reason: KillReason) {
         let slot = &mut self.pool.slots[index];
         if matches!(slot.state, SlotState::Down | SlotState::Vacant | SlotState::Stopping { .. }) {
@@ -292,13 +290,13 @@ impl Core {
         }
         let spawned = slot.pid.is_some();
         self.clear_slot_timer(index);
-        self.pool.turn(index, SlotState::Stopping { step: None });
+        self.pool.set_state(index, SlotState::Stopping { step: None });
         if spawned {
             self.step(index);
         }
     }
 
-    /// The next step of the term sequence; the last is KILL, whatever the policy says.
+    /// Sends the next signal of the term sequence. After the last step of the policy comes KILL.
     fn step(&mut self, index: usize) {
         let SlotState::Stopping { mut step } = self.pool.slots[index].state else { return };
         loop {
@@ -329,24 +327,24 @@ impl Core {
         }
     }
 
-    /// Ends a worker at once.
+    /// Ends a worker by KILL at once.
     pub(super) fn kill(&mut self, index: usize) {
         self.clear_slot_timer(index);
-        // Beyond every step: nothing comes after KILL.
+        // A step past the end of the sequence: nothing comes after KILL.
         let step = self.pool.slots[index].pid.map(|_| self.policy.term_sequence.len());
-        self.pool.turn(index, SlotState::Stopping { step });
+        self.pool.set_state(index, SlotState::Stopping { step });
         if step.is_some() {
             self.push_kill(index, Signal::KILL);
         }
     }
 
     pub(super) fn push_kill(&mut self, index: usize, signal: Signal) {
-        let (worker, incarnation) = self.names(index);
+        let (worker, incarnation) = self.ids(index);
         self.push(Action::Kill { worker, incarnation, signal });
     }
 
-    /// The slot has no process any more.
-    pub(super) fn put_down(&mut self, index: usize) {
+    /// Forgets the process of a slot, and all that was recorded about it.
+    pub(super) fn clear_process(&mut self, index: usize) {
         self.clear_slot_timer(index);
         let slot = &mut self.pool.slots[index];
         slot.pid = None;
@@ -355,10 +353,10 @@ impl Core {
         slot.answered = false;
         slot.settled = 0;
         slot.refill = false;
-        self.pool.turn(index, SlotState::Down);
+        self.pool.set_state(index, SlotState::Down);
     }
 
-    /// Back into the queue, uncharged; in a run that stops there is no further attempt.
+    /// Returns a batch to the queue, uncharged. In a run that stops, the batch is skipped instead.
     pub(super) fn give_back_or_skip(&mut self, index: usize, queued: Queued) {
         if self.stage == Stage::Running {
             self.queue.give_back(queued);

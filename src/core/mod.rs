@@ -1,14 +1,13 @@
 //! Floor 1: the scheduler, a pure state machine. Facts go in, orders come out.
 //!
-//! It decides which worker gets which items, what becomes of an item, which worker is started again
-//! and when the run is over. Time and the world reach it as [`Input`]s; its decisions are [`Action`]s,
-//! whose order is a promise. Workers of all kinds are one state machine (`slot.rs`); what the kinds
-//! differ in is data, the [`WorkerContract`](crate::model::spec::WorkerContract).
+//! It decides which worker gets which items, the outcome of each item, which worker is restarted, and when the run is
+//! over. Facts and the time come as [`Input`]s; its decisions are [`Action`]s, and the shell carries them out in their
+//! order. All kinds of workers use one state machine (`slot.rs`); the differences between the kinds are data, the
+//! [`WorkerContract`](crate::model::spec::WorkerContract).
 //!
-//! Invariant: core never sees the bytes of an item, reads no clock, waits for nothing. It keeps one
-//! record per batch and none for what is finished: memory is O(batches in flight + batches queued +
-//! reorder window), work per step is O(batches touched). No order of inputs makes it fail or panic;
-//! stale ones are counted and dropped, in [`Core::handle`].
+//! Invariant: core never sees the bytes of an item, reads no clock, waits for nothing. It keeps one record per batch
+//! and none for finished items: memory is O(batches in flight + batches queued + reorder window), work per step is
+//! O(batches touched). No order of inputs makes it fail or panic; [`Core::handle`] counts and drops stale inputs.
 
 pub mod action;
 mod admission;
@@ -62,7 +61,7 @@ use timers::{Timer, Timers};
 #[derive(Debug)]
 pub struct Core {
     policy: Policy,
-    /// The latest moment that an input named; it never goes back.
+    /// The latest time of an input; it never decreases.
     now: Instant,
     actions: VecDeque<Action>,
     admission: Admission,
@@ -71,26 +70,26 @@ pub struct Core {
     timers: Timers,
     run_timer: Option<Instant>,
     grace_timer: Option<Instant>,
-    /// By open item that has an attempt behind it.
+    /// The causes of failed attempts, by open item.
     causes: BTreeMap<ItemId, Vec<Cause>>,
-    /// In keep-order alone.
+    /// Only in keep-order.
     order: Option<CommitOrder>,
     breaker: Breaker,
     jitter: Jitter,
     totals: Totals,
-    /// The part of `totals` that earlier runs settled.
+    /// The part of `totals` that an earlier run settled.
     restored: Totals,
     started: bool,
-    /// An item was handed out.
+    /// An item was dispatched.
     dispatched: bool,
     stage: Stage,
-    /// Why the run stops, as far as it is known.
+    /// Why the run stops, if it does.
     reason: Option<StopReason>,
-    /// Every item is settled and the workers were asked to leave.
+    /// Every item is settled, and the workers were asked to leave.
     closing: bool,
-    /// How firmly commands asked for the end: 1 drains, 2 terminates, 3 kills.
+    /// The strongest stop that commands asked for: 1 drains, 2 terminates, 3 kills.
     firmness: u32,
-    /// The last worker whose slot is never filled again, and how it ended.
+    /// The last worker that was not restarted because of its restart type, and how it ended.
     last_end: Option<(WorkerId, String)>,
 }
 
@@ -128,19 +127,19 @@ impl Core {
         }
     }
 
-    /// Takes a fact. Never fails and never panics, whatever the order.
+    /// Handles a fact. Never fails and never panics, in any order of facts.
     pub fn handle(&mut self, input: Input, now: Instant) {
         self.now = self.now.max(now);
         if self.stage == Stage::Finished {
             self.totals.stale += 1;
             return;
         }
-        self.take_in(input);
+        self.apply_input(input);
         self.follow_up();
     }
 
-    /// Does what was due at `now`. The shell calls it when [`Core::poll_timeout`] has passed; earlier is harmless. `now`
-    /// may be earlier than that of the last input: what was due later waits for the next call.
+    /// Handles the deadlines that had passed at `now`. The shell calls it at [`Core::poll_timeout`]; an earlier call is
+    /// harmless. `now` may be earlier than that of the last input: later deadlines wait for the next call.
     pub fn handle_timeout(&mut self, now: Instant) {
         self.now = self.now.max(now);
         while let Some(timer) = self.timers.pop_due(now) {
@@ -163,7 +162,7 @@ impl Core {
         self.follow_up();
     }
 
-    /// The next order, to be carried out before the next one is taken.
+    /// The next order. The shell carries it out before it polls the next one.
     #[inline]
     pub fn poll_action(&mut self) -> Option<Action> {
         self.actions.pop_front()
@@ -192,7 +191,7 @@ impl Core {
         self.stage
     }
 
-    fn take_in(&mut self, input: Input) {
+    fn apply_input(&mut self, input: Input) {
         match input {
             Input::Start => self.on_start(),
             Input::BatchArrived { first, count, priority } => self.on_arrived(first, count, priority),
@@ -277,8 +276,8 @@ impl Core {
         }
     }
 
-    /// The slot that a fact is about, if it is about the slot's present process. The one place where
-    /// stale facts are counted and dropped.
+    /// The index of the slot that a fact is about, if the incarnation is the present one. Stale facts about workers are
+    /// counted and dropped here only.
     #[inline]
     fn live(&mut self, worker: WorkerId, incarnation: Incarnation) -> Option<usize> {
         let index = (worker.number() as usize).wrapping_sub(1);
@@ -294,7 +293,7 @@ impl Core {
         None
     }
 
-    /// The same for facts from a worker's channel; a process that is started with its item has none.
+    /// The same for facts from a channel. A process that is started together with its item has no channel.
     #[inline]
     fn live_channel(&mut self, worker: WorkerId, incarnation: Incarnation) -> Option<usize> {
         if self.policy.worker.starts_with_item() {
@@ -304,7 +303,7 @@ impl Core {
         self.live(worker, incarnation)
     }
 
-    /// The end of every step: hands out what can be handed out, asks for more, ends a run that is over.
+    /// The end of every step: dispatches items, demands more, and ends a run that is over.
     fn follow_up(&mut self) {
         self.dispatch();
         self.demand();

@@ -1,7 +1,6 @@
-//! All worker slots, and which of them want items. The number of slots grows and shrinks.
+//! All worker slots, and the sets of slots that can be sent items. The number of slots grows and shrinks.
 //!
-//! Invariant: a slot is in a set of those that want items only if it may be sent some: it is ready
-//! and below its credit, or it is vacant.
+//! Invariant: a slot is in one of the sets only if it is vacant, or ready and below its credit.
 
 use super::credit::CreditRules;
 use super::slot::{Lease, SlotState, WorkerSlot};
@@ -13,25 +12,25 @@ use crate::mutant::mutant;
 /// All slots.
 #[derive(Debug)]
 pub(super) struct Pool {
-    /// By number. One that was removed stays in its place, and may be added again.
+    /// By number. A removed slot keeps its index, and may be added again.
     pub(super) slots: Vec<WorkerSlot>,
     pub(super) rules: CreditRules,
     contract: WorkerContract,
-    /// Those that hold nothing.
+    /// Slots that hold no items and can be sent some.
     pub(super) idle: SlotSet,
-    /// Those that hold something, could take more, and whose items are short.
-    pub(super) quick: SlotSet,
-    /// The same for those whose items are long, or of unknown length.
-    pub(super) slow: SlotSet,
-    /// Behind the slot that got the last item in advance, so that the next goes to another.
+    /// Slots that hold items, can be sent more, and whose items take short.
+    pub(super) busy_short: SlotSet,
+    /// The same for slots whose items take long, or an unknown time (`BatchSizer::is_slow`).
+    pub(super) busy_long: SlotSet,
+    /// One past the slot that was sent items last, so that the next items go to another slot.
     pub(super) cursor: usize,
-    /// Slots that are not removed: as many as the run shall have.
+    /// Slots that are not removed: the number of workers that the run is to have.
     pub(super) target: usize,
     /// Slots with a process.
     pub(super) up: usize,
-    /// Slots, removed ones aside, that were ready or failed once.
-    pub(super) introduced: usize,
-    /// Slots, removed ones aside, that are never filled again.
+    /// Slots, removed ones aside, whose first start has succeeded or failed.
+    pub(super) tried: usize,
+    /// Slots, removed ones aside, that never get a process again.
     pub(super) retired: usize,
     /// Items at all workers.
     pub(super) in_flight: u64,
@@ -48,12 +47,12 @@ impl Pool {
             rules: CreditRules { credit, batch_max },
             contract,
             idle: SlotSet::default(),
-            quick: SlotSet::default(),
-            slow: SlotSet::default(),
+            busy_short: SlotSet::default(),
+            busy_long: SlotSet::default(),
             cursor: 0,
             target: 0,
             up: 0,
-            introduced: 0,
+            tried: 0,
             retired: 0,
             in_flight: 0,
         };
@@ -63,18 +62,18 @@ impl Pool {
         pool
     }
 
-    /// Adds a slot of the next number; where it is.
+    /// Adds a slot with the next number, and returns its index.
     pub(super) fn add(&mut self) -> usize {
         let index = self.slots.len();
         self.slots.push(WorkerSlot::new());
-        for set in [&mut self.idle, &mut self.quick, &mut self.slow] {
+        for set in [&mut self.idle, &mut self.busy_short, &mut self.busy_long] {
             set.grow(index + 1);
         }
-        self.joins(index);
+        self.add_to_target(index);
         index
     }
 
-    /// Adds a slot again that was removed.
+    /// Adds a removed slot again.
     pub(super) fn revive(&mut self, index: usize) {
         let slot = &mut self.slots[index];
         slot.removed = false;
@@ -83,44 +82,44 @@ impl Pool {
             let incarnation = slot.incarnation;
             *slot = WorkerSlot { incarnation, ..WorkerSlot::new() };
         }
-        self.joins(index);
+        self.add_to_target(index);
     }
 
-    fn joins(&mut self, index: usize) {
+    fn add_to_target(&mut self, index: usize) {
         self.target += 1;
-        // No process is started ahead, so there is none to wait for.
+        // Its process is started together with an item, so no start has to be awaited.
         if self.contract.starts_with_item() {
-            self.introduce(index);
+            self.mark_tried(index);
         }
     }
 
-    /// Takes a slot out of those that the run shall have.
+    /// Removes a slot. Its process, if it has one, keeps running.
     pub(super) fn remove(&mut self, index: usize) {
         let slot = &mut self.slots[index];
         self.target -= 1;
-        self.introduced -= usize::from(std::mem::take(&mut slot.introduced));
+        self.tried -= usize::from(std::mem::take(&mut slot.tried));
         self.retired -= usize::from(std::mem::take(&mut slot.retired));
         (slot.removed, slot.refill) = (true, false);
     }
 
-    /// Moves a slot to another state.
-    pub(super) fn turn(&mut self, index: usize, state: SlotState) {
+    /// Changes the state of a slot, and the counters and sets that depend on it.
+    pub(super) fn set_state(&mut self, index: usize, state: SlotState) {
         let slot = &mut self.slots[index];
         self.up -= usize::from(slot.is_up());
         slot.state = state;
         self.up += usize::from(slot.is_up());
-        self.file(index);
+        self.update_sets(index);
     }
 
-    /// Notes that a slot was ready, or failed, for the first time.
-    pub(super) fn introduce(&mut self, index: usize) {
+    /// Notes that the first start of a slot has succeeded or failed. Later calls change nothing.
+    pub(super) fn mark_tried(&mut self, index: usize) {
         let slot = &mut self.slots[index];
-        if !slot.removed && !std::mem::replace(&mut slot.introduced, true) {
-            self.introduced += 1;
+        if !slot.removed && !std::mem::replace(&mut slot.tried, true) {
+            self.tried += 1;
         }
     }
 
-    /// Notes that a slot is never filled again.
+    /// Notes that a slot never gets a process again.
     pub(super) fn retire(&mut self, index: usize) {
         let slot = &mut self.slots[index];
         if !slot.removed && !std::mem::replace(&mut slot.retired, true) {
@@ -128,7 +127,7 @@ impl Pool {
         }
     }
 
-    /// What a slot may be sent now.
+    /// The number of items that a slot can be sent now.
     #[inline]
     pub(super) fn spare(&self, index: usize) -> u32 {
         let slot = &self.slots[index];
@@ -141,44 +140,44 @@ impl Pool {
         }
     }
 
-    /// Puts a slot into the sets that fit it; to be called after each change that decides it.
+    /// Updates the sets for a slot. Call it after each change of its state, leases or batch size.
     #[inline]
-    pub(super) fn file(&mut self, index: usize) {
+    pub(super) fn update_sets(&mut self, index: usize) {
         let spare = self.spare(index) > 0;
         let slot = &self.slots[index];
-        let (idle, slow) = (slot.leases.is_empty(), slot.sizer.is_slow());
+        let (idle, long) = (slot.leases.is_empty(), slot.sizer.is_slow());
         self.idle.set(index, spare && idle);
-        self.quick.set(index, spare && !idle && !slow);
-        self.slow.set(index, spare && !idle && slow);
+        self.busy_short.set(index, spare && !idle && !long);
+        self.busy_long.set(index, spare && !idle && long);
     }
 
-    /// The slot that gets the next items: an idle one before any is sent work in advance. `tail`:
-    /// so few items are left that long ones are better kept for the worker that is idle first.
+    /// The slot that is sent the next items. Idle slots come first. `tail`: fewer items than workers are left; then a
+    /// slot with long items gets none in advance, because another worker will be idle earlier.
     #[inline]
     pub(super) fn next(&self, tail: bool) -> Option<usize> {
         if let Some(index) = self.idle.next_from(0) {
             return Some(index);
         }
-        let quick = self.quick.next_from(self.cursor);
-        let slow = if tail { None } else { self.slow.next_from(self.cursor) };
-        match (quick, slow) {
-            // The one that comes first, going round from the cursor.
+        let short = self.busy_short.next_from(self.cursor);
+        let long = if tail { None } else { self.busy_long.next_from(self.cursor) };
+        match (short, long) {
+            // The first slot from the cursor on, wrapping around.
             (Some(a), Some(b)) => Some(if (a < self.cursor, a) < (b < self.cursor, b) { a } else { b }),
             (a, b) => a.or(b),
         }
     }
 
-    /// Notes that a slot holds a further batch.
+    /// Adds a lease to a slot.
     pub(super) fn lease(&mut self, index: usize, lease: Lease) {
         let count = u64::from(lease.batch.count);
         self.slots[index].leases.push_back(lease);
         self.slots[index].items += count;
         self.in_flight += count;
         self.cursor = (index + 1) % self.slots.len();
-        self.file(index);
+        self.update_sets(index);
     }
 
-    /// Takes up to `count` items off the oldest lease of a slot; the lease is gone with its last item.
+    /// Removes up to `count` items from the oldest lease of a slot, and the lease with its last item.
     #[inline]
     pub(super) fn take(&mut self, index: usize, count: u32) -> Option<(Batch, i64)> {
         let slot = &mut self.slots[index];
@@ -194,7 +193,7 @@ impl Pool {
         Some((batch, priority))
     }
 
-    /// Takes the newest lease of a slot.
+    /// Removes the newest lease of a slot.
     pub(super) fn take_last(&mut self, index: usize) -> Option<Lease> {
         let slot = &mut self.slots[index];
         let lease = slot.leases.pop_back()?;

@@ -1,8 +1,7 @@
-//! Items get their outcome: answers of workers, the charge for a failure, and the one place where an
-//! item is settled.
+//! Outcomes of items: results of workers, the decision after a failure, and the one place where an item is settled.
 //!
-//! Invariant: an item is settled exactly once, in [`Core::settle`], and only after it was taken out
-//! of the queue or out of a lease. Only items with an attempt behind them have causes on record.
+//! Invariant: an item is settled exactly once, in [`Core::settle`], after it was taken out of the queue or out of a
+//! lease. The core records causes only for items that an attempt has failed.
 
 use super::Core;
 use super::action::Action;
@@ -15,18 +14,18 @@ use crate::model::outcome::{Cause, CauseKind, FailReason, Outcome, Settlement, S
 use crate::model::time::Duration;
 use crate::mutant::mutant;
 
-/// No retry waits longer than this, unless the delay itself is longer.
+/// The doubling of the retry delay stops at this, unless the configured delay is longer.
 const RETRY_DELAY_MAX: Duration = Duration::from_secs(3600);
 
-/// What becomes of an item whose attempt did not succeed.
-pub(super) struct Verdict {
+/// The decision about an item whose attempt failed.
+pub(super) struct FailureDecision {
     causes: Vec<Cause>,
-    /// `None`: it is tried again.
+    /// `None`: the item gets another attempt.
     outcome: Option<Outcome>,
 }
 
 impl Core {
-    /// The next items that a worker holds are done.
+    /// A worker finished the next items that it holds.
     pub(super) fn on_settled(&mut self, index: usize, first: ItemId, count: u32, attempt: Attempt, busy_ns: u64) {
         if !self.fits(index, first, count, attempt) {
             mutant!(
@@ -47,7 +46,7 @@ impl Core {
         while left > 0 {
             let Some((batch, _)) = self.pool.take(index, left) else { break };
             left -= batch.count;
-            // Each has causes of its own.
+            // Each retried item has causes of its own.
             if attempt > Attempt::FIRST {
                 self.settle_done(index, batch);
             }
@@ -58,7 +57,7 @@ impl Core {
         self.answered(index, busy_ns, count, batches_before);
     }
 
-    /// A worker's attempt at the next item it holds failed.
+    /// A worker failed the next item that it holds.
     pub(super) fn on_failed(&mut self, index: usize, item: ItemId, attempt: Attempt, reason: FailReason) {
         if !self.fits(index, item, 1, attempt) {
             return;
@@ -67,20 +66,19 @@ impl Core {
         let since = slot.leases.front().map_or(self.now, |lease| lease.since.max(slot.answered_at));
         let (busy_ns, batches_before) = (self.now.since(since).0, slot.leases.len());
         let Some((batch, priority)) = self.pool.take(index, 1) else { return };
-        let verdict = self.judge(index, batch, CauseKind::Failed(reason));
-        if verdict.outcome.is_some() {
+        let decision = self.decide_failure(index, batch, CauseKind::Failed(reason));
+        if decision.outcome.is_some() {
             self.pool.slots[index].settled += 1;
         }
-        let again = self.carry_out(index, Queued { batch, priority, fresh: false }, verdict);
+        let again = self.apply_decision(index, Queued { batch, priority, fresh: false }, decision);
         self.answered(index, busy_ns, 1, batches_before);
         if let Some(again) = again {
             self.queue.give_back(again);
         }
     }
 
-    /// If an answer is about the next items that the worker holds; any other is a breach of the protocol.
-    /// An answer about an earlier attempt is a breach too: a channel keeps its order, so no honest worker
-    /// sends one.
+    /// Whether an answer is about the next items that the worker holds. Any other answer breaks the protocol, also one
+    /// about an earlier attempt: a channel keeps its order, so a correct worker never sends one.
     #[inline]
     pub(super) fn fits(&mut self, index: usize, first: ItemId, count: u32, attempt: Attempt) -> bool {
         let slot = &self.pool.slots[index];
@@ -95,7 +93,7 @@ impl Core {
         fits
     }
 
-    /// The worker did something: it earns credit, and its earlier deaths count no more.
+    /// The worker answered: its batch size adapts, and its earlier deaths no longer count.
     #[inline]
     fn answered(&mut self, index: usize, busy_ns: u64, count: u32, batches_before: usize) {
         let slot = &mut self.pool.slots[index];
@@ -108,8 +106,8 @@ impl Core {
             slot.watch = None;
         }
         slot.sizer.note(busy_ns, count, finished, self.pool.rules);
-        self.pool.file(index);
-        // A worker that was asked to leave does not begin another batch.
+        self.pool.update_sets(index);
+        // A worker that was asked to leave begins no further batch.
         if finished > 0 && self.pool.slots[index].state == SlotState::Ready {
             self.begin(index);
         }
@@ -119,7 +117,7 @@ impl Core {
 
     pub(super) fn settle_done(&mut self, index: usize, batch: Batch) {
         let causes = self.take_causes(batch);
-        let (worker, incarnation) = self.names(index);
+        let (worker, incarnation) = self.ids(index);
         self.settle(Settlement {
             first: batch.first,
             count: batch.count,
@@ -132,13 +130,13 @@ impl Core {
         });
     }
 
-    /// Items that the run stops before. `held`: the slot that holds them; `started`: the attempt had begun.
+    /// Settles items as skipped, since the run stops. `held`: the slot that holds them; `started`: their attempt began.
     pub(super) fn skip(&mut self, batch: Batch, held: Option<usize>, started: bool) {
         let causes = self.take_causes(batch);
         let last = causes.last();
         let (worker, incarnation, pid) = match held {
             Some(index) => {
-                let (worker, incarnation) = self.names(index);
+                let (worker, incarnation) = self.ids(index);
                 (Some(worker), Some(incarnation), self.pool.slots[index].pid)
             }
             None => (last.and_then(|cause| cause.worker), None, last.and_then(|cause| cause.pid)),
@@ -159,8 +157,8 @@ impl Core {
         if batch.attempt == Attempt::FIRST { Vec::new() } else { self.causes.remove(&batch.first).unwrap_or_default() }
     }
 
-    /// Adds a cause to the record of a single item, and decides what becomes of it.
-    pub(super) fn judge(&mut self, index: usize, batch: Batch, kind: CauseKind) -> Verdict {
+    /// Adds a cause to the causes of a single item, and decides whether the item is tried again.
+    pub(super) fn decide_failure(&mut self, index: usize, batch: Batch, kind: CauseKind) -> FailureDecision {
         let pid = self.pool.slots[index].pid;
         let crashed = matches!(kind, CauseKind::Crashed(_));
         let mut causes = self.take_causes(batch);
@@ -176,14 +174,14 @@ impl Core {
         let outcome = match (alike >= tries as usize, self.stage == Stage::Running) {
             (true, _) => Some(outcome),
             (false, true) => None,
-            // There is no further attempt in a run that stops.
+            // A run that stops begins no further attempt.
             (false, false) => Some(Outcome::Skipped),
         };
-        Verdict { causes, outcome }
+        FailureDecision { causes, outcome }
     }
 
-    pub(super) fn fate(batch: Batch, verdict: &Verdict) -> (ItemId, ItemFate) {
-        let fate = match verdict.outcome {
+    pub(super) fn fate(batch: Batch, decision: &FailureDecision) -> (ItemId, ItemFate) {
+        let fate = match decision.outcome {
             Some(_) => ItemFate::Settled,
             None => ItemFate::Again(Self::next_attempt(batch)),
         };
@@ -194,14 +192,13 @@ impl Core {
         mutant!(AttemptNotCounted, batch.attempt.next(), batch.attempt)
     }
 
-    /// Settles the item, or prepares its next attempt. An attempt that need not wait is returned, and the
-    /// caller queues it.
-    pub(super) fn carry_out(&mut self, index: usize, queued: Queued, verdict: Verdict) -> Option<Queued> {
+    /// Settles the item, or prepares its next attempt. An attempt without a delay is returned for the caller to queue.
+    pub(super) fn apply_decision(&mut self, index: usize, queued: Queued, decision: FailureDecision) -> Option<Queued> {
         let batch = queued.batch;
         let attempt = Self::next_attempt(batch);
-        let Verdict { causes, outcome } = verdict;
+        let FailureDecision { causes, outcome } = decision;
         if let Some(outcome) = outcome {
-            let (worker, incarnation) = self.names(index);
+            let (worker, incarnation) = self.ids(index);
             let pid = causes.last().and_then(|cause| cause.pid);
             let all = mutant!(CausesForgotten, causes, causes.into_iter().rev().take(1).collect());
             let (worker, incarnation) = (Some(worker), Some(incarnation));
@@ -232,7 +229,7 @@ impl Core {
         Some(queued)
     }
 
-    /// How long the attempt after `attempt` waits.
+    /// The delay of the attempt after `attempt`.
     fn retry_delay(&mut self, attempt: Attempt) -> Duration {
         let base = self.policy.retry_delay;
         if base == Duration::ZERO {
@@ -242,7 +239,7 @@ impl Core {
         self.jitter.of(delay)
     }
 
-    /// Items have their outcome, for ever.
+    /// Gives items their final outcome.
     pub(super) fn settle(&mut self, settlement: Settlement) {
         let (first, count) = (settlement.first, settlement.count);
         let skipped = settlement.outcome == Outcome::Skipped;
@@ -270,7 +267,7 @@ impl Core {
         let Some(policy) = &self.policy.halt else { return };
         let now = policy.now;
         if let Some(reason) = halt::met(policy, &self.totals.since(&self.restored), self.admission.ended) {
-            // Once: later outcomes meet the same threshold again.
+            // Stop once only: later outcomes meet the same threshold again.
             let known = matches!(self.reason, Some(StopReason::HaltMet | StopReason::HaltFailed));
             if !known {
                 self.stop(if now { Stage::Terminating } else { Stage::Draining }, reason);

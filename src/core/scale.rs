@@ -1,8 +1,7 @@
-//! The number of workers changes while the run lasts.
+//! Scaling: the number of workers changes during the run.
 //!
-//! Invariant: no item is lost or charged. A slot that is removed finishes the item it is at; what only
-//! waited at it goes back to the queue. Everything that depends on the number of workers reads
-//! `Pool::target`.
+//! Invariant: scaling loses and charges no item. The worker of a removed slot finishes its running item; the others
+//! that it holds return to the queue. Everything that depends on the number of workers reads `Pool::target`.
 
 use super::Core;
 use super::slot::SlotState;
@@ -15,7 +14,7 @@ use std::cmp::Reverse;
 const WORKERS_MAX: u32 = 1 << 16;
 
 impl Core {
-    /// From now on the run has this many workers. A run that stops, or has nothing left to do, stays as it is.
+    /// Changes the number of workers. A run that stops, or that has settled every item, is not scaled.
     pub(super) fn scale(&mut self, workers: u32) {
         if self.stage > Stage::Running || self.closing {
             return;
@@ -29,7 +28,7 @@ impl Core {
         if to > from { self.grow(to - from) } else { self.shrink(from - to) }
     }
 
-    /// Slots that were removed come first: those without a process, then the lowest numbers.
+    /// Adds removed slots first: those without a process, then those of the lowest numbers.
     fn grow(&mut self, count: usize) {
         let slots = self.pool.slots.iter().enumerate();
         let mut removed: Vec<usize> = slots.filter(|(_, slot)| slot.removed).map(|(index, _)| index).collect();
@@ -49,7 +48,7 @@ impl Core {
         }
     }
 
-    /// Idle slots go first, then those of the highest numbers.
+    /// Removes idle slots first, then those of the highest numbers.
     fn shrink(&mut self, count: usize) {
         let slots = self.pool.slots.iter().enumerate();
         let mut present: Vec<usize> = slots.filter(|(_, slot)| !slot.removed).map(|(index, _)| index).collect();
@@ -65,8 +64,8 @@ impl Core {
         }
     }
 
-    /// A worker whose slot was removed, even if it was added again since, and that holds nothing, shall exit
-    /// within the time that workers have at the normal end.
+    /// Sets a deadline for the exit of a worker whose slot was removed, also if it was added again, and that holds no
+    /// items. The time is the one that workers have at the normal end.
     pub(super) fn await_leaving(&mut self, index: usize) {
         let slot = &self.pool.slots[index];
         let by_scaling = slot.removed || slot.refill;

@@ -1,7 +1,7 @@
 //! How a run ends: Running -> Draining -> Terminating -> Killing -> Finished.
 //!
-//! Invariant: the stage only rises, and a weaker reason never replaces a stronger one. No stage
-//! waits for ever: a drain has its grace, the term sequence its last step.
+//! Invariant: the stage only rises, and a weaker reason never replaces a stronger one. Every stage ends: a drain has
+//! its grace, the term sequence ends with KILL.
 
 use super::Core;
 use super::action::Action;
@@ -15,7 +15,7 @@ use crate::model::time::Duration;
 use crate::mutant::mutant;
 
 impl Core {
-    /// A signal or a caller asks for something.
+    /// Handles the command of a signal or of a caller.
     pub(super) fn on_command(&mut self, command: Command, origin: Origin) {
         let firmness = match (command, origin) {
             (Command::Status, _) => {
@@ -45,7 +45,7 @@ impl Core {
         self.stop(stage, reason);
     }
 
-    /// Takes a reason if it is stronger than the one so far.
+    /// Replaces the reason if this one is stronger; `true` if so.
     pub(super) fn strengthen(&mut self, reason: StopReason) -> bool {
         let stronger = match &self.reason {
             None => true,
@@ -57,7 +57,7 @@ impl Core {
         stronger
     }
 
-    /// Rises to `stage`, if it is not there yet; takes the reason if it is stronger.
+    /// Raises the stage to `stage`, and replaces the reason if this one is stronger.
     pub(super) fn stop(&mut self, stage: Stage, reason: StopReason) {
         if self.stage == Stage::Finished {
             return;
@@ -113,7 +113,7 @@ impl Core {
                 self.terminate(index, KillReason::Stopped);
             } else {
                 self.clear_slot_timer(index);
-                self.pool.file(index);
+                self.pool.update_sets(index);
             }
         }
     }
@@ -129,7 +129,7 @@ impl Core {
                 self.kill(index);
             } else {
                 self.clear_slot_timer(index);
-                self.pool.file(index);
+                self.pool.update_sets(index);
                 mutant!(
                     KillReaped,
                     {},
@@ -147,7 +147,7 @@ impl Core {
         self.stop(Stage::Terminating, reason);
     }
 
-    /// Ends the run if nothing is left to do; to be called after every step.
+    /// Ends the run if nothing is left to do. Called after every step.
     #[inline]
     pub(super) fn end_if_over(&mut self) {
         let unsettled = self.unsettled();
@@ -171,7 +171,7 @@ impl Core {
         self.totals.accepted.saturating_sub(self.totals.settled())
     }
 
-    /// No slot is ever filled again, and items are left.
+    /// Stops the run: no slot gets a process again, and items are left.
     fn give_up(&mut self) {
         let (worker, last) = match self.last_end.take() {
             Some((worker, last)) => (worker, format!("{last}, and no worker is left")),

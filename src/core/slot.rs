@@ -1,6 +1,6 @@
-//! One worker slot: Down -> Starting -> Ready -> Draining -> Stopping -> Down, and what it holds.
+//! One worker slot: its state (Down -> Starting -> Ready -> Draining -> Stopping -> Down) and its leases.
 //!
-//! Invariant: a slot is a record. The state changes through [`Pool::turn`](super::pool::Pool::turn)
+//! Invariant: a slot is a record. The state changes through [`Pool::set_state`](super::pool::Pool::set_state)
 //! alone, so that the pool's counters and sets follow it.
 
 use super::credit::BatchSizer;
@@ -14,18 +14,18 @@ use std::collections::VecDeque;
 /// The state of a slot.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum SlotState {
-    /// No process; perhaps a back-off runs.
+    /// No process. A back-off may be running.
     Down,
-    /// No process, and the slot takes one item: a process is started together with it.
+    /// No process. The slot waits for an item, and a process is started together with it.
     Vacant,
-    /// Ordered, and not ready yet: not spawned, or its hello is awaited.
+    /// The process was ordered, and is not spawned yet or has not sent its hello.
     Starting,
     Ready,
-    /// It closed its channel and its exit is awaited.
+    /// The worker closed its channel and has not exited.
     HalfClosed,
-    /// It was asked to leave.
+    /// The worker was asked to leave and has not exited.
     Draining,
-    /// It goes through the term sequence; `step` is the one that was done last, `None` before the first.
+    /// The worker is being ended by the term sequence. `step`: the last step that was done.
     Stopping {
         step: Option<usize>,
     },
@@ -43,8 +43,7 @@ pub(super) enum KillReason {
 }
 
 impl KillReason {
-    /// The reason that the event gives. A worker that was asked to leave and fails on its way out
-    /// ended by itself.
+    /// The reason as the event reports it. If a worker was asked to leave and then fails, it ended by itself.
     pub(super) fn reason(kill_reason: Option<&Self>, status: ExitStatus) -> EndReason {
         match kill_reason {
             None => EndReason::Own,
@@ -59,7 +58,7 @@ impl KillReason {
     }
 }
 
-/// A batch at a worker: what is left of it.
+/// A batch at a worker, without the items that were answered.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Lease {
     pub(super) batch: Batch,
@@ -82,29 +81,29 @@ pub(super) struct WorkerSlot {
     pub(super) items: u64,
     pub(super) sizer: BatchSizer,
     pub(super) answered_at: Instant,
-    /// This process answered something.
+    /// This process has answered for an item.
     pub(super) answered: bool,
     /// Items that this process settled.
     pub(super) settled: u64,
-    /// The item that it was last known to run, and since when.
+    /// The item that it was last known to run.
     pub(super) watch: Option<Watch>,
     pub(super) history: History,
     pub(super) timer: Option<Instant>,
-    /// It was ready, or failed, once.
-    pub(super) introduced: bool,
-    /// Its restart type lets it never be filled again.
+    /// Its first start has succeeded or failed.
+    pub(super) tried: bool,
+    /// Its restart type allows no further process.
     pub(super) retired: bool,
-    /// The run was scaled down: the slot is filled again only after it is scaled up.
+    /// The run was scaled down: the slot gets no process until the run is scaled up.
     pub(super) removed: bool,
-    /// It was removed and added again while its process was leaving: filled again whatever the restart type.
+    /// It was removed and added again while its process was leaving: it gets a process whatever the restart type.
     pub(super) refill: bool,
 }
 
-/// The item that a worker runs, measured against the hard limit of an attempt.
+/// The item that a worker runs, and its time so far.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Watch {
     pub(super) item: ItemId,
-    /// When its time began to count; later by the time that was excluded.
+    /// When its time began to count, plus the time that was excluded.
     since: Instant,
     probed_at: Instant,
 }
@@ -114,7 +113,7 @@ impl Watch {
         Self { item, since: now, probed_at: now }
     }
 
-    /// A probe found the same item: its time so far.
+    /// A probe found the same item. Returns its time so far.
     pub(super) fn again(&mut self, now: Instant) -> Duration {
         self.probed_at = now;
         now.since(self.since)
@@ -143,19 +142,19 @@ impl WorkerSlot {
             watch: None,
             history: History::default(),
             timer: None,
-            introduced: false,
+            tried: false,
             retired: false,
             removed: false,
             refill: false,
         }
     }
 
-    /// If it has a process, or one is ordered.
+    /// Whether it has a process, or one is ordered.
     pub(super) fn is_up(&self) -> bool {
         !matches!(self.state, SlotState::Down | SlotState::Vacant)
     }
 
-    /// If it holds this item.
+    /// Whether it holds this item.
     pub(super) fn holds(&self, item: ItemId) -> bool {
         self.leases.iter().any(|lease| lease.batch.contains(item))
     }
@@ -165,7 +164,7 @@ impl WorkerSlot {
         self.leases.front().map(|lease| lease.batch.first)
     }
 
-    /// If these are the next items it holds, at this attempt. They may span several leases.
+    /// Whether these are the next items that it holds, at this attempt. They may span several leases.
     #[inline]
     pub(super) fn holds_next(&self, first: ItemId, count: u32, attempt: Attempt) -> bool {
         let mut next = first;

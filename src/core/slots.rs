@@ -1,4 +1,6 @@
-//! A set of slots as bits: finding the next worker costs the same for five and for five thousand.
+//! A set of slots as bits: a search reads one bit for each slot, 64 at a time.
+//!
+//! Invariant: `len` is the number of bits that are set.
 
 #[derive(Clone, Debug, Default)]
 pub(super) struct SlotSet {
@@ -7,7 +9,7 @@ pub(super) struct SlotSet {
 }
 
 impl SlotSet {
-    /// Makes place for slots below `slots`.
+    /// Grows the set for slots below `slots`.
     pub(super) fn grow(&mut self, slots: usize) {
         self.words.resize(slots.div_ceil(64).max(self.words.len()), 0);
     }
@@ -31,14 +33,14 @@ impl SlotSet {
         }
     }
 
-    /// The first slot at or behind `start`, going round.
+    /// The first slot from `start` on, wrapping around.
     pub(super) fn next_from(&self, start: usize) -> Option<usize> {
         if self.len == 0 {
             return None;
         }
         let words = self.words.len();
         let (mut index, mut mask) = (start / 64 % words, !0u64 << (start % 64));
-        // One word more than there are: the first is read twice, behind `start` and before it.
+        // The first word is read twice: for the slots from `start` on, and at last for those before it.
         for _ in 0..=words {
             let word = self.words[index] & mask;
             if word != 0 {
