@@ -7,7 +7,7 @@ use std::sync::Arc;
 use supervisor::model::ids::{Attempt, Batch, ItemId};
 use supervisor::model::spec::{ProtocolKind, TransportKind};
 use supervisor::protocol::frames::{hello, to_worker};
-use supervisor::protocol::{Protocol, Received, Terms};
+use supervisor::protocol::{Protocol, Received, SessionConfig};
 use supervisor::sys::block::{Block, BlockSlice};
 use supervisor::sys::poller::{Interest, Poller};
 use supervisor::transport::{self, Channel, Connection, Fill, Flush, in_process};
@@ -26,7 +26,7 @@ const CREDIT: u64 = 4;
 const TOKEN: [u8; 16] = [7; 16];
 
 /// What both sides of each channel know.
-const TERMS: Terms = Terms { token: Some(TOKEN), delimiter: b'\n', message_items_max: u32::MAX };
+const SESSION: SessionConfig = SessionConfig { token: Some(TOKEN), delimiter: b'\n', message_items_max: u32::MAX };
 
 /// The queues in memory, beside what `--transport` names.
 const THREAD: &str = "thread";
@@ -56,7 +56,7 @@ impl Pair {
                 (channel, std::thread::spawn(move || answer(end.connect())))
             }
         };
-        let protocol = Protocol::new(ProtocolKind::Frames, TERMS);
+        let protocol = Protocol::new(ProtocolKind::Frames, SESSION);
         Self { channel, protocol, poller: Poller::new().unwrap(), worker: Some(worker), first: 0 }
     }
 

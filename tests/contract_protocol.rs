@@ -6,7 +6,7 @@
 use supervisor::model::ids::{Attempt, Batch, ItemId};
 use supervisor::model::spec::{ITEM_BYTES_MAX, ProtocolKind};
 use supervisor::protocol::frames::{hello, to_worker};
-use supervisor::protocol::{Protocol, ProtocolError, Received, Terms};
+use supervisor::protocol::{Protocol, ProtocolError, Received, SessionConfig};
 use supervisor::wire::frame::{BODY_BYTES_MAX, FrameDecoder, FrameError};
 use supervisor::wire::message::{FromWorker, REASON_BYTES_MAX, SMALL_BODY_BYTES_MAX, ToWorker};
 use supervisor::wire::read_buffer::BUFFER_BYTES;
@@ -16,8 +16,8 @@ use supervisor::wire::{append, append_without_body};
 const TOKEN: [u8; 16] = *b"0123456789abcdef";
 const PID: u32 = 4123;
 
-fn terms() -> Terms {
-    Terms { token: Some(TOKEN), delimiter: b'\n', message_items_max: u32::MAX }
+fn session() -> SessionConfig {
+    SessionConfig { token: Some(TOKEN), delimiter: b'\n', message_items_max: u32::MAX }
 }
 
 fn done(first: u64, count: u32) -> FromWorker {
@@ -103,9 +103,9 @@ impl Speaker for Frames {
             ),
             (vec![1, 2, 1, 0, 0, 0, 0, 0, 99], "read a message of 1 bytes: "),
             (wrong_way, "read a message: it travels the wrong way"),
-            (Self::greeting(), "it said hello twice"),
+            (Self::greeting(), "it sent a second hello"),
             (Self::message(&hello(PID, TOKEN), b"x"), "read a hello: a body of 1 bytes follows it"),
-            (Self::message(&done(7, 0), b""), "read a message: it speaks of no items"),
+            (Self::message(&done(7, 0), b""), "read a message: its count of items is 0"),
             (Self::message(&failed(7), &long), "read a reason: its 65537 bytes are over the limit of 65536"),
             (Self::message(&failed_timed, b"oh"), "read the times of 1 items: the body has 2 bytes only"),
             (
@@ -125,7 +125,7 @@ impl Speaker for Frames {
             // These are refused at their head.
             (Self::begin(&hello(PID, TOKEN), more), "read a hello: a body of 1114113 bytes follows it"),
             (Self::begin(&failed_timed, more), "read a reason: its 1114113 bytes are over the limit of 65536"),
-            (Self::begin(&done(7, 0), more), "read a message: it speaks of no items"),
+            (Self::begin(&done(7, 0), more), "read a message: its count of items is 0"),
             (
                 Self::begin(&done(7, 2), more),
                 "read the results of 2 items: 1114113 bytes are over the limit of 1114112 for several",
@@ -140,11 +140,11 @@ impl Speaker for Frames {
 
     fn wrong_greetings() -> Vec<(Vec<u8>, String)> {
         let of_version = |protocol| FromWorker::Hello { protocol, pid: PID, token: TOKEN };
-        let before = "it spoke before its hello";
+        let before = "it sent a message before its hello";
         let greetings: [(Vec<u8>, &str); 7] = [
-            (Self::message(&hello(PID, [7; 16]), b""), "its hello shows a wrong token"),
-            (Self::message(&of_version(2), b""), "it speaks protocol 2, this supervisor speaks 1"),
-            (Self::message(&of_version(0), b""), "it speaks protocol 0, this supervisor speaks 1"),
+            (Self::message(&hello(PID, [7; 16]), b""), "its hello has a wrong token"),
+            (Self::message(&of_version(2), b""), "it uses protocol 2, this supervisor uses 1"),
+            (Self::message(&of_version(0), b""), "it uses protocol 0, this supervisor uses 1"),
             (Self::message(&done(0, 1), b"x\n"), before),
             (Self::message(&done(0, 2), b"x\nx\n"), before),
             (Self::message(&failed(0), b"oh"), before),
@@ -170,7 +170,7 @@ struct Supervisor {
 
 impl Supervisor {
     fn new(kind: ProtocolKind) -> Self {
-        Self { protocol: Protocol::new(kind, terms()), large: None, events: Vec::new() }
+        Self { protocol: Protocol::new(kind, session()), large: None, events: Vec::new() }
     }
 
     /// After the hello.
@@ -339,9 +339,14 @@ fn a_breach_is_named<S: Speaker>() {
 }
 
 /// The bytes for a worker of a batch.
-fn encoded(kind: ProtocolKind, terms: Terms, batch: Batch, body: &[u8]) -> Result<(Vec<u8>, Vec<u32>), FrameError> {
+fn encoded(
+    kind: ProtocolKind,
+    session: SessionConfig,
+    batch: Batch,
+    body: &[u8],
+) -> Result<(Vec<u8>, Vec<u32>), FrameError> {
     let (mut bytes, mut counts) = (Vec::new(), Vec::new());
-    Protocol::new(kind, terms).encode(batch, body, |prefix, items, range| {
+    Protocol::new(kind, session).encode(batch, body, |prefix, items, range| {
         prefix.append_to(0, &mut bytes);
         bytes.extend_from_slice(&body[range]);
         counts.push(items);
@@ -353,8 +358,8 @@ fn encoded(kind: ProtocolKind, terms: Terms, batch: Batch, body: &[u8]) -> Resul
 fn a_batch_becomes_messages_of_limited_length<S: Speaker>() {
     let check = |items: &str, count: u32, message_items_max: u32, expected: &str| {
         let batch = Batch { first: ItemId(7), count, attempt: Attempt(2) };
-        let terms = Terms { delimiter: b';', message_items_max, ..terms() };
-        let (bytes, counts) = encoded(S::KIND, terms, batch, items.as_bytes()).unwrap();
+        let session = SessionConfig { delimiter: b';', message_items_max, ..session() };
+        let (bytes, counts) = encoded(S::KIND, session, batch, items.as_bytes()).unwrap();
         let read = S::read(&bytes);
         let shown = read.iter().map(|(message, body)| {
             let ToWorker::Batch { first, count, attempt: 2 } = message else { panic!("{message:?}") };
@@ -380,9 +385,9 @@ fn a_batch_becomes_messages_of_limited_length<S: Speaker>() {
 fn too_long_a_body_is_refused_before_anything_is_put<S: Speaker>() {
     let batch = Batch { first: ItemId(7), count: 1, attempt: Attempt::FIRST };
     let body = vec![0; BODY_BYTES_MAX + 1];
-    let error = encoded(S::KIND, terms(), batch, &body).unwrap_err();
+    let error = encoded(S::KIND, session(), batch, &body).unwrap_err();
     assert_eq!(error, FrameError::Body { bytes: BODY_BYTES_MAX + 1 });
-    let (bytes, _) = encoded(S::KIND, terms(), batch, &body[..ITEM_BYTES_MAX]).unwrap();
+    let (bytes, _) = encoded(S::KIND, session(), batch, &body[..ITEM_BYTES_MAX]).unwrap();
     assert_eq!(S::read(&bytes)[0].1.len(), ITEM_BYTES_MAX);
 }
 
@@ -396,8 +401,8 @@ fn a_failed_put_ends_the_encoding<S: Speaker>() {
     }
     let batch = Batch { first: ItemId(7), count: 3, attempt: Attempt::FIRST };
     let mut calls = 0;
-    let terms = Terms { message_items_max: 1, ..terms() };
-    let encoded = Protocol::new(S::KIND, terms).encode(batch, b"1\n2\n3\n", |_, _, _| {
+    let session = SessionConfig { message_items_max: 1, ..session() };
+    let encoded = Protocol::new(S::KIND, session).encode(batch, b"1\n2\n3\n", |_, _, _| {
         calls += 1;
         if calls == 2 { Err(Full(calls)) } else { Ok(()) }
     });

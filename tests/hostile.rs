@@ -28,10 +28,10 @@ const MEMORY_KIB: u64 = 8 * 1024;
 /// Rules that `examples/hostile.rs` breaks, and what is said of its end.
 const BREACHES: [(&str, &str); 27] = [
     ("garbage", "it begins with version 72"),
-    ("early", "it spoke before its hello"),
-    ("token", "its hello shows a wrong token"),
+    ("early", "it sent a message before its hello"),
+    ("token", "its hello has a wrong token"),
     ("talks", "a body of 20 bytes follows it"),
-    ("hello", "it said hello twice"),
+    ("hello", "it sent a second hello"),
     ("foreign", "not the next one it holds"),
     ("mumbles", "not the next one it holds"),
     ("skipped", "not the next one it holds"),
@@ -40,7 +40,7 @@ const BREACHES: [(&str, &str); 27] = [
     ("past", "not the next one it holds"),
     ("twice", "not the next one it holds"),
     ("endless", "results of 4294967295 items"),
-    ("nothing", "it speaks of no items"),
+    ("nothing", "its count of items is 0"),
     ("lines", "they are not a line each"),
     ("empty", "read a message"),
     ("length", "its body of 4294967295 bytes is over the limit"),

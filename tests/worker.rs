@@ -16,7 +16,7 @@ use supervisor::model::signal::Signal;
 use supervisor::model::spec::{ProtocolKind, TransportKind};
 use supervisor::model::time::Duration;
 use supervisor::protocol::frames::hello;
-use supervisor::protocol::{Protocol, Received, Terms};
+use supervisor::protocol::{Protocol, Received, SessionConfig};
 use supervisor::sys::block::BlockSlice;
 use supervisor::sys::pidfd::Process;
 use supervisor::sys::poller::{Interest, Poller};
@@ -92,8 +92,8 @@ impl Worker {
             register: None,
         };
         let process = Spawner::new().unwrap().spawn(&plan).unwrap();
-        let terms = Terms { token: Some(TOKEN_BYTES), delimiter: b'\n', message_items_max: u32::MAX };
-        let protocol = Protocol::new(ProtocolKind::Frames, terms);
+        let session = SessionConfig { token: Some(TOKEN_BYTES), delimiter: b'\n', message_items_max: u32::MAX };
+        let protocol = Protocol::new(ProtocolKind::Frames, session);
         Self { channel, protocol, progress, process, stderr: stderr.into() }
     }
 

@@ -12,13 +12,13 @@ use supervisor::model::spec::{
     WorkerContract,
 };
 use supervisor::model::time::{Duration, Instant};
-use supervisor::protocol::{Protocol, Received, Terms};
+use supervisor::protocol::{Protocol, Received, SessionConfig};
 use supervisor::wire::message::{FromWorker, PROTOCOL_VERSION};
 use supervisor::wire::{append, times};
 
 const ITEMS: u64 = 40;
 const TOKEN: [u8; 16] = [7; 16];
-const TERMS: Terms = Terms { token: Some(TOKEN), delimiter: b'\n', message_items_max: u32::MAX };
+const SESSION: SessionConfig = SessionConfig { token: Some(TOKEN), delimiter: b'\n', message_items_max: u32::MAX };
 /// Facts after which a run that has not ended never will.
 const FACTS_MAX: usize = 20_000;
 
@@ -161,7 +161,7 @@ impl Shell {
                 *slot = Some(Process {
                     incarnation,
                     greeted,
-                    protocol: Protocol::new(ProtocolKind::Frames, TERMS),
+                    protocol: Protocol::new(ProtocolKind::Frames, SESSION),
                     held,
                     leaving: false,
                 });
@@ -263,7 +263,7 @@ impl Shell {
         let Some(process) = self.processes[0].as_mut() else { return };
         let (worker, incarnation) = (WorkerId::from_index(0), process.incarnation);
         let mut inputs = Vec::new();
-        process.protocol.incoming().take_in(bytes);
+        process.protocol.incoming().copy_in(bytes);
         loop {
             match process.protocol.next() {
                 // The end of a large result is its message; where its bytes go is the engine's business.

@@ -1,10 +1,11 @@
-//! How a worker may break its protocol.
+//! The ways in which a worker may break its protocol.
 
 use crate::wire::codec::CodecError;
 use crate::wire::frame::FrameError;
 use crate::wire::message::{PROTOCOL_VERSION, REASON_BYTES_MAX, SMALL_BODY_BYTES_MAX};
 
-/// Why what arrived is no message. The texts without a verb complete "the worker broke the protocol: ...".
+/// Why what arrived is no valid message. The texts complete "the worker broke the protocol: ..."; those that begin with
+/// a verb also complete "failed to ...".
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum ProtocolError {
     #[error(transparent)]
@@ -13,7 +14,7 @@ pub enum ProtocolError {
     Codec(#[from] CodecError),
     #[error("read a message: it travels the wrong way")]
     Direction,
-    #[error("read a message: it speaks of no items")]
+    #[error("read a message: its count of items is 0")]
     Empty,
     #[error("read the times of {count} items: the body has {bytes} bytes only")]
     Times { count: u32, bytes: usize },
@@ -27,12 +28,12 @@ pub enum ProtocolError {
     Reason { bytes: usize },
     #[error("read a hello: a body of {bytes} bytes follows it")]
     HelloBody { bytes: usize },
-    #[error("it spoke before its hello")]
+    #[error("it sent a message before its hello")]
     BeforeHello,
-    #[error("it said hello twice")]
+    #[error("it sent a second hello")]
     HelloTwice,
-    #[error("its hello shows a wrong token")]
+    #[error("its hello has a wrong token")]
     Token,
-    #[error("it speaks protocol {found}, this supervisor speaks {PROTOCOL_VERSION}")]
+    #[error("it uses protocol {found}, this supervisor uses {PROTOCOL_VERSION}")]
     Version { found: u16 },
 }

@@ -2,14 +2,14 @@
 //!
 //! The supervisor's side is [`Frames`]. The worker's side is [`to_worker`] and [`hello`].
 //!
-//! A worker that holds an item may send a result of any size up to the limit. Until the last byte has come, such a
-//! result looks the same as one that never ends. So a large one is handed out as it comes, and everything else that
-//! claims to be large is refused at its head.
+//! A worker that holds an item may send a result of any size up to the limit, and may send it slowly or never finish
+//! it. So the bytes of a large result are returned as they arrive and are not collected here. Any other message with a
+//! large body is refused when its head has arrived.
 //!
-//! Invariant: of a frame that is not whole at most [`SMALL_BODY_BYTES_MAX`] and one read are in memory.
+//! Invariant: at most [`SMALL_BODY_BYTES_MAX`] and one read of an incomplete frame are in memory.
 
 use super::error::ProtocolError;
-use super::terms::{Received, Terms};
+use super::session::{Received, SessionConfig};
 use crate::model::ids::Batch;
 use crate::wire::codec::{self, Message};
 use crate::wire::frame::{Frame, FrameDecoder, FrameDirection, FrameError, Header, check_body};
@@ -19,7 +19,7 @@ use crate::wire::read_buffer::ReadBuffer;
 use crate::wire::times::{self, PAIR_BYTES};
 use std::ops::Range;
 
-/// The supervisor's side of the conversation with one worker.
+/// The supervisor's side of the session with one worker.
 pub struct Frames {
     decoder: FrameDecoder,
     large: Option<Large>,
@@ -28,12 +28,12 @@ pub struct Frames {
     message_items_max: u32,
 }
 
-/// What the worker has said so far.
+/// What the worker has sent so far.
 struct Session {
     /// `None`: no hello is needed.
     token: Option<[u8; 16]>,
     greeted: bool,
-    /// Items that were answered for since the caller last asked.
+    /// Items that were answered since the last `take_answered`.
     answered: u64,
 }
 
@@ -41,15 +41,15 @@ struct Session {
 #[derive(Clone, Copy)]
 struct Large {
     message: FromWorker,
-    /// The times stand before the result, if there are any.
+    /// The times come before the result, if the message is timed.
     times: [u8; PAIR_BYTES],
     times_left: usize,
     result_left: usize,
 }
 
 impl Frames {
-    pub(super) const fn new(terms: Terms) -> Self {
-        let Terms { token, delimiter, message_items_max } = terms;
+    pub(super) const fn new(config: SessionConfig) -> Self {
+        let SessionConfig { token, delimiter, message_items_max } = config;
         let session = Session { token, greeted: token.is_none(), answered: 0 };
         Self { decoder: FrameDecoder::new(), large: None, session, delimiter, message_items_max }
     }
@@ -81,8 +81,7 @@ impl Frames {
         {
             let frame = self.decoder.take_frame(place);
             let body = frame.body;
-            // The usual message is taken apart here and put together in registers: there may be one for each tiny
-            // item.
+            // The usual message is decoded in registers: there may be one for each tiny item.
             if frame.kind == FrameDirection::FromWorker
                 && let Some(FromWorker::Done { first, count, attempt, busy_ns, timed: false }) =
                     FromWorker::read(frame.head)
@@ -110,7 +109,7 @@ impl Frames {
             }
             let timed = matches!(message, FromWorker::Done { timed: true, .. });
             let times_left = if timed { PAIR_BYTES } else { 0 };
-            // A large body is longer than the times.
+            // No underflow: a large body is longer than the times.
             let result_left = header.body_bytes - times_left;
             self.large = Some(Large { message, times: [0; PAIR_BYTES], times_left, result_left });
             return Ok(Some(Received::LargeBegins { message, result_bytes: result_left as u64 }));
@@ -151,7 +150,7 @@ impl Frames {
         while rest.count > items_max
             && let Some(end) = ends.nth(items_max as usize - 1)
         {
-            // The body of a single item is the item alone; of several, each is followed by its delimiter.
+            // The body of a single item has no delimiter; in a body of several, each item is followed by one.
             let body_end = if items_max == 1 { end } else { end + 1 };
             put(Batch { count: items_max, ..rest }, at..body_end)?;
             rest = Batch { first: rest.first.plus(u64::from(items_max)), count: rest.count - items_max, ..rest };
@@ -163,7 +162,7 @@ impl Frames {
 }
 
 impl Session {
-    /// The message of a whole frame, if it may come now and its body has the promised shape.
+    /// The message of a whole frame, if it is allowed at this point of the session and its body has the right shape.
     #[cold]
     #[inline(never)]
     fn check(&mut self, frame: &Frame<'_>) -> Result<FromWorker, ProtocolError> {
@@ -195,7 +194,7 @@ impl Session {
     }
 }
 
-/// The message of a whole frame, if its body has the promised shape.
+/// The message of a whole frame, if its body has the right shape.
 fn check_frame(frame: &Frame<'_>) -> Result<FromWorker, ProtocolError> {
     if frame.kind != FrameDirection::FromWorker {
         return Err(ProtocolError::Direction);
@@ -220,7 +219,7 @@ fn check_frame(frame: &Frame<'_>) -> Result<FromWorker, ProtocolError> {
     }
 }
 
-/// The message of a frame whose large body is still to come. Only the result of one item may be large.
+/// The message of a frame whose large body has not arrived. Only the result of a single item may be large.
 fn check_prefix(header: Header, head: &[u8]) -> Result<FromWorker, ProtocolError> {
     let bytes = header.body_bytes;
     if header.kind != FrameDirection::FromWorker {
@@ -235,7 +234,7 @@ fn check_prefix(header: Header, head: &[u8]) -> Result<FromWorker, ProtocolError
     }
 }
 
-/// The part of a body behind the times of `count` items.
+/// A body without the times of `count` items at its start.
 fn behind_times(body: &[u8], count: u32, timed: bool) -> Result<&[u8], ProtocolError> {
     if !timed {
         return Ok(body);
@@ -244,7 +243,8 @@ fn behind_times(body: &[u8], count: u32, timed: bool) -> Result<&[u8], ProtocolE
     Ok(rest)
 }
 
-/// Several results are a line each. The check costs 0.3 ns an item, and lets every reporter cut at newlines.
+/// Checks that each of several results is a line. The check costs 0.3 ns an item; with it every reporter can cut at
+/// newlines.
 #[inline(always)]
 fn check_results(count: u32, results: &[u8]) -> Result<(), ProtocolError> {
     if count == 1 {
@@ -261,13 +261,13 @@ fn check_results(count: u32, results: &[u8]) -> Result<(), ProtocolError> {
 /// The worker's side: the message of a frame from the supervisor.
 ///
 /// # Errors
-/// The frame holds none.
+/// The frame holds no such message.
 #[inline(always)]
 pub fn to_worker(kind: FrameDirection, head: &[u8]) -> Result<ToWorker, ProtocolError> {
     if kind != FrameDirection::ToWorker {
         return Err(ProtocolError::Direction);
     }
-    // The usual message is put together in registers.
+    // The usual message is decoded in registers.
     if let Some(ToWorker::Batch { first, count, attempt }) = ToWorker::read(head) {
         return Ok(ToWorker::Batch { first, count, attempt });
     }

@@ -1,28 +1,28 @@
-//! Floor 2: how one worker is spoken to. Bytes become messages, and batches become bytes.
+//! Floor 2: the protocol of the session with one worker. Bytes become messages, and batches become bytes.
 //!
-//! A [`Protocol`] is the supervisor's side of the conversation with one worker process. It owns the buffer that a
-//! channel fills, checks every message, and makes what goes before the body of each message to the worker.
+//! A [`Protocol`] is the supervisor's side of the session with one worker process, from its start to its exit. It owns
+//! the buffer that a channel fills, checks every message, and makes the prefix of each message to the worker.
 //!
 //! - facts in: [`Protocol::incoming`], which a channel fills; [`Protocol::encode`], a batch
 //! - messages out: [`Protocol::next`], until it returns `None`
 //! - questions: [`Protocol::is_greeted`], [`Protocol::is_within_message`], [`Protocol::take_answered`]
 //!
-//! A result of more than [`crate::wire::message::SMALL_BODY_BYTES_MAX`] is not collected here: `next` announces it,
-//! hands out its bytes as they come, and reports its end. The caller decides where the bytes go.
+//! A result of more than [`crate::wire::message::SMALL_BODY_BYTES_MAX`] is not collected here: `next` reports its
+//! begin, returns its bytes as they arrive, and reports its end. The caller decides where the bytes go.
 //!
-//! The protocols are an enum and not a trait: the set is closed, and since there may be a message for each tiny item,
-//! reading one and making one are inlined into the loops of the caller.
+//! The protocols are an enum and not a trait: the set is closed, and there may be a message for each tiny item, so the
+//! code that reads and makes messages is inlined into the loops of the caller.
 //!
 //! Invariant: pure. Nothing here reads, writes or waits. A message that `next` returns is well-formed, its body has
-//! the shape that `wire/message.rs` promises, and the worker's hello came before it. What only the core knows (does
-//! the worker hold this item?) remains to be checked.
+//! the shape that `wire/message.rs` describes, and the worker's hello came before it. The core checks whether the
+//! worker holds the items.
 
 mod error;
 pub mod frames;
-mod terms;
+mod session;
 
 pub use error::ProtocolError;
-pub use terms::{Received, Terms};
+pub use session::{Received, SessionConfig};
 
 use crate::model::ids::Batch;
 use crate::model::spec::ProtocolKind;
@@ -32,17 +32,17 @@ use crate::wire::read_buffer::ReadBuffer;
 use frames::Frames;
 use std::ops::Range;
 
-/// The supervisor's side of the conversation with one worker process.
+/// The supervisor's side of the session with one worker process.
 pub enum Protocol {
     Frames(Frames),
 }
 
 impl Protocol {
-    /// A conversation that has not begun.
+    /// A session in which the worker has sent nothing.
     #[must_use]
-    pub const fn new(kind: ProtocolKind, terms: Terms) -> Self {
+    pub const fn new(kind: ProtocolKind, config: SessionConfig) -> Self {
         match kind {
-            ProtocolKind::Frames => Self::Frames(Frames::new(terms)),
+            ProtocolKind::Frames => Self::Frames(Frames::new(config)),
         }
     }
 
@@ -53,7 +53,7 @@ impl Protocol {
         }
     }
 
-    /// What arrived at this place of [`incoming`](Self::incoming) since it was last filled.
+    /// The bytes in this range of [`incoming`](Self::incoming), as of the last fill.
     #[must_use]
     pub fn arrived(&self, place: &Range<usize>) -> &[u8] {
         match self {
@@ -61,7 +61,7 @@ impl Protocol {
         }
     }
 
-    /// The next thing of those that have arrived; `None`: fill [`incoming`](Self::incoming) again.
+    /// The next message that has arrived, or part of a large one; `None`: fill [`incoming`](Self::incoming) again.
     ///
     /// # Errors
     /// The worker broke the protocol. Nothing that follows can be trusted: end the worker.
@@ -73,7 +73,7 @@ impl Protocol {
         }
     }
 
-    /// Whether the hello has come.
+    /// Whether the hello has arrived.
     #[must_use]
     pub const fn is_greeted(&self) -> bool {
         match self {
@@ -81,7 +81,7 @@ impl Protocol {
         }
     }
 
-    /// Whether a part of a message has arrived and no more, once [`next`](Self::next) has returned `None`.
+    /// Whether only a part of a message has arrived, once [`next`](Self::next) has returned `None`.
     #[must_use]
     pub fn is_within_message(&self) -> bool {
         match self {
@@ -89,19 +89,19 @@ impl Protocol {
         }
     }
 
-    /// How many items the worker has answered for since the last call. A worker answers in order, so a channel that
-    /// keeps the bytes of items may give up those of so many (`transport::Channel::answered`).
+    /// The number of items that the worker has answered since the last call. A worker answers in order, so a channel
+    /// that keeps the bytes of items can free those of that many (`transport::Channel::answered`).
     pub const fn take_answered(&mut self) -> u64 {
         match self {
             Self::Frames(frames) => frames.take_answered(),
         }
     }
 
-    /// Calls `put` for each message that the batch becomes: with what goes before the body, the number of items, and
-    /// where in `body` their bytes are. `body` is one item, whole, or several, each followed by its delimiter.
+    /// Calls `put` for each message that the batch becomes, with the prefix of the message, the number of items, and the
+    /// range of `body` that holds them. `body` is one whole item, or several items, each followed by its delimiter.
     ///
     /// # Errors
-    /// A body is over the limit of a message, or `put` failed; the messages before have been put.
+    /// A body is over the limit of a message, or `put` failed. `put` was called for the messages before it.
     #[inline(always)]
     pub fn encode<E: From<FrameError>>(
         &self,

@@ -1,12 +1,12 @@
-//! What a protocol is agreed on with a worker, and what it hands out.
+//! The parameters of one session with a worker, and what a protocol returns of it.
 
 use crate::wire::message::FromWorker;
 use crate::wire::times::PAIR_BYTES;
 
-/// What both sides of one conversation know from the worker's start on.
+/// The parameters of the session with one worker process. Both sides know them from the worker's start on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Terms {
-    /// The hello has to show it. `None`: the worker sends no hello.
+pub struct SessionConfig {
+    /// The token that the hello of this process has to contain. `None`: this worker sends no hello.
     pub token: Option<[u8; 16]>,
     /// The byte that follows each item of a batch of several.
     pub delimiter: u8,
@@ -14,17 +14,17 @@ pub struct Terms {
     pub message_items_max: u32,
 }
 
-/// One thing that a worker sent.
+/// A message of a worker, or a part of a large one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Received<'a> {
     /// A whole message and its body.
     Message(FromWorker, &'a [u8]),
     /// A large result has begun to arrive: the message, always a `Done` of one item, and the size of the result
-    /// without its times. Its [`LargeBytes`](Self::LargeBytes) follow, then [`LargeEnds`](Self::LargeEnds), and
-    /// nothing between.
+    /// without its times. Its [`LargeBytes`](Self::LargeBytes) follow, then [`LargeEnds`](Self::LargeEnds), with no
+    /// other message between them.
     LargeBegins { message: FromWorker, result_bytes: u64 },
     /// The next bytes of the large result.
     LargeBytes(&'a [u8]),
-    /// The large result is whole. `times` are the item's, if the message is `timed`.
+    /// The large result is complete. `times` are the times of the item, if the message is `timed`.
     LargeEnds { message: FromWorker, times: [u8; PAIR_BYTES] },
 }

@@ -23,7 +23,7 @@ use crate::model::signal::Signal;
 use crate::model::spec::ProtocolKind;
 use crate::model::time::{Duration, Instant};
 use crate::mutant::mutant;
-use crate::protocol::{Protocol, Terms};
+use crate::protocol::{Protocol, SessionConfig};
 use crate::sys::block::BlockSlice;
 use crate::sys::poller::{Interest, Ready};
 use crate::sys::spill::SpillFile;
@@ -111,9 +111,9 @@ impl Residents {
             return Err(error);
         }
         let Conversation { protocol, delimiter, message_items_max, ref spill } = self.conversation;
-        let terms = Terms { token, delimiter, message_items_max };
+        let session = SessionConfig { token, delimiter, message_items_max };
         let pid = body.pid();
-        let link = Link::new(peer, channel, Protocol::new(protocol, terms), Arc::clone(spill));
+        let link = Link::new(peer, channel, Protocol::new(protocol, session), Arc::clone(spill));
         slot.resident = Some(Box::new(Resident {
             body,
             link,
