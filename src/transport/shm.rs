@@ -280,7 +280,7 @@ impl Channel for ShmChannel {
             // More than a frame holds was not written by an honest worker.
             let _ = wire::append(&done, &results, &mut frames);
         }
-        into.take_in(&frames);
+        into.copy_in(&frames);
         frames.len()
     }
 

@@ -1,6 +1,6 @@
 //! Small messages to bytes and back: the only file that names bincode.
 //!
-//! Bodies never pass through here; they travel beside the message as plain slices (`frame.rs`).
+//! Bodies are not encoded here; they are plain slices behind the message (`frame.rs`).
 //!
 //! Invariant: a message is a flat value of a few integers. It holds no sequence, so its size has a
 //! constant bound and its decoder can neither recurse nor allocate.
@@ -13,17 +13,17 @@ use bincode::config::{Configuration, Limit, LittleEndian, Varint};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-/// A message that may stand in a frame's head. Its longest encoding is at most [`HEAD_BYTES_MAX`],
-/// which `tests::the_longest_messages_fit` holds each implementor to.
+/// A message in the head of a frame. Its longest encoding is at most [`HEAD_BYTES_MAX`] bytes;
+/// `tests::the_longest_messages_fit` checks that.
 pub trait Message: Serialize + DeserializeOwned {
     /// The direction of a frame that carries it; in the header the field is `kind`.
     const KIND: FrameDirection;
 
-    /// The message packed into words, if it is one that is written without the general codec, and short enough; else
-    /// [`Packed::NONE`] or a value that does not fit.
+    /// The message packed into two words, if `quick.rs` can write it. Otherwise the result does not fit
+    /// ([`Packed::fits`]), and the general codec writes the message.
     fn pack(&self) -> Packed;
 
-    /// The message, if it is one of those and in the usual form.
+    /// The message, if `quick.rs` can read it; otherwise the general codec decides.
     fn read(head: &[u8]) -> Option<Self>;
 }
 
@@ -69,7 +69,7 @@ impl Message for FromWorker {
 const BATCH: u8 = 0;
 const DONE: u8 = 1;
 
-/// The limit bounds what decoding may claim; encoding is bounded by the shape of the messages.
+/// The limit bounds what decoding may allocate. The shape of the messages bounds encoding.
 const fn config() -> Configuration<LittleEndian, Varint, Limit<HEAD_BYTES_MAX>> {
     bincode::config::standard().with_limit::<HEAD_BYTES_MAX>()
 }

@@ -4,11 +4,11 @@
 //! version u8 | kind u8 | head_bytes u16 | body_bytes u32      little-endian, then head, then body
 //! ```
 //!
-//! A decoder takes bytes as they come, torn anywhere, and lends whole frames as slices of its own buffer. Its facts
-//! come from [`FrameDecoder::buffer`].
+//! A decoder takes bytes in pieces of any size through [`FrameDecoder::buffer`], and returns whole frames as slices of
+//! that buffer.
 //!
-//! Invariant: a header is checked before a byte is allocated for what it announces. A decoder that has found a bad
-//! header returns that error for ever, because nothing behind it can be trusted.
+//! Invariant: a header is checked before memory is allocated for the frame. A decoder that has found a bad header
+//! returns the same error from then on, because the bytes behind it cannot be trusted.
 
 use super::read_buffer::ReadBuffer;
 use crate::model::spec::ITEM_BYTES_MAX;
@@ -26,7 +26,7 @@ pub const HEAD_BYTES_MAX: usize = 64;
 /// for the last result before a worker's flush.
 pub const BODY_BYTES_MAX: usize = ITEM_BYTES_MAX + 2 * 1024 * 1024;
 
-/// Which way a frame travels; a frame that turns up at the wrong end is refused.
+/// Which way a frame travels. A frame that arrives at the wrong end is refused.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[repr(u8)]
 pub enum FrameDirection {
@@ -34,7 +34,7 @@ pub enum FrameDirection {
     FromWorker = 2,
 }
 
-/// One whole frame, lent by the decoder until its next call.
+/// One whole frame, borrowed from the decoder until its next call.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Frame<'a> {
     pub kind: FrameDirection,
@@ -42,7 +42,7 @@ pub struct Frame<'a> {
     pub body: &'a [u8],
 }
 
-/// Why bytes are no frame, or would be none; completes "failed to ...".
+/// Why bytes are no frame, or cannot become one; completes "failed to ...".
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum FrameError {
     #[error("read a frame: it begins with version {found}, not {FRAME_VERSION}")]
@@ -68,8 +68,8 @@ pub fn encode(kind: FrameDirection, head: &[u8], body: &[u8], out: &mut Vec<u8>)
     Ok(())
 }
 
-/// The header of a frame with so many bytes of head and of body: the first byte is the lowest. A word, since a load
-/// of bytes that were just stored in pieces waits for all the stores.
+/// The header of a frame with this many bytes of head and of body; its first byte is the lowest of the word. It is a
+/// word, since a load of bytes that were just stored in pieces waits for all the stores.
 ///
 /// # Errors
 /// Head or body are over their limits.
@@ -82,16 +82,16 @@ pub fn header(kind: FrameDirection, head_bytes: usize, body_bytes: usize) -> Res
     Ok(fields(kind, head_bytes, body_bytes))
 }
 
-/// Whether a body may have so many bytes.
+/// Checks the size of a body.
 ///
 /// # Errors
-/// It may not.
+/// It is over the limit.
 #[inline]
 pub const fn check_body(bytes: usize) -> Result<(), FrameError> {
     if bytes > BODY_BYTES_MAX { Err(FrameError::Body { bytes }) } else { Ok(()) }
 }
 
-/// The header, of lengths that are within their limits.
+/// The header, for lengths that are within their limits.
 #[inline]
 pub(super) const fn fields(kind: FrameDirection, head_bytes: usize, body_bytes: usize) -> u64 {
     FRAME_VERSION as u64 | (kind as u64) << 8 | (head_bytes as u64) << 16 | (body_bytes as u64) << 32
@@ -111,13 +111,14 @@ pub struct Header {
 }
 
 impl Header {
-    /// Of the whole frame.
+    /// The size of the whole frame.
     #[must_use]
     pub const fn frame_bytes(self) -> usize {
         HEADER_BYTES + self.head_bytes + self.body_bytes
     }
 
-    /// The header at the start of `bytes`; `None` while it is torn. Each field is checked as soon as it is whole.
+    /// The header at the start of `bytes`; `None` while it is incomplete. The version is checked as soon as it has
+    /// arrived.
     ///
     /// # Errors
     /// The bytes are no header.
@@ -129,7 +130,7 @@ impl Header {
                 _ => Ok(None),
             };
         };
-        // As one word, as it is written.
+        // One word, since it is written as one.
         let fields = u64::from_le_bytes(*fields);
         let (version, kind) = (fields as u8, (fields >> 8) as u8);
         if version != FRAME_VERSION {
@@ -152,18 +153,18 @@ impl Header {
     }
 }
 
-/// Makes frames of bytes.
+/// Decodes frames.
 ///
 /// - facts in: [`buffer`](Self::buffer), or [`push`](Self::push)
 /// - frames out: [`next`](Self::next), or [`find`](Self::find) and [`take_frame`](Self::take_frame)
-/// - a large frame in parts: [`take_prefix`](Self::take_prefix), then [`take`](Self::take) until its body is out
+/// - a large frame in parts: [`take_prefix`](Self::take_prefix), then [`take`](Self::take) until the end of its body
 /// - questions: [`whole_frames`](Self::whole_frames), [`unread_bytes`](Self::unread_bytes)
 #[derive(Default)]
 pub struct FrameDecoder {
     buffer: ReadBuffer,
 }
 
-/// Where in the buffer the next whole frame is.
+/// The place of the next whole frame in the buffer.
 #[derive(Clone, Copy, Debug)]
 pub struct FramePlace {
     kind: FrameDirection,
@@ -179,25 +180,25 @@ impl FrameDecoder {
         Self { buffer: ReadBuffer::new() }
     }
 
-    /// Where bytes arrive.
+    /// The buffer to read into.
     pub const fn buffer(&mut self) -> &mut ReadBuffer {
         &mut self.buffer
     }
 
-    /// What arrived at this place of the buffer since it was last filled.
+    /// The bytes in this range of the buffer, as of the last fill.
     #[must_use]
     pub fn arrived(&self, place: &std::ops::Range<usize>) -> &[u8] {
         self.buffer.arrived(place)
     }
 
-    /// Takes in all of `bytes` and calls `each` with every frame that they complete. For tests and for callers that
-    /// receive messages instead of a stream.
+    /// Copies all of `bytes` into the buffer, and calls `each` with every frame that they complete. For tests and for
+    /// callers that receive messages instead of a stream.
     ///
     /// # Errors
     /// The bytes are no frames.
     pub fn push(&mut self, mut bytes: &[u8], mut each: impl FnMut(Frame<'_>)) -> Result<(), FrameError> {
         while !bytes.is_empty() {
-            bytes = self.buffer.take_piece(bytes);
+            bytes = self.buffer.copy_piece(bytes);
             while let Some(frame) = self.next()? {
                 each(frame);
             }
@@ -216,7 +217,7 @@ impl FrameDecoder {
         Ok(Some(self.take_frame(place)))
     }
 
-    /// Where the next whole frame is, for [`take_frame`](Self::take_frame); `None` until more bytes have arrived.
+    /// The place of the next whole frame, for [`take_frame`](Self::take_frame); `None` until more bytes have arrived.
     ///
     /// # Errors
     /// As of [`next`](Self::next).
@@ -226,8 +227,8 @@ impl FrameDecoder {
         let Some(header) = Header::read(buffer.unread())? else {
             return Ok(None);
         };
-        buffer.wanted = header.frame_bytes();
-        if buffer.end - buffer.start < buffer.wanted {
+        buffer.message_bytes = header.frame_bytes();
+        if buffer.end - buffer.start < buffer.message_bytes {
             return Ok(None);
         }
         let head = buffer.start + HEADER_BYTES;
@@ -239,13 +240,13 @@ impl FrameDecoder {
     #[inline(always)]
     pub fn take_frame(&mut self, FramePlace { kind, head, body, end }: FramePlace) -> Frame<'_> {
         let buffer = &mut self.buffer;
-        (buffer.start, buffer.wanted) = (end, 0);
+        (buffer.start, buffer.message_bytes) = (end, 0);
         Frame { kind, head: &buffer.bytes[head..body], body: &buffer.bytes[body..end] }
     }
 
     /// Takes out the header and the head of the next frame if its body has more than `above` bytes; `None` if it has
-    /// fewer, and while its head is torn. The bytes that follow are those of its body: until [`take`](Self::take) has
-    /// taken out all of them, call nothing else.
+    /// fewer, and while its head is incomplete. The bytes that follow are its body: until [`take`](Self::take) has taken
+    /// out all of them, call nothing else.
     ///
     /// # Errors
     /// The bytes are no frame.
@@ -254,8 +255,8 @@ impl FrameDecoder {
         let Some(header) = Header::read(buffer.unread())?.filter(|next| next.body_bytes > above) else {
             return Ok(None);
         };
-        // The buffer does not grow for it.
-        buffer.wanted = 0;
+        // The buffer does not grow for its body.
+        buffer.message_bytes = 0;
         let head = buffer.start + HEADER_BYTES;
         let body = head + header.head_bytes;
         if body > buffer.end {
@@ -265,7 +266,7 @@ impl FrameDecoder {
         Ok(Some((header, &buffer.bytes[head..body])))
     }
 
-    /// Takes out what has arrived as it is, at most `bytes_max` bytes.
+    /// Takes out the bytes that have arrived, at most `bytes_max`, without a check.
     pub fn take(&mut self, bytes_max: usize) -> &[u8] {
         self.buffer.take(bytes_max)
     }
@@ -285,7 +286,7 @@ impl FrameDecoder {
         frames
     }
 
-    /// Bytes that have arrived and belong to no frame that was taken out; at the end of a channel, those of a torn
+    /// The number of bytes that have arrived and have not been taken out. At the end of a channel they are a part of a
     /// frame.
     #[must_use]
     pub fn unread_bytes(&self) -> usize {

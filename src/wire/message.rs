@@ -25,8 +25,8 @@ pub const PROTOCOL_VERSION: u16 = 1;
 /// A reason longer than this is cut by the worker's side and refused by the supervisor's.
 pub const REASON_BYTES_MAX: usize = 64 * 1024;
 
-/// A longer body comes with a `Done` of one item alone. An item of a MiB, with its times and its newline, is below.
-/// The SDK sends several results together up to a few times 64 KiB.
+/// Only a `Done` of a single item may have a longer body. A result of 1 MiB, with its times and its newline, is
+/// shorter than this. The SDK sends several results together up to a few times 64 KiB.
 pub const SMALL_BODY_BYTES_MAX: usize = 1024 * 1024 + 64 * 1024;
 
 /// Supervisor to worker. The end of a worker's input is end-of-file, not a message.

@@ -1,10 +1,10 @@
 //! Floor 1: bytes to messages and back.
 //!
-//! Facts come in as slices of bytes, in pieces of any size; messages go out, and the other way round. Which message
-//! is legal when, `protocol` decides.
+//! Slices of bytes, in pieces of any size, become messages, and messages become bytes. `protocol` decides which message
+//! is legal when.
 //!
-//! Invariant: pure. Nothing here reads, writes, waits or knows which transport carries the bytes, and no input,
-//! however hostile, panics or makes it allocate more than one frame's limit.
+//! Invariant: pure. Nothing here reads, writes, waits or knows which transport carries the bytes. No input makes it
+//! panic, or allocate more than the limit of one frame.
 
 pub mod codec;
 pub mod frame;
@@ -29,7 +29,7 @@ pub fn append<M: Message>(message: &M, body: &[u8], out: &mut Vec<u8>) -> Result
     Ok(())
 }
 
-/// Appends all of a frame but its body, which is to follow.
+/// Appends a frame without its body. The caller appends the body.
 ///
 /// # Errors
 /// The body is over [`frame::BODY_BYTES_MAX`]; nothing was appended.

@@ -1,12 +1,12 @@
-//! The names of the variables by which a worker, or a command, learns what it needs before any message.
+//! The names of the environment variables that the supervisor sets for a worker or a command.
 //!
-//! Invariant: names only. The supervisor sets them; `worker` reads those that are for it.
+//! Invariant: names only. Values are made by the supervisor and parsed by `worker`.
 
 use std::ffi::OsStr;
 
-/// The number of the fd that bytes come in by.
+/// The number of the fd that a worker reads items from.
 pub const FD_IN: &str = "SUPERVISOR_FD_IN";
-/// The number of the fd that bytes go out by; may be the same.
+/// The number of the fd that a worker writes results to; may be the same.
 pub const FD_OUT: &str = "SUPERVISOR_FD_OUT";
 /// The number of the fd of the memory that both sides map.
 pub const FD_MEMORY: &str = "SUPERVISOR_FD_MEMORY";
@@ -14,11 +14,11 @@ pub const FD_MEMORY: &str = "SUPERVISOR_FD_MEMORY";
 pub const FD_SPOOL: &str = "SUPERVISOR_FD_SPOOL";
 /// The number of the fd of the input, where that file holds the items.
 pub const FD_INPUT: &str = "SUPERVISOR_FD_INPUT";
-/// The number of the fd that ends when the supervisor does, where the others do not report it.
+/// The number of the fd that reports the end of the supervisor, if the other descriptors do not.
 pub const FD_LIVENESS: &str = "SUPERVISOR_FD_LIVENESS";
 /// The number of the fd of the progress page.
 pub const FD_PROGRESS: &str = "SUPERVISOR_FD_PROGRESS";
-/// 32 hex digits, to be shown in the hello.
+/// The token that the hello has to contain, as 32 hex digits.
 pub const TOKEN: &str = "SUPERVISOR_TOKEN";
 /// The supervisor's pid.
 pub const PARENT: &str = "SUPERVISOR_PARENT";

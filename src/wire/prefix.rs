@@ -1,21 +1,21 @@
-//! The bytes of a frame before its body, ready to be put wherever the body is.
+//! A prefix: the header and the head of a frame, to be put before its body.
 //!
-//! Made and passed on in registers: there may be a frame for each tiny item. A load of bytes that were just stored in
-//! pieces waits until all the stores are done, longer than the item takes.
+//! A prefix is made and passed on in registers, since there may be a frame for each tiny item: a load of bytes that
+//! were just stored in pieces waits until all the stores are done, which takes longer than such an item.
 //!
-//! Invariant: what [`Prefix::put`] puts is what [`super::append`] appends.
+//! Invariant: [`Prefix::put`] puts the same bytes that [`super::append`] appends before the body.
 
 use super::codec::{self, Message, PACKED_BYTES, Packed};
 use super::frame::{self, HEADER_BYTES};
 
-/// Most bytes that [`Prefix::put`] puts beyond those of the prefix, if it may.
+/// Most bytes that [`Prefix::put`] writes behind the prefix, with `slack`.
 pub const SLACK_BYTES: usize = PACKED_BYTES;
 
 /// A header and a head.
 #[derive(Clone, Debug)]
 pub struct Prefix {
     header: u64,
-    /// The head, unless it is a long one, which is rare.
+    /// The head, if it fits; it rarely does not.
     head: Packed,
     long_head: Vec<u8>,
     head_bytes: usize,
@@ -23,7 +23,7 @@ pub struct Prefix {
 
 impl Prefix {
     /// The prefix of a frame with this message and a body of so many bytes, which [`frame::check_body`] has passed.
-    /// No `Result`: that would be put together in memory.
+    /// It returns no `Result`, since that would be built in memory.
     #[inline(always)]
     pub fn new<M: Message>(message: &M, body_bytes: usize) -> Self {
         let (head, mut long_head) = (message.pack(), Vec::new());
@@ -31,7 +31,7 @@ impl Prefix {
             codec::encode(message, &mut long_head);
         }
         let head_bytes = if head.fits() { head.bytes() } else { long_head.len() };
-        // A message is within the limit of a head.
+        // A message is never over the limit of a head.
         Self { header: frame::fields(M::KIND, head_bytes, body_bytes), head, long_head, head_bytes }
     }
 
@@ -41,7 +41,7 @@ impl Prefix {
         Self { header: frame::with_body_bytes(self.header, body_bytes), long_head: self.long_head.clone(), ..*self }
     }
 
-    /// Appends it, and reserves `more_bytes` bytes for what is to follow.
+    /// Appends it, and reserves `more_bytes` bytes for the body.
     #[inline]
     pub fn append_to(&self, more_bytes: usize, out: &mut Vec<u8>) {
         let end = out.len() + self.bytes();
@@ -57,8 +57,8 @@ impl Prefix {
         HEADER_BYTES + self.head_bytes
     }
 
-    /// Hands it over in parts, each with its place. `slack`: up to [`SLACK_BYTES`] behind it may be written to, since
-    /// a copy of a fixed size costs no call.
+    /// Calls `put` for each part, with its offset. `slack`: up to [`SLACK_BYTES`] behind the prefix may be overwritten;
+    /// then all parts have a fixed size, and a copy of a fixed size costs no call.
     #[inline(always)]
     pub fn put(&self, slack: bool, mut put: impl FnMut(usize, &[u8])) {
         if !slack || !self.long_head.is_empty() {

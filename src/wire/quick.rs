@@ -1,20 +1,20 @@
-//! The two messages that each item may cost, `Batch` and `Done`, to bytes and back without the general codec.
+//! Encodes and decodes `Batch` and `Done` without the general codec. There may be one of each for every item.
 //!
-//! With a message per item, the head of a message is most of what an item costs, and the general codec takes three
-//! times as long. The format is that codec's, described in bincode's `spec.md`: numbers up to 250 are a byte, larger
-//! ones a byte that names their width and then the number.
+//! With a message per item, the head of the message is most of the cost of an item, and the general codec takes three
+//! times as long. The format is the one of that codec, described in bincode's `spec.md`: numbers up to 250 are one
+//! byte, larger numbers are a byte for their width and then the number.
 //!
-//! Invariant: nothing here differs from what the codec would write or accept. What is unusual is left to the codec; a
-//! test compares the two.
+//! Invariant: writes and accepts only what the general codec writes and accepts. Unusual messages are left to that
+//! codec. A test compares the two.
 
-/// Numbers from here on are written wider.
+/// Numbers from this one on take more than one byte.
 const WIDE: u64 = 251;
 const WIDE_2: u8 = 251;
 const WIDE_4: u8 = 252;
 const WIDE_8: u8 = 253;
 
-/// A head that fits into two words: its bytes, the first one lowest. Made and passed on in registers, since a load of
-/// bytes that were just stored in pieces waits for all the stores.
+/// A head as two words; its first byte is the lowest. It is made and passed on in registers, since a load of bytes that
+/// were just stored in pieces waits for all the stores.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Packed {
     low: u64,
@@ -26,7 +26,7 @@ pub struct Packed {
 pub const PACKED_BYTES: usize = 2 * size_of::<u64>();
 
 impl Packed {
-    /// A head that does not fit, or is left to the codec.
+    /// A head that is left to the general codec. It does not fit.
     pub const NONE: Self = Self { low: 0, high: 0, bytes: usize::MAX };
 
     /// Whether it fits.
@@ -100,7 +100,7 @@ impl HeadWriter {
     }
 }
 
-/// Reads heads; `None` leaves it to the codec to name what is wrong, or to read it.
+/// Reads heads. `None`: the general codec reads the head, or reports the error.
 pub(super) struct HeadReader<'a> {
     rest: &'a [u8],
 }

@@ -26,7 +26,7 @@ pub fn split(body: &[u8], count: u32) -> Option<(impl ExactSizeIterator<Item = P
     Some((pairs.chunks_exact(PAIR_BYTES).map(read), results))
 }
 
-/// `chunk` is of [`PAIR_BYTES`], as `chunks_exact` gives.
+/// `chunk` has [`PAIR_BYTES`] bytes, since `chunks_exact` makes it.
 fn read(chunk: &[u8]) -> Pair {
     let word = |bytes: &[u8]| bytes.iter().rev().fold(0u64, |word, byte| word << 8 | u64::from(*byte));
     Pair { started_ns: word(&chunk[..8]), runtime_ns: word(&chunk[8..]) }
