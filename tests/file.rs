@@ -258,5 +258,5 @@ fn a_worker_that_truncates_its_spool_harms_no_other_worker() {
     queue(2, b'y');
     assert!(connection.items.fill().unwrap());
     let error = connection.items.next().unwrap_err();
-    assert_eq!(error.to_string(), "read an item: the spool was cut short meanwhile");
+    assert_eq!(error.to_string(), "read an item: the spool was cut short during the run");
 }

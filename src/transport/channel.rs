@@ -8,25 +8,25 @@ use crate::wire::read_buffer::ReadBuffer;
 use std::io;
 use std::os::fd::BorrowedFd;
 
-/// What one [`Channel::fill`] brought.
+/// The result of one [`Channel::fill`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Fill {
-    /// So many bytes.
+    /// This many bytes were read.
     Bytes(usize),
-    /// Nothing at the moment.
+    /// There are no bytes to read now.
     Blocked,
-    /// The worker's end is closed; nothing will come any more.
+    /// The worker's end is closed, and all bytes have been read.
     Closed,
 }
 
-/// What one [`Channel::flush`] left in the backlog.
+/// The state of the backlog after one [`Channel::flush`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Flush {
-    /// Nothing.
+    /// It is empty.
     All,
-    /// Something: flush again when [`Channel::write_fd`] is writable.
+    /// It is not empty: flush again when [`Channel::write_fd`] is writable.
     Blocked,
-    /// Nothing, because the worker's end is closed: the backlog is dropped. The worker's exit explains it.
+    /// The worker's end is closed, so the backlog was dropped. The reason is known when the worker has exited.
     Closed,
 }
 
@@ -41,55 +41,55 @@ pub enum Flush {
 /// Closing an fd does not take it out of a poll set while a process between fork and exec holds a
 /// copy: take both fds out before the channel, or its input, is closed.
 pub trait Channel {
-    /// Readable when [`fill`](Self::fill) has something to bring.
+    /// Readable when [`fill`](Self::fill) can read bytes, or the end.
     fn read_fd(&self) -> BorrowedFd<'_>;
 
-    /// Writable when [`flush`](Self::flush) can go on; may be the same as [`read_fd`](Self::read_fd).
+    /// Writable when [`flush`](Self::flush) can write; may be the same as [`read_fd`](Self::read_fd).
     /// `None` once the input is closed.
     fn write_fd(&self) -> Option<BorrowedFd<'_>>;
 
     /// One read into the spare bytes of `into`.
     ///
     /// # Errors
-    /// [`ChannelError::System`]: the channel is of no use any more. Any other: the worker did not keep to the
-    /// transport; the text says how.
+    /// [`ChannelError::System`]: the channel is unusable from now on. Any other: the worker broke a rule of the
+    /// transport, which the text names.
     fn fill(&mut self, into: &mut ReadBuffer) -> Result<Fill, ChannelError>;
 
-    /// Appends to `into` what the worker had finished and not sent, where this transport knows it, and returns how
-    /// many bytes that is. To be called once, after the worker has ended and [`fill`](Self::fill) brings nothing more,
-    /// unless the worker died within a message.
+    /// Appends the results that the worker had finished and not sent to `into`, if this transport can recover them, and
+    /// returns the number of bytes. Call it once, after the worker has exited and [`fill`](Self::fill) has returned
+    /// everything, but not if the last message is incomplete.
     fn recover(&mut self, into: &mut ReadBuffer) -> usize;
 
-    /// Adds a message to the backlog: `prefix`, then `body`, the bytes of `items` items. Nothing leaves before
-    /// [`flush`](Self::flush), so that all messages of a turn leave in one write. Dropped silently once the input is
-    /// closed.
+    /// Adds a message to the backlog: `prefix`, then `body`, the bytes of `items` items. Only [`flush`](Self::flush)
+    /// sends it, so that all messages of a turn are sent in one write. Once the input is closed, the message is dropped.
     ///
     /// # Errors
-    /// The body is over the limit of this transport, or cannot be kept. Nothing was added.
+    /// The body is over the limit of this transport, or could not be written to the spool. Nothing was added.
     fn queue(&mut self, prefix: &Prefix, items: u32, body: BlockSlice<'_>) -> Result<(), ChannelError>;
 
-    /// The worker has answered for so many more of the items that were queued, in their order: the bytes of those are
-    /// not needed any more.
+    /// The worker has answered the next `items` items, in the order in which they were queued. A channel that keeps
+    /// their bytes frees them.
     fn answered(&mut self, items: u64);
 
-    /// Writes as much of the backlog as fits.
+    /// Writes as much of the backlog as the channel takes now.
     ///
     /// # Errors
-    /// The system's, other than that the worker's end is closed.
+    /// The system's, except that a closed end of the worker is no error.
     fn flush(&mut self) -> io::Result<Flush>;
 
     /// Bytes that are queued and not yet written.
     fn backlog_bytes(&self) -> usize;
 
-    /// The worker reads end-of-file behind what was flushed; what was not is dropped. Results still come.
+    /// Ends the input: the worker reads end-of-file after the bytes that were flushed. The backlog is dropped. Results
+    /// can still be read.
     fn close_input(&mut self);
 
-    /// Whether results may come, or the backlog may move, without any fd becoming ready. Then call
-    /// [`fill`](Self::fill) and [`flush`](Self::flush) now and then, and [`arm`](Self::arm) before waiting.
+    /// Whether results may arrive, or the backlog may fit, without an fd becoming ready. Then call
+    /// [`fill`](Self::fill) and [`flush`](Self::flush) in each turn, and [`arm`](Self::arm) before waiting.
     fn is_busy_polled(&self) -> bool;
 
-    /// From now on [`read_fd`](Self::read_fd) becomes readable when there are results or, if there is a backlog,
-    /// when some of it fits; until the next `fill` or `flush`. `false`: there is something now.
+    /// Until the next `fill` or `flush`, makes [`read_fd`](Self::read_fd) readable when results arrive or, if there is a
+    /// backlog, when some of it fits. `false`: one of the two is true already.
     fn arm(&mut self) -> bool;
 }
 
@@ -100,10 +100,10 @@ pub enum ChannelError {
     System(#[from] io::Error),
     #[error(transparent)]
     Frame(#[from] FrameError),
-    /// The worker's fault.
+    /// The worker broke its ring.
     #[error(transparent)]
     Ring(#[from] shm_ring::Broken),
-    /// The supervisor's disk: no fault of the worker.
+    /// The disk failed, which is no fault of the worker.
     #[error("write an item to the spool in {folder}: {error}")]
     Spool { folder: String, error: String },
 }

@@ -8,13 +8,13 @@ use crate::wire::frame::{Frame, FrameError};
 use std::io;
 use std::sync::Arc;
 
-/// The worker's end, in two halves, since a batch is still lent by the one while results leave by the other.
+/// The worker's end. It is two halves, since a batch is still borrowed from `items` while `results` sends.
 pub struct Connection {
     pub items: Box<dyn ItemsIn>,
     pub results: Box<dyn ResultsOut>,
 }
 
-/// Where a worker's items come in, in frames. Waits.
+/// The source of a worker's items, as frames. Waits.
 pub trait ItemsIn {
     /// Waits for bytes; `false` at the end of the input.
     ///
@@ -25,45 +25,46 @@ pub trait ItemsIn {
     /// The next frame of those that have arrived; `None`: fill again.
     ///
     /// # Errors
-    /// What arrived is no frame, or the bytes of its body cannot be had.
+    /// The bytes are no frame, or the bytes of its body are lost or cannot be read.
     fn next(&mut self) -> Result<Option<Frame<'_>>, ItemsError>;
 
-    /// The number of whole frames that [`next`](Self::next) has in store, counted up to `most`.
+    /// The number of whole frames that have arrived, counted up to `most`.
     fn waiting(&self, most: usize) -> usize;
 
-    /// Knows whether the bytes that [`next`](Self::next) lent are there, and afterwards whether they were whole.
+    /// Whether the bytes that [`next`](Self::next) returned are present, and after their use, whether they stayed whole.
     fn integrity(&self) -> Arc<InputIntegrity>;
 }
 
-/// Where a worker's results go out. Waits.
+/// Sends a worker's results. Waits.
 pub trait ResultsOut {
-    /// Takes whole frames, as [`crate::wire::append`] makes them. Waits until all are written.
+    /// Sends whole frames, as [`crate::wire::append`] makes them. Waits until all are written.
     ///
     /// # Errors
     /// The system's; `BrokenPipe` if the supervisor is gone.
     fn send(&mut self, frames: &[u8]) -> io::Result<()>;
 
-    /// The same for frames of which the last one's body is apart.
+    /// The same, with the body of the last frame in a slice of its own.
     ///
     /// # Errors
     /// As of [`send`](Self::send).
     fn send_parts(&mut self, frames: &[u8], body: &[u8]) -> io::Result<()>;
 
-    /// The staging area, if what is written there outlives this process. To be asked for once.
+    /// The staging area, if this transport has one: memory that outlives this process. Only the first call returns it.
     fn staging(&self) -> Option<Staging>;
 }
 
-/// A staging area, and the two buffers in it.
+/// A staging area, and the two buffers in it. A **group** is a stretch of finished items of one batch whose results
+/// will be one frame; it is open until that frame is made.
 pub struct Staging {
-    /// Where the worker notes what is done.
+    /// The words in which the worker notes its finished items.
     pub area: StagingArea,
-    /// For the results of the open group.
+    /// The buffer for the results of the open group.
     pub results: GrowableBuffer,
-    /// For the frames that wait to be sent.
+    /// The buffer for the frames that wait to be sent.
     pub frames: GrowableBuffer,
 }
 
-/// Why a worker cannot have its next items; completes "failed to ...".
+/// Why a worker cannot read its next items; completes "failed to ...".
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum ItemsError {
     #[error(transparent)]
@@ -74,6 +75,6 @@ pub enum ItemsError {
     Reference,
     #[error("map {what}: {error}")]
     Map { what: &'static str, error: String },
-    #[error("read an item: {what} was cut short meanwhile")]
+    #[error("read an item: {what} was cut short during the run")]
     Lost { what: &'static str },
 }

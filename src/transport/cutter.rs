@@ -4,15 +4,15 @@
 
 use std::io::{self, ErrorKind, IoSlice};
 
-/// Cuts what it is given to be written.
+/// Cuts written bytes into messages.
 pub(super) struct Cutter {
     message_bytes: usize,
-    /// Where slices are put together.
+    /// Scratch space for a message of several slices.
     message: Vec<u8>,
 }
 
 impl Cutter {
-    /// Into messages of at most so many bytes.
+    /// A cutter for messages of at most this many bytes.
     pub(super) const fn new(message_bytes: usize) -> Self {
         Self { message_bytes, message: Vec::new() }
     }
@@ -30,8 +30,8 @@ impl Cutter {
         Ok(sent)
     }
 
-    /// Sends whole messages from the first slice alone; if that holds none, one message that is put together of
-    /// several slices.
+    /// Sends whole messages from the first slice. If the first slice is shorter than a message, sends one message that is
+    /// made of several slices.
     pub(super) fn write_vectored(
         &mut self,
         slices: &[IoSlice<'_>],

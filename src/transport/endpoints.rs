@@ -1,8 +1,8 @@
-//! What a worker is handed at its start to find its channel: descriptors and other variables, each under the name of
-//! a variable of its environment.
+//! The endpoints of a channel that a worker process inherits: descriptors and values, each under the name of a variable
+//! of its environment.
 //!
-//! The supervisor's side fills it in when it opens a channel; the worker's side takes it apart. How descriptors get
-//! their numbers and how variables travel is not known here.
+//! The supervisor fills them in when it opens a channel; the worker takes them out. Other code assigns the numbers of
+//! the descriptors and sets the environment.
 //!
 //! Invariant: a name stands for one descriptor or one variable; a descriptor may have several names.
 
@@ -17,20 +17,20 @@ pub struct Endpoints {
 }
 
 impl Endpoints {
-    /// Nothing yet.
+    /// No endpoints.
     #[must_use]
     pub const fn new() -> Self {
         Self { fds: Vec::new(), variables: Vec::new() }
     }
 
-    /// With `fd` under each of these names.
+    /// Adds `fd` under each of these names.
     #[must_use]
     pub fn fd(mut self, names: &[&'static str], fd: OwnedFd) -> Self {
         self.fds.push((names.to_vec(), fd));
         self
     }
 
-    /// With a variable of this name.
+    /// Adds a variable of this name.
     #[must_use]
     pub fn variable(mut self, name: &'static str, variable: impl Into<String>) -> Self {
         self.variables.push((name, variable.into()));
@@ -47,7 +47,7 @@ impl Endpoints {
         self.variables.iter().map(|(name, variable)| (*name, variable.as_str()))
     }
 
-    /// Takes the descriptor of this name; it has no name any more.
+    /// Takes out the descriptor of this name, with its other names.
     ///
     /// # Errors
     /// No descriptor has this name, or it was taken before.

@@ -1,10 +1,9 @@
-//! A spool file that both sides map: over a pipe go only messages with references into it.
+//! A spool file for the items of each worker. Messages over a pipe hold references into the file instead of bodies.
 //!
-//! The items of each worker are in a spool of its own, see [`super::spool`]. If the input is a file that the source
-//! has mapped, the worker maps that file too, see [`super::shared_input`], and nothing is copied. Results, also large
-//! ones, come back over the pipe.
+//! The worker maps its spool, see [`super::spool`]. If the input is a file that the source has mapped, the worker maps
+//! that file too, see [`super::shared_input`], and no item is copied. Results of any size are sent over a pipe.
 //!
-//! The channel is full when its pipe is. The core limits how much is in flight, and so the size of the spool.
+//! The channel is full when its pipe is full. The core limits the items in flight, and so the size of the spool.
 //!
 //! Invariant: the supervisor writes to a spool and never maps it; the worker only reads.
 
@@ -30,17 +29,17 @@ use std::os::fd::BorrowedFd;
 use std::path::Path;
 use std::sync::Arc;
 
-/// A worker maps so many bytes of a file at a time, or a single item that is larger.
+/// The size of a worker's mapping of the input, unless one body is larger.
 const WINDOW_BYTES: u64 = 4 << 20;
 
-/// Which file a reference is to.
+/// The file that a reference points into.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum In {
     Spool = 0,
     Input = 1,
 }
 
-/// Where a body is: the reference in its place in a message.
+/// The place of a body; a message holds it instead of the body.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 struct Reference {
     file: In,
@@ -84,7 +83,7 @@ impl Reference {
 pub(super) struct FileTransport {
     pipes: pipe::PipeTransport,
     place: Place,
-    /// The first spool, made at once: a fault of the folder is known before anything is started.
+    /// The first spool, created at once, so that a fault of the folder is reported before a worker is started.
     spare: Option<Spool>,
     input: Option<Arc<File>>,
 }
@@ -163,7 +162,7 @@ struct FileChannel {
     input: Option<Arc<File>>,
     /// Scratch space: the reference in the message that is being queued.
     reference: Arc<Block>,
-    /// Bytes of bodies whose messages have not all left.
+    /// The bytes of bodies whose messages have not been written.
     unwritten_bytes: usize,
 }
 
@@ -290,23 +289,23 @@ impl View {
         Self { file: Arc::new(file), name, mapping: None }
     }
 
-    /// From a file that is written in place, from its beginning: mapped once, and anew when it has grown.
+    /// For a file that is reused from its beginning: maps it from offset 0, and again when it has grown.
     fn lend_of_all(&mut self, reference: Reference) -> Result<&[u8], ItemsError> {
         if self.mapping.as_ref().is_some_and(Mapping::is_lost) {
-            // It can only be the spool, and will not be whole again: another worker gets another one.
+            // Only the spool can be missing here. It stays damaged, and the next worker gets a new one.
             return Err(ItemsError::Lost { what: self.name });
         }
         self.lend_within(reference, 0, reference.end().next_power_of_two().max(WINDOW_BYTES))
     }
 
-    /// From a file that is read once: a window of it.
+    /// For a file that is read once, in order: maps a window of it.
     fn lend(&mut self, reference: Reference) -> Result<&[u8], ItemsError> {
         self.mapping.take_if(|mapping| mapping.is_lost());
         let start = reference.offset / WINDOW_BYTES * WINDOW_BYTES;
         self.lend_within(reference, start, (reference.end() - start).max(WINDOW_BYTES))
     }
 
-    /// The bytes, from the present mapping, else after mapping these.
+    /// The bytes in the present mapping, or in a new mapping of `offset` and `bytes`.
     fn lend_within(&mut self, reference: Reference, start: u64, length: u64) -> Result<&[u8], ItemsError> {
         if reference.bytes == 0 {
             return Ok(&[]);
@@ -316,7 +315,7 @@ impl View {
             Some(start..start.checked_add(reference.bytes).filter(|end| *end <= mapping.len())?)
         };
         if self.mapping.as_ref().and_then(range).is_none() {
-            // The old mapping goes first: never both.
+            // Unmaps the old mapping first, so that two never exist.
             self.mapping = None;
             let length = usize::try_from(length).unwrap_or(usize::MAX);
             let mapped = Mapping::new(&self.file, start, length);

@@ -1,7 +1,7 @@
-//! Two queues of bytes in memory, to a worker that is a thread of the supervisor (`--isolation thread`).
+//! A channel to a worker that is a thread of the supervisor (`--isolation thread`): two queues of bytes in memory.
 //!
-//! `--transport` has no name for it: no descriptor and no variable could hand the worker's end to another process.
-//! The bytes are the same, so a difference from the other transports is what those cost.
+//! `--transport` has no name for it, since the worker's end cannot be passed to another process. The bytes are the same
+//! as over the other transports, so a difference in speed is the cost of those.
 //!
 //! The loop waits for descriptors, so each queue has one on the supervisor's side: a wake fd that is readable while
 //! there are results, and a writable fd that is not writable while the queue of items is full. The worker waits on a
@@ -34,14 +34,14 @@ pub fn open() -> io::Result<(Box<dyn Channel>, End)> {
     Ok((Box::new(StreamChannel::new(ResultPipeReader(results), ItemPipeWriter(items), |_| ())), end))
 }
 
-/// The worker's end, to be moved to its thread.
+/// The worker's end. It is moved to the worker's thread.
 pub struct End {
     items: ItemPipeReader,
     results: ResultPipeWriter,
 }
 
 impl End {
-    /// The end in use.
+    /// The connection of the worker.
     #[must_use]
     pub fn connect(self) -> Connection {
         stream::connection(self.items, self.results)
@@ -54,7 +54,7 @@ struct Queue {
     bytes: VecDeque<u8>,
     writer_gone: bool,
     reader_gone: bool,
-    /// The worker waits: wake it.
+    /// The worker waits and has to be woken.
     is_awaited: bool,
     /// The supervisor found the queue full.
     is_full: bool,
@@ -69,7 +69,7 @@ impl Queue {
     }
 }
 
-/// A queue, and the condition that the worker waits for.
+/// A queue under its lock, and the condition that the worker waits for.
 #[derive(Default)]
 struct SharedQueue {
     queue: Mutex<Queue>,
@@ -110,7 +110,7 @@ struct ResultPipe {
     wake_fd: WakeFd,
 }
 
-/// The supervisor puts items here. Does not wait.
+/// The supervisor writes items. Never waits.
 struct ItemPipeWriter(Arc<ItemPipe>);
 
 impl Write for ItemPipeWriter {
@@ -157,7 +157,7 @@ impl Drop for ItemPipeWriter {
     }
 }
 
-/// The worker takes items here. Waits.
+/// The worker reads items. Waits.
 struct ItemPipeReader(Arc<ItemPipe>);
 
 impl ItemPipeReader {
@@ -188,7 +188,7 @@ impl Drop for ItemPipeReader {
     }
 }
 
-/// The worker puts results here. Waits.
+/// The worker writes results. Waits.
 struct ResultPipeWriter(Arc<ResultPipe>);
 
 impl Write for ResultPipeWriter {
@@ -224,7 +224,7 @@ impl Drop for ResultPipeWriter {
     }
 }
 
-/// The supervisor takes results here. Does not wait.
+/// The supervisor reads results. Never waits.
 struct ResultPipeReader(Arc<ResultPipe>);
 
 impl Read for ResultPipeReader {

@@ -1,5 +1,5 @@
 //! Whether the bytes that a worker borrowed are the bytes of its items: a file may be cut short before its bytes are
-//! read, or while they are in use. What came of such bytes is no result.
+//! read, or while they are in use. The results of such items are dropped.
 //!
 //! Invariant: the worker asks whether bytes are missing before it uses them, and whether they were whole after it
 //! used them and before the results leave. Then no loss is missed, neither of whole pages of a mapping, which
@@ -11,7 +11,7 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
 use std::sync::atomic::{AtomicBool, AtomicU64};
 
-/// What a worker's end lent last. Shared by the half that lends and the buffer that sends results.
+/// The state of the bytes that were borrowed last. Shared by the half that reads items and the buffer of results.
 #[derive(Debug, Default)]
 pub struct InputIntegrity {
     /// Some of the bytes are in mapped files, among them perhaps the input.

@@ -1,8 +1,8 @@
-//! Two channels of bytes of the `ipc-channel` library, made to look like streams.
+//! Two channels of bytes of the `ipc-channel` library, as streams.
 //!
 //! The library sends packets over sockets. Its calls wait, and it is made for processes that trust each other: a
 //! packet with a wrong header makes its receiver wait for the rest of it, panic, or ask for more memory than there
-//! is. So no call is made before it is known how it will end:
+//! is. So the supervisor calls the library only when the result of the call is known:
 //!
 //! - The socket for items never blocks. That is a flag of its open file, which the supervisor sets by a descriptor of
 //!   its own; the loop waits for that descriptor too.
@@ -47,7 +47,7 @@ pub(super) struct IpcTransport {
 }
 
 impl IpcTransport {
-    /// For so many workers at first.
+    /// The channels of a run that begins with `workers` workers.
     pub(super) fn new(workers: u32) -> Result<Self, TransportError> {
         SocketFolder::check()?;
         let failed = |error| TransportError::System { what: "make a folder for sockets", error };
@@ -97,7 +97,7 @@ pub(super) fn connect(endpoints: &Endpoints) -> io::Result<Connection> {
     Ok(stream::connection(items, IpcResultWriter { sender: results, cutter: Cutter::new(MESSAGE_BYTES_MAX) }))
 }
 
-/// A message that was received, as far as it was not read.
+/// A received message, and how much of it was read.
 #[derive(Default)]
 struct ReceivedMessage {
     bytes: Vec<u8>,
@@ -105,7 +105,7 @@ struct ReceivedMessage {
 }
 
 impl ReceivedMessage {
-    /// Reads from the message; if all of it was read, from the next one. An empty message is the end.
+    /// Reads from the message or, after its end, from the next one. An empty message is the end of the stream.
     fn read(&mut self, into: &mut [u8], next: impl FnOnce() -> io::Result<Vec<u8>>) -> io::Result<usize> {
         if self.read == self.bytes.len() {
             *self = Self { bytes: next()?, read: 0 };
@@ -114,14 +114,14 @@ impl ReceivedMessage {
         into[..bytes].copy_from_slice(&self.bytes[self.read..][..bytes]);
         self.read += bytes;
         if self.read == self.bytes.len() {
-            // The library makes each as large as its largest packet, 200 KiB.
+            // Frees it at once: the library allocates 200 KiB, its largest packet, for each message.
             *self = Self::default();
         }
         Ok(bytes)
     }
 }
 
-/// The next message, waited for; an empty one at the end.
+/// Waits for the next message; an empty one means the end of the stream.
 fn receive(receiver: &IpcBytesReceiver) -> io::Result<Vec<u8>> {
     loop {
         match receiver.recv() {

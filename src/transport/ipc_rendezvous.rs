@@ -1,9 +1,9 @@
-//! How a worker gets the channels of `ipc-channel` that were made for it.
+//! The rendezvous: how a worker process gets its ends of the channels of `ipc-channel`.
 //!
-//! The library connects processes by name: a socket in the file system that accepts one connection. The worker is
-//! given the name, connects, and sends a channel of its own, through which it receives the ends that it works with.
-//! `accept` waits, for ever if no worker connects. So a thread calls it. The thread lives until then; if the worker
-//! ends before, the supervisor connects itself to end the thread.
+//! The library connects processes by the name of a socket in the file system, which accepts one connection. The worker
+//! gets the name, connects, and sends a channel of its own, through which it receives its two ends. `accept` waits, for
+//! ever if no worker connects, so a thread calls it. The thread ends when the worker has connected; if the worker exits
+//! before that, the supervisor connects itself to end the thread.
 //!
 //! The library puts each socket into a folder with a random name under TMPDIR. The socket is moved at once into one
 //! folder of the run, which other users may not enter, and whose name the guard knows.
@@ -41,13 +41,13 @@ const PLACES_MORE: u32 = 64;
 /// The thread accepts one connection and one small message.
 const STACK_BYTES: usize = 256 * 1024;
 
-/// What a worker sends first: the way to answer it.
+/// The first message of a worker: the channel for the answer.
 #[derive(Debug, Serialize, Deserialize)]
 struct Greeting {
     answer: IpcSender<Ends>,
 }
 
-/// The answer: the ends that the worker works with.
+/// The answer: the worker's ends of the two channels.
 #[derive(Debug, Serialize, Deserialize)]
 pub(super) struct Ends {
     pub items: IpcBytesReceiver,
@@ -97,14 +97,14 @@ impl SocketFolder {
         self.path.join(number.to_string())
     }
 
-    /// For the guard.
+    /// The names that the guard has to remove.
     pub(super) fn leftovers(&self) -> Vec<Leftover> {
         let c_string = |path: &Path| CString::new(path.as_os_str().as_bytes()).ok();
         let places = (0..self.places).filter_map(|number| c_string(&self.place(number))).map(Leftover::File);
         places.chain(c_string(&self.path).map(Leftover::Folder)).collect()
     }
 
-    /// A thread waits for a worker to connect, and gives it its ends.
+    /// Starts a thread that waits for a worker to connect and sends it its ends.
     pub(super) fn expect_worker(self: &Arc<Self>, ends: Ends) -> io::Result<Rendezvous> {
         if !self.is_made.load(Ordering::Acquire) {
             DirBuilder::new().mode(0o700).create(&self.path)?;
@@ -112,7 +112,7 @@ impl SocketFolder {
         }
         let (server, made) = fd::with_files_for_us_alone(IpcOneShotServer::<Greeting>::new)?;
         let moved = self.take_over(Path::new(&made));
-        // Whatever happened: nothing stays there.
+        // The library's folder is removed in any case.
         let _ = fs::remove_file(&made);
         let _ = Path::new(&made).parent().map(fs::remove_dir);
         let rendezvous = Rendezvous { path: moved?, is_over: Arc::default(), _folder: Arc::clone(self) };
@@ -155,7 +155,7 @@ impl Drop for SocketFolder {
     }
 }
 
-/// A worker that is expected.
+/// The rendezvous with one worker.
 pub(super) struct Rendezvous {
     path: PathBuf,
     is_over: Arc<AtomicBool>,
@@ -179,7 +179,7 @@ impl Drop for Rendezvous {
     }
 }
 
-/// By the second time the place may belong to another socket.
+/// Once only: after that the place may belong to another socket.
 fn remove_once(path: &Path, is_over: &AtomicBool) {
     if !is_over.swap(true, Ordering::AcqRel) {
         let _ = fs::remove_file(path);

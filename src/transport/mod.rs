@@ -1,16 +1,16 @@
 //! Floor 2: how bytes travel between the supervisor and one resident worker, both ends.
 //!
 //! The supervisor's end ([`Channel`]) never waits: it names the descriptors to wait for, and the engine's loop waits.
-//! The worker's end ([`Connection`]) waits, since a worker has nothing else to do. A [`Transport`] is what all channels
-//! of a run share: it opens one for each worker, and the [`Endpoints`] that it hands to the worker become the other end
-//! by [`connect`] in the other process.
+//! The worker's end ([`Connection`]) waits, since a worker has nothing else to do. A [`Transport`] holds what all
+//! channels of a run share, and opens a channel for each worker. It returns the supervisor's end, and the [`Endpoints`]
+//! for the worker process, which [`connect`] turns into the worker's end there.
 //!
-//! A channel carries any bytes that are a stream: what a worker sends is read into the buffer of a protocol, which
-//! makes messages of it. What goes to a worker is queued as a prefix and a body, so that a body can be carried by
-//! reference. `shm` and `file` put a reference in the place of the body of a frame; they carry frames alone.
+//! The results of a worker are a stream of bytes, which a channel reads into the buffer of a protocol; the protocol
+//! decodes the messages. A message to a worker is queued as a prefix and a body, so that a channel can send a reference
+//! to the body instead. `shm` and `file` do that within a frame, so they carry frames only.
 //!
-//! Invariant: moves bytes and judges no message; knows no run, no lease and no process. A new transport is one file, a
-//! variant of `TransportKind`, and its line in `tests/contract_transport.rs`.
+//! Invariant: moves bytes and checks no message; knows no run, no lease and no process. A new transport is one file, a
+//! variant of `TransportKind`, and a line in `tests/contract_transport.rs`.
 
 mod channel;
 mod connection;

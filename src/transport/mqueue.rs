@@ -1,15 +1,13 @@
-//! Two POSIX message queues, made to look like streams: bytes are cut into messages and put together again, and small
-//! writes share a message.
+//! Two POSIX message queues as streams: bytes are cut into messages and joined again, and small writes share a message.
 //!
 //! A queue does not report that its other side has closed. So a worker is also handed one end of a pair of sockets,
-//! the liveness socket. Nothing is ever sent over it: its end is the end of the input, and of the worker. What was
-//! sent before is in the queue by then, and is read first.
+//! the liveness socket. No bytes are sent over it. If the supervisor closes its end, the input has ended; if the
+//! worker's end is closed, the worker has exited. Messages that were sent before are in the queue and are read first.
 //!
-//! The queues have a name for two system calls, and are inherited after that like pipes. Their size follows from the
-//! number of workers: the system counts all queues of a user together, and counts them as full.
+//! A queue has a name between two system calls and is inherited like a pipe after that. `mqueue_shapes.rs` computes its
+//! size.
 //!
-//! Invariant: a name is in use only inside [`mqueue::open`]; the guard removes what a killed supervisor may leave of
-//! it there.
+//! Invariant: a name exists only inside [`mqueue::open`]; the guard removes it if the supervisor is killed there.
 
 use super::cutter::Cutter;
 use super::mqueue_shapes::{QueueError, judge, shapes};
@@ -30,7 +28,7 @@ use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::rc::Rc;
 use std::sync::Arc;
 
-/// Most messages of one read. An empty message brings no bytes: a worker that sends many must not keep the loop.
+/// Most messages of one read. A limit, since a worker may send any number of empty messages.
 const MESSAGES_OF_A_READ: usize = 64;
 
 /// Descriptors of one channel: two queues, the liveness socket, and the poller that watches two of them at once.
@@ -44,9 +42,9 @@ const OTHER_FDS: u64 = 32;
 
 /// The queues of one run, two for each worker.
 pub(super) struct MqueueTransport {
-    /// The name of each queue for a moment, one at a time.
+    /// The name of the queue that is being opened.
     name: CString,
-    /// Workers that were announced at the start.
+    /// The number of workers that the run was configured with.
     workers: u32,
     allowed: Limits,
     /// The shapes that a queue may have, larger ones first. The queues of all announced workers fit in the first
@@ -84,13 +82,13 @@ impl Drop for Charge {
 }
 
 impl MqueueTransport {
-    /// Finds out how large the queues of so many workers can be.
+    /// Determines how large the queues of `workers` workers can be.
     pub(super) fn new(workers: u32) -> Result<Self, TransportError> {
         let failed = |error| TransportError::System { what: "prepare message queues", error };
         let name = random::name("/supervisor-").map_err(failed)?;
         let allowed = mqueue::limits().map_err(failed)?;
         let mut shapes = shapes(workers, &allowed)?;
-        // A supervisor that cannot open them for another reason fails later, with other words.
+        // Without enough descriptors the attempt would fail for another reason, which is reported later.
         if has_descriptors(workers).map_err(failed)? {
             while let Err(error) = try_out(&name, workers, shapes[0]) {
                 match judge(&error, workers, shapes[0], &allowed) {

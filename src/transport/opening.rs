@@ -1,4 +1,4 @@
-//! What all channels of a run share, and why it cannot be had.
+//! The transport of a run, which opens a channel for each worker, and the errors of that.
 
 use super::channel::Channel;
 use super::endpoints::Endpoints;
@@ -12,26 +12,25 @@ use std::io;
 use std::path::PathBuf;
 use std::sync::Arc;
 
-/// What all channels of a run share; makes one for each worker.
+/// Opens a channel for each worker, and holds what all channels of a run share.
 pub trait Transport {
-    /// Makes a channel to a worker that is yet to start: the supervisor's end, and what the worker is handed. All
-    /// descriptors are close-on-exec. There is no limit on the number of channels but those of the system.
+    /// Makes a channel to a worker that has not started: the supervisor's end, and the endpoints for the worker. All
+    /// descriptors are close-on-exec. Only the limits of the system bound the number of channels.
     ///
     /// # Errors
-    /// No file descriptors, or none of what else a channel is made of, are left; the text names the limit.
+    /// The system has no file descriptors left, or no memory or queues; the text names the limit.
     fn open(&mut self) -> Result<(Box<dyn Channel>, Endpoints), OpenError>;
 
-    /// Most descriptors that the supervisor holds for one worker's channel once it is started.
+    /// Most descriptors that the supervisor holds for the channel of one worker that has started.
     fn fds_per_channel(&self) -> u64;
 
-    /// Names that are in use for a moment while a channel is opened. The guard removes what a killed supervisor may
-    /// leave of them.
+    /// Names that exist for a moment while a channel is opened. The guard removes those that a killed supervisor leaves.
     fn leftovers(&self) -> Vec<Leftover>;
 
-    /// How long busy-polled channels are polled in vain before they are armed.
+    /// How long busy-polled channels are polled without success before they are armed.
     fn spin(&self) -> Duration;
 
-    /// Blocks of items may be parts of this file, mapped. For channels that are opened from now on.
+    /// From now on blocks of items may be mapped parts of this file. Affects the channels that are opened later.
     fn share_input(&mut self, input: &Arc<File>);
 }
 
@@ -40,13 +39,13 @@ pub trait Transport {
 pub enum OpenError {
     #[error(transparent)]
     System(#[from] io::Error),
-    /// A limit of message queues, and the error that it shows by.
+    /// A limit of message queues, and the system's error.
     #[error("{limit}")]
     Queues { limit: mqueue_shapes::QueueError, error: io::Error },
 }
 
 impl OpenError {
-    /// The system's number of the error, if it is the system's.
+    /// The error number of the system, if the system returned the error.
     #[must_use]
     pub fn errno(&self) -> Option<i32> {
         let (Self::System(error) | Self::Queues { error, .. }) = self;

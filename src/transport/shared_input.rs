@@ -1,11 +1,12 @@
-//! The input, where it is a file that the workers have too: a reference into the file travels instead of a body.
+//! The input, if it is a mapped file that the workers have open too: a message holds a reference into the file instead
+//! of a body.
 //!
 //! The supervisor maps the file and cuts it, mostly without touching its pages. Over `file` a worker maps it too.
-//! Over shared memory a worker reads it into a warm buffer ([`InputReader`]). That is faster where the file is cached
-//! in small folios, and slower where the folios are large. A file that is cut short meanwhile is then a short read
-//! and no fault, so no note in a staging area can be about bytes that were cut off.
+//! Over shared memory a worker reads it into a buffer ([`InputReader`]). That is faster where the file is cached in
+//! small folios, and slower where the folios are large. If the file is cut short during the run, that is a short read
+//! and no fault, so a note in a staging area is never about items whose bytes were lost.
 //!
-//! Invariant: the bytes that a reader lends were all in the file when it was read.
+//! Invariant: all bytes that a reader returns were in the file when it was read.
 
 use crate::sys::block::{Block, BlockSlice};
 use std::fs::File;
@@ -13,7 +14,7 @@ use std::io::ErrorKind;
 use std::os::unix::fs::FileExt;
 use std::sync::Arc;
 
-/// At least so many bytes are read: many small items may be side by side, each in a message of its own.
+/// The least size of a read: the next messages often refer to the bytes that follow.
 const READ_BYTES_MIN: usize = 16 * 1024;
 
 /// The offset of this body in the input, if it is part of it.
@@ -26,7 +27,7 @@ pub(super) fn place(input: Option<&Arc<File>>, body: &BlockSlice<'_>) -> Option<
     }
 }
 
-/// The side of a worker that reads.
+/// Reads bodies from the input, at the worker's end.
 pub(super) struct InputReader {
     file: File,
     /// The first `held` bytes are those of the file from `offset` on.

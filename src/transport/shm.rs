@@ -41,7 +41,7 @@ use std::os::fd::{AsFd, BorrowedFd};
 use std::sync::Arc;
 use std::sync::atomic::Ordering::{Acquire, Release};
 
-/// An area of its own for each worker.
+/// The transport: each worker gets an area of its own.
 pub(super) struct ShmTransport {
     spin: Duration,
     input: Option<Arc<File>>,
@@ -110,9 +110,9 @@ struct Waiting {
 /// The supervisor's end.
 struct ShmChannel {
     area: SharedArea,
-    /// The worker rings it when the supervisor sleeps.
+    /// The worker writes to it when the supervisor sleeps.
     wake_fd: WakeFd,
-    /// The supervisor rings it when the worker sleeps.
+    /// The supervisor writes to it when the worker sleeps.
     workers_wake_fd: WakeFd,
     items: RingWriter,
     arena: Arena,
@@ -343,7 +343,7 @@ impl Channel for ShmChannel {
         if self.broken.is_none() && !self.armed {
             let for_free_bytes = if self.backlog.is_empty() { 0 } else { FOR_FREE_BYTES };
             announce_sleep(&self.area, SUPERVISOR_ASLEEP, FOR_BYTES | for_free_bytes);
-            // A broken ring is something to report, too.
+            // A broken ring has to be reported too.
             if self.has_something().unwrap_or(true) {
                 withdraw_sleep(&self.area, SUPERVISOR_ASLEEP);
                 return false;

@@ -5,7 +5,7 @@
 //! copy of the other's, and reads the other's only when the copy does not suffice.
 //!
 //! A side that finds nothing to do and wants to sleep announces that ([`announce_sleep`]), checks once more, and
-//! sleeps. A side that changes an index checks whether the other side sleeps ([`must_wake`]) and then rings its wake
+//! sleeps. A side that changes an index checks whether the other side sleeps ([`must_wake`]) and then writes to its wake
 //! fd. The fence on both sides guarantees that one of the two sees the other: no wake-up is missed, and a side that
 //! does not sleep is not woken.
 //!
@@ -208,19 +208,19 @@ pub fn announce_sleep(words: &impl Words, sleeper: usize, what: u64) {
     words.fence();
 }
 
-/// This side does not sleep after all. Its wake fd may still be rung once in vain.
+/// This side does not sleep after all. Its wake fd may still become readable once for nothing.
 pub fn withdraw_sleep(words: &impl Words, sleeper: usize) {
     words.store(sleeper, 0, Relaxed);
 }
 
 /// To be called after an index was stored: whether the other side sleeps until there is one of `what`, which is there
-/// now. Then ring its wake fd.
+/// now. Then write to its wake fd.
 #[inline]
 pub fn must_wake(words: &impl Words, sleeper: usize, what: u64) -> bool {
     words.fence();
     let sleeps = words.load(sleeper, Relaxed) & what != 0;
     if sleeps {
-        // One ring is enough. If this store hides that the other side has just announced sleep again, it is woken all
+        // One wake-up is enough. If this store hides that the other side has just announced sleep again, it is woken all
         // the same.
         words.store(sleeper, 0, Relaxed);
     }

@@ -1,5 +1,5 @@
-//! The worker's end of shared memory. It waits: first it polls, if that was asked for, then it sleeps until its wake
-//! fd is rung.
+//! The worker's end of shared memory. It waits: it polls for the configured time, then it sleeps until its wake fd is
+//! readable.
 //!
 //! Invariant: items are read in place, and given back when the next frame is asked for. Items in the input are read
 //! from there, see [`super::shared_input`].
@@ -50,9 +50,9 @@ pub(super) fn connect(mut endpoints: Endpoints) -> io::Result<Connection> {
 /// What both halves of the worker's end use.
 struct WorkerEnd {
     area: Arc<SharedArea>,
-    /// The supervisor rings it when the worker sleeps.
+    /// The supervisor writes to it when the worker sleeps.
     wake_fd: WakeFd,
-    /// The worker rings it when the supervisor sleeps.
+    /// The worker writes to it when the supervisor sleeps.
     supervisors_wake_fd: WakeFd,
     spin_ns: u64,
 }

@@ -1,13 +1,13 @@
 //! The spool of one worker: a file that holds the bytes of its items until they are settled.
 //!
-//! It is made of segments. Items are written one behind the other into the present segment; a segment whose items are
-//! all settled is written anew. So the file holds little more than what is in flight, however many items pass through
-//! it, and its pages stay warm.
+//! The file is divided into segments. Items are appended to the present segment. When that is full, a segment is reused
+//! whose items are all settled, or a new one is added. So the size of the file follows from the items in flight and not
+//! from the number of all items, and its pages stay in the caches.
 //!
-//! It is written with `pwrite` and never mapped here: a full disk is an error and not a signal, and a worker that
-//! cuts the file short harms itself alone.
+//! The supervisor writes the file with `pwrite` and never maps it: a full disk is an error and no SIGBUS, and a worker
+//! that truncates the file harms only itself.
 //!
-//! Invariant: no byte of an item is overwritten before that item is settled.
+//! Invariant: the bytes of an item are not overwritten before the item is settled.
 
 use crate::sys::folder::Folder;
 use crate::sys::spill::nameless_file;
@@ -19,22 +19,22 @@ use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
 use std::rc::Rc;
 
-/// Least size of a segment: four full messages, which stay in the second-level cache.
+/// The least size of a segment: four messages of the largest batch size, which stay in the second-level cache.
 const SEGMENT_BYTES: u64 = 256 * 1024;
 
-/// A larger file is emptied when nothing in it is needed.
+/// A file that is larger than this is truncated to 0 when all its items are settled.
 const KEPT_BYTES: u64 = 4 << 20;
 
-/// Where spools are made.
+/// The place in which spools are created.
 #[derive(Clone, Debug)]
 pub(super) enum Place {
-    /// Without a name.
+    /// Files without a name, in this folder.
     Nameless(PathBuf),
     Named(Rc<Names>),
 }
 
-/// Names in a folder of the user's choice. The names of workers that have ended are used again, so that there are
-/// never more files than workers at a time.
+/// Names of spools in the folder of `--spool`. The name of a worker that has ended is used again, so that there are
+/// never more files than workers at one time.
 #[derive(Debug)]
 pub(super) struct Names {
     folder: Folder,
@@ -60,7 +60,7 @@ impl Place {
 impl Names {
     fn create(&self) -> io::Result<(File, u32)> {
         if let Some(number) = self.unused.borrow_mut().pop() {
-            // A new file of the same name: processes that the old worker left behind may hold the old file open.
+            // A new file, since processes that the old worker left behind may hold the old file open.
             let name = name(number);
             match self.folder.remove(&name) {
                 Err(error) if error.kind() != ErrorKind::NotFound => return Err(error),
@@ -73,7 +73,7 @@ impl Names {
             *self.next.borrow_mut() = number.checked_add(1).ok_or(ErrorKind::AlreadyExists)?;
             match self.folder.create(&name(number)) {
                 Ok(file) => return Ok((file, number)),
-                // An earlier process with this pid left it.
+                // A killed supervisor of the same pid left a file of this name.
                 Err(error) if error.kind() == ErrorKind::AlreadyExists => {}
                 Err(error) => return Err(error),
             }
@@ -85,20 +85,20 @@ fn name(number: u32) -> String {
     format!("supervisor-{}-{number}.spool", std::process::id())
 }
 
-/// Some consecutive bytes of the file.
+/// A range of the file.
 #[derive(Debug)]
 struct SpoolSegment {
     offset: u64,
     bytes: u64,
     filled: u64,
-    /// Items in it that are not settled.
+    /// The number of `Written` in it that are not settled.
     live: u32,
 }
 
-/// Items that were written together.
+/// The bytes of one `append`.
 #[derive(Debug)]
 struct Written {
-    /// The bytes are needed until so many items are answered for, counted from the first.
+    /// The bytes are needed until this many items of the worker are settled, counted from its first.
     until: u64,
     segment: usize,
 }
@@ -109,18 +109,19 @@ pub(super) struct Spool {
     named: Option<(Rc<Names>, u32)>,
     segments: Vec<SpoolSegment>,
     present: usize,
-    /// In the order in which a worker answers.
+    /// Oldest first; a worker answers in this order.
     unsettled: VecDeque<Written>,
-    /// Items that were handed to the worker, here or elsewhere, and items that it has answered for.
+    /// The number of items that were sent to the worker, in the spool or elsewhere.
     handed_out: u64,
+    /// The number of items that the worker has answered.
     settled: u64,
 }
 
 impl Spool {
-    /// An empty one.
+    /// Creates an empty spool.
     ///
     /// # Errors
-    /// The file cannot be made.
+    /// The file cannot be created.
     pub(super) fn create(place: &Place) -> io::Result<Self> {
         let (file, named) = match place {
             Place::Nameless(folder) => (nameless_file(folder)?, None),
@@ -144,10 +145,10 @@ impl Spool {
         &self.file
     }
 
-    /// Keeps the bytes of the next `items` items until all of those are settled; returns where in the file they are.
+    /// Keeps the bytes of the next `items` items until all of them are settled. Returns the offset in the file.
     ///
     /// # Errors
-    /// The disk is full, or fails. Nothing is kept then.
+    /// The disk is full or fails. Nothing was kept.
     pub(super) fn append(&mut self, items: u32, bytes: &[u8]) -> io::Result<u64> {
         if bytes.is_empty() {
             self.pass_over(items);
@@ -171,12 +172,12 @@ impl Spool {
         Ok(offset)
     }
 
-    /// The next `items` items are handed out, and nothing is kept of them here.
+    /// Counts the next `items` items as sent, without keeping bytes.
     pub(super) fn pass_over(&mut self, items: u32) {
         self.handed_out = self.handed_out.saturating_add(u64::from(items));
     }
 
-    /// A segment with so many free bytes, or the number of the next segment to be made.
+    /// The index of a segment with `length` free bytes; the number of segments if a new one is needed.
     fn segment_for(&self, length: u64) -> usize {
         let fits = |segment: &SpoolSegment| segment.bytes - segment.filled >= length;
         match self.segments.get(self.present) {
@@ -192,9 +193,9 @@ impl Spool {
         self.segments.last().map_or(0, |segment| segment.offset + segment.bytes)
     }
 
-    /// The worker has answered for so many more items, in order: the bytes of those are free.
+    /// The worker has answered the next `items` items, so their bytes are not needed any more.
     pub(super) fn settle(&mut self, items: u64) {
-        // A worker that answers for more than it was handed gains nothing: its next items are kept as well.
+        // Limited to the items that were sent: a worker that answers more does not free the bytes of later items.
         self.settled = self.settled.saturating_add(items).min(self.handed_out);
         let settled = self.settled;
         while let Some(written) = self.unsettled.pop_front_if(|written| written.until <= settled) {
@@ -205,7 +206,7 @@ impl Spool {
             }
         }
         if self.unsettled.is_empty() && self.end() > KEPT_BYTES {
-            // A failure only costs disk space.
+            // A failure costs only disk space.
             let _ = self.file.set_len(0);
             self.segments.clear();
             self.present = 0;

@@ -1,15 +1,16 @@
-//! Results that have not left, in memory that outlives their worker.
+//! The staging area: results that were not sent yet, in memory that outlives their worker.
 //!
-//! A worker on shared memory puts results together in a staging area in that memory: in one half the results of the
-//! open group, in the other the frames of groups that are closed and wait to be sent together. A note records after
-//! each item how many are done, another note after each group how far the frames go. If the worker is killed, the
-//! supervisor reads both notes, and no finished item is worked on again.
+//! A worker on shared memory builds its results in a staging area in that memory: one half holds the results of the open
+//! group, the other half the frames of closed groups, which wait to be sent together. (A group is a stretch of finished
+//! items of one batch, and becomes one frame.) After each item, a note records the number of finished items; after each
+//! group, another note records the end of the frames. If the worker is killed, the supervisor reads both notes, and no
+//! finished item is run again.
 //!
-//! The notes name positions in the stream of results, which only grow: the frames go where the ring ends now, and the
-//! group goes where the frames end. So the one store that sends the frames, or that adds a group to them, also voids
-//! the note about it.
+//! The notes hold positions in the stream of results, which only grow: the position of the frames is the end of the
+//! ring, and the position of the group is the end of the frames. So the store that sends the frames, or that adds a
+//! group to them, also invalidates the note about them.
 //!
-//! Invariant: each finished item counts exactly once, whichever was the last store.
+//! Invariant: each finished item counts exactly once, after whichever store the worker was killed.
 
 use super::shm_area::{LINE, STAGING_BYTES};
 use super::shm_ring::Words;

@@ -1,11 +1,13 @@
-//! A stream of bytes, both ends: pipes and sockets are streams, and message queues are made to look like one.
+//! Both ends of a channel over two streams of bytes: pipes, a socket, or a reader and a writer that behave like a
+//! stream.
 //!
-//! The end of the stream is the end of the input, and of the results; nothing else marks either.
+//! The end of a stream is the only mark of the end of the input, and of the results.
 //!
-//! A large body leaves from its block by a gathering write. A small body is copied behind the one before, which costs
-//! less than a slice of its own.
+//! A large body is written from its block by a gathering write, without a copy. A small body is copied into the
+//! backlog, which costs less than a slice of its own.
 //!
-//! Invariant: of one flush, all that fits leaves in one write, in the order in which it was queued.
+//! Invariant: bytes are written in the order in which they were queued, and a flush uses as few writes as the slices
+//! allow.
 
 use super::{Channel, ChannelError, Connection, Fill, Flush, InputIntegrity, ItemsError, ItemsIn, ResultsOut, Staging};
 use crate::sys::block::{Block, BlockSlice};
@@ -19,30 +21,31 @@ use std::ops::Range;
 use std::os::fd::{AsFd, BorrowedFd};
 use std::sync::Arc;
 
-/// Bodies of so many bytes are not copied.
+/// A body of at least this size is written from its block.
 const BORROWED_BYTES_MIN: usize = 4 * 1024;
 
-/// Slices of one write. A turn has at most a few messages for one worker, of two slices each.
+/// Most slices of one write. In one turn a worker is sent at most a few messages, of two slices each.
 const SLICES_MAX: usize = 32;
 
-/// The supervisor's end: a reader and a writer that do not block. Each has the descriptor to wait for.
+/// The supervisor's end: a non-blocking reader and a non-blocking writer. `AsFd` of each is the descriptor to wait for.
 pub(super) struct StreamChannel<R = File, W = File> {
     results: R,
-    /// `None` once closed.
+    /// `None` once the input is closed.
     items: Option<W>,
-    /// Ends the input if other descriptors of the same open file exist.
+    /// Ends the input even if other descriptors of the same open file exist.
     shut: fn(&W),
     backlog: Backlog,
 }
 
 impl<R, W> StreamChannel<R, W> {
-    /// Results come from `results`, items leave by `items`. `shut` is called before `items` is closed.
+    /// A channel that reads results from `results` and writes items to `items`. `shut` is called before `items` is
+    /// closed.
     pub(super) fn new(results: R, items: W, shut: fn(&W)) -> Self {
         Self { results, items: Some(items), shut, backlog: Backlog::default() }
     }
 }
 
-/// Whether the worker's end is closed. A worker that leaves with unread bytes in its socket resets it.
+/// Whether the error means that the other end is closed. A socket that is closed with unread bytes is reset.
 fn is_gone(error: &io::Error) -> bool {
     matches!(error.kind(), ErrorKind::BrokenPipe | ErrorKind::ConnectionReset)
 }
@@ -72,7 +75,7 @@ impl<R: Read + AsFd, W: Write + AsFd> Channel for StreamChannel<R, W> {
         }
     }
 
-    /// Bytes that a worker did not send died with it.
+    /// Results that were not sent are lost with the worker's memory.
     fn recover(&mut self, _: &mut ReadBuffer) -> usize {
         0
     }
@@ -84,7 +87,7 @@ impl<R: Read + AsFd, W: Write + AsFd> Channel for StreamChannel<R, W> {
         Ok(())
     }
 
-    /// Bytes that have left are not kept.
+    /// No bytes are kept after they were written.
     fn answered(&mut self, _: u64) {}
 
     fn flush(&mut self) -> io::Result<Flush> {
@@ -115,7 +118,7 @@ impl<R: Read + AsFd, W: Write + AsFd> Channel for StreamChannel<R, W> {
         self.backlog.clear();
     }
 
-    /// Its descriptors report everything.
+    /// Its descriptors report every change.
     fn is_busy_polled(&self) -> bool {
         false
     }
@@ -125,24 +128,24 @@ impl<R: Read + AsFd, W: Write + AsFd> Channel for StreamChannel<R, W> {
     }
 }
 
-/// Messages that have not left yet.
+/// Messages that have not been written yet.
 #[derive(Default)]
 struct Backlog {
-    /// Prefixes and small bodies; the first `written` bytes have left.
+    /// Prefixes and small bodies. The first `written` bytes have been written.
     copied: Vec<u8>,
     written: usize,
-    /// Large bodies, in order.
+    /// Large bodies, in the order of their messages.
     borrowed: VecDeque<Borrowed>,
-    /// Bytes that have not left, of all this.
+    /// Bytes that have not been written, of `copied` and `borrowed` together.
     bytes: usize,
 }
 
-/// A part of a block, between what is copied.
+/// A large body in its block. It is written between two parts of `copied`.
 struct Borrowed {
-    /// The number of copied bytes before it.
+    /// The number of bytes of `copied` that are written before it.
     behind: usize,
     block: Arc<Block>,
-    /// The part that has not left.
+    /// The bytes of the block that have not been written.
     range: Range<usize>,
 }
 
@@ -162,7 +165,7 @@ impl Backlog {
         self.bytes += self.copied.len() - before;
     }
 
-    /// One write. Bytes that have left are not kept.
+    /// Makes one write, and removes the bytes that were written.
     fn write_to(&mut self, file: &mut impl Write) -> io::Result<()> {
         let written = match self.borrowed.is_empty() {
             true => file.write(&self.copied[self.written..])?,
@@ -179,7 +182,7 @@ impl Backlog {
         Ok(())
     }
 
-    /// Fills `slices` with what is to be written next; returns how many were used.
+    /// Fills `slices` with the next bytes to write, and returns the number of slices that were used.
     fn slices<'a>(&'a self, slices: &mut [IoSlice<'a>; SLICES_MAX]) -> usize {
         let mut count = 0;
         let mut from = self.written;
@@ -200,7 +203,7 @@ impl Backlog {
         count
     }
 
-    /// So many bytes have left.
+    /// Removes `written` bytes from the front.
     fn advance(&mut self, written: usize) {
         let mut left = written;
         self.bytes -= written;
@@ -225,13 +228,13 @@ impl Backlog {
     fn clear(&mut self) {
         self.borrowed.clear();
         self.copied.clear();
-        // Returns the memory that many small items needed.
+        // Frees the memory that a backlog of many small items needed.
         self.copied.shrink_to(BUFFER_BYTES);
         (self.written, self.bytes) = (0, 0);
     }
 }
 
-/// The worker's end: a reader and a writer that block.
+/// The worker's end: a blocking reader and a blocking writer.
 pub(super) fn connection(items: impl Read + 'static, results: impl Write + 'static) -> Connection {
     let items = StreamItems { items, decoder: FrameDecoder::new() };
     Connection { items: Box::new(items), results: Box::new(StreamResults { results }) }
@@ -265,7 +268,7 @@ impl<R: Read> ItemsIn for StreamItems<R> {
         self.decoder.whole_frames(most)
     }
 
-    /// Bytes that were copied out of the stream are whole.
+    /// The bytes were copied out of the stream, so they stay whole.
     fn integrity(&self) -> Arc<InputIntegrity> {
         Arc::default()
     }
@@ -295,7 +298,7 @@ impl<W: Write> ResultsOut for StreamResults<W> {
         self.send(body)
     }
 
-    /// Results are put together in memory of this process.
+    /// Results are in the memory of the worker process.
     fn staging(&self) -> Option<Staging> {
         None
     }
