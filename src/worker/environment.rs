@@ -1,6 +1,6 @@
-//! What a worker learns at its start, from its environment.
+//! The parameters of a worker, read from its environment at its start.
 //!
-//! Invariant: reads and checks; opens nothing.
+//! Invariant: reads and checks variables; opens no descriptor.
 
 use crate::model::spec::TransportKind;
 use crate::transport;
@@ -8,7 +8,7 @@ use crate::wire::names;
 use std::ffi::OsString;
 use std::os::fd::RawFd;
 
-/// All of it.
+/// The parameters of a worker.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Environment {
     pub transport: TransportKind,
@@ -24,7 +24,7 @@ pub(super) struct Environment {
     pub timed: bool,
 }
 
-/// What is wrong with it.
+/// What is wrong with the environment.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub(super) enum EnvironmentError {
     #[error("run me under supervisor: supervisor --protocol frames -- PROGRAM ({name} is not set)")]
@@ -34,7 +34,7 @@ pub(super) enum EnvironmentError {
 }
 
 impl Environment {
-    /// Reads it by `lookup`, which is `std::env::var_os` except in tests.
+    /// Reads the environment by `lookup`, which is `std::env::var_os` except in tests.
     pub(super) fn read(lookup: impl Fn(&str) -> Option<OsString>) -> Result<Self, EnvironmentError> {
         let read = VariableReader { lookup };
         // First the variable that every transport sets: without it, no supervisor started this process.

@@ -1,4 +1,4 @@
-//! Why a worker ends before the end of its input.
+//! The errors that end a worker.
 
 use super::environment::EnvironmentError;
 use crate::protocol::ProtocolError;
@@ -6,7 +6,7 @@ use crate::transport::ItemsError;
 use crate::wire::frame::FrameError;
 use std::io;
 
-/// Why a worker ends other than at the end of its input; completes "failed to ...".
+/// Why a worker ends before the end of its input; completes "failed to ...".
 #[derive(Debug, thiserror::Error)]
 pub(super) enum WorkerError {
     #[error(transparent)]

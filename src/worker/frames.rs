@@ -1,4 +1,4 @@
-//! FrameBuffer that wait to be sent together.
+//! The frames that wait to be sent together.
 //!
 //! Invariant: whole frames only, one behind the other from the start of the buffer.
 
@@ -18,7 +18,7 @@ pub(super) struct FrameBuffer {
 }
 
 impl FrameBuffer {
-    /// No frames yet; they are to be put together in `buffer`.
+    /// No frames yet. Frames are appended in `buffer`.
     pub(super) const fn within(buffer: GrowableBuffer) -> Self {
         Self { buffer, bytes: 0 }
     }
@@ -35,7 +35,7 @@ impl FrameBuffer {
         Ok(())
     }
 
-    /// Appends all of a frame but its body, which is to be sent behind.
+    /// Appends a frame without its body. The caller sends the body after the frames.
     ///
     /// # Errors
     /// As of [`append`](Self::append).
@@ -44,7 +44,7 @@ impl FrameBuffer {
         Ok(())
     }
 
-    /// Puts a prefix behind the frames, and reserves the bytes behind it. Returns where those are.
+    /// Appends a prefix, and reserves bytes behind it. Returns the range of the reserved bytes.
     #[inline(always)]
     fn append_prefix<M: Message>(
         &mut self,
@@ -80,7 +80,7 @@ impl FrameBuffer {
         &self.buffer[..self.bytes]
     }
 
-    /// Forgets the frames: they were sent.
+    /// Removes the frames, after they were sent.
     pub(super) fn clear(&mut self) {
         self.bytes = 0;
         self.buffer.cut_back(KEPT_BYTES);

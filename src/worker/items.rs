@@ -1,14 +1,14 @@
-//! A batch taken apart into its items.
+//! An iteration over the items of a batch.
 //!
-//! Most items are a few bytes, and a call to search a few bytes costs more than the search. So the delimiters of 64
-//! bytes are searched at once, and are then the bits of a word.
+//! Most items have a few bytes, and the call of a search costs more than the search of a few bytes. So 64 bytes are
+//! searched at once, and the delimiters found are the bits of a word.
 //!
-//! Invariant: never lends more items than the batch announced, nor a byte of a delimiter.
+//! Invariant: returns at most the number of items of the batch, and no delimiter.
 
 use super::Item;
 use crate::model::ids::{Attempt, Batch, ItemId};
 
-/// So many bytes are searched at once: a bit each.
+/// Bytes that are searched at once: one bit of a word each.
 const WINDOW_BYTES: usize = u64::BITS as usize;
 
 /// The lowest bit of each byte of a word, and the highest.
@@ -21,17 +21,17 @@ pub(super) struct Items<'a> {
     delimiter: u8,
     /// The body is one item, whole, without a delimiter.
     single: bool,
-    /// The delimiters that are left of the bytes from `window` on, the lowest bit first.
+    /// The delimiters in the bytes from `window` on that were not used yet, the lowest bit first.
     delimiters: u64,
     window: usize,
-    /// Where the next item begins.
+    /// The start of the next item.
     at: usize,
     /// The item to be lent next, and the one behind the last. Not the batch itself: two halves of a word that were
     /// just written apart are slow to read back as one, and a batch may be one tiny item.
     next: u64,
     behind: u64,
     attempt: Attempt,
-    /// Where the present item begins and ends. Not a slice: two words that were just written apart are
+    /// The start and the end of the present item. Not a slice: two words that were just written apart are
     /// slow to read back as one.
     start: usize,
     end: usize,
@@ -46,8 +46,8 @@ impl<'a> Items<'a> {
         Self { body, delimiter, single, delimiters, window: 0, at: 0, next, behind, attempt, start: 0, end: 0 }
     }
 
-    /// Goes on to the next item, which is then the [`present`](Self::present) one; `false` behind the last, or where
-    /// the body ends before the batch does.
+    /// Moves to the next item, which is then the [`present`](Self::present) one. `false`: no item is left, or the body
+    /// holds fewer items than the batch.
     #[inline(always)]
     pub(super) fn advance(&mut self) -> bool {
         if self.next == self.behind {
@@ -67,7 +67,7 @@ impl<'a> Items<'a> {
         true
     }
 
-    /// Searches for delimiters behind the window; `false` if there is none. A single item needs none.
+    /// Searches for delimiters after the window; `false` if there is none. A single item needs none.
     #[inline]
     fn look_further(&mut self) -> bool {
         if self.single {
@@ -101,14 +101,14 @@ impl<'a> Items<'a> {
         Some(self.present())
     }
 
-    /// The item that was lent last.
+    /// The present item.
     #[inline(always)]
     pub(super) fn present(&self) -> Item<'a> {
         let id = ItemId(self.next.wrapping_sub(1));
         Item { bytes: &self.body[self.start..self.end], id, attempt: self.attempt }
     }
 
-    /// Whether every item that was announced was lent, and nothing is left.
+    /// Whether every item of the batch was returned, and no byte is left.
     pub(super) fn is_finished(&self) -> bool {
         self.next == self.behind && self.at == self.body.len()
     }

@@ -14,9 +14,9 @@
 //! }
 //! ```
 //!
-//! The SDK does the rest: the hello, one item after the other, results in batches, the progress page, an end when the
-//! input ends. A handler that fails or panics fails its item, and the worker goes on. A handler may print: stdout
-//! carries no frames, and goes to the supervisor's stderr.
+//! The SDK sends the hello, calls the handler for each item, sends results together, keeps the progress page, and ends
+//! the worker when its input ends. If the handler fails or panics, the item fails and the worker continues. A handler
+//! may print: stdout carries no frames, it is the supervisor's stderr.
 //!
 //! Invariant: knows nothing of how the supervisor decides. A worker receives items and sends results.
 
@@ -42,14 +42,14 @@ pub use serve::run;
 use crate::model::ids::{Attempt, ItemId};
 use std::fmt;
 
-/// One item, lent to the handler.
+/// One item, borrowed by the handler.
 #[derive(Clone, Copy, Debug)]
 pub struct Item<'a> {
     /// Without its delimiter.
     pub bytes: &'a [u8],
-    /// Its place in the input, from 0.
+    /// Its position in the input, from 0.
     pub id: ItemId,
-    /// Which try this is, from 1.
+    /// The number of this attempt, from 1.
     pub attempt: Attempt,
 }
 

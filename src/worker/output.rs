@@ -1,9 +1,9 @@
-//! Where a handler puts its result.
+//! The output that a handler writes its result to.
 //!
-//! Most results are a few bytes, and a call to copy a few bytes costs more than the copy: short pieces are copied as
-//! one or two words.
+//! Most results have a few bytes, and the call of a copy costs more than the copy of a few bytes. So short pieces are
+//! copied as one or two words.
 //!
-//! Invariant: append only; the results of earlier items, which are in the same buffer, are out of reach.
+//! Invariant: append only. A handler cannot change the results of earlier items, which are in the same buffer.
 
 use crate::sys::growable_buffer::GrowableBuffer;
 use std::io::{self, Write};
@@ -46,10 +46,10 @@ const fn fours() -> [u32; 10_000] {
 pub struct Output {
     /// Results of finished items, each with its newline, then the present one, then free bytes.
     results: GrowableBuffer,
-    /// Where the present result begins, and where it ends.
+    /// The start and the end of the present result.
     start: usize,
     end: usize,
-    /// Where its first newline is, if it has one.
+    /// The position of its first newline, if it has one.
     newline: Option<usize>,
 }
 
@@ -79,7 +79,7 @@ macro_rules! integers {
 integers!(i8, u8; i16, u16; i32, u32; i64, u64; i128, u128; isize, usize);
 
 impl Output {
-    /// Results are to be put together in `results`.
+    /// An output that appends results in `results`.
     pub(super) const fn within(results: GrowableBuffer) -> Self {
         Self { results, start: 0, end: 0, newline: None }
     }
@@ -155,7 +155,7 @@ impl Output {
         self.results.grow(end);
     }
 
-    /// What the present item has so far.
+    /// The present result so far.
     #[must_use]
     pub fn present(&self) -> &[u8] {
         &self.results[self.start..self.end]
@@ -190,7 +190,7 @@ impl Output {
         self.start
     }
 
-    /// Drops what the present item has.
+    /// Drops the present result.
     pub(super) fn cancel(&mut self) {
         self.end = self.start;
         self.newline = None;
@@ -203,7 +203,7 @@ impl Output {
         self.newline = None;
     }
 
-    /// Drops what is finished; the present result moves to the front.
+    /// Drops the finished results, and moves the present result to the front.
     pub(super) fn forget_finished(&mut self) {
         self.results.copy_within(self.start..self.end, 0);
         self.end -= self.start;

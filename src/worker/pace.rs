@@ -1,14 +1,14 @@
-//! When to read the clock, and what follows from it: how long items took, and when results leave.
+//! The pace of a worker: when it reads the clock, how long its items took, and when it sends results.
 //!
-//! A read of the clock costs as much as a tiny item, so there is one for every few items only, and fewer while items
-//! are tiny.
+//! A read of the clock costs as much as a tiny item, so the clock is read once for several items, and more rarely the
+//! shorter they are.
 //!
 //! Invariant: never reads the clock itself; moments are arguments, in nanoseconds.
 
-/// Results leave after about so much work, so that a death costs little and the supervisor gets results in time.
+/// Results are sent after about this much work, so that a death costs little and the supervisor is not kept waiting.
 const FLUSH_NS: u64 = 1_000_000;
 
-/// Two reads that are nearer than this were too many.
+/// If two reads are nearer than this, the next ones are made more rarely.
 const LOOK_NS_MIN: u64 = 50_000;
 
 /// Most items between two reads: fewer reads gain nothing that can be measured, and if items suddenly turn slow, so
@@ -21,11 +21,11 @@ pub(super) struct Pace {
     stride: u32,
     items_to_look: u32,
     looked_ns: u64,
-    /// What an item took, between the last two reads.
+    /// The time of one item, between the last two reads.
     item_ns: u64,
-    /// Since when the items that have not been reported were worked on.
+    /// When the work on the items that are not reported yet began.
     group_ns: u64,
-    /// Since when no result has left.
+    /// When results were last sent, or work began after that.
     flushed_ns: u64,
 }
 
@@ -34,19 +34,19 @@ impl Pace {
         Self { stride: 1, items_to_look: 1, looked_ns: 0, item_ns: 0, group_ns: 0, flushed_ns: 0 }
     }
 
-    /// Work begins, with nothing in hand.
+    /// Work begins, with no unreported item.
     pub(super) const fn begin(&mut self, now_ns: u64) {
         (self.looked_ns, self.group_ns, self.flushed_ns) = (now_ns, now_ns, now_ns);
     }
 
-    /// An item is finished: is a [`look`](Self::look) due?
+    /// Counts a finished item. Returns whether a [`look`](Self::look) is due.
     #[inline(always)]
     pub(super) const fn is_look_due(&mut self) -> bool {
         self.items_to_look = self.items_to_look.saturating_sub(1);
         self.items_to_look == 0
     }
 
-    /// Takes a read of the clock: shall results leave?
+    /// Evaluates a read of the clock. Returns whether results are to be sent.
     pub(super) fn look(&mut self, now_ns: u64) -> bool {
         let passed_ns = now_ns.saturating_sub(self.looked_ns);
         let near = passed_ns < LOOK_NS_MIN;
@@ -57,7 +57,7 @@ impl Pace {
         now_ns.saturating_sub(self.flushed_ns) >= FLUSH_NS
     }
 
-    /// How long the items took that are reported now; the next group begins. Never 0, which would mean unknown.
+    /// The time of the items that are reported now; the next group begins. Never 0, which would mean unknown.
     pub(super) fn close_group(&mut self, now_ns: u64) -> u64 {
         let busy_ns = now_ns.saturating_sub(self.group_ns).max(1);
         self.group_ns = now_ns;

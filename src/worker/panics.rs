@@ -1,6 +1,6 @@
-//! Panics of a handler: caught, kept off stderr, and turned into text.
+//! Panics of a handler become the reason of a failed item and are not printed.
 //!
-//! Invariant: panics outside of [`catch`], also those of threads that a handler starts, are reported as ever.
+//! Invariant: panics outside of [`catch`], also those of threads that a handler starts, are printed as usual.
 
 use std::cell::Cell;
 use std::panic::{self, AssertUnwindSafe};
@@ -28,7 +28,7 @@ pub(super) fn quiet() {
 #[inline]
 pub(super) fn catch<R>(handler: impl FnOnce() -> R) -> Result<R, String> {
     IN_HANDLER.set(true);
-    // What a handler leaves half done is its own business: `Handler::handle` says that it is used again.
+    // Unwind-safe by contract: `Handler::handle` documents that the handler is used again after a panic.
     let result = panic::catch_unwind(AssertUnwindSafe(handler));
     IN_HANDLER.set(false);
     result.map_err(|payload| match payload.downcast::<String>() {

@@ -1,8 +1,8 @@
-//! Results on their way out.
+//! The buffer of results that have not been sent.
 //!
-//! Results gather in one buffer and leave together: with the end of a batch (unless many short batches wait), at 64
-//! KiB, or after about a millisecond of work. One `Done` covers items of one batch, and those are a **group**. A
-//! group stays open until the next batch begins or results leave: only then is the clock read.
+//! Results are collected and sent together: at the end of a batch (unless many short batches wait), at 64 KiB, or after
+//! about a millisecond of work. A **group** is a stretch of finished items of one batch, and one `Done` reports it. A
+//! group stays open until the next batch begins or results are sent; the clock is read only then.
 //!
 //! Invariant: the progress page says *none* before anything is written. A worker that waits in a write has finished
 //! its last item.
@@ -23,48 +23,48 @@ use crate::wire::times::{self, Pair};
 use std::io::{self, ErrorKind};
 use std::sync::Arc;
 
-/// Results leave when they are so many bytes.
+/// Results are sent when they have this many bytes.
 const FLUSH_BYTES: usize = 64 * 1024;
 
-/// The reason of items whose bytes are gone.
+/// The reason of items whose bytes are lost.
 const LOST: &str = "its bytes are lost: the file that they lie in was cut short, or cannot be read";
 
-/// So many bytes of results are not copied behind their header.
+/// Results of at least this size are sent from their buffer instead of copied behind their header.
 const APART_BYTES_MIN: usize = 8 * 1024;
 
-/// The time of a group of fewer items is not worth a read of the clock.
+/// For a group of fewer items the clock is not read: its time is estimated.
 const GUESSED_ITEMS_MAX: u32 = 64;
 
 /// How the time of a group is determined.
 #[derive(Clone, Copy)]
 enum Busy {
     Measured,
-    /// For few items, by what others took; the next measured group makes up for it.
+    /// Estimated for few items by the time of earlier ones. The next measured group corrects the error.
     Guessed,
 }
 
-/// Finished items whose results have not left, and the way out.
+/// Finished items whose results have not been sent.
 pub(super) struct ResultBuffer {
     results: Box<dyn ResultsOut>,
     progress: ProgressWriter,
     /// Whether the bytes of the present batch were whole.
     integrity: Arc<InputIntegrity>,
     pace: Pace,
-    /// Work was begun since the last flush.
+    /// Work has begun since the last flush.
     working: bool,
     timed: bool,
-    /// When the present item began, if that is wanted.
+    /// When the present item began, if the worker is `timed`.
     started_ns: u64,
     frames: FrameBuffer,
-    /// The open group: consecutive items that are done, their times if wanted, and their results.
+    /// The open group, the times of its items if the worker is `timed`, and their results.
     group: Batch,
     times: Vec<u8>,
     output: Output,
-    /// Where the worker notes what is done, if frames and results are in memory that outlives it.
+    /// The notes about finished items, if frames and results are in memory that outlives the worker.
     staging: Option<StagingArea>,
-    /// The notes cover the open group too.
+    /// The notes include the open group.
     noted: bool,
-    /// Results leave when those of the open group are so many bytes.
+    /// Results are sent when those of the open group have this many bytes.
     group_bytes_max: usize,
 }
 
@@ -98,7 +98,7 @@ impl ResultBuffer {
         }
     }
 
-    /// The first message.
+    /// Sends the hello.
     pub(super) fn hello(&mut self, token: [u8; 16]) -> Result<(), WorkerError> {
         self.frames.append(&frames::hello(std::process::id(), token), &[])?;
         self.flush()
@@ -118,7 +118,7 @@ impl ResultBuffer {
             self.lose(&mut items)?;
             return Ok(true);
         }
-        // One guard around many items: to set it up costs as much as a tiny item.
+        // One `catch` around many items, since it costs as much as a tiny item.
         let ended = loop {
             match panics::catch(|| self.work_on(handler, &mut items)) {
                 Ok(ended) => break ended,
@@ -141,7 +141,7 @@ impl ResultBuffer {
         if on && !items.is_finished() { Err(WorkerError::Batch { count: batch.count }) } else { Ok(on) }
     }
 
-    /// The bytes of the items that are left are lost.
+    /// Fails the remaining items, whose bytes are lost.
     #[cold]
     fn lose(&mut self, items: &mut Items<'_>) -> Result<(), WorkerError> {
         while let Some(item) = items.next_lost() {
@@ -155,7 +155,7 @@ impl ResultBuffer {
     /// Works on the items that are left; `false` if the supervisor wants the worker to stop before the next.
     fn work_on(&mut self, handler: &mut impl Handler, items: &mut Items<'_>) -> Result<bool, WorkerError> {
         while items.advance() {
-            // The item is lent on and not moved: a copy that is made at once waits until what it reads is written.
+            // The item is borrowed and not moved: a copy of words that were just written waits for the writes.
             let item = items.present();
             if self.progress.recalled() {
                 return Ok(false);
@@ -184,7 +184,7 @@ impl ResultBuffer {
         self.pace.begin(monotonic_ns());
     }
 
-    /// Notes when the present item began and how long it took, if that is wanted.
+    /// Notes when the present item began and how long it took, if the worker is `timed`.
     #[inline]
     fn note_time(&mut self) {
         if self.timed {
@@ -193,7 +193,7 @@ impl ResultBuffer {
         }
     }
 
-    /// Sends what is done if it is much, or if it is time.
+    /// Sends the results if they may be large enough, or if a look at the clock is due.
     #[inline(always)]
     fn leave_if_due(&mut self) -> Result<(), WorkerError> {
         if self.timed {
@@ -206,14 +206,14 @@ impl ResultBuffer {
         }
     }
 
-    /// Sends what is done if it really is much, or if it is time.
+    /// Sends the results if they are large enough, or if enough time has passed.
     #[inline(never)]
     fn look(&mut self) -> Result<(), WorkerError> {
         let many = self.output.finished_bytes() >= self.group_bytes_max;
         if many || self.pace.look(monotonic_ns()) { self.flush() } else { Ok(()) }
     }
 
-    /// Times are bytes too, and are not in a staging area before they are framed.
+    /// Counts the times as bytes to send. They are not in a staging area, so a group that has one is closed.
     fn count_times(&mut self) -> Result<(), WorkerError> {
         if self.staging.is_some() {
             self.close_group(Busy::Measured)?;
@@ -222,13 +222,13 @@ impl ResultBuffer {
         Ok(())
     }
 
-    /// How many bytes the open group may have, since so many others are to leave with it.
+    /// Computes the most bytes of the open group: it is sent together with the frames and the times.
     fn measure(&mut self) {
         let others = self.frames.bytes() + self.times.len();
         self.group_bytes_max = FLUSH_BYTES.saturating_sub(others);
     }
 
-    /// The item is done, and its result stands in the output.
+    /// The item is done, and its result is in the output.
     #[inline(always)]
     fn done(&mut self, item: &Item<'_>) -> Result<(), WorkerError> {
         if self.output.end_line() && self.output.present_bytes() <= FLUSH_BYTES {
@@ -244,7 +244,7 @@ impl ResultBuffer {
         }
     }
 
-    /// The item's result is long, or of several lines: it leaves in a frame of its own.
+    /// The item's result is long, or has several lines, so it gets a frame of its own.
     fn done_alone(&mut self, item: &Item<'_>) -> Result<(), WorkerError> {
         if !self.output.present().ends_with(b"\n") {
             self.output.push(b"\n");
@@ -281,14 +281,14 @@ impl ResultBuffer {
         }
     }
 
-    /// The item failed: what it wrote is dropped, and the reason leaves.
+    /// The item failed: drops its output, and appends a frame with the reason.
     #[cold]
     fn failed(&mut self, item: &Item<'_>, reason: &str, panicked: bool) -> Result<(), WorkerError> {
         self.output.cancel();
         self.close_earlier()?;
         let failed = FromWorker::Failed { item: item.id.0, attempt: item.attempt.0, panicked, timed: self.timed };
         let cut = reason.floor_char_boundary(REASON_BYTES_MAX);
-        // The item's own time, if taken, is what is left there.
+        // After `close_earlier` only the time of this item is left.
         let mut body = std::mem::take(&mut self.times);
         body.extend_from_slice(&reason.as_bytes()[..cut]);
         self.frames.append(&failed, &body)?;
@@ -296,7 +296,7 @@ impl ResultBuffer {
         Ok(())
     }
 
-    /// Closes the group while an item that is not of it has its time, if taken, behind the group's times.
+    /// Closes the group before an item that does not belong to it, and keeps the time of that item.
     fn close_earlier(&mut self) -> Result<(), WorkerError> {
         let times_bytes = if self.timed { self.group.count as usize * times::PAIR_BYTES } else { 0 };
         let own = self.times.split_off(times_bytes);
@@ -327,7 +327,7 @@ impl ResultBuffer {
         Ok(())
     }
 
-    /// The bytes of the open group's items were lost while they were in use: what came of them is no result.
+    /// Fails the items of the open group, whose bytes were lost while they were in use.
     fn fail_group(&mut self) -> Result<(), WorkerError> {
         let Batch { first, count, attempt } = self.group;
         self.group.count = 0;
@@ -341,7 +341,7 @@ impl ResultBuffer {
         Ok(())
     }
 
-    /// A frame was added.
+    /// Notes that a frame was appended.
     #[inline]
     fn note_framed(&mut self) {
         if self.frames.is_shared()
@@ -352,7 +352,7 @@ impl ResultBuffer {
         self.measure();
     }
 
-    /// The message about the open group.
+    /// The message that reports the open group.
     fn end_group(&mut self, busy: Busy) -> FromWorker {
         let Batch { first, count, attempt } = self.group;
         let busy_ns = match busy {
@@ -362,9 +362,9 @@ impl ResultBuffer {
         FromWorker::Done { first: first.0, count, attempt: attempt.0, busy_ns, timed: self.timed }
     }
 
-    /// Sends what is done.
+    /// Sends all results.
     pub(super) fn flush(&mut self) -> Result<(), WorkerError> {
-        // Many results leave from the buffer that they are in.
+        // Large results are sent from their buffer, without a copy.
         let many = self.group.count > 0 && !self.timed && self.output.finished_bytes() >= APART_BYTES_MIN;
         let apart = many && self.staging.is_none() && self.integrity.is_whole();
         if apart {

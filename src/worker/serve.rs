@@ -18,11 +18,11 @@ use crate::wire::message::ToWorker;
 use std::io::{self, Write};
 use std::process::ExitCode;
 
-/// Results leave with the end of their batch, since the next item may take long, unless so many batches wait: then
-/// batches are short on purpose, and results gather for about a millisecond.
+/// Results are sent at the end of their batch, since the next item may take long. If at least this many batches wait,
+/// the batches are short on purpose, and results are collected for about a millisecond.
 const BATCHES_WAITING_MIN: usize = 4;
 
-/// So many are counted at once, so that many short batches are not counted again after each.
+/// Most waiting batches that are counted at once, so that they are not counted again after each batch.
 const BATCHES_COUNTED_MAX: usize = 64;
 
 /// Serves as a worker until the input ends: call it first thing in `main`, and return its exit code.
@@ -55,7 +55,7 @@ pub(super) fn exit_code(ended: Result<(), WorkerError>) -> u8 {
     }
 }
 
-/// One line on stderr. If that is closed, no reader wants it.
+/// Writes one line to stderr. If stderr is closed, the line is dropped.
 pub(super) fn report(text: &str) {
     let program = std::env::args_os().next().unwrap_or_default();
     let name = std::path::Path::new(&program).file_name().unwrap_or(&program).to_string_lossy().into_owned();
@@ -70,7 +70,7 @@ pub(super) struct Server {
     pub delimiter: u8,
 }
 
-/// Takes over what the supervisor handed down.
+/// Connects to the supervisor by the inherited descriptors and variables.
 fn connect() -> Result<Server, WorkerError> {
     let environment = Environment::read(|name| std::env::var_os(name))?;
     let failed = |doing| move |error| WorkerError::System { doing, error };
@@ -104,10 +104,10 @@ impl Server {
         panics::quiet();
         self.result_buffer.hello(self.token)?;
         loop {
-            // At least so many messages wait behind the present one.
+            // A lower bound of the messages that wait behind the present one.
             let mut waiting = 0_usize;
             loop {
-                // Taken apart at once: as a whole it would be moved once more, and each may be about one tiny item.
+                // Destructured at once: the frame would be moved once more, and there may be one for each tiny item.
                 let (kind, head, body) = match self.items.next() {
                     Ok(Some(Frame { kind, head, body })) => (kind, head, body),
                     Ok(None) => break,

@@ -1,9 +1,8 @@
 //! The built-in tasks: what the built-in worker does with an item. One table, one function each.
 //!
-//! Half of them are for demonstrations, half break things on purpose, so that what the supervisor
-//! promises can be tried.
+//! Half of them are demonstrations; the others misbehave on purpose, to show how the supervisor reacts.
 //!
-//! Invariant: a task either answers or says why not; a number that does not fit fails and never wraps.
+//! Invariant: a task returns a result or a reason; a number that does not fit fails and never wraps.
 
 use super::error::WorkerError;
 use super::parse::{self, NotInteger};
@@ -34,7 +33,7 @@ impl Task {
         Self { name, run, inlined: None }
     }
 
-    /// What it is on a thread of the supervisor: the same, as far as that may be.
+    /// The variant of the task for a thread of the supervisor.
     #[must_use]
     pub fn in_thread(self) -> Self {
         // A thread has no dispositions of signals of its own: those are the supervisor's.
@@ -56,7 +55,7 @@ macro_rules! inlined {
     };
 }
 
-/// All of them. Their names stand in `model/spec.rs` too, where the command line reads them.
+/// All tasks. `model/spec.rs` lists their names too, for the command line.
 pub const ALL: [Task; 12] = [
     inlined!(square),
     Task::new("cube", cube),
@@ -87,7 +86,7 @@ pub fn names() -> Vec<&'static str> {
 /// The largest number that `countdown` counts from: its answer has 6 MB.
 const COUNTDOWN_MAX: i64 = 1_000_000;
 
-/// `leak` takes so much at a time, and then waits so long: a gigabyte in ten seconds.
+/// `leak` allocates this much at a time, and then waits this long: a gigabyte in ten seconds.
 const LEAK_STEP_BYTES: usize = 1024 * 1024;
 const LEAK_WAIT: Duration = Duration::from_millis(10);
 

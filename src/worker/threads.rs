@@ -22,7 +22,7 @@ use std::time::Duration;
 #[derive(Clone, Copy)]
 pub struct Duty {
     pub task: &'static Task,
-    /// Spent on each item.
+    /// The delay before each item.
     pub delay: Duration,
     /// The byte that follows each item of a batch of several.
     pub delimiter: u8,
