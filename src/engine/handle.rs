@@ -1,5 +1,7 @@
 //! A run in the background, and the handle to it.
 
+#![deny(missing_docs)]
+
 use super::assembly::{self, Attached};
 use super::dry_run;
 use super::error::EngineError;
@@ -23,6 +25,9 @@ const RESUME_BYTES: u64 = 1 << 19;
 ///
 /// Take its notifications, or drop them with [`Run::ignore_notifications`]: a run whose notifications are not taken
 /// waits, as it would for a reader of stdout. Dropping the handle terminates the run and does not wait for its end.
+///
+/// A request ([`stop`](Run::stop) to [`scale`](Run::scale)) returns before it has any effect. Once the run has ended it
+/// does nothing.
 pub struct Run {
     requests: Arc<Requests>,
     notifications: Option<Receiver<Notification>>,
@@ -104,7 +109,7 @@ impl Run {
         self.requests.command(Command::Stop);
     }
 
-    /// Starts nothing new, and lets the items at workers finish within the grace.
+    /// Starts nothing new, and lets the items at workers finish within the grace. Items without a worker are skipped.
     pub fn drain(&self) {
         self.requests.command(Command::Drain);
     }
@@ -114,23 +119,25 @@ impl Run {
         self.requests.command(Command::Terminate);
     }
 
-    /// Sends KILL to every worker.
+    /// Sends KILL to every worker. Items at workers are skipped.
     pub fn kill(&self) {
         self.requests.command(Command::Kill);
     }
 
-    /// Goes on with this many workers; 0 counts as 1.
+    /// Goes on with this many workers; 0 counts as 1. A worker that is removed finishes the items that it holds. A run that
+    /// stops ignores the request.
     pub fn scale(&self, workers: u32) {
         self.requests.command(Command::Scale { workers });
     }
 
-    /// The state of the run; `None` once it has ended.
+    /// The state of the run; `None` once it has ended. Waits for one turn of the run.
     #[must_use]
     pub fn status(&self) -> Option<Status> {
         self.requests.status()
     }
 
-    /// Everything that the run reports, in order, as it comes; ends with the run.
+    /// Everything that the run reports, in order, as it comes. Each call of `next` waits for a notification; the iterator
+    /// ends with the run. An iterator that is dropped loses nothing: a later one goes on after the last notification.
     pub fn notifications(&mut self) -> impl Iterator<Item = Notification> + '_ {
         let (receiver, untaken, requests) = (self.notifications.as_ref(), &self.untaken, &self.requests);
         receiver.into_iter().flat_map(Receiver::iter).inspect(move |taken| {
@@ -141,7 +148,7 @@ impl Run {
         })
     }
 
-    /// The settled items alone. Other notifications are dropped.
+    /// The settled items alone, in the order in which their results become visible. Other notifications are dropped.
     pub fn items(&mut self) -> impl Iterator<Item = ItemReport> + '_ {
         self.notifications().filter_map(|notification| match notification {
             Notification::Item(report) => Some(report),
@@ -149,7 +156,7 @@ impl Run {
         })
     }
 
-    /// From now on the run waits for nobody to take its notifications.
+    /// Drops the notifications that wait and all that follow. The run no longer waits for the program to take them.
     pub fn ignore_notifications(&mut self) {
         while let Some(Ok(taken)) = self.notifications.as_ref().map(Receiver::try_recv) {
             self.untaken.taken(&taken);
@@ -160,7 +167,7 @@ impl Run {
         self.requests.resume();
     }
 
-    /// Waits for the end of the run. Notifications that nobody has taken are dropped.
+    /// Waits for the end of the run. Notifications that were not taken are dropped.
     ///
     /// # Errors
     /// A failure of the supervisor itself.

@@ -3,6 +3,8 @@
 //!
 //! Invariant: a setting that was not made is `None`. No default is written here.
 
+#![deny(missing_docs)]
+
 use super::config::{InputSpec, OutputMode, SummaryMode};
 use super::spec::{
     Backoff, Credit, Halt, Intensity, QueueOrder, RestartStrategy, RestartType, TermStep, TransportKind,

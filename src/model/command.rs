@@ -3,6 +3,8 @@
 //! Invariant: a request is a plain value. What it leads to is decided in `core/shutdown.rs` and
 //! `core/scale.rs`.
 
+#![deny(missing_docs)]
+
 use super::signal::Signal;
 
 /// A request to a run.
@@ -20,14 +22,22 @@ pub enum Command {
     /// Show the state of the run.
     Status,
     /// Run with this many workers from now on; 0 counts as 1. Ignored by a run that stops.
-    Scale { workers: u32 },
+    Scale {
+        /// Slots in all.
+        workers: u32,
+    },
 }
 
 /// Where a command comes from.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Origin {
-    /// A signal to the supervisor; `sender_pid` where the system reports it.
-    Signal { signal: Signal, sender_pid: Option<u32> },
+    /// A signal to the process of the supervisor.
+    Signal {
+        /// INT, TERM, QUIT or USR1.
+        signal: Signal,
+        /// The sending process; `None` for the terminal and for the system.
+        sender_pid: Option<u32>,
+    },
     /// A client of the control socket, or the program that uses this library.
     Caller,
 }

@@ -1,19 +1,26 @@
 //! Everything that `engine::run` needs, checked. The builder makes it, for the command line as for a program that
 //! uses the library.
 
+#![deny(missing_docs)]
+
 use super::spec::{Policy, TransportSpec};
 use super::time::Duration;
 use std::ffi::OsString;
 use std::path::PathBuf;
 
-/// A whole run.
+/// A whole run. [`ConfigBuilder::build`](super::builder::ConfigBuilder::build) makes one and checks it. Fields that are
+/// changed afterwards are not checked again.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Config {
+    /// The numbers and rules that the core decides by.
     pub policy: Policy,
+    /// What works on the items. `policy.worker` has to fit it.
     pub worker: WorkerSpec,
+    /// Where items come from. `start_with` ignores it.
     pub source: SourceSpec,
+    /// What is written to stdout, stderr and the file of events.
     pub output: OutputSpec,
-    /// INT, TERM and QUIT stop the run, and USR1 shows its state.
+    /// INT, TERM and QUIT stop the run, and USR1 writes its state to stderr. If false, the run catches no signal.
     pub handles_signals: bool,
     /// Most items in one message to a worker that stays; the core's batches may be longer.
     pub message_items_max: u32,
@@ -24,12 +31,30 @@ pub struct Config {
 /// What a worker is.
 #[derive(Clone, Debug, PartialEq)]
 pub enum WorkerSpec {
-    /// The built-in worker: `task` by name, `delay` spent on each item.
-    BuiltIn { task: String, delay: Duration, transport: TransportSpec },
-    /// The same on threads of this process, without isolation.
-    Thread { task: String, delay: Duration },
-    /// A program on our SDK, started with these arguments (the first is the program).
-    Frames { argv: Vec<OsString>, transport: TransportSpec },
+    /// The built-in worker. Its program is `supervisor-worker` beside the running program; without it, the running
+    /// program is started with [`WORKER_ROLE`](super::spec::WORKER_ROLE) as its first argument.
+    BuiltIn {
+        /// One of [`TASKS`](super::spec::TASKS).
+        task: String,
+        /// Spent on each item.
+        delay: Duration,
+        /// How items travel.
+        transport: TransportSpec,
+    },
+    /// The built-in worker on threads of this process, without isolation.
+    Thread {
+        /// One of [`TASKS`](super::spec::TASKS).
+        task: String,
+        /// Spent on each item.
+        delay: Duration,
+    },
+    /// Workers that stay: a program on the SDK, `supervisor::worker`.
+    Frames {
+        /// The program, searched for in `PATH` if it has no slash, then its arguments.
+        argv: Vec<OsString>,
+        /// How items travel.
+        transport: TransportSpec,
+    },
     /// A process for each item.
     Exec(ExecSpec),
 }
@@ -45,9 +70,11 @@ impl WorkerSpec {
     }
 }
 
-/// A process for each item. `argv[0]` is the program; arguments may contain placeholders such as `{}`.
+/// A process for each item.
 #[derive(Clone, Debug, PartialEq)]
 pub struct ExecSpec {
+    /// The program, searched for in `PATH` if it has no slash, then its arguments. Placeholders such as `{}` stand for
+    /// the item; without any, the item is appended.
     pub argv: Vec<OsString>,
     /// Join the arguments with spaces and run them by `/bin/sh -c`; items are quoted for the shell.
     pub shell: bool,
@@ -58,32 +85,55 @@ pub struct ExecSpec {
 /// Where items come from.
 #[derive(Clone, Debug, PartialEq)]
 pub enum SourceSpec {
-    /// The decimal numbers 0..count.
-    Generate { count: u64 },
-    /// The words after `:::`.
-    Args { items: Vec<OsString> },
+    /// The decimal numbers from 0 to `count` - 1.
+    Generate {
+        /// How many.
+        count: u64,
+    },
+    /// Items that are known from the start, such as the words after `:::`.
+    Args {
+        /// One item each.
+        items: Vec<OsString>,
+    },
     /// The content of a file or of stdin.
-    Lines { input: InputSpec, split: Split, priority: bool },
+    Lines {
+        /// What is read.
+        input: InputSpec,
+        /// Where an item ends.
+        split: Split,
+        /// Each line is a number, a tab and the item. A line without a number fails as an item of its own.
+        priority: bool,
+    },
 }
 
+/// What items are read from.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum InputSpec {
+    /// The process's own stdin.
     Stdin,
+    /// A file of this path, or a pipe or device.
     File(PathBuf),
 }
 
 /// Where an item ends.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Split {
-    /// After each delimiter.
+    /// After each delimiter. The last item needs none.
     Delimiter(u8),
-    /// Blocks of about `bytes`, cut after a delimiter; `None`: cut at exactly `bytes`.
-    Block { bytes: u64, delimiter: Option<u8> },
+    /// An item is a block of many lines.
+    Block {
+        /// From 1 to [`ITEM_BYTES_MAX`](super::spec::ITEM_BYTES_MAX): the size of a block, about that size if there is
+        /// a delimiter.
+        bytes: u64,
+        /// A block is cut after this byte; `None`: at exactly `bytes`.
+        delimiter: Option<u8>,
+    },
 }
 
 /// What the run writes, and where.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct OutputSpec {
+    /// What is written to stdout about items.
     pub mode: OutputMode,
     /// Each line of output is preceded by the item and a tab.
     pub tag: bool,
@@ -91,28 +141,34 @@ pub struct OutputSpec {
     pub verbose: bool,
     /// Commands, or items, are printed to stdout and nothing is started.
     pub dry_run: bool,
-    /// Every event as one JSON object a line.
+    /// Write every event to this file, one JSON object a line. A file that exists is emptied first.
     pub events: Option<PathBuf>,
+    /// If a table of processes and the totals are written to stderr at the end.
     pub summary: SummaryMode,
     /// Nothing on stderr but errors that end the run.
     pub quiet: bool,
 }
 
+/// What a run writes to stdout.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum OutputMode {
-    /// `worker 3 (pid 4123): item 7 -> 49`
+    /// A line for people per settled item: `worker 3 (pid 4123): item 7 -> 49`.
     Narrate,
     /// The workers' results and nothing else.
     Results,
-    /// One object per settled item.
+    /// One JSON object per settled item, one a line.
     Json,
+    /// Nothing.
     None,
 }
 
+/// If there is a summary at the end.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum SummaryMode {
     /// Always with `Narrate`; otherwise only if some item is not done, a worker died, or the run was broken off.
     Auto,
+    /// In every case.
     Always,
+    /// In no case.
     Never,
 }

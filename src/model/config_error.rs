@@ -1,5 +1,7 @@
 //! What can be wrong with a configuration. Each text names the setting and the remedy.
 
+#![deny(missing_docs)]
+
 use super::config::OutputMode;
 use super::spec::{ITEM_BYTES_MAX, TASKS, TransportKind};
 use std::fmt;
@@ -7,46 +9,95 @@ use std::fmt;
 /// Why [`ConfigBuilder::build`](super::builder::ConfigBuilder::build) refuses its settings. Nothing was started.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum ConfigError {
+    /// A command or a worker program has no words.
     #[error("the program of the worker is missing; give it as the first of the words")]
     NoProgram,
+    /// The built-in worker alone has this setting, and a program is set.
     #[error("`{setting}` is for the built-in worker; leave it out, or set no program")]
-    NeedsBuiltIn { setting: Setting },
+    NeedsBuiltIn {
+        /// The setting to leave out.
+        setting: Setting,
+    },
+    /// Workers that stay alone have this setting, and a command per item is set.
     #[error(
         "`{setting}` is for workers that stay, but a command runs once per item; leave it out, or use `worker_program`"
     )]
-    NeedsResident { setting: Setting },
+    NeedsResident {
+        /// The setting to leave out.
+        setting: Setting,
+    },
+    /// A command per item alone has this setting, and workers that stay are set.
     #[error("`{setting}` is for a command that runs once per item; leave it out, or use `command`")]
-    NeedsCommand { setting: Setting },
+    NeedsCommand {
+        /// The setting to leave out.
+        setting: Setting,
+    },
+    /// Worker processes alone have this setting, and threads are set.
     #[error("`{setting}` is for worker processes, and `threads` has none; leave one of them out")]
-    NeedsProcesses { setting: Setting },
+    NeedsProcesses {
+        /// The setting to leave out.
+        setting: Setting,
+    },
+    /// Another transport has this setting, not the one that is used.
     #[error("`{setting}` is for the transport {}; set that, or leave `{setting}` out", transport.name())]
-    NeedsTransport { setting: Setting, transport: TransportKind },
+    NeedsTransport {
+        /// The setting to leave out.
+        setting: Setting,
+        /// The only transport that has the setting.
+        transport: TransportKind,
+    },
+    /// The setting says how an input is cut, and the items come from no input.
     #[error("`{setting}` is for items from a file or stdin; use `input`, or leave `{setting}` out")]
-    NeedsInput { setting: Setting },
+    NeedsInput {
+        /// The setting to leave out.
+        setting: Setting,
+    },
+    /// `delimiter` is `None` without `block`, so nothing would end an item.
     #[error("no `delimiter` is for blocks of an exact size; set `block`, or a delimiter")]
     NoDelimiter,
+    /// Blocks have no number to order them by.
     #[error("`block` makes items without a number; leave it out, or use another `queue` than priority")]
     BlockPriority,
+    /// A block travels alone.
     #[error("`block` sends one item in a message; leave `batch_max` out")]
     BlockBatchMax,
+    /// A tag would be a whole block.
     #[error("`tag` writes the item before each line, but an item of `block` is many lines; leave one of them out")]
     TagOfBlocks,
+    /// This output shows the item without a tag.
     #[error("`tag` is for the output of results, and {mode:?} names the item already; leave `tag` out")]
-    TagOfMode { mode: OutputMode },
+    TagOfMode {
+        /// The output that was set.
+        mode: OutputMode,
+    },
+    /// A summary is wanted always and, because of `quiet`, never.
     #[error("`quiet` leaves the summary out, but `summary` always asks for it; leave one of them out")]
     QuietSummary,
+    /// The built-in worker has no such task.
     #[error("no `task` is called {task:?}; use one of {}", TASKS.join(", "))]
-    UnknownTask { task: String },
+    UnknownTask {
+        /// The name that was set.
+        task: String,
+    },
+    /// The setting is 0 and may not be.
     #[error("`{setting}` is 0; set more than 0, or leave it out for the default")]
-    Zero { setting: Setting },
+    Zero {
+        /// The setting that is 0.
+        setting: Setting,
+    },
+    /// The size of a block is 0, or above [`ITEM_BYTES_MAX`].
     #[error("`block` is out of range; set 1 to {ITEM_BYTES_MAX} bytes")]
     BlockBytes,
+    /// The last signal of `term_sequence` is not KILL, so a process could survive it.
     #[error("`term_sequence` does not end every process; append the signal KILL and a wait")]
     NoKill,
+    /// The minimum of `backoff` is above its maximum.
     #[error("the shortest wait of `backoff` is longer than its longest; exchange them")]
     BackoffOrder,
+    /// The share of `halt` is 0 or above 100.
     #[error("the share of `halt` is out of range; set 1 to 100 percent")]
     HaltPercent,
+    /// `run_id` is empty, or has a character that is not allowed.
     #[error("`run_id` is part of paths and keys; use letters, digits and `-`, at least one")]
     RunId,
 }
@@ -54,30 +105,53 @@ pub enum ConfigError {
 /// A method of [`ConfigBuilder`](super::builder::ConfigBuilder), as an error names it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Setting {
+    /// [`task`](super::builder::ConfigBuilder::task).
     Task,
+    /// [`delay`](super::builder::ConfigBuilder::delay).
     Delay,
+    /// [`threads`](super::builder::ConfigBuilder::threads).
     Threads,
+    /// [`transport`](super::builder::ConfigBuilder::transport).
     Transport,
+    /// [`spin`](super::builder::ConfigBuilder::spin).
     Spin,
+    /// [`spool`](super::builder::ConfigBuilder::spool).
     Spool,
+    /// [`credit`](super::builder::ConfigBuilder::credit).
     Credit,
+    /// [`batch_max`](super::builder::ConfigBuilder::batch_max).
     BatchMax,
+    /// [`restart`](super::builder::ConfigBuilder::restart).
     Restart,
+    /// [`strategy`](super::builder::ConfigBuilder::strategy).
     Strategy,
+    /// [`shell`](super::builder::ConfigBuilder::shell).
     Shell,
+    /// [`stdin`](super::builder::ConfigBuilder::stdin).
     Stdin,
+    /// [`verbose`](super::builder::ConfigBuilder::verbose).
     Verbose,
+    /// [`timeout`](super::builder::ConfigBuilder::timeout).
     Timeout,
+    /// [`crash_limit`](super::builder::ConfigBuilder::crash_limit).
     CrashLimit,
+    /// [`delimiter`](super::builder::ConfigBuilder::delimiter).
     Delimiter,
+    /// [`block`](super::builder::ConfigBuilder::block).
     Block,
     /// `queue`, set to priority.
     PriorityQueue,
+    /// [`workers`](super::builder::ConfigBuilder::workers).
     Workers,
+    /// [`queue_items_max`](super::builder::ConfigBuilder::queue_items_max).
     QueueItemsMax,
+    /// [`dead_max`](super::builder::ConfigBuilder::dead_max).
     DeadMax,
+    /// [`run_timeout`](super::builder::ConfigBuilder::run_timeout).
     RunTimeout,
+    /// [`intensity`](super::builder::ConfigBuilder::intensity).
     Intensity,
+    /// [`halt`](super::builder::ConfigBuilder::halt).
     Halt,
 }
 

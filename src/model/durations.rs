@@ -1,18 +1,27 @@
 //! Durations as text: `200ms`, `1.5s`, `2m`, `1h30m`; a bare number is seconds. Flags and items are
 //! read by the same rules.
 
+#![deny(missing_docs)]
+
 use super::numbers::Decimal;
 use super::time::Duration;
 
 /// Why a text is no duration.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum DurationError {
+    /// It has no number, or two units run into each other, as in `1h30`.
     #[error("not a duration; write it as 200ms, 1.5s, 2m or 1h30m (a bare number is seconds)")]
     NotADuration,
+    /// A number is followed by something else than a unit.
     #[error("no unit of time is called {unit}; use ns, us, ms, s, m, h or d")]
-    Unit { unit: String },
+    Unit {
+        /// What follows the number, quoted and escaped.
+        unit: String,
+    },
+    /// It does not fit into 64 bits of nanoseconds.
     #[error("longer than 584 years; give a shorter one")]
     TooLong,
+    /// A limit of 0; [`parse_limit`] alone refuses it.
     #[error("0 would leave no time at all; give more, or leave the flag out for no limit")]
     Zero,
 }

@@ -1,5 +1,7 @@
 //! The one vocabulary of what happened. Every reporter is a view of these events.
 
+#![deny(missing_docs)]
+
 use super::exit::{ExitStatus, Usage};
 use super::ids::{Attempt, Incarnation, ItemId, WorkerId};
 use super::outcome::{RunOutcome, Settlement, StopReason};
@@ -37,6 +39,7 @@ pub enum ItemFate {
 /// How far a stop has come; it only rises.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Stage {
+    /// No stop was asked for, and items are left.
     Running,
     /// No new items; what runs may finish.
     Draining,
@@ -44,36 +47,56 @@ pub enum Stage {
     Terminating,
     /// KILL to every worker.
     Killing,
+    /// Every item has its outcome, and no worker is left.
     Finished,
 }
 
 /// Something that happened.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum RunEvent {
+    /// The first event of a run.
     RunStarted {
+        /// Slots at the start.
         workers: u32,
     },
+    /// A process was started.
     WorkerSpawned {
+        /// The slot, from 1.
         worker: WorkerId,
+        /// Which process of the slot, from 1.
         incarnation: Incarnation,
+        /// The process in the system.
         pid: u32,
     },
     /// A process could not be started.
     WorkerNotSpawned {
+        /// The slot, from 1.
         worker: WorkerId,
+        /// Which process of the slot, from 1.
         incarnation: Incarnation,
+        /// Completes "failed to ...".
         error: String,
     },
+    /// A process of a worker that stays sent its hello and can take items. A process per item reports no such event.
     WorkerReady {
+        /// The slot, from 1.
         worker: WorkerId,
+        /// Which process of the slot, from 1.
         incarnation: Incarnation,
+        /// The process in the system.
         pid: u32,
     },
+    /// A process has ended.
     WorkerExited {
+        /// The slot, from 1.
         worker: WorkerId,
+        /// Which process of the slot, from 1.
         incarnation: Incarnation,
+        /// The process in the system.
         pid: u32,
+        /// How it ended, as the system reports it.
         exit: ExitStatus,
+        /// Why it ended.
         reason: EndReason,
         /// The item that it was running, and what becomes of it.
         item: Option<(ItemId, ItemFate)>,
@@ -81,49 +104,71 @@ pub enum RunEvent {
         waiting: u64,
         /// Items it settled in its life.
         items: u64,
+        /// What it used in its life.
         usage: Usage,
     },
     /// A new process for this slot starts after `delay`.
     WorkerRestarting {
+        /// The slot, from 1.
         worker: WorkerId,
+        /// The process that starts, from 1 in each slot.
         incarnation: Incarnation,
+        /// The back-off; 0 for a restart at once.
         delay: Duration,
     },
     /// An attempt began; reported only where that is known (a batch of one, a process per item, a
     /// death, a timeout).
     ItemStarted {
+        /// The item.
         item: ItemId,
+        /// The attempt that began, from 1.
         attempt: Attempt,
+        /// The slot, from 1.
         worker: WorkerId,
+        /// Which process of the slot, from 1.
         incarnation: Incarnation,
+        /// The process in the system.
         pid: u32,
     },
     /// An attempt failed, and `attempt` follows after `delay`.
     ItemRetried {
+        /// The item.
         item: ItemId,
+        /// The attempt that follows, from 2.
         attempt: Attempt,
+        /// The wait before it, with jitter.
         delay: Duration,
+        /// Why the last attempt failed.
         cause: super::outcome::Cause,
     },
     /// Consecutive items have their outcome. Views expand it into one `item_settled` each.
     ItemsSettled(Settlement),
     /// The source broke off; the items that were accepted still run.
     SourceLost {
+        /// What went wrong, with the name of the input.
         error: String,
     },
+    /// A signal asked something of the run.
     SignalReceived {
+        /// INT, TERM, QUIT or USR1.
         signal: Signal,
         /// The sending process, where the system reports it.
         sender_pid: Option<u32>,
     },
+    /// A stop began, became firmer, or has a stronger reason.
     Stopping {
+        /// How far the stop has come.
         stage: Stage,
+        /// The strongest reason so far.
         reason: StopReason,
     },
     /// The run goes on with another number of workers.
     Scaled {
+        /// Slots before.
         from: u32,
+        /// Slots from now on, at least 1.
         to: u32,
     },
+    /// The last event of a run. No process is left.
     RunFinished(RunOutcome),
 }

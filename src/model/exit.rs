@@ -1,14 +1,20 @@
 //! How a process ended, and what it used.
 
+#![deny(missing_docs)]
+
 use super::signal::Signal;
 use std::fmt;
 
 /// How a process ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum ExitStatus {
+    /// It exited with this code.
     Code(u8),
+    /// A signal ended it.
     Signal {
+        /// The signal.
         signal: Signal,
+        /// If the system wrote a core file.
         core_dumped: bool,
     },
     /// The process has ended, but the host program has reaped it, and the system does not tell how it ended.
@@ -16,6 +22,7 @@ pub enum ExitStatus {
 }
 
 impl ExitStatus {
+    /// If it is exit 0.
     #[must_use]
     pub const fn is_success(self) -> bool {
         matches!(self, Self::Code(0))
@@ -39,9 +46,11 @@ impl fmt::Display for ExitStatus {
 /// What a process used, as `wait4` reports it (`getrusage(2)`).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Usage {
+    /// Processor time in its own code, in microseconds.
     pub user_us: u64,
+    /// Processor time in the system on its behalf, in microseconds.
     pub system_us: u64,
-    /// The most memory it had at once. Linux counts from before the exec, when the process still had the
+    /// The most memory it had at once, in KiB. Linux counts from before the exec, when the process still had the
     /// supervisor's: it is never less than that.
     pub rss_max_kib: u64,
 }

@@ -1,5 +1,7 @@
 //! Ids of items, worker slots, incarnations and attempts, and batches of items.
 
+#![deny(missing_docs)]
+
 use std::fmt;
 
 /// The number of an item in the order of its arrival, from `Policy::first_item` on.
@@ -46,6 +48,7 @@ pub struct Incarnation(pub u32);
 pub struct Attempt(pub u32);
 
 impl Attempt {
+    /// Attempt 1.
     pub const FIRST: Self = Self(1);
     /// The attempt after this one.
     #[must_use]
@@ -58,8 +61,11 @@ impl Attempt {
 /// A single item is a batch of one, so nothing is special-cased.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Batch {
+    /// The id of the first item.
     pub first: ItemId,
+    /// How many items, at least 1.
     pub count: u32,
+    /// The attempt that all of them are at.
     pub attempt: Attempt,
 }
 
@@ -74,6 +80,7 @@ impl Batch {
     pub const fn end(self) -> ItemId {
         self.first.plus(self.count as u64)
     }
+    /// If `item` is one of its items.
     #[must_use]
     pub const fn contains(self, item: ItemId) -> bool {
         self.first.0 <= item.0 && item.0 < self.end().0

@@ -1,5 +1,7 @@
 //! What a run reports to the program that started it.
 
+#![deny(missing_docs)]
+
 use super::event::RunEvent;
 use super::exit::ExitStatus;
 use super::ids::{ItemId, WorkerId};
@@ -24,15 +26,16 @@ pub enum Notification {
 /// The outcome of one item.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ItemReport {
-    /// Its number in the order of arrival.
+    /// Its number in the order of arrival, from 0.
     pub item: ItemId,
     /// What became of it.
     pub outcome: Outcome,
-    /// What its worker answered, or what its command wrote to stdout.
+    /// What its worker answered, which the SDK ends with a newline, or what its command wrote to stdout. Always whole, and
+    /// of the last attempt alone.
     pub result: Vec<u8>,
-    /// What its command wrote to stderr.
+    /// What its command wrote to stderr in the last attempt, whole. Empty for workers that stay.
     pub errors: Vec<u8>,
-    /// How many attempts were started.
+    /// How many attempts were started; 0 for an item that was never begun.
     pub attempts: u32,
     /// The slot that held it last; `None` if none ever did.
     pub worker: Option<WorkerId>,

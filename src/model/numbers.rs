@@ -2,18 +2,29 @@
 //!
 //! Invariant: no floating point, so `0.1s` is 100,000,000 ns and not a nanosecond less.
 
+#![deny(missing_docs)]
+
 use std::fmt::Display;
 use std::str::FromStr;
 
 /// Why a text is not the number that was asked for.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum NumberError {
+    /// It has another character than a decimal digit, or none at all.
     #[error("not a whole number of 0 or more")]
     NotANumber,
+    /// It is below the range.
     #[error("at least {min} is needed")]
-    TooSmall { min: String },
+    TooSmall {
+        /// The smallest number of the range.
+        min: String,
+    },
+    /// It is above the range.
     #[error("at most {max} is possible")]
-    TooLarge { max: String },
+    TooLarge {
+        /// The largest number of the range.
+        max: String,
+    },
 }
 
 /// A whole number from `min` to `max`, in decimal digits and nothing else.

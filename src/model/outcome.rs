@@ -1,5 +1,7 @@
 //! What became of an item, of an attempt, and of a whole run.
 
+#![deny(missing_docs)]
+
 use super::exit::ExitStatus;
 use super::ids::{Attempt, Incarnation, ItemId, WorkerId};
 use super::signal::Signal;
@@ -9,6 +11,7 @@ use std::fmt;
 /// What became of an item. Each accepted item gets exactly one, and it never changes.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Outcome {
+    /// An attempt succeeded.
     Done,
     /// Its last attempt failed and no retry is left. The last cause says why.
     Failed,
@@ -28,7 +31,10 @@ pub enum FailReason {
     /// A command ended with this code.
     Exited(u8),
     /// The hard limit for one attempt.
-    TimedOut { limit: Duration },
+    TimedOut {
+        /// The configured limit.
+        limit: Duration,
+    },
     /// The command of this one item could not be started.
     NotStarted(String),
     /// The source could not hand this item out: too large, no priority, and the like.
@@ -51,16 +57,20 @@ impl fmt::Display for FailReason {
 pub enum CauseKind {
     /// The worker died under the item.
     Crashed(ExitStatus),
+    /// The attempt failed, and no worker died by itself.
     Failed(FailReason),
 }
 
 /// One attempt that did not succeed.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Cause {
+    /// Which attempt it was, from 1.
     pub attempt: Attempt,
-    /// `None` if no worker held it.
+    /// The slot that held it; `None` if none did.
     pub worker: Option<WorkerId>,
+    /// The process that held it; `None` if there was none.
     pub pid: Option<u32>,
+    /// Why it did not succeed.
     pub kind: CauseKind,
 }
 
@@ -68,14 +78,19 @@ pub struct Cause {
 /// with earlier causes, come alone.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Settlement {
+    /// The id of the first item.
     pub first: ItemId,
+    /// How many items, at least 1.
     pub count: u32,
+    /// What became of each.
     pub outcome: Outcome,
     /// How many attempts were started: 0 for an item that was never begun.
     pub attempts: u32,
     /// The worker that held it last; `None` if no worker did.
     pub worker: Option<WorkerId>,
+    /// Which process of that slot, from 1.
     pub incarnation: Option<Incarnation>,
+    /// The process that held it last.
     pub pid: Option<u32>,
     /// Every attempt that did not succeed, oldest first.
     pub causes: Vec<Cause>,
@@ -95,9 +110,17 @@ pub enum StopReason {
     /// `--run-timeout` passed.
     RunTimeout,
     /// Gave up: the restart limit of a slot, or no slot that could be filled is left.
-    RestartLimit { worker: WorkerId, last: String },
+    RestartLimit {
+        /// The slot, from 1.
+        worker: WorkerId,
+        /// How its last process ended, or why it could not be started.
+        last: String,
+    },
     /// Gave up: this many items in a row are dead and none was done between them.
-    DeadLimit { dead: u32 },
+    DeadLimit {
+        /// How many.
+        dead: u32,
+    },
     /// The source broke off.
     SourceLost(String),
     /// stdout or a file of results could not be written.
@@ -138,10 +161,15 @@ impl StopReason {
 /// How many items got which outcome.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Totals {
+    /// Items taken from the source. Each gets exactly one outcome.
     pub accepted: u64,
+    /// Items whose outcome is [`Outcome::Done`].
     pub done: u64,
+    /// Items whose outcome is [`Outcome::Failed`].
     pub failed: u64,
+    /// Items whose outcome is [`Outcome::Dead`].
     pub dead: u64,
+    /// Items whose outcome is [`Outcome::Skipped`].
     pub skipped: u64,
     /// Attempts beyond the first, of any item.
     pub retried: u64,
@@ -156,6 +184,7 @@ pub struct Totals {
 }
 
 impl Totals {
+    /// Items that have their outcome; at the end of a run as many as were accepted.
     #[must_use]
     pub const fn settled(&self) -> u64 {
         self.done + self.failed + self.dead + self.skipped
@@ -189,7 +218,9 @@ impl Totals {
 /// How a run ended.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct RunOutcome {
+    /// Why it ended; [`StopReason::SourceEnded`] if nothing stopped it.
     pub reason: StopReason,
+    /// The final counts.
     pub totals: Totals,
 }
 

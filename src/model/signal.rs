@@ -1,5 +1,7 @@
 //! Signals by number and name (Linux numbering, `signal(7)`, x86-64 and arm64).
 
+#![deny(missing_docs)]
+
 use std::fmt;
 
 /// A signal, as its Linux number.
@@ -14,16 +16,27 @@ const NAMES: [&str; 32] = [
 ];
 
 impl Signal {
+    /// The terminal was closed.
     pub const HUP: Self = Self(1);
+    /// Ctrl-C.
     pub const INT: Self = Self(2);
+    /// Ctrl-backslash.
     pub const QUIT: Self = Self(3);
+    /// Access to a page that the file or the machine no longer has.
     pub const BUS: Self = Self(7);
+    /// Ends a process. It cannot be caught.
     pub const KILL: Self = Self(9);
+    /// For programs. A supervisor writes its state.
     pub const USR1: Self = Self(10);
+    /// Access to memory that is not the process's.
     pub const SEGV: Self = Self(11);
+    /// A write to a pipe that has no reader.
     pub const PIPE: Self = Self(13);
+    /// Asks a process to end.
     pub const TERM: Self = Self(15);
+    /// A write beyond the limit of a file's size.
     pub const XFSZ: Self = Self(25);
+    /// A stopped process goes on.
     pub const CONT: Self = Self(18);
 
     /// The name without `SIG`, such as `KILL`; `RTMIN+3` for real-time signals.

@@ -1,5 +1,7 @@
 //! What a run shall do: the parts of a configuration.
 
+#![deny(missing_docs)]
+
 use super::ids::ItemId;
 use super::signal::Signal;
 use super::time::Duration;
@@ -31,37 +33,47 @@ pub enum RestartType {
 /// Which workers are started again with one that ended (OTP's words).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum RestartStrategy {
+    /// It alone.
     OneForOne,
+    /// Every worker.
     OneForAll,
     /// It and every slot of a higher number.
     RestForOne,
 }
 
 impl RestartType {
+    /// Every type, the default first.
     pub const ALL: [Self; 3] = [Self::Permanent, Self::Transient, Self::Temporary];
 }
 impl RestartStrategy {
+    /// Every strategy, the default first.
     pub const ALL: [Self; 3] = [Self::OneForOne, Self::OneForAll, Self::RestForOne];
 }
 
 /// At most `restarts_max` restarts of one slot within `period`; one more and the run gives up.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Intensity {
+    /// Most restarts of a slot within the period; 0 allows none.
     pub restarts_max: u32,
+    /// More than 0.
     pub period: Duration,
 }
 
 /// The wait before a restart: `min`, doubled after each death in a row, at most `max`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Backoff {
+    /// After the first death.
     pub min: Duration,
+    /// Not below `min`.
     pub max: Duration,
 }
 
 /// In which order queued items are handed out.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum QueueOrder {
+    /// The oldest first.
     Fifo,
+    /// The newest first, of all items that could be read ahead.
     Lifo,
     /// The smallest number first, ties in order of arrival.
     Priority,
@@ -82,7 +94,9 @@ pub struct WorkerContract {
     /// A new process is ready once it has sent a hello; without one, as soon as it is spawned. Counts
     /// for processes that are started ahead of their items, so not with [`Blame::WholeProcess`].
     pub hello: bool,
+    /// Work in flight at one worker.
     pub credit: Credit,
+    /// How a death is charged to an item.
     pub blame: Blame,
 }
 
@@ -123,6 +137,7 @@ impl WorkerContract {
 /// How items travel to a resident worker, with the flags of that kind.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct TransportSpec {
+    /// The mechanism.
     pub kind: TransportKind,
     /// How long either side of shared memory polls before it sleeps.
     pub spin: Duration,
@@ -140,15 +155,22 @@ impl From<TransportKind> for TransportSpec {
 /// The mechanism by which items travel to a resident worker.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum TransportKind {
+    /// Two pipes.
     Pipe,
+    /// A pair of Unix sockets.
     Socket,
+    /// Memory shared by both sides, and an eventfd for each side that sleeps.
     Shm,
+    /// A file for each worker that it maps; pipes carry the positions of items.
     File,
+    /// Two POSIX message queues.
     Mqueue,
+    /// The crate `ipc-channel`. Needs the feature `channel`.
     Channel,
 }
 
 impl TransportKind {
+    /// Every transport.
     pub const ALL: [Self; 6] = [Self::Pipe, Self::Socket, Self::Shm, Self::File, Self::Mqueue, Self::Channel];
 
     /// As `--transport` and a worker's environment spell it.
@@ -174,6 +196,7 @@ pub enum ProtocolKind {
 }
 
 impl ProtocolKind {
+    /// Every protocol.
     pub const ALL: [Self; 1] = [Self::Frames];
 
     /// The name that `--protocol` gives it.
@@ -188,13 +211,16 @@ impl ProtocolKind {
 /// One step of the sequence that ends a process: a signal, then a wait.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct TermStep {
+    /// Sent to the process group of the worker.
     pub signal: Signal,
+    /// How long the process may take to end before the next step.
     pub wait: Duration,
 }
 
 /// A number of items, or a share of them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Threshold {
+    /// This many, at least 1.
     Items(u64),
     /// Percent. Failures count against the items settled so far, once [`Threshold::PERCENT_ITEMS_MIN`]
     /// failed; successes and outcomes of any kind against all items, once the source has ended.
@@ -211,6 +237,7 @@ impl Threshold {
 pub enum HaltOn {
     /// Failed or dead.
     Fail,
+    /// Done.
     Success,
     /// Any outcome.
     Done,
@@ -219,7 +246,9 @@ pub enum HaltOn {
 /// When to stop early.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Halt {
+    /// Which outcomes count.
     pub on: HaltOn,
+    /// How many of them stop the run.
     pub threshold: Threshold,
     /// `true`: end the running items too; `false`: let them finish.
     pub now: bool,
@@ -228,6 +257,7 @@ pub struct Halt {
 /// Which program's numbers the exit code of a finished run follows (`exit_code::of`).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ExitCodeStyle {
+    /// The project's own, as the README lists them.
     Own,
     /// GNU parallel's: how many items failed.
     Count,
@@ -240,36 +270,47 @@ pub enum ExitCodeStyle {
 pub struct Policy {
     /// Slots at the start, at least 1. `Command::Scale` changes their number.
     pub workers: u32,
+    /// What the core may rely on with the workers.
     pub worker: WorkerContract,
     /// The id of the first item that arrives.
     pub first_item: ItemId,
+    /// In which order queued items are handed out.
     pub queue_order: QueueOrder,
     /// Most items accepted but not yet handed out. At least 1.
     pub queue_items_max: u64,
-    /// Most items in one dispatch.
+    /// Most items in one dispatch, at least 1.
     pub batch_max: u32,
     /// Results become visible in the order of the items.
     pub keep_order: bool,
     /// Hold the first dispatch until every slot is ready or has failed once, so that each gets a share.
     pub start_together: bool,
+    /// Further attempts of an item that failed.
     pub retries: u32,
     /// Workers that one item may end before it is dead-lettered. At least 1.
     pub crash_limit: u32,
+    /// Wait before the second attempt; doubled for each further one, and cut by up to a half at random.
     pub retry_delay: Duration,
-    /// Give up after this many dead items in a row with none done between them.
+    /// Give up after this many dead items in a row with none done between them; `None`: never.
     pub dead_max: Option<u32>,
-    /// Hard limit for one attempt.
+    /// Hard limit for one attempt, more than 0; `None`: no limit.
     pub timeout: Option<Duration>,
     /// How long a new process may take to its hello.
     pub hello_timeout: Duration,
     /// At least one step; the last signal is KILL.
     pub term_sequence: Vec<TermStep>,
+    /// How long a stop waits for the items that are running.
     pub grace: Duration,
+    /// If a worker that ended is started again.
     pub restart: RestartType,
+    /// Which workers are started again with one that ended.
     pub strategy: RestartStrategy,
+    /// How often a slot may be filled again before the run gives up.
     pub intensity: Intensity,
+    /// The wait before a slot is filled again.
     pub backoff: Backoff,
+    /// Stop early after so many outcomes; `None`: never.
     pub halt: Option<Halt>,
+    /// Limit for the whole run, more than 0; `None`: no limit.
     pub run_timeout: Option<Duration>,
     /// The seed for the jitter of delays.
     pub seed: u64,

@@ -1,5 +1,7 @@
 //! The state of a run at one moment, as data.
 
+#![deny(missing_docs)]
+
 use super::event::Stage;
 use super::ids::{Batch, Incarnation, WorkerId};
 use super::outcome::{StopReason, Totals};
@@ -8,6 +10,7 @@ use std::fmt;
 /// The whole run.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Status {
+    /// How far a stop has come.
     pub stage: Stage,
     /// Why it stops; `None` while it runs.
     pub reason: Option<StopReason>,
@@ -19,7 +22,9 @@ pub struct Status {
     pub in_flight: u64,
     /// Items the source may still deliver.
     pub demand: u64,
+    /// The source delivers no more items.
     pub source_ended: bool,
+    /// The counts so far.
     pub totals: Totals,
     /// In the order of their numbers, without the slots that the run was scaled down by.
     pub slots: Vec<SlotStatus>,
@@ -28,9 +33,13 @@ pub struct Status {
 /// One worker slot.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct SlotStatus {
+    /// The slot, from 1.
     pub worker: WorkerId,
+    /// What its process is at.
     pub state: WorkerState,
+    /// Its process; `None` if it has none.
     pub pid: Option<u32>,
+    /// Which process of the slot that is, or was last; 0 before the first.
     pub incarnation: Incarnation,
     /// What is left of the oldest batch that it holds.
     pub lease: Option<Batch>,
@@ -54,6 +63,7 @@ pub enum WorkerState {
     Starting,
     /// Its process holds no item.
     Ready,
+    /// Its process holds items.
     Busy,
     /// Its process closed its channel and has not exited.
     HalfClosed,

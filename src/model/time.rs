@@ -1,5 +1,7 @@
 //! Time as a value. The clock that reads it lives in `sys`.
 
+#![deny(missing_docs)]
+
 use std::ops::{Add, Sub};
 
 /// A moment: nanoseconds since the run started.
@@ -11,15 +13,19 @@ pub struct Instant(pub u64);
 pub struct Duration(pub u64);
 
 impl Duration {
+    /// No time.
     pub const ZERO: Self = Self(0);
+    /// So many seconds; at most 584 years.
     #[must_use]
     pub const fn from_secs(secs: u64) -> Self {
         Self(secs.saturating_mul(1_000_000_000))
     }
+    /// So many milliseconds; at most 584 years.
     #[must_use]
     pub const fn from_millis(millis: u64) -> Self {
         Self(millis.saturating_mul(1_000_000))
     }
+    /// In seconds, rounded.
     #[must_use]
     pub fn as_secs_f64(self) -> f64 {
         self.0 as f64 / 1e9
@@ -32,12 +38,14 @@ impl Duration {
 }
 
 impl Instant {
+    /// The start of the run.
     pub const ZERO: Self = Self(0);
     /// How long after `earlier` this is; zero if it is not after it.
     #[must_use]
     pub const fn since(self, earlier: Self) -> Duration {
         Duration(self.0.saturating_sub(earlier.0))
     }
+    /// Seconds since the start of the run, rounded.
     #[must_use]
     pub fn as_secs_f64(self) -> f64 {
         self.0 as f64 / 1e9

@@ -5,6 +5,8 @@
 //!
 //! Invariant: takes exactly what the supervisor gives it, `--task NAME --delay NS`; no other flag.
 
+#![deny(missing_docs)]
+
 use super::serve::{report, run_with};
 use super::tasks::{self, Task};
 use super::{Failure, Handler, Item, Output, run};

@@ -20,6 +20,8 @@
 //!
 //! Invariant: knows nothing of how the supervisor decides. A worker receives items and sends results.
 
+#![deny(missing_docs)]
+
 mod builtin;
 mod environment;
 mod error;

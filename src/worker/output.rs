@@ -5,6 +5,8 @@
 //!
 //! Invariant: append only. A handler cannot change the results of earlier items, which are in the same buffer.
 
+#![deny(missing_docs)]
+
 use crate::sys::growable_buffer::GrowableBuffer;
 use std::io::{self, Write};
 

@@ -3,6 +3,8 @@
 //! Invariant: the descriptors that a worker inherits are close-on-exec before a handler sees an item, so that no
 //! process that a handler starts holds the channel open.
 
+#![deny(missing_docs)]
+
 use super::environment::Environment;
 use super::error::WorkerError;
 use super::result_buffer::ResultBuffer;

@@ -4,6 +4,8 @@
 //!
 //! Invariant: a task returns a result or a reason; a number that does not fit fails and never wraps.
 
+#![deny(missing_docs)]
+
 use super::error::WorkerError;
 use super::parse::{self, NotInteger};
 use super::serve::Server;
@@ -22,7 +24,9 @@ pub type TaskFn = fn(&Item<'_>, &mut Output) -> Result<(), Failure>;
 /// A task.
 #[derive(Clone, Copy)]
 pub struct Task {
+    /// As `--task` spells it.
     pub name: &'static str,
+    /// Works on one item.
     pub run: TaskFn,
     /// The worker's loop with this task in it, where a call by reference would cost as much as the item.
     inlined: Option<fn(Server) -> Result<(), WorkerError>>,

@@ -8,6 +8,8 @@
 //! handler and reports all other panics as before. A *task* that affects the process (`exit`, `signal`, `leak`)
 //! affects the supervisor: that is what isolation is for.
 
+#![deny(missing_docs)]
+
 use super::builtin::delayed;
 use super::error::WorkerError;
 use super::result_buffer::ResultBuffer;
@@ -21,6 +23,7 @@ use std::time::Duration;
 /// The work of a worker on a thread, the same for all threads.
 #[derive(Clone, Copy)]
 pub struct Duty {
+    /// What is done with each item.
     pub task: &'static Task,
     /// The delay before each item.
     pub delay: Duration,
