@@ -8,6 +8,7 @@ use crate::transport::TransportError;
 use std::io;
 
 #[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
 pub enum EngineError {
     #[error(transparent)]
     Source(#[from] SourceError),

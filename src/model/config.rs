@@ -30,6 +30,7 @@ pub struct Config {
 
 /// What a worker is.
 #[derive(Clone, Debug, PartialEq)]
+#[non_exhaustive]
 pub enum WorkerSpec {
     /// The built-in worker. Its program is `supervisor-worker` beside the running program; without it, the running
     /// program is started with [`WORKER_ROLE`](super::spec::WORKER_ROLE) as its first argument.
@@ -84,6 +85,7 @@ pub struct ExecSpec {
 
 /// Where items come from.
 #[derive(Clone, Debug, PartialEq)]
+#[non_exhaustive]
 pub enum SourceSpec {
     /// The decimal numbers from 0 to `count` - 1.
     Generate {
@@ -151,6 +153,7 @@ pub struct OutputSpec {
 
 /// What a run writes to stdout.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum OutputMode {
     /// A line for people per settled item: `worker 3 (pid 4123): item 7 -> 49`.
     Narrate,

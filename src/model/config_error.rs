@@ -8,6 +8,7 @@ use std::fmt;
 
 /// Why [`ConfigBuilder::build`](super::builder::ConfigBuilder::build) refuses its settings. Nothing was started.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
 pub enum ConfigError {
     /// A command or a worker program has no words.
     #[error("the program of the worker is missing; give it as the first of the words")]
@@ -104,6 +105,7 @@ pub enum ConfigError {
 
 /// A method of [`ConfigBuilder`](super::builder::ConfigBuilder), as an error names it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum Setting {
     /// [`task`](super::builder::ConfigBuilder::task).
     Task,

@@ -53,6 +53,7 @@ pub enum Stage {
 
 /// Something that happened.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum RunEvent {
     /// The first event of a run.
     RunStarted {

@@ -23,6 +23,7 @@ pub enum Outcome {
 
 /// Why an attempt failed although no worker died by itself.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum FailReason {
     /// The handler's message, such as `not an integer: "abc"`.
     Message(String),
@@ -98,6 +99,7 @@ pub struct Settlement {
 
 /// Why a run stops. The order is the strength: a weaker reason never replaces a stronger one.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[non_exhaustive]
 pub enum StopReason {
     /// The source has ended and every item has its outcome.
     SourceEnded,

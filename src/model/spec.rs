@@ -154,6 +154,7 @@ impl From<TransportKind> for TransportSpec {
 
 /// The mechanism by which items travel to a resident worker.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum TransportKind {
     /// Two pipes.
     Pipe,
@@ -190,6 +191,7 @@ impl TransportKind {
 /// The form of the messages between the supervisor and a resident worker. Every transport that is a stream of bytes
 /// carries any of them; `shm` and `file` carry frames.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum ProtocolKind {
     /// Binary frames: a header with lengths, a small message, a body.
     Frames,
