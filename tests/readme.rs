@@ -6,6 +6,7 @@ use std::path::Path;
 use std::process::Command;
 
 const README: &str = include_str!("../README.md");
+const LIBRARY_PAGE: &str = include_str!("../docs/library.md");
 const OUTPUT_PAGE: &str = include_str!("../docs/output.md");
 
 /// The blocks fenced as `language`.
@@ -71,11 +72,13 @@ fn every_output_shown_is_real() {
 }
 
 #[test]
-fn the_worker_shown_is_the_example() {
+fn the_programs_shown_are_examples_that_are_built() {
     let example = include_str!("../examples/upper.rs");
     let shown = blocks(README, "rust");
-    assert_eq!(shown.len(), 1);
+    assert_eq!(shown.len(), 2);
     assert!(example.ends_with(shown[0]), "{}", shown[0]);
+    // A documentation test compiles and runs the examples of that page.
+    assert_eq!(blocks(LIBRARY_PAGE, "rust"), shown[1..]);
 }
 
 #[test]

@@ -49,11 +49,11 @@ macro_rules! config_builder {
         /// The settings of a run. Each method sets one; the last call of several counts.
         ///
         /// ```
-        /// use supervisor::model::config::Config;
+        /// use supervisor::Config;
         ///
         /// let config = Config::builder().command(["gzip", "-9", "{}"]).items(["a.log", "b.log"]).workers(4).build()?;
         /// assert_eq!(config.policy.workers, 4);
-        /// # Ok::<(), supervisor::model::config_error::ConfigError>(())
+        /// # Ok::<(), supervisor::config::ConfigError>(())
         /// ```
         #[derive(Clone, Debug)]
         #[must_use = "a builder does nothing before `build`"]

@@ -18,3 +18,8 @@ pub mod signal;
 pub mod spec;
 pub mod status;
 pub mod time;
+
+/// The examples of the page for programs, as tests.
+#[cfg(all(doctest, feature = "run"))]
+#[doc = include_str!("../../docs/library.md")]
+struct LibraryPage;

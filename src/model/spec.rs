@@ -290,7 +290,7 @@ pub struct Policy {
     pub retries: u32,
     /// Workers that one item may end before it is dead-lettered. At least 1.
     pub crash_limit: u32,
-    /// Wait before the second attempt; doubled for each further one, and cut by up to a half at random.
+    /// Wait before the second attempt. It is doubled for each further one up to an hour, and up to a half is cut at random.
     pub retry_delay: Duration,
     /// Give up after this many dead items in a row with none done between them; `None`: never.
     pub dead_max: Option<u32>,
