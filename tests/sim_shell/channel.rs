@@ -104,7 +104,7 @@ impl Channel for FakeChannel {
         if !frames.is_empty() {
             world.marks.hit(Mark::Recovered);
         }
-        into.take_in(&frames);
+        into.copy_in(&frames);
         frames.len()
     }
 

@@ -79,7 +79,8 @@ impl World {
                     || self.scenario.calls.start_shortage + self.scenario.calls.open_shortage > 0
             }
             StopReason::DeadLimit { .. } => policy.dead_max.is_some(),
-            StopReason::Requested => false,
+            // The fake user asks by signals alone. A reason that is new here has no cause known.
+            _ => false,
         };
         hold!(self, has_cause, Finish, "the run ends with {reason:?}, which has no cause");
         let sink = if self.output.out.failed { StopReason::SinkClosed } else { StopReason::SourceEnded };
