@@ -45,21 +45,22 @@ use std::os::unix::ffi::OsStringExt;
 use std::path::PathBuf;
 use std::sync::Arc;
 
-/// Descriptors of the supervisor's own beyond those that are open at the start: poller, signals,
-/// guard, stdout and stderr once more, /dev/null, the spill file, the file of events.
+/// Descriptors of the supervisor itself beyond those that are open at the start: poll set, signals, guard, second
+/// descriptors of stdout and stderr, /dev/null, the spill file, the file of events.
 const OWN_OPEN_FILES: u64 = 10;
 
-/// Those that a resident worker is given; they are closed here once it has started.
+/// Descriptors for one resident worker, closed here once it has started.
 const GIVEN_OPEN_FILES: u64 = 6;
 
-/// Over shared memory, blocks of so many bytes are read by the workers: then to read them costs more than to say where
-/// they are. Measured: of 4 KiB, it is the same; of 16 KiB, 1.5 times as fast; of 64 KiB, twice.
+/// Over shared memory, workers read blocks of at least this size from the input themselves: to copy such a block costs
+/// more than to send its position. Measured 2026-11-25: blocks of 4 KiB take the same time either way, blocks of 16 KiB
+/// 1 / 1.5 of it, blocks of 64 KiB half.
 const SHARED_BLOCK_BYTES_MIN: u64 = 8 * 1024;
 
-/// Those of the launchers: poller and bell of each, and the bell of the loop.
+/// Descriptors of the launchers: poll set and wake fd of each, and the wake fd of the loop.
 const LAUNCHERS_OPEN_FILES: u64 = 2 * LAUNCHERS_MAX as u64 + 1;
 
-/// Processes of its own: itself and the guard; and the launchers, since threads count as processes.
+/// Processes of the supervisor itself: it, the guard, and the launchers, since threads count as processes.
 const OWN_PROCESSES: u64 = 2 + LAUNCHERS_MAX as u64;
 
 /// What workers are, before anything is started.

@@ -1,4 +1,4 @@
-//! `--dry-run`: what would be started, on stdout, and nothing is.
+//! `--dry-run`: prints the commands, or the items, to stdout and starts nothing.
 
 use super::error::EngineError;
 use crate::command::exec::Commander;
@@ -10,7 +10,7 @@ use nix::errno::Errno;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use std::io::{self, BufWriter, Write};
 
-/// Items asked for at once.
+/// Items that are demanded from the source at once.
 const ITEMS_AT_ONCE: u64 = 1 << 12;
 
 /// Prints the command of each item, or the item itself where workers are resident.
@@ -84,7 +84,7 @@ impl Printer<'_> {
     }
 }
 
-/// Waits until the source has something; a signal that interrupts the wait only makes it ask again.
+/// Waits until the source has something. A signal that interrupts the wait has no other effect.
 fn wait(source: &dyn Source) -> Result<(), EngineError> {
     let Some(fd) = source.fd() else { return Ok(()) };
     match poll(&mut [PollFd::new(fd, PollFlags::POLLIN)], PollTimeout::NONE) {

@@ -1,7 +1,7 @@
 //! The end of a run: the last bytes are written, and only then is it reported how the run ended.
 //!
 //! The core has finished by now: no worker is left. What happens here can still change how the run ended, since a run
-//! whose results nobody received has not ended well.
+//! whose results were not received has not ended well.
 //!
 //! Invariant: a run that was stopped waits for a reader that does not read no longer than its grace.
 
@@ -20,7 +20,7 @@ use crate::mutant::mutant;
 use crate::sys::outbox::Flushed;
 use crate::sys::signals::ReceivedSignal;
 
-/// What is left when the workers are gone.
+/// The components that are left when the workers have ended.
 pub struct Finish<'a> {
     pub core: &'a Core,
     pub commit: &'a mut Commit,
@@ -43,7 +43,7 @@ impl Finish<'_> {
             self.strengthen(&mut outcome, StopReason::StorageLost(failure.to_string()));
         }
         self.write(Stream::Stdout, &mut outcome, deadline)?;
-        // Nothing more is written to it: that it is writable, or gone, would wake every wait for stderr.
+        // Nothing more is written to it, and its readiness would end every wait for stderr.
         self.commit.output.unwatch_stdout(self.turn);
         self.commit.show_event(self.turn.now, &RunEvent::RunFinished(outcome.clone()));
         if let Some(failure) = self.commit.flush_reporters() {

@@ -1,7 +1,7 @@
-//! Floor 4: the one loop that carries facts to the core and the core's orders out.
+//! Floor 4: the shell around the core. One loop hands facts to the core and carries out its orders.
 //!
-//! [`run`] takes a checked [`Config`] and returns how the run ended. The process is the caller's:
-//! the engine neither exits nor raises a signal.
+//! [`run`] takes a checked [`Config`] and returns how the run ended; [`start`] does the same in the background. The process
+//! belongs to the caller: the engine neither exits nor raises a signal.
 
 mod answer;
 mod apply;
@@ -43,16 +43,16 @@ pub mod parts {
 use crate::model::config::Config;
 use crate::model::outcome::RunOutcome;
 
-/// Runs every item of the configuration's source and returns when no worker is left.
+/// Runs every item of the configuration's source on this thread and returns when no worker is left.
 ///
-/// Call it from a thread that lives as long as the program does, before other threads are started:
-/// the kernel ends workers with the *thread* that started them, and the guard is forked. Workers that are
-/// threads ([`WorkerSpec::Thread`](crate::model::config::WorkerSpec)) and do not leave when the run ends stay until
-/// the program exits.
+/// The thread must live until then: the kernel ends workers together with the *thread* that started them. The process's
+/// signals and limits are restored when the run has ended; see `docs/library.md` for what cannot be restored. Worker
+/// threads ([`WorkerSpec::Thread`](crate::model::config::WorkerSpec)) that do not leave when the run ends stay until the
+/// program exits.
 ///
 /// # Errors
-/// What keeps a run from starting, and a failure of the supervisor itself. That items fail, workers
-/// die, or the source or stdout is lost is no error: the outcome says so.
+/// What keeps a run from starting, and a failure of the supervisor itself. Failed items, dead workers, and the loss of
+/// the source or of stdout are no errors: the outcome reports them.
 pub fn run(config: Config) -> Result<RunOutcome, EngineError> {
     if config.output.dry_run {
         return dry_run::run(&config);
@@ -61,7 +61,7 @@ pub fn run(config: Config) -> Result<RunOutcome, EngineError> {
     assembly::open(config, assembly::Attached::default())?.run()
 }
 
-/// Ends this process by the signal's default action, so that a shell sees what ended the run.
+/// Ends this process by the signal's default action, so that a shell sees the signal that ended the run.
 pub fn end_by(signal: crate::model::signal::Signal) -> ! {
     crate::sys::signals::raise_default(signal)
 }

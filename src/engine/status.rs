@@ -3,7 +3,7 @@
 use crate::model::status::{SlotStatus, Status};
 use std::fmt::Write;
 
-/// Rows of workers at most; a thousand workers are counted by their states instead.
+/// Most rows of workers. The number of the others follows.
 const ROWS_MAX: usize = 64;
 
 /// A few lines, each ended.

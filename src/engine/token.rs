@@ -1,7 +1,7 @@
-//! What a readiness event of the poller is about, packed into its 64-bit token.
+//! What a readiness event is about, packed into the 64-bit token of the poll set.
 //!
-//! The generation keeps an event of a closed descriptor from hitting the slot's next process: a
-//! child between vfork and exec still holds a copy of it, so closing alone does not end its events.
+//! The generation keeps an event of a closed descriptor from being taken for one of the slot's next process: a child
+//! between vfork and exec still holds a copy of the descriptor, so that closing it does not end its events.
 
 /// Something that the loop waits for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -12,9 +12,9 @@ pub enum Port {
     Stderr,
     /// Requests from other threads of the program.
     Requests,
-    /// Facts from launchers.
+    /// Reports from launchers.
     Launchers,
-    /// Orders to a launcher, in its own poller.
+    /// Orders to a launcher, in the launcher's own poll set.
     Orders,
     /// A part of the process in the slot at `index`, whose incarnation ends in these 24 bits.
     Worker {
@@ -24,14 +24,14 @@ pub enum Port {
     },
 }
 
-/// What of a worker process is meant.
+/// A descriptor of a worker process.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Part {
     /// The pidfd.
     Process,
     /// Frames from a resident worker.
     Frames,
-    /// Writable for frames to a resident worker.
+    /// The channel to a resident worker is writable.
     Writable,
     CommandStdin,
     CommandStdout,
@@ -66,7 +66,7 @@ impl Port {
         }
     }
 
-    /// What `token` was made of; `None` if it was not.
+    /// The port that `token` was made from; `None` for any other number.
     #[must_use]
     pub fn of(token: u64) -> Option<Self> {
         match token {

@@ -25,7 +25,7 @@ pub struct Turn {
     pub system: Box<dyn System>,
     /// When the turn began: after the wait. A start of a process, which takes a while, moves it on.
     pub now: Instant,
-    /// Facts that the core has not been told yet, oldest first.
+    /// Facts that the core does not have yet, oldest first.
     pub facts: VecDeque<Fact>,
     /// Lines for stderr.
     pub notices: Vec<u8>,

@@ -1,7 +1,7 @@
 //! Items on their way from the source into the core: no further ahead than the core demands, and no faster than
 //! stdout takes the results.
 //!
-//! The feed owns the source and the bytes of every item that may still be sent or shown. It is told the core's demand,
+//! The feed owns the source and the bytes of every item that may still be sent or shown. Its facts are the core's demand,
 //! the pressure of the output, and which items are released.
 //!
 //! Invariant: reads no item beyond the demand. Bytes in memory stop the source only where that cannot leave a worker

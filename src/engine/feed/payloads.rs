@@ -1,8 +1,8 @@
-//! The bytes of the items that may still be sent, or shown: the blocks that runs point into.
+//! The bytes of the items that may still be sent or shown, in the blocks that the source delivered.
 //!
-//! Invariant: a block is freed with the last of its items. Work is O(1) for a run that is handed out
-//! whole; items are walked only where a run is cut, or where it was settled in part and has to be
-//! sent, or shown, again.
+//! Invariant: a block is freed with the last of its items. The work for a batch is O(1) if it is a whole segment. Items
+//! are counted one by one only where a batch is split, or where a batch was settled in part and its rest is sent or shown
+//! again.
 
 use crate::model::ids::ItemId;
 use crate::source::Payload;
@@ -16,19 +16,19 @@ struct Segment {
     block: Arc<Block>,
     range: Range<usize>,
     count: u32,
-    /// Items at the front of `range` that are released already; their end is looked for only when needed.
+    /// Released items at the front of `range`. Where they end is computed only when it is needed.
     released: u32,
-    /// Each item is followed by the delimiter; else it is one item, whole.
+    /// Each item is followed by the delimiter. Otherwise the segment is one item, without a delimiter.
     delimited: bool,
 }
 
-/// Bytes of all items that are accepted and may still be sent, or shown.
+/// The bytes of all accepted items that may still be sent or shown.
 pub(super) struct Payloads {
     delimiter: u8,
     /// By the id of the first item that is not released.
     segments: BTreeMap<u64, Segment>,
     bytes: u64,
-    /// What stands for items that are not held.
+    /// The body of items that are not held.
     nothing: Arc<Block>,
 }
 
@@ -38,7 +38,7 @@ impl Payloads {
         Self { delimiter, segments: BTreeMap::new(), bytes: 0, nothing: Arc::default() }
     }
 
-    /// Bytes held; released ones at the front of a segment count until it is cut or goes.
+    /// Bytes held. Released bytes at the front of a segment count until the segment is split or freed.
     #[must_use]
     pub(super) fn bytes(&self) -> u64 {
         self.bytes
@@ -60,7 +60,7 @@ impl Payloads {
     }
 
     /// The body for these items: of one, the item; of several, each with its delimiter.
-    /// Empty for items that are not held, or that lie in more than one segment.
+    /// Empty for items that are not held, and for items of more than one segment.
     pub(super) fn body(&mut self, first: ItemId, count: u32) -> BlockSlice<'_> {
         self.cut_at(first.0);
         self.cut_at(first.0 + u64::from(count));
@@ -76,14 +76,14 @@ impl Payloads {
         BlockSlice::new(&segment.block, range)
     }
 
-    /// How many of these items lie in the segment of the first one; all of them, if that one is not held.
+    /// How many of these items are in the segment of the first item; all of them if the first item is not held.
     pub(super) fn contiguous(&self, first: ItemId, count: u32) -> u32 {
         let Some((&at, segment)) = self.segments.range(..=first.0).next_back() else { return count };
         let left = (at + u64::from(segment.count)).saturating_sub(first.0);
         if left == 0 { count } else { u64::from(count).min(left) as u32 }
     }
 
-    /// Nobody needs the bytes of these items again; of those that are not held, nothing happens.
+    /// Frees the bytes of these items. Items that are not held are skipped.
     pub(super) fn release(&mut self, first: ItemId, count: u32) {
         let end = first.0 + u64::from(count);
         self.cut_at(first.0);
@@ -101,7 +101,7 @@ impl Payloads {
         }
     }
 
-    /// Makes `id` the first of a segment, if it lies within one.
+    /// Makes `id` the first item of a segment, if a segment contains it.
     fn cut_at(&mut self, id: u64) {
         let Some((&at, segment)) = self.segments.range_mut(..id).next_back() else { return };
         let ahead = id - at;
@@ -111,7 +111,7 @@ impl Payloads {
         self.bytes -= segment.skip_released(self.delimiter);
         let bytes = &segment.block[segment.range.clone()];
         let (front, back) = (ahead as u32, segment.count - ahead as u32);
-        // From the nearer end: lifo takes the items of a block one by one from behind.
+        // From the nearer end: lifo takes the items of a block one by one from the end.
         let length = if front <= back {
             items_length(bytes, front, self.delimiter)
         } else {
@@ -132,7 +132,7 @@ impl Payloads {
 }
 
 impl Segment {
-    /// Moves the front past the released items; returns how many bytes that gave up.
+    /// Moves the front past the released items. Returns how many bytes were freed.
     fn skip_released(&mut self, delimiter: u8) -> u64 {
         let length = items_length(&self.block[self.range.clone()], self.released, delimiter);
         self.range.start += length;

@@ -1,7 +1,7 @@
 //! Everything that is a worker: resident workers, which stay, and commands, a process for each item.
 //!
-//! Invariant: decides nothing. The core says who is started, what each is sent, and who is ended; the fleet reports what
-//! became of it.
+//! Invariant: decides nothing. The core orders which worker is started, what it is sent, and when it is ended; the fleet
+//! reports what became of the order.
 
 mod command;
 mod resident;

@@ -46,22 +46,22 @@ const READS_PER_EVENT: u32 = 16;
 const READS_AT_END: u32 = 64;
 
 /// How long a launcher without any command yields before it sleeps, after it has reported an end:
-/// the answer is usually the next start, and takes less than being woken.
+/// the answer is usually the next start, and it comes sooner than a wake-up would take.
 const ANSWER_WAIT: Duration = Duration(50_000);
 
-/// What the loop tells a launcher. An order for an incarnation that is gone has no effect.
+/// An order of the loop to a launcher. An order for an incarnation that is gone has no effect.
 pub enum Order {
     /// Start a command for this item, in a slot that is empty. Answer: `Spawned` or `NotSpawned`.
     Launch { worker: WorkerId, incarnation: Incarnation, batch: Batch, item: ItemBytes },
     /// Signal this incarnation's process group.
     Kill { worker: WorkerId, incarnation: Incarnation, signal: Signal },
-    /// Look whether anything has happened by now. Answer: `Probed`, behind all that has.
+    /// Report everything that has happened by now, then `Probed`.
     Probe,
-    /// Nothing follows: the thread ends, and with it whatever it still has.
+    /// The last order: the thread ends, and its commands with it.
     Leave,
 }
 
-/// What a launcher tells the loop. The reports of one incarnation come in this order.
+/// A report of a launcher to the loop. The reports of one incarnation come in this order.
 pub enum Report {
     Spawned {
         worker: WorkerId,
@@ -73,11 +73,11 @@ pub enum Report {
         incarnation: Incarnation,
         error: SpawnFailure,
     },
-    /// It may not be ours to signal: it has changed its user. The text completes "failed to ...".
+    /// A process could not be signalled, since it has changed its user. The text completes "failed to ...".
     NotSignalled {
         error: String,
     },
-    /// What a command wrote could not be kept.
+    /// The output of a command could not be written to the temporary file.
     StorageLost {
         error: String,
     },
@@ -99,7 +99,7 @@ pub struct CommandExit {
     pub reply: CommandReply,
 }
 
-/// An item's bytes, with the block that they lie in.
+/// An item's bytes, as a range of a block.
 pub struct ItemBytes {
     block: Arc<Block>,
     range: Range<usize>,
@@ -132,7 +132,7 @@ pub struct LauncherConfig {
 /// What the thread executes.
 pub fn main(config: LauncherConfig) {
     let reports = Arc::clone(&config.reports);
-    // Also if it panics.
+    // The error is reported also if the thread panics.
     let mut loss = Loss { reports, error: Some(io::Error::other("it panicked")) };
     loss.error = Launcher::new(config).and_then(Launcher::run).err();
 }
@@ -158,9 +158,9 @@ struct RunningCommand {
     incarnation: Incarnation,
     id: ItemId,
     item: ItemBytes,
-    /// Its stdin is in the poller.
+    /// Its stdin is in the poll set.
     stdin: bool,
-    /// When it was seen to have ended.
+    /// When the end of its process was seen.
     ended: Option<Instant>,
 }
 
@@ -176,17 +176,17 @@ struct Launcher {
     spawner: Spawner,
     poller: Poller,
     now: Instant,
-    /// By index, each `step`th.
+    /// The command of each owned slot, at the slot's index divided by `step`.
     commands: Vec<Option<Box<RunningCommand>>>,
     /// Reports of this turn.
     reports: Vec<Report>,
-    /// Slots with a command.
+    /// How many slots have a command.
     running: usize,
     /// An end was reported in this turn.
     awaits_answer: bool,
     /// It has an order to look, and has not yet.
     probing: bool,
-    /// Ended commands whose output is still open: when to wait no longer, and the token of their process.
+    /// Ended commands whose output is still open: until when each is waited for, and the token of its process.
     lingering: VecDeque<(Instant, u64)>,
 }
 
@@ -239,7 +239,7 @@ impl Launcher {
         }
     }
 
-    /// Gives the loop the time to answer, if nothing else is to be done here.
+    /// Yields for a moment, so that the loop can answer, if this launcher has nothing else to do.
     fn await_answer(&mut self) {
         if !std::mem::take(&mut self.awaits_answer) || self.running > 0 {
             return;
@@ -263,7 +263,7 @@ impl Launcher {
             && until <= self.now
         {
             self.lingering.pop_front();
-            // Its leftovers had their time.
+            // The time of its leftovers is over.
             if let Some(Port::Worker { index, generation, .. }) = Port::of(token)
                 && self.of_event(index, generation).is_some_and(|command| command.ended.is_some())
             {
@@ -299,7 +299,7 @@ impl Launcher {
         self.place(index)?.as_deref_mut()
     }
 
-    /// The command that an event is about, unless the event is an older one's.
+    /// The command that an event is about; `None` if the event is about an earlier command of the slot.
     fn of_event(&mut self, index: u32, of: u32) -> Option<&mut RunningCommand> {
         self.at(index as usize).filter(|command| generation(command.incarnation.0) == of)
     }
@@ -326,7 +326,7 @@ impl Launcher {
         }
     }
 
-    /// Starts a command and puts it into the poller.
+    /// Starts a command and puts it into the poll set.
     fn start(
         &mut self,
         worker: WorkerId,
@@ -368,7 +368,7 @@ impl Launcher {
         Ok(())
     }
 
-    /// Takes out of the poller what may be in there.
+    /// Takes the descriptors of a command out of the poll set.
     fn unwatch(&self, command: &RunningCommand) {
         let execution = &command.execution;
         if command.ended.is_none() {
@@ -382,7 +382,7 @@ impl Launcher {
         }
     }
 
-    /// One that is already gone is no error.
+    /// Signals the process group of a command. A command that has ended is no error.
     fn kill(&mut self, worker: WorkerId, incarnation: Incarnation, signal: Signal) {
         let command = self.at(worker.index()).filter(|command| command.incarnation == incarnation);
         let Some(process) = command.map(|command| &command.execution.process) else { return };
@@ -392,7 +392,7 @@ impl Launcher {
         }
     }
 
-    /// Feeds a command's stdin with its item.
+    /// Writes the item to the command's stdin.
     fn write_stdin(&mut self, index: usize) {
         let Some(command) = self.commands.get_mut(index / self.config.step).and_then(Option::as_deref_mut) else {
             return;
@@ -407,14 +407,14 @@ impl Launcher {
                 if std::mem::take(&mut command.stdin) {
                     let _ = self.poller.remove(stdin);
                 }
-                // Now the command sees the end.
+                // The command reads end-of-file.
                 command.execution.stdin = None;
                 return;
             }
             Err(error) => Err(error),
         };
         if written.is_err() {
-            // It must not take the part that it got for the whole.
+            // The command must not take a part of the item for the whole.
             let _ = command.execution.process.signal_group(Signal::KILL);
         }
     }
@@ -443,8 +443,8 @@ impl Launcher {
         false
     }
 
-    /// A command's process has ended: reads what is left, and waits for its leftovers if they hold
-    /// the output open.
+    /// The process of a command has ended: reads what is left, and waits for leftovers of its group that hold the output
+    /// open.
     fn ended(&mut self, index: usize) {
         let now = self.now;
         let Some(command) = self.commands.get_mut(index / self.config.step).and_then(Option::as_deref_mut) else {
@@ -472,7 +472,7 @@ impl Launcher {
         complete
     }
 
-    /// Ends the leftovers, reaps the process, and tells of its exit and output.
+    /// Ends the leftovers, reaps the process, and reports its exit and output.
     fn settle(&mut self, index: usize) {
         let Some(command) = self.place(index).and_then(Option::take) else { return };
         self.running -= 1;

@@ -1,6 +1,6 @@
 //! The seam of a trace: every frame to and from a resident worker passes here, with its size and its times.
 //!
-//! Invariant: costs one comparison for a frame while nobody listens.
+//! Invariant: without a listener a frame costs one comparison.
 
 use crate::model::ids::{Batch, Incarnation, WorkerId};
 use crate::model::time::Instant;
