@@ -125,7 +125,8 @@ impl Outbox {
     pub fn push_spilled(&mut self, content: SpilledContent, line_prefix: Option<Vec<u8>>) {
         if self.memory.len() > self.written_of_memory() {
             self.earlier.push_back(Piece::Memory(std::mem::take(&mut self.memory)));
-        } else {
+        } else if self.earlier.is_empty() {
+            // All of `memory` is written. With earlier pieces, `written` counts within the first of them.
             self.memory.clear();
             self.written = 0;
         }
@@ -510,6 +511,32 @@ mod tests {
             other.push(&file, b"other").unwrap();
         }
         (file, content)
+    }
+
+    #[test]
+    fn spilled_content_that_is_written_in_part_is_not_repeated_when_more_follows() {
+        let (mut reader, writer) = io::pipe().unwrap();
+        let mut outbox = Outbox::new(&writer).unwrap();
+        let big = numbers();
+        let (_first, one) = spilled(&[&big]);
+        let (_second, other) = spilled(&[b"the next result\n", &big]);
+        outbox.push_spilled(one, None);
+        // The pipe takes a part of the first content. Nothing is in memory when the second content comes.
+        assert_eq!(outbox.flush().unwrap(), Flushed::Blocked);
+        outbox.push_spilled(other, None);
+        let expected = [big.as_slice(), b"the next result\n", &big].concat();
+        let read = std::thread::spawn(move || {
+            let mut read = Vec::new();
+            reader.read_to_end(&mut read).unwrap();
+            read
+        });
+        while outbox.flush().unwrap() == Flushed::Blocked {
+            let mut poller = Poller::new().unwrap();
+            poller.add(outbox.watch_fd().unwrap(), Interest::WRITE, 0).unwrap();
+            poller.wait(&mut Vec::new(), None).unwrap();
+        }
+        drop((outbox, writer));
+        assert!(read.join().unwrap() == expected);
     }
 
     #[test]
