@@ -73,7 +73,7 @@ pub mod wire;
 pub mod worker;
 
 #[cfg(feature = "run")]
-pub use engine::{EngineError, Run, run, start, start_with};
+pub use engine::{Controls, EngineError, Run, run, start, start_with};
 pub use model::builder::ConfigBuilder;
 pub use model::config::Config;
 

@@ -177,6 +177,29 @@ fn a_stop_by_the_caller_drains_and_then_ends_the_workers() {
 }
 
 #[test]
+fn another_thread_steers_the_run_while_this_one_waits_for_notifications() {
+    let _alone = alone();
+    let mut run = engine::start(commands("exec sleep 1000").items(["a", "b"]).workers(1).build().unwrap()).unwrap();
+    let controls = run.controls();
+    let (started, start) = std::sync::mpsc::channel();
+    let other = std::thread::spawn(move || {
+        start.recv().unwrap();
+        controls.kill();
+        controls
+    });
+    while let Some(notification) = run.next() {
+        if let Notification::Event { event: RunEvent::ItemStarted { .. }, .. } = notification {
+            started.send(()).unwrap();
+        }
+    }
+    assert_eq!(run.join().unwrap().reason, StopReason::Requested);
+    // The run is over: its controls do nothing.
+    let controls = other.join().unwrap();
+    controls.scale(3);
+    assert!(controls.status().is_none());
+}
+
+#[test]
 fn a_caller_that_takes_nothing_stops_the_source_and_not_the_memory() {
     let _alone = alone();
     let taken = std::sync::Arc::new(AtomicU32::new(0));

@@ -103,37 +103,87 @@ impl Drop for CloseAtEnd {
     }
 }
 
-impl Run {
+/// What steers a run from any thread. Clones steer the same run; once the run has ended, they do nothing.
+#[derive(Clone)]
+pub struct Controls(Arc<Requests>);
+
+impl Controls {
     /// Stops the run, more firmly each time: the first call drains, the second terminates, the third kills.
     pub fn stop(&self) {
-        self.requests.command(Command::Stop);
+        self.0.command(Command::Stop);
     }
 
     /// Starts nothing new, and lets the items at workers finish within the grace. Items without a worker are skipped.
     pub fn drain(&self) {
-        self.requests.command(Command::Drain);
+        self.0.command(Command::Drain);
     }
 
     /// Sends every worker through the term sequence.
     pub fn terminate(&self) {
-        self.requests.command(Command::Terminate);
+        self.0.command(Command::Terminate);
     }
 
     /// Sends KILL to every worker. Items at workers are skipped.
     pub fn kill(&self) {
-        self.requests.command(Command::Kill);
+        self.0.command(Command::Kill);
     }
 
     /// Goes on with this many workers; 0 counts as 1. A worker that is removed finishes the items that it holds. A run that
     /// stops ignores the request.
     pub fn scale(&self, workers: u32) {
-        self.requests.command(Command::Scale { workers });
+        self.0.command(Command::Scale { workers });
     }
 
     /// The state of the run; `None` once it has ended. Waits for one turn of the run.
     #[must_use]
     pub fn status(&self) -> Option<Status> {
-        self.requests.status()
+        self.0.status()
+    }
+}
+
+impl Run {
+    /// What steers this run, for other threads.
+    #[must_use]
+    pub fn controls(&self) -> Controls {
+        Controls(Arc::clone(&self.requests))
+    }
+
+    /// Stops the run, more firmly each time: the first call drains, the second terminates, the third kills.
+    pub fn stop(&self) {
+        self.controls().stop();
+    }
+
+    /// Starts nothing new, and lets the items at workers finish within the grace. Items without a worker are skipped.
+    pub fn drain(&self) {
+        self.controls().drain();
+    }
+
+    /// Sends every worker through the term sequence.
+    pub fn terminate(&self) {
+        self.controls().terminate();
+    }
+
+    /// Sends KILL to every worker. Items at workers are skipped.
+    pub fn kill(&self) {
+        self.controls().kill();
+    }
+
+    /// Goes on with this many workers; 0 counts as 1. A worker that is removed finishes the items that it holds. A run that
+    /// stops ignores the request.
+    pub fn scale(&self, workers: u32) {
+        self.controls().scale(workers);
+    }
+
+    /// The state of the run; `None` once it has ended. Waits for one turn of the run.
+    #[must_use]
+    pub fn status(&self) -> Option<Status> {
+        self.controls().status()
+    }
+
+    /// The next thing that the run reports. Waits for it; `None` once the run has ended and everything was taken.
+    #[expect(clippy::should_implement_trait, reason = "a handle is no iterator; `notifications` returns one")]
+    pub fn next(&mut self) -> Option<Notification> {
+        self.notifications().next()
     }
 
     /// Everything that the run reports, in order, as it comes. Each call of `next` waits for a notification; the iterator

@@ -21,7 +21,7 @@ mod token;
 mod turn;
 
 pub use error::EngineError;
-pub use handle::{Run, start, start_with};
+pub use handle::{Controls, Run, start, start_with};
 
 /// The components, for the simulator that drives them on a fake system.
 #[doc(hidden)]
