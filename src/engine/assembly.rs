@@ -296,7 +296,7 @@ fn check_limits(workers: u32, kind: &Kind) -> Result<(), EngineError> {
     let raised = limits::raise_open_files().map_err(EngineError::system("read the limit of open files"))?;
     let limit = raised.limit();
     let open = limits::open_files_now().map_err(EngineError::system("count the open files"))?;
-    // Beside its pidfd, or a thread's bell.
+    // Beside the pidfd of a process, or the wake fd of a thread.
     let (each, more) = match kind {
         Kind::Resident { program: Program::Process(spec), .. } => (spec.transport.fds_per_channel(), GIVEN_OPEN_FILES),
         Kind::Resident { program: Program::Thread(_), .. } => (in_process::FDS_PER_CHANNEL, GIVEN_OPEN_FILES),

@@ -17,7 +17,7 @@ pub struct InputIntegrity {
     /// Some of the bytes are in mapped files, among them perhaps the input.
     mapped: bool,
     input: Option<Arc<File>>,
-    /// The end, in the mapped input, of what was lent; 0 for bytes that are elsewhere.
+    /// Where the borrowed bytes end in the mapped input; 0 for bytes that are not in it.
     end: AtomicU64,
     missing: AtomicBool,
     losses: AtomicU64,
@@ -29,34 +29,34 @@ impl InputIntegrity {
         Self { mapped: true, input, ..Self::default() }
     }
 
-    /// From now on other bytes are lent; of a mapped input, bytes that end at `input_end`.
+    /// Other bytes are borrowed from now on. Bytes of a mapped input end at `input_end`.
     pub(super) fn begin(&self, input_end: u64) {
         self.missing.store(false, Relaxed);
         self.losses.store(mapping::losses(), Relaxed);
         self.end.store(input_end, Relaxed);
     }
 
-    /// The bytes are not there, and nothing is lent in their place.
+    /// The bytes are missing, and no others replace them.
     pub(super) fn lacks(&self) {
         self.missing.store(true, Relaxed);
     }
 
-    /// Whether the bytes that were to be lent are missing. Then the item is not to be worked on.
+    /// Whether the borrowed bytes are missing. Then the worker must not run their items.
     #[inline]
     #[must_use]
     pub fn is_missing(&self) -> bool {
         self.missing.load(Relaxed)
     }
 
-    /// Whether the bytes are in a mapped input: then whether they were whole cannot be asked once other bytes are
-    /// lent.
+    /// Whether the bytes are in a mapped input. Then [`is_whole`](Self::is_whole) has to be called before other bytes are
+    /// borrowed.
     #[inline]
     #[must_use]
     pub fn is_of_input(&self) -> bool {
         self.end.load(Relaxed) != 0
     }
 
-    /// Whether nothing was lost of what was lent.
+    /// Whether all borrowed bytes were there while they were used.
     #[must_use]
     pub fn is_whole(&self) -> bool {
         if !self.mapped {

@@ -106,12 +106,12 @@ fn invalid(broken: Broken) -> io::Error {
 struct ShmItems {
     end: Arc<WorkerEnd>,
     reader: RingReader,
-    /// Bytes in the ring of the last frame, which is still lent.
+    /// Bytes of the last frame in the ring, which is still borrowed.
     borrowed_bytes: u64,
     /// The longest body that is in its frame.
     inline_bytes_max: usize,
     input: Option<InputReader>,
-    /// Whether the bytes that were lent from the input are there.
+    /// Whether the bytes borrowed from the input are there.
     integrity: Arc<InputIntegrity>,
 }
 
@@ -136,7 +136,7 @@ impl ShmItems {
         Ok(Some(RingFrame { header, ring_bytes: (HEADER_BYTES + header.head_bytes + inline_bytes) as u64 }))
     }
 
-    /// The last frame is not lent any more.
+    /// Ends the borrowing of the last frame.
     fn return_borrowed(&mut self) {
         self.reader.took(std::mem::take(&mut self.borrowed_bytes));
     }

@@ -26,8 +26,8 @@ pub(super) struct Items<'a> {
     window: usize,
     /// The start of the next item.
     at: usize,
-    /// The item to be lent next, and the one behind the last. Not the batch itself: two halves of a word that were
-    /// just written apart are slow to read back as one, and a batch may be one tiny item.
+    /// The next item, and the one behind the last. Not stored as a `Batch`: to read one word back that was just written
+    /// in two halves is slow, and a batch may be one tiny item.
     next: u64,
     behind: u64,
     attempt: Attempt,
@@ -164,7 +164,7 @@ mod tests {
     }
 
     #[test]
-    fn items_of_every_length_are_lent_whole() {
+    fn items_of_every_length_are_returned_whole() {
         for length in 0..200 {
             for (before, behind) in [(0, 0), (1, 63), (63, 1), (64, 70), (200, 0)] {
                 let lengths = [before, length, behind, length, 3];
@@ -181,7 +181,7 @@ mod tests {
     }
 
     #[test]
-    fn items_are_lent_in_order_and_none_is_invented() {
+    fn items_are_returned_in_order_and_none_is_invented() {
         let mut items = Items::new(run(3), b"a\n\nbcd\n", b'\n');
         for (id, bytes) in [(7, &b"a"[..]), (8, b""), (9, b"bcd")] {
             assert!(!items.is_finished());

@@ -83,7 +83,7 @@ fn near_the_end_no_worker_hoards() {
             "dispatch 1 18..19",
         ]
     );
-    // What is left goes to the worker that is idle first.
+    // The last item goes to the first idle worker.
     check!(rig, "hello 2", ["dispatch 2 19..20"]);
 }
 
@@ -93,7 +93,7 @@ fn every_worker_gets_a_share_at_the_start() {
     rig.feed("start; arrive 4; spawned 1; spawned 2");
     check!(rig, "hello 1", []);
     check!(rig, "hello 2", ["dispatch 1 0..2", "dispatch 2 2..4"]);
-    // One that fails is not waited for.
+    // The first dispatch does not wait for a worker whose start failed.
     let mut rig = Rig::new(Policy { start_together: true, ..policy() });
     rig.feed("start; arrive 4; spawned 1; hello 1");
     check!(rig, "nospawn 2", ["dispatch 1 0..1"]);
@@ -103,10 +103,10 @@ fn every_worker_gets_a_share_at_the_start() {
 fn a_share_is_never_so_small_that_it_is_not_worth_a_worker() {
     let mut rig = Rig::new(with_auto(Credit::Auto));
     rig.feed("start; spawned 1; spawned 2; hello 1; hello 2; arrive 2");
-    // 50 us an item: two are worth it, though half of what is there is one.
+    // At 50 us an item a share is two items, although half of the queue is one item.
     rig.feed("settled 1 0 1 1 50000; settled 2 1 1 1 50000");
     check!(rig, "arrive 2", ["dispatch 1 2..4"]);
-    // 100 us an item: one is.
+    // At 100 us an item a share is one item.
     let mut rig = Rig::new(with_auto(Credit::Auto));
     rig.feed("start; spawned 1; spawned 2; hello 1; hello 2; arrive 2");
     rig.feed("settled 1 0 1 1 100000; settled 2 1 1 1 100000");
@@ -122,7 +122,7 @@ fn lifo_and_priority_wait_until_all_is_read() {
     check!(rig, "settled 1 2", ["done 2..3 by 1, attempts 1", "commit 2..3", "dispatch 1 1..2"]);
     let mut rig = Rig::new(alone(Policy { queue_order: QueueOrder::Priority, queue_items_max: 3, ..policy() }));
     rig.feed("start; spawned 1; hello 1; arrive 1 5; arrive 1 -5");
-    // Full is as good as all.
+    // A full queue counts as if everything had been read.
     check!(rig, "arrive 1 5", ["dispatch 1 1..2", "demand 1"]);
     check!(rig, "idle; settled 1 1", ["done 1..2 by 1, attempts 1", "commit 1..2", "dispatch 1 0..1", "demand 2"]);
 }
@@ -200,7 +200,7 @@ fn a_process_per_item_is_its_result() {
             "spawn 1.2 for 2..3",
         ]
     );
-    // A failure that is final is an answer, one that is followed by another attempt is none.
+    // A final failure counts as settled by this worker; a failure with another attempt does not.
     check_all!(
         rig,
         "spawned 2; exit 2 4",
