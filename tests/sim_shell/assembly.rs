@@ -32,7 +32,7 @@ pub fn build(world: &Shared) -> Reactor {
         vec![Box::new(Observer(world.clone())), Box::new(RawResults { tag: false, shown: true })];
     let mut commit = Commit::new(output(world), reporters, scenario.wants_inputs);
     if scenario.record.is_some() {
-        commit = commit.with_record(Box::new(Record { world: world.clone(), flushes: 0 }));
+        commit = commit.with_record(Box::new(Record { world: world.clone(), flushes: 0, lost: false }));
     }
     commit.output.watch(&mut turn);
     let policy = scenario.policy;

@@ -57,6 +57,7 @@ impl Reporter for Observer {
 pub struct Record {
     pub world: Shared,
     pub flushes: u32,
+    pub lost: bool,
 }
 
 impl DurableRecord for Record {
@@ -72,12 +73,14 @@ impl DurableRecord for Record {
         let world = &mut *self.world.borrow_mut();
         world.tick();
         self.flushes += 1;
+        hold!(world, !self.lost, Barrier, "a record that was lost is flushed again");
         let fails = world.scenario.record.is_some_and(|plan| {
             plan.fails_at.is_some_and(|at| self.flushes == at + 1 || (plan.for_good && self.flushes > at))
         });
         if fails {
             world.marks.hit(Mark::RecordFailed);
             world.storage_failed = true;
+            self.lost = true;
             return Err(io::Error::from_raw_os_error(libc::ENOSPC));
         }
         world.marks.hit(Mark::BarrierPassed);

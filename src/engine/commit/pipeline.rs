@@ -30,7 +30,8 @@ pub trait DurableRecord {
     /// The barrier: when it returns, everything that was added is safe.
     ///
     /// # Errors
-    /// The record is not safe; nothing of this turn becomes visible, and the run stops.
+    /// The record is not safe; nothing of this turn or of a later one becomes visible, and the run stops. It is not
+    /// called again.
     fn flush(&mut self) -> io::Result<()>;
 }
 
@@ -48,6 +49,8 @@ pub struct Commit {
     wants_inputs: bool,
     reorder: Reorder,
     record: Option<Box<dyn DurableRecord>>,
+    /// The barrier did not hold. It is not tried again: after a failed sync, a later one succeeds without the bytes.
+    record_lost: bool,
     /// In the order in which it becomes visible.
     waiting: Vec<(Instant, Deferred)>,
     /// The first failure of a reporter's own file since it was last asked for.
@@ -62,6 +65,7 @@ impl Commit {
             wants_inputs,
             reorder: Reorder::default(),
             record: None,
+            record_lost: false,
             waiting: Vec::new(),
             failure: None,
         }
@@ -147,10 +151,12 @@ impl Commit {
     }
 
     /// Makes the record safe and shows what waits for that. Without a record nothing waits. Returns why the record is not
-    /// safe, if it is not.
+    /// safe, the first time that it is not; from then on nothing becomes visible.
     pub fn pass_barrier(&mut self, feed: &mut Feed) -> Option<String> {
-        let record = self.record.as_mut().filter(|_| !self.waiting.is_empty())?;
+        let may_pass = !self.record_lost && !self.waiting.is_empty();
+        let record = self.record.as_mut().filter(|_| may_pass)?;
         if let Err(error) = mutant!(BarrierNotFlushed, record.flush(), Ok(())) {
+            self.record_lost = true;
             return Some(format!("write the journal: {error}"));
         }
         let mut waiting = std::mem::take(&mut self.waiting);
@@ -446,19 +452,22 @@ mod tests {
 
     #[test]
     fn a_record_that_cannot_be_made_safe_ends_the_run_and_shows_nothing() {
-        struct Full;
+        /// Fails once, as a file does after a failed sync.
+        struct Full(bool);
         impl DurableRecord for Full {
             fn settled(&mut self, _: Instant, _: &Settlement, _: &[u8]) {}
             fn flush(&mut self) -> io::Result<()> {
-                Err(io::ErrorKind::StorageFull.into())
+                if std::mem::replace(&mut self.0, false) { Err(io::ErrorKind::StorageFull.into()) } else { Ok(()) }
             }
         }
         let (commit, mut feed, mut turn, notes) = fixture(false);
-        let mut commit = commit.with_record(Box::new(Full));
+        let mut commit = commit.with_record(Box::new(Full(true)));
         commit.settle(Instant::ZERO, done(0, 1), true, answer(0, 1, b"A\n"), &mut feed);
         turn.facts.clear();
         commit.end_turn(&mut turn, &mut feed);
-        assert_eq!(notes.take(), "");
+        commit.settle(Instant::ZERO, done(1, 1), true, answer(1, 1, b"B\n"), &mut feed);
+        commit.end_turn(&mut turn, &mut feed);
+        assert_eq!((notes.take().as_str(), commit.pass_barrier(&mut feed)), ("", None));
         let facts: Vec<_> = turn.facts.iter().map(|fact| format!("{:?}", fact.input)).collect();
         assert_eq!(facts, ["StorageLost { error: \"write the journal: no storage space\" }"]);
     }
