@@ -8,7 +8,7 @@
 
 use crate::command::capture::Capture;
 use crate::model::exit::ExitStatus;
-use crate::model::ids::{Batch, ItemId};
+use crate::model::ids::ItemId;
 use crate::model::outcome::{Outcome, Settlement};
 use crate::reporter::{Content, ItemTime};
 use crate::sys::spill::SpilledContent;
@@ -76,12 +76,9 @@ impl<'a> Answer<'a> {
         if (first, count) == (self.first, self.count) {
             return Some(self);
         }
-        let all = Batch { first: self.first, count: self.count, attempt: crate::model::ids::Attempt::FIRST };
-        let end = first.plus(u64::from(count));
-        if count == 0 || !all.contains(first) || end > all.end() {
-            return None;
-        }
-        Some(self.of(first, count))
+        let end = |first: ItemId, count: u32| first.plus(u64::from(count));
+        let is_within = self.first <= first && end(first, count) <= end(self.first, self.count);
+        (count > 0 && is_within).then(|| self.of(first, count))
     }
 
     /// What is about these items, which are some of several. Of several items all results are in memory.

@@ -42,10 +42,10 @@ impl Components {
             Action::CloseSource => feed.close(turn),
             Action::Spawn { worker, incarnation, batch: None } => fleet.spawn(worker, incarnation, None, turn),
             Action::Spawn { worker, incarnation, batch: Some(batch) } => {
-                fleet.spawn(worker, incarnation, Some((batch, feed.body(batch))), turn);
+                fleet.spawn(worker, incarnation, Some((batch, feed.body(batch.first, batch.count))), turn);
             }
             Action::Dispatch { worker, incarnation, batch } => {
-                fleet.dispatch(worker, incarnation, batch, &feed.body(batch), turn);
+                fleet.dispatch(worker, incarnation, batch, &feed.body(batch.first, batch.count), turn);
             }
             Action::CloseInput { worker, incarnation } => fleet.close_input(worker, incarnation),
             Action::Recall { worker, incarnation } => fleet.recall(worker, incarnation),

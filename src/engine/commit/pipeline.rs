@@ -15,7 +15,7 @@ use super::output::OutputStreams;
 use super::reorder::{HeldResults, Reorder};
 use crate::core::input::Input;
 use crate::model::event::RunEvent;
-use crate::model::ids::{Batch, ItemId};
+use crate::model::ids::ItemId;
 use crate::model::outcome::Settlement;
 use crate::model::time::Instant;
 use crate::mutant::mutant;
@@ -209,9 +209,8 @@ impl Commit {
 
     fn show_piece(&mut self, now: Instant, settlement: &Settlement, answer: Option<Answer<'_>>, feed: &mut Feed) {
         let Settlement { first, count, .. } = *settlement;
-        let batch = Batch { first, count, attempt: crate::model::ids::Attempt::FIRST };
         let delimiter = feed.delimiter();
-        let inputs = if self.wants_inputs { feed.body(batch).bytes() } else { &[] };
+        let inputs = if self.wants_inputs { feed.body(first, count).bytes() } else { &[] };
         let (results, errors, times, exit) = match answer {
             Some(answer) => (answer.results, answer.errors, answer.times, answer.exit),
             None => (Content::default(), Content::default(), None, None),

@@ -12,7 +12,7 @@ mod payloads;
 use super::token::Port;
 use super::turn::Turn;
 use crate::core::input::Input;
-use crate::model::ids::{Batch, ItemId};
+use crate::model::ids::ItemId;
 use crate::mutant::mutant;
 use crate::source::{Delivery, Source};
 use crate::sys::block::BlockSlice;
@@ -189,8 +189,8 @@ impl Feed {
     }
 
     /// The bytes of these items: of one, the item; of several, each with its delimiter.
-    pub fn body(&mut self, batch: Batch) -> BlockSlice<'_> {
-        self.payloads.body(batch.first, batch.count)
+    pub fn body(&mut self, first: ItemId, count: u32) -> BlockSlice<'_> {
+        self.payloads.body(first, count)
     }
 
     /// How many of these items lie in one piece from the first one on, so that [`Feed::body`] has their bytes.
