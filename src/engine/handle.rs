@@ -3,6 +3,7 @@
 #![deny(missing_docs)]
 
 use super::assembly::{self, Attached};
+use super::commit::RESUME_BYTES;
 use super::dry_run;
 use super::error::EngineError;
 use super::requests::Requests;
@@ -17,9 +18,6 @@ use crate::source::iterator::IteratorSource;
 use std::sync::Arc;
 use std::sync::mpsc::{self, Receiver};
 use std::thread::{Builder, JoinHandle};
-
-/// Notifications above this many bytes stop the run until half of them are taken, as bytes that wait for stdout do.
-const RESUME_BYTES: u64 = 1 << 19;
 
 /// A run in the background.
 ///

@@ -6,5 +6,5 @@ mod output;
 mod pipeline;
 mod reorder;
 
-pub use output::{OutputStreams, Stream, stdout_lost};
+pub use output::{OutputStreams, RESUME_BYTES, Stream, stdout_lost};
 pub use pipeline::{Commit, DurableRecord};

@@ -18,6 +18,9 @@ use std::sync::Arc;
 /// Bytes waiting for stdout and stderr above which the output is congested.
 const WAITING_BYTES_MAX: u64 = 1 << 20;
 
+/// Below this, a congested output is no longer congested.
+pub const RESUME_BYTES: u64 = WAITING_BYTES_MAX / 2;
+
 /// How soon a stream is written to again that the system had no memory to watch.
 const WATCH_RETRY: Duration = Duration::from_millis(5);
 
@@ -92,7 +95,7 @@ impl OutputStreams {
         self.flush_stderr(turn);
         let untaken = self.untaken.as_ref().map_or(0, |untaken| untaken.bytes());
         let waiting = self.out.len() + self.err.len() + untaken;
-        self.congested = waiting > if self.congested { WAITING_BYTES_MAX / 2 } else { WAITING_BYTES_MAX };
+        self.congested = waiting > if self.congested { RESUME_BYTES } else { WAITING_BYTES_MAX };
     }
 
     /// Writes what stderr takes; what it can never take is dropped.
