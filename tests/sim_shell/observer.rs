@@ -13,7 +13,7 @@ use supervisor::engine::parts::DurableRecord;
 use supervisor::model::event::{ItemFate, RunEvent};
 use supervisor::model::outcome::{Cause, CauseKind, FailReason, Outcome, Settlement};
 use supervisor::model::time::Instant;
-use supervisor::reporter::{Reporter, ReporterError, Settled};
+use supervisor::reporter::{Content, Reporter, ReporterError, Settled};
 use supervisor::sys::outbox::Outbox;
 
 /// The first reporter of a run: it sees results before another one takes them.
@@ -61,9 +61,12 @@ pub struct Record {
 }
 
 impl DurableRecord for Record {
-    fn settled(&mut self, _: Instant, settlement: &Settlement, _: &[u8]) {
+    fn settled(&mut self, _: Instant, settlement: &Settlement, results: &Content<'_>) {
         let world = &mut *self.world.borrow_mut();
-        for id in ids(settlement.first, settlement.count) {
+        let found = bytes_of(results, world);
+        let Settlement { first, count, ref outcome, pid, .. } = *settlement;
+        world.check_results(first.0, count, outcome, pid, &found);
+        for id in ids(first, count) {
             let again = world.items.get(id).is_none_or(|item| std::mem::replace(&mut item.recorded, true));
             hold!(world, !again, Settled, "item {id} is recorded twice, or never arrived");
         }
@@ -210,11 +213,7 @@ impl World {
         }
         let right = !self.scenario.wants_inputs || settled.inputs == inputs;
         hold!(self, right, Results, "item {first} is shown with other bytes than its own: {:?}", settled.inputs);
-        let mut results = vec![0; settled.results.spilled.bytes() as usize];
-        if let Err(error) = settled.results.spilled.read_at(0, &mut results) {
-            self.violate(Check::Results, error.to_string());
-        }
-        results.extend_from_slice(settled.results.memory);
+        let results = bytes_of(&settled.results, self);
         self.check_results(first.0, count, outcome, pid, &results);
         self.output.expected.extend_from_slice(&results);
         let timed = self.scenario.timed && *outcome == Outcome::Done;
@@ -257,6 +256,16 @@ impl World {
         let spilled = self.spill.live_bytes();
         hold!(self, spilled == 0, Memory, "{spilled} bytes in the temporary file are held at the end");
     }
+}
+
+/// The bytes in the temporary file, and those in memory.
+fn bytes_of(content: &Content<'_>, world: &mut World) -> Vec<u8> {
+    let mut bytes = vec![0; content.spilled.bytes() as usize];
+    if let Err(error) = content.spilled.read_at(0, &mut bytes) {
+        world.violate(Check::Results, error.to_string());
+    }
+    bytes.extend_from_slice(content.memory);
+    bytes
 }
 
 fn is_timeout(cause: &Cause) -> bool {

@@ -24,8 +24,9 @@ use std::io;
 
 /// A record of outcomes that has to be safe before they become visible.
 pub trait DurableRecord {
-    /// Adds a settlement and its results. Nothing has to be safe before [`DurableRecord::flush`].
-    fn settled(&mut self, now: Instant, settlement: &Settlement, results: &[u8]);
+    /// Adds a settlement and its results, of which a large one is in the temporary file. Nothing has to be safe before
+    /// [`DurableRecord::flush`].
+    fn settled(&mut self, now: Instant, settlement: &Settlement, results: &Content<'_>);
 
     /// The barrier: when it returns, everything that was added is safe.
     ///
@@ -104,8 +105,8 @@ impl Commit {
         let answer = answer.and_then(|answer| answer.part(&settlement));
         let in_turn = mutant!(OrderIgnored, in_turn, true);
         if let Some(record) = &mut self.record {
-            let results = answer.as_ref().map_or(&[][..], |answer| answer.results.memory);
-            record.settled(now, &settlement, results);
+            let none = Content::default();
+            record.settled(now, &settlement, answer.as_ref().map_or(&none, |answer| &answer.results));
         }
         if !in_turn {
             // Causes are few, and most settlements have none: the copy costs no allocation.
@@ -347,8 +348,8 @@ mod tests {
     }
 
     impl DurableRecord for Notes {
-        fn settled(&mut self, _: Instant, settlement: &Settlement, results: &[u8]) {
-            self.add(format!("record{}={}", settlement.first, results.len()));
+        fn settled(&mut self, _: Instant, settlement: &Settlement, results: &Content<'_>) {
+            self.add(format!("record{}={}", settlement.first, results.spilled.bytes() + results.memory.len() as u64));
         }
         fn flush(&mut self) -> io::Result<()> {
             self.add("barrier".to_owned());
@@ -454,7 +455,7 @@ mod tests {
         /// Fails once, as a file does after a failed sync.
         struct Full(bool);
         impl DurableRecord for Full {
-            fn settled(&mut self, _: Instant, _: &Settlement, _: &[u8]) {}
+            fn settled(&mut self, _: Instant, _: &Settlement, _: &Content<'_>) {}
             fn flush(&mut self) -> io::Result<()> {
                 if std::mem::replace(&mut self.0, false) { Err(io::ErrorKind::StorageFull.into()) } else { Ok(()) }
             }
@@ -479,6 +480,12 @@ mod tests {
             content.push(&spill, b"result").unwrap();
             answer(first, 1, b"").map(|answer| Answer { results: Content { spilled: content, memory: b"" }, ..answer })
         };
+        let (recorded, mut feed, mut turn, notes) = fixture(false);
+        let mut recorded = recorded.with_record(Box::new(notes.clone()));
+        recorded.settle(Instant::ZERO, done(0, 1), true, spilled(0), &mut feed);
+        assert_eq!((notes.take().as_str(), spill.live_bytes()), ("record0=6", 6), "it waits for the barrier");
+        recorded.end_turn(&mut turn, &mut feed);
+        assert_eq!(spill.live_bytes(), 0, "the record only reads it");
         let (mut commit, mut feed, _, _) = fixture(false);
         commit.settle(Instant::ZERO, done(0, 1), true, spilled(0), &mut feed);
         assert_eq!(spill.live_bytes(), 0, "no reporter takes it");
