@@ -89,5 +89,11 @@ fn residents(world: &Shared) -> Fleet {
         message_items_max: scenario.message_items_max,
         spill: Arc::clone(&world.borrow().spill),
     };
-    Fleet::Residents(Residents::new(program, conversation, scenario.channel.spin, Tap::default()))
+    Fleet::Residents(Residents::new(program, conversation, scenario.channel.spin, tap(world)))
+}
+
+/// A tap that notes every frame, and holds it against the world.
+fn tap(world: &Shared) -> Tap {
+    let world = world.clone();
+    Tap::new(Box::new(move |frame| world.borrow_mut().tapped(frame)))
 }

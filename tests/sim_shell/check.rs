@@ -37,6 +37,8 @@ pub enum Check {
     Order,
     /// stdout gets what was shown, byte for byte.
     Stdout,
+    /// A tap is passed frames of items that arrived, at times that have been.
+    Tap,
     /// Nothing is visible before the durable record of it is safe.
     Barrier,
     /// The source delivers no more than was demanded, and is left alone when it has ended.

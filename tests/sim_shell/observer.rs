@@ -9,7 +9,7 @@ use crate::process::place_of;
 use crate::world::{Shared, World};
 use std::io;
 use std::sync::Arc;
-use supervisor::engine::parts::DurableRecord;
+use supervisor::engine::parts::{Direction, DurableRecord, FrameKind, TappedFrame};
 use supervisor::model::event::{ItemFate, RunEvent};
 use supervisor::model::outcome::{Cause, CauseKind, FailReason, Outcome, Settlement};
 use supervisor::model::time::Instant;
@@ -139,6 +139,21 @@ impl World {
         for cause in causes {
             self.check_cause(first.0, cause);
         }
+    }
+
+    /// The tap was passed a frame.
+    pub fn tapped(&mut self, frame: &TappedFrame) {
+        let TappedFrame { direction, kind, batch, queued, passed, .. } = *frame;
+        let is_past = queued <= passed && passed.0 <= self.now;
+        hold!(self, is_past, Tap, "at {}: {frame:?}", self.now);
+        let is_to_worker = direction == Direction::ToWorker;
+        hold!(self, is_to_worker == (kind == FrameKind::Items), Tap, "the wrong way: {frame:?}");
+        hold!(self, batch.is_none() == (kind == FrameKind::Hello), Tap, "about the wrong items: {frame:?}");
+        if let (true, Some(batch)) = (is_to_worker, batch) {
+            let have_arrived = batch.end().0 <= self.items.next();
+            hold!(self, have_arrived, Tap, "items that never arrived: {frame:?}");
+        }
+        self.tapped.push(*frame);
     }
 
     /// Only the item that was running is charged for a death, and only once.

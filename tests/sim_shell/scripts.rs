@@ -4,6 +4,8 @@ use crate::choice::Rng;
 use crate::policy;
 use crate::scenario::{Fault, MS, RecordPlan, Scenario};
 use crate::sweep::{CALLS_MAX, Played, play_scenario};
+use supervisor::engine::parts::{FrameKind, TappedFrame};
+use supervisor::model::ids::ItemId;
 use supervisor::model::outcome::StopReason;
 use supervisor::model::signal::Signal;
 use supervisor::model::spec::{
@@ -221,5 +223,35 @@ fn the_end_of_a_busy_polled_channel_is_handled_before_the_loop_waits() {
         });
         ended(&played, |reason| *reason == StopReason::SourceEnded);
         assert!(played.iter().all(|played| played.outcome.totals.done == 10));
+    }
+}
+
+#[test]
+fn a_tap_is_passed_every_frame_once() {
+    let played = play(false, |scenario| {
+        scenario.policy.first_item = ItemId(0);
+        // Frames that are written in several parts.
+        scenario.channel.to_worker_bytes_max = 7;
+    });
+    ended(&played, |reason| *reason == StopReason::SourceEnded);
+    for played in played {
+        let items = |kind| -> Vec<u64> {
+            let frames = played.tapped.iter().filter(|frame| frame.kind == kind).filter_map(|frame| frame.batch);
+            let mut items: Vec<_> = frames.flat_map(|batch| batch.first.0..batch.end().0).collect();
+            items.sort_unstable();
+            items
+        };
+        let all: Vec<_> = (0..10).collect();
+        assert_eq!((items(FrameKind::Items), items(FrameKind::Results)), (all.clone(), all));
+        let hellos = played.tapped.iter().filter(|frame| frame.kind == FrameKind::Hello);
+        assert_eq!(hellos.count(), 2, "one of each worker");
+        let waited = |frame: &&TappedFrame| frame.queued < frame.passed;
+        let mut waited = played.tapped.iter().filter(waited).peekable();
+        assert!(waited.peek().is_some() && waited.all(|frame| frame.kind == FrameKind::Items));
+        let frames = played.tapped.iter().filter(|frame| frame.kind == FrameKind::Items);
+        for (batch, body_bytes) in frames.filter_map(|frame| Some((frame.batch?, frame.body_bytes))) {
+            // "item 0"; of several, each with its delimiter.
+            assert_eq!(body_bytes, if batch.count == 1 { 6 } else { 7 * u64::from(batch.count) });
+        }
     }
 }

@@ -10,6 +10,7 @@ use std::cell::{Cell, RefCell};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::rc::Rc;
 use std::sync::Once;
+use supervisor::engine::parts::TappedFrame;
 use supervisor::model::outcome::RunOutcome;
 
 /// Calls of the shell after which a run is called endless.
@@ -43,6 +44,8 @@ pub struct Played {
     /// Executions of items that began, and items whose results were shown.
     pub executions: u64,
     pub shown: u64,
+    /// Frames that the tap was passed.
+    pub tapped: Vec<TappedFrame>,
     pub calls: u64,
     pub trace_hash: u64,
     pub marks: Marks,
@@ -70,7 +73,8 @@ pub fn play_scenario(scenario: Scenario, rng: Rng, calls_max: u64, aloud: bool) 
     let outcome = world.judge(ended)?;
     let executions = world.items.all().map(|(_, item)| u64::from(item.executions)).sum();
     let (shown, calls) = (world.items.shown, world.calls);
-    Ok(Played { outcome, executions, shown, calls, trace_hash: world.trace.hash(), marks: world.marks })
+    let tapped = std::mem::take(&mut world.tapped);
+    Ok(Played { outcome, executions, shown, tapped, calls, trace_hash: world.trace.hash(), marks: world.marks })
 }
 
 thread_local! {

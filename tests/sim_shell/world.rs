@@ -24,6 +24,7 @@ use std::cell::RefCell;
 use std::collections::VecDeque;
 use std::rc::Rc;
 use std::sync::Arc;
+use supervisor::engine::parts::TappedFrame;
 use supervisor::model::signal::Signal;
 use supervisor::sys::signals::ReceivedSignal;
 use supervisor::sys::spill::SpillFile;
@@ -63,6 +64,8 @@ pub struct World {
     impatience: usize,
     /// Calls until the user looks whether the run goes on.
     patient_until: u64,
+    /// Frames that the tap was passed.
+    pub tapped: Vec<TappedFrame>,
     /// A fault of the supervisor's own storage was thrown.
     pub storage_failed: bool,
     /// Waits that brought the same events, one after the other.
@@ -100,6 +103,7 @@ impl World {
             signalled: false,
             impatience: 0,
             patient_until: PATIENCE_CALLS,
+            tapped: Vec::new(),
             storage_failed: false,
             repeats: 0,
             moved: false,
