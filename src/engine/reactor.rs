@@ -114,13 +114,15 @@ impl Reactor {
         if found || busy {
             return self.turn.system.wait(&mut self.ready, Some(Duration::ZERO)).map_err(failed);
         }
-        let timeout = self.next_timeout();
-        let fleet = &mut self.components.fleet;
-        match fleet.spin(timeout, &mut self.ready, &mut self.turn) {
-            Ok(false) => {}
-            found => return found.map(drop).map_err(failed),
+        // Asks for the time only if it spins.
+        if fleet.spins() {
+            let timeout = self.next_timeout();
+            match self.components.fleet.spin(timeout, &mut self.ready, &mut self.turn) {
+                Ok(false) => {}
+                found => return found.map(drop).map_err(failed),
+            }
         }
-        if !fleet.arm() {
+        if !self.components.fleet.arm() {
             return Ok(());
         }
         let timeout = self.next_timeout();

@@ -155,7 +155,15 @@ impl Fleet {
         }
     }
 
-    /// Goes on polling for a while, if that was asked for; `true` if something happened.
+    /// Whether [`Fleet::spin`] has something to poll.
+    pub fn spins(&self) -> bool {
+        match self {
+            Self::Residents(residents) => residents.spins(),
+            Self::Commands(_) => false,
+        }
+    }
+
+    /// Goes on polling for a while; `true` if something happened.
     ///
     /// # Errors
     /// The poll set failed.

@@ -453,14 +453,16 @@ impl Residents {
         self.polling.is_wait_due(found)
     }
 
-    /// Goes on polling for a while, if that was asked for; `true` if something happened. `most`: until the next deadline.
+    /// Whether busy polling was asked for, and a channel is polled.
+    pub fn spins(&self) -> bool {
+        self.polling.spin > Duration::ZERO && !self.polling.slots.is_empty()
+    }
+
+    /// Goes on polling for a while; `true` if something happened. `most`: until the next deadline.
     ///
     /// # Errors
     /// The poll set failed.
     pub fn spin(&mut self, most: Option<Duration>, ready: &mut Vec<Ready>, turn: &mut Turn) -> io::Result<bool> {
-        if self.polling.spin == Duration::ZERO || self.polling.slots.is_empty() {
-            return Ok(false);
-        }
         let most = most.unwrap_or(self.polling.spin).min(self.polling.spin);
         let from = turn.system.now();
         while turn.system.now().since(from) < most {
