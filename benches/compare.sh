@@ -7,10 +7,10 @@
 #   --write                          puts the tables into docs/performance.md too, between its two marks
 #   SUPERVISOR=path/to/supervisor    takes that program instead of building this one
 #
-# In each round everything is measured once, so that a machine that is busy at times is so for all. A
+# Each round measures everything once, so that other load on the machine affects all programs alike. A
 # figure is the median of the rounds, a ratio the median of the ratios within the rounds; above 1 this
-# program is faster. Everything is timed from its start to its end, except Python's pools, which are
-# warm before their clock starts wherever not the start itself is measured.
+# program is faster. Everything is timed from its start to its end. Python's pools are warm before
+# their clock starts, except where the start itself is measured.
 set -u -o pipefail
 export LC_ALL=C
 
@@ -41,16 +41,16 @@ scratch=$(mktemp -d) || exit 1
 trap 'rm -rf "$scratch"' EXIT
 cd "$scratch" || exit 1
 export PYTHONDONTWRITEBYTECODE=1
-# GNU parallel asks each user once to cite it; who runs this has seen that, or will elsewhere.
+# GNU parallel asks each user once to cite it, which would disturb the measurement; this answers in a scratch folder.
 export PARALLEL_HOME=$scratch/parallel
 mkdir -p "$PARALLEL_HOME" && : >"$PARALLEL_HOME/will-cite"
 
 cores=$(nproc)
 seq 20 >lines20
-# In large pieces, as a file is that was read from a disk.
+# Written in large pieces, so that it lies in the page cache like a file that was read from a disk.
 dd if=/dev/urandom of=blocks bs=32M count=8 iflag=fullblock status=none || exit 1
 
-# What is measured, one entry each in these lists. A work has several entries, the first of them ours.
+# What is measured, one entry each in these lists. A kind of work has several entries; the first one is ours.
 works=() units=() names=() counts=() commands=()
 
 # entry WORK UNIT NAME COUNT COMMAND: UNIT is `rate` (COUNT a second), `trip` (microseconds for one of

@@ -1,6 +1,6 @@
 //! The core: what one answer costs, with all that follows from it, and what the queue's orders cost.
 //!
-//! Benchmarks have no debug assertions, so the core that they measure holds no mutants (`core/mutant.rs`).
+//! Benchmarks have no debug assertions, so the core that they measure holds no mutants (`src/mutant.rs`).
 
 use divan::Bencher;
 use divan::counter::ItemsCount;
@@ -105,11 +105,11 @@ impl World {
     }
 }
 
-/// One answer: settled, committed, and the next batch handed out. The argument is the most items in a message.
+/// One answer: settled, committed, and the next batch dispatched. The argument is the most items in a message.
 #[divan::bench(args = [1, 64, u32::MAX])]
 fn step(bencher: Bencher<'_, '_>, batch_max: u32) {
     let mut world = World::new(Policy { batch_max, ..policy() });
-    // Until the credit has found its size.
+    // Until the automatic credit has settled.
     for _ in 0..10_000 {
         world.answer(60);
     }

@@ -7,7 +7,7 @@ WORK   processes  ITEMS times /bin/true: a second
        items      ITEMS numbers squared, CHUNK to a message, all results received: a second
        trips      one item in flight: microseconds
        lines      ITEMS lines from stdin to the workers and back to stdout, in order: a second
-       start      a pool, ITEMS items, its end: nothing, the caller takes the time
+       start      a pool, ITEMS items, its end: no figure, the caller takes the time
 
 A pool is warm before the clock starts, except in `start`.
 """

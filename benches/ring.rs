@@ -1,4 +1,4 @@
-//! The ring of the `shm` transport: what an index costs to move, and a message to pass on.
+//! The ring of the `shm` transport: the cost of moving an index and of passing a message.
 
 use divan::Bencher;
 use divan::counter::ItemsCount;
@@ -15,7 +15,7 @@ fn main() {
     divan::main();
 }
 
-/// Written, published, read and released one by one, each with a look whether the other side sleeps.
+/// Written, published, read and released one by one, each with a check whether the other side sleeps.
 #[divan::bench(args = [32, 1024, 65_536])]
 fn messages_one_by_one(bencher: Bencher<'_, '_>, bytes: usize) {
     let (area, _fd) = SharedArea::create(PLAN).unwrap();

@@ -1,7 +1,7 @@
 //! A process per item from one thread: launch, collect its output, reap. Items are processes.
 //!
-//! `SPAWN_PROGRAM` replaces `/bin/true`, best by a small static program: with a dynamic one, most of the measured time is
-//! the dynamic linker's.
+//! `SPAWN_PROGRAM` replaces `/bin/true`, best by a small static program: with a dynamic one, most of the measured time
+//! is the dynamic linker's.
 
 use divan::counter::ItemsCount;
 use std::sync::Arc;

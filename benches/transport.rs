@@ -28,7 +28,7 @@ const TOKEN: [u8; 16] = [7; 16];
 /// What both sides of each channel know.
 const SESSION: SessionConfig = SessionConfig { token: Some(TOKEN), delimiter: b'\n', message_items_max: u32::MAX };
 
-/// The queues in memory, beside what `--transport` names.
+/// The in-process queues, in addition to the transports that `--transport` names.
 const THREAD: &str = "thread";
 
 fn names() -> Vec<&'static str> {
@@ -87,10 +87,10 @@ impl Pair {
         }
     }
 
-    fn wait(&mut self, for_room: bool) {
+    fn wait(&mut self, for_writing: bool) {
         use std::os::fd::AsRawFd;
         let read = self.channel.read_fd();
-        let write = self.channel.write_fd().filter(|_| for_room);
+        let write = self.channel.write_fd().filter(|_| for_writing);
         let is_one = write.is_some_and(|write| write.as_raw_fd() == read.as_raw_fd());
         self.poller.add(read, Interest { read: true, write: is_one }, 0).unwrap();
         if let Some(write) = write.filter(|_| !is_one) {

@@ -1,5 +1,5 @@
-//! A worker on the SDK that keeps a diary: it echoes each item after half a millisecond, and writes down
-//! when it starts with it and when it is done, in a file of its own, before anybody can kill it for it.
+//! A worker on the SDK that keeps a diary: it echoes each item after half a millisecond, and records the start
+//! and the end of each item at once in a file of its own, which is right even if the worker is killed.
 //!
 //! `supervisor --protocol frames -- target/debug/examples/diary FOLDER ::: a b c`
 
@@ -15,7 +15,7 @@ const WORK: Duration = Duration::from_micros(500);
 fn main() -> ExitCode {
     let Some(folder) = std::env::args_os().nth(1) else { return ExitCode::from(2) };
     let path = Path::new(&folder).join(std::process::id().to_string());
-    // A line is one write at the end of the file: it stands there whole or not at all.
+    // A line is one appending write: it is in the file as a whole or not at all.
     let Ok(mut diary) = OpenOptions::new().create(true).append(true).open(path) else { return ExitCode::from(2) };
     worker::run(move |item: &Item<'_>, out: &mut Output| -> Result<(), Failure> {
         diary.write_all(format!("start {}\n", item.id.0).as_bytes())?;

@@ -1,10 +1,10 @@
-//! A worker that breaks one rule, over whichever transport it is started, to see what becomes of it,
-//! and of the others.
+//! A worker that breaks one rule, over any transport, to test what the supervisor does to it and whether other
+//! workers suffer.
 //!
 //! `supervisor --protocol frames -- target/debug/examples/hostile RULE [MARK] ::: a b c`
 //!
-//! With a MARK, a path where no file is yet, only the first process breaks the rule, and all others
-//! echo their items. RULES are the arms of `before_the_hello` and of `answer`.
+//! MARK is the path of a file that does not exist yet: with it, only the first process breaks the rule, and all
+//! others echo their items. The rules are the strings in `main`, `before_the_hello` and `answer`.
 
 use std::fs::{File, OpenOptions};
 use std::io::{self, Write};
@@ -20,7 +20,7 @@ use supervisor::wire::{append, append_without_body, codec, names};
 
 type Any = Box<dyn std::error::Error>;
 
-/// A batch that was handed out, and its items.
+/// A batch that was dispatched to this worker, and its items.
 struct Work {
     first: u64,
     count: u32,
@@ -45,17 +45,17 @@ fn main() -> Result<(), Any> {
     before_the_hello(&mut connection, rule)?;
     while let Some(work) = next(&mut connection)? {
         if rule == "progress" && work.first > 0 {
-            // The first item is another worker's.
+            // Item 0 was dispatched to another worker.
             progress.begin(ItemId(0));
             std::process::abort();
         }
-        // Its progress page says that it is at no item, so that no item is charged for what it does.
+        // The progress page names no item, so that no item is charged for what this worker does.
         connection = answer(connection, &work, rule)?;
     }
     Ok(())
 }
 
-/// What this process was started with: its transport, the descriptors and variables of that, its progress page.
+/// What this process was started with: the name of its transport, the transport's endpoints, its progress page.
 fn inherited() -> Result<(String, Endpoints, ProgressWriter), Any> {
     let mut endpoints = Endpoints::new();
     let mut known: Vec<(RawFd, Vec<&'static str>)> = Vec::new();
@@ -94,7 +94,7 @@ fn before_the_hello(connection: &mut Connection, rule: &str) -> Result<(), Any> 
         "garbage" => say_bytes(connection, b"HTTP/1.1 200 OK\r\n\r\n")?,
         "early" => say(connection, &done(0, 1, 1), b"x\n")?,
         "token" => say(connection, &hello(true)?, b"")?,
-        "slow" => dribble(connection, &hello(false)?, b"")?,
+        "slow" => write_bytewise(connection, &hello(false)?, b"")?,
         "talks" => say(connection, &hello(false)?, b"and a word on myself")?,
         _ => say(connection, &hello(false)?, b"")?,
     }
@@ -106,7 +106,7 @@ fn before_the_hello(connection: &mut Connection, rule: &str) -> Result<(), Any> 
     Ok(())
 }
 
-/// The connection comes back, if there is still one.
+/// Answers, or breaks the rule. Returns the connection unless the rule ends it.
 fn answer(mut connection: Connection, work: &Work, rule: &str) -> Result<Connection, Any> {
     let Work { first, count, attempt, .. } = *work;
     let to = &mut connection;
@@ -132,7 +132,7 @@ fn answer(mut connection: Connection, work: &Work, rule: &str) -> Result<Connect
             say_bytes(to, &frame[..frame.len() - 1])?;
             wait_for_ever();
         }
-        // Large frames that are refused at their head.
+        // Large frames that are refused once their head is read.
         "boasts" => begin(to, &done(first + 1_000_000, 1, attempt), BODY_BYTES_MAX)?,
         "expired" => begin(to, &done(first, 1, attempt - 1), BODY_BYTES_MAX)?,
         "bulky" => begin(to, &done(first, 2, attempt), BODY_BYTES_MAX)?,
@@ -140,8 +140,8 @@ fn answer(mut connection: Connection, work: &Work, rule: &str) -> Result<Connect
             say(to, &done(first, count, attempt), &work.items)?;
             say(to, &done(first, count, attempt), &work.items)?;
         }
-        "dribble" => dribble(to, &done(first, count, attempt), &work.items)?,
-        "mumbles" => dribble(to, &done(first + 1_000_000, count, attempt), &work.items)?,
+        "dribble" => write_bytewise(to, &done(first, count, attempt), &work.items)?,
+        "mumbles" => write_bytewise(to, &done(first + 1_000_000, count, attempt), &work.items)?,
         "torn" => {
             say_bytes(to, &[1, 2, 8, 0, 0, 0, 1, 0, 5])?;
             std::process::abort();
@@ -178,7 +178,7 @@ fn answer(mut connection: Connection, work: &Work, rule: &str) -> Result<Connect
     Ok(connection)
 }
 
-/// A frame without the better part of its body, and then nothing.
+/// Sends a frame with the first 1000 bytes of its body only, and then nothing more.
 fn begin(to: &mut Connection, message: &FromWorker, body_bytes: usize) -> Result<(), Any> {
     let mut frame = Vec::new();
     append_without_body(message, body_bytes, &mut frame)?;
@@ -187,7 +187,7 @@ fn begin(to: &mut Connection, message: &FromWorker, body_bytes: usize) -> Result
     wait_for_ever();
 }
 
-/// The header of a frame with a head that could be one and a body of so many bytes.
+/// The start of a frame: a header that announces a short head and a body of this many bytes, and 4 KiB more.
 fn announcing(bytes: u32) -> Vec<u8> {
     let mut header = vec![frame::FRAME_VERSION, frame::FrameDirection::FromWorker as u8, 4, 0];
     header.extend_from_slice(&bytes.to_le_bytes());
@@ -195,7 +195,7 @@ fn announcing(bytes: u32) -> Vec<u8> {
     header
 }
 
-/// Every descriptor but stdin, stdout and stderr, whatever it is.
+/// Calls `each` with every descriptor except stdin, stdout and stderr.
 fn for_each_fd(each: impl Fn(BorrowedFd<'_>)) -> Result<(), Any> {
     let entries: Vec<_> = std::fs::read_dir("/proc/self/fd")?.collect::<Result<_, _>>()?;
     for entry in entries {
@@ -208,12 +208,12 @@ fn for_each_fd(each: impl Fn(BorrowedFd<'_>)) -> Result<(), Any> {
     Ok(())
 }
 
-/// Cuts every file that others may have mapped.
+/// Truncates every open file, since others may have mapped it.
 fn cut() -> Result<(), Any> {
     for_each_fd(|fd| _ = nix::unistd::ftruncate(fd, 0))
 }
 
-/// Garbage all over the memory that this process shares.
+/// Overwrites all memory that this process shares with garbage.
 fn scribble() -> Result<(), Any> {
     let memory = OpenOptions::new().write(true).open("/proc/self/mem")?;
     let garbage: Vec<u8> = (0..4096u32).map(|at| (at.wrapping_mul(0x9e37_79b9) >> 13) as u8).collect();
@@ -238,7 +238,7 @@ fn say<M: codec::Message>(to: &mut Connection, message: &M, body: &[u8]) -> Resu
     say_bytes(to, &frame)
 }
 
-fn dribble(to: &mut Connection, message: &FromWorker, body: &[u8]) -> Result<(), Any> {
+fn write_bytewise(to: &mut Connection, message: &FromWorker, body: &[u8]) -> Result<(), Any> {
     let mut frame = Vec::new();
     append(message, body, &mut frame)?;
     frame.iter().try_for_each(|byte| say_bytes(to, &[*byte]))

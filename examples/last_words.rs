@@ -1,4 +1,4 @@
-//! A worker without the SDK, for the protocol by hand: it echoes one item and dies in the same breath.
+//! A worker without the SDK, which speaks the protocol by hand: it echoes one item and aborts at once.
 //!
 //! `supervisor --protocol frames --transport socket -- target/debug/examples/last_words ::: a b c`
 
@@ -12,7 +12,7 @@ use supervisor::wire::{append, codec};
 fn main() -> Result<(), Box<dyn std::error::Error>> {
     let (fd_in, fd_out) = (std::env::var("SUPERVISOR_FD_IN")?, std::env::var("SUPERVISOR_FD_OUT")?);
     let mut input = File::from(take_inherited(fd_in.parse()?)?);
-    // A socket is both at once.
+    // A socket is one descriptor for both directions.
     let mut output = if fd_out == fd_in { input.try_clone()? } else { take_inherited(fd_out.parse()?)?.into() };
     let token = u128::from_str_radix(&std::env::var("SUPERVISOR_TOKEN")?, 16)?.to_be_bytes();
 

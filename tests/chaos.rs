@@ -1,5 +1,5 @@
-//! Random kills on the real program, over every transport. `CHAOS_SEED` repeats a storm as far as a
-//! storm can be repeated; `CHAOS_ITEMS` makes it longer.
+//! Random kills on the real program, over every transport. `CHAOS_SEED=N` repeats the random choices of a storm, though
+//! not its timing; `CHAOS_ITEMS=N` changes its length.
 //!
 //! The events of the run are compared with what the workers wrote to their diaries (`examples/diary.rs`): a worker that
 //! was killed in the middle of an item is blamed for that item and for no other.
@@ -19,7 +19,7 @@ const PERIOD: Duration = Duration::from_millis(10);
 /// Of a hundred new processes, this many are killed at once.
 const YOUNG_PER_CENT: usize = 5;
 /// Of a hundred kills, at most this many may hit a worker in the few microseconds of each item in which its progress
-/// page names the item and its diary does not.
+/// page names the item and its diary does not. Such a moment is called a seam.
 const SEAMS_PER_CENT: usize = 15;
 
 /// SplitMix64.
@@ -108,14 +108,14 @@ impl Diary {
 }
 
 /// Checks that the blamed items are those that were running, and that item events and worker events agree.
-/// Returns how many workers were blamed, and how many of them between an item and its line in the diary.
+/// Returns how many workers were blamed, and how many of them at a seam.
 fn check_blame(run: &Finished, diaries: &Path) -> (usize, usize) {
     let (mut blamed, mut seams) = (BTreeSet::new(), 0);
     for event in run.events("worker_exited") {
         let diary = Diary::read(&diaries.join(pid_of(event).to_string()));
         let at = event["item"].as_u64();
         let distinct: BTreeSet<_> = diary.started.iter().collect();
-        assert_eq!(distinct.len(), diary.started.len(), "it had an item twice: {event}");
+        assert_eq!(distinct.len(), diary.started.len(), "the worker started an item twice: {event}");
         if at.is_some() && diary.running() == at {
         } else if let Some(running) = diary.running() {
             panic!("item {running} was running: {event}");
@@ -134,7 +134,7 @@ fn check_blame(run: &Finished, diaries: &Path) -> (usize, usize) {
         assert_eq!(event["attempt"].as_u64().unwrap(), 1 + causes.len() as u64, "{event}");
         in_items.extend(causes.iter().map(|cause| (item, pid_of(cause))));
     }
-    assert_eq!(in_items, blamed, "the blame in the events of items, and in those of workers");
+    assert_eq!(in_items, blamed, "item events and worker events blame different items");
     (blamed.len(), seams)
 }
 
@@ -144,7 +144,7 @@ fn ended_by_all(diaries: &Path) -> usize {
     files.map(|file| Diary::read(&file.unwrap().path()).ended).sum()
 }
 
-/// One storm over one transport: no item is lost or repeated, and no worker is blamed without cause.
+/// One storm over one transport: no item is lost or repeated, and no item is blamed without cause.
 fn survive(kind: TransportKind, signals: &[Signal], more: &[&str], random: &mut Random) {
     let items = number_of("CHAOS_ITEMS").unwrap_or(ITEMS);
     let (count, diaries) = (items.to_string(), tempfile::tempdir().unwrap());

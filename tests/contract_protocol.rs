@@ -1,5 +1,5 @@
-//! One list of promises, kept by every protocol: a new one gets one line at the end of this file, and says in
-//! [`Speaker`] how its workers write.
+//! One contract for every protocol: a new protocol adds one line at the end of this file, and says in [`Speaker`] how
+//! its workers write.
 //!
 //! Nothing here reads or waits: bytes go into the protocol's buffer as a channel would put them there.
 
@@ -38,16 +38,16 @@ trait Speaker {
     /// A message with its body.
     fn message(message: &FromWorker, body: &[u8]) -> Vec<u8>;
 
-    /// A message that announces a body of so many bytes, up to where that begins.
+    /// A message that announces a body of this many bytes, up to where that begins.
     fn begin(message: &FromWorker, body_bytes: usize) -> Vec<u8>;
 
     /// The batches in bytes for a worker, each with its body.
     fn read(bytes: &[u8]) -> Vec<(ToWorker, Vec<u8>)>;
 
-    /// What a worker sends after its greeting, against the rules, and the words for it.
+    /// What a worker sends after its greeting against the rules, and how the error text begins.
     fn breaches() -> Vec<(Vec<u8>, String)>;
 
-    /// What a worker sends instead of its greeting, and the words for it.
+    /// What a worker sends instead of its greeting, and the error text.
     fn wrong_greetings() -> Vec<(Vec<u8>, String)>;
 }
 
@@ -161,7 +161,7 @@ enum Event {
     Large { message: FromWorker, times: [u8; PAIR_BYTES], bytes: Vec<u8> },
 }
 
-/// A protocol object, and what it has said.
+/// A protocol object, and what it has reported.
 struct Supervisor {
     protocol: Protocol,
     large: Option<(FromWorker, u64, Vec<u8>)>,
@@ -238,7 +238,7 @@ fn a_wrong_greeting_is_named<S: Speaker>() {
     }
 }
 
-/// Messages of every kind, of sizes that miss no border.
+/// Messages of every kind, in sizes at and around every limit.
 fn conversation<S: Speaker>() -> (Vec<u8>, Vec<Event>, u64) {
     let (mut bytes, mut events, mut answered) = (S::greeting(), Vec::new(), 0);
     events.push(Event::Message(hello(PID, TOKEN), Vec::new()));
@@ -275,7 +275,7 @@ fn messages_arrive_whole_and_in_order_however_they_are_cut<S: Speaker>() {
     }
 }
 
-fn a_torn_message_is_none_and_is_known<S: Speaker>() {
+fn a_torn_message_is_not_delivered_and_is_detected<S: Speaker>() {
     let bytes = S::message(&done(1, 1), b"result\n");
     for torn in 0..bytes.len() {
         let mut supervisor = Supervisor::greeted::<S>();
@@ -287,7 +287,7 @@ fn a_torn_message_is_none_and_is_known<S: Speaker>() {
     }
 }
 
-fn a_large_result_is_announced_and_handed_out_as_it_comes<S: Speaker>() {
+fn a_large_result_is_announced_and_passed_on_as_it_comes<S: Speaker>() {
     let timed = FromWorker::Done { first: 2, count: 1, attempt: 1, busy_ns: 7, timed: true };
     let result: Vec<u8> = (0..BODY_BYTES_MAX).map(|at| (at % 251) as u8).collect();
     for piece in [PAIR_BYTES + 1, 100_000, usize::MAX] {
@@ -295,7 +295,7 @@ fn a_large_result_is_announced_and_handed_out_as_it_comes<S: Speaker>() {
         let (mut bytes, mut expected) = (Vec::new(), Vec::new());
         let (one_more, some) = (SMALL_BODY_BYTES_MAX + 1, SMALL_BODY_BYTES_MAX + 100_000);
         for (message, size) in [(done(1, 1), one_more), (timed, some), (done(3, 1), 5), (done(4, 1), BODY_BYTES_MAX)] {
-            // The largest one in tiny pieces shows nothing more, and takes long.
+            // The largest one in tiny pieces takes long and tests nothing more.
             let size = if piece < 1000 { size.min(some) } else { size };
             let body = &result[..size];
             bytes.extend(S::message(&message, body));
@@ -312,13 +312,13 @@ fn a_large_result_is_announced_and_handed_out_as_it_comes<S: Speaker>() {
     }
 }
 
-/// Until its last byte has come, it may be one that never ends: it is announced, and held nowhere.
+/// A large result may never end: until its last byte has come, it is announced and not held in memory.
 fn an_endless_result_takes_no_memory<S: Speaker>() {
     let mut supervisor = Supervisor::greeted::<S>();
     supervisor.hear(&S::begin(&done(1, 1), BODY_BYTES_MAX), usize::MAX).unwrap();
     for _ in 0..(BODY_BYTES_MAX - 1) / 65_536 {
         assert!(supervisor.large.is_some() && supervisor.protocol.is_within_message());
-        // The spare bytes stay as few as they are at rest: `hear` asserts a limit, here it is the least.
+        // The buffer does not grow. `hear` asserts only an upper limit of its spare bytes.
         assert_eq!(supervisor.protocol.incoming().spare().len(), BUFFER_BYTES);
         supervisor.hear(&[7; 65_536], usize::MAX).unwrap();
     }
@@ -338,7 +338,7 @@ fn a_breach_is_named<S: Speaker>() {
     }
 }
 
-/// The bytes for a worker of a batch.
+/// A batch as bytes for a worker, and the number of items in each message.
 fn encoded(
     kind: ProtocolKind,
     session: SessionConfig,
@@ -378,7 +378,7 @@ fn a_batch_becomes_messages_of_limited_length<S: Speaker>() {
     check(items, 5, 1, "7+1:a 8+1: 9+1:ccc 10+1:d 11+1:e");
     check("one item; whole", 1, 1, "7+1:one item; whole");
     check("", 1, 1, "7+1:");
-    // What is not there is not invented: a worker refuses this.
+    // Missing items are not made up: a worker refuses this.
     check("", 3, 1, "7+3:");
 }
 
@@ -391,7 +391,7 @@ fn too_long_a_body_is_refused_before_anything_is_put<S: Speaker>() {
     assert_eq!(S::read(&bytes)[0].1.len(), ITEM_BYTES_MAX);
 }
 
-fn a_failed_put_ends_the_encoding<S: Speaker>() {
+fn a_failed_call_of_put_ends_the_encoding<S: Speaker>() {
     #[derive(Debug, PartialEq)]
     struct Full(u32);
     impl From<FrameError> for Full {
@@ -434,7 +434,7 @@ fn garbage_never_panics_and_an_error_is_final<S: Speaker>() {
         let mut supervisor = Supervisor::greeted::<S>();
         if let Err(error) = supervisor.hear(&bytes, 1 + random.below(bytes.len())) {
             refused += 1;
-            // A message that is refused is taken out; a stream that is no stream of messages any more stays so.
+            // A refused message is removed from the buffer; a broken stream of frames stays broken.
             if matches!(error, ProtocolError::Frame(_)) {
                 assert_eq!(supervisor.take_all(), Err(error));
             }
@@ -443,20 +443,20 @@ fn garbage_never_panics_and_an_error_is_final<S: Speaker>() {
     assert!(refused > 1000, "{refused}");
 }
 
-/// All promises for one protocol.
+/// All tests of the contract for one protocol.
 macro_rules! contract {
     ($name:ident, $speaker:ident) => {
         contract!($name, $speaker:
             a_greeting_comes_first_and_is_reported_once,
             a_wrong_greeting_is_named,
             messages_arrive_whole_and_in_order_however_they_are_cut,
-            a_torn_message_is_none_and_is_known,
-            a_large_result_is_announced_and_handed_out_as_it_comes,
+            a_torn_message_is_not_delivered_and_is_detected,
+            a_large_result_is_announced_and_passed_on_as_it_comes,
             an_endless_result_takes_no_memory,
             a_breach_is_named,
             a_batch_becomes_messages_of_limited_length,
             too_long_a_body_is_refused_before_anything_is_put,
-            a_failed_put_ends_the_encoding,
+            a_failed_call_of_put_ends_the_encoding,
             garbage_never_panics_and_an_error_is_final,
         );
     };

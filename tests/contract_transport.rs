@@ -1,9 +1,9 @@
-//! One list of promises, kept by every transport: a new one gets one line at the end of this file.
+//! One contract for every transport: a new transport adds one line at the end of this file.
 //!
-//! Both ends live in this process; the worker's may be in a thread. Nothing here sleeps: the supervisor's end is
-//! waited for as the event loop does, by the poll set. Promises about a process that is killed, or that does nothing
-//! else, are in `contract_transport/fixture.rs`. Frames stand for any bytes here: whether they are legal messages is
-//! for `contract_protocol.rs`.
+//! Both ends are in this process; the worker's may be on a thread. Nothing here sleeps: a test waits for the
+//! supervisor's end as the event loop does, by the poll set. The processes that some tests start are in
+//! `contract_transport/fixture.rs`. Frames stand for any bytes here: whether they are legal messages is for
+//! `contract_protocol.rs`.
 
 #[path = "contract_transport/fixture.rs"]
 mod fixture;
@@ -27,14 +27,14 @@ use supervisor::wire::message::{FromWorker, ToWorker};
 use supervisor::wire::prefix::Prefix;
 use supervisor::wire::read_buffer::{BUFFER_BYTES, ReadBuffer};
 
-/// Longer than anything here takes: a longer wait is in vain.
+/// Longer than anything here takes.
 const PATIENCE: Duration = Duration::from_secs(60);
-const PATIENCE_TO_LET_GO: StdDuration = StdDuration::from_secs(30);
+const RELEASE_WAIT_MAX: StdDuration = StdDuration::from_secs(30);
 
-/// Channels that are opened of a transport that was made for one.
+/// Channels that are opened on a transport that was made for one.
 const CHANNELS_MORE: usize = 12;
 
-/// A body of which no channel takes very many, and of which many are no burden.
+/// Large enough to fill any channel soon, small enough to send many.
 const SMALL: [u8; 1000] = [b'o'; 1000];
 
 /// The supervisor's end, and a decoder behind it.
@@ -98,7 +98,7 @@ fn both_ends(kind: TransportKind) -> (Link, Connection) {
     (link, transport::connect(kind, endpoints).unwrap())
 }
 
-fn run(first: u64) -> ToWorker {
+fn one_item(first: u64) -> ToWorker {
     ToWorker::Batch { first, count: 1, attempt: 1 }
 }
 
@@ -106,7 +106,7 @@ fn done(first: u64) -> FromWorker {
     FromWorker::Done { first, count: 1, attempt: 1, busy_ns: 7, timed: false }
 }
 
-/// Different for each number, of sizes that miss no border: empty, small, a read, more, the largest.
+/// A body that differs for each number, in sizes around every limit: empty, small, a read, more, the largest.
 fn body(number: u64) -> Vec<u8> {
     let size = [0, 1, 9, 65_536, 131_072, 300_000, ITEM_BYTES_MAX][number as usize % 7];
     (0..size).map(|at| (at as u64 ^ number.wrapping_mul(0x9e37_79b9)) as u8).collect()
@@ -158,10 +158,10 @@ fn frame_of(first: u64, body: &[u8]) -> Vec<u8> {
     frame
 }
 
-/// Sends so many small items to a worker that gives back what it gets, one by one.
+/// Sends this many small items, one by one, to a worker that answers each with its own bytes.
 fn exchange(channel: &mut Link, items: u64) {
     for first in 0..items {
-        channel.queue(run(first), b"to and fro").unwrap();
+        channel.queue(one_item(first), b"to and fro").unwrap();
         assert_eq!(channel.flush(), Flush::All);
         assert_eq!(channel.receive(), Some((done(first), b"to and fro".to_vec())));
         channel.channel.answered(1);
@@ -179,7 +179,7 @@ fn items_and_results_arrive_whole_and_in_order(kind: TransportKind) {
     });
     let mut settled = 0;
     for first in 0..MESSAGES {
-        channel.queue(run(first), &body(first)).unwrap();
+        channel.queue(one_item(first), &body(first)).unwrap();
         // Both directions are full at times: a side that only wrote would wait for ever.
         while channel.flush() == Flush::Blocked {
             match channel.fill() {
@@ -208,21 +208,21 @@ fn items_and_results_arrive_whole_and_in_order(kind: TransportKind) {
 fn nothing_leaves_before_a_flush(kind: TransportKind) {
     let (mut channel, mut connection) = both_ends(kind);
     assert_eq!(channel.channel.backlog_bytes(), 0);
-    channel.queue(run(1), b"a").unwrap();
+    channel.queue(one_item(1), b"a").unwrap();
     let one = channel.channel.backlog_bytes();
-    channel.queue(run(2), b"bcd").unwrap();
+    channel.queue(one_item(2), b"bcd").unwrap();
     assert!(one > 1);
     assert_eq!(channel.channel.backlog_bytes(), 2 * one + 2);
     assert_eq!(channel.flush(), Flush::All);
     assert_eq!(channel.channel.backlog_bytes(), 0);
-    assert_eq!(take(&mut connection), Some((run(1), b"a".to_vec())));
-    assert_eq!(take(&mut connection), Some((run(2), b"bcd".to_vec())));
+    assert_eq!(take(&mut connection), Some((one_item(1), b"a".to_vec())));
+    assert_eq!(take(&mut connection), Some((one_item(2), b"bcd".to_vec())));
 }
 
 /// Queues and flushes small items until the channel takes no more; returns how many were queued.
 fn fill_up(channel: &mut Link) -> u64 {
     for first in 0.. {
-        channel.queue(run(first), &SMALL).unwrap();
+        channel.queue(one_item(first), &SMALL).unwrap();
         let queued = channel.channel.backlog_bytes();
         if channel.flush() == Flush::Blocked {
             let left = channel.channel.backlog_bytes();
@@ -233,15 +233,15 @@ fn fill_up(channel: &mut Link) -> u64 {
     unreachable!("there are more numbers than any channel takes");
 }
 
-fn a_full_channel_says_so_and_goes_on_later(kind: TransportKind) {
+fn a_full_channel_blocks_and_goes_on_later(kind: TransportKind) {
     let (mut channel, mut connection) = both_ends(kind);
     let messages = fill_up(&mut channel);
     assert_eq!(channel.fill(), Fill::Blocked);
     for first in 0..messages {
         while connection.items.next().unwrap().map(|frame| (codec::decode(frame.head), frame.body == SMALL))
-            != Some((Ok(run(first)), true))
+            != Some((Ok(one_item(first)), true))
         {
-            // Never waits in vain: something is in flight until the last message has been taken.
+            // `fill` does not wait for ever: something is in flight until the last message has been taken.
             assert_ne!(channel.flush(), Flush::Closed);
             assert!(connection.items.fill().unwrap());
         }
@@ -249,17 +249,17 @@ fn a_full_channel_says_so_and_goes_on_later(kind: TransportKind) {
     assert_eq!(channel.flush(), Flush::All);
 }
 
-fn a_closed_input_ends_behind_what_was_flushed(kind: TransportKind) {
+fn what_was_flushed_arrives_before_the_end_of_a_closed_input(kind: TransportKind) {
     let (mut channel, mut connection) = both_ends(kind);
-    channel.queue(run(1), b"last").unwrap();
+    channel.queue(one_item(1), b"last").unwrap();
     assert_eq!(channel.flush(), Flush::All);
-    channel.queue(run(2), b"too late").unwrap();
+    channel.queue(one_item(2), b"too late").unwrap();
     channel.channel.close_input();
     assert!(channel.channel.write_fd().is_none());
     assert_eq!(channel.channel.backlog_bytes(), 0);
-    channel.queue(run(3), b"much too late").unwrap();
+    channel.queue(one_item(3), b"much too late").unwrap();
     assert_eq!((channel.channel.backlog_bytes(), channel.flush()), (0, Flush::Closed));
-    assert_eq!(take(&mut connection), Some((run(1), b"last".to_vec())));
+    assert_eq!(take(&mut connection), Some((one_item(1), b"last".to_vec())));
     assert_eq!(take(&mut connection), None);
     send(&mut connection, done(1), b"result\n");
     assert_eq!(channel.receive(), Some((done(1), b"result\n".to_vec())));
@@ -278,7 +278,7 @@ fn what_a_worker_wrote_before_its_death_is_read(kind: TransportKind) {
     }
     assert_eq!(channel.receive(), None);
     assert_eq!(channel.fill(), Fill::Closed);
-    channel.queue(run(1), b"for nobody").unwrap();
+    channel.queue(one_item(1), b"for nobody").unwrap();
     assert_eq!((channel.flush(), channel.channel.backlog_bytes()), (Flush::Closed, 0));
 }
 
@@ -298,8 +298,8 @@ fn the_largest_bodies_and_empty_ones_arrive(kind: TransportKind) {
     let worker = thread::spawn(move || fixture::echo(transport::connect(kind, endpoints).unwrap()));
     let largest: Vec<u8> = (0..BODY_BYTES_MAX).map(|at| (at % 251) as u8).collect();
     for (first, body) in (0..).zip([&largest[..], b"", &largest[..ITEM_BYTES_MAX], b"", b"", b"x"]) {
-        channel.queue(run(first), body).unwrap();
-        // It may answer in parts while it still reads.
+        channel.queue(one_item(first), body).unwrap();
+        // The worker may answer in parts while it still reads.
         while channel.flush() == Flush::Blocked {
             match channel.fill() {
                 Fill::Blocked => wait(&mut *channel.channel, true),
@@ -335,10 +335,10 @@ fn frames_that_come_byte_by_byte_are_whole(kind: TransportKind) {
 fn both_directions_may_be_full_at_once(kind: TransportKind) {
     /// More than any channel takes.
     const RESULTS: u64 = 20_000;
-    /// Not of the items that are queued here: no worker answers for an item before it takes it.
+    /// Other items than those that are queued here: no worker answers for an item before it takes it.
     const FIRST: u64 = 1_000_000;
     let (mut channel, endpoints) = open(kind);
-    // It gives all its results before it takes its first item.
+    // The worker sends all its results before it takes its first item.
     let worker = thread::spawn(move || {
         let mut connection = transport::connect(kind, endpoints).unwrap();
         for first in FIRST..FIRST + RESULTS {
@@ -346,7 +346,7 @@ fn both_directions_may_be_full_at_once(kind: TransportKind) {
         }
         let mut taken = 0;
         while let Some((message, body)) = take(&mut connection) {
-            assert!(message == run(taken) && body == SMALL, "item {taken}");
+            assert!(message == one_item(taken) && body == SMALL, "item {taken}");
             taken += 1;
         }
         taken
@@ -380,7 +380,7 @@ fn a_worker_may_be_killed_at_any_stage(kind: TransportKind) {
             wait_until_asleep(fixture.pid());
         }
         fixture.kill();
-        // As the event loop does: first what it left, then its end. A torn frame is none.
+        // As the event loop does: first the frames that it left, then its end. A torn frame does not count.
         let left = fixture::drain(&mut channel);
         let result = if stage == Stage::WhileItsOutputIsFull { &SMALL[..] } else { b"x\n" };
         assert!((0..).zip(&left).all(|(first, left)| *left == (done(first), result.to_vec())), "{stage:?}");
@@ -390,9 +390,9 @@ fn a_worker_may_be_killed_at_any_stage(kind: TransportKind) {
             _ => frames == stage.frames_min(),
         };
         assert!(is_as_expected, "{stage:?}: {frames} frames were read");
-        // The worker is gone: that is no error, and nothing to wait for.
+        // The worker is gone: a write never waits for it.
         if channel.channel.write_fd().is_some() {
-            channel.queue(run(1), b"for nobody").unwrap();
+            channel.queue(one_item(1), b"for nobody").unwrap();
             assert_ne!(channel.channel.flush().unwrap_or(Flush::Closed), Flush::Blocked, "{stage:?}");
         }
         channel.channel.close_input();
@@ -414,7 +414,7 @@ fn a_worker_may_be_killed_with_a_full_input(kind: TransportKind) {
     fill_up(&mut channel);
     fixture.kill();
     assert!(fixture::drain(&mut channel).is_empty());
-    // Whether it is blocked or closed, it is no error, and it can be closed.
+    // The flush may be blocked or find the channel closed; neither is an error, and the input can be closed.
     let _ = channel.flush();
     channel.channel.close_input();
     assert_eq!((channel.channel.backlog_bytes(), channel.flush()), (0, Flush::Closed));
@@ -423,27 +423,27 @@ fn a_worker_may_be_killed_with_a_full_input(kind: TransportKind) {
 
 /// Waits until all threads of a process sleep and none has been scheduled between two checks, many times over.
 fn wait_until_asleep(pid: u32) {
-    let (until, mut before, mut looks) = (Instant::now() + PATIENCE_TO_LET_GO, String::new(), 0);
-    while looks < 100 {
-        assert!(Instant::now() < until, "process {pid} does not come to rest: {before}");
+    let (until, mut before, mut quiet_checks) = (Instant::now() + RELEASE_WAIT_MAX, String::new(), 0);
+    while quiet_checks < 100 {
+        assert!(Instant::now() < until, "process {pid} does not fall asleep: {before}");
         let mut now = String::new();
         for thread in std::fs::read_dir(format!("/proc/{pid}/task")).unwrap() {
             let status = std::fs::read_to_string(thread.unwrap().path().join("status")).unwrap_or_default();
             now.extend(status.lines().filter(|line| line.starts_with("State") || line.contains("ctxt_switches")));
         }
-        looks = if now == before && !now.contains("R (running)") { looks + 1 } else { 0 };
+        quiet_checks = if now == before && !now.contains("R (running)") { quiet_checks + 1 } else { 0 };
         before = now;
         thread::yield_now();
     }
 }
 
-/// Where a transport might leave something behind, for all to see.
+/// Names that the whole system sees, which a transport might leave behind.
 fn names_of_all() -> BTreeSet<PathBuf> {
     let folders = ["/dev/shm", "/dev/mqueue"].into_iter().filter_map(|folder| std::fs::read_dir(folder).ok());
     folders.flatten().filter_map(|entry| Some(entry.ok()?.path())).collect()
 }
 
-/// In a process of its own: other tests of this one open channels at the same time.
+/// In a process of its own, since other tests of this process open channels at the same time.
 fn nothing_is_left_behind(kind: TransportKind) {
     let before = names_of_all();
     for role in ["used", "unused"] {
@@ -452,8 +452,8 @@ fn nothing_is_left_behind(kind: TransportKind) {
         let left: Vec<_> = std::fs::read_dir(folder.path()).unwrap().collect();
         assert!(left.is_empty(), "{role}: {left:?}");
     }
-    // Others on this machine may have what lives for a moment; what was left behind does not vanish.
-    let until = Instant::now() + PATIENCE_TO_LET_GO;
+    // Other programs may create names for a moment; a name that was left behind does not vanish.
+    let until = Instant::now() + RELEASE_WAIT_MAX;
     let mut new = names_of_all();
     new.retain(|name| !before.contains(name));
     while !new.is_empty() {
@@ -464,7 +464,7 @@ fn nothing_is_left_behind(kind: TransportKind) {
     }
 }
 
-/// What a worker sends arrives as it is, be it a message or not.
+/// Bytes arrive unchanged, whether they are messages or not.
 fn garbage_is_carried_as_it_is(kind: TransportKind) {
     let (mut channel, endpoints) = open(kind);
     let garbage: Vec<u8> = (0..300_000_u32).map(|at| (at.wrapping_mul(0x9e37_79b9) >> 13) as u8).collect();
@@ -516,17 +516,17 @@ fn no_process_inherits_an_end_by_accident(kind: TransportKind) {
     }
     assert!(is_closed_on_exec(fcntl(channel.channel.read_fd(), FcntlArg::F_GETFD)));
     assert!(is_closed_on_exec(fcntl(channel.channel.write_fd().unwrap(), FcntlArg::F_GETFD)));
-    assert!(transport::connect(kind, Endpoints::new()).is_err(), "an end needs what it is handed");
+    assert!(transport::connect(kind, Endpoints::new()).is_err(), "a connection needs endpoints");
 }
 
-/// All promises for the transport of this name.
+/// All tests of the contract for the transport of this name.
 macro_rules! contract {
     ($name:ident) => {
         contract!($name:
             items_and_results_arrive_whole_and_in_order,
             nothing_leaves_before_a_flush,
-            a_full_channel_says_so_and_goes_on_later,
-            a_closed_input_ends_behind_what_was_flushed,
+            a_full_channel_blocks_and_goes_on_later,
+            what_was_flushed_arrives_before_the_end_of_a_closed_input,
             what_a_worker_wrote_before_its_death_is_read,
             a_torn_result_is_no_result,
             the_largest_bodies_and_empty_ones_arrive,

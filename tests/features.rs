@@ -1,9 +1,9 @@
-//! What each set of features brings along: an author of workers gets the SDK and nothing else.
+//! The crates that each set of features compiles: an author of workers gets the SDK and nothing else.
 
 use std::collections::BTreeSet;
 use std::process::Command;
 
-/// Most crates of the SDK, itself included. A limit may only tighten.
+/// The most crates of the SDK, itself included. A limit may only tighten.
 const SDK_CRATES_MAX: usize = 20;
 
 /// The crates that a program with this dependency on the library compiles, the library itself included.

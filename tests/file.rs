@@ -137,7 +137,7 @@ fn the_largest_items_and_empty_ones_pass() {
     assert!(output.stdout == items);
 }
 
-/// 32 MiB of lines in which all stretches of 64 KiB are equal.
+/// 32 MiB of lines in which all blocks of 64 KiB are equal.
 fn write_alike(path: &Path) -> std::fs::File {
     std::fs::write(path, "0123456789abcde\n".repeat(2 << 20)).unwrap();
     std::fs::OpenOptions::new().write(true).open(path).unwrap()

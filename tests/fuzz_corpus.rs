@@ -1,4 +1,4 @@
-//! What fuzzing has found, and what it began with, as ordinary tests: `fuzz/README.md` says how to find more.
+//! The corpus of each fuzz target, seeds and finds, as an ordinary test. `fuzz/README.md` says how to find more.
 
 #[path = "../fuzz/entries/mod.rs"]
 mod entries;
@@ -10,9 +10,9 @@ fn run(target: &str, entry: fn(&[u8])) {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("fuzz/corpus").join(target);
     let mut files: Vec<_> = std::fs::read_dir(&folder).unwrap().map(|entry| entry.unwrap().path()).collect();
     files.sort();
-    assert!(!files.is_empty(), "nothing lies in {}", folder.display());
+    assert!(!files.is_empty(), "no files in {}", folder.display());
     for file in files {
-        // The last line before a failure says where it was.
+        // The last line before a failure names the file.
         println!("{}", file.display());
         entry(&std::fs::read(&file).unwrap());
     }

@@ -1,6 +1,6 @@
-//! Over every transport: a worker that breaks the rules is ended and replaced within a second, with words
-//! that say why; no other worker notices, nothing is lost, and the supervisor needs no more memory for it.
-//! If all workers do, the run gives up and says why.
+//! Over every transport: a worker that breaks the rules is ended and replaced within a second, with a message
+//! that says why. No other worker is affected, nothing is lost, and the supervisor's memory stays bounded.
+//! If all workers break the rules, the run gives up and says why.
 
 mod support;
 
@@ -16,16 +16,16 @@ use support::{Finished, Run, example, memory_kib, output, pid_of};
 const WORKERS: usize = 8;
 const ITEMS: usize = 300;
 
-/// How soon after the breach a worker is ended, and another one is there.
+/// The longest time until a worker is ended after its breach, and until it is replaced after its end.
 const SOON_SECONDS: f64 = 1.0;
-/// What only a limit can tell from honest work has this one, and a moment: lateness is looked for by the quarter.
+/// The time limit of an item, and when a worker that passes it is ended at the latest.
 const TIMEOUT: &str = "300ms";
 const LATE_SECONDS: f64 = SOON_SECONDS + 0.4;
 
-/// What a hostile worker may cost.
+/// The most memory that a hostile worker may cost the supervisor.
 const MEMORY_KIB: u64 = 8 * 1024;
 
-/// Rules that `examples/hostile.rs` breaks, and what is said of its end.
+/// Rules that `examples/hostile.rs` breaks, each with the words on stderr about its end.
 const BREACHES: [(&str, &str); 27] = [
     ("garbage", "it begins with version 72"),
     ("early", "it sent a message before its hello"),
@@ -56,10 +56,10 @@ const BREACHES: [(&str, &str); 27] = [
     ("progress", "died: signal 6 (ABRT)"),
 ];
 
-/// What only a limit can tell from honest work, or what a transport notices in its own way, if it does.
+/// Behaviour that only a time limit tells from honest work, or that some transports detect by themselves.
 const LATE: [&str; 7] = ["unread", "swells", "closes", "deafens", "floods", "scribbles", "raw"];
 
-/// What is odd, and no breach; or has no effect, or harms the worker alone.
+/// Behaviour that is odd and no breach, has no effect, or harms the worker alone.
 const ODD: [&str; 5] = ["slow", "dribble", "prints", "max", "cuts"];
 
 fn numbers() -> String {
@@ -70,7 +70,7 @@ fn seconds(event: &Value) -> f64 {
     event["t"].as_f64().unwrap()
 }
 
-/// A run whose items are given by hand, in which the first process breaks a rule.
+/// A run whose items the test writes, and in which one process breaks a rule.
 struct Trial {
     name: String,
     run: Run,
@@ -78,7 +78,7 @@ struct Trial {
     ready: BTreeSet<u32>,
     settled: usize,
     exits: Vec<Value>,
-    /// How long after the last event that could have led to it each of the exits came, in seconds.
+    /// For each exit: the seconds since the last event that could have caused it.
     until_exit: Vec<f64>,
     until_replaced: Vec<f64>,
     last: f64,
@@ -110,7 +110,7 @@ impl Trial {
         }
     }
 
-    /// Waits until so many items are settled, so many workers have ended, and all are ready.
+    /// Waits until this many items are settled, this many workers have ended, and all are ready.
     fn wait_for(&mut self, settled: usize, exits: usize) {
         while self.ready.len() < WORKERS || self.settled < settled || self.exits.len() < exits {
             let event = self.run.wait_for(|_| true);
@@ -135,16 +135,15 @@ impl Trial {
         }
     }
 
-    /// Lets it happen, with all items; returns the exits until all was well again, and the most memory in use.
+    /// Writes all items, waits until they are settled and all workers are ready; returns the most memory in use.
     fn go(&mut self, exits: usize) -> u64 {
-        let in_spite = if exits == 0 { 0 } else { self.exits.len() };
-        self.wait_for(0, in_spite);
+        self.wait_for(0, 0);
         self.input.write_all(numbers().as_bytes()).unwrap();
         self.wait_for(ITEMS, exits);
         memory_kib(self.run.pid(), "VmHWM")
     }
 
-    /// Ends the run, in which nothing was lost.
+    /// Ends the run, and checks that it succeeded.
     fn finish(self) -> Finished {
         drop(self.input);
         let run = self.run.finish();
@@ -154,7 +153,7 @@ impl Trial {
     }
 }
 
-/// One worker of eight does this; returns what is said of its end, if it was ended.
+/// A run in which one worker of eight breaks this rule; checks the exits, their times and the memory.
 fn check(kind: TransportKind, rule: &str, exits: usize, seconds_max: f64, memory_max_kib: u64) -> Finished {
     let dir = tempfile::tempdir().unwrap();
     let mut trial = Trial::start(kind, rule, &dir.path().join("mark"));
@@ -170,7 +169,7 @@ fn check(kind: TransportKind, rule: &str, exits: usize, seconds_max: f64, memory
     trial.finish()
 }
 
-/// What the same run needs if nobody breaks a rule.
+/// The memory of the same run if no worker breaks a rule.
 fn memory_of_the_honest(kind: TransportKind) -> u64 {
     let dir = tempfile::tempdir().unwrap();
     let mut trial = Trial::start(kind, "none", &dir.path().join("mark"));
@@ -180,7 +179,7 @@ fn memory_of_the_honest(kind: TransportKind) -> u64 {
 }
 
 #[test]
-fn a_worker_that_breaks_the_protocol_is_replaced_and_no_other_notices() {
+fn a_worker_that_breaks_the_protocol_is_replaced_and_no_other_is_affected() {
     for kind in TransportKind::ALL {
         let memory_max_kib = memory_of_the_honest(kind) + MEMORY_KIB;
         for (rule, words) in BREACHES {
@@ -193,18 +192,18 @@ fn a_worker_that_breaks_the_protocol_is_replaced_and_no_other_notices() {
 }
 
 #[test]
-fn a_worker_that_stops_working_in_an_odd_way_is_late_at_the_latest() {
+fn a_worker_that_stops_working_is_ended_at_its_time_limit_at_the_latest() {
     for kind in TransportKind::ALL {
         let memory_max_kib = memory_of_the_honest(kind) + MEMORY_KIB;
         for rule in LATE {
             let run = check(kind, rule, 1, LATE_SECONDS, memory_max_kib);
             assert!(run.stdout == numbers(), "{rule} over {}: {}", kind.name(), run.stdout);
-            // Words there are in any case.
-            let is_told = |line: &&str| {
+            // stderr gives a reason in any case; with `floods` it is not read.
+            let is_reason = |line: &&str| {
                 line.contains("timed out") || line.contains("closed") || line.contains("broke the protocol")
             };
             assert!(
-                rule == "floods" || run.stderr.lines().any(|line| is_told(&line)),
+                rule == "floods" || run.stderr.lines().any(|line| is_reason(&line)),
                 "{rule} over {}: {}",
                 kind.name(),
                 run.stderr
@@ -214,7 +213,7 @@ fn a_worker_that_stops_working_in_an_odd_way_is_late_at_the_latest() {
 }
 
 #[test]
-fn what_is_only_odd_is_no_breach() {
+fn behaviour_that_is_only_odd_is_no_breach() {
     for kind in TransportKind::ALL {
         let memory_max_kib = memory_of_the_honest(kind) + MEMORY_KIB;
         for rule in ODD {
@@ -229,7 +228,7 @@ fn what_is_only_odd_is_no_breach() {
 }
 
 #[test]
-fn a_run_of_nothing_but_such_workers_gives_up_and_says_why() {
+fn a_run_of_hostile_workers_alone_gives_up_and_says_why() {
     let program = example("hostile");
     for kind in TransportKind::ALL {
         for (rule, words) in BREACHES.into_iter().filter(|(rule, _)| !["twice", "torn", "progress"].contains(rule)) {

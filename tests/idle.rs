@@ -1,4 +1,4 @@
-//! An idle run uses no processor: a supervisor that waits for a slow item, the worker with the item and the worker
+//! An idle run uses no processor time: a supervisor that waits for a slow item, the worker with the item and the worker
 //! without one make no system call, over every transport.
 
 mod support;
@@ -8,7 +8,7 @@ use std::fs;
 use supervisor::model::spec::TransportKind;
 use support::{Run, pid_of, shell, wait_until_idle};
 
-/// How often each thread of this process was scheduled; a thread that sleeps all the time is not.
+/// How often each thread of this process was scheduled. The count of a sleeping thread does not change.
 fn wakes(pid: u32) -> Vec<String> {
     let tasks = fs::read_dir(format!("/proc/{pid}/task")).unwrap();
     let of_task = |path: std::path::PathBuf| {
@@ -45,13 +45,13 @@ fn waiting_processes_make_no_system_calls() {
         .map(|flags| (flags.join(" "), start(&[flags.as_slice(), &hang].concat(), 2)))
         .collect();
     runs.push(("a command".to_owned(), start(&["-j2", "--", "sleep", "1000", ":::", "0"], 1)));
-    let look = || runs.iter().map(|(_, (_, pids))| pids.iter().map(|pid| wakes(*pid)).collect()).collect();
+    let counts_of_all = || runs.iter().map(|(_, (_, pids))| pids.iter().map(|pid| wakes(*pid)).collect()).collect();
     // On a busy machine the last thread may fall asleep late; a thread with a timer wakes in every round.
     let mut woken = Vec::new();
     for _ in 0..3 {
-        let before: Vec<Vec<_>> = look();
+        let before: Vec<Vec<_>> = counts_of_all();
         assert!(shell("sleep 2").status.success());
-        let after: Vec<Vec<_>> = look();
+        let after: Vec<Vec<_>> = counts_of_all();
         let pairs = runs.iter().zip(before.iter().zip(&after));
         woken = pairs
             .filter(|(_, (before, after))| before != after)

@@ -1,5 +1,5 @@
-//! The library from the point of view of a program that uses it: a run in the background, its handle, its notifications,
-//! and what it leaves of the process when it is over.
+//! The library from the point of view of a program that uses it: a run in the background, its handle, its
+//! notifications, and the state of the process after it.
 
 use std::collections::BTreeSet;
 use std::process::Command;
@@ -16,18 +16,19 @@ use supervisor::model::outcome::{Outcome, StopReason};
 use supervisor::model::spec::TransportKind;
 use supervisor::model::time::Duration;
 
-/// The runs of these tests change the process: one at a time, unless a test wants two.
+/// A run changes the process, so these tests run one at a time.
 static ONE_AT_A_TIME: Mutex<()> = Mutex::new(());
 
 fn alone() -> std::sync::MutexGuard<'static, ()> {
     ONE_AT_A_TIME.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
 }
 
-/// A builder of a run that writes nothing itself. Its workers are the program's own, since this test is no supervisor.
+/// A builder of a run that writes nothing itself.
 fn quiet() -> ConfigBuilder {
     Config::builder().output(OutputMode::None).summary(SummaryMode::Never).quiet(true)
 }
 
+/// The package's worker program, named explicitly: it does not lie beside this test program.
 fn built_in() -> ConfigBuilder {
     quiet().worker_program([env!("CARGO_BIN_EXE_supervisor-worker"), "--task", "square", "--delay", "0"])
 }
@@ -104,7 +105,7 @@ fn workers_are_added_and_removed_while_the_run_lasts_and_no_item_is_lost() {
         };
         for (workers, items) in [(2, 100), (7, 5_000), (1, 5_000), (4, 1_000)] {
             run.scale(workers);
-            // Added workers say hello; removed ones exit.
+            // Added workers become ready; removed ones exit.
             send(items);
             while up != workers {
                 let notification = wait_for(&mut run, |_| true);
@@ -200,7 +201,7 @@ fn another_thread_steers_the_run_while_this_one_waits_for_notifications() {
 }
 
 #[test]
-fn a_caller_that_takes_nothing_stops_the_source_and_not_the_memory() {
+fn a_caller_that_takes_no_notifications_stops_the_source_before_memory_grows() {
     let _alone = alone();
     let taken = std::sync::Arc::new(AtomicU32::new(0));
     let counted = std::sync::Arc::clone(&taken);
@@ -208,7 +209,7 @@ fn a_caller_that_takes_nothing_stops_the_source_and_not_the_memory() {
     let config = quiet().worker_program([env!("CARGO_BIN_EXE_supervisor-worker"), "--task", "echo", "--delay", "0"]);
     let mut run = engine::start_with(config.workers(2).build().unwrap(), items).unwrap();
     wait_for(&mut run, is_ready);
-    // The run has come to rest when the state does not change between two requests, each of which takes a turn.
+    // The run waits when its totals stay the same over many status requests, each of which takes a turn of the loop.
     let mut before = None;
     let mut same = 0;
     while same < 200 {
@@ -242,7 +243,7 @@ fn wait_readable(fd: impl std::os::fd::AsFd) {
 }
 
 #[test]
-fn what_cannot_start_is_an_error_of_start() {
+fn a_program_that_cannot_start_is_an_error_of_start() {
     let _alone = alone();
     let Err(error) = engine::start(quiet().command(["/no/such/program"]).items(["a"]).build().unwrap()) else {
         panic!("it started")

@@ -1,5 +1,5 @@
-//! The ring of the `shm` transport under every order in which memory may show its words: no byte is
-//! read before it is written or overwritten before it is read, and no side sleeps for ever.
+//! The ring of the `shm` transport under every interleaving and memory order that loom tries: no byte is read before it
+//! is written or overwritten before it is read, and no side sleeps for ever.
 
 use loom::cell::UnsafeCell;
 use loom::sync::atomic::{AtomicU64, Ordering, fence};
@@ -22,25 +22,25 @@ struct Shared {
     readers_wake_fd: WakeFd,
 }
 
-/// Stays rung until a side has waited for it, as an eventfd does.
+/// Stays readable until a side has waited for it, as an eventfd does.
 #[derive(Default)]
 struct WakeFd {
-    rings: Mutex<bool>,
-    rung: Condvar,
+    readable: Mutex<bool>,
+    changed: Condvar,
 }
 
 impl WakeFd {
     fn wake(&self) {
-        *self.rings.lock().unwrap() = true;
-        self.rung.notify_one();
+        *self.readable.lock().unwrap() = true;
+        self.changed.notify_one();
     }
 
     fn wait(&self) {
-        let mut rings = self.rings.lock().unwrap();
-        while !*rings {
-            rings = self.rung.wait(rings).unwrap();
+        let mut readable = self.readable.lock().unwrap();
+        while !*readable {
+            readable = self.changed.wait(readable).unwrap();
         }
-        *rings = false;
+        *readable = false;
     }
 }
 

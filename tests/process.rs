@@ -81,7 +81,7 @@ fn a_death_is_reported_at_once_with_the_item_and_its_next_attempt() {
 }
 
 #[test]
-fn each_kind_of_death_has_its_own_words() {
+fn each_kind_of_death_has_its_own_message() {
     for (signal, words) in [
         (Signal::SIGSEGV, "signal 11 (SEGV)"),
         (Signal::SIGTERM, "signal 15 (TERM)"),

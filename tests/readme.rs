@@ -1,5 +1,5 @@
-//! What the README shows is what the program prints: every `console` block is run and compared, and
-//! its Rust is an example that is built. What differs from run to run (pids, times, the worker of an
+//! What the README and the output page show is what the program prints: every `console` block is run and compared. The
+//! Rust of the README is an example that is built. What differs from run to run (pids, times, the worker of an
 //! item) is blanked out on both sides, and lines are compared as a set.
 
 use std::path::Path;

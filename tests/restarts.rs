@@ -1,5 +1,5 @@
-//! Which workers are restarted, and when the run gives up: restart types, strategies and limits, with real workers that are
-//! killed or cannot start.
+//! Which workers are restarted, and when the run gives up: restart types, strategies and limits, with real workers that
+//! are killed or cannot start.
 
 mod support;
 
@@ -10,8 +10,8 @@ use std::process::{Command, Stdio};
 use std::time::Instant;
 use support::{Finished, PATIENCE, Run, SUPERVISOR, output, pid_of, send};
 
-/// Three workers with one item each; the second worker is killed. The input ends after `processes` starts in total, because
-/// a run whose items are nearly finished restarts no worker.
+/// Three workers with one item each; the second worker is killed. The input ends after `processes` starts in total,
+/// because a run whose items are nearly finished restarts no worker.
 fn kill_the_second_of_three(flags: &[&str], processes: usize) -> Finished {
     let (reader, mut writer) = std::io::pipe().unwrap();
     let fixed = ["-j3", "--credit", "1", "-a", "-", "--task", "sleep", "--output", "none"];

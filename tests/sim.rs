@@ -1,9 +1,11 @@
-//! The simulator: the real core and the real codec in a world in which a seed decides every moment. `sim/world.rs` is that world (`shell.rs`, `process.rs` and `source.rs` are its parts),
-//! `sim/scenario.rs` says what may go wrong in it, `sim/shadow.rs` counts along and judges
-//! (`orders.rs`, `reports.rs`, `ends.rs`, `clock.rs`, `scaling.rs`), and `sim/violation.rs` lists what is judged.
+//! The simulator: the real core and the real codec in a world in which a seed decides every moment.
 //!
-//! `SIM_SEEDS=N` plays so many seeds, `SIM_STEPS=N` bounds the length of one, and `SIM_SEED=N`
-//! plays that one alone and prints what happens.
+//! `sim/world.rs` is that world (`shell.rs`, `process.rs` and `source.rs` are its parts), and `sim/scenario.rs` draws
+//! what may go wrong in it. `sim/shadow.rs` is the shadow model, which keeps its own count and judges (`orders.rs`,
+//! `reports.rs`, `ends.rs`, `clock.rs`, `scaling.rs`). `sim/violation.rs` lists its checks.
+//!
+//! `SIM_SEEDS=N` plays N seeds, `SIM_STEPS=N` limits the steps of each, and `SIM_SEED=N` plays seed N alone and prints
+//! its events.
 
 #[path = "sim/agenda.rs"]
 mod agenda;
@@ -62,7 +64,7 @@ const SEEDS: u64 = 120_000;
 #[cfg(debug_assertions)]
 /// Seeds that a mutant may survive before it counts as not caught.
 const MUTANT_SEEDS: u64 = 20_000;
-/// Seeds of random facts.
+/// Seeds of the test that feeds random facts to the core.
 const GARBAGE_SEEDS: u64 = 3_000;
 
 fn fail(seed: u64, violation: &BrokenCheck) -> ! {
@@ -74,7 +76,7 @@ fn sweep() {
     let request = SweepRequest::from_environment(SEEDS);
     let mut harness = Harness::new(request.steps_max);
     if let Some(seed) = request.only {
-        match harness.play_aloud(seed) {
+        match harness.play_with_trace(seed) {
             Ok(world_end) => println!("seed {seed}: {} steps, trace {:016x}", world_end.steps, world_end.trace_hash),
             Err(violation) => fail(seed, &violation),
         }
@@ -111,14 +113,14 @@ fn sweep() {
         steps / request.seeds.max(1)
     );
     let missing = marks.missing();
-    // A few seeds for a quick look cannot reach everything.
+    // A short sweep cannot reach every mark.
     assert!(missing.is_empty() || request.seeds < SEEDS, "no seed of {} reached {missing:?}", request.seeds);
 }
 
 #[test]
 fn the_same_seed_gives_the_same_run() {
     let (mut one, mut other) = (Harness::new(sweep::STEPS_MAX), Harness::new(sweep::STEPS_MAX));
-    // The second harness plays in another order, so that nothing may be left over from the world before.
+    // The second harness plays in reverse order, so that state left over from an earlier world changes a trace.
     let seeds: Vec<u64> = (0..500).collect();
     let hash = |harness: &mut Harness, seed: u64| match harness.play(seed) {
         Ok(world_end) => (world_end.trace_hash, world_end.steps),
@@ -153,7 +155,7 @@ fn small(worker: WorkerContract) -> Policy {
 }
 
 #[test]
-fn small_cases_completely() {
+fn every_order_of_events_of_small_cases_is_right() {
     let resident = |items| WorkerContract::resident(Credit::Items(items));
     let in_order = WorkerContract { hello: false, credit: Credit::Items(2), blame: Blame::OldestHeld };
     let cases = [
@@ -172,7 +174,7 @@ fn small_cases_completely() {
     }
 }
 
-/// A build without debug assertions holds no mutants (`core/mutant.rs`).
+/// A build without debug assertions holds no mutants (`src/mutant.rs`).
 #[cfg(debug_assertions)]
 #[test]
 fn every_mutant_is_caught() {

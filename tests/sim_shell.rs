@@ -1,18 +1,18 @@
-//! The simulator's second world: the real reactor, feed, fleet and commit on a fake system of which every moment is
-//! decided by a seed. `tests/sim.rs` is the first one, around the core alone.
+//! The simulator's second world: the real reactor, feed, fleet and commit on a fake system in which a seed decides
+//! every moment. `tests/sim.rs` is the first one, around the core alone.
 //!
 //! | files | |
 //! |---|---|
 //! | `scenario`, `policy`, `choice` | what one seed is about |
 //! | `world`, `agenda`, `wait`, `poll_set`, `descriptor` | time, effects, and the one place where the shell waits |
-//! | `system`, `channel`, `source`, `output`, `observer` | what the shell is given: its system, transport, source, streams, reporter |
+//! | `system`, `channel`, `source`, `output`, `observer` | the shell's system, transport, source, streams, reporter |
 //! | `process`, `worker`, `pipe`, `commands` | what happens at the other end |
-//! | `items`, `finish`, `check` | what is true, and what the shell is held to |
-//! | `assembly`, `sweep`, `marks`, `trace` | how it is run, and what it reached |
-//! | `scripts` | sharp cases, one by one |
+//! | `items`, `finish`, `check` | the true state, and the checks against it |
+//! | `assembly`, `sweep`, `marks`, `trace` | how a seed is played, and what it reached |
+//! | `scripts` | single cases, one by one |
 //!
-//! `SIM_SEEDS=N` plays so many seeds, `SIM_STEPS=N` bounds the calls of one, and `SIM_SEED=N` plays that one alone and
-//! prints what happens.
+//! `SIM_SEEDS=N` plays N seeds, `SIM_STEPS=N` limits the calls of each, and `SIM_SEED=N` plays seed N alone and prints
+//! its events.
 
 #[path = "sim_shell/agenda.rs"]
 mod agenda;
@@ -77,7 +77,7 @@ const SEEDS: u64 = 20_000;
 /// Seeds that a mutant may survive before it counts as not caught.
 #[cfg(debug_assertions)]
 const MUTANT_SEEDS: u64 = 20_000;
-/// A mutant may make a run endless: that shows soon enough.
+/// A mutant may make a run endless; a lower limit finds that sooner.
 #[cfg(debug_assertions)]
 const MUTANT_CALLS_MAX: u64 = 100_000;
 
@@ -123,7 +123,7 @@ fn sweep() {
     let each = calls / request.seeds.max(1);
     println!("{} schedules of {each} calls in {seconds:.1} s: {rate:.0} schedules a minute", request.seeds);
     let missing = marks.missing();
-    // A few seeds for a quick look cannot reach everything.
+    // A short sweep cannot reach every mark.
     assert!(missing.is_empty() || request.seeds < SEEDS, "no seed of {} reached {missing:?}", request.seeds);
 }
 
@@ -150,19 +150,19 @@ fn every_mutant_is_caught() {
 }
 
 #[test]
-fn the_same_seed_is_the_same_story() {
+fn the_same_seed_gives_the_same_run() {
     let seeds: Vec<u64> = (0..500).collect();
     let hash = |&seed: &u64| match play(seed, CALLS_MAX, false) {
         Ok(played) => (played.trace_hash, played.calls),
         Err(violation) => fail(seed, &violation),
     };
     let forth: Vec<_> = seeds.iter().map(hash).collect();
-    // In another order, so that nothing may be left over from the world before.
+    // In reverse order, so that state left over from an earlier world changes a trace.
     let mut back: Vec<_> = seeds.iter().rev().map(hash).collect();
     back.reverse();
     assert_eq!(forth, back);
     let mut distinct = forth;
     distinct.sort_unstable();
     distinct.dedup();
-    assert!(distinct.len() > 450, "only {} of 500 stories differ", distinct.len());
+    assert!(distinct.len() > 450, "only {} of 500 runs differ", distinct.len());
 }

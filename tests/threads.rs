@@ -57,7 +57,7 @@ fn threads_are_named_by_the_supervisors_own_pid_and_end_as_processes_do() {
 }
 
 #[test]
-fn what_ends_a_process_ends_everything() {
+fn what_ends_a_process_ends_the_whole_run() {
     for (task, item, code) in [("exit", "7", 7), ("signal", "TERM", 128 + 15), ("signal", "KILL", 128 + 9)] {
         let run = Run::start(&["-j2", "--isolation", "thread", "--task", task, ":::", item]).finish();
         assert_eq!(run.code(), code, "{task}: {}", run.stderr);

@@ -1,4 +1,4 @@
-//! The rules of the house, as a test: which module may import which, what may be named where, how large things may
+//! The rules of this package, as a test: which module may import which, what may be named where, how large things may
 //! be, what a type name means. The report of a violation names the place and what to do instead.
 //!
 //! The rules are the tables below; `tidy/source.rs` and `tidy/types.rs` read the code, `tidy/circles.rs` finds circles
@@ -25,7 +25,7 @@ const PROGRAM_LINES_MAX: usize = 40;
 
 /// Most fields of a struct in `src/engine/`: more are two components. A limit may only tighten.
 const ENGINE_FIELDS_MAX: usize = 12;
-/// Most lines of the page that explains the house. A limit may only tighten.
+/// Most lines of the page that explains the architecture. A limit may only tighten.
 const ARCHITECTURE_LINES_MAX: usize = 120;
 const ARCHITECTURE: &str = "src/ARCHITECTURE.md";
 
@@ -47,7 +47,7 @@ const FLOORS: &[Floor] = &[
     Floor { place: "src/exit_code.rs", may: &["model"], never: &[] },
     Floor { place: "src/host.rs", may: &["model"], never: &[] },
     Floor { place: "src/wire/", may: &["model"], never: &[] },
-    // Compiles to nothing in a build for use.
+    // Compiles to nothing in a release build.
     Floor { place: "src/mutant.rs", may: &[], never: &[] },
     Floor { place: "src/core/", may: &["model", "mutant"], never: &[] },
     Floor { place: "src/sys/", may: &["model::exit", "model::signal", "model::time"], never: &[] },
@@ -60,7 +60,7 @@ const FLOORS: &[Floor] = &[
     Floor { place: "src/trace/", may: &["model", "wire", "sys"], never: &[] },
     Floor { place: "src/control/", may: &["model", "wire", "sys"], never: &[] },
     Floor { place: "src/net/", may: &["model", "wire", "sys", "source"], never: &[] },
-    // Of a transport, the worker's end alone.
+    // Only the worker's end of a transport.
     Floor {
         place: "src/worker/",
         may: &["model", "wire", "protocol", "sys", "transport"],
@@ -483,10 +483,10 @@ fn the_house_is_tidy() {
     for Violation { rule, place, line, text } in found {
         writeln!(report, "{place}:{line}: {text} [{rule:?}]").unwrap();
     }
-    assert!(report.is_empty(), "the rules of the house are broken:\n{report}");
+    assert!(report.is_empty(), "the rules are broken:\n{report}");
 }
 
-/// Expects these violations, as `line: text`, of a file of these lines behind a first line that says what it is for.
+/// Expects these violations, as `line: text`, in a file of these lines below a first line that says what it is for.
 #[track_caller]
 fn check(place: &str, lines: &str, expected: &[&str]) {
     let found = violations(place, &format!("//! For a test.\n{lines}"));

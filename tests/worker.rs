@@ -1,7 +1,7 @@
 //! The real `supervisor-worker`, spoken to over a real channel.
 //!
-//! Here this test is the supervisor: what the worker does with its frames, its progress page and its
-//! environment is seen from outside. Nothing sleeps; the poll set waits.
+//! Here this test is the supervisor: it observes from outside what the worker does with its frames, its progress page
+//! and its environment. Nothing sleeps; the poll set waits.
 
 use std::ffi::{CStr, CString};
 use std::fs::{self, File};
@@ -33,7 +33,7 @@ const TOKEN: &str = "000102030405060708090a0b0c0d0e0f";
 const TOKEN_BYTES: [u8; 16] = [0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15];
 const PATIENCE: Duration = Duration::from_secs(60);
 
-/// A worker process, and all that the supervisor has of it.
+/// A worker process, and the supervisor's ends of all that they share.
 struct Worker {
     channel: Box<dyn Channel>,
     protocol: Protocol,
@@ -147,7 +147,7 @@ impl Worker {
         Some(match message {
             FromWorker::Hello { .. } => "hello".to_owned(),
             FromWorker::Done { first, count, attempt, busy_ns, timed } => {
-                assert!(busy_ns > 0, "unknown");
+                assert!(busy_ns > 0, "the time is missing");
                 assert!((attempt, timed) == (1, false));
                 format!("done {first}+{count} {body:?}")
             }
@@ -155,7 +155,7 @@ impl Worker {
         })
     }
 
-    /// All answers until the worker has left, how it did, and what it said on stderr.
+    /// All answers until the worker has left, its exit status, and what it wrote to stderr.
     fn rest(mut self) -> (Vec<String>, ExitStatus, String) {
         let answers = std::iter::from_fn(|| self.answer()).collect();
         wait(&self.process.pidfd, Interest::READ);
@@ -171,7 +171,7 @@ fn batches_are_worked_on_in_order_until_the_input_ends() {
     let mut worker = Worker::ready("square", &[]);
     worker.send(0, 3, b"0\n1\n2\n");
     assert_eq!(worker.answer().unwrap(), r#"done 0+3 "0\n1\n4\n""#);
-    assert_eq!(worker.progress.running(), None, "it says none before it writes");
+    assert_eq!(worker.progress.running(), None, "the page names no item before the results are written");
     worker.send(3, 1, b"12");
     worker.send(4, 2, b"13\n14\n");
     assert_eq!(worker.answer().unwrap(), r#"done 3+1 "144\n""#);
@@ -207,7 +207,7 @@ fn a_result_does_not_wait_for_a_slow_item_of_the_next_batch() {
     worker.queue(0, 2, b"0\n0\n");
     worker.queue(2, 1, b"1000h");
     worker.queue(3, 1, b"0");
-    // In one write: all of it is there when the worker looks.
+    // In one write: all of it is there when the worker reads.
     worker.flush();
     assert_eq!(worker.answer().unwrap(), r#"done 0+2 "slept 0\nslept 0\n""#);
     worker.process.signal(Signal::KILL).unwrap();
@@ -216,7 +216,7 @@ fn a_result_does_not_wait_for_a_slow_item_of_the_next_batch() {
 }
 
 #[test]
-fn a_failure_is_the_items_own() {
+fn a_failure_fails_its_item_alone() {
     let mut worker = Worker::ready("square", &[]);
     worker.send(7, 5, b"1\nabc\n\n3\n4\n");
     worker.send(12, 1, b"x");
@@ -234,7 +234,7 @@ fn a_failure_is_the_items_own() {
 }
 
 #[test]
-fn a_panic_is_the_items_own_and_keeps_off_stderr() {
+fn a_panic_fails_its_item_alone_and_writes_nothing_to_stderr() {
     let mut worker = Worker::ready("panic", &[]);
     worker.send(0, 2, b"a\nb\n");
     worker.channel.close_input();
@@ -243,7 +243,7 @@ fn a_panic_is_the_items_own_and_keeps_off_stderr() {
 }
 
 #[test]
-fn a_result_of_several_lines_leaves_alone() {
+fn a_result_of_several_lines_has_a_frame_of_its_own() {
     let mut worker = Worker::ready("echo", &[(names::DELIMITER, "0")]);
     worker.send(0, 5, b"a\0b\nc\0d\n\0\0\n\n\0");
     worker.channel.close_input();
@@ -312,7 +312,7 @@ fn a_failure_has_its_own_time() {
 }
 
 #[test]
-fn what_a_worker_inherits_goes_no_further() {
+fn the_children_of_a_worker_do_not_inherit_its_descriptors() {
     const O_CLOEXEC: u32 = 0o2_000_000;
     let worker = Worker::ready("echo", &[]);
     for number in [3, 4] {
@@ -323,7 +323,7 @@ fn what_a_worker_inherits_goes_no_further() {
 }
 
 #[test]
-fn a_body_with_another_number_of_items_ends_the_worker_with_words() {
+fn a_body_with_another_number_of_items_ends_the_worker_with_a_message() {
     for (count, body) in [(3, &b"1\n2\n"[..]), (2, b"1\n2\n3\n"), (2, b"1\n2\n3"), (2, b"")] {
         let mut worker = Worker::ready("square", &[]);
         worker.send(0, count, body);
@@ -344,7 +344,7 @@ fn a_worker_whose_supervisor_is_gone_leaves_quietly() {
 }
 
 #[test]
-fn a_worker_that_is_started_by_hand_says_how_it_is_meant() {
+fn a_worker_that_is_started_by_hand_says_how_to_start_it() {
     let output = |arguments: &[&str]| {
         let output = Command::new(WORKER).args(arguments).env_clear().output().unwrap();
         assert!(output.stdout.is_empty());
@@ -360,7 +360,7 @@ fn a_worker_that_is_started_by_hand_says_how_it_is_meant() {
     assert_eq!(said.lines().count(), 1);
 }
 
-/// It is started hundreds of times, and shares its library with a much larger program.
+/// The worker is started hundreds of times, so it has to stay small; it shares its library with a much larger program.
 #[test]
 fn the_worker_program_holds_nothing_of_command_line_reporters_or_engine() {
     let holds = |program: &str, words: &str| {
@@ -368,7 +368,7 @@ fn the_worker_program_holds_nothing_of_command_line_reporters_or_engine() {
         memchr::memmem::find(&program, words.as_bytes()).is_some()
     };
     let (supervisor, worker) = (env!("CARGO_BIN_EXE_supervisor"), env!("CARGO_BIN_EXE_supervisor-worker"));
-    assert!(holds(worker, "SUPERVISOR_TOKEN"), "constants are not found like this");
+    assert!(holds(worker, "SUPERVISOR_TOKEN"), "this search finds no constants");
     for words in ["Runs items through worker processes", "unexpected argument", "worker_spawned", "raise `ulimit -n`"] {
         assert!(holds(supervisor, words), "no program holds {words}");
         assert!(!holds(worker, words), "{words}");

@@ -1,7 +1,7 @@
 //! What is fuzzed: one function for each target, which takes any bytes and asserts what must hold.
 //!
-//! The targets below `fuzz_targets/` call them with what the fuzzer makes up, `tests/fuzz_corpus.rs`
-//! with what lies in `corpus/`.
+//! The targets in `fuzz_targets/` call them with bytes from the fuzzer, `tests/fuzz_corpus.rs` with the
+//! files in `corpus/`.
 #![allow(dead_code, unused_imports, reason = "each target uses one of them")]
 
 mod ring;
@@ -42,8 +42,8 @@ impl<'a> Bytes<'a> {
 
 type Owned = (FrameDirection, Vec<u8>, Vec<u8>);
 
-/// Reads the next piece, of one more byte than the size says, and returns what is left. What is reserved for it is
-/// bounded by one frame with a body of at most so many bytes.
+/// Reads the next piece, of `size` + 1 bytes, and returns the rest. The decoder must reserve no more than the bytes of
+/// one frame with a body of `body_bytes_max` bytes, in addition to its buffer.
 fn read<'a>(decoder: &mut FrameDecoder, rest: &'a [u8], size: Option<&u8>, body_bytes_max: usize) -> &'a [u8] {
     let spare = decoder.buffer().spare();
     assert!(!spare.is_empty() && spare.len() <= BUFFER_BYTES + HEAD_BYTES_MAX + body_bytes_max);
@@ -54,7 +54,7 @@ fn read<'a>(decoder: &mut FrameDecoder, rest: &'a [u8], size: Option<&u8>, body_
     rest
 }
 
-/// The frames in `bytes`, read in pieces of such sizes; what is wrong at their end.
+/// The frames in `bytes`, read in pieces of these sizes; the error behind them; the number of unread bytes.
 fn decode(bytes: &[u8], pieces: &[u8]) -> (Vec<Owned>, Option<FrameError>, usize) {
     let (mut decoder, mut frames) = (FrameDecoder::new(), Vec::new());
     let (mut rest, mut sizes) = (bytes, pieces.iter().cycle());
@@ -73,7 +73,7 @@ fn decode(bytes: &[u8], pieces: &[u8]) -> (Vec<Owned>, Option<FrameError>, usize
                     break;
                 }
                 Err(error) => {
-                    assert_eq!(decoder.next(), Err(error), "it says so for ever");
+                    assert_eq!(decoder.next(), Err(error), "an error is permanent");
                     return (frames, Some(error), 0);
                 }
             }
@@ -82,7 +82,7 @@ fn decode(bytes: &[u8], pieces: &[u8]) -> (Vec<Owned>, Option<FrameError>, usize
     (frames, None, decoder.unread_bytes())
 }
 
-/// The same, with the bodies of more than so many bytes taken out in parts; no room is made for those.
+/// The same, with bodies of more than `above` bytes taken out in parts; the buffer must not grow for those.
 fn decode_in_parts(bytes: &[u8], pieces: &[u8], above: usize) -> (Vec<Owned>, Option<FrameError>) {
     let (mut decoder, mut frames, mut large) = (FrameDecoder::new(), Vec::new(), None::<(usize, Owned)>);
     let (mut rest, mut sizes) = (bytes, pieces.iter().cycle());
@@ -106,7 +106,7 @@ fn decode_in_parts(bytes: &[u8], pieces: &[u8], above: usize) -> (Vec<Owned>, Op
                         large = Some((header.body_bytes, (header.kind, head.to_vec(), Vec::new())));
                     }
                     Ok(None) => break,
-                    Err(error) => panic!("{error} is said too late"),
+                    Err(error) => panic!("{error} is reported too late"),
                 },
                 Err(error) => return (frames, Some(error)),
             }
@@ -115,18 +115,18 @@ fn decode_in_parts(bytes: &[u8], pieces: &[u8], above: usize) -> (Vec<Owned>, Op
     (frames, None)
 }
 
-/// The first byte says how many of the next are the sizes of reads; what follows is read in them.
+/// The first byte is the number of sizes that follow; the rest is read in pieces of these sizes.
 pub fn frames(data: &[u8]) {
     let mut data = Bytes(data);
     let sizes = usize::from(data.byte() % 8);
     let sizes = data.take(sizes);
     let (frames, error, unread) = decode(data.0, &[]);
-    assert_eq!((&frames, &error), (&decode(data.0, sizes).0, &decode(data.0, sizes).1), "pieces change nothing");
+    assert_eq!((&frames, &error), (&decode(data.0, sizes).0, &decode(data.0, sizes).1), "sizes change nothing");
     assert_eq!((&frames, &error), (&decode_in_parts(data.0, sizes, 16).0, &decode_in_parts(data.0, sizes, 16).1));
     let mut again = Vec::new();
     for (kind, head, body) in &frames {
         frame::encode(*kind, head, body, &mut again).unwrap();
     }
-    assert!(data.0.starts_with(&again), "frames say what was read");
+    assert!(data.0.starts_with(&again), "encoded again, the frames are the bytes that were read");
     assert!(error.is_some() || again.len() + unread == data.0.len(), "every byte is accounted for");
 }

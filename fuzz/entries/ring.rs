@@ -13,8 +13,8 @@ use supervisor::wire::message::ToWorker;
 use supervisor::wire::names;
 use supervisor::wire::prefix::Prefix;
 
-/// The first byte says which: the indices of a ring that change under its hands, or a whole channel with
-/// memory that somebody scribbles in.
+/// The first byte selects the test: a ring whose indices may have any value, or a whole channel whose memory
+/// is overwritten.
 pub fn ring(data: &[u8]) {
     let mut data = Bytes(data);
     if data.byte() & 1 == 0 { indices(data) } else { area(data) }
@@ -22,10 +22,10 @@ pub fn ring(data: &[u8]) {
 
 const RING: Ring = Ring { tail: 0, head: 1, bytes: 64 };
 
-/// Words in which anything may stand each time somebody looks.
+/// Words that may have any value each time they are read.
 struct Hostile<'a> {
     lies: RefCell<Bytes<'a>>,
-    /// What this side has stored last, which the other side keeps near.
+    /// The last value of each word; most reads return a value near it.
     stored: [Cell<u64>; 4],
 }
 
@@ -49,7 +49,8 @@ impl Words for Hostile<'_> {
     fn fence(&self) {}
 }
 
-/// Whatever the other side says, nothing is written where it may read, nor read where it may write.
+/// Whatever the other side's indices are, no byte is written that the other side may read, and no byte is read that it
+/// may write.
 fn indices(data: Bytes<'_>) {
     let words = Hostile { lies: RefCell::new(data), stored: Default::default() };
     let (mut writer, mut reader) = (RingWriter::new(RING), RingReader::new(RING));
@@ -98,7 +99,7 @@ fn indices(data: Bytes<'_>) {
     }
 }
 
-/// A channel whose worker is this fuzzer: it has the memory, and writes into it what it likes.
+/// A channel whose worker is the fuzzer: it writes any bytes to the shared memory.
 fn area(mut data: Bytes<'_>) {
     let kind = TransportKind::Shm;
     let (mut channel, endpoints) = transport::transport(&kind.into(), 1).unwrap().open().unwrap();
@@ -108,12 +109,12 @@ fn area(mut data: Bytes<'_>) {
     let (mut first, mut decoder) = (0, FrameDecoder::new());
     while !data.is_empty() {
         match data.byte() % 8 {
-            // One of the words that say where somebody is, or sleeps.
+            // One of the words: an index of a ring, or whether a side sleeps.
             0 | 1 => {
                 let (word, value) = (data.byte(), data.word());
                 let _ = memory.write_all_at(&value.to_le_bytes(), 8 * u64::from(word));
             }
-            // What lies in the rings.
+            // Bytes in a ring or in the staging area.
             2 => {
                 let (at, bytes) = (data.word() % (1 << 20), data.byte());
                 let _ = memory.write_all_at(data.take(bytes.into()), at);
@@ -122,7 +123,7 @@ fn area(mut data: Bytes<'_>) {
                 let bytes = [0, 9, 1000, 70_000, 300_000][usize::from(data.byte() % 5)];
                 let slice = BlockSlice::new(&block, 0..bytes);
                 first += 1;
-                // It may have noticed already.
+                // The channel may have reported an error already.
                 let prefix = Prefix::new(&ToWorker::Batch { first, count: 1, attempt: 1 }, bytes);
                 let _ = channel.queue(&prefix, 1, slice);
                 let _ = channel.flush();

@@ -19,15 +19,15 @@ use supervisor::wire::{append, times};
 const ITEMS: u64 = 40;
 const TOKEN: [u8; 16] = [7; 16];
 const SESSION: SessionConfig = SessionConfig { token: Some(TOKEN), delimiter: b'\n', message_items_max: u32::MAX };
-/// Facts after which a run that has not ended never will.
+/// A run that has not ended after this many facts never will.
 const FACTS_MAX: usize = 20_000;
 
-/// All that the worker in the first slot sends, one process after the other: the first byte says if the
-/// rest are bytes as they are, or a message every eight bytes. The worker in the second slot is honest,
+/// `data` is what the worker in the first slot sends, over all its incarnations. The first byte selects how:
+/// the rest are raw bytes, or each eight of them become a message. The worker in the second slot is honest,
 /// and so is the first one once the bytes are used up.
 ///
-/// However it goes, the run ends, each item has one outcome, and it is the outcome of the worker that
-/// the item was handed to.
+/// In any case the run ends, each item has one outcome, and this is the outcome of the worker to which the
+/// item was dispatched.
 pub fn session(data: &[u8]) {
     let mut data = Bytes(data);
     let way = data.byte();
@@ -45,7 +45,7 @@ pub fn session(data: &[u8]) {
     shell.be_honest();
 }
 
-/// A message out of eight bytes, right or nearly so; how many of its bytes are missing.
+/// Makes a message of eight bytes, valid or nearly so; returns how many bytes to cut off at its end.
 fn message(data: &mut Bytes<'_>, frame: &mut Vec<u8>) -> usize {
     let [what, first, count, attempt, newlines, bytes, torn, odd] = std::array::from_fn(|_| data.byte());
     let timed = what & 0x40 != 0;
@@ -78,7 +78,7 @@ struct Process {
     incarnation: Incarnation,
     greeted: bool,
     protocol: Protocol,
-    /// What it was handed and did not answer.
+    /// Batches that were dispatched to it and are not answered.
     held: VecDeque<Batch>,
     /// It was asked to leave once it has answered.
     leaving: bool,
@@ -91,7 +91,7 @@ struct Shell {
     arrived: u64,
     demand: u64,
     ended: bool,
-    /// Who was handed an item last.
+    /// By item: the worker to which it was dispatched last.
     holders: BTreeMap<u64, WorkerId>,
     settled: BTreeMap<u64, Outcome>,
     facts: usize,
@@ -154,7 +154,7 @@ impl Shell {
         assert!(self.finished.is_none(), "{action:?} after the end");
         match action {
             Action::Spawn { worker, incarnation, batch } => {
-                assert_eq!(batch, None, "the workers are started ahead");
+                assert_eq!(batch, None, "the workers are started ahead of their items");
                 let slot = &mut self.processes[worker.index()];
                 assert!(slot.is_none(), "the slot is taken");
                 let (greeted, held) = (false, VecDeque::new());
@@ -204,16 +204,16 @@ impl Shell {
     fn settle(&mut self, settlement: &Settlement) {
         for index in 0..u64::from(settlement.count) {
             let item = settlement.first.plus(index).0;
-            assert!(item < self.arrived, "item {item} never came");
+            assert!(item < self.arrived, "item {item} never arrived");
             let before = self.settled.insert(item, settlement.outcome.clone());
             assert_eq!(before, None, "item {item} has two outcomes");
             if settlement.outcome == Outcome::Done {
-                assert_eq!(self.holders.get(&item), settlement.worker.as_ref(), "item {item} was another's");
+                assert_eq!(self.holders.get(&item), settlement.worker.as_ref(), "item {item} was another worker's");
             }
         }
     }
 
-    /// The source gives what is demanded, and the honest worker answers for what it holds.
+    /// The source delivers what is demanded, and the honest worker answers for a batch.
     fn others(&mut self) {
         if self.demand > 0 && self.arrived < ITEMS {
             let count = self.demand.min(ITEMS - self.arrived).min(7);
@@ -228,7 +228,7 @@ impl Shell {
         self.answer(1);
     }
 
-    /// An honest answer for the run that it holds longest, or an honest end.
+    /// An honest answer for the oldest batch that the worker holds, or an honest exit.
     fn answer(&mut self, index: usize) {
         let Some(process) = self.processes[index].as_mut() else { return };
         let (worker, incarnation) = (WorkerId::from_index(index), process.incarnation);
@@ -246,7 +246,7 @@ impl Shell {
         self.tell(Input::Exited { worker, incarnation, status, usage: Usage::default(), running });
     }
 
-    /// Bytes from the first worker, in pieces of such a size.
+    /// Bytes from the first worker, in pieces of this size.
     fn hear_all(&mut self, bytes: &[u8], piece: usize) {
         for bytes in bytes.chunks(piece.max(1)) {
             if self.finished.is_some() {
@@ -258,7 +258,7 @@ impl Shell {
         self.core.check_deep().unwrap();
     }
 
-    /// What the engine does with what it has read.
+    /// Does what the engine does with bytes that it has read.
     fn hear(&mut self, bytes: &[u8]) {
         let Some(process) = self.processes[0].as_mut() else { return };
         let (worker, incarnation) = (WorkerId::from_index(0), process.incarnation);
@@ -266,7 +266,7 @@ impl Shell {
         process.protocol.incoming().copy_in(bytes);
         loop {
             match process.protocol.next() {
-                // The end of a large result is its message; where its bytes go is the engine's business.
+                // A large result ends with its message. The engine stores its bytes; here they are dropped.
                 Ok(Some(Received::Message(message, body))) => {
                     if let FromWorker::Done { count, timed: true, .. } = message {
                         assert!(times::split(body, count).is_some(), "checked by the protocol");
@@ -309,11 +309,11 @@ impl Shell {
         self.tell(input);
     }
 
-    /// The first worker's process ends, and all that come after it are honest.
+    /// The first worker's process ends, and all later ones are honest.
     fn be_honest(&mut self) {
         self.exit(0, ExitStatus::Code(3));
         while self.finished.is_none() {
-            assert!(self.facts < FACTS_MAX, "it does not come to an end: {:?}", self.core.status());
+            assert!(self.facts < FACTS_MAX, "the run does not end: {:?}", self.core.status());
             if let Some(process) = self.processes[0].as_mut().filter(|process| !process.greeted) {
                 process.greeted = true;
                 let incarnation = process.incarnation;
@@ -332,12 +332,12 @@ impl Shell {
             }
             self.facts += 1;
         }
-        assert!(self.settled.len() as u64 == self.arrived && self.arrived == ITEMS, "each has its outcome");
-        assert!(self.processes.iter().all(Option::is_none), "nobody is left");
+        assert!(self.settled.len() as u64 == self.arrived && self.arrived == ITEMS, "each item has its outcome");
+        assert!(self.processes.iter().all(Option::is_none), "no process is left");
     }
 }
 
-/// The fact that a message is for the core.
+/// The fact for the core that a message reports.
 fn input_of(worker: WorkerId, incarnation: Incarnation, message: FromWorker) -> Input {
     match message {
         FromWorker::Hello { .. } => Input::Hello { worker, incarnation },
@@ -353,7 +353,7 @@ fn input_of(worker: WorkerId, incarnation: Incarnation, message: FromWorker) -> 
     }
 }
 
-/// Takes these items off what is held, if they are the next ones.
+/// Removes these items from `held`, if they are the next ones.
 fn take_off(held: &mut VecDeque<Batch>, first: ItemId, count: u32, attempt: Attempt) {
     let (mut next, mut left, mut rest) = (first, count, held.clone());
     while left > 0 {

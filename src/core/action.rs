@@ -1,4 +1,4 @@
-//! Every order that the core gives, on one page. The shell carries them out in this order.
+//! Every order that the core gives, on one page. The shell carries them out in the order in which it gets them.
 
 use crate::model::event::RunEvent;
 use crate::model::ids::{Batch, Incarnation, ItemId, WorkerId};
@@ -11,7 +11,7 @@ pub enum Action {
     /// The source may deliver up to this many items more (in all, beyond what has arrived).
     /// Zero: take the source out of the poll set.
     Demand { items: u64 },
-    /// The source shall deliver nothing more, for ever; close it.
+    /// The source must deliver nothing more; close it.
     CloseSource,
     /// Start a process for this slot. `batch`: start it for this one item, whose result is the
     /// process's exit (`Blame::WholeProcess`); `None`: start it ahead of its items. Answer: `Spawned`
@@ -28,12 +28,12 @@ pub enum Action {
     Probe { worker: WorkerId, incarnation: Incarnation },
     /// Signal this incarnation's process group; one that is already gone is no error.
     Kill { worker: WorkerId, incarnation: Incarnation, signal: Signal },
-    /// These items have their outcome, for ever. `in_turn`: their results may become visible now, and the
+    /// The outcome of these items is final. `in_turn`: their results may become visible now, and the
     /// shell may forget their bytes afterwards; else the shell keeps the results until `Commit` names the
     /// items. Without keep-order every settlement is in turn.
     Settle { settlement: Settlement, in_turn: bool },
-    /// The results of these items, which were settled out of turn, may become visible now, in this order:
-    /// that of the items. Stretches may join or cut those of `Settle` only at the borders of settlements.
+    /// The results of these items, which were settled out of turn, may become visible now, in the order
+    /// of the items. A commit may cover several settlements, but never a part of one.
     Commit { first: ItemId, count: u32 },
     /// Show this state of the run to the person who asked.
     ShowStatus(Box<Status>),

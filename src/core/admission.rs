@@ -26,7 +26,7 @@ impl Admission {
         Self { next: first.0, outstanding: 0, excess: 0, asked: false, idle: false, ended: false, closed: false }
     }
 
-    /// If items from `first` on are the next ones.
+    /// Whether `count` items from `first` on are the next ones that may arrive.
     pub(super) const fn fits(&self, first: ItemId, count: u32) -> bool {
         !self.ended && first.0 == self.next && count > 0 && self.next.checked_add(count as u64).is_some()
     }

@@ -1,4 +1,4 @@
-//! How many items the source may still deliver, and what becomes of those that it delivered.
+//! How many items the source may still deliver, and what happens to those that it delivered.
 //!
 //! Invariant: the number of fresh items in the queue plus the demand is within the queue's limit. In keep-order the
 //! items that are settled and not committed are limited too, by a window of their own; the item that is committed next
@@ -112,8 +112,8 @@ impl Core {
             || self.admission.outstanding == 0
     }
 
-    /// Demands as many items as the limits allow. A demand follows only when half of the last one has arrived and the
-    /// difference is over a quarter of the limit, or when no fresh item is queued.
+    /// Demands as many items as the limits allow. A new demand is made only while at most half of the limit is
+    /// outstanding, and only if it adds more than a quarter of the limit or no fresh item is queued.
     pub(super) fn demand(&mut self) {
         if !self.started || self.admission.ended || self.stage != Stage::Running {
             return;

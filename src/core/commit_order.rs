@@ -8,11 +8,11 @@ use crate::model::ids::ItemId;
 use crate::mutant::mutant;
 use std::collections::BTreeMap;
 
-/// What waits for its turn.
+/// Items that wait for their turn.
 #[derive(Clone, Copy, Debug)]
 struct InTurn {
     count: u64,
-    /// An earlier run committed these items: their turn passes silently.
+    /// An earlier run committed these items: they are not committed again.
     restored: bool,
 }
 

@@ -92,8 +92,8 @@ impl BatchSizer {
         }
     }
 
-    /// Whether a worker may hold this much. Batch sizes change after a dispatch, so for `auto` only the fixed limits are
-    /// checked.
+    /// Whether a worker may hold this much. The size of batches changes after a dispatch, so for `auto` only the fixed
+    /// limits are checked.
     pub(super) fn permits(rules: CreditRules, batches: usize, items: u64) -> bool {
         match rules.credit {
             Credit::Items(limit) => items <= u64::from(limit.max(1)),

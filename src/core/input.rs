@@ -13,15 +13,15 @@ pub enum Input {
     /// First input of a run: start the slots.
     Start,
     /// The source delivered consecutive items, no more than demanded. The shell gives ids in order,
-    /// without gaps, from `Policy::first_item` on. `priority` counts in priority order alone; there,
+    /// without gaps, from `Policy::first_item` on. `priority` counts in priority order only; there,
     /// `count` is 1.
     BatchArrived { first: ItemId, count: u32, priority: i64 },
-    /// The source delivered an item that cannot be handed out. It took the next id.
+    /// The source delivered an item that cannot be dispatched. It takes the next id.
     ItemRejected { item: ItemId, reason: FailReason },
     /// The next ids belong to items that have this outcome already, from an earlier run. They are
-    /// counted, and never handed out, settled or committed. They use up no demand.
+    /// counted, and never dispatched, settled or committed. They use up no demand.
     Restored { first: ItemId, count: u32, outcome: Outcome },
-    /// The source has nothing more at the moment. In lifo and priority order nothing is handed out
+    /// The source has nothing more at the moment. In lifo and priority order nothing is dispatched
     /// before the source is idle, has ended, or the queue is full, so that the order means something.
     SourceIdle,
     /// The source will deliver nothing more.
@@ -30,7 +30,7 @@ pub enum Input {
     SourceLost { error: String },
     /// The process that `Spawn` asked for runs.
     Spawned { worker: WorkerId, incarnation: Incarnation, pid: u32 },
-    /// It could not be started. No `Exited` follows.
+    /// The process could not be started. No `Exited` follows.
     SpawnFailed { worker: WorkerId, incarnation: Incarnation, error: SpawnFailure },
     /// A worker whose contract has a hello sent the right one: token and protocol version fit.
     Hello { worker: WorkerId, incarnation: Incarnation },
@@ -38,14 +38,14 @@ pub enum Input {
     /// dispatches, all with this attempt number. `busy_ns` is the time that the worker spent on them,
     /// by its own clock; 0 if unknown.
     Settled { worker: WorkerId, incarnation: Incarnation, first: ItemId, count: u32, attempt: Attempt, busy_ns: u64 },
-    /// A large result of a worker has begun to arrive. The item is checked before its bytes are waited for.
+    /// A large result of a worker has begun to arrive. The core checks the item before the shell waits for the bytes.
     ResultBegins { worker: WorkerId, incarnation: Incarnation, item: ItemId, attempt: Attempt },
     /// A worker's attempt at the next item it holds failed; the worker lives on.
     Failed { worker: WorkerId, incarnation: Incarnation, item: ItemId, attempt: Attempt, reason: FailReason },
-    /// The answer to `Probe`: the item that the progress page names. `None` for a worker that has no page.
+    /// The answer to `Probe`: the item that the progress page names. `None`: it names no item, or there is no page.
     ProbeResult { worker: WorkerId, incarnation: Incarnation, running: Option<ItemId> },
-    /// The answer to `Probe` while the shell reads from no worker, because stdout takes less than they
-    /// deliver: the worker may be blocked in a write to the shell, so this time counts for no limit.
+    /// The answer to `Probe` while the shell reads from no worker, because stdout takes less than the
+    /// workers deliver: a worker may be blocked in a write to the shell, so this time counts for no limit.
     TimeExcluded { worker: WorkerId, incarnation: Incarnation },
     /// The worker closed its channel; its exit may follow, or may not.
     ChannelClosed { worker: WorkerId, incarnation: Incarnation },
@@ -57,7 +57,7 @@ pub enum Input {
     Exited { worker: WorkerId, incarnation: Incarnation, status: ExitStatus, usage: Usage, running: Option<ItemId> },
     /// A signal or a caller asks for something. `command::of_signal` says what a signal asks for.
     Command { command: Command, origin: Origin },
-    /// The reader of stdout went away.
+    /// The reader of stdout closed it.
     SinkClosed,
     /// stdout or a file of results could not be written.
     SinkLost { error: String },

@@ -1,5 +1,5 @@
-//! Items that wait for a worker, as batches: fresh ones in the queue's order, before them those that a
-//! worker gave back, and aside those whose next attempt is not due yet.
+//! Items that wait for a worker, as batches. Batches that a worker gave back come first, then fresh ones in
+//! the queue's order; in priority order, both by priority. Items whose next attempt is not due yet wait apart.
 //!
 //! Invariant: only fresh items count against the queue's limit. What is given back was in flight
 //! before, so memory stays bounded.
@@ -11,7 +11,7 @@ use crate::mutant::mutant;
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, BinaryHeap, VecDeque};
 
-/// A batch with its place in a priority queue (0 elsewhere). Ordered by priority, then by arrival.
+/// A batch with its priority (0 in any other order). Ordered by priority, then by arrival.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Queued {
     pub(super) batch: Batch,
@@ -38,7 +38,7 @@ pub(super) struct ItemQueue {
     fresh: VecDeque<Batch>,
     /// Priority order, fresh and given back alike.
     heap: BinaryHeap<Reverse<Queued>>,
-    /// What was given back, to be handed out first.
+    /// What was given back, to be dispatched first. Unused in priority order.
     returned: VecDeque<Queued>,
     delayed: BTreeMap<(Instant, ItemId), Queued>,
     items: u64,
@@ -58,7 +58,7 @@ impl ItemQueue {
         }
     }
 
-    /// Items that can be handed out now.
+    /// Items that can be dispatched now.
     pub(super) const fn items(&self) -> u64 {
         self.items
     }
@@ -75,7 +75,7 @@ impl ItemQueue {
         self.delayed.first_key_value().map(|((due, _), _)| *due)
     }
 
-    /// Takes what arrived.
+    /// Adds a batch that arrived.
     pub(super) fn push(&mut self, batch: Batch, priority: i64) {
         let count = u64::from(batch.count);
         self.items += count;
@@ -94,8 +94,8 @@ impl ItemQueue {
         mutant!(PriorityReversed, priority, priority.saturating_neg())
     }
 
-    /// Takes back what a worker did not finish. The caller gives several batches back last first, so that
-    /// they come out in order.
+    /// Takes back what a worker did not finish. Of several batches, the caller gives back the last one first,
+    /// so that they come out in order.
     pub(super) fn give_back(&mut self, queued: Queued) {
         let queued = Queued { fresh: false, ..queued };
         self.items += u64::from(queued.batch.count);
@@ -109,7 +109,7 @@ impl ItemQueue {
         }
     }
 
-    /// Keeps an item aside until `due`.
+    /// Keeps an item back until `due`.
     pub(super) fn delay(&mut self, queued: Queued, due: Instant) {
         self.delayed.insert((due, queued.batch.first), queued);
     }
@@ -123,7 +123,7 @@ impl ItemQueue {
         }
     }
 
-    /// Up to `items_max` items that come next, of one batch.
+    /// Removes and returns the next items: at most `items_max`, of one batch.
     pub(super) fn pop(&mut self, items_max: u32) -> Option<Queued> {
         if let Some(front) = self.returned.pop_front() {
             let (batch, rest) = front.batch.split(items_max);
@@ -166,7 +166,7 @@ impl ItemQueue {
         Some(Queued { batch, priority: 0, fresh: true })
     }
 
-    /// Empties the queue, delayed items included: everything in the order of its ids.
+    /// Empties the queue, delayed items included, and returns all batches in the order of their ids.
     pub(super) fn drain(&mut self) -> Vec<Batch> {
         let mut batches: Vec<Batch> = self.batches().collect();
         batches.sort_unstable_by_key(|batch| batch.first);

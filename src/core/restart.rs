@@ -1,8 +1,7 @@
 //! Restarts: the type decides *if* a slot is filled again, the strategy *which others* are restarted
 //! with it, the back-off *when*, and the intensity when to give up. Pure functions and one small record.
 //!
-//! Invariant: only deaths with no item in hand are counted here; a death at an item is bounded by
-//! that item's crash limit.
+//! Invariant: a death for which an item is charged is not counted here; that item's crash limit bounds such deaths.
 
 use crate::model::exit::ExitStatus;
 use crate::model::spec::{Backoff, Intensity, RestartStrategy, RestartType};

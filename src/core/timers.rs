@@ -21,7 +21,7 @@ pub(super) enum Timer {
 pub(super) struct Timers(BTreeSet<(Instant, Timer)>);
 
 impl Timers {
-    /// Sets `timer`, whose deadline is kept in `place`. The end of time means never.
+    /// Sets `timer`, whose deadline is kept in `place`. `Instant(u64::MAX)` means never.
     pub(super) fn set(&mut self, timer: Timer, place: &mut Option<Instant>, deadline: Instant, now: Instant) {
         self.clear(timer, place);
         let deadline = deadline.max(Instant(now.0.saturating_add(1)));
@@ -41,7 +41,7 @@ impl Timers {
         self.0.first().map(|(deadline, _)| *deadline)
     }
 
-    /// Takes out a timer that is due. Its place still holds the deadline; clear it.
+    /// Removes and returns a timer that is due. Its `place` still holds the deadline: the caller clears it.
     pub(super) fn pop_due(&mut self, now: Instant) -> Option<Timer> {
         let (deadline, timer) = *self.0.first()?;
         if deadline > now {
@@ -51,7 +51,7 @@ impl Timers {
         Some(timer)
     }
 
-    /// If `timer` is set to `deadline`. For checks.
+    /// Whether `timer` is set to `deadline`. For checks.
     pub(super) fn holds(&self, timer: Timer, deadline: Instant) -> bool {
         self.0.contains(&(deadline, timer))
     }

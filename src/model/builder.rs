@@ -143,7 +143,7 @@ config_builder! {
         intensity: Intensity,
         /// Wait before such a restart. Default: 100 ms, doubled up to 10 s.
         backoff: Backoff,
-        /// Stop early after so many outcomes. Default: never.
+        /// Stop early after this many outcomes. Default: never.
         halt: Halt,
         /// Limit for the whole run, more than 0. Default: none.
         run_timeout: Duration,

@@ -310,7 +310,7 @@ pub struct Policy {
     pub intensity: Intensity,
     /// The wait before a slot is filled again.
     pub backoff: Backoff,
-    /// Stop early after so many outcomes; `None`: never.
+    /// Stop early after this many outcomes; `None`: never.
     pub halt: Option<Halt>,
     /// Limit for the whole run, more than 0; `None`: no limit.
     pub run_timeout: Option<Duration>,

@@ -15,12 +15,12 @@ pub struct Duration(pub u64);
 impl Duration {
     /// No time.
     pub const ZERO: Self = Self(0);
-    /// So many seconds; at most 584 years.
+    /// This many seconds; at most 584 years.
     #[must_use]
     pub const fn from_secs(secs: u64) -> Self {
         Self(secs.saturating_mul(1_000_000_000))
     }
-    /// So many milliseconds; at most 584 years.
+    /// This many milliseconds; at most 584 years.
     #[must_use]
     pub const fn from_millis(millis: u64) -> Self {
         Self(millis.saturating_mul(1_000_000))

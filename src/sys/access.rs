@@ -17,7 +17,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_program_may_be_run_and_a_text_may_not() {
+    fn a_program_may_be_executed_and_a_text_file_may_not() {
         assert!(may_execute(Path::new("/bin/sh")).is_ok());
         assert_eq!(may_execute(Path::new("/etc/passwd")).unwrap_err().kind(), io::ErrorKind::PermissionDenied);
         assert_eq!(may_execute(Path::new("/no/such/file")).unwrap_err().kind(), io::ErrorKind::NotFound);

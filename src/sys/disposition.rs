@@ -1,8 +1,8 @@
 //! Changes of what this process does on a signal, which are undone when they are dropped.
 //!
 //! Dispositions belong to the whole process, and two runs may be going on in it, so changes are counted: the first
-//! holder changes the disposition, the last one restores it. A disposition that other code has changed meanwhile is left
-//! as that code wants it.
+//! holder changes the disposition, the last one restores it. A disposition that other code has changed meanwhile is
+//! left as that code wants it.
 //!
 //! Invariant: nothing in here runs in a signal handler, except [`call_previous`].
 
@@ -94,7 +94,7 @@ impl Drop for Disposition {
 }
 
 impl Change {
-    /// The action to set instead of `before`; `None`: that one serves.
+    /// The action to set instead of `before`; `None`: `before` can stay.
     fn of(self, before: &libc::sigaction) -> Option<libc::sigaction> {
         let mut now = *before;
         match self {
@@ -121,8 +121,8 @@ pub(super) unsafe fn call_previous(signal: c_int, info: *mut libc::siginfo_t, co
         return false;
     }
     let takes_info = PREVIOUS_FLAGS[place].load(Ordering::SeqCst) & libc::SA_SIGINFO as usize != 0;
-    // SAFETY: the address was the handler of this signal, of the kind that its flags say, and is neither of the two that
-    // are no function.
+    // SAFETY: the address was the handler of this signal, of the kind that its flags say, and is neither SIG_DFL nor
+    // SIG_IGN, which are no functions.
     unsafe {
         if takes_info {
             std::mem::transmute::<*const c_void, SignalHandler>(handler as *const c_void)(signal, info, context);
@@ -139,7 +139,7 @@ fn changed() -> MutexGuard<'static, BTreeMap<c_int, Applied>> {
 }
 
 fn action(handler: libc::sighandler_t, flags: c_int) -> libc::sigaction {
-    // SAFETY: all zeroes is a valid action, which blocks nothing more.
+    // SAFETY: all zeroes is a valid action, which blocks no other signal.
     let mut action: libc::sigaction = unsafe { std::mem::zeroed() };
     action.sa_sigaction = handler;
     action.sa_flags = flags;
@@ -209,9 +209,9 @@ mod tests {
         let ignored = Disposition::change(libc::SIGUSR1, Change::Ignore).unwrap();
         set(libc::SIGUSR1, &action(libc::SIG_DFL, 0)).unwrap();
         drop(ignored);
-        assert_eq!(handler_of(libc::SIGUSR1), libc::SIG_DFL, "the host has changed its mind");
+        assert_eq!(handler_of(libc::SIGUSR1), libc::SIG_DFL, "the host has changed it meanwhile");
 
-        // SIGCHLD: what loses exits is changed, and nothing else.
+        // SIGCHLD: only a disposition that would lose exit statuses is changed.
         assert!(Disposition::change(libc::SIGCHLD, Change::KeepExits).unwrap().is_none());
         set(libc::SIGCHLD, &action(host, libc::SA_NOCLDWAIT)).unwrap();
         let kept = Disposition::change(libc::SIGCHLD, Change::KeepExits).unwrap();

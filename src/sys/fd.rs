@@ -30,8 +30,8 @@ pub fn set_nonblocking(fd: impl AsFd) -> io::Result<()> {
     Ok(())
 }
 
-/// Asks for a larger pipe buffer and returns the resulting size. After a refusal (the user's limit, no pipe) the size is
-/// unchanged.
+/// Asks for a larger pipe buffer and returns the resulting size. After a refusal (the user's limit, no pipe) the size
+/// is unchanged.
 #[must_use]
 pub fn enlarge_pipe(fd: impl AsFd, bytes: u32) -> usize {
     let wanted = i32::try_from(bytes).unwrap_or(i32::MAX);
@@ -110,7 +110,7 @@ mod tests {
     use std::io::{Read, Write};
 
     #[test]
-    fn a_nonblocking_pipe_says_so_instead_of_waiting() {
+    fn a_read_of_an_empty_nonblocking_pipe_does_not_wait() {
         let (reader, _writer) = pipe().unwrap();
         set_nonblocking(&reader).unwrap();
         let mut byte = [0];

@@ -1,7 +1,7 @@
 //! A folder that the user has named for our files: opened and checked once, and used by its fd from then on.
 //!
-//! Invariant: only this user and root can replace a file that is created there. That is checked before a file is created;
-//! a symbolic link at the end of a path is not followed, and an existing name is never reused.
+//! Invariant: only this user and root can replace a file that is created there. That is checked before a file is
+//! created; a symbolic link at the end of a path is not followed, and an existing name is never reused.
 
 use nix::errno::Errno;
 use nix::fcntl::{OFlag, open, openat};

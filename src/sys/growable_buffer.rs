@@ -41,7 +41,7 @@ impl GrowableBuffer {
         }))
     }
 
-    /// If the bytes are in shared memory.
+    /// Whether the bytes are in shared memory.
     #[inline]
     #[must_use]
     pub const fn is_shared(&self) -> bool {
@@ -96,8 +96,8 @@ impl Deref for GrowableBuffer {
     #[inline]
     fn deref(&self) -> &[u8] {
         // SAFETY: `first` and `len` are those of `heap`, which changes only together with them, or of the staging area,
-        // which lives as long as `area` and in this process belongs to this value alone. The other process reads it only
-        // after this one has ended.
+        // which lives as long as `area` and in this process belongs to this value alone. The other process reads it
+        // only after this one has ended.
         unsafe { std::slice::from_raw_parts(self.first.as_ptr(), self.len) }
     }
 }

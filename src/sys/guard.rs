@@ -6,15 +6,15 @@
 //! that both share, and removes the [`Leftover`]s.
 //!
 //! No group is missed: a child writes its pid into the table before its program runs ([`super::spawn`]), and until then
-//! it holds a copy of the pipe's end, so the guard wakes only when no registration can follow. One pass is enough, since
-//! a signal to a group also reaches forks in progress. Clear a group ([`Groups::clear`]) before its leader is reaped,
-//! never after: then a number in the table never belongs to another process.
+//! it holds a copy of the pipe's end, so the guard wakes only when no registration can follow. One pass is enough,
+//! since a signal to a group also reaches forks in progress. Clear a group ([`Groups::clear`]) before its leader is
+//! reaped, never after: then a number in the table never belongs to another process.
 //!
 //! The table has a place for [`SLOTS_MAX`] slots in reserved address space. A page of it takes memory once one of its
 //! slots is used, and the guard reads no further than the highest slot that was used.
 //!
-//! Invariant: the guard makes system calls only (it is a fork that never executes a program), holds no descriptor of the
-//! supervisor, and handles no signal.
+//! Invariant: the guard makes system calls only (it is a fork that never executes a program), holds no descriptor of
+//! the supervisor, and handles no signal.
 
 use super::pidfd::Process;
 use crate::model::signal::Signal;
@@ -46,8 +46,8 @@ const KILLED_MAX: u32 = 16;
 /// How long the end of the guard is awaited.
 const GONE_WITHIN_MS: u16 = 1000;
 
-/// A named thing that the supervisor removes soon after it has created it, and that stays if the supervisor is killed in
-/// between.
+/// A named thing that the supervisor removes soon after it has created it, and that stays if the supervisor is killed
+/// in between.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Leftover {
     /// A message queue, by its name.
@@ -98,13 +98,13 @@ impl Guard {
         // The guard inherits the blocked mask and never lifts it, so no handler of ours runs there and no signal but
         // KILL ends it.
         nix::sys::signal::pthread_sigmask(SigmaskHow::SIG_SETMASK, Some(&SigSet::all()), Some(&mut before))?;
-        let mut between =
-            Between { read_end: read_end.as_raw_fd(), lifeline: lifeline.as_raw_fd(), table: &table, leftovers };
-        let mut ended = between.run();
+        let mut start =
+            GuardStart { read_end: read_end.as_raw_fd(), lifeline: lifeline.as_raw_fd(), table: &table, leftovers };
+        let mut ended = start.run();
         for _ in 1..KILLED_MAX {
-            // A tool that kills our children at random has hit this one.
+            // Another program, which kills our children, has killed the process in between.
             if matches!(ended, Ok(WaitStatus::Signaled(..))) && table.guard().load(Ordering::Acquire) == 0 {
-                ended = between.run();
+                ended = start.run();
             }
         }
         nix::sys::signal::pthread_sigmask(SigmaskHow::SIG_SETMASK, Some(&before), None)?;
@@ -185,7 +185,7 @@ impl Groups {
 }
 
 /// The arguments of the process between the supervisor and the guard.
-struct Between<'a> {
+struct GuardStart<'a> {
     read_end: RawFd,
     lifeline: RawFd,
     table: &'a Table,
@@ -193,12 +193,12 @@ struct Between<'a> {
 }
 
 /// 16 KiB, aligned as a stack must be.
-type BetweenStack = [u128; 1024];
+type GuardStartStack = [u128; 1024];
 
-impl Between<'_> {
-    /// Starts that process and waits for its end. All signals must be blocked.
+impl GuardStart<'_> {
+    /// Starts the process in between and waits for its end. All signals must be blocked.
     fn run(&mut self) -> nix::Result<WaitStatus> {
-        let mut stack = MaybeUninit::<BetweenStack>::uninit();
+        let mut stack = MaybeUninit::<GuardStartStack>::uninit();
         // It shares our memory; only the guard gets a copy.
         let flags = libc::CLONE_VM | libc::CLONE_VFORK | libc::SIGCHLD;
         // SAFETY: this thread is suspended until the child has exited, so nothing else uses what the child uses. The
@@ -218,14 +218,14 @@ impl Between<'_> {
 }
 
 /// Forks the guard, stores its pid, and exits, so that init adopts the guard. System calls only, in our memory.
-extern "C" fn fork_the_guard(between: *mut c_void) -> c_int {
-    // SAFETY: the pointer that was given to clone; its owner is suspended until this process has exited. The system call
-    // itself instead of the C library's fork, which would change the library's records in the shared memory. The child
-    // makes system calls only, and neither process returns.
+extern "C" fn fork_the_guard(start: *mut c_void) -> c_int {
+    // SAFETY: the pointer that was given to clone; its owner is suspended until this process has exited. The system
+    // call itself instead of the C library's fork, which would change the library's records in the shared memory. The
+    // child makes system calls only, and neither process returns.
     unsafe {
-        let Between { read_end, lifeline, table, leftovers } = &*between.cast::<Between<'_>>();
+        let GuardStart { read_end, lifeline, table, leftovers } = &*start.cast::<GuardStart<'_>>();
         match libc::syscall(libc::SYS_clone, libc::SIGCHLD, 0, 0, 0, 0) {
-            0 => stand_guard(*read_end, *lifeline, table, leftovers),
+            0 => guard_main(*read_end, *lifeline, table, leftovers),
             pid => {
                 table.guard().store(i32::try_from(pid).unwrap_or(0).max(0), Ordering::Release);
                 libc::_exit(0)
@@ -238,7 +238,7 @@ extern "C" fn fork_the_guard(between: *mut c_void) -> c_int {
 ///
 /// # Safety
 /// Only in a process that was forked for it.
-unsafe fn stand_guard(read_end: RawFd, lifeline: RawFd, table: &Table, leftovers: &[Leftover]) -> ! {
+unsafe fn guard_main(read_end: RawFd, lifeline: RawFd, table: &Table, leftovers: &[Leftover]) -> ! {
     // SAFETY (all of this function): system calls on this process's own descriptors and its own memory.
     unsafe {
         // The one step that must not fail: with our copy of the write end open the pipe would never end.
@@ -318,7 +318,7 @@ impl Table {
 
     fn raise_used(&self, slots: usize) {
         // `slots` is at most `SLOTS_MAX`. Nearly always the number is large enough already, and then nothing is
-        // written to the line that all launchers share.
+        // written to the cache line that all launchers share.
         let slots = slots as i32;
         if self.words()[1].load(Ordering::Relaxed) < slots {
             self.words()[1].fetch_max(slots, Ordering::AcqRel);

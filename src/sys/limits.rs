@@ -1,6 +1,6 @@
 //! The limits of the system that decide how many workers there can be.
 //!
-//! The numbers come from `getrlimit(2)`, `/proc/sys/kernel`, and the `pids` controller of our cgroup and of its ancestors.
+//! The numbers come from `getrlimit(2)`, `/proc/sys/kernel`, and the `pids` controller of our cgroup and its ancestors.
 //!
 //! Invariant: the only limit that is changed is the soft limit of open files. It is restored when the last
 //! [`RaisedOpenFiles`] is dropped, and children get the limit that was in force before.
@@ -36,8 +36,8 @@ pub struct RaisedOpenFiles {
     is_holder: bool,
 }
 
-/// Raises the soft limit of open files to the hard one. Children get the limit from before ([`super::spawn`]), because a
-/// program that uses `select(2)` breaks with large descriptor numbers.
+/// Raises the soft limit of open files to the hard one. Children get the limit from before ([`super::spawn`]), because
+/// a program that uses `select(2)` breaks with large descriptor numbers.
 ///
 /// # Errors
 /// Those of `getrlimit(2)`. A refused raise is no error: the old limit applies.

@@ -1,6 +1,6 @@
 //! Messages from threads to one thread that waits in a poll set, in batches.
 //!
-//! To wake the reader for each message would cost it a turn of its loop each. So messages are posted many at a time, and
+//! A wake-up per message would cost the reader a turn of its loop each time. So messages are posted many at a time, and
 //! the wake fd is written only if the reader has armed the mailbox, which it does before it waits.
 //!
 //! Invariant: each message is taken once, in the order of posting, and a reader that has armed the mailbox is woken for
@@ -74,7 +74,7 @@ impl<T> Mailbox<T> {
         }
     }
 
-    /// If no message waits, without the lock: a message that is being posted may be missed.
+    /// Whether no message waits, without the lock: a message that is being posted may be missed.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.waiting.load(Relaxed) == 0
@@ -160,7 +160,7 @@ mod tests {
     }
 
     #[test]
-    fn no_message_waits_for_a_sleeping_reader() {
+    fn a_sleeping_reader_misses_no_message() {
         const MESSAGES: u32 = 20_000;
         let mailbox = Arc::new(Mailbox::new().unwrap());
         let writer = std::thread::spawn({

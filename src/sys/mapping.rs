@@ -1,10 +1,10 @@
 //! Ranges of files mapped into memory, read-only.
 //!
-//! Another process may truncate a file while it is mapped; to touch a page that is gone raises SIGBUS, which would end
-//! this process. So SIGBUS has a handler while there are mappings: if the fault is in a mapping of ours, the handler puts
-//! pages of zeros there, marks the mapping as lost and counts the loss. The user of the bytes asks afterwards
-//! ([`Mapping::is_lost`], [`losses`]) and discards what it has made of them. For any other SIGBUS the handler calls the
-//! one that was there before, or applies the default action.
+//! Another process may truncate a file while it is mapped; reading a page that is gone raises SIGBUS, which would end
+//! this process. So SIGBUS has a handler while there are mappings: if the fault is in a mapping of ours, the handler
+//! puts pages of zeros there, marks the mapping as lost and counts the loss. Code that has used the bytes checks
+//! afterwards ([`Mapping::is_lost`], [`losses`]) and discards what it has made of them. For any other SIGBUS the
+//! handler calls the one that was there before, or applies the default action.
 //!
 //! Invariant: no byte of a mapping is touched before it is in the handler's table, or after it has left the table.
 
@@ -119,7 +119,7 @@ impl Mapping {
         self
     }
 
-    /// If this process will read a few of the bytes at most.
+    /// Whether this process will read a few of the bytes at most.
     #[must_use]
     pub const fn is_cold(&self) -> bool {
         self.cold
@@ -130,7 +130,7 @@ impl Mapping {
         self.bytes = self.bytes.min(bytes);
     }
 
-    /// If some of the bytes were found to be gone; they read as zeros from then on.
+    /// Whether some of the bytes were found to be gone; they read as zeros from then on.
     #[must_use]
     pub fn is_lost(&self) -> bool {
         TABLE[self.row].lost.load(Acquire)
@@ -141,8 +141,8 @@ impl Deref for Mapping {
     type Target = [u8];
 
     fn deref(&self) -> &[u8] {
-        // SAFETY: the mapping has this length and lives as long as `self`; if its file is truncated the handler keeps it
-        // readable. Another process may write to the file meanwhile: then any bytes may be read, and any bytes are
+        // SAFETY: the mapping has this length and lives as long as `self`; if its file is truncated the handler keeps
+        // it readable. Another process may write to the file meanwhile: then any bytes may be read, and any bytes are
         // valid. No pointer, length or text is made of bytes that were checked in an earlier read.
         unsafe { std::slice::from_raw_parts(self.base.as_ptr().add(self.skipped), self.bytes) }
     }
@@ -194,7 +194,7 @@ fn install_handler() -> io::Result<Option<Disposition>> {
     Disposition::change(libc::SIGBUS, Change::Handle(on_bus_error))
 }
 
-/// In the middle of any code: atomic accesses and system calls only, no allocation, no lock.
+/// It may interrupt any code, so it makes atomic accesses and system calls only: no allocation, no lock.
 extern "C" fn on_bus_error(signal: c_int, info: *mut libc::siginfo_t, context: *mut c_void) {
     // SAFETY: the system passes a valid description; of a fault, with its address.
     let (code, address) = unsafe { ((*info).si_code, (*info).si_addr() as usize) };
@@ -293,8 +293,8 @@ mod tests {
     }
 
     #[test]
-    fn the_last_mapping_gives_the_handler_back() {
-        const TEST: &str = "sys::mapping::tests::the_last_mapping_gives_the_handler_back";
+    fn dropping_the_last_mapping_restores_the_handler() {
+        const TEST: &str = "sys::mapping::tests::dropping_the_last_mapping_restores_the_handler";
         if !is_role(TEST) {
             assert!(play(TEST).output().unwrap().status.success());
             return;

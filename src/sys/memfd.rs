@@ -15,7 +15,7 @@ use std::os::fd::{AsFd, OwnedFd};
 use std::ptr::NonNull;
 use std::sync::atomic::AtomicU64;
 
-/// The largest area that is mapped: far above any use, a bound for an fd of foreign origin.
+/// The largest area that is mapped: far above any use, a limit for an fd that another process made.
 const WORDS_MAX: usize = 1 << 20;
 
 /// 64-bit words in shared memory, zero at first.
@@ -91,8 +91,8 @@ impl SharedWords {
 
 impl Drop for SharedWords {
     fn drop(&mut self) {
-        // SAFETY: the mapping was made by `map` with this length, and no borrow of it can outlive `self`. The call fails
-        // only for a wrong address.
+        // SAFETY: the mapping was made by `map` with this length, and no borrow of it can outlive `self`. The call
+        // fails only for a wrong address.
         let _ = unsafe { munmap(self.first.cast::<c_void>(), self.words * size_of::<AtomicU64>()) };
     }
 }

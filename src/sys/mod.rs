@@ -1,7 +1,7 @@
 //! Floor 1: system calls.
 //!
-//! The modules handle file descriptors, processes, signals and pages, and know nothing of their use. Every event is an fd,
-//! so that a thread waits in one place, its [`poller::Poller`]. Requires Linux 5.11 or later (`close_range` with
+//! The modules handle file descriptors, processes, signals and pages, and know nothing of their use. Every event is an
+//! fd, so that a thread waits in one place, its [`poller::Poller`]. Requires Linux 5.11 or later (`close_range` with
 //! close-on-exec; pidfds are older).
 //!
 //! Invariant: this floor knows no items, and holds all of the project's `unsafe`.

@@ -4,7 +4,7 @@
 //! removed. The result is a pair of descriptors, as of a pipe: inherited, watched and closed like any other. The queue
 //! is freed with the last of them.
 //!
-//! Invariant: no call on an end waits. A queue does not report that its other side has left, so code that waits for it
+//! Invariant: no call on an end waits. A queue does not report that its other end is closed, so code that waits for it
 //! must watch another descriptor too.
 
 use nix::errno::Errno;

@@ -44,7 +44,7 @@ pub enum Flushed {
     Blocked,
 }
 
-/// Bytes that wait to be written to one file descriptor. The default has none and keeps everything in memory.
+/// Bytes that wait to be written to one file descriptor. The default has no descriptor and keeps everything in memory.
 #[derive(Debug, Default)]
 pub struct Outbox {
     sink: Option<Sink>,
@@ -162,8 +162,8 @@ impl Outbox {
     /// Writes what can be written without blocking. Without a file descriptor everything moves to [`Self::buffer`].
     ///
     /// # Errors
-    /// `BrokenPipe`: the reader is gone (SIGPIPE is ignored, see [`super::signals::normalise`]). Those of `write(2)` and of
-    /// the spill file. Bytes that were not written still wait.
+    /// `BrokenPipe`: the reader is gone (SIGPIPE is ignored, see [`super::signals::normalise`]). Those of `write(2)`
+    /// and of the spill file. Bytes that were not written still wait.
     pub fn flush(&mut self) -> io::Result<Flushed> {
         let Some(sink) = &self.sink else { return self.move_to_memory() };
         while let Some(piece) = self.earlier.front_mut() {
@@ -335,8 +335,8 @@ fn way_of(fd: BorrowedFd<'_>) -> io::Result<(Way, bool)> {
     })
 }
 
-/// An open file of our own. `None`: the file belongs to another user (`su`), `/proc` is not mounted, the reader is gone,
-/// or the fd is read-only.
+/// An open file of our own. `None`: the file belongs to another user (`su`), `/proc` is not mounted, the reader is
+/// gone, or the fd is read-only.
 fn open_again(fd: BorrowedFd<'_>) -> Option<OwnedFd> {
     let access = OFlag::from_bits_retain(fcntl(fd, FcntlArg::F_GETFL).ok()?) & OFlag::O_ACCMODE;
     if access == OFlag::O_RDONLY {
@@ -507,7 +507,7 @@ mod tests {
             (Arc::new(SpillFile::new()), SpilledContent::default(), SpilledContent::default());
         for part in parts {
             content.push(&file, part).unwrap();
-            // So that the parts are no neighbours in the file.
+            // So that the parts are not adjacent in the file.
             other.push(&file, b"other").unwrap();
         }
         (file, content)

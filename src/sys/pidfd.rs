@@ -74,8 +74,8 @@ impl Process {
         gone_is_fine(Errno::result(unsafe { libc::killpg(group, i32::from(signal.0)) }).map(drop))
     }
 
-    /// Kills the whole group and waits until the process has ended; it must still be reaped. For a process that cannot be
-    /// watched. The wait is short: only a system call that cannot be interrupted delays the end by KILL.
+    /// Kills the whole group and waits until the process has ended; it must still be reaped. For a process that cannot
+    /// be watched. The wait is short: only a system call that cannot be interrupted delays the end by KILL.
     pub fn end(&self) {
         let _ = self.signal_group(Signal::KILL);
         let mut ended = [PollFd::new(self.pidfd.as_fd(), PollFlags::POLLIN)];
@@ -85,8 +85,8 @@ impl Process {
     /// The exit status of the process and what it used, with the descendants that it has reaped; the pid is free
     /// afterwards. `None`: the process has not ended. Never waits.
     ///
-    /// If other code has reaped the process, or the system has because SIGCHLD is ignored, the usage is lost, and before
-    /// Linux 6.15 the status is unknown.
+    /// If other code has reaped the process, or the system has because SIGCHLD is ignored, the usage is lost, and
+    /// before Linux 6.15 the status is unknown.
     ///
     /// The system call itself, because the C library's function does not return the usage.
     ///

@@ -13,7 +13,7 @@ use nix::sys::epoll::{Epoll, EpollCreateFlags, EpollEvent, EpollFlags, EpollTime
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd};
 
-/// Initial and largest number of events of one wait. The buffer grows, so that one wait reports everything that is ready.
+/// Initial and largest number of events of one wait. The buffer grows, so that one wait reports all that is ready.
 const EVENTS_FEW: usize = 256;
 const EVENTS_MAX: usize = 1 << 16;
 
@@ -100,10 +100,10 @@ impl Poller {
         Ok(self.epoll.delete(fd)?)
     }
 
-    /// Waits for events and writes them to `ready`, whose old content is lost. `ready` is empty after a timeout, or after
-    /// a signal if no fd is ready: events that happened while the process was stopped are reported before its deadlines
-    /// are. `None` waits without a timeout. Timeouts are rounded up to milliseconds, so that a deadline has passed when
-    /// the wait for it ends.
+    /// Waits for events and writes them to `ready`, whose old content is lost. `ready` is empty after a timeout, or
+    /// after a signal if no fd is ready: events that happened while the process was stopped are reported before its
+    /// deadlines are. `None` waits without a timeout. Timeouts are rounded up to milliseconds, so that a deadline has
+    /// passed when the wait for it ends.
     ///
     /// # Errors
     /// Those of `epoll_wait(2)`, except `EINTR`.
@@ -143,7 +143,7 @@ impl Poller {
 pub struct AnyOf(Epoll);
 
 impl AnyOf {
-    /// Watches these; keep them open as long.
+    /// Watches these fds; keep them open as long as this value exists.
     ///
     /// # Errors
     /// No file descriptor is left, or one cannot be watched.
@@ -248,7 +248,7 @@ mod tests {
     }
 
     #[test]
-    fn one_wait_tells_of_everything_that_is_ready() {
+    fn one_wait_reports_everything_that_is_ready() {
         let mut poller = Poller::new().unwrap();
         let (reader, mut writer) = std::io::pipe().unwrap();
         writer.write_all(b"x").unwrap();

@@ -1,8 +1,8 @@
 //! Memory that two processes share: words, two rings, an arena for bodies that are too large for a ring, and a staging
 //! area in which one side prepares its output.
 //!
-//! All of it is one sealed memory file. Each ring is mapped twice in a row, so that bytes which continue at the start of
-//! the ring are still one slice. Pages become resident when they are first touched.
+//! All of it is one sealed memory file. Each ring is mapped twice in a row, so that bytes which continue at the start
+//! of the ring are still one slice. Pages become resident when they are first touched.
 //!
 //! Invariant: the size is sealed, so neither process can make the other one fault by truncating the file. A side that
 //! does not trust the other one copies bytes out ([`SharedArea::take`]) before it checks them.
@@ -33,7 +33,9 @@ pub enum AreaPart {
     RingB,
     /// Mapped once.
     Arena,
-    /// Mapped once. One side writes it through [`GrowableBuffer::staging`](super::growable_buffer::GrowableBuffer::staging); the other side reads it after the first has ended.
+    /// Mapped once. One side writes it, through
+    /// [`GrowableBuffer::staging`](super::growable_buffer::GrowableBuffer::staging); the other side reads it after the
+    /// first one has ended.
     StagingArea,
 }
 
@@ -103,7 +105,7 @@ impl SharedArea {
         Ok((Self::map(&fd, plan)?, fd))
     }
 
-    /// Maps the area of an fd that came from [`SharedArea::create`] with the same plan. The fd may be closed afterwards.
+    /// Maps the area of an fd from [`SharedArea::create`] with the same plan. The fd may be closed afterwards.
     ///
     /// # Errors
     /// The fd is no sealed memory file of this size.
@@ -155,8 +157,8 @@ impl SharedArea {
     #[inline]
     pub fn put(&self, part: AreaPart, at: u64, bytes: &[u8]) {
         let place = self.place(part, at, bytes.len());
-        // SAFETY: `place` checked that this many bytes are mapped there. No reference to them exists in this process (see
-        // `lend`).
+        // SAFETY: `place` checked that this many bytes are mapped there. No reference to them exists in this process
+        // (see `borrow_bytes`).
         unsafe { std::ptr::copy_nonoverlapping(bytes.as_ptr(), place, bytes.len()) };
     }
 
@@ -179,10 +181,10 @@ impl SharedArea {
     /// As [`put`](Self::put) does.
     #[inline]
     #[must_use]
-    pub fn lend(&self, part: AreaPart, at: u64, bytes: usize) -> &[u8] {
+    pub fn borrow_bytes(&self, part: AreaPart, at: u64, bytes: usize) -> &[u8] {
         let place = self.place(part, at, bytes);
-        // SAFETY: `place` checked that this many bytes are mapped there, as long as `self` lives. This side never writes
-        // to a part that it reads in place, and the other side does not change the bytes, as said above.
+        // SAFETY: `place` checked that this many bytes are mapped there, as long as `self` lives. This side never
+        // writes to a part that it reads in place, and the other side does not change the bytes, as said above.
         unsafe { std::slice::from_raw_parts(place, bytes) }
     }
 
@@ -215,8 +217,8 @@ impl SharedArea {
 
 impl Drop for SharedArea {
     fn drop(&mut self) {
-        // SAFETY: all these addresses were reserved by `map`, and no borrow of them can outlive `self`. The call fails only
-        // for a wrong address.
+        // SAFETY: all these addresses were reserved by `map`, and no borrow of them can outlive `self`. The call fails
+        // only for a wrong address.
         let _ = unsafe { munmap(self.first.cast::<c_void>(), self.plan.mapped_bytes()) };
     }
 }
@@ -238,7 +240,7 @@ mod tests {
             ours.put(part, at, format!("{part:?}").get(..4).unwrap().as_bytes());
         }
         assert_eq!(
-            (theirs.lend(AreaPart::RingA, 5, 4), theirs.lend(AreaPart::RingB, 3, 4)),
+            (theirs.borrow_bytes(AreaPart::RingA, 5, 4), theirs.borrow_bytes(AreaPart::RingB, 3, 4)),
             (&b"Ring"[..], &b"Ring"[..])
         );
         let mut taken = [0; 4];
@@ -251,17 +253,20 @@ mod tests {
         let (area, _fd) = SharedArea::create(PLAN).unwrap();
         for part in [AreaPart::RingA, AreaPart::RingB] {
             area.put(part, (1 << 16) - 2, b"abcd");
-            assert_eq!((area.lend(part, 0, 2), area.lend(part, (5 << 16) - 2, 4)), (&b"cd"[..], &b"abcd"[..]));
-            assert_eq!(area.lend(part, u64::MAX, 1 << 16).len(), 1 << 16);
+            assert_eq!(
+                (area.borrow_bytes(part, 0, 2), area.borrow_bytes(part, (5 << 16) - 2, 4)),
+                (&b"cd"[..], &b"abcd"[..])
+            );
+            assert_eq!(area.borrow_bytes(part, u64::MAX, 1 << 16).len(), 1 << 16);
         }
-        assert_eq!(area.lend(AreaPart::Arena, 0, 1 << 16), vec![0; 1 << 16]);
+        assert_eq!(area.borrow_bytes(AreaPart::Arena, 0, 1 << 16), vec![0; 1 << 16]);
     }
 
     #[test]
     #[should_panic(expected = "are not within")]
     fn nothing_beyond_a_part_is_reached() {
         let (area, _fd) = SharedArea::create(PLAN).unwrap();
-        let _ = area.lend(AreaPart::Arena, u64::MAX - 1, 4);
+        let _ = area.borrow_bytes(AreaPart::Arena, u64::MAX - 1, 4);
     }
 
     #[test]

@@ -1,4 +1,4 @@
-//! Signals to this process: facts in the poll set while a run lasts, and raised again at the end.
+//! Signals to this process: reported on an fd while a run lasts, and raised again at its end.
 //!
 //! A handler writes the number and the sender of each signal to a pipe; the meaning of a signal is not known here. A
 //! signalfd would need blocked signals, and every child inherits a blocked mask. A handler of our own instead of a
@@ -69,7 +69,7 @@ type Record = [u32; 2];
 const RECORD_BYTES: usize = size_of::<Record>();
 
 impl SignalPlane {
-    /// Catches these signals from now on, also those that we were started to ignore: a shell without job control
+    /// Catches these signals from now on, also those that were ignored at our start: a shell without job control
     /// ignores INT and QUIT in background processes, and they would be lost. A handler of the host program is not
     /// called meanwhile.
     ///
@@ -150,8 +150,8 @@ fn split(record: [u8; RECORD_BYTES]) -> Record {
     [u32::from_ne_bytes([a, b, c, d]), u32::from_ne_bytes([e, f, g, h])]
 }
 
-/// Writes a record to each plane that catches the signal. In the middle of any code: atomic accesses and system calls
-/// only. A signal that finds a pipe full (8,192 are waiting) is dropped.
+/// Writes a record to each plane that catches the signal. It may interrupt any code, so it makes atomic accesses and
+/// system calls only. A signal that finds a pipe full (8,192 are waiting) is dropped.
 extern "C" fn on_signal(signal: c_int, info: *mut libc::siginfo_t, _: *mut c_void) {
     // SAFETY: the system passes a valid description; one that a process sent has the pid in it. errno is as before for
     // the code that was interrupted. The writer is open: see `HANDLERS`.
@@ -173,7 +173,7 @@ extern "C" fn on_signal(signal: c_int, info: *mut libc::siginfo_t, _: *mut c_voi
     }
 }
 
-/// What [`normalise`] has changed. Dropping it restores it: on the same thread, since a signal mask is a thread's.
+/// What [`normalise`] has changed. Dropping it restores that, on the same thread: each thread has a mask of its own.
 #[derive(Debug)]
 #[must_use = "dropping it restores the signals"]
 pub struct Normalised {
@@ -183,9 +183,9 @@ pub struct Normalised {
     _thread: PhantomData<*const ()>,
 }
 
-/// Changes what a caller may have left behind, for as long as the value lives. This thread blocks no signal. SIGCHLD is
-/// not ignored, or the system would reap our processes and their exit status would be lost; a handler of the host program
-/// stays. A write to a closed pipe (SIGPIPE) or beyond the limit of a file's size (SIGXFSZ) is an error and no death.
+/// Undoes what a caller may have left behind, until the value is dropped. This thread blocks no signal. SIGCHLD is not
+/// ignored, or the system would reap our processes and their exit status would be lost; a handler of the host program
+/// stays. A write to a closed pipe (SIGPIPE) or beyond the limit of a file's size (SIGXFSZ) returns an error.
 ///
 /// # Errors
 /// None is known.
@@ -214,7 +214,7 @@ impl Drop for Normalised {
 /// Those of `start`.
 pub fn with_blocked<T>(start: impl FnOnce() -> io::Result<T>) -> io::Result<T> {
     let mut blocked = SigSet::all();
-    // By default it is dropped, but a blocked signal is not dropped: it would interrupt another thread at each exit of a
+    // By default SIGCHLD is dropped, but a blocked signal is not: it would interrupt another thread at each exit of a
     // child.
     blocked.remove(nix::sys::signal::Signal::SIGCHLD);
     let before = blocked.thread_swap_mask(SigmaskHow::SIG_SETMASK)?;
@@ -332,8 +332,8 @@ mod tests {
     }
 
     #[test]
-    fn a_callers_leftovers_are_put_in_order() {
-        const TEST: &str = "sys::signals::tests::a_callers_leftovers_are_put_in_order";
+    fn a_blocked_mask_and_an_ignored_sigchld_are_undone() {
+        const TEST: &str = "sys::signals::tests::a_blocked_mask_and_an_ignored_sigchld_are_undone";
         if is_role(TEST) {
             ignore(Signal(17)).unwrap();
             SigSet::all().thread_set_mask().unwrap();

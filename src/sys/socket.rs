@@ -38,13 +38,13 @@ pub fn end_output(fd: impl AsFd) -> io::Result<()> {
 ///
 /// # Errors
 /// No process listens there; those of `connect(2)`.
-pub fn knock(path: &Path) -> io::Result<()> {
+pub fn connect_and_close(path: &Path) -> io::Result<()> {
     let ours =
         socket(AddressFamily::Unix, SockType::SeqPacket, SockFlag::SOCK_CLOEXEC | SockFlag::SOCK_NONBLOCK, None)?;
     Ok(connect(ours.as_raw_fd(), &UnixAddr::new(path)?)?)
 }
 
-/// If the fd is a packet socket, which keeps packets whole and in order.
+/// Whether the fd is a packet socket, which keeps packets whole and in order.
 #[must_use]
 pub fn is_of_packets(fd: impl AsFd) -> bool {
     getsockopt(&fd, sockopt::SockType) == Ok(SockType::SeqPacket)
@@ -92,15 +92,15 @@ pub fn send_packet(fd: impl AsFd, packet: &[u8]) -> io::Result<()> {
     Ok(())
 }
 
-/// If there is nothing to read, and the other end is open.
+/// Whether there is nothing to read and the other end is open.
 #[must_use]
 pub fn is_silent(fd: impl AsFd) -> bool {
     let flags = MsgFlags::MSG_PEEK | MsgFlags::MSG_DONTWAIT;
     recv(fd.as_fd().as_raw_fd(), &mut [0], flags) == Err(Errno::EAGAIN)
 }
 
-/// Waits until `fd` is ready, or until the socket `line`, over which nothing is sent, ends. `false`: it has ended: for
-/// `READ`, the other end has closed its direction; for `WRITE`, the other end is closed.
+/// Waits until `fd` is ready, or until the socket `line`, over which nothing is sent, ends. `false`: the line has
+/// ended: for `READ`, its other end has closed its direction; for `WRITE`, its other end is closed.
 ///
 /// # Errors
 /// Those of `poll(2)`.
@@ -179,7 +179,7 @@ mod tests {
         reader.read_exact(&mut [0]).unwrap();
         end_output(&ours).unwrap();
         assert!(!wait_beside(&theirs, &reader, Interest::READ).unwrap());
-        assert!(wait_beside(&theirs, &writer, Interest::WRITE).unwrap(), "it still reads");
+        assert!(wait_beside(&theirs, &writer, Interest::WRITE).unwrap(), "the other end can still read");
         drop(ours);
         assert!(!wait_beside(&theirs, &writer, Interest::WRITE).unwrap());
     }

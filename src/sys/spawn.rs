@@ -1,14 +1,14 @@
 //! Starts processes with our own `clone(CLONE_VM | CLONE_VFORK | CLONE_PIDFD)`.
 //!
-//! Compared with a fork, no page table is copied; compared with `posix_spawn`, it takes 121 system calls fewer. The same
-//! call returns the pidfd, and the errno of a failed exec arrives through the memory that both processes share until the
-//! exec. The new process gets: the descriptors of its plan and no others, no blocked signal, no ignored signal, a process
-//! group of its own, the soft limit of open files from before we raised it, and SIGKILL when we die.
+//! Compared with a fork, no page table is copied; compared with `posix_spawn`, it takes 121 system calls fewer. The
+//! same call returns the pidfd, and the errno of a failed exec arrives through the memory that both processes share
+//! until the exec. The new process gets: the descriptors of its plan and no others, no blocked signal, no ignored
+//! signal, a process group of its own, the soft limit of open files from before we raised it, and SIGKILL when we die.
 //!
 //! Between clone and exec the child runs on a stack of its own in *our* memory, while the calling thread is suspended.
-//! So `run_child` makes system calls only: no allocation, no lock, no panic. And no signal handler of the program may run
-//! in the child, because it would change our memory as another process: all signals are blocked before the clone, and
-//! the child sets its handlers to the default action before it lifts the mask. SIGCHLD stays unblocked if it has no
+//! So `run_child` makes system calls only: no allocation, no lock, no panic. And no signal handler of the program may
+//! run in the child, because it would change our memory as another process: all signals are blocked before the clone,
+//! and the child sets its handlers to the default action before it lifts the mask. SIGCHLD stays unblocked if it has no
 //! handler: a blocked SIGCHLD would not be dropped, and would interrupt another thread at each exit of a child.
 //!
 //! Which signals have a handler is asked once, in [`Spawner::new`], because 62 system calls are 5 % of the start of a
@@ -34,8 +34,8 @@ use std::os::fd::{AsRawFd, BorrowedFd, FromRawFd, OwnedFd, RawFd};
 use std::ptr::{NonNull, null, null_mut};
 use std::sync::atomic::{AtomicI32, Ordering};
 
-/// The stack of [`run_child`] and of the C library's functions that it calls, with a guard area below. Pages that are not
-/// touched take no memory.
+/// The stack of [`run_child`] and of the C library's functions that it calls, with a guard area below. Pages that are
+/// not touched take no memory.
 const STACK_BYTES: usize = 64 * 1024 + GUARD_BYTES;
 /// A multiple of the page size on every machine: the largest that Linux uses is 64 KiB.
 const GUARD_BYTES: usize = 64 * 1024;
@@ -65,7 +65,7 @@ pub struct SpawnPlan<'a> {
     pub stderr: BorrowedFd<'a>,
     /// These become the descriptors 3, 4, ... in the child.
     pub fds: &'a [BorrowedFd<'a>],
-    /// If the child leads a process group of its own; otherwise it stays in ours.
+    /// Whether the child leads a process group of its own; otherwise it stays in ours.
     pub new_group: bool,
     /// The child stores its pid here before its program starts, so that the guard knows it even if we die in between
     /// ([`super::guard::Groups::place`]).
@@ -93,7 +93,7 @@ pub struct SpawnError {
     pub errno: i32,
 }
 
-/// If this errno means that the system is short of a resource, so that a later attempt may succeed (`clone(2)`,
+/// Whether this errno means that the system is short of a resource, so that a later attempt may succeed (`clone(2)`,
 /// `pipe(2)`, `memfd_create(2)`, `epoll_ctl(2)`).
 #[must_use]
 pub fn is_shortage(errno: i32) -> bool {
@@ -178,7 +178,7 @@ impl Spawner {
         match child.failure {
             None => Ok(process),
             Some(error) => {
-                bury(&process);
+                reap_failed_start(&process);
                 Err(error)
             }
         }
@@ -207,8 +207,8 @@ fn clone_with_signals_blocked(stack: &Stack, child: &mut Child<'_>) -> nix::Resu
     nix::sys::signal::pthread_sigmask(SigmaskHow::SIG_SETMASK, Some(&blocked), Some(&mut before))?;
     let mut pidfd: c_int = -1;
     let flags = libc::CLONE_VM | libc::CLONE_VFORK | libc::CLONE_PIDFD | libc::SIGCHLD;
-    // SAFETY: the child runs `run_child` on a stack that nothing else uses (`&mut Spawner`) and leaves it only by exec or
-    // exit; this thread is suspended until then, so `child` is never used by both processes at once. Signals with a
+    // SAFETY: the child runs `run_child` on a stack that nothing else uses (`&mut Spawner`) and leaves it only by exec
+    // or exit; this thread is suspended until then, so `child` is never used by both processes at once. Signals with a
     // handler are blocked. CLONE_PIDFD writes to `pidfd`.
     let pid = Errno::result(unsafe {
         libc::clone(run_child, stack.top(), flags, std::ptr::from_mut(child).cast::<c_void>(), &raw mut pidfd)
@@ -219,7 +219,7 @@ fn clone_with_signals_blocked(stack: &Stack, child: &mut Child<'_>) -> nix::Resu
 }
 
 /// Reaps a child that has exited without starting its program.
-fn bury(process: &Process) {
+fn reap_failed_start(process: &Process) {
     let mut info = MaybeUninit::<libc::siginfo_t>::zeroed();
     loop {
         // SAFETY: waits for our own child by its pidfd; the pointer is to memory of the right type.
@@ -267,8 +267,8 @@ fn prepare(child: &mut Child<'_>) -> (SpawnStep, c_int) {
         if let Err(errno) = place_files(child.sources) {
             return (SpawnStep::Files, errno);
         }
-        // Signals that the terminal sent to our group while the child was still in it are for us: to ignore a signal drops
-        // a pending one.
+        // Signals that the terminal sent to our group while the child was still in it are for us: ignoring a signal
+        // drops a pending one.
         for signal in TERMINAL_SIGNALS {
             libc::signal(signal, libc::SIG_IGN);
             libc::signal(signal, libc::SIG_DFL);
@@ -491,30 +491,30 @@ mod tests {
 
     #[test]
     fn a_process_is_reaped_once_with_its_usage() {
-        let run = start(&["/bin/true"], &[], None).unwrap();
-        let (status, usage) = wait(&run.process);
+        let started = start(&["/bin/true"], &[], None).unwrap();
+        let (status, usage) = wait(&started.process);
         assert_eq!(status, ExitStatus::Code(0));
         assert!(usage.rss_max_kib > 0);
-        let (again, usage) = run.process.reap().unwrap().unwrap();
+        let (again, usage) = started.process.reap().unwrap().unwrap();
         assert!([status, ExitStatus::Unknown].contains(&again) && usage == Usage::default());
-        run.process.signal(Signal::KILL).unwrap();
+        started.process.signal(Signal::KILL).unwrap();
     }
 
     #[test]
     fn a_running_process_is_not_reaped_and_its_group_can_be_signalled() {
         // The pipe ends with the last process of the group: the one in the background is killed too.
-        let run = start(&["/bin/sh", "-c", "/bin/sleep 1000 & exec /bin/sleep 1000"], &[], None).unwrap();
-        assert_eq!(run.process.reap().unwrap(), None);
-        run.process.signal_group(Signal::KILL).unwrap();
+        let started = start(&["/bin/sh", "-c", "/bin/sleep 1000 & exec /bin/sleep 1000"], &[], None).unwrap();
+        assert_eq!(started.process.reap().unwrap(), None);
+        started.process.signal_group(Signal::KILL).unwrap();
         let killed = ExitStatus::Signal { signal: Signal::KILL, core_dumped: false };
-        assert_eq!(run.end(), (killed, String::new()));
+        assert_eq!(started.end(), (killed, String::new()));
     }
 
     #[test]
     fn the_process_leads_a_group_of_its_own() {
-        let run = start(&["/usr/bin/cut", "-d ", "-f1,5", "/proc/self/stat"], &[], None).unwrap();
-        let pid = run.process.pid;
-        assert_eq!(run.end().1, format!("{pid} {pid}\n"));
+        let started = start(&["/usr/bin/cut", "-d ", "-f1,5", "/proc/self/stat"], &[], None).unwrap();
+        let pid = started.process.pid;
+        assert_eq!(started.end().1, format!("{pid} {pid}\n"));
     }
 
     #[test]
@@ -540,9 +540,9 @@ mod tests {
             // SAFETY: new fds without an owner.
             .map(|fd| unsafe { OwnedFd::from_raw_fd(fd) })
             .collect();
-        let run = start(&["/bin/ls", "/proc/self/fd"], &[null.as_fd(), leaks[7].as_fd()], None).unwrap();
-        // The plan's, and the folder that `ls` reads.
-        assert_eq!(run.end().1, "0\n1\n2\n3\n4\n5\n");
+        let started = start(&["/bin/ls", "/proc/self/fd"], &[null.as_fd(), leaks[7].as_fd()], None).unwrap();
+        // The five of the plan, and that of the folder which `ls` reads.
+        assert_eq!(started.end().1, "0\n1\n2\n3\n4\n5\n");
     }
 
     #[test]
@@ -561,9 +561,9 @@ mod tests {
     #[test]
     fn the_pid_is_registered_before_the_program_runs() {
         let place = AtomicI32::new(0);
-        let run = start(&["/bin/true"], &[], Some(&place)).unwrap();
-        assert_eq!(place.load(Relaxed).cast_unsigned(), run.process.pid);
-        wait(&run.process);
+        let started = start(&["/bin/true"], &[], Some(&place)).unwrap();
+        assert_eq!(place.load(Relaxed).cast_unsigned(), started.process.pid);
+        wait(&started.process);
     }
 
     #[test]
@@ -716,7 +716,7 @@ mod tests {
 
     #[test]
     fn a_child_dies_with_the_thread_that_spawned_it() {
-        let run = std::thread::spawn(|| start(&["/bin/sleep", "1000"], &[], None).unwrap()).join().unwrap();
-        assert_eq!(run.end().0, ExitStatus::Signal { signal: Signal::KILL, core_dumped: false });
+        let started = std::thread::spawn(|| start(&["/bin/sleep", "1000"], &[], None).unwrap()).join().unwrap();
+        assert_eq!(started.end().0, ExitStatus::Signal { signal: Signal::KILL, core_dumped: false });
     }
 }

@@ -3,8 +3,8 @@
 //! Content is owned: a [`SpilledContent`] stands for bytes in the file, and dropping it frees them. Freed bytes are
 //! returned to the file system as holes, and the file is truncated when nothing is left in it. Content of a size that
 //! is known beforehand gets a **region** of the file, and a later content gets the same region again: to overwrite
-//! existing pages is three times as fast as to allocate new ones and to free them (2026-11-25). So the file holds little
-//! more than the content that is alive. It disappears with the process, however the process ends.
+//! existing pages is three times as fast as to allocate new ones and to free them (2026-11-25). So the file holds
+//! little more than the content that is alive. It disappears with the process, however the process ends.
 //!
 //! Invariant: the file has no name, other users cannot open it, and no content is kept in memory.
 

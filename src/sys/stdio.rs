@@ -1,7 +1,7 @@
 //! Whether stdin, stdout and stderr were closed when the program started.
 //!
-//! Before `main`, std opens `/dev/null` in place of a closed one, so it looks like an empty input or a sink. To report it
-//! as the caller's mistake, it must be checked earlier: a function in `.init_array` runs before std does.
+//! Before `main`, std opens `/dev/null` in place of a closed one, so it looks like an empty input or a sink. To report
+//! it as the caller's mistake, it must be checked earlier: a function in `.init_array` runs before std does.
 //!
 //! Invariant: the check runs once and changes nothing.
 

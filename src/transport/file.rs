@@ -261,8 +261,8 @@ impl ItemsIn for FileItems {
         let reference = Reference::read(body).ok_or(ItemsError::Reference)?;
         self.integrity.begin(if reference.file == In::Input { reference.end() } else { 0 });
         let body = match (reference.file, &mut self.input) {
-            (In::Spool, _) => self.spool.lend_of_all(reference)?,
-            (In::Input, Some(input)) => input.lend(reference)?,
+            (In::Spool, _) => self.spool.borrow_all(reference)?,
+            (In::Input, Some(input)) => input.borrow(reference)?,
             (In::Input, None) => return Err(ItemsError::Reference),
         };
         Ok(Some(Frame { kind, head, body }))
@@ -290,23 +290,23 @@ impl View {
     }
 
     /// For a file that is reused from its beginning: maps it from offset 0, and again when it has grown.
-    fn lend_of_all(&mut self, reference: Reference) -> Result<&[u8], ItemsError> {
+    fn borrow_all(&mut self, reference: Reference) -> Result<&[u8], ItemsError> {
         if self.mapping.as_ref().is_some_and(Mapping::is_lost) {
             // Only the spool can be missing here. It stays damaged, and the next worker gets a new one.
             return Err(ItemsError::Lost { what: self.name });
         }
-        self.lend_within(reference, 0, reference.end().next_power_of_two().max(WINDOW_BYTES))
+        self.borrow_within(reference, 0, reference.end().next_power_of_two().max(WINDOW_BYTES))
     }
 
     /// For a file that is read once, in order: maps a window of it.
-    fn lend(&mut self, reference: Reference) -> Result<&[u8], ItemsError> {
+    fn borrow(&mut self, reference: Reference) -> Result<&[u8], ItemsError> {
         self.mapping.take_if(|mapping| mapping.is_lost());
         let start = reference.offset / WINDOW_BYTES * WINDOW_BYTES;
-        self.lend_within(reference, start, (reference.end() - start).max(WINDOW_BYTES))
+        self.borrow_within(reference, start, (reference.end() - start).max(WINDOW_BYTES))
     }
 
     /// The bytes in the present mapping, or in a new mapping of `offset` and `bytes`.
-    fn lend_within(&mut self, reference: Reference, start: u64, length: u64) -> Result<&[u8], ItemsError> {
+    fn borrow_within(&mut self, reference: Reference, start: u64, length: u64) -> Result<&[u8], ItemsError> {
         if reference.bytes == 0 {
             return Ok(&[]);
         }

@@ -14,7 +14,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64};
 /// The state of the bytes that were borrowed last. Shared by the half that reads items and the buffer of results.
 #[derive(Debug, Default)]
 pub struct InputIntegrity {
-    /// Some of the bytes are in mapped files, among them perhaps the input.
+    /// The bytes may be in mapped files, of which the input may be one.
     mapped: bool,
     input: Option<Arc<File>>,
     /// Where the borrowed bytes end in the mapped input; 0 for bytes that are not in it.
@@ -24,20 +24,20 @@ pub struct InputIntegrity {
 }
 
 impl InputIntegrity {
-    /// For bytes in mapped files, among them perhaps the input.
+    /// For bytes in mapped files. `input`: the input, if it is one of them.
     pub(super) fn of_mappings(input: Option<Arc<File>>) -> Self {
         Self { mapped: true, input, ..Self::default() }
     }
 
-    /// Other bytes are borrowed from now on. Bytes of a mapped input end at `input_end`.
+    /// Other bytes are borrowed from now on. `input_end`: their end in the mapped input; 0 if they are not in it.
     pub(super) fn begin(&self, input_end: u64) {
         self.missing.store(false, Relaxed);
         self.losses.store(mapping::losses(), Relaxed);
         self.end.store(input_end, Relaxed);
     }
 
-    /// The bytes are missing, and no others replace them.
-    pub(super) fn lacks(&self) {
+    /// Notes that the borrowed bytes are missing.
+    pub(super) fn mark_missing(&self) {
         self.missing.store(true, Relaxed);
     }
 
@@ -48,8 +48,8 @@ impl InputIntegrity {
         self.missing.load(Relaxed)
     }
 
-    /// Whether the bytes are in a mapped input. Then [`is_whole`](Self::is_whole) has to be called before other bytes are
-    /// borrowed.
+    /// Whether the bytes are in a mapped input. Then [`is_whole`](Self::is_whole) has to be called before other bytes
+    /// are borrowed.
     #[inline]
     #[must_use]
     pub fn is_of_input(&self) -> bool {

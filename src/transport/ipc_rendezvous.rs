@@ -173,7 +173,7 @@ impl Drop for Rendezvous {
     fn drop(&mut self) {
         if !self.is_over.load(Ordering::Acquire) {
             // No worker has connected: this connection ends the thread, and sends nothing.
-            let _ = socket::knock(&self.path);
+            let _ = socket::connect_and_close(&self.path);
             remove_once(&self.path, &self.is_over);
         }
     }

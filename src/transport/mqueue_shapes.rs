@@ -33,7 +33,7 @@ pub enum QueueError {
     Unknown,
 }
 
-/// The shapes of which the queues of so many workers keep within the limits, larger ones first.
+/// The shapes of which the queues of this many workers keep within the limits, larger ones first.
 pub(super) fn shapes(workers: u32, allowed: &Limits) -> Result<Vec<Shape>, QueueError> {
     let needed = |shape: Shape| 2 * u64::from(workers) * shape.charge();
     let mut shape = Shape {

@@ -55,7 +55,7 @@ impl InputReader {
         Some(start..start.checked_add(bytes).filter(|end| *end <= self.held)?)
     }
 
-    /// Reads so many bytes, or as many as there are.
+    /// Reads this many bytes, or as many as there are.
     fn fill(&mut self, offset: u64, bytes: usize) {
         if self.buffer.len() < bytes {
             // The old bytes are not needed. A fresh zeroed buffer gets its pages as they are read into.

@@ -116,7 +116,7 @@ struct ShmChannel {
     workers_wake_fd: WakeFd,
     items: RingWriter,
     arena: Arena,
-    /// The longest body that is in its frame.
+    /// The longest body that is written into its frame; a longer one is replaced by a reference.
     inline_bytes_max: usize,
     input: Option<Arc<File>>,
     /// Frames that did not fit, in order.
@@ -180,13 +180,13 @@ impl ShmChannel {
         self.items.wrote((prefix_bytes + rest.len()) as u64);
     }
 
-    /// Whether so many bytes fit into the ring now.
+    /// Whether this many bytes fit into the ring now.
     #[inline]
     fn fits_ring(&mut self, bytes: usize) -> Result<bool, Broken> {
         Ok(self.items.free_bytes(&self.area, bytes as u64)? >= bytes as u64)
     }
 
-    /// Where in the arena a body of so many bytes may be now.
+    /// A free place in the arena for a body of this many bytes; `None` if there is none now.
     fn place_in_arena(&mut self, bytes: usize) -> Result<Option<u64>, Broken> {
         self.arena.free_until(self.items.refresh(&self.area)?);
         Ok(self.arena.place(bytes))
@@ -255,7 +255,7 @@ impl Channel for ShmChannel {
         let gone = self.area.load(WORKER_GONE, Acquire) != 0;
         let ready = self.results.ready(&self.area).inspect_err(|broken| self.broken = Some(*broken))?;
         if ready == 0 {
-            // The worker sets `WORKER_GONE` behind its last byte.
+            // The worker sets `WORKER_GONE` after its last byte.
             return Ok(if gone { Fill::Closed } else { Fill::Blocked });
         }
         let spare = into.spare();
@@ -277,7 +277,7 @@ impl Channel for ShmChannel {
         let Left { mut frames, open } = staging::left(&self.area, self.results.at());
         if let Some(Open { first, count, attempt, results }) = open {
             let done = FromWorker::Done { first, count, attempt, busy_ns: 0, timed: false };
-            // More than a frame holds was not written by an honest worker.
+            // It fails if the results exceed a frame, and those of an honest worker never do.
             let _ = wire::append(&done, &results, &mut frames);
         }
         into.copy_in(&frames);
@@ -320,7 +320,7 @@ impl Channel for ShmChannel {
         if self.backlog.is_empty() {
             return Ok(Flush::All);
         }
-        // It was not armed for free bytes.
+        // It may be armed for bytes to read only. Before the next wait it is armed for free bytes too.
         self.disarm();
         Ok(Flush::Blocked)
     }
@@ -393,7 +393,7 @@ mod tests {
     }
 
     #[test]
-    fn bodies_in_the_input_are_read_there_and_others_travel_with_them() {
+    fn bodies_in_the_input_are_read_there_and_others_in_the_arena() {
         let file = tempfile::tempfile().unwrap();
         let bytes: Vec<u8> = (0..400_000_u32).map(|number| (number / 7) as u8).collect();
         std::os::unix::fs::FileExt::write_all_at(&file, &bytes, 0).unwrap();
@@ -456,7 +456,7 @@ mod tests {
         buffer[..10].copy_from_slice(b"a\nbc\nhalf ");
         staging.done(1, 2);
         staging.done(2, 5);
-        // As a worker that is killed: nothing is closed in order.
+        // Like a worker that is killed: no destructor runs.
         std::mem::forget((items, results));
         let five = (done(5, 1), b"five\n".to_vec());
         let expected = vec![five, (done(6, 1), b"six\n".to_vec()), (done(7, 2), b"a\nbc\n".to_vec())];
@@ -477,7 +477,7 @@ mod tests {
                 finished += u64::from(goes && finishes);
                 goes
             };
-            // Two groups of one are framed together, sent, and another is framed.
+            // Two groups of one item each are framed and then sent together, and a third group is framed.
             let mut framed = 0;
             for first in 7..10 {
                 if !step(false) {
@@ -521,7 +521,7 @@ mod tests {
             staging.begin(ItemId(7), Attempt(2), 0);
             staging.done(count, bytes);
             std::mem::forget((items, results));
-            // Whether the results fit the count is for the protocol to judge.
+            // The protocol checks later whether the results fit the count.
             let expected = if is_there { vec![(done(7, count), b"a\nb".to_vec())] } else { Vec::new() };
             assert_eq!(channel.drain(), expected);
         }
@@ -562,7 +562,7 @@ mod tests {
                     _ => random.next() >> random.below(64),
                 };
                 area.word(word).store(value, Relaxed);
-                // Some of it makes sense.
+                // Some of the writes are valid frames.
                 let message = frame(random.next() >> 60, b"result\n");
                 area.put(RESULTS_PART, written, &message);
                 area.put(RESULTS_PART, random.next(), &random.next().to_le_bytes());

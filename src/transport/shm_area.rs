@@ -1,6 +1,6 @@
 //! The layout of the memory that a worker and the supervisor share.
 //!
-//! Invariant: both ends are of one build, or the area's size tells them apart. A word has one writer, except the two
+//! Invariant: both ends have the same layout; an area of another size is refused. A word has one writer, except the two
 //! that say which side sleeps.
 
 use super::shm_ring::{Ring, Words};
@@ -8,26 +8,26 @@ use crate::sys::shared_area::{AreaPart, Plan, SharedArea};
 use crate::wire::frame::BODY_BYTES_MAX;
 use std::sync::atomic::{Ordering, fence};
 
-/// The size of each ring. More gains nothing that can be measured, and all of it counts as resident after one lap.
+/// The size of each ring. A larger one gains no speed, and all its pages are resident after one lap.
 pub(super) const RING_BYTES: usize = 256 * 1024;
 
-/// A longer body is not in its frame; a reference to it is.
+/// The longest body that is written into its frame; a longer one is replaced by a reference.
 pub(super) const INLINE_BYTES_MAX: usize = RING_BYTES / 4;
 
-/// The longest body that is in its frame. If the input is shared, no body is, however short: the worker reads every
-/// body from the input, and so notices if it is no longer there.
+/// The longest body that is written into its frame. None is if the input is shared: the worker reads items of the input
+/// in the input, however short they are, and so notices if their bytes are no longer there.
 pub(super) const fn inline_bytes_max(shares_input: bool) -> usize {
     if shares_input { 0 } else { INLINE_BYTES_MAX }
 }
 
-/// A place in the input; without this bit, a place in the arena.
+/// Set in a reference to the input; a reference without this bit is to the arena.
 pub(super) const IN_INPUT: u64 = 1 << 63;
 
-/// Two bodies of the largest size fit. Pages that nothing was written to cost nothing.
+/// Two bodies of the largest size fit. Pages that are never written take no memory.
 pub(super) const ARENA_BYTES: usize = 2 * BODY_BYTES_MAX.next_multiple_of(64 * 1024);
 
-/// Results are put together in one half, and their frames in the other. Each half holds what leaves together, and one
-/// result more.
+/// Results are built in one half, and their frames in the other. Each half has room for what is sent together, and for
+/// one result more.
 pub(super) const STAGING_BYTES: usize = 512 * 1024;
 
 pub(super) const PLAN: Plan = Plan { ring_bytes: RING_BYTES, arena_bytes: ARENA_BYTES, staging_bytes: STAGING_BYTES };

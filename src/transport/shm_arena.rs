@@ -1,16 +1,16 @@
 //! The places in the arena, and which of them hold bodies that the worker has not read.
 //!
-//! Bodies are read in the order in which they were written, and places at the start are taken again as soon as they
-//! are free. So no more pages are touched than bodies are in transit, and those pages stay in the cache.
+//! Bodies are read in the order in which they were written, and places at the start are used again as soon as they
+//! are free. So only the pages that bodies in transit need are touched, and those pages stay in the cache.
 //!
 //! Invariant: two bodies never overlap.
 
 use std::collections::VecDeque;
 
-/// Bodies of so many bytes may be in transit together. More gains nothing.
+/// The most bytes of bodies in transit. More gains no speed.
 const BYTES_MAX: usize = 2 * 1024 * 1024;
 
-/// At least so many may be in transit, of any size: one travels while the worker is busy with another.
+/// This many bodies of any size may be in transit: one is sent while the worker is busy with another.
 const BODIES_MIN: usize = 2;
 
 /// Bodies begin at pages.
@@ -27,7 +27,7 @@ pub(super) struct Arena {
 /// A body in transit.
 #[derive(Debug)]
 struct ArenaBody {
-    /// The worker has read it once its ring position is this one.
+    /// The worker has read the body once its position in the ring has reached this one.
     until: u64,
     start: usize,
     /// The end of its pages.
@@ -39,7 +39,7 @@ impl Arena {
         Self { bytes, bodies: VecDeque::new(), held_bytes: 0 }
     }
 
-    /// Where a body of so many bytes may be now.
+    /// A free place for a body of this many bytes; `None` if there is none now.
     pub(super) fn place(&self, bytes: usize) -> Option<u64> {
         let needed = bytes.next_multiple_of(PAGE_BYTES);
         let (Some(oldest), Some(newest)) = (self.bodies.front(), self.bodies.back()) else {
@@ -48,7 +48,7 @@ impl Arena {
         if self.bodies.len() >= BODIES_MIN && self.held_bytes + needed > BYTES_MAX {
             return None;
         }
-        // Is the used part in one piece, or does it continue at the start?
+        // If the newest body is before the oldest, the used part wraps around, and only the gap between them is free.
         let start = match newest.start < oldest.start {
             true if newest.end + needed <= oldest.start => newest.end,
             true => return None,
@@ -59,14 +59,14 @@ impl Arena {
         Some(start as u64)
     }
 
-    /// A body is at `place` until the worker is at `until`.
+    /// Reserves `place` for a body until the worker's position in the ring is `until`.
     pub(super) fn keep_until(&mut self, until: u64, place: u64, bytes: usize) {
         let (start, length) = (place as usize, bytes.next_multiple_of(PAGE_BYTES));
         self.bodies.push_back(ArenaBody { until, start, end: start + length });
         self.held_bytes += length;
     }
 
-    /// The worker is at `at`: the bodies before were read.
+    /// The worker's position in the ring is `at`: it has read the bodies before that.
     pub(super) fn free_until(&mut self, at: u64) {
         while let Some(body) = self.bodies.pop_front_if(|body| body.until <= at) {
             self.held_bytes -= body.end - body.start;
@@ -81,7 +81,7 @@ mod tests {
     const MIB: usize = 1 << 20;
 
     #[test]
-    fn two_places_are_enough_for_two_bodies_on_their_way() {
+    fn two_places_are_enough_for_two_bodies_in_transit() {
         let mut arena = Arena::new(36 * MIB);
         let mut places = Vec::new();
         for turn in 0..6 {

@@ -5,9 +5,9 @@
 //! copy of the other's, and reads the other's only when the copy does not suffice.
 //!
 //! A side that finds nothing to do and wants to sleep announces that ([`announce_sleep`]), checks once more, and
-//! sleeps. A side that changes an index checks whether the other side sleeps ([`must_wake`]) and then writes to its wake
-//! fd. The fence on both sides guarantees that one of the two sees the other: no wake-up is missed, and a side that
-//! does not sleep is not woken.
+//! sleeps. A side that changes an index checks whether the other side sleeps ([`must_wake`]) and then writes to its
+//! wake fd. The fence on both sides guarantees that one of the two sees the other: no wake-up is missed, and a side
+//! that does not sleep is not woken.
 //!
 //! Invariant: an index of the other side is accepted only if it is in its legal range; otherwise that side is
 //! [`Broken`], for good. Nothing here touches the system; `tests/loom_ring.rs` runs it under every order in which
@@ -15,7 +15,7 @@
 
 use std::sync::atomic::Ordering::{self, Acquire, Relaxed, Release};
 
-/// The words that two sides share, by number. `AtomicU64`, or its double in a test.
+/// The words that two sides share, by number: `AtomicU64`, or a test double.
 pub trait Words {
     fn load(&self, word: usize, order: Ordering) -> u64;
     fn store(&self, word: usize, value: u64, order: Ordering);
@@ -97,14 +97,14 @@ impl RingWriter {
         Ok(self.head)
     }
 
-    /// So many more of the free bytes were written.
+    /// Notes that this many more of the free bytes were written.
     #[inline]
     pub fn wrote(&mut self, bytes: u64) {
-        debug_assert!(bytes <= self.known_free(), "wrote where the reader may be");
+        debug_assert!(bytes <= self.known_free(), "wrote over bytes that the reader may be reading");
         self.written += bytes;
     }
 
-    /// Shows the reader what was written; `false` if nothing new was.
+    /// Shows the reader what was written; `false` if there is nothing new.
     #[inline]
     pub fn publish(&mut self, words: &impl Words) -> bool {
         if self.published == self.written {
@@ -171,10 +171,10 @@ impl RingReader {
         Ok(self.tail - self.read)
     }
 
-    /// So many more of the bytes to read were read.
+    /// Notes that this many more bytes were read.
     #[inline]
     pub fn took(&mut self, bytes: u64) {
-        debug_assert!(bytes <= self.tail - self.read, "read what is not there");
+        debug_assert!(bytes <= self.tail - self.read, "read more than there was to read");
         self.read += bytes;
     }
 
@@ -184,7 +184,7 @@ impl RingReader {
         self.read - self.released
     }
 
-    /// Lets the writer overwrite what was read; `false` if nothing new was.
+    /// Lets the writer overwrite what was read; `false` if there is nothing new.
     #[inline]
     pub fn release(&mut self, words: &impl Words) -> bool {
         if self.released == self.read {
@@ -213,15 +213,15 @@ pub fn withdraw_sleep(words: &impl Words, sleeper: usize) {
     words.store(sleeper, 0, Relaxed);
 }
 
-/// To be called after an index was stored: whether the other side sleeps until there is one of `what`, which is there
-/// now. Then write to its wake fd.
+/// To be called after an index was stored that makes `what` available: whether the other side sleeps and waits for
+/// that. If it does, write to its wake fd.
 #[inline]
 pub fn must_wake(words: &impl Words, sleeper: usize, what: u64) -> bool {
     words.fence();
     let sleeps = words.load(sleeper, Relaxed) & what != 0;
     if sleeps {
-        // One wake-up is enough. If this store hides that the other side has just announced sleep again, it is woken all
-        // the same.
+        // One wake-up is enough. If this store hides that the other side has just announced sleep again, it is woken
+        // all the same.
         words.store(sleeper, 0, Relaxed);
     }
     sleeps

@@ -97,7 +97,7 @@ impl WorkerEnd {
     }
 }
 
-/// The supervisor broke its own ring.
+/// The supervisor, which is trusted, wrote an invalid index.
 fn invalid(broken: Broken) -> io::Error {
     io::Error::new(ErrorKind::InvalidData, broken)
 }
@@ -108,7 +108,7 @@ struct ShmItems {
     reader: RingReader,
     /// Bytes of the last frame in the ring, which is still borrowed.
     borrowed_bytes: u64,
-    /// The longest body that is in its frame.
+    /// The longest body that is written into its frame; a longer one is replaced by a reference.
     inline_bytes_max: usize,
     input: Option<InputReader>,
     /// Whether the bytes borrowed from the input are there.
@@ -123,13 +123,13 @@ struct RingFrame {
 }
 
 impl ShmItems {
-    /// The frame that begins `behind` bytes further, of the `ready` ones.
+    /// The frame that begins `behind` bytes after the reader's position, if its header is in the `ready` bytes.
     #[inline(always)]
     fn frame_at(&self, behind: u64, ready: u64) -> Result<Option<RingFrame>, ItemsError> {
         if ready < behind + HEADER_BYTES as u64 {
             return Ok(None);
         }
-        let header = self.end.area.lend(ITEMS_PART, self.reader.at() + behind, HEADER_BYTES);
+        let header = self.end.area.borrow_bytes(ITEMS_PART, self.reader.at() + behind, HEADER_BYTES);
         let Some(header) = Header::read(header)? else { return Ok(None) };
         let inline_bytes =
             if header.body_bytes <= self.inline_bytes_max { header.body_bytes } else { size_of::<u64>() };
@@ -155,7 +155,7 @@ impl ItemsIn for ShmItems {
         self.release();
         let Self { end, reader, .. } = self;
         end.wait(FOR_BYTES, || {
-            // The supervisor sets the end behind the last item.
+            // The supervisor sets `INPUT` after the last item.
             let ended = end.area.load(INPUT, Acquire) != 0;
             let ready = reader.refresh(&*end.area).map_err(invalid)?;
             Ok(if ready > 0 || ended { Some(ready > 0) } else { None })
@@ -166,7 +166,7 @@ impl ItemsIn for ShmItems {
         self.return_borrowed();
         let ready = self.reader.ready(&*self.end.area)?;
         let Some(RingFrame { header, ring_bytes }) = self.frame_at(0, ready)? else { return Ok(None) };
-        // Large bodies are waited for one by one.
+        // The supervisor waits for the release of each large body.
         if header.body_bytes > INLINE_BYTES_MAX || self.reader.unreleased() >= INLINE_BYTES_MAX as u64 {
             self.release();
         }
@@ -176,20 +176,20 @@ impl ItemsIn for ShmItems {
         }
         let area = &self.end.area;
         let head_at = self.reader.at() + HEADER_BYTES as u64;
-        let head = area.lend(ITEMS_PART, head_at, header.head_bytes);
+        let head = area.borrow_bytes(ITEMS_PART, head_at, header.head_bytes);
         let body_at = head_at + header.head_bytes as u64;
         let body = if header.body_bytes <= self.inline_bytes_max {
-            area.lend(ITEMS_PART, body_at, header.body_bytes)
+            area.borrow_bytes(ITEMS_PART, body_at, header.body_bytes)
         } else {
             let mut place = [0; size_of::<u64>()];
             area.take(ITEMS_PART, body_at, &mut place);
             let place = u64::from_le_bytes(place);
             if place & IN_INPUT == 0 {
-                area.lend(AreaPart::Arena, place, header.body_bytes)
+                area.borrow_bytes(AreaPart::Arena, place, header.body_bytes)
             } else {
                 let input = self.input.as_mut().ok_or(ItemsError::Reference)?;
                 input.read(place ^ IN_INPUT, header.body_bytes).unwrap_or_else(|| {
-                    self.integrity.lacks();
+                    self.integrity.mark_missing();
                     &[]
                 })
             }
@@ -221,7 +221,7 @@ struct ShmResults {
 }
 
 impl ShmResults {
-    /// Waits for so many free bytes, or for as many as the ring can have.
+    /// Waits for this many free bytes, or for an empty ring if it has fewer in all.
     fn wait_for_free_bytes(&mut self, wanted: u64) -> io::Result<u64> {
         let wanted = wanted.min(RESULTS.bytes);
         let free = self.writer.free_bytes(&*self.end.area, wanted).map_err(invalid)?;
@@ -240,7 +240,7 @@ impl ShmResults {
 }
 
 impl ResultsOut for ShmResults {
-    /// All at once if the ring can hold it, so that a death leaves all of it or nothing.
+    /// Publishes all frames at once if the ring can hold them, so that a death leaves all of them or none.
     fn send(&mut self, mut frames: &[u8]) -> io::Result<()> {
         while !frames.is_empty() {
             let free = self.wait_for_free_bytes(frames.len() as u64)?;

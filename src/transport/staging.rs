@@ -45,7 +45,7 @@ impl StagingArea {
         Self { area, tail }
     }
 
-    /// The next results are those of `first` and the items behind it, from the start of their half on. So many bytes
+    /// The next results are those of `first` and the items behind it, from the start of their half on. This many bytes
     /// of frames wait before them.
     pub fn begin(&self, first: ItemId, attempt: Attempt, framed_bytes: usize) {
         // In this order: the note is void until the place is right, and nothing is done then.
@@ -56,13 +56,13 @@ impl StagingArea {
         self.area.store(PLACE, tail.wrapping_add(framed_bytes as u64), Release);
     }
 
-    /// So many items are done now, and their results are so many bytes.
+    /// This many items are done now, and their results are this many bytes.
     #[inline]
     pub fn done(&self, count: u32, bytes: usize) {
         self.area.store(DONE, u64::from(count) << COUNT_SHIFT | bytes as u64, Release);
     }
 
-    /// The frames are so many bytes now, from the start of their half on, and the open group is among them.
+    /// The frames are this many bytes now, from the start of their half on, and the open group is among them.
     #[inline]
     pub fn framed(&self, bytes: usize) {
         let tail = self.area.load(self.tail, Relaxed);

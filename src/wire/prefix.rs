@@ -22,7 +22,7 @@ pub struct Prefix {
 }
 
 impl Prefix {
-    /// The prefix of a frame with this message and a body of so many bytes, which [`frame::check_body`] has passed.
+    /// The prefix of a frame with this message and a body of this many bytes, which [`frame::check_body`] has passed.
     /// It returns no `Result`, since that would be built in memory.
     #[inline(always)]
     pub fn new<M: Message>(message: &M, body_bytes: usize) -> Self {

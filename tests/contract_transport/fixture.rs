@@ -1,5 +1,5 @@
-//! The other process of the contract: this test program once more, in the role of a worker that stops
-//! at a stage and waits to be killed, or of a process that opens many channels and does nothing else.
+//! The processes that the contract's tests start: this test program again, as a worker that stops at a stage and
+//! waits to be killed, or as a process that opens many channels and does nothing else.
 
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use std::ffi::{CStr, CString};
@@ -18,11 +18,11 @@ use supervisor::transport::{self, Connection, Endpoints, Transport};
 use supervisor::wire::names;
 
 const ROLE: &str = "CONTRACT_ROLE";
-const READY: &str = "it is so far";
+const READY: &str = "the fixture is ready";
 /// The number of the first descriptor that a process is given, as the supervisor counts.
 const FIRST_FD: RawFd = 3;
 
-/// How far a worker comes.
+/// How far a worker gets before it waits to be killed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Stage {
     BeforeItConnects,
@@ -30,9 +30,9 @@ pub enum Stage {
     BeforeItsHello,
     /// It has sent [`FRAMES`] frames.
     BetweenFrames,
-    /// And half of one more.
+    /// It has sent [`FRAMES`] frames and half of one more.
     WithinAFrame,
-    /// And goes on until nothing more is taken.
+    /// It sends frames until the channel takes no more.
     WhileItsOutputIsFull,
     /// It has read the end of its input, and then sent [`FRAMES`] frames.
     AfterTheEndOfItsInput,
@@ -68,7 +68,7 @@ pub struct Fixture {
 }
 
 impl Fixture {
-    /// Starts it with what it is handed, as the supervisor starts a worker.
+    /// Starts it with these endpoints, as the supervisor starts a worker.
     pub fn start(kind: TransportKind, stage: Stage, endpoints: &Endpoints) -> Self {
         let mut variables = vec![
             format!("{ROLE}={stage:?}"),
@@ -85,7 +85,7 @@ impl Fixture {
         }
         variables.extend(endpoints.variables().map(|(name, value)| format!("{name}={value}")));
         let program = c(std::env::current_exe().unwrap().to_str().unwrap());
-        let argv = [&program, &c("--exact"), &c("fixture::plays_its_role"), &c("--nocapture")].map(Clone::clone);
+        let argv = [&program, &c("--exact"), &c("fixture::entry_of_the_process"), &c("--nocapture")].map(Clone::clone);
         let env: Vec<CString> = variables.iter().map(|variable| c(variable)).collect();
         let (said, stderr) = fd::pipe().unwrap();
         let null = fd::dev_null().unwrap();
@@ -109,11 +109,11 @@ impl Fixture {
         self.process.pid
     }
 
-    /// Waits until it is as far as it shall come.
+    /// Waits until it has reached its stage.
     pub fn wait_until_ready(&mut self) {
         let mut heard = String::new();
         while !heard.ends_with(&format!("{READY}\n")) {
-            assert!(self.said.read_line(&mut heard).unwrap() > 0, "it never came so far: {heard}");
+            assert!(self.said.read_line(&mut heard).unwrap() > 0, "it ended before it was ready: {heard}");
         }
     }
 
@@ -124,7 +124,7 @@ impl Fixture {
         assert_eq!(poll(&mut ended, PollTimeout::NONE), Ok(1));
     }
 
-    /// Takes it off the system's list; it is dead.
+    /// Reaps it; it is dead.
     pub fn reap(self) {
         let (status, _) = self.process.reap().unwrap().expect("it is dead");
         assert!(matches!(status, ExitStatus::Signal { signal: Signal::KILL, .. }), "{status:?}");
@@ -138,7 +138,7 @@ fn c(text: &str) -> CString {
 /// Runs this program with `role` in a process of its own, with empty folders for temporary files.
 pub fn play(role: &str, kind: TransportKind, folder: &std::path::Path) {
     let output = Command::new(std::env::current_exe().unwrap())
-        .args(["--exact", "fixture::plays_its_role", "--nocapture", "--test-threads=1"])
+        .args(["--exact", "fixture::entry_of_the_process", "--nocapture", "--test-threads=1"])
         .env(ROLE, role)
         .env(names::TRANSPORT, kind.name())
         .env("TMPDIR", folder)
@@ -149,9 +149,9 @@ pub fn play(role: &str, kind: TransportKind, folder: &std::path::Path) {
     assert!(output.status.success() && said.contains(READY), "{role} over {}: {said}", kind.name());
 }
 
-/// No test of its own: what the other process does.
+/// Not a test: the entry point of the started process. Without a role it does nothing.
 #[test]
-fn plays_its_role() {
+fn entry_of_the_process() {
     let Ok(role) = std::env::var(ROLE) else { return };
     let kind = transport::by_name(&std::env::var(names::TRANSPORT).unwrap()).unwrap();
     match Stage::ALL.into_iter().find(|stage| format!("{stage:?}") == role) {
@@ -161,7 +161,7 @@ fn plays_its_role() {
 }
 
 fn ready() {
-    // In one piece, which the harness does not cut in two.
+    // In one write, so that no output of the test harness divides the line.
     std::io::stderr().write_all(format!("{READY}\n").as_bytes()).unwrap();
 }
 
@@ -202,7 +202,7 @@ fn come_to(stage: Stage, kind: TransportKind) {
     wait_for_ever();
 }
 
-/// In one batch, as workers send: of single small messages not every channel holds many.
+/// In one write, as workers send: not every channel holds many small messages.
 fn send_frames(connection: &mut Connection) {
     let frames: Vec<u8> = (0..FRAMES).flat_map(|first| super::frame_of(first, b"x\n")).collect();
     connection.results.send(&frames).unwrap();
@@ -247,14 +247,14 @@ impl Held {
         Self { fds: count("/proc/self/fd"), threads: count("/proc/self/task"), shared }
     }
 
-    /// No more than then; less, if a thread had a moment left then.
+    /// Whether it holds no more than then. It may hold less, if a thread was still ending then.
     fn is_within(&self, then: &Self) -> bool {
         self.fds <= then.fds && self.threads <= then.threads && self.shared <= then.shared
     }
 
-    /// Waits until this process holds no more than then. A thread may need a moment to let go.
+    /// Waits until this process holds no more than `self`. A thread may need a moment to end.
     fn wait_for_return(&self, what: &str) {
-        let until = std::time::Instant::now() + super::PATIENCE_TO_LET_GO;
+        let until = std::time::Instant::now() + super::RELEASE_WAIT_MAX;
         while !Self::now().is_within(self) {
             assert!(std::time::Instant::now() < until, "{what}: {:?} and not {self:?}", Self::now());
             thread::yield_now();
@@ -266,7 +266,7 @@ fn many_channels(role: &str, kind: TransportKind) {
     const CHANNELS: u64 = 100;
     let before = Held::now();
     let mut transport = transport::transport(&kind.into(), 2).unwrap();
-    // What all channels share may come with the first one.
+    // The first channel may create what all channels share.
     used(&mut *transport);
     let one = Held::now();
     for _ in 0..CHANNELS {
@@ -274,7 +274,7 @@ fn many_channels(role: &str, kind: TransportKind) {
             "used" => used(&mut *transport),
             // A worker that died before it connected, or was not even started.
             "unused" => drop(transport.open().unwrap()),
-            _ => panic!("which role is {role}?"),
+            _ => panic!("unknown role {role}"),
         }
     }
     one.wait_for_return("after many channels");
@@ -293,7 +293,7 @@ fn used(transport: &mut dyn Transport) {
     worker.join().unwrap();
 }
 
-/// Gives back what it gets.
+/// Answers each item with its own bytes.
 pub fn echo(mut connection: Connection) {
     while let Some((message, body)) = super::take(&mut connection) {
         let supervisor::wire::message::ToWorker::Batch { first, .. } = message;
@@ -301,7 +301,7 @@ pub fn echo(mut connection: Connection) {
     }
 }
 
-/// Reads all that a dead worker left, as the event loop does: as long as bytes come.
+/// Reads all that a dead worker left, as long as bytes come, as the event loop does.
 pub fn drain(link: &mut super::Link) -> Vec<(supervisor::wire::message::FromWorker, Vec<u8>)> {
     let mut messages = Vec::new();
     loop {

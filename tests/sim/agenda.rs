@@ -14,11 +14,11 @@ pub type ProcessId = usize;
 pub enum Effect {
     /// The shell learns whether the process could be started.
     SpawnAnswered(ProcessId),
-    /// The process gets to its first instruction of interest.
+    /// The process begins to run.
     Begins(ProcessId),
     /// It reads its input.
     Wakes(ProcessId),
-    /// It is through with the item it is at.
+    /// It finishes its current item.
     ItemEnds(ProcessId),
     /// The shell reads its channel.
     Read(ProcessId),
@@ -28,9 +28,9 @@ pub enum Effect {
     Probed(ProcessId),
     /// A signal reaches it.
     Hit(ProcessId, Signal),
-    /// It is gone, but the shell does not know yet.
+    /// It dies, but the shell does not know yet.
     Dies(ProcessId, DeathStatus),
-    /// The shell learns it.
+    /// The shell learns of its death.
     Reaped(ProcessId),
     /// A message that it sent long ago arrives now.
     Late(ProcessId),
@@ -50,9 +50,9 @@ pub enum Effect {
 }
 
 impl Effect {
-    /// If the order of this effect and another matters to the core: it becomes a fact for the core, or
-    /// decides what a crash finds.
-    const fn is_seen(self) -> bool {
+    /// Whether the order of this effect and another matters to the core: it becomes a fact for the core, or
+    /// decides what a crash interrupts.
+    const fn order_matters(self) -> bool {
         matches!(self, Self::Begins(_) | Self::ItemEnds(_) | Self::Reaped(_) | Self::SourceSpeaks)
     }
 }
@@ -89,9 +89,9 @@ type Entry = (u64, u64, Effect);
 #[derive(Default)]
 pub struct Agenda {
     heap: BinaryHeap<Reverse<Entry>>,
-    /// Under a script, time does not matter and these are all equally next, ...
+    /// Under a script: the effects of which any may be next, whatever their time.
     open: Vec<Effect>,
-    /// ... except those whose moment cannot be seen from outside: they happen at once.
+    /// Under a script: effects whose order does not matter to the core. They happen at once.
     at_once: VecDeque<Effect>,
     pub scripted: bool,
 }
@@ -107,7 +107,7 @@ impl Agenda {
     pub fn add(&mut self, at: u64, tie: u64, effect: Effect) {
         if !self.scripted {
             self.heap.push(Reverse((at, tie, effect)));
-        } else if effect.is_seen() {
+        } else if effect.order_matters() {
             self.open.push(effect);
         } else {
             self.at_once.push_back(effect);

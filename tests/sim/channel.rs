@@ -1,4 +1,4 @@
-//! The way from a simulated worker to the simulated shell: bytes, through the real codec.
+//! The channel from a simulated worker to the simulated shell: bytes, through the real codec.
 
 use supervisor::wire::codec;
 use supervisor::wire::frame::FrameDecoder;
@@ -7,9 +7,9 @@ use supervisor::wire::message::{FromWorker, PROTOCOL_VERSION};
 /// The token of every simulated worker.
 pub const TOKEN: [u8; 16] = *b"simulated worker";
 
-/// What the shell makes of a worker's bytes.
+/// What the shell decodes from a worker's bytes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Told {
+pub enum WorkerMessage {
     Hello,
     Done {
         first: u64,
@@ -36,9 +36,9 @@ pub struct SimChannel {
 }
 
 impl SimChannel {
-    /// Forgets everything, for the next process that uses it. `hello`: it has to begin with one.
+    /// Forgets everything, for the next process that uses it. `hello`: its first message has to be one.
     pub fn reset(&mut self, hello: bool) {
-        // A decoder keeps its large buffer; one that is in the middle of something is not used again.
+        // A decoder keeps its large buffer; one that holds a part of a frame is not reused.
         if self.broken || self.decoder.unread_bytes() > 0 {
             self.decoder = FrameDecoder::new();
         }
@@ -80,7 +80,7 @@ impl SimChannel {
     }
 
     /// The shell reads up to `bytes` and gets every message that is now whole.
-    pub fn read(&mut self, bytes: usize, pid: u32, told: &mut Vec<Told>) {
+    pub fn read(&mut self, bytes: usize, pid: u32, told: &mut Vec<WorkerMessage>) {
         let end = self.written.len().min(self.read.saturating_add(bytes));
         let piece = &self.written[self.read..end];
         self.read = end;
@@ -91,30 +91,30 @@ impl SimChannel {
         let framed = self.decoder.push(piece, |frame| {
             if !broken {
                 let message = interpret(frame.head, pid, &mut hello_seen);
-                broken = message == Told::Broken;
+                broken = message == WorkerMessage::Broken;
                 told.push(message);
             }
         });
         if framed.is_err() && !broken {
-            told.push(Told::Broken);
+            told.push(WorkerMessage::Broken);
         }
         self.broken = broken || framed.is_err();
         self.hello_seen = hello_seen;
     }
 }
 
-fn interpret(head: &[u8], expected_pid: u32, hello_seen: &mut bool) -> Told {
+fn interpret(head: &[u8], expected_pid: u32, hello_seen: &mut bool) -> WorkerMessage {
     match codec::decode(head) {
         Ok(FromWorker::Hello { protocol: PROTOCOL_VERSION, pid, token: TOKEN })
             if !*hello_seen && pid == expected_pid =>
         {
             *hello_seen = true;
-            Told::Hello
+            WorkerMessage::Hello
         }
         Ok(FromWorker::Done { first, count, attempt, busy_ns, .. }) if *hello_seen && count > 0 => {
-            Told::Done { first, count, attempt, busy_ns }
+            WorkerMessage::Done { first, count, attempt, busy_ns }
         }
-        Ok(FromWorker::Failed { item, attempt, .. }) if *hello_seen => Told::Failed { item, attempt },
-        _ => Told::Broken,
+        Ok(FromWorker::Failed { item, attempt, .. }) if *hello_seen => WorkerMessage::Failed { item, attempt },
+        _ => WorkerMessage::Broken,
     }
 }

@@ -27,7 +27,7 @@ impl Rng {
         min + self.below(max - min + 1)
     }
 
-    /// True so many times in a thousand.
+    /// True `chance` times in a thousand.
     pub const fn per_mille(&mut self, chance: u32) -> bool {
         self.below(1000) < chance as u64
     }
@@ -47,7 +47,7 @@ pub struct Script {
 }
 
 impl Script {
-    /// What to take of `of` possibilities here.
+    /// Chooses among `of` possibilities at this branch.
     pub fn choose(&mut self, of: usize) -> usize {
         if self.at == self.path.len() {
             self.path.push((0, of as u32));

@@ -11,18 +11,18 @@ use supervisor::model::time::{Duration, Instant};
 
 type Judgement = Result<(), BrokenCheck>;
 
-/// How often a worker with a hard limit is probed, by the design.
+/// A worker with a hard limit is probed this many times within it, at intervals within these bounds.
 const PROBE_SHARE: u64 = 8;
 const PROBE_INTERVAL_MIN: Duration = Duration::from_millis(5);
 const PROBE_INTERVAL_MAX: Duration = Duration::from_millis(250);
-/// The world's own lateness: its timers, and the way of an answer.
+/// How late the world itself may be: its timers, and the delay of an answer.
 const LATE: Duration = Duration::from_millis(20);
 
 impl Shadow {
     /// Why a process may be ended at this moment, as far as can be seen from outside.
     pub fn why_kill(&self, index: usize, now: Instant, truth: Truth) -> Option<KillWhy> {
         let slot = &self.slots[index];
-        // Known before its process was there; the reason stays.
+        // This reason may be older than the process, and it stays.
         if slot.companion {
             return Some(KillWhy::Strategy);
         }
@@ -50,14 +50,14 @@ impl Shadow {
             let since = slot.sent_at.max(truth.excluded_at);
             return (now >= since + limit).then_some(KillWhy::TimedOut(front.first));
         }
-        // Between two items it is the next one that counts, from when the one before was answered for.
+        // Between two items the next one counts, from the answer to the one before.
         let running = truth.running.filter(|&item| slot.leases.iter().any(|batch| batch.contains(item)));
         let item = running.unwrap_or(front.first);
         let since = if item == front.first { slot.sent_at.min(truth.since) } else { truth.since };
         (now >= since.max(truth.excluded_at) + limit).then_some(KillWhy::TimedOut(item))
     }
 
-    /// The time that a drain, or a normal end, leaves to what still runs.
+    /// Whether the time is over that a drain, or a normal end, leaves to running items.
     fn grace_is_over(&self, now: Instant) -> bool {
         match self.stage {
             Stage::Running => self.all_done && now >= self.done_since + self.policy.leave_time(),
@@ -65,7 +65,7 @@ impl Shadow {
         }
     }
 
-    /// A stop rises for the reason that it has already: by a further signal, or because its time is over.
+    /// A stop rises without a new reason only after a further signal, or when its time is over.
     pub fn may_rise(&self, stage: Stage, now: Instant) -> Judgement {
         let rises = stage > self.stage && self.stage > Stage::Running;
         let halted = self.policy.halt.is_some_and(|halt| halt.now) && self.halt_is_met().is_some();
@@ -74,12 +74,12 @@ impl Shadow {
         Ok(())
     }
 
-    /// Something happened that leaves no time for what still runs.
+    /// Whether a reason was given that leaves no time to running items.
     fn is_urgent(&self) -> bool {
         self.given.iter().any(|given| !matches!(given, StopReason::Signal(_) | StopReason::Requested))
     }
 
-    /// No item runs for longer than its limit and the distance of two probes.
+    /// No item runs for longer than its limit plus two probe intervals.
     pub fn runs_since(&self, index: usize, incarnation: u32, since: Instant, now: Instant) -> Judgement {
         let (slot, Some(limit)) = (&self.slots[index], self.policy.timeout) else { return Ok(()) };
         if slot.incarnation != incarnation || slot.broken || slot.kill.is_some() || slot.closed {
@@ -98,7 +98,7 @@ impl Shadow {
         Ok(())
     }
 
-    /// A reason to stop has to be one that was given, or one that the counts give.
+    /// A reason to stop has to be one that was given, or one that follows from the counts.
     pub fn may_stop(&self, reason: &StopReason, now: Instant) -> Judgement {
         let given = match reason {
             StopReason::HaltMet | StopReason::HaltFailed => self.halt_is_met() == Some(reason.clone()),
@@ -135,7 +135,7 @@ impl Shadow {
             Threshold::Percent(percent) if halt.on == HaltOn::Fail => {
                 count >= Threshold::PERCENT_ITEMS_MIN && count * 100 >= u64::from(percent) * totals.settled()
             }
-            // Of all items, whose number is known when the source has ended.
+            // A share of all items: their number is known once the source has ended.
             Threshold::Percent(percent) => {
                 self.source_over && count > 0 && count * 100 >= u64::from(percent) * totals.accepted
             }
@@ -143,7 +143,7 @@ impl Shadow {
         met.then_some(reason)
     }
 
-    /// What has to stop the run has stopped it in the same step, and the strongest reason has won.
+    /// Whatever has to stop the run has stopped it in the same step, for the strongest reason.
     pub fn must_have_stopped(&mut self, now: Instant) -> Judgement {
         if self.finished {
             return Ok(());
@@ -178,7 +178,7 @@ impl Shadow {
         self.stop_ends(now)
     }
 
-    /// Each stage of a stop ends in time: whatever lives is gone when the last wait is over.
+    /// Each stage of a stop ends in time: every process is gone when the last wait is over.
     fn stop_ends(&self, now: Instant) -> Judgement {
         let waits: u64 = self.policy.term_sequence.iter().map(|step| step.wait.0).sum();
         let bound = match self.stage {
@@ -193,8 +193,8 @@ impl Shadow {
         Ok(())
     }
 
-    /// No ready worker is idle while an item could be handed out to it.
-    pub fn nobody_waits(&mut self, now: Instant, marks: &mut Marks) -> Judgement {
+    /// No ready worker is idle while an item could be dispatched to it.
+    pub fn check_waits(&mut self, now: Instant, marks: &mut Marks) -> Judgement {
         if self.finished || self.stage > Stage::Running || self.policy.worker.starts_with_item() {
             return Ok(());
         }
@@ -213,7 +213,7 @@ impl Shadow {
         Ok(())
     }
 
-    /// Every slot that the run shall have was ready, or failed, once.
+    /// Every slot that is not removed was ready, or failed, once.
     pub fn all_met(&self) -> bool {
         self.slots.iter().all(|slot| slot.met || slot.removed)
     }
@@ -231,12 +231,12 @@ impl Shadow {
         for slot in &self.slots {
             let up = matches!(slot.phase, Phase::Starting | Phase::Ready);
             let told = slot.kill.is_some() || slot.leaving;
-            ensure!(!slot.companion || !up || told, Restarts, "the strategy ends {}, and it was not", slot.pid);
+            ensure!(!slot.companion || !up || told, Restarts, "pid {} has to leave, and was not ended", slot.pid);
         }
         Ok(())
     }
 
-    /// A worker ended and will be restarted: the strategy names the others that have to be.
+    /// A worker ended and will be restarted: the strategy names the others that restart with it.
     pub fn strategy_takes(&mut self, dead: usize, marks: &mut Marks) {
         let range = match self.policy.strategy {
             RestartStrategy::OneForOne => return,

@@ -35,14 +35,14 @@ impl Shadow {
         } else if self.slots[index].removed {
             // The run does not want it any more.
         } else if matches!(error, SpawnFailure::Shortage(_)) && others {
-            // While others run, a shortage passes when one of them ends: it waits, and is not counted.
+            // While others run, a shortage passes when one of them ends: the slot waits, and no death is counted.
             self.pauses(index);
         } else {
             self.count_death(index, now);
         }
     }
 
-    /// An attempt did not succeed. The item is done with, or waits for its next attempt.
+    /// An attempt did not succeed. The item has its outcome, or waits for its next attempt.
     pub fn attempt_failed(&mut self, id: ItemId, kind: CauseKind, index: usize) {
         let crashed = matches!(kind, CauseKind::Crashed(_));
         let pid = self.items[id].holder.map(|(.., pid)| pid).filter(|&pid| pid != 0);
@@ -66,7 +66,7 @@ impl Shadow {
         self.delayed.insert(id, Instant::ZERO);
     }
 
-    /// The process of this slot is gone; what it held, in order.
+    /// The process of this slot is gone; returns the items that it held, in order.
     fn leaves(&mut self, index: usize, now: Instant) -> Vec<ItemId> {
         let slot = &mut self.slots[index];
         let held: Vec<ItemId> = slot
@@ -93,7 +93,7 @@ impl Shadow {
         self.pauses(index);
     }
 
-    /// The slot stays empty for a while, each time in a row for twice as long.
+    /// The slot stays empty for the back-off, which doubles each time in a row.
     fn pauses(&mut self, index: usize) {
         let backoff = self.policy.backoff;
         let slot = &mut self.slots[index];
@@ -123,10 +123,10 @@ impl Shadow {
         marks: &mut Marks,
     ) {
         let slot = &self.slots[index];
-        let (kill, settled, asked) = (slot.kill, slot.settled_in_life, slot.leaving && slot.kill.is_none());
+        let (kill, settled, asked) = (slot.kill, slot.settled_by_process, slot.leaving && slot.kill.is_none());
         let refill = slot.refill;
         let running = self.can_know(index, running);
-        // It ended by itself; also a worker that was asked to leave and failed on its way out.
+        // It ended by itself; that includes a worker that was asked to leave and then failed.
         if kill.is_none() && !(asked && status.is_success()) {
             self.totals.deaths += 1;
         }
@@ -134,7 +134,7 @@ impl Shadow {
         let ran = running.filter(|id| held.contains(id));
         let charged = match kill {
             None | Some(KillWhy::Protocol | KillWhy::NoHello) => ran,
-            // The item that was over its limit, if it did not end after all.
+            // The item that was over its limit, unless it was answered after all.
             Some(KillWhy::TimedOut(id)) => held.contains(&id).then_some(id),
             Some(KillWhy::Strategy | KillWhy::Stopped) => None,
         };

@@ -12,7 +12,7 @@ use supervisor::model::outcome::{FailReason, Outcome};
 use supervisor::model::signal::Signal;
 use supervisor::model::time::Instant;
 
-/// Orders that one fact may cause: a handful for each slot and each item there is.
+/// The most orders that one fact may cause: a few for each slot and each item.
 const ORDERS_MAX: usize = 20_000;
 
 /// Feeds a core `facts` facts of the seed.

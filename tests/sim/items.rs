@@ -46,7 +46,7 @@ pub struct ShadowItem {
     pub failures: u32,
     /// The process that held it last: slot, incarnation, pid.
     pub holder: Option<(usize, u32, u32)>,
-    /// It was handed out at least once in its present attempt, or is just now.
+    /// It was dispatched in its present attempt.
     pub started: bool,
     pub committed: bool,
 }
@@ -93,13 +93,13 @@ impl ItemTable {
         self.items.get(id.0.checked_sub(self.first)? as usize)
     }
 
-    /// If this stretch arrived.
+    /// Whether this batch arrived.
     pub fn has(&self, first: ItemId, count: u32) -> bool {
         count > 0 && first.0 >= self.first && first.0.saturating_add(count.into()) <= self.end().0
     }
 }
 
-/// Of an item that never arrived: a panic, which fails the world as a broken check does.
+/// Panics for an item that never arrived; that fails the world as a broken check does.
 impl Index<ItemId> for ItemTable {
     type Output = ShadowItem;
     fn index(&self, id: ItemId) -> &ShadowItem {
@@ -112,7 +112,7 @@ impl IndexMut<ItemId> for ItemTable {
     }
 }
 
-/// The ids of a stretch, in order.
+/// The ids of a batch, in order.
 pub fn ids(first: ItemId, count: u32) -> impl Iterator<Item = ItemId> {
     (0..u64::from(count)).map(move |offset| first.plus(offset))
 }

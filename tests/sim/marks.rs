@@ -1,5 +1,5 @@
-//! Coverage marks: which faults and situations a sweep really reached. One that no seed reached
-//! fails the sweep, for a fault that never happens proves nothing.
+//! Coverage marks: which faults and situations a sweep really reached. A mark that no seed reached
+//! fails the sweep: a fault that never happens proves nothing.
 
 macro_rules! listed {
     ($(#[$doc:meta])* $name:ident { $($variant:ident,)* }) => {
@@ -15,7 +15,7 @@ macro_rules! listed {
 listed! {
     /// Everything a sweep has to reach.
     Mark {
-        // Faults that the world throws.
+        // Faults that the world injects.
         SpawnFailed,
         DiedBeforeHello,
         DiedMidItem,

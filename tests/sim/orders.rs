@@ -12,8 +12,8 @@ use supervisor::model::signal::Signal;
 use supervisor::model::spec::{Credit, QueueOrder};
 use supervisor::model::time::{Duration, Instant};
 
-/// What `Credit::Auto` holds at all times: four runs, or many short ones.
-const AUTO_RUNS_MAX: usize = 4;
+/// What a worker holds at most with `Credit::Auto`: four batches, or many short ones.
+const AUTO_BATCHES_MAX: usize = 4;
 const AUTO_ITEMS_MAX: u64 = 4096;
 
 type Judgement = Result<(), BrokenCheck>;
@@ -77,7 +77,7 @@ impl Shadow {
         Ok(())
     }
 
-    /// The slot that this incarnation is in: asked for or alive.
+    /// The slot of this incarnation, whose process was spawned and has not ended.
     pub fn living(&self, worker: WorkerId, incarnation: Incarnation) -> Result<usize, BrokenCheck> {
         let slot = self.slots.get(worker.index());
         let fits = slot.is_some_and(|slot| slot.phase > Phase::Asked && slot.incarnation == incarnation.0);
@@ -85,7 +85,7 @@ impl Shadow {
         Ok(worker.index())
     }
 
-    /// A process is started: the slot is empty, and has been for as long as it has to.
+    /// A process is started: the slot is empty, and its back-off is over.
     fn fills(&mut self, worker: WorkerId, incarnation: Incarnation, now: Instant) -> Result<usize, BrokenCheck> {
         ensure!(worker.index() < self.slots.len(), DownSlot, "there is no worker {worker}");
         let slot = &mut self.slots[worker.index()];
@@ -101,7 +101,7 @@ impl Shadow {
         ensure!(!slot.removed, Scale, "worker {worker} is started though the run was scaled down by it");
         (slot.leaving, slot.broken, slot.closed, slot.companion) = (false, false, false, false);
         (slot.leaves_when_spawned, slot.must_start) = (false, false);
-        (slot.kill, slot.kill_step, slot.settled_in_life) = (None, 0, 0);
+        (slot.kill, slot.kill_step, slot.settled_by_process) = (None, 0, 0);
         let (waited, pause) = (now.since(slot.last_end), slot.pause);
         ensure!(waited >= pause, Restarts, "worker {worker} is started after {waited:?}, the back-off is {pause:?}");
         let (counted, allowed) = (slot.counted.len(), self.policy.intensity.restarts_max as usize);
@@ -127,7 +127,7 @@ impl Shadow {
         let index = self.fills(worker, incarnation, now)?;
         ensure!(self.policy.worker.starts_with_item(), DownSlot, "worker {worker} is started for an item");
         self.leases(index, batch, now)?;
-        // It has not started before it is spawned.
+        // The item has not started before its process is spawned.
         self.items[batch.first].started = false;
         Ok(())
     }
@@ -149,22 +149,22 @@ impl Shadow {
             ReadySlot,
             "{batch:?} to worker {worker}, which is not ready"
         );
-        ensure!(self.stage == Stage::Running, StopRises, "{batch:?} is handed out while the run stops");
+        ensure!(self.stage == Stage::Running, StopRises, "{batch:?} is dispatched while the run stops");
         let index = worker.index();
         self.leases(index, batch, now)?;
         let slot = &self.slots[index];
         ensure!(
             batch.count <= self.policy.batch_max,
             Credit,
-            "a run of {}, limit {}",
+            "a batch of {}, limit {}",
             batch.count,
             self.policy.batch_max
         );
         let within = match self.policy.worker.credit {
             Credit::Items(max) => slot.held <= max.into(),
-            Credit::Auto => slot.leases.len() <= AUTO_RUNS_MAX || slot.held <= AUTO_ITEMS_MAX,
+            Credit::Auto => slot.leases.len() <= AUTO_BATCHES_MAX || slot.held <= AUTO_ITEMS_MAX,
         };
-        ensure!(within, Credit, "worker {worker} holds {} items in {} runs", slot.held, slot.leases.len());
+        ensure!(within, Credit, "worker {worker} holds {} items in {} batches", slot.held, slot.leases.len());
         if slot.leases.len() > 1 {
             let idle = self.idle_slot();
             ensure!(idle.is_none(), WorkConserving, "{batch:?} in advance to worker {worker}, and {idle:?} is idle");
@@ -176,14 +176,14 @@ impl Shadow {
         Ok(())
     }
 
-    /// Hands a run to a slot: every item of it waits, has this attempt, and is the next in order.
+    /// Leases a batch to a slot: every item of it waits, has this attempt, and is the next in order.
     fn leases(&mut self, index: usize, batch: Batch, now: Instant) -> Judgement {
-        ensure!(batch.count > 0, QueuedItem, "an empty run");
+        ensure!(batch.count > 0, QueuedItem, "an empty batch");
         let together = self.policy.start_together && !self.policy.worker.starts_with_item();
         ensure!(
             !together || self.dispatched || self.all_met(),
             ReadySlot,
-            "{batch:?} is handed out before every slot was ready"
+            "{batch:?} is dispatched before every slot was ready"
         );
         self.dispatched = true;
         for id in ids(batch.first, batch.count) {
@@ -209,7 +209,7 @@ impl Shadow {
             ensure!(false, QueuedItem, "item {id} never arrived");
             return Ok(());
         };
-        ensure!(item.place == ItemPlace::Queued, QueuedItem, "item {id} is handed out, but it is {:?}", item.place);
+        ensure!(item.place == ItemPlace::Queued, QueuedItem, "item {id} is dispatched, but it is {:?}", item.place);
         ensure!(
             batch.attempt == item.attempt,
             Attempts,
@@ -228,19 +228,19 @@ impl Shadow {
             ensure!(first == Some(key), DispatchOrder, "item {id} (priority {}) before {first:?}", item.priority);
             self.ranked.pop_first();
             if item.holder.is_none() {
-                ensure!(self.released(), DispatchOrder, "item {id} is handed out while the queue still fills");
+                ensure!(self.released(), DispatchOrder, "item {id} is dispatched while the queue still fills");
                 self.ranked_fresh -= 1;
             }
             return Ok(());
         }
         if let Some(&first) = self.returned.front() {
-            ensure!(first == id, DispatchOrder, "item {id} is handed out, but {first} came back before it");
+            ensure!(first == id, DispatchOrder, "item {id} is dispatched, but {first} came back before it");
             self.returned.pop_front();
             return Ok(());
         }
         let first = if fifo { self.fresh.pop_front() } else { self.fresh.pop_back() };
-        ensure!(first == Some(id), DispatchOrder, "item {id} is handed out, but {first:?} is next");
-        ensure!(self.released(), DispatchOrder, "item {id} is handed out while the queue still fills");
+        ensure!(first == Some(id), DispatchOrder, "item {id} is dispatched, but {first:?} is next");
+        ensure!(self.released(), DispatchOrder, "item {id} is dispatched while the queue still fills");
         Ok(())
     }
 
@@ -300,14 +300,14 @@ impl Shadow {
             let place = self.items[index].place;
             match (verdict, place) {
                 (Some(verdict), ItemPlace::Due(due)) => {
-                    ensure!(verdict == due, OneOutcome, "item {index} is {due:?}, but is told {verdict:?}");
+                    ensure!(verdict == due, OneOutcome, "item {index} is {due:?}, but settled {verdict:?}");
                     self.due -= 1;
                 }
                 (None, ItemPlace::Queued) => {
                     self.skips(index);
                     self.skipped_now += 1;
                 }
-                _ => ensure!(false, OneOutcome, "item {index} is told {:?}, but it is {place:?}", settlement.outcome),
+                _ => ensure!(false, OneOutcome, "item {index} settled {:?}, but it is {place:?}", settlement.outcome),
             }
             self.items[index].place = ItemPlace::Settled;
             self.checks_history(index, settlement)?;
@@ -355,14 +355,14 @@ impl Shadow {
         ensure!(
             crashes == item.crashes as usize,
             Blame,
-            "item {index} ended {} workers, told is {settlement:?}",
+            "item {index} ended {} workers, reported {settlement:?}",
             item.crashes
         );
-        ensure!(settlement.causes == item.causes, Causes, "item {index} has {:?}, told is {settlement:?}", item.causes);
+        ensure!(settlement.causes == item.causes, Causes, "item {index}: {:?}, reported {settlement:?}", item.causes);
         if settlement.outcome == Outcome::Skipped {
-            // Whether an attempt that came to nothing began is known to the worker alone.
+            // Only the worker knows whether an unfinished attempt began.
             let fits = (item.attempt.0 - 1..=item.attempt.0).contains(&settlement.attempts);
-            ensure!(fits, Causes, "item {index} had {} attempts, told is {settlement:?}", item.attempt);
+            ensure!(fits, Causes, "item {index} had {} attempts, reported {settlement:?}", item.attempt);
             return Ok(());
         }
         // The attempt that is due counts only if it began.
@@ -370,18 +370,18 @@ impl Shadow {
         ensure!(
             settlement.attempts == attempts,
             Causes,
-            "item {index} had {attempts} attempts, told is {settlement:?}"
+            "item {index} had {attempts} attempts, reported {settlement:?}"
         );
-        let told = (settlement.worker.map(WorkerId::index), settlement.incarnation.map(|it| it.0));
+        let settled_by = (settlement.worker.map(WorkerId::index), settlement.incarnation.map(|it| it.0));
         let held = (item.holder.map(|(slot, ..)| slot), item.holder.map(|(_, incarnation, _)| incarnation));
-        ensure!(told == held, Causes, "item {index} was held by {held:?}, told is {settlement:?}");
+        ensure!(settled_by == held, Causes, "item {index} was held by {held:?}, reported {settlement:?}");
         Ok(())
     }
 
     fn commits(&mut self, first: ItemId, count: u32) -> Judgement {
         ensure!(self.items.has(first, count), CommitOrder, "{count} results from {first} on");
         if self.policy.keep_order {
-            // The turn of restored items passes silently.
+            // Restored items are never committed: their turn is passed over.
             while self.items.get(self.commit_next).is_some_and(|item| item.place == ItemPlace::Restored) {
                 self.commit_next = self.commit_next.plus(1);
             }

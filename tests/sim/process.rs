@@ -1,4 +1,4 @@
-//! Simulated worker processes: what they do with what they are sent, and how they go wrong.
+//! Simulated worker processes: what they do with their items, and how they fail.
 
 use crate::agenda::{DeathStatus, Effect, ProcessId};
 use crate::channel::SimChannel;
@@ -15,14 +15,14 @@ pub enum Lifetime {
     /// Asked for; the shell does not know yet if it could be started.
     #[default]
     Asked,
-    Lives,
-    /// Gone, but the shell does not know.
+    Running,
+    /// Dead, but the shell does not know yet.
     Zombie(DeathStatus),
-    /// The shell knows, or it never was.
+    /// Reaped, or never started.
     Gone,
 }
 
-/// What is the matter with an item; the same in each attempt.
+/// What an item does to its worker; the same in each attempt.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Behaviour {
     Fine,
@@ -42,7 +42,7 @@ pub struct SimProcess {
     pub life: Lifetime,
     pub channel: SimChannel,
     pub end_of_file_seen: bool,
-    /// The shell gave up on its bytes, or its life is over.
+    /// The shell ignores its bytes, since they broke the protocol.
     pub deaf_shell: bool,
     pub fault: Option<Fault>,
     /// Items it finishes before its fault strikes.
@@ -56,7 +56,7 @@ pub struct SimProcess {
     /// The progress page: the item it names, and since when that item really runs.
     pub progress: Option<ItemId>,
     pub since: u64,
-    /// When the shell last excluded time, because the worker may be waiting for it.
+    /// When the shell last excluded time, because the worker may be waiting for the shell.
     pub excluded_at: u64,
     pub working: bool,
     /// It will never do anything again by itself.
@@ -83,7 +83,7 @@ impl SimProcess {
     }
 
     pub fn is_alive(&self) -> bool {
-        self.life == Lifetime::Lives
+        self.life == Lifetime::Running
     }
 
     /// The item that it really runs, whatever its progress page says.
@@ -238,7 +238,7 @@ impl World {
                 _ => (u64::MAX, attempt, u32::MAX),
             };
             let process = &mut self.processes[id];
-            // Finished items that were not reported stay so, or one wrong answer would be two.
+            // Items that are finished and not reported stay so: their answer would be a second wrong one.
             process.channel.write_done(wrong_item, count, wrong_attempt, 1);
             self.marks.hit(Mark::WrongItem);
             self.soon(Effect::Read(id));
@@ -327,7 +327,7 @@ impl World {
         true
     }
 
-    /// A death of one kind or another, after `within_ns` at most.
+    /// A death with a random status, after `within_ns` at most.
     fn dies_somehow(&mut self, id: ProcessId, within_ns: u64) {
         let after = self.rng.below(within_ns + 1);
         let status = self.some_status();
@@ -344,7 +344,7 @@ impl World {
         ])
     }
 
-    /// A signal reaches it: KILL always ends it, another one unless it does not listen.
+    /// A signal reaches it: KILL always ends it, another one unless it ignores signals.
     pub fn hit(&mut self, id: ProcessId, signal: Signal) {
         let process = &self.processes[id];
         if !process.is_alive() {
@@ -362,7 +362,7 @@ impl World {
         self.after(after, Effect::Dies(id, status));
     }
 
-    /// It is gone; the shell will learn of it in its own time.
+    /// It dies; the shell learns of that later.
     pub fn dies(&mut self, id: ProcessId, status: DeathStatus) {
         if !self.processes[id].is_alive() {
             return;

@@ -31,19 +31,19 @@ impl Shadow {
                 Ok(())
             }
             RunEvent::WorkerExited { worker, incarnation, reason, item, waiting, .. } => {
-                let (held, told) = (self.slots[worker.index()].ended_with, waiting + u64::from(item.is_some()));
-                ensure!(held == told, Reports, "worker {worker} ended with {held} items, told is {event:?}");
+                let (held, reported) = (self.slots[worker.index()].ended_with, waiting + u64::from(item.is_some()));
+                ensure!(held == reported, Reports, "worker {worker} ended with {held} items, reported {event:?}");
                 self.reports_exit(*worker, *incarnation, reason, *item)
             }
             RunEvent::ItemStarted { item, worker, incarnation, .. } => {
                 let holder = self.items[*item].holder.map(|(slot, incarnation, _)| (slot, incarnation));
-                let told = Some((worker.index(), incarnation.0));
-                ensure!(holder == told, Reports, "item {item} is held by {holder:?}, told is {event:?}");
+                let reported = Some((worker.index(), incarnation.0));
+                ensure!(holder == reported, Reports, "item {item} is held by {holder:?}, reported {event:?}");
                 Ok(())
             }
             RunEvent::Scaled { to, .. } => {
                 let count = self.slots.iter().filter(|slot| !slot.removed).count();
-                ensure!(*to as usize == count, Scale, "there are {count} workers, told is {event:?}");
+                ensure!(*to as usize == count, Scale, "there are {count} workers, reported {event:?}");
                 Ok(())
             }
             RunEvent::WorkerReady { worker, incarnation, .. } => self.living(*worker, *incarnation).map(|_| ()),
@@ -68,7 +68,7 @@ impl Shadow {
             EndReason::Strategy => slot.kill == Some(KillWhy::Strategy),
             EndReason::Stopped => slot.kill == Some(KillWhy::Stopped),
         };
-        ensure!(fits, Reports, "worker {worker} ended because of {:?}, told is {reason:?}", slot.kill);
+        ensure!(fits, Reports, "worker {worker} ended because of {:?}, reported {reason:?}", slot.kill);
         match item {
             Some((id, ItemFate::Again(attempt))) => {
                 let known = &self.items[id];
@@ -90,7 +90,7 @@ impl Shadow {
     fn stops(&mut self, stage: Stage, reason: &StopReason, now: Instant, marks: &mut Marks) -> Judgement {
         ensure!(stage >= self.stage, StopRises, "{stage:?} after {:?}", self.stage);
         if let Some(before) = &self.reason {
-            // Of two of the same kind the first stays: that signal is raised again.
+            // Of two reasons of one kind the first stays: its signal is raised again at the end.
             let alike = std::mem::discriminant(before) == std::mem::discriminant(reason);
             ensure!(
                 if alike { before == reason } else { reason > before },
@@ -142,20 +142,20 @@ impl Shadow {
             self.committed,
             self.totals.accepted - self.totals.restored
         );
-        // Some facts name a present process and are stale by their content; all other numbers are exact.
-        let told = Totals { stale: 0, ..outcome.totals };
+        // `stale` is a minimum: some facts name a present process and are stale by their content.
+        let reported = Totals { stale: 0, ..outcome.totals };
         let counted = Totals { stale: 0, ..self.totals };
         ensure!(
-            told == counted && outcome.totals.stale >= self.totals.stale,
+            reported == counted && outcome.totals.stale >= self.totals.stale,
             Conservation,
-            "totals: counted {counted:?}, told {told:?}"
+            "totals: counted {counted:?}, reported {reported:?}"
         );
         match &self.reason {
             Some(reason) => {
-                ensure!(*reason == outcome.reason, Finish, "it stopped for {reason:?}, told is {outcome:?}")
+                ensure!(*reason == outcome.reason, Finish, "it stopped for {reason:?}, reported {outcome:?}")
             }
             None => {
-                ensure!(outcome.reason == StopReason::SourceEnded, Finish, "it never stopped, told is {outcome:?}");
+                ensure!(outcome.reason == StopReason::SourceEnded, Finish, "it never stopped, reported {outcome:?}");
                 marks.hit(Mark::EndedNormally);
             }
         }

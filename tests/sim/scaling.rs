@@ -29,7 +29,7 @@ impl Shadow {
             Command::Status => return,
             Command::Scale { workers } => return self.scaled(workers.max(1) as usize, marks),
             Command::Drain => self.firmness.max(1),
-            // QUIT is as two of the other signals, and a further one goes a step on.
+            // QUIT counts as two of the other signals, and a further one is one step more.
             Command::Terminate if by_signal && self.firmness >= 2 => self.firmness + 1,
             Command::Terminate => self.firmness.max(2),
             Command::Kill => self.firmness.max(3),
@@ -44,7 +44,7 @@ impl Shadow {
         });
     }
 
-    /// Slots that the run shall have.
+    /// The slots that are not removed.
     fn present_slots(&self) -> impl Iterator<Item = usize> + '_ {
         self.slots.iter().enumerate().filter(|(_, slot)| !slot.removed).map(|(index, _)| index)
     }
@@ -87,7 +87,7 @@ impl Shadow {
         slot.removed = false;
         if slot.phase == Phase::Down {
             marks.hit(Mark::Revived);
-            // As a new slot: what happened to it before does not count.
+            // It counts as a new slot: its earlier deaths are forgotten.
             (slot.pause, slot.row, slot.last_counted) = (Duration::ZERO, 0, false);
             slot.counted.clear();
             slot.must_start = true;
@@ -112,25 +112,25 @@ impl Shadow {
         Ok(())
     }
 
-    /// A worker that was removed, or was until it was added again, and holds nothing, has had its time to leave.
+    /// Whether a worker that was removed (and perhaps added again since) holds nothing and its time to leave is over.
     pub fn has_overstayed(&self, slot: &ShadowSlot, now: Instant) -> bool {
         let idle_since = slot.leaving_at.max(slot.sent_at);
         slot.leaving && (slot.removed || slot.refill) && slot.held == 0 && now >= idle_since + self.policy.leave_time()
     }
 
-    /// A status says what can be counted from outside.
+    /// A status agrees with what can be counted from outside.
     pub fn shows(&self, status: &Status) -> Result<(), BrokenCheck> {
         let told = (status.stage, status.queued + status.delayed, status.in_flight);
         let counted = (self.stage, self.waiting_items() + self.delayed.len() as u64, self.in_flight);
-        ensure!(told == counted, Conservation, "stage, waiting, in flight: counted {counted:?}, told {told:?}");
+        ensure!(told == counted, Conservation, "stage, waiting, in flight: counted {counted:?}, shown {told:?}");
         let shown = self.slots.iter().enumerate().filter(|(_, slot)| !slot.removed || slot.phase != Phase::Down);
         let shown: Vec<usize> = shown.map(|(index, _)| index).collect();
         let told: Vec<usize> = status.slots.iter().map(|slot| slot.worker.index()).collect();
-        ensure!(shown == told, Scale, "the slots are {shown:?}, told is {told:?}");
+        ensure!(shown == told, Scale, "the slots are {shown:?}, reported {told:?}");
         for told in &status.slots {
             let slot = &self.slots[told.worker.index()];
             let (incarnation, held) = (told.incarnation.0, told.in_flight);
-            ensure!(held == slot.held, Conservation, "worker {} holds {}, told is {told:?}", told.worker, slot.held);
+            ensure!(held == slot.held, Conservation, "worker {} holds {}, reported {told:?}", told.worker, slot.held);
             ensure!(incarnation == slot.incarnation, Conservation, "worker {} is not {told:?}", told.worker);
         }
         Ok(())

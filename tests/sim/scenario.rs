@@ -50,35 +50,35 @@ impl Fault {
     ];
 }
 
-/// Chances are per thousand, where nothing else is noted.
+/// Chances are per thousand, unless noted otherwise.
 #[derive(Clone, Debug)]
 pub struct Scenario {
     pub policy: Policy,
     pub items: u64,
-    /// That a process is faulty, and which faults it may have.
+    /// The chance that a process is faulty, and which faults it may have.
     pub fault_chance: u32,
     pub faults: Vec<Fault>,
-    /// That an item fails its first attempts, kills its worker each time, or never ends.
+    /// The chance that an item fails its first attempts, kills its worker each time, or never ends.
     pub failing: u32,
     pub poisoned: u32,
     pub hanging: u32,
     pub rejected: u32,
-    /// That the next few items were settled by an earlier run.
+    /// The chance that the next few items were settled by an earlier run.
     pub restored: u32,
-    /// That a read takes only a part of what is there.
+    /// The chance that a read takes only a part of what is there.
     pub torn: u32,
-    /// That a dying worker's end-of-file is not seen (another process holds the pipe).
+    /// The chance that a dying worker's end-of-file is not seen (another process holds the pipe).
     pub held_open: u32,
-    /// That the source is idle after a delivery; it may then never deliver again.
+    /// The chance that the source is idle after a delivery; it may then never deliver again.
     pub idle: u32,
     pub source_dies: bool,
-    /// That a message of a dead worker arrives after its exit.
+    /// The chance that a message of a dead worker arrives after its exit.
     pub late: u32,
     /// Until then each probe finds the shell congested, so that the time counts for no limit.
     pub sink_slow_until: u64,
     /// How long an item takes at most.
     pub item_ns_max: u64,
-    /// When these befall the whole run, if ever.
+    /// When these happen to the run, if ever.
     pub signals: Vec<(u64, Signal)>,
     pub scales: Vec<(u64, u32)>,
     pub requests: Vec<(u64, CallerRequest)>,
@@ -95,7 +95,7 @@ impl Scenario {
     /// The scenario of a seed.
     pub fn draw(rng: &mut Rng) -> Self {
         let policy = draw_policy(rng);
-        // Half of all seeds are about one fault alone, so that nothing else can hide what it does.
+        // A third of the seeds allow one fault alone, so that no other fault can hide what it does.
         let fault_chance = rng.pick(&[0, 0, 100, 300, 600, 1000]);
         let faults = match rng.below(3) {
             0 => Fault::ALL.to_vec(),
@@ -152,7 +152,7 @@ impl Scenario {
         }
     }
 
-    /// A calm world of this policy, for cases that are gone through completely.
+    /// A world without faults, for cases of which every order of events is played.
     pub fn calm(policy: Policy, items: u64) -> Self {
         Self {
             policy,
@@ -199,20 +199,20 @@ fn draw_signals(rng: &mut Rng, span: u64) -> Vec<(u64, Signal)> {
         .collect()
 }
 
-/// When callers ask for which other number of workers.
+/// When callers scale the run, and to how many workers.
 fn draw_scales(rng: &mut Rng, span: u64) -> Vec<(u64, u32)> {
     let count = if rng.per_mille(250) { rng.pick(&[1, 2, 3, 6]) } else { 0 };
     (0..count).map(|_| (rng.below(span), rng.pick(&[0, 1, 1, 2, 2, 3, 4, 5, 7]))).collect()
 }
 
-/// When callers ask for an end.
+/// When callers ask for the end of the run.
 fn draw_requests(rng: &mut Rng, span: u64) -> Vec<(u64, CallerRequest)> {
     let requests = [CallerRequest::Stop, CallerRequest::Drain, CallerRequest::Terminate, CallerRequest::Kill];
     let count = if rng.per_mille(60) { rng.pick(&[1, 1, 2, 3]) } else { 0 };
     (0..count).map(|_| (rng.below(span), rng.pick(&requests))).collect()
 }
 
-/// The contract of the workers: as our own protocol has it, as a process per item, or as foreign programs.
+/// The contract of the workers: that of our own protocol, of a process per item, or of a foreign program.
 fn draw_contract(rng: &mut Rng) -> WorkerContract {
     let credit = if rng.per_mille(500) { Credit::Auto } else { Credit::Items(rng.between(1, 6) as u32) };
     match rng.below(20) {

@@ -15,7 +15,7 @@ use supervisor::model::outcome::{Cause, CauseKind, FailReason, Outcome, StopReas
 use supervisor::model::spec::{Blame, Policy, QueueOrder};
 use supervisor::model::time::{Duration, Instant};
 
-/// What is really so about a process, whatever the core believes.
+/// The true state of a process, whatever the core believes.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Truth {
     /// It is there: alive, or dead and not yet reported.
@@ -71,10 +71,10 @@ pub struct ShadowSlot {
     pub closed: bool,
     pub leases: VecDeque<Batch>,
     pub held: u64,
-    /// When the oldest run it holds could begin at the earliest: handed out, and the one before answered.
+    /// When the oldest batch it holds could begin at the earliest: dispatched, and the one before answered.
     pub sent_at: Instant,
     pub started_at: Instant,
-    pub settled_in_life: u64,
+    pub settled_by_process: u64,
     pub kill: Option<KillWhy>,
     pub kill_step: usize,
     pub killed_at: Instant,
@@ -85,11 +85,11 @@ pub struct ShadowSlot {
     pub last_end: Instant,
     /// Items that its last process held when it ended.
     pub ended_with: u64,
-    /// Its last end was such a death.
+    /// Its last end was a counted death.
     pub last_counted: bool,
     /// How long the slot stays empty at least.
     pub pause: Duration,
-    /// Its last process left in a way that its restart type does not make good.
+    /// Its last process ended in a way after which the restart type starts no other.
     pub retired: bool,
     /// It was ready, or ended, at least once.
     pub met: bool,
@@ -103,13 +103,13 @@ pub struct Shadow {
     pub slots: Vec<ShadowSlot>,
     /// Fresh items in order of arrival (fifo, lifo).
     pub fresh: VecDeque<ItemId>,
-    /// What workers gave back, first to be handed out first (fifo, lifo).
+    /// What workers gave back, in the order of dispatch (fifo, lifo).
     pub returned: VecDeque<ItemId>,
     /// Priority order, fresh and returned.
     pub ranked: BTreeSet<(i64, ItemId)>,
     /// Fresh items in `ranked`.
     pub ranked_fresh: u64,
-    /// Retries that wait: not before.
+    /// Retries that wait, each with its earliest moment.
     pub delayed: BTreeMap<ItemId, Instant>,
     pub in_flight: u64,
     pub due: u64,
@@ -125,7 +125,7 @@ pub struct Shadow {
     pub totals: Totals,
     /// The part of `totals` that an earlier run settled.
     pub restored: Totals,
-    /// Something was handed out.
+    /// Something was dispatched.
     pub dispatched: bool,
     /// In keep-order: the item whose turn it is.
     pub commit_next: ItemId,
@@ -133,13 +133,13 @@ pub struct Shadow {
     pub dead_row: u32,
     /// Slots whose workers have to leave with one that ended in this step.
     pub new_companions: Vec<usize>,
-    /// Every item has its outcome and none will come, since then.
+    /// Every item has its outcome and none will come; and since when.
     pub all_done: bool,
     pub done_since: Instant,
     /// The worker program cannot be started at all.
     pub gave_up_on_program: bool,
     pub finished: bool,
-    /// How far the clock leapt, in all, since the last rise of the stage and ever.
+    /// How far the clock leapt in all.
     pub leapt_ns: u64,
     /// Reasons to stop that the world gave: the strongest has to win.
     pub given: Vec<StopReason>,
@@ -216,12 +216,12 @@ impl Shadow {
         self.fresh.len() as u64 + self.ranked_fresh
     }
 
-    /// In lifo and priority order nothing is handed out before all that is there was read.
+    /// In lifo and priority order nothing is dispatched before all that is there was read.
     pub fn released(&self) -> bool {
         self.policy.queue_order == QueueOrder::Fifo || self.source_idle || self.source_over || self.demand == 0
     }
 
-    /// Items that may be handed out now.
+    /// Items that may be dispatched now.
     pub fn waiting_items(&self) -> u64 {
         (self.fresh.len() + self.returned.len() + self.ranked.len()) as u64
     }
@@ -283,7 +283,7 @@ impl Shadow {
             Input::Hello { .. } => {
                 let slot = &mut self.slots[index];
                 slot.phase = Phase::Ready;
-                // A hello that crosses the order to leave is no beginning.
+                // A hello that crosses the order to leave does not count as a start.
                 slot.met |= !slot.leaving;
             }
             Input::Settled { first, count, attempt, .. } => {
@@ -293,7 +293,7 @@ impl Shadow {
             Input::Failed { item, attempt, reason, .. } => {
                 self.failed(index, Batch::of_one(*item, *attempt), reason, now);
             }
-            // A worker that was asked to leave may close it at any time.
+            // A worker that was asked to leave may close its channel at any time.
             Input::ChannelClosed { .. } => self.slots[index].closed |= !self.slots[index].leaving,
             Input::ProtocolError { .. } => self.distrust(index),
             Input::Exited { status, .. } if self.policy.worker.starts_with_item() => {
@@ -363,7 +363,7 @@ impl Shadow {
         slot.phase = if waits { Phase::Starting } else { Phase::Ready };
         slot.met |= !waits && !slot.leaves_when_spawned && !slot.companion;
         if per_item {
-            // The program can be started, so what counted against it is forgotten.
+            // The program can be started, so earlier failures are forgotten.
             slot.counted.clear();
             slot.row = 0;
         }
@@ -395,10 +395,10 @@ impl Shadow {
         }
     }
 
-    /// The slot did something useful: what counted against it is forgotten.
+    /// The slot did something useful: its counted deaths are forgotten.
     fn life_sign(&mut self, index: usize) {
         let slot = &mut self.slots[index];
-        slot.settled_in_life += 1;
+        slot.settled_by_process += 1;
         slot.counted.clear();
         slot.row = 0;
     }
@@ -409,8 +409,7 @@ impl Shadow {
         slot.broken |= slot.kill.is_none();
     }
 
-    /// True, and they are off the lease, if these are the next items of what the slot holds longest.
-    /// A large result that is not one of the next item breaks the protocol at its head.
+    /// A large result that is not the next item's breaks the protocol, already at its head.
     fn begins(&mut self, index: usize, next: Batch) {
         let slot = &self.slots[index];
         if slot.phase != Phase::Ready || slot.broken || !holds_next(&slot.leases, next) {
@@ -418,6 +417,7 @@ impl Shadow {
         }
     }
 
+    /// Takes these items off the lease, if they are the oldest that the slot holds; else the slot broke the protocol.
     fn takes_next(&mut self, index: usize, next: Batch, now: Instant) -> bool {
         let slot = &mut self.slots[index];
         if slot.phase != Phase::Ready || slot.broken || !holds_next(&slot.leases, next) {
@@ -439,7 +439,7 @@ impl Shadow {
         true
     }
 
-    /// After every order of a step was given.
+    /// Judges a step after its last order.
     pub fn after(&mut self, now: Instant, marks: &mut Marks) -> Result<(), BrokenCheck> {
         ensure!(self.due == 0, SettledAtOnce, "{} items have their outcome, and it was not reported", self.due);
         let stopping = self.stage > Stage::Running;
@@ -464,10 +464,10 @@ impl Shadow {
         ensure!(!stopping || queued == 0 || self.finished, OneOutcome, "{queued} items are kept though the run stops");
         self.follows_scale()?;
         self.must_have_stopped(now)?;
-        self.nobody_waits(now, marks)
+        self.check_waits(now, marks)
     }
 
-    /// The item that a worker runs, as far as the core can know. `page`: as its progress page says.
+    /// The item that a worker runs, as far as the core can know. `page`: the item on its progress page.
     pub fn can_know(&self, index: usize, page: Option<ItemId>) -> Option<ItemId> {
         match self.policy.worker.blame {
             Blame::OldestHeld => self.slots[index].leases.front().map(|batch| batch.first),
@@ -476,7 +476,7 @@ impl Shadow {
     }
 }
 
-/// If these are the next items of what is held, all at this attempt.
+/// Whether these are the oldest items of what is held, all at this attempt.
 fn holds_next(leases: &VecDeque<Batch>, wanted: Batch) -> bool {
     let (mut next, mut left) = (wanted.first, u64::from(wanted.count));
     for batch in leases {
@@ -489,7 +489,7 @@ fn holds_next(leases: &VecDeque<Batch>, wanted: Batch) -> bool {
     left == 0
 }
 
-/// If `reason` is as strong as `other`, whatever they carry: of two alike the first stays.
+/// Whether `reason` is at least as strong as `other`. Two of one kind are equally strong, whatever they carry.
 pub fn at_least(reason: &StopReason, other: &StopReason) -> bool {
     std::mem::discriminant(reason) == std::mem::discriminant(other) || reason > other
 }

@@ -2,7 +2,7 @@
 //! ends, and passes the facts to the core.
 
 use crate::agenda::{Effect, ProcessId};
-use crate::channel::Told;
+use crate::channel::WorkerMessage;
 use crate::marks::Mark;
 use crate::process::Lifetime;
 use crate::scenario::Fault;
@@ -32,7 +32,7 @@ impl World {
             };
             return self.input(Input::SpawnFailed { worker, incarnation, error });
         }
-        process.life = Lifetime::Lives;
+        process.life = Lifetime::Running;
         self.soon(Effect::Begins(id));
         self.input(Input::Spawned { worker, incarnation, pid })
     }
@@ -40,7 +40,7 @@ impl World {
     /// The shell reads what is there, or a part of it, and passes the messages on.
     pub fn read(&mut self, id: ProcessId, all: bool) -> Result<(), BrokenCheck> {
         let process = &mut self.processes[id];
-        // Under a script what the dead left behind is read with their end, and not before.
+        // Under a script what a dead process left in its channel is read with its end, not before.
         let later = self.agenda.scripted && !process.is_alive();
         if process.life == Lifetime::Gone || ((process.end_of_file_seen || later) && !all) {
             return Ok(());
@@ -60,10 +60,10 @@ impl World {
         let mut outcome = Ok(());
         for message in told.drain(..) {
             if outcome.is_ok() && !self.finished {
-                if dead && matches!(message, Told::Done { .. }) {
+                if dead && matches!(message, WorkerMessage::Done { .. }) {
                     self.marks.hit(Mark::ResultOfTheDead);
                 }
-                self.processes[id].deaf_shell |= message == Told::Broken;
+                self.processes[id].deaf_shell |= message == WorkerMessage::Broken;
                 if let Some(begins) = result_begins(worker, incarnation, &message).filter(|_| self.rng.below(4) == 0) {
                     outcome = self.input(begins);
                 }
@@ -126,7 +126,7 @@ impl World {
         self.input(Input::Exited { worker, incarnation, status: status.into(), usage, running })
     }
 
-    /// A message of a dead process, or about it, arrives when it is long gone.
+    /// A message of a dead process, or about it, arrives after its exit was reported.
     pub fn late(&mut self, id: ProcessId) -> Result<(), BrokenCheck> {
         self.marks.hit(Mark::LateResult);
         let process = &self.processes[id];
@@ -155,25 +155,27 @@ impl World {
     }
 }
 
-/// The fact that comes before a large result, of a message that may be one.
-fn result_begins(worker: WorkerId, incarnation: Incarnation, told: &Told) -> Option<Input> {
-    let Told::Done { first, count: 1, attempt, .. } = *told else { return None };
+/// The fact that precedes a large result, for a message that could be one.
+fn result_begins(worker: WorkerId, incarnation: Incarnation, told: &WorkerMessage) -> Option<Input> {
+    let WorkerMessage::Done { first, count: 1, attempt, .. } = *told else { return None };
     Some(Input::ResultBegins { worker, incarnation, item: ItemId(first), attempt: Attempt(attempt) })
 }
 
-fn to_input(worker: WorkerId, incarnation: Incarnation, told: Told) -> Input {
+fn to_input(worker: WorkerId, incarnation: Incarnation, told: WorkerMessage) -> Input {
     match told {
-        Told::Hello => Input::Hello { worker, incarnation },
-        Told::Done { first, count, attempt, busy_ns } => {
+        WorkerMessage::Hello => Input::Hello { worker, incarnation },
+        WorkerMessage::Done { first, count, attempt, busy_ns } => {
             Input::Settled { worker, incarnation, first: ItemId(first), count, attempt: Attempt(attempt), busy_ns }
         }
-        Told::Failed { item, attempt } => Input::Failed {
+        WorkerMessage::Failed { item, attempt } => Input::Failed {
             worker,
             incarnation,
             item: ItemId(item),
             attempt: Attempt(attempt),
             reason: FailReason::Message(String::from("no such thing")),
         },
-        Told::Broken => Input::ProtocolError { worker, incarnation, error: String::from("read a frame: it is none") },
+        WorkerMessage::Broken => {
+            Input::ProtocolError { worker, incarnation, error: String::from("read a frame: garbage") }
+        }
     }
 }

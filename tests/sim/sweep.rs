@@ -10,10 +10,10 @@ use std::sync::Once;
 use supervisor::core::Core;
 use supervisor::model::spec::Policy;
 
-/// Steps after which a world is called endless. The longest real ones need a tenth of it.
+/// A world that takes more steps is endless. The longest real ones need a tenth of it.
 pub const STEPS_MAX: u64 = 20_000;
 
-/// What the environment asks for.
+/// The `SIM_*` variables of the environment.
 pub struct SweepRequest {
     pub seeds: u64,
     pub steps_max: u64,
@@ -34,11 +34,11 @@ impl SweepRequest {
     }
 }
 
-/// A world that is used again and again.
+/// A world that is reused for every seed.
 pub struct Harness {
     world: World,
     steps_max: u64,
-    /// The core's own checks are not asked: for cores with a defect.
+    /// Skips the core's own invariant check: for cores with a planted defect.
     pub outside_only: bool,
 }
 
@@ -55,7 +55,7 @@ impl Harness {
     }
 
     /// Plays one seed and prints what happens.
-    pub fn play_aloud(&mut self, seed: u64) -> Result<WorldEnd, BrokenCheck> {
+    pub fn play_with_trace(&mut self, seed: u64) -> Result<WorldEnd, BrokenCheck> {
         println!("seed {seed}: {:#?}", Scenario::draw(&mut Rng::new(seed)));
         self.world.trace.aloud = true;
         let world_end = self.play(seed);
@@ -82,7 +82,7 @@ impl Harness {
         })
     }
 
-    /// Plays every order of events of a small case, with a crash at every possible point. Says how many there are.
+    /// Plays every order of events of a small case, with a crash at every possible point. Returns how many there are.
     pub fn play_completely(&mut self, policy: &Policy, items: u64, crashes: u32) -> Result<u64, String> {
         let mut script = Script::default();
         let mut count = 0;
@@ -107,7 +107,7 @@ thread_local! {
     static LAST_PANIC: RefCell<String> = const { RefCell::new(String::new()) };
 }
 
-/// Keeps the text of a panic that is caught on purpose off the screen, and returns it to the caller.
+/// Keeps the text of a panic that is caught on purpose off the screen, and stores it in `LAST_PANIC`.
 fn quietly<T>(play: impl FnOnce() -> T) -> T {
     static HOOK: Once = Once::new();
     HOOK.call_once(|| {

@@ -1,17 +1,17 @@
-//! What the shadow model holds the core to, by name.
+//! The shadow model's checks of the core, by name.
 
 use std::fmt;
 
 /// The checks. Each is a sentence that is true of every step of every run.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Check {
-    /// accepted = queued + dispatched + settled, and the run's totals say the same as an outside count.
+    /// accepted = queued + dispatched + settled, and the run's totals equal an outside count.
     Conservation,
     /// An item gets one outcome, the one that its attempts gave it, and it never changes.
     OneOutcome,
     /// A settlement names all causes, the last holder and the number of attempts.
     Causes,
-    /// An item that ran to an end, or to its end, has its outcome in the same step.
+    /// An item whose last attempt has ended is settled in the same step.
     SettledAtOnce,
     /// Only the item that was running when its worker ended is charged.
     Blame,
@@ -25,24 +25,24 @@ pub enum Check {
     LivingProcess,
     /// A process is ended only for a reason, and in the order of the term sequence.
     ReasonToKill,
-    /// Only items that wait are handed out.
+    /// Only items that wait are dispatched.
     QueuedItem,
-    /// Items are handed out in the order of the queue.
+    /// Items are dispatched in the order of the queue.
     DispatchOrder,
-    /// A ready worker with nothing to do and an item that may be handed out do not wait for each other.
+    /// No ready worker is idle while an item may be dispatched.
     WorkConserving,
     /// In flight at one worker never exceeds its credit, nor a message its limit.
     Credit,
-    /// Asked for and waiting together never exceed the queue's limit.
+    /// Items demanded and items waiting together never exceed the queue's limit.
     Demand,
     /// A result is committed once, after the outcome; in keep-order in the order of the input. A restored
     /// item is never committed.
     CommitOrder,
     /// A run has as many slots as it was scaled to; a removed one is asked to leave and never filled.
     Scale,
-    /// Restarts within any window, and their distances, are within the limits; a slot that its type retires is not filled.
+    /// Restarts keep to the restart limit and to the back-off; a slot that its restart type retires is not filled.
     Restarts,
-    /// It gives up when and only when a limit says so.
+    /// A run stops early for a reason that was given or that a limit gives, and never ignores one.
     GivingUp,
     /// A hard timeout strikes neither early nor late.
     Timeouts,
@@ -56,7 +56,7 @@ pub enum Check {
     TimerLater,
     /// Finished means: no process, no open item, nothing afterwards.
     Finish,
-    /// Reports tell what happened.
+    /// Reports agree with what happened.
     Reports,
     /// The core's own invariants, or a panic of it.
     Core,

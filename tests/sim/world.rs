@@ -1,11 +1,11 @@
 //! The simulated world around the real core: a clock that jumps from event to event, processes, a
-//! source, and a shell that does to them what the core orders.
+//! source, and a shell that carries out the core's orders.
 //!
 //! Invariant: everything that happens is decided by the seed, or by the script of choices. Nothing
 //! makes a system call.
 
 use crate::agenda::{Agenda, DeathStatus, Effect, ProcessId};
-use crate::channel::Told;
+use crate::channel::WorkerMessage;
 use crate::choice::{Rng, Script};
 use crate::marks::{Mark, Marks};
 use crate::process::{Behaviour, Lifetime, SimProcess};
@@ -35,7 +35,7 @@ pub struct World {
     pub scenario: Scenario,
     pub rng: Rng,
     pub script: Option<Script>,
-    /// Under a script: how many times it may still kill a worker at a moment of its choice.
+    /// Under a script: how many more workers it may kill, each at a moment of its choice.
     crashes_left: u32,
     pub now: u64,
     pub agenda: Agenda,
@@ -44,26 +44,26 @@ pub struct World {
     pub marks: Marks,
     pub trace: Trace,
     pub processes: Vec<SimProcess>,
-    /// Of `processes`, so many belong to this world; the rest wait to be used again.
+    /// How many of `processes` belong to this world; the rest are kept for reuse.
     process_count: usize,
     /// The present process of each slot.
     pub present: Vec<Option<ProcessId>>,
     pub behaviours: Vec<Behaviour>,
     pub source: SimSource,
-    pub told: Vec<Told>,
+    pub told: Vec<WorkerMessage>,
     steps: u64,
     pub finished: bool,
-    /// The core's own recount is not asked: a defect has to show in what the core does.
+    /// Skips the core's own invariant check, so that a defect has to show in what the core does.
     pub outside_only: bool,
     /// Signals of a user who ended a run that cannot end by itself.
     impatience: u32,
 }
 
-/// No step is further apart from the next than this, or from its timer.
+/// The longest delay of an effect that happens soon.
 const LAG_NS_MAX: u64 = 60_000;
-/// The status is compared at each so many steps.
+/// The core's status is compared with the shadow model once in this many steps.
 const STATUS_STEPS: u64 = 16;
-/// Workers that a user sees come and go before ending the run by hand.
+/// After this many processes the simulated user ends the run with a signal.
 const PATIENCE_PROCESSES: usize = 400;
 const LATE_TIMER_NS_MAX: u64 = 5_000_000;
 
@@ -99,7 +99,7 @@ impl World {
         &self.scenario.policy
     }
 
-    /// A world for a scenario; what was allocated for the last one is used again.
+    /// Prepares the world for a scenario; allocations of the last one are reused.
     pub fn reset(&mut self, scenario: Scenario, rng: Rng, core: Core, script: Option<Script>, crashes: u32) {
         self.shadow.reset(&scenario.policy);
         self.agenda.reset(script.is_some());
@@ -113,7 +113,7 @@ impl World {
         self.trace.reset();
     }
 
-    /// Lives through it to the end of the run, or to the first check that does not hold.
+    /// Plays it to the end of the run, or to the first check that does not hold.
     pub fn run(&mut self, steps_max: u64) -> Result<WorldEnd, BrokenCheck> {
         self.plan_the_outside();
         self.input(Input::Start)?;
@@ -177,8 +177,8 @@ impl World {
         }
     }
 
-    /// One of the events that may come next, or the death of a worker: before its item is through,
-    /// or behind it with the result still unread.
+    /// One of the events that may come next, or the death of a worker: before its item is finished,
+    /// or after that with the result still unread.
     fn scripted_step(&mut self) -> Result<(), BrokenCheck> {
         if let Some(effect) = self.agenda.pop() {
             return self.take(effect);
@@ -200,7 +200,7 @@ impl World {
         }
     }
 
-    /// One way or the other.
+    /// A choice of two, by the script or by chance.
     pub fn either(&mut self) -> bool {
         match &mut self.script {
             Some(script) => script.choose(2) == 0,
@@ -212,7 +212,7 @@ impl World {
         (0..self.process_count).filter(|&id| self.processes[id].is_alive())
     }
 
-    /// The core's timer fires, seldom exactly on time.
+    /// The core's timer fires, one time in four late.
     fn timer(&mut self, due: u64) -> Result<(), BrokenCheck> {
         let late = if !self.agenda.scripted && self.rng.below(4) == 0 { self.rng.below(LATE_TIMER_NS_MAX) } else { 0 };
         self.now = self.now.max(due.saturating_add(late));
@@ -226,14 +226,14 @@ impl World {
         Ok(())
     }
 
-    /// Nothing will happen again by itself. A fault of the world has to explain it; then the user gives up.
+    /// No event is left. A fault of the world has to explain that; then the user ends the run.
     fn stalls(&mut self) -> Result<(), BrokenCheck> {
         let hangs = self.living().any(|id| {
             let process = &self.processes[id];
             process.stuck || process.deaf_shell || process.fault == Some(Fault::WrongItem)
         });
-        let excused = hangs || self.source.stalled;
-        ensure!(excused, Progress, "nothing is left to wait for and the run is not over: {:?}", self.core.status());
+        let explained = hangs || self.source.stalled;
+        ensure!(explained, Progress, "nothing is left to wait for and the run is not over: {:?}", self.core.status());
         self.now += 1_000_000_000;
         self.loses_patience()
     }
@@ -324,7 +324,7 @@ impl World {
         if self.steps.is_multiple_of(STATUS_STEPS) && !self.shadow.finished {
             self.shadow.shows(&self.core.status())?;
         }
-        // Its own recount comes last: what can be seen from outside shall be caught from there.
+        // The core's own invariants come last: the shadow model finds first what can be seen from outside.
         match self.core.check_deep() {
             _ if self.outside_only => Ok(()),
             Ok(()) => Ok(()),
@@ -332,7 +332,7 @@ impl World {
         }
     }
 
-    /// No item runs longer than its hard limit and the distance of two probes.
+    /// No item runs longer than its hard limit plus two probe intervals.
     fn watch_the_clock(&mut self) -> Result<(), BrokenCheck> {
         if self.policy().timeout.is_none() {
             return Ok(());
@@ -352,7 +352,7 @@ impl World {
         Ok(())
     }
 
-    /// What is really so about the process that an order is about.
+    /// The true state of the process that an order names.
     fn truth_about(&self, action: &Action) -> Truth {
         let Action::Kill { worker, incarnation, .. } = action else { return Truth::default() };
         let present = self.present.get(worker.index()).copied().flatten();
@@ -360,7 +360,7 @@ impl World {
         if process.incarnation != incarnation.0 {
             return Truth::default();
         }
-        let exists = matches!(process.life, Lifetime::Lives | Lifetime::Zombie(_));
+        let exists = matches!(process.life, Lifetime::Running | Lifetime::Zombie(_));
         Truth {
             exists,
             running: self.progress_of(process),
@@ -404,7 +404,7 @@ impl World {
         }
     }
 
-    /// A process is asked for; its fate is drawn here.
+    /// The core orders a process; the process's fault is drawn here.
     fn asked_for(&mut self, worker: WorkerId, incarnation: Incarnation, batch: Option<Batch>) {
         let id = self.process_count;
         self.process_count += 1;
@@ -418,7 +418,7 @@ impl World {
         let process = &mut self.processes[id];
         process.reset(worker.index(), incarnation.0, 1000 + id as u32, hello);
         process.fault = fault;
-        // A process per item has a single item for its fault to strike in.
+        // A process per item runs a single item, so its fault strikes in that one.
         process.fault_after = if batch.is_some() { 0 } else { fault_after };
         process.inbox.extend(batch);
         if self.present.len() <= worker.index() {
@@ -457,7 +457,7 @@ impl World {
         }
     }
 
-    /// Very soon, at a random moment.
+    /// At a random moment within [`LAG_NS_MAX`].
     pub fn soon(&mut self, effect: Effect) {
         let lag = self.rng.below(LAG_NS_MAX);
         self.after(lag, effect);

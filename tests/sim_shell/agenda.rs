@@ -27,11 +27,11 @@ pub enum Effect {
     SourceBreaks,
     /// The reader of stdout goes away.
     StdoutCloses,
-    /// A stream takes bytes again. Nothing is done; the loop is there at that moment.
+    /// A stream takes bytes again. This changes nothing itself; it only brings the clock to that moment.
     StreamOpens,
-    /// Somebody sends the supervisor a signal.
+    /// The supervisor gets a signal.
     Signalled(Signal),
-    /// The clock is so much further on at once: the whole program was stopped, while its workers went on.
+    /// The clock leaps forward by so much: the supervisor was stopped, while its workers went on.
     Leap(u64),
 }
 
@@ -51,7 +51,7 @@ impl From<End> for ExitStatus {
     }
 }
 
-/// Effects by time; those of the same moment in an order of chance.
+/// Effects by time; those of the same moment in a random order.
 #[derive(Default)]
 pub struct Agenda(BinaryHeap<Reverse<(u64, u64, Effect)>>);
 

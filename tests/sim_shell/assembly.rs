@@ -92,7 +92,7 @@ fn residents(world: &Shared) -> Fleet {
     Fleet::Residents(Residents::new(program, conversation, scenario.channel.spin, tap(world)))
 }
 
-/// A tap that notes every frame, and holds it against the world.
+/// A tap that notes every frame, and compares it with the world.
 fn tap(world: &Shared) -> Tap {
     let world = world.clone();
     Tap::new(Box::new(move |frame| world.borrow_mut().tapped(frame)))

@@ -151,7 +151,7 @@ impl Channel for FakeChannel {
     fn close_input(&mut self) {
         self.world.borrow_mut().close_input(self.pipe);
         self.backlog.clear();
-        // Its end tells the world.
+        // The world learns of the end when the descriptor is dropped.
         self.write_end = None;
     }
 
@@ -166,7 +166,7 @@ impl Channel for FakeChannel {
         if !pipe.style.busy_polled {
             return true;
         }
-        // What it was told before is read already: a closed end is no news.
+        // An end-of-file that was already read does not count again.
         let is_news = !pipe.from_worker.is_empty() || (!pipe.worker_writes && !pipe.read_to_end);
         if is_news || (pipe.backlog > 0 && pipe.takes_output()) {
             world.marks.hit(Mark::ArmedTooLate);
@@ -244,13 +244,13 @@ impl World {
         Ok(Fill::Bytes(bytes))
     }
 
-    /// A message was queued: which items the process gets.
+    /// A message was queued: notes which items the process gets.
     fn queued(&mut self, pipe: usize, prefix: &[u8], count: u32) {
         let header = Header::read(prefix).ok().flatten();
         let head = &prefix[HEADER_BYTES.min(prefix.len())..];
         let batch = header.and_then(|header| to_worker(header.kind, head).ok());
         let Some(ToWorker::Batch { first, count: named, attempt }) = batch else {
-            return self.violate(Check::Channel, "a message to a worker is none".to_owned());
+            return self.violate(Check::Channel, "a message to a worker cannot be decoded".to_owned());
         };
         hold!(self, named == count, Channel, "a message of {named} items is queued as one of {count}");
         let words = [4, pipe as u64, first, u64::from(count), u64::from(attempt)];

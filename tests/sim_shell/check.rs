@@ -1,4 +1,4 @@
-//! What the shell is held to, by name.
+//! The checks of the shell, by name.
 
 use std::fmt;
 
@@ -9,13 +9,13 @@ pub enum Check {
     PollSet,
     /// The loop does not wait while something has happened that no watch reports.
     LostWakeUp,
-    /// The loop does not go round and round for an event that it does not handle.
+    /// The loop does not spin on an event that it does not handle.
     Spin,
     /// No signal to a process that was reaped; the rest of a group is killed before its leader is reaped.
     Signals,
     /// A process is reaped once, after its end, when the guard has forgotten its group.
     Reaping,
-    /// A channel is used as its trait says, and is read as long as it can bring something.
+    /// A channel is used as its trait says, and is read as long as bytes may come.
     Channel,
     /// A worker gets the bytes of the items that it is sent.
     ItemBytes,
@@ -31,17 +31,17 @@ pub enum Check {
     Settled,
     /// An outcome is one that the workers gave.
     Outcome,
-    /// Results are shown as the workers wrote them, with the items that they are of.
+    /// Results are shown as the workers wrote them, each with its own item.
     Results,
     /// In keep-order results are shown in the order of the items.
     Order,
     /// stdout gets what was shown, byte for byte.
     Stdout,
-    /// A tap is passed frames of items that arrived, at times that have been.
+    /// A tap is passed frames of items that have arrived, with times in the past.
     Tap,
     /// Nothing is visible before the durable record of it is safe.
     Barrier,
-    /// The source delivers no more than was demanded, and is left alone when it has ended.
+    /// No more items are taken than the queue and the workers may hold, and none after the end of the source.
     Source,
     /// The memory of items and of results in files is free when the run is over.
     Memory,
@@ -66,8 +66,8 @@ impl fmt::Display for Violation {
     }
 }
 
-/// `hold!(world, condition, Check, "text {}", ...)`: notes a violation in the world, whose first one counts. The text is
-/// made only when the condition fails.
+/// `hold!(world, condition, Check, "text {}", ...)`: notes a violation in the world, of which the first one counts. The
+/// text is made only when the condition fails.
 macro_rules! hold {
     ($world:expr, $condition:expr, $check:ident, $($text:tt)+) => {
         if !$condition {

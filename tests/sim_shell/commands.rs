@@ -1,7 +1,7 @@
 //! Commands, a process for each item: what the launchers do with the orders that reach them through their mailboxes.
 //!
 //! The shell's pool and both sides' mailboxes are the real ones; the launcher threads are replaced. A launcher has its
-//! turn some time after it was ordered something or a command of its has ended.
+//! turn some time after an order reaches it or one of its commands has ended.
 
 use crate::agenda::{Effect, End};
 use crate::check::hold;
@@ -19,10 +19,10 @@ use supervisor::model::time::{Duration, Instant};
 use supervisor::reporter::ItemTime;
 use supervisor::sys::spill::SpilledContent;
 
-/// Pids of commands are told from their places, and are far from those of resident workers.
+/// Pids of commands follow from their index, and are far above those of resident workers.
 const FIRST_PID: u32 = 1_000_000;
 
-/// An outbox writes more bytes at once, and past the fake system.
+/// An outbox writes a piece of this many bytes to the descriptor itself, past the fake system.
 const PASSED_BYTES: usize = 16 * 1024;
 
 pub struct Command {
@@ -63,14 +63,14 @@ impl Commands {
         self.mailboxes.as_ref().map_or(0, |mailboxes| mailboxes.orders.len())
     }
 
-    /// Reports wait that the loop has not taken.
+    /// Whether reports wait that the loop has not taken.
     pub fn has_reports(&self) -> bool {
         self.mailboxes.as_ref().is_some_and(|mailboxes| !mailboxes.reports.is_empty())
     }
 }
 
 impl World {
-    /// Orders that have been posted give their launchers a turn.
+    /// Plans a turn of each launcher that has orders waiting.
     pub fn notice_orders(&mut self) {
         for index in 0..self.commands.launchers() {
             let mailboxes = self.commands.mailboxes.as_ref();
@@ -237,8 +237,8 @@ impl World {
         let Command { slot, incarnation, item, started, ended, status, .. } = *command;
         self.push_output(item, status, &mut out);
         err.extend_from_slice(b"noise\n");
-        // What is large is passed to a descriptor without the system's knowledge, unless it is in the file.
-        let out = if out.len() > PASSED_BYTES || (self.rng.per_mille(20) && !out.is_empty()) {
+        // A large output goes to the temporary file: from memory it would be written past the fake system.
+        let out = if out.len() >= PASSED_BYTES || (self.rng.per_mille(20) && !out.is_empty()) {
             self.marks.hit(Mark::CommandSpilled);
             let mut spilled = SpilledContent::default();
             spilled.push(&self.spill, &out).expect("the folder for temporary files takes one");
@@ -258,7 +258,7 @@ impl World {
         Report::Exited(Box::new(CommandExit { worker: slot, incarnation, status, usage, reply }))
     }
 
-    /// What a command that ended so has written: all of its result, or a part.
+    /// What a command that ended with this status has written: all of its result, or a part.
     pub fn push_output(&self, item: u64, status: ExitStatus, out: &mut Vec<u8>) {
         if status.is_success() {
             self.items.push_result(item, out);

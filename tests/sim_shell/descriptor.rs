@@ -28,7 +28,7 @@ impl Descriptor {
     }
 }
 
-/// A descriptor that the world is not told the end of: a pidfd, or `/dev/null`.
+/// A descriptor whose close is not reported to the world: a pidfd, or `/dev/null`.
 pub fn real() -> OwnedFd {
     DEV_NULL.with(|file| file.as_fd().try_clone_to_owned().expect("duplicate /dev/null"))
 }

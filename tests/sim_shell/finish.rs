@@ -36,8 +36,8 @@ impl World {
         self.check_items(outcome);
         self.check_reason(&outcome.reason);
         let left = self.output.left();
-        let excused = self.output.out.lost.is_some() || self.output.out.waiting > 0;
-        hold!(self, left == 0 || excused, Stdout, "{left} bytes never reached stdout");
+        let may_be_left = self.output.out.lost.is_some() || self.output.out.waiting > 0;
+        hold!(self, left == 0 || may_be_left, Stdout, "{left} bytes never reached stdout");
         let normal = outcome.reason == StopReason::SourceEnded;
         hold!(self, left == 0 || !normal, Stdout, "{left} bytes never reached stdout, and the run ended well");
         self.marks.hit(if normal { Mark::EndedNormally } else { Mark::EndedEarly });
@@ -60,7 +60,7 @@ impl World {
         hold!(self, skipped == 0 || !normal, Finish, "{skipped} items are skipped, and the run ended well");
     }
 
-    /// A reason has its cause, and a loss that the shell knows of is not passed over.
+    /// A reason has its cause, and a loss that the shell knows of is not ignored.
     fn check_reason(&mut self, reason: &StopReason) {
         let policy = &self.scenario.policy;
         let has_cause = match reason {
@@ -79,7 +79,7 @@ impl World {
                     || self.scenario.calls.start_shortage + self.scenario.calls.open_shortage > 0
             }
             StopReason::DeadLimit { .. } => policy.dead_max.is_some(),
-            // The fake user asks by signals alone. A reason that is new here has no cause known.
+            // The fake user stops runs by signals alone. A new kind of reason needs an entry here.
             _ => false,
         };
         hold!(self, has_cause, Finish, "the run ends with {reason:?}, which has no cause");

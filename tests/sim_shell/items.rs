@@ -1,5 +1,5 @@
-//! What is true of each item: its bytes, what its attempts lead to, what workers made of it, and what the shell said
-//! about it.
+//! The true state of each item: its bytes, what its attempts lead to, what workers did with it, and what the shell
+//! reported about it.
 
 use crate::check::hold;
 use crate::choice::Rng;
@@ -43,13 +43,13 @@ pub struct Item {
     pub returns: u32,
     /// A complete result is on its way, and its worker kept to the protocol.
     pub completed: bool,
-    /// It has to count, whatever the shell has decided meanwhile.
+    /// That result has to count, whatever the shell has decided meanwhile.
     pub counts: bool,
     /// Failures that are on their way.
     pub failures: u32,
     /// The process that holds it.
     pub holder: Option<usize>,
-    /// Deaths that are charged to it as far as the world knows, with nothing that could excuse it.
+    /// Deaths that have to be charged to it, without any doubt.
     pub charges: u32,
     pub settled: bool,
     pub done: bool,
@@ -96,7 +96,7 @@ impl Items {
         self.first + self.accepted()
     }
 
-    /// The source delivers an item: what it is like is drawn now.
+    /// The source delivers an item: its result and its faults are drawn now.
     pub fn add(&mut self, scenario: &Scenario, rng: &mut Rng, rejected: bool) {
         let mut some = |chance: u32, values: &[u32]| {
             if chance > 0 && rng.per_mille(chance) { rng.pick(values) } else { 0 }

@@ -1,4 +1,4 @@
-//! Coverage marks: which faults and situations a sweep really reached. One that no seed reached fails the sweep, for a
+//! Coverage marks: which faults and situations a sweep really reached. A mark that no seed reached fails the sweep: a
 //! fault that never happens proves nothing.
 
 macro_rules! listed {

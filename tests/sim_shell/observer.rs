@@ -1,5 +1,5 @@
-//! What becomes visible, and when: a reporter and a durable record that hold everything they are told against what is
-//! true in the world.
+//! What becomes visible, and when: a reporter and a durable record that compare what they are passed with the true
+//! state of the world.
 
 use crate::check::{Check, hold};
 use crate::commands;
@@ -121,7 +121,7 @@ impl World {
             self.items.settled += 1;
             hold!(self, !again, Settled, "item {id} is settled twice");
             hold!(self, safe || !recorded, Barrier, "the outcome of item {id} is visible before its record is safe");
-            // Of a worker that broke the protocol later, the world does not know what was read before.
+            // If its worker broke the protocol later, the world does not know what was read before.
             let unknown = holder.is_some_and(|holder| !self.processes[holder].honest);
             let fits = match outcome {
                 Outcome::Done => completed || unknown,
@@ -129,9 +129,9 @@ impl World {
                 Outcome::Dead => causes.iter().any(|cause| matches!(cause.kind, CauseKind::Crashed(_))),
                 Outcome::Skipped => true,
             };
-            hold!(self, fits, Outcome, "item {id} is {outcome:?}, {causes:?}; its workers know nothing of it");
+            hold!(self, fits, Outcome, "item {id} is {outcome:?}, {causes:?}; its workers did not cause that");
             let crashes = causes.iter().filter(|cause| matches!(cause.kind, CauseKind::Crashed(_))).count() as u32;
-            hold!(self, crashes >= charges, Blame, "item {id} has {crashes} crashes on record; it had {charges}");
+            hold!(self, crashes >= charges, Blame, "item {id} has {crashes} crashes on record; {charges} are certain");
             if *outcome == Outcome::Dead {
                 self.marks.hit(Mark::ItemDead);
             }
@@ -260,7 +260,7 @@ impl World {
         }
     }
 
-    /// The last event of a run: everything that was shown is on its way, and nothing is kept.
+    /// The last event of a run: everything that was shown is on its way, and no memory of items is held.
     fn saw_the_end(&mut self) {
         self.finished = true;
         if self.storage_failed {
@@ -288,7 +288,7 @@ fn is_timeout(cause: &Cause) -> bool {
 }
 
 impl crate::items::Items {
-    /// Everything that was recorded is safe.
+    /// A flush has succeeded: everything that was recorded is safe.
     fn make_safe(&mut self) {
         self.each(|item| item.safe |= item.recorded);
     }

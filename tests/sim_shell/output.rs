@@ -1,4 +1,4 @@
-//! The two streams: what they take and when, and whether it is what was shown.
+//! stdout and stderr: how much they take and when, and whether stdout gets what was shown.
 
 use crate::agenda::Effect;
 use crate::marks::Mark;
@@ -8,7 +8,7 @@ use std::io;
 use std::os::fd::RawFd;
 use supervisor::sys::outbox::{Flushed, Outbox};
 
-/// Bytes that wait above which the shell holds workers back; half of it until it goes on.
+/// The output is congested above twice as many waiting bytes, until no more than this wait.
 const CONGESTED_BYTES: u64 = 1 << 19;
 
 /// Why a stream takes nothing any more.
@@ -34,7 +34,7 @@ impl Stream {
         Self { plan, fd: -1, blocked_until: 0, lost: None, failed: false, waiting: 0, received: 0 }
     }
 
-    /// Whether a write goes on, or fails.
+    /// Whether a write makes progress or fails, instead of blocking.
     pub fn is_writable(&self, now: u64) -> bool {
         self.lost.is_some() || (now >= self.blocked_until && self.plan.stuck_at.is_none_or(|at| now < at))
     }
@@ -113,13 +113,13 @@ impl World {
             return Ok(Flushed::Blocked);
         }
         let plan = stream.plan;
-        let room = plan.full_at.map_or(u64::MAX, |at| at.saturating_sub(stream.received));
-        let bytes = there.min(plan.bytes_max).min(room);
+        let free = plan.full_at.map_or(u64::MAX, |at| at.saturating_sub(stream.received));
+        let bytes = there.min(plan.bytes_max).min(free);
         stream.received += bytes;
         stream.waiting -= bytes;
         self.moved = true;
         let left = stream.waiting;
-        if left > 0 && bytes == room {
+        if left > 0 && bytes == free {
             stream.lost = Some(Lost::Full);
         }
         let buffer = outbox.buffer();

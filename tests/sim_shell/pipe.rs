@@ -1,4 +1,4 @@
-//! The bytes between the supervisor and one worker, and who has closed what.
+//! The bytes between the supervisor and one worker, and which side has closed which end.
 
 use crate::agenda::Effect;
 use crate::process::ProcessId;
@@ -25,10 +25,10 @@ pub struct Pipe {
     pub armed: bool,
     /// The shell was told that nothing more will come, or that the channel failed.
     pub read_to_end: bool,
-    /// Frames that the worker had not sent when it died; they outlive it.
+    /// Frames in the staging area that the worker had not sent when it died.
     pub recoverable: Vec<u8>,
     pub recovered: bool,
-    /// Items that the shell has sent and no complete answer is on its way for, oldest first.
+    /// Items that the shell has sent and the worker has not completely answered, oldest first.
     pub unanswered: VecDeque<u64>,
     /// Items that were queued, and that the shell took answers for.
     pub queued_items: u64,
@@ -60,12 +60,12 @@ impl Pipe {
         }
     }
 
-    /// Bytes, or the end: a read brings something.
+    /// Whether a read returns bytes or the end.
     pub fn has_input(&self) -> bool {
         !self.from_worker.is_empty() || !self.worker_writes
     }
 
-    /// A write goes on, or fails.
+    /// Whether a write makes progress or fails, instead of blocking.
     pub fn takes_output(&self) -> bool {
         self.to_worker.len() < self.style.to_worker_bytes_max || !self.worker_reads
     }
@@ -74,8 +74,8 @@ impl Pipe {
         self.style.busy_polled && !self.armed
     }
 
-    /// Whether its descriptor for reading is readable. Of a busy-polled channel it is only once that is armed; then it
-    /// stands for the free bytes, too.
+    /// Whether its descriptor for reading is readable. That of a busy-polled channel is readable only while it is
+    /// armed; then it reports free bytes for writing, too.
     pub fn shows_readable(&self) -> bool {
         if self.style.busy_polled {
             return self.armed && (self.has_input() || (self.backlog > 0 && self.takes_output()));
@@ -93,7 +93,7 @@ impl World {
         }
     }
 
-    /// The worker at the other end goes on soon: there is something for it.
+    /// Wakes the worker at the other end soon: there is something for it.
     pub fn wake_worker(&mut self, pipe: usize) {
         if let Some(id) = self.pipes[pipe].process
             && self.processes[id].is_alive()

@@ -69,7 +69,7 @@ impl World {
         }
     }
 
-    /// A pidfd is closed without a word. Those of reaped processes may not be watched any more.
+    /// The world is not told when a pidfd is closed. Those of reaped processes may not be watched any more.
     pub fn check_pidfds(&mut self) {
         let reaped = |watch: &&Watch| matches!(watch.object, Object::Process(id) if self.processes[id].reaped);
         let left = self.poll_set.watches.iter().find(reaped).copied();

@@ -23,7 +23,7 @@ use supervisor::wire::names;
 /// A process, by its place in the world's list.
 pub type ProcessId = usize;
 
-/// Pids are told from places.
+/// Pids follow from the index.
 const FIRST_PID: u32 = 1000;
 /// The first descriptor beyond stdin, stdout and stderr.
 const FIRST_FD: usize = 3;
@@ -32,7 +32,7 @@ pub const fn pid_of(id: ProcessId) -> u32 {
     FIRST_PID + id as u32
 }
 
-/// The place of a process; commands have pids far above.
+/// The index of the process with this pid; commands have pids far above.
 pub const fn place_of(pid: u32) -> ProcessId {
     pid.wrapping_sub(FIRST_PID) as usize
 }
@@ -48,9 +48,9 @@ pub struct Process {
     pub goes_on: bool,
     /// It has kept to the protocol so far, and its channel works.
     pub honest: bool,
-    /// Its input failed: it is ended for that, and not heard any more.
+    /// Its channel fails in one direction: it is ended for that, and its messages do not count any more.
     pub half_closed: bool,
-    /// The supervisor has signalled it, or closed its input: it may have decided to end it before it knew of its death.
+    /// The supervisor has signalled it or closed its input, perhaps before it knew of its death.
     pub provoked: bool,
     signals_after_death: u32,
     pub death: Option<ExitStatus>,
@@ -60,7 +60,7 @@ pub struct Process {
     pub group_killed: bool,
     pub forgotten: bool,
     pub reaped: bool,
-    /// The item that its death is to be charged to, once it is reaped.
+    /// The item that is charged for its death; known once it is reaped.
     pub charge: Option<u64>,
     pub charged: bool,
 }
@@ -122,8 +122,8 @@ impl World {
             return Err(io::Error::from_raw_os_error(libc::EINVAL));
         };
         hold!(self, plan.new_group, Signals, "worker {slot} does not lead a group of its own");
-        hold!(self, token.is_some() == self.scenario.hello, Channel, "worker {slot} has a token it needs not, or none");
-        hold!(self, page.is_some() == self.scenario.page, Channel, "worker {slot} has a page it needs not, or none");
+        hold!(self, token.is_some() == self.scenario.hello, Channel, "worker {slot} has a needless token, or none");
+        hold!(self, page.is_some() == self.scenario.page, Channel, "worker {slot} has a needless page, or none");
         let id = self.processes.len();
         let fault = self.chance(self.scenario.fault_chance).then(|| self.rng.pick(&self.scenario.faults));
         self.note(&[10, id as u64], || format!("start process {id} in slot {slot}, fault {fault:?}"));
@@ -168,7 +168,7 @@ impl World {
         let (reaped, alive) = (process.reaped, process.is_alive());
         process.group_killed |= !alive && signal == Signal::KILL;
         process.signals_after_death += u32::from(!alive);
-        // The last one is for the rest of its group.
+        // One signal after its death is for the rest of its group.
         process.provoked |= alive || process.signals_after_death > 1;
         self.note(&[11, id as u64, u64::from(signal.0)], || format!("signal {signal} to process {id}"));
         hold!(self, !reaped, Signals, "{signal} is sent to process {id}, which was reaped");
@@ -257,7 +257,7 @@ impl World {
         (death.unwrap_or(unknown), Usage::default())
     }
 
-    /// Which item the death of a process is to be charged to: the one that its page names, if it holds it; without a page
+    /// Which item is charged for the death of a process: the one that its page names, if it holds it; without a page
     /// the oldest one that it holds.
     fn charge_death(&mut self, id: ProcessId) {
         let process = &self.processes[id];

@@ -36,7 +36,7 @@ pub enum Fault {
     IgnoresEndOfInput,
     /// A process that it started holds its channel open when it dies.
     HeldOpen,
-    /// The supervisor may not signal it, but with KILL.
+    /// The supervisor may send it no signal but KILL.
     ChangedUser,
 }
 
@@ -70,7 +70,7 @@ pub struct ChannelStyle {
     /// Nothing is reported unless the channel is armed.
     pub busy_polled: bool,
     pub spin: Duration,
-    /// What a worker has finished and not sent outlives it.
+    /// It has a staging area: what a worker has finished and not sent is not lost with it.
     pub staging: bool,
     pub to_worker_bytes_max: usize,
     pub from_worker_bytes_max: usize,
@@ -90,7 +90,7 @@ pub struct CallFaults {
     pub channel_read: u32,
     pub channel_write: u32,
     pub spool: u32,
-    /// That some worker dies during a call, in 100,000.
+    /// The chance that some worker dies during a call, in 100,000.
     pub sudden_death: u32,
 }
 
@@ -102,7 +102,7 @@ pub struct SourcePlan {
     /// Items that come at once, and the time to the next ones.
     pub burst: u64,
     pub gap_ns: u64,
-    /// After so many items it breaks, or says nothing any more.
+    /// After this many items it breaks, or never delivers again.
     pub breaks_at: Option<u64>,
     pub stalls_at: Option<u64>,
 }
@@ -115,7 +115,7 @@ pub struct StreamPlan {
     pub blocked_ns: u64,
     /// Nothing is taken from this moment on.
     pub stuck_at: Option<u64>,
-    /// After so many bytes: no space is left.
+    /// After this many bytes: no space is left.
     pub full_at: Option<u64>,
 }
 
@@ -146,7 +146,7 @@ pub struct Scenario {
     pub item_ns_max: u64,
     /// Most results in one frame.
     pub group_max: usize,
-    /// That a process is faulty, and which faults it may have.
+    /// The chance that a process is faulty, and which faults it may have.
     pub fault_chance: u32,
     pub faults: Vec<Fault>,
     /// Starts after which the program cannot be started at all.
@@ -155,7 +155,7 @@ pub struct Scenario {
     pub poisoned: u32,
     pub hanging: u32,
     pub rejected: u32,
-    /// That a result is not a short line.
+    /// The chance that a result is not a short line.
     pub odd_results: u32,
     /// The first result is so large that it goes to a file.
     pub huge_result: bool,
@@ -169,13 +169,13 @@ pub struct Scenario {
     pub record: Option<RecordPlan>,
     pub reporter_fails_at: Option<u64>,
     pub wants_inputs: bool,
-    /// The run is scaled to so many workers before it starts.
+    /// The run is scaled to this many workers before it starts.
     pub scale: Option<u32>,
     pub signals: Vec<(u64, Signal)>,
     pub leaps: Vec<(u64, u64)>,
-    /// How late launchers have their turn at most.
+    /// The longest time until a launcher has its turn.
     pub launcher_ns_max: u64,
-    /// Words for stderr with each event.
+    /// A line on stderr with each event.
     pub talkative: bool,
 }
 
@@ -194,7 +194,7 @@ impl Scenario {
         scenario
     }
 
-    /// Nothing goes wrong.
+    /// A scenario without faults.
     pub fn calm(rng: &mut Rng, policy: Policy, launchers: Option<usize>) -> Self {
         Self {
             hello: policy.worker.hello,
@@ -250,7 +250,7 @@ impl Scenario {
             from_worker_bytes_max: rng.pick(&[16, 64, 4096, 1 << 16]),
         };
         self.group_max = rng.pick(&[1, 1, 2, 8]);
-        // Half of all seeds are about one fault alone, so that nothing else can hide what it does.
+        // A third of the seeds allow one fault alone, so that no other fault can hide what it does.
         self.fault_chance = rng.pick(&[0, 0, 0, 100, 300, 600, 1000]);
         self.faults = match rng.below(3) {
             0 => Fault::ALL.to_vec(),
@@ -275,12 +275,12 @@ impl Scenario {
         if rng.per_mille(8) {
             (self.big_results, self.items) = (true, 260);
             (self.channel.to_worker_bytes_max, self.channel.from_worker_bytes_max) = (1 << 16, 1 << 16);
-            // An outbox writes more than 16 KiB at once, and past the fake system.
+            // An outbox would write a piece of more than 16 KiB past the fake system.
             (self.group_max, self.item_ns_max) = (1, 2_000);
         }
         if self.huge_result {
             self.channel.from_worker_bytes_max = 1 << 16;
-            // Recovered, it would be in memory, and an outbox writes it past the fake system.
+            // A recovered result is in memory, from where an outbox would write it past the fake system.
             self.channel.staging = false;
         }
         self.wants_inputs = rng.per_mille(300);
@@ -316,7 +316,7 @@ impl Scenario {
             stalls_at: rng.per_mille(40).then(|| rng.below(items + 1)),
         };
         if !self.source.pollable {
-            // A file: everything is there.
+            // A file: all items are there at once.
             (self.source.burst, self.source.gap_ns, self.source.stalls_at) = (u64::MAX, 0, None);
         }
         let mut moment = |chance: u32| rng.per_mille(chance).then(|| rng.below(span));

@@ -1,4 +1,4 @@
-//! Sharp cases, one by one: a world in which one thing goes wrong, and what the run makes of it.
+//! Single cases, one by one: a world in which one thing goes wrong, and how the run has to end.
 
 use crate::choice::Rng;
 use crate::policy;
@@ -13,7 +13,7 @@ use supervisor::model::spec::{
 };
 use supervisor::model::time::Duration;
 
-/// Nothing is out of the ordinary.
+/// A policy of two workers under which no limit ends the run.
 fn plain(commands: bool) -> Policy {
     let drawn = policy::draw(&mut Rng::new(1), commands, true, true);
     let mut worker = drawn.worker;
@@ -88,7 +88,7 @@ fn a_result_in_the_channel_counts_although_its_worker_is_dead() {
 }
 
 #[test]
-fn what_is_in_the_staging_area_outlives_its_worker() {
+fn results_in_the_staging_area_outlive_their_worker() {
     let unsent = |staging: bool| {
         let played = play(false, |scenario| {
             scenario.channel.staging = staging;
@@ -180,8 +180,7 @@ fn a_record_that_fails_in_any_turn_ends_the_run_and_so_does_the_last_one() {
             scenario.policy.worker.credit = Credit::Items(1);
             scenario.record = Some(RecordPlan { fails_at: Some(flush), for_good: false });
         });
-        let failed = played.iter().filter(|played| matches!(played.outcome.reason, StopReason::StorageLost(_)));
-        assert!(flush > 0 || failed.count() == played.len(), "a record that fails is no success");
+        ended(&played, |reason| matches!(reason, StopReason::StorageLost(_)));
     }
 }
 
@@ -195,7 +194,7 @@ fn stdout_gets_all_results_although_a_reporter_fails_at_the_end() {
 }
 
 #[test]
-fn what_cannot_be_watched_delays_a_run_and_ends_none() {
+fn a_descriptor_that_cannot_be_watched_delays_the_run_and_does_not_end_it() {
     let played = play(false, |scenario| {
         (scenario.calls.watch, scenario.talkative) = (200, true);
         (scenario.stderr.bytes_max, scenario.stderr.blocked_ns) = (3, 100_000);
@@ -250,7 +249,7 @@ fn a_tap_is_passed_every_frame_once() {
         assert!(waited.peek().is_some() && waited.all(|frame| frame.kind == FrameKind::Items));
         let frames = played.tapped.iter().filter(|frame| frame.kind == FrameKind::Items);
         for (batch, body_bytes) in frames.filter_map(|frame| Some((frame.batch?, frame.body_bytes))) {
-            // "item 0"; of several, each with its delimiter.
+            // "item 0" has 6 bytes; in a batch of several each has its delimiter too.
             assert_eq!(body_bytes, if batch.count == 1 { 6 } else { 7 * u64::from(batch.count) });
         }
     }

@@ -22,18 +22,18 @@ const PAUSES: u32 = 100;
 
 /// The source, as the world knows it.
 pub struct SourceState {
-    /// Items that have come and were not delivered.
+    /// Items that have come and were not delivered yet.
     pub available: u64,
     left: u64,
     pub ended: bool,
     pub broken: bool,
-    /// It says nothing more, for ever.
+    /// It never delivers again, and does not end.
     pub stalled: bool,
     /// The shell has not closed it.
     pub is_open: bool,
     /// The shell was told that nothing follows.
     told: bool,
-    /// Everything that was delivered: memory that has to be free at the end.
+    /// The delivered blocks: their memory has to be free at the end.
     pub blocks: Vec<Arc<Block>>,
 }
 
@@ -51,7 +51,7 @@ impl SourceState {
         }
     }
 
-    /// Whether it is worth asking.
+    /// Whether its descriptor is readable.
     pub const fn is_readable(&self) -> bool {
         self.available > 0 || self.ended || self.broken
     }
@@ -142,7 +142,7 @@ impl World {
     /// Items that the shell has taken and not settled are bounded by the queue and what workers may hold.
     fn check_ahead(&mut self) {
         let policy = &self.scenario.policy;
-        // With a record outcomes show later than they are given, and an item whose command cannot be started comes back.
+        // A record delays the outcomes that are shown, and an item whose command cannot be started comes back.
         if self.scenario.record.is_some() || self.scenario.calls.start_shortage > 0 {
             return;
         }
@@ -150,14 +150,14 @@ impl World {
         let workers = u64::from(policy.workers.max(self.scenario.scale.unwrap_or(0)));
         let most = policy.queue_items_max + workers * u64::from(credit);
         let open = self.items.accepted() - self.items.settled;
-        // Items that come back, from dead workers or to be tried again, are beyond the limit of the queue.
+        // Items that come back, from dead workers or for another attempt, do not count toward the queue's limit.
         let returned =
             self.items.all().filter(|(_, item)| !item.settled && item.returns + item.failures > 0).count() as u64;
         hold!(self, open <= most + returned, Source, "{open} items are taken in and open; {most} may be");
     }
 }
 
-/// What the shell is given.
+/// The source as the shell sees it.
 pub struct FakeSource {
     world: Shared,
     fd: Option<Descriptor>,

@@ -16,7 +16,7 @@ use supervisor::model::outcome::RunOutcome;
 /// Calls of the shell after which a run is called endless.
 pub const CALLS_MAX: u64 = 200_000;
 
-/// What the environment asks for.
+/// The `SIM_*` variables of the environment.
 pub struct Request {
     pub seeds: u64,
     pub calls_max: u64,
@@ -83,7 +83,7 @@ thread_local! {
     static LAST_PANIC: RefCell<String> = const { RefCell::new(String::new()) };
 }
 
-/// Keeps the text of a panic that is caught on purpose off the screen, and at hand.
+/// Keeps the text of a panic that is caught on purpose off the screen, and stores it in `LAST_PANIC`.
 fn quietly<T>(play: impl FnOnce() -> T) -> T {
     static HOOK: Once = Once::new();
     HOOK.call_once(|| {

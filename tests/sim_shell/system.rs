@@ -24,7 +24,7 @@ pub struct FakeSystem {
 impl System for FakeSystem {
     fn now(&self) -> Instant {
         let mut world = self.world.borrow_mut();
-        // So that a loop that only looks at the clock comes to an end.
+        // Time passes, so that a loop that only reads the clock comes to an end.
         world.now += 50;
         Instant(world.now)
     }
@@ -172,7 +172,7 @@ impl World {
         self.output.may_be_congested()
     }
 
-    /// All workers are gone, as the shell says.
+    /// The shell says that all workers are gone.
     fn dismiss(&mut self) {
         self.dismissed = true;
         let left = self.processes.iter().position(|process| !process.reaped || !process.forgotten);

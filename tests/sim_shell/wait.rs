@@ -1,7 +1,7 @@
-//! The one place where the shell waits: the world lives on until something that is watched is ready or the time is up.
+//! The one place where the shell waits: the world goes on until something that is watched is ready or the time is up.
 //!
-//! Before it does, it is checked that nothing has happened that no watch reports: a wake-up that is lost would only show
-//! as a delay, if something else wakes the loop later.
+//! Before each wait the world looks for events that no watch reports. Without that check a lost wake-up would only show
+//! as a delay, once something else wakes the loop.
 
 use crate::check::{Check, hold};
 use crate::marks::Mark;
@@ -15,11 +15,11 @@ use supervisor::engine::parts::Port;
 use supervisor::model::time::Duration;
 use supervisor::sys::poller::{Interest, Ready};
 
-/// The longest pause of a channel that delivers a few bytes at a time.
+/// The longest pause of a throttled channel.
 const PAUSE_NS_MAX: u64 = 8_000_000;
-/// How late a timer strikes at most.
+/// How late a timer fires at most.
 const LATE_NS_MAX: u64 = 1_000_000;
-/// Waits in a row that bring the same events, although nothing has moved.
+/// The most waits in a row that may report events although nothing has moved.
 const REPEATS_MAX: u32 = 64;
 
 impl World {
@@ -43,7 +43,7 @@ impl World {
             self.note(&[60], || "the wait is interrupted".to_owned());
             return Ok(());
         }
-        self.live_on(ready, timeout)?;
+        self.advance(ready, timeout)?;
         self.check_spin(ready);
         self.add_faulty_events(ready);
         self.shuffle(ready);
@@ -52,7 +52,7 @@ impl World {
         Ok(())
     }
 
-    fn live_on(&mut self, ready: &mut Vec<Ready>, timeout: Option<Duration>) -> io::Result<()> {
+    fn advance(&mut self, ready: &mut Vec<Ready>, timeout: Option<Duration>) -> io::Result<()> {
         let deadline = timeout.map(|timeout| self.now.saturating_add(timeout.0));
         loop {
             self.collect(ready);
@@ -112,25 +112,25 @@ impl World {
                 event.error = self.output.out.lost == Some(Lost::Closed);
             }
             Object::Stderr => event.writable = write && self.output.err.is_writable(self.now),
-            Object::Reports => event.readable = read && self.reports_ring(),
+            Object::Reports => event.readable = read && self.reports_are_readable(),
         }
         event
     }
 
-    /// Whether the descriptor of the reports is readable: the real one knows.
-    fn reports_ring(&self) -> bool {
+    /// Whether the real descriptor of the reports is readable.
+    fn reports_are_readable(&self) -> bool {
         let Some(mailboxes) = &self.commands.mailboxes else { return false };
         let mut asked = [PollFd::new(mailboxes.reports.as_fd(), PollFlags::POLLIN)];
         nix::poll::poll(&mut asked, PollTimeout::ZERO).is_ok_and(|found| found > 0)
     }
 
-    /// Events that mean nothing: of a descriptor that is not ready, and of one that is closed.
+    /// Spurious events: of a descriptor that is not ready, and of one that is closed.
     fn add_faulty_events(&mut self, ready: &mut Vec<Ready>) {
         if self.chance(self.scenario.calls.spurious) && !self.poll_set.watches.is_empty() {
             let at = self.rng.below(self.poll_set.watches.len() as u64) as usize;
             let watch = self.poll_set.watches[at];
             let (mark, event) = match watch.object {
-                // A pidfd never is readable for nothing.
+                // A pidfd is never readable without cause.
                 Object::Process(_) => (Mark::WaitSpuriousSignals, Port::Signals.token()),
                 Object::FromWorker(_) | Object::ToWorker(_) => (Mark::WaitSpuriousFrames, watch.token),
                 Object::Source => (Mark::WaitSpuriousSource, watch.token),
@@ -156,7 +156,7 @@ impl World {
         }
     }
 
-    /// Nothing has happened that the shell is not told of.
+    /// Everything that has happened is reported by a watch.
     fn check_wake_ups(&mut self, timeout: Option<Duration>) {
         let soon = timeout.is_some_and(|timeout| timeout.0 <= PAUSE_NS_MAX) || self.output.may_be_congested();
         for at in 0..self.pipes.len() {
@@ -172,11 +172,11 @@ impl World {
         if !self.finished {
             self.check_streams(soon);
         }
-        let unread = !self.dismissed && self.commands.has_reports() && !self.reports_ring();
-        hold!(self, !unread, LostWakeUp, "launchers have reported, and nothing rings");
+        let unread = !self.dismissed && self.commands.has_reports() && !self.reports_are_readable();
+        hold!(self, !unread, LostWakeUp, "launchers have reported, and their descriptor is not readable");
     }
 
-    /// What the shell would sleep over at this pipe. `soon`: it may look again in time.
+    /// What the shell would miss at this pipe while it sleeps. `soon`: it wakes soon and may check again.
     fn unnoticed(&self, at: usize, soon: bool) -> Option<&'static str> {
         let pipe = &self.pipes[at];
         let owner = &self.processes[pipe.process?];
@@ -203,7 +203,7 @@ impl World {
         None
     }
 
-    /// The same events again and again, and nothing moves.
+    /// The loop does not spin: events in each wait, while nothing moves.
     fn check_spin(&mut self, ready: &[Ready]) {
         let moved = std::mem::take(&mut self.moved);
         self.repeats = if moved || ready.is_empty() { 0 } else { self.repeats + 1 };

@@ -16,12 +16,12 @@ use supervisor::wire::frame::FrameDecoder;
 use supervisor::wire::message::{FromWorker, ToWorker};
 use supervisor::wire::times::PAIR_BYTES;
 
-/// How much later an item is that a faulty worker names.
+/// A faulty worker names an item that is this many items behind its own.
 const FOREIGN: u64 = 5000;
 
 /// An item at a worker.
 #[derive(Clone, Copy, Debug)]
-pub struct HeldResults {
+pub struct HeldItem {
     pub item: u64,
     pub attempt: u32,
 }
@@ -43,10 +43,10 @@ pub struct Worker {
     page_item: Option<u64>,
     greeted: bool,
     decoder: FrameDecoder,
-    held: VecDeque<HeldResults>,
-    running: Option<HeldResults>,
+    held: VecDeque<HeldItem>,
+    running: Option<HeldItem>,
     /// Done, in order, and not in a frame yet.
-    group: Vec<HeldResults>,
+    group: Vec<HeldItem>,
     /// Framed and not written yet.
     outgoing: VecDeque<u8>,
     framed_bytes: u64,
@@ -110,7 +110,7 @@ impl World {
         }
     }
 
-    /// One step: what is framed leaves, what has come is taken in, the next item begins.
+    /// One step: writes its frames, reads what has come, begins the next item.
     pub fn worker_goes_on(&mut self, id: ProcessId) {
         self.processes[id].goes_on = false;
         if !self.processes[id].is_alive() || self.processes[id].hangs {
@@ -137,7 +137,7 @@ impl World {
         self.idle(id);
     }
 
-    /// Says hello, if it has to; `false`: it goes no further.
+    /// Sends its hello, if it has to; `false`: it goes no further.
     fn greet(&mut self, id: ProcessId) -> bool {
         let process = &mut self.processes[id];
         process.inner.greeted = true;
@@ -167,7 +167,7 @@ impl World {
         true
     }
 
-    /// Nothing to do: it waits, leaves, or dies of boredom.
+    /// Nothing to do: it waits, leaves, or dies while idle.
     fn idle(&mut self, id: ProcessId) {
         let process = &self.processes[id];
         let closed = self.pipes[process.pipe].input_closed && self.pipes[process.pipe].to_worker.is_empty();
@@ -182,7 +182,7 @@ impl World {
         }
     }
 
-    /// Takes in what has come, and checks that it is what was sent.
+    /// Reads what has come, and checks that it is what was sent.
     fn take_in(&mut self, id: ProcessId) {
         let process = &mut self.processes[id];
         let pipe = &mut self.pipes[process.pipe];
@@ -194,7 +194,7 @@ impl World {
         let held = &mut process.inner.held;
         let pushed = process.inner.decoder.push(&bytes, |frame| {
             let Ok(ToWorker::Batch { first, count, attempt }) = frames::to_worker(frame.kind, frame.head) else {
-                wrong = Some("a message to a worker is none".to_owned());
+                wrong = Some("a message to a worker cannot be decoded".to_owned());
                 return;
             };
             expected.clear();
@@ -203,11 +203,11 @@ impl World {
                 if count > 1 {
                     expected.push(b'\n');
                 }
-                held.push_back(HeldResults { item, attempt });
+                held.push_back(HeldItem { item, attempt });
             }
             if expected != frame.body {
                 let body = String::from_utf8_lossy(frame.body).into_owned();
-                wrong = Some(format!("of {count} items from item {first} a worker gets {body:?}"));
+                wrong = Some(format!("for {count} items from item {first} a worker gets {body:?}"));
             }
         });
         let wrong = wrong.or_else(|| pushed.err().map(|error| error.to_string()));
@@ -323,7 +323,7 @@ impl World {
         self.go_on(id, 1_000);
     }
 
-    /// What is done becomes a frame.
+    /// Makes one frame of the finished items.
     fn send_group(&mut self, id: ProcessId) {
         let group = std::mem::take(&mut self.processes[id].inner.group);
         let (Some(first), Some(last)) = (group.first(), group.last()) else { return };
@@ -346,7 +346,7 @@ impl World {
         self.processes[id].inner.append(&message, &body, (first.item, u64::from(count), false));
     }
 
-    /// Writes what the pipe takes; `false`: something is left, and nothing else is done meanwhile.
+    /// Writes what the pipe takes; `false`: something is left, and the worker does nothing else until it is written.
     fn write_out(&mut self, id: ProcessId) -> bool {
         let Self { processes, pipes, rng, scenario, .. } = self;
         let process = &mut processes[id];
@@ -383,7 +383,7 @@ impl World {
         all
     }
 
-    /// Frames that are written whole are answers: the items are not this process's any more.
+    /// Frames that are written whole are answers: this process does not hold their items any more.
     fn frames_written(&mut self, id: ProcessId) {
         while let Some(frame) = self.processes[id].inner.frames.front()
             && frame.end <= self.processes[id].inner.written_bytes
@@ -415,7 +415,7 @@ impl World {
         }
     }
 
-    /// A worker dies: over a channel with a staging area, what it had finished and not begun to send is left behind.
+    /// A worker dies: in a channel with a staging area, results that it had not begun to send stay recoverable.
     pub fn leave_behind(&mut self, id: ProcessId) {
         let pipe = &self.pipes[self.processes[id].pipe];
         let (kept, worker) = (pipe.style.staging && !pipe.read_to_end, &self.processes[id].inner);

@@ -1,11 +1,11 @@
 //! The simulated world below the shell: a clock that jumps from event to event, worker processes, launchers, a source,
-//! two streams, and a poll set.
+//! stdout and stderr, and a poll set.
 //!
-//! The shell drives: each of its calls is a moment in which something else may happen ([`World::tick`]); while it waits,
-//! the world lives on until something that is watched is ready.
+//! The shell drives it: at each call of the shell time passes and effects may happen ([`World::tick`]); while the shell
+//! waits, the world goes on until something that is watched is ready.
 //!
-//! Invariant: everything that happens is decided by the seed. A check that does not hold is noted, and ends the run with
-//! the next wait.
+//! Invariant: the seed decides everything that happens. A check that does not hold is noted, and the next wait ends the
+//! run.
 
 use crate::agenda::{Agenda, Effect};
 use crate::check::{Check, Violation};
@@ -32,10 +32,10 @@ use supervisor::sys::spill::SpillFile;
 /// The world, shared by the fakes that the shell is given.
 pub type Shared = Rc<RefCell<World>>;
 
-/// Processes that a user sees come and go before ending the run by hand.
+/// After this many processes the simulated user ends the run with a signal.
 const PATIENCE_PROCESSES: usize = 80;
 
-/// Calls after which the user looks whether a run goes on. The longest that do take a third of it.
+/// After this many calls the user checks whether a run can end. The longest that do end take a third of it.
 const PATIENCE_CALLS: u64 = 60_000;
 
 pub struct World {
@@ -62,18 +62,18 @@ pub struct World {
     pub signalled: bool,
     /// Signals of a user who ended a run that cannot end by itself.
     impatience: usize,
-    /// Calls until the user looks whether the run goes on.
+    /// The number of calls after which the user checks next.
     patient_until: u64,
     /// Frames that the tap was passed.
     pub tapped: Vec<TappedFrame>,
-    /// A fault of the supervisor's own storage was thrown.
+    /// A fault of the supervisor's own storage was injected.
     pub storage_failed: bool,
-    /// Waits that brought the same events, one after the other.
+    /// Waits in a row that reported events although nothing had moved.
     pub repeats: u32,
     /// Since the last wait something has happened, or bytes have moved.
     pub moved: bool,
     pub starts: u32,
-    /// All workers are gone, as the shell says.
+    /// The shell has dismissed the guard: all workers are gone.
     pub dismissed: bool,
     /// The run's last event was shown.
     pub finished: bool,
@@ -141,7 +141,7 @@ impl World {
         self.trace.add(self.now, words, text);
     }
 
-    /// True so many times in a thousand. Costs nothing where the fault is off.
+    /// True `per_mille` times in a thousand. Draws no number where the fault is off.
     pub fn chance(&mut self, per_mille: u32) -> bool {
         per_mille > 0 && self.rng.per_mille(per_mille)
     }
@@ -206,8 +206,8 @@ impl World {
         self.signals.push_back(ReceivedSignal { signal, sender_pid: None });
     }
 
-    /// Nothing will ever happen again. A user who sees that sends a signal, if there is a reason for it in the world;
-    /// else the shell has lost a wake-up. Returns whether there is something now.
+    /// No effect is left. If the world has a reason for that, the user sends a signal, and this returns true; else the
+    /// shell has lost a wake-up.
     pub fn is_rescued(&mut self) -> bool {
         let reason = self.reason_to_hang();
         let after = if self.impatience < 8 { reason } else { None };
@@ -219,7 +219,7 @@ impl World {
         true
     }
 
-    /// A run that only looks at its time limits again and again, because it cannot go on, is ended by its user too.
+    /// The user also ends a run that cannot go on and only checks its time limits again and again.
     pub fn watch_the_clock(&mut self) {
         if self.calls > self.patient_until
             && let Some(reason) = self.reason_to_hang()

@@ -45,7 +45,7 @@ impl Run {
         Self::start_with(arguments, b"", |_| {})
     }
 
-    /// With `stdin` as its standard input, and whatever `prepare` does to the command.
+    /// With `stdin` as its standard input; `prepare` may change the command.
     pub fn start_with(arguments: &[&str], stdin: &[u8], prepare: impl FnOnce(&mut Command)) -> Self {
         let dir = tempfile::tempdir().unwrap();
         let pipe = dir.path().join("events");
@@ -159,7 +159,7 @@ pub fn send(pid: u32, signal: Signal) {
     let _ = signal::kill(Pid::from_raw(pid.try_into().unwrap()), signal);
 }
 
-/// If a process with this pid exists and is no zombie.
+/// Whether a process with this pid exists and is no zombie.
 pub fn alive(pid: u32) -> bool {
     let Ok(stat) = std::fs::read_to_string(format!("/proc/{pid}/stat")) else { return false };
     stat.rsplit(") ").next().is_some_and(|rest| !rest.starts_with('Z'))
@@ -169,17 +169,17 @@ pub fn alive(pid: u32) -> bool {
 /// never gets there.
 pub fn wait_until_idle(pid: u32) {
     let deadline = Instant::now() + PATIENCE;
-    let (mut before, mut looks) = (String::new(), 0);
-    while looks < 1000 {
-        assert!(Instant::now() < deadline, "process {pid} does not come to rest: {before}");
+    let (mut before, mut quiet_probes) = (String::new(), 0);
+    while quiet_probes < 1000 {
+        assert!(Instant::now() < deadline, "process {pid} does not become idle: {before}");
         let now =
             ["State", "voluntary_ctxt_switches", "nonvoluntary_ctxt_switches"].map(|name| status(pid, name)).concat();
-        looks = if now == before && now.contains("S (sleeping)") { looks + 1 } else { 0 };
+        quiet_probes = if now == before && now.contains("S (sleeping)") { quiet_probes + 1 } else { 0 };
         before = now;
     }
 }
 
-/// Waits until a process has gone to sleep this many times more.
+/// Waits until a process has gone to sleep this many more times.
 pub fn wait_for_wakes(pid: u32, wakes: u64) {
     let count = || status(pid, "voluntary_ctxt_switches").parse::<u64>().unwrap();
     let (deadline, until) = (Instant::now() + PATIENCE, count() + wakes);
@@ -212,7 +212,7 @@ pub fn wait_until_gone(pids: &[u32]) {
     }
 }
 
-/// The program with these arguments and this stdin, to its end.
+/// Runs the program with these arguments and this stdin to its end.
 pub fn output(arguments: &[&str], stdin: &[u8]) -> Finished {
     let mut child = Command::new(SUPERVISOR)
         .args(arguments)
@@ -233,7 +233,7 @@ pub fn output(arguments: &[&str], stdin: &[u8]) -> Finished {
     }
 }
 
-/// A shell command line in which `$SUPERVISOR` is the program.
+/// Runs a shell command line in which `$SUPERVISOR` is the program.
 pub fn shell(line: &str) -> Finished {
     let output = Command::new("/bin/bash")
         .args(["-c", line])

@@ -2,7 +2,7 @@
 //!
 //! The graph: an edge leads from file A to file B if A's code names an item that B *defines*.
 //!
-//! - Tests count for nothing, and so does a path to a module without an item of it: its uses count.
+//! - Tests do not count, and neither does a path to a module that names no item of it: the uses of that path count.
 //! - `pub use` and `mod` are no uses. A name that goes by a re-export, or by a private import of `mod.rs`, leads to
 //!   the file that defines it. So `mod.rs` may list and re-export its children while they use each other.
 //! - A child that names an item of its own `mod.rs` has an edge to it; `mod.rs` has one to the child if its own code
@@ -27,7 +27,7 @@ pub struct Circle<'a> {
     pub files: Vec<&'a str>,
 }
 
-/// What a path must be looked up in.
+/// What is needed to look up a path.
 struct Module<'a> {
     place: &'a str,
     /// The code without its re-exports.

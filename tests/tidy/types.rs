@@ -27,7 +27,7 @@ pub struct SilentDefault<'a> {
 
 pub fn type_names<'a>(tokens: &[Token<'a>]) -> Vec<TypeName<'a>> {
     let mut found = Vec::new();
-    // Of each open brace: if it belongs to an `impl` or a `trait`.
+    // For each open brace, whether it belongs to an `impl` or a `trait`.
     let mut blocks = Vec::new();
     let mut statement = 0;
     for (at, token) in tokens.iter().enumerate() {

@@ -25,7 +25,7 @@ fn without_a_hello_every_worker_gets_a_share_at_the_start_all_the_same() {
 fn without_a_progress_page_the_oldest_item_is_charged_for_a_death() {
     let mut rig = Rig::new(alone(answering_in_order(8)));
     rig.feed("start; arrive 4; spawned 1; settled 1 0");
-    // Nothing else is known of the worker, whatever item the fact names.
+    // The item that the fact names is ignored: it would come from a progress page.
     check!(rig, "killed 1 9 at 3", ["spawn 1.2"]);
     check!(rig, "spawned 1", ["dispatch 1 1..2 (attempt 2)", "dispatch 1 2..4"]);
 }
@@ -47,7 +47,7 @@ fn without_a_progress_page_the_limit_counts_from_when_an_item_became_the_oldest(
 }
 
 #[test]
-fn a_worker_that_never_answered_does_not_keep_its_timer() {
+fn a_worker_that_holds_no_item_has_no_timer() {
     let mut rig = Rig::new(alone(Policy { timeout: Some(Duration::from_millis(800)), ..answering_in_order(1) }));
     rig.feed("start; arrive 1; spawned 1; settled 1 0");
     assert_eq!(rig.core.poll_timeout(), None);
@@ -68,7 +68,7 @@ fn one_answer_may_span_several_dispatches() {
     let mut rig = Rig::new(alone(answering_in_order(8)));
     rig.feed("start; arrive 8; spawned 1");
     check!(rig, "settled 1 0 8", ["done 0..8 by 1, attempts 1", "commit 0..8"]);
-    // Each later attempt has causes of its own.
+    // Items that failed before are settled one by one, each with its own causes.
     let mut rig = Rig::new(alone(Policy { retries: 1, ..answering_in_order(8) }));
     rig.feed("start; arrive 2; spawned 1; failed 1 0; failed 1 1");
     check!(

@@ -1,11 +1,11 @@
-//! Deaths: which item is charged, what runs again, which slots are filled again, and when the run gives up.
+//! Deaths: which item is charged, which items run again, which slots are filled again, and when the run gives up.
 
 use super::rig::{Rig, alone, check, check_all, per_item, policy, with_credit};
 use crate::model::spec::{Policy, RestartStrategy, RestartType};
 use crate::model::status::WorkerState;
 use crate::model::time::Duration;
 
-/// One worker that holds items 0 to 3 as one run.
+/// One worker that holds items 0 to 3 as one batch.
 fn holding_four() -> Rig {
     let mut rig = Rig::new(alone(with_credit(8)));
     rig.feed("start; arrive 4; spawned 1; hello 1");
@@ -93,7 +93,7 @@ fn a_worker_that_cannot_start_ends_the_run_soon() {
 }
 
 #[test]
-fn work_done_clears_the_restarts() {
+fn a_finished_item_resets_the_count_of_restarts() {
     let mut rig = Rig::running(alone(policy()), 3);
     for _ in 0..3 {
         rig.feed("killed 1 9; wait 400; spawned 1; hello 1");
@@ -113,12 +113,12 @@ fn a_program_that_cannot_start_at_all_ends_the_run() {
 }
 
 #[test]
-fn a_shortage_waits_while_other_processes_run() {
+fn a_start_is_retried_after_a_shortage_while_other_processes_run() {
     let mut rig = Rig::new(per_item());
     rig.feed("start; arrive 3; spawned 1");
     check!(rig, "nospawn 2", []);
     check!(rig, "wait 100", ["spawn 2.2 for 1..2"]);
-    // Resident ones too: however often, with one at work the run goes on.
+    // Resident workers too: while one is at work the run goes on, however many starts fail.
     let mut rig = Rig::new(policy());
     rig.feed("start; arrive 3; spawned 1; hello 1");
     for wait in [100, 200, 400, 800, 1600] {
@@ -129,7 +129,7 @@ fn a_shortage_waits_while_other_processes_run() {
 }
 
 #[test]
-fn a_silent_start_is_ended() {
+fn a_worker_that_sends_no_hello_is_killed() {
     let mut rig = Rig::new(alone(policy()));
     rig.feed("start; spawned 1");
     check!(rig, "wait 10000", ["kill 1.1 TERM"]);
@@ -182,7 +182,7 @@ fn the_strategy_decides_which_others_are_started_again() {
         let kills: Vec<_> = orders.lines().filter(|line| line.starts_with("kill")).collect();
         assert_eq!(kills, ended, "{strategy:?}");
     }
-    // Their items run again, uncharged, and they start again at once.
+    // The items of the other workers run again, uncharged, and those workers start again at once.
     let mut rig = Rig::running(Policy { strategy: RestartStrategy::OneForAll, ..policy() }, 2);
     rig.feed("killed 1 9 at 0; spawned 1");
     check!(rig, "killed 2 15 at 1", ["spawn 2.2"]);
@@ -201,11 +201,11 @@ fn an_item_past_its_limit_fails_and_its_worker_is_replaced() {
     check!(rig, "settled 1 0", ["done 0..1 by 1, attempts 1", "commit 0..1"]);
     check!(rig, "killed 1 15 at 1", ["failed 1..2 by 1, attempts 1: timed out after 0.8s", "commit 1..2", "spawn 1.2"]);
     check!(rig, "spawned 1; hello 1", ["dispatch 1 2..4"]);
-    // Another item between two probes: no limit is passed.
+    // If another item ran between two probes, no limit has passed.
     let mut rig = Rig::new(limit);
     rig.feed("start; arrive 4; spawned 1; hello 1; wait 100; at 1 1; wait 700; at 1 2");
     check!(rig, "wait 400; at 1 2; wait 300; at 1 1", ["probe 1", "probe 1"]);
-    // Time in which it may have waited for the shell does not count.
+    // Time in which the worker may have been blocked by the shell does not count.
     let mut rig = Rig::new(Policy { timeout: Some(Duration::from_millis(800)), ..alone(with_credit(8)) });
     rig.feed("start; arrive 4; spawned 1; hello 1; wait 100; at 1 1; wait 700; excluded 1");
     check!(rig, "wait 100; at 1 1; wait 600; excluded 1", ["probe 1", "probe 1"]);
@@ -214,15 +214,15 @@ fn an_item_past_its_limit_fails_and_its_worker_is_replaced() {
 }
 
 #[test]
-fn the_limit_is_that_of_one_attempt() {
+fn the_time_limit_counts_each_attempt_separately() {
     let limit = Policy { timeout: Some(Duration::from_millis(800)), retries: 1, ..alone(with_credit(4)) };
     let mut rig = Rig::new(limit);
     rig.feed("start; arrive 1; spawned 1; hello 1; arrive 2");
-    // Item 0 is seen for a while, fails, and comes again behind items 1 and 2.
+    // Item 0 runs for a while, fails, and is dispatched again behind items 1 and 2.
     check!(rig, "wait 100; wait 500; failed 1 0", ["probe 1", "probe 1", "dispatch 1 0..1 (attempt 2)"]);
-    // It is at the second attempt, although items 1 and 2 are not answered yet.
+    // The probe shows the second attempt at item 0, although items 1 and 2 are not answered yet.
     check!(rig, "wait 300; at 1 0", ["probe 1"]);
-    // A worker that was asked to leave is held to the limit as well.
+    // The limit also applies to a worker that was asked to leave.
     let orders = rig.feed("INT; wait 800; at 1 0");
     assert!(orders.ends_with("kill 1.1 TERM"), "{orders}");
 }

@@ -1,4 +1,4 @@
-//! Items: handed out in order and within the credit, retried, settled, committed.
+//! Items: dispatched in order and within the credit, retried, settled, committed.
 
 use super::rig::{Rig, alone, check, check_all, per_item, policy, with_auto, with_credit};
 use crate::model::spec::{Credit, Policy, QueueOrder};
@@ -41,7 +41,7 @@ fn credit_grows_to_a_millisecond_of_work() {
     let mut rig = Rig::new(alone(with_auto(Credit::Auto)));
     rig.feed("start; arrive 90; spawned 1");
     check!(rig, "hello 1", ["dispatch 1 0..1", "dispatch 1 1..2"]);
-    // 100 us an item: one, two, four, at last ten to a batch, and up to four batches while they are short.
+    // At 100 us an item, batches grow: 1, 2, 4, 8, at last 10 items. While they are short, a worker holds up to four.
     check!(
         rig,
         "settled 1 0 1 1 100000",
@@ -57,7 +57,7 @@ fn credit_grows_to_a_millisecond_of_work() {
 }
 
 #[test]
-fn messages_of_one_item_make_up_by_number() {
+fn in_batches_of_one_item_a_worker_holds_a_millisecond_of_work() {
     let mut rig = Rig::new(alone(Policy { batch_max: 1, ..with_auto(Credit::Auto) }));
     rig.feed("start; arrive 90; spawned 1; hello 1");
     assert_eq!(rig.feed("settled 1 0 1 1 50000").lines().count(), 2 + 19, "20 items of 50 us are a millisecond");
@@ -100,7 +100,7 @@ fn every_worker_gets_a_share_at_the_start() {
 }
 
 #[test]
-fn a_share_is_never_so_small_that_it_is_not_worth_a_worker() {
+fn a_share_is_large_enough_to_be_worth_the_wake_up_of_a_worker() {
     let mut rig = Rig::new(with_auto(Credit::Auto));
     rig.feed("start; spawned 1; spawned 2; hello 1; hello 2; arrive 2");
     // At 50 us an item a share is two items, although half of the queue is one item.
@@ -172,7 +172,7 @@ fn a_failed_attempt_is_tried_again_after_a_doubling_delay() {
 }
 
 #[test]
-fn an_item_done_at_last_names_its_causes() {
+fn an_item_that_is_done_after_a_failure_reports_its_causes() {
     let mut rig = Rig::running(alone(Policy { retries: 1, ..policy() }), 1);
     check!(rig, "failed 1 0", ["dispatch 1 0..1 (attempt 2)"]);
     check!(rig, "settled 1 0 1 2", ["done 0..1 by 1, attempts 2: bad", "commit 0..1", "close input 1"]);
@@ -186,7 +186,7 @@ fn a_rejected_item_fails_alone() {
 }
 
 #[test]
-fn a_process_per_item_is_its_result() {
+fn the_exit_of_a_process_per_item_is_the_result_of_the_item() {
     let mut rig = Rig::new(Policy { retries: 1, ..per_item() });
     check!(rig, "start; arrive 3; end", ["demand 100", "spawn 1.1 for 0..1", "spawn 2.1 for 1..2"]);
     check_all!(rig, "spawned 1", ["- spawned 1", "- started 0 at 1, attempt 1"]);
@@ -230,7 +230,7 @@ fn a_process_per_item_is_its_result() {
 }
 
 #[test]
-fn a_large_result_of_an_item_that_is_not_the_next_ends_the_worker_before_it_is_whole() {
+fn a_large_result_out_of_order_ends_the_worker_before_all_of_it_arrives() {
     let mut rig = Rig::running(alone(with_credit(4)), 8);
     check!(rig, "begins 1 0; settled 1 0", ["done 0..1 by 1, attempts 1", "commit 0..1", "dispatch 1 4..5"]);
     check!(rig, "begins 1 1", []);

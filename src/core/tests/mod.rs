@@ -1,4 +1,4 @@
-//! The core by its features: a script of facts, and the orders that must follow, as text.
+//! Tests of the core, a file for each feature: a script of facts, and the orders that must follow, as text.
 
 mod contract;
 mod death;

@@ -5,7 +5,7 @@ use crate::model::ids::ItemId;
 use crate::model::spec::{Halt, HaltOn, Policy, QueueOrder, Threshold};
 
 #[test]
-fn restored_items_are_counted_and_never_handed_out() {
+fn restored_items_are_counted_and_never_dispatched() {
     let mut rig = Rig::new(Policy { first_item: ItemId(100), ..alone(policy()) });
     rig.feed("start; spawned 1; hello 1");
     check_all!(rig, "restored 3; restored 1 failed; restored 1 dead", []);
@@ -43,12 +43,12 @@ fn in_keep_order_the_turn_of_restored_items_passes_silently() {
 fn restored_items_that_wait_for_their_turn_do_not_stop_the_source() {
     let mut rig = Rig::new(alone(Policy { keep_order: true, queue_items_max: 4, ..policy() }));
     rig.feed("start; spawned 1; hello 1; arrive 4; restored 1000000");
-    // One item is at the worker, and a million wait behind it, of which nothing is kept.
+    // One item is at the worker. The million restored items behind it share one record.
     check!(rig, "settled 1 0", ["done 0..1 by 1, attempts 1", "commit 0..1", "dispatch 1 1..2", "demand 2"]);
 }
 
 #[test]
-fn thresholds_count_what_this_run_did() {
+fn thresholds_count_the_outcomes_of_this_run_only() {
     let halt = |threshold| Halt { on: HaltOn::Fail, threshold, now: false };
     let mut rig = Rig::new(alone(Policy { halt: Some(halt(Threshold::Items(2))), dead_max: Some(1), ..policy() }));
     rig.feed("start; spawned 1; hello 1; restored 5 failed; restored 5 dead; arrive 3");

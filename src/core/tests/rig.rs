@@ -1,4 +1,4 @@
-//! A core under a script. Facts and orders are short words, so that a test reads as a sequence of events
+//! Feeds scripts to a core. Facts and orders are written as short words, so that a test reads as a sequence of events
 //! and does not depend on the shape of the API.
 
 use crate::core::Core;
@@ -15,7 +15,7 @@ use crate::model::spec::{
 };
 use crate::model::time::{Duration, Instant};
 
-/// Two resident workers, one item at a time, nothing that waits.
+/// Two resident workers, one item at a time each, no retries, no time limit for an item.
 pub(super) fn policy() -> Policy {
     let step = |signal, ms| TermStep { signal, wait: Duration::from_millis(ms) };
     Policy {
@@ -45,7 +45,7 @@ pub(super) fn policy() -> Policy {
     }
 }
 
-/// Many items in flight at one worker.
+/// At most this many items in flight at each worker.
 pub(super) fn with_credit(items: u32) -> Policy {
     with_auto(Credit::Items(items))
 }
@@ -79,7 +79,7 @@ impl Rig {
         Self { core: Core::new(policy), now: Instant::ZERO, arrived }
     }
 
-    /// All workers of `policy` are up and ready, `items` have arrived and the source has ended.
+    /// All workers of `policy` are ready, this many items have arrived, and the source has ended.
     pub(super) fn running(policy: Policy, items: u32) -> Self {
         let workers = policy.workers;
         let mut rig = Self::new(policy);
@@ -98,7 +98,7 @@ impl Rig {
         rig
     }
 
-    /// Feeds facts, separated by `;`; the orders that follow, one a line, reports left out.
+    /// Feeds facts, separated by `;`, and returns the orders that follow, one on each line, without reports.
     pub(super) fn feed(&mut self, script: &str) -> String {
         self.run(script, false)
     }
@@ -209,7 +209,7 @@ impl Rig {
             "kill" => asked(Command::Kill),
             "status" => asked(Command::Status),
             "scale" => asked(Command::Scale { workers: number(words, 1) as u32 }),
-            _ => unreachable!("signals lead to several facts"),
+            _ => unreachable!("an unknown fact, or a signal, which `run` handles"),
         }
     }
 

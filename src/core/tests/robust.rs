@@ -1,4 +1,4 @@
-//! Facts in any order: nothing panics, no invariant breaks, no timer stays behind.
+//! Facts in any order: nothing panics, no invariant breaks, no timer that is due stays set.
 
 use super::rig::{Rig, answering_in_order, per_item, policy, with_auto, with_credit};
 use crate::core::jitter::Jitter;
@@ -53,7 +53,7 @@ const FACTS: &[&str] = &[
 ];
 
 fn draw(random: &mut Jitter, below: u64) -> u64 {
-    // The jitter of a length is the only thing the generator gives: more than enough to draw from.
+    // The generator returns jittered durations only; a number below `below` is made of one.
     random.of(Duration(u64::MAX)).0 / 7919 % below
 }
 
@@ -71,7 +71,7 @@ fn shuffled(policy: &Policy, seed: u64) {
             continue;
         }
         let worker = draw(&mut random, 4) as u32 + 1;
-        // Most answers name what the worker holds; else hardly any would count.
+        // Most answers name an item that the worker holds; otherwise nearly all of them would be wrong.
         let slots = rig.core.status().slots;
         let slot = slots.iter().find(|slot| slot.worker.number() == worker);
         let held = slot.and_then(|slot| slot.lease).map(|batch| batch.first.0);

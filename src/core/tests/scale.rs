@@ -20,7 +20,7 @@ fn shrinking_removes_idle_workers_first_and_then_the_highest_numbers() {
     rig.feed("start; spawned 1; hello 1; spawned 2; hello 2; spawned 3; hello 3; spawned 4; hello 4; arrive 4");
     check!(rig, "settled 2 1", ["done 1..2 by 2, attempts 1", "commit 1..2"]);
     check_all!(rig, "scale 2", ["- scaled 4 to 2", "close input 2", "recall 4"]);
-    // What arrives now goes to those that are left, and the removed slots stay empty.
+    // Items that arrive now go to the workers that are left, and the removed slots stay empty.
     check!(rig, "arrive 2; settled 4 3", ["done 3..4 by 4, attempts 1", "commit 3..4"]);
     check!(rig, "exit 2 0; exit 4 0", []);
     check!(rig, "settled 1 0", ["done 0..1 by 1, attempts 1", "commit 0..1", "dispatch 1 4..5"]);
@@ -36,7 +36,7 @@ fn a_removed_worker_finishes_its_item_and_gives_back_what_only_waited() {
     assert!(held > 1, "{held}");
     check!(rig, "scale 1", ["recall 2"]);
     check!(rig, "settled 2 4", ["done 4..5 by 2, attempts 1", "commit 4..5"]);
-    // It leaves; items 5 to 8 go back to the front, uncharged.
+    // The worker leaves; items 5 to 7 go back to the front of the queue, uncharged.
     rig.feed("exit 2 0");
     assert_eq!((rig.core.totals().retried, rig.core.totals().deaths), (0, 0));
     let orders = rig.feed("settled 1 0 4");
@@ -55,12 +55,12 @@ fn a_slot_that_was_removed_is_added_again() {
     let mut rig = Rig::new(policy());
     rig.feed("start; spawned 1; hello 1; spawned 2; hello 2; scale 1; exit 2 0");
     check!(rig, "scale 2", ["spawn 2.2"]);
-    // Added again while its worker is still leaving: started as soon as it has left, whatever its type.
+    // A slot that is added again while its worker is leaving is filled once the worker has left, whatever the type.
     let mut rig = Rig::new(Policy { restart: RestartType::Temporary, ..policy() });
     rig.feed("start; spawned 1; hello 1; spawned 2; hello 2; scale 1");
     check!(rig, "scale 2", []);
     check!(rig, "exit 2 0", ["spawn 2.2"]);
-    // From then on its type counts again.
+    // From then on the restart type counts again.
     check!(rig, "spawned 2; hello 2; exit 2 0", []);
 }
 
@@ -72,7 +72,7 @@ fn a_removed_worker_that_does_not_leave_is_ended() {
     check!(rig, "wait 9999", []);
     check!(rig, "wait 1", ["kill 2.1 TERM"]);
     check_all!(rig, "killed 2 15", ["- exited 2: signal 15 (TERM) Stopped, items 0"]);
-    // The same once it has finished its item, and if it was removed before it was spawned.
+    // The same for a worker that has finished its item, and for one that was removed before it was spawned.
     let mut rig = Rig::new(policy());
     rig.feed(
         "start; spawned 1; hello 1; arrive 1; scale 1; spawned 2; exit 2 0; scale 2; spawned 2; hello 2; arrive 1",
@@ -96,7 +96,7 @@ fn the_end_of_a_removed_worker_is_no_reason_to_restart_others() {
 }
 
 #[test]
-fn no_worker_is_left_means_none_of_the_present_number() {
+fn a_removed_slot_does_not_count_as_a_worker_that_is_left() {
     let mut rig = Rig::new(Policy { restart: RestartType::Temporary, ..policy() });
     rig.feed("start; spawned 1; hello 1; spawned 2; hello 2; arrive 3");
     check!(rig, "exit 1 1 at 0", []);
@@ -107,10 +107,10 @@ fn no_worker_is_left_means_none_of_the_present_number() {
 }
 
 #[test]
-fn growing_does_not_hold_back_a_run_that_started_together() {
+fn added_workers_are_waited_for_only_before_the_first_dispatch() {
     let mut rig = Rig::new(Policy { start_together: true, ..policy() });
     rig.feed("start; spawned 1; hello 1");
-    // Before the first item goes out, everyone is waited for.
+    // Before the first dispatch, every worker is waited for.
     check!(rig, "scale 3; arrive 9; spawned 2; hello 2", ["spawn 3.1"]);
     check!(rig, "spawned 3; hello 3", ["dispatch 1 0..1", "dispatch 2 1..2", "dispatch 3 2..3"]);
     check!(rig, "scale 4; settled 1 0", ["spawn 4.1", "done 0..1 by 1, attempts 1", "commit 0..1", "dispatch 1 3..4"]);

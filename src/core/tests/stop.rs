@@ -1,4 +1,4 @@
-//! Stops: the stages, the reasons, the commands, and what becomes of items on the way.
+//! Stops: the stages, the reasons, the commands, and what happens to items meanwhile.
 
 use super::rig::{Rig, alone, check, check_all, per_item, policy, with_credit};
 use crate::model::spec::{Halt, HaltOn, Policy, Threshold};
@@ -24,7 +24,7 @@ fn the_first_signal_lets_running_items_finish() {
         ]
     );
     check!(rig, "settled 1 0; exit 1 0", ["done 0..1 by 1, attempts 1", "commit 0..1"]);
-    // What it did not come to is skipped.
+    // An item that worker 2 had not started is skipped.
     check!(rig, "exit 2 0", ["skipped 2..3 by 2, attempts 0", "commit 2..3", "finish Signal(Signal(2))"]);
 }
 
@@ -56,7 +56,7 @@ fn a_drain_waits_no_longer_than_the_grace() {
 }
 
 #[test]
-fn a_worker_that_is_being_spawned_is_ended_as_soon_as_it_is() {
+fn a_worker_that_is_spawned_during_a_stop_is_ended_at_once() {
     let mut rig = Rig::new(policy());
     rig.feed("start");
     check!(rig, "INT", ["close source"]);
@@ -97,7 +97,7 @@ fn a_worker_that_does_not_leave_at_the_end_is_ended() {
 }
 
 #[test]
-fn workers_have_a_moment_to_leave_at_the_end_whatever_the_grace() {
+fn workers_have_a_second_to_leave_at_the_end_even_without_grace() {
     let mut rig = Rig::running(alone(Policy { grace: Duration::ZERO, ..policy() }), 1);
     let last = rig.feed("settled 1 0").lines().last().map(str::to_owned);
     assert_eq!(last.as_deref(), Some("close input 1"));
@@ -106,7 +106,7 @@ fn workers_have_a_moment_to_leave_at_the_end_whatever_the_grace() {
 }
 
 #[test]
-fn a_source_that_breaks_off_lets_what_was_accepted_run() {
+fn after_the_source_breaks_off_the_accepted_items_still_run() {
     let mut rig = Rig::new(alone(policy()));
     rig.feed("start; arrive 1; lost; spawned 1; hello 1");
     check!(
@@ -135,14 +135,14 @@ fn halt_counts_outcomes() {
 fn halt_counts_shares() {
     let halt = |on| Policy { halt: Some(Halt { on, threshold: Threshold::Percent(50), now: false }), ..with_credit(1) };
     let reason = |rig: &Rig| rig.core.status().reason.map(|reason| format!("{reason:?}"));
-    // Of failures: of what is settled, but nothing before three failed.
+    // For failures: a share of the settled items, from the third failure on.
     let mut rig = Rig::running(halt(HaltOn::Fail), 9);
     rig.feed("failed 1 0; failed 1 2");
     assert_eq!(reason(&rig), None);
     rig.feed("settled 1 3; settled 1 4; failed 1 5");
     assert_eq!(reason(&rig).as_deref(), Some("HaltFailed"));
 
-    // Of all others: of all items there are.
+    // For successes and done items: a share of all items.
     for on in [HaltOn::Success, HaltOn::Done] {
         let mut rig = Rig::running(halt(on), 9);
         rig.feed("settled 1 0; settled 1 2; settled 1 3; settled 1 4");
@@ -150,7 +150,7 @@ fn halt_counts_shares() {
         rig.feed("settled 1 5");
         assert_eq!(reason(&rig).as_deref(), Some("HaltMet"), "{on:?}");
     }
-    // How many that is is known when the source has ended.
+    // The number of all items is known once the source has ended.
     let mut rig = Rig::new(halt(HaltOn::Done));
     rig.feed("start; arrive 4; spawned 1; hello 1; settled 1 0; settled 1 1; settled 1 2");
     assert_eq!(reason(&rig), None);
@@ -159,7 +159,7 @@ fn halt_counts_shares() {
 }
 
 #[test]
-fn the_status_is_that_of_the_moment() {
+fn the_status_shows_the_present_state() {
     let mut rig = Rig::new(with_credit(4));
     rig.feed("start; arrive 9; spawned 1; hello 1; settled 1 0");
     let status = rig.core.status();
@@ -180,7 +180,7 @@ fn a_caller_stops_more_firmly_each_time() {
 }
 
 #[test]
-fn a_request_that_is_repeated_means_the_same() {
+fn a_repeated_request_changes_nothing() {
     let mut rig = Rig::running(alone(policy()), 1);
     check!(rig, "drain; drain", ["recall 1"]);
     check!(rig, "terminate; terminate", ["kill 1.1 TERM"]);
@@ -188,7 +188,7 @@ fn a_request_that_is_repeated_means_the_same() {
 }
 
 #[test]
-fn a_signal_outranks_a_request_and_goes_on_from_it() {
+fn a_signal_outranks_a_request_and_moves_to_the_next_stage() {
     let mut rig = Rig::running(alone(policy()), 1);
     check!(rig, "drain", ["recall 1"]);
     check_all!(rig, "INT", ["- signal INT", "- terminating signal(signal(2))", "kill 1.1 TERM"]);

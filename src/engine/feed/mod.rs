@@ -80,7 +80,7 @@ impl Feed {
         }
     }
 
-    /// The source may deliver so many items more, in all.
+    /// The source may deliver this many items more, in all.
     pub fn set_demand(&mut self, items: u64) {
         self.demand = items;
     }
@@ -203,7 +203,7 @@ impl Feed {
         self.payloads.release(first, count);
     }
 
-    /// The results of so many items have become visible.
+    /// The results of this many items have become visible.
     pub fn committed(&mut self, items: u64) {
         self.in_hand = self.in_hand.saturating_sub(items);
     }

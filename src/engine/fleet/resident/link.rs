@@ -42,7 +42,7 @@ pub struct WorkerIncarnation {
 /// What one read brought.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Read {
-    /// So many bytes.
+    /// This many bytes.
     Bytes(usize),
     /// Nothing at the moment.
     Blocked,

@@ -22,7 +22,7 @@ const PAUSE_DOUBLINGS_MAX: u32 = 3;
 pub struct Throttling(Vec<(usize, Instant)>);
 
 impl Throttling {
-    /// How long a channel is paused after so many short reads in a row; `None`: not at all.
+    /// How long a channel is paused after this many short reads in a row; `None`: not at all.
     pub fn pause(short_reads: u32) -> Option<Duration> {
         let doublings = short_reads.checked_sub(SHORT_READS_FREE)?;
         Some(PAUSE_MIN.doubled(doublings.min(PAUSE_DOUBLINGS_MAX)))
