@@ -1,4 +1,4 @@
-//! The small languages of single flags: `200%`, `'\t'`, `now,fail=3`, `TERM,200,KILL,25`, `5/10s`, `100ms..10s`.
+//! Parsers of the values of single flags: `200%`, `'\t'`, `now,fail=3`, `TERM,200,KILL,25`, `5/10s`, `100ms..10s`.
 //!
 //! Invariant: pure functions of a text. None panics, and each error says what would be right.
 
@@ -26,7 +26,7 @@ pub enum ValueError {
     Credit,
     #[error("give never, or a number of at least 1")]
     MaxDead,
-    #[error("a delimiter is one byte: a character, or one of \\n \\t \\r \\0 \\\\ \\xHH \\NNN (octal)")]
+    #[error("a delimiter is one byte: a character, or an escape such as \\n \\t \\0 \\x1F")]
     Delimiter,
     #[error("give never, or WHEN,WHAT=HOW_MANY such as soon,fail=3 or now,success=1 or soon,done=20%")]
     Halt,
@@ -46,7 +46,7 @@ pub enum ValueError {
     BackoffOrder,
 }
 
-/// `--workers`, as typed. The number of cores is known to `resolve` alone.
+/// `--workers`, as typed. `cli::resolve` makes a number of workers of it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Workers {
     Auto,
@@ -209,8 +209,7 @@ pub fn term_sequence(text: &str) -> Result<TermSequence, ValueError> {
         let signal = Signal::parse(name).ok_or_else(|| ValueError::NoSignal { name: format!("{name:?}") })?;
         let wait_ms = match words.next() {
             Some(wait) => numbers::whole(wait, 0, u32::MAX).map_err(|_| ValueError::TermSequence)?,
-            None if signal == Signal::KILL => return Err(ValueError::TermSequence),
-            None => return Err(ValueError::TermSequenceEnd),
+            None => return Err(ValueError::TermSequence),
         };
         steps.push(TermStep { signal, wait: Duration::from_millis(wait_ms.into()) });
     }
@@ -301,10 +300,10 @@ mod tests {
         let expected = vec![step(Signal::TERM, 200), step(Signal::INT, 0), step(Signal::KILL, 25)];
         assert_eq!(term_sequence("TERM,200,sigint,0,9,25"), Ok(TermSequence(expected)));
         assert_eq!(term_sequence("KILL,0"), Ok(TermSequence(vec![step(Signal::KILL, 0)])));
-        for text in ["TERM,200", "TERM", "KILL,25,TERM,5", "TERM,200,INT"] {
+        for text in ["TERM,200", "KILL,25,TERM,5"] {
             assert_eq!(term_sequence(text), Err(ValueError::TermSequenceEnd), "{text:?}");
         }
-        for text in ["TERM,x,KILL,25", "TERM,200,KILL", "KILL,-1", "KILL,99999999999"] {
+        for text in ["TERM", "TERM,200,INT", "TERM,x,KILL,25", "TERM,200,KILL", "KILL,-1", "KILL,99999999999"] {
             assert_eq!(term_sequence(text), Err(ValueError::TermSequence), "{text:?}");
         }
         for text in ["", "FOO,1,KILL,1", "0,1,KILL,1", "65,1,KILL,1", "TERM,1,,KILL,1"] {

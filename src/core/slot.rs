@@ -1,4 +1,4 @@
-//! One worker slot: its state (Down -> Starting -> Ready -> Draining -> Stopping -> Down) and its leases.
+//! One worker slot: its state ([`SlotState`]) and its leases.
 //!
 //! Invariant: a slot is a record. The state changes through [`Pool::set_state`](super::pool::Pool::set_state)
 //! alone, so that the pool's counters and sets follow it.

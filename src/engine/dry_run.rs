@@ -13,20 +13,23 @@ use std::io::{self, BufWriter, Write};
 /// Items that are demanded from the source at once.
 const ITEMS_AT_ONCE: u64 = 1 << 12;
 
-/// Prints the command of each item, or the item itself where workers are resident.
-pub fn run(config: &Config) -> Result<RunOutcome, EngineError> {
-    let mut source = source::open(&config.source, false)?;
+/// Prints the command of each item, or the item itself where workers are resident. `source` replaces the one of the
+/// configuration.
+pub fn run(config: &Config, source: Option<Box<dyn Source + Send>>) -> Result<RunOutcome, EngineError> {
+    let source: Box<dyn Source> = match source {
+        Some(source) => source,
+        None => source::open(&config.source, false)?,
+    };
+    print(config, source, BufWriter::new(io::stdout().lock()))
+}
+
+fn print(config: &Config, mut source: Box<dyn Source>, out: impl Write) -> Result<RunOutcome, EngineError> {
     let commander = match &config.worker {
         WorkerSpec::Exec(spec) => Some(Commander::new(spec, &config.run_id)?),
         WorkerSpec::BuiltIn { .. } | WorkerSpec::Thread { .. } | WorkerSpec::Frames { .. } => None,
     };
-    let mut printer = Printer {
-        out: BufWriter::new(io::stdout().lock()),
-        commander,
-        workers: config.policy.workers,
-        delimiter: source.delimiter(),
-        next: ItemId(0),
-    };
+    let mut printer =
+        Printer { out, commander, workers: config.policy.workers, delimiter: source.delimiter(), next: ItemId(0) };
     let reason = loop {
         let printed = match source.next(ITEMS_AT_ONCE)? {
             Delivery::Items(payload) => printer.payload(&payload),
@@ -44,15 +47,15 @@ pub fn run(config: &Config) -> Result<RunOutcome, EngineError> {
     Ok(RunOutcome { reason, totals: Totals::default() })
 }
 
-struct Printer<'a> {
-    out: BufWriter<io::StdoutLock<'a>>,
+struct Printer<W> {
+    out: W,
     commander: Option<Commander>,
     workers: u32,
     delimiter: u8,
     next: ItemId,
 }
 
-impl Printer<'_> {
+impl<W: Write> Printer<W> {
     fn payload(&mut self, payload: &Payload) -> io::Result<()> {
         let bytes = &payload.block[payload.range.clone()];
         if payload.count == 1 {
@@ -97,5 +100,21 @@ fn sink_reason(error: io::Error) -> StopReason {
     match error.kind() {
         io::ErrorKind::BrokenPipe => StopReason::SinkClosed,
         _ => StopReason::SinkLost(format!("write to stdout: {error}")),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::source::iterator::IteratorSource;
+
+    #[test]
+    fn the_items_of_an_iterator_replace_the_source_of_the_configuration() {
+        let config = Config::builder().items(["configured"]).command(["echo", "{}"]).dry_run(true).build().unwrap();
+        let items = IteratorSource::start(["a b", "c"].into_iter().map(Vec::from)).unwrap();
+        let mut out = Vec::new();
+        let outcome = print(&config, Box::new(items), &mut out).unwrap();
+        assert_eq!(outcome.reason, StopReason::SourceEnded);
+        assert_eq!(String::from_utf8_lossy(&out), "echo a\\ b\necho c\n");
     }
 }

@@ -24,8 +24,9 @@ use std::thread::{Builder, JoinHandle};
 /// Take its notifications, or drop them with [`Run::ignore_notifications`]: a run whose notifications are not taken
 /// waits, as it would for a reader of stdout. Dropping the handle terminates the run and does not wait for its end.
 ///
-/// A request ([`stop`](Run::stop) to [`scale`](Run::scale)) returns before it has any effect. Once the run has ended it
-/// does nothing.
+/// A request ([`stop`](Run::stop), [`drain`](Run::drain), [`terminate`](Run::terminate), [`kill`](Run::kill) or
+/// [`scale`](Run::scale)) returns before it has any effect. Once the run has ended it does nothing, and neither in a dry
+/// run, which has no workers.
 pub struct Run {
     requests: Arc<Requests>,
     notifications: Option<Receiver<Notification>>,
@@ -33,7 +34,8 @@ pub struct Run {
     thread: Option<JoinHandle<Result<RunOutcome, EngineError>>>,
 }
 
-/// Starts a run on a thread of its own, which lives as long as the workers do.
+/// Starts a run on a thread of its own. The thread outlives the workers: when the thread that started a process ends,
+/// the kernel kills the process.
 ///
 /// Signals to the process stay the program's own, unless the configuration says otherwise
 /// ([`handle_signals`](crate::model::builder::ConfigBuilder::handle_signals)).
@@ -68,12 +70,14 @@ fn begin(config: Config, source: Option<Box<dyn Source + Send>>) -> Result<Run, 
     let ended = CloseAtEnd(Arc::clone(&requests));
     let (started, start) = mpsc::sync_channel(1);
     let run = move || {
-        let _ended = ended;
         if config.output.dry_run {
+            // No loop takes requests.
+            drop(ended);
             let _ = started.send(());
-            return dry_run::run(&config);
+            return dry_run::run(&config, attached.source);
         }
-        let _restored_at_the_end = assembly::change_process()?;
+        let _ended = ended;
+        let _process_settings = assembly::change_process()?;
         let reactor = assembly::open(config, attached)?;
         // It is received: `begin` waits for it.
         let _ = started.send(());
@@ -132,7 +136,7 @@ impl Controls {
         self.0.command(Command::Scale { workers });
     }
 
-    /// The state of the run; `None` once it has ended. Waits for one turn of the run.
+    /// The state of the run; `None` once it has ended, and in a dry run. Waits for one turn of the run's loop.
     #[must_use]
     pub fn status(&self) -> Option<Status> {
         self.0.status()
@@ -172,20 +176,22 @@ impl Run {
         self.controls().scale(workers);
     }
 
-    /// The state of the run; `None` once it has ended. Waits for one turn of the run.
+    /// The state of the run; `None` once it has ended, and in a dry run. Waits for one turn of the run's loop.
     #[must_use]
     pub fn status(&self) -> Option<Status> {
         self.controls().status()
     }
 
-    /// The next thing that the run reports. Waits for it; `None` once the run has ended and everything was taken.
+    /// The next thing that the run reports. Waits for it; `None` once the run has ended and everything was taken, or after
+    /// [`ignore_notifications`](Self::ignore_notifications).
     #[expect(clippy::should_implement_trait, reason = "a handle is no iterator; `notifications` returns one")]
     pub fn next(&mut self) -> Option<Notification> {
         self.notifications().next()
     }
 
     /// Everything that the run reports, in order, as it comes. Each call of `next` waits for a notification; the iterator
-    /// ends with the run. An iterator that is dropped loses nothing: a later one goes on after the last notification.
+    /// ends with the run, or at once after [`ignore_notifications`](Self::ignore_notifications). An iterator that is
+    /// dropped loses nothing: a later one goes on after the last notification.
     pub fn notifications(&mut self) -> impl Iterator<Item = Notification> + '_ {
         let (receiver, untaken, requests) = (self.notifications.as_ref(), &self.untaken, &self.requests);
         receiver.into_iter().flat_map(Receiver::iter).inspect(move |taken| {

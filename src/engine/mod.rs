@@ -55,7 +55,7 @@ use crate::model::outcome::RunOutcome;
 /// the source or of stdout are no errors: the outcome reports them.
 pub fn run(config: Config) -> Result<RunOutcome, EngineError> {
     if config.output.dry_run {
-        return dry_run::run(&config);
+        return dry_run::run(&config, None);
     }
     let _restored_at_the_end = assembly::change_process()?;
     assembly::open(config, assembly::Attached::default())?.run()

@@ -1,6 +1,6 @@
 //! Requests from other threads of the program to a running run.
 //!
-//! Invariant: a request is answered or dropped. None is left behind when the run has ended.
+//! Invariant: the loop takes a request, or the request is dropped. None is left behind when the run has ended.
 
 use super::turn::Turn;
 use crate::core::Core;
@@ -18,7 +18,7 @@ use std::sync::mpsc::{self, Sender};
 enum Request {
     Command(Command),
     Status(Sender<Status>),
-    /// Notifications were taken: the loop looks again if it may go on.
+    /// Notifications were taken: the loop checks whether it may continue.
     Resume,
 }
 
@@ -34,19 +34,20 @@ impl Requests {
     /// No file descriptor is left.
     pub fn new() -> io::Result<Self> {
         let requests = Self { mailbox: Mailbox::new()?, closed: AtomicBool::new(false) };
+        // So that the first post wakes the loop.
         let _ = requests.mailbox.arm();
         Ok(requests)
     }
 
     fn post(&self, request: Request) {
         self.mailbox.post(&mut vec![request]);
-        // The loop may have looked for the last time before that.
+        // `close` may have emptied the mailbox before this post.
         if self.closed.load(Acquire) {
             self.mailbox.take(&mut Vec::new());
         }
     }
 
-    /// Asks for something.
+    /// Posts a command; it has no reply.
     pub fn command(&self, command: Command) {
         self.post(Request::Command(command));
     }

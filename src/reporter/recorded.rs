@@ -288,7 +288,7 @@ item 4 is dead:
 }
 
 #[test]
-fn narrate_of_commands_shows_no_workers() {
+fn narrate_of_commands_does_not_announce_processes() {
     check(
         played(&output(OutputMode::Narrate), WorkerContract::per_item()),
         str![[r#"

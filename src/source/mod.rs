@@ -3,7 +3,7 @@
 //! A source delivers **batches**: bytes that hold consecutive items. The engine asks it for items when the core demands
 //! some; a source never pushes, and never reads without being asked.
 //!
-//! Invariant: no call waits. If no item has arrived yet, the answer is [`Delivery::Idle`].
+//! Invariant: no call waits. If no whole item is at hand, the answer is [`Delivery::Idle`].
 
 pub mod args;
 mod delivery;

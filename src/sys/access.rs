@@ -7,7 +7,7 @@ use std::path::Path;
 /// Checks that `execve(2)` may run this file. Do not ask about a directory: there the permission has another meaning.
 ///
 /// # Errors
-/// Those of `access(2)`: it may not, or there is no such file.
+/// Those of `eaccess(3)`: it may not, or there is no such file.
 pub fn may_execute(path: &Path) -> io::Result<()> {
     Ok(nix::unistd::eaccess(path, AccessFlags::X_OK)?)
 }

@@ -3,7 +3,7 @@
 //! The numbers come from `getrlimit(2)`, `/proc/sys/kernel`, and the `pids` controller of our cgroup and its ancestors.
 //!
 //! Invariant: the only limit that is changed is the soft limit of open files. It is restored when the last
-//! [`RaisedOpenFiles`] is dropped, and children get the limit that was in force before.
+//! [`RaisedOpenFiles`] is dropped, unless other code has changed it meanwhile. Children get the limit from before.
 
 use nix::sys::resource::{RLIM_INFINITY, Resource, getrlimit, setrlimit};
 use std::fs;
@@ -28,7 +28,8 @@ struct Raised {
     soft_now: u64,
 }
 
-/// The soft limit of open files is as high as the hard one. Dropping the last value restores it.
+/// A share in the raised soft limit of open files, or no share if it was not raised. Dropping the last share restores
+/// the limit.
 #[derive(Debug)]
 #[must_use = "dropping it restores the limit"]
 pub struct RaisedOpenFiles {
@@ -56,7 +57,7 @@ pub fn raise_open_files() -> io::Result<RaisedOpenFiles> {
 }
 
 impl RaisedOpenFiles {
-    /// The soft limit in force.
+    /// The soft limit after the raise.
     #[must_use]
     pub const fn limit(&self) -> u64 {
         self.limit
@@ -81,7 +82,7 @@ impl Drop for RaisedOpenFiles {
     }
 }
 
-/// The limit of open files for children, if it differs from ours.
+/// The limit of open files for children: the one from before the raise. `None`: it was not raised.
 pub(super) fn open_files_of_children() -> Option<libc::rlimit> {
     let raised = raised();
     let (_, hard) = getrlimit(Resource::RLIMIT_NOFILE).ok()?;

@@ -1,4 +1,4 @@
-//! The one place where the program waits: a level-triggered epoll set.
+//! The one place where the loop of a run waits: a level-triggered epoll set.
 //!
 //! Remove an fd ([`Poller::remove`]) *before* closing it: a child between its clone and its exec still holds a copy, so
 //! closing alone does not remove it from the set, and a stale event would be taken for one of the next fd with that
@@ -14,7 +14,7 @@ use std::io;
 use std::os::fd::{AsFd, BorrowedFd};
 
 /// Initial and largest number of events of one wait. The buffer grows, so that one wait reports all that is ready.
-const EVENTS_FEW: usize = 256;
+const EVENTS_INITIAL: usize = 256;
 const EVENTS_MAX: usize = 1 << 16;
 
 /// What to wait for. Errors and hang-ups are always reported.
@@ -69,7 +69,7 @@ impl Poller {
     /// The system is short of descriptors or memory.
     pub fn new() -> io::Result<Self> {
         let epoll = Epoll::new(EpollCreateFlags::EPOLL_CLOEXEC)?;
-        Ok(Self { epoll, events: vec![EpollEvent::empty(); EVENTS_FEW] })
+        Ok(Self { epoll, events: vec![EpollEvent::empty(); EVENTS_INITIAL] })
     }
 
     /// Watches an fd that is not in the set yet; each of its events carries `token`.
@@ -101,8 +101,8 @@ impl Poller {
     }
 
     /// Waits for events and writes them to `ready`, whose old content is lost. `ready` is empty after a timeout, or
-    /// after a signal if no fd is ready: events that happened while the process was stopped are reported before its
-    /// deadlines are. `None` waits without a timeout. Timeouts are rounded up to milliseconds, so that a deadline has
+    /// after a signal if no fd is ready. After a signal it polls once more, so that events that happened while the
+    /// process was stopped are reported before its deadlines. `None` waits without a timeout. Timeouts are rounded up to milliseconds, so that a deadline has
     /// passed when the wait for it ends.
     ///
     /// # Errors
@@ -252,7 +252,7 @@ mod tests {
         let mut poller = Poller::new().unwrap();
         let (reader, mut writer) = std::io::pipe().unwrap();
         writer.write_all(b"x").unwrap();
-        let copies: Vec<_> = (0..3 * EVENTS_FEW).map(|_| reader.try_clone().unwrap()).collect();
+        let copies: Vec<_> = (0..3 * EVENTS_INITIAL).map(|_| reader.try_clone().unwrap()).collect();
         for (token, copy) in (0..).zip(&copies) {
             poller.add(copy, Interest::READ, token).unwrap();
         }

@@ -12,9 +12,9 @@ use std::os::fd::RawFd;
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Environment {
     pub transport: TransportKind,
-    /// The channel's descriptors, each with its names.
+    /// The channel's descriptors. One may serve several variables: a socket is both ends.
     pub fds: Vec<(Vec<&'static str>, RawFd)>,
-    /// The channel's other variables.
+    /// The channel's variables that hold no descriptor.
     pub variables: Vec<(&'static str, String)>,
     pub fd_progress: RawFd,
     pub token: [u8; 16],

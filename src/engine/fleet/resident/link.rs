@@ -1,7 +1,7 @@
 //! The link to one resident worker: a channel, which carries bytes, and a protocol, which makes messages of them.
 //!
 //! A read brings facts and, for those about finished items, where their results are. Nothing is handed to the core while
-//! a channel is being read. The results stay in the link's buffers until its next read.
+//! a channel is being read. Results stay in the link's buffers until its next read, large ones in the spill file.
 //!
 //! Invariant: every frame in either direction passes through this file. A message that breaks the protocol ends the
 //! reading of the link for ever.
@@ -150,8 +150,8 @@ impl Link {
         Read::Finished
     }
 
-    /// Reads on after the worker has ended, and then takes over what it had finished and not sent; `false` when nothing
-    /// is left. What was complete before the death counts.
+    /// Reads on after the worker has ended, and then takes over what it had finished and not sent. What was complete
+    /// before the death counts. `false`: nothing more is taken.
     pub fn drain(&mut self, tap: &mut Tap, turn: &mut Turn) -> bool {
         let facts_before = turn.facts.len();
         if self.reading.drained_bytes <= DRAIN_BYTES_MAX
@@ -160,7 +160,7 @@ impl Link {
             self.reading.drained_bytes += bytes;
             return true;
         }
-        // Facts of this read point into the buffer.
+        // `recover` would overwrite the bytes that these facts refer to.
         if turn.facts.len() > facts_before {
             return true;
         }
@@ -189,7 +189,7 @@ impl Link {
         received
     }
 
-    /// Appends a fact for each message that has arrived; the fact, instead, that nothing more is to be read.
+    /// Appends a fact for each message that has arrived. The error is the fact that ends the reading.
     fn receive(&mut self, tap: &mut Tap, turn: &mut Turn) -> Result<(), Input> {
         let WorkerIncarnation { worker, incarnation } = self.peer;
         let base = self.protocol.incoming().address();
@@ -199,7 +199,7 @@ impl Link {
             if tap.is_on() {
                 pass(tap, self.peer, &received, turn.now);
             }
-            // There may be one of these for each tiny item: it is taken apart first.
+            // There may be one of these for each tiny item, so this case is tested first.
             if let Received::Message(FromWorker::Done { first, count, attempt, busy_ns, timed: false }, body) = received
             {
                 let batch = Batch { first: ItemId(first), count, attempt: Attempt(attempt) };

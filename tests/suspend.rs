@@ -1,4 +1,4 @@
-//! Runs that are stopped at any moment, for a while or for good.
+//! A supervisor that SIGSTOP suspends for a while.
 
 mod support;
 
