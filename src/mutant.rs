@@ -80,6 +80,8 @@ mod armed {
         NoIncarnationCheck,
         /// One restart too many before giving up.
         IntensityOffByOne,
+        /// The death of an idle worker counts toward giving up.
+        IdleDeathCounted,
         /// An item whose attempt failed runs again as the same attempt.
         AttemptNotCounted,
         /// In keep-order an item is committed although the one before it is not settled.

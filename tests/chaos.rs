@@ -207,3 +207,30 @@ fn storms_of_other_signals_single_items_and_keep_order_lose_nothing() {
         survive(kind, &mixed, &["--credit", "64"], &mut random);
     }
 }
+
+#[test]
+fn idle_workers_are_killed_as_often_as_they_come_and_the_run_ends_well() {
+    let flags = ["-j", "5", "--task", "sleep", "--backoff", "1ms..5ms", "--output", "results", "-q", ":::", "1", "1"];
+    let mut run = Run::start(&flags);
+    let (mut ready, mut busy, mut kills) = (Vec::new(), Vec::new(), 0);
+    loop {
+        let event = run.wait_for(|_| true);
+        match event["event"].as_str().unwrap() {
+            "item_started" => busy.push(pid_of(&event)),
+            "worker_ready" => ready.push(pid_of(&event)),
+            "stopping" => panic!("the run gives up: {event}"),
+            "run_finished" => break,
+            _ => {}
+        }
+        if busy.len() == 2 {
+            for pid in ready.drain(..).filter(|pid| !busy.contains(pid)) {
+                send(pid, Signal::SIGKILL);
+                kills += 1;
+            }
+        }
+    }
+    let run = run.finish();
+    assert_eq!((run.code(), &run.stdout[..]), (0, "slept 1\nslept 1\n"), "{}", run.stderr);
+    // Three slots, each of which may fail to start five times in ten seconds.
+    assert!(kills > 50, "{kills}");
+}

@@ -6,7 +6,7 @@
 
 use super::Core;
 use super::queue::Queued;
-use super::restart;
+use super::restart::{self, Setback};
 use super::slot::{KillReason, Lease, SlotState};
 use crate::model::event::{EndReason, ItemFate, RunEvent, Stage};
 use crate::model::exit::{ExitStatus, Usage};
@@ -72,10 +72,14 @@ impl Core {
         let reason = KillReason::reason(kill_reason.as_ref(), status);
         let blamed = self.blamed(index, kill_reason.as_ref(), &reason, status, running);
         let idle = self.pool.slots[index].leases.is_empty();
-        let counted = match reason {
-            EndReason::NoHello => true,
-            EndReason::Own | EndReason::Protocol(_) => blamed.is_none() && (idle || !self.pool.slots[index].answered),
-            _ => false,
+        let slot = &self.pool.slots[index];
+        let worked = blamed.is_some() || (!idle && slot.answered);
+        let setback = match reason {
+            EndReason::NoHello => Setback::FailedStart,
+            EndReason::Own if !slot.was_ready => Setback::FailedStart,
+            EndReason::Own if !worked => Setback::Idle,
+            EndReason::Protocol(_) if !worked => Setback::Breach,
+            _ => Setback::None,
         };
         if reason == EndReason::Own {
             self.totals.deaths += 1;
@@ -111,7 +115,7 @@ impl Core {
         self.pool.slots[index].sizer.halve();
         self.clear_process(index);
         if !self.is_removed(index) {
-            self.replace(index, status, reason, counted, refill);
+            self.replace(index, status, reason, setback, refill);
         }
     }
 
@@ -240,8 +244,8 @@ impl Core {
 
     /// Restarts the slot if its restart type says so, and the slots that the strategy names. `refill`: the slot was
     /// removed and added again, so it is restarted whatever its type.
-    fn replace(&mut self, index: usize, status: ExitStatus, reason: EndReason, counted: bool, refill: bool) {
-        if counted {
+    fn replace(&mut self, index: usize, status: ExitStatus, reason: EndReason, setback: Setback, refill: bool) {
+        if setback != Setback::None {
             self.pool.mark_tried(index);
         }
         if !self.restarting() {
@@ -259,7 +263,7 @@ impl Core {
             EndReason::Protocol(text) => format!("{status}, {text}"),
             _ => status.to_string(),
         };
-        self.restart(index, counted, last);
+        self.restart(index, setback, last);
         if matches!(reason, EndReason::Strategy | EndReason::Asked) || !self.restarting() {
             return;
         }
@@ -272,20 +276,15 @@ impl Core {
 
     /// Restarts the slot, at once or after the back-off, or stops the run at the restart limit. `last`: how the worker
     /// ended.
-    pub(super) fn restart(&mut self, index: usize, counted: bool, last: String) {
-        let delay = if counted {
-            let (intensity, backoff) = (self.policy.intensity, self.policy.backoff);
-            let history = &mut self.pool.slots[index].history;
-            let Some(delay) = history.note(self.now, intensity, backoff) else {
+    pub(super) fn restart(&mut self, index: usize, setback: Setback, last: String) {
+        let (intensity, backoff) = (self.policy.intensity, self.policy.backoff);
+        match self.pool.slots[index].history.note(setback, self.now, intensity, backoff) {
+            Some(delay) => self.start_later(index, delay),
+            None => {
                 let worker = WorkerId::from_index(index);
                 self.stop(Stage::Terminating, StopReason::RestartLimit { worker, last });
-                return;
-            };
-            delay
-        } else {
-            Duration::ZERO
-        };
-        self.start_later(index, delay);
+            }
+        }
     }
 
     /// Starts the next process of the slot after `delay`.

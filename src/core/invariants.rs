@@ -102,7 +102,7 @@ impl Core {
                 timers += 1;
                 hold!(self.timers.holds(Timer::Slot(index), deadline), "the timer of worker {number} is not set");
             }
-            let deaths = slot.history.deaths();
+            let deaths = slot.history.failures();
             let most = self.policy.intensity.restarts_max as usize + usize::from(self.stage > Stage::Running);
             hold!(deaths <= most, "worker {number} died {deaths} times within the period, of {most}");
             up += usize::from(slot.is_up());

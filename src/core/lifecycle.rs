@@ -7,6 +7,7 @@ use super::Core;
 use super::action::Action;
 use super::input::SpawnFailure;
 use super::queue::Queued;
+use super::restart::Setback;
 use super::slot::{KillReason, Lease, SlotState, Watch};
 use crate::model::event::{RunEvent, Stage};
 use crate::model::ids::{Batch, Incarnation, ItemId};
@@ -85,6 +86,9 @@ impl Core {
     fn ready(&mut self, index: usize, pid: u32) {
         self.clear_slot_timer(index);
         self.pool.mark_tried(index);
+        let slot = &mut self.pool.slots[index];
+        slot.was_ready = true;
+        slot.history.ready();
         self.pool.set_state(index, SlotState::Ready);
         if self.pool.slots[index].leases.is_empty() {
             let (worker, incarnation) = self.ids(index);
@@ -132,10 +136,11 @@ impl Core {
             SpawnFailure::Item(_) if of_item => self.fill(index),
             // Other workers make progress, and the end of one may free what the system is short of.
             SpawnFailure::Shortage(_) if self.pool.up > 0 => {
-                let delay = self.pool.slots[index].history.wait(self.policy.backoff);
+                let (now, period, backoff) = (self.now, self.policy.intensity.period, self.policy.backoff);
+                let delay = self.pool.slots[index].history.wait(now, period, backoff);
                 self.start_later(index, delay);
             }
-            _ => self.restart(index, true, error),
+            _ => self.restart(index, Setback::FailedStart, error),
         }
     }
 
@@ -350,7 +355,7 @@ impl Core {
         slot.pid = None;
         slot.kill_reason = None;
         slot.watch = None;
-        slot.answered = false;
+        (slot.was_ready, slot.answered) = (false, false);
         slot.settled = 0;
         slot.refill = false;
         self.pool.set_state(index, SlotState::Down);

@@ -81,6 +81,8 @@ pub(super) struct WorkerSlot {
     pub(super) items: u64,
     pub(super) sizer: BatchSizer,
     pub(super) answered_at: Instant,
+    /// This process was ready.
+    pub(super) was_ready: bool,
     /// This process has answered for an item.
     pub(super) answered: bool,
     /// Items that this process settled.
@@ -137,6 +139,7 @@ impl WorkerSlot {
             items: 0,
             sizer: BatchSizer::new(),
             answered_at: Instant::ZERO,
+            was_ready: false,
             answered: false,
             settled: 0,
             watch: None,

@@ -36,9 +36,9 @@ impl Shadow {
             // The run does not want it any more.
         } else if matches!(error, SpawnFailure::Shortage(_)) && others {
             // While others run, a shortage passes when one of them ends: the slot waits, and no death is counted.
-            self.pauses(index);
+            self.pauses(index, now);
         } else {
-            self.count_death(index, now);
+            self.count_failure(index, now);
         }
     }
 
@@ -82,7 +82,7 @@ impl Shadow {
         held
     }
 
-    fn count_death(&mut self, index: usize, now: Instant) {
+    fn count_failure(&mut self, index: usize, now: Instant) {
         let period = self.policy.intensity.period;
         let slot = &mut self.slots[index];
         slot.counted.push_back(now);
@@ -90,15 +90,20 @@ impl Shadow {
             slot.counted.pop_front();
         }
         (slot.last_counted, slot.met) = (true, true);
-        self.pauses(index);
+        self.pauses(index, now);
     }
 
-    /// The slot stays empty for the back-off, which doubles each time in a row.
-    fn pauses(&mut self, index: usize) {
-        let backoff = self.policy.backoff;
+    /// The slot stays empty for the back-off, which doubles each time in a row. A slot that was filled for longer than
+    /// the period begins again with the shortest one.
+    fn pauses(&mut self, index: usize, now: Instant) {
+        let (backoff, period) = (self.policy.backoff, self.policy.intensity.period);
         let slot = &mut self.slots[index];
+        if now.since(slot.row_at + slot.row_pause) > period {
+            slot.row = 0;
+        }
         slot.pause = backoff.min.doubled(slot.row).min(backoff.max);
         slot.row += 1;
+        (slot.row_at, slot.row_pause) = (now, slot.pause);
     }
 
     /// Items come back uncharged: to the front, in order.
@@ -124,6 +129,7 @@ impl Shadow {
     ) {
         let slot = &self.slots[index];
         let (kill, settled, asked) = (slot.kill, slot.settled_by_process, slot.leaving && slot.kill.is_none());
+        let was_ready = slot.was_ready;
         let refill = slot.refill;
         let running = self.can_know(index, running);
         // It ended by itself; that includes a worker that was asked to leave and then failed.
@@ -177,9 +183,16 @@ impl Shadow {
         if retired {
             return;
         }
-        let at_fault = own || kill == Some(KillWhy::Protocol);
-        if kill == Some(KillWhy::NoHello) || (at_fault && charged.is_none() && (held.is_empty() || settled == 0)) {
-            self.count_death(index, now);
+        let idle = charged.is_none() && (held.is_empty() || settled == 0);
+        if kill == Some(KillWhy::NoHello) || (own && !was_ready) {
+            self.count_failure(index, now);
+        } else if kill == Some(KillWhy::Protocol) && idle {
+            self.slots[index].breach = true;
+            self.count_failure(index, now);
+        } else if own && idle {
+            marks.hit(Mark::IdleDeath);
+            self.slots[index].met = true;
+            self.pauses(index, now);
         }
         if kill != Some(KillWhy::Strategy) && !at_our_order && !self.must_give_up() {
             self.strategy_takes(index, marks);

@@ -55,6 +55,7 @@ listed! {
         ResultOfTheDead,
         StaleDropped,
         RestartedAfterBackoff,
+        IdleDeath,
         RestartedByStrategy,
         NotRestarted,
         // Contracts, commands and restored items.

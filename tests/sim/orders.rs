@@ -100,7 +100,7 @@ impl Shadow {
         (slot.phase, slot.incarnation, slot.pid) = (Phase::Asked, incarnation.0, 0);
         ensure!(!slot.removed, Scale, "worker {worker} is started though the run was scaled down by it");
         (slot.leaving, slot.broken, slot.closed, slot.companion) = (false, false, false, false);
-        (slot.leaves_when_spawned, slot.must_start) = (false, false);
+        (slot.leaves_when_spawned, slot.must_start, slot.was_ready) = (false, false, false);
         (slot.kill, slot.kill_step, slot.settled_by_process) = (None, 0, 0);
         let (waited, pause) = (now.since(slot.last_end), slot.pause);
         ensure!(waited >= pause, Restarts, "worker {worker} is started after {waited:?}, the back-off is {pause:?}");

@@ -88,8 +88,8 @@ impl Shadow {
         if slot.phase == Phase::Down {
             marks.hit(Mark::Revived);
             // It counts as a new slot: its earlier deaths are forgotten.
-            (slot.pause, slot.row, slot.last_counted) = (Duration::ZERO, 0, false);
-            slot.counted.clear();
+            (slot.pause, slot.last_counted) = (Duration::ZERO, false);
+            slot.forget_ends();
             slot.must_start = true;
         } else {
             marks.hit(Mark::RevivedWhileLeaving);

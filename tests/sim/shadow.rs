@@ -78,14 +78,21 @@ pub struct ShadowSlot {
     pub kill: Option<KillWhy>,
     pub kill_step: usize,
     pub killed_at: Instant,
-    /// Deaths that count for the restart limit.
+    /// Its present process was ready, and was not leaving or ended then.
+    pub was_ready: bool,
+    /// Failures that count for the restart limit.
     pub counted: VecDeque<Instant>,
-    /// Counted deaths in a row.
+    /// One of them is a breach of the protocol.
+    pub breach: bool,
+    /// Ends in a row that a back-off followed.
     pub row: u32,
+    /// When the last of them was, and how long the back-off after it.
+    pub row_at: Instant,
+    pub row_pause: Duration,
     pub last_end: Instant,
     /// Items that its last process held when it ended.
     pub ended_with: u64,
-    /// Its last end was a counted death.
+    /// Its last end counts for the restart limit.
     pub last_counted: bool,
     /// How long the slot stays empty at least.
     pub pause: Duration,
@@ -95,6 +102,21 @@ pub struct ShadowSlot {
     pub met: bool,
     /// It has to leave because of another worker's end.
     pub companion: bool,
+}
+
+impl ShadowSlot {
+    pub fn forget_ends(&mut self) {
+        self.counted.clear();
+        (self.breach, self.row) = (false, 0);
+    }
+
+    /// A process that is ready shows that the program can be started: earlier failed starts are forgotten.
+    pub fn is_ready(&mut self) {
+        self.was_ready = true;
+        if !self.breach {
+            self.counted.clear();
+        }
+    }
 }
 
 pub struct Shadow {
@@ -285,6 +307,9 @@ impl Shadow {
                 slot.phase = Phase::Ready;
                 // A hello that crosses the order to leave does not count as a start.
                 slot.met |= !slot.leaving;
+                if !slot.leaving && !slot.closed && !slot.broken && slot.kill.is_none() {
+                    slot.is_ready();
+                }
             }
             Input::Settled { first, count, attempt, .. } => {
                 self.settled(index, Batch { first: *first, count: *count, attempt: *attempt }, now, marks);
@@ -361,11 +386,13 @@ impl Shadow {
         slot.started_at = now;
         let waits = self.policy.worker.hello && !per_item;
         slot.phase = if waits { Phase::Starting } else { Phase::Ready };
-        slot.met |= !waits && !slot.leaves_when_spawned && !slot.companion;
+        if !waits && !slot.leaves_when_spawned && !slot.companion {
+            slot.met = true;
+            slot.is_ready();
+        }
         if per_item {
             // The program can be started, so earlier failures are forgotten.
-            slot.counted.clear();
-            slot.row = 0;
+            slot.forget_ends();
         }
         if let (true, Some(batch)) = (per_item, slot.leases.front()) {
             let item = &mut self.items[batch.first];
@@ -395,12 +422,11 @@ impl Shadow {
         }
     }
 
-    /// The slot did something useful: its counted deaths are forgotten.
+    /// The slot did something useful: its earlier ends are forgotten.
     fn life_sign(&mut self, index: usize) {
         let slot = &mut self.slots[index];
         slot.settled_by_process += 1;
-        slot.counted.clear();
-        slot.row = 0;
+        slot.forget_ends();
     }
 
     /// None of its messages counts any more, unless it is being ended for another reason already.

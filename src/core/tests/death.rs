@@ -1,6 +1,7 @@
 //! Deaths: which item is charged, which items run again, which slots are filled again, and when the run gives up.
 
 use super::rig::{Rig, alone, check, check_all, per_item, policy, with_credit};
+use crate::model::event::Stage;
 use crate::model::spec::{Policy, RestartStrategy, RestartType};
 use crate::model::status::WorkerState;
 use crate::model::time::Duration;
@@ -81,9 +82,8 @@ fn a_worker_that_cannot_start_ends_the_run_soon() {
     check!(rig, "wait 1", ["spawn 1.3"]);
     check!(
         rig,
-        "spawned 1; hello 1; killed 1 9",
+        "spawned 1; killed 1 9",
         [
-            "dispatch 1 0..1",
             "close source",
             "skipped 0..1 by -, attempts 0",
             "commit 0..1",
@@ -93,16 +93,45 @@ fn a_worker_that_cannot_start_ends_the_run_soon() {
 }
 
 #[test]
-fn a_finished_item_resets_the_count_of_restarts() {
-    let mut rig = Rig::running(alone(policy()), 3);
+fn a_start_that_succeeds_resets_the_count_of_failed_starts() {
+    let mut rig = Rig::new(alone(policy()));
+    rig.feed("start");
     for _ in 0..3 {
-        rig.feed("killed 1 9; wait 400; spawned 1; hello 1");
-        if rig.core.totals().done == 0 {
-            rig.feed("settled 1 0");
-        }
+        rig.feed("spawned 1; exit 1 3; wait 10000; spawned 1; exit 1 3; wait 10000; spawned 1; hello 1");
+        rig.feed("killed 1 9; wait 10000");
     }
-    // Three counted deaths in ten seconds, of which two are permitted, but with an item done between them.
-    assert_eq!(rig.core.status().slots[0].state, WorkerState::Busy);
+    assert_eq!(rig.core.stage(), Stage::Running);
+}
+
+#[test]
+fn a_worker_that_was_ready_is_replaced_as_often_as_it_takes() {
+    let mut rig = Rig::new(alone(policy()));
+    rig.feed("start; spawned 1; hello 1");
+    // Idle workers are replaced after a back-off.
+    for (number, wait_ms) in (2..).zip([100, 200, 400, 800, 1600, 3200, 6400, 10_000, 10_000]) {
+        assert_eq!(rig.feed(&format!("killed 1 9; wait {}", wait_ms - 1)), "");
+        assert_eq!(rig.feed("wait 1"), format!("spawn 1.{number}"));
+        rig.feed("spawned 1; hello 1");
+    }
+    // A worker that lived longer than the period begins again with the shortest back-off.
+    check!(rig, "wait 10001; killed 1 9; wait 100", ["spawn 1.11"]);
+    // A worker that held an item which it had not begun is replaced after the back-off, too.
+    rig.feed("spawned 1; hello 1; arrive 1; killed 1 9; wait 199");
+    check!(rig, "wait 1", ["spawn 1.12"]);
+    // One that finished an item and held the next is replaced at once.
+    rig.feed("spawned 1; hello 1; arrive 2; settled 1 0");
+    check!(rig, "killed 1 9", ["spawn 1.13"]);
+}
+
+#[test]
+fn a_worker_that_breaks_the_protocol_before_it_did_any_work_counts_although_it_was_ready() {
+    let mut rig = Rig::new(alone(policy()));
+    rig.feed("start");
+    for _ in 0..2 {
+        rig.feed("spawned 1; hello 1; garbage 1; killed 1 9; wait 200");
+    }
+    rig.feed("spawned 1; hello 1; garbage 1; killed 1 9");
+    assert_eq!(rig.core.stage(), Stage::Finished);
 }
 
 #[test]
