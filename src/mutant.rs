@@ -92,6 +92,8 @@ mod armed {
         PrefetchedCharged,
         /// One crash too many before an item is dead.
         CrashLimitOffByOne,
+        /// A worker that KILL or TERM from outside ended counts as one that crashed.
+        KillCountedAsCrash,
         /// One retry too many.
         RetriesOffByOne,
         /// The hard limit of an attempt is never enforced.

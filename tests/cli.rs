@@ -155,8 +155,8 @@ fn a_bad_value_is_an_error_with_the_remedy() {
         ("--block 17M -a -", "invalid value '17M' for '--block <SIZE>': at most 16777216 bytes are possible".into()),
         (
             "-d ab -a -",
-            "invalid value 'ab' for '--delimiter <C>': a delimiter is one byte: a character, or one of \
-             \\n \\t \\r \\0 \\\\ \\xHH \\NNN (octal)"
+            "invalid value 'ab' for '--delimiter <C>': a delimiter is one byte: a character, or an \
+             escape such as \\n \\t \\0 \\x1F"
                 .into(),
         ),
         (

@@ -82,13 +82,15 @@ fn a_death_is_reported_at_once_with_the_item_and_its_next_attempt() {
 
 #[test]
 fn each_kind_of_death_has_its_own_message() {
-    for (signal, words) in [
-        (Signal::SIGSEGV, "signal 11 (SEGV)"),
-        (Signal::SIGTERM, "signal 15 (TERM)"),
-        (Signal::SIGABRT, "signal 6 (ABRT)"),
+    const CRASHED: &str = "item 0 has ended 1 worker: dead";
+    const KILLED: &str = "item 0 was at a worker that was killed from outside 1 time: dead";
+    for (signal, words, fate) in [
+        (Signal::SIGSEGV, "signal 11 (SEGV)", CRASHED),
+        (Signal::SIGTERM, "signal 15 (TERM)", KILLED),
+        (Signal::SIGABRT, "signal 6 (ABRT)", CRASHED),
     ] {
-        let mut run =
-            Run::start(&[&["-j1", "--items", "1", "--delay", "1h", "--crash-limit", "1"], MANY_RESTARTS].concat());
+        let limits = ["--crash-limit", "1", "--kill-limit", "1"];
+        let mut run = Run::start(&[&["-j1", "--items", "1", "--delay", "1h"], &limits[..], MANY_RESTARTS].concat());
         // A death before the start of the item charges no item: then try again.
         loop {
             let started = run.wait_for_event("item_started");
@@ -100,7 +102,7 @@ fn each_kind_of_death_has_its_own_message() {
         }
         let run = run.finish();
         assert_eq!((run.code(), run.settled("dead")), (1, 1), "{}", run.stderr);
-        let words = format!("died: {words}, while at item 0; item 0 has ended 1 worker: dead");
+        let words = format!("died: {words}, while at item 0; {fate}");
         assert!(run.stderr.contains(&words), "{words}: {}", run.stderr);
     }
 }

@@ -106,19 +106,38 @@ fn a_worker_that_cannot_start_is_retried_up_to_the_limit_with_growing_delays() {
 }
 
 #[test]
-fn a_death_while_idle_counts() {
-    // With no restart allowed, the first such death ends the run.
+fn a_worker_that_dies_while_idle_is_replaced_and_the_run_goes_on() {
+    // With no failed start allowed.
     let flags = ["-j1", "--max-restarts", "0/1000s", "-a", "-", "--task", "echo", "--output", "results"];
     let (reader, writer) = std::io::pipe().unwrap();
     let mut run = Run::start_with(&flags, b"", |command| {
         command.stdin(reader);
     });
-    let ready = run.wait_for_event("worker_ready");
-    send(pid_of(&ready), Signal::SIGTERM);
-    let run = run.finish();
-    assert_eq!(run.code(), 3, "{}", run.stderr);
-    assert!(run.stderr.contains("died: signal 15 (TERM), while idle"), "{}", run.stderr);
+    for _ in 0..2 {
+        let ready = run.wait_for_event("worker_ready");
+        send(pid_of(&ready), Signal::SIGTERM);
+    }
+    run.wait_for_event("worker_ready");
     drop(writer);
+    let run = run.finish();
+    assert_eq!(run.code(), 0, "{}", run.stderr);
+    assert!(run.stderr.contains("died: signal 15 (TERM), while idle"), "{}", run.stderr);
+}
+
+#[test]
+fn in_the_demonstration_an_item_is_done_however_often_its_worker_is_killed() {
+    let mut run = Run::start(&["--workers", "1", "--items", "1", "--delay", "300ms"]);
+    // A death before the start of the item charges no item.
+    let mut charged = 0;
+    while charged < 5 {
+        let started = run.wait_for_event("item_started");
+        send(pid_of(&started), Signal::SIGKILL);
+        let exited = run.wait_for_event("worker_exited");
+        charged += usize::from(exited["item"] == 0);
+    }
+    let run = run.finish();
+    assert_eq!((run.code(), run.settled("done")), (0, 1), "{}", run.stderr);
+    assert_eq!(run.events("item_settled")[0]["causes"].as_array().map(Vec::len), Some(5));
 }
 
 #[test]

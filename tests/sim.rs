@@ -146,6 +146,7 @@ fn small(worker: WorkerContract) -> Policy {
     policy.queue_items_max = 100;
     (policy.keep_order, policy.start_together) = (true, false);
     (policy.retries, policy.crash_limit, policy.retry_delay) = (0, 2, Duration::ZERO);
+    policy.kill_limit = Some(2);
     (policy.dead_max, policy.timeout, policy.halt, policy.run_timeout) = (None, None, None, None);
     (policy.hello_timeout, policy.grace) = (Duration::from_secs(1), Duration::from_secs(1));
     policy.restart = supervisor::model::spec::RestartType::Permanent;

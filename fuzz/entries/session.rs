@@ -111,6 +111,7 @@ impl Shell {
             start_together: false,
             retries: 2,
             crash_limit: 3,
+            kill_limit: None,
             retry_delay: Duration(0),
             dead_max: None,
             timeout: (way & 32 != 0).then(|| Duration::from_millis(50)),

@@ -4,7 +4,7 @@
 
 use super::error::UsageError;
 use super::help;
-use super::values::{self, Delimiter, HaltChoice, MaxDead, TermSequence, Workers};
+use super::values::{self, Delimiter, HaltChoice, Limit, TermSequence, Workers};
 use crate::model::config::{OutputMode, SummaryMode};
 use crate::model::spec::{
     Backoff, Credit, ExitCodeStyle, Intensity, QueueOrder, RestartStrategy, RestartType, TransportKind,
@@ -108,15 +108,18 @@ pub struct Flags {
     /// Further attempts of an item that failed [0]
     #[arg(long, value_name = "N", value_parser = values::count_u32, help_heading = FAILURE)]
     pub retries: Option<u32>,
-    /// Workers that one item may kill before it is dead [3; 1 with exec]
+    /// Workers that one item may kill before it is dead [3; exec: retries + 1]
     #[arg(long, value_name = "N", value_parser = values::positive_u32, help_heading = FAILURE)]
     pub crash_limit: Option<u32>,
+    /// The same for KILL and TERM from outside, or never [the crash limit]
+    #[arg(long, value_name = "N", value_parser = values::limit_or_never, help_heading = FAILURE)]
+    pub kill_limit: Option<Limit>,
     /// Wait before the next attempt, doubling, with jitter [0]
     #[arg(long, value_name = "D", value_parser = values::duration, help_heading = FAILURE)]
     pub retry_delay: Option<Duration>,
     /// Give up after N dead items in a row, or never [20]
-    #[arg(long, value_name = "N", value_parser = values::max_dead, help_heading = FAILURE)]
-    pub max_dead: Option<MaxDead>,
+    #[arg(long, value_name = "N", value_parser = values::limit_or_never, help_heading = FAILURE)]
+    pub max_dead: Option<Limit>,
     /// Hard limit for one attempt; then its worker is replaced [none]
     #[arg(long, value_name = "D", value_parser = values::limit, help_heading = FAILURE)]
     pub timeout: Option<Duration>,

@@ -7,7 +7,7 @@
 use super::args::{Flags, Isolation, ProtocolChoice};
 use super::error::UsageError;
 use super::separators::Given;
-use super::values::{Delimiter, HaltChoice, MaxDead, Workers};
+use super::values::{Delimiter, HaltChoice, Limit, Workers};
 use crate::model::builder::{ConfigBuilder, Host, SourceChoice, WorkerChoice};
 use crate::model::config::{Config, InputSpec, OutputMode};
 use crate::model::config_error::{ConfigError, Setting};
@@ -94,11 +94,9 @@ fn settings(flags: &Flags, worker: WorkerChoice, source: Option<SourceChoice>, h
         keep_order: Some(flags.keep_order),
         retries: flags.retries,
         crash_limit: flags.crash_limit,
+        kill_limit: flags.kill_limit.map(number),
         retry_delay: flags.retry_delay,
-        dead_max: flags.max_dead.map(|max_dead| match max_dead {
-            MaxDead::Never => None,
-            MaxDead::After(dead) => Some(dead),
-        }),
+        dead_max: flags.max_dead.map(number),
         timeout: flags.timeout,
         term_sequence: flags.term_seq.as_ref().map(|sequence| sequence.0.clone()),
         grace: flags.grace,
@@ -129,6 +127,13 @@ fn delimiter(flags: &Flags) -> Option<Option<u8>> {
         Some(Delimiter::Byte(byte)) => Some(Some(byte)),
         Some(Delimiter::Nothing) => Some(None),
         None => None,
+    }
+}
+
+const fn number(limit: Limit) -> Option<u32> {
+    match limit {
+        Limit::Never => None,
+        Limit::After(number) => Some(number),
     }
 }
 
@@ -201,6 +206,7 @@ const fn flag(setting: Setting, flags: &Flags) -> &'static str {
         Setting::Verbose => "--verbose",
         Setting::Timeout => "--timeout",
         Setting::CrashLimit => "--crash-limit",
+        Setting::KillLimit => "--kill-limit",
         Setting::Delimiter if flags.null => "--null",
         Setting::Delimiter => "--delimiter",
         Setting::Block => "--block",

@@ -25,7 +25,7 @@ pub enum ValueError {
     #[error("give auto, or the most items that one worker may hold, at least 1")]
     Credit,
     #[error("give never, or a number of at least 1")]
-    MaxDead,
+    Limit,
     #[error("a delimiter is one byte: a character, or an escape such as \\n \\t \\0 \\x1F")]
     Delimiter,
     #[error("give never, or WHEN,WHAT=HOW_MANY such as soon,fail=3 or now,success=1 or soon,done=20%")]
@@ -55,9 +55,9 @@ pub enum Workers {
     Count(u32),
 }
 
-/// `--max-dead`, as typed.
+/// `--max-dead` or `--kill-limit`, as typed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum MaxDead {
+pub enum Limit {
     Never,
     After(u32),
 }
@@ -136,11 +136,11 @@ pub fn credit(text: &str) -> Result<Credit, ValueError> {
     numbers::whole(text, 1, u32::MAX).map(Credit::Items).map_err(|_| ValueError::Credit)
 }
 
-pub fn max_dead(text: &str) -> Result<MaxDead, ValueError> {
+pub fn limit_or_never(text: &str) -> Result<Limit, ValueError> {
     if text == "never" {
-        return Ok(MaxDead::Never);
+        return Ok(Limit::Never);
     }
-    numbers::whole(text, 1, u32::MAX).map(MaxDead::After).map_err(|_| ValueError::MaxDead)
+    numbers::whole(text, 1, u32::MAX).map(Limit::After).map_err(|_| ValueError::Limit)
 }
 
 /// One byte: itself, or an escape as xargs reads it. The byte need not be UTF-8.
@@ -249,8 +249,8 @@ mod tests {
         assert!(matches!(workers("4294967296"), Err(ValueError::Number(NumberError::TooLarge { .. }))));
         assert_eq!(credit("7"), Ok(Credit::Items(7)));
         assert_eq!(credit("0"), Err(ValueError::Credit));
-        assert_eq!(max_dead("never"), Ok(MaxDead::Never));
-        assert_eq!(max_dead("0"), Err(ValueError::MaxDead));
+        assert_eq!(limit_or_never("never"), Ok(Limit::Never));
+        assert_eq!(limit_or_never("0"), Err(ValueError::Limit));
     }
 
     #[test]

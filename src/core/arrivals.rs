@@ -47,6 +47,7 @@ impl Core {
             worker: None,
             incarnation: None,
             pid: None,
+            causes_omitted: 0,
             causes: vec![Cause { attempt: Attempt::FIRST, worker: None, pid: None, kind }],
         });
     }

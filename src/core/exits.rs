@@ -12,6 +12,7 @@ use crate::model::event::{EndReason, ItemFate, RunEvent, Stage};
 use crate::model::exit::{ExitStatus, Usage};
 use crate::model::ids::{Batch, Incarnation, ItemId, WorkerId};
 use crate::model::outcome::{CauseKind, FailReason, StopReason};
+use crate::model::signal::Signal;
 use crate::model::time::Duration;
 use crate::mutant::mutant;
 
@@ -40,7 +41,7 @@ impl Core {
             ExitStatus::Code(0) => None,
             _ if kill_reason.is_some() => None,
             ExitStatus::Code(code) => Some(CauseKind::Failed(FailReason::Exited(code))),
-            ExitStatus::Signal { .. } | ExitStatus::Unknown => Some(CauseKind::Crashed(status)),
+            ExitStatus::Signal { .. } | ExitStatus::Unknown => Some(Self::death(status)),
         };
         let decision = kind.map(|kind| self.decide_failure(index, batch, kind));
         let fate = decision.as_ref().map(|decision| Self::fate(batch, decision));
@@ -142,7 +143,18 @@ impl Core {
             let next = ItemId(ran.0.saturating_add(1));
             if self.pool.slots[index].holds(next) { next } else { ran }
         });
-        Some((self.batch_of(index, item)?, CauseKind::Crashed(status)))
+        let kind = if *reason == EndReason::Own { Self::death(status) } else { CauseKind::Crashed(status) };
+        Some((self.batch_of(index, item)?, kind))
+    }
+
+    /// The cause of a death that the core did not order. KILL and TERM come from outside.
+    fn death(status: ExitStatus) -> CauseKind {
+        match status {
+            ExitStatus::Signal { signal: signal @ (Signal::KILL | Signal::TERM), .. } => {
+                mutant!(KillCountedAsCrash, CauseKind::Killed(signal), CauseKind::Crashed(status))
+            }
+            _ => CauseKind::Crashed(status),
+        }
     }
 
     fn timed_out(&self) -> FailReason {

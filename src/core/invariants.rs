@@ -1,6 +1,7 @@
 //! Invariants that hold between any two steps. [`Core::check`] compares counters; [`Core::check_deep`]
 //! recounts every record, for the simulator.
 
+use super::causes::Causes;
 use super::credit::BatchSizer;
 use super::slot::SlotState;
 use super::timers::Timer;
@@ -130,8 +131,8 @@ impl Core {
             let later = batch.attempt > Attempt::FIRST;
             hold!(batch.count > 0, "an empty batch at item {}", batch.first);
             hold!(batch.count == 1 || !later, "a batch of {} items at a later attempt", batch.count);
-            let causes = self.causes.get(&batch.first).map_or(0, Vec::len);
-            let expected = batch.attempt.0 as usize - 1;
+            let causes = self.causes.get(&batch.first).map_or(0, Causes::number);
+            let expected = u64::from(batch.attempt.0) - 1;
             hold!(causes == expected, "item {} at attempt {} has {causes} causes", batch.first, batch.attempt);
             charged += usize::from(later);
             open.push((batch.first.0, batch.end().0));

@@ -12,6 +12,7 @@
 pub mod action;
 mod admission;
 mod arrivals;
+mod causes;
 mod commit_order;
 mod credit;
 mod dispatch;
@@ -36,12 +37,13 @@ mod timers;
 
 use crate::model::event::{RunEvent, Stage};
 use crate::model::ids::{Incarnation, ItemId, WorkerId};
-use crate::model::outcome::{Cause, StopReason, Totals};
+use crate::model::outcome::{StopReason, Totals};
 use crate::model::spec::Policy;
 use crate::model::time::{Duration, Instant};
 use crate::mutant::{any_is_on, mutant};
 use action::Action;
 use admission::Admission;
+use causes::Causes;
 use commit_order::CommitOrder;
 use halt::Breaker;
 use input::Input;
@@ -71,7 +73,7 @@ pub struct Core {
     run_timer: Option<Instant>,
     grace_timer: Option<Instant>,
     /// The causes of failed attempts, by open item.
-    causes: BTreeMap<ItemId, Vec<Cause>>,
+    causes: BTreeMap<ItemId, Causes>,
     /// Only in keep-order.
     order: Option<CommitOrder>,
     breaker: Breaker,

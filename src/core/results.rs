@@ -5,6 +5,7 @@
 
 use super::Core;
 use super::action::Action;
+use super::causes::Causes;
 use super::halt;
 use super::queue::Queued;
 use super::slot::{KillReason, SlotState};
@@ -19,7 +20,7 @@ const RETRY_DELAY_MAX: Duration = Duration::from_secs(3600);
 
 /// The decision about an item whose attempt failed.
 pub(super) struct FailureDecision {
-    causes: Vec<Cause>,
+    causes: Causes,
     /// `None`: the item gets another attempt.
     outcome: Option<Outcome>,
 }
@@ -126,7 +127,8 @@ impl Core {
             worker: Some(worker),
             incarnation: Some(incarnation),
             pid: self.pool.slots[index].pid,
-            causes,
+            causes_omitted: causes.omitted(),
+            causes: causes.into_kept(),
         });
     }
 
@@ -149,29 +151,34 @@ impl Core {
             worker,
             incarnation,
             pid,
-            causes,
+            causes_omitted: causes.omitted(),
+            causes: causes.into_kept(),
         });
     }
 
-    fn take_causes(&mut self, batch: Batch) -> Vec<Cause> {
-        if batch.attempt == Attempt::FIRST { Vec::new() } else { self.causes.remove(&batch.first).unwrap_or_default() }
+    fn take_causes(&mut self, batch: Batch) -> Causes {
+        if batch.attempt == Attempt::FIRST {
+            Causes::default()
+        } else {
+            self.causes.remove(&batch.first).unwrap_or_default()
+        }
     }
 
     /// Adds a cause to the causes of a single item, and decides whether the item is tried again.
     pub(super) fn decide_failure(&mut self, index: usize, batch: Batch, kind: CauseKind) -> FailureDecision {
         let pid = self.pool.slots[index].pid;
-        let crashed = matches!(kind, CauseKind::Crashed(_));
         let mut causes = self.take_causes(batch);
-        causes.push(Cause { attempt: batch.attempt, worker: Some(WorkerId::from_index(index)), pid, kind });
-        let alike = causes.iter().filter(|cause| matches!(cause.kind, CauseKind::Crashed(_)) == crashed).count();
-        let (tries, outcome) = if crashed {
-            let limit = self.policy.crash_limit.max(1);
-            (mutant!(CrashLimitOffByOne, limit, limit.saturating_add(1)), Outcome::Dead)
-        } else {
-            let tries = self.policy.retries.saturating_add(1);
-            (mutant!(RetriesOffByOne, tries, tries.saturating_add(1)), Outcome::Failed)
+        let policy = &self.policy;
+        let retries = policy.retries.saturating_add(1);
+        let crashes = policy.crash_limit.max(1);
+        let (limit, outcome) = match kind {
+            CauseKind::Failed(_) => (mutant!(RetriesOffByOne, retries, retries.saturating_add(1)), Outcome::Failed),
+            CauseKind::Crashed(_) => (mutant!(CrashLimitOffByOne, crashes, crashes.saturating_add(1)), Outcome::Dead),
+            CauseKind::Killed(_) => (policy.kill_limit.map_or(u32::MAX, |limit| limit.max(1)), Outcome::Dead),
         };
-        let outcome = match (alike >= tries as usize, self.stage == Stage::Running) {
+        let never = matches!(kind, CauseKind::Killed(_)) && policy.kill_limit.is_none();
+        let alike = causes.add(Cause { attempt: batch.attempt, worker: Some(WorkerId::from_index(index)), pid, kind });
+        let outcome = match (alike >= limit && !never, self.stage == Stage::Running) {
             (true, _) => Some(outcome),
             (false, true) => None,
             // A run that stops begins no further attempt.
@@ -200,7 +207,9 @@ impl Core {
         if let Some(outcome) = outcome {
             let (worker, incarnation) = self.ids(index);
             let pid = causes.last().and_then(|cause| cause.pid);
-            let all = mutant!(CausesForgotten, causes, causes.into_iter().rev().take(1).collect());
+            let omitted = causes.omitted();
+            let kept = causes.into_kept();
+            let kept = mutant!(CausesForgotten, kept, kept.into_iter().rev().take(1).collect());
             let (worker, incarnation) = (Some(worker), Some(incarnation));
             let attempts = batch.attempt.0;
             self.settle(Settlement {
@@ -211,7 +220,8 @@ impl Core {
                 worker,
                 incarnation,
                 pid,
-                causes: all,
+                causes: kept,
+                causes_omitted: omitted,
             });
             return None;
         }

@@ -122,8 +122,12 @@ config_builder! {
         keep_order: bool,
         /// Further attempts of an item that failed. Default: 0.
         retries: u32,
-        /// Workers that one item may end before it is dead, at least 1. Default: 3; 1 for a command.
+        /// Workers that one item may end before it is dead, at least 1. Default: 3; for a command one more than the
+        /// retries.
         crash_limit: u32,
+        /// The same for workers that were ended by KILL or TERM, which the supervisor did not send; `None`: never. Default:
+        /// as the crash limit; never in the demonstration.
+        kill_limit: Option<u32>,
         /// Wait before the next attempt, doubled each time, with jitter. Default: 0.
         retry_delay: Duration,
         /// Give up after this many dead items in a row, at least 1; `None`: never. Default: 20.

@@ -137,6 +137,8 @@ pub enum Setting {
     Timeout,
     /// [`crash_limit`](super::builder::ConfigBuilder::crash_limit).
     CrashLimit,
+    /// [`kill_limit`](super::builder::ConfigBuilder::kill_limit).
+    KillLimit,
     /// [`delimiter`](super::builder::ConfigBuilder::delimiter).
     Delimiter,
     /// [`block`](super::builder::ConfigBuilder::block).
@@ -175,6 +177,7 @@ impl fmt::Display for Setting {
             Self::Verbose => "verbose",
             Self::Timeout => "timeout",
             Self::CrashLimit => "crash_limit",
+            Self::KillLimit => "kill_limit",
             Self::Delimiter => "delimiter",
             Self::Block => "block",
             Self::PriorityQueue => "queue",

@@ -27,7 +27,6 @@ const CHOOSING_QUEUE_ITEMS: u64 = 1_000_000;
 
 /// Crashes that an item may cause. A command that a signal ended is not started a second time unless asked.
 const CRASH_LIMIT: u32 = 3;
-const CRASH_LIMIT_OF_COMMANDS: u32 = 1;
 
 const DEAD_MAX: u32 = 20;
 const HELLO_TIMEOUT: Duration = Duration::from_secs(10);
@@ -121,6 +120,7 @@ impl ConfigBuilder {
             (Setting::Transport, self.transport.is_some()),
             (Setting::Timeout, self.timeout.is_some()),
             (Setting::CrashLimit, self.crash_limit.is_some()),
+            (Setting::KillLimit, self.kill_limit.is_some()),
             (Setting::Restart, self.restart.is_some()),
             (Setting::Strategy, self.strategy.is_some()),
         ]);
@@ -221,6 +221,7 @@ impl ConfigBuilder {
             (Setting::Credit, self.credit == Some(Credit::Items(0))),
             (Setting::BatchMax, self.batch_max == Some(0)),
             (Setting::CrashLimit, self.crash_limit == Some(0)),
+            (Setting::KillLimit, self.kill_limit == Some(Some(0))),
             (Setting::DeadMax, self.dead_max == Some(Some(0))),
             (Setting::Timeout, self.timeout == Some(Duration::ZERO)),
             (Setting::RunTimeout, self.run_timeout == Some(Duration::ZERO)),
@@ -256,7 +257,10 @@ impl ConfigBuilder {
     fn policy(&self, source: &SourceSpec, demonstration: bool) -> Policy {
         let per_item = self.is_per_item();
         let workers = self.workers.unwrap_or(if demonstration { DEMONSTRATION_WORKERS } else { self.host.cores });
-        let crash_limit = if per_item { CRASH_LIMIT_OF_COMMANDS } else { CRASH_LIMIT };
+        let retries = self.retries.unwrap_or(0);
+        // A command that a signal has ended is tried as often as one that has failed.
+        let crash_limit = if per_item { retries.saturating_add(1) } else { CRASH_LIMIT };
+        let crash_limit = self.crash_limit.unwrap_or(crash_limit);
         Policy {
             workers,
             worker: if per_item {
@@ -270,8 +274,9 @@ impl ConfigBuilder {
             batch_max: self.batch_items_max(source),
             keep_order: is_set(self.keep_order),
             start_together: demonstration,
-            retries: self.retries.unwrap_or(0),
-            crash_limit: self.crash_limit.unwrap_or(crash_limit),
+            retries,
+            crash_limit,
+            kill_limit: self.kill_limit.unwrap_or(if demonstration { None } else { Some(crash_limit) }),
             retry_delay: self.retry_delay.unwrap_or_default(),
             dead_max: self.dead_max.unwrap_or(Some(DEAD_MAX)),
             timeout: self.timeout,

@@ -41,8 +41,10 @@ pub struct ItemReport {
     pub worker: Option<WorkerId>,
     /// The process that held it last.
     pub pid: Option<u32>,
-    /// Every attempt that did not succeed, oldest first.
+    /// The attempts that did not succeed, oldest first: the first and the last ones, if there are many.
     pub causes: Vec<Cause>,
+    /// Attempts that did not succeed, between the first and the last ones in `causes`.
+    pub causes_omitted: u64,
     /// How its process ended, for a process per item.
     pub exit: Option<ExitStatus>,
     /// When its last attempt began, where that is known.

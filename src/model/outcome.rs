@@ -15,7 +15,7 @@ pub enum Outcome {
     Done,
     /// Its last attempt failed and no retry is left. The last cause says why.
     Failed,
-    /// It ended as many workers as the crash limit allows. The causes name each.
+    /// It was running at as many deaths of workers as the crash limit or the kill limit allows.
     Dead,
     /// The run stopped before it was done.
     Skipped,
@@ -56,10 +56,24 @@ impl fmt::Display for FailReason {
 /// What ended one attempt.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum CauseKind {
-    /// The worker died under the item.
+    /// The worker died under the item, by itself.
     Crashed(ExitStatus),
+    /// The worker was ended under the item by KILL or TERM, which the supervisor did not send.
+    Killed(Signal),
     /// The attempt failed, and no worker died by itself.
     Failed(FailReason),
+}
+
+impl CauseKind {
+    /// How the worker ended, if it died under the item.
+    #[must_use]
+    pub const fn death(&self) -> Option<ExitStatus> {
+        match self {
+            Self::Crashed(exit) => Some(*exit),
+            Self::Killed(signal) => Some(ExitStatus::Signal { signal: *signal, core_dumped: false }),
+            Self::Failed(_) => None,
+        }
+    }
 }
 
 /// One attempt that did not succeed.
@@ -93,8 +107,10 @@ pub struct Settlement {
     pub incarnation: Option<Incarnation>,
     /// The process that held it last.
     pub pid: Option<u32>,
-    /// Every attempt that did not succeed, oldest first.
+    /// The attempts that did not succeed, oldest first: the first and the last ones, if there are many.
     pub causes: Vec<Cause>,
+    /// Attempts that did not succeed, between the first and the last ones in `causes`.
+    pub causes_omitted: u64,
 }
 
 /// Why a run stops. The order is the strength: a weaker reason never replaces a stronger one.

@@ -290,6 +290,9 @@ pub struct Policy {
     pub retries: u32,
     /// Workers that one item may end before it is dead-lettered. At least 1.
     pub crash_limit: u32,
+    /// Workers that KILL or TERM from outside may end under one item before it is dead-lettered, at least 1; `None`:
+    /// never.
+    pub kill_limit: Option<u32>,
     /// Wait before the second attempt. It is doubled for each further one up to an hour, and up to a half is cut at random.
     pub retry_delay: Duration,
     /// Give up after this many dead items in a row with none done between them; `None`: never.

@@ -101,6 +101,7 @@ impl Reporter for Caller {
             worker: settlement.worker,
             pid: settlement.pid,
             causes: settlement.causes.clone(),
+            causes_omitted: settlement.causes_omitted,
             exit: settled.exit,
             started: time,
         };
@@ -150,6 +151,7 @@ mod tests {
             incarnation: None,
             pid: None,
             causes: Vec::new(),
+            causes_omitted: 0,
         }
     }
 

@@ -214,7 +214,7 @@ fn push_settlement(out: &mut Vec<u8>, now: Instant, settlement: &Settlement) {
         object.number_if("incarnation", settlement.incarnation.map(|incarnation| u64::from(incarnation.0)));
         object.number_if("pid", settlement.pid.map(u64::from));
         if !settlement.causes.is_empty() {
-            object.causes("causes", &settlement.causes);
+            object.causes(settlement);
         }
         object.end_line();
     }

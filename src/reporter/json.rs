@@ -96,6 +96,6 @@ fn push_item(out: &mut Vec<u8>, settled: &Settled<'_>, index: usize, (item, inpu
     if let Some(last) = last {
         object.text("error", &words::cause(last));
     }
-    object.causes("causes", &settlement.causes);
+    object.causes(settlement);
     object.end_line();
 }

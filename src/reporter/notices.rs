@@ -28,6 +28,7 @@ pub struct Notices {
     leave_time: Duration,
     timeout: Option<Duration>,
     crash_limit: u32,
+    kill_limit: Option<u32>,
     hello_timeout: Duration,
     /// The signals of the term sequence: `TERM, then KILL`.
     term_words: String,
@@ -35,8 +36,8 @@ pub struct Notices {
     starting: Option<Starting>,
     /// By slot: if its present process has sent its hello.
     ready: Vec<bool>,
-    /// How many workers each unsettled item has ended.
-    crashes: BTreeMap<ItemId, u32>,
+    /// How many workers died under each unsettled item.
+    deaths: BTreeMap<ItemId, Deaths>,
     /// The last signal, until the stop that it causes is reported.
     signal: Option<Signal>,
     /// The last reason to stop that was reported.
@@ -51,6 +52,14 @@ struct Starting {
     pids: Vec<u32>,
 }
 
+/// The deaths of workers under one item.
+#[derive(Clone, Copy, Default)]
+struct Deaths {
+    crashes: u32,
+    /// By KILL or TERM from outside.
+    kills: u32,
+}
+
 /// The end of a process.
 struct ProcessEnd<'a> {
     worker: WorkerId,
@@ -60,6 +69,14 @@ struct ProcessEnd<'a> {
     item: Option<(ItemId, ItemFate)>,
     /// Items that it held and had not begun.
     waiting: u64,
+}
+
+impl ProcessEnd<'_> {
+    /// Whether KILL or TERM, which the supervisor did not send, has ended it.
+    fn is_kill(&self) -> bool {
+        let killed = matches!(self.exit, ExitStatus::Signal { signal: Signal::KILL | Signal::TERM, .. });
+        killed && *self.reason == EndReason::Own
+    }
 }
 
 impl Notices {
@@ -75,11 +92,12 @@ impl Notices {
             leave_time: policy.leave_time(),
             timeout: policy.timeout,
             crash_limit: policy.crash_limit,
+            kill_limit: policy.kill_limit,
             hello_timeout: policy.hello_timeout,
             term_words: signals.join(", then "),
             starting: None,
             ready: Vec::new(),
-            crashes: BTreeMap::new(),
+            deaths: BTreeMap::new(),
             signal: None,
             reported: None,
             draining_since: None,
@@ -149,7 +167,8 @@ impl Notices {
         }
         if let (EndReason::Own | EndReason::Protocol(_) | EndReason::NoHello, Some((item, _))) = (end.reason, end.item)
         {
-            *self.crashes.entry(item).or_default() += 1;
+            let deaths = self.deaths.entry(item).or_default();
+            *(if end.is_kill() { &mut deaths.kills } else { &mut deaths.crashes }) += 1;
         }
         if !self.quiet
             && let Some(line) = self.end_line(end, was_ready)
@@ -192,14 +211,20 @@ impl Notices {
             EndReason::Strategy | EndReason::Stopped => return None,
         };
         if let Some((item, fate)) = item {
-            line.push_str(&self.fate(*item, *fate, reason));
+            line.push_str(&self.fate(*item, *fate, end));
         }
         Some(line)
     }
 
-    fn fate(&self, item: ItemId, fate: ItemFate, reason: &EndReason) -> String {
-        let crashes = self.crashes.get(&item).copied().unwrap_or(0);
-        match (fate, reason) {
+    fn fate(&self, item: ItemId, fate: ItemFate, end: &ProcessEnd<'_>) -> String {
+        let Deaths { crashes, kills } = self.deaths.get(&item).copied().unwrap_or_default();
+        match (fate, end.reason) {
+            (ItemFate::Settled, EndReason::Own)
+                if end.is_kill() && self.kill_limit.is_some_and(|limit| kills >= limit) =>
+            {
+                let times = counted(u64::from(kills), "time", "times");
+                format!("; item {item} was at a worker that was killed from outside {times}: dead")
+            }
             (ItemFate::Again(attempt), EndReason::TimedOut) => format!("; attempt {attempt} follows"),
             (ItemFate::Again(attempt), _) => format!("; item {item} goes to another worker, attempt {attempt}"),
             // The settlement reports the rest.
@@ -216,7 +241,7 @@ impl Notices {
     fn retried(&self, item: ItemId, attempt: Attempt, delay: Duration, cause: &Cause, err: &mut Outbox) {
         // The notice about the end of the worker contains it.
         let is_reported = match &cause.kind {
-            CauseKind::Crashed(_) => true,
+            CauseKind::Crashed(_) | CauseKind::Killed(_) => true,
             CauseKind::Failed(FailReason::TimedOut { .. }) => !self.per_item,
             CauseKind::Failed(_) => false,
         };
@@ -236,13 +261,13 @@ impl Notices {
             Outcome::Failed => false,
             Outcome::Dead => true,
             Outcome::Done | Outcome::Skipped => {
-                if !self.crashes.is_empty() {
-                    self.crashes.remove(&settlement.first);
+                if !self.deaths.is_empty() {
+                    self.deaths.remove(&settlement.first);
                 }
                 return;
             }
         };
-        self.crashes.remove(&settlement.first);
+        self.deaths.remove(&settlement.first);
         // In narrate mode this is a line on stdout, and the notice about a worker's death contains its last item.
         if self.quiet || self.narrate || (died && !self.per_item) {
             return;

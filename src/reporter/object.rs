@@ -1,7 +1,7 @@
 //! JSON objects, written field by field into a buffer, fast enough for an object per item.
 
 use crate::model::exit::ExitStatus;
-use crate::model::outcome::{Cause, CauseKind};
+use crate::model::outcome::{Cause, CauseKind, Settlement};
 use crate::reporter::words;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
@@ -78,17 +78,18 @@ impl<'a> Object<'a> {
         push_cause(self.out, cause);
     }
 
-    /// A list field; written for an empty list, too.
-    pub fn causes(&mut self, name: &str, causes: &[Cause]) {
-        self.name(name);
+    /// The list `causes`, written although it is empty, and `causes_omitted` unless it is 0.
+    pub fn causes(&mut self, settlement: &Settlement) {
+        self.name("causes");
         self.out.push(b'[');
-        for (index, cause) in causes.iter().enumerate() {
+        for (index, cause) in settlement.causes.iter().enumerate() {
             if index > 0 {
                 self.out.push(b',');
             }
             push_cause(self.out, cause);
         }
         self.out.push(b']');
+        self.number_if("causes_omitted", Some(settlement.causes_omitted).filter(|omitted| *omitted > 0));
     }
 
     pub fn end(self) {
@@ -129,9 +130,8 @@ fn push_cause(out: &mut Vec<u8>, cause: &Cause) {
 pub fn exit_of(cause: &Cause) -> Option<ExitStatus> {
     use crate::model::outcome::FailReason::Exited;
     match &cause.kind {
-        CauseKind::Crashed(exit) => Some(*exit),
         CauseKind::Failed(Exited(code)) => Some(ExitStatus::Code(*code)),
-        CauseKind::Failed(_) => None,
+        kind => kind.death(),
     }
 }
 

@@ -17,6 +17,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 pub(super) const KILLED: ExitStatus = ExitStatus::Signal { signal: Signal::KILL, core_dumped: false };
+pub(super) const CRASHED: ExitStatus = ExitStatus::Signal { signal: Signal(11), core_dumped: false };
 pub(super) const TERMED: ExitStatus = ExitStatus::Signal { signal: Signal::TERM, core_dumped: false };
 
 pub(super) const RESIDENT: WorkerContract = WorkerContract::resident(Credit::Auto);
@@ -33,6 +34,7 @@ fn policy(worker: WorkerContract) -> Policy {
         start_together: false,
         retries: 0,
         crash_limit: 2,
+        kill_limit: Some(2),
         retry_delay: Duration::ZERO,
         dead_max: None,
         timeout: Some(Duration::from_secs(2)),
@@ -135,6 +137,7 @@ fn settlement(first: u64, count: u32, outcome: Outcome, slot: usize, causes: Vec
         incarnation: Some(Incarnation(1)),
         pid: Some(100 + slot as u32),
         causes,
+        causes_omitted: 0,
     }
 }
 
@@ -198,11 +201,11 @@ fn resident(stage: &mut Recorder) {
     stage.settle(&settlement(2, 1, Outcome::Done, 2, vec![]), "3", b"9\n", "");
     let failed = CauseKind::Failed(FailReason::Message("not an integer: \"a\tb\"".to_owned()));
     stage.settle(&settlement(3, 1, Outcome::Failed, 2, vec![cause(1, 2, failed)]), "a\tb", b"", "");
-    stage.event(exited(2, 1, 102, KILLED, EndReason::Own, Some((4, ItemFate::Again(Attempt(2))))));
+    stage.event(exited(2, 1, 102, CRASHED, EndReason::Own, Some((4, ItemFate::Again(Attempt(2))))));
     stage.event(RunEvent::WorkerSpawned { worker: worker(2), incarnation: Incarnation(2), pid: 112 });
     stage.event(exited(1, 1, 101, ExitStatus::Code(3), EndReason::Own, Some((4, ItemFate::Settled))));
     let crashed = CauseKind::Crashed;
-    let causes = vec![cause(1, 2, crashed(KILLED)), cause(2, 1, crashed(ExitStatus::Code(3)))];
+    let causes = vec![cause(1, 2, crashed(CRASHED)), cause(2, 1, crashed(ExitStatus::Code(3)))];
     stage.settle(&settlement(4, 1, Outcome::Dead, 1, causes), "4", b"", "");
     stage.event(RunEvent::WorkerRestarting {
         worker: worker(1),
@@ -269,17 +272,17 @@ worker 1 (pid 101): item 4 is dead after 2 attempts: exit 3
 items 5 to 8 skipped
 ---
 supervisor: started 2 workers: pid 101, 102
-supervisor: worker 2 (pid 102) died: signal 9 (KILL), while at item 4; item 4 goes to another worker, attempt 2
+supervisor: worker 2 (pid 102) died: signal 11 (SEGV), while at item 4; item 4 goes to another worker, attempt 2
 supervisor: worker 2 has a new process: pid 112
 supervisor: worker 1 (pid 101) died: exit 3, while at item 4; item 4 has ended 2 workers: dead
 supervisor: worker 1 starts again in 0.2s
 supervisor: INT: no new items; waiting up to 10s for running ones; again to terminate them
 worker  pid  items      cpu   memory  ended by
      1  101      3  0.012 s  2.0 MiB  exit 3
-     2  102      3  0.012 s  2.0 MiB  signal 9 (KILL)
+     2  102      3  0.012 s  2.0 MiB  signal 11 (SEGV)
      2  112      3  0.012 s  2.0 MiB  exit 0
 item 4 is dead:
-  attempt 1, worker 2 (pid 102): signal 9 (KILL)
+  attempt 1, worker 2 (pid 102): signal 11 (SEGV)
   attempt 2, worker 1 (pid 101): exit 3
 9 items: 3 done, 1 failed, 1 dead, 4 skipped; 4 processes, 2 deaths, 1 more attempt; 0.018 s
 
@@ -366,14 +369,14 @@ fn json_shows_an_object_for_each_item() {
 {"item":1,"input":"\"x\"","outcome":"done","result":"a\u001b[1m","attempts":1,"worker":1,"pid":101,"started":0.005000000,"runtime":0.002000000,"causes":[]}
 {"item":2,"input":"3","outcome":"done","result":"9","attempts":1,"worker":2,"pid":102,"started":0.006000000,"runtime":0.002000000,"causes":[]}
 {"item":3,"input":"a\tb","outcome":"failed","attempts":1,"worker":2,"pid":102,"started":0.007000000,"runtime":0.002000000,"error":"not an integer: \"a\tb\"","causes":[{"attempt":1,"worker":2,"pid":102,"error":"not an integer: \"a\tb\""}]}
-{"item":4,"input":"4","outcome":"dead","attempts":2,"worker":1,"pid":101,"started":0.011000000,"runtime":0.002000000,"exit":{"code":3},"error":"exit 3","causes":[{"attempt":1,"worker":2,"pid":102,"exit":{"signal":9,"name":"KILL","core":false}},{"attempt":2,"worker":1,"pid":101,"exit":{"code":3}}]}
+{"item":4,"input":"4","outcome":"dead","attempts":2,"worker":1,"pid":101,"started":0.011000000,"runtime":0.002000000,"exit":{"code":3},"error":"exit 3","causes":[{"attempt":1,"worker":2,"pid":102,"exit":{"signal":11,"name":"SEGV","core":false}},{"attempt":2,"worker":1,"pid":101,"exit":{"code":3}}]}
 {"item":5,"input":"5","outcome":"skipped","attempts":0,"causes":[]}
 {"item":6,"input":"6","outcome":"skipped","attempts":0,"causes":[]}
 {"item":7,"input":"7","outcome":"skipped","attempts":0,"causes":[]}
 {"item":8,"input":"8","outcome":"skipped","attempts":0,"causes":[]}
 ---
 supervisor: item 3 failed: not an integer: "a\tb"
-supervisor: worker 2 (pid 102) died: signal 9 (KILL), while at item 4; item 4 goes to another worker, attempt 2
+supervisor: worker 2 (pid 102) died: signal 11 (SEGV), while at item 4; item 4 goes to another worker, attempt 2
 supervisor: worker 1 (pid 101) died: exit 3, while at item 4; item 4 has ended 2 workers: dead
 supervisor: worker 1 starts again in 0.2s
 supervisor: INT: no new items; waiting up to 10s for running ones; again to terminate them
@@ -412,10 +415,10 @@ fn each_event_is_a_json_object() {
 {"event":"item_settled","t":0.006000000,"item":1,"outcome":"done","attempt":1,"worker":1,"incarnation":1,"pid":101}
 {"event":"item_settled","t":0.007000000,"item":2,"outcome":"done","attempt":1,"worker":2,"incarnation":1,"pid":102}
 {"event":"item_settled","t":0.008000000,"item":3,"outcome":"failed","attempt":1,"worker":2,"incarnation":1,"pid":102,"causes":[{"attempt":1,"worker":2,"pid":102,"error":"not an integer: \"a\tb\""}]}
-{"event":"worker_exited","t":0.009000000,"worker":2,"incarnation":1,"pid":102,"exit":{"signal":9,"name":"KILL","core":false},"reason":"own","item":4,"next_attempt":2,"items":3,"user":0.012000000,"system":0.000500000,"rss_max_kib":2150}
+{"event":"worker_exited","t":0.009000000,"worker":2,"incarnation":1,"pid":102,"exit":{"signal":11,"name":"SEGV","core":false},"reason":"own","item":4,"next_attempt":2,"items":3,"user":0.012000000,"system":0.000500000,"rss_max_kib":2150}
 {"event":"worker_spawned","t":0.010000000,"worker":2,"incarnation":2,"pid":112}
 {"event":"worker_exited","t":0.011000000,"worker":1,"incarnation":1,"pid":101,"exit":{"code":3},"reason":"own","item":4,"items":3,"user":0.012000000,"system":0.000500000,"rss_max_kib":2150}
-{"event":"item_settled","t":0.012000000,"item":4,"outcome":"dead","attempt":2,"worker":1,"incarnation":1,"pid":101,"causes":[{"attempt":1,"worker":2,"pid":102,"exit":{"signal":9,"name":"KILL","core":false}},{"attempt":2,"worker":1,"pid":101,"exit":{"code":3}}]}
+{"event":"item_settled","t":0.012000000,"item":4,"outcome":"dead","attempt":2,"worker":1,"incarnation":1,"pid":101,"causes":[{"attempt":1,"worker":2,"pid":102,"exit":{"signal":11,"name":"SEGV","core":false}},{"attempt":2,"worker":1,"pid":101,"exit":{"code":3}}]}
 {"event":"worker_restarting","t":0.013000000,"worker":1,"incarnation":2,"delay":0.200000000}
 {"event":"signal_received","t":0.014000000,"signal":2,"name":"INT","sender_pid":55}
 {"event":"stopping","t":0.015000000,"stage":"draining","reason":"signal","signal":2}

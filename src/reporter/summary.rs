@@ -167,12 +167,16 @@ impl Summary {
         let mut text = String::new();
         for settlement in &self.dead {
             text.push_str(&format!("item {} is dead:\n", settlement.first));
-            for cause in &settlement.causes {
+            for (index, cause) in settlement.causes.iter().enumerate() {
                 text.push_str(&format!("  attempt {}", cause.attempt));
                 if let (Some(worker), Some(pid)) = (cause.worker, cause.pid) {
                     text.push_str(&format!(", worker {worker} (pid {pid})"));
                 }
                 text.push_str(&format!(": {}\n", escaped(&words::cause(cause))));
+                // As many causes are kept of the first attempts as of the last ones.
+                if settlement.causes_omitted > 0 && 2 * (index + 1) == settlement.causes.len() {
+                    text.push_str(&format!("  {} more attempts\n", settlement.causes_omitted));
+                }
             }
         }
         if self.dead_left_out > 0 {

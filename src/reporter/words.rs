@@ -60,6 +60,7 @@ pub fn counted(count: u64, one: &str, several: &str) -> String {
 pub fn cause(cause: &Cause) -> String {
     match &cause.kind {
         CauseKind::Crashed(status) => status.to_string(),
+        CauseKind::Killed(signal) => format!("signal {signal} from outside"),
         CauseKind::Failed(reason) => reason.to_string(),
     }
 }

@@ -9,8 +9,17 @@ use supervisor::model::event::Stage;
 use supervisor::model::exit::ExitStatus;
 use supervisor::model::ids::{ItemId, WorkerId};
 use supervisor::model::outcome::{Cause, CauseKind, FailReason};
+use supervisor::model::signal::Signal;
 use supervisor::model::spec::{Blame, QueueOrder, RestartType};
 use supervisor::model::time::{Duration, Instant};
+
+/// A death without an order. KILL and TERM come from outside.
+const fn death(status: ExitStatus) -> CauseKind {
+    match status {
+        ExitStatus::Signal { signal: signal @ (Signal::KILL | Signal::TERM), .. } => CauseKind::Killed(signal),
+        _ => CauseKind::Crashed(status),
+    }
+}
 
 impl Shadow {
     pub fn not_spawned(&mut self, index: usize, error: &SpawnFailure, now: Instant) {
@@ -44,19 +53,30 @@ impl Shadow {
 
     /// An attempt did not succeed. The item has its outcome, or waits for its next attempt.
     pub fn attempt_failed(&mut self, id: ItemId, kind: CauseKind, index: usize) {
-        let crashed = matches!(kind, CauseKind::Crashed(_));
         let pid = self.items[id].holder.map(|(.., pid)| pid).filter(|&pid| pid != 0);
         let item = &mut self.items[id];
-        item.causes.push(Cause { attempt: item.attempt, worker: Some(WorkerId::from_index(index)), pid, kind });
-        let over = if crashed {
-            item.crashes += 1;
-            item.crashes >= self.policy.crash_limit
-        } else {
-            item.failures += 1;
-            item.failures > self.policy.retries
+        item.causes.push(Cause {
+            attempt: item.attempt,
+            worker: Some(WorkerId::from_index(index)),
+            pid,
+            kind: kind.clone(),
+        });
+        let (over, outcome) = match kind {
+            CauseKind::Crashed(_) => {
+                item.crashes += 1;
+                (item.crashes >= self.policy.crash_limit, DueOutcome::Dead)
+            }
+            CauseKind::Killed(_) => {
+                item.kills += 1;
+                (self.policy.kill_limit.is_some_and(|limit| item.kills >= limit), DueOutcome::Dead)
+            }
+            CauseKind::Failed(_) => {
+                item.failures += 1;
+                (item.failures > self.policy.retries, DueOutcome::Failed)
+            }
         };
         if over {
-            item.place = ItemPlace::Due(if crashed { DueOutcome::Dead } else { DueOutcome::Failed });
+            item.place = ItemPlace::Due(outcome);
             self.due += 1;
             return;
         }
@@ -160,7 +180,8 @@ impl Shadow {
                     let limit = self.policy.timeout.unwrap_or(Duration::ZERO);
                     CauseKind::Failed(FailReason::TimedOut { limit })
                 }
-                _ => CauseKind::Crashed(status),
+                None => death(status),
+                Some(_) => CauseKind::Crashed(status),
             };
             self.attempt_failed(id, kind, index);
         }
@@ -221,7 +242,7 @@ impl Shadow {
                 return;
             }
             (_, ExitStatus::Code(code)) => CauseKind::Failed(FailReason::Exited(code)),
-            (_, status) => CauseKind::Crashed(status),
+            (_, status) => death(status),
         };
         self.attempt_failed(id, kind, index);
     }

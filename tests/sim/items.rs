@@ -43,6 +43,7 @@ pub struct ShadowItem {
     pub priority: i64,
     pub causes: Vec<Cause>,
     pub crashes: u32,
+    pub kills: u32,
     pub failures: u32,
     /// The process that held it last: slot, incarnation, pid.
     pub holder: Option<(usize, u32, u32)>,
@@ -59,11 +60,21 @@ impl ShadowItem {
             priority,
             causes: Vec::new(),
             crashes: 0,
+            kills: 0,
             failures: 0,
             holder: None,
             started: false,
             committed: false,
         }
+    }
+}
+
+impl ShadowItem {
+    /// The causes that a settlement names, and how many it leaves out: it names the first ten and the last ten.
+    pub fn kept_causes(&self) -> (Vec<Cause>, u64) {
+        let omitted = self.causes.len().saturating_sub(20);
+        let kept = self.causes.iter().take(10).chain(self.causes.iter().skip(10 + omitted));
+        (kept.cloned().collect(), omitted as u64)
     }
 }
 

@@ -7,7 +7,7 @@ use crate::violation::{BrokenCheck, ensure};
 use supervisor::core::action::Action;
 use supervisor::model::event::Stage;
 use supervisor::model::ids::{Batch, Incarnation, ItemId, WorkerId};
-use supervisor::model::outcome::{CauseKind, Outcome, Settlement, StopReason};
+use supervisor::model::outcome::{Outcome, Settlement, StopReason};
 use supervisor::model::signal::Signal;
 use supervisor::model::spec::{Credit, QueueOrder};
 use supervisor::model::time::{Duration, Instant};
@@ -351,14 +351,20 @@ impl Shadow {
 
     fn checks_history(&self, index: ItemId, settlement: &Settlement) -> Judgement {
         let item = &self.items[index];
-        let crashes = settlement.causes.iter().filter(|cause| matches!(cause.kind, CauseKind::Crashed(_))).count();
+        let deaths = item.causes.iter().filter(|cause| cause.kind.death().is_some()).count();
         ensure!(
-            crashes == item.crashes as usize,
+            deaths as u32 == item.crashes + item.kills,
             Blame,
             "item {index} ended {} workers, reported {settlement:?}",
-            item.crashes
+            item.crashes + item.kills
         );
-        ensure!(settlement.causes == item.causes, Causes, "item {index}: {:?}, reported {settlement:?}", item.causes);
+        let (causes, omitted) = item.kept_causes();
+        ensure!(
+            settlement.causes == causes && settlement.causes_omitted == omitted,
+            Causes,
+            "item {index}: {:?}, reported {settlement:?}",
+            item.causes
+        );
         if settlement.outcome == Outcome::Skipped {
             // Only the worker knows whether an unfinished attempt began.
             let fits = (item.attempt.0 - 1..=item.attempt.0).contains(&settlement.attempts);

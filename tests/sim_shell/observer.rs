@@ -126,11 +126,12 @@ impl World {
             let fits = match outcome {
                 Outcome::Done => completed || unknown,
                 Outcome::Failed => rejected || failures > 0 || unknown || causes.iter().any(is_timeout),
-                Outcome::Dead => causes.iter().any(|cause| matches!(cause.kind, CauseKind::Crashed(_))),
+                Outcome::Dead => causes.iter().any(|cause| cause.kind.death().is_some()),
                 Outcome::Skipped => true,
             };
             hold!(self, fits, Outcome, "item {id} is {outcome:?}, {causes:?}; its workers did not cause that");
-            let crashes = causes.iter().filter(|cause| matches!(cause.kind, CauseKind::Crashed(_))).count() as u32;
+            let crashes = causes.iter().filter(|cause| cause.kind.death().is_some()).count() as u32;
+            let crashes = crashes + settlement.causes_omitted as u32;
             hold!(self, crashes >= charges, Blame, "item {id} has {crashes} crashes on record; {charges} are certain");
             if *outcome == Outcome::Dead {
                 self.marks.hit(Mark::ItemDead);
@@ -169,7 +170,7 @@ impl World {
             let again = std::mem::replace(&mut command.charged, true);
             hold!(self, of == item && !again, Blame, "item {item} is charged for the command of item {of}");
             let fits = match &cause.kind {
-                CauseKind::Crashed(found) => *found == status,
+                CauseKind::Crashed(_) | CauseKind::Killed(_) => cause.kind.death() == Some(status),
                 CauseKind::Failed(FailReason::Exited(code)) => {
                     status == supervisor::model::exit::ExitStatus::Code(*code)
                 }
@@ -183,7 +184,7 @@ impl World {
             hold!(self, fits, Blame, "item {item}: {cause:?}, but its command ended with {status}");
             return;
         }
-        if !matches!(cause.kind, CauseKind::Crashed(_)) {
+        if cause.kind.death().is_none() {
             return;
         }
         let Some(process) = self.processes.get_mut(place_of(pid)) else { return };

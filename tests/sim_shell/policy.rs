@@ -35,6 +35,7 @@ pub fn draw(rng: &mut Rng, commands: bool, hello: bool, page: bool) -> Policy {
         start_together: rng.per_mille(100),
         retries: rng.pick(&[0, 0, 1, 3]),
         crash_limit: rng.pick(&[1, 2, 3]),
+        kill_limit: rng.pick(&[None, Some(1), Some(2)]),
         retry_delay: Duration(rng.pick(&[0, 0, MS, 50 * MS])),
         dead_max: rng.per_mille(100).then(|| rng.between(1, 4) as u32),
         timeout: rng.per_mille(300).then(|| Duration(rng.pick(&[5 * MS, 50 * MS, 400 * MS]))),

@@ -30,6 +30,7 @@ fn plain(commands: bool) -> Policy {
         start_together: false,
         retries: 0,
         crash_limit: 100,
+        kill_limit: None,
         retry_delay: Duration::ZERO,
         dead_max: None,
         timeout: None,

@@ -3,7 +3,6 @@
 use super::rig::{Rig, alone, check, check_all, per_item, policy, with_credit};
 use crate::model::event::Stage;
 use crate::model::spec::{Policy, RestartStrategy, RestartType};
-use crate::model::status::WorkerState;
 use crate::model::time::Duration;
 
 /// One worker that holds items 0 to 3 as one batch.
@@ -62,8 +61,37 @@ fn at_the_crash_limit_an_item_is_dead_with_every_cause() {
 }
 
 #[test]
+fn kills_from_outside_have_a_limit_of_their_own() {
+    let mut rig = Rig::running(alone(Policy { crash_limit: 1, kill_limit: Some(3), ..policy() }), 1);
+    check!(rig, "killed 1 9 at 0", ["spawn 1.2"]);
+    check!(rig, "spawned 1; hello 1; killed 1 15 at 0", ["dispatch 1 0..1 (attempt 2)", "spawn 1.3"]);
+    check!(
+        rig,
+        "spawned 1; hello 1; killed 1 9 at 0",
+        [
+            "dispatch 1 0..1 (attempt 3)",
+            "dead 0..1 by 1, attempts 3: killed by 9 (KILL), killed by 15 (TERM), killed by 9 (KILL)",
+            "commit 0..1",
+            "finish SourceEnded"
+        ]
+    );
+    // Without a limit the item is done in the end, and few of the causes are kept.
+    let mut rig = Rig::running(alone(Policy { kill_limit: None, ..policy() }), 1);
+    for _ in 0..1000 {
+        rig.feed("killed 1 9 at 0; spawned 1; hello 1");
+    }
+    let orders = rig.feed("settled 1 0 1 1001");
+    assert!(orders.starts_with("done 0..1 by 1, attempts 1001: killed by 9 (KILL), killed by 9"), "{orders}");
+    assert_eq!(orders.matches("killed").count(), 20);
+    // KILL after the supervisor gave a reason for it is no kill from outside.
+    let mut rig = Rig::running(alone(Policy { crash_limit: 1, kill_limit: None, ..policy() }), 1);
+    let orders = rig.feed("garbage 1; killed 1 9 at 0");
+    assert!(orders.contains("dead 0..1 by 1, attempts 1: signal 9 (KILL)"), "{orders}");
+}
+
+#[test]
 fn dead_items_in_a_row_end_the_run() {
-    let breaker = Policy { crash_limit: 1, dead_max: Some(2), ..alone(policy()) };
+    let breaker = Policy { kill_limit: Some(1), dead_max: Some(2), ..alone(policy()) };
     let mut rig = Rig::running(breaker, 9);
     rig.feed("killed 1 9 at 0; spawned 1; hello 1; settled 1 1; killed 1 9 at 2; spawned 1; hello 1");
     let orders = rig.feed("killed 1 9 at 3");

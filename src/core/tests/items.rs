@@ -213,7 +213,7 @@ fn the_exit_of_a_process_per_item_is_the_result_of_the_item() {
         ]
     );
     check!(rig, "noitem 1", ["spawn 1.3 for 2..3 (attempt 2)"]);
-    check!(rig, "spawned 2; killed 2 9", ["dead 1..2 by 2, attempts 2: exit 4, signal 9 (KILL)", "commit 1..2"]);
+    check!(rig, "spawned 2; killed 2 9", ["dead 1..2 by 2, attempts 2: exit 4, killed by 9 (KILL)", "commit 1..2"]);
     check_all!(
         rig,
         "spawned 1; exit 1 5",

@@ -29,6 +29,7 @@ pub(super) fn policy() -> Policy {
         start_together: false,
         retries: 0,
         crash_limit: 3,
+        kill_limit: Some(3),
         retry_delay: Duration::ZERO,
         dead_max: None,
         timeout: None,
@@ -64,7 +65,7 @@ pub(super) fn alone(policy: Policy) -> Policy {
 }
 /// A process for each item.
 pub(super) fn per_item() -> Policy {
-    Policy { worker: WorkerContract::per_item(), crash_limit: 1, ..policy() }
+    Policy { worker: WorkerContract::per_item(), crash_limit: 1, kill_limit: Some(1), ..policy() }
 }
 
 pub(super) struct Rig {
@@ -240,6 +241,7 @@ fn settled(s: &Settlement) -> String {
         .causes
         .iter()
         .map(|cause| match &cause.kind {
+            CauseKind::Killed(signal) => format!("killed by {signal}"),
             CauseKind::Crashed(status) => status.to_string(),
             CauseKind::Failed(reason) => reason.to_string(),
         })

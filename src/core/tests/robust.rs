@@ -94,6 +94,7 @@ fn any_order_of_facts_is_survived() {
         retry_delay: Duration::from_millis(40),
         timeout: Some(Duration::from_millis(250)),
         crash_limit: 2,
+        kill_limit: Some(2),
         ..with_auto(Credit::Auto)
     };
     let policies = [

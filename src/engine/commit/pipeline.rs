@@ -383,6 +383,7 @@ mod tests {
             incarnation: None,
             pid: None,
             causes: Vec::new(),
+            causes_omitted: 0,
         }
     }
 
