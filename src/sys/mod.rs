@@ -31,6 +31,7 @@ pub mod spawn;
 pub mod spill;
 pub mod stdio;
 pub mod wake_fd;
+pub mod wake_pipe;
 
 #[cfg(test)]
 pub(crate) mod testing;
