@@ -3,10 +3,14 @@
 //!
 //! `supervisor --protocol frames -- target/debug/examples/hostile RULE [MARK] ::: a b c`
 //!
+//! With the rule `strays` it is a command too.
+//!
 //! MARK is the path of a file that does not exist yet: with it, only the first process breaks the rule, and all
 //! others echo their items. The rules are the strings in `main`, `before_the_hello` and `answer`.
 
 use nix::fcntl::{FcntlArg, OFlag, fcntl};
+use nix::sys::prctl::set_pdeathsig;
+use nix::unistd::{Pid, getpgid, setpgid};
 use std::fs::{File, OpenOptions};
 use std::io::{self, Write};
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, RawFd};
@@ -36,6 +40,9 @@ fn main() -> Result<(), Any> {
     let rule = if breaks { &rule } else { "none" };
     if rule == "exits" {
         return Ok(());
+    }
+    if rule == "strays" {
+        stray()?;
     }
     let (kind, endpoints, progress) = inherited()?;
     let kind = transport::by_name(&kind).ok_or("a transport of another version")?;
@@ -182,6 +189,7 @@ fn harm(rule: &str) -> Result<(), Any> {
             block(false)?;
             std::process::abort();
         }
+        "strays" => wait_for_ever(),
         "jams" => {
             block(true)?;
             wait_for_ever();
@@ -228,6 +236,17 @@ fn for_each_fd(each: impl Fn(BorrowedFd<'_>)) -> Result<(), Any> {
 /// Truncates every open file, since others may have mapped it.
 fn cut() -> Result<(), Any> {
     for_each_fd(|fd| _ = nix::unistd::ftruncate(fd, 0))
+}
+
+/// Leaves the process group for its parent's, and lives on when its parent dies. As a command it does nothing more.
+fn stray() -> Result<(), Any> {
+    setpgid(Pid::from_raw(0), getpgid(Some(Pid::parent()))?)?;
+    set_pdeathsig(None)?;
+    if std::env::var_os(names::TRANSPORT).is_none() {
+        println!("astray");
+        wait_for_ever();
+    }
+    Ok(())
 }
 
 /// Takes away what is there to read, by every descriptor and by each that can be opened again, or fills the counters.

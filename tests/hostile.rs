@@ -12,7 +12,7 @@ use std::path::Path;
 use std::process::Stdio;
 use supervisor::model::spec::TransportKind;
 use supervisor::wire::frame::BODY_BYTES_MAX;
-use support::{Finished, Run, example, memory_kib, output, pid_of, wait_until_idle};
+use support::{Finished, Run, example, memory_kib, output, pid_of, wait_until_gone, wait_until_idle};
 
 const WORKERS: usize = 8;
 const ITEMS: usize = 300;
@@ -59,7 +59,7 @@ const BREACHES: [(&str, &str); 28] = [
 ];
 
 /// Behaviour that only a time limit tells from honest work, or that some transports detect by themselves.
-const LATE: [&str; 8] = ["unread", "swells", "closes", "deafens", "floods", "scribbles", "raw", "jams"];
+const LATE: [&str; 9] = ["unread", "swells", "closes", "deafens", "floods", "scribbles", "raw", "jams", "strays"];
 
 /// Behaviour that is odd and no breach, has no effect, or harms the worker alone.
 const ODD: [&str; 5] = ["slow", "dribble", "prints", "max", "cuts"];
@@ -247,6 +247,45 @@ fn signals_end_a_run_whose_workers_have_made_all_their_descriptors_blocking() {
         let run = run.finish();
         assert_eq!(run.code(), 143, "{}: {}", kind.name(), run.stderr);
         run.assert_no_process_left();
+    }
+}
+
+/// As a command, which writes a line once it has left its group, and as a resident worker.
+fn stray(more: &[&str]) -> [Run; 2] {
+    let program = example("hostile");
+    let worker = ["--", program.to_str().unwrap(), "strays"];
+    let command = Run::start(&[more, &["-j1", "--stdin"], &worker, &[":::", "1"]].concat());
+    [command, Run::start(&[more, &["-j1", "--protocol", "frames"], &worker, &[":::", "1"]].concat())]
+}
+
+#[test]
+fn a_process_that_has_left_its_group_is_ended_at_its_time_limit_and_by_signals() {
+    for run in stray(&["--timeout", TIMEOUT]) {
+        let run = run.finish();
+        assert_eq!(run.code(), 1, "{}", run.stderr);
+        assert_eq!(run.events("worker_exited")[0]["exit"]["signal"], 15, "{}", run.stderr);
+        run.assert_no_process_left();
+    }
+    for mut run in stray(&["--term-seq", "TERM,60000,KILL,1000"]) {
+        wait_until_idle(pid_of(&run.wait_for_event("item_started")));
+        for _ in 0..2 {
+            run.signal(Signal::SIGINT);
+            run.wait_for_event("signal_received");
+        }
+        let run = run.finish();
+        assert_eq!(run.code(), 130, "{}", run.stderr);
+        run.assert_no_process_left();
+    }
+}
+
+#[test]
+fn a_process_that_has_left_its_group_does_not_outlive_a_killed_supervisor() {
+    for mut run in stray(&[]) {
+        let worker = pid_of(&run.wait_for_event("item_started"));
+        wait_until_idle(worker);
+        run.signal(Signal::SIGKILL);
+        wait_until_gone(&[worker]);
+        assert_eq!(run.finish().code(), 137);
     }
 }
 

@@ -16,6 +16,7 @@ use crate::model::config::ExecSpec;
 use crate::model::ids::{Attempt, ItemId, WorkerId};
 use crate::model::time::Instant;
 use crate::sys::fd;
+use crate::sys::guard::GuardPlace;
 use crate::sys::pidfd::Process;
 use crate::sys::spawn::{SpawnError, SpawnPlan, SpawnStep, Spawner, is_shortage};
 use std::ffi::{CString, OsStr, OsString};
@@ -24,7 +25,6 @@ use std::io::{self, PipeReader, PipeWriter, Write};
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::os::unix::ffi::OsStrExt;
 use std::sync::Arc;
-use std::sync::atomic::AtomicI32;
 
 /// The item of a start, with its worker and attempt.
 #[derive(Clone, Copy, Debug)]
@@ -35,7 +35,7 @@ pub struct Launch<'a> {
     /// The content of the item.
     pub bytes: &'a [u8],
     /// The process stores its pid here before its program runs ([`SpawnPlan::register`]).
-    pub register: Option<&'a AtomicI32>,
+    pub register: Option<&'a GuardPlace>,
     /// Becomes [`Execution::started`].
     pub now: Instant,
 }

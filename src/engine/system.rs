@@ -58,7 +58,8 @@ pub trait System {
     /// The system's; nothing is left of the process then.
     fn start(&mut self, worker: WorkerId, plan: &SpawnPlan<'_>) -> io::Result<Process>;
 
-    /// Signals the process group of a worker. A group that is gone is no error. Never after [`System::reap`].
+    /// Signals a worker and its process group, also if it has left the group. One that is gone is no error. Never after
+    /// [`System::reap`].
     ///
     /// # Errors
     /// The processes have changed their user.
@@ -134,7 +135,7 @@ impl System for Os {
     }
 
     fn signal(&mut self, process: &Process, signal: Signal) -> io::Result<()> {
-        process.signal_group(signal)
+        process.signal_all(signal)
     }
 
     fn forget_group(&mut self, worker: WorkerId) {

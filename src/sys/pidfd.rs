@@ -13,6 +13,7 @@ use crate::model::exit::{ExitStatus, Usage};
 use crate::model::signal::Signal;
 use nix::errno::Errno;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
+use nix::unistd::{Pid, getpgid};
 use std::io;
 use std::mem::MaybeUninit;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, FromRawFd, OwnedFd};
@@ -74,10 +75,27 @@ impl Process {
         gone_is_fine(Errno::result(unsafe { libc::killpg(group, i32::from(signal.0)) }).map(drop))
     }
 
-    /// Kills the whole group and waits until the process has ended; it must still be reaped. For a process that cannot
+    /// Signals this process and all processes of the group that it was started to lead. A process that has left that group
+    /// is signalled by its pidfd. As for [`Process::signal_group`], not after [`Process::reap`] has returned the status.
+    ///
+    /// # Errors
+    /// `EPERM`: it has changed its user. `EINVAL`: there is no such signal.
+    pub fn signal_all(&self, signal: Signal) -> io::Result<()> {
+        let group = self.signal_group(signal);
+        // A second KILL does no harm, and a process cannot leave its group between the question and the signal. Other
+        // signals may mean more if they come twice.
+        if signal == Signal::KILL || !self.leads_its_group() { self.signal(signal).and(group) } else { group }
+    }
+
+    fn leads_its_group(&self) -> bool {
+        let pid = Pid::from_raw(self.pid.cast_signed());
+        getpgid(Some(pid)) == Ok(pid)
+    }
+
+    /// Kills the process and its whole group and waits until the process has ended; it must still be reaped. For a process that cannot
     /// be watched. The wait is short: only a system call that cannot be interrupted delays the end by KILL.
     pub fn end(&self) {
-        let _ = self.signal_group(Signal::KILL);
+        let _ = self.signal_all(Signal::KILL);
         let mut ended = [PollFd::new(self.pidfd.as_fd(), PollFlags::POLLIN)];
         while poll(&mut ended, PollTimeout::NONE) == Err(Errno::EINTR) {}
     }
