@@ -3,6 +3,7 @@
 //! Invariant: the size is sealed, so neither process can make the other one fault by truncating the file. The other
 //! process writes the words at will: check every value.
 
+use super::interruption::retried;
 use nix::errno::Errno;
 use nix::fcntl::{FcntlArg, SealFlag, fcntl};
 use nix::sys::memfd::{MFdFlags, memfd_create};
@@ -38,7 +39,7 @@ impl SharedWords {
     pub fn create(words: usize) -> io::Result<(Self, OwnedFd)> {
         let bytes = bytes_of(words)?;
         let fd = sealable_file()?;
-        ftruncate(&fd, bytes as i64)?;
+        retried(|| ftruncate(&fd, bytes as i64))?;
         fcntl(&fd, FcntlArg::F_ADD_SEALS(SealFlag::F_SEAL_SHRINK | SealFlag::F_SEAL_GROW | SealFlag::F_SEAL_SEAL))?;
         Ok((Self::map(&fd, words)?, fd))
     }

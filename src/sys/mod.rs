@@ -14,6 +14,7 @@ pub mod fd;
 pub mod folder;
 pub mod growable_buffer;
 pub mod guard;
+mod interruption;
 pub mod limits;
 pub mod mailbox;
 pub mod mapping;

@@ -13,6 +13,7 @@
 //! Bytes that cannot be written yet wait in a queue, in memory or in a spill file. Invariant: bytes are written in the
 //! order in which they were pushed, each once.
 
+use super::interruption::retried;
 use super::spill::SpilledContent;
 use nix::errno::Errno;
 use nix::fcntl::{FcntlArg, OFlag, fcntl};
@@ -356,7 +357,8 @@ fn open_again(fd: BorrowedFd<'_>) -> Option<OwnedFd> {
         return None;
     }
     let flags = OFlag::O_WRONLY | OFlag::O_NONBLOCK | OFlag::O_NOCTTY | OFlag::O_CLOEXEC;
-    nix::fcntl::open(format!("/proc/self/fd/{}", fd.as_raw_fd()).as_str(), flags, Mode::empty()).ok()
+    let path = format!("/proc/self/fd/{}", fd.as_raw_fd());
+    retried(|| nix::fcntl::open(path.as_str(), flags, Mode::empty())).ok()
 }
 
 #[cfg(test)]

@@ -7,6 +7,7 @@
 //! Invariant: the size is sealed, so neither process can make the other one fault by truncating the file. A side that
 //! does not trust the other one copies bytes out ([`SharedArea::take`]) before it checks them.
 
+use super::interruption::retried;
 use super::memfd::sealable_file;
 use nix::errno::Errno;
 use nix::fcntl::{FcntlArg, SealFlag, fcntl};
@@ -100,7 +101,7 @@ impl SharedArea {
             return Err(Errno::EINVAL.into());
         }
         let fd = sealable_file()?;
-        ftruncate(&fd, plan.file_bytes() as i64)?;
+        retried(|| ftruncate(&fd, plan.file_bytes() as i64))?;
         fcntl(&fd, FcntlArg::F_ADD_SEALS(SealFlag::F_SEAL_SHRINK | SealFlag::F_SEAL_GROW | SealFlag::F_SEAL_SEAL))?;
         Ok((Self::map(&fd, plan)?, fd))
     }

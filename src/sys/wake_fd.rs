@@ -6,6 +6,7 @@
 //!
 //! Invariant: no call waits, and no other process has the descriptor of an eventfd.
 
+use super::interruption::retried;
 use nix::errno::Errno;
 use nix::fcntl::{FcntlArg, OFlag, fcntl};
 use nix::sys::eventfd::{EfdFlags, EventFd};
@@ -21,17 +22,12 @@ fn eventfd() -> io::Result<EventFd> {
 
 /// Adds to the counter of an eventfd, unless it would exceed [`FULL`].
 fn add(fd: &EventFd, number: u64) {
-    while fd.write(number) == Err(Errno::EINTR) {}
+    let _ = retried(|| fd.write(number));
 }
 
 /// Sets the counter of an eventfd to 0, and returns what it was.
 fn take(fd: &EventFd) -> u64 {
-    loop {
-        match fd.read() {
-            Err(Errno::EINTR) => {}
-            taken => return taken.unwrap_or(0),
-        }
-    }
+    retried(|| fd.read()).unwrap_or(0)
 }
 
 /// # Errors

@@ -6,8 +6,8 @@
 //! Invariant: no call waits, except [`WakeReceiver::wait`], whatever the process at the other end does. It can make the
 //! receiver readable at any time, and nothing more.
 
+use super::interruption::retried;
 use super::wake_fd::check_nonblocking;
-use nix::errno::Errno;
 use nix::fcntl::OFlag;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use std::io;
@@ -51,13 +51,10 @@ impl WakeReceiver {
 
     /// Clears the wakes so far. More of them than a sender ever sends may be left.
     pub fn clear(&self) -> OtherEnd {
-        loop {
-            match nix::unistd::read(&self.0, &mut [0; CLEARED_MAX]) {
-                Err(Errno::EINTR) => {}
-                Ok(0) => return OtherEnd::Closed,
-                // It was clear already, or there were wakes.
-                _ => return OtherEnd::Open,
-            }
+        match retried(|| nix::unistd::read(&self.0, &mut [0; CLEARED_MAX])) {
+            Ok(0) => OtherEnd::Closed,
+            // It was clear already, or there were wakes.
+            _ => OtherEnd::Open,
         }
     }
 
@@ -66,12 +63,8 @@ impl WakeReceiver {
     /// # Errors
     /// Those of `poll(2)`, except `EINTR`.
     pub fn wait(&self) -> io::Result<OtherEnd> {
-        loop {
-            match poll(&mut [PollFd::new(self.0.as_fd(), PollFlags::POLLIN)], PollTimeout::NONE) {
-                Err(Errno::EINTR) => {}
-                polled => return Ok(polled.map(|_| self.clear())?),
-            }
-        }
+        retried(|| poll(&mut [PollFd::new(self.0.as_fd(), PollFlags::POLLIN)], PollTimeout::NONE))?;
+        Ok(self.clear())
     }
 }
 
@@ -86,7 +79,7 @@ impl WakeSender {
 
     pub fn wake(&self) {
         // EAGAIN: the pipe is full, so the receiver is readable. EPIPE: the receiver is gone.
-        while nix::unistd::write(&self.0, &[1]) == Err(Errno::EINTR) {}
+        let _ = retried(|| nix::unistd::write(&self.0, &[1]));
     }
 }
 
