@@ -49,6 +49,9 @@ pub enum LaunchError {
     /// The system is short of processes, descriptors or memory; a later attempt may succeed.
     #[error("{0}")]
     Shortage(String),
+    /// The system refuses what the start of any command needs.
+    #[error("{0}")]
+    Refused(String),
 }
 
 /// Starts the command of an [`ExecSpec`], once for each item.
@@ -178,6 +181,9 @@ impl Commander {
 
 /// The item is the cause only if the exec itself fails; a failure before it is a shortage.
 fn classify(error: SpawnError, name: &str) -> LaunchError {
+    if error.is_refusal() {
+        return LaunchError::Refused(format!("run {name}: {error}"));
+    }
     if error.step != SpawnStep::Exec || is_shortage(error.errno) {
         return LaunchError::Shortage(format!("run {name}: {error}"));
     }
@@ -553,6 +559,15 @@ mod tests {
         }
         for errno in [libc::ENOENT, libc::EACCES, libc::E2BIG, libc::ETXTBSY, libc::ELOOP] {
             assert!(matches!(class(SpawnStep::Exec, errno), LaunchError::Item(_)));
+        }
+        // It would be refused for ever.
+        for (step, call) in
+            [(SpawnStep::Clone, "clone"), (SpawnStep::Group, "setpgid"), (SpawnStep::Limit, "setrlimit")]
+        {
+            for errno in [libc::EPERM, libc::ENOSYS, libc::EINVAL] {
+                let LaunchError::Refused(text) = class(step, errno) else { panic!("{call} {errno}") };
+                assert!(text.contains(&format!("the system refuses {call} (")), "{text}");
+            }
         }
         let text = "run c: the file, or the interpreter that it names, does not exist";
         assert_eq!(class(SpawnStep::Exec, libc::ENOENT), LaunchError::Item(text.into()));

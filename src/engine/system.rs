@@ -18,7 +18,7 @@ use crate::sys::pidfd::Process;
 use crate::sys::poller::{Added, Interest, Poller, Ready};
 use crate::sys::random;
 use crate::sys::signals::{ReceivedSignal, SignalPlane};
-use crate::sys::spawn::{SpawnPlan, Spawner};
+use crate::sys::spawn::{SpawnError, SpawnPlan, Spawner};
 use std::io;
 use std::os::fd::BorrowedFd;
 
@@ -131,7 +131,10 @@ impl System for Os {
 
     fn start(&mut self, worker: WorkerId, plan: &SpawnPlan<'_>) -> io::Result<Process> {
         let plan = SpawnPlan { register: self.guard.groups().place(worker.index()), ..*plan };
-        self.spawner.spawn(&plan).map_err(|error| io::Error::from_raw_os_error(error.errno))
+        self.spawner.spawn(&plan).map_err(|error| match error {
+            _ if error.is_refusal() => io::Error::other(error),
+            SpawnError { errno, .. } => io::Error::from_raw_os_error(errno),
+        })
     }
 
     fn signal(&mut self, process: &Process, signal: Signal) -> io::Result<()> {

@@ -19,6 +19,7 @@
 //! the supervisor, and handles no signal.
 
 use super::pidfd::Process;
+use super::{open_fds, refusal};
 use crate::model::signal::Signal;
 use nix::errno::Errno;
 use nix::poll::{PollFd, PollFlags, poll};
@@ -30,7 +31,7 @@ use std::ffi::{CStr, CString, c_int, c_void};
 use std::io;
 use std::mem::MaybeUninit;
 use std::num::NonZeroUsize;
-use std::os::fd::{AsFd, AsRawFd, OwnedFd, RawFd};
+use std::os::fd::{AsFd, AsRawFd, FromRawFd, OwnedFd, RawFd};
 use std::ptr::NonNull;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -100,8 +101,13 @@ impl Guard {
         // The guard inherits the blocked mask and never lifts it, so no handler of ours runs there and no signal but
         // KILL ends it.
         nix::sys::signal::pthread_sigmask(SigmaskHow::SIG_SETMASK, Some(&SigSet::all()), Some(&mut before))?;
-        let mut start =
-            GuardStart { read_end: read_end.as_raw_fd(), lifeline: lifeline.as_raw_fd(), table: &table, leftovers };
+        let mut start = GuardStart {
+            read_end: read_end.as_raw_fd(),
+            lifeline: lifeline.as_raw_fd(),
+            table: &table,
+            leftovers,
+            pidfd: -1,
+        };
         let mut ended = start.run();
         for _ in 1..KILLED_MAX {
             // Another program, which kills our children, has killed the process in between.
@@ -113,15 +119,17 @@ impl Guard {
         match ended {
             // The host program reaps every child (`waitpid(-1)`), or ignores SIGCHLD.
             Ok(_) | Err(Errno::ECHILD) => {}
-            Err(errno) => return Err(errno.into()),
+            Err(errno) => return Err(refusal::of_call("clone")(errno)),
         }
-        let pid = table.guard().pid();
+        let (pid, pidfd) = (table.guard().pid(), start.pidfd);
         if pid == 0 {
             return Err(Errno::EAGAIN.into());
         }
+        // SAFETY: the guard was started, so this is a new fd without an owner.
+        let pidfd = unsafe { OwnedFd::from_raw_fd(pidfd) };
         Ok(Self {
             groups: Groups(Arc::new(table)),
-            guard: Process::open(pid.cast_unsigned())?,
+            guard: Process { pid: pid.cast_unsigned(), pidfd },
             lifeline: Some(lifeline),
         })
     }
@@ -192,6 +200,8 @@ struct GuardStart<'a> {
     lifeline: RawFd,
     table: &'a Table,
     leftovers: &'a [Leftover],
+    /// The guard's, once it has started.
+    pidfd: RawFd,
 }
 
 /// 16 KiB, aligned as a stack must be.
@@ -201,8 +211,8 @@ impl GuardStart<'_> {
     /// Starts the process in between and waits for its end. All signals must be blocked.
     fn run(&mut self) -> nix::Result<WaitStatus> {
         let mut stack = MaybeUninit::<GuardStartStack>::uninit();
-        // It shares our memory; only the guard gets a copy.
-        let flags = libc::CLONE_VM | libc::CLONE_VFORK | libc::SIGCHLD;
+        // It shares our memory and our descriptors, so that the guard's pidfd is one of ours; only the guard gets copies.
+        let flags = libc::CLONE_VM | libc::CLONE_FILES | libc::CLONE_VFORK | libc::SIGCHLD;
         // SAFETY: this thread is suspended until the child has exited, so nothing else uses what the child uses. The
         // child makes system calls only, on a stack that is large enough for them, and never returns. All signals are
         // blocked, so no handler runs in it.
@@ -225,8 +235,8 @@ extern "C" fn fork_the_guard(start: *mut c_void) -> c_int {
     // call itself instead of the C library's fork, which would change the library's records in the shared memory. The
     // child makes system calls only, and neither process returns.
     unsafe {
-        let GuardStart { read_end, lifeline, table, leftovers } = &*start.cast::<GuardStart<'_>>();
-        match libc::syscall(libc::SYS_clone, libc::SIGCHLD, 0, 0, 0, 0) {
+        let GuardStart { read_end, lifeline, table, leftovers, pidfd } = &mut *start.cast::<GuardStart<'_>>();
+        match libc::syscall(libc::SYS_clone, libc::SIGCHLD | libc::CLONE_PIDFD, 0, std::ptr::from_mut(pidfd), 0, 0) {
             0 => guard_main(*read_end, *lifeline, table, leftovers),
             pid => {
                 table.guard().set(i32::try_from(pid).unwrap_or(0).max(0));
@@ -252,7 +262,7 @@ unsafe fn guard_main(read_end: RawFd, lifeline: RawFd, table: &Table, leftovers:
         libc::chdir(c"/".as_ptr());
         // An open stdout would keep the reader of the supervisor's output waiting.
         libc::dup2(read_end, 0);
-        libc::close_range(1, u32::MAX, 0);
+        open_fds::close(1);
         let mut byte = 0_u8;
         while libc::read(0, (&raw mut byte).cast::<c_void>(), 1) != 0 {
             if *libc::__errno_location() != libc::EINTR {
@@ -278,6 +288,7 @@ fn kill_registered(place: &GuardPlace) {
     // SAFETY (all of this function): system calls; the signal goes to the process that was asked about, by its pidfd.
     unsafe {
         let pidfd = libc::syscall(libc::SYS_pidfd_open, pid, 0_u32);
+        let is_refused = pidfd < 0 && *libc::__errno_location() != libc::ESRCH;
         if started_ticks(pid).is_some_and(|started| !place.is_registered_since(started)) {
             // The process is gone, and so was its group when the number was given to another one.
             libc::close(pidfd as c_int);
@@ -287,6 +298,8 @@ fn kill_registered(place: &GuardPlace) {
         if pidfd >= 0 {
             libc::syscall(libc::SYS_pidfd_send_signal, pidfd, kill, std::ptr::null::<libc::siginfo_t>(), 0_u32);
             libc::close(pidfd as c_int);
+        } else if is_refused {
+            libc::kill(pid, kill);
         }
     }
 }

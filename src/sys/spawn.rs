@@ -22,6 +22,7 @@
 use super::guard::GuardPlace;
 use super::limits;
 use super::pidfd::Process;
+use super::{open_fds, refusal};
 use crate::model::signal::Signal;
 use nix::errno::Errno;
 use nix::sys::mman::{MapFlags, ProtFlags, mmap_anonymous, mprotect, munmap};
@@ -77,8 +78,10 @@ pub struct SpawnPlan<'a> {
 pub enum SpawnStep {
     /// The system is short of processes (`EAGAIN`), descriptors (`EMFILE`) or memory (`ENOMEM`).
     Clone,
-    /// The parent-death signal, the process group, or a limit could not be set.
-    Prepare,
+    /// The process could not get a group of its own.
+    Group,
+    /// The limit of open files could not be restored.
+    Limit,
     /// A descriptor could not be moved to its number.
     Files,
     /// The program cannot be executed: `ENOENT`, `EACCES`, `E2BIG`, ...
@@ -87,10 +90,36 @@ pub enum SpawnStep {
 
 /// Why no process was started.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("{step}: {}", Errno::from_raw(*errno).desc())]
+#[error("{step}: {}", self.reason())]
 pub struct SpawnError {
     pub step: SpawnStep,
     pub errno: i32,
+}
+
+impl SpawnError {
+    /// Whether the system does not allow or does not know a call that every start of a process needs.
+    #[must_use]
+    pub fn is_refusal(&self) -> bool {
+        self.call().is_some() && refusal::is_refusal(Errno::from_raw(self.errno))
+    }
+
+    fn reason(&self) -> String {
+        let errno = Errno::from_raw(self.errno);
+        match self.call() {
+            Some(call) if self.is_refusal() => refusal::text(call, errno),
+            _ => errno.desc().to_owned(),
+        }
+    }
+
+    const fn call(&self) -> Option<&'static str> {
+        match self.step {
+            SpawnStep::Clone => Some("clone"),
+            SpawnStep::Group => Some("setpgid"),
+            SpawnStep::Limit => Some("setrlimit"),
+            SpawnStep::Files => Some("dup2"),
+            SpawnStep::Exec => None,
+        }
+    }
 }
 
 /// Whether this errno means that the system is short of a resource, so that a later attempt may succeed (`clone(2)`,
@@ -104,7 +133,8 @@ impl fmt::Display for SpawnStep {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Self::Clone => "create a process",
-            Self::Prepare => "prepare the process",
+            Self::Group => "make a process group",
+            Self::Limit => "restore the limit of open files",
             Self::Files => "hand over its files",
             Self::Exec => "execute the program",
         })
@@ -252,14 +282,13 @@ fn prepare(child: &mut Child<'_>) -> (SpawnStep, c_int) {
     unsafe {
         // The order of these four matters: parent-death signal, check of the parent, group, registration. So after the
         // parent's death the guard either finds the group in its table, or no process is left.
-        if libc::prctl(libc::PR_SET_PDEATHSIG, libc::SIGKILL) != 0 {
-            return (SpawnStep::Prepare, last_errno());
-        }
+        // Where the system refuses the first one, the guard alone ends the process.
+        libc::prctl(libc::PR_SET_PDEATHSIG, libc::SIGKILL);
         if libc::getppid() != child.parent {
             libc::_exit(127);
         }
         if child.new_group && libc::setpgid(0, 0) != 0 {
-            return (SpawnStep::Prepare, last_errno());
+            return (SpawnStep::Group, last_errno());
         }
         if let Some(place) = child.register {
             place.register_this_process();
@@ -287,7 +316,7 @@ fn prepare(child: &mut Child<'_>) -> (SpawnStep, c_int) {
         if let Some(limit) = child.open_files
             && libc::setrlimit(libc::RLIMIT_NOFILE, &raw const limit) != 0
         {
-            return (SpawnStep::Prepare, last_errno());
+            return (SpawnStep::Limit, last_errno());
         }
         let mut none = MaybeUninit::<libc::sigset_t>::zeroed();
         libc::sigemptyset(none.as_mut_ptr());
@@ -330,10 +359,8 @@ fn place_files(sources: &mut [RawFd]) -> Result<(), c_int> {
                 return Err(last_errno());
             }
         }
-        if libc::close_range(count.cast_unsigned(), u32::MAX, libc::CLOSE_RANGE_CLOEXEC as c_int) != 0 {
-            return Err(last_errno());
-        }
     }
+    open_fds::mark_close_on_exec(count);
     Ok(())
 }
 

@@ -7,6 +7,7 @@
 //! Invariant: no call waits, and no other process has the descriptor of an eventfd.
 
 use super::interruption::retried;
+use super::refusal;
 use nix::errno::Errno;
 use nix::fcntl::{FcntlArg, OFlag, fcntl};
 use nix::sys::eventfd::{EfdFlags, EventFd};
@@ -17,7 +18,7 @@ use std::os::fd::{AsFd, BorrowedFd};
 const FULL: u64 = u64::MAX - 1;
 
 fn eventfd() -> io::Result<EventFd> {
-    Ok(EventFd::from_flags(EfdFlags::EFD_CLOEXEC | EfdFlags::EFD_NONBLOCK)?)
+    EventFd::from_flags(EfdFlags::EFD_CLOEXEC | EfdFlags::EFD_NONBLOCK).map_err(refusal::of_call("eventfd2"))
 }
 
 /// Adds to the counter of an eventfd, unless it would exceed [`FULL`].

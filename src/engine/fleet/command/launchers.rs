@@ -334,18 +334,18 @@ impl Launcher {
         batch: Batch,
         item: ItemBytes,
     ) -> Result<RunningCommand, SpawnFailure> {
-        let groups = &self.config.groups;
         let launch = Launch {
             worker,
             item: batch.first,
             attempt: batch.attempt,
             bytes: item.bytes(),
-            register: groups.place(worker.index()),
+            register: self.config.groups.place(worker.index()),
             now: self.config.clock.now(),
         };
         let execution = self.config.commander.launch(&mut self.spawner, &launch).map_err(|error| match error {
             LaunchError::Item(text) => SpawnFailure::Item(text),
             LaunchError::Shortage(text) => SpawnFailure::Shortage(text),
+            LaunchError::Refused(text) => SpawnFailure::Program(text),
         })?;
         let command =
             RunningCommand { execution, worker, incarnation, id: batch.first, item, stdin: false, ended: None };
