@@ -7,6 +7,7 @@
 //!
 //! Invariant: no method waits, except [`System::wait`], and [`System::start`] until the exec (what vfork means).
 
+use super::token::Port;
 use crate::model::exit::{ExitStatus, Usage};
 use crate::model::ids::WorkerId;
 use crate::model::signal::Signal;
@@ -90,6 +91,12 @@ pub trait System {
     /// As of [`Outbox::flush`].
     fn flush(&mut self, outbox: &mut Outbox) -> io::Result<Flushed>;
 
+    /// Starts another guard in the place of one that has ended, and returns its pid.
+    ///
+    /// # Errors
+    /// The system's; there is no guard then.
+    fn replace_guard(&mut self) -> io::Result<u32>;
+
     /// No worker is left: the guard may go.
     fn dismiss_guard(&mut self);
 }
@@ -101,6 +108,21 @@ pub struct Os {
     pub signals: SignalPlane,
     pub spawner: Spawner,
     pub guard: Guard,
+}
+
+impl Os {
+    /// Adds the guard to the poll set.
+    ///
+    /// # Errors
+    /// No memory or no watch is left.
+    pub fn watch_guard(&self) -> io::Result<()> {
+        self.poller.add(&self.guard, Interest::READ, Port::Guard.token()).map(drop)
+    }
+
+    fn unwatch_guard(&self) {
+        // One that is not in the set is out of it.
+        let _ = self.poller.remove(&self.guard);
+    }
 }
 
 impl System for Os {
@@ -165,7 +187,16 @@ impl System for Os {
         outbox.flush()
     }
 
+    fn replace_guard(&mut self) -> io::Result<u32> {
+        self.unwatch_guard();
+        self.guard.replace()?;
+        self.watch_guard()?;
+        Ok(self.guard.pid())
+    }
+
     fn dismiss_guard(&mut self) {
+        // Its end is no news then.
+        self.unwatch_guard();
         self.guard.dismiss();
     }
 }

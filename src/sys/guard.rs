@@ -31,7 +31,7 @@ use std::ffi::{CStr, CString, c_int, c_void};
 use std::io;
 use std::mem::MaybeUninit;
 use std::num::NonZeroUsize;
-use std::os::fd::{AsFd, AsRawFd, FromRawFd, OwnedFd, RawFd};
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, FromRawFd, OwnedFd, RawFd};
 use std::ptr::NonNull;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -83,6 +83,14 @@ pub struct Guard {
     guard: Process,
     /// Our end of the pipe, close-on-exec. `None` while the guard is being dropped.
     lifeline: Option<OwnedFd>,
+    leftovers: Vec<Leftover>,
+}
+
+/// Readable when the guard has ended, which it does only if it is killed.
+impl AsFd for Guard {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.guard.as_fd()
+    }
 }
 
 impl Guard {
@@ -95,7 +103,24 @@ impl Guard {
     /// # Errors
     /// The system is short of processes, memory or descriptors.
     pub fn start(leftovers: &[Leftover]) -> io::Result<Self> {
-        let table = Table::new()?;
+        Self::fork(Arc::new(Table::new()?), leftovers.to_vec())
+    }
+
+    /// Forks another guard with the same table in the place of one that has ended.
+    ///
+    /// # Errors
+    /// As of [`Guard::start`]; there is no guard then.
+    pub fn replace(&mut self) -> io::Result<()> {
+        let table = Arc::clone(&self.groups.0);
+        table.guard().clear();
+        let Self { guard, lifeline, .. } = &mut Self::fork(table, self.leftovers.clone())?;
+        // The other value keeps the end of the old pipe, which nobody reads, and the process that has ended.
+        std::mem::swap(&mut self.guard, guard);
+        std::mem::swap(&mut self.lifeline, lifeline);
+        Ok(())
+    }
+
+    fn fork(table: Arc<Table>, leftovers: Vec<Leftover>) -> io::Result<Self> {
         let (read_end, lifeline) = super::fd::pipe()?;
         let mut before = SigSet::empty();
         // The guard inherits the blocked mask and never lifts it, so no handler of ours runs there and no signal but
@@ -105,7 +130,7 @@ impl Guard {
             read_end: read_end.as_raw_fd(),
             lifeline: lifeline.as_raw_fd(),
             table: &table,
-            leftovers,
+            leftovers: &leftovers,
             pidfd: -1,
         };
         let mut ended = start.run();
@@ -128,9 +153,10 @@ impl Guard {
         // SAFETY: the guard was started, so this is a new fd without an owner.
         let pidfd = unsafe { OwnedFd::from_raw_fd(pidfd) };
         Ok(Self {
-            groups: Groups(Arc::new(table)),
+            groups: Groups(table),
             guard: Process { pid: pid.cast_unsigned(), pidfd },
             lifeline: Some(lifeline),
+            leftovers,
         })
     }
 
@@ -582,6 +608,20 @@ mod tests {
         kill_registered(&place);
         drop(later.stdin.take());
         assert!(later.wait().unwrap().success(), "it was killed");
+    }
+
+    #[test]
+    fn the_guard_in_the_place_of_a_killed_one_kills_the_same_groups() {
+        let mut guard = Guard::start(&[]).unwrap();
+        let (process, _input, mut output) = group(&guard, c"/bin/sleep 1000 & wait");
+        let killed = guard.pid();
+        guard.dismiss();
+        wait_readable(guard.as_fd());
+        guard.replace().unwrap();
+        assert_ne!(guard.pid(), killed);
+        drop(guard);
+        assert_eq!(wait(&process).0, KILLED);
+        assert_eq!(output.read_to_end(&mut Vec::new()).unwrap(), 0);
     }
 
     #[test]
