@@ -3,13 +3,18 @@
 //!
 //! `supervisor --protocol frames -- target/debug/examples/hostile RULE [MARK] ::: a b c`
 //!
+//! With the rule `strays` it is a command too.
+//!
 //! MARK is the path of a file that does not exist yet: with it, only the first process breaks the rule, and all
 //! others echo their items. The rules are the strings in `main`, `before_the_hello` and `answer`.
 
+use nix::fcntl::{FcntlArg, OFlag, fcntl};
+use nix::sys::prctl::set_pdeathsig;
+use nix::unistd::{Pid, getpgid, setpgid};
 use std::fs::{File, OpenOptions};
 use std::io::{self, Write};
-use std::os::fd::{BorrowedFd, RawFd};
-use std::os::unix::fs::FileExt;
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, RawFd};
+use std::os::unix::fs::{FileExt, OpenOptionsExt};
 use supervisor::model::ids::ItemId;
 use supervisor::sys::fd::take_inherited;
 use supervisor::transport::progress_page::ProgressWriter;
@@ -35,6 +40,9 @@ fn main() -> Result<(), Any> {
     let rule = if breaks { &rule } else { "none" };
     if rule == "exits" {
         return Ok(());
+    }
+    if rule == "strays" {
+        stray()?;
     }
     let (kind, endpoints, progress) = inherited()?;
     let kind = transport::by_name(&kind).ok_or("a transport of another version")?;
@@ -166,16 +174,33 @@ fn answer(mut connection: Connection, work: &Work, rule: &str) -> Result<Connect
             say(to, &done(first, count, attempt), &work.items)?;
             wait_for_ever();
         }
+        _ => harm(rule)?,
+    }
+    if ["none", "prints", "progress", "max", "slow"].contains(&rule) && (rule != "max" || count > 1) {
+        say(&mut connection, &done(first, count, attempt), &work.items)?;
+    }
+    Ok(connection)
+}
+
+/// Breaks the rules about descriptors, if it is one of them.
+fn harm(rule: &str) -> Result<(), Any> {
+    match rule {
+        "blocks" => {
+            block(false)?;
+            std::process::abort();
+        }
+        "strays" => wait_for_ever(),
+        "jams" => {
+            block(true)?;
+            wait_for_ever();
+        }
         "raw" => {
             for_each_fd(|fd| _ = nix::unistd::write(fd, &[0xa5; 4096]))?;
             wait_for_ever();
         }
         _ => {}
     }
-    if ["none", "prints", "progress", "max", "slow"].contains(&rule) && (rule != "max" || count > 1) {
-        say(&mut connection, &done(first, count, attempt), &work.items)?;
-    }
-    Ok(connection)
+    Ok(())
 }
 
 /// Sends a frame with the first 1000 bytes of its body only, and then nothing more.
@@ -211,6 +236,42 @@ fn for_each_fd(each: impl Fn(BorrowedFd<'_>)) -> Result<(), Any> {
 /// Truncates every open file, since others may have mapped it.
 fn cut() -> Result<(), Any> {
     for_each_fd(|fd| _ = nix::unistd::ftruncate(fd, 0))
+}
+
+/// Leaves the process group for its parent's, and lives on when its parent dies. As a command it does nothing more.
+fn stray() -> Result<(), Any> {
+    setpgid(Pid::from_raw(0), getpgid(Some(Pid::parent()))?)?;
+    set_pdeathsig(None)?;
+    if std::env::var_os(names::TRANSPORT).is_none() {
+        println!("astray");
+        wait_for_ever();
+    }
+    Ok(())
+}
+
+/// Takes away what is there to read, by every descriptor and by each that can be opened again, or fills the counters.
+/// Then makes all descriptors blocking, stdin, stdout and stderr too: a process that shares an open file and relies on
+/// its flag waits for ever.
+fn block(fills: bool) -> Result<(), Any> {
+    let wait_for_nothing = |fd: BorrowedFd<'_>| fcntl(fd, FcntlArg::F_SETFL(OFlag::O_NONBLOCK));
+    let drain = |fd: BorrowedFd<'_>| while nix::unistd::read(fd, &mut [0; 4096]).is_ok_and(|bytes| bytes > 0) {};
+    for_each_fd(|fd| {
+        let path = format!("/proc/self/fd/{}", fd.as_raw_fd());
+        if wait_for_nothing(fd).is_ok() {
+            drain(fd);
+        }
+        if let Ok(again) = OpenOptions::new().read(true).custom_flags(OFlag::O_NONBLOCK.bits()).open(&path) {
+            drain(again.as_fd());
+        }
+        if fills && std::fs::read_link(&path).is_ok_and(|name| name.as_os_str() == "anon_inode:[eventfd]") {
+            let _ = nix::unistd::write(fd, &(u64::MAX - 1).to_ne_bytes());
+        }
+        let _ = fcntl(fd, FcntlArg::F_SETFL(OFlag::empty()));
+    })?;
+    fcntl(io::stdin(), FcntlArg::F_SETFL(OFlag::empty()))?;
+    fcntl(io::stdout(), FcntlArg::F_SETFL(OFlag::empty()))?;
+    fcntl(io::stderr(), FcntlArg::F_SETFL(OFlag::empty()))?;
+    Ok(())
 }
 
 /// Overwrites all memory that this process shares with garbage.

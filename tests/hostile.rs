@@ -4,6 +4,7 @@
 
 mod support;
 
+use nix::sys::signal::Signal;
 use serde_json::Value;
 use std::collections::BTreeSet;
 use std::io::{PipeWriter, Write, pipe};
@@ -11,7 +12,7 @@ use std::path::Path;
 use std::process::Stdio;
 use supervisor::model::spec::TransportKind;
 use supervisor::wire::frame::BODY_BYTES_MAX;
-use support::{Finished, Run, example, memory_kib, output, pid_of};
+use support::{Finished, Run, example, memory_kib, output, pid_of, wait_until_gone, wait_until_idle};
 
 const WORKERS: usize = 8;
 const ITEMS: usize = 300;
@@ -26,7 +27,7 @@ const LATE_SECONDS: f64 = SOON_SECONDS + 0.4;
 const MEMORY_KIB: u64 = 8 * 1024;
 
 /// Rules that `examples/hostile.rs` breaks, each with the words on stderr about its end.
-const BREACHES: [(&str, &str); 27] = [
+const BREACHES: [(&str, &str); 28] = [
     ("garbage", "it begins with version 72"),
     ("early", "it sent a message before its hello"),
     ("token", "its hello has a wrong token"),
@@ -54,10 +55,11 @@ const BREACHES: [(&str, &str); 27] = [
     ("exits", "died: exit 0, while starting"),
     ("torn", "died: signal 6 (ABRT)"),
     ("progress", "died: signal 6 (ABRT)"),
+    ("blocks", "died: signal 6 (ABRT)"),
 ];
 
 /// Behaviour that only a time limit tells from honest work, or that some transports detect by themselves.
-const LATE: [&str; 7] = ["unread", "swells", "closes", "deafens", "floods", "scribbles", "raw"];
+const LATE: [&str; 9] = ["unread", "swells", "closes", "deafens", "floods", "scribbles", "raw", "jams", "strays"];
 
 /// Behaviour that is odd and no breach, has no effect, or harms the worker alone.
 const ODD: [&str; 5] = ["slow", "dribble", "prints", "max", "cuts"];
@@ -228,10 +230,72 @@ fn behaviour_that_is_only_odd_is_no_breach() {
 }
 
 #[test]
+fn signals_end_a_run_whose_workers_have_made_all_their_descriptors_blocking() {
+    let program = example("hostile");
+    for kind in TransportKind::ALL {
+        let worker = ["--protocol", "frames", "--", program.to_str().unwrap(), "jams", ":::", "1", "2"];
+        let limits = ["-j2", "--batch-max", "1", "--term-seq", "KILL,1000", "--transport", kind.name()];
+        let mut run = Run::start(&[&limits[..], &worker].concat());
+        for _ in 0..2 {
+            let worker = pid_of(&run.wait_for_event("item_started"));
+            wait_until_idle(worker);
+        }
+        for _ in 0..2 {
+            run.signal(Signal::SIGTERM);
+            run.wait_for_event("signal_received");
+        }
+        let run = run.finish();
+        assert_eq!(run.code(), 143, "{}: {}", kind.name(), run.stderr);
+        run.assert_no_process_left();
+    }
+}
+
+/// As a command, which writes a line once it has left its group, and as a resident worker.
+fn stray(more: &[&str]) -> [Run; 2] {
+    let program = example("hostile");
+    let worker = ["--", program.to_str().unwrap(), "strays"];
+    let command = Run::start(&[more, &["-j1", "--stdin"], &worker, &[":::", "1"]].concat());
+    [command, Run::start(&[more, &["-j1", "--protocol", "frames"], &worker, &[":::", "1"]].concat())]
+}
+
+#[test]
+fn a_process_that_has_left_its_group_is_ended_at_its_time_limit_and_by_signals() {
+    for run in stray(&["--timeout", TIMEOUT]) {
+        let run = run.finish();
+        assert_eq!(run.code(), 1, "{}", run.stderr);
+        assert_eq!(run.events("worker_exited")[0]["exit"]["signal"], 15, "{}", run.stderr);
+        run.assert_no_process_left();
+    }
+    for mut run in stray(&["--term-seq", "TERM,60000,KILL,1000"]) {
+        wait_until_idle(pid_of(&run.wait_for_event("item_started")));
+        for _ in 0..2 {
+            run.signal(Signal::SIGINT);
+            run.wait_for_event("signal_received");
+        }
+        let run = run.finish();
+        assert_eq!(run.code(), 130, "{}", run.stderr);
+        run.assert_no_process_left();
+    }
+}
+
+#[test]
+fn a_process_that_has_left_its_group_does_not_outlive_a_killed_supervisor() {
+    for mut run in stray(&[]) {
+        let worker = pid_of(&run.wait_for_event("item_started"));
+        wait_until_idle(worker);
+        run.signal(Signal::SIGKILL);
+        wait_until_gone(&[worker]);
+        assert_eq!(run.finish().code(), 137);
+    }
+}
+
+#[test]
 fn a_run_of_hostile_workers_alone_gives_up_and_says_why() {
     let program = example("hostile");
     for kind in TransportKind::ALL {
-        for (rule, words) in BREACHES.into_iter().filter(|(rule, _)| !["twice", "torn", "progress"].contains(rule)) {
+        for (rule, words) in
+            BREACHES.into_iter().filter(|(rule, _)| !["twice", "torn", "progress", "blocks"].contains(rule))
+        {
             let limits = ["--max-restarts", "2/10s", "--backoff", "1ms..1ms", "--transport", kind.name()];
             let worker = ["--protocol", "frames", "--", program.to_str().unwrap(), rule, ":::", "1", "2", "3"];
             let run = output(&[&["-j2"][..], &limits, &worker].concat(), b"");

@@ -8,7 +8,7 @@ use serde_json::Value;
 use std::io::Write;
 use std::process::{Command, Stdio};
 use std::time::Instant;
-use support::{Finished, PATIENCE, Run, SUPERVISOR, output, pid_of, send};
+use support::{Finished, PATIENCE, Run, SUPERVISOR, output, pid_of, send, wait_until_gone};
 
 /// Three workers with one item each; the second worker is killed. The input ends after `processes` starts in total,
 /// because a run whose items are nearly finished restarts no worker.
@@ -189,4 +189,40 @@ fn a_kill_of_the_first_child_at_the_start_is_no_failure() {
         }
         assert_eq!(child.wait().unwrap().code(), Some(0));
     }
+}
+
+/// The guard is no child of the supervisor: it is found by the supervisor's pidfd of it.
+fn guard_of(supervisor: u32) -> Option<u32> {
+    let fds = std::fs::read_dir(format!("/proc/{supervisor}/fdinfo")).into_iter().flatten().flatten();
+    let infos = fds.filter_map(|fd| std::fs::read_to_string(fd.path()).ok());
+    let pids = infos.filter_map(|info| info.lines().find_map(|line| line.strip_prefix("Pid:"))?.trim().parse().ok());
+    pids.into_iter().find(|pid: &u32| {
+        std::fs::read_to_string(format!("/proc/{pid}/comm")).is_ok_and(|name| name == "superv-guard\n")
+    })
+}
+
+#[test]
+fn a_killed_guard_is_replaced_and_the_new_one_ends_what_a_killed_supervisor_leaves_behind() {
+    let script = "sleep 1000 & echo $! > $0; wait";
+    let dir = tempfile::tempdir().unwrap();
+    let mark = dir.path().join("pid");
+    let mut run = Run::start(&["-j1", "--stdin", "--", "sh", "-c", script, mark.to_str().unwrap(), ":::", "1"]);
+    run.wait_for_event("worker_spawned");
+    let grandchild = loop {
+        if let Some(pid) = std::fs::read_to_string(&mark).ok().and_then(|text| text.trim().parse().ok()) {
+            break pid;
+        }
+        std::thread::yield_now();
+    };
+    let first = guard_of(run.pid()).unwrap();
+    send(first, Signal::SIGKILL);
+    let deadline = Instant::now() + PATIENCE;
+    while guard_of(run.pid()).is_none_or(|guard| guard == first) {
+        assert!(Instant::now() < deadline, "there is no new guard");
+        std::thread::yield_now();
+    }
+    run.signal(Signal::SIGKILL);
+    let run = run.finish();
+    assert!(run.stderr.contains("the guard was killed; pid "), "{}", run.stderr);
+    wait_until_gone(&[grandchild]);
 }

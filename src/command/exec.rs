@@ -16,6 +16,7 @@ use crate::model::config::ExecSpec;
 use crate::model::ids::{Attempt, ItemId, WorkerId};
 use crate::model::time::Instant;
 use crate::sys::fd;
+use crate::sys::guard::GuardPlace;
 use crate::sys::pidfd::Process;
 use crate::sys::spawn::{SpawnError, SpawnPlan, SpawnStep, Spawner, is_shortage};
 use std::ffi::{CString, OsStr, OsString};
@@ -24,7 +25,6 @@ use std::io::{self, PipeReader, PipeWriter, Write};
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::os::unix::ffi::OsStrExt;
 use std::sync::Arc;
-use std::sync::atomic::AtomicI32;
 
 /// The item of a start, with its worker and attempt.
 #[derive(Clone, Copy, Debug)]
@@ -35,7 +35,7 @@ pub struct Launch<'a> {
     /// The content of the item.
     pub bytes: &'a [u8],
     /// The process stores its pid here before its program runs ([`SpawnPlan::register`]).
-    pub register: Option<&'a AtomicI32>,
+    pub register: Option<&'a GuardPlace>,
     /// Becomes [`Execution::started`].
     pub now: Instant,
 }
@@ -49,6 +49,9 @@ pub enum LaunchError {
     /// The system is short of processes, descriptors or memory; a later attempt may succeed.
     #[error("{0}")]
     Shortage(String),
+    /// The system refuses what the start of any command needs.
+    #[error("{0}")]
+    Refused(String),
 }
 
 /// Starts the command of an [`ExecSpec`], once for each item.
@@ -178,6 +181,9 @@ impl Commander {
 
 /// The item is the cause only if the exec itself fails; a failure before it is a shortage.
 fn classify(error: SpawnError, name: &str) -> LaunchError {
+    if error.is_refusal() {
+        return LaunchError::Refused(format!("run {name}: {error}"));
+    }
     if error.step != SpawnStep::Exec || is_shortage(error.errno) {
         return LaunchError::Shortage(format!("run {name}: {error}"));
     }
@@ -553,6 +559,15 @@ mod tests {
         }
         for errno in [libc::ENOENT, libc::EACCES, libc::E2BIG, libc::ETXTBSY, libc::ELOOP] {
             assert!(matches!(class(SpawnStep::Exec, errno), LaunchError::Item(_)));
+        }
+        // It would be refused for ever.
+        for (step, call) in
+            [(SpawnStep::Clone, "clone"), (SpawnStep::Group, "setpgid"), (SpawnStep::Limit, "setrlimit")]
+        {
+            for errno in [libc::EPERM, libc::ENOSYS, libc::EINVAL] {
+                let LaunchError::Refused(text) = class(step, errno) else { panic!("{call} {errno}") };
+                assert!(text.contains(&format!("the system refuses {call} (")), "{text}");
+            }
         }
         let text = "run c: the file, or the interpreter that it names, does not exist";
         assert_eq!(class(SpawnStep::Exec, libc::ENOENT), LaunchError::Item(text.into()));

@@ -150,7 +150,9 @@ fn open_system(kind: &Kind, handles_signals: bool, requests: Option<&Requests>) 
             .map_err(EngineError::system("watch for requests"))?;
     }
     let spawner = Spawner::new().map_err(EngineError::system("prepare to start workers"))?;
-    Ok(Os { clock: Clock::start(), poller, signals, spawner, guard })
+    let os = Os { clock: Clock::start(), poller, signals, spawner, guard };
+    os.watch_guard().map_err(EngineError::system("watch the guard"))?;
+    Ok(os)
 }
 
 /// Where workers can read items from the input itself, it can be mapped.

@@ -166,6 +166,7 @@ impl Reactor {
         match Port::of(event.token) {
             Some(Port::Source) => feed.on_ready(),
             Some(Port::Signals) => report_signals(&mut self.turn),
+            Some(Port::Guard) => replace_guard(&mut self.turn),
             Some(Port::Requests) => {
                 if let Some(requests) = &self.requests {
                     requests.receive(&self.core, &mut self.turn);
@@ -211,6 +212,18 @@ impl Reactor {
         turn.system.dismiss_guard();
         Finish { core: &core, commit: &mut commit, feed: &mut feed, turn: &mut turn }.run(outcome)
     }
+}
+
+/// Without a guard the death of the supervisor would leave processes behind.
+fn replace_guard(turn: &mut Turn) {
+    let line = match turn.system.replace_guard() {
+        Ok(pid) => format!("supervisor: the guard was killed; pid {pid} is the guard now"),
+        Err(error) => format!(
+            "supervisor: the guard was killed, and failed to start another one: {error}; \
+             if the supervisor is killed too, what its workers have started will stay"
+        ),
+    };
+    turn.notice(&line);
 }
 
 /// What the signals since the last call ask for.

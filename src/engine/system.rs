@@ -7,6 +7,7 @@
 //!
 //! Invariant: no method waits, except [`System::wait`], and [`System::start`] until the exec (what vfork means).
 
+use super::token::Port;
 use crate::model::exit::{ExitStatus, Usage};
 use crate::model::ids::WorkerId;
 use crate::model::signal::Signal;
@@ -18,7 +19,7 @@ use crate::sys::pidfd::Process;
 use crate::sys::poller::{Added, Interest, Poller, Ready};
 use crate::sys::random;
 use crate::sys::signals::{ReceivedSignal, SignalPlane};
-use crate::sys::spawn::{SpawnPlan, Spawner};
+use crate::sys::spawn::{SpawnError, SpawnPlan, Spawner};
 use std::io;
 use std::os::fd::BorrowedFd;
 
@@ -58,7 +59,8 @@ pub trait System {
     /// The system's; nothing is left of the process then.
     fn start(&mut self, worker: WorkerId, plan: &SpawnPlan<'_>) -> io::Result<Process>;
 
-    /// Signals the process group of a worker. A group that is gone is no error. Never after [`System::reap`].
+    /// Signals a worker and its process group, also if it has left the group. One that is gone is no error. Never after
+    /// [`System::reap`].
     ///
     /// # Errors
     /// The processes have changed their user.
@@ -89,6 +91,12 @@ pub trait System {
     /// As of [`Outbox::flush`].
     fn flush(&mut self, outbox: &mut Outbox) -> io::Result<Flushed>;
 
+    /// Starts another guard in the place of one that has ended, and returns its pid.
+    ///
+    /// # Errors
+    /// The system's; there is no guard then.
+    fn replace_guard(&mut self) -> io::Result<u32>;
+
     /// No worker is left: the guard may go.
     fn dismiss_guard(&mut self);
 }
@@ -100,6 +108,21 @@ pub struct Os {
     pub signals: SignalPlane,
     pub spawner: Spawner,
     pub guard: Guard,
+}
+
+impl Os {
+    /// Adds the guard to the poll set.
+    ///
+    /// # Errors
+    /// No memory or no watch is left.
+    pub fn watch_guard(&self) -> io::Result<()> {
+        self.poller.add(&self.guard, Interest::READ, Port::Guard.token()).map(drop)
+    }
+
+    fn unwatch_guard(&self) {
+        // One that is not in the set is out of it.
+        let _ = self.poller.remove(&self.guard);
+    }
 }
 
 impl System for Os {
@@ -130,11 +153,14 @@ impl System for Os {
 
     fn start(&mut self, worker: WorkerId, plan: &SpawnPlan<'_>) -> io::Result<Process> {
         let plan = SpawnPlan { register: self.guard.groups().place(worker.index()), ..*plan };
-        self.spawner.spawn(&plan).map_err(|error| io::Error::from_raw_os_error(error.errno))
+        self.spawner.spawn(&plan).map_err(|error| match error {
+            _ if error.is_refusal() => io::Error::other(error),
+            SpawnError { errno, .. } => io::Error::from_raw_os_error(errno),
+        })
     }
 
     fn signal(&mut self, process: &Process, signal: Signal) -> io::Result<()> {
-        process.signal_group(signal)
+        process.signal_all(signal)
     }
 
     fn forget_group(&mut self, worker: WorkerId) {
@@ -161,7 +187,16 @@ impl System for Os {
         outbox.flush()
     }
 
+    fn replace_guard(&mut self) -> io::Result<u32> {
+        self.unwatch_guard();
+        self.guard.replace()?;
+        self.watch_guard()?;
+        Ok(self.guard.pid())
+    }
+
     fn dismiss_guard(&mut self) {
+        // Its end is no news then.
+        self.unwatch_guard();
         self.guard.dismiss();
     }
 }

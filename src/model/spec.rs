@@ -160,7 +160,7 @@ pub enum TransportKind {
     Pipe,
     /// A pair of Unix sockets.
     Socket,
-    /// Memory shared by both sides, and an eventfd for each side that sleeps.
+    /// Memory shared by both sides, and a pipe to wake each side that sleeps.
     Shm,
     /// A file for each worker that it maps; pipes carry the positions of items.
     File,

@@ -59,6 +59,15 @@ pub fn reopen_to_read(file: &File) -> io::Result<File> {
     File::open(format!("/proc/self/fd/{}", file.as_raw_fd()))
 }
 
+/// A descriptor of the same file for another process, read-only. It is an open file of its own where the system allows
+/// that: then the other process changes neither the flags nor the position of ours.
+///
+/// # Errors
+/// The system is short of descriptors.
+pub fn to_read_elsewhere(file: &File) -> io::Result<File> {
+    reopen_to_read(file).or_else(|_| file.try_clone())
+}
+
 /// Takes ownership of an inherited fd by its number, and makes it close-on-exec.
 ///
 /// An inherited fd is not close-on-exec, and every fd that this program opens is: so each number is taken at most once,
@@ -135,6 +144,10 @@ mod tests {
         again.read_to_string(&mut text).unwrap();
         assert_eq!(text, "abc");
         assert!(again.write_all(b"x").is_err());
+        let elsewhere = to_read_elsewhere(&file).unwrap();
+        fcntl(&elsewhere, FcntlArg::F_SETFL(OFlag::O_NONBLOCK)).unwrap();
+        let ours = OFlag::from_bits_retain(fcntl(&file, FcntlArg::F_GETFL).unwrap());
+        assert!(!ours.contains(OFlag::O_NONBLOCK));
     }
 
     #[test]

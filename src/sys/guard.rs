@@ -2,13 +2,15 @@
 //!
 //! The parent-death signal kills workers when the supervisor dies, but not the processes that workers have started. So
 //! the supervisor forks a guard at its start. The guard waits for the end of a pipe whose other end only the supervisor
-//! holds: the system closes it however the supervisor dies. Then the guard sends KILL to every process group in a table
-//! that both share, and removes the [`Leftover`]s.
+//! holds: the system closes it however the supervisor dies. Then the guard sends KILL to every process in a table that
+//! both share and to its group, and removes the [`Leftover`]s.
 //!
-//! No group is missed: a child writes its pid into the table before its program runs ([`super::spawn`]), and until then
+//! No group is missed: a child registers itself in the table before its program runs ([`super::spawn`]), and until then
 //! it holds a copy of the pipe's end, so the guard wakes only when no registration can follow. One pass is enough,
 //! since a signal to a group also reaches forks in progress. Clear a group ([`Groups::clear`]) before its leader is
-//! reaped, never after: then a number in the table never belongs to another process.
+//! reaped, never after: then a number in the table never belongs to another process while the supervisor lives. After its
+//! death init reaps its children, and their numbers may be given to others before the guard has come to them. So a place
+//! holds the time of the registration too, and a process with this number that was started later is spared.
 //!
 //! The table has a place for [`SLOTS_MAX`] slots in reserved address space. A page of it takes memory once one of its
 //! slots is used, and the guard reads no further than the highest slot that was used.
@@ -17,6 +19,7 @@
 //! the supervisor, and handles no signal.
 
 use super::pidfd::Process;
+use super::{open_fds, refusal};
 use crate::model::signal::Signal;
 use nix::errno::Errno;
 use nix::poll::{PollFd, PollFlags, poll};
@@ -28,12 +31,12 @@ use std::ffi::{CStr, CString, c_int, c_void};
 use std::io;
 use std::mem::MaybeUninit;
 use std::num::NonZeroUsize;
-use std::os::fd::{AsFd, AsRawFd, OwnedFd, RawFd};
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, FromRawFd, OwnedFd, RawFd};
 use std::ptr::NonNull;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicI32, Ordering};
+use std::sync::atomic::{AtomicU64, Ordering};
 
-/// The most slots that the table has a place for. 4 MiB of address space.
+/// The most slots that the table has a place for. 8 MiB of address space.
 pub const SLOTS_MAX: usize = 1 << 20;
 
 /// At most 15 bytes (`PR_SET_NAME`), and no match for `pkill supervisor`.
@@ -80,6 +83,14 @@ pub struct Guard {
     guard: Process,
     /// Our end of the pipe, close-on-exec. `None` while the guard is being dropped.
     lifeline: Option<OwnedFd>,
+    leftovers: Vec<Leftover>,
+}
+
+/// Readable when the guard has ended, which it does only if it is killed.
+impl AsFd for Guard {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.guard.as_fd()
+    }
 }
 
 impl Guard {
@@ -92,18 +103,40 @@ impl Guard {
     /// # Errors
     /// The system is short of processes, memory or descriptors.
     pub fn start(leftovers: &[Leftover]) -> io::Result<Self> {
-        let table = Table::new()?;
+        Self::fork(Arc::new(Table::new()?), leftovers.to_vec())
+    }
+
+    /// Forks another guard with the same table in the place of one that has ended.
+    ///
+    /// # Errors
+    /// As of [`Guard::start`]; there is no guard then.
+    pub fn replace(&mut self) -> io::Result<()> {
+        let table = Arc::clone(&self.groups.0);
+        table.guard().clear();
+        let Self { guard, lifeline, .. } = &mut Self::fork(table, self.leftovers.clone())?;
+        // The other value keeps the end of the old pipe, which nobody reads, and the process that has ended.
+        std::mem::swap(&mut self.guard, guard);
+        std::mem::swap(&mut self.lifeline, lifeline);
+        Ok(())
+    }
+
+    fn fork(table: Arc<Table>, leftovers: Vec<Leftover>) -> io::Result<Self> {
         let (read_end, lifeline) = super::fd::pipe()?;
         let mut before = SigSet::empty();
         // The guard inherits the blocked mask and never lifts it, so no handler of ours runs there and no signal but
         // KILL ends it.
         nix::sys::signal::pthread_sigmask(SigmaskHow::SIG_SETMASK, Some(&SigSet::all()), Some(&mut before))?;
-        let mut start =
-            GuardStart { read_end: read_end.as_raw_fd(), lifeline: lifeline.as_raw_fd(), table: &table, leftovers };
+        let mut start = GuardStart {
+            read_end: read_end.as_raw_fd(),
+            lifeline: lifeline.as_raw_fd(),
+            table: &table,
+            leftovers: &leftovers,
+            pidfd: -1,
+        };
         let mut ended = start.run();
         for _ in 1..KILLED_MAX {
             // Another program, which kills our children, has killed the process in between.
-            if matches!(ended, Ok(WaitStatus::Signaled(..))) && table.guard().load(Ordering::Acquire) == 0 {
+            if matches!(ended, Ok(WaitStatus::Signaled(..))) && table.guard().pid() == 0 {
                 ended = start.run();
             }
         }
@@ -111,16 +144,19 @@ impl Guard {
         match ended {
             // The host program reaps every child (`waitpid(-1)`), or ignores SIGCHLD.
             Ok(_) | Err(Errno::ECHILD) => {}
-            Err(errno) => return Err(errno.into()),
+            Err(errno) => return Err(refusal::of_call("clone")(errno)),
         }
-        let pid = table.guard().load(Ordering::Acquire);
+        let (pid, pidfd) = (table.guard().pid(), start.pidfd);
         if pid == 0 {
             return Err(Errno::EAGAIN.into());
         }
+        // SAFETY: the guard was started, so this is a new fd without an owner.
+        let pidfd = unsafe { OwnedFd::from_raw_fd(pidfd) };
         Ok(Self {
-            groups: Groups(Arc::new(table)),
-            guard: Process::open(pid.cast_unsigned())?,
+            groups: Groups(table),
+            guard: Process { pid: pid.cast_unsigned(), pidfd },
             lifeline: Some(lifeline),
+            leftovers,
         })
     }
 
@@ -160,10 +196,10 @@ impl Drop for Guard {
 pub struct Groups(Arc<Table>);
 
 impl Groups {
-    /// The place where the child of a slot writes its pid before its program starts
+    /// The place where the child of a slot registers itself before its program starts
     /// ([`super::spawn::SpawnPlan::register`]). `None` for a slot beyond [`SLOTS_MAX`].
     #[must_use]
-    pub fn place(&self, slot: usize) -> Option<&AtomicI32> {
+    pub fn place(&self, slot: usize) -> Option<&GuardPlace> {
         let place = self.0.places().get(slot)?;
         self.0.raise_used(slot + 1);
         Some(place)
@@ -172,14 +208,14 @@ impl Groups {
     /// Registers a group, which the guard kills if the supervisor dies.
     pub fn set(&self, slot: usize, group: u32) {
         if let (Some(place), Ok(group)) = (self.place(slot), i32::try_from(group)) {
-            place.store(group, Ordering::Release);
+            place.set(group);
         }
     }
 
     /// Clears the slot's group. Call it before the group's leader is reaped.
     pub fn clear(&self, slot: usize) {
         if let Some(place) = self.0.used_places().get(slot) {
-            place.store(0, Ordering::Release);
+            place.clear();
         }
     }
 }
@@ -190,6 +226,8 @@ struct GuardStart<'a> {
     lifeline: RawFd,
     table: &'a Table,
     leftovers: &'a [Leftover],
+    /// The guard's, once it has started.
+    pidfd: RawFd,
 }
 
 /// 16 KiB, aligned as a stack must be.
@@ -199,8 +237,8 @@ impl GuardStart<'_> {
     /// Starts the process in between and waits for its end. All signals must be blocked.
     fn run(&mut self) -> nix::Result<WaitStatus> {
         let mut stack = MaybeUninit::<GuardStartStack>::uninit();
-        // It shares our memory; only the guard gets a copy.
-        let flags = libc::CLONE_VM | libc::CLONE_VFORK | libc::SIGCHLD;
+        // It shares our memory and our descriptors, so that the guard's pidfd is one of ours; only the guard gets copies.
+        let flags = libc::CLONE_VM | libc::CLONE_FILES | libc::CLONE_VFORK | libc::SIGCHLD;
         // SAFETY: this thread is suspended until the child has exited, so nothing else uses what the child uses. The
         // child makes system calls only, on a stack that is large enough for them, and never returns. All signals are
         // blocked, so no handler runs in it.
@@ -223,11 +261,11 @@ extern "C" fn fork_the_guard(start: *mut c_void) -> c_int {
     // call itself instead of the C library's fork, which would change the library's records in the shared memory. The
     // child makes system calls only, and neither process returns.
     unsafe {
-        let GuardStart { read_end, lifeline, table, leftovers } = &*start.cast::<GuardStart<'_>>();
-        match libc::syscall(libc::SYS_clone, libc::SIGCHLD, 0, 0, 0, 0) {
+        let GuardStart { read_end, lifeline, table, leftovers, pidfd } = &mut *start.cast::<GuardStart<'_>>();
+        match libc::syscall(libc::SYS_clone, libc::SIGCHLD | libc::CLONE_PIDFD, 0, std::ptr::from_mut(pidfd), 0, 0) {
             0 => guard_main(*read_end, *lifeline, table, leftovers),
             pid => {
-                table.guard().store(i32::try_from(pid).unwrap_or(0).max(0), Ordering::Release);
+                table.guard().set(i32::try_from(pid).unwrap_or(0).max(0));
                 libc::_exit(0)
             }
         }
@@ -250,7 +288,7 @@ unsafe fn guard_main(read_end: RawFd, lifeline: RawFd, table: &Table, leftovers:
         libc::chdir(c"/".as_ptr());
         // An open stdout would keep the reader of the supervisor's output waiting.
         libc::dup2(read_end, 0);
-        libc::close_range(1, u32::MAX, 0);
+        open_fds::close(1);
         let mut byte = 0_u8;
         while libc::read(0, (&raw mut byte).cast::<c_void>(), 1) != 0 {
             if *libc::__errno_location() != libc::EINTR {
@@ -258,28 +296,125 @@ unsafe fn guard_main(read_end: RawFd, lifeline: RawFd, table: &Table, leftovers:
             }
         }
         for place in table.used_places() {
-            let group = place.load(Ordering::Acquire);
-            // Never 0, 1 or -1, which mean our own group, and every process.
-            if group > 1 {
-                libc::kill(-group, i32::from(Signal::KILL.0));
-            }
+            kill_registered(place);
         }
         leftovers.iter().for_each(Leftover::remove);
         libc::_exit(0)
     }
 }
 
-/// Shared with the guard: the guard's pid, the number of slots in use, then for each slot the id of its process group,
-/// zero for none.
+/// Kills the process of a place, wherever it went, and the group that it led. System calls only.
+fn kill_registered(place: &GuardPlace) {
+    let pid = place.pid();
+    // Never 0, 1 or -1, which mean our own group, and every process.
+    if pid <= 1 {
+        return;
+    }
+    let kill = i32::from(Signal::KILL.0);
+    // SAFETY (all of this function): system calls; the signal goes to the process that was asked about, by its pidfd.
+    unsafe {
+        let pidfd = libc::syscall(libc::SYS_pidfd_open, pid, 0_u32);
+        let is_refused = pidfd < 0 && *libc::__errno_location() != libc::ESRCH;
+        if started_ticks(pid).is_some_and(|started| !place.is_registered_since(started)) {
+            // The process is gone, and so was its group when the number was given to another one.
+            libc::close(pidfd as c_int);
+            return;
+        }
+        libc::kill(-pid, kill);
+        if pidfd >= 0 {
+            libc::syscall(libc::SYS_pidfd_send_signal, pidfd, kill, std::ptr::null::<libc::siginfo_t>(), 0_u32);
+            libc::close(pidfd as c_int);
+        } else if is_refused {
+            libc::kill(pid, kill);
+        }
+    }
+}
+
+/// When a process was started, in [`boot_ticks`]; `None` if it is gone, or without `/proc`. System calls only.
+fn started_ticks(pid: libc::pid_t) -> Option<u32> {
+    const PREFIX: &[u8] = b"/proc/";
+    const SUFFIX: &[u8] = b"/stat\0";
+    let mut path = [0_u8; 32];
+    let mut digits = [0_u8; 10];
+    let mut first = digits.len();
+    let mut rest = pid.unsigned_abs();
+    while rest > 0 {
+        first -= 1;
+        *digits.get_mut(first)? = b'0' + (rest % 10) as u8;
+        rest /= 10;
+    }
+    let bytes = PREFIX.iter().chain(digits.get(first..)?).chain(SUFFIX);
+    path.iter_mut().zip(bytes).for_each(|(place, byte)| *place = *byte);
+    let mut stat = [0_u8; 1024];
+    // SAFETY: the path ends with a NUL, and the buffer has the length that the call is told.
+    let read = unsafe {
+        let fd = libc::open(path.as_ptr().cast(), libc::O_RDONLY | libc::O_CLOEXEC);
+        let read = libc::read(fd, stat.as_mut_ptr().cast::<c_void>(), stat.len());
+        libc::close(fd);
+        read
+    };
+    let stat = stat.get(..usize::try_from(read).ok()?)?;
+    // The name of the program, in parentheses, may hold any byte. The 22nd field is the 20th behind it.
+    let behind = stat.get(stat.iter().rposition(|byte| *byte == b')')? + 1..)?;
+    let field = behind.split(|byte| *byte == b' ').nth(20)?;
+    let digit =
+        |number: u64, byte: &u8| byte.is_ascii_digit().then(|| number.wrapping_mul(10) + u64::from(byte - b'0'));
+    field.iter().try_fold(0, digit).map(|ticks| ticks as u32)
+}
+
+/// The time since the start of the machine, in the unit of `/proc/PID/stat` (10 ms; `USER_HZ` is 100 on every machine that
+/// we support), modulo 2^32.
+fn boot_ticks() -> u32 {
+    let mut time = libc::timespec { tv_sec: 0, tv_nsec: 0 };
+    // SAFETY: the pointer is to memory of the right type. The call cannot fail for this clock.
+    unsafe { libc::clock_gettime(libc::CLOCK_BOOTTIME, &raw mut time) };
+    (time.tv_sec.unsigned_abs().wrapping_mul(100) + time.tv_nsec.unsigned_abs() / 10_000_000) as u32
+}
+
+/// The place of one slot: the pid of its process in the lower half, and when the process registered itself in the upper
+/// one; zero for none.
+#[derive(Debug, Default)]
+#[repr(transparent)]
+pub struct GuardPlace(AtomicU64);
+
+impl GuardPlace {
+    /// What a child does between clone and exec: system calls only.
+    pub fn register_this_process(&self) {
+        // SAFETY: returns a number.
+        self.set(unsafe { libc::getpid() });
+    }
+
+    fn set(&self, pid: libc::pid_t) {
+        self.0.store(u64::from(boot_ticks()) << 32 | u64::from(pid.cast_unsigned()), Ordering::Release);
+    }
+
+    pub fn clear(&self) {
+        self.0.store(0, Ordering::Release);
+    }
+
+    /// The registered pid, which is also the number of the group; 0: none.
+    #[must_use]
+    pub fn pid(&self) -> libc::pid_t {
+        (self.0.load(Ordering::Acquire) as u32).cast_signed()
+    }
+
+    /// Whether a process that was started at this time existed when the place was filled.
+    fn is_registered_since(&self, started: u32) -> bool {
+        let registered = (self.0.load(Ordering::Acquire) >> 32) as u32;
+        registered.wrapping_sub(started).cast_signed() >= 0
+    }
+}
+
+/// Shared with the guard: the guard's pid, the number of slots in use, then a place for each slot.
 #[derive(Debug)]
 struct Table {
-    first: NonNull<AtomicI32>,
+    first: NonNull<GuardPlace>,
 }
 
 /// Words before the slots.
 const HEADER_WORDS: usize = 2;
 
-const TABLE_BYTES: usize = (HEADER_WORDS + SLOTS_MAX) * size_of::<AtomicI32>();
+const TABLE_BYTES: usize = (HEADER_WORDS + SLOTS_MAX) * size_of::<GuardPlace>();
 
 // SAFETY: the mapping belongs to this value alone until it is dropped, and all access to it is by atomics.
 unsafe impl Send for Table {}
@@ -296,32 +431,38 @@ impl Table {
         Ok(Self { first: first.cast() })
     }
 
-    fn words(&self) -> &[AtomicI32] {
+    fn words(&self) -> &[GuardPlace] {
         // SAFETY: the mapping has this length, is aligned to a page, and lives as long as `self`. All bits are a valid
         // value.
         unsafe { std::slice::from_raw_parts(self.first.as_ptr(), HEADER_WORDS + SLOTS_MAX) }
     }
 
-    fn guard(&self) -> &AtomicI32 {
+    /// The place of the guard itself.
+    fn guard(&self) -> &GuardPlace {
         &self.words()[0]
     }
 
-    fn places(&self) -> &[AtomicI32] {
+    /// The number of slots in use.
+    fn used(&self) -> &AtomicU64 {
+        &self.words()[1].0
+    }
+
+    fn places(&self) -> &[GuardPlace] {
         &self.words()[HEADER_WORDS..]
     }
 
     /// The places up to the highest slot that was ever used.
-    fn used_places(&self) -> &[AtomicI32] {
-        let used = usize::try_from(self.words()[1].load(Ordering::Acquire)).unwrap_or(0);
+    fn used_places(&self) -> &[GuardPlace] {
+        let used = usize::try_from(self.used().load(Ordering::Acquire)).unwrap_or(0);
         self.places().get(..used).unwrap_or_default()
     }
 
     fn raise_used(&self, slots: usize) {
         // `slots` is at most `SLOTS_MAX`. Nearly always the number is large enough already, and then nothing is
         // written to the cache line that all launchers share.
-        let slots = slots as i32;
-        if self.words()[1].load(Ordering::Relaxed) < slots {
-            self.words()[1].fetch_max(slots, Ordering::AcqRel);
+        let slots = slots as u64;
+        if self.used().load(Ordering::Relaxed) < slots {
+            self.used().fetch_max(slots, Ordering::AcqRel);
         }
     }
 }
@@ -425,10 +566,61 @@ mod tests {
     fn a_dropped_guard_kills_registered_groups() {
         let guard = Guard::start(&[]).unwrap();
         let (process, _input, mut output) = group(&guard, c"/bin/sleep 1000 & wait");
-        assert_eq!(guard.groups().place(1).unwrap().load(Ordering::Relaxed).cast_unsigned(), process.pid);
+        assert_eq!(guard.groups().place(1).unwrap().pid().cast_unsigned(), process.pid);
         drop(guard);
         assert_eq!(wait(&process).0, KILLED);
         // The pipe ends when the sleep has ended too.
+        assert_eq!(output.read_to_end(&mut Vec::new()).unwrap(), 0);
+    }
+
+    #[test]
+    fn a_dropped_guard_kills_a_registered_process_that_leads_no_group() {
+        let guard = Guard::start(&[]).unwrap();
+        let (process, _input, output) = group(&guard, c"/bin/sleep 1000 & echo $!");
+        let mut line = String::new();
+        BufReader::new(output).read_line(&mut line).unwrap();
+        let other = Process::open(line.trim().parse().unwrap()).unwrap();
+        guard.groups().set(1, other.pid);
+        drop(guard);
+        wait_readable(other.as_fd());
+        wait(&process);
+    }
+
+    #[test]
+    fn a_process_that_was_started_after_the_registration_is_another_one() {
+        let own = nix::unistd::getpid().as_raw();
+        let started = started_ticks(own).unwrap();
+        assert!(boot_ticks().wrapping_sub(started) < 100 * 3600, "{started}");
+        let place = GuardPlace::default();
+        place.register_this_process();
+        assert_eq!(place.pid(), own);
+        assert!(place.is_registered_since(started) && place.is_registered_since(boot_ticks()));
+        assert!(!place.is_registered_since(boot_ticks().wrapping_add(2)));
+        // No process has a number that large (`PID_MAX_LIMIT` is 2^22).
+        assert_eq!(started_ticks(i32::MAX), None);
+        // A process with the number of one that registered before it was started.
+        let mut later = std::process::Command::new("/bin/cat").stdin(std::process::Stdio::piped()).spawn().unwrap();
+        let pid = later.id();
+        place.0.store(
+            u64::from(started_ticks(pid.cast_signed()).unwrap().wrapping_sub(1)) << 32 | u64::from(pid),
+            Ordering::Release,
+        );
+        kill_registered(&place);
+        drop(later.stdin.take());
+        assert!(later.wait().unwrap().success(), "it was killed");
+    }
+
+    #[test]
+    fn the_guard_in_the_place_of_a_killed_one_kills_the_same_groups() {
+        let mut guard = Guard::start(&[]).unwrap();
+        let (process, _input, mut output) = group(&guard, c"/bin/sleep 1000 & wait");
+        let killed = guard.pid();
+        guard.dismiss();
+        wait_readable(guard.as_fd());
+        guard.replace().unwrap();
+        assert_ne!(guard.pid(), killed);
+        drop(guard);
+        assert_eq!(wait(&process).0, KILLED);
         assert_eq!(output.read_to_end(&mut Vec::new()).unwrap(), 0);
     }
 

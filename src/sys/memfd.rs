@@ -3,6 +3,8 @@
 //! Invariant: the size is sealed, so neither process can make the other one fault by truncating the file. The other
 //! process writes the words at will: check every value.
 
+use super::interruption::retried;
+use super::refusal;
 use nix::errno::Errno;
 use nix::fcntl::{FcntlArg, SealFlag, fcntl};
 use nix::sys::memfd::{MFdFlags, memfd_create};
@@ -37,8 +39,8 @@ impl SharedWords {
     /// The system is short of descriptors or memory, or the number of words is 0 or too large.
     pub fn create(words: usize) -> io::Result<(Self, OwnedFd)> {
         let bytes = bytes_of(words)?;
-        let fd = sealable_file()?;
-        ftruncate(&fd, bytes as i64)?;
+        let fd = sealable_file().map_err(refusal::of_call("memfd_create"))?;
+        retried(|| ftruncate(&fd, bytes as i64))?;
         fcntl(&fd, FcntlArg::F_ADD_SEALS(SealFlag::F_SEAL_SHRINK | SealFlag::F_SEAL_GROW | SealFlag::F_SEAL_SEAL))?;
         Ok((Self::map(&fd, words)?, fd))
     }

@@ -1,8 +1,8 @@
 //! Floor 1: system calls.
 //!
 //! The modules handle file descriptors, processes, signals and pages, and know nothing of their use. Every event is an
-//! fd, so that a thread waits in one place, its [`poller::Poller`]. Requires Linux 5.11 or later (`close_range` with
-//! close-on-exec; pidfds are older).
+//! fd, so that a thread waits in one place, its [`poller::Poller`]. Requires Linux 5.4 or later (`waitid` with
+//! pidfds).
 //!
 //! Invariant: this floor knows no items, and holds all of the project's `unsafe`.
 
@@ -14,16 +14,19 @@ pub mod fd;
 pub mod folder;
 pub mod growable_buffer;
 pub mod guard;
+mod interruption;
 pub mod limits;
 pub mod mailbox;
 pub mod mapping;
 pub mod memfd;
 pub mod mqueue;
+mod open_fds;
 pub mod outbox;
 pub mod parent;
 pub mod pidfd;
 pub mod poller;
 pub mod random;
+mod refusal;
 pub mod shared_area;
 pub mod signals;
 pub mod socket;
@@ -31,6 +34,7 @@ pub mod spawn;
 pub mod spill;
 pub mod stdio;
 pub mod wake_fd;
+pub mod wake_pipe;
 
 #[cfg(test)]
 pub(crate) mod testing;

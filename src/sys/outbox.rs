@@ -8,11 +8,12 @@
 //! | a regular file, `/dev/null` | plain writes, which do not block |
 //! | a pipe, a terminal | opened again by `/proc/self/fd/N`: an open file of our own, which may be non-blocking |
 //! | a socket | `MSG_DONTWAIT` |
-//! | anything else, and what cannot be opened again | `poll`, then at most a page (a terminal: less) per write |
+//! | anything else, and what cannot be opened again | `poll`, then at most a page (a terminal: less) per write, with `RWF_NOWAIT` where possible |
 //!
 //! Bytes that cannot be written yet wait in a queue, in memory or in a spill file. Invariant: bytes are written in the
 //! order in which they were pushed, each once.
 
+use super::interruption::retried;
 use super::spill::SpilledContent;
 use nix::errno::Errno;
 use nix::fcntl::{FcntlArg, OFlag, fcntl};
@@ -313,9 +314,22 @@ impl Sink {
                 if poll(&mut asked, PollTimeout::ZERO)? == 0 {
                     return Err(Errno::EAGAIN);
                 }
-                nix::unistd::write(&self.fd, bytes.get(..bytes_max).unwrap_or(bytes))
+                write_at_once(self.fd.as_fd(), bytes.get(..bytes_max).unwrap_or(bytes))
             }
         }
+    }
+}
+
+/// A write to an open file of others that does not wait, where the system can do that: another process may have filled
+/// the pipe since we asked. Elsewhere a plain write.
+fn write_at_once(fd: BorrowedFd<'_>, bytes: &[u8]) -> nix::Result<usize> {
+    let slice = libc::iovec { iov_base: bytes.as_ptr().cast_mut().cast(), iov_len: bytes.len() };
+    // SAFETY: the system reads the bytes of the slice, which outlives the call. -1 stands for the file's own position.
+    let written = unsafe { libc::pwritev2(fd.as_raw_fd(), &raw const slice, 1, -1, libc::RWF_NOWAIT) };
+    match Errno::result(written) {
+        // A kind of file, or a system, without such a write; or a seccomp profile that does not know the call.
+        Err(Errno::EOPNOTSUPP | Errno::EINVAL | Errno::ENOSYS | Errno::EPERM) => nix::unistd::write(fd, bytes),
+        written => written.map(isize::unsigned_abs),
     }
 }
 
@@ -343,7 +357,8 @@ fn open_again(fd: BorrowedFd<'_>) -> Option<OwnedFd> {
         return None;
     }
     let flags = OFlag::O_WRONLY | OFlag::O_NONBLOCK | OFlag::O_NOCTTY | OFlag::O_CLOEXEC;
-    nix::fcntl::open(format!("/proc/self/fd/{}", fd.as_raw_fd()).as_str(), flags, Mode::empty()).ok()
+    let path = format!("/proc/self/fd/{}", fd.as_raw_fd());
+    retried(|| nix::fcntl::open(path.as_str(), flags, Mode::empty())).ok()
 }
 
 #[cfg(test)]

@@ -9,10 +9,12 @@
 //!
 //! Invariant: waits for no process but its own (no `waitpid(-1)`, no SIGCHLD handler), and never blocks.
 
+use super::interruption::retried;
 use crate::model::exit::{ExitStatus, Usage};
 use crate::model::signal::Signal;
 use nix::errno::Errno;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
+use nix::unistd::{Pid, getpgid};
 use std::io;
 use std::mem::MaybeUninit;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, FromRawFd, OwnedFd};
@@ -51,7 +53,7 @@ impl Process {
     /// `EPERM`: it has changed its user. `EINVAL`: there is no such signal.
     pub fn signal(&self, signal: Signal) -> io::Result<()> {
         // SAFETY: a system call on an fd that we own; the null pointer asks for the siginfo of `kill(2)`.
-        let answer = unsafe {
+        let send = || unsafe {
             libc::syscall(
                 libc::SYS_pidfd_send_signal,
                 self.pidfd.as_raw_fd(),
@@ -60,7 +62,7 @@ impl Process {
                 0_u32,
             )
         };
-        gone_is_fine(Errno::result(answer).map(drop))
+        gone_is_fine(retried(|| Errno::result(send())).map(drop))
     }
 
     /// Signals all processes of the group that this process leads. That the group is gone is no error. Do not call it
@@ -71,15 +73,32 @@ impl Process {
     pub fn signal_group(&self, signal: Signal) -> io::Result<()> {
         let group = i32::try_from(self.pid).map_err(|_| Errno::EINVAL)?;
         // SAFETY: sends a signal, accesses no memory.
-        gone_is_fine(Errno::result(unsafe { libc::killpg(group, i32::from(signal.0)) }).map(drop))
+        gone_is_fine(retried(|| Errno::result(unsafe { libc::killpg(group, i32::from(signal.0)) })).map(drop))
     }
 
-    /// Kills the whole group and waits until the process has ended; it must still be reaped. For a process that cannot
+    /// Signals this process and all processes of the group that it was started to lead. A process that has left that group
+    /// is signalled by its pidfd. As for [`Process::signal_group`], not after [`Process::reap`] has returned the status.
+    ///
+    /// # Errors
+    /// `EPERM`: it has changed its user. `EINVAL`: there is no such signal.
+    pub fn signal_all(&self, signal: Signal) -> io::Result<()> {
+        let group = self.signal_group(signal);
+        // A second KILL does no harm, and a process cannot leave its group between the question and the signal. Other
+        // signals may mean more if they come twice.
+        if signal == Signal::KILL || !self.leads_its_group() { self.signal(signal).and(group) } else { group }
+    }
+
+    fn leads_its_group(&self) -> bool {
+        let pid = Pid::from_raw(self.pid.cast_signed());
+        getpgid(Some(pid)) == Ok(pid)
+    }
+
+    /// Kills the process and its whole group and waits until the process has ended; it must still be reaped. For a process that cannot
     /// be watched. The wait is short: only a system call that cannot be interrupted delays the end by KILL.
     pub fn end(&self) {
-        let _ = self.signal_group(Signal::KILL);
+        let _ = self.signal_all(Signal::KILL);
         let mut ended = [PollFd::new(self.pidfd.as_fd(), PollFlags::POLLIN)];
-        while poll(&mut ended, PollTimeout::NONE) == Err(Errno::EINTR) {}
+        let _ = retried(|| poll(&mut ended, PollTimeout::NONE));
     }
 
     /// The exit status of the process and what it used, with the descendants that it has reaped; the pid is free
@@ -96,7 +115,7 @@ impl Process {
         let mut info = MaybeUninit::<libc::siginfo_t>::zeroed();
         let mut usage = MaybeUninit::<libc::rusage>::zeroed();
         // SAFETY: both pointers are to memory of the right size and type, which outlives the call.
-        let answer = unsafe {
+        let mut wait = || unsafe {
             libc::syscall(
                 libc::SYS_waitid,
                 libc::P_PIDFD,
@@ -106,7 +125,7 @@ impl Process {
                 usage.as_mut_ptr(),
             )
         };
-        match Errno::result(answer) {
+        match retried(|| Errno::result(wait())) {
             Ok(_) => {}
             Err(Errno::ECHILD) => {
                 let status = self.status_after_reaping().unwrap_or(ExitStatus::Unknown);

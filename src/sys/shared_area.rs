@@ -7,7 +7,9 @@
 //! Invariant: the size is sealed, so neither process can make the other one fault by truncating the file. A side that
 //! does not trust the other one copies bytes out ([`SharedArea::take`]) before it checks them.
 
+use super::interruption::retried;
 use super::memfd::sealable_file;
+use super::refusal;
 use nix::errno::Errno;
 use nix::fcntl::{FcntlArg, SealFlag, fcntl};
 use nix::sys::mman::{MapFlags, ProtFlags, mmap, mmap_anonymous, munmap};
@@ -99,8 +101,8 @@ impl SharedArea {
         if !ring_bytes.is_power_of_two() || ring_bytes < GRAIN_BYTES || !others_fit {
             return Err(Errno::EINVAL.into());
         }
-        let fd = sealable_file()?;
-        ftruncate(&fd, plan.file_bytes() as i64)?;
+        let fd = sealable_file().map_err(refusal::of_call("memfd_create"))?;
+        retried(|| ftruncate(&fd, plan.file_bytes() as i64))?;
         fcntl(&fd, FcntlArg::F_ADD_SEALS(SealFlag::F_SEAL_SHRINK | SealFlag::F_SEAL_GROW | SealFlag::F_SEAL_SEAL))?;
         Ok((Self::map(&fd, plan)?, fd))
     }

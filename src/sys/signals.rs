@@ -164,7 +164,9 @@ extern "C" fn on_signal(signal: c_int, info: *mut libc::siginfo_t, _: *mut c_voi
             if plane.signals.load(SeqCst) >> signal & 1 == 1 {
                 let writer = plane.writer.load(SeqCst);
                 if writer >= 0 {
-                    libc::write(writer, record.as_ptr().cast::<c_void>(), RECORD_BYTES);
+                    while libc::write(writer, record.as_ptr().cast::<c_void>(), RECORD_BYTES) == -1
+                        && *libc::__errno_location() == libc::EINTR
+                    {}
                 }
             }
         }

@@ -2,6 +2,7 @@
 //!
 //! Invariant: every descriptor made here is close-on-exec.
 
+use super::interruption::retried;
 use super::poller::Interest;
 use nix::errno::Errno;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
@@ -41,7 +42,8 @@ pub fn end_output(fd: impl AsFd) -> io::Result<()> {
 pub fn connect_and_close(path: &Path) -> io::Result<()> {
     let ours =
         socket(AddressFamily::Unix, SockType::SeqPacket, SockFlag::SOCK_CLOEXEC | SockFlag::SOCK_NONBLOCK, None)?;
-    Ok(connect(ours.as_raw_fd(), &UnixAddr::new(path)?)?)
+    let address = UnixAddr::new(path)?;
+    Ok(retried(|| connect(ours.as_raw_fd(), &address))?)
 }
 
 /// Whether the fd is a packet socket, which keeps packets whole and in order.
@@ -88,7 +90,7 @@ pub fn peek(fd: impl AsFd, buffer: &mut [u8]) -> io::Result<Packet> {
 /// # Errors
 /// Those of `send(2)`.
 pub fn send_packet(fd: impl AsFd, packet: &[u8]) -> io::Result<()> {
-    send(fd.as_fd().as_raw_fd(), packet, MsgFlags::MSG_NOSIGNAL)?;
+    retried(|| send(fd.as_fd().as_raw_fd(), packet, MsgFlags::MSG_NOSIGNAL))?;
     Ok(())
 }
 
@@ -96,7 +98,7 @@ pub fn send_packet(fd: impl AsFd, packet: &[u8]) -> io::Result<()> {
 #[must_use]
 pub fn is_silent(fd: impl AsFd) -> bool {
     let flags = MsgFlags::MSG_PEEK | MsgFlags::MSG_DONTWAIT;
-    recv(fd.as_fd().as_raw_fd(), &mut [0], flags) == Err(Errno::EAGAIN)
+    retried(|| recv(fd.as_fd().as_raw_fd(), &mut [0], flags)) == Err(Errno::EAGAIN)
 }
 
 /// Waits until `fd` is ready, or until the socket `line`, over which nothing is sent, ends. `false`: the line has

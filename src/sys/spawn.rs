@@ -19,8 +19,10 @@
 //! Invariant: spawn only from a thread that lives as long as the run. The parent-death signal is sent when the *thread*
 //! ends.
 
+use super::guard::GuardPlace;
 use super::limits;
 use super::pidfd::Process;
+use super::{open_fds, refusal};
 use crate::model::signal::Signal;
 use nix::errno::Errno;
 use nix::sys::mman::{MapFlags, ProtFlags, mmap_anonymous, mprotect, munmap};
@@ -32,7 +34,6 @@ use std::mem::MaybeUninit;
 use std::num::NonZeroUsize;
 use std::os::fd::{AsRawFd, BorrowedFd, FromRawFd, OwnedFd, RawFd};
 use std::ptr::{NonNull, null, null_mut};
-use std::sync::atomic::{AtomicI32, Ordering};
 
 /// The stack of [`run_child`] and of the C library's functions that it calls, with a guard area below. Pages that are
 /// not touched take no memory.
@@ -67,9 +68,9 @@ pub struct SpawnPlan<'a> {
     pub fds: &'a [BorrowedFd<'a>],
     /// Whether the child leads a process group of its own; otherwise it stays in ours.
     pub new_group: bool,
-    /// The child stores its pid here before its program starts, so that the guard knows it even if we die in between
+    /// The child registers itself here before its program starts, so that the guard knows it even if we die in between
     /// ([`super::guard::Groups::place`]).
-    pub register: Option<&'a AtomicI32>,
+    pub register: Option<&'a GuardPlace>,
 }
 
 /// Where a spawn failed.
@@ -77,8 +78,10 @@ pub struct SpawnPlan<'a> {
 pub enum SpawnStep {
     /// The system is short of processes (`EAGAIN`), descriptors (`EMFILE`) or memory (`ENOMEM`).
     Clone,
-    /// The parent-death signal, the process group, or a limit could not be set.
-    Prepare,
+    /// The process could not get a group of its own.
+    Group,
+    /// The limit of open files could not be restored.
+    Limit,
     /// A descriptor could not be moved to its number.
     Files,
     /// The program cannot be executed: `ENOENT`, `EACCES`, `E2BIG`, ...
@@ -87,10 +90,36 @@ pub enum SpawnStep {
 
 /// Why no process was started.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("{step}: {}", Errno::from_raw(*errno).desc())]
+#[error("{step}: {}", self.reason())]
 pub struct SpawnError {
     pub step: SpawnStep,
     pub errno: i32,
+}
+
+impl SpawnError {
+    /// Whether the system does not allow or does not know a call that every start of a process needs.
+    #[must_use]
+    pub fn is_refusal(&self) -> bool {
+        self.call().is_some() && refusal::is_refusal(Errno::from_raw(self.errno))
+    }
+
+    fn reason(&self) -> String {
+        let errno = Errno::from_raw(self.errno);
+        match self.call() {
+            Some(call) if self.is_refusal() => refusal::text(call, errno),
+            _ => errno.desc().to_owned(),
+        }
+    }
+
+    const fn call(&self) -> Option<&'static str> {
+        match self.step {
+            SpawnStep::Clone => Some("clone"),
+            SpawnStep::Group => Some("setpgid"),
+            SpawnStep::Limit => Some("setrlimit"),
+            SpawnStep::Files => Some("dup2"),
+            SpawnStep::Exec => None,
+        }
+    }
 }
 
 /// Whether this errno means that the system is short of a resource, so that a later attempt may succeed (`clone(2)`,
@@ -104,7 +133,8 @@ impl fmt::Display for SpawnStep {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Self::Clone => "create a process",
-            Self::Prepare => "prepare the process",
+            Self::Group => "make a process group",
+            Self::Limit => "restore the limit of open files",
             Self::Files => "hand over its files",
             Self::Exec => "execute the program",
         })
@@ -195,7 +225,7 @@ struct Child<'a> {
     open_files: Option<libc::rlimit>,
     parent: libc::pid_t,
     new_group: bool,
-    register: Option<&'a AtomicI32>,
+    register: Option<&'a GuardPlace>,
     failure: Option<SpawnError>,
 }
 
@@ -239,7 +269,7 @@ extern "C" fn run_child(child: *mut c_void) -> c_int {
     let (step, errno) = prepare(child);
     child.failure = Some(SpawnError { step, errno });
     if let Some(place) = child.register {
-        place.store(0, Ordering::Release);
+        place.clear();
     }
     // SAFETY: ends this process without running any exit handler of its parent.
     unsafe { libc::_exit(127) }
@@ -252,17 +282,16 @@ fn prepare(child: &mut Child<'_>) -> (SpawnStep, c_int) {
     unsafe {
         // The order of these four matters: parent-death signal, check of the parent, group, registration. So after the
         // parent's death the guard either finds the group in its table, or no process is left.
-        if libc::prctl(libc::PR_SET_PDEATHSIG, libc::SIGKILL) != 0 {
-            return (SpawnStep::Prepare, last_errno());
-        }
+        // Where the system refuses the first one, the guard alone ends the process.
+        libc::prctl(libc::PR_SET_PDEATHSIG, libc::SIGKILL);
         if libc::getppid() != child.parent {
             libc::_exit(127);
         }
         if child.new_group && libc::setpgid(0, 0) != 0 {
-            return (SpawnStep::Prepare, last_errno());
+            return (SpawnStep::Group, last_errno());
         }
         if let Some(place) = child.register {
-            place.store(libc::getpid(), Ordering::Release);
+            place.register_this_process();
         }
         if let Err(errno) = place_files(child.sources) {
             return (SpawnStep::Files, errno);
@@ -287,7 +316,7 @@ fn prepare(child: &mut Child<'_>) -> (SpawnStep, c_int) {
         if let Some(limit) = child.open_files
             && libc::setrlimit(libc::RLIMIT_NOFILE, &raw const limit) != 0
         {
-            return (SpawnStep::Prepare, last_errno());
+            return (SpawnStep::Limit, last_errno());
         }
         let mut none = MaybeUninit::<libc::sigset_t>::zeroed();
         libc::sigemptyset(none.as_mut_ptr());
@@ -330,10 +359,8 @@ fn place_files(sources: &mut [RawFd]) -> Result<(), c_int> {
                 return Err(last_errno());
             }
         }
-        if libc::close_range(count.cast_unsigned(), u32::MAX, libc::CLOSE_RANGE_CLOEXEC as c_int) != 0 {
-            return Err(last_errno());
-        }
     }
+    open_fds::mark_close_on_exec(count);
     Ok(())
 }
 
@@ -426,8 +453,8 @@ mod tests {
     use std::fs::File;
     use std::io::Read;
     use std::os::fd::AsFd;
-    use std::sync::atomic::AtomicUsize;
     use std::sync::atomic::Ordering::Relaxed;
+    use std::sync::atomic::{AtomicI32, AtomicUsize};
 
     /// A spawned program with its output.
     struct StartedProgram {
@@ -446,7 +473,7 @@ mod tests {
     fn start(
         argv: &[&str],
         fds: &[BorrowedFd<'_>],
-        register: Option<&AtomicI32>,
+        register: Option<&GuardPlace>,
     ) -> Result<StartedProgram, SpawnError> {
         let argv: Vec<CString> = argv.iter().map(|argument| CString::new(*argument).unwrap()).collect();
         let env = [c"MARK=7".to_owned()];
@@ -547,12 +574,12 @@ mod tests {
 
     #[test]
     fn a_failed_exec_returns_its_errno_and_leaves_no_process() {
-        let place = AtomicI32::new(0);
+        let place = GuardPlace::default();
         let cases = [("/nonexistent", libc::ENOENT), ("/etc/passwd", libc::EACCES), ("/etc", libc::EACCES)];
         for (program, errno) in cases {
             let error = start(&[program], &[], Some(&place)).err().unwrap();
             assert_eq!(error, SpawnError { step: SpawnStep::Exec, errno });
-            assert_eq!(place.load(Relaxed), 0);
+            assert_eq!(place.pid(), 0);
         }
         let error = start(&["/nonexistent"], &[], None).err().unwrap();
         assert_eq!(error.to_string(), "execute the program: No such file or directory");
@@ -560,9 +587,9 @@ mod tests {
 
     #[test]
     fn the_pid_is_registered_before_the_program_runs() {
-        let place = AtomicI32::new(0);
+        let place = GuardPlace::default();
         let started = start(&["/bin/true"], &[], Some(&place)).unwrap();
-        assert_eq!(place.load(Relaxed).cast_unsigned(), started.process.pid);
+        assert_eq!(place.pid().cast_unsigned(), started.process.pid);
         wait(&started.process);
     }
 
@@ -655,7 +682,7 @@ mod tests {
         HOST.store(nix::unistd::getpid().as_raw(), Relaxed);
         handle(libc::SIGUSR1, record_pid);
         handle(libc::SIGCHLD, record_pid);
-        let (place, sent, done) = (AtomicI32::new(0), AtomicUsize::new(0), AtomicUsize::new(0));
+        let (place, sent, done) = (GuardPlace::default(), AtomicUsize::new(0), AtomicUsize::new(0));
         let mut spawner = Spawner::new().unwrap();
         let null = super::super::fd::dev_null().unwrap();
         let argv = [c"true".to_owned()];
@@ -673,7 +700,7 @@ mod tests {
         std::thread::scope(|scope| {
             scope.spawn(|| {
                 while done.load(Relaxed) == 0 {
-                    let group = place.load(Relaxed);
+                    let group = place.pid();
                     if group > 0 {
                         // SAFETY: sends signals, accesses no memory.
                         let both = unsafe { libc::kill(-group, libc::SIGUSR1) + libc::kill(-group, libc::SIGCHLD) };
@@ -683,7 +710,7 @@ mod tests {
             });
             for _ in 0..SPAWNS {
                 let process = spawner.spawn(&plan).unwrap();
-                place.store(0, Relaxed);
+                place.clear();
                 let (status, _) = wait(&process);
                 let killed = ExitStatus::Signal { signal: Signal::USR1, core_dumped: false };
                 assert!([ExitStatus::Code(0), killed].contains(&status), "{status}");

@@ -8,6 +8,7 @@
 //!
 //! Invariant: the file has no name, other users cannot open it, and no content is kept in memory.
 
+use super::interruption::retried;
 use nix::errno::Errno;
 use nix::fcntl::{FallocateFlags, OFlag, fallocate, open};
 use nix::sys::stat::Mode;
@@ -357,7 +358,7 @@ impl Inner {
         if let (Some(file), true) = (&self.file, start < end) {
             let flags = FallocateFlags::FALLOC_FL_PUNCH_HOLE | FallocateFlags::FALLOC_FL_KEEP_SIZE;
             // Not every file system has holes; a failure costs disk space only.
-            let _ = fallocate(file, flags, start.cast_signed(), (end - start).cast_signed());
+            let _ = retried(|| fallocate(file, flags, start.cast_signed(), (end - start).cast_signed()));
         }
     }
 
@@ -382,7 +383,8 @@ impl Inner {
 /// Those of `open(2)`.
 pub fn nameless_file(folder: &Path) -> io::Result<File> {
     let mode = Mode::S_IRUSR | Mode::S_IWUSR;
-    match open(folder, OFlag::O_TMPFILE | OFlag::O_RDWR | OFlag::O_CLOEXEC | OFlag::O_EXCL, mode) {
+    let flags = OFlag::O_TMPFILE | OFlag::O_RDWR | OFlag::O_CLOEXEC | OFlag::O_EXCL;
+    match retried(|| open(folder, flags, mode)) {
         Ok(file) => Ok(file.into()),
         // The file system has no nameless files: the file has a name until it is unlinked.
         Err(Errno::EOPNOTSUPP | Errno::EISDIR | Errno::ENOENT) => unlinked_file(folder, mode),
@@ -394,7 +396,7 @@ fn unlinked_file(folder: &Path, mode: Mode) -> io::Result<File> {
     let flags = OFlag::O_RDWR | OFlag::O_CREAT | OFlag::O_EXCL | OFlag::O_CLOEXEC | OFlag::O_NOFOLLOW;
     for number in 0..NAMES_MAX {
         let path = folder.join(format!(".supervisor-spill-{}-{number}", std::process::id()));
-        match open(&path, flags, mode) {
+        match retried(|| open(&path, flags, mode)) {
             Ok(file) => {
                 std::fs::remove_file(&path)?;
                 return Ok(file.into());

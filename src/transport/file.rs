@@ -116,7 +116,7 @@ impl Transport for FileTransport {
         };
         let mut endpoints = endpoints.fd(&[names::FD_SPOOL], fd::reopen_to_read(spool.file())?.into());
         if let Some(input) = &self.input {
-            endpoints = endpoints.fd(&[names::FD_INPUT], input.try_clone()?.into());
+            endpoints = endpoints.fd(&[names::FD_INPUT], fd::to_read_elsewhere(input)?.into());
         }
         let folder = self.place.folder().display().to_string();
         let input = self.input.clone();

@@ -1,4 +1,4 @@
-//! Shared memory: a ring of bytes for each direction in one sealed memory file, and a wake fd for each side that
+//! Shared memory: a ring of bytes for each direction in one sealed memory file, and a wake pipe for each side that
 //! sleeps.
 //!
 //! Frames to the worker are always whole in their ring, and the worker reads them in place: it trusts the supervisor.
@@ -24,9 +24,10 @@ use super::staging::{self, Left, Open};
 use super::{Channel, ChannelError, Endpoints, Fill, Flush, OpenError, Transport};
 use crate::model::time::Duration;
 use crate::sys::block::{Block, BlockSlice};
+use crate::sys::fd;
 use crate::sys::guard::Leftover;
 use crate::sys::shared_area::{AreaPart, SharedArea};
-use crate::sys::wake_fd::WakeFd;
+use crate::sys::wake_pipe::{OtherEnd, WakeReceiver, WakeSender, wake_pipe};
 use crate::wire;
 use crate::wire::frame::check_body;
 use crate::wire::message::FromWorker;
@@ -56,19 +57,20 @@ impl ShmTransport {
 impl Transport for ShmTransport {
     fn open(&mut self) -> Result<(Box<dyn Channel>, Endpoints), OpenError> {
         let (area, memory) = SharedArea::create(PLAN)?;
-        let (wake_fd, workers_wake_fd) = (WakeFd::new()?, WakeFd::new()?);
+        let (wakes, workers_sender) = wake_pipe()?;
+        let (workers_receiver, worker_waker) = wake_pipe()?;
         let mut endpoints = Endpoints::new()
-            .fd(&[names::FD_IN], workers_wake_fd.to_fd()?)
-            .fd(&[names::FD_OUT], wake_fd.to_fd()?)
+            .fd(&[names::FD_IN], workers_receiver.into())
+            .fd(&[names::FD_OUT], workers_sender.into())
             .fd(&[names::FD_MEMORY], memory)
             .variable(names::SPIN, self.spin.0.to_string());
         if let Some(input) = &self.input {
-            endpoints = endpoints.fd(&[names::FD_INPUT], input.try_clone()?.into());
+            endpoints = endpoints.fd(&[names::FD_INPUT], fd::to_read_elsewhere(input)?.into());
         }
         let channel = ShmChannel {
             area,
-            wake_fd,
-            workers_wake_fd,
+            wakes,
+            worker_waker,
             items: RingWriter::new(ITEMS),
             arena: Arena::new(ARENA_BYTES),
             inline_bytes_max: shm_area::inline_bytes_max(self.input.is_some()),
@@ -79,6 +81,7 @@ impl Transport for ShmTransport {
             results: RingReader::new(RESULTS),
             broken: None,
             armed: false,
+            wakes_ended: false,
         };
         Ok((Box::new(channel), endpoints))
     }
@@ -110,10 +113,10 @@ struct Waiting {
 /// The supervisor's end.
 struct ShmChannel {
     area: SharedArea,
-    /// The worker writes to it when the supervisor sleeps.
-    wake_fd: WakeFd,
-    /// The supervisor writes to it when the worker sleeps.
-    workers_wake_fd: WakeFd,
+    /// The worker wakes the supervisor when it sleeps.
+    wakes: WakeReceiver,
+    /// The supervisor wakes the worker when it sleeps.
+    worker_waker: WakeSender,
     items: RingWriter,
     arena: Arena,
     /// The longest body that is written into its frame; a longer one is replaced by a reference.
@@ -128,6 +131,8 @@ struct ShmChannel {
     broken: Option<Broken>,
     /// The supervisor's sleep is announced to the worker.
     armed: bool,
+    /// The worker has closed its end of `wakes`: it can wake the supervisor no more.
+    wakes_ended: bool,
 }
 
 impl ShmChannel {
@@ -135,7 +140,7 @@ impl ShmChannel {
         if self.armed {
             self.armed = false;
             withdraw_sleep(&self.area, SUPERVISOR_ASLEEP);
-            self.wake_fd.clear();
+            self.wakes_ended |= self.wakes.clear() == OtherEnd::Closed;
         }
     }
 
@@ -215,12 +220,17 @@ impl ShmChannel {
 
     /// Whether the next `fill` or `flush` has something to do.
     fn has_something(&mut self) -> Result<bool, Broken> {
-        if self.results.refresh(&self.area)? > 0 || self.area.load(WORKER_GONE, Acquire) != 0 {
+        if self.results.refresh(&self.area)? > 0 || self.is_worker_gone() {
             return Ok(true);
         }
         let first = self.backlog.front();
         let first = first.map(|first| (first.prefix.bytes(), Arc::clone(&first.block), first.range.clone()));
         first.map_or(Ok(false), |(prefix, block, range)| self.can_write(prefix, &BlockSlice::new(&block, range)))
+    }
+
+    /// Whether the worker has closed its end. All that it has sent is in the ring then.
+    fn is_worker_gone(&self) -> bool {
+        self.wakes_ended || self.area.load(WORKER_GONE, Acquire) != 0
     }
 
     fn drop_backlog(&mut self) {
@@ -232,19 +242,19 @@ impl ShmChannel {
     fn tell(&self, input: u64) {
         self.area.store(INPUT, input, Release);
         if must_wake(&self.area, WORKER_ASLEEP, FOR_BYTES | FOR_FREE_BYTES) {
-            self.workers_wake_fd.wake();
+            self.worker_waker.wake();
         }
     }
 }
 
 impl Channel for ShmChannel {
     fn read_fd(&self) -> BorrowedFd<'_> {
-        self.wake_fd.as_fd()
+        self.wakes.as_fd()
     }
 
     /// The same fd: [`Channel::arm`] makes it report free bytes too.
     fn write_fd(&self) -> Option<BorrowedFd<'_>> {
-        self.is_open.then(|| self.wake_fd.as_fd())
+        self.is_open.then(|| self.wakes.as_fd())
     }
 
     fn fill(&mut self, into: &mut ReadBuffer) -> Result<Fill, ChannelError> {
@@ -252,10 +262,10 @@ impl Channel for ShmChannel {
         if let Some(broken) = self.broken {
             return Err(broken.into());
         }
-        let gone = self.area.load(WORKER_GONE, Acquire) != 0;
+        let gone = self.is_worker_gone();
         let ready = self.results.ready(&self.area).inspect_err(|broken| self.broken = Some(*broken))?;
         if ready == 0 {
-            // The worker sets `WORKER_GONE` after its last byte.
+            // The worker closes its end after its last byte.
             return Ok(if gone { Fill::Closed } else { Fill::Blocked });
         }
         let spare = into.spare();
@@ -265,7 +275,7 @@ impl Channel for ShmChannel {
         self.results.took(bytes as u64);
         self.results.release(&self.area);
         if must_wake(&self.area, WORKER_ASLEEP, FOR_FREE_BYTES) {
-            self.workers_wake_fd.wake();
+            self.worker_waker.wake();
         }
         Ok(Fill::Bytes(bytes))
     }
@@ -306,7 +316,7 @@ impl Channel for ShmChannel {
         if !self.is_open {
             return Ok(Flush::Closed);
         }
-        if self.area.load(WORKER_GONE, Acquire) != 0 {
+        if self.is_worker_gone() {
             self.drop_backlog();
             return Ok(Flush::Closed);
         }
@@ -314,7 +324,7 @@ impl Channel for ShmChannel {
             self.broken = Some(broken);
         }
         if self.items.publish(&self.area) && must_wake(&self.area, WORKER_ASLEEP, FOR_BYTES) {
-            self.workers_wake_fd.wake();
+            self.worker_waker.wake();
         }
         self.unflushed_bytes = self.backlog.iter().map(|waiting| waiting.prefix.bytes() + waiting.range.len()).sum();
         if self.backlog.is_empty() {

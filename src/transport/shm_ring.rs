@@ -5,8 +5,8 @@
 //! copy of the other's, and reads the other's only when the copy does not suffice.
 //!
 //! A side that finds nothing to do and wants to sleep announces that ([`announce_sleep`]), checks once more, and
-//! sleeps. A side that changes an index checks whether the other side sleeps ([`must_wake`]) and then writes to its
-//! wake fd. The fence on both sides guarantees that one of the two sees the other: no wake-up is missed, and a side
+//! sleeps. A side that changes an index checks whether the other side sleeps ([`must_wake`]) and then wakes it by
+//! its wake pipe. The fence on both sides guarantees that one of the two sees the other: no wake-up is missed, and a side
 //! that does not sleep is not woken.
 //!
 //! Invariant: an index of the other side is accepted only if it is in its legal range; otherwise that side is
@@ -208,13 +208,13 @@ pub fn announce_sleep(words: &impl Words, sleeper: usize, what: u64) {
     words.fence();
 }
 
-/// This side does not sleep after all. Its wake fd may still become readable once for nothing.
+/// This side does not sleep after all. Its wake pipe may still become readable once for nothing.
 pub fn withdraw_sleep(words: &impl Words, sleeper: usize) {
     words.store(sleeper, 0, Relaxed);
 }
 
 /// To be called after an index was stored that makes `what` available: whether the other side sleeps and waits for
-/// that. If it does, write to its wake fd.
+/// that. If it does, wake it by its wake pipe.
 #[inline]
 pub fn must_wake(words: &impl Words, sleeper: usize, what: u64) -> bool {
     words.fence();

@@ -1,5 +1,5 @@
-//! The worker's end of shared memory. It waits: it polls for the configured time, then it sleeps until its wake fd is
-//! readable.
+//! The worker's end of shared memory. It waits: it polls for the configured time, then it sleeps until it is woken by
+//! its wake pipe.
 //!
 //! Invariant: items are read in place, and given back when the next frame is asked for. Items in the input are read
 //! from there, see [`super::shared_input`].
@@ -16,7 +16,7 @@ use super::{Connection, Endpoints, InputIntegrity, ItemsError, ItemsIn, ResultsO
 use crate::sys::clock::monotonic_ns;
 use crate::sys::growable_buffer::GrowableBuffer;
 use crate::sys::shared_area::{AreaPart, SharedArea};
-use crate::sys::wake_fd::WakeFd;
+use crate::sys::wake_pipe::{OtherEnd, WakeReceiver, WakeSender};
 use crate::wire::frame::{Frame, HEADER_BYTES, Header};
 use crate::wire::names;
 use std::hint::spin_loop;
@@ -30,10 +30,10 @@ const POLLS_PER_CLOCK: u32 = 32;
 /// See [`super::connect`].
 pub(super) fn connect(mut endpoints: Endpoints) -> io::Result<Connection> {
     let area = Arc::new(SharedArea::from_fd(endpoints.take_fd(names::FD_MEMORY)?, PLAN)?);
-    let wake_fd = WakeFd::from_fd(endpoints.take_fd(names::FD_IN)?)?;
-    let supervisors_wake_fd = WakeFd::from_fd(endpoints.take_fd(names::FD_OUT)?)?;
+    let wakes = WakeReceiver::from_fd(endpoints.take_fd(names::FD_IN)?)?;
+    let supervisor_waker = WakeSender::from_fd(endpoints.take_fd(names::FD_OUT)?)?;
     let spin_ns = endpoints.get_variable(names::SPIN)?.parse().map_err(|_| ErrorKind::InvalidInput)?;
-    let end = Arc::new(WorkerEnd { area, wake_fd, supervisors_wake_fd, spin_ns });
+    let end = Arc::new(WorkerEnd { area, wakes, supervisor_waker, spin_ns });
     let input = endpoints.take_fd(names::FD_INPUT).ok().map(|input| InputReader::new(input.into()));
     let items = ShmItems {
         end: Arc::clone(&end),
@@ -50,15 +50,15 @@ pub(super) fn connect(mut endpoints: Endpoints) -> io::Result<Connection> {
 /// What both halves of the worker's end use.
 struct WorkerEnd {
     area: Arc<SharedArea>,
-    /// The supervisor writes to it when the worker sleeps.
-    wake_fd: WakeFd,
-    /// The worker writes to it when the supervisor sleeps.
-    supervisors_wake_fd: WakeFd,
+    /// The supervisor wakes the worker when it sleeps.
+    wakes: WakeReceiver,
+    /// The worker wakes the supervisor when it sleeps.
+    supervisor_waker: WakeSender,
     spin_ns: u64,
 }
 
 impl WorkerEnd {
-    /// Waits until `poll` finds something.
+    /// Waits until `poll` finds something. `BrokenPipe`: the supervisor is gone.
     fn wait<T>(&self, what: u64, mut poll: impl FnMut() -> io::Result<Option<T>>) -> io::Result<T> {
         if let Some(found) = self.spin(&mut poll)? {
             return Ok(found);
@@ -69,7 +69,9 @@ impl WorkerEnd {
                 withdraw_sleep(&*self.area, WORKER_ASLEEP);
                 return Ok(found);
             }
-            self.wake_fd.wait()?;
+            if self.wakes.wait()? == OtherEnd::Closed {
+                return poll()?.ok_or_else(|| ErrorKind::BrokenPipe.into());
+            }
         }
     }
 
@@ -92,7 +94,7 @@ impl WorkerEnd {
 
     fn wake_supervisor(&self, what: u64) {
         if must_wake(&*self.area, SUPERVISOR_ASLEEP, what) {
-            self.supervisors_wake_fd.wake();
+            self.supervisor_waker.wake();
         }
     }
 }
@@ -154,12 +156,16 @@ impl ItemsIn for ShmItems {
         self.return_borrowed();
         self.release();
         let Self { end, reader, .. } = self;
-        end.wait(FOR_BYTES, || {
+        let filled = end.wait(FOR_BYTES, || {
             // The supervisor sets `INPUT` after the last item.
             let ended = end.area.load(INPUT, Acquire) != 0;
             let ready = reader.refresh(&*end.area).map_err(invalid)?;
             Ok(if ready > 0 || ended { Some(ready > 0) } else { None })
-        })
+        });
+        match filled {
+            Err(error) if error.kind() == ErrorKind::BrokenPipe => Ok(false),
+            filled => filled,
+        }
     }
 
     fn next(&mut self) -> Result<Option<Frame<'_>>, ItemsError> {

@@ -289,6 +289,9 @@ mod tests {
         fn flush(&mut self, outbox: &mut Outbox) -> io::Result<Flushed> {
             outbox.flush()
         }
+        fn replace_guard(&mut self) -> io::Result<u32> {
+            Err(io::ErrorKind::Unsupported.into())
+        }
         fn dismiss_guard(&mut self) {}
     }
 

@@ -53,7 +53,7 @@ const ANSWER_WAIT: Duration = Duration(50_000);
 pub enum Order {
     /// Start a command for this item, in a slot that is empty. Answer: `Spawned` or `NotSpawned`.
     Launch { worker: WorkerId, incarnation: Incarnation, batch: Batch, item: ItemBytes },
-    /// Signal this incarnation's process group.
+    /// Signal this incarnation and its process group.
     Kill { worker: WorkerId, incarnation: Incarnation, signal: Signal },
     /// Report everything that has happened by now, then `Probed`.
     Probe,
@@ -334,18 +334,18 @@ impl Launcher {
         batch: Batch,
         item: ItemBytes,
     ) -> Result<RunningCommand, SpawnFailure> {
-        let groups = &self.config.groups;
         let launch = Launch {
             worker,
             item: batch.first,
             attempt: batch.attempt,
             bytes: item.bytes(),
-            register: groups.place(worker.index()),
+            register: self.config.groups.place(worker.index()),
             now: self.config.clock.now(),
         };
         let execution = self.config.commander.launch(&mut self.spawner, &launch).map_err(|error| match error {
             LaunchError::Item(text) => SpawnFailure::Item(text),
             LaunchError::Shortage(text) => SpawnFailure::Shortage(text),
+            LaunchError::Refused(text) => SpawnFailure::Program(text),
         })?;
         let command =
             RunningCommand { execution, worker, incarnation, id: batch.first, item, stdin: false, ended: None };
@@ -382,11 +382,11 @@ impl Launcher {
         }
     }
 
-    /// Signals the process group of a command. A command that has ended is no error.
+    /// Signals a command and its process group. A command that has ended is no error.
     fn kill(&mut self, worker: WorkerId, incarnation: Incarnation, signal: Signal) {
         let command = self.at(worker.index()).filter(|command| command.incarnation == incarnation);
         let Some(process) = command.map(|command| &command.execution.process) else { return };
-        if let Err(error) = process.signal_group(signal) {
+        if let Err(error) = process.signal_all(signal) {
             let error = format!("send {signal} to worker {worker} (pid {}): {error}", process.pid);
             self.reports.push(Report::NotSignalled { error });
         }
@@ -415,7 +415,7 @@ impl Launcher {
         };
         if written.is_err() {
             // The command must not take a part of the item for the whole.
-            let _ = command.execution.process.signal_group(Signal::KILL);
+            let _ = command.execution.process.signal_all(Signal::KILL);
         }
     }
 

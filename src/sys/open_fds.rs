@@ -1,0 +1,102 @@
+//! All descriptors of this process from a number on, in one go.
+//!
+//! `close_range` does it. Old container profiles and emulators refuse that call; then the open descriptors are found in
+//! `/proc/self/fd`, and without `/proc` every number up to the limit is tried.
+//!
+//! Invariant: system calls only, because a child between clone and exec calls these functions.
+
+use std::ffi::{c_int, c_long, c_uint};
+use std::os::fd::RawFd;
+
+/// Without `/proc`, higher numbers are not tried.
+const NUMBERS_MAX: u64 = 1 << 20;
+
+/// `struct linux_dirent64`: inode, offset, then the length of the entry, its type, and its name with a NUL.
+const LENGTH_AT: usize = 16;
+const NAME_AT: usize = 19;
+
+/// Marks them as close-on-exec.
+pub(super) fn mark_close_on_exec(first: RawFd) {
+    // SAFETY: changes flags of this process's own descriptors.
+    let marked = unsafe { libc::close_range(first.cast_unsigned(), c_uint::MAX, libc::CLOSE_RANGE_CLOEXEC as c_int) };
+    if marked != 0 {
+        // SAFETY: as above; if the number is not open the call fails.
+        for_each(first, |fd| _ = unsafe { libc::fcntl(fd, libc::F_SETFD, libc::FD_CLOEXEC) });
+    }
+}
+
+/// Closes them.
+///
+/// # Safety
+/// Nothing of this process uses them any more.
+pub(super) unsafe fn close(first: RawFd) {
+    // SAFETY: the caller's promise.
+    unsafe {
+        if libc::close_range(first.cast_unsigned(), c_uint::MAX, 0) != 0 {
+            for_each(first, |fd| _ = libc::close(fd));
+        }
+    }
+}
+
+fn for_each(first: RawFd, mut each: impl FnMut(RawFd)) {
+    // SAFETY: a path that ends with a NUL.
+    let folder = unsafe { libc::open(c"/proc/self/fd".as_ptr(), libc::O_RDONLY | libc::O_DIRECTORY | libc::O_CLOEXEC) };
+    if folder < 0 {
+        let mut limit = libc::rlimit { rlim_cur: 0, rlim_max: 0 };
+        // SAFETY: the pointer is to memory of the right type.
+        unsafe { libc::getrlimit(libc::RLIMIT_NOFILE, &raw mut limit) };
+        return (first..limit.rlim_max.min(NUMBERS_MAX) as RawFd).for_each(each);
+    }
+    let mut entries = [0_u64; 256];
+    loop {
+        // SAFETY: the system writes at most the length that it is told.
+        let read: c_long =
+            unsafe { libc::syscall(libc::SYS_getdents64, folder, entries.as_mut_ptr(), size_of_val(&entries)) };
+        // SAFETY: the bytes of an array of integers, for as long as it is not changed.
+        let bytes = unsafe { std::slice::from_raw_parts(entries.as_ptr().cast::<u8>(), size_of_val(&entries)) };
+        let Some(mut rest) = usize::try_from(read).ok().filter(|read| *read > 0).and_then(|read| bytes.get(..read))
+        else {
+            break;
+        };
+        while let Some(length) = rest.get(LENGTH_AT..).and_then(|from| from.first_chunk::<2>()) {
+            let length = usize::from(u16::from_ne_bytes(*length));
+            let fd = rest.get(NAME_AT..length).and_then(number);
+            fd.into_iter().filter(|fd| *fd >= first && *fd != folder).for_each(&mut each);
+            rest = rest.get(length.max(1)..).unwrap_or_default();
+        }
+    }
+    // SAFETY: opened above.
+    unsafe { libc::close(folder) };
+}
+
+/// The number of digits that a NUL ends.
+fn number(name: &[u8]) -> Option<RawFd> {
+    let digits = name.split(|byte| *byte == 0).next().filter(|digits| !digits.is_empty())?;
+    digits.iter().try_fold(0, |number: RawFd, byte| {
+        let digit = byte.is_ascii_digit().then(|| RawFd::from(byte - b'0'))?;
+        number.checked_mul(10)?.checked_add(digit)
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::os::fd::AsRawFd;
+
+    #[test]
+    fn each_open_descriptor_is_found_once_without_close_range() {
+        let files: Vec<_> = (0..300).map(|_| crate::sys::fd::dev_null().unwrap()).collect();
+        let first = files[0].as_raw_fd();
+        let mut found = Vec::new();
+        for_each(first, |fd| found.push(fd));
+        for file in &files {
+            let times = found.iter().filter(|fd| **fd == file.as_raw_fd()).count();
+            assert_eq!(times, usize::from(file.as_raw_fd() >= first), "{file:?}");
+        }
+        assert!(found.iter().all(|fd| *fd >= first));
+        assert_eq!(
+            [number(b"17\0\0"), number(b".\0"), number(b"\0"), number(b"99999999999\0")],
+            [Some(17), None, None, None]
+        );
+    }
+}
