@@ -180,3 +180,26 @@ fn a_folder_for_long_outputs_that_is_missing_or_full_ends_the_run_at_once() {
     assert_eq!(run.code(), 4, "{}", run.stderr);
     assert!(run.stderr.contains("No space left on device"), "{}", run.stderr);
 }
+
+#[test]
+fn no_command_starts_while_stdout_is_not_read() {
+    for order in ["fifo", "lifo"] {
+        for script in ["exec head -c 60000 /dev/zero", "exec head -c 60000 /dev/zero >&2"] {
+            let (reader, writer) = pipe().unwrap();
+            let arguments = ["-j2", "--queue", order, "--items", "400", "--", "sh", "-c", script];
+            let mut run = Run::start_with(&arguments, b"", |command| {
+                command.stdout(writer.try_clone().unwrap()).stderr(writer);
+            });
+            // A MiB waits by then.
+            for _ in 0..18 {
+                run.wait_for_event("item_settled");
+            }
+            wait_until_idle(run.pid());
+            run.signal(Signal::SIGQUIT);
+            drop(reader);
+            let run = run.finish();
+            let started = run.events("worker_spawned").len();
+            assert!((18..30).contains(&started), "{order}: {started} commands started");
+        }
+    }
+}

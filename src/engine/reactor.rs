@@ -81,6 +81,7 @@ impl Reactor {
             commit.end_turn(&mut self.turn, feed);
             let is_congested = commit.output.is_congested();
             if is_congested != was_congested {
+                self.turn.report(Input::Congested { congested: is_congested });
                 fleet.set_congested(is_congested, &mut self.turn);
             }
             // The source was passed over because of what has just been written: perhaps nothing else wakes the loop.
