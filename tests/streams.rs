@@ -203,3 +203,29 @@ fn no_command_starts_while_stdout_is_not_read() {
         }
     }
 }
+
+#[test]
+fn the_output_of_a_command_takes_bounded_memory_however_it_is_shown() {
+    // Control characters become six bytes each in JSON, and each empty line the item when it is tagged.
+    let item = "i".repeat(100_000);
+    let table: [(&[&str], &str, &str, u64); 3] = [
+        (&["--output", "json", "-q"], "exec head -c 30000000 /dev/zero", "x", 180_000_000),
+        (&["--output", "json", "-q"], "head -c 30000000 /dev/zero; printf '\\377'", "x", 40_000_000),
+        (&["--tag"], "yes '' | exec head -n 3000", &item, 300_000_000),
+    ];
+    for (output, script, item, bytes_min) in table {
+        let arguments = [output, &["-j1", "--", "sh", "-c", script, ":::", item]].concat();
+        let (mut run, mut stdout) = unread(&arguments);
+        run.wait_for_event("item_settled");
+        // Half of it, so that the rest waits.
+        let half = std::io::copy(&mut (&mut stdout).take(bytes_min / 2), &mut std::io::sink()).unwrap();
+        wait_until_idle(run.pid());
+        let used = memory_kib(run.pid(), "VmHWM");
+        assert!(used < 24 * 1024, "{used} KiB: {script}");
+        let mut rest = Vec::new();
+        stdout.read_to_end(&mut rest).unwrap();
+        assert!(half + rest.len() as u64 >= bytes_min && rest.ends_with(b"\n"), "{script}");
+        let run = run.finish();
+        assert_eq!(run.code(), 0, "{}", run.stderr);
+    }
+}

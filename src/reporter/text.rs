@@ -32,7 +32,7 @@ impl Reporter for Narrate {
         out: &mut Outbox,
         err: &mut Outbox,
     ) -> Result<(), ReporterError> {
-        super::results::append(err, &mut settled.errors, None)?;
+        super::results::append(err, &mut settled.errors);
         let shown = if settled.settlement.count == 1 { Shown::new(&settled.results)? } else { None };
         let out = out.buffer();
         let settlement = settled.settlement;
