@@ -3,7 +3,7 @@
 mod support;
 
 use nix::sys::signal::Signal;
-use std::io::{PipeReader, PipeWriter, Read, Write, pipe};
+use std::io::{BufRead, BufReader, PipeReader, PipeWriter, Read, Write, pipe};
 use support::{Run, memory_kib, shell, wait_for_wakes, wait_until_idle};
 
 /// A run whose stdout is not read.
@@ -227,5 +227,78 @@ fn the_output_of_a_command_takes_bounded_memory_however_it_is_shown() {
         assert!(half + rest.len() as u64 >= bytes_min && rest.ends_with(b"\n"), "{script}");
         let run = run.finish();
         assert_eq!(run.code(), 0, "{}", run.stderr);
+    }
+}
+
+/// The path of a FIFO that is not open.
+fn fifo(dir: &tempfile::TempDir) -> String {
+    let path = dir.path().join("fifo");
+    nix::unistd::mkfifo(&path, nix::sys::stat::Mode::S_IRWXU).unwrap();
+    path.to_str().unwrap().to_owned()
+}
+
+/// A program whose events go to a FIFO, with its stderr.
+fn with_events_to(path: &str, arguments: &[&str]) -> (std::process::Child, BufReader<PipeReader>) {
+    let (stderr, writer) = pipe().unwrap();
+    let mut command = std::process::Command::new(support::SUPERVISOR);
+    command.args(["--events", path]).args(arguments).stdout(std::process::Stdio::null()).stderr(writer);
+    (command.spawn().unwrap(), BufReader::new(stderr))
+}
+
+#[test]
+fn events_for_a_fifo_wait_for_its_first_reader() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = fifo(&dir);
+    let (mut run, mut stderr) = with_events_to(&path, &["-j1", "--summary", "never", "--", "true", ":::", "a", "b"]);
+    let mut line = String::new();
+    stderr.read_line(&mut line).unwrap();
+    assert_eq!(line, format!("supervisor: {path} takes no more; the run waits until it is read\n"));
+    let events = std::fs::read_to_string(&path).unwrap();
+    assert!(events.contains("run_started") && events.contains("run_finished"), "{events}");
+    assert_eq!(run.wait().unwrap().code(), Some(0));
+}
+
+#[test]
+fn a_signal_ends_a_run_whose_events_are_not_read() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = fifo(&dir);
+    for reader in [false, true] {
+        for signal in [Signal::SIGINT, Signal::SIGTERM] {
+            let arguments = ["-j2", "--items", "100000", "--output", "none", "--grace", "1000s"];
+            // One that opens it and does not read.
+            let open = || std::fs::File::options().read(true).write(true).open(&path).unwrap();
+            let held = reader.then(open);
+            let (mut run, mut stderr) = with_events_to(&path, &arguments);
+            let mut line = String::new();
+            while !line.contains("takes no more; the run waits until it is read") {
+                line.clear();
+                assert_ne!(stderr.read_line(&mut line).unwrap(), 0);
+            }
+            wait_until_idle(run.id());
+            let used = memory_kib(run.id(), "VmHWM");
+            assert!(used < 24 * 1024, "{used} KiB");
+            support::send(run.id(), signal);
+            let status = run.wait().unwrap();
+            assert_eq!(std::os::unix::process::ExitStatusExt::signal(&status), Some(signal as i32), "{reader}");
+            drop(held);
+        }
+    }
+}
+
+#[test]
+fn a_run_whose_input_has_no_writer_yet_is_deaf_to_nothing() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = fifo(&dir);
+    for flag in ["::::", "-a"] {
+        let mut run = Run::start(&["-j1", "--task", "echo", flag, &path]);
+        run.wait_for_event("run_started");
+        wait_until_idle(run.pid());
+        run.signal(Signal::SIGTERM);
+        assert_eq!(run.finish().code(), 143, "{flag}");
+        let mut run = Run::start(&["-j1", "--task", "echo", flag, &path]);
+        run.wait_for_event("run_started");
+        std::fs::write(&path, "x\ny\n").unwrap();
+        let run = run.finish();
+        assert_eq!((run.code(), run.stdout.as_str()), (0, "x\ny\n"), "{flag}");
     }
 }

@@ -174,7 +174,7 @@ impl Reactor {
             }
             Some(Port::Stdout) if event.error || event.hangup => commit.output.lose_stdout(None, &mut self.turn),
             // Writable: the end of the turn writes. Reports of launchers are received in each turn.
-            Some(Port::Stdout | Port::Stderr | Port::Launchers | Port::Orders) | None => {}
+            Some(Port::Stdout | Port::Stderr | Port::Files | Port::Launchers | Port::Orders) | None => {}
             Some(port @ Port::Worker { .. }) => return fleet.on_ready(port, &mut self.turn),
         }
         Reaction::Done

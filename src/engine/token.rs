@@ -16,6 +16,8 @@ pub enum Port {
     Launchers,
     /// Orders to a launcher, in the launcher's own poll set.
     Orders,
+    /// Files of reporters.
+    Files,
     /// A part of the process in the slot at `index`, whose incarnation ends in these 24 bits.
     Worker {
         part: Part,
@@ -60,6 +62,7 @@ impl Port {
             Self::Launchers => 4,
             Self::Orders => 5,
             Self::Requests => 6,
+            Self::Files => 7,
             Self::Worker { part, index, generation } => {
                 (FIRST_PART + part as u64) << 56 | (generation as u64) << 32 | index as u64
             }
@@ -77,6 +80,7 @@ impl Port {
             4 => Some(Self::Launchers),
             5 => Some(Self::Orders),
             6 => Some(Self::Requests),
+            7 => Some(Self::Files),
             _ => {
                 let part = *PARTS.get((token >> 56).checked_sub(FIRST_PART)? as usize)?;
                 Some(Self::Worker { part, index: token as u32, generation: generation((token >> 32) as u32) })
@@ -92,14 +96,22 @@ mod tests {
     #[test]
     fn every_port_survives_its_token() {
         let worker = PARTS.map(|part| Port::Worker { part, index: u32::MAX, generation: generation(0x1234_5678) });
-        for port in
-            [Port::Source, Port::Signals, Port::Stdout, Port::Stderr, Port::Launchers, Port::Orders, Port::Requests]
-                .into_iter()
-                .chain(worker)
+        for port in [
+            Port::Source,
+            Port::Signals,
+            Port::Stdout,
+            Port::Stderr,
+            Port::Launchers,
+            Port::Orders,
+            Port::Requests,
+            Port::Files,
+        ]
+        .into_iter()
+        .chain(worker)
         {
             assert_eq!(Port::of(port.token()), Some(port));
         }
-        assert_eq!(Port::of(7), None);
+        assert_eq!(Port::of(8), None);
         assert_eq!(Port::of(u64::MAX), None);
     }
 }

@@ -4,6 +4,7 @@
 //! the name of its field, is found out before: so it is read twice, and is never in memory whole.
 
 use super::object::{Base64, EscapedText, Object, exit_of};
+use super::own_file::OwnFile;
 use super::{Content, Reporter, ReporterError, Settled, spill_failed, words};
 use crate::model::event::RunEvent;
 use crate::model::ids::ItemId;
@@ -54,6 +55,11 @@ impl Reporter for Json {
     }
 
     /// Has no file of its own.
+    fn file(&mut self) -> Option<&mut OwnFile> {
+        None
+    }
+
+    /// Has nothing elsewhere.
     fn flush(&mut self) -> Result<(), ReporterError> {
         Ok(())
     }

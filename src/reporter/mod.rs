@@ -18,6 +18,7 @@ pub mod events;
 pub mod json;
 pub mod notices;
 pub mod object;
+pub mod own_file;
 #[cfg(test)]
 mod recorded;
 pub mod results;
@@ -35,6 +36,7 @@ use crate::model::outcome::Settlement;
 use crate::model::time::{Duration, Instant};
 use crate::sys::outbox::Outbox;
 use crate::sys::spill::SpilledContent;
+use own_file::OwnFile;
 
 /// Settled items with their bytes, in the order of the output.
 pub struct Settled<'a> {
@@ -133,7 +135,10 @@ pub trait Reporter {
         err: &mut Outbox,
     ) -> Result<(), ReporterError>;
 
-    /// Called once a loop turn, and at the end: write out what is buffered for a file of its own.
+    /// The file of its own that the engine writes, once a loop turn and at the end, as far as that takes bytes.
+    fn file(&mut self) -> Option<&mut OwnFile>;
+
+    /// Called once a loop turn, and at the end: write out what is buffered elsewhere, without waiting.
     ///
     /// # Errors
     /// A file of its own could not be written.

@@ -112,6 +112,9 @@ impl Recorder {
     pub(super) fn written(&mut self) -> String {
         for reporter in &mut self.reporters {
             reporter.flush().unwrap();
+            if let Some(file) = reporter.file() {
+                file.outbox.flush().unwrap();
+            }
         }
         let text = |outbox: &mut Outbox| {
             outbox.flush().unwrap();
@@ -439,7 +442,10 @@ fn events_that_cannot_be_written_are_an_error_with_the_name() {
     let full = OutputSpec { events: Some(PathBuf::from("/dev/full")), ..output(OutputMode::None) };
     let mut stage = Recorder::new(&full, RESIDENT);
     stage.event(RunEvent::RunStarted { workers: 1 });
-    let error = stage.reporters.iter_mut().find_map(|reporter| reporter.flush().err()).unwrap();
+    let file = stage.reporters.iter_mut().find_map(|reporter| reporter.file()).unwrap();
+    let error = file.outbox.flush().unwrap_err();
+    let error = file.lose(error);
+    assert_eq!((file.buffer(), file.is_behind()), (None, false));
     assert_eq!(error.to_string(), "write /dev/full: No space left on device (os error 28)");
 }
 

@@ -3,6 +3,7 @@
 //!
 //! Invariant: without a tag the bytes of results are not read here; they leave as they came, a settlement at a time.
 
+use super::own_file::OwnFile;
 use super::{Content, Reporter, ReporterError, Settled};
 use crate::model::event::RunEvent;
 use crate::model::time::Instant;
@@ -65,6 +66,11 @@ impl Reporter for RawResults {
     }
 
     /// Has no file of its own.
+    fn file(&mut self) -> Option<&mut OwnFile> {
+        None
+    }
+
+    /// Has nothing elsewhere.
     fn flush(&mut self) -> Result<(), ReporterError> {
         Ok(())
     }

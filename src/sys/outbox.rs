@@ -99,6 +99,16 @@ struct Rewriting {
 struct Sink {
     fd: OwnedFd,
     way: Way,
+    unread: Option<Unread>,
+}
+
+/// A FIFO that no process has read from yet.
+#[derive(Debug)]
+struct Unread {
+    /// Its reading end, so that writes do not fail.
+    _reader: OwnedFd,
+    /// Bytes that were written to it.
+    sent: u64,
 }
 
 /// How to write without blocking.
@@ -118,6 +128,20 @@ impl Outbox {
     /// The fd is not open, or the system is short of descriptors.
     pub fn new(fd: impl AsFd) -> io::Result<Self> {
         Ok(Self { sink: Some(Sink::new(fd.as_fd())?), ..Self::default() })
+    }
+
+    /// An outbox for a file that this program has opened itself, with `O_NONBLOCK`. `reader`: the reading end of a FIFO
+    /// that is empty; it is held until another process has read from the FIFO.
+    #[must_use]
+    pub fn of_own_file(fd: OwnedFd, reader: Option<OwnedFd>) -> Self {
+        let unread = reader.map(|reader| Unread { _reader: reader, sent: 0 });
+        Self { sink: Some(Sink { fd, way: Way::Plain, unread }), ..Self::default() }
+    }
+
+    /// Whether no other process has read from this FIFO. Nothing reports when one does.
+    #[must_use]
+    pub fn is_unread(&self) -> bool {
+        self.sink.as_ref().is_some_and(|sink| sink.unread.is_some())
     }
 
     /// The end of the queue, in memory: append to it, and do not change the bytes that are there.
@@ -208,6 +232,19 @@ impl Outbox {
     /// `BrokenPipe`: the reader is gone (SIGPIPE is ignored, see [`super::signals::normalise`]). Those of `write(2)`
     /// and of the spill file. Bytes that were not written still wait.
     pub fn flush(&mut self) -> io::Result<Flushed> {
+        if !self.is_unread() {
+            return self.write();
+        }
+        let before = self.len();
+        let flushed = self.write();
+        let sent = before - self.len();
+        if let Some(sink) = &mut self.sink {
+            sink.note_sent(sent);
+        }
+        flushed
+    }
+
+    fn write(&mut self) -> io::Result<Flushed> {
         let Some(sink) = &self.sink else { return self.move_to_memory() };
         while let Some(piece) = self.earlier.front_mut() {
             let bytes = match piece {
@@ -341,9 +378,20 @@ impl Sink {
         let (way, again) = way_of(fd)?;
         let own = if again { open_again(fd) } else { None };
         Ok(match own {
-            Some(fd) => Self { fd, way: Way::Plain },
-            None => Self { fd: fd.try_clone_to_owned()?, way },
+            Some(fd) => Self { fd, way: Way::Plain, unread: None },
+            None => Self { fd: fd.try_clone_to_owned()?, way, unread: None },
         })
+    }
+
+    /// Lets go of the reading end once another process has read some of what was sent: when that goes away, a write
+    /// fails. Whether another process has the FIFO open does not tell: a child that is starting has a copy of our end.
+    fn note_sent(&mut self, bytes: u64) {
+        let Some(unread) = &mut self.unread else { return };
+        unread.sent += bytes;
+        // What is in the FIFO stays there as long as one end is open.
+        if super::fd::unread_bytes(&self.fd).is_ok_and(|left| left < unread.sent) {
+            self.unread = None;
+        }
     }
 
     /// Writes the bytes from `written` on, and advances `written`.
@@ -444,7 +492,7 @@ mod tests {
 
     fn asking(fd: impl AsFd, bytes_max: usize) -> Outbox {
         let fd = fd.as_fd().try_clone_to_owned().unwrap();
-        Outbox { sink: Some(Sink { fd, way: Way::Ask(bytes_max) }), ..Outbox::default() }
+        Outbox { sink: Some(Sink { fd, way: Way::Ask(bytes_max), unread: None }), ..Outbox::default() }
     }
 
     #[test]
