@@ -302,3 +302,28 @@ fn a_run_whose_input_has_no_writer_yet_is_deaf_to_nothing() {
         assert_eq!((run.code(), run.stdout.as_str()), (0, "x\ny\n"), "{flag}");
     }
 }
+
+#[test]
+fn events_never_empty_the_input() {
+    let dir = tempfile::tempdir().unwrap();
+    let names = "cd $DIR; seq 3 > F; ln -f F H; ln -sf F L";
+    let table = ["--events F -a F", "--events H -a F", "--events L -a F", "--events F -a L", "--events F -a - < F"];
+    for how in table.iter().chain(&["--events F -a H --transport file --spool ."]) {
+        let line = format!("DIR={}; {names}; $SUPERVISOR --task echo {how}; echo $?; wc -c < F", dir.path().display());
+        let run = shell(&line);
+        assert_eq!(run.stdout, "2\n6\n", "{how}: {}", run.stderr);
+        assert!(
+            run.stderr.contains("failed to write events to ") && run.stderr.contains(": it is the input "),
+            "{how}"
+        );
+    }
+}
+
+#[test]
+fn a_limit_of_open_files_below_what_the_supervisor_needs_is_refused_with_the_numbers() {
+    for limit in [4, 5, 8, 12] {
+        let run = shell(&format!("ulimit -n {limit}; $SUPERVISOR -j1 -- true ::: a"));
+        assert_eq!(run.code(), 6, "{limit}: {}", run.stderr);
+        assert!(run.stderr.contains(&format!("the limit is {limit};")), "{}", run.stderr);
+    }
+}

@@ -73,8 +73,8 @@ fn begin(config: Config, source: Option<Box<dyn Source + Send>>) -> Result<Run, 
             let _ = started.send(());
             return dry_run::run(&config);
         }
-        let _restored_at_the_end = assembly::change_process()?;
-        let reactor = assembly::open(config, attached)?;
+        let (signals, _signals_before, _limits_before) = assembly::change_process(&config)?;
+        let reactor = assembly::open(config, attached, signals)?;
         // It is received: `begin` waits for it.
         let _ = started.send(());
         reactor.run()
