@@ -321,7 +321,7 @@ fn events_never_empty_the_input() {
 
 #[test]
 fn a_limit_of_open_files_below_what_the_supervisor_needs_is_refused_with_the_numbers() {
-    for limit in [4, 5, 8, 12] {
+    for limit in [8, 12] {
         let run = shell(&format!("ulimit -n {limit}; $SUPERVISOR -j1 -- true ::: a"));
         assert_eq!(run.code(), 6, "{limit}: {}", run.stderr);
         assert!(run.stderr.contains(&format!("the limit is {limit};")), "{}", run.stderr);

@@ -14,6 +14,7 @@
 //! settled items that it gets.
 
 pub mod caller;
+mod error;
 pub mod events;
 pub mod json;
 pub mod notices;
@@ -27,6 +28,7 @@ pub mod summary;
 pub mod text;
 pub mod words;
 
+pub use error::ReporterError;
 pub use selection::open;
 
 use crate::model::event::RunEvent;
@@ -143,15 +145,4 @@ pub trait Reporter {
     /// # Errors
     /// A file of its own could not be written.
     fn flush(&mut self) -> Result<(), ReporterError>;
-}
-
-/// Why a reporter failed. The texts complete "failed to ...".
-#[derive(Debug, thiserror::Error)]
-pub enum ReporterError {
-    #[error("create {path}: {error}")]
-    Create { path: String, error: std::io::Error },
-    #[error("write {path}: {error}")]
-    Write { path: String, error: std::io::Error },
-    #[error("read back what was spilled to {folder}: {error}")]
-    Spill { folder: String, error: std::io::Error },
 }

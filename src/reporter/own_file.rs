@@ -4,7 +4,7 @@
 //! fails with `O_NONBLOCK`; so we hold its reading end ourselves until another process has read from it. What is
 //! written until then stays in the FIFO.
 
-use super::ReporterError;
+use super::error::ReporterError;
 use crate::sys::outbox::Outbox;
 use nix::errno::Errno;
 use std::fs::{File, OpenOptions};
