@@ -12,6 +12,7 @@ fn main() -> ExitCode {
     if arguments.next_if(|first| first == worker::WORKER_ROLE).is_some() {
         return worker::builtin_main(arguments);
     }
+    engine::hold_status_requests();
     let invocation = match cli::parse(arguments, &Host::of_this_process()) {
         Ok(Parsed::Run(invocation)) => invocation,
         Ok(Parsed::Show(text)) => return show(&text),

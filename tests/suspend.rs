@@ -22,3 +22,32 @@ fn events_that_arrived_while_the_supervisor_was_stopped_come_before_its_deadline
     let run = run.finish();
     assert_eq!(run.code(), 0, "{}", run.stderr);
 }
+
+#[test]
+fn signals_that_are_ignored_at_the_start_stay_ignored_but_term() {
+    for (signal, code) in [(Signal::SIGINT, 130), (Signal::SIGQUIT, 131), (Signal::SIGHUP, 129)] {
+        for ignored in [false, true] {
+            let trap = if ignored { "trap '' INT QUIT HUP TERM;" } else { "" };
+            let mut run = Run::start_with(
+                &["-j1", "--grace", "50ms", "--", "sh", "-c", "exec sleep 1000", ":::", "x"],
+                b"",
+                |command| {
+                    let line = format!("{trap} exec \"$0\" \"$@\"");
+                    let program = std::mem::replace(command, std::process::Command::new("/bin/sh"));
+                    command.args(["-c", &line]).arg(program.get_program()).args(program.get_args());
+                    command.stdin(std::process::Stdio::piped());
+                    command.stdout(std::process::Stdio::piped()).stderr(std::process::Stdio::piped());
+                },
+            );
+            run.wait_for_event("item_started");
+            run.signal(signal);
+            if ignored {
+                run.signal(Signal::SIGTERM);
+            }
+            let stopping = run.wait_for_event("stopping");
+            assert_eq!(stopping["signal"], if ignored { 15 } else { signal as i32 });
+            let run = run.finish();
+            assert_eq!(run.code(), if ignored { 143 } else { code }, "{}", run.stderr);
+        }
+    }
+}

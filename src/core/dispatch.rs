@@ -1,7 +1,8 @@
 //! Dispatch: which worker gets the next items, and how many.
 //!
 //! Invariant: items are dispatched in the queue's order, only to slots that are vacant, or ready and below their
-//! credit. A worker that holds items gets no more while another is idle.
+//! credit. A worker that holds items gets no more while another is idle. While the output is congested no process is
+//! started for an item: what it writes would have to be kept, and many items may be queued.
 
 use super::Core;
 use super::action::Action;
@@ -39,7 +40,8 @@ impl Core {
     fn may_dispatch(&self) -> bool {
         let together = !self.policy.start_together || self.dispatched || self.pool.tried == self.pool.target;
         let running = mutant!(DispatchInDrain, self.stage == Stage::Running, self.stage <= Stage::Draining);
-        self.started && running && together && self.order_is_settled()
+        let starts = !(self.congested && self.policy.worker.starts_with_item());
+        self.started && running && together && starts && self.order_is_settled()
     }
 
     /// Most queued items that one worker may get. While several workers are idle, each gets an equal share, but no

@@ -57,6 +57,10 @@ pub enum Input {
     Exited { worker: WorkerId, incarnation: Incarnation, status: ExitStatus, usage: Usage, running: Option<ItemId> },
     /// A signal or a caller asks for something. `command::of_signal` says what a signal asks for.
     Command { command: Command, origin: Origin },
+    /// The output takes less than the workers give, or enough again. Meanwhile no item is handed to a process that is
+    /// started for it, whose output would have to be kept; resident workers are held back by the shell, which does not
+    /// read from them.
+    Congested { congested: bool },
     /// The reader of stdout closed it.
     SinkClosed,
     /// stdout or a file of results could not be written.

@@ -46,7 +46,7 @@ use admission::Admission;
 use causes::Causes;
 use commit_order::CommitOrder;
 use halt::Breaker;
-use input::Input;
+use input::{Input, SpawnFailure};
 use jitter::Jitter;
 use pool::Pool;
 use queue::ItemQueue;
@@ -84,6 +84,8 @@ pub struct Core {
     started: bool,
     /// An item was dispatched.
     dispatched: bool,
+    /// The output takes less than the workers give.
+    congested: bool,
     stage: Stage,
     /// Why the run stops, if it does.
     reason: Option<StopReason>,
@@ -120,6 +122,7 @@ impl Core {
             restored: Totals::default(),
             started: false,
             dispatched: false,
+            congested: false,
             stage: Stage::Running,
             reason: None,
             closing: false,
@@ -203,19 +206,12 @@ impl Core {
             Input::SourceEnded => self.on_source_ended(),
             Input::SourceLost { error } => self.on_source_lost(error),
             Input::Command { command, origin } => self.on_command(command, origin),
+            Input::Congested { congested } => self.congested = congested,
             Input::SinkClosed => self.stop(Stage::Terminating, StopReason::SinkClosed),
             Input::SinkLost { error } => self.stop(Stage::Terminating, StopReason::SinkLost(error)),
             Input::StorageLost { error } => self.stop(Stage::Terminating, StopReason::StorageLost(error)),
-            Input::Spawned { worker, incarnation, pid } => {
-                if let Some(index) = self.live(worker, incarnation) {
-                    self.on_spawned(index, pid);
-                }
-            }
-            Input::SpawnFailed { worker, incarnation, error } => {
-                if let Some(index) = self.live(worker, incarnation) {
-                    self.on_spawn_failed(index, error);
-                }
-            }
+            Input::Spawned { worker, incarnation, pid } => self.on_start_of(worker, incarnation, Ok(pid)),
+            Input::SpawnFailed { worker, incarnation, error } => self.on_start_of(worker, incarnation, Err(error)),
             Input::Hello { worker, incarnation } => {
                 if let Some(index) = self.live(worker, incarnation) {
                     self.on_hello(index);
@@ -260,6 +256,16 @@ impl Core {
                 if let Some(index) = self.live(worker, incarnation) {
                     self.on_exited(index, status, usage, running);
                 }
+            }
+        }
+    }
+
+    /// The answer to an order to start a process.
+    fn on_start_of(&mut self, worker: WorkerId, incarnation: Incarnation, started: Result<u32, SpawnFailure>) {
+        if let Some(index) = self.live(worker, incarnation) {
+            match started {
+                Ok(pid) => self.on_spawned(index, pid),
+                Err(error) => self.on_spawn_failed(index, error),
             }
         }
     }

@@ -154,6 +154,8 @@ impl Core {
         if self.stage == Stage::Running && self.started && !self.closing {
             if self.admission.ended && unsettled == 0 {
                 self.closing = true;
+                // Every item ended in time. How long the workers may take to leave has a limit of its own.
+                self.timers.clear(Timer::WholeRun, &mut self.run_timer);
                 self.ask_all_to_leave();
                 self.set_grace(self.policy.leave_time());
             } else if self.pool.retired == self.pool.target && unsettled > 0 {

@@ -19,7 +19,7 @@ use super::turn::Turn;
 use crate::command::exec::Commander;
 use crate::command::search;
 use crate::core::Core;
-use crate::model::config::{Config, OutputMode, SourceSpec, Split, WorkerSpec};
+use crate::model::config::{Config, InputSpec, OutputMode, SourceSpec, Split, WorkerSpec};
 use crate::model::signal::Signal;
 use crate::model::spec::{ProtocolKind, QueueOrder, TransportKind, TransportSpec};
 use crate::model::time::Duration;
@@ -39,9 +39,11 @@ use crate::worker::tasks;
 use crate::worker::threads::Duty;
 use crate::{reporter, source, transport, worker};
 use std::ffi::{CString, OsStr, OsString};
+use std::fs::{File, Metadata};
 use std::io;
 use std::os::fd::AsFd;
 use std::os::unix::ffi::OsStringExt;
+use std::os::unix::fs::{FileTypeExt, MetadataExt};
 use std::path::PathBuf;
 use std::sync::Arc;
 
@@ -69,11 +71,27 @@ enum Kind {
     Command { commander: Box<Commander>, verbose: bool },
 }
 
-/// Changes the process's signals and limits for a run. Dropping the value restores them.
-pub fn change_process() -> Result<(signals::Normalised, limits::RaisedOpenFiles), EngineError> {
-    let signals = signals::normalise().map_err(EngineError::system("reset signals"))?;
+/// Changes the process's signals and limits for a run. Dropping the value restores them. Signals are received from then
+/// on, before anything that takes time.
+pub fn change_process(
+    config: &Config,
+) -> Result<(SignalPlane, signals::Normalised, limits::RaisedOpenFiles), EngineError> {
     let open_files = limits::raise_open_files().map_err(EngineError::system("read the limit of open files"))?;
-    Ok((signals, open_files))
+    check_own_open_files(config.policy.workers, open_files.limit())?;
+    let asked = [Signal::INT, Signal::QUIT, Signal::HUP].into_iter().filter(|signal| !signals::is_ignored(*signal));
+    let handled: Vec<Signal> = [Signal::TERM, Signal::USR1].into_iter().chain(asked).collect();
+    let handled = if config.handles_signals { handled.as_slice() } else { &[] };
+    let plane = SignalPlane::install(handled).map_err(EngineError::system("install signal handlers"))?;
+    let signals = signals::normalise().map_err(EngineError::system("reset signals"))?;
+    Ok((plane, signals, open_files))
+}
+
+/// Refuses a limit of open files that leaves no room for the supervisor itself, whatever the workers need.
+fn check_own_open_files(workers: u32, limit: u64) -> Result<(), EngineError> {
+    // Without a free descriptor they cannot be counted.
+    let open = limits::open_files_now().unwrap_or(limit);
+    let needed = open + OWN_OPEN_FILES + u64::from(workers);
+    if needed > limit { Err(EngineError::OpenFiles { workers, needed, limit }) } else { Ok(()) }
 }
 
 /// What a program attaches to its run.
@@ -86,10 +104,11 @@ pub struct Attached {
 }
 
 /// A run, ready to begin.
-pub fn open(config: Config, attached: Attached) -> Result<Reactor, EngineError> {
+pub fn open(config: Config, attached: Attached, signals: SignalPlane) -> Result<Reactor, EngineError> {
     if config.output.mode != OutputMode::None && stdio::was_closed(1) {
         return Err(EngineError::StdoutClosed);
     }
+    refuse_events_in_input(&config)?;
     let Attached { source, caller, requests } = attached;
     let (source, kind) = open_source_and_kind(&config, source)?;
     let policy = &config.policy;
@@ -102,7 +121,7 @@ pub fn open(config: Config, attached: Attached) -> Result<Reactor, EngineError> 
         reporters.insert(0, Box::new(caller));
         output = output.with_untaken(untaken);
     }
-    let os = open_system(&kind, config.handles_signals, requests.as_deref())?;
+    let os = open_system(&kind, signals, requests.as_deref())?;
     let spill = Arc::new(SpillFile::new());
     let conversation = Conversation {
         protocol: ProtocolKind::Frames,
@@ -129,17 +148,38 @@ pub fn open(config: Config, attached: Attached) -> Result<Reactor, EngineError> 
     })
 }
 
+/// To open the events would empty the input, by whichever of its names.
+fn refuse_events_in_input(config: &Config) -> Result<(), EngineError> {
+    let (Some(events), SourceSpec::Lines { input, .. }) = (&config.output.events, &config.source) else {
+        return Ok(());
+    };
+    let (name, metadata) = match input {
+        InputSpec::Stdin => (
+            "stdin".to_owned(),
+            io::stdin().as_fd().try_clone_to_owned().map(File::from).and_then(|file| file.metadata()),
+        ),
+        InputSpec::File(path) => (path.display().to_string(), path.metadata()),
+    };
+    // Of what does not exist yet nothing is lost. Devices, such as terminals, are no content.
+    let identity = |metadata: Metadata| {
+        let kind = metadata.file_type();
+        (kind.is_file() || kind.is_fifo()).then(|| (metadata.dev(), metadata.ino()))
+    };
+    let of_input = metadata.ok().and_then(identity);
+    if of_input.is_some() && of_input == events.metadata().ok().and_then(identity) {
+        return Err(EngineError::EventsInInput { events: events.clone(), input: name });
+    }
+    Ok(())
+}
+
 /// What the run needs of the system for itself.
-fn open_system(kind: &Kind, handles_signals: bool, requests: Option<&Requests>) -> Result<Os, EngineError> {
-    // Before any thread and any handler: the guard is a fork.
+fn open_system(kind: &Kind, signals: SignalPlane, requests: Option<&Requests>) -> Result<Os, EngineError> {
+    // Before any thread: the guard is a fork, in which all signals are blocked.
     let leftovers = match kind {
         Kind::Resident { program: Program::Process(spec), .. } => spec.transport.leftovers(),
         Kind::Resident { program: Program::Thread(_), .. } | Kind::Command { .. } => Vec::new(),
     };
     let guard = Guard::start(&leftovers).map_err(EngineError::system("start the guard"))?;
-    let handled: &[Signal] =
-        if handles_signals { &[Signal::INT, Signal::TERM, Signal::QUIT, Signal::USR1] } else { &[] };
-    let signals = SignalPlane::install(handled).map_err(EngineError::system("install signal handlers"))?;
     let poller = Poller::new().map_err(EngineError::system("open the poller"))?;
     poller
         .add(signals.fd(), Interest::READ, Port::Signals.token())

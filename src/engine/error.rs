@@ -6,6 +6,7 @@ use crate::reporter::ReporterError;
 use crate::source::SourceError;
 use crate::transport::TransportError;
 use std::io;
+use std::path::PathBuf;
 
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
@@ -18,6 +19,8 @@ pub enum EngineError {
     Transport(#[from] TransportError),
     #[error(transparent)]
     Reporter(#[from] ReporterError),
+    #[error("write events to {}: it is the input {input}; give another file", events.display())]
+    EventsInInput { events: PathBuf, input: String },
     #[error("write results: stdout is closed; send it to a file, or give --output none")]
     StdoutClosed,
     #[error(
@@ -38,7 +41,10 @@ impl EngineError {
     #[must_use]
     pub const fn class(&self) -> ExitClass {
         match self {
-            Self::Source(_) | Self::Reporter(_) | Self::Transport(TransportError::Folder { .. }) => ExitClass::Usage,
+            Self::Source(_)
+            | Self::Reporter(_)
+            | Self::EventsInInput { .. }
+            | Self::Transport(TransportError::Folder { .. }) => ExitClass::Usage,
             Self::Command(CommandError::NotFound { .. }) => ExitClass::NotFound,
             Self::Command(CommandError::NotExecutable { .. }) => ExitClass::NotExecutable,
             Self::StdoutClosed => ExitClass::Lost,

@@ -15,10 +15,16 @@ use crate::model::event::{RunEvent, Stage};
 use crate::model::outcome::{RunOutcome, StopReason};
 use crate::model::signal::Signal;
 use crate::model::spec::Policy;
-use crate::model::time::Instant;
+use crate::model::time::{Duration, Instant};
 use crate::mutant::mutant;
 use crate::sys::outbox::Flushed;
 use crate::sys::signals::ReceivedSignal;
+
+/// How long files of reporters are waited for after a run was stopped: a reader that reads takes what waits within it.
+const FILES_OF_STOPPED_RUN: Duration = Duration::from_millis(250);
+
+/// After which it is said that the run waits for a file.
+const FILES_SAID_AFTER: Duration = Duration::from_secs(1);
 
 /// The components that are left when the workers have ended.
 pub struct Finish<'a> {
@@ -46,6 +52,7 @@ impl Finish<'_> {
         // Nothing more is written to it, and its readiness would end every wait for stderr.
         self.commit.output.unwatch_stdout(self.turn);
         self.commit.show_event(self.turn.now, &RunEvent::RunFinished(outcome.clone()));
+        self.write_files(&mut outcome, deadline)?;
         if let Some(failure) = self.commit.flush_reporters() {
             take_stronger(&mut outcome, StopReason::StorageLost(failure.to_string()));
         }
@@ -82,6 +89,8 @@ impl Finish<'_> {
             if stream == Stream::Stdout {
                 // Notices that came meanwhile; whether they are written is judged in the turn of stderr.
                 self.commit.output.flush_stderr(self.turn);
+                // One that takes bytes again would end every wait.
+                self.commit.flush_files(self.turn);
             }
             let until = deadline.into_iter().chain(self.commit.output.next_retry(now)).min();
             let timeout = until.map(|until| until.since(now));
@@ -90,13 +99,7 @@ impl Finish<'_> {
                 self.cut_short(stream, outcome, StopReason::RunTimeout);
                 return Ok(());
             }
-            self.turn.refresh();
-            for ReceivedSignal { signal, sender_pid } in self.turn.system.received_signals() {
-                if signal == Signal::USR1 {
-                    let text = status::text(&self.core.status());
-                    self.commit.output.err.push(text.as_bytes());
-                    continue;
-                }
+            if let Some(ReceivedSignal { signal, sender_pid }) = self.received_signal() {
                 if stream == Stream::Stdout {
                     self.commit.show_event(self.turn.now, &RunEvent::SignalReceived { signal, sender_pid });
                 }
@@ -104,6 +107,55 @@ impl Finish<'_> {
                 return Ok(());
             }
         }
+    }
+
+    /// Waits until the files of reporters are written. A run that was stopped does not wait for a reader that is not
+    /// reading: the person who stopped it waits too.
+    fn write_files(&mut self, outcome: &mut RunOutcome, deadline: Option<Instant>) -> Result<(), EngineError> {
+        let mut ready = Vec::new();
+        self.turn.refresh();
+        let was_stopped = matches!(outcome.reason, StopReason::Signal(_) | StopReason::Requested);
+        let at_once = was_stopped.then(|| self.turn.now + FILES_OF_STOPPED_RUN);
+        let deadline = deadline.into_iter().chain(at_once).min();
+        let mut say_at = Some(self.turn.now + FILES_SAID_AFTER);
+        loop {
+            self.commit.flush_files(self.turn);
+            self.commit.output.flush_stderr(self.turn);
+            self.turn.refresh();
+            let now = self.turn.now;
+            let is_late = deadline.is_some_and(|deadline| deadline <= now);
+            if is_late && self.commit.has_files_behind() {
+                take_stronger(outcome, StopReason::RunTimeout);
+            }
+            if is_late || !self.commit.has_files_behind() {
+                return Ok(());
+            }
+            if say_at.take_if(|at| *at <= now).is_some() {
+                self.commit.say_what_is_behind(self.turn);
+                self.commit.output.err.push(&std::mem::take(&mut self.turn.notices));
+                self.commit.output.flush_stderr(self.turn);
+            }
+            let looks = [deadline, say_at, self.commit.next_look_at_files(now), self.commit.output.next_retry(now)];
+            let timeout = looks.into_iter().flatten().min().map(|until| until.since(now));
+            self.turn.system.wait(&mut ready, timeout).map_err(EngineError::system("wait for events"))?;
+            if let Some(ReceivedSignal { signal, .. }) = self.received_signal() {
+                take_stronger(outcome, StopReason::Signal(signal));
+                return Ok(());
+            }
+        }
+    }
+
+    /// The first signal that ends a wait. One that asks for the status is answered.
+    fn received_signal(&mut self) -> Option<ReceivedSignal> {
+        self.turn.refresh();
+        for received in self.turn.system.received_signals() {
+            if received.signal != Signal::USR1 {
+                return Some(received);
+            }
+            let text = status::text(&self.core.status());
+            self.commit.output.err.push(text.as_bytes());
+        }
+        None
     }
 
     /// The rest of this stream is not written. Why is reported, unless the last event of the run has been.

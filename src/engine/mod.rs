@@ -57,8 +57,13 @@ pub fn run(config: Config) -> Result<RunOutcome, EngineError> {
     if config.output.dry_run {
         return dry_run::run(&config, None);
     }
-    let _restored_at_the_end = assembly::change_process()?;
-    assembly::open(config, assembly::Attached::default())?.run()
+    let (signals, _signals_before, _limits_before) = assembly::change_process(&config)?;
+    assembly::open(config, assembly::Attached::default(), signals)?.run()
+}
+
+/// Keeps a request for the status from ending this process before a run can answer it. For the beginning of `main`.
+pub fn hold_status_requests() {
+    crate::sys::signals::hold(crate::model::signal::Signal::USR1);
 }
 
 /// Ends this process by the signal's default action, so that a shell sees the signal that ended the run.

@@ -81,6 +81,7 @@ impl Reactor {
             commit.end_turn(&mut self.turn, feed);
             let is_congested = commit.output.is_congested();
             if is_congested != was_congested {
+                self.turn.report(Input::Congested { congested: is_congested });
                 fleet.set_congested(is_congested, &mut self.turn);
             }
             // The source was passed over because of what has just been written: perhaps nothing else wakes the loop.
@@ -174,7 +175,7 @@ impl Reactor {
             }
             Some(Port::Stdout) if event.error || event.hangup => commit.output.lose_stdout(None, &mut self.turn),
             // Writable: the end of the turn writes. Reports of launchers are received in each turn.
-            Some(Port::Stdout | Port::Stderr | Port::Launchers | Port::Orders) | None => {}
+            Some(Port::Stdout | Port::Stderr | Port::Files | Port::Launchers | Port::Orders) | None => {}
             Some(port @ Port::Worker { .. }) => return fleet.on_ready(port, &mut self.turn),
         }
         Reaction::Done

@@ -18,6 +18,8 @@ pub enum Port {
     Guard,
     /// Orders to a launcher, in the launcher's own poll set.
     Orders,
+    /// Files of reporters.
+    Files,
     /// A part of the process in the slot at `index`, whose incarnation ends in these 24 bits.
     Worker {
         part: Part,
@@ -63,6 +65,7 @@ impl Port {
             Self::Orders => 5,
             Self::Requests => 6,
             Self::Guard => 7,
+            Self::Files => 8,
             Self::Worker { part, index, generation } => {
                 (FIRST_PART + part as u64) << 56 | (generation as u64) << 32 | index as u64
             }
@@ -81,6 +84,7 @@ impl Port {
             5 => Some(Self::Orders),
             6 => Some(Self::Requests),
             7 => Some(Self::Guard),
+            8 => Some(Self::Files),
             _ => {
                 let part = *PARTS.get((token >> 56).checked_sub(FIRST_PART)? as usize)?;
                 Some(Self::Worker { part, index: token as u32, generation: generation((token >> 32) as u32) })
@@ -105,6 +109,7 @@ mod tests {
             Port::Orders,
             Port::Requests,
             Port::Guard,
+            Port::Files,
         ]
         .into_iter()
         .chain(worker)

@@ -33,7 +33,7 @@ pub enum Command {
 pub enum Origin {
     /// A signal to the process of the supervisor.
     Signal {
-        /// INT, TERM, QUIT or USR1.
+        /// INT, TERM, HUP, QUIT or USR1.
         signal: Signal,
         /// The sending process; `None` for the terminal and for the system.
         sender_pid: Option<u32>,
@@ -46,7 +46,7 @@ pub enum Origin {
 #[must_use]
 pub const fn of_signal(signal: Signal) -> &'static [Command] {
     match signal {
-        Signal::INT | Signal::TERM => &[Command::Stop],
+        Signal::INT | Signal::TERM | Signal::HUP => &[Command::Stop],
         Signal::QUIT => &[Command::Status, Command::Terminate],
         Signal::USR1 => &[Command::Status],
         _ => &[],
@@ -63,6 +63,7 @@ mod tests {
         assert_eq!(of_signal(Signal::TERM), [Command::Stop]);
         assert_eq!(of_signal(Signal::QUIT), [Command::Status, Command::Terminate]);
         assert_eq!(of_signal(Signal::USR1), [Command::Status]);
-        assert_eq!(of_signal(Signal::HUP), []);
+        assert_eq!(of_signal(Signal::HUP), [Command::Stop]);
+        assert_eq!(of_signal(Signal::KILL), []);
     }
 }

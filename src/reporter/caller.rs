@@ -6,6 +6,7 @@
 //!
 //! Invariant: a program that does not take its notifications stops the run, and never makes it grow.
 
+use super::own_file::OwnFile;
 use super::{Content, Reporter, ReporterError, Settled, spill_failed};
 use crate::model::event::RunEvent;
 use crate::model::notification::{ItemReport, Notification};
@@ -121,6 +122,12 @@ impl Reporter for Caller {
         Ok(())
     }
 
+    /// Has no file of its own.
+    fn file(&mut self) -> Option<&mut OwnFile> {
+        None
+    }
+
+    /// Has nothing elsewhere.
     fn flush(&mut self) -> Result<(), ReporterError> {
         Ok(())
     }

@@ -1,9 +1,10 @@
 //! `--events FILE`: each event as one JSON object a line, for tests and tools.
 //!
-//! Lines are buffered and written once a loop turn. The file is opened as any program would open it, so it may be a
-//! FIFO or `/dev/stderr`. A FIFO without a reader, or a full one, blocks the run until it is read.
+//! Lines are buffered and written once a loop turn. The file may be a FIFO or `/dev/stderr`. If it takes less than
+//! happens, the run waits as it does for stdout.
 
 use super::object::Object;
+use super::own_file::OwnFile;
 use super::{Reporter, ReporterError, Settled, words};
 use crate::model::event::{EndReason, ItemFate, RunEvent};
 use crate::model::exit::{ExitStatus, Usage};
@@ -11,56 +12,25 @@ use crate::model::ids::{Incarnation, ItemId, WorkerId};
 use crate::model::outcome::{RunOutcome, Settlement, StopReason};
 use crate::model::time::Instant;
 use crate::sys::outbox::Outbox;
-use std::fs::{File, OpenOptions};
-use std::io::{self, Write};
-use std::os::fd::AsFd;
-use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
 use std::path::Path;
 
-/// A larger buffer is written before the turn is over.
-const BUFFER_BYTES_MAX: usize = 256 * 1024;
-
 /// The reporter of `--events`.
-pub struct Events {
-    path: String,
-    file: File,
-    buffer: Vec<u8>,
-}
+pub struct Events(OwnFile);
 
 impl Events {
     /// # Errors
     /// The file cannot be created.
     pub fn create(path: &Path) -> Result<Self, ReporterError> {
-        let name = path.display().to_string();
-        match open_empty(path) {
-            Ok(file) => Ok(Self { path: name, file, buffer: Vec::new() }),
-            Err(error) => Err(ReporterError::Create { path: name, error }),
-        }
+        OwnFile::create(path).map(Self)
     }
-}
-
-/// Opens the file and truncates it. If stdout or stderr is redirected to the same file, that open file is used: a
-/// second open file would have an offset of its own, and each would overwrite what the other wrote.
-fn open_empty(path: &Path) -> io::Result<File> {
-    let file = OpenOptions::new().append(true).create(true).mode(0o600).open(path)?;
-    let metadata = file.metadata()?;
-    if metadata.is_file() {
-        for stream in [io::stdout().as_fd(), io::stderr().as_fd()] {
-            let Ok(stream) = stream.try_clone_to_owned().map(File::from) else { continue };
-            let of_stream = stream.metadata();
-            if of_stream.is_ok_and(|other| (other.dev(), other.ino()) == (metadata.dev(), metadata.ino())) {
-                return Ok(stream);
-            }
-        }
-        file.set_len(0)?;
-    }
-    Ok(file)
 }
 
 impl Reporter for Events {
     fn event(&mut self, now: Instant, event: &RunEvent, _: &mut Outbox, _: &mut Outbox) -> Result<(), ReporterError> {
-        push_event(&mut self.buffer, now, event);
-        if self.buffer.len() > BUFFER_BYTES_MAX { self.flush() } else { Ok(()) }
+        if let Some(buffer) = self.0.buffer() {
+            push_event(buffer, now, event);
+        }
+        Ok(())
     }
 
     /// Shows no results.
@@ -74,10 +44,13 @@ impl Reporter for Events {
         Ok(())
     }
 
+    fn file(&mut self) -> Option<&mut OwnFile> {
+        Some(&mut self.0)
+    }
+
+    /// The engine writes the file.
     fn flush(&mut self) -> Result<(), ReporterError> {
-        let written = self.file.write_all(&self.buffer);
-        self.buffer.clear();
-        written.map_err(|error| ReporterError::Write { path: self.path.clone(), error })
+        Ok(())
     }
 }
 

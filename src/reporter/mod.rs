@@ -14,10 +14,12 @@
 //! settled items that it gets.
 
 pub mod caller;
+mod error;
 pub mod events;
 pub mod json;
 pub mod notices;
 pub mod object;
+pub mod own_file;
 #[cfg(test)]
 mod recorded;
 pub mod results;
@@ -26,6 +28,7 @@ pub mod summary;
 pub mod text;
 pub mod words;
 
+pub use error::ReporterError;
 pub use selection::open;
 
 use crate::model::event::RunEvent;
@@ -35,6 +38,7 @@ use crate::model::outcome::Settlement;
 use crate::model::time::{Duration, Instant};
 use crate::sys::outbox::Outbox;
 use crate::sys::spill::SpilledContent;
+use own_file::OwnFile;
 
 /// Settled items with their bytes, in the order of the output.
 pub struct Settled<'a> {
@@ -133,20 +137,12 @@ pub trait Reporter {
         err: &mut Outbox,
     ) -> Result<(), ReporterError>;
 
-    /// Called once a loop turn, and at the end: write out what is buffered for a file of its own.
+    /// The file of its own that the engine writes, once a loop turn and at the end, as far as that takes bytes.
+    fn file(&mut self) -> Option<&mut OwnFile>;
+
+    /// Called once a loop turn, and at the end: write out what is buffered elsewhere, without waiting.
     ///
     /// # Errors
     /// A file of its own could not be written.
     fn flush(&mut self) -> Result<(), ReporterError>;
-}
-
-/// Why a reporter failed. The texts complete "failed to ...".
-#[derive(Debug, thiserror::Error)]
-pub enum ReporterError {
-    #[error("create {path}: {error}")]
-    Create { path: String, error: std::io::Error },
-    #[error("write {path}: {error}")]
-    Write { path: String, error: std::io::Error },
-    #[error("read back what was spilled to {folder}: {error}")]
-    Spill { folder: String, error: std::io::Error },
 }

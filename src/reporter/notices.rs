@@ -3,6 +3,7 @@
 //! A death is reported once: as the death of a resident worker, or as the failure of its item with a process per item.
 //! An error that ends the run is reported even with `--quiet`.
 
+use super::own_file::OwnFile;
 use super::words::{self, counted, escaped, seconds};
 use super::{Reporter, ReporterError, Settled};
 use crate::model::config::{OutputMode, OutputSpec};
@@ -426,6 +427,11 @@ impl Reporter for Notices {
     }
 
     /// Has no file of its own.
+    fn file(&mut self) -> Option<&mut OwnFile> {
+        None
+    }
+
+    /// Has nothing elsewhere.
     fn flush(&mut self) -> Result<(), ReporterError> {
         Ok(())
     }

@@ -3,6 +3,7 @@
 use crate::model::exit::ExitStatus;
 use crate::model::outcome::{Cause, CauseKind, Settlement};
 use crate::reporter::words;
+use crate::sys::outbox::Rewrite;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 
@@ -45,6 +46,17 @@ impl<'a> Object<'a> {
             self.out.extend_from_slice(STANDARD.encode(bytes).as_bytes());
             self.out.push(b'"');
         }
+    }
+
+    /// Begins a text field whose text is appended by other means; [`Object::resume`] goes on behind its closing quote.
+    pub fn open_text(mut self, name: &str) {
+        self.name(name);
+        self.out.push(b'"');
+    }
+
+    /// Goes on with an object that has fields.
+    pub const fn resume(out: &'a mut Vec<u8>) -> Self {
+        Self { out, empty: false }
     }
 
     /// Nanoseconds as seconds, without rounding.
@@ -136,26 +148,99 @@ pub fn exit_of(cause: &Cause) -> Option<ExitStatus> {
 }
 
 fn push_string(out: &mut Vec<u8>, text: &str) {
-    const HEX: &[u8; 16] = b"0123456789abcdef";
     out.push(b'"');
-    if text.bytes().all(|byte| byte >= b' ' && byte != b'"' && byte != b'\\') {
-        out.extend_from_slice(text.as_bytes());
-    } else {
-        for byte in text.bytes() {
-            match byte {
-                b'"' | b'\\' => out.extend_from_slice(&[b'\\', byte]),
-                b'\n' => out.extend_from_slice(b"\\n"),
-                b'\t' => out.extend_from_slice(b"\\t"),
-                b'\r' => out.extend_from_slice(b"\\r"),
-                0..b' ' => {
-                    out.extend_from_slice(b"\\u00");
-                    out.extend_from_slice(&[HEX[usize::from(byte >> 4)], HEX[usize::from(byte & 15)]]);
-                }
-                _ => out.push(byte),
+    push_escaped(out, text.as_bytes());
+    out.push(b'"');
+}
+
+/// Appends a piece of a text, which may begin and end within a character, as a piece of a JSON string.
+fn push_escaped(out: &mut Vec<u8>, text: &[u8]) {
+    const HEX: &[u8; 16] = b"0123456789abcdef";
+    if text.iter().all(|byte| *byte >= b' ' && *byte != b'"' && *byte != b'\\') {
+        return out.extend_from_slice(text);
+    }
+    for &byte in text {
+        match byte {
+            b'"' | b'\\' => out.extend_from_slice(&[b'\\', byte]),
+            b'\n' => out.extend_from_slice(b"\\n"),
+            b'\t' => out.extend_from_slice(b"\\t"),
+            b'\r' => out.extend_from_slice(b"\\r"),
+            0..b' ' => {
+                out.extend_from_slice(b"\\u00");
+                out.extend_from_slice(&[HEX[usize::from(byte >> 4)], HEX[usize::from(byte & 15)]]);
             }
+            _ => out.push(byte),
         }
     }
-    out.push(b'"');
+}
+
+/// The inside of a JSON string, for a text that is too large for memory.
+#[derive(Debug)]
+pub struct EscapedText {
+    /// Bytes that the string still takes; what follows them is dropped.
+    left: u64,
+}
+
+impl EscapedText {
+    /// For the first bytes of a text.
+    #[must_use]
+    pub const fn of(bytes: u64) -> Self {
+        Self { left: bytes }
+    }
+}
+
+impl Rewrite for EscapedText {
+    fn rewrite(&mut self, bytes: &[u8], into: &mut Vec<u8>, full_bytes: usize) -> usize {
+        // A byte becomes six at most; the piece is a small multiple of what is free.
+        let piece = &bytes[..bytes.len().min(full_bytes.saturating_sub(into.len()).max(1))];
+        let taken = cut_to(piece, &mut self.left);
+        push_escaped(into, taken);
+        piece.len()
+    }
+
+    fn finish(&mut self, _: &mut Vec<u8>) {}
+}
+
+/// The inside of a JSON string in base64.
+#[derive(Debug)]
+pub struct Base64 {
+    left: u64,
+    /// Bytes behind the last group of three.
+    carried: Vec<u8>,
+}
+
+impl Base64 {
+    /// For the first bytes of some content.
+    #[must_use]
+    pub const fn of(bytes: u64) -> Self {
+        Self { left: bytes, carried: Vec::new() }
+    }
+
+    fn push(bytes: &[u8], into: &mut Vec<u8>) {
+        into.extend_from_slice(STANDARD.encode(bytes).as_bytes());
+    }
+}
+
+impl Rewrite for Base64 {
+    fn rewrite(&mut self, bytes: &[u8], into: &mut Vec<u8>, full_bytes: usize) -> usize {
+        let piece = &bytes[..bytes.len().min(full_bytes.saturating_sub(into.len()).max(1))];
+        self.carried.extend_from_slice(cut_to(piece, &mut self.left));
+        let whole = self.carried.len() / 3 * 3;
+        Self::push(&self.carried[..whole], into);
+        self.carried.drain(..whole);
+        piece.len()
+    }
+
+    fn finish(&mut self, into: &mut Vec<u8>) {
+        Self::push(&self.carried, into);
+    }
+}
+
+/// The first bytes, of which `left` are wanted.
+fn cut_to<'a>(bytes: &'a [u8], left: &mut u64) -> &'a [u8] {
+    let wanted = &bytes[..(bytes.len() as u64).min(*left) as usize];
+    *left -= wanted.len() as u64;
+    wanted
 }
 
 #[cfg(test)]
@@ -175,5 +260,35 @@ mod tests {
         assert_eq!(value["text"], all);
         assert_eq!(value["bytes_base64"], "/wBh");
         assert!(String::from_utf8(out).unwrap().ends_with("\"t\":12.000000345}"));
+    }
+
+    /// What becomes of some bytes that come in pieces.
+    fn rewritten(mut rewrite: impl Rewrite, bytes: &[u8], piece_bytes: usize) -> Vec<u8> {
+        let mut out = b"\"".to_vec();
+        for mut piece in bytes.chunks(piece_bytes) {
+            while !piece.is_empty() {
+                let full_bytes = out.len() + 2;
+                piece = &piece[rewrite.rewrite(piece, &mut out, full_bytes)..];
+            }
+        }
+        rewrite.finish(&mut out);
+        out.push(b'"');
+        out
+    }
+
+    #[test]
+    fn bytes_that_come_in_pieces_become_the_same_string() {
+        let text: String = (0..=0x2ff).filter_map(char::from_u32).collect();
+        let bytes: Vec<u8> = (0..=255).collect();
+        for piece_bytes in [1, 2, 3, 5, 1000] {
+            for left in [0, 1, 2, 3, 4, 128] {
+                let out = rewritten(EscapedText::of(left), text.as_bytes(), piece_bytes);
+                // All of the first 128 characters are a byte.
+                let shown = serde_json::from_slice::<String>(&out).unwrap_or_else(|_| panic!("{out:?}"));
+                assert!(text.starts_with(&shown) && shown.len() as u64 == left, "{left}");
+                let out = rewritten(Base64::of(left), &bytes, piece_bytes);
+                assert_eq!(out, format!("\"{}\"", STANDARD.encode(&bytes[..left as usize])).into_bytes());
+            }
+        }
     }
 }

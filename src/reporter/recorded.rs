@@ -114,6 +114,9 @@ impl Recorder {
     pub(super) fn written(&mut self) -> String {
         for reporter in &mut self.reporters {
             reporter.flush().unwrap();
+            if let Some(file) = reporter.file() {
+                file.outbox.flush().unwrap();
+            }
         }
         let text = |outbox: &mut Outbox| {
             outbox.flush().unwrap();
@@ -315,7 +318,8 @@ fn results_shows_the_bytes_of_results_alone() {
         str![[r#"
 a	one
 a	two
-a	threeb	part
+a	three
+b	part
 ---
 a	warning
 supervisor: item 1 failed: exit 1
@@ -441,7 +445,11 @@ fn events_that_cannot_be_written_are_an_error_with_the_name() {
     let full = OutputSpec { events: Some(PathBuf::from("/dev/full")), ..output(OutputMode::None) };
     let mut stage = Recorder::new(&full, RESIDENT);
     stage.event(RunEvent::RunStarted { workers: 1 });
-    let error = stage.reporters.iter_mut().find_map(|reporter| reporter.flush().err()).unwrap();
+    let file = stage.reporters.iter_mut().find_map(|reporter| reporter.file()).unwrap();
+    let error = file.outbox.flush().unwrap_err();
+    let error = file.lose(error);
+    assert_eq!(file.buffer(), None);
+    assert!(!file.is_behind());
     assert_eq!(error.to_string(), "write /dev/full: No space left on device (os error 28)");
 }
 
@@ -475,7 +483,7 @@ fn spilled_content_is_shown_and_freed() {
     };
     assert_eq!(shown(&output(OutputMode::Results)), "one\ntwo\nthree---\nwarning\n");
     let tagged = OutputSpec { tag: true, ..output(OutputMode::Results) };
-    assert_eq!(shown(&tagged), "item\tone\nitem\ttwo\nitem\tthree---\nitem\twarning\n");
+    assert_eq!(shown(&tagged), "item\tone\nitem\ttwo\nitem\tthree\n---\nitem\twarning\n");
     assert_eq!(shown(&output(OutputMode::None)), "---\nwarning\n");
     assert_eq!(shown(&output(OutputMode::Narrate)), "worker 1 (pid 101): item 0 -> one\\ntwo\\nthree\n---\nwarning\n");
     assert!(shown(&output(OutputMode::Json)).contains("\"result\":\"one\\ntwo\\nthree\""));

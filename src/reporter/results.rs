@@ -3,16 +3,17 @@
 //!
 //! Invariant: without a tag the bytes of results are not read here; they leave as they came, a settlement at a time.
 
-use super::{Content, Reporter, ReporterError, Settled, spill_failed};
+use super::own_file::OwnFile;
+use super::{Content, Reporter, ReporterError, Settled};
 use crate::model::event::RunEvent;
 use crate::model::time::Instant;
-use crate::sys::outbox::Outbox;
+use crate::sys::outbox::{Outbox, Rewrite};
 use memchr::memchr;
 use std::mem;
 
 /// The reporter of `--output results`, and of `--output none`.
 pub struct RawResults {
-    /// Each line begins with the item and a tab.
+    /// Each line begins with the item and a tab, and each item on a line of its own.
     pub tag: bool,
     /// `false`: nothing on stdout.
     pub shown: bool,
@@ -31,7 +32,14 @@ impl Reporter for RawResults {
         out: &mut Outbox,
         err: &mut Outbox,
     ) -> Result<(), ReporterError> {
-        if self.tag && settled.settlement.count > 1 {
+        if !self.tag {
+            if self.shown {
+                append(out, &mut settled.results);
+            }
+            append(err, &mut settled.errors);
+            return Ok(());
+        }
+        if settled.settlement.count > 1 {
             // With several items everything is in memory, and stderr is empty.
             if self.shown && !settled.results.memory.is_empty() {
                 // An item with an empty result has a line, too, as it has when it is settled alone.
@@ -44,57 +52,77 @@ impl Reporter for RawResults {
             }
             return Ok(());
         }
-        let tag = self.tag.then(|| tag_of(settled.inputs));
+        let tagged = |to: &mut Outbox, content: &mut Content<'_>| {
+            if !content.spilled.is_empty() || !content.memory.is_empty() {
+                let lines = TaggedLines::new(settled.inputs);
+                to.push_rewritten(mem::take(&mut content.spilled), content.memory, lines);
+            }
+        };
         if self.shown {
-            append(out, &mut settled.results, tag.as_deref())?;
+            tagged(out, &mut settled.results);
         }
-        append(err, &mut settled.errors, tag.as_deref())
+        tagged(err, &mut settled.errors);
+        Ok(())
     }
 
     /// Has no file of its own.
+    fn file(&mut self) -> Option<&mut OwnFile> {
+        None
+    }
+
+    /// Has nothing elsewhere.
     fn flush(&mut self) -> Result<(), ReporterError> {
         Ok(())
     }
 }
 
-fn tag_of(item: &[u8]) -> Vec<u8> {
-    let mut tag = Vec::with_capacity(item.len() + 1);
-    tag.extend_from_slice(item);
-    tag.push(b'\t');
-    tag
-}
-
-/// Appends content as it is, or with the tag before each line. The outbox takes what was spilled.
-pub(super) fn append(to: &mut Outbox, content: &mut Content<'_>, tag: Option<&[u8]>) -> Result<(), ReporterError> {
-    let mut memory = content.memory;
+/// Appends content as it is. The outbox takes what was spilled.
+pub(super) fn append(to: &mut Outbox, content: &mut Content<'_>) {
     if !content.spilled.is_empty() {
-        let mut last_byte = [b'\n'];
-        if tag.is_some() && !memory.is_empty() {
-            let read = content.spilled.read_at(content.spilled.bytes() - 1, &mut last_byte);
-            read.map_err(|error| spill_failed(&content.spilled, error))?;
-        }
-        to.push_spilled(mem::take(&mut content.spilled), tag.map(<[u8]>::to_vec));
-        if last_byte != *b"\n" {
-            // The last line of the file continues in memory and has its tag already.
-            let (end_of_line, rest) = memory.split_at(memchr(b'\n', memory).map_or(memory.len(), |end| end + 1));
-            to.buffer().extend_from_slice(end_of_line);
-            memory = rest;
-        }
+        to.push_spilled(mem::take(&mut content.spilled));
     }
-    match tag {
-        None => to.pass(memory),
-        Some(tag) => push_tagged(to.buffer(), tag, memory),
-    }
-    Ok(())
+    to.pass(content.memory);
 }
 
-/// Appends text with the tag at the beginning of each of its lines.
-fn push_tagged(out: &mut Vec<u8>, tag: &[u8], text: &[u8]) {
-    let mut rest = text;
-    while !rest.is_empty() {
-        let line_bytes = memchr(b'\n', rest).map_or(rest.len(), |end| end + 1);
-        out.extend_from_slice(tag);
-        out.extend_from_slice(&rest[..line_bytes]);
-        rest = &rest[line_bytes..];
+/// The lines of a text, each behind the tag. The last line ends with a newline also if that of the text does not: what
+/// another item writes begins on a line of its own.
+#[derive(Debug)]
+struct TaggedLines {
+    /// The item and a tab.
+    tag: Vec<u8>,
+    at_line_start: bool,
+}
+
+impl TaggedLines {
+    fn new(item: &[u8]) -> Self {
+        let mut tag = Vec::with_capacity(item.len() + 1);
+        tag.extend_from_slice(item);
+        tag.push(b'\t');
+        Self { tag, at_line_start: true }
+    }
+}
+
+impl Rewrite for TaggedLines {
+    fn rewrite(&mut self, bytes: &[u8], into: &mut Vec<u8>, full_bytes: usize) -> usize {
+        let mut rest = bytes;
+        while !rest.is_empty() {
+            let (line, after) = rest.split_at(memchr(b'\n', rest).map_or(rest.len(), |end| end + 1));
+            if self.at_line_start {
+                into.extend_from_slice(&self.tag);
+            }
+            into.extend_from_slice(line);
+            self.at_line_start = line.ends_with(b"\n");
+            rest = after;
+            if into.len() >= full_bytes {
+                break;
+            }
+        }
+        bytes.len() - rest.len()
+    }
+
+    fn finish(&mut self, into: &mut Vec<u8>) {
+        if !self.at_line_start {
+            into.push(b'\n');
+        }
     }
 }

@@ -4,6 +4,7 @@
 //! Invariant: memory is bounded, however many processes a run has. The first `ROWS_MAX` processes have a row and the
 //! others are counted; dead items likewise. With a process per item there is a row for each slot.
 
+use super::own_file::OwnFile;
 use super::words::{self, counted, escaped};
 use super::{Reporter, ReporterError, Settled};
 use crate::model::config::{OutputMode, OutputSpec, SummaryMode};
@@ -237,6 +238,11 @@ impl Reporter for Summary {
     }
 
     /// Has no file of its own.
+    fn file(&mut self) -> Option<&mut OwnFile> {
+        None
+    }
+
+    /// Has nothing elsewhere.
     fn flush(&mut self) -> Result<(), ReporterError> {
         Ok(())
     }

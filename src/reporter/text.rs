@@ -1,5 +1,6 @@
 //! `narrate` on stdout: `worker 3 (pid 4123): item 7 -> 49`, a line for each item.
 
+use super::own_file::OwnFile;
 use super::words::{self, push_escaped, push_number};
 use super::{Content, Reporter, ReporterError, Settled, spill_failed};
 use crate::model::event::RunEvent;
@@ -32,7 +33,7 @@ impl Reporter for Narrate {
         out: &mut Outbox,
         err: &mut Outbox,
     ) -> Result<(), ReporterError> {
-        super::results::append(err, &mut settled.errors, None)?;
+        super::results::append(err, &mut settled.errors);
         let shown = if settled.settlement.count == 1 { Shown::new(&settled.results)? } else { None };
         let out = out.buffer();
         let settlement = settled.settlement;
@@ -69,6 +70,11 @@ impl Reporter for Narrate {
     }
 
     /// Has no file of its own.
+    fn file(&mut self) -> Option<&mut OwnFile> {
+        None
+    }
+
+    /// Has nothing elsewhere.
     fn flush(&mut self) -> Result<(), ReporterError> {
         Ok(())
     }

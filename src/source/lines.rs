@@ -10,9 +10,11 @@ use super::{Delivery, Source, SourceError};
 use crate::model::config::{InputSpec, Split};
 use crate::sys::{fd, stdio};
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
-use std::fs::File;
+use std::fs::{File, OpenOptions};
 use std::io::{self, ErrorKind, Read};
 use std::os::fd::{AsFd, BorrowedFd};
+use std::os::unix::fs::OpenOptionsExt;
+use std::path::Path;
 use std::sync::Arc;
 
 /// Two batches.
@@ -49,7 +51,7 @@ pub struct Lines {
 pub fn open(input: &InputSpec, split: Split, priority: bool, maps: bool) -> Result<Box<dyn Source>, SourceError> {
     let (name, opened) = match input {
         InputSpec::Stdin => ("stdin".to_owned(), open_stdin()),
-        InputSpec::File(path) => (path.display().to_string(), File::open(path)),
+        InputSpec::File(path) => (path.display().to_string(), open_file(path)),
     };
     let metadata = opened.and_then(|file| Ok((file.metadata()?, file)));
     let (metadata, file) = match metadata {
@@ -133,6 +135,11 @@ impl Lines {
     }
 }
 
+/// A FIFO without a writer is opened at once, and is not ready before one has come.
+fn open_file(path: &Path) -> io::Result<File> {
+    OpenOptions::new().read(true).custom_flags(libc::O_NONBLOCK).open(path)
+}
+
 /// A descriptor of our own for the inherited stdin.
 fn open_stdin() -> io::Result<File> {
     if stdio::was_closed(0) {
@@ -176,7 +183,7 @@ impl Source for Lines {
 mod tests {
     use super::*;
     use std::io::Write;
-    use std::path::{Path, PathBuf};
+    use std::path::PathBuf;
 
     const LINES: Split = Split::Delimiter(b'\n');
 

@@ -43,6 +43,17 @@ pub fn enlarge_pipe(fd: impl AsFd, bytes: u32) -> usize {
     size.ok().and_then(|size| usize::try_from(size).ok()).unwrap_or(0)
 }
 
+/// How many bytes a pipe holds.
+///
+/// # Errors
+/// It is no pipe.
+pub fn unread_bytes(pipe: impl AsFd) -> io::Result<u64> {
+    let mut bytes: libc::c_int = 0;
+    // SAFETY: the descriptor is open while it is borrowed, and the call writes one integer to memory that outlives it.
+    Errno::result(unsafe { libc::ioctl(pipe.as_fd().as_raw_fd(), libc::FIONREAD, &raw mut bytes) })?;
+    Ok(u64::try_from(bytes).unwrap_or(0))
+}
+
 /// `/dev/null`, to read and to write.
 ///
 /// # Errors

@@ -10,8 +10,9 @@
 //! | a socket | `MSG_DONTWAIT` |
 //! | anything else, and what cannot be opened again | `poll`, then at most a page (a terminal: less) per write, with `RWF_NOWAIT` where possible |
 //!
-//! Bytes that cannot be written yet wait in a queue, in memory or in a spill file. Invariant: bytes are written in the
-//! order in which they were pushed, each once.
+//! Bytes that cannot be written yet wait in a queue, in memory or in a spill file, as they are or as a [`Rewrite`] makes
+//! them. Invariant: bytes are written in the order in which they were pushed, each once, and what a spill file or a
+//! rewrite holds is in memory a staging area at a time.
 
 use super::interruption::retried;
 use super::spill::SpilledContent;
@@ -21,10 +22,11 @@ use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use nix::sys::socket::{MsgFlags, send};
 use nix::sys::stat::{Mode, SFlag, fstat, major, minor};
 use std::collections::VecDeque;
+use std::fmt;
 use std::io;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
 
-/// The most bytes of spilled content that are in memory at a time.
+/// The most bytes of spilled content that are in memory at a time, and about the most of what they are rewritten to.
 const STAGING_BYTES: usize = 64 * 1024;
 
 /// [`Outbox::pass`] copies fewer bytes than this, so that many small pieces are written together.
@@ -35,6 +37,16 @@ const PAGE_BYTES: usize = 4096;
 
 /// A terminal that is ready takes at least this much (`WAKEUP_CHARS` of the kernel's `n_tty.c`).
 const TERMINAL_BYTES: usize = 256;
+
+/// Turns bytes into others on their way out, piece by piece: what they become may be far more than fits into memory.
+pub trait Rewrite: fmt::Debug {
+    /// Takes bytes from the front of `bytes`, at least one, and appends what they become to `into`, until that has about
+    /// `full_bytes`. Returns how many bytes it took.
+    fn rewrite(&mut self, bytes: &[u8], into: &mut Vec<u8>, full_bytes: usize) -> usize;
+
+    /// Appends what follows the last byte.
+    fn finish(&mut self, into: &mut Vec<u8>);
+}
 
 /// What is left after a flush.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -67,16 +79,37 @@ enum Piece {
 struct Spilled {
     /// The bytes that are still in the file.
     content: SpilledContent,
-    line_prefix: Option<Vec<u8>>,
-    at_line_start: bool,
-    /// The bytes before `content`, with the prefixes of their lines.
+    rewriting: Option<Rewriting>,
+    /// The bytes before `content`, as they are written.
     staging: Vec<u8>,
+}
+
+/// Content that is written as something else.
+#[derive(Debug)]
+struct Rewriting {
+    rewrite: Box<dyn Rewrite>,
+    /// Bytes of the content, of which `taken` are rewritten.
+    raw: Vec<u8>,
+    taken: usize,
+    /// The bytes behind the content of the file.
+    tail: Vec<u8>,
+    finished: bool,
 }
 
 #[derive(Debug)]
 struct Sink {
     fd: OwnedFd,
     way: Way,
+    unread: Option<Unread>,
+}
+
+/// A FIFO that no process has read from yet.
+#[derive(Debug)]
+struct Unread {
+    /// Its reading end, so that writes do not fail.
+    _reader: OwnedFd,
+    /// Bytes that were written to it.
+    sent: u64,
 }
 
 /// How to write without blocking.
@@ -96,6 +129,20 @@ impl Outbox {
     /// The fd is not open, or the system is short of descriptors.
     pub fn new(fd: impl AsFd) -> io::Result<Self> {
         Ok(Self { sink: Some(Sink::new(fd.as_fd())?), ..Self::default() })
+    }
+
+    /// An outbox for a file that this program has opened itself, with `O_NONBLOCK`. `reader`: the reading end of a FIFO
+    /// that is empty; it is held until another process has read from the FIFO.
+    #[must_use]
+    pub fn of_own_file(fd: OwnedFd, reader: Option<OwnedFd>) -> Self {
+        let unread = reader.map(|reader| Unread { _reader: reader, sent: 0 });
+        Self { sink: Some(Sink { fd, way: Way::Plain, unread }), ..Self::default() }
+    }
+
+    /// Whether no other process has read from this FIFO. Nothing reports when one does.
+    #[must_use]
+    pub fn is_unread(&self) -> bool {
+        self.sink.as_ref().is_some_and(|sink| sink.unread.is_some())
     }
 
     /// The end of the queue, in memory: append to it, and do not change the bytes that are there.
@@ -121,9 +168,29 @@ impl Outbox {
         self.push(bytes.get(written..).unwrap_or_default());
     }
 
-    /// Appends the content of a spill file, each line with a prefix if there is one. The outbox owns the content and
-    /// frees it as it writes.
-    pub fn push_spilled(&mut self, content: SpilledContent, line_prefix: Option<Vec<u8>>) {
+    /// Appends the content of a spill file. The outbox owns the content and frees it as it writes.
+    pub fn push_spilled(&mut self, content: SpilledContent) {
+        self.push_piece(Spilled { content, rewriting: None, staging: Vec::new() });
+    }
+
+    /// Appends the content of a spill file and `tail` behind it, rewritten. What fits into a staging area is rewritten at
+    /// once, and the rest when it is its turn.
+    pub fn push_rewritten<R: Rewrite + 'static>(&mut self, content: SpilledContent, mut tail: &[u8], mut rewrite: R) {
+        if content.is_empty() {
+            let full_bytes = self.memory.len() + STAGING_BYTES;
+            while !tail.is_empty() && self.memory.len() < full_bytes {
+                tail = &tail[rewrite.rewrite(tail, &mut self.memory, full_bytes)..];
+            }
+            if tail.is_empty() {
+                return rewrite.finish(&mut self.memory);
+            }
+        }
+        let (rewrite, tail) = (Box::new(rewrite), tail.to_vec());
+        let rewriting = Rewriting { rewrite, raw: Vec::new(), taken: 0, tail, finished: false };
+        self.push_piece(Spilled { content, rewriting: Some(rewriting), staging: Vec::new() });
+    }
+
+    fn push_piece(&mut self, spilled: Spilled) {
         if self.memory.len() > self.written_of_memory() {
             self.earlier.push_back(Piece::Memory(std::mem::take(&mut self.memory)));
         } else if self.earlier.is_empty() {
@@ -131,10 +198,10 @@ impl Outbox {
             self.memory.clear();
             self.written = 0;
         }
-        self.earlier.push_back(Piece::Spilled(Spilled::new(content, line_prefix)));
+        self.earlier.push_back(Piece::Spilled(spilled));
     }
 
-    /// How many bytes wait. Prefixes of lines that are still in a spill file do not count.
+    /// How many bytes wait. Those that are still to be rewritten count as what they are, not as what they become.
     #[must_use]
     pub fn len(&self) -> u64 {
         let earlier: u64 = self.earlier.iter().map(Piece::len).sum();
@@ -166,6 +233,19 @@ impl Outbox {
     /// `BrokenPipe`: the reader is gone (SIGPIPE is ignored, see [`super::signals::normalise`]). Those of `write(2)`
     /// and of the spill file. Bytes that were not written still wait.
     pub fn flush(&mut self) -> io::Result<Flushed> {
+        if !self.is_unread() {
+            return self.write();
+        }
+        let before = self.len();
+        let flushed = self.write();
+        let sent = before - self.len();
+        if let Some(sink) = &mut self.sink {
+            sink.note_sent(sent);
+        }
+        flushed
+    }
+
+    fn write(&mut self) -> io::Result<Flushed> {
         let Some(sink) = &self.sink else { return self.move_to_memory() };
         while let Some(piece) = self.earlier.front_mut() {
             let bytes = match piece {
@@ -240,24 +320,22 @@ impl Piece {
     fn len(&self) -> u64 {
         match self {
             Self::Memory(bytes) => bytes.len() as u64,
-            Self::Spilled(spilled) => spilled.staging.len() as u64 + spilled.content.bytes(),
+            Self::Spilled(Spilled { content, rewriting, staging }) => {
+                let raw = rewriting.as_ref().map_or(0, |rewriting| rewriting.raw_bytes());
+                staging.len() as u64 + content.bytes() + raw
+            }
         }
     }
 }
 
 impl Spilled {
-    const fn new(content: SpilledContent, line_prefix: Option<Vec<u8>>) -> Self {
-        Self { content, line_prefix, at_line_start: true, staging: Vec::new() }
-    }
-
     /// Moves the next bytes to `staging` unless it holds some; false: no bytes are left.
     fn stage(&mut self) -> io::Result<bool> {
-        if !self.staging.is_empty() {
-            return Ok(true);
-        }
-        self.content.take_front(&mut self.staging, STAGING_BYTES)?;
-        if let Some(prefix) = &self.line_prefix {
-            self.staging = with_prefix(&self.staging, prefix, &mut self.at_line_start);
+        if self.staging.is_empty() {
+            match &mut self.rewriting {
+                None => self.content.take_front(&mut self.staging, STAGING_BYTES)?,
+                Some(rewriting) => rewriting.stage(&mut self.content, &mut self.staging)?,
+            }
         }
         Ok(!self.staging.is_empty())
     }
@@ -270,16 +348,30 @@ impl Spilled {
     }
 }
 
-fn with_prefix(bytes: &[u8], prefix: &[u8], at_line_start: &mut bool) -> Vec<u8> {
-    let mut lines = Vec::with_capacity(bytes.len() + bytes.len() / 4);
-    for line in bytes.split_inclusive(|byte| *byte == b'\n') {
-        if *at_line_start {
-            lines.extend_from_slice(prefix);
+impl Rewriting {
+    /// Rewrites the next bytes of the content, then of the tail, into an empty `staging`.
+    fn stage(&mut self, content: &mut SpilledContent, staging: &mut Vec<u8>) -> io::Result<()> {
+        while staging.is_empty() && !self.finished {
+            if self.taken == self.raw.len() {
+                self.taken = 0;
+                content.take_front(&mut self.raw, STAGING_BYTES)?;
+            }
+            if self.raw.is_empty() {
+                self.raw = std::mem::take(&mut self.tail);
+            }
+            if self.raw.is_empty() {
+                self.finished = true;
+                self.rewrite.finish(staging);
+            } else {
+                self.taken += self.rewrite.rewrite(&self.raw[self.taken..], staging, STAGING_BYTES);
+            }
         }
-        lines.extend_from_slice(line);
-        *at_line_start = line.ends_with(b"\n");
+        Ok(())
     }
-    lines
+
+    fn raw_bytes(&self) -> u64 {
+        (self.raw.len() - self.taken + self.tail.len()) as u64
+    }
 }
 
 impl Sink {
@@ -287,9 +379,20 @@ impl Sink {
         let (way, again) = way_of(fd)?;
         let own = if again { open_again(fd) } else { None };
         Ok(match own {
-            Some(fd) => Self { fd, way: Way::Plain },
-            None => Self { fd: fd.try_clone_to_owned()?, way },
+            Some(fd) => Self { fd, way: Way::Plain, unread: None },
+            None => Self { fd: fd.try_clone_to_owned()?, way, unread: None },
         })
+    }
+
+    /// Lets go of the reading end once another process has read some of what was sent: when that goes away, a write
+    /// fails. Whether another process has the FIFO open does not tell: a child that is starting has a copy of our end.
+    fn note_sent(&mut self, bytes: u64) {
+        let Some(unread) = &mut self.unread else { return };
+        unread.sent += bytes;
+        // What is in the FIFO stays there as long as one end is open.
+        if super::fd::unread_bytes(&self.fd).is_ok_and(|left| left < unread.sent) {
+            self.unread = None;
+        }
     }
 
     /// Writes the bytes from `written` on, and advances `written`.
@@ -404,7 +507,7 @@ mod tests {
 
     fn asking(fd: impl AsFd, bytes_max: usize) -> Outbox {
         let fd = fd.as_fd().try_clone_to_owned().unwrap();
-        Outbox { sink: Some(Sink { fd, way: Way::Ask(bytes_max) }), ..Outbox::default() }
+        Outbox { sink: Some(Sink { fd, way: Way::Ask(bytes_max), unread: None }), ..Outbox::default() }
     }
 
     #[test]
@@ -535,10 +638,10 @@ mod tests {
         let big = numbers();
         let (_first, one) = spilled(&[&big]);
         let (_second, other) = spilled(&[b"the next result\n", &big]);
-        outbox.push_spilled(one, None);
+        outbox.push_spilled(one);
         // The pipe takes a part of the first content. Nothing is in memory when the second content comes.
         assert_eq!(outbox.flush().unwrap(), Flushed::Blocked);
-        outbox.push_spilled(other, None);
+        outbox.push_spilled(other);
         let expected = [big.as_slice(), b"the next result\n", &big].concat();
         let read = std::thread::spawn(move || {
             let mut read = Vec::new();
@@ -561,7 +664,7 @@ mod tests {
         let big = numbers();
         let (file, content) = spilled(&[b"first\n", &big]);
         outbox.push(b"in front\n");
-        outbox.push_spilled(content, None);
+        outbox.push_spilled(content);
         outbox.push(b"behind\n");
         let expected = [b"in front\nfirst\n", big.as_slice(), b"behind\n"].concat();
         assert_eq!(outbox.len(), expected.len() as u64);
@@ -582,16 +685,68 @@ mod tests {
         assert!(reading.join().unwrap() == expected);
     }
 
+    /// Writes each byte a number of times, and then how many there were.
+    #[derive(Debug)]
+    struct Repeated {
+        times: usize,
+        bytes: usize,
+    }
+
+    impl Rewrite for Repeated {
+        fn rewrite(&mut self, bytes: &[u8], into: &mut Vec<u8>, full_bytes: usize) -> usize {
+            let mut taken = 0;
+            for byte in bytes {
+                into.extend(std::iter::repeat_n(*byte, self.times));
+                taken += 1;
+                if into.len() >= full_bytes {
+                    break;
+                }
+            }
+            self.bytes += taken;
+            taken
+        }
+        fn finish(&mut self, into: &mut Vec<u8>) {
+            into.extend_from_slice(format!(" {}", self.bytes).as_bytes());
+        }
+    }
+
     #[test]
-    fn lines_get_their_prefix_across_pieces() {
+    fn content_is_rewritten_across_its_pieces() {
+        let (file, content) = spilled(&[b"ab", b"c", b"", b"d"]);
         let mut outbox = Outbox::default();
-        let (file, content) = spilled(&[b"a\nb", b"c\n", b"", b"\nd"]);
         outbox.push(b"x ");
-        outbox.push_spilled(content, Some(b"tag ".to_vec()));
+        outbox.push_rewritten(content, b"ef", Repeated { times: 2, bytes: 0 });
+        outbox.push(b";");
+        outbox.push_rewritten(SpilledContent::default(), b"gh", Repeated { times: 3, bytes: 0 });
         assert_eq!(outbox.flush().unwrap(), Flushed::All);
-        assert_eq!(outbox.buffer(), b"x tag a\ntag bc\ntag \ntag d");
+        assert_eq!(outbox.buffer(), b"x aabbccddeeff 6;ggghhh 2");
         assert_eq!(file.live_bytes(), 0);
         assert!(outbox.watch_fd().is_none());
+    }
+
+    #[test]
+    fn what_is_rewritten_is_in_memory_a_staging_area_at_a_time() {
+        const TIMES: usize = 50_000;
+        let (mut reader, writer) = io::pipe().unwrap();
+        let mut outbox = Outbox::new(&writer).unwrap();
+        outbox.push_rewritten(SpilledContent::default(), &[b'm'; 1000], Repeated { times: TIMES, bytes: 0 });
+        let (_file, content) = spilled(&[&[b'f'; 1000]]);
+        outbox.push_rewritten(content, &[b't'; 1000], Repeated { times: TIMES, bytes: 0 });
+        drop(writer);
+        let reading = std::thread::spawn(move || {
+            let mut received = Vec::new();
+            reader.read_to_end(&mut received).map(|_| received).unwrap()
+        });
+        let mut poller = Poller::new().unwrap();
+        poller.add(outbox.watch_fd().unwrap(), Interest::WRITE, 0).unwrap();
+        while outbox.flush().unwrap() == Flushed::Blocked {
+            assert!(outbox.len() < (4 * STAGING_BYTES) as u64, "{} bytes wait", outbox.len());
+            poller.wait(&mut Vec::new(), None).unwrap();
+        }
+        drop(outbox);
+        let repeated = |byte: u8| vec![byte; 1000 * TIMES];
+        let expected = [repeated(b'm'), b" 1000".to_vec(), repeated(b'f'), repeated(b't'), b" 2000".to_vec()].concat();
+        assert!(reading.join().unwrap() == expected);
     }
 
     #[test]
@@ -599,7 +754,7 @@ mod tests {
         let mut outbox = Outbox::default();
         let (file, content) = spilled(&[b"lost"]);
         outbox.push(b"in front");
-        outbox.push_spilled(content, None);
+        outbox.push_spilled(content);
         outbox.push(b"behind");
         file.truncate(0);
         assert_eq!(outbox.flush().unwrap_err().kind(), io::ErrorKind::UnexpectedEof);
@@ -613,7 +768,7 @@ mod tests {
         let (_reader, writer) = io::pipe().unwrap();
         let mut outbox = Outbox::new(&writer).unwrap();
         let (file, content) = spilled(&[&numbers(), b"more"]);
-        outbox.push_spilled(content, None);
+        outbox.push_spilled(content);
         assert_eq!(outbox.flush().unwrap(), Flushed::Blocked);
         outbox.clear();
         assert_eq!((outbox.len(), file.live_bytes()), (0, 0));

@@ -7,7 +7,7 @@
 //! Invariant: a handler makes atomic accesses and system calls only, and no signal is blocked while [`Normalised`]
 //! lives.
 
-use super::disposition::{Change, Disposition};
+use super::disposition::{Change, Disposition, present};
 use super::fd;
 use crate::model::signal::Signal;
 use nix::errno::Errno;
@@ -69,9 +69,8 @@ type Record = [u32; 2];
 const RECORD_BYTES: usize = size_of::<Record>();
 
 impl SignalPlane {
-    /// Catches these signals from now on, also those that were ignored at our start: a shell without job control
-    /// ignores INT and QUIT in background processes, and they would be lost. A handler of the host program is not
-    /// called meanwhile.
+    /// Catches these signals from now on, also those that were ignored before ([`is_ignored`]). A handler of the host
+    /// program is not called meanwhile.
     ///
     /// # Errors
     /// A signal that cannot be caught (KILL, STOP, faults), or the system is short of descriptors.
@@ -225,6 +224,20 @@ pub fn with_blocked<T>(start: impl FnOnce() -> io::Result<T>) -> io::Result<T> {
     started
 }
 
+/// Whether this process ignores a signal, as the shell has background jobs of scripts do, and `nohup`.
+#[must_use]
+pub fn is_ignored(signal: Signal) -> bool {
+    present(i32::from(signal.0)).is_ok_and(|action| action.sa_sigaction == libc::SIG_IGN)
+}
+
+/// Holds a signal back on this thread until [`normalise`]: it is received then if a plane catches it.
+pub fn hold(signal: Signal) {
+    if let Ok(signal) = nix::sys::signal::Signal::try_from(i32::from(signal.0)) {
+        // The call fails for no signal.
+        let _ = SigSet::from(signal).thread_block();
+    }
+}
+
 /// Ignores a signal from now on, for good: for a worker's own process. A run uses [`normalise`].
 ///
 /// # Errors
@@ -285,7 +298,6 @@ fn unblock(number: i32) {
 
 #[cfg(test)]
 mod tests {
-    use super::super::disposition::present;
     use super::super::testing::{is_role, play, wait_readable};
     use super::*;
     use std::os::unix::process::ExitStatusExt;

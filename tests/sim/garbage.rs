@@ -115,6 +115,7 @@ fn any_input(rng: &mut Rng, next_item: &mut u64) -> Input {
             1 => Input::SinkClosed,
             2 => Input::SinkLost { error: error() },
             3 => Input::StorageLost { error: error() },
+            12..16 => Input::Congested { congested: rng.below(2) == 0 },
             _ => Input::SourceIdle,
         },
     }

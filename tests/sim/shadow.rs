@@ -261,7 +261,7 @@ impl Shadow {
             return;
         }
         match input {
-            Input::Start => {}
+            Input::Start | Input::Congested { .. } => {}
             Input::BatchArrived { first, count, priority } => self.arrived(*first, *count, *priority),
             Input::ItemRejected { item, reason } => self.rejected(*item, reason),
             Input::SourceIdle => self.source_idle = true,

@@ -13,6 +13,7 @@ use supervisor::engine::parts::{Direction, DurableRecord, FrameKind, TappedFrame
 use supervisor::model::event::{ItemFate, RunEvent};
 use supervisor::model::outcome::{Cause, CauseKind, FailReason, Outcome, Settlement};
 use supervisor::model::time::Instant;
+use supervisor::reporter::own_file::OwnFile;
 use supervisor::reporter::{Content, Reporter, ReporterError, Settled};
 use supervisor::sys::outbox::Outbox;
 
@@ -38,6 +39,10 @@ impl Reporter for Observer {
     ) -> Result<(), ReporterError> {
         self.0.borrow_mut().shown(settled);
         Ok(())
+    }
+
+    fn file(&mut self) -> Option<&mut OwnFile> {
+        None
     }
 
     fn flush(&mut self) -> Result<(), ReporterError> {

@@ -255,3 +255,35 @@ fn an_answer_out_of_order_ends_the_worker() {
     );
     check!(rig, "wait 100; spawned 1", ["spawn 1.2"]);
 }
+
+#[test]
+fn no_command_starts_while_the_output_is_congested() {
+    for queue_order in [QueueOrder::Fifo, QueueOrder::Lifo] {
+        let mut rig = Rig::running(Policy { queue_order, retries: 1, ..per_item() }, 4);
+        rig.feed("spawned 1; spawned 2");
+        let first = if queue_order == QueueOrder::Fifo { 0 } else { 3 };
+        let done = format!("done {first}..{} by 1, attempts 1", first + 1);
+        let commit = format!("commit {first}..{}", first + 1);
+        let ended = rig.feed("congested; exit 1 0");
+        assert_eq!(ended.lines().collect::<Vec<_>>(), [done, commit]);
+        check!(rig, "exit 2 1", []);
+        let started = rig.feed("uncongested");
+        assert_eq!(started.lines().count(), 2, "{started}");
+        assert!(started.lines().all(|order| order.starts_with("spawn ")), "{started}");
+    }
+}
+
+#[test]
+fn resident_workers_get_items_while_the_output_is_congested() {
+    let mut rig = Rig::running(alone(policy()), 2);
+    check!(rig, "congested; settled 1 0", ["done 0..1 by 1, attempts 1", "commit 0..1", "dispatch 1 1..2"]);
+}
+
+#[test]
+fn a_stop_ends_a_congested_run() {
+    let mut rig = Rig::running(per_item(), 3);
+    rig.feed("spawned 1; spawned 2; congested");
+    check!(rig, "INT", ["skipped 2..3 by -, attempts 0", "commit 2..3"]);
+    rig.feed("exit 1 0");
+    assert!(rig.feed("exit 2 0").ends_with("finish Signal(Signal(2))"));
+}

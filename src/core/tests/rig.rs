@@ -202,6 +202,8 @@ impl Rig {
                 let signal = Signal(number(words, 2) as u8);
                 Self::exited(worker, incarnation, ExitStatus::Signal { signal, core_dumped: false }, words)
             }
+            "congested" => Input::Congested { congested: true },
+            "uncongested" => Input::Congested { congested: false },
             "sink" => Input::SinkClosed,
             // What a caller asks for.
             "stop" => asked(Command::Stop),

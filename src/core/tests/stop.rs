@@ -206,3 +206,11 @@ fn a_signal_that_asks_for_the_status_alone_is_not_reported() {
         ["status 2 workers", "- signal QUIT", "- terminating signal(signal(3))", "kill 1.1 TERM", "kill 2.1 TERM",]
     );
 }
+
+#[test]
+fn the_deadline_of_the_run_is_for_its_items() {
+    let mut rig = Rig::running(alone(Policy { run_timeout: Some(Duration::from_millis(500)), ..policy() }), 1);
+    // The supervisor was stopped meanwhile: the result came before, and is read at once.
+    check!(rig, "settled 1 0; wait 600", ["done 0..1 by 1, attempts 1", "commit 0..1", "close input 1"]);
+    check!(rig, "exit 1 0", ["finish SourceEnded"]);
+}

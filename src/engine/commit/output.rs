@@ -1,4 +1,4 @@
-//! stdout and stderr: what waits for them, and when that is too much.
+//! stdout and stderr: what waits for them and for other outputs, and when that is too much.
 //!
 //! Invariant: never blocks. Above [`WAITING_BYTES_MAX`] the output is congested until half of that is written; the
 //! reactor then takes in no items and reads from no resident worker.
@@ -41,6 +41,8 @@ pub struct OutputStreams {
     stderr_watched: bool,
     stdout_lost: bool,
     congested: bool,
+    /// Bytes that wait for files of reporters.
+    waiting_for_files: u64,
     /// What the program that started the run has not taken.
     untaken: Option<Arc<UntakenBytes>>,
 }
@@ -54,6 +56,7 @@ impl OutputStreams {
             stderr_watched: false,
             stdout_lost: false,
             congested: false,
+            waiting_for_files: 0,
             untaken: None,
         }
     }
@@ -70,6 +73,11 @@ impl OutputStreams {
         if let Some(fd) = self.out.watch_fd() {
             let _ = turn.system.watch(fd, Interest::NONE, Port::Stdout.token());
         }
+    }
+
+    /// Bytes that wait for files of reporters count as bytes that wait for stdout.
+    pub const fn set_waiting_for_files(&mut self, bytes: u64) {
+        self.waiting_for_files = bytes;
     }
 
     pub const fn is_congested(&self) -> bool {
@@ -94,7 +102,7 @@ impl OutputStreams {
         }
         self.flush_stderr(turn);
         let untaken = self.untaken.as_ref().map_or(0, |untaken| untaken.bytes());
-        let waiting = self.out.len() + self.err.len() + untaken;
+        let waiting = self.out.len() + self.err.len() + self.waiting_for_files + untaken;
         self.congested = waiting > if self.congested { RESUME_BYTES } else { WAITING_BYTES_MAX };
     }
 

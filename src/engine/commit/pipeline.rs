@@ -10,17 +10,23 @@
 
 use super::super::answer::Answer;
 use super::super::feed::Feed;
+use super::super::token::Port;
 use super::super::turn::Turn;
-use super::output::OutputStreams;
+use super::output::{OutputStreams, RESUME_BYTES};
 use super::reorder::{HeldResults, Reorder};
 use crate::core::input::Input;
 use crate::model::event::RunEvent;
 use crate::model::ids::ItemId;
 use crate::model::outcome::Settlement;
-use crate::model::time::Instant;
+use crate::model::time::{Duration, Instant};
 use crate::mutant::mutant;
 use crate::reporter::{Content, Reporter, ReporterError, Settled};
+use crate::sys::outbox::{Flushed, Outbox};
+use crate::sys::poller::Interest;
 use std::io;
+
+/// How soon a file is looked at again that no event tells of.
+const FILES_RETRY: Duration = Duration::from_millis(20);
 
 /// A record of outcomes that has to be safe before they become visible.
 pub trait DurableRecord {
@@ -56,6 +62,18 @@ pub struct Commit {
     waiting: Vec<(Instant, Deferred)>,
     /// The first failure of a reporter's own file since it was last asked for.
     failure: Option<ReporterError>,
+    files: FilesState,
+}
+
+/// What the files of reporters lead to.
+#[derive(Default)]
+struct FilesState {
+    /// Some are in the poll set.
+    watched: bool,
+    /// The run stops: no file holds it back any more. What is at workers is bounded.
+    stopping: bool,
+    /// It was said that the run waits for a file.
+    said: bool,
 }
 
 impl Commit {
@@ -69,6 +87,7 @@ impl Commit {
             record_lost: false,
             waiting: Vec::new(),
             failure: None,
+            files: FilesState::default(),
         }
     }
 
@@ -86,6 +105,7 @@ impl Commit {
 
     /// Something happened.
     pub fn event(&mut self, now: Instant, event: RunEvent) {
+        self.files.stopping |= matches!(event, RunEvent::Stopping { .. });
         if self.record.is_some() {
             self.waiting.push((now, Deferred::Event(event)));
         } else {
@@ -145,10 +165,16 @@ impl Commit {
         if let Some(error) = self.pass_barrier(feed) {
             turn.report(Input::StorageLost { error });
         }
+        let waiting = self.flush_files(turn);
+        let counted = if self.files.stopping { 0 } else { waiting };
+        self.output.set_waiting_for_files(counted);
         if let Some(failure) = self.flush_reporters() {
             turn.report(Input::StorageLost { error: failure.to_string() });
         }
         self.output.flush(turn);
+        if self.output.is_congested() && counted > RESUME_BYTES && !std::mem::replace(&mut self.files.said, true) {
+            self.say_what_is_behind(turn);
+        }
     }
 
     /// Makes the record safe and shows what waits for that. Without a record nothing waits. Returns why the record is not
@@ -181,6 +207,48 @@ impl Commit {
             self.failure = self.failure.take().or(flushed.err());
         }
         self.failure.take()
+    }
+
+    /// Writes what the files of reporters take, and watches those that take no more. Returns how many bytes wait.
+    pub fn flush_files(&mut self, turn: &mut Turn) -> u64 {
+        let mut waiting = 0;
+        for file in self.reporters.iter_mut().filter_map(|reporter| reporter.file()) {
+            let flushed = turn.system.flush(&mut file.outbox);
+            let blocked = matches!(flushed, Ok(Flushed::Blocked));
+            if let Err(error) = flushed {
+                let failure = file.lose(error);
+                self.failure = self.failure.take().or(Some(failure));
+            }
+            waiting += file.outbox.len();
+            let Some(fd) = file.outbox.watch_fd() else { continue };
+            if blocked && !self.files.watched {
+                self.files.watched = turn.system.watch(fd, Interest::WRITE, Port::Files.token()).is_ok();
+            } else if !blocked && self.files.watched {
+                turn.system.unwatch(fd);
+                self.files.watched = false;
+            }
+        }
+        waiting
+    }
+
+    /// When to look again at files that are behind: no event reports the first reader of a FIFO.
+    pub fn next_look_at_files(&mut self, now: Instant) -> Option<Instant> {
+        let mut files = self.reporters.iter_mut().filter_map(|reporter| reporter.file());
+        let unreported = |outbox: &Outbox, watched: bool| outbox.is_unread() || (!watched && !outbox.is_empty());
+        let watched = self.files.watched;
+        files.any(|file| unreported(&file.outbox, watched)).then(|| now + FILES_RETRY)
+    }
+
+    /// Whether files of reporters have yet to take something.
+    pub fn has_files_behind(&mut self) -> bool {
+        self.reporters.iter_mut().filter_map(|reporter| reporter.file()).any(|file| file.is_behind())
+    }
+
+    /// Says which files the run waits for.
+    pub fn say_what_is_behind(&mut self, turn: &mut Turn) {
+        for file in self.reporters.iter_mut().filter_map(|reporter| reporter.file()).filter(|file| file.is_behind()) {
+            turn.notice(&format!("supervisor: {} takes no more; the run waits until it is read", file.path));
+        }
     }
 
     /// Shows an event at once.
@@ -234,12 +302,11 @@ mod tests {
     use crate::model::ids::WorkerId;
     use crate::model::outcome::Outcome;
     use crate::model::signal::Signal;
-    use crate::model::time::Duration;
+    use crate::reporter::own_file::OwnFile;
     use crate::source::{Delivery, Payload, Source, SourceError};
     use crate::sys::block::Block;
-    use crate::sys::outbox::{Flushed, Outbox};
     use crate::sys::pidfd::Process;
-    use crate::sys::poller::{Added, Interest, Ready};
+    use crate::sys::poller::{Added, Ready};
     use crate::sys::signals::ReceivedSignal;
     use crate::sys::spawn::SpawnPlan;
     use crate::sys::spill::{SpillFile, SpilledContent};
@@ -344,6 +411,9 @@ mod tests {
             let (first, inputs) = (settled.settlement.first, text(settled.inputs));
             self.add(format!("show{first}[{inputs}]={}", text(settled.results.memory)));
             Ok(())
+        }
+        fn file(&mut self) -> Option<&mut OwnFile> {
+            None
         }
         fn flush(&mut self) -> Result<(), ReporterError> {
             Ok(())

@@ -131,8 +131,9 @@ impl Fleet {
         }
     }
 
-    /// stdout and stderr take less than the workers give, or enough again. Commands are read all the same: what they
-    /// write goes to a file, and a command that waits in a write would run into its time limit.
+    /// stdout and stderr take less than the workers give, or enough again. Commands that run are read all the same: what
+    /// they write goes to a file, and a command that waits in a write would run into its time limit. The core starts no
+    /// others meanwhile.
     pub fn set_congested(&mut self, congested: bool, turn: &mut Turn) {
         if let Self::Residents(residents) = self {
             residents.set_congested(congested, turn);

@@ -1,0 +1,12 @@
+//! Why a reporter fails.
+
+/// Why a reporter failed. The texts complete "failed to ...".
+#[derive(Debug, thiserror::Error)]
+pub enum ReporterError {
+    #[error("create {path}: {error}")]
+    Create { path: String, error: std::io::Error },
+    #[error("write {path}: {error}")]
+    Write { path: String, error: std::io::Error },
+    #[error("read back what was spilled to {folder}: {error}")]
+    Spill { folder: String, error: std::io::Error },
+}
