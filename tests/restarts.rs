@@ -117,7 +117,7 @@ fn a_death_while_idle_counts() {
     send(pid_of(&ready), Signal::SIGTERM);
     let run = run.finish();
     assert_eq!(run.code(), 3, "{}", run.stderr);
-    assert!(run.stderr.contains("died: signal 15 (TERM), while idle"), "{}", run.stderr);
+    assert!(run.stderr.contains("died: signal 15 (TERM) while idle"), "{}", run.stderr);
     drop(writer);
 }
 

@@ -43,6 +43,7 @@ pub enum Isolation {
     after_help = help::AFTER_SHORT,
     disable_help_flag = true,
     disable_version_flag = true,
+    args_override_self = true,
     max_term_width = 100,
     next_help_heading = "Items, workers, protocol"
 )]
@@ -98,7 +99,7 @@ pub struct Flags {
     /// Most items in one message [no limit of its own]
     #[arg(long, alias = "run-max", value_name = "N", value_parser = values::positive_u32)]
     pub batch_max: Option<u32>,
-    /// Run the command by /bin/sh -c, items quoted
+    /// Run the command as a script of /bin/sh; items stay literal in it
     #[arg(long)]
     pub shell: bool,
     /// Give the item to the command's stdin, not to its arguments
@@ -114,7 +115,7 @@ pub struct Flags {
     /// Wait before the next attempt, doubling, with jitter [0]
     #[arg(long, value_name = "D", value_parser = values::duration, help_heading = FAILURE)]
     pub retry_delay: Option<Duration>,
-    /// Give up after N dead items in a row, or never [20]
+    /// Give up after N items in a row dead or not started, or never [20]
     #[arg(long, value_name = "N", value_parser = values::max_dead, help_heading = FAILURE)]
     pub max_dead: Option<MaxDead>,
     /// Hard limit for one attempt; then its worker is replaced [none]

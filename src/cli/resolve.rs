@@ -107,6 +107,8 @@ fn settings(flags: &Flags, worker: WorkerChoice, source: Option<SourceChoice>, h
         intensity: flags.max_restarts,
         backoff: flags.backoff,
         halt: halt(flags),
+        // The style of exit codes is no matter of the run, but when xargs stops is.
+        stop_at_abort: Some(flags.exit_code == Some(ExitCodeStyle::Xargs)),
         run_timeout: flags.run_timeout,
         seed: flags.seed,
         output: flags.output,
@@ -223,7 +225,7 @@ mod tests {
     use crate::model::time::Duration;
 
     fn host() -> Host {
-        Host { cores: 8, seed: 7, run_id: "run".into() }
+        Host { cores: 8, cores_why: None, seed: 7, run_id: "run".into() }
     }
 
     /// Words are cut at blanks; `''` is the empty word.

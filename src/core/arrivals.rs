@@ -48,6 +48,7 @@ impl Core {
             incarnation: None,
             pid: None,
             causes: vec![Cause { attempt: Attempt::FIRST, worker: None, pid: None, kind }],
+            shown_item: None,
         });
     }
 

@@ -82,6 +82,8 @@ pub struct Core {
     started: bool,
     /// An item was dispatched.
     dispatched: bool,
+    /// A worker has sent its hello.
+    greeted: bool,
     stage: Stage,
     /// Why the run stops, if it does.
     reason: Option<StopReason>,
@@ -118,6 +120,7 @@ impl Core {
             restored: Totals::default(),
             started: false,
             dispatched: false,
+            greeted: false,
             stage: Stage::Running,
             reason: None,
             closing: false,

@@ -24,6 +24,13 @@ pub(super) struct FailureDecision {
     outcome: Option<Outcome>,
 }
 
+impl FailureDecision {
+    /// If the item gets no further attempt.
+    pub(super) const fn is_final(&self) -> bool {
+        self.outcome.is_some()
+    }
+}
+
 impl Core {
     /// A worker finished the next items that it holds.
     pub(super) fn on_settled(&mut self, index: usize, first: ItemId, count: u32, attempt: Attempt, busy_ns: u64) {
@@ -66,7 +73,7 @@ impl Core {
         let since = slot.leases.front().map_or(self.now, |lease| lease.since.max(slot.answered_at));
         let (busy_ns, batches_before) = (self.now.since(since).0, slot.leases.len());
         let Some((batch, priority)) = self.pool.take(index, 1) else { return };
-        let decision = self.decide_failure(index, batch, CauseKind::Failed(reason));
+        let decision = self.decide_failure(index, batch, CauseKind::Failed(reason), true);
         if decision.outcome.is_some() {
             self.pool.slots[index].settled += 1;
         }
@@ -127,6 +134,7 @@ impl Core {
             incarnation: Some(incarnation),
             pid: self.pool.slots[index].pid,
             causes,
+            shown_item: None,
         });
     }
 
@@ -150,6 +158,7 @@ impl Core {
             incarnation,
             pid,
             causes,
+            shown_item: None,
         });
     }
 
@@ -157,8 +166,15 @@ impl Core {
         if batch.attempt == Attempt::FIRST { Vec::new() } else { self.causes.remove(&batch.first).unwrap_or_default() }
     }
 
-    /// Adds a cause to the causes of a single item, and decides whether the item is tried again.
-    pub(super) fn decide_failure(&mut self, index: usize, batch: Batch, kind: CauseKind) -> FailureDecision {
+    /// Adds a cause to the causes of a single item, and decides whether the item is tried again. `repeatable`: a further
+    /// attempt may end differently.
+    pub(super) fn decide_failure(
+        &mut self,
+        index: usize,
+        batch: Batch,
+        kind: CauseKind,
+        repeatable: bool,
+    ) -> FailureDecision {
         let pid = self.pool.slots[index].pid;
         let crashed = matches!(kind, CauseKind::Crashed(_));
         let mut causes = self.take_causes(batch);
@@ -171,7 +187,7 @@ impl Core {
             let tries = self.policy.retries.saturating_add(1);
             (mutant!(RetriesOffByOne, tries, tries.saturating_add(1)), Outcome::Failed)
         };
-        let outcome = match (alike >= tries as usize, self.stage == Stage::Running) {
+        let outcome = match (!repeatable || alike >= tries as usize, self.stage == Stage::Running) {
             (true, _) => Some(outcome),
             (false, true) => None,
             // A run that stops begins no further attempt.
@@ -212,6 +228,7 @@ impl Core {
                 incarnation,
                 pid,
                 causes: all,
+                shown_item: None,
             });
             return None;
         }
@@ -245,6 +262,7 @@ impl Core {
         let skipped = settlement.outcome == Outcome::Skipped;
         self.totals.count(&settlement.outcome, u64::from(count));
         let tripped = self.breaker.note(&settlement.outcome);
+        let abort = if self.policy.stop_at_abort { halt::abort(&settlement) } else { None };
         let in_turn = match &mut self.order {
             Some(order) => order.settle(first, count),
             None => mutant!(CommitSkipped, true, !skipped),
@@ -257,8 +275,18 @@ impl Core {
         if let Some(reason) = tripped {
             self.stop(Stage::Terminating, reason);
         }
+        if let Some(reason) = abort {
+            self.stop(Stage::Draining, reason);
+        }
         if !skipped {
             self.halt_if_met();
+        }
+    }
+
+    /// An item was settled because the program of all commands cannot be executed any more.
+    pub(super) fn note_lost_command(&mut self, error: &str, missing: bool) {
+        if self.breaker.note_lost(error) {
+            self.stop(Stage::Draining, StopReason::CommandLost { error: error.to_owned(), missing });
         }
     }
 

@@ -5,13 +5,15 @@
 //! opens it.
 
 use super::builder::{ConfigBuilder, SourceChoice, WorkerChoice};
-use super::config::{Config, ExecSpec, InputSpec, OutputMode, OutputSpec, SourceSpec, Split, SummaryMode, WorkerSpec};
+use super::config::{
+    Advice, Config, ExecSpec, InputSpec, OutputMode, OutputSpec, SourceSpec, Split, SummaryMode, WorkerSpec,
+};
 use super::config_error::{ConfigError, Setting};
 use super::ids::ItemId;
 use super::signal::Signal;
 use super::spec::{
-    Backoff, Credit, Halt, ITEM_BYTES_MAX, Intensity, Policy, QueueOrder, RestartStrategy, RestartType, TASKS,
-    TermStep, Threshold, TransportKind, TransportSpec, WorkerContract,
+    Backoff, Credit, Halt, IDENTITY_ALIAS, ITEM_BYTES_MAX, Intensity, Policy, QueueOrder, RestartStrategy, RestartType,
+    TASKS, TermStep, Threshold, TransportKind, TransportSpec, WorkerContract,
 };
 use super::time::Duration;
 
@@ -174,6 +176,11 @@ impl ConfigBuilder {
                     SummaryMode::Auto
                 }),
                 quiet: is_set(self.quiet),
+                workers_why: self.host.cores_why.clone().filter(|_| self.workers == Some(self.host.cores)),
+                advice: Advice {
+                    speaks_frames: matches!(self.worker, WorkerChoice::Program(_)),
+                    task_by_default: self.is_built_in() && self.task.is_none() && !demonstration,
+                },
             }),
         }
     }
@@ -187,7 +194,10 @@ impl ConfigBuilder {
             }
             WorkerChoice::Program(argv) => Ok(WorkerSpec::Frames { argv: argv.clone(), transport }),
             WorkerChoice::BuiltIn => {
-                let task = self.task.as_deref().unwrap_or(TASKS[0]).to_owned();
+                let task = match self.task.as_deref().unwrap_or(TASKS[0]) {
+                    IDENTITY_ALIAS => "identity".to_owned(),
+                    task => task.to_owned(),
+                };
                 if !TASKS.contains(&task.as_str()) {
                     return Err(ConfigError::UnknownTask { task });
                 }
@@ -283,6 +293,7 @@ impl ConfigBuilder {
             intensity: self.intensity.unwrap_or(INTENSITY),
             backoff: self.backoff.unwrap_or(BACKOFF),
             halt: self.halt,
+            stop_at_abort: is_set(self.stop_at_abort),
             run_timeout: self.run_timeout,
             seed: self.seed.unwrap_or(self.host.seed),
         }
@@ -338,7 +349,7 @@ mod tests {
     use super::*;
 
     fn builder() -> ConfigBuilder {
-        ConfigBuilder::new(Host { cores: 8, seed: 7, run_id: "run".into() })
+        ConfigBuilder::new(Host { cores: 8, cores_why: None, seed: 7, run_id: "run".into() })
     }
 
     #[track_caller]

@@ -95,6 +95,8 @@ pub struct Settlement {
     pub pid: Option<u32>,
     /// Every attempt that did not succeed, oldest first.
     pub causes: Vec<Cause>,
+    /// The beginning of a single failed or dead item, escaped and in quotes, for messages.
+    pub shown_item: Option<Box<str>>,
 }
 
 /// Why a run stops. The order is the strength: a weaker reason never replaces a stronger one.
@@ -122,6 +124,19 @@ pub enum StopReason {
     DeadLimit {
         /// How many.
         dead: u32,
+    },
+    /// Gave up: the program of the commands cannot be executed any more; as many items in a row as the limit for dead
+    /// items have failed because of it.
+    CommandLost {
+        /// Why it cannot be executed. Completes "failed to ...".
+        error: String,
+        /// It is not there.
+        missing: bool,
+    },
+    /// A command asked for the end of the run, as xargs understands it: exit 255, or a signal ended it.
+    Aborted {
+        /// The signal; `None` for exit 255.
+        signal: Option<Signal>,
     },
     /// The source broke off.
     SourceLost(String),
@@ -151,11 +166,13 @@ impl StopReason {
             Self::RunTimeout => 4,
             Self::RestartLimit { .. } => 5,
             Self::DeadLimit { .. } => 6,
-            Self::SourceLost(_) => 7,
-            Self::SinkLost(_) => 8,
-            Self::StorageLost(_) => 9,
-            Self::Requested => 10,
-            Self::Signal(_) => 11,
+            Self::CommandLost { .. } => 7,
+            Self::Aborted { .. } => 8,
+            Self::SourceLost(_) => 9,
+            Self::SinkLost(_) => 10,
+            Self::StorageLost(_) => 11,
+            Self::Requested => 12,
+            Self::Signal(_) => 13,
         }
     }
 }

@@ -150,6 +150,7 @@ mod tests {
             incarnation: None,
             pid: None,
             causes: Vec::new(),
+            shown_item: None,
         }
     }
 

@@ -2,40 +2,10 @@
 
 use crate::model::event::EndReason;
 use crate::model::exit::ExitStatus;
-use crate::model::outcome::{Cause, CauseKind, Outcome};
+use crate::model::outcome::{Cause, CauseKind, Outcome, Settlement};
+pub use crate::model::text::{escaped, push_escaped};
 use crate::model::time::Duration;
-use std::borrow::Cow;
 use std::fmt::Write;
-
-/// Appends bytes from outside so that a terminal executes none of them: control characters and bytes that are not
-/// UTF-8 are escaped, the rest is unchanged.
-pub fn push_escaped(out: &mut Vec<u8>, bytes: &[u8]) {
-    if bytes.iter().all(|byte| (b' '..=b'~').contains(byte)) {
-        out.extend_from_slice(bytes);
-        return;
-    }
-    for chunk in bytes.utf8_chunks() {
-        let mut rest = String::with_capacity(chunk.valid().len());
-        for char in chunk.valid().chars() {
-            if char.is_control() { rest.extend(char.escape_default()) } else { rest.push(char) }
-        }
-        out.extend_from_slice(rest.as_bytes());
-        for byte in chunk.invalid() {
-            out.extend_from_slice(format!("\\x{byte:02x}").as_bytes());
-        }
-    }
-}
-
-/// [`push_escaped`] for text.
-#[must_use]
-pub fn escaped(text: &str) -> Cow<'_, str> {
-    if !text.chars().any(char::is_control) {
-        return Cow::Borrowed(text);
-    }
-    let mut out = Vec::with_capacity(text.len() + 8);
-    push_escaped(&mut out, text.as_bytes());
-    Cow::Owned(String::from_utf8_lossy(&out).into_owned())
-}
 
 /// Appends a number in decimal.
 pub fn push_number(out: &mut Vec<u8>, number: u64) {
@@ -70,6 +40,15 @@ pub fn last_cause(causes: &[Cause]) -> String {
     causes.last().map(cause).unwrap_or_default()
 }
 
+/// `item 2 ("/etc/b.conf")`: a single item with its beginning, where that is known.
+#[must_use]
+pub fn item(settlement: &Settlement) -> String {
+    match &settlement.shown_item {
+        Some(text) => format!("item {} ({text})", settlement.first),
+        None => format!("item {}", settlement.first),
+    }
+}
+
 /// The outcome as one word, as in JSON.
 #[must_use]
 pub const fn outcome(outcome: &Outcome) -> &'static str {
@@ -101,6 +80,8 @@ pub fn exit(exit: ExitStatus, reason: &EndReason) -> String {
     let mut text = exit.to_string();
     let why = match reason {
         EndReason::Own | EndReason::Asked => return text,
+        // It was not ended: it exited while the run stopped.
+        EndReason::Stopped if matches!(exit, ExitStatus::Code(_)) => return text,
         EndReason::TimedOut => "timed out",
         EndReason::NoHello => "no hello in time",
         EndReason::Protocol(error) => {
@@ -119,19 +100,6 @@ pub fn exit(exit: ExitStatus, reason: &EndReason) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn bytes_from_outside_cannot_control_a_terminal() {
-        let shown = |bytes: &[u8]| {
-            let mut out = Vec::new();
-            push_escaped(&mut out, bytes);
-            String::from_utf8(out).unwrap()
-        };
-        assert_eq!(shown(b"plain \\ \"text\""), "plain \\ \"text\"");
-        assert_eq!(shown("\x1b[2J\tä\u{9b}\n\0".as_bytes()), "\\u{1b}[2J\\tä\\u{9b}\\n\\u{0}");
-        assert_eq!(shown(b"a\xffb\xc3"), "a\\xffb\\xc3");
-        assert_eq!(escaped("a\rb"), "a\\rb");
-    }
 
     #[test]
     fn durations_are_rounded() {

@@ -6,8 +6,9 @@ use crate::shadow::{KillWhy, Phase, Shadow, Truth};
 use crate::violation::{BrokenCheck, ensure};
 use supervisor::core::action::Action;
 use supervisor::model::event::Stage;
+use supervisor::model::exit::ExitStatus;
 use supervisor::model::ids::{Batch, Incarnation, ItemId, WorkerId};
-use supervisor::model::outcome::{CauseKind, Outcome, Settlement, StopReason};
+use supervisor::model::outcome::{CauseKind, FailReason, Outcome, Settlement, StopReason};
 use supervisor::model::signal::Signal;
 use supervisor::model::spec::{Credit, QueueOrder};
 use supervisor::model::time::{Duration, Instant};
@@ -329,6 +330,17 @@ impl Shadow {
         let row = self.dead_row;
         if self.policy.dead_max.is_some_and(|max| row >= max) {
             self.given.push(StopReason::DeadLimit { dead: row });
+        }
+        if self.policy.stop_at_abort && matches!(settlement.outcome, Outcome::Failed | Outcome::Dead) {
+            match settlement.causes.last().map(|cause| &cause.kind) {
+                Some(CauseKind::Crashed(ExitStatus::Signal { signal, .. })) => {
+                    self.given.push(StopReason::Aborted { signal: Some(*signal) });
+                }
+                Some(CauseKind::Failed(FailReason::Exited(255))) => {
+                    self.given.push(StopReason::Aborted { signal: None });
+                }
+                _ => {}
+            }
         }
         Ok(())
     }

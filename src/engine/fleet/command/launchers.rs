@@ -312,8 +312,7 @@ impl Launcher {
                 return;
             }
         };
-        let pid = command.execution.process.pid;
-        let stdin = command.execution.stdin.is_some();
+        let (pid, stdin) = (command.execution.process.pid, command.execution.stdin.is_some());
         let place = worker.index() / self.config.step;
         if place >= self.commands.len() {
             self.commands.resize_with(place + 1, || None);
@@ -334,17 +333,18 @@ impl Launcher {
         batch: Batch,
         item: ItemBytes,
     ) -> Result<RunningCommand, SpawnFailure> {
-        let groups = &self.config.groups;
         let launch = Launch {
             worker,
             item: batch.first,
             attempt: batch.attempt,
             bytes: item.bytes(),
-            register: groups.place(worker.index()),
+            register: self.config.groups.place(worker.index()),
             now: self.config.clock.now(),
         };
         let execution = self.config.commander.launch(&mut self.spawner, &launch).map_err(|error| match error {
             LaunchError::Item(text) => SpawnFailure::Item(text),
+            LaunchError::Unfit(text) => SpawnFailure::Unfit(text),
+            LaunchError::Program { error, missing } => SpawnFailure::Lost { error, missing },
             LaunchError::Shortage(text) => SpawnFailure::Shortage(text),
         })?;
         let command =
