@@ -491,6 +491,25 @@ fn an_item_that_can_never_be_an_argument_is_tried_once() {
 }
 
 #[test]
+fn variables_of_thread_libraries_are_set_only_if_asked_for() {
+    let script = "echo $OMP_NUM_THREADS $RAYON_NUM_THREADS";
+    for (flags, expected) in [("-j1", "7\n"), ("-j1 --threads-per-worker 2", "2 2\n")] {
+        let mut command = supervisor(words(flags).chain(["--", "sh", "-c", script, ":::", "x"]));
+        command.env("OMP_NUM_THREADS", "7").env_remove("RAYON_NUM_THREADS");
+        assert_eq!(text(&command.output().unwrap().stdout), expected, "{flags}");
+    }
+    let folder = tempfile::tempdir().unwrap();
+    let script = format!("echo $OMP_NUM_THREADS > {}/seen", folder.path().display());
+    let flags = words("-q -j1 --threads-per-worker 3 --protocol frames -- sh -c");
+    supervisor(flags.chain([script.as_str(), ":::", "x"])).env("OMP_NUM_THREADS", "7").output().unwrap();
+    assert_eq!(std::fs::read_to_string(folder.path().join("seen")).unwrap(), "3\n");
+    check_usage_error(
+        &run("--isolation thread --threads-per-worker 2"),
+        "--threads-per-worker is for worker processes, and --isolation thread has none; leave one of them out",
+    );
+}
+
+#[test]
 fn xargs_stops_at_255_and_at_a_signal() {
     for (script, code, done) in [("[ $0 != 2 ] || exit 255", 124, "1\n"), ("[ $0 != 2 ] || kill -9 $$", 125, "1\n")] {
         let script = format!("{script}; echo $0");

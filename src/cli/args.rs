@@ -48,7 +48,7 @@ pub enum Isolation {
     next_help_heading = "Items, workers, protocol"
 )]
 pub struct Flags {
-    /// Worker slots: a number, auto (cores), 200%; also -j, -P, --jobs [auto]
+    /// Slots: a number, auto (cores), 200%; also -j, -P, --jobs [auto]
     #[arg(short, long, short_aliases = ['j', 'P'], alias = "jobs", value_name = "N", value_parser = values::workers)]
     pub workers: Option<Workers>,
     /// Generate the items 0 to N-1 [20, with no command and no input]
@@ -84,10 +84,13 @@ pub struct Flags {
     /// With file: its files lie in DIR, by name, and stay there
     #[arg(long, value_name = "DIR")]
     pub spool: Option<PathBuf>,
-    /// Where workers live: process; thread, of the built-in worker [process]
+    /// Where workers live: process; thread, if built in [process]
     #[arg(long, value_name = "KIND", value_parser = choice(&ISOLATIONS), hide_possible_values = true)]
     pub isolation: Option<Isolation>,
-    /// fifo, lifo, or priority of lines NUMBER<TAB>ITEM, smallest first [fifo]
+    /// Set OMP_NUM_THREADS and its kin to N in each worker [left alone]
+    #[arg(long, value_name = "N", value_parser = values::positive_u32)]
+    pub threads_per_worker: Option<u32>,
+    /// fifo, lifo, or priority: NUMBER<TAB>ITEM, smallest first [fifo]
     #[arg(long, value_name = "ORDER", value_parser = choice(&QUEUES), hide_possible_values = true)]
     pub queue: Option<QueueOrder>,
     /// How far to read ahead [enough; 1000000 for lifo and priority]

@@ -20,6 +20,7 @@ use crate::model::time::Instant;
 use crate::sys::fd;
 use crate::sys::pidfd::Process;
 use crate::sys::spawn::{SpawnError, SpawnPlan, SpawnStep, Spawner, is_shortage};
+use crate::wire::names;
 use std::ffi::{CString, OsStr, OsString};
 use std::fs::File;
 use std::io::{self, PipeReader, PipeWriter, Write};
@@ -109,6 +110,15 @@ impl Commander {
             line: CommandLine::default(),
             argv: Vec::new(),
         })
+    }
+
+    /// Tells the libraries of threads in each command how many to use.
+    #[must_use]
+    pub fn with_threads(mut self, threads: Option<u32>) -> Self {
+        if let Some(threads) = threads {
+            self.environment.set_all(&names::THREADS, threads);
+        }
+        self
     }
 
     /// The most descriptors that the supervisor holds for one command, without the pidfd.

@@ -52,6 +52,11 @@ pub struct Misplaced {
 /// # Errors
 /// A placeholder stands where it cannot be replaced, or the script is not understood.
 pub fn parse(script: &[u8], appended: bool) -> Result<Vec<ScriptPart>, Misplaced> {
+    if appended && ends_with_operator(script) {
+        let place = "the script ends with an operator, behind which the item would be a command or a file; put {} where \
+                     the item belongs";
+        return Err(Misplaced { what: "the appended {}", place });
+    }
     let mut scanner = Scanner {
         script,
         at: 0,
@@ -75,6 +80,13 @@ pub fn parse(script: &[u8], appended: bool) -> Result<Vec<ScriptPart>, Misplaced
     }
     scanner.copy_text();
     Ok(scanner.parts)
+}
+
+/// If the last byte in front of an appended placeholder is no part of a command's words.
+fn ends_with_operator(script: &[u8]) -> bool {
+    let typed = script.strip_suffix(b"{}").unwrap_or(script);
+    let last = typed.iter().rev().find(|byte| !b" \t".contains(byte));
+    last.is_some_and(|byte| b";&|<>(\n\\".contains(byte))
 }
 
 /// What surrounds the present position; outside of all enclosures are the script's own commands.
@@ -526,5 +538,10 @@ mod tests {
         let error = parse(b"echo hi # then {}", true).unwrap_err().to_string();
         assert!(error.contains("the appended {} in the script of --shell: the script ends with a comment"), "{error}");
         assert!(parse(b"echo hi # then\necho {}", true).is_ok());
+        for script in ["echo hi & {}", "echo hi; {}", "true && {}", "echo hi > {}", "echo hi\n {}", "echo \\ {}"] {
+            let error = parse(script.as_bytes(), true).expect_err(script).to_string();
+            assert!(error.contains("the script ends with an operator"), "{error}");
+        }
+        assert!(parse(b"echo $(date) ${x} {}", true).is_ok());
     }
 }

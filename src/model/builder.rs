@@ -112,6 +112,9 @@ config_builder! {
         block: u64,
         /// Worker slots, at least 1. Default: one for each core; 5 in the demonstration.
         workers: u32,
+        /// Sets `OMP_NUM_THREADS` and its kin (of the BLAS libraries, numexpr and rayon) for workers, at least 1. Default:
+        /// they are as in our own environment.
+        threads_per_worker: u32,
         /// Default: first in, first out. `Priority` reads lines of a number, a tab and the item.
         queue: QueueOrder,
         /// Most items accepted but not yet handed out, at least 1. Default: enough that no worker waits for the source.

@@ -24,6 +24,8 @@ pub struct Config {
     pub handles_signals: bool,
     /// Most items in one message to a worker that stays; the core's batches may be longer.
     pub message_items_max: u32,
+    /// What `OMP_NUM_THREADS` and its kin say in the environment of workers; `None`: they are as in our own.
+    pub threads_per_worker: Option<u32>,
     /// Names this run in `SUPERVISOR_RUN` and in keys of items: letters, digits, `-`.
     pub run_id: String,
 }

@@ -66,6 +66,7 @@ impl ConfigBuilder {
             output,
             worker,
             source,
+            threads_per_worker: self.threads_per_worker,
             run_id: self.run_id.unwrap_or(self.host.run_id),
         })
     }
@@ -121,6 +122,7 @@ impl ConfigBuilder {
     fn check_threads(&self) -> Result<(), ConfigError> {
         let processes = first_set(&[
             (Setting::Transport, self.transport.is_some()),
+            (Setting::ThreadsPerWorker, self.threads_per_worker.is_some()),
             (Setting::Timeout, self.timeout.is_some()),
             (Setting::CrashLimit, self.crash_limit.is_some()),
             (Setting::Restart, self.restart.is_some()),
@@ -227,6 +229,7 @@ impl ConfigBuilder {
     fn check_ranges(&self) -> Result<(), ConfigError> {
         let zero = first_set(&[
             (Setting::Workers, self.workers == Some(0)),
+            (Setting::ThreadsPerWorker, self.threads_per_worker == Some(0)),
             (Setting::QueueItemsMax, self.queue_items_max == Some(0)),
             (Setting::Credit, self.credit == Some(Credit::Items(0))),
             (Setting::BatchMax, self.batch_max == Some(0)),
