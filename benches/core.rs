@@ -48,6 +48,7 @@ fn policy() -> Policy {
         intensity: Intensity { restarts_max: 5, period: Duration::from_secs(10) },
         backoff: Backoff { min: Duration::from_millis(100), max: Duration::from_secs(10) },
         halt: None,
+        stop_at_abort: false,
         run_timeout: None,
         seed: 1,
     }

@@ -18,7 +18,7 @@ fn main() -> ExitCode {
         Ok(Parsed::Show(text)) => return show(&text),
         Err(error) => return fail(&error, exit_code::USAGE),
     };
-    match engine::run(invocation.config).map(|outcome| exit_code::of(&outcome, invocation.exit_codes)) {
+    match engine::run_as_program(invocation.config).map(|outcome| exit_code::of(&outcome, invocation.exit_codes)) {
         Ok(ProgramExit::Code(code)) => ExitCode::from(code),
         Ok(ProgramExit::Raise(signal)) => engine::end_by(signal),
         Err(error) => fail(&format_args!("failed to {error}"), exit_code::of_class(error.class())),
@@ -35,6 +35,6 @@ fn show(text: &str) -> ExitCode {
 
 /// Reports an error on one line of stderr. If stderr is closed, the exit code is the only report.
 fn fail(error: &dyn std::fmt::Display, code: u8) -> ExitCode {
-    let _ = writeln!(std::io::stderr(), "supervisor: {error}");
+    let _ = writeln!(std::io::stderr(), "supervisor: {}", cli::escaped(&error.to_string()));
     ExitCode::from(code)
 }

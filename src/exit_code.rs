@@ -35,6 +35,8 @@ pub const COUNT_MAX: u8 = 100;
 pub const COUNT_MORE: u8 = 101;
 /// `--exit-code xargs`: a command ended with another code than 0 (xargs).
 pub const XARGS_FAILED: u8 = 123;
+/// `--exit-code xargs`: a command ended with 255, which stops the run (xargs).
+pub const XARGS_ABORTED: u8 = 124;
 /// `--exit-code xargs`: a command was ended by a signal (xargs).
 pub const XARGS_SIGNALLED: u8 = 125;
 
@@ -56,6 +58,10 @@ pub fn of(outcome: &RunOutcome, style: ExitCodeStyle) -> ProgramExit {
         }
         StopReason::RunTimeout => ProgramExit::Code(RUN_TIMEOUT),
         StopReason::RestartLimit { .. } | StopReason::DeadLimit { .. } => ProgramExit::Code(GAVE_UP),
+        StopReason::CommandLost { missing: true, .. } => ProgramExit::Code(NOT_FOUND),
+        StopReason::CommandLost { missing: false, .. } => ProgramExit::Code(NOT_EXECUTABLE),
+        StopReason::Aborted { signal: None } => ProgramExit::Code(XARGS_ABORTED),
+        StopReason::Aborted { signal: Some(_) } => ProgramExit::Code(XARGS_SIGNALLED),
         StopReason::SourceLost(_) | StopReason::SinkLost(_) => ProgramExit::Code(LOST),
         StopReason::StorageLost(_) => ProgramExit::Code(STORAGE),
         StopReason::SinkClosed => ProgramExit::Raise(Signal::PIPE),
@@ -151,6 +157,10 @@ mod tests {
             (StopReason::RunTimeout, ProgramExit::Code(124)),
             (StopReason::RestartLimit { worker: WorkerId::from_index(0), last: text.clone() }, ProgramExit::Code(3)),
             (StopReason::DeadLimit { dead: 20 }, ProgramExit::Code(3)),
+            (StopReason::CommandLost { error: text.clone(), missing: true }, ProgramExit::Code(127)),
+            (StopReason::CommandLost { error: text.clone(), missing: false }, ProgramExit::Code(126)),
+            (StopReason::Aborted { signal: None }, ProgramExit::Code(124)),
+            (StopReason::Aborted { signal: Some(Signal::KILL) }, ProgramExit::Code(125)),
             (StopReason::SourceLost(text.clone()), ProgramExit::Code(5)),
             (StopReason::SinkLost(text.clone()), ProgramExit::Code(5)),
             (StopReason::StorageLost(text), ProgramExit::Code(4)),

@@ -4,6 +4,7 @@
 
 use crate::model::builder::{ConfigBuilder, Host};
 use crate::model::config::Config;
+use crate::sys::cores::{self, UsableCores};
 use std::hash::{BuildHasher, RandomState};
 use std::time::{SystemTime, UNIX_EPOCH};
 
@@ -11,11 +12,11 @@ impl Host {
     /// Asks the system. Each call gives another seed and another run id.
     #[must_use]
     pub fn of_this_process() -> Self {
-        let cores = std::thread::available_parallelism().map_or(1, |cores| u32::try_from(cores.get()).unwrap_or(1));
+        let UsableCores { count: cores, why: cores_why } = cores::usable();
         // The standard library draws the keys of its hash maps from the system's randomness: enough for jitter.
         let seed = RandomState::new().hash_one("seed");
         let now_ns = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_nanos());
-        Self { cores, seed, run_id: format!("{now_ns:x}-{:x}", std::process::id()) }
+        Self { cores, cores_why, seed, run_id: format!("{now_ns:x}-{:x}", std::process::id()) }
     }
 }
 

@@ -210,7 +210,12 @@ fn flags_that_contradict_each_other_are_an_error() {
     let table = [
         ("--", "no command behind --; give one, or leave -- out"),
         ("-- ::: a", "no command behind --; give one, or leave -- out"),
-        ("echo hello", "unexpected word \"echo\"; a command goes behind --, items go behind ::: (see --help)"),
+        ("echo hello", "unexpected word \"echo\"; a command goes behind --: supervisor -- echo hello"),
+        (
+            "-j2 echo {} ::: a;b",
+            "unexpected word \"echo\"; a command goes behind --: supervisor -j2 -- echo {} ::: 'a;b'",
+        ),
+        ("echo -- cat", "unexpected word \"echo\"; a command goes behind --, items go behind ::: (see --help)"),
         ("::::", ":::: needs the name of a file (- is stdin)"),
         (":::: a b", ":::: takes one file; join several first: cat FILE... | supervisor ... :::: -"),
         ("::: a ::: b", "a second ::: or :::: is not supported; combine the inputs first and give one list"),
@@ -218,7 +223,6 @@ fn flags_that_contradict_each_other_are_an_error() {
         ("-0 -d x -a -", "the argument '--null' cannot be used with '--delimiter <C>'"),
         ("-q -t -- x", "the argument '--quiet' cannot be used with '--verbose'"),
         ("--fail-fast --halt never", "the argument '--fail-fast' cannot be used with '--halt <WHEN>'"),
-        ("-j 2 -j 3", "the argument '--workers <N>' cannot be used multiple times"),
         ("--workers", "a value is required for '--workers <N>' but none was supplied"),
         ("--wrkers 3", "unexpected argument '--wrkers' found; tip: a similar argument exists: '--workers'"),
         ("--protocol exec", "--protocol exec needs a command; give one behind --"),
@@ -383,11 +387,157 @@ fn delimiters_and_placeholders_decide_the_arguments() {
         ("", "-k --output none ::: 3 4", ""),
         ("", "-k --dry-run -- rm -rf {} ::: a b", "rm -rf a\nrm -rf b\n"),
         ("x\n", "--shell -- echo {} | tr x y", "y\n"),
+        ("x\nid\n\0", "-0 --shell -- printf %s '{}'", "x\nid\n"),
+        ("", "-j 2 -j 1 -k -k --output json --output results ::: 3", "9\n"),
+        ("$HOME\n", "--shell -- printf %s \"{}\"", "$HOME"),
         ("dir/name.tar\n", "-- echo {.} {/} {//} {/.} {#} {%}", "dir/name name.tar dir name 1 1\n"),
     ];
     for (input, typed, expected) in table {
         let output = supervisor(words(typed)).stdin(piped(input)).output().unwrap();
         assert_eq!(text(&output.stdout), expected, "{typed}: {}", text(&output.stderr));
+    }
+}
+
+#[test]
+fn a_placeholder_where_a_shell_would_run_the_item_is_refused_before_anything_runs() {
+    let output = supervisor(["--shell", "--", "echo `echo {}`", ":::", "x"]).output().unwrap();
+    let line = "failed to replace {} in the script of --shell: it stands in `...`; write $( ); a placeholder may stand \
+                outside quotes, in '...', in \"...\", in $( ) and in a here-document whose delimiter is not quoted";
+    check_usage_error(&output, line);
+}
+
+/// The first line on stderr and the exit code, of a run of `words` with `input` on stdin.
+fn first_line(words: &[&str], input: &str) -> (String, Option<i32>) {
+    let output = supervisor(words).stdin(piped(input)).output().unwrap();
+    let line = text(&output.stderr).lines().next().unwrap_or_default().to_owned();
+    (line, output.status.code())
+}
+
+#[test]
+fn a_newcomers_mistake_gets_a_line_with_the_remedy() {
+    let unread = "supervisor: stdin holds input that is not read; add -a - to take the items from it";
+    assert_eq!(first_line(&["--task", "cube", "-w", "1"], "1\n2\n"), (unread.to_owned(), Some(0)));
+    assert_ne!(first_line(&["--task", "cube", "-w", "1"], "").0, unread);
+    assert_eq!(first_line(&["-q", "-w", "1"], "1\n").0, "");
+    let output = supervisor(words("--protocol frames -j2 -- true")).stdin(piped("1\n")).output().unwrap();
+    let lines: Vec<&str> = text(&output.stderr).lines().collect();
+    assert_eq!((lines.len(), output.status.code()), (1, Some(3)), "{lines:?}");
+    assert!(lines[0].contains("cannot be kept running (exit 0 before its hello)"), "{lines:?}");
+    assert!(lines[0].ends_with(
+        "--protocol frames needs a program that speaks frames, and without it the command runs once per item"
+    ));
+    let line = "supervisor: failed to run echo a; echo b: command not found in PATH; add --shell to run it as a script of the shell";
+    assert_eq!(first_line(&["--", "echo a; echo b"], "x\n"), (line.to_owned(), Some(127)));
+    let output = run("-j1 ::: a b");
+    let advice = text(&output.stderr).lines().filter(|line| line.contains("a command goes behind --")).count();
+    assert_eq!(advice, 1, "{}", text(&output.stderr));
+    let (line, _) = first_line(&["-j1", "--fail-fast", "--", "false"], "a\"b\n");
+    assert_eq!(line, r#"supervisor: item 0 ("a\"b") failed: exit 1"#);
+    let output = supervisor(["-j1", "--fail-fast", "--", "false"]).stdin(piped("a\nb\n")).output().unwrap();
+    assert!(text(&output.stderr).contains("supervisor: an item failed: "), "{}", text(&output.stderr));
+    assert!(text(&run("--task whoami --items 1 -q").stdout).contains("uid"));
+}
+
+#[test]
+fn a_script_without_its_interpreter_is_named_before_any_item_is_consumed() {
+    let folder = tempfile::tempdir().unwrap();
+    let script = folder.path().join("script");
+    // Another process writes it: a file that is open for writing here, or in a child of another test, is busy.
+    let make = format!(r"printf '#!/bin/sh\r\necho\r\n' > {0}; chmod +x {0}", script.display());
+    assert!(Command::new("/bin/sh").args(["-c", &make]).status().unwrap().success());
+    let (line, code) = first_line(&["--", script.to_str().unwrap()], "x\n");
+    let expected = format!(
+        "supervisor: failed to run {}: its first line names the interpreter \"/bin/sh\\r\", which does not exist; its lines \
+         end in CR LF, so remove each CR: sed -i 's/\\r$//' FILE",
+        script.display()
+    );
+    assert_eq!((line, code), (expected, Some(exit_code::NOT_FOUND.into())));
+    let (line, _) = first_line(&["--", "no\rsuch\u{1b}[31m\u{feff}"], "x\n");
+    assert_eq!(line, r"supervisor: failed to run no\rsuch\u{1b}[31m\u{feff}: command not found in PATH");
+    assert_eq!(
+        first_line(&["-a", "x\ry"], "").0,
+        r"supervisor: failed to open x\ry: No such file or directory (os error 2)"
+    );
+}
+
+#[test]
+fn a_command_that_vanishes_ends_the_run_with_its_reason() {
+    let folder = tempfile::tempdir().unwrap();
+    let script = folder.path().join("script");
+    let make = format!("printf '#!/bin/sh\nrm -f \"$0\"\n' > {0}; chmod +x {0}", script.display());
+    let path = script.to_str().unwrap();
+    assert!(Command::new("/bin/sh").args(["-c", &make]).status().unwrap().success());
+    let output =
+        supervisor(["-j1", "--max-dead", "3", "--", path]).stdin(piped("1\n2\n3\n4\n5\n6\n")).output().unwrap();
+    let error = text(&output.stderr);
+    let reason = format!(
+        "giving up: the command cannot be executed any more: failed to run {path}: the file does not exist any more"
+    );
+    assert!(error.contains(&reason), "{error}");
+    assert!(error.contains("6 items: 1 done, 3 failed, 0 dead, 2 skipped"), "{error}");
+    assert_eq!(output.status.code(), Some(exit_code::NOT_FOUND.into()));
+}
+
+#[test]
+fn an_item_that_can_never_be_an_argument_is_tried_once() {
+    let input = format!("{}\n", "x".repeat(130 * 1024));
+    let file = tempfile::NamedTempFile::new().unwrap();
+    std::fs::write(file.path(), input).unwrap();
+    let words =
+        ["-q", "--output", "json", "--retries", "3", "--retry-delay", "1000s", "-a", file.path().to_str().unwrap()];
+    let output = supervisor(words.iter().chain(&["--", "echo"])).output().unwrap();
+    let object: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
+    assert_eq!((object["attempts"].as_u64(), output.status.code()), (Some(1), Some(1)), "{object}");
+}
+
+#[test]
+fn variables_of_thread_libraries_are_set_only_if_asked_for() {
+    let script = "echo $OMP_NUM_THREADS $RAYON_NUM_THREADS";
+    for (flags, expected) in [("-j1", "7\n"), ("-j1 --threads-per-worker 2", "2 2\n")] {
+        let mut command = supervisor(words(flags).chain(["--", "sh", "-c", script, ":::", "x"]));
+        command.env("OMP_NUM_THREADS", "7").env_remove("RAYON_NUM_THREADS");
+        assert_eq!(text(&command.output().unwrap().stdout), expected, "{flags}");
+    }
+    let folder = tempfile::tempdir().unwrap();
+    let script = format!("echo $OMP_NUM_THREADS > {}/seen", folder.path().display());
+    let flags = words("-q -j1 --threads-per-worker 3 --protocol frames -- sh -c");
+    supervisor(flags.chain([script.as_str(), ":::", "x"])).env("OMP_NUM_THREADS", "7").output().unwrap();
+    assert_eq!(std::fs::read_to_string(folder.path().join("seen")).unwrap(), "3\n");
+    check_usage_error(
+        &run("--isolation thread --threads-per-worker 2"),
+        "--threads-per-worker is for worker processes, and --isolation thread has none; leave one of them out",
+    );
+}
+
+#[test]
+fn xargs_stops_at_255_and_at_a_signal() {
+    for (script, code, done) in [("[ $0 != 2 ] || exit 255", 124, "1\n"), ("[ $0 != 2 ] || kill -9 $$", 125, "1\n")] {
+        let script = format!("{script}; echo $0");
+        let words = ["-q", "-j1", "--exit-code", "xargs", "--", "sh", "-c", &script];
+        let output = supervisor(words).stdin(piped("1\n2\n3\n4\n")).output().unwrap();
+        assert_eq!((text(&output.stdout), output.status.code()), (done, Some(code)), "{script}");
+    }
+}
+
+#[test]
+fn a_transport_without_its_folder_names_the_folder_and_the_variable() {
+    for (transport, line, code) in [
+        (
+            "channel",
+            "supervisor: failed to make sockets in /no/such, the temporary folder: No such file or directory (os error 2); \
+             create it, or set TMPDIR to another",
+            exit_code::REFUSED,
+        ),
+        (
+            "file",
+            "supervisor: failed to make a spool in /no/such: No such file or directory (os error 2); give --spool DIR, or set \
+             TMPDIR to another folder",
+            exit_code::STORAGE,
+        ),
+    ] {
+        let words = ["--transport", transport, ":::", "3"];
+        let output = supervisor(words).env("TMPDIR", "/no/such").output().unwrap();
+        assert_eq!((text(&output.stderr).trim_end(), output.status.code()), (line, Some(code.into())));
     }
 }
 

@@ -74,7 +74,7 @@ fn a_death_is_reported_at_once_with_the_item_and_its_next_attempt() {
     assert_eq!(run.code(), 0, "{}", run.stderr);
     let item = &started["item"];
     let words = format!(
-        "worker {} (pid {}) died: signal 9 (KILL), while at item {item}; item {item} goes to another worker, attempt 2",
+        "worker {} (pid {}) died: signal 9 (KILL) while at item {item}; item {item} will be tried again (attempt 2)",
         started["worker"], started["pid"]
     );
     assert!(run.stderr.contains(&words), "{words}\n{}", run.stderr);
@@ -102,7 +102,7 @@ fn each_kind_of_death_has_its_own_message() {
         }
         let run = run.finish();
         assert_eq!((run.code(), run.settled("dead")), (1, 1), "{}", run.stderr);
-        let words = format!("died: {words}, while at item 0; {fate}");
+        let words = format!("died: {words} while at item 0; {fate}");
         assert!(run.stderr.contains(&words), "{words}: {}", run.stderr);
     }
 }
@@ -361,7 +361,7 @@ fn the_stderr_of_a_command_precedes_the_notice_about_its_end() {
     let line = "$SUPERVISOR -j1 --summary always -- sh -c 'echo out; echo err >&2; exit 3' ::: a 2>&1";
     let run = shell(line);
     let lines: Vec<&str> = run.stdout.lines().collect();
-    assert_eq!(lines[..3], ["out", "err", "supervisor: item 0 failed: exit 3"], "{}", run.stdout);
+    assert_eq!(lines[..3], ["out", "err", "supervisor: item 0 (\"a\") failed: exit 3"], "{}", run.stdout);
     assert!(lines[3].starts_with("worker "), "{}", run.stdout);
     // Also when the run goes on.
     let run = shell("$SUPERVISOR -j1 -q -- sh -c 'echo out $0; echo err $0 >&2' ::: a b 2>&1");
@@ -418,9 +418,9 @@ fn big_output_is_whole_and_in_order() {
 
 #[test]
 fn few_descriptors_are_enough_or_refused_with_the_numbers() {
-    let run = shell("ulimit -n 32; $SUPERVISOR -j2 --items 100 --output results | wc -l");
+    let run = shell("ulimit -n 36; $SUPERVISOR -j2 --items 100 --output results | wc -l");
     assert_eq!(run.stdout, "100\n", "{}", run.stderr);
-    let run = shell("ulimit -n 32; seq 50 | $SUPERVISOR -j2 -- echo {} | wc -l");
+    let run = shell("ulimit -n 36; seq 50 | $SUPERVISOR -j2 -- echo {} | wc -l");
     assert_eq!(run.stdout, "50\n", "{}", run.stderr);
     let run = shell("ulimit -n 32; $SUPERVISOR -j50 --items 100");
     assert_eq!(run.code(), 6, "{}", run.stderr);

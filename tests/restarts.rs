@@ -121,7 +121,7 @@ fn a_worker_that_dies_while_idle_is_replaced_and_the_run_goes_on() {
     drop(writer);
     let run = run.finish();
     assert_eq!(run.code(), 0, "{}", run.stderr);
-    assert!(run.stderr.contains("died: signal 15 (TERM), while idle"), "{}", run.stderr);
+    assert!(run.stderr.contains("died: signal 15 (TERM) while idle"), "{}", run.stderr);
 }
 
 #[test]

@@ -123,6 +123,7 @@ impl Shell {
             intensity: Intensity { restarts_max: 1_000_000, period: Duration::from_secs(1) },
             backoff: Backoff { min: Duration(0), max: Duration(0) },
             halt: None,
+            stop_at_abort: false,
             run_timeout: None,
             seed: 1,
         };

@@ -43,11 +43,12 @@ pub enum Isolation {
     after_help = help::AFTER_SHORT,
     disable_help_flag = true,
     disable_version_flag = true,
+    args_override_self = true,
     max_term_width = 100,
     next_help_heading = "Items, workers, protocol"
 )]
 pub struct Flags {
-    /// Worker slots: a number, auto (cores), 200%; also -j, -P, --jobs [auto]
+    /// Slots: a number, auto (cores), 200%; also -j, -P, --jobs [auto]
     #[arg(short, long, short_aliases = ['j', 'P'], alias = "jobs", value_name = "N", value_parser = values::workers)]
     pub workers: Option<Workers>,
     /// Generate the items 0 to N-1 [20, with no command and no input]
@@ -83,10 +84,13 @@ pub struct Flags {
     /// With file: its files lie in DIR, by name, and stay there
     #[arg(long, value_name = "DIR")]
     pub spool: Option<PathBuf>,
-    /// Where workers live: process; thread, of the built-in worker [process]
+    /// Where workers live: process; thread, if built in [process]
     #[arg(long, value_name = "KIND", value_parser = choice(&ISOLATIONS), hide_possible_values = true)]
     pub isolation: Option<Isolation>,
-    /// fifo, lifo, or priority of lines NUMBER<TAB>ITEM, smallest first [fifo]
+    /// Set OMP_NUM_THREADS and its kin to N in each worker [left alone]
+    #[arg(long, value_name = "N", value_parser = values::positive_u32)]
+    pub threads_per_worker: Option<u32>,
+    /// fifo, lifo, or priority: NUMBER<TAB>ITEM, smallest first [fifo]
     #[arg(long, value_name = "ORDER", value_parser = choice(&QUEUES), hide_possible_values = true)]
     pub queue: Option<QueueOrder>,
     /// How far to read ahead [enough; 1000000 for lifo and priority]
@@ -98,7 +102,7 @@ pub struct Flags {
     /// Most items in one message [no limit of its own]
     #[arg(long, alias = "run-max", value_name = "N", value_parser = values::positive_u32)]
     pub batch_max: Option<u32>,
-    /// Run the command by /bin/sh -c, items quoted
+    /// Run the command as a script of /bin/sh; items stay literal in it
     #[arg(long)]
     pub shell: bool,
     /// Give the item to the command's stdin, not to its arguments
@@ -117,7 +121,7 @@ pub struct Flags {
     /// Wait before the next attempt, doubling, with jitter [0]
     #[arg(long, value_name = "D", value_parser = values::duration, help_heading = FAILURE)]
     pub retry_delay: Option<Duration>,
-    /// Give up after N dead items in a row, or never [20]
+    /// Give up after N items in a row dead or not started, or never [20]
     #[arg(long, value_name = "N", value_parser = values::limit_or_never, help_heading = FAILURE)]
     pub max_dead: Option<Limit>,
     /// Hard limit for one attempt; then its worker is replaced [none]

@@ -11,6 +11,8 @@ pub enum UsageError {
     Flags(String),
     #[error("unexpected word {0:?}; a command goes behind --, items go behind ::: (see --help)")]
     StrayWord(String),
+    #[error("unexpected word {word:?}; a command goes behind --: {corrected}")]
+    NoSeparator { word: String, corrected: String },
     #[error("no command behind --; give one, or leave -- out")]
     NoCommand,
     #[error(":::: needs the name of a file (- is stdin)")]

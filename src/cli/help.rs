@@ -17,9 +17,12 @@ Placeholders in the arguments of COMMAND (with none of them, the item is appende
   {/}   its last part                   {//}  its directory
   {/.}  its last part, no extension     {#}   its number, from 1
   {%}   the worker's slot, from 1
+With --shell they may stand outside quotes, in single or double quotes, in $( ) and in a
+here-document; the item is literal in each. What runs its argument as code (eval, sh -c, awk) runs
+an item in it too.
 
 Tasks of the built-in worker:
-  square cube echo sleep countdown identity hash
+  square cube echo sleep countdown identity (or whoami) hash
   and to break things: exit signal panic hang leak
 
 Isolation of the built-in worker:
@@ -27,6 +30,12 @@ Isolation of the built-in worker:
   thread   for comparison, in the supervisor itself: a panic still fails its item alone, but an
            abort, an exit or a signal takes everything down; a thread cannot be ended, so there
            is no --timeout, and one that does not leave goes with the supervisor at its end
+
+What becomes of an item:
+  done     an attempt succeeded
+  failed   its last attempt (--retries) failed: an error, another exit code than 0, a timeout
+  dead     it ended as many workers as --crash-limit allows, by a signal or an exit under it
+  skipped  the run stopped before
 
 The demonstration, with no command and no input: 5 workers, 20 items, --output narrate,
 --transport pipe.
@@ -46,7 +55,7 @@ Examples:
 Signals:
   INT, TERM  first: no new items, running ones may finish; second: end them; third: KILL
   QUIT       end the running items at once
-  USR1       status to stderr
+  USR1       where the run is, to stderr: items, workers, and what each does
 
 Exit codes:
   0        every item done
@@ -58,9 +67,10 @@ Exit codes:
   6        refused: limits too low
   124      --run-timeout passed
   125      the supervisor itself failed
-  126,127  COMMAND not executable, not found
+  126,127  COMMAND not executable, not found, at the start or later
   128+N    ended by signal N
-  --exit-code count: 1 to 100 failed items, 101 for more; xargs: 123 failed, 125 ended by a signal";
+  --exit-code count: 1 to 100 failed items, 101 for more; xargs: 123 failed, and it stops at
+  a command that exits with 255 (124) or that a signal ended (125)";
 
 #[cfg(test)]
 mod tests {

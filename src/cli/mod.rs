@@ -18,8 +18,11 @@ pub mod values;
 pub use error::UsageError;
 pub use resolve::Invocation;
 
+pub use crate::model::text::escaped;
+
 use crate::model::builder::Host;
 use args::Typed;
+use separators::{Given, Parts};
 use std::ffi::OsString;
 
 /// What a command line asks for.
@@ -36,9 +39,43 @@ pub enum Parsed {
 /// Wrong usage; the text names the flag and the remedy.
 pub fn parse(typed: impl IntoIterator<Item = OsString>, host: &Host) -> Result<Parsed, UsageError> {
     let parts = separators::split(typed)?;
-    match args::parse(&parts.flags)? {
+    let typed = args::parse(&parts.flags).map_err(|error| match error {
+        UsageError::StrayWord(word) if parts.command.is_empty() => with_separator(word, &parts),
+        error => error,
+    })?;
+    match typed {
         Typed::Show(text) => Ok(Parsed::Show(text)),
         Typed::Flags(flags) => Ok(Parsed::Run(Box::new(resolve::resolve(&flags, parts.command, parts.input, host)?))),
+    }
+}
+
+/// The error about a word in the place of a flag, with the command line as it was meant.
+fn with_separator(word: String, parts: &Parts) -> UsageError {
+    let Some(at) = parts.flags.iter().position(|typed| *typed == *word) else {
+        return UsageError::StrayWord(word);
+    };
+    let mut words = vec!["supervisor".to_owned()];
+    let shown = |typed: &OsString| quoted_word(&typed.to_string_lossy());
+    words.extend(parts.flags[..at].iter().map(shown));
+    words.push("--".to_owned());
+    words.extend(parts.flags[at..].iter().map(shown));
+    match &parts.input {
+        Some(Given::Items(items)) => {
+            words.push(":::".to_owned());
+            words.extend(items.iter().map(shown));
+        }
+        Some(Given::File(file)) => words.extend(["::::".to_owned(), shown(&file.clone().into_os_string())]),
+        None => {}
+    }
+    UsageError::NoSeparator { word, corrected: escaped(&words.join(" ")).into_owned() }
+}
+
+/// A word as a shell reads it back.
+fn quoted_word(word: &str) -> String {
+    let is_plain = |char: char| char.is_ascii_alphanumeric() || "_-./,:+@%={}".contains(char);
+    match !word.is_empty() && word.chars().all(is_plain) {
+        true => word.to_owned(),
+        false => format!("'{}'", word.replace('\'', r"'\''")),
     }
 }
 
@@ -125,7 +162,7 @@ mod tests {
 
     #[test]
     fn no_words_make_it_panic_and_every_error_is_one_line() {
-        let host = Host { cores: 4, seed: 0, run_id: "run".into() };
+        let host = Host { cores: 4, cores_why: None, seed: 0, run_id: "run".into() };
         let (mut state, mut runs, mut errors) = (0x9e37_79b9_7f4a_7c15, 0, 0);
         for _ in 0..3_000 {
             let count = next(&mut state) % 6;

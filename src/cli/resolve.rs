@@ -87,6 +87,7 @@ fn settings(flags: &Flags, worker: WorkerChoice, source: Option<SourceChoice>, h
         delimiter: delimiter(flags),
         block: flags.block,
         workers: flags.workers.map(|workers| slots(workers, host.cores)),
+        threads_per_worker: flags.threads_per_worker,
         queue: flags.queue,
         queue_items_max: flags.queue_items_max,
         credit: flags.credit,
@@ -105,6 +106,8 @@ fn settings(flags: &Flags, worker: WorkerChoice, source: Option<SourceChoice>, h
         intensity: flags.max_restarts,
         backoff: flags.backoff,
         halt: halt(flags),
+        // The style of exit codes is no matter of the run, but when xargs stops is.
+        stop_at_abort: Some(flags.exit_code == Some(ExitCodeStyle::Xargs)),
         run_timeout: flags.run_timeout,
         seed: flags.seed,
         output: flags.output,
@@ -212,6 +215,7 @@ const fn flag(setting: Setting, flags: &Flags) -> &'static str {
         Setting::Block => "--block",
         Setting::PriorityQueue => "--queue priority",
         Setting::Workers => "--workers",
+        Setting::ThreadsPerWorker => "--threads-per-worker",
         Setting::QueueItemsMax => "--queue-items-max",
         Setting::DeadMax => "--max-dead",
         Setting::RunTimeout => "--run-timeout",
@@ -229,7 +233,7 @@ mod tests {
     use crate::model::time::Duration;
 
     fn host() -> Host {
-        Host { cores: 8, seed: 7, run_id: "run".into() }
+        Host { cores: 8, cores_why: None, seed: 7, run_id: "run".into() }
     }
 
     /// Words are cut at blanks; `''` is the empty word.

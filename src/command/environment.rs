@@ -47,6 +47,16 @@ impl CommandEnvironment {
         Self { entries, values: [None; NAMES.len()] }
     }
 
+    /// Sets variables for every item, in place of those that were inherited.
+    pub fn set_all(&mut self, names: &[&str], value: u32) {
+        let is_one = |entry: &CString, name: &str| {
+            entry.to_bytes().strip_prefix(name.as_bytes()).is_some_and(|rest| rest.starts_with(b"="))
+        };
+        self.entries.retain(|entry| !names.iter().any(|name| is_one(entry, name)));
+        let digits = itoa::Buffer::new().format(value).to_owned();
+        self.entries.extend(names.iter().filter_map(|name| entry(OsStr::new(name), OsStr::new(&digits))));
+    }
+
     pub fn set(&mut self, variable: Variable, value: u64) {
         let place = variable as usize;
         if self.values[place] != Some(value) {

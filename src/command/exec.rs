@@ -10,8 +10,10 @@
 
 use super::capture::{Capture, CaptureError, Collector, Progress};
 use super::environment::{CommandEnvironment, Variable};
+use super::interpreter;
+use super::placeholder::Values;
 use super::search::{self, CommandError};
-use super::template::{CommandLine, Template, Values};
+use super::template::{CommandLine, Template};
 use crate::model::config::ExecSpec;
 use crate::model::ids::{Attempt, ItemId, WorkerId};
 use crate::model::time::Instant;
@@ -19,11 +21,13 @@ use crate::sys::fd;
 use crate::sys::guard::GuardPlace;
 use crate::sys::pidfd::Process;
 use crate::sys::spawn::{SpawnError, SpawnPlan, SpawnStep, Spawner, is_shortage};
+use crate::wire::names;
 use std::ffi::{CString, OsStr, OsString};
 use std::fs::File;
 use std::io::{self, PipeReader, PipeWriter, Write};
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::os::unix::ffi::OsStrExt;
+use std::path::Path;
 use std::sync::Arc;
 
 /// The item of a start, with its worker and attempt.
@@ -46,6 +50,12 @@ pub enum LaunchError {
     /// The command of this item cannot be started; that of another item may be.
     #[error("{0}")]
     Item(String),
+    /// This item cannot be an argument, however often that is tried.
+    #[error("{0}")]
+    Unfit(String),
+    /// The program that all items have in common cannot be executed. `missing`: it, or its interpreter, is not there.
+    #[error("{error}")]
+    Program { error: String, missing: bool },
     /// The system is short of processes, descriptors or memory; a later attempt may succeed.
     #[error("{0}")]
     Shortage(String),
@@ -87,11 +97,11 @@ impl Commander {
     pub fn new(spec: &ExecSpec, run_id: &str) -> Result<Self, CommandError> {
         let name = spec.argv.first().ok_or(CommandError::Empty)?;
         let path = std::env::var_os("PATH");
-        let template = Template::new(&spec.argv, spec.shell, !spec.stdin);
+        let template = Template::new(&spec.argv, spec.shell, !spec.stdin)?;
         let program = match (template.program_varies(), spec.shell) {
             (true, _) => ProgramPath::PerItem,
             (false, true) => ProgramPath::At(search::find(OsStr::new(super::template::SHELL), None)?),
-            (false, false) => ProgramPath::At(search::find(name, path.as_deref())?),
+            (false, false) => ProgramPath::At(search::find_complete(name, path.as_deref())?),
         };
         Ok(Self {
             template,
@@ -105,6 +115,15 @@ impl Commander {
         })
     }
 
+    /// Tells the libraries of threads in each command how many to use.
+    #[must_use]
+    pub fn with_threads(mut self, threads: Option<u32>) -> Self {
+        if let Some(threads) = threads {
+            self.environment.set_all(&names::THREADS, threads);
+        }
+        self
+    }
+
     /// The most descriptors that the supervisor holds for one command, without the pidfd.
     #[must_use]
     pub const fn fds_per_command(&self) -> u64 {
@@ -115,13 +134,14 @@ impl Commander {
     /// The command for one item as text that a shell parses to the same arguments, without a final newline; with `--shell`,
     /// the script. For display: it is not checked if the command can be executed.
     pub fn quoted_line(&mut self, bytes: &[u8], item: ItemId, worker: WorkerId) -> Vec<u8> {
-        self.fill(bytes, item, worker);
-        self.template.quoted(&self.line)
+        let values = self.fill(bytes, item, worker);
+        self.template.quoted(&values, &self.line)
     }
 
-    fn fill(&mut self, bytes: &[u8], item: ItemId, worker: WorkerId) {
+    fn fill<'a>(&mut self, bytes: &'a [u8], item: ItemId, worker: WorkerId) -> Values<'a> {
         let values = Values { item: bytes, sequence: item.0.saturating_add(1), slot: worker.number() };
         self.template.fill(&values, &mut self.line);
+        values
     }
 
     /// Starts the command for one item. The process leads a group of its own and is killed when we die.
@@ -132,7 +152,7 @@ impl Commander {
         self.fill(launch.bytes, launch.item, launch.worker);
         self.line
             .copy_checked(&mut self.argv)
-            .map_err(|error| LaunchError::Item(format!("run {}: {error}", self.name())))?;
+            .map_err(|error| LaunchError::Unfit(format!("run {}: {error}", self.name())))?;
         let found;
         let program = match &self.program {
             ProgramPath::At(path) => path,
@@ -161,7 +181,10 @@ impl Commander {
             new_group: true,
             register: launch.register,
         };
-        let process = spawner.spawn(&plan).map_err(|error| classify(error, &self.name()))?;
+        let process = spawner.spawn(&plan).map_err(|error| {
+            let path = Path::new(OsStr::from_bytes(program.to_bytes()));
+            classify(error, &self.name(), path, matches!(self.program, ProgramPath::At(_)))
+        })?;
         Ok(Execution {
             process,
             stdout: Some(pipes.ours_stdout),
@@ -179,22 +202,35 @@ impl Commander {
     }
 }
 
-/// The item is the cause only if the exec itself fails; a failure before it is a shortage.
-fn classify(error: SpawnError, name: &str) -> LaunchError {
+/// The item or its program is the cause only if the exec itself fails; a failure before it is a shortage. `common`: all
+/// items have this program.
+fn classify(error: SpawnError, name: &str, path: &Path, common: bool) -> LaunchError {
+    let errno = error.errno;
     if error.is_refusal() {
         return LaunchError::Refused(format!("run {name}: {error}"));
     }
-    if error.step != SpawnStep::Exec || is_shortage(error.errno) {
+    if error.step != SpawnStep::Exec || is_shortage(errno) {
         return LaunchError::Shortage(format!("run {name}: {error}"));
     }
-    LaunchError::Item(match error.errno {
-        libc::E2BIG => format!(
-            "run {name}: arguments and environment together are longer than the system takes; \
-             --stdin hands the item over whole"
-        ),
-        libc::ENOENT => format!("run {name}: the file, or the interpreter that it names, does not exist"),
+    let text = match errno {
+        libc::E2BIG => {
+            return LaunchError::Unfit(format!(
+                "run {name}: arguments and environment together are longer than the system takes; \
+                 --stdin hands the item over whole"
+            ));
+        }
+        libc::ENOENT => match interpreter::missing(path) {
+            Some(missing) => format!("run {name}: {missing}"),
+            None => format!("run {name}: the file does not exist any more"),
+        },
         _ => format!("run {name}: {error}"),
-    })
+    };
+    match errno {
+        // It is being written: later may be better.
+        libc::ETXTBSY => LaunchError::Item(text),
+        _ if common => LaunchError::Program { error: text, missing: errno == libc::ENOENT },
+        _ => LaunchError::Item(text),
+    }
 }
 
 /// Both ends of all pipes of a process that is being started.
@@ -501,13 +537,13 @@ mod tests {
             (b"a\0b".to_vec(), "run echo: the item holds a NUL byte"),
             (vec![b'x'; 128 * 1024], "run echo: an argument of 131072 bytes is longer than the system takes"),
         ] {
-            let LaunchError::Item(text) = launch(&mut echo, &item).unwrap_err() else { panic!("not the item's") };
+            let LaunchError::Unfit(text) = launch(&mut echo, &item).unwrap_err() else { panic!("not the item's") };
             assert!(text.starts_with(reason), "{text}");
         }
         // Each argument is short enough; together they are not, on any system.
         let many = ["{}"; 60];
         let mut together = commander(&[&["echo"], &many[..]].concat(), false, false);
-        let LaunchError::Item(text) = launch(&mut together, &[b'x'; 128 * 1024 - 1]).unwrap_err() else {
+        let LaunchError::Unfit(text) = launch(&mut together, &[b'x'; 128 * 1024 - 1]).unwrap_err() else {
             panic!("not the item's")
         };
         assert!(text.starts_with("run echo: arguments and environment together"), "{text}");
@@ -552,13 +588,15 @@ mod tests {
 
     #[test]
     fn a_shortage_of_the_system_is_not_blamed_on_the_item() {
-        let class = |step, errno| classify(SpawnError { step, errno }, "c");
+        let nowhere = Path::new("/no/such/file");
+        let class = |step, errno| classify(SpawnError { step, errno }, "c", nowhere, true);
         for errno in [libc::EAGAIN, libc::EMFILE, libc::ENFILE, libc::ENOMEM] {
             assert!(matches!(class(SpawnStep::Clone, errno), LaunchError::Shortage(_)));
             assert!(matches!(class(SpawnStep::Exec, errno), LaunchError::Shortage(_)));
         }
-        for errno in [libc::ENOENT, libc::EACCES, libc::E2BIG, libc::ETXTBSY, libc::ELOOP] {
-            assert!(matches!(class(SpawnStep::Exec, errno), LaunchError::Item(_)));
+        let kind = |errno, common| classify(SpawnError { step: SpawnStep::Exec, errno }, "c", nowhere, common);
+        for errno in [libc::ENOENT, libc::EACCES, libc::ELOOP, libc::ETXTBSY] {
+            assert!(matches!(kind(errno, false), LaunchError::Item(_)), "{errno}");
         }
         // It would be refused for ever.
         for (step, call) in
@@ -569,7 +607,10 @@ mod tests {
                 assert!(text.contains(&format!("the system refuses {call} (")), "{text}");
             }
         }
-        let text = "run c: the file, or the interpreter that it names, does not exist";
-        assert_eq!(class(SpawnStep::Exec, libc::ENOENT), LaunchError::Item(text.into()));
+        assert!(matches!(kind(libc::ETXTBSY, true), LaunchError::Item(_)), "it may be complete later");
+        assert!(matches!(kind(libc::E2BIG, true), LaunchError::Unfit(_)), "it is as long the next time");
+        let text = "run c: the file does not exist any more";
+        assert_eq!(kind(libc::ENOENT, true), LaunchError::Program { error: text.into(), missing: true });
+        assert!(matches!(kind(libc::EACCES, true), LaunchError::Program { missing: false, .. }));
     }
 }

@@ -4,6 +4,8 @@
 //! Invariant: nothing is started here, and nothing is cached. If the file is removed later, the start fails, for its item
 //! only.
 
+use super::interpreter;
+use super::script::Misplaced;
 use crate::sys::access;
 use std::ffi::{CString, OsStr};
 use std::io;
@@ -24,6 +26,9 @@ pub enum CommandError {
     /// Exit code 126.
     #[error("run {program}: {why}")]
     NotExecutable { program: String, why: String },
+    /// Exit code 2.
+    #[error(transparent)]
+    Placeholder(#[from] Misplaced),
     #[error("open /dev/null for commands to read from: {0}")]
     DevNull(io::Error),
 }
@@ -62,8 +67,25 @@ pub fn find(program: &OsStr, path: Option<&OsStr>) -> Result<CString, CommandErr
     }
     Err(match unusable {
         Some(why) => CommandError::NotExecutable { program: name(), why },
-        None => CommandError::NotFound { program: name(), why: "command not found in PATH".to_owned() },
+        None => {
+            // One word with blanks or operators of a shell in it was meant for a shell.
+            let is_script = program.as_bytes().iter().any(|byte| b" \t\n;|&<>$`".contains(byte));
+            let hint = if is_script { "; add --shell to run it as a script of the shell" } else { "" };
+            CommandError::NotFound { program: name(), why: format!("command not found in PATH{hint}") }
+        }
     })
+}
+
+/// [`find`], and checks that the interpreter of a script exists.
+///
+/// # Errors
+/// As [`find`].
+pub fn find_complete(program: &OsStr, path: Option<&OsStr>) -> Result<CString, CommandError> {
+    let found = find(program, path)?;
+    match interpreter::missing(Path::new(OsStr::from_bytes(found.to_bytes()))) {
+        Some(why) => Err(CommandError::NotFound { program: program.to_string_lossy().into_owned(), why }),
+        None => Ok(found),
+    }
 }
 
 enum Refusal {
@@ -118,6 +140,11 @@ mod tests {
     fn a_missing_program_is_named() {
         for (program, path, text) in [
             ("frobnicate", "/bin:/usr/bin", "run frobnicate: command not found in PATH"),
+            (
+                "echo a; b",
+                "/bin",
+                "run echo a; b: command not found in PATH; add --shell to run it as a script of the shell",
+            ),
             ("./frobnicate", "", "run ./frobnicate: no such file"),
             ("/bin/sh/x", "", "run /bin/sh/x: no such file"),
             ("", "/bin", "run \"\": the name of the command is empty"),

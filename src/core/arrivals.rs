@@ -49,6 +49,7 @@ impl Core {
             pid: None,
             causes_omitted: 0,
             causes: vec![Cause { attempt: Attempt::FIRST, worker: None, pid: None, kind }],
+            shown_item: None,
         });
     }
 

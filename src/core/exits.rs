@@ -43,7 +43,7 @@ impl Core {
             ExitStatus::Code(code) => Some(CauseKind::Failed(FailReason::Exited(code))),
             ExitStatus::Signal { .. } | ExitStatus::Unknown => Some(Self::death(status)),
         };
-        let decision = kind.map(|kind| self.decide_failure(index, batch, kind));
+        let decision = kind.map(|kind| self.decide_failure(index, batch, kind, true));
         let fate = decision.as_ref().map(|decision| Self::fate(batch, decision));
         let skipped = kill_reason.is_some() && !timed_out && !status.is_success();
         if kill_reason.is_none() && matches!(status, ExitStatus::Signal { .. } | ExitStatus::Unknown) {
@@ -97,7 +97,7 @@ impl Core {
             blamed.as_ref().map(|(batch, _)| *batch).or_else(|| running.and_then(|item| self.batch_of(index, item)));
         let held = self.take_all(index);
         self.mark_down(index);
-        let decision = blamed.map(|(batch, kind)| (batch, self.decide_failure(index, batch, kind)));
+        let decision = blamed.map(|(batch, kind)| (batch, self.decide_failure(index, batch, kind, true)));
         let running = self.stage == Stage::Running;
         let fate = match &decision {
             Some((batch, decision)) => Some(Self::fate(*batch, decision)),
@@ -268,6 +268,15 @@ impl Core {
             self.pool.mark_tried(index);
             self.pool.retire(index);
             self.last_end = Some((WorkerId::from_index(index), status.to_string()));
+            return;
+        }
+        // A program that ends well and says nothing is no worker, and the next start ends like this one. Another process
+        // that is still starting may be one.
+        let silent = own && status.is_success() && !self.greeted && self.policy.worker.waits_for_hello();
+        if silent && self.pool.up == 0 {
+            let worker = WorkerId::from_index(index);
+            let last = format!("{status} before its hello");
+            self.stop(Stage::Terminating, StopReason::RestartLimit { worker, last });
             return;
         }
         let last = match &reason {

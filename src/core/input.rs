@@ -74,8 +74,12 @@ pub enum Input {
 pub enum SpawnFailure {
     /// The system is short of something; later may be better. Completes "failed to ...".
     Shortage(String),
-    /// This item's command alone cannot be started: not found, arguments too long.
+    /// The command of this item cannot be started now.
     Item(String),
+    /// The command of this item can never be started: an argument is too long, or contains a NUL.
+    Unfit(String),
+    /// The program that all items have in common cannot be executed any more. `missing`: it is not there.
+    Lost { error: String, missing: bool },
     /// The worker program cannot be started at all.
     Program(String),
 }

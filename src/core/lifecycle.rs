@@ -60,6 +60,7 @@ impl Core {
         }
         self.pool.slots[index].pid = Some(pid);
         self.totals.spawned += 1;
+        self.breaker.note_spawned();
         let (worker, incarnation) = self.ids(index);
         self.report(RunEvent::WorkerSpawned { worker, incarnation, pid });
         if let Some(lease) = self.pool.slots[index].leases.front() {
@@ -84,6 +85,7 @@ impl Core {
 
     /// The process can work. A process that was started for an item already runs it.
     fn ready(&mut self, index: usize, pid: u32) {
+        self.greeted = true;
         self.clear_slot_timer(index);
         self.pool.mark_tried(index);
         let slot = &mut self.pool.slots[index];
@@ -108,19 +110,31 @@ impl Core {
             return;
         }
         let (worker, incarnation) = self.ids(index);
-        let (SpawnFailure::Shortage(text) | SpawnFailure::Item(text) | SpawnFailure::Program(text)) = &failure;
-        let error = text.clone();
+        let error = match &failure {
+            SpawnFailure::Shortage(error)
+            | SpawnFailure::Item(error)
+            | SpawnFailure::Unfit(error)
+            | SpawnFailure::Lost { error, .. }
+            | SpawnFailure::Program(error) => error.clone(),
+        };
         self.report(RunEvent::WorkerNotSpawned { worker, incarnation, error: error.clone() });
         let held = self.pool.take_last(index);
-        let of_item = held.is_some() && matches!(failure, SpawnFailure::Item(_));
+        let of_item = held.is_some()
+            && matches!(failure, SpawnFailure::Item(_) | SpawnFailure::Unfit(_) | SpawnFailure::Lost { .. });
         self.clear_process(index);
         self.pool.mark_tried(index);
         if let Some(lease) = held {
             let queued = Queued { batch: lease.batch, priority: lease.priority, fresh: false };
             let again = if of_item {
                 let kind = CauseKind::Failed(FailReason::NotStarted(error.clone()));
-                let decision = self.decide_failure(index, lease.batch, kind);
-                self.apply_decision(index, queued, decision)
+                let repeatable = !matches!(failure, SpawnFailure::Unfit(_));
+                let decision = self.decide_failure(index, lease.batch, kind, repeatable);
+                let settles = decision.is_final();
+                let again = self.apply_decision(index, queued, decision);
+                if settles && let SpawnFailure::Lost { error, missing } = &failure {
+                    self.note_lost_command(error, *missing);
+                }
+                again
             } else {
                 Some(queued)
             };
@@ -133,7 +147,7 @@ impl Core {
             SpawnFailure::Program(last) => self.stop(Stage::Terminating, StopReason::RestartLimit { worker, last }),
             _ if self.is_removed(index) => {}
             // The item caused the failure, so the slot takes the next item.
-            SpawnFailure::Item(_) if of_item => self.fill(index),
+            SpawnFailure::Item(_) | SpawnFailure::Unfit(_) | SpawnFailure::Lost { .. } if of_item => self.fill(index),
             // Other workers make progress, and the end of one may free what the system is short of.
             SpawnFailure::Shortage(_) if self.pool.up > 0 => {
                 let (now, period, backoff) = (self.now, self.policy.intensity.period, self.policy.backoff);

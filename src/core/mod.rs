@@ -86,6 +86,8 @@ pub struct Core {
     dispatched: bool,
     /// The output takes less than the workers give.
     congested: bool,
+    /// A worker has sent its hello.
+    greeted: bool,
     stage: Stage,
     /// Why the run stops, if it does.
     reason: Option<StopReason>,
@@ -123,6 +125,7 @@ impl Core {
             started: false,
             dispatched: false,
             congested: false,
+            greeted: false,
             stage: Stage::Running,
             reason: None,
             closing: false,

@@ -25,6 +25,13 @@ pub(super) struct FailureDecision {
     outcome: Option<Outcome>,
 }
 
+impl FailureDecision {
+    /// If the item gets no further attempt.
+    pub(super) const fn is_final(&self) -> bool {
+        self.outcome.is_some()
+    }
+}
+
 impl Core {
     /// A worker finished the next items that it holds.
     pub(super) fn on_settled(&mut self, index: usize, first: ItemId, count: u32, attempt: Attempt, busy_ns: u64) {
@@ -67,7 +74,7 @@ impl Core {
         let since = slot.leases.front().map_or(self.now, |lease| lease.since.max(slot.answered_at));
         let (busy_ns, batches_before) = (self.now.since(since).0, slot.leases.len());
         let Some((batch, priority)) = self.pool.take(index, 1) else { return };
-        let decision = self.decide_failure(index, batch, CauseKind::Failed(reason));
+        let decision = self.decide_failure(index, batch, CauseKind::Failed(reason), true);
         if decision.outcome.is_some() {
             self.pool.slots[index].settled += 1;
         }
@@ -129,6 +136,7 @@ impl Core {
             pid: self.pool.slots[index].pid,
             causes_omitted: causes.omitted(),
             causes: causes.into_kept(),
+            shown_item: None,
         });
     }
 
@@ -153,6 +161,7 @@ impl Core {
             pid,
             causes_omitted: causes.omitted(),
             causes: causes.into_kept(),
+            shown_item: None,
         });
     }
 
@@ -164,8 +173,15 @@ impl Core {
         }
     }
 
-    /// Adds a cause to the causes of a single item, and decides whether the item is tried again.
-    pub(super) fn decide_failure(&mut self, index: usize, batch: Batch, kind: CauseKind) -> FailureDecision {
+    /// Adds a cause to the causes of a single item, and decides whether the item is tried again. `repeatable`: a further
+    /// attempt may end differently.
+    pub(super) fn decide_failure(
+        &mut self,
+        index: usize,
+        batch: Batch,
+        kind: CauseKind,
+        repeatable: bool,
+    ) -> FailureDecision {
         let pid = self.pool.slots[index].pid;
         let mut causes = self.take_causes(batch);
         let policy = &self.policy;
@@ -178,7 +194,8 @@ impl Core {
         };
         let never = matches!(kind, CauseKind::Killed(_)) && policy.kill_limit.is_none();
         let alike = causes.add(Cause { attempt: batch.attempt, worker: Some(WorkerId::from_index(index)), pid, kind });
-        let outcome = match (alike >= limit && !never, self.stage == Stage::Running) {
+        let over = !repeatable || (alike >= limit && !never);
+        let outcome = match (over, self.stage == Stage::Running) {
             (true, _) => Some(outcome),
             (false, true) => None,
             // A run that stops begins no further attempt.
@@ -222,6 +239,7 @@ impl Core {
                 pid,
                 causes: kept,
                 causes_omitted: omitted,
+                shown_item: None,
             });
             return None;
         }
@@ -255,6 +273,7 @@ impl Core {
         let skipped = settlement.outcome == Outcome::Skipped;
         self.totals.count(&settlement.outcome, u64::from(count));
         let tripped = self.breaker.note(&settlement.outcome);
+        let abort = if self.policy.stop_at_abort { halt::abort(&settlement) } else { None };
         let in_turn = match &mut self.order {
             Some(order) => order.settle(first, count),
             None => mutant!(CommitSkipped, true, !skipped),
@@ -267,8 +286,18 @@ impl Core {
         if let Some(reason) = tripped {
             self.stop(Stage::Terminating, reason);
         }
+        if let Some(reason) = abort {
+            self.stop(Stage::Draining, reason);
+        }
         if !skipped {
             self.halt_if_met();
+        }
+    }
+
+    /// An item was settled because the program of all commands cannot be executed any more.
+    pub(super) fn note_lost_command(&mut self, error: &str, missing: bool) {
+        if self.breaker.note_lost(error) {
+            self.stop(Stage::Draining, StopReason::CommandLost { error: error.to_owned(), missing });
         }
     }
 

@@ -243,7 +243,7 @@ fn start_launchers(
 fn open_kind(config: &Config, delimiter: u8) -> Result<Kind, EngineError> {
     Ok(match &config.worker {
         WorkerSpec::Exec(spec) => {
-            let commander = Commander::new(spec, &config.run_id)?;
+            let commander = Commander::new(spec, &config.run_id)?.with_threads(config.threads_per_worker);
             Kind::Command { commander: Box::new(commander), verbose: config.output.verbose }
         }
         WorkerSpec::BuiltIn { task, delay, transport } => {
@@ -300,6 +300,7 @@ fn open_program(
 ) -> Result<Kind, EngineError> {
     let mut env: Vec<OsString> = std::env::vars_os()
         .filter(|(name, _)| !names::is_ours(name))
+        .filter(|(name, _)| config.threads_per_worker.is_none() || !names::THREADS.iter().any(|own| *own == name))
         .map(|(mut variable, value)| {
             variable.push("=");
             variable.push(value);
@@ -315,6 +316,9 @@ fn open_program(
         (names::ITEM_TIMES, item_times.to_string()),
     ];
     env.extend(variables.map(|(name, value)| OsString::from(format!("{name}={value}"))));
+    if let Some(threads) = config.threads_per_worker {
+        env.extend(names::THREADS.map(|name| OsString::from(format!("{name}={threads}"))));
+    }
     // Words of an argument list and of an environment hold no NUL: the system ended them there.
     let c_string = |word: OsString| CString::new(word.into_vec()).map_err(io::Error::other);
     let c_strings = |words: Vec<OsString>| words.into_iter().map(c_string).collect::<Result<Vec<_>, _>>();

@@ -5,6 +5,7 @@ use crate::command::exec::Commander;
 use crate::model::config::{Config, WorkerSpec};
 use crate::model::ids::{ItemId, WorkerId};
 use crate::model::outcome::{RunOutcome, StopReason, Totals};
+use crate::model::text::escaped;
 use crate::source::{self, Delivery, Payload, Source};
 use nix::errno::Errno;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
@@ -81,7 +82,7 @@ impl<W: Write> Printer<W> {
     fn rejected(&mut self, reason: &str) -> io::Result<()> {
         self.out.flush()?;
         // A stderr that is closed is no reason to stop.
-        let _ = writeln!(io::stderr(), "supervisor: item {}: {reason}", self.next);
+        let _ = writeln!(io::stderr(), "supervisor: item {}: {}", self.next, escaped(reason));
         self.next = self.next.plus(1);
         Ok(())
     }

@@ -3,6 +3,7 @@
 use crate::command::search::CommandError;
 use crate::model::outcome::ExitClass;
 use crate::reporter::ReporterError;
+use crate::reporter::words::counted;
 use crate::source::SourceError;
 use crate::transport::TransportError;
 use std::io;
@@ -24,10 +25,14 @@ pub enum EngineError {
     #[error("write results: stdout is closed; send it to a file, or give --output none")]
     StdoutClosed,
     #[error(
-        "start {workers} workers: they need {needed} open files and the limit is {limit}; raise `ulimit -n` or give fewer workers"
+        "start {}: {needed} open files are needed and the limit is {limit}; raise `ulimit -n` or give fewer workers",
+        counted(u64::from(*workers), "worker", "workers")
     )]
     OpenFiles { workers: u32, needed: u64, limit: u64 },
-    #[error("start {workers} workers: {name} allows {limit} processes; raise it or give fewer workers")]
+    #[error(
+        "start {}: {name} allows {limit} processes; raise it or give fewer workers",
+        counted(u64::from(*workers), "worker", "workers")
+    )]
     Processes { workers: u32, limit: u64, name: String },
     /// The thread of a run panicked: a defect of the supervisor.
     #[error("go on: the thread of the run panicked")]
@@ -44,6 +49,7 @@ impl EngineError {
             Self::Source(_)
             | Self::Reporter(_)
             | Self::EventsInInput { .. }
+            | Self::Command(CommandError::Placeholder(_))
             | Self::Transport(TransportError::Folder { .. }) => ExitClass::Usage,
             Self::Command(CommandError::NotFound { .. }) => ExitClass::NotFound,
             Self::Command(CommandError::NotExecutable { .. }) => ExitClass::NotExecutable,

@@ -188,6 +188,8 @@ fn deadline_of_output(policy: &Policy, reason: &StopReason, now: Instant) -> Opt
         StopReason::SourceEnded
         | StopReason::HaltMet
         | StopReason::HaltFailed
+        | StopReason::Aborted { .. }
+        | StopReason::CommandLost { .. }
         | StopReason::SourceLost(_)
         | StopReason::SinkClosed => policy.run_timeout.map(|limit| Instant::ZERO + limit),
         StopReason::RunTimeout

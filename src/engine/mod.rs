@@ -40,8 +40,10 @@ pub mod parts {
     pub use super::turn::Turn;
 }
 
-use crate::model::config::Config;
+use crate::model::config::{Config, SourceSpec};
 use crate::model::outcome::RunOutcome;
+use crate::sys::stdio;
+use std::io::{self, Write};
 
 /// Runs every item of the configuration's source on this thread and returns when no worker is left.
 ///
@@ -64,6 +66,32 @@ pub fn run(config: Config) -> Result<RunOutcome, EngineError> {
 /// Keeps a request for the status from ending this process before a run can answer it. For the beginning of `main`.
 pub fn hold_status_requests() {
     crate::sys::signals::hold(crate::model::signal::Signal::USR1);
+}
+
+/// [`run`] for a program of its own: if it generates its items and stdin holds input, a notice on stderr says so.
+///
+/// # Errors
+/// Those of [`run`].
+pub fn run_as_program(config: Config) -> Result<RunOutcome, EngineError> {
+    let generates = matches!(config.source, SourceSpec::Generate { .. });
+    let is_wanted = generates && !config.output.quiet && !config.output.dry_run;
+    let is_unread = || is_wanted && stdio::stdin_holds_bytes();
+    let is_known = is_unread();
+    if is_known {
+        note_unread_stdin();
+    }
+    let ended = run(config);
+    // The program at the other end may be late.
+    if !is_known && is_unread() {
+        note_unread_stdin();
+    }
+    ended
+}
+
+fn note_unread_stdin() {
+    // A stderr that is closed is no reason to stop.
+    let _ =
+        writeln!(io::stderr(), "supervisor: stdin holds input that is not read; add -a - to take the items from it");
 }
 
 /// Ends this process by the signal's default action, so that a shell sees the signal that ended the run.

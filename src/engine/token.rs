@@ -116,7 +116,7 @@ mod tests {
         {
             assert_eq!(Port::of(port.token()), Some(port));
         }
-        assert_eq!(Port::of(8), None);
+        assert_eq!(Port::of(9), None);
         assert_eq!(Port::of(u64::MAX), None);
     }
 }

@@ -9,6 +9,7 @@
 use super::answer::Reply;
 use super::system::System;
 use crate::core::input::Input;
+use crate::model::text::push_escaped;
 use crate::model::time::Instant;
 use std::collections::VecDeque;
 
@@ -57,7 +58,7 @@ impl Turn {
 
     /// Appends a line for stderr.
     pub fn notice(&mut self, line: &str) {
-        self.notices.extend_from_slice(line.as_bytes());
+        push_escaped(&mut self.notices, line.as_bytes());
         self.notices.push(b'\n');
     }
 

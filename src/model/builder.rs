@@ -18,6 +18,8 @@ use std::path::PathBuf;
 pub struct Host {
     /// Cores that this process may use, at least 1.
     pub cores: u32,
+    /// Why that is not the number of cores of the machine.
+    pub cores_why: Option<String>,
     /// The seed of a run without a `seed` of its own.
     pub seed: u64,
     /// The id of a run without a `run_id` of its own.
@@ -110,6 +112,9 @@ config_builder! {
         block: u64,
         /// Worker slots, at least 1. Default: one for each core; 5 in the demonstration.
         workers: u32,
+        /// Sets `OMP_NUM_THREADS` and its kin (of the BLAS libraries, numexpr and rayon) for workers, at least 1. Default:
+        /// they are as in our own environment.
+        threads_per_worker: u32,
         /// Default: first in, first out. `Priority` reads lines of a number, a tab and the item.
         queue: QueueOrder,
         /// Most items accepted but not yet handed out, at least 1. Default: enough that no worker waits for the source.
@@ -149,6 +154,8 @@ config_builder! {
         backoff: Backoff,
         /// Stop early after this many outcomes. Default: never.
         halt: Halt,
+        /// Stop as xargs does, if a command exits with 255 or a signal ends it.
+        stop_at_abort: bool,
         /// Limit for the whole run, more than 0. Default: none.
         run_timeout: Duration,
         /// The seed for the jitter of delays. Default: the host's.

@@ -24,6 +24,8 @@ pub struct Config {
     pub handles_signals: bool,
     /// Most items in one message to a worker that stays; the core's batches may be longer.
     pub message_items_max: u32,
+    /// What `OMP_NUM_THREADS` and its kin say in the environment of workers; `None`: they are as in our own.
+    pub threads_per_worker: Option<u32>,
     /// Names this run in `SUPERVISOR_RUN` and in keys of items: letters, digits, `-`.
     pub run_id: String,
 }
@@ -77,7 +79,8 @@ pub struct ExecSpec {
     /// The program, searched for in `PATH` if it has no slash, then its arguments. Placeholders such as `{}` stand for
     /// the item; without any, the item is appended.
     pub argv: Vec<OsString>,
-    /// Join the arguments with spaces and run them by `/bin/sh -c`; items are quoted for the shell.
+    /// Join the arguments with spaces and run them by `/bin/sh -c`; an item is an argument of the shell, never a part
+    /// of the script.
     pub shell: bool,
     /// The item's bytes on the command's stdin; nothing is appended to its arguments.
     pub stdin: bool,
@@ -149,6 +152,19 @@ pub struct OutputSpec {
     pub summary: SummaryMode,
     /// Nothing on stderr but errors that end the run.
     pub quiet: bool,
+    /// What messages may advise.
+    pub advice: Advice,
+    /// Why there are fewer workers than cores, where that is not the user's choice.
+    pub workers_why: Option<String>,
+}
+
+/// What messages may advise, which depends on what was asked for.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Advice {
+    /// The workers run a program that has to speak a protocol.
+    pub speaks_frames: bool,
+    /// Items were given, and neither a command nor a task.
+    pub task_by_default: bool,
 }
 
 /// What a run writes to stdout.

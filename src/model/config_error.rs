@@ -147,6 +147,8 @@ pub enum Setting {
     PriorityQueue,
     /// [`workers`](super::builder::ConfigBuilder::workers).
     Workers,
+    /// [`threads_per_worker`](super::builder::ConfigBuilder::threads_per_worker).
+    ThreadsPerWorker,
     /// [`queue_items_max`](super::builder::ConfigBuilder::queue_items_max).
     QueueItemsMax,
     /// [`dead_max`](super::builder::ConfigBuilder::dead_max).
@@ -182,6 +184,7 @@ impl fmt::Display for Setting {
             Self::Block => "block",
             Self::PriorityQueue => "queue",
             Self::Workers => "workers",
+            Self::ThreadsPerWorker => "threads_per_worker",
             Self::QueueItemsMax => "queue_items_max",
             Self::DeadMax => "dead_max",
             Self::RunTimeout => "run_timeout",

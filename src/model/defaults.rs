@@ -5,13 +5,15 @@
 //! opens it.
 
 use super::builder::{ConfigBuilder, SourceChoice, WorkerChoice};
-use super::config::{Config, ExecSpec, InputSpec, OutputMode, OutputSpec, SourceSpec, Split, SummaryMode, WorkerSpec};
+use super::config::{
+    Advice, Config, ExecSpec, InputSpec, OutputMode, OutputSpec, SourceSpec, Split, SummaryMode, WorkerSpec,
+};
 use super::config_error::{ConfigError, Setting};
 use super::ids::ItemId;
 use super::signal::Signal;
 use super::spec::{
-    Backoff, Credit, Halt, ITEM_BYTES_MAX, Intensity, Policy, QueueOrder, RestartStrategy, RestartType, TASKS,
-    TermStep, Threshold, TransportKind, TransportSpec, WorkerContract,
+    Backoff, Credit, Halt, IDENTITY_ALIAS, ITEM_BYTES_MAX, Intensity, Policy, QueueOrder, RestartStrategy, RestartType,
+    TASKS, TermStep, Threshold, TransportKind, TransportSpec, WorkerContract,
 };
 use super::time::Duration;
 
@@ -63,6 +65,7 @@ impl ConfigBuilder {
             output,
             worker,
             source,
+            threads_per_worker: self.threads_per_worker,
             run_id: self.run_id.unwrap_or(self.host.run_id),
         })
     }
@@ -118,6 +121,7 @@ impl ConfigBuilder {
     fn check_threads(&self) -> Result<(), ConfigError> {
         let processes = first_set(&[
             (Setting::Transport, self.transport.is_some()),
+            (Setting::ThreadsPerWorker, self.threads_per_worker.is_some()),
             (Setting::Timeout, self.timeout.is_some()),
             (Setting::CrashLimit, self.crash_limit.is_some()),
             (Setting::KillLimit, self.kill_limit.is_some()),
@@ -174,6 +178,11 @@ impl ConfigBuilder {
                     SummaryMode::Auto
                 }),
                 quiet: is_set(self.quiet),
+                workers_why: self.host.cores_why.clone().filter(|_| self.workers == Some(self.host.cores)),
+                advice: Advice {
+                    speaks_frames: matches!(self.worker, WorkerChoice::Program(_)),
+                    task_by_default: self.is_built_in() && self.task.is_none() && !demonstration,
+                },
             }),
         }
     }
@@ -187,7 +196,10 @@ impl ConfigBuilder {
             }
             WorkerChoice::Program(argv) => Ok(WorkerSpec::Frames { argv: argv.clone(), transport }),
             WorkerChoice::BuiltIn => {
-                let task = self.task.as_deref().unwrap_or(TASKS[0]).to_owned();
+                let task = match self.task.as_deref().unwrap_or(TASKS[0]) {
+                    IDENTITY_ALIAS => "identity".to_owned(),
+                    task => task.to_owned(),
+                };
                 if !TASKS.contains(&task.as_str()) {
                     return Err(ConfigError::UnknownTask { task });
                 }
@@ -217,6 +229,7 @@ impl ConfigBuilder {
     fn check_ranges(&self) -> Result<(), ConfigError> {
         let zero = first_set(&[
             (Setting::Workers, self.workers == Some(0)),
+            (Setting::ThreadsPerWorker, self.threads_per_worker == Some(0)),
             (Setting::QueueItemsMax, self.queue_items_max == Some(0)),
             (Setting::Credit, self.credit == Some(Credit::Items(0))),
             (Setting::BatchMax, self.batch_max == Some(0)),
@@ -288,6 +301,7 @@ impl ConfigBuilder {
             intensity: self.intensity.unwrap_or(INTENSITY),
             backoff: self.backoff.unwrap_or(BACKOFF),
             halt: self.halt,
+            stop_at_abort: is_set(self.stop_at_abort),
             run_timeout: self.run_timeout,
             seed: self.seed.unwrap_or(self.host.seed),
         }
@@ -343,7 +357,7 @@ mod tests {
     use super::*;
 
     fn builder() -> ConfigBuilder {
-        ConfigBuilder::new(Host { cores: 8, seed: 7, run_id: "run".into() })
+        ConfigBuilder::new(Host { cores: 8, cores_why: None, seed: 7, run_id: "run".into() })
     }
 
     #[track_caller]

@@ -17,6 +17,7 @@ pub mod outcome;
 pub mod signal;
 pub mod spec;
 pub mod status;
+pub mod text;
 pub mod time;
 
 /// The examples of the page for programs, as tests.

@@ -111,6 +111,8 @@ pub struct Settlement {
     pub causes: Vec<Cause>,
     /// Attempts that did not succeed, between the first and the last ones in `causes`.
     pub causes_omitted: u64,
+    /// The beginning of a single failed or dead item, escaped and in quotes, for messages.
+    pub shown_item: Option<Box<str>>,
 }
 
 /// Why a run stops. The order is the strength: a weaker reason never replaces a stronger one.
@@ -138,6 +140,19 @@ pub enum StopReason {
     DeadLimit {
         /// How many.
         dead: u32,
+    },
+    /// Gave up: the program of the commands cannot be executed any more; as many items in a row as the limit for dead
+    /// items have failed because of it.
+    CommandLost {
+        /// Why it cannot be executed. Completes "failed to ...".
+        error: String,
+        /// It is not there.
+        missing: bool,
+    },
+    /// A command asked for the end of the run, as xargs understands it: exit 255, or a signal ended it.
+    Aborted {
+        /// The signal; `None` for exit 255.
+        signal: Option<Signal>,
     },
     /// The source broke off.
     SourceLost(String),
@@ -167,11 +182,13 @@ impl StopReason {
             Self::RunTimeout => 4,
             Self::RestartLimit { .. } => 5,
             Self::DeadLimit { .. } => 6,
-            Self::SourceLost(_) => 7,
-            Self::SinkLost(_) => 8,
-            Self::StorageLost(_) => 9,
-            Self::Requested => 10,
-            Self::Signal(_) => 11,
+            Self::CommandLost { .. } => 7,
+            Self::Aborted { .. } => 8,
+            Self::SourceLost(_) => 9,
+            Self::SinkLost(_) => 10,
+            Self::StorageLost(_) => 11,
+            Self::Requested => 12,
+            Self::Signal(_) => 13,
         }
     }
 }

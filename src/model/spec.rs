@@ -15,6 +15,9 @@ pub const ITEM_BYTES_MAX: usize = 16 * 1024 * 1024;
 pub const TASKS: [&str; 12] =
     ["square", "cube", "echo", "sleep", "countdown", "identity", "hash", "exit", "signal", "panic", "hang", "leak"];
 
+/// Another name of the task `identity`.
+pub const IDENTITY_ALIAS: &str = "whoami";
+
 /// The supervisor's first argument when it takes the worker's role because no `supervisor-worker` is installed
 /// beside it.
 pub const WORKER_ROLE: &str = "__worker";
@@ -315,6 +318,8 @@ pub struct Policy {
     pub backoff: Backoff,
     /// Stop early after this many outcomes; `None`: never.
     pub halt: Option<Halt>,
+    /// Stop as xargs does, if a command exits with 255 or a signal ends it.
+    pub stop_at_abort: bool,
     /// Limit for the whole run, more than 0; `None`: no limit.
     pub run_timeout: Option<Duration>,
     /// The seed for the jitter of delays.

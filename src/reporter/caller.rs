@@ -159,6 +159,7 @@ mod tests {
             pid: None,
             causes: Vec::new(),
             causes_omitted: 0,
+            shown_item: None,
         }
     }
 

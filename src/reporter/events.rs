@@ -202,6 +202,8 @@ fn push_reason(object: &mut Object<'_>, reason: &StopReason) {
         StopReason::RunTimeout => ("run_timeout", None),
         StopReason::RestartLimit { last, .. } => ("restart_limit", Some(last)),
         StopReason::DeadLimit { .. } => ("dead_limit", None),
+        StopReason::CommandLost { error, .. } => ("command_lost", Some(error)),
+        StopReason::Aborted { .. } => ("aborted", None),
         StopReason::SourceLost(error) => ("source_lost", Some(error)),
         StopReason::SinkLost(error) => ("sink_lost", Some(error)),
         StopReason::StorageLost(error) => ("storage_lost", Some(error)),
@@ -215,7 +217,9 @@ fn push_reason(object: &mut Object<'_>, reason: &StopReason) {
     match reason {
         StopReason::RestartLimit { worker, .. } => object.number("worker", u64::from(worker.number())),
         StopReason::DeadLimit { dead } => object.number("dead", u64::from(*dead)),
-        StopReason::Signal(signal) => object.number("signal", u64::from(signal.0)),
+        StopReason::Aborted { signal: Some(signal) } | StopReason::Signal(signal) => {
+            object.number("signal", u64::from(signal.0))
+        }
         _ => {}
     }
 }

@@ -183,6 +183,7 @@ mod tests {
             pid: None,
             causes: Vec::new(),
             causes_omitted: 0,
+            shown_item: None,
         };
         let mut settled = Settled {
             settlement: &done,

@@ -6,13 +6,13 @@
 use super::own_file::OwnFile;
 use super::words::{self, counted, escaped, seconds};
 use super::{Reporter, ReporterError, Settled};
-use crate::model::config::{OutputMode, OutputSpec};
+use crate::model::config::{Advice, OutputMode, OutputSpec};
 use crate::model::event::{EndReason, ItemFate, RunEvent, Stage};
 use crate::model::exit::ExitStatus;
 use crate::model::ids::{Attempt, Incarnation, ItemId, WorkerId};
 use crate::model::outcome::{Cause, CauseKind, FailReason, Outcome, Settlement, StopReason};
 use crate::model::signal::Signal;
-use crate::model::spec::Policy;
+use crate::model::spec::{Halt, HaltOn, Policy, Threshold};
 use crate::model::time::{Duration, Instant};
 use crate::sys::outbox::Outbox;
 use std::collections::BTreeMap;
@@ -39,6 +39,16 @@ pub struct Notices {
     ready: Vec<bool>,
     /// How many workers died under each unsettled item.
     deaths: BTreeMap<ItemId, Deaths>,
+    advice: Advice,
+    /// Why there are fewer workers than cores.
+    workers_why: Option<String>,
+    /// The run stops at its first failed item.
+    stops_at_first: bool,
+    /// A worker has sent its hello.
+    any_was_ready: bool,
+    /// Deaths before the hello while no worker had sent one, and the notice about the first, which waits.
+    early_deaths: u32,
+    first_early_death: Option<String>,
     /// The last signal, until the stop that it causes is reported.
     signal: Option<Signal>,
     /// The last reason to stop that was reported.
@@ -99,6 +109,14 @@ impl Notices {
             starting: None,
             ready: Vec::new(),
             deaths: BTreeMap::new(),
+            advice: output.advice,
+            workers_why: output.workers_why.clone(),
+            stops_at_first: policy
+                .halt
+                .is_some_and(|halt| matches!(halt, Halt { on: HaltOn::Fail, threshold: Threshold::Items(0 | 1), .. })),
+            any_was_ready: false,
+            early_deaths: 0,
+            first_early_death: None,
             signal: None,
             reported: None,
             draining_since: None,
@@ -151,7 +169,8 @@ impl Notices {
         }
         let pids: Vec<String> = starting.pids.iter().map(u32::to_string).collect();
         let workers = counted(pids.len() as u64, "worker", "workers");
-        push_notice(err, &format!("started {workers}: pid {}", pids.join(", ")));
+        let why = self.workers_why.take().map(|why| format!(" ({})", escaped(&why))).unwrap_or_default();
+        push_notice(err, &format!("started {workers}{why}: pid {}", pids.join(", ")));
     }
 
     fn exited(&mut self, end: &ProcessEnd<'_>, err: &mut Outbox) {
@@ -162,7 +181,10 @@ impl Notices {
                 && let (EndReason::Own, ExitStatus::Signal { .. }, Some((item, ItemFate::Again(attempt)))) =
                     (end.reason, end.exit, end.item)
             {
-                push_notice(err, &format!("item {item} died: {}; attempt {attempt} follows", end.exit));
+                push_notice(
+                    err,
+                    &format!("item {item} died: {}; it will be tried again (attempt {attempt})", end.exit),
+                );
             }
             return;
         }
@@ -170,6 +192,13 @@ impl Notices {
         {
             let deaths = self.deaths.entry(item).or_default();
             *(if end.is_kill() { &mut deaths.kills } else { &mut deaths.crashes }) += 1;
+        }
+        if !self.any_was_ready && matches!(end.reason, EndReason::Own) {
+            // The notice that the run gives up says it all; if a worker comes up after all, this one is reported then.
+            self.early_deaths += 1;
+            let line = self.end_line(end, was_ready);
+            self.first_early_death = self.first_early_death.take().or(line);
+            return;
         }
         if !self.quiet
             && let Some(line) = self.end_line(end, was_ready)
@@ -183,17 +212,17 @@ impl Notices {
         let ProcessEnd { worker, pid, exit, reason, item, waiting } = end;
         let name = format!("worker {worker} (pid {pid})");
         let at = match item {
-            Some((item, _)) => format!(", while at item {item}"),
+            Some((item, _)) => format!(" while at item {item}"),
             None if *waiting > 0 => {
-                format!(", between items; {} to other workers", counted(*waiting, "item goes", "items go"))
+                format!(" between items; {} handed out again", counted(*waiting, "item is", "items are"))
             }
-            None if was_ready => ", while idle".to_owned(),
-            None => ", while starting".to_owned(),
+            None if was_ready => " while idle".to_owned(),
+            None => " before its hello".to_owned(),
         };
         let mut line = match reason {
             EndReason::Own => format!("{name} died: {exit}{at}"),
             EndReason::Asked if exit.is_success() => return None,
-            EndReason::Asked => format!("{name} died: {exit}, when asked to leave"),
+            EndReason::Asked => format!("{name} died: {exit} when asked to leave"),
             EndReason::TimedOut => {
                 let limit = self.timeout.map(|limit| format!(" after {}", seconds(limit))).unwrap_or_default();
                 match item {
@@ -220,14 +249,13 @@ impl Notices {
     fn fate(&self, item: ItemId, fate: ItemFate, end: &ProcessEnd<'_>) -> String {
         let Deaths { crashes, kills } = self.deaths.get(&item).copied().unwrap_or_default();
         match (fate, end.reason) {
+            (ItemFate::Again(attempt), _) => format!("; item {item} will be tried again (attempt {attempt})"),
             (ItemFate::Settled, EndReason::Own)
                 if end.is_kill() && self.kill_limit.is_some_and(|limit| kills >= limit) =>
             {
                 let times = counted(u64::from(kills), "time", "times");
                 format!("; item {item} was at a worker that was killed from outside {times}: dead")
             }
-            (ItemFate::Again(attempt), EndReason::TimedOut) => format!("; attempt {attempt} follows"),
-            (ItemFate::Again(attempt), _) => format!("; item {item} goes to another worker, attempt {attempt}"),
             // The settlement reports the rest.
             (ItemFate::Settled, EndReason::TimedOut) => String::new(),
             (ItemFate::Settled, EndReason::Own | EndReason::NoHello | EndReason::Protocol(_))
@@ -249,7 +277,10 @@ impl Notices {
         if self.quiet || is_reported {
             return;
         }
-        let mut line = format!("item {item} failed: {}; attempt {attempt} follows", escaped(&words::cause(cause)));
+        let mut line = format!(
+            "item {item} failed: {}; it will be tried again (attempt {attempt})",
+            escaped(&words::cause(cause))
+        );
         if delay > Duration::ZERO {
             // Writing to a string cannot fail.
             let _ = write!(line, " in {}", seconds(delay));
@@ -273,28 +304,49 @@ impl Notices {
         if self.quiet || self.narrate || (died && !self.per_item) {
             return;
         }
-        let mut line = format!("item {} {}", settlement.first, if died { "died" } else { "failed" });
+        let mut line = format!("{} {}", words::item(settlement), if died { "died" } else { "failed" });
         if settlement.attempts > 1 {
             // Writing to a string cannot fail.
             let _ = write!(line, " after {} attempts", settlement.attempts);
         }
         let cause = words::last_cause(&settlement.causes);
         push_notice(err, &format!("{line}: {}", escaped(&cause)));
+        let refused_by_handler =
+            matches!(settlement.causes.last(), Some(Cause { kind: CauseKind::Failed(FailReason::Message(_)), .. }));
+        if refused_by_handler && std::mem::take(&mut self.advice.task_by_default) {
+            let advice = "no command was given, so the built-in task square ran; a command goes behind --, \
+                          another task is named with --task";
+            push_notice(err, advice);
+        }
     }
 
     fn restarting(&self, worker: WorkerId, delay: Duration, err: &mut Outbox) {
-        if !self.quiet && !self.per_item && delay > Duration::ZERO {
+        let is_early = !self.any_was_ready && self.early_deaths > 0;
+        if !self.quiet && !self.per_item && !is_early && delay > Duration::ZERO {
             push_notice(err, &format!("worker {worker} starts again in {}", seconds(delay)));
         }
     }
 
+    /// Reports the deaths before the first hello, now that they are no reason to give up.
+    fn push_early_death(&mut self, err: &mut Outbox) {
+        let Some(mut line) = self.first_early_death.take().filter(|_| !self.quiet) else { return };
+        if self.early_deaths > 1 {
+            // Writing to a string cannot fail.
+            let _ = write!(line, " (and {} more like it)", self.early_deaths - 1);
+        }
+        push_notice(err, &line);
+    }
+
     fn stopping(&mut self, now: Instant, stage: Stage, reason: &StopReason, err: &mut Outbox) {
+        if !matches!(reason, StopReason::RestartLimit { .. }) {
+            self.push_early_death(err);
+        }
         let is_new = self.reported.as_ref() != Some(reason);
         let signal = self.signal.take();
         self.reported = Some(reason.clone());
         let since = *self.draining_since.get_or_insert(now);
         let too_long = stage == Stage::Terminating && !is_new && signal.is_none() && now.since(since) >= self.grace;
-        let Some(why) = why_stopping(reason, signal) else {
+        let Some(why) = words::why_stopping(reason, signal) else {
             if *reason == StopReason::SourceEnded && stage >= Stage::Terminating && !self.quiet {
                 push_notice(
                     err,
@@ -303,9 +355,10 @@ impl Notices {
             }
             return;
         };
-        let why = match too_long {
-            true => format!("the running items have not ended within {}", seconds(self.grace)),
-            false => why,
+        let why = match reason {
+            _ if too_long => format!("the running items have not ended within {}", seconds(self.grace)),
+            StopReason::HaltFailed if self.stops_at_first => "an item failed".to_owned(),
+            _ => why,
         };
         let by_signal = matches!(reason, StopReason::Signal(_));
         let again = match stage {
@@ -316,7 +369,14 @@ impl Notices {
         if self.quiet && !(is_new && ends_the_run(reason)) {
             return;
         }
-        push_notice(err, &format!("{why}: {}{again}", self.how(stage)));
+        let never_ready = matches!(reason, StopReason::RestartLimit { .. }) && !self.any_was_ready && !self.per_item;
+        let advice = match never_ready && self.advice.speaks_frames {
+            true => {
+                "; --protocol frames needs a program that speaks frames, and without it the command runs once per item"
+            }
+            false => "",
+        };
+        push_notice(err, &format!("{why}: {}{again}{advice}", self.how(stage)));
     }
 
     fn how(&self, stage: Stage) -> String {
@@ -329,27 +389,6 @@ impl Notices {
             Stage::Finished => "all items were settled, but not all output is written".to_owned(),
         }
     }
-}
-
-/// The words for a reason to stop; `None` for the normal end, and after the reader of stdout has gone.
-fn why_stopping(reason: &StopReason, signal: Option<Signal>) -> Option<String> {
-    Some(match reason {
-        StopReason::SourceEnded | StopReason::SinkClosed => return None,
-        StopReason::HaltMet => "enough items are settled".to_owned(),
-        StopReason::HaltFailed => "too many items failed".to_owned(),
-        StopReason::RunTimeout => "the time for the run is up".to_owned(),
-        StopReason::RestartLimit { worker, last } => {
-            format!("giving up: worker {worker} cannot be kept running ({})", escaped(last))
-        }
-        StopReason::DeadLimit { dead } => {
-            format!("giving up: {} in a row died and none was done", counted(u64::from(*dead), "item", "items"))
-        }
-        StopReason::SourceLost(error) | StopReason::SinkLost(error) | StopReason::StorageLost(error) => {
-            format!("failed to {}", escaped(error))
-        }
-        StopReason::Requested => "stop requested".to_owned(),
-        StopReason::Signal(first) => signal.unwrap_or(*first).name(),
-    })
 }
 
 /// An error that ends the run, unlike a signal or a policy that was met.
@@ -383,7 +422,11 @@ impl Reporter for Notices {
             }
             RunEvent::WorkerSpawned { worker, incarnation, pid } => self.spawned(*worker, *incarnation, *pid, err),
             RunEvent::WorkerNotSpawned { error, .. } => self.not_spawned(error, err),
-            RunEvent::WorkerReady { worker, .. } => *self.ready_of(*worker) = true,
+            RunEvent::WorkerReady { worker, .. } => {
+                self.push_early_death(err);
+                self.any_was_ready = true;
+                *self.ready_of(*worker) = true;
+            }
             RunEvent::WorkerExited { worker, pid, exit, reason, item, waiting, .. } => {
                 self.push_started(err);
                 let end =
@@ -440,7 +483,9 @@ impl Reporter for Notices {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::reporter::recorded::{KILLED, RESIDENT, Recorder, TERMED, cause, check, exited, output, worker};
+    use crate::reporter::recorded::{
+        KILLED, RESIDENT, Recorder, TERMED, cause, check, exited, output, settlement, worker,
+    };
     use snapbox::str;
 
     #[test]
@@ -483,6 +528,10 @@ mod tests {
         let limit = StopReason::RestartLimit { worker: worker(2), last: "exit 3".to_owned() };
         stage.event(stop(Stage::Terminating, &limit));
         stage.event(stop(Stage::Terminating, &StopReason::DeadLimit { dead: 20 }));
+        let lost = StopReason::CommandLost { error: "run ./c: no such file".to_owned(), missing: true };
+        stage.event(stop(Stage::Draining, &lost));
+        stage.event(stop(Stage::Draining, &StopReason::Aborted { signal: None }));
+        stage.event(stop(Stage::Draining, &StopReason::Aborted { signal: Some(Signal::KILL) }));
         stage.event(RunEvent::SourceLost { error: "read stdin: broken".to_owned() });
         let int = StopReason::Signal(Signal::INT);
         for (signal, rise) in
@@ -495,25 +544,92 @@ mod tests {
             stage.written(),
             str![[r#"
 ---
-supervisor: worker 1 (pid 101) died: signal 11 (SEGV), core dumped, while idle
-supervisor: worker 1 (pid 102) died: exit 3, while starting
-supervisor: worker 1 (pid 103) was ended: item 7 timed out after 2s (signal 15 (TERM)); attempt 2 follows
+supervisor: worker 1 (pid 101) died: signal 11 (SEGV), core dumped while idle
+supervisor: worker 1 (pid 102) died: exit 3 before its hello
+supervisor: worker 1 (pid 103) was ended: item 7 timed out after 2s (signal 15 (TERM)); item 7 will be tried again (attempt 2)
 supervisor: worker 1 (pid 104) was ended: item 7 timed out after 2s (signal 15 (TERM))
 supervisor: worker 1 (pid 105) was ended: it said no hello within 5s (signal 9 (KILL))
-supervisor: worker 1 (pid 106) was ended: it broke the protocol: frame\u{7} of kind 9 (signal 15 (TERM)), while at item 8; item 8 goes to another worker, attempt 2
-supervisor: worker 1 (pid 108) died: signal 9 (KILL), when asked to leave
-supervisor: worker 1 (pid 109) died: signal 9 (KILL), between items; 2 items go to other workers
+supervisor: worker 1 (pid 106) was ended: it broke the protocol: frame\u{7} of kind 9 (signal 15 (TERM)) while at item 8; item 8 will be tried again (attempt 2)
+supervisor: worker 1 (pid 108) died: signal 9 (KILL) when asked to leave
+supervisor: worker 1 (pid 109) died: signal 9 (KILL) between items; 2 items are handed out again
 supervisor: failed to spawn worker 2 from ./w: permission denied
-supervisor: item 9 failed: panicked: oh; attempt 2 follows in 1.5s
+supervisor: item 9 failed: panicked: oh; it will be tried again (attempt 2) in 1.5s
 supervisor: the workers have not left within 10s: ending the workers (TERM, then KILL)
 supervisor: too many items failed: ending the workers (TERM, then KILL)
 supervisor: the time for the run is up: ending the workers (TERM, then KILL)
 supervisor: giving up: worker 2 cannot be kept running (exit 3): ending the workers (TERM, then KILL)
 supervisor: giving up: 20 items in a row died and none was done: ending the workers (TERM, then KILL)
+supervisor: giving up: the command cannot be executed any more: failed to run ./c: no such file: no new items; waiting up to 10s for running ones
+supervisor: a command asked to stop: exit 255: no new items; waiting up to 10s for running ones
+supervisor: a command was ended by signal 9 (KILL): no new items; waiting up to 10s for running ones
 supervisor: failed to read stdin: broken: no new items; those that were read still run
 supervisor: INT: no new items; waiting up to 10s for running ones; again to terminate them
 supervisor: TERM: ending the workers (TERM, then KILL); again to kill them
 supervisor: INT: killing the workers
+
+"#]],
+        );
+    }
+
+    #[test]
+    fn deaths_before_any_hello_are_one_notice() {
+        let advice = Advice { speaks_frames: true, ..Advice::default() };
+        let frames = OutputSpec { advice, ..output(OutputMode::Results) };
+        let dies = |slot| exited(1, slot, 100, ExitStatus::Code(7), EndReason::Own, None);
+        let limit = StopReason::RestartLimit { worker: worker(1), last: "exit 7".to_owned() };
+        let again = RunEvent::WorkerRestarting {
+            worker: worker(1),
+            incarnation: Incarnation(2),
+            delay: Duration::from_millis(100),
+        };
+        let mut stage = Recorder::new(&frames, RESIDENT);
+        stage.event(dies(1));
+        stage.event(again.clone());
+        stage.event(dies(1));
+        stage.event(RunEvent::Stopping { stage: Stage::Terminating, reason: limit });
+        check(
+            stage.written(),
+            str![[r#"
+---
+supervisor: giving up: worker 1 cannot be kept running (exit 7): ending the workers (TERM, then KILL); --protocol frames needs a program that speaks frames, and without it the command runs once per item
+
+"#]],
+        );
+        let mut stage = Recorder::new(&frames, RESIDENT);
+        stage.event(dies(1));
+        stage.event(again);
+        stage.event(dies(1));
+        stage.event(RunEvent::WorkerReady { worker: worker(1), incarnation: Incarnation(3), pid: 101 });
+        stage.event(exited(3, 1, 101, KILLED, EndReason::Own, Some((7, ItemFate::Again(Attempt(2))))));
+        check(
+            stage.written(),
+            str![[r#"
+---
+supervisor: worker 1 (pid 100) died: exit 7 before its hello (and 1 more like it)
+supervisor: worker 3 (pid 101) died: signal 9 (KILL) while at item 7; item 7 will be tried again (attempt 2)
+
+"#]],
+        );
+    }
+
+    #[test]
+    fn a_failure_names_the_item_and_the_first_one_advises() {
+        let advice = Advice { task_by_default: true, ..Advice::default() };
+        let mut stage = Recorder::new(&OutputSpec { advice, ..output(OutputMode::Results) }, RESIDENT);
+        for number in 2..4 {
+            let reason = FailReason::Message("not an integer: \"/etc/b.conf\"".to_owned());
+            let mut settlement =
+                settlement(number, 1, Outcome::Failed, 1, vec![cause(1, 1, CauseKind::Failed(reason))]);
+            settlement.shown_item = Some("\"/etc/b.conf\"".into());
+            stage.event(RunEvent::ItemsSettled(settlement));
+        }
+        check(
+            stage.written(),
+            str![[r#"
+---
+supervisor: item 2 ("/etc/b.conf") failed: not an integer: "/etc/b.conf"
+supervisor: no command was given, so the built-in task square ran; a command goes behind --, another task is named with --task
+supervisor: item 3 ("/etc/b.conf") failed: not an integer: "/etc/b.conf"
 
 "#]],
         );

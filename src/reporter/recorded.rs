@@ -1,7 +1,7 @@
 //! Recorded runs, and the output of each reporter for them.
 
 use super::*;
-use crate::model::config::{OutputMode, OutputSpec, SummaryMode};
+use crate::model::config::{Advice, OutputMode, OutputSpec, SummaryMode};
 use crate::model::event::{EndReason, ItemFate, Stage};
 use crate::model::exit::{ExitStatus, Usage};
 use crate::model::ids::{Attempt, Incarnation, ItemId, WorkerId};
@@ -49,6 +49,7 @@ fn policy(worker: WorkerContract) -> Policy {
         intensity: Intensity { restarts_max: 5, period: Duration::from_secs(10) },
         backoff: Backoff { min: Duration::from_millis(100), max: Duration::from_secs(10) },
         halt: None,
+        stop_at_abort: false,
         run_timeout: None,
         seed: 1,
     }
@@ -63,6 +64,8 @@ pub(super) fn output(mode: OutputMode) -> OutputSpec {
         events: None,
         summary: SummaryMode::Auto,
         quiet: false,
+        advice: Advice::default(),
+        workers_why: None,
     }
 }
 
@@ -130,7 +133,7 @@ pub(super) fn worker(number: usize) -> WorkerId {
     WorkerId::from_index(number - 1)
 }
 
-fn settlement(first: u64, count: u32, outcome: Outcome, slot: usize, causes: Vec<Cause>) -> Settlement {
+pub(super) fn settlement(first: u64, count: u32, outcome: Outcome, slot: usize, causes: Vec<Cause>) -> Settlement {
     Settlement {
         first: ItemId(first),
         count,
@@ -141,6 +144,7 @@ fn settlement(first: u64, count: u32, outcome: Outcome, slot: usize, causes: Vec
         pid: Some(100 + slot as u32),
         causes,
         causes_omitted: 0,
+        shown_item: None,
     }
 }
 
@@ -275,18 +279,16 @@ worker 1 (pid 101): item 4 is dead after 2 attempts: exit 3
 items 5 to 8 skipped
 ---
 supervisor: started 2 workers: pid 101, 102
-supervisor: worker 2 (pid 102) died: signal 11 (SEGV), while at item 4; item 4 goes to another worker, attempt 2
+supervisor: worker 2 (pid 102) died: signal 11 (SEGV) while at item 4; item 4 will be tried again (attempt 2)
 supervisor: worker 2 has a new process: pid 112
-supervisor: worker 1 (pid 101) died: exit 3, while at item 4; item 4 has ended 2 workers: dead
+supervisor: worker 1 (pid 101) died: exit 3 while at item 4; item 4 has ended 2 workers: dead
 supervisor: worker 1 starts again in 0.2s
 supervisor: INT: no new items; waiting up to 10s for running ones; again to terminate them
 worker  pid  items      cpu   memory  ended by
      1  101      3  0.012 s  2.0 MiB  exit 3
      2  102      3  0.012 s  2.0 MiB  signal 11 (SEGV)
      2  112      3  0.012 s  2.0 MiB  exit 0
-item 4 is dead:
-  attempt 1, worker 2 (pid 102): signal 11 (SEGV)
-  attempt 2, worker 1 (pid 101): exit 3
+item 4 is dead: attempt 1, worker 2 (pid 102): signal 11 (SEGV); attempt 2, worker 1 (pid 101): exit 3
 9 items: 3 done, 1 failed, 1 dead, 4 skipped; 4 processes, 2 deaths, 1 more attempt; 0.018 s
 
 "#]],
@@ -380,8 +382,8 @@ fn json_shows_an_object_for_each_item() {
 {"item":8,"input":"8","outcome":"skipped","attempts":0,"causes":[]}
 ---
 supervisor: item 3 failed: not an integer: "a\tb"
-supervisor: worker 2 (pid 102) died: signal 11 (SEGV), while at item 4; item 4 goes to another worker, attempt 2
-supervisor: worker 1 (pid 101) died: exit 3, while at item 4; item 4 has ended 2 workers: dead
+supervisor: worker 2 (pid 102) died: signal 11 (SEGV) while at item 4; item 4 will be tried again (attempt 2)
+supervisor: worker 1 (pid 101) died: exit 3 while at item 4; item 4 has ended 2 workers: dead
 supervisor: worker 1 starts again in 0.2s
 supervisor: INT: no new items; waiting up to 10s for running ones; again to terminate them
 

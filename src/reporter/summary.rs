@@ -17,7 +17,7 @@ use crate::model::time::Instant;
 use crate::sys::outbox::Outbox;
 use std::collections::BTreeMap;
 
-const ROWS_MAX: usize = 200;
+const ROWS_MAX: usize = 50;
 const DEAD_ITEMS_MAX: usize = 20;
 /// Different exits that a slot's row lists.
 const EXITS_MAX: usize = 4;
@@ -31,6 +31,8 @@ pub struct Summary {
     rows_left_out: u64,
     dead: Vec<Settlement>,
     dead_left_out: u64,
+    /// A worker has sent its hello, or a command was started.
+    any_was_ready: bool,
 }
 
 /// A process, or all the processes of a slot.
@@ -83,6 +85,7 @@ impl Summary {
             rows_left_out: 0,
             dead: Vec::new(),
             dead_left_out: 0,
+            any_was_ready: policy.worker.starts_with_item(),
         })
     }
 
@@ -126,6 +129,10 @@ impl Summary {
         let all_well = as_planned && totals.failed + totals.dead + totals.skipped + totals.deaths == 0;
         match self.mode {
             SummaryMode::Always => true,
+            // The notice says all: no worker has ever worked.
+            SummaryMode::Auto if matches!(outcome.reason, StopReason::RestartLimit { .. }) && !self.any_was_ready => {
+                false
+            }
             // The reader of stdout has gone and wants nothing more.
             SummaryMode::Auto => !all_well && outcome.reason != StopReason::SinkClosed,
             SummaryMode::Never => false,
@@ -163,22 +170,24 @@ impl Summary {
         text
     }
 
-    /// Each dead item with the cause of each of its attempts.
+    /// A line for each dead item with the cause of each of its attempts.
     fn dead_items(&self) -> String {
         let mut text = String::new();
         for settlement in &self.dead {
-            text.push_str(&format!("item {} is dead:\n", settlement.first));
+            text.push_str(&format!("{} is dead: ", words::item(settlement)));
             for (index, cause) in settlement.causes.iter().enumerate() {
-                text.push_str(&format!("  attempt {}", cause.attempt));
+                text.push_str(if index > 0 { "; " } else { "" });
+                // As many causes are kept of the first attempts as of the last ones.
+                if settlement.causes_omitted > 0 && 2 * index == settlement.causes.len() {
+                    text.push_str(&format!("{} more; ", settlement.causes_omitted));
+                }
+                text.push_str(&format!("attempt {}", cause.attempt));
                 if let (Some(worker), Some(pid)) = (cause.worker, cause.pid) {
                     text.push_str(&format!(", worker {worker} (pid {pid})"));
                 }
-                text.push_str(&format!(": {}\n", escaped(&words::cause(cause))));
-                // As many causes are kept of the first attempts as of the last ones.
-                if settlement.causes_omitted > 0 && 2 * (index + 1) == settlement.causes.len() {
-                    text.push_str(&format!("  {} more attempts\n", settlement.causes_omitted));
-                }
+                text.push_str(&format!(": {}", escaped(&words::cause(cause))));
             }
+            text.push('\n');
         }
         if self.dead_left_out > 0 {
             text.push_str(&format!("and {}\n", counted(self.dead_left_out, "more dead item", "more dead items")));
@@ -212,6 +221,7 @@ impl Reporter for Summary {
             RunEvent::WorkerExited { worker, incarnation, pid, exit, reason, items, usage, .. } => {
                 self.exited((*worker, *incarnation), *pid, (*exit, reason), *items, *usage);
             }
+            RunEvent::WorkerReady { .. } => self.any_was_ready = true,
             RunEvent::ItemsSettled(settlement) => self.keep_dead(settlement),
             RunEvent::RunFinished(outcome) if self.is_wanted(outcome) => {
                 let buffer = err.buffer();

@@ -2,40 +2,11 @@
 
 use crate::model::event::EndReason;
 use crate::model::exit::ExitStatus;
-use crate::model::outcome::{Cause, CauseKind, Outcome};
+use crate::model::outcome::{Cause, CauseKind, Outcome, Settlement, StopReason};
+use crate::model::signal::Signal;
+pub use crate::model::text::{escaped, push_escaped};
 use crate::model::time::Duration;
-use std::borrow::Cow;
 use std::fmt::Write;
-
-/// Appends bytes from outside so that a terminal executes none of them: control characters and bytes that are not
-/// UTF-8 are escaped, the rest is unchanged.
-pub fn push_escaped(out: &mut Vec<u8>, bytes: &[u8]) {
-    if bytes.iter().all(|byte| (b' '..=b'~').contains(byte)) {
-        out.extend_from_slice(bytes);
-        return;
-    }
-    for chunk in bytes.utf8_chunks() {
-        let mut rest = String::with_capacity(chunk.valid().len());
-        for char in chunk.valid().chars() {
-            if char.is_control() { rest.extend(char.escape_default()) } else { rest.push(char) }
-        }
-        out.extend_from_slice(rest.as_bytes());
-        for byte in chunk.invalid() {
-            out.extend_from_slice(format!("\\x{byte:02x}").as_bytes());
-        }
-    }
-}
-
-/// [`push_escaped`] for text.
-#[must_use]
-pub fn escaped(text: &str) -> Cow<'_, str> {
-    if !text.chars().any(char::is_control) {
-        return Cow::Borrowed(text);
-    }
-    let mut out = Vec::with_capacity(text.len() + 8);
-    push_escaped(&mut out, text.as_bytes());
-    Cow::Owned(String::from_utf8_lossy(&out).into_owned())
-}
 
 /// Appends a number in decimal.
 pub fn push_number(out: &mut Vec<u8>, number: u64) {
@@ -65,10 +36,46 @@ pub fn cause(cause: &Cause) -> String {
     }
 }
 
+/// Why a run stops; `None` for the normal end, and after the reader of stdout has gone. `signal`: the last one.
+#[must_use]
+pub fn why_stopping(reason: &StopReason, signal: Option<Signal>) -> Option<String> {
+    Some(match reason {
+        StopReason::SourceEnded | StopReason::SinkClosed => return None,
+        StopReason::HaltMet => "enough items are settled".to_owned(),
+        StopReason::HaltFailed => "too many items failed".to_owned(),
+        StopReason::RunTimeout => "the time for the run is up".to_owned(),
+        StopReason::RestartLimit { worker, last } => {
+            format!("giving up: worker {worker} cannot be kept running ({})", escaped(last))
+        }
+        StopReason::DeadLimit { dead } => {
+            format!("giving up: {} in a row died and none was done", counted(u64::from(*dead), "item", "items"))
+        }
+        StopReason::CommandLost { error, .. } => {
+            format!("giving up: the command cannot be executed any more: failed to {}", escaped(error))
+        }
+        StopReason::Aborted { signal: None } => "a command asked to stop: exit 255".to_owned(),
+        StopReason::Aborted { signal: Some(signal) } => format!("a command was ended by signal {signal}"),
+        StopReason::SourceLost(error) | StopReason::SinkLost(error) | StopReason::StorageLost(error) => {
+            format!("failed to {}", escaped(error))
+        }
+        StopReason::Requested => "stop requested".to_owned(),
+        StopReason::Signal(first) => signal.unwrap_or(*first).name(),
+    })
+}
+
 /// The cause of an item's outcome; empty if there is none.
 #[must_use]
 pub fn last_cause(causes: &[Cause]) -> String {
     causes.last().map(cause).unwrap_or_default()
+}
+
+/// `item 2 ("/etc/b.conf")`: a single item with its beginning, where that is known.
+#[must_use]
+pub fn item(settlement: &Settlement) -> String {
+    match &settlement.shown_item {
+        Some(text) => format!("item {} ({text})", settlement.first),
+        None => format!("item {}", settlement.first),
+    }
 }
 
 /// The outcome as one word, as in JSON.
@@ -102,6 +109,8 @@ pub fn exit(exit: ExitStatus, reason: &EndReason) -> String {
     let mut text = exit.to_string();
     let why = match reason {
         EndReason::Own | EndReason::Asked => return text,
+        // It was not ended: it exited while the run stopped.
+        EndReason::Stopped if matches!(exit, ExitStatus::Code(_)) => return text,
         EndReason::TimedOut => "timed out",
         EndReason::NoHello => "no hello in time",
         EndReason::Protocol(error) => {
@@ -120,19 +129,6 @@ pub fn exit(exit: ExitStatus, reason: &EndReason) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn bytes_from_outside_cannot_control_a_terminal() {
-        let shown = |bytes: &[u8]| {
-            let mut out = Vec::new();
-            push_escaped(&mut out, bytes);
-            String::from_utf8(out).unwrap()
-        };
-        assert_eq!(shown(b"plain \\ \"text\""), "plain \\ \"text\"");
-        assert_eq!(shown("\x1b[2J\tä\u{9b}\n\0".as_bytes()), "\\u{1b}[2J\\tä\\u{9b}\\n\\u{0}");
-        assert_eq!(shown(b"a\xffb\xc3"), "a\\xffb\\xc3");
-        assert_eq!(escaped("a\rb"), "a\\rb");
-    }
 
     #[test]
     fn durations_are_rounded() {

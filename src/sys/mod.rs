@@ -9,6 +9,7 @@
 pub mod access;
 pub mod block;
 pub mod clock;
+pub mod cores;
 mod disposition;
 pub mod fd;
 pub mod folder;

@@ -1,10 +1,13 @@
-//! Whether stdin, stdout and stderr were closed when the program started.
+//! Whether stdin, stdout and stderr were closed when the program started, and whether stdin holds input.
 //!
 //! Before `main`, std opens `/dev/null` in place of a closed one, so it looks like an empty input or a sink. To report
 //! it as the caller's mistake, it must be checked earlier: a function in `.init_array` runs before std does.
 //!
 //! Invariant: the check runs once and changes nothing.
 
+use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
+use std::io::IsTerminal;
+use std::os::fd::{AsFd, AsRawFd};
 use std::sync::atomic::{AtomicU8, Ordering};
 
 /// Bit N: fd N was closed.
@@ -29,6 +32,23 @@ extern "C" fn record() {
 #[must_use]
 pub fn was_closed(fd: i32) -> bool {
     (0..3).contains(&fd) && CLOSED.load(Ordering::Relaxed) & (1 << fd) != 0
+}
+
+/// If stdin is no terminal and bytes wait in it. Nothing is read, and nothing is waited for.
+#[must_use]
+pub fn stdin_holds_bytes() -> bool {
+    let stdin = std::io::stdin();
+    if was_closed(0) || stdin.is_terminal() {
+        return false;
+    }
+    let mut ready = [PollFd::new(stdin.as_fd(), PollFlags::POLLIN)];
+    if !poll(&mut ready, PollTimeout::ZERO).is_ok_and(|ready| ready > 0) {
+        return false;
+    }
+    let mut bytes: libc::c_int = 0;
+    // SAFETY: FIONREAD stores an int behind the pointer, which is one of ours.
+    let answer = unsafe { libc::ioctl(stdin.as_raw_fd(), libc::FIONREAD, &raw mut bytes) };
+    answer == 0 && bytes > 0
 }
 
 #[cfg(test)]

@@ -112,7 +112,11 @@ impl Transport for FileTransport {
         let (inner, endpoints) = self.pipes.open()?;
         let spool = match self.spare.take() {
             Some(spool) => spool,
-            None => Spool::create(&self.place)?,
+            None => Spool::create(&self.place).map_err(|error| OpenError::Folder {
+                what: "a spool",
+                folder: self.place.folder().to_owned(),
+                error,
+            })?,
         };
         let mut endpoints = endpoints.fd(&[names::FD_SPOOL], fd::reopen_to_read(spool.file())?.into());
         if let Some(input) = &self.input {

@@ -66,7 +66,10 @@ impl Transport for IpcTransport {
         };
         fd::set_nonblocking(&items.socket)?;
         let socket = ipc_rendezvous::descriptor(&receiver)?;
-        let rendezvous = self.folder.expect_worker(Ends { items: their_items, results: their_results })?;
+        let rendezvous = self
+            .folder
+            .expect_worker(Ends { items: their_items, results: their_results })
+            .map_err(|error| OpenError::Folder { what: "sockets", folder: std::env::temp_dir(), error })?;
         let endpoints = Endpoints::new().variable(names::RENDEZVOUS, rendezvous.name()?);
         let results =
             IpcResultReader { socket, receiver, message: ReceivedMessage::default(), _rendezvous: rendezvous };

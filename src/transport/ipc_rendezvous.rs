@@ -13,7 +13,7 @@
 //! channels.
 
 use crate::sys::guard::Leftover;
-use crate::sys::{fd, random, socket};
+use crate::sys::{access, fd, random, socket};
 use ipc_channel::ipc::{self, IpcBytesReceiver, IpcBytesSender, IpcOneShotServer, IpcSender};
 use serde::{Deserialize, Serialize};
 use std::ffi::CString;
@@ -55,15 +55,16 @@ pub(super) struct Ends {
 }
 
 /// Why there can be no rendezvous; completes "failed to ...".
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error(
-    "make sockets in {}, the temporary folder: its path must be UTF-8 and at most {max} bytes long, and has {bytes}; set TMPDIR to another",
-    path.display()
-)]
-pub struct SocketFolderError {
-    path: PathBuf,
-    bytes: usize,
-    max: usize,
+#[derive(Debug, thiserror::Error)]
+pub enum SocketFolderError {
+    #[error(
+        "make sockets in {}, the temporary folder: its path must be UTF-8 and at most {max} bytes long, and has {bytes}; \
+         set TMPDIR to another",
+        path.display()
+    )]
+    Path { path: PathBuf, bytes: usize, max: usize },
+    #[error("make sockets in {}, the temporary folder: {error}; create it, or set TMPDIR to another", path.display())]
+    Unusable { path: PathBuf, error: io::Error },
 }
 
 /// The folder of one run.
@@ -82,7 +83,10 @@ impl SocketFolder {
         let path = std::env::temp_dir();
         let bytes = path.as_os_str().len();
         let max = PATH_BYTES_MAX - PATH_BYTES_BELOW;
-        if path.to_str().is_some() && bytes <= max { Ok(()) } else { Err(SocketFolderError { path, bytes, max }) }
+        if path.to_str().is_none() || bytes > max {
+            return Err(SocketFolderError::Path { path, bytes, max });
+        }
+        access::may_create_in(&path).map_err(|error| SocketFolderError::Unusable { path, error })
     }
 
     /// Names the folder. It is made with the first socket: by then the guard knows of it.

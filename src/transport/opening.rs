@@ -39,6 +39,9 @@ pub trait Transport {
 pub enum OpenError {
     #[error(transparent)]
     System(#[from] io::Error),
+    /// A file of the channel cannot be made in its folder.
+    #[error("make {what} in {}: {error}; give it room and permission, or set TMPDIR to another folder", folder.display())]
+    Folder { what: &'static str, folder: PathBuf, error: io::Error },
     /// A limit of message queues, and the system's error.
     #[error("{limit}")]
     Queues { limit: mqueue_shapes::QueueError, error: io::Error },
@@ -48,7 +51,7 @@ impl OpenError {
     /// The error number of the system, if the system returned the error.
     #[must_use]
     pub fn errno(&self) -> Option<i32> {
-        let (Self::System(error) | Self::Queues { error, .. }) = self;
+        let (Self::System(error) | Self::Folder { error, .. } | Self::Queues { error, .. }) = self;
         error.raw_os_error()
     }
 }
@@ -62,7 +65,7 @@ pub enum TransportError {
     Folder { path: PathBuf, error: io::Error },
     #[error("take {} as the folder for --spool: {why}", path.display())]
     UnsafeFolder { path: PathBuf, why: String },
-    #[error("make a spool in {}: {error}", folder.display())]
+    #[error("make a spool in {}: {error}; give --spool DIR, or set TMPDIR to another folder", folder.display())]
     Spool { folder: PathBuf, error: io::Error },
     #[error(transparent)]
     Queues(#[from] mqueue_shapes::QueueError),

@@ -80,7 +80,19 @@ const ALL: [&str; 22] = [
     PARALLEL_PID,
 ];
 
-/// Whether this variable is one of those above. Such a variable is not passed on: a process that inherited it from an
+/// The variables by which libraries of threads are told how many to use: OpenMP, the BLAS libraries, numexpr, rayon.
+/// They are the user's own, and set only if the run says how many threads a worker has.
+pub const THREADS: [&str; 7] = [
+    "OMP_NUM_THREADS",
+    "OPENBLAS_NUM_THREADS",
+    "MKL_NUM_THREADS",
+    "BLIS_NUM_THREADS",
+    "VECLIB_MAXIMUM_THREADS",
+    "NUMEXPR_NUM_THREADS",
+    "RAYON_NUM_THREADS",
+];
+
+/// Whether this variable is one of those that workers get of a run. Such a variable is not passed on: a process that inherited it from an
 /// outer supervisor would take itself for a worker of that supervisor.
 #[must_use]
 pub fn is_ours(name: &OsStr) -> bool {

@@ -11,6 +11,7 @@ use super::result_buffer::ResultBuffer;
 use super::{Handler, panics};
 use crate::model::ids::{Attempt, Batch, ItemId};
 use crate::model::signal::Signal;
+use crate::model::text::escaped;
 use crate::protocol::frames;
 use crate::sys::{fd, parent, signals};
 use crate::transport::progress_page::ProgressWriter;
@@ -61,7 +62,7 @@ pub(super) fn exit_code(ended: Result<(), WorkerError>) -> u8 {
 pub(super) fn report(text: &str) {
     let program = std::env::args_os().next().unwrap_or_default();
     let name = std::path::Path::new(&program).file_name().unwrap_or(&program).to_string_lossy().into_owned();
-    let _ = writeln!(io::stderr(), "{name}: {text}");
+    let _ = writeln!(io::stderr(), "{}", escaped(&format!("{name}: {text}")));
 }
 
 /// A worker that is connected.

@@ -76,7 +76,16 @@ impl Shadow {
 
     /// Whether a reason was given that leaves no time to running items.
     fn is_urgent(&self) -> bool {
-        self.given.iter().any(|given| !matches!(given, StopReason::Signal(_) | StopReason::Requested))
+        let waits = |given: &StopReason| {
+            matches!(
+                given,
+                StopReason::Signal(_)
+                    | StopReason::Requested
+                    | StopReason::Aborted { .. }
+                    | StopReason::CommandLost { .. }
+            )
+        };
+        self.given.iter().any(|given| !waits(given))
     }
 
     /// No item runs for longer than its limit plus two probe intervals.

@@ -8,7 +8,7 @@ use supervisor::core::input::SpawnFailure;
 use supervisor::model::event::Stage;
 use supervisor::model::exit::ExitStatus;
 use supervisor::model::ids::{ItemId, WorkerId};
-use supervisor::model::outcome::{Cause, CauseKind, FailReason};
+use supervisor::model::outcome::{Cause, CauseKind, FailReason, StopReason};
 use supervisor::model::signal::Signal;
 use supervisor::model::spec::{Blame, QueueOrder, RestartType};
 use supervisor::model::time::{Duration, Instant};
@@ -27,11 +27,24 @@ impl Shadow {
         let slot = &mut self.slots[index];
         slot.met = !slot.removed;
         slot.refill = false;
-        if let (Some(&id), SpawnFailure::Item(text)) = (given_back.first(), error) {
+        if let (
+            Some(&id),
+            SpawnFailure::Item(text) | SpawnFailure::Unfit(text) | SpawnFailure::Lost { error: text, .. },
+        ) = (given_back.first(), error)
+        {
             let kind = CauseKind::Failed(FailReason::NotStarted(text.clone()));
+            if matches!(error, SpawnFailure::Unfit(_)) {
+                self.items[id].failures = self.policy.retries;
+            }
             self.items[id].started = true;
             self.items[id].holder = Some((index, self.slots[index].incarnation, 0));
             self.attempt_failed(id, kind, index);
+            if let (SpawnFailure::Lost { error, missing }, ItemPlace::Due(_)) = (error, self.items[id].place) {
+                self.lost_row += 1;
+                if self.policy.dead_max.is_some_and(|max| self.lost_row >= max) {
+                    self.given.push(StopReason::CommandLost { error: error.clone(), missing: *missing });
+                }
+            }
             return;
         }
         self.give_back(&given_back);
@@ -202,6 +215,15 @@ impl Shadow {
         self.slots[index].retired = retired;
         self.slots[index].met |= retired;
         if retired {
+            return;
+        }
+        if own
+            && status.is_success()
+            && !self.greeted
+            && self.policy.worker.hello
+            && self.slots.iter().all(|slot| slot.phase == Phase::Down)
+        {
+            self.gave_up_on_program = true;
             return;
         }
         let idle = charged.is_none() && (held.is_empty() || settled == 0);

@@ -78,7 +78,9 @@ fn any_input(rng: &mut Rng, next_item: &mut u64) -> Input {
             incarnation,
             error: match rng.below(16) {
                 0 => SpawnFailure::Program(error()),
-                1..8 => SpawnFailure::Item(error()),
+                1..4 => SpawnFailure::Item(error()),
+                4..6 => SpawnFailure::Unfit(error()),
+                6..8 => SpawnFailure::Lost { error: error(), missing: false },
                 _ => SpawnFailure::Shortage(error()),
             },
         },

@@ -6,8 +6,9 @@ use crate::shadow::{KillWhy, Phase, Shadow, Truth};
 use crate::violation::{BrokenCheck, ensure};
 use supervisor::core::action::Action;
 use supervisor::model::event::Stage;
+use supervisor::model::exit::ExitStatus;
 use supervisor::model::ids::{Batch, Incarnation, ItemId, WorkerId};
-use supervisor::model::outcome::{Outcome, Settlement, StopReason};
+use supervisor::model::outcome::{CauseKind, FailReason, Outcome, Settlement, StopReason};
 use supervisor::model::signal::Signal;
 use supervisor::model::spec::{Credit, QueueOrder};
 use supervisor::model::time::{Duration, Instant};
@@ -329,6 +330,14 @@ impl Shadow {
         let row = self.dead_row;
         if self.policy.dead_max.is_some_and(|max| row >= max) {
             self.given.push(StopReason::DeadLimit { dead: row });
+        }
+        if self.policy.stop_at_abort && matches!(settlement.outcome, Outcome::Failed | Outcome::Dead) {
+            let last = settlement.causes.last();
+            if let Some(ExitStatus::Signal { signal, .. }) = last.and_then(|cause| cause.kind.death()) {
+                self.given.push(StopReason::Aborted { signal: Some(signal) });
+            } else if last.is_some_and(|cause| cause.kind == CauseKind::Failed(FailReason::Exited(255))) {
+                self.given.push(StopReason::Aborted { signal: None });
+            }
         }
         Ok(())
     }

@@ -260,6 +260,7 @@ pub fn draw_policy(rng: &mut Rng) -> Policy {
             period: Duration(rng.pick(&[100 * MS, 10_000 * MS])),
         },
         backoff: Backoff { min: Duration(backoff_min), max: Duration(backoff_min * rng.pick(&[1, 4, 100])) },
+        stop_at_abort: rng.per_mille(50),
         halt: rng.per_mille(150).then(|| draw_halt(rng)),
         run_timeout: rng.per_mille(60).then(|| Duration(rng.pick(&[MS, 30 * MS, 500 * MS]))),
         seed: rng.next(),

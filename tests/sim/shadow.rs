@@ -153,6 +153,10 @@ pub struct Shadow {
     pub commit_next: ItemId,
     pub committed: u64,
     pub dead_row: u32,
+    /// Items in a row whose command could not be executed.
+    pub lost_row: u32,
+    /// A worker has sent its hello.
+    pub greeted: bool,
     /// Slots whose workers have to leave with one that ended in this step.
     pub new_companions: Vec<usize>,
     /// Every item has its outcome and none will come; and since when.
@@ -196,6 +200,8 @@ impl Shadow {
             commit_next: ItemId(0),
             committed: 0,
             dead_row: 0,
+            lost_row: 0,
+            greeted: false,
             new_companions: Vec::new(),
             all_done: false,
             done_since: Instant::ZERO,
@@ -225,6 +231,7 @@ impl Shadow {
         (self.stage, self.reason, self.stage_since) = (Stage::Running, None, Instant::ZERO);
         (self.totals, self.restored, self.dispatched) = (Totals::default(), Totals::default(), false);
         (self.commit_next, self.committed, self.dead_row) = (policy.first_item, 0, 0);
+        (self.lost_row, self.greeted) = (0, false);
         (self.all_done, self.done_since, self.gave_up_on_program) = (false, Instant::ZERO, false);
         (self.leapt_ns, self.firmness) = (0, 0);
     }
@@ -300,7 +307,10 @@ impl Shadow {
 
     fn of_worker(&mut self, index: usize, input: &Input, now: Instant, marks: &mut Marks) {
         match input {
-            Input::Spawned { pid, .. } => self.spawned(index, *pid, now),
+            Input::Spawned { pid, .. } => {
+                self.lost_row = 0;
+                self.spawned(index, *pid, now);
+            }
             Input::SpawnFailed { error, .. } => self.not_spawned(index, error, now),
             Input::Hello { .. } => {
                 let slot = &mut self.slots[index];
@@ -310,6 +320,7 @@ impl Shadow {
                 if !slot.leaving && !slot.closed && !slot.broken && slot.kill.is_none() {
                     slot.is_ready();
                 }
+                self.greeted |= !slot.leaving;
             }
             Input::Settled { first, count, attempt, .. } => {
                 self.settled(index, Batch { first: *first, count: *count, attempt: *attempt }, now, marks);

@@ -26,7 +26,11 @@ impl World {
                 0 => SpawnFailure::Program(text()),
                 1..4 if self.policy().worker.starts_with_item() => {
                     self.marks.hit(Mark::CommandNotStarted);
-                    SpawnFailure::Item(text())
+                    match self.rng.below(3) {
+                        0 => SpawnFailure::Item(text()),
+                        1 => SpawnFailure::Unfit(text()),
+                        _ => SpawnFailure::Lost { error: text(), missing: true },
+                    }
                 }
                 _ => SpawnFailure::Shortage(text()),
             };

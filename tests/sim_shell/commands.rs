@@ -146,7 +146,11 @@ impl World {
             if let Some(item) = self.items.get(item) {
                 item.failures += 1;
             }
-            let error = SpawnFailure::Item("start a command: not found".to_owned());
+            let error = "start a command: not found".to_owned();
+            let error = match self.rng.below(2) {
+                0 => SpawnFailure::Item(error),
+                _ => SpawnFailure::Lost { error, missing: true },
+            };
             return Report::NotSpawned { worker, incarnation, error };
         }
         self.start_command(worker, incarnation, item, fault)

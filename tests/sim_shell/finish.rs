@@ -78,7 +78,8 @@ impl World {
                     || policy.restart != RestartType::Permanent
                     || self.scenario.calls.start_shortage + self.scenario.calls.open_shortage > 0
             }
-            StopReason::DeadLimit { .. } => policy.dead_max.is_some(),
+            StopReason::DeadLimit { .. } | StopReason::CommandLost { .. } => policy.dead_max.is_some(),
+            StopReason::Aborted { .. } => policy.stop_at_abort,
             // The fake user stops runs by signals alone. A new kind of reason needs an entry here.
             _ => false,
         };

@@ -49,6 +49,7 @@ pub fn draw(rng: &mut Rng, commands: bool, hello: bool, page: bool) -> Policy {
             period: Duration(rng.pick(&[100 * MS, 10_000 * MS])),
         },
         backoff: Backoff { min: Duration(backoff_min), max: Duration(backoff_min * rng.pick(&[1, 4, 100])) },
+        stop_at_abort: rng.per_mille(50),
         halt: rng.per_mille(80).then(|| draw_halt(rng)),
         run_timeout: rng.per_mille(40).then(|| Duration(rng.pick(&[MS, 30 * MS, 500 * MS]))),
         seed: rng.next(),

@@ -41,6 +41,7 @@ fn plain(commands: bool) -> Policy {
         restart: RestartType::Permanent,
         strategy: RestartStrategy::OneForOne,
         halt: None,
+        stop_at_abort: false,
         run_timeout: None,
         ..drawn
     }

@@ -296,3 +296,19 @@ fn the_limit_of_a_process_per_item_is_exact() {
         ["failed 0..1 by 1, attempts 1: timed out after 0.5s", "commit 0..1", "finish SourceEnded"]
     );
 }
+
+#[test]
+fn a_program_that_ends_well_without_any_hello_is_no_worker() {
+    let mut rig = Rig::new(Policy { workers: 2, ..policy() });
+    rig.feed("start; arrive 3; spawned 1; spawned 2; exit 1 0");
+    assert_eq!(rig.core.stage(), Stage::Running, "the other process may be a worker");
+    let orders = rig.feed("exit 2 0");
+    assert!(
+        orders.contains("finish RestartLimit { worker: WorkerId(2), last: \"exit 0 before its hello\" }"),
+        "{orders}"
+    );
+    // After a hello such an exit is a death like any other.
+    let mut rig = Rig::running(alone(policy()), 3);
+    rig.feed("exit 1 0");
+    assert_eq!(rig.core.stage(), Stage::Running);
+}

@@ -1,6 +1,7 @@
 //! Items: dispatched in order and within the credit, retried, settled, committed.
 
 use super::rig::{Rig, alone, check, check_all, per_item, policy, with_auto, with_credit};
+use crate::model::event::Stage;
 use crate::model::spec::{Credit, Policy, QueueOrder};
 use crate::model::time::Duration;
 
@@ -286,4 +287,41 @@ fn a_stop_ends_a_congested_run() {
     check!(rig, "INT", ["skipped 2..3 by -, attempts 0", "commit 2..3"]);
     rig.feed("exit 1 0");
     assert!(rig.feed("exit 2 0").ends_with("finish Signal(Signal(2))"));
+}
+
+#[test]
+fn an_item_whose_command_can_never_start_fails_once() {
+    let mut rig = Rig::new(alone(Policy { retries: 3, retry_delay: Duration::from_millis(50), ..per_item() }));
+    rig.feed("start; arrive 2; end");
+    check!(rig, "unfit 1", ["failed 0..1 by 1, attempts 1: too long", "commit 0..1", "spawn 1.2 for 1..2"]);
+}
+
+#[test]
+fn commands_in_a_row_that_cannot_be_executed_end_the_run() {
+    let lost = |retries| alone(Policy { retries, dead_max: Some(2), ..per_item() });
+    let mut rig = Rig::new(lost(0));
+    rig.feed("start; arrive 9; nofile 1; spawned 1; exit 1 0; nofile 1");
+    assert_eq!(rig.core.stage(), Stage::Running, "a command was executed between them");
+    let orders = rig.feed("nofile 1");
+    assert!(orders.contains(r#"finish CommandLost { error: "no file", missing: true }"#), "{orders}");
+    assert_eq!(rig.core.totals().skipped, 5);
+    // Attempts are not items.
+    let mut rig = Rig::new(lost(3));
+    rig.feed("start; arrive 9; nofile 1; nofile 1; nofile 1; nofile 1; nofile 1");
+    assert_eq!((rig.core.stage(), rig.core.totals().failed), (Stage::Running, 1));
+}
+
+#[test]
+fn a_command_that_would_stop_xargs_stops_the_run_after_its_last_attempt() {
+    let as_xargs = |retries| Policy { stop_at_abort: true, retries, ..per_item() };
+    let mut rig = Rig::new(as_xargs(1));
+    rig.feed("start; arrive 9; spawned 1; spawned 2; exit 1 255; spawned 1");
+    assert_eq!(rig.core.stage(), Stage::Running);
+    rig.feed("exit 1 255");
+    assert_eq!(rig.core.stage(), Stage::Draining, "the other command may finish");
+    let orders = rig.feed("exit 2 0");
+    assert!(orders.ends_with("finish Aborted { signal: None }"), "{orders}");
+    let mut rig = Rig::new(alone(as_xargs(0)));
+    let orders = rig.feed("start; arrive 9; spawned 1; exit 1 254; spawned 1; killed 1 9");
+    assert!(orders.ends_with("finish Aborted { signal: Some(Signal(9)) }"), "{orders}");
 }

@@ -41,6 +41,7 @@ pub(super) fn policy() -> Policy {
         intensity: Intensity { restarts_max: 2, period: Duration::from_secs(10) },
         backoff: Backoff { min: Duration::from_millis(100), max: Duration::from_secs(10) },
         halt: None,
+        stop_at_abort: false,
         run_timeout: None,
         seed: 1,
     }
@@ -171,6 +172,11 @@ impl Rig {
             "spawned" => Input::Spawned { worker, incarnation, pid: 100 + worker.number() },
             "nospawn" => Input::SpawnFailed { worker, incarnation, error: SpawnFailure::Shortage("no memory".into()) },
             "noprogram" => Input::SpawnFailed { worker, incarnation, error: SpawnFailure::Program("no file".into()) },
+            "unfit" => Input::SpawnFailed { worker, incarnation, error: SpawnFailure::Unfit("too long".into()) },
+            "nofile" => {
+                let error = SpawnFailure::Lost { error: "no file".into(), missing: true };
+                Input::SpawnFailed { worker, incarnation, error }
+            }
             "noitem" => Input::SpawnFailed { worker, incarnation, error: SpawnFailure::Item("too long".into()) },
             "hello" => Input::Hello { worker, incarnation },
             // settled WORKER FIRST COUNT ATTEMPT BUSY_NS

@@ -19,6 +19,8 @@ const FACTS: &[&str] = &[
     "spawned W",
     "nospawn W",
     "noitem W",
+    "unfit W",
+    "nofile W",
     "hello W",
     "hello W",
     "settled W I",
@@ -67,7 +69,9 @@ fn shuffled(policy: &Policy, seed: u64) {
     for _ in 0..120 {
         let fact = FACTS[draw(&mut random, FACTS.len() as u64) as usize];
         // Facts that end the run are rare, or every script would be short.
-        if matches!(fact, "TERM" | "stop" | "terminate" | "end" | "lost" | "noitem W") && draw(&mut random, 6) > 0 {
+        if matches!(fact, "TERM" | "stop" | "terminate" | "end" | "lost" | "noitem W" | "unfit W" | "nofile W")
+            && draw(&mut random, 6) > 0
+        {
             continue;
         }
         let worker = draw(&mut random, 4) as u32 + 1;

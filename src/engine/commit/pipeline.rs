@@ -17,7 +17,8 @@ use super::reorder::{HeldResults, Reorder};
 use crate::core::input::Input;
 use crate::model::event::RunEvent;
 use crate::model::ids::ItemId;
-use crate::model::outcome::Settlement;
+use crate::model::outcome::{Outcome, Settlement};
+use crate::model::text::quoted_start;
 use crate::model::time::{Duration, Instant};
 use crate::mutant::mutant;
 use crate::reporter::{Content, Reporter, ReporterError, Settled};
@@ -76,6 +77,9 @@ struct FilesState {
     said: bool,
 }
 
+/// The longest beginning of a failed item in a message.
+const SHOWN_CHARS_MAX: usize = 60;
+
 impl Commit {
     pub fn new(output: OutputStreams, reporters: Vec<Box<dyn Reporter>>, wants_inputs: bool) -> Self {
         Self {
@@ -117,12 +121,17 @@ impl Commit {
     pub fn settle(
         &mut self,
         now: Instant,
-        settlement: Settlement,
+        mut settlement: Settlement,
         in_turn: bool,
         answer: Option<Answer<'_>>,
         feed: &mut Feed,
     ) {
         let answer = answer.and_then(|answer| answer.part(&settlement));
+        if matches!(settlement.outcome, Outcome::Failed | Outcome::Dead) && settlement.count == 1 {
+            let body = feed.body(settlement.first, 1);
+            settlement.shown_item =
+                (!body.bytes().is_empty()).then(|| quoted_start(body.bytes(), SHOWN_CHARS_MAX).into());
+        }
         let in_turn = mutant!(OrderIgnored, in_turn, true);
         if let Some(record) = &mut self.record {
             let none = Content::default();
@@ -300,7 +309,6 @@ mod tests {
     use super::*;
     use crate::model::exit::{ExitStatus, Usage};
     use crate::model::ids::WorkerId;
-    use crate::model::outcome::Outcome;
     use crate::model::signal::Signal;
     use crate::reporter::own_file::OwnFile;
     use crate::source::{Delivery, Payload, Source, SourceError};
@@ -457,6 +465,7 @@ mod tests {
             pid: None,
             causes: Vec::new(),
             causes_omitted: 0,
+            shown_item: None,
         }
     }
 

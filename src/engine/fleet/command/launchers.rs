@@ -39,14 +39,13 @@ use std::sync::Arc;
 /// How long the leftovers of a command that has ended may hold its output open.
 const LINGER: Duration = Duration::from_secs(1);
 
-/// Reads from one pipe of a command before the others are looked at.
+/// Reads from one pipe of a command before the others are read.
 const READS_PER_EVENT: u32 = 16;
-
 /// Reads from one pipe of a command that has ended: more than a pipe holds (1 MiB at most).
 const READS_AT_END: u32 = 64;
 
-/// How long a launcher without any command yields before it sleeps, after it has reported an end:
-/// the answer is usually the next start, and it comes sooner than a wake-up would take.
+/// How long a launcher without commands yields before it sleeps, after it has reported an end: the next start usually
+/// follows sooner than a wake-up would take.
 const ANSWER_WAIT: Duration = Duration(50_000);
 
 /// An order of the loop to a launcher. An order for an incarnation that is gone has no effect.
@@ -312,8 +311,7 @@ impl Launcher {
                 return;
             }
         };
-        let pid = command.execution.process.pid;
-        let stdin = command.execution.stdin.is_some();
+        let (pid, stdin) = (command.execution.process.pid, command.execution.stdin.is_some());
         let place = worker.index() / self.config.step;
         if place >= self.commands.len() {
             self.commands.resize_with(place + 1, || None);
@@ -344,6 +342,8 @@ impl Launcher {
         };
         let execution = self.config.commander.launch(&mut self.spawner, &launch).map_err(|error| match error {
             LaunchError::Item(text) => SpawnFailure::Item(text),
+            LaunchError::Unfit(text) => SpawnFailure::Unfit(text),
+            LaunchError::Program { error, missing } => SpawnFailure::Lost { error, missing },
             LaunchError::Shortage(text) => SpawnFailure::Shortage(text),
             LaunchError::Refused(text) => SpawnFailure::Program(text),
         })?;

@@ -96,7 +96,10 @@ impl Program {
 
     /// Why a worker could not be started, for the core.
     pub fn failure(&self, worker: WorkerId, error: &StartError) -> SpawnFailure {
-        let text = format!("spawn worker {worker} from {}: {error}", self.name());
+        let text = match error {
+            StartError::Channel(error) => format!("open a channel to worker {worker}: {error}"),
+            StartError::System(error) => format!("spawn worker {worker} from {}: {error}", self.name()),
+        };
         match error.errno() {
             Some(errno) if is_shortage(errno) => SpawnFailure::Shortage(text),
             _ => SpawnFailure::Program(text),
