@@ -100,6 +100,8 @@ mod armed {
         TimeoutNever,
         /// Items are handed out while the run drains.
         DispatchInDrain,
+        /// A signal that arrives twice at once counts twice.
+        RepeatedSignalCounts,
         /// A drain waits for ever.
         GraceIgnored,
         /// A later, weaker reason to stop replaces a stronger one.

@@ -160,7 +160,8 @@ fn one_signal_lets_running_items_finish_and_two_end_them() {
     run.wait_for_event("item_started");
     run.signal(Signal::SIGINT);
     run.wait_for_event("stopping");
-    run.signal(Signal::SIGINT);
+    // The same signal at once would count once.
+    run.signal(Signal::SIGTERM);
     let run = run.finish();
     assert_eq!(run.code(), 130, "{}", run.stderr);
     run.assert_no_process_left();
@@ -194,7 +195,11 @@ fn running_items_that_outlast_the_grace_are_ended_with_a_notice() {
         assert_eq!(run.code(), if stop.is_empty() { 130 } else { 1 }, "{}", run.stderr);
         let words = "supervisor: the running items have not ended within 0.05s: ending the workers (TERM, then KILL)";
         assert!(run.stderr.contains(words), "{}", run.stderr);
-        assert_eq!(run.settled("skipped"), 1);
+        let settled = run.events("item_settled");
+        let skipped = settled.iter().find(|event| event["outcome"] == "skipped").unwrap();
+        assert_eq!((&skipped["attempt"], &skipped["causes"][0]["exit"]["name"]), (&1.into(), &"TERM".into()));
+        assert_eq!(run.events("run_finished")[0]["interrupted"], 1);
+        assert!(run.stderr.contains("1 skipped; 2 processes, 0 deaths, 1 interrupted"), "{}", run.stderr);
     }
 }
 
@@ -208,8 +213,10 @@ fn a_third_signal_kills_a_worker_that_ignores_term() {
     run.wait_for_event("item_started");
     // Opening blocks until the command opens the FIFO; by then it ignores TERM.
     assert_eq!(std::fs::read_to_string(&fifo).unwrap(), "deaf\n");
-    for stage in ["draining", "terminating", "killing"] {
-        run.signal(Signal::SIGTERM);
+    for (signal, stage) in
+        [(Signal::SIGTERM, "draining"), (Signal::SIGINT, "terminating"), (Signal::SIGTERM, "killing")]
+    {
+        run.signal(signal);
         run.wait_for(|event| event["event"] == "stopping" && event["stage"] == stage);
     }
     let run = run.finish();

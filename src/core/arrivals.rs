@@ -28,7 +28,7 @@ impl Core {
         if self.stage == Stage::Running {
             self.queue.push(batch, priority);
         } else {
-            self.skip(batch, None, false);
+            self.skip(batch, None, None);
         }
     }
 

@@ -23,7 +23,7 @@ impl Causes {
     /// Adds a cause; returns how many of its kind there are.
     pub(super) fn add(&mut self, cause: Cause) -> u32 {
         let alike = match cause.kind {
-            CauseKind::Failed(_) => &mut self.failures,
+            CauseKind::Failed(_) | CauseKind::Interrupted(_) => &mut self.failures,
             CauseKind::Crashed(_) => &mut self.crashes,
             CauseKind::Killed(_) => &mut self.kills,
         };

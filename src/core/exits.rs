@@ -62,7 +62,7 @@ impl Core {
                     self.queue.give_back(again);
                 }
             }
-            None if skipped => self.skip(batch, Some(index), true),
+            None if skipped => self.skip(batch, Some(index), Some(status)),
             None => self.settle_done(index, batch),
         }
     }
@@ -112,7 +112,7 @@ impl Core {
                 held.iter().find(|lease| lease.batch.contains(batch.first)).map_or(0, |lease| lease.priority);
             (batch, self.apply_decision(index, Queued { batch, priority, fresh: false }, decision))
         });
-        self.return_held(index, held, charge, at.filter(|_| !running));
+        self.return_held(index, held, charge, at.filter(|_| !running).map(|at| (at, status)));
         self.pool.slots[index].sizer.halve();
         self.clear_process(index);
         if !self.is_removed(index) {
@@ -178,13 +178,13 @@ impl Core {
 
     /// Returns everything that a dead worker held to the front of the queue, except the charged item; if that item runs
     /// again without a delay, it returns to its place among the others. `at`: the item that was running in a run that
-    /// stops, since the settlement of a skipped item counts the attempts that began.
+    /// stops, and how its worker ended: the attempt began, and that end is its cause.
     fn return_held(
         &mut self,
         index: usize,
         held: Vec<Lease>,
         charge: Option<(Batch, Option<Queued>)>,
-        at: Option<Batch>,
+        at: Option<(Batch, ExitStatus)>,
     ) {
         let charged = charge.as_ref().map(|(batch, _)| *batch);
         let mut again = charge.and_then(|(_, again)| again);
@@ -192,7 +192,7 @@ impl Core {
         for lease in held {
             let whole = Queued { batch: lease.batch, priority: lease.priority, fresh: false };
             // The lease in up to three pieces: before the running item, the item, and after it.
-            let Some(item) = charged.or(at).filter(|item| lease.batch.contains(item.first)) else {
+            let Some(item) = charged.or(at.map(|(at, _)| at)).filter(|item| lease.batch.contains(item.first)) else {
                 pieces.push(whole);
                 continue;
             };
@@ -228,8 +228,8 @@ impl Core {
             }
         } else {
             for piece in pieces {
-                let started = at.is_some_and(|at| at == piece.batch);
-                self.skip(piece.batch, Some(index), started);
+                let interrupted = at.filter(|(at, _)| *at == piece.batch).map(|(_, status)| status);
+                self.skip(piece.batch, Some(index), interrupted);
             }
         }
     }

@@ -380,7 +380,7 @@ impl Core {
         if self.stage == Stage::Running {
             self.queue.give_back(queued);
         } else {
-            self.skip(queued.batch, Some(index), false);
+            self.skip(queued.batch, Some(index), None);
         }
     }
 

@@ -38,6 +38,7 @@ mod timers;
 use crate::model::event::{RunEvent, Stage};
 use crate::model::ids::{Incarnation, ItemId, WorkerId};
 use crate::model::outcome::{StopReason, Totals};
+use crate::model::signal::Signal;
 use crate::model::spec::Policy;
 use crate::model::time::{Duration, Instant};
 use crate::mutant::{any_is_on, mutant};
@@ -95,6 +96,8 @@ pub struct Core {
     closing: bool,
     /// The strongest stop that commands asked for: 1 drains, 2 terminates, 3 kills.
     firmness: u32,
+    /// The last signal that asked for a stop and counted, and when.
+    last_signal: Option<(Signal, Instant)>,
     /// The last worker that was not restarted because of its restart type, and how it ended.
     last_end: Option<(WorkerId, String)>,
 }
@@ -130,6 +133,7 @@ impl Core {
             reason: None,
             closing: false,
             firmness: 0,
+            last_signal: None,
             last_end: None,
             policy,
         }

@@ -10,6 +10,7 @@ use super::halt;
 use super::queue::Queued;
 use super::slot::{KillReason, SlotState};
 use crate::model::event::{ItemFate, RunEvent, Stage};
+use crate::model::exit::ExitStatus;
 use crate::model::ids::{Attempt, Batch, ItemId, WorkerId};
 use crate::model::outcome::{Cause, CauseKind, FailReason, Outcome, Settlement, StopReason};
 use crate::model::time::Duration;
@@ -140,9 +141,15 @@ impl Core {
         });
     }
 
-    /// Settles items as skipped, since the run stops. `held`: the slot that holds them; `started`: their attempt began.
-    pub(super) fn skip(&mut self, batch: Batch, held: Option<usize>, started: bool) {
-        let causes = self.take_causes(batch);
+    /// Settles items as skipped, since the run stops. `held`: the slot that holds them; `interrupted`: how their worker
+    /// ended, for a single item that was running.
+    pub(super) fn skip(&mut self, batch: Batch, held: Option<usize>, interrupted: Option<ExitStatus>) {
+        let mut causes = self.take_causes(batch);
+        if let (Some(status), Some(index)) = (interrupted, held) {
+            let (worker, pid) = (Some(WorkerId::from_index(index)), self.pool.slots[index].pid);
+            causes.add(Cause { attempt: batch.attempt, worker, pid, kind: CauseKind::Interrupted(status) });
+            self.totals.interrupted += 1;
+        }
         let last = causes.last();
         let (worker, incarnation, pid) = match held {
             Some(index) => {
@@ -155,7 +162,7 @@ impl Core {
             first: batch.first,
             count: batch.count,
             outcome: Outcome::Skipped,
-            attempts: if started { batch.attempt.0 } else { batch.attempt.0.saturating_sub(1) },
+            attempts: if interrupted.is_some() { batch.attempt.0 } else { batch.attempt.0.saturating_sub(1) },
             worker,
             incarnation,
             pid,
@@ -188,7 +195,9 @@ impl Core {
         let retries = policy.retries.saturating_add(1);
         let crashes = policy.crash_limit.max(1);
         let (limit, outcome) = match kind {
-            CauseKind::Failed(_) => (mutant!(RetriesOffByOne, retries, retries.saturating_add(1)), Outcome::Failed),
+            CauseKind::Failed(_) | CauseKind::Interrupted(_) => {
+                (mutant!(RetriesOffByOne, retries, retries.saturating_add(1)), Outcome::Failed)
+            }
             CauseKind::Crashed(_) => (mutant!(CrashLimitOffByOne, crashes, crashes.saturating_add(1)), Outcome::Dead),
             CauseKind::Killed(_) => (policy.kill_limit.map_or(u32::MAX, |limit| limit.max(1)), Outcome::Dead),
         };

@@ -11,10 +11,22 @@ use crate::model::command::{Command, Origin};
 use crate::model::event::{RunEvent, Stage};
 use crate::model::ids::WorkerId;
 use crate::model::outcome::{RunOutcome, StopReason};
-use crate::model::time::Duration;
+use crate::model::signal::Signal;
+use crate::model::time::{Duration, Instant};
 use crate::mutant::mutant;
 
+/// The same signal within this time counts once. `timeout(1)` signals its child and then the child's process group, so
+/// every signal arrives twice.
+const SIGNAL_REPEAT: Duration = Duration::from_millis(100);
+
 impl Core {
+    /// Whether this signal, at this time, only repeats the last one that asked for a stop.
+    #[must_use]
+    pub fn is_repeated(&self, signal: Signal, now: Instant) -> bool {
+        let repeated = self.last_signal.is_some_and(|(last, at)| last == signal && now.since(at) < SIGNAL_REPEAT);
+        mutant!(RepeatedSignalCounts, repeated, false)
+    }
+
     /// Handles the command of a signal or of a caller.
     pub(super) fn on_command(&mut self, command: Command, origin: Origin) {
         let firmness = match (command, origin) {
@@ -23,6 +35,9 @@ impl Core {
                 return self.push(Action::ShowStatus(status));
             }
             (Command::Scale { workers }, _) => return self.scale(workers),
+            (_, Origin::Signal { signal, sender_pid }) if self.is_repeated(signal, self.now) => {
+                return self.report(RunEvent::SignalReceived { signal, sender_pid });
+            }
             (Command::Stop, _) => self.firmness.saturating_add(1),
             (Command::Drain, _) => self.firmness.max(1),
             (Command::Terminate, Origin::Signal { .. }) => self.firmness.saturating_add(1).max(2),
@@ -32,6 +47,7 @@ impl Core {
         self.firmness = firmness;
         let reason = match origin {
             Origin::Signal { signal, sender_pid } => {
+                self.last_signal = Some((signal, self.now));
                 self.report(RunEvent::SignalReceived { signal, sender_pid });
                 StopReason::Signal(signal)
             }
@@ -86,7 +102,7 @@ impl Core {
 
     fn skip_queue(&mut self) {
         for batch in self.queue.drain() {
-            mutant!(SkipForgotten, self.skip(batch, None, false), {});
+            mutant!(SkipForgotten, self.skip(batch, None, None), {});
         }
     }
 

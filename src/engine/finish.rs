@@ -150,6 +150,9 @@ impl Finish<'_> {
         self.turn.refresh();
         for received in self.turn.system.received_signals() {
             if received.signal != Signal::USR1 {
+                if self.core.is_repeated(received.signal, self.turn.now) {
+                    continue;
+                }
                 return Some(received);
             }
             let text = status::text(&self.core.status());

@@ -62,6 +62,8 @@ pub enum CauseKind {
     Killed(Signal),
     /// The attempt failed, and no worker died by itself.
     Failed(FailReason),
+    /// The run was stopped, and its worker ended so while the item was running. The item is skipped.
+    Interrupted(ExitStatus),
 }
 
 impl CauseKind {
@@ -71,7 +73,7 @@ impl CauseKind {
         match self {
             Self::Crashed(exit) => Some(*exit),
             Self::Killed(signal) => Some(ExitStatus::Signal { signal: *signal, core_dumped: false }),
-            Self::Failed(_) => None,
+            Self::Failed(_) | Self::Interrupted(_) => None,
         }
     }
 }
@@ -206,6 +208,8 @@ pub struct Totals {
     pub dead: u64,
     /// Items whose outcome is [`Outcome::Skipped`].
     pub skipped: u64,
+    /// Items among `skipped` that were running when the run was stopped.
+    pub interrupted: u64,
     /// Attempts beyond the first, of any item.
     pub retried: u64,
     /// Worker processes that ended without having been asked to.

@@ -154,7 +154,7 @@ fn push_item(
         object.seconds("started", time.started.0);
         object.seconds("runtime", time.runtime.0);
     }
-    let unsuccessful = matches!(settlement.outcome, Outcome::Failed | Outcome::Dead);
+    let unsuccessful = settlement.outcome != Outcome::Done;
     let last = if unsuccessful { settlement.causes.last() } else { None };
     if let Some(exit) = settled.exit.or_else(|| last.and_then(exit_of)) {
         object.exit("exit", exit);

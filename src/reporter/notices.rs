@@ -272,7 +272,7 @@ impl Notices {
         let is_reported = match &cause.kind {
             CauseKind::Crashed(_) | CauseKind::Killed(_) => true,
             CauseKind::Failed(FailReason::TimedOut { .. }) => !self.per_item,
-            CauseKind::Failed(_) => false,
+            CauseKind::Failed(_) | CauseKind::Interrupted(_) => false,
         };
         if self.quiet || is_reported {
             return;

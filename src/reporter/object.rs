@@ -143,6 +143,7 @@ pub fn exit_of(cause: &Cause) -> Option<ExitStatus> {
     use crate::model::outcome::FailReason::Exited;
     match &cause.kind {
         CauseKind::Failed(Exited(code)) => Some(ExitStatus::Code(*code)),
+        CauseKind::Interrupted(exit) => Some(*exit),
         kind => kind.death(),
     }
 }

@@ -208,6 +208,9 @@ fn totals_line(now: Instant, totals: &Totals) -> String {
         counted(totals.spawned, "process", "processes"),
         counted(totals.deaths, "death", "deaths"),
     );
+    if totals.interrupted > 0 {
+        line.push_str(&format!(", {} interrupted", totals.interrupted));
+    }
     if totals.retried > 0 {
         line.push_str(&format!(", {}", counted(totals.retried, "more attempt", "more attempts")));
     }

@@ -33,6 +33,7 @@ pub fn cause(cause: &Cause) -> String {
         CauseKind::Crashed(status) => status.to_string(),
         CauseKind::Killed(signal) => format!("signal {signal} from outside"),
         CauseKind::Failed(reason) => reason.to_string(),
+        CauseKind::Interrupted(status) => format!("{status}, the run was stopped"),
     }
 }
 

@@ -83,7 +83,7 @@ impl Shadow {
                 item.kills += 1;
                 (self.policy.kill_limit.is_some_and(|limit| item.kills >= limit), DueOutcome::Dead)
             }
-            CauseKind::Failed(_) => {
+            CauseKind::Failed(_) | CauseKind::Interrupted(_) => {
                 item.failures += 1;
                 (item.failures > self.policy.retries, DueOutcome::Failed)
             }

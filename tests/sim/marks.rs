@@ -68,6 +68,7 @@ listed! {
         RevivedWhileLeaving,
         RemovedEnded,
         CallerAsked,
+        SignalRepeated,
         StatusShown,
         ItemsRestored,
         RestoredBehindOthers,

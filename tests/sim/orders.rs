@@ -19,6 +19,11 @@ const AUTO_ITEMS_MAX: u64 = 4096;
 
 type Judgement = Result<(), BrokenCheck>;
 
+/// A skipped item that was running when the run was stopped.
+fn is_interrupted(settlement: &Settlement) -> bool {
+    settlement.causes.last().is_some_and(|cause| matches!(cause.kind, CauseKind::Interrupted(_)))
+}
+
 impl Shadow {
     pub fn action(&mut self, action: &Action, now: Instant, truth: Truth, marks: &mut Marks) -> Judgement {
         ensure!(!self.finished, Finish, "{action:?} after the end");
@@ -325,7 +330,10 @@ impl Shadow {
                 self.totals.dead += count;
                 self.dead_row += 1;
             }
-            Outcome::Skipped => self.totals.skipped += count,
+            Outcome::Skipped => {
+                self.totals.skipped += count;
+                self.totals.interrupted += u64::from(is_interrupted(settlement));
+            }
         }
         let row = self.dead_row;
         if self.policy.dead_max.is_some_and(|max| row >= max) {
@@ -367,7 +375,11 @@ impl Shadow {
             "item {index} ended {} workers, reported {settlement:?}",
             item.crashes + item.kills
         );
-        let (causes, omitted) = item.kept_causes();
+        let (mut causes, omitted) = item.kept_causes();
+        // Only the worker knows whether an unfinished attempt began; if it did, its end is a cause.
+        if is_interrupted(settlement) {
+            causes.extend(settlement.causes.last().cloned());
+        }
         ensure!(
             settlement.causes == causes && settlement.causes_omitted == omitted,
             Causes,

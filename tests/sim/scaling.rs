@@ -23,8 +23,16 @@ impl From<CallerRequest> for Command {
 }
 
 impl Shadow {
-    pub fn commanded(&mut self, command: Command, origin: Origin, marks: &mut Marks) {
+    pub fn commanded(&mut self, command: Command, origin: Origin, now: Instant, marks: &mut Marks) {
         let by_signal = matches!(origin, Origin::Signal { .. });
+        if let (Origin::Signal { signal, .. }, Command::Stop | Command::Terminate) = (origin, command) {
+            let last = self.last_signal;
+            // The same signal within a tenth of a second counts once.
+            if last.is_some_and(|(same, at)| same == signal && now.since(at).0 < 100_000_000) {
+                return marks.hit(Mark::SignalRepeated);
+            }
+            self.last_signal = Some((signal, now));
+        }
         self.firmness = match command {
             Command::Status => return,
             Command::Scale { workers } => return self.scaled(workers.max(1) as usize, marks),

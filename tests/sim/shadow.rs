@@ -12,6 +12,7 @@ use supervisor::core::input::Input;
 use supervisor::model::event::Stage;
 use supervisor::model::ids::{Attempt, Batch, Incarnation, ItemId, WorkerId};
 use supervisor::model::outcome::{Cause, CauseKind, FailReason, Outcome, StopReason, Totals};
+use supervisor::model::signal::Signal;
 use supervisor::model::spec::{Blame, Policy, QueueOrder};
 use supervisor::model::time::{Duration, Instant};
 
@@ -171,6 +172,8 @@ pub struct Shadow {
     pub given: Vec<StopReason>,
     /// How firmly commands asked for the end: 1 drains, 2 terminates, 3 kills.
     pub firmness: u32,
+    /// The last signal that asked for a stop and counted.
+    pub last_signal: Option<(Signal, Instant)>,
 }
 
 impl Shadow {
@@ -210,6 +213,7 @@ impl Shadow {
             leapt_ns: 0,
             given: Vec::new(),
             firmness: 0,
+            last_signal: None,
         };
         shadow.reset(policy);
         shadow
@@ -233,7 +237,7 @@ impl Shadow {
         (self.commit_next, self.committed, self.dead_row) = (policy.first_item, 0, 0);
         (self.lost_row, self.greeted) = (0, false);
         (self.all_done, self.done_since, self.gave_up_on_program) = (false, Instant::ZERO, false);
-        (self.leapt_ns, self.firmness) = (0, 0);
+        (self.leapt_ns, self.firmness, self.last_signal) = (0, 0, None);
     }
 
     pub const fn leapt(&mut self, length: u64) {
@@ -281,7 +285,7 @@ impl Shadow {
                 }
             }
             Input::Restored { first, count, outcome } => self.restores(*first, *count, outcome, marks),
-            Input::Command { command, origin } => self.commanded(*command, *origin, marks),
+            Input::Command { command, origin } => self.commanded(*command, *origin, now, marks),
             Input::SinkClosed => self.given.push(StopReason::SinkClosed),
             Input::SinkLost { error } => self.given.push(StopReason::SinkLost(error.clone())),
             Input::StorageLost { error } => self.given.push(StopReason::StorageLost(error.clone())),

@@ -176,6 +176,7 @@ impl World {
             hold!(self, of == item && !again, Blame, "item {item} is charged for the command of item {of}");
             let fits = match &cause.kind {
                 CauseKind::Crashed(_) | CauseKind::Killed(_) => cause.kind.death() == Some(status),
+                CauseKind::Interrupted(found) => *found == status,
                 CauseKind::Failed(FailReason::Exited(code)) => {
                     status == supervisor::model::exit::ExitStatus::Code(*code)
                 }

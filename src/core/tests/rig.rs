@@ -249,6 +249,7 @@ fn settled(s: &Settlement) -> String {
         .causes
         .iter()
         .map(|cause| match &cause.kind {
+            CauseKind::Interrupted(status) => format!("interrupted by {status}"),
             CauseKind::Killed(signal) => format!("killed by {signal}"),
             CauseKind::Crashed(status) => status.to_string(),
             CauseKind::Failed(reason) => reason.to_string(),

@@ -34,7 +34,9 @@ fn the_second_signal_terminates_and_the_third_kills() {
     check!(rig, "INT", ["recall 1", "close input 2"]);
     check!(rig, "TERM", ["kill 1.1 TERM", "kill 2.1 TERM"]);
     check!(rig, "exit 2 0; INT", ["kill 1.1 KILL"]);
-    check!(rig, "killed 1 9 at 0", ["skipped 0..1 by 1, attempts 1", "commit 0..1", "finish Signal(Signal(2))"]);
+    let skipped = "skipped 0..1 by 1, attempts 1: interrupted by signal 9 (KILL)";
+    check!(rig, "killed 1 9 at 0", [skipped, "commit 0..1", "finish Signal(Signal(2))"]);
+    assert_eq!(rig.core.totals().interrupted, 1);
 }
 
 #[test]
@@ -43,7 +45,7 @@ fn quit_terminates_at_once() {
     check!(rig, "QUIT", ["status 1 workers", "kill 1.1 TERM"]);
     check!(rig, "wait 200", ["kill 1.1 KILL"]);
     let mut rig = Rig::running(alone(policy()), 1);
-    check!(rig, "QUIT; QUIT", ["status 1 workers", "kill 1.1 TERM", "status 1 workers", "kill 1.1 KILL"]);
+    check!(rig, "QUIT; wait 100; QUIT", ["status 1 workers", "kill 1.1 TERM", "status 1 workers", "kill 1.1 KILL"]);
 }
 
 #[test]
@@ -52,7 +54,8 @@ fn a_drain_waits_no_longer_than_the_grace() {
     rig.feed("spawned 1");
     check!(rig, "INT; wait 9999", ["skipped 1..2 by -, attempts 0", "commit 1..2"]);
     check_all!(rig, "wait 1", ["- terminating signal(signal(2))", "kill 1.1 TERM"]);
-    check!(rig, "killed 1 15", ["skipped 0..1 by 1, attempts 1", "commit 0..1", "finish Signal(Signal(2))"]);
+    let skipped = "skipped 0..1 by 1, attempts 1: interrupted by signal 15 (TERM)";
+    check!(rig, "killed 1 15", [skipped, "commit 0..1", "finish Signal(Signal(2))"]);
 }
 
 #[test]
@@ -61,8 +64,17 @@ fn a_worker_that_is_spawned_during_a_stop_is_ended_at_once() {
     rig.feed("start");
     check!(rig, "INT", ["close source"]);
     check!(rig, "spawned 1", ["close input 1"]);
-    check!(rig, "INT; spawned 2", ["kill 1.1 TERM", "kill 2.1 TERM"]);
+    check!(rig, "TERM; spawned 2", ["kill 1.1 TERM", "kill 2.1 TERM"]);
     check!(rig, "INT", ["kill 1.1 KILL", "kill 2.1 KILL"]);
+}
+
+#[test]
+fn the_same_signal_within_a_tenth_of_a_second_counts_once() {
+    let mut rig = Rig::running(alone(policy()), 1);
+    check!(rig, "TERM; wait 99; TERM", ["recall 1"]);
+    check!(rig, "wait 1; TERM", ["kill 1.1 TERM"]);
+    // Another signal always counts.
+    check!(rig, "INT", ["kill 1.1 KILL"]);
 }
 
 #[test]
@@ -81,7 +93,12 @@ fn the_run_has_a_deadline() {
     check!(
         rig,
         "wait 3000; killed 1 15 at 0",
-        ["kill 1.1 TERM", "skipped 0..1 by 1, attempts 1", "commit 0..1", "finish RunTimeout"]
+        [
+            "kill 1.1 TERM",
+            "skipped 0..1 by 1, attempts 1: interrupted by signal 15 (TERM)",
+            "commit 0..1",
+            "finish RunTimeout"
+        ]
     );
 }
 
