@@ -112,6 +112,8 @@ mod armed {
         LifoAsFifo,
         /// What a dead worker gives back goes behind all others.
         ReturnedToBack,
+        /// Items that wait for their next attempt do not count toward how far is read ahead.
+        DelayedNotCounted,
         /// Once the queue was full the source is never asked again.
         NoDemandAfterFull,
         /// The source is asked for one item more than the limit allows.

@@ -240,8 +240,8 @@ fn signals_end_a_run_whose_workers_have_made_all_their_descriptors_blocking() {
             let worker = pid_of(&run.wait_for_event("item_started"));
             wait_until_idle(worker);
         }
-        for _ in 0..2 {
-            run.signal(Signal::SIGTERM);
+        for signal in [Signal::SIGTERM, Signal::SIGINT] {
+            run.signal(signal);
             run.wait_for_event("signal_received");
         }
         let run = run.finish();
@@ -268,8 +268,8 @@ fn a_process_that_has_left_its_group_is_ended_at_its_time_limit_and_by_signals()
     }
     for mut run in stray(&["--term-seq", "TERM,60000,KILL,1000"]) {
         wait_until_idle(pid_of(&run.wait_for_event("item_started")));
-        for _ in 0..2 {
-            run.signal(Signal::SIGINT);
+        for signal in [Signal::SIGINT, Signal::SIGTERM] {
+            run.signal(signal);
             run.wait_for_event("signal_received");
         }
         let run = run.finish();

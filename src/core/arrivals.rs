@@ -125,7 +125,9 @@ impl Core {
         if outstanding > limit / 2 {
             return;
         }
-        let mut spare = limit.saturating_sub(self.queue.fresh_items());
+        // Failed items that wait for their next attempt are in memory, too.
+        let delayed = mutant!(DelayedNotCounted, self.queue.delayed_items(), 0);
+        let mut spare = limit.saturating_sub(self.queue.fresh_items() + delayed);
         if let Some(order) = &self.order {
             let window = limit.max(ORDER_ITEMS_PER_WORKER * self.pool.target as u64);
             spare = spare.min(window.saturating_sub(order.waiting_items()));

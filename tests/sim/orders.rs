@@ -28,7 +28,7 @@ impl Shadow {
     pub fn action(&mut self, action: &Action, now: Instant, truth: Truth, marks: &mut Marks) -> Judgement {
         ensure!(!self.finished, Finish, "{action:?} after the end");
         match action {
-            Action::Demand { items } => self.demands(*items),
+            Action::Demand { items } => self.demands(*items, now),
             Action::CloseSource => {
                 ensure!(!self.source_closed, Demand, "the source is closed twice");
                 self.source_closed = true;
@@ -70,9 +70,10 @@ impl Shadow {
         }
     }
 
-    fn demands(&mut self, items: u64) -> Judgement {
+    fn demands(&mut self, items: u64, now: Instant) -> Judgement {
         ensure!(!self.source_closed || items == 0, Demand, "items are asked of a closed source");
-        let waiting = self.fresh_items();
+        let delayed = self.delayed.values().filter(|not_before| **not_before > now).count() as u64;
+        let waiting = self.fresh_items() + delayed;
         let max = self.policy.queue_items_max;
         ensure!(
             items == 0 || waiting + items <= max,

@@ -240,6 +240,20 @@ fn a_large_result_out_of_order_ends_the_worker_before_all_of_it_arrives() {
 }
 
 #[test]
+fn items_that_wait_for_their_next_attempt_count_toward_how_far_is_read_ahead() {
+    let delay = Policy { queue_items_max: 4, retries: 9, retry_delay: Duration::from_secs(60), ..policy() };
+    let mut rig = Rig::new(alone(delay));
+    check!(rig, "start", ["spawn 1.1", "demand 4"]);
+    rig.feed("arrive 4; spawned 1; hello 1");
+    // Four items have failed, and their next attempts are far away.
+    let orders: Vec<String> = (0..4).map(|item| rig.feed(&format!("failed 1 {item}"))).collect();
+    assert!(orders.iter().all(|orders| !orders.contains("demand 4")), "{orders:?}");
+    assert_eq!(rig.core.status().delayed, 4);
+    let orders = rig.feed("wait 60000");
+    assert!(orders.contains("(attempt 2)") && orders.contains("demand 4"), "{orders}");
+}
+
+#[test]
 fn an_answer_out_of_order_ends_the_worker() {
     let mut rig = Rig::running(alone(with_credit(4)), 8);
     check!(rig, "settled 1 2", ["kill 1.1 KILL"]);
