@@ -22,6 +22,16 @@ pub const PATIENCE: Duration = Duration::from_secs(60);
 
 pub const SUPERVISOR: &str = env!("CARGO_BIN_EXE_supervisor");
 
+/// Programs are started with the default action of these signals, also if the tests run under `nohup` or as a background
+/// job of a script, which ignore them: the supervisor leaves an ignored signal ignored.
+fn restore_default_signals() {
+    use nix::sys::signal::{SigHandler, signal};
+    for ignored in [Signal::SIGINT, Signal::SIGQUIT, Signal::SIGHUP] {
+        // SAFETY: the default action runs no code in this process.
+        unsafe { signal(ignored, SigHandler::SigDfl) }.unwrap();
+    }
+}
+
 /// A run in progress.
 pub struct Run {
     child: Child,
@@ -47,6 +57,7 @@ impl Run {
 
     /// With `stdin` as its standard input; `prepare` may change the command.
     pub fn start_with(arguments: &[&str], stdin: &[u8], prepare: impl FnOnce(&mut Command)) -> Self {
+        restore_default_signals();
         let dir = tempfile::tempdir().unwrap();
         let pipe = dir.path().join("events");
         nix::unistd::mkfifo(&pipe, nix::sys::stat::Mode::S_IRWXU).unwrap();
@@ -214,6 +225,7 @@ pub fn wait_until_gone(pids: &[u32]) {
 
 /// Runs the program with these arguments and this stdin to its end.
 pub fn output(arguments: &[&str], stdin: &[u8]) -> Finished {
+    restore_default_signals();
     let mut child = Command::new(SUPERVISOR)
         .args(arguments)
         .stdin(Stdio::piped())
@@ -235,6 +247,7 @@ pub fn output(arguments: &[&str], stdin: &[u8]) -> Finished {
 
 /// Runs a shell command line in which `$SUPERVISOR` is the program.
 pub fn shell(line: &str) -> Finished {
+    restore_default_signals();
     let output = Command::new("/bin/bash")
         .args(["-c", line])
         .env("SUPERVISOR", SUPERVISOR)
