@@ -270,20 +270,20 @@ impl Core {
             self.last_end = Some((WorkerId::from_index(index), status.to_string()));
             return;
         }
+        let last = match (&reason, setback) {
+            (EndReason::NoHello, _) => format!("{status}, no hello in time"),
+            (EndReason::Protocol(text), _) => format!("{status}, {text}"),
+            (_, Setback::FailedStart) => format!("{status} before its hello"),
+            _ => status.to_string(),
+        };
         // A program that ends well and says nothing is no worker, and the next start ends like this one. Another process
         // that is still starting may be one.
         let silent = own && status.is_success() && !self.greeted && self.policy.worker.waits_for_hello();
         if silent && self.pool.up == 0 {
             let worker = WorkerId::from_index(index);
-            let last = format!("{status} before its hello");
             self.stop(Stage::Terminating, StopReason::RestartLimit { worker, last });
             return;
         }
-        let last = match &reason {
-            EndReason::NoHello => format!("{status}, no hello in time"),
-            EndReason::Protocol(text) => format!("{status}, {text}"),
-            _ => status.to_string(),
-        };
         self.restart(index, setback, last);
         if matches!(reason, EndReason::Strategy | EndReason::Asked) || !self.restarting() {
             return;

@@ -115,7 +115,7 @@ fn a_worker_that_cannot_start_ends_the_run_soon() {
             "close source",
             "skipped 0..1 by -, attempts 0",
             "commit 0..1",
-            "finish RestartLimit { worker: WorkerId(1), last: \"signal 9 (KILL)\" }",
+            "finish RestartLimit { worker: WorkerId(1), last: \"signal 9 (KILL) before its hello\" }",
         ]
     );
 }
