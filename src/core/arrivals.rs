@@ -1,12 +1,15 @@
 //! How many items the source may still deliver, and what happens to those that it delivered.
 //!
-//! Invariant: the number of fresh items in the queue plus the demand is within the queue's limit. In keep-order the
-//! items that are settled and not committed are limited too, by a window of their own; the item that is committed next
-//! was accepted before them and can always run, so the window always moves. Items that an earlier run settled count
-//! against no limit, since the core keeps no record of them.
+//! Invariant: the number of fresh items in the queue, of items that wait for their next attempt when the demand is made,
+//! and the demand together is within the queue's limit. In keep-order the items that are settled and not committed are
+//! limited too, by a window of their own; the item that is committed next was accepted before them and can always run,
+//! so the window always moves. Items that an earlier run settled count against no limit, since the core keeps no record
+//! of them.
 
 use super::Core;
 use super::action::Action;
+use super::causes::Causes;
+use super::results::{Holder, settlement};
 use crate::model::event::{RunEvent, Stage};
 use crate::model::ids::{Attempt, Batch, ItemId};
 use crate::model::outcome::{Cause, CauseKind, FailReason, Outcome, Settlement, StopReason};
@@ -39,18 +42,10 @@ impl Core {
         }
         self.accept(1);
         let kind = CauseKind::Failed(reason);
-        self.settle(Settlement {
-            first: item,
-            count: 1,
-            outcome: Outcome::Failed,
-            attempts: 0,
-            worker: None,
-            incarnation: None,
-            pid: None,
-            causes_omitted: 0,
-            causes: vec![Cause { attempt: Attempt::FIRST, worker: None, pid: None, kind }],
-            shown_item: None,
-        });
+        let mut causes = Causes::default();
+        causes.add(Cause { attempt: Attempt::FIRST, worker: None, pid: None, kind });
+        let rejected = settlement(Batch::of_one(item, Attempt::FIRST), Outcome::Failed, Holder::default(), causes);
+        self.settle(Settlement { attempts: 0, ..rejected });
     }
 
     fn accept(&mut self, count: u32) {

@@ -11,7 +11,7 @@ use super::queue::Queued;
 use super::slot::{KillReason, SlotState};
 use crate::model::event::{ItemFate, RunEvent, Stage};
 use crate::model::exit::ExitStatus;
-use crate::model::ids::{Attempt, Batch, ItemId, WorkerId};
+use crate::model::ids::{Attempt, Batch, Incarnation, ItemId, WorkerId};
 use crate::model::outcome::{Cause, CauseKind, FailReason, Outcome, Settlement, StopReason};
 use crate::model::time::Duration;
 use crate::mutant::mutant;
@@ -30,6 +30,35 @@ impl FailureDecision {
     /// If the item gets no further attempt.
     pub(super) const fn is_final(&self) -> bool {
         self.outcome.is_some()
+    }
+}
+
+/// The process that held an item last.
+#[derive(Default)]
+pub(super) struct Holder {
+    worker: Option<WorkerId>,
+    incarnation: Option<Incarnation>,
+    pid: Option<u32>,
+}
+
+/// The settlement of items whose last attempt began.
+pub(super) fn settlement(batch: Batch, outcome: Outcome, holder: Holder, causes: Causes) -> Settlement {
+    let Batch { first, count, attempt } = batch;
+    let Holder { worker, incarnation, pid } = holder;
+    let causes_omitted = causes.omitted();
+    let kept = causes.into_kept();
+    let causes = mutant!(CausesForgotten, kept, kept.into_iter().rev().take(1).collect());
+    Settlement {
+        first,
+        count,
+        outcome,
+        attempts: attempt.0,
+        worker,
+        incarnation,
+        pid,
+        causes,
+        causes_omitted,
+        shown_item: None,
     }
 }
 
@@ -126,19 +155,13 @@ impl Core {
 
     pub(super) fn settle_done(&mut self, index: usize, batch: Batch) {
         let causes = self.take_causes(batch);
+        self.settle(settlement(batch, Outcome::Done, self.holder(index), causes));
+    }
+
+    /// The present process of a slot.
+    fn holder(&self, index: usize) -> Holder {
         let (worker, incarnation) = self.ids(index);
-        self.settle(Settlement {
-            first: batch.first,
-            count: batch.count,
-            outcome: Outcome::Done,
-            attempts: batch.attempt.0,
-            worker: Some(worker),
-            incarnation: Some(incarnation),
-            pid: self.pool.slots[index].pid,
-            causes_omitted: causes.omitted(),
-            causes: causes.into_kept(),
-            shown_item: None,
-        });
+        Holder { worker: Some(worker), incarnation: Some(incarnation), pid: self.pool.slots[index].pid }
     }
 
     /// Settles items as skipped, since the run stops. `held`: the slot that holds them; `interrupted`: how their worker
@@ -150,26 +173,14 @@ impl Core {
             causes.add(Cause { attempt: batch.attempt, worker, pid, kind: CauseKind::Interrupted(status) });
             self.totals.interrupted += 1;
         }
-        let last = causes.last();
-        let (worker, incarnation, pid) = match held {
-            Some(index) => {
-                let (worker, incarnation) = self.ids(index);
-                (Some(worker), Some(incarnation), self.pool.slots[index].pid)
-            }
-            None => (last.and_then(|cause| cause.worker), None, last.and_then(|cause| cause.pid)),
+        let holder = match (held, causes.last()) {
+            (Some(index), _) => self.holder(index),
+            (None, Some(last)) => Holder { worker: last.worker, incarnation: None, pid: last.pid },
+            (None, None) => Holder::default(),
         };
-        self.settle(Settlement {
-            first: batch.first,
-            count: batch.count,
-            outcome: Outcome::Skipped,
-            attempts: if interrupted.is_some() { batch.attempt.0 } else { batch.attempt.0.saturating_sub(1) },
-            worker,
-            incarnation,
-            pid,
-            causes_omitted: causes.omitted(),
-            causes: causes.into_kept(),
-            shown_item: None,
-        });
+        let begun = batch.attempt.0;
+        let attempts = if interrupted.is_some() { begun } else { begun.saturating_sub(1) };
+        self.settle(Settlement { attempts, ..settlement(batch, Outcome::Skipped, holder, causes) });
     }
 
     fn take_causes(&mut self, batch: Batch) -> Causes {
@@ -231,25 +242,8 @@ impl Core {
         let attempt = Self::next_attempt(batch);
         let FailureDecision { causes, outcome } = decision;
         if let Some(outcome) = outcome {
-            let (worker, incarnation) = self.ids(index);
-            let pid = causes.last().and_then(|cause| cause.pid);
-            let omitted = causes.omitted();
-            let kept = causes.into_kept();
-            let kept = mutant!(CausesForgotten, kept, kept.into_iter().rev().take(1).collect());
-            let (worker, incarnation) = (Some(worker), Some(incarnation));
-            let attempts = batch.attempt.0;
-            self.settle(Settlement {
-                first: batch.first,
-                count: 1,
-                outcome,
-                attempts,
-                worker,
-                incarnation,
-                pid,
-                causes: kept,
-                causes_omitted: omitted,
-                shown_item: None,
-            });
+            let holder = Holder { pid: causes.last().and_then(|cause| cause.pid), ..self.holder(index) };
+            self.settle(settlement(batch, outcome, holder, causes));
             return None;
         }
         self.totals.retried += 1;
