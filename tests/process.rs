@@ -425,9 +425,9 @@ fn big_output_is_whole_and_in_order() {
 
 #[test]
 fn few_descriptors_are_enough_or_refused_with_the_numbers() {
-    let run = shell("ulimit -n 36; $SUPERVISOR -j2 --items 100 --output results | wc -l");
+    let run = shell("ulimit -n 32; $SUPERVISOR -j2 --items 100 --output results | wc -l");
     assert_eq!(run.stdout, "100\n", "{}", run.stderr);
-    let run = shell("ulimit -n 36; seq 50 | $SUPERVISOR -j2 -- echo {} | wc -l");
+    let run = shell("ulimit -n 32; seq 50 | $SUPERVISOR -j2 -- echo {} | wc -l");
     assert_eq!(run.stdout, "50\n", "{}", run.stderr);
     let run = shell("ulimit -n 32; $SUPERVISOR -j50 --items 100");
     assert_eq!(run.code(), 6, "{}", run.stderr);

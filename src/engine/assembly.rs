@@ -51,6 +51,9 @@ use std::sync::Arc;
 /// descriptors of stdout and stderr, /dev/null, the spill file, the file of events.
 const OWN_OPEN_FILES: u64 = 10;
 
+/// Those of them that are open once signals are received.
+const SIGNALS_OPEN_FILES: u64 = 2;
+
 /// Descriptors for one resident worker, closed here once it has started.
 const GIVEN_OPEN_FILES: u64 = 6;
 
@@ -88,9 +91,7 @@ pub fn change_process(
 
 /// Refuses a limit of open files that leaves no room for the supervisor itself, whatever the workers need.
 fn check_own_open_files(workers: u32, limit: u64) -> Result<(), EngineError> {
-    // Without a free descriptor they cannot be counted.
-    let open = limits::open_files_now().unwrap_or(limit);
-    let needed = open + OWN_OPEN_FILES + u64::from(workers);
+    let needed = limits::open_files_now() + OWN_OPEN_FILES + u64::from(workers);
     if needed > limit { Err(EngineError::OpenFiles { workers, needed, limit }) } else { Ok(()) }
 }
 
@@ -341,7 +342,7 @@ fn open_program(
 fn check_limits(workers: u32, kind: &Kind) -> Result<(), EngineError> {
     let raised = limits::raise_open_files().map_err(EngineError::system("read the limit of open files"))?;
     let limit = raised.limit();
-    let open = limits::open_files_now().map_err(EngineError::system("count the open files"))?;
+    let own = limits::open_files_now() + OWN_OPEN_FILES - SIGNALS_OPEN_FILES;
     // Beside the pidfd of a process, or the wake fd of a thread.
     let (each, more) = match kind {
         Kind::Resident { program: Program::Process(spec), .. } => (spec.transport.fds_per_channel(), GIVEN_OPEN_FILES),
@@ -352,7 +353,7 @@ fn check_limits(workers: u32, kind: &Kind) -> Result<(), EngineError> {
             (each, LAUNCHERS_OPEN_FILES + each * LAUNCHERS_MAX as u64)
         }
     };
-    let needed = u64::from(workers) * (1 + each) + open + OWN_OPEN_FILES + more;
+    let needed = u64::from(workers) * (1 + each) + own + more;
     if needed > limit {
         return Err(EngineError::OpenFiles { workers, needed, limit });
     }

@@ -2,6 +2,7 @@
 //!
 //! Invariant: reads files of `/proc` and `/sys` alone. A file that cannot be read is no limit.
 
+use super::cgroup::{self, Version};
 use nix::sched::{CpuSet, sched_getaffinity};
 use nix::unistd::{Pid, SysconfVar, sysconf};
 use std::fs;
@@ -22,7 +23,7 @@ pub fn usable() -> UsableCores {
     let online = sysconf(SysconfVar::_NPROCESSORS_ONLN).ok().flatten().and_then(|cores| u32::try_from(cores).ok());
     let affinity = affinity();
     let groups = fs::read_to_string("/proc/self/cgroup").unwrap_or_default();
-    let quotas = quota_files(&groups, Path::new("/sys/fs/cgroup"));
+    let quotas = quota_files(&groups, Path::new(cgroup::ROOT));
     smallest(online.unwrap_or(affinity), affinity, quotas.iter().filter_map(|file| Some((file.quota()?, file))))
 }
 
@@ -51,7 +52,7 @@ fn smallest<'a>(online: u32, affinity: u32, quotas: impl Iterator<Item = (Quota,
     cores
 }
 
-/// So much processor time in each period.
+/// This much processor time in each period.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 struct Quota {
     quota_us: u64,
@@ -86,31 +87,15 @@ impl QuotaFile {
     }
 }
 
-/// The files of the groups that `/proc/self/cgroup` names and of their ancestors (`cgroups(7)`: `0::/path` in version 2,
-/// `7:cpu,cpuacct:/path` in version 1).
+/// The files of the groups that `/proc/self/cgroup` names and of their ancestors.
 fn quota_files(groups: &str, root: &Path) -> Vec<QuotaFile> {
-    let mut files = Vec::new();
-    for line in groups.lines() {
-        let mut fields = line.splitn(3, ':');
-        let (Some(_), Some(controllers), Some(path)) = (fields.next(), fields.next(), fields.next()) else { continue };
-        let first = match controllers {
-            "" => root.to_owned(),
-            _ if controllers.split(',').any(|name| name == "cpu") => root.join("cpu"),
-            _ => continue,
-        };
-        // A group above the root of our namespace is shown as `/../x`, and has no file that we could read.
-        let path = if path.split('/').any(|part| part == "..") { "" } else { path.trim_start_matches('/') };
-        files.extend(Path::new(path).ancestors().map(|ancestor| {
-            let folder = first.join(ancestor);
-            match controllers {
-                "" => QuotaFile { limit: folder.join("cpu.max"), period: None },
-                _ => {
-                    QuotaFile { limit: folder.join("cpu.cfs_quota_us"), period: Some(folder.join("cpu.cfs_period_us")) }
-                }
-            }
-        }));
-    }
-    files
+    let file = |(version, folder): (Version, PathBuf)| match version {
+        Version::Two => QuotaFile { limit: folder.join("cpu.max"), period: None },
+        Version::One => {
+            QuotaFile { limit: folder.join("cpu.cfs_quota_us"), period: Some(folder.join("cpu.cfs_period_us")) }
+        }
+    };
+    cgroup::folders(groups, root, "cpu").into_iter().map(file).collect()
 }
 
 #[cfg(test)]

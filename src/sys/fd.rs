@@ -43,14 +43,14 @@ pub fn enlarge_pipe(fd: impl AsFd, bytes: u32) -> usize {
     size.ok().and_then(|size| usize::try_from(size).ok()).unwrap_or(0)
 }
 
-/// How many bytes a pipe holds.
+/// How many bytes can be read from a pipe, a socket or a file without waiting.
 ///
 /// # Errors
-/// It is no pipe.
-pub fn unread_bytes(pipe: impl AsFd) -> io::Result<u64> {
+/// It is of another kind.
+pub fn unread_bytes(fd: impl AsFd) -> io::Result<u64> {
     let mut bytes: libc::c_int = 0;
     // SAFETY: the descriptor is open while it is borrowed, and the call writes one integer to memory that outlives it.
-    Errno::result(unsafe { libc::ioctl(pipe.as_fd().as_raw_fd(), libc::FIONREAD, &raw mut bytes) })?;
+    Errno::result(unsafe { libc::ioctl(fd.as_fd().as_raw_fd(), libc::FIONREAD, &raw mut bytes) })?;
     Ok(u64::try_from(bytes).unwrap_or(0))
 }
 

@@ -5,6 +5,7 @@
 //! Invariant: the only limit that is changed is the soft limit of open files. It is restored when the last
 //! [`RaisedOpenFiles`] is dropped, unless other code has changed it meanwhile. Children get the limit from before.
 
+use super::cgroup;
 use nix::sys::resource::{RLIM_INFINITY, Resource, getrlimit, setrlimit};
 use std::fs;
 use std::io;
@@ -96,12 +97,9 @@ fn raised() -> MutexGuard<'static, Raised> {
 }
 
 /// How many files this process has open now.
-///
-/// # Errors
-/// `/proc` is not mounted.
-pub fn open_files_now() -> io::Result<u64> {
-    // The folder itself is open while it is read.
-    Ok((fs::read_dir("/proc/self/fd")?.count() as u64).saturating_sub(1))
+#[must_use]
+pub fn open_files_now() -> u64 {
+    super::open_fds::count()
 }
 
 /// The lowest of the limits that could be read. Other processes count towards it too.
@@ -135,22 +133,10 @@ fn limit_in(path: &Path) -> Option<ProcessLimit> {
     Some(ProcessLimit { name: path.display().to_string(), max })
 }
 
-/// The `pids.max` of the group that `/proc/self/cgroup` names and of its ancestors (`cgroups(7)`: `0::/path` in
-/// version 2, `7:pids:/path` in version 1).
+/// The `pids.max` of the groups that `/proc/self/cgroup` names and of their ancestors.
 fn pids_max_files(groups: &str) -> Vec<PathBuf> {
-    let mut files = Vec::new();
-    for line in groups.lines() {
-        let mut fields = line.splitn(3, ':');
-        let (Some(_), Some(controllers), Some(path)) = (fields.next(), fields.next(), fields.next()) else { continue };
-        let root = match controllers {
-            "" => Path::new("/sys/fs/cgroup"),
-            _ if controllers.split(',').any(|name| name == "pids") => Path::new("/sys/fs/cgroup/pids"),
-            _ => continue,
-        };
-        let group = Path::new(path.trim_start_matches('/'));
-        files.extend(group.ancestors().map(|ancestor| root.join(ancestor).join("pids.max")));
-    }
-    files
+    let folders = cgroup::folders(groups, Path::new(cgroup::ROOT), "pids");
+    folders.into_iter().map(|(_, folder)| folder.join("pids.max")).collect()
 }
 
 #[cfg(test)]
@@ -186,7 +172,7 @@ mod tests {
     fn the_system_has_limits_and_we_have_open_files() {
         let tightest = processes_max().unwrap();
         assert!(process_limits().iter().all(|limit| limit.max >= tightest.max));
-        let before = open_files_now().unwrap();
+        let before = open_files_now();
         assert!(before >= 3, "{before}");
     }
 

@@ -8,6 +8,7 @@
 
 pub mod access;
 pub mod block;
+mod cgroup;
 pub mod clock;
 pub mod cores;
 mod disposition;

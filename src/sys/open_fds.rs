@@ -38,6 +38,17 @@ pub(super) unsafe fn close(first: RawFd) {
     }
 }
 
+/// How many there are.
+pub(super) fn count() -> u64 {
+    let mut count = 0;
+    for_each(0, |fd| {
+        // SAFETY: reads a flag of this process's own descriptor. If the number is not open the call fails.
+        count += u64::from(unsafe { libc::fcntl(fd, libc::F_GETFD) } != -1);
+    });
+    count
+}
+
+/// Calls `each` with every open descriptor; without `/proc` also with numbers that are not open.
 fn for_each(first: RawFd, mut each: impl FnMut(RawFd)) {
     // SAFETY: a path that ends with a NUL.
     let folder = unsafe { libc::open(c"/proc/self/fd".as_ptr(), libc::O_RDONLY | libc::O_DIRECTORY | libc::O_CLOEXEC) };

@@ -7,7 +7,7 @@
 
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use std::io::IsTerminal;
-use std::os::fd::{AsFd, AsRawFd};
+use std::os::fd::AsFd;
 use std::sync::atomic::{AtomicU8, Ordering};
 
 /// Bit N: fd N was closed.
@@ -45,10 +45,7 @@ pub fn stdin_holds_bytes() -> bool {
     if !poll(&mut ready, PollTimeout::ZERO).is_ok_and(|ready| ready > 0) {
         return false;
     }
-    let mut bytes: libc::c_int = 0;
-    // SAFETY: FIONREAD stores an int behind the pointer, which is one of ours.
-    let answer = unsafe { libc::ioctl(stdin.as_raw_fd(), libc::FIONREAD, &raw mut bytes) };
-    answer == 0 && bytes > 0
+    super::fd::unread_bytes(&stdin).is_ok_and(|bytes| bytes > 0)
 }
 
 #[cfg(test)]

@@ -133,7 +133,7 @@ impl MqueueTransport {
 
 fn has_descriptors(workers: u32) -> io::Result<bool> {
     let raised = limits::raise_open_files()?;
-    Ok(limits::open_files_now()? + 2 * u64::from(workers) + OTHER_FDS <= raised.limit())
+    Ok(limits::open_files_now() + 2 * u64::from(workers) + OTHER_FDS <= raised.limit())
 }
 
 /// Opens what all workers need at once, and closes it again.
