@@ -117,6 +117,25 @@ pub struct Settlement {
     pub shown_item: Option<Box<str>>,
 }
 
+#[cfg(test)]
+impl Settlement {
+    /// Items that were done at the first attempt, by no worker in particular.
+    pub(crate) const fn of_done(first: ItemId, count: u32) -> Self {
+        Self {
+            first,
+            count,
+            outcome: Outcome::Done,
+            attempts: 1,
+            worker: None,
+            incarnation: None,
+            pid: None,
+            causes: Vec::new(),
+            causes_omitted: 0,
+            shown_item: None,
+        }
+    }
+}
+
 /// Why a run stops. The order is the strength: a weaker reason never replaces a stronger one.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 #[non_exhaustive]

@@ -149,18 +149,7 @@ mod tests {
     use std::sync::mpsc;
 
     fn settled(count: u32, outcome: Outcome) -> Settlement {
-        Settlement {
-            first: ItemId(4),
-            count,
-            outcome,
-            attempts: 1,
-            worker: None,
-            incarnation: None,
-            pid: None,
-            causes: Vec::new(),
-            causes_omitted: 0,
-            shown_item: None,
-        }
+        Settlement { outcome, ..Settlement::of_done(ItemId(4), count) }
     }
 
     fn show(caller: &mut Caller, settlement: &Settlement, results: &[u8]) {

@@ -173,18 +173,7 @@ mod tests {
     use std::sync::Arc;
 
     fn shown(results: Content<'_>, answers_are_lines: bool) -> serde_json::Value {
-        let done = Settlement {
-            first: ItemId(0),
-            count: 1,
-            outcome: Outcome::Done,
-            attempts: 1,
-            worker: None,
-            incarnation: None,
-            pid: None,
-            causes: Vec::new(),
-            causes_omitted: 0,
-            shown_item: None,
-        };
+        let done = Settlement::of_done(ItemId(0), 1);
         let mut settled = Settled {
             settlement: &done,
             inputs: b"item",

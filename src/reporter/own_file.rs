@@ -19,6 +19,8 @@ pub struct OwnFile {
     /// As given.
     pub path: String,
     pub outbox: Outbox,
+    /// It is in the poll set.
+    pub is_watched: bool,
     /// It could not be written: what is appended from then on is dropped.
     lost: bool,
 }
@@ -33,7 +35,7 @@ impl OwnFile {
         match open_empty(path) {
             Ok((file, reader)) => {
                 let outbox = Outbox::of_own_file(file.into(), reader.map(Into::into));
-                Ok(Self { path: name, outbox, lost: false })
+                Ok(Self { path: name, outbox, is_watched: false, lost: false })
             }
             Err(error) => Err(ReporterError::Create { path: name, error }),
         }

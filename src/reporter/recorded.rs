@@ -135,16 +135,13 @@ pub(super) fn worker(number: usize) -> WorkerId {
 
 pub(super) fn settlement(first: u64, count: u32, outcome: Outcome, slot: usize, causes: Vec<Cause>) -> Settlement {
     Settlement {
-        first: ItemId(first),
-        count,
         attempts: (causes.len() as u32).max(1),
         outcome,
         worker: Some(worker(slot)),
         incarnation: Some(Incarnation(1)),
         pid: Some(100 + slot as u32),
         causes,
-        causes_omitted: 0,
-        shown_item: None,
+        ..Settlement::of_done(ItemId(first), count)
     }
 }
 

@@ -21,8 +21,9 @@ use crate::model::outcome::{Outcome, Settlement};
 use crate::model::text::quoted_start;
 use crate::model::time::{Duration, Instant};
 use crate::mutant::mutant;
+use crate::reporter::own_file::OwnFile;
 use crate::reporter::{Content, Reporter, ReporterError, Settled};
-use crate::sys::outbox::{Flushed, Outbox};
+use crate::sys::outbox::Flushed;
 use crate::sys::poller::Interest;
 use std::io;
 
@@ -69,8 +70,6 @@ pub struct Commit {
 /// What the files of reporters lead to.
 #[derive(Default)]
 struct FilesState {
-    /// Some are in the poll set.
-    watched: bool,
     /// The run stops: no file holds it back any more. What is at workers is bounded.
     stopping: bool,
     /// It was said that the run waits for a file.
@@ -230,11 +229,11 @@ impl Commit {
             }
             waiting += file.outbox.len();
             let Some(fd) = file.outbox.watch_fd() else { continue };
-            if blocked && !self.files.watched {
-                self.files.watched = turn.system.watch(fd, Interest::WRITE, Port::Files.token()).is_ok();
-            } else if !blocked && self.files.watched {
+            if blocked && !file.is_watched {
+                file.is_watched = turn.system.watch(fd, Interest::WRITE, Port::Files.token()).is_ok();
+            } else if !blocked && file.is_watched {
                 turn.system.unwatch(fd);
-                self.files.watched = false;
+                file.is_watched = false;
             }
         }
         waiting
@@ -243,9 +242,8 @@ impl Commit {
     /// When to look again at files that are behind: no event reports the first reader of a FIFO.
     pub fn next_look_at_files(&mut self, now: Instant) -> Option<Instant> {
         let mut files = self.reporters.iter_mut().filter_map(|reporter| reporter.file());
-        let unreported = |outbox: &Outbox, watched: bool| outbox.is_unread() || (!watched && !outbox.is_empty());
-        let watched = self.files.watched;
-        files.any(|file| unreported(&file.outbox, watched)).then(|| now + FILES_RETRY)
+        let unreported = |file: &OwnFile| file.outbox.is_unread() || (!file.is_watched && !file.outbox.is_empty());
+        files.any(|file| unreported(file)).then(|| now + FILES_RETRY)
     }
 
     /// Whether files of reporters have yet to take something.
@@ -310,9 +308,9 @@ mod tests {
     use crate::model::exit::{ExitStatus, Usage};
     use crate::model::ids::WorkerId;
     use crate::model::signal::Signal;
-    use crate::reporter::own_file::OwnFile;
     use crate::source::{Delivery, Payload, Source, SourceError};
     use crate::sys::block::Block;
+    use crate::sys::outbox::Outbox;
     use crate::sys::pidfd::Process;
     use crate::sys::poller::{Added, Ready};
     use crate::sys::signals::ReceivedSignal;
@@ -455,18 +453,7 @@ mod tests {
     }
 
     fn done(first: u64, count: u32) -> Settlement {
-        Settlement {
-            first: ItemId(first),
-            count,
-            outcome: Outcome::Done,
-            attempts: 1,
-            worker: None,
-            incarnation: None,
-            pid: None,
-            causes: Vec::new(),
-            causes_omitted: 0,
-            shown_item: None,
-        }
+        Settlement::of_done(ItemId(first), count)
     }
 
     fn answer(first: u64, count: u32, results: &'static [u8]) -> Option<Answer<'static>> {
