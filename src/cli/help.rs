@@ -38,7 +38,7 @@ What becomes of an item:
   skipped  the run stopped before
 
 The demonstration, with no command and no input: 5 workers, 20 items, --output narrate,
---transport pipe.
+--transport pipe, --kill-limit never.
 
 Formats:
   D     200ms 1.5s 2m 1h30m; a bare number is seconds

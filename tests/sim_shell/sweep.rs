@@ -14,7 +14,7 @@ use supervisor::engine::parts::TappedFrame;
 use supervisor::model::outcome::RunOutcome;
 
 /// Calls of the shell after which a run is called endless.
-pub const CALLS_MAX: u64 = 1_000_000;
+pub const CALLS_MAX: u64 = 500_000;
 
 /// The `SIM_*` variables of the environment.
 pub struct Request {
