@@ -102,7 +102,11 @@ fn a_worker_that_cannot_start_is_retried_up_to_the_limit_with_growing_delays() {
     let waits: Vec<_> = waits.iter().map(|event| event["delay"].as_f64().unwrap()).collect();
     assert_eq!(waits, [0.01, 0.02, 0.02]);
     assert_eq!(run.events.last().unwrap()["reason"], "restart_limit");
-    assert!(run.stderr.contains("giving up: worker 1 cannot be kept running (exit 7 before its hello): "), "{}", run.stderr);
+    assert!(
+        run.stderr.contains("giving up: worker 1 cannot be kept running (exit 7 before its hello): "),
+        "{}",
+        run.stderr
+    );
 }
 
 #[test]

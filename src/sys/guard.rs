@@ -18,6 +18,7 @@
 //! Invariant: the guard makes system calls only (it is a fork that never executes a program), holds no descriptor of
 //! the supervisor, and handles no signal.
 
+use super::interruption::retried;
 use super::pidfd::Process;
 use super::{open_fds, refusal};
 use crate::model::signal::Signal;
@@ -185,7 +186,7 @@ impl Drop for Guard {
         drop(self.lifeline.take());
         // The guard only walks through a table; the bound is for a guard that was stopped (SIGSTOP).
         let mut ended = [PollFd::new(self.guard.as_fd(), PollFlags::POLLIN)];
-        while poll(&mut ended, GONE_WITHIN_MS) == Err(Errno::EINTR) {}
+        let _ = retried(|| poll(&mut ended, GONE_WITHIN_MS));
         // Fails unless we are the guard's init: the first process of a pid namespace, or a subreaper.
         let _ = self.guard.reap();
     }
@@ -246,12 +247,7 @@ impl GuardStart<'_> {
             let top = stack.as_mut_ptr().add(1).cast::<c_void>();
             libc::clone(fork_the_guard, top, flags, std::ptr::from_mut(self).cast::<c_void>())
         })?;
-        loop {
-            match waitpid(Pid::from_raw(child), None) {
-                Err(Errno::EINTR) => {}
-                ended => return ended,
-            }
-        }
+        retried(|| waitpid(Pid::from_raw(child), None))
     }
 }
 

@@ -20,6 +20,7 @@
 //! ends.
 
 use super::guard::GuardPlace;
+use super::interruption::retried;
 use super::limits;
 use super::pidfd::Process;
 use super::{open_fds, refusal};
@@ -251,15 +252,12 @@ fn clone_with_signals_blocked(stack: &Stack, child: &mut Child<'_>) -> nix::Resu
 /// Reaps a child that has exited without starting its program.
 fn reap_failed_start(process: &Process) {
     let mut info = MaybeUninit::<libc::siginfo_t>::zeroed();
-    loop {
-        // SAFETY: waits for our own child by its pidfd; the pointer is to memory of the right type.
-        let answer = unsafe {
-            libc::waitid(libc::P_PIDFD, process.pidfd.as_raw_fd().cast_unsigned(), info.as_mut_ptr(), libc::WEXITED)
-        };
-        if answer == 0 || Errno::last() != Errno::EINTR {
-            return;
-        }
-    }
+    // SAFETY: waits for our own child by its pidfd; the pointer is to memory of the right type.
+    let mut wait = || unsafe {
+        libc::waitid(libc::P_PIDFD, process.pidfd.as_raw_fd().cast_unsigned(), info.as_mut_ptr(), libc::WEXITED)
+    };
+    // If it fails, other code has reaped the child.
+    let _ = retried(|| Errno::result(wait()));
 }
 
 /// The child's main function, in our memory. System calls only; see the head of this file.
