@@ -50,8 +50,9 @@ pub struct SignalPlane {
 
 /// What the handler knows of a plane.
 struct Plane {
-    /// The signals that it catches, a bit for each; 0: the place is free, or its plane is being made.
+    /// The signals that it catches, a bit for each. A plane may catch none.
     signals: AtomicU64,
+    /// -1: the place is free.
     writer: AtomicI32,
 }
 
@@ -96,7 +97,7 @@ impl SignalPlane {
 
     fn take_place(signals: &[Signal], writer: &OwnedFd) -> io::Result<usize> {
         let _places = PLACES.lock().unwrap_or_else(PoisonError::into_inner);
-        let free = PLANES.iter().position(|plane| plane.signals.load(SeqCst) == 0);
+        let free = PLANES.iter().position(|plane| plane.writer.load(SeqCst) == -1);
         let place = free.ok_or(Errno::EMFILE)?;
         PLANES[place].writer.store(writer.as_raw_fd(), SeqCst);
         PLANES[place].signals.store(signals.iter().fold(0, |bits, signal| bits | 1 << signal.0), SeqCst);
@@ -324,6 +325,14 @@ mod tests {
     fn a_signal_that_cannot_be_caught_is_refused() {
         for number in [0, 4, 7, 8, 9, 11, 19, 64, 255] {
             assert!(SignalPlane::install(&[Signal(number)]).is_err(), "{number}");
+        }
+    }
+
+    #[test]
+    fn planes_that_catch_no_signal_have_places_of_their_own() {
+        let planes: Vec<_> = (0..3).map(|_| SignalPlane::install(&[]).unwrap()).collect();
+        for plane in &planes {
+            assert_eq!(PLANES[plane.place].writer.load(SeqCst), plane.writer.as_raw_fd());
         }
     }
 
