@@ -50,6 +50,7 @@ fn policy() -> Policy {
         halt: None,
         stop_at_abort: false,
         run_timeout: None,
+        report_starts: false,
         seed: 1,
     }
 }

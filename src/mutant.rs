@@ -94,6 +94,10 @@ mod armed {
         CrashLimitOffByOne,
         /// A worker that KILL or TERM from outside ended counts as one that crashed.
         KillCountedAsCrash,
+        /// The start of an item is reported when it is sent.
+        StartReportedUnseen,
+        /// Nothing tells that an item came back.
+        ReturnNotReported,
         /// One retry too many.
         RetriesOffByOne,
         /// The hard limit of an attempt is never enforced.

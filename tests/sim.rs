@@ -39,6 +39,8 @@ mod shadow;
 mod shell;
 #[path = "sim/source.rs"]
 mod source;
+#[path = "sim/starts.rs"]
+mod starts;
 #[path = "sim/sweep.rs"]
 mod sweep;
 #[path = "sim/trace.rs"]

@@ -125,6 +125,7 @@ impl Shell {
             halt: None,
             stop_at_abort: false,
             run_timeout: None,
+            report_starts: true,
             seed: 1,
         };
         Self {

@@ -7,9 +7,9 @@
 use super::Core;
 use super::action::Action;
 use super::queue::Queued;
-use super::slot::{Lease, SlotState, Watch};
-use crate::model::event::{RunEvent, Stage};
-use crate::model::ids::{Batch, Incarnation, WorkerId};
+use super::slot::{Lease, SlotState, Start, Watch};
+use crate::model::event::Stage;
+use crate::model::ids::{Incarnation, WorkerId};
 use crate::model::spec::Blame;
 use crate::model::time::Duration;
 use crate::mutant::mutant;
@@ -61,7 +61,7 @@ impl Core {
 
     fn hand_out(&mut self, index: usize, queued: Queued) {
         let batch = queued.batch;
-        let lease = Lease { batch, priority: queued.priority, since: self.now, single: batch.count == 1 };
+        let lease = Lease { batch, priority: queued.priority, since: self.now, start: Start::of(batch) };
         self.dispatched = true;
         if self.pool.slots[index].state == SlotState::Vacant {
             return self.spawn(index, Some(lease));
@@ -77,16 +77,17 @@ impl Core {
         }
     }
 
-    /// The worker begins the oldest batch that it holds. Only in a batch of one is the running item known.
+    /// A batch became the oldest one that the worker holds. The worker begins it as soon as it reads it; in a batch of
+    /// one it is known which item that will be.
     #[inline]
     pub(super) fn begin(&mut self, index: usize) {
         self.watch_oldest(index);
         let slot = &mut self.pool.slots[index];
-        if let Some(batch) = slot.leases.front().filter(|lease| lease.single).map(|lease| lease.batch) {
+        if let Some(lease) = slot.leases.front().filter(|lease| lease.start != Start::InBatch) {
             if self.policy.timeout.is_some() {
-                slot.watch = Some(Watch::new(batch.first, self.now));
+                slot.watch = Some(Watch::new(lease.batch.first, self.now));
             }
-            self.report_item_started(index, batch);
+            self.await_start(index);
         }
     }
 
@@ -105,14 +106,8 @@ impl Core {
         }
     }
 
-    pub(super) fn report_item_started(&mut self, index: usize, batch: Batch) {
-        let (worker, incarnation) = self.ids(index);
-        let pid = self.pool.slots[index].pid.unwrap_or(0);
-        self.report(RunEvent::ItemStarted { item: batch.first, attempt: batch.attempt, worker, incarnation, pid });
-    }
-
-    /// The time from a dispatch or a probe to the next probe. Without a progress page a probe can only confirm that the
-    /// limit has passed, so it comes at the limit.
+    /// The time from a dispatch or a probe to the next probe for a time limit. Without a progress page a probe can only
+    /// confirm that the limit has passed, so it comes at the limit.
     pub(super) fn probe_interval(&self) -> Duration {
         let timeout = self.policy.timeout.unwrap_or(PROBE_INTERVAL_MAX);
         if self.policy.worker.blame == Blame::OldestHeld {

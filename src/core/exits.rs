@@ -7,7 +7,7 @@
 use super::Core;
 use super::queue::Queued;
 use super::restart::{self, Setback};
-use super::slot::{KillReason, Lease, SlotState};
+use super::slot::{KillReason, Lease, SlotState, Start};
 use crate::model::event::{EndReason, ItemFate, RunEvent, Stage};
 use crate::model::exit::{ExitStatus, Usage};
 use crate::model::ids::{Batch, Incarnation, ItemId, WorkerId};
@@ -85,16 +85,12 @@ impl Core {
         if reason == EndReason::Own {
             self.totals.deaths += 1;
         }
-        if let Some((batch, _)) = &blamed {
-            let batch = *batch;
-            let reported =
-                self.pool.slots[index].leases.front().is_some_and(|lease| lease.single && lease.batch == batch);
-            if !reported {
-                self.report_item_started(index, batch);
-            }
-        }
         let at =
             blamed.as_ref().map(|(batch, _)| *batch).or_else(|| running.and_then(|item| self.batch_of(index, item)));
+        if let Some(batch) = at {
+            let lease = self.pool.slots[index].leases.iter().find(|lease| lease.batch.contains(batch.first));
+            self.ended_after(lease.map_or(Start::InBatch, |lease| lease.start), index, batch);
+        }
         let held = self.take_all(index);
         self.mark_down(index);
         let decision = blamed.map(|(batch, kind)| (batch, self.decide_failure(index, batch, kind, true)));
@@ -112,7 +108,7 @@ impl Core {
                 held.iter().find(|lease| lease.batch.contains(batch.first)).map_or(0, |lease| lease.priority);
             (batch, self.apply_decision(index, Queued { batch, priority, fresh: false }, decision))
         });
-        self.return_held(index, held, charge, at.filter(|_| !running).map(|at| (at, status)));
+        self.return_held(index, held, charge, at, status);
         self.pool.slots[index].sizer.halve();
         self.clear_process(index);
         if !self.is_removed(index) {
@@ -177,22 +173,25 @@ impl Core {
     }
 
     /// Returns everything that a dead worker held to the front of the queue, except the charged item; if that item runs
-    /// again without a delay, it returns to its place among the others. `at`: the item that was running in a run that
-    /// stops, and how its worker ended: the attempt began, and that end is its cause.
+    /// again without a delay, it returns to its place among the others. `at`: the item that was running. If the run
+    /// stops, the end of its worker is its cause.
     fn return_held(
         &mut self,
         index: usize,
         held: Vec<Lease>,
         charge: Option<(Batch, Option<Queued>)>,
-        at: Option<(Batch, ExitStatus)>,
+        at: Option<Batch>,
+        status: ExitStatus,
     ) {
+        let running = self.stage == Stage::Running;
         let charged = charge.as_ref().map(|(batch, _)| *batch);
         let mut again = charge.and_then(|(_, again)| again);
+        let retried = again.as_ref().map(|again| again.batch);
         let mut pieces = Vec::with_capacity(held.len() + 2);
         for lease in held {
             let whole = Queued { batch: lease.batch, priority: lease.priority, fresh: false };
             // The lease in up to three pieces: before the running item, the item, and after it.
-            let Some(item) = charged.or(at.map(|(at, _)| at)).filter(|item| lease.batch.contains(item.first)) else {
+            let Some(item) = charged.or(at.filter(|_| !running)).filter(|item| lease.batch.contains(item.first)) else {
                 pieces.push(whole);
                 continue;
             };
@@ -222,13 +221,17 @@ impl Core {
                 pieces.push(Queued { batch, ..whole });
             }
         }
-        if self.stage == Stage::Running {
+        if running {
+            // The next attempt of the charged item was reported before.
+            for piece in pieces.iter().filter(|piece| retried != Some(piece.batch)) {
+                self.report_returned(index, piece.batch, at.map(|at| at.first));
+            }
             for piece in pieces.into_iter().rev() {
                 self.queue.give_back(piece);
             }
         } else {
             for piece in pieces {
-                let interrupted = at.filter(|(at, _)| *at == piece.batch).map(|(_, status)| status);
+                let interrupted = at.filter(|at| *at == piece.batch).map(|_| status);
                 self.skip(piece.batch, Some(index), interrupted);
             }
         }

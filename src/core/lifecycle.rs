@@ -63,10 +63,7 @@ impl Core {
         self.breaker.note_spawned();
         let (worker, incarnation) = self.ids(index);
         self.report(RunEvent::WorkerSpawned { worker, incarnation, pid });
-        if let Some(lease) = self.pool.slots[index].leases.front() {
-            let batch = lease.batch;
-            self.report_item_started(index, batch);
-        }
+        self.oldest_started(index);
         match self.pool.slots[index].state {
             SlotState::Starting if self.policy.worker.waits_for_hello() => {
                 self.set_slot_timer(index, self.policy.hello_timeout);
@@ -129,9 +126,9 @@ impl Core {
                 let kind = CauseKind::Failed(FailReason::NotStarted(error.clone()));
                 let repeatable = !matches!(failure, SpawnFailure::Unfit(_));
                 let decision = self.decide_failure(index, lease.batch, kind, repeatable);
-                let settles = decision.is_final();
+                let fails = decision.is_failure();
                 let again = self.apply_decision(index, queued, decision);
-                if settles && let SpawnFailure::Lost { error, missing } = &failure {
+                if fails && let SpawnFailure::Lost { error, missing } = &failure {
                     self.note_lost_command(error, *missing);
                 }
                 again
@@ -192,6 +189,9 @@ impl Core {
     /// `running`: the item that the progress page names. If there is no page, or the worker does not hold that item,
     /// the time limit applies to the oldest item without an answer: the worker may be stuck outside of its handler.
     pub(super) fn on_probe_result(&mut self, index: usize, running: Option<ItemId>) {
+        if let Some(item) = self.running(index, running) {
+            self.seen_running(index, item);
+        }
         let now = self.now;
         let slot = &self.pool.slots[index];
         let (Some(timeout), SlotState::Ready | SlotState::Draining) = (self.policy.timeout, slot.state) else { return };
@@ -264,9 +264,7 @@ impl Core {
         if self.policy.worker.starts_with_item() {
             return self.time_out(index, item);
         }
-        let (worker, incarnation) = self.ids(index);
-        self.push(Action::Probe { worker, incarnation });
-        self.set_slot_timer(index, self.probe_interval());
+        self.probe(index);
     }
 
     /// Asks a worker to leave after its running item. A process per item exits after its item anyway.

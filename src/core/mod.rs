@@ -30,6 +30,7 @@ mod scale;
 mod shutdown;
 mod slot;
 mod slots;
+mod starts;
 mod status;
 #[cfg(test)]
 mod tests;

@@ -8,7 +8,7 @@ use super::action::Action;
 use super::causes::Causes;
 use super::halt;
 use super::queue::Queued;
-use super::slot::{KillReason, SlotState};
+use super::slot::{KillReason, SlotState, Start};
 use crate::model::event::{ItemFate, RunEvent, Stage};
 use crate::model::exit::ExitStatus;
 use crate::model::ids::{Attempt, Batch, Incarnation, ItemId, WorkerId};
@@ -27,9 +27,9 @@ pub(super) struct FailureDecision {
 }
 
 impl FailureDecision {
-    /// If the item gets no further attempt.
-    pub(super) const fn is_final(&self) -> bool {
-        self.outcome.is_some()
+    /// If the item has failed for good.
+    pub(super) const fn is_failure(&self) -> bool {
+        matches!(self.outcome, Some(Outcome::Failed | Outcome::Dead))
     }
 }
 
@@ -82,8 +82,12 @@ impl Core {
         self.pool.slots[index].settled += u64::from(count);
         let mut left = count;
         while left > 0 {
+            let start = self.pool.slots[index].leases.front().map(|lease| lease.start);
             let Some((batch, _)) = self.pool.take(index, left) else { break };
             left -= batch.count;
+            if start == Some(Start::Awaited) {
+                self.ended_after(Start::Awaited, index, batch);
+            }
             // Each retried item has causes of its own.
             if attempt > Attempt::FIRST {
                 self.settle_done(index, batch);
@@ -103,7 +107,9 @@ impl Core {
         let slot = &self.pool.slots[index];
         let since = slot.leases.front().map_or(self.now, |lease| lease.since.max(slot.answered_at));
         let (busy_ns, batches_before) = (self.now.since(since).0, slot.leases.len());
+        let start = slot.leases.front().map_or(Start::InBatch, |lease| lease.start);
         let Some((batch, priority)) = self.pool.take(index, 1) else { return };
+        self.ended_after(start, index, batch);
         let decision = self.decide_failure(index, batch, CauseKind::Failed(reason), true);
         if decision.outcome.is_some() {
             self.pool.slots[index].settled += 1;

@@ -65,8 +65,24 @@ pub(super) struct Lease {
     pub(super) priority: i64,
     /// When it was dispatched.
     pub(super) since: Instant,
-    /// It was dispatched as a batch of one, so the start of its item is known.
-    pub(super) single: bool,
+    pub(super) start: Start,
+}
+
+/// What is known of the start of a lease's item.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Start {
+    /// The item is one of a longer batch: its start is reported only if the attempt fails.
+    InBatch,
+    /// The item was dispatched alone. It was not seen to begin.
+    Awaited,
+    /// It has begun, and that was reported.
+    Reported,
+}
+
+impl Start {
+    pub(super) const fn of(batch: Batch) -> Self {
+        if batch.count == 1 { Self::Awaited } else { Self::InBatch }
+    }
 }
 
 #[derive(Debug)]
@@ -91,6 +107,8 @@ pub(super) struct WorkerSlot {
     pub(super) watch: Option<Watch>,
     pub(super) history: History,
     pub(super) timer: Option<Instant>,
+    /// The time to the next probe for the start of the oldest item, if that is awaited.
+    pub(super) start_wait: Duration,
     /// Its first start has succeeded or failed.
     pub(super) tried: bool,
     /// Its restart type allows no further process.
@@ -145,6 +163,7 @@ impl WorkerSlot {
             watch: None,
             history: History::default(),
             timer: None,
+            start_wait: Duration::ZERO,
             tried: false,
             retired: false,
             removed: false,

@@ -60,7 +60,9 @@ where
     begin(config, Some(Box::new(source)))
 }
 
-fn begin(config: Config, source: Option<Box<dyn Source + Send>>) -> Result<Run, EngineError> {
+fn begin(mut config: Config, source: Option<Box<dyn Source + Send>>) -> Result<Run, EngineError> {
+    // The caller gets all events.
+    config.policy.report_starts = true;
     let requests = Arc::new(Requests::new().map_err(EngineError::system("open a mailbox"))?);
     let (sender, notifications) = mpsc::channel();
     let untaken = Arc::new(UntakenBytes::default());

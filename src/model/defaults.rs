@@ -303,6 +303,7 @@ impl ConfigBuilder {
             halt: self.halt,
             stop_at_abort: is_set(self.stop_at_abort),
             run_timeout: self.run_timeout,
+            report_starts: self.events.is_some(),
             seed: self.seed.unwrap_or(self.host.seed),
         }
     }

@@ -117,8 +117,9 @@ pub enum RunEvent {
         /// The back-off; 0 for a restart at once.
         delay: Duration,
     },
-    /// An attempt began; reported only where that is known (a batch of one, a process per item, a
-    /// death, a timeout).
+    /// An attempt began; reported only where that is known: of an item that was dispatched alone, and of every attempt
+    /// that did not succeed. An attempt that is too short to be seen is reported at its end. Only if
+    /// [`Policy::report_starts`](super::spec::Policy::report_starts) is set.
     ItemStarted {
         /// The item.
         item: ItemId,
@@ -130,6 +131,24 @@ pub enum RunEvent {
         incarnation: Incarnation,
         /// The process in the system.
         pid: u32,
+    },
+    /// Consecutive items came back from a process that ended, and no attempt of theirs is counted. Views expand it into
+    /// one `item_returned` each.
+    ItemsReturned {
+        /// The first of them.
+        first: ItemId,
+        /// How many.
+        count: u32,
+        /// The attempt that is not counted. It begins again under the same number.
+        attempt: Attempt,
+        /// The slot, from 1.
+        worker: WorkerId,
+        /// Which process of the slot, from 1.
+        incarnation: Incarnation,
+        /// The process in the system.
+        pid: u32,
+        /// The one of them that the process was at, if that is known.
+        running: Option<ItemId>,
     },
     /// An attempt failed, and `attempt` follows after `delay`.
     ItemRetried {

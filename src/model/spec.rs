@@ -322,6 +322,8 @@ pub struct Policy {
     pub stop_at_abort: bool,
     /// Limit for the whole run, more than 0; `None`: no limit.
     pub run_timeout: Option<Duration>,
+    /// Report when items start. Workers are then probed soon after they were sent a single item.
+    pub report_starts: bool,
     /// The seed for the jitter of delays.
     pub seed: u64,
 }

@@ -112,6 +112,18 @@ fn push_event(out: &mut Vec<u8>, now: Instant, event: &RunEvent) {
             object.number("pid", u64::from(*pid));
             object.end_line();
         }
+        RunEvent::ItemsReturned { first, count, attempt, worker, incarnation, pid, running } => {
+            for item in (0..*count).map(|index| first.plus(u64::from(index))) {
+                let mut object = begin(out, now, "item_returned");
+                object.number("item", item.0);
+                object.number("attempt", u64::from(attempt.0));
+                object.number("worker", u64::from(worker.number()));
+                object.number("incarnation", u64::from(incarnation.0));
+                object.number("pid", u64::from(*pid));
+                object.flag("running", *running == Some(item));
+                object.end_line();
+            }
+        }
         RunEvent::ItemRetried { item, attempt, delay, cause } => {
             let mut object = begin(out, now, "item_retried");
             object.number("item", item.0);

@@ -453,7 +453,7 @@ impl Reporter for Notices {
                     push_notice(err, &format!("{to} workers instead of {from}"));
                 }
             }
-            RunEvent::ItemStarted { .. } | RunEvent::RunFinished(_) => {}
+            RunEvent::ItemStarted { .. } | RunEvent::ItemsReturned { .. } | RunEvent::RunFinished(_) => {}
         }
         Ok(())
     }

@@ -24,6 +24,11 @@ impl<'a> Object<'a> {
         words::push_number(self.out, number);
     }
 
+    pub fn flag(&mut self, name: &str, flag: bool) {
+        self.name(name);
+        self.out.extend_from_slice(if flag { b"true" } else { b"false" });
+    }
+
     /// A number field, left out for `None`.
     pub fn number_if(&mut self, name: &str, number: Option<u64>) {
         if let Some(number) = number {

@@ -51,6 +51,7 @@ fn policy(worker: WorkerContract) -> Policy {
         halt: None,
         stop_at_abort: false,
         run_timeout: None,
+        report_starts: true,
         seed: 1,
     }
 }

@@ -178,6 +178,9 @@ impl Shadow {
             Some(KillWhy::Strategy | KillWhy::Stopped) => None,
         };
         let charged = if asked && status.is_success() { None } else { charged };
+        for id in ran.into_iter().chain(charged) {
+            self.starts.begun(id);
+        }
         let uncharged: Vec<ItemId> = held.iter().copied().filter(|&id| Some(id) != charged).collect();
         if charged.is_some() && !uncharged.is_empty() {
             marks.hit(Mark::PrefetchReturned);
@@ -199,6 +202,9 @@ impl Shadow {
             self.attempt_failed(id, kind, index);
         }
         self.give_back(&uncharged);
+        if self.stage == Stage::Running {
+            self.starts.come_back(&uncharged);
+        }
         let last = self.source_over && self.totals.settled() + self.due == self.totals.accepted;
         self.slots[index].refill = false;
         if self.stage > Stage::Running || last || self.slots[index].removed {

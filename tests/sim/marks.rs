@@ -52,6 +52,7 @@ listed! {
         ItemTimedOut,
         ItemRetriedLater,
         PrefetchReturned,
+        RunningReturned,
         ResultOfTheDead,
         StaleDropped,
         RestartedAfterBackoff,

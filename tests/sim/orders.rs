@@ -52,7 +52,10 @@ impl Shadow {
             }
             Action::Probe { worker, incarnation } => {
                 let slot = self.living(*worker, *incarnation)?;
-                ensure!(self.policy.timeout.is_some(), Timeouts, "worker {worker} is probed, but there is no timeout");
+                let oldest = self.slots[slot].leases.front().map(|batch| batch.first);
+                let for_start = oldest.is_some_and(|id| self.starts.is_awaited(id));
+                let useful = self.policy.timeout.is_some() || for_start;
+                ensure!(useful, Timeouts, "worker {worker} is probed, but there is nothing to learn");
                 ensure!(self.slots[slot].held > 0, Timeouts, "worker {worker} is probed, but holds nothing");
                 Ok(())
             }
@@ -201,6 +204,7 @@ impl Shadow {
             item.started = true;
             item.holder = Some((index, incarnation, pid));
         }
+        self.starts.dispatched(batch)?;
         let slot = &mut self.slots[index];
         if slot.held == 0 {
             slot.sent_at = now;
@@ -208,6 +212,7 @@ impl Shadow {
         slot.leases.push_back(batch);
         slot.held += u64::from(batch.count);
         self.in_flight += u64::from(batch.count);
+        self.oldest_counts(index);
         Ok(())
     }
 
@@ -318,6 +323,10 @@ impl Shadow {
             }
             self.items[index].place = ItemPlace::Settled;
             self.checks_history(index, settlement)?;
+            if verdict.is_some() || is_interrupted(settlement) {
+                let cause = settlement.causes.last().filter(|_| verdict != Some(DueOutcome::Done));
+                self.starts.reports_end(index, cause)?;
+            }
         }
         let count = u64::from(settlement.count);
         match settlement.outcome {

@@ -5,7 +5,7 @@ use crate::marks::{Mark, Marks};
 use crate::shadow::{KillWhy, Phase, Shadow};
 use crate::violation::{BrokenCheck, ensure};
 use supervisor::model::event::{EndReason, ItemFate, RunEvent, Stage};
-use supervisor::model::ids::{Incarnation, ItemId, WorkerId};
+use supervisor::model::ids::{Batch, Incarnation, ItemId, WorkerId};
 use supervisor::model::outcome::{RunOutcome, StopReason, Totals};
 use supervisor::model::time::{Duration, Instant};
 
@@ -15,7 +15,8 @@ impl Shadow {
     pub fn reports(&mut self, event: &RunEvent, now: Instant, marks: &mut Marks) -> Judgement {
         match event {
             RunEvent::Stopping { stage, reason } => self.stops(*stage, reason, now, marks),
-            RunEvent::ItemRetried { item, attempt, delay, .. } => {
+            RunEvent::ItemRetried { item, attempt, delay, cause } => {
+                self.starts.reports_end(*item, Some(cause))?;
                 let (id, known) = (*item, &self.items[*item]);
                 let text = "item is retried in the reports";
                 ensure!(known.place == ItemPlace::Queued && known.attempt == *attempt, Reports, "{text}: {event:?}");
@@ -35,11 +36,20 @@ impl Shadow {
                 ensure!(held == reported, Reports, "worker {worker} ended with {held} items, reported {event:?}");
                 self.reports_exit(*worker, *incarnation, reason, *item)
             }
-            RunEvent::ItemStarted { item, worker, incarnation, .. } => {
+            RunEvent::ItemStarted { item, attempt, worker, incarnation, .. } => {
                 let holder = self.items[*item].holder.map(|(slot, incarnation, _)| (slot, incarnation));
                 let reported = Some((worker.index(), incarnation.0));
                 ensure!(holder == reported, Reports, "item {item} is held by {holder:?}, reported {event:?}");
-                Ok(())
+                self.starts.reports_start(*item, *attempt)
+            }
+            RunEvent::ItemsReturned { first, count, attempt, worker, incarnation, running, .. } => {
+                let holder = self.items[*first].holder.map(|(slot, incarnation, _)| (slot, incarnation));
+                let reported = Some((worker.index(), incarnation.0));
+                ensure!(holder == reported, Reports, "item {first} was held by {holder:?}, reported {event:?}");
+                if running.is_some() {
+                    marks.hit(Mark::RunningReturned);
+                }
+                self.starts.reports_return(Batch { first: *first, count: *count, attempt: *attempt }, *running)
             }
             RunEvent::Scaled { to, .. } => {
                 let count = self.slots.iter().filter(|slot| !slot.removed).count();

@@ -263,6 +263,7 @@ pub fn draw_policy(rng: &mut Rng) -> Policy {
         stop_at_abort: rng.per_mille(50),
         halt: rng.per_mille(150).then(|| draw_halt(rng)),
         run_timeout: rng.per_mille(60).then(|| Duration(rng.pick(&[MS, 30 * MS, 500 * MS]))),
+        report_starts: rng.per_mille(600),
         seed: rng.next(),
     }
 }

@@ -6,6 +6,7 @@
 
 use crate::items::{DueOutcome, ItemPlace, ItemTable, ShadowItem, ids};
 use crate::marks::{Mark, Marks};
+use crate::starts::Starts;
 use crate::violation::{BrokenCheck, ensure};
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use supervisor::core::input::Input;
@@ -136,6 +137,7 @@ pub struct Shadow {
     pub delayed: BTreeMap<ItemId, Instant>,
     pub in_flight: u64,
     pub due: u64,
+    pub starts: Starts,
     pub skipped_now: u64,
     pub demand: u64,
     pub source_over: bool,
@@ -189,6 +191,7 @@ impl Shadow {
             delayed: BTreeMap::new(),
             in_flight: 0,
             due: 0,
+            starts: Starts::default(),
             skipped_now: 0,
             demand: 0,
             source_over: false,
@@ -230,6 +233,7 @@ impl Shadow {
         self.delayed.clear();
         self.given.clear();
         self.new_companions.clear();
+        self.starts = Starts::new(policy.report_starts);
         (self.ranked_fresh, self.in_flight, self.due, self.skipped_now, self.demand) = (0, 0, 0, 0, 0);
         (self.source_over, self.source_closed, self.source_idle, self.finished) = (false, false, false, false);
         (self.stage, self.reason, self.stage_since) = (Stage::Running, None, Instant::ZERO);
@@ -340,6 +344,13 @@ impl Shadow {
                 self.command_exited(index, *status, now);
             }
             Input::Exited { status, running, .. } => self.exited(index, *status, *running, now, marks),
+            Input::ProbeResult { running, .. } => {
+                let seen = self.can_know(index, *running);
+                let seen = seen.filter(|id| self.items.get(*id).is_some_and(|it| it.place == ItemPlace::Leased(index)));
+                if let Some(id) = seen {
+                    self.starts.begun(id);
+                }
+            }
             _ => {}
         }
     }
@@ -413,6 +424,7 @@ impl Shadow {
             let item = &mut self.items[batch.first];
             item.started = true;
             item.holder = Some((index, slot.incarnation, pid));
+            self.starts.begun(batch.first);
         }
     }
 
@@ -477,7 +489,19 @@ impl Shadow {
         slot.held -= u64::from(next.count);
         slot.sent_at = now;
         self.in_flight -= u64::from(next.count);
+        for id in ids(next.first, next.count) {
+            self.starts.begun(id);
+        }
+        self.oldest_counts(index);
         true
+    }
+
+    /// Where the oldest item is charged for an end, it counts as the one that runs.
+    pub fn oldest_counts(&mut self, index: usize) {
+        let oldest = self.slots[index].leases.front().filter(|_| self.policy.worker.blame == Blame::OldestHeld);
+        if let Some(batch) = oldest {
+            self.starts.begun(batch.first);
+        }
     }
 
     /// Judges a step after its last order.
@@ -492,6 +516,7 @@ impl Shadow {
         );
         self.skipped_now = 0;
         self.new_companions.clear();
+        self.starts.after(|id| self.items[id].place == ItemPlace::Settled)?;
         let queued = self.waiting_items() + self.delayed.len() as u64;
         let all = queued + self.in_flight + self.totals.settled();
         ensure!(

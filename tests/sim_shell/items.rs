@@ -49,6 +49,8 @@ pub struct Item {
     pub failures: u32,
     /// The process that holds it.
     pub holder: Option<usize>,
+    /// The holder answered for it, and lied about another item afterwards.
+    pub answered: bool,
     /// Deaths that have to be charged to it, without any doubt.
     pub charges: u32,
     pub settled: bool,
@@ -126,6 +128,7 @@ impl Items {
             counts: false,
             failures: 0,
             holder: None,
+            answered: false,
             charges: 0,
             settled: false,
             done: false,
@@ -192,7 +195,8 @@ impl World {
         let Some(item) = self.items.get(id) else {
             return self.violate(crate::check::Check::Executions, format!("item {id} never arrived"));
         };
-        let (holder, settled) = (item.holder, item.settled);
+        let (holder, settled) = (item.holder.filter(|_| !item.answered), item.settled);
+        item.answered = false;
         item.holder = Some(process);
         item.returns += u32::from(is_gone);
         hold!(self, !settled, Executions, "item {id} is sent to a worker although it has its outcome");

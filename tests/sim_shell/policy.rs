@@ -52,6 +52,7 @@ pub fn draw(rng: &mut Rng, commands: bool, hello: bool, page: bool) -> Policy {
         stop_at_abort: rng.per_mille(50),
         halt: rng.per_mille(80).then(|| draw_halt(rng)),
         run_timeout: rng.per_mille(40).then(|| Duration(rng.pick(&[MS, 30 * MS, 500 * MS]))),
+        report_starts: rng.per_mille(600),
         seed: rng.next(),
     }
 }

@@ -43,6 +43,7 @@ fn plain(commands: bool) -> Policy {
         halt: None,
         stop_at_abort: false,
         run_timeout: None,
+        report_starts: true,
         ..drawn
     }
 }

@@ -2,6 +2,8 @@
 //! sleep; an event that does not come within [`PATIENCE`] fails the test with the events so far.
 #![allow(dead_code, reason = "each test program uses its own part")]
 
+mod balance;
+
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use nix::sys::signal::{self, Signal};
 use nix::unistd::Pid;
@@ -127,6 +129,7 @@ impl Run {
                 Err(RecvTimeoutError::Timeout) => self.give_up("the run did not end"),
             }
         }
+        balance::check(&self.seen);
         let status = self.child.wait().unwrap();
         let text = |thread: JoinHandle<Vec<u8>>| String::from_utf8_lossy(&thread.join().unwrap()).into_owned();
         Finished { status, stdout: text(self.stdout), stderr: text(self.stderr), events: self.seen }

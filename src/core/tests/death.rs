@@ -19,9 +19,10 @@ fn only_the_item_that_ran_is_charged() {
         rig,
         "killed 1 9 at 2",
         [
-            "- started 2 at 1, attempt 1",
             "- exited 1: signal 9 (KILL) at 2: Again(Attempt(2)), waiting 3, items 0",
             "- retried 2: attempt 2 after 0ms",
+            "- returned 0..2 by 1, attempt 1",
+            "- returned 3..4 by 1, attempt 1",
             "- restarting 1 after 0ms",
             "spawn 1.2",
         ]

@@ -7,4 +7,5 @@ mod restored;
 mod rig;
 mod robust;
 mod scale;
+mod starts;
 mod stop;

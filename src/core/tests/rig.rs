@@ -43,6 +43,7 @@ pub(super) fn policy() -> Policy {
         halt: None,
         stop_at_abort: false,
         run_timeout: None,
+        report_starts: false,
         seed: 1,
     }
 }
@@ -305,6 +306,10 @@ fn event_words(event: &RunEvent) -> String {
         }
         RunEvent::ItemStarted { item, attempt, worker, .. } => format!("started {item} at {worker}, attempt {attempt}"),
         RunEvent::Stopping { stage, reason } => format!("{stage:?} {reason:?}").to_lowercase(),
+        RunEvent::ItemsReturned { first, count, attempt, worker, running, .. } => {
+            let running = running.map_or(String::new(), |item| format!(", running {item}"));
+            format!("returned {first}..{} by {worker}, attempt {attempt}{running}", first.0 + u64::from(*count))
+        }
         RunEvent::RunStarted { .. } => "run started".into(),
         RunEvent::WorkerSpawned { worker, .. } => format!("spawned {worker}"),
         RunEvent::WorkerNotSpawned { worker, error, .. } => format!("not spawned {worker}: {error}"),

@@ -1,6 +1,7 @@
 //! Stops: the stages, the reasons, the commands, and what happens to items meanwhile.
 
 use super::rig::{Rig, alone, check, check_all, per_item, policy, with_credit};
+use crate::model::event::Stage;
 use crate::model::spec::{Halt, HaltOn, Policy, Threshold};
 use crate::model::status::WorkerState;
 use crate::model::time::Duration;
@@ -230,4 +231,22 @@ fn the_deadline_of_the_run_is_for_its_items() {
     // The supervisor was stopped meanwhile: the result came before, and is read at once.
     check!(rig, "settled 1 0; wait 600", ["done 0..1 by 1, attempts 1", "commit 0..1", "close input 1"]);
     check!(rig, "exit 1 0", ["finish SourceEnded"]);
+}
+
+#[test]
+fn a_lost_command_is_counted_only_by_items_that_failed() {
+    let mut rig = Rig::new(Policy { dead_max: Some(1), retries: 1, ..per_item() });
+    rig.feed("start; arrive 2");
+    rig.feed("noprogram 1");
+    assert_eq!(rig.core.status().stage, Stage::Terminating);
+    // Its next attempt is not made any more, so the item is skipped and says nothing new about the command.
+    check!(
+        rig,
+        "nofile 2",
+        [
+            "skipped 1..2 by 2, attempts 1: no file",
+            "commit 1..2",
+            "finish RestartLimit { worker: WorkerId(1), last: \"no file\" }"
+        ]
+    );
 }
