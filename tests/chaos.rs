@@ -8,6 +8,7 @@ mod support;
 
 use nix::sys::signal::Signal;
 use std::collections::{BTreeMap, BTreeSet};
+use std::io::{Read, Write};
 use std::path::Path;
 use std::time::{Duration, Instant};
 use supervisor::model::spec::TransportKind;
@@ -48,6 +49,11 @@ fn number_of(variable: &str) -> Option<u64> {
 
 /// Kills a worker every [`PERIOD`] while the run lasts; returns the number of kills.
 fn storm(run: &mut Run, items: u64, signals: &[Signal], random: &mut Random) -> usize {
+    storm_with(run, items, signals, random, || {})
+}
+
+/// The same; `on_kill` is called after each kill.
+fn storm_with(run: &mut Run, items: u64, signals: &[Signal], random: &mut Random, mut on_kill: impl FnMut()) -> usize {
     let mut alive = BTreeSet::new();
     let (mut kills, mut settled) = (0, 0);
     let mut due = Instant::now() + PERIOD;
@@ -70,6 +76,7 @@ fn storm(run: &mut Run, items: u64, signals: &[Signal], random: &mut Random) -> 
                 if let Some(pid) = alive.iter().nth(random.below(alive.len().max(1))) {
                     send(*pid, signals[random.below(signals.len())]);
                     kills += 1;
+                    on_kill();
                 }
                 due += PERIOD;
             }
@@ -233,4 +240,59 @@ fn idle_workers_are_killed_as_often_as_they_come_and_the_run_ends_well() {
     assert_eq!((run.code(), &run.stdout[..]), (0, "slept 1\nslept 1\n"), "{}", run.stderr);
     // Three slots, each of which may fail to start five times in ten seconds.
     assert!(kills > 50, "{kills}");
+}
+
+/// Workers that nothing kills by themselves, and that the run never gives up.
+const STORM_PROOF: [&str; 9] = ["-j", "4", "--task", "echo", "-k", "--crash-limit", "1000", "--kill-limit", "never"];
+
+#[test]
+fn workers_that_are_idle_because_stdout_is_not_read_may_be_killed_as_often_as_one_likes() {
+    const ITEMS: u64 = 2_000;
+    let input: String = (0..ITEMS).map(|item| format!("{item:02000}\n")).collect();
+    let (mut reader, writer) = std::io::pipe().unwrap();
+    let (allow, allowed) = std::sync::mpsc::channel();
+    let mut run = Run::start_with(&[&STORM_PROOF[..], &["-a", "-"]].concat(), input.as_bytes(), |command| {
+        drop(command.stdout(writer));
+    });
+    // Each kill lets the reader take a part, so that workers are killed while they wait for it.
+    let output = std::thread::spawn(move || {
+        let (mut output, mut part) = (Vec::new(), vec![0; 64 * 1024]);
+        loop {
+            let _ = allowed.recv();
+            match reader.read(&mut part).unwrap() {
+                0 => return output,
+                count => output.extend_from_slice(&part[..count]),
+            }
+        }
+    });
+    let kills = storm_with(&mut run, ITEMS, &[Signal::SIGKILL], &mut Random::new(), || allow.send(()).unwrap());
+    drop(allow);
+    let run = run.finish();
+    assert_eq!(run.code(), 0, "{}", run.stderr);
+    assert!(output.join().unwrap() == input.as_bytes(), "lost, repeated or out of order");
+    // Six deaths of one worker before its hello would end the run.
+    assert!(kills > 30, "{kills}");
+    run.assert_no_process_left();
+}
+
+#[test]
+fn workers_that_are_idle_because_the_input_stalls_may_be_killed_as_often_as_one_likes() {
+    const ITEMS: u64 = 100;
+    let (reader, mut writer) = std::io::pipe().unwrap();
+    let mut run = Run::start_with(&[&STORM_PROOF[..], &["-a", "-"]].concat(), b"", |command| {
+        drop(command.stdin(reader));
+    });
+    let mut lines = (0..ITEMS).map(|item| format!("{item}\n"));
+    let kills = storm_with(&mut run, ITEMS, &[Signal::SIGKILL], &mut Random::new(), || {
+        // After the last line, its own item may still be at a worker.
+        if let Some(line) = lines.next() {
+            writer.write_all(line.as_bytes()).unwrap();
+        }
+    });
+    drop(writer);
+    let run = run.finish();
+    assert_eq!(run.code(), 0, "{}", run.stderr);
+    assert!(run.stdout.lines().eq((0..ITEMS).map(|item| item.to_string())), "{}", run.stdout);
+    assert!(kills as u64 >= ITEMS, "{kills}");
+    run.assert_no_process_left();
 }
