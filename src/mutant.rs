@@ -102,6 +102,8 @@ mod armed {
         RetriesOffByOne,
         /// The hard limit of an attempt is never enforced.
         TimeoutNever,
+        /// Processes are started for items although what they write is not read.
+        CongestionIgnored,
         /// Items are handed out while the run drains.
         DispatchInDrain,
         /// A signal that arrives twice at once counts twice.

@@ -40,7 +40,8 @@ impl Core {
     fn may_dispatch(&self) -> bool {
         let together = !self.policy.start_together || self.dispatched || self.pool.tried == self.pool.target;
         let running = mutant!(DispatchInDrain, self.stage == Stage::Running, self.stage <= Stage::Draining);
-        let starts = !(self.congested && self.policy.worker.starts_with_item());
+        let congested = mutant!(CongestionIgnored, self.congested, false);
+        let starts = !(congested && self.policy.worker.starts_with_item());
         self.started && running && together && starts && self.order_is_settled()
     }
 

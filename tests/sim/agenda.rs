@@ -45,6 +45,8 @@ pub enum Effect {
     SinkClosed,
     SinkLost,
     StorageLost,
+    /// The output is, or is no longer, congested.
+    Congested(bool),
     /// The clock leaps forward by this much.
     Leap(u64),
 }

@@ -134,6 +134,7 @@ impl Shadow {
 
     fn launches(&mut self, worker: WorkerId, incarnation: Incarnation, batch: Batch, now: Instant) -> Judgement {
         ensure!(batch.count == 1, Credit, "a process for {} items", batch.count);
+        ensure!(!self.congested, Congestion, "a process is started for {batch:?} while the output is congested");
         let index = self.fills(worker, incarnation, now)?;
         ensure!(self.policy.worker.starts_with_item(), DownSlot, "worker {worker} is started for an item");
         self.leases(index, batch, now)?;

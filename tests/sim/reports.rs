@@ -9,6 +9,9 @@ use supervisor::model::ids::{Batch, Incarnation, ItemId, WorkerId};
 use supervisor::model::outcome::{RunOutcome, StopReason, Totals};
 use supervisor::model::time::{Duration, Instant};
 
+/// A delay that grows is not doubled beyond this.
+const RETRY_DELAY_MAX: Duration = Duration::from_secs(3600);
+
 type Judgement = Result<(), BrokenCheck>;
 
 impl Shadow {
@@ -20,7 +23,8 @@ impl Shadow {
                 let (id, known) = (*item, &self.items[*item]);
                 let text = "item is retried in the reports";
                 ensure!(known.place == ItemPlace::Queued && known.attempt == *attempt, Reports, "{text}: {event:?}");
-                let doubled = self.policy.retry_delay.doubled(attempt.0.saturating_sub(2));
+                let base = self.policy.retry_delay;
+                let doubled = base.doubled(attempt.0.saturating_sub(2)).min(RETRY_DELAY_MAX.max(base));
                 ensure!(delay.0 >= doubled.0 / 2 && *delay <= doubled, Attempts, "{event:?}, the delay is {doubled:?}");
                 if let Some(not_before) = self.delayed.get_mut(&id) {
                     *not_before = now + *delay;

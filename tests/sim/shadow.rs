@@ -138,6 +138,8 @@ pub struct Shadow {
     pub in_flight: u64,
     pub due: u64,
     pub starts: Starts,
+    /// The output takes less than the workers produce.
+    pub congested: bool,
     pub skipped_now: u64,
     pub demand: u64,
     pub source_over: bool,
@@ -192,6 +194,7 @@ impl Shadow {
             in_flight: 0,
             due: 0,
             starts: Starts::default(),
+            congested: false,
             skipped_now: 0,
             demand: 0,
             source_over: false,
@@ -233,7 +236,7 @@ impl Shadow {
         self.delayed.clear();
         self.given.clear();
         self.new_companions.clear();
-        self.starts = Starts::new(policy.report_starts);
+        (self.starts, self.congested) = (Starts::new(policy.report_starts), false);
         (self.ranked_fresh, self.in_flight, self.due, self.skipped_now, self.demand) = (0, 0, 0, 0, 0);
         (self.source_over, self.source_closed, self.source_idle, self.finished) = (false, false, false, false);
         (self.stage, self.reason, self.stage_since) = (Stage::Running, None, Instant::ZERO);
@@ -276,7 +279,8 @@ impl Shadow {
             return;
         }
         match input {
-            Input::Start | Input::Congested { .. } => {}
+            Input::Start => {}
+            Input::Congested { congested } => self.congested = *congested,
             Input::BatchArrived { first, count, priority } => self.arrived(*first, *count, *priority),
             Input::ItemRejected { item, reason } => self.rejected(*item, reason),
             Input::SourceIdle => self.source_idle = true,

@@ -55,6 +55,7 @@ impl Trace {
             Effect::SinkLost => (17, 0),
             Effect::StorageLost => (18, 0),
             Effect::Leap(_) => (19, 0),
+            Effect::Congested(congested) => (22, congested.into()),
         };
         self.word(&[code, now, process as u64]);
         self.say(now, || format!("* {effect:?}"));

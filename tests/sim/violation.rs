@@ -35,6 +35,8 @@ pub enum Check {
     Credit,
     /// Items demanded and items waiting together never exceed the queue's limit.
     Demand,
+    /// While the output is congested, no process is started for an item.
+    Congestion,
     /// A result is committed once, after the outcome; in keep-order in the order of the input. A restored
     /// item is never committed.
     CommitOrder,

@@ -148,6 +148,11 @@ impl World {
             let (at, length) = self.scenario.leaps[index];
             self.after(at, Effect::Leap(length));
         }
+        if self.scenario.sink_slow_until > 0 {
+            let begin = self.rng.below(self.scenario.sink_slow_until);
+            self.after(begin, Effect::Congested(true));
+            self.after(self.scenario.sink_slow_until, Effect::Congested(false));
+        }
         let plans = [
             (self.scenario.sink_closed_at, Effect::SinkClosed),
             (self.scenario.sink_lost_at, Effect::SinkLost),
@@ -274,6 +279,7 @@ impl World {
             Effect::Asked(request) => {
                 return self.input(Input::Command { command: request.into(), origin: Origin::Caller });
             }
+            Effect::Congested(congested) => return self.input(Input::Congested { congested }),
             Effect::SinkClosed => {
                 self.marks.hit(Mark::SinkClosed);
                 return self.input(Input::SinkClosed);
