@@ -105,11 +105,12 @@ pub struct Attached {
 }
 
 /// A run, ready to begin.
-pub fn open(config: Config, attached: Attached, signals: SignalPlane) -> Result<Reactor, EngineError> {
+pub fn open(mut config: Config, attached: Attached, signals: SignalPlane) -> Result<Reactor, EngineError> {
     if config.output.mode != OutputMode::None && stdio::was_closed(1) {
         return Err(EngineError::StdoutClosed);
     }
     refuse_events_in_input(&config)?;
+    let fallback = fall_back(&mut config);
     let Attached { source, caller, requests } = attached;
     let (source, kind) = open_source_and_kind(&config, source)?;
     let policy = &config.policy;
@@ -140,6 +141,9 @@ pub fn open(config: Config, attached: Attached, signals: SignalPlane) -> Result<
     let mut commit = Commit::new(output, reporters, wants_inputs);
     let mut turn = Turn::new(Box::new(os));
     commit.output.watch(&mut turn);
+    if let Some(notice) = fallback.filter(|_| !config.output.quiet) {
+        turn.notice(&notice);
+    }
     let feed = Feed::new(source, policy.first_item, policy.queue_order != QueueOrder::Fifo);
     let components = Components { feed, fleet, commit, workers: policy.workers };
     let reactor = Reactor::new(Core::new(config.policy), components, turn);
@@ -147,6 +151,19 @@ pub fn open(config: Config, attached: Attached, signals: SignalPlane) -> Result<
         Some(requests) => reactor.with_requests(requests),
         None => reactor,
     })
+}
+
+/// Replaces a transport that the author did not name, if the system has too little for it. Returns what to say of it.
+fn fall_back(config: &mut Config) -> Option<String> {
+    let workers = config.policy.workers;
+    let (WorkerSpec::BuiltIn { transport: spec, .. } | WorkerSpec::Frames { transport: spec, .. }) = &mut config.worker
+    else {
+        return None;
+    };
+    let (kind, why) = transport::fallback(spec, workers)?;
+    let instead = format!("supervisor: uses {} instead of {}: failed to {why}", kind.name(), spec.kind.name());
+    *spec = TransportSpec { kind, fallback: None, ..spec.clone() };
+    Some(instead)
 }
 
 /// To open the events would empty the input, by whichever of its names.

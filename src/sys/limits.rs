@@ -96,6 +96,38 @@ fn raised() -> MutexGuard<'static, Raised> {
     RAISED.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
+/// The largest file that this process may make (`ulimit -f`), in bytes; `None`: any. It holds for shared memory too.
+#[must_use]
+pub fn file_bytes_max() -> Option<u64> {
+    soft_limit(Resource::RLIMIT_FSIZE)
+}
+
+/// The most address space that this process may have (`ulimit -v`), in bytes; `None`: any.
+#[must_use]
+pub fn address_bytes_max() -> Option<u64> {
+    soft_limit(Resource::RLIMIT_AS)
+}
+
+fn soft_limit(resource: Resource) -> Option<u64> {
+    getrlimit(resource).ok().map(|(soft, _)| soft).filter(|soft| *soft != RLIM_INFINITY)
+}
+
+/// The address space that this process has now, in bytes. Without `/proc`: 0.
+#[must_use]
+pub fn address_bytes_now() -> u64 {
+    let statm = fs::read_to_string("/proc/self/statm").unwrap_or_default();
+    let pages: u64 = statm.split(' ').next().and_then(|pages| pages.parse().ok()).unwrap_or(0);
+    // SAFETY: returns a number.
+    let page_bytes = unsafe { libc::sysconf(libc::_SC_PAGESIZE) };
+    pages * u64::try_from(page_bytes).unwrap_or(4096)
+}
+
+/// The most mappings that a process may have; `None`: it cannot be read.
+#[must_use]
+pub fn mappings_max() -> Option<u64> {
+    Some(limit_in(Path::new("/proc/sys/vm/max_map_count"))?.max)
+}
+
 /// How many files this process has open now.
 #[must_use]
 pub fn open_files_now() -> u64 {

@@ -53,11 +53,15 @@ pub struct Plan {
 }
 
 impl Plan {
-    const fn file_bytes(self) -> usize {
+    /// The size of the memory file.
+    #[must_use]
+    pub const fn file_bytes(self) -> usize {
         GRAIN_BYTES + 2 * self.ring_bytes + self.staging_bytes + self.arena_bytes
     }
 
-    const fn mapped_bytes(self) -> usize {
+    /// The address space that each side maps.
+    #[must_use]
+    pub const fn mapped_bytes(self) -> usize {
         GRAIN_BYTES + 4 * self.ring_bytes + self.staging_bytes + self.arena_bytes
     }
 
