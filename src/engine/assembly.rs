@@ -135,7 +135,7 @@ pub fn open(mut config: Config, attached: Attached, signals: SignalPlane) -> Res
         Kind::Resident { program, spin } => {
             Fleet::Residents(Residents::new(program, conversation, spin, Tap::default()))
         }
-        Kind::Command { commander, verbose } => start_launchers(&commander, verbose, policy.workers, &spill, &os)?,
+        Kind::Command { commander, verbose } => start_launchers(&commander, verbose, &config, &spill, &os)?,
     };
     let wants_inputs = config.output.tag || config.output.mode == OutputMode::Json;
     let mut commit = Commit::new(output, reporters, wants_inputs);
@@ -243,15 +243,15 @@ fn has_large_blocks(source: &SourceSpec) -> bool {
 fn start_launchers(
     commander: &Commander,
     verbose: bool,
-    workers: u32,
+    config: &Config,
     spill: &Arc<SpillFile>,
     os: &Os,
 ) -> Result<Fleet, EngineError> {
     let failed = || EngineError::system("start the launchers");
-    let launchers = LAUNCHERS_MAX.min(workers as usize).max(1);
+    let launchers = LAUNCHERS_MAX.min(config.policy.workers as usize).max(1);
     let mailboxes = LauncherMailboxes::new(launchers).map_err(failed())?;
     let mut pool = CommandPool::new(&mailboxes, verbose.then(|| Box::new(commander.clone())));
-    pool.start_threads(commander, spill, os.guard.groups(), os.clock).map_err(failed())?;
+    pool.start_threads(commander, spill, os.guard.groups(), os.clock, config.output.quiet).map_err(failed())?;
     os.poller
         .add(&pool, Interest::READ, Port::Launchers.token())
         .map_err(EngineError::system("watch the launchers"))?;

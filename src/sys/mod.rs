@@ -14,6 +14,7 @@ pub mod cores;
 mod disposition;
 pub mod fd;
 pub mod folder;
+pub mod group_members;
 pub mod growable_buffer;
 pub mod guard;
 mod interruption;

@@ -7,7 +7,8 @@
 
 use super::super::super::answer::Reply;
 use super::super::super::turn::Turn;
-use super::launchers::{self, CommandExit, ItemBytes, LauncherConfig, Order, Report};
+use super::launchers::{self, LauncherConfig};
+use super::messages::{CommandExit, ItemBytes, Order, Report};
 use crate::command::capture::Collector;
 use crate::command::exec::Commander;
 use crate::core::input::Input;
@@ -96,6 +97,7 @@ impl CommandPool {
         spill: &Arc<SpillFile>,
         groups: &Groups,
         clock: Clock,
+        quiet: bool,
     ) -> io::Result<()> {
         let step = self.launchers.len();
         for (number, launcher) in self.launchers.iter_mut().enumerate() {
@@ -105,6 +107,7 @@ impl CommandPool {
                 collector: Collector::new(Arc::clone(spill)),
                 groups: groups.clone(),
                 clock,
+                quiet,
                 orders: Arc::clone(&launcher.orders),
                 reports: Arc::clone(&self.reports),
             };
@@ -191,6 +194,8 @@ impl CommandPool {
                     turn.report(Input::SpawnFailed { worker, incarnation, error });
                 }
                 Report::NotSignalled { error } => turn.notice(&format!("supervisor: failed to {error}")),
+                Report::OutputHeld { worker, incarnation } => turn.report(Input::OutputHeld { worker, incarnation }),
+                Report::Notice(line) => turn.notice(&line),
                 Report::StorageLost { error } => turn.report(Input::StorageLost { error }),
                 Report::Exited(exit) => {
                     let CommandExit { worker, incarnation, status, usage, reply } = *exit;
