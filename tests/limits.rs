@@ -68,7 +68,7 @@ fn a_program_on_the_sdk_names_the_limit_that_leaves_it_no_room_for_shared_memory
 #[test]
 fn a_spool_that_a_limit_stops_from_growing_ends_the_run_with_the_limit() {
     let run = shell(
-        "ulimit -f 100; head -c 1000000 /dev/zero | tr '\\0' x | fold -w 50000 | \
+        "ulimit -f 100; head -c 1000000 /dev/zero | tr '\\0' x | fold -w 200000 | \
          $SUPERVISOR -w 2 -a - --transport file --task hash",
     );
     assert_eq!(run.code(), 4, "{}", run.stderr);

@@ -123,7 +123,7 @@ pub fn open(mut config: Config, attached: Attached, signals: SignalPlane) -> Res
         reporters.insert(0, Box::new(caller));
         output = output.with_untaken(untaken);
     }
-    let os = open_system(&kind, signals, requests.as_deref())?;
+    let (os, unguarded) = open_system(&kind, signals, requests.as_deref())?;
     let spill = Arc::new(SpillFile::new());
     let conversation = Conversation {
         protocol: ProtocolKind::Frames,
@@ -141,7 +141,7 @@ pub fn open(mut config: Config, attached: Attached, signals: SignalPlane) -> Res
     let mut commit = Commit::new(output, reporters, wants_inputs);
     let mut turn = Turn::new(Box::new(os));
     commit.output.watch(&mut turn);
-    if let Some(notice) = fallback.filter(|_| !config.output.quiet) {
+    for notice in [fallback, unguarded].into_iter().flatten().filter(|_| !config.output.quiet) {
         turn.notice(&notice);
     }
     let feed = Feed::new(source, policy.first_item, policy.queue_order != QueueOrder::Fifo);
@@ -190,14 +190,21 @@ fn refuse_events_in_input(config: &Config) -> Result<(), EngineError> {
     Ok(())
 }
 
-/// What the run needs of the system for itself.
-fn open_system(kind: &Kind, signals: SignalPlane, requests: Option<&Requests>) -> Result<Os, EngineError> {
+/// What the run needs of the system for itself, and what to say if that is not all there.
+fn open_system(
+    kind: &Kind,
+    signals: SignalPlane,
+    requests: Option<&Requests>,
+) -> Result<(Os, Option<String>), EngineError> {
     // Before any thread: the guard is a fork, in which all signals are blocked.
     let leftovers = match kind {
         Kind::Resident { program: Program::Process(spec), .. } => spec.transport.leftovers(),
         Kind::Resident { program: Program::Thread(_), .. } | Kind::Command { .. } => Vec::new(),
     };
-    let guard = Guard::start(&leftovers).map_err(EngineError::system("start the guard"))?;
+    let (guard, refused) = Guard::start_if_allowed(&leftovers).map_err(EngineError::system("start the guard"))?;
+    let unguarded = refused.map(|error| {
+        format!("supervisor: runs without a guard, so KILL of the supervisor leaves behind what workers start: {error}")
+    });
     let poller = Poller::new().map_err(EngineError::system("open the poller"))?;
     poller
         .add(signals.fd(), Interest::READ, Port::Signals.token())
@@ -210,7 +217,7 @@ fn open_system(kind: &Kind, signals: SignalPlane, requests: Option<&Requests>) -
     let spawner = Spawner::new().map_err(EngineError::system("prepare to start workers"))?;
     let os = Os { clock: Clock::start(), poller, signals, spawner, guard };
     os.watch_guard().map_err(EngineError::system("watch the guard"))?;
-    Ok(os)
+    Ok((os, unguarded))
 }
 
 /// Where workers can read items from the input itself, it can be mapped.

@@ -5,7 +5,7 @@
 //! Invariant: the only limit that is changed is the soft limit of open files. It is restored when the last
 //! [`RaisedOpenFiles`] is dropped, unless other code has changed it meanwhile. Children get the limit from before.
 
-use super::cgroup;
+use super::{cgroup, refusal};
 use nix::sys::resource::{RLIM_INFINITY, Resource, getrlimit, setrlimit};
 use std::fs;
 use std::io;
@@ -42,10 +42,17 @@ pub struct RaisedOpenFiles {
 /// a program that uses `select(2)` breaks with large descriptor numbers.
 ///
 /// # Errors
-/// Those of `getrlimit(2)`. A refused raise is no error: the old limit applies.
+/// Those of `getrlimit(2)`. A refused raise is no error: the old limit applies. If the system refuses the call itself, the
+/// limit counts as infinite.
 pub fn raise_open_files() -> io::Result<RaisedOpenFiles> {
     let mut raised = raised();
-    let (soft, hard) = getrlimit(Resource::RLIMIT_NOFILE)?;
+    let (soft, hard) = match getrlimit(Resource::RLIMIT_NOFILE) {
+        // The limit is not known and stays.
+        Err(errno) if refusal::is_refusal(errno) => {
+            return Ok(RaisedOpenFiles { limit: RLIM_INFINITY, is_holder: false });
+        }
+        limits => limits?,
+    };
     if raised.holders > 0 {
         raised.holders += 1;
         return Ok(RaisedOpenFiles { limit: soft, is_holder: true });

@@ -106,8 +106,9 @@ impl SharedArea {
             return Err(Errno::EINVAL.into());
         }
         let fd = sealable_file().map_err(refusal::of_call("memfd_create"))?;
-        retried(|| ftruncate(&fd, plan.file_bytes() as i64))?;
-        fcntl(&fd, FcntlArg::F_ADD_SEALS(SealFlag::F_SEAL_SHRINK | SealFlag::F_SEAL_GROW | SealFlag::F_SEAL_SEAL))?;
+        retried(|| ftruncate(&fd, plan.file_bytes() as i64)).map_err(refusal::of_call("ftruncate"))?;
+        fcntl(&fd, FcntlArg::F_ADD_SEALS(SealFlag::F_SEAL_SHRINK | SealFlag::F_SEAL_GROW | SealFlag::F_SEAL_SEAL))
+            .map_err(refusal::of_call("fcntl"))?;
         Ok((Self::map(&fd, plan)?, fd))
     }
 

@@ -20,6 +20,7 @@ use crate::sys::block::BlockSlice;
 use crate::sys::clock::Clock;
 use crate::sys::guard::Groups;
 use crate::sys::mailbox::Mailbox;
+use crate::sys::refusal;
 use crate::sys::signals;
 use crate::sys::spill::SpillFile;
 use std::io;
@@ -112,7 +113,8 @@ impl CommandPool {
                 reports: Arc::clone(&self.reports),
             };
             let builder = Builder::new().name(format!("launcher-{}", number + 1));
-            let thread = signals::with_blocked(|| builder.spawn(move || launchers::main(config)))?;
+            let thread = signals::with_blocked(|| builder.spawn(move || launchers::main(config)));
+            let thread = thread.map_err(refusal::of_std("clone3 or clone, for a thread"))?;
             launcher.thread = Some(thread);
         }
         Ok(())
