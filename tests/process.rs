@@ -437,6 +437,25 @@ fn few_descriptors_are_enough_or_refused_with_the_numbers() {
 }
 
 #[test]
+fn the_second_in_which_a_background_process_may_write_on_counts_for_no_limit_and_is_told() {
+    // The background process outlives that second; the command itself ends at once.
+    for limit in ["--timeout 500ms --retries 2", "--run-timeout 500ms"] {
+        let run =
+            shell(&format!("$SUPERVISOR -j2 {limit} --events /dev/fd/3 -- sh -c 'sleep 1000 & echo x' ::: a 3>&2"));
+        assert_eq!((run.code(), run.stdout.as_str()), (0, "x\n"), "{limit}: {}", run.stderr);
+        let starts = run.stderr.lines().filter(|line| line.contains("\"item_started\""));
+        assert_eq!(starts.count(), 1, "{limit}: {}", run.stderr);
+        let told: Vec<&str> = run.stderr.lines().filter(|line| line.contains("held open")).collect();
+        assert_eq!(told.len(), 1, "{limit}: {}", run.stderr);
+        assert!(told[0].starts_with("supervisor: item 0 (\"a\"): its output was held open for 1"), "{}", told[0]);
+        assert!(told[0].ends_with(", sleep), which is ended"), "{}", told[0]);
+    }
+    // One that closes the output at once costs no time, and nothing is said of it.
+    let run = shell("$SUPERVISOR -j2 -- sh -c 'sleep 1000 >&- 2>&- & echo x' ::: a");
+    assert_eq!((run.code(), run.stdout.as_str(), run.stderr.as_str()), (0, "x\n", ""));
+}
+
+#[test]
 fn blocked_and_ignored_signals_of_the_caller_do_no_harm() {
     let run = shell("trap '' CHLD INT TERM; $SUPERVISOR -j2 --items 10 --output results | wc -l");
     assert_eq!(run.stdout, "10\n", "{}", run.stderr);

@@ -229,7 +229,7 @@ mod tests {
     use super::super::{Parsed, parse};
     use super::*;
     use crate::model::config::{ExecSpec, SourceSpec, Split, WorkerSpec};
-    use crate::model::spec::{Credit, TransportKind, WorkerContract};
+    use crate::model::spec::{Credit, TransportKind, TransportSpec, WorkerContract};
     use crate::model::time::Duration;
 
     fn host() -> Host {
@@ -326,7 +326,8 @@ mod tests {
     fn a_command_may_speak_frames() {
         let config = config("--protocol frames --credit 9 --batch-max 3 -- ./worker -x");
         let argv = vec!["./worker".into(), "-x".into()];
-        assert_eq!(config.worker, WorkerSpec::Frames { argv, transport: TransportKind::Shm.into() });
+        let transport = TransportSpec { fallback: Some(TransportKind::Pipe), ..TransportKind::Shm.into() };
+        assert_eq!(config.worker, WorkerSpec::Frames { argv, transport });
         assert_eq!(config.source, stdin_by(b'\n'));
         assert_eq!((config.policy.worker.credit, config.message_items_max), (Credit::Items(9), 3));
         assert_eq!(config.policy.crash_limit, 3);

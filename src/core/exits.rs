@@ -22,6 +22,9 @@ impl Core {
             self.on_item_exited(index, status, usage);
             self.clear_process(index);
             self.fill(index);
+            if self.run_overdue {
+                self.on_run_timeout();
+            }
         } else {
             let running = self.running(index, running);
             self.on_worker_exited(index, status, usage, running);

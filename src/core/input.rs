@@ -55,6 +55,9 @@ pub enum Input {
     /// before. `running` is the item that the progress page names; it counts with
     /// `Blame::ProgressPage` alone. With `Blame::WholeProcess` the exit is the item's result.
     Exited { worker: WorkerId, incarnation: Incarnation, status: ExitStatus, usage: Usage, running: Option<ItemId> },
+    /// The process that was started for an item has ended, and a process that it left behind holds its output open.
+    /// The shell reads on for at most a second, then `Exited` follows. From now on no time limit applies.
+    OutputHeld { worker: WorkerId, incarnation: Incarnation },
     /// A signal or a caller asks for something. `command::of_signal` says what a signal asks for.
     Command { command: Command, origin: Origin },
     /// The output takes less than the workers give, or enough again. Meanwhile no item is handed to a process that is

@@ -228,6 +228,15 @@ impl Core {
         }
     }
 
+    /// The process of an item has ended by itself, so no limit applies to what it left behind: the shell ends that within
+    /// a second. One that is being ended goes through its term sequence, which reaches what it left behind too.
+    pub(super) fn on_output_held(&mut self, index: usize) {
+        if self.policy.worker.starts_with_item() && self.pool.slots[index].state == SlotState::Ready {
+            self.clear_slot_timer(index);
+            self.pool.slots[index].output_held = true;
+        }
+    }
+
     fn time_out(&mut self, index: usize, item: ItemId) {
         mutant!(TimeoutNever, self.terminate(index, KillReason::TimedOut(item)), {});
     }
@@ -299,7 +308,7 @@ impl Core {
     /// Ends a worker by the term sequence. If the worker is being ended already, nothing changes.
     pub(super) fn terminate(&mut self, index: usize, kill_reason: KillReason) {
         let slot = &mut self.pool.slots[index];
-        if matches!(slot.state, SlotState::Down | SlotState::Vacant | SlotState::Stopping { .. }) {
+        if slot.output_held || matches!(slot.state, SlotState::Down | SlotState::Vacant | SlotState::Stopping { .. }) {
             return;
         }
         if matches!(slot.kill_reason, None | Some(KillReason::Asked)) {
@@ -367,7 +376,7 @@ impl Core {
         slot.pid = None;
         slot.kill_reason = None;
         slot.watch = None;
-        (slot.was_ready, slot.answered) = (false, false);
+        (slot.was_ready, slot.answered, slot.output_held) = (false, false, false);
         slot.settled = 0;
         slot.refill = false;
         self.pool.set_state(index, SlotState::Down);

@@ -73,6 +73,8 @@ pub struct Core {
     pool: Pool,
     timers: Timers,
     run_timer: Option<Instant>,
+    /// The time of the run has passed while only the end of some output was awaited.
+    run_overdue: bool,
     grace_timer: Option<Instant>,
     /// The causes of failed attempts, by open item.
     causes: BTreeMap<ItemId, Causes>,
@@ -119,6 +121,7 @@ impl Core {
             pool: Pool::new(&policy),
             timers: Timers::default(),
             run_timer: None,
+            run_overdue: false,
             grace_timer: None,
             causes: BTreeMap::new(),
             order: policy.keep_order.then(|| CommitOrder::new(policy.first_item)),
@@ -159,7 +162,7 @@ impl Core {
             match timer {
                 Timer::WholeRun => {
                     self.run_timer = None;
-                    self.stop(Stage::Terminating, StopReason::RunTimeout);
+                    self.on_run_timeout();
                 }
                 Timer::Grace => {
                     self.grace_timer = None;
@@ -263,6 +266,11 @@ impl Core {
             Input::Exited { worker, incarnation, status, usage, running } => {
                 if let Some(index) = self.live(worker, incarnation) {
                     self.on_exited(index, status, usage, running);
+                }
+            }
+            Input::OutputHeld { worker, incarnation } => {
+                if let Some(index) = self.live(worker, incarnation) {
+                    self.on_output_held(index);
                 }
             }
         }

@@ -139,7 +139,7 @@ impl Core {
         for index in 0..self.pool.slots.len() {
             let slot = &mut self.pool.slots[index];
             if slot.is_up() {
-                if matches!(slot.kill_reason, None | Some(KillReason::Asked)) {
+                if !slot.output_held && matches!(slot.kill_reason, None | Some(KillReason::Asked)) {
                     slot.kill_reason = Some(KillReason::Stopped);
                 }
                 self.kill(index);
@@ -154,6 +154,21 @@ impl Core {
                     }
                 );
             }
+        }
+    }
+
+    /// The time of the whole run has passed. If every process that is left has ended already, and only the end of its
+    /// output is awaited, its exit decides: a further attempt would begin too late.
+    pub(super) fn on_run_timeout(&mut self) {
+        let waiting = self.queue.items() + self.queue.delayed_items();
+        self.run_overdue = self.stage == Stage::Running
+            && self.admission.ended
+            && waiting == 0
+            && self.unsettled() > 0
+            && self.pool.slots.iter().all(|slot| slot.leases.is_empty() || slot.output_held);
+        let is_over = self.admission.ended && self.unsettled() == 0;
+        if !self.run_overdue && !is_over {
+            self.stop(Stage::Terminating, StopReason::RunTimeout);
         }
     }
 

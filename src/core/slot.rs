@@ -99,6 +99,8 @@ pub(super) struct WorkerSlot {
     pub(super) answered_at: Instant,
     /// This process was ready.
     pub(super) was_ready: bool,
+    /// This process has ended, and the end of its output is awaited.
+    pub(super) output_held: bool,
     /// This process has answered for an item.
     pub(super) answered: bool,
     /// Items that this process settled.
@@ -158,6 +160,7 @@ impl WorkerSlot {
             sizer: BatchSizer::new(),
             answered_at: Instant::ZERO,
             was_ready: false,
+            output_held: false,
             answered: false,
             settled: 0,
             watch: None,

@@ -105,11 +105,12 @@ pub struct Attached {
 }
 
 /// A run, ready to begin.
-pub fn open(config: Config, attached: Attached, signals: SignalPlane) -> Result<Reactor, EngineError> {
+pub fn open(mut config: Config, attached: Attached, signals: SignalPlane) -> Result<Reactor, EngineError> {
     if config.output.mode != OutputMode::None && stdio::was_closed(1) {
         return Err(EngineError::StdoutClosed);
     }
     refuse_events_in_input(&config)?;
+    let fallback = fall_back(&mut config);
     let Attached { source, caller, requests } = attached;
     let (source, kind) = open_source_and_kind(&config, source)?;
     let policy = &config.policy;
@@ -122,7 +123,7 @@ pub fn open(config: Config, attached: Attached, signals: SignalPlane) -> Result<
         reporters.insert(0, Box::new(caller));
         output = output.with_untaken(untaken);
     }
-    let os = open_system(&kind, signals, requests.as_deref())?;
+    let (os, unguarded) = open_system(&kind, signals, requests.as_deref())?;
     let spill = Arc::new(SpillFile::new());
     let conversation = Conversation {
         protocol: ProtocolKind::Frames,
@@ -134,12 +135,15 @@ pub fn open(config: Config, attached: Attached, signals: SignalPlane) -> Result<
         Kind::Resident { program, spin } => {
             Fleet::Residents(Residents::new(program, conversation, spin, Tap::default()))
         }
-        Kind::Command { commander, verbose } => start_launchers(&commander, verbose, policy.workers, &spill, &os)?,
+        Kind::Command { commander, verbose } => start_launchers(&commander, verbose, &config, &spill, &os)?,
     };
     let wants_inputs = config.output.tag || config.output.mode == OutputMode::Json;
     let mut commit = Commit::new(output, reporters, wants_inputs);
     let mut turn = Turn::new(Box::new(os));
     commit.output.watch(&mut turn);
+    for notice in [fallback, unguarded].into_iter().flatten().filter(|_| !config.output.quiet) {
+        turn.notice(&notice);
+    }
     let feed = Feed::new(source, policy.first_item, policy.queue_order != QueueOrder::Fifo);
     let components = Components { feed, fleet, commit, workers: policy.workers };
     let reactor = Reactor::new(Core::new(config.policy), components, turn);
@@ -147,6 +151,19 @@ pub fn open(config: Config, attached: Attached, signals: SignalPlane) -> Result<
         Some(requests) => reactor.with_requests(requests),
         None => reactor,
     })
+}
+
+/// Replaces a transport that the author did not name, if the system has too little for it. Returns what to say of it.
+fn fall_back(config: &mut Config) -> Option<String> {
+    let workers = config.policy.workers;
+    let (WorkerSpec::BuiltIn { transport: spec, .. } | WorkerSpec::Frames { transport: spec, .. }) = &mut config.worker
+    else {
+        return None;
+    };
+    let (kind, why) = transport::fallback(spec, workers)?;
+    let instead = format!("supervisor: uses {} instead of {}: failed to {why}", kind.name(), spec.kind.name());
+    *spec = TransportSpec { kind, fallback: None, ..spec.clone() };
+    Some(instead)
 }
 
 /// To open the events would empty the input, by whichever of its names.
@@ -173,14 +190,21 @@ fn refuse_events_in_input(config: &Config) -> Result<(), EngineError> {
     Ok(())
 }
 
-/// What the run needs of the system for itself.
-fn open_system(kind: &Kind, signals: SignalPlane, requests: Option<&Requests>) -> Result<Os, EngineError> {
+/// What the run needs of the system for itself, and what to say if that is not all there.
+fn open_system(
+    kind: &Kind,
+    signals: SignalPlane,
+    requests: Option<&Requests>,
+) -> Result<(Os, Option<String>), EngineError> {
     // Before any thread: the guard is a fork, in which all signals are blocked.
     let leftovers = match kind {
         Kind::Resident { program: Program::Process(spec), .. } => spec.transport.leftovers(),
         Kind::Resident { program: Program::Thread(_), .. } | Kind::Command { .. } => Vec::new(),
     };
-    let guard = Guard::start(&leftovers).map_err(EngineError::system("start the guard"))?;
+    let (guard, refused) = Guard::start_if_allowed(&leftovers).map_err(EngineError::system("start the guard"))?;
+    let unguarded = refused.map(|error| {
+        format!("supervisor: runs without a guard, so KILL of the supervisor leaves behind what workers start: {error}")
+    });
     let poller = Poller::new().map_err(EngineError::system("open the poller"))?;
     poller
         .add(signals.fd(), Interest::READ, Port::Signals.token())
@@ -193,7 +217,7 @@ fn open_system(kind: &Kind, signals: SignalPlane, requests: Option<&Requests>) -
     let spawner = Spawner::new().map_err(EngineError::system("prepare to start workers"))?;
     let os = Os { clock: Clock::start(), poller, signals, spawner, guard };
     os.watch_guard().map_err(EngineError::system("watch the guard"))?;
-    Ok(os)
+    Ok((os, unguarded))
 }
 
 /// Where workers can read items from the input itself, it can be mapped.
@@ -226,15 +250,15 @@ fn has_large_blocks(source: &SourceSpec) -> bool {
 fn start_launchers(
     commander: &Commander,
     verbose: bool,
-    workers: u32,
+    config: &Config,
     spill: &Arc<SpillFile>,
     os: &Os,
 ) -> Result<Fleet, EngineError> {
     let failed = || EngineError::system("start the launchers");
-    let launchers = LAUNCHERS_MAX.min(workers as usize).max(1);
+    let launchers = LAUNCHERS_MAX.min(config.policy.workers as usize).max(1);
     let mailboxes = LauncherMailboxes::new(launchers).map_err(failed())?;
     let mut pool = CommandPool::new(&mailboxes, verbose.then(|| Box::new(commander.clone())));
-    pool.start_threads(commander, spill, os.guard.groups(), os.clock).map_err(failed())?;
+    pool.start_threads(commander, spill, os.guard.groups(), os.clock, config.output.quiet).map_err(failed())?;
     os.poller
         .add(&pool, Interest::READ, Port::Launchers.token())
         .map_err(EngineError::system("watch the launchers"))?;

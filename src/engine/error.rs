@@ -57,7 +57,10 @@ impl EngineError {
             Self::OpenFiles { .. }
             | Self::Processes { .. }
             | Self::Transport(
-                TransportError::UnsafeFolder { .. } | TransportError::Queues(_) | TransportError::NotBuilt { .. },
+                TransportError::UnsafeFolder { .. }
+                | TransportError::Queues(_)
+                | TransportError::Memory(_)
+                | TransportError::NotBuilt { .. },
             ) => ExitClass::Refused,
             #[cfg(feature = "channel")]
             Self::Transport(TransportError::Rendezvous(_)) => ExitClass::Refused,

@@ -116,12 +116,14 @@ impl Os {
     /// # Errors
     /// No memory or no watch is left.
     pub fn watch_guard(&self) -> io::Result<()> {
-        self.poller.add(&self.guard, Interest::READ, Port::Guard.token()).map(drop)
+        self.guard.fd().map_or(Ok(()), |guard| self.poller.add(guard, Interest::READ, Port::Guard.token()).map(drop))
     }
 
     fn unwatch_guard(&self) {
-        // One that is not in the set is out of it.
-        let _ = self.poller.remove(&self.guard);
+        if let Some(guard) = self.guard.fd() {
+            // One that is not in the set is out of it.
+            let _ = self.poller.remove(guard);
+        }
     }
 }
 

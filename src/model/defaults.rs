@@ -223,7 +223,8 @@ impl ConfigBuilder {
         if self.spool.is_some() && kind != TransportKind::File {
             return Err(ConfigError::NeedsTransport { setting: Setting::Spool, transport: TransportKind::File });
         }
-        Ok(TransportSpec { kind, spin: self.spin.unwrap_or_default(), spool: self.spool.clone() })
+        let fallback = (self.transport.is_none() && kind == TransportKind::Shm).then_some(TransportKind::Pipe);
+        Ok(TransportSpec { kind, spin: self.spin.unwrap_or_default(), spool: self.spool.clone(), fallback })
     }
 
     fn check_ranges(&self) -> Result<(), ConfigError> {
@@ -380,7 +381,10 @@ mod tests {
     #[test]
     fn a_worker_program_reads_stdin_over_shared_memory() {
         let config = builder().worker_program(["./w"]).delimiter(Some(0)).build().unwrap();
-        assert_eq!(config.worker.transport(), Some(&TransportKind::Shm.into()));
+        let shm = TransportSpec { fallback: Some(TransportKind::Pipe), ..TransportKind::Shm.into() };
+        assert_eq!(config.worker.transport(), Some(&shm));
+        let named = builder().worker_program(["./w"]).transport(TransportKind::Shm).build().unwrap();
+        assert_eq!(named.worker.transport(), Some(&TransportKind::Shm.into()), "what is named has no fallback");
         let split = Split::Delimiter(0);
         assert_eq!(config.source, SourceSpec::Lines { input: InputSpec::Stdin, split, priority: false });
         assert_eq!((config.policy.crash_limit, config.message_items_max), (3, u32::MAX));

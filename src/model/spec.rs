@@ -146,12 +146,15 @@ pub struct TransportSpec {
     pub spin: Duration,
     /// `file` alone: the folder in which its files get names and stay.
     pub spool: Option<PathBuf>,
+    /// The mechanism to use where the system has too little for `kind`; `None`: the run is refused there, since its
+    /// author named `kind`.
+    pub fallback: Option<TransportKind>,
 }
 
 impl From<TransportKind> for TransportSpec {
-    /// A transport without flags of its own.
+    /// A transport that was named, without flags of its own.
     fn from(kind: TransportKind) -> Self {
-        Self { kind, spin: Duration::ZERO, spool: None }
+        Self { kind, spin: Duration::ZERO, spool: None, fallback: None }
     }
 }
 

@@ -2,11 +2,15 @@
 
 use crate::model::event::EndReason;
 use crate::model::exit::ExitStatus;
+use crate::model::ids::ItemId;
 use crate::model::outcome::{Cause, CauseKind, Outcome, Settlement, StopReason};
 use crate::model::signal::Signal;
 pub use crate::model::text::{escaped, push_escaped};
 use crate::model::time::Duration;
 use std::fmt::Write;
+
+/// The longest beginning of a failed item in a message.
+pub const SHOWN_CHARS_MAX: usize = 60;
 
 /// Appends a number in decimal.
 pub fn push_number(out: &mut Vec<u8>, number: u64) {
@@ -73,10 +77,13 @@ pub fn last_cause(causes: &[Cause]) -> String {
 /// `item 2 ("/etc/b.conf")`: a single item with its beginning, where that is known.
 #[must_use]
 pub fn item(settlement: &Settlement) -> String {
-    match &settlement.shown_item {
-        Some(text) => format!("item {} ({text})", settlement.first),
-        None => format!("item {}", settlement.first),
-    }
+    item_of(settlement.first, settlement.shown_item.as_deref())
+}
+
+/// The same of an item without an outcome.
+#[must_use]
+pub fn item_of(id: ItemId, shown: Option<&str>) -> String {
+    shown.map_or_else(|| format!("item {id}"), |text| format!("item {id} ({text})"))
 }
 
 /// The outcome as one word, as in JSON.

@@ -3,6 +3,7 @@
 //! Invariant: every fd made here is close-on-exec. An inherited stdin or stdout is never made non-blocking, because the
 //! user's shell shares its open file.
 
+use super::refusal;
 use nix::errno::Errno;
 use nix::fcntl::{FcntlArg, FdFlag, OFlag, fcntl};
 use nix::sys::stat::{Mode, umask};
@@ -16,7 +17,7 @@ use std::sync::{Mutex, PoisonError};
 /// # Errors
 /// The system is short of descriptors.
 pub fn pipe() -> io::Result<(OwnedFd, OwnedFd)> {
-    Ok(nix::unistd::pipe2(OFlag::O_CLOEXEC)?)
+    nix::unistd::pipe2(OFlag::O_CLOEXEC).map_err(refusal::of_call("pipe2"))
 }
 
 /// Makes reads and writes return `WouldBlock` instead of waiting. For fds of our own only: the flag applies to every
@@ -25,8 +26,9 @@ pub fn pipe() -> io::Result<(OwnedFd, OwnedFd)> {
 /// # Errors
 /// Those of `fcntl(2)`.
 pub fn set_nonblocking(fd: impl AsFd) -> io::Result<()> {
-    let flags = OFlag::from_bits_retain(fcntl(&fd, FcntlArg::F_GETFL)?);
-    fcntl(&fd, FcntlArg::F_SETFL(flags | OFlag::O_NONBLOCK))?;
+    let flags = fcntl(&fd, FcntlArg::F_GETFL).map_err(refusal::of_call("fcntl"))?;
+    let flags = OFlag::from_bits_retain(flags) | OFlag::O_NONBLOCK;
+    fcntl(&fd, FcntlArg::F_SETFL(flags)).map_err(refusal::of_call("fcntl"))?;
     Ok(())
 }
 

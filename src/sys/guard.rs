@@ -19,6 +19,7 @@
 //! the supervisor, and handles no signal.
 
 use super::interruption::retried;
+pub use super::leftover::Leftover;
 use super::pidfd::Process;
 use super::{open_fds, refusal};
 use crate::model::signal::Signal;
@@ -28,7 +29,7 @@ use nix::sys::mman::{MapFlags, ProtFlags, mmap_anonymous, munmap};
 use nix::sys::signal::{SigSet, SigmaskHow};
 use nix::sys::wait::{WaitStatus, waitpid};
 use nix::unistd::Pid;
-use std::ffi::{CStr, CString, c_int, c_void};
+use std::ffi::{CStr, c_int, c_void};
 use std::io;
 use std::mem::MaybeUninit;
 use std::num::NonZeroUsize;
@@ -50,48 +51,16 @@ const KILLED_MAX: u32 = 16;
 /// How long the end of the guard is awaited.
 const GONE_WITHIN_MS: u16 = 1000;
 
-/// A named thing that the supervisor removes soon after it has created it, and that stays if the supervisor is killed
-/// in between.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Leftover {
-    /// A message queue, by its name.
-    Queue(CString),
-    /// A file that is not a folder, by its absolute path.
-    File(CString),
-    /// An empty folder, by its absolute path.
-    Folder(CString),
-}
-
-impl Leftover {
-    /// Removes it. System calls only.
-    fn remove(&self) {
-        // SAFETY: the names outlive the calls. Usually the thing does not exist, so errors are ignored.
-        unsafe {
-            match self {
-                Self::Queue(name) => libc::mq_unlink(name.as_ptr()),
-                Self::File(path) => libc::unlink(path.as_ptr()),
-                Self::Folder(path) => libc::rmdir(path.as_ptr()),
-            };
-        }
-    }
-}
-
 /// The supervisor's side. Dropping it makes the guard kill the groups in the table, as if the supervisor had died; see
 /// [`Guard::dismiss`].
 #[derive(Debug)]
 pub struct Guard {
     groups: Groups,
-    guard: Process,
+    /// `None`: the system refuses to start one.
+    guard: Option<Process>,
     /// Our end of the pipe, close-on-exec. `None` while the guard is being dropped.
     lifeline: Option<OwnedFd>,
     leftovers: Vec<Leftover>,
-}
-
-/// Readable when the guard has ended, which it does only if it is killed.
-impl AsFd for Guard {
-    fn as_fd(&self) -> BorrowedFd<'_> {
-        self.guard.as_fd()
-    }
 }
 
 impl Guard {
@@ -105,6 +74,27 @@ impl Guard {
     /// The system is short of processes, memory or descriptors.
     pub fn start(leftovers: &[Leftover]) -> io::Result<Self> {
         Self::fork(Arc::new(Table::new()?), leftovers.to_vec())
+    }
+
+    /// The same, but where the system refuses the call that starts a guard there is none: then only the groups are
+    /// recorded, and the error that names the call comes with it.
+    ///
+    /// # Errors
+    /// As of [`Guard::start`], except for that.
+    pub fn start_if_allowed(leftovers: &[Leftover]) -> io::Result<(Self, Option<io::Error>)> {
+        match Self::start(leftovers) {
+            Err(error) if refusal::is_named(&error) => {
+                let groups = Groups(Arc::new(Table::new()?));
+                Ok((Self { groups, guard: None, lifeline: None, leftovers: leftovers.to_vec() }, Some(error)))
+            }
+            guard => Ok((guard?, None)),
+        }
+    }
+
+    /// Readable when the guard has ended, which it does only if it is killed. `None` without a guard.
+    #[must_use]
+    pub fn fd(&self) -> Option<BorrowedFd<'_>> {
+        self.guard.as_ref().map(AsFd::as_fd)
     }
 
     /// Forks another guard with the same table in the place of one that has ended.
@@ -133,6 +123,7 @@ impl Guard {
             table: &table,
             leftovers: &leftovers,
             pidfd: -1,
+            errno: 0,
         };
         let mut ended = start.run();
         for _ in 1..KILLED_MAX {
@@ -148,23 +139,30 @@ impl Guard {
             Err(errno) => return Err(refusal::of_call("clone")(errno)),
         }
         let (pid, pidfd) = (table.guard().pid(), start.pidfd);
-        if pid == 0 {
-            return Err(Errno::EAGAIN.into());
+        match (pid, pidfd, start.errno) {
+            (0, _, 0) => return Err(Errno::EAGAIN.into()),
+            (0, _, errno) => return Err(refusal::of_call("clone")(Errno::from_raw(errno))),
+            // Before Linux 5.2; the guard ends with its pipe.
+            (_, ..0, _) => {
+                table.guard().clear();
+                return Err(refusal::of_call("clone with CLONE_PIDFD")(Errno::ENOSYS));
+            }
+            _ => {}
         }
         // SAFETY: the guard was started, so this is a new fd without an owner.
         let pidfd = unsafe { OwnedFd::from_raw_fd(pidfd) };
         Ok(Self {
             groups: Groups(table),
-            guard: Process { pid: pid.cast_unsigned(), pidfd },
+            guard: Some(Process { pid: pid.cast_unsigned(), pidfd }),
             lifeline: Some(lifeline),
             leftovers,
         })
     }
 
-    /// The guard's pid.
+    /// The guard's pid; 0 without a guard.
     #[must_use]
-    pub const fn pid(&self) -> u32 {
-        self.guard.pid
+    pub fn pid(&self) -> u32 {
+        self.guard.as_ref().map_or(0, |guard| guard.pid)
     }
 
     /// The groups that the guard kills if the supervisor dies.
@@ -176,8 +174,10 @@ impl Guard {
     /// Ends the guard at the normal end of a run, when no group is left and none will follow: it kills nothing.
     /// Dropping waits for its exit.
     pub fn dismiss(&self) {
-        // An error means that it has ended already.
-        let _ = self.guard.signal(Signal::KILL);
+        if let Some(guard) = &self.guard {
+            // An error means that it has ended already.
+            let _ = guard.signal(Signal::KILL);
+        }
     }
 }
 
@@ -185,10 +185,11 @@ impl Drop for Guard {
     fn drop(&mut self) {
         drop(self.lifeline.take());
         // The guard only walks through a table; the bound is for a guard that was stopped (SIGSTOP).
-        let mut ended = [PollFd::new(self.guard.as_fd(), PollFlags::POLLIN)];
+        let Some(guard) = &self.guard else { return };
+        let mut ended = [PollFd::new(guard.as_fd(), PollFlags::POLLIN)];
         let _ = retried(|| poll(&mut ended, GONE_WITHIN_MS));
         // Fails unless we are the guard's init: the first process of a pid namespace, or a subreaper.
-        let _ = self.guard.reap();
+        let _ = guard.reap();
     }
 }
 
@@ -229,6 +230,8 @@ struct GuardStart<'a> {
     leftovers: &'a [Leftover],
     /// The guard's, once it has started.
     pidfd: RawFd,
+    /// Why it could not be started, or 0.
+    errno: c_int,
 }
 
 /// 16 KiB, aligned as a stack must be.
@@ -257,10 +260,13 @@ extern "C" fn fork_the_guard(start: *mut c_void) -> c_int {
     // call itself instead of the C library's fork, which would change the library's records in the shared memory. The
     // child makes system calls only, and neither process returns.
     unsafe {
-        let GuardStart { read_end, lifeline, table, leftovers, pidfd } = &mut *start.cast::<GuardStart<'_>>();
+        let GuardStart { read_end, lifeline, table, leftovers, pidfd, errno } = &mut *start.cast::<GuardStart<'_>>();
         match libc::syscall(libc::SYS_clone, libc::SIGCHLD | libc::CLONE_PIDFD, 0, std::ptr::from_mut(pidfd), 0, 0) {
             0 => guard_main(*read_end, *lifeline, table, leftovers),
             pid => {
+                if pid < 0 {
+                    *errno = *libc::__errno_location();
+                }
                 table.guard().set(i32::try_from(pid).unwrap_or(0).max(0));
                 libc::_exit(0)
             }
@@ -283,7 +289,11 @@ unsafe fn guard_main(read_end: RawFd, lifeline: RawFd, table: &Table, leftovers:
         libc::setsid();
         libc::chdir(c"/".as_ptr());
         // An open stdout would keep the reader of the supervisor's output waiting.
-        libc::dup2(read_end, 0);
+        if libc::dup2(read_end, 0) < 0 {
+            // Refused. What is left at 0 is not ours to read.
+            libc::close(0);
+            libc::fcntl(read_end, libc::F_DUPFD, 0);
+        }
         open_fds::close(1);
         let mut byte = 0_u8;
         while libc::read(0, (&raw mut byte).cast::<c_void>(), 1) != 0 {
@@ -476,6 +486,7 @@ mod tests {
     use super::super::testing::{is_role, play, wait, wait_readable};
     use super::*;
     use crate::model::exit::ExitStatus;
+    use std::ffi::CString;
     use std::fs::File;
     use std::io::{BufRead, BufReader, Read, Write};
 
@@ -612,7 +623,7 @@ mod tests {
         let (process, _input, mut output) = group(&guard, c"/bin/sleep 1000 & wait");
         let killed = guard.pid();
         guard.dismiss();
-        wait_readable(guard.as_fd());
+        wait_readable(guard.fd().unwrap());
         guard.replace().unwrap();
         assert_ne!(guard.pid(), killed);
         drop(guard);

@@ -5,7 +5,7 @@
 //! Invariant: the only limit that is changed is the soft limit of open files. It is restored when the last
 //! [`RaisedOpenFiles`] is dropped, unless other code has changed it meanwhile. Children get the limit from before.
 
-use super::cgroup;
+use super::{cgroup, refusal};
 use nix::sys::resource::{RLIM_INFINITY, Resource, getrlimit, setrlimit};
 use std::fs;
 use std::io;
@@ -42,10 +42,17 @@ pub struct RaisedOpenFiles {
 /// a program that uses `select(2)` breaks with large descriptor numbers.
 ///
 /// # Errors
-/// Those of `getrlimit(2)`. A refused raise is no error: the old limit applies.
+/// Those of `getrlimit(2)`. A refused raise is no error: the old limit applies. If the system refuses the call itself, the
+/// limit counts as infinite.
 pub fn raise_open_files() -> io::Result<RaisedOpenFiles> {
     let mut raised = raised();
-    let (soft, hard) = getrlimit(Resource::RLIMIT_NOFILE)?;
+    let (soft, hard) = match getrlimit(Resource::RLIMIT_NOFILE) {
+        // The limit is not known and stays.
+        Err(errno) if refusal::is_refusal(errno) => {
+            return Ok(RaisedOpenFiles { limit: RLIM_INFINITY, is_holder: false });
+        }
+        limits => limits?,
+    };
     if raised.holders > 0 {
         raised.holders += 1;
         return Ok(RaisedOpenFiles { limit: soft, is_holder: true });
@@ -94,6 +101,38 @@ pub(super) fn open_files_of_children() -> Option<libc::rlimit> {
 fn raised() -> MutexGuard<'static, Raised> {
     // No code that holds the lock can panic between two related changes.
     RAISED.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// The largest file that this process may make (`ulimit -f`), in bytes; `None`: any. It holds for shared memory too.
+#[must_use]
+pub fn file_bytes_max() -> Option<u64> {
+    soft_limit(Resource::RLIMIT_FSIZE)
+}
+
+/// The most address space that this process may have (`ulimit -v`), in bytes; `None`: any.
+#[must_use]
+pub fn address_bytes_max() -> Option<u64> {
+    soft_limit(Resource::RLIMIT_AS)
+}
+
+fn soft_limit(resource: Resource) -> Option<u64> {
+    getrlimit(resource).ok().map(|(soft, _)| soft).filter(|soft| *soft != RLIM_INFINITY)
+}
+
+/// The address space that this process has now, in bytes. Without `/proc`: 0.
+#[must_use]
+pub fn address_bytes_now() -> u64 {
+    let statm = fs::read_to_string("/proc/self/statm").unwrap_or_default();
+    let pages: u64 = statm.split(' ').next().and_then(|pages| pages.parse().ok()).unwrap_or(0);
+    // SAFETY: returns a number.
+    let page_bytes = unsafe { libc::sysconf(libc::_SC_PAGESIZE) };
+    pages * u64::try_from(page_bytes).unwrap_or(4096)
+}
+
+/// The most mappings that a process may have; `None`: it cannot be read.
+#[must_use]
+pub fn mappings_max() -> Option<u64> {
+    Some(limit_in(Path::new("/proc/sys/vm/max_map_count"))?.max)
 }
 
 /// How many files this process has open now.

@@ -40,8 +40,9 @@ impl SharedWords {
     pub fn create(words: usize) -> io::Result<(Self, OwnedFd)> {
         let bytes = bytes_of(words)?;
         let fd = sealable_file().map_err(refusal::of_call("memfd_create"))?;
-        retried(|| ftruncate(&fd, bytes as i64))?;
-        fcntl(&fd, FcntlArg::F_ADD_SEALS(SealFlag::F_SEAL_SHRINK | SealFlag::F_SEAL_GROW | SealFlag::F_SEAL_SEAL))?;
+        retried(|| ftruncate(&fd, bytes as i64)).map_err(refusal::of_call("ftruncate"))?;
+        fcntl(&fd, FcntlArg::F_ADD_SEALS(SealFlag::F_SEAL_SHRINK | SealFlag::F_SEAL_GROW | SealFlag::F_SEAL_SEAL))
+            .map_err(refusal::of_call("fcntl"))?;
         Ok((Self::map(&fd, words)?, fd))
     }
 
@@ -56,6 +57,20 @@ impl SharedWords {
         }
         let bytes = usize::try_from(nix::sys::stat::fstat(&fd)?.st_size).map_err(|_| Errno::EINVAL)?;
         Self::map(&fd, bytes / size_of::<AtomicU64>())
+    }
+
+    /// Maps the same number of words at the start of a regular file. For a side that trusts every process that can truncate
+    /// the file: to touch a word that is gone raises SIGBUS.
+    ///
+    /// # Errors
+    /// It is no regular file, or of another size.
+    pub fn from_trusted_file(fd: impl AsFd, words: usize) -> io::Result<Self> {
+        let status = nix::sys::stat::fstat(&fd)?;
+        let is_regular = status.st_mode & libc::S_IFMT == libc::S_IFREG;
+        if !is_regular || usize::try_from(status.st_size) != Ok(bytes_of(words)?) {
+            return Err(Errno::EINVAL.into());
+        }
+        Self::map(fd, words)
     }
 
     fn map(fd: impl AsFd, words: usize) -> io::Result<Self> {

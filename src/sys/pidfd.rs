@@ -10,6 +10,7 @@
 //! Invariant: waits for no process but its own (no `waitpid(-1)`, no SIGCHLD handler), and never blocks.
 
 use super::interruption::retried;
+use super::refusal;
 use crate::model::exit::{ExitStatus, Usage};
 use crate::model::signal::Signal;
 use nix::errno::Errno;
@@ -131,6 +132,8 @@ impl Process {
                 let status = self.status_after_reaping().unwrap_or(ExitStatus::Unknown);
                 return Ok(Some((status, Usage::default())));
             }
+            // The call is refused, or the system (before Linux 5.4) does not know it with a pidfd.
+            Err(errno) if refusal::is_refusal(errno) => return self.reap_by_pid(),
             Err(errno) => return Err(errno.into()),
         }
         // SAFETY: zeroes are a valid value of both, and so is what the system wrote.
@@ -138,6 +141,21 @@ impl Process {
         // SAFETY: a siginfo of waitid has a pid and a status; both are 0 if the process has not ended.
         let (pid, status) = unsafe { (info.si_pid(), info.si_status()) };
         Ok((pid != 0).then(|| (status_of(info.si_code, status), usage_of(&usage))))
+    }
+
+    /// [`Process::reap`] by the older call. The number is the process's own until it is reaped.
+    fn reap_by_pid(&self) -> io::Result<Option<(ExitStatus, Usage)>> {
+        let (mut status, mut usage) = (0, MaybeUninit::<libc::rusage>::zeroed());
+        let pid = i32::try_from(self.pid).map_err(|_| Errno::EINVAL)?;
+        // SAFETY: both pointers are to memory of the right type, which outlives the call.
+        let mut wait = || unsafe { libc::wait4(pid, &raw mut status, libc::WNOHANG, usage.as_mut_ptr()) };
+        match retried(|| Errno::result(wait())) {
+            Ok(0) => Ok(None),
+            // SAFETY: zeroes are a valid value, and so is what the system wrote.
+            Ok(_) => Ok(Some((status_of_wait(status), usage_of(&unsafe { usage.assume_init() })))),
+            Err(Errno::ECHILD) => Ok(Some((ExitStatus::Unknown, Usage::default()))),
+            Err(errno) => Err(refusal::of_call("waitid and wait4")(errno)),
+        }
     }
 
     /// The exit status of a process that other code has reaped, from its pidfd; `None` before Linux 6.15.
@@ -149,13 +167,17 @@ impl Process {
         if answer != 0 || info.mask & PIDFD_INFO_EXIT == 0 {
             return None;
         }
-        let status = info.exit_code;
-        Some(if libc::WIFEXITED(status) {
-            ExitStatus::Code((libc::WEXITSTATUS(status) & 0xff) as u8)
-        } else {
-            let signal = Signal((libc::WTERMSIG(status) & 0x7f) as u8);
-            ExitStatus::Signal { signal, core_dumped: libc::WCOREDUMP(status) }
-        })
+        Some(status_of_wait(info.exit_code))
+    }
+}
+
+/// A status in the form of `wait4(2)`.
+fn status_of_wait(status: i32) -> ExitStatus {
+    if libc::WIFEXITED(status) {
+        ExitStatus::Code((libc::WEXITSTATUS(status) & 0xff) as u8)
+    } else {
+        let signal = Signal((libc::WTERMSIG(status) & 0x7f) as u8);
+        ExitStatus::Signal { signal, core_dumped: libc::WCOREDUMP(status) }
     }
 }
 

@@ -7,9 +7,11 @@
 //!
 //! Invariant: the poller never owns a watched fd, and never makes one non-blocking.
 
+use super::refusal;
 use crate::model::time::Duration;
 use nix::errno::Errno;
 use nix::sys::epoll::{Epoll, EpollCreateFlags, EpollEvent, EpollFlags, EpollTimeout};
+use nix::sys::stat::fstat;
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd};
 
@@ -68,7 +70,7 @@ impl Poller {
     /// # Errors
     /// The system is short of descriptors or memory.
     pub fn new() -> io::Result<Self> {
-        let epoll = Epoll::new(EpollCreateFlags::EPOLL_CLOEXEC)?;
+        let epoll = new_epoll()?;
         Ok(Self { epoll, events: vec![EpollEvent::empty(); EVENTS_INITIAL] })
     }
 
@@ -77,10 +79,10 @@ impl Poller {
     /// # Errors
     /// Those of `epoll_ctl(2)`, except `EPERM`, which is [`Added::AlwaysReady`].
     pub fn add(&self, fd: impl AsFd, interest: Interest, token: u64) -> io::Result<Added> {
-        match self.epoll.add(fd, EpollEvent::new(interest.flags(), token)) {
+        match self.epoll.add(&fd, EpollEvent::new(interest.flags(), token)) {
             Ok(()) => Ok(Added::Watched),
-            Err(Errno::EPERM) => Ok(Added::AlwaysReady),
-            Err(errno) => Err(errno.into()),
+            Err(Errno::EPERM) if !can_be_watched(&fd) => Ok(Added::AlwaysReady),
+            Err(errno) => Err(refusal::of_call("epoll_ctl")(errno)),
         }
     }
 
@@ -122,7 +124,7 @@ impl Poller {
         let found = match found {
             Ok(found) => found,
             Err(Errno::EINTR) => 0,
-            Err(errno) => return Err(errno.into()),
+            Err(errno) => return Err(refusal::of_call("epoll_wait")(errno)),
         };
         ready.extend(self.events.iter().take(found).map(|event| {
             let flags = event.events();
@@ -148,7 +150,7 @@ impl AnyOf {
     /// # Errors
     /// No file descriptor is left, or one cannot be watched.
     pub fn new(fds: &[BorrowedFd<'_>]) -> io::Result<Self> {
-        let epoll = Epoll::new(EpollCreateFlags::EPOLL_CLOEXEC)?;
+        let epoll = new_epoll()?;
         for fd in fds {
             epoll.add(fd, EpollEvent::new(EpollFlags::EPOLLIN, 0))?;
         }
@@ -160,6 +162,18 @@ impl AsFd for AnyOf {
     fn as_fd(&self) -> BorrowedFd<'_> {
         self.0.0.as_fd()
     }
+}
+
+/// Whether the system can watch files of this kind: then `EPERM` is a refusal of the call, and to take the file for one
+/// that is always ready would poll without end.
+fn can_be_watched(fd: impl AsFd) -> bool {
+    let kind = fstat(fd).map_or(0, |status| status.st_mode & libc::S_IFMT);
+    // No kind at all: pidfds, eventfds and their like.
+    matches!(kind, 0 | libc::S_IFIFO | libc::S_IFSOCK)
+}
+
+fn new_epoll() -> io::Result<Epoll> {
+    Epoll::new(EpollCreateFlags::EPOLL_CLOEXEC).map_err(refusal::of_call("epoll_create1"))
 }
 
 fn timeout_of(timeout: Option<Duration>) -> EpollTimeout {

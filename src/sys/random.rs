@@ -1,9 +1,11 @@
 //! Random bytes and names that cannot be guessed.
 
+use super::refusal;
 use nix::errno::Errno;
 use std::ffi::CString;
 use std::fmt::Write;
-use std::io;
+use std::fs::File;
+use std::io::{self, Read};
 
 /// `N` random bytes from the system.
 ///
@@ -19,6 +21,13 @@ pub fn bytes<const N: usize>() -> io::Result<[u8; N]> {
         match Errno::result(got) {
             Ok(got) => filled += got.unsigned_abs(),
             Err(Errno::EINTR) => {}
+            // Refused: the device gives the same bytes.
+            Err(errno) if refusal::is_refusal(errno) => {
+                File::open("/dev/urandom")
+                    .and_then(|mut device| device.read_exact(rest))
+                    .map_err(|_| refusal::of_call("getrandom")(errno))?;
+                filled = N;
+            }
             Err(errno) => return Err(errno.into()),
         }
     }

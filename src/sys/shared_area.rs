@@ -53,11 +53,15 @@ pub struct Plan {
 }
 
 impl Plan {
-    const fn file_bytes(self) -> usize {
+    /// The size of the memory file.
+    #[must_use]
+    pub const fn file_bytes(self) -> usize {
         GRAIN_BYTES + 2 * self.ring_bytes + self.staging_bytes + self.arena_bytes
     }
 
-    const fn mapped_bytes(self) -> usize {
+    /// The address space that each side maps.
+    #[must_use]
+    pub const fn mapped_bytes(self) -> usize {
         GRAIN_BYTES + 4 * self.ring_bytes + self.staging_bytes + self.arena_bytes
     }
 
@@ -102,8 +106,9 @@ impl SharedArea {
             return Err(Errno::EINVAL.into());
         }
         let fd = sealable_file().map_err(refusal::of_call("memfd_create"))?;
-        retried(|| ftruncate(&fd, plan.file_bytes() as i64))?;
-        fcntl(&fd, FcntlArg::F_ADD_SEALS(SealFlag::F_SEAL_SHRINK | SealFlag::F_SEAL_GROW | SealFlag::F_SEAL_SEAL))?;
+        retried(|| ftruncate(&fd, plan.file_bytes() as i64)).map_err(refusal::of_call("ftruncate"))?;
+        fcntl(&fd, FcntlArg::F_ADD_SEALS(SealFlag::F_SEAL_SHRINK | SealFlag::F_SEAL_GROW | SealFlag::F_SEAL_SEAL))
+            .map_err(refusal::of_call("fcntl"))?;
         Ok((Self::map(&fd, plan)?, fd))
     }
 

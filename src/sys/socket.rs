@@ -4,6 +4,7 @@
 
 use super::interruption::retried;
 use super::poller::Interest;
+use super::refusal;
 use nix::errno::Errno;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use nix::sys::socket::{
@@ -19,7 +20,8 @@ use std::path::Path;
 /// # Errors
 /// The system is short of descriptors.
 pub fn pair() -> io::Result<(OwnedFd, OwnedFd)> {
-    Ok(socketpair(AddressFamily::Unix, SockType::Stream, None, SockFlag::SOCK_CLOEXEC)?)
+    let pair = socketpair(AddressFamily::Unix, SockType::Stream, None, SockFlag::SOCK_CLOEXEC);
+    pair.map_err(refusal::of_call("socketpair"))
 }
 
 /// Asks for a send buffer of this size; the system may grant less.

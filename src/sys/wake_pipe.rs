@@ -7,6 +7,7 @@
 //! receiver readable at any time, and nothing more.
 
 use super::interruption::retried;
+use super::refusal;
 use super::wake_fd::check_nonblocking;
 use nix::fcntl::OFlag;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
@@ -29,7 +30,8 @@ pub struct WakeSender(OwnedFd);
 /// # Errors
 /// The system is short of descriptors.
 pub fn wake_pipe() -> io::Result<(WakeReceiver, WakeSender)> {
-    let (receiver, sender) = nix::unistd::pipe2(OFlag::O_CLOEXEC | OFlag::O_NONBLOCK)?;
+    let flags = OFlag::O_CLOEXEC | OFlag::O_NONBLOCK;
+    let (receiver, sender) = nix::unistd::pipe2(flags).map_err(refusal::of_call("pipe2"))?;
     Ok((WakeReceiver(receiver), WakeSender(sender)))
 }
 

@@ -79,6 +79,15 @@ impl Reference {
     }
 }
 
+/// What to do about an error of a write to a spool; empty where there is no more to say.
+fn remedy(error: &io::Error) -> &'static str {
+    match error.raw_os_error() {
+        Some(libc::EFBIG) => "; raise `ulimit -f`, or give another --transport",
+        Some(libc::ENOSPC | libc::EDQUOT) => "; give it room, or give --spool DIR, or set TMPDIR to another folder",
+        _ => "",
+    }
+}
+
 /// A spool for each worker, and the input if it is mapped.
 pub(super) struct FileTransport {
     pipes: pipe::PipeTransport,
@@ -180,7 +189,9 @@ impl FileChannel {
         }
         match self.spool.append(items, body.bytes()) {
             Ok(offset) => Ok(Reference { file: In::Spool, offset, bytes }),
-            Err(error) => Err(ChannelError::Spool { folder: self.folder.clone(), error: error.to_string() }),
+            Err(error) => {
+                Err(ChannelError::Spool { folder: self.folder.clone(), error: format!("{error}{}", remedy(&error)) })
+            }
         }
     }
 }

@@ -4,7 +4,7 @@ use super::channel::Channel;
 use super::endpoints::Endpoints;
 #[cfg(feature = "channel")]
 use super::ipc_rendezvous;
-use super::mqueue_shapes;
+use super::{mqueue_shapes, shm_needs};
 use crate::model::time::Duration;
 use crate::sys::guard::Leftover;
 use std::fs::File;
@@ -45,14 +45,19 @@ pub enum OpenError {
     /// A limit of message queues, and the system's error.
     #[error("{limit}")]
     Queues { limit: mqueue_shapes::QueueError, error: io::Error },
+    /// A limit of memory, and the system's error.
+    #[error("share memory: {limit}")]
+    Memory { limit: shm_needs::ShmError, errno: Option<i32> },
 }
 
 impl OpenError {
     /// The error number of the system, if the system returned the error.
     #[must_use]
     pub fn errno(&self) -> Option<i32> {
-        let (Self::System(error) | Self::Folder { error, .. } | Self::Queues { error, .. }) = self;
-        error.raw_os_error()
+        match self {
+            Self::System(error) | Self::Folder { error, .. } | Self::Queues { error, .. } => error.raw_os_error(),
+            Self::Memory { errno, .. } => *errno,
+        }
     }
 }
 
@@ -69,6 +74,8 @@ pub enum TransportError {
     Spool { folder: PathBuf, error: io::Error },
     #[error(transparent)]
     Queues(#[from] mqueue_shapes::QueueError),
+    #[error("share memory with workers: {0}")]
+    Memory(#[from] shm_needs::ShmError),
     #[cfg(feature = "channel")]
     #[error(transparent)]
     Rendezvous(#[from] ipc_rendezvous::SocketFolderError),

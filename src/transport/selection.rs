@@ -5,7 +5,7 @@ use super::endpoints::Endpoints;
 #[cfg(feature = "channel")]
 use super::ipc_channel;
 use super::opening::{Transport, TransportError};
-use super::{file, mqueue, pipe, shm, shm_worker, socket};
+use super::{file, mqueue, pipe, shm, shm_needs, shm_worker, socket};
 use crate::model::spec::{TransportKind, TransportSpec};
 use std::io;
 
@@ -17,7 +17,10 @@ pub fn transport(spec: &TransportSpec, workers: u32) -> Result<Box<dyn Transport
     Ok(match spec.kind {
         TransportKind::Pipe => Box::new(pipe::PipeTransport),
         TransportKind::Socket => Box::new(socket::SocketTransport),
-        TransportKind::Shm => Box::new(shm::ShmTransport::new(spec.spin)),
+        TransportKind::Shm => {
+            shm_needs::check(workers)?;
+            Box::new(shm::ShmTransport::new(spec.spin))
+        }
         TransportKind::File => Box::new(file::FileTransport::new(spec.spool.as_deref())?),
         TransportKind::Mqueue => Box::new(mqueue::MqueueTransport::new(workers)?),
         #[cfg(feature = "channel")]
@@ -25,6 +28,22 @@ pub fn transport(spec: &TransportSpec, workers: u32) -> Result<Box<dyn Transport
         #[cfg(not(feature = "channel"))]
         TransportKind::Channel => return Err(TransportError::NotBuilt { transport: spec.kind.name() }),
     })
+}
+
+/// The transport that serves in the place of `spec`'s, if the author chose none and the system has too little for that
+/// one, and why.
+#[must_use]
+pub fn fallback(spec: &TransportSpec, workers: u32) -> Option<(TransportKind, TransportError)> {
+    let fallback = spec.fallback?;
+    match spec.kind {
+        TransportKind::Shm => Some((fallback, shm_needs::check(workers).err()?.into())),
+        // They need no more than every transport does, or are never used unless they were named.
+        TransportKind::Pipe
+        | TransportKind::Socket
+        | TransportKind::File
+        | TransportKind::Mqueue
+        | TransportKind::Channel => None,
+    }
 }
 
 /// The worker's end, of what [`Transport::open`] made for it.

@@ -21,7 +21,7 @@ use super::shm_ring::{
     Broken, FOR_BYTES, FOR_FREE_BYTES, RingReader, RingWriter, Words, announce_sleep, must_wake, withdraw_sleep,
 };
 use super::staging::{self, Left, Open};
-use super::{Channel, ChannelError, Endpoints, Fill, Flush, OpenError, Transport};
+use super::{Channel, ChannelError, Endpoints, Fill, Flush, OpenError, Transport, shm_needs};
 use crate::model::time::Duration;
 use crate::sys::block::{Block, BlockSlice};
 use crate::sys::fd;
@@ -56,7 +56,10 @@ impl ShmTransport {
 
 impl Transport for ShmTransport {
     fn open(&mut self) -> Result<(Box<dyn Channel>, Endpoints), OpenError> {
-        let (area, memory) = SharedArea::create(PLAN)?;
+        let (area, memory) = SharedArea::create(PLAN).map_err(|error| {
+            let errno = error.raw_os_error();
+            OpenError::Memory { limit: shm_needs::name_limit(error), errno }
+        })?;
         let (wakes, workers_sender) = wake_pipe()?;
         let (workers_receiver, worker_waker) = wake_pipe()?;
         let mut endpoints = Endpoints::new()

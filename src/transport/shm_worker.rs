@@ -12,7 +12,7 @@ use super::shm_area::{
 use super::shm_ring::{
     Broken, FOR_BYTES, FOR_FREE_BYTES, RingReader, RingWriter, Words, announce_sleep, must_wake, withdraw_sleep,
 };
-use super::{Connection, Endpoints, InputIntegrity, ItemsError, ItemsIn, ResultsOut, Staging, StagingArea};
+use super::{Connection, Endpoints, InputIntegrity, ItemsError, ItemsIn, ResultsOut, Staging, StagingArea, shm_needs};
 use crate::sys::clock::monotonic_ns;
 use crate::sys::growable_buffer::GrowableBuffer;
 use crate::sys::shared_area::{AreaPart, SharedArea};
@@ -29,7 +29,10 @@ const POLLS_PER_CLOCK: u32 = 32;
 
 /// See [`super::connect`].
 pub(super) fn connect(mut endpoints: Endpoints) -> io::Result<Connection> {
-    let area = Arc::new(SharedArea::from_fd(endpoints.take_fd(names::FD_MEMORY)?, PLAN)?);
+    let memory = endpoints.take_fd(names::FD_MEMORY)?;
+    // The program may have too little address space left beside its own.
+    let area = SharedArea::from_fd(memory, PLAN).map_err(|error| io::Error::other(shm_needs::name_limit(error)))?;
+    let area = Arc::new(area);
     let wakes = WakeReceiver::from_fd(endpoints.take_fd(names::FD_IN)?)?;
     let supervisor_waker = WakeSender::from_fd(endpoints.take_fd(names::FD_OUT)?)?;
     let spin_ns = endpoints.get_variable(names::SPIN)?.parse().map_err(|_| ErrorKind::InvalidInput)?;

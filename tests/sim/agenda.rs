@@ -30,6 +30,8 @@ pub enum Effect {
     Hit(ProcessId, Signal),
     /// It dies, but the shell does not know yet.
     Dies(ProcessId, DeathStatus),
+    /// The shell learns that it is dead, and waits for the end of its output, which another process holds open.
+    OutputHeld(ProcessId),
     /// The shell learns of its death.
     Reaped(ProcessId),
     /// A message that it sent long ago arrives now.
@@ -55,7 +57,7 @@ impl Effect {
     /// Whether the order of this effect and another matters to the core: it becomes a fact for the core, or
     /// decides what a crash interrupts.
     const fn order_matters(self) -> bool {
-        matches!(self, Self::Begins(_) | Self::ItemEnds(_) | Self::Reaped(_) | Self::SourceSpeaks)
+        matches!(self, Self::Begins(_) | Self::ItemEnds(_) | Self::OutputHeld(_) | Self::Reaped(_) | Self::SourceSpeaks)
     }
 }
 

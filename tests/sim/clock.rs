@@ -2,6 +2,7 @@
 //! process, reasons to stop, deadlines, and work that no worker takes up.
 
 use crate::marks::{Mark, Marks};
+use crate::process::OUTPUT_HELD_NS_MAX;
 use crate::shadow::{KillWhy, Phase, Shadow, Truth, at_least};
 use crate::violation::{BrokenCheck, ensure};
 use supervisor::model::event::Stage;
@@ -182,7 +183,10 @@ impl Shadow {
             ensure!(!open || !self.must_give_up(), GivingUp, "the restart limit is passed, and it goes on");
             let late = Duration(LATE.0 + self.leapt_ns);
             let over = self.policy.run_timeout.is_some_and(|limit| now > Instant::ZERO + limit + late);
-            ensure!(!over || self.all_done, GivingUp, "the time of the run is over, and it goes on");
+            let awaited = self.source_over
+                && self.waiting_items() == 0
+                && self.slots.iter().all(|slot| slot.held == 0 || slot.output_held);
+            ensure!(!over || self.all_done || awaited, GivingUp, "the time of the run is over, and it goes on");
         }
         self.stop_ends(now)
     }
@@ -196,7 +200,8 @@ impl Shadow {
             _ => Duration(waits),
         };
         // Each step of the sequence may be late, and so may each of the world's own answers.
-        let late = Duration(20 * LATE.0 + self.leapt_ns);
+        let held = if self.policy.worker.starts_with_item() { OUTPUT_HELD_NS_MAX } else { 0 };
+        let late = Duration(20 * LATE.0 + self.leapt_ns + held);
         let latest = self.stage_since + bound + late;
         ensure!(now <= latest, StopEnds, "{:?} since {}, and not over at {}", self.stage, self.stage_since.0, now.0);
         Ok(())

@@ -92,6 +92,7 @@ fn any_input(rng: &mut Rng, next_item: &mut u64) -> Input {
         17 if rng.below(2) == 0 => Input::ResultBegins { worker, incarnation, item, attempt },
         17 => Input::Failed { worker, incarnation, item, attempt, reason: FailReason::Message(error()) },
         18 if rng.below(4) == 0 => Input::TimeExcluded { worker, incarnation },
+        18 if rng.below(2) == 0 => Input::OutputHeld { worker, incarnation },
         18 => Input::ProbeResult { worker, incarnation, running },
         19 => Input::ChannelClosed { worker, incarnation },
         20 => Input::ProtocolError { worker, incarnation, error: error() },

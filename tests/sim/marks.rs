@@ -27,6 +27,7 @@ listed! {
         TornFrame,
         ChannelClosedWithoutExit,
         ExitedWithoutClose,
+        OutputHeld,
         PoisonItem,
         SignalBurst,
         SourceStalled,

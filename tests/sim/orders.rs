@@ -111,6 +111,7 @@ impl Shadow {
         ensure!(!slot.removed, Scale, "worker {worker} is started though the run was scaled down by it");
         (slot.leaving, slot.broken, slot.closed, slot.companion) = (false, false, false, false);
         (slot.leaves_when_spawned, slot.must_start, slot.was_ready) = (false, false, false);
+        slot.output_held = false;
         (slot.kill, slot.kill_step, slot.settled_by_process) = (None, 0, 0);
         let (waited, pause) = (now.since(slot.last_end), slot.pause);
         ensure!(waited >= pause, Restarts, "worker {worker} is started after {waited:?}, the back-off is {pause:?}");
@@ -268,6 +269,11 @@ impl Shadow {
     ) -> Judgement {
         let index = self.living(worker, incarnation)?;
         ensure!(truth.exists, LivingProcess, "{signal} to worker {worker}, whose process is gone");
+        if self.slots[index].output_held {
+            let fine = signal == Signal::KILL && self.stage == Stage::Killing;
+            ensure!(fine, ReasonToKill, "{signal} to worker {worker}, whose process has ended by itself");
+            return Ok(());
+        }
         if self.slots[index].kill.is_none() {
             let why = self.why_kill(index, now, truth);
             ensure!(why.is_some(), ReasonToKill, "{signal} to worker {worker} for no reason");

@@ -10,6 +10,9 @@ use supervisor::model::ids::{Batch, ItemId, WorkerId};
 use supervisor::model::signal::Signal;
 use supervisor::model::spec::Blame;
 
+/// How long the shell awaits the end of the output of a process that has ended.
+pub const OUTPUT_HELD_NS_MAX: u64 = 1_000_000_000;
+
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Lifetime {
     /// Asked for; the shell does not know yet if it could be started.
@@ -42,6 +45,8 @@ pub struct SimProcess {
     pub life: Lifetime,
     pub channel: SimChannel,
     pub end_of_file_seen: bool,
+    /// It is dead, and another process holds its output open.
+    pub output_held: bool,
     /// The shell ignores its bytes, since they broke the protocol.
     pub deaf_shell: bool,
     pub fault: Option<Fault>,
@@ -347,6 +352,10 @@ impl World {
     /// A signal reaches it: KILL always ends it, another one unless it ignores signals.
     pub fn hit(&mut self, id: ProcessId, signal: Signal) {
         let process = &self.processes[id];
+        if signal == Signal::KILL && process.output_held {
+            // It ends the process that holds the output of this one.
+            return self.soon(Effect::Reaped(id));
+        }
         if !process.is_alive() {
             return;
         }
@@ -368,6 +377,13 @@ impl World {
             return;
         }
         self.processes[id].life = Lifetime::Zombie(status);
+        if self.policy().worker.starts_with_item() && self.rng.per_mille(self.scenario.output_held) {
+            self.marks.hit(Mark::OutputHeld);
+            self.processes[id].output_held = true;
+            let held = self.rng.below(OUTPUT_HELD_NS_MAX);
+            self.soon(Effect::OutputHeld(id));
+            return self.after(held, Effect::Reaped(id));
+        }
         let held_open = self.rng.per_mille(self.scenario.held_open);
         if !held_open && !self.policy().worker.starts_with_item() && self.rng.below(2) == 0 {
             self.soon(Effect::EndOfFile(id));

@@ -69,6 +69,8 @@ pub struct Scenario {
     pub torn: u32,
     /// The chance that a dying worker's end-of-file is not seen (another process holds the pipe).
     pub held_open: u32,
+    /// Per mille of the processes of items whose output is held open after their end.
+    pub output_held: u32,
     /// The chance that the source is idle after a delivery; it may then never deliver again.
     pub idle: u32,
     pub source_dies: bool,
@@ -136,6 +138,7 @@ impl Scenario {
             restored,
             torn,
             held_open,
+            output_held: if held_open > 0 { 300 } else { 0 },
             idle,
             source_dies,
             late,
@@ -166,6 +169,7 @@ impl Scenario {
             restored: 0,
             torn: 0,
             held_open: 1000,
+            output_held: 0,
             idle: 0,
             source_dies: false,
             late: 0,

@@ -71,6 +71,8 @@ pub struct ShadowSlot {
     pub broken: bool,
     /// It closed its channel.
     pub closed: bool,
+    /// It has ended, and the end of its output is awaited.
+    pub output_held: bool,
     pub leases: VecDeque<Batch>,
     pub held: u64,
     /// When the oldest batch it holds could begin at the earliest: dispatched, and the one before answered.
@@ -307,6 +309,7 @@ impl Shadow {
             | Input::TimeExcluded { worker, incarnation }
             | Input::ChannelClosed { worker, incarnation }
             | Input::ProtocolError { worker, incarnation, .. }
+            | Input::OutputHeld { worker, incarnation }
             | Input::Exited { worker, incarnation, .. } => match self.present(*worker, *incarnation) {
                 Some(index) => self.of_worker(index, input, now, marks),
                 None => {
@@ -344,6 +347,8 @@ impl Shadow {
             // A worker that was asked to leave may close its channel at any time.
             Input::ChannelClosed { .. } => self.slots[index].closed |= !self.slots[index].leaving,
             Input::ProtocolError { .. } => self.distrust(index),
+            // Of one that is being ended it means nothing.
+            Input::OutputHeld { .. } => self.slots[index].output_held = self.slots[index].kill.is_none(),
             Input::Exited { status, .. } if self.policy.worker.starts_with_item() => {
                 self.command_exited(index, *status, now);
             }

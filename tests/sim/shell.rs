@@ -130,6 +130,16 @@ impl World {
         self.input(Input::Exited { worker, incarnation, status: status.into(), usage, running })
     }
 
+    /// A process has ended, and another one holds its output open.
+    pub fn output_held(&mut self, id: ProcessId) -> Result<(), BrokenCheck> {
+        let process = &self.processes[id];
+        if self.finished || !matches!(process.life, Lifetime::Zombie(_)) {
+            return Ok(());
+        }
+        let (worker, incarnation) = (process.worker(), Incarnation(process.incarnation));
+        self.input(Input::OutputHeld { worker, incarnation })
+    }
+
     /// A message of a dead process, or about it, arrives after its exit was reported.
     pub fn late(&mut self, id: ProcessId) -> Result<(), BrokenCheck> {
         self.marks.hit(Mark::LateResult);

@@ -45,6 +45,7 @@ impl Trace {
             Effect::Hit(id, _) => (9, id),
             Effect::Dies(id, _) => (10, id),
             Effect::Reaped(id) => (11, id),
+            Effect::OutputHeld(id) => (22, id),
             Effect::Late(id) => (12, id),
             Effect::SourceSpeaks => (13, 0),
             Effect::SourceLost => (14, 0),

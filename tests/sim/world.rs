@@ -268,6 +268,7 @@ impl World {
                 }
                 self.dies(id, status);
             }
+            Effect::OutputHeld(id) => return self.output_held(id),
             Effect::Reaped(id) => return self.reaped(id),
             Effect::Late(id) => return self.late(id),
             Effect::SourceSpeaks => return self.source_speaks(),

@@ -22,6 +22,9 @@ use supervisor::sys::spill::SpilledContent;
 /// Pids of commands follow from their index, and are far above those of resident workers.
 const FIRST_PID: u32 = 1_000_000;
 
+/// How long the end of the output of a command that has ended is awaited.
+const OUTPUT_HELD_NS_MAX: u64 = 1_000_000_000;
+
 /// An outbox writes a piece of this many bytes to the descriptor itself, past the fake system.
 const PASSED_BYTES: usize = 16 * 1024;
 
@@ -38,6 +41,9 @@ pub struct Command {
     /// An order of the shell has ended it.
     pub killed: bool,
     pub reported: bool,
+    /// Until when another process holds its output open after its end, and whether the shell was told.
+    held_until: Option<u64>,
+    held_told: bool,
     pub charged: bool,
 }
 
@@ -112,8 +118,17 @@ impl World {
         for index in 0..self.commands.all.len() {
             let command = &self.commands.all[index];
             let own = command.slot.index() % self.commands.launchers() == launcher;
-            if own && command.ended.is_some() && !command.reported {
+            if !own || command.ended.is_none() || command.reported {
+                continue;
+            }
+            if command.held_until.is_none_or(|until| until <= self.now) {
                 reports.push(self.report_exit(index));
+            } else if !command.held_told {
+                self.marks.hit(Mark::OutputHeld);
+                let command = &mut self.commands.all[index];
+                command.held_told = true;
+                let (worker, incarnation) = (command.slot, command.incarnation);
+                reports.push(Report::OutputHeld { worker, incarnation });
             }
         }
         if probing {
@@ -179,6 +194,8 @@ impl World {
             status,
             killed: false,
             reported: false,
+            held_until: None,
+            held_told: false,
             charged: false,
         });
         if hangs {
@@ -212,6 +229,12 @@ impl World {
             item.completed |= status.is_success();
             item.counts |= status.is_success() && in_time;
         }
+        if self.rng.per_mille(50) {
+            // The launcher has a turn at the end of that time too.
+            let held = self.rng.below(OUTPUT_HELD_NS_MAX);
+            self.commands.all[index].held_until = Some(now + held);
+            self.after(held, Effect::LauncherGoesOn(slot.index() % self.commands.launchers()));
+        }
         self.plan_launcher(slot.index() % self.commands.launchers());
     }
 
@@ -223,6 +246,10 @@ impl World {
         if signal != Signal::KILL && command.fault == Some(Fault::ChangedUser) {
             self.marks.hit(Mark::SignalRefused);
             return Some(Report::NotSignalled { error: format!("send {signal} to worker {slot}") });
+        }
+        if command.ended.is_some() && signal == Signal::KILL {
+            // It ends whatever holds the output open.
+            command.held_until = None;
         }
         if command.ended.is_some() || (signal != Signal::KILL && command.fault == Some(Fault::IgnoresSignals)) {
             return None;

@@ -71,6 +71,7 @@ listed! {
         ItemFailed,
         // Of commands.
         CommandShortage,
+        OutputHeld,
         CommandNotStarted,
         CommandCrashed,
         CommandFailed,

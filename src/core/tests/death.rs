@@ -286,6 +286,51 @@ fn the_time_limit_counts_each_attempt_separately() {
 }
 
 #[test]
+fn no_limit_applies_to_a_process_that_has_ended_while_its_output_is_held_open() {
+    let limit = || Policy { timeout: Some(Duration::from_millis(500)), retries: 2, ..alone(per_item()) };
+    let mut rig = Rig::new(limit());
+    rig.feed("start; arrive 1; end; spawned 1; wait 499; held 1");
+    check!(rig, "wait 1000", []);
+    check!(rig, "exit 1 0", ["done 0..1 by 1, attempts 1", "commit 0..1", "finish SourceEnded"]);
+    // What it exited with still counts.
+    let mut rig = Rig::new(limit());
+    rig.feed("start; arrive 1; end; spawned 1; held 1; wait 1000");
+    check!(rig, "exit 1 3", ["spawn 1.2 for 0..1 (attempt 2)"]);
+    // The next process has its own time.
+    rig.feed("spawned 1");
+    check!(rig, "wait 500", ["kill 1.2 TERM"]);
+    // One that is being ended goes through the whole sequence.
+    check!(rig, "held 1; wait 200", ["kill 1.2 KILL"]);
+}
+
+#[test]
+fn a_run_does_not_time_out_while_it_only_awaits_the_output_of_processes_that_ended() {
+    let limit = || Policy { run_timeout: Some(Duration::from_millis(500)), retries: 1, ..per_item() };
+    let mut rig = Rig::new(limit());
+    rig.feed("start; arrive 2; end; spawned 1; spawned 2; held 1; held 2");
+    check!(rig, "wait 900; exit 1 0", ["done 0..1 by 1, attempts 1", "commit 0..1"]);
+    check!(rig, "exit 2 0", ["done 1..2 by 2, attempts 1", "commit 1..2", "finish SourceEnded"]);
+    // A further attempt begins too late.
+    let mut rig = Rig::new(limit());
+    rig.feed("start; arrive 1; end; spawned 1; held 1; wait 900");
+    check!(rig, "exit 1 1", ["skipped 0..1 by 1, attempts 1: exit 1", "commit 0..1", "finish RunTimeout"]);
+    // A process that still runs is over its time, and the one that ended is not touched.
+    let mut rig = Rig::new(limit());
+    rig.feed("start; arrive 2; end; spawned 1; spawned 2; held 1");
+    check!(rig, "wait 500", ["kill 2.1 TERM"]);
+    check!(rig, "exit 1 0", ["done 0..1 by 1, attempts 1", "commit 0..1"]);
+}
+
+#[test]
+fn a_stop_leaves_a_process_that_has_ended_its_own_exit() {
+    let mut rig = Rig::new(alone(per_item()));
+    rig.feed("start; arrive 1; end; spawned 1; held 1");
+    check!(rig, "terminate", []);
+    check!(rig, "kill", ["kill 1.1 KILL"]);
+    check!(rig, "exit 1 3", ["failed 0..1 by 1, attempts 1: exit 3", "commit 0..1", "finish Requested"]);
+}
+
+#[test]
 fn the_limit_of_a_process_per_item_is_exact() {
     let mut rig = Rig::new(Policy { timeout: Some(Duration::from_millis(500)), ..alone(per_item()) });
     rig.feed("start; arrive 1; end; spawned 1");

@@ -202,6 +202,7 @@ impl Rig {
             "at" => Input::ProbeResult { worker, incarnation, running: words.get(2).map(|_| item) },
             "excluded" => Input::TimeExcluded { worker, incarnation },
             "closed" => Input::ChannelClosed { worker, incarnation },
+            "held" => Input::OutputHeld { worker, incarnation },
             "garbage" => Input::ProtocolError { worker, incarnation, error: "garbage".into() },
             // exit WORKER CODE [at ITEM], killed WORKER SIGNAL [at ITEM]
             "exit" => Self::exited(worker, incarnation, ExitStatus::Code(number(words, 2) as u8), words),

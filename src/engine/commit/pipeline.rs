@@ -22,6 +22,7 @@ use crate::model::text::quoted_start;
 use crate::model::time::{Duration, Instant};
 use crate::mutant::mutant;
 use crate::reporter::own_file::OwnFile;
+use crate::reporter::words::SHOWN_CHARS_MAX;
 use crate::reporter::{Content, Reporter, ReporterError, Settled};
 use crate::sys::outbox::Flushed;
 use crate::sys::poller::Interest;
@@ -75,9 +76,6 @@ struct FilesState {
     /// It was said that the run waits for a file.
     said: bool,
 }
-
-/// The longest beginning of a failed item in a message.
-const SHOWN_CHARS_MAX: usize = 60;
 
 impl Commit {
     pub fn new(output: OutputStreams, reporters: Vec<Box<dyn Reporter>>, wants_inputs: bool) -> Self {

@@ -17,15 +17,15 @@
 use super::super::super::answer::CommandReply;
 use super::super::super::system::{abandon, reap};
 use super::super::super::token::{Part, Port, generation};
+use super::held_output;
+use super::messages::{CommandExit, ItemBytes, Order, Report};
 use crate::command::capture::{Collector, Progress};
 use crate::command::exec::{Commander, Execution, Launch, LaunchError};
 use crate::core::input::SpawnFailure;
-use crate::model::exit::{ExitStatus, Usage};
 use crate::model::ids::{Batch, Incarnation, ItemId, WorkerId};
 use crate::model::signal::Signal;
 use crate::model::time::{Duration, Instant};
 use crate::reporter::ItemTime;
-use crate::sys::block::{Block, BlockSlice};
 use crate::sys::clock::Clock;
 use crate::sys::guard::Groups;
 use crate::sys::mailbox::Mailbox;
@@ -33,7 +33,6 @@ use crate::sys::poller::{Interest, Poller, Ready};
 use crate::sys::spawn::Spawner;
 use std::collections::VecDeque;
 use std::io;
-use std::ops::Range;
 use std::sync::Arc;
 
 /// How long the leftovers of a command that has ended may hold its output open.
@@ -48,74 +47,6 @@ const READS_AT_END: u32 = 64;
 /// follows sooner than a wake-up would take.
 const ANSWER_WAIT: Duration = Duration(50_000);
 
-/// An order of the loop to a launcher. An order for an incarnation that is gone has no effect.
-pub enum Order {
-    /// Start a command for this item, in a slot that is empty. Answer: `Spawned` or `NotSpawned`.
-    Launch { worker: WorkerId, incarnation: Incarnation, batch: Batch, item: ItemBytes },
-    /// Signal this incarnation and its process group.
-    Kill { worker: WorkerId, incarnation: Incarnation, signal: Signal },
-    /// Report everything that has happened by now, then `Probed`.
-    Probe,
-    /// The last order: the thread ends, and its commands with it.
-    Leave,
-}
-
-/// A report of a launcher to the loop. The reports of one incarnation come in this order.
-pub enum Report {
-    Spawned {
-        worker: WorkerId,
-        incarnation: Incarnation,
-        pid: u32,
-    },
-    NotSpawned {
-        worker: WorkerId,
-        incarnation: Incarnation,
-        error: SpawnFailure,
-    },
-    /// A process could not be signalled, since it has changed its user. The text completes "failed to ...".
-    NotSignalled {
-        error: String,
-    },
-    /// The output of a command could not be written to the temporary file.
-    StorageLost {
-        error: String,
-    },
-    Exited(Box<CommandExit>),
-    /// Everything that happened before the order to look has been reported.
-    Probed,
-    /// The thread is gone, and its commands with it.
-    Lost {
-        error: io::Error,
-    },
-}
-
-/// How a command ended, and what it wrote.
-pub struct CommandExit {
-    pub worker: WorkerId,
-    pub incarnation: Incarnation,
-    pub status: ExitStatus,
-    pub usage: Usage,
-    pub reply: CommandReply,
-}
-
-/// An item's bytes, as a range of a block.
-pub struct ItemBytes {
-    block: Arc<Block>,
-    range: Range<usize>,
-}
-
-impl From<BlockSlice<'_>> for ItemBytes {
-    fn from(slice: BlockSlice<'_>) -> Self {
-        Self { block: Arc::clone(slice.block()), range: slice.range() }
-    }
-}
-
-impl ItemBytes {
-    pub fn bytes(&self) -> &[u8] {
-        &self.block[self.range.clone()]
-    }
-}
-
 /// What a launcher is made of.
 pub struct LauncherConfig {
     /// The number of launchers. Each owns every `step`th slot.
@@ -124,6 +55,8 @@ pub struct LauncherConfig {
     pub collector: Collector,
     pub groups: Groups,
     pub clock: Clock,
+    /// Nothing is to be said about single commands.
+    pub quiet: bool,
     pub orders: Arc<Mailbox<Order>>,
     pub reports: Arc<Mailbox<Report>>,
 }
@@ -453,12 +386,14 @@ impl Launcher {
         if command.ended.replace(now).is_some() {
             return;
         }
-        let token = command.token(Part::Process);
+        let (token, worker, incarnation) = (command.token(Part::Process), command.worker, command.incarnation);
         let _ = self.poller.remove(&command.execution.process);
         self.read(index, Part::CommandStdout, READS_AT_END);
         self.read(index, Part::CommandStderr, READS_AT_END);
         if !self.settle_if_complete(index) {
             self.lingering.push_back((now + LINGER, token));
+            // It ended now, whatever limits pass while its output is awaited.
+            self.reports.push(Report::OutputHeld { worker, incarnation });
         }
     }
 
@@ -478,6 +413,11 @@ impl Launcher {
         self.running -= 1;
         self.awaits_answer = true;
         self.unwatch(&command);
+        if let Some(ended) = command.ended.filter(|_| !self.config.quiet) {
+            let held = self.now.since(ended);
+            let notice = held_output::notice(&command.execution, command.id, command.item.bytes(), held);
+            self.reports.extend(notice.map(Report::Notice));
+        }
         let RunningCommand { execution, worker, incarnation, id, ended, .. } = *command;
         let _ = execution.process.signal_group(Signal::KILL);
         self.config.groups.clear(worker.index());

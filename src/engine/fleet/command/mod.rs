@@ -1,7 +1,9 @@
 //! Commands: a process for each item, started and owned by launcher threads.
 
+mod held_output;
 mod launchers;
+mod messages;
 mod pool;
 
-pub use launchers::{CommandExit, ItemBytes, Order, Report};
+pub use messages::{CommandExit, ItemBytes, Order, Report};
 pub use pool::{CommandPool, LAUNCHERS_MAX, LauncherMailboxes};

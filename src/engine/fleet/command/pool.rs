@@ -7,7 +7,8 @@
 
 use super::super::super::answer::Reply;
 use super::super::super::turn::Turn;
-use super::launchers::{self, CommandExit, ItemBytes, LauncherConfig, Order, Report};
+use super::launchers::{self, LauncherConfig};
+use super::messages::{CommandExit, ItemBytes, Order, Report};
 use crate::command::capture::Collector;
 use crate::command::exec::Commander;
 use crate::core::input::Input;
@@ -19,6 +20,7 @@ use crate::sys::block::BlockSlice;
 use crate::sys::clock::Clock;
 use crate::sys::guard::Groups;
 use crate::sys::mailbox::Mailbox;
+use crate::sys::refusal;
 use crate::sys::signals;
 use crate::sys::spill::SpillFile;
 use std::io;
@@ -96,6 +98,7 @@ impl CommandPool {
         spill: &Arc<SpillFile>,
         groups: &Groups,
         clock: Clock,
+        quiet: bool,
     ) -> io::Result<()> {
         let step = self.launchers.len();
         for (number, launcher) in self.launchers.iter_mut().enumerate() {
@@ -105,11 +108,13 @@ impl CommandPool {
                 collector: Collector::new(Arc::clone(spill)),
                 groups: groups.clone(),
                 clock,
+                quiet,
                 orders: Arc::clone(&launcher.orders),
                 reports: Arc::clone(&self.reports),
             };
             let builder = Builder::new().name(format!("launcher-{}", number + 1));
-            let thread = signals::with_blocked(|| builder.spawn(move || launchers::main(config)))?;
+            let thread = signals::with_blocked(|| builder.spawn(move || launchers::main(config)));
+            let thread = thread.map_err(refusal::of_std("clone3 or clone, for a thread"))?;
             launcher.thread = Some(thread);
         }
         Ok(())
@@ -191,6 +196,8 @@ impl CommandPool {
                     turn.report(Input::SpawnFailed { worker, incarnation, error });
                 }
                 Report::NotSignalled { error } => turn.notice(&format!("supervisor: failed to {error}")),
+                Report::OutputHeld { worker, incarnation } => turn.report(Input::OutputHeld { worker, incarnation }),
+                Report::Notice(line) => turn.notice(&line),
                 Report::StorageLost { error } => turn.report(Input::StorageLost { error }),
                 Report::Exited(exit) => {
                     let CommandExit { worker, incarnation, status, usage, reply } = *exit;

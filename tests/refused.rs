@@ -1,0 +1,122 @@
+//! The real program where the system refuses calls, as old profiles of containers and emulators do, or interrupts them.
+//! `strace` plays the system.
+
+mod support;
+
+use std::process::Command;
+use support::{Finished, shell};
+
+/// Where `strace` is missing, or may not trace, the tests say that they were skipped.
+fn can_inject() -> bool {
+    let traced =
+        Command::new("strace").args(["-qq", "-o", "/dev/null", "-e", "inject=getppid:error=EPERM", "true"]).status();
+    let can = traced.is_ok_and(|status| status.success());
+    if !can {
+        eprintln!("skipped: strace is missing, or may not trace here");
+    }
+    can
+}
+
+/// Items 1 to 3; `inject` is what comes behind `-e inject=`. A run that does not end is killed, and fails the test.
+fn run(inject: &str, flags: &str) -> Finished {
+    let call = inject.split(':').next().unwrap_or_default();
+    shell(&format!(
+        "seq 3 | timeout -s KILL 60 strace -f -qq -o /dev/null -e trace={call} -e inject={inject} \
+         $SUPERVISOR -w 2 --summary never {flags}"
+    ))
+}
+
+const RESIDENT: &str = "-a - -k --task echo";
+const OVER_PIPES: &str = "-a - -k --task echo --transport pipe";
+const COMMANDS: &str = "-k -- echo";
+
+#[test]
+fn the_program_does_without_calls_that_have_a_substitute() {
+    if !can_inject() {
+        return;
+    }
+    for errno in ["EPERM", "ENOSYS", "EINVAL"] {
+        // The standard library takes no other answer of `getrandom` than the first two.
+        let random = if errno == "EINVAL" { None } else { Some("getrandom") };
+        for call in ["waitid", "prlimit64", "pidfd_open", "close_range"].into_iter().chain(random) {
+            for flags in [RESIDENT, OVER_PIPES, COMMANDS] {
+                let run = run(&format!("{call}:error={errno}"), flags);
+                assert_eq!(
+                    (run.code(), run.stdout.as_str()),
+                    (0, "1\n2\n3\n"),
+                    "{call} {errno} {flags}: {}",
+                    run.stderr
+                );
+                assert_eq!(run.stderr, "", "{call} {errno} {flags}");
+            }
+        }
+    }
+}
+
+#[test]
+fn shared_memory_that_the_system_refuses_gives_way_to_pipes_unless_it_was_named() {
+    if !can_inject() {
+        return;
+    }
+    for errno in ["EPERM", "ENOSYS"] {
+        let inject = format!("memfd_create:error={errno}");
+        let by_default = run(&inject, RESIDENT);
+        assert_eq!((by_default.code(), by_default.stdout.as_str()), (0, "1\n2\n3\n"), "{}", by_default.stderr);
+        assert_eq!(by_default.stderr.lines().count(), 1, "{}", by_default.stderr);
+        let start = "supervisor: uses pipe instead of shm: failed to share memory with workers: the system refuses memfd_create (";
+        assert!(by_default.stderr.starts_with(start), "{}", by_default.stderr);
+        let unsized_ = run(&format!("ftruncate:error={errno}"), RESIDENT);
+        assert_eq!((unsized_.code(), unsized_.stdout.as_str()), (0, "1\n2\n3\n"), "{}", unsized_.stderr);
+        let over_pipes = run(&inject, OVER_PIPES);
+        assert_eq!((over_pipes.code(), over_pipes.stdout.as_str()), (0, "1\n2\n3\n"), "{}", over_pipes.stderr);
+        assert_eq!(over_pipes.stderr, "");
+        let named = run(&inject, &format!("{RESIDENT} --transport shm"));
+        assert_eq!((named.code(), named.stdout.as_str()), (6, ""), "{}", named.stderr);
+        assert!(named.stderr.contains("the system refuses memfd_create ("), "{}", named.stderr);
+    }
+}
+
+#[test]
+fn a_refused_guard_is_a_warning() {
+    if !can_inject() {
+        return;
+    }
+    // The first one of the thread that starts resident workers is the guard's.
+    for errno in ["EPERM", "ENOSYS", "EINVAL"] {
+        let run = run(&format!("clone:error={errno}:when=1"), RESIDENT);
+        assert_eq!((run.code(), run.stdout.as_str()), (0, "1\n2\n3\n"), "{errno}: {}", run.stderr);
+        assert_eq!(run.stderr.lines().count(), 1, "{errno}: {}", run.stderr);
+        assert!(run.stderr.starts_with("supervisor: runs without a guard, "), "{}", run.stderr);
+        assert!(run.stderr.contains("the system refuses clone ("), "{}", run.stderr);
+    }
+}
+
+#[test]
+fn a_refused_call_without_a_substitute_ends_the_run_at_once_and_is_named() {
+    if !can_inject() {
+        return;
+    }
+    for (call, flags) in [
+        ("epoll_create1", RESIDENT),
+        ("epoll_create1", COMMANDS),
+        ("epoll_ctl", RESIDENT),
+        ("epoll_ctl", COMMANDS),
+        ("epoll_wait", RESIDENT),
+        ("epoll_wait", COMMANDS),
+        ("fcntl", RESIDENT),
+        ("pipe2", OVER_PIPES),
+        ("pipe2", COMMANDS),
+        ("eventfd2", COMMANDS),
+        ("clone", RESIDENT),
+        ("clone", COMMANDS),
+    ] {
+        for errno in ["EPERM", "ENOSYS"] {
+            let run = run(&format!("{call}:error={errno}"), flags);
+            assert!(run.code() > 0 && run.stdout.is_empty(), "{call} {errno} {flags}: {}", run.stderr);
+            let refused = run.stderr.lines().find(|line| line.contains(&format!("refuses {call} (")));
+            let refused = refused.unwrap_or_else(|| panic!("{call} {errno} {flags}: {}", run.stderr));
+            assert!(refused.contains("allow it in the profile of the container"), "{refused}");
+            assert!(run.stderr.lines().count() < 10, "{call} {errno} {flags} is tried again: {}", run.stderr);
+        }
+    }
+}
