@@ -252,7 +252,7 @@ fn workers_that_are_idle_because_stdout_is_not_read_may_be_killed_as_often_as_on
     let (mut reader, writer) = std::io::pipe().unwrap();
     let (allow, allowed) = std::sync::mpsc::channel();
     let mut run = Run::start_with(&[&STORM_PROOF[..], &["-a", "-"]].concat(), input.as_bytes(), |command| {
-        drop(command.stdout(writer));
+        command.stdout(writer);
     });
     // Each kill lets the reader take a part, so that workers are killed while they wait for it.
     let output = std::thread::spawn(move || {
@@ -280,7 +280,7 @@ fn workers_that_are_idle_because_the_input_stalls_may_be_killed_as_often_as_one_
     const ITEMS: u64 = 100;
     let (reader, mut writer) = std::io::pipe().unwrap();
     let mut run = Run::start_with(&[&STORM_PROOF[..], &["-a", "-"]].concat(), b"", |command| {
-        drop(command.stdin(reader));
+        command.stdin(reader);
     });
     let mut lines = (0..ITEMS).map(|item| format!("{item}\n"));
     let kills = storm_with(&mut run, ITEMS, &[Signal::SIGKILL], &mut Random::new(), || {

@@ -45,6 +45,7 @@ use std::os::fd::AsFd;
 use std::os::unix::ffi::OsStringExt;
 use std::os::unix::fs::{FileTypeExt, MetadataExt};
 use std::path::PathBuf;
+use std::rc::Rc;
 use std::sync::Arc;
 
 /// Descriptors of the supervisor itself beyond those that are open at the start: poll set, signals, guard, second
@@ -74,11 +75,17 @@ enum Kind {
     Command { commander: Box<Commander>, verbose: bool },
 }
 
-/// Changes the process's signals and limits for a run. Dropping the value restores them. Signals are received from then
-/// on, before anything that takes time.
-pub fn change_process(
-    config: &Config,
-) -> Result<(SignalPlane, signals::Normalised, limits::RaisedOpenFiles), EngineError> {
+/// What a run has changed of its process. Dropping it restores that, in this order: the mask before the dispositions, so
+/// that a signal that the mask holds back meets no default action in between.
+pub struct ChangedProcess {
+    _open_files: limits::RaisedOpenFiles,
+    _signals: signals::Normalised,
+    plane: Rc<SignalPlane>,
+}
+
+/// Changes the process's signals and limits for a run. Signals are received from then on, before anything that takes
+/// time.
+pub fn change_process(config: &Config) -> Result<ChangedProcess, EngineError> {
     let open_files = limits::raise_open_files().map_err(EngineError::system("read the limit of open files"))?;
     check_own_open_files(config.policy.workers, open_files.limit())?;
     let asked = [Signal::INT, Signal::QUIT, Signal::HUP].into_iter().filter(|signal| !signals::is_ignored(*signal));
@@ -86,7 +93,7 @@ pub fn change_process(
     let handled = if config.handles_signals { handled.as_slice() } else { &[] };
     let plane = SignalPlane::install(handled).map_err(EngineError::system("install signal handlers"))?;
     let signals = signals::normalise().map_err(EngineError::system("reset signals"))?;
-    Ok((plane, signals, open_files))
+    Ok(ChangedProcess { _open_files: open_files, _signals: signals, plane: Rc::new(plane) })
 }
 
 /// Refuses a limit of open files that leaves no room for the supervisor itself, whatever the workers need.
@@ -105,7 +112,7 @@ pub struct Attached {
 }
 
 /// A run, ready to begin.
-pub fn open(mut config: Config, attached: Attached, signals: SignalPlane) -> Result<Reactor, EngineError> {
+pub fn open(mut config: Config, attached: Attached, process: &ChangedProcess) -> Result<Reactor, EngineError> {
     if config.output.mode != OutputMode::None && stdio::was_closed(1) {
         return Err(EngineError::StdoutClosed);
     }
@@ -123,7 +130,7 @@ pub fn open(mut config: Config, attached: Attached, signals: SignalPlane) -> Res
         reporters.insert(0, Box::new(caller));
         output = output.with_untaken(untaken);
     }
-    let (os, unguarded) = open_system(&kind, signals, requests.as_deref())?;
+    let (os, unguarded) = open_system(&kind, &process.plane, requests.as_deref())?;
     let spill = Arc::new(SpillFile::new());
     let conversation = Conversation {
         protocol: ProtocolKind::Frames,
@@ -193,7 +200,7 @@ fn refuse_events_in_input(config: &Config) -> Result<(), EngineError> {
 /// What the run needs of the system for itself, and what to say if that is not all there.
 fn open_system(
     kind: &Kind,
-    signals: SignalPlane,
+    signals: &Rc<SignalPlane>,
     requests: Option<&Requests>,
 ) -> Result<(Os, Option<String>), EngineError> {
     // Before any thread: the guard is a fork, in which all signals are blocked.
@@ -215,7 +222,7 @@ fn open_system(
             .map_err(EngineError::system("watch for requests"))?;
     }
     let spawner = Spawner::new().map_err(EngineError::system("prepare to start workers"))?;
-    let os = Os { clock: Clock::start(), poller, signals, spawner, guard };
+    let os = Os { clock: Clock::start(), poller, signals: Rc::clone(signals), spawner, guard };
     os.watch_guard().map_err(EngineError::system("watch the guard"))?;
     Ok((os, unguarded))
 }

@@ -79,8 +79,8 @@ fn begin(mut config: Config, source: Option<Box<dyn Source + Send>>) -> Result<R
             return dry_run::run(&config, attached.source);
         }
         let _ended = ended;
-        let (signals, _signals_before, _limits_before) = assembly::change_process(&config)?;
-        let reactor = assembly::open(config, attached, signals)?;
+        let process = assembly::change_process(&config)?;
+        let reactor = assembly::open(config, attached, &process)?;
         // It is received: `begin` waits for it.
         let _ = started.send(());
         reactor.run()

@@ -59,8 +59,8 @@ pub fn run(config: Config) -> Result<RunOutcome, EngineError> {
     if config.output.dry_run {
         return dry_run::run(&config, None);
     }
-    let (signals, _signals_before, _limits_before) = assembly::change_process(&config)?;
-    assembly::open(config, assembly::Attached::default(), signals)?.run()
+    let process = assembly::change_process(&config)?;
+    assembly::open(config, assembly::Attached::default(), &process)?.run()
 }
 
 /// Keeps a request for the status from ending this process before a run can answer it. For the beginning of `main`.

@@ -22,6 +22,7 @@ use crate::sys::signals::{ReceivedSignal, SignalPlane};
 use crate::sys::spawn::{SpawnError, SpawnPlan, Spawner};
 use std::io;
 use std::os::fd::BorrowedFd;
+use std::rc::Rc;
 
 /// The operating system, as the shell sees it.
 pub trait System {
@@ -105,7 +106,7 @@ pub trait System {
 pub struct Os {
     pub clock: Clock,
     pub poller: Poller,
-    pub signals: SignalPlane,
+    pub signals: Rc<SignalPlane>,
     pub spawner: Spawner,
     pub guard: Guard,
 }

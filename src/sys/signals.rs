@@ -111,7 +111,7 @@ impl SignalPlane {
     }
 
     /// The signals since the last call, in the order of their arrival. Never waits.
-    pub fn drain(&mut self) -> Vec<ReceivedSignal> {
+    pub fn drain(&self) -> Vec<ReceivedSignal> {
         let mut received = Vec::new();
         let mut bytes = [0; RECORDS_MAX * RECORD_BYTES];
         loop {
@@ -308,7 +308,7 @@ mod tests {
     #[test]
     fn a_signal_is_received_with_its_sender() {
         let winch = Signal(28);
-        let mut plane = SignalPlane::install(&[winch]).unwrap();
+        let plane = SignalPlane::install(&[winch]).unwrap();
         assert_eq!(plane.drain(), []);
         let sender = std::process::Command::new("/bin/sh")
             .args(["-c", &format!("kill -WINCH {}; kill -WINCH {0}", std::process::id())])
@@ -401,7 +401,7 @@ mod tests {
         let run = |leaves_first: bool| {
             blocked.thread_set_mask().unwrap();
             let normalised = normalise().unwrap();
-            let mut plane = SignalPlane::install(&caught).unwrap();
+            let plane = SignalPlane::install(&caught).unwrap();
             barrier.wait();
             if leaves_first {
                 drop((plane, normalised));
@@ -441,7 +441,7 @@ mod tests {
         unsafe { nix::sys::signal::signal(nix::sys::signal::Signal::SIGUSR2, nix::sys::signal::SigHandler::SigIgn) }
             .unwrap();
         let usr2 = [Signal(12)];
-        let mut lasting = SignalPlane::install(&usr2).unwrap();
+        let lasting = SignalPlane::install(&usr2).unwrap();
         let done = AtomicBool::new(false);
         std::thread::scope(|scope| {
             let sender = scope.spawn(|| {
