@@ -8,7 +8,7 @@ use super::own_file::OwnFile;
 use super::{Reporter, ReporterError, Settled, words};
 use crate::model::event::{EndReason, ItemFate, RunEvent};
 use crate::model::exit::{ExitStatus, Usage};
-use crate::model::ids::{Incarnation, ItemId, WorkerId};
+use crate::model::ids::{Attempt, Incarnation, ItemId, WorkerId};
 use crate::model::outcome::{RunOutcome, Settlement, StopReason};
 use crate::model::time::Instant;
 use crate::sys::outbox::Outbox;
@@ -76,6 +76,24 @@ fn begin_process<'a>(
     object
 }
 
+/// `process`: its slot, incarnation and pid.
+fn begin_attempt<'a>(
+    out: &'a mut Vec<u8>,
+    now: Instant,
+    name: &str,
+    item: ItemId,
+    attempt: Attempt,
+    (worker, incarnation, pid): (WorkerId, Incarnation, u32),
+) -> Object<'a> {
+    let mut object = begin(out, now, name);
+    object.number("item", item.0);
+    object.number("attempt", u64::from(attempt.0));
+    object.number("worker", u64::from(worker.number()));
+    object.number("incarnation", u64::from(incarnation.0));
+    object.number("pid", u64::from(pid));
+    object
+}
+
 fn push_event(out: &mut Vec<u8>, now: Instant, event: &RunEvent) {
     match event {
         RunEvent::RunStarted { workers } => {
@@ -104,22 +122,12 @@ fn push_event(out: &mut Vec<u8>, now: Instant, event: &RunEvent) {
             object.end_line();
         }
         RunEvent::ItemStarted { item, attempt, worker, incarnation, pid } => {
-            let mut object = begin(out, now, "item_started");
-            object.number("item", item.0);
-            object.number("attempt", u64::from(attempt.0));
-            object.number("worker", u64::from(worker.number()));
-            object.number("incarnation", u64::from(incarnation.0));
-            object.number("pid", u64::from(*pid));
-            object.end_line();
+            begin_attempt(out, now, "item_started", *item, *attempt, (*worker, *incarnation, *pid)).end_line();
         }
         RunEvent::ItemsReturned { first, count, attempt, worker, incarnation, pid, running } => {
             for item in (0..*count).map(|index| first.plus(u64::from(index))) {
-                let mut object = begin(out, now, "item_returned");
-                object.number("item", item.0);
-                object.number("attempt", u64::from(attempt.0));
-                object.number("worker", u64::from(worker.number()));
-                object.number("incarnation", u64::from(incarnation.0));
-                object.number("pid", u64::from(*pid));
+                let process = (*worker, *incarnation, *pid);
+                let mut object = begin_attempt(out, now, "item_returned", item, *attempt, process);
                 object.flag("running", *running == Some(item));
                 object.end_line();
             }

@@ -188,26 +188,31 @@ fn finished(reason: StopReason) -> RunEvent {
     RunEvent::RunFinished(RunOutcome { reason, totals })
 }
 
+fn item_started(item: u64, slot: usize, pid: u32) -> RunEvent {
+    let (attempt, incarnation) = (Attempt(1), Incarnation(1));
+    RunEvent::ItemStarted { item: ItemId(item), attempt, worker: worker(slot), incarnation, pid }
+}
+
+fn items_returned(first: u64, count: u32, slot: usize, pid: u32) -> RunEvent {
+    let (first, attempt, worker, incarnation) = (ItemId(first), Attempt(1), worker(slot), Incarnation(1));
+    RunEvent::ItemsReturned { first, count, attempt, worker, incarnation, pid, running: None }
+}
+
 /// Two resident workers: done, failed and dead items, deaths, an INT.
 fn resident(stage: &mut Recorder) {
     stage.event(RunEvent::RunStarted { workers: 2 });
     for slot in [1, 2] {
-        stage.event(RunEvent::WorkerSpawned {
-            worker: worker(slot),
-            incarnation: Incarnation(1),
-            pid: 100 + slot as u32,
-        });
-        stage.event(RunEvent::WorkerReady {
-            worker: worker(slot),
-            incarnation: Incarnation(1),
-            pid: 100 + slot as u32,
-        });
+        let (worker, incarnation, pid) = (worker(slot), Incarnation(1), 100 + slot as u32);
+        stage.event(RunEvent::WorkerSpawned { worker, incarnation, pid });
+        stage.event(RunEvent::WorkerReady { worker, incarnation, pid });
     }
     stage.settle(&settlement(0, 2, Outcome::Done, 1, vec![]), "7\n\"x\"\n", b"49\na\x1b[1m\n", "");
     stage.settle(&settlement(2, 1, Outcome::Done, 2, vec![]), "3", b"9\n", "");
     let failed = CauseKind::Failed(FailReason::Message("not an integer: \"a\tb\"".to_owned()));
     stage.settle(&settlement(3, 1, Outcome::Failed, 2, vec![cause(1, 2, failed)]), "a\tb", b"", "");
+    stage.event(item_started(4, 2, 102));
     stage.event(exited(2, 1, 102, CRASHED, EndReason::Own, Some((4, ItemFate::Again(Attempt(2))))));
+    stage.event(items_returned(5, 2, 2, 102));
     stage.event(RunEvent::WorkerSpawned { worker: worker(2), incarnation: Incarnation(2), pid: 112 });
     stage.event(exited(1, 1, 101, ExitStatus::Code(3), EndReason::Own, Some((4, ItemFate::Settled))));
     let crashed = CauseKind::Crashed;
@@ -288,7 +293,7 @@ worker  pid  items      cpu   memory  ended by
      2  102      3  0.012 s  2.0 MiB  signal 11 (SEGV)
      2  112      3  0.012 s  2.0 MiB  exit 0
 item 4 is dead: attempt 1, worker 2 (pid 102): signal 11 (SEGV); attempt 2, worker 1 (pid 101): exit 3
-9 items: 3 done, 1 failed, 1 dead, 4 skipped; 4 processes, 2 deaths, 1 more attempt; 0.018 s
+9 items: 3 done, 1 failed, 1 dead, 4 skipped; 4 processes, 2 deaths, 1 more attempt; 0.020 s
 
 "#]],
     );
@@ -374,7 +379,7 @@ fn json_shows_an_object_for_each_item() {
 {"item":1,"input":"\"x\"","outcome":"done","result":"a\u001b[1m","attempts":1,"worker":1,"pid":101,"started":0.005000000,"runtime":0.002000000,"causes":[]}
 {"item":2,"input":"3","outcome":"done","result":"9","attempts":1,"worker":2,"pid":102,"started":0.006000000,"runtime":0.002000000,"causes":[]}
 {"item":3,"input":"a\tb","outcome":"failed","attempts":1,"worker":2,"pid":102,"started":0.007000000,"runtime":0.002000000,"error":"not an integer: \"a\tb\"","causes":[{"attempt":1,"worker":2,"pid":102,"error":"not an integer: \"a\tb\""}]}
-{"item":4,"input":"4","outcome":"dead","attempts":2,"worker":1,"pid":101,"started":0.011000000,"runtime":0.002000000,"exit":{"code":3},"error":"exit 3","causes":[{"attempt":1,"worker":2,"pid":102,"exit":{"signal":11,"name":"SEGV","core":false}},{"attempt":2,"worker":1,"pid":101,"exit":{"code":3}}]}
+{"item":4,"input":"4","outcome":"dead","attempts":2,"worker":1,"pid":101,"started":0.013000000,"runtime":0.002000000,"exit":{"code":3},"error":"exit 3","causes":[{"attempt":1,"worker":2,"pid":102,"exit":{"signal":11,"name":"SEGV","core":false}},{"attempt":2,"worker":1,"pid":101,"exit":{"code":3}}]}
 {"item":5,"input":"5","outcome":"skipped","attempts":0,"causes":[]}
 {"item":6,"input":"6","outcome":"skipped","attempts":0,"causes":[]}
 {"item":7,"input":"7","outcome":"skipped","attempts":0,"causes":[]}
@@ -420,19 +425,22 @@ fn each_event_is_a_json_object() {
 {"event":"item_settled","t":0.006000000,"item":1,"outcome":"done","attempt":1,"worker":1,"incarnation":1,"pid":101}
 {"event":"item_settled","t":0.007000000,"item":2,"outcome":"done","attempt":1,"worker":2,"incarnation":1,"pid":102}
 {"event":"item_settled","t":0.008000000,"item":3,"outcome":"failed","attempt":1,"worker":2,"incarnation":1,"pid":102,"causes":[{"attempt":1,"worker":2,"pid":102,"error":"not an integer: \"a\tb\""}]}
-{"event":"worker_exited","t":0.009000000,"worker":2,"incarnation":1,"pid":102,"exit":{"signal":11,"name":"SEGV","core":false},"reason":"own","item":4,"next_attempt":2,"items":3,"user":0.012000000,"system":0.000500000,"rss_max_kib":2150}
-{"event":"worker_spawned","t":0.010000000,"worker":2,"incarnation":2,"pid":112}
-{"event":"worker_exited","t":0.011000000,"worker":1,"incarnation":1,"pid":101,"exit":{"code":3},"reason":"own","item":4,"items":3,"user":0.012000000,"system":0.000500000,"rss_max_kib":2150}
-{"event":"item_settled","t":0.012000000,"item":4,"outcome":"dead","attempt":2,"worker":1,"incarnation":1,"pid":101,"causes":[{"attempt":1,"worker":2,"pid":102,"exit":{"signal":11,"name":"SEGV","core":false}},{"attempt":2,"worker":1,"pid":101,"exit":{"code":3}}]}
-{"event":"worker_restarting","t":0.013000000,"worker":1,"incarnation":2,"delay":0.200000000}
-{"event":"signal_received","t":0.014000000,"signal":2,"name":"INT","sender_pid":55}
-{"event":"stopping","t":0.015000000,"stage":"draining","reason":"signal","signal":2}
-{"event":"item_settled","t":0.016000000,"item":5,"outcome":"skipped"}
-{"event":"item_settled","t":0.016000000,"item":6,"outcome":"skipped"}
-{"event":"item_settled","t":0.016000000,"item":7,"outcome":"skipped"}
-{"event":"item_settled","t":0.016000000,"item":8,"outcome":"skipped"}
-{"event":"worker_exited","t":0.017000000,"worker":2,"incarnation":2,"pid":112,"exit":{"code":0},"reason":"asked","items":3,"user":0.012000000,"system":0.000500000,"rss_max_kib":2150}
-{"event":"run_finished","t":0.018000000,"reason":"signal","signal":2,"items":9,"done":3,"failed":1,"dead":1,"skipped":4,"interrupted":0,"retried":1,"deaths":2,"spawned":4,"stale":0}
+{"event":"item_started","t":0.009000000,"item":4,"attempt":1,"worker":2,"incarnation":1,"pid":102}
+{"event":"worker_exited","t":0.010000000,"worker":2,"incarnation":1,"pid":102,"exit":{"signal":11,"name":"SEGV","core":false},"reason":"own","item":4,"next_attempt":2,"items":3,"user":0.012000000,"system":0.000500000,"rss_max_kib":2150}
+{"event":"item_returned","t":0.011000000,"item":5,"attempt":1,"worker":2,"incarnation":1,"pid":102,"running":false}
+{"event":"item_returned","t":0.011000000,"item":6,"attempt":1,"worker":2,"incarnation":1,"pid":102,"running":false}
+{"event":"worker_spawned","t":0.012000000,"worker":2,"incarnation":2,"pid":112}
+{"event":"worker_exited","t":0.013000000,"worker":1,"incarnation":1,"pid":101,"exit":{"code":3},"reason":"own","item":4,"items":3,"user":0.012000000,"system":0.000500000,"rss_max_kib":2150}
+{"event":"item_settled","t":0.014000000,"item":4,"outcome":"dead","attempt":2,"worker":1,"incarnation":1,"pid":101,"causes":[{"attempt":1,"worker":2,"pid":102,"exit":{"signal":11,"name":"SEGV","core":false}},{"attempt":2,"worker":1,"pid":101,"exit":{"code":3}}]}
+{"event":"worker_restarting","t":0.015000000,"worker":1,"incarnation":2,"delay":0.200000000}
+{"event":"signal_received","t":0.016000000,"signal":2,"name":"INT","sender_pid":55}
+{"event":"stopping","t":0.017000000,"stage":"draining","reason":"signal","signal":2}
+{"event":"item_settled","t":0.018000000,"item":5,"outcome":"skipped"}
+{"event":"item_settled","t":0.018000000,"item":6,"outcome":"skipped"}
+{"event":"item_settled","t":0.018000000,"item":7,"outcome":"skipped"}
+{"event":"item_settled","t":0.018000000,"item":8,"outcome":"skipped"}
+{"event":"worker_exited","t":0.019000000,"worker":2,"incarnation":2,"pid":112,"exit":{"code":0},"reason":"asked","items":3,"user":0.012000000,"system":0.000500000,"rss_max_kib":2150}
+{"event":"run_finished","t":0.020000000,"reason":"signal","signal":2,"items":9,"done":3,"failed":1,"dead":1,"skipped":4,"interrupted":0,"retried":1,"deaths":2,"spawned":4,"stale":0}
 
 "#]],
     );
