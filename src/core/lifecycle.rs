@@ -129,9 +129,9 @@ impl Core {
                 let kind = CauseKind::Failed(FailReason::NotStarted(error.clone()));
                 let repeatable = !matches!(failure, SpawnFailure::Unfit(_));
                 let decision = self.decide_failure(index, lease.batch, kind, repeatable);
-                let settles = decision.is_final();
+                let fails = decision.fails();
                 let again = self.apply_decision(index, queued, decision);
-                if settles && let SpawnFailure::Lost { error, missing } = &failure {
+                if fails && let SpawnFailure::Lost { error, missing } = &failure {
                     self.note_lost_command(error, *missing);
                 }
                 again

@@ -89,6 +89,8 @@ pub struct Core {
     congested: bool,
     /// A worker has sent its hello.
     greeted: bool,
+    /// Processes that exited by themselves before that.
+    start_exits: u32,
     stage: Stage,
     /// Why the run stops, if it does.
     reason: Option<StopReason>,
@@ -129,6 +131,7 @@ impl Core {
             dispatched: false,
             congested: false,
             greeted: false,
+            start_exits: 0,
             stage: Stage::Running,
             reason: None,
             closing: false,

@@ -2,7 +2,8 @@
 
 use crate::model::event::EndReason;
 use crate::model::exit::ExitStatus;
-use crate::model::outcome::{Cause, CauseKind, Outcome, Settlement, StopReason};
+use crate::model::ids::ItemId;
+use crate::model::outcome::{Cause, CauseKind, FailReason, Outcome, Settlement, StopReason};
 use crate::model::signal::Signal;
 pub use crate::model::text::{escaped, push_escaped};
 use crate::model::time::Duration;
@@ -37,6 +38,17 @@ pub fn cause(cause: &Cause) -> String {
     }
 }
 
+/// The kind of a cause, without the text of its item: `signal 9 (KILL)`, `a panic`.
+#[must_use]
+pub fn kind(cause: &Cause) -> String {
+    match &cause.kind {
+        CauseKind::Failed(FailReason::Message(_)) => "a failure with a text of its own".to_owned(),
+        CauseKind::Failed(FailReason::Panicked(_)) => "a panic".to_owned(),
+        CauseKind::Failed(FailReason::NotStarted(_)) => "a command that could not be started".to_owned(),
+        _ => self::cause(cause),
+    }
+}
+
 /// Why a run stops; `None` for the normal end, and after the reader of stdout has gone. `signal`: the last one.
 #[must_use]
 pub fn why_stopping(reason: &StopReason, signal: Option<Signal>) -> Option<String> {
@@ -64,6 +76,19 @@ pub fn why_stopping(reason: &StopReason, signal: Option<Signal>) -> Option<Strin
     })
 }
 
+/// An error that ends the run, unlike a signal or a policy that was met.
+#[must_use]
+pub const fn ends_the_run(reason: &StopReason) -> bool {
+    !matches!(
+        reason,
+        StopReason::SourceEnded
+            | StopReason::SinkClosed
+            | StopReason::HaltMet
+            | StopReason::HaltFailed
+            | StopReason::Signal(_)
+    )
+}
+
 /// The cause of an item's outcome; empty if there is none.
 #[must_use]
 pub fn last_cause(causes: &[Cause]) -> String {
@@ -73,9 +98,15 @@ pub fn last_cause(causes: &[Cause]) -> String {
 /// `item 2 ("/etc/b.conf")`: a single item with its beginning, where that is known.
 #[must_use]
 pub fn item(settlement: &Settlement) -> String {
-    match &settlement.shown_item {
-        Some(text) => format!("item {} ({text})", settlement.first),
-        None => format!("item {}", settlement.first),
+    named(settlement.first, settlement.shown_item.as_deref())
+}
+
+/// The same for an item with this beginning.
+#[must_use]
+pub fn named(item: ItemId, shown: Option<&str>) -> String {
+    match shown {
+        Some(text) => format!("item {item} ({text})"),
+        None => format!("item {item}"),
     }
 }
 

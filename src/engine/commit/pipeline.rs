@@ -79,6 +79,12 @@ struct FilesState {
 /// The longest beginning of a failed item in a message.
 const SHOWN_CHARS_MAX: usize = 60;
 
+/// The beginning of an item for messages.
+fn shown_item(item: ItemId, feed: &mut Feed) -> Option<Box<str>> {
+    let body = feed.body(item, 1);
+    (!body.bytes().is_empty()).then(|| quoted_start(body.bytes(), SHOWN_CHARS_MAX).into())
+}
+
 impl Commit {
     pub fn new(output: OutputStreams, reporters: Vec<Box<dyn Reporter>>, wants_inputs: bool) -> Self {
         Self {
@@ -106,8 +112,15 @@ impl Commit {
         self.reorder.held_bytes()
     }
 
-    /// Something happened.
-    pub fn event(&mut self, now: Instant, event: RunEvent) {
+    /// Something happened. An item that is tried again gets its text.
+    pub fn event(&mut self, now: Instant, mut event: RunEvent, feed: &mut Feed) {
+        if let RunEvent::ItemRetried { item, shown_item: shown, .. } = &mut event {
+            *shown = shown_item(*item, feed);
+        }
+        self.note(now, event);
+    }
+
+    fn note(&mut self, now: Instant, event: RunEvent) {
         self.files.stopping |= matches!(event, RunEvent::Stopping { .. });
         if self.record.is_some() {
             self.waiting.push((now, Deferred::Event(event)));
@@ -127,9 +140,7 @@ impl Commit {
     ) {
         let answer = answer.and_then(|answer| answer.part(&settlement));
         if matches!(settlement.outcome, Outcome::Failed | Outcome::Dead) && settlement.count == 1 {
-            let body = feed.body(settlement.first, 1);
-            settlement.shown_item =
-                (!body.bytes().is_empty()).then(|| quoted_start(body.bytes(), SHOWN_CHARS_MAX).into());
+            settlement.shown_item = shown_item(settlement.first, feed);
         }
         let in_turn = mutant!(OrderIgnored, in_turn, true);
         if let Some(record) = &mut self.record {
@@ -138,7 +149,7 @@ impl Commit {
         }
         if !in_turn {
             // Causes are few, and most settlements have none: the copy costs no allocation.
-            self.event(now, RunEvent::ItemsSettled(settlement.clone()));
+            self.note(now, RunEvent::ItemsSettled(settlement.clone()));
             // The items need not wait with their results, unless they are shown with them.
             if mutant!(ReleasedBeforeShown, !self.wants_inputs, true) {
                 feed.release(settlement.first, settlement.count);
