@@ -41,6 +41,7 @@ fn policy() -> Policy {
         dead_max: Some(20),
         timeout: None,
         hello_timeout: Duration::from_secs(10),
+        start_exits_max: None,
         term_sequence: vec![TermStep { signal: Signal::KILL, wait: Duration::ZERO }],
         grace: Duration::from_secs(10),
         restart: RestartType::Permanent,

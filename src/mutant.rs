@@ -140,6 +140,8 @@ mod armed {
         PriorityReversed,
         /// `--halt` waits for one item more.
         HaltOffByOne,
+        /// `--halt soon` waits for running items no longer than the grace.
+        HaltSoonHurried,
         /// A transient worker that left with exit 0 is started again.
         TransientAsPermanent,
         /// Items go to a worker whose hello is awaited.

@@ -426,6 +426,15 @@ fn a_newcomers_mistake_gets_a_line_with_the_remedy() {
     assert!(lines[0].ends_with(
         "--protocol frames needs a program that speaks frames, and without it the command runs once per item"
     ));
+    // Another exit code may be bad luck, so a few more starts are made, and a restart limit that is given alone decides.
+    for (flags, starts) in [("", 3), ("--max-restarts 4/10s --backoff 0..0", 5)] {
+        let output = run(&format!("--protocol frames -j1 --events /dev/stdout {flags} --output none -- false ::: a"));
+        assert_eq!(text(&output.stdout).matches("worker_spawned").count(), starts, "{}", text(&output.stdout));
+        let line = "supervisor: giving up: worker 1 cannot be kept running (exit 1 before its hello): ending the workers \
+                    (TERM, then KILL); --protocol frames needs a program that speaks frames, and without it the command \
+                    runs once per item\n";
+        assert_eq!((text(&output.stderr), output.status.code()), (line, Some(3)));
+    }
     let line = "supervisor: failed to run echo a; echo b: command not found in PATH; add --shell to run it as a script of the shell";
     assert_eq!(first_line(&["--", "echo a; echo b"], "x\n"), (line.to_owned(), Some(127)));
     let output = run("-j1 ::: a b");
@@ -436,6 +445,66 @@ fn a_newcomers_mistake_gets_a_line_with_the_remedy() {
     let output = supervisor(["-j1", "--fail-fast", "--", "false"]).stdin(piped("a\nb\n")).output().unwrap();
     assert!(text(&output.stderr).contains("supervisor: an item failed: "), "{}", text(&output.stderr));
     assert!(text(&run("--task whoami --items 1 -q").stdout).contains("uid"));
+}
+
+#[test]
+fn of_an_option_that_is_given_twice_the_last_counts() {
+    let output =
+        run("--output none --summary always --output json --summary never --items 7 --items 1 --items=2 -w 9 -j1");
+    assert_eq!(text(&output.stdout).lines().count(), 2);
+    assert!(text(&output.stdout).starts_with("{\"item\":0,"), "{}", text(&output.stdout));
+    assert_eq!((text(&output.stderr), output.status.code()), ("", Some(0)));
+}
+
+#[test]
+fn the_help_and_the_readme_tell_failed_and_dead_apart_side_by_side() {
+    let help = run("--help").stdout;
+    let readme = include_str!("../README.md");
+    for (name, page) in [("--help", text(&help)), ("README", readme)] {
+        let lines: Vec<&str> = page.lines().collect();
+        let defines =
+            |line: &&str| line.contains("failed") && line.contains("last attempt") && line.contains("--retries");
+        let failed = lines.iter().position(defines).unwrap_or_else(|| panic!("{name} does not say what failed means"));
+        // In the same paragraph, or on the next line of the list.
+        let dead = |line: &&str| line.contains("dead") || line.contains("--crash-limit");
+        assert!(lines[failed..lines.len().min(failed + 2)].iter().any(dead), "{name}");
+    }
+}
+
+#[test]
+fn a_run_of_the_same_failure_is_told_in_about_a_line_for_each_item() {
+    let items: String = (0..40).map(|number| format!("{number}\n")).collect();
+    let dies = ["-j2", "--max-dead", "never", "--retries", "3", "--summary", "never"];
+    for (worker, last) in [
+        (["--", "sh", "-c", "kill -9 $$"].as_slice(), " died after 4 attempts: signal 9 (KILL) from outside"),
+        (&["--", "false"], " failed after 4 attempts: exit 1"),
+    ] {
+        let told = |verbose: &[&str]| {
+            let output = supervisor([verbose, &dies, worker].concat()).stdin(piped(&items)).output().unwrap();
+            assert_eq!(output.status.code(), Some(1));
+            text(&output.stderr).to_owned()
+        };
+        let stderr = told(&[]);
+        // Each item once, the first three further attempts, and the number of the others.
+        assert_eq!(stderr.lines().count(), 40 + 3 + 1, "{stderr}");
+        for number in 0..40 {
+            assert!(stderr.contains(&format!("supervisor: item {number} (\"{number}\"){last}\n")), "{stderr}");
+        }
+        assert!(stderr.contains("supervisor: ... and 117 more like it: "), "{stderr}");
+        assert!(stderr.contains(", tried again; -v shows each\n"), "{stderr}");
+        for verbose in ["-v", "-t", "--verbose"] {
+            let stderr = told(&[verbose]);
+            assert_eq!(stderr.matches("; will be tried again (attempt ").count(), 120, "{stderr}");
+            assert!(stderr.contains("item 7 (\"7\") "), "{stderr}");
+        }
+    }
+    // Workers that stay, with the task that kills its worker.
+    let output = supervisor(["-j2", "--max-dead", "never", "--summary", "never", "--task", "signal", "-a", "-"])
+        .stdin(piped(&"KILL\n".repeat(40)))
+        .output()
+        .unwrap();
+    let stderr = text(&output.stderr);
+    assert_eq!(stderr.lines().count(), 40 + 3 + 1, "{stderr}");
 }
 
 #[test]

@@ -188,11 +188,16 @@ fn running_items_that_outlast_the_grace_are_ended_with_a_notice() {
         let rest = ["-j2", "--grace", "50ms", "--", "sh", "-c", "$0 1000", ":::", "false", "sleep"];
         let mut run = Run::start(&[stop, &rest].concat());
         run.wait_for(|event| event["event"] == "item_settled" && event["outcome"] == "failed");
-        if stop.is_empty() {
-            run.signal(Signal::SIGINT);
+        if !stop.is_empty() {
+            // It waits for the running item without a limit, until a signal sets one.
+            run.wait_for_event("stopping");
         }
+        run.signal(Signal::SIGINT);
         let run = run.finish();
-        assert_eq!(run.code(), if stop.is_empty() { 130 } else { 1 }, "{}", run.stderr);
+        assert_eq!(run.code(), 130, "{}", run.stderr);
+        let waits = run.stderr.contains("an item failed: no new items; running ones may finish\n");
+        assert_eq!(waits, !stop.is_empty(), "{}", run.stderr);
+        assert!(run.stderr.contains("INT: no new items; waiting up to 0.05s for running ones"), "{}", run.stderr);
         let words = "supervisor: the running items have not ended within 0.05s: ending the workers (TERM, then KILL)";
         assert!(run.stderr.contains(words), "{}", run.stderr);
         let settled = run.events("item_settled");
@@ -201,6 +206,25 @@ fn running_items_that_outlast_the_grace_are_ended_with_a_notice() {
         assert_eq!(run.events("run_finished")[0]["interrupted"], 1);
         assert!(run.stderr.contains("1 skipped; 2 processes, 0 deaths, 1 interrupted"), "{}", run.stderr);
     }
+}
+
+#[test]
+fn a_halt_soon_lets_running_items_finish_however_long_they_take() {
+    let dir = tempfile::tempdir().unwrap();
+    let fifo = dir.path().join("fifo");
+    nix::unistd::mkfifo(&fifo, nix::sys::stat::Mode::S_IRWXU).unwrap();
+    let wait = format!("cat {}", fifo.display());
+    let arguments =
+        ["-j2", "--grace", "0", "--halt", "soon,fail=1", "--", "sh", "-c", "$0", ":::", &wait, "false", "true"];
+    // The item is one word, so a shell has to cut it.
+    let arguments = arguments.map(|word| if word == "$0" { "eval \"$0\"" } else { word });
+    let mut run = Run::start(&arguments);
+    run.wait_for_event("stopping");
+    // Opening blocks until the running item opens the FIFO; it ends when the FIFO is closed.
+    std::fs::write(&fifo, "late\n").unwrap();
+    let run = run.finish();
+    assert_eq!((run.code(), run.stdout.as_str()), (1, "late\n"), "{}", run.stderr);
+    assert_eq!((run.settled("done"), run.settled("failed"), run.settled("skipped")), (1, 1, 1), "{}", run.stderr);
 }
 
 #[test]

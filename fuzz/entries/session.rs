@@ -116,6 +116,7 @@ impl Shell {
             dead_max: None,
             timeout: (way & 32 != 0).then(|| Duration::from_millis(50)),
             hello_timeout: Duration::from_millis(100),
+            start_exits_max: None,
             term_sequence: vec![TermStep { signal: Signal::KILL, wait: Duration::from_millis(1) }],
             grace: Duration::from_millis(10),
             restart: RestartType::Permanent,

@@ -130,7 +130,7 @@ pub struct Flags {
     /// What ends a process, ms [TERM,200,TERM,100,TERM,50,KILL,25]
     #[arg(long, value_name = "SEQUENCE", value_parser = values::term_sequence, help_heading = FAILURE)]
     pub term_seq: Option<TermSequence>,
-    /// How long a stop waits for running items [10s]
+    /// How long a stop by a signal waits for running items [10s]
     #[arg(long, value_name = "D", value_parser = values::duration, help_heading = FAILURE)]
     pub grace: Option<Duration>,
     /// permanent, transient (not after exit 0) or temporary [permanent]
@@ -182,8 +182,8 @@ pub struct Flags {
     /// Print what would run, and run nothing
     #[arg(long, help_heading = OUTPUT)]
     pub dry_run: bool,
-    /// Print each command to stderr before it starts
-    #[arg(short = 't', long, help_heading = OUTPUT)]
+    /// Tell every failed attempt, and print each command; also -t
+    #[arg(short, long, short_alias = 't', help_heading = OUTPUT)]
     pub verbose: bool,
     /// Whose exit codes: own, count (GNU parallel's), xargs [own]
     #[arg(long, value_name = "STYLE", value_parser = choice(&EXIT_CODES), hide_possible_values = true, help_heading = OUTPUT)]

@@ -206,7 +206,6 @@ const fn flag(setting: Setting, flags: &Flags) -> &'static str {
         Setting::Strategy => "--strategy",
         Setting::Shell => "--shell",
         Setting::Stdin => "--stdin",
-        Setting::Verbose => "--verbose",
         Setting::Timeout => "--timeout",
         Setting::CrashLimit => "--crash-limit",
         Setting::KillLimit => "--kill-limit",
@@ -441,7 +440,7 @@ mod tests {
             assert!(matches!(found, UsageError::NeedsFrames { flag: named } if flag.starts_with(named)), "{found}");
             config(&format!("{flag} --protocol frames -- x"));
         }
-        for flag in ["--shell", "--stdin", "--verbose"] {
+        for flag in ["--shell", "--stdin"] {
             assert_eq!(error(flag), UsageError::NeedsExec { flag });
             config(&format!("{flag} -- x"));
         }

@@ -282,10 +282,13 @@ impl Core {
             (_, Setback::FailedStart) => format!("{status} before its hello"),
             _ => status.to_string(),
         };
-        // A program that ends well and says nothing is no worker, and the next start ends like this one. Another process
-        // that is still starting may be one.
-        let silent = own && status.is_success() && !self.greeted && self.policy.worker.waits_for_hello();
-        if silent && self.pool.up == 0 {
+        // A program that exits and says nothing is no worker, and the next start ends like this one: at once after a
+        // success, after a few other exits. Another process that is still starting may be a worker.
+        let waits = !self.greeted && self.policy.worker.waits_for_hello();
+        let silent = own && waits && matches!(status, ExitStatus::Code(_));
+        self.start_exits = self.start_exits.saturating_add(u32::from(silent));
+        let too_many = self.policy.start_exits_max.is_some_and(|max| self.start_exits >= max);
+        if silent && (status.is_success() || too_many) && self.pool.up == 0 {
             let worker = WorkerId::from_index(index);
             self.stop(Stage::Terminating, StopReason::RestartLimit { worker, last });
             return;

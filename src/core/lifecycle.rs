@@ -126,7 +126,7 @@ impl Core {
                 let kind = CauseKind::Failed(FailReason::NotStarted(error.clone()));
                 let repeatable = !matches!(failure, SpawnFailure::Unfit(_));
                 let decision = self.decide_failure(index, lease.batch, kind, repeatable);
-                let fails = decision.is_failure();
+                let fails = decision.fails();
                 let again = self.apply_decision(index, queued, decision);
                 if fails && let SpawnFailure::Lost { error, missing } = &failure {
                     self.note_lost_command(error, *missing);

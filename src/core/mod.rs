@@ -92,6 +92,8 @@ pub struct Core {
     congested: bool,
     /// A worker has sent its hello.
     greeted: bool,
+    /// Processes that exited by themselves before that.
+    start_exits: u32,
     stage: Stage,
     /// Why the run stops, if it does.
     reason: Option<StopReason>,
@@ -133,6 +135,7 @@ impl Core {
             dispatched: false,
             congested: false,
             greeted: false,
+            start_exits: 0,
             stage: Stage::Running,
             reason: None,
             closing: false,

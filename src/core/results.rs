@@ -27,9 +27,9 @@ pub(super) struct FailureDecision {
 }
 
 impl FailureDecision {
-    /// If the item has failed for good.
-    pub(super) const fn is_failure(&self) -> bool {
-        matches!(self.outcome, Some(Outcome::Failed | Outcome::Dead))
+    /// Whether the item has failed by it, and is not only left out because the run stops.
+    pub(super) const fn fails(&self) -> bool {
+        matches!(self.outcome, Some(Outcome::Failed))
     }
 }
 
@@ -255,7 +255,8 @@ impl Core {
         self.totals.retried += 1;
         let delay = self.retry_delay(batch.attempt);
         if let Some(cause) = causes.last().cloned() {
-            self.report(RunEvent::ItemRetried { item: batch.first, attempt, delay, cause });
+            let item = batch.first;
+            self.report(RunEvent::ItemRetried { item, attempt, delay, cause, shown_item: None });
         }
         self.causes.insert(batch.first, causes);
         let queued = Queued { batch: Batch::of_one(batch.first, attempt), ..queued };

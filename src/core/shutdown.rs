@@ -1,7 +1,8 @@
 //! How a run ends: Running -> Draining -> Terminating -> Killing -> Finished.
 //!
 //! Invariant: the stage only rises, and a weaker reason never replaces a stronger one. Every stage ends: a drain has
-//! its grace, the term sequence ends with KILL.
+//! its grace, the term sequence ends with KILL. The drain of `--halt soon` alone waits for the running items however
+//! long they take; the grace begins with a later reason to stop, or when no item is left.
 
 use super::Core;
 use super::action::Action;
@@ -78,11 +79,16 @@ impl Core {
         if self.stage == Stage::Finished {
             return;
         }
+        let waits = mutant!(HaltSoonHurried, reason.waits_for_running_items(), false);
         let stronger = self.strengthen(reason);
         let rises = stage > self.stage;
         self.stage = self.stage.max(stage);
         if let Some(reason) = self.reason.clone().filter(|_| rises || (stronger && self.stage > Stage::Running)) {
             self.report(RunEvent::Stopping { stage: self.stage, reason });
+        }
+        if self.stage == Stage::Draining && !waits && (rises || self.grace_timer.is_none()) {
+            self.timers.clear(Timer::WholeRun, &mut self.run_timer);
+            self.set_grace(self.policy.grace);
         }
         if !rises {
             return;
@@ -91,10 +97,11 @@ impl Core {
         if mutant!(DispatchInDrain, true, stage > Stage::Draining) {
             self.skip_queue();
         }
-        self.timers.clear(Timer::WholeRun, &mut self.run_timer);
         match stage {
             Stage::Running | Stage::Finished => {}
-            Stage::Draining => self.drain(),
+            Stage::Draining => {
+                mutant!(DispatchInDrain, self.ask_all_to_leave(), {});
+            }
             Stage::Terminating => self.terminate_all(),
             Stage::Killing => self.kill_all(),
         }
@@ -104,11 +111,6 @@ impl Core {
         for batch in self.queue.drain() {
             mutant!(SkipForgotten, self.skip(batch, None, None), {});
         }
-    }
-
-    fn drain(&mut self) {
-        self.set_grace(self.policy.grace);
-        mutant!(DispatchInDrain, self.ask_all_to_leave(), {});
     }
 
     fn ask_all_to_leave(&mut self) {
@@ -123,6 +125,7 @@ impl Core {
     }
 
     fn terminate_all(&mut self) {
+        self.timers.clear(Timer::WholeRun, &mut self.run_timer);
         self.timers.clear(Timer::Grace, &mut self.grace_timer);
         for index in 0..self.pool.slots.len() {
             if self.pool.slots[index].is_up() {
@@ -135,6 +138,7 @@ impl Core {
     }
 
     fn kill_all(&mut self) {
+        self.timers.clear(Timer::WholeRun, &mut self.run_timer);
         self.timers.clear(Timer::Grace, &mut self.grace_timer);
         for index in 0..self.pool.slots.len() {
             let slot = &mut self.pool.slots[index];
@@ -192,6 +196,11 @@ impl Core {
             } else if self.pool.retired == self.pool.target && unsettled > 0 {
                 self.give_up();
             }
+        }
+        if self.stage == Stage::Draining && self.grace_timer.is_none() && unsettled == 0 {
+            // No item is left to wait for, only workers that have to leave.
+            self.timers.clear(Timer::WholeRun, &mut self.run_timer);
+            self.set_grace(self.policy.leave_time());
         }
         let ending = self.closing || self.stage > Stage::Running;
         if ending && self.stage < Stage::Finished && mutant!(FinishEarly, self.pool.up == 0, self.pool.up <= 1) {

@@ -164,7 +164,8 @@ config_builder! {
         output: OutputMode,
         /// Each line of a result begins with its item and a tab. Default: false.
         tag: bool,
-        /// Print each command to stderr before it starts. Default: false.
+        /// Print each command to stderr before it starts, and tell every attempt that is followed by another one. Default:
+        /// false, and of attempts that end alike the first three are told.
         verbose: bool,
         /// Print what would run to stdout, and start nothing. Default: false.
         dry_run: bool,

@@ -142,7 +142,7 @@ pub struct OutputSpec {
     pub mode: OutputMode,
     /// Each line of output is preceded by the item and a tab.
     pub tag: bool,
-    /// Commands are printed to stderr before they start.
+    /// Commands are printed to stderr before they start, and every attempt that is followed by another one is told there.
     pub verbose: bool,
     /// Commands, or items, are printed to stdout and nothing is started.
     pub dry_run: bool,

@@ -131,8 +131,6 @@ pub enum Setting {
     Shell,
     /// [`stdin`](super::builder::ConfigBuilder::stdin).
     Stdin,
-    /// [`verbose`](super::builder::ConfigBuilder::verbose).
-    Verbose,
     /// [`timeout`](super::builder::ConfigBuilder::timeout).
     Timeout,
     /// [`crash_limit`](super::builder::ConfigBuilder::crash_limit).
@@ -176,7 +174,6 @@ impl fmt::Display for Setting {
             Self::Strategy => "strategy",
             Self::Shell => "shell",
             Self::Stdin => "stdin",
-            Self::Verbose => "verbose",
             Self::Timeout => "timeout",
             Self::CrashLimit => "crash_limit",
             Self::KillLimit => "kill_limit",

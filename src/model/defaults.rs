@@ -31,6 +31,8 @@ const CHOOSING_QUEUE_ITEMS: u64 = 1_000_000;
 const CRASH_LIMIT: u32 = 3;
 
 const DEAD_MAX: u32 = 20;
+/// Programs that exit before any hello, before the run gives up: one may be bad luck.
+const START_EXITS_MAX: u32 = 3;
 const HELLO_TIMEOUT: Duration = Duration::from_secs(10);
 const GRACE: Duration = Duration::from_secs(10);
 const INTENSITY: Intensity = Intensity { restarts_max: 5, period: Duration::from_secs(10) };
@@ -96,11 +98,7 @@ impl ConfigBuilder {
             (Setting::Restart, self.restart.is_some()),
             (Setting::Strategy, self.strategy.is_some()),
         ]);
-        let per_item = first_set(&[
-            (Setting::Shell, is_set(self.shell)),
-            (Setting::Stdin, is_set(self.stdin)),
-            (Setting::Verbose, is_set(self.verbose)),
-        ]);
+        let per_item = first_set(&[(Setting::Shell, is_set(self.shell)), (Setting::Stdin, is_set(self.stdin))]);
         match (&self.worker, built_in, resident, per_item) {
             (WorkerChoice::Command(argv) | WorkerChoice::Program(argv), ..) if argv.is_empty() => {
                 Err(ConfigError::NoProgram)
@@ -295,6 +293,8 @@ impl ConfigBuilder {
             dead_max: self.dead_max.unwrap_or(Some(DEAD_MAX)),
             timeout: self.timeout,
             hello_timeout: HELLO_TIMEOUT,
+            // Another restart limit than the default alone decides.
+            start_exits_max: self.intensity.is_none_or(|given| given == INTENSITY).then_some(START_EXITS_MAX),
             term_sequence: self.term_sequence.clone().unwrap_or_else(|| TERM_SEQUENCE.into()),
             grace: self.grace.unwrap_or(GRACE),
             restart: self.restart.unwrap_or(RestartType::Permanent),

@@ -160,6 +160,8 @@ pub enum RunEvent {
         delay: Duration,
         /// Why the last attempt failed.
         cause: super::outcome::Cause,
+        /// The beginning of the item for messages: in quotes and escaped; `None` for an empty one.
+        shown_item: Option<Box<str>>,
     },
     /// Consecutive items have their outcome. Views expand it into one `item_settled` each.
     ItemsSettled(Settlement),

@@ -194,6 +194,13 @@ impl StopReason {
         self.strength() > other.strength()
     }
 
+    /// Whether a drain for this reason lets running items finish however long they take: `--halt soon`. In all others
+    /// the grace begins at once.
+    #[must_use]
+    pub const fn waits_for_running_items(&self) -> bool {
+        matches!(self, Self::HaltMet | Self::HaltFailed)
+    }
+
     const fn strength(&self) -> u8 {
         match self {
             Self::SourceEnded => 0,

@@ -307,6 +307,9 @@ pub struct Policy {
     pub timeout: Option<Duration>,
     /// How long a new process may take to its hello.
     pub hello_timeout: Duration,
+    /// Give up after this many processes that exited by themselves, in all slots, while no worker of the run had sent its
+    /// hello; `None`: the restart limit alone decides.
+    pub start_exits_max: Option<u32>,
     /// At least one step; the last signal is KILL.
     pub term_sequence: Vec<TermStep>,
     /// How long a stop waits for the items that are running.

@@ -132,7 +132,7 @@ fn push_event(out: &mut Vec<u8>, now: Instant, event: &RunEvent) {
                 object.end_line();
             }
         }
-        RunEvent::ItemRetried { item, attempt, delay, cause } => {
+        RunEvent::ItemRetried { item, attempt, delay, cause, .. } => {
             let mut object = begin(out, now, "item_retried");
             object.number("item", item.0);
             object.number("attempt", u64::from(attempt.0));

@@ -22,6 +22,7 @@ pub mod object;
 pub mod own_file;
 #[cfg(test)]
 mod recorded;
+mod repeats;
 pub mod results;
 mod selection;
 pub mod summary;

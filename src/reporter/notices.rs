@@ -4,6 +4,7 @@
 //! An error that ends the run is reported even with `--quiet`.
 
 use super::own_file::OwnFile;
+use super::repeats::Repeats;
 use super::words::{self, counted, escaped, seconds};
 use super::{Reporter, ReporterError, Settled};
 use crate::model::config::{Advice, OutputMode, OutputSpec};
@@ -40,6 +41,7 @@ pub struct Notices {
     /// How many workers died under each unsettled item.
     deaths: BTreeMap<ItemId, Deaths>,
     advice: Advice,
+    repeats: Repeats,
     /// Why there are fewer workers than cores.
     workers_why: Option<String>,
     /// The run stops at its first failed item.
@@ -83,6 +85,16 @@ struct ProcessEnd<'a> {
 }
 
 impl ProcessEnd<'_> {
+    /// Of ends of the same kind the first few are told; `None`: each is told.
+    fn kind(&self) -> Option<String> {
+        match (self.item, self.reason) {
+            (Some((_, ItemFate::Settled)), _) => None,
+            (Some((_, ItemFate::Again(_))), reason) => Some(format!("{}, tried again", words::exit(self.exit, reason))),
+            (None, EndReason::Own) => Some(format!("{}, with no item", self.exit)),
+            (None, _) => None,
+        }
+    }
+
     /// Whether KILL or TERM, which the supervisor did not send, has ended it.
     fn is_kill(&self) -> bool {
         let killed = matches!(self.exit, ExitStatus::Signal { signal: Signal::KILL | Signal::TERM, .. });
@@ -110,6 +122,7 @@ impl Notices {
             ready: Vec::new(),
             deaths: BTreeMap::new(),
             advice: output.advice,
+            repeats: Repeats::new(output.verbose || output.mode == OutputMode::Narrate),
             workers_why: output.workers_why.clone(),
             stops_at_first: policy
                 .halt
@@ -176,16 +189,7 @@ impl Notices {
     fn exited(&mut self, end: &ProcessEnd<'_>, err: &mut Outbox) {
         let was_ready = std::mem::replace(self.ready_of(end.worker), false);
         if self.per_item {
-            // A failure is reported by its retry or its settlement; a crash that is retried, only here.
-            if !self.quiet
-                && let (EndReason::Own, ExitStatus::Signal { .. }, Some((item, ItemFate::Again(attempt)))) =
-                    (end.reason, end.exit, end.item)
-            {
-                push_notice(
-                    err,
-                    &format!("item {item} died: {}; it will be tried again (attempt {attempt})", end.exit),
-                );
-            }
+            // It is reported by the retry, or by the settlement of its item.
             return;
         }
         if let (EndReason::Own | EndReason::Protocol(_) | EndReason::NoHello, Some((item, _))) = (end.reason, end.item)
@@ -202,6 +206,7 @@ impl Notices {
         }
         if !self.quiet
             && let Some(line) = self.end_line(end, was_ready)
+            && self.repeats.is_told(end.kind())
         {
             push_notice(err, &line);
         }
@@ -267,20 +272,20 @@ impl Notices {
         }
     }
 
-    fn retried(&self, item: ItemId, attempt: Attempt, delay: Duration, cause: &Cause, err: &mut Outbox) {
-        // The notice about the end of the worker contains it.
-        let is_reported = match &cause.kind {
-            CauseKind::Crashed(_) | CauseKind::Killed(_) => true,
-            CauseKind::Failed(FailReason::TimedOut { .. }) => !self.per_item,
-            CauseKind::Failed(_) | CauseKind::Interrupted(_) => false,
+    fn retried(&mut self, name: &str, attempt: Attempt, delay: Duration, cause: &Cause, err: &mut Outbox) {
+        let (died, ends_worker) = match &cause.kind {
+            CauseKind::Crashed(_) | CauseKind::Killed(_) => (true, true),
+            CauseKind::Failed(FailReason::TimedOut { .. }) => (false, true),
+            CauseKind::Failed(_) | CauseKind::Interrupted(_) => (false, false),
         };
-        if self.quiet || is_reported {
+        // The notice about the end of a resident worker contains it.
+        let is_reported = ends_worker && !self.per_item;
+        if self.quiet || is_reported || !self.repeats.is_told(Some(format!("{}, tried again", words::kind(cause)))) {
             return;
         }
-        let mut line = format!(
-            "item {item} failed: {}; it will be tried again (attempt {attempt})",
-            escaped(&words::cause(cause))
-        );
+        let how = if died { "died" } else { "failed" };
+        let cause = words::cause(cause);
+        let mut line = format!("{name} {how}: {}; will be tried again (attempt {attempt})", escaped(&cause));
         if delay > Duration::ZERO {
             // Writing to a string cannot fail.
             let _ = write!(line, " in {}", seconds(delay));
@@ -320,9 +325,10 @@ impl Notices {
         }
     }
 
-    fn restarting(&self, worker: WorkerId, delay: Duration, err: &mut Outbox) {
+    fn restarting(&mut self, worker: WorkerId, delay: Duration, err: &mut Outbox) {
         let is_early = !self.any_was_ready && self.early_deaths > 0;
-        if !self.quiet && !self.per_item && !is_early && delay > Duration::ZERO {
+        let is_wanted = !self.quiet && !self.per_item && !is_early && delay > Duration::ZERO;
+        if is_wanted && self.repeats.is_told(Some("a worker that starts again".to_owned())) {
             push_notice(err, &format!("worker {worker} starts again in {}", seconds(delay)));
         }
     }
@@ -344,8 +350,14 @@ impl Notices {
         let is_new = self.reported.as_ref() != Some(reason);
         let signal = self.signal.take();
         self.reported = Some(reason.clone());
-        let since = *self.draining_since.get_or_insert(now);
-        let too_long = stage == Stage::Terminating && !is_new && signal.is_none() && now.since(since) >= self.grace;
+        let waits = stage == Stage::Draining && reason.waits_for_running_items();
+        let by_time = stage == Stage::Terminating && !is_new && signal.is_none();
+        let too_long = by_time && self.draining_since.is_some_and(|since| now.since(since) >= self.grace);
+        // `--halt soon` waits for items without a limit, and then for the workers.
+        let not_left = by_time && self.draining_since.is_none();
+        if !waits {
+            self.draining_since.get_or_insert(now);
+        }
         let Some(why) = words::why_stopping(reason, signal) else {
             if *reason == StopReason::SourceEnded && stage >= Stage::Terminating && !self.quiet {
                 push_notice(
@@ -357,6 +369,7 @@ impl Notices {
         };
         let why = match reason {
             _ if too_long => format!("the running items have not ended within {}", seconds(self.grace)),
+            _ if not_left => format!("the workers have not left within {}", seconds(self.leave_time)),
             StopReason::HaltFailed if self.stops_at_first => "an item failed".to_owned(),
             _ => why,
         };
@@ -366,7 +379,7 @@ impl Notices {
             Stage::Terminating if by_signal => "; again to kill them",
             _ => "",
         };
-        if self.quiet && !(is_new && ends_the_run(reason)) {
+        if self.quiet && !(is_new && words::ends_the_run(reason)) {
             return;
         }
         let never_ready = matches!(reason, StopReason::RestartLimit { .. }) && !self.any_was_ready && !self.per_item;
@@ -376,7 +389,8 @@ impl Notices {
             }
             false => "",
         };
-        push_notice(err, &format!("{why}: {}{again}{advice}", self.how(stage)));
+        let how = if waits { "no new items; running ones may finish".to_owned() } else { self.how(stage) };
+        push_notice(err, &format!("{why}: {how}{again}{advice}"));
     }
 
     fn how(&self, stage: Stage) -> String {
@@ -389,18 +403,6 @@ impl Notices {
             Stage::Finished => "all items were settled, but not all output is written".to_owned(),
         }
     }
-}
-
-/// An error that ends the run, unlike a signal or a policy that was met.
-fn ends_the_run(reason: &StopReason) -> bool {
-    !matches!(
-        reason,
-        StopReason::SourceEnded
-            | StopReason::SinkClosed
-            | StopReason::HaltMet
-            | StopReason::HaltFailed
-            | StopReason::Signal(_)
-    )
 }
 
 fn push_notice(err: &mut Outbox, line: &str) {
@@ -434,7 +436,10 @@ impl Reporter for Notices {
                 self.exited(&end, err);
             }
             RunEvent::WorkerRestarting { worker, delay, .. } => self.restarting(*worker, *delay, err),
-            RunEvent::ItemRetried { item, attempt, delay, cause } => self.retried(*item, *attempt, *delay, cause, err),
+            RunEvent::ItemRetried { item, attempt, delay, cause, shown_item } => {
+                let name = words::item_of(*item, shown_item.as_deref());
+                self.retried(&name, *attempt, *delay, cause, err);
+            }
             RunEvent::ItemsSettled(settlement) => {
                 self.push_started(err);
                 self.settled_items(settlement, err);
@@ -451,6 +456,11 @@ impl Reporter for Notices {
             RunEvent::Scaled { from, to } => {
                 if !self.quiet {
                     push_notice(err, &format!("{to} workers instead of {from}"));
+                }
+            }
+            RunEvent::RunFinished(_) if !self.quiet => {
+                for line in self.repeats.counted() {
+                    push_notice(err, &line);
                 }
             }
             RunEvent::ItemStarted { .. } | RunEvent::ItemsReturned { .. } | RunEvent::RunFinished(_) => {}
@@ -483,6 +493,7 @@ impl Reporter for Notices {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::model::outcome::{RunOutcome, Totals};
     use crate::reporter::recorded::{
         KILLED, RESIDENT, Recorder, TERMED, cause, check, exited, output, settlement, worker,
     };
@@ -518,6 +529,7 @@ mod tests {
             attempt: Attempt(2),
             delay: Duration::from_millis(1500),
             cause: flaky,
+            shown_item: Some("\"/etc/b.conf\"".into()),
         });
         let stop = |stage: Stage, reason: &StopReason| RunEvent::Stopping { stage, reason: reason.clone() };
         stage.event(stop(Stage::Draining, &StopReason::SourceEnded));
@@ -553,7 +565,7 @@ supervisor: worker 1 (pid 106) was ended: it broke the protocol: frame\u{7} of k
 supervisor: worker 1 (pid 108) died: signal 9 (KILL) when asked to leave
 supervisor: worker 1 (pid 109) died: signal 9 (KILL) between items; 2 items are handed out again
 supervisor: failed to spawn worker 2 from ./w: permission denied
-supervisor: item 9 failed: panicked: oh; it will be tried again (attempt 2) in 1.5s
+supervisor: item 9 ("/etc/b.conf") failed: panicked: oh; will be tried again (attempt 2) in 1.5s
 supervisor: the workers have not left within 10s: ending the workers (TERM, then KILL)
 supervisor: too many items failed: ending the workers (TERM, then KILL)
 supervisor: the time for the run is up: ending the workers (TERM, then KILL)
@@ -566,6 +578,76 @@ supervisor: failed to read stdin: broken: no new items; those that were read sti
 supervisor: INT: no new items; waiting up to 10s for running ones; again to terminate them
 supervisor: TERM: ending the workers (TERM, then KILL); again to kill them
 supervisor: INT: killing the workers
+
+"#]],
+        );
+    }
+
+    fn retried(number: u64, verbose: bool) -> RunEvent {
+        let kind = if verbose { FailReason::Exited(1) } else { FailReason::Message(format!("bad {number}")) };
+        RunEvent::ItemRetried {
+            item: ItemId(number),
+            attempt: Attempt(2),
+            delay: Duration::ZERO,
+            cause: cause(1, 1, CauseKind::Failed(kind)),
+            shown_item: Some(format!("\"{number}.conf\"").into()),
+        }
+    }
+
+    #[test]
+    fn of_attempts_that_end_alike_the_first_three_are_told_and_the_others_counted() {
+        let mut stage = Recorder::new(&output(OutputMode::Results), RESIDENT);
+        stage.event(RunEvent::WorkerReady { worker: worker(1), incarnation: Incarnation(1), pid: 101 });
+        for number in 0..40 {
+            stage.event(retried(number, false));
+            stage.event(exited(1, 1, 101, KILLED, EndReason::Own, Some((number, ItemFate::Again(Attempt(2))))));
+        }
+        // Another kind of end.
+        stage.event(exited(1, 2, 101, ExitStatus::Code(3), EndReason::Own, Some((5, ItemFate::Again(Attempt(2))))));
+        stage.event(RunEvent::RunFinished(RunOutcome { reason: StopReason::SourceEnded, totals: Totals::default() }));
+        check(
+            stage.written(),
+            str![[r#"
+---
+supervisor: item 0 ("0.conf") failed: bad 0; will be tried again (attempt 2)
+supervisor: worker 1 (pid 101) died: signal 9 (KILL) while at item 0; item 0 will be tried again (attempt 2)
+supervisor: item 1 ("1.conf") failed: bad 1; will be tried again (attempt 2)
+supervisor: worker 1 (pid 101) died: signal 9 (KILL) while at item 1; item 1 will be tried again (attempt 2)
+supervisor: item 2 ("2.conf") failed: bad 2; will be tried again (attempt 2)
+supervisor: worker 1 (pid 101) died: signal 9 (KILL) while at item 2; item 2 will be tried again (attempt 2)
+supervisor: worker 1 (pid 101) died: exit 3 while at item 5; item 5 will be tried again (attempt 2)
+supervisor: ... and 37 more like it: a failure with a text of its own, tried again; -v shows each
+supervisor: ... and 37 more like it: signal 9 (KILL), tried again; -v shows each
+
+"#]],
+        );
+        let verbose = OutputSpec { verbose: true, ..output(OutputMode::Results) };
+        let mut stage = Recorder::new(&verbose, RESIDENT);
+        for number in 0..40 {
+            stage.event(retried(number, true));
+        }
+        assert_eq!(stage.written().matches("will be tried again").count(), 40);
+    }
+
+    #[test]
+    fn a_halt_that_waits_for_running_items_names_no_limit_until_a_signal_sets_one() {
+        let mut stage = Recorder::new(&output(OutputMode::Results), RESIDENT);
+        stage.event(RunEvent::Stopping { stage: Stage::Draining, reason: StopReason::HaltFailed });
+        stage.event(RunEvent::Stopping { stage: Stage::Terminating, reason: StopReason::HaltFailed });
+        let mut signalled = Recorder::new(&output(OutputMode::Results), RESIDENT);
+        signalled.event(RunEvent::Stopping { stage: Stage::Draining, reason: StopReason::HaltMet });
+        signalled.event(RunEvent::SignalReceived { signal: Signal::TERM, sender_pid: None });
+        let reason = StopReason::Signal(Signal::TERM);
+        signalled.event(RunEvent::Stopping { stage: Stage::Draining, reason });
+        check(
+            format!("{}{}", stage.written(), signalled.written()),
+            str![[r#"
+---
+supervisor: too many items failed: no new items; running ones may finish
+supervisor: the workers have not left within 10s: ending the workers (TERM, then KILL)
+---
+supervisor: enough items are settled: no new items; running ones may finish
+supervisor: TERM: no new items; waiting up to 10s for running ones; again to terminate them
 
 "#]],
         );

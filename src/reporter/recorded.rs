@@ -39,6 +39,7 @@ fn policy(worker: WorkerContract) -> Policy {
         dead_max: None,
         timeout: Some(Duration::from_secs(2)),
         hello_timeout: Duration::from_secs(5),
+        start_exits_max: None,
         term_sequence: vec![
             TermStep { signal: Signal::TERM, wait: Duration::from_millis(200) },
             TermStep { signal: Signal::KILL, wait: Duration::from_millis(25) },

@@ -57,6 +57,11 @@ impl Reporter for Narrate {
             Outcome::Skipped => push_skipped(out, settlement),
             Outcome::Failed | Outcome::Dead => {
                 self.push_head(out, settlement.first);
+                // An item that is its own number was generated.
+                let number = format!("\"{}\"", settlement.first);
+                if let Some(text) = settlement.shown_item.as_deref().filter(|text| *text != number) {
+                    out.extend_from_slice(format!(" ({text})").as_bytes());
+                }
                 out.extend_from_slice(if settlement.outcome == Outcome::Dead { b" is dead" } else { b" failed" });
                 if settlement.attempts > 1 {
                     out.extend_from_slice(format!(" after {} attempts", settlement.attempts).as_bytes());

@@ -3,7 +3,7 @@
 use crate::model::event::EndReason;
 use crate::model::exit::ExitStatus;
 use crate::model::ids::ItemId;
-use crate::model::outcome::{Cause, CauseKind, Outcome, Settlement, StopReason};
+use crate::model::outcome::{Cause, CauseKind, FailReason, Outcome, Settlement, StopReason};
 use crate::model::signal::Signal;
 pub use crate::model::text::{escaped, push_escaped};
 use crate::model::time::Duration;
@@ -41,6 +41,17 @@ pub fn cause(cause: &Cause) -> String {
     }
 }
 
+/// The kind of a cause, without the text of its item: `signal 9 (KILL)`, `a panic`.
+#[must_use]
+pub fn kind(cause: &Cause) -> String {
+    match &cause.kind {
+        CauseKind::Failed(FailReason::Message(_)) => "a failure with a text of its own".to_owned(),
+        CauseKind::Failed(FailReason::Panicked(_)) => "a panic".to_owned(),
+        CauseKind::Failed(FailReason::NotStarted(_)) => "a command that could not be started".to_owned(),
+        _ => self::cause(cause),
+    }
+}
+
 /// Why a run stops; `None` for the normal end, and after the reader of stdout has gone. `signal`: the last one.
 #[must_use]
 pub fn why_stopping(reason: &StopReason, signal: Option<Signal>) -> Option<String> {
@@ -66,6 +77,19 @@ pub fn why_stopping(reason: &StopReason, signal: Option<Signal>) -> Option<Strin
         StopReason::Requested => "stop requested".to_owned(),
         StopReason::Signal(first) => signal.unwrap_or(*first).name(),
     })
+}
+
+/// An error that ends the run, unlike a signal or a policy that was met.
+#[must_use]
+pub const fn ends_the_run(reason: &StopReason) -> bool {
+    !matches!(
+        reason,
+        StopReason::SourceEnded
+            | StopReason::SinkClosed
+            | StopReason::HaltMet
+            | StopReason::HaltFailed
+            | StopReason::Signal(_)
+    )
 }
 
 /// The cause of an item's outcome; empty if there is none.

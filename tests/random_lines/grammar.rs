@@ -167,7 +167,7 @@ const RULES: &[Rule] = &[
     rule("summary", ANY, &["auto", "always", "never"]).odd(NO_WORDS),
     rule("quiet", ANY, &[]),
     rule("dry_run", ANY, &[]),
-    rule("verbose", COMMANDS, &[]),
+    rule("verbose", ANY, &[]),
     rule("exit_code", ANY, &["own", "count", "xargs"]).odd(NO_WORDS),
     rule("help", 0, &[]),
     rule("version", 0, &[]),

@@ -62,6 +62,7 @@ impl Shadow {
     fn grace_is_over(&self, now: Instant) -> bool {
         match self.stage {
             Stage::Running => self.all_done && now >= self.done_since + self.policy.leave_time(),
+            Stage::Draining => self.drain_until.is_some_and(|until| now >= until),
             _ => now >= self.stage_since + self.policy.grace,
         }
     }
@@ -165,6 +166,7 @@ impl Shadow {
         } else {
             self.all_done = false;
         }
+        self.note_drain(now);
         for given in &self.given {
             let stronger = self.reason.as_ref().is_some_and(|reason| at_least(reason, given));
             ensure!(stronger, GivingUp, "{given:?} was given, and it stops for {:?}", self.reason);
@@ -191,18 +193,32 @@ impl Shadow {
         self.stop_ends(now)
     }
 
+    /// A drain has the grace from the first reason that is no `--halt soon`; with that one alone, it waits for the running
+    /// items, and then for the workers to leave.
+    fn note_drain(&mut self, now: Instant) {
+        if self.stage != Stage::Draining || self.drain_until.is_some() {
+            return;
+        }
+        let hurries = |given: &StopReason| !matches!(given, StopReason::SourceLost(_));
+        if self.firmness > 0 || self.given.iter().any(hurries) {
+            self.drain_until = Some(now + self.policy.grace);
+        } else if self.totals.settled() == self.totals.accepted {
+            self.drain_until = Some(now + self.policy.leave_time());
+        }
+    }
+
     /// Each stage of a stop ends in time: every process is gone when the last wait is over.
     fn stop_ends(&self, now: Instant) -> Judgement {
         let waits: u64 = self.policy.term_sequence.iter().map(|step| step.wait.0).sum();
-        let bound = match self.stage {
-            Stage::Running => return Ok(()),
-            Stage::Draining => Duration(self.policy.grace.0 + waits),
-            _ => Duration(waits),
+        let (since, bound) = match (self.stage, self.drain_until) {
+            (Stage::Running, _) | (Stage::Draining, None) => return Ok(()),
+            (Stage::Draining, Some(until)) => (until, Duration(waits)),
+            _ => (self.stage_since, Duration(waits)),
         };
         // Each step of the sequence may be late, and so may each of the world's own answers.
         let held = if self.policy.worker.starts_with_item() { OUTPUT_HELD_NS_MAX } else { 0 };
         let late = Duration(20 * LATE.0 + self.leapt_ns + held);
-        let latest = self.stage_since + bound + late;
+        let latest = since + bound + late;
         ensure!(now <= latest, StopEnds, "{:?} since {}, and not over at {}", self.stage, self.stage_since.0, now.0);
         Ok(())
     }

@@ -223,12 +223,10 @@ impl Shadow {
         if retired {
             return;
         }
-        if own
-            && status.is_success()
-            && !self.greeted
-            && self.policy.worker.hello
-            && self.slots.iter().all(|slot| slot.phase == Phase::Down)
-        {
+        let silent = own && matches!(status, ExitStatus::Code(_)) && !self.greeted && self.policy.worker.hello;
+        self.start_exits += u32::from(silent);
+        let too_many = self.policy.start_exits_max.is_some_and(|max| self.start_exits >= max);
+        if silent && (status.is_success() || too_many) && self.slots.iter().all(|slot| slot.phase == Phase::Down) {
             self.gave_up_on_program = true;
             return;
         }

@@ -18,7 +18,7 @@ impl Shadow {
     pub fn reports(&mut self, event: &RunEvent, now: Instant, marks: &mut Marks) -> Judgement {
         match event {
             RunEvent::Stopping { stage, reason } => self.stops(*stage, reason, now, marks),
-            RunEvent::ItemRetried { item, attempt, delay, cause } => {
+            RunEvent::ItemRetried { item, attempt, delay, cause, .. } => {
                 self.starts.reports_end(*item, Some(cause))?;
                 let (id, known) = (*item, &self.items[*item]);
                 let text = "item is retried in the reports";

@@ -151,6 +151,11 @@ pub struct Shadow {
     pub stage: Stage,
     pub reason: Option<StopReason>,
     pub stage_since: Instant,
+    /// While the run drains: when the time of the running items, or of the workers that leave, is over; `None`: they
+    /// have all the time.
+    pub drain_until: Option<Instant>,
+    /// Processes that exited by themselves while no worker had sent its hello.
+    pub start_exits: u32,
     pub totals: Totals,
     /// The part of `totals` that an earlier run settled.
     pub restored: Totals,
@@ -205,6 +210,8 @@ impl Shadow {
             stage: Stage::Running,
             reason: None,
             stage_since: Instant::ZERO,
+            drain_until: None,
+            start_exits: 0,
             totals: Totals::default(),
             restored: Totals::default(),
             dispatched: false,
@@ -247,6 +254,7 @@ impl Shadow {
         (self.lost_row, self.greeted) = (0, false);
         (self.all_done, self.done_since, self.gave_up_on_program) = (false, Instant::ZERO, false);
         (self.leapt_ns, self.firmness, self.last_signal) = (0, 0, None);
+        (self.drain_until, self.start_exits) = (None, 0);
     }
 
     pub const fn leapt(&mut self, length: u64) {

@@ -40,6 +40,7 @@ pub fn draw(rng: &mut Rng, commands: bool, hello: bool, page: bool) -> Policy {
         dead_max: rng.per_mille(100).then(|| rng.between(1, 4) as u32),
         timeout: rng.per_mille(300).then(|| Duration(rng.pick(&[5 * MS, 50 * MS, 400 * MS]))),
         hello_timeout: Duration(rng.pick(&[20 * MS, 1_000 * MS])),
+        start_exits_max: rng.pick(&[None, Some(1), Some(3)]),
         term_sequence: draw_term_sequence(rng),
         grace: Duration(rng.pick(&[0, 20 * MS, 2_000 * MS])),
         restart,

@@ -35,6 +35,7 @@ fn plain(commands: bool) -> Policy {
         dead_max: None,
         timeout: None,
         hello_timeout: Duration(1000 * MS),
+        start_exits_max: None,
         term_sequence: vec![TermStep { signal: Signal::KILL, wait: Duration::ZERO }],
         grace: Duration(20 * MS),
         intensity: Intensity { restarts_max: 100, period: Duration(MS) },

@@ -2,7 +2,7 @@
 
 use super::rig::{Rig, alone, check, check_all, per_item, policy, with_credit};
 use crate::model::event::Stage;
-use crate::model::spec::{Policy, RestartStrategy, RestartType};
+use crate::model::spec::{Intensity, Policy, RestartStrategy, RestartType};
 use crate::model::time::Duration;
 
 /// One worker that holds items 0 to 3 as one batch.
@@ -356,5 +356,29 @@ fn a_program_that_ends_well_without_any_hello_is_no_worker() {
     // After a hello such an exit is a death like any other.
     let mut rig = Rig::running(alone(policy()), 3);
     rig.feed("exit 1 0");
+    assert_eq!(rig.core.stage(), Stage::Running);
+}
+
+#[test]
+fn a_program_that_exits_a_few_times_without_any_hello_is_no_worker() {
+    let few = |max| Policy { workers: 2, start_exits_max: max, ..policy() };
+    let mut rig = Rig::new(few(Some(3)));
+    rig.feed("start; arrive 3; spawned 1; spawned 2; exit 1 7; exit 2 7");
+    assert_eq!(rig.core.stage(), Stage::Running, "two may be bad luck");
+    rig.feed("wait 100; spawned 1; spawned 2; exit 1 7");
+    assert_eq!(rig.core.stage(), Stage::Running, "the other process may be a worker");
+    let orders = rig.feed("exit 2 7");
+    let finish = "finish RestartLimit { worker: WorkerId(2), last: \"exit 7 before its hello\" }";
+    assert!(orders.contains(finish), "{orders}");
+    // A signal is no exit by itself, and a restart limit that was asked for alone decides.
+    for (max, end) in [(Some(1), "killed 1 9"), (None, "exit 1 7")] {
+        let mut rig = Rig::new(alone(few(max)));
+        rig.feed("start; arrive 3; spawned 1");
+        rig.feed(end);
+        assert_eq!(rig.core.stage(), Stage::Running, "{end}");
+    }
+    // After a hello of any process, all deaths are retried as the limit allows.
+    let mut rig = Rig::new(Policy { intensity: Intensity { restarts_max: 9, ..policy().intensity }, ..few(Some(1)) });
+    rig.feed("start; arrive 3; spawned 1; hello 1; spawned 2; exit 2 7; exit 1 7");
     assert_eq!(rig.core.stage(), Stage::Running);
 }

@@ -308,6 +308,15 @@ fn commands_in_a_row_that_cannot_be_executed_end_the_run() {
     let orders = rig.feed("nofile 1");
     assert!(orders.contains(r#"finish CommandLost { error: "no file", missing: true }"#), "{orders}");
     assert_eq!(rig.core.totals().skipped, 5);
+    // An item that is skipped because the run stops has not failed.
+    let mut rig = Rig::new(Policy { retries: 5, ..lost(1) });
+    rig.feed("start; arrive 1; INT");
+    let orders = rig.feed("nofile 1");
+    assert!(orders.ends_with("finish Signal(Signal(2))") && orders.contains("skipped 0..1"), "{orders}");
+    let mut rig = Rig::new(Policy { retries: 5, ..lost(1) });
+    rig.feed("start; arrive 1; sink");
+    let orders = rig.feed("nofile 1");
+    assert!(orders.ends_with("finish SinkClosed"), "{orders}");
     // Attempts are not items.
     let mut rig = Rig::new(lost(3));
     rig.feed("start; arrive 9; nofile 1; nofile 1; nofile 1; nofile 1; nofile 1");

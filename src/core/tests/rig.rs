@@ -34,6 +34,7 @@ pub(super) fn policy() -> Policy {
         dead_max: None,
         timeout: None,
         hello_timeout: Duration::from_secs(10),
+        start_exits_max: None,
         term_sequence: vec![step(Signal::TERM, 200), step(Signal::KILL, 25)],
         grace: Duration::from_secs(10),
         restart: RestartType::Permanent,

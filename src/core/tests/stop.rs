@@ -149,6 +149,59 @@ fn halt_counts_outcomes() {
     check!(rig, "exit 1 0; exit 2 0", ["finish HaltMet"]);
 }
 
+fn halts_soon(grace: Duration) -> Policy {
+    let halt = Halt { on: HaltOn::Fail, threshold: Threshold::Items(1), now: false };
+    Policy { halt: Some(halt), grace, run_timeout: Some(Duration::from_secs(100_000)), ..with_credit(1) }
+}
+
+#[test]
+fn a_halt_soon_waits_for_running_items_however_long_they_take() {
+    let mut rig = Rig::running(halts_soon(Duration::from_secs(10)), 2);
+    rig.feed("failed 1 0");
+    check!(rig, "exit 1 0; wait 90000000", []);
+    check!(rig, "settled 2 1", ["done 1..2 by 2, attempts 1", "commit 1..2"]);
+    check!(rig, "exit 2 0", ["finish HaltFailed"]);
+}
+
+#[test]
+fn a_signal_after_a_halt_soon_begins_the_grace() {
+    let mut rig = Rig::running(halts_soon(Duration::from_secs(10)), 2);
+    rig.feed("failed 1 0; exit 1 0");
+    check!(rig, "wait 60000; INT; wait 9999", []);
+    check!(rig, "wait 1", ["kill 2.1 TERM"]);
+    // A caller does so too.
+    let mut rig = Rig::running(halts_soon(Duration::from_secs(10)), 2);
+    rig.feed("failed 1 0; exit 1 0");
+    check!(rig, "wait 60000; stop; wait 9999", []);
+    check!(rig, "wait 1", ["kill 2.1 TERM"]);
+}
+
+#[test]
+fn the_deadline_of_the_run_holds_after_a_halt_soon() {
+    let mut rig = Rig::running(halts_soon(Duration::from_secs(10)), 2);
+    rig.feed("failed 1 0; exit 1 0");
+    check!(rig, "wait 99999999", []);
+    check!(
+        rig,
+        "wait 1; killed 2 15 at 1",
+        [
+            "kill 2.1 TERM",
+            "skipped 1..2 by 2, attempts 1: interrupted by signal 15 (TERM)",
+            "commit 1..2",
+            "finish RunTimeout",
+        ]
+    );
+}
+
+#[test]
+fn a_worker_that_does_not_leave_after_a_halt_soon_is_ended() {
+    let mut rig = Rig::running(halts_soon(Duration::ZERO), 2);
+    rig.feed("failed 1 0; settled 2 1; exit 1 0");
+    check!(rig, "wait 999", []);
+    check!(rig, "wait 1", ["kill 2.1 TERM"]);
+    check!(rig, "killed 2 15", ["finish HaltFailed"]);
+}
+
 #[test]
 fn halt_counts_shares() {
     let halt = |on| Policy { halt: Some(Halt { on, threshold: Threshold::Percent(50), now: false }), ..with_credit(1) };

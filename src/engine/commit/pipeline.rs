@@ -31,6 +31,12 @@ use std::io;
 /// How soon a file is looked at again that no event tells of.
 const FILES_RETRY: Duration = Duration::from_millis(20);
 
+/// The beginning of an item, as messages show it.
+fn shown_item(item: ItemId, feed: &mut Feed) -> Option<Box<str>> {
+    let body = feed.body(item, 1);
+    (!body.bytes().is_empty()).then(|| quoted_start(body.bytes(), SHOWN_CHARS_MAX).into())
+}
+
 /// A record of outcomes that has to be safe before they become visible.
 pub trait DurableRecord {
     /// Adds a settlement and its results, of which a large one is in the temporary file. Nothing has to be safe before
@@ -104,8 +110,15 @@ impl Commit {
         self.reorder.held_bytes()
     }
 
-    /// Something happened.
-    pub fn event(&mut self, now: Instant, event: RunEvent) {
+    /// Something happened. An item that is tried again gets its text.
+    pub fn event(&mut self, now: Instant, mut event: RunEvent, feed: &mut Feed) {
+        if let RunEvent::ItemRetried { item, shown_item: shown, .. } = &mut event {
+            *shown = shown_item(*item, feed);
+        }
+        self.note(now, event);
+    }
+
+    fn note(&mut self, now: Instant, event: RunEvent) {
         self.files.stopping |= matches!(event, RunEvent::Stopping { .. });
         if self.record.is_some() {
             self.waiting.push((now, Deferred::Event(event)));
@@ -125,9 +138,7 @@ impl Commit {
     ) {
         let answer = answer.and_then(|answer| answer.part(&settlement));
         if matches!(settlement.outcome, Outcome::Failed | Outcome::Dead) && settlement.count == 1 {
-            let body = feed.body(settlement.first, 1);
-            settlement.shown_item =
-                (!body.bytes().is_empty()).then(|| quoted_start(body.bytes(), SHOWN_CHARS_MAX).into());
+            settlement.shown_item = shown_item(settlement.first, feed);
         }
         let in_turn = mutant!(OrderIgnored, in_turn, true);
         if let Some(record) = &mut self.record {
@@ -136,7 +147,7 @@ impl Commit {
         }
         if !in_turn {
             // Causes are few, and most settlements have none: the copy costs no allocation.
-            self.event(now, RunEvent::ItemsSettled(settlement.clone()));
+            self.note(now, RunEvent::ItemsSettled(settlement.clone()));
             // The items need not wait with their results, unless they are shown with them.
             if mutant!(ReleasedBeforeShown, !self.wants_inputs, true) {
                 feed.release(settlement.first, settlement.count);
