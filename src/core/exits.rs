@@ -22,7 +22,7 @@ impl Core {
             self.on_item_exited(index, status, usage);
             self.clear_process(index);
             self.fill(index);
-            if self.run_overdue {
+            if self.run_overdue && self.stage == Stage::Running {
                 self.on_run_timeout();
             }
         } else {
