@@ -1,4 +1,4 @@
-//! The real program where the system has little: low limits, full disks.
+//! The real program where the system has little: low limits, full disks, no `/proc`.
 
 mod support;
 
@@ -74,4 +74,40 @@ fn a_spool_that_a_limit_stops_from_growing_ends_the_run_with_the_limit() {
     assert_eq!(run.code(), 4, "{}", run.stderr);
     assert!(run.stderr.contains("failed to write an item to the spool in "), "{}", run.stderr);
     assert!(run.stderr.contains("raise `ulimit -f`"), "{}", run.stderr);
+}
+
+/// A script without `/proc`, as root of a user namespace. `None`: the system does not allow that.
+fn without_proc(script: &str) -> Option<support::Finished> {
+    let enter = "unshare -Urm --fork sh -c 'mount -t tmpfs none /proc && ! test -e /proc/self'";
+    if shell(enter).code() != 0 {
+        eprintln!("skipped: /proc cannot be hidden here");
+        return None;
+    }
+    Some(shell(&format!("unshare -Urm --fork sh -c 'mount -t tmpfs none /proc; {script}'")))
+}
+
+#[test]
+fn commands_and_built_in_workers_run_without_proc() {
+    let flags = "--summary never -w 2 -k";
+    for (run, expected) in [
+        ("-a - --task echo", "1\n2\n3\n"),
+        ("-a - --task echo --transport pipe", "1\n2\n3\n"),
+        ("-a - --task echo --transport file", "1\n2\n3\n"),
+        ("-- echo", "1\n2\n3\n"),
+    ] {
+        let Some(found) = without_proc(&format!("seq 3 | \"$SUPERVISOR\" {flags} {run}")) else { return };
+        assert_eq!((found.code(), found.stdout.as_str(), found.stderr.as_str()), (0, expected, ""), "{run}");
+    }
+    // The supervisor is its own worker where no other program is beside it; PATH finds it.
+    let folder = tempfile::tempdir().unwrap();
+    std::fs::copy(support::SUPERVISOR, folder.path().join("supervisor")).unwrap();
+    let path = folder.path().display();
+    let Some(found) = without_proc(&format!("PATH=\"{path}:$PATH\"; seq 3 | supervisor {flags} -a - --task identity"))
+    else {
+        return;
+    };
+    assert_eq!((found.code(), found.stdout.lines().count(), found.stderr.as_str()), (0, 3, ""), "{}", found.stdout);
+    let Some(found) = without_proc(&format!("\"$SUPERVISOR\" {flags} --verbose -- echo ::: a")) else { return };
+    assert_eq!((found.code(), found.stdout.as_str()), (0, "a\n"));
+    assert!(found.stderr.contains("supervisor: /proc does not show this process: "), "{}", found.stderr);
 }

@@ -19,9 +19,9 @@ fn can_inject() -> bool {
 
 /// Items 1 to 3; `inject` is what comes behind `-e inject=`. A run that does not end is killed, and fails the test.
 fn run(inject: &str, flags: &str) -> Finished {
-    let call = inject.split(':').next().unwrap_or_default();
+    let calls = inject.split(':').next().unwrap_or_default();
     shell(&format!(
-        "seq 3 | timeout -s KILL 60 strace -f -qq -o /dev/null -e trace={call} -e inject={inject} \
+        "seq 3 | timeout -s KILL 60 strace -f -qq -o /dev/null -e trace={calls} -e inject={inject} \
          $SUPERVISOR -w 2 --summary never {flags}"
     ))
 }
@@ -117,6 +117,38 @@ fn a_refused_call_without_a_substitute_ends_the_run_at_once_and_is_named() {
             let refused = refused.unwrap_or_else(|| panic!("{call} {errno} {flags}: {}", run.stderr));
             assert!(refused.contains("allow it in the profile of the container"), "{refused}");
             assert!(run.stderr.lines().count() < 10, "{call} {errno} {flags} is tried again: {}", run.stderr);
+        }
+    }
+}
+
+#[test]
+fn interrupted_calls_are_made_again() {
+    if !can_inject() {
+        return;
+    }
+    // The first calls are those of the system's loader. The writes of a run of commands are mostly wake-ups through
+    // eventfds: one that is lost leaves the run waiting.
+    for call in [
+        "write:error=EINTR:when=1+2",
+        "write:error=EINTR:when=2+2",
+        "write:error=EINTR:when=1+3",
+        "read:error=EINTR:when=30+2",
+        "writev,pwritev,pwritev2,pwrite64,splice:error=EINTR:when=1+2",
+        "waitid,wait4:error=EINTR:when=1+2",
+        "epoll_wait:error=EINTR:when=1+2",
+        "poll,ppoll:error=EINTR:when=2+2",
+        "getrandom,ftruncate,fallocate:error=EINTR:when=3+2",
+        "sendto,recvfrom,sendmsg,recvmsg,connect,accept4:error=EINTR:when=1+2",
+    ] {
+        // `echo` and its like take an interrupted write for a fault; this command writes nothing.
+        let numbers = "1\n2\n3\n";
+        let over_socket = "-a - -k --task echo --transport socket";
+        for (flags, expected) in
+            [(RESIDENT, numbers), (OVER_PIPES, numbers), (over_socket, numbers), ("-k -- true", "")]
+        {
+            let run = run(call, flags);
+            assert_eq!((run.code(), run.stdout.as_str()), (0, expected), "{call} {flags}: {}", run.stderr);
+            assert_eq!(run.stderr, "", "{call} {flags}");
         }
     }
 }

@@ -28,6 +28,7 @@ use crate::source::Source;
 use crate::sys::clock::Clock;
 use crate::sys::guard::Guard;
 use crate::sys::outbox::Outbox;
+use crate::sys::own_process::{self, OWN_PROGRAM};
 use crate::sys::poller::{Interest, Poller};
 use crate::sys::signals::SignalPlane;
 use crate::sys::spawn::Spawner;
@@ -65,6 +66,11 @@ const SHARED_BLOCK_BYTES_MIN: u64 = 8 * 1024;
 
 /// Descriptors of the launchers: poll set and wake fd of each, and the wake fd of the loop.
 const LAUNCHERS_OPEN_FILES: u64 = 2 * LAUNCHERS_MAX as u64 + 1;
+
+/// With `--verbose`: what is missing where `/proc` is not mounted, or hides this process.
+const WITHOUT_PROC: &str = "supervisor: /proc does not show this process: the limits on processes and processors of the \
+     system and of its groups are not known, a process that holds an output open is not named, and if the supervisor is \
+     killed its guard cannot tell a worker from a later process with the same number";
 
 /// Processes of the supervisor itself: it, the guard, and the launchers, since threads count as processes.
 const OWN_PROCESSES: u64 = 2 + LAUNCHERS_MAX as u64;
@@ -148,7 +154,8 @@ pub fn open(mut config: Config, attached: Attached, process: &ChangedProcess) ->
     let mut commit = Commit::new(output, reporters, wants_inputs);
     let mut turn = Turn::new(Box::new(os));
     commit.output.watch(&mut turn);
-    for notice in [fallback, unguarded].into_iter().flatten().filter(|_| !config.output.quiet) {
+    let hidden = (config.output.verbose && !own_process::is_shown()).then(|| WITHOUT_PROC.to_owned());
+    for notice in [fallback, unguarded, hidden].into_iter().flatten().filter(|_| !config.output.quiet) {
         turn.notice(&notice);
     }
     let feed = Feed::new(source, policy.first_item, policy.queue_order != QueueOrder::Fifo);
@@ -313,13 +320,14 @@ fn thread_main(task: &str, delay: Duration, config: &Config, delimiter: u8) -> R
 
 /// The built-in worker's program: beside this one, or this one in the worker's role.
 fn built_in_worker() -> (OsString, Option<&'static str>) {
-    let own = std::env::current_exe().unwrap_or_else(|_| PathBuf::from("/proc/self/exe"));
+    let own = own_process::program().unwrap_or_else(|| PathBuf::from(OWN_PROGRAM));
     let beside = own.with_file_name("supervisor-worker");
     if beside.is_file() {
         (beside.into(), None)
     } else {
         // By this name it is found even if the file has been replaced since.
-        (OsString::from("/proc/self/exe"), Some(crate::model::spec::WORKER_ROLE))
+        let own = if own_process::is_shown() { OsString::from(OWN_PROGRAM) } else { own.into() };
+        (own, Some(crate::model::spec::WORKER_ROLE))
     }
 }
 

@@ -68,7 +68,7 @@ pub fn dev_null() -> io::Result<File> {
 ///
 /// # Errors
 /// Those of `open(2)`; `/proc` must be mounted.
-pub fn reopen_to_read(file: &File) -> io::Result<File> {
+fn reopen_to_read(file: &File) -> io::Result<File> {
     File::open(format!("/proc/self/fd/{}", file.as_raw_fd()))
 }
 

@@ -26,6 +26,7 @@ pub mod memfd;
 pub mod mqueue;
 mod open_fds;
 pub mod outbox;
+pub mod own_process;
 pub mod parent;
 pub mod pidfd;
 pub mod poller;

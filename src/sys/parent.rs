@@ -3,11 +3,12 @@
 //! Invariant: the worker sets it itself, after the exec, because the setting from before the exec may be lost (a
 //! set-user-id program drops it).
 
+use nix::errno::Errno;
 use nix::sys::prctl::set_pdeathsig;
-use nix::sys::signal::Signal;
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::Pid;
 use std::io;
 use std::os::unix::process::parent_id;
-use std::path::Path;
 
 /// Makes the system send KILL to this process when its parent ends. `false`: the supervisor, the process
 /// `supervisor_pid`, has ended already. It need not be the parent itself: the parent may be a script.
@@ -18,7 +19,12 @@ pub fn die_with_parent(supervisor_pid: u32) -> io::Result<bool> {
     // Where the system refuses it, the supervisor's guard alone ends the worker.
     let _ = set_pdeathsig(Signal::SIGKILL);
     // First set, then check: a supervisor that ends in between is noticed by one of the two.
-    Ok(parent_id() == supervisor_pid || Path::new("/proc").join(supervisor_pid.to_string()).exists())
+    Ok(parent_id() == supervisor_pid || exists(supervisor_pid))
+}
+
+/// Whether there is a process with this number, whoever's it is. `/proc` may be hidden.
+fn exists(pid: u32) -> bool {
+    i32::try_from(pid).is_ok_and(|pid| kill(Pid::from_raw(pid), None) != Err(Errno::ESRCH))
 }
 
 #[cfg(test)]

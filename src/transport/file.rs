@@ -127,7 +127,9 @@ impl Transport for FileTransport {
                 error,
             })?,
         };
-        let mut endpoints = endpoints.fd(&[names::FD_SPOOL], fd::reopen_to_read(spool.file())?.into());
+        // Without `/proc` the worker gets our open file. It can write the spool then, which harms itself alone: the
+        // supervisor only writes at positions.
+        let mut endpoints = endpoints.fd(&[names::FD_SPOOL], fd::to_read_elsewhere(spool.file())?.into());
         if let Some(input) = &self.input {
             endpoints = endpoints.fd(&[names::FD_INPUT], fd::to_read_elsewhere(input)?.into());
         }

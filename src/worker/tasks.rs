@@ -12,9 +12,9 @@ use super::serve::Server;
 use super::{Failure, Item, Output};
 use crate::model::durations;
 use crate::model::signal::Signal;
+use crate::sys::own_process;
 use crate::sys::signals;
 use std::io::Write;
-use std::os::unix::fs::MetadataExt;
 use std::time::Duration;
 use xxhash_rust::xxh3::xxh3_64;
 
@@ -158,10 +158,10 @@ fn countdown(item: &Item<'_>, out: &mut Output) -> Result<(), Failure> {
 
 /// The worker's identity: pid, parent, user, group, directory.
 fn identity(_: &Item<'_>, out: &mut Output) -> Result<(), Failure> {
-    let this = std::fs::metadata("/proc/self").map_err(|error| format!("failed to read /proc/self: {error}"))?;
+    let (user, group) = own_process::user_and_group();
     let cwd = std::env::current_dir().map_err(|error| format!("failed to read the working directory: {error}"))?;
     let (pid, parent) = (std::process::id(), std::os::unix::process::parent_id());
-    write!(out, "pid {pid}, parent {parent}, uid {}, gid {}, cwd {}", this.uid(), this.gid(), cwd.display())?;
+    write!(out, "pid {pid}, parent {parent}, uid {user}, gid {group}, cwd {}", cwd.display())?;
     Ok(())
 }
 

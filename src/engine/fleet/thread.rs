@@ -7,7 +7,6 @@
 
 use crate::model::exit::{ExitStatus, Usage};
 use crate::model::ids::WorkerId;
-use crate::model::signal::Signal;
 use crate::sys::pidfd;
 use crate::sys::wake_fd::WakeFd;
 use crate::transport::Channel;
@@ -60,10 +59,11 @@ impl Thread {
         self.exit.wake_fd.wake();
     }
 
-    /// How it ended, and what it used.
+    /// How it ended, and what it used; unknown if it was abandoned.
     pub fn exit(&self) -> (ExitStatus, Usage) {
         let status = *self.exit.status.lock().unwrap_or_else(PoisonError::into_inner);
-        status.unwrap_or((ExitStatus::Signal { signal: Signal::KILL, core_dumped: false }, Usage::default()))
+        // An abandoned thread may run on; no signal has ended it.
+        status.unwrap_or((ExitStatus::Unknown, Usage::default()))
     }
 }
 
