@@ -314,7 +314,7 @@ impl Generator {
 
     /// A flag that makes sense with this worker and this input, as a rule; with a good value, as a rule.
     fn push_random_flag(&self, line: &mut Line, kind: u8, source: usize, random: &mut Random) {
-        let any = random.per_cent(6);
+        let any = random.per_cent(12);
         let fits = |rule: &&Rule| any || (rule.kinds & kind != 0 && (!rule.needs_input || source >= 2));
         let fitting: Vec<&Rule> = RULES.iter().filter(fits).collect();
         let rule = random.one(&fitting);
@@ -340,12 +340,17 @@ impl Generator {
         line.flags.push(rule.flag);
     }
 
+    fn place(flag: &str) -> usize {
+        RULES.iter().position(|rule| rule.flag == flag).expect("a flag with a rule")
+    }
+
     fn spellings_of(&self, flag: &str) -> Vec<&str> {
         self.spellings[flag].iter().map(String::as_str).collect()
     }
 
     /// `--flag value`, `--flag=value`, `-f value` or `-fvalue`.
     fn push(&self, line: &mut Line, flag: &str, value: &[u8], random: &mut Random) {
+        line.flags.push(RULES[Self::place(flag)].flag);
         let mut typed = random.one(&self.spellings_of(flag)).as_bytes().to_vec();
         if random.per_cent(50) {
             line.arguments.push(OsString::from_vec(typed));

@@ -17,7 +17,7 @@ use crate::output::OutputStreams;
 use crate::pipe::Pipe;
 use crate::poll_set::PollSet;
 use crate::process::Process;
-use crate::scenario::Scenario;
+use crate::scenario::{Fault, Scenario};
 use crate::source::SourceState;
 use crate::trace::Trace;
 use std::cell::RefCell;
@@ -243,6 +243,14 @@ impl World {
         }
         if no_limit && self.commands.all.iter().any(|command| command.ended.is_none() && command.hangs) {
             return Some("a command hangs");
+        }
+        // `--halt soon` has no grace, and the core cannot see that the worker does not begin the items that it holds.
+        let waits = self.scenario.policy.halt.is_some_and(|halt| !halt.now);
+        let stays = |process: &Process| {
+            process.is_alive() && matches!(process.fault, Some(Fault::IgnoresEndOfInput | Fault::ClosesChannel))
+        };
+        if waits && self.processes.iter().any(stays) {
+            return Some("a worker does not leave after a halt");
         }
         if self.source.is_open && self.source.stalled {
             return Some("the source is silent");
