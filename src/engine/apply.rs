@@ -35,7 +35,7 @@ impl Components {
             Action::Report(RunEvent::RunFinished(_)) => {}
             Action::Report(event) => {
                 *workers = workers_after(&event).unwrap_or(*workers);
-                commit.event(now, event);
+                commit.event(now, event, feed);
             }
             Action::ShowStatus(status) => commit.output.err.push(status::text(&status).as_bytes()),
             Action::Demand { items } => feed.set_demand(items),

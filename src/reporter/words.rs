@@ -2,6 +2,7 @@
 
 use crate::model::event::EndReason;
 use crate::model::exit::ExitStatus;
+use crate::model::ids::ItemId;
 use crate::model::outcome::{Cause, CauseKind, Outcome, Settlement, StopReason};
 use crate::model::signal::Signal;
 pub use crate::model::text::{escaped, push_escaped};
@@ -64,6 +65,20 @@ pub fn why_stopping(reason: &StopReason, signal: Option<Signal>) -> Option<Strin
     })
 }
 
+/// What helps a process that was stopped because it wants the terminal; empty for another signal. `lends`: commands are
+/// lent the terminal.
+#[must_use]
+pub const fn terminal_advice(signal: Signal, per_item: bool, lends: bool) -> &'static str {
+    match signal {
+        Signal::TTIN | Signal::TTOU if lends => {
+            ": it wants the terminal, which belongs to another job; bring this one to the foreground"
+        }
+        Signal::TTIN | Signal::TTOU if per_item => ": it wants the terminal; use --tty with -j 1",
+        Signal::TTIN | Signal::TTOU => ": it wants the terminal, which workers that stay do not get",
+        _ => "",
+    }
+}
+
 /// The cause of an item's outcome; empty if there is none.
 #[must_use]
 pub fn last_cause(causes: &[Cause]) -> String {
@@ -73,9 +88,19 @@ pub fn last_cause(causes: &[Cause]) -> String {
 /// `item 2 ("/etc/b.conf")`: a single item with its beginning, where that is known.
 #[must_use]
 pub fn item(settlement: &Settlement) -> String {
-    match &settlement.shown_item {
-        Some(text) => format!("item {} ({text})", settlement.first),
-        None => format!("item {}", settlement.first),
+    named_item(settlement.first, settlement.shown_item.as_deref())
+}
+
+/// The command that runs for an item.
+#[must_use]
+pub fn command_of(item: ItemId, shown: Option<&str>) -> String {
+    format!("{}: its command", named_item(item, shown))
+}
+
+fn named_item(item: ItemId, shown: Option<&str>) -> String {
+    match shown {
+        Some(text) => format!("item {item} ({text})"),
+        None => format!("item {item}"),
     }
 }
 

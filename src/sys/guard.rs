@@ -184,7 +184,7 @@ impl Guard {
 impl Drop for Guard {
     fn drop(&mut self) {
         drop(self.lifeline.take());
-        // The guard only walks through a table; the bound is for a guard that was stopped (SIGSTOP).
+        // The guard only walks through a table; the bound is for a guard that is stopped again.
         let mut ended = [PollFd::new(self.guard.as_fd(), PollFlags::POLLIN)];
         let _ = retried(|| poll(&mut ended, GONE_WITHIN_MS));
         // Fails unless we are the guard's init: the first process of a pid namespace, or a subreaper.
@@ -494,7 +494,9 @@ mod tests {
             stdout: stdout.as_fd(),
             stderr: stdout.as_fd(),
             fds: &[],
+            kept: &[],
             new_group: true,
+            terminal: None,
             register: guard.groups().place(1),
         };
         (Spawner::new().unwrap().spawn(&plan).unwrap(), input.into(), output.into())

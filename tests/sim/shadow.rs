@@ -297,6 +297,8 @@ impl Shadow {
             | Input::Failed { worker, incarnation, .. }
             | Input::ProbeResult { worker, incarnation, .. }
             | Input::TimeExcluded { worker, incarnation }
+            | Input::Stopped { worker, incarnation, .. }
+            | Input::Continued { worker, incarnation }
             | Input::ChannelClosed { worker, incarnation }
             | Input::ProtocolError { worker, incarnation, .. }
             | Input::Exited { worker, incarnation, .. } => match self.present(*worker, *incarnation) {

@@ -1,6 +1,7 @@
 //! Stops: the stages, the reasons, the commands, and what happens to items meanwhile.
 
 use super::rig::{Rig, alone, check, check_all, per_item, policy, with_credit};
+use crate::model::signal::Signal;
 use crate::model::spec::{Halt, HaltOn, Policy, Threshold};
 use crate::model::status::WorkerState;
 use crate::model::time::Duration;
@@ -230,4 +231,21 @@ fn the_deadline_of_the_run_is_for_its_items() {
     // The supervisor was stopped meanwhile: the result came before, and is read at once.
     check!(rig, "settled 1 0; wait 600", ["done 0..1 by 1, attempts 1", "commit 0..1", "close input 1"]);
     check!(rig, "exit 1 0", ["finish SourceEnded"]);
+}
+
+#[test]
+fn a_stopped_process_is_reported_once_and_shown_until_it_goes_on() {
+    let stopped = |rig: &Rig| rig.core.status().slots[0].stopped;
+    for rules in [policy(), per_item()] {
+        let mut rig = Rig::running(alone(rules), 1);
+        rig.feed("spawned 1");
+        check_all!(rig, "stopped 1 19", ["- stopped 1: STOP at 0"]);
+        check_all!(rig, "stopped 1 19", []);
+        assert_eq!(stopped(&rig), Some(Signal::STOP));
+        check_all!(rig, "continued 1; continued 1", ["- continued 1"]);
+        assert_eq!(stopped(&rig), None);
+        // The next process of the slot is not stopped.
+        rig.feed("stopped 1 21; killed 1 9");
+        assert!(rig.core.status().slots.iter().all(|slot| slot.stopped.is_none()));
+    }
 }

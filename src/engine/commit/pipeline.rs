@@ -107,7 +107,10 @@ impl Commit {
     }
 
     /// Something happened.
-    pub fn event(&mut self, now: Instant, event: RunEvent) {
+    pub fn event(&mut self, now: Instant, mut event: RunEvent, feed: &mut Feed) {
+        if let RunEvent::WorkerStopped { item: Some(item), shown_item: shown, .. } = &mut event {
+            *shown = shown_item(feed, *item);
+        }
         self.files.stopping |= matches!(event, RunEvent::Stopping { .. });
         if self.record.is_some() {
             self.waiting.push((now, Deferred::Event(event)));
@@ -127,9 +130,7 @@ impl Commit {
     ) {
         let answer = answer.and_then(|answer| answer.part(&settlement));
         if matches!(settlement.outcome, Outcome::Failed | Outcome::Dead) && settlement.count == 1 {
-            let body = feed.body(settlement.first, 1);
-            settlement.shown_item =
-                (!body.bytes().is_empty()).then(|| quoted_start(body.bytes(), SHOWN_CHARS_MAX).into());
+            settlement.shown_item = shown_item(feed, settlement.first);
         }
         let in_turn = mutant!(OrderIgnored, in_turn, true);
         if let Some(record) = &mut self.record {
@@ -138,7 +139,7 @@ impl Commit {
         }
         if !in_turn {
             // Causes are few, and most settlements have none: the copy costs no allocation.
-            self.event(now, RunEvent::ItemsSettled(settlement.clone()));
+            self.event(now, RunEvent::ItemsSettled(settlement.clone()), feed);
             // The items need not wait with their results, unless they are shown with them.
             if mutant!(ReleasedBeforeShown, !self.wants_inputs, true) {
                 feed.release(settlement.first, settlement.count);
@@ -301,6 +302,12 @@ impl Commit {
     }
 }
 
+/// The beginning of an item that has not been released, quoted; `None`: it is empty.
+fn shown_item(feed: &mut Feed, item: ItemId) -> Option<Box<str>> {
+    let body = feed.body(item, 1);
+    (!body.bytes().is_empty()).then(|| quoted_start(body.bytes(), SHOWN_CHARS_MAX).into())
+}
+
 #[cfg(test)]
 mod tests {
     use super::super::super::system::System;
@@ -356,6 +363,13 @@ mod tests {
         fn received_signals(&mut self) -> Vec<ReceivedSignal> {
             Vec::new()
         }
+        fn changed_children(&mut self) -> Vec<crate::sys::children::ChildChange> {
+            Vec::new()
+        }
+        fn reap_adopted(&mut self, _: &dyn Fn(u32) -> bool) -> bool {
+            false
+        }
+        fn watch_children(&mut self) {}
         fn random_token(&mut self) -> io::Result<[u8; 16]> {
             Ok([0; 16])
         }

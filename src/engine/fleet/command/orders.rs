@@ -1,0 +1,91 @@
+//! What the loop and its launchers of commands say to each other, on one page.
+
+use super::super::super::answer::CommandReply;
+use crate::core::input::SpawnFailure;
+use crate::model::exit::{ExitStatus, Usage};
+use crate::model::ids::{Batch, Incarnation, WorkerId};
+use crate::model::signal::Signal;
+use crate::sys::block::{Block, BlockSlice};
+use crate::sys::children::ChildChange;
+use std::io;
+use std::ops::Range;
+use std::sync::Arc;
+
+/// An order of the loop to a launcher. An order for an incarnation that is gone has no effect.
+pub enum Order {
+    /// Start a command for this item, in a slot that is empty. Answer: `Spawned` or `NotSpawned`.
+    Launch { worker: WorkerId, incarnation: Incarnation, batch: Batch, item: ItemBytes },
+    /// Signal this incarnation and its process group.
+    Kill { worker: WorkerId, incarnation: Incarnation, signal: Signal },
+    /// This child of the supervisor was stopped, or goes on. Answer: `Changed`, if it is a command of this launcher.
+    Changed(ChildChange),
+    /// Report everything that has happened by now, then `Probed`.
+    Probe,
+    /// The last order: the thread ends, and its commands with it.
+    Leave,
+}
+
+/// A report of a launcher to the loop. The reports of one incarnation come in this order.
+pub enum Report {
+    Spawned {
+        worker: WorkerId,
+        incarnation: Incarnation,
+        pid: u32,
+    },
+    NotSpawned {
+        worker: WorkerId,
+        incarnation: Incarnation,
+        error: SpawnFailure,
+    },
+    /// A signal has stopped a command, or it goes on.
+    Changed {
+        worker: WorkerId,
+        incarnation: Incarnation,
+        stopped: Option<Signal>,
+    },
+    /// A process could not be signalled, since it has changed its user. The text completes "failed to ...".
+    NotSignalled {
+        error: String,
+    },
+    /// The output of a command could not be written to the temporary file.
+    StorageLost {
+        error: String,
+    },
+    Exited(Box<CommandExit>),
+    /// Everything that happened before the order to look has been reported.
+    Probed,
+    /// The thread is gone, and its commands with it.
+    Lost {
+        error: io::Error,
+    },
+}
+
+/// How a command ended, and what it wrote.
+pub struct CommandExit {
+    pub worker: WorkerId,
+    pub incarnation: Incarnation,
+    pub status: ExitStatus,
+    pub usage: Usage,
+    pub reply: CommandReply,
+    /// It had the terminal, and this signal of the terminal's has ended it: the person there stops the run, which is
+    /// not in the foreground group and got no signal.
+    pub interrupted: Option<Signal>,
+}
+
+/// An item's bytes, as a range of a block.
+pub struct ItemBytes {
+    block: Arc<Block>,
+    range: Range<usize>,
+}
+
+impl From<BlockSlice<'_>> for ItemBytes {
+    fn from(slice: BlockSlice<'_>) -> Self {
+        Self { block: Arc::clone(slice.block()), range: slice.range() }
+    }
+}
+
+impl ItemBytes {
+    pub fn bytes(&self) -> &[u8] {
+        &self.block[self.range.clone()]
+    }
+}
