@@ -31,7 +31,7 @@ struct Bench {
 impl Bench {
     fn new() -> Self {
         let program = std::env::var_os("SPAWN_PROGRAM").unwrap_or("/bin/true".into());
-        let spec = ExecSpec { argv: vec![program], shell: false, stdin: false };
+        let spec = ExecSpec { argv: vec![program], shell: false, stdin: false, terminal: false };
         Self {
             commander: Commander::new(&spec, "bench").unwrap(),
             spawner: Spawner::new().unwrap(),
@@ -47,6 +47,7 @@ impl Bench {
             attempt: Attempt::FIRST,
             bytes: b"item",
             register: None,
+            terminal: None,
             now: Instant(0),
         };
         let execution = self.commander.launch(&mut self.spawner, &launch).unwrap();

@@ -86,7 +86,7 @@ pub mod config {
     pub use crate::model::config_error::{ConfigError, Setting};
     pub use crate::model::signal::Signal;
     pub use crate::model::spec::{
-        Backoff, Blame, Credit, Halt, HaltOn, Intensity, Policy, ProtocolKind, QueueOrder, RestartStrategy,
+        Backoff, Blame, Credit, Halt, HaltOn, Intensity, Leftovers, Policy, ProtocolKind, QueueOrder, RestartStrategy,
         RestartType, TermStep, Threshold, TransportKind, TransportSpec, WorkerContract,
     };
     pub use crate::model::time::Duration;

@@ -88,7 +88,9 @@ impl Worker {
             stdout: null.as_fd(),
             stderr: stderr_end.as_fd(),
             fds: &fds,
+            kept: &[],
             new_group: true,
+            terminal: None,
             register: None,
         };
         let process = Spawner::new().unwrap().spawn(&plan).unwrap();

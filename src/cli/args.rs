@@ -7,7 +7,7 @@ use super::help;
 use super::values::{self, Delimiter, HaltChoice, Limit, TermSequence, Workers};
 use crate::model::config::{OutputMode, SummaryMode};
 use crate::model::spec::{
-    Backoff, Credit, ExitCodeStyle, Intensity, QueueOrder, RestartStrategy, RestartType, TransportKind,
+    Backoff, Credit, ExitCodeStyle, Intensity, Leftovers, QueueOrder, RestartStrategy, RestartType, TransportKind,
 };
 use crate::model::time::Duration;
 use clap::builder::{OsStringValueParser, PossibleValuesParser, TypedValueParser};
@@ -108,6 +108,15 @@ pub struct Flags {
     /// Give the item to the command's stdin, not to its arguments
     #[arg(long)]
     pub stdin: bool,
+    /// Lend the terminal to the command that runs, one at a time [-j 1]
+    #[arg(long)]
+    pub tty: bool,
+    /// Workers inherit our descriptor N, from 3 on; may be repeated [none]
+    #[arg(long, value_name = "N", value_parser = values::count_u32)]
+    pub pass_fd: Vec<u32>,
+    /// Processes that a worker leaves in its group: kill, leave [kill]
+    #[arg(long, value_name = "WHAT", value_parser = choice(&LEFTOVERS), hide_possible_values = true)]
+    pub leftovers: Option<Leftovers>,
 
     /// Further attempts of an item that failed [0]
     #[arg(long, value_name = "N", value_parser = values::count_u32, help_heading = FAILURE)]
@@ -211,6 +220,7 @@ const TRANSPORTS: [(&str, TransportKind); TransportKind::ALL.len()] = [
     (TransportKind::Channel.name(), TransportKind::Channel),
 ];
 const ISOLATIONS: [(&str, Isolation); 2] = [("process", Isolation::Process), ("thread", Isolation::Thread)];
+const LEFTOVERS: [(&str, Leftovers); 2] = [("kill", Leftovers::Kill), ("leave", Leftovers::Leave)];
 const QUEUES: [(&str, QueueOrder); 3] =
     [("fifo", QueueOrder::Fifo), ("lifo", QueueOrder::Lifo), ("priority", QueueOrder::Priority)];
 const RESTARTS: [(&str, RestartType); 3] = [

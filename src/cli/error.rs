@@ -53,6 +53,10 @@ pub enum UsageError {
     TagOfBlocks,
     #[error("--tag is for --output results; {mode} names the item already, so leave --tag out")]
     NeedsResults { mode: &'static str },
+    #[error("--tty lends the terminal to one command at a time; give -j 1, or leave -j out")]
+    TtyWorkers,
+    #[error("--pass-fd {fd}: 0, 1 and 2 are a worker's own stdin, stdout and stderr; give a number from 3 on")]
+    PassedStandard { fd: i32 },
     #[error("--quiet leaves the summary out, but --summary always asks for it; leave one out")]
     QuietSummary,
     #[error("--events - would mix events into the results; give a file, or /dev/stderr")]

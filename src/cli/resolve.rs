@@ -84,6 +84,9 @@ fn settings(flags: &Flags, worker: WorkerChoice, source: Option<SourceChoice>, h
         spin: flags.spin,
         shell: Some(flags.shell),
         stdin: Some(flags.stdin),
+        terminal: Some(flags.tty),
+        pass_fds: pass_fds(flags),
+        leftovers: flags.leftovers,
         delimiter: delimiter(flags),
         block: flags.block,
         workers: flags.workers.map(|workers| slots(workers, host.cores)),
@@ -133,6 +136,12 @@ fn delimiter(flags: &Flags) -> Option<Option<u8>> {
     }
 }
 
+fn pass_fds(flags: &Flags) -> Option<Vec<i32>> {
+    // A number that no descriptor can have is not open.
+    let number = |fd: &u32| i32::try_from(*fd).unwrap_or(i32::MAX);
+    (!flags.pass_fd.is_empty()).then(|| flags.pass_fd.iter().map(number).collect())
+}
+
 const fn number(limit: Limit) -> Option<u32> {
     match limit {
         Limit::Never => None,
@@ -176,11 +185,14 @@ fn usage_error(error: ConfigError, flags: &Flags) -> UsageError {
         ConfigError::BlockPriority => UsageError::BlockPriority,
         ConfigError::BlockBatchMax => UsageError::BlockBatchMax,
         ConfigError::TagOfBlocks => UsageError::TagOfBlocks,
+        ConfigError::PassedStandard { fd } => UsageError::PassedStandard { fd },
+        ConfigError::TerminalWorkers => UsageError::TtyWorkers,
         ConfigError::TagOfMode { mode: OutputMode::Narrate } => UsageError::NeedsResults { mode: "narrate" },
         ConfigError::TagOfMode { mode: OutputMode::Json } => UsageError::NeedsResults { mode: "json" },
         ConfigError::QuietSummary => UsageError::QuietSummary,
         ConfigError::UnknownTask { task } => UsageError::NoTask { task, known: TASKS.join(", ") },
         error @ (ConfigError::NoProgram
+        | ConfigError::TerminalSignals
         | ConfigError::TagOfMode { mode: OutputMode::Results | OutputMode::None }
         | ConfigError::Zero { .. }
         | ConfigError::BlockBytes
@@ -206,6 +218,9 @@ const fn flag(setting: Setting, flags: &Flags) -> &'static str {
         Setting::Strategy => "--strategy",
         Setting::Shell => "--shell",
         Setting::Stdin => "--stdin",
+        Setting::Terminal => "--tty",
+        Setting::PassFds => "--pass-fd",
+        Setting::Leftovers => "--leftovers",
         Setting::Timeout => "--timeout",
         Setting::CrashLimit => "--crash-limit",
         Setting::KillLimit => "--kill-limit",
@@ -314,7 +329,7 @@ mod tests {
     fn a_command_runs_once_per_line_of_stdin() {
         let config = config("-k -- echo -n {}");
         let argv = vec!["echo".into(), "-n".into(), "{}".into()];
-        assert_eq!(config.worker, WorkerSpec::Exec(ExecSpec { argv, shell: false, stdin: false }));
+        assert_eq!(config.worker, WorkerSpec::Exec(ExecSpec { argv, shell: false, stdin: false, terminal: false }));
         assert_eq!(config.source, stdin_by(b'\n'));
         assert_eq!((config.policy.worker, config.policy.crash_limit), (WorkerContract::per_item(), 1));
         assert_eq!((config.policy.worker.credit, config.policy.batch_max), (Credit::Items(1), 1));

@@ -25,7 +25,7 @@ use crate::wire::names;
 use std::ffi::{CString, OsStr, OsString};
 use std::fs::File;
 use std::io::{self, PipeReader, PipeWriter, Write};
-use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd, RawFd};
 use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
 use std::sync::Arc;
@@ -40,6 +40,8 @@ pub struct Launch<'a> {
     pub bytes: &'a [u8],
     /// The process stores its pid here before its program runs ([`SpawnPlan::register`]).
     pub register: Option<&'a GuardPlace>,
+    /// The terminal that its group is lent ([`SpawnPlan::terminal`]).
+    pub terminal: Option<BorrowedFd<'a>>,
     /// Becomes [`Execution::started`].
     pub now: Instant,
 }
@@ -70,14 +72,25 @@ pub struct Commander {
     template: Template,
     program: ProgramPath,
     stdin: bool,
-    /// The stdin of commands that do not read the item from it.
+    /// The stdin of commands that do not read the item from it: `/dev/null`, or the terminal.
     null: Arc<File>,
+    /// Descriptors of ours that commands inherit under the same numbers.
+    kept: Vec<RawFd>,
+    /// Commands write to our own stdout and stderr, not to pipes.
+    direct: DirectOutput,
     environment: CommandEnvironment,
     /// `PATH` as it was at the start.
     path: Option<OsString>,
     // Buffers that are reused.
     line: CommandLine,
     argv: Vec<CString>,
+}
+
+/// Which streams of ours commands write to themselves: what is a terminal shows their questions at once.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct DirectOutput {
+    pub stdout: bool,
+    pub stderr: bool,
 }
 
 #[derive(Clone, Debug)]
@@ -108,6 +121,8 @@ impl Commander {
             program,
             stdin: spec.stdin,
             null: Arc::new(fd::dev_null().map_err(CommandError::DevNull)?),
+            kept: Vec::new(),
+            direct: DirectOutput::default(),
             environment: CommandEnvironment::new(std::env::vars_os(), run_id),
             path,
             line: CommandLine::default(),
@@ -122,6 +137,19 @@ impl Commander {
             self.environment.set_all(&names::THREADS, threads);
         }
         self
+    }
+
+    /// Lets commands inherit these descriptors of ours under the same numbers.
+    #[must_use]
+    pub fn with_kept(self, kept: &[RawFd]) -> Self {
+        Self { kept: kept.to_vec(), ..self }
+    }
+
+    /// Gives commands the terminal: as their stdin, unless the item is written to that, and for the output that is
+    /// `direct`.
+    #[must_use]
+    pub fn with_terminal(self, terminal: File, direct: DirectOutput) -> Self {
+        Self { null: Arc::new(terminal), direct, ..self }
     }
 
     /// The most descriptors that the supervisor holds for one command, without the pidfd.
@@ -170,15 +198,18 @@ impl Commander {
         self.environment.set(Variable::JobSlot, u64::from(launch.worker.number()));
         let pipes = Pipes::new(self.stdin.then_some(launch.bytes))
             .map_err(|error| LaunchError::Shortage(format!("run {}: create a pipe: {error}", self.name())))?;
+        let (own_stdout, own_stderr, direct) = (io::stdout(), io::stderr(), self.direct);
         let plan = SpawnPlan {
             program,
             argv: &self.argv,
             env: self.environment.entries(),
             stdin: pipes.stdin.as_ref().map_or(self.null.as_fd(), AsFd::as_fd),
-            stdout: pipes.stdout.as_fd(),
-            stderr: pipes.stderr.as_fd(),
+            stdout: if direct.stdout { own_stdout.as_fd() } else { pipes.stdout.as_fd() },
+            stderr: if direct.stderr { own_stderr.as_fd() } else { pipes.stderr.as_fd() },
             fds: &[],
+            kept: &self.kept,
             new_group: true,
+            terminal: launch.terminal,
             register: launch.register,
         };
         let process = spawner.spawn(&plan).map_err(|error| {
@@ -187,8 +218,8 @@ impl Commander {
         })?;
         Ok(Execution {
             process,
-            stdout: Some(pipes.ours_stdout),
-            stderr: Some(pipes.ours_stderr),
+            stdout: (!direct.stdout).then_some(pipes.ours_stdout),
+            stderr: (!direct.stderr).then_some(pipes.ours_stderr),
             stdin: pipes.feed,
             out: Capture::default(),
             err: Capture::default(),
@@ -305,7 +336,7 @@ impl StdinFeed {
 #[derive(Debug)]
 pub struct Execution {
     pub process: Process,
-    /// `None` after end-of-file.
+    /// `None` after end-of-file, and if the command writes to ours.
     pub stdout: Option<PipeReader>,
     pub stderr: Option<PipeReader>,
     /// `None` unless a part of the item is still to be written.
@@ -361,7 +392,7 @@ mod tests {
     const STDIN: u64 = 3;
 
     fn commander(argv: &[&str], shell: bool, stdin: bool) -> Commander {
-        let spec = ExecSpec { argv: argv.iter().map(OsString::from).collect(), shell, stdin };
+        let spec = ExecSpec { argv: argv.iter().map(OsString::from).collect(), shell, stdin, terminal: false };
         Commander::new(&spec, "run-1").unwrap()
     }
 
@@ -372,6 +403,7 @@ mod tests {
             attempt: Attempt(3),
             bytes,
             register: None,
+            terminal: None,
             now: Instant(5),
         };
         commander.launch(&mut Spawner::new().unwrap(), &launch)
@@ -522,11 +554,11 @@ mod tests {
 
     #[test]
     fn a_missing_program_is_reported_before_any_item() {
-        let spec = ExecSpec { argv: vec!["frobnicate".into()], shell: false, stdin: false };
+        let spec = ExecSpec { argv: vec!["frobnicate".into()], shell: false, stdin: false, terminal: false };
         assert!(matches!(Commander::new(&spec, "r").unwrap_err(), CommandError::NotFound { .. }));
-        let spec = ExecSpec { argv: vec!["/".into()], shell: false, stdin: false };
+        let spec = ExecSpec { argv: vec!["/".into()], shell: false, stdin: false, terminal: false };
         assert!(matches!(Commander::new(&spec, "r").unwrap_err(), CommandError::NotExecutable { .. }));
-        let spec = ExecSpec { argv: vec![], shell: false, stdin: false };
+        let spec = ExecSpec { argv: vec![], shell: false, stdin: false, terminal: false };
         assert!(matches!(Commander::new(&spec, "r").unwrap_err(), CommandError::Empty));
     }
 

@@ -80,6 +80,28 @@ impl Core {
         }
     }
 
+    /// A signal has stopped the process. Its time goes on: what was stopped from outside is not different from what
+    /// hangs.
+    pub(super) fn on_stopped(&mut self, index: usize, signal: Signal) {
+        let (worker, incarnation) = self.ids(index);
+        let slot = &mut self.pool.slots[index];
+        // A process that was not spawned cannot stop.
+        let Some(pid) = slot.pid else { return };
+        if slot.stopped.replace(signal) != Some(signal) {
+            let item = slot.oldest_item().filter(|_| self.policy.worker.starts_with_item());
+            self.report(RunEvent::WorkerStopped { worker, incarnation, pid, signal, item, shown_item: None });
+        }
+    }
+
+    /// The process goes on.
+    pub(super) fn on_continued(&mut self, index: usize) {
+        let (worker, incarnation) = self.ids(index);
+        let slot = &mut self.pool.slots[index];
+        if let (Some(pid), Some(_)) = (slot.pid, slot.stopped.take()) {
+            self.report(RunEvent::WorkerContinued { worker, incarnation, pid });
+        }
+    }
+
     /// The process can work. A process that was started for an item already runs it.
     fn ready(&mut self, index: usize, pid: u32) {
         self.greeted = true;
@@ -374,6 +396,7 @@ impl Core {
         self.clear_slot_timer(index);
         let slot = &mut self.pool.slots[index];
         slot.pid = None;
+        slot.stopped = None;
         slot.kill_reason = None;
         slot.watch = None;
         (slot.was_ready, slot.answered, slot.output_held) = (false, false, false);

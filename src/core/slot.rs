@@ -8,6 +8,7 @@ use super::restart::History;
 use crate::model::event::EndReason;
 use crate::model::exit::ExitStatus;
 use crate::model::ids::{Attempt, Batch, Incarnation, ItemId};
+use crate::model::signal::Signal;
 use crate::model::time::{Duration, Instant};
 use std::collections::VecDeque;
 
@@ -91,6 +92,8 @@ pub(super) struct WorkerSlot {
     pub(super) incarnation: Incarnation,
     /// Of the process, once it is spawned.
     pub(super) pid: Option<u32>,
+    /// The signal that has stopped it, until it goes on.
+    pub(super) stopped: Option<Signal>,
     pub(super) kill_reason: Option<KillReason>,
     /// Oldest first; the worker answers in this order.
     pub(super) leases: VecDeque<Lease>,
@@ -154,6 +157,7 @@ impl WorkerSlot {
             state: SlotState::Down,
             incarnation: Incarnation(0),
             pid: None,
+            stopped: None,
             kill_reason: None,
             leases: VecDeque::new(),
             items: 0,

@@ -22,6 +22,7 @@ impl Core {
                 SlotState::Draining => WorkerState::Draining,
                 SlotState::Stopping { .. } => WorkerState::Stopping,
             },
+            stopped: slot.stopped,
             pid: slot.pid,
             incarnation: slot.incarnation,
             lease: slot.leases.front().map(|lease| lease.batch),

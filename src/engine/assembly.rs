@@ -16,15 +16,16 @@ use super::requests::Requests;
 use super::system::Os;
 use super::token::Port;
 use super::turn::Turn;
-use crate::command::exec::Commander;
+use crate::command::exec::{Commander, DirectOutput};
 use crate::command::search;
 use crate::core::Core;
-use crate::model::config::{Config, InputSpec, OutputMode, SourceSpec, Split, WorkerSpec};
+use crate::model::config::{Config, ExecSpec, InputSpec, OutputMode, OutputSpec, SourceSpec, Split, WorkerSpec};
 use crate::model::signal::Signal;
 use crate::model::spec::{ProtocolKind, QueueOrder, TransportKind, TransportSpec};
 use crate::model::time::Duration;
 use crate::reporter::caller::{Caller, UntakenBytes};
 use crate::source::Source;
+use crate::sys::children::ChildChanges;
 use crate::sys::clock::Clock;
 use crate::sys::guard::Guard;
 use crate::sys::outbox::Outbox;
@@ -33,6 +34,7 @@ use crate::sys::poller::{Interest, Poller};
 use crate::sys::signals::SignalPlane;
 use crate::sys::spawn::Spawner;
 use crate::sys::spill::SpillFile;
+use crate::sys::terminal::Terminal;
 use crate::sys::{fd, limits, signals, stdio};
 use crate::transport::in_process;
 use crate::wire::names;
@@ -41,7 +43,7 @@ use crate::worker::threads::Duty;
 use crate::{reporter, source, transport, worker};
 use std::ffi::{CString, OsStr, OsString};
 use std::fs::{File, Metadata};
-use std::io;
+use std::io::{self, IsTerminal};
 use std::os::fd::AsFd;
 use std::os::unix::ffi::OsStringExt;
 use std::os::unix::fs::{FileTypeExt, MetadataExt};
@@ -49,9 +51,9 @@ use std::path::PathBuf;
 use std::rc::Rc;
 use std::sync::Arc;
 
-/// Descriptors of the supervisor itself beyond those that are open at the start: poll set, signals, guard, second
-/// descriptors of stdout and stderr, /dev/null, the spill file, the file of events.
-const OWN_OPEN_FILES: u64 = 10;
+/// Descriptors of the supervisor itself beyond those that are open at the start: poll set, signals, children, guard,
+/// second descriptors of stdout and stderr, /dev/null, the spill file, the file of events.
+const OWN_OPEN_FILES: u64 = 11;
 
 /// Those of them that are open once signals are received.
 const SIGNALS_OPEN_FILES: u64 = 2;
@@ -92,6 +94,10 @@ pub struct ChangedProcess {
 /// Changes the process's signals and limits for a run. Signals are received from then on, before anything that takes
 /// time.
 pub fn change_process(config: &Config) -> Result<ChangedProcess, EngineError> {
+    // Before anything of ours is opened, which could get the number.
+    if let Some(fd) = config.pass_fds.iter().find(|fd| !fd::is_open(**fd)) {
+        return Err(EngineError::PassedClosed { fd: *fd });
+    }
     let open_files = limits::raise_open_files().map_err(EngineError::system("read the limit of open files"))?;
     check_own_open_files(config.policy.workers, open_files.limit())?;
     let asked = [Signal::INT, Signal::QUIT, Signal::HUP].into_iter().filter(|signal| !signals::is_ignored(*signal));
@@ -115,6 +121,8 @@ pub struct Attached {
     pub source: Option<Box<dyn Source + Send>>,
     pub caller: Option<(Caller, Arc<UntakenBytes>)>,
     pub requests: Option<Arc<Requests>>,
+    /// No other code of this process starts children, so one that is no worker is an orphan.
+    pub reaps_orphans: bool,
 }
 
 /// A run, ready to begin.
@@ -124,8 +132,13 @@ pub fn open(mut config: Config, attached: Attached, process: &ChangedProcess) ->
     }
     refuse_events_in_input(&config)?;
     let fallback = fall_back(&mut config);
-    let Attached { source, caller, requests } = attached;
-    let (source, kind) = open_source_and_kind(&config, source)?;
+    let terminal = open_terminal(&config)?;
+    let Attached { source, caller, requests, reaps_orphans } = attached;
+    let (source, mut kind) = open_source_and_kind(&config, source)?;
+    if let (Some(terminal), Kind::Command { commander, .. }) = (&terminal, &mut kind) {
+        let stdin = terminal.try_clone().map_err(EngineError::system("take the terminal"))?;
+        **commander = commander.as_ref().clone().with_terminal(stdin, direct_output(&config.output));
+    }
     let policy = &config.policy;
     check_limits(policy.workers, &kind)?;
     let outbox = |fd| Outbox::new(fd).map_err(EngineError::system("take stdout and stderr"));
@@ -136,7 +149,12 @@ pub fn open(mut config: Config, attached: Attached, process: &ChangedProcess) ->
         reporters.insert(0, Box::new(caller));
         output = output.with_untaken(untaken);
     }
-    let (os, unguarded) = open_system(&kind, &process.plane, requests.as_deref())?;
+    let (os, unguarded) = open_system(&config, &kind, &process.plane, requests.as_deref())?;
+    let os = Os { reaps_orphans, ..os };
+    if terminal.is_some() && os.children.is_none() {
+        let why = "the run is not on the first thread of its program, or that has a handler for SIGCHLD".to_owned();
+        return Err(EngineError::Terminal { why });
+    }
     let spill = Arc::new(SpillFile::new());
     let conversation = Conversation {
         protocol: ProtocolKind::Frames,
@@ -148,7 +166,7 @@ pub fn open(mut config: Config, attached: Attached, process: &ChangedProcess) ->
         Kind::Resident { program, spin } => {
             Fleet::Residents(Residents::new(program, conversation, spin, Tap::default()))
         }
-        Kind::Command { commander, verbose } => start_launchers(&commander, verbose, &config, &spill, &os)?,
+        Kind::Command { commander, verbose } => start_launchers(&config, &commander, verbose, &spill, &os, terminal)?,
     };
     let wants_inputs = config.output.tag || config.output.mode == OutputMode::Json;
     let mut commit = Commit::new(output, reporters, wants_inputs);
@@ -204,8 +222,35 @@ fn refuse_events_in_input(config: &Config) -> Result<(), EngineError> {
     Ok(())
 }
 
+/// The terminal that commands are lent, if they are.
+fn open_terminal(config: &Config) -> Result<Option<Terminal>, EngineError> {
+    let WorkerSpec::Exec(ExecSpec { terminal: true, .. }) = config.worker else { return Ok(None) };
+    let refused = |why| Err(EngineError::Terminal { why });
+    if matches!(config.source, SourceSpec::Lines { input: InputSpec::Stdin, .. }) && io::stdin().is_terminal() {
+        return refused("the items are read from it; give them behind :::, or by -a FILE".to_owned());
+    }
+    match Terminal::open() {
+        Ok(terminal) => {
+            // A notice on a terminal that forbids output from the background (`stty tostop`) must not stop this
+            // process.
+            signals::hold(Signal::TTOU);
+            Ok(Some(terminal))
+        }
+        Err(error) => {
+            refused(format!("this process has none (open /dev/tty: {error}); start it on one, or leave --tty out"))
+        }
+    }
+}
+
+/// A command on a terminal writes to it itself, where its output has no other form.
+fn direct_output(output: &OutputSpec) -> DirectOutput {
+    let is_shown_as_it_is = output.mode == OutputMode::Results && !output.tag;
+    DirectOutput { stdout: is_shown_as_it_is && io::stdout().is_terminal(), stderr: io::stderr().is_terminal() }
+}
+
 /// What the run needs of the system for itself, and what to say if that is not all there.
 fn open_system(
+    config: &Config,
     kind: &Kind,
     signals: &Rc<SignalPlane>,
     requests: Option<&Requests>,
@@ -229,7 +274,22 @@ fn open_system(
             .map_err(EngineError::system("watch for requests"))?;
     }
     let spawner = Spawner::new().map_err(EngineError::system("prepare to start workers"))?;
-    let os = Os { clock: Clock::start(), poller, signals: Rc::clone(signals), spawner, guard };
+    let children = if config.handles_signals { ChildChanges::watch() } else { Ok(None) };
+    let children = children.map_err(EngineError::system("watch for stopped processes"))?;
+    if let Some(children) = &children {
+        poller
+            .add(children, Interest::READ, Port::Children.token())
+            .map_err(EngineError::system("watch for stopped processes"))?;
+    }
+    let os = Os {
+        clock: Clock::start(),
+        poller,
+        signals: Rc::clone(signals),
+        spawner,
+        guard,
+        children,
+        reaps_orphans: false,
+    };
     os.watch_guard().map_err(EngineError::system("watch the guard"))?;
     Ok((os, unguarded))
 }
@@ -262,17 +322,19 @@ fn has_large_blocks(source: &SourceSpec) -> bool {
 
 /// The launchers of commands. Their number follows that of the slots at the start.
 fn start_launchers(
+    config: &Config,
     commander: &Commander,
     verbose: bool,
-    config: &Config,
     spill: &Arc<SpillFile>,
     os: &Os,
+    terminal: Option<Terminal>,
 ) -> Result<Fleet, EngineError> {
     let failed = || EngineError::system("start the launchers");
     let launchers = LAUNCHERS_MAX.min(config.policy.workers as usize).max(1);
     let mailboxes = LauncherMailboxes::new(launchers).map_err(failed())?;
     let mut pool = CommandPool::new(&mailboxes, verbose.then(|| Box::new(commander.clone())));
-    pool.start_threads(commander, spill, os.guard.groups(), os.clock, config.output.quiet).map_err(failed())?;
+    let about = (config.leftovers, config.output.quiet);
+    pool.start_threads(commander, spill, os.guard.groups(), os.clock, about, terminal).map_err(failed())?;
     os.poller
         .add(&pool, Interest::READ, Port::Launchers.token())
         .map_err(EngineError::system("watch the launchers"))?;
@@ -283,6 +345,7 @@ fn open_kind(config: &Config, delimiter: u8) -> Result<Kind, EngineError> {
     Ok(match &config.worker {
         WorkerSpec::Exec(spec) => {
             let commander = Commander::new(spec, &config.run_id)?.with_threads(config.threads_per_worker);
+            let commander = commander.with_kept(&config.pass_fds);
             Kind::Command { commander: Box::new(commander), verbose: config.output.verbose }
         }
         WorkerSpec::BuiltIn { task, delay, transport } => {
@@ -370,6 +433,8 @@ fn open_program(
         argv: c_strings(argv).map_err(prepare())?,
         env: c_strings(env).map_err(prepare())?,
         stdin: fd::dev_null().map_err(EngineError::system("open /dev/null"))?,
+        kept: config.pass_fds.clone(),
+        leftovers: config.leftovers,
         transport,
         handshake: Handshake::Hello,
         progress: ProgressSource::Page,

@@ -22,6 +22,10 @@ pub enum EngineError {
     Reporter(#[from] ReporterError),
     #[error("write events to {}: it is the input {input}; give another file", events.display())]
     EventsInInput { events: PathBuf, input: String },
+    #[error("pass descriptor {fd} on: it is not open here; open it first, as in: supervisor ... {fd}<FILE")]
+    PassedClosed { fd: i32 },
+    #[error("lend commands the terminal: {why}")]
+    Terminal { why: String },
     #[error("write results: stdout is closed; send it to a file, or give --output none")]
     StdoutClosed,
     #[error(
@@ -49,6 +53,8 @@ impl EngineError {
             Self::Source(_)
             | Self::Reporter(_)
             | Self::EventsInInput { .. }
+            | Self::Terminal { .. }
+            | Self::PassedClosed { .. }
             | Self::Command(CommandError::Placeholder(_))
             | Self::Transport(TransportError::Folder { .. }) => ExitClass::Usage,
             Self::Command(CommandError::NotFound { .. }) => ExitClass::NotFound,

@@ -67,8 +67,12 @@ fn begin(mut config: Config, source: Option<Box<dyn Source + Send>>) -> Result<R
     let (sender, notifications) = mpsc::channel();
     let untaken = Arc::new(UntakenBytes::default());
     let caller = Caller::new(sender, Arc::clone(&untaken));
-    let attached =
-        Attached { source, caller: Some((caller, Arc::clone(&untaken))), requests: Some(Arc::clone(&requests)) };
+    let attached = Attached {
+        source,
+        caller: Some((caller, Arc::clone(&untaken))),
+        requests: Some(Arc::clone(&requests)),
+        reaps_orphans: false,
+    };
     let ended = CloseAtEnd(Arc::clone(&requests));
     let (started, start) = mpsc::sync_channel(1);
     let run = move || {

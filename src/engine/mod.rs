@@ -6,6 +6,7 @@
 mod answer;
 mod apply;
 mod assembly;
+mod children;
 mod commit;
 mod dry_run;
 mod error;
@@ -13,6 +14,7 @@ mod feed;
 mod finish;
 mod fleet;
 mod handle;
+mod jobserver;
 mod reactor;
 mod requests;
 mod status;
@@ -56,11 +58,15 @@ use std::io::{self, Write};
 /// What keeps a run from starting, and a failure of the supervisor itself. Failed items, dead workers, and the loss of
 /// the source or of stdout are no errors: the outcome reports them.
 pub fn run(config: Config) -> Result<RunOutcome, EngineError> {
+    run_with(config, assembly::Attached::default())
+}
+
+fn run_with(config: Config, attached: assembly::Attached) -> Result<RunOutcome, EngineError> {
     if config.output.dry_run {
         return dry_run::run(&config, None);
     }
     let process = assembly::change_process(&config)?;
-    assembly::open(config, assembly::Attached::default(), &process)?.run()
+    assembly::open(config, attached, &process)?.run()
 }
 
 /// Keeps a request for the status from ending this process before a run can answer it. For the beginning of `main`.
@@ -68,11 +74,14 @@ pub fn hold_status_requests() {
     crate::sys::signals::hold(crate::model::signal::Signal::USR1);
 }
 
-/// [`run`] for a program of its own: if it generates its items and stdin holds input, a notice on stderr says so.
+/// [`run`] for a program of its own: workers inherit the descriptors of make's jobserver; orphans are reaped; and if it
+/// generates its items and stdin holds input, a notice on stderr says so.
 ///
 /// # Errors
 /// Those of [`run`].
-pub fn run_as_program(config: Config) -> Result<RunOutcome, EngineError> {
+pub fn run_as_program(mut config: Config) -> Result<RunOutcome, EngineError> {
+    // Before anything of ours is opened. In a run without processes there is nobody to pass them on to.
+    config.pass_fds.extend(jobserver::inherited());
     let generates = matches!(config.source, SourceSpec::Generate { .. });
     let is_wanted = generates && !config.output.quiet && !config.output.dry_run;
     let is_unread = || is_wanted && stdio::stdin_holds_bytes();
@@ -80,7 +89,7 @@ pub fn run_as_program(config: Config) -> Result<RunOutcome, EngineError> {
     if is_known {
         note_unread_stdin();
     }
-    let ended = run(config);
+    let ended = run_with(config, assembly::Attached { reaps_orphans: true, ..Default::default() });
     // The program at the other end may be late.
     if !is_known && is_unread() {
         note_unread_stdin();

@@ -6,6 +6,7 @@
 
 use super::answer::Reply;
 use super::apply::Components;
+use super::children::Children;
 use super::error::EngineError;
 use super::feed::Taken;
 use super::finish::Finish;
@@ -34,13 +35,14 @@ pub struct Reactor {
     ready: Vec<Ready>,
     /// Requests of the program that started the run.
     requests: Option<Arc<Requests>>,
+    children: Children,
     /// Set by the core's last order.
     outcome: Option<RunOutcome>,
 }
 
 impl Reactor {
     pub fn new(core: Core, components: Components, turn: Turn) -> Self {
-        Self { core, components, turn, ready: Vec::new(), requests: None, outcome: None }
+        Self { core, components, turn, ready: Vec::new(), requests: None, children: Children::default(), outcome: None }
     }
 
     /// With requests of other threads; they have to be in the poll set.
@@ -135,7 +137,7 @@ impl Reactor {
         let now = self.turn.system.now();
         let deadlines = [self.core.poll_timeout(), fleet.next_timeout()].into_iter().flatten();
         let counted = deadlines.filter(|_| !fleet.is_probing());
-        let next = counted.chain(commit.output.next_retry(now)).min()?;
+        let next = counted.chain(commit.output.next_retry(now)).chain(self.children.next_timeout()).min()?;
         Some(next.since(now))
     }
 
@@ -151,6 +153,7 @@ impl Reactor {
             self.handle_facts();
         }
         let fleet = &mut self.components.fleet;
+        self.children.begin_turn(fleet, &mut self.turn);
         fleet.begin_turn(&mut self.turn).map_err(EngineError::system("go on starting commands"))?;
         self.handle_facts();
         let has_passed = self.core.poll_timeout().is_some_and(|at| at <= self.turn.now);
@@ -168,6 +171,7 @@ impl Reactor {
             Some(Port::Source) => feed.on_ready(),
             Some(Port::Signals) => report_signals(&mut self.turn),
             Some(Port::Guard) => replace_guard(&mut self.turn),
+            Some(Port::Children) => self.children.on_ready(fleet, &mut self.turn),
             Some(Port::Requests) => {
                 if let Some(requests) = &self.requests {
                     requests.receive(&self.core, &mut self.turn);

@@ -40,7 +40,11 @@ fn row(slot: &SlotStatus) -> String {
     if let Some(pid) = slot.pid {
         let _ = write!(row, " (pid {pid})");
     }
-    let _ = write!(row, ": {}, {} settled", slot.state, slot.settled);
+    let _ = write!(row, ": {}", slot.state);
+    if let Some(signal) = slot.stopped {
+        let _ = write!(row, ", stopped ({})", signal.name());
+    }
+    let _ = write!(row, ", {} settled", slot.settled);
     match slot.lease {
         Some(batch) if slot.in_flight == 1 => drop(write!(row, ", at item {}", batch.first)),
         Some(batch) => drop(write!(row, ", holds {} items from item {}", slot.in_flight, batch.first)),

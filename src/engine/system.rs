@@ -12,6 +12,7 @@ use crate::model::exit::{ExitStatus, Usage};
 use crate::model::ids::WorkerId;
 use crate::model::signal::Signal;
 use crate::model::time::{Duration, Instant};
+use crate::sys::children::{ChildChange, ChildChanges};
 use crate::sys::clock::Clock;
 use crate::sys::guard::{Groups, Guard};
 use crate::sys::outbox::{Flushed, Outbox};
@@ -80,6 +81,17 @@ pub trait System {
     /// Signals to this process since the last call.
     fn received_signals(&mut self) -> Vec<ReceivedSignal>;
 
+    /// The children that were stopped, or go on, since the last call. [`Port::Children`] reports no further change
+    /// until [`System::watch_children`].
+    fn changed_children(&mut self) -> Vec<ChildChange>;
+
+    /// Reaps the orphans that this process has inherited as the first one of a container or as a subreaper. Returns
+    /// whether one may be left, hidden by a worker of `is_ours` that has ended and is not reaped yet.
+    fn reap_adopted(&mut self, is_ours: &dyn Fn(u32) -> bool) -> bool;
+
+    /// [`Port::Children`] reports the next change of a child again.
+    fn watch_children(&mut self);
+
     /// Sixteen bytes that cannot be guessed.
     ///
     /// # Errors
@@ -109,6 +121,10 @@ pub struct Os {
     pub signals: Rc<SignalPlane>,
     pub spawner: Spawner,
     pub guard: Guard,
+    /// `None`: SIGCHLD belongs to the program that uses the library.
+    pub children: Option<ChildChanges>,
+    /// A child that is no worker is an orphan, and not one of the program that uses the library.
+    pub reaps_orphans: bool,
 }
 
 impl Os {
@@ -180,6 +196,25 @@ impl System for Os {
 
     fn received_signals(&mut self) -> Vec<ReceivedSignal> {
         self.signals.drain()
+    }
+
+    fn changed_children(&mut self) -> Vec<ChildChange> {
+        let Some(children) = &mut self.children else { return Vec::new() };
+        // It is in the set.
+        let _ = self.poller.modify(&*children, Interest::NONE, Port::Children.token());
+        children.drain()
+    }
+
+    fn reap_adopted(&mut self, is_ours: &dyn Fn(u32) -> bool) -> bool {
+        // Commands are children of the launchers' threads, and orphans of the first one.
+        let children = self.children.as_ref().filter(|_| self.reaps_orphans);
+        children.is_some_and(|children| children.reap_adopted(is_ours))
+    }
+
+    fn watch_children(&mut self) {
+        if let Some(children) = &self.children {
+            let _ = self.poller.modify(children, Interest::READ, Port::Children.token());
+        }
     }
 
     fn random_token(&mut self) -> io::Result<[u8; 16]> {

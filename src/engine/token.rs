@@ -20,6 +20,8 @@ pub enum Port {
     Orders,
     /// Files of reporters.
     Files,
+    /// Something has happened to a child.
+    Children,
     /// A part of the process in the slot at `index`, whose incarnation ends in these 24 bits.
     Worker {
         part: Part,
@@ -66,6 +68,7 @@ impl Port {
             Self::Requests => 6,
             Self::Guard => 7,
             Self::Files => 8,
+            Self::Children => 9,
             Self::Worker { part, index, generation } => {
                 (FIRST_PART + part as u64) << 56 | (generation as u64) << 32 | index as u64
             }
@@ -85,6 +88,7 @@ impl Port {
             6 => Some(Self::Requests),
             7 => Some(Self::Guard),
             8 => Some(Self::Files),
+            9 => Some(Self::Children),
             _ => {
                 let part = *PARTS.get((token >> 56).checked_sub(FIRST_PART)? as usize)?;
                 Some(Self::Worker { part, index: token as u32, generation: generation((token >> 32) as u32) })
@@ -110,13 +114,14 @@ mod tests {
             Port::Requests,
             Port::Guard,
             Port::Files,
+            Port::Children,
         ]
         .into_iter()
         .chain(worker)
         {
             assert_eq!(Port::of(port.token()), Some(port));
         }
-        assert_eq!(Port::of(9), None);
+        assert_eq!(Port::of(10), None);
         assert_eq!(Port::of(u64::MAX), None);
     }
 }

@@ -7,7 +7,7 @@
 
 use super::config::{InputSpec, OutputMode, SummaryMode};
 use super::spec::{
-    Backoff, Credit, Halt, Intensity, QueueOrder, RestartStrategy, RestartType, TermStep, TransportKind,
+    Backoff, Credit, Halt, Intensity, Leftovers, QueueOrder, RestartStrategy, RestartType, TermStep, TransportKind,
 };
 use super::time::Duration;
 use std::ffi::OsString;
@@ -104,6 +104,15 @@ config_builder! {
         shell: bool,
         /// Write the item to the command's stdin, not to its arguments. Default: false.
         stdin: bool,
+        /// Lend each command the controlling terminal while it runs; one worker. Needs `handle_signals`, and a run on
+        /// the first thread of the program. Default: false, a command that wants the terminal is stopped by the
+        /// system.
+        terminal: bool,
+        /// Descriptors of this process, from 3 on, that workers inherit under the same numbers. They have to be open
+        /// when the run starts, and to stay open while it lasts. Default: none.
+        pass_fds: Vec<i32>,
+        /// What becomes of the processes that a worker leaves in its process group. Default: they are ended.
+        leftovers: Leftovers,
         /// Items in the input end with this byte; `None`: nothing ends them, for blocks of an exact size.
         /// Default: a newline.
         delimiter: Option<u8>,

@@ -3,7 +3,7 @@
 
 #![deny(missing_docs)]
 
-use super::spec::{Policy, TransportSpec};
+use super::spec::{Leftovers, Policy, TransportSpec};
 use super::time::Duration;
 use std::ffi::OsString;
 use std::path::PathBuf;
@@ -26,6 +26,11 @@ pub struct Config {
     pub message_items_max: u32,
     /// What `OMP_NUM_THREADS` and its kin say in the environment of workers; `None`: they are as in our own.
     pub threads_per_worker: Option<u32>,
+    /// Descriptors of this process, from 3 on, that workers inherit under the same numbers. They have to stay open
+    /// while the run lasts.
+    pub pass_fds: Vec<i32>,
+    /// What becomes of the processes that a worker leaves in its process group.
+    pub leftovers: Leftovers,
     /// Names this run in `SUPERVISOR_RUN` and in keys of items: letters, digits, `-`.
     pub run_id: String,
 }
@@ -84,6 +89,8 @@ pub struct ExecSpec {
     pub shell: bool,
     /// The item's bytes on the command's stdin; nothing is appended to its arguments.
     pub stdin: bool,
+    /// Each command is lent the controlling terminal while it runs. `policy.workers` has to be 1.
+    pub terminal: bool,
 }
 
 /// Where items come from.
@@ -165,6 +172,8 @@ pub struct Advice {
     pub speaks_frames: bool,
     /// Items were given, and neither a command nor a task.
     pub task_by_default: bool,
+    /// Commands are given the terminal.
+    pub has_terminal: bool,
 }
 
 /// What a run writes to stdout.

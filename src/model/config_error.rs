@@ -65,6 +65,18 @@ pub enum ConfigError {
     /// A tag would be a whole block.
     #[error("`tag` writes the item before each line, but an item of `block` is many lines; leave one of them out")]
     TagOfBlocks,
+    /// The terminal belongs to one command at a time.
+    #[error("`terminal` is for one command at a time; set `workers` to 1, or leave it out")]
+    TerminalWorkers,
+    /// A command that is stopped would keep the terminal for ever.
+    #[error("`terminal` needs `handle_signals`, by which a command that stops is noticed; set it too")]
+    TerminalSignals,
+    /// Workers have a stdin, stdout and stderr of their own.
+    #[error("`pass_fds` has {fd}, but 0, 1 and 2 are a worker's own stdin, stdout and stderr; give numbers from 3 on")]
+    PassedStandard {
+        /// The number to leave out.
+        fd: i32,
+    },
     /// This output shows the item without a tag.
     #[error("`tag` is for the output of results, and {mode:?} names the item already; leave `tag` out")]
     TagOfMode {
@@ -131,6 +143,12 @@ pub enum Setting {
     Shell,
     /// [`stdin`](super::builder::ConfigBuilder::stdin).
     Stdin,
+    /// [`pass_fds`](super::builder::ConfigBuilder::pass_fds).
+    PassFds,
+    /// [`leftovers`](super::builder::ConfigBuilder::leftovers).
+    Leftovers,
+    /// [`terminal`](super::builder::ConfigBuilder::terminal).
+    Terminal,
     /// [`timeout`](super::builder::ConfigBuilder::timeout).
     Timeout,
     /// [`crash_limit`](super::builder::ConfigBuilder::crash_limit).
@@ -174,6 +192,9 @@ impl fmt::Display for Setting {
             Self::Strategy => "strategy",
             Self::Shell => "shell",
             Self::Stdin => "stdin",
+            Self::PassFds => "pass_fds",
+            Self::Leftovers => "leftovers",
+            Self::Terminal => "terminal",
             Self::Timeout => "timeout",
             Self::CrashLimit => "crash_limit",
             Self::KillLimit => "kill_limit",

@@ -52,6 +52,7 @@ impl ConfigBuilder {
     /// Two settings contradict each other, or a value is out of its range.
     pub fn build(self) -> Result<Config, ConfigError> {
         self.check_worker()?;
+        self.check_terminal()?;
         if is_set(self.quiet) && self.summary == Some(SummaryMode::Always) {
             return Err(ConfigError::QuietSummary);
         }
@@ -68,6 +69,8 @@ impl ConfigBuilder {
             worker,
             source,
             threads_per_worker: self.threads_per_worker,
+            pass_fds: self.pass_fds.unwrap_or_default(),
+            leftovers: self.leftovers.unwrap_or_default(),
             run_id: self.run_id.unwrap_or(self.host.run_id),
         })
     }
@@ -98,7 +101,11 @@ impl ConfigBuilder {
             (Setting::Restart, self.restart.is_some()),
             (Setting::Strategy, self.strategy.is_some()),
         ]);
-        let per_item = first_set(&[(Setting::Shell, is_set(self.shell)), (Setting::Stdin, is_set(self.stdin))]);
+        let per_item = first_set(&[
+            (Setting::Shell, is_set(self.shell)),
+            (Setting::Stdin, is_set(self.stdin)),
+            (Setting::Terminal, is_set(self.terminal)),
+        ]);
         match (&self.worker, built_in, resident, per_item) {
             (WorkerChoice::Command(argv) | WorkerChoice::Program(argv), ..) if argv.is_empty() => {
                 Err(ConfigError::NoProgram)
@@ -115,11 +122,24 @@ impl ConfigBuilder {
         }
     }
 
+    fn check_terminal(&self) -> Result<(), ConfigError> {
+        if !is_set(self.terminal) {
+            return Ok(());
+        }
+        match self.workers {
+            Some(workers) if workers > 1 => Err(ConfigError::TerminalWorkers),
+            _ if !is_set(self.handle_signals) => Err(ConfigError::TerminalSignals),
+            _ => Ok(()),
+        }
+    }
+
     /// No frame leaves the process, and a thread can neither be ended nor die alone.
     fn check_threads(&self) -> Result<(), ConfigError> {
         let processes = first_set(&[
             (Setting::Transport, self.transport.is_some()),
             (Setting::ThreadsPerWorker, self.threads_per_worker.is_some()),
+            (Setting::PassFds, self.pass_fds.is_some()),
+            (Setting::Leftovers, self.leftovers.is_some()),
             (Setting::Timeout, self.timeout.is_some()),
             (Setting::CrashLimit, self.crash_limit.is_some()),
             (Setting::KillLimit, self.kill_limit.is_some()),
@@ -180,6 +200,7 @@ impl ConfigBuilder {
                 advice: Advice {
                     speaks_frames: matches!(self.worker, WorkerChoice::Program(_)),
                     task_by_default: self.is_built_in() && self.task.is_none() && !demonstration,
+                    has_terminal: is_set(self.terminal),
                 },
             }),
         }
@@ -190,7 +211,7 @@ impl ConfigBuilder {
         match &self.worker {
             WorkerChoice::Command(argv) => {
                 let (shell, stdin) = (is_set(self.shell), is_set(self.stdin));
-                Ok(WorkerSpec::Exec(ExecSpec { argv: argv.clone(), shell, stdin }))
+                Ok(WorkerSpec::Exec(ExecSpec { argv: argv.clone(), shell, stdin, terminal: is_set(self.terminal) }))
             }
             WorkerChoice::Program(argv) => Ok(WorkerSpec::Frames { argv: argv.clone(), transport }),
             WorkerChoice::BuiltIn => {
@@ -248,6 +269,9 @@ impl ConfigBuilder {
         if let Some(setting) = zero {
             return Err(ConfigError::Zero { setting });
         }
+        if let Some(fd) = self.pass_fds.iter().flatten().find(|fd| **fd < 3) {
+            return Err(ConfigError::PassedStandard { fd: *fd });
+        }
         if self.block.is_some_and(|bytes| !(1..=ITEM_BYTES_MAX as u64).contains(&bytes)) {
             return Err(ConfigError::BlockBytes);
         }
@@ -268,7 +292,11 @@ impl ConfigBuilder {
 
     fn policy(&self, source: &SourceSpec, demonstration: bool) -> Policy {
         let per_item = self.is_per_item();
-        let workers = self.workers.unwrap_or(if demonstration { DEMONSTRATION_WORKERS } else { self.host.cores });
+        let workers = self.workers.unwrap_or(match demonstration {
+            true => DEMONSTRATION_WORKERS,
+            false if is_set(self.terminal) => 1,
+            false => self.host.cores,
+        });
         let retries = self.retries.unwrap_or(0);
         // A command that a signal has ended is tried as often as one that has failed.
         let crash_limit = if per_item { retries.saturating_add(1) } else { CRASH_LIMIT };
@@ -371,7 +399,7 @@ mod tests {
     fn a_command_on_items_gets_the_defaults_of_commands() {
         let config = builder().command(["gzip", "{}"]).items(["a", "b"]).build().unwrap();
         let argv = vec!["gzip".into(), "{}".into()];
-        assert_eq!(config.worker, WorkerSpec::Exec(ExecSpec { argv, shell: false, stdin: false }));
+        assert_eq!(config.worker, WorkerSpec::Exec(ExecSpec { argv, shell: false, stdin: false, terminal: false }));
         assert_eq!(config.source, SourceSpec::Args { items: vec!["a".into(), "b".into()] });
         assert_eq!((config.policy.workers, config.policy.crash_limit, config.message_items_max), (8, 1, 1));
         assert_eq!((config.policy.seed, config.run_id.as_str()), (7, "run"));

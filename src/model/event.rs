@@ -108,6 +108,30 @@ pub enum RunEvent {
         /// What it used in its life.
         usage: Usage,
     },
+    /// A signal has stopped a process: it makes no step until it is continued.
+    WorkerStopped {
+        /// The slot, from 1.
+        worker: WorkerId,
+        /// Which process of the slot, from 1.
+        incarnation: Incarnation,
+        /// The process in the system.
+        pid: u32,
+        /// STOP, TSTP, TTIN or TTOU.
+        signal: Signal,
+        /// The oldest item that it holds.
+        item: Option<ItemId>,
+        /// The beginning of that item, quoted, where the item is known.
+        shown_item: Option<Box<str>>,
+    },
+    /// A process that was stopped goes on.
+    WorkerContinued {
+        /// The slot, from 1.
+        worker: WorkerId,
+        /// Which process of the slot, from 1.
+        incarnation: Incarnation,
+        /// The process in the system.
+        pid: u32,
+    },
     /// A new process for this slot starts after `delay`.
     WorkerRestarting {
         /// The slot, from 1.

@@ -38,6 +38,14 @@ impl Signal {
     pub const XFSZ: Self = Self(25);
     /// A stopped process goes on.
     pub const CONT: Self = Self(18);
+    /// Stops a process. It cannot be caught.
+    pub const STOP: Self = Self(19);
+    /// Ctrl-Z.
+    pub const TSTP: Self = Self(20);
+    /// A process in the background has read from the terminal.
+    pub const TTIN: Self = Self(21);
+    /// A process in the background has set the terminal, or written to one that forbids it.
+    pub const TTOU: Self = Self(22);
 
     /// The name without `SIG`, such as `KILL`; `RTMIN+3` for real-time signals.
     #[must_use]

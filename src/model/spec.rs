@@ -251,6 +251,16 @@ pub enum HaltOn {
     Done,
 }
 
+/// What becomes of the processes that a worker leaves in its process group when it has ended.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Leftovers {
+    /// They are ended by KILL.
+    #[default]
+    Kill,
+    /// They go on, with nobody to read what they write.
+    Leave,
+}
+
 /// When to stop early.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Halt {

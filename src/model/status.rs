@@ -5,6 +5,7 @@
 use super::event::Stage;
 use super::ids::{Batch, Incarnation, WorkerId};
 use super::outcome::{StopReason, Totals};
+use super::signal::Signal;
 use std::fmt;
 
 /// The whole run.
@@ -37,6 +38,8 @@ pub struct SlotStatus {
     pub worker: WorkerId,
     /// What its process is at.
     pub state: WorkerState,
+    /// The signal that has stopped its process, until it is continued.
+    pub stopped: Option<Signal>,
     /// Its process; `None` if it has none.
     pub pid: Option<u32>,
     /// Which process of the slot that is, or was last; 0 before the first.

@@ -10,6 +10,7 @@ use crate::model::event::{EndReason, ItemFate, RunEvent};
 use crate::model::exit::{ExitStatus, Usage};
 use crate::model::ids::{Attempt, Incarnation, ItemId, WorkerId};
 use crate::model::outcome::{RunOutcome, Settlement, StopReason};
+use crate::model::signal::Signal;
 use crate::model::time::Instant;
 use crate::sys::outbox::Outbox;
 use std::path::Path;
@@ -116,6 +117,13 @@ fn push_event(out: &mut Vec<u8>, now: Instant, event: &RunEvent) {
             let object = begin_process(out, now, "worker_exited", *worker, *incarnation, Some(*pid));
             push_exit(object, *exit, reason, *item, *items, *usage);
         }
+        RunEvent::WorkerStopped { worker, incarnation, pid, signal, item, .. } => {
+            let object = begin_process(out, now, "worker_stopped", *worker, *incarnation, Some(*pid));
+            push_signal(object, *signal, "item", item.map(|item| item.0));
+        }
+        RunEvent::WorkerContinued { worker, incarnation, pid } => {
+            begin_process(out, now, "worker_continued", *worker, *incarnation, Some(*pid)).end_line();
+        }
         RunEvent::WorkerRestarting { worker, incarnation, delay } => {
             let mut object = begin_process(out, now, "worker_restarting", *worker, *incarnation, None);
             object.seconds("delay", delay.0);
@@ -143,11 +151,7 @@ fn push_event(out: &mut Vec<u8>, now: Instant, event: &RunEvent) {
         RunEvent::ItemsSettled(settlement) => push_settlement(out, now, settlement),
         RunEvent::SourceLost { error } => push_source_lost(begin(out, now, "source_lost"), error),
         RunEvent::SignalReceived { signal, sender_pid } => {
-            let mut object = begin(out, now, "signal_received");
-            object.number("signal", u64::from(signal.0));
-            object.text("name", &signal.name());
-            object.number_if("sender_pid", sender_pid.map(u64::from));
-            object.end_line();
+            push_signal(begin(out, now, "signal_received"), *signal, "sender_pid", sender_pid.map(u64::from));
         }
         RunEvent::Stopping { stage, reason } => {
             let mut object = begin(out, now, "stopping");
@@ -156,13 +160,24 @@ fn push_event(out: &mut Vec<u8>, now: Instant, event: &RunEvent) {
             object.end_line();
         }
         RunEvent::Scaled { from, to } => {
-            let mut object = begin(out, now, "scaled");
-            object.number("from", u64::from(*from));
-            object.number("to", u64::from(*to));
-            object.end_line();
+            push_scaled(begin(out, now, "scaled"), *from, *to);
         }
         RunEvent::RunFinished(outcome) => push_finish(begin(out, now, "run_finished"), outcome),
     }
+}
+
+/// A signal, and a number that may be unknown.
+fn push_signal(mut object: Object<'_>, signal: Signal, key: &str, number: Option<u64>) {
+    object.number("signal", u64::from(signal.0));
+    object.text("name", &signal.name());
+    object.number_if(key, number);
+    object.end_line();
+}
+
+fn push_scaled(mut object: Object<'_>, from: u32, to: u32) {
+    object.number("from", u64::from(from));
+    object.number("to", u64::from(to));
+    object.end_line();
 }
 
 fn push_source_lost(mut object: Object<'_>, error: &str) {

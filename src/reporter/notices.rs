@@ -435,6 +435,23 @@ impl Reporter for Notices {
                     ProcessEnd { worker: *worker, pid: *pid, exit: *exit, reason, item: *item, waiting: *waiting };
                 self.exited(&end, err);
             }
+            RunEvent::WorkerStopped { worker, pid, signal, item, shown_item, .. } => {
+                if !self.quiet {
+                    self.push_started(err);
+                    let name = match item {
+                        Some(item) if self.per_item => words::command_of(*item, shown_item.as_deref()),
+                        _ => format!("worker {worker} (pid {pid})"),
+                    };
+                    push_notice(
+                        err,
+                        &format!(
+                            "{name} is stopped ({}){}",
+                            signal.name(),
+                            words::terminal_advice(*signal, self.per_item, self.advice.has_terminal)
+                        ),
+                    );
+                }
+            }
             RunEvent::WorkerRestarting { worker, delay, .. } => self.restarting(*worker, *delay, err),
             RunEvent::ItemRetried { item, attempt, delay, cause, shown_item } => {
                 let name = words::item_of(*item, shown_item.as_deref());
@@ -463,7 +480,10 @@ impl Reporter for Notices {
                     push_notice(err, &line);
                 }
             }
-            RunEvent::ItemStarted { .. } | RunEvent::ItemsReturned { .. } | RunEvent::RunFinished(_) => {}
+            RunEvent::WorkerContinued { .. }
+            | RunEvent::ItemStarted { .. }
+            | RunEvent::ItemsReturned { .. }
+            | RunEvent::RunFinished(_) => {}
         }
         Ok(())
     }

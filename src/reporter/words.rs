@@ -92,6 +92,20 @@ pub const fn ends_the_run(reason: &StopReason) -> bool {
     )
 }
 
+/// What helps a process that was stopped because it wants the terminal; empty for another signal. `lends`: commands are
+/// lent the terminal.
+#[must_use]
+pub const fn terminal_advice(signal: Signal, per_item: bool, lends: bool) -> &'static str {
+    match signal {
+        Signal::TTIN | Signal::TTOU if lends => {
+            ": it wants the terminal, which belongs to another job; bring this one to the foreground"
+        }
+        Signal::TTIN | Signal::TTOU if per_item => ": it wants the terminal; use --tty with -j 1",
+        Signal::TTIN | Signal::TTOU => ": it wants the terminal, which workers that stay do not get",
+        _ => "",
+    }
+}
+
 /// The cause of an item's outcome; empty if there is none.
 #[must_use]
 pub fn last_cause(causes: &[Cause]) -> String {
@@ -108,6 +122,12 @@ pub fn item(settlement: &Settlement) -> String {
 #[must_use]
 pub fn item_of(id: ItemId, shown: Option<&str>) -> String {
     shown.map_or_else(|| format!("item {id}"), |text| format!("item {id} ({text})"))
+}
+
+/// The command that runs for an item.
+#[must_use]
+pub fn command_of(item: ItemId, shown: Option<&str>) -> String {
+    format!("{}: its command", item_of(item, shown))
 }
 
 /// The outcome as one word, as in JSON.

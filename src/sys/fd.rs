@@ -9,6 +9,7 @@ use nix::fcntl::{FcntlArg, FdFlag, OFlag, fcntl};
 use nix::sys::stat::{Mode, umask};
 use std::fs::{File, OpenOptions};
 use std::io;
+use std::mem::MaybeUninit;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, FromRawFd, OwnedFd, RawFd};
 use std::sync::{Mutex, PoisonError};
 
@@ -79,6 +80,23 @@ fn reopen_to_read(file: &File) -> io::Result<File> {
 /// The system is short of descriptors.
 pub fn to_read_elsewhere(file: &File) -> io::Result<File> {
     reopen_to_read(file).or_else(|_| file.try_clone())
+}
+
+/// Whether this process has a descriptor of this number.
+#[must_use]
+pub fn is_open(number: RawFd) -> bool {
+    // SAFETY: reads a flag; if the number is not open the call fails.
+    unsafe { libc::fcntl(number, libc::F_GETFD) != -1 }
+}
+
+/// Whether this number is a pipe, or a FIFO.
+#[must_use]
+pub fn is_pipe(number: RawFd) -> bool {
+    let mut status = MaybeUninit::<libc::stat>::zeroed();
+    // SAFETY: the pointer is to memory of the right type; zeroes are a valid value, and so is what the system writes.
+    unsafe {
+        libc::fstat(number, status.as_mut_ptr()) == 0 && status.assume_init().st_mode & libc::S_IFMT == libc::S_IFIFO
+    }
 }
 
 /// Takes ownership of an inherited fd by its number, and makes it close-on-exec.

@@ -5,6 +5,9 @@
 //! holds: the system closes it however the supervisor dies. Then the guard sends KILL to every process in a table that
 //! both share and to its group, and removes the [`Leftover`]s.
 //!
+//! A guard that is killed is replaced ([`Guard::replace`]); one that is stopped is continued by the system when it is
+//! needed, that is, when the pipe is closed.
+//!
 //! No group is missed: a child registers itself in the table before its program runs ([`super::spawn`]), and until then
 //! it holds a copy of the pipe's end, so the guard wakes only when no registration can follow. One pass is enough,
 //! since a signal to a group also reaches forks in progress. Clear a group ([`Groups::clear`]) before its leader is
@@ -47,6 +50,9 @@ const NAME: &CStr = c"superv-guard";
 /// How often the process that forks the guard may be killed before the start fails. A guard that it had forked by then
 /// ends with the pipe.
 const KILLED_MAX: u32 = 16;
+
+/// `fcntl(2)`: which signal `O_ASYNC` sends.
+const F_SETSIG: c_int = 10;
 
 /// How long the end of the guard is awaited.
 const GONE_WITHIN_MS: u16 = 1000;
@@ -184,7 +190,7 @@ impl Guard {
 impl Drop for Guard {
     fn drop(&mut self) {
         drop(self.lifeline.take());
-        // The guard only walks through a table; the bound is for a guard that was stopped (SIGSTOP).
+        // The guard only walks through a table; the bound is for a guard that is stopped again.
         let Some(guard) = &self.guard else { return };
         let mut ended = [PollFd::new(guard.as_fd(), PollFlags::POLLIN)];
         let _ = retried(|| poll(&mut ended, GONE_WITHIN_MS));
@@ -295,6 +301,7 @@ unsafe fn guard_main(read_end: RawFd, lifeline: RawFd, table: &Table, leftovers:
             libc::fcntl(read_end, libc::F_DUPFD, 0);
         }
         open_fds::close(1);
+        continue_at_the_end(0);
         let mut byte = 0_u8;
         while libc::read(0, (&raw mut byte).cast::<c_void>(), 1) != 0 {
             if *libc::__errno_location() != libc::EINTR {
@@ -306,6 +313,18 @@ unsafe fn guard_main(read_end: RawFd, lifeline: RawFd, table: &Table, leftovers:
         }
         leftovers.iter().for_each(Leftover::remove);
         libc::_exit(0)
+    }
+}
+
+/// Has the system continue this process when the other end of the pipe `fd` is closed, in case it was stopped
+/// (SIGSTOP): a stopped guard would be none. The system sends CONT then, which continues a process although the
+/// signal is blocked. System calls only; on a system that refuses one of them a stopped guard stays stopped.
+fn continue_at_the_end(fd: RawFd) {
+    // SAFETY: changes flags of this process's own descriptor, which it shares with no other process by then.
+    unsafe {
+        libc::fcntl(fd, libc::F_SETOWN, libc::getpid());
+        libc::fcntl(fd, F_SETSIG, libc::SIGCONT);
+        libc::fcntl(fd, libc::F_SETFL, libc::fcntl(fd, libc::F_GETFL) | libc::O_ASYNC);
     }
 }
 
@@ -505,7 +524,9 @@ mod tests {
             stdout: stdout.as_fd(),
             stderr: stdout.as_fd(),
             fds: &[],
+            kept: &[],
             new_group: true,
+            terminal: None,
             register: guard.groups().place(1),
         };
         (Spawner::new().unwrap().spawn(&plan).unwrap(), input.into(), output.into())
@@ -626,6 +647,23 @@ mod tests {
         wait_readable(guard.fd().unwrap());
         guard.replace().unwrap();
         assert_ne!(guard.pid(), killed);
+        drop(guard);
+        assert_eq!(wait(&process).0, KILLED);
+        assert_eq!(output.read_to_end(&mut Vec::new()).unwrap(), 0);
+    }
+
+    #[test]
+    fn a_guard_that_was_stopped_kills_all_the_same() {
+        let guard = Guard::start(&[]).unwrap();
+        let (process, _input, mut output) = group(&guard, c"/bin/sleep 1000 & wait");
+        let stop = || {
+            guard.guard.as_ref().unwrap().signal(Signal::STOP).unwrap();
+            let stat = std::fs::read_to_string(format!("/proc/{}/stat", guard.pid())).unwrap();
+            stat.rsplit(") ").next().unwrap().starts_with('T')
+        };
+        while !stop() {
+            std::thread::yield_now();
+        }
         drop(guard);
         assert_eq!(wait(&process).0, KILLED);
         assert_eq!(output.read_to_end(&mut Vec::new()).unwrap(), 0);

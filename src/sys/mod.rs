@@ -9,6 +9,7 @@
 pub mod access;
 pub mod block;
 mod cgroup;
+pub mod children;
 pub mod clock;
 pub mod cores;
 mod disposition;
@@ -38,6 +39,7 @@ pub mod socket;
 pub mod spawn;
 pub mod spill;
 pub mod stdio;
+pub mod terminal;
 pub mod wake_fd;
 pub mod wake_pipe;
 

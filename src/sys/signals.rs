@@ -4,8 +4,8 @@
 //! signalfd would need blocked signals, and every child inherits a blocked mask. A handler of our own instead of a
 //! crate's, because a crate's handler stays installed for ever, and a run gives every disposition back.
 //!
-//! Invariant: a handler makes atomic accesses and system calls only, and no signal is blocked while [`Normalised`]
-//! lives.
+//! Invariant: a handler makes atomic accesses and system calls only, and no signal but SIGCHLD is blocked while
+//! [`Normalised`] lives.
 
 use super::disposition::{Change, Disposition, present};
 use super::fd;
@@ -209,17 +209,17 @@ impl Drop for Normalised {
     }
 }
 
-/// Calls `start` with all signals but SIGCHLD blocked. A thread that is started there inherits the mask, so no other
-/// handler runs on it.
+/// Calls `start` with all signals but SIGCHLD blocked, which stays as it is. A thread that is started there inherits
+/// the mask, so no other handler runs on it.
 ///
 /// # Errors
 /// Those of `start`.
 pub fn with_blocked<T>(start: impl FnOnce() -> io::Result<T>) -> io::Result<T> {
     let mut blocked = SigSet::all();
-    // By default SIGCHLD is dropped, but a blocked signal is not: it would interrupt another thread at each exit of a
-    // child.
+    // Either no thread blocks SIGCHLD, and it is dropped, or all do, and it is read from a descriptor
+    // ([`super::children`]). In a thread alone it would interrupt others at each exit of a child.
     blocked.remove(nix::sys::signal::Signal::SIGCHLD);
-    let before = blocked.thread_swap_mask(SigmaskHow::SIG_SETMASK)?;
+    let before = blocked.thread_swap_mask(SigmaskHow::SIG_BLOCK)?;
     let started = start();
     before.thread_set_mask()?;
     started

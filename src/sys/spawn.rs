@@ -8,8 +8,8 @@
 //! Between clone and exec the child runs on a stack of its own in *our* memory, while the calling thread is suspended.
 //! So `run_child` makes system calls only: no allocation, no lock, no panic. And no signal handler of the program may
 //! run in the child, because it would change our memory as another process: all signals are blocked before the clone,
-//! and the child sets its handlers to the default action before it lifts the mask. SIGCHLD stays unblocked if it has no
-//! handler: a blocked SIGCHLD would not be dropped, and would interrupt another thread at each exit of a child.
+//! and the child sets its handlers to the default action before it lifts the mask. SIGCHLD stays as it is if it has no
+//! handler: blocked in one thread alone it would interrupt another one at each exit of a child.
 //!
 //! Which signals have a handler is asked once, in [`Spawner::new`], because 62 system calls are 5 % of the start of a
 //! small program (26 us of 500, 2026-11-26). For a handler that a host program installs later there is a second line: a
@@ -65,13 +65,23 @@ pub struct SpawnPlan<'a> {
     pub stdin: BorrowedFd<'a>,
     pub stdout: BorrowedFd<'a>,
     pub stderr: BorrowedFd<'a>,
-    /// These become the descriptors 3, 4, ... in the child.
+    /// In the child these become the descriptors 3, 4, ..., without the numbers in `kept` ([`numbers`]).
     pub fds: &'a [BorrowedFd<'a>],
+    /// Descriptors of ours, from 3 on, that the child inherits under the same numbers. One that is not open is none
+    /// there either.
+    pub kept: &'a [RawFd],
     /// Whether the child leads a process group of its own; otherwise it stays in ours.
     pub new_group: bool,
+    /// The child makes its own group the foreground group of this terminal before its program starts.
+    pub terminal: Option<BorrowedFd<'a>>,
     /// The child registers itself here before its program starts, so that the guard knows it even if we die in between
     /// ([`super::guard::Groups::place`]).
     pub register: Option<&'a GuardPlace>,
+}
+
+/// The numbers that [`SpawnPlan::fds`] get beside these `kept` ones, in order.
+pub fn numbers(kept: &[RawFd]) -> impl Iterator<Item = RawFd> + '_ {
+    (3..).filter(|number| !kept.contains(number))
 }
 
 /// Where a spawn failed.
@@ -191,16 +201,22 @@ impl Spawner {
         self.env.push(null());
         self.sources.clear();
         self.sources.extend([plan.stdin, plan.stdout, plan.stderr].iter().map(AsRawFd::as_raw_fd));
-        self.sources.extend(plan.fds.iter().map(AsRawFd::as_raw_fd));
+        for (number, fd) in numbers(plan.kept).zip(plan.fds) {
+            // A number that is kept is its own source.
+            self.sources.extend(self.sources.len() as RawFd..number);
+            self.sources.push(fd.as_raw_fd());
+        }
         let mut child = Child {
             program: plan.program.as_ptr(),
             argv: &mut self.argv,
             env: self.env.as_ptr(),
             sources: &mut self.sources,
+            kept: plan.kept,
             signals: &self.signals,
             open_files: self.open_files,
             parent: nix::unistd::getpid().as_raw(),
             new_group: plan.new_group,
+            terminal: plan.terminal.map(|terminal| terminal.as_raw_fd()),
             register: plan.register,
             failure: None,
         };
@@ -222,10 +238,12 @@ struct Child<'a> {
     argv: &'a mut [*const c_char],
     env: *const *const c_char,
     sources: &'a mut [RawFd],
+    kept: &'a [RawFd],
     signals: &'a [c_int],
     open_files: Option<libc::rlimit>,
     parent: libc::pid_t,
     new_group: bool,
+    terminal: Option<RawFd>,
     register: Option<&'a GuardPlace>,
     failure: Option<SpawnError>,
 }
@@ -235,7 +253,7 @@ fn clone_with_signals_blocked(stack: &Stack, child: &mut Child<'_>) -> nix::Resu
     if !has_handler(libc::SIGCHLD) {
         blocked.remove(nix::sys::signal::Signal::SIGCHLD);
     }
-    nix::sys::signal::pthread_sigmask(SigmaskHow::SIG_SETMASK, Some(&blocked), Some(&mut before))?;
+    nix::sys::signal::pthread_sigmask(SigmaskHow::SIG_BLOCK, Some(&blocked), Some(&mut before))?;
     let mut pidfd: c_int = -1;
     let flags = libc::CLONE_VM | libc::CLONE_VFORK | libc::CLONE_PIDFD | libc::SIGCHLD;
     // SAFETY: the child runs `run_child` on a stack that nothing else uses (`&mut Spawner`) and leaves it only by exec
@@ -269,6 +287,10 @@ extern "C" fn run_child(child: *mut c_void) -> c_int {
     if let Some(place) = child.register {
         place.clear();
     }
+    if let Some(terminal) = child.terminal {
+        // SAFETY: system calls on this process's own descriptor.
+        unsafe { libc::tcsetpgrp(terminal, libc::getpgid(child.parent)) };
+    }
     // SAFETY: ends this process without running any exit handler of its parent.
     unsafe { libc::_exit(127) }
 }
@@ -291,8 +313,15 @@ fn prepare(child: &mut Child<'_>) -> (SpawnStep, c_int) {
         if let Some(place) = child.register {
             place.register_this_process();
         }
+        if let Some(terminal) = child.terminal {
+            // Without it the program is stopped when it wants the terminal, which is noticed.
+            libc::tcsetpgrp(terminal, libc::getpid());
+        }
         if let Err(errno) = place_files(child.sources) {
             return (SpawnStep::Files, errno);
+        }
+        for fd in child.kept {
+            libc::fcntl(*fd, libc::F_SETFD, 0);
         }
         // Signals that the terminal sent to our group while the child was still in it are for us: ignoring a signal
         // drops a pending one.
@@ -485,7 +514,9 @@ mod tests {
             stdout: writer.as_fd(),
             stderr: null.as_fd(),
             fds,
+            kept: &[],
             new_group: true,
+            terminal: None,
             register,
         };
         let process = Spawner::new().unwrap().spawn(&plan)?;
@@ -571,6 +602,36 @@ mod tests {
     }
 
     #[test]
+    fn a_kept_file_has_its_own_number_also_among_those_of_the_plan() {
+        const TEST: &str = "sys::spawn::tests::a_kept_file_has_its_own_number_also_among_those_of_the_plan";
+        if is_role(TEST) {
+            let (null, stdout) = (super::super::fd::dev_null().unwrap(), io::stdout());
+            // 4 and 60 are kept; the files of the plan become 3 and 5.
+            for number in [4, 60] {
+                // SAFETY: nothing of this process uses these numbers, which nobody owns afterwards.
+                assert_eq!(unsafe { libc::dup2(1, number) }, number);
+            }
+            let argv = [c"sh".to_owned(), c"-c".to_owned(), c"for n in 3 4 5 6 60; do echo @$n >&$n; done".to_owned()];
+            let plan = SpawnPlan {
+                program: c"/bin/bash",
+                argv: &argv,
+                env: &[],
+                stdin: null.as_fd(),
+                stdout: null.as_fd(),
+                stderr: null.as_fd(),
+                fds: &[stdout.as_fd(), stdout.as_fd()],
+                kept: &[4, 60, 61],
+                new_group: true,
+                terminal: None,
+                register: None,
+            };
+            wait(&Spawner::new().unwrap().spawn(&plan).unwrap());
+            return;
+        }
+        assert_eq!(lines_of(&play(TEST).output().unwrap().stdout, '@'), ["@3", "@4", "@5", "@60"]);
+    }
+
+    #[test]
     fn a_failed_exec_returns_its_errno_and_leaves_no_process() {
         let place = GuardPlace::default();
         let cases = [("/nonexistent", libc::ENOENT), ("/etc/passwd", libc::EACCES), ("/etc", libc::EACCES)];
@@ -618,7 +679,9 @@ mod tests {
                 stdout: stderr.as_fd(),
                 stderr: stdout.as_fd(),
                 fds: &[null.as_fd(), stdout.as_fd(), stdin.as_fd()],
+                kept: &[],
                 new_group: true,
+                terminal: None,
                 register: None,
             };
             wait(&Spawner::new().unwrap().spawn(&plan).unwrap());
@@ -692,7 +755,9 @@ mod tests {
             stdout: null.as_fd(),
             stderr: null.as_fd(),
             fds: &[],
+            kept: &[],
             new_group: true,
+            terminal: None,
             register: Some(&place),
         };
         std::thread::scope(|scope| {

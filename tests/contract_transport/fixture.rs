@@ -98,7 +98,9 @@ impl Fixture {
             stdout: null.as_fd(),
             stderr: stderr.as_fd(),
             fds: &fds,
+            kept: &[],
             new_group: true,
+            terminal: None,
             register: None,
         };
         let process = Spawner::new().unwrap().spawn(&plan).unwrap();

@@ -315,6 +315,8 @@ impl Shadow {
             | Input::Failed { worker, incarnation, .. }
             | Input::ProbeResult { worker, incarnation, .. }
             | Input::TimeExcluded { worker, incarnation }
+            | Input::Stopped { worker, incarnation, .. }
+            | Input::Continued { worker, incarnation }
             | Input::ChannelClosed { worker, incarnation }
             | Input::ProtocolError { worker, incarnation, .. }
             | Input::OutputHeld { worker, incarnation }

@@ -18,6 +18,7 @@ use supervisor::engine::parts::{
     OutputStreams, Port, Program, ProgressSource, Reactor, Residents, Tap, Turn,
 };
 use supervisor::model::command::{Command, Origin};
+use supervisor::model::spec::Leftovers;
 use supervisor::model::spec::{ProtocolKind, QueueOrder};
 use supervisor::reporter::Reporter;
 use supervisor::reporter::results::RawResults;
@@ -79,6 +80,8 @@ fn residents(world: &Shared) -> Fleet {
         argv: vec![CString::from(c"worker")],
         env: Vec::new(),
         stdin: File::from(descriptor::real()),
+        kept: Vec::new(),
+        leftovers: Leftovers::Kill,
         transport: Box::new(FakeTransport { world: world.clone() }),
         handshake: if scenario.hello { Handshake::Hello } else { Handshake::None },
         progress: if scenario.page { ProgressSource::Page } else { ProgressSource::OldestHeld },

@@ -112,7 +112,7 @@ impl World {
                     }
                 }
                 Order::Probe => probing = true,
-                Order::Leave => {}
+                Order::Changed(_) | Order::Leave => {}
             }
         }
         for index in 0..self.commands.all.len() {
@@ -286,7 +286,7 @@ impl World {
             exit: status,
         };
         let usage = Usage::default();
-        Report::Exited(Box::new(CommandExit { worker: slot, incarnation, status, usage, reply }))
+        Report::Exited(Box::new(CommandExit { worker: slot, incarnation, status, usage, reply, interrupted: None }))
     }
 
     /// What a command that ended with this status has written: all of its result, or a part.

@@ -11,6 +11,7 @@ use supervisor::model::exit::{ExitStatus, Usage};
 use supervisor::model::ids::WorkerId;
 use supervisor::model::signal::Signal;
 use supervisor::model::time::{Duration, Instant};
+use supervisor::sys::children::ChildChange;
 use supervisor::sys::outbox::{Flushed, Outbox};
 use supervisor::sys::pidfd::Process;
 use supervisor::sys::poller::{Added, Interest, Ready};
@@ -100,6 +101,18 @@ impl System for FakeSystem {
         world.tick();
         world.signals.drain(..).collect()
     }
+
+    /// No process of this world is stopped.
+    fn changed_children(&mut self) -> Vec<ChildChange> {
+        Vec::new()
+    }
+
+    /// No orphan of this world is adopted.
+    fn reap_adopted(&mut self, _: &dyn Fn(u32) -> bool) -> bool {
+        false
+    }
+
+    fn watch_children(&mut self) {}
 
     fn random_token(&mut self) -> io::Result<[u8; 16]> {
         let world = &mut *self.world.borrow_mut();

@@ -202,6 +202,8 @@ impl Rig {
             },
             "at" => Input::ProbeResult { worker, incarnation, running: words.get(2).map(|_| item) },
             "excluded" => Input::TimeExcluded { worker, incarnation },
+            "stopped" => Input::Stopped { worker, incarnation, signal: Signal(number(words, 2) as u8) },
+            "continued" => Input::Continued { worker, incarnation },
             "closed" => Input::ChannelClosed { worker, incarnation },
             "held" => Input::OutputHeld { worker, incarnation },
             "garbage" => Input::ProtocolError { worker, incarnation, error: "garbage".into() },
@@ -316,6 +318,11 @@ fn event_words(event: &RunEvent) -> String {
         RunEvent::WorkerSpawned { worker, .. } => format!("spawned {worker}"),
         RunEvent::WorkerNotSpawned { worker, error, .. } => format!("not spawned {worker}: {error}"),
         RunEvent::WorkerReady { worker, .. } => format!("ready {worker}"),
+        RunEvent::WorkerStopped { worker, signal, item, .. } => {
+            let item = item.map_or(String::new(), |item| format!(" at {item}"));
+            format!("stopped {worker}: {}{item}", signal.name())
+        }
+        RunEvent::WorkerContinued { worker, .. } => format!("continued {worker}"),
         RunEvent::SourceLost { error } => format!("lost the source: {error}"),
         RunEvent::SignalReceived { signal, .. } => format!("signal {}", signal.name()),
         RunEvent::Scaled { from, to } => format!("scaled {from} to {to}"),

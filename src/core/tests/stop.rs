@@ -2,6 +2,7 @@
 
 use super::rig::{Rig, alone, check, check_all, per_item, policy, with_credit};
 use crate::model::event::Stage;
+use crate::model::signal::Signal;
 use crate::model::spec::{Halt, HaltOn, Policy, Threshold};
 use crate::model::status::WorkerState;
 use crate::model::time::Duration;
@@ -302,4 +303,21 @@ fn a_lost_command_is_counted_only_by_items_that_failed() {
             "finish RestartLimit { worker: WorkerId(1), last: \"no file\" }"
         ]
     );
+}
+
+#[test]
+fn a_stopped_process_is_reported_once_and_shown_until_it_goes_on() {
+    let stopped = |rig: &Rig| rig.core.status().slots[0].stopped;
+    for (rules, at) in [(policy(), ""), (per_item(), " at 0")] {
+        let mut rig = Rig::running(alone(rules), 1);
+        rig.feed("spawned 1");
+        assert_eq!(rig.feed_all("stopped 1 19"), format!("- stopped 1: STOP{at}"));
+        check_all!(rig, "stopped 1 19", []);
+        assert_eq!(stopped(&rig), Some(Signal::STOP));
+        check_all!(rig, "continued 1; continued 1", ["- continued 1"]);
+        assert_eq!(stopped(&rig), None);
+        // The next process of the slot is not stopped.
+        rig.feed("stopped 1 21; killed 1 9");
+        assert!(rig.core.status().slots.iter().all(|slot| slot.stopped.is_none()));
+    }
 }

@@ -110,10 +110,12 @@ impl Commit {
         self.reorder.held_bytes()
     }
 
-    /// Something happened. An item that is tried again gets its text.
+    /// Something happened. An item that is tried again, or whose command was stopped, gets its text.
     pub fn event(&mut self, now: Instant, mut event: RunEvent, feed: &mut Feed) {
-        if let RunEvent::ItemRetried { item, shown_item: shown, .. } = &mut event {
-            *shown = shown_item(*item, feed);
+        match &mut event {
+            RunEvent::ItemRetried { item, shown_item: shown, .. }
+            | RunEvent::WorkerStopped { item: Some(item), shown_item: shown, .. } => *shown = shown_item(*item, feed),
+            _ => {}
         }
         self.note(now, event);
     }
@@ -365,6 +367,13 @@ mod tests {
         fn received_signals(&mut self) -> Vec<ReceivedSignal> {
             Vec::new()
         }
+        fn changed_children(&mut self) -> Vec<crate::sys::children::ChildChange> {
+            Vec::new()
+        }
+        fn reap_adopted(&mut self, _: &dyn Fn(u32) -> bool) -> bool {
+            false
+        }
+        fn watch_children(&mut self) {}
         fn random_token(&mut self) -> io::Result<[u8; 16]> {
             Ok([0; 16])
         }

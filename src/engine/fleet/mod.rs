@@ -3,6 +3,7 @@
 //! Invariant: decides nothing. The core orders which worker is started, what it is sent, and when it is ended; the fleet
 //! reports what became of the order.
 
+mod change;
 mod command;
 mod resident;
 mod thread;
@@ -20,6 +21,7 @@ use crate::model::ids::{Batch, Incarnation, WorkerId};
 use crate::model::signal::Signal;
 use crate::model::time::{Duration, Instant};
 use crate::sys::block::BlockSlice;
+use crate::sys::children::ChildChange;
 use crate::sys::poller::Ready;
 use std::io;
 
@@ -79,6 +81,22 @@ impl Fleet {
         match self {
             Self::Residents(residents) => residents.kill(worker, incarnation, signal, turn),
             Self::Commands(pool) => pool.kill(worker, incarnation, signal),
+        }
+    }
+
+    /// A child was stopped, or goes on. One that is no worker is not ours.
+    pub fn note_change(&mut self, change: ChildChange, turn: &mut Turn) {
+        match self {
+            Self::Residents(residents) => residents.note_change(change, turn),
+            Self::Commands(pool) => pool.note_change(change),
+        }
+    }
+
+    /// Whether this child of the loop's thread is a worker. Launchers start commands on threads of their own.
+    pub fn has_process(&self, pid: u32) -> bool {
+        match self {
+            Self::Residents(residents) => residents.has_process(pid),
+            Self::Commands(_) => false,
         }
     }
 

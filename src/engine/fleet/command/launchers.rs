@@ -18,21 +18,27 @@ use super::super::super::answer::CommandReply;
 use super::super::super::system::{abandon, reap};
 use super::super::super::token::{Part, Port, generation};
 use super::held_output;
+use super::job_control::goes_on_at_terminal;
 use super::messages::{CommandExit, ItemBytes, Order, Report};
 use crate::command::capture::{Collector, Progress};
 use crate::command::exec::{Commander, Execution, Launch, LaunchError};
 use crate::core::input::SpawnFailure;
+use crate::model::exit::ExitStatus;
 use crate::model::ids::{Batch, Incarnation, ItemId, WorkerId};
 use crate::model::signal::Signal;
+use crate::model::spec::Leftovers;
 use crate::model::time::{Duration, Instant};
 use crate::reporter::ItemTime;
+use crate::sys::children::ChildChange;
 use crate::sys::clock::Clock;
 use crate::sys::guard::Groups;
 use crate::sys::mailbox::Mailbox;
 use crate::sys::poller::{Interest, Poller, Ready};
 use crate::sys::spawn::Spawner;
+use crate::sys::terminal::Terminal;
 use std::collections::VecDeque;
 use std::io;
+use std::os::fd::AsFd;
 use std::sync::Arc;
 
 /// How long the leftovers of a command that has ended may hold its output open.
@@ -54,9 +60,13 @@ pub struct LauncherConfig {
     pub commander: Commander,
     pub collector: Collector,
     pub groups: Groups,
+    /// What becomes of the processes that a command leaves in its group.
+    pub leftovers: Leftovers,
     pub clock: Clock,
     /// Nothing is to be said about single commands.
     pub quiet: bool,
+    /// Lent to each command while it runs. The launcher is the only one then, and has one slot.
+    pub terminal: Option<Terminal>,
     pub orders: Arc<Mailbox<Order>>,
     pub reports: Arc<Mailbox<Report>>,
 }
@@ -94,6 +104,8 @@ struct RunningCommand {
     stdin: bool,
     /// When the end of its process was seen.
     ended: Option<Instant>,
+    /// The supervisor has signalled it.
+    signalled: bool,
 }
 
 impl RunningCommand {
@@ -151,6 +163,7 @@ impl Launcher {
                 match order {
                     Order::Launch { worker, incarnation, batch, item } => self.launch(worker, incarnation, batch, item),
                     Order::Kill { worker, incarnation, signal } => self.kill(worker, incarnation, signal),
+                    Order::Changed(change) => self.note_change(change),
                     Order::Probe => self.probing = true,
                     Order::Leave => return Ok(()),
                 }
@@ -265,12 +278,15 @@ impl Launcher {
         batch: Batch,
         item: ItemBytes,
     ) -> Result<RunningCommand, SpawnFailure> {
+        // In the background the terminal is another job's.
+        let terminal = self.config.terminal.as_ref().filter(|terminal| terminal.is_ours());
         let launch = Launch {
             worker,
             item: batch.first,
             attempt: batch.attempt,
             bytes: item.bytes(),
             register: self.config.groups.place(worker.index()),
+            terminal: terminal.map(AsFd::as_fd),
             now: self.config.clock.now(),
         };
         let execution = self.config.commander.launch(&mut self.spawner, &launch).map_err(|error| match error {
@@ -280,8 +296,21 @@ impl Launcher {
             LaunchError::Shortage(text) => SpawnFailure::Shortage(text),
             LaunchError::Refused(text) => SpawnFailure::Program(text),
         })?;
-        let command =
-            RunningCommand { execution, worker, incarnation, id: batch.first, item, stdin: false, ended: None };
+        if launch.terminal.is_some()
+            && let Some(terminal) = &mut self.config.terminal
+        {
+            terminal.note_lent(execution.process.pid);
+        }
+        let command = RunningCommand {
+            execution,
+            worker,
+            incarnation,
+            id: batch.first,
+            item,
+            stdin: false,
+            ended: None,
+            signalled: false,
+        };
         if let Err(error) = self.watch(&command) {
             self.unwatch(&command);
             abandon(&self.config.groups, worker, &command.execution.process);
@@ -318,11 +347,27 @@ impl Launcher {
     /// Signals a command and its process group. A command that has ended is no error.
     fn kill(&mut self, worker: WorkerId, incarnation: Incarnation, signal: Signal) {
         let command = self.at(worker.index()).filter(|command| command.incarnation == incarnation);
-        let Some(process) = command.map(|command| &command.execution.process) else { return };
+        let Some(command) = command else { return };
+        command.signalled = true;
+        let process = &command.execution.process;
         if let Err(error) = process.signal_all(signal) {
             let error = format!("send {signal} to worker {worker} (pid {}): {error}", process.pid);
             self.reports.push(Report::NotSignalled { error });
         }
+    }
+
+    /// A child was stopped, or goes on. Between a stop at the terminal and the shell's order to go on, the whole
+    /// supervisor stands still in here, as the job that the person at the terminal has stopped.
+    fn note_change(&mut self, change: ChildChange) {
+        let of_pid = |command: &&RunningCommand| command.execution.process.pid == change.pid;
+        let Some(command) = self.commands.iter().flatten().map(Box::as_ref).find(of_pid) else { return };
+        let (worker, incarnation) = (command.worker, command.incarnation);
+        if let (Some(terminal), Some(signal)) = (&mut self.config.terminal, change.stopped)
+            && goes_on_at_terminal(terminal, signal, &command.execution.process)
+        {
+            return;
+        }
+        self.reports.push(Report::Changed { worker, incarnation, stopped: change.stopped });
     }
 
     /// Writes the item to the command's stdin.
@@ -388,6 +433,9 @@ impl Launcher {
         }
         let (token, worker, incarnation) = (command.token(Part::Process), command.worker, command.incarnation);
         let _ = self.poller.remove(&command.execution.process);
+        if let Some(terminal) = &mut self.config.terminal {
+            terminal.take_back();
+        }
         self.read(index, Part::CommandStdout, READS_AT_END);
         self.read(index, Part::CommandStderr, READS_AT_END);
         if !self.settle_if_complete(index) {
@@ -407,7 +455,7 @@ impl Launcher {
         complete
     }
 
-    /// Ends the leftovers, reaps the process, and reports its exit and output.
+    /// Ends the leftovers unless they may stay, reaps the process, and reports its exit and output.
     fn settle(&mut self, index: usize) {
         let Some(command) = self.place(index).and_then(Option::take) else { return };
         self.running -= 1;
@@ -418,16 +466,24 @@ impl Launcher {
             let notice = held_output::notice(&command.execution, command.id, command.item.bytes(), held);
             self.reports.extend(notice.map(Report::Notice));
         }
-        let RunningCommand { execution, worker, incarnation, id, ended, .. } = *command;
-        let _ = execution.process.signal_group(Signal::KILL);
+        let RunningCommand { execution, worker, incarnation, id, ended, signalled, .. } = *command;
+        if self.config.leftovers == Leftovers::Kill {
+            let _ = execution.process.signal_group(Signal::KILL);
+        }
         self.config.groups.clear(worker.index());
         let (status, usage) = reap(&execution.process);
+        let interrupted = match status {
+            ExitStatus::Signal { signal: signal @ (Signal::INT | Signal::QUIT), .. } => Some(signal),
+            _ => None,
+        };
+        let interrupted = interrupted.filter(|_| self.config.terminal.is_some() && !signalled);
         let runtime = ended.unwrap_or(self.now).since(execution.started);
         self.reports.push(Report::Exited(Box::new(CommandExit {
             worker,
             incarnation,
             status,
             usage,
+            interrupted,
             reply: CommandReply {
                 item: id,
                 out: execution.out,

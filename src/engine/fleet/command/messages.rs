@@ -6,6 +6,7 @@ use crate::model::exit::{ExitStatus, Usage};
 use crate::model::ids::{Batch, Incarnation, WorkerId};
 use crate::model::signal::Signal;
 use crate::sys::block::{Block, BlockSlice};
+use crate::sys::children::ChildChange;
 use std::io;
 use std::ops::Range;
 use std::sync::Arc;
@@ -16,6 +17,8 @@ pub enum Order {
     Launch { worker: WorkerId, incarnation: Incarnation, batch: Batch, item: ItemBytes },
     /// Signal this incarnation and its process group.
     Kill { worker: WorkerId, incarnation: Incarnation, signal: Signal },
+    /// This child of the supervisor was stopped, or goes on. Answer: `Changed`, if it is a command of this launcher.
+    Changed(ChildChange),
     /// Report everything that has happened by now, then `Probed`.
     Probe,
     /// The last order: the thread ends, and its commands with it.
@@ -42,6 +45,12 @@ pub enum Report {
     StorageLost {
         error: String,
     },
+    /// A signal has stopped a command, or it goes on.
+    Changed {
+        worker: WorkerId,
+        incarnation: Incarnation,
+        stopped: Option<Signal>,
+    },
     /// The process of a command has ended, and another one holds its output open. `Exited` follows.
     OutputHeld {
         worker: WorkerId,
@@ -65,6 +74,9 @@ pub struct CommandExit {
     pub status: ExitStatus,
     pub usage: Usage,
     pub reply: CommandReply,
+    /// It had the terminal, and this signal of the terminal's has ended it: the person there stops the run, which is
+    /// not in the foreground group and got no signal.
+    pub interrupted: Option<Signal>,
 }
 
 /// An item's bytes, as a range of a block.

@@ -7,22 +7,27 @@
 
 use super::super::super::answer::Reply;
 use super::super::super::turn::Turn;
+use super::super::change::change_of;
 use super::launchers::{self, LauncherConfig};
 use super::messages::{CommandExit, ItemBytes, Order, Report};
 use crate::command::capture::Collector;
 use crate::command::exec::Commander;
 use crate::core::input::Input;
+use crate::model::command::{self, Origin};
 use crate::model::ids::{Batch, Incarnation, WorkerId};
 use crate::model::signal::Signal;
+use crate::model::spec::Leftovers;
 use crate::model::time::Instant;
 use crate::mutant::mutant;
 use crate::sys::block::BlockSlice;
+use crate::sys::children::ChildChange;
 use crate::sys::clock::Clock;
 use crate::sys::guard::Groups;
 use crate::sys::mailbox::Mailbox;
 use crate::sys::refusal;
 use crate::sys::signals;
 use crate::sys::spill::SpillFile;
+use crate::sys::terminal::Terminal;
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd};
 use std::sync::Arc;
@@ -98,7 +103,8 @@ impl CommandPool {
         spill: &Arc<SpillFile>,
         groups: &Groups,
         clock: Clock,
-        quiet: bool,
+        (leftovers, quiet): (Leftovers, bool),
+        mut terminal: Option<Terminal>,
     ) -> io::Result<()> {
         let step = self.launchers.len();
         for (number, launcher) in self.launchers.iter_mut().enumerate() {
@@ -107,8 +113,11 @@ impl CommandPool {
                 commander: commander.clone(),
                 collector: Collector::new(Arc::clone(spill)),
                 groups: groups.clone(),
+                leftovers,
                 clock,
                 quiet,
+                // There is one launcher if there is a terminal to lend.
+                terminal: terminal.take(),
                 orders: Arc::clone(&launcher.orders),
                 reports: Arc::clone(&self.reports),
             };
@@ -146,6 +155,11 @@ impl CommandPool {
     /// Has the process group of a command signalled.
     pub fn kill(&mut self, worker: WorkerId, incarnation: Incarnation, signal: Signal) {
         self.order(worker, Order::Kill { worker, incarnation, signal });
+    }
+
+    /// A child was stopped, or goes on: the launcher that has it knows of which command it is the process.
+    pub fn note_change(&mut self, change: ChildChange) {
+        self.launchers.iter_mut().for_each(|launcher| launcher.waiting.push(Order::Changed(change)));
     }
 
     /// Sends the orders of this turn.
@@ -195,12 +209,21 @@ impl CommandPool {
                 Report::NotSpawned { worker, incarnation, error } => {
                     turn.report(Input::SpawnFailed { worker, incarnation, error });
                 }
+                Report::Changed { worker, incarnation, stopped } => {
+                    turn.report(change_of(worker, incarnation, stopped));
+                }
                 Report::NotSignalled { error } => turn.notice(&format!("supervisor: failed to {error}")),
                 Report::OutputHeld { worker, incarnation } => turn.report(Input::OutputHeld { worker, incarnation }),
                 Report::Notice(line) => turn.notice(&line),
                 Report::StorageLost { error } => turn.report(Input::StorageLost { error }),
                 Report::Exited(exit) => {
-                    let CommandExit { worker, incarnation, status, usage, reply } = *exit;
+                    let CommandExit { worker, incarnation, status, usage, reply, interrupted } = *exit;
+                    // Before the exit, after which the next command would start.
+                    for command in interrupted.map_or(&[][..], command::of_signal) {
+                        let signal = interrupted.unwrap_or(Signal::INT);
+                        let origin = Origin::Signal { signal, sender_pid: None };
+                        turn.report(Input::Command { command: *command, origin });
+                    }
                     let fact = Input::Exited { worker, incarnation, status, usage, running: None };
                     turn.report_with(fact, Reply::Command(Box::new(reply)));
                 }

@@ -5,6 +5,7 @@
 
 mod batches;
 mod busy_polling;
+mod changes;
 mod link;
 mod slots;
 mod spawn;
@@ -176,7 +177,9 @@ impl Residents {
         let (status, usage) = match &resident.body {
             Body::Process(process) => {
                 // The rest of its group ends with it. Its number is its own until it is reaped.
-                let _ = mutant!(LeftoversSpared, turn.system.signal(process, Signal::KILL), Ok(()));
+                if mutant!(LeftoversSpared, !self.program.spares_leftovers(), false) {
+                    let _ = turn.system.signal(process, Signal::KILL);
+                }
                 mutant!(GroupForgottenLate, turn.system.forget_group(worker), ());
                 let end = turn.system.reap(process);
                 mutant!(SignalAfterReap, (), drop(turn.system.signal(process, Signal::KILL)));

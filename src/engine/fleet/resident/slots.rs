@@ -123,6 +123,16 @@ impl Slots {
         self.0.get(index)?.resident.as_deref().map(|resident| &resident.link)
     }
 
+    /// The worker whose process has this pid.
+    pub fn of_process(&self, pid: u32) -> Option<(WorkerId, Incarnation)> {
+        let is_of = |slot: &Slot| {
+            let body = slot.resident.as_deref().map(|resident| &resident.body);
+            matches!(body, Some(Body::Process(process)) if process.pid == pid)
+        };
+        let index = self.0.iter().position(is_of)?;
+        Some((WorkerId::from_index(index), self.0[index].incarnation))
+    }
+
     /// Whether an event of the poll set is about the worker that is in the slot now.
     pub fn is_present(&self, index: u32, of: u32) -> bool {
         let is_of = |slot: &Slot| generation(slot.incarnation.0) == of;

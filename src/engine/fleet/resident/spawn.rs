@@ -8,17 +8,15 @@ use super::super::thread::{self, Thread, ThreadMain};
 use super::slots::Body;
 use crate::core::input::SpawnFailure;
 use crate::model::ids::WorkerId;
-use crate::sys::spawn::{SpawnPlan, is_shortage};
+use crate::model::spec::Leftovers;
+use crate::sys::spawn::{self, SpawnPlan, is_shortage};
 use crate::transport::progress_page::ProgressReader;
 use crate::transport::{Channel, OpenError, Transport};
 use crate::wire::names;
 use std::ffi::CString;
 use std::fs::File;
 use std::io;
-use std::os::fd::AsFd;
-
-/// The number of the first descriptor that a worker is given beyond stdin, stdout and stderr.
-const FIRST_FD: u32 = 3;
+use std::os::fd::{AsFd, RawFd};
 
 /// A token that a worker shows in its hello.
 pub type Token = [u8; 16];
@@ -38,6 +36,10 @@ pub struct LaunchSpec {
     /// added.
     pub env: Vec<CString>,
     pub stdin: File,
+    /// Descriptors of ours that it inherits under the same numbers.
+    pub kept: Vec<RawFd>,
+    /// What becomes of what it leaves in its group.
+    pub leftovers: Leftovers,
     /// How its bytes travel.
     pub transport: Box<dyn Transport>,
     pub handshake: Handshake,
@@ -84,6 +86,11 @@ impl Program {
                 Ok(Started { body, channel, progress, token: Some(thread::TOKEN) })
             }
         }
+    }
+
+    /// Whether what a worker leaves in its group goes on.
+    pub fn spares_leftovers(&self) -> bool {
+        matches!(self, Self::Process(spec) if spec.leftovers == Leftovers::Leave)
     }
 
     /// For messages.
@@ -141,7 +148,7 @@ impl LaunchSpec {
         }
         let mut fds = Vec::new();
         let page_fd = page.as_ref().map(|(_, fd)| (&[names::FD_PROGRESS][..], fd.as_fd()));
-        for (number, (names, fd)) in (FIRST_FD..).zip(endpoints.fds().chain(page_fd)) {
+        for (number, (names, fd)) in spawn::numbers(&self.kept).zip(endpoints.fds().chain(page_fd)) {
             variables.extend(names.iter().map(|name| format!("{name}={number}")));
             fds.push(fd);
         }
@@ -160,7 +167,9 @@ impl LaunchSpec {
             stdout: stderr.as_fd(),
             stderr: stderr.as_fd(),
             fds: &fds,
+            kept: &self.kept,
             new_group: true,
+            terminal: None,
             register: None,
         };
         let process = system.start(worker, &plan)?;
