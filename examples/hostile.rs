@@ -57,7 +57,10 @@ fn main() -> Result<(), Any> {
             progress.begin(ItemId(0));
             std::process::abort();
         }
-        // The progress page names no item, so that no item is charged for what this worker does.
+        if ["jams", "strays"].contains(&rule) {
+            progress.begin(ItemId(work.first));
+        }
+        // With other rules the progress page names no item, so that no item is charged for what this worker does.
         connection = answer(connection, &work, rule)?;
     }
     Ok(())

@@ -52,8 +52,8 @@ use std::rc::Rc;
 use std::sync::Arc;
 
 /// Descriptors of the supervisor itself beyond those that are open at the start: poll set, signals, children, guard,
-/// second descriptors of stdout and stderr, /dev/null, the spill file, the file of events.
-const OWN_OPEN_FILES: u64 = 11;
+/// second descriptors of stdout and stderr, /dev/null, the spill file.
+const OWN_OPEN_FILES: u64 = 10;
 
 /// Those of them that are open once signals are received.
 const SIGNALS_OPEN_FILES: u64 = 2;
@@ -99,7 +99,7 @@ pub fn change_process(config: &Config) -> Result<ChangedProcess, EngineError> {
         return Err(EngineError::PassedClosed { fd: *fd });
     }
     let open_files = limits::raise_open_files().map_err(EngineError::system("read the limit of open files"))?;
-    check_own_open_files(config.policy.workers, open_files.limit())?;
+    check_own_open_files(config, open_files.limit())?;
     let asked = [Signal::INT, Signal::QUIT, Signal::HUP].into_iter().filter(|signal| !signals::is_ignored(*signal));
     let handled: Vec<Signal> = [Signal::TERM, Signal::USR1].into_iter().chain(asked).collect();
     let handled = if config.handles_signals { handled.as_slice() } else { &[] };
@@ -108,9 +108,15 @@ pub fn change_process(config: &Config) -> Result<ChangedProcess, EngineError> {
     Ok(ChangedProcess { _open_files: open_files, _signals: signals, plane: Rc::new(plane) })
 }
 
+/// [`OWN_OPEN_FILES`], and the file of events.
+fn own_open_files(config: &Config) -> u64 {
+    OWN_OPEN_FILES + u64::from(config.output.events.is_some())
+}
+
 /// Refuses a limit of open files that leaves no room for the supervisor itself, whatever the workers need.
-fn check_own_open_files(workers: u32, limit: u64) -> Result<(), EngineError> {
-    let needed = limits::open_files_now() + OWN_OPEN_FILES + u64::from(workers);
+fn check_own_open_files(config: &Config, limit: u64) -> Result<(), EngineError> {
+    let workers = config.policy.workers;
+    let needed = limits::open_files_now() + own_open_files(config) + u64::from(workers);
     if needed > limit { Err(EngineError::OpenFiles { workers, needed, limit }) } else { Ok(()) }
 }
 
@@ -140,7 +146,7 @@ pub fn open(mut config: Config, attached: Attached, process: &ChangedProcess) ->
         **commander = commander.as_ref().clone().with_terminal(stdin, direct_output(&config.output));
     }
     let policy = &config.policy;
-    check_limits(policy.workers, &kind)?;
+    check_limits(&config, &kind)?;
     let outbox = |fd| Outbox::new(fd).map_err(EngineError::system("take stdout and stderr"));
     let mut output = OutputStreams::new(outbox(io::stdout().as_fd())?, outbox(io::stderr().as_fd())?);
     let mut reporters = reporter::open(&config.output, policy)?;
@@ -443,10 +449,11 @@ fn open_program(
 }
 
 /// Refuses what the system would refuse halfway through.
-fn check_limits(workers: u32, kind: &Kind) -> Result<(), EngineError> {
+fn check_limits(config: &Config, kind: &Kind) -> Result<(), EngineError> {
+    let workers = config.policy.workers;
     let raised = limits::raise_open_files().map_err(EngineError::system("read the limit of open files"))?;
     let limit = raised.limit();
-    let own = limits::open_files_now() + OWN_OPEN_FILES - SIGNALS_OPEN_FILES;
+    let own = limits::open_files_now() + own_open_files(config) - SIGNALS_OPEN_FILES;
     // Beside the pidfd of a process, or the wake fd of a thread.
     let (each, more) = match kind {
         Kind::Resident { program: Program::Process(spec), .. } => (spec.transport.fds_per_channel(), GIVEN_OPEN_FILES),

@@ -416,11 +416,8 @@ impl Reporter for Notices {
     fn event(&mut self, now: Instant, event: &RunEvent, _: &mut Outbox, err: &mut Outbox) -> Result<(), ReporterError> {
         match event {
             RunEvent::RunStarted { workers } => {
-                self.starting = (self.narrate && !self.per_item).then(|| Starting {
-                    workers: *workers as usize,
-                    not_started: 0,
-                    pids: Vec::new(),
-                });
+                let starting = || Starting { workers: *workers as usize, not_started: 0, pids: Vec::new() };
+                self.starting = (self.narrate && !self.per_item).then(starting);
             }
             RunEvent::WorkerSpawned { worker, incarnation, pid } => self.spawned(*worker, *incarnation, *pid, err),
             RunEvent::WorkerNotSpawned { error, .. } => self.not_spawned(error, err),
@@ -436,20 +433,13 @@ impl Reporter for Notices {
                 self.exited(&end, err);
             }
             RunEvent::WorkerStopped { worker, pid, signal, item, shown_item, .. } => {
+                self.push_started(err);
                 if !self.quiet {
-                    self.push_started(err);
                     let name = match item {
                         Some(item) if self.per_item => words::command_of(*item, shown_item.as_deref()),
                         _ => format!("worker {worker} (pid {pid})"),
                     };
-                    push_notice(
-                        err,
-                        &format!(
-                            "{name} is stopped ({}){}",
-                            signal.name(),
-                            words::terminal_advice(*signal, self.per_item, self.advice.has_terminal)
-                        ),
-                    );
+                    push_notice(err, &words::stopped(&name, *signal, self.per_item, self.advice.has_terminal));
                 }
             }
             RunEvent::WorkerRestarting { worker, delay, .. } => self.restarting(*worker, *delay, err),
@@ -463,17 +453,13 @@ impl Reporter for Notices {
             }
             // Reported even with `--quiet`: the run will not succeed because of it.
             RunEvent::SourceLost { error } => {
-                push_notice(
-                    err,
-                    &format!("failed to {}: no new items; those that were read still run", escaped(error)),
-                );
+                let error = escaped(error);
+                push_notice(err, &format!("failed to {error}: no new items; those that were read still run"));
             }
             RunEvent::SignalReceived { signal, .. } => self.signal = Some(*signal),
             RunEvent::Stopping { stage, reason } => self.stopping(now, *stage, reason, err),
-            RunEvent::Scaled { from, to } => {
-                if !self.quiet {
-                    push_notice(err, &format!("{to} workers instead of {from}"));
-                }
+            RunEvent::Scaled { from, to } if !self.quiet => {
+                push_notice(err, &format!("{to} workers instead of {from}"))
             }
             RunEvent::RunFinished(_) if !self.quiet => {
                 for line in self.repeats.counted() {
@@ -483,6 +469,7 @@ impl Reporter for Notices {
             RunEvent::WorkerContinued { .. }
             | RunEvent::ItemStarted { .. }
             | RunEvent::ItemsReturned { .. }
+            | RunEvent::Scaled { .. }
             | RunEvent::RunFinished(_) => {}
         }
         Ok(())

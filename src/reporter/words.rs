@@ -92,10 +92,15 @@ pub const fn ends_the_run(reason: &StopReason) -> bool {
     )
 }
 
+/// A process was stopped by this signal.
+#[must_use]
+pub fn stopped(name: &str, signal: Signal, per_item: bool, lends: bool) -> String {
+    format!("{name} is stopped ({}){}", signal.name(), terminal_advice(signal, per_item, lends))
+}
+
 /// What helps a process that was stopped because it wants the terminal; empty for another signal. `lends`: commands are
 /// lent the terminal.
-#[must_use]
-pub const fn terminal_advice(signal: Signal, per_item: bool, lends: bool) -> &'static str {
+const fn terminal_advice(signal: Signal, per_item: bool, lends: bool) -> &'static str {
     match signal {
         Signal::TTIN | Signal::TTOU if lends => {
             ": it wants the terminal, which belongs to another job; bring this one to the foreground"

@@ -317,8 +317,7 @@ unsafe fn guard_main(read_end: RawFd, lifeline: RawFd, table: &Table, leftovers:
 }
 
 /// Has the system continue this process when the other end of the pipe `fd` is closed, in case it was stopped
-/// (SIGSTOP): a stopped guard would be none. The system sends CONT then, which continues a process although the
-/// signal is blocked. System calls only; on a system that refuses one of them a stopped guard stays stopped.
+/// (SIGSTOP). The system sends CONT then, which continues a process although the signal is blocked. System calls only.
 fn continue_at_the_end(fd: RawFd) {
     // SAFETY: changes flags of this process's own descriptor, which it shares with no other process by then.
     unsafe {

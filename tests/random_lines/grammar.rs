@@ -122,6 +122,11 @@ const RULES: &[Rule] = &[
     rule("batch_max", STAYING | THREADS, &["1", "2", "100", "4294967295"]).odd(NO_NUMBERS),
     rule("shell", COMMANDS, &[]),
     rule("stdin", COMMANDS, &[]),
+    // The lines have no terminal.
+    rule("tty", 0, &[]),
+    // They have no further descriptor, so each number is refused.
+    rule("pass_fd", 0, &["3", "19", "4294967295"]).odd(&[b"0", b"2", b"-1", b"", b"x", b"99999999999999999999"]),
+    rule("leftovers", STAYING | COMMANDS, &["kill", "leave"]).odd(NO_WORDS),
     rule("retries", ANY, &["0", "1", "2", "5"]).slow(&["4294967295"]).odd(NO_NUMBERS),
     rule("crash_limit", STAYING | COMMANDS, &["1", "2", "5"]).slow(&["4294967295"]).odd(NO_NUMBERS),
     rule("kill_limit", STAYING | COMMANDS, &["1", "2"]).slow(&["never", "4294967295"]).odd(NO_NUMBERS),
