@@ -1,7 +1,7 @@
 //! What shared memory needs of the system for all workers of a run, and which limit is too low for it.
 //!
 //! The worker inherits the supervisor's limits, so what is too low there is found here, before it is started. How much
-//! address space a program of the user's own takes is not known; a built-in worker takes [`WORKER_BYTES`].
+//! address space a program of the user's own takes is not known; a built-in worker takes `WORKER_BYTES`.
 
 use super::shm_area::PLAN;
 use crate::sys::limits;
