@@ -13,6 +13,7 @@ mod error;
 mod feed;
 mod finish;
 mod fleet;
+mod guard_watch;
 mod handle;
 mod jobserver;
 mod reactor;

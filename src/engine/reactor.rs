@@ -10,6 +10,7 @@ use super::children::Children;
 use super::error::EngineError;
 use super::feed::Taken;
 use super::finish::Finish;
+use super::guard_watch::GuardWatch;
 use super::requests::Requests;
 use super::token::Port;
 use super::turn::{Fact, Reaction, Turn};
@@ -36,13 +37,23 @@ pub struct Reactor {
     /// Requests of the program that started the run.
     requests: Option<Arc<Requests>>,
     children: Children,
+    guard: GuardWatch,
     /// Set by the core's last order.
     outcome: Option<RunOutcome>,
 }
 
 impl Reactor {
     pub fn new(core: Core, components: Components, turn: Turn) -> Self {
-        Self { core, components, turn, ready: Vec::new(), requests: None, children: Children::default(), outcome: None }
+        Self {
+            core,
+            components,
+            turn,
+            ready: Vec::new(),
+            requests: None,
+            children: Children::default(),
+            guard: GuardWatch::default(),
+            outcome: None,
+        }
     }
 
     /// With requests of other threads; they have to be in the poll set.
@@ -170,7 +181,7 @@ impl Reactor {
         match Port::of(event.token) {
             Some(Port::Source) => feed.on_ready(),
             Some(Port::Signals) => report_signals(&mut self.turn),
-            Some(Port::Guard) => replace_guard(&mut self.turn),
+            Some(Port::Guard) => self.guard.on_ended(&mut self.turn),
             Some(Port::Children) => self.children.on_ready(fleet, &mut self.turn),
             Some(Port::Requests) => {
                 if let Some(requests) = &self.requests {
@@ -217,18 +228,6 @@ impl Reactor {
         turn.system.dismiss_guard();
         Finish { core: &core, commit: &mut commit, feed: &mut feed, turn: &mut turn }.run(outcome)
     }
-}
-
-/// Without a guard the death of the supervisor would leave processes behind.
-fn replace_guard(turn: &mut Turn) {
-    let line = match turn.system.replace_guard() {
-        Ok(pid) => format!("supervisor: the guard was killed; pid {pid} is the guard now"),
-        Err(error) => format!(
-            "supervisor: the guard was killed, and failed to start another one: {error}; \
-             if the supervisor is killed too, what its workers have started will stay"
-        ),
-    };
-    turn.notice(&line);
 }
 
 /// What the signals since the last call ask for.

@@ -110,7 +110,7 @@ pub trait System {
     /// The system's; there is no guard then.
     fn replace_guard(&mut self) -> io::Result<u32>;
 
-    /// No worker is left: the guard may go.
+    /// No worker is left, so the guard may go; or it has ended, and no other one takes its place.
     fn dismiss_guard(&mut self);
 }
 
