@@ -48,10 +48,8 @@ pub enum Input {
     /// The answer to `Probe` while the shell reads from no worker, because stdout takes less than the
     /// workers deliver: a worker may be blocked in a write to the shell, so this time counts for no limit.
     TimeExcluded { worker: WorkerId, incarnation: Incarnation },
-    /// A signal has stopped the process, which has not ended.
-    Stopped { worker: WorkerId, incarnation: Incarnation, signal: Signal },
-    /// The process goes on after a stop.
-    Continued { worker: WorkerId, incarnation: Incarnation },
+    /// This signal has stopped the process, which has not ended; `None`: the process goes on after a stop.
+    Stopped { worker: WorkerId, incarnation: Incarnation, by: Option<Signal> },
     /// The worker closed its channel; its exit may follow, or may not.
     ChannelClosed { worker: WorkerId, incarnation: Incarnation },
     /// The worker sent what the protocol does not allow.

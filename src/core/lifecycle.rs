@@ -10,7 +10,7 @@ use super::queue::Queued;
 use super::restart::Setback;
 use super::slot::{KillReason, Lease, SlotState, Watch};
 use crate::model::event::{RunEvent, Stage};
-use crate::model::ids::{Batch, Incarnation, ItemId};
+use crate::model::ids::{Batch, Incarnation, ItemId, WorkerId};
 use crate::model::outcome::{CauseKind, FailReason, StopReason};
 use crate::model::signal::Signal;
 use crate::model::spec::Blame;
@@ -80,26 +80,21 @@ impl Core {
         }
     }
 
-    /// A signal has stopped the process. Its time goes on: what was stopped from outside is not different from what
-    /// hangs.
-    pub(super) fn on_stopped(&mut self, index: usize, signal: Signal) {
-        let (worker, incarnation) = self.ids(index);
+    /// A signal has stopped the process, or it goes on. Its time goes on in both cases: what was stopped from outside is
+    /// not different from what hangs.
+    pub(super) fn on_stopped(&mut self, worker: WorkerId, incarnation: Incarnation, by: Option<Signal>) {
+        let Some(index) = self.live(worker, incarnation) else { return };
         let slot = &mut self.pool.slots[index];
         // A process that was not spawned cannot stop.
         let Some(pid) = slot.pid else { return };
-        if slot.stopped.replace(signal) != Some(signal) {
-            let item = slot.oldest_item().filter(|_| self.policy.worker.starts_with_item());
-            self.report(RunEvent::WorkerStopped { worker, incarnation, pid, signal, item, shown_item: None });
+        if std::mem::replace(&mut slot.stopped, by) == by {
+            return;
         }
-    }
-
-    /// The process goes on.
-    pub(super) fn on_continued(&mut self, index: usize) {
-        let (worker, incarnation) = self.ids(index);
-        let slot = &mut self.pool.slots[index];
-        if let (Some(pid), Some(_)) = (slot.pid, slot.stopped.take()) {
-            self.report(RunEvent::WorkerContinued { worker, incarnation, pid });
-        }
+        let item = slot.oldest_item().filter(|_| self.policy.worker.starts_with_item());
+        self.report(match by {
+            Some(signal) => RunEvent::WorkerStopped { worker, incarnation, pid, signal, item, shown_item: None },
+            None => RunEvent::WorkerContinued { worker, incarnation, pid },
+        });
     }
 
     /// The process can work. A process that was started for an item already runs it.
@@ -252,7 +247,8 @@ impl Core {
 
     /// The process of an item has ended by itself, so no limit applies to what it left behind: the shell ends that within
     /// a second. One that is being ended goes through its term sequence, which reaches what it left behind too.
-    pub(super) fn on_output_held(&mut self, index: usize) {
+    pub(super) fn on_output_held(&mut self, worker: WorkerId, incarnation: Incarnation) {
+        let Some(index) = self.live(worker, incarnation) else { return };
         if self.policy.worker.starts_with_item() && self.pool.slots[index].state == SlotState::Ready {
             self.clear_slot_timer(index);
             self.pool.slots[index].output_held = true;

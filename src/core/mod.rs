@@ -266,18 +266,13 @@ impl Core {
                     self.breach(index, error);
                 }
             }
-            Input::Stopped { worker, incarnation, signal } => self.on_change(worker, incarnation, Some(signal)),
-            Input::Continued { worker, incarnation } => self.on_change(worker, incarnation, None),
+            Input::Stopped { worker, incarnation, by } => self.on_stopped(worker, incarnation, by),
             Input::Exited { worker, incarnation, status, usage, running } => {
                 if let Some(index) = self.live(worker, incarnation) {
                     self.on_exited(index, status, usage, running);
                 }
             }
-            Input::OutputHeld { worker, incarnation } => {
-                if let Some(index) = self.live(worker, incarnation) {
-                    self.on_output_held(index);
-                }
-            }
+            Input::OutputHeld { worker, incarnation } => self.on_output_held(worker, incarnation),
         }
     }
 
@@ -288,15 +283,6 @@ impl Core {
                 Ok(pid) => self.on_spawned(index, pid),
                 Err(error) => self.on_spawn_failed(index, error),
             }
-        }
-    }
-
-    /// A process was stopped by this signal, or goes on.
-    fn on_change(&mut self, worker: WorkerId, incarnation: Incarnation, stopped: Option<Signal>) {
-        match (self.live(worker, incarnation), stopped) {
-            (Some(index), Some(signal)) => self.on_stopped(index, signal),
-            (Some(index), None) => self.on_continued(index),
-            (None, _) => {}
         }
     }
 

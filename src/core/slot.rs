@@ -112,8 +112,6 @@ pub(super) struct WorkerSlot {
     pub(super) watch: Option<Watch>,
     pub(super) history: History,
     pub(super) timer: Option<Instant>,
-    /// The time to the next probe for the start of the oldest item, if that is awaited.
-    pub(super) start_wait: Duration,
     /// Its first start has succeeded or failed.
     pub(super) tried: bool,
     /// Its restart type allows no further process.
@@ -170,7 +168,6 @@ impl WorkerSlot {
             watch: None,
             history: History::default(),
             timer: None,
-            start_wait: Duration::ZERO,
             tried: false,
             retired: false,
             removed: false,

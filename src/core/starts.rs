@@ -13,8 +13,9 @@ use crate::model::spec::Blame;
 use crate::model::time::Duration;
 use crate::mutant::mutant;
 
-/// The time from the dispatch of an item to the first look whether the worker has begun it. It doubles with each look,
-/// so that a start is seen at the latest when twice the time to it has passed, and a stopped worker wakes nobody for long.
+/// The time from the dispatch of an item to the first look whether the worker has begun it. Each further look comes after
+/// twice the time, so that a start is seen at the latest when twice the time to it has passed, and a stopped worker wakes
+/// nobody for long.
 /// Most items that take longer have begun by then; for shorter ones the start is reported with the end.
 const START_PROBE_MIN: Duration = Duration::from_millis(1);
 
@@ -30,8 +31,7 @@ impl Core {
             // Such a worker has nothing to show: the oldest item counts as the one that runs.
             return self.oldest_started(index);
         }
-        let slot = &mut self.pool.slots[index];
-        slot.start_wait = START_PROBE_MIN;
+        let slot = &self.pool.slots[index];
         if slot.timer.is_none_or(|deadline| deadline > self.now + START_PROBE_MIN) {
             self.set_slot_timer(index, START_PROBE_MIN);
         }
@@ -46,11 +46,9 @@ impl Core {
 
     /// A deadline of a worker that holds items has passed: it is probed, if there is something to learn.
     pub(super) fn probe(&mut self, index: usize) {
-        let by_start = self.awaits_start(index).then(|| {
-            let slot = &mut self.pool.slots[index];
-            slot.start_wait = slot.start_wait.doubled(1);
-            slot.start_wait
-        });
+        let slot = &self.pool.slots[index];
+        let oldest_since = slot.leases.front().map_or(self.now, |lease| lease.since.max(slot.answered_at));
+        let by_start = self.awaits_start(index).then(|| self.now.since(oldest_since).max(START_PROBE_MIN));
         let by_limit = self.policy.timeout.map(|_| self.probe_interval());
         let Some(wait) = by_start.into_iter().chain(by_limit).min() else { return };
         let (worker, incarnation) = self.ids(index);

@@ -8,8 +8,8 @@ use super::commit::{Commit, OutputStreams};
 use super::error::EngineError;
 use super::feed::Feed;
 use super::fleet::{
-    CommandPool, Conversation, Fleet, Handshake, LAUNCHERS_MAX, LaunchSpec, LauncherMailboxes, Program, ProgressSource,
-    Residents, Tap, ThreadMain,
+    CommandPool, CommandRules, Conversation, Fleet, Handshake, LAUNCHERS_MAX, LaunchSpec, LauncherMailboxes, Program,
+    ProgressSource, Residents, Tap, ThreadMain,
 };
 use super::reactor::Reactor;
 use super::requests::Requests;
@@ -137,7 +137,7 @@ pub fn open(mut config: Config, attached: Attached, process: &ChangedProcess) ->
         return Err(EngineError::StdoutClosed);
     }
     refuse_events_in_input(&config)?;
-    let fallback = fall_back(&mut config);
+    let fallback = fall_back(&mut config)?;
     let terminal = open_terminal(&config)?;
     let Attached { source, caller, requests, reaps_orphans } = attached;
     let (source, mut kind) = open_source_and_kind(&config, source)?;
@@ -155,8 +155,7 @@ pub fn open(mut config: Config, attached: Attached, process: &ChangedProcess) ->
         reporters.insert(0, Box::new(caller));
         output = output.with_untaken(untaken);
     }
-    let (os, unguarded) = open_system(&config, &kind, &process.plane, requests.as_deref())?;
-    let os = Os { reaps_orphans, ..os };
+    let (os, unguarded) = open_system(&config, &kind, &process.plane, requests.as_deref(), reaps_orphans)?;
     if terminal.is_some() && os.children.is_none() {
         let why = "the run is not on the first thread of its program, or that has a handler for SIGCHLD".to_owned();
         return Err(EngineError::Terminal { why });
@@ -191,17 +190,18 @@ pub fn open(mut config: Config, attached: Attached, process: &ChangedProcess) ->
     })
 }
 
-/// Replaces a transport that the author did not name, if the system has too little for it. Returns what to say of it.
-fn fall_back(config: &mut Config) -> Option<String> {
+/// Replaces a transport that the author did not name, if the system has too little for it. Returns what to say of it. One
+/// that was named is an error then.
+fn fall_back(config: &mut Config) -> Result<Option<String>, EngineError> {
     let workers = config.policy.workers;
     let (WorkerSpec::BuiltIn { transport: spec, .. } | WorkerSpec::Frames { transport: spec, .. }) = &mut config.worker
     else {
-        return None;
+        return Ok(None);
     };
-    let (kind, why) = transport::fallback(spec, workers)?;
+    let Some((kind, why)) = transport::check(spec, workers)? else { return Ok(None) };
     let instead = format!("supervisor: uses {} instead of {}: failed to {why}", kind.name(), spec.kind.name());
     *spec = TransportSpec { kind, fallback: None, ..spec.clone() };
-    Some(instead)
+    Ok(Some(instead))
 }
 
 /// To open the events would empty the input, by whichever of its names.
@@ -260,6 +260,7 @@ fn open_system(
     kind: &Kind,
     signals: &Rc<SignalPlane>,
     requests: Option<&Requests>,
+    reaps_orphans: bool,
 ) -> Result<(Os, Option<String>), EngineError> {
     // Before any thread: the guard is a fork, in which all signals are blocked.
     let leftovers = match kind {
@@ -287,15 +288,7 @@ fn open_system(
             .add(children, Interest::READ, Port::Children.token())
             .map_err(EngineError::system("watch for stopped processes"))?;
     }
-    let os = Os {
-        clock: Clock::start(),
-        poller,
-        signals: Rc::clone(signals),
-        spawner,
-        guard,
-        children,
-        reaps_orphans: false,
-    };
+    let os = Os { clock: Clock::start(), poller, signals: Rc::clone(signals), spawner, guard, children, reaps_orphans };
     os.watch_guard().map_err(EngineError::system("watch the guard"))?;
     Ok((os, unguarded))
 }
@@ -339,8 +332,8 @@ fn start_launchers(
     let launchers = LAUNCHERS_MAX.min(config.policy.workers as usize).max(1);
     let mailboxes = LauncherMailboxes::new(launchers).map_err(failed())?;
     let mut pool = CommandPool::new(&mailboxes, verbose.then(|| Box::new(commander.clone())));
-    let about = (config.leftovers, config.output.quiet);
-    pool.start_threads(commander, spill, os.guard.groups(), os.clock, about, terminal).map_err(failed())?;
+    let rules = CommandRules { leftovers: config.leftovers, quiet: config.output.quiet };
+    pool.start_threads(commander, spill, os.guard.groups(), os.clock, rules, terminal).map_err(failed())?;
     os.poller
         .add(&pool, Interest::READ, Port::Launchers.token())
         .map_err(EngineError::system("watch the launchers"))?;

@@ -14,9 +14,10 @@ pub fn text(status: &Status) -> String {
     // Writing to a string cannot fail.
     let _ = writeln!(
         text,
-        "supervisor: status: {}; {} items: {} done, {} failed, {} dead, {} skipped, {} at workers, {} waiting, {} delayed{}",
+        "supervisor: status: {}; {} item{}: {} done, {} failed, {} dead, {} skipped, {} at workers, {} waiting, {} delayed{}",
         format!("{:?}", status.stage).to_lowercase(),
         totals.accepted,
+        if totals.accepted == 1 { "" } else { "s" },
         totals.done,
         totals.failed,
         totals.dead,

@@ -118,9 +118,9 @@ pub enum RunEvent {
         pid: u32,
         /// STOP, TSTP, TTIN or TTOU.
         signal: Signal,
-        /// The oldest item that it holds.
+        /// The item that it was started for; `None` for a worker that stays.
         item: Option<ItemId>,
-        /// The beginning of that item, quoted, where the item is known.
+        /// The beginning of that item, quoted; `None` for an empty one.
         shown_item: Option<Box<str>>,
     },
     /// A process that was stopped goes on.

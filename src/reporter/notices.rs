@@ -436,8 +436,8 @@ impl Reporter for Notices {
                 self.push_started(err);
                 if !self.quiet {
                     let name = match item {
-                        Some(item) if self.per_item => words::command_of(*item, shown_item.as_deref()),
-                        _ => format!("worker {worker} (pid {pid})"),
+                        Some(item) => words::command_of(*item, shown_item.as_deref()),
+                        None => format!("worker {worker} (pid {pid})"),
                     };
                     push_notice(err, &words::stopped(&name, *signal, self.per_item, self.advice.has_terminal));
                 }

@@ -5,6 +5,7 @@
 //!
 //! Invariant: system calls only, because a child between clone and exec calls these functions.
 
+use super::fd::is_open;
 use std::ffi::{c_int, c_long, c_uint};
 use std::os::fd::RawFd;
 
@@ -41,10 +42,7 @@ pub(super) unsafe fn close(first: RawFd) {
 /// How many there are.
 pub(super) fn count() -> u64 {
     let mut count = 0;
-    for_each(0, |fd| {
-        // SAFETY: reads a flag of this process's own descriptor. If the number is not open the call fails.
-        count += u64::from(unsafe { libc::fcntl(fd, libc::F_GETFD) } != -1);
-    });
+    for_each(0, |fd| count += u64::from(is_open(fd)));
     count
 }
 

@@ -48,5 +48,5 @@ pub use connection::{Connection, ItemsError, ItemsIn, ResultsOut, Staging};
 pub use endpoints::Endpoints;
 pub use input_integrity::InputIntegrity;
 pub use opening::{OpenError, Transport, TransportError};
-pub use selection::{by_name, connect, fallback, transport};
+pub use selection::{by_name, check, connect, transport};
 pub use staging::StagingArea;

@@ -9,7 +9,7 @@ use super::{file, mqueue, pipe, shm, shm_needs, shm_worker, socket};
 use crate::model::spec::{TransportKind, TransportSpec};
 use std::io;
 
-/// The transport that `spec` names, for `workers` workers.
+/// The transport that `spec` names, for `workers` workers. Call [`check`] before.
 ///
 /// # Errors
 /// The system refuses what it needs.
@@ -17,10 +17,7 @@ pub fn transport(spec: &TransportSpec, workers: u32) -> Result<Box<dyn Transport
     Ok(match spec.kind {
         TransportKind::Pipe => Box::new(pipe::PipeTransport),
         TransportKind::Socket => Box::new(socket::SocketTransport),
-        TransportKind::Shm => {
-            shm_needs::check(workers)?;
-            Box::new(shm::ShmTransport::new(spec.spin))
-        }
+        TransportKind::Shm => Box::new(shm::ShmTransport::new(spec.spin)),
         TransportKind::File => Box::new(file::FileTransport::new(spec.spool.as_deref())?),
         TransportKind::Mqueue => Box::new(mqueue::MqueueTransport::new(workers)?),
         #[cfg(feature = "channel")]
@@ -30,19 +27,21 @@ pub fn transport(spec: &TransportSpec, workers: u32) -> Result<Box<dyn Transport
     })
 }
 
-/// The transport that serves in the place of `spec`'s, if the author chose none and the system has too little for that
-/// one, and why.
-#[must_use]
-pub fn fallback(spec: &TransportSpec, workers: u32) -> Option<(TransportKind, TransportError)> {
-    let fallback = spec.fallback?;
-    match spec.kind {
-        TransportKind::Shm => Some((fallback, shm_needs::check(workers).err()?.into())),
-        // They need no more than every transport does, or are never used unless they were named.
-        TransportKind::Pipe
-        | TransportKind::Socket
-        | TransportKind::File
-        | TransportKind::Mqueue
-        | TransportKind::Channel => None,
+/// Whether the system has enough for the transport that `spec` names. If it has not, and the author chose none: the one
+/// that serves instead, and why. The other transports check what they need when they are made.
+///
+/// # Errors
+/// The system has too little, and the author named this transport.
+pub fn check(spec: &TransportSpec, workers: u32) -> Result<Option<(TransportKind, TransportError)>, TransportError> {
+    match (spec.kind, spec.fallback) {
+        (TransportKind::Shm, Some(fallback)) => {
+            Ok(shm_needs::check(workers).err().map(|error| (fallback, error.into())))
+        }
+        (TransportKind::Shm, None) => {
+            shm_needs::check(workers)?;
+            Ok(None)
+        }
+        _ => Ok(None),
     }
 }
 

@@ -319,7 +319,7 @@ impl Generator {
 
     /// A flag that makes sense with this worker and this input, as a rule; with a good value, as a rule.
     fn push_random_flag(&self, line: &mut Line, kind: u8, source: usize, random: &mut Random) {
-        let any = random.per_cent(12);
+        let any = random.per_cent(9);
         let fits = |rule: &&Rule| any || (rule.kinds & kind != 0 && (!rule.needs_input || source >= 2));
         let fitting: Vec<&Rule> = RULES.iter().filter(fits).collect();
         let rule = random.one(&fitting);

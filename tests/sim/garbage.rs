@@ -94,8 +94,10 @@ fn any_input(rng: &mut Rng, next_item: &mut u64) -> Input {
         18 if rng.below(4) == 0 => Input::TimeExcluded { worker, incarnation },
         18 if rng.below(2) == 0 => Input::OutputHeld { worker, incarnation },
         18 => Input::ProbeResult { worker, incarnation, running },
-        19 if rng.below(4) == 0 => Input::Stopped { worker, incarnation, signal: Signal(rng.pick(&[0, 19, 21])) },
-        19 if rng.below(3) == 0 => Input::Continued { worker, incarnation },
+        19 if rng.below(2) == 0 => {
+            let by = rng.pick(&[None, Some(Signal(0)), Some(Signal::STOP), Some(Signal(21))]);
+            Input::Stopped { worker, incarnation, by }
+        }
         19 => Input::ChannelClosed { worker, incarnation },
         20 => Input::ProtocolError { worker, incarnation, error: error() },
         21 | 22 => {

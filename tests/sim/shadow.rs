@@ -316,7 +316,6 @@ impl Shadow {
             | Input::ProbeResult { worker, incarnation, .. }
             | Input::TimeExcluded { worker, incarnation }
             | Input::Stopped { worker, incarnation, .. }
-            | Input::Continued { worker, incarnation }
             | Input::ChannelClosed { worker, incarnation }
             | Input::ProtocolError { worker, incarnation, .. }
             | Input::OutputHeld { worker, incarnation }

@@ -37,11 +37,11 @@ fn an_item_that_only_waited_at_a_worker_that_died_is_returned_and_was_never_star
 #[test]
 fn a_start_is_looked_up_soon_and_less_often_the_longer_it_takes() {
     let mut rig = Rig::running(reporting(alone(policy())), 1);
+    for wait in ["wait 1", "wait 1", "wait 2", "wait 4", "wait 8"] {
+        check_all!(rig, &format!("{wait}; at 1"), ["probe 1"]);
+    }
+    check_all!(rig, "wait 15", []);
     check_all!(rig, "wait 1", ["probe 1"]);
-    check_all!(rig, "at 1", []);
-    check_all!(rig, "wait 1", []);
-    check_all!(rig, "wait 1", ["probe 1"]);
-    check_all!(rig, "at 1; wait 4", ["probe 1"]);
     check_all!(rig, "at 1 0", ["- started 0 at 1, attempt 1"]);
     // Nothing is left to learn.
     check_all!(rig, "wait 60000", []);

@@ -3,12 +3,11 @@
 //! Invariant: decides nothing. The core orders which worker is started, what it is sent, and when it is ended; the fleet
 //! reports what became of the order.
 
-mod change;
 mod command;
 mod resident;
 mod thread;
 
-pub use command::{CommandExit, CommandPool, ItemBytes, LAUNCHERS_MAX, LauncherMailboxes, Order, Report};
+pub use command::{CommandExit, CommandPool, CommandRules, ItemBytes, LAUNCHERS_MAX, LauncherMailboxes, Order, Report};
 pub use resident::{
     Conversation, Direction, FrameKind, Handshake, LaunchSpec, Program, ProgressSource, Residents, Tap, TappedFrame,
 };

@@ -19,7 +19,7 @@ use super::super::super::system::{abandon, reap};
 use super::super::super::token::{Part, Port, generation};
 use super::held_output;
 use super::job_control::goes_on_at_terminal;
-use super::messages::{CommandExit, ItemBytes, Order, Report};
+use super::messages::{CommandExit, CommandRules, ItemBytes, Order, Report};
 use crate::command::capture::{Collector, Progress};
 use crate::command::exec::{Commander, Execution, Launch, LaunchError};
 use crate::core::input::SpawnFailure;
@@ -60,11 +60,8 @@ pub struct LauncherConfig {
     pub commander: Commander,
     pub collector: Collector,
     pub groups: Groups,
-    /// What becomes of the processes that a command leaves in its group.
-    pub leftovers: Leftovers,
     pub clock: Clock,
-    /// Nothing is to be said about single commands.
-    pub quiet: bool,
+    pub rules: CommandRules,
     /// Lent to each command while it runs. The launcher is the only one then, and has one slot.
     pub terminal: Option<Terminal>,
     pub orders: Arc<Mailbox<Order>>,
@@ -367,7 +364,7 @@ impl Launcher {
         {
             return;
         }
-        self.reports.push(Report::Changed { worker, incarnation, stopped: change.stopped });
+        self.reports.push(Report::Stopped { worker, incarnation, by: change.stopped });
     }
 
     /// Writes the item to the command's stdin.
@@ -461,13 +458,13 @@ impl Launcher {
         self.running -= 1;
         self.awaits_answer = true;
         self.unwatch(&command);
-        if let Some(ended) = command.ended.filter(|_| !self.config.quiet) {
+        if let Some(ended) = command.ended.filter(|_| !self.config.rules.quiet) {
             let held = self.now.since(ended);
             let notice = held_output::notice(&command.execution, command.id, command.item.bytes(), held);
             self.reports.extend(notice.map(Report::Notice));
         }
         let RunningCommand { execution, worker, incarnation, id, ended, signalled, .. } = *command;
-        if self.config.leftovers == Leftovers::Kill {
+        if self.config.rules.leftovers == Leftovers::Kill {
             let _ = execution.process.signal_group(Signal::KILL);
         }
         self.config.groups.clear(worker.index());

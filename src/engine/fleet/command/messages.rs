@@ -5,11 +5,21 @@ use crate::core::input::SpawnFailure;
 use crate::model::exit::{ExitStatus, Usage};
 use crate::model::ids::{Batch, Incarnation, WorkerId};
 use crate::model::signal::Signal;
+use crate::model::spec::Leftovers;
 use crate::sys::block::{Block, BlockSlice};
 use crate::sys::children::ChildChange;
 use std::io;
 use std::ops::Range;
 use std::sync::Arc;
+
+/// What the configuration says of all commands.
+#[derive(Clone, Copy, Debug)]
+pub struct CommandRules {
+    /// What becomes of the processes that a command leaves in its group.
+    pub leftovers: Leftovers,
+    /// Nothing is to be said about single commands.
+    pub quiet: bool,
+}
 
 /// An order of the loop to a launcher. An order for an incarnation that is gone has no effect.
 pub enum Order {
@@ -17,7 +27,7 @@ pub enum Order {
     Launch { worker: WorkerId, incarnation: Incarnation, batch: Batch, item: ItemBytes },
     /// Signal this incarnation and its process group.
     Kill { worker: WorkerId, incarnation: Incarnation, signal: Signal },
-    /// This child of the supervisor was stopped, or goes on. Answer: `Changed`, if it is a command of this launcher.
+    /// This child of the supervisor was stopped, or goes on. Answer: `Stopped`, if it is a command of this launcher.
     Changed(ChildChange),
     /// Report everything that has happened by now, then `Probed`.
     Probe,
@@ -45,11 +55,11 @@ pub enum Report {
     StorageLost {
         error: String,
     },
-    /// A signal has stopped a command, or it goes on.
-    Changed {
+    /// This signal has stopped a command; `None`: it goes on.
+    Stopped {
         worker: WorkerId,
         incarnation: Incarnation,
-        stopped: Option<Signal>,
+        by: Option<Signal>,
     },
     /// The process of a command has ended, and another one holds its output open. `Exited` follows.
     OutputHeld {

@@ -6,5 +6,5 @@ mod launchers;
 mod messages;
 mod pool;
 
-pub use messages::{CommandExit, ItemBytes, Order, Report};
+pub use messages::{CommandExit, CommandRules, ItemBytes, Order, Report};
 pub use pool::{CommandPool, LAUNCHERS_MAX, LauncherMailboxes};

@@ -7,16 +7,14 @@
 
 use super::super::super::answer::Reply;
 use super::super::super::turn::Turn;
-use super::super::change::change_of;
 use super::launchers::{self, LauncherConfig};
-use super::messages::{CommandExit, ItemBytes, Order, Report};
+use super::messages::{CommandExit, CommandRules, ItemBytes, Order, Report};
 use crate::command::capture::Collector;
 use crate::command::exec::Commander;
 use crate::core::input::Input;
 use crate::model::command::{self, Origin};
 use crate::model::ids::{Batch, Incarnation, WorkerId};
 use crate::model::signal::Signal;
-use crate::model::spec::Leftovers;
 use crate::model::time::Instant;
 use crate::mutant::mutant;
 use crate::sys::block::BlockSlice;
@@ -103,7 +101,7 @@ impl CommandPool {
         spill: &Arc<SpillFile>,
         groups: &Groups,
         clock: Clock,
-        (leftovers, quiet): (Leftovers, bool),
+        rules: CommandRules,
         mut terminal: Option<Terminal>,
     ) -> io::Result<()> {
         let step = self.launchers.len();
@@ -113,9 +111,8 @@ impl CommandPool {
                 commander: commander.clone(),
                 collector: Collector::new(Arc::clone(spill)),
                 groups: groups.clone(),
-                leftovers,
                 clock,
-                quiet,
+                rules,
                 // There is one launcher if there is a terminal to lend.
                 terminal: terminal.take(),
                 orders: Arc::clone(&launcher.orders),
@@ -209,9 +206,7 @@ impl CommandPool {
                 Report::NotSpawned { worker, incarnation, error } => {
                     turn.report(Input::SpawnFailed { worker, incarnation, error });
                 }
-                Report::Changed { worker, incarnation, stopped } => {
-                    turn.report(change_of(worker, incarnation, stopped));
-                }
+                Report::Stopped { worker, incarnation, by } => turn.report(Input::Stopped { worker, incarnation, by }),
                 Report::NotSignalled { error } => turn.notice(&format!("supervisor: failed to {error}")),
                 Report::OutputHeld { worker, incarnation } => turn.report(Input::OutputHeld { worker, incarnation }),
                 Report::Notice(line) => turn.notice(&line),

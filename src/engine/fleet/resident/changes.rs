@@ -1,7 +1,7 @@
 //! Resident workers that are stopped and go on.
 
-use super::super::change::change_of;
 use super::Residents;
+use crate::core::input::Input;
 use crate::engine::turn::Turn;
 use crate::sys::children::ChildChange;
 
@@ -14,7 +14,7 @@ impl Residents {
     /// Reports that a worker was stopped, or goes on.
     pub fn note_change(&self, change: ChildChange, turn: &mut Turn) {
         if let Some((worker, incarnation)) = self.slots.of_process(change.pid) {
-            turn.report(change_of(worker, incarnation, change.stopped));
+            turn.report(Input::Stopped { worker, incarnation, by: change.stopped });
         }
     }
 }
