@@ -4,7 +4,7 @@ mod support;
 
 use nix::sys::signal::Signal;
 use std::process::Command;
-use support::{SUPERVISOR, alive, output, send, shell};
+use support::{SUPERVISOR, output, send, shell, wait_until_gone, wait_until_stopped};
 
 #[test]
 fn a_descriptor_is_passed_on_only_if_asked_and_under_its_number() {
@@ -45,7 +45,13 @@ fn what_a_command_leaves_in_its_group_is_ended_unless_it_may_stay() {
         let script = "sleep 1000 >/dev/null 2>&1 </dev/null & echo $!";
         let run = output(&[flags, &["-j1", "--", "sh", "-c", script, "{}", ":::", "x"]].concat(), b"");
         let pid = run.stdout.trim().parse().unwrap();
-        assert_eq!((run.code(), alive(pid)), (0, stays), "{flags:?}");
-        send(pid, Signal::SIGKILL);
+        assert_eq!(run.code(), 0, "{flags:?}: {}", run.stderr);
+        if stays {
+            // A process that has got a KILL before is never stopped.
+            send(pid, Signal::SIGSTOP);
+            wait_until_stopped(pid);
+            send(pid, Signal::SIGKILL);
+        }
+        wait_until_gone(&[pid]);
     }
 }

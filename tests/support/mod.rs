@@ -193,6 +193,15 @@ pub fn wait_until_idle(pid: u32) {
     }
 }
 
+/// Waits until a stopped process is seen to be one.
+pub fn wait_until_stopped(pid: u32) {
+    let deadline = Instant::now() + PATIENCE;
+    while !status(pid, "State").starts_with('T') {
+        assert!(Instant::now() < deadline, "process {pid} does not stop");
+        std::thread::yield_now();
+    }
+}
+
 /// Waits until a process has gone to sleep this many more times.
 pub fn wait_for_wakes(pid: u32, wakes: u64) {
     let count = || status(pid, "voluntary_ctxt_switches").parse::<u64>().unwrap();
