@@ -52,6 +52,7 @@ fn policy() -> Policy {
         stop_at_abort: false,
         run_timeout: None,
         report_starts: false,
+        explains: false,
         seed: 1,
     }
 }

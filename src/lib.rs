@@ -66,6 +66,9 @@ pub mod reporter;
 pub mod source;
 #[doc(hidden)]
 pub mod sys;
+#[cfg(feature = "run")]
+#[doc(hidden)]
+pub mod trace;
 #[doc(hidden)]
 pub mod transport;
 #[doc(hidden)]
@@ -81,7 +84,7 @@ pub use model::config::Config;
 pub mod config {
     pub use crate::model::builder::Host;
     pub use crate::model::config::{
-        ExecSpec, InputSpec, OutputMode, OutputSpec, SourceSpec, Split, SummaryMode, WorkerSpec,
+        ColorMode, ExecSpec, InputSpec, OutputMode, OutputSpec, SourceSpec, Split, SummaryMode, TraceSpec, WorkerSpec,
     };
     pub use crate::model::config_error::{ConfigError, Setting};
     pub use crate::model::signal::Signal;

@@ -153,6 +153,7 @@ impl Worker {
                 assert!((attempt, timed) == (1, false));
                 format!("done {first}+{count} {body:?}")
             }
+            FromWorker::Work { .. } => "work".to_owned(),
             FromWorker::Failed { item, panicked, .. } => format!("failed {item} panicked={panicked} {body}"),
         })
     }

@@ -127,6 +127,7 @@ impl Shell {
             stop_at_abort: false,
             run_timeout: None,
             report_starts: true,
+            explains: true,
             seed: 1,
         };
         Self {
@@ -201,7 +202,7 @@ impl Shell {
             Action::Demand { items } => self.demand = items,
             Action::CloseSource => self.ended = true,
             Action::Finish(outcome) => self.finished = Some(outcome),
-            Action::Commit { .. } | Action::Report(_) | Action::ShowStatus(_) => {}
+            Action::Commit { .. } | Action::Report(_) | Action::ShowStatus(_) | Action::Because(_) => {}
         }
     }
 
@@ -275,10 +276,10 @@ impl Shell {
                     if let FromWorker::Done { count, timed: true, .. } = message {
                         assert!(times::split(body, count).is_some(), "checked by the protocol");
                     }
-                    inputs.push(Ok(input_of(worker, incarnation, message)));
+                    inputs.extend(input_of(worker, incarnation, message).map(Ok));
                 }
                 Ok(Some(Received::LargeEnds { message, .. })) => {
-                    inputs.push(Ok(input_of(worker, incarnation, message)))
+                    inputs.extend(input_of(worker, incarnation, message).map(Ok));
                 }
                 Ok(Some(Received::LargeBegins { .. } | Received::LargeBytes(_))) => {}
                 Ok(None) => break,
@@ -342,8 +343,9 @@ impl Shell {
 }
 
 /// The fact for the core that a message reports.
-fn input_of(worker: WorkerId, incarnation: Incarnation, message: FromWorker) -> Input {
-    match message {
+fn input_of(worker: WorkerId, incarnation: Incarnation, message: FromWorker) -> Option<Input> {
+    Some(match message {
+        FromWorker::Work { .. } => return None,
         FromWorker::Hello { .. } => Input::Hello { worker, incarnation },
         FromWorker::Done { first, count, attempt, busy_ns, .. } => {
             let (first, attempt) = (ItemId(first), Attempt(attempt));
@@ -354,7 +356,7 @@ fn input_of(worker: WorkerId, incarnation: Incarnation, message: FromWorker) -> 
             let reason = FailReason::Message("so it says".to_owned());
             Input::Failed { worker, incarnation, item, attempt, reason }
         }
-    }
+    })
 }
 
 /// Removes these items from `held`, if they are the next ones.

@@ -5,7 +5,7 @@
 use super::error::UsageError;
 use super::help;
 use super::values::{self, Delimiter, HaltChoice, Limit, TermSequence, Workers};
-use crate::model::config::{OutputMode, SummaryMode};
+use crate::model::config::{ColorMode, OutputMode, SummaryMode};
 use crate::model::spec::{
     Backoff, Credit, ExitCodeStyle, Intensity, Leftovers, QueueOrder, RestartStrategy, RestartType, TransportKind,
 };
@@ -182,6 +182,18 @@ pub struct Flags {
     /// Write every event to FILE, one JSON object a line
     #[arg(long, value_name = "FILE", help_heading = OUTPUT)]
     pub events: Option<PathBuf>,
+    /// Record every message and decision in FILE, for flow, why, stats, export
+    #[arg(long, value_name = "FILE", help_heading = OUTPUT)]
+    pub trace: Option<PathBuf>,
+    /// Record the times and the text of each item in the trace, too
+    #[arg(long, help_heading = OUTPUT)]
+    pub trace_items: bool,
+    /// A line on stderr for each message and decision, as it happens
+    #[arg(long, help_heading = OUTPUT)]
+    pub flow: bool,
+    /// Colors of those lines: auto (on a terminal), always, never [auto]
+    #[arg(long, value_name = "WHEN", value_parser = choice(&COLORS), hide_possible_values = true, help_heading = OUTPUT)]
+    pub color: Option<ColorMode>,
     /// Workers and totals at the end, on stderr: auto, always or never [auto]
     #[arg(long, value_name = "WHEN", value_parser = choice(&SUMMARIES), hide_possible_values = true, help_heading = OUTPUT)]
     pub summary: Option<SummaryMode>,
@@ -241,6 +253,8 @@ const OUTPUTS: [(&str, OutputMode); 4] = [
 ];
 const SUMMARIES: [(&str, SummaryMode); 3] =
     [("auto", SummaryMode::Auto), ("always", SummaryMode::Always), ("never", SummaryMode::Never)];
+pub(super) const COLORS: [(&str, ColorMode); 3] =
+    [("auto", ColorMode::Auto), ("always", ColorMode::Always), ("never", ColorMode::Never)];
 const EXIT_CODES: [(&str, ExitCodeStyle); 3] =
     [("own", ExitCodeStyle::Own), ("count", ExitCodeStyle::Count), ("xargs", ExitCodeStyle::Xargs)];
 
@@ -266,7 +280,7 @@ pub enum Typed {
 pub fn parse(words: &[OsString]) -> Result<Typed, UsageError> {
     let mut command = Flags::command().no_binary_name(true).mut_args(|arg| {
         // `--items -3` is a bad number, not an unknown flag 3.
-        let takes_text = ["arg_file", "delimiter", "events", "spool", "task"].contains(&arg.get_id().as_str());
+        let takes_text = ["arg_file", "delimiter", "events", "spool", "task", "trace"].contains(&arg.get_id().as_str());
         let takes_number = arg.get_action().takes_values() && !takes_text;
         arg.allow_hyphen_values(takes_number)
     });

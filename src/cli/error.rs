@@ -61,6 +61,10 @@ pub enum UsageError {
     QuietSummary,
     #[error("--events - would mix events into the results; give a file, or /dev/stderr")]
     EventsOnStdout,
+    #[error("--trace-items is for a trace; add --trace FILE, or leave it out")]
+    TraceItems,
+    #[error("--trace - would mix the trace into the results; give a file")]
+    TraceOnStdout,
     #[error("no task is called {task:?}; use one of {known}")]
     NoTask { task: String, known: String },
     /// A setting that no flag can make; the values of flags are checked when they are read.

@@ -36,6 +36,9 @@ pub fn resolve(
     if flags.events.as_ref().is_some_and(|file| file.as_os_str() == "-") {
         return Err(UsageError::EventsOnStdout);
     }
+    if flags.trace.as_ref().is_some_and(|file| file.as_os_str() == "-") {
+        return Err(UsageError::TraceOnStdout);
+    }
     let source = source(flags, input)?;
     let config = settings(flags, worker, source, host).build().map_err(|error| usage_error(error, flags))?;
     Ok(Invocation { config, exit_codes: flags.exit_code.unwrap_or(ExitCodeStyle::Own) })
@@ -123,6 +126,10 @@ fn settings(flags: &Flags, worker: WorkerChoice, source: Option<SourceChoice>, h
         task: flags.task.clone(),
         spool: flags.spool.clone(),
         events: flags.events.clone(),
+        trace: flags.trace.clone(),
+        trace_items: Some(flags.trace_items),
+        flow: Some(flags.flow),
+        color: flags.color,
         ..ConfigBuilder::new(host.clone())
     }
 }
@@ -190,6 +197,7 @@ fn usage_error(error: ConfigError, flags: &Flags) -> UsageError {
         ConfigError::TagOfMode { mode: OutputMode::Narrate } => UsageError::NeedsResults { mode: "narrate" },
         ConfigError::TagOfMode { mode: OutputMode::Json } => UsageError::NeedsResults { mode: "json" },
         ConfigError::QuietSummary => UsageError::QuietSummary,
+        ConfigError::TraceItems => UsageError::TraceItems,
         ConfigError::UnknownTask { task } => UsageError::NoTask { task, known: TASKS.join(", ") },
         error @ (ConfigError::NoProgram
         | ConfigError::TerminalSignals

@@ -1,12 +1,14 @@
 //! Every order that the core gives, on one page. The shell carries them out in the order in which it gets them.
 
+use super::reason::Reason;
 use crate::model::event::RunEvent;
 use crate::model::ids::{Batch, Incarnation, ItemId, WorkerId};
 use crate::model::outcome::{RunOutcome, Settlement};
 use crate::model::signal::Signal;
 use crate::model::status::Status;
+use serde::{Deserialize, Serialize};
 
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Action {
     /// The source may deliver up to this many items more (in all, beyond what has arrived).
     /// Zero: take the source out of the poll set.
@@ -39,6 +41,8 @@ pub enum Action {
     ShowStatus(Box<Status>),
     /// Pass this event to the reporters.
     Report(RunEvent),
+    /// Why the next order is given, or why none is; only with `Policy::explains`. The shell passes it to the trace.
+    Because(Reason),
     /// The run is over: no worker is left. The last action.
     Finish(RunOutcome),
 }

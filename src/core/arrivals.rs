@@ -9,6 +9,7 @@
 use super::Core;
 use super::action::Action;
 use super::causes::Causes;
+use super::reason::Reason;
 use super::results::{Holder, settlement};
 use crate::model::event::{RunEvent, Stage};
 use crate::model::ids::{Attempt, Batch, ItemId};
@@ -129,6 +130,8 @@ impl Core {
         }
         let worth = spare > outstanding && (spare - outstanding > limit / 4 || self.queue.fresh_items() == 0);
         if mutant!(NoDemandAfterFull, worth, worth && (self.admission.asked || self.totals.accepted == 0)) {
+            let queued = self.queue.fresh_items() + delayed;
+            self.because(|_| Reason::Demand { queued, limit });
             self.admission.outstanding = spare;
             self.admission.asked = true;
             self.push(Action::Demand { items: mutant!(DemandOffByOne, spare, spare + 1) });

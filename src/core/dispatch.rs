@@ -31,8 +31,9 @@ impl Core {
         while self.queue.items() > 0 {
             let tail = self.admission.ended && self.queue.items() < self.pool.target as u64;
             let Some(index) = self.pool.next(tail) else { break };
-            let items_max = self.pool.spare(index).min(self.share(index)).max(1);
-            let Some(queued) = self.queue.pop(items_max) else { break };
+            let (spare, share) = (self.pool.spare(index), self.share(index));
+            let Some(queued) = self.queue.pop(spare.min(share).max(1)) else { break };
+            self.because(|core| core.why_dispatched(index, queued.batch.count, spare, share));
             self.hand_out(index, queued);
         }
     }

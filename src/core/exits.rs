@@ -309,7 +309,10 @@ impl Core {
     pub(super) fn restart(&mut self, index: usize, setback: Setback, last: String) {
         let (intensity, backoff) = (self.policy.intensity, self.policy.backoff);
         match self.pool.slots[index].history.note(setback, self.now, intensity, backoff) {
-            Some(delay) => self.start_later(index, delay),
+            Some(delay) => {
+                self.because(|core| core.why_restarted(index, setback));
+                self.start_later(index, delay);
+            }
             None => {
                 let worker = WorkerId::from_index(index);
                 self.stop(Stage::Terminating, StopReason::RestartLimit { worker, last });

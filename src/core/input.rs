@@ -8,8 +8,9 @@ use crate::model::exit::{ExitStatus, Usage};
 use crate::model::ids::{Attempt, Incarnation, ItemId, WorkerId};
 use crate::model::outcome::{FailReason, Outcome};
 use crate::model::signal::Signal;
+use serde::{Deserialize, Serialize};
 
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Input {
     /// First input of a run: start the slots.
     Start,
@@ -76,7 +77,7 @@ pub enum Input {
 }
 
 /// Why a process could not be started.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum SpawnFailure {
     /// The system is short of something; later may be better. Completes "failed to ...".
     Shortage(String),

@@ -7,6 +7,7 @@ use super::Core;
 use super::action::Action;
 use super::input::SpawnFailure;
 use super::queue::Queued;
+use super::reason::Reason;
 use super::restart::Setback;
 use super::slot::{KillReason, Lease, SlotState, Watch};
 use crate::model::event::{RunEvent, Stage};
@@ -30,6 +31,7 @@ impl Core {
         if self.policy.worker.starts_with_item() {
             self.pool.set_state(index, SlotState::Vacant);
         } else {
+            self.because(|_| Reason::EmptySlot);
             self.spawn(index, None);
         }
     }
@@ -71,6 +73,7 @@ impl Core {
             }
             SlotState::Starting => self.ready(index, pid),
             SlotState::Draining => {
+                self.because(|core| core.why_asked(index));
                 self.push(Action::CloseInput { worker, incarnation });
                 self.await_leaving(index);
             }
@@ -166,6 +169,7 @@ impl Core {
             SpawnFailure::Shortage(_) if self.pool.up > 0 => {
                 let (now, period, backoff) = (self.now, self.policy.intensity.period, self.policy.backoff);
                 let delay = self.pool.slots[index].history.wait(now, period, backoff);
+                self.because(|core| core.why_restarted(index, Setback::FailedStart));
                 self.start_later(index, delay);
             }
             _ => self.restart(index, Setback::FailedStart, error),
@@ -307,6 +311,7 @@ impl Core {
                 let (spawned, busy) = (slot.pid.is_some(), !slot.leases.is_empty());
                 let (worker, incarnation) = self.ids(index);
                 if spawned {
+                    self.because(|core| core.why_asked(index));
                     self.push(if busy {
                         Action::Recall { worker, incarnation }
                     } else {
@@ -358,6 +363,7 @@ impl Core {
                     return;
                 }
             );
+            self.because(|core| core.why_killed(index, next));
             self.push_kill(index, signal);
             self.pool.slots[index].state = SlotState::Stopping { step: Some(next) };
             if last {
@@ -378,6 +384,7 @@ impl Core {
         let step = self.pool.slots[index].pid.map(|_| self.policy.term_sequence.len());
         self.pool.set_state(index, SlotState::Stopping { step });
         if step.is_some() {
+            self.because(|core| core.why_killed(index, 0));
             self.push_kill(index, Signal::KILL);
         }
     }

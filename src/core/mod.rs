@@ -17,6 +17,7 @@ mod commit_order;
 mod credit;
 mod dispatch;
 mod exits;
+mod explain;
 mod halt;
 pub mod input;
 mod invariants;
@@ -24,6 +25,7 @@ mod jitter;
 mod lifecycle;
 mod pool;
 mod queue;
+pub mod reason;
 mod restart;
 mod results;
 mod scale;
@@ -52,6 +54,7 @@ use input::{Input, SpawnFailure};
 use jitter::Jitter;
 use pool::Pool;
 use queue::ItemQueue;
+use reason::WaitReason;
 use std::collections::{BTreeMap, VecDeque};
 use timers::{Timer, Timers};
 
@@ -103,6 +106,8 @@ pub struct Core {
     firmness: u32,
     /// The last signal that asked for a stop and counted, and when.
     last_signal: Option<(Signal, Instant)>,
+    /// Why nothing was dispatched at the end of the last step, as it was told.
+    told_wait: Option<WaitReason>,
     /// The last worker that was not restarted because of its restart type, and how it ended.
     last_end: Option<(WorkerId, String)>,
 }
@@ -141,6 +146,7 @@ impl Core {
             closing: false,
             firmness: 0,
             last_signal: None,
+            told_wait: None,
             last_end: None,
             policy,
         }
@@ -332,6 +338,9 @@ impl Core {
         self.dispatch();
         self.demand();
         self.end_if_over();
+        if self.policy.explains {
+            self.tell_wait();
+        }
         if cfg!(debug_assertions) && !any_is_on() {
             let checked = self.check();
             debug_assert!(checked.is_ok(), "{checked:?}");

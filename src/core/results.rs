@@ -8,6 +8,7 @@ use super::action::Action;
 use super::causes::Causes;
 use super::halt;
 use super::queue::Queued;
+use super::reason::Reason;
 use super::slot::{KillReason, SlotState, Start};
 use crate::model::event::{ItemFate, RunEvent, Stage};
 use crate::model::exit::ExitStatus;
@@ -24,6 +25,8 @@ pub(super) struct FailureDecision {
     causes: Causes,
     /// `None`: the item gets another attempt.
     outcome: Option<Outcome>,
+    /// Why, where that is told.
+    reason: Option<Reason>,
 }
 
 impl FailureDecision {
@@ -227,7 +230,9 @@ impl Core {
             // A run that stops begins no further attempt.
             (false, false) => Some(Outcome::Skipped),
         };
-        FailureDecision { causes, outcome }
+        let limit = (!never).then_some(limit);
+        let reason = self.policy.explains.then_some(Reason::Attempts { alike, limit, is_hopeless: !repeatable });
+        FailureDecision { causes, outcome, reason }
     }
 
     pub(super) fn fate(batch: Batch, decision: &FailureDecision) -> (ItemId, ItemFate) {
@@ -246,7 +251,10 @@ impl Core {
     pub(super) fn apply_decision(&mut self, index: usize, queued: Queued, decision: FailureDecision) -> Option<Queued> {
         let batch = queued.batch;
         let attempt = Self::next_attempt(batch);
-        let FailureDecision { causes, outcome } = decision;
+        let FailureDecision { causes, outcome, reason } = decision;
+        if let Some(reason) = reason {
+            self.because(|_| reason);
+        }
         if let Some(outcome) = outcome {
             let holder = Holder { pid: causes.last().and_then(|cause| cause.pid), ..self.holder(index) };
             self.settle(settlement(batch, outcome, holder, causes));

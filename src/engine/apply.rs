@@ -51,6 +51,8 @@ impl Components {
             Action::Recall { worker, incarnation } => fleet.recall(worker, incarnation),
             Action::Probe { worker, incarnation } => fleet.probe(worker, incarnation, turn),
             Action::Kill { worker, incarnation, signal } => fleet.kill(worker, incarnation, signal, turn),
+            // For the trace, which has it.
+            Action::Because(_) => {}
             Action::Finish(outcome) => return Some(outcome),
         }
         None

@@ -9,12 +9,13 @@ use super::error::EngineError;
 use super::feed::Feed;
 use super::fleet::{
     CommandPool, CommandRules, Conversation, Fleet, Handshake, LAUNCHERS_MAX, LaunchSpec, LauncherMailboxes, Program,
-    ProgressSource, Residents, Tap, ThreadMain,
+    ProgressSource, Residents, ThreadMain,
 };
 use super::reactor::Reactor;
 use super::requests::Requests;
 use super::system::Os;
 use super::token::Port;
+use super::trace;
 use super::turn::Turn;
 use crate::command::exec::{Commander, DirectOutput};
 use crate::command::search;
@@ -36,6 +37,7 @@ use crate::sys::spawn::Spawner;
 use crate::sys::spill::SpillFile;
 use crate::sys::terminal::Terminal;
 use crate::sys::{fd, limits, signals, stdio};
+use crate::trace::file::TraceFile;
 use crate::transport::in_process;
 use crate::wire::names;
 use crate::worker::tasks;
@@ -108,9 +110,9 @@ pub fn change_process(config: &Config) -> Result<ChangedProcess, EngineError> {
     Ok(ChangedProcess { _open_files: open_files, _signals: signals, plane: Rc::new(plane) })
 }
 
-/// [`OWN_OPEN_FILES`], and the file of events.
+/// [`OWN_OPEN_FILES`], the file of events, and that of the trace.
 fn own_open_files(config: &Config) -> u64 {
-    OWN_OPEN_FILES + u64::from(config.output.events.is_some())
+    OWN_OPEN_FILES + u64::from(config.output.events.is_some()) + u64::from(config.trace.file.is_some())
 }
 
 /// Refuses a limit of open files that leaves no room for the supervisor itself, whatever the workers need.
@@ -155,6 +157,8 @@ pub fn open(mut config: Config, attached: Attached, process: &ChangedProcess) ->
         reporters.insert(0, Box::new(caller));
         output = output.with_untaken(untaken);
     }
+    // Opened before anything is started, and written by a thread, which has to wait for the guard: a fork.
+    let trace_file = config.trace.file.as_deref().map(TraceFile::create).transpose()?;
     let (os, unguarded) = open_system(&config, &kind, &process.plane, requests.as_deref(), reaps_orphans)?;
     if terminal.is_some() && os.children.is_none() {
         let why = "the run is not on the first thread of its program, or that has a handler for SIGCHLD".to_owned();
@@ -168,14 +172,13 @@ pub fn open(mut config: Config, attached: Attached, process: &ChangedProcess) ->
         spill: Arc::clone(&spill),
     };
     let fleet = match kind {
-        Kind::Resident { program, spin } => {
-            Fleet::Residents(Residents::new(program, conversation, spin, Tap::default()))
-        }
+        Kind::Resident { program, spin } => Fleet::Residents(Residents::new(program, conversation, spin)),
         Kind::Command { commander, verbose } => start_launchers(&config, &commander, verbose, &spill, &os, terminal)?,
     };
     let wants_inputs = config.output.tag || config.output.mode == OutputMode::Json;
     let mut commit = Commit::new(output, reporters, wants_inputs);
     let mut turn = Turn::new(Box::new(os));
+    turn.trace = trace::start(&config, trace_file)?;
     commit.output.watch(&mut turn);
     let hidden = (config.output.verbose && !own_process::is_shown()).then(|| WITHOUT_PROC.to_owned());
     for notice in [fallback, unguarded, hidden].into_iter().flatten().filter(|_| !config.output.quiet) {
@@ -375,9 +378,15 @@ fn thread_main(task: &str, delay: Duration, config: &Config, delimiter: u8) -> R
         task: tasks::by_name(task).ok_or_else(unknown)?,
         delay: std::time::Duration::from_nanos(delay.0),
         delimiter,
-        timed: config.output.mode == OutputMode::Json,
+        timed: wants_item_times(config),
+        traced: config.trace.is_on(),
     };
     Ok(Arc::new(move |end, progress, token| worker::threads::serve(&duty, end, progress, token)))
+}
+
+/// Whether workers tell of each item when it began and how long it took.
+fn wants_item_times(config: &Config) -> bool {
+    config.output.mode == OutputMode::Json || config.trace.items
 }
 
 /// The built-in worker's program: beside this one, or this one in the worker's role.
@@ -409,13 +418,14 @@ fn open_program(
             variable
         })
         .collect();
-    let item_times = u8::from(config.output.mode == OutputMode::Json);
-    let variables: [(&str, String); 5] = [
+    let item_times = u8::from(wants_item_times(config));
+    let variables: [(&str, String); 6] = [
         (names::RUN, config.run_id.clone()),
         (names::PARENT, std::process::id().to_string()),
         (names::DELIMITER, delimiter.to_string()),
         (names::TRANSPORT, spec.kind.name().to_owned()),
         (names::ITEM_TIMES, item_times.to_string()),
+        (names::WORK_TIMES, u8::from(config.trace.is_on()).to_string()),
     ];
     env.extend(variables.map(|(name, value)| OsString::from(format!("{name}={value}"))));
     if let Some(threads) = config.threads_per_worker {

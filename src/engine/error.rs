@@ -2,9 +2,10 @@
 
 use crate::command::search::CommandError;
 use crate::model::outcome::ExitClass;
+use crate::model::words::counted;
 use crate::reporter::ReporterError;
-use crate::reporter::words::counted;
 use crate::source::SourceError;
+use crate::trace::file::TraceFileError;
 use crate::transport::TransportError;
 use std::io;
 use std::path::PathBuf;
@@ -20,6 +21,8 @@ pub enum EngineError {
     Transport(#[from] TransportError),
     #[error(transparent)]
     Reporter(#[from] ReporterError),
+    #[error(transparent)]
+    Trace(#[from] TraceFileError),
     #[error("write events to {}: it is the input {input}; give another file", events.display())]
     EventsInInput { events: PathBuf, input: String },
     #[error("pass descriptor {fd} on: it is not open here; open it first, as in: supervisor ... {fd}<FILE")]
@@ -60,6 +63,9 @@ impl EngineError {
             Self::Command(CommandError::NotFound { .. }) => ExitClass::NotFound,
             Self::Command(CommandError::NotExecutable { .. }) => ExitClass::NotExecutable,
             Self::StdoutClosed => ExitClass::Lost,
+            Self::Trace(TraceFileError::Foreign { .. } | TraceFileError::InUse { .. }) => ExitClass::Refused,
+            Self::Trace(TraceFileError::Thread { .. }) => ExitClass::Internal,
+            Self::Trace(TraceFileError::Open { .. } | TraceFileError::NoFile { .. }) => ExitClass::Usage,
             Self::OpenFiles { .. }
             | Self::Processes { .. }
             | Self::Transport(

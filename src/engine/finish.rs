@@ -9,6 +9,7 @@ use super::commit::{Commit, Stream, stdout_lost};
 use super::error::EngineError;
 use super::feed::Feed;
 use super::status;
+use super::trace;
 use super::turn::Turn;
 use crate::core::Core;
 use crate::model::event::{RunEvent, Stage};
@@ -53,11 +54,27 @@ impl Finish<'_> {
         self.commit.output.unwatch_stdout(self.turn);
         self.commit.show_event(self.turn.now, &RunEvent::RunFinished(outcome.clone()));
         self.write_files(&mut outcome, deadline)?;
+        self.end_trace();
         if let Some(failure) = self.commit.flush_reporters() {
             take_stronger(&mut outcome, StopReason::StorageLost(failure.to_string()));
         }
         self.write(Stream::Stderr, &mut outcome, deadline)?;
         Ok(outcome)
+    }
+
+    /// Waits until the trace is in its file, and says if it is not whole.
+    fn end_trace(&mut self) {
+        self.turn.refresh();
+        let now = self.turn.now;
+        self.turn.trace.end_turn(now, self.commit.output.out.len());
+        let end = self.turn.trace.finish(now);
+        if let Some(lines) = self.turn.trace.lines() {
+            self.commit.output.err.push(lines);
+        }
+        if let Some(shortfall) = end.as_ref().and_then(trace::shortfall) {
+            self.turn.notice(&shortfall);
+            self.commit.output.err.push(&std::mem::take(&mut self.turn.notices));
+        }
     }
 
     fn write(

@@ -17,10 +17,12 @@ mod guard_watch;
 mod handle;
 mod jobserver;
 mod reactor;
+pub mod replay;
 mod requests;
 mod status;
 mod system;
 mod token;
+mod trace;
 mod turn;
 
 pub use error::EngineError;
@@ -34,8 +36,8 @@ pub mod parts {
     pub use super::commit::{Commit, DurableRecord, OutputStreams};
     pub use super::feed::Feed;
     pub use super::fleet::{
-        CommandExit, CommandPool, Conversation, Direction, Fleet, FrameKind, Handshake, ItemBytes, LaunchSpec,
-        LauncherMailboxes, Order, Program, ProgressSource, Report, Residents, Tap, TappedFrame,
+        CommandExit, CommandPool, Conversation, Fleet, Handshake, ItemBytes, LaunchSpec, LauncherMailboxes, Order,
+        Program, ProgressSource, Report, Residents,
     };
     pub use super::reactor::Reactor;
     pub use super::system::System;

@@ -101,6 +101,7 @@ impl Reactor {
             more |= was_congested && !is_congested;
             self.handle_facts();
         }
+        self.turn.trace.end_turn(self.turn.now, self.components.commit.output.out.len());
         more
     }
 
@@ -169,6 +170,7 @@ impl Reactor {
         self.handle_facts();
         let has_passed = self.core.poll_timeout().is_some_and(|at| at <= self.turn.now);
         if let Some(late) = self.components.fleet.late_until(has_passed, self.turn.now) {
+            self.turn.trace.deadlines(late);
             self.core.handle_timeout(late);
             self.carry_out(&mut None);
             self.handle_facts();
@@ -200,6 +202,7 @@ impl Reactor {
     fn handle_facts(&mut self) {
         self.show_notices();
         while let Some(Fact { input, mut reply }) = self.turn.facts.pop_front() {
+            self.turn.trace.fact(self.turn.now, &input);
             self.core.handle(input, self.turn.now);
             self.carry_out(&mut reply);
         }
@@ -207,6 +210,7 @@ impl Reactor {
 
     fn carry_out(&mut self, reply: &mut Option<Reply>) {
         while let Some(action) = self.core.poll_action() {
+            self.turn.trace.order(&action);
             if let Some(outcome) = self.components.apply(action, reply, &mut self.turn) {
                 self.outcome = Some(outcome);
             }
@@ -218,6 +222,10 @@ impl Reactor {
         if !self.turn.notices.is_empty() {
             self.components.commit.output.err.push(&self.turn.notices);
             self.turn.notices.clear();
+        }
+        if let Some(lines) = self.turn.trace.lines().filter(|lines| !lines.is_empty()) {
+            self.components.commit.output.err.push(lines);
+            lines.clear();
         }
     }
 

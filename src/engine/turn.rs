@@ -11,6 +11,7 @@ use super::system::System;
 use crate::core::input::Input;
 use crate::model::text::push_escaped;
 use crate::model::time::Instant;
+use crate::trace::tracer::Tracer;
 use std::collections::VecDeque;
 
 /// A fact for the core, and the bytes that came with it.
@@ -30,6 +31,8 @@ pub struct Turn {
     pub facts: VecDeque<Fact>,
     /// Lines for stderr.
     pub notices: Vec<u8>,
+    /// What is recorded of the run, if something is.
+    pub trace: Tracer,
 }
 
 /// Whether a component is done with an event.
@@ -43,7 +46,7 @@ pub enum Reaction {
 impl Turn {
     pub fn new(system: Box<dyn System>) -> Self {
         let now = system.now();
-        Self { system, now, facts: VecDeque::new(), notices: Vec::new() }
+        Self { system, now, facts: VecDeque::new(), notices: Vec::new(), trace: Tracer::default() }
     }
 
     /// Appends a fact without results.

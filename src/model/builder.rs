@@ -5,7 +5,7 @@
 
 #![deny(missing_docs)]
 
-use super::config::{InputSpec, OutputMode, SummaryMode};
+use super::config::{ColorMode, InputSpec, OutputMode, SummaryMode};
 use super::spec::{
     Backoff, Credit, Halt, Intensity, Leftovers, QueueOrder, RestartStrategy, RestartType, TermStep, TransportKind,
 };
@@ -182,6 +182,12 @@ config_builder! {
         summary: SummaryMode,
         /// Nothing on stderr but errors that end the run. Default: false.
         quiet: bool,
+        /// Record the times and the text of each item in the trace, too. Default: false.
+        trace_items: bool,
+        /// A line on stderr for each message, each end and each decision, as it happens. Default: false.
+        flow: bool,
+        /// Whether the lines of `flow` have colors. Default: on a terminal, unless the environment has `NO_COLOR`.
+        color: ColorMode,
         /// INT, TERM and QUIT stop the run, and USR1 shows its state on stderr. Default: false, signals are the
         /// program's own.
         handle_signals: bool,
@@ -193,6 +199,8 @@ config_builder! {
         spool: PathBuf,
         /// Write every event to this file, one JSON object a line. Default: no file.
         events: PathBuf,
+        /// Record every message, fact and decision in this file, for `supervisor flow` and its kin. Default: no file.
+        trace: PathBuf,
         /// Names the run in `SUPERVISOR_RUN` and in keys of items: letters, digits, `-`. Default: the host's.
         run_id: String,
     }

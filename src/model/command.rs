@@ -6,9 +6,10 @@
 #![deny(missing_docs)]
 
 use super::signal::Signal;
+use serde::{Deserialize, Serialize};
 
 /// A request to a run.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Command {
     /// Stop, more firmly each time it is given: the first drains, the second terminates, the third kills.
     Stop,
@@ -29,7 +30,7 @@ pub enum Command {
 }
 
 /// Where a command comes from.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Origin {
     /// A signal to the process of the supervisor.
     Signal {

@@ -31,8 +31,43 @@ pub struct Config {
     pub pass_fds: Vec<i32>,
     /// What becomes of the processes that a worker leaves in its process group.
     pub leftovers: Leftovers,
+    /// What is recorded of the run.
+    pub trace: TraceSpec,
     /// Names this run in `SUPERVISOR_RUN` and in keys of items: letters, digits, `-`.
     pub run_id: String,
+}
+
+/// What is recorded of a run while it lasts: every message, every fact, every decision.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct TraceSpec {
+    /// The file of the trace, which others cannot read. A trace that is there is replaced, anything else is not.
+    pub file: Option<PathBuf>,
+    /// The times and the text of each item are recorded, too.
+    pub items: bool,
+    /// A line on stderr for each message, each end and each decision, as it happens.
+    pub flow: bool,
+    /// Whether these lines have colors.
+    pub color: ColorMode,
+}
+
+/// When text has colors.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum ColorMode {
+    /// On a terminal, unless the environment has `NO_COLOR`.
+    #[default]
+    Auto,
+    /// In every case.
+    Always,
+    /// In no case.
+    Never,
+}
+
+impl TraceSpec {
+    /// Whether anything is recorded or shown.
+    #[must_use]
+    pub const fn is_on(&self) -> bool {
+        self.file.is_some() || self.flow
+    }
 }
 
 /// What a worker is.

@@ -86,6 +86,9 @@ pub enum ConfigError {
     /// A summary is wanted always and, because of `quiet`, never.
     #[error("`quiet` leaves the summary out, but `summary` always asks for it; leave one of them out")]
     QuietSummary,
+    /// Without a trace there is nothing to record the items in.
+    #[error("`trace_items` is for a trace; set `trace` to a file, or leave it out")]
+    TraceItems,
     /// The built-in worker has no such task.
     #[error("no `task` is called {task:?}; use one of {}", TASKS.join(", "))]
     UnknownTask {

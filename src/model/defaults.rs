@@ -6,7 +6,7 @@
 
 use super::builder::{ConfigBuilder, SourceChoice, WorkerChoice};
 use super::config::{
-    Advice, Config, ExecSpec, InputSpec, OutputMode, OutputSpec, SourceSpec, Split, SummaryMode, WorkerSpec,
+    Advice, Config, ExecSpec, InputSpec, OutputMode, OutputSpec, SourceSpec, Split, SummaryMode, TraceSpec, WorkerSpec,
 };
 use super::config_error::{ConfigError, Setting};
 use super::ids::ItemId;
@@ -61,6 +61,10 @@ impl ConfigBuilder {
         let output = self.output_spec(demonstration)?;
         let worker = self.worker_spec(demonstration)?;
         self.check_ranges()?;
+        if is_set(self.trace_items) && self.trace.is_none() {
+            return Err(ConfigError::TraceItems);
+        }
+        let trace = self.trace_spec();
         Ok(Config {
             policy: self.policy(&source, demonstration),
             handles_signals: is_set(self.handle_signals),
@@ -71,8 +75,18 @@ impl ConfigBuilder {
             threads_per_worker: self.threads_per_worker,
             pass_fds: self.pass_fds.unwrap_or_default(),
             leftovers: self.leftovers.unwrap_or_default(),
+            trace,
             run_id: self.run_id.unwrap_or(self.host.run_id),
         })
+    }
+
+    fn trace_spec(&self) -> TraceSpec {
+        TraceSpec {
+            file: self.trace.clone(),
+            items: is_set(self.trace_items),
+            flow: is_set(self.flow),
+            color: self.color.unwrap_or_default(),
+        }
     }
 
     const fn is_built_in(&self) -> bool {
@@ -332,7 +346,8 @@ impl ConfigBuilder {
             halt: self.halt,
             stop_at_abort: is_set(self.stop_at_abort),
             run_timeout: self.run_timeout,
-            report_starts: self.events.is_some(),
+            report_starts: self.events.is_some() || self.trace_spec().is_on(),
+            explains: self.trace_spec().is_on(),
             seed: self.seed.unwrap_or(self.host.seed),
         }
     }

@@ -7,9 +7,10 @@ use super::ids::{Attempt, Incarnation, ItemId, WorkerId};
 use super::outcome::{RunOutcome, Settlement, StopReason};
 use super::signal::Signal;
 use super::time::Duration;
+use serde::{Deserialize, Serialize};
 
 /// Why a worker process ended, as far as the supervisor knows.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum EndReason {
     /// By itself, or ended from outside the supervisor.
     Own,
@@ -28,7 +29,7 @@ pub enum EndReason {
 }
 
 /// What happens to the item that a worker was at when it ended.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum ItemFate {
     /// It goes to another worker (or the same slot's next process) as this attempt.
     Again(Attempt),
@@ -37,7 +38,7 @@ pub enum ItemFate {
 }
 
 /// How far a stop has come; it only rises.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub enum Stage {
     /// No stop was asked for, and items are left.
     Running,
@@ -52,7 +53,7 @@ pub enum Stage {
 }
 
 /// Something that happened.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub enum RunEvent {
     /// The first event of a run.

@@ -3,10 +3,11 @@
 #![deny(missing_docs)]
 
 use super::signal::Signal;
+use serde::{Deserialize, Serialize};
 use std::fmt;
 
 /// How a process ended.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub enum ExitStatus {
     /// It exited with this code.
     Code(u8),
@@ -44,7 +45,7 @@ impl fmt::Display for ExitStatus {
 }
 
 /// What a process used, as `wait4` reports it (`getrusage(2)`).
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Usage {
     /// Processor time in its own code, in microseconds.
     pub user_us: u64,

@@ -2,22 +2,24 @@
 
 #![deny(missing_docs)]
 
+use serde::{Deserialize, Serialize};
 use std::fmt;
 
 /// The number of an item in the order of its arrival, from `Policy::first_item` on.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct ItemId(pub u64);
 
 impl ItemId {
-    /// The item `count` places further on.
+    /// The item `count` places further on; at most the last one that has a number.
     #[must_use]
     pub const fn plus(self, count: u64) -> Self {
-        Self(self.0 + count)
+        Self(self.0.saturating_add(count))
     }
 }
 
 /// A worker slot. Users count slots from 1; [`WorkerId::index`] counts from 0.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(try_from = "u32")]
 pub struct WorkerId(u32);
 
 impl WorkerId {
@@ -38,13 +40,21 @@ impl WorkerId {
     }
 }
 
+impl TryFrom<u32> for WorkerId {
+    type Error = String;
+    /// Slots are counted from 1.
+    fn try_from(number: u32) -> Result<Self, String> {
+        if number == 0 { Err("worker 0: slots are counted from 1".to_owned()) } else { Ok(Self(number)) }
+    }
+}
+
 /// Numbers the processes of a slot: the first is 1, each new process of the slot is one more.
 /// A message that names an older incarnation is stale.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct Incarnation(pub u32);
 
 /// Numbers the attempts at an item, from 1.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct Attempt(pub u32);
 
 impl Attempt {
@@ -53,13 +63,13 @@ impl Attempt {
     /// The attempt after this one.
     #[must_use]
     pub const fn next(self) -> Self {
-        Self(self.0 + 1)
+        Self(self.0.saturating_add(1))
     }
 }
 
 /// The unit of work: `count` consecutive items that are all at the same attempt.
 /// A single item is a batch of one, so nothing is special-cased.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Batch {
     /// The id of the first item.
     pub first: ItemId,

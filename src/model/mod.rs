@@ -19,6 +19,7 @@ pub mod spec;
 pub mod status;
 pub mod text;
 pub mod time;
+pub mod words;
 
 /// The examples of the page for programs, as tests.
 #[cfg(all(doctest, feature = "run"))]

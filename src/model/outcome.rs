@@ -6,10 +6,11 @@ use super::exit::ExitStatus;
 use super::ids::{Attempt, Incarnation, ItemId, WorkerId};
 use super::signal::Signal;
 use super::time::Duration;
+use serde::{Deserialize, Serialize};
 use std::fmt;
 
 /// What became of an item. Each accepted item gets exactly one, and it never changes.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Outcome {
     /// An attempt succeeded.
     Done,
@@ -22,7 +23,7 @@ pub enum Outcome {
 }
 
 /// Why an attempt failed although no worker died by itself.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub enum FailReason {
     /// The handler's message, such as `not an integer: "abc"`.
@@ -54,7 +55,7 @@ impl fmt::Display for FailReason {
 }
 
 /// What ended one attempt.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum CauseKind {
     /// The worker died under the item, by itself.
     Crashed(ExitStatus),
@@ -79,7 +80,7 @@ impl CauseKind {
 }
 
 /// One attempt that did not succeed.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Cause {
     /// Which attempt it was, from 1.
     pub attempt: Attempt,
@@ -93,7 +94,7 @@ pub struct Cause {
 
 /// Consecutive items with the same outcome, settled at once. Failed and dead items, and items
 /// with earlier causes, come alone.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Settlement {
     /// The id of the first item.
     pub first: ItemId,
@@ -137,7 +138,7 @@ impl Settlement {
 }
 
 /// Why a run stops. The order is the strength: a weaker reason never replaces a stronger one.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[non_exhaustive]
 pub enum StopReason {
     /// The source has ended and every item has its outcome.
@@ -222,7 +223,7 @@ impl StopReason {
 }
 
 /// How many items got which outcome.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Totals {
     /// Items taken from the source. Each gets exactly one outcome.
     pub accepted: u64,
@@ -281,7 +282,7 @@ impl Totals {
 }
 
 /// How a run ended.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct RunOutcome {
     /// Why it ended; [`StopReason::SourceEnded`] if nothing stopped it.
     pub reason: StopReason,

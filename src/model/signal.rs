@@ -2,10 +2,11 @@
 
 #![deny(missing_docs)]
 
+use serde::{Deserialize, Serialize};
 use std::fmt;
 
 /// A signal, as its Linux number.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct Signal(pub u8);
 
 /// Names without `SIG`, at the place of their number.

@@ -5,6 +5,7 @@
 use super::ids::ItemId;
 use super::signal::Signal;
 use super::time::Duration;
+use serde::{Deserialize, Serialize};
 use std::path::PathBuf;
 
 /// The most bytes of one item, and of one result in a frame. The source rejects a longer item, so no
@@ -23,7 +24,7 @@ pub const IDENTITY_ALIAS: &str = "whoami";
 pub const WORKER_ROLE: &str = "__worker";
 
 /// If a worker that ended is started again (OTP's words).
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum RestartType {
     /// Always.
     Permanent,
@@ -34,7 +35,7 @@ pub enum RestartType {
 }
 
 /// Which workers are started again with one that ended (OTP's words).
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum RestartStrategy {
     /// It alone.
     OneForOne,
@@ -54,7 +55,7 @@ impl RestartStrategy {
 }
 
 /// At most `restarts_max` restarts of one slot within `period`; one more and the run gives up.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Intensity {
     /// Most restarts of a slot within the period; 0 allows none.
     pub restarts_max: u32,
@@ -63,7 +64,7 @@ pub struct Intensity {
 }
 
 /// The wait before a restart: `min`, doubled after each death in a row, at most `max`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Backoff {
     /// After the first death.
     pub min: Duration,
@@ -72,7 +73,7 @@ pub struct Backoff {
 }
 
 /// In which order queued items are handed out.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum QueueOrder {
     /// The oldest first.
     Fifo,
@@ -83,7 +84,7 @@ pub enum QueueOrder {
 }
 
 /// How much work may be in flight at one worker.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Credit {
     /// About a millisecond of work to a batch, two to four batches out.
     Auto,
@@ -92,7 +93,7 @@ pub enum Credit {
 }
 
 /// What the core may rely on with the workers of a run. What kinds of workers differ in is data here.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct WorkerContract {
     /// A new process is ready once it has sent a hello; without one, as soon as it is spawned. Counts
     /// for processes that are started ahead of their items, so not with [`Blame::WholeProcess`].
@@ -104,7 +105,7 @@ pub struct WorkerContract {
 }
 
 /// How it is known which item was running when a worker died or is late.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Blame {
     /// The worker writes the item's id to its progress page before it begins it.
     ProgressPage,
@@ -159,7 +160,7 @@ impl From<TransportKind> for TransportSpec {
 }
 
 /// The mechanism by which items travel to a resident worker.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub enum TransportKind {
     /// Two pipes.
@@ -196,7 +197,7 @@ impl TransportKind {
 
 /// The form of the messages between the supervisor and a resident worker. Every transport that is a stream of bytes
 /// carries any of them; `shm` and `file` carry frames.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub enum ProtocolKind {
     /// Binary frames: a header with lengths, a small message, a body.
@@ -217,7 +218,7 @@ impl ProtocolKind {
 }
 
 /// One step of the sequence that ends a process: a signal, then a wait.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct TermStep {
     /// Sent to the process group of the worker.
     pub signal: Signal,
@@ -226,7 +227,7 @@ pub struct TermStep {
 }
 
 /// A number of items, or a share of them.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Threshold {
     /// This many, at least 1.
     Items(u64),
@@ -241,7 +242,7 @@ impl Threshold {
 }
 
 /// Which outcomes `--halt` counts.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum HaltOn {
     /// Failed or dead.
     Fail,
@@ -262,7 +263,7 @@ pub enum Leftovers {
 }
 
 /// When to stop early.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Halt {
     /// Which outcomes count.
     pub on: HaltOn,
@@ -284,7 +285,7 @@ pub enum ExitCodeStyle {
 }
 
 /// Everything that the core decides by, already checked.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Policy {
     /// Slots at the start, at least 1. `Command::Scale` changes their number.
     pub workers: u32,
@@ -340,6 +341,8 @@ pub struct Policy {
     pub run_timeout: Option<Duration>,
     /// Report when items start. Workers are then probed soon after they were sent a single item.
     pub report_starts: bool,
+    /// Tell ahead of each order why it is given, for a trace.
+    pub explains: bool,
     /// The seed for the jitter of delays.
     pub seed: u64,
 }

@@ -6,10 +6,11 @@ use super::event::Stage;
 use super::ids::{Batch, Incarnation, WorkerId};
 use super::outcome::{StopReason, Totals};
 use super::signal::Signal;
+use serde::{Deserialize, Serialize};
 use std::fmt;
 
 /// The whole run.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Status {
     /// How far a stop has come.
     pub stage: Stage,
@@ -32,7 +33,7 @@ pub struct Status {
 }
 
 /// One worker slot.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct SlotStatus {
     /// The slot, from 1.
     pub worker: WorkerId,
@@ -53,7 +54,7 @@ pub struct SlotStatus {
 }
 
 /// What a slot is at.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub enum WorkerState {
     /// It has no process.

@@ -28,6 +28,8 @@ pub enum ProtocolError {
     Reason { bytes: usize },
     #[error("read a hello: a body of {bytes} bytes follows it")]
     HelloBody { bytes: usize },
+    #[error("read the times of a frame: a body of {bytes} bytes follows them")]
+    WorkBody { bytes: usize },
     #[error("it sent a message before its hello")]
     BeforeHello,
     #[error("it sent a second hello")]

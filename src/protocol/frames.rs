@@ -171,6 +171,7 @@ impl Session {
             FromWorker::Hello { protocol, token, .. } => return self.check_hello(protocol, token).map(|()| message),
             FromWorker::Done { count, .. } => u64::from(count),
             FromWorker::Failed { .. } => 1,
+            FromWorker::Work { .. } => 0,
         };
         if !self.greeted {
             return Err(ProtocolError::BeforeHello);
@@ -203,7 +204,8 @@ fn check_frame(frame: &Frame<'_>) -> Result<FromWorker, ProtocolError> {
     let body = frame.body;
     match message {
         FromWorker::Hello { .. } if !body.is_empty() => Err(ProtocolError::HelloBody { bytes: body.len() }),
-        FromWorker::Hello { .. } => Ok(message),
+        FromWorker::Work { .. } if !body.is_empty() => Err(ProtocolError::WorkBody { bytes: body.len() }),
+        FromWorker::Hello { .. } | FromWorker::Work { .. } => Ok(message),
         FromWorker::Failed { timed, .. } => match behind_times(body, 1, timed)? {
             reason if reason.len() > REASON_BYTES_MAX => Err(ProtocolError::Reason { bytes: reason.len() }),
             _ => Ok(message),
@@ -227,6 +229,7 @@ fn check_prefix(header: Header, head: &[u8]) -> Result<FromWorker, ProtocolError
     }
     match codec::decode(head)? {
         FromWorker::Hello { .. } => Err(ProtocolError::HelloBody { bytes }),
+        FromWorker::Work { .. } => Err(ProtocolError::WorkBody { bytes }),
         FromWorker::Failed { .. } => Err(ProtocolError::Reason { bytes }),
         FromWorker::Done { count: 0, .. } => Err(ProtocolError::Empty),
         FromWorker::Done { count, .. } if count > 1 => Err(ProtocolError::Several { count, bytes }),

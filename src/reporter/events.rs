@@ -5,13 +5,14 @@
 
 use super::object::Object;
 use super::own_file::OwnFile;
-use super::{Reporter, ReporterError, Settled, words};
+use super::{Reporter, ReporterError, Settled};
 use crate::model::event::{EndReason, ItemFate, RunEvent};
 use crate::model::exit::{ExitStatus, Usage};
 use crate::model::ids::{Attempt, Incarnation, ItemId, WorkerId};
 use crate::model::outcome::{RunOutcome, Settlement, StopReason};
 use crate::model::signal::Signal;
 use crate::model::time::Instant;
+use crate::model::words;
 use crate::sys::outbox::Outbox;
 use std::path::Path;
 

@@ -5,11 +5,12 @@
 
 use super::object::{Base64, EscapedText, Object, exit_of};
 use super::own_file::OwnFile;
-use super::{Content, Reporter, ReporterError, Settled, spill_failed, words};
+use super::{Content, Reporter, ReporterError, Settled, spill_failed};
 use crate::model::event::RunEvent;
 use crate::model::ids::ItemId;
 use crate::model::outcome::{Cause, CauseKind, FailReason, Outcome, Settlement};
 use crate::model::time::Instant;
+use crate::model::words;
 use crate::sys::outbox::Outbox;
 use crate::sys::spill::SpilledContent;
 use std::{io, mem};

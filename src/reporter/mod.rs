@@ -27,7 +27,6 @@ pub mod results;
 mod selection;
 pub mod summary;
 pub mod text;
-pub mod words;
 
 pub use error::ReporterError;
 pub use selection::open;

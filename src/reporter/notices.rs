@@ -5,7 +5,6 @@
 
 use super::own_file::OwnFile;
 use super::repeats::Repeats;
-use super::words::{self, counted, escaped, seconds};
 use super::{Reporter, ReporterError, Settled};
 use crate::model::config::{Advice, OutputMode, OutputSpec};
 use crate::model::event::{EndReason, ItemFate, RunEvent, Stage};
@@ -15,6 +14,7 @@ use crate::model::outcome::{Cause, CauseKind, FailReason, Outcome, Settlement, S
 use crate::model::signal::Signal;
 use crate::model::spec::{Halt, HaltOn, Policy, Threshold};
 use crate::model::time::{Duration, Instant};
+use crate::model::words::{self, counted, escaped, seconds};
 use crate::sys::outbox::Outbox;
 use std::collections::BTreeMap;
 use std::fmt::Write;

@@ -2,7 +2,7 @@
 
 use crate::model::exit::ExitStatus;
 use crate::model::outcome::{Cause, CauseKind, Settlement};
-use crate::reporter::words;
+use crate::model::words;
 use crate::sys::outbox::Rewrite;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;

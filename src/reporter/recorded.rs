@@ -23,6 +23,7 @@ pub(super) const TERMED: ExitStatus = ExitStatus::Signal { signal: Signal::TERM,
 pub(super) const RESIDENT: WorkerContract = WorkerContract::resident(Credit::Auto);
 
 fn policy(worker: WorkerContract) -> Policy {
+    let step = |signal, wait_ms| TermStep { signal, wait: Duration::from_millis(wait_ms) };
     Policy {
         workers: 2,
         worker,
@@ -40,10 +41,7 @@ fn policy(worker: WorkerContract) -> Policy {
         timeout: Some(Duration::from_secs(2)),
         hello_timeout: Duration::from_secs(5),
         start_exits_max: None,
-        term_sequence: vec![
-            TermStep { signal: Signal::TERM, wait: Duration::from_millis(200) },
-            TermStep { signal: Signal::KILL, wait: Duration::from_millis(25) },
-        ],
+        term_sequence: vec![step(Signal::TERM, 200), step(Signal::KILL, 25)],
         grace: Duration::from_secs(10),
         restart: RestartType::Permanent,
         strategy: RestartStrategy::OneForOne,
@@ -53,6 +51,7 @@ fn policy(worker: WorkerContract) -> Policy {
         stop_at_abort: false,
         run_timeout: None,
         report_starts: true,
+        explains: false,
         seed: 1,
     }
 }

@@ -5,7 +5,6 @@
 //! others are counted; dead items likewise. With a process per item there is a row for each slot.
 
 use super::own_file::OwnFile;
-use super::words::{self, counted, escaped};
 use super::{Reporter, ReporterError, Settled};
 use crate::model::config::{OutputMode, OutputSpec, SummaryMode};
 use crate::model::event::{EndReason, RunEvent};
@@ -14,6 +13,7 @@ use crate::model::ids::{Incarnation, WorkerId};
 use crate::model::outcome::{Outcome, RunOutcome, Settlement, StopReason, Totals};
 use crate::model::spec::Policy;
 use crate::model::time::Instant;
+use crate::model::words::{self, counted, escaped};
 use crate::sys::outbox::Outbox;
 use std::collections::BTreeMap;
 

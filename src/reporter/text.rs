@@ -1,12 +1,12 @@
 //! `narrate` on stdout: `worker 3 (pid 4123): item 7 -> 49`, a line for each item.
 
 use super::own_file::OwnFile;
-use super::words::{self, push_escaped, push_number};
 use super::{Content, Reporter, ReporterError, Settled, spill_failed};
 use crate::model::event::RunEvent;
 use crate::model::ids::ItemId;
 use crate::model::outcome::{Outcome, Settlement};
 use crate::model::time::Instant;
+use crate::model::words::{self, push_escaped, push_number};
 use crate::sys::outbox::Outbox;
 use std::borrow::Cow;
 

@@ -15,6 +15,13 @@ pub fn monotonic_ns() -> u64 {
         .map_or(0, |time| (time.tv_sec() as u64).wrapping_mul(1_000_000_000).wrapping_add(time.tv_nsec() as u64))
 }
 
+/// The time of day, in nanoseconds since 1970; 0 before that. For people: it may be set while a run lasts.
+#[must_use]
+pub fn unix_ns() -> u64 {
+    let since = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH);
+    since.map_or(0, |since| u64::try_from(since.as_nanos()).unwrap_or(u64::MAX))
+}
+
 /// The clock of one run.
 #[derive(Clone, Copy, Debug)]
 pub struct Clock {

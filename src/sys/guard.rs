@@ -655,12 +655,16 @@ mod tests {
     fn a_guard_that_was_stopped_kills_all_the_same() {
         let guard = Guard::start(&[]).unwrap();
         let (process, _input, mut output) = group(&guard, c"/bin/sleep 1000 & wait");
-        let stop = || {
-            guard.guard.as_ref().unwrap().signal(Signal::STOP).unwrap();
+        let is_in_state = |state| {
             let stat = std::fs::read_to_string(format!("/proc/{}/stat", guard.pid())).unwrap();
-            stat.rsplit(") ").next().unwrap().starts_with('T')
+            stat.rsplit(") ").next().unwrap().starts_with(state)
         };
-        while !stop() {
+        // It sleeps only once it waits for the end of the pipe, with its preparations behind it.
+        while !is_in_state('S') {
+            std::thread::yield_now();
+        }
+        guard.guard.as_ref().unwrap().signal(Signal::STOP).unwrap();
+        while !is_in_state('T') {
             std::thread::yield_now();
         }
         drop(guard);

@@ -34,6 +34,14 @@ pub fn was_closed(fd: i32) -> bool {
     (0..3).contains(&fd) && CLOSED.load(Ordering::Relaxed) & (1 << fd) != 0
 }
 
+/// Whether text on this stream has colors unless somebody says otherwise: it is a terminal that can show them, and the
+/// environment does not forbid them (<https://no-color.org>).
+#[must_use]
+pub fn shows_color(stream: &impl IsTerminal) -> bool {
+    let is_set = |name| std::env::var_os(name).is_some_and(|value| !value.is_empty());
+    stream.is_terminal() && !is_set("NO_COLOR") && std::env::var_os("TERM").is_none_or(|term| term != "dumb")
+}
+
 /// If stdin is no terminal and bytes wait in it. Nothing is read, and nothing is waited for.
 #[must_use]
 pub fn stdin_holds_bytes() -> bool {

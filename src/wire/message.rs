@@ -46,4 +46,8 @@ pub enum FromWorker {
     Done { first: u64, count: u32, attempt: u32, busy_ns: u64, timed: bool },
     /// The next item it holds failed. The body is the reason.
     Failed { item: u64, attempt: u32, panicked: bool, timed: bool },
+    /// About the frame of results that follows, if the supervisor asked for it (`SUPERVISOR_WORK_TIMES`): when the worker
+    /// read the batch that brought its first item, when it began that item, and when it had finished the last
+    /// (CLOCK_MONOTONIC, ns). It has no body.
+    Work { taken_ns: u64, began_ns: u64, finished_ns: u64 },
 }

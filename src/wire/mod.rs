@@ -13,6 +13,8 @@ pub mod names;
 pub mod prefix;
 mod quick;
 pub mod read_buffer;
+#[cfg(feature = "run")]
+pub mod record;
 pub mod times;
 
 use codec::Message;

@@ -35,6 +35,8 @@ pub const TRANSPORT: &str = "SUPERVISOR_TRANSPORT";
 pub const SPIN: &str = "SUPERVISOR_SPIN";
 /// `1` if the times of each item are wanted.
 pub const ITEM_TIMES: &str = "SUPERVISOR_ITEM_TIMES";
+/// `1` if the times of the work on each frame are wanted.
+pub const WORK_TIMES: &str = "SUPERVISOR_WORK_TIMES";
 /// The slot, from 1; for the worker's own use.
 pub const WORKER: &str = "SUPERVISOR_WORKER";
 /// The run's name; for the worker's own use.
@@ -55,7 +57,22 @@ pub const TRANSPORT_FDS: [&str; 6] = [FD_IN, FD_OUT, FD_MEMORY, FD_SPOOL, FD_INP
 /// The other variables that transports hand to a worker, likewise.
 pub const TRANSPORT_VARIABLES: [&str; 3] = [PEER, SPIN, RENDEZVOUS];
 
-const ALL: [&str; 22] = [
+/// What the descriptor is whose number is in this variable, for people.
+#[must_use]
+pub fn meaning(name: &str) -> &'static str {
+    match name {
+        FD_IN => "items",
+        FD_OUT => "results",
+        FD_MEMORY => "the shared memory",
+        FD_SPOOL => "the spool",
+        FD_INPUT => "the input",
+        FD_LIVENESS => "the end of the supervisor",
+        FD_PROGRESS => "the progress page",
+        _ => "",
+    }
+}
+
+const ALL: [&str; 23] = [
     FD_IN,
     FD_OUT,
     FD_MEMORY,
@@ -71,6 +88,7 @@ const ALL: [&str; 22] = [
     TRANSPORT,
     SPIN,
     ITEM_TIMES,
+    WORK_TIMES,
     WORKER,
     RUN,
     ITEM,

@@ -22,6 +22,8 @@ pub(super) struct Environment {
     pub delimiter: u8,
     /// The times of each item are wanted.
     pub timed: bool,
+    /// The times of the work on each frame are wanted.
+    pub traced: bool,
 }
 
 /// What is wrong with the environment.
@@ -47,7 +49,8 @@ impl Environment {
             token: read.value(names::TOKEN, token)?,
             supervisor_pid: read.number(names::PARENT)?,
             delimiter: read.number(names::DELIMITER)?,
-            timed: (read.lookup)(names::ITEM_TIMES).is_some_and(|value| value == "1"),
+            timed: read.is_wanted(names::ITEM_TIMES),
+            traced: read.is_wanted(names::WORK_TIMES),
         })
     }
 }
@@ -64,6 +67,10 @@ impl<F: Fn(&str) -> Option<OsString>> VariableReader<F> {
 
     fn number<T: std::str::FromStr>(&self, name: &'static str) -> Result<T, EnvironmentError> {
         self.value(name, |text| text.parse().ok())
+    }
+
+    fn is_wanted(&self, name: &str) -> bool {
+        (self.lookup)(name).is_some_and(|value| value == "1")
     }
 
     fn is_set(&self, name: &str) -> bool {
@@ -129,11 +136,14 @@ mod tests {
             supervisor_pid: 4123,
             delimiter: b'\n',
             timed: false,
+            traced: false,
         };
         assert_eq!(read(&[]), Ok(expected.clone()));
         let one = vec![(vec!["SUPERVISOR_FD_IN", "SUPERVISOR_FD_OUT"], 3)];
         assert_eq!(read(&[("SUPERVISOR_FD_OUT", Some("3"))]).unwrap().fds, one);
-        assert_eq!(read(&[("SUPERVISOR_ITEM_TIMES", Some("1"))]), Ok(Environment { timed: true, ..expected }));
+        let timed = Environment { timed: true, ..expected.clone() };
+        assert_eq!(read(&[("SUPERVISOR_ITEM_TIMES", Some("1"))]), Ok(timed));
+        assert_eq!(read(&[("SUPERVISOR_WORK_TIMES", Some("1"))]), Ok(Environment { traced: true, ..expected }));
     }
 
     #[test]

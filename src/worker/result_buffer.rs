@@ -43,6 +43,22 @@ enum Busy {
     Guessed,
 }
 
+/// When the work on a frame's items began and ended. The clock is read for each batch and each frame, not for each item:
+/// a failed item behind others of its batch ends their time with its own.
+#[derive(Default)]
+struct WorkClock {
+    taken_ns: u64,
+    began_ns: u64,
+}
+
+impl WorkClock {
+    /// The work on the items of a frame has ended, and that on the next ones begins.
+    const fn finish(&mut self, now_ns: u64) -> FromWorker {
+        let began_ns = std::mem::replace(&mut self.began_ns, now_ns);
+        FromWorker::Work { taken_ns: self.taken_ns, began_ns, finished_ns: now_ns }
+    }
+}
+
 /// Finished items whose results have not been sent.
 pub(super) struct ResultBuffer {
     results: Box<dyn ResultsOut>,
@@ -55,6 +71,8 @@ pub(super) struct ResultBuffer {
     timed: bool,
     /// When the present item began, if the worker is `timed`.
     started_ns: u64,
+    /// For frames that tell of the work on their items.
+    work: Option<WorkClock>,
     frames: FrameBuffer,
     /// The open group, the times of its items if the worker is `timed`, and their results.
     group: Batch,
@@ -92,10 +110,31 @@ impl ResultBuffer {
             working: false,
             timed,
             started_ns: 0,
+            work: None,
             group: Batch { first: ItemId(0), count: 0, attempt: Attempt::FIRST },
             times: Vec::new(),
             group_bytes_max: FLUSH_BYTES,
         }
+    }
+
+    /// Each frame of results comes with the times of the work on its items.
+    pub(super) fn with_work_times(mut self) -> Self {
+        self.work = Some(WorkClock::default());
+        self
+    }
+
+    /// Batches were read.
+    pub(super) fn note_taken(&mut self) {
+        if let Some(work) = &mut self.work {
+            work.taken_ns = monotonic_ns();
+        }
+    }
+
+    /// Appends the times of the work on the items of the next frame.
+    fn append_work(&mut self) -> Result<(), WorkerError> {
+        let Some(work) = &mut self.work else { return Ok(()) };
+        let message = work.finish(monotonic_ns());
+        Ok(self.frames.append(&message, &[])?)
     }
 
     /// Sends the hello.
@@ -113,6 +152,9 @@ impl ResultBuffer {
         delimiter: u8,
     ) -> Result<bool, WorkerError> {
         self.close_group(Busy::Guessed)?;
+        if let Some(work) = &mut self.work {
+            work.began_ns = monotonic_ns();
+        }
         let mut items = Items::new(batch, body, delimiter);
         if self.integrity.is_missing() {
             self.lose(&mut items)?;
@@ -286,6 +328,7 @@ impl ResultBuffer {
     fn failed(&mut self, item: &Item<'_>, reason: &str, panicked: bool) -> Result<(), WorkerError> {
         self.output.cancel();
         self.close_earlier()?;
+        self.append_work()?;
         let failed = FromWorker::Failed { item: item.id.0, attempt: item.attempt.0, panicked, timed: self.timed };
         let cut = reason.floor_char_boundary(REASON_BYTES_MAX);
         // After `close_earlier` only the time of this item is left.
@@ -313,6 +356,7 @@ impl ResultBuffer {
         if !self.integrity.is_whole() {
             return self.fail_group();
         }
+        self.append_work()?;
         let done = self.end_group(busy);
         if self.timed {
             self.times.extend_from_slice(self.output.finished());
@@ -368,6 +412,7 @@ impl ResultBuffer {
         let many = self.group.count > 0 && !self.timed && self.output.finished_bytes() >= APART_BYTES_MIN;
         let apart = many && self.staging.is_none() && self.integrity.is_whole();
         if apart {
+            self.append_work()?;
             let done = self.end_group(Busy::Measured);
             self.frames.append_without_body(&done, self.output.finished_bytes())?;
         } else {

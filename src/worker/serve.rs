@@ -99,6 +99,7 @@ fn connect() -> Result<Server, WorkerError> {
         transport::connect(environment.transport, endpoints).map_err(failed("connect to the supervisor"))?;
     let integrity = connection.items.integrity();
     let result_buffer = ResultBuffer::new(connection.results, integrity, progress, environment.timed);
+    let result_buffer = if environment.traced { result_buffer.with_work_times() } else { result_buffer };
     Ok(Server { items: connection.items, result_buffer, token: environment.token, delimiter: environment.delimiter })
 }
 
@@ -131,7 +132,7 @@ impl Server {
             }
             self.result_buffer.flush()?;
             match self.items.fill() {
-                Ok(true) => {}
+                Ok(true) => self.result_buffer.note_taken(),
                 Ok(false) => return Ok(()),
                 Err(error) => return Err(WorkerError::System { doing: "read items", error }),
             }

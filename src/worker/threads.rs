@@ -31,6 +31,8 @@ pub struct Duty {
     pub delimiter: u8,
     /// The times of each item are wanted.
     pub timed: bool,
+    /// The times of the work on each frame are wanted.
+    pub traced: bool,
 }
 
 /// Serves on the calling thread until the input ends. Returns what a worker process would exit with.
@@ -41,6 +43,7 @@ pub fn serve(duty: &Duty, end: End, progress: OwnedFd, token: [u8; 16]) -> u8 {
     exit_code(progress.and_then(|progress| {
         let connection = end.connect();
         let result_buffer = ResultBuffer::new(connection.results, connection.items.integrity(), progress, duty.timed);
+        let result_buffer = if duty.traced { result_buffer.with_work_times() } else { result_buffer };
         let server = Server { items: connection.items, result_buffer, token, delimiter: duty.delimiter };
         let task = duty.task.in_thread();
         if duty.delay.is_zero() { task.serve(server) } else { server.serve(delayed(task.run, duty.delay)) }

@@ -69,6 +69,7 @@ impl Shadow {
             }
             Action::Commit { first, count } => self.commits(*first, *count),
             Action::Report(event) => self.reports(event, now, marks),
+            Action::Because(_) => Ok(()),
             Action::Finish(outcome) => self.finishes(outcome, marks),
         }
     }

@@ -239,7 +239,7 @@ pub fn draw_policy(rng: &mut Rng) -> Policy {
     let restart = if rng.per_mille(600) { RestartType::Permanent } else { rng.pick(&RestartType::ALL) };
     let strategy = if rng.per_mille(600) { RestartStrategy::OneForOne } else { rng.pick(&RestartStrategy::ALL) };
     let backoff_min = rng.pick(&[0, MS, 100 * MS]);
-    Policy {
+    let policy = Policy {
         workers: rng.between(1, 5) as u32,
         worker,
         first_item: ItemId(if rng.per_mille(700) { 0 } else { rng.pick(&[1, 7, 1_000, 1 << 40]) }),
@@ -269,8 +269,11 @@ pub fn draw_policy(rng: &mut Rng) -> Policy {
         halt: rng.per_mille(150).then(|| draw_halt(rng)),
         run_timeout: rng.per_mille(60).then(|| Duration(rng.pick(&[MS, 30 * MS, 500 * MS]))),
         report_starts: rng.per_mille(600),
+        explains: false,
         seed: rng.next(),
-    }
+    };
+    // One in four explains its orders.
+    Policy { explains: policy.seed.is_multiple_of(4), ..policy }
 }
 
 fn draw_term_sequence(rng: &mut Rng) -> Vec<TermStep> {

@@ -84,6 +84,7 @@ impl Trace {
             }
             Action::Commit { first, count } => self.word(&[42, first.0, (*count).into()]),
             Action::Report(_) => self.word(&[43]),
+            Action::Because(_) => {}
             Action::Finish(outcome) => self.word(&[44, outcome.totals.done, outcome.totals.stale]),
         }
         self.say(now, || format!("      {action:?}"));

@@ -400,7 +400,11 @@ impl World {
                 }
             }
             Action::Finish(_) => self.finished = true,
-            Action::Settle { .. } | Action::Commit { .. } | Action::ShowStatus(_) | Action::Report(_) => {}
+            Action::Settle { .. }
+            | Action::Commit { .. }
+            | Action::ShowStatus(_)
+            | Action::Report(_)
+            | Action::Because(_) => {}
         }
     }
 

@@ -15,8 +15,9 @@ use supervisor::core::Core;
 use supervisor::core::input::Input;
 use supervisor::engine::parts::{
     CommandPool, Commit, Components, Conversation, Feed, Fleet, Handshake, LaunchSpec, LauncherMailboxes,
-    OutputStreams, Port, Program, ProgressSource, Reactor, Residents, Tap, Turn,
+    OutputStreams, Port, Program, ProgressSource, Reactor, Residents, Turn,
 };
+use supervisor::engine::replay::Replay;
 use supervisor::model::command::{Command, Origin};
 use supervisor::model::spec::Leftovers;
 use supervisor::model::spec::{ProtocolKind, QueueOrder};
@@ -24,11 +25,17 @@ use supervisor::reporter::Reporter;
 use supervisor::reporter::results::RawResults;
 use supervisor::sys::outbox::Outbox;
 use supervisor::sys::poller::Interest;
+use supervisor::trace::record::TraceRecord;
+use supervisor::trace::tracer::Tracer;
 
 /// A run, ready to begin.
 pub fn build(world: &Shared) -> Reactor {
     let scenario = world.borrow().scenario.clone();
     let mut turn = Turn::new(Box::new(FakeSystem { world: world.clone() }));
+    // Without a listener the shell goes other ways.
+    if scenario.policy.explains {
+        turn.trace = tracer(world);
+    }
     let reporters: Vec<Box<dyn Reporter>> =
         vec![Box::new(Observer(world.clone())), Box::new(RawResults { tag: false, shown: true })];
     let mut commit = Commit::new(output(world), reporters, scenario.wants_inputs);
@@ -92,11 +99,19 @@ fn residents(world: &Shared) -> Fleet {
         message_items_max: scenario.message_items_max,
         spill: Arc::clone(&world.borrow().spill),
     };
-    Fleet::Residents(Residents::new(program, conversation, scenario.channel.spin, tap(world)))
+    Fleet::Residents(Residents::new(program, conversation, scenario.channel.spin))
 }
 
-/// A tap that notes every frame, and compares it with the world.
-fn tap(world: &Shared) -> Tap {
+/// A trace that compares every frame with the world, and runs the core again with what it was told.
+fn tracer(world: &Shared) -> Tracer {
     let world = world.clone();
-    Tap::new(Box::new(move |frame| world.borrow_mut().tapped(frame)))
+    let mut replay = Replay::new(world.borrow().scenario.policy.clone());
+    Tracer::with_listener(Box::new(move |record| {
+        let mut world = world.borrow_mut();
+        if let TraceRecord::Frame(frame) = record {
+            world.traced(frame);
+        }
+        let replayed = replay.take(record);
+        world.replayed(replayed);
+    }))
 }

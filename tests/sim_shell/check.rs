@@ -37,8 +37,10 @@ pub enum Check {
     Order,
     /// stdout gets what was shown, byte for byte.
     Stdout,
-    /// A tap is passed frames of items that have arrived, with times in the past.
-    Tap,
+    /// A trace is told of frames of items that have arrived, with times in the past.
+    Trace,
+    /// A fresh core that is told the recorded facts gives the recorded orders.
+    Replay,
     /// Nothing is visible before the durable record of it is safe.
     Barrier,
     /// No more items are taken than the queue and the workers may hold, and none after the end of the source.

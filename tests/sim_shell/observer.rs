@@ -9,13 +9,15 @@ use crate::process::place_of;
 use crate::world::{Shared, World};
 use std::io;
 use std::sync::Arc;
-use supervisor::engine::parts::{Direction, DurableRecord, FrameKind, TappedFrame};
+use supervisor::engine::parts::DurableRecord;
+use supervisor::engine::replay::Difference;
 use supervisor::model::event::{ItemFate, RunEvent};
 use supervisor::model::outcome::{Cause, CauseKind, FailReason, Outcome, Settlement};
 use supervisor::model::time::Instant;
 use supervisor::reporter::own_file::OwnFile;
 use supervisor::reporter::{Content, Reporter, ReporterError, Settled};
 use supervisor::sys::outbox::Outbox;
+use supervisor::trace::frame::{Direction, FrameKind, TracedFrame};
 
 /// The first reporter of a run: it sees results before another one takes them.
 pub struct Observer(pub Shared);
@@ -147,19 +149,24 @@ impl World {
         }
     }
 
-    /// The tap was passed a frame.
-    pub fn tapped(&mut self, frame: &TappedFrame) {
-        let TappedFrame { direction, kind, batch, queued, passed, .. } = *frame;
+    /// The trace was told of a frame.
+    pub fn traced(&mut self, frame: &TracedFrame) {
+        let TracedFrame { direction, kind, batch, queued, passed, .. } = *frame;
         let is_past = queued <= passed && passed.0 <= self.now;
-        hold!(self, is_past, Tap, "at {}: {frame:?}", self.now);
+        hold!(self, is_past, Trace, "at {}: {frame:?}", self.now);
         let is_to_worker = direction == Direction::ToWorker;
-        hold!(self, is_to_worker == (kind == FrameKind::Items), Tap, "the wrong way: {frame:?}");
-        hold!(self, batch.is_none() == (kind == FrameKind::Hello), Tap, "about the wrong items: {frame:?}");
+        hold!(self, is_to_worker == (kind == FrameKind::Items), Trace, "the wrong way: {frame:?}");
+        hold!(self, batch.is_none() == (kind == FrameKind::Hello), Trace, "about the wrong items: {frame:?}");
         if let (true, Some(batch)) = (is_to_worker, batch) {
             let have_arrived = batch.end().0 <= self.items.next();
-            hold!(self, have_arrived, Tap, "items that never arrived: {frame:?}");
+            hold!(self, have_arrived, Trace, "items that never arrived: {frame:?}");
         }
-        self.tapped.push(*frame);
+        self.traced.push(*frame);
+    }
+
+    /// A fresh core was told the same facts.
+    pub fn replayed(&mut self, replayed: Result<(), Difference>) {
+        hold!(self, replayed.is_ok(), Replay, "{replayed:?}");
     }
 
     /// Only the item that was running is charged for a death, and only once.

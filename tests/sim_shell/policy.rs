@@ -24,7 +24,7 @@ pub fn draw(rng: &mut Rng, commands: bool, hello: bool, page: bool) -> Policy {
     let restart = if rng.per_mille(800) { RestartType::Permanent } else { rng.pick(&RestartType::ALL) };
     let strategy = if rng.per_mille(800) { RestartStrategy::OneForOne } else { rng.pick(&RestartStrategy::ALL) };
     let backoff_min = rng.pick(&[0, MS, 100 * MS]);
-    Policy {
+    let policy = Policy {
         workers: rng.between(1, 4) as u32,
         worker,
         first_item: ItemId(rng.pick(&[0, 0, 7])),
@@ -54,8 +54,11 @@ pub fn draw(rng: &mut Rng, commands: bool, hello: bool, page: bool) -> Policy {
         halt: rng.per_mille(80).then(|| draw_halt(rng)),
         run_timeout: rng.per_mille(40).then(|| Duration(rng.pick(&[MS, 30 * MS, 500 * MS]))),
         report_starts: rng.per_mille(600),
+        explains: false,
         seed: rng.next(),
-    }
+    };
+    // One in four explains its orders.
+    Policy { explains: policy.seed.is_multiple_of(4), ..policy }
 }
 
 fn draw_term_sequence(rng: &mut Rng) -> Vec<TermStep> {

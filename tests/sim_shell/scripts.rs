@@ -4,7 +4,6 @@ use crate::choice::Rng;
 use crate::policy;
 use crate::scenario::{Fault, MS, RecordPlan, Scenario};
 use crate::sweep::{CALLS_MAX, Played, play_scenario};
-use supervisor::engine::parts::{FrameKind, TappedFrame};
 use supervisor::model::ids::ItemId;
 use supervisor::model::outcome::StopReason;
 use supervisor::model::signal::Signal;
@@ -12,6 +11,7 @@ use supervisor::model::spec::{
     Blame, Credit, Intensity, Policy, QueueOrder, RestartStrategy, RestartType, TermStep, WorkerContract,
 };
 use supervisor::model::time::Duration;
+use supervisor::trace::frame::{FrameKind, TracedFrame};
 
 /// A policy of two workers under which no limit ends the run.
 fn plain(commands: bool) -> Policy {
@@ -45,6 +45,7 @@ fn plain(commands: bool) -> Policy {
         stop_at_abort: false,
         run_timeout: None,
         report_starts: true,
+        explains: false,
         ..drawn
     }
 }
@@ -230,8 +231,9 @@ fn the_end_of_a_busy_polled_channel_is_handled_before_the_loop_waits() {
 }
 
 #[test]
-fn a_tap_is_passed_every_frame_once() {
+fn a_trace_is_told_of_every_frame_once() {
     let played = play(false, |scenario| {
+        scenario.policy.explains = true;
         scenario.policy.first_item = ItemId(0);
         // Frames that are written in several parts.
         scenario.channel.to_worker_bytes_max = 7;
@@ -239,19 +241,19 @@ fn a_tap_is_passed_every_frame_once() {
     ended(&played, |reason| *reason == StopReason::SourceEnded);
     for played in played {
         let items = |kind| -> Vec<u64> {
-            let frames = played.tapped.iter().filter(|frame| frame.kind == kind).filter_map(|frame| frame.batch);
+            let frames = played.traced.iter().filter(|frame| frame.kind == kind).filter_map(|frame| frame.batch);
             let mut items: Vec<_> = frames.flat_map(|batch| batch.first.0..batch.end().0).collect();
             items.sort_unstable();
             items
         };
         let all: Vec<_> = (0..10).collect();
         assert_eq!((items(FrameKind::Items), items(FrameKind::Results)), (all.clone(), all));
-        let hellos = played.tapped.iter().filter(|frame| frame.kind == FrameKind::Hello);
+        let hellos = played.traced.iter().filter(|frame| frame.kind == FrameKind::Hello);
         assert_eq!(hellos.count(), 2, "one of each worker");
-        let waited = |frame: &&TappedFrame| frame.queued < frame.passed;
-        let mut waited = played.tapped.iter().filter(waited).peekable();
+        let waited = |frame: &&TracedFrame| frame.queued < frame.passed;
+        let mut waited = played.traced.iter().filter(waited).peekable();
         assert!(waited.peek().is_some() && waited.all(|frame| frame.kind == FrameKind::Items));
-        let frames = played.tapped.iter().filter(|frame| frame.kind == FrameKind::Items);
+        let frames = played.traced.iter().filter(|frame| frame.kind == FrameKind::Items);
         for (batch, body_bytes) in frames.filter_map(|frame| Some((frame.batch?, frame.body_bytes))) {
             // "item 0" has 6 bytes; in a batch of several each has its delimiter too.
             assert_eq!(body_bytes, if batch.count == 1 { 6 } else { 7 * u64::from(batch.count) });

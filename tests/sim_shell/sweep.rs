@@ -10,8 +10,8 @@ use std::cell::{Cell, RefCell};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::rc::Rc;
 use std::sync::Once;
-use supervisor::engine::parts::TappedFrame;
 use supervisor::model::outcome::RunOutcome;
+use supervisor::trace::frame::TracedFrame;
 
 /// Calls of the shell after which a run is called endless.
 pub const CALLS_MAX: u64 = 500_000;
@@ -45,7 +45,7 @@ pub struct Played {
     pub executions: u64,
     pub shown: u64,
     /// Frames that the tap was passed.
-    pub tapped: Vec<TappedFrame>,
+    pub traced: Vec<TracedFrame>,
     pub calls: u64,
     pub trace_hash: u64,
     pub marks: Marks,
@@ -73,8 +73,8 @@ pub fn play_scenario(scenario: Scenario, rng: Rng, calls_max: u64, aloud: bool) 
     let outcome = world.judge(ended)?;
     let executions = world.items.all().map(|(_, item)| u64::from(item.executions)).sum();
     let (shown, calls) = (world.items.shown, world.calls);
-    let tapped = std::mem::take(&mut world.tapped);
-    Ok(Played { outcome, executions, shown, tapped, calls, trace_hash: world.trace.hash(), marks: world.marks })
+    let traced = std::mem::take(&mut world.traced);
+    Ok(Played { outcome, executions, shown, traced, calls, trace_hash: world.trace.hash(), marks: world.marks })
 }
 
 thread_local! {

@@ -24,10 +24,10 @@ use std::cell::RefCell;
 use std::collections::VecDeque;
 use std::rc::Rc;
 use std::sync::Arc;
-use supervisor::engine::parts::TappedFrame;
 use supervisor::model::signal::Signal;
 use supervisor::sys::signals::ReceivedSignal;
 use supervisor::sys::spill::SpillFile;
+use supervisor::trace::frame::TracedFrame;
 
 /// The world, shared by the fakes that the shell is given.
 pub type Shared = Rc<RefCell<World>>;
@@ -65,7 +65,7 @@ pub struct World {
     /// The number of calls after which the user checks next.
     patient_until: u64,
     /// Frames that the tap was passed.
-    pub tapped: Vec<TappedFrame>,
+    pub traced: Vec<TracedFrame>,
     /// A fault of the supervisor's own storage was injected.
     pub storage_failed: bool,
     /// Waits in a row that reported events although nothing had moved.
@@ -103,7 +103,7 @@ impl World {
             signalled: false,
             impatience: 0,
             patient_until: PATIENCE_CALLS,
-            tapped: Vec::new(),
+            traced: Vec::new(),
             storage_failed: false,
             repeats: 0,
             moved: false,

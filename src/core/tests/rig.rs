@@ -45,6 +45,7 @@ pub(super) fn policy() -> Policy {
         stop_at_abort: false,
         run_timeout: None,
         report_starts: false,
+        explains: false,
         seed: 1,
     }
 }
@@ -286,6 +287,7 @@ fn words_of(action: &Action) -> String {
             format!("{}\ncommit {}..{end}", settled(settlement), settlement.first)
         }
         Action::Commit { first, count } => format!("commit {first}..{}", first.plus(u64::from(*count))),
+        Action::Because(reason) => format!("because {reason}"),
         Action::Finish(outcome) => format!("finish {:?}", outcome.reason),
         Action::Report(event) => format!("- {}", event_words(event)),
     }

@@ -116,6 +116,9 @@ impl Feed {
                 let (first, count, priority) = (self.next, payload.count, payload.priority);
                 self.count(u64::from(count));
                 self.payloads.insert(first, payload);
+                if turn.trace.is_on() {
+                    self.trace_texts(first, count, turn);
+                }
                 turn.report(Input::BatchArrived { first, count, priority });
             }
             Ok(Delivery::Rejected(reason)) => {
@@ -137,6 +140,17 @@ impl Feed {
                 self.close(turn);
                 turn.report(Input::SourceLost { error: error.to_string() });
             }
+        }
+    }
+
+    /// Records how the items begin.
+    fn trace_texts(&mut self, first: ItemId, count: u32, turn: &mut Turn) {
+        let delimiter = self.payloads.delimiter();
+        let bytes = self.payloads.body(first, count).bytes();
+        if count == 1 {
+            turn.trace.texts(first, std::iter::once(bytes));
+        } else {
+            turn.trace.texts(first, bytes.split(|byte| *byte == delimiter).take(count as usize));
         }
     }
 

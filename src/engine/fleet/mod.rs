@@ -8,9 +8,7 @@ mod resident;
 mod thread;
 
 pub use command::{CommandExit, CommandPool, CommandRules, ItemBytes, LAUNCHERS_MAX, LauncherMailboxes, Order, Report};
-pub use resident::{
-    Conversation, Direction, FrameKind, Handshake, LaunchSpec, Program, ProgressSource, Residents, Tap, TappedFrame,
-};
+pub use resident::{Conversation, Handshake, LaunchSpec, Program, ProgressSource, Residents};
 pub use thread::ThreadMain;
 
 use super::answer::{Answer, Reply};

@@ -4,7 +4,7 @@ use crate::command::exec::Execution;
 use crate::model::ids::ItemId;
 use crate::model::text::quoted_start;
 use crate::model::time::Duration;
-use crate::reporter::words::{self, SHOWN_CHARS_MAX};
+use crate::model::words::{self, SHOWN_CHARS_MAX};
 use crate::sys::group_members::{self, GroupMember};
 
 /// Nothing is said of a shorter time, which delays nothing that a person would notice.

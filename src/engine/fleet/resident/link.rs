@@ -9,17 +9,18 @@
 use super::super::super::answer::{Answer, Reply, ResidentReply, ResultPlace};
 use super::super::super::turn::Turn;
 use super::batches::{Gathered, Stretch};
-use super::tap::{Direction, FrameKind, Tap, TappedFrame};
 use super::throttling::SHORT_READ_BYTES;
 use crate::core::input::Input;
 use crate::model::ids::{Attempt, Batch, Incarnation, ItemId, WorkerId};
 use crate::model::outcome::FailReason;
-use crate::model::time::{Duration, Instant};
+use crate::model::time::Duration;
 use crate::mutant::mutant;
 use crate::protocol::{Protocol, Received};
 use crate::reporter::{Content, ItemTime};
 use crate::sys::block::BlockSlice;
 use crate::sys::spill::{Filling, SpillFile};
+use crate::trace::frame::{Direction, FrameKind, TracedFrame, WorkTimes};
+use crate::trace::record::TracedTimes;
 use crate::transport::{Channel, ChannelError, Fill, Flush};
 use crate::wire::message::FromWorker;
 use crate::wire::times;
@@ -61,8 +62,10 @@ pub struct Link {
     gathered: Gathered,
     /// Times of items, of the last read.
     times: Vec<ItemTime>,
-    /// While a tap is on: frames that are queued and not written.
-    queued: VecDeque<TappedFrame>,
+    /// With a trace: frames that are queued and not written.
+    queued: VecDeque<TracedFrame>,
+    /// With a trace: what the worker says of its work on the items of its next frame.
+    work: Option<WorkTimes>,
     reading: Reading,
     /// How many polls in a row found nothing.
     pub quiet_polls: u32,
@@ -94,6 +97,7 @@ impl Link {
             gathered: Gathered::default(),
             times: Vec::new(),
             queued: VecDeque::new(),
+            work: None,
             reading: Reading::default(),
             quiet_polls: 0,
         }
@@ -118,14 +122,14 @@ impl Link {
     }
 
     /// Reads once, and appends the facts that came.
-    pub fn read(&mut self, tap: &mut Tap, turn: &mut Turn) -> Read {
+    pub fn read(&mut self, turn: &mut Turn) -> Read {
         if self.reading.finished {
             return Read::Finished;
         }
         self.gathered.clear();
         self.times.clear();
         let filled = self.channel.fill(self.protocol.incoming());
-        let received = self.receive_all(tap, turn);
+        let received = self.receive_all(turn);
         let short = matches!(filled, Ok(Fill::Bytes(bytes)) if bytes < SHORT_READ_BYTES);
         let short = short && self.protocol.is_within_message();
         self.reading.short_reads = if short { self.reading.short_reads.saturating_add(1) } else { 0 };
@@ -152,10 +156,10 @@ impl Link {
 
     /// Reads on after the worker has ended, and then takes over what it had finished and not sent. What was complete
     /// before the death counts. `false`: nothing more is taken.
-    pub fn drain(&mut self, tap: &mut Tap, turn: &mut Turn) -> bool {
+    pub fn drain(&mut self, turn: &mut Turn) -> bool {
         let facts_before = turn.facts.len();
         if self.reading.drained_bytes <= DRAIN_BYTES_MAX
-            && let Read::Bytes(bytes) = self.read(tap, turn)
+            && let Read::Bytes(bytes) = self.read(turn)
         {
             self.reading.drained_bytes += bytes;
             return true;
@@ -175,29 +179,29 @@ impl Link {
         if mutant!(RecoverForgotten, self.channel.recover(self.protocol.incoming()), 0) == 0 {
             return false;
         }
-        if let Err(fact) = self.receive_all(tap, turn) {
+        if let Err(fact) = self.receive_all(turn) {
             self.reading.broken = true;
             turn.report(fact);
         }
         true
     }
 
-    fn receive_all(&mut self, tap: &mut Tap, turn: &mut Turn) -> Result<(), Input> {
-        let received = self.receive(tap, turn);
+    fn receive_all(&mut self, turn: &mut Turn) -> Result<(), Input> {
+        let received = self.receive(turn);
         self.report_gathered(turn);
         self.channel.answered(self.protocol.take_answered());
         received
     }
 
     /// Appends a fact for each message that has arrived. The error is the fact that ends the reading.
-    fn receive(&mut self, tap: &mut Tap, turn: &mut Turn) -> Result<(), Input> {
+    fn receive(&mut self, turn: &mut Turn) -> Result<(), Input> {
         let WorkerIncarnation { worker, incarnation } = self.peer;
         let base = self.protocol.incoming().address();
         loop {
             let next = self.protocol.next();
             let Some(received) = next.map_err(|error| broken(self.peer, &error.to_string()))? else { return Ok(()) };
-            if tap.is_on() {
-                pass(tap, self.peer, &received, turn.now);
+            if turn.trace.is_on() {
+                trace_received(&mut self.work, self.peer, &received, turn);
             }
             // There may be one of these for each tiny item, so this case is tested first.
             if let Received::Message(FromWorker::Done { first, count, attempt, busy_ns, timed: false }, body) = received
@@ -212,15 +216,25 @@ impl Link {
             }
             match received {
                 Received::Message(FromWorker::Hello { .. }, _) => turn.report(Input::Hello { worker, incarnation }),
+                // For a trace alone.
+                Received::Message(FromWorker::Work { .. }, _) => {}
                 Received::Message(FromWorker::Done { first, count, attempt, busy_ns, timed }, body) => {
                     let batch = Batch { first: ItemId(first), count, attempt: Attempt(attempt) };
                     let (times, results) = split_times(&mut self.times, body, count, timed, turn);
+                    trace_times(self.peer, batch, times.as_ref().and_then(|range| self.times.get(range.clone())), turn);
                     let place = range_in(base, results);
                     self.report_gathered(turn);
                     self.settled(batch, busy_ns, ResultPlace::Read(place), times, turn);
                 }
                 Received::Message(FromWorker::Failed { item, attempt, panicked, timed }, body) => {
                     let (times, text) = split_times(&mut self.times, body, 1, timed, turn);
+                    let failed = Batch::of_one(ItemId(item), Attempt(attempt));
+                    trace_times(
+                        self.peer,
+                        failed,
+                        times.as_ref().and_then(|range| self.times.get(range.clone())),
+                        turn,
+                    );
                     let text = String::from_utf8_lossy(text).into_owned();
                     let reason = if panicked { FailReason::Panicked(text) } else { FailReason::Message(text) };
                     self.report_gathered(turn);
@@ -243,6 +257,7 @@ impl Link {
                     let FromWorker::Done { first, count, attempt, busy_ns, timed } = message else { continue };
                     let (times, _) = split_times(&mut self.times, &times, 1, timed, turn);
                     let batch = Batch { first: ItemId(first), count, attempt: Attempt(attempt) };
+                    trace_times(self.peer, batch, times.as_ref().and_then(|range| self.times.get(range.clone())), turn);
                     let place = self.large.take().map_or(ResultPlace::Nowhere, |large| ResultPlace::File(large.take()));
                     self.settled(batch, busy_ns, place, times, turn);
                 }
@@ -298,15 +313,16 @@ impl Link {
     ///
     /// # Errors
     /// The fact that the channel could not take it.
-    pub fn queue(&mut self, batch: Batch, body: &BlockSlice<'_>, tap: &Tap, now: Instant) -> Result<(), Input> {
+    pub fn queue(&mut self, batch: Batch, body: &BlockSlice<'_>, turn: &Turn) -> Result<(), Input> {
         let (channel, start) = (&mut self.channel, body.range().start);
         let put = |prefix: &_, count, range: Range<usize>| {
             let part = BlockSlice::new(body.block(), start + range.start..start + range.end);
             channel.queue(prefix, count, part)
         };
         let queued = self.protocol.encode::<ChannelError>(batch, body.bytes(), put);
-        if tap.is_on() {
-            self.queued.push_back(TappedFrame {
+        if turn.trace.is_on() {
+            let now = turn.system.now();
+            self.queued.push_back(TracedFrame {
                 direction: Direction::ToWorker,
                 kind: FrameKind::Items,
                 worker: self.peer.worker,
@@ -315,6 +331,7 @@ impl Link {
                 body_bytes: body.bytes().len() as u64,
                 queued: now,
                 passed: now,
+                work: None,
             });
         }
         queued.map_err(|error| refusal(self.peer, &error))
@@ -324,10 +341,13 @@ impl Link {
     ///
     /// # Errors
     /// The system's, other than that the worker has closed its end.
-    pub fn flush(&mut self, tap: &mut Tap, now: Instant) -> io::Result<Flush> {
+    pub fn flush(&mut self, turn: &mut Turn) -> io::Result<Flush> {
         let flushed = self.channel.flush();
-        if tap.is_on() && matches!(flushed, Ok(Flush::All)) {
-            tap.pass_written(&mut self.queued, now);
+        if !self.queued.is_empty() && matches!(flushed, Ok(Flush::All)) {
+            let passed = turn.system.now();
+            for frame in self.queued.drain(..) {
+                turn.trace.frame(&TracedFrame { passed, ..frame });
+            }
         }
         flushed
     }
@@ -359,7 +379,25 @@ fn range_in(base: usize, part: &[u8]) -> Range<usize> {
     start..start + part.len()
 }
 
-fn pass(tap: &mut Tap, peer: WorkerIncarnation, received: &Received<'_>, now: Instant) {
+/// Records when items began and how long they took, if each item is recorded.
+fn trace_times(peer: WorkerIncarnation, batch: Batch, times: Option<&[ItemTime]>, turn: &mut Turn) {
+    let WorkerIncarnation { worker, incarnation } = peer;
+    let Batch { first, attempt, .. } = batch;
+    if turn.trace.traces_items()
+        && let Some(times) = times
+    {
+        let times = times.iter().map(|time| (time.started, time.runtime)).collect();
+        turn.trace.times(TracedTimes { worker, incarnation, first, attempt, times });
+    }
+}
+
+/// Records a frame that was read. The times of the work on its items come ahead of it, in `work`.
+fn trace_received(
+    work: &mut Option<WorkTimes>,
+    WorkerIncarnation { worker, incarnation }: WorkerIncarnation,
+    received: &Received<'_>,
+    turn: &mut Turn,
+) {
     let of = |first, count, attempt| Some(Batch { first: ItemId(first), count, attempt: Attempt(attempt) });
     let (kind, batch, body_bytes) = match *received {
         Received::Message(FromWorker::Hello { .. }, body) => (FrameKind::Hello, None, body.len() as u64),
@@ -369,15 +407,20 @@ fn pass(tap: &mut Tap, peer: WorkerIncarnation, received: &Received<'_>, now: In
         Received::Message(FromWorker::Failed { item, attempt, .. }, body) => {
             (FrameKind::Failure, of(item, 1, attempt), body.len() as u64)
         }
+        Received::Message(FromWorker::Work { taken_ns, began_ns, finished_ns }, _) => {
+            let [taken, began, finished] = [taken_ns, began_ns, finished_ns].map(|ns| turn.system.instant_of(ns));
+            *work = Some(WorkTimes { taken, began, finished });
+            return;
+        }
         Received::LargeBegins { message: FromWorker::Done { first, count, attempt, .. }, result_bytes } => {
             (FrameKind::Results, of(first, count, attempt), result_bytes)
         }
         // Parts of a frame that has passed already.
         Received::LargeBegins { .. } | Received::LargeBytes(_) | Received::LargeEnds { .. } => return,
     };
-    let WorkerIncarnation { worker, incarnation } = peer;
-    let direction = Direction::FromWorker;
-    tap.pass(&TappedFrame { direction, kind, worker, incarnation, batch, body_bytes, queued: now, passed: now });
+    let (direction, now, work) = (Direction::FromWorker, turn.system.now(), work.take());
+    let frame = TracedFrame { direction, kind, worker, incarnation, batch, body_bytes, queued: now, passed: now, work };
+    turn.trace.frame(&frame);
 }
 
 fn broken(WorkerIncarnation { worker, incarnation }: WorkerIncarnation, error: &str) -> Input {

@@ -9,11 +9,9 @@ mod changes;
 mod link;
 mod slots;
 mod spawn;
-mod tap;
 mod throttling;
 
 pub use spawn::{Handshake, LaunchSpec, Program, ProgressSource};
-pub use tap::{Direction, FrameKind, Tap, TappedFrame};
 
 use super::super::answer::{Answer, ResidentReply};
 use super::super::token::Part;
@@ -28,6 +26,7 @@ use crate::protocol::{Protocol, SessionConfig};
 use crate::sys::block::BlockSlice;
 use crate::sys::poller::{Interest, Ready};
 use crate::sys::spill::SpillFile;
+use crate::trace::record::TracedStart;
 use crate::transport::Flush;
 use busy_polling::{BusyPolling, POLLS_PER_LOOK, Polled, QUIET_POLLS_MAX};
 use link::{Link, Read, WorkerIncarnation};
@@ -62,12 +61,11 @@ pub struct Residents {
     unwritten: Vec<usize>,
     /// stdout and stderr take less than the workers give: results are not read.
     congested: bool,
-    tap: Tap,
 }
 
 impl Residents {
     /// `spin`: how long busy-polled channels are polled in vain before the loop waits.
-    pub fn new(program: Program, conversation: Conversation, spin: Duration, tap: Tap) -> Self {
+    pub fn new(program: Program, conversation: Conversation, spin: Duration) -> Self {
         Self {
             slots: Slots::default(),
             program,
@@ -76,7 +74,6 @@ impl Residents {
             throttling: Throttling::default(),
             unwritten: Vec::new(),
             congested: false,
-            tap,
         }
     }
 
@@ -96,7 +93,7 @@ impl Residents {
     /// Puts a worker that was started into its slot and into the poll set. Returns its pid.
     fn add(&mut self, peer: WorkerIncarnation, started: Started, turn: &mut Turn) -> io::Result<u32> {
         let index = peer.worker.index();
-        let Started { body, channel, progress, token } = started;
+        let Started { body, channel, progress, token, fds } = started;
         let slot = self.slots.slot_of(peer.worker);
         slot.incarnation = peer.incarnation;
         let (process, frames) = (slot.token(index, Part::Process), slot.token(index, Part::Frames));
@@ -126,6 +123,10 @@ impl Residents {
             leaving: false,
         }));
         self.note_busy_polled(index);
+        if turn.trace.is_on() {
+            let WorkerIncarnation { worker, incarnation } = peer;
+            turn.trace.started(TracedStart { at: turn.now, worker, incarnation, pid, fds });
+        }
         Ok(pid)
     }
 
@@ -150,7 +151,7 @@ impl Residents {
 
     fn read(&mut self, index: usize, turn: &mut Turn) -> Read {
         let Some(resident) = self.slots.resident(index) else { return Read::Finished };
-        let read = resident.link.read(&mut self.tap, turn);
+        let read = resident.link.read(turn);
         if read == Read::Finished && resident.reading != Watched::Gone {
             // A closed channel would be ready for ever.
             resident.reading = Watched::Gone;
@@ -166,7 +167,7 @@ impl Residents {
     /// A worker has ended: reads what it sent, step by step, then reports how it ended.
     fn end(&mut self, index: usize, turn: &mut Turn) -> Reaction {
         let Some(resident) = self.slots.resident(index) else { return Reaction::Done };
-        if mutant!(DrainForgotten, resident.link.drain(&mut self.tap, turn), false) {
+        if mutant!(DrainForgotten, resident.link.drain(turn), false) {
             return Reaction::Again;
         }
         let worker = WorkerId::from_index(index);
@@ -212,7 +213,7 @@ impl Residents {
         turn: &mut Turn,
     ) {
         let Some(resident) = self.slots.get(worker, incarnation) else { return };
-        match resident.link.queue(batch, body, &self.tap, turn.now) {
+        match resident.link.queue(batch, body, turn) {
             Ok(()) => self.note_unwritten(worker, incarnation),
             Err(fact) => turn.report(fact),
         }
@@ -302,7 +303,7 @@ impl Residents {
         if link.channel().write_fd().is_none() {
             return;
         }
-        let flushed = link.flush(&mut self.tap, turn.now);
+        let flushed = link.flush(turn);
         // A busy-polled channel is polled, and once armed it reports by its other descriptor.
         let blocked = matches!(flushed, Ok(Flush::Blocked)) && !link.channel().is_busy_polled();
         let blocked = mutant!(BlockedWriteUnwatched, blocked, false);

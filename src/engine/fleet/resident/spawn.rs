@@ -70,6 +70,8 @@ pub struct Started {
     pub channel: Box<dyn Channel>,
     pub progress: Option<ProgressReader>,
     pub token: Option<Token>,
+    /// The descriptors that it alone was given, for a trace.
+    pub fds: Vec<(RawFd, String)>,
 }
 
 impl Program {
@@ -83,7 +85,7 @@ impl Program {
             Self::Thread(main) => {
                 let (thread, channel, progress) = Thread::start(worker, main)?;
                 let (body, progress) = (Body::Thread(thread), Some(progress));
-                Ok(Started { body, channel, progress, token: Some(thread::TOKEN) })
+                Ok(Started { body, channel, progress, token: Some(thread::TOKEN), fds: Vec::new() })
             }
         }
     }
@@ -146,11 +148,12 @@ impl LaunchSpec {
         if self.progress == ProgressSource::Page {
             page = Some(ProgressReader::create()?);
         }
-        let mut fds = Vec::new();
+        let (mut fds, mut meanings) = (Vec::new(), Vec::new());
         let page_fd = page.as_ref().map(|(_, fd)| (&[names::FD_PROGRESS][..], fd.as_fd()));
         for (number, (names, fd)) in spawn::numbers(&self.kept).zip(endpoints.fds().chain(page_fd)) {
             variables.extend(names.iter().map(|name| format!("{name}={number}")));
             fds.push(fd);
+            meanings.push((number, names.iter().map(|name| names::meaning(name)).collect::<Vec<_>>().join(" and ")));
         }
         variables.extend(endpoints.variables().map(|(name, value)| format!("{name}={value}")));
         let mut env = self.env.clone();
@@ -173,6 +176,7 @@ impl LaunchSpec {
             register: None,
         };
         let process = system.start(worker, &plan)?;
-        Ok(Started { body: Body::Process(process), channel, progress: page.map(|(reader, _)| reader), token })
+        let progress = page.map(|(reader, _)| reader);
+        Ok(Started { body: Body::Process(process), channel, progress, token, fds: meanings })
     }
 }

@@ -1,12 +1,12 @@
-//! Wording that several reporters share, so that the same fact has the same words everywhere.
+//! Wording that several views share, so that the same fact has the same words everywhere.
 
-use crate::model::event::EndReason;
-use crate::model::exit::ExitStatus;
-use crate::model::ids::ItemId;
-use crate::model::outcome::{Cause, CauseKind, FailReason, Outcome, Settlement, StopReason};
-use crate::model::signal::Signal;
-pub use crate::model::text::{escaped, push_escaped};
-use crate::model::time::Duration;
+use super::event::EndReason;
+use super::exit::ExitStatus;
+use super::ids::ItemId;
+use super::outcome::{Cause, CauseKind, FailReason, Outcome, Settlement, StopReason};
+use super::signal::Signal;
+pub use super::text::{escaped, push_escaped};
+use super::time::Duration;
 use std::fmt::Write;
 
 /// The longest beginning of a failed item in a message.

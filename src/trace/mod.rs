@@ -1,0 +1,19 @@
+//! Floor 2: the record of a run: every message, every fact and every order, in a file; and what can be read from it.
+//!
+//! [`record`] is the vocabulary of the file. While a run lasts, the shell tells [`tracer::Tracer`], and a thread writes
+//! the file ([`file`]).
+//!
+//! Invariant: a trace changes nothing of a run: neither what is decided nor what is waited for. Bytes that are read are
+//! hostile: every length is checked, and no text reaches a terminal, a page or a picture without being escaped. Of
+//! `core` it knows the vocabulary alone, `input.rs` and `action.rs`.
+
+pub mod file;
+pub mod frame;
+pub mod lines;
+pub mod live;
+pub mod narrator;
+pub mod phrases;
+pub mod reader;
+pub mod record;
+pub mod step;
+pub mod tracer;

@@ -1,0 +1,325 @@
+//! From the records of a trace to the steps of a run, one after the other, as they happen.
+//!
+//! Invariant: it keeps what it needs to name things and no more, so a run of any length can be followed.
+
+use super::frame::{Direction, FrameKind, TracedFrame};
+use super::phrases;
+use super::record::TraceRecord;
+use super::step::{FrameLife, Party, Step, StepKind};
+use crate::core::action::Action;
+use crate::core::input::Input;
+use crate::core::reason::Reason;
+use crate::model::command::Origin;
+use crate::model::event::RunEvent;
+use crate::model::ids::{Attempt, Batch, Incarnation, WorkerId};
+use crate::model::outcome::{Outcome, Settlement};
+use crate::model::time::Instant;
+use std::collections::{BTreeMap, VecDeque};
+
+/// Most stretches of committed items that are kept until stdout has taken them; beyond that they are one.
+const COMMITTED_MAX: usize = 1024;
+
+/// What is known of a slot.
+#[derive(Default)]
+struct KnownSlot {
+    pid: Option<u32>,
+    /// Why items were sent to it whose frames have not passed, oldest first.
+    dispatched: VecDeque<String>,
+    /// Why its next process is started, and for which item.
+    spawned: Option<(Option<String>, Option<Batch>)>,
+}
+
+/// Makes steps of records.
+#[derive(Default)]
+pub struct Narrator {
+    /// When the core was told the last fact: what follows is decided then.
+    now: Instant,
+    /// Why the next order is given.
+    because: Option<Reason>,
+    slots: BTreeMap<WorkerId, KnownSlot>,
+    /// Items whose results may be shown and have not been written yet.
+    committed: Vec<Batch>,
+    committed_items: u64,
+}
+
+impl Narrator {
+    /// Takes the next record, and gives the steps that it stands for to `each`.
+    pub fn take(&mut self, record: &TraceRecord<'_>, mut each: impl FnMut(Step)) {
+        match record {
+            TraceRecord::Header(_)
+            | TraceRecord::Times(_)
+            | TraceRecord::Started(_)
+            | TraceRecord::Texts { .. }
+            | TraceRecord::End { .. } => {}
+            TraceRecord::Fact { at, input } => {
+                self.now = *at;
+                each(self.fact(input));
+            }
+            TraceRecord::Deadlines { until } => {
+                self.now = self.now.max(*until);
+                each(Step { is_main: false, ..Step::new(self.now, StepKind::Fact, "deadlines have passed") });
+            }
+            TraceRecord::Order(action) => self.order(action, &mut each),
+            TraceRecord::Frame(frame) => each(self.frame(frame)),
+            TraceRecord::Written { at, waiting_bytes: 0 } => {
+                if let Some(step) = self.written(*at) {
+                    each(step);
+                }
+            }
+            TraceRecord::Written { at, waiting_bytes } => {
+                let label = format!("{} wait for it", phrases::bytes(*waiting_bytes));
+                let bytes = Some(*waiting_bytes);
+                each(Step { to: Party::Output, bytes, is_main: false, ..Step::new(*at, StepKind::Output, label) });
+            }
+            TraceRecord::Dropped { records } => {
+                let label = format!("{records} records are missing here: the disk did not take them in time");
+                each(Step { is_bad: true, ..Step::new(self.now, StepKind::Fact, label) });
+            }
+        }
+    }
+
+    /// The process of a slot, as far as it is known.
+    #[must_use]
+    pub fn pid_of(&self, worker: WorkerId) -> Option<u32> {
+        self.slots.get(&worker)?.pid
+    }
+
+    fn of_worker(&self, step: Step, worker: WorkerId, incarnation: Incarnation) -> Step {
+        Step { worker: Some(worker), incarnation: Some(incarnation), pid: self.pid_of(worker), ..step }
+    }
+
+    fn fact(&mut self, input: &Input) -> Step {
+        let step = Step { is_main: false, ..Step::new(self.now, StepKind::Fact, phrases::fact(input)) };
+        if let Input::Spawned { worker, pid, .. } = input {
+            self.slots.entry(*worker).or_default().pid = Some(*pid);
+        }
+        match input {
+            Input::BatchArrived { first, count, .. } | Input::Restored { first, count, .. } => {
+                let batch = Some(Batch { first: *first, count: *count, attempt: Attempt::FIRST });
+                Step { from: Party::Source, batch, is_main: true, ..step }
+            }
+            Input::ItemRejected { item, .. } => {
+                let batch = Some(Batch::of_one(*item, Attempt::FIRST));
+                Step { from: Party::Source, batch, is_main: true, is_bad: true, ..step }
+            }
+            Input::SourceIdle => Step { from: Party::Source, ..step },
+            Input::SourceEnded => Step { from: Party::Source, is_main: true, ..step },
+            Input::SourceLost { .. } => Step { from: Party::Source, is_bad: true, ..step },
+            Input::Congested { .. } => Step { from: Party::Output, is_main: true, ..step },
+            Input::SinkClosed | Input::SinkLost { .. } | Input::StorageLost { .. } => {
+                Step { from: Party::Output, is_main: true, is_bad: true, ..step }
+            }
+            Input::Command { origin, .. } => {
+                let is_caller = *origin == Origin::Caller;
+                Step { from: Party::Outside, is_main: is_caller, ..step }
+            }
+            Input::Start => step,
+            Input::Spawned { worker, incarnation, .. }
+            | Input::SpawnFailed { worker, incarnation, .. }
+            | Input::Hello { worker, incarnation }
+            | Input::ProbeResult { worker, incarnation, .. }
+            | Input::TimeExcluded { worker, incarnation }
+            | Input::Stopped { worker, incarnation, .. }
+            | Input::ChannelClosed { worker, incarnation }
+            | Input::ProtocolError { worker, incarnation, .. }
+            | Input::Exited { worker, incarnation, .. }
+            | Input::OutputHeld { worker, incarnation } => {
+                let from = Party::Worker(*worker);
+                Step { from, ..self.of_worker(step, *worker, *incarnation) }
+            }
+            Input::Settled { worker, incarnation, first, count, attempt, .. } => {
+                let batch = Some(Batch { first: *first, count: *count, attempt: *attempt });
+                Step { from: Party::Worker(*worker), batch, ..self.of_worker(step, *worker, *incarnation) }
+            }
+            Input::ResultBegins { worker, incarnation, item, attempt }
+            | Input::Failed { worker, incarnation, item, attempt, .. } => {
+                let batch = Some(Batch::of_one(*item, *attempt));
+                let is_bad = matches!(input, Input::Failed { .. });
+                // The frame says that it failed, this says why.
+                let step = Step { from: Party::Worker(*worker), batch, is_bad, is_main: is_bad, ..step };
+                self.of_worker(step, *worker, *incarnation)
+            }
+        }
+    }
+
+    fn order(&mut self, action: &Action, each: &mut impl FnMut(Step)) {
+        if let Action::Because(reason) = action {
+            match reason {
+                Reason::Waits(_) => each(Step::new(self.now, StepKind::Order, format!("waits: {reason}"))),
+                _ => self.because = Some(reason.clone()),
+            }
+            return;
+        }
+        let because = self.because.take().map(|reason| reason.to_string());
+        let step = Step { because, is_main: false, ..Step::new(self.now, StepKind::Order, phrases::order(action)) };
+        match action {
+            Action::Demand { .. } | Action::CloseSource => each(Step { to: Party::Source, ..step }),
+            Action::Spawn { worker, incarnation, batch } => {
+                let slot = self.slots.entry(*worker).or_default();
+                slot.pid = None;
+                slot.dispatched.clear();
+                slot.spawned = Some((step.because.clone(), *batch));
+                let step = Step { to: Party::Worker(*worker), batch: *batch, ..step };
+                each(self.of_worker(step, *worker, *incarnation));
+            }
+            Action::Dispatch { worker, incarnation, batch } => {
+                let slot = self.slots.entry(*worker).or_default();
+                slot.dispatched.extend(step.because.clone());
+                let step = Step { to: Party::Worker(*worker), batch: Some(*batch), ..step };
+                each(self.of_worker(step, *worker, *incarnation));
+            }
+            Action::CloseInput { worker, incarnation } | Action::Recall { worker, incarnation } => {
+                let step = Step { to: Party::Worker(*worker), is_main: true, ..step };
+                each(self.of_worker(step, *worker, *incarnation));
+            }
+            Action::Probe { worker, incarnation } => {
+                each(self.of_worker(Step { to: Party::Worker(*worker), ..step }, *worker, *incarnation));
+            }
+            Action::Kill { worker, incarnation, .. } => {
+                let step = Step { kind: StepKind::Signal, to: Party::Worker(*worker), is_main: true, ..step };
+                each(self.of_worker(step, *worker, *incarnation));
+            }
+            Action::Settle { settlement, in_turn } => each(self.settled(settlement, *in_turn, step)),
+            Action::Commit { first, count } => {
+                let batch = Batch { first: *first, count: *count, attempt: Attempt::FIRST };
+                self.commit(batch);
+                each(Step { batch: Some(batch), ..step });
+            }
+            Action::Report(event) => each(self.event(event, step)),
+            Action::ShowStatus(_) | Action::Because(_) | Action::Finish(_) => each(step),
+        }
+    }
+
+    fn settled(&mut self, settlement: &Settlement, in_turn: bool, step: Step) -> Step {
+        let Settlement { first, count, outcome, attempts, worker, incarnation, pid, .. } = settlement;
+        let batch = Batch { first: *first, count: *count, attempt: Attempt((*attempts).max(1)) };
+        if in_turn {
+            self.commit(batch);
+        }
+        let is_bad = matches!(outcome, Outcome::Failed | Outcome::Dead);
+        let is_main = *outcome != Outcome::Done;
+        Step { worker: *worker, incarnation: *incarnation, pid: *pid, batch: Some(batch), is_bad, is_main, ..step }
+    }
+
+    fn event(&mut self, event: &RunEvent, step: Step) -> Step {
+        let is_bad = phrases::is_bad_end(event);
+        let step = Step { is_main: true, is_bad, ..step };
+        match event {
+            RunEvent::WorkerSpawned { worker, incarnation, pid } => {
+                let slot = self.slots.entry(*worker).or_default();
+                slot.pid = Some(*pid);
+                let (because, batch) = slot.spawned.take().unwrap_or_default();
+                let label =
+                    batch.map_or_else(|| step.label.clone(), |of| format!("{} for {}", step.label, phrases::batch(of)));
+                let step = Step { kind: StepKind::Process, to: Party::Worker(*worker), batch, because, label, ..step };
+                self.of_worker(step, *worker, *incarnation)
+            }
+            RunEvent::WorkerNotSpawned { worker, incarnation, .. }
+            | RunEvent::WorkerRestarting { worker, incarnation, .. } => {
+                let step = Step { kind: StepKind::Process, to: Party::Worker(*worker), ..step };
+                self.of_worker(step, *worker, *incarnation)
+            }
+            RunEvent::WorkerReady { worker, incarnation, .. } => {
+                // Its hello is a frame.
+                let step = Step { kind: StepKind::Process, from: Party::Worker(*worker), is_main: false, ..step };
+                self.of_worker(step, *worker, *incarnation)
+            }
+            RunEvent::WorkerExited { worker, incarnation, item, .. } => {
+                let batch = item.map(|(item, _)| Batch::of_one(item, Attempt::FIRST));
+                let step = Step { kind: StepKind::Process, from: Party::Worker(*worker), batch, ..step };
+                self.of_worker(step, *worker, *incarnation)
+            }
+            RunEvent::WorkerStopped { worker, incarnation, .. }
+            | RunEvent::WorkerContinued { worker, incarnation, .. } => {
+                let step = Step { kind: StepKind::Signal, from: Party::Outside, to: Party::Worker(*worker), ..step };
+                self.of_worker(step, *worker, *incarnation)
+            }
+            RunEvent::ItemStarted { worker, incarnation, item, attempt, .. } => {
+                let batch = Some(Batch::of_one(*item, *attempt));
+                let step = Step { kind: StepKind::Fact, from: Party::Worker(*worker), batch, is_main: false, ..step };
+                self.of_worker(step, *worker, *incarnation)
+            }
+            RunEvent::ItemsReturned { worker, incarnation, first, count, attempt, .. } => {
+                let batch = Some(Batch { first: *first, count: *count, attempt: *attempt });
+                self.of_worker(Step { batch, ..step }, *worker, *incarnation)
+            }
+            RunEvent::ItemRetried { item, attempt, .. } => Step { batch: Some(Batch::of_one(*item, *attempt)), ..step },
+            RunEvent::SignalReceived { .. } => Step { kind: StepKind::Signal, from: Party::Outside, ..step },
+            RunEvent::RunStarted { .. }
+            | RunEvent::ItemsSettled(_)
+            | RunEvent::SourceLost { .. }
+            | RunEvent::Stopping { .. }
+            | RunEvent::Scaled { .. }
+            | RunEvent::RunFinished(_) => step,
+        }
+    }
+
+    fn frame(&mut self, frame: &TracedFrame) -> Step {
+        let TracedFrame { direction, kind, worker, incarnation, batch, body_bytes, queued, passed, work } = *frame;
+        let items = batch.map(phrases::batch).unwrap_or_default();
+        let label = match kind {
+            FrameKind::Hello => "hello".to_owned(),
+            FrameKind::Items => items,
+            FrameKind::Results => {
+                format!("{} of {items}", if batch.is_some_and(|batch| batch.count > 1) { "results" } else { "result" })
+            }
+            FrameKind::Failure => format!("failure of {items}"),
+        };
+        let (from, to, life, because) = match direction {
+            Direction::ToWorker => {
+                let life = FrameLife { queued: Some(queued), sent: Some(passed), ..FrameLife::default() };
+                let because = self.slots.get_mut(&worker).and_then(|slot| slot.dispatched.pop_front());
+                (Party::Supervisor, Party::Worker(worker), life, because)
+            }
+            Direction::FromWorker => {
+                let life = FrameLife {
+                    sent: work.map(|work| work.finished.min(passed)),
+                    received: Some(passed),
+                    began: work.map(|work| work.began),
+                    finished: work.map(|work| work.finished),
+                    ..FrameLife::default()
+                };
+                (Party::Worker(worker), Party::Supervisor, life, None)
+            }
+        };
+        let step = Step {
+            from,
+            to,
+            batch,
+            bytes: Some(body_bytes),
+            because,
+            life: Some(life),
+            is_bad: kind == FrameKind::Failure,
+            ..Step::new(passed, StepKind::Frame, label)
+        };
+        self.of_worker(step, worker, incarnation)
+    }
+
+    /// The results of these items may be shown.
+    fn commit(&mut self, batch: Batch) {
+        self.committed_items += u64::from(batch.count);
+        let has_place = self.committed.len() < COMMITTED_MAX;
+        match self.committed.last_mut() {
+            Some(last) if last.end() == batch.first => last.count = last.count.saturating_add(batch.count),
+            _ if has_place => self.committed.push(batch),
+            _ => {}
+        }
+    }
+
+    /// stdout has taken everything.
+    fn written(&mut self, at: Instant) -> Option<Step> {
+        let shown = std::mem::take(&mut self.committed);
+        let items = std::mem::take(&mut self.committed_items);
+        let first = *shown.first()?;
+        let is = if items > 1 { "are" } else { "is" };
+        let label = match &shown[..] {
+            [one] => format!("{} {is} shown", phrases::items(one.first, one.count)),
+            few @ ([_, _] | [_, _, _]) => {
+                let names: Vec<_> = few.iter().map(|batch| phrases::items(batch.first, batch.count)).collect();
+                format!("{} are shown", names.join(", "))
+            }
+            _ => format!("{items} items are shown"),
+        };
+        Some(Step { to: Party::Output, batch: Some(first), ..Step::new(at, StepKind::Output, label) })
+    }
+}
