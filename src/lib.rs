@@ -56,6 +56,9 @@ pub mod model;
 #[cfg(feature = "run")]
 #[doc(hidden)]
 pub mod mutant;
+#[cfg(feature = "cli")]
+#[doc(hidden)]
+pub mod program;
 #[doc(hidden)]
 pub mod protocol;
 #[cfg(feature = "run")]

@@ -4,6 +4,8 @@
 
 use super::error::UsageError;
 use super::help;
+use super::parser::{self, Typed};
+use super::subcommand;
 use super::values::{self, Delimiter, HaltChoice, Limit, TermSequence, Workers};
 use crate::model::config::{ColorMode, OutputMode, SummaryMode};
 use crate::model::spec::{
@@ -11,8 +13,7 @@ use crate::model::spec::{
 };
 use crate::model::time::Duration;
 use clap::builder::{OsStringValueParser, PossibleValuesParser, TypedValueParser};
-use clap::error::{ContextKind, ContextValue, ErrorKind};
-use clap::{ArgAction, CommandFactory, FromArgMatches, Parser};
+use clap::{ArgAction, CommandFactory, Parser};
 use std::ffi::OsString;
 use std::path::PathBuf;
 
@@ -40,7 +41,6 @@ pub enum Isolation {
     version,
     about = help::ABOUT,
     override_usage = help::USAGE,
-    after_help = help::AFTER_SHORT,
     disable_help_flag = true,
     disable_version_flag = true,
     args_override_self = true,
@@ -265,62 +265,21 @@ fn choice<T: Copy + Send + Sync>(words: &'static [(&'static str, T)]) -> impl Ty
     })
 }
 
-/// What a parsed command line asks for.
-#[derive(Debug)]
-pub enum Typed {
-    Flags(Box<Flags>),
-    /// A text for stdout instead of a run: help or version.
-    Show(String),
-}
-
 /// Reads the words in front of `--`, `:::` and `::::`.
 ///
 /// # Errors
 /// The words are no flags; the text is the parser's, on one line.
-pub fn parse(words: &[OsString]) -> Result<Typed, UsageError> {
-    let mut command = Flags::command().no_binary_name(true).mut_args(|arg| {
+pub fn parse(words: &[OsString]) -> Result<Typed<Box<Flags>>, UsageError> {
+    let mut command = Flags::command().mut_args(|arg| {
         // `--items -3` is a bad number, not an unknown flag 3.
         let takes_text = ["arg_file", "delimiter", "events", "spool", "task", "trace"].contains(&arg.get_id().as_str());
         let takes_number = arg.get_action().takes_values() && !takes_text;
         arg.allow_hyphen_values(takes_number)
     });
-    if words.iter().any(|word| word == "--help") {
-        command = command.after_help(help::AFTER_LONG);
-    }
-    let matches = command.try_get_matches_from_mut(words);
-    match matches.and_then(|matches| Flags::from_arg_matches(&matches)) {
-        Ok(flags) => Ok(Typed::Flags(Box::new(flags))),
-        Err(error) => match error.kind() {
-            ErrorKind::DisplayHelp | ErrorKind::DisplayVersion => Ok(Typed::Show(error.render().to_string())),
-            _ => Err(usage_error(&error)),
-        },
-    }
-}
-
-/// The parser's text without its usage lines and colours, on one line.
-fn usage_error(error: &clap::Error) -> UsageError {
-    let unknown = match (error.kind(), error.get(ContextKind::InvalidArg)) {
-        (ErrorKind::UnknownArgument, Some(ContextValue::String(word))) => Some(word),
-        _ => None,
-    };
-    if let Some(word) = unknown.filter(|word| !word.starts_with('-')) {
-        return UsageError::StrayWord(word.clone());
-    }
-    let rendered = error.render().to_string();
-    let mut line = String::new();
-    for part in rendered.lines().map(str::trim).filter(|part| !part.is_empty()) {
-        if part.starts_with("Usage:") || part.starts_with("For more information") {
-            break;
-        }
-        if !line.is_empty() {
-            line.push_str(if part.starts_with("tip:") { "; " } else { " " });
-        }
-        line.push_str(part.strip_prefix("error: ").unwrap_or(part));
-    }
-    if unknown.is_some() && !line.contains("tip:") {
-        line.push_str("; see --help");
-    }
-    UsageError::Flags(line)
+    let is_long = words.iter().any(|word| word == "--help");
+    let after = if is_long { help::AFTER_LONG } else { help::AFTER_SHORT };
+    command = command.after_help(format!("{}{after}", subcommand::list()));
+    parser::read(command, words, "--help").map(|typed| typed.map(Box::new))
 }
 
 #[cfg(test)]

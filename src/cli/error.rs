@@ -13,6 +13,8 @@ pub enum UsageError {
     StrayWord(String),
     #[error("unexpected word {word:?}; a command goes behind --: {corrected}")]
     NoSeparator { word: String, corrected: String },
+    #[error("unexpected word {word:?}; see supervisor {subcommand} --help")]
+    StrayWordOf { subcommand: &'static str, word: String },
     #[error("no command behind --; give one, or leave -- out")]
     NoCommand,
     #[error(":::: needs the name of a file (- is stdin)")]

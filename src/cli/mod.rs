@@ -2,7 +2,7 @@
 //!
 //! Three steps, one file each: [`separators`] cuts what was typed into flags, command and input; [`args`] reads the
 //! flags exactly as typed; [`resolve`] turns them into the settings of a checked
-//! [`Config`](crate::model::config::Config).
+//! [`Config`](crate::model::config::Config). A first word that names a [`subcommand`] goes to the parser of that one.
 //!
 //! Invariant: nothing here opens a file, starts a process, writes or asks the system. The same words and the same
 //! [`Host`] give the same answer, and no words make it panic.
@@ -10,9 +10,11 @@
 pub mod args;
 pub mod error;
 mod help;
+pub mod parser;
 pub mod resolve;
 pub mod separators;
 pub mod sizes;
+pub mod subcommand;
 pub mod values;
 
 pub use error::UsageError;
@@ -21,14 +23,16 @@ pub use resolve::Invocation;
 pub use crate::model::text::escaped;
 
 use crate::model::builder::Host;
-use args::Typed;
+use parser::Typed;
 use separators::{Given, Parts};
 use std::ffi::OsString;
+use subcommand::Subcommand;
 
 /// What a command line asks for.
 #[derive(Debug)]
 pub enum Parsed {
     Run(Box<Invocation>),
+    Subcommand(Subcommand),
     /// A text for stdout instead of a run: help or version.
     Show(String),
 }
@@ -38,6 +42,14 @@ pub enum Parsed {
 /// # Errors
 /// Wrong usage; the text names the flag and the remedy.
 pub fn parse(typed: impl IntoIterator<Item = OsString>, host: &Host) -> Result<Parsed, UsageError> {
+    let mut typed = typed.into_iter().peekable();
+    if let Some(row) = typed.peek().and_then(|first| subcommand::named(first)) {
+        let words: Vec<OsString> = typed.skip(1).collect();
+        return Ok(match (row.read)(&words)? {
+            Typed::Flags(subcommand) => Parsed::Subcommand(subcommand),
+            Typed::Show(text) => Parsed::Show(text),
+        });
+    }
     let parts = separators::split(typed)?;
     let typed = args::parse(&parts.flags).map_err(|error| match error {
         UsageError::StrayWord(word) if parts.command.is_empty() => with_separator(word, &parts),
@@ -169,7 +181,7 @@ mod tests {
             let typed: Vec<OsString> =
                 (0..count).map(|_| OsString::from_vec(WORDS[next(&mut state) % WORDS.len()].to_vec())).collect();
             match parse(typed.clone(), &host) {
-                Ok(Parsed::Run(_)) => runs += 1,
+                Ok(Parsed::Run(_) | Parsed::Subcommand(_)) => runs += 1,
                 Ok(Parsed::Show(text)) => assert!(text.ends_with('\n'), "{typed:?}"),
                 Err(error) => {
                     errors += 1;

@@ -263,7 +263,7 @@ mod tests {
         let words = typed.split_whitespace().map(|word| if word == "''" { "" } else { word }.into());
         match parse(words, &host())? {
             Parsed::Run(invocation) => Ok(*invocation),
-            Parsed::Show(text) => panic!("{typed}: {text}"),
+            other => panic!("{typed}: {other:?}"),
         }
     }
 

@@ -1,0 +1,48 @@
+//! What stands behind `supervisor SUBCOMMAND`: one module per subcommand, which reads its words.
+//!
+//! A new one is a module here, a variant of [`Subcommand`], and a row of [`ROWS`]; `program` carries it out.
+//!
+//! Invariant: a word is a subcommand only as the first one; behind `--` it is a command.
+
+use super::error::UsageError;
+use super::parser::Typed;
+use std::ffi::{OsStr, OsString};
+use std::fmt::Write;
+
+/// A subcommand with what was typed behind its name.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Subcommand {}
+
+/// A row of the table of subcommands.
+#[derive(Clone, Copy)]
+pub struct Row {
+    pub name: &'static str,
+    /// For the list in the help, at most 70 columns.
+    pub about: &'static str,
+    /// Reads the words behind the name.
+    pub read: fn(&[OsString]) -> Result<Typed<Subcommand>, UsageError>,
+}
+
+/// Every subcommand, in the order of the help.
+pub const ROWS: [Row; 0] = [];
+
+/// The subcommand of this name.
+#[must_use]
+pub fn named(word: &OsStr) -> Option<&'static Row> {
+    ROWS.iter().find(|row| row.name == word)
+}
+
+/// The paragraph of the help that lists the subcommands; empty without any.
+#[must_use]
+pub fn list() -> String {
+    let mut list = String::new();
+    for row in &ROWS {
+        let head = if list.is_empty() { "Subcommands, as the first word (each has its own --help):\n" } else { "" };
+        // To write into a text cannot fail.
+        let _ = writeln!(list, "{head}  {:<10}{}", row.name, row.about);
+    }
+    if !list.is_empty() {
+        list.push('\n');
+    }
+    list
+}
