@@ -32,7 +32,7 @@ impl LiveFlow {
     #[must_use]
     pub fn new(style: LineStyle) -> Self {
         Self {
-            narrator: Narrator::default(),
+            narrator: Narrator::new(),
             style,
             lines: Vec::new(),
             tokens: LINES_AT_ONCE,

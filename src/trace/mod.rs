@@ -9,6 +9,7 @@
 
 pub mod file;
 pub mod frame;
+pub mod history;
 pub mod lines;
 pub mod live;
 pub mod narrator;

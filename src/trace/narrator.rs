@@ -30,7 +30,6 @@ struct KnownSlot {
 }
 
 /// Makes steps of records.
-#[derive(Default)]
 pub struct Narrator {
     /// When the core was told the last fact: what follows is decided then.
     now: Instant,
@@ -43,6 +42,12 @@ pub struct Narrator {
 }
 
 impl Narrator {
+    /// Nothing has happened.
+    #[must_use]
+    pub const fn new() -> Self {
+        Self { now: Instant::ZERO, because: None, slots: BTreeMap::new(), committed: Vec::new(), committed_items: 0 }
+    }
+
     /// Takes the next record, and gives the steps that it stands for to `each`.
     pub fn take(&mut self, record: &TraceRecord<'_>, mut each: impl FnMut(Step)) {
         match record {
@@ -273,8 +278,9 @@ impl Narrator {
             }
             Direction::FromWorker => {
                 let life = FrameLife {
-                    sent: work.map(|work| work.finished.min(passed)),
+                    queued: work.map(|work| work.finished.min(passed)),
                     received: Some(passed),
+                    taken: work.map(|work| work.taken),
                     began: work.map(|work| work.began),
                     finished: work.map(|work| work.finished),
                     ..FrameLife::default()

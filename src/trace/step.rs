@@ -66,12 +66,14 @@ impl fmt::Display for Party {
 /// The life of a frame. What only the worker can tell is missing until its answer came, and where it does not tell.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct FrameLife {
-    /// When the sender put it aside to be sent.
+    /// When the sender put it aside to be sent. A worker does so when it has finished the items.
     pub queued: Option<Instant>,
     /// When the last of it was written.
     pub sent: Option<Instant>,
     /// When the receiver read it.
     pub received: Option<Instant>,
+    /// Of an answer: when the worker had read the items that it is about.
+    pub taken: Option<Instant>,
     /// When the work on the first of its items began.
     pub began: Option<Instant>,
     /// When the work on the last of its items had ended.

@@ -1,0 +1,250 @@
+//! A whole trace in memory: its steps with the life of each frame, and its processes.
+
+use super::frame::{Direction, FrameKind};
+use super::narrator::Narrator;
+use super::phrases;
+use super::reader::{TraceReadError, TraceReader};
+use super::record::{TraceHeader, TraceRecord, TracedTimes};
+use super::step::{FrameLife, Party, Step};
+use crate::core::action::Action;
+use crate::model::event::RunEvent;
+use crate::model::exit::Usage;
+use crate::model::ids::{Batch, Incarnation, ItemId, WorkerId};
+use crate::model::outcome::RunOutcome;
+use crate::model::time::Instant;
+use crate::model::words;
+use std::collections::BTreeMap;
+use std::path::Path;
+
+/// A worker process, or a thread, from its start to its end.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ProcessLife {
+    pub worker: WorkerId,
+    pub incarnation: Incarnation,
+    pub pid: u32,
+    pub spawned: Instant,
+    /// When it said hello; `None` also for a command, which says none.
+    pub ready: Option<Instant>,
+    pub ended: Option<Instant>,
+    /// How it ended, in words.
+    pub exit: Option<String>,
+    /// A person looks for such an end.
+    pub is_bad: bool,
+    /// Items that it settled.
+    pub items: u64,
+    pub usage: Usage,
+    /// The number of each descriptor that it was given, and what it is.
+    pub fds: Vec<(i32, String)>,
+}
+
+/// A trace.
+#[derive(Debug)]
+pub struct History {
+    pub header: TraceHeader,
+    /// In the order in which they were recorded.
+    pub steps: Vec<Step>,
+    /// In the order in which they were started.
+    pub processes: Vec<ProcessLife>,
+    /// How items begin, as far as that was recorded.
+    pub texts: BTreeMap<ItemId, Vec<u8>>,
+    /// With `--trace-items`.
+    pub times: Vec<TracedTimes>,
+    pub outcome: Option<RunOutcome>,
+    /// Records that are missing within.
+    pub dropped: u64,
+    /// Why the trace ends before its run, if it does: a sentence.
+    pub cut: Option<String>,
+    /// The time of the last record.
+    pub end: Instant,
+}
+
+impl History {
+    /// Reads a trace to its end.
+    ///
+    /// # Errors
+    /// It is none.
+    pub fn read(path: &Path) -> Result<Self, TraceReadError> {
+        let mut reader = TraceReader::open(path)?;
+        let mut builder = HistoryBuilder::new(reader.header().clone());
+        while let Some(record) = reader.next()? {
+            builder.take(&record);
+        }
+        let mut history = builder.finish();
+        history.cut = reader.cut().map(|cut| cut.to_string());
+        Ok(history)
+    }
+
+    /// The parties that take part, in the order of their columns.
+    #[must_use]
+    pub fn parties(&self) -> Vec<Party> {
+        let steps = self.steps.iter().flat_map(|step| [step.from, step.to]);
+        let mut parties: Vec<Party> = steps.collect();
+        parties.sort_unstable();
+        parties.dedup();
+        parties
+    }
+}
+
+/// A frame of items whose answers have not all come.
+struct OpenFrame {
+    /// Its place among the steps.
+    step: usize,
+    batch: Batch,
+}
+
+/// Makes a history of records.
+pub struct HistoryBuilder {
+    narrator: Narrator,
+    history: History,
+    /// By worker and incarnation, oldest first.
+    open: BTreeMap<(WorkerId, Incarnation), Vec<OpenFrame>>,
+    /// Processes that have not ended, by worker: their places.
+    alive: BTreeMap<WorkerId, usize>,
+}
+
+impl HistoryBuilder {
+    #[must_use]
+    pub const fn new(header: TraceHeader) -> Self {
+        Self {
+            narrator: Narrator::new(),
+            history: History {
+                header,
+                steps: Vec::new(),
+                processes: Vec::new(),
+                texts: BTreeMap::new(),
+                times: Vec::new(),
+                outcome: None,
+                dropped: 0,
+                cut: None,
+                end: Instant::ZERO,
+            },
+            open: BTreeMap::new(),
+            alive: BTreeMap::new(),
+        }
+    }
+
+    /// Takes the next record.
+    pub fn take(&mut self, record: &TraceRecord<'_>) {
+        let Self { narrator, history, .. } = self;
+        narrator.take(record, |step| {
+            history.end = history.end.max(step.at);
+            history.steps.push(step);
+        });
+        match record {
+            TraceRecord::Order(action) => self.order(action),
+            TraceRecord::Frame(frame) => {
+                if let Some(batch) = frame.batch {
+                    let key = (frame.worker, frame.incarnation);
+                    match (frame.direction, frame.kind) {
+                        (Direction::ToWorker, _) => {
+                            let step = self.history.steps.len().saturating_sub(1);
+                            self.open.entry(key).or_default().push(OpenFrame { step, batch });
+                        }
+                        (Direction::FromWorker, FrameKind::Results | FrameKind::Failure) => self.answer(key, batch),
+                        (Direction::FromWorker, _) => {}
+                    }
+                }
+            }
+            TraceRecord::Started(start) => {
+                let place = self.history.processes.iter_mut().rev();
+                let fds = self.history.header.common_fds.iter().chain(&start.fds).cloned().collect();
+                match place
+                    .into_iter()
+                    .find(|life| life.worker == start.worker && life.incarnation == start.incarnation)
+                {
+                    Some(life) => life.fds = fds,
+                    None => self.start(start.worker, start.incarnation, start.pid, start.at, fds),
+                }
+            }
+            TraceRecord::Texts { first, starts } => {
+                for (item, start) in (0..).zip(starts.iter()) {
+                    self.history.texts.insert(first.plus(item), start.clone());
+                }
+            }
+            TraceRecord::Times(times) => self.history.times.push(times.as_ref().clone()),
+            TraceRecord::Dropped { records } => self.history.dropped = self.history.dropped.saturating_add(*records),
+            TraceRecord::End { at } => self.history.end = self.history.end.max(*at),
+            TraceRecord::Header(_)
+            | TraceRecord::Fact { .. }
+            | TraceRecord::Deadlines { .. }
+            | TraceRecord::Written { .. } => {}
+        }
+    }
+
+    fn order(&mut self, action: &Action) {
+        let Action::Report(event) = action else { return };
+        let at = self.history.steps.last().map_or(Instant::ZERO, |step| step.at);
+        match event {
+            RunEvent::WorkerSpawned { worker, incarnation, pid } => {
+                let is_known = self.alive.get(worker).and_then(|place| self.history.processes.get(*place));
+                if is_known.is_none_or(|life| life.incarnation != *incarnation) {
+                    let fds = self.history.header.common_fds.clone();
+                    self.start(*worker, *incarnation, *pid, at, fds);
+                }
+            }
+            RunEvent::WorkerReady { worker, .. } => {
+                if let Some(life) = self.life(*worker) {
+                    life.ready = Some(at);
+                }
+            }
+            RunEvent::WorkerExited { worker, exit, reason, items, usage, .. } => {
+                let is_bad = phrases::is_bad_end(event);
+                if let Some(life) = self.life(*worker) {
+                    (life.ended, life.exit, life.is_bad) = (Some(at), Some(words::exit(*exit, reason)), is_bad);
+                    (life.items, life.usage) = (*items, *usage);
+                }
+                self.alive.remove(worker);
+            }
+            RunEvent::RunFinished(outcome) => self.history.outcome = Some(outcome.clone()),
+            _ => {}
+        }
+    }
+
+    fn start(&mut self, worker: WorkerId, incarnation: Incarnation, pid: u32, at: Instant, fds: Vec<(i32, String)>) {
+        self.alive.insert(worker, self.history.processes.len());
+        self.history.processes.push(ProcessLife {
+            worker,
+            incarnation,
+            pid,
+            spawned: at,
+            ready: None,
+            ended: None,
+            exit: None,
+            is_bad: false,
+            items: 0,
+            usage: Usage::default(),
+            fds,
+        });
+    }
+
+    fn life(&mut self, worker: WorkerId) -> Option<&mut ProcessLife> {
+        self.history.processes.get_mut(*self.alive.get(&worker)?)
+    }
+
+    /// An answer tells what became of the frame that brought its items.
+    fn answer(&mut self, key: (WorkerId, Incarnation), batch: Batch) {
+        let Some(FrameLife { taken, began, finished, .. }) = self.history.steps.last().and_then(|step| step.life)
+        else {
+            return;
+        };
+        let Some(open) = self.open.get_mut(&key) else { return };
+        // An answer may be about the items of several frames.
+        open.retain(|frame| {
+            let is_part = frame.batch.first < batch.end() && batch.first < frame.batch.end();
+            let life = self.history.steps.get_mut(frame.step).and_then(|step| step.life.as_mut());
+            if let (true, Some(life)) = (is_part, life) {
+                // What was taken before it was sent is a frame of shared memory, which is there before its bell rings.
+                life.received = life.received.or(taken.map(|taken| taken.max(life.queued.unwrap_or(taken))));
+                life.began = life.began.or(began);
+                life.finished = finished.or(life.finished);
+            }
+            batch.end() < frame.batch.end() || !is_part
+        });
+    }
+
+    /// The trace, as far as it was taken.
+    #[must_use]
+    pub fn finish(self) -> History {
+        self.history
+    }
+}
