@@ -37,3 +37,8 @@ fn ring() {
 fn splitter() {
     run("splitter", entries::splitter);
 }
+
+#[test]
+fn trace() {
+    run("trace", entries::trace);
+}

@@ -7,10 +7,12 @@
 mod ring;
 mod session;
 mod splitter;
+mod trace;
 
 pub use ring::ring;
 pub use session::session;
 pub use splitter::splitter;
+pub use trace::trace;
 
 use supervisor::wire::frame::{self, BODY_BYTES_MAX, FrameDecoder, FrameDirection, FrameError, HEAD_BYTES_MAX};
 use supervisor::wire::read_buffer::BUFFER_BYTES;

@@ -65,6 +65,10 @@ pub enum UsageError {
     EventsOnStdout,
     #[error("--trace-items is for a trace; add --trace FILE, or leave it out")]
     TraceItems,
+    #[error("--worker 0: workers are counted from 1")]
+    WorkerZero,
+    #[error("--follow is for --format text, lines and json, which grow at the end; leave one of them out")]
+    FollowFormat,
     #[error("--trace - would mix the trace into the results; give a file")]
     TraceOnStdout,
     #[error("no task is called {task:?}; use one of {known}")]

@@ -139,7 +139,7 @@ impl fmt::Display for Choice {
             Self::Idle { idle } => write!(f, "the first of {idle} idle workers"),
             Self::InTurn { below_credit: 0 | 1 } => f.write_str("the only worker below its credit"),
             Self::InTurn { below_credit } => {
-                write!(f, "no worker is idle; the next in turn of {below_credit} below their credit")
+                write!(f, "the next in turn of {below_credit} below their credit")
             }
         }
     }
@@ -148,10 +148,10 @@ impl fmt::Display for Choice {
 impl fmt::Display for Amount {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
-            Self::Queue => "all that is queued in a row",
-            Self::Credit => "as much as its credit allows",
-            Self::Share => "an equal share for each idle worker",
-            Self::Tail => "a part of the rest, so that no worker holds all of it",
+            Self::Queue => "all that is queued",
+            Self::Credit => "up to its credit",
+            Self::Share => "an equal share",
+            Self::Tail => "a share of the rest",
         })
     }
 }

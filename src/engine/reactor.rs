@@ -101,7 +101,10 @@ impl Reactor {
             more |= was_congested && !is_congested;
             self.handle_facts();
         }
-        self.turn.trace.end_turn(self.turn.now, self.components.commit.output.out.len());
+        if self.turn.trace.is_on() {
+            let now = self.turn.system.now();
+            self.turn.trace.end_turn(now, self.components.commit.output.out.len());
+        }
         more
     }
 

@@ -72,7 +72,7 @@ pub fn shortfall(end: &TraceEnd) -> Option<String> {
     let path = end.path.display();
     match (&end.failure, end.dropped) {
         (Some(error), dropped) => Some(format!(
-            "supervisor: failed to write the trace {path}: {error}; it ends before the run, without {}",
+            "supervisor: failed to write the trace {path}: {error}; it ends before the run, without up to {}",
             counted(dropped, "record", "records")
         )),
         (None, 0) => None,

@@ -42,6 +42,7 @@ pub mod stdio;
 pub mod terminal;
 pub mod wake_fd;
 pub mod wake_pipe;
+pub mod window;
 
 #[cfg(test)]
 pub(crate) mod testing;

@@ -130,6 +130,8 @@ impl TraceFile {
 #[derive(Default)]
 struct WaitingRecords {
     bytes: Vec<u8>,
+    /// How many these are. Once writing has failed: how many were not written.
+    records: u64,
     /// The thread sleeps until something waits.
     is_asleep: bool,
     /// Nothing follows.
@@ -169,7 +171,7 @@ pub struct Recorder {
 #[derive(Debug)]
 pub struct TraceEnd {
     pub path: PathBuf,
-    /// Records that are missing.
+    /// Records that are missing. If writing has failed, some of the last of them may be there.
     pub dropped: u64,
     /// Why nothing more could be written.
     pub failure: Option<io::Error>,
@@ -209,6 +211,7 @@ impl Recorder {
                 self.unnoted = 0;
             }
             waiting.bytes.extend_from_slice(&self.fresh);
+            waiting.records += self.fresh_records;
         }
         self.fresh.clear();
         self.fresh_records = 0;
@@ -222,8 +225,11 @@ impl Recorder {
     #[must_use]
     pub fn finish(mut self) -> TraceEnd {
         self.close();
-        let failure = self.shared.lock().failure.take();
-        TraceEnd { path: std::mem::take(&mut self.path), dropped: self.dropped, failure }
+        let mut waiting = self.shared.lock();
+        let failure = waiting.failure.take();
+        let unwritten = if failure.is_some() { waiting.records } else { 0 };
+        drop(waiting);
+        TraceEnd { path: std::mem::take(&mut self.path), dropped: self.dropped + unwritten, failure }
     }
 
     fn close(&mut self) {
@@ -257,11 +263,13 @@ fn write_all(shared: &FileQueue, mut file: File) {
         let pause = shared.changed.wait_timeout_while(waiting, PAUSE, gathers);
         let (mut waiting, _) = pause.unwrap_or_else(PoisonError::into_inner);
         std::mem::swap(&mut waiting.bytes, &mut bytes);
+        let records = std::mem::take(&mut waiting.records);
         let is_last = waiting.is_closed;
         drop(waiting);
         if let Err(error) = file.write_all(&bytes) {
             let mut waiting = shared.lock();
             waiting.bytes = Vec::new();
+            waiting.records += records;
             waiting.failure = Some(error);
             return;
         }

@@ -104,9 +104,9 @@ pub struct HistoryBuilder {
 
 impl HistoryBuilder {
     #[must_use]
-    pub const fn new(header: TraceHeader) -> Self {
+    pub fn new(header: TraceHeader) -> Self {
         Self {
-            narrator: Narrator::new(),
+            narrator: Narrator::default(),
             history: History {
                 header,
                 steps: Vec::new(),
@@ -233,8 +233,11 @@ impl HistoryBuilder {
             let is_part = frame.batch.first < batch.end() && batch.first < frame.batch.end();
             let life = self.history.steps.get_mut(frame.step).and_then(|step| step.life.as_mut());
             if let (true, Some(life)) = (is_part, life) {
-                // What was taken before it was sent is a frame of shared memory, which is there before its bell rings.
-                life.received = life.received.or(taken.map(|taken| taken.max(life.queued.unwrap_or(taken))));
+                // In shared memory a frame can be read before we know that it was sent, and a worker that looks at the
+                // memory only now and then tells of its last look.
+                let received = taken.map(|taken| taken.max(life.queued.unwrap_or(taken)));
+                life.received = life.received.or(received);
+                life.sent = life.sent.map(|sent| life.received.map_or(sent, |received| sent.min(received)));
                 life.began = life.began.or(began);
                 life.finished = finished.or(life.finished);
             }

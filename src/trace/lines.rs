@@ -11,6 +11,7 @@
 
 use super::phrases;
 use super::step::{Party, Step, StepKind};
+use crate::model::ids::WorkerId;
 use crate::model::text::push_escaped;
 use crate::model::time::Instant;
 use std::io::Write;
@@ -20,9 +21,14 @@ const PARTY_COLUMNS: usize = 11;
 
 /// Colors of workers, in turn: cyan, green, yellow, magenta, blue; red is for what went wrong.
 const WORKER_COLORS: [&str; 5] = ["\x1b[36m", "\x1b[32m", "\x1b[33m", "\x1b[35m", "\x1b[34m"];
-const BAD: &str = "\x1b[1;31m";
+pub(super) const BAD: &str = "\x1b[1;31m";
 const FAINT: &str = "\x1b[2m";
 const RESET: &str = "\x1b[0m";
+
+/// The color of a worker.
+pub(super) fn worker_color(worker: WorkerId) -> &'static str {
+    WORKER_COLORS[worker.index() % WORKER_COLORS.len()]
+}
 
 /// How lines look.
 #[derive(Clone, Copy, Debug, Default)]
@@ -39,7 +45,7 @@ pub fn push_step(out: &mut Vec<u8>, step: &Step, style: LineStyle) {
     push_time(out, step.at, style);
     let own = match step.worker {
         _ if step.is_bad => color(BAD),
-        Some(worker) => color(WORKER_COLORS[worker.index() % WORKER_COLORS.len()]),
+        Some(worker) => color(worker_color(worker)),
         None => "",
     };
     // Writing to memory cannot fail.
@@ -85,7 +91,8 @@ pub fn text(step: &Step) -> String {
         text.push_str(&format!(", {}", phrases::bytes(bytes)));
     }
     let life = step.life.unwrap_or_default();
-    if let (Some(began), Some(finished)) = (life.began, life.finished) {
+    // The life of a frame to a worker goes on in its answer.
+    if let (Party::Worker(_), Some(began), Some(finished)) = (step.from, life.began, life.finished) {
         text.push_str(&format!("; worked {}", phrases::length(finished.since(began))));
     }
     text

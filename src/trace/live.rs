@@ -32,7 +32,7 @@ impl LiveFlow {
     #[must_use]
     pub fn new(style: LineStyle) -> Self {
         Self {
-            narrator: Narrator::new(),
+            narrator: Narrator::default(),
             style,
             lines: Vec::new(),
             tokens: LINES_AT_ONCE,

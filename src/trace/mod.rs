@@ -7,14 +7,19 @@
 //! hostile: every length is checked, and no text reaches a terminal, a page or a picture without being escaped. Of
 //! `core` it knows the vocabulary alone, `input.rs` and `action.rs`.
 
+pub mod diagram;
 pub mod file;
 pub mod frame;
 pub mod history;
+pub mod json;
 pub mod lines;
 pub mod live;
+pub mod mermaid;
 pub mod narrator;
 pub mod phrases;
 pub mod reader;
 pub mod record;
+pub mod selection;
 pub mod step;
+pub mod svg;
 pub mod tracer;

@@ -30,8 +30,10 @@ struct KnownSlot {
 }
 
 /// Makes steps of records.
+#[derive(Default)]
 pub struct Narrator {
-    /// When the core was told the last fact: what follows is decided then.
+    /// The latest time so far. The core is told facts with the time at which the turn of the loop began, and what came
+    /// before a record happened before it.
     now: Instant,
     /// Why the next order is given.
     because: Option<Reason>,
@@ -42,12 +44,6 @@ pub struct Narrator {
 }
 
 impl Narrator {
-    /// Nothing has happened.
-    #[must_use]
-    pub const fn new() -> Self {
-        Self { now: Instant::ZERO, because: None, slots: BTreeMap::new(), committed: Vec::new(), committed_items: 0 }
-    }
-
     /// Takes the next record, and gives the steps that it stands for to `each`.
     pub fn take(&mut self, record: &TraceRecord<'_>, mut each: impl FnMut(Step)) {
         match record {
@@ -57,7 +53,7 @@ impl Narrator {
             | TraceRecord::Texts { .. }
             | TraceRecord::End { .. } => {}
             TraceRecord::Fact { at, input } => {
-                self.now = *at;
+                self.now = self.now.max(*at);
                 each(self.fact(input));
             }
             TraceRecord::Deadlines { until } => {
@@ -67,7 +63,8 @@ impl Narrator {
             TraceRecord::Order(action) => self.order(action, &mut each),
             TraceRecord::Frame(frame) => each(self.frame(frame)),
             TraceRecord::Written { at, waiting_bytes: 0 } => {
-                if let Some(step) = self.written(*at) {
+                self.now = self.now.max(*at);
+                if let Some(step) = self.written(self.now) {
                     each(step);
                 }
             }
@@ -261,6 +258,7 @@ impl Narrator {
 
     fn frame(&mut self, frame: &TracedFrame) -> Step {
         let TracedFrame { direction, kind, worker, incarnation, batch, body_bytes, queued, passed, work } = *frame;
+        self.now = self.now.max(passed);
         let items = batch.map(phrases::batch).unwrap_or_default();
         let label = match kind {
             FrameKind::Hello => "hello".to_owned(),

@@ -4,7 +4,7 @@
 
 use super::record::{FORMAT_VERSION, HEADER_BYTES, KIND, MAGIC, TraceHeader, TraceRecord};
 use crate::wire::record::{self, RecordError};
-use std::fs::File;
+use std::fs::{File, TryLockError};
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 
@@ -122,6 +122,20 @@ impl TraceReader {
                 Ok(None)
             }
             Err(Stop::Io(error)) => Err(TraceReadError::Io { path: self.path.clone(), error }),
+        }
+    }
+
+    /// Whether a run still writes it: it holds the lock of the file. Where files have no locks, `false`.
+    #[must_use]
+    pub fn is_being_written(&self) -> bool {
+        match self.bytes.file.try_lock_shared() {
+            Err(TryLockError::WouldBlock) => true,
+            Err(TryLockError::Error(_)) => false,
+            Ok(()) => {
+                // It was held for no longer than that.
+                let _ = self.bytes.file.unlock();
+                false
+            }
         }
     }
 

@@ -4,14 +4,22 @@
 //!
 //! Invariant: a word is a subcommand only as the first one; behind `--` it is a command.
 
+pub mod flow;
+pub mod replay;
+
 use super::error::UsageError;
 use super::parser::Typed;
+use flow::FlowCommand;
+use replay::ReplayCommand;
 use std::ffi::{OsStr, OsString};
 use std::fmt::Write;
 
 /// A subcommand with what was typed behind its name.
 #[derive(Clone, Debug, PartialEq)]
-pub enum Subcommand {}
+pub enum Subcommand {
+    Flow(Box<FlowCommand>),
+    Replay(ReplayCommand),
+}
 
 /// A row of the table of subcommands.
 #[derive(Clone, Copy)]
@@ -24,7 +32,14 @@ pub struct Row {
 }
 
 /// Every subcommand, in the order of the help.
-pub const ROWS: [Row; 0] = [];
+pub const ROWS: [Row; 2] = [
+    Row {
+        name: flow::NAME,
+        about: flow::ABOUT,
+        read: |words| Ok(flow::read(words)?.map(|flow| Subcommand::Flow(Box::new(flow)))),
+    },
+    Row { name: replay::NAME, about: replay::ABOUT, read: |words| Ok(replay::read(words)?.map(Subcommand::Replay)) },
+];
 
 /// The subcommand of this name.
 #[must_use]

@@ -1,0 +1,236 @@
+//! `supervisor flow FILE`.
+
+use super::answer::{fail, say};
+use super::sink::Sink;
+use crate::cli::subcommand::flow::{FlowCommand, FlowFormat, FlowKind, Scale};
+use crate::exit_code;
+use crate::model::config::ColorMode;
+use crate::model::ids::{ItemId, WorkerId};
+use crate::model::time::{Duration, Instant};
+use crate::sys::{stdio, window};
+use crate::trace::diagram::{Diagram, DiagramStyle};
+use crate::trace::history::History;
+use crate::trace::lines::{self, LineStyle};
+use crate::trace::narrator::Narrator;
+use crate::trace::reader::{TraceReadError, TraceReader};
+use crate::trace::selection::StepFilter;
+use crate::trace::step::{Party, Step, StepKind};
+use crate::trace::{json, mermaid, svg};
+use std::io::{self, Write};
+use std::process::ExitCode;
+
+/// Columns of an output that is no terminal and has no `COLUMNS`.
+const COLUMNS: usize = 80;
+
+/// With a scale of time, the whole run takes about so many rows beside its steps.
+const PAUSE_ROWS: u64 = 60;
+
+/// How often a trace that is followed is looked at: as often as it is written.
+const LOOK_INTERVAL: std::time::Duration = std::time::Duration::from_millis(20);
+
+/// Carries it out.
+pub fn run(command: &FlowCommand) -> ExitCode {
+    let shown = if command.follow { follow(command) } else { show(command) };
+    shown.unwrap_or_else(|error| fail(&format_args!("failed to {error}"), exit_code::USAGE))
+}
+
+fn show(command: &FlowCommand) -> Result<ExitCode, TraceReadError> {
+    let history = History::read(&command.file)?;
+    if let Some(cut) = &history.cut {
+        say(cut);
+    }
+    let filter = filter(command);
+    let steps: Vec<&Step> = history.steps.iter().filter(|step| filter.accepts(step)).collect();
+    let format = command.format.unwrap_or_default();
+    let pages = matches!(format, FlowFormat::Text | FlowFormat::Lines);
+    let mut sink = match Sink::open(command.output.as_deref(), pages) {
+        Ok(sink) => sink,
+        Err(code) => return Ok(code),
+    };
+    let parties = columns(&history, &steps, command);
+    let written = match format {
+        FlowFormat::Text => write_diagram(&mut sink, &history, &steps, parties, command),
+        FlowFormat::Lines => write_lines(&mut sink, &steps, command),
+        FlowFormat::Json => steps.iter().try_for_each(|step| json::write_step(&mut sink, step)),
+        FlowFormat::Mermaid => mermaid::write(&mut sink, &parties, steps.into_iter()),
+        FlowFormat::Svg => svg::write(&mut sink, &parties, &steps),
+        FlowFormat::Html => Ok(()),
+    };
+    Ok(sink.finish(written))
+}
+
+/// The parties that get a column: those of the steps; source and output if asked for.
+fn columns(history: &History, steps: &[&Step], command: &FlowCommand) -> Vec<Party> {
+    let is_of_step = |party: &Party| steps.iter().any(|step| [step.from, step.to].contains(party));
+    let is_shown = |party: &Party| match party {
+        Party::Supervisor => true,
+        Party::Worker(_) | Party::Outside => is_of_step(party),
+        Party::Source | Party::Output => command.io && is_of_step(party),
+    };
+    history.parties().into_iter().filter(is_shown).collect()
+}
+
+fn write_diagram(
+    sink: &mut Sink,
+    history: &History,
+    steps: &[&Step],
+    parties: Vec<Party>,
+    command: &FlowCommand,
+) -> io::Result<()> {
+    let ends = (steps.first().map(|step| step.at), steps.last().map(|step| step.at));
+    let row = match (command.scale, ends) {
+        (Some(Scale::Time), (Some(first), Some(last))) => Some(Duration(last.since(first).0 / PAUSE_ROWS)),
+        _ => None,
+    };
+    let mut diagram = match Diagram::new(parties, style(command, row)) {
+        Ok(diagram) => diagram,
+        Err(narrow) => {
+            say(&narrow);
+            return write_lines(sink, steps, command);
+        }
+    };
+    // Those that were started before the first step that is shown.
+    let first = ends.0.unwrap_or_default();
+    let alive =
+        history.processes.iter().filter(|life| life.spawned < first && life.ended.is_none_or(|end| end >= first));
+    alive.for_each(|life| diagram.assume_alive(life.worker));
+    sink.write_all(diagram.head().as_bytes())?;
+    // Without a column for them, what the source and the output do is told beside the supervisor's.
+    steps.iter().try_for_each(|step| sink.write_all(diagram.push(step).as_bytes()))
+}
+
+fn write_lines(sink: &mut Sink, steps: &[&Step], command: &FlowCommand) -> io::Result<()> {
+    let style = LineStyle { color: has_color(command), digits: 6 };
+    let mut line = Vec::new();
+    for step in steps {
+        line.clear();
+        lines::push_step(&mut line, step, style);
+        sink.write_all(&line)?;
+    }
+    Ok(())
+}
+
+/// Shows the steps of a run while it lasts.
+fn follow(command: &FlowCommand) -> Result<ExitCode, TraceReadError> {
+    let mut reader = TraceReader::open(&command.file)?;
+    let mut sink = match Sink::open(command.output.as_deref(), false) {
+        Ok(sink) => sink,
+        Err(code) => return Ok(code),
+    };
+    let workers = (0..reader.header().policy.workers as usize).map(|index| Party::Worker(WorkerId::from_index(index)));
+    let workers =
+        workers.filter(|party| command.worker.is_none_or(|worker| *party == Party::Worker(worker_id(worker))));
+    let mut parties: Vec<Party> = std::iter::once(Party::Supervisor).chain(workers).collect();
+    if command.io {
+        parties.extend([Party::Source, Party::Output]);
+        parties.sort_unstable();
+    }
+    let mut diagram = match (command.format.unwrap_or_default(), Diagram::new(parties, style(command, None))) {
+        (FlowFormat::Text, Ok(diagram)) => Some(diagram),
+        (FlowFormat::Text, Err(narrow)) => {
+            say(&narrow);
+            None
+        }
+        _ => None,
+    };
+    let mut written = diagram.as_ref().map_or(Ok(()), |diagram| sink.write_all(diagram.head().as_bytes()));
+    let (filter, mut narrator) = (filter(command), Narrator::default());
+    while written.is_ok() {
+        let Some(record) = reader.next()? else {
+            written = sink.flush();
+            if reader.cut().is_none() || written.is_err() {
+                break;
+            }
+            if !reader.is_being_written() {
+                // What was written between the last look and the end of the writer.
+                match reader.next()? {
+                    Some(record) => narrator.take(&record, |step| {
+                        written = write_followed(&mut sink, &step, &filter, &mut diagram, command)
+                    }),
+                    None => {
+                        reader.cut().iter().for_each(|cut| say(cut));
+                        break;
+                    }
+                }
+                continue;
+            }
+            std::thread::sleep(LOOK_INTERVAL);
+            continue;
+        };
+        narrator.take(&record, |step| {
+            if written.is_ok() {
+                written = write_followed(&mut sink, &step, &filter, &mut diagram, command);
+            }
+        });
+    }
+    Ok(sink.finish(written))
+}
+
+fn write_followed(
+    sink: &mut Sink,
+    step: &Step,
+    filter: &StepFilter,
+    diagram: &mut Option<Diagram>,
+    command: &FlowCommand,
+) -> io::Result<()> {
+    if !filter.accepts(step) {
+        return Ok(());
+    }
+    match diagram {
+        Some(diagram) => sink.write_all(diagram.push(step).as_bytes()),
+        None if command.format == Some(FlowFormat::Json) => json::write_step(sink, step),
+        None => write_lines(sink, &[step], command),
+    }
+}
+
+fn worker_id(number: u32) -> WorkerId {
+    WorkerId::from_index(number.max(1) as usize - 1)
+}
+
+fn filter(command: &FlowCommand) -> StepFilter {
+    let kind = |kind: &FlowKind| match kind {
+        FlowKind::Frame => StepKind::Frame,
+        FlowKind::Process => StepKind::Process,
+        FlowKind::Signal => StepKind::Signal,
+        FlowKind::Fact => StepKind::Fact,
+        FlowKind::Order => StepKind::Order,
+        FlowKind::Output => StepKind::Output,
+    };
+    StepFilter {
+        item: command.item.map(ItemId),
+        worker: command.worker.map(worker_id),
+        from: command.from.map(|from| Instant::ZERO + from),
+        to: command.to.map(|to| Instant::ZERO + to),
+        kinds: command.kind.iter().map(kind).collect(),
+    }
+}
+
+fn style(command: &FlowCommand, row: Option<Duration>) -> DiagramStyle {
+    DiagramStyle { columns: width(), ascii: command.ascii || !is_utf8(), color: has_color(command), row }
+}
+
+/// Columns of the output.
+fn width() -> usize {
+    let set = std::env::var("COLUMNS").ok().and_then(|columns| columns.parse().ok()).filter(|columns| *columns > 0);
+    let own = || window::columns(io::stdout()).map(usize::from);
+    set.or_else(own).unwrap_or(COLUMNS).min(1000)
+}
+
+/// Whether the locale says that text is UTF-8 (`locale(7)`: the first of these that is set counts).
+fn is_utf8() -> bool {
+    let set = ["LC_ALL", "LC_CTYPE", "LANG"].into_iter().filter_map(std::env::var_os).find(|value| !value.is_empty());
+    let is_named = |value: &std::ffi::OsString| {
+        let value = value.to_string_lossy().to_ascii_lowercase();
+        value.contains("utf-8") || value.contains("utf8")
+    };
+    // Nothing is set in most containers, whose terminals are UTF-8 all the same.
+    set.as_ref().is_none_or(is_named)
+}
+
+fn has_color(command: &FlowCommand) -> bool {
+    match command.color.unwrap_or_default() {
+        ColorMode::Auto => command.output.is_none() && stdio::shows_color(&io::stdout()),
+        ColorMode::Always => true,
+        ColorMode::Never => false,
+    }
+}
