@@ -66,6 +66,9 @@ pub mod reporter;
 pub mod source;
 #[doc(hidden)]
 pub mod sys;
+#[cfg(feature = "run")]
+#[doc(hidden)]
+pub mod trace;
 #[doc(hidden)]
 pub mod transport;
 #[doc(hidden)]
