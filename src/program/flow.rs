@@ -15,7 +15,7 @@ use crate::trace::narrator::Narrator;
 use crate::trace::reader::{TraceReadError, TraceReader};
 use crate::trace::selection::StepFilter;
 use crate::trace::step::{Party, Step, StepKind};
-use crate::trace::{json, mermaid, svg};
+use crate::trace::{json, mermaid, page_data, svg};
 use std::io::{self, Write};
 use std::process::ExitCode;
 
@@ -40,8 +40,11 @@ fn show(command: &FlowCommand) -> Result<ExitCode, TraceReadError> {
         say(cut);
     }
     let filter = filter(command);
-    let steps: Vec<&Step> = history.steps.iter().filter(|step| filter.accepts(step)).collect();
     let format = command.format.unwrap_or_default();
+    // A page has a filter of its own, and shows the reasoning if asked for.
+    let shows_all = format == FlowFormat::Html && command.kind.is_empty();
+    let filter = if shows_all { StepFilter { kinds: StepKind::ALL.to_vec(), ..filter } } else { filter };
+    let steps: Vec<&Step> = history.steps.iter().filter(|step| filter.accepts(step)).collect();
     let pages = matches!(format, FlowFormat::Text | FlowFormat::Lines);
     let mut sink = match Sink::open(command.output.as_deref(), pages) {
         Ok(sink) => sink,
@@ -54,7 +57,7 @@ fn show(command: &FlowCommand) -> Result<ExitCode, TraceReadError> {
         FlowFormat::Json => steps.iter().try_for_each(|step| json::write_step(&mut sink, step)),
         FlowFormat::Mermaid => mermaid::write(&mut sink, &parties, steps.into_iter()),
         FlowFormat::Svg => svg::write(&mut sink, &parties, &steps),
-        FlowFormat::Html => Ok(()),
+        FlowFormat::Html => page_data::write(&history, &steps, &mut sink),
     };
     Ok(sink.finish(written))
 }
