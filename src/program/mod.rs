@@ -3,14 +3,16 @@
 //!
 //! Invariant: a user of the library like any other. It knows the command line, which no other module but `cli` does.
 
+mod answer;
+mod run;
+
 use crate::cli::subcommand::Subcommand;
 use crate::cli::{self, Invocation, Parsed};
-use crate::exit_code::{self, ProgramExit};
+use crate::exit_code;
 use crate::model::builder::Host;
 use crate::{engine, worker};
+use answer::{exit, fail, show};
 use std::ffi::OsString;
-use std::fmt::Display;
-use std::io::{self, Write};
 use std::process::ExitCode;
 
 /// Does what the arguments ask for; they come without the program's name. Does not return if a signal ended the work:
@@ -22,14 +24,14 @@ pub fn main(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
     }
     engine::hold_status_requests();
     match cli::parse(arguments, &Host::of_this_process()) {
-        Ok(Parsed::Run(invocation)) => run(*invocation),
+        Ok(Parsed::Run(invocation)) => items(*invocation),
         Ok(Parsed::Subcommand(subcommand)) => carry_out(subcommand),
         Ok(Parsed::Show(text)) => show(&text),
         Err(error) => fail(&error, exit_code::USAGE),
     }
 }
 
-fn run(Invocation { config, exit_codes }: Invocation) -> ExitCode {
+fn items(Invocation { config, exit_codes }: Invocation) -> ExitCode {
     match engine::run_as_program(config) {
         Ok(outcome) => exit(exit_code::of(&outcome, exit_codes)),
         Err(error) => fail(&format_args!("failed to {error}"), exit_code::of_class(error.class())),
@@ -38,26 +40,7 @@ fn run(Invocation { config, exit_codes }: Invocation) -> ExitCode {
 
 /// One arm per subcommand.
 fn carry_out(subcommand: Subcommand) -> ExitCode {
-    match subcommand {}
-}
-
-fn exit(exit: ProgramExit) -> ExitCode {
-    match exit {
-        ProgramExit::Code(code) => ExitCode::from(code),
-        ProgramExit::Raise(signal) => engine::end_by(signal),
+    match subcommand {
+        Subcommand::Run(command) => run::run(command),
     }
-}
-
-/// Writes a text that was asked for. A reader that closed the pipe has read enough.
-fn show(text: &str) -> ExitCode {
-    match io::stdout().write_all(text.as_bytes()) {
-        Err(error) if error.kind() != io::ErrorKind::BrokenPipe => fail(&error, exit_code::LOST),
-        _ => ExitCode::from(exit_code::DONE),
-    }
-}
-
-/// Reports an error on one line of stderr. If stderr is closed, the exit code is the only report.
-fn fail(error: &dyn Display, code: u8) -> ExitCode {
-    let _ = writeln!(io::stderr(), "supervisor: {}", cli::escaped(&error.to_string()));
-    ExitCode::from(code)
 }

@@ -169,6 +169,8 @@ impl LaunchSpec {
             fds: &fds,
             kept: &self.kept,
             new_group: true,
+            folder: None,
+            ignored: &[],
             terminal: None,
             register: None,
         };
