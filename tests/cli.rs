@@ -3,11 +3,12 @@
 //! The help is pinned in `tests/cli/*.txt`; after an intended change, `SNAPSHOTS=overwrite cargo test --test cli`
 //! rewrites them.
 
-use snapbox::{assert_data_eq, file};
+use snapbox::{Data, assert_data_eq, file};
 use std::ffi::{OsStr, OsString};
 use std::fs::File;
 use std::io::{PipeReader, Read, Write};
 use std::os::unix::ffi::OsStringExt;
+use std::path::Path;
 use std::process::{Command, Output, Stdio};
 use supervisor::exit_code;
 
@@ -58,6 +59,16 @@ fn the_long_help_is_the_pinned_one() {
     let output = run("--help");
     assert_data_eq!(text(&output.stdout), file!["cli/help_long.txt"].raw());
     assert_eq!((output.status.code(), output.stderr.as_slice()), (Some(0), &b""[..]));
+}
+
+#[test]
+fn the_help_of_each_subcommand_is_the_pinned_one() {
+    for row in &supervisor::cli::subcommand::ROWS {
+        let output = run(&format!("{} --help", row.name));
+        let pinned = Path::new(env!("CARGO_MANIFEST_DIR")).join(format!("tests/cli/help_{}.txt", row.name));
+        assert_data_eq!(text(&output.stdout), Data::read_from(&pinned, None).raw());
+        assert_eq!((output.status.code(), output.stderr.as_slice()), (Some(0), &b""[..]), "{}", row.name);
+    }
 }
 
 #[test]

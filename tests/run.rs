@@ -175,6 +175,11 @@ fn json_has_the_output_the_exit_and_what_was_used() {
     // What is left in the background may write on for a moment.
     let late = json(&run(&["--output", "json"], &["sh", "-c", "(sleep 0.2; echo late) & echo now"], b""));
     assert_eq!(late["stdout"], "now\nlate\n");
+    let held = run(&["--output", "json"], &["sh", "-c", "echo now; sleep 1000 &"], b"");
+    assert_eq!(json(&held)["stdout"], "now\n");
+    let line = "supervisor: the output of sh was held open for 1s after its exit by a process in the background; what that \
+                one still writes is not read\n";
+    assert_eq!((held.stderr.as_str(), held.code()), (line, 0));
     for (line, code) in [(">&-", 5), (">/dev/full", 5)] {
         let lost = shell(&format!("$SUPERVISOR run --output json -- true {line}"));
         assert_eq!((lost.code(), lost.stderr.lines().count()), (code, 1), "{}", lost.stderr);

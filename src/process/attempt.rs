@@ -146,6 +146,10 @@ impl<'a, 'n> OneAttempt<'a, 'n> {
     /// The supervision failed. Nothing is left of the command then.
     pub fn run(mut self) -> Result<AttemptEnd, ProcessError> {
         let supervised = self.watch().and_then(|()| self.supervise());
+        if supervised.is_ok() && self.is_held() {
+            let held = ProcessNotice::OutputHeld { program: self.spec.name(), held: LINGER };
+            (self.supervision.notify)(&held);
+        }
         self.unwatch();
         if supervised.is_err() {
             self.process.end();
@@ -239,13 +243,14 @@ impl<'a, 'n> OneAttempt<'a, 'n> {
         Ok(())
     }
 
-    /// The process has ended, and nothing holds its output open any more, or not for long.
+    /// The process has ended, and no process holds its output open any more, or one has done so for long enough.
     fn is_over(&self) -> bool {
-        let is_open = |output: &Option<OutputPipe>| output.as_ref().is_some_and(|output| output.pipe.is_some());
-        self.ended.is_some_and(|ended| {
-            let is_held = is_open(&self.stdout) || is_open(&self.stderr);
-            !is_held || ended + LINGER <= self.supervision.clock.now()
-        })
+        self.ended.is_some_and(|ended| !self.is_held() || ended + LINGER <= self.supervision.clock.now())
+    }
+
+    /// The output is open.
+    fn is_held(&self) -> bool {
+        [&self.stdout, &self.stderr].into_iter().flatten().any(|output| output.pipe.is_some())
     }
 
     fn next_deadline(&self) -> Option<Instant> {

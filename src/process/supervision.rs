@@ -6,6 +6,7 @@ use super::error::ProcessError;
 use super::job::Job;
 use super::spec::ProcessSpec;
 use crate::model::signal::Signal;
+use crate::model::time::Duration;
 use crate::sys::clock::Clock;
 use crate::sys::guard::Guard;
 use crate::sys::poller::{Interest, Poller};
@@ -61,6 +62,8 @@ pub enum ProcessNotice {
     },
     /// The command could not be signalled.
     NotSignalled { signal: Signal, pid: u32, error: io::Error },
+    /// Another process held the output open until the end of the wait.
+    OutputHeld { program: String, held: Duration },
     /// The system starts no guard, or lets none live.
     Unguarded { why: String },
 }
@@ -73,6 +76,11 @@ impl fmt::Display for ProcessNotice {
             }
             Self::NotSignalled { signal, pid, error } => {
                 write!(f, "failed to send signal {signal} to the command (pid {pid}): {error}")
+            }
+            Self::OutputHeld { program, held } => {
+                let held = held.as_secs_f64();
+                write!(f, "the output of {program} was held open for {held}s after its exit by a process in the ")?;
+                write!(f, "background; what that one still writes is not read")
             }
             Self::Unguarded { why } => {
                 write!(
