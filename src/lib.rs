@@ -56,6 +56,8 @@ pub mod model;
 #[cfg(feature = "run")]
 #[doc(hidden)]
 pub mod mutant;
+#[cfg(feature = "run")]
+pub mod process;
 #[cfg(feature = "cli")]
 #[doc(hidden)]
 pub mod program;

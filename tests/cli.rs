@@ -3,11 +3,12 @@
 //! The help is pinned in `tests/cli/*.txt`; after an intended change, `SNAPSHOTS=overwrite cargo test --test cli`
 //! rewrites them.
 
-use snapbox::{assert_data_eq, file};
+use snapbox::{Data, assert_data_eq, file};
 use std::ffi::{OsStr, OsString};
 use std::fs::File;
 use std::io::{PipeReader, Read, Write};
 use std::os::unix::ffi::OsStringExt;
+use std::path::Path;
 use std::process::{Command, Output, Stdio};
 use supervisor::exit_code;
 
@@ -61,11 +62,21 @@ fn the_long_help_is_the_pinned_one() {
 }
 
 #[test]
+fn the_help_of_each_subcommand_is_the_pinned_one() {
+    for row in &supervisor::cli::subcommand::ROWS {
+        let output = run(&format!("{} --help", row.name));
+        let pinned = Path::new(env!("CARGO_MANIFEST_DIR")).join(format!("tests/cli/help_{}.txt", row.name));
+        assert_data_eq!(text(&output.stdout), Data::read_from(&pinned, None).raw());
+        assert_eq!((output.status.code(), output.stderr.as_slice()), (Some(0), &b""[..]), "{}", row.name);
+    }
+}
+
+#[test]
 fn help_has_a_line_for_each_flag_and_fits_a_terminal() {
     let help = run("--help").stdout;
     let help = text(&help);
     let (_, list) = help.split_once("Items, workers, protocol:").unwrap();
-    let (list, _) = list.split_once("\nPlaceholders").unwrap();
+    let (list, _) = list.split_once("\nSubcommands").unwrap();
     for line in list.lines().filter(|line| line.starts_with(' ')) {
         assert!(line.trim_start().starts_with('-'), "a second line: {line}");
     }

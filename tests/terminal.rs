@@ -2,71 +2,32 @@
 
 mod support;
 
-use nix::pty::{OpenptyResult, openpty};
 use nix::sys::signal::Signal;
-use std::fs::File;
-use std::io::{Read, Write};
-use std::os::fd::AsRawFd;
-use std::os::unix::process::CommandExt;
-use std::process::{Command, Stdio};
-use std::sync::mpsc::{Receiver, channel};
-use support::{PATIENCE, Run, SUPERVISOR, output, pid_of, send, shell};
+use support::screen::Screen;
+use support::{Run, SUPERVISOR, output, pid_of, send, shell};
 
 /// A run on a terminal of its own, and the keyboard and screen of that.
 struct OnTerminal {
     run: Run,
-    keyboard: File,
-    screen: Receiver<Vec<u8>>,
-    seen: String,
+    screen: Screen,
 }
 
 impl OnTerminal {
     /// Runs `script` by a shell with job control, in which `"$@"` is the supervisor with these arguments.
     fn start(script: &str, arguments: &[&str]) -> Self {
-        let OpenptyResult { master, slave } = openpty(None, None).unwrap();
-        let terminal = slave.as_raw_fd();
-        let run = Run::start_with(arguments, b"", |command| {
-            let program = std::mem::replace(command, Command::new("/bin/bash"));
-            command.args(["--norc", "-c", &format!("set -m; {script}"), "shell"]);
-            command.arg(program.get_program()).args(program.get_args());
-            let stdio = || Stdio::from(slave.try_clone().unwrap());
-            command.stdin(stdio()).stdout(stdio()).stderr(stdio());
-            // SAFETY: system calls only.
-            unsafe {
-                command.pre_exec(move || {
-                    nix::unistd::setsid()?;
-                    nix::errno::Errno::result(libc::ioctl(terminal, libc::TIOCSCTTY, 0)).map(drop)?;
-                    Ok(())
-                });
-            }
-        });
-        drop(slave);
-        let (keyboard, mut from) = (File::from(master), None);
-        from.replace(keyboard.try_clone().unwrap());
-        let (sender, screen) = channel();
-        std::thread::spawn(move || {
-            let mut from = from.unwrap();
-            let mut bytes = [0; 4096];
-            // When the last process has left the terminal, the read fails.
-            while let Ok(count) = from.read(&mut bytes) {
-                if count == 0 || sender.send(bytes[..count].to_vec()).is_err() {
-                    break;
-                }
-            }
-        });
-        Self { run, keyboard, screen, seen: String::new() }
+        let (screen, terminal) = Screen::open();
+        let run = Run::start_with(arguments, b"", |command| terminal.give_to_shell_of(command, script));
+        drop(terminal);
+        Self { run, screen }
     }
 
     fn press(&mut self, keys: &str) {
-        self.keyboard.write_all(keys.as_bytes()).unwrap();
+        self.screen.press(keys);
     }
 
     /// Waits until the screen shows this text.
     fn wait_for(&mut self, text: &str) {
-        while !self.seen.contains(text) {
-            let bytes = self.screen.recv_timeout(PATIENCE).unwrap_or_else(|_| panic!("no {text:?} in {}", self.seen));
-            self.seen.push_str(&String::from_utf8_lossy(&bytes));
-        }
+        self.screen.wait_for(text);
     }
 }
 
@@ -93,7 +54,7 @@ fn with_tty_each_command_in_turn_has_the_terminal_and_it_comes_back() {
     // All three are typed at once: nobody may read the line of another.
     on.press("one\ntwo\nthree\n");
     on.wait_for("shell got three");
-    assert!(on.seen.contains("a got one") && on.seen.contains("b got two"), "{}", on.seen);
+    assert!(on.screen.seen.contains("a got one") && on.screen.seen.contains("b got two"), "{}", on.screen.seen);
     let run = on.run.finish();
     assert_eq!((run.code(), run.events("worker_stopped").len()), (0, 0));
 }
@@ -119,7 +80,7 @@ fn ctrl_z_stops_the_job_and_fg_continues_it() {
     on.wait_for("stopped: 148");
     on.press("one\n");
     on.wait_for("ended: 0");
-    assert!(on.seen.contains("got one"), "{}", on.seen);
+    assert!(on.screen.seen.contains("got one"), "{}", on.screen.seen);
     assert_eq!(on.run.finish().code(), 0);
 }
 
@@ -131,7 +92,7 @@ fn in_the_background_a_command_that_wants_the_terminal_stops_the_job() {
     on.wait_for("stopped");
     on.press("one\n");
     on.wait_for("ended: 0");
-    assert!(on.seen.contains("got one"), "{}", on.seen);
+    assert!(on.screen.seen.contains("got one"), "{}", on.screen.seen);
     assert_eq!(on.run.finish().code(), 0);
 }
 

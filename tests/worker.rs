@@ -90,6 +90,8 @@ impl Worker {
             fds: &fds,
             kept: &[],
             new_group: true,
+            folder: None,
+            ignored: &[],
             terminal: None,
             register: None,
         };

@@ -270,7 +270,7 @@ pub fn parse(words: &[OsString]) -> Result<Typed<Box<Flags>>, UsageError> {
     });
     let is_long = words.iter().any(|word| word == "--help");
     let after = if is_long { help::AFTER_LONG } else { help::AFTER_SHORT };
-    command = command.after_help(format!("{}{after}", subcommand::list()));
+    command = command.after_help(format!("{}\n{after}", subcommand::list()));
     parser::read(command, words, "--help").map(|typed| typed.map(Box::new))
 }
 

@@ -15,6 +15,8 @@ pub enum UsageError {
     NoSeparator { word: String, corrected: String },
     #[error("unexpected word {word:?}; see supervisor {subcommand} --help")]
     StrayWordOf { subcommand: &'static str, word: String },
+    #[error("supervisor run needs a command; give one behind --: supervisor run -- COMMAND [ARG]...")]
+    RunNoCommand,
     #[error("no command behind --; give one, or leave -- out")]
     NoCommand,
     #[error(":::: needs the name of a file (- is stdin)")]

@@ -7,7 +7,8 @@ supervisor [OPTIONS]                                  the demonstration
        supervisor [OPTIONS] ::: ITEM...                      the built-in worker, on these items
        supervisor [OPTIONS] -- COMMAND [ARG]...              COMMAND once per line of stdin
        supervisor [OPTIONS] -- COMMAND [ARG]... ::: ITEM...  COMMAND once per item
-       supervisor [OPTIONS] -- COMMAND [ARG]... :::: FILE    COMMAND once per line of FILE";
+       supervisor [OPTIONS] -- COMMAND [ARG]... :::: FILE    COMMAND once per line of FILE
+       supervisor SUBCOMMAND ...                             something else; they are listed below";
 
 pub const AFTER_SHORT: &str = "More with --help: placeholders, tasks, formats, examples, signals, exit codes.";
 

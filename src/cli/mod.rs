@@ -25,7 +25,7 @@ pub use crate::model::text::escaped;
 
 use crate::model::builder::Host;
 use parser::Typed;
-use separators::{Given, Parts};
+use separators::{Given, Parts, quoted_word};
 use std::ffi::OsString;
 use subcommand::Subcommand;
 
@@ -68,7 +68,7 @@ fn with_separator(word: String, parts: &Parts) -> UsageError {
         return UsageError::StrayWord(word);
     };
     let mut words = vec!["supervisor".to_owned()];
-    let shown = |typed: &OsString| quoted_word(&typed.to_string_lossy());
+    let shown = |typed: &OsString| quoted_word(typed);
     words.extend(parts.flags[..at].iter().map(shown));
     words.push("--".to_owned());
     words.extend(parts.flags[at..].iter().map(shown));
@@ -81,15 +81,6 @@ fn with_separator(word: String, parts: &Parts) -> UsageError {
         None => {}
     }
     UsageError::NoSeparator { word, corrected: escaped(&words.join(" ")).into_owned() }
-}
-
-/// A word as a shell reads it back.
-fn quoted_word(word: &str) -> String {
-    let is_plain = |char: char| char.is_ascii_alphanumeric() || "_-./,:+@%={}".contains(char);
-    match !word.is_empty() && word.chars().all(is_plain) {
-        true => word.to_owned(),
-        false => format!("'{}'", word.replace('\'', r"'\''")),
-    }
 }
 
 #[cfg(test)]
@@ -163,6 +154,7 @@ mod tests {
         b"a\nb",
         b"{}",
         b"-h",
+        b"run",
     ];
 
     /// The next number of a sequence that a seed fixes (xorshift64).

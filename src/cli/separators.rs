@@ -2,7 +2,7 @@
 //! may look like flags, and need not be UTF-8.
 
 use super::error::UsageError;
-use std::ffi::OsString;
+use std::ffi::{OsStr, OsString};
 use std::path::PathBuf;
 
 /// The three parts of what was typed.
@@ -62,6 +62,16 @@ fn given(from_file: bool, mut words: Vec<OsString>) -> Result<Given, UsageError>
         (Some(file), true) => Ok(Given::File(file.into())),
         (None, _) => Err(UsageError::NoFile),
         (Some(_), false) => Err(UsageError::ManyFiles),
+    }
+}
+
+/// A word as a shell reads it back.
+pub fn quoted_word(word: &OsStr) -> String {
+    let word = word.to_string_lossy();
+    let is_plain = |char: char| char.is_ascii_alphanumeric() || "_-./,:+@%={}".contains(char);
+    match !word.is_empty() && word.chars().all(is_plain) {
+        true => word.into_owned(),
+        false => format!("'{}'", word.replace('\'', r"'\''")),
     }
 }
 

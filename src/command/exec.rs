@@ -13,6 +13,7 @@ use super::environment::{CommandEnvironment, Variable};
 use super::interpreter;
 use super::placeholder::Values;
 use super::search::{self, CommandError};
+use super::stdin_feed::StdinFeed;
 use super::template::{CommandLine, Template};
 use crate::model::config::ExecSpec;
 use crate::model::ids::{Attempt, ItemId, WorkerId};
@@ -24,7 +25,7 @@ use crate::sys::spawn::{SpawnError, SpawnPlan, SpawnStep, Spawner, is_shortage};
 use crate::wire::names;
 use std::ffi::{CString, OsStr, OsString};
 use std::fs::File;
-use std::io::{self, PipeReader, PipeWriter, Write};
+use std::io::{self, PipeReader};
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd, RawFd};
 use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
@@ -209,6 +210,8 @@ impl Commander {
             fds: &[],
             kept: &self.kept,
             new_group: true,
+            folder: None,
+            ignored: &[],
             terminal: launch.terminal,
             register: launch.register,
         };
@@ -286,46 +289,12 @@ impl Pipes {
         let (ours_stderr, stderr) = output()?;
         let (mut stdin, mut feed) = (None, None);
         if let Some(item) = input {
-            let (theirs, ours) = fd::pipe()?;
-            fd::set_nonblocking(&ours)?;
-            let mut start = StdinFeed { pipe: ours.into(), written: 0 };
+            let (theirs, mut start) = StdinFeed::open()?;
             // Most items fit into the pipe, and then nothing has to be written after the start.
             feed = (start.write(item)? != Progress::Closed).then_some(start);
             stdin = Some(theirs);
         }
         Ok(Self { stdin, stdout, stderr, feed, ours_stdout, ours_stderr })
-    }
-}
-
-/// Our end of a command's stdin, and how much of the item has been written.
-#[derive(Debug)]
-pub struct StdinFeed {
-    pipe: PipeWriter,
-    written: usize,
-}
-
-impl AsFd for StdinFeed {
-    fn as_fd(&self) -> BorrowedFd<'_> {
-        self.pipe.as_fd()
-    }
-}
-
-impl StdinFeed {
-    /// Writes until the item is complete or the pipe is full. A command that closes its stdin early, as `head` does, is no
-    /// error.
-    fn write(&mut self, item: &[u8]) -> io::Result<Progress> {
-        while let Some(rest) = item.get(self.written..).filter(|rest| !rest.is_empty()) {
-            match self.pipe.write(rest) {
-                Ok(count) => self.written += count,
-                Err(error) => match error.kind() {
-                    io::ErrorKind::Interrupted => {}
-                    io::ErrorKind::WouldBlock => return Ok(Progress::Blocked),
-                    io::ErrorKind::BrokenPipe => return Ok(Progress::Closed),
-                    _ => return Err(error),
-                },
-            }
-        }
-        Ok(Progress::Closed)
     }
 }
 

@@ -1,16 +1,21 @@
 //! Floor 2: foreign programs as workers.
 //!
-//! `template` makes the command line for an item, from its `placeholder`s, which `script` finds in a script of a shell; `search` finds its program, `environment` makes its environment, `exec`
-//! starts it, one process per item, and `capture` keeps its output.
+//! `template` makes the command line for an item, from its `placeholder`s, which `script` finds in a script of a shell;
+//! `search` finds its program, `environment` makes its environment, `exec` starts it, one process per item, `stdin_feed`
+//! writes the item to it, and `capture` keeps its output. `job_control` and `jobserver` are for commands on a terminal and
+//! below make.
 //!
-//! Invariant: nothing here decides. The core decides which item runs, when, how often and until when. Nothing here waits:
-//! every descriptor on our side is non-blocking.
+//! Invariant: nothing here decides. The core decides which item runs, when, how often and until when. Nothing here waits,
+//! except `job_control` while the whole job is stopped: every descriptor on our side is non-blocking.
 
 pub mod capture;
 mod environment;
 pub mod exec;
 mod interpreter;
+pub mod job_control;
+pub mod jobserver;
 mod placeholder;
 mod script;
 pub mod search;
+pub mod stdin_feed;
 pub mod template;

@@ -20,9 +20,9 @@ const DEFAULT_PATH: &str = "/bin:/usr/bin";
 pub enum CommandError {
     #[error("run a command: none is given")]
     Empty,
-    /// Exit code 127.
-    #[error("run {program}: {why}")]
-    NotFound { program: String, why: String },
+    /// Exit code 127. `is_script`: it looks like a script of a shell.
+    #[error("run {program}: {why}{}", if *is_script { "; add --shell to run it as a script of the shell" } else { "" })]
+    NotFound { program: String, why: String, is_script: bool },
     /// Exit code 126.
     #[error("run {program}: {why}")]
     NotExecutable { program: String, why: String },
@@ -42,7 +42,7 @@ pub fn find(program: &OsStr, path: Option<&OsStr>) -> Result<CString, CommandErr
     let name = || program.to_string_lossy().into_owned();
     if program.as_bytes().contains(&b'/') {
         return check(Path::new(program)).and_then(|()| terminated(program.into())).map_err(|refusal| match refusal {
-            Refusal::Missing(why) => CommandError::NotFound { program: name(), why },
+            Refusal::Missing(why) => CommandError::NotFound { program: name(), why, is_script: false },
             Refusal::Unusable(why) => CommandError::NotExecutable { program: name(), why },
         });
     }
@@ -50,6 +50,7 @@ pub fn find(program: &OsStr, path: Option<&OsStr>) -> Result<CString, CommandErr
         return Err(CommandError::NotFound {
             program: "\"\"".to_owned(),
             why: "the name of the command is empty".to_owned(),
+            is_script: false,
         });
     }
     let mut unusable = None;
@@ -70,8 +71,7 @@ pub fn find(program: &OsStr, path: Option<&OsStr>) -> Result<CString, CommandErr
         None => {
             // One word with blanks or operators of a shell in it was meant for a shell.
             let is_script = program.as_bytes().iter().any(|byte| b" \t\n;|&<>$`".contains(byte));
-            let hint = if is_script { "; add --shell to run it as a script of the shell" } else { "" };
-            CommandError::NotFound { program: name(), why: format!("command not found in PATH{hint}") }
+            CommandError::NotFound { program: name(), why: "command not found in PATH".to_owned(), is_script }
         }
     })
 }
@@ -83,7 +83,9 @@ pub fn find(program: &OsStr, path: Option<&OsStr>) -> Result<CString, CommandErr
 pub fn find_complete(program: &OsStr, path: Option<&OsStr>) -> Result<CString, CommandError> {
     let found = find(program, path)?;
     match interpreter::missing(Path::new(OsStr::from_bytes(found.to_bytes()))) {
-        Some(why) => Err(CommandError::NotFound { program: program.to_string_lossy().into_owned(), why }),
+        Some(why) => {
+            Err(CommandError::NotFound { program: program.to_string_lossy().into_owned(), why, is_script: false })
+        }
         None => Ok(found),
     }
 }

@@ -15,7 +15,6 @@ mod finish;
 mod fleet;
 mod guard_watch;
 mod handle;
-mod jobserver;
 mod reactor;
 pub mod replay;
 mod requests;
@@ -45,6 +44,7 @@ pub mod parts {
     pub use super::turn::Turn;
 }
 
+use crate::command::jobserver;
 use crate::model::config::{Config, SourceSpec};
 use crate::model::outcome::RunOutcome;
 use crate::sys::stdio;

@@ -38,7 +38,7 @@ const GRACE: Duration = Duration::from_secs(10);
 const INTENSITY: Intensity = Intensity { restarts_max: 5, period: Duration::from_secs(10) };
 const BACKOFF: Backoff = Backoff { min: Duration::from_millis(100), max: Duration::from_secs(10) };
 /// GNU parallel's.
-const TERM_SEQUENCE: [TermStep; 4] =
+pub(crate) const TERM_SEQUENCE: [TermStep; 4] =
     [step(Signal::TERM, 200), step(Signal::TERM, 100), step(Signal::TERM, 50), step(Signal::KILL, 25)];
 
 const fn step(signal: Signal, wait_ms: u64) -> TermStep {

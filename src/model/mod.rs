@@ -6,7 +6,7 @@ pub mod builder;
 pub mod command;
 pub mod config;
 pub mod config_error;
-mod defaults;
+pub(crate) mod defaults;
 pub mod durations;
 pub mod event;
 pub mod exit;

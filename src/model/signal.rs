@@ -31,10 +31,14 @@ impl Signal {
     pub const USR1: Self = Self(10);
     /// Access to memory that is not the process's.
     pub const SEGV: Self = Self(11);
+    /// For programs.
+    pub const USR2: Self = Self(12);
     /// A write to a pipe that has no reader.
     pub const PIPE: Self = Self(13);
     /// Asks a process to end.
     pub const TERM: Self = Self(15);
+    /// A child has ended, was stopped, or goes on.
+    pub const CHLD: Self = Self(17);
     /// A write beyond the limit of a file's size.
     pub const XFSZ: Self = Self(25);
     /// A stopped process goes on.

@@ -6,6 +6,7 @@
 mod answer;
 mod flow;
 mod replay;
+mod run;
 mod sink;
 
 use crate::cli::subcommand::Subcommand;
@@ -45,5 +46,6 @@ fn carry_out(subcommand: Subcommand) -> ExitCode {
     match subcommand {
         Subcommand::Flow(command) => flow::run(&command),
         Subcommand::Replay(command) => replay::run(&command),
+        Subcommand::Run(command) => run::run(command),
     }
 }

@@ -53,6 +53,22 @@ impl<'a> Object<'a> {
         }
     }
 
+    /// A list of texts, or a field `NAME_base64` if the bytes of one are not UTF-8.
+    pub fn list(&mut self, name: &str, texts: &[&[u8]]) {
+        let is_text = texts.iter().all(|bytes| std::str::from_utf8(bytes).is_ok());
+        self.name(&if is_text { name.to_owned() } else { format!("{name}_base64") });
+        self.out.push(b'[');
+        for (index, bytes) in texts.iter().enumerate() {
+            self.out.extend_from_slice(if index > 0 { b",\"" } else { b"\"" });
+            match is_text {
+                true => push_escaped(self.out, bytes),
+                false => self.out.extend_from_slice(STANDARD.encode(bytes).as_bytes()),
+            }
+            self.out.push(b'"');
+        }
+        self.out.push(b']');
+    }
+
     /// Begins a text field whose text is appended by other means; [`Object::resume`] goes on behind its closing quote.
     pub fn open_text(mut self, name: &str) {
         self.name(name);
@@ -260,11 +276,17 @@ mod tests {
         let mut object = Object::begin(&mut out);
         object.bytes("text", all.as_bytes());
         object.bytes("bytes", b"\xff\x00a");
+        object.list("none", &[]);
+        object.list("words", &[b"a\"b", b""]);
+        object.list("odd", &[b"\xff\x00a", b"b"]);
         object.seconds("t", 12_000_000_345);
         object.end();
         let value: serde_json::Value = serde_json::from_slice(&out).unwrap();
         assert_eq!(value["text"], all);
         assert_eq!(value["bytes_base64"], "/wBh");
+        assert_eq!(value["none"], serde_json::json!([]));
+        assert_eq!(value["words"], serde_json::json!(["a\"b", ""]));
+        assert_eq!(value["odd_base64"], serde_json::json!(["/wBh", "Yg=="]));
         assert!(String::from_utf8(out).unwrap().ends_with("\"t\":12.000000345}"));
     }
 

@@ -63,7 +63,7 @@ impl ChildChanges {
     /// The stops and continuations since the last call, in the order in which the system finds them.
     pub fn drain(&mut self) -> Vec<ChildChange> {
         // One stands for all that happened before.
-        let _ = self.0.read_signal();
+        self.acknowledge();
         let mut changes = Vec::new();
         while changes.len() < CHILDREN_PER_CALL
             && let Some(found) = wait(libc::P_ALL, 0, libc::WSTOPPED | libc::WCONTINUED)
@@ -72,6 +72,12 @@ impl ChildChanges {
             changes.push(ChildChange { pid: found.pid, stopped });
         }
         changes
+    }
+
+    /// Takes note of what has happened, for a caller that asks each of its processes itself
+    /// ([`super::pidfd::Process::stopped_by`]).
+    pub fn acknowledge(&self) {
+        let _ = self.0.read_signal();
     }
 
     /// Reaps the orphans that have ended. Returns whether one may be left, because a child of `is_ours` that nobody has

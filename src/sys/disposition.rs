@@ -133,6 +133,15 @@ pub(super) unsafe fn call_previous(signal: c_int, info: *mut libc::siginfo_t, co
     true
 }
 
+/// Calls `call` while a signal has its default action.
+pub(super) fn with_default(signal: c_int, call: impl FnOnce()) {
+    let Ok(before) = present(signal) else { return call() };
+    // The same call would have refused the question.
+    let _ = set(signal, &action(libc::SIG_DFL, 0));
+    call();
+    let _ = set(signal, &before);
+}
+
 fn changed() -> MutexGuard<'static, BTreeMap<c_int, Applied>> {
     // No code that holds the lock can panic between two related changes.
     CHANGED.lock().unwrap_or_else(PoisonError::into_inner)

@@ -525,6 +525,8 @@ mod tests {
             fds: &[],
             kept: &[],
             new_group: true,
+            folder: None,
+            ignored: &[],
             terminal: None,
             register: guard.groups().place(1),
         };

@@ -9,6 +9,7 @@
 pub mod access;
 pub mod block;
 mod cgroup;
+mod child_stack;
 pub mod children;
 pub mod clock;
 pub mod cores;

@@ -143,6 +143,23 @@ impl Process {
         Ok((pid != 0).then(|| (status_of(info.si_code, status), usage_of(&usage))))
     }
 
+    /// The signal that has stopped the process, if it is stopped and that was not reported yet. Never waits.
+    #[must_use]
+    pub fn stopped_by(&self) -> Option<Signal> {
+        let mut info = MaybeUninit::<libc::siginfo_t>::zeroed();
+        // SAFETY: the pointer is to memory of the right type, which outlives the call. The number is the process's own
+        // until it is reaped.
+        let mut wait =
+            || unsafe { libc::waitid(libc::P_PID, self.pid, info.as_mut_ptr(), libc::WSTOPPED | libc::WNOHANG) };
+        retried(|| Errno::result(wait())).ok()?;
+        // SAFETY: zeroes are a valid value, and so is what the system wrote; a siginfo of waitid has a pid and a status.
+        let (pid, status) = unsafe {
+            let info = info.assume_init();
+            (info.si_pid(), info.si_status())
+        };
+        (pid != 0).then_some(Signal((status & 0x7f) as u8))
+    }
+
     /// [`Process::reap`] by the older call. The number is the process's own until it is reaped.
     fn reap_by_pid(&self) -> io::Result<Option<(ExitStatus, Usage)>> {
         let (mut status, mut usage) = (0, MaybeUninit::<libc::rusage>::zeroed());

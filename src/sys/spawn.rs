@@ -3,7 +3,8 @@
 //! Compared with a fork, no page table is copied; compared with `posix_spawn`, it takes 121 system calls fewer. The
 //! same call returns the pidfd, and the errno of a failed exec arrives through the memory that both processes share
 //! until the exec. The new process gets: the descriptors of its plan and no others, no blocked signal, no ignored
-//! signal, a process group of its own, the soft limit of open files from before we raised it, and SIGKILL when we die.
+//! signal but those of its plan, a process group of its own, the soft limit of open files from before we raised it, and
+//! SIGKILL when we die.
 //!
 //! Between clone and exec the child runs on a stack of its own in *our* memory, while the calling thread is suspended.
 //! So `run_child` makes system calls only: no allocation, no lock, no panic. And no signal handler of the program may
@@ -19,6 +20,7 @@
 //! Invariant: spawn only from a thread that lives as long as the run. The parent-death signal is sent when the *thread*
 //! ends.
 
+use super::child_stack::Stack;
 use super::guard::GuardPlace;
 use super::interruption::retried;
 use super::limits;
@@ -26,21 +28,13 @@ use super::pidfd::Process;
 use super::{open_fds, refusal};
 use crate::model::signal::Signal;
 use nix::errno::Errno;
-use nix::sys::mman::{MapFlags, ProtFlags, mmap_anonymous, mprotect, munmap};
 use nix::sys::signal::{SigSet, SigmaskHow};
 use std::ffi::{CStr, CString, c_char, c_int, c_void};
 use std::fmt;
 use std::io;
 use std::mem::MaybeUninit;
-use std::num::NonZeroUsize;
 use std::os::fd::{AsRawFd, BorrowedFd, FromRawFd, OwnedFd, RawFd};
-use std::ptr::{NonNull, null, null_mut};
-
-/// The stack of [`run_child`] and of the C library's functions that it calls, with a guard area below. Pages that are
-/// not touched take no memory.
-const STACK_BYTES: usize = 64 * 1024 + GUARD_BYTES;
-/// A multiple of the page size on every machine: the largest that Linux uses is 64 KiB.
-const GUARD_BYTES: usize = 64 * 1024;
+use std::ptr::{null, null_mut};
 
 /// Executes a text file without a `#!` line (`execvp(3)` does the same).
 const SHELL: &CStr = c"/bin/sh";
@@ -72,6 +66,10 @@ pub struct SpawnPlan<'a> {
     pub kept: &'a [RawFd],
     /// Whether the child leads a process group of its own; otherwise it stays in ours.
     pub new_group: bool,
+    /// Its working directory; otherwise it is ours.
+    pub folder: Option<&'a CStr>,
+    /// Signals that it ignores; all others have their default action.
+    pub ignored: &'a [Signal],
     /// The child makes its own group the foreground group of this terminal before its program starts.
     pub terminal: Option<BorrowedFd<'a>>,
     /// The child registers itself here before its program starts, so that the guard knows it even if we die in between
@@ -95,6 +93,8 @@ pub enum SpawnStep {
     Limit,
     /// A descriptor could not be moved to its number.
     Files,
+    /// The working directory could not be entered.
+    Folder,
     /// The program cannot be executed: `ENOENT`, `EACCES`, `E2BIG`, ...
     Exec,
 }
@@ -128,7 +128,7 @@ impl SpawnError {
             SpawnStep::Group => Some("setpgid"),
             SpawnStep::Limit => Some("setrlimit"),
             SpawnStep::Files => Some("dup2"),
-            SpawnStep::Exec => None,
+            SpawnStep::Folder | SpawnStep::Exec => None,
         }
     }
 }
@@ -147,6 +147,7 @@ impl fmt::Display for SpawnStep {
             Self::Group => "make a process group",
             Self::Limit => "restore the limit of open files",
             Self::Files => "hand over its files",
+            Self::Folder => "enter its working directory",
             Self::Exec => "execute the program",
         })
     }
@@ -216,6 +217,8 @@ impl Spawner {
             open_files: self.open_files,
             parent: nix::unistd::getpid().as_raw(),
             new_group: plan.new_group,
+            folder: plan.folder.map_or(null(), CStr::as_ptr),
+            ignored: plan.ignored,
             terminal: plan.terminal.map(|terminal| terminal.as_raw_fd()),
             register: plan.register,
             failure: None,
@@ -243,6 +246,8 @@ struct Child<'a> {
     open_files: Option<libc::rlimit>,
     parent: libc::pid_t,
     new_group: bool,
+    folder: *const c_char,
+    ignored: &'a [Signal],
     terminal: Option<RawFd>,
     register: Option<&'a GuardPlace>,
     failure: Option<SpawnError>,
@@ -323,27 +328,15 @@ fn prepare(child: &mut Child<'_>) -> (SpawnStep, c_int) {
         for fd in child.kept {
             libc::fcntl(*fd, libc::F_SETFD, 0);
         }
-        // Signals that the terminal sent to our group while the child was still in it are for us: ignoring a signal
-        // drops a pending one.
-        for signal in TERMINAL_SIGNALS {
-            libc::signal(signal, libc::SIG_IGN);
-            libc::signal(signal, libc::SIG_DFL);
-        }
-        let default = KernelAction { handler: libc::SIG_DFL, flags: 0, restorer: 0, mask: 0 };
-        for signal in child.signals {
-            rt_sigaction(*signal, &raw const default, null_mut());
-        }
-        if is_any_signal_pending() {
-            // It would be handled as soon as the mask is lifted, perhaps by a handler that is not in the list.
-            for signal in 1..=SIGNALS_MAX {
-                rt_sigaction(signal, &raw const default, null_mut());
-            }
-        }
+        set_signals(child.signals, child.ignored);
         // After the descriptors, whose numbers may be above it.
         if let Some(limit) = child.open_files
             && libc::setrlimit(libc::RLIMIT_NOFILE, &raw const limit) != 0
         {
             return (SpawnStep::Limit, last_errno());
+        }
+        if !child.folder.is_null() && libc::chdir(child.folder) != 0 {
+            return (SpawnStep::Folder, last_errno());
         }
         let mut none = MaybeUninit::<libc::sigset_t>::zeroed();
         libc::sigemptyset(none.as_mut_ptr());
@@ -361,6 +354,35 @@ fn prepare(child: &mut Child<'_>) -> (SpawnStep, c_int) {
             libc::execve(shell, child.argv.as_ptr(), child.env);
         }
         (SpawnStep::Exec, errno)
+    }
+}
+
+/// Every signal gets its default action, or is ignored. System calls only.
+///
+/// # Safety
+/// Only in a child between clone and exec: handlers are gone afterwards.
+unsafe fn set_signals(changed: &[c_int], ignored: &[Signal]) {
+    // SAFETY: sets the two dispositions that run no code.
+    unsafe {
+        // Signals that the terminal sent to our group while the child was still in it are for us: ignoring a signal
+        // drops a pending one.
+        for signal in TERMINAL_SIGNALS {
+            libc::signal(signal, libc::SIG_IGN);
+            libc::signal(signal, libc::SIG_DFL);
+        }
+        let default = KernelAction { handler: libc::SIG_DFL, flags: 0, restorer: 0, mask: 0 };
+        for signal in changed {
+            rt_sigaction(*signal, &raw const default, null_mut());
+        }
+        if is_any_signal_pending() {
+            // It would be handled as soon as the mask is lifted, perhaps by a handler that is not in the list.
+            for signal in 1..=SIGNALS_MAX {
+                rt_sigaction(signal, &raw const default, null_mut());
+            }
+        }
+        for signal in ignored {
+            libc::signal(c_int::from(signal.0), libc::SIG_IGN);
+        }
     }
 }
 
@@ -440,38 +462,6 @@ unsafe fn rt_sigaction(signal: c_int, new: *const KernelAction, old: *mut Kernel
     unsafe { libc::syscall(libc::SYS_rt_sigaction, signal, new, old, size_of::<u64>()) }
 }
 
-/// The stack of a child until its exec.
-#[derive(Debug)]
-struct Stack {
-    lowest: NonNull<c_void>,
-}
-
-impl Stack {
-    fn new() -> io::Result<Self> {
-        let bytes = NonZeroUsize::new(STACK_BYTES).ok_or(Errno::EINVAL)?;
-        let flags = MapFlags::MAP_PRIVATE | MapFlags::MAP_STACK;
-        // SAFETY: a new mapping at an address of the system's choice.
-        let lowest = unsafe { mmap_anonymous(None, bytes, ProtFlags::PROT_READ | ProtFlags::PROT_WRITE, flags) }?;
-        let stack = Self { lowest };
-        // SAFETY: the lowest part of our own mapping, which is not used yet.
-        unsafe { mprotect(lowest, GUARD_BYTES, ProtFlags::PROT_NONE) }?;
-        Ok(stack)
-    }
-
-    /// One past the highest byte, where a stack begins; aligned to a page.
-    fn top(&self) -> *mut c_void {
-        // SAFETY: one past the end of our own mapping.
-        unsafe { self.lowest.as_ptr().byte_add(STACK_BYTES) }
-    }
-}
-
-impl Drop for Stack {
-    fn drop(&mut self) {
-        // SAFETY: our own mapping, which no child uses: a spawn returns when its child has left the stack.
-        let _ = unsafe { munmap(self.lowest, STACK_BYTES) };
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::super::testing::{is_role, lines_of, play, text, wait};
@@ -516,6 +506,8 @@ mod tests {
             fds,
             kept: &[],
             new_group: true,
+            folder: None,
+            ignored: &[],
             terminal: None,
             register,
         };
@@ -622,6 +614,8 @@ mod tests {
                 fds: &[stdout.as_fd(), stdout.as_fd()],
                 kept: &[4, 60, 61],
                 new_group: true,
+                folder: None,
+                ignored: &[],
                 terminal: None,
                 register: None,
             };
@@ -681,6 +675,8 @@ mod tests {
                 fds: &[null.as_fd(), stdout.as_fd(), stdin.as_fd()],
                 kept: &[],
                 new_group: true,
+                folder: None,
+                ignored: &[],
                 terminal: None,
                 register: None,
             };
@@ -757,6 +753,8 @@ mod tests {
             fds: &[],
             kept: &[],
             new_group: true,
+            folder: None,
+            ignored: &[],
             terminal: None,
             register: Some(&place),
         };

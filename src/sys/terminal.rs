@@ -8,6 +8,7 @@
 //! Invariant: it is taken back only from the group that it was lent to. A shell that has put this job into the
 //! background has taken it meanwhile, and keeps it.
 
+use super::disposition::with_default;
 use super::interruption::retried;
 use crate::model::signal::Signal;
 use nix::errno::Errno;
@@ -52,6 +53,12 @@ impl Terminal {
         tcgetpgrp(&self.file) == Ok(getpgrp())
     }
 
+    /// Whether it is lent to a group.
+    #[must_use]
+    pub const fn is_lent(&self) -> bool {
+        self.lent_to.is_some()
+    }
+
     /// A child has taken it for its group at its start.
     pub fn note_lent(&mut self, group: u32) {
         self.lent_to = Some(Pid::from_raw(group.cast_signed()));
@@ -94,8 +101,21 @@ pub fn is_job() -> bool {
 }
 
 /// Stops our own group as the terminal does with this signal (TSTP, TTIN, TTOU). Returns when the group goes on, or at
-/// once if the system does not stop it.
+/// once if the system does not stop it. If this process catches the signal, only on its first thread: another one may go
+/// on for a moment.
 pub fn suspend(signal: Signal) {
-    // SAFETY: sends a signal, accesses no memory. The group is our own, so the call does not fail.
-    let _ = retried(|| Errno::result(unsafe { libc::kill(0, i32::from(signal.0)) }));
+    stop(0, signal);
+}
+
+/// Stops this process alone in the same way: for a signal that the others of its group have got too.
+pub fn suspend_alone(signal: Signal) {
+    stop(nix::unistd::getpid().as_raw(), signal);
+}
+
+fn stop(whom: libc::pid_t, signal: Signal) {
+    let number = i32::from(signal.0);
+    with_default(number, || {
+        // SAFETY: sends a signal, accesses no memory. The process or group is our own, so the call does not fail.
+        let _ = retried(|| Errno::result(unsafe { libc::kill(whom, number) }));
+    });
 }

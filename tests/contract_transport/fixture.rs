@@ -100,6 +100,8 @@ impl Fixture {
             fds: &fds,
             kept: &[],
             new_group: true,
+            folder: None,
+            ignored: &[],
             terminal: None,
             register: None,
         };

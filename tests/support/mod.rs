@@ -3,6 +3,7 @@
 #![allow(dead_code, reason = "each test program uses its own part")]
 
 mod balance;
+pub mod screen;
 
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use nix::sys::signal::{self, Signal};
@@ -26,7 +27,7 @@ pub const SUPERVISOR: &str = env!("CARGO_BIN_EXE_supervisor");
 
 /// Programs are started with the default action of these signals, also if the tests run under `nohup` or as a background
 /// job of a script, which ignore them: the supervisor leaves an ignored signal ignored.
-fn restore_default_signals() {
+pub fn restore_default_signals() {
     use nix::sys::signal::{SigHandler, signal};
     for ignored in [Signal::SIGINT, Signal::SIGQUIT, Signal::SIGHUP] {
         // SAFETY: the default action runs no code in this process.

@@ -6,17 +6,20 @@
 
 pub mod flow;
 pub mod replay;
+pub mod run;
 
 use super::error::UsageError;
 use super::parser::Typed;
 use flow::FlowCommand;
 use replay::ReplayCommand;
+use run::RunCommand;
 use std::ffi::{OsStr, OsString};
 use std::fmt::Write;
 
 /// A subcommand with what was typed behind its name.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Subcommand {
+    Run(RunCommand),
     Flow(Box<FlowCommand>),
     Replay(ReplayCommand),
 }
@@ -25,14 +28,15 @@ pub enum Subcommand {
 #[derive(Clone, Copy)]
 pub struct Row {
     pub name: &'static str,
-    /// For the list in the help, at most 70 columns.
+    /// For the list in the help, at most 85 columns.
     pub about: &'static str,
     /// Reads the words behind the name.
     pub read: fn(&[OsString]) -> Result<Typed<Subcommand>, UsageError>,
 }
 
 /// Every subcommand, in the order of the help.
-pub const ROWS: [Row; 2] = [
+pub const ROWS: [Row; 3] = [
+    Row { name: run::NAME, about: run::ABOUT, read: |words| Ok(run::read(words)?.map(Subcommand::Run)) },
     Row {
         name: flow::NAME,
         about: flow::ABOUT,
@@ -47,17 +51,30 @@ pub fn named(word: &OsStr) -> Option<&'static Row> {
     ROWS.iter().find(|row| row.name == word)
 }
 
-/// The paragraph of the help that lists the subcommands; empty without any.
+/// The paragraph of the help that lists the subcommands.
 #[must_use]
 pub fn list() -> String {
-    let mut list = String::new();
+    let mut list = "Subcommands, as the first word (each has its own --help):\n".to_owned();
     for row in &ROWS {
-        let head = if list.is_empty() { "Subcommands, as the first word (each has its own --help):\n" } else { "" };
         // To write into a text cannot fail.
-        let _ = writeln!(list, "{head}  {:<10}{}", row.name, row.about);
-    }
-    if !list.is_empty() {
-        list.push('\n');
+        let _ = writeln!(list, "  {:<9}{}", row.name, row.about);
     }
     list
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_row_fits_its_line_and_shows_the_help_of_its_subcommand() {
+        for row in &ROWS {
+            assert!(row.name.len() < 9 && row.about.chars().count() <= 85, "{}", row.name);
+            let Ok(Typed::Show(help)) = (row.read)(&["--help".into()]) else { panic!("{}", row.name) };
+            assert!(help.contains(&format!("Usage: supervisor {}", row.name)), "{help}");
+            for line in help.lines() {
+                assert!(line.chars().count() <= 100, "{line}");
+            }
+        }
+    }
 }

@@ -1,7 +1,6 @@
 //! Commands: a process for each item, started and owned by launcher threads.
 
 mod held_output;
-mod job_control;
 mod launchers;
 mod messages;
 mod pool;

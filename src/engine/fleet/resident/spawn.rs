@@ -172,6 +172,8 @@ impl LaunchSpec {
             fds: &fds,
             kept: &self.kept,
             new_group: true,
+            folder: None,
+            ignored: &[],
             terminal: None,
             register: None,
         };
