@@ -49,6 +49,7 @@ fn a_browser_shows_the_page() {
         ("small.html", synthetic::killed_at_seven()),
         ("large.html", synthetic::large(STEPS_LARGE)),
         ("hostile.html", synthetic::hostile()),
+        ("empty.html", synthetic::empty()),
     ];
     for (name, made) in &pages {
         std::fs::write(folder.join(name), written(made)).unwrap();
@@ -88,10 +89,7 @@ fn text_of_a_trace_is_never_markup() {
 
 #[test]
 fn an_empty_trace_has_a_page() {
-    let mut made = synthetic::killed_at_seven();
-    made.steps.clear();
-    made.processes.clear();
-    let page = String::from_utf8(written(&made)).unwrap();
+    let page = String::from_utf8(written(&synthetic::empty())).unwrap();
     assert!(page.starts_with("<!doctype html>") && page.trim_end().ends_with("</html>") && !page.contains("{{"));
 }
 

@@ -1,13 +1,13 @@
-// What has to hold of the page in a real browser. `node checks.mjs SMALL [LARGE [HOSTILE]]`, three files: a run of five
-// workers and 20 items in which one was killed at item 7, one of 100,000 steps, and one whose every text wants to be
-// markup. BROWSER_MODULES: where playwright-core is installed. CHECK: only checks whose name contains this.
+// What has to hold of the page in a real browser. `node checks.mjs SMALL [LARGE [HOSTILE [EMPTY]]]`, files: a run of
+// five workers and 20 items in which one was killed at item 7, one of 100,000 steps, one whose every text wants to be
+// markup, and one of no steps. BROWSER_MODULES: where playwright-core is installed. CHECK: only checks whose name contains this.
 
 import assert from "node:assert/strict";
 import { resolve } from "node:path";
 import { pathToFileURL } from "node:url";
 import { open, launch } from "./page.mjs";
 
-const [small, large, hostile] = process.argv.slice(2).map((file) => pathToFileURL(resolve(file)).href);
+const [small, large, hostile, empty] = process.argv.slice(2).map((file) => pathToFileURL(resolve(file)).href);
 const checks = [];
 const check = (name, url, action, options = {}) => {
   if (url !== undefined) checks.push({ name, url, action, options });
@@ -128,7 +128,7 @@ check("it is usable by keyboard alone", small, async (page) => {
   const cleared = await chosen(page);
   assert.deepEqual([cleared.title, cleared.lit], ["An item's path", 0]);
   await page.focus("#steps");
-  const outline = await page.$eval("#steps", (node) => getComputedStyle(node).outlineStyle);
+  const outline = await page.$eval(".diagram", (node) => getComputedStyle(node).outlineStyle);
   assert.equal(outline, "solid", "the focus is not visible");
   const current = () => page.$eval("#steps", (node) => Number(node.getAttribute("aria-activedescendant").slice(5)));
   await page.keyboard.press("Home");
@@ -235,6 +235,18 @@ check("hostile text does nothing", hostile, async (page) => {
   assert((await text(page, "h1")).includes("<img src=x"));
   assert((await text(page, "#processes")).includes("<img src=x"));
   assert(await page.isVisible("#cut"));
+});
+
+check("a trace without steps has a page", empty, async (page) => {
+  assert.equal(await text(page, "#hits"), "0 steps");
+  assert(await page.isVisible("#nothing"));
+  assert.match(await text(page, "#cut"), /ends before/);
+  await page.focus("#steps");
+  for (const key of ["ArrowDown", "End", "Home", "Enter", "+"]) await page.keyboard.press(key);
+  await page.click("#scale");
+  await page.fill("#item", "7");
+  await page.press("#item", "Enter");
+  assert.equal((await chosen(page)).story, "Item 7 is not in this trace.");
 });
 
 for (const [name, scheme, dark] of [

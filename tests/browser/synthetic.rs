@@ -59,6 +59,15 @@ pub fn large(steps: usize) -> Synthetic {
     maker.finish()
 }
 
+/// A trace that ends before anything happened.
+pub fn empty() -> Synthetic {
+    let mut made = killed_at_seven();
+    made.steps.clear();
+    made.processes.clear();
+    made.cut = Some("the trace ends before its run".to_owned());
+    made
+}
+
 /// A run whose every text wants to be markup.
 pub fn hostile() -> Synthetic {
     const EVIL: &str = "</script><img src=x onerror=document.title='owned'><!--<script>\u{2028}\u{202e}\"'&amp;\0\\";
@@ -139,8 +148,10 @@ impl Maker {
     /// A step of a process, at its worker.
     fn of_process(&mut self, process: usize, t: f64, mark: PageMark, label: String) -> &mut PageStep {
         let PageProcess { worker, incarnation, pid, .. } = self.made.processes[process];
-        let place = PageParty::Worker(worker);
-        let step = self.step(t, PageKind::Process, place, place, label);
+        // As a trace tells it: the supervisor starts a process, and hears of it from then on.
+        let (here, there) = (PageParty::Supervisor, PageParty::Worker(worker));
+        let (from, to) = if mark == PageMark::Started { (here, there) } else { (there, here) };
+        let step = self.step(t, PageKind::Process, from, to, label);
         (step.mark, step.worker, step.incarnation, step.pid) = (mark, Some(worker), Some(incarnation), Some(pid));
         step
     }
@@ -164,8 +175,8 @@ impl Maker {
             rss_max_kib: 3400 + u64::from(worker) * 12,
         });
         let what = if incarnation > 1 { "restarted" } else { "started" };
-        self.of_process(process, spawned, PageMark::Started, format!("{what}, pid {}", self.pid));
-        self.of_process(process, ready, PageMark::Ready, "ready".to_owned());
+        self.of_process(process, spawned, PageMark::Started, format!("{what} as pid {}", self.pid));
+        self.of_process(process, ready, PageMark::Ready, "is ready".to_owned());
         process
     }
 
@@ -242,7 +253,7 @@ impl Maker {
         let label = "KILL".to_owned();
         let step = self.step(died - 50e-6, PageKind::Signal, PageParty::Outside, PageParty::Worker(worker), label);
         (step.worker, step.incarnation, step.pid) = (Some(worker), Some(incarnation), Some(pid));
-        let label = format!("died: signal 9 (KILL) while at item {item}");
+        let label = format!("signal 9 (KILL) at item {item}, which is tried again, attempt 2");
         self.of_process(process, died, PageMark::Died, label).item = Some(item);
         let fact = self.step(
             died + 20e-6,
@@ -278,7 +289,7 @@ impl Maker {
         for slot in 0..self.slots.len() {
             t += 150e-6;
             let process = self.slots[slot].process;
-            self.of_process(process, t, PageMark::Ended, "ended: exit 0".to_owned());
+            self.of_process(process, t, PageMark::Ended, "exit 0".to_owned());
             let row = &mut self.made.processes[process];
             (row.ended, row.exit) = (Some(t), Some("exit 0".to_owned()));
         }

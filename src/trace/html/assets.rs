@@ -23,6 +23,7 @@ const MODULES: &[(&str, &str)] = &[
     ("path.js", include_str!("js/path.js")),
     ("filter.js", include_str!("js/filter.js")),
     ("layout.js", include_str!("js/layout.js")),
+    ("rows.js", include_str!("js/rows.js")),
     ("drawing.js", include_str!("js/drawing.js")),
     ("diagram.js", include_str!("js/diagram.js")),
     ("lanes.js", include_str!("js/lanes.js")),

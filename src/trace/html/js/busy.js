@@ -1,6 +1,6 @@
 // When each worker lived and worked, from the processes and from the frames that carried items to it.
 
-import { KIND, processKey } from "./data.js";
+import { KIND, MARK, NONE, processKey } from "./data.js";
 
 /**
  * For each worker (index 0 is unused): `lives` (from, to, process) and `works` (from, to, item, count, step), each in
@@ -23,11 +23,35 @@ export function busy(trace) {
     const work = { from: steps.began[i], to, item: steps.item[i], count: Math.max(steps.count[i], 1), step: i };
     lanes[steps.to[i]].works.push(work);
   }
+  lastWorks(trace, lanes);
   for (const lane of lanes) {
     lane.works.sort((a, b) => a.from - b.from);
     lane.lives.sort((a, b) => a.from - b.from);
   }
   return lanes;
+}
+
+/**
+ * A worker that died over an item cannot tell when it began: it did so when it had the item, and had finished what it
+ * was at before.
+ */
+function lastWorks({ steps }, lanes) {
+  for (let i = 0; i < steps.size; i++) {
+    if (steps.mark[i] !== MARK.died || steps.item[i] === NONE) continue;
+    const isOfDead = (n) => steps.worker[n] === steps.worker[i] && steps.incarnation[n] === steps.incarnation[i];
+    let n = i - 1;
+    while (n >= 0 && !(steps.kind[n] === KIND.frame && steps.to[n] > 0 && isOfDead(n) && has(steps, n, i))) n -= 1;
+    if (n < 0 || !Number.isNaN(steps.began[n])) continue;
+    const { works } = lanes[steps.to[n]];
+    const before = works.filter((work) => work.to <= steps.t[i]).reduce((last, work) => Math.max(last, work.to), 0);
+    const had = Number.isNaN(steps.received[n]) ? steps.t[n] : steps.received[n];
+    works.push({ from: Math.max(had, before), to: steps.t[i], item: steps.item[i], count: 1, step: n });
+  }
+}
+
+/** If frame `n` has the item of step `i`. */
+function has(steps, n, i) {
+  return steps.item[n] <= steps.item[i] && steps.item[i] < steps.item[n] + Math.max(steps.count[n], 1);
 }
 
 /** The part of its life that a worker worked, from 0 to 1. */

@@ -13,7 +13,7 @@ const MEASURES = [
   },
   {
     title: "On the way",
-    about: "from when a frame was written to when it was read, both ways",
+    about: "from when a frame was written to when it was read",
     of: (s, i) => s.received[i] - s.sent[i],
   },
   {

@@ -124,13 +124,18 @@ function inOrder(steps) {
   return result;
 }
 
-/** `died` of a process: it ended otherwise than it was meant to. */
+/** `died` of a process: it ended otherwise than it was meant to. `again` of a step: it starts the next one after that. */
 function markDeaths(processes, steps) {
   const died = new Set();
   for (let i = 0; i < steps.size; i++) {
     if (steps.mark[i] === MARK.died) died.add(processKey(steps.worker[i], steps.incarnation[i]));
   }
   for (const row of processes) row.died = died.has(processKey(row.worker, row.incarnation));
+  steps.again = new Uint8Array(steps.size);
+  for (let i = 0; i < steps.size; i++) {
+    if (steps.mark[i] !== MARK.started) continue;
+    steps.again[i] = died.has(processKey(steps.worker[i], steps.incarnation[i] - 1)) ? 1 : 0;
+  }
 }
 
 function workers(run, processes, steps) {

@@ -1,15 +1,18 @@
 // The sequence diagram: what of it is in view, as rows of text (the list that a screen reader reads) over one drawing.
 
 import { firstAt } from "./busy.js";
-import { KIND, MARK, NONE, partyName } from "./data.js";
+import { MARK, NONE, partyName } from "./data.js";
 import { byId, element, onceAFrame, workerClass } from "./dom.js";
 import { Drawing } from "./drawing.js";
-import { evenLayout, naturalScale, squeeze, timeLayout } from "./layout.js";
+import { evenLayout, scaleOf, squeeze, timeLayout } from "./layout.js";
+import { classesOf, endsOf, isBold, sayStep } from "./rows.js";
 import { clock } from "./words.js";
 
 /** Heights of a line, in pixels. Below `LABELS_FROM` there is no room for labels. */
 const LINES = [4, 7, 12, 20, 28, 36, 48];
 const LABELS_FROM = 20;
+/** The height at first, as a place in `LINES`. */
+const LINE = 4;
 /** The least distance of two labels, in pixels. */
 const LABEL_GAP = 17;
 /** Steps are drawn this many pixels beyond the view, so that a scroll shows no gap. */
@@ -34,7 +37,7 @@ export class Diagram {
     this.path = null;
     this.cursor = NONE;
     this.paper = null;
-    this.zoom = { line: LINES.indexOf(28), time: 1 };
+    this.zoom = { line: LINE, time: 1 };
     this.proportional = false;
     this.nodes = new Map();
     this.pen = document.createElement("canvas").getContext("2d");
@@ -123,7 +126,7 @@ export class Diagram {
   /** `direction`: 1 for larger, -1 for smaller, 0 for as it was. */
   zoomBy(direction) {
     this.keepPlace(() => {
-      if (direction === 0) this.zoom = { line: LINES.indexOf(28), time: 1 };
+      if (direction === 0) this.zoom = { line: LINE, time: 1 };
       else if (this.proportional) this.zoom.time *= direction > 0 ? 1.6 : 1 / 1.6;
       else this.zoom.line = Math.max(0, Math.min(LINES.length - 1, this.zoom.line + direction));
     });
@@ -131,7 +134,7 @@ export class Diagram {
 
   relayout(time = null) {
     const { t } = this.trace.steps;
-    const scale = this.proportional ? naturalScale(t, this.shown, 14) * this.zoom.time : 0;
+    const scale = this.proportional ? scaleOf(t, this.shown, this.timeHeight()) : 0;
     this.layout = this.proportional
       ? timeLayout(t, this.shown, scale)
       : evenLayout(t, this.shown, LINES[this.zoom.line]);
@@ -143,6 +146,14 @@ export class Diagram {
     this.rows.replaceChildren();
     if (time !== null) this.scrollToY(this.layout.yOf(time) - 12);
     this.redraw();
+  }
+
+  /** How high all steps are in proportion to time: at first half of a line each, never less than the view. */
+  timeHeight() {
+    const least = this.view() - 60;
+    const height = Math.max((this.shown.length * LINES[LINE]) / 2, least) * this.zoom.time;
+    if (height < least) this.zoom.time *= least / height;
+    return Math.max(height, least);
   }
 
   view() {
@@ -186,8 +197,7 @@ export class Diagram {
 
   /** On a narrow screen: scrolls sideways to the columns of a step. */
   showColumns(step) {
-    const { from, to } = this.trace.steps;
-    const places = [from[step], to[step]].map((party) => this.place.get(party));
+    const places = this.ends(step);
     const [left, right] = [Math.min(...places) - this.column / 2 - this.gutter, Math.max(...places) + this.column / 2];
     if (this.scroller.scrollLeft > left) this.scroller.scrollLeft = left;
     else if (right > this.scroller.scrollLeft + this.scroller.clientWidth) {
@@ -206,6 +216,7 @@ export class Diagram {
     if (this.layout === undefined || this.width === undefined) return;
     const [top, view] = [this.top(), this.view()];
     this.offset = (this.paper === null ? this.scroller.scrollTop : 0) - top;
+    this.lookAside();
     const positions = this.positions(top - BEYOND, top + view + BEYOND);
     this.drawing.begin(this.width, view + 2 * BEYOND, top - BEYOND, this.offset);
     this.drawLives(top - BEYOND, top + view + BEYOND);
@@ -225,6 +236,15 @@ export class Diagram {
     this.heads.style.transform = `translateX(${-this.scroller.scrollLeft}px)`;
     this.tellCursor();
     this.onView(this.layout.timeAt(top), this.layout.timeAt(top + view));
+  }
+
+  /** Labels are placed for the part of the columns that is in view. */
+  lookAside() {
+    const [left, sight] = [this.scroller.scrollLeft, this.paper === null ? this.scroller.clientWidth : this.width];
+    if (left === this.left && sight === this.sight) return;
+    Object.assign(this, { left, sight });
+    this.nodes.clear();
+    this.rows.replaceChildren();
   }
 
   /** Rows stand in the page in the order of the steps, for a screen reader and for a copied text. */
@@ -303,7 +323,7 @@ export class Diagram {
       "aria-setsize": this.shown.length,
       "aria-posinset": position + 1,
       "aria-selected": step === this.cursor,
-      "aria-label": this.say(step),
+      "aria-label": sayStep(steps, step),
       "data-step": step,
       "data-key": key,
     });
@@ -313,36 +333,30 @@ export class Diagram {
   }
 
   rowClass(step) {
-    const { kind, mark, incarnation } = this.trace.steps;
-    const classes = ["row", Object.keys(KIND)[kind[step]], Object.keys(MARK)[mark[step]]];
-    if (mark[step] === MARK.started && incarnation[step] > 1) classes.push("again");
+    const classes = classesOf(this.trace.steps, step);
     if (step === this.cursor) classes.push("cursor");
     if (this.path !== null) classes.push(this.path.has(step) ? "on" : "off");
     return classes.join(" ");
   }
 
-  /** A step as one sentence, for a screen reader. */
-  say(step) {
-    const { from, to, t, label, because, kind } = this.trace.steps;
-    const way = from[step] === to[step] ? partyName(from[step]) : `${partyName(from[step])} to ${partyName(to[step])}`;
-    const why = because[step] === 0 ? "" : `, because ${because[step]}`;
-    return `${clock(t[step])} s, ${Object.keys(KIND)[kind[step]]}, ${way}: ${label[step]}${why}`;
+  /** Where a step begins and arrives, in pixels. */
+  ends(step) {
+    return endsOf(this.trace.steps, step).map((party) => this.place.get(party));
   }
 
   label(step) {
-    const { from, to, label, because, kind, mark } = this.trace.steps;
-    const [a, b] = [this.place.get(from[step]), this.place.get(to[step])];
+    const { label, because } = this.trace.steps;
+    const [a, b] = this.ends(step);
     const text = label[step].slice(0, LABEL_CHARACTERS_MAX);
     const title = because[step] === 0 ? label[step] : `${label[step]}\nbecause ${because[step]}`;
     const node = element("span", { class: a === b ? "label own" : "label", title }, text);
-    // Labels of deaths, signals and restarts are bold, and so a little wider.
-    this.pen.font = kind[step] === KIND.signal || mark[step] !== MARK.plain ? `600 ${this.font}` : this.font;
-    const wanted = Math.ceil(this.pen.measureText(text).width) + 7;
-    const width = Math.min(wanted, this.width - this.gutter - 12);
-    const right = this.width - 6 - width;
+    this.pen.font = isBold(this.trace.steps, step) ? `600 ${this.font}` : this.font;
+    // What does not fit beside its arrow is moved into view: with many columns only a part of them is.
+    const [first, last] = [this.gutter + 2 + this.left, this.left + this.sight - 6];
+    const width = Math.min(Math.ceil(this.pen.measureText(text).width) + 7, last - first);
     let left = this.beside(a, b, width);
-    if (a === b) left = a + 10 > right && a - 10 - width > this.gutter ? a - 10 - width : a + 10;
-    node.style.left = `${Math.max(this.gutter + 2, Math.min(left, right))}px`;
+    if (a === b) left = a + 10 + width > last && a - 10 - width > first ? a - 10 - width : a + 10;
+    node.style.left = `${Math.max(first, Math.min(left, last - width))}px`;
     node.style.width = `${width}px`;
     return node;
   }
@@ -360,7 +374,7 @@ export class Diagram {
   drawStep(step, y) {
     const { t, from, to, kind, mark, sent, received } = this.trace.steps;
     const { line, proportional } = this.layout;
-    const [x1, x2] = [this.place.get(from[step]), this.place.get(to[step])];
+    const [x1, x2] = this.ends(step);
     const worker = from[step] > 0 ? from[step] : to[step];
     const classes = `${workerClass(worker)} ${this.rowClass(step)}`;
     if (x1 === x2) {

@@ -13,6 +13,8 @@ const AXIS = 22;
 const MARKS_MAX = 500;
 /** Work that is too short to be seen is shown in stretches of this many pixels, paler the less of it there is. */
 const STRETCH = 4;
+/** No more than about this many stretches are drawn: with many workers they are longer. */
+const STRETCHES_MAX = 20_000;
 
 export class Lanes {
   /** `onPick(time, item)`: somebody clicked there; `item` is NONE where none was worked on. */
@@ -115,17 +117,42 @@ export class Lanes {
     name.textContent = this.left < 60 ? `w ${worker}` : `worker ${worker}`;
     const group = svg("g", { class: workerClass(worker) }, name);
     const { lives, works } = this.lanes[worker];
-    for (const life of merged(lives, (time) => this.x(time), this.left, this.width - 8)) {
+    for (const life of this.merged(lives)) {
       const width = Math.max(1, life.x2 - life.x1);
       group.append(svg("rect", { class: "alive", x: life.x1, y: y + BAR / 2 - 1, width, height: 2 }));
     }
-    for (const work of merged(works, (time) => this.x(time), this.left, this.width - 8))
-      group.append(this.work(work, y));
-    for (const life of lives.length > MARKS_MAX ? [] : lives) {
-      this.restarts(group, life, y);
+    for (const work of this.merged(works)) group.append(this.work(work, y));
+    for (const [n, life] of lives.length > MARKS_MAX ? [] : lives.entries()) {
+      this.restarts(group, life, lives[n - 1], y);
       this.deaths(group, life, y);
     }
     return group;
+  }
+
+  /**
+   * The stretches of a lane in pixels. Those that are too short to be told apart are one: `only` is null for it, and
+   * `share` is the part of it that they fill.
+   */
+  merged(list) {
+    const least = Math.max(STRETCH, (this.trace.workers * this.width) / STRETCHES_MAX);
+    const [left, right] = [this.left, this.width - 8];
+    const stretches = [];
+    let last = null;
+    for (const one of list) {
+      const [x1, x2] = [Math.max(left, this.x(one.from)), Math.min(right, this.x(one.to))];
+      if (x2 < left || x1 > right) continue;
+      const isShort = x2 - x1 < least;
+      if (last !== null && isShort && x1 < last.start + least) {
+        last.filled += x2 - x1;
+        last.x2 = Math.max(last.x2, x2);
+        last.only = null;
+      } else {
+        last = { x1, x2, only: one, start: isShort ? x1 : -Infinity, filled: x2 - x1 };
+        stretches.push(last);
+      }
+    }
+    for (const one of stretches) one.share = one.filled / Math.max(one.x2 - one.x1, 1e-9);
+    return stretches;
   }
 
   work({ x1, x2, only, share }, y) {
@@ -149,10 +176,11 @@ export class Lanes {
     group.append(svg("path", { class: "halo", d }), svg("path", { class: "cross", d }));
   }
 
-  /** A ring where a process took the place of another one. */
-  restarts(group, { from, row }, y) {
+  /** A ring where a process took the place of one that died; a cross so near that it would be hidden says as much. */
+  restarts(group, { from, row }, before, y) {
     const x = this.x(from);
-    if (row.incarnation < 2 || x < this.left || x > this.width - 4) return;
+    if (!before?.row.died || row.incarnation < 2 || x < this.left || x > this.width - 4) return;
+    if (x - this.x(before.to) < 10) return;
     group.append(svg("circle", { class: "again", cx: x, cy: y + BAR / 2, r: 3.5 }));
   }
 
@@ -197,30 +225,6 @@ export class Lanes {
 
 function isCarried(work, item) {
   return work.item <= item && item < work.item + work.count;
-}
-
-/**
- * The stretches of a lane in pixels. Those that are too short to be told apart are one: `only` is null for it, and
- * `share` is the part of it that they fill.
- */
-function merged(list, x, left, right) {
-  const stretches = [];
-  let last = null;
-  for (const one of list) {
-    const [x1, x2] = [Math.max(left, x(one.from)), Math.min(right, x(one.to))];
-    if (x2 < left || x1 > right) continue;
-    const isShort = x2 - x1 < STRETCH;
-    if (last !== null && isShort && x1 < last.start + STRETCH) {
-      last.filled += x2 - x1;
-      last.x2 = Math.max(last.x2, x2);
-      last.only = null;
-    } else {
-      last = { x1, x2, only: one, start: isShort ? x1 : -Infinity, filled: x2 - x1 };
-      stretches.push(last);
-    }
-  }
-  for (const one of stretches) one.share = one.filled / Math.max(one.x2 - one.x1, 1e-9);
-  return stretches;
 }
 
 /** The next of 1, 2, 5, 10, ... times a power of ten. */

@@ -54,16 +54,10 @@ export function timeLayout(t, shown, scale) {
   };
 }
 
-/** The scale at which half of the steps stand a line or more below the one before them, in pixels a second. */
-export function naturalScale(t, shown, line) {
-  const gaps = [];
-  const stride = Math.max(1, Math.floor(shown.length / 2000));
-  for (let n = 1; n < shown.length; n += stride) {
-    const gap = t[shown[n]] - t[shown[n - 1]];
-    if (gap > 0) gaps.push(gap);
-  }
-  gaps.sort((a, b) => a - b);
-  return line / (gaps[gaps.length >> 1] || 1e-3);
+/** The scale at which the shown steps are `height` pixels high, in pixels a second. */
+export function scaleOf(t, shown, height) {
+  const span = shown.length > 0 ? t[shown[shown.length - 1]] - t[shown[0]] : 0;
+  return height / Math.max(span, 1e-6);
 }
 
 /** The first place in `shown` whose time is `time` or later. */

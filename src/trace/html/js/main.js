@@ -96,7 +96,8 @@ class View {
       return;
     }
     this.choose(Number(text));
-    if (this.path.steps.length > 0) this.diagram.reveal(this.path.steps[0]);
+    const first = this.path.turns[0]?.step ?? this.path.steps[0];
+    if (first !== undefined) this.diagram.reveal(first);
   }
 
   pickStep(step) {

@@ -75,6 +75,6 @@ function tellTurn(steps, turn) {
   const got = `${number}worker ${turn.worker}${pid} got it at ${clock(steps.t[turn.step])} s${batch}`;
   if (turn.end === "open") return `${got}; the trace does not tell how that ended.`;
   const after = duration(steps.t[turn.last] - steps.t[turn.step]);
-  if (turn.end === "died") return `${got}; ${after} later it ${steps.label[turn.last]}.`;
+  if (turn.end === "died") return `${got}; ${after} later: ${steps.label[turn.last]}.`;
   return `${got} and answered ${after} later.`;
 }
