@@ -40,6 +40,7 @@ pub mod spawn;
 pub mod spill;
 pub mod stdio;
 pub mod terminal;
+pub mod tracer;
 pub mod wake_fd;
 pub mod wake_pipe;
 
