@@ -41,6 +41,9 @@ pub mod cli;
 pub mod command;
 #[cfg(feature = "run")]
 #[doc(hidden)]
+pub mod compare;
+#[cfg(feature = "run")]
+#[doc(hidden)]
 pub mod core;
 #[cfg(feature = "run")]
 #[doc(hidden)]
@@ -56,6 +59,9 @@ pub mod model;
 #[cfg(feature = "run")]
 #[doc(hidden)]
 pub mod mutant;
+#[cfg(feature = "plot")]
+#[doc(hidden)]
+pub mod plot;
 #[cfg(feature = "cli")]
 #[doc(hidden)]
 pub mod program;

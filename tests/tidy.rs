@@ -51,6 +51,7 @@ const FLOORS: &[Floor] = &[
     Floor { place: "src/mutant.rs", may: &[], never: &[] },
     Floor { place: "src/core/", may: &["model", "mutant"], never: &[] },
     Floor { place: "src/sys/", may: &["model::exit", "model::signal", "model::time"], never: &[] },
+    Floor { place: "src/plot/", may: &[], never: &[] },
     Floor { place: "src/protocol/", may: &["model", "wire"], never: &[] },
     Floor { place: "src/transport/", may: &["model", "wire", "sys"], never: &[] },
     Floor { place: "src/command/", may: &["model", "wire", "sys"], never: &[] },
@@ -74,10 +75,30 @@ const FLOORS: &[Floor] = &[
     },
     Floor { place: "src/cli/", may: &["model"], never: &[] },
     // The composition root: the one place that starts workers on threads.
-    Floor { place: "src/engine/assembly.rs", may: MODULES, never: &["cli", "program"] },
-    Floor { place: "src/engine/", may: MODULES, never: &["cli", "program", "worker"] },
+    Floor { place: "src/engine/assembly.rs", may: MODULES, never: &["cli", "program", "compare"] },
+    Floor { place: "src/engine/", may: MODULES, never: &["cli", "program", "compare", "worker"] },
+    // What the library shows; and to count, what a comparison is about.
+    Floor {
+        place: "src/compare/",
+        may: &[
+            "model",
+            "sys",
+            "worker",
+            "transport::Copies",
+            "transport::RoundTrip",
+            "transport::copies",
+            "transport::in_process",
+            "reporter::object",
+            "plot",
+        ],
+        never: &["transport::in_process::open"],
+    },
     // What the library shows, and the command line.
-    Floor { place: "src/program/", may: &["model", "worker", "engine", "cli", "exit_code"], never: &[] },
+    Floor {
+        place: "src/program/",
+        may: &["model", "worker", "engine", "cli", "exit_code", "compare", "plot", "sys::stdio"],
+        never: &[],
+    },
     Floor { place: "bin/", may: &["program", "worker"], never: &[] },
 ];
 
@@ -103,6 +124,8 @@ const MODULES: &[&str] = &[
     "engine",
     "cli",
     "program",
+    "compare",
+    "plot",
 ];
 
 /// In which part of a file a ban holds.

@@ -3,14 +3,18 @@
 //!
 //! Invariant: a user of the library like any other. It knows the command line, which no other module but `cli` does.
 
+mod answer;
+mod compare;
+#[cfg(feature = "plot")]
+mod plot_target;
+
 use crate::cli::subcommand::Subcommand;
 use crate::cli::{self, Invocation, Parsed};
-use crate::exit_code::{self, ProgramExit};
+use crate::exit_code;
 use crate::model::builder::Host;
 use crate::{engine, worker};
+use answer::{exit, fail, show};
 use std::ffi::OsString;
-use std::fmt::Display;
-use std::io::{self, Write};
 use std::process::ExitCode;
 
 /// Does what the arguments ask for; they come without the program's name. Does not return if a signal ended the work:
@@ -38,26 +42,7 @@ fn run(Invocation { config, exit_codes }: Invocation) -> ExitCode {
 
 /// One arm per subcommand.
 fn carry_out(subcommand: Subcommand) -> ExitCode {
-    match subcommand {}
-}
-
-fn exit(exit: ProgramExit) -> ExitCode {
-    match exit {
-        ProgramExit::Code(code) => ExitCode::from(code),
-        ProgramExit::Raise(signal) => engine::end_by(signal),
+    match subcommand {
+        Subcommand::Compare(options) => compare::main(options),
     }
-}
-
-/// Writes a text that was asked for. A reader that closed the pipe has read enough.
-fn show(text: &str) -> ExitCode {
-    match io::stdout().write_all(text.as_bytes()) {
-        Err(error) if error.kind() != io::ErrorKind::BrokenPipe => fail(&error, exit_code::LOST),
-        _ => ExitCode::from(exit_code::DONE),
-    }
-}
-
-/// Reports an error on one line of stderr. If stderr is closed, the exit code is the only report.
-fn fail(error: &dyn Display, code: u8) -> ExitCode {
-    let _ = writeln!(io::stderr(), "supervisor: {}", cli::escaped(&error.to_string()));
-    ExitCode::from(code)
 }

@@ -23,6 +23,7 @@ mod leftover;
 pub mod limits;
 pub mod mailbox;
 pub mod mapping;
+pub mod measured_child;
 pub mod memfd;
 pub mod mqueue;
 mod open_fds;

@@ -225,7 +225,7 @@ fn status_of(code: i32, status: i32) -> ExitStatus {
     }
 }
 
-fn usage_of(usage: &libc::rusage) -> Usage {
+pub(super) fn usage_of(usage: &libc::rusage) -> Usage {
     let count = |number: libc::c_long| u64::try_from(number).unwrap_or(0);
     Usage {
         user_us: micros_of(usage.ru_utime),

@@ -66,7 +66,7 @@ fn trace(mut command: Command) -> io::Result<TracedCalls> {
     let child = command.spawn()?;
     let program = i32::try_from(child.id()).map_err(|_| Errno::EINVAL)?;
     let mut trace = Trace { program, tasks: HashMap::new(), counted: TracedCalls::default() };
-    trace.tasks.insert(program, Task { role: Some(TracedRole::Program), is_fresh: true, early: Vec::new() });
+    trace.tasks.insert(program, TracedTask { role: Some(TracedRole::Program), is_fresh: true, early: Vec::new() });
     while let Some((tid, status)) = wait()? {
         trace.changed(tid, status)?;
     }
@@ -87,7 +87,7 @@ fn wait() -> io::Result<Option<(i32, i32)>> {
 
 /// A thread of the trace.
 #[derive(Debug)]
-struct Task {
+struct TracedTask {
     /// `None` until the event about its start has come: its own first stop may come before.
     role: Option<TracedRole>,
     /// It has not stopped yet.
@@ -99,7 +99,7 @@ struct Task {
 struct Trace {
     /// The thread id of the program's first thread.
     program: i32,
-    tasks: HashMap<i32, Task>,
+    tasks: HashMap<i32, TracedTask>,
     counted: TracedCalls,
 }
 
@@ -117,7 +117,7 @@ impl Trace {
         }
         let (signal, event) = (libc::WSTOPSIG(status), status >> 16);
         let was_fresh = {
-            let unknown = || Task { role: None, is_fresh: true, early: Vec::new() };
+            let unknown = || TracedTask { role: None, is_fresh: true, early: Vec::new() };
             std::mem::take(&mut self.tasks.entry(tid).or_insert_with(unknown).is_fresh)
         };
         if was_fresh && tid == self.program {
@@ -153,7 +153,7 @@ impl Trace {
             (libc::PTRACE_EVENT_CLONE, role) => role,
             _ => TracedRole::Fork,
         };
-        self.tasks.entry(new).or_insert_with(|| Task { role: None, is_fresh: true, early: Vec::new() });
+        self.tasks.entry(new).or_insert_with(|| TracedTask { role: None, is_fresh: true, early: Vec::new() });
         self.set_role(new, role);
     }
 

@@ -4,14 +4,19 @@
 //!
 //! Invariant: a word is a subcommand only as the first one; behind `--` it is a command.
 
+pub mod compare;
+
 use super::error::UsageError;
 use super::parser::Typed;
+use compare::CompareOptions;
 use std::ffi::{OsStr, OsString};
 use std::fmt::Write;
 
 /// A subcommand with what was typed behind its name.
 #[derive(Clone, Debug, PartialEq)]
-pub enum Subcommand {}
+pub enum Subcommand {
+    Compare(CompareOptions),
+}
 
 /// A row of the table of subcommands.
 #[derive(Clone, Copy)]
@@ -24,7 +29,11 @@ pub struct Row {
 }
 
 /// Every subcommand, in the order of the help.
-pub const ROWS: [Row; 0] = [];
+pub const ROWS: [Row; 1] = [Row {
+    name: compare::NAME,
+    about: compare::ABOUT,
+    read: |words| Ok(compare::read(words)?.map(Subcommand::Compare)),
+}];
 
 /// The subcommand of this name.
 #[must_use]

@@ -1,0 +1,35 @@
+//! How the program answers: a text on stdout, an error on one line of stderr, an exit code.
+
+use crate::cli;
+use crate::engine;
+use crate::exit_code::{self, ProgramExit};
+use std::fmt::Display;
+use std::io::{self, Write};
+use std::process::ExitCode;
+
+/// Says something on a line of stderr. One that is closed is no reason to stop.
+pub fn say(text: &dyn Display) {
+    let _ = writeln!(io::stderr(), "supervisor: {}", cli::escaped(&text.to_string()));
+}
+
+/// Ends as it was decided. Does not return for a signal.
+pub fn exit(exit: ProgramExit) -> ExitCode {
+    match exit {
+        ProgramExit::Code(code) => ExitCode::from(code),
+        ProgramExit::Raise(signal) => engine::end_by(signal),
+    }
+}
+
+/// Writes a text that was asked for. A reader that closed the pipe has read enough.
+pub fn show(text: &str) -> ExitCode {
+    match io::stdout().write_all(text.as_bytes()) {
+        Err(error) if error.kind() != io::ErrorKind::BrokenPipe => fail(&error, exit_code::LOST),
+        _ => ExitCode::from(exit_code::DONE),
+    }
+}
+
+/// Reports an error on one line of stderr. If stderr is closed, the exit code is the only report.
+pub fn fail(error: &dyn Display, code: u8) -> ExitCode {
+    say(error);
+    ExitCode::from(code)
+}
