@@ -41,6 +41,9 @@ pub mod cli;
 pub mod command;
 #[cfg(feature = "run")]
 #[doc(hidden)]
+pub mod compare;
+#[cfg(feature = "run")]
+#[doc(hidden)]
 pub mod core;
 #[cfg(feature = "run")]
 #[doc(hidden)]
@@ -58,6 +61,9 @@ pub mod model;
 pub mod mutant;
 #[cfg(feature = "run")]
 pub mod process;
+#[cfg(feature = "plot")]
+#[doc(hidden)]
+pub mod plot;
 #[cfg(feature = "cli")]
 #[doc(hidden)]
 pub mod program;

@@ -33,7 +33,11 @@ fn the_worker_sdk_alone_is_a_few_crates() {
 #[test]
 fn each_feature_brings_what_it_is_for() {
     let run = crates(&["--no-default-features", "--features", "run"]);
-    assert!(run.contains("base64") && !run.contains("clap"), "{run:?}");
+    assert!(run.contains("base64") && !run.contains("clap") && !run.contains("plotters"), "{run:?}");
     let all = crates(&[]);
     assert!(all.contains("clap") && all.contains("ipc-channel"), "{all:?}");
+    assert!(all.contains("plotters") && all.contains("png"), "{all:?}");
+    for of_the_system in ["font-kit", "fontconfig-sys", "image", "chrono"] {
+        assert!(!all.contains(of_the_system), "{of_the_system} is among {all:?}");
+    }
 }

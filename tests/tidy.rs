@@ -51,6 +51,7 @@ const FLOORS: &[Floor] = &[
     Floor { place: "src/mutant.rs", may: &[], never: &[] },
     Floor { place: "src/core/", may: &["model", "mutant"], never: &[] },
     Floor { place: "src/sys/", may: &["model::exit", "model::signal", "model::time"], never: &[] },
+    Floor { place: "src/plot/", may: &[], never: &[] },
     Floor { place: "src/protocol/", may: &["model", "wire"], never: &[] },
     Floor { place: "src/transport/", may: &["model", "wire", "sys"], never: &[] },
     Floor { place: "src/command/", may: &["model", "wire", "sys"], never: &[] },
@@ -80,8 +81,24 @@ const FLOORS: &[Floor] = &[
     Floor { place: "src/process/", may: &["model", "sys", "command"], never: &[] },
     Floor { place: "src/cli/", may: &["model"], never: &[] },
     // The composition root: the one place that starts workers on threads.
-    Floor { place: "src/engine/assembly.rs", may: MODULES, never: &["process", "cli", "program"] },
-    Floor { place: "src/engine/", may: MODULES, never: &["process", "cli", "program", "worker"] },
+    Floor { place: "src/engine/assembly.rs", may: MODULES, never: &["process", "cli", "program", "compare"] },
+    Floor { place: "src/engine/", may: MODULES, never: &["process", "cli", "program", "compare", "worker"] },
+    // What the library shows; and to count, what a comparison is about.
+    Floor {
+        place: "src/compare/",
+        may: &[
+            "model",
+            "sys",
+            "worker",
+            "transport::Copies",
+            "transport::RoundTrip",
+            "transport::copies",
+            "transport::in_process",
+            "reporter::object",
+            "plot",
+        ],
+        never: &["transport::in_process::open"],
+    },
     // What the library shows, and the command line.
     Floor {
         place: "src/program/",
@@ -92,6 +109,8 @@ const FLOORS: &[Floor] = &[
             "engine",
             "cli",
             "exit_code",
+            "compare",
+            "plot",
             "trace",
             "reporter::object",
             "sys::stdio",
@@ -125,6 +144,8 @@ const MODULES: &[&str] = &[
     "engine",
     "cli",
     "program",
+    "compare",
+    "plot",
 ];
 
 /// In which part of a file a ban holds.

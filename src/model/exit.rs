@@ -54,4 +54,8 @@ pub struct Usage {
     /// The most memory it had at once, in KiB. Linux counts from before the exec, when the process still had the
     /// supervisor's: it is never less than that.
     pub rss_max_kib: u64,
+    /// How often it gave up its processor to wait for something.
+    pub voluntary_switches: u64,
+    /// How often the system took its processor away while it was running.
+    pub involuntary_switches: u64,
 }

@@ -4,7 +4,10 @@
 //! Invariant: a user of the library like any other. It knows the command line, which no other module but `cli` does.
 
 mod answer;
+mod compare;
 mod flow;
+#[cfg(feature = "plot")]
+mod plot_target;
 mod replay;
 mod run;
 mod sink;
@@ -47,5 +50,6 @@ fn carry_out(subcommand: Subcommand) -> ExitCode {
         Subcommand::Flow(command) => flow::run(&command),
         Subcommand::Replay(command) => replay::run(&command),
         Subcommand::Run(command) => run::run(command),
+        Subcommand::Compare(options) => compare::main(options),
     }
 }

@@ -169,7 +169,8 @@ pub fn exit_of(cause: &Cause) -> Option<ExitStatus> {
     }
 }
 
-fn push_string(out: &mut Vec<u8>, text: &str) {
+/// Appends a JSON string.
+pub fn push_string(out: &mut Vec<u8>, text: &str) {
     out.push(b'"');
     push_escaped(out, text.as_bytes());
     out.push(b'"');

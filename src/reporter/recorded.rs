@@ -167,7 +167,7 @@ pub(super) fn exited(
         item: item.map(|(item, fate)| (ItemId(item), fate)),
         waiting: 0,
         items: 3,
-        usage: Usage { user_us: 12_000, system_us: 500, rss_max_kib: 2150 },
+        usage: Usage { user_us: 12_000, system_us: 500, rss_max_kib: 2150, ..Usage::default() },
     }
 }
 

@@ -11,6 +11,7 @@ use nix::sys::memfd::{MFdFlags, memfd_create};
 use nix::sys::mman::{MapFlags, ProtFlags, mmap, munmap};
 use nix::unistd::ftruncate;
 use std::ffi::c_void;
+use std::fs::File;
 use std::io;
 use std::num::NonZeroUsize;
 use std::os::fd::{AsFd, OwnedFd};
@@ -116,6 +117,14 @@ impl Drop for SharedWords {
 
 fn bytes_of(words: usize) -> io::Result<usize> {
     if (1..=WORDS_MAX).contains(&words) { Ok(words * size_of::<AtomicU64>()) } else { Err(Errno::EINVAL.into()) }
+}
+
+/// An empty file in memory, without a name. It may be opened again by its descriptor's name below `/proc`.
+///
+/// # Errors
+/// The system is short of descriptors, or refuses the call.
+pub fn memory_file() -> io::Result<File> {
+    Ok(File::from(sealable_file().map_err(refusal::of_call("memfd_create"))?))
 }
 
 /// A system may require `MFD_NOEXEC_SEAL` (`vm.memfd_noexec`, Linux 6.3), and an older one does not know it.

@@ -189,7 +189,7 @@ impl Process {
 }
 
 /// A status in the form of `wait4(2)`.
-fn status_of_wait(status: i32) -> ExitStatus {
+pub(super) fn status_of_wait(status: i32) -> ExitStatus {
     if libc::WIFEXITED(status) {
         ExitStatus::Code((libc::WEXITSTATUS(status) & 0xff) as u8)
     } else {
@@ -242,11 +242,14 @@ fn status_of(code: i32, status: i32) -> ExitStatus {
     }
 }
 
-fn usage_of(usage: &libc::rusage) -> Usage {
+pub(super) fn usage_of(usage: &libc::rusage) -> Usage {
+    let count = |number: libc::c_long| u64::try_from(number).unwrap_or(0);
     Usage {
         user_us: micros_of(usage.ru_utime),
         system_us: micros_of(usage.ru_stime),
-        rss_max_kib: u64::try_from(usage.ru_maxrss).unwrap_or(0),
+        rss_max_kib: count(usage.ru_maxrss),
+        voluntary_switches: count(usage.ru_nvcsw),
+        involuntary_switches: count(usage.ru_nivcsw),
     }
 }
 

@@ -7,6 +7,7 @@
 //!
 //! Invariant: the supervisor writes to a spool and never maps it; the worker only reads.
 
+use super::copies::{Copies, RoundTrip};
 use super::shared_input;
 use super::spool::{Place, Spool};
 use super::{
@@ -28,6 +29,13 @@ use std::io;
 use std::os::fd::BorrowedFd;
 use std::path::Path;
 use std::sync::Arc;
+
+/// There: a body is written into the spool, which the worker maps. None, if the worker maps the input itself. Back: those
+/// of a pipe.
+pub(super) const COPIES: Copies = Copies {
+    message: RoundTrip { there: 1, back: pipe::COPIES.message.back },
+    batch: RoundTrip { there: 1, back: pipe::COPIES.batch.back },
+};
 
 /// The size of a worker's mapping of the input, unless one body is larger.
 const WINDOW_BYTES: u64 = 4 << 20;

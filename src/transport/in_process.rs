@@ -9,6 +9,7 @@
 //!
 //! Invariant: a queue holds at most `QUEUE_BYTES`; no side waits while holding its lock.
 
+use super::copies::Copies;
 use super::stream::{self, StreamChannel};
 use super::{Channel, Connection};
 use crate::sys::wake_fd::{WakeFd, WritableFd};
@@ -22,6 +23,9 @@ const QUEUE_BYTES: usize = 256 * 1024;
 
 /// Descriptors of one channel: a wake fd and a writable fd.
 pub const FDS_PER_CHANNEL: u64 = 2;
+
+/// Those of a stream, with a queue in memory in the place of the kernel: into the queue and out of it.
+pub const COPIES: Copies = stream::COPIES;
 
 /// Makes a channel to a worker that is yet to start: the supervisor's end, and the worker's.
 ///

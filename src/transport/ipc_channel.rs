@@ -12,6 +12,7 @@
 //! Invariant: of what a worker sends, only whole packets of [`MESSAGE_BYTES_MAX`], without descriptors, reach the
 //! library. How workers connect is in `ipc_rendezvous.rs`.
 
+use super::copies::Copies;
 use super::cutter::Cutter;
 use super::ipc_rendezvous::{self, Ends, Rendezvous, SocketFolder};
 use super::stream::{self, StreamChannel};
@@ -40,6 +41,10 @@ const WORD_BYTES: usize = size_of::<usize>();
 /// Most descriptors of one channel at once: two for each direction, and until the worker has connected its two ends,
 /// the socket of the rendezvous, the connection and the answer.
 const FDS_PER_CHANNEL: u64 = 9;
+
+/// One more each way than a stream: the library receives each message into memory of its own, from which it is copied
+/// into the buffer of frames. The first message of a large body is put together with its header before.
+pub(super) const COPIES: Copies = Copies::new((4, 4), (3, 3));
 
 /// The channels of one run.
 pub(super) struct IpcTransport {

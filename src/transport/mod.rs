@@ -14,6 +14,7 @@
 
 mod channel;
 mod connection;
+mod copies;
 mod cutter;
 mod endpoints;
 mod file;
@@ -45,8 +46,9 @@ mod testing;
 
 pub use channel::{Channel, ChannelError, Fill, Flush};
 pub use connection::{Connection, ItemsError, ItemsIn, ResultsOut, Staging};
+pub use copies::{Copies, RoundTrip};
 pub use endpoints::Endpoints;
 pub use input_integrity::InputIntegrity;
 pub use opening::{OpenError, Transport, TransportError};
-pub use selection::{by_name, check, connect, transport};
+pub use selection::{by_name, check, connect, copies, transport};
 pub use staging::StagingArea;

@@ -9,6 +9,7 @@
 //!
 //! Invariant: a name exists only inside [`mqueue::open`]; the guard removes it if the supervisor is killed there.
 
+use super::copies::Copies;
 use super::cutter::Cutter;
 use super::mqueue_shapes::{QueueError, judge, shapes};
 use super::stream::{self, StreamChannel};
@@ -39,6 +40,10 @@ const SHARES_OF_THE_REST: u64 = 8;
 
 /// Descriptors that are opened before the limits of descriptors are checked.
 const OTHER_FDS: u64 = 32;
+
+/// Those of a stream: `mq_send` copies into the queue, `mq_receive` out of it. The first message of a large body is put
+/// together with its header before, which is one copy more of at most a message.
+pub(super) const COPIES: Copies = stream::COPIES;
 
 /// The queues of one run, two for each worker.
 pub(super) struct MqueueTransport {

@@ -3,6 +3,7 @@
 //! Invariant: only the supervisor's ends are non-blocking. The flag belongs to an open file, each end of a pipe is an
 //! open file of its own, and a worker may rely on reads that wait.
 
+use super::copies::Copies;
 use super::stream::{self, StreamChannel};
 use super::{Channel, Connection, Endpoints, OpenError, Transport};
 use crate::model::time::Duration;
@@ -16,6 +17,9 @@ use std::sync::Arc;
 /// The size that is asked of the system for each pipe: two full messages and their results fit without a sleep
 /// between. A user who holds many pipes gets less, which only costs speed.
 const PIPE_BYTES: u32 = 256 * 1024;
+
+/// Those of a stream: into the pipe and out of it.
+pub(super) const COPIES: Copies = stream::COPIES;
 
 /// A pair of pipes for each worker. The pairs share nothing.
 pub(super) struct PipeTransport;

@@ -1,6 +1,7 @@
 //! Which transport serves a run, by its kind or its name.
 
 use super::connection::Connection;
+use super::copies::Copies;
 use super::endpoints::Endpoints;
 #[cfg(feature = "channel")]
 use super::ipc_channel;
@@ -60,6 +61,22 @@ pub fn connect(kind: TransportKind, endpoints: Endpoints) -> io::Result<Connecti
         TransportKind::Channel => ipc_channel::connect(&endpoints),
         #[cfg(not(feature = "channel"))]
         TransportKind::Channel => Err(io::ErrorKind::Unsupported.into()),
+    }
+}
+
+/// How often this transport copies items; `None` if the program was built without it.
+#[must_use]
+pub const fn copies(kind: TransportKind) -> Option<Copies> {
+    match kind {
+        TransportKind::Pipe => Some(pipe::COPIES),
+        TransportKind::Socket => Some(socket::COPIES),
+        TransportKind::Shm => Some(shm::COPIES),
+        TransportKind::File => Some(file::COPIES),
+        TransportKind::Mqueue => Some(mqueue::COPIES),
+        #[cfg(feature = "channel")]
+        TransportKind::Channel => Some(ipc_channel::COPIES),
+        #[cfg(not(feature = "channel"))]
+        TransportKind::Channel => None,
     }
 }
 

@@ -11,6 +11,7 @@
 //!
 //! Invariant: whatever a worker writes into the memory, and whenever it dies, it harms itself alone.
 
+use super::copies::Copies;
 use super::shared_input;
 use super::shm_area::{
     self, ARENA_BYTES, IN_INPUT, INPUT, INPUT_ENDED, ITEMS, ITEMS_PART, PLAN, RESULTS, RESULTS_PART, SUPERVISOR_ASLEEP,
@@ -41,6 +42,10 @@ use std::ops::Range;
 use std::os::fd::{AsFd, BorrowedFd};
 use std::sync::Arc;
 use std::sync::atomic::Ordering::{Acquire, Release};
+
+/// There: a body is copied into the ring, or into the arena, and the worker reads it in place. Back: results are copied
+/// behind their header in the staging area, from there into the ring, and out of it before they are checked.
+pub(super) const COPIES: Copies = Copies::new((1, 3), (1, 3));
 
 /// The transport: each worker gets an area of its own.
 pub(super) struct ShmTransport {

@@ -8,6 +8,7 @@
 //!
 //! Invariant: only the supervisor's end is non-blocking; the two ends are two open files.
 
+use super::copies::Copies;
 use super::stream::{self, StreamChannel};
 use super::{Channel, Connection, Endpoints, OpenError, Transport};
 use crate::model::time::Duration;
@@ -21,6 +22,9 @@ use std::sync::Arc;
 /// The size that is asked of the system for the unread bytes of each end. The system charges its own bookkeeping too
 /// and doubles the size for that: about as many bytes fit as were asked for.
 const SOCKET_BYTES: usize = 256 * 1024;
+
+/// Those of a stream: into the socket and out of it.
+pub(super) const COPIES: Copies = stream::COPIES;
 
 /// A pair of sockets for each worker. The pairs share nothing.
 pub(super) struct SocketTransport;

@@ -9,6 +9,7 @@
 //! Invariant: bytes are written in the order in which they were queued, and a flush uses as few writes as the slices
 //! allow.
 
+use super::copies::Copies;
 use super::{Channel, ChannelError, Connection, Fill, Flush, InputIntegrity, ItemsError, ItemsIn, ResultsOut, Staging};
 use crate::sys::block::{Block, BlockSlice};
 use crate::wire::frame::{Frame, FrameDecoder};
@@ -23,6 +24,11 @@ use std::sync::Arc;
 
 /// A body of at least this size is written from its block.
 const BORROWED_BYTES_MIN: usize = 4 * 1024;
+
+/// Of a stream whose bytes pass through the kernel. There: a small body is copied into the backlog, then the write and
+/// the read copy it; a body of [`BORROWED_BYTES_MIN`] is written from its block. Back: the worker copies small results
+/// behind their header, then the write and the read copy them; large ones are written from where they are.
+pub(super) const COPIES: Copies = Copies::new((3, 3), (2, 2));
 
 /// Most slices of one write. In one turn a worker is sent at most a few messages, of two slices each.
 const SLICES_MAX: usize = 32;

@@ -3,11 +3,13 @@
 //! Two programs are this worker: `supervisor-worker`, and the supervisor itself where that one is not
 //! installed beside it.
 //!
-//! Invariant: takes exactly what the supervisor gives it, `--task NAME --delay NS`; no other flag.
+//! Invariant: takes exactly what the supervisor gives it, `--task NAME --delay NS`, and `--tally` from `compare`; no
+//! other flag.
 
 #![deny(missing_docs)]
 
 use super::serve::{report, run_with};
+use super::tally::{self, TallySpec};
 use super::tasks::{self, Task};
 use super::{Failure, Handler, Item, Output, run};
 use std::ffi::OsString;
@@ -21,6 +23,8 @@ enum ArgumentError {
     Task { name: OsString },
     #[error("--delay {value:?} is not a number of nanoseconds")]
     Delay { value: OsString },
+    #[error("--tally {value:?} is not WORDS,BELL,ITEM")]
+    Tally { value: OsString },
     #[error("{argument:?} is not understood; give --task NAME and --delay NANOSECONDS")]
     Unknown { argument: OsString },
 }
@@ -29,14 +33,22 @@ enum ArgumentError {
 struct Arguments {
     task: &'static Task,
     delay: Duration,
+    tally: Option<TallySpec>,
 }
 
 /// Runs the built-in worker with these arguments, the program's name not among them.
 #[must_use]
 pub fn builtin_main(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
     match parse(arguments) {
-        Ok(Arguments { task, delay: Duration::ZERO }) => run_with(|server| task.serve(server)),
-        Ok(Arguments { task, delay }) => run(delayed(task.run, delay)),
+        Ok(Arguments { task, tally: Some(spec), .. }) => match tally::tallied(task.run, spec) {
+            Ok(handler) => run(handler),
+            Err(error) => {
+                report(&format!("failed to open the tally: {error}"));
+                ExitCode::from(2)
+            }
+        },
+        Ok(Arguments { task, delay: Duration::ZERO, .. }) => run_with(|server| task.serve(server)),
+        Ok(Arguments { task, delay, .. }) => run(delayed(task.run, delay)),
         Err(error) => {
             report(&error.to_string());
             ExitCode::from(2)
@@ -53,7 +65,7 @@ pub(super) fn delayed(run: tasks::TaskFn, delay: Duration) -> impl Handler {
 }
 
 fn parse(arguments: impl IntoIterator<Item = OsString>) -> Result<Arguments, ArgumentError> {
-    let mut parsed = Arguments { task: const { &tasks::ALL[0] }, delay: Duration::ZERO };
+    let mut parsed = Arguments { task: const { &tasks::ALL[0] }, delay: Duration::ZERO, tally: None };
     let mut arguments = arguments.into_iter();
     while let Some(argument) = arguments.next() {
         match (argument.to_str(), arguments.next()) {
@@ -64,6 +76,10 @@ fn parse(arguments: impl IntoIterator<Item = OsString>) -> Result<Arguments, Arg
             (Some("--delay"), Some(value)) => {
                 let nanos = value.to_str().and_then(|text| text.parse().ok());
                 parsed.delay = Duration::from_nanos(nanos.ok_or(ArgumentError::Delay { value })?);
+            }
+            (Some("--tally"), Some(value)) => {
+                let spec = value.to_str().and_then(TallySpec::parse);
+                parsed.tally = Some(spec.ok_or(ArgumentError::Tally { value })?);
             }
             _ => return Err(ArgumentError::Unknown { argument }),
         }

@@ -33,6 +33,8 @@ mod panics;
 mod parse;
 mod result_buffer;
 mod serve;
+#[doc(hidden)]
+pub mod tally;
 pub mod tasks;
 pub mod threads;
 

@@ -4,12 +4,14 @@
 //!
 //! Invariant: a word is a subcommand only as the first one; behind `--` it is a command.
 
+pub mod compare;
 pub mod flow;
 pub mod replay;
 pub mod run;
 
 use super::error::UsageError;
 use super::parser::Typed;
+use compare::CompareOptions;
 use flow::FlowCommand;
 use replay::ReplayCommand;
 use run::RunCommand;
@@ -22,6 +24,7 @@ pub enum Subcommand {
     Run(RunCommand),
     Flow(Box<FlowCommand>),
     Replay(ReplayCommand),
+    Compare(CompareOptions),
 }
 
 /// A row of the table of subcommands.
@@ -35,7 +38,7 @@ pub struct Row {
 }
 
 /// Every subcommand, in the order of the help.
-pub const ROWS: [Row; 3] = [
+pub const ROWS: [Row; 4] = [
     Row { name: run::NAME, about: run::ABOUT, read: |words| Ok(run::read(words)?.map(Subcommand::Run)) },
     Row {
         name: flow::NAME,
@@ -43,6 +46,7 @@ pub const ROWS: [Row; 3] = [
         read: |words| Ok(flow::read(words)?.map(|flow| Subcommand::Flow(Box::new(flow)))),
     },
     Row { name: replay::NAME, about: replay::ABOUT, read: |words| Ok(replay::read(words)?.map(Subcommand::Replay)) },
+    Row { name: compare::NAME, about: compare::ABOUT, read: |words| Ok(compare::read(words)?.map(Subcommand::Compare)) },
 ];
 
 /// The subcommand of this name.
