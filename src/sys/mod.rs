@@ -9,6 +9,7 @@
 pub mod access;
 pub mod block;
 mod cgroup;
+pub mod child_state;
 pub mod children;
 pub mod clock;
 pub mod cores;
@@ -31,7 +32,9 @@ pub mod own_process;
 pub mod parent;
 pub mod pidfd;
 pub mod poller;
+pub mod queued_signals;
 pub mod random;
+pub mod record_lock;
 pub mod refusal;
 pub mod shared_area;
 pub mod signals;
