@@ -69,6 +69,9 @@ pub mod reporter;
 pub mod source;
 #[doc(hidden)]
 pub mod sys;
+#[cfg(feature = "cli")]
+#[doc(hidden)]
+pub mod tour;
 #[cfg(feature = "run")]
 #[doc(hidden)]
 pub mod trace;

@@ -65,7 +65,7 @@ fn help_has_a_line_for_each_flag_and_fits_a_terminal() {
     let help = run("--help").stdout;
     let help = text(&help);
     let (_, list) = help.split_once("Items, workers, protocol:").unwrap();
-    let (list, _) = list.split_once("\nPlaceholders").unwrap();
+    let (list, _) = list.split_once("\nSubcommands").unwrap();
     for line in list.lines().filter(|line| line.starts_with(' ')) {
         assert!(line.trim_start().starts_with('-'), "a second line: {line}");
     }

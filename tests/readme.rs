@@ -83,8 +83,11 @@ fn the_programs_shown_are_examples_that_are_built() {
 
 #[test]
 fn every_flag_of_the_help_is_in_the_readme_and_the_other_way_round() {
-    let help = Command::new(env!("CARGO_BIN_EXE_supervisor")).arg("-h").output().unwrap().stdout;
-    let help = String::from_utf8(help).unwrap();
+    let help = |words: &[&str]| {
+        let help = Command::new(env!("CARGO_BIN_EXE_supervisor")).args(words).output().unwrap().stdout;
+        String::from_utf8(help).unwrap()
+    };
+    let help = [&["-h"][..], &["tour", "-h"]].map(help).concat();
     let flags = |text: &str| -> std::collections::BTreeSet<String> {
         text.split(|c: char| !c.is_ascii_lowercase() && c != '-')
             .filter(|word| word.len() > 3 && word.starts_with("--"))

@@ -7,6 +7,7 @@ mod answer;
 mod flow;
 mod replay;
 mod sink;
+mod tour;
 
 use crate::cli::subcommand::Subcommand;
 use crate::cli::{self, Invocation, Parsed};
@@ -23,6 +24,9 @@ pub fn main(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
     let mut arguments = arguments.into_iter().peekable();
     if arguments.next_if(|first| first == worker::WORKER_ROLE).is_some() {
         return worker::builtin_main(arguments);
+    }
+    if arguments.next_if(|first| first == crate::tour::PART_ROLE).is_some() {
+        return crate::tour::part_main(arguments);
     }
     engine::hold_status_requests();
     match cli::parse(arguments, &Host::of_this_process()) {
@@ -45,5 +49,6 @@ fn carry_out(subcommand: Subcommand) -> ExitCode {
     match subcommand {
         Subcommand::Flow(command) => flow::run(&command),
         Subcommand::Replay(command) => replay::run(&command),
+        Subcommand::Tour(flags) => tour::run(&flags),
     }
 }

@@ -6,6 +6,7 @@
 
 pub mod flow;
 pub mod replay;
+pub mod tour;
 
 use super::error::UsageError;
 use super::parser::Typed;
@@ -13,12 +14,14 @@ use flow::FlowCommand;
 use replay::ReplayCommand;
 use std::ffi::{OsStr, OsString};
 use std::fmt::Write;
+use tour::TourFlags;
 
 /// A subcommand with what was typed behind its name.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Subcommand {
     Flow(Box<FlowCommand>),
     Replay(ReplayCommand),
+    Tour(TourFlags),
 }
 
 /// A row of the table of subcommands.
@@ -32,13 +35,14 @@ pub struct Row {
 }
 
 /// Every subcommand, in the order of the help.
-pub const ROWS: [Row; 2] = [
+pub const ROWS: [Row; 3] = [
     Row {
         name: flow::NAME,
         about: flow::ABOUT,
         read: |words| Ok(flow::read(words)?.map(|flow| Subcommand::Flow(Box::new(flow)))),
     },
     Row { name: replay::NAME, about: replay::ABOUT, read: |words| Ok(replay::read(words)?.map(Subcommand::Replay)) },
+    Row { name: tour::NAME, about: tour::ABOUT, read: |words| Ok(tour::read(words)?.map(Subcommand::Tour)) },
 ];
 
 /// The subcommand of this name.
