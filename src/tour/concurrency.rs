@@ -20,12 +20,12 @@ const WAITS: usize = 4;
 const WAIT: Duration = Duration::from_millis(120);
 /// A share of the time in turn that waiting at once stays below.
 const AT_ONCE_SHARE: f64 = 0.6;
-/// Numbers of one block: about a millisecond of work.
-const BLOCK: u64 = 1_000_000;
-const BLOCKS: u64 = 160;
+/// Numbers of one block: a fraction of a millisecond of work, so that most blocks keep their core.
+const BLOCK: u64 = 250_000;
+const BLOCKS: u64 = 640;
 const WORKERS: u64 = 2;
 /// A busy machine may give two workers never a core each; then it is tried again.
-const TRIES: u32 = 4;
+const TRIES: u32 = 6;
 /// Power of each number, as the part `computer` is told.
 const SQUARES: u64 = 2;
 const CUBES: u64 = 3;

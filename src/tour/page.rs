@@ -58,12 +58,17 @@ fn heading(page: &mut String, text: &str) {
 }
 
 fn paragraph(page: &mut String, text: &str) {
-    let _ = writeln!(page, "{}\n", wrapped(text, "", WIDTH).join("\n"));
+    let _ = writeln!(page, "{}\n", wrapped(&literal(text), "", WIDTH).join("\n"));
+}
+
+/// A text in which nothing is a tag.
+fn literal(text: &str) -> String {
+    text.replace('<', "&lt;")
 }
 
 fn list<'a>(page: &mut String, items: impl Iterator<Item = &'a str>) {
     for item in items {
-        let _ = writeln!(page, "{}", wrapped(item, "- ", WIDTH).join("\n"));
+        let _ = writeln!(page, "{}", wrapped(&literal(item), "- ", WIDTH).join("\n"));
     }
     page.push('\n');
 }

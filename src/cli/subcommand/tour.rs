@@ -7,7 +7,7 @@ use clap::builder::PossibleValuesParser;
 use std::ffi::OsString;
 
 pub const NAME: &str = "tour";
-pub const ABOUT: &str = "lessons on processes and threads, really run and measured";
+pub const ABOUT: &str = "Lessons on processes and threads, really run and measured.";
 
 const AFTER: &str = "\
 A lesson starts real processes, shows and measures them, and checks its own claims.
