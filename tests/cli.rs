@@ -262,7 +262,6 @@ fn unknown_flags_are_refused() {
         "--results",
         "--joblog",
         "--progress",
-        "--color",
         "--no-control",
     ];
     for flag in flags {

@@ -2,6 +2,7 @@
 //!
 //! Invariant: no defaults, no checks across flags, no question to the system. `resolve` does the rest.
 
+use super::choices::{COLORS, choice};
 use super::error::UsageError;
 use super::help;
 use super::parser::{self, Typed};
@@ -12,7 +13,7 @@ use crate::model::spec::{
     Backoff, Credit, ExitCodeStyle, Intensity, Leftovers, QueueOrder, RestartStrategy, RestartType, TransportKind,
 };
 use crate::model::time::Duration;
-use clap::builder::{OsStringValueParser, PossibleValuesParser, TypedValueParser};
+use clap::builder::{OsStringValueParser, TypedValueParser};
 use clap::{ArgAction, CommandFactory, Parser};
 use std::ffi::OsString;
 use std::path::PathBuf;
@@ -253,17 +254,8 @@ const OUTPUTS: [(&str, OutputMode); 4] = [
 ];
 const SUMMARIES: [(&str, SummaryMode); 3] =
     [("auto", SummaryMode::Auto), ("always", SummaryMode::Always), ("never", SummaryMode::Never)];
-pub(super) const COLORS: [(&str, ColorMode); 3] =
-    [("auto", ColorMode::Auto), ("always", ColorMode::Always), ("never", ColorMode::Never)];
 const EXIT_CODES: [(&str, ExitCodeStyle); 3] =
     [("own", ExitCodeStyle::Own), ("count", ExitCodeStyle::Count), ("xargs", ExitCodeStyle::Xargs)];
-
-/// Accepts one word of a closed list. (The model's enums do not know how the command line spells them.)
-pub(super) fn choice<T: Copy + Send + Sync>(words: &'static [(&'static str, T)]) -> impl TypedValueParser<Value = T> {
-    PossibleValuesParser::new(words.iter().map(|(word, _)| *word)).try_map(|typed: String| {
-        words.iter().find(|(word, _)| *word == typed).map(|(_, value)| *value).ok_or(UsageError::Flags(typed))
-    })
-}
 
 /// Reads the words in front of `--`, `:::` and `::::`.
 ///

@@ -8,6 +8,7 @@
 //! [`Host`] give the same answer, and no words make it panic.
 
 pub mod args;
+mod choices;
 pub mod error;
 mod help;
 pub mod parser;

@@ -45,7 +45,7 @@ pub(super) enum Setback {
 
 /// The setbacks of one slot.
 #[derive(Clone, Debug, Default)]
-pub(super) struct History {
+pub(super) struct SlotHistory {
     /// Those within the period that count toward giving up, oldest first.
     failures: VecDeque<Instant>,
     /// One of them is a breach.
@@ -55,7 +55,7 @@ pub(super) struct History {
     last: Instant,
 }
 
-impl History {
+impl SlotHistory {
     /// The slot did some work: earlier setbacks no longer count.
     #[inline]
     pub(super) fn clear(&mut self) {

@@ -4,7 +4,7 @@
 //! alone, so that the pool's counters and sets follow it.
 
 use super::credit::BatchSizer;
-use super::restart::History;
+use super::restart::SlotHistory;
 use crate::model::event::EndReason;
 use crate::model::exit::ExitStatus;
 use crate::model::ids::{Attempt, Batch, Incarnation, ItemId};
@@ -110,7 +110,7 @@ pub(super) struct WorkerSlot {
     pub(super) settled: u64,
     /// The item that it was last known to run.
     pub(super) watch: Option<Watch>,
-    pub(super) history: History,
+    pub(super) history: SlotHistory,
     pub(super) timer: Option<Instant>,
     /// Its first start has succeeded or failed.
     pub(super) tried: bool,
@@ -166,7 +166,7 @@ impl WorkerSlot {
             answered: false,
             settled: 0,
             watch: None,
-            history: History::default(),
+            history: SlotHistory::default(),
             timer: None,
             tried: false,
             retired: false,

@@ -1,7 +1,7 @@
 //! `supervisor flow FILE`.
 
 use super::answer::{fail, say};
-use super::sink::Sink;
+use super::sink::AnswerSink;
 use crate::cli::subcommand::flow::{FlowCommand, FlowFormat, FlowKind, Scale};
 use crate::exit_code;
 use crate::model::config::ColorMode;
@@ -46,7 +46,7 @@ fn show(command: &FlowCommand) -> Result<ExitCode, TraceReadError> {
     let filter = if shows_all { StepFilter { kinds: StepKind::ALL.to_vec(), ..filter } } else { filter };
     let steps: Vec<&Step> = history.steps.iter().filter(|step| filter.accepts(step)).collect();
     let pages = matches!(format, FlowFormat::Text | FlowFormat::Lines);
-    let mut sink = match Sink::open(command.output.as_deref(), pages) {
+    let mut sink = match AnswerSink::open(command.output.as_deref(), pages) {
         Ok(sink) => sink,
         Err(code) => return Ok(code),
     };
@@ -74,7 +74,7 @@ fn columns(history: &History, steps: &[&Step], command: &FlowCommand) -> Vec<Par
 }
 
 fn write_diagram(
-    sink: &mut Sink,
+    sink: &mut AnswerSink,
     history: &History,
     steps: &[&Step],
     parties: Vec<Party>,
@@ -102,7 +102,7 @@ fn write_diagram(
     steps.iter().try_for_each(|step| sink.write_all(diagram.push(step).as_bytes()))
 }
 
-fn write_lines(sink: &mut Sink, steps: &[&Step], command: &FlowCommand) -> io::Result<()> {
+fn write_lines(sink: &mut AnswerSink, steps: &[&Step], command: &FlowCommand) -> io::Result<()> {
     let style = LineStyle { color: has_color(command), digits: 6 };
     let mut line = Vec::new();
     for step in steps {
@@ -116,7 +116,7 @@ fn write_lines(sink: &mut Sink, steps: &[&Step], command: &FlowCommand) -> io::R
 /// Shows the steps of a run while it lasts.
 fn follow(command: &FlowCommand) -> Result<ExitCode, TraceReadError> {
     let mut reader = TraceReader::open(&command.file)?;
-    let mut sink = match Sink::open(command.output.as_deref(), false) {
+    let mut sink = match AnswerSink::open(command.output.as_deref(), false) {
         Ok(sink) => sink,
         Err(code) => return Ok(code),
     };
@@ -170,7 +170,7 @@ fn follow(command: &FlowCommand) -> Result<ExitCode, TraceReadError> {
 }
 
 fn write_followed(
-    sink: &mut Sink,
+    sink: &mut AnswerSink,
     step: &Step,
     filter: &StepFilter,
     diagram: &mut Option<Diagram>,

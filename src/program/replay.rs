@@ -1,7 +1,7 @@
 //! `supervisor replay FILE`.
 
 use super::answer::{fail, say};
-use super::sink::Sink;
+use super::sink::AnswerSink;
 use crate::cli::subcommand::replay::ReplayCommand;
 use crate::engine::replay::{Difference, Replay};
 use crate::exit_code;
@@ -19,7 +19,7 @@ use std::process::ExitCode;
 
 /// Carries it out.
 pub fn run(command: &ReplayCommand) -> ExitCode {
-    let mut sink = match Sink::open(None, true) {
+    let mut sink = match AnswerSink::open(None, true) {
         Ok(sink) => sink,
         Err(code) => return code,
     };
@@ -33,7 +33,7 @@ pub fn run(command: &ReplayCommand) -> ExitCode {
 }
 
 /// Whether the output was written, and whether an order differs.
-fn replay(command: &ReplayCommand, sink: &mut Sink) -> Result<(io::Result<()>, bool), TraceReadError> {
+fn replay(command: &ReplayCommand, sink: &mut AnswerSink) -> Result<(io::Result<()>, bool), TraceReadError> {
     let mut reader = TraceReader::open(&command.file)?;
     let shows = command.item.is_some() || command.from.is_some() || command.to.is_some();
     let filter = StepFilter {
@@ -80,11 +80,11 @@ fn replay(command: &ReplayCommand, sink: &mut Sink) -> Result<(io::Result<()>, b
     Ok((written.and_then(|()| tell_end(sink, &replay, orders)), false))
 }
 
-fn tell_end(sink: &mut Sink, replay: &Replay, orders: u64) -> io::Result<()> {
+fn tell_end(sink: &mut AnswerSink, replay: &Replay, orders: u64) -> io::Result<()> {
     writeln!(sink, "{} steps, {orders} orders: all of them are the same", replay.step())
 }
 
-fn tell_difference(sink: &mut Sink, difference: &Difference) -> io::Result<()> {
+fn tell_difference(sink: &mut AnswerSink, difference: &Difference) -> io::Result<()> {
     let Difference { step, at, recorded, replayed } = difference;
     let words = |action: &Option<Box<_>>| match action {
         Some(action) => format!("{} {action:?}", phrases::order(action)),

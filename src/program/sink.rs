@@ -11,13 +11,13 @@ use std::process::{Child, Command, ExitCode, Stdio};
 const PAGER: &str = "less -FRX";
 
 /// An output, with a name for messages.
-pub struct Sink {
+pub struct AnswerSink {
     out: Option<BufWriter<Box<dyn Write>>>,
     name: String,
     pager: Option<Child>,
 }
 
-impl Sink {
+impl AnswerSink {
     /// Opens `file`, or stdout. `pages`: text for people, which a terminal gets page by page.
     ///
     /// # Errors
@@ -58,7 +58,7 @@ impl Sink {
     }
 }
 
-impl Write for Sink {
+impl Write for AnswerSink {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         self.out.as_mut().map_or(Ok(bytes.len()), |out| out.write(bytes))
     }

@@ -145,7 +145,7 @@ impl Diagram {
     /// The names of the columns.
     #[must_use]
     pub fn head(&self) -> String {
-        let mut row = Row::new(self.style.columns);
+        let mut row = CellRow::new(self.style.columns);
         for (column, party) in self.parties.iter().enumerate() {
             let name = match party {
                 _ if self.spacing >= NAME_COLUMNS => party.to_string(),
@@ -204,8 +204,8 @@ impl Diagram {
     }
 
     /// A row with nothing but lifelines.
-    fn lifelines(&self) -> Row {
-        let mut row = Row::new(self.style.columns);
+    fn lifelines(&self) -> CellRow {
+        let mut row = CellRow::new(self.style.columns);
         for (column, party) in self.parties.iter().enumerate() {
             let is_alive = if let Party::Worker(worker) = party { self.alive.contains(worker) } else { true };
             if is_alive {
@@ -337,9 +337,9 @@ fn wrapped(text: &str, columns: usize) -> Vec<String> {
 }
 
 /// One row of cells.
-struct Row(Vec<(char, Look)>);
+struct CellRow(Vec<(char, Look)>);
 
-impl Row {
+impl CellRow {
     fn new(columns: usize) -> Self {
         Self(vec![(' ', Look::Plain); columns])
     }

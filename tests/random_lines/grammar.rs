@@ -169,6 +169,12 @@ const RULES: &[Rule] = &[
     rule("group", ANY, &[]),
     rule("events", ANY, &["/dev/null", "/dev/full", "/nonexistent/events", "items", "/dev/stderr"])
         .odd(&[b"", b"-", b".", b"\xff", b"/"]),
+    rule("trace", ANY, &["trace", "trace", "trace", "/dev/full", "/nonexistent/trace", "items"])
+        .odd(&[b"", b"-", b"."]),
+    // Without a trace it is refused, so it is drawn with neither.
+    rule("trace_items", 0, &[]),
+    rule("flow", ANY, &[]),
+    rule("color", ANY, &["auto", "always", "never"]).odd(NO_WORDS),
     rule("summary", ANY, &["auto", "always", "never"]).odd(NO_WORDS),
     rule("quiet", ANY, &[]),
     rule("dry_run", ANY, &[]),

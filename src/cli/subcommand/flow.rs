@@ -1,6 +1,6 @@
 //! `supervisor flow FILE`: the messages of a run, from its trace.
 
-use super::super::args::{COLORS, choice};
+use super::super::choices::{COLORS, choice};
 use super::super::error::UsageError;
 use super::super::parser::{self, Typed};
 use super::super::values;

@@ -1,0 +1,16 @@
+//! Flags whose value is one word of a closed list.
+
+use super::error::UsageError;
+use crate::model::config::ColorMode;
+use clap::builder::{PossibleValuesParser, TypedValueParser};
+
+/// When text has colors.
+pub const COLORS: [(&str, ColorMode); 3] =
+    [("auto", ColorMode::Auto), ("always", ColorMode::Always), ("never", ColorMode::Never)];
+
+/// Accepts one word of a closed list. (The model's enums do not know how the command line spells them.)
+pub fn choice<T: Copy + Send + Sync>(words: &'static [(&'static str, T)]) -> impl TypedValueParser<Value = T> {
+    PossibleValuesParser::new(words.iter().map(|(word, _)| *word)).try_map(|typed: String| {
+        words.iter().find(|(word, _)| *word == typed).map(|(_, value)| *value).ok_or(UsageError::Flags(typed))
+    })
+}
