@@ -59,11 +59,11 @@ pub mod model;
 #[cfg(feature = "run")]
 #[doc(hidden)]
 pub mod mutant;
-#[cfg(feature = "run")]
-pub mod process;
 #[cfg(feature = "plot")]
 #[doc(hidden)]
 pub mod plot;
+#[cfg(feature = "run")]
+pub mod process;
 #[cfg(feature = "cli")]
 #[doc(hidden)]
 pub mod program;
@@ -77,6 +77,9 @@ pub mod reporter;
 pub mod source;
 #[doc(hidden)]
 pub mod sys;
+#[cfg(feature = "cli")]
+#[doc(hidden)]
+pub mod tour;
 #[cfg(feature = "run")]
 #[doc(hidden)]
 pub mod trace;

@@ -81,8 +81,8 @@ const FLOORS: &[Floor] = &[
     Floor { place: "src/process/", may: &["model", "sys", "command"], never: &[] },
     Floor { place: "src/cli/", may: &["model"], never: &[] },
     // The composition root: the one place that starts workers on threads.
-    Floor { place: "src/engine/assembly.rs", may: MODULES, never: &["process", "cli", "program", "compare"] },
-    Floor { place: "src/engine/", may: MODULES, never: &["process", "cli", "program", "compare", "worker"] },
+    Floor { place: "src/engine/assembly.rs", may: MODULES, never: &["process", "cli", "program", "compare", "tour"] },
+    Floor { place: "src/engine/", may: MODULES, never: &["process", "cli", "program", "compare", "tour", "worker"] },
     // What the library shows; and to count, what a comparison is about.
     Floor {
         place: "src/compare/",
@@ -99,6 +99,7 @@ const FLOORS: &[Floor] = &[
         ],
         never: &["transport::in_process::open"],
     },
+    Floor { place: "src/tour/", may: &["model", "sys", "worker"], never: &[] },
     // What the library shows, and the command line.
     Floor {
         place: "src/program/",
@@ -111,6 +112,7 @@ const FLOORS: &[Floor] = &[
             "exit_code",
             "compare",
             "plot",
+            "tour",
             "trace",
             "reporter::object",
             "sys::stdio",
@@ -143,6 +145,7 @@ const MODULES: &[&str] = &[
     "process",
     "engine",
     "cli",
+    "tour",
     "program",
     "compare",
     "plot",

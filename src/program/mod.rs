@@ -11,6 +11,7 @@ mod plot_target;
 mod replay;
 mod run;
 mod sink;
+mod tour;
 
 use crate::cli::subcommand::Subcommand;
 use crate::cli::{self, Invocation, Parsed};
@@ -27,6 +28,9 @@ pub fn main(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
     let mut arguments = arguments.into_iter().peekable();
     if arguments.next_if(|first| first == worker::WORKER_ROLE).is_some() {
         return worker::builtin_main(arguments);
+    }
+    if arguments.next_if(|first| first == crate::tour::PART_ROLE).is_some() {
+        return crate::tour::part_main(arguments);
     }
     engine::hold_status_requests();
     match cli::parse(arguments, &Host::of_this_process()) {
@@ -51,5 +55,6 @@ fn carry_out(subcommand: Subcommand) -> ExitCode {
         Subcommand::Replay(command) => replay::run(&command),
         Subcommand::Run(command) => run::run(command),
         Subcommand::Compare(options) => compare::main(options),
+        Subcommand::Tour(flags) => tour::run(&flags),
     }
 }

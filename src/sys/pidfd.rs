@@ -94,6 +94,15 @@ impl Process {
         getpgid(Some(pid)) == Ok(pid)
     }
 
+    /// Waits until the process has ended, at most `timeout_ms`. `false`: it has not. It need not be our child.
+    ///
+    /// # Errors
+    /// None is known.
+    pub fn wait_for_end(&self, timeout_ms: u16) -> io::Result<bool> {
+        let mut ended = [PollFd::new(self.pidfd.as_fd(), PollFlags::POLLIN)];
+        Ok(retried(|| poll(&mut ended, PollTimeout::from(timeout_ms)))? > 0)
+    }
+
     /// Kills the process and its whole group and waits until the process has ended; it must still be reaped. For a process that cannot
     /// be watched. The wait is short: only a system call that cannot be interrupted delays the end by KILL.
     pub fn end(&self) {

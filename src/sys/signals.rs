@@ -272,13 +272,18 @@ pub fn restore_and_raise(signal: Signal) -> io::Result<()> {
 /// Ends this process by `signal`, so that a shell reports it (128 + number). Without a core file, because nothing has
 /// gone wrong. Flush and clean up before.
 pub fn raise_default(signal: Signal) -> ! {
-    if let Ok((_, hard)) = getrlimit(Resource::RLIMIT_CORE) {
-        let _ = setrlimit(Resource::RLIMIT_CORE, 0, hard);
-    }
+    forbid_core_files();
     let _ = restore_and_raise(signal);
     // The signal does not end a process by default, or this is the first process of a pid namespace, to which default
     // actions do not apply. SAFETY: ends the process, nothing else.
     unsafe { libc::_exit(128_i32.wrapping_add(i32::from(signal.0))) }
+}
+
+/// No crash of this process writes a core file from now on.
+pub fn forbid_core_files() {
+    if let Ok((_, hard)) = getrlimit(Resource::RLIMIT_CORE) {
+        let _ = setrlimit(Resource::RLIMIT_CORE, 0, hard);
+    }
 }
 
 /// By number, because nix knows no real-time signals.

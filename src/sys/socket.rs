@@ -24,6 +24,15 @@ pub fn pair() -> io::Result<(OwnedFd, OwnedFd)> {
     pair.map_err(refusal::of_call("socketpair"))
 }
 
+/// The two ends of a pair that keeps packets whole: each is received by one reader, however many share an end.
+///
+/// # Errors
+/// The system is short of descriptors.
+pub fn packet_pair() -> io::Result<(OwnedFd, OwnedFd)> {
+    let pair = socketpair(AddressFamily::Unix, SockType::SeqPacket, None, SockFlag::SOCK_CLOEXEC);
+    pair.map_err(refusal::of_call("socketpair"))
+}
+
 /// Asks for a send buffer of this size; the system may grant less.
 pub fn enlarge(fd: impl AsFd, bytes: usize) {
     let _ = setsockopt(&fd, sockopt::SndBuf, &bytes);

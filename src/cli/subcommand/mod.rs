@@ -8,6 +8,7 @@ pub mod compare;
 pub mod flow;
 pub mod replay;
 pub mod run;
+pub mod tour;
 
 use super::error::UsageError;
 use super::parser::Typed;
@@ -17,6 +18,7 @@ use replay::ReplayCommand;
 use run::RunCommand;
 use std::ffi::{OsStr, OsString};
 use std::fmt::Write;
+use tour::TourFlags;
 
 /// A subcommand with what was typed behind its name.
 #[derive(Clone, Debug, PartialEq)]
@@ -25,6 +27,7 @@ pub enum Subcommand {
     Flow(Box<FlowCommand>),
     Replay(ReplayCommand),
     Compare(CompareOptions),
+    Tour(TourFlags),
 }
 
 /// A row of the table of subcommands.
@@ -38,7 +41,7 @@ pub struct Row {
 }
 
 /// Every subcommand, in the order of the help.
-pub const ROWS: [Row; 4] = [
+pub const ROWS: [Row; 5] = [
     Row { name: run::NAME, about: run::ABOUT, read: |words| Ok(run::read(words)?.map(Subcommand::Run)) },
     Row {
         name: flow::NAME,
@@ -46,7 +49,12 @@ pub const ROWS: [Row; 4] = [
         read: |words| Ok(flow::read(words)?.map(|flow| Subcommand::Flow(Box::new(flow)))),
     },
     Row { name: replay::NAME, about: replay::ABOUT, read: |words| Ok(replay::read(words)?.map(Subcommand::Replay)) },
-    Row { name: compare::NAME, about: compare::ABOUT, read: |words| Ok(compare::read(words)?.map(Subcommand::Compare)) },
+    Row {
+        name: compare::NAME,
+        about: compare::ABOUT,
+        read: |words| Ok(compare::read(words)?.map(Subcommand::Compare)),
+    },
+    Row { name: tour::NAME, about: tour::ABOUT, read: |words| Ok(tour::read(words)?.map(Subcommand::Tour)) },
 ];
 
 /// The subcommand of this name.
