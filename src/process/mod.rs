@@ -15,7 +15,7 @@
 //! [`run`] waits on the calling thread. While it does, SIGPIPE and SIGXFSZ are ignored in this process, and SIGCHLD is
 //! not; all that is undone at the end.
 //!
-//! Floor 3. `spec` says what to run, `run` makes its attempts, `attempt` is one of them, `ladder` decides which signal
+//! Floor 3. `spec` says what to run, `retries` makes its attempts, `attempt` is one of them, `ladder` decides which signal
 //! comes next, `job` knows the terminal.
 //!
 //! Invariant: when a call returns, no process of the command's group is left, and this process is as it was.
@@ -26,13 +26,13 @@ mod error;
 mod job;
 mod ladder;
 mod outputs;
-mod run;
+mod retries;
 mod spec;
 mod supervision;
 
 pub use completed::Completed;
 pub use error::ProcessError;
-pub use run::{run, run_as_program};
+pub use retries::{run, run_as_program};
 pub use spec::ProcessSpec;
 #[doc(hidden)]
 pub use supervision::ProcessNotice;
