@@ -24,8 +24,8 @@
 //! How it works inside is in `src/ARCHITECTURE.md`. Modules that are not shown here are for the project's own programs
 //! and tests, and may change at any time.
 //!
-//! Features: `cli` (the program `supervisor`), `channel` (the transport over ipc-channel), `run` (runs). Without any,
-//! the library is [`worker`] alone, for authors of workers.
+//! Features: `cli` (the program `supervisor`), `channel` (the transport over ipc-channel), `plot` (plots of `compare`),
+//! `run` (runs). Without any, the library is [`worker`] alone, for authors of workers.
 
 // What is left of `mutant!` in a build without mutants: the good expression alone.
 #![cfg_attr(

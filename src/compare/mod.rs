@@ -1,8 +1,9 @@
 //! Floor 5: the same conversation over each mechanism of this machine, side by side: `supervisor compare`.
 //!
 //! The conversation is that of a supervisor and one worker, a process unless it is a thread for contrast: small numbers
-//! go out, their squares come back. [`measure`] holds it over each mechanism in turn and returns a [`ComparisonReport`]; the other
-//! modules write a report down: [`table`] for people, [`json`] for programs, and, with the feature `plot`, `chart`.
+//! go out, their squares come back. [`measure()`] holds it over each mechanism in turn and returns a
+//! [`ComparisonReport`]; the other modules write a report down: [`table`] for people, [`json`] for programs, and, with
+//! the feature `plot`, `chart`.
 //!
 //! | pass | runs | answers |
 //! |---|---|---|
@@ -10,11 +11,11 @@
 //! | `cost` | of the program, as a child process | system calls (under ptrace), context switches (`wait4`) |
 //! | `kill` | of the library, with a worker that keeps a tally | what is lost and what runs again after KILL |
 //!
-//! What a pass counts for one item is the difference of two runs of different length, divided by the difference of their
+//! What a pass counts for one item is the difference of a long and a short run, divided by the difference of their
 //! items, so that starting and ending count for nothing. The rounds of all mechanisms are interleaved, so that a change
 //! of the machine's load meets all of them.
 //!
-//! Invariant: a user of the library like any other. No number is estimated: what cannot be counted here is reported with
+//! Invariant: a user of the library like any other. No number is estimated: what cannot be counted is reported with
 //! the reason, and what is a property of the code (copies) is said to be one.
 
 #[cfg(feature = "plot")]

@@ -1,4 +1,4 @@
-//! What a comparison found. Plain values: [`super::measure`] makes them, and `table`, `json` and `chart` write them down.
+//! What a comparison found. Plain values: [`super::measure()`] makes them, `table`, `json` and `chart` write them down.
 
 use super::{Figure, Machine, Mechanism};
 use crate::transport::Copies;

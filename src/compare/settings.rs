@@ -4,7 +4,7 @@ use super::Mechanism;
 use crate::sys::own_process::{self, OWN_PROGRAM};
 use std::path::PathBuf;
 
-/// What [`super::measure`] does.
+/// What [`super::measure()`] does.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct CompareSettings {
     /// The program `supervisor`. It is started as a worker, and as a supervisor whose system calls are counted.

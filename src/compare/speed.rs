@@ -15,7 +15,7 @@ const ITEMS_MAX: u64 = 20_000_000;
 /// The shorter one of two runs has this part of the items: it contains the growth of the batches.
 const SHORT_PART: u64 = 10;
 
-/// The difference of two runs has at least this part of the longer one, or starting and ending, which vary, would decide.
+/// The difference of two runs has at least this part of the longer one, or starting and ending would decide.
 const DIFFERENCE_PART: u64 = 4;
 
 /// So often both runs are made longer until the difference is large enough.

@@ -64,7 +64,7 @@ fn measure(settings: &CompareSettings) -> ComparisonReport {
     report
 }
 
-/// Whether no item was lost or doubled, and everything that was asked for by name was measured; without names, anything.
+/// Whether no item was lost or doubled, and everything that was named was measured; without names, anything.
 fn is_good(report: &ComparisonReport, is_named: bool) -> bool {
     let mut found = report.rows.iter().filter_map(|row| row.measured.as_ref().ok());
     let is_whole = found.clone().filter_map(|found| found.kill).all(|kill| kill.lost == 0 && kill.twice == 0);

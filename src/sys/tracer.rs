@@ -1,8 +1,8 @@
 //! Counts the system calls of a program and of all processes that it starts, by ptrace(2).
 //!
 //! A process may trace its own children without any privilege, unless the system forbids it (a profile of a container,
-//! `kernel.yama.ptrace_scope` 3). Each call stops its thread twice, so a traced program is some ten times slower: counts
-//! are exact, times mean nothing.
+//! `kernel.yama.ptrace_scope` 3). Each call stops its thread twice, so a traced program is some ten times slower:
+//! counts are exact, times mean nothing.
 //!
 //! Invariant: waits for the processes of its own trace alone (`__WNOTHREAD` on a thread of its own), so that other
 //! children of this process keep their exit statuses. If the trace is given up, its processes are killed.
@@ -336,6 +336,20 @@ mod tests {
         let mut other = Command::new("/bin/sh").args(["-c", "exit 5"]).spawn().unwrap();
         shell("exit 0");
         assert_eq!(other.wait().unwrap().code(), Some(5));
+    }
+
+    /// A program that is traced already cannot be traced by its parent: as where the system forbids it.
+    #[test]
+    fn a_forbidden_trace_is_an_error_and_the_program_does_not_run() {
+        const FORBIDDEN: &str = "sys::tracer::tests::a_forbidden_trace_is_an_error_and_the_program_does_not_run";
+        if is_role(FORBIDDEN) {
+            let error = count_calls(Command::new("/bin/false")).unwrap_err();
+            assert_eq!(error.kind(), io::ErrorKind::PermissionDenied);
+            return;
+        }
+        let counted = count_calls(quiet(play(FORBIDDEN))).unwrap();
+        assert_eq!(counted.exit, Some(ExitStatus::Code(0)));
+        assert_eq!(counted.of(TracedRole::Child), 0, "{counted:?}");
     }
 
     #[test]

@@ -42,7 +42,7 @@ pub struct CompareOptions {
     about = "Holds the same conversation over each transport of this machine, and shows what it costs: \
              throughput, round trip, system calls, context switches, copies, and what a KILL does.",
     override_usage = "supervisor compare [OPTIONS]",
-    after_help = "Takes about five seconds a round on two cores; leave the machine alone meanwhile. It needs no privilege.\n\
+    after_help = "Takes about five seconds a round on two cores; leave the machine alone meanwhile. No privilege needed.\n\
                   Exit code 1: a transport that was asked for could not be measured, or an item was lost.",
     disable_version_flag = true
 )]
