@@ -5,6 +5,7 @@ use super::html;
 use super::html::page::{FlowPage, PageKind, PageMark, PageParty, PageProcess, PageRun, PageStep};
 use super::step::{Party, Step, StepKind};
 use crate::model::time::Instant;
+use std::collections::BTreeSet;
 use std::io;
 
 /// Writes the page of a whole trace.
@@ -40,11 +41,15 @@ pub fn write(history: &History, steps: &[&Step], out: &mut impl io::Write) -> io
             rss_max_kib: life.usage.rss_max_kib,
         })
         .collect();
-    let steps: Vec<PageStep> = steps.iter().map(|step| page_step(step)).collect();
+    let started: BTreeSet<_> =
+        history.processes.iter().map(|life| (Some(life.worker), Some(life.incarnation), Some(life.pid))).collect();
+    // A step that announces the next process names the one before.
+    let is_start = |step: &Step| started.contains(&(step.worker, step.incarnation, step.pid));
+    let steps: Vec<PageStep> = steps.iter().map(|step| page_step(step, is_start(step))).collect();
     html::write(&FlowPage { run: &run, processes: &processes, steps: &steps, cut: history.cut.as_deref() }, out)
 }
 
-fn page_step(step: &Step) -> PageStep {
+fn page_step(step: &Step, is_start: bool) -> PageStep {
     let life = step.life.unwrap_or_default();
     let seconds = |at: Option<Instant>| at.map(Instant::as_secs_f64);
     PageStep {
@@ -57,7 +62,7 @@ fn page_step(step: &Step) -> PageStep {
             StepKind::Order => PageKind::Order,
             StepKind::Output => PageKind::Output,
         },
-        mark: mark(step),
+        mark: mark(step, is_start),
         is_main: step.is_main,
         from: party(step.from),
         to: party(step.to),
@@ -78,13 +83,13 @@ fn page_step(step: &Step) -> PageStep {
     }
 }
 
-const fn mark(step: &Step) -> PageMark {
+const fn mark(step: &Step, is_start: bool) -> PageMark {
     match (step.kind, step.from) {
         (StepKind::Process, Party::Worker(_)) if step.is_bad => PageMark::Died,
         (StepKind::Process, Party::Worker(_)) if !step.is_main => PageMark::Ready,
         (StepKind::Process, Party::Worker(_)) => PageMark::Ended,
         _ if step.is_bad => PageMark::Bad,
-        (StepKind::Process, _) if step.pid.is_some() => PageMark::Started,
+        (StepKind::Process, _) if is_start => PageMark::Started,
         _ => PageMark::Plain,
     }
 }

@@ -16,8 +16,13 @@ export function busy(trace) {
   }
   const { steps } = trace;
   for (let i = 0; i < steps.size; i++) {
-    if (steps.kind[i] !== KIND.frame || steps.to[i] <= 0 || Number.isNaN(steps.began[i])) continue;
     const death = ended.get(processKey(steps.worker[i], steps.incarnation[i]));
+    if (steps.mark[i] === MARK.started && steps.item[i] !== NONE && steps.worker[i] > 0) {
+      // A command is started with its item, and lives for it.
+      const work = { from: steps.t[i], to: death || trace.end, item: steps.item[i], count: 1, step: i };
+      lanes[steps.worker[i]].works.push(work);
+    }
+    if (steps.kind[i] !== KIND.frame || steps.to[i] <= 0 || Number.isNaN(steps.began[i])) continue;
     // A worker that died over its work worked until then.
     const to = Number.isNaN(steps.finished[i]) ? death || trace.end : steps.finished[i];
     const work = { from: steps.began[i], to, item: steps.item[i], count: Math.max(steps.count[i], 1), step: i };

@@ -124,7 +124,7 @@ function inOrder(steps) {
   return result;
 }
 
-/** `died` of a process: it ended otherwise than it was meant to. `again` of a step: it starts the next one after that. */
+/** `died` of a process: it ended otherwise than it was meant to. `again` of a step: it starts the next one. */
 function markDeaths(processes, steps) {
   const died = new Set();
   for (let i = 0; i < steps.size; i++) {

@@ -9,8 +9,8 @@ import { count, duration, items, plural } from "./words.js";
 const LANE = 24;
 const BAR = 14;
 const AXIS = 22;
-/** A worker with more processes than this is one that starts a process for each item: restarts are no news there. */
-const MARKS_MAX = 500;
+/** A worker with more processes than this starts one for each item: no restart is marked, and a death is a line. */
+const MARKS_MAX = 40;
 /** Work that is too short to be seen is shown in stretches of this many pixels, paler the less of it there is. */
 const STRETCH = 4;
 /** No more than about this many stretches are drawn: with many workers they are longer. */
@@ -122,11 +122,22 @@ export class Lanes {
       group.append(svg("rect", { class: "alive", x: life.x1, y: y + BAR / 2 - 1, width, height: 2 }));
     }
     for (const work of this.merged(works)) group.append(this.work(work, y));
-    for (const [n, life] of lives.length > MARKS_MAX ? [] : lives.entries()) {
+    if (lives.length > MARKS_MAX) {
+      group.append(svg("path", { class: "fatal", d: this.deathLines(lives, y) }));
+      return group;
+    }
+    for (const [n, life] of lives.entries()) {
       this.restarts(group, life, lives[n - 1], y);
       this.deaths(group, life, y);
     }
     return group;
+  }
+
+  /** A line for each death, one for those that stand in the same place. */
+  deathLines(lives, y) {
+    const places = lives.filter((life) => life.row.died).map((life) => Math.round(this.x(life.to)));
+    const inView = places.filter((x) => x >= this.left && x <= this.width - 8);
+    return [...new Set(inView)].map((x) => `M${x} ${y}v${BAR}`).join("");
   }
 
   /**

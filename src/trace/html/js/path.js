@@ -1,6 +1,6 @@
 // The path of one item through the run: its steps, who had it, and how each of them ended it.
 
-import { isEnd, KIND, NONE, processKey } from "./data.js";
+import { isEnd, KIND, MARK, NONE, processKey } from "./data.js";
 import { clock, duration, items, list, plural } from "./words.js";
 
 /** If step `i` is about `item`: a frame may carry many, consecutive ones. */
@@ -21,7 +21,7 @@ export function pathOf(trace, item) {
     const key = processKey(steps.worker[i], steps.incarnation[i]);
     if (carries(steps, i, item)) {
       path.all.push(i);
-      if (steps.kind[i] === KIND.frame) follow(steps, path, held, key, i);
+      if (steps.kind[i] === KIND.frame || steps.mark[i] === MARK.started) follow(steps, path, held, key, i);
     } else if (held.has(key) && (isEnd(steps.mark[i]) || steps.kind[i] === KIND.signal)) {
       path.all.push(i);
     } else {
@@ -36,6 +36,7 @@ export function pathOf(trace, item) {
   return path;
 }
 
+/** A worker gets the item by a frame, and a command by its start. */
 function follow(steps, path, held, key, i) {
   if (steps.to[i] > 0) {
     const turn = {
