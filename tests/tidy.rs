@@ -99,7 +99,7 @@ const FLOORS: &[Floor] = &[
         ],
         never: &["transport::in_process::open"],
     },
-    Floor { place: "src/tour/", may: &["model", "sys", "worker"], never: &[] },
+    Floor { place: "src/tour/", may: &["model", "sys", "worker", "process"], never: &[] },
     // What the library shows, and the command line.
     Floor {
         place: "src/program/",

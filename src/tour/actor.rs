@@ -19,9 +19,6 @@ pub const PART_ROLE: &str = "__tour";
 /// The part that becomes the program `supervisor` itself, with the arguments that follow.
 pub const PROGRAM_PART: &str = "program";
 
-/// The part that becomes another program, with the arguments that follow.
-pub const COMMAND_PART: &str = "command";
-
 /// This program, found as the engine finds the built-in worker: by this name also if the file has been replaced since.
 #[must_use]
 pub fn own_program() -> OsString {

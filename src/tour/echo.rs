@@ -24,7 +24,7 @@ pub const MEANS: [&str; 5] = ["pipe", "socket", "mqueue", "file", "shm"];
 
 type EchoMessage = [u8; MESSAGE_BYTES];
 /// Sends a message and returns what came back.
-type RoundTrip = Box<dyn FnMut(&EchoMessage) -> io::Result<EchoMessage>>;
+type EchoTrip = Box<dyn FnMut(&EchoMessage) -> io::Result<EchoMessage>>;
 
 /// In a file: where each side writes. A number above the message counts them, and is written last.
 const QUESTION_AT: u64 = 0;
@@ -65,7 +65,7 @@ pub fn measured(means: &'static str) -> Result<EchoFigures, TourError> {
     Ok(EchoFigures { median_ns: times[times.len() / 2], unchanged })
 }
 
-fn connected(means: &'static str) -> Result<(Actor, RoundTrip), TourError> {
+fn connected(means: &'static str) -> Result<(Actor, EchoTrip), TourError> {
     let failed = || TourError::system("connect two processes");
     let mut command = part_command("echoer", &[means]);
     Ok(match means {

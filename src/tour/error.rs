@@ -3,6 +3,7 @@
 use crate::EngineError;
 use crate::config::ConfigError;
 use crate::outcomes::ExitClass;
+use crate::process::ProcessError;
 use std::io;
 
 #[derive(Debug, thiserror::Error)]
@@ -13,6 +14,8 @@ pub enum TourError {
     Write(io::Error),
     #[error(transparent)]
     Run(#[from] EngineError),
+    #[error(transparent)]
+    Command(#[from] ProcessError),
     /// A lesson's own settings are refused: a defect of the lesson.
     #[error("prepare the lesson's run: {0}")]
     Settings(#[from] ConfigError),
@@ -41,6 +44,7 @@ impl TourError {
         match self {
             Self::Write(_) => ExitClass::Lost,
             Self::Run(error) => error.class(),
+            Self::Command(error) => error.class(),
             Self::Settings(_) | Self::Part { .. } | Self::System { .. } => ExitClass::Internal,
         }
     }

@@ -1,6 +1,6 @@
 //! The hidden role `__tour PART`: this program as a process of a lesson.
 
-use super::actor::{COMMAND_PART, PROGRAM_PART};
+use super::actor::PROGRAM_PART;
 use super::{concurrency, daemon, echo, ipc, isolation, queue, race, signals};
 use crate::sys::parent;
 use std::ffi::OsString;
@@ -14,7 +14,6 @@ type PartMain = fn(&[OsString]) -> io::Result<ExitCode>;
 /// All parts. Each is documented where the lesson is that uses it.
 const PARTS: &[(&str, PartMain)] = &[
     (PROGRAM_PART, program),
-    (COMMAND_PART, command),
     ("queue-worker", queue::worker_part),
     ("race-writer", race::writer_part),
     ("lock-taker", race::lock_taker_part),
@@ -57,10 +56,4 @@ fn fail(why: &str) -> ExitCode {
 /// Becomes the program itself, in the same process: it stays bound to the lesson's life.
 fn program(arguments: &[OsString]) -> io::Result<ExitCode> {
     Err(Command::new(super::actor::own_program()).args(arguments).exec())
-}
-
-/// Becomes another program in the same way.
-fn command(arguments: &[OsString]) -> io::Result<ExitCode> {
-    let [program, rest @ ..] = arguments else { return Ok(ExitCode::FAILURE) };
-    Err(Command::new(program).args(rest).exec())
 }

@@ -19,6 +19,10 @@ pub const WAITED: Text = Text {
     en: "wait returned only when sleep had ended, and the wait cost almost no processor time.",
     ko: "wait는 sleep이 끝난 다음에야 반환되었고, 기다리는 데 프로세서 시간은 거의 들지 않았습니다.",
 };
+pub const LIMITED: Text = Text {
+    en: "A command that took longer than its time limit was ended.",
+    ko: "제한 시간보다 오래 걸린 명령은 강제로 끝났습니다.",
+};
 pub const NOT_STARTED: Text = Text {
     en: "A command that does not exist is an error of the start, and not an exit code.",
     ko: "없는 명령은 종료 코드가 아니라 시작할 때의 오류로 나타났습니다.",
@@ -33,8 +37,8 @@ pub const ONE_BY_ONE: Text = Text {
     ko: "명령을 시작하고, 끝나기를 기다리고, 무엇을 썼는지 확인합니다:",
 };
 pub const ENDED: Text = Text {
-    en: "pid {pid}: {exit} after {ms} ms, {cpu} ms of processor time, {kib} KiB of memory at most",
-    ko: "pid {pid}: {ms} ms 뒤 {exit}, 프로세서 시간 {cpu} ms, 최대 메모리 {kib} KiB",
+    en: "{exit} after {ms} ms, {cpu} ms of processor time, {kib} KiB of memory at most",
+    ko: "{ms} ms 뒤 {exit}, 프로세서 시간 {cpu} ms, 최대 메모리 {kib} KiB",
 };
 pub const STDOUT: Text = Text { en: "stdout: {text}", ko: "표준 출력: {text}" };
 pub const STDERR: Text = Text { en: "stderr: {text}", ko: "표준 오류: {text}" };
@@ -82,7 +86,7 @@ pub const WORDS: LessonWords = LessonWords {
             ko: "자식이 실행되는 동안 두 출력을 모두 읽어야 합니다. 파이프가 가득 차면 자식은 영원히 기다립니다.",
         },
     ],
-    claims: &[ARGUMENTS, CODE, STREAMS, WAITED, NOT_STARTED, BY_SUPERVISOR],
+    claims: &[ARGUMENTS, CODE, STREAMS, WAITED, LIMITED, NOT_STARTED, BY_SUPERVISOR],
     commands: &[
         Hint {
             command: "supervisor -j 2 --tag -- echo hello {} ::: 'two words' '*'",
@@ -98,10 +102,17 @@ pub const WORDS: LessonWords = LessonWords {
             },
         },
         Hint {
-            command: "supervisor -j 1 --timeout 1s -- sleep {} ::: 0.1 5",
+            command: "supervisor run --timeout 1s -- sleep 5; echo \"exit code $?\"",
             why: Text {
-                en: "A limit for a process that takes too long:",
-                ko: "너무 오래 걸리는 프로세스에 제한을 둡니다:",
+                en: "One command with a time limit; its exit code is passed on, 124 at the limit:",
+                ko: "명령 하나에 제한 시간을 둡니다. 종료 코드는 그대로 전달되고, 제한 시간이 지나면 124입니다:",
+            },
+        },
+        Hint {
+            command: "supervisor run --output json -- sh -c 'echo good; echo bad >&2; exit 7'",
+            why: Text {
+                en: "Its output, exit, time and cost, as JSON:",
+                ko: "출력, 종료 코드, 시간, 비용을 JSON으로 봅니다:",
             },
         },
     ],
