@@ -13,7 +13,7 @@ use crate::transport::{copies, in_process};
 
 /// What is measured next.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Step {
+pub struct MeasuredRound {
     pub mechanism: Mechanism,
     /// From 1.
     pub round: u32,
@@ -22,7 +22,7 @@ pub struct Step {
 
 /// Compares. Calls `on_step` before each step. A mechanism that this machine or this build cannot do is a row of the
 /// report that says why.
-pub fn measure(settings: &CompareSettings, mut on_step: impl FnMut(Step)) -> ComparisonReport {
+pub fn measure(settings: &CompareSettings, mut on_step: impl FnMut(MeasuredRound)) -> ComparisonReport {
     let begun_ns = monotonic_ns();
     let machine = Machine::this();
     let rounds = settings.rounds.max(1);
@@ -30,7 +30,7 @@ pub fn measure(settings: &CompareSettings, mut on_step: impl FnMut(Step)) -> Com
     for round in 0..rounds {
         for series in &mut series {
             if series.failed.is_none() {
-                on_step(Step { mechanism: series.mechanism, round: round + 1, rounds });
+                on_step(MeasuredRound { mechanism: series.mechanism, round: round + 1, rounds });
                 series.failed = series.measure(settings, round).err().map(|error| reason(&error));
             }
         }

@@ -37,6 +37,6 @@ pub use crate::model::mechanism::Mechanism;
 pub use error::CompareError;
 pub use figure::Figure;
 pub use machine::Machine;
-pub use measure::{Step, measure};
+pub use measure::{MeasuredRound, measure};
 pub use report::{CallCosts, Comparison, ComparisonReport, KillFindings, Measured, NamedCall, Side, SwitchCosts};
 pub use settings::{Amounts, CompareSettings};

@@ -5,7 +5,7 @@ use super::answer::{fail, show};
 use super::plot_target::PlotTarget;
 use crate::EngineError;
 use crate::cli::subcommand::compare::{CompareOptions, CompareOutput};
-use crate::compare::{self, CompareSettings, ComparisonReport, Step};
+use crate::compare::{self, CompareSettings, ComparisonReport, MeasuredRound};
 use crate::exit_code;
 use crate::sys::stdio;
 use std::io::{self, IsTerminal, Write};
@@ -52,7 +52,7 @@ fn text(report: &ComparisonReport, output: CompareOutput) -> String {
 fn measure(settings: &CompareSettings) -> ComparisonReport {
     let mut stderr = io::stderr();
     let is_shown = stderr.is_terminal();
-    let report = compare::measure(settings, |Step { mechanism, round, rounds }| {
+    let report = compare::measure(settings, |MeasuredRound { mechanism, round, rounds }| {
         if is_shown {
             // A terminal that is gone sees nothing. The line is cleared to its end.
             let _ = write!(stderr, "\rround {round} of {rounds}: {}\x1b[K", mechanism.name());

@@ -326,7 +326,9 @@ impl Generator {
     /// A flag that makes sense with this worker and this input, as a rule; with a good value, as a rule.
     fn push_random_flag(&self, line: &mut Line, kind: u8, source: usize, random: &mut Random) {
         let any = random.per_cent(9);
-        let fits = |rule: &&Rule| any || (rule.kinds & kind != 0 && (!rule.needs_input || source >= 2));
+        // Flags that make sense with no worker are drawn in no other way.
+        let odd_one = any && random.per_cent(40);
+        let fits = |rule: &&Rule| if odd_one { rule.kinds == 0 } else { any } || (rule.kinds & kind != 0 && (!rule.needs_input || source >= 2));
         let fitting: Vec<&Rule> = RULES.iter().filter(fits).collect();
         let rule = random.one(&fitting);
         let value: Option<&[u8]> = if rule.good.is_empty() {
