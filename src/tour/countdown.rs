@@ -13,7 +13,7 @@ use crate::{Run, start};
 
 const ITEMS: usize = 16;
 const DELAY_MS: u64 = 100;
-/// So many are done when the stop is asked for.
+/// At least so many are done when the stop is asked for.
 const STOP_AT: usize = 4;
 const WORKERS: u32 = 2;
 
@@ -45,7 +45,7 @@ fn was_interrupted(report: &ItemReport) -> bool {
     report.causes.iter().any(|cause| matches!(cause.kind, CauseKind::Interrupted(_)))
 }
 
-/// Runs the countdowns and stops them in this way once [`STOP_AT`] are done. Returns also how many were done after the stop
+/// Runs the countdowns and stops them in this way once [`STOP_AT`] are done and another one runs. Returns also how many were done after the stop
 /// had begun.
 fn stopped(stage: &mut LessonStage<'_>, name: &str, stop: fn(&Run)) -> Result<(EndedRun, u64), TourError> {
     let config = quiet().task("countdown").workers(WORKERS).credit(Credit::Items(1));
@@ -53,6 +53,13 @@ fn stopped(stage: &mut LessonStage<'_>, name: &str, stop: fn(&Run)) -> Result<(E
     let (mut done, mut stopped_at, mut stops, mut done_after_stop) = (0, None, false, 0);
     let run = follow(start(config)?, |run, notification| {
         stops |= matches!(notification, Notification::Event { event: RunEvent::Stopping { .. }, .. });
+        // In the middle of an item: one that was only sent to its worker would not be interrupted.
+        let has_begun = matches!(notification, Notification::Event { event: RunEvent::ItemStarted { .. }, .. });
+        if has_begun && done >= STOP_AT && stopped_at.is_none() {
+            stop(run);
+            stopped_at = Some(clock::monotonic_ns());
+            stage.show(&text::REQUESTED, &[])?;
+        }
         let Notification::Item(report) = notification else { return Ok(()) };
         if report.outcome != Outcome::Done {
             return Ok(());
@@ -60,11 +67,6 @@ fn stopped(stage: &mut LessonStage<'_>, name: &str, stop: fn(&Run)) -> Result<(E
         done_after_stop += u64::from(stops);
         stage.show(&text::ITEM, &[("item", &report.item), ("result", &result_of(report))])?;
         done += 1;
-        if done == STOP_AT {
-            stop(run);
-            stopped_at = Some(clock::monotonic_ns());
-            stage.show(&text::REQUESTED, &[])?;
-        }
         Ok(())
     })?;
     let took = stopped_at.map_or(0, |at| clock::monotonic_ns() - at);

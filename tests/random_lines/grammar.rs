@@ -328,7 +328,8 @@ impl Generator {
         let any = random.per_cent(9);
         // Flags that make sense with no worker are drawn in no other way.
         let odd_one = any && random.per_cent(40);
-        let fits = |rule: &&Rule| if odd_one { rule.kinds == 0 } else { any } || (rule.kinds & kind != 0 && (!rule.needs_input || source >= 2));
+        let makes_sense = |rule: &Rule| rule.kinds & kind != 0 && (!rule.needs_input || source >= 2);
+        let fits = |rule: &&Rule| if odd_one { rule.kinds == 0 } else { any || makes_sense(rule) };
         let fitting: Vec<&Rule> = RULES.iter().filter(fits).collect();
         let rule = random.one(&fitting);
         let value: Option<&[u8]> = if rule.good.is_empty() {
