@@ -14,6 +14,8 @@ A lesson starts real processes, shows and measures them, and checks its own clai
 Exit codes: 0, every claim holds; 1, one does not; 2, there is no such lesson.";
 
 /// Lessons on processes, threads, queues, signals and crashes, really run and measured on this machine
+// These comments are the help text; rustdoc would read a default as a link.
+#[allow(rustdoc::broken_intra_doc_links)]
 #[derive(Clone, Debug, PartialEq, Eq, Parser)]
 #[command(override_usage = "supervisor tour [LESSON|all] [OPTIONS]", after_help = AFTER)]
 pub struct TourFlags {
