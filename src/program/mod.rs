@@ -7,6 +7,8 @@ mod answer;
 mod flow;
 mod replay;
 mod sink;
+mod trace_file;
+mod why;
 
 use crate::cli::subcommand::Subcommand;
 use crate::cli::{self, Invocation, Parsed};
@@ -45,5 +47,6 @@ fn carry_out(subcommand: Subcommand) -> ExitCode {
     match subcommand {
         Subcommand::Flow(command) => flow::run(&command),
         Subcommand::Replay(command) => replay::run(&command),
+        Subcommand::Why(flags) => why::run(&flags),
     }
 }

@@ -6,6 +6,7 @@
 
 pub mod flow;
 pub mod replay;
+pub mod why;
 
 use super::error::UsageError;
 use super::parser::Typed;
@@ -19,6 +20,7 @@ use std::fmt::Write;
 pub enum Subcommand {
     Flow(Box<FlowCommand>),
     Replay(ReplayCommand),
+    Why(why::WhyFlags),
 }
 
 /// A row of the table of subcommands.
@@ -32,13 +34,14 @@ pub struct Row {
 }
 
 /// Every subcommand, in the order of the help.
-pub const ROWS: [Row; 2] = [
+pub const ROWS: [Row; 3] = [
     Row {
         name: flow::NAME,
         about: flow::ABOUT,
         read: |words| Ok(flow::read(words)?.map(|flow| Subcommand::Flow(Box::new(flow)))),
     },
     Row { name: replay::NAME, about: replay::ABOUT, read: |words| Ok(replay::read(words)?.map(Subcommand::Replay)) },
+    Row { name: why::NAME, about: why::ABOUT, read: |words| Ok(why::read(words)?.map(Subcommand::Why)) },
 ];
 
 /// The subcommand of this name.
