@@ -213,7 +213,7 @@ fn style(command: &FlowCommand, row: Option<Duration>) -> DiagramStyle {
 }
 
 /// Columns of the output.
-fn width() -> usize {
+pub(super) fn width() -> usize {
     let set = std::env::var("COLUMNS").ok().and_then(|columns| columns.parse().ok()).filter(|columns| *columns > 0);
     let own = || window::columns(io::stdout()).map(usize::from);
     set.or_else(own).unwrap_or(COLUMNS).min(1000)

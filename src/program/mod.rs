@@ -12,6 +12,8 @@ mod replay;
 mod run;
 mod sink;
 mod tour;
+mod trace_file;
+mod why;
 
 use crate::cli::subcommand::Subcommand;
 use crate::cli::{self, Invocation, Parsed};
@@ -56,5 +58,6 @@ fn carry_out(subcommand: Subcommand) -> ExitCode {
         Subcommand::Run(command) => run::run(command),
         Subcommand::Compare(options) => compare::main(options),
         Subcommand::Tour(flags) => tour::run(&flags),
+        Subcommand::Why(flags) => why::run(&flags),
     }
 }

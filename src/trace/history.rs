@@ -74,6 +74,12 @@ impl History {
         Ok(history)
     }
 
+    /// A process, by its slot and its number there.
+    #[must_use]
+    pub fn process(&self, worker: WorkerId, incarnation: Incarnation) -> Option<&ProcessLife> {
+        self.processes.iter().find(|life| life.worker == worker && life.incarnation == incarnation)
+    }
+
     /// The parties that take part, in the order of their columns.
     #[must_use]
     pub fn parties(&self) -> Vec<Party> {

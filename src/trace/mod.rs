@@ -15,6 +15,7 @@ pub mod html;
 pub mod json;
 pub mod lines;
 pub mod live;
+pub mod load;
 pub mod mermaid;
 pub mod narrator;
 pub mod page_data;
@@ -25,3 +26,8 @@ pub mod selection;
 pub mod step;
 pub mod svg;
 pub mod tracer;
+pub mod why;
+pub mod wrap;
+
+#[cfg(test)]
+mod testing;

@@ -5,7 +5,7 @@
 use super::frame::{Direction, FrameKind, TracedFrame};
 use super::phrases;
 use super::record::TraceRecord;
-use super::step::{FrameLife, Party, Step, StepKind};
+use super::step::{FrameLife, Party, Step, StepKind, Topic};
 use crate::core::action::Action;
 use crate::core::input::Input;
 use crate::core::reason::Reason;
@@ -98,11 +98,11 @@ impl Narrator {
         match input {
             Input::BatchArrived { first, count, .. } | Input::Restored { first, count, .. } => {
                 let batch = Some(Batch { first: *first, count: *count, attempt: Attempt::FIRST });
-                Step { from: Party::Source, batch, is_main: true, ..step }
+                Step { topic: arrival(input), from: Party::Source, batch, is_main: true, ..step }
             }
             Input::ItemRejected { item, .. } => {
                 let batch = Some(Batch::of_one(*item, Attempt::FIRST));
-                Step { from: Party::Source, batch, is_main: true, is_bad: true, ..step }
+                Step { topic: Topic::Rejected, from: Party::Source, batch, is_main: true, is_bad: true, ..step }
             }
             Input::SourceIdle => Step { from: Party::Source, ..step },
             Input::SourceEnded => Step { from: Party::Source, is_main: true, ..step },
@@ -147,7 +147,10 @@ impl Narrator {
     fn order(&mut self, action: &Action, each: &mut impl FnMut(Step)) {
         if let Action::Because(reason) = action {
             match reason {
-                Reason::Waits(_) => each(Step::new(self.now, StepKind::Order, format!("waits: {reason}"))),
+                Reason::Waits(wait) => {
+                    let label = format!("waits: {reason}");
+                    each(Step { topic: Topic::Waits(*wait), ..Step::new(self.now, StepKind::Order, label) });
+                }
                 _ => self.because = Some(reason.clone()),
             }
             return;
@@ -161,13 +164,13 @@ impl Narrator {
                 slot.pid = None;
                 slot.dispatched.clear();
                 slot.spawned = Some((step.because.clone(), *batch));
-                let step = Step { to: Party::Worker(*worker), batch: *batch, ..step };
+                let step = Step { topic: Topic::Spawn, to: Party::Worker(*worker), batch: *batch, ..step };
                 each(self.of_worker(step, *worker, *incarnation));
             }
             Action::Dispatch { worker, incarnation, batch } => {
                 let slot = self.slots.entry(*worker).or_default();
                 slot.dispatched.extend(step.because.clone());
-                let step = Step { to: Party::Worker(*worker), batch: Some(*batch), ..step };
+                let step = Step { topic: Topic::Dispatch, to: Party::Worker(*worker), batch: Some(*batch), ..step };
                 each(self.of_worker(step, *worker, *incarnation));
             }
             Action::CloseInput { worker, incarnation } | Action::Recall { worker, incarnation } => {
@@ -177,15 +180,16 @@ impl Narrator {
             Action::Probe { worker, incarnation } => {
                 each(self.of_worker(Step { to: Party::Worker(*worker), ..step }, *worker, *incarnation));
             }
-            Action::Kill { worker, incarnation, .. } => {
-                let step = Step { kind: StepKind::Signal, to: Party::Worker(*worker), is_main: true, ..step };
+            Action::Kill { worker, incarnation, signal } => {
+                let step = Step { kind: StepKind::Signal, topic: Topic::Kill(*signal), is_main: true, ..step };
+                let step = Step { to: Party::Worker(*worker), ..step };
                 each(self.of_worker(step, *worker, *incarnation));
             }
             Action::Settle { settlement, in_turn } => each(self.settled(settlement, *in_turn, step)),
             Action::Commit { first, count } => {
                 let batch = Batch { first: *first, count: *count, attempt: Attempt::FIRST };
                 self.commit(batch);
-                each(Step { batch: Some(batch), ..step });
+                each(Step { topic: Topic::Commit, batch: Some(batch), ..step });
             }
             Action::Report(event) => each(self.event(event, step)),
             Action::ShowStatus(_) | Action::Because(_) | Action::Finish(_) => each(step),
@@ -200,12 +204,13 @@ impl Narrator {
         }
         let is_bad = matches!(outcome, Outcome::Failed | Outcome::Dead);
         let is_main = *outcome != Outcome::Done;
+        let step = Step { topic: Topic::Settled { outcome: outcome.clone(), in_turn }, ..step };
         Step { worker: *worker, incarnation: *incarnation, pid: *pid, batch: Some(batch), is_bad, is_main, ..step }
     }
 
     fn event(&mut self, event: &RunEvent, step: Step) -> Step {
         let is_bad = phrases::is_bad_end(event);
-        let step = Step { is_main: true, is_bad, ..step };
+        let step = Step { topic: topic_of(event), is_main: true, is_bad, ..step };
         match event {
             RunEvent::WorkerSpawned { worker, incarnation, pid } => {
                 let slot = self.slots.entry(*worker).or_default();
@@ -294,6 +299,11 @@ impl Narrator {
             because,
             life: Some(life),
             is_bad: kind == FrameKind::Failure,
+            topic: match kind {
+                FrameKind::Hello => Topic::Other,
+                FrameKind::Items => Topic::Items,
+                FrameKind::Results | FrameKind::Failure => Topic::Answer,
+            },
             ..Step::new(passed, StepKind::Frame, label)
         };
         self.of_worker(step, worker, incarnation)
@@ -324,6 +334,32 @@ impl Narrator {
             }
             _ => format!("{items} items are shown"),
         };
-        Some(Step { to: Party::Output, batch: Some(first), ..Step::new(at, StepKind::Output, label) })
+        let step = Step { topic: Topic::Shown, to: Party::Output, ..Step::new(at, StepKind::Output, label) };
+        Some(Step { batch: Some(first), ..step })
+    }
+}
+
+const fn arrival(input: &Input) -> Topic {
+    if matches!(input, Input::Restored { .. }) { Topic::Restored } else { Topic::Arrived }
+}
+
+const fn topic_of(event: &RunEvent) -> Topic {
+    match event {
+        RunEvent::WorkerSpawned { .. } => Topic::Spawned,
+        RunEvent::WorkerNotSpawned { .. } => Topic::NotSpawned,
+        RunEvent::WorkerExited { exit, .. } => Topic::Exited(*exit),
+        RunEvent::WorkerStopped { .. } | RunEvent::WorkerContinued { .. } => Topic::Stopped,
+        RunEvent::ItemsReturned { running, .. } => Topic::Returned { running: *running },
+        RunEvent::ItemRetried { delay, .. } => Topic::Retried { delay: *delay },
+        RunEvent::Stopping { .. } => Topic::Stopping,
+        RunEvent::RunStarted { .. }
+        | RunEvent::WorkerReady { .. }
+        | RunEvent::WorkerRestarting { .. }
+        | RunEvent::ItemStarted { .. }
+        | RunEvent::ItemsSettled(_)
+        | RunEvent::SourceLost { .. }
+        | RunEvent::SignalReceived { .. }
+        | RunEvent::Scaled { .. }
+        | RunEvent::RunFinished(_) => Topic::Other,
     }
 }

@@ -2,8 +2,12 @@
 //!
 //! The names of [`StepKind`] and [`Party`] are those of `flow --format json`.
 
-use crate::model::ids::{Batch, Incarnation, WorkerId};
-use crate::model::time::Instant;
+use crate::core::reason::WaitReason;
+use crate::model::exit::ExitStatus;
+use crate::model::ids::{Batch, Incarnation, ItemId, WorkerId};
+use crate::model::outcome::Outcome;
+use crate::model::signal::Signal;
+use crate::model::time::{Duration, Instant};
 use std::fmt;
 
 /// What a step is.
@@ -80,11 +84,62 @@ pub struct FrameLife {
     pub finished: Option<Instant>,
 }
 
+/// What a step says, for views that put several steps together.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Topic {
+    /// Something that no such view looks for.
+    Other,
+    /// Items came from the source.
+    Arrived,
+    /// An item came from the source that cannot be handed out.
+    Rejected,
+    /// Items have their outcome from an earlier run.
+    Restored,
+    /// Why nothing is dispatched from now on.
+    Waits(WaitReason),
+    /// A process is ordered, if the step has items: for them.
+    Spawn,
+    /// Items are given to a worker.
+    Dispatch,
+    /// Items passed to a worker.
+    Items,
+    /// Results or a failure passed from a worker.
+    Answer,
+    /// The supervisor sends a worker a signal.
+    Kill(Signal),
+    Spawned,
+    NotSpawned,
+    /// A process was stopped by a signal, or goes on.
+    Stopped,
+    /// A process has ended. The step's items are the one that it was at.
+    Exited(ExitStatus),
+    /// Items are in the queue again, uncharged. `running`: the one of them that the process was at.
+    Returned {
+        running: Option<ItemId>,
+    },
+    /// An item is in the queue again as another attempt, once `delay` has passed.
+    Retried {
+        delay: Duration,
+    },
+    /// Items have their outcome. `in_turn`: it may be shown at once.
+    Settled {
+        outcome: Outcome,
+        in_turn: bool,
+    },
+    /// The turn of items that were settled before has come: they may be shown.
+    Commit,
+    /// stdout has taken all output of the items that may be shown.
+    Shown,
+    /// The run stops, or stops more firmly.
+    Stopping,
+}
+
 /// A step.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Step {
     pub at: Instant,
     pub kind: StepKind,
+    pub topic: Topic,
     pub from: Party,
     pub to: Party,
     pub worker: Option<WorkerId>,
@@ -112,6 +167,7 @@ impl Step {
         Self {
             at,
             kind,
+            topic: Topic::Other,
             from: Party::Supervisor,
             to: Party::Supervisor,
             worker: None,

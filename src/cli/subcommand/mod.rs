@@ -9,6 +9,7 @@ pub mod flow;
 pub mod replay;
 pub mod run;
 pub mod tour;
+pub mod why;
 
 use super::error::UsageError;
 use super::parser::Typed;
@@ -28,6 +29,7 @@ pub enum Subcommand {
     Replay(ReplayCommand),
     Compare(CompareOptions),
     Tour(TourFlags),
+    Why(why::WhyFlags),
 }
 
 /// A row of the table of subcommands.
@@ -41,7 +43,7 @@ pub struct Row {
 }
 
 /// Every subcommand, in the order of the help.
-pub const ROWS: [Row; 5] = [
+pub const ROWS: [Row; 6] = [
     Row { name: run::NAME, about: run::ABOUT, read: |words| Ok(run::read(words)?.map(Subcommand::Run)) },
     Row {
         name: flow::NAME,
@@ -55,6 +57,7 @@ pub const ROWS: [Row; 5] = [
         read: |words| Ok(compare::read(words)?.map(Subcommand::Compare)),
     },
     Row { name: tour::NAME, about: tour::ABOUT, read: |words| Ok(tour::read(words)?.map(Subcommand::Tour)) },
+    Row { name: why::NAME, about: why::ABOUT, read: |words| Ok(why::read(words)?.map(Subcommand::Why)) },
 ];
 
 /// The subcommand of this name.

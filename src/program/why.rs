@@ -1,0 +1,66 @@
+//! `supervisor why`.
+
+use super::answer::{fail, show};
+use super::{flow, trace_file};
+use crate::cli::escaped;
+use crate::cli::subcommand::why::WhyFlags;
+use crate::exit_code;
+use crate::model::ids::ItemId;
+use crate::trace::why::{self, Story};
+use crate::trace::wrap::wrapped;
+use std::fmt::Write;
+use std::process::ExitCode;
+
+/// Tells the story of an item.
+pub fn run(flags: &WhyFlags) -> ExitCode {
+    let history = match trace_file::read(&flags.file) {
+        Ok(history) => history,
+        Err(exit) => return exit,
+    };
+    match why::story(&history, ItemId(flags.item)) {
+        Ok(story) => show(&text(&story, flow::width())),
+        Err(error) => fail(&format_args!("failed to {error}"), exit_code::USAGE),
+    }
+}
+
+/// The title, then each sentence behind its time.
+fn text(story: &Story, columns: usize) -> String {
+    let times: Vec<String> = story.sentences.iter().map(|told| format!("{:.6}", told.at.as_secs_f64())).collect();
+    let width = times.iter().map(String::len).max().unwrap_or(0);
+    let mut text = String::new();
+    for line in wrapped(&escaped(&story.title), columns) {
+        // To write into a text cannot fail.
+        let _ = writeln!(text, "{line}");
+    }
+    for (told, time) in story.sentences.iter().zip(&times) {
+        let mut time = time.as_str();
+        for line in wrapped(&escaped(&told.text), columns.saturating_sub(width + 2)) {
+            let _ = writeln!(text, "{:>width$}  {line}", std::mem::take(&mut time));
+        }
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::time::Instant;
+    use crate::trace::why::Sentence;
+
+    #[test]
+    fn sentences_stand_beside_their_times() {
+        let told = |ms: u64, text: &str| Sentence { at: Instant(ms * 1_000_000), text: text.to_owned() };
+        let sentences = vec![told(3, "It came from the source."), told(12_345, "a\x1b[2Jb c")];
+        let story = Story { title: "item 7 (\"seven\"): done, 12 s after its arrival".to_owned(), sentences };
+        let expected = "\
+item 7 (\"seven\"): done, 12 s
+after its arrival
+ 0.003000  It came from the
+           source.
+12.345000  a\\u{1b}[2Jb c
+";
+        assert_eq!(text(&story, 32), expected);
+        let lines: Vec<usize> = text(&story, 40).lines().map(|line| line.chars().count()).collect();
+        assert!(lines.iter().all(|columns| *columns <= 40), "{lines:?}");
+    }
+}
