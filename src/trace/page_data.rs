@@ -3,7 +3,8 @@
 use super::history::History;
 use super::html;
 use super::html::page::{FlowPage, PageKind, PageMark, PageParty, PageProcess, PageRun, PageStep};
-use super::step::{Party, Step, StepKind};
+use super::step::{Party, Step, StepKind, Topic};
+use crate::model::exit::ExitStatus;
 use crate::model::time::Instant;
 use std::collections::BTreeSet;
 use std::io;
@@ -45,11 +46,12 @@ pub fn write(history: &History, steps: &[&Step], out: &mut impl io::Write) -> io
         history.processes.iter().map(|life| (Some(life.worker), Some(life.incarnation), Some(life.pid))).collect();
     // A step that announces the next process names the one before.
     let is_start = |step: &Step| started.contains(&(step.worker, step.incarnation, step.pid));
-    let steps: Vec<PageStep> = steps.iter().map(|step| page_step(step, is_start(step))).collect();
+    let per_item = header.policy.worker.starts_with_item();
+    let steps: Vec<PageStep> = steps.iter().map(|step| page_step(step, is_start(step), per_item)).collect();
     html::write(&FlowPage { run: &run, processes: &processes, steps: &steps, cut: history.cut.as_deref() }, out)
 }
 
-fn page_step(step: &Step, is_start: bool) -> PageStep {
+fn page_step(step: &Step, is_start: bool, per_item: bool) -> PageStep {
     let life = step.life.unwrap_or_default();
     let seconds = |at: Option<Instant>| at.map(Instant::as_secs_f64);
     PageStep {
@@ -62,7 +64,7 @@ fn page_step(step: &Step, is_start: bool) -> PageStep {
             StepKind::Order => PageKind::Order,
             StepKind::Output => PageKind::Output,
         },
-        mark: mark(step, is_start),
+        mark: mark(step, is_start, per_item),
         is_main: step.is_main,
         from: party(step.from),
         to: party(step.to),
@@ -83,8 +85,10 @@ fn page_step(step: &Step, is_start: bool) -> PageStep {
     }
 }
 
-const fn mark(step: &Step, is_start: bool) -> PageMark {
+/// `is_start`: the step is the start of its process. `per_item`: an exit code is the result of an item, and no death.
+const fn mark(step: &Step, is_start: bool, per_item: bool) -> PageMark {
     match (step.kind, step.from) {
+        _ if per_item && step.is_bad && matches!(step.topic, Topic::Exited(ExitStatus::Code(_))) => PageMark::Bad,
         (StepKind::Process, Party::Worker(_)) if step.is_bad => PageMark::Died,
         (StepKind::Process, Party::Worker(_)) if !step.is_main => PageMark::Ready,
         (StepKind::Process, Party::Worker(_)) => PageMark::Ended,

@@ -147,3 +147,116 @@ impl Extend<u8> for Appender<'_> {
         self.0.extend(bytes);
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::frame::{Direction, FrameKind, WorkTimes};
+    use super::super::reader::TraceReader;
+    use super::*;
+    use crate::core::Core;
+    use crate::core::input::SpawnFailure;
+    use crate::model::builder::{ConfigBuilder, Host};
+    use crate::model::command::{Command, Origin};
+    use crate::model::exit::{ExitStatus, Usage};
+    use crate::model::ids::Batch;
+    use crate::model::outcome::FailReason;
+    use crate::model::signal::Signal;
+
+    /// A core's life in which most of the vocabulary occurs.
+    fn records() -> Vec<TraceRecord<'static>> {
+        let host = Host { cores: 2, cores_why: None, seed: 7, run_id: "run".to_owned() };
+        let builder =
+            ConfigBuilder::new(host).generate(4).workers(2).retries(1).crash_limit(1).timeout(Duration(1_000));
+        let policy = Policy { explains: true, ..builder.build().unwrap().policy };
+        let mut core = Core::new(policy.clone());
+        let (incarnation, attempt) = (Incarnation(1), Attempt::FIRST);
+        let [one, two] = [0, 1].map(WorkerId::from_index);
+        let killed = ExitStatus::Signal { signal: Signal::KILL, core_dumped: false };
+        let usage = Usage { user_us: 1, system_us: 2, rss_max_kib: 3, ..Usage::default() };
+        let signal = Origin::Signal { signal: Signal::INT, sender_pid: Some(9) };
+        let error = SpawnFailure::Shortage("spawn".to_owned());
+        let facts = [
+            Input::Start,
+            Input::Spawned { worker: one, incarnation, pid: 41 },
+            Input::SpawnFailed { worker: two, incarnation, error },
+            Input::Hello { worker: one, incarnation },
+            Input::BatchArrived { first: ItemId(0), count: 4, priority: 0 },
+            Input::Failed { worker: one, incarnation, item: ItemId(0), attempt, reason: FailReason::Exited(3) },
+            Input::Settled { worker: one, incarnation, first: ItemId(1), count: 1, attempt, busy_ns: 5 },
+            Input::Exited { worker: one, incarnation, status: killed, usage, running: Some(ItemId(2)) },
+            Input::Congested { congested: true },
+            Input::SourceEnded,
+            Input::Command { command: Command::Stop, origin: signal },
+            Input::Command { command: Command::Kill, origin: Origin::Caller },
+        ];
+        let header = TraceHeader {
+            program_version: "0".to_owned(),
+            run_id: "run".to_owned(),
+            started_unix_ns: 1,
+            pid: 40,
+            workers_run: "a worker".to_owned(),
+            transport: Some("pipe".to_owned()),
+            traces_items: true,
+            common_fds: vec![(0, "/dev/null".to_owned())],
+            policy,
+        };
+        let mut records = vec![TraceRecord::Header(Box::new(header))];
+        for (at, input) in (1..).zip(facts) {
+            let at = Instant(at * 100);
+            core.handle(input.clone(), at);
+            records.push(TraceRecord::Fact { at, input: Cow::Owned(input) });
+            while let Some(action) = core.poll_action() {
+                records.push(TraceRecord::Order(Cow::Owned(action)));
+            }
+        }
+        let work = Some(WorkTimes { taken: Instant(1), began: Instant(2), finished: Instant(3) });
+        let (direction, kind, queued) = (Direction::FromWorker, FrameKind::Results, Instant(4));
+        let batch = Some(Batch::of_one(ItemId(1), attempt));
+        let times = vec![(Instant(2), Duration(1))];
+        records.extend([
+            TraceRecord::Deadlines { until: Instant(5) },
+            TraceRecord::Frame(TracedFrame {
+                direction,
+                kind,
+                worker: one,
+                incarnation,
+                batch,
+                body_bytes: 2,
+                queued,
+                passed: queued,
+                work,
+            }),
+            TraceRecord::Times(Cow::Owned(TracedTimes { worker: one, incarnation, first: ItemId(1), attempt, times })),
+            TraceRecord::Started(Cow::Owned(TracedStart {
+                at: Instant(6),
+                worker: one,
+                incarnation,
+                pid: 41,
+                fds: vec![(3, "items".to_owned())],
+            })),
+            TraceRecord::Texts { first: ItemId(0), starts: Cow::Owned(vec![b"a".to_vec()]) },
+            TraceRecord::Written { at: Instant(7), waiting_bytes: 8 },
+            TraceRecord::Dropped { records: 9 },
+            TraceRecord::End { at: Instant(10) },
+        ]);
+        records
+    }
+
+    /// Every record comes back, and the bytes are those of [`FORMAT_VERSION`]: if this fails, raise the version, and then
+    /// change the checksum here.
+    #[test]
+    fn records_come_back_and_their_format_has_this_version() {
+        let records = records();
+        let mut bytes = [&MAGIC[..], &FORMAT_VERSION.to_le_bytes()].concat();
+        records.iter().for_each(|record| record.append_to(&mut bytes).unwrap());
+        let file = tempfile::NamedTempFile::new().unwrap();
+        std::fs::write(file.path(), &bytes).unwrap();
+        let mut reader = TraceReader::open(file.path()).unwrap();
+        let mut read = vec![TraceRecord::Header(Box::new(reader.header().clone()))];
+        while let Some(record) = reader.next().unwrap() {
+            read.push(record);
+        }
+        assert_eq!((reader.cut(), read == records), (None, true));
+        assert_eq!((FORMAT_VERSION, crc32c::crc32c(&bytes)), (1, 1_765_651_815));
+    }
+}
