@@ -110,13 +110,14 @@ fn the_command_has_the_streams_of_the_caller_and_its_words_as_they_are() {
 #[test]
 fn a_command_that_ignores_term_is_killed_at_the_timeout_with_all_that_it_has_started() {
     let script = "trap '' TERM; sleep 1000 & echo $$ $!; sleep 1000";
-    let started = Started::new(&["--timeout", "100ms"], script);
+    // Time enough for the slowest shell to get as far as its trap.
+    let started = Started::new(&["--timeout", "2s"], script);
     let pids = started.pids();
     assert_eq!((started.end(), pids.len()), ((124, String::new()), 2));
     wait_until_gone(&pids);
     // One that ends in good order at TERM is too late all the same.
     let script = "trap 'echo end; exit 0' TERM; echo start; sleep 1000 & wait";
-    assert_eq!(Started::new(&["--timeout", "100ms"], script).end(), (124, "end\n".to_owned()));
+    assert_eq!(Started::new(&["--timeout", "2s"], script).end(), (124, "end\n".to_owned()));
 }
 
 #[test]
@@ -125,10 +126,10 @@ fn an_attempt_that_failed_is_followed_by_another_one_and_a_line_tells_it() {
     let count = folder.path().join("count");
     let script =
         "echo x >> $0; case $(wc -l < $0) in 1) exit 3;; 2) kill -KILL $$;; 3) exec sleep 1000;; esac; echo done";
-    let ran = run(&["--retries", "9", "--timeout", "300ms"], &["sh", "-c", script, count.to_str().unwrap()], b"");
+    let ran = run(&["--retries", "9", "--timeout", "2s"], &["sh", "-c", script, count.to_str().unwrap()], b"");
     let told = "supervisor: sh failed: exit 3; will be tried again (attempt 2)
 supervisor: sh failed: signal 9 (KILL); will be tried again (attempt 3)
-supervisor: sh failed: timed out after 0.3s; will be tried again (attempt 4)
+supervisor: sh failed: timed out after 2s; will be tried again (attempt 4)
 ";
     assert_eq!((ran.stdout.as_str(), ran.stderr.as_str(), ran.code()), ("done\n", told, 0));
     let failed = run(&["--retries", "1"], &["sh", "-c", "echo x; exit 4"], b"");
