@@ -253,6 +253,8 @@ mod tests {
         assert!(matches!(lines.next(9), Ok(Delivery::Items(payload)) if payload.count == 2));
         assert!(matches!(lines.next(9), Ok(Delivery::Idle)));
         drop(writer);
-        assert_eq!(items(&mut lines), ["c"]);
+        // A child of another test, between its start and its exec, may hold a copy of the writer for a moment.
+        let rest: Vec<_> = items(&mut lines).into_iter().filter(|item| item != "(idle)").collect();
+        assert_eq!(rest, ["c"]);
     }
 }
