@@ -251,7 +251,11 @@ fn what_is_ignored_at_the_start_stays_ignored_in_the_command_too() {
 fn a_stop_of_the_supervisor_stops_the_command_and_counts_for_no_deadline() {
     let script = "trap 'echo on' CONT; echo $$; while :; do sleep 1000 & wait; done";
     // Long enough for the slowest machine to get as far as the stop, which then lasts longer than all of it.
-    let mut started = Started::new(&["--timeout", "6s"], script);
+    let mut command = Command::new(SUPERVISOR);
+    command.args(["run", "--timeout", "6s", "--", "bash", "-c", script]);
+    // The system stops no process by TSTP in a group that no other group of its session looks after, such as ours if no
+    // shell with job control has started it.
+    let mut started = Started::of(command.process_group(0));
     let pid = started.pids()[0];
     started.signal(Signal::SIGTSTP);
     support::wait_until_stopped(pid);
