@@ -65,6 +65,7 @@ fn a_run_with_a_kill_is_seen_in_each_form_and_replays_to_the_same_orders() {
         let sent: Vec<_> = of("frame").into_iter().filter(|step| step["from"] == "supervisor").collect();
         assert_eq!(sent.iter().map(|step| &step["attempt"]).collect::<Vec<_>>(), [1, 2], "{transport}");
         assert_ne!(sent[0]["pid"], sent[1]["pid"]);
+        assert_eq!(of("process")[0].get("attempt"), None, "what a trace does not tell is left out");
         let death = of("process")[0]["label"].as_str().unwrap();
         assert!(death.starts_with("signal 9 (KILL) at item 4, which is tried again, attempt 2"), "{death}");
 
@@ -240,6 +241,20 @@ fn a_reader_that_leaves_and_a_closed_stdout_end_quietly() {
         shell(&format!("$SUPERVISOR flow {path} >/dev/full; echo $?; $SUPERVISOR flow {path} -o /dev/full; echo $?"));
     assert_eq!(run.stdout, "5\n5\n");
     assert_eq!(run.stderr.matches("No space left on device").count(), 2, "{}", run.stderr);
+    // The trace itself is not written over, under whatever name.
+    let whole = std::fs::read(&trace).unwrap();
+    let link = folder.path().join("link");
+    std::os::unix::fs::symlink(&trace, &link).unwrap();
+    for name in [&trace, &link] {
+        let refused = output(&["flow", trace.to_str().unwrap(), "--format", "svg", "-o", name.to_str().unwrap()], b"");
+        assert_eq!(
+            (refused.code(), refused.stderr.contains("it is the trace that is read; give another file")),
+            (2, true)
+        );
+    }
+    assert!(std::fs::read(&trace).unwrap() == whole);
+    let nothing = output(&["flow", trace.to_str().unwrap(), "--item", "4000"], b"");
+    assert_eq!(nothing.stderr, "supervisor: no step of the trace is of that item, worker, kind and time\n");
     let narrow = Command::new(SUPERVISOR).args(["flow"]).arg(&trace).env("COLUMNS", "40").output().unwrap();
     let said = String::from_utf8(narrow.stderr).unwrap();
     assert!(narrow.status.success() && said.contains("6 columns of a diagram do not fit into 40"), "{said}");

@@ -2,6 +2,7 @@
 
 use super::{Comparison, ComparisonReport, Figure, Measured};
 use std::fmt::Write;
+use textwrap::{Options, WordSplitter};
 
 /// No line is longer, so that a narrow terminal and a quoted mail show it whole.
 const COLUMNS_MAX: usize = 60;
@@ -57,7 +58,7 @@ fn head(report: &ComparisonReport) -> String {
     }
     let mut out = String::new();
     for fact in facts {
-        wrap(&mut out, &fact, 0, 2);
+        wrap(&mut out, &fact, 2);
     }
     out
 }
@@ -82,7 +83,7 @@ fn speed(report: &ComparisonReport, out: &mut String) {
                 columns(out, row.mechanism.name(), &figures.map(|figure| figure.shown()), [11, 11, 15, 10]);
             }
             // A mechanism that could not be measured has its row here alone.
-            Err(error) => wrap(out, &format!("{:<NAME_COLUMNS$}  {error}", row.mechanism.name()), 0, NAME_COLUMNS + 2),
+            Err(error) => wrap(out, &format!("{:<NAME_COLUMNS$}  {error}", row.mechanism.name()), NAME_COLUMNS + 2),
         }
     }
 }
@@ -119,7 +120,7 @@ fn cost(report: &ComparisonReport, out: &mut String) {
         }
     }
     for note in notes {
-        wrap(out, &format!("System calls are not counted: {note}"), 0, 2);
+        wrap(out, &format!("System calls are not counted: {note}"), 2);
     }
 }
 
@@ -168,25 +169,11 @@ fn grouped(number: u64) -> String {
     out
 }
 
-/// Appends words in lines of at most [`COLUMNS_MAX`]; a longer word has a line of its own. The first line begins with
-/// `first` spaces, the others with `rest`. Spaces within the first line's beginning stay.
-fn wrap(out: &mut String, text: &str, first: usize, rest: usize) {
-    let mut row = " ".repeat(first);
-    let mut is_empty = true;
-    for word in text.split(' ') {
-        let needed = usize::from(!is_empty) + word.chars().count();
-        if !is_empty && row.chars().count() + needed > COLUMNS_MAX {
-            line(out, &row);
-            row = " ".repeat(rest);
-            is_empty = true;
-        }
-        if !is_empty {
-            row.push(' ');
-        }
-        row.push_str(word);
-        is_empty = false;
-    }
-    line(out, &row);
+/// Appends text in lines of at most [`COLUMNS_MAX`]. The lines behind the first begin with `indent` spaces.
+fn wrap(out: &mut String, text: &str, indent: usize) {
+    let indent = " ".repeat(indent);
+    let options = Options::new(COLUMNS_MAX).subsequent_indent(&indent).word_splitter(WordSplitter::NoHyphenation);
+    textwrap::wrap(text, options.break_words(false)).iter().for_each(|row| line(out, row));
 }
 
 #[cfg(test)]

@@ -1,7 +1,7 @@
 //! What a trace is told of the run at its start, and what is said of it at its end.
 
 use super::error::EngineError;
-use crate::model::config::{ColorMode, Config, ExecSpec, WorkerSpec};
+use crate::model::config::{Config, ExecSpec, WorkerSpec};
 use crate::model::words::counted;
 use crate::sys::{clock, stdio};
 use crate::trace::file::{TraceEnd, TraceFile};
@@ -30,11 +30,7 @@ pub fn start(config: &Config, file: Option<TraceFile>) -> Result<Tracer, EngineE
         policy: config.policy.clone(),
     };
     let live = config.trace.flow.then(|| {
-        let color = match config.trace.color {
-            ColorMode::Auto => stdio::shows_color(&io::stderr()),
-            ColorMode::Always => true,
-            ColorMode::Never => false,
-        };
+        let color = config.trace.color.is_on(|| stdio::shows_color(&io::stderr()));
         LiveFlow::new(LineStyle { color, digits: 3 })
     });
     Ok(Tracer::new(recorder, live, header))

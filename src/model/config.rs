@@ -62,6 +62,18 @@ pub enum ColorMode {
     Never,
 }
 
+impl ColorMode {
+    /// Whether there are colors, if `auto` decides it by itself.
+    #[must_use]
+    pub fn is_on(self, auto: impl FnOnce() -> bool) -> bool {
+        match self {
+            Self::Auto => auto(),
+            Self::Always => true,
+            Self::Never => false,
+        }
+    }
+}
+
 impl TraceSpec {
     /// Whether anything is recorded or shown.
     #[must_use]

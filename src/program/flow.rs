@@ -2,9 +2,9 @@
 
 use super::answer::{fail, say};
 use super::sink::AnswerSink;
+use super::trace_file;
 use crate::cli::subcommand::flow::{FlowCommand, FlowFormat, FlowKind, Scale};
 use crate::exit_code;
-use crate::model::config::ColorMode;
 use crate::model::ids::{ItemId, WorkerId};
 use crate::model::time::{Duration, Instant};
 use crate::sys::{stdio, window};
@@ -19,8 +19,8 @@ use crate::trace::{json, mermaid, page_data, svg};
 use std::io::{self, Write};
 use std::process::ExitCode;
 
-/// Columns of an output that is no terminal and has no `COLUMNS`.
-const COLUMNS: usize = 80;
+/// A wider terminal is not filled.
+const COLUMNS_MAX: usize = 1000;
 
 /// With a scale of time, the whole run takes about so many rows beside its steps.
 const PAUSE_ROWS: u64 = 60;
@@ -30,30 +30,32 @@ const LOOK_INTERVAL: std::time::Duration = std::time::Duration::from_millis(20);
 
 /// Carries it out.
 pub fn run(command: &FlowCommand) -> ExitCode {
-    let shown = if command.follow { follow(command) } else { show(command) };
-    shown.unwrap_or_else(|error| fail(&format_args!("failed to {error}"), exit_code::USAGE))
+    if command.follow {
+        let followed = follow(command);
+        return followed.unwrap_or_else(|error| fail(&format_args!("failed to {error}"), exit_code::USAGE));
+    }
+    show(command).unwrap_or_else(|exit| exit)
 }
 
-fn show(command: &FlowCommand) -> Result<ExitCode, TraceReadError> {
-    let history = History::read(&command.file)?;
-    if let Some(cut) = &history.cut {
-        say(cut);
-    }
-    let filter = filter(command);
+/// Shows a whole trace. The error is how to exit.
+fn show(command: &FlowCommand) -> Result<ExitCode, ExitCode> {
+    let history = trace_file::read(&command.file)?;
     let format = command.format.unwrap_or_default();
+    let mut filter = filter(command);
     // A page has a filter of its own, and shows the reasoning if asked for.
-    let shows_all = format == FlowFormat::Html && command.kind.is_empty();
-    let filter = if shows_all { StepFilter { kinds: StepKind::ALL.to_vec(), ..filter } } else { filter };
+    if format == FlowFormat::Html && filter.kinds.is_empty() {
+        filter.kinds = StepKind::ALL.to_vec();
+    }
     let steps: Vec<&Step> = history.steps.iter().filter(|step| filter.accepts(step)).collect();
+    if steps.is_empty() {
+        say(&"no step of the trace is of that item, worker, kind and time");
+    }
     let pages = matches!(format, FlowFormat::Text | FlowFormat::Lines);
-    let mut sink = match AnswerSink::open(command.output.as_deref(), pages) {
-        Ok(sink) => sink,
-        Err(code) => return Ok(code),
-    };
+    let mut sink = AnswerSink::open(command.output.as_deref(), &command.file, pages)?;
     let parties = columns(&history, &steps, command);
     let written = match format {
-        FlowFormat::Text => write_diagram(&mut sink, &history, &steps, parties, command),
-        FlowFormat::Lines => write_lines(&mut sink, &steps, command),
+        FlowFormat::Text => write_diagram(&mut sink, &history, &filter, parties, command),
+        FlowFormat::Lines => write_lines(&mut sink, steps, command),
         FlowFormat::Json => steps.iter().try_for_each(|step| json::write_step(&mut sink, step)),
         FlowFormat::Mermaid => mermaid::write(&mut sink, &parties, steps.into_iter()),
         FlowFormat::Svg => svg::write(&mut sink, &parties, &steps),
@@ -76,33 +78,41 @@ fn columns(history: &History, steps: &[&Step], command: &FlowCommand) -> Vec<Par
 fn write_diagram(
     sink: &mut AnswerSink,
     history: &History,
-    steps: &[&Step],
+    filter: &StepFilter,
     parties: Vec<Party>,
     command: &FlowCommand,
 ) -> io::Result<()> {
-    let ends = (steps.first().map(|step| step.at), steps.last().map(|step| step.at));
-    let row = match (command.scale, ends) {
-        (Some(Scale::Time), (Some(first), Some(last))) => Some(Duration(last.since(first).0 / PAUSE_ROWS)),
+    let shown = || history.steps.iter().filter(|step| filter.accepts(step));
+    let row = match (command.scale, shown().next(), shown().next_back()) {
+        (Some(Scale::Time), Some(first), Some(last)) => Some(Duration(last.at.since(first.at).0 / PAUSE_ROWS)),
         _ => None,
     };
     let mut diagram = match Diagram::new(parties, style(command, row)) {
         Ok(diagram) => diagram,
         Err(narrow) => {
             say(&narrow);
-            return write_lines(sink, steps, command);
+            return write_lines(sink, shown(), command);
         }
     };
-    // Those that were started before the first step that is shown.
-    let first = ends.0.unwrap_or_default();
-    let alive =
-        history.processes.iter().filter(|life| life.spawned < first && life.ended.is_none_or(|end| end >= first));
-    alive.for_each(|life| diagram.assume_alive(life.worker));
     sink.write_all(diagram.head().as_bytes())?;
-    // Without a column for them, what the source and the output do is told beside the supervisor's.
-    steps.iter().try_for_each(|step| sink.write_all(diagram.push(step).as_bytes()))
+    history.steps.iter().try_for_each(|step| draw(sink, &mut diagram, step, filter))
 }
 
-fn write_lines(sink: &mut AnswerSink, steps: &[&Step], command: &FlowCommand) -> io::Result<()> {
+/// Draws a step that is shown. Without a column for them, what the source and the output do is told beside the
+/// supervisor's.
+fn draw(sink: &mut AnswerSink, diagram: &mut Diagram, step: &Step, filter: &StepFilter) -> io::Result<()> {
+    if filter.accepts(step) {
+        return sink.write_all(diagram.push(step).as_bytes());
+    }
+    diagram.pass(step);
+    Ok(())
+}
+
+fn write_lines<'a>(
+    sink: &mut AnswerSink,
+    steps: impl IntoIterator<Item = &'a Step>,
+    command: &FlowCommand,
+) -> io::Result<()> {
     let style = LineStyle { color: has_color(command), digits: 6 };
     let mut line = Vec::new();
     for step in steps {
@@ -116,7 +126,7 @@ fn write_lines(sink: &mut AnswerSink, steps: &[&Step], command: &FlowCommand) ->
 /// Shows the steps of a run while it lasts.
 fn follow(command: &FlowCommand) -> Result<ExitCode, TraceReadError> {
     let mut reader = TraceReader::open(&command.file)?;
-    let mut sink = match AnswerSink::open(command.output.as_deref(), false) {
+    let mut sink = match AnswerSink::open(command.output.as_deref(), &command.file, false) {
         Ok(sink) => sink,
         Err(code) => return Ok(code),
     };
@@ -139,26 +149,22 @@ fn follow(command: &FlowCommand) -> Result<ExitCode, TraceReadError> {
     let mut written = diagram.as_ref().map_or(Ok(()), |diagram| sink.write_all(diagram.head().as_bytes()));
     let (filter, mut narrator) = (filter(command), Narrator::default());
     while written.is_ok() {
-        let Some(record) = reader.next()? else {
+        let mut record = reader.next()?;
+        if record.is_none() {
             written = sink.flush();
-            if reader.cut().is_none() || written.is_err() {
+            if written.is_err() || reader.cut().is_none() {
                 break;
             }
-            if !reader.is_being_written() {
-                // What was written between the last look and the end of the writer.
-                match reader.next()? {
-                    Some(record) => narrator.take(&record, |step| {
-                        written = write_followed(&mut sink, &step, &filter, &mut diagram, command)
-                    }),
-                    None => {
-                        reader.cut().iter().for_each(|cut| say(cut));
-                        break;
-                    }
-                }
+            if reader.is_being_written() {
+                std::thread::sleep(LOOK_INTERVAL);
                 continue;
             }
-            std::thread::sleep(LOOK_INTERVAL);
-            continue;
+            // What was written between the last look and the end of the writer.
+            record = reader.next()?;
+        }
+        let Some(record) = record else {
+            reader.cut().iter().for_each(|cut| say(cut));
+            break;
         };
         narrator.take(&record, |step| {
             if written.is_ok() {
@@ -176,13 +182,11 @@ fn write_followed(
     diagram: &mut Option<Diagram>,
     command: &FlowCommand,
 ) -> io::Result<()> {
-    if !filter.accepts(step) {
-        return Ok(());
-    }
     match diagram {
-        Some(diagram) => sink.write_all(diagram.push(step).as_bytes()),
+        Some(diagram) => draw(sink, diagram, step, filter),
+        None if !filter.accepts(step) => Ok(()),
         None if command.format == Some(FlowFormat::Json) => json::write_step(sink, step),
-        None => write_lines(sink, &[step], command),
+        None => write_lines(sink, [step], command),
     }
 }
 
@@ -209,14 +213,12 @@ fn filter(command: &FlowCommand) -> StepFilter {
 }
 
 fn style(command: &FlowCommand, row: Option<Duration>) -> DiagramStyle {
-    DiagramStyle { columns: width(), ascii: command.ascii || !is_utf8(), color: has_color(command), row }
-}
-
-/// Columns of the output.
-pub(super) fn width() -> usize {
-    let set = std::env::var("COLUMNS").ok().and_then(|columns| columns.parse().ok()).filter(|columns| *columns > 0);
-    let own = || window::columns(io::stdout()).map(usize::from);
-    set.or_else(own).unwrap_or(COLUMNS).min(1000)
+    DiagramStyle {
+        columns: window::text_columns().min(COLUMNS_MAX),
+        ascii: command.ascii || !is_utf8(),
+        color: has_color(command),
+        row,
+    }
 }
 
 /// Whether the locale says that text is UTF-8 (`locale(7)`: the first of these that is set counts).
@@ -231,9 +233,6 @@ fn is_utf8() -> bool {
 }
 
 fn has_color(command: &FlowCommand) -> bool {
-    match command.color.unwrap_or_default() {
-        ColorMode::Auto => command.output.is_none() && stdio::shows_color(&io::stdout()),
-        ColorMode::Always => true,
-        ColorMode::Never => false,
-    }
+    let auto = || command.output.is_none() && stdio::shows_color(&io::stdout());
+    command.color.unwrap_or_default().is_on(auto)
 }

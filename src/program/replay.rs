@@ -19,7 +19,7 @@ use std::process::ExitCode;
 
 /// Carries it out.
 pub fn run(command: &ReplayCommand) -> ExitCode {
-    let mut sink = match AnswerSink::open(None, true) {
+    let mut sink = match AnswerSink::open(None, &command.file, true) {
         Ok(sink) => sink,
         Err(code) => return code,
     };

@@ -4,6 +4,7 @@ use super::answer::fail;
 use crate::exit_code;
 use std::fs::File;
 use std::io::{self, BufWriter, ErrorKind, IsTerminal, Write};
+use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 use std::process::{Child, Command, ExitCode, Stdio};
 
@@ -18,11 +19,12 @@ pub struct AnswerSink {
 }
 
 impl AnswerSink {
-    /// Opens `file`, or stdout. `pages`: text for people, which a terminal gets page by page.
+    /// Opens `file`, or stdout. `input`: what is read, which is not written over. `pages`: text for people, which a
+    /// terminal gets page by page.
     ///
     /// # Errors
-    /// The file cannot be created; it was reported.
-    pub fn open(file: Option<&Path>, pages: bool) -> Result<Self, ExitCode> {
+    /// The file cannot be created, or is the input; it was reported.
+    pub fn open(file: Option<&Path>, input: &Path, pages: bool) -> Result<Self, ExitCode> {
         let Some(path) = file.filter(|path| path.as_os_str() != "-") else {
             let mut pager = if pages && io::stdout().is_terminal() { start_pager() } else { None };
             let input = pager.as_mut().and_then(|pager| pager.stdin.take());
@@ -33,6 +35,11 @@ impl AnswerSink {
             return Ok(Self { out: Some(BufWriter::new(out)), name: "stdout".to_owned(), pager });
         };
         let name = path.display().to_string();
+        let identity = |path: &Path| path.metadata().ok().map(|metadata| (metadata.dev(), metadata.ino()));
+        if identity(path).is_some_and(|output| identity(input) == Some(output)) {
+            let why = format!("failed to write {name}: it is the trace that is read; give another file");
+            return Err(fail(&why, exit_code::USAGE));
+        }
         match File::create(path) {
             Ok(file) => Ok(Self { out: Some(BufWriter::new(Box::new(file))), name, pager: None }),
             Err(error) => Err(fail(&format_args!("failed to create {name}: {error}"), exit_code::USAGE)),

@@ -1,15 +1,19 @@
 //! `supervisor why`.
 
 use super::answer::{fail, show};
-use super::{flow, trace_file};
+use super::trace_file;
 use crate::cli::escaped;
 use crate::cli::subcommand::why::WhyFlags;
 use crate::exit_code;
 use crate::model::ids::ItemId;
+use crate::sys::window;
 use crate::trace::why::{self, Story};
-use crate::trace::wrap::wrapped;
 use std::fmt::Write;
 use std::process::ExitCode;
+use textwrap::{Options, WordSplitter};
+
+/// Less than this is no column: then lines are longer than the terminal.
+const COLUMNS_MIN: usize = 16;
 
 /// Tells the story of an item.
 pub fn run(flags: &WhyFlags) -> ExitCode {
@@ -18,7 +22,7 @@ pub fn run(flags: &WhyFlags) -> ExitCode {
         Err(exit) => return exit,
     };
     match why::story(&history, ItemId(flags.item)) {
-        Ok(story) => show(&text(&story, flow::width())),
+        Ok(story) => show(&text(&story, window::text_columns())),
         Err(error) => fail(&format_args!("failed to {error}"), exit_code::USAGE),
     }
 }
@@ -28,13 +32,14 @@ fn text(story: &Story, columns: usize) -> String {
     let times: Vec<String> = story.sentences.iter().map(|told| format!("{:.6}", told.at.as_secs_f64())).collect();
     let width = times.iter().map(String::len).max().unwrap_or(0);
     let mut text = String::new();
-    for line in wrapped(&escaped(&story.title), columns) {
+    let options = |columns: usize| Options::new(columns.max(COLUMNS_MIN)).word_splitter(WordSplitter::NoHyphenation);
+    for line in textwrap::wrap(&escaped(&story.title), options(columns)) {
         // To write into a text cannot fail.
         let _ = writeln!(text, "{line}");
     }
     for (told, time) in story.sentences.iter().zip(&times) {
         let mut time = time.as_str();
-        for line in wrapped(&escaped(&told.text), columns.saturating_sub(width + 2)) {
+        for line in textwrap::wrap(&escaped(&told.text), options(columns.saturating_sub(width + 2))) {
             let _ = writeln!(text, "{:>width$}  {line}", std::mem::take(&mut time));
         }
     }

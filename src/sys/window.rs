@@ -19,6 +19,13 @@ pub fn columns(fd: impl AsFd) -> Option<u16> {
     (answer == 0 && columns > 0).then_some(columns)
 }
 
+/// Columns for text on stdout: those of `COLUMNS`, of the terminal, or 80.
+#[must_use]
+pub fn text_columns() -> usize {
+    let set = std::env::var("COLUMNS").ok().and_then(|columns| columns.parse().ok()).filter(|columns| *columns > 0);
+    set.or_else(|| columns(std::io::stdout()).map(usize::from)).unwrap_or(80)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

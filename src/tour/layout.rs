@@ -2,7 +2,7 @@
 //!
 //! Invariant: pure. No line is wider than asked for, apart from a word of a command that cannot be cut.
 
-use unicode_width::{UnicodeWidthChar, UnicodeWidthStr};
+use textwrap::{Options, WordSplitter};
 
 /// No terminal is taken to be narrower.
 const COLUMNS_MIN: usize = 20;
@@ -10,46 +10,17 @@ const COLUMNS_MIN: usize = 20;
 /// Columns of a text.
 #[must_use]
 pub fn columns(text: &str) -> usize {
-    text.width()
+    textwrap::core::display_width(text)
 }
 
 /// Cuts `text` into lines of at most `width` columns, at spaces where possible. The first line begins with `first`, the
 /// others with as many spaces.
 #[must_use]
 pub fn wrapped(text: &str, first: &str, width: usize) -> Vec<String> {
-    let indent = columns(first);
-    let room = width.max(COLUMNS_MIN).saturating_sub(indent).max(1);
-    let mut lines: Vec<String> = Vec::new();
-    let mut line = String::new();
-    for word in text.split(' ').flat_map(|word| pieces(word, room)) {
-        if !line.is_empty() && columns(&line) + 1 + columns(word) > room {
-            lines.push(std::mem::take(&mut line));
-        } else if !line.is_empty() {
-            line.push(' ');
-        }
-        line.push_str(word);
-    }
-    lines.push(line);
-    let begin = |(at, line): (usize, String)| match at {
-        0 => format!("{first}{line}"),
-        _ => format!("{:indent$}{line}", ""),
-    };
-    lines.into_iter().enumerate().map(begin).map(|line| line.trim_end().to_owned()).collect()
-}
-
-/// A word in pieces of at most `room` columns.
-fn pieces(word: &str, room: usize) -> Vec<&str> {
-    let (mut pieces, mut start, mut taken) = (Vec::new(), 0, 0);
-    for (at, char) in word.char_indices() {
-        let width = char.width().unwrap_or(0);
-        if taken + width > room && at > start {
-            pieces.push(&word[start..at]);
-            (start, taken) = (at, 0);
-        }
-        taken += width;
-    }
-    pieces.push(&word[start..]);
-    pieces
+    let indent = " ".repeat(columns(first));
+    let options = Options::new(width.max(COLUMNS_MIN)).initial_indent(first).subsequent_indent(&indent);
+    let options = options.word_splitter(WordSplitter::NoHyphenation);
+    textwrap::wrap(text, options).into_iter().map(|line| line.trim_end().to_owned()).collect()
 }
 
 /// A command line over several lines that a shell reads as one: cut in front of a word, with a backslash.

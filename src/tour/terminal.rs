@@ -6,8 +6,6 @@ use super::stage::StageOptions;
 use crate::sys::{stdio, window};
 use std::io::{self, IsTerminal};
 
-/// Columns of a line where stdout is no terminal.
-const COLUMNS_DEFAULT: usize = 80;
 /// Longer lines are hard to read, however wide the window is.
 const COLUMNS_MAX: usize = 100;
 
@@ -20,16 +18,13 @@ pub fn options_of_stdout(language: Option<&str>, json: bool, auto: bool) -> Resu
         return Err(TourError::Write(io::Error::other("stdout is closed; send it to a file or a terminal")));
     }
     let variable = |name: &str| std::env::var(name).ok();
-    let is_set = |name: &str| variable(name).is_some_and(|value| !value.is_empty());
     let language = language.map_or_else(|| Language::of_environment(variable), Language::of_locale);
     let is_terminal = io::stdout().is_terminal();
-    let columns = window::columns(io::stdout()).map(usize::from);
-    let columns = columns.or_else(|| variable("COLUMNS")?.parse().ok()).unwrap_or(COLUMNS_DEFAULT);
     Ok(StageOptions {
         language,
         json,
-        colour: is_terminal && !is_set("NO_COLOR") && variable("TERM").is_some_and(|term| term != "dumb"),
+        colour: stdio::shows_color(&io::stdout()),
         waits: !auto && !json && is_terminal && io::stdin().is_terminal(),
-        width: columns.min(COLUMNS_MAX),
+        width: window::text_columns().min(COLUMNS_MAX),
     })
 }

@@ -14,12 +14,15 @@
 
 use super::lines;
 use super::phrases;
-use super::step::{Party, Step, StepKind};
+use super::step::{Party, Step, StepKind, Topic};
 use crate::model::ids::WorkerId;
 use crate::model::text::escaped;
 use crate::model::time::{Duration, Instant};
+use std::borrow::Cow;
 use std::collections::BTreeSet;
 use std::fmt::Write;
+use textwrap::core::display_width;
+use textwrap::{Options, WordSplitter};
 
 /// Least and most columns between two lifelines.
 const SPACING_MIN: usize = 5;
@@ -28,6 +31,8 @@ const SPACING_MAX: usize = 30;
 const MARGIN: usize = 6;
 /// Below this, names of parties are short.
 const NAME_COLUMNS: usize = 12;
+/// Text beside or above an arrow is not cut into less.
+const TEXT_COLUMNS_MIN: usize = 8;
 /// Most empty rows in a row for a pause.
 const PAUSE_ROWS_MAX: u64 = 12;
 
@@ -172,27 +177,27 @@ impl Diagram {
             None => Look::Plain,
         };
         let ends = (self.column(step.from), self.column(step.to));
-        if step.kind == StepKind::Process
-            && let Party::Worker(worker) = step.to
-        {
-            self.alive.insert(worker);
+        if matches!(step.topic, Topic::Spawned) {
+            self.pass(step);
         }
         match ends {
             (Some(from), Some(to)) if from != to => self.arrow(&mut rows, step, (from, to), &text, look),
             (Some(at), _) | (None, Some(at)) => self.note(&mut rows, step, at, &text, look),
             (None, None) => {}
         }
-        if step.kind == StepKind::Process
-            && let Party::Worker(worker) = step.from
-        {
-            self.alive.remove(&worker);
+        if matches!(step.topic, Topic::Exited(_)) {
+            self.pass(step);
         }
         rows
     }
 
-    /// Draws a process that was started before the first step that is drawn.
-    pub fn assume_alive(&mut self, worker: WorkerId) {
-        self.alive.insert(worker);
+    /// Takes a step that is not drawn: lifelines begin and end with it all the same.
+    pub fn pass(&mut self, step: &Step) {
+        match (&step.topic, step.worker) {
+            (Topic::Spawned, Some(worker)) => drop(self.alive.insert(worker)),
+            (Topic::Exited(_), Some(worker)) => drop(self.alive.remove(&worker)),
+            _ => {}
+        }
     }
 
     fn column(&self, party: Party) -> Option<usize> {
@@ -231,7 +236,7 @@ impl Diagram {
         let (left, right) = (self.x(from.min(to)), self.x(from.max(to)));
         let space = (right - left).saturating_sub(5);
         let short = short(step);
-        let inside = [text, &short].into_iter().find(|text| text.chars().count() <= space);
+        let inside = [text, &short].into_iter().find(|text| display_width(text) <= space);
         let mut row = self.lifelines();
         if inside.is_none() {
             let mut at = Some(step.at);
@@ -252,7 +257,7 @@ impl Diagram {
         }
         if let Some(text) = inside.filter(|text| !text.is_empty()) {
             let padded = format!(" {text} ");
-            let length = padded.chars().count();
+            let length = display_width(&padded);
             row.put(left + 1 + (right - left - 1 - length) / 2, &padded, look);
         }
         let goes_right = to > from;
@@ -261,7 +266,7 @@ impl Diagram {
         let tip = if goes_right { right - 1 } else { left + 1 };
         row.set(tip, if goes_right { letters.right } else { letters.left }, look);
         row.set(end, letters.lifeline, Look::Faint);
-        if step.kind == StepKind::Process && matches!(step.from, Party::Worker(_)) {
+        if matches!(step.topic, Topic::Exited(_)) {
             row.set(start, if step.is_bad { letters.bad_end } else { letters.end }, look);
         }
         rows.push_str(&row.render(self.style.color));
@@ -305,36 +310,13 @@ fn short(step: &Step) -> String {
     }
 }
 
-/// Cuts text into parts of at most `columns` characters, at spaces where there are some. At least one part.
-fn wrapped(text: &str, columns: usize) -> Vec<String> {
-    let columns = columns.max(8);
-    let mut parts = vec![String::new()];
-    for word in text.split(' ') {
-        let mut word = word;
-        loop {
-            let Some(part) = parts.last_mut() else { return parts };
-            let used = part.chars().count();
-            let space = columns.saturating_sub(if used > 0 { used + 1 } else { 0 });
-            if word.chars().count() <= space {
-                if used > 0 {
-                    part.push(' ');
-                }
-                part.push_str(word);
-                break;
-            }
-            if used > 0 {
-                parts.push(String::new());
-                continue;
-            }
-            // A word that is longer than a row.
-            let cut = word.char_indices().nth(columns).map_or(word.len(), |(at, _)| at);
-            part.push_str(&word[..cut]);
-            word = &word[cut..];
-            parts.push(String::new());
-        }
-    }
-    parts
+/// Text in parts of at most `columns` columns, cut at spaces where there are some. At least one part.
+fn wrapped(text: &str, columns: usize) -> Vec<Cow<'_, str>> {
+    textwrap::wrap(text, Options::new(columns.max(TEXT_COLUMNS_MIN)).word_splitter(WordSplitter::NoHyphenation))
 }
+
+/// A cell that a wide letter before it covers.
+const COVERED: char = '\0';
 
 /// One row of cells.
 struct CellRow(Vec<(char, Look)>);
@@ -351,8 +333,13 @@ impl CellRow {
     }
 
     fn put(&mut self, x: usize, text: &str, look: Look) {
-        for (x, letter) in (x..).zip(text.chars()) {
-            self.set(x, letter, look);
+        let mut at = x;
+        for letter in text.chars() {
+            let width = display_width(letter.encode_utf8(&mut [0; 4]));
+            self.set(at, letter, look);
+            // The cells behind it that it covers.
+            (at + 1..at + width).for_each(|covered| self.set(covered, COVERED, look));
+            at += width;
         }
     }
 
@@ -361,6 +348,9 @@ impl CellRow {
         let mut text = String::with_capacity(length + 16);
         let mut look = Look::Plain;
         for (letter, of_cell) in &self.0[..length] {
+            if *letter == COVERED {
+                continue;
+            }
             if color && *of_cell != look && *letter != ' ' {
                 // To write into a text cannot fail.
                 let _ = write!(text, "{RESET}{}", of_cell.code());
@@ -379,6 +369,7 @@ impl CellRow {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::model::exit::ExitStatus;
     use crate::model::ids::{Attempt, Batch, ItemId};
 
     fn worker(index: usize) -> Party {
@@ -390,7 +381,12 @@ mod tests {
             Party::Worker(worker) => Some(worker),
             _ => None,
         });
-        Step { from, to, worker, ..Step::new(Instant(at_ms * 1_000_000), kind, label) }
+        let topic = match (kind, from) {
+            (StepKind::Process, Party::Supervisor) => Topic::Spawned,
+            (StepKind::Process, _) => Topic::Exited(ExitStatus::Code(0)),
+            _ => Topic::Other,
+        };
+        Step { from, to, worker, topic, ..Step::new(Instant(at_ms * 1_000_000), kind, label) }
     }
 
     fn steps() -> Vec<Step> {
@@ -445,6 +441,20 @@ mod tests {
         let narrow = DiagramStyle { columns: 20, ..STYLE };
         let parties = vec![Party::Supervisor, worker(0), worker(1)];
         assert_eq!(Diagram::new(parties, narrow).err(), Some(TooNarrow { parties: 3, columns: 20 }));
+    }
+
+    #[test]
+    fn steps_that_are_not_drawn_begin_and_end_lifelines_and_wide_letters_take_two_columns() {
+        let mut diagram = Diagram::new(vec![Party::Supervisor, worker(0)], STYLE).unwrap();
+        diagram.pass(&steps()[0]);
+        let fact = step(9, StepKind::Fact, worker(0), Party::Supervisor, "교착 상태");
+        assert_eq!(diagram.push(&fact), "0.009000       │◀──────── 교착 상태 ─────────┤\n");
+        let ready =
+            Step { topic: Topic::Ready, ..step(10, StepKind::Process, worker(0), Party::Supervisor, "is ready") };
+        assert!(diagram.push(&ready).ends_with("┤\n"), "to be ready is no end");
+        diagram.pass(&steps()[4]);
+        let note = step(11, StepKind::Order, Party::Supervisor, Party::Supervisor, "waits");
+        assert_eq!(diagram.push(&note), "0.011000       ● waits\n");
     }
 
     #[test]

@@ -58,7 +58,7 @@ pub fn write_step(out: &mut impl io::Write, step: &Step) -> io::Result<()> {
         pid: step.pid,
         item: step.batch.map(|batch| batch.first.0),
         count: step.batch.map(|batch| batch.count),
-        attempt: step.batch.map(|batch| batch.attempt.0),
+        attempt: step.batch.map(|batch| batch.attempt.0).filter(|attempt| *attempt > 0),
         bytes: step.bytes,
         label: &step.label,
         because: step.because.as_deref(),

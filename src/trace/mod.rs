@@ -27,7 +27,6 @@ pub mod step;
 pub mod svg;
 pub mod tracer;
 pub mod why;
-pub mod wrap;
 
 #[cfg(test)]
 mod testing;

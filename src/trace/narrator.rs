@@ -19,6 +19,9 @@ use std::collections::{BTreeMap, VecDeque};
 /// Most stretches of committed items that are kept until stdout has taken them; beyond that they are one.
 const COMMITTED_MAX: usize = 1024;
 
+/// The attempt of a step that does not tell it.
+const UNKNOWN: Attempt = Attempt(0);
+
 /// What is known of a slot.
 #[derive(Default)]
 struct KnownSlot {
@@ -187,7 +190,7 @@ impl Narrator {
             }
             Action::Settle { settlement, in_turn } => each(self.settled(settlement, *in_turn, step)),
             Action::Commit { first, count } => {
-                let batch = Batch { first: *first, count: *count, attempt: Attempt::FIRST };
+                let batch = Batch { first: *first, count: *count, attempt: UNKNOWN };
                 self.commit(batch);
                 each(Step { topic: Topic::Commit, batch: Some(batch), ..step });
             }
@@ -232,7 +235,7 @@ impl Narrator {
                 self.of_worker(step, *worker, *incarnation)
             }
             RunEvent::WorkerExited { worker, incarnation, item, .. } => {
-                let batch = item.map(|(item, _)| Batch::of_one(item, Attempt::FIRST));
+                let batch = item.map(|(item, _)| Batch::of_one(item, UNKNOWN));
                 let step = Step { kind: StepKind::Process, from: Party::Worker(*worker), batch, ..step };
                 self.of_worker(step, *worker, *incarnation)
             }
@@ -347,13 +350,13 @@ const fn topic_of(event: &RunEvent) -> Topic {
     match event {
         RunEvent::WorkerSpawned { .. } => Topic::Spawned,
         RunEvent::WorkerNotSpawned { .. } => Topic::NotSpawned,
+        RunEvent::WorkerReady { .. } => Topic::Ready,
         RunEvent::WorkerExited { exit, .. } => Topic::Exited(*exit),
         RunEvent::WorkerStopped { .. } | RunEvent::WorkerContinued { .. } => Topic::Stopped,
         RunEvent::ItemsReturned { running, .. } => Topic::Returned { running: *running },
         RunEvent::ItemRetried { delay, .. } => Topic::Retried { delay: *delay },
         RunEvent::Stopping { .. } => Topic::Stopping,
         RunEvent::RunStarted { .. }
-        | RunEvent::WorkerReady { .. }
         | RunEvent::WorkerRestarting { .. }
         | RunEvent::ItemStarted { .. }
         | RunEvent::ItemsSettled(_)

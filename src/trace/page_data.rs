@@ -6,7 +6,6 @@ use super::html::page::{FlowPage, PageKind, PageMark, PageParty, PageProcess, Pa
 use super::step::{Party, Step, StepKind, Topic};
 use crate::model::exit::ExitStatus;
 use crate::model::time::Instant;
-use std::collections::BTreeSet;
 use std::io;
 
 /// Writes the page of a whole trace.
@@ -42,16 +41,12 @@ pub fn write(history: &History, steps: &[&Step], out: &mut impl io::Write) -> io
             rss_max_kib: life.usage.rss_max_kib,
         })
         .collect();
-    let started: BTreeSet<_> =
-        history.processes.iter().map(|life| (Some(life.worker), Some(life.incarnation), Some(life.pid))).collect();
-    // A step that announces the next process names the one before.
-    let is_start = |step: &Step| started.contains(&(step.worker, step.incarnation, step.pid));
     let per_item = header.policy.worker.starts_with_item();
-    let steps: Vec<PageStep> = steps.iter().map(|step| page_step(step, is_start(step), per_item)).collect();
+    let steps: Vec<PageStep> = steps.iter().map(|step| page_step(step, per_item)).collect();
     html::write(&FlowPage { run: &run, processes: &processes, steps: &steps, cut: history.cut.as_deref() }, out)
 }
 
-fn page_step(step: &Step, is_start: bool, per_item: bool) -> PageStep {
+fn page_step(step: &Step, per_item: bool) -> PageStep {
     let life = step.life.unwrap_or_default();
     let seconds = |at: Option<Instant>| at.map(Instant::as_secs_f64);
     PageStep {
@@ -64,7 +59,7 @@ fn page_step(step: &Step, is_start: bool, per_item: bool) -> PageStep {
             StepKind::Order => PageKind::Order,
             StepKind::Output => PageKind::Output,
         },
-        mark: mark(step, is_start, per_item),
+        mark: mark(step, per_item),
         is_main: step.is_main,
         from: party(step.from),
         to: party(step.to),
@@ -73,7 +68,7 @@ fn page_step(step: &Step, is_start: bool, per_item: bool) -> PageStep {
         pid: step.pid,
         item: step.batch.map(|batch| batch.first.0),
         count: step.batch.map(|batch| u64::from(batch.count)),
-        attempt: step.batch.map(|batch| batch.attempt.0),
+        attempt: step.batch.map(|batch| batch.attempt.0).filter(|attempt| *attempt > 0),
         bytes: step.bytes,
         label: step.label.clone(),
         because: step.because.clone(),
@@ -85,15 +80,15 @@ fn page_step(step: &Step, is_start: bool, per_item: bool) -> PageStep {
     }
 }
 
-/// `is_start`: the step is the start of its process. `per_item`: an exit code is the result of an item, and no death.
-const fn mark(step: &Step, is_start: bool, per_item: bool) -> PageMark {
-    match (step.kind, step.from) {
-        _ if per_item && step.is_bad && matches!(step.topic, Topic::Exited(ExitStatus::Code(_))) => PageMark::Bad,
-        (StepKind::Process, Party::Worker(_)) if step.is_bad => PageMark::Died,
-        (StepKind::Process, Party::Worker(_)) if !step.is_main => PageMark::Ready,
-        (StepKind::Process, Party::Worker(_)) => PageMark::Ended,
+/// `per_item`: an exit code is the result of an item, and no death.
+const fn mark(step: &Step, per_item: bool) -> PageMark {
+    match step.topic {
+        Topic::Spawned => PageMark::Started,
+        Topic::Ready => PageMark::Ready,
+        Topic::Exited(ExitStatus::Code(_)) if per_item && step.is_bad => PageMark::Bad,
+        Topic::Exited(_) if step.is_bad => PageMark::Died,
+        Topic::Exited(_) => PageMark::Ended,
         _ if step.is_bad => PageMark::Bad,
-        (StepKind::Process, _) if is_start => PageMark::Started,
         _ => PageMark::Plain,
     }
 }

@@ -109,6 +109,8 @@ pub enum Topic {
     Kill(Signal),
     Spawned,
     NotSpawned,
+    /// A process said hello.
+    Ready,
     /// A process was stopped by a signal, or goes on.
     Stopped,
     /// A process has ended. The step's items are the one that it was at.
@@ -145,7 +147,7 @@ pub struct Step {
     pub worker: Option<WorkerId>,
     pub incarnation: Option<Incarnation>,
     pub pid: Option<u32>,
-    /// The items that it is about, with their attempt.
+    /// The items that it is about, with their attempt: 0 where it is not known.
     pub batch: Option<Batch>,
     pub bytes: Option<u64>,
     /// What happened, without a final stop. Text from outside in it is not escaped.

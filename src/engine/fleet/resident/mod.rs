@@ -79,7 +79,7 @@ impl Residents {
 
     /// Starts a worker, and reports that it runs or why it does not.
     pub fn spawn(&mut self, worker: WorkerId, incarnation: Incarnation, turn: &mut Turn) {
-        let spawned = self.program.start(worker, &mut *turn.system);
+        let spawned = self.program.start(worker, turn.trace.is_on(), &mut *turn.system);
         // Many starts take a while: the time that this worker has for its hello begins now.
         turn.refresh();
         let spawned =

@@ -75,13 +75,13 @@ pub struct Started {
 }
 
 impl Program {
-    /// Starts a worker.
+    /// Starts a worker. `traced`: its descriptors are recorded.
     ///
     /// # Errors
     /// Nothing is left of the worker then.
-    pub fn start(&mut self, worker: WorkerId, system: &mut dyn System) -> Result<Started, StartError> {
+    pub fn start(&mut self, worker: WorkerId, traced: bool, system: &mut dyn System) -> Result<Started, StartError> {
         match self {
-            Self::Process(spec) => spec.start(worker, system),
+            Self::Process(spec) => spec.start(worker, traced, system),
             Self::Thread(main) => {
                 let (thread, channel, progress) = Thread::start(worker, main)?;
                 let (body, progress) = (Body::Thread(thread), Some(progress));
@@ -135,7 +135,7 @@ impl StartError {
 }
 
 impl LaunchSpec {
-    fn start(&mut self, worker: WorkerId, system: &mut dyn System) -> Result<Started, StartError> {
+    fn start(&mut self, worker: WorkerId, traced: bool, system: &mut dyn System) -> Result<Started, StartError> {
         let (channel, endpoints) = self.transport.open()?;
         let mut variables = vec![format!("{}={worker}", names::WORKER)];
         let (mut token, mut page) = (None, None);
@@ -153,7 +153,10 @@ impl LaunchSpec {
         for (number, (names, fd)) in spawn::numbers(&self.kept).zip(endpoints.fds().chain(page_fd)) {
             variables.extend(names.iter().map(|name| format!("{name}={number}")));
             fds.push(fd);
-            meanings.push((number, names.iter().map(|name| names::meaning(name)).collect::<Vec<_>>().join(" and ")));
+            if traced {
+                meanings
+                    .push((number, names.iter().map(|name| names::meaning(name)).collect::<Vec<_>>().join(" and ")));
+            }
         }
         variables.extend(endpoints.variables().map(|(name, value)| format!("{name}={value}")));
         let mut env = self.env.clone();
