@@ -74,6 +74,13 @@ fn a_run_with_a_kill_is_seen_in_each_form_and_replays_to_the_same_orders() {
         let life = ["queued", "sent", "received", "began", "finished"].map(time);
         assert!(life.is_sorted() && life[4] - life[3] > 0.19, "{transport}: {life:?}");
 
+        let facts = flow(&trace, &["--kind", "fact", "--format", "lines"]);
+        assert!(
+            facts.contains("every process is given descriptors 0 (/dev/null), 1 (the supervisor's stderr)"),
+            "{facts}"
+        );
+        assert!(facts.contains("-> worker 3     it is given descriptors ") && facts.contains(" (the progress page)"));
+
         for (arguments, beginning) in [
             (&["--format", "text"][..], "supervisor"),
             (&["--ascii", "--scale", "time"], "supervisor"),

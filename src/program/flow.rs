@@ -13,6 +13,7 @@ use crate::trace::history::History;
 use crate::trace::lines::{self, LineStyle};
 use crate::trace::narrator::Narrator;
 use crate::trace::reader::{TraceReadError, TraceReader};
+use crate::trace::record::TraceRecord;
 use crate::trace::selection::StepFilter;
 use crate::trace::step::{Party, Step, StepKind};
 use crate::trace::{json, mermaid, page_data, svg};
@@ -148,6 +149,12 @@ fn follow(command: &FlowCommand) -> Result<ExitCode, TraceReadError> {
     };
     let mut written = diagram.as_ref().map_or(Ok(()), |diagram| sink.write_all(diagram.head().as_bytes()));
     let (filter, mut narrator) = (filter(command), Narrator::default());
+    let header = TraceRecord::Header(Box::new(reader.header().clone()));
+    narrator.take(&header, |step| {
+        if written.is_ok() {
+            written = write_followed(&mut sink, &step, &filter, &mut diagram, command);
+        }
+    });
     while written.is_ok() {
         let mut record = reader.next()?;
         if record.is_none() {

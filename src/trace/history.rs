@@ -2,7 +2,6 @@
 
 use super::frame::{Direction, FrameKind};
 use super::narrator::Narrator;
-use super::phrases;
 use super::reader::{TraceReadError, TraceReader};
 use super::record::{TraceHeader, TraceRecord, TracedTimes};
 use super::step::{FrameLife, Party, Step};
@@ -10,7 +9,6 @@ use crate::core::action::Action;
 use crate::model::event::RunEvent;
 use crate::model::exit::Usage;
 use crate::model::ids::{Batch, Incarnation, ItemId, WorkerId};
-use crate::model::outcome::RunOutcome;
 use crate::model::time::Instant;
 use crate::model::words;
 use std::collections::BTreeMap;
@@ -28,13 +26,9 @@ pub struct ProcessLife {
     pub ended: Option<Instant>,
     /// How it ended, in words.
     pub exit: Option<String>,
-    /// A person looks for such an end.
-    pub is_bad: bool,
     /// Items that it settled.
     pub items: u64,
     pub usage: Usage,
-    /// The number of each descriptor that it was given, and what it is.
-    pub fds: Vec<(i32, String)>,
 }
 
 /// A trace.
@@ -49,7 +43,6 @@ pub struct History {
     pub texts: BTreeMap<ItemId, Vec<u8>>,
     /// With `--trace-items`.
     pub times: Vec<TracedTimes>,
-    pub outcome: Option<RunOutcome>,
     /// Records that are missing within.
     pub dropped: u64,
     /// Why the trace ends before its run, if it does: a sentence.
@@ -111,7 +104,8 @@ pub struct HistoryBuilder {
 impl HistoryBuilder {
     #[must_use]
     pub fn new(header: TraceHeader) -> Self {
-        Self {
+        let first = TraceRecord::Header(Box::new(header.clone()));
+        let mut builder = Self {
             narrator: Narrator::default(),
             history: History {
                 header,
@@ -119,17 +113,18 @@ impl HistoryBuilder {
                 processes: Vec::new(),
                 texts: BTreeMap::new(),
                 times: Vec::new(),
-                outcome: None,
                 dropped: 0,
                 cut: None,
                 end: Instant::ZERO,
             },
             open: BTreeMap::new(),
             alive: BTreeMap::new(),
-        }
+        };
+        builder.take(&first);
+        builder
     }
 
-    /// Takes the next record.
+    /// Takes the next record, behind the header.
     pub fn take(&mut self, record: &TraceRecord<'_>) {
         let Self { narrator, history, .. } = self;
         narrator.take(record, |step| {
@@ -151,17 +146,6 @@ impl HistoryBuilder {
                     }
                 }
             }
-            TraceRecord::Started(start) => {
-                let place = self.history.processes.iter_mut().rev();
-                let fds = self.history.header.common_fds.iter().chain(&start.fds).cloned().collect();
-                match place
-                    .into_iter()
-                    .find(|life| life.worker == start.worker && life.incarnation == start.incarnation)
-                {
-                    Some(life) => life.fds = fds,
-                    None => self.start(start.worker, start.incarnation, start.pid, start.at, fds),
-                }
-            }
             TraceRecord::Texts { first, starts } => {
                 for (item, start) in (0..).zip(starts.iter()) {
                     self.history.texts.insert(first.plus(item), start.clone());
@@ -171,6 +155,7 @@ impl HistoryBuilder {
             TraceRecord::Dropped { records } => self.history.dropped = self.history.dropped.saturating_add(*records),
             TraceRecord::End { at } => self.history.end = self.history.end.max(*at),
             TraceRecord::Header(_)
+            | TraceRecord::Started(_)
             | TraceRecord::Fact { .. }
             | TraceRecord::Deadlines { .. }
             | TraceRecord::Written { .. } => {}
@@ -182,11 +167,7 @@ impl HistoryBuilder {
         let at = self.history.steps.last().map_or(Instant::ZERO, |step| step.at);
         match event {
             RunEvent::WorkerSpawned { worker, incarnation, pid } => {
-                let is_known = self.alive.get(worker).and_then(|place| self.history.processes.get(*place));
-                if is_known.is_none_or(|life| life.incarnation != *incarnation) {
-                    let fds = self.history.header.common_fds.clone();
-                    self.start(*worker, *incarnation, *pid, at, fds);
-                }
+                self.start(*worker, *incarnation, *pid, at);
             }
             RunEvent::WorkerReady { worker, .. } => {
                 if let Some(life) = self.life(*worker) {
@@ -194,19 +175,17 @@ impl HistoryBuilder {
                 }
             }
             RunEvent::WorkerExited { worker, exit, reason, items, usage, .. } => {
-                let is_bad = phrases::is_bad_end(event);
                 if let Some(life) = self.life(*worker) {
-                    (life.ended, life.exit, life.is_bad) = (Some(at), Some(words::exit(*exit, reason)), is_bad);
+                    (life.ended, life.exit) = (Some(at), Some(words::exit(*exit, reason)));
                     (life.items, life.usage) = (*items, *usage);
                 }
                 self.alive.remove(worker);
             }
-            RunEvent::RunFinished(outcome) => self.history.outcome = Some(outcome.clone()),
             _ => {}
         }
     }
 
-    fn start(&mut self, worker: WorkerId, incarnation: Incarnation, pid: u32, at: Instant, fds: Vec<(i32, String)>) {
+    fn start(&mut self, worker: WorkerId, incarnation: Incarnation, pid: u32, at: Instant) {
         self.alive.insert(worker, self.history.processes.len());
         self.history.processes.push(ProcessLife {
             worker,
@@ -216,10 +195,8 @@ impl HistoryBuilder {
             ready: None,
             ended: None,
             exit: None,
-            is_bad: false,
             items: 0,
             usage: Usage::default(),
-            fds,
         });
     }
 

@@ -50,11 +50,21 @@ impl Narrator {
     /// Takes the next record, and gives the steps that it stands for to `each`.
     pub fn take(&mut self, record: &TraceRecord<'_>, mut each: impl FnMut(Step)) {
         match record {
-            TraceRecord::Header(_)
-            | TraceRecord::Times(_)
-            | TraceRecord::Started(_)
-            | TraceRecord::Texts { .. }
-            | TraceRecord::End { .. } => {}
+            TraceRecord::Times(_) | TraceRecord::Texts { .. } | TraceRecord::End { .. } => {}
+            TraceRecord::Header(header) if header.common_fds.is_empty() => {}
+            TraceRecord::Header(header) => {
+                let label = format!("every process is given {}", phrases::descriptors(&header.common_fds));
+                each(Step { is_main: false, ..Step::new(self.now, StepKind::Fact, label) });
+            }
+            TraceRecord::Started(start) if start.fds.is_empty() => {}
+            TraceRecord::Started(start) => {
+                self.now = self.now.max(start.at);
+                let label = format!("it is given {}", phrases::descriptors(&start.fds));
+                let to = Party::Worker(start.worker);
+                let step = Step { to, is_main: false, ..Step::new(self.now, StepKind::Fact, label) };
+                let (worker, incarnation) = (Some(start.worker), Some(start.incarnation));
+                each(Step { worker, incarnation, pid: Some(start.pid), ..step });
+            }
             TraceRecord::Fact { at, input } => {
                 self.now = self.now.max(*at);
                 each(self.fact(input));

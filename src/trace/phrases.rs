@@ -54,6 +54,13 @@ pub fn length(length: Duration) -> String {
     }
 }
 
+/// `descriptors 0 (/dev/null), 4 (items)`.
+#[must_use]
+pub fn descriptors(fds: &[(i32, String)]) -> String {
+    let named: Vec<_> = fds.iter().map(|(number, meaning)| format!("{number} ({meaning})")).collect();
+    format!("descriptors {}", named.join(", "))
+}
+
 /// What a fact says.
 #[must_use]
 pub fn fact(input: &Input) -> String {
