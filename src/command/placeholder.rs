@@ -5,6 +5,8 @@
 //!
 //! Invariant: pure. A value is bytes; how they become an argument is decided elsewhere.
 
+use crate::model::words::push_number;
+
 /// The meaning of a placeholder.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Placeholder {
@@ -60,15 +62,11 @@ impl Placeholder {
             Self::Basename => basename(values.item),
             Self::Dirname => dirname(values.item),
             Self::BasenameNoExtension => without_extension(basename(values.item)),
-            Self::Sequence => return push_number(values.sequence, out),
-            Self::Slot => return push_number(u64::from(values.slot), out),
+            Self::Sequence => return push_number(out, values.sequence),
+            Self::Slot => return push_number(out, u64::from(values.slot)),
         };
         out.extend_from_slice(text);
     }
-}
-
-fn push_number(number: u64, out: &mut Vec<u8>) {
-    out.extend_from_slice(itoa::Buffer::new().format(number).as_bytes());
 }
 
 /// The path without its extension: a final dot and at least one byte that is neither a dot nor a slash.

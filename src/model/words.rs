@@ -5,6 +5,7 @@ use super::exit::ExitStatus;
 use super::ids::ItemId;
 use super::outcome::{Cause, CauseKind, FailReason, Outcome, Settlement, StopReason};
 use super::signal::Signal;
+use super::text::quoted_start;
 pub use super::text::{escaped, push_escaped};
 use super::time::Duration;
 use std::fmt::Write;
@@ -115,6 +116,12 @@ const fn terminal_advice(signal: Signal, per_item: bool, lends: bool) -> &'stati
 #[must_use]
 pub fn last_cause(causes: &[Cause]) -> String {
     causes.last().map(cause).unwrap_or_default()
+}
+
+/// The beginning of an item, in quotes, as messages show it; `None` for an empty one.
+#[must_use]
+pub fn shown_item(item: &[u8]) -> Option<String> {
+    (!item.is_empty()).then(|| quoted_start(item, SHOWN_CHARS_MAX))
 }
 
 /// `item 2 ("/etc/b.conf")`: a single item with its beginning, where that is known.

@@ -17,10 +17,7 @@ use crate::model::signal::Signal;
 use crate::model::spec::QueueOrder;
 use crate::model::text::quoted_start;
 use crate::model::time::{Duration, Instant};
-use crate::model::words::{self, counted, seconds};
-
-/// The longest text of an item in a sentence.
-const SHOWN_CHARS_MAX: usize = 60;
+use crate::model::words::{self, SHOWN_CHARS_MAX, counted, seconds};
 
 /// Most stretches of items that are named when one is not there.
 const STRETCHES_MAX: usize = 3;

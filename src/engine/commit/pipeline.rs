@@ -18,9 +18,8 @@ use crate::core::input::Input;
 use crate::model::event::RunEvent;
 use crate::model::ids::ItemId;
 use crate::model::outcome::{Outcome, Settlement};
-use crate::model::text::quoted_start;
 use crate::model::time::{Duration, Instant};
-use crate::model::words::SHOWN_CHARS_MAX;
+use crate::model::words;
 use crate::mutant::mutant;
 use crate::reporter::own_file::OwnFile;
 use crate::reporter::{Content, Reporter, ReporterError, Settled};
@@ -33,8 +32,7 @@ const FILES_RETRY: Duration = Duration::from_millis(20);
 
 /// The beginning of an item, as messages show it.
 fn shown_item(item: ItemId, feed: &mut Feed) -> Option<Box<str>> {
-    let body = feed.body(item, 1);
-    (!body.bytes().is_empty()).then(|| quoted_start(body.bytes(), SHOWN_CHARS_MAX).into())
+    words::shown_item(feed.body(item, 1).bytes()).map(Into::into)
 }
 
 /// A record of outcomes that has to be safe before they become visible.

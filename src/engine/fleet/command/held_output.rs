@@ -2,9 +2,8 @@
 
 use crate::command::exec::Execution;
 use crate::model::ids::ItemId;
-use crate::model::text::quoted_start;
 use crate::model::time::Duration;
-use crate::model::words::{self, SHOWN_CHARS_MAX};
+use crate::model::words;
 use crate::sys::group_members::{self, GroupMember};
 
 /// Nothing is said of a shorter time, which delays nothing that a person would notice.
@@ -22,7 +21,7 @@ pub fn notice(execution: &Execution, id: ItemId, item: &[u8], held: Duration) ->
     if held < SAID_MIN {
         return None;
     }
-    let shown = (!item.is_empty()).then(|| quoted_start(item, SHOWN_CHARS_MAX));
+    let shown = words::shown_item(item);
     let item = words::item_of(id, shown.as_deref());
     let held = words::seconds(Duration(held.0 / STEP.0 * STEP.0));
     let start = format!("supervisor: {item}: its output was held open for {held} after its exit by a");
