@@ -94,7 +94,6 @@ const FLOORS: &[Floor] = &[
             "transport::RoundTrip",
             "transport::copies",
             "transport::in_process",
-            "reporter::object",
             "plot",
         ],
         never: &["transport::in_process::open"],

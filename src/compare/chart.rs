@@ -39,7 +39,7 @@ fn bar(figure: Figure) -> Bar {
 
 #[cfg(test)]
 mod tests {
-    use super::super::report::sample;
+    use super::super::sample;
     use super::*;
     use crate::plot;
 

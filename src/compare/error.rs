@@ -29,6 +29,14 @@ pub enum CompareError {
 }
 
 impl CompareError {
+    /// A run ended without all of its items done, or without an event of some of them.
+    pub(super) const fn is_unfinished(&self) -> bool {
+        match self {
+            Self::Unfinished { .. } | Self::Events { .. } | Self::NotReached { .. } => true,
+            Self::Settings(_) | Self::Run(_) | Self::System { .. } | Self::Child { .. } | Self::NoDifference => false,
+        }
+    }
+
     /// For `map_err`.
     pub(super) fn system(what: &'static str) -> impl FnOnce(io::Error) -> Self {
         move |error| Self::System { what, error }

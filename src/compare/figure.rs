@@ -1,8 +1,10 @@
 //! A number that was measured a few times: its median, how far the measurements spread, and how many of its digits they
 //! agree on. Pure.
 
+use serde::Serialize;
+
 /// The median of a few measurements, and the smallest and the largest of them.
-#[derive(Clone, Copy, Debug, PartialEq)]
+#[derive(Clone, Copy, Debug, PartialEq, Serialize)]
 pub struct Figure {
     pub median: f64,
     pub min: f64,

@@ -1,10 +1,11 @@
 //! The machine that a comparison was made on.
 
 use crate::sys::cores;
+use serde::Serialize;
 use std::fs;
 
 /// What a reader has to know to compare two reports.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Machine {
     /// Cores that this process may use.
     pub cores: u32,
@@ -15,6 +16,7 @@ pub struct Machine {
     /// Processes that wanted a core in the minute before, on average; `None` where it is not known.
     pub load: Option<f64>,
     /// The program was built without optimisation for speed.
+    #[serde(rename = "debug_build")]
     pub is_debug_build: bool,
 }
 

@@ -5,7 +5,7 @@ use super::cost::CountedCalls;
 use super::kill::Killed;
 use super::{
     CallCosts, CompareError, CompareSettings, Comparison, ComparisonReport, Figure, KillFindings, Machine, Measured,
-    Mechanism, SwitchCosts, cost, kill, speed,
+    Mechanism, NotMeasured, SwitchCosts, cost, kill, speed,
 };
 use crate::model::text::escaped;
 use crate::sys::clock::monotonic_ns;
@@ -31,7 +31,7 @@ pub fn measure(settings: &CompareSettings, mut on_step: impl FnMut(MeasuredRound
         for series in &mut series {
             if series.failed.is_none() {
                 on_step(MeasuredRound { mechanism: series.mechanism, round: round + 1, rounds });
-                series.failed = series.measure(settings, round).err().map(|error| reason(&error));
+                series.failed = series.measure(settings, round).err().map(|error| not_measured(&error));
             }
         }
     }
@@ -42,6 +42,10 @@ pub fn measure(settings: &CompareSettings, mut on_step: impl FnMut(MeasuredRound
 /// On one line: an error may name a path.
 fn reason(error: &CompareError) -> String {
     escaped(&format!("failed to {error}")).into_owned()
+}
+
+fn not_measured(error: &CompareError) -> NotMeasured {
+    NotMeasured { reason: reason(error), is_unfinished: error.is_unfinished() }
 }
 
 /// What the rounds found so far of one mechanism.
@@ -57,7 +61,7 @@ struct Series {
     voluntary: Vec<f64>,
     involuntary: Vec<f64>,
     kills: Vec<Killed>,
-    failed: Option<String>,
+    failed: Option<NotMeasured>,
 }
 
 impl Series {
@@ -115,8 +119,11 @@ impl Series {
             Mechanism::Thread => Some(in_process::COPIES),
         };
         let measured = match failed {
-            Some(error) => Err(error),
-            None => self.into_measured().ok_or_else(|| "failed to measure: a number is missing".to_owned()),
+            Some(why) => Err(why),
+            None => self.into_measured().ok_or_else(|| NotMeasured {
+                reason: "failed to measure: a number is missing".to_owned(),
+                is_unfinished: false,
+            }),
         };
         Comparison { mechanism, copies, measured }
     }
@@ -187,8 +194,9 @@ mod tests {
         let report = measure(&settings, |step| steps.push((step.mechanism.name(), step.round)));
         assert_eq!(steps, [("pipe", 1), ("shm", 1)], "a mechanism that failed is not tried again");
         for row in &report.rows {
-            let error = row.measured.as_ref().unwrap_err();
-            assert!(error.starts_with("failed to ") && error.contains("/nonexistent/supervisor"), "{error}");
+            let NotMeasured { reason, is_unfinished } = row.measured.as_ref().unwrap_err();
+            assert!(reason.starts_with("failed to ") && reason.contains("/nonexistent/supervisor"), "{reason}");
+            assert!(!is_unfinished);
             assert!(row.copies.is_some());
         }
     }

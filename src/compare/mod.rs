@@ -38,5 +38,9 @@ pub use error::CompareError;
 pub use figure::Figure;
 pub use machine::Machine;
 pub use measure::{MeasuredRound, measure};
-pub use report::{CallCosts, Comparison, ComparisonReport, KillFindings, Measured, NamedCall, Side, SwitchCosts};
+#[cfg(test)]
+pub(crate) use report::sample;
+pub use report::{
+    CallCosts, Comparison, ComparisonReport, KillFindings, Measured, NamedCall, NotMeasured, Side, SwitchCosts,
+};
 pub use settings::{Amounts, CompareSettings};

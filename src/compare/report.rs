@@ -1,7 +1,10 @@
 //! What a comparison found. Plain values: [`super::measure()`] makes them, `table`, `json` and `chart` write them down.
+//! Their names in JSON are stated here.
 
 use super::{Figure, Machine, Mechanism};
 use crate::transport::Copies;
+use serde::{Serialize, Serializer};
+use std::fmt;
 
 /// A comparison.
 #[derive(Clone, Debug, PartialEq)]
@@ -20,30 +23,49 @@ pub struct Comparison {
     pub mechanism: Mechanism,
     /// By design: stated beside the code of the transport, not measured. `None`: this build has no such code.
     pub copies: Option<Copies>,
-    /// Or why this machine or this build cannot do it.
-    pub measured: Result<Measured, String>,
+    /// Or why it has no numbers.
+    pub measured: Result<Measured, NotMeasured>,
+}
+
+/// Why a mechanism has no numbers.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct NotMeasured {
+    /// "failed to ...", on one line.
+    pub reason: String,
+    /// A run ended without all of its items done: a defect. Else this machine or this build cannot do it.
+    pub is_unfinished: bool,
+}
+
+impl fmt::Display for NotMeasured {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.reason)
+    }
 }
 
 /// What was measured of one mechanism.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Measured {
     /// Items a second, in batches as large as the supervisor makes them.
+    #[serde(rename = "items_per_second")]
     pub items_per_s: Figure,
     /// Items a second with one item in each message, any number of messages in flight.
+    #[serde(rename = "messages_per_second")]
     pub messages_per_s: Figure,
     /// With one item in flight: the median time from one result to the next, in microseconds.
     pub round_trip_us: Figure,
     /// The time that 99 of 100 round trips do not exceed.
     pub round_trip_p99_us: Figure,
     /// Or why system calls cannot be counted here.
+    #[serde(rename = "system_calls", serialize_with = "calls_or_error")]
     pub calls: Result<CallCosts, String>,
+    #[serde(rename = "context_switches")]
     pub switches: SwitchCosts,
     /// `None` for a thread: it cannot be killed alone.
     pub kill: Option<KillFindings>,
 }
 
 /// System calls.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct CallCosts {
     /// Of the supervisor in a round trip with one item in flight.
     pub supervisor: Figure,
@@ -52,26 +74,30 @@ pub struct CallCosts {
     /// Of both for an item in batches.
     pub per_item: Figure,
     /// Which ones in a round trip, most frequent first.
+    #[serde(rename = "calls")]
     pub named: Vec<NamedCall>,
 }
 
 /// One side of the conversation.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[serde(rename_all = "lowercase")]
 pub enum Side {
     Supervisor,
     Worker,
 }
 
 /// How often a side makes a system call in a round trip.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct NamedCall {
     pub side: Side,
+    #[serde(rename = "call")]
     pub name: &'static str,
+    #[serde(rename = "count")]
     pub per_round_trip: f64,
 }
 
 /// Context switches of both sides in a round trip with one item in flight.
-#[derive(Clone, Copy, Debug, PartialEq)]
+#[derive(Clone, Copy, Debug, PartialEq, Serialize)]
 pub struct SwitchCosts {
     /// To wait for the other side.
     pub voluntary: Figure,
@@ -80,7 +106,7 @@ pub struct SwitchCosts {
 }
 
 /// What a KILL of the worker, in the middle of a batch, did.
-#[derive(Clone, Copy, Debug, PartialEq)]
+#[derive(Clone, Copy, Debug, PartialEq, Serialize)]
 pub struct KillFindings {
     /// Kills, one in a run.
     pub kills: u32,
@@ -94,9 +120,22 @@ pub struct KillFindings {
     pub ran_again: Figure,
 }
 
+/// Why something is missing, in its place.
+#[derive(Serialize)]
+pub(super) struct ErrorObject<'a> {
+    pub error: &'a str,
+}
+
+fn calls_or_error<S: Serializer>(calls: &Result<CallCosts, String>, serializer: S) -> Result<S::Ok, S::Error> {
+    match calls {
+        Ok(calls) => calls.serialize(serializer),
+        Err(error) => ErrorObject { error }.serialize(serializer),
+    }
+}
+
 /// A report with fixed numbers, for the tests of those who write reports down.
 #[cfg(test)]
-pub(super) mod sample {
+pub(crate) mod sample {
     use super::*;
     use crate::config::TransportKind;
     use crate::transport::{copies, in_process};
@@ -155,7 +194,7 @@ pub(super) mod sample {
             rows: vec![
                 of(TransportKind::Pipe, Ok(pipe())),
                 of(TransportKind::Shm, Ok(shm)),
-                of(TransportKind::Mqueue, Err(refused.to_owned())),
+                of(TransportKind::Mqueue, Err(NotMeasured { reason: refused.to_owned(), is_unfinished: false })),
                 row(Mechanism::Thread, Some(in_process::COPIES), Ok(Measured { kill: None, ..pipe() })),
             ],
         }

@@ -178,7 +178,7 @@ fn wrap(out: &mut String, text: &str, indent: usize) {
 
 #[cfg(test)]
 mod tests {
-    use super::super::report::sample;
+    use super::super::sample;
     use super::*;
     use snapbox::str;
 

@@ -31,20 +31,23 @@ pub(super) fn main(options: CompareOptions) -> ExitCode {
     #[cfg(feature = "plot")]
     if let Some(Err(error)) = plot.map(|plot| plot.draw(&compare::chart::sheet(&report))) {
         // What was measured is shown all the same.
-        show(&text(&report, options.output));
+        show_report(&report, options.output);
         return error.report();
     }
-    let shown = show(&text(&report, options.output));
+    let shown = show_report(&report, options.output);
     if shown == ExitCode::from(exit_code::DONE) && !is_good(&report, is_named) {
         return ExitCode::from(exit_code::ITEMS_NOT_DONE);
     }
     shown
 }
 
-fn text(report: &ComparisonReport, output: CompareOutput) -> String {
+fn show_report(report: &ComparisonReport, output: CompareOutput) -> ExitCode {
     match output {
-        CompareOutput::Text => compare::table::text(report),
-        CompareOutput::Json => compare::json::text(report),
+        CompareOutput::Text => show(&compare::table::text(report)),
+        CompareOutput::Json => compare::json::text(report).map_or_else(
+            |error| fail(&format_args!("failed to write the report as JSON: {error}"), exit_code::INTERNAL),
+            |text| show(&text),
+        ),
     }
 }
 

@@ -170,7 +170,7 @@ pub fn exit_of(cause: &Cause) -> Option<ExitStatus> {
 }
 
 /// Appends a JSON string.
-pub fn push_string(out: &mut Vec<u8>, text: &str) {
+fn push_string(out: &mut Vec<u8>, text: &str) {
     out.push(b'"');
     push_escaped(out, text.as_bytes());
     out.push(b'"');

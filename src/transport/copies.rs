@@ -4,8 +4,10 @@
 //! sees, and of a result between the handler's output and the buffer from which the supervisor writes it. Copies by the
 //! kernel count like our own. What a transport adds (headers, references) does not count.
 
+use serde::Serialize;
+
 /// Copies of the bytes of an item, there and back.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 pub struct Copies {
     /// A message with one small item.
     pub message: RoundTrip,
@@ -14,7 +16,7 @@ pub struct Copies {
 }
 
 /// Copies on each way.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 pub struct RoundTrip {
     /// Of an item, to the worker.
     pub there: u8,
