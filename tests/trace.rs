@@ -8,6 +8,9 @@ use std::fs::Permissions;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use supervisor::config::OutputMode;
+use supervisor::events::{Notification, RunEvent};
+use supervisor::{Config, start};
 use support::{Run, SUPERVISOR, output, pid_of, send, shell};
 
 /// A trace of a run whose worker was killed at item 4.
@@ -151,6 +154,38 @@ fn the_flow_of_commands_and_of_a_run_that_lasts_is_shown_live() {
     let followed = shell(&line);
     assert!(followed.stdout.contains("ends: 1 of 1 item done"), "{}{}", followed.stdout, followed.stderr);
     assert!(trace.is_file());
+}
+
+#[test]
+fn a_followed_run_that_grows_is_drawn_with_a_column_for_each_new_worker() {
+    let folder = tempfile::tempdir().unwrap();
+    let trace = folder.path().join("trace");
+    let fifos = ["a", "b"].map(|name| folder.path().join(name));
+    for fifo in &fifos {
+        assert!(Command::new("mkfifo").arg(fifo).status().unwrap().success());
+    }
+    let config = Config::builder().command(["cat"]).items(fifos.clone()).workers(1).output(OutputMode::None);
+    let mut run = start(config.quiet(true).trace(&trace).build().unwrap()).unwrap();
+    let wait_for_start = |run: &mut supervisor::Run| loop {
+        let news = run.next().expect("the run goes on");
+        if matches!(news, Notification::Event { event: RunEvent::ItemStarted { .. }, .. }) {
+            break;
+        }
+    };
+    wait_for_start(&mut run);
+    run.scale(2);
+    // Both run at once: each waits for a writer.
+    wait_for_start(&mut run);
+    fifos.iter().for_each(|fifo| std::fs::write(fifo, "go").unwrap());
+    assert_eq!(run.join().unwrap().totals.done, 2);
+    let drawn = flow(&trace, &["--follow"]);
+    let heads: Vec<&str> = drawn.lines().filter(|line| line.contains("supervisor  ")).map(str::trim).collect();
+    let names =
+        |head: &str| head.split("  ").map(str::trim).filter(|name| !name.is_empty()).collect::<Vec<_>>().join(", ");
+    assert_eq!(names(heads[0]), "supervisor, worker 1");
+    assert!(heads[1..].iter().any(|head| names(head).starts_with("supervisor, worker 1, worker 2")), "{drawn}");
+    let second = drawn.split("worker 2").nth(1).unwrap();
+    assert!(second.contains("\u{25b6}") && second.contains("\u{2534}"), "it begins and ends in its column: {drawn}");
 }
 
 #[test]

@@ -137,7 +137,6 @@ fn follow(command: &FlowCommand) -> Result<ExitCode, TraceReadError> {
     let mut parties: Vec<Party> = std::iter::once(Party::Supervisor).chain(workers).collect();
     if command.io {
         parties.extend([Party::Source, Party::Output]);
-        parties.sort_unstable();
     }
     let mut diagram = match (command.format.unwrap_or_default(), Diagram::new(parties, style(command, None))) {
         (FlowFormat::Text, Ok(diagram)) => Some(diagram),
@@ -189,6 +188,15 @@ fn write_followed(
     diagram: &mut Option<Diagram>,
     command: &FlowCommand,
 ) -> io::Result<()> {
+    // A party that the run did not have at its start.
+    match diagram.as_mut().filter(|_| filter.accepts(step)).map(|diagram| diagram.admit(step)) {
+        Some(Ok(head)) => sink.write_all(head.as_bytes())?,
+        Some(Err(narrow)) => {
+            say(&narrow);
+            *diagram = None;
+        }
+        None => {}
+    }
     match diagram {
         Some(diagram) => draw(sink, diagram, step, filter),
         None if !filter.accepts(step) => Ok(()),

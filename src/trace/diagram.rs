@@ -132,19 +132,41 @@ pub struct Diagram {
 }
 
 impl Diagram {
-    /// A diagram of these parties, in this order. A worker's lifeline begins with its process.
+    /// A diagram of these parties, in their order. A worker's lifeline begins with its process.
     ///
     /// # Errors
     /// They do not fit.
-    pub fn new(parties: Vec<Party>, style: DiagramStyle) -> Result<Self, TooNarrow> {
-        let first = time_columns(style) + MARGIN;
-        let gaps = parties.len().saturating_sub(1).max(1);
-        let spacing = (style.columns.saturating_sub(first + MARGIN) / gaps).min(SPACING_MAX);
-        if spacing < SPACING_MIN {
-            return Err(TooNarrow { parties: parties.len(), columns: style.columns });
-        }
+    pub fn new(mut parties: Vec<Party>, style: DiagramStyle) -> Result<Self, TooNarrow> {
+        parties.sort_unstable();
+        let (first, spacing) = (first_column(style), spacing(parties.len(), style)?);
         let letters = if style.ascii { ASCII } else { LETTERS };
         Ok(Self { style, letters, parties, first, spacing, alive: BTreeSet::new(), last: None })
+    }
+
+    /// Before a step of a run that lasts: gives its worker a column if it has none, and what acts from outside if there
+    /// is space. Returns the names of the columns if they have changed, else nothing. Lifelines go on in their new
+    /// places.
+    ///
+    /// # Errors
+    /// There is no space for the worker.
+    pub fn admit(&mut self, step: &Step) -> Result<String, TooNarrow> {
+        let mut is_changed = false;
+        for party in [step.from, step.to] {
+            if self.column(party).is_some() {
+                continue;
+            }
+            let spacing = spacing(self.parties.len() + 1, self.style);
+            self.spacing = match (party, spacing) {
+                (Party::Worker(_), spacing) => spacing?,
+                (Party::Outside, Ok(spacing)) => spacing,
+                // Without a column of its own, it is told beside the supervisor's.
+                _ => continue,
+            };
+            let place = self.parties.partition_point(|known| *known < party);
+            self.parties.insert(place, party);
+            is_changed = true;
+        }
+        Ok(if is_changed { self.head() } else { String::new() })
     }
 
     /// The names of the columns.
@@ -290,6 +312,17 @@ impl Diagram {
         let digits = if self.style.columns < 60 { 3 } else { 6 };
         format!("{:.digits$}", at.as_secs_f64())
     }
+}
+
+const fn first_column(style: DiagramStyle) -> usize {
+    time_columns(style) + MARGIN
+}
+
+/// Columns between two lifelines.
+fn spacing(parties: usize, style: DiagramStyle) -> Result<usize, TooNarrow> {
+    let gaps = parties.saturating_sub(1).max(1);
+    let spacing = (style.columns.saturating_sub(first_column(style) + MARGIN) / gaps).min(SPACING_MAX);
+    if spacing < SPACING_MIN { Err(TooNarrow { parties, columns: style.columns }) } else { Ok(spacing) }
 }
 
 const fn time_columns(style: DiagramStyle) -> usize {
@@ -455,6 +488,45 @@ mod tests {
         diagram.pass(&steps()[4]);
         let note = step(11, StepKind::Order, Party::Supervisor, Party::Supervisor, "waits");
         assert_eq!(diagram.push(&note), "0.011000       ● waits\n");
+    }
+
+    #[test]
+    fn parties_that_come_later_get_a_column_in_their_place_and_the_names_are_shown_again() {
+        use Party::{Output, Outside, Supervisor};
+        let style = DiagramStyle { columns: 80, ..STYLE };
+        let mut diagram = Diagram::new(vec![Supervisor, worker(0), Output], style).unwrap();
+        let started = |at, index| Step {
+            pid: Some(4123),
+            ..step(at, StepKind::Process, Supervisor, worker(index), "started as pid 4123")
+        };
+        let stop = step(30, StepKind::Signal, Outside, Supervisor, "signal 2 (INT)");
+        let ended = step(40, StepKind::Process, worker(1), Supervisor, "exit 0");
+        let mut drawn = diagram.head();
+        for step in [started(7, 0), started(20, 1), stop, ended] {
+            drawn += &diagram.admit(&step).unwrap();
+            drawn += &diagram.push(&step);
+        }
+        let expected = [
+            "          supervisor                    worker 1                      output",
+            "0.007000       ├─── started as pid 4123 ───▶│                            │",
+            "          supervisor          worker 1           worker 2            output",
+            "0.020000       ├──────── started as pid 4123 ───────▶│                  │",
+            "          supervisor     worker 1      worker 2       output        outside",
+            "0.030000       │◀────────────────── signal 2 (INT) ────────────────────┤",
+            "0.040000       │◀──────── exit 0 ──────────┴             │             │",
+        ];
+        assert_eq!(drawn.lines().collect::<Vec<_>>(), expected);
+    }
+
+    #[test]
+    fn without_space_a_worker_ends_the_diagram_and_the_outside_is_told_beside_the_supervisor() {
+        let style = DiagramStyle { columns: 24, ..STYLE };
+        let mut diagram = Diagram::new(vec![Party::Supervisor, worker(0)], style).unwrap();
+        let stop = step(8, StepKind::Signal, Party::Outside, Party::Supervisor, "INT");
+        assert_eq!((diagram.admit(&stop), diagram.push(&stop).as_str()), (Ok(String::new()), "0.008       ● INT\n"));
+        let second = step(9, StepKind::Process, Party::Supervisor, worker(1), "started as pid 4124");
+        assert_eq!(diagram.admit(&second), Err(TooNarrow { parties: 3, columns: 24 }));
+        assert_eq!(diagram.admit(&steps()[0]), Ok(String::new()), "its columns are as they were");
     }
 
     #[test]
