@@ -98,7 +98,7 @@ const FLOORS: &[Floor] = &[
         ],
         never: &["transport::in_process::open"],
     },
-    Floor { place: "src/tour/", may: &["model", "sys", "worker", "process"], never: &[] },
+    Floor { place: "src/tour/", may: &["model", "sys", "worker", "process", "compare"], never: &[] },
     // What the library shows, and the command line.
     Floor {
         place: "src/program/",

@@ -108,6 +108,7 @@ fn the_measured_values_are_one_object_for_each_lesson_and_nothing_else() {
 fn a_tour_that_is_interrupted_leaves_no_process() {
     let mark = format!("interrupted-{}", std::process::id());
     for (lesson, line, signal) in [
+        ("ipc", "4. The same means", Signal::SIGKILL),
         ("daemon", "lives on", Signal::SIGINT),
         ("daemon", "worker_ready", Signal::SIGKILL),
         ("race", "holds B", Signal::SIGKILL),

@@ -1,27 +1,21 @@
 //! Lesson `ipc`: signals and what they lose, streams and messages, round trips, and the transports of supervisor.
 
 use super::actor::{Actor, reply, told};
+use super::comparison;
 use super::echo::{self, EchoFigures, MEANS, MESSAGE_BYTES, ROUND_TRIPS};
 use super::error::TourError;
 use super::report::Unit;
-use super::runs::{follow, quiet};
 use super::stage::LessonStage;
 use super::text::ipc as text;
-use crate::config::{Credit, TransportKind};
-use crate::events::RunEvent;
+use crate::compare::{self, Amounts, CompareSettings};
 use crate::model::signal::Signal;
-use crate::outcomes::ExitClass;
-use crate::start;
 use crate::sys::{mqueue, queued_signals};
-use serde_json::json;
 use std::ffi::OsString;
 use std::io::{self, Read, Write};
 use std::process::ExitCode;
 
 /// Signals of each kind that are sent.
 const SENT: i32 = 5;
-/// Items of each run.
-const ITEMS: u64 = 200;
 
 pub fn hold(stage: &mut LessonStage<'_>) -> Result<(), TourError> {
     signals(stage)?;
@@ -122,30 +116,33 @@ fn round_trips(stage: &mut LessonStage<'_>) -> Result<(), TourError> {
 }
 
 fn transports(stage: &mut LessonStage<'_>) -> Result<(), TourError> {
-    stage.say(&text::OVER_TRANSPORTS, &[("count", &ITEMS)])?;
-    let mut all_done = true;
-    for kind in TransportKind::ALL {
-        let config =
-            quiet().task("echo").workers(1).credit(Credit::Items(1)).transport(kind).generate(ITEMS).build()?;
-        let name = kind.name();
-        let run = match start(config) {
-            Ok(run) => follow(run, |_, _| Ok(()))?,
-            Err(error) if error.class() == ExitClass::Refused => {
-                stage.show(&text::NOT_HERE, &[("name", &name), ("why", &error)])?;
-                continue;
-            }
-            Err(error) => return Err(error.into()),
-        };
-        let at =
-            |wanted: fn(&RunEvent) -> bool| run.events.iter().find(|(_, event)| wanted(event)).map_or(0, |(at, _)| *at);
-        let ready = at(|event| matches!(event, RunEvent::WorkerReady { .. }));
-        let ended = at(|event| matches!(event, RunEvent::WorkerExited { .. }));
-        let micros = micros(ended.saturating_sub(ready) / ITEMS);
-        let with: super::stage::FilledWith<'_> = &[("name", &name)];
-        stage.value_of(&format!("item_{name}_us"), &text::OF_TRANSPORT, with, json!(micros), Unit::Microseconds)?;
-        all_done &= run.outcome.totals.done == ITEMS;
+    stage.say(&text::OVER_TRANSPORTS, &[])?;
+    let settings = CompareSettings { rounds: 1, amounts: Amounts::SMALL, ..CompareSettings::of_this_program() };
+    let report = compare::measure(&settings, |_| {});
+    let language = stage.language();
+    comparison::trip_rows(&report, language).iter().try_for_each(|row| stage.line(row))?;
+    for row in &report.rows {
+        match &row.measured {
+            Ok(found) => comparison::values(row, found).into_iter().for_each(|value| stage.keep(value)),
+            Err(why) => stage.show(&text::NOT_HERE, &[("name", &row.mechanism.name()), ("why", why)])?,
+        }
     }
-    stage.claim(&text::TRANSPORTS, all_done);
+    if let Some(why) = comparison::not_counted(&report) {
+        stage.show(&text::NOT_COUNTED, &[("why", &why)])?;
+    }
+    stage.pause()?;
+    stage.say(&text::IN_BATCHES, &[])?;
+    comparison::batch_rows(&report, language).iter().try_for_each(|row| stage.line(row))?;
+    for (claim, holds, why_not) in [
+        (&text::TRANSPORTS, comparison::all_came_back(&report), &text::NO_MECHANISM),
+        (&text::BATCHED, comparison::batches_save_calls(&report), &text::NO_COUNTS),
+        (&text::KILLED, comparison::all_survived_kills(&report), &text::NO_MECHANISM),
+    ] {
+        match holds {
+            Some(holds) => stage.claim(claim, holds),
+            None => stage.cannot_check(claim, why_not),
+        }
+    }
     Ok(())
 }
 

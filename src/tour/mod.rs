@@ -4,9 +4,11 @@
 //! [`stage::LessonStage`], which shows texts and keeps what was measured; processes that are no runs of the library are
 //! this program in a part of a lesson ([`actor`], [`parts`]).
 //!
-//! Invariant: a user of the library like any other. It sees what `lib.rs` shows, plain values, and system calls.
+//! Invariant: a user of the library like any other. It sees what `lib.rs` shows, comparisons, plain values, and system
+//! calls.
 
 pub mod actor;
+mod comparison;
 mod concurrency;
 mod countdown;
 mod crash;

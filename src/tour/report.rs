@@ -10,6 +10,7 @@ pub enum Unit {
     Milliseconds,
     Microseconds,
     Bytes,
+    PerSecond,
     /// Not a number: how a process ended, a signal, an order.
     Words,
 }
@@ -23,6 +24,7 @@ impl Unit {
             Self::Milliseconds => "ms",
             Self::Microseconds => "us",
             Self::Bytes => "bytes",
+            Self::PerSecond => "per_second",
             Self::Words => "text",
         }
     }
@@ -49,6 +51,7 @@ impl MeasuredValue {
             Unit::Milliseconds => format!("{number} ms"),
             Unit::Microseconds => format!("{number} µs"),
             Unit::Bytes => format!("{number} B"),
+            Unit::PerSecond => format!("{number}/s"),
         }
     }
 }

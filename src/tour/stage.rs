@@ -124,6 +124,11 @@ impl<'a> LessonStage<'a> {
         self.paragraph(&line, "  = ")
     }
 
+    /// Keeps a measured value that is shown in a table.
+    pub fn keep(&mut self, measured: MeasuredValue) {
+        self.report.values.push(measured);
+    }
+
     /// Keeps whether a claim of the lesson holds.
     pub fn claim(&mut self, claim: &Text, holds: bool) {
         self.report.claims.push((*claim, if holds { ClaimCheck::Holds } else { ClaimCheck::Fails }));

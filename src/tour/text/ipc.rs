@@ -27,6 +27,18 @@ pub const TRANSPORTS: Text = Text {
     en: "Over each transport of supervisor, ipc-channel among them, every item came back done.",
     ko: "ipc-channel을 포함해 supervisor의 모든 전송 방식에서 모든 항목이 done으로 돌아왔습니다.",
 };
+pub const BATCHED: Text = Text {
+    en: "In a batch an item takes less than a tenth of the system calls that it takes alone.",
+    ko: "묶음(batch)으로 보내면 항목 하나에 드는 시스템 호출이 하나씩 보낼 때의 10분의 1도 되지 않습니다.",
+};
+pub const KILLED: Text = Text {
+    en: "A worker was killed in the middle of a batch: no result was missing, and none came twice.",
+    ko: "묶음을 처리하던 작업자를 강제로 끝냈지만, 빠진 결과도 두 번 나온 결과도 없었습니다.",
+};
+pub const NO_MECHANISM: Text =
+    Text { en: "no mechanism could be measured here", ko: "여기서는 어떤 방법도 측정할 수 없습니다" };
+pub const NO_COUNTS: Text =
+    Text { en: "system calls cannot be counted here", ko: "여기서는 시스템 호출을 셀 수 없습니다" };
 pub const NO_QUEUES: Text = Text {
     en: "the system gives no message queue here",
     ko: "이 시스템에서는 메시지 큐를 만들 수 없습니다",
@@ -75,13 +87,31 @@ pub const MEANS: [Text; 5] = [
     },
 ];
 pub const OVER_TRANSPORTS: Text = Text {
-    en: "4. The same means as transports of supervisor, ipc-channel among them: {count} items, one at a time to one worker. \
-         Time of an item:",
-    ko: "4. 같은 방법을 supervisor의 전송 방식으로 씁니다. ipc-channel도 있습니다. 작업자 하나에 항목 {count}개를 하나씩 보냅니다. \
-         항목당 시간입니다:",
+    en: "4. The same means as transports of supervisor, ipc-channel among them, and a thread for contrast. This is a \
+         short supervisor compare, of a few seconds: numbers go to one worker, their squares come back. First one item \
+         at a time. Of a round trip: microseconds; system calls and context switches of both sides; and how often the \
+         bytes of an item are copied, there and back, by design:",
+    ko: "4. 같은 방법을 supervisor의 전송 방식으로 씁니다. ipc-channel도 있고, 견주어 볼 스레드도 있습니다. 몇 초 걸리는 짧은 \
+         supervisor compare입니다. 작업자 하나에 수를 보내면 그 제곱이 돌아옵니다. 먼저 항목을 하나씩 보냅니다. 왕복 한 번에 걸린 \
+         마이크로초, 양쪽의 시스템 호출과 문맥 전환 횟수, 그리고 설계상 항목의 바이트를 가는 길과 오는 길에 복사하는 횟수입니다:",
 };
+pub const TRIP_HEAD: [Text; 4] = [
+    Text { en: "µs", ko: "µs" },
+    Text { en: "calls", ko: "호출" },
+    Text { en: "switches", ko: "전환" },
+    Text { en: "copies", ko: "복사" },
+];
+pub const IN_BATCHES: Text = Text {
+    en: "Then in batches: items a second, and the system calls of both sides for an item. At last a worker is killed \
+         in the middle of a batch: how many items ran again although they were finished:",
+    ko: "다음은 묶음(batch)으로 보냅니다. 초당 항목 수와, 항목 하나에 드는 양쪽의 시스템 호출 횟수입니다. 마지막으로 묶음을 처리하던 \
+         작업자를 강제로 끝냅니다. 이미 끝났는데도 다시 실행된 항목의 수입니다:",
+};
+pub const BATCH_HEAD: [Text; 3] =
+    [Text { en: "items/s", ko: "항목/초" }, Text { en: "calls", ko: "호출" }, Text { en: "ran again", ko: "재실행" }];
+pub const NOT_COUNTED: Text =
+    Text { en: "system calls are not counted: {why}", ko: "시스템 호출을 세지 못함: {why}" };
 pub const NOT_HERE: Text = Text { en: "{name}: not here: {why}", ko: "{name}: 여기서는 쓸 수 없음: {why}" };
-pub const OF_TRANSPORT: Text = Text { en: "--transport {name}", ko: "--transport {name}" };
 
 pub const WORDS: LessonWords = LessonWords {
     title: Text { en: "How processes talk to each other", ko: "프로세스끼리 대화하는 방법" },
@@ -91,10 +121,11 @@ pub const WORDS: LessonWords = LessonWords {
     },
     does: &[Text {
         en: "Processes share nothing, so whatever they say goes through the kernel or through something that both have opened. \
-             The lesson sends real messages by each means, shows what gets lost or merged, and measures how long an answer \
-             takes.",
+             The lesson sends real messages by each means, shows what gets lost or merged, and measures what an answer \
+             costs: time, system calls, context switches. At last it kills a worker under each.",
         ko: "프로세스는 아무것도 공유하지 않으므로, 주고받는 말은 커널이나 둘 다 열어 둔 무언가를 거칩니다. 이 수업은 방법마다 실제로 \
-             메시지를 보내 무엇이 사라지고 무엇이 합쳐지는지 보여 주고, 대답이 오기까지 걸린 시간을 잽니다.",
+             메시지를 보내 무엇이 사라지고 무엇이 합쳐지는지 보여 주고, 대답 하나에 드는 시간, 시스템 호출, 문맥 전환을 잽니다. \
+             끝으로 방법마다 작업자를 강제로 끝내 봅니다.",
     }],
     notice: &[
         Text {
@@ -116,14 +147,28 @@ pub const WORDS: LessonWords = LessonWords {
                  하나를 태웁니다.",
         },
         Text {
+            en: "A KILL loses what is in the memory of the worker. Results in memory that is shared outlive it; over \
+                 the other transports the finished items whose results were not sent yet run again. That is why the \
+                 handler of an item should bear to run twice.",
+            ko: "강제 종료(KILL)는 작업자의 메모리에 있던 것을 없앱니다. 공유 메모리에 쓴 결과는 남지만, 다른 전송 방식에서는 끝났어도 \
+                 아직 결과를 보내지 않은 항목이 다시 실행됩니다. 그래서 항목을 처리하는 코드는 두 번 실행되어도 괜찮아야 합니다.",
+        },
+        Text {
             en: "So the means matters less than how many messages there are. supervisor sends items in batches, and then each \
                  transport takes tens of millions a second (docs/performance.md).",
             ko: "그래서 방법보다 메시지의 수가 더 중요합니다. supervisor는 항목을 묶음(batch)으로 보내며, 그러면 어느 전송 방식이든 초당 \
                  수천만 항목을 처리합니다(docs/performance.md).",
         },
     ],
-    claims: &[LOST, QUEUED, PIPE_MERGES, QUEUE_KEEPS, ECHOED, TRANSPORTS],
+    claims: &[LOST, QUEUED, PIPE_MERGES, QUEUE_KEEPS, ECHOED, TRANSPORTS, BATCHED, KILLED],
     commands: &[
+        Hint {
+            command: "supervisor compare",
+            why: Text {
+                en: "The comparison with more rounds, and with the spread of its numbers:",
+                ko: "더 여러 번 재고, 측정값이 얼마나 흩어지는지도 보여 주는 비교입니다:",
+            },
+        },
         Hint {
             command: "supervisor -w 2 --items 1000000 --transport socket --output none --summary always",
             why: Text {
