@@ -1,16 +1,22 @@
-// What has to hold of the page in a real browser. `node checks.mjs SMALL [LARGE [HOSTILE [EMPTY]]]`, files: a run of
-// five workers and 20 items in which one was killed at item 7, one of 100,000 steps, one whose every text wants to be
-// markup, and one of no steps. BROWSER_MODULES: where playwright-core is installed. CHECK: only checks whose name contains this.
+// What has to hold of the page in a real browser. `node checks.mjs SMALL REAL LARGE HOSTILE EMPTY`, files: a
+// made-up run of five workers and 20 items in which one was killed at item 7, the trace of such a run, one of 100,000
+// steps, one whose every text wants to be markup, and one of no steps.
+// BROWSER_MODULES: where playwright-core is installed. CHECK: only checks whose name contains this.
 
 import assert from "node:assert/strict";
 import { resolve } from "node:path";
 import { pathToFileURL } from "node:url";
 import { open, launch } from "./page.mjs";
 
-const [small, large, hostile, empty] = process.argv.slice(2).map((file) => pathToFileURL(resolve(file)).href);
+const files = process.argv.slice(2).map((file) => pathToFileURL(resolve(file)).href);
+const [small, real, large, hostile, empty] = files;
+assert.equal(files.length, 5, "five pages are expected");
 const checks = [];
-const check = (name, url, action, options = {}) => {
-  if (url !== undefined) checks.push({ name, url, action, options });
+const check = (name, url, action, options = {}) => checks.push({ name, url, action, options });
+/** What has to hold of a made-up run, and of a real one. */
+const checkBoth = (name, action) => {
+  check(name, small, action);
+  check(`${name}: of a real run`, real, action);
 };
 
 /** The rows that are in the page, as `{ step, text, classes }`. */
@@ -38,7 +44,7 @@ async function chosen(page) {
   return { title: await text(page, "#story-title"), story: await text(page, "#story-text"), lit };
 }
 
-check("it shows five workers and their processes", small, async (page) => {
+checkBoth("it shows five workers and their processes", async (page) => {
   const heads = await page.$$eval("#heads .head", (nodes) => nodes.map((node) => node.textContent));
   assert.deepEqual(
     heads.filter((head) => head.startsWith("worker")),
@@ -54,7 +60,7 @@ check("it shows five workers and their processes", small, async (page) => {
   assert.match(await text(page, "#numbers"), /20 items[^]*1 death/);
 });
 
-check("the path of item 7 has two attempts on two workers", small, async (page) => {
+checkBoth("the path of item 7 has two attempts on two workers", async (page) => {
   await page.fill("#item", "7");
   await page.press("#item", "Enter");
   const { story, lit } = await chosen(page);
@@ -81,7 +87,7 @@ check("a click on a message shows its item's path, and a click in the list goes 
   assert.match(await page.getAttribute(`#${current}`, "aria-label"), /output.*item 0 done/);
 });
 
-check("the filter works, and tells how much it leaves", small, async (page) => {
+checkBoth("the filter works, and tells how much it leaves", async (page) => {
   const hits = async () => (await drawn(page), Number((await text(page, "#hits")).split(" ")[0]));
   const all = await hits();
   await page.fill("#items", "7");
