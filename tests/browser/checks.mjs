@@ -1,6 +1,6 @@
-// What has to hold of the page in a real browser. `node checks.mjs SMALL REAL LARGE HOSTILE EMPTY`, files: a
+// What has to hold of the page in a real browser. `node checks.mjs SMALL REAL LARGE HOSTILE EMPTY COMMANDS`, files: a
 // made-up run of five workers and 20 items in which one was killed at item 7, the trace of such a run, one of 100,000
-// steps, one whose every text wants to be markup, and one of no steps.
+// steps, one whose every text wants to be markup, one of no steps, and the trace of six commands, one of which failed.
 // BROWSER_MODULES: where playwright-core is installed. CHECK: only checks whose name contains this.
 
 import assert from "node:assert/strict";
@@ -9,8 +9,8 @@ import { pathToFileURL } from "node:url";
 import { open, launch } from "./page.mjs";
 
 const files = process.argv.slice(2).map((file) => pathToFileURL(resolve(file)).href);
-const [small, real, large, hostile, empty] = files;
-assert.equal(files.length, 5, "five pages are expected");
+const [small, real, large, hostile, empty, commands] = files;
+assert.equal(files.length, 6, "six pages are expected");
 const checks = [];
 const check = (name, url, action, options = {}) => checks.push({ name, url, action, options });
 /** What has to hold of a made-up run, and of a real one. */
@@ -76,6 +76,24 @@ checkBoth("the path of item 7 has two attempts on two workers", async (page) => 
   const left = await rows(page);
   assert(left.length >= 6 && left.every((row) => row.classes.includes("on")), JSON.stringify(left));
   assert.equal(left.filter((row) => row.classes.includes("died")).length, 1);
+});
+
+check("the title and the head show the command line of a real run", real, async (page) => {
+  const line = /supervisor --events \S+ --workers 5 --items 20 --delay 100ms --credit 1 --transport pipe --trace \S+/;
+  assert.match(await page.title(), line);
+  assert.match(await text(page, "h1"), line);
+  assert.match(await text(page, "#facts"), /the built-in worker, task square/);
+});
+
+check("commands have histograms of waiting and of work", commands, async (page) => {
+  const titles = await page.$$eval("#charts h3", (nodes) => nodes.map((node) => node.textContent));
+  assert.deepEqual(titles, ["Waiting for the process", "Work"]);
+  assert.equal(await page.locator("#charts canvas").count(), 2);
+  for (const readout of await page.locator("#charts .readout").allInnerTexts()) {
+    assert.match(readout, /^6 values · half below [1-9]/);
+  }
+  assert.match(await text(page, "h1"), /supervisor -j 2 --trace \S+ -- test \\\{\\\} -lt 6 ::: 1 2 3 4 5 6$/);
+  assert.match(await text(page, "#numbers"), /6 items[^]*6 processes[^]*0 deaths/);
 });
 
 check("a click on a message shows its item's path, and a click in the list goes to the step", small, async (page) => {
@@ -238,7 +256,7 @@ check("hostile text does nothing", hostile, async (page) => {
   assert((await chosen(page)).story.includes("</script><img src=x onerror="));
   assert.equal(await page.locator("img").count(), 0);
   assert(!(await page.title()).startsWith("owned"));
-  assert((await text(page, "h1")).includes("<img src=x"));
+  for (const place of ["h1", "#facts"]) assert((await text(page, place)).includes("<img src=x"));
   assert((await text(page, "#processes")).includes("<img src=x"));
   assert(await page.isVisible("#cut"));
 });
