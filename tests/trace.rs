@@ -195,12 +195,14 @@ fn what_is_no_trace_is_named_and_left_as_it_is() {
     std::fs::write(path("text"), "not a trace").unwrap();
     std::fs::write(path("empty"), "").unwrap();
     std::fs::write(path("newer"), b"SVTRACE\n\xff\x7f").unwrap();
+    std::fs::write(path("older"), b"SVTRACE\n\x01\x00").unwrap();
     std::fs::write(path("start"), b"SVTR").unwrap();
     std::os::unix::fs::symlink(path("target"), path("link")).unwrap();
     for (name, words) in [
         ("text", "it is no trace; `supervisor --trace FILE ...` writes one"),
         ("empty", "the file is empty"),
         ("newer", "its format is version 32767, and this program reads version "),
+        ("older", "its format is version 1, and this program reads version 2; use the program that wrote it"),
         ("start", "it ends before the run began"),
         ("missing", "No such file or directory"),
         (".", "Is a directory"),

@@ -12,7 +12,7 @@ use supervisor::trace::lines::{self, LineStyle};
 use supervisor::trace::reader::TraceReader;
 use supervisor::trace::record::{FORMAT_VERSION, KIND, MAGIC};
 use supervisor::trace::step::Step;
-use supervisor::trace::{json, mermaid, svg};
+use supervisor::trace::{html, json, mermaid, svg};
 use supervisor::wire::record;
 
 /// An even first byte: the rest is the file. An odd one: the rest is payloads, each behind its length in two bytes, to which
@@ -64,6 +64,10 @@ fn show(history: &History) {
     out.clear();
     svg::write(&mut out, &parties, &steps).unwrap();
     assert!(is_harmless(&out));
+    out.clear();
+    html::write(history, &steps, &mut out).unwrap();
+    let page = String::from_utf8(out.clone()).unwrap();
+    assert!(page.matches("<script").count() == 3 && page.trim_end().ends_with("</html>"), "its text is no markup");
     for step in &steps {
         out.clear();
         json::write_step(&mut out, step).unwrap();

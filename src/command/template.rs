@@ -264,7 +264,7 @@ fn parse(word: &[u8]) -> Vec<WordPart> {
 
 /// Appends `text` so that a POSIX shell parses it to one word. A newline is in single quotes, because a shell drops a
 /// newline after a backslash.
-fn quote(text: &[u8], out: &mut Vec<u8>) {
+pub fn quote(text: &[u8], out: &mut Vec<u8>) {
     if text.is_empty() {
         out.extend_from_slice(b"''");
     }

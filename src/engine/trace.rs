@@ -1,16 +1,18 @@
 //! What a trace is told of the run at its start, and what is said of it at its end.
 
 use super::error::EngineError;
+use crate::command::template;
 use crate::model::config::{Config, ExecSpec, WorkerSpec};
 use crate::model::words::counted;
 use crate::sys::{clock, stdio};
 use crate::trace::file::{TraceEnd, TraceFile};
 use crate::trace::lines::LineStyle;
 use crate::trace::live::LiveFlow;
-use crate::trace::record::TraceHeader;
+use crate::trace::record::{COMMAND_LINE_BYTES_MAX, TraceHeader};
 use crate::trace::tracer::Tracer;
 use std::ffi::OsString;
 use std::io;
+use std::os::unix::ffi::OsStrExt;
 
 /// Begins to record, if anything is to be recorded.
 pub fn start(config: &Config, file: Option<TraceFile>) -> Result<Tracer, EngineError> {
@@ -23,6 +25,7 @@ pub fn start(config: &Config, file: Option<TraceFile>) -> Result<Tracer, EngineE
         run_id: config.run_id.clone(),
         started_unix_ns: clock::unix_ns(),
         pid: std::process::id(),
+        command_line: command_line(std::env::args_os()),
         workers_run: workers_run(&config.worker),
         transport: config.worker.transport().map(|transport| transport.kind.name().to_owned()),
         traces_items: config.trace.items,
@@ -34,6 +37,26 @@ pub fn start(config: &Config, file: Option<TraceFile>) -> Result<Tracer, EngineE
         LiveFlow::new(LineStyle { color, digits: 3 })
     });
     Ok(Tracer::new(recorder, live, header))
+}
+
+/// The words of a command line as one types them in a shell. Items may be among them, so there is no end to its length:
+/// words that do not fit are left out.
+fn command_line(words: impl Iterator<Item = OsString>) -> String {
+    const LEFT_OUT: &str = "...";
+    let mut line = String::new();
+    for word in words {
+        let mut quoted = Vec::new();
+        template::quote(word.as_bytes(), &mut quoted);
+        let quoted = String::from_utf8_lossy(&quoted);
+        let space = if line.is_empty() { "" } else { " " };
+        // Room for the sign that words are left out remains.
+        if line.len() + space.len() + quoted.len() + " ".len() + LEFT_OUT.len() > COMMAND_LINE_BYTES_MAX {
+            return line + space + LEFT_OUT;
+        }
+        line += space;
+        line += &quoted;
+    }
+    line
 }
 
 /// What the workers are, for people.
@@ -76,5 +99,36 @@ pub fn shortfall(end: &TraceEnd) -> Option<String> {
             "supervisor: the trace {path} lacks {}: the disk did not take them in time",
             counted(dropped, "record", "records")
         )),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::os::unix::ffi::OsStringExt;
+
+    fn line(words: &[&str]) -> String {
+        command_line(words.iter().map(OsString::from))
+    }
+
+    #[test]
+    fn a_command_line_is_what_one_types() {
+        assert_eq!(line(&["supervisor", "-w", "2", "--", "echo", "a b", ""]), r"supervisor -w 2 -- echo a\ b ''");
+        let bytes = OsString::from_vec(b"a\xff".to_vec());
+        assert_eq!(command_line([bytes].into_iter()), "a\u{fffd}");
+        assert_eq!(line(&[]), "");
+    }
+
+    #[test]
+    fn words_that_do_not_fit_are_left_out() {
+        let long = "x".repeat(COMMAND_LINE_BYTES_MAX);
+        assert_eq!(line(&["supervisor", &long, "-w"]), "supervisor ...");
+        assert_eq!(line(&[&long]), "...");
+        let words = vec!["item"; COMMAND_LINE_BYTES_MAX];
+        let many = line(&words);
+        assert!(many.len() <= COMMAND_LINE_BYTES_MAX && many.len() > COMMAND_LINE_BYTES_MAX - 10, "{}", many.len());
+        assert!(many.ends_with(" item ..."), "{many}");
+        let all = line(&words[..COMMAND_LINE_BYTES_MAX / 5 - 1]);
+        assert!(all.ends_with(" item item"), "{all}");
     }
 }

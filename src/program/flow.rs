@@ -16,7 +16,7 @@ use crate::trace::reader::{TraceReadError, TraceReader};
 use crate::trace::record::TraceRecord;
 use crate::trace::selection::StepFilter;
 use crate::trace::step::{Party, Step, StepKind};
-use crate::trace::{json, mermaid, page_data, svg};
+use crate::trace::{html, json, mermaid, svg};
 use std::io::{self, Write};
 use std::process::ExitCode;
 
@@ -60,7 +60,7 @@ fn show(command: &FlowCommand) -> Result<ExitCode, ExitCode> {
         FlowFormat::Json => steps.iter().try_for_each(|step| json::write_step(&mut sink, step)),
         FlowFormat::Mermaid => mermaid::write(&mut sink, &parties, steps.into_iter()),
         FlowFormat::Svg => svg::write(&mut sink, &parties, &steps),
-        FlowFormat::Html => page_data::write(&history, &steps, &mut sink),
+        FlowFormat::Html => html::write(&history, &steps, &mut sink),
     };
     Ok(sink.finish(written))
 }

@@ -20,6 +20,8 @@ pub struct ProcessLife {
     pub worker: WorkerId,
     pub incarnation: Incarnation,
     pub pid: u32,
+    /// When the core ordered it; `None` where records are missing.
+    pub ordered: Option<Instant>,
     pub spawned: Instant,
     /// When it said hello; `None` also for a command, which says none.
     pub ready: Option<Instant>,
@@ -97,6 +99,8 @@ pub struct HistoryBuilder {
     history: History,
     /// By worker and incarnation, oldest first.
     open: BTreeMap<(WorkerId, Incarnation), Vec<OpenFrame>>,
+    /// Processes that were ordered and have not started, by worker, and when that was.
+    ordered: BTreeMap<WorkerId, (Incarnation, Instant)>,
     /// Processes that have not ended, by worker: their places.
     alive: BTreeMap<WorkerId, usize>,
 }
@@ -118,6 +122,7 @@ impl HistoryBuilder {
                 end: Instant::ZERO,
             },
             open: BTreeMap::new(),
+            ordered: BTreeMap::new(),
             alive: BTreeMap::new(),
         };
         builder.take(&first);
@@ -163,8 +168,15 @@ impl HistoryBuilder {
     }
 
     fn order(&mut self, action: &Action) {
-        let Action::Report(event) = action else { return };
         let at = self.history.steps.last().map_or(Instant::ZERO, |step| step.at);
+        let event = match action {
+            Action::Spawn { worker, incarnation, .. } => {
+                self.ordered.insert(*worker, (*incarnation, at));
+                return;
+            }
+            Action::Report(event) => event,
+            _ => return,
+        };
         match event {
             RunEvent::WorkerSpawned { worker, incarnation, pid } => {
                 self.start(*worker, *incarnation, *pid, at);
@@ -187,10 +199,12 @@ impl HistoryBuilder {
 
     fn start(&mut self, worker: WorkerId, incarnation: Incarnation, pid: u32, at: Instant) {
         self.alive.insert(worker, self.history.processes.len());
+        let ordered = self.ordered.remove(&worker).filter(|(of, _)| *of == incarnation).map(|(_, at)| at);
         self.history.processes.push(ProcessLife {
             worker,
             incarnation,
             pid,
+            ordered,
             spawned: at,
             ready: None,
             ended: None,
@@ -232,5 +246,32 @@ impl HistoryBuilder {
     #[must_use]
     pub fn finish(self) -> History {
         self.history
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::core::input::Input;
+    use crate::trace::testing::{fact, header, history, order, us, worker};
+
+    /// The records of a start: when it was ordered, and when the core was told that it was done.
+    fn started(incarnation: u32, [at, spawned]: [u64; 2], is_ordered: bool) -> Vec<TraceRecord<'static>> {
+        let (worker, incarnation, pid) = (worker(1), Incarnation(incarnation), 41);
+        let report = order(Action::Report(RunEvent::WorkerSpawned { worker, incarnation, pid }));
+        let mut records = vec![fact(us(at), Input::SourceIdle)];
+        records.extend(is_ordered.then(|| order(Action::Spawn { worker, incarnation, batch: None })));
+        records.extend([fact(us(spawned), Input::Spawned { worker, incarnation, pid }), report]);
+        records
+    }
+
+    /// Of the second one the order is missing: that of the first is not taken for it.
+    #[test]
+    fn a_process_is_ordered_before_it_is_started() {
+        let lost = order(Action::Spawn { worker: worker(1), incarnation: Incarnation(2), batch: None });
+        let records = [started(1, [10, 14], true), vec![lost], started(3, [20, 25], false), started(4, [30, 36], true)];
+        let history = history(header(), records.concat());
+        let times: Vec<_> = history.processes.iter().map(|life| (life.ordered, life.spawned)).collect();
+        assert_eq!(times, [(Some(us(10)), us(14)), (None, us(25)), (Some(us(30)), us(36))]);
     }
 }

@@ -18,7 +18,6 @@ pub mod live;
 pub mod load;
 pub mod mermaid;
 pub mod narrator;
-pub mod page_data;
 pub mod phrases;
 pub mod reader;
 pub mod record;

@@ -18,7 +18,7 @@ use std::borrow::Cow;
 pub const MAGIC: [u8; 8] = *b"SVTRACE\n";
 
 /// Follows the magic, as a little-endian u16. A reader takes this version alone.
-pub const FORMAT_VERSION: u16 = 1;
+pub const FORMAT_VERSION: u16 = 2;
 
 /// Bytes before the first record.
 pub const HEADER_BYTES: usize = MAGIC.len() + 2;
@@ -28,6 +28,9 @@ pub const KIND: u8 = b'T';
 
 /// Most bytes of an item that are recorded.
 pub const ITEM_START_BYTES_MAX: usize = 64;
+
+/// Most bytes of a command line that are recorded.
+pub const COMMAND_LINE_BYTES_MAX: usize = 4096;
 
 /// The first record: the run.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -39,6 +42,9 @@ pub struct TraceHeader {
     pub started_unix_ns: u64,
     /// The supervisor's.
     pub pid: u32,
+    /// How the supervisor's process was started, as one types it in a shell; at most [`COMMAND_LINE_BYTES_MAX`], of which
+    /// the last three are `...` where words are left out. Of the environment it holds nothing.
+    pub command_line: String,
     /// What was started, for people.
     pub workers_run: String,
     /// How frames travel; `None` for commands, which are started with their item.
@@ -194,6 +200,7 @@ mod tests {
             run_id: "run".to_owned(),
             started_unix_ns: 1,
             pid: 40,
+            command_line: "supervisor -w 2".to_owned(),
             workers_run: "a worker".to_owned(),
             transport: Some("pipe".to_owned()),
             traces_items: true,
@@ -257,6 +264,6 @@ mod tests {
             read.push(record);
         }
         assert_eq!((reader.cut(), read == records), (None, true));
-        assert_eq!((FORMAT_VERSION, crc32c::crc32c(&bytes)), (1, 1_765_651_815));
+        assert_eq!((FORMAT_VERSION, crc32c::crc32c(&bytes)), (2, 847_836_706));
     }
 }

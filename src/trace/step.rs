@@ -10,7 +10,7 @@ use crate::model::signal::Signal;
 use crate::model::time::{Duration, Instant};
 use std::fmt;
 
-/// What a step is.
+/// What a step is. The numbers of the variants are those of `html/js/data.js`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum StepKind {
     /// A message passed.

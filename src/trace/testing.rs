@@ -31,6 +31,7 @@ pub fn header() -> TraceHeader {
         run_id: "run".to_owned(),
         started_unix_ns: 0,
         pid: 100,
+        command_line: "supervisor -w 2".to_owned(),
         workers_run: "a worker".to_owned(),
         transport: Some("pipe".to_owned()),
         traces_items: false,

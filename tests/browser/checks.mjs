@@ -1,16 +1,22 @@
-// What has to hold of the page in a real browser. `node checks.mjs SMALL [LARGE [HOSTILE [EMPTY]]]`, files: a run of
-// five workers and 20 items in which one was killed at item 7, one of 100,000 steps, one whose every text wants to be
-// markup, and one of no steps. BROWSER_MODULES: where playwright-core is installed. CHECK: only checks whose name contains this.
+// What has to hold of the page in a real browser. `node checks.mjs SMALL REAL LARGE HOSTILE EMPTY COMMANDS`, files: a
+// made-up run of five workers and 20 items in which one was killed at item 7, the trace of such a run, one of 100,000
+// steps, one whose every text wants to be markup, one of no steps, and the trace of six commands, one of which failed.
+// BROWSER_MODULES: where playwright-core is installed. CHECK: only checks whose name contains this.
 
 import assert from "node:assert/strict";
 import { resolve } from "node:path";
 import { pathToFileURL } from "node:url";
 import { open, launch } from "./page.mjs";
 
-const [small, large, hostile, empty] = process.argv.slice(2).map((file) => pathToFileURL(resolve(file)).href);
+const files = process.argv.slice(2).map((file) => pathToFileURL(resolve(file)).href);
+const [small, real, large, hostile, empty, commands] = files;
+assert.equal(files.length, 6, "six pages are expected");
 const checks = [];
-const check = (name, url, action, options = {}) => {
-  if (url !== undefined) checks.push({ name, url, action, options });
+const check = (name, url, action, options = {}) => checks.push({ name, url, action, options });
+/** What has to hold of a made-up run, and of a real one. */
+const checkBoth = (name, action) => {
+  check(name, small, action);
+  check(`${name}: of a real run`, real, action);
 };
 
 /** The rows that are in the page, as `{ step, text, classes }`. */
@@ -38,7 +44,7 @@ async function chosen(page) {
   return { title: await text(page, "#story-title"), story: await text(page, "#story-text"), lit };
 }
 
-check("it shows five workers and their processes", small, async (page) => {
+checkBoth("it shows five workers and their processes", async (page) => {
   const heads = await page.$$eval("#heads .head", (nodes) => nodes.map((node) => node.textContent));
   assert.deepEqual(
     heads.filter((head) => head.startsWith("worker")),
@@ -54,7 +60,7 @@ check("it shows five workers and their processes", small, async (page) => {
   assert.match(await text(page, "#numbers"), /20 items[^]*1 death/);
 });
 
-check("the path of item 7 has two attempts on two workers", small, async (page) => {
+checkBoth("the path of item 7 has two attempts on two workers", async (page) => {
   await page.fill("#item", "7");
   await page.press("#item", "Enter");
   const { story, lit } = await chosen(page);
@@ -72,6 +78,24 @@ check("the path of item 7 has two attempts on two workers", small, async (page) 
   assert.equal(left.filter((row) => row.classes.includes("died")).length, 1);
 });
 
+check("the title and the head show the command line of a real run", real, async (page) => {
+  const line = /supervisor --events \S+ --workers 5 --items 20 --delay 100ms --credit 1 --transport pipe --trace \S+/;
+  assert.match(await page.title(), line);
+  assert.match(await text(page, "h1"), line);
+  assert.match(await text(page, "#facts"), /the built-in worker, task square/);
+});
+
+check("commands have histograms of waiting and of work", commands, async (page) => {
+  const titles = await page.$$eval("#charts h3", (nodes) => nodes.map((node) => node.textContent));
+  assert.deepEqual(titles, ["Waiting for the process", "Work"]);
+  assert.equal(await page.locator("#charts canvas").count(), 2);
+  for (const readout of await page.locator("#charts .readout").allInnerTexts()) {
+    assert.match(readout, /^6 values · half below [1-9]/);
+  }
+  assert.match(await text(page, "h1"), /supervisor -j 2 --trace \S+ -- test \\\{\\\} -lt 6 ::: 1 2 3 4 5 6$/);
+  assert.match(await text(page, "#numbers"), /6 items[^]*6 processes[^]*0 deaths/);
+});
+
 check("a click on a message shows its item's path, and a click in the list goes to the step", small, async (page) => {
   await page.locator("#rows .row.frame").first().click();
   assert.match((await chosen(page)).story, /^Item 0: 1 attempt on worker \d/);
@@ -81,7 +105,7 @@ check("a click on a message shows its item's path, and a click in the list goes 
   assert.match(await page.getAttribute(`#${current}`, "aria-label"), /output.*item 0 done/);
 });
 
-check("the filter works, and tells how much it leaves", small, async (page) => {
+checkBoth("the filter works, and tells how much it leaves", async (page) => {
   const hits = async () => (await drawn(page), Number((await text(page, "#hits")).split(" ")[0]));
   const all = await hits();
   await page.fill("#items", "7");
@@ -232,7 +256,7 @@ check("hostile text does nothing", hostile, async (page) => {
   assert((await chosen(page)).story.includes("</script><img src=x onerror="));
   assert.equal(await page.locator("img").count(), 0);
   assert(!(await page.title()).startsWith("owned"));
-  assert((await text(page, "h1")).includes("<img src=x"));
+  for (const place of ["h1", "#facts"]) assert((await text(page, place)).includes("<img src=x"));
   assert((await text(page, "#processes")).includes("<img src=x"));
   assert(await page.isVisible("#cut"));
 });

@@ -1,22 +1,16 @@
 //! Runs that never were, the same each time: a small one in which a worker is killed at item 7, and one of any size.
 
-use supervisor::trace::html::page::{FlowPage, PageKind, PageMark, PageParty, PageProcess, PageRun, PageStep};
+use std::collections::BTreeMap;
+use supervisor::Config;
+use supervisor::model::exit::{ExitStatus, Usage};
+use supervisor::model::ids::{Attempt, Batch, Incarnation, ItemId, WorkerId};
+use supervisor::model::signal::Signal;
+use supervisor::model::time::Instant;
+use supervisor::trace::history::{History, ProcessLife};
+use supervisor::trace::record::TraceHeader;
+use supervisor::trace::step::{FrameLife, Party, Step, StepKind, Topic};
 
 const WORKERS: u32 = 5;
-
-/// What a page needs, owned.
-pub struct Synthetic {
-    pub run: PageRun,
-    pub processes: Vec<PageProcess>,
-    pub steps: Vec<PageStep>,
-    pub cut: Option<String>,
-}
-
-impl Synthetic {
-    pub fn page(&self) -> FlowPage<'_> {
-        FlowPage { run: &self.run, processes: &self.processes, steps: &self.steps, cut: self.cut.as_deref() }
-    }
-}
 
 /// A slot that is at work.
 struct Slot {
@@ -26,16 +20,16 @@ struct Slot {
 
 /// The making of a run: who is free, and chance from a seed.
 struct Maker {
-    made: Synthetic,
+    made: History,
     slots: Vec<Slot>,
     seed: u64,
     pid: u32,
 }
 
 /// Five workers, 20 items, one a message; a worker is killed at item 7, which another one then does.
-pub fn killed_at_seven() -> Synthetic {
+pub fn killed_at_seven() -> History {
     let mut maker = Maker::new("supervisor --items 20 --workers 5 --delay 20ms --trace run.trace");
-    maker.items(0..7, 1, 0.020);
+    maker.items(0..7, 0.020);
     let died = maker.killed(7, 0.020);
     let mut next = 8;
     while maker.slots[maker.free_slot()].free_at < died {
@@ -43,24 +37,24 @@ pub fn killed_at_seven() -> Synthetic {
         next += 1;
     }
     maker.handed_out(7, 1, 2, 0.020);
-    maker.items(next..20, 1, 0.020);
+    maker.items(next..20, 0.020);
     maker.finish()
 }
 
 /// About `steps` steps: batches of up to 8 items.
-pub fn large(steps: usize) -> Synthetic {
+pub fn large(steps: usize) -> History {
     let mut maker = Maker::new("supervisor --items 200000 --workers 5 --output none --trace run.trace");
     let mut item = 0;
     while maker.made.steps.len() + 4 * WORKERS as usize + 3 < steps {
-        let count = 1 + maker.chance(8);
-        maker.items(item..item + count, count, 40e-6);
-        item += count;
+        let count = 1 + u32::try_from(maker.chance(8)).unwrap();
+        maker.handed_out(item, count, 1, 40e-6);
+        item += u64::from(count);
     }
     maker.finish()
 }
 
 /// A trace that ends before anything happened.
-pub fn empty() -> Synthetic {
+pub fn empty() -> History {
     let mut made = killed_at_seven();
     made.steps.clear();
     made.processes.clear();
@@ -69,40 +63,67 @@ pub fn empty() -> Synthetic {
 }
 
 /// A run whose every text wants to be markup.
-pub fn hostile() -> Synthetic {
+pub fn hostile() -> History {
     const EVIL: &str = "</script><img src=x onerror=document.title='owned'><!--<script>\u{2028}\u{202e}\"'&amp;\0\\";
     let mut made = killed_at_seven();
     made.cut = Some(format!("the trace is torn at byte 4096 {EVIL}"));
-    for text in [&mut made.run.command, &mut made.run.id, &mut made.run.started, &mut made.run.version] {
-        text.push_str(EVIL);
-    }
+    let header = &mut made.header;
+    let texts = [&mut header.command_line, &mut header.workers_run, &mut header.run_id, &mut header.program_version];
+    texts.into_iter().for_each(|text| text.push_str(EVIL));
+    header.transport.as_mut().unwrap().push_str(EVIL);
     for step in &mut made.steps {
         step.label.push_str(EVIL);
         step.because = Some(EVIL.to_owned());
     }
-    for row in &mut made.processes {
-        row.reason.push_str(EVIL);
-        row.exit = row.exit.take().map(|exit| exit + EVIL);
+    for life in &mut made.processes {
+        life.exit = life.exit.take().map(|exit| exit + EVIL);
     }
     made
 }
 
+/// A time in seconds since the start.
+fn at(seconds: f64) -> Instant {
+    Instant((seconds * 1e9).max(0.0).round() as u64)
+}
+
+/// `attempt` 0: it is not known.
+const fn batch(first: u64, count: u32, attempt: u32) -> Batch {
+    Batch { first: ItemId(first), count, attempt: Attempt(attempt) }
+}
+
+fn phrase(item: u64, count: u32) -> String {
+    if count > 1 { format!("items {item} to {}", item + u64::from(count) - 1) } else { format!("item {item}") }
+}
+
 impl Maker {
     fn new(command: &str) -> Self {
-        let run = PageRun {
-            version: "0.1.0".to_owned(),
-            id: "6f1c09d2".to_owned(),
-            command: command.to_owned(),
-            started: "2026-11-27T09:12:03+01:00".to_owned(),
-            transport: "pipe".to_owned(),
-            protocol: "frames".to_owned(),
-            workers: WORKERS,
+        let header = TraceHeader {
+            program_version: "0.1.0".to_owned(),
+            run_id: "6f1c09d2".to_owned(),
+            started_unix_ns: 1_795_767_123_000_000_000,
+            pid: 4120,
+            command_line: command.to_owned(),
+            workers_run: "the built-in worker, task square".to_owned(),
+            transport: Some("pipe".to_owned()),
+            traces_items: true,
+            common_fds: Vec::new(),
+            policy: Config::builder().generate(20).workers(WORKERS).build().unwrap().policy,
         };
-        let made = Synthetic { run, processes: Vec::new(), steps: Vec::new(), cut: None };
+        let made = History {
+            header,
+            steps: Vec::new(),
+            processes: Vec::new(),
+            texts: BTreeMap::new(),
+            times: Vec::new(),
+            dropped: 0,
+            cut: None,
+            end: Instant::ZERO,
+        };
         let mut maker = Self { made, slots: Vec::new(), seed: 7, pid: 4120 };
         for worker in 1..=WORKERS {
-            let process = maker.started(worker, 1, f64::from(worker) * 300e-6);
-            let free_at = maker.made.processes[process].ready.unwrap();
+            let spawned = f64::from(worker) * 300e-6;
+            let process = maker.started(WorkerId::try_from(worker).unwrap(), Incarnation(1), spawned);
+            let free_at = maker.made.processes[process].ready.unwrap().as_secs_f64();
             maker.slots.push(Slot { process, free_at });
         }
         maker
@@ -119,71 +140,56 @@ impl Maker {
         about * (0.4 + self.chance(1000) as f64 / 800.0)
     }
 
-    fn step(&mut self, t: f64, kind: PageKind, from: PageParty, to: PageParty, label: String) -> &mut PageStep {
-        self.made.steps.push(PageStep {
-            t,
-            kind,
-            mark: PageMark::Plain,
-            is_main: true,
-            from,
-            to,
-            worker: None,
-            incarnation: None,
-            pid: None,
-            item: None,
-            count: None,
-            attempt: None,
-            bytes: None,
-            label,
-            because: None,
-            queued: None,
-            sent: None,
-            received: None,
-            began: None,
-            finished: None,
-        });
+    fn step(&mut self, t: f64, kind: StepKind, [from, to]: [Party; 2], label: String) -> &mut Step {
+        self.made.steps.push(Step { from, to, ..Step::new(at(t), kind, label) });
         self.made.steps.last_mut().unwrap()
     }
 
-    /// A step of a process, at its worker.
-    fn of_process(&mut self, process: usize, t: f64, mark: PageMark, label: String) -> &mut PageStep {
-        let PageProcess { worker, incarnation, pid, .. } = self.made.processes[process];
-        // As a trace tells it: the supervisor starts a process, and hears of it from then on.
-        let (here, there) = (PageParty::Supervisor, PageParty::Worker(worker));
-        let (from, to) = if mark == PageMark::Started { (here, there) } else { (there, here) };
-        let step = self.step(t, PageKind::Process, from, to, label);
-        (step.mark, step.worker, step.incarnation, step.pid) = (mark, Some(worker), Some(incarnation), Some(pid));
+    /// A step about a process.
+    fn step_of(&mut self, process: usize, t: f64, kind: StepKind, ends: [Party; 2], label: String) -> &mut Step {
+        let ProcessLife { worker, incarnation, pid, .. } = self.made.processes[process];
+        let step = self.step(t, kind, ends, label);
+        (step.worker, step.incarnation, step.pid) = (Some(worker), Some(incarnation), Some(pid));
         step
     }
 
-    fn started(&mut self, worker: u32, incarnation: u32, spawned: f64) -> usize {
+    /// A step of a process, at its worker.
+    fn of_process(&mut self, process: usize, t: f64, topic: Topic, label: String) -> &mut Step {
+        let worker = Party::Worker(self.made.processes[process].worker);
+        // As a trace tells it: the supervisor starts a process, and hears of it from then on.
+        let ends = if topic == Topic::Spawned { [Party::Supervisor, worker] } else { [worker, Party::Supervisor] };
+        let step = self.step_of(process, t, StepKind::Process, ends, label);
+        step.topic = topic;
+        step
+    }
+
+    fn started(&mut self, worker: WorkerId, incarnation: Incarnation, spawned: f64) -> usize {
         self.pid += 1;
         let ready = spawned + self.jitter(1.5e-3);
         let process = self.made.processes.len();
-        self.made.processes.push(PageProcess {
+        let rss_max_kib = 3400 + u64::from(worker.number()) * 12;
+        self.made.processes.push(ProcessLife {
             worker,
             incarnation,
             pid: self.pid,
-            spawned: Some(spawned),
-            ready: Some(ready),
+            ordered: Some(at(spawned - 200e-6)),
+            spawned: at(spawned),
+            ready: Some(at(ready)),
             ended: None,
             exit: None,
-            reason: String::new(),
             items: 0,
-            user_us: 400,
-            system_us: 900,
-            rss_max_kib: 3400 + u64::from(worker) * 12,
+            usage: Usage { user_us: 400, system_us: 900, rss_max_kib, ..Usage::default() },
         });
-        let what = if incarnation > 1 { "restarted" } else { "started" };
-        self.of_process(process, spawned, PageMark::Started, format!("{what} as pid {}", self.pid));
-        self.of_process(process, ready, PageMark::Ready, "is ready".to_owned());
+        let what = if incarnation > Incarnation(1) { "restarted" } else { "started" };
+        self.of_process(process, spawned, Topic::Spawned, format!("{what} as pid {}", self.pid));
+        self.of_process(process, ready, Topic::Ready, "is ready".to_owned());
         process
     }
 
-    /// Hands the items out in batches of `count`, each to the worker that is free first.
-    fn items(&mut self, items: std::ops::Range<u64>, count: u64, work: f64) {
-        for item in items.step_by(usize::try_from(count).unwrap()) {
-            self.handed_out(item, count, 1, work);
+    /// Hands the items out, one a message, each to the worker that is free first.
+    fn items(&mut self, items: std::ops::Range<u64>, work: f64) {
+        for item in items {
+            self.handed_out(item, 1, 1, work);
         }
     }
 
@@ -194,52 +200,49 @@ impl Maker {
     }
 
     /// One batch: handed out, worked on, answered, written.
-    fn handed_out(&mut self, item: u64, count: u64, attempt: u32, work: f64) {
+    fn handed_out(&mut self, item: u64, count: u32, attempt: u32, work: f64) {
         let slot = self.free_slot();
         let process = self.slots[slot].process;
         let (began, took) = self.dispatch(slot, item, count, attempt);
-        let finished = began + self.jitter(work * count as f64);
+        let finished = began + self.jitter(work * f64::from(count));
         let dispatch = self.made.steps.last_mut().unwrap();
-        dispatch.finished = Some(finished);
-        let PageProcess { worker, incarnation, pid, .. } = self.made.processes[process];
+        dispatch.life.as_mut().unwrap().finished = Some(at(finished));
+        let ends = [Party::Worker(self.made.processes[process].worker), Party::Supervisor];
         let sent = finished + self.jitter(10e-6);
         let received = sent + took;
         let label =
             if count == 1 { format!("result {} of item {item}", item * item) } else { format!("{count} results") };
-        let step = self.step(finished, PageKind::Frame, PageParty::Worker(worker), PageParty::Supervisor, label);
-        (step.worker, step.incarnation, step.pid) = (Some(worker), Some(incarnation), Some(pid));
-        (step.item, step.count, step.attempt, step.bytes) = (Some(item), Some(count), Some(attempt), Some(24 * count));
-        (step.sent, step.received) = (Some(sent), Some(received));
-        let label =
-            if count == 1 { format!("item {item} done") } else { format!("items {item} to {} done", item + count - 1) };
-        let step = self.step(received + 10e-6, PageKind::Output, PageParty::Supervisor, PageParty::Output, label);
-        (step.item, step.count, step.bytes) = (Some(item), Some(count), Some(5 * count));
-        self.made.processes[process].items += count;
-        self.made.processes[process].user_us += 130 * count;
+        let step = self.step_of(process, finished, StepKind::Frame, ends, label);
+        (step.batch, step.bytes) = (Some(batch(item, count, attempt)), Some(24 * u64::from(count)));
+        step.life = Some(FrameLife { sent: Some(at(sent)), received: Some(at(received)), ..FrameLife::default() });
+        let label = format!("{} done", phrase(item, count));
+        let step = self.step(received + 10e-6, StepKind::Output, [Party::Supervisor, Party::Output], label);
+        (step.batch, step.bytes) = (Some(batch(item, count, 0)), Some(5 * u64::from(count)));
+        let life = &mut self.made.processes[process];
+        life.items += u64::from(count);
+        life.usage.user_us += 130 * u64::from(count);
         self.slots[slot].free_at = received + 30e-6;
     }
 
     /// The frame that takes a batch to a worker, and the order before it. Returns when work began, and how long a
     /// frame is on its way.
-    fn dispatch(&mut self, slot: usize, item: u64, count: u64, attempt: u32) -> (f64, f64) {
+    fn dispatch(&mut self, slot: usize, item: u64, count: u32, attempt: u32) -> (f64, f64) {
         let Slot { process, free_at } = self.slots[slot];
-        let PageProcess { worker, incarnation, pid, .. } = self.made.processes[process];
+        let ends = [Party::Supervisor, Party::Worker(self.made.processes[process].worker)];
         let (waited, took, until_work) = (self.jitter(15e-6), self.jitter(40e-6), self.jitter(8e-6));
         let sent = free_at + waited;
         let began = sent + took + until_work;
         let again = if attempt > 1 { format!(", attempt {attempt}") } else { String::new() };
-        let items = if count > 1 { format!("items {item} to {}", item + count - 1) } else { format!("item {item}") };
-        let step = self.step(
-            free_at,
-            PageKind::Frame,
-            PageParty::Supervisor,
-            PageParty::Worker(worker),
-            format!("{items}{again}"),
-        );
-        (step.worker, step.incarnation, step.pid) = (Some(worker), Some(incarnation), Some(pid));
-        (step.item, step.count, step.attempt, step.bytes) = (Some(item), Some(count), Some(attempt), Some(32 * count));
-        (step.queued, step.sent, step.received, step.began) =
-            (Some(free_at), Some(sent), Some(sent + took), Some(began));
+        let items = phrase(item, count);
+        let step = self.step_of(process, free_at, StepKind::Frame, ends, format!("{items}{again}"));
+        (step.batch, step.bytes) = (Some(batch(item, count, attempt)), Some(32 * u64::from(count)));
+        step.life = Some(FrameLife {
+            queued: Some(at(free_at)),
+            sent: Some(at(sent)),
+            received: Some(at(sent + took)),
+            began: Some(at(began)),
+            ..FrameLife::default()
+        });
         (began, took)
     }
 
@@ -249,58 +252,43 @@ impl Maker {
         let process = self.slots[slot].process;
         let (began, _) = self.dispatch(slot, item, 1, 1);
         let died = began + work / 2.0;
-        let PageProcess { worker, incarnation, pid, .. } = self.made.processes[process];
-        let label = "KILL".to_owned();
-        let step = self.step(died - 50e-6, PageKind::Signal, PageParty::Outside, PageParty::Worker(worker), label);
-        (step.worker, step.incarnation, step.pid) = (Some(worker), Some(incarnation), Some(pid));
+        let ProcessLife { worker, incarnation, .. } = self.made.processes[process];
+        let ends = [Party::Outside, Party::Worker(worker)];
+        self.step_of(process, died - 50e-6, StepKind::Signal, ends, "KILL".to_owned());
         let label = format!("signal 9 (KILL) at item {item}, which is tried again, attempt 2");
-        self.of_process(process, died, PageMark::Died, label).item = Some(item);
-        let fact = self.step(
-            died + 20e-6,
-            PageKind::Fact,
-            PageParty::Supervisor,
-            PageParty::Supervisor,
-            format!("worker {worker} ended, item {item} is charged"),
-        );
-        (fact.worker, fact.item, fact.is_main) = (Some(worker), Some(item), false);
-        let order = self.step(
-            died + 30e-6,
-            PageKind::Order,
-            PageParty::Supervisor,
-            PageParty::Supervisor,
-            format!("retry item {item}, restart worker {worker}"),
-        );
-        (order.worker, order.item) = (Some(worker), Some(item));
+        let topic = Topic::Exited(ExitStatus::Signal { signal: Signal::KILL, core_dumped: false });
+        let step = self.of_process(process, died, topic, label);
+        (step.batch, step.is_bad) = (Some(batch(item, 1, 0)), true);
+        let own = [Party::Supervisor; 2];
+        let label = format!("worker {worker} ended, item {item} is charged");
+        let fact = self.step(died + 20e-6, StepKind::Fact, own, label);
+        (fact.worker, fact.batch, fact.is_main) = (Some(worker), Some(batch(item, 1, 0)), false);
+        let label = format!("retry item {item}, restart worker {worker}");
+        let order = self.step(died + 30e-6, StepKind::Order, own, label);
+        (order.worker, order.batch) = (Some(worker), Some(batch(item, 1, 0)));
         order.because = Some(format!("worker {worker} died while at item {item}"));
-        let row = &mut self.made.processes[process];
-        (row.ended, row.exit) = (Some(died), Some("signal 9 (KILL)".to_owned()));
-        row.reason = format!("while at item {item}");
-        let process = self.started(worker, incarnation + 1, died + 5e-3);
-        let free_at = self.made.processes[process].ready.unwrap();
+        let life = &mut self.made.processes[process];
+        (life.ended, life.exit) = (Some(at(died)), Some("signal 9 (KILL)".to_owned()));
+        let process = self.started(worker, Incarnation(incarnation.0 + 1), died + 5e-3);
+        let free_at = self.made.processes[process].ready.unwrap().as_secs_f64();
         self.slots[slot] = Slot { process, free_at };
         died
     }
 
     /// All workers end, and the steps are put into order.
-    fn finish(mut self) -> Synthetic {
+    fn finish(mut self) -> History {
         let mut t = self.slots.iter().map(|slot| slot.free_at).fold(0.0, f64::max) + 200e-6;
-        let step = self.step(t, PageKind::Fact, PageParty::Source, PageParty::Supervisor, "no more items".to_owned());
-        step.kind = PageKind::Fact;
+        self.step(t, StepKind::Fact, [Party::Source, Party::Supervisor], "no more items".to_owned());
         for slot in 0..self.slots.len() {
             t += 150e-6;
             let process = self.slots[slot].process;
-            self.of_process(process, t, PageMark::Ended, "exit 0".to_owned());
-            let row = &mut self.made.processes[process];
-            (row.ended, row.exit) = (Some(t), Some("exit 0".to_owned()));
+            self.of_process(process, t, Topic::Exited(ExitStatus::Code(0)), "exit 0".to_owned());
+            let life = &mut self.made.processes[process];
+            (life.ended, life.exit) = (Some(at(t)), Some("exit 0".to_owned()));
         }
-        self.step(
-            t + 100e-6,
-            PageKind::Order,
-            PageParty::Supervisor,
-            PageParty::Supervisor,
-            "finish: all items done".to_owned(),
-        );
-        self.made.steps.sort_by(|a, b| a.t.total_cmp(&b.t));
+        let label = "finish: all items done".to_owned();
+        self.step(t + 100e-6, StepKind::Order, [Party::Supervisor; 2], label);
+        self.made.steps.sort_by_key(|step| step.at);
         self.made
     }
 }

@@ -1,25 +1,25 @@
-//! A run as one HTML file that needs no network: [`write`] streams a [`page::FlowPage`] into it.
+//! A run as one HTML file that needs no network: [`write`] streams a history into it.
 //!
-//! The page is `page.html` with its style, its scripts and its data in place. It never knows a trace's format, and
-//! text of a trace is never markup in it: `columns` escapes it, and the scripts make text nodes of it. A policy in the
-//! page forbids everything but the style and the scripts that [`write`] put there, by their hashes.
+//! The page is `page.html` with its style, its scripts and its data in place. Text of a trace is never markup in it:
+//! `columns` escapes it, and the scripts make text nodes of it. A policy in the page forbids everything but the style and
+//! the scripts that [`write`] put there, by their hashes.
 
 mod assets;
 mod columns;
-pub mod page;
 
-use page::FlowPage;
+use super::history::History;
+use super::step::Step;
 use std::io::{self, BufWriter, Write};
 
 /// How much is gathered before it is written.
 const BUFFER_BYTES: usize = 64 * 1024;
 
-/// Writes the page. Nothing is held in memory but what `page` borrows and a buffer.
+/// Writes the page of a history, of whose steps it shows `steps`. Nothing more is held in memory than a buffer and the
+/// pids of processes.
 ///
 /// # Errors
-///
 /// Those of `out`.
-pub fn write(page: &FlowPage<'_>, out: &mut impl Write) -> io::Result<()> {
+pub fn write(history: &History, steps: &[&Step], out: &mut impl Write) -> io::Result<()> {
     let (style, script) = (assets::style(), assets::script());
     let policy = assets::policy(&style, &[assets::PLOT, &script]);
     let mut out = BufWriter::with_capacity(BUFFER_BYTES, out);
@@ -29,7 +29,7 @@ pub fn write(page: &FlowPage<'_>, out: &mut impl Write) -> io::Result<()> {
         match name {
             "policy" => out.write_all(policy.as_bytes())?,
             "style" => out.write_all(style.as_bytes())?,
-            "data" => columns::write(page, &mut out)?,
+            "data" => columns::write(history, steps, &mut out)?,
             "licence" => out.write_all(assets::LICENCE.as_bytes())?,
             "plot" => out.write_all(assets::PLOT.as_bytes())?,
             "script" => out.write_all(script.as_bytes())?,

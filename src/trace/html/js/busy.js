@@ -11,8 +11,7 @@ export function busy(trace) {
   const ended = new Map();
   for (const row of trace.processes) {
     ended.set(processKey(row.worker, row.incarnation), row.ended);
-    const from = Number.isNaN(row.spawned) ? 0 : row.spawned;
-    lanes[row.worker].lives.push({ from, to: Number.isNaN(row.ended) ? trace.end : row.ended, row });
+    lanes[row.worker].lives.push({ from: row.spawned, to: Number.isNaN(row.ended) ? trace.end : row.ended, row });
   }
   const { steps } = trace;
   for (let i = 0; i < steps.size; i++) {

@@ -4,8 +4,8 @@ import { KIND } from "./data.js";
 import { byId, element } from "./dom.js";
 import { count, duration, plural } from "./words.js";
 
-/** What is measured: a title, what it means, and the time of frame `i` in seconds (NaN: not known). */
-const MEASURES = [
+/** Of the frames of processes that stay: a title, what it means, and the seconds of frame `i` (NaN: not known). */
+const OF_FRAMES = [
   {
     title: "Waiting in the supervisor",
     about: "from when a frame was queued to when it was written",
@@ -28,9 +28,25 @@ const MEASURES = [
   },
 ];
 
+/** The same of a process for each item: the seconds of its row. */
+const OF_COMMANDS = [
+  {
+    title: "Waiting for the process",
+    about: "from the order to start a process to its start",
+    of: (row) => row.spawned - row.ordered,
+  },
+  {
+    title: "Work",
+    about: "from when a process was started to when it ended",
+    of: (row) => row.ended - row.spawned,
+  },
+];
+
 /** Draws all histograms into `root`, and again when the page's colours change (`redraw`). */
 export function charts(trace, root) {
-  const drawn = MEASURES.map((measure) => chart(measure, valuesOf(trace.steps, measure)));
+  const ofCommands = () => OF_COMMANDS.map((measure) => chart(measure, sorted(trace.processes.map(measure.of))));
+  const ofFrames = () => OF_FRAMES.map((measure) => chart(measure, sorted(ofEachFrame(trace.steps, measure))));
+  const drawn = trace.run.protocol === "exec" ? ofCommands() : ofFrames();
   root.replaceChildren(...drawn.map((one) => one.node));
   const observer = new ResizeObserver(() => drawn.forEach((one) => one.fit()));
   observer.observe(root);
@@ -38,15 +54,19 @@ export function charts(trace, root) {
   return { redraw: (width) => drawn.forEach((one) => one.plot(width)) };
 }
 
-function valuesOf(steps, measure) {
+function ofEachFrame(steps, measure) {
   const values = [];
   for (let i = 0; i < steps.size; i++) {
-    if (steps.kind[i] !== KIND.frame) continue;
-    const value = measure.of(steps, i);
-    // Clocks of two processors may differ by a little: nothing takes less than no time.
-    if (!Number.isNaN(value)) values.push(Math.max(value, 0));
+    if (steps.kind[i] === KIND.frame) values.push(measure.of(steps, i));
   }
-  return Float64Array.from(values).sort();
+  return values;
+}
+
+/** What is known, the least first. */
+function sorted(values) {
+  const known = values.filter((value) => !Number.isNaN(value));
+  // Clocks of two processors may differ by a little: nothing takes less than no time.
+  return Float64Array.from(known, (value) => Math.max(value, 0)).sort();
 }
 
 function chart({ title, about }, values) {

@@ -13,11 +13,11 @@ const PROCESS_FIELDS = [
   "worker",
   "incarnation",
   "pid",
+  "ordered",
   "spawned",
   "ready",
   "ended",
   "exit",
-  "reason",
   "items",
   "user",
   "system",
@@ -52,7 +52,7 @@ export function processKey(worker, incarnation) {
 
 function process(row) {
   const value = Object.fromEntries(PROCESS_FIELDS.map((name, index) => [name, row[index]]));
-  for (const name of ["spawned", "ready", "ended"]) value[name] = value[name] === null ? NaN : value[name] / 1e6;
+  for (const name of ["ordered", "spawned", "ready", "ended"]) value[name] = value[name] === null ? NaN : value[name] / 1e6;
   value.user /= 1e6;
   value.system /= 1e6;
   return value;

@@ -190,7 +190,8 @@ function head({ run, cut, processes, steps, end }) {
   const words = run.command.split(" ").map((word) => element("span", {}, word));
   byId("command").replaceChildren(...words.flatMap((word, n) => (n > 0 ? [" ", word] : [word])));
   document.title = `${run.command} – flow of a run`;
-  const facts = [`supervisor ${run.version}`, `run ${run.id}`, `started ${run.started}`, run.transport, run.protocol];
+  const facts = [run.ran, `supervisor ${run.version}`, `run ${run.id}`, `started ${run.started}`];
+  facts.push(run.transport, run.protocol);
   byId("facts").replaceChildren(...facts.map((fact) => element("li", {}, fact)));
   const died = processes.filter((row) => row.died).length;
   const items = processes.reduce((sum, row) => sum + row.items, 0);

@@ -43,14 +43,10 @@ function line(row) {
     time(row.spawned),
     time(row.ready),
     time(row.ended),
-    element("td", { class: "exit" }, row.exit ?? "", ...reason(row)),
+    element("td", { class: "exit" }, row.exit ?? ""),
     number(count(row.items)),
     number(duration(row.user)),
     number(duration(row.system)),
     number(row.rss > 0 ? memory(row.rss) : ""),
   );
-}
-
-function reason(row) {
-  return row.reason === "" ? [] : [element("span", { class: "reason" }, row.reason)];
 }
