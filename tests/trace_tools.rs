@@ -1,4 +1,4 @@
-//! What can be read from the trace of a real run with a kill: `why`.
+//! What can be read from the trace of a real run with a kill: `why`, `stats`.
 
 mod support;
 
@@ -70,6 +70,82 @@ fn why_refuses_an_item_that_is_not_there() {
 }
 
 #[test]
+fn stats_counts_what_each_worker_did_and_how_long_it_took() {
+    let Recorded { trace, .. } = recorded();
+    let run = tool("stats", trace, &["--format", "json"]);
+    assert_eq!((run.code(), run.stderr.as_str()), (0, ""));
+    let stats: serde_json::Value = serde_json::from_str(&run.stdout).unwrap();
+    let workers = stats["workers"].as_array().unwrap();
+    let sum = |name: &str| workers.iter().map(|worker| worker[name].as_u64().unwrap()).sum::<u64>();
+    assert_eq!((workers.len(), sum("items"), sum("restarts"), sum("deaths")), (3, 9, 1, 1), "{stats:#}");
+    assert_eq!((sum("processes"), &stats["items"]["done"], &stats["items"]["retried"]), (4, &9.into(), &1.into()));
+    let items = stats["throughput"]["items"].as_array().unwrap();
+    assert_eq!(items.iter().map(|items| items.as_u64().unwrap()).sum::<u64>(), 9);
+    assert_eq!((&stats["unknown"], &stats["missing"]), (&serde_json::json!([]), &serde_json::json!({ "dropped": 0 })));
+    for part in ["at_work", "item_at_work"] {
+        let found = &stats["durations"][part];
+        assert!(found["p50"].as_f64().unwrap() >= 0.1 && found["count"] == 9, "{part}: {found}");
+    }
+    // The message to the worker that was killed, and perhaps one that waited there.
+    assert!(stats["messages"]["unanswered"].as_u64().unwrap() >= 1, "{stats:#}");
+    for worker in workers {
+        let share = worker["busy_share"].as_f64().unwrap();
+        assert!(share > 0.0 && share <= 1.0, "{worker}");
+    }
+}
+
+#[test]
+fn stats_fits_a_narrow_terminal() {
+    let trace = recorded().trace.to_str().unwrap();
+    for columns in [40, 80] {
+        let run = shell(&format!("COLUMNS={columns} $SUPERVISOR stats {trace}"));
+        assert_eq!((run.code(), run.stderr.as_str()), (0, ""));
+        assert!(run.stdout.lines().all(|line| line.chars().count() <= columns), "{}", run.stdout);
+        let words = run.stdout.split_whitespace().collect::<Vec<_>>().join(" ");
+        assert!(words.contains("9 arrived: 9 done; 1 tried again"), "{words}");
+    }
+}
+
+#[test]
+fn stats_refuses_a_closed_stdout() {
+    let run = shell(&format!("$SUPERVISOR stats {} >&-", recorded().trace.to_str().unwrap()));
+    assert_eq!((run.code(), run.stderr.lines().count()), (5, 1), "{}", run.stderr);
+}
+
+#[test]
+fn stats_draws_a_plot_and_not_over_the_trace() {
+    let Recorded { trace, .. } = recorded();
+    let folder = tempfile::tempdir().unwrap();
+    for (name, start) in [("a.svg", &b"<svg "[..]), ("a.png", b"\x89PNG\r\n\x1a\n")] {
+        let plot = folder.path().join(name);
+        let run = tool("stats", trace, &["--plot", plot.to_str().unwrap()]);
+        assert_eq!((run.code(), run.stderr.as_str()), (0, ""));
+        assert!(std::fs::read(&plot).unwrap().starts_with(start) && run.stdout.starts_with("Ran "), "{name}");
+    }
+    let svg = std::fs::read_to_string(folder.path().join("a.svg")).unwrap();
+    for text in [
+        "Items a second",
+        "Message (microseconds, logarithmic scale)",
+        "on the way back",
+        "order to hello",
+        "9 of them done",
+    ] {
+        assert!(svg.contains(text), "{text}");
+    }
+    let named = folder.path().join("trace.svg");
+    std::fs::copy(trace, &named).unwrap();
+    let run = tool("stats", &named, &["--plot", named.to_str().unwrap()]);
+    assert!(
+        run.code() == 2 && run.stderr.ends_with("it is the trace that is read; give another file\n"),
+        "{}",
+        run.stderr
+    );
+    assert_eq!(std::fs::read(&named).unwrap(), std::fs::read(trace).unwrap());
+    let run = tool("stats", trace, &["--plot", folder.path().join("no/a.svg").to_str().unwrap()]);
+    assert!(run.code() == 2 && run.stderr.starts_with("supervisor: failed to create "), "{}", run.stderr);
+}
+
+#[test]
 fn what_is_no_trace_is_refused_on_one_line() {
     let folder = tempfile::tempdir().unwrap();
     let empty = folder.path().join("empty");
@@ -83,7 +159,7 @@ fn what_is_no_trace_is_refused_on_one_line() {
 }
 
 /// Each subcommand, with arguments behind FILE.
-const TOOLS: &[(&str, &[&str])] = &[("why", &["4"])];
+const TOOLS: &[(&str, &[&str])] = &[("why", &["4"]), ("stats", &[]), ("stats", &["--format", "json"])];
 
 #[test]
 fn a_cut_trace_is_shown_as_far_as_it_goes() {

@@ -11,6 +11,9 @@ use supervisor::trace::history::History;
 use supervisor::trace::lines::{self, LineStyle};
 use supervisor::trace::reader::TraceReader;
 use supervisor::trace::record::{FORMAT_VERSION, KIND, MAGIC};
+use supervisor::trace::stats::builder;
+use supervisor::trace::stats::figures::RunFigures;
+use supervisor::trace::stats::{json as stats_json, text as stats_text};
 use supervisor::trace::step::Step;
 use supervisor::trace::{html, json, mermaid, svg};
 use supervisor::wire::record;
@@ -24,6 +27,9 @@ pub fn trace(data: &[u8]) {
     File::create(&path).unwrap().write_all(&bytes).unwrap();
     if let Ok(history) = History::read(&path) {
         show(&history);
+    }
+    if let Ok(figures) = builder::read(&path) {
+        count(&figures);
     }
     if let Ok(mut reader) = TraceReader::open(&path) {
         let mut replay = Replay::new(reader.header().policy.clone());
@@ -79,6 +85,19 @@ fn show(history: &History) {
             let rows = diagram.push(step);
             assert!(is_harmless(rows.as_bytes()) && rows.lines().all(|row| row.chars().count() <= 100));
         }
+    }
+}
+
+fn count(figures: &RunFigures) {
+    for columns in [0, 80] {
+        let text = stats_text::text(figures, columns);
+        assert!(is_harmless(text.as_bytes()) && text.lines().all(|line| line.chars().count() <= 80), "{text}");
+    }
+    let mut out = Vec::new();
+    stats_json::write(&mut out, figures).unwrap();
+    assert!(is_harmless(&out) && out.iter().filter(|byte| **byte == b'\n').count() == 1);
+    for intervals in [0, 1, 200] {
+        assert!(figures.throughput(intervals).items.len() <= intervals.max(1) as usize);
     }
 }
 

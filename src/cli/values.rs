@@ -5,6 +5,7 @@
 use super::sizes::{self, SizeError};
 use crate::model::durations::{self, DurationError};
 use crate::model::numbers::{self, NumberError};
+use crate::model::plot_file::PlotFile;
 use crate::model::signal::Signal;
 use crate::model::spec::{Backoff, Credit, Halt, HaltOn, ITEM_BYTES_MAX, Intensity, TermStep, Threshold};
 use crate::model::time::Duration;
@@ -114,6 +115,14 @@ pub fn limit(text: &str) -> Result<Duration, ValueError> {
 /// The size of a block, which is an item and so no larger than one may be.
 pub fn block(text: &str) -> Result<u64, ValueError> {
     Ok(sizes::parse(text, ITEM_BYTES_MAX as u64)?)
+}
+
+/// A file for a plot.
+pub fn plot_file(name: OsString) -> Result<PlotFile, &'static str> {
+    if cfg!(not(feature = "plot")) {
+        return Err("this program was built without plots; build it with `--features plot`");
+    }
+    PlotFile::of(name).ok_or("the name of a plot ends in .svg or .png")
 }
 
 pub fn workers(text: &str) -> Result<Workers, ValueError> {

@@ -1,7 +1,7 @@
 //! A report as bars. Pure.
 
 use super::{Comparison, ComparisonReport, Figure, Measured};
-use crate::plot::{Bar, BarChart, Category, Sheet};
+use crate::plot::{Bar, BarChart, Category, Chart, Sheet};
 
 /// Throughput and round trips of each mechanism.
 #[must_use]
@@ -17,7 +17,11 @@ pub fn sheet(report: &ComparisonReport) -> Sheet {
     let round_trip = chart(report, "Round trip in microseconds, one item in flight", ["median", "p99"], |found| {
         [found.round_trip_us, found.round_trip_p99_us]
     });
-    Sheet { title: "supervisor compare".to_owned(), subtitle, charts: vec![throughput, round_trip] }
+    Sheet {
+        title: "supervisor compare".to_owned(),
+        subtitle,
+        charts: vec![Chart::Bars(throughput), Chart::Bars(round_trip)],
+    }
 }
 
 fn chart(report: &ComparisonReport, title: &str, series: [&str; 2], figures: fn(&Measured) -> [Figure; 2]) -> BarChart {
@@ -46,12 +50,16 @@ mod tests {
     #[test]
     fn each_mechanism_has_its_bars_and_one_that_failed_has_a_label() {
         let sheet = sheet(&sample::report());
-        for chart in &sheet.charts {
+        let bars = |chart: &Chart| match chart {
+            Chart::Bars(bars) => bars.clone(),
+            Chart::Steps(_) => panic!("there are bars alone"),
+        };
+        for chart in sheet.charts.iter().map(bars) {
             let labels: Vec<_> =
                 chart.categories.iter().map(|group| (group.label.as_str(), group.bars.len())).collect();
             assert_eq!(labels, [("pipe", 2), ("shm", 2), ("mqueue", 0), ("thread", 2)]);
         }
-        assert_eq!(sheet.charts[1].categories[0].bars[0].value, 48.13);
+        assert_eq!(bars(&sheet.charts[1]).categories[0].bars[0].value, 48.13);
         let svg = plot::svg(&sheet).unwrap();
         // The two colours of series, in two charts, for three mechanisms.
         for colour in ["#005AA0", "#F0A028"] {

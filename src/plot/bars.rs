@@ -8,8 +8,8 @@ use plotters::prelude::{ChartBuilder, DrawingBackend, IntoLogRange};
 use plotters::style::text_anchor::{HPos, Pos, VPos};
 use plotters::style::{BLACK, Color, IntoFont, RGBColor, TextStyle};
 
-type Area<DB> = DrawingArea<DB, Shift>;
-type DrawingError<DB> = DrawingAreaErrorKind<<DB as DrawingBackend>::ErrorType>;
+pub(super) type Area<DB> = DrawingArea<DB, Shift>;
+pub(super) type DrawingError<DB> = DrawingAreaErrorKind<<DB as DrawingBackend>::ErrorType>;
 
 /// Groups of bars.
 #[derive(Clone, Debug, PartialEq)]
@@ -40,11 +40,11 @@ pub struct Bar {
 }
 
 /// The colours of the series: told apart also by readers who see few colours, and in print.
-const COLOURS: [RGBColor; 3] = [RGBColor(0, 90, 160), RGBColor(240, 160, 40), RGBColor(110, 110, 110)];
+pub(super) const COLOURS: [RGBColor; 3] = [RGBColor(0, 90, 160), RGBColor(240, 160, 40), RGBColor(110, 110, 110)];
 
 pub(super) const FONT: &str = "sans-serif";
-const TITLE_PIXELS: i32 = 16;
-const LABEL_PIXELS: i32 = 13;
+pub(super) const TITLE_PIXELS: i32 = 16;
+pub(super) const LABEL_PIXELS: i32 = 13;
 /// The part of a category's width that its bars take.
 const BARS_PART: f64 = 0.8;
 

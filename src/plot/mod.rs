@@ -10,8 +10,10 @@ mod bars;
 mod labels;
 mod picture;
 mod sheet;
+mod steps;
 
 pub use bars::{Bar, BarChart, Category};
 pub use labels::short;
 pub use picture::{PlotError, png, svg};
-pub use sheet::Sheet;
+pub use sheet::{Chart, Sheet};
+pub use steps::StepChart;

@@ -83,7 +83,7 @@ fn draw<DB: DrawingBackend>(sheet: &Sheet, backend: DB) -> Result<(), PlotError>
 
 #[cfg(test)]
 mod tests {
-    use super::super::{Bar, BarChart, Category};
+    use super::super::{Bar, BarChart, Category, Chart, StepChart};
     use super::*;
 
     fn bar(value: f64) -> Bar {
@@ -102,7 +102,11 @@ mod tests {
                 category("last", vec![bar(1.0), bar(2.0), bar(3.0), bar(4.0)]),
             ],
         };
-        Sheet { title: "T & <t>".to_owned(), subtitle: "s".to_owned(), charts: vec![chart.clone(), chart] }
+        Sheet {
+            title: "T & <t>".to_owned(),
+            subtitle: "s".to_owned(),
+            charts: vec![Chart::Bars(chart.clone()), Chart::Bars(chart)],
+        }
     }
 
     /// The tags of a picture, closed where they have to be, and its texts.
@@ -130,6 +134,23 @@ mod tests {
         assert_eq!(svg.matches("fill=\"#005AA0\"").count(), 2 * 3, "{svg}");
         assert!(svg.contains("a&lt;b&gt;&amp;&quot;&apos;c") && !svg.contains("<b>"));
         assert_eq!(svg.matches("not measured").count(), 2 * 2);
+    }
+
+    #[test]
+    fn a_step_chart_has_a_step_for_each_number_above_0() {
+        let steps = |values: &[f64]| {
+            let (title, across) = ("Items & more".to_owned(), "seconds".to_owned());
+            let chart = Chart::Steps(StepChart { title, interval: 0.5, values: values.to_vec(), across });
+            let svg = svg(&Sheet { title: String::new(), subtitle: String::new(), charts: vec![chart] }).unwrap();
+            check_svg(&svg);
+            assert!(svg.contains("Items &amp; more") && svg.contains("seconds"));
+            (svg.matches("fill=\"#005AA0\"").count(), svg.matches("nothing was counted").count())
+        };
+        assert_eq!(steps(&[3.0, 0.0, f64::NAN, 1e300, f64::MAX, -1.0, f64::INFINITY]), (3, 0));
+        for none in [&[][..], &[0.0, -1.0, f64::NAN]] {
+            assert_eq!(steps(none), (0, 1));
+        }
+        assert_eq!(steps(&[1.0; 2_000]), (2_000, 0));
     }
 
     #[test]

@@ -11,6 +11,9 @@ mod plot_target;
 mod replay;
 mod run;
 mod sink;
+mod stats;
+#[cfg(feature = "plot")]
+mod stats_plot;
 mod tour;
 mod trace_file;
 mod why;
@@ -59,5 +62,6 @@ fn carry_out(subcommand: Subcommand) -> ExitCode {
         Subcommand::Compare(options) => compare::main(options),
         Subcommand::Tour(flags) => tour::run(&flags),
         Subcommand::Why(flags) => why::run(&flags),
+        Subcommand::Stats(command) => stats::run(&command),
     }
 }

@@ -35,10 +35,8 @@ impl AnswerSink {
             return Ok(Self { out: Some(BufWriter::new(out)), name: "stdout".to_owned(), pager });
         };
         let name = path.display().to_string();
-        let identity = |path: &Path| path.metadata().ok().map(|metadata| (metadata.dev(), metadata.ino()));
-        if identity(path).is_some_and(|output| identity(input) == Some(output)) {
-            let why = format!("failed to write {name}: it is the trace that is read; give another file");
-            return Err(fail(&why, exit_code::USAGE));
+        if is_input(path, input) {
+            return Err(refuse_input(path));
         }
         match File::create(path) {
             Ok(file) => Ok(Self { out: Some(BufWriter::new(Box::new(file))), name, pager: None }),
@@ -73,6 +71,18 @@ impl Write for AnswerSink {
     fn flush(&mut self) -> io::Result<()> {
         self.out.as_mut().map_or(Ok(()), Write::flush)
     }
+}
+
+/// Whether what is written would be what is read.
+pub fn is_input(output: &Path, input: &Path) -> bool {
+    let identity = |path: &Path| path.metadata().ok().map(|metadata| (metadata.dev(), metadata.ino()));
+    identity(output).is_some_and(|output| identity(input) == Some(output))
+}
+
+/// Reports that the trace would be written over.
+pub fn refuse_input(output: &Path) -> ExitCode {
+    let name = output.display();
+    fail(&format_args!("failed to write {name}: it is the trace that is read; give another file"), exit_code::USAGE)
 }
 
 /// The pager of the user, or ours; `None` if there is none.

@@ -22,6 +22,7 @@ pub mod phrases;
 pub mod reader;
 pub mod record;
 pub mod selection;
+pub mod stats;
 pub mod step;
 pub mod svg;
 pub mod tracer;

@@ -247,3 +247,21 @@ pub fn is_bad_end(event: &RunEvent) -> bool {
         _ => false,
     }
 }
+
+/// A moment in UTC, `2026-11-27T10:31:33Z`.
+#[must_use]
+pub fn rfc_3339(unix_ns: u64) -> String {
+    let secs = i64::try_from(unix_ns / 1_000_000_000).unwrap_or(i64::MAX);
+    jiff::Timestamp::from_second(secs).map_or_else(|_| "at an unknown time".to_owned(), |time| time.to_string())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn moments_are_shown_in_utc() {
+        assert_eq!(rfc_3339(1_795_775_493_999_999_999), "2026-11-27T10:31:33Z");
+        assert_eq!(rfc_3339(u64::MAX), "2554-07-21T23:34:33Z");
+    }
+}

@@ -57,7 +57,7 @@ struct CompareFlags {
     #[arg(long, value_name = "MODE", value_parser = output(), hide_possible_values = true, action = ArgAction::Set)]
     output: Option<CompareOutput>,
     /// Also draws bars into FILE, which ends in .svg or .png; overwrites it
-    #[arg(long, value_name = "FILE", value_parser = OsStringValueParser::new().try_map(plot_file))]
+    #[arg(long, value_name = "FILE", value_parser = OsStringValueParser::new().try_map(values::plot_file))]
     plot: Option<PlotFile>,
 }
 
@@ -84,13 +84,6 @@ fn output() -> impl TypedValueParser<Value = CompareOutput> {
         "json" => CompareOutput::Json,
         _ => CompareOutput::Text,
     })
-}
-
-fn plot_file(name: OsString) -> Result<PlotFile, &'static str> {
-    if cfg!(not(feature = "plot")) {
-        return Err("this program was built without plots; build it with `--features plot`");
-    }
-    PlotFile::of(name).ok_or("the name of a plot ends in .svg or .png")
 }
 
 /// Reads the words behind the name.

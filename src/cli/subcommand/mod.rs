@@ -8,6 +8,7 @@ pub mod compare;
 pub mod flow;
 pub mod replay;
 pub mod run;
+pub mod stats;
 pub mod tour;
 pub mod why;
 
@@ -30,6 +31,7 @@ pub enum Subcommand {
     Compare(CompareOptions),
     Tour(TourFlags),
     Why(why::WhyFlags),
+    Stats(stats::StatsCommand),
 }
 
 /// A row of the table of subcommands.
@@ -43,7 +45,7 @@ pub struct Row {
 }
 
 /// Every subcommand, in the order of the help.
-pub const ROWS: [Row; 6] = [
+pub const ROWS: [Row; 7] = [
     Row { name: run::NAME, about: run::ABOUT, read: |words| Ok(run::read(words)?.map(Subcommand::Run)) },
     Row {
         name: flow::NAME,
@@ -58,6 +60,7 @@ pub const ROWS: [Row; 6] = [
     },
     Row { name: tour::NAME, about: tour::ABOUT, read: |words| Ok(tour::read(words)?.map(Subcommand::Tour)) },
     Row { name: why::NAME, about: why::ABOUT, read: |words| Ok(why::read(words)?.map(Subcommand::Why)) },
+    Row { name: stats::NAME, about: stats::ABOUT, read: |words| Ok(stats::read(words)?.map(Subcommand::Stats)) },
 ];
 
 /// The subcommand of this name.

@@ -5,6 +5,7 @@
 use crate::model::exit::ExitStatus;
 use crate::model::time::Instant;
 use crate::trace::history::{History, ProcessLife};
+use crate::trace::phrases::rfc_3339;
 use crate::trace::record::TraceHeader;
 use crate::trace::step::{Party, Step, StepKind, Topic};
 use std::collections::BTreeMap;
@@ -59,12 +60,6 @@ fn run(header: &TraceHeader, out: &mut impl Write) -> io::Result<()> {
         out.write_all(b",")?;
     }
     write!(out, "\"workers\":{}}}", header.policy.workers)
-}
-
-/// A moment in UTC, `2026-11-27T10:31:33Z`.
-fn rfc_3339(unix_ns: u64) -> String {
-    let secs = i64::try_from(unix_ns / 1_000_000_000).unwrap_or(i64::MAX);
-    jiff::Timestamp::from_second(secs).map_or_else(|_| "at an unknown time".to_owned(), |time| time.to_string())
 }
 
 fn process(life: &ProcessLife, out: &mut impl Write) -> io::Result<()> {
@@ -232,15 +227,4 @@ fn text(value: &str, out: &mut impl Write) -> io::Result<()> {
 
 fn is_escaped(character: char) -> bool {
     matches!(character, '"' | '\\' | '<' | '>' | '&' | '\u{0}'..='\u{1f}' | '\u{7f}' | '\u{2028}' | '\u{2029}')
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn moments_are_shown_in_utc() {
-        assert_eq!(rfc_3339(1_795_775_493_999_999_999), "2026-11-27T10:31:33Z");
-        assert_eq!(rfc_3339(u64::MAX), "2554-07-21T23:34:33Z");
-    }
 }
