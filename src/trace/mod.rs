@@ -10,6 +10,7 @@
 pub mod diagram;
 pub mod file;
 pub mod frame;
+pub mod held;
 pub mod history;
 pub mod html;
 pub mod json;
