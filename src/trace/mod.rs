@@ -20,6 +20,7 @@ pub mod load;
 pub mod mermaid;
 pub mod narrator;
 pub mod page_data;
+pub mod perfetto;
 pub mod phrases;
 pub mod reader;
 pub mod record;

@@ -104,7 +104,7 @@ const fn party(party: Party) -> PageParty {
 }
 
 /// A moment in UTC, `2026-11-27T10:31:33Z`.
-fn rfc_3339(unix_ns: u64) -> String {
+pub(super) fn rfc_3339(unix_ns: u64) -> String {
     let secs = i64::try_from(unix_ns / 1_000_000_000).unwrap_or(i64::MAX);
     jiff::Timestamp::from_second(secs).map_or_else(|_| "at an unknown time".to_owned(), |time| time.to_string())
 }
