@@ -5,6 +5,7 @@
 
 mod answer;
 mod compare;
+mod export;
 mod flow;
 #[cfg(feature = "plot")]
 mod plot_target;
@@ -59,5 +60,6 @@ fn carry_out(subcommand: Subcommand) -> ExitCode {
         Subcommand::Compare(options) => compare::main(options),
         Subcommand::Tour(flags) => tour::run(&flags),
         Subcommand::Why(flags) => why::run(&flags),
+        Subcommand::Export(flags) => export::run(&flags),
     }
 }

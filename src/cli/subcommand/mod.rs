@@ -5,6 +5,7 @@
 //! Invariant: a word is a subcommand only as the first one; behind `--` it is a command.
 
 pub mod compare;
+pub mod export;
 pub mod flow;
 pub mod replay;
 pub mod run;
@@ -30,6 +31,7 @@ pub enum Subcommand {
     Compare(CompareOptions),
     Tour(TourFlags),
     Why(why::WhyFlags),
+    Export(export::ExportFlags),
 }
 
 /// A row of the table of subcommands.
@@ -43,7 +45,7 @@ pub struct Row {
 }
 
 /// Every subcommand, in the order of the help.
-pub const ROWS: [Row; 6] = [
+pub const ROWS: [Row; 7] = [
     Row { name: run::NAME, about: run::ABOUT, read: |words| Ok(run::read(words)?.map(Subcommand::Run)) },
     Row {
         name: flow::NAME,
@@ -58,6 +60,7 @@ pub const ROWS: [Row; 6] = [
     },
     Row { name: tour::NAME, about: tour::ABOUT, read: |words| Ok(tour::read(words)?.map(Subcommand::Tour)) },
     Row { name: why::NAME, about: why::ABOUT, read: |words| Ok(why::read(words)?.map(Subcommand::Why)) },
+    Row { name: export::NAME, about: export::ABOUT, read: |words| Ok(export::read(words)?.map(Subcommand::Export)) },
 ];
 
 /// The subcommand of this name.
