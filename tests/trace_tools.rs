@@ -1,11 +1,12 @@
-//! What can be read from the trace of a real run with a kill: `why`, `stats`.
+//! What can be read from the trace of a real run with a kill: `why`, `stats`, `export`.
 
 mod support;
 
 use nix::sys::signal::Signal;
+use serde_json::Value;
 use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
-use support::{Finished, Run, output, pid_of, send, shell};
+use support::{Finished, Run, output, pid_of, send, shell, trace_events};
 
 /// The item whose worker is killed.
 const KILLED: u64 = 4;
@@ -69,6 +70,100 @@ fn why_refuses_an_item_that_is_not_there() {
     assert_eq!((run.code(), run.stdout.as_str(), run.stderr.as_str()), (2, "", error));
 }
 
+/// The events whose keys have these values.
+fn with<'a>(events: &'a [Value], keys: &[(&str, &str)]) -> Vec<&'a Value> {
+    events.iter().filter(|event| keys.iter().all(|(key, value)| event[*key] == *value)).collect()
+}
+
+#[test]
+fn export_writes_events_that_keep_the_rules_of_the_format() {
+    let Recorded { trace, killed, second, .. } = recorded();
+    let run = tool("export", trace, &["--format", "perfetto"]);
+    assert_eq!((run.code(), run.stderr.as_str()), (0, ""));
+    assert_eq!(tool("export", trace, &[]).stdout, run.stdout, "the format is the default");
+    let events = trace_events::check(run.stdout.as_bytes());
+
+    let rows = with(&events, &[("ph", "M"), ("name", "thread_name")]);
+    for pid in [killed, second] {
+        assert!(rows.iter().any(|row| row["args"]["pid"] == *pid), "a row for process {pid}");
+        assert_eq!(with(&events, &[("ph", "B"), ("name", &format!("pid {pid}"))]).len(), 1);
+    }
+    let row_of = |event: &Value| rows.iter().find(|row| row["tid"] == event["tid"]).unwrap()["args"]["pid"].clone();
+    let deaths = with(&events, &[("ph", "i"), ("cat", "death")]);
+    assert_eq!(deaths.len(), 1, "{deaths:?}");
+    assert!(deaths[0]["name"].as_str().unwrap().starts_with("signal 9 (KILL) at item 4"), "{}", deaths[0]);
+    assert_eq!(row_of(deaths[0]), *killed);
+    assert_eq!(with(&events, &[("ph", "i"), ("cat", "restart")]).len(), 1);
+
+    let items = with(&events, &[("ph", "B"), ("cat", "item")]);
+    assert_eq!(items.len(), 9, "--trace-items");
+    let again = with(&events, &[("ph", "B"), ("cat", "item"), ("name", "item 4, attempt 2")]);
+    assert_eq!((again.len(), row_of(again[0])), (1, (*second).into()));
+    assert_eq!(again[0]["args"]["text"], "4");
+    let unfinished = with(&events, &[("ph", "B"), ("name", "item 4, not finished")]);
+    assert_eq!((unfinished.len(), row_of(unfinished[0])), (1, (*killed).into()));
+
+    // Each answer ends an arrow, and so does the death.
+    let [starts, works, ends] = ["s", "t", "f"].map(|phase| with(&events, &[("ph", phase)]).len());
+    assert_eq!((starts, works), (ends, ends - 1), "each worker tells the times of its work");
+    assert!(ends >= 4, "{ends}");
+    let counters = with(&events, &[("ph", "C")]);
+    let last = &counters.last().unwrap()["args"];
+    assert_eq!((&last["queued"], &last["in flight"]), (&Value::from(0), &Value::from(0)));
+    assert!(counters.iter().any(|counter| counter["args"]["queued"] != 0), "{counters:?}");
+}
+
+#[test]
+fn export_writes_to_a_file_and_not_over_the_trace() {
+    let Recorded { trace, _folder: folder, .. } = recorded();
+    let file = folder.path().join("run.json");
+    let run = tool("export", trace, &["-o", file.to_str().unwrap()]);
+    assert_eq!((run.code(), run.stdout.as_str(), run.stderr.as_str()), (0, "", ""));
+    assert_eq!(std::fs::read_to_string(&file).unwrap(), tool("export", trace, &[]).stdout);
+    let before = std::fs::read(trace).unwrap();
+    let run = tool("export", trace, &["-o", trace.to_str().unwrap()]);
+    assert_eq!((run.code(), run.stderr.lines().count()), (2, 1), "{}", run.stderr);
+    assert_eq!(std::fs::read(trace).unwrap(), before);
+}
+
+#[test]
+fn export_refuses_other_formats_with_the_list() {
+    let run = tool("export", &recorded().trace, &["--format", "csv"]);
+    assert_eq!((run.code(), run.stdout.as_str()), (2, ""));
+    assert!(run.stderr.contains("csv") && run.stderr.contains("[possible values: perfetto]"), "{}", run.stderr);
+}
+
+#[test]
+fn export_of_commands_has_a_slice_for_each_process() {
+    let folder = tempfile::tempdir().unwrap();
+    let trace = folder.path().join("commands.trace");
+    let items = ["-j", "2", "--trace", trace.to_str().unwrap(), "--trace-items", "--", "true", ":::", "a", "b\"c", "d"];
+    let run = output(&items, b"");
+    assert_eq!(run.code(), 0, "{}", run.stderr);
+    let events = trace_events::check(tool("export", &trace, &[]).stdout.as_bytes());
+    let mut processes: Vec<_> = with(&events, &[("ph", "B"), ("cat", "process")])
+        .iter()
+        .map(|slice| {
+            [&slice["name"], &slice["args"]["text"], &slice["args"]["exit"]].map(|text| text.as_str().unwrap())
+        })
+        .collect();
+    processes.sort_unstable();
+    assert_eq!(processes, [["item 0", "a", "exit 0"], ["item 1", "b\"c", "exit 0"], ["item 2", "d", "exit 0"]]);
+}
+
+#[test]
+fn a_cut_trace_says_so_in_its_export() {
+    let folder = tempfile::tempdir().unwrap();
+    let cut = folder.path().join("cut");
+    let whole = std::fs::read(&recorded().trace).unwrap();
+    std::fs::write(&cut, &whole[..whole.len() / 2]).unwrap();
+    let run = tool("export", &cut, &[]);
+    trace_events::check(run.stdout.as_bytes());
+    let file: Value = serde_json::from_str(&run.stdout).unwrap();
+    assert!(file["otherData"]["cut"].as_str().unwrap().starts_with("the trace is cut off"), "{}", file["otherData"]);
+    assert_eq!(file["otherData"]["dropped_records"], 0);
+}
+
 #[test]
 fn stats_counts_what_each_worker_did_and_how_long_it_took() {
     let Recorded { trace, .. } = recorded();
@@ -104,12 +199,6 @@ fn stats_fits_a_narrow_terminal() {
         let words = run.stdout.split_whitespace().collect::<Vec<_>>().join(" ");
         assert!(words.contains("9 arrived: 9 done; 1 tried again"), "{words}");
     }
-}
-
-#[test]
-fn stats_refuses_a_closed_stdout() {
-    let run = shell(&format!("$SUPERVISOR stats {} >&-", recorded().trace.to_str().unwrap()));
-    assert_eq!((run.code(), run.stderr.lines().count()), (5, 1), "{}", run.stderr);
 }
 
 #[test]
@@ -159,7 +248,8 @@ fn what_is_no_trace_is_refused_on_one_line() {
 }
 
 /// Each subcommand, with arguments behind FILE.
-const TOOLS: &[(&str, &[&str])] = &[("why", &["4"]), ("stats", &[]), ("stats", &["--format", "json"])];
+const TOOLS: &[(&str, &[&str])] =
+    &[("why", &["4"]), ("stats", &[]), ("stats", &["--format", "json"]), ("export", &["--format", "perfetto"])];
 
 #[test]
 fn a_cut_trace_is_shown_as_far_as_it_goes() {
@@ -176,13 +266,15 @@ fn a_cut_trace_is_shown_as_far_as_it_goes() {
 }
 
 #[test]
-fn a_reader_that_leaves_is_no_error_and_a_full_disk_is_one() {
+fn a_reader_that_leaves_is_no_error_and_a_full_disk_or_a_closed_stdout_is_one() {
     let trace = recorded().trace.to_str().unwrap();
     for (name, arguments) in TOOLS {
         let line = format!("$SUPERVISOR {name} {trace} {}", arguments.join(" "));
         let run = shell(&format!("set -o pipefail; {line} | true"));
         assert_eq!((run.code(), run.stderr.as_str()), (0, ""), "{name}");
-        let run = shell(&format!("{line} > /dev/full"));
-        assert_eq!((run.code(), run.stderr.lines().count()), (5, 1), "{name}: {}", run.stderr);
+        for lost in ["> /dev/full", ">&-"] {
+            let run = shell(&format!("{line} {lost}"));
+            assert_eq!((run.code(), run.stderr.lines().count()), (5, 1), "{name}: {}", run.stderr);
+        }
     }
 }

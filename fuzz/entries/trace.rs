@@ -1,5 +1,8 @@
 //! A trace file, and everything that is made of it.
 
+#[path = "../../tests/support/trace_events.rs"]
+mod trace_events;
+
 use super::Bytes;
 use std::convert::Infallible;
 use std::fs::File;
@@ -15,7 +18,7 @@ use supervisor::trace::stats::builder;
 use supervisor::trace::stats::figures::RunFigures;
 use supervisor::trace::stats::{json as stats_json, text as stats_text};
 use supervisor::trace::step::Step;
-use supervisor::trace::{html, json, mermaid, svg};
+use supervisor::trace::{html, json, mermaid, perfetto, svg};
 use supervisor::wire::record;
 
 /// An even first byte: the rest is the file. An odd one: the rest is payloads, each behind its length in two bytes, to which
@@ -79,6 +82,10 @@ fn show(history: &History) {
         json::write_step(&mut out, step).unwrap();
         assert!(is_harmless(&out) && out.iter().filter(|byte| **byte == b'\n').count() == 1);
     }
+    out.clear();
+    perfetto::write(history, &mut out).unwrap();
+    assert!(is_harmless(&out));
+    trace_events::check(&out);
     let style = DiagramStyle { columns: 100, ascii: false, color: false, row: Some(Duration::from_millis(1)) };
     if let Ok(mut diagram) = Diagram::new(parties, style) {
         for step in &steps {

@@ -3,6 +3,7 @@
 use crate::cli;
 use crate::engine;
 use crate::exit_code::{self, ProgramExit};
+use crate::sys::stdio;
 use std::fmt::Display;
 use std::io::{self, Write};
 use std::process::ExitCode;
@@ -20,8 +21,19 @@ pub fn exit(exit: ProgramExit) -> ExitCode {
     }
 }
 
+/// How to exit if stdout was closed at the start, where an answer would be lost; it was reported.
+pub fn refuse_closed_stdout() -> Result<(), ExitCode> {
+    if stdio::was_closed(1) {
+        return Err(fail(&"failed to write stdout: it is closed; send it to a file", exit_code::LOST));
+    }
+    Ok(())
+}
+
 /// Writes a text that was asked for. A reader that closed the pipe has read enough.
 pub fn show(text: &str) -> ExitCode {
+    if let Err(exit) = refuse_closed_stdout() {
+        return exit;
+    }
     match io::stdout().write_all(text.as_bytes()) {
         Err(error) if error.kind() != io::ErrorKind::BrokenPipe => fail(&error, exit_code::LOST),
         _ => ExitCode::from(exit_code::DONE),

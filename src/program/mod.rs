@@ -5,6 +5,7 @@
 
 mod answer;
 mod compare;
+mod export;
 mod flow;
 #[cfg(feature = "plot")]
 mod plot_target;
@@ -63,5 +64,6 @@ fn carry_out(subcommand: Subcommand) -> ExitCode {
         Subcommand::Tour(flags) => tour::run(&flags),
         Subcommand::Why(flags) => why::run(&flags),
         Subcommand::Stats(command) => stats::run(&command),
+        Subcommand::Export(flags) => export::run(&flags),
     }
 }

@@ -1,6 +1,6 @@
 //! Where a subcommand writes what it was asked for: stdout, a pager before a terminal, or a file.
 
-use super::answer::fail;
+use super::answer::{fail, refuse_closed_stdout};
 use crate::exit_code;
 use std::fs::File;
 use std::io::{self, BufWriter, ErrorKind, IsTerminal, Write};
@@ -26,6 +26,7 @@ impl AnswerSink {
     /// The file cannot be created, or is the input; it was reported.
     pub fn open(file: Option<&Path>, input: &Path, pages: bool) -> Result<Self, ExitCode> {
         let Some(path) = file.filter(|path| path.as_os_str() != "-") else {
+            refuse_closed_stdout()?;
             let mut pager = if pages && io::stdout().is_terminal() { start_pager() } else { None };
             let input = pager.as_mut().and_then(|pager| pager.stdin.take());
             let out: Box<dyn Write> = match input {

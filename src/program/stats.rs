@@ -1,6 +1,6 @@
 //! `supervisor stats FILE`.
 
-use super::answer::fail;
+use super::answer::{fail, refuse_closed_stdout};
 #[cfg(feature = "plot")]
 use super::plot_target::PlotTarget;
 use super::sink::{self, AnswerSink};
@@ -9,7 +9,7 @@ use super::stats_plot;
 use super::trace_file;
 use crate::cli::subcommand::stats::{StatsCommand, StatsFormat};
 use crate::exit_code;
-use crate::sys::{stdio, window};
+use crate::sys::window;
 use crate::trace::stats::builder;
 use crate::trace::stats::figures::RunFigures;
 use crate::trace::stats::{json, text};
@@ -18,8 +18,8 @@ use std::process::ExitCode;
 
 /// Shows the numbers of a run.
 pub fn run(command: &StatsCommand) -> ExitCode {
-    if stdio::was_closed(1) {
-        return fail(&"failed to write stdout: it is closed; send it to a file", exit_code::LOST);
+    if let Err(exit) = refuse_closed_stdout() {
+        return exit;
     }
     let figures = match builder::read(&command.file) {
         Ok(figures) => figures,

@@ -1,16 +1,15 @@
 //! How many items are queued, and how many are at workers, counted along the steps of a run.
 
+use super::held::HeldItems;
 use super::step::{Step, Topic};
-use crate::model::ids::{Batch, ItemId};
-use std::collections::BTreeMap;
+use crate::model::ids::Batch;
 
 /// The items of a run at one moment.
 #[derive(Debug, Default)]
 pub struct Load {
     queued: u64,
     in_flight: u64,
-    /// What is at workers: the first item of each stretch, and the one behind its last.
-    at_workers: BTreeMap<ItemId, ItemId>,
+    at_workers: HeldItems<()>,
 }
 
 impl Load {
@@ -35,10 +34,9 @@ impl Load {
             Topic::Arrived => self.queued = self.queued.saturating_add(count),
             Topic::Spawn | Topic::Dispatch => {
                 // A start that failed for want of something gives its item back without a word.
-                let known = self.take_back(batch);
+                let known = self.at_workers.put(batch, ());
                 self.queued = self.queued.saturating_sub(count - known);
-                self.in_flight = self.in_flight.saturating_add(count);
-                self.at_workers.insert(batch.first, batch.end());
+                self.in_flight = self.in_flight.saturating_add(count - known);
             }
             Topic::Returned { .. } | Topic::Retried { .. } => {
                 self.queued = self.queued.saturating_add(self.take_back(batch));
@@ -54,18 +52,8 @@ impl Load {
 
     /// Takes items from the workers that hold them; how many were at one.
     fn take_back(&mut self, batch: Batch) -> u64 {
-        let (start, end) = (batch.first, batch.end());
         let mut taken = 0;
-        while let Some((&first, &behind)) = self.at_workers.range(..end).next_back().filter(|held| *held.1 > start) {
-            self.at_workers.remove(&first);
-            if first < start {
-                self.at_workers.insert(first, start);
-            }
-            if behind > end {
-                self.at_workers.insert(end, behind);
-            }
-            taken += behind.min(end).0 - first.max(start).0;
-        }
+        self.at_workers.take(batch, |count, ()| taken += count);
         self.in_flight = self.in_flight.saturating_sub(taken);
         taken
     }
@@ -74,7 +62,7 @@ impl Load {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::model::ids::Attempt;
+    use crate::model::ids::{Attempt, ItemId};
     use crate::model::outcome::Outcome;
     use crate::model::time::{Duration, Instant};
     use crate::trace::step::StepKind;

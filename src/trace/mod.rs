@@ -10,6 +10,7 @@
 pub mod diagram;
 pub mod file;
 pub mod frame;
+pub mod held;
 pub mod history;
 pub mod html;
 pub mod json;
@@ -18,6 +19,7 @@ pub mod live;
 pub mod load;
 pub mod mermaid;
 pub mod narrator;
+pub mod perfetto;
 pub mod phrases;
 pub mod reader;
 pub mod record;

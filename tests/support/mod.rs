@@ -4,6 +4,7 @@
 
 mod balance;
 pub mod screen;
+pub mod trace_events;
 
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use nix::sys::signal::{self, Signal};

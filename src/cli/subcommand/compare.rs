@@ -13,7 +13,7 @@ use std::ffi::OsString;
 pub const NAME: &str = "compare";
 
 /// For the list of subcommands.
-pub const ABOUT: &str = "what each transport costs on this machine, side by side";
+pub const ABOUT: &str = "What each transport costs on this machine, side by side.";
 
 /// What a comparison is written as.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]

@@ -5,6 +5,7 @@
 //! Invariant: a word is a subcommand only as the first one; behind `--` it is a command.
 
 pub mod compare;
+pub mod export;
 pub mod flow;
 pub mod replay;
 pub mod run;
@@ -32,6 +33,7 @@ pub enum Subcommand {
     Tour(TourFlags),
     Why(why::WhyFlags),
     Stats(stats::StatsCommand),
+    Export(export::ExportFlags),
 }
 
 /// A row of the table of subcommands.
@@ -45,7 +47,7 @@ pub struct Row {
 }
 
 /// Every subcommand, in the order of the help.
-pub const ROWS: [Row; 7] = [
+pub const ROWS: [Row; 8] = [
     Row { name: run::NAME, about: run::ABOUT, read: |words| Ok(run::read(words)?.map(Subcommand::Run)) },
     Row {
         name: flow::NAME,
@@ -61,6 +63,7 @@ pub const ROWS: [Row; 7] = [
     Row { name: tour::NAME, about: tour::ABOUT, read: |words| Ok(tour::read(words)?.map(Subcommand::Tour)) },
     Row { name: why::NAME, about: why::ABOUT, read: |words| Ok(why::read(words)?.map(Subcommand::Why)) },
     Row { name: stats::NAME, about: stats::ABOUT, read: |words| Ok(stats::read(words)?.map(Subcommand::Stats)) },
+    Row { name: export::NAME, about: export::ABOUT, read: |words| Ok(export::read(words)?.map(Subcommand::Export)) },
 ];
 
 /// The subcommand of this name.
