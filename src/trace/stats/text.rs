@@ -7,8 +7,8 @@ use super::percentiles::{Percentiles, SizeClass};
 use crate::model::text::escaped;
 use crate::model::time::Duration;
 use crate::model::words::counted;
-use crate::trace::phrases::rfc_3339;
 use crate::trace::phrases;
+use crate::trace::phrases::rfc_3339;
 use std::fmt::Write;
 use textwrap::{Options, WordSplitter};
 
