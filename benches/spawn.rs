@@ -31,7 +31,13 @@ struct Bench {
 impl Bench {
     fn new() -> Self {
         let program = std::env::var_os("SPAWN_PROGRAM").unwrap_or("/bin/true".into());
-        let spec = ExecSpec { argv: vec![program], shell: false, stdin: false, terminal: false };
+        let spec = ExecSpec {
+            argv: vec![program],
+            shell: false,
+            stdin: false,
+            terminal: false,
+            insertion: supervisor::model::arrangement::Insertion::default(),
+        };
         Self {
             commander: Commander::new(&spec, "bench").unwrap(),
             spawner: Spawner::new().unwrap(),

@@ -96,9 +96,11 @@ pub use model::config::Config;
 
 /// The settings of a run.
 pub mod config {
+    pub use crate::model::arrangement::{Arrangement, ColumnSplit, Insertion, ItemForm, LineFill, NameSource};
     pub use crate::model::builder::Host;
     pub use crate::model::config::{
-        ColorMode, ExecSpec, InputSpec, OutputMode, OutputSpec, SourceSpec, Split, SummaryMode, TraceSpec, WorkerSpec,
+        ArrangedInput, ColorMode, ExecSpec, InputSpec, OutputMode, OutputSpec, SourceSpec, Split, SummaryMode,
+        TraceSpec, WorkerSpec,
     };
     pub use crate::model::config_error::{ConfigError, Setting};
     pub use crate::model::signal::Signal;

@@ -228,9 +228,40 @@ fn flags_that_contradict_each_other_are_an_error() {
         ),
         ("echo -- cat", "unexpected word \"echo\"; a command goes behind --, items go behind ::: (see --help)"),
         ("::::", ":::: needs the name of a file (- is stdin)"),
-        (":::: a b", ":::: takes one file; join several first: cat FILE... | supervisor ... :::: -"),
-        ("::: a ::: b", "a second ::: or :::: is not supported; combine the inputs first and give one list"),
-        ("-a x ::: y", "--arg-file and ::: are both given, but items come from one place; leave one out"),
+        ("-- x ::: a ::::+ ::: b", "::::+ needs the name of a file (- is stdin)"),
+        ("--items 3 :::+ y", "--items and :::+ are both given, but items come from one place; leave one out"),
+        ("-a - -- x :::: -", "stdin is read twice; give a file, or leave one of them out"),
+        (
+            "-n 2 -a -",
+            "--max-args is for a command that runs once per item; leave it out, or use --protocol exec with a command",
+        ),
+        (
+            "-X --protocol frames -- x",
+            "-X is for a command that runs once per item; leave it out, or use --protocol exec with a command",
+        ),
+        (
+            "--colsep , --block 1K -- x",
+            "--colsep makes items of what is read, and --block hands it out as it is; leave one of them out",
+        ),
+        (
+            "--shuf --queue priority -a -",
+            "--shuf makes items of what is read, and --queue priority hands it out as it is; leave one of them out",
+        ),
+        (
+            "--stdin -L 2 -- x",
+            "--stdin hands one item over as it is, and -L makes lists of arguments; leave one of them out",
+        ),
+        (
+            "--stdin -- x ::: a ::: b",
+            "--stdin hands one item over as it is, and a second input makes lists of arguments; leave one of them out",
+        ),
+        ("-I '' -- x", "-I needs a text that stands for the item, such as -I ,,; leave it out for {}"),
+        (
+            "--csv --colsep ,, -- x",
+            "--csv has fields between single bytes, and --colsep \",,\" is none; give one byte, or leave --csv out",
+        ),
+        ("-X -m -- x", "the argument '-X' cannot be used with '-m'"),
+        ("--header x -- y", "invalid value 'x' for '--header <FROM>' [possible values: :, 0]"),
         ("-0 -d x -a -", "the argument '--null' cannot be used with '--delimiter <C>'"),
         ("-q -t -- x", "the argument '--quiet' cannot be used with '--verbose'"),
         ("--fail-fast --halt never", "the argument '--fail-fast' cannot be used with '--halt <WHEN>'"),

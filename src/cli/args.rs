@@ -8,6 +8,7 @@ use super::help;
 use super::parser::{self, Typed};
 use super::subcommand;
 use super::values::{self, Delimiter, HaltChoice, Limit, TermSequence, Workers};
+use crate::model::arrangement::NameSource;
 use crate::model::config::{ColorMode, OutputMode, SummaryMode};
 use crate::model::spec::{
     Backoff, Credit, ExitCodeStyle, Intensity, Leftovers, QueueOrder, RestartStrategy, RestartType, TransportKind,
@@ -55,9 +56,9 @@ pub struct Flags {
     /// Generate the items 0 to N-1 [20, with no command and no input]
     #[arg(long, value_name = "N", value_parser = values::count_u64)]
     pub items: Option<u64>,
-    /// One item a line of FILE, - is stdin [stdin, with a command]
+    /// One item a line of FILE, - is stdin; may be repeated [stdin]
     #[arg(short, long, value_name = "FILE")]
-    pub arg_file: Option<PathBuf>,
+    pub arg_file: Vec<PathBuf>,
     /// Items end with a NUL instead of a newline
     #[arg(short = '0', long, conflicts_with = "delimiter")]
     pub null: bool,
@@ -67,6 +68,45 @@ pub struct Flags {
     /// Items are blocks of about SIZE, cut behind a delimiter
     #[arg(long, value_name = "SIZE", value_parser = values::block)]
     pub block: Option<u64>,
+    /// Cut lines into the columns {1} {2} ... at a regular expression
+    #[arg(short = 'C', long, alias = "col-sep", value_name = "REGEX", value_parser = OsStringValueParser::new())]
+    pub colsep: Option<OsString>,
+    /// Lines are comma-separated values: "a field", another
+    #[arg(long)]
+    pub csv: bool,
+    /// : takes names for {NAME} from first lines; 0 only from file names
+    #[arg(long, value_name = "FROM", value_parser = choice(&NAMES), hide_possible_values = true)]
+    pub header: Option<NameSource>,
+    /// At most N items to one command, as its arguments [1]
+    #[arg(short = 'n', long, alias = "maxargs", value_name = "N", value_parser = values::count_u32)]
+    pub max_args: Option<u32>,
+    /// As many as a command line holds, each in a copy of its word
+    #[arg(short = 'X')]
+    pub repeat_words: bool,
+    /// As many as a command line holds, all in place of {}
+    #[arg(short = 'm', conflicts_with = "repeat_words")]
+    pub join_words: bool,
+    /// Like -n, in lines: one that ends with a blank goes on in the next
+    #[arg(short = 'L', value_name = "N", value_parser = values::positive_u32)]
+    pub max_lines: Option<u32>,
+    /// At most N bytes in a command line of -n, -L, -m, -X [63664]
+    #[arg(short = 's', long, alias = "maxchars", value_name = "N", value_parser = values::size)]
+    pub max_chars: Option<u64>,
+    /// TEXT stands for the item instead of {}
+    #[arg(short = 'I', value_name = "TEXT", value_parser = OsStringValueParser::new())]
+    pub replace: Option<OsString>,
+    /// Items in an order by chance, which --seed fixes
+    #[arg(long)]
+    pub shuf: bool,
+    /// Leave blank lines out; without items nothing ever runs
+    #[arg(short = 'r', long, alias = "norunifempty")]
+    pub no_run_if_empty: bool,
+    /// The line TEXT ends its input, and is no item
+    #[arg(short = 'E', value_name = "TEXT", value_parser = OsStringValueParser::new())]
+    pub eof: Option<OsString>,
+    /// TEXT stands for ::: between the command and its items
+    #[arg(long, alias = "argsep", value_name = "TEXT", value_parser = OsStringValueParser::new())]
+    pub arg_sep: Option<OsString>,
     /// What the built-in worker does: square, echo, sleep ... [square]
     #[arg(long, value_name = "NAME")]
     pub task: Option<String>,
@@ -232,6 +272,7 @@ const TRANSPORTS: [(&str, TransportKind); TransportKind::ALL.len()] = [
     (TransportKind::Mqueue.name(), TransportKind::Mqueue),
     (TransportKind::Channel.name(), TransportKind::Channel),
 ];
+const NAMES: [(&str, NameSource); 2] = [(":", NameSource::FirstLine), ("0", NameSource::Paths)];
 const ISOLATIONS: [(&str, Isolation); 2] = [("process", Isolation::Process), ("thread", Isolation::Thread)];
 const LEFTOVERS: [(&str, Leftovers); 2] = [("kill", Leftovers::Kill), ("leave", Leftovers::Leave)];
 const QUEUES: [(&str, QueueOrder); 3] =

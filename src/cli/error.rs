@@ -19,12 +19,20 @@ pub enum UsageError {
     RunNoCommand,
     #[error("no command behind --; give one, or leave -- out")]
     NoCommand,
-    #[error(":::: needs the name of a file (- is stdin)")]
-    NoFile,
-    #[error(":::: takes one file; join several first: cat FILE... | supervisor ... :::: -")]
-    ManyFiles,
-    #[error("a second ::: or :::: is not supported; combine the inputs first and give one list")]
-    InputsCombined,
+    #[error("{separator} needs the name of a file (- is stdin)")]
+    NoFile { separator: &'static str },
+    #[error("stdin is read twice; give a file, or leave one of them out")]
+    StdinTwice,
+    #[error("{flag} makes items of what is read, and {other} hands it out as it is; leave one of them out")]
+    ArrangedAsRead { flag: &'static str, other: &'static str },
+    #[error("--stdin hands one item over as it is, and {flag} makes lists of arguments; leave one of them out")]
+    ListToStdin { flag: &'static str },
+    #[error("-I needs a text that stands for the item, such as -I ,,; leave it out for {{}}")]
+    NoReplacement,
+    #[error(
+        "--csv has fields between single bytes, and --colsep {separator:?} is none; give one byte, or leave --csv out"
+    )]
+    CsvSeparator { separator: String },
     #[error("{first} and {second} are both given, but items come from one place; leave one out")]
     TwoInputs { first: &'static str, second: &'static str },
     #[error("{flag} needs a command; give one behind --")]

@@ -8,6 +8,7 @@ supervisor [OPTIONS]                                  the demonstration
        supervisor [OPTIONS] -- COMMAND [ARG]...              COMMAND once per line of stdin
        supervisor [OPTIONS] -- COMMAND [ARG]... ::: ITEM...  COMMAND once per item
        supervisor [OPTIONS] -- COMMAND [ARG]... :::: FILE    COMMAND once per line of FILE
+       supervisor [OPTIONS] -- COMMAND [ARG]... ::: A ::: B  COMMAND once per combination
        supervisor SUBCOMMAND ...                             something else; they are listed below";
 
 pub const AFTER_SHORT: &str = "More with --help: placeholders, tasks, formats, examples, signals, exit codes.";
@@ -17,7 +18,11 @@ Placeholders in the arguments of COMMAND (with none of them, the item is appende
   {}    the item                        {.}   it without its extension
   {/}   its last part                   {//}  its directory
   {/.}  its last part, no extension     {#}   its number, from 1
-  {%}   the worker's slot, from 1
+  {%}   the worker's slot, from 1       {2}   the second argument of several, {-1} the last;
+                                        {2.} {2/} and so on; {NAME} with --header
+An item has several arguments with a second ::: or :::: (all combinations; :::+ and ::::+ go
+along with the input before, one by one), with --colsep and --csv (columns), and with -n, -L,
+-X, -m. {} then becomes as many words: a{}b becomes a1 2b, or with -X and -L a1b a2b.
 With --shell they may stand outside quotes, in single or double quotes, in $( ) and in a
 here-document; the item is literal in each. What runs its argument as code (eval, sh -c, awk) runs
 an item in it too.
@@ -51,6 +56,9 @@ Examples:
   find . -name '*.png' -print0 | supervisor -0 -j 200% -- optipng -quiet {}
   seq 1000000 | supervisor -k -a - --task square
   supervisor --timeout 10s --retries 2 --output json -- curl -sf {} :::: urls.txt
+  supervisor -- convert {1} -resize {2} {1.}-{2}.png ::: *.jpg ::: 100 200
+  find . -name '*.o' -print0 | supervisor -0 -X -- rm
+  supervisor --csv --header : -a users.csv -- adduser --gecos {name} {login}
   supervisor --block 1M --stdin -a words.txt -- wc -w
 
 Signals:

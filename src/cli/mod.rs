@@ -25,7 +25,7 @@ pub use crate::model::text::escaped;
 
 use crate::model::builder::Host;
 use parser::Typed;
-use separators::{Given, Parts, quoted_word};
+use separators::{GivenInput, Parts, quoted_word};
 use std::ffi::OsString;
 use subcommand::Subcommand;
 
@@ -58,7 +58,7 @@ pub fn parse(typed: impl IntoIterator<Item = OsString>, host: &Host) -> Result<P
     })?;
     match typed {
         Typed::Show(text) => Ok(Parsed::Show(text)),
-        Typed::Flags(flags) => Ok(Parsed::Run(Box::new(resolve::resolve(&flags, parts.command, parts.input, host)?))),
+        Typed::Flags(flags) => Ok(Parsed::Run(Box::new(resolve::resolve(&flags, parts.command, parts.inputs, host)?))),
     }
 }
 
@@ -72,13 +72,12 @@ fn with_separator(word: String, parts: &Parts) -> UsageError {
     words.extend(parts.flags[..at].iter().map(shown));
     words.push("--".to_owned());
     words.extend(parts.flags[at..].iter().map(shown));
-    match &parts.input {
-        Some(Given::Items(items)) => {
-            words.push(":::".to_owned());
-            words.extend(items.iter().map(shown));
+    for input in &parts.inputs {
+        words.push(input.separator().to_owned());
+        match &input.what {
+            GivenInput::Items(items) => words.extend(items.iter().map(shown)),
+            GivenInput::Files(files) => words.extend(files.iter().map(|file| quoted_word(file.as_os_str()))),
         }
-        Some(Given::File(file)) => words.extend(["::::".to_owned(), shown(&file.clone().into_os_string())]),
-        None => {}
     }
     UsageError::NoSeparator { word, corrected: escaped(&words.join(" ")).into_owned() }
 }
@@ -155,6 +154,19 @@ mod tests {
         b"{}",
         b"-h",
         b"run",
+        b":::+",
+        b"::::+",
+        b"-n",
+        b"-X",
+        b"--colsep",
+        b"--csv",
+        b"--header",
+        b"--arg-sep",
+        b"-I",
+        b"--shuf",
+        b"-rm",
+        b"-s1k",
+        b"-L2",
     ];
 
     /// The next number of a sequence that a seed fixes (xorshift64).

@@ -6,13 +6,15 @@
 
 use super::args::{Flags, Isolation, ProtocolChoice};
 use super::error::UsageError;
-use super::separators::Given;
+use super::separators::{Given, GivenInput};
 use super::values::{Delimiter, HaltChoice, Limit, Workers};
+use crate::model::arrangement::{Arrangement, ColumnSplit, LineFill};
 use crate::model::builder::{ConfigBuilder, Host, SourceChoice, WorkerChoice};
 use crate::model::config::{Config, InputSpec, OutputMode};
 use crate::model::config_error::{ConfigError, Setting};
 use crate::model::spec::{ExitCodeStyle, Halt, HaltOn, TASKS, Threshold};
 use std::ffi::OsString;
+use std::os::unix::ffi::OsStrExt;
 use std::path::PathBuf;
 
 /// A checked command line.
@@ -29,7 +31,7 @@ pub struct Invocation {
 pub fn resolve(
     flags: &Flags,
     command: Vec<OsString>,
-    input: Option<Given>,
+    inputs: Vec<Given>,
     host: &Host,
 ) -> Result<Invocation, UsageError> {
     let worker = worker(flags, command)?;
@@ -39,8 +41,10 @@ pub fn resolve(
     if flags.trace.as_ref().is_some_and(|file| file.as_os_str() == "-") {
         return Err(UsageError::TraceOnStdout);
     }
-    let source = source(flags, input)?;
-    let config = settings(flags, worker, source, host).build().map_err(|error| usage_error(error, flags))?;
+    let inputs = inputs_of(flags, inputs)?;
+    let settings = ConfigBuilder { arrangement: Some(arrangement(flags)?), ..settings(flags, worker, host) };
+    let settings = inputs.into_iter().fold(settings, |settings, (choice, linked)| settings.also(choice, linked));
+    let config = settings.build().map_err(|error| usage_error(error, flags))?;
     Ok(Invocation { config, exit_codes: flags.exit_code.unwrap_or(ExitCodeStyle::Own) })
 }
 
@@ -53,22 +57,60 @@ fn worker(flags: &Flags, command: Vec<OsString>) -> Result<WorkerChoice, UsageEr
     }
 }
 
-/// Where items come from: at most one place.
-fn source(flags: &Flags, input: Option<Given>) -> Result<Option<SourceChoice>, UsageError> {
-    let separator = input.as_ref().map(|given| match given {
-        Given::Items(_) => ":::",
-        Given::File(_) => "::::",
-    });
-    let named = [flags.items.map(|_| "--items"), flags.arg_file.as_ref().map(|_| "--arg-file"), separator];
-    let mut named = named.into_iter().flatten();
-    if let (Some(first), Some(second)) = (named.next(), named.next()) {
-        return Err(UsageError::TwoInputs { first, second });
+/// Where items come from, each with whether it is linked to the one before: generated, or any number of inputs.
+fn inputs_of(flags: &Flags, given: Vec<Given>) -> Result<Vec<(SourceChoice, bool)>, UsageError> {
+    if let Some(count) = flags.items {
+        let second = match (flags.arg_file.first(), given.first()) {
+            (Some(_), _) => "--arg-file",
+            (None, Some(given)) => given.separator(),
+            (None, None) => return Ok(vec![(SourceChoice::Generate(count), false)]),
+        };
+        return Err(UsageError::TwoInputs { first: "--items", second });
     }
-    Ok(match (input, &flags.arg_file) {
-        (Some(Given::Items(items)), _) => Some(SourceChoice::Args(items)),
-        (Some(Given::File(file)), _) => Some(SourceChoice::Input(input_spec(file))),
-        (None, Some(file)) => Some(SourceChoice::Input(input_spec(file.clone()))),
-        (None, None) => flags.items.map(SourceChoice::Generate),
+    let mut inputs: Vec<(SourceChoice, bool)> = Vec::new();
+    inputs.extend(flags.arg_file.iter().map(|file| (SourceChoice::Input(input_spec(file.clone())), false)));
+    for Given { what, linked } in given {
+        match what {
+            GivenInput::Items(items) => inputs.push((SourceChoice::Args(items), linked)),
+            GivenInput::Files(files) => {
+                inputs.extend(files.into_iter().map(|file| (SourceChoice::Input(input_spec(file)), linked)));
+            }
+        }
+    }
+    Ok(inputs)
+}
+
+fn arrangement(flags: &Flags) -> Result<Arrangement, UsageError> {
+    let bytes = |text: &OsString| text.as_bytes().to_vec();
+    if flags.replace.as_ref().is_some_and(|text| text.is_empty()) {
+        return Err(UsageError::NoReplacement);
+    }
+    let columns = match (&flags.colsep, flags.csv) {
+        (None, false) => None,
+        (None, true) => Some(ColumnSplit::Csv { separator: b',', trims: false }),
+        (Some(regex), false) => Some(ColumnSplit::Pattern { regex: bytes(regex), trims: true }),
+        // As in GNU parallel, where `--colsep` alone cuts white space off.
+        (Some(separator), true) => match *separator.as_bytes() {
+            [separator] | [b'\\', separator @ b'\\'] => Some(ColumnSplit::Csv { separator, trims: true }),
+            [b'\\', b't'] => Some(ColumnSplit::Csv { separator: b'\t', trims: true }),
+            _ => return Err(UsageError::CsvSeparator { separator: separator.to_string_lossy().into_owned() }),
+        },
+    };
+    Ok(Arrangement {
+        columns,
+        names: flags.header,
+        end_of_file: flags.eof.as_ref().map(bytes),
+        skips_blank: flags.no_run_if_empty,
+        shuffles: flags.shuf,
+        records_max: flags.max_args,
+        lines_max: flags.max_lines,
+        fill: match (flags.repeat_words, flags.join_words) {
+            (true, _) => Some(LineFill::Repeat),
+            (false, true) => Some(LineFill::Join),
+            (false, false) => None,
+        },
+        line_bytes_max: flags.max_chars,
+        replace: flags.replace.as_ref().map(bytes),
     })
 }
 
@@ -77,10 +119,9 @@ fn input_spec(file: PathBuf) -> InputSpec {
 }
 
 /// The flags as settings; a flag that was not given is a setting that is not made.
-fn settings(flags: &Flags, worker: WorkerChoice, source: Option<SourceChoice>, host: &Host) -> ConfigBuilder {
+fn settings(flags: &Flags, worker: WorkerChoice, host: &Host) -> ConfigBuilder {
     ConfigBuilder {
         worker,
-        source,
         delay: flags.delay,
         threads: Some(flags.isolation == Some(Isolation::Thread)),
         transport: flags.transport,
@@ -193,6 +234,11 @@ fn usage_error(error: ConfigError, flags: &Flags) -> UsageError {
         ConfigError::BlockBatchMax => UsageError::BlockBatchMax,
         ConfigError::TagOfBlocks => UsageError::TagOfBlocks,
         ConfigError::PassedStandard { fd } => UsageError::PassedStandard { fd },
+        ConfigError::ArrangedAsRead { setting, other } => {
+            UsageError::ArrangedAsRead { flag: flag(setting), other: flag(other) }
+        }
+        ConfigError::ListToStdin { setting } => UsageError::ListToStdin { flag: flag(setting) },
+        ConfigError::StdinTwice => UsageError::StdinTwice,
         ConfigError::TerminalWorkers => UsageError::TtyWorkers,
         ConfigError::TagOfMode { mode: OutputMode::Narrate } => UsageError::NeedsResults { mode: "narrate" },
         ConfigError::TagOfMode { mode: OutputMode::Json } => UsageError::NeedsResults { mode: "json" },
@@ -243,6 +289,19 @@ const fn flag(setting: Setting, flags: &Flags) -> &'static str {
         Setting::RunTimeout => "--run-timeout",
         Setting::Intensity => "--max-restarts",
         Setting::Halt => "--halt",
+        Setting::Inputs => "a second input",
+        Setting::Columns if flags.csv => "--csv",
+        Setting::Columns => "--colsep",
+        Setting::Names => "--header",
+        Setting::RecordsMax => "--max-args",
+        Setting::LinesMax => "-L",
+        Setting::LineFill if flags.repeat_words => "-X",
+        Setting::LineFill => "-m",
+        Setting::LineBytesMax => "--max-chars",
+        Setting::Replace => "-I",
+        Setting::EndOfFile => "-E",
+        Setting::SkipsBlank => "--no-run-if-empty",
+        Setting::Shuffles => "--shuf",
     }
 }
 
@@ -250,7 +309,8 @@ const fn flag(setting: Setting, flags: &Flags) -> &'static str {
 mod tests {
     use super::super::{Parsed, parse};
     use super::*;
-    use crate::model::config::{ExecSpec, SourceSpec, Split, WorkerSpec};
+    use crate::model::arrangement::{Insertion, ItemForm};
+    use crate::model::config::{ArrangedInput, ExecSpec, SourceSpec, Split, WorkerSpec};
     use crate::model::spec::{Credit, TransportKind, TransportSpec, WorkerContract};
     use crate::model::time::Duration;
 
@@ -337,7 +397,16 @@ mod tests {
     fn a_command_runs_once_per_line_of_stdin() {
         let config = config("-k -- echo -n {}");
         let argv = vec!["echo".into(), "-n".into(), "{}".into()];
-        assert_eq!(config.worker, WorkerSpec::Exec(ExecSpec { argv, shell: false, stdin: false, terminal: false }));
+        assert_eq!(
+            config.worker,
+            WorkerSpec::Exec(ExecSpec {
+                argv,
+                shell: false,
+                stdin: false,
+                terminal: false,
+                insertion: Insertion::default()
+            })
+        );
         assert_eq!(config.source, stdin_by(b'\n'));
         assert_eq!((config.policy.worker, config.policy.crash_limit), (WorkerContract::per_item(), 1));
         assert_eq!((config.policy.worker.credit, config.policy.batch_max), (Credit::Items(1), 1));
@@ -353,6 +422,79 @@ mod tests {
         assert_eq!(config.source, stdin_by(b'\n'));
         assert_eq!((config.policy.worker.credit, config.message_items_max), (Credit::Items(9), 3));
         assert_eq!(config.policy.crash_limit, 3);
+    }
+
+    fn arranged(typed: &str) -> (Vec<ArrangedInput>, Arrangement, ItemForm) {
+        match config(typed).source {
+            SourceSpec::Arranged { inputs, arrangement, form } => (inputs, arrangement, form),
+            other => panic!("{typed}: {other:?}"),
+        }
+    }
+
+    fn insertion(typed: &str) -> Insertion {
+        match config(typed).worker {
+            WorkerSpec::Exec(spec) => spec.insertion,
+            other => panic!("{typed}: {other:?}"),
+        }
+    }
+
+    #[test]
+    fn several_inputs_are_combined_in_the_order_of_the_line() {
+        let args = |item: &str| SourceSpec::Args { items: vec![item.into()] };
+        let (inputs, arrangement, form) = arranged("-a f -- x ::: a :::+ b :::: g");
+        let file = |path: &str| SourceSpec::Lines {
+            input: InputSpec::File(path.into()),
+            split: Split::Delimiter(b'\n'),
+            priority: false,
+        };
+        let expected = [(file("f"), false), (args("a"), false), (args("b"), true), (file("g"), false)];
+        let found: Vec<_> = inputs.into_iter().map(|input| (input.source, input.linked)).collect();
+        assert_eq!((found, arrangement, form), (expected.into(), Arrangement::default(), ItemForm::List));
+        // Workers that stay get text.
+        for typed in ["::: a ::: b", "--protocol frames -- x ::: a ::: b"] {
+            assert_eq!(arranged(typed).2, ItemForm::Whole, "{typed}");
+        }
+        // One delimiter for all files.
+        let (inputs, ..) = arranged("-0 -- x :::: f g");
+        assert!(
+            inputs.iter().all(|input| matches!(input.source, SourceSpec::Lines { split: Split::Delimiter(0), .. }))
+        );
+    }
+
+    #[test]
+    fn flags_of_arguments_make_lists_and_others_do_not() {
+        for typed in ["-n 2", "-n 0", "-L 1", "-X", "-m", "-s 99", "-C ,", "--csv", "--header :"] {
+            let typed = format!("{typed} -- x ::: a");
+            assert_eq!((arranged(&typed).2, insertion(&typed).form), (ItemForm::List, ItemForm::List), "{typed}");
+        }
+        for typed in ["--shuf", "-r", "-E x"] {
+            let typed = format!("{typed} -- x ::: a");
+            assert_eq!((arranged(&typed).2, insertion(&typed).form), (ItemForm::Whole, ItemForm::Whole), "{typed}");
+        }
+        assert_eq!(config("-I ,, -- x ::: a").source, SourceSpec::Args { items: vec!["a".into()] });
+        assert_eq!(insertion("-I ,, -- x ::: a").replace.as_deref(), Some(&b",,"[..]));
+        let repeats = |typed: &str| insertion(&format!("{typed} -- x")).repeats;
+        assert_eq!(
+            ["-X", "-L 1", "-n 2", "-m", "-m -L 2", "-X -n 2"].map(repeats),
+            [true, true, false, false, false, true]
+        );
+        assert!(insertion("--header 0 -- x").has_names && !insertion("-n 2 -- x").has_names);
+    }
+
+    #[test]
+    fn columns_are_cut_as_asked() {
+        let columns = |typed: &str| arranged(&format!("{typed} -- x")).1.columns;
+        let pattern = |regex: &str, trims| Some(ColumnSplit::Pattern { regex: regex.into(), trims });
+        let csv = |separator, trims| Some(ColumnSplit::Csv { separator, trims });
+        assert_eq!(columns("-C ,"), pattern(",", true));
+        assert_eq!(columns("--colsep ''"), pattern("", true));
+        // As in GNU parallel: names without another separator are of columns between tabs, and nothing is cut off.
+        assert_eq!(columns("--header :"), pattern("\t", false));
+        assert_eq!(columns("--header : -C ;"), pattern(";", true));
+        assert_eq!(columns("--csv"), csv(b',', false));
+        assert_eq!(columns("--csv -C ;"), csv(b';', true));
+        assert_eq!(columns(r"--csv -C \t"), csv(b'\t', true));
+        assert_eq!(columns("-n 2"), None);
     }
 
     #[test]
@@ -421,6 +563,14 @@ mod tests {
             ("-- gzip {} ::: a b", builder().command(["gzip", "{}"]).items(["a", "b"])),
             ("--protocol frames -- ./w", builder().worker_program(["./w"])),
             ("--block 1K -a -", builder().input(InputSpec::Stdin).block(1024)),
+            (
+                "-n 2 -- c ::: a :::+ b",
+                builder()
+                    .command(["c"])
+                    .items(["a"])
+                    .also_items(["b"], true)
+                    .arrangement(Arrangement { records_max: Some(2), ..Arrangement::default() }),
+            ),
             ("-q --isolation thread -a x", builder().threads(true).quiet(true).input(InputSpec::File("x".into()))),
         ] {
             // The signals are the one difference: a program keeps its own.
@@ -429,11 +579,11 @@ mod tests {
     }
 
     #[test]
-    fn items_come_from_one_place() {
+    fn generated_items_take_no_input() {
         let table = [
             ("--items 3 -a x", "--items", "--arg-file"),
             ("--items 3 -- x ::: a", "--items", ":::"),
-            ("-a x :::: y", "--arg-file", "::::"),
+            ("--items 3 :::: y", "--items", "::::"),
         ];
         for (typed, first, second) in table {
             assert_eq!(error(typed), UsageError::TwoInputs { first, second }, "{typed}");

@@ -125,6 +125,11 @@ pub fn plot_file(name: OsString) -> Result<PlotFile, &'static str> {
     PlotFile::of(name).ok_or("the name of a plot ends in .svg or .png")
 }
 
+/// A size in bytes of at least 1.
+pub fn size(text: &str) -> Result<u64, ValueError> {
+    Ok(sizes::parse(text, u64::MAX)?)
+}
+
 pub fn workers(text: &str) -> Result<Workers, ValueError> {
     if text == "auto" {
         return Ok(Workers::Auto);

@@ -11,10 +11,14 @@
 use super::capture::{Capture, CaptureError, Collector, Progress};
 use super::environment::{CommandEnvironment, Variable};
 use super::interpreter;
+use super::line::CommandLine;
+use super::list_script::SHELL;
 use super::placeholder::Values;
+use super::script::Misplaced;
 use super::search::{self, CommandError};
 use super::stdin_feed::StdinFeed;
-use super::template::{CommandLine, Template};
+use super::template::{LateTemplate, Template};
+use crate::model::arrangement::{ColumnNames, ItemForm};
 use crate::model::config::ExecSpec;
 use crate::model::ids::{Attempt, ItemId, WorkerId};
 use crate::model::time::Instant;
@@ -70,7 +74,9 @@ pub enum LaunchError {
 /// Starts the command of an [`ExecSpec`], once for each item.
 #[derive(Clone, Debug)]
 pub struct Commander {
-    template: Template,
+    template: LateTemplate,
+    /// What an item is.
+    form: ItemForm,
     program: ProgramPath,
     stdin: bool,
     /// The stdin of commands that do not read the item from it: `/dev/null`, or the terminal.
@@ -111,14 +117,15 @@ impl Commander {
     pub fn new(spec: &ExecSpec, run_id: &str) -> Result<Self, CommandError> {
         let name = spec.argv.first().ok_or(CommandError::Empty)?;
         let path = std::env::var_os("PATH");
-        let template = Template::new(&spec.argv, spec.shell, !spec.stdin)?;
-        let program = match (template.program_varies(), spec.shell) {
+        let template = LateTemplate::new(spec)?;
+        let program = match (template.program_may_vary(), spec.shell) {
             (true, _) => ProgramPath::PerItem,
-            (false, true) => ProgramPath::At(search::find(OsStr::new(super::template::SHELL), None)?),
+            (false, true) => ProgramPath::At(search::find(OsStr::new(SHELL), None)?),
             (false, false) => ProgramPath::At(search::find_complete(name, path.as_deref())?),
         };
         Ok(Self {
             template,
+            form: spec.insertion.form,
             program,
             stdin: spec.stdin,
             null: Arc::new(fd::dev_null().map_err(CommandError::DevNull)?),
@@ -129,6 +136,13 @@ impl Commander {
             line: CommandLine::default(),
             argv: Vec::new(),
         })
+    }
+
+    /// Tells the commander where the names of columns become known.
+    #[must_use]
+    pub fn with_names(mut self, names: ColumnNames) -> Self {
+        self.template.wait_for(names);
+        self
     }
 
     /// Tells the libraries of threads in each command how many to use.
@@ -163,14 +177,22 @@ impl Commander {
     /// The command for one item as text that a shell parses to the same arguments, without a final newline; with `--shell`,
     /// the script. For display: it is not checked if the command can be executed.
     pub fn quoted_line(&mut self, bytes: &[u8], item: ItemId, worker: WorkerId) -> Vec<u8> {
-        let values = self.fill(bytes, item, worker);
-        self.template.quoted(&values, &self.line)
+        let shown = self.fill(bytes, item, worker).map(|(template, line, values)| template.quoted(&values, line));
+        // As a comment of the shell.
+        shown.unwrap_or_else(|error| format!("# failed to {error}").into_bytes())
     }
 
-    fn fill<'a>(&mut self, bytes: &'a [u8], item: ItemId, worker: WorkerId) -> Values<'a> {
-        let values = Values { item: bytes, sequence: item.0.saturating_add(1), slot: worker.number() };
-        self.template.fill(&values, &mut self.line);
-        values
+    fn fill<'a>(
+        &mut self,
+        bytes: &'a [u8],
+        item: ItemId,
+        worker: WorkerId,
+    ) -> Result<(&Template, &CommandLine, Values<'a>), Misplaced> {
+        let sequence = item.0.saturating_add(1);
+        let values = Values { item: bytes, form: self.form, sequence, slot: worker.number() };
+        let template = self.template.get()?;
+        template.fill(&values, &mut self.line);
+        Ok((template, &self.line, values))
     }
 
     /// Starts the command for one item. The process leads a group of its own and is killed when we die.
@@ -178,7 +200,9 @@ impl Commander {
     /// # Errors
     /// See [`LaunchError`]. No process is left then.
     pub fn launch(&mut self, spawner: &mut Spawner, launch: &Launch<'_>) -> Result<Execution, LaunchError> {
-        self.fill(launch.bytes, launch.item, launch.worker);
+        if let Err(error) = self.fill(launch.bytes, launch.item, launch.worker) {
+            return Err(LaunchError::Unfit(error.to_string()));
+        }
         self.line
             .copy_checked(&mut self.argv)
             .map_err(|error| LaunchError::Unfit(format!("run {}: {error}", self.name())))?;
@@ -349,6 +373,7 @@ fn read(pipe: Option<&PipeReader>, capture: &mut Capture, collector: &mut Collec
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::model::arrangement::Insertion;
     use crate::model::exit::ExitStatus;
     use crate::model::signal::Signal;
     use crate::sys::poller::{Interest, Poller};
@@ -361,7 +386,13 @@ mod tests {
     const STDIN: u64 = 3;
 
     fn commander(argv: &[&str], shell: bool, stdin: bool) -> Commander {
-        let spec = ExecSpec { argv: argv.iter().map(OsString::from).collect(), shell, stdin, terminal: false };
+        let spec = ExecSpec {
+            argv: argv.iter().map(OsString::from).collect(),
+            shell,
+            stdin,
+            terminal: false,
+            insertion: Insertion::default(),
+        };
         Commander::new(&spec, "run-1").unwrap()
     }
 
@@ -523,11 +554,24 @@ mod tests {
 
     #[test]
     fn a_missing_program_is_reported_before_any_item() {
-        let spec = ExecSpec { argv: vec!["frobnicate".into()], shell: false, stdin: false, terminal: false };
+        let spec = ExecSpec {
+            argv: vec!["frobnicate".into()],
+            shell: false,
+            stdin: false,
+            terminal: false,
+            insertion: Insertion::default(),
+        };
         assert!(matches!(Commander::new(&spec, "r").unwrap_err(), CommandError::NotFound { .. }));
-        let spec = ExecSpec { argv: vec!["/".into()], shell: false, stdin: false, terminal: false };
+        let spec = ExecSpec {
+            argv: vec!["/".into()],
+            shell: false,
+            stdin: false,
+            terminal: false,
+            insertion: Insertion::default(),
+        };
         assert!(matches!(Commander::new(&spec, "r").unwrap_err(), CommandError::NotExecutable { .. }));
-        let spec = ExecSpec { argv: vec![], shell: false, stdin: false, terminal: false };
+        let spec =
+            ExecSpec { argv: vec![], shell: false, stdin: false, terminal: false, insertion: Insertion::default() };
         assert!(matches!(Commander::new(&spec, "r").unwrap_err(), CommandError::Empty));
     }
 

@@ -1,6 +1,7 @@
 //! Floor 2: foreign programs as workers.
 //!
-//! `template` makes the command line for an item, from its `placeholder`s, which `script` finds in a script of a shell;
+//! `template` makes the command `line` for an item, from its `placeholder`s in `words`, which `script` finds in a script of
+//! a shell and `list_script` fills in for many arguments; `meter` tells how long a command line gets;
 //! `search` finds its program, `environment` makes its environment, `exec` starts it, one process per item, `stdin_feed`
 //! writes the item to it, and `capture` keeps its output. `job_control` and `jobserver` are for commands on a terminal and
 //! below make.
@@ -14,8 +15,12 @@ pub mod exec;
 mod interpreter;
 pub mod job_control;
 pub mod jobserver;
+pub mod line;
+mod list_script;
+pub mod meter;
 mod placeholder;
 mod script;
 pub mod search;
 pub mod stdin_feed;
 pub mod template;
+mod words;

@@ -10,8 +10,9 @@
 //!
 //! Invariant: pure. A program that takes its argument for code (`eval`, `sh -c`, `awk`) is beyond its knowledge.
 
-use super::placeholder::Placeholder;
+use super::placeholder::{Placeholder, PlaceholderSet};
 
+const APPENDED: &str = "the appended {}";
 const IN_ARITHMETIC: &str = "it stands in arithmetic, where bash would evaluate the item";
 
 /// The place of a placeholder in a script.
@@ -38,27 +39,37 @@ pub enum ScriptPart {
 
 /// A place where no expansion is certain to be literal. The text completes "failed to ...".
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error(
-    "replace {what} in the script of --shell: {place}; a placeholder may stand outside quotes, in '...', in \"...\", in $( ) \
-     and in a here-document whose delimiter is not quoted"
-)]
+#[error("replace {what} in the script of --shell: {place}; {remedy}")]
 pub struct Misplaced {
-    what: &'static str,
+    what: String,
     place: &'static str,
+    remedy: &'static str,
 }
 
-/// Cuts a script that contains a placeholder. `appended`: its last placeholder was not typed.
+const PLACES: &str = "a placeholder may stand outside quotes, in '...', in \"...\", in $( ) and in a here-document whose \
+     delimiter is not quoted";
+
+impl Misplaced {
+    /// With a placeholder its word is repeated for each argument, and it is not clear what that word is.
+    pub(super) fn of_repeated_word() -> Self {
+        let place = "-X or -L repeats the word around it, which has a quote or another special character";
+        Self { what: "a placeholder".to_owned(), place, remedy: "use -m or -n, or write a plain word" }
+    }
+}
+
+/// Cuts a script that contains a placeholder of `set`. `appended`: its last placeholder was not typed.
 ///
 /// # Errors
 /// A placeholder stands where it cannot be replaced, or the script is not understood.
-pub fn parse(script: &[u8], appended: bool) -> Result<Vec<ScriptPart>, Misplaced> {
-    if appended && ends_with_operator(script) {
+pub fn parse(script: &[u8], appended: bool, set: &PlaceholderSet) -> Result<Vec<ScriptPart>, Misplaced> {
+    if appended && ends_with_operator(script, set) {
         let place = "the script ends with an operator, behind which the item would be a command or a file; put {} where \
                      the item belongs";
-        return Err(Misplaced { what: "the appended {}", place });
+        return Err(Misplaced { what: APPENDED.to_owned(), place, remedy: PLACES });
     }
     let mut scanner = Scanner {
         script,
+        set,
         at: 0,
         end: script.len(),
         copied: 0,
@@ -83,8 +94,8 @@ pub fn parse(script: &[u8], appended: bool) -> Result<Vec<ScriptPart>, Misplaced
 }
 
 /// If the last byte in front of an appended placeholder is no part of a command's words.
-fn ends_with_operator(script: &[u8]) -> bool {
-    let typed = script.strip_suffix(b"{}").unwrap_or(script);
+fn ends_with_operator(script: &[u8], set: &PlaceholderSet) -> bool {
+    let typed = script.strip_suffix(set.item_text()).unwrap_or(script);
     let last = typed.iter().rev().find(|byte| !b" \t".contains(byte));
     last.is_some_and(|byte| b";&|<>(\n\\".contains(byte))
 }
@@ -117,6 +128,7 @@ struct Document {
 
 struct Scanner<'a> {
     script: &'a [u8],
+    set: &'a PlaceholderSet,
     at: usize,
     end: usize,
     /// Everything before is in `parts`.
@@ -153,11 +165,17 @@ impl Scanner<'_> {
 
     /// The error about the placeholder at the present position.
     fn misplaced(&self, place: &'static str) -> Misplaced {
-        Misplaced { what: Placeholder::at_start(self.rest()).map_or("a placeholder", |(text, _)| text), place }
+        let text = self.set.at_start(self.rest()).map(|(bytes, _)| String::from_utf8_lossy(&self.rest()[..bytes]));
+        Misplaced {
+            what: text.map_or_else(|| "a placeholder".to_owned(), |text| text.into_owned()),
+            place,
+            remedy: PLACES,
+        }
     }
 
     fn unsure(&self, place: &'static str) -> Misplaced {
-        Misplaced { what: if self.appended { "the appended {}" } else { "the placeholders" }, place }
+        let what = if self.appended { APPENDED } else { "the placeholders" };
+        Misplaced { what: what.to_owned(), place, remedy: PLACES }
     }
 
     /// Takes `bytes` bytes that have no further meaning.
@@ -167,7 +185,7 @@ impl Scanner<'_> {
     fn take_raw(&mut self, bytes: usize, place: &'static str) -> Result<(), Misplaced> {
         let end = (self.at + bytes).min(self.end);
         while self.at < end {
-            if Placeholder::at_start(self.rest()).is_some() {
+            if self.set.at_start(self.rest()).is_some() {
                 return Err(self.misplaced(place));
             }
             self.at += 1;
@@ -177,13 +195,13 @@ impl Scanner<'_> {
 
     fn scan(&mut self) -> Result<(), Misplaced> {
         while self.at < self.end {
-            if let Some((text, placeholder)) = Placeholder::at_start(self.rest()) {
-                self.placeholder(text, placeholder)?;
+            if let Some((bytes, placeholder)) = self.set.at_start(self.rest()) {
+                self.placeholder(bytes, placeholder)?;
                 continue;
             }
             match (self.script[self.at], self.enclosures.last()) {
                 (b'\\', _) => {
-                    if Placeholder::at_start(&self.rest()[1..]).is_some() {
+                    if self.set.at_start(&self.rest()[1..]).is_some() {
                         self.at += 1;
                         return Err(self.misplaced("it stands directly behind a backslash"));
                     }
@@ -225,7 +243,7 @@ impl Scanner<'_> {
         matches!(enclosure, Some(Enclosure::Double | Enclosure::Document))
     }
 
-    fn placeholder(&mut self, text: &str, placeholder: Placeholder) -> Result<(), Misplaced> {
+    fn placeholder(&mut self, bytes: usize, placeholder: Placeholder) -> Result<(), Misplaced> {
         let place = if self.enclosures.contains(&Enclosure::Arithmetic) {
             if !placeholder.is_number() {
                 return Err(self.misplaced(IN_ARITHMETIC));
@@ -239,16 +257,16 @@ impl Scanner<'_> {
                 _ => Quoting::Bare,
             }
         };
-        self.push(text, placeholder, place)
+        self.push(bytes, placeholder, place)
     }
 
-    fn push(&mut self, text: &str, placeholder: Placeholder, place: Quoting) -> Result<(), Misplaced> {
+    fn push(&mut self, bytes: usize, placeholder: Placeholder, place: Quoting) -> Result<(), Misplaced> {
         if self.in_test && !placeholder.is_number() {
             return Err(self.misplaced("it stands in [[ ]], where bash may evaluate the item; use [ ] or case"));
         }
         self.copy_text();
         self.parts.push(ScriptPart::Placeholder(placeholder, place));
-        self.at += text.len();
+        self.at += bytes;
         self.copied = self.at;
         Ok(())
     }
@@ -317,14 +335,14 @@ impl Scanner<'_> {
     fn single_quotes(&mut self) -> Result<(), Misplaced> {
         self.at += 1;
         while let Some(byte) = self.byte(0) {
-            if let Some((text, placeholder)) = Placeholder::at_start(self.rest()) {
+            if let Some((bytes, placeholder)) = self.set.at_start(self.rest()) {
                 if self.enclosures.contains(&Enclosure::Arithmetic) {
                     return Err(self.misplaced(IN_ARITHMETIC));
                 }
                 if self.enclosures.last() == Some(&Enclosure::Brace) {
                     return Err(self.misplaced("it stands in ${ }"));
                 }
-                self.push(text, placeholder, Quoting::Single)?;
+                self.push(bytes, placeholder, Quoting::Single)?;
                 continue;
             }
             self.at += 1;
@@ -336,7 +354,7 @@ impl Scanner<'_> {
     }
 
     fn dollar(&mut self) -> Result<(), Misplaced> {
-        if Placeholder::at_start(&self.rest()[1..]).is_some() {
+        if self.set.at_start(&self.rest()[1..]).is_some() {
             self.at += 1;
             return Err(self.misplaced("it stands directly behind $"));
         }
@@ -389,7 +407,7 @@ impl Scanner<'_> {
         let mut document = Document { delimiter: Vec::new(), raw: false, tabs };
         let mut quote = None;
         while let Some(byte) = self.byte(0) {
-            if Placeholder::at_start(self.rest()).is_some() {
+            if self.set.at_start(self.rest()).is_some() {
                 return Err(self.misplaced("it stands in the delimiter of a here-document"));
             }
             match (byte, quote) {
@@ -471,7 +489,7 @@ mod tests {
     use super::*;
 
     fn places(script: &str) -> Result<Vec<Quoting>, String> {
-        let parts = parse(script.as_bytes(), false).map_err(|error| error.to_string())?;
+        let parts = parse(script.as_bytes(), false, &PlaceholderSet::default()).map_err(|error| error.to_string())?;
         let place = |part: &ScriptPart| match part {
             ScriptPart::Placeholder(_, place) => Some(*place),
             ScriptPart::Text(_) => None,
@@ -535,13 +553,14 @@ mod tests {
 
     #[test]
     fn an_item_is_not_appended_to_a_comment() {
-        let error = parse(b"echo hi # then {}", true).unwrap_err().to_string();
+        let set = PlaceholderSet::default();
+        let error = parse(b"echo hi # then {}", true, &set).unwrap_err().to_string();
         assert!(error.contains("the appended {} in the script of --shell: the script ends with a comment"), "{error}");
-        assert!(parse(b"echo hi # then\necho {}", true).is_ok());
+        assert!(parse(b"echo hi # then\necho {}", true, &set).is_ok());
         for script in ["echo hi & {}", "echo hi; {}", "true && {}", "echo hi > {}", "echo hi\n {}", "echo \\ {}"] {
-            let error = parse(script.as_bytes(), true).expect_err(script).to_string();
+            let error = parse(script.as_bytes(), true, &set).expect_err(script).to_string();
             assert!(error.contains("the script ends with an operator"), "{error}");
         }
-        assert!(parse(b"echo $(date) ${x} {}", true).is_ok());
+        assert!(parse(b"echo $(date) ${x} {}", true, &set).is_ok());
     }
 }

@@ -3,81 +3,79 @@
 //! A placeholder may occur anywhere in any argument, any number of times. A command without a placeholder gets the item as
 //! its last argument.
 //!
-//! Invariant: an item is data. It is never read as a placeholder, never becomes more than one argument, and never becomes a
-//! part of a script: a shell gets it as an argument, and the script expands a variable.
+//! Invariant: an item is data. It is never read as a placeholder, an argument of it never becomes more than one argument of
+//! the command, and it never becomes a part of a script: a shell gets it as an argument, and the script expands a variable.
 
-use super::placeholder::{Placeholder, Values};
+use super::line::{CommandLine, quote};
+use super::list_script::{ListScript, SHELL};
+use super::placeholder::{PathPart, Placeholder, PlaceholderSet, Values};
 use super::script::{self, Misplaced, Quoting, ScriptPart};
-use std::ffi::{CString, OsString};
+use super::words::Word;
+use crate::model::arrangement::{ColumnName, ColumnNames, Insertion, ItemForm};
+use crate::model::config::ExecSpec;
+use std::ffi::OsString;
 use std::os::unix::ffi::OsStrExt;
-
-/// The longest argument that Linux accepts, including its final NUL (`MAX_ARG_STRLEN`, `execve(2)`).
-pub const ARGUMENT_BYTES_MAX: usize = 128 * 1024;
-
-/// The shell of `--shell`.
-pub const SHELL: &str = "/bin/sh";
-
-/// A piece of an argument.
-#[derive(Clone, Debug, PartialEq, Eq)]
-enum WordPart {
-    Literal(Vec<u8>),
-    Placeholder(Placeholder),
-}
 
 /// A command with placeholders.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Template {
-    arguments: Vec<Vec<WordPart>>,
+    words: Vec<Word>,
     /// The script of `--shell` as it was typed.
-    script: Option<Vec<ScriptPart>>,
+    script: Option<ListScript>,
+    /// The script depends on the number of arguments.
+    by_list: bool,
 }
 
 impl Template {
     /// Parses the words of a command. `append`: if no word contains a placeholder, the item becomes the last argument.
-    /// `shell`: the words, joined with spaces, become a script for [`SHELL`].
+    /// `shell`: the words, joined with spaces, become a script for [`SHELL`]. `names` has the columns that have one.
     ///
     /// # Errors
     /// With `shell`, a placeholder stands where the item would not be literal.
-    pub fn new(argv: &[OsString], shell: bool, append: bool) -> Result<Self, Misplaced> {
-        let mut arguments: Vec<Vec<WordPart>> = argv.iter().map(|word| parse(word.as_bytes())).collect();
-        let has_placeholder = arguments.iter().flatten().any(|part| matches!(part, WordPart::Placeholder(_)));
+    pub fn new(
+        argv: &[OsString],
+        (shell, append): (bool, bool),
+        insertion: &Insertion,
+        names: &[ColumnName],
+    ) -> Result<Self, Misplaced> {
+        let set = PlaceholderSet { replace: insertion.replace.clone(), names: names.to_vec() };
+        let parse = |word: &OsString| Word::parse(word.as_bytes(), &set, insertion.repeats);
+        let mut words: Vec<Word> = argv.iter().map(parse).collect();
+        let has_placeholder = words.iter().any(Word::varies);
         let appended = append && !has_placeholder;
         if appended {
-            arguments.push(vec![WordPart::Placeholder(Placeholder::Item)]);
+            words.push(Word::placeholder(Placeholder::Each(PathPart::Whole)));
         }
         if !shell {
-            return Ok(Self { arguments, script: None });
+            return Ok(Self { words, script: None, by_list: false });
         }
         let mut text = argv.iter().map(|word| word.as_bytes()).collect::<Vec<_>>().join(&b' ');
         if appended {
-            text.extend_from_slice(b" {}");
+            text.push(b' ');
+            text.extend_from_slice(set.item_text());
         }
         let script = match has_placeholder || appended {
-            true => script::parse(&text, appended)?,
+            true => script::parse(&text, appended, &set)?,
             false => vec![ScriptPart::Text(text)],
         };
-        Ok(Self { arguments: shell_arguments(&script), script: Some(script) })
+        let list = ListScript::new(&script, insertion.repeats)?;
+        let by_list = insertion.form == ItemForm::List || list.has_numbered();
+        let words = if by_list { Vec::new() } else { shell_words(&script) };
+        Ok(Self { words, script: Some(list), by_list })
     }
 
     /// If the program depends on the item.
     #[must_use]
     pub fn program_varies(&self) -> bool {
-        self.arguments
-            .first()
-            .is_some_and(|program| program.iter().any(|part| matches!(part, WordPart::Placeholder(_))))
+        self.words.first().is_some_and(Word::varies)
     }
 
     /// Writes the command for one item to `line`, whose old content is lost.
     pub fn fill(&self, values: &Values<'_>, line: &mut CommandLine) {
         line.clear();
-        for argument in &self.arguments {
-            for part in argument {
-                match part {
-                    WordPart::Literal(text) => line.bytes.extend_from_slice(text),
-                    WordPart::Placeholder(placeholder) => placeholder.push_value(values, &mut line.bytes),
-                }
-            }
-            line.ends.push(line.bytes.len());
+        match &self.script {
+            Some(script) if self.by_list => script.fill(values, line),
+            _ => self.words.iter().for_each(|word| word.push(values, line)),
         }
     }
 
@@ -85,7 +83,7 @@ impl Template {
     /// argument contains a newline, and without a final newline. With `--shell`, the script with the item quoted in it.
     #[must_use]
     pub fn quoted(&self, values: &Values<'_>, line: &CommandLine) -> Vec<u8> {
-        if let Some(text) = self.script.as_ref().and_then(|script| quoted_script(script, values)) {
+        if let Some(text) = self.script.as_ref().and_then(|script| script.quoted(values)) {
             return text;
         }
         let mut text = Vec::new();
@@ -99,8 +97,60 @@ impl Template {
     }
 }
 
-/// The shell, its script, and the values that the script's first words store in variables.
-fn shell_arguments(script: &[ScriptPart]) -> Vec<Vec<WordPart>> {
+/// A template that may have to wait for the names of columns.
+#[derive(Clone, Debug)]
+pub struct LateTemplate {
+    argv: Vec<OsString>,
+    /// It runs in a shell; the item is appended if it has no placeholder.
+    ways: (bool, bool),
+    insertion: Insertion,
+    names: ColumnNames,
+    template: Option<Template>,
+}
+
+impl LateTemplate {
+    /// Parses the command, unless the names of columns have yet to come.
+    ///
+    /// # Errors
+    /// See [`Template::new`].
+    pub fn new(spec: &ExecSpec) -> Result<Self, Misplaced> {
+        let (argv, ways, insertion) = (spec.argv.clone(), (spec.shell, !spec.stdin), spec.insertion.clone());
+        let mut late = Self { argv, ways, insertion, names: ColumnNames::default(), template: None };
+        if !late.insertion.has_names {
+            late.get()?;
+        }
+        Ok(late)
+    }
+
+    /// The names of columns will be found here.
+    pub fn wait_for(&mut self, names: ColumnNames) {
+        self.names = names;
+    }
+
+    /// The template; asked for when an item is there, and so the names are known.
+    ///
+    /// # Errors
+    /// See [`Template::new`].
+    pub fn get(&mut self) -> Result<&Template, Misplaced> {
+        let template = match self.template.take() {
+            Some(template) => template,
+            None => Template::new(&self.argv, self.ways, &self.insertion, self.names.get().unwrap_or_default())?,
+        };
+        Ok(self.template.insert(template))
+    }
+
+    /// If the program may depend on the item.
+    #[must_use]
+    pub fn program_may_vary(&self) -> bool {
+        match &self.template {
+            Some(template) => template.program_varies(),
+            None => !self.ways.0 && self.argv.first().is_some_and(|program| program.as_bytes().contains(&b'{')),
+        }
+    }
+}
+
+/// The shell, its script, and the values that the script's first words store in variables, for an item of one argument.
+fn shell_words(script: &[ScriptPart]) -> Vec<Word> {
     let mut used: Vec<Placeholder> = Vec::new();
     for part in script {
         if let ScriptPart::Placeholder(placeholder, _) = part
@@ -130,169 +180,44 @@ fn shell_arguments(script: &[ScriptPart]) -> Vec<Vec<WordPart>> {
             }
         }
     }
-    let word = |text: &[u8]| vec![WordPart::Literal(text.to_vec())];
-    let mut arguments = vec![word(SHELL.as_bytes()), word(b"-c"), word(&text)];
+    let mut words = vec![Word::literal(SHELL.as_bytes()), Word::literal(b"-c"), Word::literal(&text)];
     if !used.is_empty() {
         // `$0`, as without further arguments.
-        arguments.push(word(SHELL.as_bytes()));
-        arguments.extend(used.iter().map(|placeholder| vec![WordPart::Placeholder(*placeholder)]));
+        words.push(Word::literal(SHELL.as_bytes()));
+        words.extend(used.into_iter().map(Word::placeholder));
     }
-    arguments
+    words
 }
 
 /// The variable of a script that holds the value.
 const fn variable(placeholder: Placeholder) -> &'static str {
     match placeholder {
-        Placeholder::Item => "_supervisor_item",
-        Placeholder::NoExtension => "_supervisor_no_extension",
-        Placeholder::Basename => "_supervisor_basename",
-        Placeholder::Dirname => "_supervisor_dirname",
-        Placeholder::BasenameNoExtension => "_supervisor_basename_no_extension",
+        Placeholder::Each(PathPart::Whole) => "_supervisor_item",
+        Placeholder::Each(PathPart::NoExtension) => "_supervisor_no_extension",
+        Placeholder::Each(PathPart::Basename) => "_supervisor_basename",
+        Placeholder::Each(PathPart::Dirname) => "_supervisor_dirname",
+        Placeholder::Each(PathPart::BasenameNoExtension) => "_supervisor_basename_no_extension",
         Placeholder::Sequence => "_supervisor_sequence",
         Placeholder::Slot => "_supervisor_slot",
-    }
-}
-
-/// The script with the item quoted in it; `None` where no quoting is right for every item.
-fn quoted_script(script: &[ScriptPart], values: &Values<'_>) -> Option<Vec<u8>> {
-    let mut text = Vec::new();
-    let mut value = Vec::new();
-    for part in script {
-        let (placeholder, place) = match part {
-            ScriptPart::Text(own) => {
-                text.extend_from_slice(own);
-                continue;
-            }
-            ScriptPart::Placeholder(placeholder, place) => (placeholder, place),
-        };
-        value.clear();
-        placeholder.push_value(values, &mut value);
-        match place {
-            Quoting::Bare => quote(&value, &mut text),
-            Quoting::Single if value.contains(&b'\'') => {
-                text.push(b'\'');
-                quote(&value, &mut text);
-                text.push(b'\'');
-            }
-            Quoting::Single | Quoting::Arithmetic => text.extend_from_slice(&value),
-            Quoting::Double => {
-                for &byte in &value {
-                    if b"\\$`\"".contains(&byte) {
-                        text.push(b'\\');
-                    }
-                    text.push(byte);
-                }
-            }
-            // A line of the item could be the delimiter.
-            Quoting::Document => return None,
-        }
-    }
-    Some(text)
-}
-
-/// A command line, in a buffer that is reused.
-#[derive(Clone, Debug, Default)]
-pub struct CommandLine {
-    /// The arguments, without separators.
-    bytes: Vec<u8>,
-    /// The end of each argument.
-    ends: Vec<usize>,
-}
-
-impl CommandLine {
-    /// Memory that a large item needed is freed.
-    fn clear(&mut self) {
-        self.bytes.clear();
-        self.bytes.shrink_to(ARGUMENT_BYTES_MAX);
-        self.ends.clear();
-    }
-
-    /// The arguments; the first is the program.
-    pub fn arguments(&self) -> impl Iterator<Item = &[u8]> {
-        let mut start = 0;
-        self.ends.iter().map(move |&end| &self.bytes[std::mem::replace(&mut start, end)..end])
-    }
-
-    /// Copies the arguments to `argv`, whose old content is lost, in the format of `execve`.
-    ///
-    /// # Errors
-    /// A text cannot be passed as an argument.
-    pub fn copy_checked(&self, argv: &mut Vec<CString>) -> Result<(), CommandLineError> {
-        argv.clear();
-        for argument in self.arguments() {
-            if argument.len() >= ARGUMENT_BYTES_MAX {
-                return Err(CommandLineError::TooLong { bytes: argument.len() });
-            }
-            argv.push(CString::new(argument).map_err(|_| CommandLineError::Nul)?);
-        }
-        Ok(())
-    }
-}
-
-/// Why an item cannot be passed to a program as an argument.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum CommandLineError {
-    #[error("the item holds a NUL byte, which no argument can; --stdin hands it over whole")]
-    Nul,
-    #[error(
-        "an argument of {bytes} bytes is longer than the system takes ({} bytes); --stdin hands the item over whole",
-        ARGUMENT_BYTES_MAX - 1
-    )]
-    TooLong { bytes: usize },
-}
-
-fn parse(word: &[u8]) -> Vec<WordPart> {
-    let mut parts = Vec::new();
-    let (mut literal_start, mut at) = (0, 0);
-    while at < word.len() {
-        let Some((text, placeholder)) = Placeholder::at_start(&word[at..]) else {
-            at += 1;
-            continue;
-        };
-        if literal_start < at {
-            parts.push(WordPart::Literal(word[literal_start..at].to_vec()));
-        }
-        parts.push(WordPart::Placeholder(placeholder));
-        at += text.len();
-        literal_start = at;
-    }
-    if literal_start < word.len() {
-        parts.push(WordPart::Literal(word[literal_start..].to_vec()));
-    }
-    parts
-}
-
-/// Appends `text` so that a POSIX shell parses it to one word. A newline is in single quotes, because a shell drops a
-/// newline after a backslash.
-pub fn quote(text: &[u8], out: &mut Vec<u8>) {
-    if text.is_empty() {
-        out.extend_from_slice(b"''");
-    }
-    for &byte in text {
-        match byte {
-            b'\n' => out.extend_from_slice(b"'\n'"),
-            b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'_' | b'-' | b'.' | b'/' | b',' | b':' | b'+' | b'@' | b'%' => {
-                out.push(byte);
-            }
-            // Bytes of a UTF-8 character.
-            0x80.. => out.push(byte),
-            _ => out.extend_from_slice(&[b'\\', byte]),
-        }
+        // Scripts with one of these are a `ListScript`.
+        Placeholder::At(..) => "_supervisor_argument",
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use super::super::line::{ARGUMENT_BYTES_MAX, CommandLineError};
     use super::*;
 
     fn template(words: &[&str], shell: bool, append: bool) -> Template {
-        Template::new(&words.iter().map(OsString::from).collect::<Vec<_>>(), shell, append).unwrap()
+        let words: Vec<_> = words.iter().map(OsString::from).collect();
+        Template::new(&words, (shell, append), &Insertion::default(), &[]).unwrap()
     }
 
     /// The command for the fourth item in slot 2, its arguments joined by `|`.
     fn filled(template: &Template, item: &str) -> String {
         let mut line = CommandLine::default();
-        template.fill(&Values { item: item.as_bytes(), sequence: 4, slot: 2 }, &mut line);
+        template.fill(&Values { item: item.as_bytes(), form: ItemForm::Whole, sequence: 4, slot: 2 }, &mut line);
         let arguments: Vec<_> = line.arguments().map(String::from_utf8_lossy).collect();
         arguments.join("|")
     }
@@ -329,8 +254,8 @@ mod tests {
 
     #[test]
     fn placeholders_stand_anywhere_and_as_often_as_one_likes() {
-        let mixed = template(&["run-{#}", "--in={}:{}", "{}{.}", "{", "{}}", "{{}", "{x}", "{1}"], false, true);
-        assert_eq!(filled(&mixed, "a.b"), "run-4|--in=a.b:a.b|a.ba|{|a.b}|{a.b|{x}|{1}");
+        let mixed = template(&["run-{#}", "--in={}:{}", "{}{.}", "{", "{}}", "{{}", "{x}", "{1.}{2}"], false, true);
+        assert_eq!(filled(&mixed, "a.b"), "run-4|--in=a.b:a.b|a.ba|{|a.b}|{a.b|{x}|a");
         assert!(mixed.program_varies());
     }
 
@@ -364,7 +289,7 @@ mod tests {
     fn a_quoted_line_is_what_a_user_may_paste() {
         let mut line = CommandLine::default();
         let mut quoted = |words: &[&str], shell, item: &str| {
-            let values = Values { item: item.as_bytes(), sequence: 1, slot: 1 };
+            let values = Values { item: item.as_bytes(), form: ItemForm::Whole, sequence: 1, slot: 1 };
             let template = template(words, shell, true);
             template.fill(&values, &mut line);
             String::from_utf8(template.quoted(&values, &line)).unwrap()
@@ -452,7 +377,7 @@ mod tests {
                 let template = template(&[script], true, true);
                 for item in HOSTILE {
                     let mut line = CommandLine::default();
-                    let values = Values { item: item.as_bytes(), sequence: 4, slot: 2 };
+                    let values = Values { item: item.as_bytes(), form: ItemForm::Whole, sequence: 4, slot: 2 };
                     template.fill(&values, &mut line);
                     let arguments = line.arguments().skip(1).map(<std::ffi::OsStr as OsStrExt>::from_bytes);
                     let output = std::process::Command::new(shell).args(arguments).output().unwrap();
@@ -471,7 +396,7 @@ mod tests {
         let command = template(&["c", "{}"], false, true);
         let check = |item: &[u8]| {
             let mut line = CommandLine::default();
-            command.fill(&Values { item, sequence: 1, slot: 1 }, &mut line);
+            command.fill(&Values { item, form: ItemForm::Whole, sequence: 1, slot: 1 }, &mut line);
             let mut argv = Vec::new();
             line.copy_checked(&mut argv).map(|()| argv.len())
         };
@@ -488,7 +413,7 @@ mod tests {
         let mut line = CommandLine::default();
         let command = template(&["c", "{}"], false, true);
         for item in ["a long item", "b"] {
-            command.fill(&Values { item: item.as_bytes(), sequence: 1, slot: 1 }, &mut line);
+            command.fill(&Values { item: item.as_bytes(), form: ItemForm::Whole, sequence: 1, slot: 1 }, &mut line);
             assert_eq!(line.arguments().collect::<Vec<_>>(), [b"c", item.as_bytes()]);
         }
     }

@@ -4,6 +4,7 @@
 //! limits, the files to write. Nothing has been started by then, and no item consumed.
 
 use super::apply::Components;
+use super::arrangement;
 use super::commit::{Commit, OutputStreams};
 use super::error::EngineError;
 use super::feed::Feed;
@@ -49,7 +50,7 @@ use std::io::{self, IsTerminal};
 use std::os::fd::AsFd;
 use std::os::unix::ffi::OsStringExt;
 use std::os::unix::fs::{FileTypeExt, MetadataExt};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::rc::Rc;
 use std::sync::Arc;
 
@@ -185,6 +186,7 @@ pub fn open(mut config: Config, attached: Attached, process: &ChangedProcess) ->
         turn.notice(&notice);
     }
     let feed = Feed::new(source, policy.first_item, policy.queue_order != QueueOrder::Fifo);
+    let feed = feed.with_form(config.source.form());
     let components = Components { feed, fleet, commit, workers: policy.workers };
     let reactor = Reactor::new(Core::new(config.policy), components, turn);
     Ok(match requests {
@@ -209,9 +211,11 @@ fn fall_back(config: &mut Config) -> Result<Option<String>, EngineError> {
 
 /// To open the events would empty the input, by whichever of its names.
 fn refuse_events_in_input(config: &Config) -> Result<(), EngineError> {
-    let (Some(events), SourceSpec::Lines { input, .. }) = (&config.output.events, &config.source) else {
-        return Ok(());
-    };
+    let Some(events) = &config.output.events else { return Ok(()) };
+    config.source.inputs().try_for_each(|input| refuse_events_in(events, input))
+}
+
+fn refuse_events_in(events: &Path, input: &InputSpec) -> Result<(), EngineError> {
     let (name, metadata) = match input {
         InputSpec::Stdin => (
             "stdin".to_owned(),
@@ -226,7 +230,7 @@ fn refuse_events_in_input(config: &Config) -> Result<(), EngineError> {
     };
     let of_input = metadata.ok().and_then(identity);
     if of_input.is_some() && of_input == events.metadata().ok().and_then(identity) {
-        return Err(EngineError::EventsInInput { events: events.clone(), input: name });
+        return Err(EngineError::EventsInInput { events: events.to_owned(), input: name });
     }
     Ok(())
 }
@@ -235,7 +239,7 @@ fn refuse_events_in_input(config: &Config) -> Result<(), EngineError> {
 fn open_terminal(config: &Config) -> Result<Option<Terminal>, EngineError> {
     let WorkerSpec::Exec(ExecSpec { terminal: true, .. }) = config.worker else { return Ok(None) };
     let refused = |why| Err(EngineError::Terminal { why });
-    if matches!(config.source, SourceSpec::Lines { input: InputSpec::Stdin, .. }) && io::stdin().is_terminal() {
+    if config.source.inputs().any(|input| *input == InputSpec::Stdin) && io::stdin().is_terminal() {
         return refused("the items are read from it; give them behind :::, or by -a FILE".to_owned());
     }
     match Terminal::open() {
@@ -306,11 +310,15 @@ fn open_source_and_kind(
         Some(TransportKind::Shm) => has_large_blocks(&config.source),
         _ => false,
     };
+    let (facts, names) = arrangement::facts(config);
     let source: Box<dyn Source> = match attached {
-        Some(source) => source,
-        None => source::open(&config.source, maps)?,
+        Some(source) => source::replace(source, &config.source, facts)?,
+        None => source::open(&config.source, maps, facts)?,
     };
     let mut kind = open_kind(config, source.delimiter())?;
+    if let Kind::Command { commander, .. } = &mut kind {
+        **commander = commander.as_ref().clone().with_names(names);
+    }
     if let (Kind::Resident { program: Program::Process(spec), .. }, Some(input)) = (&mut kind, source.mapped_file()) {
         spec.transport.share_input(input);
     }

@@ -1,7 +1,9 @@
 //! `--dry-run`: prints the commands, or the items, to stdout and starts nothing.
 
+use super::arrangement;
 use super::error::EngineError;
 use crate::command::exec::Commander;
+use crate::model::arrangement::ColumnNames;
 use crate::model::config::{Config, WorkerSpec};
 use crate::model::ids::{ItemId, WorkerId};
 use crate::model::outcome::{RunOutcome, StopReason, Totals};
@@ -17,16 +19,22 @@ const ITEMS_AT_ONCE: u64 = 1 << 12;
 /// Prints the command of each item, or the item itself where workers are resident. `source` replaces the one of the
 /// configuration.
 pub fn run(config: &Config, source: Option<Box<dyn Source + Send>>) -> Result<RunOutcome, EngineError> {
+    let (facts, names) = arrangement::facts(config);
     let source: Box<dyn Source> = match source {
-        Some(source) => source,
-        None => source::open(&config.source, false)?,
+        Some(source) => source::replace(source, &config.source, facts)?,
+        None => source::open(&config.source, false, facts)?,
     };
-    print(config, source, BufWriter::new(io::stdout().lock()))
+    print(config, source, names, BufWriter::new(io::stdout().lock()))
 }
 
-fn print(config: &Config, mut source: Box<dyn Source>, out: impl Write) -> Result<RunOutcome, EngineError> {
+fn print(
+    config: &Config,
+    mut source: Box<dyn Source>,
+    names: ColumnNames,
+    out: impl Write,
+) -> Result<RunOutcome, EngineError> {
     let commander = match &config.worker {
-        WorkerSpec::Exec(spec) => Some(Commander::new(spec, &config.run_id)?),
+        WorkerSpec::Exec(spec) => Some(Commander::new(spec, &config.run_id)?.with_names(names)),
         WorkerSpec::BuiltIn { .. } | WorkerSpec::Thread { .. } | WorkerSpec::Frames { .. } => None,
     };
     let mut printer =
@@ -114,7 +122,7 @@ mod tests {
         let config = Config::builder().items(["configured"]).command(["echo", "{}"]).dry_run(true).build().unwrap();
         let items = IteratorSource::start(["a b", "c"].into_iter().map(Vec::from)).unwrap();
         let mut out = Vec::new();
-        let outcome = print(&config, Box::new(items), &mut out).unwrap();
+        let outcome = print(&config, Box::new(items), ColumnNames::default(), &mut out).unwrap();
         assert_eq!(outcome.reason, StopReason::SourceEnded);
         assert_eq!(String::from_utf8_lossy(&out), "echo a\\ b\necho c\n");
     }

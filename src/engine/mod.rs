@@ -5,6 +5,7 @@
 
 mod answer;
 mod apply;
+mod arrangement;
 mod assembly;
 mod children;
 mod commit;
@@ -45,7 +46,7 @@ pub mod parts {
 }
 
 use crate::command::jobserver;
-use crate::model::config::{Config, SourceSpec};
+use crate::model::config::Config;
 use crate::model::outcome::RunOutcome;
 use crate::sys::stdio;
 use std::io::{self, Write};
@@ -85,7 +86,7 @@ pub fn hold_status_requests() {
 pub fn run_as_program(mut config: Config) -> Result<RunOutcome, EngineError> {
     // Before anything of ours is opened. In a run without processes there is nobody to pass them on to.
     config.pass_fds.extend(jobserver::inherited());
-    let generates = matches!(config.source, SourceSpec::Generate { .. });
+    let generates = config.source.is_generated();
     let is_wanted = generates && !config.output.quiet && !config.output.dry_run;
     let is_unread = || is_wanted && stdio::stdin_holds_bytes();
     let is_known = is_unread();

@@ -1,7 +1,7 @@
 //! What a trace is told of the run at its start, and what is said of it at its end.
 
 use super::error::EngineError;
-use crate::command::template;
+use crate::command::line;
 use crate::model::config::{Config, ExecSpec, WorkerSpec};
 use crate::model::words::counted;
 use crate::sys::{clock, stdio};
@@ -46,7 +46,7 @@ fn command_line(words: impl Iterator<Item = OsString>) -> String {
     let mut line = String::new();
     for word in words {
         let mut quoted = Vec::new();
-        template::quote(word.as_bytes(), &mut quoted);
+        line::quote(word.as_bytes(), &mut quoted);
         let quoted = String::from_utf8_lossy(&quoted);
         let space = if line.is_empty() { "" } else { " " };
         // Room for the sign that words are left out remains.

@@ -5,6 +5,7 @@
 
 #![deny(missing_docs)]
 
+use super::arrangement::Arrangement;
 use super::config::{ColorMode, InputSpec, OutputMode, SummaryMode};
 use super::spec::{
     Backoff, Credit, Halt, Intensity, Leftovers, QueueOrder, RestartStrategy, RestartType, TermStep, TransportKind,
@@ -40,6 +41,8 @@ pub(crate) enum SourceChoice {
     Generate(u64),
     Args(Vec<OsString>),
     Input(InputSpec),
+    /// Combinations of several; each with whether it is linked to the one before it. None is several itself.
+    Several(Vec<(SourceChoice, bool)>),
 }
 
 /// Declares the builder: each setting is a field, `None` until it is set, and a method that sets it.
@@ -119,6 +122,9 @@ config_builder! {
         /// Items are blocks of about this many bytes, each cut after a delimiter. Default: an item is what a delimiter
         /// ends.
         block: u64,
+        /// What becomes of what is read: columns, lists of arguments for a command, an order by chance. Default: an item is
+        /// what is read.
+        arrangement: Arrangement,
         /// Worker slots, at least 1. Default: one for each core; 5 in the demonstration.
         workers: u32,
         /// Sets `OMP_NUM_THREADS` and its kin (of the BLAS libraries, numexpr and rayon) for workers, at least 1. Default:
@@ -232,5 +238,29 @@ impl ConfigBuilder {
     /// Without a source a command or a worker program reads stdin; the built-in worker gets 20 numbers.
     pub fn input(self, input: InputSpec) -> Self {
         Self { source: Some(SourceChoice::Input(input)), ..self }
+    }
+
+    /// A further input of these items: each of them goes with every combination of the inputs before; if `linked`, one by
+    /// one with the values of the input before it.
+    pub fn also_items(self, items: impl IntoIterator<Item = impl Into<OsString>>, linked: bool) -> Self {
+        self.also(SourceChoice::Args(items.into_iter().map(Into::into).collect()), linked)
+    }
+
+    /// The same with the items in a file or in stdin.
+    pub fn also_input(self, input: InputSpec, linked: bool) -> Self {
+        self.also(SourceChoice::Input(input), linked)
+    }
+
+    /// `choice`: not several inputs itself.
+    pub(crate) fn also(self, choice: SourceChoice, linked: bool) -> Self {
+        let source = match self.source {
+            None => choice,
+            Some(SourceChoice::Several(mut inputs)) => {
+                inputs.push((choice, linked));
+                SourceChoice::Several(inputs)
+            }
+            Some(first) => SourceChoice::Several(vec![(first, false), (choice, linked)]),
+        };
+        Self { source: Some(source), ..self }
     }
 }

@@ -3,6 +3,7 @@
 
 #![deny(missing_docs)]
 
+use super::arrangement::{Arrangement, Insertion, ItemForm};
 use super::spec::{Leftovers, Policy, TransportSpec};
 use super::time::Duration;
 use std::ffi::OsString;
@@ -138,6 +139,8 @@ pub struct ExecSpec {
     pub stdin: bool,
     /// Each command is lent the controlling terminal while it runs. `policy.workers` has to be 1.
     pub terminal: bool,
+    /// What an item is to the command, and how its arguments get into it. It has to fit the source.
+    pub insertion: Insertion,
 }
 
 /// Where items come from.
@@ -163,6 +166,58 @@ pub enum SourceSpec {
         /// Each line is a number, a tab and the item. A line without a number fails as an item of its own.
         priority: bool,
     },
+    /// Other items than what is read: columns, combinations of several inputs, lists of arguments.
+    Arranged {
+        /// What is read, at least one.
+        inputs: Vec<ArrangedInput>,
+        /// What becomes of it.
+        arrangement: Arrangement,
+        /// What an item is.
+        form: ItemForm,
+    },
+}
+
+/// One of several inputs.
+#[derive(Clone, Debug, PartialEq)]
+pub struct ArrangedInput {
+    /// Not arranged itself.
+    pub source: SourceSpec,
+    /// Its values go together with those of the input before it, one by one, instead of with each of them.
+    pub linked: bool,
+}
+
+impl SourceSpec {
+    /// The files and the stdin that are read.
+    pub fn inputs(&self) -> impl Iterator<Item = &InputSpec> {
+        let (own, arranged) = match self {
+            Self::Lines { input, .. } => (Some(input), &[][..]),
+            Self::Arranged { inputs, .. } => (None, inputs.as_slice()),
+            Self::Generate { .. } | Self::Args { .. } => (None, &[][..]),
+        };
+        own.into_iter().chain(arranged.iter().filter_map(|input| match &input.source {
+            Self::Lines { input, .. } => Some(input),
+            _ => None,
+        }))
+    }
+
+    /// If the items are numbers, and nothing else.
+    #[must_use]
+    pub fn is_generated(&self) -> bool {
+        match self {
+            Self::Generate { .. } => true,
+            Self::Arranged { inputs, .. } => inputs.iter().all(|input| input.source.is_generated()),
+            Self::Args { .. } | Self::Lines { .. } => false,
+        }
+    }
+
+    /// What an item is to a command.
+    #[must_use]
+    pub const fn form(&self) -> ItemForm {
+        match self {
+            Self::Arranged { form, .. } => *form,
+            Self::Generate { .. } | Self::Args { .. } | Self::Lines { .. } => ItemForm::Whole,
+        }
+    }
 }
 
 /// What items are read from.

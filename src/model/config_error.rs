@@ -65,6 +65,23 @@ pub enum ConfigError {
     /// A tag would be a whole block.
     #[error("`tag` writes the item before each line, but an item of `block` is many lines; leave one of them out")]
     TagOfBlocks,
+    /// What is read becomes other items, which have neither a number nor the size of a block.
+    #[error("`{setting}` makes items of what is read, and `{other}` hands it out as it is; leave one of them out")]
+    ArrangedAsRead {
+        /// The setting that makes items.
+        setting: Setting,
+        /// The setting that hands them out as they are.
+        other: Setting,
+    },
+    /// A list of arguments has no bytes for a stdin.
+    #[error("`stdin` writes one item as it is, and `{setting}` makes lists of arguments; leave one of them out")]
+    ListToStdin {
+        /// The setting that makes lists.
+        setting: Setting,
+    },
+    /// stdin has been read when it is read again.
+    #[error("stdin is read twice; give a file, or leave one of them out")]
+    StdinTwice,
     /// The terminal belongs to one command at a time.
     #[error("`terminal` is for one command at a time; set `workers` to 1, or leave it out")]
     TerminalWorkers,
@@ -178,6 +195,28 @@ pub enum Setting {
     Intensity,
     /// [`halt`](super::builder::ConfigBuilder::halt).
     Halt,
+    /// More than one input.
+    Inputs,
+    /// `columns` of [`arrangement`](super::builder::ConfigBuilder::arrangement).
+    Columns,
+    /// `names` of the arrangement.
+    Names,
+    /// `records_max` of the arrangement.
+    RecordsMax,
+    /// `lines_max` of the arrangement.
+    LinesMax,
+    /// `fill` of the arrangement.
+    LineFill,
+    /// `line_bytes_max` of the arrangement.
+    LineBytesMax,
+    /// `replace` of the arrangement.
+    Replace,
+    /// `end_of_file` of the arrangement.
+    EndOfFile,
+    /// `skips_blank` of the arrangement.
+    SkipsBlank,
+    /// `shuffles` of the arrangement.
+    Shuffles,
 }
 
 impl fmt::Display for Setting {
@@ -211,6 +250,17 @@ impl fmt::Display for Setting {
             Self::RunTimeout => "run_timeout",
             Self::Intensity => "intensity",
             Self::Halt => "halt",
+            Self::Inputs => "several inputs",
+            Self::Columns => "columns",
+            Self::Names => "names",
+            Self::RecordsMax => "records_max",
+            Self::LinesMax => "lines_max",
+            Self::LineFill => "fill",
+            Self::LineBytesMax => "line_bytes_max",
+            Self::Replace => "replace",
+            Self::EndOfFile => "end_of_file",
+            Self::SkipsBlank => "skips_blank",
+            Self::Shuffles => "shuffles",
         })
     }
 }

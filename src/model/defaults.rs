@@ -4,9 +4,12 @@
 //! the same host give the same configuration. No file is opened: whether an input can be read is found when the run
 //! opens it.
 
+use super::arranged;
+use super::arrangement::{Arrangement, Insertion, ItemForm};
 use super::builder::{ConfigBuilder, SourceChoice, WorkerChoice};
 use super::config::{
-    Advice, Config, ExecSpec, InputSpec, OutputMode, OutputSpec, SourceSpec, Split, SummaryMode, TraceSpec, WorkerSpec,
+    Advice, ArrangedInput, Config, ExecSpec, InputSpec, OutputMode, OutputSpec, SourceSpec, Split, SummaryMode,
+    TraceSpec, WorkerSpec,
 };
 use super::config_error::{ConfigError, Setting};
 use super::ids::ItemId;
@@ -57,9 +60,9 @@ impl ConfigBuilder {
             return Err(ConfigError::QuietSummary);
         }
         let source = self.source_spec()?;
-        let demonstration = self.is_built_in() && matches!(source, SourceSpec::Generate { .. });
+        let demonstration = self.is_built_in() && source.is_generated();
         let output = self.output_spec(demonstration)?;
-        let worker = self.worker_spec(demonstration)?;
+        let worker = self.worker_spec(&source, demonstration)?;
         self.check_ranges()?;
         if is_set(self.trace_items) && self.trace.is_none() {
             return Err(ConfigError::TraceItems);
@@ -120,6 +123,7 @@ impl ConfigBuilder {
             (Setting::Stdin, is_set(self.stdin)),
             (Setting::Terminal, is_set(self.terminal)),
         ]);
+        let per_item = per_item.or_else(|| self.arrangement.as_ref().and_then(arranged::of_commands));
         match (&self.worker, built_in, resident, per_item) {
             (WorkerChoice::Command(argv) | WorkerChoice::Program(argv), ..) if argv.is_empty() => {
                 Err(ConfigError::NoProgram)
@@ -165,19 +169,44 @@ impl ConfigBuilder {
 
     fn source_spec(&self) -> Result<SourceSpec, ConfigError> {
         let spec = match &self.source {
-            Some(SourceChoice::Input(input)) => return self.lines(input.clone()),
-            None if !self.is_built_in() => return self.lines(InputSpec::Stdin),
+            Some(choice) => self.source_of(choice)?,
+            None if !self.is_built_in() => self.lines(InputSpec::Stdin)?,
             None => SourceSpec::Generate { count: DEMONSTRATION_ITEMS },
-            Some(SourceChoice::Generate(count)) => SourceSpec::Generate { count: *count },
-            Some(SourceChoice::Args(items)) => SourceSpec::Args { items: items.clone() },
         };
+        let arrangement = self.arrangement.clone().unwrap_or_default();
+        let spec = arranged::source(spec, arrangement, self.is_per_item());
+        if let SourceSpec::Arranged { .. } = spec {
+            let as_read = first_set(&[
+                (Setting::Block, self.block.is_some()),
+                (Setting::PriorityQueue, self.queue == Some(QueueOrder::Priority)),
+            ]);
+            arranged::check(&spec, as_read, is_set(self.stdin))?;
+        }
         // Items that come without bytes to cut.
         let cut = first_set(&[
             (Setting::Delimiter, self.delimiter.is_some()),
             (Setting::Block, self.block.is_some()),
             (Setting::PriorityQueue, self.queue == Some(QueueOrder::Priority)),
         ]);
-        cut.map_or(Ok(spec), |setting| Err(ConfigError::NeedsInput { setting }))
+        match cut {
+            Some(setting) if spec.inputs().next().is_none() => Err(ConfigError::NeedsInput { setting }),
+            _ => Ok(spec),
+        }
+    }
+
+    fn source_of(&self, choice: &SourceChoice) -> Result<SourceSpec, ConfigError> {
+        Ok(match choice {
+            SourceChoice::Input(input) => self.lines(input.clone())?,
+            SourceChoice::Generate(count) => SourceSpec::Generate { count: *count },
+            SourceChoice::Args(items) => SourceSpec::Args { items: items.clone() },
+            SourceChoice::Several(inputs) => {
+                let input = |(choice, linked): &(SourceChoice, bool)| {
+                    Ok(ArrangedInput { source: self.source_of(choice)?, linked: *linked })
+                };
+                let inputs = inputs.iter().map(input).collect::<Result<_, _>>()?;
+                SourceSpec::Arranged { inputs, arrangement: Arrangement::default(), form: ItemForm::Whole }
+            }
+        })
     }
 
     fn lines(&self, input: InputSpec) -> Result<SourceSpec, ConfigError> {
@@ -220,12 +249,15 @@ impl ConfigBuilder {
         }
     }
 
-    fn worker_spec(&self, demonstration: bool) -> Result<WorkerSpec, ConfigError> {
+    fn worker_spec(&self, source: &SourceSpec, demonstration: bool) -> Result<WorkerSpec, ConfigError> {
         let transport = self.transport_spec(demonstration)?;
         match &self.worker {
             WorkerChoice::Command(argv) => {
                 let (shell, stdin) = (is_set(self.shell), is_set(self.stdin));
-                Ok(WorkerSpec::Exec(ExecSpec { argv: argv.clone(), shell, stdin, terminal: is_set(self.terminal) }))
+                let insertion = arranged::insertion(source);
+                let insertion = Insertion { replace: self.replacement(), ..insertion };
+                let (argv, terminal) = (argv.clone(), is_set(self.terminal));
+                Ok(WorkerSpec::Exec(ExecSpec { argv, shell, stdin, terminal, insertion }))
             }
             WorkerChoice::Program(argv) => Ok(WorkerSpec::Frames { argv: argv.clone(), transport }),
             WorkerChoice::BuiltIn => {
@@ -246,6 +278,10 @@ impl ConfigBuilder {
         }
     }
 
+    fn replacement(&self) -> Option<Vec<u8>> {
+        self.arrangement.as_ref().and_then(|arrangement| arrangement.replace.clone())
+    }
+
     /// The fastest transport by default; in the demonstration the plainest, which the system's own tools can show.
     fn transport_spec(&self, demonstration: bool) -> Result<TransportSpec, ConfigError> {
         let default = if demonstration { TransportKind::Pipe } else { TransportKind::Shm };
@@ -261,6 +297,7 @@ impl ConfigBuilder {
     }
 
     fn check_ranges(&self) -> Result<(), ConfigError> {
+        let arrangement = self.arrangement.as_ref();
         let zero = first_set(&[
             (Setting::Workers, self.workers == Some(0)),
             (Setting::ThreadsPerWorker, self.threads_per_worker == Some(0)),
@@ -274,6 +311,9 @@ impl ConfigBuilder {
             (Setting::RunTimeout, self.run_timeout == Some(Duration::ZERO)),
             (Setting::Intensity, self.intensity.is_some_and(|intensity| intensity.period == Duration::ZERO)),
             (Setting::Halt, self.halt.is_some_and(|halt| matches!(halt.threshold, Threshold::Items(0)))),
+            (Setting::LinesMax, arrangement.and_then(|own| own.lines_max) == Some(0)),
+            (Setting::LineBytesMax, arrangement.and_then(|own| own.line_bytes_max) == Some(0)),
+            (Setting::Replace, arrangement.and_then(|own| own.replace.as_ref()).is_some_and(Vec::is_empty)),
         ]);
         let is_percent = |halt: Halt| match halt.threshold {
             Threshold::Percent(percent) => (1..=100).contains(&percent),
@@ -414,7 +454,16 @@ mod tests {
     fn a_command_on_items_gets_the_defaults_of_commands() {
         let config = builder().command(["gzip", "{}"]).items(["a", "b"]).build().unwrap();
         let argv = vec!["gzip".into(), "{}".into()];
-        assert_eq!(config.worker, WorkerSpec::Exec(ExecSpec { argv, shell: false, stdin: false, terminal: false }));
+        assert_eq!(
+            config.worker,
+            WorkerSpec::Exec(ExecSpec {
+                argv,
+                shell: false,
+                stdin: false,
+                terminal: false,
+                insertion: Insertion::default()
+            })
+        );
         assert_eq!(config.source, SourceSpec::Args { items: vec!["a".into(), "b".into()] });
         assert_eq!((config.policy.workers, config.policy.crash_limit, config.message_items_max), (8, 1, 1));
         assert_eq!((config.policy.seed, config.run_id.as_str()), (7, "run"));

@@ -2,6 +2,8 @@
 //!
 //! Invariant: this floor imports no other floor, makes no system call and never waits.
 
+pub(crate) mod arranged;
+pub mod arrangement;
 pub mod builder;
 pub mod command;
 pub mod config;

@@ -156,6 +156,7 @@ mod tests {
         let mut settled = Settled {
             settlement,
             inputs: b"",
+            arguments: None,
             delimiter: b'\n',
             results: Content::in_memory(results),
             errors: Content::default(),

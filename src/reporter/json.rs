@@ -6,6 +6,7 @@
 use super::object::{Base64, EscapedText, Object, exit_of};
 use super::own_file::OwnFile;
 use super::{Content, Reporter, ReporterError, Settled, spill_failed};
+use crate::model::arrangement::ItemForm;
 use crate::model::event::RunEvent;
 use crate::model::ids::ItemId;
 use crate::model::outcome::{Cause, CauseKind, FailReason, Outcome, Settlement};
@@ -132,6 +133,10 @@ fn push_item(
     object.number("item", item.0);
     if !is_rejected(settlement) {
         object.bytes("input", input);
+        if let Some(list) = settled.arguments {
+            let arguments: Vec<&[u8]> = ItemForm::List.arguments(list).collect();
+            object.list("args", &arguments);
+        }
     }
     object.text("outcome", words::outcome(&settlement.outcome));
     match result {
@@ -178,6 +183,7 @@ mod tests {
         let mut settled = Settled {
             settlement: &done,
             inputs: b"item",
+            arguments: None,
             delimiter: b'\n',
             results,
             errors: Content::default(),

@@ -45,6 +45,8 @@ pub struct Settled<'a> {
     pub settlement: &'a Settlement,
     /// The items: a single one as it is, several each followed by `delimiter`.
     pub inputs: &'a [u8],
+    /// The arguments of a single item, each followed by a NUL; `None`: it is one argument.
+    pub arguments: Option<&'a [u8]>,
     pub delimiter: u8,
     /// The content for stdout. The result of a single item is as it is; each of several ends with a newline and
     /// contains no other. Empty unless the items are done or a command wrote it.

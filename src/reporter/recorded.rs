@@ -100,15 +100,10 @@ impl Recorder {
         let times: Vec<ItemTime> =
             (0..settlement.count).map(|_| ItemTime { started: self.now, runtime: Duration::from_millis(2) }).collect();
         self.event(RunEvent::ItemsSettled(settlement.clone()));
-        let mut settled = Settled {
-            settlement,
-            inputs: inputs.as_bytes(),
-            delimiter: b'\n',
-            results: Content::in_memory(results),
-            errors: Content::in_memory(errors.as_bytes()),
-            times: settlement.worker.is_some().then_some(&times),
-            exit,
-        };
+        let (results, errors) = (Content::in_memory(results), Content::in_memory(errors.as_bytes()));
+        let (inputs, times) = (inputs.as_bytes(), settlement.worker.is_some().then_some(times.as_slice()));
+        let mut settled =
+            Settled { settlement, inputs, arguments: None, delimiter: b'\n', results, errors, times, exit };
         for reporter in &mut self.reporters {
             reporter.settled(self.now, &mut settled, &mut self.out, &mut self.err).unwrap();
         }
@@ -476,6 +471,7 @@ fn spilled_content_is_shown_and_freed() {
         let mut settled = Settled {
             settlement: &done,
             inputs: b"item",
+            arguments: None,
             delimiter: b'\n',
             results: Content { spilled, memory: b"o\nthree" },
             errors: Content { spilled: errors, memory: b"" },

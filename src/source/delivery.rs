@@ -65,6 +65,12 @@ pub enum SourceError {
     Read { name: String, error: std::io::Error },
     #[error("read {name}: it was cut short meanwhile, from {} to {} bytes", before, after)]
     Shrunk { name: String, before: u64, after: u64 },
+    #[error("read {pattern:?} of --colsep as a regular expression: {why}")]
+    Columns { pattern: String, why: String },
+    #[error("shuffle the combinations: there are more than 2^62; give fewer inputs, or leave --shuf out")]
+    Shuffle,
+    #[error("wait for the inputs: {0}")]
+    Wait(std::io::Error),
     #[error("take an item from the iterator: it panicked")]
     Iterator,
 }

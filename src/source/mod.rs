@@ -6,6 +6,7 @@
 //! Invariant: no call waits. If no whole item is at hand, the answer is [`Delivery::Idle`].
 
 pub mod args;
+pub mod arrange;
 mod delivery;
 pub mod generator;
 pub mod iterator;
@@ -17,4 +18,4 @@ mod windows;
 
 pub use crate::model::outcome::FailReason;
 pub use delivery::{BATCH_BYTES_MAX, Delivery, Payload, Source, SourceError};
-pub use selection::open;
+pub use selection::{open, replace};

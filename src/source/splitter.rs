@@ -278,7 +278,12 @@ fn block_bytes(bytes: u64) -> usize {
 
 /// The answer for an item over the limit, which no frame could carry.
 pub(super) fn too_long() -> Delivery {
-    Delivery::Rejected(FailReason::Rejected(format!("item is over the limit of {ITEM_BYTES_MAX} bytes")))
+    Delivery::Rejected(over_the_limit())
+}
+
+/// What is wrong with an item over the limit.
+pub(super) fn over_the_limit() -> FailReason {
+    FailReason::Rejected(format!("item is over the limit of {ITEM_BYTES_MAX} bytes"))
 }
 
 #[cfg(test)]

@@ -129,6 +129,18 @@ pub fn address_bytes_now() -> u64 {
     pages * u64::try_from(page_bytes).unwrap_or(4096)
 }
 
+/// The most bytes that the kernel takes for arguments and environment together, whatever the limit of the stack: 3/4 of
+/// `_STK_LIM`, `fs/exec.c`.
+const ARGUMENT_LIST_BYTES_MAX: u64 = 6 << 20;
+
+/// The most bytes of the arguments and the environment of a program, each with a NUL behind it and a pointer.
+#[must_use]
+pub fn argument_list_bytes_max() -> u64 {
+    // SAFETY: returns a number.
+    let bytes = unsafe { libc::sysconf(libc::_SC_ARG_MAX) };
+    u64::try_from(bytes).unwrap_or(128 * 1024).min(ARGUMENT_LIST_BYTES_MAX)
+}
+
 /// The most mappings that a process may have; `None`: it cannot be read.
 #[must_use]
 pub fn mappings_max() -> Option<u64> {

@@ -140,6 +140,13 @@ impl Poller {
     }
 }
 
+impl AsFd for Poller {
+    /// Readable while a watched fd is ready.
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.epoll.0.as_fd()
+    }
+}
+
 /// Several fds to be waited for as one: readable when one of them is.
 #[derive(Debug)]
 pub struct AnyOf(Epoll);

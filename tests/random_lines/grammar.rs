@@ -100,6 +100,20 @@ const RULES: &[Rule] = &[
     rule("block", ANY, &["1", "7", "1K", "64k", "16M"])
         .needs_input()
         .odd(&[b"0", b"17M", b"1Q", b"-1", b"", b"K", b"1.5"]),
+    rule("colsep", COMMANDS, &[",", "\\s+", "(a)|b", ""]).odd(&[b"(", b"[", b"\xff", b"(?=x)", b"*"]),
+    rule("csv", COMMANDS, &[]),
+    rule("header", COMMANDS, &[":", "0"]).odd(&[b"", b"1", b"::", b"\xff"]),
+    rule("max_args", COMMANDS, &["0", "1", "2", "7", "4294967295"]).odd(NO_NUMBERS),
+    rule("repeat_words", COMMANDS, &[]),
+    rule("join_words", COMMANDS, &[]),
+    rule("max_lines", COMMANDS, &["1", "2", "4294967295"]).odd(NO_NUMBERS),
+    rule("max_chars", COMMANDS, &["1", "20", "1k", "4K", "1G"]).odd(&[b"0", b"", b"K", b"-1", b"1Q", b"\xff"]),
+    rule("replace", COMMANDS, &[",,", "{x}", "{", "a"]).odd(&[b"", b"\xff"]),
+    rule("shuf", ANY, &[]),
+    rule("no_run_if_empty", ANY, &[]),
+    rule("eof", ANY, &["7", "abc", ""]).odd(&[b"\xff"]),
+    // Its text would stand between the command and the items that the line has.
+    rule("arg_sep", 0, &[":::", ",", "--"]).odd(&[b"", b"\xff", b"+"]),
     rule(
         "task",
         PROCESSES | THREADS,

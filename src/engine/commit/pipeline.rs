@@ -25,6 +25,7 @@ use crate::reporter::own_file::OwnFile;
 use crate::reporter::{Content, Reporter, ReporterError, Settled};
 use crate::sys::outbox::Flushed;
 use crate::sys::poller::Interest;
+use std::borrow::Cow;
 use std::io;
 
 /// How soon a file is looked at again that no event tells of.
@@ -32,7 +33,8 @@ const FILES_RETRY: Duration = Duration::from_millis(20);
 
 /// The beginning of an item, as messages show it.
 fn shown_item(item: ItemId, feed: &mut Feed) -> Option<Box<str>> {
-    words::shown_item(feed.body(item, 1).bytes()).map(Into::into)
+    let (shown, _) = feed.shown(item, 1);
+    words::shown_item(&shown).map(Into::into)
 }
 
 /// A record of outcomes that has to be safe before they become visible.
@@ -295,16 +297,18 @@ impl Commit {
     fn show_piece(&mut self, now: Instant, settlement: &Settlement, answer: Option<Answer<'_>>, feed: &mut Feed) {
         let Settlement { first, count, .. } = *settlement;
         let delimiter = feed.delimiter();
-        let inputs = if self.wants_inputs { feed.body(first, count).bytes() } else { &[] };
+        let (inputs, arguments) =
+            if self.wants_inputs { feed.shown(first, count) } else { (Cow::Borrowed(&[][..]), None) };
         let (results, errors, times, exit) = match answer {
             Some(answer) => (answer.results, answer.errors, answer.times, answer.exit),
             None => (Content::default(), Content::default(), None, None),
         };
-        let mut settled = Settled { settlement, inputs, delimiter, results, errors, times, exit };
+        let mut settled = Settled { settlement, inputs: &inputs, arguments, delimiter, results, errors, times, exit };
         for reporter in &mut self.reporters {
             let shown = reporter.settled(now, &mut settled, &mut self.output.out, &mut self.output.err);
             self.failure = self.failure.take().or(shown.err());
         }
+        drop(inputs);
         mutant!(NeverReleased, feed.release(first, count), ());
         feed.committed(u64::from(count));
     }

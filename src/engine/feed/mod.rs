@@ -12,12 +12,14 @@ mod payloads;
 use super::token::Port;
 use super::turn::Turn;
 use crate::core::input::Input;
+use crate::model::arrangement::ItemForm;
 use crate::model::ids::ItemId;
 use crate::mutant::mutant;
 use crate::source::{Delivery, Source};
 use crate::sys::block::BlockSlice;
 use crate::sys::poller::{Added, Interest};
 use payloads::Payloads;
+use std::borrow::Cow;
 
 /// Bytes of items and held results above which the source waits, as long as every worker has items: a fixed part, and
 /// a part for each worker, which is four of the largest batches. The limit keeps the whole supervisor under 16 MiB.
@@ -63,6 +65,8 @@ pub struct Feed {
     in_hand: u64,
     /// The queue's order needs as much read ahead as the core demands, whatever the bytes.
     reads_far: bool,
+    /// What an item is, for those who look at it.
+    form: ItemForm,
 }
 
 impl Feed {
@@ -77,7 +81,14 @@ impl Feed {
             next: first,
             in_hand: 0,
             reads_far,
+            form: ItemForm::Whole,
         }
+    }
+
+    /// Items are shown as this form has it.
+    #[must_use]
+    pub fn with_form(self, form: ItemForm) -> Self {
+        Self { form, ..self }
     }
 
     /// The source may deliver this many items more, in all.
@@ -146,9 +157,10 @@ impl Feed {
     /// Records how the items begin.
     fn trace_texts(&mut self, first: ItemId, count: u32, turn: &mut Turn) {
         let delimiter = self.payloads.delimiter();
+        let form = self.form;
         let bytes = self.payloads.body(first, count).bytes();
         if count == 1 {
-            turn.trace.texts(first, std::iter::once(bytes));
+            turn.trace.texts(first, std::iter::once(&*form.shown(bytes)));
         } else {
             turn.trace.texts(first, bytes.split(|byte| *byte == delimiter).take(count as usize));
         }
@@ -205,6 +217,14 @@ impl Feed {
     /// The bytes of these items: of one, the item; of several, each with its delimiter.
     pub fn body(&mut self, first: ItemId, count: u32) -> BlockSlice<'_> {
         self.payloads.body(first, count)
+    }
+
+    /// The same, as people see it, and the item as it is if it is a list of arguments.
+    pub fn shown(&mut self, first: ItemId, count: u32) -> (Cow<'_, [u8]>, Option<&[u8]>) {
+        // A list of arguments comes alone.
+        let form = if count == 1 { self.form } else { ItemForm::Whole };
+        let bytes = self.payloads.body(first, count).bytes();
+        (form.shown(bytes), (form == ItemForm::List).then_some(bytes))
     }
 
     /// How many of these items lie in one piece from the first one on, so that [`Feed::body`] has their bytes.
