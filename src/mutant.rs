@@ -100,6 +100,10 @@ mod armed {
         ReturnNotReported,
         /// One retry too many.
         RetriesOffByOne,
+        /// An attempt that asks for another one gets no more than others.
+        HintIgnored,
+        /// An item is tried again although its attempt says that a further one ends likewise.
+        HopelessRepeated,
         /// The hard limit of an attempt is never enforced.
         TimeoutNever,
         /// Processes are started for items although what they write is not read.

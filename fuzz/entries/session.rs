@@ -5,7 +5,7 @@ use supervisor::core::action::Action;
 use supervisor::core::input::Input;
 use supervisor::model::exit::{ExitStatus, Usage};
 use supervisor::model::ids::{Attempt, Batch, Incarnation, ItemId, WorkerId};
-use supervisor::model::outcome::{FailReason, Outcome, RunOutcome, Settlement};
+use supervisor::model::outcome::{FailReason, Outcome, RetryHint, RunOutcome, Settlement};
 use supervisor::model::signal::Signal;
 use supervisor::model::spec::{
     Backoff, Credit, Intensity, Policy, ProtocolKind, QueueOrder, RestartStrategy, RestartType, TermStep,
@@ -110,6 +110,7 @@ impl Shell {
             keep_order: way & 16 != 0,
             start_together: false,
             retries: 2,
+            hinted_retries: 2,
             crash_limit: 3,
             kill_limit: None,
             retry_delay: Duration(0),
@@ -354,7 +355,7 @@ fn input_of(worker: WorkerId, incarnation: Incarnation, message: FromWorker) -> 
         FromWorker::Failed { item, attempt, .. } => {
             let (item, attempt) = (ItemId(item), Attempt(attempt));
             let reason = FailReason::Message("so it says".to_owned());
-            Input::Failed { worker, incarnation, item, attempt, reason }
+            Input::Failed { worker, incarnation, item, attempt, reason, hint: RetryHint::Default }
         }
     })
 }

@@ -6,7 +6,7 @@
 use crate::model::command::{Command, Origin};
 use crate::model::exit::{ExitStatus, Usage};
 use crate::model::ids::{Attempt, Incarnation, ItemId, WorkerId};
-use crate::model::outcome::{FailReason, Outcome};
+use crate::model::outcome::{FailReason, Outcome, RetryHint};
 use crate::model::signal::Signal;
 use serde::{Deserialize, Serialize};
 
@@ -42,8 +42,15 @@ pub enum Input {
     Settled { worker: WorkerId, incarnation: Incarnation, first: ItemId, count: u32, attempt: Attempt, busy_ns: u64 },
     /// A large result of a worker has begun to arrive. The core checks the item before the shell waits for the bytes.
     ResultBegins { worker: WorkerId, incarnation: Incarnation, item: ItemId, attempt: Attempt },
-    /// A worker's attempt at the next item it holds failed; the worker lives on.
-    Failed { worker: WorkerId, incarnation: Incarnation, item: ItemId, attempt: Attempt, reason: FailReason },
+    /// A worker's attempt at the next item it holds failed; the worker lives on. `hint`: what it says of a further one.
+    Failed {
+        worker: WorkerId,
+        incarnation: Incarnation,
+        item: ItemId,
+        attempt: Attempt,
+        reason: FailReason,
+        hint: RetryHint,
+    },
     /// The answer to `Probe`: the item that the progress page names. `None`: it names no item, or there is no page.
     ProbeResult { worker: WorkerId, incarnation: Incarnation, running: Option<ItemId> },
     /// The answer to `Probe` while the shell reads from no worker, because stdout takes less than the

@@ -13,7 +13,7 @@ use super::slot::{KillReason, SlotState, Start};
 use crate::model::event::{ItemFate, RunEvent, Stage};
 use crate::model::exit::ExitStatus;
 use crate::model::ids::{Attempt, Batch, Incarnation, ItemId, WorkerId};
-use crate::model::outcome::{Cause, CauseKind, FailReason, Outcome, Settlement, StopReason};
+use crate::model::outcome::{Cause, CauseKind, FailReason, Outcome, RetryHint, Settlement, StopReason};
 use crate::model::time::Duration;
 use crate::mutant::mutant;
 
@@ -103,8 +103,8 @@ impl Core {
     }
 
     /// A worker failed the next item that it holds.
-    pub(super) fn on_failed(&mut self, index: usize, item: ItemId, attempt: Attempt, reason: FailReason) {
-        if !self.fits(index, item, 1, attempt) {
+    pub(super) fn on_failed(&mut self, index: usize, failed: Batch, reason: FailReason, hint: RetryHint) {
+        if !self.fits(index, failed.first, 1, failed.attempt) {
             return;
         }
         let slot = &self.pool.slots[index];
@@ -113,7 +113,7 @@ impl Core {
         let start = slot.leases.front().map_or(Start::InBatch, |lease| lease.start);
         let Some((batch, priority)) = self.pool.take(index, 1) else { return };
         self.ended_after(start, index, batch);
-        let decision = self.decide_failure(index, batch, CauseKind::Failed(reason), true);
+        let decision = self.decide_failure(index, batch, CauseKind::Failed(reason), hint);
         if decision.outcome.is_some() {
             self.pool.slots[index].settled += 1;
         }
@@ -200,19 +200,23 @@ impl Core {
         }
     }
 
-    /// Adds a cause to the causes of a single item, and decides whether the item is tried again. `repeatable`: a further
-    /// attempt may end differently.
+    /// Adds a cause to the causes of a single item, and decides whether the item is tried again. `hint`: what the
+    /// attempt says of a further one.
     pub(super) fn decide_failure(
         &mut self,
         index: usize,
         batch: Batch,
         kind: CauseKind,
-        repeatable: bool,
+        hint: RetryHint,
     ) -> FailureDecision {
         let pid = self.pool.slots[index].pid;
         let mut causes = self.take_causes(batch);
         let policy = &self.policy;
-        let retries = policy.retries.saturating_add(1);
+        let retries = match hint {
+            RetryHint::Always => mutant!(HintIgnored, policy.retries.max(policy.hinted_retries), policy.retries),
+            RetryHint::Default | RetryHint::Never => policy.retries,
+        };
+        let retries = retries.saturating_add(1);
         let crashes = policy.crash_limit.max(1);
         let (limit, outcome) = match kind {
             CauseKind::Failed(_) | CauseKind::Interrupted(_) => {
@@ -223,7 +227,8 @@ impl Core {
         };
         let never = matches!(kind, CauseKind::Killed(_)) && policy.kill_limit.is_none();
         let alike = causes.add(Cause { attempt: batch.attempt, worker: Some(WorkerId::from_index(index)), pid, kind });
-        let over = !repeatable || (alike >= limit && !never);
+        let hopeless = mutant!(HopelessRepeated, hint == RetryHint::Never, false);
+        let over = hopeless || (alike >= limit && !never);
         let outcome = match (over, self.stage == Stage::Running) {
             (true, _) => Some(outcome),
             (false, true) => None,
@@ -231,7 +236,7 @@ impl Core {
             (false, false) => Some(Outcome::Skipped),
         };
         let limit = (!never).then_some(limit);
-        let reason = self.policy.explains.then_some(Reason::Attempts { alike, limit, is_hopeless: !repeatable });
+        let reason = self.policy.explains.then_some(Reason::Attempts { alike, limit, is_hopeless: hopeless });
         FailureDecision { causes, outcome, reason }
     }
 

@@ -27,6 +27,9 @@ const SHORT_MESSAGES_BATCH_ITEMS: u32 = 1024;
 /// Read ahead for the orders that are the better the more items they choose from.
 const CHOOSING_QUEUE_ITEMS: u64 = 1_000_000;
 
+/// Further attempts of an item that asks for them, where the run's author says nothing of retries.
+const HINTED_RETRIES: u32 = 3;
+
 /// Crashes that an item may cause. A command that a signal ended is not started a second time unless asked.
 const CRASH_LIMIT: u32 = 3;
 
@@ -329,6 +332,7 @@ impl ConfigBuilder {
             keep_order: is_set(self.keep_order),
             start_together: demonstration,
             retries,
+            hinted_retries: self.retries.unwrap_or(HINTED_RETRIES),
             crash_limit,
             kill_limit: self.kill_limit.unwrap_or(if demonstration { None } else { Some(crash_limit) }),
             retry_delay: self.retry_delay.unwrap_or_default(),

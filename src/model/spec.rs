@@ -305,6 +305,8 @@ pub struct Policy {
     pub start_together: bool,
     /// Further attempts of an item that failed.
     pub retries: u32,
+    /// Further attempts of an item whose attempt asked for another one (`RetryHint::Always`); `retries`, if that is more.
+    pub hinted_retries: u32,
     /// Workers that one item may end before it is dead-lettered. At least 1.
     pub crash_limit: u32,
     /// Workers that KILL or TERM from outside may end under one item before it is dead-lettered, at least 1; `None`:

@@ -18,7 +18,7 @@ use std::borrow::Cow;
 pub const MAGIC: [u8; 8] = *b"SVTRACE\n";
 
 /// Follows the magic, as a little-endian u16. A reader takes this version alone.
-pub const FORMAT_VERSION: u16 = 1;
+pub const FORMAT_VERSION: u16 = 2;
 
 /// Bytes before the first record.
 pub const HEADER_BYTES: usize = MAGIC.len() + 2;
@@ -159,7 +159,7 @@ mod tests {
     use crate::model::command::{Command, Origin};
     use crate::model::exit::{ExitStatus, Usage};
     use crate::model::ids::Batch;
-    use crate::model::outcome::FailReason;
+    use crate::model::outcome::{FailReason, RetryHint};
     use crate::model::signal::Signal;
 
     /// A core's life in which most of the vocabulary occurs.
@@ -181,7 +181,14 @@ mod tests {
             Input::SpawnFailed { worker: two, incarnation, error },
             Input::Hello { worker: one, incarnation },
             Input::BatchArrived { first: ItemId(0), count: 4, priority: 0 },
-            Input::Failed { worker: one, incarnation, item: ItemId(0), attempt, reason: FailReason::Exited(3) },
+            Input::Failed {
+                worker: one,
+                incarnation,
+                item: ItemId(0),
+                attempt,
+                reason: FailReason::Exited(3),
+                hint: RetryHint::Default,
+            },
             Input::Settled { worker: one, incarnation, first: ItemId(1), count: 1, attempt, busy_ns: 5 },
             Input::Exited { worker: one, incarnation, status: killed, usage, running: Some(ItemId(2)) },
             Input::Congested { congested: true },
@@ -257,6 +264,6 @@ mod tests {
             read.push(record);
         }
         assert_eq!((reader.cut(), read == records), (None, true));
-        assert_eq!((FORMAT_VERSION, crc32c::crc32c(&bytes)), (1, 1_765_651_815));
+        assert_eq!((FORMAT_VERSION, crc32c::crc32c(&bytes)), (2, 3_808_528_183));
     }
 }

@@ -52,6 +52,8 @@ listed! {
         ItemDead,
         ItemTimedOut,
         ItemRetriedLater,
+        RetryAskedFor,
+        RetryRefused,
         PrefetchReturned,
         RunningReturned,
         ResultOfTheDead,

@@ -249,6 +249,7 @@ pub fn draw_policy(rng: &mut Rng) -> Policy {
         keep_order: rng.per_mille(400),
         start_together: rng.per_mille(200),
         retries: rng.pick(&[0, 0, 1, 3]),
+        hinted_retries: rng.pick(&[0, 1, 3]),
         crash_limit: rng.pick(&[1, 2, 3]),
         kill_limit: rng.pick(&[None, Some(1), Some(2)]),
         retry_delay: Duration(rng.pick(&[0, 0, MS, 50 * MS])),

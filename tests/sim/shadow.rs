@@ -12,7 +12,7 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use supervisor::core::input::Input;
 use supervisor::model::event::Stage;
 use supervisor::model::ids::{Attempt, Batch, Incarnation, ItemId, WorkerId};
-use supervisor::model::outcome::{Cause, CauseKind, FailReason, Outcome, StopReason, Totals};
+use supervisor::model::outcome::{Cause, CauseKind, FailReason, Outcome, RetryHint, StopReason, Totals};
 use supervisor::model::signal::Signal;
 use supervisor::model::spec::{Blame, Policy, QueueOrder};
 use supervisor::model::time::{Duration, Instant};
@@ -350,8 +350,9 @@ impl Shadow {
                 self.settled(index, Batch { first: *first, count: *count, attempt: *attempt }, now, marks);
             }
             Input::ResultBegins { item, attempt, .. } => self.begins(index, Batch::of_one(*item, *attempt)),
-            Input::Failed { item, attempt, reason, .. } => {
-                self.failed(index, Batch::of_one(*item, *attempt), reason, now);
+            Input::Failed { item, attempt, reason, hint, .. } => {
+                let kind = CauseKind::Failed(reason.clone());
+                self.failed(index, Batch::of_one(*item, *attempt), kind, *hint, now, marks);
             }
             // A worker that was asked to leave may close its channel at any time.
             Input::ChannelClosed { .. } => self.slots[index].closed |= !self.slots[index].leaving,
@@ -460,11 +461,28 @@ impl Shadow {
         }
     }
 
-    fn failed(&mut self, index: usize, batch: Batch, reason: &FailReason, now: Instant) {
-        if self.takes_next(index, batch, now) {
-            self.attempt_failed(batch.first, CauseKind::Failed(reason.clone()), index);
-            self.life_sign(index);
+    fn failed(
+        &mut self,
+        index: usize,
+        batch: Batch,
+        kind: CauseKind,
+        hint: RetryHint,
+        now: Instant,
+        marks: &mut Marks,
+    ) {
+        if !self.takes_next(index, batch, now) {
+            return;
         }
+        self.attempt_failed(batch.first, kind, hint, index);
+        let item = &self.items[batch.first];
+        match hint {
+            RetryHint::Always if item.place == ItemPlace::Queued && item.failures > self.policy.retries => {
+                marks.hit(Mark::RetryAskedFor);
+            }
+            RetryHint::Never if item.failures <= self.policy.retries => marks.hit(Mark::RetryRefused),
+            _ => {}
+        }
+        self.life_sign(index);
     }
 
     /// The slot did something useful: its earlier ends are forgotten.

@@ -34,6 +34,7 @@ pub fn draw(rng: &mut Rng, commands: bool, hello: bool, page: bool) -> Policy {
         keep_order: rng.per_mille(450),
         start_together: rng.per_mille(100),
         retries: rng.pick(&[0, 0, 1, 3]),
+        hinted_retries: rng.pick(&[0, 2]),
         crash_limit: rng.pick(&[1, 2, 3]),
         kill_limit: rng.pick(&[None, Some(1), Some(2)]),
         retry_delay: Duration(rng.pick(&[0, 0, MS, 50 * MS])),

@@ -29,6 +29,7 @@ fn plain(commands: bool) -> Policy {
         keep_order: true,
         start_together: false,
         retries: 0,
+        hinted_retries: 0,
         crash_limit: 100,
         kill_limit: None,
         retry_delay: Duration::ZERO,

@@ -12,7 +12,7 @@ use super::batches::{Gathered, Stretch};
 use super::throttling::SHORT_READ_BYTES;
 use crate::core::input::Input;
 use crate::model::ids::{Attempt, Batch, Incarnation, ItemId, WorkerId};
-use crate::model::outcome::FailReason;
+use crate::model::outcome::{FailReason, RetryHint};
 use crate::model::time::Duration;
 use crate::mutant::mutant;
 use crate::protocol::{Protocol, Received};
@@ -285,7 +285,8 @@ impl Link {
         let index = worker.index();
         let reply =
             ResidentReply { index, first: item, count: 1, place: ResultPlace::Nowhere, times, of_failure: true };
-        let fact = Input::Failed { worker, incarnation, item, attempt, reason };
+        let hint = RetryHint::Default;
+        let fact = Input::Failed { worker, incarnation, item, attempt, reason, hint };
         turn.report_with(fact, Reply::Resident(reply));
     }
 
