@@ -98,7 +98,8 @@ pub use model::config::Config;
 pub mod config {
     pub use crate::model::builder::Host;
     pub use crate::model::config::{
-        ColorMode, ExecSpec, InputSpec, OutputMode, OutputSpec, SourceSpec, Split, SummaryMode, TraceSpec, WorkerSpec,
+        ColorMode, ExecSpec, ForeignSpec, InputSpec, OutputMode, OutputSpec, SourceSpec, Split, SummaryMode, TraceSpec,
+        WorkerSpec,
     };
     pub use crate::model::config_error::{ConfigError, Setting};
     pub use crate::model::signal::Signal;

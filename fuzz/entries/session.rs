@@ -18,7 +18,8 @@ use supervisor::wire::{append, times};
 
 const ITEMS: u64 = 40;
 const TOKEN: [u8; 16] = [7; 16];
-const SESSION: SessionConfig = SessionConfig { token: Some(TOKEN), delimiter: b'\n', message_items_max: u32::MAX };
+const SESSION: SessionConfig =
+    SessionConfig { token: Some(TOKEN), waits_until_ready: false, delimiter: b'\n', message_items_max: u32::MAX };
 /// A run that has not ended after this many facts never will.
 const FACTS_MAX: usize = 20_000;
 
@@ -283,6 +284,8 @@ impl Shell {
                     inputs.extend(input_of(worker, incarnation, message).map(Ok));
                 }
                 Ok(Some(Received::LargeBegins { .. } | Received::LargeBytes(_))) => {}
+                // Of protocols of text.
+                Ok(Some(Received::Ready | Received::Failure { .. } | Received::Log(_))) => unreachable!("in frames"),
                 Ok(None) => break,
                 Err(error) => {
                     inputs.push(Err(error.to_string()));

@@ -26,7 +26,7 @@ impl Core {
                 self.on_run_timeout();
             }
         } else {
-            let running = self.running(index, running);
+            let running = self.ran(index, running);
             self.on_worker_exited(index, status, usage, running);
         }
     }

@@ -250,6 +250,14 @@ impl Core {
         }
     }
 
+    /// The item that the worker ran when it ended. `named`: the item on its progress page, or the last one that it named.
+    pub(super) fn ran(&self, index: usize, named: Option<ItemId>) -> Option<ItemId> {
+        let contract = &self.policy.worker;
+        let counts = contract.blame == Blame::OldestHeld && !contract.in_order;
+        let named_held = named.filter(|item| counts && self.pool.slots[index].holds(*item));
+        mutant!(NamedNotBlamed, named_held, None).or_else(|| self.running(index, named))
+    }
+
     /// The process of an item has ended by itself, so no limit applies to what it left behind: the shell ends that within
     /// a second. One that is being ended goes through its term sequence, which reaches what it left behind too.
     pub(super) fn on_output_held(&mut self, worker: WorkerId, incarnation: Incarnation) {

@@ -27,7 +27,9 @@ pub fn run(config: &Config, source: Option<Box<dyn Source + Send>>) -> Result<Ru
 fn print(config: &Config, mut source: Box<dyn Source>, out: impl Write) -> Result<RunOutcome, EngineError> {
     let commander = match &config.worker {
         WorkerSpec::Exec(spec) => Some(Commander::new(spec, &config.run_id)?),
-        WorkerSpec::BuiltIn { .. } | WorkerSpec::Thread { .. } | WorkerSpec::Frames { .. } => None,
+        WorkerSpec::BuiltIn { .. } | WorkerSpec::Thread { .. } | WorkerSpec::Frames { .. } | WorkerSpec::Foreign(_) => {
+            None
+        }
     };
     let mut printer =
         Printer { out, commander, workers: config.policy.workers, delimiter: source.delimiter(), next: ItemId(0) };

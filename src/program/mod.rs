@@ -4,6 +4,7 @@
 //! Invariant: a user of the library like any other. It knows the command line, which no other module but `cli` does.
 
 mod answer;
+mod check_worker;
 mod compare;
 mod flow;
 #[cfg(feature = "plot")]
@@ -59,5 +60,6 @@ fn carry_out(subcommand: Subcommand) -> ExitCode {
         Subcommand::Compare(options) => compare::main(options),
         Subcommand::Tour(flags) => tour::run(&flags),
         Subcommand::Why(flags) => why::run(&flags),
+        Subcommand::CheckWorker(check) => check_worker::run(&check),
     }
 }

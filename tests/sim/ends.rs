@@ -168,7 +168,7 @@ impl Shadow {
         let (kill, settled, asked) = (slot.kill, slot.settled_by_process, slot.leaving && slot.kill.is_none());
         let was_ready = slot.was_ready;
         let refill = slot.refill;
-        let running = self.can_know(index, running);
+        let running = self.ran(index, running);
         // It ended by itself; that includes a worker that was asked to leave and then failed.
         if kill.is_none() && !(asked && status.is_success()) {
             self.totals.deaths += 1;
@@ -193,6 +193,9 @@ impl Shadow {
             marks.hit(Mark::ItemCharged);
             if self.policy.worker.blame == Blame::OldestHeld {
                 marks.hit(if kill.is_none() { Mark::OldestCharged } else { Mark::OldestEnded });
+                if !self.policy.worker.in_order && held.first() != Some(&id) {
+                    marks.hit(Mark::NamedCharged);
+                }
             }
             let kind = match kill {
                 Some(KillWhy::TimedOut(_)) => {

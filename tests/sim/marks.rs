@@ -66,6 +66,8 @@ listed! {
         StartedWithoutHello,
         OldestCharged,
         OldestEnded,
+        AnsweredOutOfOrder,
+        NamedCharged,
         Grown,
         ShrunkWhileBusy,
         Revived,

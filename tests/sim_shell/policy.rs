@@ -15,7 +15,8 @@ const MS: u64 = 1_000_000;
 pub fn draw(rng: &mut Rng, commands: bool, hello: bool, page: bool) -> Policy {
     let credit = if rng.per_mille(400) { Credit::Auto } else { Credit::Items(rng.between(1, 6) as u32) };
     let blame = if page { Blame::ProgressPage } else { Blame::OldestHeld };
-    let worker = if commands { WorkerContract::per_item() } else { WorkerContract { hello, credit, blame } };
+    let worker =
+        if commands { WorkerContract::per_item() } else { WorkerContract { hello, credit, blame, in_order: true } };
     let queue_order = match rng.below(10) {
         0 => QueueOrder::Lifo,
         1 => QueueOrder::Priority,

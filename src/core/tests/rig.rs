@@ -61,7 +61,8 @@ pub(super) fn with_auto(credit: Credit) -> Policy {
 }
 /// Workers that send no hello and have no progress page, such as foreign programs that answer line by line.
 pub(super) fn answering_in_order(items: u32) -> Policy {
-    let worker = WorkerContract { hello: false, credit: Credit::Items(items), blame: Blame::OldestHeld };
+    let worker =
+        WorkerContract { hello: false, credit: Credit::Items(items), blame: Blame::OldestHeld, in_order: true };
     Policy { worker, ..policy() }
 }
 /// One worker.
