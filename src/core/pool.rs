@@ -44,7 +44,7 @@ impl Pool {
         let credit = if contract.starts_with_item() { Credit::Items(1) } else { contract.credit };
         let mut pool = Self {
             slots: Vec::new(),
-            rules: CreditRules { credit, batch_max },
+            rules: CreditRules::new(credit, batch_max, contract.in_order),
             contract,
             idle: SlotSet::default(),
             busy_short: SlotSet::default(),

@@ -119,3 +119,14 @@ fn out_of_order_an_answer_does_not_prolong_the_time_of_the_oldest_item() {
     rig.feed("start; arrive 3; spawned 1; wait 700; settled 1 2");
     check!(rig, "wait 100; at 1", ["probe 1", "kill 1.1 TERM"]);
 }
+
+#[test]
+fn a_large_credit_is_refilled_a_quarter_at_a_time_unless_items_run_side_by_side() {
+    let mut rig = Rig::new(alone(answering_in_order(16)));
+    check!(rig, "start; arrive 30; spawned 1", ["spawn 1.1", "demand 100", "dispatch 1 0..8", "dispatch 1 8..16"]);
+    check!(rig, "settled 1 0 3", ["done 0..3 by 1, attempts 1", "commit 0..3"]);
+    check!(rig, "settled 1 3", ["done 3..4 by 1, attempts 1", "commit 3..4", "dispatch 1 16..20"]);
+    let mut rig = Rig::new(alone(answering_in_any_order(16)));
+    rig.feed("start; arrive 30; spawned 1");
+    check!(rig, "settled 1 3", ["done 3..4 by 1, attempts 1", "commit 3..4", "dispatch 1 16..17"]);
+}
