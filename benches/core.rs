@@ -35,6 +35,7 @@ fn policy() -> Policy {
         keep_order: false,
         start_together: false,
         retries: 0,
+        hinted_retries: 0,
         crash_limit: 3,
         kill_limit: Some(3),
         retry_delay: Duration::ZERO,

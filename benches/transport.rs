@@ -7,13 +7,12 @@ use std::sync::Arc;
 use supervisor::model::ids::{Attempt, Batch, ItemId};
 use supervisor::model::spec::{ProtocolKind, TransportKind};
 use supervisor::protocol::frames::{hello, to_worker};
-use supervisor::protocol::{Protocol, Received, SessionConfig};
+use supervisor::protocol::{Outgoing, Protocol, Received, SessionConfig};
 use supervisor::sys::block::{Block, BlockSlice};
 use supervisor::sys::poller::{Interest, Poller};
 use supervisor::transport::{self, Channel, Connection, Fill, Flush, in_process};
 use supervisor::wire::frame::Frame;
 use supervisor::wire::message::{FromWorker, ToWorker};
-use supervisor::wire::prefix::Prefix;
 
 fn main() {
     divan::main();
@@ -26,7 +25,8 @@ const CREDIT: u64 = 4;
 const TOKEN: [u8; 16] = [7; 16];
 
 /// What both sides of each channel know.
-const SESSION: SessionConfig = SessionConfig { token: Some(TOKEN), delimiter: b'\n', message_items_max: u32::MAX };
+const SESSION: SessionConfig =
+    SessionConfig { token: Some(TOKEN), waits_until_ready: false, delimiter: b'\n', message_items_max: u32::MAX };
 
 /// The in-process queues, in addition to the transports that `--transport` names.
 const THREAD: &str = "thread";
@@ -63,7 +63,10 @@ impl Pair {
     fn send(&mut self, body: &Arc<Block>) {
         self.first += 1;
         let batch = Batch { first: ItemId(self.first), count: 1, attempt: Attempt::FIRST };
-        let queue = |prefix: &Prefix, items, range| self.channel.queue(prefix, items, BlockSlice::new(body, range));
+        let queue = |outgoing: Outgoing<'_>| match outgoing {
+            Outgoing::Frame(prefix, items, range) => self.channel.queue(prefix, items, BlockSlice::new(body, range)),
+            Outgoing::Text(text) => self.channel.queue_text(text),
+        };
         self.protocol.encode(batch, body, queue).unwrap();
     }
 

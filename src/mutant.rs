@@ -100,6 +100,14 @@ mod armed {
         ReturnNotReported,
         /// One retry too many.
         RetriesOffByOne,
+        /// An answer out of order begins the time of the oldest item again.
+        BeginsAgain,
+        /// The item that a worker named is not charged for its end.
+        NamedNotBlamed,
+        /// An attempt that asks for another one gets no more than others.
+        HintIgnored,
+        /// An item is tried again although its attempt says that a further one ends likewise.
+        HopelessRepeated,
         /// The hard limit of an attempt is never enforced.
         TimeoutNever,
         /// Processes are started for items although what they write is not read.

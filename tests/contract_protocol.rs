@@ -4,9 +4,10 @@
 //! Nothing here reads or waits: bytes go into the protocol's buffer as a channel would put them there.
 
 use supervisor::model::ids::{Attempt, Batch, ItemId};
+use supervisor::model::outcome::RetryHint;
 use supervisor::model::spec::{ITEM_BYTES_MAX, ProtocolKind};
 use supervisor::protocol::frames::{hello, to_worker};
-use supervisor::protocol::{Protocol, ProtocolError, Received, SessionConfig};
+use supervisor::protocol::{LINE_BYTES_MAX, Outgoing, Protocol, ProtocolError, Received, SessionConfig};
 use supervisor::wire::frame::{BODY_BYTES_MAX, FrameDecoder, FrameError};
 use supervisor::wire::message::{FromWorker, REASON_BYTES_MAX, SMALL_BODY_BYTES_MAX, ToWorker};
 use supervisor::wire::read_buffer::BUFFER_BYTES;
@@ -17,7 +18,7 @@ const TOKEN: [u8; 16] = *b"0123456789abcdef";
 const PID: u32 = 4123;
 
 fn session() -> SessionConfig {
-    SessionConfig { token: Some(TOKEN), delimiter: b'\n', message_items_max: u32::MAX }
+    SessionConfig { token: Some(TOKEN), waits_until_ready: false, delimiter: b'\n', message_items_max: u32::MAX }
 }
 
 fn done(first: u64, count: u32) -> FromWorker {
@@ -159,6 +160,9 @@ impl Speaker for Frames {
 enum Event {
     Message(FromWorker, Vec<u8>),
     Large { message: FromWorker, times: [u8; PAIR_BYTES], bytes: Vec<u8> },
+    Ready,
+    Failure(u64, u32, RetryHint, Vec<u8>),
+    Log(Vec<u8>),
 }
 
 /// A protocol object, and what it has reported.
@@ -166,11 +170,14 @@ struct Supervisor {
     protocol: Protocol,
     large: Option<(FromWorker, u64, Vec<u8>)>,
     events: Vec<Event>,
+    /// Most bytes of the buffer that are free.
+    spare_max: usize,
 }
 
 impl Supervisor {
     fn new(kind: ProtocolKind) -> Self {
-        Self { protocol: Protocol::new(kind, session()), large: None, events: Vec::new() }
+        let spare_max = SMALL_BODY_BYTES_MAX + BUFFER_BYTES;
+        Self { protocol: Protocol::new(kind, session()), large: None, events: Vec::new(), spare_max }
     }
 
     /// After the hello.
@@ -186,7 +193,7 @@ impl Supervisor {
     fn hear(&mut self, mut bytes: &[u8], piece_max: usize) -> Result<(), ProtocolError> {
         while !bytes.is_empty() {
             let spare = self.protocol.incoming().spare();
-            assert!(!spare.is_empty() && spare.len() <= SMALL_BODY_BYTES_MAX + BUFFER_BYTES, "{}", spare.len());
+            assert!(!spare.is_empty() && spare.len() <= self.spare_max, "{}", spare.len());
             let (piece, rest) = bytes.split_at(bytes.len().min(spare.len()).min(piece_max));
             spare[..piece.len()].copy_from_slice(piece);
             self.protocol.incoming().filled(piece.len());
@@ -203,6 +210,11 @@ impl Supervisor {
                     assert!(self.large.is_none(), "{message:?} within a large result");
                     self.events.push(Event::Message(message, body.to_vec()));
                 }
+                Received::Ready => self.events.push(Event::Ready),
+                Received::Failure { item, attempt, hint, reason } => {
+                    self.events.push(Event::Failure(item.0, attempt.0, hint, reason.to_vec()));
+                }
+                Received::Log(text) => self.events.push(Event::Log(text.to_vec())),
                 Received::LargeBegins { message, result_bytes } => {
                     assert!(self.large.is_none());
                     self.large = Some((message, result_bytes, Vec::new()));
@@ -346,10 +358,15 @@ fn encoded(
     body: &[u8],
 ) -> Result<(Vec<u8>, Vec<u32>), FrameError> {
     let (mut bytes, mut counts) = (Vec::new(), Vec::new());
-    Protocol::new(kind, session).encode(batch, body, |prefix, items, range| {
-        prefix.append_to(0, &mut bytes);
-        bytes.extend_from_slice(&body[range]);
-        counts.push(items);
+    Protocol::new(kind, session).encode(batch, body, |outgoing| {
+        match outgoing {
+            Outgoing::Frame(prefix, items, range) => {
+                prefix.append_to(0, &mut bytes);
+                bytes.extend_from_slice(&body[range]);
+                counts.push(items);
+            }
+            Outgoing::Text(text) => bytes.extend_from_slice(text),
+        }
         Ok::<_, FrameError>(())
     })?;
     Ok((bytes, counts))
@@ -402,7 +419,7 @@ fn a_failed_call_of_put_ends_the_encoding<S: Speaker>() {
     let batch = Batch { first: ItemId(7), count: 3, attempt: Attempt::FIRST };
     let mut calls = 0;
     let session = SessionConfig { message_items_max: 1, ..session() };
-    let encoded = Protocol::new(S::KIND, session).encode(batch, b"1\n2\n3\n", |_, _, _| {
+    let encoded = Protocol::new(S::KIND, session).encode(batch, b"1\n2\n3\n", |_| {
         calls += 1;
         if calls == 2 { Err(Full(calls)) } else { Ok(()) }
     });
@@ -443,6 +460,273 @@ fn garbage_never_panics_and_an_error_is_final<S: Speaker>() {
     assert!(refused > 1000, "{refused}");
 }
 
+/// How a worker of a protocol of text answers.
+trait Answerer {
+    const KIND: ProtocolKind;
+
+    /// Of 3000 answers with a few wrong bytes, more than this many are refused.
+    const GARBAGE_MIN: u32;
+
+    /// The line that gives an item to a worker.
+    fn item(id: u64, attempt: u32, item: &str) -> String;
+
+    /// The line that answers for an item.
+    fn answer(id: u64, result: &str) -> String;
+
+    /// What a worker that holds the items 1 and 2 sends against the rules, and how the error text begins.
+    fn breaches() -> Vec<(Vec<u8>, &'static str)>;
+}
+
+struct Lines;
+
+impl Answerer for Lines {
+    const KIND: ProtocolKind = ProtocolKind::Lines;
+    /// Any bytes are a result: only a newline too many is seen.
+    const GARBAGE_MIN: u32 = 5;
+
+    fn item(_: u64, _: u32, item: &str) -> String {
+        format!("{item}\n")
+    }
+
+    fn answer(_: u64, result: &str) -> String {
+        format!("{result}\n")
+    }
+
+    fn breaches() -> Vec<(Vec<u8>, &'static str)> {
+        let asked = "it sent a line when it had answered every item: ";
+        let long = [vec![b'x'; LINE_BYTES_MAX + 1], b"\n".to_vec()].concat();
+        vec![
+            (b"a\nb\nc".to_vec(), asked),
+            (b"a\nb\n\n".to_vec(), asked),
+            (long, "it sent a line of more than 16777216 bytes"),
+        ]
+    }
+}
+
+struct Json;
+
+impl Answerer for Json {
+    const KIND: ProtocolKind = ProtocolKind::Json;
+    const GARBAGE_MIN: u32 = 1000;
+
+    fn item(id: u64, attempt: u32, item: &str) -> String {
+        format!("{{\"id\":{id},\"attempt\":{attempt},\"item\":{}}}\n", serde_json::to_string(item).unwrap())
+    }
+
+    fn answer(id: u64, result: &str) -> String {
+        format!("{{\"id\":{id},\"result\":{}}}\n", serde_json::to_string(result).unwrap())
+    }
+
+    fn breaches() -> Vec<(Vec<u8>, &'static str)> {
+        let twice = [Self::answer(1, "a"), Self::answer(1, "a")].concat();
+        let garbage = "it sent a line that is no JSON object of this protocol: ";
+        let lines: [(&str, &str); 12] = [
+            (&twice, "it answered for item 1, which it does not hold"),
+            (&Self::answer(3, "never sent"), "it answered for item 3, which it does not hold"),
+            (&Self::answer(u64::MAX, ""), "it answered for item 18446744073709551615, which it does not hold"),
+            (
+                "{\"id\":1,\"attempt\":2,\"result\":\"late\"}\n",
+                "it answered attempt 2 of item 1, which is at attempt 1",
+            ),
+            ("{\"id\":3,\"error\":\"x\"}\n", "it answered for item 3, which it does not hold"),
+            ("{\"id\":3,\"progress\":0.5}\n", "it answered for item 3, which it does not hold"),
+            ("{\"result\":1}\n", "it sent an answer without an id"),
+            ("{\"id\":1}\n", "it sent an object that has not exactly one of the keys"),
+            ("{\"id\":1,\"result\":1,\"error\":\"x\"}\n", "it sent an object that has not exactly one of the keys"),
+            ("hello\n", garbage),
+            ("\n", garbage),
+            ("\u{1b}[2J\n", garbage),
+        ];
+        let long = [vec![b' '; LINE_BYTES_MAX + 1], b"\n".to_vec()].concat();
+        let bytes: [(Vec<u8>, &str); 3] = [
+            (b"\xff\xfe\n".to_vec(), garbage),
+            (b"{\"id\":1,\"result\":\"\xff\"}\n".to_vec(), garbage),
+            (long, "it sent a line of more than 16777216 bytes"),
+        ];
+        lines.into_iter().map(|(line, words)| (line.as_bytes().to_vec(), words)).chain(bytes).collect()
+    }
+}
+
+/// A session in which the worker was sent these items, from item 1 on.
+fn asked<A: Answerer>(items: &[&str]) -> Supervisor {
+    let mut supervisor = Supervisor::of_text(A::KIND, false);
+    for (id, item) in (1..).zip(items) {
+        let batch = Batch::of_one(ItemId(id), Attempt::FIRST);
+        supervisor.protocol.encode(batch, item.as_bytes(), |_| Ok::<_, FrameError>(())).unwrap();
+    }
+    supervisor
+}
+
+impl Supervisor {
+    fn of_text(kind: ProtocolKind, waits_until_ready: bool) -> Self {
+        let session = SessionConfig { token: None, waits_until_ready, ..session() };
+        let spare_max = 2 * LINE_BYTES_MAX + BUFFER_BYTES;
+        Self { protocol: Protocol::new(kind, session), large: None, events: Vec::new(), spare_max }
+    }
+
+    /// Each result that was received, with the id of its item; of several in one message, one by one.
+    fn results(&self) -> Vec<(u64, String)> {
+        let results = self.events.iter().flat_map(|event| {
+            let (message, body) = match event {
+                Event::Message(message, body) | Event::Large { message, bytes: body, .. } => (message, body),
+                other => panic!("{other:?}"),
+            };
+            let FromWorker::Done { first, count, attempt: 1, busy_ns: 0, timed: false } = *message else {
+                panic!("{message:?}");
+            };
+            let lines: Vec<_> = match count {
+                1 => vec![body.as_slice()],
+                _ => body.split_inclusive(|byte| *byte == b'\n').collect(),
+            };
+            assert_eq!(lines.len(), count as usize);
+            (first..).zip(lines.into_iter().map(|line| String::from_utf8(line.to_vec()).unwrap())).collect::<Vec<_>>()
+        });
+        results.collect()
+    }
+}
+
+fn a_batch_becomes_a_line_for_each_item<A: Answerer>() {
+    for (items, delimiter) in [("a;;ccc;", b';'), ("a\n\nccc\n", b'\n')] {
+        let session = SessionConfig { token: None, delimiter, ..session() };
+        let batch = Batch { first: ItemId(7), count: 3, attempt: Attempt(2) };
+        let (bytes, _) = encoded(A::KIND, session, batch, items.as_bytes()).unwrap();
+        let expected = [A::item(7, 2, "a"), A::item(8, 2, ""), A::item(9, 2, "ccc")].concat();
+        assert_eq!(String::from_utf8(bytes).unwrap(), expected);
+        let (bytes, _) = encoded(A::KIND, session, Batch { count: 1, ..batch }, b"one item").unwrap();
+        assert_eq!(String::from_utf8(bytes).unwrap(), A::item(7, 2, "one item"));
+    }
+}
+
+/// Results of every size, in one read and in many.
+fn answers_arrive_whole_however_they_are_cut<A: Answerer>() {
+    let sizes = [0, 1, 9, 65_536, BUFFER_BYTES - 1, BUFFER_BYTES, 300_000, SMALL_BODY_BYTES_MAX, 5_000_000, 3];
+    let results: Vec<String> = sizes.iter().map(|size| "x".repeat(*size)).collect();
+    let bytes: String = (1..).zip(&results).map(|(id, result)| A::answer(id, result)).collect();
+    let expected: Vec<(u64, String)> = (1..).zip(results.iter().map(|result| format!("{result}\n"))).collect();
+    for piece in [4096, BUFFER_BYTES - 1, usize::MAX] {
+        let mut supervisor = asked::<A>(&["item"; 10]);
+        supervisor.hear(bytes.as_bytes(), piece).unwrap();
+        assert!(supervisor.results() == expected, "pieces of {piece}");
+        assert!(!supervisor.protocol.is_within_message());
+        assert_eq!([supervisor.protocol.take_answered(), supervisor.protocol.take_answered()], [10, 0]);
+        let large = supervisor.events.iter().filter(|event| matches!(event, Event::Large { .. })).count();
+        // One byte more than a small body, with the newline; and the largest.
+        assert_eq!(large, 2);
+        assert_eq!(supervisor.protocol.incoming().spare().len(), BUFFER_BYTES, "a large buffer is given back");
+    }
+}
+
+fn a_torn_answer_is_not_delivered<A: Answerer>() {
+    let answer = A::answer(1, "result");
+    for torn in 0..answer.len() {
+        let mut supervisor = asked::<A>(&["item"]);
+        supervisor.hear(&answer.as_bytes()[..torn], 1).unwrap();
+        assert_eq!((supervisor.events.len(), supervisor.protocol.is_within_message()), (0, torn > 0), "at {torn}");
+        supervisor.hear(&answer.as_bytes()[torn..], 1).unwrap();
+        assert_eq!(supervisor.results(), [(1, "result\n".to_owned())], "at {torn}");
+    }
+}
+
+fn a_breach_of_a_protocol_of_text_is_named_and_shown_harmlessly<A: Answerer>() {
+    for (bytes, words) in A::breaches() {
+        for piece in [4096, usize::MAX] {
+            let mut supervisor = asked::<A>(&["a", "b"]);
+            let error = supervisor.hear(&bytes, piece).unwrap_err().to_string();
+            assert!(error.starts_with(words), "{error}, and not {words}");
+            assert!(error.len() < 400 && !error.contains(char::is_control), "{error:?}");
+        }
+    }
+}
+
+/// A worker that never ends its line is refused when it has sent as much as a result may have.
+fn an_endless_line_is_refused_at_the_limit<A: Answerer>() {
+    let mut supervisor = asked::<A>(&["item"]);
+    let mut sent = 0;
+    let error = loop {
+        // The buffer is never larger than twice the limit.
+        assert!(supervisor.protocol.incoming().spare().len() <= 2 * LINE_BYTES_MAX + BUFFER_BYTES);
+        supervisor.protocol.incoming().copy_in(&[b' '; 65_536]);
+        sent += 65_536;
+        match supervisor.protocol.next() {
+            Ok(None) => assert!(sent <= LINE_BYTES_MAX),
+            Ok(other) => panic!("{other:?}"),
+            Err(error) => break error,
+        }
+    };
+    assert_eq!(error, ProtocolError::LongLine);
+}
+
+fn garbage_never_panics<A: Answerer>() {
+    let good = [A::answer(1, "a"), A::answer(2, "b \\ \" \u{e9}"), A::answer(3, "c")].concat().into_bytes();
+    let mut refused = 0;
+    for seed in 1..=3000 {
+        let mut random = Random(seed);
+        let mut bytes = good.clone();
+        for _ in 0..1 + random.below(4) {
+            let at = random.below(bytes.len());
+            bytes[at] = random.below(256) as u8;
+        }
+        let mut supervisor = asked::<A>(&["x", "y", "z"]);
+        refused += u32::from(supervisor.hear(&bytes, 1 + random.below(bytes.len())).is_err());
+    }
+    assert!(refused > A::GARBAGE_MIN, "{refused}");
+}
+
+#[test]
+fn lines_that_were_read_together_are_one_message() {
+    let mut supervisor = asked::<Lines>(&["a", "b", "c"]);
+    supervisor.hear(b"1\n2\n", usize::MAX).unwrap();
+    supervisor.hear(b"3\n", usize::MAX).unwrap();
+    let done = |first, count| FromWorker::Done { first, count, attempt: 1, busy_ns: 0, timed: false };
+    let expected = [Event::Message(done(1, 2), b"1\n2\n".to_vec()), Event::Message(done(3, 1), b"3\n".to_vec())];
+    assert_eq!(supervisor.events, expected);
+}
+
+#[test]
+fn a_line_before_any_item_breaks_the_protocol_at_its_first_byte() {
+    let mut supervisor = Supervisor::of_text(ProtocolKind::Lines, false);
+    let error = supervisor.hear(b"W", usize::MAX).unwrap_err();
+    assert!(error.to_string().contains("print one line for each item, and nothing else"), "{error}");
+}
+
+#[test]
+fn json_answers_come_in_any_order_with_errors_progress_and_logs_between_them() {
+    let mut supervisor = asked::<Json>(&["a", "b", "c"]);
+    let lines = "{\"log\":\"so \\u00e9\"}\n{\"id\":3,\"result\":9}\n{\"id\":1,\"progress\":0.4}\n\
+        {\"id\":2,\"error\":\"busy\",\"retry\":true}\n";
+    supervisor.hear(lines.as_bytes(), 5).unwrap();
+    assert_eq!(supervisor.protocol.named(), Some(ItemId(1)));
+    supervisor.hear(b"{\"id\":1,\"attempt\":1,\"error\":{\"code\":7},\"retry\":false}\n", usize::MAX).unwrap();
+    assert_eq!(supervisor.protocol.named(), None);
+    let done = FromWorker::Done { first: 3, count: 1, attempt: 1, busy_ns: 0, timed: false };
+    let expected = [
+        Event::Log("so \u{e9}".into()),
+        Event::Message(done, b"9\n".to_vec()),
+        Event::Failure(2, 1, RetryHint::Always, b"busy".to_vec()),
+        Event::Failure(1, 1, RetryHint::Never, b"{\"code\":7}".to_vec()),
+    ];
+    assert_eq!(supervisor.events, expected);
+}
+
+#[test]
+fn json_that_waits_for_ready_takes_it_once_and_before_anything_but_a_log() {
+    let hear = |waits, text: &str| {
+        let mut supervisor = Supervisor::of_text(ProtocolKind::Json, waits);
+        let heard = supervisor.hear(text.as_bytes(), usize::MAX);
+        (supervisor.events, supervisor.protocol.is_greeted(), heard.err().map(|error| error.to_string()))
+    };
+    let ready = "{\"ready\":true}\n";
+    assert_eq!(hear(true, ""), (vec![], false, None));
+    let log = Event::Log(b"loading".to_vec());
+    assert_eq!(hear(true, &format!("{{\"log\":\"loading\"}}\n{ready}")), (vec![log, Event::Ready], true, None));
+    let (.., error) = hear(true, "{\"id\":1,\"result\":1}\n");
+    assert_eq!(error.as_deref(), Some("it sent a message before {\"ready\":true}"));
+    let (.., error) = hear(true, &[ready, ready].concat());
+    assert_eq!(error.as_deref(), Some("it said a second time that it is ready"));
+    // What is not awaited means nothing.
+    assert_eq!(hear(false, ready), (vec![], true, None));
+}
+
 /// All tests of the contract for one protocol.
 macro_rules! contract {
     ($name:ident, $speaker:ident) => {
@@ -470,12 +754,28 @@ macro_rules! contract {
     };
 }
 
+/// All tests of the contract for one protocol of text.
+macro_rules! text_contract {
+    ($name:ident, $answerer:ident) => {
+        contract!($name, $answerer:
+            a_batch_becomes_a_line_for_each_item,
+            answers_arrive_whole_however_they_are_cut,
+            a_torn_answer_is_not_delivered,
+            a_breach_of_a_protocol_of_text_is_named_and_shown_harmlessly,
+            an_endless_line_is_refused_at_the_limit,
+            garbage_never_panics,
+        );
+    };
+}
+
 contract!(frames, Frames);
+text_contract!(lines, Lines);
+text_contract!(json, Json);
 
 #[test]
 fn every_protocol_keeps_the_contract() {
     for kind in ProtocolKind::ALL {
-        let line = format!("\ncontract!({}, ", kind.name());
+        let line = format!("contract!({}, ", kind.name());
         assert!(include_str!("contract_protocol.rs").contains(&line), "where is `{}...`?", line.trim());
     }
 }

@@ -160,7 +160,7 @@ fn small(worker: WorkerContract) -> Policy {
 #[test]
 fn every_order_of_events_of_small_cases_is_right() {
     let resident = |items| WorkerContract::resident(Credit::Items(items));
-    let in_order = WorkerContract { hello: false, credit: Credit::Items(2), blame: Blame::OldestHeld };
+    let in_order = WorkerContract { hello: false, credit: Credit::Items(2), blame: Blame::OldestHeld, in_order: true };
     let cases = [
         ("no crash", resident(1), 3, 0),
         ("one crash", resident(1), 3, 1),

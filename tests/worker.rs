@@ -96,7 +96,12 @@ impl Worker {
             register: None,
         };
         let process = Spawner::new().unwrap().spawn(&plan).unwrap();
-        let session = SessionConfig { token: Some(TOKEN_BYTES), delimiter: b'\n', message_items_max: u32::MAX };
+        let session = SessionConfig {
+            token: Some(TOKEN_BYTES),
+            waits_until_ready: false,
+            delimiter: b'\n',
+            message_items_max: u32::MAX,
+        };
         let protocol = Protocol::new(ProtocolKind::Frames, session);
         Self { channel, protocol, progress, process, stderr: stderr.into() }
     }

@@ -5,7 +5,7 @@ use supervisor::core::action::Action;
 use supervisor::core::input::Input;
 use supervisor::model::exit::{ExitStatus, Usage};
 use supervisor::model::ids::{Attempt, Batch, Incarnation, ItemId, WorkerId};
-use supervisor::model::outcome::{FailReason, Outcome, RunOutcome, Settlement};
+use supervisor::model::outcome::{FailReason, Outcome, RetryHint, RunOutcome, Settlement};
 use supervisor::model::signal::Signal;
 use supervisor::model::spec::{
     Backoff, Credit, Intensity, Policy, ProtocolKind, QueueOrder, RestartStrategy, RestartType, TermStep,
@@ -18,7 +18,8 @@ use supervisor::wire::{append, times};
 
 const ITEMS: u64 = 40;
 const TOKEN: [u8; 16] = [7; 16];
-const SESSION: SessionConfig = SessionConfig { token: Some(TOKEN), delimiter: b'\n', message_items_max: u32::MAX };
+const SESSION: SessionConfig =
+    SessionConfig { token: Some(TOKEN), waits_until_ready: false, delimiter: b'\n', message_items_max: u32::MAX };
 /// A run that has not ended after this many facts never will.
 const FACTS_MAX: usize = 20_000;
 
@@ -110,6 +111,7 @@ impl Shell {
             keep_order: way & 16 != 0,
             start_together: false,
             retries: 2,
+            hinted_retries: 2,
             crash_limit: 3,
             kill_limit: None,
             retry_delay: Duration(0),
@@ -282,6 +284,8 @@ impl Shell {
                     inputs.extend(input_of(worker, incarnation, message).map(Ok));
                 }
                 Ok(Some(Received::LargeBegins { .. } | Received::LargeBytes(_))) => {}
+                // Of protocols of text.
+                Ok(Some(Received::Ready | Received::Failure { .. } | Received::Log(_))) => unreachable!("in frames"),
                 Ok(None) => break,
                 Err(error) => {
                     inputs.push(Err(error.to_string()));
@@ -354,7 +358,7 @@ fn input_of(worker: WorkerId, incarnation: Incarnation, message: FromWorker) -> 
         FromWorker::Failed { item, attempt, .. } => {
             let (item, attempt) = (ItemId(item), Attempt(attempt));
             let reason = FailReason::Message("so it says".to_owned());
-            Input::Failed { worker, incarnation, item, attempt, reason }
+            Input::Failed { worker, incarnation, item, attempt, reason, hint: RetryHint::Default }
         }
     })
 }

@@ -23,6 +23,8 @@ use std::path::PathBuf;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ProtocolChoice {
     Exec,
+    Lines,
+    Json,
     Frames,
 }
 
@@ -113,9 +115,15 @@ pub struct Flags {
     /// The built-in worker spends D on each item [0]
     #[arg(long, value_name = "D", value_parser = values::duration)]
     pub delay: Option<Duration>,
-    /// exec: a process per item; frames: workers that stay [exec]
+    /// exec: a process per item; lines, json, frames: one that stays [exec]
     #[arg(long, value_name = "PROTOCOL", value_parser = choice(&PROTOCOLS), hide_possible_values = true)]
     pub protocol: Option<ProtocolChoice>,
+    /// With json: a worker says {"ready":true} first, within D [60s]
+    #[arg(long, value_name = "D", value_parser = values::limit, num_args = 0..=1, require_equals = true, default_missing_value = "60s")]
+    pub wait_ready: Option<Duration>,
+    /// With json: on the fds in SUPERVISOR_FD_IN and SUPERVISOR_FD_OUT
+    #[arg(long)]
+    pub json_fd: bool,
     /// How frames travel: pipe, socket, shm, file, mqueue, channel [shm]
     #[arg(long, value_name = "KIND", value_parser = choice(&TRANSPORTS), hide_possible_values = true)]
     pub transport: Option<TransportKind>,
@@ -263,7 +271,12 @@ const FAILURE: &str = "Failure, time, restarts";
 const OUTPUT: &str = "Output";
 const HELP: &str = "Help";
 
-const PROTOCOLS: [(&str, ProtocolChoice); 2] = [("exec", ProtocolChoice::Exec), ("frames", ProtocolChoice::Frames)];
+const PROTOCOLS: [(&str, ProtocolChoice); 4] = [
+    ("exec", ProtocolChoice::Exec),
+    ("lines", ProtocolChoice::Lines),
+    ("json", ProtocolChoice::Json),
+    ("frames", ProtocolChoice::Frames),
+];
 const TRANSPORTS: [(&str, TransportKind); TransportKind::ALL.len()] = [
     (TransportKind::Pipe.name(), TransportKind::Pipe),
     (TransportKind::Socket.name(), TransportKind::Socket),

@@ -17,6 +17,8 @@ pub enum UsageError {
     StrayWordOf { subcommand: &'static str, word: String },
     #[error("supervisor run needs a command; give one behind --: supervisor run -- COMMAND [ARG]...")]
     RunNoCommand,
+    #[error("supervisor check-worker needs a command; give one behind --: supervisor check-worker -- COMMAND [ARG]...")]
+    CheckNoCommand,
     #[error("no command behind --; give one, or leave -- out")]
     NoCommand,
     #[error("{separator} needs the name of a file (- is stdin)")]
@@ -40,11 +42,19 @@ pub enum UsageError {
     #[error("{flag} is for the built-in worker; leave it out, or leave the command out")]
     NeedsBuiltIn { flag: &'static str },
     #[error(
-        "{flag} is for workers that stay, but a command runs once per item; leave it out, or add --protocol frames"
+        "{flag} is for workers that stay, but a command runs once per item; leave it out, or add --protocol lines, json or frames"
     )]
     NeedsFrames { flag: &'static str },
     #[error("{flag} is for --transport {transport}; add that, or leave {flag} out")]
     NeedsTransport { flag: &'static str, transport: &'static str },
+    #[error("{flag} is for workers of --protocol {protocol}; add that, or leave {flag} out")]
+    NeedsProtocol { flag: &'static str, protocol: &'static str },
+    #[error(
+        "--transport {transport} carries frames, and --protocol {protocol} is text; use --transport pipe or socket, or leave it out"
+    )]
+    FramesOnly { transport: &'static str, protocol: &'static str },
+    #[error("an item of --block is many lines, and --protocol lines takes one line for each item; use --protocol json")]
+    BlockOfLines,
     #[error("{flag} is for a command that runs once per item; leave it out, or use --protocol exec with a command")]
     NeedsExec { flag: &'static str },
     #[error("{flag} is for worker processes, and --isolation thread has none; leave one of them out")]

@@ -12,7 +12,7 @@ use crate::model::arrangement::{Arrangement, ColumnSplit, LineFill};
 use crate::model::builder::{ConfigBuilder, Host, SourceChoice, WorkerChoice};
 use crate::model::config::{Config, InputSpec, OutputMode};
 use crate::model::config_error::{ConfigError, Setting};
-use crate::model::spec::{ExitCodeStyle, Halt, HaltOn, TASKS, Threshold};
+use crate::model::spec::{ExitCodeStyle, Halt, HaltOn, ProtocolKind, TASKS, Threshold};
 use std::ffi::OsString;
 use std::os::unix::ffi::OsStrExt;
 use std::path::PathBuf;
@@ -51,8 +51,12 @@ pub fn resolve(
 fn worker(flags: &Flags, command: Vec<OsString>) -> Result<WorkerChoice, UsageError> {
     match (command.is_empty(), flags.protocol) {
         (true, Some(ProtocolChoice::Exec)) => Err(UsageError::NeedsCommand { flag: "--protocol exec" }),
+        (true, Some(ProtocolChoice::Lines)) => Err(UsageError::NeedsCommand { flag: "--protocol lines" }),
+        (true, Some(ProtocolChoice::Json)) => Err(UsageError::NeedsCommand { flag: "--protocol json" }),
         (true, _) => Ok(WorkerChoice::BuiltIn),
-        (false, Some(ProtocolChoice::Frames)) => Ok(WorkerChoice::Program(command)),
+        (false, Some(ProtocolChoice::Frames | ProtocolChoice::Lines | ProtocolChoice::Json)) => {
+            Ok(WorkerChoice::Program(command))
+        }
         (false, _) => Ok(WorkerChoice::Command(command)),
     }
 }
@@ -124,6 +128,9 @@ fn settings(flags: &Flags, worker: WorkerChoice, host: &Host) -> ConfigBuilder {
         worker,
         delay: flags.delay,
         threads: Some(flags.isolation == Some(Isolation::Thread)),
+        protocol: flags.protocol.and_then(protocol),
+        wait_ready: flags.wait_ready,
+        json_fd: Some(flags.json_fd),
         transport: flags.transport,
         spin: flags.spin,
         shell: Some(flags.shell),
@@ -172,6 +179,15 @@ fn settings(flags: &Flags, worker: WorkerChoice, host: &Host) -> ConfigBuilder {
         flow: Some(flags.flow),
         color: flags.color,
         ..ConfigBuilder::new(host.clone())
+    }
+}
+
+const fn protocol(choice: ProtocolChoice) -> Option<ProtocolKind> {
+    match choice {
+        ProtocolChoice::Exec => None,
+        ProtocolChoice::Lines => Some(ProtocolKind::Lines),
+        ProtocolChoice::Json => Some(ProtocolKind::Json),
+        ProtocolChoice::Frames => Some(ProtocolKind::Frames),
     }
 }
 
@@ -228,6 +244,13 @@ fn usage_error(error: ConfigError, flags: &Flags) -> UsageError {
         ConfigError::NeedsTransport { setting, transport } => {
             UsageError::NeedsTransport { flag: flag(setting), transport: transport.name() }
         }
+        ConfigError::NeedsProtocol { setting, protocol } => {
+            UsageError::NeedsProtocol { flag: flag(setting), protocol: protocol.name() }
+        }
+        ConfigError::FramesOnly { transport, protocol } => {
+            UsageError::FramesOnly { transport: transport.name(), protocol: protocol.name() }
+        }
+        ConfigError::BlockOfLines => UsageError::BlockOfLines,
         ConfigError::NeedsInput { setting } => UsageError::NeedsLines { flag: flag(setting) },
         ConfigError::NoDelimiter => UsageError::NoDelimiter,
         ConfigError::BlockPriority => UsageError::BlockPriority,
@@ -266,6 +289,8 @@ const fn flag(setting: Setting, flags: &Flags) -> &'static str {
         Setting::Transport => "--transport",
         Setting::Spin => "--spin",
         Setting::Spool => "--spool",
+        Setting::WaitReady => "--wait-ready",
+        Setting::JsonFd => "--json-fd",
         Setting::Credit => "--credit",
         Setting::BatchMax => "--batch-max",
         Setting::Restart => "--restart",
@@ -311,7 +336,7 @@ mod tests {
     use super::*;
     use crate::model::arrangement::{Insertion, ItemForm};
     use crate::model::config::{ArrangedInput, ExecSpec, SourceSpec, Split, WorkerSpec};
-    use crate::model::spec::{Credit, TransportKind, TransportSpec, WorkerContract};
+    use crate::model::spec::{Credit, Policy, TransportKind, TransportSpec, WorkerContract};
     use crate::model::time::Duration;
 
     fn host() -> Host {
@@ -547,11 +572,15 @@ mod tests {
     #[test]
     fn the_defaults_are_those_of_the_help() {
         let spelled_out = "-w 5 --items 20 --task square --delay 0 --protocol frames --transport pipe \
-            --isolation process --queue fifo --credit auto --retries 0 --crash-limit 3 --retry-delay 0 \
+            --isolation process --queue fifo --credit auto --crash-limit 3 --retry-delay 0 \
             --max-dead 20 --term-seq TERM,200,TERM,100,TERM,50,KILL,25 --grace 10s --restart permanent \
             --strategy one-for-one --max-restarts 5/10s --backoff 100ms..10s --halt never --output narrate \
             --group --summary auto --exit-code own";
         assert_eq!(invocation(spelled_out), invocation(""));
+        // Retries that were given hold for an attempt that asks for another one, too.
+        let (given, default) = (config("--retries 0").policy, config("").policy);
+        assert_eq!((given.hinted_retries, default.hinted_retries), (0, 3));
+        assert_eq!(Policy { hinted_retries: 3, ..given }, default);
     }
 
     #[test]

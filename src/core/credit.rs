@@ -26,6 +26,23 @@ pub(super) struct CreditRules {
     pub(super) credit: Credit,
     /// Most items in one batch; at least 1.
     pub(super) batch_max: u32,
+    /// With an explicit credit: a worker that holds items is sent no fewer than this many.
+    pub(super) refill_min: u32,
+}
+
+impl CreditRules {
+    /// An explicit credit from here on is refilled a quarter at a time. A worker that answers each item by itself would
+    /// be sent each one by itself otherwise: a write and a wake-up for each.
+    const REFILLED_TOGETHER_MIN: u32 = 16;
+
+    /// `in_order`: the worker has one item in work, so it loses nothing while others wait to be sent together.
+    pub(super) fn new(credit: Credit, batch_max: u32, in_order: bool) -> Self {
+        let refill_min = match credit {
+            Credit::Items(limit) if in_order && limit >= Self::REFILLED_TOGETHER_MIN => (limit / 4).min(batch_max),
+            Credit::Items(_) | Credit::Auto => 1,
+        };
+        Self { credit, batch_max, refill_min }
+    }
 }
 
 /// Measures the time that one worker takes for an item, and adapts the size of its batches.
@@ -79,6 +96,9 @@ impl BatchSizer {
                 let limit = limit.max(1);
                 let spare =
                     (u64::from(limit) + u64::from(excess)).saturating_sub(items).min(u64::from(u32::MAX)) as u32;
+                if items > 0 && spare < rules.refill_min {
+                    return 0;
+                }
                 // Half of the credit at a time: one half is worked on while the other is in transit.
                 spare.min(limit.div_ceil(2)).min(rules.batch_max)
             }

@@ -11,7 +11,7 @@ use super::slot::{KillReason, Lease, SlotState, Start};
 use crate::model::event::{EndReason, ItemFate, RunEvent, Stage};
 use crate::model::exit::{ExitStatus, Usage};
 use crate::model::ids::{Batch, Incarnation, ItemId, WorkerId};
-use crate::model::outcome::{CauseKind, FailReason, StopReason};
+use crate::model::outcome::{CauseKind, FailReason, RetryHint, StopReason};
 use crate::model::signal::Signal;
 use crate::model::time::Duration;
 use crate::mutant::mutant;
@@ -26,7 +26,7 @@ impl Core {
                 self.on_run_timeout();
             }
         } else {
-            let running = self.running(index, running);
+            let running = self.ran(index, running);
             self.on_worker_exited(index, status, usage, running);
         }
     }
@@ -46,7 +46,7 @@ impl Core {
             ExitStatus::Code(code) => Some(CauseKind::Failed(FailReason::Exited(code))),
             ExitStatus::Signal { .. } | ExitStatus::Unknown => Some(Self::death(status)),
         };
-        let decision = kind.map(|kind| self.decide_failure(index, batch, kind, true));
+        let decision = kind.map(|kind| self.decide_failure(index, batch, kind, RetryHint::Default));
         let fate = decision.as_ref().map(|decision| Self::fate(batch, decision));
         let skipped = kill_reason.is_some() && !timed_out && !status.is_success();
         if kill_reason.is_none() && matches!(status, ExitStatus::Signal { .. } | ExitStatus::Unknown) {
@@ -96,7 +96,7 @@ impl Core {
         }
         let held = self.take_all(index);
         self.mark_down(index);
-        let decision = blamed.map(|(batch, kind)| (batch, self.decide_failure(index, batch, kind, true)));
+        let decision = blamed.map(|(batch, kind)| (batch, self.decide_failure(index, batch, kind, RetryHint::Default)));
         let running = self.stage == Stage::Running;
         let fate = match &decision {
             Some((batch, decision)) => Some(Self::fate(*batch, decision)),

@@ -6,7 +6,7 @@
 use crate::model::command::{Command, Origin};
 use crate::model::exit::{ExitStatus, Usage};
 use crate::model::ids::{Attempt, Incarnation, ItemId, WorkerId};
-use crate::model::outcome::{FailReason, Outcome};
+use crate::model::outcome::{FailReason, Outcome, RetryHint};
 use crate::model::signal::Signal;
 use serde::{Deserialize, Serialize};
 
@@ -36,14 +36,21 @@ pub enum Input {
     SpawnFailed { worker: WorkerId, incarnation: Incarnation, error: SpawnFailure },
     /// A worker whose contract has a hello sent the right one: token and protocol version fit.
     Hello { worker: WorkerId, incarnation: Incarnation },
-    /// A worker finished these items, the next ones it holds, in order. They may belong to several
-    /// dispatches, all with this attempt number. `busy_ns` is the time that the worker spent on them,
+    /// A worker finished these items, the next ones it holds, in order; any that it holds, if its contract is not
+    /// in order. They may belong to several dispatches, all with this attempt number. `busy_ns` is the time that the worker spent on them,
     /// by its own clock; 0 if unknown.
     Settled { worker: WorkerId, incarnation: Incarnation, first: ItemId, count: u32, attempt: Attempt, busy_ns: u64 },
     /// A large result of a worker has begun to arrive. The core checks the item before the shell waits for the bytes.
     ResultBegins { worker: WorkerId, incarnation: Incarnation, item: ItemId, attempt: Attempt },
-    /// A worker's attempt at the next item it holds failed; the worker lives on.
-    Failed { worker: WorkerId, incarnation: Incarnation, item: ItemId, attempt: Attempt, reason: FailReason },
+    /// A worker's attempt at the next item it holds, likewise, failed; the worker lives on. `hint`: what it says of a further one.
+    Failed {
+        worker: WorkerId,
+        incarnation: Incarnation,
+        item: ItemId,
+        attempt: Attempt,
+        reason: FailReason,
+        hint: RetryHint,
+    },
     /// The answer to `Probe`: the item that the progress page names. `None`: it names no item, or there is no page.
     ProbeResult { worker: WorkerId, incarnation: Incarnation, running: Option<ItemId> },
     /// The answer to `Probe` while the shell reads from no worker, because stdout takes less than the
@@ -57,7 +64,8 @@ pub enum Input {
     ProtocolError { worker: WorkerId, incarnation: Incarnation, error: String },
     /// The process ended; the last input of its incarnation. The shell has drained its channel
     /// before. `running` is the item that the progress page names; it counts with
-    /// `Blame::ProgressPage` alone. With `Blame::WholeProcess` the exit is the item's result.
+    /// `Blame::ProgressPage`, and with `Blame::OldestHeld` as the item that a worker named last which may answer
+    /// in any order. With `Blame::WholeProcess` the exit is the item's result.
     Exited { worker: WorkerId, incarnation: Incarnation, status: ExitStatus, usage: Usage, running: Option<ItemId> },
     /// The process that was started for an item has ended, and a process that it left behind holds its output open.
     /// The shell reads on for at most a second, then `Exited` follows. From now on no time limit applies.

@@ -12,7 +12,7 @@ use super::restart::Setback;
 use super::slot::{KillReason, Lease, SlotState, Watch};
 use crate::model::event::{RunEvent, Stage};
 use crate::model::ids::{Batch, Incarnation, ItemId, WorkerId};
-use crate::model::outcome::{CauseKind, FailReason, StopReason};
+use crate::model::outcome::{CauseKind, FailReason, RetryHint, StopReason};
 use crate::model::signal::Signal;
 use crate::model::spec::Blame;
 use crate::model::time::Duration;
@@ -144,8 +144,9 @@ impl Core {
             let queued = Queued { batch: lease.batch, priority: lease.priority, fresh: false };
             let again = if of_item {
                 let kind = CauseKind::Failed(FailReason::NotStarted(error.clone()));
-                let repeatable = !matches!(failure, SpawnFailure::Unfit(_));
-                let decision = self.decide_failure(index, lease.batch, kind, repeatable);
+                let unfit = matches!(failure, SpawnFailure::Unfit(_));
+                let hint = if unfit { RetryHint::Never } else { RetryHint::Default };
+                let decision = self.decide_failure(index, lease.batch, kind, hint);
                 let fails = decision.fails();
                 let again = self.apply_decision(index, queued, decision);
                 if fails && let SpawnFailure::Lost { error, missing } = &failure {
@@ -247,6 +248,14 @@ impl Core {
             Blame::OldestHeld => mutant!(OldestNotBlamed, self.pool.slots[index].oldest_item(), None),
             Blame::ProgressPage | Blame::WholeProcess => page,
         }
+    }
+
+    /// The item that the worker ran when it ended. `named`: the item on its progress page, or the last one that it named.
+    pub(super) fn ran(&self, index: usize, named: Option<ItemId>) -> Option<ItemId> {
+        let contract = &self.policy.worker;
+        let counts = contract.blame == Blame::OldestHeld && !contract.in_order;
+        let named_held = named.filter(|item| counts && self.pool.slots[index].holds(*item));
+        mutant!(NamedNotBlamed, named_held, None).or_else(|| self.running(index, named))
     }
 
     /// The process of an item has ended by itself, so no limit applies to what it left behind: the shell ends that within

@@ -39,7 +39,7 @@ mod tests;
 mod timers;
 
 use crate::model::event::{RunEvent, Stage};
-use crate::model::ids::{Incarnation, ItemId, WorkerId};
+use crate::model::ids::{Batch, Incarnation, ItemId, WorkerId};
 use crate::model::outcome::{StopReason, Totals};
 use crate::model::signal::Signal;
 use crate::model::spec::Policy;
@@ -247,9 +247,9 @@ impl Core {
                     self.fits(index, item, 1, attempt);
                 }
             }
-            Input::Failed { worker, incarnation, item, attempt, reason } => {
+            Input::Failed { worker, incarnation, item, attempt, reason, hint } => {
                 if let Some(index) = self.live_channel(worker, incarnation) {
-                    self.on_failed(index, item, attempt, reason);
+                    self.on_failed(index, Batch::of_one(item, attempt), reason, hint);
                 }
             }
             Input::ProbeResult { worker, incarnation, running } => {

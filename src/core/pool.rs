@@ -5,7 +5,7 @@
 use super::credit::CreditRules;
 use super::slot::{Lease, SlotState, WorkerSlot};
 use super::slots::SlotSet;
-use crate::model::ids::Batch;
+use crate::model::ids::{Batch, ItemId};
 use crate::model::spec::{Credit, Policy, QueueOrder, WorkerContract};
 use crate::mutant::mutant;
 
@@ -44,7 +44,7 @@ impl Pool {
         let credit = if contract.starts_with_item() { Credit::Items(1) } else { contract.credit };
         let mut pool = Self {
             slots: Vec::new(),
-            rules: CreditRules { credit, batch_max },
+            rules: CreditRules::new(credit, batch_max, contract.in_order),
             contract,
             idle: SlotSet::default(),
             busy_short: SlotSet::default(),
@@ -191,6 +191,22 @@ impl Pool {
         slot.items -= u64::from(batch.count);
         self.in_flight -= u64::from(batch.count);
         Some((batch, priority))
+    }
+
+    /// Removes up to `count` items, from `first` on, from the lease that contains `first`. What is left of the lease on
+    /// both sides of them stays where it is.
+    pub(super) fn take_from(&mut self, index: usize, first: ItemId, count: u32) -> Option<(Batch, i64)> {
+        let slot = &mut self.slots[index];
+        let at = slot.leases.iter().position(|lease| lease.batch.contains(first))?;
+        let lease = slot.leases.remove(at)?;
+        let (before, rest) = lease.batch.split((first.0 - lease.batch.first.0) as u32);
+        let (batch, behind) = rest?.split(count);
+        for part in [behind, Some(before).filter(|before| before.count > 0)].into_iter().flatten() {
+            slot.leases.insert(at, Lease { batch: part, ..lease });
+        }
+        slot.items -= u64::from(batch.count);
+        self.in_flight -= u64::from(batch.count);
+        Some((batch, lease.priority))
     }
 
     /// Removes the newest lease of a slot.

@@ -9,11 +9,11 @@ use super::causes::Causes;
 use super::halt;
 use super::queue::Queued;
 use super::reason::Reason;
-use super::slot::{KillReason, SlotState, Start};
+use super::slot::{KillReason, SlotState, Start, WorkerSlot};
 use crate::model::event::{ItemFate, RunEvent, Stage};
 use crate::model::exit::ExitStatus;
 use crate::model::ids::{Attempt, Batch, Incarnation, ItemId, WorkerId};
-use crate::model::outcome::{Cause, CauseKind, FailReason, Outcome, Settlement, StopReason};
+use crate::model::outcome::{Cause, CauseKind, FailReason, Outcome, RetryHint, Settlement, StopReason};
 use crate::model::time::Duration;
 use crate::mutant::mutant;
 
@@ -33,6 +33,19 @@ impl FailureDecision {
     /// Whether the item has failed by it, and is not only left out because the run stops.
     pub(super) const fn fails(&self) -> bool {
         matches!(self.outcome, Some(Outcome::Failed))
+    }
+}
+
+/// What a worker held before it answered.
+#[derive(Clone, Copy)]
+struct HeldBefore {
+    batches: usize,
+    oldest: Option<ItemId>,
+}
+
+impl HeldBefore {
+    fn of(slot: &WorkerSlot) -> Self {
+        Self { batches: slot.leases.len(), oldest: slot.oldest_item() }
     }
 }
 
@@ -81,14 +94,13 @@ impl Core {
         let slot = &self.pool.slots[index];
         let since = slot.leases.front().map_or(self.now, |lease| lease.since.max(slot.answered_at));
         let busy_ns = if busy_ns == 0 { self.now.since(since).0 } else { busy_ns };
-        let batches_before = slot.leases.len();
+        let held = HeldBefore::of(slot);
         self.pool.slots[index].settled += u64::from(count);
-        let mut left = count;
+        let (mut next, mut left) = (first, count);
         while left > 0 {
-            let start = self.pool.slots[index].leases.front().map(|lease| lease.start);
-            let Some((batch, _)) = self.pool.take(index, left) else { break };
-            left -= batch.count;
-            if start == Some(Start::Awaited) {
+            let Some((batch, _, start)) = self.take_answered(index, next, left) else { break };
+            (next, left) = (batch.end(), left - batch.count);
+            if start == Start::Awaited {
                 self.ended_after(Start::Awaited, index, batch);
             }
             // Each retried item has causes of its own.
@@ -99,32 +111,45 @@ impl Core {
         if attempt == Attempt::FIRST {
             self.settle_done(index, Batch { first, count, attempt });
         }
-        self.answered(index, busy_ns, count, batches_before);
+        self.answered(index, busy_ns, count, held);
+    }
+
+    /// Takes items that a worker answered for out of their lease: up to `count`, from `first` on. Returns also the
+    /// priority of the lease, and what is known of its start.
+    #[inline]
+    fn take_answered(&mut self, index: usize, first: ItemId, count: u32) -> Option<(Batch, i64, Start)> {
+        let leases = &self.pool.slots[index].leases;
+        if let Some(front) = leases.front().filter(|front| front.batch.first == first) {
+            let start = front.start;
+            return self.pool.take(index, count).map(|(batch, priority)| (batch, priority, start));
+        }
+        let start = leases.iter().find(|lease| lease.batch.contains(first))?.start;
+        self.pool.take_from(index, first, count).map(|(batch, priority)| (batch, priority, start))
     }
 
     /// A worker failed the next item that it holds.
-    pub(super) fn on_failed(&mut self, index: usize, item: ItemId, attempt: Attempt, reason: FailReason) {
-        if !self.fits(index, item, 1, attempt) {
+    pub(super) fn on_failed(&mut self, index: usize, failed: Batch, reason: FailReason, hint: RetryHint) {
+        if !self.fits(index, failed.first, 1, failed.attempt) {
             return;
         }
         let slot = &self.pool.slots[index];
         let since = slot.leases.front().map_or(self.now, |lease| lease.since.max(slot.answered_at));
-        let (busy_ns, batches_before) = (self.now.since(since).0, slot.leases.len());
-        let start = slot.leases.front().map_or(Start::InBatch, |lease| lease.start);
-        let Some((batch, priority)) = self.pool.take(index, 1) else { return };
+        let (busy_ns, held) = (self.now.since(since).0, HeldBefore::of(slot));
+        let Some((batch, priority, start)) = self.take_answered(index, failed.first, 1) else { return };
         self.ended_after(start, index, batch);
-        let decision = self.decide_failure(index, batch, CauseKind::Failed(reason), true);
+        let decision = self.decide_failure(index, batch, CauseKind::Failed(reason), hint);
         if decision.outcome.is_some() {
             self.pool.slots[index].settled += 1;
         }
         let again = self.apply_decision(index, Queued { batch, priority, fresh: false }, decision);
-        self.answered(index, busy_ns, 1, batches_before);
+        self.answered(index, busy_ns, 1, held);
         if let Some(again) = again {
             self.queue.give_back(again);
         }
     }
 
-    /// Whether an answer is about the next items that the worker holds. Any other answer breaks the protocol, also one
+    /// Whether an answer is about the next items that the worker holds, or about any that it holds where it may answer
+    /// in any order. Any other answer breaks the protocol, also one
     /// about an earlier attempt: a channel keeps its order, so a correct worker never sends one.
     #[inline]
     pub(super) fn fits(&mut self, index: usize, first: ItemId, count: u32, attempt: Attempt) -> bool {
@@ -133,6 +158,9 @@ impl Core {
             self.totals.stale += 1;
             return false;
         }
+        if !self.policy.worker.in_order {
+            return self.fits_in_any_order(index, first, count, attempt);
+        }
         let fits = slot.holds_next(first, count, attempt);
         if !fits {
             self.breach(index, format!("answered for item {first}, which is not the next one it holds"));
@@ -140,14 +168,23 @@ impl Core {
         fits
     }
 
+    fn fits_in_any_order(&mut self, index: usize, first: ItemId, count: u32, attempt: Attempt) -> bool {
+        let fits = self.pool.slots[index].holds_all(first, count, attempt);
+        if !fits {
+            self.breach(index, format!("answered for item {first}, which it does not hold"));
+        }
+        fits
+    }
+
     /// The worker answered: its batch size adapts, and its earlier deaths no longer count.
     #[inline]
-    fn answered(&mut self, index: usize, busy_ns: u64, count: u32, batches_before: usize) {
+    fn answered(&mut self, index: usize, busy_ns: u64, count: u32, before: HeldBefore) {
         let slot = &mut self.pool.slots[index];
         slot.answered = true;
         slot.answered_at = self.now;
         slot.history.clear();
-        let finished = batches_before - slot.leases.len();
+        // An answer out of order may split a lease.
+        let finished = before.batches.saturating_sub(slot.leases.len());
         // A watch ends with its attempt: the same item may come again as the next one.
         if slot.watch.is_some_and(|watch| !slot.holds(watch.item)) {
             slot.watch = None;
@@ -155,7 +192,8 @@ impl Core {
         slot.sizer.note(busy_ns, count, finished, self.pool.rules);
         self.pool.update_sets(index);
         // A worker that was asked to leave begins no further batch.
-        if finished > 0 && self.pool.slots[index].state == SlotState::Ready {
+        let begins = mutant!(BeginsAgain, self.pool.slots[index].oldest_item() != before.oldest, true);
+        if finished > 0 && begins && self.pool.slots[index].state == SlotState::Ready {
             self.begin(index);
         }
         mutant!(OldestLimitFromDispatch, self.watch_oldest(index), {});
@@ -200,19 +238,23 @@ impl Core {
         }
     }
 
-    /// Adds a cause to the causes of a single item, and decides whether the item is tried again. `repeatable`: a further
-    /// attempt may end differently.
+    /// Adds a cause to the causes of a single item, and decides whether the item is tried again. `hint`: what the
+    /// attempt says of a further one.
     pub(super) fn decide_failure(
         &mut self,
         index: usize,
         batch: Batch,
         kind: CauseKind,
-        repeatable: bool,
+        hint: RetryHint,
     ) -> FailureDecision {
         let pid = self.pool.slots[index].pid;
         let mut causes = self.take_causes(batch);
         let policy = &self.policy;
-        let retries = policy.retries.saturating_add(1);
+        let retries = match hint {
+            RetryHint::Always => mutant!(HintIgnored, policy.retries.max(policy.hinted_retries), policy.retries),
+            RetryHint::Default | RetryHint::Never => policy.retries,
+        };
+        let retries = retries.saturating_add(1);
         let crashes = policy.crash_limit.max(1);
         let (limit, outcome) = match kind {
             CauseKind::Failed(_) | CauseKind::Interrupted(_) => {
@@ -223,7 +265,8 @@ impl Core {
         };
         let never = matches!(kind, CauseKind::Killed(_)) && policy.kill_limit.is_none();
         let alike = causes.add(Cause { attempt: batch.attempt, worker: Some(WorkerId::from_index(index)), pid, kind });
-        let over = !repeatable || (alike >= limit && !never);
+        let hopeless = mutant!(HopelessRepeated, hint == RetryHint::Never, false);
+        let over = hopeless || (alike >= limit && !never);
         let outcome = match (over, self.stage == Stage::Running) {
             (true, _) => Some(outcome),
             (false, true) => None,
@@ -231,7 +274,7 @@ impl Core {
             (false, false) => Some(Outcome::Skipped),
         };
         let limit = (!never).then_some(limit);
-        let reason = self.policy.explains.then_some(Reason::Attempts { alike, limit, is_hopeless: !repeatable });
+        let reason = self.policy.explains.then_some(Reason::Attempts { alike, limit, is_hopeless: hopeless });
         FailureDecision { causes, outcome, reason }
     }
 

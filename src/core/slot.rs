@@ -95,7 +95,7 @@ pub(super) struct WorkerSlot {
     /// The signal that has stopped it, until it goes on.
     pub(super) stopped: Option<Signal>,
     pub(super) kill_reason: Option<KillReason>,
-    /// Oldest first; the worker answers in this order.
+    /// Oldest first; a worker whose contract is in order answers in this order.
     pub(super) leases: VecDeque<Lease>,
     pub(super) items: u64,
     pub(super) sizer: BatchSizer,
@@ -188,6 +188,18 @@ impl WorkerSlot {
     /// The oldest item that it has not answered for.
     pub(super) fn oldest_item(&self) -> Option<ItemId> {
         self.leases.front().map(|lease| lease.batch.first)
+    }
+
+    /// Whether it holds all of these items, at this attempt. They may be in several leases, in any order.
+    pub(super) fn holds_all(&self, first: ItemId, count: u32, attempt: Attempt) -> bool {
+        let (mut next, mut left) = (first, u64::from(count));
+        while left > 0 {
+            let holder = self.leases.iter().find(|lease| lease.batch.contains(next));
+            let Some(lease) = holder.filter(|lease| lease.batch.attempt == attempt) else { return false };
+            left = left.saturating_sub(lease.batch.end().0 - next.0);
+            next = lease.batch.end();
+        }
+        count > 0
     }
 
     /// Whether these are the next items that it holds, at this attempt. They may span several leases.

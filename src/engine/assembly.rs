@@ -10,8 +10,9 @@ use super::error::EngineError;
 use super::feed::Feed;
 use super::fleet::{
     CommandPool, CommandRules, Conversation, Fleet, Handshake, LAUNCHERS_MAX, LaunchSpec, LauncherMailboxes, Program,
-    ProgressSource, Residents, ThreadMain,
+    Residents, ThreadMain,
 };
+use super::manners::{Manners, OF_SDK, manners_of, program_path};
 use super::reactor::Reactor;
 use super::requests::Requests;
 use super::system::Os;
@@ -19,7 +20,6 @@ use super::token::Port;
 use super::trace;
 use super::turn::Turn;
 use crate::command::exec::{Commander, DirectOutput};
-use crate::command::search;
 use crate::core::Core;
 use crate::model::config::{Config, ExecSpec, InputSpec, OutputMode, OutputSpec, SourceSpec, Split, WorkerSpec};
 use crate::model::signal::Signal;
@@ -44,7 +44,7 @@ use crate::wire::names;
 use crate::worker::tasks;
 use crate::worker::threads::Duty;
 use crate::{reporter, source, transport, worker};
-use std::ffi::{CString, OsStr, OsString};
+use std::ffi::{CString, OsString};
 use std::fs::{File, Metadata};
 use std::io::{self, IsTerminal};
 use std::os::fd::AsFd;
@@ -166,8 +166,13 @@ pub fn open(mut config: Config, attached: Attached, process: &ChangedProcess) ->
         return Err(EngineError::Terminal { why });
     }
     let spill = Arc::new(SpillFile::new());
+    let protocol = match &config.worker {
+        WorkerSpec::Foreign(spec) => spec.protocol,
+        _ => ProtocolKind::Frames,
+    };
     let conversation = Conversation {
-        protocol: ProtocolKind::Frames,
+        protocol,
+        tells_silence: protocol == ProtocolKind::Lines && !config.output.quiet,
         delimiter: source.delimiter(),
         message_items_max: config.message_items_max.max(1),
         spill: Arc::clone(&spill),
@@ -187,6 +192,7 @@ pub fn open(mut config: Config, attached: Attached, process: &ChangedProcess) ->
     }
     let feed = Feed::new(source, policy.first_item, policy.queue_order != QueueOrder::Fifo);
     let feed = feed.with_form(config.source.form());
+    let feed = if protocol == ProtocolKind::Lines { feed.of_lines() } else { feed };
     let components = Components { feed, fleet, commit, workers: policy.workers };
     let reactor = Reactor::new(Core::new(config.policy), components, turn);
     Ok(match requests {
@@ -364,17 +370,18 @@ fn open_kind(config: &Config, delimiter: u8) -> Result<Kind, EngineError> {
             argv.extend(role.map(OsString::from));
             let delay = delay.0.to_string();
             argv.extend(["--task", task, "--delay", &delay].map(OsString::from));
-            open_program(path, argv, transport, config, delimiter)?
+            open_program(path, argv, transport, OF_SDK, config, delimiter)?
         }
         WorkerSpec::Thread { task, delay } => {
             let program = Program::Thread(thread_main(task, *delay, config, delimiter)?);
             Kind::Resident { program, spin: Duration::ZERO }
         }
         WorkerSpec::Frames { argv, transport } => {
-            let name = argv.first().map_or_else(|| OsStr::new(""), OsString::as_os_str);
-            let path = search::find(name, std::env::var_os("PATH").as_deref())?;
-            let path = OsString::from_vec(path.into_bytes());
-            open_program(path, argv.clone(), transport, config, delimiter)?
+            open_program(program_path(argv)?, argv.clone(), transport, OF_SDK, config, delimiter)?
+        }
+        WorkerSpec::Foreign(spec) => {
+            let path = program_path(&spec.argv)?;
+            open_program(path, spec.argv.clone(), &spec.transport, manners_of(spec), config, delimiter)?
         }
     })
 }
@@ -414,6 +421,7 @@ fn open_program(
     path: OsString,
     argv: Vec<OsString>,
     spec: &TransportSpec,
+    manners: Manners,
     config: &Config,
     delimiter: u8,
 ) -> Result<Kind, EngineError> {
@@ -427,15 +435,16 @@ fn open_program(
         })
         .collect();
     let item_times = u8::from(wants_item_times(config));
-    let variables: [(&str, String); 6] = [
-        (names::RUN, config.run_id.clone()),
-        (names::PARENT, std::process::id().to_string()),
+    let of_all = [(names::RUN, config.run_id.clone()), (names::PARENT, std::process::id().to_string())];
+    let of_sdk = [
         (names::DELIMITER, delimiter.to_string()),
         (names::TRANSPORT, spec.kind.name().to_owned()),
         (names::ITEM_TIMES, item_times.to_string()),
         (names::WORK_TIMES, u8::from(config.trace.is_on()).to_string()),
     ];
-    env.extend(variables.map(|(name, value)| OsString::from(format!("{name}={value}"))));
+    // A program that is not on our SDK has no use for what that reads.
+    let of_sdk = of_sdk.into_iter().filter(|_| manners.handshake == Handshake::Hello);
+    env.extend(of_all.into_iter().chain(of_sdk).map(|(name, value)| OsString::from(format!("{name}={value}"))));
     if let Some(threads) = config.threads_per_worker {
         env.extend(names::THREADS.map(|name| OsString::from(format!("{name}={threads}"))));
     }
@@ -453,8 +462,9 @@ fn open_program(
         kept: config.pass_fds.clone(),
         leftovers: config.leftovers,
         transport,
-        handshake: Handshake::Hello,
-        progress: ProgressSource::Page,
+        stdio: manners.stdio,
+        handshake: manners.handshake,
+        progress: manners.progress,
     }));
     Ok(Kind::Resident { program, spin })
 }

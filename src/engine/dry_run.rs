@@ -35,7 +35,9 @@ fn print(
 ) -> Result<RunOutcome, EngineError> {
     let commander = match &config.worker {
         WorkerSpec::Exec(spec) => Some(Commander::new(spec, &config.run_id)?.with_names(names)),
-        WorkerSpec::BuiltIn { .. } | WorkerSpec::Thread { .. } | WorkerSpec::Frames { .. } => None,
+        WorkerSpec::BuiltIn { .. } | WorkerSpec::Thread { .. } | WorkerSpec::Frames { .. } | WorkerSpec::Foreign(_) => {
+            None
+        }
     };
     let mut printer =
         Printer { out, commander, workers: config.policy.workers, delimiter: source.delimiter(), next: ItemId(0) };

@@ -16,6 +16,7 @@ mod finish;
 mod fleet;
 mod guard_watch;
 mod handle;
+mod manners;
 mod reactor;
 pub mod replay;
 mod requests;
@@ -37,7 +38,7 @@ pub mod parts {
     pub use super::feed::Feed;
     pub use super::fleet::{
         CommandExit, CommandPool, Conversation, Fleet, Handshake, ItemBytes, LaunchSpec, LauncherMailboxes, Order,
-        Program, ProgressSource, Report, Residents,
+        Program, ProgressSource, Report, Residents, Stdio,
     };
     pub use super::reactor::Reactor;
     pub use super::system::System;

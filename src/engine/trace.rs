@@ -66,6 +66,7 @@ fn workers_run(worker: &WorkerSpec) -> String {
         WorkerSpec::BuiltIn { task, .. } => format!("the built-in worker, task {task}"),
         WorkerSpec::Thread { task, .. } => format!("threads of the built-in worker, task {task}"),
         WorkerSpec::Frames { argv, .. } => words(argv),
+        WorkerSpec::Foreign(spec) => words(&spec.argv),
         WorkerSpec::Exec(spec) => format!("{}, once per item", words(&spec.argv)),
     }
 }
@@ -77,6 +78,8 @@ fn common_fds(config: &Config) -> Vec<(i32, String)> {
         WorkerSpec::BuiltIn { .. } | WorkerSpec::Frames { .. } => {
             ["/dev/null", "the supervisor's stderr", "the supervisor's stderr"]
         }
+        WorkerSpec::Foreign(spec) if !spec.own_fds => ["items", "results", "the supervisor's stderr"],
+        WorkerSpec::Foreign(_) => ["/dev/null", "the supervisor's stderr", "the supervisor's stderr"],
         WorkerSpec::Exec(ExecSpec { terminal: true, .. }) => ["the terminal", "a pipe", "a pipe"],
         WorkerSpec::Exec(ExecSpec { stdin: true, .. }) => ["the item", "a pipe", "a pipe"],
         WorkerSpec::Exec(_) => ["/dev/null", "a pipe", "a pipe"],

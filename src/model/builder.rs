@@ -8,7 +8,8 @@
 use super::arrangement::Arrangement;
 use super::config::{ColorMode, InputSpec, OutputMode, SummaryMode};
 use super::spec::{
-    Backoff, Credit, Halt, Intensity, Leftovers, QueueOrder, RestartStrategy, RestartType, TermStep, TransportKind,
+    Backoff, Credit, Halt, Intensity, Leftovers, ProtocolKind, QueueOrder, RestartStrategy, RestartType, TermStep,
+    TransportKind,
 };
 use super::time::Duration;
 use std::ffi::OsString;
@@ -99,8 +100,17 @@ config_builder! {
         delay: Duration,
         /// Run the built-in worker on threads of this process, without isolation. Default: false.
         threads: bool,
-        /// How items travel to workers that stay. Default: shared memory; pipes in the demonstration.
+        /// How items travel to workers that stay. Default: shared memory; pipes in the demonstration and for protocols of
+        /// text.
         transport: TransportKind,
+        /// How a worker program is spoken to. Default: frames, which a program on the SDK of this library speaks.
+        protocol: ProtocolKind,
+        /// With the protocol `json`: a worker says `{"ready":true}` before it gets items, and may take this long to do so.
+        /// Default: it gets items as soon as it is started.
+        wait_ready: Duration,
+        /// With the protocol `json`: workers read and write the descriptors that `SUPERVISOR_FD_IN` and
+        /// `SUPERVISOR_FD_OUT` name. Default: false, stdin and stdout.
+        json_fd: bool,
         /// How long either side of shared memory polls before it sleeps. Default: 0.
         spin: Duration,
         /// Run the command by `/bin/sh -c`, with items quoted. Default: false.
@@ -134,7 +144,7 @@ config_builder! {
         queue: QueueOrder,
         /// Most items accepted but not yet handed out, at least 1. Default: enough that no worker waits for the source.
         queue_items_max: u64,
-        /// Work in flight at one worker. Default: [`Credit::Auto`].
+        /// Work in flight at one worker. Default: [`Credit::Auto`]; one item with the protocol `lines`.
         credit: Credit,
         /// Most items in one message to a worker that stays, at least 1. Default: no limit.
         batch_max: u32,
@@ -219,7 +229,7 @@ impl ConfigBuilder {
         Self { worker: WorkerChoice::Command(argv.into_iter().map(Into::into).collect()), ..self }
     }
 
-    /// Workers that stay: a program on the SDK of this library, then its arguments.
+    /// Workers that stay: a program on the SDK of this library, or one of another `protocol`, then its arguments.
     pub fn worker_program(self, argv: impl IntoIterator<Item = impl Into<OsString>>) -> Self {
         Self { worker: WorkerChoice::Program(argv.into_iter().map(Into::into).collect()), ..self }
     }

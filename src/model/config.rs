@@ -4,7 +4,8 @@
 #![deny(missing_docs)]
 
 use super::arrangement::{Arrangement, Insertion, ItemForm};
-use super::spec::{Leftovers, Policy, TransportSpec};
+use super::exit::ExitStatus;
+use super::spec::{Leftovers, Policy, ProtocolKind, TransportSpec};
 use super::time::Duration;
 use std::ffi::OsString;
 use std::path::PathBuf;
@@ -111,8 +112,25 @@ pub enum WorkerSpec {
         /// How items travel.
         transport: TransportSpec,
     },
+    /// Workers that stay: a program that knows nothing of this library and answers in text.
+    Foreign(ForeignSpec),
     /// A process for each item.
     Exec(ExecSpec),
+}
+
+/// Workers that stay and answer in text.
+#[derive(Clone, Debug, PartialEq)]
+pub struct ForeignSpec {
+    /// The program, searched for in `PATH` if it has no slash, then its arguments.
+    pub argv: Vec<OsString>,
+    /// A protocol of text.
+    pub protocol: ProtocolKind,
+    /// A stream of bytes.
+    pub transport: TransportSpec,
+    /// It says that it is ready before it gets items. `policy.worker.hello` has to agree.
+    pub waits_until_ready: bool,
+    /// It reads and writes the descriptors that `SUPERVISOR_FD_IN` and `SUPERVISOR_FD_OUT` name, not stdin and stdout.
+    pub own_fds: bool,
 }
 
 impl WorkerSpec {
@@ -121,6 +139,7 @@ impl WorkerSpec {
     pub const fn transport(&self) -> Option<&TransportSpec> {
         match self {
             Self::BuiltIn { transport, .. } | Self::Frames { transport, .. } => Some(transport),
+            Self::Foreign(spec) => Some(&spec.transport),
             Self::Thread { .. } | Self::Exec(_) => None,
         }
     }
@@ -272,10 +291,24 @@ pub struct OutputSpec {
 pub struct Advice {
     /// The workers run a program that has to speak a protocol.
     pub speaks_frames: bool,
+    /// The workers answer each line with a line.
+    pub speaks_lines: bool,
     /// Items were given, and neither a command nor a task.
     pub task_by_default: bool,
     /// Commands are given the terminal.
     pub has_terminal: bool,
+}
+
+impl Advice {
+    /// What to say of a worker that ended by itself. `owes`: it had an item to answer.
+    #[must_use]
+    pub const fn of_end(self, exit: ExitStatus, owes: bool) -> &'static str {
+        if self.speaks_lines && owes && exit.is_success() {
+            ", which it has not answered (--protocol lines needs a line for each item, until the input ends)"
+        } else {
+            ""
+        }
+    }
 }
 
 /// What a run writes to stdout.

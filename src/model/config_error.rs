@@ -3,7 +3,7 @@
 #![deny(missing_docs)]
 
 use super::config::OutputMode;
-use super::spec::{ITEM_BYTES_MAX, TASKS, TransportKind};
+use super::spec::{ITEM_BYTES_MAX, ProtocolKind, TASKS, TransportKind};
 use std::fmt;
 
 /// Why [`ConfigBuilder::build`](super::builder::ConfigBuilder::build) refuses its settings. Nothing was started.
@@ -47,6 +47,30 @@ pub enum ConfigError {
         /// The only transport that has the setting.
         transport: TransportKind,
     },
+    /// Workers of another protocol have this setting.
+    #[error("`{setting}` is for workers of the protocol {}; set that, or leave `{setting}` out", protocol.name())]
+    NeedsProtocol {
+        /// The setting to leave out.
+        setting: Setting,
+        /// The only protocol that has the setting.
+        protocol: ProtocolKind,
+    },
+    /// The transport is no stream of bytes.
+    #[error(
+        "the transport {} carries frames, and the protocol {} is text; set the transport pipe or socket, or leave it out",
+        transport.name(), protocol.name()
+    )]
+    FramesOnly {
+        /// The transport that was set.
+        transport: TransportKind,
+        /// The protocol that was set.
+        protocol: ProtocolKind,
+    },
+    /// Each item would be several lines.
+    #[error(
+        "an item of `block` is many lines, and the protocol lines takes one line for each item; leave one of them out"
+    )]
+    BlockOfLines,
     /// The setting says how an input is cut, and the items come from no input.
     #[error("`{setting}` is for items from a file or stdin; use `input`, or leave `{setting}` out")]
     NeedsInput {
@@ -151,6 +175,10 @@ pub enum Setting {
     Spin,
     /// [`spool`](super::builder::ConfigBuilder::spool).
     Spool,
+    /// [`wait_ready`](super::builder::ConfigBuilder::wait_ready).
+    WaitReady,
+    /// [`json_fd`](super::builder::ConfigBuilder::json_fd).
+    JsonFd,
     /// [`credit`](super::builder::ConfigBuilder::credit).
     Credit,
     /// [`batch_max`](super::builder::ConfigBuilder::batch_max).
@@ -228,6 +256,8 @@ impl fmt::Display for Setting {
             Self::Transport => "transport",
             Self::Spin => "spin",
             Self::Spool => "spool",
+            Self::WaitReady => "wait_ready",
+            Self::JsonFd => "json_fd",
             Self::Credit => "credit",
             Self::BatchMax => "batch_max",
             Self::Restart => "restart",

@@ -8,15 +8,15 @@ use super::arranged;
 use super::arrangement::{Arrangement, Insertion, ItemForm};
 use super::builder::{ConfigBuilder, SourceChoice, WorkerChoice};
 use super::config::{
-    Advice, ArrangedInput, Config, ExecSpec, InputSpec, OutputMode, OutputSpec, SourceSpec, Split, SummaryMode,
-    TraceSpec, WorkerSpec,
+    Advice, ArrangedInput, Config, ExecSpec, ForeignSpec, InputSpec, OutputMode, OutputSpec, SourceSpec, Split,
+    SummaryMode, TraceSpec, WorkerSpec,
 };
 use super::config_error::{ConfigError, Setting};
 use super::ids::ItemId;
 use super::signal::Signal;
 use super::spec::{
-    Backoff, Credit, Halt, IDENTITY_ALIAS, ITEM_BYTES_MAX, Intensity, Policy, QueueOrder, RestartStrategy, RestartType,
-    TASKS, TermStep, Threshold, TransportKind, TransportSpec, WorkerContract,
+    Backoff, Credit, Halt, IDENTITY_ALIAS, ITEM_BYTES_MAX, Intensity, Policy, ProtocolKind, QueueOrder,
+    RestartStrategy, RestartType, TASKS, TermStep, Threshold, TransportKind, TransportSpec, WorkerContract,
 };
 use super::time::Duration;
 
@@ -29,6 +29,9 @@ const SHORT_MESSAGES_BATCH_ITEMS: u32 = 1024;
 
 /// Read ahead for the orders that are the better the more items they choose from.
 const CHOOSING_QUEUE_ITEMS: u64 = 1_000_000;
+
+/// Further attempts of an item that asks for them, where the run's author says nothing of retries.
+const HINTED_RETRIES: u32 = 3;
 
 /// Crashes that an item may cause. A command that a signal ended is not started a second time unless asked.
 const CRASH_LIMIT: u32 = 3;
@@ -55,6 +58,7 @@ impl ConfigBuilder {
     /// Two settings contradict each other, or a value is out of its range.
     pub fn build(self) -> Result<Config, ConfigError> {
         self.check_worker()?;
+        self.check_protocol()?;
         self.check_terminal()?;
         if is_set(self.quiet) && self.summary == Some(SummaryMode::Always) {
             return Err(ConfigError::QuietSummary);
@@ -94,6 +98,35 @@ impl ConfigBuilder {
 
     const fn is_built_in(&self) -> bool {
         matches!(self.worker, WorkerChoice::BuiltIn)
+    }
+
+    /// The protocol of a worker program that is not on our SDK.
+    fn text_protocol(&self) -> Option<ProtocolKind> {
+        self.protocol.filter(|kind| *kind != ProtocolKind::Frames && matches!(self.worker, WorkerChoice::Program(_)))
+    }
+
+    /// Refuses a setting that the protocol cannot heed.
+    fn check_protocol(&self) -> Result<(), ConfigError> {
+        let text = self.text_protocol();
+        let of_json =
+            first_set(&[(Setting::WaitReady, self.wait_ready.is_some()), (Setting::JsonFd, is_set(self.json_fd))]);
+        match (of_json, text) {
+            (Some(setting), text) if text != Some(ProtocolKind::Json) => {
+                return Err(ConfigError::NeedsProtocol { setting, protocol: ProtocolKind::Json });
+            }
+            _ => {}
+        }
+        let Some(protocol) = text else { return Ok(()) };
+        match self.transport {
+            _ if self.batch_max.is_some() => {
+                Err(ConfigError::NeedsProtocol { setting: Setting::BatchMax, protocol: ProtocolKind::Frames })
+            }
+            _ if self.block.is_some() && protocol == ProtocolKind::Lines => Err(ConfigError::BlockOfLines),
+            Some(transport) if !matches!(transport, TransportKind::Pipe | TransportKind::Socket) => {
+                Err(ConfigError::FramesOnly { transport, protocol })
+            }
+            _ => Ok(()),
+        }
     }
 
     const fn is_per_item(&self) -> bool {
@@ -241,7 +274,8 @@ impl ConfigBuilder {
                 quiet: is_set(self.quiet),
                 workers_why: self.host.cores_why.clone().filter(|_| self.workers == Some(self.host.cores)),
                 advice: Advice {
-                    speaks_frames: matches!(self.worker, WorkerChoice::Program(_)),
+                    speaks_frames: matches!(self.worker, WorkerChoice::Program(_)) && self.text_protocol().is_none(),
+                    speaks_lines: self.text_protocol() == Some(ProtocolKind::Lines),
                     task_by_default: self.is_built_in() && self.task.is_none() && !demonstration,
                     has_terminal: is_set(self.terminal),
                 },
@@ -259,7 +293,16 @@ impl ConfigBuilder {
                 let (argv, terminal) = (argv.clone(), is_set(self.terminal));
                 Ok(WorkerSpec::Exec(ExecSpec { argv, shell, stdin, terminal, insertion }))
             }
-            WorkerChoice::Program(argv) => Ok(WorkerSpec::Frames { argv: argv.clone(), transport }),
+            WorkerChoice::Program(argv) => Ok(match self.text_protocol() {
+                None => WorkerSpec::Frames { argv: argv.clone(), transport },
+                Some(protocol) => WorkerSpec::Foreign(ForeignSpec {
+                    argv: argv.clone(),
+                    protocol,
+                    transport,
+                    waits_until_ready: self.wait_ready.is_some(),
+                    own_fds: is_set(self.json_fd),
+                }),
+            }),
             WorkerChoice::BuiltIn => {
                 let task = match self.task.as_deref().unwrap_or(TASKS[0]) {
                     IDENTITY_ALIAS => "identity".to_owned(),
@@ -284,7 +327,8 @@ impl ConfigBuilder {
 
     /// The fastest transport by default; in the demonstration the plainest, which the system's own tools can show.
     fn transport_spec(&self, demonstration: bool) -> Result<TransportSpec, ConfigError> {
-        let default = if demonstration { TransportKind::Pipe } else { TransportKind::Shm };
+        let is_plain = demonstration || self.text_protocol().is_some();
+        let default = if is_plain { TransportKind::Pipe } else { TransportKind::Shm };
         let kind = self.transport.unwrap_or(default);
         if self.spin.is_some() && kind != TransportKind::Shm {
             return Err(ConfigError::NeedsTransport { setting: Setting::Spin, transport: TransportKind::Shm });
@@ -309,6 +353,7 @@ impl ConfigBuilder {
             (Setting::DeadMax, self.dead_max == Some(Some(0))),
             (Setting::Timeout, self.timeout == Some(Duration::ZERO)),
             (Setting::RunTimeout, self.run_timeout == Some(Duration::ZERO)),
+            (Setting::WaitReady, self.wait_ready == Some(Duration::ZERO)),
             (Setting::Intensity, self.intensity.is_some_and(|intensity| intensity.period == Duration::ZERO)),
             (Setting::Halt, self.halt.is_some_and(|halt| matches!(halt.threshold, Threshold::Items(0)))),
             (Setting::LinesMax, arrangement.and_then(|own| own.lines_max) == Some(0)),
@@ -357,11 +402,7 @@ impl ConfigBuilder {
         let crash_limit = self.crash_limit.unwrap_or(crash_limit);
         Policy {
             workers,
-            worker: if per_item {
-                WorkerContract::per_item()
-            } else {
-                WorkerContract::resident(self.credit.unwrap_or(Credit::Auto))
-            },
+            worker: self.contract(),
             first_item: ItemId(0),
             queue_order: self.queue.unwrap_or(QueueOrder::Fifo),
             queue_items_max: self.queue_items_max.unwrap_or_else(|| self.read_ahead(source, workers)),
@@ -369,12 +410,13 @@ impl ConfigBuilder {
             keep_order: is_set(self.keep_order),
             start_together: demonstration,
             retries,
+            hinted_retries: self.retries.unwrap_or(HINTED_RETRIES),
             crash_limit,
             kill_limit: self.kill_limit.unwrap_or(if demonstration { None } else { Some(crash_limit) }),
             retry_delay: self.retry_delay.unwrap_or_default(),
             dead_max: self.dead_max.unwrap_or(Some(DEAD_MAX)),
             timeout: self.timeout,
-            hello_timeout: HELLO_TIMEOUT,
+            hello_timeout: self.wait_ready.unwrap_or(HELLO_TIMEOUT),
             // Another restart limit than the default alone decides.
             start_exits_max: self.intensity.is_none_or(|given| given == INTENSITY).then_some(START_EXITS_MAX),
             term_sequence: self.term_sequence.clone().unwrap_or_else(|| TERM_SEQUENCE.into()),
@@ -392,6 +434,17 @@ impl ConfigBuilder {
         }
     }
 
+    fn contract(&self) -> WorkerContract {
+        let credit = self.credit.unwrap_or(Credit::Auto);
+        match self.text_protocol() {
+            _ if self.is_per_item() => WorkerContract::per_item(),
+            None | Some(ProtocolKind::Frames) => WorkerContract::resident(credit),
+            // A program that is not fed ahead answers each line before it gets the next one, whatever it buffers.
+            Some(ProtocolKind::Lines) => WorkerContract::foreign(false, self.credit.unwrap_or(Credit::Items(1)), true),
+            Some(ProtocolKind::Json) => WorkerContract::foreign(self.wait_ready.is_some(), credit, false),
+        }
+    }
+
     /// Most items in one message.
     fn message_items_max(&self, source: &SourceSpec) -> u32 {
         if self.is_per_item() || is_blocks(source) { 1 } else { self.batch_max.unwrap_or(u32::MAX) }
@@ -401,6 +454,10 @@ impl ConfigBuilder {
     /// of one message alone.
     fn batch_items_max(&self, source: &SourceSpec) -> u32 {
         let message = self.message_items_max(source);
+        // A line for each item, and the items of one dispatch leave in one write.
+        if self.text_protocol().is_some() && !is_blocks(source) {
+            return if self.events.is_some() { 1 } else { SHORT_MESSAGES_BATCH_ITEMS };
+        }
         if self.batch_max.is_none() || self.events.is_some() || self.timeout.is_some() {
             message
         } else {

@@ -54,6 +54,18 @@ impl fmt::Display for FailReason {
     }
 }
 
+/// What a failed attempt says of a further one.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub enum RetryHint {
+    /// Nothing: the item is tried again as often as the run allows.
+    #[default]
+    Default,
+    /// The cause is temporary: the item is tried again, up to `Policy::hinted_retries` times where the run allows fewer.
+    Always,
+    /// A further attempt ends likewise: the item fails at once, whatever the run allows.
+    Never,
+}
+
 /// What ended one attempt.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum CauseKind {

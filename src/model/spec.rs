@@ -102,6 +102,9 @@ pub struct WorkerContract {
     pub credit: Credit,
     /// How a death is charged to an item.
     pub blame: Blame,
+    /// A worker answers for its items in the order in which it got them. If not, it may answer for any item that it
+    /// holds, and may have several in work at once.
+    pub in_order: bool,
 }
 
 /// How it is known which item was running when a worker died or is late.
@@ -109,7 +112,8 @@ pub struct WorkerContract {
 pub enum Blame {
     /// The worker writes the item's id to its progress page before it begins it.
     ProgressPage,
-    /// The worker answers in order, so the oldest item without an answer is the one that ran.
+    /// The oldest item without an answer: the one that ran, where a worker answers in order. Where it does not, the item
+    /// that the worker named last counts, if it did name one that it holds.
     OldestHeld,
     /// The process is started together with its one item, and its exit is that item's result.
     WholeProcess,
@@ -119,12 +123,17 @@ impl WorkerContract {
     /// A worker of our own protocol: it sends a hello, takes batches and keeps a progress page.
     #[must_use]
     pub const fn resident(credit: Credit) -> Self {
-        Self { hello: true, credit, blame: Blame::ProgressPage }
+        Self { hello: true, credit, blame: Blame::ProgressPage, in_order: true }
+    }
+    /// A program that answers in text and keeps no progress page. `hello`: it says when it is ready.
+    #[must_use]
+    pub const fn foreign(hello: bool, credit: Credit, in_order: bool) -> Self {
+        Self { hello, credit, blame: Blame::OldestHeld, in_order }
     }
     /// A process for each item.
     #[must_use]
     pub const fn per_item() -> Self {
-        Self { hello: false, credit: Credit::Items(1), blame: Blame::WholeProcess }
+        Self { hello: false, credit: Credit::Items(1), blame: Blame::WholeProcess, in_order: true }
     }
     /// If a new process has to send a hello before it is ready.
     #[must_use]
@@ -202,17 +211,23 @@ impl TransportKind {
 pub enum ProtocolKind {
     /// Binary frames: a header with lengths, a small message, a body.
     Frames,
+    /// A line for each item, answered by one line, in order.
+    Lines,
+    /// A JSON object in each line, with the id of its item, answered in any order.
+    Json,
 }
 
 impl ProtocolKind {
     /// Every protocol.
-    pub const ALL: [Self; 1] = [Self::Frames];
+    pub const ALL: [Self; 3] = [Self::Frames, Self::Lines, Self::Json];
 
     /// The name that `--protocol` gives it.
     #[must_use]
     pub const fn name(self) -> &'static str {
         match self {
             Self::Frames => "frames",
+            Self::Lines => "lines",
+            Self::Json => "json",
         }
     }
 }
@@ -305,6 +320,8 @@ pub struct Policy {
     pub start_together: bool,
     /// Further attempts of an item that failed.
     pub retries: u32,
+    /// Further attempts of an item whose attempt asked for another one (`RetryHint::Always`); `retries`, if that is more.
+    pub hinted_retries: u32,
     /// Workers that one item may end before it is dead-lettered. At least 1.
     pub crash_limit: u32,
     /// Workers that KILL or TERM from outside may end under one item before it is dead-lettered, at least 1; `None`:

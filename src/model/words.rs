@@ -89,6 +89,7 @@ pub const fn ends_the_run(reason: &StopReason) -> bool {
             | StopReason::SinkClosed
             | StopReason::HaltMet
             | StopReason::HaltFailed
+            | StopReason::Requested
             | StopReason::Signal(_)
     )
 }

@@ -4,6 +4,7 @@
 //! Invariant: a user of the library like any other. It knows the command line, which no other module but `cli` does.
 
 mod answer;
+mod check_worker;
 mod compare;
 mod export;
 mod flow;
@@ -65,5 +66,6 @@ fn carry_out(subcommand: Subcommand) -> ExitCode {
         Subcommand::Why(flags) => why::run(&flags),
         Subcommand::Stats(command) => stats::run(&command),
         Subcommand::Export(flags) => export::run(&flags),
+        Subcommand::CheckWorker(check) => check_worker::run(&check),
     }
 }

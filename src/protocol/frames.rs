@@ -9,7 +9,7 @@
 //! Invariant: at most [`SMALL_BODY_BYTES_MAX`] and one read of an incomplete frame are in memory.
 
 use super::error::ProtocolError;
-use super::session::{Received, SessionConfig};
+use super::session::Received;
 use crate::model::ids::Batch;
 use crate::wire::codec::{self, Message};
 use crate::wire::frame::{Frame, FrameDecoder, FrameDirection, FrameError, Header, check_body};
@@ -48,8 +48,9 @@ struct Large {
 }
 
 impl Frames {
-    pub(super) const fn new(config: SessionConfig) -> Self {
-        let SessionConfig { token, delimiter, message_items_max } = config;
+    #[cfg(feature = "run")]
+    pub(super) const fn new(config: super::session::SessionConfig) -> Self {
+        let super::session::SessionConfig { token, delimiter, message_items_max, .. } = config;
         let session = Session { token, greeted: token.is_none(), answered: 0 };
         Self { decoder: FrameDecoder::new(), large: None, session, delimiter, message_items_max }
     }

@@ -225,7 +225,7 @@ impl Notices {
             None => " before its hello".to_owned(),
         };
         let mut line = match reason {
-            EndReason::Own => format!("{name} died: {exit}{at}"),
+            EndReason::Own => format!("{name} died: {exit}{at}{}", self.advice.of_end(*exit, item.is_some())),
             EndReason::Asked if exit.is_success() => return None,
             EndReason::Asked => format!("{name} died: {exit} when asked to leave"),
             EndReason::TimedOut => {

@@ -34,6 +34,7 @@ fn policy(worker: WorkerContract) -> Policy {
         keep_order: false,
         start_together: false,
         retries: 0,
+        hinted_retries: 0,
         crash_limit: 2,
         kill_limit: Some(2),
         retry_delay: Duration::ZERO,

@@ -165,7 +165,7 @@ mod tests {
     use crate::model::command::{Command, Origin};
     use crate::model::exit::{ExitStatus, Usage};
     use crate::model::ids::Batch;
-    use crate::model::outcome::FailReason;
+    use crate::model::outcome::{FailReason, RetryHint};
     use crate::model::signal::Signal;
 
     /// A core's life in which most of the vocabulary occurs.
@@ -187,7 +187,14 @@ mod tests {
             Input::SpawnFailed { worker: two, incarnation, error },
             Input::Hello { worker: one, incarnation },
             Input::BatchArrived { first: ItemId(0), count: 4, priority: 0 },
-            Input::Failed { worker: one, incarnation, item: ItemId(0), attempt, reason: FailReason::Exited(3) },
+            Input::Failed {
+                worker: one,
+                incarnation,
+                item: ItemId(0),
+                attempt,
+                reason: FailReason::Exited(3),
+                hint: RetryHint::Default,
+            },
             Input::Settled { worker: one, incarnation, first: ItemId(1), count: 1, attempt, busy_ns: 5 },
             Input::Exited { worker: one, incarnation, status: killed, usage, running: Some(ItemId(2)) },
             Input::Congested { congested: true },

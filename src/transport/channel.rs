@@ -67,6 +67,12 @@ pub trait Channel {
     /// The body is over the limit of this transport, or could not be written to the spool. Nothing was added.
     fn queue(&mut self, prefix: &Prefix, items: u32, body: BlockSlice<'_>) -> Result<(), ChannelError>;
 
+    /// Adds text to the backlog, for a protocol that is a plain stream of bytes; likewise.
+    ///
+    /// # Errors
+    /// This transport carries frames only.
+    fn queue_text(&mut self, text: &[u8]) -> Result<(), ChannelError>;
+
     /// The worker has answered the next `items` items, in the order in which they were queued. A channel that keeps
     /// their bytes frees them.
     fn answered(&mut self, items: u64);
@@ -103,6 +109,8 @@ pub enum ChannelError {
     /// The worker broke its ring.
     #[error(transparent)]
     Ring(#[from] shm_ring::Broken),
+    #[error("send text: this transport carries frames only; use the transport pipe or socket")]
+    FramesOnly,
     /// The disk failed, which is no fault of the worker.
     #[error("write an item to the spool in {folder}: {error}")]
     Spool { folder: String, error: String },

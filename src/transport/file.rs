@@ -238,6 +238,10 @@ impl Channel for FileChannel {
         self.inner.queue(&prefix.with_body_bytes(REFERENCE_BYTES), items, BlockSlice::whole(&self.reference))
     }
 
+    fn queue_text(&mut self, _: &[u8]) -> Result<(), ChannelError> {
+        Err(ChannelError::FramesOnly)
+    }
+
     fn answered(&mut self, items: u64) {
         self.spool.settle(items);
     }

@@ -317,6 +317,10 @@ impl Channel for ShmChannel {
         Ok(())
     }
 
+    fn queue_text(&mut self, _: &[u8]) -> Result<(), ChannelError> {
+        Err(ChannelError::FramesOnly)
+    }
+
     /// The worker's index in the ring shows what it has read.
     fn answered(&mut self, _: u64) {}
 

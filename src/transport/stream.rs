@@ -93,6 +93,13 @@ impl<R: Read + AsFd, W: Write + AsFd> Channel for StreamChannel<R, W> {
         Ok(())
     }
 
+    fn queue_text(&mut self, text: &[u8]) -> Result<(), ChannelError> {
+        if self.items.is_some() {
+            self.backlog.push_text(text);
+        }
+        Ok(())
+    }
+
     /// No bytes are kept after they were written.
     fn answered(&mut self, _: u64) {}
 
@@ -169,6 +176,11 @@ impl Backlog {
             self.copied.extend_from_slice(body.bytes());
         }
         self.bytes += self.copied.len() - before;
+    }
+
+    fn push_text(&mut self, text: &[u8]) {
+        self.copied.extend_from_slice(text);
+        self.bytes += text.len();
     }
 
     /// Makes one write, and removes the bytes that were written.

@@ -90,6 +90,25 @@ impl ReadBuffer {
         self.bytes.get(place.clone()).unwrap_or_default()
     }
 
+    /// The same, to be changed where they are.
+    #[cfg(feature = "run")]
+    pub(crate) fn arrived_mut(&mut self, place: &std::ops::Range<usize>) -> &mut [u8] {
+        self.bytes.get_mut(place.clone()).unwrap_or_default()
+    }
+
+    /// The next [`spare`](Self::spare) makes room for a message of this many bytes, unread ones included; 0: its size is
+    /// not known.
+    pub(crate) const fn make_room(&mut self, bytes: usize) {
+        self.message_bytes = bytes;
+    }
+
+    /// Takes out the unread bytes, at most `bytes_max` of them; where they are in [`arrived`](Self::arrived).
+    pub(crate) fn take_place(&mut self, bytes_max: usize) -> std::ops::Range<usize> {
+        let start = self.start;
+        self.start = self.end.min(start.saturating_add(bytes_max));
+        start..self.start
+    }
+
     /// Takes out the unread bytes, at most `bytes_max` of them.
     pub fn take(&mut self, bytes_max: usize) -> &[u8] {
         let start = self.start;

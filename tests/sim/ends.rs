@@ -8,7 +8,7 @@ use supervisor::core::input::SpawnFailure;
 use supervisor::model::event::Stage;
 use supervisor::model::exit::ExitStatus;
 use supervisor::model::ids::{ItemId, WorkerId};
-use supervisor::model::outcome::{Cause, CauseKind, FailReason, StopReason};
+use supervisor::model::outcome::{Cause, CauseKind, FailReason, RetryHint, StopReason};
 use supervisor::model::signal::Signal;
 use supervisor::model::spec::{Blame, QueueOrder, RestartType};
 use supervisor::model::time::{Duration, Instant};
@@ -33,12 +33,11 @@ impl Shadow {
         ) = (given_back.first(), error)
         {
             let kind = CauseKind::Failed(FailReason::NotStarted(text.clone()));
-            if matches!(error, SpawnFailure::Unfit(_)) {
-                self.items[id].failures = self.policy.retries;
-            }
+            let unfit = matches!(error, SpawnFailure::Unfit(_));
+            let hint = if unfit { RetryHint::Never } else { RetryHint::Default };
             self.items[id].started = true;
             self.items[id].holder = Some((index, self.slots[index].incarnation, 0));
-            self.attempt_failed(id, kind, index);
+            self.attempt_failed(id, kind, hint, index);
             if let (SpawnFailure::Lost { error, missing }, ItemPlace::Due(_)) = (error, self.items[id].place) {
                 self.lost_row += 1;
                 if self.policy.dead_max.is_some_and(|max| self.lost_row >= max) {
@@ -65,7 +64,7 @@ impl Shadow {
     }
 
     /// An attempt did not succeed. The item has its outcome, or waits for its next attempt.
-    pub fn attempt_failed(&mut self, id: ItemId, kind: CauseKind, index: usize) {
+    pub fn attempt_failed(&mut self, id: ItemId, kind: CauseKind, hint: RetryHint, index: usize) {
         let pid = self.items[id].holder.map(|(.., pid)| pid).filter(|&pid| pid != 0);
         let item = &mut self.items[id];
         item.causes.push(Cause {
@@ -85,7 +84,12 @@ impl Shadow {
             }
             CauseKind::Failed(_) | CauseKind::Interrupted(_) => {
                 item.failures += 1;
-                (item.failures > self.policy.retries, DueOutcome::Failed)
+                let retries = match hint {
+                    RetryHint::Default => self.policy.retries,
+                    RetryHint::Always => self.policy.retries.max(self.policy.hinted_retries),
+                    RetryHint::Never => 0,
+                };
+                (item.failures > retries, DueOutcome::Failed)
             }
         };
         if over {
@@ -164,7 +168,7 @@ impl Shadow {
         let (kill, settled, asked) = (slot.kill, slot.settled_by_process, slot.leaving && slot.kill.is_none());
         let was_ready = slot.was_ready;
         let refill = slot.refill;
-        let running = self.can_know(index, running);
+        let running = self.ran(index, running);
         // It ended by itself; that includes a worker that was asked to leave and then failed.
         if kill.is_none() && !(asked && status.is_success()) {
             self.totals.deaths += 1;
@@ -189,6 +193,9 @@ impl Shadow {
             marks.hit(Mark::ItemCharged);
             if self.policy.worker.blame == Blame::OldestHeld {
                 marks.hit(if kill.is_none() { Mark::OldestCharged } else { Mark::OldestEnded });
+                if !self.policy.worker.in_order && held.first() != Some(&id) {
+                    marks.hit(Mark::NamedCharged);
+                }
             }
             let kind = match kill {
                 Some(KillWhy::TimedOut(_)) => {
@@ -199,7 +206,7 @@ impl Shadow {
                 None => death(status),
                 Some(_) => CauseKind::Crashed(status),
             };
-            self.attempt_failed(id, kind, index);
+            self.attempt_failed(id, kind, RetryHint::Default, index);
         }
         self.give_back(&uncharged);
         if self.stage == Stage::Running {
@@ -270,6 +277,6 @@ impl Shadow {
             (_, ExitStatus::Code(code)) => CauseKind::Failed(FailReason::Exited(code)),
             (_, status) => death(status),
         };
-        self.attempt_failed(id, kind, index);
+        self.attempt_failed(id, kind, RetryHint::Default, index);
     }
 }

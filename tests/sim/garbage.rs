@@ -8,7 +8,7 @@ use supervisor::core::input::{Input, SpawnFailure};
 use supervisor::model::command::{Command, Origin};
 use supervisor::model::exit::ExitStatus;
 use supervisor::model::ids::{Attempt, Incarnation, ItemId, WorkerId};
-use supervisor::model::outcome::{FailReason, Outcome};
+use supervisor::model::outcome::{FailReason, Outcome, RetryHint};
 use supervisor::model::signal::Signal;
 use supervisor::model::time::Instant;
 
@@ -90,7 +90,11 @@ fn any_input(rng: &mut Rng, next_item: &mut u64) -> Input {
             Input::Settled { worker, incarnation, first: item, count, attempt, busy_ns }
         }
         17 if rng.below(2) == 0 => Input::ResultBegins { worker, incarnation, item, attempt },
-        17 => Input::Failed { worker, incarnation, item, attempt, reason: FailReason::Message(error()) },
+        17 => {
+            let (reason, hint) =
+                (FailReason::Message(error()), rng.pick(&[RetryHint::Default, RetryHint::Always, RetryHint::Never]));
+            Input::Failed { worker, incarnation, item, attempt, reason, hint }
+        }
         18 if rng.below(4) == 0 => Input::TimeExcluded { worker, incarnation },
         18 if rng.below(2) == 0 => Input::OutputHeld { worker, incarnation },
         18 => Input::ProbeResult { worker, incarnation, running },

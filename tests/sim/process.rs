@@ -107,9 +107,11 @@ impl World {
         self.behaviours[(item.0 - self.policy().first_item.0) as usize]
     }
 
-    /// What the shell reads of a process's progress page; `None` without one.
+    /// What the shell reads of a process's progress page; without one, the item that a process named last which may
+    /// answer in any order.
     pub fn progress_of(&self, process: &SimProcess) -> Option<ItemId> {
-        process.progress.filter(|_| self.policy().worker.blame == Blame::ProgressPage)
+        let contract = &self.policy().worker;
+        process.progress.filter(|_| contract.blame == Blame::ProgressPage || !contract.in_order)
     }
 
     /// The process starts: it sends a hello, or begins its only item, or fails at once.
@@ -178,6 +180,9 @@ impl World {
     fn starts_item(&mut self, id: ProcessId) {
         let takes = self.rng.below(self.scenario.item_ns_max + 1);
         let now = self.now;
+        if !self.policy().worker.in_order {
+            self.picks_a_batch(id);
+        }
         let process = &mut self.processes[id];
         let Some(front) = process.inbox.front() else { return };
         let item = front.first.plus(u64::from(process.done_in_front));
@@ -203,6 +208,15 @@ impl World {
                 self.processes[id].stuck = true;
             }
             Behaviour::Fine | Behaviour::Fails(_) => self.after(takes, Effect::ItemEnds(id)),
+        }
+    }
+
+    /// A process that may answer in any order begins with any of its batches.
+    fn picks_a_batch(&mut self, id: ProcessId) {
+        let process = &self.processes[id];
+        if process.done_in_front == 0 && process.inbox.len() > 1 {
+            let chosen = self.rng.below(process.inbox.len() as u64) as usize;
+            self.processes[id].inbox.swap(0, chosen);
         }
     }
 
@@ -305,7 +319,15 @@ impl World {
         }
         process.progress = None;
         let first = front.first.plus(u64::from(process.sent_in_front));
-        process.channel.write_done(first.0, count, front.attempt.0, process.busy_ns);
+        if self.scenario.policy.worker.in_order {
+            process.channel.write_done(first.0, count, front.attempt.0, process.busy_ns);
+        } else {
+            // One by one, the last one first.
+            let busy_ns = process.busy_ns / u64::from(count);
+            (0..u64::from(count)).rev().for_each(|offset| {
+                process.channel.write_done(first.0 + offset, 1, front.attempt.0, busy_ns);
+            });
+        }
         process.sent_in_front = process.done_in_front;
         process.busy_ns = 0;
         self.soon(Effect::Read(id));

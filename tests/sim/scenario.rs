@@ -219,11 +219,14 @@ fn draw_requests(rng: &mut Rng, span: u64) -> Vec<(u64, CallerRequest)> {
 /// The contract of the workers: that of our own protocol, of a process per item, or of a foreign program.
 fn draw_contract(rng: &mut Rng) -> WorkerContract {
     let credit = if rng.per_mille(500) { Credit::Auto } else { Credit::Items(rng.between(1, 6) as u32) };
+    let foreign = |hello, blame, in_order| WorkerContract { hello, credit, blame, in_order };
     match rng.below(20) {
         0..5 => WorkerContract::per_item(),
-        5..8 => WorkerContract { hello: false, credit, blame: Blame::OldestHeld },
-        8 => WorkerContract { hello: true, credit, blame: Blame::OldestHeld },
-        9 => WorkerContract { hello: false, credit, blame: Blame::ProgressPage },
+        5..8 => foreign(false, Blame::OldestHeld, true),
+        8 => foreign(true, Blame::OldestHeld, true),
+        9 => foreign(false, Blame::ProgressPage, true),
+        10 | 11 => foreign(false, Blame::OldestHeld, false),
+        12 => foreign(true, Blame::OldestHeld, false),
         _ => WorkerContract::resident(credit),
     }
 }
@@ -249,6 +252,7 @@ pub fn draw_policy(rng: &mut Rng) -> Policy {
         keep_order: rng.per_mille(400),
         start_together: rng.per_mille(200),
         retries: rng.pick(&[0, 0, 1, 3]),
+        hinted_retries: rng.pick(&[0, 1, 3]),
         crash_limit: rng.pick(&[1, 2, 3]),
         kill_limit: rng.pick(&[None, Some(1), Some(2)]),
         retry_delay: Duration(rng.pick(&[0, 0, MS, 50 * MS])),

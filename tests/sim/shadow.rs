@@ -12,7 +12,7 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use supervisor::core::input::Input;
 use supervisor::model::event::Stage;
 use supervisor::model::ids::{Attempt, Batch, Incarnation, ItemId, WorkerId};
-use supervisor::model::outcome::{Cause, CauseKind, FailReason, Outcome, StopReason, Totals};
+use supervisor::model::outcome::{Cause, CauseKind, FailReason, Outcome, RetryHint, StopReason, Totals};
 use supervisor::model::signal::Signal;
 use supervisor::model::spec::{Blame, Policy, QueueOrder};
 use supervisor::model::time::{Duration, Instant};
@@ -350,8 +350,9 @@ impl Shadow {
                 self.settled(index, Batch { first: *first, count: *count, attempt: *attempt }, now, marks);
             }
             Input::ResultBegins { item, attempt, .. } => self.begins(index, Batch::of_one(*item, *attempt)),
-            Input::Failed { item, attempt, reason, .. } => {
-                self.failed(index, Batch::of_one(*item, *attempt), reason, now);
+            Input::Failed { item, attempt, reason, hint, .. } => {
+                let kind = CauseKind::Failed(reason.clone());
+                self.failed(index, Batch::of_one(*item, *attempt), kind, *hint, now, marks);
             }
             // A worker that was asked to leave may close its channel at any time.
             Input::ChannelClosed { .. } => self.slots[index].closed |= !self.slots[index].leaving,
@@ -447,7 +448,7 @@ impl Shadow {
     }
 
     fn settled(&mut self, index: usize, batch: Batch, now: Instant, marks: &mut Marks) {
-        if !self.takes_next(index, batch, now) {
+        if !self.takes_next(index, batch, now, marks) {
             return;
         }
         for id in ids(batch.first, batch.count) {
@@ -460,11 +461,28 @@ impl Shadow {
         }
     }
 
-    fn failed(&mut self, index: usize, batch: Batch, reason: &FailReason, now: Instant) {
-        if self.takes_next(index, batch, now) {
-            self.attempt_failed(batch.first, CauseKind::Failed(reason.clone()), index);
-            self.life_sign(index);
+    fn failed(
+        &mut self,
+        index: usize,
+        batch: Batch,
+        kind: CauseKind,
+        hint: RetryHint,
+        now: Instant,
+        marks: &mut Marks,
+    ) {
+        if !self.takes_next(index, batch, now, marks) {
+            return;
         }
+        self.attempt_failed(batch.first, kind, hint, index);
+        let item = &self.items[batch.first];
+        match hint {
+            RetryHint::Always if item.place == ItemPlace::Queued && item.failures > self.policy.retries => {
+                marks.hit(Mark::RetryAskedFor);
+            }
+            RetryHint::Never if item.failures <= self.policy.retries => marks.hit(Mark::RetryRefused),
+            _ => {}
+        }
+        self.life_sign(index);
     }
 
     /// The slot did something useful: its earlier ends are forgotten.
@@ -483,29 +501,48 @@ impl Shadow {
     /// A large result that is not the next item's breaks the protocol, already at its head.
     fn begins(&mut self, index: usize, next: Batch) {
         let slot = &self.slots[index];
-        if slot.phase != Phase::Ready || slot.broken || !holds_next(&slot.leases, next) {
+        let holds = self.may_answer(&slot.leases, next);
+        if slot.phase != Phase::Ready || slot.broken || !holds {
             self.distrust(index);
         }
     }
 
+    /// Whether an answer about these items is allowed to a worker that holds `leases`.
+    fn may_answer(&self, leases: &VecDeque<Batch>, wanted: Batch) -> bool {
+        if self.policy.worker.in_order {
+            return holds_next(leases, wanted);
+        }
+        let holds = |id| leases.iter().any(|batch| batch.attempt == wanted.attempt && batch.contains(id));
+        wanted.first.0.checked_add(wanted.count.into()).is_some() && ids(wanted.first, wanted.count).all(holds)
+    }
+
     /// Takes these items off the lease, if they are the oldest that the slot holds; else the slot broke the protocol.
-    fn takes_next(&mut self, index: usize, next: Batch, now: Instant) -> bool {
-        let slot = &mut self.slots[index];
-        if slot.phase != Phase::Ready || slot.broken || !holds_next(&slot.leases, next) {
+    fn takes_next(&mut self, index: usize, next: Batch, now: Instant, marks: &mut Marks) -> bool {
+        let slot = &self.slots[index];
+        if slot.phase != Phase::Ready || slot.broken || !self.may_answer(&slot.leases, next) {
             self.distrust(index);
             return false;
         }
-        let mut left = next.count;
-        while left > 0 {
-            let Some(batch) = slot.leases.pop_front() else { break };
-            let (taken, rest) = batch.split(left);
-            left -= taken.count;
-            if let Some(rest) = rest {
-                slot.leases.push_front(rest);
-            }
-        }
+        let slot = &mut self.slots[index];
+        let oldest = slot.leases.front().map(|batch| batch.first);
+        let is_left = |id: ItemId| !next.contains(id);
+        let kept = slot.leases.iter().flat_map(|batch| {
+            let items = ids(batch.first, batch.count).filter(|id| is_left(*id));
+            items.fold(Vec::new(), |mut parts: Vec<Batch>, id| {
+                match parts.last_mut().filter(|part| part.end() == id) {
+                    Some(part) => part.count += 1,
+                    None => parts.push(Batch::of_one(id, batch.attempt)),
+                }
+                parts
+            })
+        });
+        slot.leases = kept.collect();
         slot.held -= u64::from(next.count);
-        slot.sent_at = now;
+        if slot.leases.front().map(|batch| batch.first) != oldest {
+            slot.sent_at = now;
+        } else {
+            marks.hit(Mark::AnsweredOutOfOrder);
+        }
         self.in_flight -= u64::from(next.count);
         for id in ids(next.first, next.count) {
             self.starts.begun(id);
@@ -549,6 +586,14 @@ impl Shadow {
         self.follows_scale()?;
         self.must_have_stopped(now)?;
         self.check_waits(now, marks)
+    }
+
+    /// The item that a worker ran when it ended. `named`: the item on its page, or the last one that it named.
+    pub fn ran(&self, index: usize, named: Option<ItemId>) -> Option<ItemId> {
+        let contract = &self.policy.worker;
+        let counts = contract.blame == Blame::OldestHeld && !contract.in_order;
+        let is_held = |id: &ItemId| self.slots[index].leases.iter().any(|batch| batch.contains(*id));
+        named.filter(|id| counts && is_held(id)).or_else(|| self.can_know(index, named))
     }
 
     /// The item that a worker runs, as far as the core can know. `page`: the item on its progress page.

@@ -11,7 +11,7 @@ use crate::world::World;
 use supervisor::core::input::{Input, SpawnFailure};
 use supervisor::model::exit::{ExitStatus, Usage};
 use supervisor::model::ids::{Attempt, Incarnation, ItemId, WorkerId};
-use supervisor::model::outcome::FailReason;
+use supervisor::model::outcome::{FailReason, RetryHint};
 
 impl World {
     pub fn spawn_answered(&mut self, id: ProcessId) -> Result<(), BrokenCheck> {
@@ -154,7 +154,8 @@ impl World {
             2 => Input::ProbeResult { worker, incarnation, running: Some(item) },
             3 => Input::ProtocolError { worker, incarnation, error: String::from("late") },
             4 => {
-                Input::Failed { worker, incarnation, item, attempt, reason: FailReason::Message(String::from("late")) }
+                let (reason, hint) = (FailReason::Message(String::from("late")), hint_of(item));
+                Input::Failed { worker, incarnation, item, attempt, reason, hint }
             }
             5 => Input::Exited {
                 worker,
@@ -175,6 +176,15 @@ fn result_begins(worker: WorkerId, incarnation: Incarnation, told: &WorkerMessag
     Some(Input::ResultBegins { worker, incarnation, item: ItemId(first), attempt: Attempt(attempt) })
 }
 
+/// What a failed attempt at this item says of a further one; the same each time.
+const fn hint_of(item: ItemId) -> RetryHint {
+    match item.0 % 5 {
+        1 => RetryHint::Always,
+        3 => RetryHint::Never,
+        _ => RetryHint::Default,
+    }
+}
+
 fn to_input(worker: WorkerId, incarnation: Incarnation, told: WorkerMessage) -> Input {
     match told {
         WorkerMessage::Hello => Input::Hello { worker, incarnation },
@@ -187,6 +197,7 @@ fn to_input(worker: WorkerId, incarnation: Incarnation, told: WorkerMessage) -> 
             item: ItemId(item),
             attempt: Attempt(attempt),
             reason: FailReason::Message(String::from("no such thing")),
+            hint: hint_of(ItemId(item)),
         },
         WorkerMessage::Broken => {
             Input::ProtocolError { worker, incarnation, error: String::from("read a frame: garbage") }

@@ -15,7 +15,7 @@ use supervisor::core::Core;
 use supervisor::core::input::Input;
 use supervisor::engine::parts::{
     CommandPool, Commit, Components, Conversation, Feed, Fleet, Handshake, LaunchSpec, LauncherMailboxes,
-    OutputStreams, Port, Program, ProgressSource, Reactor, Residents, Turn,
+    OutputStreams, Port, Program, ProgressSource, Reactor, Residents, Stdio, Turn,
 };
 use supervisor::engine::replay::Replay;
 use supervisor::model::command::{Command, Origin};
@@ -87,6 +87,7 @@ fn residents(world: &Shared) -> Fleet {
         argv: vec![CString::from(c"worker")],
         env: Vec::new(),
         stdin: File::from(descriptor::real()),
+        stdio: Stdio::Own,
         kept: Vec::new(),
         leftovers: Leftovers::Kill,
         transport: Box::new(FakeTransport { world: world.clone() }),
@@ -95,6 +96,7 @@ fn residents(world: &Shared) -> Fleet {
     }));
     let conversation = Conversation {
         protocol: ProtocolKind::Frames,
+        tells_silence: false,
         delimiter: b'\n',
         message_items_max: scenario.message_items_max,
         spill: Arc::clone(&world.borrow().spill),

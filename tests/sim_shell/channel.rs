@@ -127,6 +127,10 @@ impl Channel for FakeChannel {
         Ok(())
     }
 
+    fn queue_text(&mut self, _: &[u8]) -> Result<(), ChannelError> {
+        Err(ChannelError::FramesOnly)
+    }
+
     fn answered(&mut self, items: u64) {
         let world = &mut *self.world.borrow_mut();
         let pipe = &mut world.pipes[self.pipe];

@@ -15,7 +15,8 @@ const MS: u64 = 1_000_000;
 pub fn draw(rng: &mut Rng, commands: bool, hello: bool, page: bool) -> Policy {
     let credit = if rng.per_mille(400) { Credit::Auto } else { Credit::Items(rng.between(1, 6) as u32) };
     let blame = if page { Blame::ProgressPage } else { Blame::OldestHeld };
-    let worker = if commands { WorkerContract::per_item() } else { WorkerContract { hello, credit, blame } };
+    let worker =
+        if commands { WorkerContract::per_item() } else { WorkerContract { hello, credit, blame, in_order: true } };
     let queue_order = match rng.below(10) {
         0 => QueueOrder::Lifo,
         1 => QueueOrder::Priority,
@@ -34,6 +35,7 @@ pub fn draw(rng: &mut Rng, commands: bool, hello: bool, page: bool) -> Policy {
         keep_order: rng.per_mille(450),
         start_together: rng.per_mille(100),
         retries: rng.pick(&[0, 0, 1, 3]),
+        hinted_retries: rng.pick(&[0, 2]),
         crash_limit: rng.pick(&[1, 2, 3]),
         kill_limit: rng.pick(&[None, Some(1), Some(2)]),
         retry_delay: Duration(rng.pick(&[0, 0, MS, 50 * MS])),

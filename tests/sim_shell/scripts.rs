@@ -29,6 +29,7 @@ fn plain(commands: bool) -> Policy {
         keep_order: true,
         start_together: false,
         retries: 0,
+        hinted_retries: 0,
         crash_limit: 100,
         kill_limit: None,
         retry_delay: Duration::ZERO,
@@ -161,7 +162,8 @@ fn commands_that_ended_in_time_do_not_time_out_because_the_launcher_is_late() {
 fn a_worker_without_a_hello_is_ready_when_it_is_started() {
     let played = play(false, |scenario| {
         (scenario.hello, scenario.page) = (false, false);
-        scenario.policy.worker = WorkerContract { hello: false, credit: Credit::Items(2), blame: Blame::OldestHeld };
+        scenario.policy.worker =
+            WorkerContract { hello: false, credit: Credit::Items(2), blame: Blame::OldestHeld, in_order: true };
     });
     ended(&played, |reason| *reason == StopReason::SourceEnded);
     assert!(played.iter().all(|played| played.outcome.totals.done == 10 && played.executions == 10));

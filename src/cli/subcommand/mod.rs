@@ -4,6 +4,7 @@
 //!
 //! Invariant: a word is a subcommand only as the first one; behind `--` it is a command.
 
+pub mod check_worker;
 pub mod compare;
 pub mod export;
 pub mod flow;
@@ -15,6 +16,7 @@ pub mod why;
 
 use super::error::UsageError;
 use super::parser::Typed;
+use check_worker::CheckWorker;
 use compare::CompareOptions;
 use flow::FlowCommand;
 use replay::ReplayCommand;
@@ -34,20 +36,24 @@ pub enum Subcommand {
     Why(why::WhyFlags),
     Stats(stats::StatsCommand),
     Export(export::ExportFlags),
+    CheckWorker(CheckWorker),
 }
 
 /// A row of the table of subcommands.
 #[derive(Clone, Copy)]
 pub struct Row {
     pub name: &'static str,
-    /// For the list in the help, at most 85 columns.
+    /// For the list in the help, at most 80 columns.
     pub about: &'static str,
     /// Reads the words behind the name.
     pub read: fn(&[OsString]) -> Result<Typed<Subcommand>, UsageError>,
 }
 
+/// The column in which the list in the help says what a subcommand does, behind two blanks.
+const NAME_COLUMNS: usize = 14;
+
 /// Every subcommand, in the order of the help.
-pub const ROWS: [Row; 8] = [
+pub const ROWS: [Row; 9] = [
     Row { name: run::NAME, about: run::ABOUT, read: |words| Ok(run::read(words)?.map(Subcommand::Run)) },
     Row {
         name: flow::NAME,
@@ -64,6 +70,11 @@ pub const ROWS: [Row; 8] = [
     Row { name: why::NAME, about: why::ABOUT, read: |words| Ok(why::read(words)?.map(Subcommand::Why)) },
     Row { name: stats::NAME, about: stats::ABOUT, read: |words| Ok(stats::read(words)?.map(Subcommand::Stats)) },
     Row { name: export::NAME, about: export::ABOUT, read: |words| Ok(export::read(words)?.map(Subcommand::Export)) },
+    Row {
+        name: check_worker::NAME,
+        about: check_worker::ABOUT,
+        read: |words| Ok(check_worker::read(words)?.map(Subcommand::CheckWorker)),
+    },
 ];
 
 /// The subcommand of this name.
@@ -78,7 +89,7 @@ pub fn list() -> String {
     let mut list = "Subcommands, as the first word (each has its own --help):\n".to_owned();
     for row in &ROWS {
         // To write into a text cannot fail.
-        let _ = writeln!(list, "  {:<9}{}", row.name, row.about);
+        let _ = writeln!(list, "  {:<NAME_COLUMNS$}{}", row.name, row.about);
     }
     list
 }
@@ -90,7 +101,7 @@ mod tests {
     #[test]
     fn each_row_fits_its_line_and_shows_the_help_of_its_subcommand() {
         for row in &ROWS {
-            assert!(row.name.len() < 9 && row.about.chars().count() <= 85, "{}", row.name);
+            assert!(row.name.len() < NAME_COLUMNS && row.about.chars().count() <= 80, "{}", row.name);
             let Ok(Typed::Show(help)) = (row.read)(&["--help".into()]) else { panic!("{}", row.name) };
             assert!(help.contains(&format!("Usage: supervisor {}", row.name)), "{help}");
             for line in help.lines() {

@@ -77,3 +77,56 @@ fn one_answer_may_span_several_dispatches() {
         ["done 0..1 by 1, attempts 2: bad", "commit 0..1", "done 1..2 by 1, attempts 2: bad", "commit 1..2"]
     );
 }
+
+/// Workers that may answer for any item that they hold.
+fn answering_in_any_order(items: u32) -> Policy {
+    let policy = answering_in_order(items);
+    Policy { worker: WorkerContract { in_order: false, ..policy.worker }, ..policy }
+}
+
+#[test]
+fn out_of_order_an_answer_may_be_about_any_item_that_is_held() {
+    let mut rig = Rig::new(alone(answering_in_any_order(8)));
+    rig.feed("start; arrive 4; spawned 1");
+    check!(rig, "settled 1 2", ["done 2..3 by 1, attempts 1", "commit 2..3"]);
+    check!(rig, "failed 1 1", ["failed 1..2 by 1, attempts 1: bad", "commit 1..2"]);
+    // Items on both sides of an answered one are not one stretch.
+    check!(rig, "settled 1 0 4", ["kill 1.1 KILL"]);
+    check!(rig, "killed 1 9", ["spawn 1.2"]);
+    check!(rig, "spawned 1", ["dispatch 1 0..1 (attempt 2)", "dispatch 1 3..4"]);
+    check!(rig, "settled 1 3", ["done 3..4 by 1, attempts 1", "commit 3..4"]);
+    check!(rig, "settled 1 3", ["kill 1.2 KILL"]);
+}
+
+#[test]
+fn out_of_order_the_item_that_a_worker_named_is_charged_and_else_the_oldest() {
+    let charged = |end: &str| {
+        let mut rig = Rig::new(alone(answering_in_any_order(8)));
+        rig.feed("start; arrive 4; spawned 1; settled 1 1");
+        rig.feed(end);
+        rig.feed("spawned 1")
+    };
+    assert_eq!(charged("killed 1 9 at 3"), "dispatch 1 0..1\ndispatch 1 2..3\ndispatch 1 3..4 (attempt 2)");
+    // It does not hold item 1 any more.
+    assert_eq!(charged("killed 1 9 at 1"), "dispatch 1 0..1 (attempt 2)\ndispatch 1 2..4");
+    assert_eq!(charged("killed 1 9"), "dispatch 1 0..1 (attempt 2)\ndispatch 1 2..4");
+}
+
+#[test]
+fn out_of_order_an_answer_does_not_prolong_the_time_of_the_oldest_item() {
+    let limit = Some(Duration::from_millis(800));
+    let mut rig = Rig::new(alone(Policy { timeout: limit, batch_max: 1, ..answering_in_any_order(3) }));
+    rig.feed("start; arrive 3; spawned 1; wait 700; settled 1 2");
+    check!(rig, "wait 100; at 1", ["probe 1", "kill 1.1 TERM"]);
+}
+
+#[test]
+fn a_large_credit_is_refilled_a_quarter_at_a_time_unless_items_run_side_by_side() {
+    let mut rig = Rig::new(alone(answering_in_order(16)));
+    check!(rig, "start; arrive 30; spawned 1", ["spawn 1.1", "demand 100", "dispatch 1 0..8", "dispatch 1 8..16"]);
+    check!(rig, "settled 1 0 3", ["done 0..3 by 1, attempts 1", "commit 0..3"]);
+    check!(rig, "settled 1 3", ["done 3..4 by 1, attempts 1", "commit 3..4", "dispatch 1 16..20"]);
+    let mut rig = Rig::new(alone(answering_in_any_order(16)));
+    rig.feed("start; arrive 30; spawned 1");
+    check!(rig, "settled 1 3", ["done 3..4 by 1, attempts 1", "commit 3..4", "dispatch 1 16..17"]);
+}

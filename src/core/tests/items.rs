@@ -162,6 +162,29 @@ fn a_failed_attempt_is_tried_again_after_a_doubling_delay() {
 }
 
 #[test]
+fn an_attempt_says_whether_a_further_one_is_worth_it() {
+    let hinted = |retries| alone(Policy { retries, hinted_retries: 3, ..policy() });
+    let mut rig = Rig::running(hinted(0), 2);
+    check!(rig, "failed 1 0 1 again", ["dispatch 1 0..1 (attempt 2)"]);
+    check!(rig, "failed 1 0 2 again", ["dispatch 1 0..1 (attempt 3)"]);
+    // What does not ask for another attempt gets none beyond the retries.
+    check!(rig, "failed 1 0 3", ["failed 0..1 by 1, attempts 3: bad, bad, bad", "commit 0..1", "dispatch 1 1..2"]);
+    check!(rig, "failed 1 1 1 again", ["dispatch 1 1..2 (attempt 2)"]);
+    rig.feed("failed 1 1 2 again; failed 1 1 3 again");
+    check!(
+        rig,
+        "failed 1 1 4 again",
+        ["failed 1..2 by 1, attempts 4: bad, bad, bad, bad", "commit 1..2", "close input 1"]
+    );
+    // One that is hopeless is not tried again, whatever the retries; more retries than the hint's are all made.
+    let mut rig = Rig::running(hinted(5), 1);
+    rig.feed("failed 1 0 1 again; failed 1 0 2 again; failed 1 0 3 again; failed 1 0 4 again");
+    check!(rig, "failed 1 0 5 again", ["dispatch 1 0..1 (attempt 6)"]);
+    let mut rig = Rig::running(hinted(5), 1);
+    check!(rig, "failed 1 0 1 never", ["failed 0..1 by 1, attempts 1: bad", "commit 0..1", "close input 1"]);
+}
+
+#[test]
 fn an_item_that_is_done_after_a_failure_reports_its_causes() {
     let mut rig = Rig::running(alone(Policy { retries: 1, ..policy() }), 1);
     check!(rig, "failed 1 0", ["dispatch 1 0..1 (attempt 2)"]);

@@ -8,7 +8,7 @@ use crate::model::command::{self, Command, Origin};
 use crate::model::event::{EndReason, RunEvent};
 use crate::model::exit::{ExitStatus, Usage};
 use crate::model::ids::{Attempt, Batch, Incarnation, ItemId, WorkerId};
-use crate::model::outcome::{CauseKind, FailReason, Outcome, Settlement};
+use crate::model::outcome::{CauseKind, FailReason, Outcome, RetryHint, Settlement};
 use crate::model::signal::Signal;
 use crate::model::spec::{
     Backoff, Blame, Credit, Intensity, Policy, QueueOrder, RestartStrategy, RestartType, TermStep, WorkerContract,
@@ -28,6 +28,7 @@ pub(super) fn policy() -> Policy {
         keep_order: false,
         start_together: false,
         retries: 0,
+        hinted_retries: 0,
         crash_limit: 3,
         kill_limit: Some(3),
         retry_delay: Duration::ZERO,
@@ -60,7 +61,8 @@ pub(super) fn with_auto(credit: Credit) -> Policy {
 }
 /// Workers that send no hello and have no progress page, such as foreign programs that answer line by line.
 pub(super) fn answering_in_order(items: u32) -> Policy {
-    let worker = WorkerContract { hello: false, credit: Credit::Items(items), blame: Blame::OldestHeld };
+    let worker =
+        WorkerContract { hello: false, credit: Credit::Items(items), blame: Blame::OldestHeld, in_order: true };
     Policy { worker, ..policy() }
 }
 /// One worker.
@@ -194,12 +196,18 @@ impl Rig {
             "begins" => {
                 Input::ResultBegins { worker, incarnation, item, attempt: Attempt(number(words, 3).max(1) as u32) }
             }
+            // failed WORKER ITEM [ATTEMPT] [again|never]
             "failed" => Input::Failed {
                 worker,
                 incarnation,
                 item,
                 attempt: Attempt(number(words, 3).max(1) as u32),
                 reason: FailReason::Message("bad".into()),
+                hint: match words.last() {
+                    Some(&"again") => RetryHint::Always,
+                    Some(&"never") => RetryHint::Never,
+                    _ => RetryHint::Default,
+                },
             },
             "at" => Input::ProbeResult { worker, incarnation, running: words.get(2).map(|_| item) },
             "excluded" => Input::TimeExcluded { worker, incarnation },

@@ -8,17 +8,20 @@
 //! without items.
 
 mod payloads;
+mod refused;
 
 use super::token::Port;
 use super::turn::Turn;
 use crate::core::input::Input;
 use crate::model::arrangement::ItemForm;
 use crate::model::ids::ItemId;
+use crate::model::outcome::FailReason;
 use crate::mutant::mutant;
-use crate::source::{Delivery, Source};
+use crate::source::{Delivery, Payload, Source};
 use crate::sys::block::BlockSlice;
 use crate::sys::poller::{Added, Interest};
 use payloads::Payloads;
+use refused::{PayloadPart, Refused};
 use std::borrow::Cow;
 
 /// Bytes of items and held results above which the source waits, as long as every worker has items: a fixed part, and
@@ -67,6 +70,8 @@ pub struct Feed {
     reads_far: bool,
     /// What an item is, for those who look at it.
     form: ItemForm,
+    /// What no item may contain.
+    refused: Option<Refused>,
 }
 
 impl Feed {
@@ -82,6 +87,7 @@ impl Feed {
             in_hand: 0,
             reads_far,
             form: ItemForm::Whole,
+            refused: None,
         }
     }
 
@@ -89,6 +95,12 @@ impl Feed {
     #[must_use]
     pub fn with_form(self, form: ItemForm) -> Self {
         Self { form, ..self }
+    }
+
+    /// Workers take a line for each item, so an item that contains a newline fails alone.
+    #[must_use]
+    pub fn of_lines(self) -> Self {
+        Self { refused: Some(Refused::newlines()), ..self }
     }
 
     /// The source may deliver this many items more, in all.
@@ -123,20 +135,8 @@ impl Feed {
     fn take_payload(&mut self, turn: &mut Turn) {
         let Some(source) = self.source.as_mut() else { return };
         match source.next(self.demand) {
-            Ok(Delivery::Items(payload)) => {
-                let (first, count, priority) = (self.next, payload.count, payload.priority);
-                self.count(u64::from(count));
-                self.payloads.insert(first, payload);
-                if turn.trace.is_on() {
-                    self.trace_texts(first, count, turn);
-                }
-                turn.report(Input::BatchArrived { first, count, priority });
-            }
-            Ok(Delivery::Rejected(reason)) => {
-                let item = self.next;
-                self.count(1);
-                turn.report(Input::ItemRejected { item, reason });
-            }
+            Ok(Delivery::Items(payload)) => self.accept_payload(payload, turn),
+            Ok(Delivery::Rejected(reason)) => self.reject(reason, turn),
             // A source that is always ready has only read much without the end of an item.
             Ok(Delivery::Idle) if source.fd().is_none() => {}
             Ok(Delivery::Idle) => {
@@ -152,6 +152,38 @@ impl Feed {
                 turn.report(Input::SourceLost { error: error.to_string() });
             }
         }
+    }
+
+    /// Items that workers cannot take are rejected; the others arrive.
+    fn accept_payload(&mut self, payload: Payload, turn: &mut Turn) {
+        let delimiter = self.payloads.delimiter();
+        match &self.refused {
+            Some(refused) if refused.is_in(&payload, delimiter) => {
+                for part in refused.parts(payload, delimiter) {
+                    match part {
+                        PayloadPart::Items(payload) => self.accept(payload, turn),
+                        PayloadPart::Refused(reason) => self.reject(reason, turn),
+                    }
+                }
+            }
+            _ => self.accept(payload, turn),
+        }
+    }
+
+    fn accept(&mut self, payload: Payload, turn: &mut Turn) {
+        let (first, count, priority) = (self.next, payload.count, payload.priority);
+        self.count(u64::from(count));
+        self.payloads.insert(first, payload);
+        if turn.trace.is_on() {
+            self.trace_texts(first, count, turn);
+        }
+        turn.report(Input::BatchArrived { first, count, priority });
+    }
+
+    fn reject(&mut self, reason: FailReason, turn: &mut Turn) {
+        let item = self.next;
+        self.count(1);
+        turn.report(Input::ItemRejected { item, reason });
     }
 
     /// Records how the items begin.

@@ -8,7 +8,7 @@ mod resident;
 mod thread;
 
 pub use command::{CommandExit, CommandPool, CommandRules, ItemBytes, LAUNCHERS_MAX, LauncherMailboxes, Order, Report};
-pub use resident::{Conversation, Handshake, LaunchSpec, Program, ProgressSource, Residents};
+pub use resident::{Conversation, Handshake, LaunchSpec, Program, ProgressSource, Residents, Stdio};
 pub use thread::ThreadMain;
 
 use super::answer::{Answer, Reply};

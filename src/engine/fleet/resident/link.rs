@@ -12,10 +12,10 @@ use super::batches::{Gathered, Stretch};
 use super::throttling::SHORT_READ_BYTES;
 use crate::core::input::Input;
 use crate::model::ids::{Attempt, Batch, Incarnation, ItemId, WorkerId};
-use crate::model::outcome::FailReason;
-use crate::model::time::Duration;
+use crate::model::outcome::{FailReason, RetryHint};
+use crate::model::time::{Duration, Instant};
 use crate::mutant::mutant;
-use crate::protocol::{Protocol, Received};
+use crate::protocol::{Outgoing, Protocol, Received};
 use crate::reporter::{Content, ItemTime};
 use crate::sys::block::BlockSlice;
 use crate::sys::spill::{Filling, SpillFile};
@@ -67,6 +67,8 @@ pub struct Link {
     /// With a trace: what the worker says of its work on the items of its next frame.
     work: Option<WorkTimes>,
     reading: Reading,
+    /// Since when a worker that answers each line with a line owes one.
+    unanswered_since: Option<Instant>,
     /// How many polls in a row found nothing.
     pub quiet_polls: u32,
 }
@@ -84,6 +86,8 @@ struct Reading {
     recovered: bool,
     /// How many reads in a row were short.
     short_reads: u32,
+    /// The last read has brought a whole line of a protocol of text.
+    answered_by_line: bool,
 }
 
 impl Link {
@@ -99,6 +103,7 @@ impl Link {
             queued: VecDeque::new(),
             work: None,
             reading: Reading::default(),
+            unanswered_since: None,
             quiet_polls: 0,
         }
     }
@@ -116,6 +121,16 @@ impl Link {
         self.reading.finished
     }
 
+    /// The item that the worker said it is at.
+    pub const fn named(&self) -> Option<ItemId> {
+        self.protocol.named()
+    }
+
+    /// Since when a worker that answers each line with a line owes one.
+    pub const fn unanswered_since(&self) -> Option<Instant> {
+        self.unanswered_since
+    }
+
     /// How many reads in a row were short.
     pub const fn short_reads(&self) -> u32 {
         self.reading.short_reads
@@ -131,7 +146,8 @@ impl Link {
         let filled = self.channel.fill(self.protocol.incoming());
         let received = self.receive_all(turn);
         let short = matches!(filled, Ok(Fill::Bytes(bytes)) if bytes < SHORT_READ_BYTES);
-        let short = short && self.protocol.is_within_message();
+        // A program writes its lines in parts of any size: what has brought an answer is no trickle.
+        let short = short && self.protocol.is_within_message() && !self.reading.answered_by_line;
         self.reading.short_reads = if short { self.reading.short_reads.saturating_add(1) } else { 0 };
         let WorkerIncarnation { worker, incarnation } = self.peer;
         let last = match (received, filled) {
@@ -189,7 +205,12 @@ impl Link {
     fn receive_all(&mut self, turn: &mut Turn) -> Result<(), Input> {
         let received = self.receive(turn);
         self.report_gathered(turn);
-        self.channel.answered(self.protocol.take_answered());
+        let answered = self.protocol.take_answered();
+        self.channel.answered(answered);
+        self.reading.answered_by_line = answered > 0 && self.protocol.is_text();
+        if answered > 0 && self.unanswered_since.is_some() {
+            self.unanswered_since = self.protocol.awaits_line().then_some(turn.now);
+        }
         received
     }
 
@@ -215,31 +236,31 @@ impl Link {
                 continue;
             }
             match received {
-                Received::Message(FromWorker::Hello { .. }, _) => turn.report(Input::Hello { worker, incarnation }),
+                Received::Ready | Received::Message(FromWorker::Hello { .. }, _) => turn.report(hello(self.peer)),
                 // For a trace alone.
                 Received::Message(FromWorker::Work { .. }, _) => {}
                 Received::Message(FromWorker::Done { first, count, attempt, busy_ns, timed }, body) => {
                     let batch = Batch { first: ItemId(first), count, attempt: Attempt(attempt) };
                     let (times, results) = split_times(&mut self.times, body, count, timed, turn);
-                    trace_times(self.peer, batch, times.as_ref().and_then(|range| self.times.get(range.clone())), turn);
                     let place = range_in(base, results);
+                    self.trace_times(batch, times.as_ref(), turn);
                     self.report_gathered(turn);
                     self.settled(batch, busy_ns, ResultPlace::Read(place), times, turn);
                 }
                 Received::Message(FromWorker::Failed { item, attempt, panicked, timed }, body) => {
                     let (times, text) = split_times(&mut self.times, body, 1, timed, turn);
                     let failed = Batch::of_one(ItemId(item), Attempt(attempt));
-                    trace_times(
-                        self.peer,
-                        failed,
-                        times.as_ref().and_then(|range| self.times.get(range.clone())),
-                        turn,
-                    );
-                    let text = String::from_utf8_lossy(text).into_owned();
-                    let reason = if panicked { FailReason::Panicked(text) } else { FailReason::Message(text) };
+                    let reason = fail_reason(text, panicked);
+                    self.trace_times(failed, times.as_ref(), turn);
                     self.report_gathered(turn);
-                    self.failed(ItemId(item), Attempt(attempt), reason, times, turn);
+                    self.failed(failed, reason, RetryHint::Default, times, turn);
                 }
+                Received::Failure { item, attempt, hint, reason } => {
+                    let reason = fail_reason(reason, false);
+                    self.report_gathered(turn);
+                    self.failed(Batch::of_one(item, attempt), reason, hint, None, turn);
+                }
+                Received::Log(text) => turn.notice(&format!("worker {worker}: {}", String::from_utf8_lossy(text))),
                 Received::LargeBegins { message, result_bytes } => {
                     let FromWorker::Done { first, attempt, .. } = message else { continue };
                     let filling = self.spill.fill(result_bytes);
@@ -257,11 +278,23 @@ impl Link {
                     let FromWorker::Done { first, count, attempt, busy_ns, timed } = message else { continue };
                     let (times, _) = split_times(&mut self.times, &times, 1, timed, turn);
                     let batch = Batch { first: ItemId(first), count, attempt: Attempt(attempt) };
-                    trace_times(self.peer, batch, times.as_ref().and_then(|range| self.times.get(range.clone())), turn);
+                    self.trace_times(batch, times.as_ref(), turn);
                     let place = self.large.take().map_or(ResultPlace::Nowhere, |large| ResultPlace::File(large.take()));
                     self.settled(batch, busy_ns, place, times, turn);
                 }
             }
+        }
+    }
+
+    /// Records when items began and how long they took, if each item is recorded.
+    fn trace_times(&self, batch: Batch, times: Option<&Range<usize>>, turn: &mut Turn) {
+        let WorkerIncarnation { worker, incarnation } = self.peer;
+        let Batch { first, attempt, .. } = batch;
+        if turn.trace.traces_items()
+            && let Some(times) = times.and_then(|range| self.times.get(range.clone()))
+        {
+            let times = times.iter().map(|time| (time.started, time.runtime)).collect();
+            turn.trace.times(TracedTimes { worker, incarnation, first, attempt, times });
         }
     }
 
@@ -280,12 +313,12 @@ impl Link {
         turn.report_with(fact, Reply::Resident(reply));
     }
 
-    fn failed(&self, item: ItemId, attempt: Attempt, reason: FailReason, times: Option<Range<usize>>, turn: &mut Turn) {
+    fn failed(&self, failed: Batch, reason: FailReason, hint: RetryHint, times: Option<Range<usize>>, turn: &mut Turn) {
         let WorkerIncarnation { worker, incarnation } = self.peer;
-        let index = worker.index();
+        let (index, item, attempt) = (worker.index(), failed.first, failed.attempt);
         let reply =
             ResidentReply { index, first: item, count: 1, place: ResultPlace::Nowhere, times, of_failure: true };
-        let fact = Input::Failed { worker, incarnation, item, attempt, reason };
+        let fact = Input::Failed { worker, incarnation, item, attempt, reason, hint };
         turn.report_with(fact, Reply::Resident(reply));
     }
 
@@ -315,9 +348,12 @@ impl Link {
     /// The fact that the channel could not take it.
     pub fn queue(&mut self, batch: Batch, body: &BlockSlice<'_>, turn: &Turn) -> Result<(), Input> {
         let (channel, start) = (&mut self.channel, body.range().start);
-        let put = |prefix: &_, count, range: Range<usize>| {
-            let part = BlockSlice::new(body.block(), start + range.start..start + range.end);
-            channel.queue(prefix, count, part)
+        let put = |outgoing: Outgoing<'_>| match outgoing {
+            Outgoing::Frame(prefix, count, range) => {
+                let part = BlockSlice::new(body.block(), start + range.start..start + range.end);
+                channel.queue(prefix, count, part)
+            }
+            Outgoing::Text(text) => channel.queue_text(text),
         };
         let queued = self.protocol.encode::<ChannelError>(batch, body.bytes(), put);
         if turn.trace.is_on() {
@@ -333,6 +369,9 @@ impl Link {
                 passed: now,
                 work: None,
             });
+        }
+        if self.unanswered_since.is_none() && self.protocol.awaits_line() {
+            self.unanswered_since = Some(turn.now);
         }
         queued.map_err(|error| refusal(self.peer, &error))
     }
@@ -379,16 +418,14 @@ fn range_in(base: usize, part: &[u8]) -> Range<usize> {
     start..start + part.len()
 }
 
-/// Records when items began and how long they took, if each item is recorded.
-fn trace_times(peer: WorkerIncarnation, batch: Batch, times: Option<&[ItemTime]>, turn: &mut Turn) {
-    let WorkerIncarnation { worker, incarnation } = peer;
-    let Batch { first, attempt, .. } = batch;
-    if turn.trace.traces_items()
-        && let Some(times) = times
-    {
-        let times = times.iter().map(|time| (time.started, time.runtime)).collect();
-        turn.trace.times(TracedTimes { worker, incarnation, first, attempt, times });
-    }
+const fn hello(WorkerIncarnation { worker, incarnation }: WorkerIncarnation) -> Input {
+    Input::Hello { worker, incarnation }
+}
+
+/// Why an item failed, as its worker says.
+fn fail_reason(text: &[u8], panicked: bool) -> FailReason {
+    let text = String::from_utf8_lossy(text).into_owned();
+    if panicked { FailReason::Panicked(text) } else { FailReason::Message(text) }
 }
 
 /// Records a frame that was read. The times of the work on its items come ahead of it, in `work`.
@@ -412,11 +449,17 @@ fn trace_received(
             *work = Some(WorkTimes { taken, began, finished });
             return;
         }
+        Received::Ready => (FrameKind::Hello, None, 0),
+        Received::Failure { item, attempt, reason, .. } => {
+            (FrameKind::Failure, Some(Batch::of_one(item, attempt)), reason.len() as u64)
+        }
         Received::LargeBegins { message: FromWorker::Done { first, count, attempt, .. }, result_bytes } => {
             (FrameKind::Results, of(first, count, attempt), result_bytes)
         }
         // Parts of a frame that has passed already.
         Received::LargeBegins { .. } | Received::LargeBytes(_) | Received::LargeEnds { .. } => return,
+        // About no item.
+        Received::Log(_) => return,
     };
     let (direction, now, work) = (Direction::FromWorker, turn.system.now(), work.take());
     let frame = TracedFrame { direction, kind, worker, incarnation, batch, body_bytes, queued: now, passed: now, work };

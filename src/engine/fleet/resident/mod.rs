@@ -7,11 +7,13 @@ mod batches;
 mod busy_polling;
 mod changes;
 mod link;
+mod polls;
+mod silence;
 mod slots;
 mod spawn;
 mod throttling;
 
-pub use spawn::{Handshake, LaunchSpec, Program, ProgressSource};
+pub use spawn::{Handshake, LaunchSpec, Program, ProgressSource, Stdio};
 
 use super::super::answer::{Answer, ResidentReply};
 use super::super::token::Part;
@@ -24,15 +26,15 @@ use crate::model::time::{Duration, Instant};
 use crate::mutant::mutant;
 use crate::protocol::{Protocol, SessionConfig};
 use crate::sys::block::BlockSlice;
-use crate::sys::poller::{Interest, Ready};
+use crate::sys::poller::Interest;
 use crate::sys::spill::SpillFile;
 use crate::trace::record::TracedStart;
 use crate::transport::Flush;
-use busy_polling::{BusyPolling, POLLS_PER_LOOK, Polled, QUIET_POLLS_MAX};
+use busy_polling::BusyPolling;
 use link::{Link, Read, WorkerIncarnation};
+use silence::Silence;
 use slots::{Body, Resident, Slots, Watched};
 use spawn::Started;
-use std::hint::spin_loop;
 use std::io;
 use std::os::fd::AsFd;
 use std::sync::Arc;
@@ -46,6 +48,8 @@ pub struct Conversation {
     pub delimiter: u8,
     /// Most items in one message to a worker.
     pub message_items_max: u32,
+    /// It is said that a worker does not answer.
+    pub tells_silence: bool,
     /// Where large results go.
     pub spill: Arc<SpillFile>,
 }
@@ -57,6 +61,7 @@ pub struct Residents {
     conversation: Conversation,
     polling: BusyPolling,
     throttling: Throttling,
+    silence: Silence,
     /// Slots whose channels have frames to write.
     unwritten: Vec<usize>,
     /// stdout and stderr take less than the workers give: results are not read.
@@ -66,10 +71,12 @@ pub struct Residents {
 impl Residents {
     /// `spin`: how long busy-polled channels are polled in vain before the loop waits.
     pub fn new(program: Program, conversation: Conversation, spin: Duration) -> Self {
+        let silence = Silence::new(conversation.tells_silence);
         Self {
             slots: Slots::default(),
             program,
             conversation,
+            silence,
             polling: BusyPolling::new(spin),
             throttling: Throttling::default(),
             unwritten: Vec::new(),
@@ -108,8 +115,9 @@ impl Residents {
             }
             return Err(error);
         }
-        let Conversation { protocol, delimiter, message_items_max, ref spill } = self.conversation;
-        let session = SessionConfig { token, delimiter, message_items_max };
+        let Conversation { protocol, delimiter, message_items_max, ref spill, .. } = self.conversation;
+        let waits_until_ready = self.program.says_ready();
+        let session = SessionConfig { token, waits_until_ready, delimiter, message_items_max };
         let pid = body.pid();
         let link = Link::new(peer, channel, Protocol::new(protocol, session), Arc::clone(spill));
         slot.resident = Some(Box::new(Resident {
@@ -174,7 +182,8 @@ impl Residents {
         let Some(slot) = self.slots.at(index) else { return Reaction::Done };
         let incarnation = slot.incarnation;
         let Some(mut resident) = slot.resident.take() else { return Reaction::Done };
-        let running = mutant!(PageNotRead, resident.progress.as_ref().and_then(|page| page.running()), None);
+        let running = resident.progress.as_ref().and_then(|page| page.running()).or_else(|| resident.link.named());
+        let running = mutant!(PageNotRead, running, None);
         let (status, usage) = match &resident.body {
             Body::Process(process) => {
                 // The rest of its group ends with it. Its number is its own until it is reaped.
@@ -214,7 +223,10 @@ impl Residents {
     ) {
         let Some(resident) = self.slots.get(worker, incarnation) else { return };
         match resident.link.queue(batch, body, turn) {
-            Ok(()) => self.note_unwritten(worker, incarnation),
+            Ok(()) => {
+                self.silence.note_sent(turn.now);
+                self.note_unwritten(worker, incarnation);
+            }
             Err(fact) => turn.report(fact),
         }
     }
@@ -374,8 +386,14 @@ impl Residents {
         }
     }
 
-    /// Reads again from channels whose pause is over.
+    /// Reads again from channels whose pause is over, and looks at workers that owe an answer.
     pub fn begin_turn(&mut self, turn: &mut Turn) {
+        if self.silence.next().is_some_and(|next| next <= turn.now)
+            && let Some(worker) = self.silence.check(&self.slots, turn.now)
+            && let Some(resident) = self.slots.resident(worker.index())
+        {
+            turn.notice(&silence::notice(worker, resident.body.pid()));
+        }
         while let Some(index) = self.throttling.pop_due(turn.now) {
             let Some(slot) = self.slots.at(index) else { continue };
             let token = slot.token(index, Part::Frames);
@@ -391,9 +409,9 @@ impl Residents {
         }
     }
 
-    /// When a throttled channel is to be read again.
+    /// When a throttled channel is to be read again, or workers that owe an answer are to be looked at.
     pub fn next_timeout(&self) -> Option<Instant> {
-        self.throttling.next()
+        self.throttling.next().into_iter().chain(self.silence.next()).min()
     }
 
     /// A channel was read from, or written to: if it has to be busy-polled, it is from now on.
@@ -405,94 +423,5 @@ impl Residents {
             resident.link.quiet_polls = 0;
             self.polling.slots.push(index);
         }
-    }
-
-    /// Polls each busy-polled channel once; `true` if one had something. `busy`: the loop has something else to do.
-    pub fn poll(&mut self, busy: bool, turn: &mut Turn) -> bool {
-        let (mut at, mut found) = (0, false);
-        while let Some(&index) = self.polling.slots.get(at) {
-            let polled = self.poll_one(index, busy || found, turn);
-            found |= matches!(polled, Polled::Something | Polled::Ended);
-            if matches!(polled, Polled::Over | Polled::Ended) {
-                self.polling.slots.swap_remove(at);
-                if let Some(resident) = self.slots.resident(index) {
-                    resident.busy_polled = false;
-                }
-            } else {
-                at += 1;
-            }
-        }
-        found
-    }
-
-    fn poll_one(&mut self, index: usize, busy: bool, turn: &mut Turn) -> Polled {
-        if self.slots.resident(index).is_none_or(|resident| resident.reading != Watched::Yes) {
-            return Polled::Over;
-        }
-        match self.read(index, turn) {
-            Read::Bytes(_) => return Polled::Something,
-            Read::Blocked => {}
-            // The loop must not wait before the fact is handled.
-            Read::Finished => return mutant!(LastFactForgotten, Polled::Ended, Polled::Over),
-        }
-        let backlog = |slots: &mut Slots| {
-            let resident = slots.resident(index)?;
-            Some(resident.link.channel().backlog_bytes()).filter(|_| !resident.unwritten)
-        };
-        if let Some(before) = backlog(&mut self.slots).filter(|bytes| *bytes > 0) {
-            self.write(index, turn);
-            if backlog(&mut self.slots).is_none_or(|after| after < before) {
-                return Polled::Something;
-            }
-        }
-        let Some(resident) = self.slots.resident(index) else { return Polled::Over };
-        let link = &mut resident.link;
-        link.quiet_polls += 1;
-        let long_quiet = busy && link.quiet_polls > QUIET_POLLS_MAX;
-        if long_quiet && link.channel().arm() { Polled::Over } else { Polled::Nothing }
-    }
-
-    /// Counts a poll; `true` if the poll set is due.
-    pub fn is_wait_due(&mut self, found: bool) -> bool {
-        self.polling.is_wait_due(found)
-    }
-
-    /// Whether busy polling was asked for, and a channel is polled.
-    pub fn spins(&self) -> bool {
-        self.polling.spin > Duration::ZERO && !self.polling.slots.is_empty()
-    }
-
-    /// Goes on polling for a while; `true` if something happened. `most`: until the next deadline.
-    ///
-    /// # Errors
-    /// The poll set failed.
-    pub fn spin(&mut self, most: Option<Duration>, ready: &mut Vec<Ready>, turn: &mut Turn) -> io::Result<bool> {
-        let most = most.unwrap_or(self.polling.spin).min(self.polling.spin);
-        let from = turn.system.now();
-        while turn.system.now().since(from) < most {
-            for _ in 0..POLLS_PER_LOOK {
-                spin_loop();
-                if self.poll(false, turn) {
-                    return Ok(true);
-                }
-            }
-            turn.system.wait(ready, Some(Duration::ZERO))?;
-            if !ready.is_empty() {
-                return Ok(true);
-            }
-        }
-        Ok(false)
-    }
-
-    /// Arms all busy-polled channels; `false` if one had something.
-    pub fn arm(&mut self) -> bool {
-        let Self { polling, slots, .. } = self;
-        polling.slots.retain(|&index| {
-            let Some(resident) = slots.resident(index) else { return false };
-            let armed = mutant!(ArmForgotten, resident.link.channel().arm(), true);
-            resident.busy_polled = !armed;
-            !armed
-        });
-        polling.slots.is_empty()
     }
 }

@@ -35,7 +35,9 @@ pub struct LaunchSpec {
     /// The environment that all workers share, each as `NAME=VALUE`. Descriptors, token and number of the worker are
     /// added.
     pub env: Vec<CString>,
+    /// Its stdin, unless that is the channel.
     pub stdin: File,
+    pub stdio: Stdio,
     /// Descriptors of ours that it inherits under the same numbers.
     pub kept: Vec<RawFd>,
     /// What becomes of what it leaves in its group.
@@ -46,6 +48,15 @@ pub struct LaunchSpec {
     pub progress: ProgressSource,
 }
 
+/// What the stdin and stdout of a worker are.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Stdio {
+    /// Its own: what it prints goes to our stderr. The channel has other descriptors, which variables name.
+    Own,
+    /// The channel.
+    Channel,
+}
+
 /// How a worker introduces itself.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Handshake {
@@ -53,6 +64,8 @@ pub enum Handshake {
     None,
     /// It sends a hello with the token that it was given.
     Hello,
+    /// It says that it is ready, and shows no token.
+    Ready,
 }
 
 /// Where it is read which item a worker is at.
@@ -60,7 +73,7 @@ pub enum Handshake {
 pub enum ProgressSource {
     /// On a page of memory that the worker writes.
     Page,
-    /// The oldest item that it holds.
+    /// The oldest item that it holds, unless it has named another one.
     OldestHeld,
 }
 
@@ -93,6 +106,11 @@ impl Program {
     /// Whether what a worker leaves in its group goes on.
     pub fn spares_leftovers(&self) -> bool {
         matches!(self, Self::Process(spec) if spec.leftovers == Leftovers::Leave)
+    }
+
+    /// Whether a worker says that it is ready before it gets items.
+    pub fn says_ready(&self) -> bool {
+        matches!(self, Self::Process(spec) if spec.handshake == Handshake::Ready)
     }
 
     /// For messages.
@@ -150,7 +168,22 @@ impl LaunchSpec {
         }
         let (mut fds, mut meanings) = (Vec::new(), Vec::new());
         let page_fd = page.as_ref().map(|(_, fd)| (&[names::FD_PROGRESS][..], fd.as_fd()));
-        for (number, (names, fd)) in spawn::numbers(&self.kept).zip(endpoints.fds().chain(page_fd)) {
+        let stderr = io::stderr();
+        // A handler may print: that must not mix with results.
+        let (mut stdin, mut stdout) = (self.stdin.as_fd(), stderr.as_fd());
+        let mut given: Vec<_> = endpoints.fds().chain(page_fd).collect();
+        if self.stdio == Stdio::Channel {
+            for (names, fd) in std::mem::take(&mut given) {
+                stdin = if names.contains(&names::FD_IN) { fd } else { stdin };
+                stdout = if names.contains(&names::FD_OUT) { fd } else { stdout };
+            }
+            if traced {
+                meanings.extend(
+                    [(0, names::FD_IN), (1, names::FD_OUT)].map(|(fd, name)| (fd, names::meaning(name).to_owned())),
+                );
+            }
+        }
+        for (number, (names, fd)) in spawn::numbers(&self.kept).zip(given) {
             variables.extend(names.iter().map(|name| format!("{name}={number}")));
             fds.push(fd);
             if traced {
@@ -158,19 +191,18 @@ impl LaunchSpec {
                     .push((number, names.iter().map(|name| names::meaning(name)).collect::<Vec<_>>().join(" and ")));
             }
         }
-        variables.extend(endpoints.variables().map(|(name, value)| format!("{name}={value}")));
+        let for_sdk = endpoints.variables().filter(|_| self.stdio == Stdio::Own);
+        variables.extend(for_sdk.map(|(name, value)| format!("{name}={value}")));
         let mut env = self.env.clone();
         for variable in variables {
             env.push(CString::new(variable).map_err(io::Error::other)?);
         }
-        let stderr = io::stderr();
         let plan = SpawnPlan {
             program: &self.path,
             argv: &self.argv,
             env: &env,
-            stdin: self.stdin.as_fd(),
-            // A handler may print: that must not mix with results.
-            stdout: stderr.as_fd(),
+            stdin,
+            stdout,
             stderr: stderr.as_fd(),
             fds: &fds,
             kept: &self.kept,
