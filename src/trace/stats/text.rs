@@ -1,6 +1,6 @@
 //! The numbers of a run as text: what ran, then items over time, percentiles, workers and batches, each as a table.
 //!
-//! Invariant: no line is wider than it was asked for, if that is at least [`COLUMNS_MIN`]; text from outside is escaped.
+//! Invariant: no line is wider than it was asked for, if that is at least `COLUMNS_MIN`; text from outside is escaped.
 
 use super::figures::{BatchOf, LifeOf, LifePart, RunFigures, SlotFigures};
 use super::percentiles::{Percentiles, SizeClass};
