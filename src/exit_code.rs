@@ -53,9 +53,11 @@ pub enum ProgramExit {
 #[must_use]
 pub fn of(outcome: &RunOutcome, style: ExitCodeStyle) -> ProgramExit {
     match &outcome.reason {
-        StopReason::SourceEnded | StopReason::HaltMet | StopReason::HaltFailed | StopReason::Requested => {
-            ProgramExit::Code(of_items(outcome, style))
-        }
+        StopReason::SourceEnded
+        | StopReason::HaltMet
+        | StopReason::HaltFailed
+        | StopReason::HaltExit { .. }
+        | StopReason::Requested => ProgramExit::Code(of_items(outcome, style)),
         StopReason::RunTimeout => ProgramExit::Code(RUN_TIMEOUT),
         StopReason::RestartLimit { .. } | StopReason::DeadLimit { .. } => ProgramExit::Code(GAVE_UP),
         StopReason::CommandLost { missing: true, .. } => ProgramExit::Code(NOT_FOUND),
@@ -106,6 +108,7 @@ pub const fn of_class(class: ExitClass) -> u8 {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::model::exit::ExitStatus;
     use crate::model::ids::WorkerId;
     use crate::model::outcome::Totals;
     use ExitCodeStyle::{Count, Own, Xargs};
@@ -139,6 +142,8 @@ mod tests {
             assert_eq!(code(&StopReason::HaltMet, [0, 0, 7], style), ProgramExit::Code(0));
             assert_ne!(code(&StopReason::HaltMet, [1, 0, 7], style), ProgramExit::Code(0));
             assert_ne!(code(&StopReason::HaltFailed, [1, 0, 7], style), ProgramExit::Code(0));
+            let halted = StopReason::HaltExit { exit: ExitStatus::Code(3) };
+            assert_eq!(code(&halted, [1, 0, 7], style), code(&StopReason::HaltFailed, [1, 0, 7], style));
         }
     }
 

@@ -103,6 +103,7 @@ pub mod config {
         SummaryMode, TraceSpec, WorkerSpec,
     };
     pub use crate::model::config_error::{ConfigError, Setting};
+    pub use crate::model::exit_rule::{ExitMatch, ExitRule};
     pub use crate::model::signal::Signal;
     pub use crate::model::spec::{
         Backoff, Blame, Credit, Halt, HaltOn, Intensity, Leftovers, Policy, ProtocolKind, QueueOrder, RestartStrategy,

@@ -108,6 +108,10 @@ mod armed {
         HintIgnored,
         /// An item is tried again although its attempt says that a further one ends likewise.
         HopelessRepeated,
+        /// The end of a command is judged as if it had no rule.
+        ExitRulesIgnored,
+        /// A rule to halt does not stop the run.
+        HaltRuleIgnored,
         /// The hard limit of an attempt is never enforced.
         TimeoutNever,
         /// Processes are started for items although what they write is not read.

@@ -112,6 +112,7 @@ impl Shell {
             start_together: false,
             retries: 2,
             hinted_retries: 2,
+            exit_rules: Vec::new(),
             crash_limit: 3,
             kill_limit: None,
             retry_delay: Duration(0),

@@ -7,7 +7,7 @@ use super::error::UsageError;
 use super::help;
 use super::parser::{self, Typed};
 use super::subcommand;
-use super::values::{self, Delimiter, HaltChoice, Limit, TermSequence, Workers};
+use super::values::{self, Delimiter, ExitRules, HaltChoice, Limit, TermSequence, Workers};
 use crate::model::arrangement::NameSource;
 use crate::model::config::{ColorMode, OutputMode, SummaryMode};
 use crate::model::spec::{
@@ -170,6 +170,9 @@ pub struct Flags {
     /// Further attempts of an item that failed [0]
     #[arg(long, value_name = "N", value_parser = values::count_u32, help_heading = FAILURE)]
     pub retries: Option<u32>,
+    /// Exit CODE[,CODE]=retry, fail, dead or halt [75=retry, 65=fail]
+    #[arg(long, value_name = "RULE", value_parser = values::exit_rules, help_heading = FAILURE)]
+    pub on: Vec<ExitRules>,
     /// Workers that one item may kill before it is dead [3; exec: retries + 1]
     #[arg(long, value_name = "N", value_parser = values::positive_u32, help_heading = FAILURE)]
     pub crash_limit: Option<u32>,

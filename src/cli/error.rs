@@ -2,6 +2,7 @@
 //! the exit code is always [`crate::exit_code::USAGE`].
 
 use crate::model::config_error::ConfigError;
+use crate::model::exit_rule::{ExitMatch, ExitRule};
 
 /// Wrong usage; nothing was started.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -75,6 +76,8 @@ pub enum UsageError {
     TagOfBlocks,
     #[error("--tag is for --output results; {mode} names the item already, so leave --tag out")]
     NeedsResults { mode: &'static str },
+    #[error("--on gives {status} two rules, {} and {}; leave one of them out", rules[0].name(), rules[1].name())]
+    TwoExitRules { status: ExitMatch, rules: [ExitRule; 2] },
     #[error("--tty lends the terminal to one command at a time; give -j 1, or leave -j out")]
     TtyWorkers,
     #[error("--pass-fd {fd}: 0, 1 and 2 are a worker's own stdin, stdout and stderr; give a number from 3 on")]

@@ -42,6 +42,8 @@ What becomes of an item:
   failed   its last attempt (--retries) failed: an error, another exit code than 0, a timeout
   dead     it ended as many workers as --crash-limit allows, by a signal or an exit under it
   skipped  the run stopped before
+A command that exits with 75 is tried again, 3 times without --retries, and with 65 never; rules
+for other exits: --on 3,4=retry --on SEGV=dead
 
 The demonstration, with no command and no input: 5 workers, 20 items, --output narrate,
 --transport pipe, --kill-limit never.

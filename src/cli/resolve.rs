@@ -12,6 +12,7 @@ use crate::model::arrangement::{Arrangement, ColumnSplit, LineFill};
 use crate::model::builder::{ConfigBuilder, Host, SourceChoice, WorkerChoice};
 use crate::model::config::{Config, InputSpec, OutputMode};
 use crate::model::config_error::{ConfigError, Setting};
+use crate::model::exit_rule::{ExitMatch, ExitRule};
 use crate::model::spec::{ExitCodeStyle, Halt, HaltOn, ProtocolKind, TASKS, Threshold};
 use std::ffi::OsString;
 use std::os::unix::ffi::OsStrExt;
@@ -148,6 +149,7 @@ fn settings(flags: &Flags, worker: WorkerChoice, host: &Host) -> ConfigBuilder {
         batch_max: flags.batch_max,
         keep_order: Some(flags.keep_order),
         retries: flags.retries,
+        exit_rules: exit_rules(flags),
         crash_limit: flags.crash_limit,
         kill_limit: flags.kill_limit.map(number),
         retry_delay: flags.retry_delay,
@@ -206,6 +208,10 @@ fn pass_fds(flags: &Flags) -> Option<Vec<i32>> {
     (!flags.pass_fd.is_empty()).then(|| flags.pass_fd.iter().map(number).collect())
 }
 
+fn exit_rules(flags: &Flags) -> Option<Vec<(ExitMatch, ExitRule)>> {
+    (!flags.on.is_empty()).then(|| flags.on.iter().flat_map(|rules| rules.0.iter().copied()).collect())
+}
+
 const fn number(limit: Limit) -> Option<u32> {
     match limit {
         Limit::Never => None,
@@ -262,6 +268,7 @@ fn usage_error(error: ConfigError, flags: &Flags) -> UsageError {
         }
         ConfigError::ListToStdin { setting } => UsageError::ListToStdin { flag: flag(setting) },
         ConfigError::StdinTwice => UsageError::StdinTwice,
+        ConfigError::TwoExitRules { status, rules } => UsageError::TwoExitRules { status, rules },
         ConfigError::TerminalWorkers => UsageError::TtyWorkers,
         ConfigError::TagOfMode { mode: OutputMode::Narrate } => UsageError::NeedsResults { mode: "narrate" },
         ConfigError::TagOfMode { mode: OutputMode::Json } => UsageError::NeedsResults { mode: "json" },
@@ -276,6 +283,7 @@ fn usage_error(error: ConfigError, flags: &Flags) -> UsageError {
         | ConfigError::NoKill
         | ConfigError::BackoffOrder
         | ConfigError::HaltPercent
+        | ConfigError::NoExitRule { .. }
         | ConfigError::RunId) => UsageError::Settings(error),
     }
 }
@@ -298,6 +306,7 @@ const fn flag(setting: Setting, flags: &Flags) -> &'static str {
         Setting::Shell => "--shell",
         Setting::Stdin => "--stdin",
         Setting::Terminal => "--tty",
+        Setting::ExitRules => "--on",
         Setting::PassFds => "--pass-fd",
         Setting::Leftovers => "--leftovers",
         Setting::Timeout => "--timeout",
@@ -336,6 +345,7 @@ mod tests {
     use super::*;
     use crate::model::arrangement::{Insertion, ItemForm};
     use crate::model::config::{ArrangedInput, ExecSpec, SourceSpec, Split, WorkerSpec};
+    use crate::model::signal::Signal;
     use crate::model::spec::{Credit, Policy, TransportKind, TransportSpec, WorkerContract};
     use crate::model::time::Duration;
 
@@ -436,6 +446,22 @@ mod tests {
         assert_eq!((config.policy.worker, config.policy.crash_limit), (WorkerContract::per_item(), 1));
         assert_eq!((config.policy.worker.credit, config.policy.batch_max), (Credit::Items(1), 1));
         assert!(config.policy.keep_order);
+    }
+
+    #[test]
+    fn rules_for_exits_come_before_the_ordinary_ones() {
+        let code = ExitMatch::Code;
+        let ordinary = [(code(75), ExitRule::Retry), (code(65), ExitRule::Fail)];
+        assert_eq!(config("-- c").policy.exit_rules, ordinary);
+        let segv = ExitMatch::Signal(Signal::SEGV);
+        let given = [(code(75), ExitRule::Dead), (code(3), ExitRule::Dead), (segv, ExitRule::Halt)];
+        let rules = config("--on 75,3=dead --on SEGV=halt -- c").policy.exit_rules;
+        assert_eq!(rules, [&given[..], &ordinary].concat());
+        assert_eq!(config("--protocol lines -- c").policy.exit_rules, []);
+        assert_eq!(config("").policy.exit_rules, []);
+        let (status, rules) = (code(3), [ExitRule::Fail, ExitRule::Halt]);
+        assert_eq!(error("--on 3=fail --on 4,3=halt -- c"), UsageError::TwoExitRules { status, rules });
+        assert_eq!(error("--on 3=fail"), UsageError::NeedsExec { flag: "--on" });
     }
 
     #[test]

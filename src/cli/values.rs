@@ -4,6 +4,7 @@
 
 use super::sizes::{self, SizeError};
 use crate::model::durations::{self, DurationError};
+use crate::model::exit_rule::{ExitMatch, ExitRule};
 use crate::model::numbers::{self, NumberError};
 use crate::model::plot_file::PlotFile;
 use crate::model::signal::Signal;
@@ -39,6 +40,14 @@ pub enum ValueError {
     NoSignal { name: String },
     #[error("it must end in KILL and a wait, so that every process does end; append ,KILL,25")]
     TermSequenceEnd,
+    #[error("give CODE=RULE, such as 3=retry or 3,4=dead or SEGV=halt; the rules are retry, fail, dead, halt")]
+    ExitRules,
+    #[error("exit 0 is always done; give codes from 1 to 255, or names of signals")]
+    ExitRuleOfSuccess,
+    #[error("{code} is no exit code; give one from 1 to 255, or the name of a signal")]
+    NoExitCode { code: String },
+    #[error("no signal is called {name}; give an exit code from 1 to 255, or a name such as SEGV")]
+    NoSignalOfRule { name: String },
     #[error("give NUMBER/DURATION, such as 5/10s; the duration is more than 0")]
     Intensity,
     #[error("give MIN..MAX, such as 100ms..10s")]
@@ -81,6 +90,10 @@ pub enum HaltChoice {
 /// `--term-seq`: not empty, and its last signal is KILL.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct TermSequence(pub Vec<TermStep>);
+
+/// One `--on`, as typed: the same rule for each of these ends.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ExitRules(pub Vec<(ExitMatch, ExitRule)>);
 
 /// A count that may be 0.
 pub fn count_u64(text: &str) -> Result<u64, ValueError> {
@@ -233,6 +246,29 @@ pub fn term_sequence(text: &str) -> Result<TermSequence, ValueError> {
     }
 }
 
+/// A number is an exit code, so a signal is given by its name.
+pub fn exit_rules(text: &str) -> Result<ExitRules, ValueError> {
+    let (ends, rule) = text.split_once('=').ok_or(ValueError::ExitRules)?;
+    let rule = ExitRule::ALL.into_iter().find(|known| known.name() == rule).ok_or(ValueError::ExitRules)?;
+    let ends = ends.split(',').map(|end| exit_match(end).map(|end| (end, rule)));
+    ends.collect::<Result<_, _>>().map(ExitRules)
+}
+
+fn exit_match(text: &str) -> Result<ExitMatch, ValueError> {
+    if text.is_empty() {
+        return Err(ValueError::ExitRules);
+    }
+    if !text.bytes().all(|byte| byte.is_ascii_digit() || byte == b'-' || byte == b'+') {
+        let signal = Signal::parse(text).ok_or_else(|| ValueError::NoSignalOfRule { name: format!("{text:?}") })?;
+        return Ok(ExitMatch::Signal(signal));
+    }
+    match numbers::whole(text, 0, u8::MAX) {
+        Ok(0) => Err(ValueError::ExitRuleOfSuccess),
+        Ok(code) => Ok(ExitMatch::Code(code)),
+        Err(_) => Err(ValueError::NoExitCode { code: format!("{text:?}") }),
+    }
+}
+
 pub fn intensity(text: &str) -> Result<Intensity, ValueError> {
     let (number, period) = text.split_once('/').ok_or(ValueError::Intensity)?;
     let restarts_max = numbers::whole(number, 0, u32::MAX).map_err(|_| ValueError::Intensity)?;
@@ -322,6 +358,28 @@ mod tests {
         }
         for text in ["", "FOO,1,KILL,1", "0,1,KILL,1", "65,1,KILL,1", "TERM,1,,KILL,1"] {
             assert!(matches!(term_sequence(text), Err(ValueError::NoSignal { .. })), "{text:?}");
+        }
+    }
+
+    #[test]
+    fn exit_rules_take_codes_and_names_of_signals() {
+        let rules = |ends: &[ExitMatch], rule| Ok(ExitRules(ends.iter().map(|end| (*end, rule)).collect()));
+        let (three, four) = (ExitMatch::Code(3), ExitMatch::Code(4));
+        assert_eq!(exit_rules("3=retry"), rules(&[three], ExitRule::Retry));
+        assert_eq!(exit_rules("3,4=dead"), rules(&[three, four], ExitRule::Dead));
+        let (segv, kill) = (ExitMatch::Signal(Signal::SEGV), ExitMatch::Signal(Signal::KILL));
+        assert_eq!(exit_rules("SEGV,3,sigkill=halt"), rules(&[segv, three, kill], ExitRule::Halt));
+        assert_eq!(exit_rules("255=fail"), rules(&[ExitMatch::Code(255)], ExitRule::Fail));
+        for text in ["", "3", "=", "3=", "=retry", "3=stop", "3=RETRY", "3=retry=dead", ",=dead", "3,=dead", "3=\u{e9}"]
+        {
+            assert_eq!(exit_rules(text), Err(ValueError::ExitRules), "{text:?}");
+        }
+        assert_eq!(exit_rules("0=dead"), Err(ValueError::ExitRuleOfSuccess));
+        for text in ["256=fail", "-1=fail", "+3=fail", "99999999999999999999=fail", "3-5=fail"] {
+            assert!(matches!(exit_rules(text), Err(ValueError::NoExitCode { .. })), "{text:?}");
+        }
+        for text in ["SEGF=fail", "3, 4=fail", "1.5=fail", "0x3=fail", "\u{663}=fail"] {
+            assert!(matches!(exit_rules(text), Err(ValueError::NoSignalOfRule { .. })), "{text:?}");
         }
     }
 

@@ -46,7 +46,7 @@ impl Core {
             ExitStatus::Code(code) => Some(CauseKind::Failed(FailReason::Exited(code))),
             ExitStatus::Signal { .. } | ExitStatus::Unknown => Some(Self::death(status)),
         };
-        let decision = kind.map(|kind| self.decide_failure(index, batch, kind, RetryHint::Default));
+        let decision = kind.map(|kind| self.decide_exit(index, batch, kind, status, kill_reason.as_ref()));
         let fate = decision.as_ref().map(|decision| Self::fate(batch, decision));
         let skipped = kill_reason.is_some() && !timed_out && !status.is_success();
         if kill_reason.is_none() && matches!(status, ExitStatus::Signal { .. } | ExitStatus::Unknown) {

@@ -4,6 +4,8 @@
 //! Invariant: a reason is told, never asked: nothing is decided by one.
 
 use crate::model::event::EndReason;
+use crate::model::exit::ExitStatus;
+use crate::model::exit_rule::ExitRule;
 use crate::model::ids::ItemId;
 use crate::model::words::counted;
 use serde::{Deserialize, Serialize};
@@ -40,6 +42,13 @@ pub enum Reason {
         limit: Option<u32>,
         /// A further attempt cannot end differently.
         is_hopeless: bool,
+    },
+    /// Of the `Settle` of an item whose command ended in a way that has a rule.
+    ExitRule {
+        /// How it ended.
+        exit: ExitStatus,
+        /// The rule, which rules out a further attempt.
+        rule: ExitRule,
     },
     /// Of `Kill`.
     End {
@@ -200,6 +209,7 @@ impl fmt::Display for Reason {
             Self::Attempts { alike, limit: None, .. } => {
                 write!(f, "it has ended so {}, and there is no limit", counted(u64::from(*alike), "time", "times"))
             }
+            Self::ExitRule { exit, rule } => write!(f, "the rule for {exit} is {}", rule.name()),
             Self::End { why, item, step } => {
                 match (why, item) {
                     (EndReason::TimedOut, Some(item)) => write!(f, "item {item} passed the hard limit")?,

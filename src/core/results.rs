@@ -12,6 +12,7 @@ use super::reason::Reason;
 use super::slot::{KillReason, SlotState, Start, WorkerSlot};
 use crate::model::event::{ItemFate, RunEvent, Stage};
 use crate::model::exit::ExitStatus;
+use crate::model::exit_rule::{ExitRule, rule_for};
 use crate::model::ids::{Attempt, Batch, Incarnation, ItemId, WorkerId};
 use crate::model::outcome::{Cause, CauseKind, FailReason, Outcome, RetryHint, Settlement, StopReason};
 use crate::model::time::Duration;
@@ -27,6 +28,8 @@ pub(super) struct FailureDecision {
     outcome: Option<Outcome>,
     /// Why, where that is told.
     reason: Option<Reason>,
+    /// The run stops because the command of the item ended so.
+    halt: Option<ExitStatus>,
 }
 
 impl FailureDecision {
@@ -255,13 +258,15 @@ impl Core {
             RetryHint::Default | RetryHint::Never => policy.retries,
         };
         let retries = retries.saturating_add(1);
-        let crashes = policy.crash_limit.max(1);
+        // An end that asks for another attempt gets at least as many as a failure that does.
+        let asked = if hint == RetryHint::Always { retries } else { 1 };
+        let crashes = policy.crash_limit.max(asked);
         let (limit, outcome) = match kind {
             CauseKind::Failed(_) | CauseKind::Interrupted(_) => {
                 (mutant!(RetriesOffByOne, retries, retries.saturating_add(1)), Outcome::Failed)
             }
             CauseKind::Crashed(_) => (mutant!(CrashLimitOffByOne, crashes, crashes.saturating_add(1)), Outcome::Dead),
-            CauseKind::Killed(_) => (policy.kill_limit.map_or(u32::MAX, |limit| limit.max(1)), Outcome::Dead),
+            CauseKind::Killed(_) => (policy.kill_limit.map_or(u32::MAX, |limit| limit.max(asked)), Outcome::Dead),
         };
         let never = matches!(kind, CauseKind::Killed(_)) && policy.kill_limit.is_none();
         let alike = causes.add(Cause { attempt: batch.attempt, worker: Some(WorkerId::from_index(index)), pid, kind });
@@ -275,7 +280,32 @@ impl Core {
         };
         let limit = (!never).then_some(limit);
         let reason = self.policy.explains.then_some(Reason::Attempts { alike, limit, is_hopeless: hopeless });
-        FailureDecision { causes, outcome, reason }
+        FailureDecision { causes, outcome, reason, halt: None }
+    }
+
+    /// The same for the end of a command, which may have a rule. An end that the run brought about has none.
+    pub(super) fn decide_exit(
+        &mut self,
+        index: usize,
+        batch: Batch,
+        kind: CauseKind,
+        status: ExitStatus,
+        kill_reason: Option<&KillReason>,
+    ) -> FailureDecision {
+        let rules = mutant!(ExitRulesIgnored, self.policy.exit_rules.as_slice(), &[]);
+        let Some(rule) = rule_for(rules, status).filter(|_| kill_reason.is_none()) else {
+            return self.decide_failure(index, batch, kind, RetryHint::Default);
+        };
+        let hint = if rule == ExitRule::Retry { RetryHint::Always } else { RetryHint::Never };
+        let decision = self.decide_failure(index, batch, kind, hint);
+        let outcome = match rule {
+            ExitRule::Retry => return decision,
+            ExitRule::Fail | ExitRule::Halt => Outcome::Failed,
+            ExitRule::Dead => Outcome::Dead,
+        };
+        let reason = self.policy.explains.then_some(Reason::ExitRule { exit: status, rule });
+        let halt = mutant!(HaltRuleIgnored, (rule == ExitRule::Halt).then_some(status), None);
+        FailureDecision { outcome: Some(outcome), reason, halt, ..decision }
     }
 
     pub(super) fn fate(batch: Batch, decision: &FailureDecision) -> (ItemId, ItemFate) {
@@ -294,13 +324,16 @@ impl Core {
     pub(super) fn apply_decision(&mut self, index: usize, queued: Queued, decision: FailureDecision) -> Option<Queued> {
         let batch = queued.batch;
         let attempt = Self::next_attempt(batch);
-        let FailureDecision { causes, outcome, reason } = decision;
+        let FailureDecision { causes, outcome, reason, halt } = decision;
         if let Some(reason) = reason {
             self.because(|_| reason);
         }
         if let Some(outcome) = outcome {
             let holder = Holder { pid: causes.last().and_then(|cause| cause.pid), ..self.holder(index) };
             self.settle(settlement(batch, outcome, holder, causes));
+            if let Some(exit) = halt {
+                self.stop(Stage::Terminating, StopReason::HaltExit { exit });
+            }
             return None;
         }
         self.totals.retried += 1;

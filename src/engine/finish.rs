@@ -208,6 +208,7 @@ fn deadline_of_output(policy: &Policy, reason: &StopReason, now: Instant) -> Opt
         StopReason::SourceEnded
         | StopReason::HaltMet
         | StopReason::HaltFailed
+        | StopReason::HaltExit { .. }
         | StopReason::Aborted { .. }
         | StopReason::CommandLost { .. }
         | StopReason::SourceLost(_)

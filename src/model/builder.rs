@@ -7,6 +7,7 @@
 
 use super::arrangement::Arrangement;
 use super::config::{ColorMode, InputSpec, OutputMode, SummaryMode};
+use super::exit_rule::{ExitMatch, ExitRule};
 use super::spec::{
     Backoff, Credit, Halt, Intensity, Leftovers, ProtocolKind, QueueOrder, RestartStrategy, RestartType, TermStep,
     TransportKind,
@@ -158,6 +159,10 @@ config_builder! {
         /// The same for workers that were ended by KILL or TERM, which the supervisor did not send; `None`: never. Default:
         /// as the crash limit; never in the demonstration.
         kill_limit: Option<u32>,
+        /// What the end of a command by itself means for its item; no end has two rules, and exit 0 has none. Default, and for
+        /// every end that is not named here: exit 75 is tried again up to `retries`, or 3 times where that is not set;
+        /// after exit 65 the item fails at once; of others `retries`, `crash_limit` and `kill_limit` decide.
+        exit_rules: Vec<(ExitMatch, ExitRule)>,
         /// Wait before the next attempt, doubled each time, with jitter. Default: 0.
         retry_delay: Duration,
         /// Give up after this many dead items in a row, at least 1; `None`: never. Default: 20.

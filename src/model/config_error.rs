@@ -3,6 +3,7 @@
 #![deny(missing_docs)]
 
 use super::config::OutputMode;
+use super::exit_rule::{ExitMatch, ExitRule};
 use super::spec::{ITEM_BYTES_MAX, ProtocolKind, TASKS, TransportKind};
 use std::fmt;
 
@@ -154,6 +155,20 @@ pub enum ConfigError {
     /// The share of `halt` is 0 or above 100.
     #[error("the share of `halt` is out of range; set 1 to 100 percent")]
     HaltPercent,
+    /// An end of a command has two rules.
+    #[error("{status} has two rules, {} and {}; leave one of them out", rules[0].name(), rules[1].name())]
+    TwoExitRules {
+        /// The end of the command.
+        status: ExitMatch,
+        /// Both rules.
+        rules: [ExitRule; 2],
+    },
+    /// A rule for exit 0, or for a signal that does not exist.
+    #[error("no rule is possible for {status}; give an exit code from 1 to 255, or a signal from 1 to 64")]
+    NoExitRule {
+        /// The end of the command.
+        status: ExitMatch,
+    },
     /// `run_id` is empty, or has a character that is not allowed.
     #[error("`run_id` is part of paths and keys; use letters, digits and `-`, at least one")]
     RunId,
@@ -195,6 +210,8 @@ pub enum Setting {
     PassFds,
     /// [`leftovers`](super::builder::ConfigBuilder::leftovers).
     Leftovers,
+    /// [`exit_rules`](super::builder::ConfigBuilder::exit_rules).
+    ExitRules,
     /// [`terminal`](super::builder::ConfigBuilder::terminal).
     Terminal,
     /// [`timeout`](super::builder::ConfigBuilder::timeout).
@@ -266,6 +283,7 @@ impl fmt::Display for Setting {
             Self::Stdin => "stdin",
             Self::PassFds => "pass_fds",
             Self::Leftovers => "leftovers",
+            Self::ExitRules => "exit_rules",
             Self::Terminal => "terminal",
             Self::Timeout => "timeout",
             Self::CrashLimit => "crash_limit",

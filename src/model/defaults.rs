@@ -129,7 +129,7 @@ impl ConfigBuilder {
         }
     }
 
-    const fn is_per_item(&self) -> bool {
+    pub(super) const fn is_per_item(&self) -> bool {
         matches!(self.worker, WorkerChoice::Command(_))
     }
 
@@ -155,6 +155,7 @@ impl ConfigBuilder {
             (Setting::Shell, is_set(self.shell)),
             (Setting::Stdin, is_set(self.stdin)),
             (Setting::Terminal, is_set(self.terminal)),
+            (Setting::ExitRules, self.exit_rules.is_some()),
         ]);
         let per_item = per_item.or_else(|| self.arrangement.as_ref().and_then(arranged::of_commands));
         match (&self.worker, built_in, resident, per_item) {
@@ -383,6 +384,7 @@ impl ConfigBuilder {
         if self.halt.is_some_and(|halt| !is_percent(halt)) {
             return Err(ConfigError::HaltPercent);
         }
+        self.check_exit_rules()?;
         if run_id.is_empty() || !run_id.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-') {
             return Err(ConfigError::RunId);
         }
@@ -411,6 +413,7 @@ impl ConfigBuilder {
             start_together: demonstration,
             retries,
             hinted_retries: self.retries.unwrap_or(HINTED_RETRIES),
+            exit_rules: self.rules_of_exits(),
             crash_limit,
             kill_limit: self.kill_limit.unwrap_or(if demonstration { None } else { Some(crash_limit) }),
             retry_delay: self.retry_delay.unwrap_or_default(),
@@ -495,6 +498,7 @@ fn first_set(settings: &[(Setting, bool)]) -> Option<Setting> {
 #[cfg(test)]
 mod tests {
     use super::super::builder::Host;
+    use super::super::exit_rule::{ExitMatch, ExitRule};
     use super::super::spec::HaltOn;
     use super::*;
 
@@ -617,6 +621,14 @@ mod tests {
         let halt = |threshold| builder().halt(Halt { on: HaltOn::Fail, threshold, now: true });
         check(halt(Threshold::Percent(101)), ConfigError::HaltPercent);
         check(halt(Threshold::Items(0)), ConfigError::Zero { setting: Setting::Halt });
+        let rules = |rules: &[(ExitMatch, ExitRule)]| builder().command(["x"]).exit_rules(rules.to_vec());
+        for status in [ExitMatch::Code(0), ExitMatch::Signal(Signal(0)), ExitMatch::Signal(Signal(65))] {
+            check(rules(&[(status, ExitRule::Fail)]), ConfigError::NoExitRule { status });
+        }
+        let status = ExitMatch::Code(1);
+        let both = [ExitRule::Dead, ExitRule::Halt];
+        check(rules(&both.map(|rule| (status, rule))), ConfigError::TwoExitRules { status, rules: both });
+        check(builder().exit_rules(vec![]), ConfigError::NeedsCommand { setting: Setting::ExitRules });
         check(builder().run_id("a/b"), ConfigError::RunId);
         check(builder().run_id(""), ConfigError::RunId);
     }

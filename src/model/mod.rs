@@ -12,6 +12,8 @@ pub(crate) mod defaults;
 pub mod durations;
 pub mod event;
 pub mod exit;
+pub mod exit_rule;
+pub(crate) mod exit_settings;
 pub mod ids;
 pub mod mechanism;
 pub mod notification;

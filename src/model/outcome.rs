@@ -14,9 +14,10 @@ use std::fmt;
 pub enum Outcome {
     /// An attempt succeeded.
     Done,
-    /// Its last attempt failed and no retry is left. The last cause says why.
+    /// Its last attempt failed and no retry is left, or a rule rules one out. The last cause says why.
     Failed,
-    /// It was running at as many deaths of workers as the crash limit or the kill limit allows.
+    /// It was running at as many deaths of workers as the crash limit or the kill limit allows, or its command ended in a
+    /// way whose rule is [`ExitRule::Dead`](super::exit_rule::ExitRule::Dead).
     Dead,
     /// The run stopped before it was done.
     Skipped,
@@ -159,6 +160,11 @@ pub enum StopReason {
     HaltMet,
     /// `--halt`, `--fail-fast`: too many items failed.
     HaltFailed,
+    /// A command ended in a way whose rule is [`ExitRule::Halt`](super::exit_rule::ExitRule::Halt).
+    HaltExit {
+        /// How it ended.
+        exit: ExitStatus,
+    },
     /// The reader of stdout went away.
     SinkClosed,
     /// `--run-timeout` passed.
@@ -219,17 +225,18 @@ impl StopReason {
             Self::SourceEnded => 0,
             Self::HaltMet => 1,
             Self::HaltFailed => 2,
-            Self::SinkClosed => 3,
-            Self::RunTimeout => 4,
-            Self::RestartLimit { .. } => 5,
-            Self::DeadLimit { .. } => 6,
-            Self::CommandLost { .. } => 7,
-            Self::Aborted { .. } => 8,
-            Self::SourceLost(_) => 9,
-            Self::SinkLost(_) => 10,
-            Self::StorageLost(_) => 11,
-            Self::Requested => 12,
-            Self::Signal(_) => 13,
+            Self::HaltExit { .. } => 3,
+            Self::SinkClosed => 4,
+            Self::RunTimeout => 5,
+            Self::RestartLimit { .. } => 6,
+            Self::DeadLimit { .. } => 7,
+            Self::CommandLost { .. } => 8,
+            Self::Aborted { .. } => 9,
+            Self::SourceLost(_) => 10,
+            Self::SinkLost(_) => 11,
+            Self::StorageLost(_) => 12,
+            Self::Requested => 13,
+            Self::Signal(_) => 14,
         }
     }
 }

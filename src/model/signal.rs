@@ -62,11 +62,17 @@ impl Signal {
         }
     }
 
+    /// If it is a number from 1 to 64.
+    #[must_use]
+    pub const fn is_known(self) -> bool {
+        matches!(self.0, 1..=64)
+    }
+
     /// Reads `KILL`, `SIGKILL`, `kill` or `9`.
     #[must_use]
     pub fn parse(text: &str) -> Option<Self> {
         if let Ok(number) = text.parse::<u8>() {
-            return (1..=64).contains(&number).then_some(Self(number));
+            return Some(Self(number)).filter(|signal| signal.is_known());
         }
         let upper = text.to_ascii_uppercase();
         let name = upper.strip_prefix("SIG").unwrap_or(&upper);

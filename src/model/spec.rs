@@ -2,6 +2,7 @@
 
 #![deny(missing_docs)]
 
+use super::exit_rule::{ExitMatch, ExitRule};
 use super::ids::ItemId;
 use super::signal::Signal;
 use super::time::Duration;
@@ -322,6 +323,8 @@ pub struct Policy {
     pub retries: u32,
     /// Further attempts of an item whose attempt asked for another one (`RetryHint::Always`); `retries`, if that is more.
     pub hinted_retries: u32,
+    /// What the end of a command by itself means for its item; the first that matches counts. Empty for workers that stay.
+    pub exit_rules: Vec<(ExitMatch, ExitRule)>,
     /// Workers that one item may end before it is dead-lettered. At least 1.
     pub crash_limit: u32,
     /// Workers that KILL or TERM from outside may end under one item before it is dead-lettered, at least 1; `None`:

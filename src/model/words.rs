@@ -60,6 +60,7 @@ pub fn why_stopping(reason: &StopReason, signal: Option<Signal>) -> Option<Strin
         StopReason::SourceEnded | StopReason::SinkClosed => return None,
         StopReason::HaltMet => "enough items are settled".to_owned(),
         StopReason::HaltFailed => "too many items failed".to_owned(),
+        StopReason::HaltExit { exit } => format!("a command ended with {exit}, at which the run stops"),
         StopReason::RunTimeout => "the time for the run is up".to_owned(),
         StopReason::RestartLimit { worker, last } => {
             format!("giving up: worker {worker} cannot be kept running ({})", escaped(last))
@@ -89,6 +90,7 @@ pub const fn ends_the_run(reason: &StopReason) -> bool {
             | StopReason::SinkClosed
             | StopReason::HaltMet
             | StopReason::HaltFailed
+            | StopReason::HaltExit { .. }
             | StopReason::Requested
             | StopReason::Signal(_)
     )

@@ -234,6 +234,7 @@ fn push_reason(object: &mut Object<'_>, reason: &StopReason) {
         StopReason::SourceEnded => ("source_ended", None),
         StopReason::HaltMet => ("halt_met", None),
         StopReason::HaltFailed => ("halt_failed", None),
+        StopReason::HaltExit { .. } => ("halt_exit", None),
         StopReason::SinkClosed => ("sink_closed", None),
         StopReason::RunTimeout => ("run_timeout", None),
         StopReason::RestartLimit { last, .. } => ("restart_limit", Some(last)),
@@ -252,6 +253,7 @@ fn push_reason(object: &mut Object<'_>, reason: &StopReason) {
     }
     match reason {
         StopReason::RestartLimit { worker, .. } => object.number("worker", u64::from(worker.number())),
+        StopReason::HaltExit { exit } => object.exit("exit", *exit),
         StopReason::DeadLimit { dead } => object.number("dead", u64::from(*dead)),
         StopReason::Aborted { signal: Some(signal) } | StopReason::Signal(signal) => {
             object.number("signal", u64::from(signal.0))

@@ -35,6 +35,7 @@ fn policy(worker: WorkerContract) -> Policy {
         start_together: false,
         retries: 0,
         hinted_retries: 0,
+        exit_rules: Vec::new(),
         crash_limit: 2,
         kill_limit: Some(2),
         retry_delay: Duration::ZERO,

@@ -142,6 +142,12 @@ const RULES: &[Rule] = &[
     rule("pass_fd", 0, &["3", "19", "4294967295"]).odd(&[b"0", b"2", b"-1", b"", b"x", b"99999999999999999999"]),
     rule("leftovers", STAYING | COMMANDS, &["kill", "leave"]).odd(NO_WORDS),
     rule("retries", ANY, &["0", "1", "2", "5"]).slow(&["4294967295"]).odd(NO_NUMBERS),
+    rule(
+        "on",
+        COMMANDS,
+        &["3=retry", "1,3,255=fail", "SEGV=dead", "KILL,TERM=retry", "1=halt", "75=fail", "65=retry", "sigsegv,9=halt"],
+    )
+    .odd(&[b"", b"=", b"0=fail", b"256=dead", b"3=stop", b"3", b"SEGF=dead", b"3,=dead", b"-1=fail", b"3=\xff"]),
     rule("crash_limit", STAYING | COMMANDS, &["1", "2", "5"]).slow(&["4294967295"]).odd(NO_NUMBERS),
     rule("kill_limit", STAYING | COMMANDS, &["1", "2"]).slow(&["never", "4294967295"]).odd(NO_NUMBERS),
     rule("retry_delay", ANY, &["0", "1ms", "20ms"]).slow(&["1h", "18446744073s"]).odd(NO_DURATIONS),

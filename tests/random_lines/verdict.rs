@@ -151,7 +151,7 @@ fn exit_fault(line: &Line, exit: i32, finished: Option<&Value>) -> Option<String
         (Some("count"), None) => exit <= code::COUNT_MORE,
         _ => false,
     };
-    let by_items = matches!(reason, Some("source_ended" | "halt_met" | "halt_failed"))
+    let by_items = matches!(reason, Some("source_ended" | "halt_met" | "halt_failed" | "halt_exit"))
         .then(|| finished.map(|finished| of_items(finished, style)));
     if by_style || by_items == Some(Some(exit)) {
         return None;

@@ -7,6 +7,7 @@ use crate::shadow::{KillWhy, Phase, Shadow};
 use supervisor::core::input::SpawnFailure;
 use supervisor::model::event::Stage;
 use supervisor::model::exit::ExitStatus;
+use supervisor::model::exit_rule::ExitRule;
 use supervisor::model::ids::{ItemId, WorkerId};
 use supervisor::model::outcome::{Cause, CauseKind, FailReason, RetryHint, StopReason};
 use supervisor::model::signal::Signal;
@@ -73,26 +74,27 @@ impl Shadow {
             pid,
             kind: kind.clone(),
         });
+        let retries = match hint {
+            RetryHint::Default => self.policy.retries,
+            RetryHint::Always => self.policy.retries.max(self.policy.hinted_retries),
+            RetryHint::Never => 0,
+        };
+        let asked = if hint == RetryHint::Always { retries + 1 } else { 1 };
         let (over, outcome) = match kind {
             CauseKind::Crashed(_) => {
                 item.crashes += 1;
-                (item.crashes >= self.policy.crash_limit, DueOutcome::Dead)
+                (item.crashes >= self.policy.crash_limit.max(asked), DueOutcome::Dead)
             }
             CauseKind::Killed(_) => {
                 item.kills += 1;
-                (self.policy.kill_limit.is_some_and(|limit| item.kills >= limit), DueOutcome::Dead)
+                (self.policy.kill_limit.is_some_and(|limit| item.kills >= limit.max(asked)), DueOutcome::Dead)
             }
             CauseKind::Failed(_) | CauseKind::Interrupted(_) => {
                 item.failures += 1;
-                let retries = match hint {
-                    RetryHint::Default => self.policy.retries,
-                    RetryHint::Always => self.policy.retries.max(self.policy.hinted_retries),
-                    RetryHint::Never => 0,
-                };
                 (item.failures > retries, DueOutcome::Failed)
             }
         };
-        if over {
+        if over || hint == RetryHint::Never {
             item.place = ItemPlace::Due(outcome);
             self.due += 1;
             return;
@@ -253,7 +255,7 @@ impl Shadow {
         }
     }
 
-    pub fn command_exited(&mut self, index: usize, status: ExitStatus, now: Instant) {
+    pub fn command_exited(&mut self, index: usize, status: ExitStatus, now: Instant, marks: &mut Marks) {
         let kill = self.slots[index].kill;
         let held = self.leaves(index, now);
         let slot = &mut self.slots[index];
@@ -277,6 +279,38 @@ impl Shadow {
             (_, ExitStatus::Code(code)) => CauseKind::Failed(FailReason::Exited(code)),
             (_, status) => death(status),
         };
-        self.attempt_failed(id, kind, RetryHint::Default, index);
+        let rules = &self.policy.exit_rules;
+        let rule = rules.iter().find(|(end, _)| end.to_string() == bare(status)).map(|(_, rule)| *rule);
+        self.command_failed(id, kind, rule.filter(|_| kill.is_none()), index, marks);
+        if kill.is_none() && rule == Some(ExitRule::Halt) {
+            self.given.push(StopReason::HaltExit { exit: status });
+        }
+    }
+
+    fn command_failed(&mut self, id: ItemId, kind: CauseKind, rule: Option<ExitRule>, index: usize, marks: &mut Marks) {
+        let (hint, outcome, mark) = match rule {
+            None => return self.attempt_failed(id, kind, RetryHint::Default, index),
+            Some(ExitRule::Retry) => (RetryHint::Always, None, Mark::ExitRetried),
+            Some(ExitRule::Fail) => (RetryHint::Never, Some(DueOutcome::Failed), Mark::ExitFailed),
+            Some(ExitRule::Dead) => (RetryHint::Never, Some(DueOutcome::Dead), Mark::ExitDead),
+            Some(ExitRule::Halt) => (RetryHint::Never, Some(DueOutcome::Failed), Mark::ExitHalted),
+        };
+        self.attempt_failed(id, kind, hint, index);
+        let item = &mut self.items[id];
+        if let Some(outcome) = outcome {
+            item.place = ItemPlace::Due(outcome);
+        }
+        let more = item.place == ItemPlace::Queued && item.failures > self.policy.retries;
+        if rule != Some(ExitRule::Retry) || more {
+            marks.hit(mark);
+        }
+    }
+}
+
+/// The end without a core file, for which no rule differs.
+fn bare(status: ExitStatus) -> String {
+    match status {
+        ExitStatus::Signal { signal, .. } => ExitStatus::Signal { signal, core_dumped: false }.to_string(),
+        other => other.to_string(),
     }
 }

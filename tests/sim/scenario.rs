@@ -2,6 +2,7 @@
 
 use crate::agenda::CallerRequest;
 use crate::choice::Rng;
+use supervisor::model::exit_rule::{ExitMatch, ExitRule};
 use supervisor::model::ids::ItemId;
 use supervisor::model::signal::Signal;
 use supervisor::model::spec::{
@@ -253,6 +254,7 @@ pub fn draw_policy(rng: &mut Rng) -> Policy {
         start_together: rng.per_mille(200),
         retries: rng.pick(&[0, 0, 1, 3]),
         hinted_retries: rng.pick(&[0, 1, 3]),
+        exit_rules: draw_exit_rules(rng, worker),
         crash_limit: rng.pick(&[1, 2, 3]),
         kill_limit: rng.pick(&[None, Some(1), Some(2)]),
         retry_delay: Duration(rng.pick(&[0, 0, MS, 50 * MS])),
@@ -278,6 +280,18 @@ pub fn draw_policy(rng: &mut Rng) -> Policy {
     };
     // One in four explains its orders.
     Policy { explains: policy.seed.is_multiple_of(4), ..policy }
+}
+
+/// Rules for ends that commands come to here; two for one of them, of which the first counts.
+fn draw_exit_rules(rng: &mut Rng, worker: WorkerContract) -> Vec<(ExitMatch, ExitRule)> {
+    if !worker.starts_with_item() || rng.per_mille(300) {
+        return Vec::new();
+    }
+    let code = rng.between(1, 4) as u8;
+    let signal = Signal(rng.pick(&[9, 11, 15]));
+    let ends = [ExitMatch::Code(code), ExitMatch::Signal(signal), ExitMatch::Code(3)];
+    ends.map(|end| (end, rng.pick(&[ExitRule::Retry, ExitRule::Retry, ExitRule::Fail, ExitRule::Dead, ExitRule::Halt])))
+        .into()
 }
 
 fn draw_term_sequence(rng: &mut Rng) -> Vec<TermStep> {

@@ -360,7 +360,7 @@ impl Shadow {
             // Of one that is being ended it means nothing.
             Input::OutputHeld { .. } => self.slots[index].output_held = self.slots[index].kill.is_none(),
             Input::Exited { status, .. } if self.policy.worker.starts_with_item() => {
-                self.command_exited(index, *status, now);
+                self.command_exited(index, *status, now, marks);
             }
             Input::Exited { status, running, .. } => self.exited(index, *status, *running, now, marks),
             Input::ProbeResult { running, .. } => {

@@ -6,6 +6,7 @@ use crate::output::Lost;
 use crate::poll_set::Object;
 use crate::world::World;
 use supervisor::engine::EngineError;
+use supervisor::model::exit_rule::{ExitRule, rule_for};
 use supervisor::model::outcome::{RunOutcome, StopReason};
 use supervisor::model::spec::RestartType;
 
@@ -66,6 +67,7 @@ impl World {
         let has_cause = match reason {
             StopReason::SourceEnded => self.source.ended && self.source.available == 0,
             StopReason::HaltMet | StopReason::HaltFailed => policy.halt.is_some(),
+            StopReason::HaltExit { exit } => rule_for(&policy.exit_rules, *exit) == Some(ExitRule::Halt),
             StopReason::SinkClosed => self.output.out.lost == Some(Lost::Closed),
             StopReason::SinkLost(_) => self.output.out.lost == Some(Lost::Full),
             StopReason::StorageLost(_) => self.storage_failed,

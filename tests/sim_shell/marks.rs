@@ -76,6 +76,7 @@ listed! {
         CommandCrashed,
         CommandFailed,
         CommandKilled,
+        CommandRuled,
         CommandSpilled,
         LauncherProbed,
         // Of the source.

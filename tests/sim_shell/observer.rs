@@ -12,7 +12,10 @@ use std::sync::Arc;
 use supervisor::engine::parts::DurableRecord;
 use supervisor::engine::replay::Difference;
 use supervisor::model::event::{ItemFate, RunEvent};
+use supervisor::model::exit::ExitStatus;
+use supervisor::model::exit_rule::{ExitRule, rule_for};
 use supervisor::model::outcome::{Cause, CauseKind, FailReason, Outcome, Settlement};
+use supervisor::model::spec::Policy;
 use supervisor::model::time::Instant;
 use supervisor::reporter::own_file::OwnFile;
 use supervisor::reporter::{Content, Reporter, ReporterError, Settled};
@@ -130,7 +133,9 @@ impl World {
             hold!(self, safe || !recorded, Barrier, "the outcome of item {id} is visible before its record is safe");
             // If its worker broke the protocol later, the world does not know what was read before.
             let unknown = holder.is_some_and(|holder| !self.processes[holder].honest);
+            let rule = causes.last().and_then(|cause| rule_of(&self.scenario.policy, cause));
             let fits = match outcome {
+                Outcome::Failed | Outcome::Dead if rule.is_some() => rule == Some(outcome.clone()),
                 Outcome::Done => completed || unknown,
                 Outcome::Failed => rejected || failures > 0 || unknown || causes.iter().any(is_timeout),
                 Outcome::Dead => causes.iter().any(|cause| cause.kind.death().is_some()),
@@ -140,6 +145,9 @@ impl World {
             let crashes = causes.iter().filter(|cause| cause.kind.death().is_some()).count() as u32;
             let crashes = crashes + settlement.causes_omitted as u32;
             hold!(self, crashes >= charges, Blame, "item {id} has {crashes} crashes on record; {charges} are certain");
+            if rule.is_some() && *outcome != Outcome::Done {
+                self.marks.hit(Mark::CommandRuled);
+            }
             if *outcome == Outcome::Dead {
                 self.marks.hit(Mark::ItemDead);
             }
@@ -184,9 +192,7 @@ impl World {
             let fits = match &cause.kind {
                 CauseKind::Crashed(_) | CauseKind::Killed(_) => cause.kind.death() == Some(status),
                 CauseKind::Interrupted(found) => *found == status,
-                CauseKind::Failed(FailReason::Exited(code)) => {
-                    status == supervisor::model::exit::ExitStatus::Code(*code)
-                }
+                CauseKind::Failed(FailReason::Exited(code)) => status == ExitStatus::Code(*code),
                 CauseKind::Failed(FailReason::TimedOut { .. }) => {
                     let in_time = runtime.is_some_and(|runtime| runtime < limit);
                     hold!(self, !in_time, TimeLimit, "item {item} timed out, but took {runtime:?} ns of {limit}");
@@ -295,6 +301,19 @@ fn bytes_of(content: &Content<'_>, world: &mut World) -> Vec<u8> {
     }
     bytes.extend_from_slice(content.memory);
     bytes
+}
+
+/// The outcome of a command that ended so, if a rule alone decides about it.
+fn rule_of(policy: &Policy, cause: &Cause) -> Option<Outcome> {
+    let status = match &cause.kind {
+        CauseKind::Failed(FailReason::Exited(code)) => ExitStatus::Code(*code),
+        kind => kind.death()?,
+    };
+    match rule_for(&policy.exit_rules, status)? {
+        ExitRule::Retry => None,
+        ExitRule::Fail | ExitRule::Halt => Some(Outcome::Failed),
+        ExitRule::Dead => Some(Outcome::Dead),
+    }
 }
 
 fn is_timeout(cause: &Cause) -> bool {

@@ -1,6 +1,7 @@
 //! Policies, drawn over everything that the shell has to carry out.
 
 use crate::choice::Rng;
+use supervisor::model::exit_rule::{ExitMatch, ExitRule};
 use supervisor::model::ids::ItemId;
 use supervisor::model::signal::Signal;
 use supervisor::model::spec::{
@@ -36,6 +37,7 @@ pub fn draw(rng: &mut Rng, commands: bool, hello: bool, page: bool) -> Policy {
         start_together: rng.per_mille(100),
         retries: rng.pick(&[0, 0, 1, 3]),
         hinted_retries: rng.pick(&[0, 2]),
+        exit_rules: if commands { draw_exit_rules(rng) } else { Vec::new() },
         crash_limit: rng.pick(&[1, 2, 3]),
         kill_limit: rng.pick(&[None, Some(1), Some(2)]),
         retry_delay: Duration(rng.pick(&[0, 0, MS, 50 * MS])),
@@ -61,6 +63,13 @@ pub fn draw(rng: &mut Rng, commands: bool, hello: bool, page: bool) -> Policy {
     };
     // One in four explains its orders.
     Policy { explains: policy.seed.is_multiple_of(4), ..policy }
+}
+
+/// Rules for the ends that commands come to here.
+fn draw_exit_rules(rng: &mut Rng) -> Vec<(ExitMatch, ExitRule)> {
+    let ends = [ExitMatch::Code(4), ExitMatch::Signal(Signal::SEGV), ExitMatch::Signal(Signal::KILL)];
+    let ends = ends.into_iter().filter(|_| rng.per_mille(400)).collect::<Vec<_>>();
+    ends.into_iter().map(|end| (end, rng.pick(&ExitRule::ALL))).collect()
 }
 
 fn draw_term_sequence(rng: &mut Rng) -> Vec<TermStep> {

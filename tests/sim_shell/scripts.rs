@@ -30,6 +30,7 @@ fn plain(commands: bool) -> Policy {
         start_together: false,
         retries: 0,
         hinted_retries: 0,
+        exit_rules: Vec::new(),
         crash_limit: 100,
         kill_limit: None,
         retry_delay: Duration::ZERO,

@@ -2,6 +2,8 @@
 
 use super::rig::{Rig, alone, check, check_all, per_item, policy, with_auto, with_credit};
 use crate::model::event::Stage;
+use crate::model::exit_rule::{ExitMatch, ExitRule};
+use crate::model::signal::Signal;
 use crate::model::spec::{Credit, Policy, QueueOrder};
 use crate::model::time::Duration;
 
@@ -359,4 +361,80 @@ fn a_command_that_would_stop_xargs_stops_the_run_after_its_last_attempt() {
     let mut rig = Rig::new(alone(as_xargs(0)));
     let orders = rig.feed("start; arrive 9; spawned 1; exit 1 254; spawned 1; killed 1 9");
     assert!(orders.ends_with("finish Aborted { signal: Some(Signal(9)) }"), "{orders}");
+}
+
+/// A process per item, one at a time, with these rules.
+fn with_rules(rules: &[(ExitMatch, ExitRule)]) -> Policy {
+    alone(Policy { hinted_retries: 2, exit_rules: rules.to_vec(), ..per_item() })
+}
+
+#[test]
+fn a_rule_decides_about_a_command_that_ended_so_and_about_no_other() {
+    let (three, segv) = (ExitMatch::Code(3), ExitMatch::Signal(Signal::SEGV));
+    // Tried again up to `hinted_retries`, where the policy allows fewer; another end has no rule.
+    let retry = with_rules(&[(three, ExitRule::Retry), (three, ExitRule::Dead)]);
+    let mut rig = Rig::running(retry.clone(), 2);
+    rig.feed("spawned 1");
+    check!(rig, "exit 1 3", ["spawn 1.2 for 0..1 (attempt 2)"]);
+    check!(rig, "spawned 1; exit 1 3", ["spawn 1.3 for 0..1 (attempt 3)"]);
+    let orders = rig.feed("spawned 1; exit 1 3");
+    assert!(orders.starts_with("failed 0..1 by 1, attempts 3: exit 3, exit 3, exit 3"), "{orders}");
+    let orders = rig.feed("spawned 1; exit 1 4");
+    assert!(orders.starts_with("failed 1..2 by 1, attempts 1: exit 4"), "{orders}");
+    // More retries than that are the policy's own, and count for every failure.
+    let mut rig = Rig::running(Policy { retries: 3, ..retry }, 1);
+    rig.feed("spawned 1; exit 1 3; spawned 1; exit 1 3; spawned 1; exit 1 3; spawned 1");
+    assert!(rig.feed("exit 1 3").starts_with("failed 0..1 by 1, attempts 4"));
+    // The limits for deaths rise to as many; signal 11 is not exit 11.
+    let mut rig = Rig::running(with_rules(&[(segv, ExitRule::Retry)]), 2);
+    check!(rig, "spawned 1; killed 1 11", ["spawn 1.2 for 0..1 (attempt 2)"]);
+    check!(rig, "spawned 1; killed 1 11", ["spawn 1.3 for 0..1 (attempt 3)"]);
+    assert!(rig.feed("spawned 1; killed 1 11").starts_with("dead 0..1 by 1, attempts 3"));
+    assert!(rig.feed("spawned 1; exit 1 11").starts_with("failed 1..2 by 1, attempts 1"));
+    assert_eq!(rig.core.totals().deaths, 3);
+}
+
+#[test]
+fn a_rule_against_a_further_attempt_names_the_outcome() {
+    let (three, term) = (ExitMatch::Code(3), ExitMatch::Signal(Signal::TERM));
+    for (rule, outcome) in [(ExitRule::Fail, "failed"), (ExitRule::Dead, "dead")] {
+        let endless = Policy { retries: 9, kill_limit: None, ..with_rules(&[(three, rule), (term, rule)]) };
+        let mut rig = Rig::running(endless, 2);
+        let orders = rig.feed("spawned 1; exit 1 3");
+        assert!(orders.starts_with(&format!("{outcome} 0..1 by 1, attempts 1: exit 3")), "{orders}");
+        let orders = rig.feed("spawned 1; killed 1 15");
+        assert!(orders.starts_with(&format!("{outcome} 1..2 by 1, attempts 1")), "{orders}");
+        assert!(orders.ends_with("finish SourceEnded"), "{orders}");
+    }
+}
+
+#[test]
+fn a_rule_to_halt_fails_the_item_and_ends_the_others() {
+    let rules = vec![(ExitMatch::Code(3), ExitRule::Halt)];
+    let halt = Policy { exit_rules: rules, retries: 9, ..per_item() };
+    let mut rig = Rig::running(halt.clone(), 4);
+    rig.feed("spawned 1; spawned 2");
+    let orders = rig.feed("exit 1 3");
+    assert!(orders.starts_with("failed 0..1 by 1, attempts 1: exit 3"), "{orders}");
+    assert!(orders.contains("kill 2"), "{orders}");
+    assert!(rig.feed("killed 2 15").ends_with("finish HaltExit { exit: Code(3) }"));
+    let totals = rig.core.totals();
+    assert_eq!((totals.failed, totals.skipped, totals.interrupted), (1, 3, 1));
+    // A command that the stop ends has no rule: its exit is no answer of its own.
+    let mut rig = Rig::running(halt, 2);
+    rig.feed("spawned 1; spawned 2; INT; wait 200; INT");
+    rig.feed("exit 1 3");
+    assert!(rig.feed("killed 2 15").ends_with("finish Signal(Signal(2))"));
+    assert_eq!(rig.core.totals().skipped, 2);
+}
+
+#[test]
+fn a_timeout_has_no_rule() {
+    let rules = [(ExitMatch::Signal(Signal::TERM), ExitRule::Dead), (ExitMatch::Code(3), ExitRule::Halt)];
+    let mut rig = Rig::running(Policy { timeout: Some(Duration::from_secs(1)), ..with_rules(&rules) }, 2);
+    for end in ["killed 1 15", "exit 1 3"] {
+        rig.feed("spawned 1; wait 1500");
+        let orders = rig.feed(end);
+        assert!(orders.starts_with("failed") && orders.contains("timed out"), "{orders}");
+    }
 }

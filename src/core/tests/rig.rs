@@ -29,6 +29,7 @@ pub(super) fn policy() -> Policy {
         start_together: false,
         retries: 0,
         hinted_retries: 0,
+        exit_rules: Vec::new(),
         crash_limit: 3,
         kill_limit: Some(3),
         retry_delay: Duration::ZERO,
