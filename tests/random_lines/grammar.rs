@@ -183,6 +183,8 @@ const RULES: &[Rule] = &[
     rule("group", ANY, &[]),
     rule("events", ANY, &["/dev/null", "/dev/full", "/nonexistent/events", "items", "/dev/stderr"])
         .odd(&[b"", b"-", b".", b"\xff", b"/"]),
+    rule("joblog", ANY, &["/dev/null", "/dev/full", "/nonexistent/log", "items", "/dev/stderr", "log", "+log"])
+        .odd(&[b"", b"-", b".", b"+", b"\xff", b"/"]),
     rule("trace", ANY, &["trace", "trace", "trace", "/dev/full", "/nonexistent/trace", "items"])
         .odd(&[b"", b"-", b"."]),
     // Without a trace it is refused, so it is drawn with neither.
