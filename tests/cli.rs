@@ -283,6 +283,7 @@ fn flags_that_contradict_each_other_are_an_error() {
              --null out",
         ),
         ("--tag", "--tag is for --output results; narrate names the item already, so leave --tag out"),
+        ("--joblog -", "--joblog - would mix the log into the results; give a file, or /dev/stderr"),
         ("--events -", "--events - would mix events into the results; give a file, or /dev/stderr"),
     ];
     for (typed, line) in table {
@@ -302,7 +303,6 @@ fn unknown_flags_are_refused() {
         "--line-buffer",
         "--ungroup",
         "--results",
-        "--joblog",
         "--progress",
         "--no-control",
     ];

@@ -234,6 +234,9 @@ pub struct Flags {
     /// Write every event to FILE, one JSON object a line
     #[arg(long, value_name = "FILE", help_heading = OUTPUT)]
     pub events: Option<PathBuf>,
+    /// Log items in FILE as they end, as GNU parallel does; +FILE appends
+    #[arg(long, value_name = "FILE", help_heading = OUTPUT)]
+    pub joblog: Option<PathBuf>,
     /// Record every message and decision in FILE, for flow, why, stats, export
     #[arg(long, value_name = "FILE", help_heading = OUTPUT)]
     pub trace: Option<PathBuf>,
@@ -321,7 +324,8 @@ const EXIT_CODES: [(&str, ExitCodeStyle); 3] =
 pub fn parse(words: &[OsString]) -> Result<Typed<Box<Flags>>, UsageError> {
     let mut command = Flags::command().mut_args(|arg| {
         // `--items -3` is a bad number, not an unknown flag 3.
-        let takes_text = ["arg_file", "delimiter", "events", "spool", "task", "trace"].contains(&arg.get_id().as_str());
+        let takes_text =
+            ["arg_file", "delimiter", "events", "joblog", "spool", "task", "trace"].contains(&arg.get_id().as_str());
         let takes_number = arg.get_action().takes_values() && !takes_text;
         arg.allow_hyphen_values(takes_number)
     });

@@ -86,6 +86,8 @@ pub enum UsageError {
     QuietSummary,
     #[error("--events - would mix events into the results; give a file, or /dev/stderr")]
     EventsOnStdout,
+    #[error("--joblog - would mix the log into the results; give a file, or /dev/stderr")]
+    JobLogOnStdout,
     #[error("--trace-items is for a trace; add --trace FILE, or leave it out")]
     TraceItems,
     #[error("--worker 0: workers are counted from 1")]

@@ -138,6 +138,7 @@ mod tests {
         b"--help",
         b"-V",
         b"--events",
+        b"--joblog",
         b"99999999999999999999",
         b"0",
         b"-1",

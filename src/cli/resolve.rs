@@ -10,13 +10,13 @@ use super::separators::{Given, GivenInput};
 use super::values::{Delimiter, HaltChoice, Limit, Workers};
 use crate::model::arrangement::{Arrangement, ColumnSplit, LineFill};
 use crate::model::builder::{ConfigBuilder, Host, SourceChoice, WorkerChoice};
-use crate::model::config::{Config, InputSpec, OutputMode};
+use crate::model::config::{Config, InputSpec, JobLogSpec, OutputMode};
 use crate::model::config_error::{ConfigError, Setting};
 use crate::model::exit_rule::{ExitMatch, ExitRule};
 use crate::model::spec::{ExitCodeStyle, Halt, HaltOn, ProtocolKind, TASKS, Threshold};
-use std::ffi::OsString;
+use std::ffi::{OsStr, OsString};
 use std::os::unix::ffi::OsStrExt;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 /// A checked command line.
 #[derive(Clone, Debug, PartialEq)]
@@ -38,6 +38,9 @@ pub fn resolve(
     let worker = worker(flags, command)?;
     if flags.events.as_ref().is_some_and(|file| file.as_os_str() == "-") {
         return Err(UsageError::EventsOnStdout);
+    }
+    if flags.joblog.as_ref().is_some_and(|file| file.as_os_str() == "-") {
+        return Err(UsageError::JobLogOnStdout);
     }
     if flags.trace.as_ref().is_some_and(|file| file.as_os_str() == "-") {
         return Err(UsageError::TraceOnStdout);
@@ -176,6 +179,7 @@ fn settings(flags: &Flags, worker: WorkerChoice, host: &Host) -> ConfigBuilder {
         task: flags.task.clone(),
         spool: flags.spool.clone(),
         events: flags.events.clone(),
+        joblog: flags.joblog.as_deref().map(job_log),
         trace: flags.trace.clone(),
         trace_items: Some(flags.trace_items),
         flow: Some(flags.flow),
@@ -337,6 +341,13 @@ const fn flag(setting: Setting, flags: &Flags) -> &'static str {
         Setting::SkipsBlank => "--no-run-if-empty",
         Setting::Shuffles => "--shuf",
     }
+}
+
+/// `+FILE`, as in GNU parallel: what the file holds stays.
+fn job_log(typed: &Path) -> JobLogSpec {
+    let bytes = typed.as_os_str().as_bytes();
+    let file = bytes.strip_prefix(b"+").unwrap_or(bytes);
+    JobLogSpec { file: OsStr::from_bytes(file).into(), appends: file.len() < bytes.len() }
 }
 
 #[cfg(test)]
@@ -715,6 +726,7 @@ mod tests {
             ("--tag --output json -- x", UsageError::NeedsResults { mode: "json" }),
             ("-q --summary always", UsageError::QuietSummary),
             ("--events -", UsageError::EventsOnStdout),
+            ("--joblog -", UsageError::JobLogOnStdout),
             ("--spool x", UsageError::NeedsTransport { flag: "--spool", transport: "file" }),
             ("--transport pipe --spool x", UsageError::NeedsTransport { flag: "--spool", transport: "file" }),
             ("--task dance", UsageError::NoTask { task: "dance".into(), known: TASKS.join(", ") }),

@@ -11,7 +11,7 @@
 use super::capture::{Capture, CaptureError, Collector, Progress};
 use super::environment::{CommandEnvironment, Variable};
 use super::interpreter;
-use super::line::CommandLine;
+use super::line::{CommandLine, QuoteWord};
 use super::list_script::SHELL;
 use super::placeholder::Values;
 use super::script::Misplaced;
@@ -176,8 +176,9 @@ impl Commander {
 
     /// The command for one item as text that a shell parses to the same arguments, without a final newline; with `--shell`,
     /// the script. For display: it is not checked if the command can be executed.
-    pub fn quoted_line(&mut self, bytes: &[u8], item: ItemId, worker: WorkerId) -> Vec<u8> {
-        let shown = self.fill(bytes, item, worker).map(|(template, line, values)| template.quoted(&values, line));
+    pub fn quoted_line(&mut self, bytes: &[u8], item: ItemId, worker: WorkerId, quote_word: QuoteWord) -> Vec<u8> {
+        let filled = self.fill(bytes, item, worker);
+        let shown = filled.map(|(template, line, values)| template.quoted(&values, line, quote_word));
         // As a comment of the shell.
         shown.unwrap_or_else(|error| format!("# failed to {error}").into_bytes())
     }
@@ -372,6 +373,7 @@ fn read(pipe: Option<&PipeReader>, capture: &mut Capture, collector: &mut Collec
 
 #[cfg(test)]
 mod tests {
+    use super::super::line;
     use super::*;
     use crate::model::arrangement::Insertion;
     use crate::model::exit::ExitStatus;
@@ -540,7 +542,9 @@ mod tests {
     fn the_shell_runs_a_script_with_the_item_quoted() {
         let mut shell = commander(&["echo", "{}", "| tr a-z A-Z"], true, false);
         assert_eq!(Driven::new(&mut shell, b"$(exit) 'a'").finish().1, b"$(EXIT) 'A'\n");
-        assert_eq!(shell.quoted_line(b"a b", ItemId(0), WorkerId::from_index(0)), br"echo a\ b | tr a-z A-Z");
+        let mut shown = |style| shell.quoted_line(b"a b", ItemId(0), WorkerId::from_index(0), style);
+        assert_eq!(shown(line::quote), br"echo a\ b | tr a-z A-Z");
+        assert_eq!(shown(line::quote_as_parallel), b"echo 'a b' | tr a-z A-Z");
     }
 
     #[test]

@@ -72,6 +72,32 @@ pub enum CommandLineError {
     TooLong { bytes: usize },
 }
 
+/// Appends a text so that a POSIX shell parses it to one word: [`quote`], or [`quote_as_parallel`].
+pub type QuoteWord = fn(&[u8], &mut Vec<u8>);
+
+/// As [`quote`], but to the bytes that GNU parallel writes in its log: single quotes around a text that is not made of
+/// `-_.+/`, letters and digits alone.
+pub fn quote_as_parallel(text: &[u8], out: &mut Vec<u8>) {
+    let is_plain = |byte: &u8| byte.is_ascii_alphanumeric() || b"-_.+/".contains(byte);
+    if text.is_empty() {
+        return out.extend_from_slice(b"''");
+    }
+    if text.iter().all(is_plain) {
+        return out.extend_from_slice(text);
+    }
+    let mut quoted = b"'".to_vec();
+    for &byte in text {
+        match byte {
+            b'\'' => quoted.extend_from_slice(b"'\"'\"'"),
+            _ => quoted.push(byte),
+        }
+    }
+    quoted.push(b'\'');
+    // Quotes at the ends that enclose nothing.
+    let quoted = quoted.strip_prefix(b"''").unwrap_or(&quoted);
+    out.extend_from_slice(quoted.strip_suffix(b"''").unwrap_or(quoted));
+}
+
 /// Appends `text` so that a POSIX shell parses it to one word. A newline is in single quotes, because a shell drops a
 /// newline after a backslash.
 pub fn quote(text: &[u8], out: &mut Vec<u8>) {
@@ -87,6 +113,32 @@ pub fn quote(text: &[u8], out: &mut Vec<u8>) {
             // Bytes of a UTF-8 character.
             0x80.. => out.push(byte),
             _ => out.extend_from_slice(&[b'\\', byte]),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The expected texts are the log's of GNU parallel 20221122.
+    #[test]
+    fn words_are_quoted_as_by_gnu_parallel() {
+        for (text, expected) in [
+            ("", "''"),
+            ("a-b_c.d+e/9", "a-b_c.d+e/9"),
+            ("a b", "'a b'"),
+            ("~", "'~'"),
+            ("a,b:c@d%e", "'a,b:c@d%e'"),
+            ("\u{e4}", "'\u{e4}'"),
+            ("a'b", r#"'a'"'"'b'"#),
+            ("'", r#""'""#),
+            ("'a'", r#""'"'a'"'""#),
+            ("a\nb", "'a\nb'"),
+        ] {
+            let mut quoted = Vec::new();
+            quote_as_parallel(text.as_bytes(), &mut quoted);
+            assert_eq!(String::from_utf8(quoted).unwrap(), expected);
         }
     }
 }

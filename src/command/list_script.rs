@@ -6,7 +6,7 @@
 //!
 //! Invariant: as in `script`, no argument becomes a part of the script.
 
-use super::line::{CommandLine, quote};
+use super::line::{CommandLine, QuoteWord, quote};
 use super::placeholder::{Placeholder, Values};
 use super::script::{Misplaced, Quoting, ScriptPart};
 use super::words::WordPart;
@@ -137,7 +137,7 @@ impl ListScript {
 
     /// The script with the arguments quoted in it; `None` where no quoting is right for every item.
     #[must_use]
-    pub fn quoted(&self, values: &Values<'_>) -> Option<Vec<u8>> {
+    pub fn quoted(&self, values: &Values<'_>, quote_word: QuoteWord) -> Option<Vec<u8>> {
         let mut text = Vec::new();
         for part in &self.parts {
             match part {
@@ -145,7 +145,7 @@ impl ListScript {
                 ListPart::Words(word) => push_words(word, values, &mut text, &mut |placeholder, argument, text| {
                     let mut value = Vec::new();
                     placeholder.push_value(argument.map_or(b"", |(_, bytes)| bytes), values, &mut value);
-                    quote(&value, text);
+                    quote_word(&value, text);
                 }),
                 // A line of the item could be the delimiter.
                 ListPart::Inline(_, Quoting::Document) => return None,
@@ -336,7 +336,7 @@ mod tests {
             let output = std::process::Command::new(words[0]).args(&words[1..]).output().unwrap();
             String::from_utf8([output.stdout, output.stderr].concat()).unwrap()
         };
-        let shown = script.quoted(&values).unwrap_or_else(|| b"printf document".to_vec());
+        let shown = script.quoted(&values, quote).unwrap_or_else(|| b"printf document".to_vec());
         let of_script = run(line.arguments().map(OsStr::from_bytes).collect());
         (of_script, run(vec![OsStr::new(SHELL), OsStr::new("-c"), OsStr::from_bytes(&shown)]))
     }

@@ -6,7 +6,7 @@
 //! Invariant: an item is data. It is never read as a placeholder, an argument of it never becomes more than one argument of
 //! the command, and it never becomes a part of a script: a shell gets it as an argument, and the script expands a variable.
 
-use super::line::{CommandLine, quote};
+use super::line::{CommandLine, QuoteWord};
 use super::list_script::{ListScript, SHELL};
 use super::placeholder::{PathPart, Placeholder, PlaceholderSet, Values};
 use super::script::{self, Misplaced, Quoting, ScriptPart};
@@ -82,8 +82,8 @@ impl Template {
     /// The command for one item, which is in `line`, as text that a shell parses to the same arguments: one line unless an
     /// argument contains a newline, and without a final newline. With `--shell`, the script with the item quoted in it.
     #[must_use]
-    pub fn quoted(&self, values: &Values<'_>, line: &CommandLine) -> Vec<u8> {
-        if let Some(text) = self.script.as_ref().and_then(|script| script.quoted(values)) {
+    pub fn quoted(&self, values: &Values<'_>, line: &CommandLine, quote_word: QuoteWord) -> Vec<u8> {
+        if let Some(text) = self.script.as_ref().and_then(|script| script.quoted(values, quote_word)) {
             return text;
         }
         let mut text = Vec::new();
@@ -91,7 +91,7 @@ impl Template {
             if !text.is_empty() {
                 text.push(b' ');
             }
-            quote(argument, &mut text);
+            quote_word(argument, &mut text);
         }
         text
     }
@@ -206,6 +206,7 @@ const fn variable(placeholder: Placeholder) -> &'static str {
 
 #[cfg(test)]
 mod tests {
+    use super::super::line::quote;
     use super::super::line::{ARGUMENT_BYTES_MAX, CommandLineError};
     use super::*;
 
@@ -292,7 +293,7 @@ mod tests {
             let values = Values { item: item.as_bytes(), form: ItemForm::Whole, sequence: 1, slot: 1 };
             let template = template(words, shell, true);
             template.fill(&values, &mut line);
-            String::from_utf8(template.quoted(&values, &line)).unwrap()
+            String::from_utf8(template.quoted(&values, &line, quote)).unwrap()
         };
         assert_eq!(quoted(&["echo", "", "x y/{}"], false, "a b"), r"echo '' x\ y/a\ b");
         assert_eq!(quoted(&["echo", "{}", "| wc"], true, "a b"), r"echo a\ b | wc");

@@ -13,6 +13,7 @@ use super::fleet::{
     Residents, ThreadMain,
 };
 use super::manners::{Manners, OF_SDK, manners_of, program_path};
+use super::own_files;
 use super::reactor::Reactor;
 use super::requests::Requests;
 use super::system::Os;
@@ -45,12 +46,10 @@ use crate::worker::tasks;
 use crate::worker::threads::Duty;
 use crate::{reporter, source, transport, worker};
 use std::ffi::{CString, OsString};
-use std::fs::{File, Metadata};
 use std::io::{self, IsTerminal};
 use std::os::fd::AsFd;
 use std::os::unix::ffi::OsStringExt;
-use std::os::unix::fs::{FileTypeExt, MetadataExt};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::rc::Rc;
 use std::sync::Arc;
 
@@ -111,9 +110,11 @@ pub fn change_process(config: &Config) -> Result<ChangedProcess, EngineError> {
     Ok(ChangedProcess { _open_files: open_files, _signals: signals, plane: Rc::new(plane) })
 }
 
-/// [`OWN_OPEN_FILES`], the file of events, and that of the trace.
+/// [`OWN_OPEN_FILES`], the files of events and of the job log, and that of the trace.
 fn own_open_files(config: &Config) -> u64 {
-    OWN_OPEN_FILES + u64::from(config.output.events.is_some()) + u64::from(config.trace.file.is_some())
+    let OutputSpec { events, joblog, .. } = &config.output;
+    OWN_OPEN_FILES
+        + [events.is_some(), joblog.is_some(), config.trace.file.is_some()].map(u64::from).iter().sum::<u64>()
 }
 
 /// Refuses a limit of open files that leaves no room for the supervisor itself, whatever the workers need.
@@ -139,7 +140,7 @@ pub fn open(mut config: Config, attached: Attached, process: &ChangedProcess) ->
     if config.output.mode != OutputMode::None && stdio::was_closed(1) {
         return Err(EngineError::StdoutClosed);
     }
-    refuse_events_in_input(&config)?;
+    own_files::refuse_inputs(&config)?;
     let fallback = fall_back(&mut config)?;
     let terminal = open_terminal(&config)?;
     let Attached { source, caller, requests, reaps_orphans } = attached;
@@ -158,6 +159,8 @@ pub fn open(mut config: Config, attached: Attached, process: &ChangedProcess) ->
         reporters.insert(0, Box::new(caller));
         output = output.with_untaken(untaken);
     }
+    let commander = if let Kind::Command { commander, .. } = &kind { Some(commander.as_ref()) } else { None };
+    let job_log = own_files::open_job_log(&config, commander)?;
     // Opened before anything is started, and written by a thread, which has to wait for the guard: a fork.
     let trace_file = config.trace.file.as_deref().map(TraceFile::create).transpose()?;
     let (os, unguarded) = open_system(&config, &kind, &process.plane, requests.as_deref(), reaps_orphans)?;
@@ -182,7 +185,8 @@ pub fn open(mut config: Config, attached: Attached, process: &ChangedProcess) ->
         Kind::Command { commander, verbose } => start_launchers(&config, &commander, verbose, &spill, &os, terminal)?,
     };
     let wants_inputs = config.output.tag || config.output.mode == OutputMode::Json;
-    let mut commit = Commit::new(output, reporters, wants_inputs);
+    let job_log = job_log.map(|log| own_files::started(log, &os.clock));
+    let mut commit = Commit::new(output, reporters, wants_inputs).with_job_log(job_log);
     let mut turn = Turn::new(Box::new(os));
     turn.trace = trace::start(&config, trace_file)?;
     commit.output.watch(&mut turn);
@@ -213,32 +217,6 @@ fn fall_back(config: &mut Config) -> Result<Option<String>, EngineError> {
     let instead = format!("supervisor: uses {} instead of {}: failed to {why}", kind.name(), spec.kind.name());
     *spec = TransportSpec { kind, fallback: None, ..spec.clone() };
     Ok(Some(instead))
-}
-
-/// To open the events would empty the input, by whichever of its names.
-fn refuse_events_in_input(config: &Config) -> Result<(), EngineError> {
-    let Some(events) = &config.output.events else { return Ok(()) };
-    config.source.inputs().try_for_each(|input| refuse_events_in(events, input))
-}
-
-fn refuse_events_in(events: &Path, input: &InputSpec) -> Result<(), EngineError> {
-    let (name, metadata) = match input {
-        InputSpec::Stdin => (
-            "stdin".to_owned(),
-            io::stdin().as_fd().try_clone_to_owned().map(File::from).and_then(|file| file.metadata()),
-        ),
-        InputSpec::File(path) => (path.display().to_string(), path.metadata()),
-    };
-    // Of what does not exist yet nothing is lost. Devices, such as terminals, are no content.
-    let identity = |metadata: Metadata| {
-        let kind = metadata.file_type();
-        (kind.is_file() || kind.is_fifo()).then(|| (metadata.dev(), metadata.ino()))
-    };
-    let of_input = metadata.ok().and_then(identity);
-    if of_input.is_some() && of_input == events.metadata().ok().and_then(identity) {
-        return Err(EngineError::EventsInInput { events: events.to_owned(), input: name });
-    }
-    Ok(())
 }
 
 /// The terminal that commands are lent, if they are.
@@ -401,7 +379,7 @@ fn thread_main(task: &str, delay: Duration, config: &Config, delimiter: u8) -> R
 
 /// Whether workers tell of each item when it began and how long it took.
 fn wants_item_times(config: &Config) -> bool {
-    config.output.mode == OutputMode::Json || config.trace.items
+    config.output.mode == OutputMode::Json || config.output.joblog.is_some() || config.trace.items
 }
 
 /// The built-in worker's program: beside this one, or this one in the worker's role.

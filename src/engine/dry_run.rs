@@ -3,6 +3,7 @@
 use super::arrangement;
 use super::error::EngineError;
 use crate::command::exec::Commander;
+use crate::command::line::quote;
 use crate::model::arrangement::ColumnNames;
 use crate::model::config::{Config, WorkerSpec};
 use crate::model::ids::{ItemId, WorkerId};
@@ -81,7 +82,7 @@ impl<W: Write> Printer<W> {
         let slot = (self.next.0 % u64::from(self.workers.max(1))) as usize;
         match &mut self.commander {
             Some(commander) => {
-                self.out.write_all(&commander.quoted_line(item, self.next, WorkerId::from_index(slot)))?;
+                self.out.write_all(&commander.quoted_line(item, self.next, WorkerId::from_index(slot), quote))?;
             }
             None => self.out.write_all(item)?,
         }

@@ -23,8 +23,8 @@ pub enum EngineError {
     Reporter(#[from] ReporterError),
     #[error(transparent)]
     Trace(#[from] TraceFileError),
-    #[error("write events to {}: it is the input {input}; give another file", events.display())]
-    EventsInInput { events: PathBuf, input: String },
+    #[error("write {what} to {}: it is the input {input}; give another file", file.display())]
+    OutputInInput { what: &'static str, file: PathBuf, input: String },
     #[error("pass descriptor {fd} on: it is not open here; open it first, as in: supervisor ... {fd}<FILE")]
     PassedClosed { fd: i32 },
     #[error("lend commands the terminal: {why}")]
@@ -55,7 +55,7 @@ impl EngineError {
         match self {
             Self::Source(_)
             | Self::Reporter(_)
-            | Self::EventsInInput { .. }
+            | Self::OutputInInput { .. }
             | Self::Terminal { .. }
             | Self::PassedClosed { .. }
             | Self::Command(CommandError::Placeholder(_))

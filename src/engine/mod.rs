@@ -17,6 +17,7 @@ mod fleet;
 mod guard_watch;
 mod handle;
 mod manners;
+mod own_files;
 mod reactor;
 pub mod replay;
 mod requests;

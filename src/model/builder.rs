@@ -6,7 +6,7 @@
 #![deny(missing_docs)]
 
 use super::arrangement::Arrangement;
-use super::config::{ColorMode, InputSpec, OutputMode, SummaryMode};
+use super::config::{ColorMode, InputSpec, JobLogSpec, OutputMode, SummaryMode};
 use super::exit_rule::{ExitMatch, ExitRule};
 use super::spec::{
     Backoff, Credit, Halt, Intensity, Leftovers, ProtocolKind, QueueOrder, RestartStrategy, RestartType, TermStep,
@@ -97,6 +97,8 @@ macro_rules! config_builder {
 
 config_builder! {
     values {
+        /// Write a line for each item that has ended, as GNU parallel's `--joblog` does. Default: no file.
+        joblog: JobLogSpec,
         /// How long the built-in worker spends on each item. Default: 0.
         delay: Duration,
         /// Run the built-in worker on threads of this process, without isolation. Default: false.

@@ -276,6 +276,8 @@ pub struct OutputSpec {
     pub dry_run: bool,
     /// Write every event to this file, one JSON object a line. A file that exists is emptied first.
     pub events: Option<PathBuf>,
+    /// Write a line for each item that has ended to this file.
+    pub joblog: Option<JobLogSpec>,
     /// If a table of processes and the totals are written to stderr at the end.
     pub summary: SummaryMode,
     /// Nothing on stderr but errors that end the run.
@@ -284,6 +286,15 @@ pub struct OutputSpec {
     pub advice: Advice,
     /// Why there are fewer workers than cores, where that is not the user's choice.
     pub workers_why: Option<String>,
+}
+
+/// A log of ended items in the format of GNU parallel's `--joblog`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct JobLogSpec {
+    /// The file. It may be a FIFO.
+    pub file: PathBuf,
+    /// What the file holds stays, and no header is written. Otherwise a file that exists is emptied first.
+    pub appends: bool,
 }
 
 /// What messages may advise, which depends on what was asked for.

@@ -267,6 +267,7 @@ impl ConfigBuilder {
                 verbose: is_set(self.verbose),
                 dry_run: is_set(self.dry_run),
                 events: self.events.clone(),
+                joblog: self.joblog.clone(),
                 summary: self.summary.unwrap_or(if is_set(self.quiet) {
                     SummaryMode::Never
                 } else {
@@ -431,7 +432,10 @@ impl ConfigBuilder {
             halt: self.halt,
             stop_at_abort: is_set(self.stop_at_abort),
             run_timeout: self.run_timeout,
-            report_starts: self.events.is_some() || self.trace_spec().is_on(),
+            // A command's own end says when it began.
+            report_starts: self.events.is_some()
+                || self.trace_spec().is_on()
+                || (self.joblog.is_some() && !self.is_per_item()),
             explains: self.trace_spec().is_on(),
             seed: self.seed.unwrap_or(self.host.seed),
         }

@@ -9,6 +9,7 @@
 //! | `notices` | what happens to workers and to the run | stderr |
 //! | `summary` | the table and the totals at the end | stderr |
 //! | `events` | every event as JSON | a file |
+//! | `job_log` | a line for each item that has ended, as GNU parallel writes it | a file |
 //!
 //! Invariant: a reporter decides nothing, asks no process and never blocks on stdout. Its facts are the events and the
 //! settled items that it gets.
@@ -16,6 +17,7 @@
 pub mod caller;
 mod error;
 pub mod events;
+pub mod job_log;
 pub mod json;
 pub mod notices;
 pub mod object;

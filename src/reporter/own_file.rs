@@ -31,8 +31,20 @@ impl OwnFile {
     /// # Errors
     /// The file cannot be created.
     pub fn create(path: &Path) -> Result<Self, ReporterError> {
+        Self::open(path, true)
+    }
+
+    /// Opens the file; what it holds stays. Never waits.
+    ///
+    /// # Errors
+    /// The file cannot be created.
+    pub fn append(path: &Path) -> Result<Self, ReporterError> {
+        Self::open(path, false)
+    }
+
+    fn open(path: &Path, empties: bool) -> Result<Self, ReporterError> {
         let name = path.display().to_string();
-        match open_empty(path) {
+        match open_file(path, empties) {
             Ok((file, reader)) => {
                 let outbox = Outbox::of_own_file(file.into(), reader.map(Into::into));
                 Ok(Self { path: name, outbox, is_watched: false, lost: false })
@@ -43,9 +55,14 @@ impl OwnFile {
 
     /// Drops what waits when a write has failed, and all that follows.
     pub fn lose(&mut self, error: io::Error) -> ReporterError {
+        self.discard();
+        ReporterError::Write { path: self.path.clone(), error }
+    }
+
+    /// Drops what waits, and all that follows.
+    pub fn discard(&mut self) {
         self.lost = true;
         self.outbox.clear();
-        ReporterError::Write { path: self.path.clone(), error }
     }
 
     /// Where to append, unless the file is lost.
@@ -60,10 +77,10 @@ impl OwnFile {
     }
 }
 
-/// Opens the file and truncates it. If stdout or stderr is redirected to the same file, that open file is used: a
+/// Opens the file to append to it; `empties`: a regular one is truncated first. If stdout or stderr is redirected to the same file, that open file is used: a
 /// second open file would have an offset of its own, and each would overwrite what the other wrote. With a FIFO that no
 /// process reads comes its reading end.
-fn open_empty(path: &Path) -> io::Result<(File, Option<File>)> {
+fn open_file(path: &Path, empties: bool) -> io::Result<(File, Option<File>)> {
     let mut options = OpenOptions::new();
     options.append(true).create(true).mode(0o600).custom_flags(libc::O_NONBLOCK);
     let file = match options.open(path) {
@@ -82,7 +99,9 @@ fn open_empty(path: &Path) -> io::Result<(File, Option<File>)> {
                 return Ok((stream, None));
             }
         }
-        file.set_len(0)?;
+        if empties {
+            file.set_len(0)?;
+        }
     }
     Ok((file, None))
 }

@@ -65,6 +65,7 @@ pub(super) fn output(mode: OutputMode) -> OutputSpec {
         verbose: false,
         dry_run: false,
         events: None,
+        joblog: None,
         summary: SummaryMode::Auto,
         quiet: false,
         advice: Advice::default(),

@@ -124,7 +124,10 @@ const RULES: &[Rule] = &[
     rule("delay", PROCESSES | THREADS, &["0", "1ms", "10us", "5ms", "0.002"])
         .slow(&["1h", "18446744073s"])
         .odd(NO_DURATIONS),
-    rule("protocol", 0, &["exec", "frames"]).odd(NO_WORDS),
+    rule("protocol", 0, &["exec", "frames", "lines", "json"]).odd(NO_WORDS),
+    // Without an equals sign the value is a stray word.
+    rule("wait_ready", PROGRAMS, &["1s", "50ms"]).odd(NO_DURATIONS),
+    rule("json_fd", PROGRAMS, &[]),
     rule("transport", STAYING, &["pipe", "socket", "shm", "file", "mqueue", "channel"]).odd(NO_WORDS),
     rule("spin", STAYING, &["0", "1us", "1ms"]).odd(NO_DURATIONS),
     rule("spool", STAYING, &["spool", "."]).odd(&[b"", b"/nonexistent/spool", b"items", b"\xff"]),
@@ -189,6 +192,8 @@ const RULES: &[Rule] = &[
     rule("group", ANY, &[]),
     rule("events", ANY, &["/dev/null", "/dev/full", "/nonexistent/events", "items", "/dev/stderr"])
         .odd(&[b"", b"-", b".", b"\xff", b"/"]),
+    rule("joblog", ANY, &["/dev/null", "/dev/full", "/nonexistent/log", "items", "/dev/stderr", "log", "+log"])
+        .odd(&[b"", b"-", b".", b"+", b"\xff", b"/"]),
     rule("trace", ANY, &["trace", "trace", "trace", "/dev/full", "/nonexistent/trace", "items"])
         .odd(&[b"", b"-", b"."]),
     // Without a trace it is refused, so it is drawn with neither.
@@ -238,7 +243,7 @@ const SLOW_COMMAND_LINES: &[&str] =
 /// With `--shell`: one word.
 const SCRIPTS: &[&str] =
     &["echo {} | cat", "exit 4", "kill -9 $$", "echo '{}' \"{}\"", "echo $(( {} ))", "cat <<E\n{}\nE\n", "("];
-/// Programs behind `--protocol frames`.
+/// Programs behind `--protocol frames`, `lines` and `json`.
 const PROGRAM_LINES: &[&str] = &[
     "WORKER",
     "WORKER",
@@ -326,7 +331,8 @@ impl Generator {
             self.push(&mut line, "isolation", b"thread", random);
         }
         if kind == PROGRAMS {
-            self.push(&mut line, "protocol", b"frames", random);
+            let protocol: &[u8] = random.one(&[b"frames".as_slice(), b"frames", b"lines", b"json"]);
+            self.push(&mut line, "protocol", protocol, random);
         }
         for _ in 0..random.below(7) {
             self.push_random_flag(&mut line, kind, source, random);

@@ -2,6 +2,7 @@
 //!
 //! Invariant: nothing else in the engine writes to stdout or stderr, and nothing else shows an outcome.
 
+mod job_log;
 mod output;
 mod pipeline;
 mod reorder;

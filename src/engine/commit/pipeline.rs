@@ -12,6 +12,7 @@ use super::super::answer::Answer;
 use super::super::feed::Feed;
 use super::super::token::Port;
 use super::super::turn::Turn;
+use super::job_log;
 use super::output::{OutputStreams, RESUME_BYTES};
 use super::reorder::{HeldResults, Reorder};
 use crate::core::input::Input;
@@ -61,6 +62,8 @@ enum Deferred {
 pub struct Commit {
     pub output: OutputStreams,
     reporters: Vec<Box<dyn Reporter>>,
+    /// It gets settled items when they end, before their turn to be shown.
+    job_log: Option<Box<dyn Reporter>>,
     /// Some reporter shows the items themselves.
     wants_inputs: bool,
     reorder: Reorder,
@@ -88,6 +91,7 @@ impl Commit {
         Self {
             output,
             reporters,
+            job_log: None,
             wants_inputs,
             reorder: Reorder::default(),
             record: None,
@@ -103,6 +107,12 @@ impl Commit {
     pub fn with_record(mut self, record: Box<dyn DurableRecord>) -> Self {
         self.record = Some(record);
         self
+    }
+
+    /// With a reporter that gets items in the order in which they end.
+    #[must_use]
+    pub fn with_job_log(self, job_log: Option<Box<dyn Reporter>>) -> Self {
+        Self { job_log, ..self }
     }
 
     /// Bytes of results that wait for their turn.
@@ -122,6 +132,10 @@ impl Commit {
 
     fn note(&mut self, now: Instant, event: RunEvent) {
         self.files.stopping |= matches!(event, RunEvent::Stopping { .. });
+        if let Some(log) = &mut self.job_log {
+            let noted = log.event(now, &event, &mut self.output.out, &mut self.output.err);
+            self.failure = self.failure.take().or(noted.err());
+        }
         if self.record.is_some() {
             self.waiting.push((now, Deferred::Event(event)));
         } else {
@@ -138,9 +152,14 @@ impl Commit {
         answer: Option<Answer<'_>>,
         feed: &mut Feed,
     ) {
-        let answer = answer.and_then(|answer| answer.part(&settlement));
+        let mut answer = answer.and_then(|answer| answer.part(&settlement));
         if matches!(settlement.outcome, Outcome::Failed | Outcome::Dead) && settlement.count == 1 {
             settlement.shown_item = shown_item(settlement.first, feed);
+        }
+        if let Some(log) = &mut self.job_log {
+            // Its file is written at the end of the turn, behind the barrier.
+            let logged = job_log::ended(log.as_mut(), &mut self.output, now, &settlement, &mut answer, feed);
+            self.failure = self.failure.take().or(logged.err());
         }
         let in_turn = mutant!(OrderIgnored, in_turn, true);
         if let Some(record) = &mut self.record {
@@ -203,6 +222,9 @@ impl Commit {
         let record = self.record.as_mut().filter(|_| may_pass)?;
         if let Err(error) = mutant!(BarrierNotFlushed, record.flush(), Ok(())) {
             self.record_lost = true;
+            if let Some(file) = self.job_log.as_mut().and_then(|log| log.file()) {
+                file.discard();
+            }
             return Some(format!("write the journal: {error}"));
         }
         let mut waiting = std::mem::take(&mut self.waiting);
@@ -221,7 +243,7 @@ impl Commit {
 
     /// Reporters write what they hold back; the first failure of one of their files since the last call.
     pub fn flush_reporters(&mut self) -> Option<ReporterError> {
-        for reporter in &mut self.reporters {
+        for reporter in self.reporters.iter_mut().chain(&mut self.job_log) {
             let flushed = reporter.flush();
             self.failure = self.failure.take().or(flushed.err());
         }
@@ -231,7 +253,7 @@ impl Commit {
     /// Writes what the files of reporters take, and watches those that take no more. Returns how many bytes wait.
     pub fn flush_files(&mut self, turn: &mut Turn) -> u64 {
         let mut waiting = 0;
-        for file in self.reporters.iter_mut().filter_map(|reporter| reporter.file()) {
+        for file in self.reporters.iter_mut().chain(&mut self.job_log).filter_map(|reporter| reporter.file()) {
             let flushed = turn.system.flush(&mut file.outbox);
             let blocked = matches!(flushed, Ok(Flushed::Blocked));
             if let Err(error) = flushed {
@@ -252,19 +274,29 @@ impl Commit {
 
     /// When to look again at files that are behind: no event reports the first reader of a FIFO.
     pub fn next_look_at_files(&mut self, now: Instant) -> Option<Instant> {
-        let mut files = self.reporters.iter_mut().filter_map(|reporter| reporter.file());
+        let mut files = self.reporters.iter_mut().chain(&mut self.job_log).filter_map(|reporter| reporter.file());
         let unreported = |file: &OwnFile| file.outbox.is_unread() || (!file.is_watched && !file.outbox.is_empty());
         files.any(|file| unreported(file)).then(|| now + FILES_RETRY)
     }
 
     /// Whether files of reporters have yet to take something.
     pub fn has_files_behind(&mut self) -> bool {
-        self.reporters.iter_mut().filter_map(|reporter| reporter.file()).any(|file| file.is_behind())
+        self.reporters
+            .iter_mut()
+            .chain(&mut self.job_log)
+            .filter_map(|reporter| reporter.file())
+            .any(|file| file.is_behind())
     }
 
     /// Says which files the run waits for.
     pub fn say_what_is_behind(&mut self, turn: &mut Turn) {
-        for file in self.reporters.iter_mut().filter_map(|reporter| reporter.file()).filter(|file| file.is_behind()) {
+        for file in self
+            .reporters
+            .iter_mut()
+            .chain(&mut self.job_log)
+            .filter_map(|reporter| reporter.file())
+            .filter(|file| file.is_behind())
+        {
             turn.notice(&format!("supervisor: {} takes no more; the run waits until it is read", file.path));
         }
     }

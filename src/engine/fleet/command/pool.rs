@@ -11,6 +11,7 @@ use super::launchers::{self, LauncherConfig};
 use super::messages::{CommandExit, CommandRules, ItemBytes, Order, Report};
 use crate::command::capture::Collector;
 use crate::command::exec::Commander;
+use crate::command::line::quote;
 use crate::core::input::Input;
 use crate::model::command::{self, Origin};
 use crate::model::ids::{Batch, Incarnation, WorkerId};
@@ -143,7 +144,7 @@ impl CommandPool {
         turn: &mut Turn,
     ) {
         if let Some(commander) = &mut self.printer {
-            turn.notices.extend_from_slice(&commander.quoted_line(body.bytes(), batch.first, worker));
+            turn.notices.extend_from_slice(&commander.quoted_line(body.bytes(), batch.first, worker, quote));
             turn.notices.push(b'\n');
         }
         self.order(worker, Order::Launch { worker, incarnation, batch, item: ItemBytes::from(body) });

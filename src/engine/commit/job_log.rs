@@ -1,0 +1,61 @@
+//! Items as they end, for the one reporter that does not wait for their turn.
+//!
+//! Invariant: the answer is afterwards as it was before; the stages that follow show it, or keep it.
+
+use super::super::answer::Answer;
+use super::super::feed::Feed;
+use super::output::OutputStreams;
+use crate::model::outcome::Settlement;
+use crate::model::time::Instant;
+use crate::reporter::{Content, Reporter, ReporterError, Settled};
+use std::mem;
+
+/// Gives settled items to `log` with their bytes, those that lie in one piece at a time.
+pub fn ended(
+    log: &mut dyn Reporter,
+    output: &mut OutputStreams,
+    now: Instant,
+    settlement: &Settlement,
+    answer: &mut Option<Answer<'_>>,
+    feed: &mut Feed,
+) -> Result<(), ReporterError> {
+    let Settlement { first, count, .. } = *settlement;
+    if feed.contiguous(first, count) == count {
+        return piece(log, output, now, settlement, answer, feed);
+    }
+    let (mut at, end) = (first, first.plus(u64::from(count)));
+    while at < end {
+        let count = feed.contiguous(at, (end.0 - at.0) as u32);
+        let settlement = Settlement { first: at, count, ..settlement.clone() };
+        let mut answer = answer.as_ref().map(|answer| answer.of(at, count));
+        piece(log, output, now, &settlement, &mut answer, feed)?;
+        at = at.plus(u64::from(count));
+    }
+    Ok(())
+}
+
+fn piece(
+    log: &mut dyn Reporter,
+    output: &mut OutputStreams,
+    now: Instant,
+    settlement: &Settlement,
+    answer: &mut Option<Answer<'_>>,
+    feed: &mut Feed,
+) -> Result<(), ReporterError> {
+    let delimiter = feed.delimiter();
+    let (inputs, arguments) = feed.shown(settlement.first, settlement.count);
+    let (results, times, exit) = match answer.as_mut() {
+        Some(Answer { results, times, exit, .. }) => {
+            (Content { spilled: mem::take(&mut results.spilled), memory: results.memory }, *times, *exit)
+        }
+        None => (Content::default(), None, None),
+    };
+    let errors = Content::default();
+    let mut settled = Settled { settlement, inputs: &inputs, arguments, delimiter, results, errors, times, exit };
+    let logged = log.settled(now, &mut settled, &mut output.out, &mut output.err);
+    let spilled = mem::take(&mut settled.results.spilled);
+    if let Some(answer) = answer {
+        answer.results.spilled = spilled;
+    }
+    logged
+}
