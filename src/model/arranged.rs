@@ -58,15 +58,14 @@ pub(super) fn check(spec: &SourceSpec, as_read: Option<Setting>, stdin: bool) ->
     }
 }
 
-/// What a command has to know of its items.
-pub(super) fn insertion(source: &SourceSpec) -> Insertion {
+/// What a command has to know of its items. `asked`: the arrangement that was asked for, whose replacement counts also
+/// where nothing is arranged.
+pub(super) fn insertion(source: &SourceSpec, asked: Option<&Arrangement>) -> Insertion {
+    let replace = asked.and_then(|arrangement| arrangement.replace.clone());
     match source {
-        SourceSpec::Arranged { arrangement, form, .. } => Insertion {
-            form: *form,
-            repeats: arrangement.repeats(),
-            replace: None,
-            has_names: arrangement.names.is_some(),
-        },
-        _ => Insertion::default(),
+        SourceSpec::Arranged { arrangement, form, .. } => {
+            Insertion { form: *form, repeats: arrangement.repeats(), replace, has_names: arrangement.names.is_some() }
+        }
+        _ => Insertion { replace, ..Insertion::default() },
     }
 }

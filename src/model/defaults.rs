@@ -5,7 +5,7 @@
 //! opens it.
 
 use super::arranged;
-use super::arrangement::{Arrangement, Insertion, ItemForm};
+use super::arrangement::{Arrangement, ItemForm};
 use super::builder::{ConfigBuilder, SourceChoice, WorkerChoice};
 use super::config::{
     Advice, ArrangedInput, Config, ExecSpec, ForeignSpec, InputSpec, OutputMode, OutputSpec, SourceSpec, Split,
@@ -290,8 +290,7 @@ impl ConfigBuilder {
         match &self.worker {
             WorkerChoice::Command(argv) => {
                 let (shell, stdin) = (is_set(self.shell), is_set(self.stdin));
-                let insertion = arranged::insertion(source);
-                let insertion = Insertion { replace: self.replacement(), ..insertion };
+                let insertion = arranged::insertion(source, self.arrangement.as_ref());
                 let (argv, terminal) = (argv.clone(), is_set(self.terminal));
                 Ok(WorkerSpec::Exec(ExecSpec { argv, shell, stdin, terminal, insertion }))
             }
@@ -321,10 +320,6 @@ impl ConfigBuilder {
                 })
             }
         }
-    }
-
-    fn replacement(&self) -> Option<Vec<u8>> {
-        self.arrangement.as_ref().and_then(|arrangement| arrangement.replace.clone())
     }
 
     /// The fastest transport by default; in the demonstration the plainest, which the system's own tools can show.
@@ -526,7 +521,7 @@ mod tests {
                 shell: false,
                 stdin: false,
                 terminal: false,
-                insertion: Insertion::default()
+                insertion: crate::model::arrangement::Insertion::default()
             })
         );
         assert_eq!(config.source, SourceSpec::Args { items: vec!["a".into(), "b".into()] });
