@@ -261,6 +261,20 @@ fn a_trace_that_is_cut_or_damaged_is_shown_as_far_as_it_goes() {
 }
 
 #[test]
+fn a_message_for_each_item_is_a_frame_for_each_item() {
+    let folder = tempfile::tempdir().unwrap();
+    let trace = folder.path().join("trace");
+    let path = trace.to_str().unwrap();
+    let run = output(&["--items", "300", "-w1", "--batch-max", "1", "-q", "--output", "none", "--trace", path], b"");
+    assert_eq!(run.code(), 0, "{}", run.stderr);
+    let run = output(&["flow", path, "--format", "json", "--kind", "frame"], b"");
+    let steps = run.stdout.lines().map(|line| serde_json::from_str::<serde_json::Value>(line).unwrap());
+    let sent: Vec<_> = steps.filter(|step| step["from"] == "supervisor").collect();
+    assert_eq!(sent.len(), 300);
+    assert!(sent.iter().all(|step| step["count"] == 1 && step["because"].is_string()), "{:?}", sent[0]);
+}
+
+#[test]
 fn a_disk_that_is_full_costs_the_trace_and_nothing_else() {
     // Results go to a pipe, and only the trace meets the limit.
     let line = "cd $(mktemp -d) && (ulimit -f 8; exec $SUPERVISOR --trace t --items 3000 --batch-max 1 -w2 --output results) \

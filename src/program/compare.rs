@@ -1,22 +1,19 @@
 //! `supervisor compare`: measures, and writes the report down.
 
-use super::answer::{fail, show};
+use super::answer::{fail, refuse_closed_stdout, show};
 #[cfg(feature = "plot")]
 use super::plot_target::PlotTarget;
-use crate::EngineError;
 use crate::cli::subcommand::compare::{CompareOptions, CompareOutput};
 use crate::compare::{self, CompareSettings, ComparisonReport, MeasuredRound};
 use crate::exit_code;
-use crate::sys::stdio;
 use std::io::{self, IsTerminal, Write};
 use std::process::ExitCode;
 
 /// Compares what the options say.
 pub(super) fn main(options: CompareOptions) -> ExitCode {
     // What would make the work worthless is checked before it: it takes long.
-    if stdio::was_closed(1) {
-        let error = EngineError::StdoutClosed;
-        return fail(&format_args!("failed to {error}"), exit_code::of_class(error.class()));
+    if let Err(exit) = refuse_closed_stdout() {
+        return exit;
     }
     #[cfg(feature = "plot")]
     let plot = match options.plot.map(PlotTarget::open).transpose() {

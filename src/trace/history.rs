@@ -181,17 +181,17 @@ impl HistoryBuilder {
             RunEvent::WorkerSpawned { worker, incarnation, pid } => {
                 self.start(*worker, *incarnation, *pid, at);
             }
-            RunEvent::WorkerReady { worker, .. } => {
-                if let Some(life) = self.life(*worker) {
+            RunEvent::WorkerReady { worker, incarnation, .. } => {
+                if let Some(life) = self.life(*worker, *incarnation) {
                     life.ready = Some(at);
                 }
             }
-            RunEvent::WorkerExited { worker, exit, reason, items, usage, .. } => {
-                if let Some(life) = self.life(*worker) {
+            RunEvent::WorkerExited { worker, incarnation, exit, reason, items, usage, .. } => {
+                if let Some(life) = self.life(*worker, *incarnation) {
                     (life.ended, life.exit) = (Some(at), Some(words::exit(*exit, reason)));
                     (life.items, life.usage) = (*items, *usage);
+                    self.alive.remove(worker);
                 }
-                self.alive.remove(worker);
             }
             _ => {}
         }
@@ -214,8 +214,10 @@ impl HistoryBuilder {
         });
     }
 
-    fn life(&mut self, worker: WorkerId) -> Option<&mut ProcessLife> {
-        self.history.processes.get_mut(*self.alive.get(&worker)?)
+    /// A process that has not ended. In a trace that lacks records an event may be about an earlier one.
+    fn life(&mut self, worker: WorkerId, incarnation: Incarnation) -> Option<&mut ProcessLife> {
+        let life = self.history.processes.get_mut(*self.alive.get(&worker)?)?;
+        (life.incarnation == incarnation).then_some(life)
     }
 
     /// An answer tells what became of the frame that brought its items.
@@ -253,7 +255,11 @@ impl HistoryBuilder {
 mod tests {
     use super::*;
     use crate::core::input::Input;
-    use crate::trace::testing::{fact, header, history, order, us, worker};
+    use crate::model::event::EndReason;
+    use crate::model::exit::ExitStatus;
+    use crate::trace::frame::TracedFrame;
+    use crate::trace::step::StepKind;
+    use crate::trace::testing::{batch, fact, given, header, history, order, us, worker};
 
     /// The records of a start: when it was ordered, and when the core was told that it was done.
     fn started(incarnation: u32, [at, spawned]: [u64; 2], is_ordered: bool) -> Vec<TraceRecord<'static>> {
@@ -273,5 +279,40 @@ mod tests {
         let history = history(header(), records.concat());
         let times: Vec<_> = history.processes.iter().map(|life| (life.ordered, life.spawned)).collect();
         assert_eq!(times, [(Some(us(10)), us(14)), (None, us(25)), (Some(us(30)), us(36))]);
+    }
+
+    #[test]
+    fn an_end_is_that_of_the_process_that_it_names() {
+        let ended = |incarnation| {
+            order(Action::Report(RunEvent::WorkerExited {
+                worker: worker(1),
+                incarnation: Incarnation(incarnation),
+                pid: 41,
+                exit: ExitStatus::Code(0),
+                reason: EndReason::Asked,
+                item: None,
+                waiting: 0,
+                items: u64::from(incarnation),
+                usage: Usage::default(),
+            }))
+        };
+        let records = [started(1, [10, 14], true), started(2, [20, 25], true), vec![ended(1)], vec![ended(2)]];
+        let history = history(header(), records.concat());
+        let ends: Vec<_> = history.processes.iter().map(|life| (life.ended.is_some(), life.items)).collect();
+        assert_eq!(ends, [(false, 0), (true, 2)]);
+    }
+
+    #[test]
+    fn each_message_of_a_dispatch_has_its_reason() {
+        let mut records = given(1, batch(0, 3, 1), [1, 2]);
+        let whole = records.pop();
+        let Some(TraceRecord::Frame(whole)) = whole else { panic!("{whole:?}") };
+        records.extend(given(1, batch(7, 1, 1), [3, 4]).into_iter().take(2));
+        let messages = [batch(0, 1, 1), batch(1, 2, 1), batch(7, 1, 1), batch(8, 1, 1)];
+        records.extend(messages.map(|batch| TraceRecord::Frame(TracedFrame { batch: Some(batch), ..whole })));
+        let history = history(header(), records);
+        let reasons = history.steps.iter().filter(|step| step.kind == StepKind::Frame);
+        let reasons: Vec<_> = reasons.map(|step| step.because.is_some()).collect();
+        assert_eq!(reasons, [true, true, true, false], "the last one was not ordered");
     }
 }

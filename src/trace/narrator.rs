@@ -26,10 +26,24 @@ const UNKNOWN: Attempt = Attempt(0);
 #[derive(Default)]
 struct KnownSlot {
     pid: Option<u32>,
-    /// Why items were sent to it whose frames have not passed, oldest first.
-    dispatched: VecDeque<String>,
+    /// Items that were sent to it whose messages have not all passed, oldest first, and why.
+    dispatched: VecDeque<(Batch, Option<String>)>,
     /// Why its next process is started, and for which item.
     spawned: Option<(Option<String>, Option<Batch>)>,
+}
+
+impl KnownSlot {
+    /// Why these items were sent: one dispatch may become several messages.
+    fn reason_of(&mut self, message: Batch) -> Option<String> {
+        // Of a dispatch that could not be queued no message passes.
+        let at = self.dispatched.iter().position(|(batch, _)| batch.contains(message.first))?;
+        self.dispatched.drain(..at);
+        let (batch, because) = self.dispatched.front()?;
+        if message.end() < batch.end() {
+            return because.clone();
+        }
+        self.dispatched.pop_front()?.1
+    }
 }
 
 /// Makes steps of records.
@@ -182,7 +196,7 @@ impl Narrator {
             }
             Action::Dispatch { worker, incarnation, batch } => {
                 let slot = self.slots.entry(*worker).or_default();
-                slot.dispatched.extend(step.because.clone());
+                slot.dispatched.push_back((*batch, step.because.clone()));
                 let step = Step { topic: Topic::Dispatch, to: Party::Worker(*worker), batch: Some(*batch), ..step };
                 each(self.of_worker(step, *worker, *incarnation));
             }
@@ -289,7 +303,7 @@ impl Narrator {
         let (from, to, life, because) = match direction {
             Direction::ToWorker => {
                 let life = FrameLife { queued: Some(queued), sent: Some(passed), ..FrameLife::default() };
-                let because = self.slots.get_mut(&worker).and_then(|slot| slot.dispatched.pop_front());
+                let because = batch.and_then(|batch| self.slots.get_mut(&worker)?.reason_of(batch));
                 (Party::Supervisor, Party::Worker(worker), life, because)
             }
             Direction::FromWorker => {

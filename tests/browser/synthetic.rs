@@ -1,12 +1,11 @@
 //! Runs that never were, the same each time: a small one in which a worker is killed at item 7, and one of any size.
 
-use std::collections::BTreeMap;
 use supervisor::Config;
 use supervisor::model::exit::{ExitStatus, Usage};
 use supervisor::model::ids::{Attempt, Batch, Incarnation, ItemId, WorkerId};
 use supervisor::model::signal::Signal;
 use supervisor::model::time::Instant;
-use supervisor::trace::history::{History, ProcessLife};
+use supervisor::trace::history::{History, HistoryBuilder, ProcessLife};
 use supervisor::trace::record::TraceHeader;
 use supervisor::trace::step::{FrameLife, Party, Step, StepKind, Topic};
 
@@ -109,16 +108,7 @@ impl Maker {
             common_fds: Vec::new(),
             policy: Config::builder().generate(20).workers(WORKERS).build().unwrap().policy,
         };
-        let made = History {
-            header,
-            steps: Vec::new(),
-            processes: Vec::new(),
-            texts: BTreeMap::new(),
-            times: Vec::new(),
-            dropped: 0,
-            cut: None,
-            end: Instant::ZERO,
-        };
+        let made = HistoryBuilder::new(header).finish();
         let mut maker = Self { made, slots: Vec::new(), seed: 7, pid: 4120 };
         for worker in 1..=WORKERS {
             let spawned = f64::from(worker) * 300e-6;

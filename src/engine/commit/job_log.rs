@@ -23,13 +23,10 @@ pub fn ended(
     if feed.contiguous(first, count) == count {
         return piece(log, output, now, settlement, answer, feed);
     }
-    let (mut at, end) = (first, first.plus(u64::from(count)));
-    while at < end {
-        let count = feed.contiguous(at, (end.0 - at.0) as u32);
-        let settlement = Settlement { first: at, count, ..settlement.clone() };
-        let mut answer = answer.as_ref().map(|answer| answer.of(at, count));
+    for (first, count) in feed.pieces(first, count) {
+        let settlement = Settlement { first, count, ..settlement.clone() };
+        let mut answer = answer.as_ref().map(|answer| answer.of(first, count));
         piece(log, output, now, &settlement, &mut answer, feed)?;
-        at = at.plus(u64::from(count));
     }
     Ok(())
 }

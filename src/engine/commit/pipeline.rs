@@ -38,6 +38,14 @@ fn shown_item(item: ItemId, feed: &mut Feed) -> Option<Box<str>> {
     words::shown_item(&shown).map(Into::into)
 }
 
+/// The files that reporters write for themselves.
+fn own_files<'a>(
+    reporters: &'a mut [Box<dyn Reporter>],
+    job_log: &'a mut Option<Box<dyn Reporter>>,
+) -> impl Iterator<Item = &'a mut OwnFile> {
+    reporters.iter_mut().chain(job_log).filter_map(|reporter| reporter.file())
+}
+
 /// A record of outcomes that has to be safe before they become visible.
 pub trait DurableRecord {
     /// Adds a settlement and its results, of which a large one is in the temporary file. Nothing has to be safe before
@@ -253,7 +261,7 @@ impl Commit {
     /// Writes what the files of reporters take, and watches those that take no more. Returns how many bytes wait.
     pub fn flush_files(&mut self, turn: &mut Turn) -> u64 {
         let mut waiting = 0;
-        for file in self.reporters.iter_mut().chain(&mut self.job_log).filter_map(|reporter| reporter.file()) {
+        for file in own_files(&mut self.reporters, &mut self.job_log) {
             let flushed = turn.system.flush(&mut file.outbox);
             let blocked = matches!(flushed, Ok(Flushed::Blocked));
             if let Err(error) = flushed {
@@ -274,29 +282,19 @@ impl Commit {
 
     /// When to look again at files that are behind: no event reports the first reader of a FIFO.
     pub fn next_look_at_files(&mut self, now: Instant) -> Option<Instant> {
-        let mut files = self.reporters.iter_mut().chain(&mut self.job_log).filter_map(|reporter| reporter.file());
+        let mut files = own_files(&mut self.reporters, &mut self.job_log);
         let unreported = |file: &OwnFile| file.outbox.is_unread() || (!file.is_watched && !file.outbox.is_empty());
         files.any(|file| unreported(file)).then(|| now + FILES_RETRY)
     }
 
     /// Whether files of reporters have yet to take something.
     pub fn has_files_behind(&mut self) -> bool {
-        self.reporters
-            .iter_mut()
-            .chain(&mut self.job_log)
-            .filter_map(|reporter| reporter.file())
-            .any(|file| file.is_behind())
+        own_files(&mut self.reporters, &mut self.job_log).any(|file| file.is_behind())
     }
 
     /// Says which files the run waits for.
     pub fn say_what_is_behind(&mut self, turn: &mut Turn) {
-        for file in self
-            .reporters
-            .iter_mut()
-            .chain(&mut self.job_log)
-            .filter_map(|reporter| reporter.file())
-            .filter(|file| file.is_behind())
-        {
+        for file in own_files(&mut self.reporters, &mut self.job_log).filter(|file| file.is_behind()) {
             turn.notice(&format!("supervisor: {} takes no more; the run waits until it is read", file.path));
         }
     }
@@ -316,13 +314,10 @@ impl Commit {
         if !self.wants_inputs || feed.contiguous(first, count) == count {
             return self.show_piece(now, settlement, answer, feed);
         }
-        let (mut at, end) = (first, first.plus(u64::from(count)));
-        while at < end {
-            let count = feed.contiguous(at, (end.0 - at.0) as u32);
-            let piece = Settlement { first: at, count, ..settlement.clone() };
-            let answer = answer.as_ref().map(|answer| answer.of(at, count));
+        for (first, count) in feed.pieces(first, count) {
+            let piece = Settlement { first, count, ..settlement.clone() };
+            let answer = answer.as_ref().map(|answer| answer.of(first, count));
             self.show_piece(now, &piece, answer, feed);
-            at = piece.first.plus(u64::from(count));
         }
     }
 

@@ -259,6 +259,17 @@ impl Feed {
         (form.shown(bytes), (form == ItemForm::List).then_some(bytes))
     }
 
+    /// These items, cut into stretches that lie in one piece each.
+    pub fn pieces(&self, first: ItemId, count: u32) -> Vec<(ItemId, u32)> {
+        let (mut pieces, mut at, end) = (Vec::new(), first, first.plus(u64::from(count)));
+        while at < end {
+            let count = self.contiguous(at, (end.0 - at.0) as u32);
+            pieces.push((at, count));
+            at = at.plus(u64::from(count));
+        }
+        pieces
+    }
+
     /// How many of these items lie in one piece from the first one on, so that [`Feed::body`] has their bytes.
     pub fn contiguous(&self, first: ItemId, count: u32) -> u32 {
         self.payloads.contiguous(first, count)

@@ -347,29 +347,24 @@ impl Link {
     /// # Errors
     /// The fact that the channel could not take it.
     pub fn queue(&mut self, batch: Batch, body: &BlockSlice<'_>, turn: &Turn) -> Result<(), Input> {
-        let (channel, start) = (&mut self.channel, body.range().start);
+        let (channel, frames, peer, start) = (&mut self.channel, &mut self.queued, self.peer, body.range().start);
+        let traced = turn.trace.is_on().then(|| turn.system.now());
+        let mut next = batch.first;
         let put = |outgoing: Outgoing<'_>| match outgoing {
             Outgoing::Frame(prefix, count, range) => {
+                if let Some(now) = traced {
+                    frames.push_back(items_frame(peer, Batch { first: next, count, ..batch }, range.len(), now));
+                    next = next.plus(u64::from(count));
+                }
                 let part = BlockSlice::new(body.block(), start + range.start..start + range.end);
                 channel.queue(prefix, count, part)
             }
-            Outgoing::Text(text) => channel.queue_text(text),
+            Outgoing::Text(text) => {
+                frames.extend(traced.map(|now| items_frame(peer, batch, text.len(), now)));
+                channel.queue_text(text)
+            }
         };
         let queued = self.protocol.encode::<ChannelError>(batch, body.bytes(), put);
-        if turn.trace.is_on() {
-            let now = turn.system.now();
-            self.queued.push_back(TracedFrame {
-                direction: Direction::ToWorker,
-                kind: FrameKind::Items,
-                worker: self.peer.worker,
-                incarnation: self.peer.incarnation,
-                batch: Some(batch),
-                body_bytes: body.bytes().len() as u64,
-                queued: now,
-                passed: now,
-                work: None,
-            });
-        }
         if self.unanswered_since.is_none() && self.protocol.awaits_line() {
             self.unanswered_since = Some(turn.now);
         }
@@ -416,6 +411,21 @@ fn split_times<'a>(
 fn range_in(base: usize, part: &[u8]) -> Range<usize> {
     let start = part.as_ptr().addr().wrapping_sub(base);
     start..start + part.len()
+}
+
+/// A message with items, queued now.
+const fn items_frame(peer: WorkerIncarnation, batch: Batch, body_bytes: usize, now: Instant) -> TracedFrame {
+    TracedFrame {
+        direction: Direction::ToWorker,
+        kind: FrameKind::Items,
+        worker: peer.worker,
+        incarnation: peer.incarnation,
+        batch: Some(batch),
+        body_bytes: body_bytes as u64,
+        queued: now,
+        passed: now,
+        work: None,
+    }
 }
 
 const fn hello(WorkerIncarnation { worker, incarnation }: WorkerIncarnation) -> Input {
