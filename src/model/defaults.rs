@@ -12,44 +12,16 @@ use super::config::{
     SummaryMode, TraceSpec, WorkerSpec,
 };
 use super::config_error::{ConfigError, Setting};
-use super::ids::ItemId;
+use super::setting_values::{first_set, is_set};
 use super::signal::Signal;
 use super::spec::{
-    Backoff, Credit, Halt, IDENTITY_ALIAS, ITEM_BYTES_MAX, Intensity, Policy, ProtocolKind, QueueOrder,
-    RestartStrategy, RestartType, TASKS, TermStep, Threshold, TransportKind, TransportSpec, WorkerContract,
+    Credit, Halt, IDENTITY_ALIAS, ITEM_BYTES_MAX, ProtocolKind, QueueOrder, TASKS, Threshold, TransportKind,
+    TransportSpec,
 };
 use super::time::Duration;
 
-/// Workers and items of the demonstration: the built-in worker on generated items.
-const DEMONSTRATION_WORKERS: u32 = 5;
+/// Items of the demonstration: the built-in worker on generated items.
 const DEMONSTRATION_ITEMS: u64 = 20;
-
-/// Items in a batch of short messages: enough that the work per batch is little beside the work per message.
-const SHORT_MESSAGES_BATCH_ITEMS: u32 = 1024;
-
-/// Read ahead for the orders that are the better the more items they choose from.
-const CHOOSING_QUEUE_ITEMS: u64 = 1_000_000;
-
-/// Further attempts of an item that asks for them, where the run's author says nothing of retries.
-const HINTED_RETRIES: u32 = 3;
-
-/// Crashes that an item may cause. A command that a signal ended is not started a second time unless asked.
-const CRASH_LIMIT: u32 = 3;
-
-const DEAD_MAX: u32 = 20;
-/// Programs that exit before any hello, before the run gives up: one may be bad luck.
-const START_EXITS_MAX: u32 = 3;
-const HELLO_TIMEOUT: Duration = Duration::from_secs(10);
-const GRACE: Duration = Duration::from_secs(10);
-const INTENSITY: Intensity = Intensity { restarts_max: 5, period: Duration::from_secs(10) };
-const BACKOFF: Backoff = Backoff { min: Duration::from_millis(100), max: Duration::from_secs(10) };
-/// GNU parallel's.
-pub(crate) const TERM_SEQUENCE: [TermStep; 4] =
-    [step(Signal::TERM, 200), step(Signal::TERM, 100), step(Signal::TERM, 50), step(Signal::KILL, 25)];
-
-const fn step(signal: Signal, wait_ms: u64) -> TermStep {
-    TermStep { signal, wait: Duration::from_millis(wait_ms) }
-}
 
 impl ConfigBuilder {
     /// Checks the settings and completes them.
@@ -87,7 +59,7 @@ impl ConfigBuilder {
         })
     }
 
-    fn trace_spec(&self) -> TraceSpec {
+    pub(super) fn trace_spec(&self) -> TraceSpec {
         TraceSpec {
             file: self.trace.clone(),
             items: is_set(self.trace_items),
@@ -96,12 +68,12 @@ impl ConfigBuilder {
         }
     }
 
-    const fn is_built_in(&self) -> bool {
+    pub(super) const fn is_built_in(&self) -> bool {
         matches!(self.worker, WorkerChoice::BuiltIn)
     }
 
     /// The protocol of a worker program that is not on our SDK.
-    fn text_protocol(&self) -> Option<ProtocolKind> {
+    pub(super) fn text_protocol(&self) -> Option<ProtocolKind> {
         self.protocol.filter(|kind| *kind != ProtocolKind::Frames && matches!(self.worker, WorkerChoice::Program(_)))
     }
 
@@ -386,118 +358,14 @@ impl ConfigBuilder {
         }
         Ok(())
     }
-
-    fn policy(&self, source: &SourceSpec, demonstration: bool) -> Policy {
-        let per_item = self.is_per_item();
-        let workers = self.workers.unwrap_or(match demonstration {
-            true => DEMONSTRATION_WORKERS,
-            false if is_set(self.terminal) => 1,
-            false => self.host.cores,
-        });
-        let retries = self.retries.unwrap_or(0);
-        // A command that a signal has ended is tried as often as one that has failed.
-        let crash_limit = if per_item { retries.saturating_add(1) } else { CRASH_LIMIT };
-        let crash_limit = self.crash_limit.unwrap_or(crash_limit);
-        Policy {
-            workers,
-            worker: self.contract(),
-            first_item: ItemId(0),
-            queue_order: self.queue.unwrap_or(QueueOrder::Fifo),
-            queue_items_max: self.queue_items_max.unwrap_or_else(|| self.read_ahead(source, workers)),
-            batch_max: self.batch_items_max(source),
-            keep_order: is_set(self.keep_order),
-            start_together: demonstration,
-            retries,
-            hinted_retries: self.retries.unwrap_or(HINTED_RETRIES),
-            exit_rules: self.rules_of_exits(),
-            crash_limit,
-            kill_limit: self.kill_limit.unwrap_or(if demonstration { None } else { Some(crash_limit) }),
-            retry_delay: self.retry_delay.unwrap_or_default(),
-            dead_max: self.dead_max.unwrap_or(Some(DEAD_MAX)),
-            timeout: self.timeout,
-            hello_timeout: self.wait_ready.unwrap_or(HELLO_TIMEOUT),
-            // Another restart limit than the default alone decides.
-            start_exits_max: self.intensity.is_none_or(|given| given == INTENSITY).then_some(START_EXITS_MAX),
-            term_sequence: self.term_sequence.clone().unwrap_or_else(|| TERM_SEQUENCE.into()),
-            grace: self.grace.unwrap_or(GRACE),
-            restart: self.restart.unwrap_or(RestartType::Permanent),
-            strategy: self.strategy.unwrap_or(RestartStrategy::OneForOne),
-            intensity: self.intensity.unwrap_or(INTENSITY),
-            backoff: self.backoff.unwrap_or(BACKOFF),
-            halt: self.halt,
-            stop_at_abort: is_set(self.stop_at_abort),
-            run_timeout: self.run_timeout,
-            // A command's own end says when it began.
-            report_starts: self.events.is_some()
-                || self.trace_spec().is_on()
-                || (self.joblog.is_some() && !self.is_per_item()),
-            explains: self.trace_spec().is_on(),
-            seed: self.seed.unwrap_or(self.host.seed),
-        }
-    }
-
-    fn contract(&self) -> WorkerContract {
-        let credit = self.credit.unwrap_or(Credit::Auto);
-        match self.text_protocol() {
-            _ if self.is_per_item() => WorkerContract::per_item(),
-            None | Some(ProtocolKind::Frames) => WorkerContract::resident(credit),
-            // A program that is not fed ahead answers each line before it gets the next one, whatever it buffers.
-            Some(ProtocolKind::Lines) => WorkerContract::foreign(false, self.credit.unwrap_or(Credit::Items(1)), true),
-            Some(ProtocolKind::Json) => WorkerContract::foreign(self.wait_ready.is_some(), credit, false),
-        }
-    }
-
-    /// Most items in one message.
-    fn message_items_max(&self, source: &SourceSpec) -> u32 {
-        if self.is_per_item() || is_blocks(source) { 1 } else { self.batch_max.unwrap_or(u32::MAX) }
-    }
-
-    /// Most items in a batch: many messages, unless it matters when each item starts, which is known of a batch
-    /// of one message alone.
-    fn batch_items_max(&self, source: &SourceSpec) -> u32 {
-        let message = self.message_items_max(source);
-        // A line for each item, and the items of one dispatch leave in one write.
-        if self.text_protocol().is_some() && !is_blocks(source) {
-            return if self.events.is_some() { 1 } else { SHORT_MESSAGES_BATCH_ITEMS };
-        }
-        if self.batch_max.is_none() || self.events.is_some() || self.timeout.is_some() {
-            message
-        } else {
-            message.max(SHORT_MESSAGES_BATCH_ITEMS)
-        }
-    }
-
-    /// The default of `queue_items_max`. In fifo order just enough that no worker waits for the source.
-    fn read_ahead(&self, source: &SourceSpec, workers: u32) -> u64 {
-        let workers = u64::from(workers);
-        match self.queue.unwrap_or(QueueOrder::Fifo) {
-            // Blocks are large: two for each worker.
-            _ if is_blocks(source) => 2 * workers + 2,
-            QueueOrder::Lifo | QueueOrder::Priority => CHOOSING_QUEUE_ITEMS,
-            QueueOrder::Fifo if self.is_per_item() => 4 * workers + 64,
-            // A worker of tiny items settles some thousand in a millisecond and holds up to four such batches.
-            QueueOrder::Fifo => (1 << 17).max(workers * (1 << 14)),
-        }
-    }
-}
-
-const fn is_blocks(source: &SourceSpec) -> bool {
-    matches!(source, SourceSpec::Lines { split: Split::Block { .. }, .. })
-}
-
-fn is_set(setting: Option<bool>) -> bool {
-    setting == Some(true)
-}
-
-/// The first setting of a list to which its condition applies.
-fn first_set(settings: &[(Setting, bool)]) -> Option<Setting> {
-    settings.iter().find(|(_, applies)| *applies).map(|(setting, _)| *setting)
 }
 
 #[cfg(test)]
 mod tests {
     use super::super::builder::Host;
     use super::super::exit_rule::{ExitMatch, ExitRule};
+    use super::super::policy_defaults::step;
+    use super::super::spec::Backoff;
     use super::super::spec::HaltOn;
     use super::*;
 

@@ -20,6 +20,8 @@ pub mod notification;
 pub mod numbers;
 pub mod outcome;
 pub mod plot_file;
+pub(crate) mod policy_defaults;
+mod setting_values;
 pub mod signal;
 pub mod spec;
 pub mod status;

@@ -2,7 +2,7 @@
 //!
 //! Invariant: pure, and it only gets firmer: passed on, then the term sequence, then KILL.
 
-use crate::model::defaults::TERM_SEQUENCE;
+use crate::model::policy_defaults::TERM_SEQUENCE;
 use crate::model::signal::Signal;
 use crate::model::time::{Duration, Instant};
 

@@ -19,12 +19,13 @@ use super::super::super::system::{abandon, reap};
 use super::super::super::token::{Part, Port, generation};
 use super::held_output;
 use super::messages::{CommandExit, CommandRules, ItemBytes, Order, Report};
-use crate::command::capture::{Collector, Progress};
-use crate::command::exec::{Commander, Execution, Launch, LaunchError};
+use super::running::RunningCommand;
+use crate::command::capture::Collector;
+use crate::command::exec::{Commander, Launch, LaunchError};
 use crate::command::job_control::goes_on_at_terminal;
 use crate::core::input::SpawnFailure;
 use crate::model::exit::ExitStatus;
-use crate::model::ids::{Batch, Incarnation, ItemId, WorkerId};
+use crate::model::ids::{Batch, Incarnation, WorkerId};
 use crate::model::signal::Signal;
 use crate::model::spec::Leftovers;
 use crate::model::time::{Duration, Instant};
@@ -68,51 +69,8 @@ pub struct LauncherConfig {
     pub reports: Arc<Mailbox<Report>>,
 }
 
-/// What the thread executes.
-pub fn main(config: LauncherConfig) {
-    let reports = Arc::clone(&config.reports);
-    // The error is reported also if the thread panics.
-    let mut loss = Loss { reports, error: Some(io::Error::other("it panicked")) };
-    loss.error = Launcher::new(config).and_then(Launcher::run).err();
-}
-
-/// Reports the end of the thread, unless it had the order to leave.
-struct Loss {
-    reports: Arc<Mailbox<Report>>,
-    error: Option<io::Error>,
-}
-
-impl Drop for Loss {
-    fn drop(&mut self) {
-        if let Some(error) = self.error.take() {
-            self.reports.post(&mut vec![Report::Lost { error }]);
-        }
-    }
-}
-
-/// A command that works on one item.
-struct RunningCommand {
-    execution: Execution,
-    worker: WorkerId,
-    incarnation: Incarnation,
-    id: ItemId,
-    item: ItemBytes,
-    /// Its stdin is in the poll set.
-    stdin: bool,
-    /// When the end of its process was seen.
-    ended: Option<Instant>,
-    /// The supervisor has signalled it.
-    signalled: bool,
-}
-
-impl RunningCommand {
-    fn token(&self, part: Part) -> u64 {
-        let (index, generation) = (self.worker.index() as u32, generation(self.incarnation.0));
-        Port::Worker { part, index, generation }.token()
-    }
-}
-
-struct Launcher {
+/// What the thread of a launcher has.
+pub struct Launcher {
     config: LauncherConfig,
     spawner: Spawner,
     poller: Poller,
@@ -132,7 +90,9 @@ struct Launcher {
 }
 
 impl Launcher {
-    fn new(config: LauncherConfig) -> io::Result<Self> {
+    /// # Errors
+    /// No descriptor is left.
+    pub fn new(config: LauncherConfig) -> io::Result<Self> {
         let poller = Poller::new()?;
         poller.add(config.orders.as_ref(), Interest::READ, Port::Orders.token())?;
         Ok(Self {
@@ -150,7 +110,10 @@ impl Launcher {
     }
 
     /// Runs until the order to leave.
-    fn run(mut self) -> io::Result<()> {
+    ///
+    /// # Errors
+    /// The poll set fails.
+    pub fn run(mut self) -> io::Result<()> {
         let (mut orders, mut ready) = (Vec::new(), Vec::new());
         loop {
             // Ends before starts: the loop finds more work for the slots while they are filled.
@@ -308,37 +271,12 @@ impl Launcher {
             ended: None,
             signalled: false,
         };
-        if let Err(error) = self.watch(&command) {
-            self.unwatch(&command);
+        if let Err(error) = command.watch(&self.poller) {
+            command.unwatch(&self.poller);
             abandon(&self.config.groups, worker, &command.execution.process);
             return Err(SpawnFailure::Shortage(format!("watch a command: {error}")));
         }
         Ok(command)
-    }
-
-    fn watch(&self, command: &RunningCommand) -> io::Result<()> {
-        let execution = &command.execution;
-        self.poller.add(&execution.process, Interest::READ, command.token(Part::Process))?;
-        for (pipe, part) in [(&execution.stdout, Part::CommandStdout), (&execution.stderr, Part::CommandStderr)] {
-            if let Some(pipe) = pipe {
-                self.poller.add(pipe, Interest::READ, command.token(part))?;
-            }
-        }
-        Ok(())
-    }
-
-    /// Takes the descriptors of a command out of the poll set.
-    fn unwatch(&self, command: &RunningCommand) {
-        let execution = &command.execution;
-        if command.ended.is_none() {
-            let _ = self.poller.remove(&execution.process);
-        }
-        for pipe in [&execution.stdout, &execution.stderr].into_iter().flatten() {
-            let _ = self.poller.remove(pipe);
-        }
-        if let (true, Some(stdin)) = (command.stdin, &execution.stdin) {
-            let _ = self.poller.remove(stdin);
-        }
     }
 
     /// Signals a command and its process group. A command that has ended is no error.
@@ -369,28 +307,8 @@ impl Launcher {
 
     /// Writes the item to the command's stdin.
     fn write_stdin(&mut self, index: usize) {
-        let Some(command) = self.commands.get_mut(index / self.config.step).and_then(Option::as_deref_mut) else {
-            return;
-        };
-        let token = command.token(Part::CommandStdin);
-        let written = command.execution.write_stdin(command.item.bytes());
-        let Some(stdin) = &command.execution.stdin else { return };
-        let written = match written {
-            Ok(Progress::Blocked) if command.stdin => return,
-            Ok(Progress::Blocked) => self.poller.add(stdin, Interest::WRITE, token).map(|_| command.stdin = true),
-            Ok(Progress::More | Progress::Closed) => {
-                if std::mem::take(&mut command.stdin) {
-                    let _ = self.poller.remove(stdin);
-                }
-                // The command reads end-of-file.
-                command.execution.stdin = None;
-                return;
-            }
-            Err(error) => Err(error),
-        };
-        if written.is_err() {
-            // The command must not take a part of the item for the whole.
-            let _ = command.execution.process.signal_all(Signal::KILL);
+        if let Some(command) = self.commands.get_mut(index / self.config.step).and_then(Option::as_deref_mut) {
+            command.write_stdin(&self.poller);
         }
     }
 
@@ -399,23 +317,10 @@ impl Launcher {
         let Some(command) = self.commands.get_mut(index / self.config.step).and_then(Option::as_deref_mut) else {
             return true;
         };
-        let (execution, collector) = (&mut command.execution, &mut self.config.collector);
-        let stderr = part == Part::CommandStderr;
-        for _ in 0..reads {
-            let read = if stderr { execution.read_stderr(collector) } else { execution.read_stdout(collector) };
-            match read {
-                Ok(Progress::More) => continue,
-                Ok(Progress::Blocked) => return false,
-                Ok(Progress::Closed) => {}
-                Err(error) => self.reports.push(Report::StorageLost { error: error.to_string() }),
-            }
-            let pipe = if stderr { &mut execution.stderr } else { &mut execution.stdout };
-            if let Some(pipe) = pipe.take() {
-                let _ = self.poller.remove(&pipe);
-            }
-            return true;
-        }
-        false
+        command.read(part, reads, &mut self.config.collector, &self.poller).unwrap_or_else(|error| {
+            self.reports.push(Report::StorageLost { error: error.to_string() });
+            true
+        })
     }
 
     /// The process of a command has ended: reads what is left, and waits for leftovers of its group that hold the output
@@ -457,7 +362,7 @@ impl Launcher {
         let Some(command) = self.place(index).and_then(Option::take) else { return };
         self.running -= 1;
         self.awaits_answer = true;
-        self.unwatch(&command);
+        command.unwatch(&self.poller);
         if let Some(ended) = command.ended.filter(|_| !self.config.rules.quiet) {
             let held = self.now.since(ended);
             let notice = held_output::notice(&command.execution, command.id, command.item.bytes(), held);

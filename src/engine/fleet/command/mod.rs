@@ -4,6 +4,8 @@ mod held_output;
 mod launchers;
 mod messages;
 mod pool;
+mod running;
+mod thread;
 
 pub use messages::{CommandExit, CommandRules, ItemBytes, Order, Report};
 pub use pool::{CommandPool, LAUNCHERS_MAX, LauncherMailboxes};

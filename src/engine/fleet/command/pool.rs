@@ -7,8 +7,9 @@
 
 use super::super::super::answer::Reply;
 use super::super::super::turn::Turn;
-use super::launchers::{self, LauncherConfig};
+use super::launchers::LauncherConfig;
 use super::messages::{CommandExit, CommandRules, ItemBytes, Order, Report};
+use super::thread;
 use crate::command::capture::Collector;
 use crate::command::exec::Commander;
 use crate::command::line::quote;
@@ -120,7 +121,7 @@ impl CommandPool {
                 reports: Arc::clone(&self.reports),
             };
             let builder = Builder::new().name(format!("launcher-{}", number + 1));
-            let thread = signals::with_blocked(|| builder.spawn(move || launchers::main(config)));
+            let thread = signals::with_blocked(|| builder.spawn(move || thread::main(config)));
             let thread = thread.map_err(refusal::of_std("clone3 or clone, for a thread"))?;
             launcher.thread = Some(thread);
         }

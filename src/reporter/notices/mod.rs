@@ -3,146 +3,25 @@
 //! A death is reported once: as the death of a resident worker, or as the failure of its item with a process per item.
 //! An error that ends the run is reported even with `--quiet`.
 
+mod ends;
+mod state;
+mod stops;
+
+pub use state::Notices;
+
 use super::own_file::OwnFile;
-use super::repeats::Repeats;
 use super::{Reporter, ReporterError, Settled};
-use crate::model::config::{Advice, OutputMode, OutputSpec};
-use crate::model::event::{EndReason, ItemFate, RunEvent, Stage};
-use crate::model::exit::ExitStatus;
-use crate::model::ids::{Attempt, Incarnation, ItemId, WorkerId};
-use crate::model::outcome::{Cause, CauseKind, FailReason, Outcome, Settlement, StopReason};
-use crate::model::signal::Signal;
-use crate::model::spec::{Halt, HaltOn, Policy, Threshold};
+use crate::model::event::RunEvent;
+use crate::model::ids::{Attempt, Incarnation, WorkerId};
+use crate::model::outcome::{Cause, CauseKind, FailReason, Outcome, Settlement};
 use crate::model::time::{Duration, Instant};
 use crate::model::words::{self, counted, escaped, seconds};
 use crate::sys::outbox::Outbox;
-use std::collections::BTreeMap;
+use ends::ProcessEnd;
+use state::{Starting, push_notice};
 use std::fmt::Write;
 
-/// The reporter of notices on stderr while the run lasts.
-pub struct Notices {
-    quiet: bool,
-    /// Also report what goes well: starts and their pids.
-    narrate: bool,
-    /// A process for each item.
-    per_item: bool,
-    grace: Duration,
-    leave_time: Duration,
-    timeout: Option<Duration>,
-    crash_limit: u32,
-    kill_limit: Option<u32>,
-    hello_timeout: Duration,
-    /// The signals of the term sequence: `TERM, then KILL`.
-    term_words: String,
-    /// The first processes of the slots, until they are reported.
-    starting: Option<Starting>,
-    /// By slot: if its present process has sent its hello.
-    ready: Vec<bool>,
-    /// How many workers died under each unsettled item.
-    deaths: BTreeMap<ItemId, Deaths>,
-    advice: Advice,
-    repeats: Repeats,
-    /// Why there are fewer workers than cores.
-    workers_why: Option<String>,
-    /// The run stops at its first failed item.
-    stops_at_first: bool,
-    /// A worker has sent its hello.
-    any_was_ready: bool,
-    /// Deaths before the hello while no worker had sent one, and the notice about the first, which waits.
-    early_deaths: u32,
-    first_early_death: Option<String>,
-    /// The last signal, until the stop that it causes is reported.
-    signal: Option<Signal>,
-    /// The last reason to stop that was reported.
-    reported: Option<StopReason>,
-    /// When the grace of the running items began.
-    draining_since: Option<Instant>,
-}
-
-struct Starting {
-    workers: usize,
-    not_started: usize,
-    pids: Vec<u32>,
-}
-
-/// The deaths of workers under one item.
-#[derive(Clone, Copy, Default)]
-struct Deaths {
-    crashes: u32,
-    /// By KILL or TERM from outside.
-    kills: u32,
-}
-
-/// The end of a process.
-struct ProcessEnd<'a> {
-    worker: WorkerId,
-    pid: u32,
-    exit: ExitStatus,
-    reason: &'a EndReason,
-    item: Option<(ItemId, ItemFate)>,
-    /// Items that it held and had not begun.
-    waiting: u64,
-}
-
-impl ProcessEnd<'_> {
-    /// Of ends of the same kind the first few are told; `None`: each is told.
-    fn kind(&self) -> Option<String> {
-        match (self.item, self.reason) {
-            (Some((_, ItemFate::Settled)), _) => None,
-            (Some((_, ItemFate::Again(_))), reason) => Some(format!("{}, tried again", words::exit(self.exit, reason))),
-            (None, EndReason::Own) => Some(format!("{}, with no item", self.exit)),
-            (None, _) => None,
-        }
-    }
-
-    /// Whether KILL or TERM, which the supervisor did not send, has ended it.
-    fn is_kill(&self) -> bool {
-        let killed = matches!(self.exit, ExitStatus::Signal { signal: Signal::KILL | Signal::TERM, .. });
-        killed && *self.reason == EndReason::Own
-    }
-}
-
 impl Notices {
-    #[must_use]
-    pub fn new(output: &OutputSpec, policy: &Policy) -> Self {
-        let mut signals: Vec<String> = policy.term_sequence.iter().map(|step| step.signal.name()).collect();
-        signals.dedup();
-        Self {
-            quiet: output.quiet,
-            narrate: output.mode == OutputMode::Narrate && !output.quiet,
-            per_item: policy.worker.starts_with_item(),
-            grace: policy.grace,
-            leave_time: policy.leave_time(),
-            timeout: policy.timeout,
-            crash_limit: policy.crash_limit,
-            kill_limit: policy.kill_limit,
-            hello_timeout: policy.hello_timeout,
-            term_words: signals.join(", then "),
-            starting: None,
-            ready: Vec::new(),
-            deaths: BTreeMap::new(),
-            advice: output.advice,
-            repeats: Repeats::new(output.verbose || output.mode == OutputMode::Narrate),
-            workers_why: output.workers_why.clone(),
-            stops_at_first: policy
-                .halt
-                .is_some_and(|halt| matches!(halt, Halt { on: HaltOn::Fail, threshold: Threshold::Items(0 | 1), .. })),
-            any_was_ready: false,
-            early_deaths: 0,
-            first_early_death: None,
-            signal: None,
-            reported: None,
-            draining_since: None,
-        }
-    }
-
-    fn ready_of(&mut self, worker: WorkerId) -> &mut bool {
-        if self.ready.len() <= worker.index() {
-            self.ready.resize(worker.index() + 1, false);
-        }
-        &mut self.ready[worker.index()]
-    }
-
     fn spawned(&mut self, worker: WorkerId, incarnation: Incarnation, pid: u32, err: &mut Outbox) {
         *self.ready_of(worker) = false;
         match &mut self.starting {
@@ -184,92 +63,6 @@ impl Notices {
         let workers = counted(pids.len() as u64, "worker", "workers");
         let why = self.workers_why.take().map(|why| format!(" ({})", escaped(&why))).unwrap_or_default();
         push_notice(err, &format!("started {workers}{why}: pid {}", pids.join(", ")));
-    }
-
-    fn exited(&mut self, end: &ProcessEnd<'_>, err: &mut Outbox) {
-        let was_ready = std::mem::replace(self.ready_of(end.worker), false);
-        if self.per_item {
-            // It is reported by the retry, or by the settlement of its item.
-            return;
-        }
-        if let (EndReason::Own | EndReason::Protocol(_) | EndReason::NoHello, Some((item, _))) = (end.reason, end.item)
-        {
-            let deaths = self.deaths.entry(item).or_default();
-            *(if end.is_kill() { &mut deaths.kills } else { &mut deaths.crashes }) += 1;
-        }
-        if !self.any_was_ready && matches!(end.reason, EndReason::Own) {
-            // The notice that the run gives up says it all; if a worker comes up after all, this one is reported then.
-            self.early_deaths += 1;
-            let line = self.end_line(end, was_ready);
-            self.first_early_death = self.first_early_death.take().or(line);
-            return;
-        }
-        if !self.quiet
-            && let Some(line) = self.end_line(end, was_ready)
-            && self.repeats.is_told(end.kind())
-        {
-            push_notice(err, &line);
-        }
-    }
-
-    /// The notice about the end of a resident worker; `None` if it left when asked.
-    fn end_line(&self, end: &ProcessEnd<'_>, was_ready: bool) -> Option<String> {
-        let ProcessEnd { worker, pid, exit, reason, item, waiting } = end;
-        let name = format!("worker {worker} (pid {pid})");
-        let at = match item {
-            Some((item, _)) => format!(" while at item {item}"),
-            None if *waiting > 0 => {
-                format!(" between items; {} handed out again", counted(*waiting, "item is", "items are"))
-            }
-            None if was_ready => " while idle".to_owned(),
-            None => " before its hello".to_owned(),
-        };
-        let mut line = match reason {
-            EndReason::Own => format!("{name} died: {exit}{at}{}", self.advice.of_end(*exit, item.is_some())),
-            EndReason::Asked if exit.is_success() => return None,
-            EndReason::Asked => format!("{name} died: {exit} when asked to leave"),
-            EndReason::TimedOut => {
-                let limit = self.timeout.map(|limit| format!(" after {}", seconds(limit))).unwrap_or_default();
-                match item {
-                    Some((item, _)) => format!("{name} was ended: item {item} timed out{limit} ({exit})"),
-                    None => format!("{name} was ended: timed out{limit} ({exit})"),
-                }
-            }
-            EndReason::NoHello => {
-                format!("{name} was ended: it said no hello within {} ({exit})", seconds(self.hello_timeout))
-            }
-            EndReason::Protocol(error) => {
-                format!("{name} was ended: it broke the protocol: {} ({exit}){at}", escaped(error))
-            }
-            EndReason::Strategy if self.narrate => format!("{name} was ended, to be restarted with another ({exit})"),
-            EndReason::Stopped if self.narrate => format!("{name} was ended: the run stops ({exit})"),
-            EndReason::Strategy | EndReason::Stopped => return None,
-        };
-        if let Some((item, fate)) = item {
-            line.push_str(&self.fate(*item, *fate, end));
-        }
-        Some(line)
-    }
-
-    fn fate(&self, item: ItemId, fate: ItemFate, end: &ProcessEnd<'_>) -> String {
-        let Deaths { crashes, kills } = self.deaths.get(&item).copied().unwrap_or_default();
-        match (fate, end.reason) {
-            (ItemFate::Again(attempt), _) => format!("; item {item} will be tried again (attempt {attempt})"),
-            (ItemFate::Settled, EndReason::Own)
-                if end.is_kill() && self.kill_limit.is_some_and(|limit| kills >= limit) =>
-            {
-                let times = counted(u64::from(kills), "time", "times");
-                format!("; item {item} was at a worker that was killed from outside {times}: dead")
-            }
-            // The settlement reports the rest.
-            (ItemFate::Settled, EndReason::TimedOut) => String::new(),
-            (ItemFate::Settled, EndReason::Own | EndReason::NoHello | EndReason::Protocol(_))
-                if crashes >= self.crash_limit =>
-            {
-                format!("; item {item} has ended {}: dead", counted(u64::from(crashes), "worker", "workers"))
-            }
-            (ItemFate::Settled, _) => format!("; item {item} is not run again"),
-        }
     }
 
     fn retried(&mut self, name: &str, attempt: Attempt, delay: Duration, cause: &Cause, err: &mut Outbox) {
@@ -342,74 +135,6 @@ impl Notices {
         }
         push_notice(err, &line);
     }
-
-    fn stopping(&mut self, now: Instant, stage: Stage, reason: &StopReason, err: &mut Outbox) {
-        if !matches!(reason, StopReason::RestartLimit { .. }) {
-            self.push_early_death(err);
-        }
-        let is_new = self.reported.as_ref() != Some(reason);
-        let signal = self.signal.take();
-        self.reported = Some(reason.clone());
-        let waits = stage == Stage::Draining && reason.waits_for_running_items();
-        let by_time = stage == Stage::Terminating && !is_new && signal.is_none();
-        let too_long = by_time && self.draining_since.is_some_and(|since| now.since(since) >= self.grace);
-        // `--halt soon` waits for items without a limit, and then for the workers.
-        let not_left = by_time && self.draining_since.is_none();
-        if !waits {
-            self.draining_since.get_or_insert(now);
-        }
-        let Some(why) = words::why_stopping(reason, signal) else {
-            if *reason == StopReason::SourceEnded && stage >= Stage::Terminating && !self.quiet {
-                push_notice(
-                    err,
-                    &format!("the workers have not left within {}: {}", seconds(self.leave_time), self.how(stage)),
-                );
-            }
-            return;
-        };
-        let why = match reason {
-            _ if too_long => format!("the running items have not ended within {}", seconds(self.grace)),
-            _ if not_left => format!("the workers have not left within {}", seconds(self.leave_time)),
-            StopReason::HaltFailed if self.stops_at_first => "an item failed".to_owned(),
-            _ => why,
-        };
-        let by_signal = matches!(reason, StopReason::Signal(_));
-        let again = match stage {
-            Stage::Draining if by_signal => "; again to terminate them",
-            Stage::Terminating if by_signal => "; again to kill them",
-            _ => "",
-        };
-        if self.quiet && !(is_new && words::ends_the_run(reason)) {
-            return;
-        }
-        let never_ready = matches!(reason, StopReason::RestartLimit { .. }) && !self.any_was_ready && !self.per_item;
-        let advice = match never_ready && self.advice.speaks_frames {
-            true => {
-                "; --protocol frames needs a program that speaks frames, and without it the command runs once per item"
-            }
-            false => "",
-        };
-        let how = if waits { "no new items; running ones may finish".to_owned() } else { self.how(stage) };
-        push_notice(err, &format!("{why}: {how}{again}{advice}"));
-    }
-
-    fn how(&self, stage: Stage) -> String {
-        match stage {
-            Stage::Running | Stage::Draining => {
-                format!("no new items; waiting up to {} for running ones", seconds(self.grace))
-            }
-            Stage::Terminating => format!("ending the workers ({})", self.term_words),
-            Stage::Killing => "killing the workers".to_owned(),
-            Stage::Finished => "all items were settled, but not all output is written".to_owned(),
-        }
-    }
-}
-
-fn push_notice(err: &mut Outbox, line: &str) {
-    let buffer = err.buffer();
-    buffer.extend_from_slice(b"supervisor: ");
-    buffer.extend_from_slice(line.as_bytes());
-    buffer.push(b'\n');
 }
 
 impl Reporter for Notices {
@@ -500,7 +225,13 @@ impl Reporter for Notices {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::model::config::{Advice, OutputMode, OutputSpec};
+    use crate::model::event::{EndReason, ItemFate, Stage};
+    use crate::model::exit::ExitStatus;
+    use crate::model::ids::ItemId;
+    use crate::model::outcome::StopReason;
     use crate::model::outcome::{RunOutcome, Totals};
+    use crate::model::signal::Signal;
     use crate::reporter::recorded::{
         KILLED, RESIDENT, Recorder, TERMED, cause, check, exited, output, settlement, worker,
     };

@@ -1,0 +1,115 @@
+//! A command that runs: the process of one item, and its descriptors in the poll set of its launcher.
+
+use super::super::super::token::{Part, Port, generation};
+use super::messages::ItemBytes;
+use crate::command::capture::{CaptureError, Collector, Progress};
+use crate::command::exec::Execution;
+use crate::model::ids::{Incarnation, ItemId, WorkerId};
+use crate::model::signal::Signal;
+use crate::model::time::Instant;
+use crate::sys::poller::{Interest, Poller};
+use std::io;
+
+/// A command that works on one item.
+pub struct RunningCommand {
+    pub execution: Execution,
+    pub worker: WorkerId,
+    pub incarnation: Incarnation,
+    pub id: ItemId,
+    pub item: ItemBytes,
+    /// Its stdin is in the poll set.
+    pub stdin: bool,
+    /// When the end of its process was seen.
+    pub ended: Option<Instant>,
+    /// The supervisor has signalled it.
+    pub signalled: bool,
+}
+
+impl RunningCommand {
+    pub fn token(&self, part: Part) -> u64 {
+        let (index, generation) = (self.worker.index() as u32, generation(self.incarnation.0));
+        Port::Worker { part, index, generation }.token()
+    }
+
+    /// Puts its process, its stdout and its stderr into the poll set.
+    ///
+    /// # Errors
+    /// The poll set takes no more.
+    pub fn watch(&self, poller: &Poller) -> io::Result<()> {
+        let execution = &self.execution;
+        poller.add(&execution.process, Interest::READ, self.token(Part::Process))?;
+        for (pipe, part) in [(&execution.stdout, Part::CommandStdout), (&execution.stderr, Part::CommandStderr)] {
+            if let Some(pipe) = pipe {
+                poller.add(pipe, Interest::READ, self.token(part))?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Takes its descriptors out of the poll set.
+    pub fn unwatch(&self, poller: &Poller) {
+        let execution = &self.execution;
+        if self.ended.is_none() {
+            let _ = poller.remove(&execution.process);
+        }
+        for pipe in [&execution.stdout, &execution.stderr].into_iter().flatten() {
+            let _ = poller.remove(pipe);
+        }
+        if let (true, Some(stdin)) = (self.stdin, &execution.stdin) {
+            let _ = poller.remove(stdin);
+        }
+    }
+
+    /// Writes the item to its stdin.
+    pub fn write_stdin(&mut self, poller: &Poller) {
+        let token = self.token(Part::CommandStdin);
+        let written = self.execution.write_stdin(self.item.bytes());
+        let Some(stdin) = &self.execution.stdin else { return };
+        let written = match written {
+            Ok(Progress::Blocked) if self.stdin => return,
+            Ok(Progress::Blocked) => poller.add(stdin, Interest::WRITE, token).map(|_| self.stdin = true),
+            Ok(Progress::More | Progress::Closed) => {
+                if std::mem::take(&mut self.stdin) {
+                    let _ = poller.remove(stdin);
+                }
+                // The command reads end-of-file.
+                self.execution.stdin = None;
+                return;
+            }
+            Err(error) => Err(error),
+        };
+        if written.is_err() {
+            // The command must not take a part of the item for the whole.
+            let _ = self.execution.process.signal_all(Signal::KILL);
+        }
+    }
+
+    /// Reads one of its pipes, at most `reads` times. Returns whether it is closed.
+    ///
+    /// # Errors
+    /// What it wrote could not be stored. The pipe is closed then.
+    pub fn read(
+        &mut self,
+        part: Part,
+        reads: u32,
+        collector: &mut Collector,
+        poller: &Poller,
+    ) -> Result<bool, CaptureError> {
+        let is_stderr = part == Part::CommandStderr;
+        for _ in 0..reads {
+            let execution = &mut self.execution;
+            let read = if is_stderr { execution.read_stderr(collector) } else { execution.read_stdout(collector) };
+            match read {
+                Ok(Progress::More) => continue,
+                Ok(Progress::Blocked) => return Ok(false),
+                Ok(Progress::Closed) | Err(_) => {}
+            }
+            let pipe = if is_stderr { &mut execution.stderr } else { &mut execution.stdout };
+            if let Some(pipe) = pipe.take() {
+                let _ = poller.remove(&pipe);
+            }
+            return read.map(|_| true);
+        }
+        Ok(false)
+    }
+}
