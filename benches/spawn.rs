@@ -35,11 +35,13 @@ impl Bench {
             argv: vec![program],
             shell: false,
             stdin: false,
+            merges: false,
+            item_tmp: false,
             terminal: false,
             insertion: supervisor::model::arrangement::Insertion::default(),
         };
         Self {
-            commander: Commander::new(&spec, "bench").unwrap(),
+            commander: Commander::new(&spec, &supervisor::config::Surroundings::default(), "bench").unwrap(),
             spawner: Spawner::new().unwrap(),
             collector: Collector::new(Arc::new(SpillFile::new())),
             poller: Poller::new().unwrap(),
@@ -54,6 +56,7 @@ impl Bench {
             bytes: b"item",
             register: None,
             terminal: None,
+            tmp: None,
             now: Instant(0),
         };
         let execution = self.commander.launch(&mut self.spawner, &launch).unwrap();

@@ -109,6 +109,7 @@ pub mod config {
         Backoff, Blame, Credit, Halt, HaltOn, Intensity, Leftovers, Policy, ProtocolKind, QueueOrder, RestartStrategy,
         RestartType, TermStep, Threshold, TransportKind, TransportSpec, WorkerContract,
     };
+    pub use crate::model::surroundings::Surroundings;
     pub use crate::model::time::Duration;
 }
 

@@ -91,6 +91,7 @@ impl Worker {
             kept: &[],
             new_group: true,
             folder: None,
+            nice: None,
             ignored: &[],
             terminal: None,
             register: None,

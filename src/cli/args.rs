@@ -157,12 +157,30 @@ pub struct Flags {
     /// Give the item to the command's stdin, not to its arguments
     #[arg(long)]
     pub stdin: bool,
+    /// A command's stderr goes into its stdout, in order
+    #[arg(long)]
+    pub merge: bool,
+    /// An empty folder as TMPDIR of each attempt, removed after it
+    #[arg(long)]
+    pub item_tmp: bool,
+    /// Temporary files lie in DIR; also TMPDIR of workers [TMPDIR, /tmp]
+    #[arg(long, value_name = "DIR")]
+    pub tmpdir: Option<PathBuf>,
     /// Lend the terminal to the command that runs, one at a time [-j 1]
     #[arg(long)]
     pub tty: bool,
     /// Workers inherit our descriptor N, from 3 on; may be repeated [none]
     #[arg(long, value_name = "N", value_parser = values::count_u32)]
     pub pass_fd: Vec<u32>,
+    /// Folder that a worker starts in; {} {//} {1} for commands [ours]
+    #[arg(long, alias = "wd", value_name = "DIR", value_parser = OsStringValueParser::new())]
+    pub workdir: Option<OsString>,
+    /// A variable in each worker's environment; may be repeated [none]
+    #[arg(long, value_name = "NAME=VALUE", value_parser = OsStringValueParser::new().try_map(values::variable))]
+    pub env: Vec<(OsString, OsString)>,
+    /// Added to the nice value of each worker, -20 to 19 [0]
+    #[arg(long, value_name = "N", value_parser = values::nice)]
+    pub nice: Option<i32>,
     /// Processes that a worker leaves in its group: kill, leave [kill]
     #[arg(long, value_name = "WHAT", value_parser = choice(&LEFTOVERS), hide_possible_values = true)]
     pub leftovers: Option<Leftovers>,
@@ -325,7 +343,8 @@ pub fn parse(words: &[OsString]) -> Result<Typed<Box<Flags>>, UsageError> {
     let mut command = Flags::command().mut_args(|arg| {
         // `--items -3` is a bad number, not an unknown flag 3.
         let takes_text =
-            ["arg_file", "delimiter", "events", "joblog", "spool", "task", "trace"].contains(&arg.get_id().as_str());
+            ["arg_file", "delimiter", "env", "events", "joblog", "spool", "task", "tmpdir", "trace", "workdir"]
+                .contains(&arg.get_id().as_str());
         let takes_number = arg.get_action().takes_values() && !takes_text;
         arg.allow_hyphen_values(takes_number)
     });

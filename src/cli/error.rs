@@ -82,6 +82,10 @@ pub enum UsageError {
     TtyWorkers,
     #[error("--pass-fd {fd}: 0, 1 and 2 are a worker's own stdin, stdout and stderr; give a number from 3 on")]
     PassedStandard { fd: i32 },
+    #[error("--env {name}: a run sets this variable itself; leave it out")]
+    OwnVariable { name: String },
+    #[error("--workdir '': no folder has an empty name; give one, or leave --workdir out")]
+    NoWorkdir,
     #[error("--quiet leaves the summary out, but --summary always asks for it; leave one out")]
     QuietSummary,
     #[error("--events - would mix events into the results; give a file, or /dev/stderr")]

@@ -139,8 +139,14 @@ fn settings(flags: &Flags, worker: WorkerChoice, host: &Host) -> ConfigBuilder {
         spin: flags.spin,
         shell: Some(flags.shell),
         stdin: Some(flags.stdin),
+        merge: Some(flags.merge),
+        item_tmp: Some(flags.item_tmp),
+        tmpdir: flags.tmpdir.clone(),
         terminal: Some(flags.tty),
         pass_fds: pass_fds(flags),
+        workdir: flags.workdir.clone(),
+        variables: (!flags.env.is_empty()).then(|| flags.env.clone()),
+        nice: flags.nice,
         leftovers: flags.leftovers,
         delimiter: delimiter(flags),
         block: flags.block,
@@ -267,6 +273,7 @@ fn usage_error(error: ConfigError, flags: &Flags) -> UsageError {
         ConfigError::BlockBatchMax => UsageError::BlockBatchMax,
         ConfigError::TagOfBlocks => UsageError::TagOfBlocks,
         ConfigError::PassedStandard { fd } => UsageError::PassedStandard { fd },
+        ConfigError::OwnVariable { name } => UsageError::OwnVariable { name },
         ConfigError::ArrangedAsRead { setting, other } => {
             UsageError::ArrangedAsRead { flag: flag(setting), other: flag(other) }
         }
@@ -276,11 +283,13 @@ fn usage_error(error: ConfigError, flags: &Flags) -> UsageError {
         ConfigError::TerminalWorkers => UsageError::TtyWorkers,
         ConfigError::TagOfMode { mode: OutputMode::Narrate } => UsageError::NeedsResults { mode: "narrate" },
         ConfigError::TagOfMode { mode: OutputMode::Json } => UsageError::NeedsResults { mode: "json" },
+        ConfigError::NoWorkdir => UsageError::NoWorkdir,
         ConfigError::QuietSummary => UsageError::QuietSummary,
         ConfigError::TraceItems => UsageError::TraceItems,
         ConfigError::UnknownTask { task } => UsageError::NoTask { task, known: TASKS.join(", ") },
         error @ (ConfigError::NoProgram
         | ConfigError::TerminalSignals
+        | ConfigError::BadVariable { .. }
         | ConfigError::TagOfMode { mode: OutputMode::Results | OutputMode::None }
         | ConfigError::Zero { .. }
         | ConfigError::BlockBytes
@@ -309,9 +318,14 @@ const fn flag(setting: Setting, flags: &Flags) -> &'static str {
         Setting::Strategy => "--strategy",
         Setting::Shell => "--shell",
         Setting::Stdin => "--stdin",
+        Setting::Merge => "--merge",
+        Setting::ItemTmp => "--item-tmp",
         Setting::Terminal => "--tty",
         Setting::ExitRules => "--on",
         Setting::PassFds => "--pass-fd",
+        Setting::Workdir => "--workdir",
+        Setting::Variables => "--env",
+        Setting::Nice => "--nice",
         Setting::Leftovers => "--leftovers",
         Setting::Timeout => "--timeout",
         Setting::CrashLimit => "--crash-limit",
@@ -449,6 +463,8 @@ mod tests {
                 argv,
                 shell: false,
                 stdin: false,
+                merges: false,
+                item_tmp: false,
                 terminal: false,
                 insertion: Insertion::default()
             })

@@ -10,7 +10,7 @@ use crate::model::plot_file::PlotFile;
 use crate::model::signal::Signal;
 use crate::model::spec::{Backoff, Credit, Halt, HaltOn, ITEM_BYTES_MAX, Intensity, TermStep, Threshold};
 use crate::model::time::Duration;
-use std::ffi::OsString;
+use std::ffi::{OsStr, OsString};
 use std::os::unix::ffi::OsStrExt;
 
 /// Why a text is not what its flag takes.
@@ -30,6 +30,12 @@ pub enum ValueError {
     Limit,
     #[error("a delimiter is one byte: a character, or an escape such as \\n \\t \\0 \\x1F")]
     Delimiter,
+    #[error("every variable is inherited already; NAME=VALUE sets one")]
+    NoVariable,
+    #[error("a variable has a name; give NAME=VALUE")]
+    NoVariableName,
+    #[error("give a whole number from -20 (the first turn) to 19 (the last turn)")]
+    Nice,
     #[error("give never, or WHEN,WHAT=HOW_MANY such as soon,fail=3 or now,success=1 or soon,done=20%")]
     Halt,
     #[error("give at least 1, or a share from 1% to 100%")]
@@ -246,6 +252,23 @@ pub fn term_sequence(text: &str) -> Result<TermSequence, ValueError> {
     }
 }
 
+/// The name and the value of a variable.
+pub fn variable(text: OsString) -> Result<(OsString, OsString), ValueError> {
+    let bytes = text.as_bytes();
+    let at = memchr::memchr(b'=', bytes).ok_or(ValueError::NoVariable)?;
+    if at == 0 {
+        return Err(ValueError::NoVariableName);
+    }
+    Ok((OsStr::from_bytes(&bytes[..at]).to_owned(), OsStr::from_bytes(&bytes[at + 1..]).to_owned()))
+}
+
+/// What is added to a nice value.
+pub fn nice(text: &str) -> Result<i32, ValueError> {
+    let (digits, sign) = text.strip_prefix('-').map_or((text, 1), |digits| (digits, -1));
+    let size: i32 = numbers::whole(digits, 0, 20_u32).map_err(|_| ValueError::Nice)?.cast_signed();
+    if sign * size <= 19 { Ok(sign * size) } else { Err(ValueError::Nice) }
+}
+
 /// A number is an exit code, so a signal is given by its name.
 pub fn exit_rules(text: &str) -> Result<ExitRules, ValueError> {
     let (ends, rule) = text.split_once('=').ok_or(ValueError::ExitRules)?;
@@ -380,6 +403,31 @@ mod tests {
         }
         for text in ["SEGF=fail", "3, 4=fail", "1.5=fail", "0x3=fail", "\u{663}=fail"] {
             assert!(matches!(exit_rules(text), Err(ValueError::NoSignalOfRule { .. })), "{text:?}");
+        }
+    }
+
+    #[test]
+    fn a_variable_is_a_name_and_any_value() {
+        let of = |bytes: &[u8]| variable(OsStr::from_bytes(bytes).to_owned());
+        for (text, name, value) in [
+            (&b"A=1"[..], &b"A"[..], &b"1"[..]),
+            (b"A=", b"A", b""),
+            (b"A==", b"A", b"="),
+            (b"\xff=\xfe", b"\xff", b"\xfe"),
+        ] {
+            assert_eq!(of(text), Ok((OsStr::from_bytes(name).to_owned(), OsStr::from_bytes(value).to_owned())));
+        }
+        assert_eq!((of(b"HOME"), of(b"")), (Err(ValueError::NoVariable), Err(ValueError::NoVariable)));
+        assert_eq!(of(b"=x"), Err(ValueError::NoVariableName));
+    }
+
+    #[test]
+    fn nice_values_have_a_sign_and_two_ends() {
+        for (text, value) in [("0", 0), ("19", 19), ("-20", -20), ("-0", 0), ("7", 7)] {
+            assert_eq!(nice(text), Ok(value), "{text}");
+        }
+        for text in ["20", "-21", "", "-", "--1", "+1", " 1", "1.5", "x", "99999999999"] {
+            assert_eq!(nice(text), Err(ValueError::Nice), "{text:?}");
         }
     }
 

@@ -47,14 +47,13 @@ impl CommandEnvironment {
         Self { entries, values: [None; NAMES.len()] }
     }
 
-    /// Sets variables for every item, in place of those that were inherited.
-    pub fn set_all(&mut self, names: &[&str], value: u32) {
-        let is_one = |entry: &CString, name: &str| {
-            entry.to_bytes().strip_prefix(name.as_bytes()).is_some_and(|rest| rest.starts_with(b"="))
-        };
-        self.entries.retain(|entry| !names.iter().any(|name| is_one(entry, name)));
-        let digits = itoa::Buffer::new().format(value).to_owned();
-        self.entries.extend(names.iter().filter_map(|name| entry(OsStr::new(name), OsStr::new(&digits))));
+    /// Sets a variable for every item, in place of the one that was inherited.
+    pub fn set_for_all(&mut self, name: &OsStr, value: &OsStr) {
+        let is_it =
+            |entry: &CString| entry.to_bytes().strip_prefix(name.as_bytes()).is_some_and(|rest| rest.starts_with(b"="));
+        // Those that are set for each item keep their places.
+        self.entries.retain(|entry| !is_it(entry));
+        self.entries.extend(entry(name, value));
     }
 
     pub fn set(&mut self, variable: Variable, value: u64) {
@@ -122,6 +121,19 @@ mod tests {
             "SUPERVISOR_WORKER=2",
         ];
         assert_eq!(sorted(&environment), expected);
+    }
+
+    #[test]
+    fn a_variable_for_all_items_takes_the_place_of_the_inherited_one() {
+        let mut environment = environment(&[("A", "inherited"), ("AB", "kept"), ("B", "kept")]);
+        for value in ["1", "2=3"] {
+            environment.set_for_all(OsStr::new("A"), OsStr::new(value));
+        }
+        environment.set(Variable::Item, 6);
+        let sorted = sorted(&environment);
+        let of_user: Vec<_> = sorted.into_iter().filter(|entry| entry.starts_with(['A', 'B'])).collect();
+        assert_eq!(of_user, ["A=2=3", "AB=kept", "B=kept"]);
+        assert_eq!(environment.entries()[0].as_c_str(), c"SUPERVISOR_ITEM=6");
     }
 
     #[test]

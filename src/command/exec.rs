@@ -18,20 +18,22 @@ use super::script::Misplaced;
 use super::search::{self, CommandError};
 use super::stdin_feed::StdinFeed;
 use super::template::{LateTemplate, Template};
+use super::workdir::{self, Workdir};
 use crate::model::arrangement::{ColumnNames, ItemForm};
 use crate::model::config::ExecSpec;
 use crate::model::ids::{Attempt, ItemId, WorkerId};
+use crate::model::surroundings::Surroundings;
 use crate::model::time::Instant;
 use crate::sys::fd;
 use crate::sys::guard::GuardPlace;
 use crate::sys::pidfd::Process;
 use crate::sys::spawn::{SpawnError, SpawnPlan, SpawnStep, Spawner, is_shortage};
 use crate::wire::names;
-use std::ffi::{CString, OsStr, OsString};
+use std::ffi::{CStr, CString, OsStr, OsString};
 use std::fs::File;
 use std::io::{self, PipeReader};
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd, RawFd};
-use std::os::unix::ffi::OsStrExt;
+use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use std::path::Path;
 use std::sync::Arc;
 
@@ -47,6 +49,8 @@ pub struct Launch<'a> {
     pub register: Option<&'a GuardPlace>,
     /// The terminal that its group is lent ([`SpawnPlan::terminal`]).
     pub terminal: Option<BorrowedFd<'a>>,
+    /// The temporary folder that its `TMPDIR` names; `None`: as for all.
+    pub tmp: Option<&'a Path>,
     /// Becomes [`Execution::started`].
     pub now: Instant,
 }
@@ -79,6 +83,8 @@ pub struct Commander {
     form: ItemForm,
     program: ProgramPath,
     stdin: bool,
+    /// Commands write stderr where they write stdout.
+    merges: bool,
     /// The stdin of commands that do not read the item from it: `/dev/null`, or the terminal.
     null: Arc<File>,
     /// Descriptors of ours that commands inherit under the same numbers.
@@ -86,7 +92,9 @@ pub struct Commander {
     /// Commands write to our own stdout and stderr, not to pipes.
     direct: DirectOutput,
     environment: CommandEnvironment,
-    /// `PATH` as it was at the start.
+    workdir: Option<Workdir>,
+    nice: Option<i32>,
+    /// `PATH` of the commands, in which they are searched.
     path: Option<OsString>,
     // Buffers that are reused.
     line: CommandLine,
@@ -114,24 +122,42 @@ impl Commander {
     /// # Errors
     /// The program is missing ([`CommandError::NotFound`]) or cannot be executed ([`CommandError::NotExecutable`]), for
     /// every item.
-    pub fn new(spec: &ExecSpec, run_id: &str) -> Result<Self, CommandError> {
+    pub fn new(spec: &ExecSpec, surroundings: &Surroundings, run_id: &str) -> Result<Self, CommandError> {
         let name = spec.argv.first().ok_or(CommandError::Empty)?;
-        let path = std::env::var_os("PATH");
+        let path = surroundings.variable("PATH").map(OsStr::to_owned).or_else(|| std::env::var_os("PATH"));
         let template = LateTemplate::new(spec)?;
+        let workdir = surroundings.workdir.as_deref().map(|text| Workdir::new(text, &spec.insertion));
+        let folder = workdir.as_ref().map_or(Some(Path::new("")), Workdir::fixed);
+        if let (Some(folder), Some(_)) = (folder, &workdir) {
+            workdir::check(folder)?;
+        }
         let program = match (template.program_may_vary(), spec.shell) {
             (true, _) => ProgramPath::PerItem,
-            (false, true) => ProgramPath::At(search::find(OsStr::new(SHELL), None)?),
-            (false, false) => ProgramPath::At(search::find_complete(name, path.as_deref())?),
+            (false, true) => ProgramPath::At(search::find(OsStr::new(SHELL), None, Path::new(""))?),
+            (false, false) => match folder {
+                Some(folder) => ProgramPath::At(search::find_complete(name, path.as_deref(), folder)?),
+                // A relative path means another file in each folder.
+                None if is_relative(name) => ProgramPath::PerItem,
+                None => match search::find_complete(name, path.as_deref(), Path::new(""))? {
+                    found if is_relative(OsStr::from_bytes(found.to_bytes())) => ProgramPath::PerItem,
+                    found => ProgramPath::At(found),
+                },
+            },
         };
+        let mut environment = CommandEnvironment::new(std::env::vars_os(), run_id);
+        surroundings.variables.iter().for_each(|(name, value)| environment.set_for_all(name, value));
         Ok(Self {
             template,
             form: spec.insertion.form,
             program,
             stdin: spec.stdin,
+            merges: spec.merges,
             null: Arc::new(fd::dev_null().map_err(CommandError::DevNull)?),
             kept: Vec::new(),
             direct: DirectOutput::default(),
-            environment: CommandEnvironment::new(std::env::vars_os(), run_id),
+            environment,
+            workdir,
+            nice: None,
             path,
             line: CommandLine::default(),
             argv: Vec::new(),
@@ -145,13 +171,10 @@ impl Commander {
         self
     }
 
-    /// Tells the libraries of threads in each command how many to use.
+    /// Gives commands this nice value; `None`: ours.
     #[must_use]
-    pub fn with_threads(mut self, threads: Option<u32>) -> Self {
-        if let Some(threads) = threads {
-            self.environment.set_all(&names::THREADS, threads);
-        }
-        self
+    pub fn with_nice(self, nice: Option<i32>) -> Self {
+        Self { nice, ..self }
     }
 
     /// Lets commands inherit these descriptors of ours under the same numbers.
@@ -170,8 +193,8 @@ impl Commander {
     /// The most descriptors that the supervisor holds for one command, without the pidfd.
     #[must_use]
     pub const fn fds_per_command(&self) -> u64 {
-        // stdout and stderr, and stdin if the item is written to it.
-        if self.stdin { 3 } else { 2 }
+        // stdout, stderr if it is not the same, and stdin if the item is written to it.
+        1 + !self.merges as u64 + self.stdin as u64
     }
 
     /// The command for one item as text that a shell parses to the same arguments, without a final newline; with `--shell`,
@@ -189,8 +212,7 @@ impl Commander {
         item: ItemId,
         worker: WorkerId,
     ) -> Result<(&Template, &CommandLine, Values<'a>), Misplaced> {
-        let sequence = item.0.saturating_add(1);
-        let values = Values { item: bytes, form: self.form, sequence, slot: worker.number() };
+        let values = values(self.form, bytes, item, worker);
         let template = self.template.get()?;
         template.fill(&values, &mut self.line);
         Ok((template, &self.line, values))
@@ -207,13 +229,16 @@ impl Commander {
         self.line
             .copy_checked(&mut self.argv)
             .map_err(|error| LaunchError::Unfit(format!("run {}: {error}", self.name())))?;
+        let folder = self.folder_of(launch)?;
         let found;
         let program = match &self.program {
             ProgramPath::At(path) => path,
             ProgramPath::PerItem => {
                 let name = OsStr::from_bytes(self.line.arguments().next().unwrap_or_default());
-                found =
-                    search::find(name, self.path.as_deref()).map_err(|error| LaunchError::Item(error.to_string()))?;
+                let from = folder.as_deref().map_or(Path::new(""), of_c_str);
+                let checked = if folder.is_some() { workdir::check(from) } else { Ok(()) };
+                let searched = checked.and_then(|()| search::find(name, self.path.as_deref(), from));
+                found = searched.map_err(|error| LaunchError::Item(error.to_string()))?;
                 &found
             }
         };
@@ -222,36 +247,61 @@ impl Commander {
         self.environment.set(Variable::Worker, u64::from(launch.worker.number()));
         self.environment.set(Variable::Sequence, launch.item.0.saturating_add(1));
         self.environment.set(Variable::JobSlot, u64::from(launch.worker.number()));
-        let pipes = Pipes::new(self.stdin.then_some(launch.bytes))
+        if let Some(folder) = launch.tmp {
+            self.environment.set_for_all(OsStr::new(names::TMPDIR), folder.as_os_str());
+        }
+        let pipes = Pipes::new(self.stdin.then_some(launch.bytes), self.merges)
             .map_err(|error| LaunchError::Shortage(format!("run {}: create a pipe: {error}", self.name())))?;
         let (own_stdout, own_stderr, direct) = (io::stdout(), io::stderr(), self.direct);
+        let stdout = if direct.stdout { own_stdout.as_fd() } else { pipes.stdout.as_fd() };
+        let stderr = match &pipes.stderr {
+            _ if self.merges => stdout,
+            Some((_, theirs)) if !direct.stderr => theirs.as_fd(),
+            _ => own_stderr.as_fd(),
+        };
         let plan = SpawnPlan {
             program,
             argv: &self.argv,
             env: self.environment.entries(),
             stdin: pipes.stdin.as_ref().map_or(self.null.as_fd(), AsFd::as_fd),
-            stdout: if direct.stdout { own_stdout.as_fd() } else { pipes.stdout.as_fd() },
-            stderr: if direct.stderr { own_stderr.as_fd() } else { pipes.stderr.as_fd() },
+            stdout,
+            stderr,
             fds: &[],
             kept: &self.kept,
             new_group: true,
-            folder: None,
+            folder: folder.as_deref(),
+            nice: self.nice,
             ignored: &[],
             terminal: launch.terminal,
             register: launch.register,
         };
         let process = spawner.spawn(&plan).map_err(|error| {
-            let path = Path::new(OsStr::from_bytes(program.to_bytes()));
-            classify(error, &self.name(), path, matches!(self.program, ProgramPath::At(_)))
+            let folder = folder.as_deref().map(of_c_str);
+            let path = folder.unwrap_or(Path::new("")).join(of_c_str(program));
+            let name = folder.map_or_else(|| self.name(), |folder| format!("{} in {}", self.name(), folder.display()));
+            classify(error, &name, &path, matches!(self.program, ProgramPath::At(_)))
         })?;
         Ok(Execution {
             process,
             stdout: (!direct.stdout).then_some(pipes.ours_stdout),
-            stderr: (!direct.stderr).then_some(pipes.ours_stderr),
+            stderr: pipes.stderr.filter(|_| !direct.stderr).map(|(ours, _)| ours),
             stdin: pipes.feed,
             out: Capture::default(),
             err: Capture::default(),
             started: launch.now,
+        })
+    }
+
+    /// The working directory of an item's command; `None`: ours.
+    fn folder_of(&mut self, launch: &Launch<'_>) -> Result<Option<CString>, LaunchError> {
+        let Some(workdir) = &mut self.workdir else { return Ok(None) };
+        let values = values(self.form, launch.bytes, launch.item, launch.worker);
+        let folder = workdir.of_item(&values, self.template.names());
+        CString::new(folder.into_os_string().into_vec()).map(Some).map_err(|_| {
+            LaunchError::Unfit(format!(
+                "run {}: its working directory holds a NUL byte, which no path can",
+                self.name()
+            ))
         })
     }
 
@@ -261,12 +311,28 @@ impl Commander {
     }
 }
 
+const fn values(form: ItemForm, item: &[u8], id: ItemId, worker: WorkerId) -> Values<'_> {
+    Values { item, form, sequence: id.0.saturating_add(1), slot: worker.number() }
+}
+
+fn of_c_str(path: &CStr) -> &Path {
+    Path::new(OsStr::from_bytes(path.to_bytes()))
+}
+
+/// If it is looked up from the working directory.
+fn is_relative(program: &OsStr) -> bool {
+    program.as_bytes().contains(&b'/') && Path::new(program).is_relative()
+}
+
 /// The item or its program is the cause only if the exec itself fails; a failure before it is a shortage. `common`: all
 /// items have this program.
 fn classify(error: SpawnError, name: &str, path: &Path, common: bool) -> LaunchError {
     let errno = error.errno;
     if error.is_refusal() {
         return LaunchError::Refused(format!("run {name}: {error}"));
+    }
+    if error.step == SpawnStep::Folder && !is_shortage(errno) {
+        return LaunchError::Item(format!("run {name}: {error}"));
     }
     if error.step != SpawnStep::Exec || is_shortage(errno) {
         return LaunchError::Shortage(format!("run {name}: {error}"));
@@ -297,21 +363,21 @@ struct Pipes {
     /// `None`: the process reads from /dev/null.
     stdin: Option<OwnedFd>,
     stdout: OwnedFd,
-    stderr: OwnedFd,
+    /// Our end and the command's; `None`: it writes stderr where it writes stdout.
+    stderr: Option<(PipeReader, OwnedFd)>,
     feed: Option<StdinFeed>,
     ours_stdout: PipeReader,
-    ours_stderr: PipeReader,
 }
 
 impl Pipes {
-    fn new(input: Option<&[u8]>) -> io::Result<Self> {
+    fn new(input: Option<&[u8]>, merges: bool) -> io::Result<Self> {
         let output = || -> io::Result<(PipeReader, OwnedFd)> {
             let (ours, theirs) = fd::pipe()?;
             fd::set_nonblocking(&ours)?;
             Ok((ours.into(), theirs))
         };
         let (ours_stdout, stdout) = output()?;
-        let (ours_stderr, stderr) = output()?;
+        let stderr = (!merges).then(output).transpose()?;
         let (mut stdin, mut feed) = (None, None);
         if let Some(item) = input {
             let (theirs, mut start) = StdinFeed::open()?;
@@ -319,7 +385,7 @@ impl Pipes {
             feed = (start.write(item)? != Progress::Closed).then_some(start);
             stdin = Some(theirs);
         }
-        Ok(Self { stdin, stdout, stderr, feed, ours_stdout, ours_stderr })
+        Ok(Self { stdin, stdout, stderr, feed, ours_stdout })
     }
 }
 
@@ -332,6 +398,7 @@ pub struct Execution {
     pub process: Process,
     /// `None` after end-of-file, and if the command writes to ours.
     pub stdout: Option<PipeReader>,
+    /// The same, and `None` if it writes to its stdout.
     pub stderr: Option<PipeReader>,
     /// `None` unless a part of the item is still to be written.
     pub stdin: Option<StdinFeed>,
@@ -392,10 +459,12 @@ mod tests {
             argv: argv.iter().map(OsString::from).collect(),
             shell,
             stdin,
+            merges: false,
+            item_tmp: false,
             terminal: false,
             insertion: Insertion::default(),
         };
-        Commander::new(&spec, "run-1").unwrap()
+        Commander::new(&spec, &Surroundings::default(), "run-1").unwrap()
     }
 
     fn launch(commander: &mut Commander, bytes: &[u8]) -> Result<Execution, LaunchError> {
@@ -406,6 +475,7 @@ mod tests {
             bytes,
             register: None,
             terminal: None,
+            tmp: None,
             now: Instant(5),
         };
         commander.launch(&mut Spawner::new().unwrap(), &launch)
@@ -562,21 +632,38 @@ mod tests {
             argv: vec!["frobnicate".into()],
             shell: false,
             stdin: false,
+            merges: false,
+            item_tmp: false,
             terminal: false,
             insertion: Insertion::default(),
         };
-        assert!(matches!(Commander::new(&spec, "r").unwrap_err(), CommandError::NotFound { .. }));
+        assert!(matches!(
+            Commander::new(&spec, &Surroundings::default(), "r").unwrap_err(),
+            CommandError::NotFound { .. }
+        ));
         let spec = ExecSpec {
             argv: vec!["/".into()],
             shell: false,
             stdin: false,
+            merges: false,
+            item_tmp: false,
             terminal: false,
             insertion: Insertion::default(),
         };
-        assert!(matches!(Commander::new(&spec, "r").unwrap_err(), CommandError::NotExecutable { .. }));
-        let spec =
-            ExecSpec { argv: vec![], shell: false, stdin: false, terminal: false, insertion: Insertion::default() };
-        assert!(matches!(Commander::new(&spec, "r").unwrap_err(), CommandError::Empty));
+        assert!(matches!(
+            Commander::new(&spec, &Surroundings::default(), "r").unwrap_err(),
+            CommandError::NotExecutable { .. }
+        ));
+        let spec = ExecSpec {
+            argv: vec![],
+            shell: false,
+            stdin: false,
+            merges: false,
+            item_tmp: false,
+            terminal: false,
+            insertion: Insertion::default(),
+        };
+        assert!(matches!(Commander::new(&spec, &Surroundings::default(), "r").unwrap_err(), CommandError::Empty));
     }
 
     #[test]

@@ -175,7 +175,7 @@ mod tests {
     fn spec(words: &[&str], repeats: bool, shell: bool) -> ExecSpec {
         let insertion = Insertion { form: ItemForm::List, repeats, ..Insertion::default() };
         let argv = words.iter().map(std::ffi::OsString::from).collect();
-        ExecSpec { argv, shell, stdin: false, terminal: false, insertion }
+        ExecSpec { argv, shell, stdin: false, merges: false, item_tmp: false, terminal: false, insertion }
     }
 
     /// The bytes of the command line that the template makes, each word with the byte behind it.

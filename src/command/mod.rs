@@ -2,7 +2,7 @@
 //!
 //! `template` makes the command `line` for an item, from its `placeholder`s in `words`, which `script` finds in a script of
 //! a shell and `list_script` fills in for many arguments; `meter` tells how long a command line gets;
-//! `search` finds its program, `environment` makes its environment, `exec` starts it, one process per item, `stdin_feed`
+//! `search` finds its program, `workdir` knows its folder, `environment` makes its environment, `exec` starts it, one process per item, `stdin_feed`
 //! writes the item to it, and `capture` keeps its output. `job_control` and `jobserver` are for commands on a terminal and
 //! below make.
 //!
@@ -24,3 +24,4 @@ pub mod search;
 pub mod stdin_feed;
 pub mod template;
 mod words;
+pub mod workdir;

@@ -27,21 +27,26 @@ pub enum CommandError {
     #[error("run {program}: {why}")]
     NotExecutable { program: String, why: String },
     /// Exit code 2.
+    #[error("run workers in {folder}: {error}; --workdir names a folder that exists")]
+    Workdir { folder: String, error: io::Error },
+    /// Exit code 2.
     #[error(transparent)]
     Placeholder(#[from] Misplaced),
     #[error("open /dev/null for commands to read from: {0}")]
     DevNull(io::Error),
 }
 
-/// The path of `program`. `path` is the content of `PATH`.
+/// The path of `program`. `path` is the content of `PATH`. A relative path is looked up from the folder `from`, where the
+/// program will start, and stays relative; the empty `from` is ours.
 ///
 /// # Errors
 /// [`CommandError::NotExecutable`] if a file was found that cannot be executed, else [`CommandError::NotFound`]. As in
 /// `execvp`, such a file does not end the search: a later one may be executable.
-pub fn find(program: &OsStr, path: Option<&OsStr>) -> Result<CString, CommandError> {
+pub fn find(program: &OsStr, path: Option<&OsStr>, from: &Path) -> Result<CString, CommandError> {
     let name = || program.to_string_lossy().into_owned();
     if program.as_bytes().contains(&b'/') {
-        return check(Path::new(program)).and_then(|()| terminated(program.into())).map_err(|refusal| match refusal {
+        let name = || if from == Path::new("") { name() } else { format!("{} in {}", name(), from.display()) };
+        return check(&from.join(program)).and_then(|()| terminated(program.into())).map_err(|refusal| match refusal {
             Refusal::Missing(why) => CommandError::NotFound { program: name(), why, is_script: false },
             Refusal::Unusable(why) => CommandError::NotExecutable { program: name(), why },
         });
@@ -58,7 +63,7 @@ pub fn find(program: &OsStr, path: Option<&OsStr>) -> Result<CString, CommandErr
         // An empty entry of PATH means the current directory.
         let directory = if directory.as_os_str().is_empty() { PathBuf::from(".") } else { directory };
         let candidate = directory.join(program);
-        match check(&candidate).and_then(|()| terminated(candidate.clone())) {
+        match check(&from.join(&candidate)).and_then(|()| terminated(candidate.clone())) {
             Ok(found) => return Ok(found),
             Err(Refusal::Missing(_)) => {}
             Err(Refusal::Unusable(why)) => {
@@ -80,9 +85,9 @@ pub fn find(program: &OsStr, path: Option<&OsStr>) -> Result<CString, CommandErr
 ///
 /// # Errors
 /// As [`find`].
-pub fn find_complete(program: &OsStr, path: Option<&OsStr>) -> Result<CString, CommandError> {
-    let found = find(program, path)?;
-    match interpreter::missing(Path::new(OsStr::from_bytes(found.to_bytes()))) {
+pub fn find_complete(program: &OsStr, path: Option<&OsStr>, from: &Path) -> Result<CString, CommandError> {
+    let found = find(program, path, from)?;
+    match interpreter::missing(&from.join(OsStr::from_bytes(found.to_bytes()))) {
         Some(why) => {
             Err(CommandError::NotFound { program: program.to_string_lossy().into_owned(), why, is_script: false })
         }
@@ -124,7 +129,7 @@ mod tests {
     use std::os::unix::fs::PermissionsExt;
 
     fn find_in(program: &str, path: &str) -> Result<String, CommandError> {
-        find(OsStr::new(program), Some(OsStr::new(path))).map(|path| path.into_string().unwrap())
+        find(OsStr::new(program), Some(OsStr::new(path)), Path::new("")).map(|path| path.into_string().unwrap())
     }
 
     fn file(path: &Path, mode: u32) {
@@ -135,7 +140,7 @@ mod tests {
     #[test]
     fn a_name_is_looked_up_in_path() {
         assert_eq!(find_in("sh", "/nowhere:/bin").unwrap(), "/bin/sh");
-        assert_eq!(find(OsStr::new("sh"), None).unwrap().as_c_str(), c"/bin/sh");
+        assert_eq!(find(OsStr::new("sh"), None, Path::new("")).unwrap().as_c_str(), c"/bin/sh");
     }
 
     #[test]
@@ -181,8 +186,21 @@ mod tests {
         file(&first.path().join("tool"), 0o644);
         file(&second.path().join("tool"), 0o755);
         let path = std::env::join_paths([first.path(), second.path()]).unwrap();
-        let found = find(OsStr::new("tool"), Some(&path)).unwrap();
+        let found = find(OsStr::new("tool"), Some(&path), Path::new("")).unwrap();
         assert_eq!(found.to_str().unwrap(), second.path().join("tool").to_str().unwrap());
+    }
+
+    #[test]
+    fn a_relative_path_is_looked_up_from_the_folder_and_stays_relative() {
+        let folder = tempfile::tempdir().unwrap();
+        file(&folder.path().join("tool"), 0o755);
+        for (program, path, found) in [("./tool", "/bin", "./tool"), ("tool", "", "./tool"), ("sh", "/bin", "/bin/sh")]
+        {
+            let found_there = find(OsStr::new(program), Some(OsStr::new(path)), folder.path()).unwrap();
+            assert_eq!(found_there.to_str().unwrap(), found, "{program}");
+        }
+        let error = find(OsStr::new("./none"), None, folder.path()).unwrap_err();
+        assert_eq!(error.to_string(), format!("run ./none in {}: no such file", folder.path().display()));
     }
 
     #[test]

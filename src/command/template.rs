@@ -139,6 +139,12 @@ impl LateTemplate {
         Ok(self.template.insert(template))
     }
 
+    /// The columns that have a name, as far as they are known.
+    #[must_use]
+    pub fn names(&self) -> &[ColumnName] {
+        self.names.get().unwrap_or_default()
+    }
+
     /// If the program may depend on the item.
     #[must_use]
     pub fn program_may_vary(&self) -> bool {

@@ -9,10 +9,10 @@ use super::commit::{Commit, OutputStreams};
 use super::error::EngineError;
 use super::feed::Feed;
 use super::fleet::{
-    CommandPool, CommandRules, Conversation, Fleet, Handshake, LAUNCHERS_MAX, LaunchSpec, LauncherMailboxes, Program,
-    Residents, ThreadMain,
+    CommandPool, CommandRules, Conversation, Fleet, LAUNCHERS_MAX, LaunchSpec, LauncherMailboxes, Program, Residents,
+    RunFolder, ThreadMain,
 };
-use super::manners::{Manners, OF_SDK, manners_of, program_path};
+use super::manners::{self, Manners, OF_SDK, manners_of, program_path};
 use super::own_files;
 use super::reactor::Reactor;
 use super::requests::Requests;
@@ -30,7 +30,7 @@ use crate::reporter::caller::{Caller, UntakenBytes};
 use crate::source::Source;
 use crate::sys::children::ChildChanges;
 use crate::sys::clock::Clock;
-use crate::sys::guard::Guard;
+use crate::sys::guard::{Guard, Leftover};
 use crate::sys::outbox::Outbox;
 use crate::sys::own_process::{self, OWN_PROGRAM};
 use crate::sys::poller::{Interest, Poller};
@@ -38,10 +38,9 @@ use crate::sys::signals::SignalPlane;
 use crate::sys::spawn::Spawner;
 use crate::sys::spill::SpillFile;
 use crate::sys::terminal::Terminal;
-use crate::sys::{fd, limits, signals, stdio};
+use crate::sys::{fd, limits, priority, signals, stdio};
 use crate::trace::file::TraceFile;
 use crate::transport::in_process;
-use crate::wire::names;
 use crate::worker::tasks;
 use crate::worker::threads::Duty;
 use crate::{reporter, source, transport, worker};
@@ -83,6 +82,16 @@ const OWN_PROCESSES: u64 = 2 + LAUNCHERS_MAX as u64;
 enum Kind {
     Resident { program: Program, spin: Duration },
     Command { commander: Box<Commander>, verbose: bool },
+}
+
+impl Kind {
+    /// What the guard removes if the supervisor is killed.
+    fn leftovers(&self) -> Vec<Leftover> {
+        match self {
+            Self::Resident { program: Program::Process(spec), .. } => spec.transport.leftovers(),
+            Self::Resident { program: Program::Thread(_), .. } | Self::Command { .. } => Vec::new(),
+        }
+    }
 }
 
 /// What a run has changed of its process. Dropping it restores that, in this order: the mask before the dispositions, so
@@ -163,26 +172,22 @@ pub fn open(mut config: Config, attached: Attached, process: &ChangedProcess) ->
     let job_log = own_files::open_job_log(&config, commander)?;
     // Opened before anything is started, and written by a thread, which has to wait for the guard: a fork.
     let trace_file = config.trace.file.as_deref().map(TraceFile::create).transpose()?;
-    let (os, unguarded) = open_system(&config, &kind, &process.plane, requests.as_deref(), reaps_orphans)?;
+    let (tmpdir, run_folder) = own_files::open_tmpdir(&config)?;
+    let leftovers = kind.leftovers().into_iter().chain(run_folder.as_ref().and_then(RunFolder::leftover)).collect();
+    let (os, unguarded) = open_system(&config, leftovers, &process.plane, requests.as_deref(), reaps_orphans)?;
     if terminal.is_some() && os.children.is_none() {
         let why = "the run is not on the first thread of its program, or that has a handler for SIGCHLD".to_owned();
         return Err(EngineError::Terminal { why });
     }
-    let spill = Arc::new(SpillFile::new());
-    let protocol = match &config.worker {
-        WorkerSpec::Foreign(spec) => spec.protocol,
-        _ => ProtocolKind::Frames,
-    };
-    let conversation = Conversation {
-        protocol,
-        tells_silence: protocol == ProtocolKind::Lines && !config.output.quiet,
-        delimiter: source.delimiter(),
-        message_items_max: config.message_items_max.max(1),
-        spill: Arc::clone(&spill),
-    };
+    let spill = Arc::new(SpillFile::in_folder(tmpdir));
+    let conversation = conversation(&config, source.delimiter(), &spill);
+    let protocol = conversation.protocol;
     let fleet = match kind {
         Kind::Resident { program, spin } => Fleet::Residents(Residents::new(program, conversation, spin)),
-        Kind::Command { commander, verbose } => start_launchers(&config, &commander, verbose, &spill, &os, terminal)?,
+        Kind::Command { commander, verbose } => {
+            let pool = new_pool(&config, &commander, verbose, run_folder)?;
+            start_launchers(pool, &config, &commander, &spill, &os, terminal)?
+        }
     };
     let wants_inputs = config.output.tag || config.output.mode == OutputMode::Json;
     let job_log = job_log.map(|log| own_files::started(log, &os.clock));
@@ -203,6 +208,21 @@ pub fn open(mut config: Config, attached: Attached, process: &ChangedProcess) ->
         Some(requests) => reactor.with_requests(requests),
         None => reactor,
     })
+}
+
+/// How workers that stay are spoken to.
+fn conversation(config: &Config, delimiter: u8, spill: &Arc<SpillFile>) -> Conversation {
+    let protocol = match &config.worker {
+        WorkerSpec::Foreign(spec) => spec.protocol,
+        _ => ProtocolKind::Frames,
+    };
+    Conversation {
+        protocol,
+        tells_silence: protocol == ProtocolKind::Lines && !config.output.quiet,
+        delimiter,
+        message_items_max: config.message_items_max.max(1),
+        spill: Arc::clone(spill),
+    }
 }
 
 /// Replaces a transport that the author did not name, if the system has too little for it. Returns what to say of it. One
@@ -248,16 +268,12 @@ fn direct_output(output: &OutputSpec) -> DirectOutput {
 /// What the run needs of the system for itself, and what to say if that is not all there.
 fn open_system(
     config: &Config,
-    kind: &Kind,
+    leftovers: Vec<Leftover>,
     signals: &Rc<SignalPlane>,
     requests: Option<&Requests>,
     reaps_orphans: bool,
 ) -> Result<(Os, Option<String>), EngineError> {
     // Before any thread: the guard is a fork, in which all signals are blocked.
-    let leftovers = match kind {
-        Kind::Resident { program: Program::Process(spec), .. } => spec.transport.leftovers(),
-        Kind::Resident { program: Program::Thread(_), .. } | Kind::Command { .. } => Vec::new(),
-    };
     let (guard, refused) = Guard::start_if_allowed(&leftovers).map_err(EngineError::system("start the guard"))?;
     let unguarded = refused.map(|error| {
         format!("supervisor: runs without a guard, so KILL of the supervisor leaves behind what workers start: {error}")
@@ -314,21 +330,32 @@ fn has_large_blocks(source: &SourceSpec) -> bool {
     matches!(source, SourceSpec::Lines { split: Split::Block { bytes, .. }, .. } if *bytes >= SHARED_BLOCK_BYTES_MIN)
 }
 
-/// The launchers of commands. Their number follows that of the slots at the start.
-fn start_launchers(
+/// The launchers of commands, without their threads. Their number follows that of the slots at the start.
+fn new_pool(
     config: &Config,
     commander: &Commander,
     verbose: bool,
-    spill: &Arc<SpillFile>,
-    os: &Os,
-    terminal: Option<Terminal>,
-) -> Result<Fleet, EngineError> {
+    run_folder: Option<RunFolder>,
+) -> Result<CommandPool, EngineError> {
     let failed = || EngineError::system("start the launchers");
     let launchers = LAUNCHERS_MAX.min(config.policy.workers as usize).max(1);
     let mailboxes = LauncherMailboxes::new(launchers).map_err(failed())?;
     let mut pool = CommandPool::new(&mailboxes, verbose.then(|| Box::new(commander.clone())));
+    run_folder.map_or(Ok(()), |folder| pool.give_folders(folder)).map_err(failed())?;
+    Ok(pool)
+}
+
+fn start_launchers(
+    mut pool: CommandPool,
+    config: &Config,
+    commander: &Commander,
+    spill: &Arc<SpillFile>,
+    os: &Os,
+    terminal: Option<Terminal>,
+) -> Result<Fleet, EngineError> {
     let rules = CommandRules { leftovers: config.leftovers, quiet: config.output.quiet };
-    pool.start_threads(commander, spill, os.guard.groups(), os.clock, rules, terminal).map_err(failed())?;
+    pool.start_threads(commander, spill, os.guard.groups(), os.clock, rules, terminal)
+        .map_err(EngineError::system("start the launchers"))?;
     os.poller
         .add(&pool, Interest::READ, Port::Launchers.token())
         .map_err(EngineError::system("watch the launchers"))?;
@@ -338,7 +365,8 @@ fn start_launchers(
 fn open_kind(config: &Config, delimiter: u8) -> Result<Kind, EngineError> {
     Ok(match &config.worker {
         WorkerSpec::Exec(spec) => {
-            let commander = Commander::new(spec, &config.run_id)?.with_threads(config.threads_per_worker);
+            let surroundings = manners::surroundings(config);
+            let commander = Commander::new(spec, &surroundings, &config.run_id)?.with_nice(nice_of_workers(config)?);
             let commander = commander.with_kept(&config.pass_fds);
             Kind::Command { commander: Box::new(commander), verbose: config.output.verbose }
         }
@@ -355,13 +383,20 @@ fn open_kind(config: &Config, delimiter: u8) -> Result<Kind, EngineError> {
             Kind::Resident { program, spin: Duration::ZERO }
         }
         WorkerSpec::Frames { argv, transport } => {
-            open_program(program_path(argv)?, argv.clone(), transport, OF_SDK, config, delimiter)?
+            open_program(program_path(argv, config)?, argv.clone(), transport, OF_SDK, config, delimiter)?
         }
         WorkerSpec::Foreign(spec) => {
-            let path = program_path(&spec.argv)?;
+            let path = program_path(&spec.argv, config)?;
             open_program(path, spec.argv.clone(), &spec.transport, manners_of(spec), config, delimiter)?
         }
     })
+}
+
+/// The nice value of worker processes; `None`: ours.
+fn nice_of_workers(config: &Config) -> Result<Option<i32>, EngineError> {
+    let more = config.surroundings.nice;
+    let allowed = (more != 0).then(|| priority::nice_with(more)).transpose();
+    allowed.map_err(|error| EngineError::Nice { more, error })
 }
 
 /// The built-in worker, to be run by threads of this process.
@@ -403,29 +438,8 @@ fn open_program(
     config: &Config,
     delimiter: u8,
 ) -> Result<Kind, EngineError> {
-    let mut env: Vec<OsString> = std::env::vars_os()
-        .filter(|(name, _)| !names::is_ours(name))
-        .filter(|(name, _)| config.threads_per_worker.is_none() || !names::THREADS.iter().any(|own| *own == name))
-        .map(|(mut variable, value)| {
-            variable.push("=");
-            variable.push(value);
-            variable
-        })
-        .collect();
-    let item_times = u8::from(wants_item_times(config));
-    let of_all = [(names::RUN, config.run_id.clone()), (names::PARENT, std::process::id().to_string())];
-    let of_sdk = [
-        (names::DELIMITER, delimiter.to_string()),
-        (names::TRANSPORT, spec.kind.name().to_owned()),
-        (names::ITEM_TIMES, item_times.to_string()),
-        (names::WORK_TIMES, u8::from(config.trace.is_on()).to_string()),
-    ];
-    // A program that is not on our SDK has no use for what that reads.
-    let of_sdk = of_sdk.into_iter().filter(|_| manners.handshake == Handshake::Hello);
-    env.extend(of_all.into_iter().chain(of_sdk).map(|(name, value)| OsString::from(format!("{name}={value}"))));
-    if let Some(threads) = config.threads_per_worker {
-        env.extend(names::THREADS.map(|name| OsString::from(format!("{name}={threads}"))));
-    }
+    let env = manners::environment(config, spec, manners, delimiter, wants_item_times(config));
+    let folder = manners::workdir(config)?;
     // Words of an argument list and of an environment hold no NUL: the system ended them there.
     let c_string = |word: OsString| CString::new(word.into_vec()).map_err(io::Error::other);
     let c_strings = |words: Vec<OsString>| words.into_iter().map(c_string).collect::<Result<Vec<_>, _>>();
@@ -437,6 +451,8 @@ fn open_program(
         argv: c_strings(argv).map_err(prepare())?,
         env: c_strings(env).map_err(prepare())?,
         stdin: fd::dev_null().map_err(EngineError::system("open /dev/null"))?,
+        folder: folder.map(c_string).transpose().map_err(prepare())?,
+        nice: nice_of_workers(config)?,
         kept: config.pass_fds.clone(),
         leftovers: config.leftovers,
         transport,

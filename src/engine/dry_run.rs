@@ -35,7 +35,7 @@ fn print(
     out: impl Write,
 ) -> Result<RunOutcome, EngineError> {
     let commander = match &config.worker {
-        WorkerSpec::Exec(spec) => Some(Commander::new(spec, &config.run_id)?.with_names(names)),
+        WorkerSpec::Exec(spec) => Some(Commander::new(spec, &config.surroundings, &config.run_id)?.with_names(names)),
         WorkerSpec::BuiltIn { .. } | WorkerSpec::Thread { .. } | WorkerSpec::Frames { .. } | WorkerSpec::Foreign(_) => {
             None
         }

@@ -27,6 +27,14 @@ pub enum EngineError {
     OutputInInput { what: &'static str, file: PathBuf, input: String },
     #[error("pass descriptor {fd} on: it is not open here; open it first, as in: supervisor ... {fd}<FILE")]
     PassedClosed { fd: i32 },
+    #[error("enter {folder}: workers stay, so their --workdir cannot depend on an item; name one folder for all")]
+    WorkdirOfItem { folder: String },
+    #[error(
+        "start workers with --nice {more}: {error}; root may, or others within `ulimit -e`; leave it out otherwise"
+    )]
+    Nice { more: i32, error: io::Error },
+    #[error("put temporary files into {}: {error}; give --tmpdir a folder in which files can be created", folder.display())]
+    Tmpdir { folder: PathBuf, error: io::Error },
     #[error("lend commands the terminal: {why}")]
     Terminal { why: String },
     #[error("write results: stdout is closed; send it to a file, or give --output none")]
@@ -58,7 +66,9 @@ impl EngineError {
             | Self::OutputInInput { .. }
             | Self::Terminal { .. }
             | Self::PassedClosed { .. }
-            | Self::Command(CommandError::Placeholder(_))
+            | Self::WorkdirOfItem { .. }
+            | Self::Tmpdir { .. }
+            | Self::Command(CommandError::Placeholder(_) | CommandError::Workdir { .. })
             | Self::Transport(TransportError::Folder { .. }) => ExitClass::Usage,
             Self::Command(CommandError::NotFound { .. }) => ExitClass::NotFound,
             Self::Command(CommandError::NotExecutable { .. }) => ExitClass::NotExecutable,
@@ -68,6 +78,7 @@ impl EngineError {
             Self::Trace(TraceFileError::Open { .. } | TraceFileError::NoFile { .. }) => ExitClass::Usage,
             Self::OpenFiles { .. }
             | Self::Processes { .. }
+            | Self::Nice { .. }
             | Self::Transport(
                 TransportError::UnsafeFolder { .. }
                 | TransportError::Queues(_)

@@ -1,17 +1,19 @@
 //! The files that reporters write for themselves: none of them is an input, and the job log knows how commands look.
 
 use super::error::EngineError;
+use super::fleet::RunFolder;
 use crate::command::exec::Commander;
 use crate::command::line::quote_as_parallel;
-use crate::model::config::{Config, InputSpec, SourceSpec, Split};
+use crate::model::config::{Config, ExecSpec, InputSpec, SourceSpec, Split, WorkerSpec};
 use crate::reporter::job_log::{CommandText, JobLog};
 use crate::reporter::{Reporter, ReporterError};
+use crate::sys::access;
 use crate::sys::clock::{self, Clock};
 use std::fs::{File, Metadata};
 use std::io;
 use std::os::fd::AsFd;
 use std::os::unix::fs::{FileTypeExt, MetadataExt};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 /// To open such a file would empty the input, or make it endless, by whichever of its names.
 pub fn refuse_inputs(config: &Config) -> Result<(), EngineError> {
@@ -39,6 +41,20 @@ fn refuse_input(what: &'static str, file: &Path, input: &InputSpec) -> Result<()
         return Err(EngineError::OutputInInput { what, file: file.to_owned(), input: name });
     }
     Ok(())
+}
+
+/// The folder of temporary files, and in it the one of commands that get folders of their own.
+pub fn open_tmpdir(config: &Config) -> Result<(PathBuf, Option<RunFolder>), EngineError> {
+    let folder = config.tmpdir.clone().unwrap_or_else(std::env::temp_dir);
+    let refused = |error| EngineError::Tmpdir { folder: folder.clone(), error };
+    if config.tmpdir.is_some() {
+        access::may_create_in(&folder).map_err(refused)?;
+    }
+    let run = match &config.worker {
+        WorkerSpec::Exec(ExecSpec { item_tmp: true, .. }) => Some(RunFolder::create(&folder).map_err(refused)?),
+        _ => None,
+    };
+    Ok((folder, run))
 }
 
 /// The job log, if there is one. Its last column has the command of an item as text that a shell parses to the same

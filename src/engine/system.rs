@@ -20,7 +20,7 @@ use crate::sys::pidfd::Process;
 use crate::sys::poller::{Added, Interest, Poller, Ready};
 use crate::sys::random;
 use crate::sys::signals::{ReceivedSignal, SignalPlane};
-use crate::sys::spawn::{SpawnError, SpawnPlan, Spawner};
+use crate::sys::spawn::{SpawnError, SpawnPlan, SpawnStep, Spawner};
 use std::io;
 use std::os::fd::BorrowedFd;
 use std::rc::Rc;
@@ -174,6 +174,8 @@ impl System for Os {
         let plan = SpawnPlan { register: self.guard.groups().place(worker.index()), ..*plan };
         self.spawner.spawn(&plan).map_err(|error| match error {
             _ if error.is_refusal() => io::Error::other(error),
+            // Not to be taken for the program's own.
+            SpawnError { step: SpawnStep::Folder | SpawnStep::Priority, .. } => io::Error::other(error),
             SpawnError { errno, .. } => io::Error::from_raw_os_error(errno),
         })
     }

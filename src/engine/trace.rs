@@ -80,9 +80,14 @@ fn common_fds(config: &Config) -> Vec<(i32, String)> {
         }
         WorkerSpec::Foreign(spec) if !spec.own_fds => ["items", "results", "the supervisor's stderr"],
         WorkerSpec::Foreign(_) => ["/dev/null", "the supervisor's stderr", "the supervisor's stderr"],
-        WorkerSpec::Exec(ExecSpec { terminal: true, .. }) => ["the terminal", "a pipe", "a pipe"],
-        WorkerSpec::Exec(ExecSpec { stdin: true, .. }) => ["the item", "a pipe", "a pipe"],
-        WorkerSpec::Exec(_) => ["/dev/null", "a pipe", "a pipe"],
+        WorkerSpec::Exec(ExecSpec { stdin, terminal, merges, .. }) => {
+            let stdin = match (terminal, stdin) {
+                (true, _) => "the terminal",
+                (false, true) => "the item",
+                (false, false) => "/dev/null",
+            };
+            [stdin, "a pipe", if *merges { "the pipe of its stdout" } else { "a pipe" }]
+        }
     };
     let standard = (0..).zip(standard.map(str::to_owned));
     let passed = config.pass_fds.iter().map(|fd| (*fd, "passed on".to_owned()));

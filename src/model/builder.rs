@@ -120,6 +120,11 @@ config_builder! {
         shell: bool,
         /// Write the item to the command's stdin, not to its arguments. Default: false.
         stdin: bool,
+        /// A command's stderr goes into its stdout, in the order in which it writes. Default: false.
+        merge: bool,
+        /// Give each attempt an empty temporary folder, which its `TMPDIR` names and which is removed with all that it left
+        /// in it. Default: false.
+        item_tmp: bool,
         /// Lend each command the controlling terminal while it runs; one worker. Needs `handle_signals`, and a run on
         /// the first thread of the program. Default: false, a command that wants the terminal is stopped by the
         /// system.
@@ -127,6 +132,11 @@ config_builder! {
         /// Descriptors of this process, from 3 on, that workers inherit under the same numbers. They have to be open
         /// when the run starts, and to stay open while it lasts. Default: none.
         pass_fds: Vec<i32>,
+        /// Variables in the environment of worker processes, beside those that they inherit; each a name and a value.
+        /// Default: none.
+        variables: Vec<(OsString, OsString)>,
+        /// Added to the nice value of worker processes, which else is our own. Default: 0.
+        nice: i32,
         /// What becomes of the processes that a worker leaves in its process group. Default: they are ended.
         leftovers: Leftovers,
         /// Items in the input end with this byte; `None`: nothing ends them, for blocks of an exact size.
@@ -220,6 +230,11 @@ config_builder! {
         task: String,
         /// The folder in which the files of [`TransportKind::File`] get names and stay. Default: files without a name.
         spool: PathBuf,
+        /// The working directory of worker processes. In that of a command placeholders stand for the item. A program whose
+        /// name has a slash and begins with none is looked up from there. Default: our own.
+        workdir: OsString,
+        /// The folder of temporary files, ours and in `TMPDIR` of worker processes. Default: `TMPDIR` as it is, else `/tmp`.
+        tmpdir: PathBuf,
         /// Write every event to this file, one JSON object a line. Default: no file.
         events: PathBuf,
         /// Record every message, fact and decision in this file, for `supervisor flow` and its kin. Default: no file.

@@ -6,6 +6,7 @@
 use super::arrangement::{Arrangement, Insertion, ItemForm};
 use super::exit::ExitStatus;
 use super::spec::{Leftovers, Policy, ProtocolKind, TransportSpec};
+use super::surroundings::Surroundings;
 use super::time::Duration;
 use std::ffi::OsString;
 use std::path::PathBuf;
@@ -26,6 +27,8 @@ pub struct Config {
     pub handles_signals: bool,
     /// Most items in one message to a worker that stays; the core's batches may be longer.
     pub message_items_max: u32,
+    /// What worker processes are started in. Threads have none of it.
+    pub surroundings: Surroundings,
     /// What `OMP_NUM_THREADS` and its kin say in the environment of workers; `None`: they are as in our own.
     pub threads_per_worker: Option<u32>,
     /// Descriptors of this process, from 3 on, that workers inherit under the same numbers. They have to stay open
@@ -33,6 +36,8 @@ pub struct Config {
     pub pass_fds: Vec<i32>,
     /// What becomes of the processes that a worker leaves in its process group.
     pub leftovers: Leftovers,
+    /// Where temporary files and folders lie, and what workers find in `TMPDIR`; `None`: `TMPDIR` of our own, else `/tmp`.
+    pub tmpdir: Option<PathBuf>,
     /// What is recorded of the run.
     pub trace: TraceSpec,
     /// Names this run in `SUPERVISOR_RUN` and in keys of items: letters, digits, `-`.
@@ -156,6 +161,10 @@ pub struct ExecSpec {
     pub shell: bool,
     /// The item's bytes on the command's stdin; nothing is appended to its arguments.
     pub stdin: bool,
+    /// A command's stderr goes where its stdout goes, in the order in which it writes.
+    pub merges: bool,
+    /// Each attempt gets a temporary folder, which its `TMPDIR` names and which is removed behind it.
+    pub item_tmp: bool,
     /// Each command is lent the controlling terminal while it runs. `policy.workers` has to be 1.
     pub terminal: bool,
     /// What an item is to the command, and how its arguments get into it. It has to fit the source.

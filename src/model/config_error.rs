@@ -119,6 +119,23 @@ pub enum ConfigError {
         /// The number to leave out.
         fd: i32,
     },
+    /// A run sets this variable itself.
+    #[error("`variables` sets {name}, which a run sets itself; leave it out")]
+    OwnVariable {
+        /// The name of the variable.
+        name: String,
+    },
+    /// The system cannot hand this variable over.
+    #[error(
+        "`variables` has {name:?}; a name is not empty and has no `=`, and neither it nor its value holds a NUL byte"
+    )]
+    BadVariable {
+        /// The name of the variable.
+        name: String,
+    },
+    /// No folder has an empty name, or one with a NUL byte.
+    #[error("`workdir` is empty or holds a NUL byte; name a folder, or leave it out")]
+    NoWorkdir,
     /// This output shows the item without a tag.
     #[error("`tag` is for the output of results, and {mode:?} names the item already; leave `tag` out")]
     TagOfMode {
@@ -206,8 +223,18 @@ pub enum Setting {
     Shell,
     /// [`stdin`](super::builder::ConfigBuilder::stdin).
     Stdin,
+    /// [`merge`](super::builder::ConfigBuilder::merge).
+    Merge,
+    /// [`item_tmp`](super::builder::ConfigBuilder::item_tmp).
+    ItemTmp,
     /// [`pass_fds`](super::builder::ConfigBuilder::pass_fds).
     PassFds,
+    /// [`workdir`](super::builder::ConfigBuilder::workdir).
+    Workdir,
+    /// [`variables`](super::builder::ConfigBuilder::variables).
+    Variables,
+    /// [`nice`](super::builder::ConfigBuilder::nice).
+    Nice,
     /// [`leftovers`](super::builder::ConfigBuilder::leftovers).
     Leftovers,
     /// [`exit_rules`](super::builder::ConfigBuilder::exit_rules).
@@ -281,7 +308,12 @@ impl fmt::Display for Setting {
             Self::Strategy => "strategy",
             Self::Shell => "shell",
             Self::Stdin => "stdin",
+            Self::Merge => "merge",
+            Self::ItemTmp => "item_tmp",
             Self::PassFds => "pass_fds",
+            Self::Workdir => "workdir",
+            Self::Variables => "variables",
+            Self::Nice => "nice",
             Self::Leftovers => "leftovers",
             Self::ExitRules => "exit_rules",
             Self::Terminal => "terminal",

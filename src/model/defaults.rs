@@ -18,6 +18,7 @@ use super::spec::{
     Credit, Halt, IDENTITY_ALIAS, ITEM_BYTES_MAX, ProtocolKind, QueueOrder, TASKS, Threshold, TransportKind,
     TransportSpec,
 };
+use super::surroundings::Surroundings;
 use super::time::Duration;
 
 /// Items of the demonstration: the built-in worker on generated items.
@@ -32,6 +33,7 @@ impl ConfigBuilder {
         self.check_worker()?;
         self.check_protocol()?;
         self.check_terminal()?;
+        self.check_surroundings()?;
         if is_set(self.quiet) && self.summary == Some(SummaryMode::Always) {
             return Err(ConfigError::QuietSummary);
         }
@@ -51,9 +53,15 @@ impl ConfigBuilder {
             output,
             worker,
             source,
+            surroundings: Surroundings {
+                workdir: self.workdir,
+                variables: self.variables.unwrap_or_default(),
+                nice: self.nice.unwrap_or(0),
+            },
             threads_per_worker: self.threads_per_worker,
             pass_fds: self.pass_fds.unwrap_or_default(),
             leftovers: self.leftovers.unwrap_or_default(),
+            tmpdir: self.tmpdir,
             trace,
             run_id: self.run_id.unwrap_or(self.host.run_id),
         })
@@ -126,6 +134,8 @@ impl ConfigBuilder {
         let per_item = first_set(&[
             (Setting::Shell, is_set(self.shell)),
             (Setting::Stdin, is_set(self.stdin)),
+            (Setting::Merge, is_set(self.merge)),
+            (Setting::ItemTmp, is_set(self.item_tmp)),
             (Setting::Terminal, is_set(self.terminal)),
             (Setting::ExitRules, self.exit_rules.is_some()),
         ]);
@@ -163,6 +173,9 @@ impl ConfigBuilder {
             (Setting::Transport, self.transport.is_some()),
             (Setting::ThreadsPerWorker, self.threads_per_worker.is_some()),
             (Setting::PassFds, self.pass_fds.is_some()),
+            (Setting::Workdir, self.workdir.is_some()),
+            (Setting::Variables, self.variables.is_some()),
+            (Setting::Nice, self.nice.is_some()),
             (Setting::Leftovers, self.leftovers.is_some()),
             (Setting::Timeout, self.timeout.is_some()),
             (Setting::CrashLimit, self.crash_limit.is_some()),
@@ -263,8 +276,9 @@ impl ConfigBuilder {
             WorkerChoice::Command(argv) => {
                 let (shell, stdin) = (is_set(self.shell), is_set(self.stdin));
                 let insertion = arranged::insertion(source, self.arrangement.as_ref());
-                let (argv, terminal) = (argv.clone(), is_set(self.terminal));
-                Ok(WorkerSpec::Exec(ExecSpec { argv, shell, stdin, terminal, insertion }))
+                let (argv, terminal, merges) = (argv.clone(), is_set(self.terminal), is_set(self.merge));
+                let item_tmp = is_set(self.item_tmp);
+                Ok(WorkerSpec::Exec(ExecSpec { argv, shell, stdin, merges, item_tmp, terminal, insertion }))
             }
             WorkerChoice::Program(argv) => Ok(match self.text_protocol() {
                 None => WorkerSpec::Frames { argv: argv.clone(), transport },
@@ -388,6 +402,8 @@ mod tests {
                 argv,
                 shell: false,
                 stdin: false,
+                merges: false,
+                item_tmp: false,
                 terminal: false,
                 insertion: crate::model::arrangement::Insertion::default()
             })

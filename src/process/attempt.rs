@@ -114,6 +114,7 @@ impl<'a, 'n> OneAttempt<'a, 'n> {
             kept: &spec.pass_fds,
             new_group: true,
             folder: prepared.folder.as_deref(),
+            nice: None,
             ignored: &supervision.ignored,
             terminal,
             register: supervision.guard.groups().place(0),

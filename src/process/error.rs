@@ -90,7 +90,7 @@ impl ProcessError {
             }
             CommandError::NotExecutable { program, why } => Self::NotExecutable { program, why },
             // Of templates and commands for items alone.
-            error @ (CommandError::Placeholder(_) | CommandError::DevNull(_)) => {
+            error @ (CommandError::Workdir { .. } | CommandError::Placeholder(_) | CommandError::DevNull(_)) => {
                 Self::System { what: "run a command".to_owned(), error: io::Error::other(error.to_string()) }
             }
         }

@@ -111,7 +111,7 @@ impl ProcessSpec {
         let nul = |what: String| ProcessError::Nul { program: self.name(), what };
         let variables = self.environment();
         let path = variables.get(OsStr::new("PATH")).map(OsString::as_os_str);
-        let mut program = search::find_complete(first, path).map_err(ProcessError::of_search)?;
+        let mut program = search::find_complete(first, path, Path::new("")).map_err(ProcessError::of_search)?;
         let mut folder = None;
         if let Some(path) = &self.folder {
             folder = Some(terminated(path.as_os_str()).ok_or_else(|| nul("the working directory".to_owned()))?);

@@ -526,6 +526,7 @@ mod tests {
             kept: &[],
             new_group: true,
             folder: None,
+            nice: None,
             ignored: &[],
             terminal: None,
             register: guard.groups().place(1),

@@ -5,16 +5,13 @@
 //!
 //! Invariant: system calls only, because a child between clone and exec calls these functions.
 
+use super::entries::for_each_name;
 use super::fd::is_open;
-use std::ffi::{c_int, c_long, c_uint};
+use std::ffi::{c_int, c_uint};
 use std::os::fd::RawFd;
 
 /// Without `/proc`, higher numbers are not tried.
 const NUMBERS_MAX: u64 = 1 << 20;
-
-/// `struct linux_dirent64`: inode, offset, then the length of the entry, its type, and its name with a NUL.
-const LENGTH_AT: usize = 16;
-const NAME_AT: usize = 19;
 
 /// Marks them as close-on-exec.
 pub(super) fn mark_close_on_exec(first: RawFd) {
@@ -56,31 +53,19 @@ fn for_each(first: RawFd, mut each: impl FnMut(RawFd)) {
         unsafe { libc::getrlimit(libc::RLIMIT_NOFILE, &raw mut limit) };
         return (first..limit.rlim_max.min(NUMBERS_MAX) as RawFd).for_each(each);
     }
-    let mut entries = [0_u64; 256];
-    loop {
-        // SAFETY: the system writes at most the length that it is told.
-        let read: c_long =
-            unsafe { libc::syscall(libc::SYS_getdents64, folder, entries.as_mut_ptr(), size_of_val(&entries)) };
-        // SAFETY: the bytes of an array of integers, for as long as it is not changed.
-        let bytes = unsafe { std::slice::from_raw_parts(entries.as_ptr().cast::<u8>(), size_of_val(&entries)) };
-        let Some(mut rest) = usize::try_from(read).ok().filter(|read| *read > 0).and_then(|read| bytes.get(..read))
-        else {
-            break;
-        };
-        while let Some(length) = rest.get(LENGTH_AT..).and_then(|from| from.first_chunk::<2>()) {
-            let length = usize::from(u16::from_ne_bytes(*length));
-            let fd = rest.get(NAME_AT..length).and_then(number);
-            fd.into_iter().filter(|fd| *fd >= first && *fd != folder).for_each(&mut each);
-            rest = rest.get(length.max(1)..).unwrap_or_default();
-        }
-    }
+    for_each_name(folder, |name| {
+        let fd = number(name.to_bytes());
+        fd.into_iter().filter(|fd| *fd >= first && *fd != folder).for_each(&mut each);
+    });
     // SAFETY: opened above.
     unsafe { libc::close(folder) };
 }
 
-/// The number of digits that a NUL ends.
-fn number(name: &[u8]) -> Option<RawFd> {
-    let digits = name.split(|byte| *byte == 0).next().filter(|digits| !digits.is_empty())?;
+/// The number that these digits are.
+fn number(digits: &[u8]) -> Option<RawFd> {
+    if digits.is_empty() {
+        return None;
+    }
     digits.iter().try_fold(0, |number: RawFd, byte| {
         let digit = byte.is_ascii_digit().then(|| RawFd::from(byte - b'0'))?;
         number.checked_mul(10)?.checked_add(digit)
@@ -103,9 +88,6 @@ mod tests {
             assert_eq!(times, usize::from(file.as_raw_fd() >= first), "{file:?}");
         }
         assert!(found.iter().all(|fd| *fd >= first));
-        assert_eq!(
-            [number(b"17\0\0"), number(b".\0"), number(b"\0"), number(b"99999999999\0")],
-            [Some(17), None, None, None]
-        );
+        assert_eq!([number(b"17"), number(b"."), number(b""), number(b"99999999999")], [Some(17), None, None, None]);
     }
 }

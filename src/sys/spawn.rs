@@ -68,6 +68,8 @@ pub struct SpawnPlan<'a> {
     pub new_group: bool,
     /// Its working directory; otherwise it is ours.
     pub folder: Option<&'a CStr>,
+    /// Its nice value; otherwise it is ours ([`super::priority`]).
+    pub nice: Option<c_int>,
     /// Signals that it ignores; all others have their default action.
     pub ignored: &'a [Signal],
     /// The child makes its own group the foreground group of this terminal before its program starts.
@@ -95,6 +97,8 @@ pub enum SpawnStep {
     Files,
     /// The working directory could not be entered.
     Folder,
+    /// It could not get its nice value.
+    Priority,
     /// The program cannot be executed: `ENOENT`, `EACCES`, `E2BIG`, ...
     Exec,
 }
@@ -128,7 +132,7 @@ impl SpawnError {
             SpawnStep::Group => Some("setpgid"),
             SpawnStep::Limit => Some("setrlimit"),
             SpawnStep::Files => Some("dup2"),
-            SpawnStep::Folder | SpawnStep::Exec => None,
+            SpawnStep::Folder | SpawnStep::Priority | SpawnStep::Exec => None,
         }
     }
 }
@@ -148,6 +152,7 @@ impl fmt::Display for SpawnStep {
             Self::Limit => "restore the limit of open files",
             Self::Files => "hand over its files",
             Self::Folder => "enter its working directory",
+            Self::Priority => "set its nice value",
             Self::Exec => "execute the program",
         })
     }
@@ -218,6 +223,7 @@ impl Spawner {
             parent: nix::unistd::getpid().as_raw(),
             new_group: plan.new_group,
             folder: plan.folder.map_or(null(), CStr::as_ptr),
+            nice: plan.nice,
             ignored: plan.ignored,
             terminal: plan.terminal.map(|terminal| terminal.as_raw_fd()),
             register: plan.register,
@@ -247,6 +253,7 @@ struct Child<'a> {
     parent: libc::pid_t,
     new_group: bool,
     folder: *const c_char,
+    nice: Option<c_int>,
     ignored: &'a [Signal],
     terminal: Option<RawFd>,
     register: Option<&'a GuardPlace>,
@@ -337,6 +344,11 @@ fn prepare(child: &mut Child<'_>) -> (SpawnStep, c_int) {
         }
         if !child.folder.is_null() && libc::chdir(child.folder) != 0 {
             return (SpawnStep::Folder, last_errno());
+        }
+        if let Some(nice) = child.nice
+            && libc::setpriority(libc::PRIO_PROCESS, 0, nice) != 0
+        {
+            return (SpawnStep::Priority, last_errno());
         }
         let mut none = MaybeUninit::<libc::sigset_t>::zeroed();
         libc::sigemptyset(none.as_mut_ptr());
@@ -507,6 +519,7 @@ mod tests {
             kept: &[],
             new_group: true,
             folder: None,
+            nice: None,
             ignored: &[],
             terminal: None,
             register,
@@ -615,6 +628,7 @@ mod tests {
                 kept: &[4, 60, 61],
                 new_group: true,
                 folder: None,
+                nice: None,
                 ignored: &[],
                 terminal: None,
                 register: None,
@@ -676,6 +690,7 @@ mod tests {
                 kept: &[],
                 new_group: true,
                 folder: None,
+                nice: None,
                 ignored: &[],
                 terminal: None,
                 register: None,
@@ -754,6 +769,7 @@ mod tests {
             kept: &[],
             new_group: true,
             folder: None,
+            nice: None,
             ignored: &[],
             terminal: None,
             register: Some(&place),

@@ -52,6 +52,9 @@ pub const PARALLEL_JOBSLOT: &str = "PARALLEL_JOBSLOT";
 /// The supervisor's pid, likewise.
 pub const PARALLEL_PID: &str = "PARALLEL_PID";
 
+/// The folder for temporary files. The user's own, and set only if the run gives one.
+pub const TMPDIR: &str = "TMPDIR";
+
 /// The descriptors that transports hand to a worker; each uses its own of them.
 pub const TRANSPORT_FDS: [&str; 6] = [FD_IN, FD_OUT, FD_MEMORY, FD_SPOOL, FD_INPUT, FD_LIVENESS];
 /// The other variables that transports hand to a worker, likewise.
@@ -115,4 +118,16 @@ pub const THREADS: [&str; 7] = [
 #[must_use]
 pub fn is_ours(name: &OsStr) -> bool {
     ALL.iter().any(|own| *own == name)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::surroundings::is_own_variable;
+
+    #[test]
+    fn no_user_sets_a_variable_of_ours() {
+        assert!(ALL.iter().all(|name| is_own_variable(OsStr::new(name))));
+        assert!(!THREADS.iter().chain(&[TMPDIR]).any(|name| is_own_variable(OsStr::new(name))));
+    }
 }

@@ -101,6 +101,7 @@ impl Fixture {
             kept: &[],
             new_group: true,
             folder: None,
+            nice: None,
             ignored: &[],
             terminal: None,
             register: None,

@@ -139,10 +139,30 @@ const RULES: &[Rule] = &[
     rule("batch_max", STAYING | THREADS, &["1", "2", "100", "4294967295"]).odd(NO_NUMBERS),
     rule("shell", COMMANDS, &[]),
     rule("stdin", COMMANDS, &[]),
+    rule("merge", COMMANDS, &[]),
+    rule("item_tmp", COMMANDS, &[]),
+    rule("tmpdir", ANY, &[".", "/tmp"]).odd(&[b"", b"/nonexistent/folder", b"items", b"\xff", b"/proc"]),
     // The lines have no terminal.
     rule("tty", 0, &[]),
     // They have no further descriptor, so each number is refused.
     rule("pass_fd", 0, &["3", "19", "4294967295"]).odd(&[b"0", b"2", b"-1", b"", b"x", b"99999999999999999999"]),
+    rule("workdir", STAYING | COMMANDS, &[".", "/", "/tmp"]).odd(&[
+        b"",
+        b"/nonexistent/folder",
+        b"items",
+        b"{}",
+        b"\xff",
+    ]),
+    rule("env", STAYING | COMMANDS, &["A=1", "A=", "PATH=/bin:/usr/bin", "A=b=c"]).odd(&[
+        b"",
+        b"A",
+        b"=x",
+        b"SUPERVISOR_ITEM=1",
+        b"PARALLEL_SEQ=",
+        b"PATH=",
+        b"\xff=\xff",
+    ]),
+    rule("nice", STAYING | COMMANDS, &["0", "5", "19"]).odd(&[b"-21", b"20", b"", b"x", b"99999999999", b"+1"]),
     rule("leftovers", STAYING | COMMANDS, &["kill", "leave"]).odd(NO_WORDS),
     rule("retries", ANY, &["0", "1", "2", "5"]).slow(&["4294967295"]).odd(NO_NUMBERS),
     rule(

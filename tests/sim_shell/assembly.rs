@@ -88,6 +88,8 @@ fn residents(world: &Shared) -> Fleet {
         env: Vec::new(),
         stdin: File::from(descriptor::real()),
         stdio: Stdio::Own,
+        folder: None,
+        nice: None,
         kept: Vec::new(),
         leftovers: Leftovers::Kill,
         transport: Box::new(FakeTransport { world: world.clone() }),

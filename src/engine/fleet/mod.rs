@@ -7,7 +7,9 @@ mod command;
 mod resident;
 mod thread;
 
-pub use command::{CommandExit, CommandPool, CommandRules, ItemBytes, LAUNCHERS_MAX, LauncherMailboxes, Order, Report};
+pub use command::{
+    CommandExit, CommandPool, CommandRules, ItemBytes, LAUNCHERS_MAX, LauncherMailboxes, Order, Report, RunFolder,
+};
 pub use resident::{Conversation, Handshake, LaunchSpec, Program, ProgressSource, Residents, Stdio};
 pub use thread::ThreadMain;
 

@@ -17,6 +17,7 @@
 use super::super::super::answer::CommandReply;
 use super::super::super::system::{abandon, reap};
 use super::super::super::token::{Part, Port, generation};
+use super::folders::{FolderMaker, ItemFolder};
 use super::held_output;
 use super::messages::{CommandExit, CommandRules, ItemBytes, Order, Report};
 use super::running::RunningCommand;
@@ -35,7 +36,7 @@ use crate::sys::clock::Clock;
 use crate::sys::guard::Groups;
 use crate::sys::mailbox::Mailbox;
 use crate::sys::poller::{Interest, Poller, Ready};
-use crate::sys::spawn::Spawner;
+use crate::sys::spawn::{Spawner, is_shortage};
 use crate::sys::terminal::Terminal;
 use std::collections::VecDeque;
 use std::io;
@@ -65,6 +66,8 @@ pub struct LauncherConfig {
     pub rules: CommandRules,
     /// Lent to each command while it runs. The launcher is the only one then, and has one slot.
     pub terminal: Option<Terminal>,
+    /// Makes a temporary folder for each attempt.
+    pub folders: Option<FolderMaker>,
     pub orders: Arc<Mailbox<Order>>,
     pub reports: Arc<Mailbox<Report>>,
 }
@@ -240,6 +243,8 @@ impl Launcher {
     ) -> Result<RunningCommand, SpawnFailure> {
         // In the background the terminal is another job's.
         let terminal = self.config.terminal.as_ref().filter(|terminal| terminal.is_ours());
+        let make = |maker: &FolderMaker| maker.make(batch.first, worker, incarnation).map_err(no_folder);
+        let folder = self.config.folders.as_ref().map(make).transpose()?;
         let launch = Launch {
             worker,
             item: batch.first,
@@ -247,6 +252,7 @@ impl Launcher {
             bytes: item.bytes(),
             register: self.config.groups.place(worker.index()),
             terminal: terminal.map(AsFd::as_fd),
+            tmp: folder.as_ref().map(ItemFolder::path),
             now: self.config.clock.now(),
         };
         let execution = self.config.commander.launch(&mut self.spawner, &launch).map_err(|error| match error {
@@ -267,6 +273,7 @@ impl Launcher {
             incarnation,
             id: batch.first,
             item,
+            folder,
             stdin: false,
             ended: None,
             signalled: false,
@@ -368,12 +375,14 @@ impl Launcher {
             let notice = held_output::notice(&command.execution, command.id, command.item.bytes(), held);
             self.reports.extend(notice.map(Report::Notice));
         }
-        let RunningCommand { execution, worker, incarnation, id, ended, signalled, .. } = *command;
+        let RunningCommand { execution, worker, incarnation, id, folder, ended, signalled, .. } = *command;
         if self.config.rules.leftovers == Leftovers::Kill {
             let _ = execution.process.signal_group(Signal::KILL);
         }
         self.config.groups.clear(worker.index());
         let (status, usage) = reap(&execution.process);
+        // Now that nothing of the command is left to use it.
+        drop(folder);
         let interrupted = match status {
             ExitStatus::Signal { signal: signal @ (Signal::INT | Signal::QUIT), .. } => Some(signal),
             _ => None,
@@ -394,5 +403,14 @@ impl Launcher {
                 exit: status,
             },
         })));
+    }
+}
+
+/// A full disk may have room later.
+fn no_folder(error: io::Error) -> SpawnFailure {
+    let text = format!("create a temporary folder for a command: {error}");
+    match error.raw_os_error() {
+        Some(errno) if is_shortage(errno) => SpawnFailure::Shortage(text),
+        _ => SpawnFailure::Item(text),
     }
 }

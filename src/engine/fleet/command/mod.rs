@@ -1,5 +1,6 @@
 //! Commands: a process for each item, started and owned by launcher threads.
 
+mod folders;
 mod held_output;
 mod launchers;
 mod messages;
@@ -7,5 +8,6 @@ mod pool;
 mod running;
 mod thread;
 
+pub use folders::RunFolder;
 pub use messages::{CommandExit, CommandRules, ItemBytes, Order, Report};
 pub use pool::{CommandPool, LAUNCHERS_MAX, LauncherMailboxes};

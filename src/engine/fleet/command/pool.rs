@@ -7,6 +7,7 @@
 
 use super::super::super::answer::Reply;
 use super::super::super::turn::Turn;
+use super::folders::{ItemFolders, RunFolder};
 use super::launchers::LauncherConfig;
 use super::messages::{CommandExit, CommandRules, ItemBytes, Order, Report};
 use super::thread;
@@ -62,6 +63,8 @@ pub struct CommandPool {
     probes: Option<Probes>,
     /// Prints commands before they start, if that was asked for.
     printer: Option<Box<Commander>>,
+    /// Where commands get temporary folders, if that was asked for. Dropped after the launchers.
+    folders: Option<ItemFolders>,
 }
 
 /// What every launcher is asked when a deadline has passed.
@@ -90,7 +93,17 @@ impl CommandPool {
             received: Vec::new(),
             probes: None,
             printer,
+            folders: None,
         }
+    }
+
+    /// Gives each command a temporary folder in this one. Before [`CommandPool::start_threads`].
+    ///
+    /// # Errors
+    /// No thread is left.
+    pub fn give_folders(&mut self, run: RunFolder) -> io::Result<()> {
+        self.folders = Some(ItemFolders::start(run, Arc::clone(&self.reports))?);
+        Ok(())
     }
 
     /// Starts a thread for each launcher. The threads take no signals: those are for the loop's thread.
@@ -117,6 +130,7 @@ impl CommandPool {
                 rules,
                 // There is one launcher if there is a terminal to lend.
                 terminal: terminal.take(),
+                folders: self.folders.as_ref().and_then(ItemFolders::maker),
                 orders: Arc::clone(&launcher.orders),
                 reports: Arc::clone(&self.reports),
             };

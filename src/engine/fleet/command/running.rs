@@ -1,6 +1,7 @@
 //! A command that runs: the process of one item, and its descriptors in the poll set of its launcher.
 
 use super::super::super::token::{Part, Port, generation};
+use super::folders::ItemFolder;
 use super::messages::ItemBytes;
 use crate::command::capture::{CaptureError, Collector, Progress};
 use crate::command::exec::Execution;
@@ -17,6 +18,8 @@ pub struct RunningCommand {
     pub incarnation: Incarnation,
     pub id: ItemId,
     pub item: ItemBytes,
+    /// Its temporary folder, if it has one.
+    pub folder: Option<ItemFolder>,
     /// Its stdin is in the poll set.
     pub stdin: bool,
     /// When the end of its process was seen.

@@ -38,6 +38,10 @@ pub struct LaunchSpec {
     /// Its stdin, unless that is the channel.
     pub stdin: File,
     pub stdio: Stdio,
+    /// Its working directory; `None`: ours.
+    pub folder: Option<CString>,
+    /// Its nice value; `None`: ours.
+    pub nice: Option<i32>,
     /// Descriptors of ours that it inherits under the same numbers.
     pub kept: Vec<RawFd>,
     /// What becomes of what it leaves in its group.
@@ -207,7 +211,8 @@ impl LaunchSpec {
             fds: &fds,
             kept: &self.kept,
             new_group: true,
-            folder: None,
+            folder: self.folder.as_deref(),
+            nice: self.nice,
             ignored: &[],
             terminal: None,
             register: None,
