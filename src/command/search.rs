@@ -27,7 +27,7 @@ pub enum CommandError {
     #[error("run {program}: {why}")]
     NotExecutable { program: String, why: String },
     /// Exit code 2.
-    #[error("run workers in {folder}: {error}; --workdir names a folder that exists")]
+    #[error("run workers in {folder}: {error}; give --workdir a folder that is there")]
     Workdir { folder: String, error: io::Error },
     /// Exit code 2.
     #[error(transparent)]

@@ -56,6 +56,9 @@ use std::sync::Arc;
 /// second descriptors of stdout and stderr, /dev/null, the spill file.
 const OWN_OPEN_FILES: u64 = 10;
 
+/// Descriptors of a thread that removes folders.
+const REMOVAL_OPEN_FILES: u64 = 3;
+
 /// Those of them that are open once signals are received.
 const SIGNALS_OPEN_FILES: u64 = 2;
 
@@ -119,10 +122,12 @@ pub fn change_process(config: &Config) -> Result<ChangedProcess, EngineError> {
     Ok(ChangedProcess { _open_files: open_files, _signals: signals, plane: Rc::new(plane) })
 }
 
-/// [`OWN_OPEN_FILES`], the files of events and of the job log, and that of the trace.
+/// [`OWN_OPEN_FILES`], the files of events and of the job log, that of the trace, and what a removal of folders opens.
 fn own_open_files(config: &Config) -> u64 {
     let OutputSpec { events, joblog, .. } = &config.output;
+    let removes_folders = matches!(config.worker, WorkerSpec::Exec(ExecSpec { item_tmp: true, .. }));
     OWN_OPEN_FILES
+        + if removes_folders { REMOVAL_OPEN_FILES } else { 0 }
         + [events.is_some(), joblog.is_some(), config.trace.file.is_some()].map(u64::from).iter().sum::<u64>()
 }
 
