@@ -3,5 +3,5 @@
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
-    supervisor::program::main(std::env::args_os().skip(1))
+    supervisor::program::main_by_name(std::env::args_os())
 }

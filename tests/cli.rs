@@ -297,8 +297,6 @@ fn unknown_flags_are_refused() {
         "--max-rss",
         "--max-lifetime",
         "--journal",
-        "--resume",
-        "--retry-failed",
         "--durability",
         "--line-buffer",
         "--ungroup",

@@ -4,6 +4,7 @@
 
 use super::choices::{COLORS, choice};
 use super::error::UsageError;
+use super::habits;
 use super::help;
 use super::parser::{self, Typed};
 use super::subcommand;
@@ -351,7 +352,7 @@ pub fn parse(words: &[OsString]) -> Result<Typed<Box<Flags>>, UsageError> {
     let is_long = words.iter().any(|word| word == "--help");
     let after = if is_long { help::AFTER_LONG } else { help::AFTER_SHORT };
     command = command.after_help(format!("{}\n{after}", subcommand::list()));
-    parser::read(command, words, "--help").map(|typed| typed.map(Box::new))
+    parser::read(command, words, "--help", habits::answer).map(|typed| typed.map(Box::new))
 }
 
 #[cfg(test)]

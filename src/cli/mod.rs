@@ -10,6 +10,7 @@
 pub mod args;
 mod choices;
 pub mod error;
+pub mod habits;
 mod help;
 pub mod parser;
 pub mod resolve;
@@ -64,9 +65,9 @@ pub fn parse(typed: impl IntoIterator<Item = OsString>, host: &Host) -> Result<P
 
 /// The error about a word in the place of a flag, with the command line as it was meant.
 fn with_separator(word: String, parts: &Parts) -> UsageError {
-    let Some(at) = parts.flags.iter().position(|typed| *typed == *word) else {
-        return UsageError::StrayWord(word);
-    };
+    // The same word may stand before it as the value of a flag: what is in front of the first stray word is complete.
+    let is_stray = |at: &usize| parts.flags[*at] == *word && args::parse(&parts.flags[..*at]).is_ok();
+    let Some(at) = (0..parts.flags.len()).find(is_stray) else { return UsageError::StrayWord(word) };
     let mut words = vec!["supervisor".to_owned()];
     let shown = |typed: &OsString| quoted_word(typed);
     words.extend(parts.flags[..at].iter().map(shown));

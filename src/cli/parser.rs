@@ -23,17 +23,25 @@ impl<T> Typed<T> {
     }
 }
 
+/// What to say of a word that is no flag, where more is known of it.
+pub type AnswerUnknown = fn(&str) -> Option<String>;
+
 /// Reads words by a parser. `help`: what to type for its help.
 ///
 /// # Errors
 /// The words do not fit; the text is the parser's, on one line.
-pub fn read<T: FromArgMatches>(command: clap::Command, words: &[OsString], help: &str) -> Result<Typed<T>, UsageError> {
+pub fn read<T: FromArgMatches>(
+    command: clap::Command,
+    words: &[OsString],
+    help: &str,
+    unknown: AnswerUnknown,
+) -> Result<Typed<T>, UsageError> {
     let matches = command.no_binary_name(true).try_get_matches_from(words);
     match matches.and_then(|matches| T::from_arg_matches(&matches)) {
         Ok(flags) => Ok(Typed::Flags(flags)),
         Err(error) => match error.kind() {
             ErrorKind::DisplayHelp | ErrorKind::DisplayVersion => Ok(Typed::Show(error.render().to_string())),
-            _ => Err(usage_error(&error, help)),
+            _ => Err(usage_error(&error, help, unknown)),
         },
     }
 }
@@ -49,20 +57,23 @@ pub fn read_subcommand<T: CommandFactory + FromArgMatches>(
     let full_name = format!("supervisor {name}");
     let command = T::command().args_override_self(true).max_term_width(100);
     let command = command.display_name(&full_name).bin_name(&full_name);
-    read(command, words, &format!("{full_name} --help")).map_err(|error| match error {
+    read(command, words, &format!("{full_name} --help"), |_| None).map_err(|error| match error {
         UsageError::StrayWord(word) => UsageError::StrayWordOf { subcommand: name, word },
         error => error,
     })
 }
 
 /// The parser's text without its usage lines and colours, on one line.
-fn usage_error(error: &clap::Error, help: &str) -> UsageError {
+fn usage_error(error: &clap::Error, help: &str, answer: AnswerUnknown) -> UsageError {
     let unknown = match (error.kind(), error.get(ContextKind::InvalidArg)) {
         (ErrorKind::UnknownArgument, Some(ContextValue::String(word))) => Some(word),
         _ => None,
     };
     if let Some(word) = unknown.filter(|word| !word.starts_with('-')) {
         return UsageError::StrayWord(word.clone());
+    }
+    if let Some(line) = unknown.and_then(|word| answer(word)) {
+        return UsageError::Flags(line);
     }
     let rendered = error.render().to_string();
     let mut line = String::new();

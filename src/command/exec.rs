@@ -14,6 +14,7 @@ use super::interpreter;
 use super::line::{CommandLine, QuoteWord};
 use super::list_script::SHELL;
 use super::placeholder::Values;
+use super::plain::{NoProgramError, PlainCommands};
 use super::script::Misplaced;
 use super::search::{self, CommandError};
 use super::stdin_feed::StdinFeed;
@@ -94,6 +95,8 @@ pub struct Commander {
     environment: CommandEnvironment,
     workdir: Option<Workdir>,
     nice: Option<i32>,
+    /// Commands are started as xargs starts them, and their items are whole command lines.
+    plain: Option<PlainCommands>,
     /// `PATH` of the commands, in which they are searched.
     path: Option<OsString>,
     // Buffers that are reused.
@@ -126,6 +129,9 @@ impl Commander {
         let name = spec.argv.first().ok_or(CommandError::Empty)?;
         let path = surroundings.variable("PATH").map(OsStr::to_owned).or_else(|| std::env::var_os("PATH"));
         let template = LateTemplate::new(spec)?;
+        if spec.argv.len() == 1 && !spec.shell && template.program_may_vary() {
+            search::refuse_script(name, path.as_deref())?;
+        }
         let workdir = surroundings.workdir.as_deref().map(|text| Workdir::new(text, &spec.insertion));
         let folder = workdir.as_ref().map_or(Some(Path::new("")), Workdir::fixed);
         if let (Some(folder), Some(_)) = (folder, &workdir) {
@@ -158,6 +164,7 @@ impl Commander {
             environment,
             workdir,
             nice: None,
+            plain: None,
             path,
             line: CommandLine::default(),
             argv: Vec::new(),
@@ -190,9 +197,18 @@ impl Commander {
         Self { null: Arc::new(terminal), direct, ..self }
     }
 
+    /// Starts commands as xargs does.
+    #[must_use]
+    pub fn with_plain(self, plain: PlainCommands) -> Self {
+        Self { plain: Some(plain), ..self }
+    }
+
     /// The most descriptors that the supervisor holds for one command, without the pidfd.
     #[must_use]
     pub const fn fds_per_command(&self) -> u64 {
+        if self.plain.is_some() {
+            return 0;
+        }
         // stdout, stderr if it is not the same, and stdin if the item is written to it.
         1 + !self.merges as u64 + self.stdin as u64
     }
@@ -223,6 +239,9 @@ impl Commander {
     /// # Errors
     /// See [`LaunchError`]. No process is left then.
     pub fn launch(&mut self, spawner: &mut Spawner, launch: &Launch<'_>) -> Result<Execution, LaunchError> {
+        if let Some(plain) = &mut self.plain {
+            return launch_plain(plain, spawner, launch, self.null.as_fd(), &self.kept);
+        }
         if let Err(error) = self.fill(launch.bytes, launch.item, launch.worker) {
             return Err(LaunchError::Unfit(error.to_string()));
         }
@@ -322,6 +341,59 @@ fn of_c_str(path: &CStr) -> &Path {
 /// If it is looked up from the working directory.
 fn is_relative(program: &OsStr) -> bool {
     program.as_bytes().contains(&b'/') && Path::new(program).is_relative()
+}
+
+/// Starts a command with our own streams. Every program that cannot be executed ends the run, as in xargs.
+fn launch_plain(
+    plain: &mut PlainCommands,
+    spawner: &mut Spawner,
+    launch: &Launch<'_>,
+    null: BorrowedFd<'_>,
+    kept: &[RawFd],
+) -> Result<Execution, LaunchError> {
+    let slot = u64::from(launch.worker.number()).saturating_sub(1);
+    plain.prepare(launch.bytes, slot).map_err(|NoProgramError { error, is_missing }| LaunchError::Program {
+        error: error.to_owned(),
+        missing: is_missing,
+    })?;
+    let (stdout, stderr) = (io::stdout(), io::stderr());
+    let plan = SpawnPlan {
+        program: plain.program(),
+        argv: plain.argv(),
+        env: plain.environment(),
+        stdin: plain.stdin(null),
+        stdout: stdout.as_fd(),
+        stderr: stderr.as_fd(),
+        fds: &[],
+        kept,
+        new_group: true,
+        folder: None,
+        nice: None,
+        ignored: &[],
+        terminal: launch.terminal,
+        register: launch.register,
+    };
+    let process = spawner.spawn(&plan).map_err(|error| match error.step {
+        SpawnStep::Exec if !is_shortage(error.errno) => {
+            LaunchError::Program { error: io_text(error.errno), missing: error.errno == libc::ENOENT }
+        }
+        _ if error.is_refusal() => LaunchError::Refused(error.to_string()),
+        _ => LaunchError::Shortage(error.to_string()),
+    })?;
+    Ok(Execution {
+        process,
+        stdout: None,
+        stderr: None,
+        stdin: None,
+        out: Capture::default(),
+        err: Capture::default(),
+        started: launch.now,
+    })
+}
+
+/// The system's words for an error.
+fn io_text(errno: i32) -> String {
+    nix::errno::Errno::from_raw(errno).desc().to_owned()
 }
 
 /// The item or its program is the cause only if the exec itself fails; a failure before it is a shortage. `common`: all

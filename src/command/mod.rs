@@ -2,12 +2,13 @@
 //!
 //! `template` makes the command `line` for an item, from its `placeholder`s in `words`, which `script` finds in a script of
 //! a shell and `list_script` fills in for many arguments; `meter` tells how long a command line gets;
-//! `search` finds its program, `workdir` knows its folder, `environment` makes its environment, `exec` starts it, one process per item, `stdin_feed`
-//! writes the item to it, and `capture` keeps its output. `job_control` and `jobserver` are for commands on a terminal and
-//! below make.
+//! `search` finds its program, `workdir` knows its folder, `environment` makes its environment, `exec` starts it, one
+//! process per item, `stdin_feed` writes the item to it, and `capture` keeps its output. `plain` starts commands as xargs
+//! does; `job_control` and `jobserver` are for commands on a terminal and below make.
 //!
 //! Invariant: nothing here decides. The core decides which item runs, when, how often and until when. Nothing here waits,
-//! except `job_control` while the whole job is stopped: every descriptor on our side is non-blocking.
+//! except `job_control` while the whole job is stopped, and `plain` for a stderr that takes nothing: every descriptor on
+//! our side is non-blocking.
 
 pub mod capture;
 mod environment;
@@ -19,6 +20,7 @@ pub mod line;
 mod list_script;
 pub mod meter;
 mod placeholder;
+pub mod plain;
 mod script;
 pub mod search;
 pub mod stdin_feed;

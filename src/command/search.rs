@@ -21,7 +21,7 @@ pub enum CommandError {
     #[error("run a command: none is given")]
     Empty,
     /// Exit code 127. `is_script`: it looks like a script of a shell.
-    #[error("run {program}: {why}{}", if *is_script { "; add --shell to run it as a script of the shell" } else { "" })]
+    #[error("run {program}: {why}{}", advice(program, *is_script))]
     NotFound { program: String, why: String, is_script: bool },
     /// Exit code 126.
     #[error("run {program}: {why}")]
@@ -34,6 +34,36 @@ pub enum CommandError {
     Placeholder(#[from] Misplaced),
     #[error("open /dev/null for commands to read from: {0}")]
     DevNull(io::Error),
+}
+
+/// The ways to mean one word that is no program. Blanks in it may have been meant to separate words.
+fn advice(program: &str, is_script: bool) -> String {
+    let words: Vec<_> = program.split_whitespace().collect();
+    let is_plain = |char: char| char.is_ascii_alphanumeric() || "_-./,:+@%={}".contains(char);
+    match is_script {
+        false => String::new(),
+        true if words.len() > 1 && words.iter().all(|word| word.chars().all(is_plain)) => format!(
+            "; it is one word: give the program and its arguments as words of their own (-- {}), or add --shell to run \
+             it as a script of the shell",
+            words.join(" ")
+        ),
+        true => "; add --shell to run it as a script of the shell".to_owned(),
+    }
+}
+
+/// Refuses a command of one word that depends on the item, if the word begins with a program and a blank: it was meant
+/// as several words, or for a shell.
+///
+/// # Errors
+/// [`CommandError::NotFound`].
+pub fn refuse_script(word: &OsStr, path: Option<&OsStr>) -> Result<(), CommandError> {
+    let is_blank = |byte: &u8| byte.is_ascii_whitespace();
+    let Some(end) = word.as_bytes().iter().position(is_blank) else { return Ok(()) };
+    if find(OsStr::from_bytes(&word.as_bytes()[..end]), path, Path::new("")).is_err() {
+        return Ok(());
+    }
+    let program = word.to_string_lossy().into_owned();
+    Err(CommandError::NotFound { program, why: "command not found in PATH".to_owned(), is_script: true })
 }
 
 /// The path of `program`. `path` is the content of `PATH`. A relative path is looked up from the folder `from`, where the
@@ -159,6 +189,23 @@ mod tests {
             let error = find_in(program, path).unwrap_err();
             assert!(matches!(error, CommandError::NotFound { .. }), "{error}");
             assert_eq!(error.to_string(), text);
+        }
+    }
+
+    #[test]
+    fn a_command_in_one_word_is_answered_with_the_ways_to_mean_it() {
+        let refused = |word: &str| refuse_script(OsStr::new(word), Some(OsStr::new("/bin"))).err();
+        assert_eq!(
+            refused("echo {}").unwrap().to_string(),
+            "run echo {}: command not found in PATH; it is one word: give the program and its arguments as words of their \
+             own (-- echo {}), or add --shell to run it as a script of the shell"
+        );
+        assert_eq!(
+            refused("echo {} | wc").unwrap().to_string(),
+            "run echo {} | wc: command not found in PATH; add --shell to run it as a script of the shell"
+        );
+        for fine in ["{}", "./{}", "no-such-program {}", "./my folder/{}"] {
+            assert!(refused(fine).is_none(), "{fine}");
         }
     }
 

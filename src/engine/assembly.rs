@@ -21,6 +21,7 @@ use super::token::Port;
 use super::trace;
 use super::turn::Turn;
 use crate::command::exec::{Commander, DirectOutput};
+use crate::command::plain::PlainCommands;
 use crate::core::Core;
 use crate::model::config::{Config, ExecSpec, InputSpec, OutputMode, OutputSpec, SourceSpec, Split, WorkerSpec};
 use crate::model::signal::Signal;
@@ -100,9 +101,16 @@ impl Kind {
 /// What a run has changed of its process. Dropping it restores that, in this order: the mask before the dispositions, so
 /// that a signal that the mask holds back meets no default action in between.
 pub struct ChangedProcess {
-    _open_files: limits::RaisedOpenFiles,
+    open_files: limits::RaisedOpenFiles,
     _signals: signals::Normalised,
     plane: Rc<SignalPlane>,
+}
+
+impl ChangedProcess {
+    /// The limit of open files that the run has.
+    pub const fn open_files_max(&self) -> u64 {
+        self.open_files.limit()
+    }
 }
 
 /// Changes the process's signals and limits for a run. Signals are received from then on, before anything that takes
@@ -119,7 +127,7 @@ pub fn change_process(config: &Config) -> Result<ChangedProcess, EngineError> {
     let handled = if config.handles_signals { handled.as_slice() } else { &[] };
     let plane = SignalPlane::install(handled).map_err(EngineError::system("install signal handlers"))?;
     let signals = signals::normalise().map_err(EngineError::system("reset signals"))?;
-    Ok(ChangedProcess { _open_files: open_files, _signals: signals, plane: Rc::new(plane) })
+    Ok(ChangedProcess { open_files, _signals: signals, plane: Rc::new(plane) })
 }
 
 /// [`OWN_OPEN_FILES`], the files of events and of the job log, that of the trace, and what a removal of folders opens.
@@ -147,6 +155,8 @@ pub struct Attached {
     pub requests: Option<Arc<Requests>>,
     /// No other code of this process starts children, so one that is no worker is an orphan.
     pub reaps_orphans: bool,
+    /// Commands are started as xargs starts them, and nothing is said of them.
+    pub plain: Option<PlainCommands>,
 }
 
 /// A run, ready to begin.
@@ -157,8 +167,9 @@ pub fn open(mut config: Config, attached: Attached, process: &ChangedProcess) ->
     own_files::refuse_inputs(&config)?;
     let fallback = fall_back(&mut config)?;
     let terminal = open_terminal(&config)?;
-    let Attached { source, caller, requests, reaps_orphans } = attached;
-    let (source, mut kind) = open_source_and_kind(&config, source)?;
+    let Attached { source, caller, requests, reaps_orphans, plain } = attached;
+    let is_plain = plain.is_some();
+    let (source, mut kind) = open_source_and_kind(&config, source, plain)?;
     if let (Some(terminal), Kind::Command { commander, .. }) = (&terminal, &mut kind) {
         let stdin = terminal.try_clone().map_err(EngineError::system("take the terminal"))?;
         **commander = commander.as_ref().clone().with_terminal(stdin, direct_output(&config.output));
@@ -167,7 +178,7 @@ pub fn open(mut config: Config, attached: Attached, process: &ChangedProcess) ->
     check_limits(&config, &kind)?;
     let outbox = |fd| Outbox::new(fd).map_err(EngineError::system("take stdout and stderr"));
     let mut output = OutputStreams::new(outbox(io::stdout().as_fd())?, outbox(io::stderr().as_fd())?);
-    let mut reporters = reporter::open(&config.output, policy)?;
+    let mut reporters = if is_plain { reporter::silent() } else { reporter::open(&config.output, policy)? };
     if let Some((caller, untaken)) = caller {
         // Before the others: the one that writes spilled content to stdout takes it.
         reporters.insert(0, Box::new(caller));
@@ -199,7 +210,9 @@ pub fn open(mut config: Config, attached: Attached, process: &ChangedProcess) ->
     let mut commit = Commit::new(output, reporters, wants_inputs).with_job_log(job_log);
     let mut turn = Turn::new(Box::new(os));
     turn.trace = trace::start(&config, trace_file)?;
-    commit.output.watch(&mut turn);
+    if !is_plain {
+        commit.output.watch(&mut turn);
+    }
     let hidden = (config.output.verbose && !own_process::is_shown()).then(|| WITHOUT_PROC.to_owned());
     for notice in [fallback, unguarded, hidden].into_iter().flatten().filter(|_| !config.output.quiet) {
         turn.notice(&notice);
@@ -309,6 +322,7 @@ fn open_system(
 fn open_source_and_kind(
     config: &Config,
     attached: Option<Box<dyn Source + Send>>,
+    plain: Option<PlainCommands>,
 ) -> Result<(Box<dyn Source>, Kind), EngineError> {
     let maps = match config.worker.transport().map(|transport| transport.kind) {
         Some(TransportKind::File) => true,
@@ -322,7 +336,11 @@ fn open_source_and_kind(
     };
     let mut kind = open_kind(config, source.delimiter())?;
     if let Kind::Command { commander, .. } = &mut kind {
-        **commander = commander.as_ref().clone().with_names(names);
+        let named = commander.as_ref().clone().with_names(names);
+        **commander = match plain {
+            Some(plain) => named.with_plain(plain),
+            None => named,
+        };
     }
     if let (Kind::Resident { program: Program::Process(spec), .. }, Some(input)) = (&mut kind, source.mapped_file()) {
         spec.transport.share_input(input);

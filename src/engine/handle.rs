@@ -72,6 +72,7 @@ fn begin(mut config: Config, source: Option<Box<dyn Source + Send>>) -> Result<R
         caller: Some((caller, Arc::clone(&untaken))),
         requests: Some(Arc::clone(&requests)),
         reaps_orphans: false,
+        plain: None,
     };
     let ended = CloseAtEnd(Arc::clone(&requests));
     let (started, start) = mpsc::sync_channel(1);

@@ -26,6 +26,7 @@ mod system;
 mod token;
 mod trace;
 mod turn;
+pub mod xargs;
 
 pub use error::EngineError;
 pub use handle::{Controls, Run, start, start_with};

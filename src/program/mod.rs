@@ -19,6 +19,7 @@ mod stats_plot;
 mod tour;
 mod trace_file;
 mod why;
+mod xargs;
 
 use crate::cli::subcommand::Subcommand;
 use crate::cli::{self, Invocation, Parsed};
@@ -28,6 +29,13 @@ use crate::{engine, worker};
 use answer::{exit, fail, show};
 use std::ffi::OsString;
 use std::process::ExitCode;
+
+/// [`main`] with the program's name as the first of the words, which may be that of a program whose place this one takes.
+pub fn main_by_name(words: impl IntoIterator<Item = OsString>) -> ExitCode {
+    let mut words = words.into_iter();
+    let stands_for = words.next().and_then(|name| cli::subcommand::of_program(&name));
+    main(stands_for.map(OsString::from).into_iter().chain(words))
+}
 
 /// Does what the arguments ask for; they come without the program's name. Does not return if a signal ended the work:
 /// then that signal ends the program too.
@@ -67,5 +75,6 @@ fn carry_out(subcommand: Subcommand) -> ExitCode {
         Subcommand::Stats(command) => stats::run(&command),
         Subcommand::Export(flags) => export::run(&flags),
         Subcommand::CheckWorker(check) => check_worker::run(&check),
+        Subcommand::Xargs(command) => xargs::run(*command),
     }
 }

@@ -31,7 +31,7 @@ pub mod summary;
 pub mod text;
 
 pub use error::ReporterError;
-pub use selection::open;
+pub use selection::{open, silent};
 
 use crate::model::event::RunEvent;
 use crate::model::exit::ExitStatus;

@@ -15,6 +15,7 @@ pub mod lines;
 mod selection;
 pub mod splitter;
 mod windows;
+pub mod xargs;
 
 pub use crate::model::outcome::FailReason;
 pub use delivery::{BATCH_BYTES_MAX, Delivery, Payload, Source, SourceError};

@@ -29,7 +29,7 @@ pub mod mapping;
 pub mod measured_child;
 pub mod memfd;
 pub mod mqueue;
-mod open_fds;
+pub mod open_fds;
 pub mod outbox;
 pub mod own_process;
 pub mod parent;

@@ -43,6 +43,19 @@ pub(super) fn count() -> u64 {
     count
 }
 
+/// Those that programs inherit: they are open, and not close-on-exec.
+#[must_use]
+pub fn inherited(first: RawFd) -> Vec<RawFd> {
+    let mut found = Vec::new();
+    // SAFETY: reads a flag; if the number is not open the call fails.
+    for_each(first, |fd| {
+        if unsafe { libc::fcntl(fd, libc::F_GETFD) } == 0 {
+            found.push(fd)
+        }
+    });
+    found
+}
+
 /// Calls `each` with every open descriptor; without `/proc` also with numbers that are not open.
 fn for_each(first: RawFd, mut each: impl FnMut(RawFd)) {
     // SAFETY: a path that ends with a NUL.

@@ -13,6 +13,7 @@ pub mod run;
 pub mod stats;
 pub mod tour;
 pub mod why;
+pub mod xargs;
 
 use super::error::UsageError;
 use super::parser::Typed;
@@ -23,6 +24,7 @@ use replay::ReplayCommand;
 use run::RunCommand;
 use std::ffi::{OsStr, OsString};
 use std::fmt::Write;
+use std::path::Path;
 use tour::TourFlags;
 
 /// A subcommand with what was typed behind its name.
@@ -37,6 +39,7 @@ pub enum Subcommand {
     Stats(stats::StatsCommand),
     Export(export::ExportFlags),
     CheckWorker(CheckWorker),
+    Xargs(Box<xargs::XargsCommand>),
 }
 
 /// A row of the table of subcommands.
@@ -53,7 +56,7 @@ pub struct Row {
 const NAME_COLUMNS: usize = 14;
 
 /// Every subcommand, in the order of the help.
-pub const ROWS: [Row; 9] = [
+pub const ROWS: [Row; 10] = [
     Row { name: run::NAME, about: run::ABOUT, read: |words| Ok(run::read(words)?.map(Subcommand::Run)) },
     Row {
         name: flow::NAME,
@@ -75,12 +78,28 @@ pub const ROWS: [Row; 9] = [
         about: check_worker::ABOUT,
         read: |words| Ok(check_worker::read(words)?.map(Subcommand::CheckWorker)),
     },
+    Row {
+        name: xargs::NAME,
+        about: xargs::ABOUT,
+        read: |words| Ok(xargs::read(words)?.map(|command| Subcommand::Xargs(Box::new(command)))),
+    },
 ];
 
 /// The subcommand of this name.
 #[must_use]
 pub fn named(word: &OsStr) -> Option<&'static Row> {
     ROWS.iter().find(|row| row.name == word)
+}
+
+/// The programs whose place this one takes where it is called by their name, each with the subcommand that reads their
+/// words.
+const BY_NAME: [(&str, &str); 1] = [("xargs", xargs::NAME)];
+
+/// The subcommand that a program of this path stands for.
+#[must_use]
+pub fn of_program(path: &OsStr) -> Option<&'static str> {
+    let name = Path::new(path).file_name()?;
+    BY_NAME.iter().find(|(program, _)| *program == name).map(|(_, subcommand)| *subcommand)
 }
 
 /// The paragraph of the help that lists the subcommands.
