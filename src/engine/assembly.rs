@@ -14,6 +14,7 @@ use super::fleet::{
 };
 use super::manners::{Manners, OF_SDK, manners_of, program_path};
 use super::own_files;
+use super::pace::RunPace;
 use super::reactor::Reactor;
 use super::requests::Requests;
 use super::system::Os;
@@ -114,7 +115,10 @@ pub fn change_process(config: &Config) -> Result<ChangedProcess, EngineError> {
 fn own_open_files(config: &Config) -> u64 {
     let OutputSpec { events, joblog, .. } = &config.output;
     OWN_OPEN_FILES
-        + [events.is_some(), joblog.is_some(), config.trace.file.is_some()].map(u64::from).iter().sum::<u64>()
+        + [events.is_some(), joblog.is_some(), config.trace.file.is_some(), config.workers_file.is_some()]
+            .map(u64::from)
+            .iter()
+            .sum::<u64>()
 }
 
 /// Refuses a limit of open files that leaves no room for the supervisor itself, whatever the workers need.
@@ -198,7 +202,8 @@ pub fn open(mut config: Config, attached: Attached, process: &ChangedProcess) ->
     let feed = feed.with_form(config.source.form());
     let feed = if protocol == ProtocolKind::Lines { feed.of_lines() } else { feed };
     let components = Components { feed, fleet, commit, workers: policy.workers };
-    let reactor = Reactor::new(Core::new(config.policy), components, turn);
+    let pace = RunPace::start(&config, turn.system.as_mut())?;
+    let reactor = Reactor::new(Core::new(config.policy), components, turn).with_pace(pace);
     Ok(match requests {
         Some(requests) => reactor.with_requests(requests),
         None => reactor,

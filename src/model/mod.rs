@@ -28,6 +28,7 @@ pub mod status;
 pub mod text;
 pub mod time;
 pub mod words;
+pub mod worker_count;
 
 /// The examples of the page for programs, as tests.
 #[cfg(all(doctest, feature = "run"))]
