@@ -49,8 +49,12 @@ struct SemFlags {
     fg: bool,
 }
 
-fn count(text: &str) -> Result<WorkerCount, WorkerCountError> {
-    WorkerCount::parse(text)
+/// No file, which would be read once only here.
+fn count(text: &str) -> Result<WorkerCount, String> {
+    WorkerCount::parse(text).map_err(|error| match error {
+        WorkerCountError::NotACount => "give a number of at least 1, 200% or +2 or -1 of the cores, or auto".to_owned(),
+        WorkerCountError::Number(error) => error.to_string(),
+    })
 }
 
 /// What `sem` is asked for.
