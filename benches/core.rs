@@ -42,6 +42,8 @@ fn policy() -> Policy {
         retry_delay: Duration::ZERO,
         dead_max: Some(20),
         timeout: None,
+        timeout_percent: None,
+        start_delay: None,
         hello_timeout: Duration::from_secs(10),
         start_exits_max: None,
         term_sequence: vec![TermStep { signal: Signal::KILL, wait: Duration::ZERO }],

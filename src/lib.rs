@@ -100,14 +100,14 @@ pub mod config {
     pub use crate::model::builder::Host;
     pub use crate::model::config::{
         ArrangedInput, ColorMode, ExecSpec, ForeignSpec, InputSpec, JobLogSpec, OutputMode, OutputSpec, SourceSpec,
-        Split, SummaryMode, TraceSpec, WorkerSpec,
+        Split, StartRules, SummaryMode, TraceSpec, WorkerSpec, WorkersFileSpec,
     };
     pub use crate::model::config_error::{ConfigError, Setting};
     pub use crate::model::exit_rule::{ExitMatch, ExitRule};
     pub use crate::model::signal::Signal;
     pub use crate::model::spec::{
         Backoff, Blame, Credit, Halt, HaltOn, Intensity, Leftovers, Policy, ProtocolKind, QueueOrder, RestartStrategy,
-        RestartType, TermStep, Threshold, TransportKind, TransportSpec, WorkerContract,
+        RestartType, StartDelay, TermStep, Threshold, TransportKind, TransportSpec, WorkerContract,
     };
     pub use crate::model::surroundings::Surroundings;
     pub use crate::model::time::Duration;

@@ -188,6 +188,18 @@ mod armed {
         OldestNotBlamed,
         /// Without a progress page the limit of an attempt counts from the dispatch of the batch.
         OldestLimitFromDispatch,
+        /// One success is enough for a limit that is a share of the median.
+        LimitFromFirstSuccess,
+        /// Commands run on that have passed a limit of that kind.
+        MedianLimitIgnored,
+        /// The next process is started without the delay.
+        StartDelayIgnored,
+        /// Processes are started while none may be.
+        StartsHeldIgnored,
+        /// A start uses up no permit.
+        PermitNotUsed,
+        /// Slots that wait until the delay is over never get a process.
+        DueForgotten,
     }
     shell {
         /// A worker that cannot be watched is not ended.
@@ -254,6 +266,10 @@ mod armed {
         FactsAfterNextRead,
         /// A wait that was interrupted is taken for one whose time is up.
         InterruptedIsDeadline,
+        /// Processes are started whatever the machine has to spare.
+        ShortMachineIgnored,
+        /// A process that waits for the machine is not thought of again.
+        ShortMachineForgotten,
     }
     }
 }

@@ -137,8 +137,8 @@ fn an_error_with_stderr_closed_still_has_its_code() {
 
 #[test]
 fn a_bad_value_is_an_error_with_the_remedy() {
-    let workers = "give a number of at least 1, a share of the cores such as 200%, or auto";
-    for value in ["0", "-1", "0%", "two"] {
+    let workers = "give a number of at least 1, 200% or +2 or -1 of the cores, auto, or a file with one of these";
+    for value in ["0", "-", "0%", "1.5"] {
         let line = format!("invalid value '{value}' for '--workers <N>': {workers}");
         check_usage_error(&run(&format!("--workers {value}")), &line);
         check_usage_error(&run(&format!("-j {value}")), &line);

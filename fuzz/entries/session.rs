@@ -118,6 +118,8 @@ impl Shell {
             retry_delay: Duration(0),
             dead_max: None,
             timeout: (way & 32 != 0).then(|| Duration::from_millis(50)),
+            timeout_percent: None,
+            start_delay: None,
             hello_timeout: Duration::from_millis(100),
             start_exits_max: None,
             term_sequence: vec![TermStep { signal: Signal::KILL, wait: Duration::from_millis(1) }],

@@ -8,11 +8,12 @@ use super::habits;
 use super::help;
 use super::parser::{self, Typed};
 use super::subcommand;
-use super::values::{self, Delimiter, ExitRules, HaltChoice, Limit, TermSequence, Workers};
+use super::values::{self, Delimiter, ExitRules, HaltChoice, Limit, LoadMax, TermSequence, TimeLimit, Workers};
 use crate::model::arrangement::NameSource;
 use crate::model::config::{ColorMode, OutputMode, SummaryMode};
 use crate::model::spec::{
-    Backoff, Credit, ExitCodeStyle, Intensity, Leftovers, QueueOrder, RestartStrategy, RestartType, TransportKind,
+    Backoff, Credit, ExitCodeStyle, Intensity, Leftovers, QueueOrder, RestartStrategy, RestartType, StartDelay,
+    TransportKind,
 };
 use crate::model::time::Duration;
 use clap::builder::{OsStringValueParser, TypedValueParser};
@@ -53,8 +54,8 @@ pub enum Isolation {
     next_help_heading = "Items, workers, protocol"
 )]
 pub struct Flags {
-    /// Slots: a number, auto (cores), 200%; also -j, -P, --jobs [auto]
-    #[arg(short, long, short_aliases = ['j', 'P'], alias = "jobs", value_name = "N", value_parser = values::workers)]
+    /// Slots: N, auto, 200%, +2, -1, FILE; also -j, -P, --jobs [auto]
+    #[arg(short, long, short_aliases = ['j', 'P'], alias = "jobs", value_name = "N", value_parser = OsStringValueParser::new().try_map(values::workers))]
     pub workers: Option<Workers>,
     /// Generate the items 0 to N-1 [20, with no command and no input]
     #[arg(long, value_name = "N", value_parser = values::count_u64)]
@@ -204,9 +205,18 @@ pub struct Flags {
     /// Give up after N items in a row dead or not started, or never [20]
     #[arg(long, value_name = "N", value_parser = values::limit_or_never, help_heading = FAILURE)]
     pub max_dead: Option<Limit>,
-    /// Hard limit for one attempt; then its worker is replaced [none]
-    #[arg(long, value_name = "D", value_parser = values::limit, help_heading = FAILURE)]
-    pub timeout: Option<Duration>,
+    /// Wait D, or MIN..MAX by chance, between starts of processes [0]
+    #[arg(long, value_name = "D", value_parser = values::start_delay, help_heading = FAILURE)]
+    pub start_delay: Option<StartDelay>,
+    /// Start only while fewer than N threads run: 4, 100%, -1 (of the cores)
+    #[arg(long, value_name = "N", value_parser = values::load, help_heading = FAILURE)]
+    pub load: Option<LoadMax>,
+    /// Start only while SIZE of memory is free [0]
+    #[arg(long, value_name = "SIZE", value_parser = values::size, help_heading = FAILURE)]
+    pub memfree: Option<u64>,
+    /// Hard limit for an attempt; of commands also N% of the median [none]
+    #[arg(long, value_name = "D", value_parser = values::time_limit, help_heading = FAILURE)]
+    pub timeout: Option<TimeLimit>,
     /// What ends a process, ms [TERM,200,TERM,100,TERM,50,KILL,25]
     #[arg(long, value_name = "SEQUENCE", value_parser = values::term_sequence, help_heading = FAILURE)]
     pub term_seq: Option<TermSequence>,

@@ -18,6 +18,12 @@ pub enum UsageError {
     StrayWordOf { subcommand: &'static str, word: String },
     #[error("supervisor run needs a command; give one behind --: supervisor run -- COMMAND [ARG]...")]
     RunNoCommand,
+    #[error("supervisor sem needs a name; give one: supervisor sem --id NAME -- COMMAND [ARG]...")]
+    SemNoName,
+    #[error("supervisor sem needs a command; give one behind --, or --wait")]
+    SemNoCommand,
+    #[error("--wait runs nothing; leave it out, or leave the command out")]
+    SemWaitCommand,
     #[error("supervisor check-worker needs a command; give one behind --: supervisor check-worker -- COMMAND [ARG]...")]
     CheckNoCommand,
     #[error("no command behind --; give one, or leave -- out")]

@@ -7,13 +7,14 @@
 use super::args::{Flags, Isolation, ProtocolChoice};
 use super::error::UsageError;
 use super::separators::{Given, GivenInput};
-use super::values::{Delimiter, HaltChoice, Limit, Workers};
+use super::values::{Delimiter, HaltChoice, Limit, TimeLimit, Workers};
 use crate::model::arrangement::{Arrangement, ColumnSplit, LineFill};
 use crate::model::builder::{ConfigBuilder, Host, SourceChoice, WorkerChoice};
 use crate::model::config::{Config, InputSpec, JobLogSpec, OutputMode};
 use crate::model::config_error::{ConfigError, Setting};
 use crate::model::exit_rule::{ExitMatch, ExitRule};
 use crate::model::spec::{ExitCodeStyle, Halt, HaltOn, ProtocolKind, TASKS, Threshold};
+use crate::model::time::Duration;
 use std::ffi::{OsStr, OsString};
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
@@ -128,6 +129,8 @@ fn input_spec(file: PathBuf) -> InputSpec {
 
 /// The flags as settings; a flag that was not given is a setting that is not made.
 fn settings(flags: &Flags, worker: WorkerChoice, host: &Host) -> ConfigBuilder {
+    let (workers, workers_file) = worker_count(flags, host);
+    let (timeout, timeout_percent) = time_limit(flags);
     ConfigBuilder {
         worker,
         delay: flags.delay,
@@ -150,7 +153,8 @@ fn settings(flags: &Flags, worker: WorkerChoice, host: &Host) -> ConfigBuilder {
         leftovers: flags.leftovers,
         delimiter: delimiter(flags),
         block: flags.block,
-        workers: flags.workers.map(|workers| slots(workers, host.cores)),
+        workers,
+        workers_file,
         threads_per_worker: flags.threads_per_worker,
         queue: flags.queue,
         queue_items_max: flags.queue_items_max,
@@ -163,7 +167,11 @@ fn settings(flags: &Flags, worker: WorkerChoice, host: &Host) -> ConfigBuilder {
         kill_limit: flags.kill_limit.map(number),
         retry_delay: flags.retry_delay,
         dead_max: flags.max_dead.map(number),
-        timeout: flags.timeout,
+        timeout,
+        timeout_percent,
+        start_delay: flags.start_delay,
+        load_max: flags.load.map(|load| load.of(host.cores)),
+        free_bytes_min: flags.memfree,
         term_sequence: flags.term_seq.as_ref().map(|sequence| sequence.0.clone()),
         grace: flags.grace,
         restart: flags.restart,
@@ -191,6 +199,24 @@ fn settings(flags: &Flags, worker: WorkerChoice, host: &Host) -> ConfigBuilder {
         flow: Some(flags.flow),
         color: flags.color,
         ..ConfigBuilder::new(host.clone())
+    }
+}
+
+/// The number of workers, or the file that holds it.
+fn worker_count(flags: &Flags, host: &Host) -> (Option<u32>, Option<PathBuf>) {
+    match &flags.workers {
+        Some(Workers::Count(count)) => (Some(count.of(host.cores)), None),
+        Some(Workers::File(file)) => (None, Some(file.clone())),
+        None => (None, None),
+    }
+}
+
+/// The limit for an attempt, or the percent of the median.
+const fn time_limit(flags: &Flags) -> (Option<Duration>, Option<u32>) {
+    match flags.timeout {
+        Some(TimeLimit::After(limit)) => (Some(limit), None),
+        Some(TimeLimit::OfMedian(percent)) => (None, Some(percent)),
+        None => (None, None),
     }
 }
 
@@ -226,18 +252,6 @@ const fn number(limit: Limit) -> Option<u32> {
     match limit {
         Limit::Never => None,
         Limit::After(number) => Some(number),
-    }
-}
-
-fn slots(workers: Workers, cores: u32) -> u32 {
-    match workers {
-        Workers::Auto => cores,
-        Workers::Count(count) => count,
-        // Rounded down, at least 1.
-        Workers::Percent(percent) => {
-            let share = u64::from(cores) * u64::from(percent) / 100;
-            u32::try_from(share.max(1)).unwrap_or(u32::MAX)
-        }
     }
 }
 
@@ -295,6 +309,9 @@ fn usage_error(error: ConfigError, flags: &Flags) -> UsageError {
         | ConfigError::BlockBytes
         | ConfigError::NoKill
         | ConfigError::BackoffOrder
+        | ConfigError::StartDelayOrder
+        | ConfigError::TwoTimeouts
+        | ConfigError::TwoWorkerCounts
         | ConfigError::HaltPercent
         | ConfigError::NoExitRule { .. }
         | ConfigError::RunId) => UsageError::Settings(error),
@@ -328,6 +345,8 @@ const fn flag(setting: Setting, flags: &Flags) -> &'static str {
         Setting::Nice => "--nice",
         Setting::Leftovers => "--leftovers",
         Setting::Timeout => "--timeout",
+        Setting::TimeoutPercent => "--timeout N%",
+        Setting::LoadMax => "--load",
         Setting::CrashLimit => "--crash-limit",
         Setting::KillLimit => "--kill-limit",
         Setting::Delimiter if flags.null => "--null",
@@ -372,7 +391,6 @@ mod tests {
     use crate::model::config::{ArrangedInput, ExecSpec, SourceSpec, Split, WorkerSpec};
     use crate::model::signal::Signal;
     use crate::model::spec::{Credit, Policy, TransportKind, TransportSpec, WorkerContract};
-    use crate::model::time::Duration;
 
     fn host() -> Host {
         Host { cores: 8, cores_why: None, seed: 7, run_id: "run".into() }

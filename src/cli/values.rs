@@ -8,10 +8,12 @@ use crate::model::exit_rule::{ExitMatch, ExitRule};
 use crate::model::numbers::{self, NumberError};
 use crate::model::plot_file::PlotFile;
 use crate::model::signal::Signal;
-use crate::model::spec::{Backoff, Credit, Halt, HaltOn, ITEM_BYTES_MAX, Intensity, TermStep, Threshold};
+use crate::model::spec::{Backoff, Credit, Halt, HaltOn, ITEM_BYTES_MAX, Intensity, StartDelay, TermStep, Threshold};
 use crate::model::time::Duration;
+use crate::model::worker_count::{WorkerCount, WorkerCountError};
 use std::ffi::{OsStr, OsString};
 use std::os::unix::ffi::OsStrExt;
+use std::path::PathBuf;
 
 /// Why a text is not what its flag takes.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -22,8 +24,10 @@ pub enum ValueError {
     Duration(#[from] DurationError),
     #[error(transparent)]
     Size(#[from] SizeError),
-    #[error("give a number of at least 1, a share of the cores such as 200%, or auto")]
-    Workers,
+    #[error(transparent)]
+    Workers(#[from] WorkerCountError),
+    #[error("give a number of threads, or 100% or +2 or -1 of the cores")]
+    Load,
     #[error("give auto, or the most items that one worker may hold, at least 1")]
     Credit,
     #[error("give never, or a number of at least 1")]
@@ -62,13 +66,12 @@ pub enum ValueError {
     BackoffOrder,
 }
 
-/// `--workers`, as typed. `cli::resolve` makes a number of workers of it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+/// `--workers`, as typed.
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Workers {
-    Auto,
-    /// Of the cores; at least 1.
-    Percent(u32),
-    Count(u32),
+    Count(WorkerCount),
+    /// The file that holds the number.
+    File(PathBuf),
 }
 
 /// `--max-dead` or `--kill-limit`, as typed.
@@ -76,6 +79,40 @@ pub enum Workers {
 pub enum Limit {
     Never,
     After(u32),
+}
+
+/// `--timeout`, as typed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum TimeLimit {
+    After(Duration),
+    /// Percent of the median.
+    OfMedian(u32),
+}
+
+/// `--load`, as typed: threads that run before no further process is started.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct LoadMax(WorkerCount);
+
+impl LoadMax {
+    /// The number on a machine of so many cores, at least 1. A share is rounded up: fewer than 1.5 are 1.
+    #[must_use]
+    pub fn of(self, cores: u32) -> u32 {
+        match self.0 {
+            WorkerCount::Percent(percent) => {
+                let share = (u64::from(cores) * u64::from(percent)).div_ceil(100);
+                u32::try_from(share).unwrap_or(u32::MAX).max(1)
+            }
+            count => count.of(cores),
+        }
+    }
+}
+
+/// `--semaphore-timeout`, as typed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct SemaphorePatience {
+    pub wait: Duration,
+    /// Go on then, instead of giving up.
+    pub takes_anyway: bool,
 }
 
 /// `--delimiter`, as typed.
@@ -131,6 +168,14 @@ pub fn limit(text: &str) -> Result<Duration, ValueError> {
     Ok(durations::parse_limit(text)?)
 }
 
+/// A limit, or a share of the median.
+pub fn time_limit(text: &str) -> Result<TimeLimit, ValueError> {
+    match text.strip_suffix('%') {
+        Some(percent) => Ok(TimeLimit::OfMedian(numbers::whole(percent, 1, u32::MAX)?)),
+        None => limit(text).map(TimeLimit::After),
+    }
+}
+
 /// The size of a block, which is an item and so no larger than one may be.
 pub fn block(text: &str) -> Result<u64, ValueError> {
     Ok(sizes::parse(text, ITEM_BYTES_MAX as u64)?)
@@ -149,17 +194,12 @@ pub fn size(text: &str) -> Result<u64, ValueError> {
     Ok(sizes::parse(text, u64::MAX)?)
 }
 
-pub fn workers(text: &str) -> Result<Workers, ValueError> {
-    if text == "auto" {
-        return Ok(Workers::Auto);
+/// What has only characters of numbers is one, or none; anything else is the name of a file.
+pub fn workers(text: OsString) -> Result<Workers, ValueError> {
+    if text.as_bytes().iter().all(|byte| b"0123456789.+-%".contains(byte)) || text == "auto" {
+        return Ok(Workers::Count(WorkerCount::parse(&text.to_string_lossy())?));
     }
-    let (digits, percent) = text.strip_suffix('%').map_or((text, false), |digits| (digits, true));
-    match numbers::whole(digits, 1, u32::MAX) {
-        Ok(number) if percent => Ok(Workers::Percent(number)),
-        Ok(number) => Ok(Workers::Count(number)),
-        Err(error @ NumberError::TooLarge { .. }) => Err(error.into()),
-        Err(_) => Err(ValueError::Workers),
-    }
+    Ok(Workers::File(text.into()))
 }
 
 pub fn credit(text: &str) -> Result<Credit, ValueError> {
@@ -307,19 +347,47 @@ pub fn backoff(text: &str) -> Result<Backoff, ValueError> {
     if min <= max { Ok(Backoff { min, max }) } else { Err(ValueError::BackoffOrder) }
 }
 
+/// 0 is 0.01 in GNU parallel, so it means that nothing else may run, as 1 does.
+pub fn load(text: &str) -> Result<LoadMax, ValueError> {
+    let text = if text == "0" { "1" } else { text };
+    WorkerCount::parse(text).map(LoadMax).map_err(|error| match error {
+        WorkerCountError::NotACount => ValueError::Load,
+        error => error.into(),
+    })
+}
+
+/// A duration, with a minus in front if it is one after which to give up.
+pub fn semaphore_patience(text: &str) -> Result<SemaphorePatience, ValueError> {
+    let (wait, takes_anyway) = text.strip_prefix('-').map_or((text, true), |wait| (wait, false));
+    Ok(SemaphorePatience { wait: durations::parse(wait)?, takes_anyway })
+}
+
+/// A duration, or the shortest and the longest one.
+pub fn start_delay(text: &str) -> Result<StartDelay, ValueError> {
+    if text.contains("..") {
+        return backoff(text).map(|Backoff { min, max }| StartDelay { min, max });
+    }
+    Ok(durations::parse(text)?.into())
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
 
     #[test]
     fn workers_and_credit_take_numbers_and_words() {
-        assert_eq!(workers("auto"), Ok(Workers::Auto));
-        assert_eq!(workers("200%"), Ok(Workers::Percent(200)));
-        assert_eq!(workers("1000000"), Ok(Workers::Count(1_000_000)));
-        for text in ["0", "-1", "0%", "", "%", "two", "1.5"] {
-            assert_eq!(workers(text), Err(ValueError::Workers), "{text:?}");
+        let workers = |text: &str| workers(text.into());
+        assert_eq!(workers("auto"), Ok(Workers::Count(WorkerCount::Cores)));
+        assert_eq!(workers("200%"), Ok(Workers::Count(WorkerCount::Percent(200))));
+        assert_eq!(workers("-1"), Ok(Workers::Count(WorkerCount::Fewer(1))));
+        assert_eq!(workers("1000000"), Ok(Workers::Count(WorkerCount::Exactly(1_000_000))));
+        for text in ["0", "-", "0%", "", "%", "1.5"] {
+            assert_eq!(workers(text), Err(ValueError::Workers(WorkerCountError::NotACount)), "{text:?}");
         }
-        assert!(matches!(workers("4294967296"), Err(ValueError::Number(NumberError::TooLarge { .. }))));
+        for file in ["two", "./2", "jobs%"] {
+            assert_eq!(workers(file), Ok(Workers::File(file.into())));
+        }
+        assert!(matches!(workers("4294967296"), Err(ValueError::Workers(WorkerCountError::Number(_)))));
         assert_eq!(credit("7"), Ok(Credit::Items(7)));
         assert_eq!(credit("0"), Err(ValueError::Credit));
         assert_eq!(limit_or_never("never"), Ok(Limit::Never));

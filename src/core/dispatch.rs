@@ -2,7 +2,7 @@
 //!
 //! Invariant: items are dispatched in the queue's order, only to slots that are vacant, or ready and below their
 //! credit. A worker that holds items gets no more while another is idle. While the output is congested no process is
-//! started for an item: what it writes would have to be kept, and many items may be queued.
+//! started for an item: what it writes would have to be kept, and many items may be queued. Nor is one while starts wait.
 
 use super::Core;
 use super::action::Action;
@@ -28,7 +28,7 @@ impl Core {
         if self.queue.items() == 0 || !self.may_dispatch() {
             return;
         }
-        while self.queue.items() > 0 {
+        while self.queue.items() > 0 && !self.item_starts_wait() {
             let tail = self.admission.ended && self.queue.items() < self.pool.target as u64;
             let Some(index) = self.pool.next(tail) else { break };
             let (spare, share) = (self.pool.spare(index), self.share(index));
@@ -38,12 +38,18 @@ impl Core {
         }
     }
 
-    fn may_dispatch(&self) -> bool {
+    pub(super) fn may_dispatch(&self) -> bool {
         let together = !self.policy.start_together || self.dispatched || self.pool.tried == self.pool.target;
         let running = mutant!(DispatchInDrain, self.stage == Stage::Running, self.stage <= Stage::Draining);
         let congested = mutant!(CongestionIgnored, self.congested, false);
         let starts = !(congested && self.policy.worker.starts_with_item());
         self.started && running && together && starts && self.order_is_settled()
+    }
+
+    /// Whether a process that starts with its item may not be started now.
+    #[inline]
+    pub(super) const fn item_starts_wait(&self) -> bool {
+        self.gate.is_closed() && self.policy.worker.starts_with_item()
     }
 
     /// Most queued items that one worker may get. While several workers are idle, each gets an equal share, but no

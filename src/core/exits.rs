@@ -37,10 +37,13 @@ impl Core {
         let reason = KillReason::reason(kill_reason.as_ref(), status);
         let taken = self.pool.take(index, 1);
         self.mark_down(index);
+        if kill_reason.is_none() && status.is_success() {
+            self.note_success(index);
+        }
         let Some((batch, priority)) = taken else { return };
         let timed_out = matches!(kill_reason, Some(KillReason::TimedOut(_)));
         let kind = match status {
-            _ if timed_out => Some(CauseKind::Failed(self.timed_out())),
+            _ if timed_out => Some(CauseKind::Failed(self.timed_out(index))),
             ExitStatus::Code(0) => None,
             _ if kill_reason.is_some() => None,
             ExitStatus::Code(code) => Some(CauseKind::Failed(FailReason::Exited(code))),
@@ -131,7 +134,7 @@ impl Core {
         let crashed = match (kill_reason, reason) {
             (Some(KillReason::TimedOut(item)), _) => {
                 let batch = self.batch_of(index, *item)?;
-                return Some((batch, CauseKind::Failed(self.timed_out())));
+                return Some((batch, CauseKind::Failed(self.timed_out(index))));
             }
             (_, EndReason::Own | EndReason::NoHello | EndReason::Protocol(_)) => true,
             (_, EndReason::Strategy) => mutant!(StrategyCharged, false, true),
@@ -156,8 +159,9 @@ impl Core {
         }
     }
 
-    fn timed_out(&self) -> FailReason {
-        FailReason::TimedOut { limit: self.policy.timeout.unwrap_or(Duration::ZERO) }
+    fn timed_out(&self, index: usize) -> FailReason {
+        let limit = self.pool.slots[index].passed_limit.or(self.policy.timeout);
+        FailReason::TimedOut { limit: limit.unwrap_or(Duration::ZERO) }
     }
 
     /// The process has ended, so nothing is sent to it any more. Its pid stays on record for the events that follow.

@@ -91,6 +91,8 @@ impl Core {
             () if self.stage > Stage::Running => WaitReason::Stopping,
             () if self.queue.items() > 0 => match () {
                 () if self.congested && self.policy.worker.starts_with_item() => WaitReason::Congested,
+                () if self.item_starts_wait() && self.gate.permitted == Some(0) => WaitReason::StartsHeld,
+                () if self.item_starts_wait() => WaitReason::StartDelay,
                 () if !self.order_is_settled() => WaitReason::Order,
                 () if self.policy.start_together && !self.dispatched && self.pool.tried < self.pool.target => {
                     WaitReason::Starting

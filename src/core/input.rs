@@ -76,6 +76,9 @@ pub enum Input {
     /// started for it, whose output would have to be kept; resident workers are held back by the shell, which does not
     /// read from them.
     Congested { congested: bool },
+    /// This many processes may be started from now on; `None`: any number, as at the beginning. Those that run go
+    /// on. For a shell that holds starts back while the machine is short of something.
+    StartsPermitted { count: Option<u32> },
     /// The reader of stdout closed it.
     SinkClosed,
     /// stdout or a file of results could not be written.

@@ -109,7 +109,9 @@ impl Core {
             up += usize::from(slot.is_up());
             flying += items;
         }
-        timers += usize::from(self.run_timer.is_some()) + usize::from(self.grace_timer.is_some());
+        let median_timer = self.median_limit.as_ref().and_then(|median| median.timer);
+        let others = [self.run_timer, self.grace_timer, self.gate.delay_timer, median_timer];
+        timers += others.into_iter().flatten().count();
         hold!(timers == self.timers.len(), "{timers} timers are known, {} are set", self.timers.len());
         hold!(up == pool.up, "{up} workers are up, not {}", pool.up);
         hold!(present == pool.target, "{present} slots are not removed, not {}", pool.target);

@@ -20,6 +20,14 @@ impl Jitter {
         z ^ (z >> 31)
     }
 
+    /// A length from `min` to `max`, which is no shorter.
+    pub(super) fn between(&mut self, min: Duration, max: Duration) -> Duration {
+        match max.0.saturating_sub(min.0).checked_add(1) {
+            Some(lengths) => Duration(min.0 + self.next() % lengths),
+            None => Duration(self.next()),
+        }
+    }
+
     /// A length between half of `delay` and all of it, so that items that failed together do not return together.
     pub(super) fn of(&mut self, delay: Duration) -> Duration {
         let half = delay.0 / 2;

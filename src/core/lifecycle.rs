@@ -30,6 +30,8 @@ impl Core {
         }
         if self.policy.worker.starts_with_item() {
             self.pool.set_state(index, SlotState::Vacant);
+        } else if self.gate.is_closed() {
+            self.wait_for_start(index);
         } else {
             self.because(|_| Reason::EmptySlot);
             self.spawn(index, None);
@@ -53,6 +55,7 @@ impl Core {
         }
         let (worker, incarnation) = self.ids(index);
         self.push(Action::Spawn { worker, incarnation, batch });
+        self.note_start();
     }
 
     pub(super) fn on_spawned(&mut self, index: usize, pid: u32) {
@@ -119,6 +122,7 @@ impl Core {
         if let Some(timeout) = self.policy.timeout {
             self.set_slot_timer(index, timeout);
         }
+        self.watch_by_median(index);
     }
 
     pub(super) fn on_spawn_failed(&mut self, index: usize, failure: SpawnFailure) {
@@ -268,7 +272,7 @@ impl Core {
         }
     }
 
-    fn time_out(&mut self, index: usize, item: ItemId) {
+    pub(super) fn time_out(&mut self, index: usize, item: ItemId) {
         mutant!(TimeoutNever, self.terminate(index, KillReason::TimedOut(item)), {});
     }
 
@@ -411,6 +415,7 @@ impl Core {
         slot.stopped = None;
         slot.kill_reason = None;
         slot.watch = None;
+        slot.passed_limit = None;
         (slot.was_ready, slot.answered, slot.output_held) = (false, false, false);
         slot.settled = 0;
         slot.refill = false;

@@ -18,11 +18,14 @@ mod credit;
 mod dispatch;
 mod exits;
 mod explain;
+mod gate;
 mod halt;
 pub mod input;
 mod invariants;
 mod jitter;
 mod lifecycle;
+mod median;
+mod median_limit;
 mod pool;
 mod queue;
 pub mod reason;
@@ -32,6 +35,7 @@ mod scale;
 mod shutdown;
 mod slot;
 mod slots;
+mod start_gate;
 mod starts;
 mod status;
 #[cfg(test)]
@@ -49,9 +53,11 @@ use action::Action;
 use admission::Admission;
 use causes::Causes;
 use commit_order::CommitOrder;
+use gate::StartGate;
 use halt::Breaker;
 use input::{Input, SpawnFailure};
 use jitter::Jitter;
+use median::MedianLimit;
 use pool::Pool;
 use queue::ItemQueue;
 use reason::WaitReason;
@@ -63,7 +69,7 @@ use timers::{Timer, Timers};
 /// - Facts: [`Core::handle`], [`Core::handle_timeout`].
 /// - Orders: [`Core::poll_action`], until it has none; [`Core::poll_timeout`] is when
 ///   `handle_timeout` is wanted.
-/// - Views: [`Core::status`], [`Core::totals`], [`Core::stage`], [`Core::policy`].
+/// - Views: [`Core::status`], [`Core::totals`], [`Core::stage`], [`Core::policy`], [`Core::wants_start`].
 /// - Checks: [`Core::check`], [`Core::check_deep`].
 #[derive(Debug)]
 pub struct Core {
@@ -84,6 +90,9 @@ pub struct Core {
     /// Only in keep-order.
     order: Option<CommitOrder>,
     breaker: Breaker,
+    gate: StartGate,
+    /// Only with a limit that is a share of the median.
+    median_limit: Option<MedianLimit>,
     jitter: Jitter,
     totals: Totals,
     /// The part of `totals` that an earlier run settled.
@@ -133,6 +142,8 @@ impl Core {
             causes: BTreeMap::new(),
             order: policy.keep_order.then(|| CommitOrder::new(policy.first_item)),
             breaker: Breaker::new(policy.dead_max),
+            gate: StartGate::default(),
+            median_limit: policy.timeout_percent.map(MedianLimit::new),
             jitter: Jitter::new(policy.seed),
             totals: Totals::default(),
             restored: Totals::default(),
@@ -177,6 +188,8 @@ impl Core {
                     self.grace_timer = None;
                     self.on_grace();
                 }
+                Timer::MedianLimit => self.on_median_limit(),
+                Timer::StartDelay => self.on_start_delay_over(),
                 Timer::Slot(index) => {
                     self.pool.slots[index].timer = None;
                     self.on_slot_timer(index);
@@ -227,6 +240,7 @@ impl Core {
             Input::SourceLost { error } => self.on_source_lost(error),
             Input::Command { command, origin } => self.on_command(command, origin),
             Input::Congested { congested } => self.congested = congested,
+            Input::StartsPermitted { count } => self.on_starts_permitted(count),
             Input::SinkClosed => self.stop(Stage::Terminating, StopReason::SinkClosed),
             Input::SinkLost { error } => self.stop(Stage::Terminating, StopReason::SinkLost(error)),
             Input::StorageLost { error } => self.stop(Stage::Terminating, StopReason::StorageLost(error)),
@@ -360,7 +374,9 @@ impl Core {
         let place = &mut self.pool.slots[index].timer;
         self.timers.set(Timer::Slot(index), place, self.now + wait, self.now);
     }
+    /// Nothing that the slot waits for has a deadline any more.
     fn clear_slot_timer(&mut self, index: usize) {
+        self.unwatch_by_median(index);
         self.timers.clear(Timer::Slot(index), &mut self.pool.slots[index].timer);
     }
 }

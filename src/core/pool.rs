@@ -79,8 +79,8 @@ impl Pool {
         slot.removed = false;
         slot.refill = slot.is_up();
         if !slot.refill {
-            let incarnation = slot.incarnation;
-            *slot = WorkerSlot { incarnation, ..WorkerSlot::new() };
+            let (incarnation, start_due) = (slot.incarnation, slot.start_due);
+            *slot = WorkerSlot { incarnation, start_due, ..WorkerSlot::new() };
         }
         self.add_to_target(index);
     }

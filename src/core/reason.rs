@@ -139,6 +139,10 @@ pub enum WaitReason {
     Starting,
     /// The run stops.
     Stopping,
+    /// The delay after the last start of a process is not over.
+    StartDelay,
+    /// No process is started while the machine is short of something.
+    StartsHeld,
 }
 
 impl fmt::Display for Choice {
@@ -177,6 +181,8 @@ impl fmt::Display for WaitReason {
             Self::Order => "the order of the queue is not certain yet",
             Self::Starting => "not all workers have been started",
             Self::Stopping => "the run stops",
+            Self::StartDelay => "the delay after the last start is not over",
+            Self::StartsHeld => "no process is started for the moment",
         })
     }
 }

@@ -226,6 +226,7 @@ impl Core {
         self.stage = Stage::Finished;
         self.timers.clear(Timer::Grace, &mut self.grace_timer);
         self.timers.clear(Timer::WholeRun, &mut self.run_timer);
+        self.timers.clear(Timer::StartDelay, &mut self.gate.delay_timer);
         let reason = self.reason.clone().unwrap_or(StopReason::SourceEnded);
         let outcome = RunOutcome { reason, totals: self.totals };
         self.report(RunEvent::RunFinished(outcome.clone()));

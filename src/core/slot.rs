@@ -120,6 +120,12 @@ pub(super) struct WorkerSlot {
     pub(super) removed: bool,
     /// It was removed and added again while its process was leaving: it gets a process whatever the restart type.
     pub(super) refill: bool,
+    /// Its process is due, and waits until processes may be started.
+    pub(super) start_due: bool,
+    /// When its command was started; only with a limit that is a share of the median.
+    pub(super) started_at: Instant,
+    /// The limit of that kind that its command has passed.
+    pub(super) passed_limit: Option<Duration>,
 }
 
 /// The item that a worker runs, and its time so far.
@@ -172,6 +178,9 @@ impl WorkerSlot {
             retired: false,
             removed: false,
             refill: false,
+            start_due: false,
+            started_at: Instant::ZERO,
+            passed_limit: None,
         }
     }
 

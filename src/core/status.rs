@@ -13,7 +13,7 @@ impl Core {
             worker: WorkerId::from_index(index),
             state: match slot.state {
                 SlotState::Down if slot.retired => WorkerState::Retired,
-                SlotState::Down if slot.timer.is_some() => WorkerState::Waiting,
+                SlotState::Down if slot.timer.is_some() || slot.start_due => WorkerState::Waiting,
                 SlotState::Down | SlotState::Vacant => WorkerState::Down,
                 SlotState::Starting => WorkerState::Starting,
                 SlotState::Ready if slot.leases.is_empty() => WorkerState::Ready,

@@ -13,6 +13,10 @@ pub(super) enum Timer {
     WholeRun,
     /// The grace of a drain, or of the normal end.
     Grace,
+    /// The delay between two starts of processes.
+    StartDelay,
+    /// A command passes the limit that is a share of the median.
+    MedianLimit,
     /// Whatever the slot at this index waits for in its present state.
     Slot(usize),
 }

@@ -14,6 +14,7 @@ use super::fleet::{
 };
 use super::manners::{self, Manners, OF_SDK, manners_of, program_path};
 use super::own_files;
+use super::pace::RunPace;
 use super::reactor::Reactor;
 use super::requests::Requests;
 use super::system::Os;
@@ -136,7 +137,10 @@ fn own_open_files(config: &Config) -> u64 {
     let removes_folders = matches!(config.worker, WorkerSpec::Exec(ExecSpec { item_tmp: true, .. }));
     OWN_OPEN_FILES
         + if removes_folders { REMOVAL_OPEN_FILES } else { 0 }
-        + [events.is_some(), joblog.is_some(), config.trace.file.is_some()].map(u64::from).iter().sum::<u64>()
+        + [events.is_some(), joblog.is_some(), config.trace.file.is_some(), config.workers_file.is_some()]
+            .map(u64::from)
+            .iter()
+            .sum::<u64>()
 }
 
 /// Refuses a limit of open files that leaves no room for the supervisor itself, whatever the workers need.
@@ -221,7 +225,8 @@ pub fn open(mut config: Config, attached: Attached, process: &ChangedProcess) ->
     let feed = feed.with_form(config.source.form());
     let feed = if protocol == ProtocolKind::Lines { feed.of_lines() } else { feed };
     let components = Components { feed, fleet, commit, workers: policy.workers };
-    let reactor = Reactor::new(Core::new(config.policy), components, turn);
+    let pace = RunPace::start(&config, turn.system.as_mut())?;
+    let reactor = Reactor::new(Core::new(config.policy), components, turn).with_pace(pace);
     Ok(match requests {
         Some(requests) => reactor.with_requests(requests),
         None => reactor,

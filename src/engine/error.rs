@@ -3,12 +3,24 @@
 use crate::command::search::CommandError;
 use crate::model::outcome::ExitClass;
 use crate::model::words::counted;
+use crate::model::worker_count::WorkerCountError;
 use crate::reporter::ReporterError;
 use crate::source::SourceError;
 use crate::trace::file::TraceFileError;
 use crate::transport::TransportError;
 use std::io;
 use std::path::PathBuf;
+
+/// Why a file gives no number of workers. The text follows the file's name.
+#[derive(Debug, thiserror::Error)]
+pub enum WorkersFileError {
+    #[error("{0}; give a number of workers, or a file with one")]
+    Read(#[from] io::Error),
+    #[error("it is no regular file; give a number of workers, or a file with one")]
+    NotRegular,
+    #[error("it holds {content:?}: {error}")]
+    Content { content: String, error: WorkerCountError },
+}
 
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
@@ -35,6 +47,8 @@ pub enum EngineError {
     Nice { more: i32, error: io::Error },
     #[error("put temporary files into {}: {error}; give --tmpdir a folder in which files can be created", folder.display())]
     Tmpdir { folder: PathBuf, error: io::Error },
+    #[error("read the number of workers from {}: {error}", file.display())]
+    WorkersFile { file: PathBuf, error: WorkersFileError },
     #[error("lend commands the terminal: {why}")]
     Terminal { why: String },
     #[error("write results: stdout is closed; send it to a file, or give --output none")]
@@ -68,6 +82,7 @@ impl EngineError {
             | Self::PassedClosed { .. }
             | Self::WorkdirOfItem { .. }
             | Self::Tmpdir { .. }
+            | Self::WorkersFile { .. }
             | Self::Command(CommandError::Placeholder(_) | CommandError::Workdir { .. })
             | Self::Transport(TransportError::Folder { .. }) => ExitClass::Usage,
             Self::Command(CommandError::NotFound { .. }) => ExitClass::NotFound,

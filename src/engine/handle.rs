@@ -6,6 +6,7 @@ use super::assembly::{self, Attached};
 use super::commit::RESUME_BYTES;
 use super::dry_run;
 use super::error::EngineError;
+use super::pace;
 use super::requests::Requests;
 use crate::model::command::Command;
 use crate::model::config::Config;
@@ -76,6 +77,7 @@ fn begin(mut config: Config, source: Option<Box<dyn Source + Send>>) -> Result<R
     };
     let ended = CloseAtEnd(Arc::clone(&requests));
     let (started, start) = mpsc::sync_channel(1);
+    pace::resolve(&mut config)?;
     let run = move || {
         if config.output.dry_run {
             // No loop takes requests.

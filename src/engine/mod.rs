@@ -18,6 +18,7 @@ mod guard_watch;
 mod handle;
 mod manners;
 mod own_files;
+mod pace;
 mod reactor;
 pub mod replay;
 mod requests;
@@ -42,6 +43,7 @@ pub mod parts {
         CommandExit, CommandPool, Conversation, Fleet, Handshake, ItemBytes, LaunchSpec, LauncherMailboxes, Order,
         Program, ProgressSource, Report, Residents, Stdio,
     };
+    pub use super::pace::{RunPace, StartPermits};
     pub use super::reactor::Reactor;
     pub use super::system::System;
     pub use super::token::{Part, Port};
@@ -68,7 +70,8 @@ pub fn run(config: Config) -> Result<RunOutcome, EngineError> {
     run_with(config, assembly::Attached::default())
 }
 
-fn run_with(config: Config, attached: assembly::Attached) -> Result<RunOutcome, EngineError> {
+fn run_with(mut config: Config, attached: assembly::Attached) -> Result<RunOutcome, EngineError> {
+    pace::resolve(&mut config)?;
     if config.output.dry_run {
         return dry_run::run(&config, None);
     }

@@ -11,6 +11,7 @@ use super::error::EngineError;
 use super::feed::Taken;
 use super::finish::Finish;
 use super::guard_watch::GuardWatch;
+use super::pace::RunPace;
 use super::requests::Requests;
 use super::token::Port;
 use super::turn::{Fact, Reaction, Turn};
@@ -38,6 +39,7 @@ pub struct Reactor {
     requests: Option<Arc<Requests>>,
     children: Children,
     guard: GuardWatch,
+    pace: RunPace,
     /// Set by the core's last order.
     outcome: Option<RunOutcome>,
 }
@@ -52,6 +54,7 @@ impl Reactor {
             requests: None,
             children: Children::default(),
             guard: GuardWatch::default(),
+            pace: RunPace::default(),
             outcome: None,
         }
     }
@@ -63,12 +66,20 @@ impl Reactor {
         self
     }
 
+    /// With what sets the pace; it has to be in the poll set.
+    #[must_use]
+    pub fn with_pace(mut self, pace: RunPace) -> Self {
+        self.pace = pace;
+        self
+    }
+
     /// Runs to the end.
     ///
     /// # Errors
     /// The poll set or a launcher failed; everything else is a fact for the core.
     pub fn run(mut self) -> Result<RunOutcome, EngineError> {
         self.turn.refresh();
+        self.pace.begin(&mut self.turn);
         self.turn.report(Input::Start);
         self.handle_facts();
         loop {
@@ -85,6 +96,9 @@ impl Reactor {
     /// at once.
     fn end_turn(&mut self) -> bool {
         let mut more = self.take_in();
+        while self.pace.permit(|| self.core.wants_start(), &mut self.turn) {
+            self.handle_facts();
+        }
         // Before the output is written, so that workers work meanwhile.
         self.components.fleet.end_turn(&mut self.turn);
         self.handle_facts();
@@ -152,7 +166,11 @@ impl Reactor {
         let now = self.turn.system.now();
         let deadlines = [self.core.poll_timeout(), fleet.next_timeout()].into_iter().flatten();
         let counted = deadlines.filter(|_| !fleet.is_probing());
-        let next = counted.chain(commit.output.next_retry(now)).chain(self.children.next_timeout()).min()?;
+        let next = counted
+            .chain(commit.output.next_retry(now))
+            .chain(self.children.next_timeout())
+            .chain(self.pace.next_timeout())
+            .min()?;
         Some(next.since(now))
     }
 
@@ -186,6 +204,7 @@ impl Reactor {
         match Port::of(event.token) {
             Some(Port::Source) => feed.on_ready(),
             Some(Port::Signals) => report_signals(&mut self.turn),
+            Some(Port::WorkersFile) => self.pace.on_workers_file(&mut self.turn),
             Some(Port::Guard) => self.guard.on_ended(&mut self.turn),
             Some(Port::Children) => self.children.on_ready(fleet, &mut self.turn),
             Some(Port::Requests) => {

@@ -15,6 +15,7 @@ use crate::model::time::{Duration, Instant};
 use crate::sys::children::{ChildChange, ChildChanges};
 use crate::sys::clock::Clock;
 use crate::sys::guard::{Groups, Guard};
+use crate::sys::machine::MachineState;
 use crate::sys::outbox::{Flushed, Outbox};
 use crate::sys::pidfd::Process;
 use crate::sys::poller::{Added, Interest, Poller, Ready};
@@ -91,6 +92,12 @@ pub trait System {
 
     /// [`Port::Children`] reports the next change of a child again.
     fn watch_children(&mut self);
+
+    /// What the machine, or the control group of this process, has to spare.
+    ///
+    /// # Errors
+    /// The system does not tell.
+    fn machine_state(&mut self) -> io::Result<MachineState>;
 
     /// Sixteen bytes that cannot be guessed.
     ///
@@ -217,6 +224,10 @@ impl System for Os {
         if let Some(children) = &self.children {
             let _ = self.poller.modify(children, Interest::READ, Port::Children.token());
         }
+    }
+
+    fn machine_state(&mut self) -> io::Result<MachineState> {
+        MachineState::now()
     }
 
     fn random_token(&mut self) -> io::Result<[u8; 16]> {

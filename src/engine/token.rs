@@ -22,6 +22,8 @@ pub enum Port {
     Files,
     /// Something has happened to a child.
     Children,
+    /// The file with the number of workers may have changed.
+    WorkersFile,
     /// A part of the process in the slot at `index`, whose incarnation ends in these 24 bits.
     Worker {
         part: Part,
@@ -69,6 +71,7 @@ impl Port {
             Self::Guard => 7,
             Self::Files => 8,
             Self::Children => 9,
+            Self::WorkersFile => 10,
             Self::Worker { part, index, generation } => {
                 (FIRST_PART + part as u64) << 56 | (generation as u64) << 32 | index as u64
             }
@@ -89,6 +92,7 @@ impl Port {
             7 => Some(Self::Guard),
             8 => Some(Self::Files),
             9 => Some(Self::Children),
+            10 => Some(Self::WorkersFile),
             _ => {
                 let part = *PARTS.get((token >> 56).checked_sub(FIRST_PART)? as usize)?;
                 Some(Self::Worker { part, index: token as u32, generation: generation((token >> 32) as u32) })
@@ -115,13 +119,14 @@ mod tests {
             Port::Guard,
             Port::Files,
             Port::Children,
+            Port::WorkersFile,
         ]
         .into_iter()
         .chain(worker)
         {
             assert_eq!(Port::of(port.token()), Some(port));
         }
-        assert_eq!(Port::of(10), None);
+        assert_eq!(Port::of(11), None);
         assert_eq!(Port::of(u64::MAX), None);
     }
 }

@@ -9,8 +9,8 @@ use super::arrangement::Arrangement;
 use super::config::{ColorMode, InputSpec, JobLogSpec, OutputMode, SummaryMode};
 use super::exit_rule::{ExitMatch, ExitRule};
 use super::spec::{
-    Backoff, Credit, Halt, Intensity, Leftovers, ProtocolKind, QueueOrder, RestartStrategy, RestartType, TermStep,
-    TransportKind,
+    Backoff, Credit, Halt, Intensity, Leftovers, ProtocolKind, QueueOrder, RestartStrategy, RestartType, StartDelay,
+    TermStep, TransportKind,
 };
 use super::time::Duration;
 use std::ffi::OsString;
@@ -181,6 +181,17 @@ config_builder! {
         dead_max: Option<u32>,
         /// Limit for one attempt, more than 0; then its worker is replaced. Default: none.
         timeout: Duration,
+        /// Limit for one attempt of a command instead, in percent of the median of those that succeeded so far, from the
+        /// third on. Default: none.
+        timeout_percent: u32,
+        /// Wait between two starts of processes, such as commands. Default: none.
+        start_delay: StartDelay,
+        /// Start processes only while fewer than this many threads of the machine run, or wait for a processor or a disk, at
+        /// least 1. Default: whatever else runs.
+        load_max: u32,
+        /// Start processes only while so many bytes of memory are free, of the machine and of the control group. Default:
+        /// however few are.
+        free_bytes_min: u64,
         /// The signals that end a process and the wait after each; the last signal is KILL.
         /// Default: `TERM,200,TERM,100,TERM,50,KILL,25`, in milliseconds.
         term_sequence: Vec<TermStep>,
@@ -226,6 +237,9 @@ config_builder! {
         handle_signals: bool,
     }
     conversions {
+        /// Read the number of workers from this file, at the start and whenever it changes: a number, or `200%`, `+2`, `-1`
+        /// of the cores. Default: no file.
+        workers_file: PathBuf,
         /// The task of the built-in worker, one of [`TASKS`](super::spec::TASKS). Default: the first of them.
         task: String,
         /// The folder in which the files of [`TransportKind::File`] get names and stay. Default: files without a name.

@@ -25,6 +25,10 @@ pub struct Config {
     pub output: OutputSpec,
     /// INT, TERM and QUIT stop the run, and USR1 writes its state to stderr. If false, the run catches no signal.
     pub handles_signals: bool,
+    /// Where the number of workers stands, at the start and whenever it changes; `None`: `policy.workers` holds.
+    pub workers_file: Option<WorkersFileSpec>,
+    /// What the machine has to have to spare before a process is started.
+    pub start_rules: StartRules,
     /// Most items in one message to a worker that stays; the core's batches may be longer.
     pub message_items_max: u32,
     /// What worker processes are started in. Threads have none of it.
@@ -42,6 +46,32 @@ pub struct Config {
     pub trace: TraceSpec,
     /// Names this run in `SUPERVISOR_RUN` and in keys of items: letters, digits, `-`.
     pub run_id: String,
+}
+
+/// What the machine has to have to spare before a process is started. By default nothing.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct StartRules {
+    /// Fewer than this many threads of the machine run, or wait for a processor or a disk. At least 1.
+    pub load_max: Option<u32>,
+    /// At least so many bytes of memory are free, of the machine and of the control group.
+    pub free_bytes_min: Option<u64>,
+}
+
+impl StartRules {
+    /// Whether there is any rule.
+    #[must_use]
+    pub const fn is_any(&self) -> bool {
+        self.load_max.is_some() || self.free_bytes_min.is_some()
+    }
+}
+
+/// A file that holds a number of workers, as [`WorkerCount`](super::worker_count::WorkerCount) reads it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct WorkersFileSpec {
+    /// The file.
+    pub file: PathBuf,
+    /// Cores, for a number in terms of them.
+    pub cores: u32,
 }
 
 /// What is recorded of a run while it lasts: every message, every fact, every decision.

@@ -154,6 +154,12 @@ pub enum ConfigError {
         /// The name that was set.
         task: String,
     },
+    /// The number of workers is given twice.
+    #[error("`workers` and `workers_file` both say how many; leave one of them out")]
+    TwoWorkerCounts,
+    /// One attempt has two limits.
+    #[error("`timeout` and `timeout_percent` both limit an attempt; leave one of them out")]
+    TwoTimeouts,
     /// The setting is 0 and may not be.
     #[error("`{setting}` is 0; set more than 0, or leave it out for the default")]
     Zero {
@@ -169,6 +175,9 @@ pub enum ConfigError {
     /// The minimum of `backoff` is above its maximum.
     #[error("the shortest wait of `backoff` is longer than its longest; exchange them")]
     BackoffOrder,
+    /// The minimum of `start_delay` is above its maximum.
+    #[error("the shortest wait of `start_delay` is longer than its longest; exchange them")]
+    StartDelayOrder,
     /// The share of `halt` is 0 or above 100.
     #[error("the share of `halt` is out of range; set 1 to 100 percent")]
     HaltPercent,
@@ -243,6 +252,10 @@ pub enum Setting {
     Terminal,
     /// [`timeout`](super::builder::ConfigBuilder::timeout).
     Timeout,
+    /// [`timeout_percent`](super::builder::ConfigBuilder::timeout_percent).
+    TimeoutPercent,
+    /// [`load_max`](super::builder::ConfigBuilder::load_max).
+    LoadMax,
     /// [`crash_limit`](super::builder::ConfigBuilder::crash_limit).
     CrashLimit,
     /// [`kill_limit`](super::builder::ConfigBuilder::kill_limit).
@@ -318,6 +331,8 @@ impl fmt::Display for Setting {
             Self::ExitRules => "exit_rules",
             Self::Terminal => "terminal",
             Self::Timeout => "timeout",
+            Self::TimeoutPercent => "timeout_percent",
+            Self::LoadMax => "load_max",
             Self::CrashLimit => "crash_limit",
             Self::KillLimit => "kill_limit",
             Self::Delimiter => "delimiter",

@@ -9,7 +9,7 @@ use super::arrangement::{Arrangement, ItemForm};
 use super::builder::{ConfigBuilder, SourceChoice, WorkerChoice};
 use super::config::{
     Advice, ArrangedInput, Config, ExecSpec, ForeignSpec, InputSpec, OutputMode, OutputSpec, SourceSpec, Split,
-    SummaryMode, TraceSpec, WorkerSpec,
+    StartRules, SummaryMode, TraceSpec, WorkerSpec, WorkersFileSpec,
 };
 use super::config_error::{ConfigError, Setting};
 use super::setting_values::{first_set, is_set};
@@ -49,6 +49,8 @@ impl ConfigBuilder {
         Ok(Config {
             policy: self.policy(&source, demonstration),
             handles_signals: is_set(self.handle_signals),
+            start_rules: StartRules { load_max: self.load_max, free_bytes_min: self.free_bytes_min },
+            workers_file: self.workers_file.clone().map(|file| WorkersFileSpec { file, cores: self.host.cores }),
             message_items_max: self.message_items_max(&source),
             output,
             worker,
@@ -138,6 +140,7 @@ impl ConfigBuilder {
             (Setting::ItemTmp, is_set(self.item_tmp)),
             (Setting::Terminal, is_set(self.terminal)),
             (Setting::ExitRules, self.exit_rules.is_some()),
+            (Setting::TimeoutPercent, self.timeout_percent.is_some()),
         ]);
         let per_item = per_item.or_else(|| self.arrangement.as_ref().and_then(arranged::of_commands));
         match (&self.worker, built_in, resident, per_item) {
@@ -162,6 +165,7 @@ impl ConfigBuilder {
         }
         match self.workers {
             Some(workers) if workers > 1 => Err(ConfigError::TerminalWorkers),
+            _ if self.workers_file.is_some() => Err(ConfigError::TerminalWorkers),
             _ if !is_set(self.handle_signals) => Err(ConfigError::TerminalSignals),
             _ => Ok(()),
         }
@@ -335,6 +339,8 @@ impl ConfigBuilder {
             (Setting::KillLimit, self.kill_limit == Some(Some(0))),
             (Setting::DeadMax, self.dead_max == Some(Some(0))),
             (Setting::Timeout, self.timeout == Some(Duration::ZERO)),
+            (Setting::TimeoutPercent, self.timeout_percent == Some(0)),
+            (Setting::LoadMax, self.load_max == Some(0)),
             (Setting::RunTimeout, self.run_timeout == Some(Duration::ZERO)),
             (Setting::WaitReady, self.wait_ready == Some(Duration::ZERO)),
             (Setting::Intensity, self.intensity.is_some_and(|intensity| intensity.period == Duration::ZERO)),
@@ -351,6 +357,12 @@ impl ConfigBuilder {
         if let Some(setting) = zero {
             return Err(ConfigError::Zero { setting });
         }
+        if self.workers.is_some() && self.workers_file.is_some() {
+            return Err(ConfigError::TwoWorkerCounts);
+        }
+        if self.timeout.is_some() && self.timeout_percent.is_some() {
+            return Err(ConfigError::TwoTimeouts);
+        }
         if let Some(fd) = self.pass_fds.iter().flatten().find(|fd| **fd < 3) {
             return Err(ConfigError::PassedStandard { fd: *fd });
         }
@@ -362,6 +374,9 @@ impl ConfigBuilder {
         }
         if self.backoff.is_some_and(|backoff| backoff.min > backoff.max) {
             return Err(ConfigError::BackoffOrder);
+        }
+        if self.start_delay.is_some_and(|delay| delay.min > delay.max) {
+            return Err(ConfigError::StartDelayOrder);
         }
         if self.halt.is_some_and(|halt| !is_percent(halt)) {
             return Err(ConfigError::HaltPercent);

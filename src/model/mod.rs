@@ -30,6 +30,7 @@ pub mod surroundings;
 pub mod text;
 pub mod time;
 pub mod words;
+pub mod worker_count;
 pub mod xargs;
 
 /// The examples of the page for programs, as tests.

@@ -74,10 +74,12 @@ impl ConfigBuilder {
             retry_delay: self.retry_delay.unwrap_or_default(),
             dead_max: self.dead_max.unwrap_or(Some(DEAD_MAX)),
             timeout: self.timeout,
+            timeout_percent: self.timeout_percent,
             hello_timeout: self.wait_ready.unwrap_or(HELLO_TIMEOUT),
             // Another restart limit than the default alone decides.
             start_exits_max: self.intensity.is_none_or(|given| given == INTENSITY).then_some(START_EXITS_MAX),
             term_sequence: self.term_sequence.clone().unwrap_or_else(|| TERM_SEQUENCE.into()),
+            start_delay: self.start_delay.filter(|delay| delay.max > Duration::ZERO),
             grace: self.grace.unwrap_or(GRACE),
             restart: self.restart.unwrap_or(RestartType::Permanent),
             strategy: self.strategy.unwrap_or(RestartStrategy::OneForOne),

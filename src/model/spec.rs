@@ -233,6 +233,22 @@ impl ProtocolKind {
     }
 }
 
+/// The wait between two starts of processes, drawn anew for each.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct StartDelay {
+    /// The shortest wait.
+    pub min: Duration,
+    /// The longest wait, no shorter than `min`.
+    pub max: Duration,
+}
+
+impl From<Duration> for StartDelay {
+    /// Always the same wait.
+    fn from(wait: Duration) -> Self {
+        Self { min: wait, max: wait }
+    }
+}
+
 /// One step of the sequence that ends a process: a signal, then a wait.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct TermStep {
@@ -343,6 +359,11 @@ pub struct Policy {
     pub start_exits_max: Option<u32>,
     /// At least one step; the last signal is KILL.
     pub term_sequence: Vec<TermStep>,
+    /// Hard limit for one attempt of a command, in percent of the median of those that succeeded so far, at least 1;
+    /// `None`: no such limit.
+    pub timeout_percent: Option<u32>,
+    /// The wait between two starts of processes: of workers that stay, or of commands; `None`: none.
+    pub start_delay: Option<StartDelay>,
     /// How long a stop waits for the items that are running.
     pub grace: Duration,
     /// If a worker that ended is started again.

@@ -30,6 +30,7 @@ mod retries;
 mod spec;
 mod supervision;
 
+pub use crate::sys::semaphore::{Semaphore, SemaphoreError, SemaphorePlace};
 pub use completed::Completed;
 pub use error::ProcessError;
 pub use retries::{run, run_as_program};

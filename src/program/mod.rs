@@ -12,6 +12,7 @@ mod flow;
 mod plot_target;
 mod replay;
 mod run;
+mod sem;
 mod sink;
 mod stats;
 #[cfg(feature = "plot")]
@@ -69,6 +70,7 @@ fn carry_out(subcommand: Subcommand) -> ExitCode {
         Subcommand::Flow(command) => flow::run(&command),
         Subcommand::Replay(command) => replay::run(&command),
         Subcommand::Run(command) => run::run(command),
+        Subcommand::Sem(command) => sem::run(command),
         Subcommand::Compare(options) => compare::main(options),
         Subcommand::Tour(flags) => tour::run(&flags),
         Subcommand::Why(flags) => why::run(&flags),

@@ -41,6 +41,8 @@ fn policy(worker: WorkerContract) -> Policy {
         retry_delay: Duration::ZERO,
         dead_max: None,
         timeout: Some(Duration::from_secs(2)),
+        timeout_percent: None,
+        start_delay: None,
         hello_timeout: Duration::from_secs(5),
         start_exits_max: None,
         term_sequence: vec![step(Signal::TERM, 200), step(Signal::KILL, 25)],

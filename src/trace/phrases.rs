@@ -96,6 +96,11 @@ pub fn fact(input: &Input) -> String {
         Input::Command { command, .. } => format!("asked to {}", command_name(*command)),
         Input::Congested { congested: true } => "the output takes less than the workers give".to_owned(),
         Input::Congested { congested: false } => "the output takes enough again".to_owned(),
+        Input::StartsPermitted { count: Some(0) } => "no process may be started for the moment".to_owned(),
+        Input::StartsPermitted { count: Some(count) } => {
+            format!("{} may be started", counted(u64::from(*count), "process", "processes"))
+        }
+        Input::StartsPermitted { count: None } => "any number of processes may be started".to_owned(),
         Input::SinkClosed => "the reader of stdout is gone".to_owned(),
         Input::SinkLost { error } | Input::StorageLost { error } => format!("failed to {error}"),
     }

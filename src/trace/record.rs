@@ -198,6 +198,7 @@ mod tests {
             Input::Settled { worker: one, incarnation, first: ItemId(1), count: 1, attempt, busy_ns: 5 },
             Input::Exited { worker: one, incarnation, status: killed, usage, running: Some(ItemId(2)) },
             Input::Congested { congested: true },
+            Input::StartsPermitted { count: Some(2) },
             Input::SourceEnded,
             Input::Command { command: Command::Stop, origin: signal },
             Input::Command { command: Command::Kill, origin: Origin::Caller },
@@ -271,6 +272,6 @@ mod tests {
             read.push(record);
         }
         assert_eq!((reader.cut(), read == records), (None, true));
-        assert_eq!((FORMAT_VERSION, crc32c::crc32c(&bytes)), (2, 1_093_818_988));
+        assert_eq!((FORMAT_VERSION, crc32c::crc32c(&bytes)), (2, 2_161_527_986));
     }
 }

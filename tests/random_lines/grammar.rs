@@ -79,9 +79,9 @@ const NO_DURATIONS: &[&[u8]] = &[b"", b"-1s", b"3x", b"s", b"1h30", b"9999999999
 const NO_WORDS: &[&[u8]] = &[b"", b"-", b"PIPE", b"nats", b"\xff", b"pipe,shm", b"a\nb"];
 
 const RULES: &[Rule] = &[
-    rule("workers", ANY, &["1", "2", "3", "5", "9", "auto", "200%", "1%"]).odd(&[
+    rule("workers", ANY, &["1", "2", "3", "5", "9", "auto", "200%", "1%", "+1", "-1"]).odd(&[
         b"0",
-        b"-3",
+        b"-",
         b"0%",
         b"%",
         b"4294967295",
@@ -175,6 +175,15 @@ const RULES: &[Rule] = &[
     rule("kill_limit", STAYING | COMMANDS, &["1", "2"]).slow(&["never", "4294967295"]).odd(NO_NUMBERS),
     rule("retry_delay", ANY, &["0", "1ms", "20ms"]).slow(&["1h", "18446744073s"]).odd(NO_DURATIONS),
     rule("max_dead", ANY, &["1", "2", "3", "never", "4294967295"]).odd(NO_NUMBERS),
+    rule("start_delay", ANY, &["0", "1ms", "0..2ms", "5ms..5ms"])
+        .slow(&["1h", "18446744073s..18446744073s"])
+        .odd(&[b"", b"..", b"2s..1s", b"1..x", b"-1", b"1..", b"\xff..1", b"5%"]),
+    rule("load", ANY, &["1000000", "100000%", "+1000000"])
+        .slow(&["0", "1", "-100"])
+        .odd(&[b"", b"%", b"x", b"1.5", b"-", b"\xff"]),
+    rule("memfree", ANY, &["1", "1k", "4K"])
+        .slow(&["1000000G", "18446744073709551615"])
+        .odd(&[b"0", b"", b"K", b"-1", b"1Q", b"\xff"]),
     rule("timeout", STAYING | COMMANDS, &["50ms", "0.2", "10s", "1h", "18446744073s", "1ns"]).odd(NO_DURATIONS),
     rule("term_seq", ANY, &["KILL,0", "TERM,20,KILL,5", "INT,0,TERM,0,KILL,1", "CONT,1,KILL,0", "9,25"])
         .slow(&["0,1,KILL,5", "TERM,4294967295,KILL,0", "STOP,4294967295,KILL,4294967295"])

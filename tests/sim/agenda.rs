@@ -49,6 +49,8 @@ pub enum Effect {
     StorageLost,
     /// The output is, or is no longer, congested.
     Congested(bool),
+    /// This many processes may be started from now on; `None`: any number.
+    StartsPermitted(Option<u32>),
     /// The clock leaps forward by this much.
     Leap(u64),
 }

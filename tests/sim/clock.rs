@@ -17,7 +17,7 @@ const PROBE_SHARE: u64 = 8;
 const PROBE_INTERVAL_MIN: Duration = Duration::from_millis(5);
 const PROBE_INTERVAL_MAX: Duration = Duration::from_millis(250);
 /// How late the world itself may be: its timers, and the delay of an answer.
-const LATE: Duration = Duration::from_millis(20);
+pub const LATE: Duration = Duration::from_millis(20);
 
 impl Shadow {
     /// Why a process may be ended at this moment, as far as can be seen from outside.
@@ -42,7 +42,7 @@ impl Shadow {
         if slot.closed {
             return Some(KillWhy::Protocol);
         }
-        let limit = self.policy.timeout?;
+        let limit = self.limit()?;
         let front = slot.leases.front()?;
         if self.policy.worker.starts_with_item() {
             return (now >= slot.started_at + limit).then_some(KillWhy::TimedOut(front.first));
@@ -56,6 +56,13 @@ impl Shadow {
         let item = running.unwrap_or(front.first);
         let since = if item == front.first { slot.sent_at.min(truth.since) } else { truth.since };
         (now >= since.max(truth.excluded_at) + limit).then_some(KillWhy::TimedOut(item))
+    }
+
+    /// The limit of an attempt at the moment: a fixed one, or a share of the median of what succeeded.
+    pub fn limit(&self) -> Option<Duration> {
+        let Some(percent) = self.policy.timeout_percent else { return self.policy.timeout };
+        let median = self.runtimes.get(self.runtimes.len().checked_sub(1)? / 2)?;
+        (self.runtimes.len() >= 3).then(|| Duration(median.0 * u64::from(percent) / 100))
     }
 
     /// Whether the time is over that a drain, or a normal end, leaves to running items.
@@ -92,12 +99,13 @@ impl Shadow {
 
     /// No item runs for longer than its limit plus two probe intervals.
     pub fn runs_since(&self, index: usize, incarnation: u32, since: Instant, now: Instant) -> Judgement {
-        let (slot, Some(limit)) = (&self.slots[index], self.policy.timeout) else { return Ok(()) };
+        let (slot, Some(limit)) = (&self.slots[index], self.limit()) else { return Ok(()) };
         if slot.incarnation != incarnation || slot.broken || slot.kill.is_some() || slot.closed {
             return Ok(());
         }
         let probe = Duration((limit.0 / PROBE_SHARE).clamp(PROBE_INTERVAL_MIN.0, PROBE_INTERVAL_MAX.0));
-        let latest = since + limit + probe + probe + LATE + Duration(self.leapt_ns);
+        let passed_at = (since + limit).max(self.limit_moved_at);
+        let latest = passed_at + probe + probe + LATE + Duration(self.leapt_ns);
         let number = index + 1;
         ensure!(
             now <= latest,

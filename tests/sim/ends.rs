@@ -260,14 +260,18 @@ impl Shadow {
         let held = self.leaves(index, now);
         let slot = &mut self.slots[index];
         (slot.met, slot.refill) = (!slot.removed, false);
+        let (started_at, limit) = (slot.started_at, slot.passed.unwrap_or(Duration::ZERO));
+        if kill.is_none() && status.is_success() && !slot.output_held {
+            self.runtimes.push(now.since(started_at));
+            self.runtimes.sort_unstable();
+            self.limit_moved_at = now;
+        }
         if kill.is_none() && matches!(status, ExitStatus::Signal { .. }) {
             self.totals.deaths += 1;
         }
         let Some(&id) = held.first() else { return };
         let kind = match (kill, status) {
-            (Some(KillWhy::TimedOut(_)), _) => {
-                CauseKind::Failed(FailReason::TimedOut { limit: self.policy.timeout.unwrap_or(Duration::ZERO) })
-            }
+            (Some(KillWhy::TimedOut(_)), _) => CauseKind::Failed(FailReason::TimedOut { limit }),
             (Some(KillWhy::Strategy | KillWhy::Stopped), status) if !status.is_success() => {
                 return self.give_back(&held);
             }

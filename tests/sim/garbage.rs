@@ -126,7 +126,8 @@ fn any_input(rng: &mut Rng, next_item: &mut u64) -> Input {
             1 => Input::SinkClosed,
             2 => Input::SinkLost { error: error() },
             3 => Input::StorageLost { error: error() },
-            12..16 => Input::Congested { congested: rng.below(2) == 0 },
+            12..14 => Input::Congested { congested: rng.below(2) == 0 },
+            14..16 => Input::StartsPermitted { count: rng.pick(&[None, Some(0), Some(1), Some(u32::MAX)]) },
             _ => Input::SourceIdle,
         },
     }

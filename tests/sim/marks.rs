@@ -48,6 +48,9 @@ listed! {
         IgnoredTerm,
         IgnoredEndOfInput,
         // What the core did about it.
+        MedianPassed,
+        StartDelayed,
+        StartHeld,
         ItemCharged,
         ItemDead,
         ItemTimedOut,

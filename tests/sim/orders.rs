@@ -36,7 +36,7 @@ impl Shadow {
             }
             Action::Spawn { worker, incarnation, batch: None } => self.spawns(*worker, *incarnation, now, marks),
             Action::Spawn { worker, incarnation, batch: Some(batch) } => {
-                self.launches(*worker, *incarnation, *batch, now)
+                self.launches(*worker, *incarnation, *batch, now, marks)
             }
             Action::ShowStatus(status) => {
                 marks.hit(Mark::StatusShown);
@@ -97,7 +97,13 @@ impl Shadow {
     }
 
     /// A process is started: the slot is empty, and its back-off is over.
-    fn fills(&mut self, worker: WorkerId, incarnation: Incarnation, now: Instant) -> Result<usize, BrokenCheck> {
+    fn fills(
+        &mut self,
+        worker: WorkerId,
+        incarnation: Incarnation,
+        now: Instant,
+        marks: &mut Marks,
+    ) -> Result<usize, BrokenCheck> {
         ensure!(worker.index() < self.slots.len(), DownSlot, "there is no worker {worker}");
         let slot = &mut self.slots[worker.index()];
         ensure!(slot.phase == Phase::Down, DownSlot, "worker {worker} is filled though it is {:?}", slot.phase);
@@ -120,11 +126,29 @@ impl Shadow {
         let passed = slot.last_counted && counted > allowed;
         ensure!(!passed, Restarts, "worker {worker}: {counted} deaths within the period, {allowed} allowed");
         ensure!(self.stage == Stage::Running, StopRises, "worker {worker} is started while the run stops");
+        self.keeps_pace(worker, now, marks)?;
         Ok(worker.index())
     }
 
+    /// A process is started: none is held back, and the delay after the last one is over.
+    fn keeps_pace(&mut self, worker: WorkerId, now: Instant, marks: &mut Marks) -> Judgement {
+        ensure!(self.permitted != Some(0), Pace, "worker {worker} is started while no process may be");
+        self.permitted = self.permitted.map(|count| count - 1);
+        let waited = self.last_start.map(|last| now.since(last));
+        let wait = self.policy.start_delay.map_or(Duration::ZERO, |delay| delay.min);
+        ensure!(waited.is_none_or(|waited| waited >= wait), Pace, "worker {worker} is started after {waited:?}");
+        if self.last_start.is_some() && self.policy.start_delay.is_some() {
+            marks.hit(Mark::StartDelayed);
+        }
+        if std::mem::take(&mut self.was_held) {
+            marks.hit(Mark::StartHeld);
+        }
+        self.last_start = Some(now);
+        Ok(())
+    }
+
     fn spawns(&mut self, worker: WorkerId, incarnation: Incarnation, now: Instant, marks: &mut Marks) -> Judgement {
-        let index = self.fills(worker, incarnation, now)?;
+        let index = self.fills(worker, incarnation, now, marks)?;
         ensure!(!self.policy.worker.starts_with_item(), DownSlot, "worker {worker} is started without an item");
         let slot = &self.slots[index];
         ensure!(!slot.retired, Restarts, "worker {worker} is started again, its restart type forbids it");
@@ -134,10 +158,17 @@ impl Shadow {
         Ok(())
     }
 
-    fn launches(&mut self, worker: WorkerId, incarnation: Incarnation, batch: Batch, now: Instant) -> Judgement {
+    fn launches(
+        &mut self,
+        worker: WorkerId,
+        incarnation: Incarnation,
+        batch: Batch,
+        now: Instant,
+        marks: &mut Marks,
+    ) -> Judgement {
         ensure!(batch.count == 1, Credit, "a process for {} items", batch.count);
         ensure!(!self.congested, Congestion, "a process is started for {batch:?} while the output is congested");
-        let index = self.fills(worker, incarnation, now)?;
+        let index = self.fills(worker, incarnation, now, marks)?;
         ensure!(self.policy.worker.starts_with_item(), DownSlot, "worker {worker} is started for an item");
         self.leases(index, batch, now)?;
         // The item has not started before its process is spawned.
@@ -279,6 +310,10 @@ impl Shadow {
             let why = self.why_kill(index, now, truth);
             ensure!(why.is_some(), ReasonToKill, "{signal} to worker {worker} for no reason");
             self.slots[index].kill = why;
+            self.slots[index].passed = self.limit();
+            if matches!(why, Some(KillWhy::TimedOut(_))) && self.policy.timeout_percent.is_some() {
+                marks.hit(Mark::MedianPassed);
+            }
             if why == Some(KillWhy::Stopped) && self.stage == Stage::Running {
                 marks.hit(Mark::RemovedEnded);
             }

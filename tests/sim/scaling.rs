@@ -1,6 +1,7 @@
 //! The shadow model follows commands: which slots a run has, and how firmly it was asked to stop.
 
 use crate::agenda::CallerRequest;
+use crate::clock::LATE;
 use crate::marks::{Mark, Marks};
 use crate::shadow::{Phase, Shadow, ShadowSlot};
 use crate::violation::{BrokenCheck, ensure};
@@ -106,7 +107,7 @@ impl Shadow {
     }
 
     /// A removed slot's worker was asked to leave in the same step; an added slot was filled.
-    pub fn follows_scale(&self) -> Result<(), BrokenCheck> {
+    pub fn follows_scale(&self, now: Instant) -> Result<(), BrokenCheck> {
         if self.stage > Stage::Running || self.finished || self.policy.worker.starts_with_item() {
             return Ok(());
         }
@@ -115,9 +116,16 @@ impl Shadow {
             let stays = slot.removed && matches!(slot.phase, Phase::Starting | Phase::Ready);
             let asked = slot.leaving || slot.kill.is_some() || slot.broken || slot.closed;
             ensure!(!stays || asked, Scale, "worker {number} was removed and is not asked to leave");
-            ensure!(!slot.must_start || self.all_done, Scale, "worker {number} was added and is not started");
+            let waits = self.all_done || self.starts_wait(now);
+            ensure!(!slot.must_start || waits, Scale, "worker {number} was added and is not started");
         }
         Ok(())
+    }
+
+    /// Whether no process has to be started at the moment.
+    fn starts_wait(&self, now: Instant) -> bool {
+        let until = self.policy.start_delay.zip(self.last_start).map(|(delay, last)| last + delay.max + LATE);
+        self.permitted == Some(0) || until.is_some_and(|until| now <= until + Duration(self.leapt_ns))
     }
 
     /// Whether a worker that was removed (and perhaps added again since) holds nothing and its time to leave is over.

@@ -6,8 +6,8 @@ use supervisor::model::exit_rule::{ExitMatch, ExitRule};
 use supervisor::model::ids::ItemId;
 use supervisor::model::signal::Signal;
 use supervisor::model::spec::{
-    Backoff, Blame, Credit, Halt, HaltOn, Intensity, Policy, QueueOrder, RestartStrategy, RestartType, TermStep,
-    Threshold, WorkerContract,
+    Backoff, Blame, Credit, Halt, HaltOn, Intensity, Policy, QueueOrder, RestartStrategy, RestartType, StartDelay,
+    TermStep, Threshold, WorkerContract,
 };
 use supervisor::model::time::Duration;
 
@@ -86,6 +86,8 @@ pub struct Scenario {
     pub scales: Vec<(u64, u32)>,
     pub requests: Vec<(u64, CallerRequest)>,
     pub leaps: Vec<(u64, u64)>,
+    /// When no process may be started, for how long, and how many may be from the middle of that time on.
+    pub holds: Vec<(u64, u64, u32)>,
     pub sink_closed_at: Option<u64>,
     pub sink_lost_at: Option<u64>,
     pub storage_lost_at: Option<u64>,
@@ -149,6 +151,7 @@ impl Scenario {
             scales,
             requests,
             leaps,
+            holds: draw_holds(rng, span),
             sink_closed_at,
             sink_lost_at,
             storage_lost_at,
@@ -180,6 +183,7 @@ impl Scenario {
             scales: vec![],
             requests: vec![],
             leaps: vec![],
+            holds: vec![],
             sink_closed_at: None,
             sink_lost_at: None,
             storage_lost_at: None,
@@ -208,6 +212,18 @@ fn draw_signals(rng: &mut Rng, span: u64) -> Vec<(u64, Signal)> {
 fn draw_scales(rng: &mut Rng, span: u64) -> Vec<(u64, u32)> {
     let count = if rng.per_mille(250) { rng.pick(&[1, 2, 3, 6]) } else { 0 };
     (0..count).map(|_| (rng.below(span), rng.pick(&[0, 1, 1, 2, 2, 3, 4, 5, 7]))).collect()
+}
+
+/// When no process may be started, for how long, and how many may be from the middle of that time on.
+fn draw_holds(rng: &mut Rng, span: u64) -> Vec<(u64, u64, u32)> {
+    let count = if rng.per_mille(150) { rng.pick(&[1, 1, 2]) } else { 0 };
+    (0..count).map(|_| (rng.below(span), rng.pick(&[MS, 30 * MS, 400 * MS]), rng.pick(&[0, 1, 2]))).collect()
+}
+
+/// The wait between two starts of processes: always the same, or by chance.
+fn draw_start_delay(rng: &mut Rng) -> Option<StartDelay> {
+    let min = rng.pick(&[0, MS, 20 * MS]);
+    rng.per_mille(200).then(|| StartDelay { min: Duration(min), max: Duration(min + rng.pick(&[0, MS, 10 * MS])) })
 }
 
 /// When callers ask for the end of the run.
@@ -260,6 +276,8 @@ pub fn draw_policy(rng: &mut Rng) -> Policy {
         retry_delay: Duration(rng.pick(&[0, 0, MS, 50 * MS])),
         dead_max: rng.per_mille(300).then(|| rng.between(1, 4) as u32),
         timeout: rng.per_mille(400).then(|| Duration(rng.pick(&[5 * MS, 50 * MS, 400 * MS]))),
+        timeout_percent: None,
+        start_delay: None,
         hello_timeout: Duration(rng.pick(&[20 * MS, 1_000 * MS])),
         start_exits_max: rng.pick(&[None, Some(1), Some(3)]),
         term_sequence: draw_term_sequence(rng),
@@ -279,7 +297,19 @@ pub fn draw_policy(rng: &mut Rng) -> Policy {
         seed: rng.next(),
     };
     // One in four explains its orders.
-    Policy { explains: policy.seed.is_multiple_of(4), ..policy }
+    let explains = policy.seed.is_multiple_of(4);
+    Policy {
+        explains,
+        timeout_percent: draw_timeout_percent(rng, &policy),
+        start_delay: draw_start_delay(rng),
+        ..policy
+    }
+}
+
+/// A limit of commands that have none yet: a share of the median.
+fn draw_timeout_percent(rng: &mut Rng, policy: &Policy) -> Option<u32> {
+    let is_free = policy.worker.starts_with_item() && policy.timeout.is_none();
+    (is_free && rng.per_mille(300)).then(|| rng.pick(&[50, 100, 150, 400]))
 }
 
 /// Rules for ends that commands come to here; two for one of them, of which the first counts.

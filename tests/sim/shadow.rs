@@ -65,7 +65,7 @@ pub struct ShadowSlot {
     pub removed: bool,
     /// It was added again while its process was leaving.
     pub refill: bool,
-    /// It was added in this step and has to be filled in it.
+    /// It was added, or is one of the first, and has to be filled as soon as a process may be started.
     pub must_start: bool,
     /// It broke the protocol: none of its messages counts any more.
     pub broken: bool,
@@ -81,6 +81,8 @@ pub struct ShadowSlot {
     pub settled_by_process: u64,
     pub kill: Option<KillWhy>,
     pub kill_step: usize,
+    /// The limit that its command had passed when it was ended.
+    pub passed: Option<Duration>,
     pub killed_at: Instant,
     /// Its present process was ready, and was not leaving or ended then.
     pub was_ready: bool,
@@ -140,6 +142,16 @@ pub struct Shadow {
     pub in_flight: u64,
     pub due: u64,
     pub starts: Starts,
+    /// How long each command took that succeeded, in order of length.
+    pub runtimes: Vec<Duration>,
+    /// When the last of them ended, which moved the limit.
+    pub limit_moved_at: Instant,
+    /// Processes that may be started; `None`: any number.
+    pub permitted: Option<u32>,
+    /// No process has been ordered since there was a bound.
+    pub was_held: bool,
+    /// When the last process was ordered.
+    pub last_start: Option<Instant>,
     /// The output takes less than the workers produce.
     pub congested: bool,
     pub skipped_now: u64,
@@ -201,6 +213,11 @@ impl Shadow {
             in_flight: 0,
             due: 0,
             starts: Starts::default(),
+            runtimes: Vec::new(),
+            limit_moved_at: Instant::ZERO,
+            permitted: None,
+            was_held: false,
+            last_start: None,
             congested: false,
             skipped_now: 0,
             demand: 0,
@@ -245,6 +262,9 @@ impl Shadow {
         self.delayed.clear();
         self.given.clear();
         self.new_companions.clear();
+        self.runtimes.clear();
+        self.limit_moved_at = Instant::ZERO;
+        (self.permitted, self.was_held, self.last_start) = (None, false, None);
         (self.starts, self.congested) = (Starts::new(policy.report_starts), false);
         (self.ranked_fresh, self.in_flight, self.due, self.skipped_now, self.demand) = (0, 0, 0, 0, 0);
         (self.source_over, self.source_closed, self.source_idle, self.finished) = (false, false, false, false);
@@ -289,7 +309,14 @@ impl Shadow {
             return;
         }
         match input {
-            Input::Start => {}
+            Input::Start => {
+                let residents = !self.policy.worker.starts_with_item();
+                self.slots.iter_mut().for_each(|slot| slot.must_start = residents);
+            }
+            Input::StartsPermitted { count } => {
+                self.permitted = *count;
+                self.was_held |= count.is_some();
+            }
             Input::Congested { congested } => self.congested = *congested,
             Input::BatchArrived { first, count, priority } => self.arrived(*first, *count, *priority),
             Input::ItemRejected { item, reason } => self.rejected(*item, reason),
@@ -583,7 +610,7 @@ impl Shadow {
             self.totals.settled()
         );
         ensure!(!stopping || queued == 0 || self.finished, OneOutcome, "{queued} items are kept though the run stops");
-        self.follows_scale()?;
+        self.follows_scale(now)?;
         self.must_have_stopped(now)?;
         self.check_waits(now, marks)
     }

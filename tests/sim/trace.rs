@@ -57,6 +57,7 @@ impl Trace {
             Effect::StorageLost => (18, 0),
             Effect::Leap(_) => (19, 0),
             Effect::Congested(congested) => (22, congested.into()),
+            Effect::StartsPermitted(count) => (23, count.unwrap_or(u32::MAX) as ProcessId),
         };
         self.word(&[code, now, process as u64]);
         self.say(now, || format!("* {effect:?}"));

@@ -37,6 +37,9 @@ pub enum Check {
     Demand,
     /// While the output is congested, no process is started for an item.
     Congestion,
+    /// No process is started while none may be, nor before the delay after the last start is over; one that is due is
+    /// started then.
+    Pace,
     /// A result is committed once, after the outcome; in keep-order in the order of the input. A restored
     /// item is never committed.
     CommitOrder,

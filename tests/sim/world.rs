@@ -153,6 +153,12 @@ impl World {
             self.after(begin, Effect::Congested(true));
             self.after(self.scenario.sink_slow_until, Effect::Congested(false));
         }
+        for index in 0..self.scenario.holds.len() {
+            let (at, length, count) = self.scenario.holds[index];
+            self.after(at, Effect::StartsPermitted(Some(0)));
+            self.after(at + length / 2, Effect::StartsPermitted(Some(count)));
+            self.after(at + length, Effect::StartsPermitted(None));
+        }
         let plans = [
             (self.scenario.sink_closed_at, Effect::SinkClosed),
             (self.scenario.sink_lost_at, Effect::SinkLost),
@@ -281,6 +287,7 @@ impl World {
                 return self.input(Input::Command { command: request.into(), origin: Origin::Caller });
             }
             Effect::Congested(congested) => return self.input(Input::Congested { congested }),
+            Effect::StartsPermitted(count) => return self.input(Input::StartsPermitted { count }),
             Effect::SinkClosed => {
                 self.marks.hit(Mark::SinkClosed);
                 return self.input(Input::SinkClosed);
@@ -341,7 +348,7 @@ impl World {
 
     /// No item runs longer than its hard limit plus two probe intervals.
     fn watch_the_clock(&mut self) -> Result<(), BrokenCheck> {
-        if self.policy().timeout.is_none() {
+        if self.shadow.limit().is_none() {
             return Ok(());
         }
         for slot in 0..self.present.len() {

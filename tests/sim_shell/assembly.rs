@@ -12,10 +12,11 @@ use std::fs::File;
 use std::os::fd::{AsFd, AsRawFd};
 use std::sync::Arc;
 use supervisor::core::Core;
+use supervisor::core::action::Action;
 use supervisor::core::input::Input;
 use supervisor::engine::parts::{
     CommandPool, Commit, Components, Conversation, Feed, Fleet, Handshake, LaunchSpec, LauncherMailboxes,
-    OutputStreams, Port, Program, ProgressSource, Reactor, Residents, Stdio, Turn,
+    OutputStreams, Port, Program, ProgressSource, Reactor, Residents, RunPace, StartPermits, Stdio, Turn,
 };
 use supervisor::engine::replay::Replay;
 use supervisor::model::command::{Command, Origin};
@@ -54,7 +55,9 @@ pub fn build(world: &Shared) -> Reactor {
         turn.report(Input::Command { command: Command::Scale { workers }, origin: Origin::Caller });
     }
     let components = Components { feed, fleet, commit, workers: policy.workers };
-    Reactor::new(Core::new(policy), components, turn)
+    let rules = scenario.start_rules;
+    let permits = rules.is_any().then(|| StartPermits::new(rules, true));
+    Reactor::new(Core::new(policy), components, turn).with_pace(RunPace::with_permits(permits))
 }
 
 fn output(world: &Shared) -> OutputStreams {
@@ -114,6 +117,11 @@ fn tracer(world: &Shared) -> Tracer {
         let mut world = world.borrow_mut();
         if let TraceRecord::Frame(frame) = record {
             world.traced(frame);
+        }
+        if let TraceRecord::Order(order) = record
+            && matches!(**order, Action::Spawn { .. })
+        {
+            world.ordered_start();
         }
         let replayed = replay.take(record);
         world.replayed(replayed);

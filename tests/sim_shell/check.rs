@@ -45,6 +45,8 @@ pub enum Check {
     Barrier,
     /// No more items are taken than the queue and the workers may hold, and none after the end of the source.
     Source,
+    /// No more processes are ordered than the machine has had room for at the last measurement.
+    Pace,
     /// The memory of items and of results in files is free when the run is over.
     Memory,
     /// The run ends, in a bounded number of calls.

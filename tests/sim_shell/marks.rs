@@ -102,6 +102,8 @@ listed! {
         ClockLeapt,
         Scaled,
         LostPatience,
+        MachineShort,
+        MachineFree,
         // What the shell did about it.
         ItemCharged,
         ItemReturned,

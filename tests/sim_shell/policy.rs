@@ -43,6 +43,8 @@ pub fn draw(rng: &mut Rng, commands: bool, hello: bool, page: bool) -> Policy {
         retry_delay: Duration(rng.pick(&[0, 0, MS, 50 * MS])),
         dead_max: rng.per_mille(100).then(|| rng.between(1, 4) as u32),
         timeout: rng.per_mille(300).then(|| Duration(rng.pick(&[5 * MS, 50 * MS, 400 * MS]))),
+        timeout_percent: None,
+        start_delay: rng.per_mille(150).then(|| Duration(rng.pick(&[MS, 20 * MS])).into()),
         hello_timeout: Duration(rng.pick(&[20 * MS, 1_000 * MS])),
         start_exits_max: rng.pick(&[None, Some(1), Some(3)]),
         term_sequence: draw_term_sequence(rng),

@@ -2,6 +2,7 @@
 
 use crate::choice::Rng;
 use crate::policy;
+use supervisor::model::config::StartRules;
 use supervisor::model::signal::Signal;
 use supervisor::model::spec::{Policy, QueueOrder};
 use supervisor::model::time::Duration;
@@ -177,6 +178,8 @@ pub struct Scenario {
     pub launcher_ns_max: u64,
     /// A line on stderr with each event.
     pub talkative: bool,
+    /// What the machine has to have to spare before a process is started.
+    pub start_rules: StartRules,
 }
 
 impl Scenario {
@@ -191,6 +194,10 @@ impl Scenario {
         scenario.draw_items(rng);
         scenario.draw_calls(rng);
         scenario.draw_outside(rng);
+        if rng.per_mille(200) {
+            let (load_max, free_bytes_min) = (rng.pick(&[None, Some(1), Some(3)]), rng.pick(&[None, Some(1000)]));
+            scenario.start_rules = StartRules { load_max, free_bytes_min };
+        }
         scenario
     }
 
@@ -236,6 +243,7 @@ impl Scenario {
             leaps: Vec::new(),
             launcher_ns_max: 50_000,
             talkative: false,
+            start_rules: StartRules::default(),
         }
     }
 

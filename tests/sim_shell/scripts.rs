@@ -36,6 +36,8 @@ fn plain(commands: bool) -> Policy {
         retry_delay: Duration::ZERO,
         dead_max: None,
         timeout: None,
+        timeout_percent: None,
+        start_delay: None,
         hello_timeout: Duration(1000 * MS),
         start_exits_max: None,
         term_sequence: vec![TermStep { signal: Signal::KILL, wait: Duration::ZERO }],

@@ -7,11 +7,13 @@ use crate::world::{Shared, World};
 use std::io;
 use std::os::fd::{AsRawFd, BorrowedFd, RawFd};
 use supervisor::engine::parts::System;
+use supervisor::model::config::StartRules;
 use supervisor::model::exit::{ExitStatus, Usage};
 use supervisor::model::ids::WorkerId;
 use supervisor::model::signal::Signal;
 use supervisor::model::time::{Duration, Instant};
 use supervisor::sys::children::ChildChange;
+use supervisor::sys::machine::MachineState;
 use supervisor::sys::outbox::{Flushed, Outbox};
 use supervisor::sys::pidfd::Process;
 use supervisor::sys::poller::{Added, Interest, Ready};
@@ -114,6 +116,12 @@ impl System for FakeSystem {
 
     fn watch_children(&mut self) {}
 
+    fn machine_state(&mut self) -> io::Result<MachineState> {
+        let world = &mut *self.world.borrow_mut();
+        world.tick();
+        Ok(world.measure())
+    }
+
     fn random_token(&mut self) -> io::Result<[u8; 16]> {
         let world = &mut *self.world.borrow_mut();
         world.tick();
@@ -201,5 +209,28 @@ impl World {
         hold!(self, command.is_none(), Finish, "command {command:?} is left when the guard goes");
         // The mailbox is closed with the last launcher.
         self.poll_set.watches.retain(|watch| watch.object != Object::Reports);
+    }
+}
+
+impl World {
+    /// The machine is busy with something else, by chance.
+    fn measure(&mut self) -> MachineState {
+        let state =
+            MachineState { running: self.rng.below(5) as u32, free_bytes: self.rng.pick(&[0, 999, 1000, 9000]) };
+        let StartRules { load_max, free_bytes_min } = self.scenario.start_rules;
+        self.room = load_max.map_or(u32::MAX, |max| max.saturating_sub(state.running));
+        if free_bytes_min.is_some_and(|min| state.free_bytes < min) {
+            self.room = 0;
+        }
+        self.marks.hit(if self.room == 0 { Mark::MachineShort } else { Mark::MachineFree });
+        state
+    }
+
+    /// The core has ordered a process.
+    pub fn ordered_start(&mut self) {
+        if self.scenario.start_rules.is_any() {
+            hold!(self, self.room > 0, Pace, "a process is started while the machine is short");
+            self.room = self.room.saturating_sub(1);
+        }
     }
 }

@@ -73,6 +73,8 @@ pub struct World {
     /// Since the last wait something has happened, or bytes have moved.
     pub moved: bool,
     pub starts: u32,
+    /// With rules for starts: processes that may be ordered until the machine is measured again.
+    pub room: u32,
     /// The shell has dismissed the guard: all workers are gone.
     pub dismissed: bool,
     /// The run's last event was shown.
@@ -108,6 +110,7 @@ impl World {
             repeats: 0,
             moved: false,
             starts: 0,
+            room: 0,
             dismissed: false,
             finished: false,
         };

@@ -10,6 +10,7 @@ pub mod export;
 pub mod flow;
 pub mod replay;
 pub mod run;
+pub mod sem;
 pub mod stats;
 pub mod tour;
 pub mod why;
@@ -22,6 +23,7 @@ use compare::CompareOptions;
 use flow::FlowCommand;
 use replay::ReplayCommand;
 use run::RunCommand;
+use sem::SemCommand;
 use std::ffi::{OsStr, OsString};
 use std::fmt::Write;
 use std::path::Path;
@@ -31,6 +33,7 @@ use tour::TourFlags;
 #[derive(Clone, Debug, PartialEq)]
 pub enum Subcommand {
     Run(RunCommand),
+    Sem(SemCommand),
     Flow(Box<FlowCommand>),
     Replay(ReplayCommand),
     Compare(CompareOptions),
@@ -56,8 +59,9 @@ pub struct Row {
 const NAME_COLUMNS: usize = 14;
 
 /// Every subcommand, in the order of the help.
-pub const ROWS: [Row; 10] = [
+pub const ROWS: [Row; 11] = [
     Row { name: run::NAME, about: run::ABOUT, read: |words| Ok(run::read(words)?.map(Subcommand::Run)) },
+    Row { name: sem::NAME, about: sem::ABOUT, read: |words| Ok(sem::read(words)?.map(Subcommand::Sem)) },
     Row {
         name: flow::NAME,
         about: flow::ABOUT,

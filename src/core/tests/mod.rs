@@ -3,9 +3,11 @@
 mod contract;
 mod death;
 mod items;
+mod median_limit;
 mod restored;
 mod rig;
 mod robust;
 mod scale;
+mod start_gate;
 mod starts;
 mod stop;

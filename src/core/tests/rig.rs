@@ -35,6 +35,8 @@ pub(super) fn policy() -> Policy {
         retry_delay: Duration::ZERO,
         dead_max: None,
         timeout: None,
+        timeout_percent: None,
+        start_delay: None,
         hello_timeout: Duration::from_secs(10),
         start_exits_max: None,
         term_sequence: vec![step(Signal::TERM, 200), step(Signal::KILL, 25)],
@@ -225,6 +227,8 @@ impl Rig {
             }
             "congested" => Input::Congested { congested: true },
             "uncongested" => Input::Congested { congested: false },
+            // permit [COUNT]: any number without one.
+            "permit" => Input::StartsPermitted { count: words.get(1).and_then(|word| word.parse().ok()) },
             "sink" => Input::SinkClosed,
             // What a caller asks for.
             "stop" => asked(Command::Stop),

@@ -350,6 +350,7 @@ mod tests {
     use crate::model::signal::Signal;
     use crate::source::{Delivery, Payload, Source, SourceError};
     use crate::sys::block::Block;
+    use crate::sys::machine::MachineState;
     use crate::sys::outbox::Outbox;
     use crate::sys::pidfd::Process;
     use crate::sys::poller::{Added, Ready};
@@ -403,6 +404,9 @@ mod tests {
             false
         }
         fn watch_children(&mut self) {}
+        fn machine_state(&mut self) -> io::Result<MachineState> {
+            Err(io::ErrorKind::Unsupported.into())
+        }
         fn random_token(&mut self) -> io::Result<[u8; 16]> {
             Ok([0; 16])
         }

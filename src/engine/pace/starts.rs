@@ -1,0 +1,110 @@
+//! Whether the machine has enough to spare for another process (`--load`, `--memfree`).
+//!
+//! The core is permitted one start at a time. The machine is measured only while the core wants to start one, so a run in
+//! which nothing happens wakes nothing.
+//!
+//! Invariant: with `load_max` no more processes are permitted in a row than were missing at the last measurement.
+
+use super::super::turn::Turn;
+use crate::core::input::Input;
+use crate::model::config::StartRules;
+use crate::model::time::{Duration, Instant};
+use crate::mutant::mutant;
+use crate::sys::machine::MachineState;
+
+/// How long a measurement counts. A process that was started since then may not be seen in the next one before.
+const MEASURED_FOR: Duration = Duration::from_millis(50);
+/// The wait before the next measurement while the machine is short.
+const SHORT_FOR: Duration = Duration::from_secs(1);
+
+/// Permits starts by the rules.
+pub struct StartPermits {
+    rules: StartRules,
+    quiet: bool,
+    /// When the machine is measured next, at the earliest.
+    next_look: Instant,
+    /// Starts that the last measurement allows yet.
+    left: u32,
+    /// It was told that processes wait.
+    is_told: bool,
+    /// The core wants to start a process, and may not.
+    waits: bool,
+}
+
+impl StartPermits {
+    pub const fn new(rules: StartRules, quiet: bool) -> Self {
+        Self { rules, quiet, next_look: Instant::ZERO, left: 0, is_told: false, waits: false }
+    }
+
+    /// Permits one start, if the core `wants` one and the machine has enough to spare. `false`: none.
+    pub fn permit(&mut self, wants: bool, turn: &mut Turn) -> bool {
+        self.waits = wants && !self.may_start(turn);
+        let permits = wants && !self.waits;
+        if permits {
+            self.left -= 1;
+            turn.report(Input::StartsPermitted { count: Some(1) });
+        }
+        permits
+    }
+
+    /// When the machine is measured again, if a process waits for that.
+    pub fn next_timeout(&self) -> Option<Instant> {
+        mutant!(ShortMachineForgotten, self.waits, false).then_some(self.next_look)
+    }
+
+    fn may_start(&mut self, turn: &mut Turn) -> bool {
+        if turn.now < self.next_look {
+            return self.left > 0;
+        }
+        // What cannot be measured is no reason to wait: it could be measured at the start.
+        let short = match turn.system.machine_state() {
+            Ok(state) => self.judge(state),
+            Err(_) => None,
+        };
+        self.next_look = turn.now + if short.is_some() { SHORT_FOR } else { MEASURED_FOR };
+        if let Some(why) = short {
+            self.left = 0;
+            if !std::mem::replace(&mut self.is_told, true) && !self.quiet {
+                turn.notice(&format!("supervisor: processes wait before they start: {why}"));
+            }
+        }
+        mutant!(ShortMachineIgnored, {}, self.left = self.left.max(1));
+        self.left > 0
+    }
+
+    /// Notes how many processes may be started in this state of the machine. If none, returns what is short.
+    fn judge(&mut self, state: MachineState) -> Option<String> {
+        let StartRules { load_max, free_bytes_min } = self.rules;
+        self.left = load_max.map_or(u32::MAX, |max| max.saturating_sub(state.running));
+        match (load_max, free_bytes_min) {
+            (_, Some(min)) if state.free_bytes < min => {
+                Some(format!("{} bytes of memory are free, and they want {min}", state.free_bytes))
+            }
+            (Some(max), _) if self.left == 0 => {
+                Some(format!("{} threads of the machine run already, and fewer than {max} have to", state.running))
+            }
+            _ => None,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn left(rules: StartRules, running: u32, free_bytes: u64) -> u32 {
+        let mut permits = StartPermits::new(rules, true);
+        let short = permits.judge(MachineState { running, free_bytes });
+        if short.is_some() { 0 } else { permits.left }
+    }
+
+    #[test]
+    fn as_many_may_start_as_the_machine_has_room_for() {
+        let load = |max| StartRules { load_max: Some(max), free_bytes_min: None };
+        assert_eq!([0, 3, 4, 9].map(|running| left(load(4), running, 0)), [4, 1, 0, 0]);
+        let memory = StartRules { load_max: None, free_bytes_min: Some(1000) };
+        assert_eq!([999, 1000].map(|free| left(memory, 9, free)), [0, u32::MAX]);
+        let both = StartRules { load_max: Some(4), free_bytes_min: Some(1000) };
+        assert_eq!([(9, 1000), (0, 999), (3, 1000)].map(|(running, free)| left(both, running, free)), [0, 0, 1]);
+    }
+}

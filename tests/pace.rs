@@ -1,0 +1,101 @@
+//! The pace of a run, on the real program: the number of workers in a file, and what delays or limits a command.
+
+mod support;
+
+use nix::sys::signal::Signal;
+use std::fs;
+use std::path::Path;
+use support::{Run, output};
+
+/// Writes the file as an editor does: another one takes its place.
+fn replace(file: &Path, content: &str) {
+    let new = file.with_extension("new");
+    fs::write(&new, content).unwrap();
+    fs::rename(new, file).unwrap();
+}
+
+#[test]
+fn the_number_of_workers_follows_its_file() {
+    let dir = tempfile::tempdir().unwrap();
+    let file = dir.path().join("jobs");
+    fs::write(&file, "1\n").unwrap();
+    let jobs = file.to_str().unwrap();
+    let mut run = Run::start(&["-j", jobs, "--grace", "0", "--", "sleep", "1000{}", ":::", "1", "2", "3"]);
+    run.wait_for_event("item_started");
+    fs::write(&file, "3").unwrap();
+    let scaled = run.wait_for_event("scaled");
+    assert_eq!((&scaled["from"], &scaled["to"]), (&1.into(), &3.into()));
+    run.wait_for_event("item_started");
+    run.wait_for_event("item_started");
+    // Nothing of it is a number: the last one stays.
+    replace(&file, "many");
+    replace(&file, " 2 ");
+    let scaled = run.wait_for_event("scaled");
+    assert_eq!((&scaled["from"], &scaled["to"]), (&3.into(), &2.into()));
+    run.signal(Signal::SIGINT);
+    let run = run.finish();
+    assert_eq!(run.code(), 130, "{}", run.stderr);
+    let lines = run.stderr.lines().filter(|line| line.contains("goes on with 3 workers")).count();
+    assert!(lines <= 1, "the file may have been read after the next replacement only: {}", run.stderr);
+}
+
+#[test]
+fn a_file_without_a_number_is_an_error_at_the_start() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = |name: &str| dir.path().join(name).to_str().unwrap().to_owned();
+    fs::write(path("empty"), "").unwrap();
+    fs::write(path("zero"), "0\n").unwrap();
+    fs::write(path("bytes"), b"\xff\x1b[31m").unwrap();
+    fs::write(path("long"), "1".repeat(100_000)).unwrap();
+    for (name, why) in [
+        ("empty", "it holds \"\": give a number"),
+        ("zero", "it holds \"0\\n\": give a number"),
+        ("bytes", "it holds \"\u{fffd}\\u{1b}[31m\": give a number"),
+        ("long", "at most 4294967295 is possible"),
+        ("missing", "No such file or directory (os error 2); give a number of workers, or a file with one"),
+        (".", "it is no regular file; give a number of workers, or a file with one"),
+    ] {
+        for line in
+            [vec!["-j", &path(name), "--", "true", ":::", "x"], vec!["-j", &path(name), "--dry-run", ":::", "x"]]
+        {
+            let run = output(&line, b"");
+            assert_eq!((run.code(), run.stdout.as_str()), (2, ""), "{name}: {}", run.stderr);
+            assert!(run.stderr.starts_with("supervisor: failed to read the number of workers from "), "{}", run.stderr);
+            assert!(run.stderr.contains(why) && run.stderr.lines().count() == 1, "{name}: {}", run.stderr);
+        }
+    }
+}
+
+#[test]
+fn a_command_that_takes_far_longer_than_the_others_is_ended() {
+    let mut line = vec![
+        "-j",
+        "2",
+        "--timeout",
+        "10000%",
+        "--",
+        "sh",
+        "-c",
+        "test {} = slow && exec sleep 1000 || sleep 0.01",
+        ":::",
+    ];
+    line.extend(["1", "slow", "2", "3", "4"]);
+    let run = output(&line, b"");
+    assert_eq!(run.code(), 1, "{}", run.stderr);
+    assert!(
+        run.stderr.contains("item 1 \"slow\" failed: timed out after ") || run.stderr.contains("timed out after"),
+        "{}",
+        run.stderr
+    );
+}
+
+#[test]
+fn starts_are_delayed_and_a_run_without_further_starts_is_over_at_once() {
+    let mut run = Run::start(&["-j", "9", "--start-delay", "1ms..2ms", "-k", "--", "echo", "{}", ":::", "a", "b", "c"]);
+    let starts: Vec<f64> = (0..3).map(|_| run.wait_for_event("worker_spawned")["t"].as_f64().unwrap()).collect();
+    assert!(starts.windows(2).all(|pair| pair[0] < pair[1]), "{starts:?}");
+    let run = run.finish();
+    assert_eq!((run.code(), run.stdout.as_str()), (0, "a\nb\nc\n"), "{}", run.stderr);
+    let long = output(&["--start-delay", "1h", "--", "echo", "{}", ":::", "only"], b"");
+    assert_eq!((long.code(), long.stdout.as_str()), (0, "only\n"), "{}", long.stderr);
+}
