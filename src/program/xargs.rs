@@ -81,14 +81,15 @@ fn config(spec: &XargsSpec) -> Result<Config, ConfigError> {
         // The first program that cannot be executed.
         .dead_max(Some(1))
         .stop_at_abort(true)
-        // Xargs ends at once by a signal. Commands get it, too, instead of being left behind.
-        .grace(Duration::ZERO)
         .leftovers(Leftovers::Leave)
         .terminal(spec.opens_terminal && spec.processes_max == 1)
         .handle_signals(true)
         .output(OutputMode::None)
         .summary(SummaryMode::Never)
         .quiet(true);
+    // Xargs ends at once by a signal. Commands get it, too, instead of being left behind. One that stops the run gives those
+    // beside it the usual grace.
+    let settings = if spec.processes_max == 1 { settings.grace(Duration::ZERO) } else { settings };
     settings.build()
 }
 
