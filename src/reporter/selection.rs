@@ -1,6 +1,7 @@
 //! Which reporters a run has.
 
-use super::{Reporter, ReporterError, events, json, notices, results, summary, text};
+use super::results::{RawResults, Tag};
+use super::{Reporter, ReporterError, events, json, notices, summary, text};
 use crate::model::config::{OutputMode, OutputSpec};
 use crate::model::spec::Policy;
 
@@ -8,12 +9,12 @@ use crate::model::spec::Policy;
 ///
 /// # Errors
 /// The file of `--events` cannot be created.
-pub fn open(output: &OutputSpec, policy: &Policy) -> Result<Vec<Box<dyn Reporter>>, ReporterError> {
+pub fn open(output: &OutputSpec, policy: &Policy, tag: Tag) -> Result<Vec<Box<dyn Reporter>>, ReporterError> {
     let mut reporters: Vec<Box<dyn Reporter>> = vec![Box::new(notices::Notices::new(output, policy))];
     reporters.push(match output.mode {
         OutputMode::Narrate => Box::new(text::Narrate::default()),
-        OutputMode::Results => Box::new(results::RawResults { tag: output.tag, shown: true }),
-        OutputMode::None => Box::new(results::RawResults { tag: output.tag, shown: false }),
+        OutputMode::Results => Box::new(RawResults::new(tag, true).showing(output.show)),
+        OutputMode::None => Box::new(RawResults::new(tag, false).showing(output.show)),
         OutputMode::Json => Box::new(json::Json { answers_are_lines: !policy.worker.starts_with_item() }),
     });
     if let Some(path) = &output.events {

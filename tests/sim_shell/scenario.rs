@@ -177,6 +177,8 @@ pub struct Scenario {
     pub launcher_ns_max: u64,
     /// A line on stderr with each event.
     pub talkative: bool,
+    /// Lines of commands are shown while they run.
+    pub early: bool,
 }
 
 impl Scenario {
@@ -236,6 +238,7 @@ impl Scenario {
             leaps: Vec::new(),
             launcher_ns_max: 50_000,
             talkative: false,
+            early: launchers.is_some() && rng.per_mille(400),
         }
     }
 
