@@ -99,8 +99,9 @@ pub mod config {
     pub use crate::model::arrangement::{Arrangement, ColumnSplit, Insertion, ItemForm, LineFill, NameSource};
     pub use crate::model::builder::Host;
     pub use crate::model::config::{
-        ArrangedInput, ColorMode, ExecSpec, ForeignSpec, InputSpec, JobLogSpec, OutputMode, OutputSpec, SourceSpec,
-        Split, StartRules, SummaryMode, TraceSpec, WorkerSpec, WorkersFileSpec,
+        ArrangedInput, ColorMode, ExecSpec, ForeignSpec, Grouping, InputSpec, JobLogSpec, OutputMode, OutputSpec,
+        ResultsFormat, ResultsSpec, ShowOutput, ShowWhen, SourceSpec, Split, StartRules, SummaryMode, TraceSpec,
+        WorkerSpec, WorkersFileSpec,
     };
     pub use crate::model::config_error::{ConfigError, Setting};
     pub use crate::model::exit_rule::{ExitMatch, ExitRule};

@@ -244,6 +244,8 @@ mod armed {
         IdleSourceUnwatched,
         /// In keep-order a result is shown before its turn.
         OrderIgnored,
+        /// In keep-order lines of a command that runs are shown before their turn.
+        EarlyOrderIgnored,
         /// The bytes of an item are released before they are shown.
         ReleasedBeforeShown,
         /// The bytes of an item are never released.

@@ -10,7 +10,7 @@ use super::parser::{self, Typed};
 use super::subcommand;
 use super::values::{self, Delimiter, ExitRules, HaltChoice, Limit, LoadMax, TermSequence, TimeLimit, Workers};
 use crate::model::arrangement::NameSource;
-use crate::model::config::{ColorMode, OutputMode, SummaryMode};
+use crate::model::config::{ColorMode, OutputMode, ShowWhen, SummaryMode};
 use crate::model::spec::{
     Backoff, Credit, ExitCodeStyle, Intensity, Leftovers, QueueOrder, RestartStrategy, RestartType, StartDelay,
     TransportKind,
@@ -28,6 +28,16 @@ pub enum ProtocolChoice {
     Lines,
     Json,
     Frames,
+}
+
+/// Whose output is shown.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ShownOutput {
+    All,
+    Failed,
+    Never,
+    /// All, and that of failed items at the end again.
+    Final,
 }
 
 /// Where workers live.
@@ -257,15 +267,36 @@ pub struct Flags {
     /// Each line of a result begins with its item and a tab
     #[arg(long, help_heading = OUTPUT)]
     pub tag: bool,
-    /// The output of an item stays together (always so)
+    /// The same with TEXT, in which {} and its kin stand for the item
+    #[arg(long, alias = "tag-string", value_name = "TEXT", value_parser = OsStringValueParser::new(), help_heading = OUTPUT)]
+    pub tagstring: Option<OsString>,
+    /// The output of an item stays together [so]
     #[arg(long, help_heading = OUTPUT)]
     pub group: bool,
+    /// Whole lines at once, while their command runs; also --lb
+    #[arg(long, aliases = ["lb", "linebuffer", "line-buffered", "linebuffered"], conflicts_with = "group", help_heading = OUTPUT)]
+    pub line_buffer: bool,
+    /// Commands write to stdout and stderr themselves, as they come
+    #[arg(short, long, conflicts_with_all = ["group", "line_buffer"], help_heading = OUTPUT)]
+    pub ungroup: bool,
+    /// Output of: all, failed, never; final: of failed at the end again [all]
+    #[arg(long, value_name = "WHAT", value_parser = choice(&SHOWN), hide_possible_values = true, help_heading = OUTPUT)]
+    pub show: Option<ShownOutput>,
+    /// Of items that are done: immediate, immediate-final, final, never
+    #[arg(long, value_name = "W", value_parser = choice(&SHOW_WHEN), hide_possible_values = true, help_heading = OUTPUT)]
+    pub success_output: Option<ShowWhen>,
+    /// The same of items that failed or are dead [immediate]
+    #[arg(long, value_name = "W", value_parser = choice(&SHOW_WHEN), hide_possible_values = true, help_heading = OUTPUT)]
+    pub failure_output: Option<ShowWhen>,
     /// Write every event to FILE, one JSON object a line
     #[arg(long, value_name = "FILE", help_heading = OUTPUT)]
     pub events: Option<PathBuf>,
     /// Log items in FILE as they end, as GNU parallel does; +FILE appends
     #[arg(long, value_name = "FILE", help_heading = OUTPUT)]
     pub joblog: Option<PathBuf>,
+    /// Output in files below DIR, or in a .csv, .tsv or .json; not shown
+    #[arg(long, alias = "res", value_name = "DIR", value_parser = OsStringValueParser::new(), help_heading = OUTPUT)]
+    pub results: Option<OsString>,
     /// Record every message and decision in FILE, for flow, why, stats, export
     #[arg(long, value_name = "FILE", help_heading = OUTPUT)]
     pub trace: Option<PathBuf>,
@@ -340,6 +371,18 @@ const OUTPUTS: [(&str, OutputMode); 4] = [
     ("results", OutputMode::Results),
     ("json", OutputMode::Json),
     ("none", OutputMode::None),
+];
+const SHOWN: [(&str, ShownOutput); 4] = [
+    ("all", ShownOutput::All),
+    ("failed", ShownOutput::Failed),
+    ("never", ShownOutput::Never),
+    ("final", ShownOutput::Final),
+];
+const SHOW_WHEN: [(&str, ShowWhen); 4] = [
+    ("immediate", ShowWhen::Immediate),
+    ("immediate-final", ShowWhen::ImmediateFinal),
+    ("final", ShowWhen::Final),
+    ("never", ShowWhen::Never),
 ];
 const SUMMARIES: [(&str, SummaryMode); 3] =
     [("auto", SummaryMode::Auto), ("always", SummaryMode::Always), ("never", SummaryMode::Never)];

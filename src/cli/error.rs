@@ -96,6 +96,14 @@ pub enum UsageError {
     QuietSummary,
     #[error("--events - would mix events into the results; give a file, or /dev/stderr")]
     EventsOnStdout,
+    #[error("{flag} is for --output results, which writes what commands write; leave one of them out")]
+    ShowOfMode { flag: &'static str },
+    #[error("--results has an empty name; give a folder, or a file that ends in .csv, .tsv or .json")]
+    NoResultsName,
+    #[error("--results writes its table to stdout, and {flag} writes there too; leave one of them out, or give a file")]
+    ResultsOnStdout { flag: &'static str },
+    #[error("{grouping} writes output before its command has ended, which {flag} cannot heed; leave one of them out")]
+    EarlyOutput { grouping: &'static str, flag: &'static str },
     #[error("--joblog - would mix the log into the results; give a file, or /dev/stderr")]
     JobLogOnStdout,
     #[error("--trace-items is for a trace; add --trace FILE, or leave it out")]

@@ -4,13 +4,13 @@
 //! Invariant: pure. What depends on the machine comes in as [`Host`]. Defaults of a run are not written here; the
 //! style of exit codes, which a run knows nothing of, is the only one.
 
-use super::args::{Flags, Isolation, ProtocolChoice};
+use super::args::{Flags, Isolation, ProtocolChoice, ShownOutput};
 use super::error::UsageError;
 use super::separators::{Given, GivenInput};
 use super::values::{Delimiter, HaltChoice, Limit, TimeLimit, Workers};
 use crate::model::arrangement::{Arrangement, ColumnSplit, LineFill};
 use crate::model::builder::{ConfigBuilder, Host, SourceChoice, WorkerChoice};
-use crate::model::config::{Config, InputSpec, JobLogSpec, OutputMode};
+use crate::model::config::{Config, Grouping, InputSpec, JobLogSpec, OutputMode, ResultsSpec, ShowOutput, ShowWhen};
 use crate::model::config_error::{ConfigError, Setting};
 use crate::model::exit_rule::{ExitMatch, ExitRule};
 use crate::model::spec::{ExitCodeStyle, Halt, HaltOn, ProtocolKind, TASKS, Threshold};
@@ -185,6 +185,10 @@ fn settings(flags: &Flags, worker: WorkerChoice, host: &Host) -> ConfigBuilder {
         seed: flags.seed,
         output: flags.output,
         tag: Some(flags.tag),
+        tag_text: flags.tagstring.clone(),
+        grouping: grouping(flags),
+        success_output: flags.success_output.or(flags.show.map(|shown| show(shown).success)),
+        failure_output: flags.failure_output.or(flags.show.map(|shown| show(shown).failure)),
         verbose: Some(flags.verbose),
         dry_run: Some(flags.dry_run),
         summary: flags.summary,
@@ -194,6 +198,7 @@ fn settings(flags: &Flags, worker: WorkerChoice, host: &Host) -> ConfigBuilder {
         spool: flags.spool.clone(),
         events: flags.events.clone(),
         joblog: flags.joblog.as_deref().map(job_log),
+        results: flags.results.clone().map(ResultsSpec::new),
         trace: flags.trace.clone(),
         trace_items: Some(flags.trace_items),
         flow: Some(flags.flow),
@@ -248,6 +253,24 @@ fn exit_rules(flags: &Flags) -> Option<Vec<(ExitMatch, ExitRule)>> {
     (!flags.on.is_empty()).then(|| flags.on.iter().flat_map(|rules| rules.0.iter().copied()).collect())
 }
 
+const fn show(shown: ShownOutput) -> ShowOutput {
+    let (success, failure) = match shown {
+        ShownOutput::All => (ShowWhen::Immediate, ShowWhen::Immediate),
+        ShownOutput::Failed => (ShowWhen::Never, ShowWhen::Immediate),
+        ShownOutput::Never => (ShowWhen::Never, ShowWhen::Never),
+        ShownOutput::Final => (ShowWhen::Immediate, ShowWhen::ImmediateFinal),
+    };
+    ShowOutput { success, failure }
+}
+
+const fn grouping(flags: &Flags) -> Option<Grouping> {
+    match (flags.ungroup, flags.line_buffer) {
+        (true, _) => Some(Grouping::None),
+        (false, true) => Some(Grouping::Line),
+        (false, false) => None,
+    }
+}
+
 const fn number(limit: Limit) -> Option<u32> {
     match limit {
         Limit::Never => None,
@@ -286,6 +309,12 @@ fn usage_error(error: ConfigError, flags: &Flags) -> UsageError {
         ConfigError::BlockPriority => UsageError::BlockPriority,
         ConfigError::BlockBatchMax => UsageError::BlockBatchMax,
         ConfigError::TagOfBlocks => UsageError::TagOfBlocks,
+        ConfigError::ShowOfMode { setting, .. } => UsageError::ShowOfMode { flag: flag(setting) },
+        ConfigError::NoResultsName => UsageError::NoResultsName,
+        ConfigError::ResultsOnStdout { setting } => UsageError::ResultsOnStdout { flag: flag(setting) },
+        ConfigError::EarlyOutput { setting } => {
+            UsageError::EarlyOutput { grouping: flag(Setting::Grouping), flag: flag(setting) }
+        }
         ConfigError::PassedStandard { fd } => UsageError::PassedStandard { fd },
         ConfigError::OwnVariable { name } => UsageError::OwnVariable { name },
         ConfigError::ArrangedAsRead { setting, other } => {
@@ -353,6 +382,16 @@ const fn flag(setting: Setting, flags: &Flags) -> &'static str {
         Setting::Delimiter => "--delimiter",
         Setting::Block => "--block",
         Setting::PriorityQueue => "--queue priority",
+        Setting::Grouping if flags.line_buffer => "--line-buffer",
+        Setting::Grouping => "--ungroup",
+        Setting::Tag if flags.tagstring.is_some() => "--tagstring",
+        Setting::Tag => "--tag",
+        Setting::SuccessOutput if flags.success_output.is_some() => "--success-output",
+        Setting::FailureOutput if flags.failure_output.is_some() => "--failure-output",
+        Setting::SuccessOutput | Setting::FailureOutput => "--show",
+        Setting::Results => "--results",
+        Setting::KeepOrder => "--keep-order",
+        Setting::Output => "--output",
         Setting::Workers => "--workers",
         Setting::ThreadsPerWorker => "--threads-per-worker",
         Setting::QueueItemsMax => "--queue-items-max",
@@ -641,6 +680,23 @@ mod tests {
     }
 
     #[test]
+    fn whose_output_is_shown() {
+        use ShowWhen::{Final, Immediate, ImmediateFinal, Never};
+        for (typed, success, failure) in [
+            ("", Immediate, Immediate),
+            ("--show failed", Never, Immediate),
+            ("--show final", Immediate, ImmediateFinal),
+            ("--show never --failure-output final", Never, Final),
+            ("--results x", Never, Never),
+            ("--results x --output results", Immediate, Immediate),
+            ("--results x.csv --show failed", Never, Immediate),
+            ("--results x --success-output final", Final, Never),
+        ] {
+            assert_eq!(config(&format!("{typed} -- c")).output.show, ShowOutput { success, failure }, "{typed}");
+        }
+    }
+
+    #[test]
     fn the_defaults_are_those_of_the_help() {
         let spelled_out = "-w 5 --items 20 --task square --delay 0 --protocol frames --transport pipe \
             --isolation process --queue fifo --credit auto --crash-limit 3 --retry-delay 0 \
@@ -758,6 +814,14 @@ mod tests {
             ("--tag", UsageError::NeedsResults { mode: "narrate" }),
             ("--tag --block 1M -a x", UsageError::TagOfBlocks),
             ("--tag --output json -- x", UsageError::NeedsResults { mode: "json" }),
+            ("--tagstring x --output json -- x", UsageError::NeedsResults { mode: "json" }),
+            ("-u -k -- x", UsageError::EarlyOutput { grouping: "--ungroup", flag: "--keep-order" }),
+            ("-u --tagstring x -- x", UsageError::EarlyOutput { grouping: "--ungroup", flag: "--tagstring" }),
+            ("--lb --results x -- x", UsageError::EarlyOutput { grouping: "--line-buffer", flag: "--results" }),
+            ("--lb --show final -- x", UsageError::EarlyOutput { grouping: "--line-buffer", flag: "--show" }),
+            ("--results -.csv --output json -- x", UsageError::ResultsOnStdout { flag: "--output" }),
+            ("--results= -- x", UsageError::NoResultsName),
+            ("--success-output never --output json -- x", UsageError::ShowOfMode { flag: "--success-output" }),
             ("-q --summary always", UsageError::QuietSummary),
             ("--events -", UsageError::EventsOnStdout),
             ("--joblog -", UsageError::JobLogOnStdout),

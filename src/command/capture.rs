@@ -43,6 +43,10 @@ pub enum CaptureError {
 pub struct Capture {
     pub spilled: SpilledContent,
     pub memory: Vec<u8>,
+    /// How many bytes were written before these, and have left already.
+    pub before: u64,
+    /// How many of these bytes are whole lines, if that is looked for.
+    pub line_bytes: u64,
 }
 
 impl Capture {
@@ -65,6 +69,20 @@ impl Capture {
         Ok(())
     }
 
+    /// Cuts off the whole lines.
+    #[must_use]
+    pub fn take_lines(&mut self) -> Self {
+        let bytes = std::mem::take(&mut self.line_bytes);
+        let in_memory = bytes.saturating_sub(self.spilled.bytes());
+        let spilled = self.spilled.split_front(bytes);
+        let rest = self.memory.split_off(usize::try_from(in_memory).unwrap_or(usize::MAX).min(self.memory.len()));
+        let memory = std::mem::replace(&mut self.memory, rest);
+        let mut lines = Self { spilled, memory, before: self.before, line_bytes: bytes };
+        self.before += bytes;
+        lines.finish();
+        lines
+    }
+
     /// Frees unused memory of a finished capture: in keep-order many of them wait for their turn.
     fn finish(&mut self) {
         if self.memory.capacity() - self.memory.len() > SLACK_BYTES_MAX {
@@ -78,12 +96,20 @@ impl Capture {
 pub struct Collector {
     spill: Arc<SpillFile>,
     scratch: Box<[u8]>,
+    /// Captures count their whole lines.
+    finds_lines: bool,
 }
 
 impl Collector {
     #[must_use]
     pub fn new(spill: Arc<SpillFile>) -> Self {
-        Self { spill, scratch: vec![0; READ_BYTES_MAX].into_boxed_slice() }
+        Self { spill, scratch: vec![0; READ_BYTES_MAX].into_boxed_slice(), finds_lines: false }
+    }
+
+    /// With captures that count their whole lines.
+    #[must_use]
+    pub fn finding_lines(self, finds_lines: bool) -> Self {
+        Self { finds_lines, ..self }
     }
 
     /// Reads once from a pipe that does not block.
@@ -96,7 +122,16 @@ impl Collector {
                 capture.finish();
                 Ok(Progress::Closed)
             }
-            Ok(count) => capture.append(&self.scratch[..count], &self.spill).map(|()| Progress::More),
+            Ok(count) => {
+                let bytes = &self.scratch[..count];
+                capture.append(bytes, &self.spill)?;
+                if self.finds_lines
+                    && let Some(at) = memchr::memrchr(b'\n', bytes)
+                {
+                    capture.line_bytes = capture.bytes() - (bytes.len() - at - 1) as u64;
+                }
+                Ok(Progress::More)
+            }
             Err(error) if error.kind() == io::ErrorKind::WouldBlock => Ok(Progress::Blocked),
             Err(error) if error.kind() == io::ErrorKind::Interrupted => Ok(Progress::More),
             Err(error) => Err(CaptureError::Read(error)),
@@ -189,6 +224,36 @@ mod tests {
         feed(&mut capture, &mut collector, 0..100);
         assert_ne!(spill.live_bytes(), 0);
         drop(capture);
+        assert_eq!(spill.live_bytes(), 0);
+    }
+
+    #[test]
+    fn whole_lines_are_cut_off_from_the_file_as_from_memory() {
+        let spill = Arc::new(SpillFile::new());
+        let mut collector = Collector::new(Arc::clone(&spill)).finding_lines(true);
+        let (reader, mut writer) = pipe();
+        let mut capture = Capture::default();
+        let mut feed = |capture: &mut Capture, bytes: &[u8]| {
+            writer.write_all(bytes).unwrap();
+            assert_eq!(collector.read(&reader, capture).unwrap(), Progress::More);
+        };
+        feed(&mut capture, b"no line");
+        assert_eq!(capture.line_bytes, 0);
+        feed(&mut capture, b" yet\nnext\nhalf");
+        let lines = capture.take_lines();
+        assert_eq!((content(&lines), lines.before), (b"no line yet\nnext\n".to_vec(), 0));
+        assert_eq!((content(&capture), capture.before, capture.line_bytes), (b"half".to_vec(), 17, 0));
+        // The last newline is in the file, and what follows it there and in memory.
+        feed(&mut capture, b" ends\nlong");
+        while capture.spilled.is_empty() {
+            feed(&mut capture, &[b'x'; 40_000]);
+        }
+        let lines = capture.take_lines();
+        assert_eq!((content(&lines), lines.before), (b"half ends\n".to_vec(), 17));
+        assert!(content(&capture).starts_with(b"longxxx") && capture.before == 27);
+        feed(&mut capture, b"\n");
+        let all = capture.bytes();
+        assert_eq!((capture.take_lines().bytes(), capture.bytes()), (all, 0));
         assert_eq!(spill.live_bytes(), 0);
     }
 

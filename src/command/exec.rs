@@ -104,7 +104,7 @@ pub struct Commander {
     argv: Vec<CString>,
 }
 
-/// Which streams of ours commands write to themselves: what is a terminal shows their questions at once.
+/// Which streams of ours commands write to themselves: a terminal, which shows their questions at once, or any.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct DirectOutput {
     pub stdout: bool,
@@ -190,11 +190,16 @@ impl Commander {
         Self { kept: kept.to_vec(), ..self }
     }
 
-    /// Gives commands the terminal: as their stdin, unless the item is written to that, and for the output that is
-    /// `direct`.
+    /// Gives commands the terminal as their stdin, unless the item is written to that.
     #[must_use]
-    pub fn with_terminal(self, terminal: File, direct: DirectOutput) -> Self {
-        Self { null: Arc::new(terminal), direct, ..self }
+    pub fn with_terminal(self, terminal: File) -> Self {
+        Self { null: Arc::new(terminal), ..self }
+    }
+
+    /// Lets commands write to our own stdout and stderr.
+    #[must_use]
+    pub fn with_direct(self, direct: DirectOutput) -> Self {
+        Self { direct, ..self }
     }
 
     /// Starts commands as xargs does.

@@ -8,7 +8,7 @@
 
 use crate::command::capture::Capture;
 use crate::model::exit::ExitStatus;
-use crate::model::ids::ItemId;
+use crate::model::ids::{Incarnation, ItemId, WorkerId};
 use crate::model::outcome::{Outcome, Settlement};
 use crate::reporter::{Content, ItemTime};
 use crate::sys::spill::SpilledContent;
@@ -42,6 +42,15 @@ pub enum ResultPlace {
     File(SpilledContent),
     /// There are none.
     Nowhere,
+}
+
+/// Whole lines that a command has written, before it has ended.
+pub struct EarlyLines {
+    pub worker: WorkerId,
+    pub incarnation: Incarnation,
+    pub item: ItemId,
+    pub out: Capture,
+    pub err: Capture,
 }
 
 /// The output of a command.
@@ -106,8 +115,8 @@ impl CommandReply {
     }
 }
 
-fn content(capture: &mut Capture) -> Content<'_> {
-    Content { spilled: std::mem::take(&mut capture.spilled), memory: &capture.memory }
+pub fn content(capture: &mut Capture) -> Content<'_> {
+    Content { spilled: std::mem::take(&mut capture.spilled), memory: &capture.memory, before: capture.before }
 }
 
 /// The `count` lines behind the first `skipped`.

@@ -13,18 +13,22 @@ use super::fleet::{
     RunFolder, ThreadMain,
 };
 use super::manners::{self, Manners, OF_SDK, manners_of, program_path};
-use super::own_files;
+use super::own_files::{self, EndedLogs};
 use super::pace::RunPace;
 use super::reactor::Reactor;
 use super::requests::Requests;
+use super::streams;
 use super::system::Os;
 use super::token::Port;
 use super::trace;
 use super::turn::Turn;
-use crate::command::exec::{Commander, DirectOutput};
+use crate::command::exec::Commander;
 use crate::command::plain::PlainCommands;
 use crate::core::Core;
-use crate::model::config::{Config, ExecSpec, InputSpec, OutputMode, OutputSpec, SourceSpec, Split, WorkerSpec};
+use crate::model::arrangement::ColumnNames;
+use crate::model::config::{
+    Config, ExecSpec, Grouping, InputSpec, OutputMode, OutputSpec, SourceSpec, Split, WorkerSpec,
+};
 use crate::model::signal::Signal;
 use crate::model::spec::{ProtocolKind, QueueOrder, TransportKind, TransportSpec};
 use crate::model::time::Duration;
@@ -131,16 +135,19 @@ pub fn change_process(config: &Config) -> Result<ChangedProcess, EngineError> {
     Ok(ChangedProcess { open_files, _signals: signals, plane: Rc::new(plane) })
 }
 
-/// [`OWN_OPEN_FILES`], the files of events and of the job log, that of the trace, and what a removal of folders opens.
+/// [`OWN_OPEN_FILES`], the files of events, of the job log and of results, that of the trace, and what a removal of folders
+/// opens.
 fn own_open_files(config: &Config) -> u64 {
-    let OutputSpec { events, joblog, .. } = &config.output;
+    let OutputSpec { events, joblog, results, .. } = &config.output;
     let removes_folders = matches!(config.worker, WorkerSpec::Exec(ExecSpec { item_tmp: true, .. }));
-    OWN_OPEN_FILES
-        + if removes_folders { REMOVAL_OPEN_FILES } else { 0 }
-        + [events.is_some(), joblog.is_some(), config.trace.file.is_some(), config.workers_file.is_some()]
-            .map(u64::from)
-            .iter()
-            .sum::<u64>()
+    let files = [
+        events.is_some(),
+        joblog.is_some(),
+        results.is_some(),
+        config.trace.file.is_some(),
+        config.workers_file.is_some(),
+    ];
+    OWN_OPEN_FILES + if removes_folders { REMOVAL_OPEN_FILES } else { 0 } + files.map(u64::from).iter().sum::<u64>()
 }
 
 /// Refuses a limit of open files that leaves no room for the supervisor itself, whatever the workers need.
@@ -173,23 +180,23 @@ pub fn open(mut config: Config, attached: Attached, process: &ChangedProcess) ->
     let terminal = open_terminal(&config)?;
     let Attached { source, caller, requests, reaps_orphans, plain } = attached;
     let is_plain = plain.is_some();
-    let (source, mut kind) = open_source_and_kind(&config, source, plain)?;
-    if let (Some(terminal), Kind::Command { commander, .. }) = (&terminal, &mut kind) {
-        let stdin = terminal.try_clone().map_err(EngineError::system("take the terminal"))?;
-        **commander = commander.as_ref().clone().with_terminal(stdin, direct_output(&config.output));
+    let (source, mut kind, names) = open_source_and_kind(&config, source, plain)?;
+    if let Kind::Command { commander, .. } = &mut kind {
+        streams::give(commander, terminal.as_ref(), &config.output)?;
     }
     let policy = &config.policy;
     check_limits(&config, &kind)?;
     let outbox = |fd| Outbox::new(fd).map_err(EngineError::system("take stdout and stderr"));
     let mut output = OutputStreams::new(outbox(io::stdout().as_fd())?, outbox(io::stderr().as_fd())?);
-    let mut reporters = if is_plain { reporter::silent() } else { reporter::open(&config.output, policy)? };
+    let tag = streams::tag_of(&config, &names);
+    let mut reporters = if is_plain { reporter::silent() } else { reporter::open(&config.output, policy, tag)? };
     if let Some((caller, untaken)) = caller {
         // Before the others: the one that writes spilled content to stdout takes it.
         reporters.insert(0, Box::new(caller));
         output = output.with_untaken(untaken);
     }
     let commander = if let Kind::Command { commander, .. } = &kind { Some(commander.as_ref()) } else { None };
-    let job_log = own_files::open_job_log(&config, commander)?;
+    let logs = EndedLogs::open(&config, commander, &names)?;
     // Opened before anything is started, and written by a thread, which has to wait for the guard: a fork.
     let trace_file = config.trace.file.as_deref().map(TraceFile::create).transpose()?;
     let (tmpdir, run_folder) = own_files::open_tmpdir(&config)?;
@@ -209,9 +216,10 @@ pub fn open(mut config: Config, attached: Attached, process: &ChangedProcess) ->
             start_launchers(pool, &config, &commander, &spill, &os, terminal)?
         }
     };
-    let wants_inputs = config.output.tag || config.output.mode == OutputMode::Json;
-    let job_log = job_log.map(|log| own_files::started(log, &os.clock));
-    let mut commit = Commit::new(output, reporters, wants_inputs).with_job_log(job_log);
+    let wants_inputs =
+        config.output.tag || config.output.show.success.is_final() || config.output.mode == OutputMode::Json;
+    let mut commit = Commit::new(output, reporters, wants_inputs).with_logs(logs.started(&os.clock));
+    commit = commit.with_early(streams::early_output(&config, &names));
     let mut turn = Turn::new(Box::new(os));
     turn.trace = trace::start(&config, trace_file)?;
     if !is_plain {
@@ -282,12 +290,6 @@ fn open_terminal(config: &Config) -> Result<Option<Terminal>, EngineError> {
     }
 }
 
-/// A command on a terminal writes to it itself, where its output has no other form.
-fn direct_output(output: &OutputSpec) -> DirectOutput {
-    let is_shown_as_it_is = output.mode == OutputMode::Results && !output.tag;
-    DirectOutput { stdout: is_shown_as_it_is && io::stdout().is_terminal(), stderr: io::stderr().is_terminal() }
-}
-
 /// What the run needs of the system for itself, and what to say if that is not all there.
 fn open_system(
     config: &Config,
@@ -328,7 +330,7 @@ fn open_source_and_kind(
     config: &Config,
     attached: Option<Box<dyn Source + Send>>,
     plain: Option<PlainCommands>,
-) -> Result<(Box<dyn Source>, Kind), EngineError> {
+) -> Result<(Box<dyn Source>, Kind, ColumnNames), EngineError> {
     let maps = match config.worker.transport().map(|transport| transport.kind) {
         Some(TransportKind::File) => true,
         Some(TransportKind::Shm) => has_large_blocks(&config.source),
@@ -341,7 +343,7 @@ fn open_source_and_kind(
     };
     let mut kind = open_kind(config, source.delimiter())?;
     if let Kind::Command { commander, .. } = &mut kind {
-        let named = commander.as_ref().clone().with_names(names);
+        let named = commander.as_ref().clone().with_names(names.clone());
         **commander = match plain {
             Some(plain) => named.with_plain(plain),
             None => named,
@@ -350,7 +352,7 @@ fn open_source_and_kind(
     if let (Kind::Resident { program: Program::Process(spec), .. }, Some(input)) = (&mut kind, source.mapped_file()) {
         spec.transport.share_input(input);
     }
-    Ok((source, kind))
+    Ok((source, kind, names))
 }
 
 /// If items are so large that workers had better read them from the input.
@@ -381,7 +383,8 @@ fn start_launchers(
     os: &Os,
     terminal: Option<Terminal>,
 ) -> Result<Fleet, EngineError> {
-    let rules = CommandRules { leftovers: config.leftovers, quiet: config.output.quiet };
+    let OutputSpec { quiet, grouping, .. } = config.output;
+    let rules = CommandRules { leftovers: config.leftovers, quiet, lines: grouping == Grouping::Line };
     pool.start_threads(commander, spill, os.guard.groups(), os.clock, rules, terminal)
         .map_err(EngineError::system("start the launchers"))?;
     os.poller

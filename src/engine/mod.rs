@@ -23,6 +23,7 @@ mod reactor;
 pub mod replay;
 mod requests;
 mod status;
+mod streams;
 mod system;
 mod token;
 mod trace;
@@ -35,9 +36,9 @@ pub use handle::{Controls, Run, start, start_with};
 /// The components, for the simulator that drives them on a fake system.
 #[doc(hidden)]
 pub mod parts {
-    pub use super::answer::CommandReply;
+    pub use super::answer::{CommandReply, EarlyLines};
     pub use super::apply::Components;
-    pub use super::commit::{Commit, DurableRecord, OutputStreams};
+    pub use super::commit::{Commit, DurableRecord, EarlyOutput, OutputStreams};
     pub use super::feed::Feed;
     pub use super::fleet::{
         CommandExit, CommandPool, Conversation, Fleet, Handshake, ItemBytes, LaunchSpec, LauncherMailboxes, Order,

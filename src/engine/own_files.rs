@@ -2,16 +2,23 @@
 
 use super::error::EngineError;
 use super::fleet::RunFolder;
+use super::streams::insertion_of;
 use crate::command::exec::Commander;
 use crate::command::line::quote_as_parallel;
-use crate::model::config::{Config, ExecSpec, InputSpec, SourceSpec, Split, WorkerSpec};
-use crate::reporter::job_log::{CommandText, JobLog};
-use crate::reporter::{Reporter, ReporterError};
+use crate::command::text::TextTemplate;
+use crate::model::arrangement::{ColumnNames, NameSource};
+use crate::model::config::{Config, ExecSpec, InputSpec, ResultsFormat, SourceSpec, Split, WorkerSpec};
+use crate::reporter::item_columns::ItemColumns;
+use crate::reporter::item_files::ItemFiles;
+use crate::reporter::item_table::ItemTable;
+use crate::reporter::job_log::JobLog;
+use crate::reporter::{ItemText, Reporter, ReporterError};
 use crate::sys::access;
 use crate::sys::clock::{self, Clock};
 use std::fs::{File, Metadata};
 use std::io;
 use std::os::fd::AsFd;
+use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::{FileTypeExt, MetadataExt};
 use std::path::{Path, PathBuf};
 
@@ -19,7 +26,9 @@ use std::path::{Path, PathBuf};
 pub fn refuse_inputs(config: &Config) -> Result<(), EngineError> {
     let events = config.output.events.as_deref().map(|file| ("events", file));
     let joblog = config.output.joblog.as_ref().map(|log| ("the joblog", log.file.as_path()));
-    let mut files = events.into_iter().chain(joblog);
+    let table = config.output.results.as_ref().filter(|spec| spec.format != ResultsFormat::Files);
+    let table = table.map(|spec| ("the results", Path::new(&spec.name)));
+    let mut files = events.into_iter().chain(joblog).chain(table);
     files.try_for_each(|(what, file)| config.source.inputs().try_for_each(|input| refuse_input(what, file, input)))
 }
 
@@ -59,20 +68,70 @@ pub fn open_tmpdir(config: &Config) -> Result<(PathBuf, Option<RunFolder>), Engi
 
 /// The job log, if there is one. Its last column has the command of an item as text that a shell parses to the same
 /// arguments; where workers stay, the item itself, and nothing if that is a block of many lines.
-pub fn open_job_log(config: &Config, commander: Option<&Commander>) -> Result<Option<JobLog>, ReporterError> {
+fn open_job_log(config: &Config, commander: Option<&Commander>) -> Result<Option<JobLog>, ReporterError> {
     let Some(spec) = &config.output.joblog else { return Ok(None) };
+    JobLog::create(spec, command_text(config, commander)).map(Some)
+}
+
+fn command_text(config: &Config, commander: Option<&Commander>) -> ItemText {
     let has_blocks = matches!(&config.source, SourceSpec::Lines { split: Split::Block { .. }, .. });
-    let command: CommandText = match commander.cloned() {
+    match commander.cloned() {
         Some(mut commander) => Box::new(move |item, id, worker, out| {
             out.extend_from_slice(&commander.quoted_line(item, id, worker, quote_as_parallel));
         }),
         None if has_blocks => Box::new(|_, _, _, _| {}),
         None => Box::new(|item, _, _, out| out.extend_from_slice(item)),
-    };
-    JobLog::create(spec, command).map(Some)
+    }
 }
 
-/// The job log of a run whose clock has started.
-pub fn started(log: JobLog, clock: &Clock) -> Box<dyn Reporter> {
-    Box::new(log.starting_at(clock::unix_ns().saturating_sub(clock.now().0)))
+/// What gets items as they end, and has to know when the run began.
+pub struct EndedLogs {
+    job_log: Option<JobLog>,
+    files: Option<ItemFiles>,
+    table: Option<ItemTable>,
+}
+
+impl EndedLogs {
+    /// Opens their files.
+    pub fn open(config: &Config, commander: Option<&Commander>, names: &ColumnNames) -> Result<Self, ReporterError> {
+        let mut logs = Self { job_log: open_job_log(config, commander)?, files: None, table: None };
+        let Some(spec) = &config.output.results else { return Ok(logs) };
+        let columns = ItemColumns {
+            form: config.source.form(),
+            names: names.clone(),
+            has_header: has_header(&config.source),
+            per_record: columns_per_record(&config.source),
+        };
+        if spec.format == ResultsFormat::Files {
+            let mut template = TextTemplate::new(spec.name.as_bytes(), &insertion_of(config), names.clone());
+            let name: ItemText = Box::new(move |item, id, worker, out| template.push(item, id, worker, out));
+            logs.files = Some(ItemFiles::new(spec.name.as_bytes(), name, columns));
+        } else {
+            logs.table = Some(ItemTable::create(spec, command_text(config, commander), columns)?);
+        }
+        Ok(logs)
+    }
+
+    /// The reporters, once the clock of the run has started.
+    pub fn started(self, clock: &Clock) -> Vec<Box<dyn Reporter>> {
+        let unix_start_ns = clock::unix_ns().saturating_sub(clock.now().0);
+        let Self { job_log, files, table } = self;
+        let mut logs: Vec<Box<dyn Reporter>> = Vec::new();
+        logs.extend(job_log.map(|log| Box::new(log.starting_at(unix_start_ns)) as Box<dyn Reporter>));
+        logs.extend(files.map(|files| Box::new(files.starting_at(unix_start_ns)) as Box<dyn Reporter>));
+        logs.extend(table.map(|table| Box::new(table.starting_at(unix_start_ns)) as Box<dyn Reporter>));
+        logs
+    }
+}
+
+fn has_header(source: &SourceSpec) -> bool {
+    matches!(source, SourceSpec::Arranged { arrangement, .. } if arrangement.names == Some(NameSource::FirstLine))
+}
+
+/// How many arguments a combination of inputs has, where an item may be several; `None`: an item is one.
+fn columns_per_record(source: &SourceSpec) -> Option<usize> {
+    let SourceSpec::Arranged { inputs, arrangement, .. } = source else { return None };
+    let is_one = arrangement.records_max.is_none() && arrangement.lines_max.is_none() && arrangement.fill.is_none();
+    // Lines that are cut into columns may have any number of them.
+    (!is_one && arrangement.columns.is_none()).then_some(inputs.len())
 }

@@ -107,6 +107,9 @@ impl Reactor {
             let was_congested = commit.output.is_congested();
             commit.end_turn(&mut self.turn, feed);
             let is_congested = commit.output.is_congested();
+            if !is_congested {
+                commit.take_more_lines(|worker, incarnation| fleet.take_more_lines(worker, incarnation));
+            }
             if is_congested != was_congested {
                 self.turn.report(Input::Congested { congested: is_congested });
                 fleet.set_congested(is_congested, &mut self.turn);
@@ -188,6 +191,8 @@ impl Reactor {
         let fleet = &mut self.components.fleet;
         self.children.begin_turn(fleet, &mut self.turn);
         fleet.begin_turn(&mut self.turn).map_err(EngineError::system("go on starting commands"))?;
+        let Components { commit, feed, .. } = &mut self.components;
+        commit.show_lines(&mut self.turn, feed);
         self.handle_facts();
         let has_passed = self.core.poll_timeout().is_some_and(|at| at <= self.turn.now);
         if let Some(late) = self.components.fleet.late_until(has_passed, self.turn.now) {

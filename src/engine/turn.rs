@@ -6,7 +6,7 @@
 //!
 //! Invariant: a fact is never handled while a channel is being read or an order is being carried out.
 
-use super::answer::Reply;
+use super::answer::{EarlyLines, Reply};
 use super::system::System;
 use crate::core::input::Input;
 use crate::model::text::push_escaped;
@@ -31,6 +31,8 @@ pub struct Turn {
     pub facts: VecDeque<Fact>,
     /// Lines for stderr.
     pub notices: Vec<u8>,
+    /// What commands have written that still run. The facts of the same reports come behind it.
+    pub lines: Vec<EarlyLines>,
     /// What is recorded of the run, if something is.
     pub trace: Tracer,
 }
@@ -46,7 +48,7 @@ pub enum Reaction {
 impl Turn {
     pub fn new(system: Box<dyn System>) -> Self {
         let now = system.now();
-        Self { system, now, facts: VecDeque::new(), notices: Vec::new(), trace: Tracer::default() }
+        Self { system, now, facts: VecDeque::new(), notices: Vec::new(), lines: Vec::new(), trace: Tracer::default() }
     }
 
     /// Appends a fact without results.

@@ -6,7 +6,7 @@
 #![deny(missing_docs)]
 
 use super::arrangement::Arrangement;
-use super::config::{ColorMode, InputSpec, JobLogSpec, OutputMode, SummaryMode};
+use super::config::{ColorMode, Grouping, InputSpec, JobLogSpec, OutputMode, ResultsSpec, ShowWhen, SummaryMode};
 use super::exit_rule::{ExitMatch, ExitRule};
 use super::spec::{
     Backoff, Credit, Halt, Intensity, Leftovers, ProtocolKind, QueueOrder, RestartStrategy, RestartType, StartDelay,
@@ -99,6 +99,9 @@ config_builder! {
     values {
         /// Write a line for each item that has ended, as GNU parallel's `--joblog` does. Default: no file.
         joblog: JobLogSpec,
+        /// Store the output of each command as GNU parallel's `--results` does, and show it only if `output` is set, too.
+        /// Default: nowhere.
+        results: ResultsSpec,
         /// How long the built-in worker spends on each item. Default: 0.
         delay: Duration,
         /// Run the built-in worker on threads of this process, without isolation. Default: false.
@@ -217,6 +220,13 @@ config_builder! {
         output: OutputMode,
         /// Each line of a result begins with its item and a tab. Default: false.
         tag: bool,
+        /// When the output of commands whose item is done is shown. What is shown at the end of the run goes to stderr, all of
+        /// it. Default: when it is its turn.
+        success_output: ShowWhen,
+        /// The same for commands whose item failed, or is dead.
+        failure_output: ShowWhen,
+        /// What stays together of the output of commands. Default: all that a command writes.
+        grouping: Grouping,
         /// Print each command to stderr before it starts, and tell every attempt that is followed by another one. Default:
         /// false, and of attempts that end alike the first three are told.
         verbose: bool,
@@ -242,6 +252,8 @@ config_builder! {
         workers_file: PathBuf,
         /// The task of the built-in worker, one of [`TASKS`](super::spec::TASKS). Default: the first of them.
         task: String,
+        /// The same as `tag` with this text, in which `{}` and its kin stand for the item. Default: no text.
+        tag_text: OsString,
         /// The folder in which the files of [`TransportKind::File`] get names and stay. Default: files without a name.
         spool: PathBuf,
         /// The working directory of worker processes. In that of a command placeholders stand for the item. A program whose

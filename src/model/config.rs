@@ -309,6 +309,10 @@ pub struct OutputSpec {
     pub mode: OutputMode,
     /// Each line of output is preceded by the item and a tab.
     pub tag: bool,
+    /// With `tag`: this text in place of the item. Placeholders such as `{}` stand for the item.
+    pub tag_text: Option<OsString>,
+    /// What stays together of the output of commands.
+    pub grouping: Grouping,
     /// Commands are printed to stderr before they start, and every attempt that is followed by another one is told there.
     pub verbose: bool,
     /// Commands, or items, are printed to stdout and nothing is started.
@@ -317,6 +321,10 @@ pub struct OutputSpec {
     pub events: Option<PathBuf>,
     /// Write a line for each item that has ended to this file.
     pub joblog: Option<JobLogSpec>,
+    /// When the output of commands is shown.
+    pub show: ShowOutput,
+    /// Store the output of each command in files, or in a table.
+    pub results: Option<ResultsSpec>,
     /// If a table of processes and the totals are written to stderr at the end.
     pub summary: SummaryMode,
     /// Nothing on stderr but errors that end the run.
@@ -327,6 +335,18 @@ pub struct OutputSpec {
     pub workers_why: Option<String>,
 }
 
+/// What stays together of the output of commands.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Grouping {
+    /// All that a command writes, once it has ended.
+    #[default]
+    Item,
+    /// A line: whole lines leave while their command runs, and lines of several commands may alternate.
+    Line,
+    /// Nothing: commands write to our own stdout and stderr themselves.
+    None,
+}
+
 /// A log of ended items in the format of GNU parallel's `--joblog`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct JobLogSpec {
@@ -334,6 +354,91 @@ pub struct JobLogSpec {
     pub file: PathBuf,
     /// What the file holds stays, and no header is written. Otherwise a file that exists is emptied first.
     pub appends: bool,
+}
+
+/// When the output of a command is shown.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum ShowWhen {
+    /// When it is its turn.
+    #[default]
+    Immediate,
+    /// When it is its turn, and again at the end of the run.
+    ImmediateFinal,
+    /// At the end of the run.
+    Final,
+    /// Not at all.
+    Never,
+}
+
+impl ShowWhen {
+    /// Whether it is shown when it is its turn.
+    #[must_use]
+    pub const fn is_immediate(self) -> bool {
+        matches!(self, Self::Immediate | Self::ImmediateFinal)
+    }
+
+    /// Whether it is shown at the end of the run.
+    #[must_use]
+    pub const fn is_final(self) -> bool {
+        matches!(self, Self::Final | Self::ImmediateFinal)
+    }
+}
+
+/// When the output of commands is shown, by how they ended.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct ShowOutput {
+    /// Of items that are done.
+    pub success: ShowWhen,
+    /// Of items that failed or are dead.
+    pub failure: ShowWhen,
+}
+
+/// Where the output of each command is stored, as by GNU parallel's `--results`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ResultsSpec {
+    /// A folder, a name with placeholders for those of each item, or the file of a table; `-.csv` and its kin are stdout.
+    pub name: OsString,
+    /// How it is stored.
+    pub format: ResultsFormat,
+}
+
+/// How the output of commands is stored.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ResultsFormat {
+    /// Files for each item.
+    Files,
+    /// One file with a row for each item.
+    Separated {
+        /// Between two columns: a comma or a tab.
+        separator: u8,
+    },
+    /// One file with a JSON object for each item.
+    Json,
+}
+
+impl ResultsSpec {
+    /// The format follows from how the name ends, in capitals or not.
+    #[must_use]
+    pub fn new(name: impl Into<OsString>) -> Self {
+        let name = name.into();
+        let bytes = name.as_encoded_bytes();
+        let ends = |end: &str| {
+            bytes.len().checked_sub(end.len()).is_some_and(|at| bytes[at..].eq_ignore_ascii_case(end.as_bytes()))
+        };
+        let format = match () {
+            () if ends(".csv") => ResultsFormat::Separated { separator: b',' },
+            () if ends(".tsv") => ResultsFormat::Separated { separator: b'\t' },
+            () if ends(".json") => ResultsFormat::Json,
+            () => ResultsFormat::Files,
+        };
+        Self { name, format }
+    }
+
+    /// The table is written to stdout.
+    #[must_use]
+    pub fn is_on_stdout(&self) -> bool {
+        self.format != ResultsFormat::Files && ["-.csv", "-.tsv", "-.json"].iter().any(|name| self.name == *name)
+    }
 }
 
 /// What messages may advise, which depends on what was asked for.

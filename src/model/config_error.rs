@@ -142,6 +142,29 @@ pub enum ConfigError {
         /// The output that was set.
         mode: OutputMode,
     },
+    /// Output that leaves while its command runs can neither be changed nor kept.
+    #[error("`grouping` lets output leave before its command has ended, which `{setting}` cannot heed; leave one out")]
+    EarlyOutput {
+        /// The setting that needs the whole output.
+        setting: Setting,
+    },
+    /// This output has another form than what commands write.
+    #[error("`{setting}` is for the output of results, and not for {mode:?}; leave one of them out")]
+    ShowOfMode {
+        /// The setting to leave out.
+        setting: Setting,
+        /// The output that was set.
+        mode: OutputMode,
+    },
+    /// The name has no byte.
+    #[error("`results` has an empty name; give a folder, or a file that ends in .csv, .tsv or .json")]
+    NoResultsName,
+    /// stdout would have a table and something else.
+    #[error("`results` writes its table to stdout, and `{setting}` writes there, too; leave one of them out")]
+    ResultsOnStdout {
+        /// The setting to leave out.
+        setting: Setting,
+    },
     /// A summary is wanted always and, because of `quiet`, never.
     #[error("`quiet` leaves the summary out, but `summary` always asks for it; leave one of them out")]
     QuietSummary,
@@ -266,6 +289,20 @@ pub enum Setting {
     Block,
     /// `queue`, set to priority.
     PriorityQueue,
+    /// [`grouping`](super::builder::ConfigBuilder::grouping).
+    Grouping,
+    /// [`tag`](super::builder::ConfigBuilder::tag).
+    Tag,
+    /// [`success_output`](super::builder::ConfigBuilder::success_output).
+    SuccessOutput,
+    /// [`failure_output`](super::builder::ConfigBuilder::failure_output).
+    FailureOutput,
+    /// [`results`](super::builder::ConfigBuilder::results).
+    Results,
+    /// [`keep_order`](super::builder::ConfigBuilder::keep_order).
+    KeepOrder,
+    /// [`output`](super::builder::ConfigBuilder::output).
+    Output,
     /// [`workers`](super::builder::ConfigBuilder::workers).
     Workers,
     /// [`threads_per_worker`](super::builder::ConfigBuilder::threads_per_worker).
@@ -338,6 +375,13 @@ impl fmt::Display for Setting {
             Self::Delimiter => "delimiter",
             Self::Block => "block",
             Self::PriorityQueue => "queue",
+            Self::Grouping => "grouping",
+            Self::Tag => "tag",
+            Self::SuccessOutput => "success_output",
+            Self::FailureOutput => "failure_output",
+            Self::Results => "results",
+            Self::KeepOrder => "keep_order",
+            Self::Output => "output",
             Self::Workers => "workers",
             Self::ThreadsPerWorker => "threads_per_worker",
             Self::QueueItemsMax => "queue_items_max",

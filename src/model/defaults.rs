@@ -8,8 +8,8 @@ use super::arranged;
 use super::arrangement::{Arrangement, ItemForm};
 use super::builder::{ConfigBuilder, SourceChoice, WorkerChoice};
 use super::config::{
-    Advice, ArrangedInput, Config, ExecSpec, ForeignSpec, InputSpec, OutputMode, OutputSpec, SourceSpec, Split,
-    StartRules, SummaryMode, TraceSpec, WorkerSpec, WorkersFileSpec,
+    ArrangedInput, Config, ExecSpec, ForeignSpec, Grouping, InputSpec, SourceSpec, Split, StartRules, SummaryMode,
+    TraceSpec, WorkerSpec, WorkersFileSpec,
 };
 use super::config_error::{ConfigError, Setting};
 use super::setting_values::{first_set, is_set};
@@ -141,6 +141,10 @@ impl ConfigBuilder {
             (Setting::Terminal, is_set(self.terminal)),
             (Setting::ExitRules, self.exit_rules.is_some()),
             (Setting::TimeoutPercent, self.timeout_percent.is_some()),
+            (Setting::SuccessOutput, self.success_output.is_some()),
+            (Setting::FailureOutput, self.failure_output.is_some()),
+            (Setting::Results, self.results.is_some()),
+            (Setting::Grouping, self.grouping.is_some_and(|grouping| grouping != Grouping::Item)),
         ]);
         let per_item = per_item.or_else(|| self.arrangement.as_ref().and_then(arranged::of_commands));
         match (&self.worker, built_in, resident, per_item) {
@@ -242,36 +246,6 @@ impl ConfigBuilder {
             (None, None) => return Err(ConfigError::NoDelimiter),
         };
         Ok(SourceSpec::Lines { input, split, priority })
-    }
-
-    fn output_spec(&self, demonstration: bool) -> Result<OutputSpec, ConfigError> {
-        let mode = self.output.unwrap_or(if demonstration { OutputMode::Narrate } else { OutputMode::Results });
-        let tag = is_set(self.tag);
-        match mode {
-            _ if tag && self.block.is_some() => Err(ConfigError::TagOfBlocks),
-            OutputMode::Narrate | OutputMode::Json if tag => Err(ConfigError::TagOfMode { mode }),
-            _ => Ok(OutputSpec {
-                mode,
-                tag,
-                verbose: is_set(self.verbose),
-                dry_run: is_set(self.dry_run),
-                events: self.events.clone(),
-                joblog: self.joblog.clone(),
-                summary: self.summary.unwrap_or(if is_set(self.quiet) {
-                    SummaryMode::Never
-                } else {
-                    SummaryMode::Auto
-                }),
-                quiet: is_set(self.quiet),
-                workers_why: self.host.cores_why.clone().filter(|_| self.workers == Some(self.host.cores)),
-                advice: Advice {
-                    speaks_frames: matches!(self.worker, WorkerChoice::Program(_)) && self.text_protocol().is_none(),
-                    speaks_lines: self.text_protocol() == Some(ProtocolKind::Lines),
-                    task_by_default: self.is_built_in() && self.task.is_none() && !demonstration,
-                    has_terminal: is_set(self.terminal),
-                },
-            }),
-        }
     }
 
     fn worker_spec(&self, source: &SourceSpec, demonstration: bool) -> Result<WorkerSpec, ConfigError> {
@@ -392,6 +366,7 @@ impl ConfigBuilder {
 #[cfg(test)]
 mod tests {
     use super::super::builder::Host;
+    use super::super::config::OutputMode;
     use super::super::exit_rule::{ExitMatch, ExitRule};
     use super::super::policy_defaults::step;
     use super::super::spec::Backoff;

@@ -20,6 +20,7 @@ pub mod mechanism;
 pub mod notification;
 pub mod numbers;
 pub mod outcome;
+pub(crate) mod output_settings;
 pub mod plot_file;
 pub(crate) mod policy_defaults;
 mod setting_values;

@@ -131,10 +131,10 @@ pub struct Settlement {
     pub shown_item: Option<Box<str>>,
 }
 
-#[cfg(test)]
 impl Settlement {
     /// Items that were done at the first attempt, by no worker in particular.
-    pub(crate) const fn of_done(first: ItemId, count: u32) -> Self {
+    #[must_use]
+    pub const fn of_done(first: ItemId, count: u32) -> Self {
         Self {
             first,
             count,

@@ -7,6 +7,8 @@ pub enum ReporterError {
     Create { path: String, error: std::io::Error },
     #[error("write {path}: {error}")]
     Write { path: String, error: std::io::Error },
+    #[error("keep output for the end of the run in a temporary file in {folder}: {error}")]
+    Keep { folder: String, error: std::io::Error },
     #[error("read back what was spilled to {folder}: {error}")]
     Spill { folder: String, error: std::io::Error },
 }

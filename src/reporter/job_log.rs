@@ -7,7 +7,7 @@
 
 use super::object::exit_of;
 use super::own_file::OwnFile;
-use super::{Reporter, ReporterError, Settled};
+use super::{ItemText, Reporter, ReporterError, Settled};
 use crate::model::config::JobLogSpec;
 use crate::model::event::RunEvent;
 use crate::model::exit::ExitStatus;
@@ -28,13 +28,11 @@ const NOT_STARTED: i32 = 127;
 /// Exitval of an item that failed without the exit of a process.
 const FAILED: i32 = 1;
 
-/// Appends what the last column has of an item, given as the source delivered it, in this slot.
-pub type CommandText = Box<dyn FnMut(&[u8], ItemId, WorkerId, &mut Vec<u8>)>;
-
 /// The reporter of `--joblog`.
 pub struct JobLog {
     file: OwnFile,
-    command: CommandText,
+    /// What the last column has of an item.
+    command: ItemText,
     /// The time of day at the start of the run, in nanoseconds since 1970.
     unix_start_ns: u64,
     /// When running items were seen to begin, of workers that report no times. As many as run, or wait for a retry.
@@ -58,7 +56,7 @@ impl JobLog {
     ///
     /// # Errors
     /// The file cannot be created.
-    pub fn create(spec: &JobLogSpec, command: CommandText) -> Result<Self, ReporterError> {
+    pub fn create(spec: &JobLogSpec, command: ItemText) -> Result<Self, ReporterError> {
         let mut file = if spec.appends { OwnFile::append(&spec.file)? } else { OwnFile::create(&spec.file)? };
         if let Some(buffer) = file.buffer().filter(|_| !spec.appends) {
             buffer.extend_from_slice(HEADER);
@@ -147,7 +145,7 @@ impl Reporter for JobLog {
             self.started.retain(|item, _| !(first..end).contains(item));
         } else if count == 1 {
             let item = (first, settled.arguments.unwrap_or(settled.inputs));
-            let received = settled.results.spilled.bytes() + settled.results.memory.len() as u64;
+            let received = settled.results.total_bytes();
             self.push_item(now, settled, 0, item, received);
         } else {
             for (index, (item, input, result)) in settled.each().enumerate() {
@@ -167,8 +165,14 @@ impl Reporter for JobLog {
     }
 }
 
+/// Appends seconds with three digits behind the point; what is less than a millisecond is cut off.
+pub(super) fn push_seconds(ns: u64, out: &mut Vec<u8>) {
+    let ms = ns / 1_000_000;
+    out.extend_from_slice(format!("{}.{:03}", ms / 1000, ms % 1000).as_bytes());
+}
+
 /// Exitval and Signal. Both are 0 only of an item that is done.
-fn exit_columns(settled: &Settled<'_>) -> (i32, i32) {
+pub(super) fn exit_columns(settled: &Settled<'_>) -> (i32, i32) {
     let last = settled.settlement.causes.last();
     let is_done = settled.settlement.outcome == Outcome::Done;
     let exit = settled.exit.or_else(|| last.filter(|_| !is_done).and_then(exit_of));
@@ -209,7 +213,7 @@ mod tests {
             let folder = tempfile::tempdir().unwrap();
             let spec = JobLogSpec { file: folder.path().join("log"), appends };
             std::fs::write(&spec.file, content).unwrap();
-            let command: CommandText = Box::new(|bytes, item, worker, out| {
+            let command: ItemText = Box::new(|bytes, item, worker, out| {
                 out.extend_from_slice(&[b"run ", bytes, format!(" {item} in {worker}").as_bytes()].concat());
             });
             Self { log: JobLog::create(&spec, command).unwrap().starting_at(UNIX_START_NS), folder }
@@ -339,7 +343,8 @@ mod tests {
         let mut spilled = SpilledContent::default();
         spilled.push(&spill, b"12345").unwrap();
         let done = settlement(0, 1, Outcome::Done, 1, vec![]);
-        let mut settled = Settled { results: Content { spilled, memory: b"678\n" }, ..settled(&done, b"a", b"") };
+        let mut settled =
+            Settled { results: Content { spilled, memory: b"678\n", before: 0 }, ..settled(&done, b"a", b"") };
         run.settle(0, &mut settled);
         assert_eq!((settled.results.spilled.bytes(), spill.live_bytes()), (5, 5));
         assert_eq!(run.lines(), ["1|:|1700000000.999|     0.000|0|9|0|0|run a 0 in 1"]);

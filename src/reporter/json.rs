@@ -45,7 +45,7 @@ impl Reporter for Json {
             }
             return Ok(());
         }
-        let Content { spilled, memory } = mem::take(&mut settled.results);
+        let Content { spilled, memory, .. } = mem::take(&mut settled.results);
         let result = if spilled.is_empty() {
             let line = memory.strip_suffix(b"\n").filter(|_| self.answers_are_lines);
             ResultBytes::Memory(line.unwrap_or(memory))
@@ -210,7 +210,7 @@ mod tests {
                 let content = || {
                     let mut spilled = SpilledContent::default();
                     spilled.push(&spill, &result[..end]).unwrap();
-                    Content { spilled, memory: &result[end..] }
+                    Content { spilled, memory: &result[end..], before: 0 }
                 };
                 assert_eq!(shown(content(), false)[name], expected);
                 assert_eq!(shown(content(), true), shown(Content::in_memory(result), true), "{end}");

@@ -5,10 +5,13 @@
 //! |---|---|---|
 //! | `text` | a line for each item, for people | stdout |
 //! | `results` | the workers' results, or nothing | stdout |
+//! | `final_output` | results that are shown at the end | stderr |
 //! | `json` | an object for each item | stdout |
 //! | `notices` | what happens to workers and to the run | stderr |
 //! | `summary` | the table and the totals at the end | stderr |
 //! | `events` | every event as JSON | a file |
+//! | `item_files` | the output of each command, in files (`item_columns`: its arguments) | a folder |
+//! | `item_table` | the same in one table, or JSON | a file, or stdout |
 //! | `job_log` | a line for each item that has ended, as GNU parallel writes it | a file |
 //!
 //! Invariant: a reporter decides nothing, asks no process and never blocks on stdout. Its facts are the events and the
@@ -17,6 +20,10 @@
 pub mod caller;
 mod error;
 pub mod events;
+mod final_output;
+pub mod item_columns;
+pub mod item_files;
+pub mod item_table;
 pub mod job_log;
 pub mod json;
 pub mod notices;
@@ -35,7 +42,7 @@ pub use selection::{open, silent};
 
 use crate::model::event::RunEvent;
 use crate::model::exit::ExitStatus;
-use crate::model::ids::ItemId;
+use crate::model::ids::{ItemId, WorkerId};
 use crate::model::outcome::Settlement;
 use crate::model::time::{Duration, Instant};
 use crate::sys::outbox::Outbox;
@@ -78,6 +85,8 @@ pub struct Content<'a> {
     /// The reporter that writes it to an outbox takes it; the others only read it. What no reporter takes is freed.
     pub spilled: SpilledContent,
     pub memory: &'a [u8],
+    /// Bytes of the same output that have left before.
+    pub before: u64,
 }
 
 impl<'a> Content<'a> {
@@ -85,6 +94,12 @@ impl<'a> Content<'a> {
     #[must_use]
     pub fn in_memory(memory: &'a [u8]) -> Self {
         Self { memory, ..Self::default() }
+    }
+
+    /// How many bytes the whole output has.
+    #[must_use]
+    pub fn total_bytes(&self) -> u64 {
+        self.before + self.spilled.bytes() + self.memory.len() as u64
     }
 }
 
@@ -104,6 +119,9 @@ fn cut_off<'a>(rest: &mut &'a [u8], delimiter: u8) -> &'a [u8] {
         None => std::mem::take(rest),
     }
 }
+
+/// Appends a text about an item, given as the source delivered it, in this slot.
+pub type ItemText = Box<dyn FnMut(&[u8], ItemId, WorkerId, &mut Vec<u8>)>;
 
 /// When an item's attempt began, and how long it took.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -31,7 +31,15 @@ impl OwnFile {
     /// # Errors
     /// The file cannot be created.
     pub fn create(path: &Path) -> Result<Self, ReporterError> {
-        Self::open(path, true)
+        Self::open(path, true, 0o600)
+    }
+
+    /// The same with the permissions that the umask leaves, as for any output of a user.
+    ///
+    /// # Errors
+    /// The file cannot be created.
+    pub fn create_by_umask(path: &Path) -> Result<Self, ReporterError> {
+        Self::open(path, true, 0o666)
     }
 
     /// Opens the file; what it holds stays. Never waits.
@@ -39,12 +47,12 @@ impl OwnFile {
     /// # Errors
     /// The file cannot be created.
     pub fn append(path: &Path) -> Result<Self, ReporterError> {
-        Self::open(path, false)
+        Self::open(path, false, 0o600)
     }
 
-    fn open(path: &Path, empties: bool) -> Result<Self, ReporterError> {
+    fn open(path: &Path, empties: bool, mode: u32) -> Result<Self, ReporterError> {
         let name = path.display().to_string();
-        match open_file(path, empties) {
+        match open_file(path, empties, mode) {
             Ok((file, reader)) => {
                 let outbox = Outbox::of_own_file(file.into(), reader.map(Into::into));
                 Ok(Self { path: name, outbox, is_watched: false, lost: false })
@@ -80,9 +88,9 @@ impl OwnFile {
 /// Opens the file to append to it; `empties`: a regular one is truncated first. If stdout or stderr is redirected to the same file, that open file is used: a
 /// second open file would have an offset of its own, and each would overwrite what the other wrote. With a FIFO that no
 /// process reads comes its reading end.
-fn open_file(path: &Path, empties: bool) -> io::Result<(File, Option<File>)> {
+fn open_file(path: &Path, empties: bool, mode: u32) -> io::Result<(File, Option<File>)> {
     let mut options = OpenOptions::new();
-    options.append(true).create(true).mode(0o600).custom_flags(libc::O_NONBLOCK);
+    options.append(true).create(true).mode(mode).custom_flags(libc::O_NONBLOCK);
     let file = match options.open(path) {
         Err(error) if error.raw_os_error() == Some(Errno::ENXIO as i32) && is_fifo(path) => {
             let reader = OpenOptions::new().read(true).custom_flags(libc::O_NONBLOCK).open(path)?;

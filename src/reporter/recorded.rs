@@ -1,7 +1,8 @@
 //! Recorded runs, and the output of each reporter for them.
 
+use super::results::Tag;
 use super::*;
-use crate::model::config::{Advice, OutputMode, OutputSpec, SummaryMode};
+use crate::model::config::{Advice, Grouping, OutputMode, OutputSpec, ShowOutput, SummaryMode};
 use crate::model::event::{EndReason, ItemFate, Stage};
 use crate::model::exit::{ExitStatus, Usage};
 use crate::model::ids::{Attempt, Incarnation, ItemId, WorkerId};
@@ -64,10 +65,14 @@ pub(super) fn output(mode: OutputMode) -> OutputSpec {
     OutputSpec {
         mode,
         tag: false,
+        tag_text: None,
+        grouping: Grouping::Item,
         verbose: false,
         dry_run: false,
         events: None,
         joblog: None,
+        show: ShowOutput::default(),
+        results: None,
         summary: SummaryMode::Auto,
         quiet: false,
         advice: Advice::default(),
@@ -86,7 +91,7 @@ pub(super) struct Recorder {
 impl Recorder {
     pub(super) fn new(output: &OutputSpec, worker: WorkerContract) -> Self {
         Self {
-            reporters: open(output, &policy(worker)).unwrap(),
+            reporters: open(output, &policy(worker), if output.tag { Tag::Item } else { Tag::None }).unwrap(),
             now: Instant::ZERO,
             out: Outbox::default(),
             err: Outbox::default(),
@@ -449,7 +454,7 @@ fn each_event_is_a_json_object() {
 #[test]
 fn events_that_cannot_be_written_are_an_error_with_the_name() {
     let missing = OutputSpec { events: Some(PathBuf::from("/nonexistent/events")), ..output(OutputMode::None) };
-    let error = open(&missing, &policy(RESIDENT)).err().unwrap();
+    let error = open(&missing, &policy(RESIDENT), Tag::None).err().unwrap();
     assert_eq!(error.to_string(), "create /nonexistent/events: No such file or directory (os error 2)");
     let full = OutputSpec { events: Some(PathBuf::from("/dev/full")), ..output(OutputMode::None) };
     let mut stage = Recorder::new(&full, RESIDENT);
@@ -478,8 +483,8 @@ fn spilled_content_is_shown_and_freed() {
             inputs: b"item",
             arguments: None,
             delimiter: b'\n',
-            results: Content { spilled, memory: b"o\nthree" },
-            errors: Content { spilled: errors, memory: b"" },
+            results: Content { spilled, memory: b"o\nthree", before: 0 },
+            errors: Content { spilled: errors, ..Content::default() },
             times: None,
             exit: None,
         };

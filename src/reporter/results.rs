@@ -1,27 +1,60 @@
 //! `results` on stdout: the workers' results as they are, and nothing else. A command's stderr goes to stderr whole,
-//! after its stdout. Also `none`, which keeps stdout empty.
+//! after its stdout. Also `none`, which keeps stdout empty. By how a command ended, its output is shown when it is its
+//! turn, at the end, or not at all.
 //!
 //! Invariant: without a tag the bytes of results are not read here; they leave as they came, a settlement at a time.
 
+use super::final_output::FinalOutput;
 use super::own_file::OwnFile;
-use super::{Content, Reporter, ReporterError, Settled};
+use super::{Content, ItemText, Reporter, ReporterError, Settled};
+use crate::model::config::ShowOutput;
 use crate::model::event::RunEvent;
+use crate::model::ids::{ItemId, WorkerId};
+use crate::model::outcome::{Outcome, Settlement};
 use crate::model::time::Instant;
 use crate::sys::outbox::{Outbox, Rewrite};
 use memchr::memchr;
 use std::mem;
 
+/// What each line begins with, before a tab. With a tag each item begins on a line of its own.
+pub enum Tag {
+    /// Lines are as they are.
+    None,
+    /// The item.
+    Item,
+    /// A text about the item.
+    Text(ItemText),
+}
+
 /// The reporter of `--output results`, and of `--output none`.
 pub struct RawResults {
-    /// Each line begins with the item and a tab, and each item on a line of its own.
-    pub tag: bool,
+    tag: Tag,
     /// `false`: nothing on stdout.
-    pub shown: bool,
+    shown: bool,
+    show: ShowOutput,
+    at_end: FinalOutput,
+}
+
+impl RawResults {
+    /// Shows all results when it is their turn. `shown`: on stdout, too, not what commands write to stderr alone.
+    #[must_use]
+    pub fn new(tag: Tag, shown: bool) -> Self {
+        Self { tag, shown, show: ShowOutput::default(), at_end: FinalOutput::default() }
+    }
+
+    /// Shows results at other times, too, or not at all.
+    #[must_use]
+    pub fn showing(self, show: ShowOutput) -> Self {
+        Self { show, ..self }
+    }
 }
 
 impl Reporter for RawResults {
-    /// Shows no events.
-    fn event(&mut self, _: Instant, _: &RunEvent, _: &mut Outbox, _: &mut Outbox) -> Result<(), ReporterError> {
+    /// Shows no events; with the last one comes what is shown at the end.
+    fn event(&mut self, _: Instant, event: &RunEvent, _: &mut Outbox, err: &mut Outbox) -> Result<(), ReporterError> {
+        if let RunEvent::RunFinished(_) = event {
+            self.at_end.show(err);
+        }
         Ok(())
     }
 
@@ -32,7 +65,15 @@ impl Reporter for RawResults {
         out: &mut Outbox,
         err: &mut Outbox,
     ) -> Result<(), ReporterError> {
-        if !self.tag {
+        let is_done = settled.settlement.outcome == Outcome::Done;
+        let when = if is_done { self.show.success } else { self.show.failure };
+        if when.is_final() {
+            self.at_end.keep(settled)?;
+        }
+        if !when.is_immediate() {
+            return Ok(());
+        }
+        if matches!(self.tag, Tag::None) {
             if self.shown {
                 append(out, &mut settled.results);
             }
@@ -43,25 +84,28 @@ impl Reporter for RawResults {
             // With several items everything is in memory, and stderr is empty.
             if self.shown && !settled.results.memory.is_empty() {
                 // An item with an empty result has a line, too, as it has when it is settled alone.
-                let out = out.buffer();
-                for (_, input, result) in settled.each() {
-                    for part in [input, b"\t", result, b"\n"] {
-                        out.extend_from_slice(part);
-                    }
+                let (out, worker) = (out.buffer(), settled.settlement.worker);
+                for (item, input, result) in settled.each() {
+                    self.tag.push(input, item, worker, out);
+                    out.extend_from_slice(result);
+                    out.push(b'\n');
                 }
             }
             return Ok(());
         }
-        let tagged = |to: &mut Outbox, content: &mut Content<'_>| {
+        let Settled { settlement, inputs, arguments, results, errors, .. } = settled;
+        let mut tagged = |to: &mut Outbox, content: &mut Content<'_>| {
             if !content.spilled.is_empty() || !content.memory.is_empty() {
-                let lines = TaggedLines::new(settled.inputs);
+                let mut tag = Vec::with_capacity(inputs.len() + 1);
+                self.tag.push_single(inputs, *arguments, settlement, &mut tag);
+                let lines = TaggedLines { tag, at_line_start: true };
                 to.push_rewritten(mem::take(&mut content.spilled), content.memory, lines);
             }
         };
         if self.shown {
-            tagged(out, &mut settled.results);
+            tagged(out, results);
         }
-        tagged(err, &mut settled.errors);
+        tagged(err, errors);
         Ok(())
     }
 
@@ -93,12 +137,22 @@ struct TaggedLines {
     at_line_start: bool,
 }
 
-impl TaggedLines {
-    fn new(item: &[u8]) -> Self {
-        let mut tag = Vec::with_capacity(item.len() + 1);
-        tag.extend_from_slice(item);
-        tag.push(b'\t');
-        Self { tag, at_line_start: true }
+impl Tag {
+    /// Appends the tag and a tab.
+    fn push(&mut self, input: &[u8], item: ItemId, worker: Option<WorkerId>, out: &mut Vec<u8>) {
+        match self {
+            Self::None => return,
+            Self::Item => out.extend_from_slice(input),
+            // An item that no worker had: as of the first slot.
+            Self::Text(text) => text(input, item, worker.unwrap_or(WorkerId::from_index(0)), out),
+        }
+        out.push(b'\t');
+    }
+
+    /// The same for an item that is settled alone, which may be a list of arguments.
+    fn push_single(&mut self, input: &[u8], arguments: Option<&[u8]>, settlement: &Settlement, out: &mut Vec<u8>) {
+        let input = if let Self::Text(_) = self { arguments.unwrap_or(input) } else { input };
+        self.push(input, settlement.first, settlement.worker, out);
     }
 }
 

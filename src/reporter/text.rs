@@ -98,7 +98,7 @@ struct Shown<'a>(Cow<'a, [u8]>, u64);
 impl<'a> Shown<'a> {
     /// `None` if the result is empty.
     fn new(result: &Content<'a>) -> Result<Option<Self>, ReporterError> {
-        let Content { spilled, memory } = result;
+        let Content { spilled, memory, .. } = result;
         if spilled.is_empty() {
             let result = memory.strip_suffix(b"\n").unwrap_or(memory);
             return Ok((!memory.is_empty()).then_some(Self(Cow::Borrowed(result), result.len() as u64)));

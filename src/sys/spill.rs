@@ -204,6 +204,26 @@ impl SpilledContent {
         if buffer.is_empty() { Ok(()) } else { Err(io::ErrorKind::UnexpectedEof.into()) }
     }
 
+    /// Cuts off the first bytes as content of their own; all of it, if it is no longer than that. Nothing is read or
+    /// written.
+    #[must_use]
+    pub fn split_front(&mut self, mut bytes: u64) -> Self {
+        let mut extents = VecDeque::new();
+        while let Some(front) = self.extents.front_mut() {
+            if front.bytes > bytes {
+                if bytes > 0 {
+                    let Extent { ref spill, offset, in_region, .. } = *front;
+                    extents.push_back(Extent { spill: Arc::clone(spill), offset, bytes, in_region });
+                    (front.offset, front.bytes) = (offset + bytes, front.bytes - bytes);
+                }
+                break;
+            }
+            bytes -= front.bytes;
+            extents.extend(self.extents.pop_front());
+        }
+        Self { extents }
+    }
+
     /// Moves the first bytes, at most `bytes_max`, from the file into `buffer`, whose old content is lost. The buffer
     /// is empty afterwards only if no content is left.
     ///
@@ -469,6 +489,22 @@ mod tests {
             assert_eq!((buffer.as_slice(), spill.live_bytes()), (part, live));
         }
         assert!(content.is_empty());
+    }
+
+    #[test]
+    fn content_that_is_cut_in_two_is_freed_in_two() {
+        let spill = Arc::new(SpillFile::new());
+        let mut content = spilled(&spill, b"abc");
+        let other = spilled(&spill, b"x");
+        content.push(&spill, b"defg").unwrap();
+        for (bytes, part, live) in [(0, &b""[..], 8), (2, b"ab", 6), (3, b"cde", 3), (9, b"fg", 1)] {
+            let front = content.split_front(bytes);
+            assert_eq!((all_of(&front), front.bytes()), (part.to_vec(), part.len() as u64));
+            drop(front);
+            assert_eq!(spill.live_bytes(), live);
+        }
+        assert!(content.is_empty());
+        assert_eq!(all_of(&other), b"x");
     }
 
     #[test]

@@ -218,11 +218,23 @@ const RULES: &[Rule] = &[
     rule("output", ANY, &["narrate", "results", "json", "none"]).odd(NO_WORDS),
     rule("keep_order", ANY, &[]),
     rule("tag", ANY, &[]),
+    rule("tagstring", ANY, &["x{}", "{#}\\t{%}", "", "{1}{2}"]).odd(&[b"\xff", b"{", b"-k"]),
     rule("group", ANY, &[]),
+    rule("line_buffer", COMMANDS, &[]),
+    rule("ungroup", COMMANDS, &[]),
+    rule("show", COMMANDS, &["all", "failed", "never", "final"]).odd(NO_WORDS),
+    rule("success_output", COMMANDS, &["immediate", "immediate-final", "final", "never"]).odd(NO_WORDS),
+    rule("failure_output", COMMANDS, &["immediate", "immediate-final", "final", "never"]).odd(NO_WORDS),
     rule("events", ANY, &["/dev/null", "/dev/full", "/nonexistent/events", "items", "/dev/stderr"])
         .odd(&[b"", b"-", b".", b"\xff", b"/"]),
     rule("joblog", ANY, &["/dev/null", "/dev/full", "/nonexistent/log", "items", "/dev/stderr", "log", "+log"])
         .odd(&[b"", b"-", b".", b"+", b"\xff", b"/"]),
+    rule(
+        "results",
+        COMMANDS,
+        &["results", "r/{}/", "r-{#}", "r.csv", "-.json", "/dev/full", "items", "/nonexistent/r.tsv"],
+    )
+    .odd(&[b"", b"\xff", b"-.tsv"]),
     rule("trace", ANY, &["trace", "trace", "trace", "/dev/full", "/nonexistent/trace", "items"])
         .odd(&[b"", b"-", b"."]),
     // Without a trace it is refused, so it is drawn with neither.

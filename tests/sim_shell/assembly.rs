@@ -2,7 +2,7 @@
 
 use crate::channel::FakeTransport;
 use crate::descriptor;
-use crate::observer::{Observer, Record};
+use crate::observer::{EarlyObserver, Observer, Record};
 use crate::poll_set::Object;
 use crate::source::FakeSource;
 use crate::system::FakeSystem;
@@ -15,7 +15,7 @@ use supervisor::core::Core;
 use supervisor::core::action::Action;
 use supervisor::core::input::Input;
 use supervisor::engine::parts::{
-    CommandPool, Commit, Components, Conversation, Feed, Fleet, Handshake, LaunchSpec, LauncherMailboxes,
+    CommandPool, Commit, Components, Conversation, EarlyOutput, Feed, Fleet, Handshake, LaunchSpec, LauncherMailboxes,
     OutputStreams, Port, Program, ProgressSource, Reactor, Residents, RunPace, StartPermits, Stdio, Turn,
 };
 use supervisor::engine::replay::Replay;
@@ -23,7 +23,7 @@ use supervisor::model::command::{Command, Origin};
 use supervisor::model::spec::Leftovers;
 use supervisor::model::spec::{ProtocolKind, QueueOrder};
 use supervisor::reporter::Reporter;
-use supervisor::reporter::results::RawResults;
+use supervisor::reporter::results::{RawResults, Tag};
 use supervisor::sys::outbox::Outbox;
 use supervisor::sys::poller::Interest;
 use supervisor::trace::record::TraceRecord;
@@ -38,10 +38,16 @@ pub fn build(world: &Shared) -> Reactor {
         turn.trace = tracer(world);
     }
     let reporters: Vec<Box<dyn Reporter>> =
-        vec![Box::new(Observer(world.clone())), Box::new(RawResults { tag: false, shown: true })];
+        vec![Box::new(Observer(world.clone())), Box::new(RawResults::new(Tag::None, true))];
     let mut commit = Commit::new(output(world), reporters, scenario.wants_inputs);
     if scenario.record.is_some() {
         commit = commit.with_record(Box::new(Record { world: world.clone(), flushes: 0, lost: false }));
+    }
+    if scenario.early {
+        let results = RawResults::new(Tag::None, true);
+        let shower = Box::new(EarlyObserver { world: world.clone(), results });
+        let (keep_order, first) = (scenario.policy.keep_order, scenario.policy.first_item);
+        commit = commit.with_early(Some(EarlyOutput::new(shower, keep_order, first)));
     }
     commit.output.watch(&mut turn);
     let policy = scenario.policy;

@@ -11,7 +11,7 @@ use crate::scenario::Fault;
 use crate::world::World;
 use supervisor::command::capture::Capture;
 use supervisor::core::input::SpawnFailure;
-use supervisor::engine::parts::{CommandExit, CommandReply, LauncherMailboxes, Order, Report};
+use supervisor::engine::parts::{CommandExit, CommandReply, EarlyLines, LauncherMailboxes, Order, Report};
 use supervisor::model::exit::{ExitStatus, Usage};
 use supervisor::model::ids::{Batch, Incarnation, ItemId, WorkerId};
 use supervisor::model::signal::Signal;
@@ -45,6 +45,16 @@ pub struct Command {
     held_until: Option<u64>,
     held_told: bool,
     pub charged: bool,
+    /// Lines that it writes while it runs, and has not reported.
+    lines_left: u32,
+    /// The shell has asked for more lines.
+    takes_lines: bool,
+    /// Lines that were reported, and their bytes.
+    lines_told: u32,
+    told_bytes: u64,
+    /// Those of them that were shown.
+    pub lines_shown: u32,
+    pub shown_bytes: u64,
 }
 
 #[derive(Default)]
@@ -112,9 +122,11 @@ impl World {
                     }
                 }
                 Order::Probe => probing = true,
+                Order::MoreLines { worker, incarnation } => self.take_more_lines(worker, incarnation),
                 Order::Changed(_) | Order::Leave => {}
             }
         }
+        self.report_lines(launcher, &mut reports);
         for index in 0..self.commands.all.len() {
             let command = &self.commands.all[index];
             let own = command.slot.index() % self.commands.launchers() == launcher;
@@ -141,6 +153,47 @@ impl World {
         if let Some(mailboxes) = &self.commands.mailboxes {
             mailboxes.reports.post(&mut reports);
         }
+    }
+
+    /// Reports a line of each command that has one to report, if the shell has asked for more.
+    fn report_lines(&mut self, launcher: usize, reports: &mut Vec<Report>) {
+        let launchers = self.commands.launchers();
+        for index in 0..self.commands.all.len() {
+            let command = &mut self.commands.all[index];
+            let own = command.slot.index() % launchers == launcher;
+            if !own || command.reported || !command.takes_lines || command.lines_left == 0 {
+                continue;
+            }
+            (command.takes_lines, command.lines_left) = (false, command.lines_left - 1);
+            let text = format!("{} {}\n", pid_of(index), command.lines_told).into_bytes();
+            let before = command.told_bytes;
+            command.lines_told += 1;
+            command.told_bytes += text.len() as u64;
+            let (worker, incarnation, item) = (command.slot, command.incarnation, ItemId(command.item));
+            let mut out = Capture { before, ..Capture::default() };
+            if self.rng.per_mille(200) {
+                out.spilled.push(&self.spill, &text).expect("the folder for temporary files takes a line");
+            } else {
+                out.memory = text;
+            }
+            reports.push(Report::Lines(Box::new(EarlyLines {
+                worker,
+                incarnation,
+                item,
+                out,
+                err: Capture::default(),
+            })));
+        }
+    }
+
+    fn take_more_lines(&mut self, slot: WorkerId, incarnation: Incarnation) {
+        let of = |command: &Command| command.slot == slot && command.incarnation == incarnation;
+        let Some(index) = self.commands.all.iter().position(of) else { return };
+        let command = &mut self.commands.all[index];
+        let is_due = command.lines_shown == command.lines_told && !command.takes_lines;
+        command.takes_lines = true;
+        self.marks.hit(Mark::MoreLines);
+        hold!(self, is_due, Results, "more lines of command {index} are asked for before the last ones were shown");
     }
 
     fn launch(&mut self, worker: WorkerId, incarnation: Incarnation, batch: Batch, bytes: &[u8]) -> Report {
@@ -183,6 +236,7 @@ impl World {
         };
         let index = self.commands.all.len();
         let started = self.now;
+        let lines_left = if self.scenario.early { self.rng.below(4) as u32 } else { 0 };
         self.commands.all.push(Command {
             slot,
             incarnation,
@@ -197,7 +251,17 @@ impl World {
             held_until: None,
             held_told: false,
             charged: false,
+            lines_left,
+            takes_lines: true,
+            lines_told: 0,
+            told_bytes: 0,
+            lines_shown: 0,
+            shown_bytes: 0,
         });
+        if lines_left > 0 {
+            let wait = self.rng.below(self.scenario.item_ns_max + 1);
+            self.after(wait, Effect::LauncherGoesOn(slot.index() % self.commands.launchers()));
+        }
         if hangs {
             self.marks.hit(Mark::Hung);
         } else {
@@ -265,7 +329,7 @@ impl World {
         let (mut out, mut err) = (Vec::new(), Vec::new());
         let command = &mut self.commands.all[index];
         command.reported = true;
-        let Command { slot, incarnation, item, started, ended, status, .. } = *command;
+        let Command { slot, incarnation, item, started, ended, status, told_bytes: before, .. } = *command;
         self.push_output(item, status, &mut out);
         err.extend_from_slice(b"noise\n");
         // A large output goes to the temporary file: from memory it would be written past the fake system.
@@ -273,15 +337,15 @@ impl World {
             self.marks.hit(Mark::CommandSpilled);
             let mut spilled = SpilledContent::default();
             spilled.push(&self.spill, &out).expect("the folder for temporary files takes one");
-            Capture { spilled, memory: Vec::new() }
+            Capture { spilled, before, ..Capture::default() }
         } else {
-            Capture { spilled: SpilledContent::default(), memory: out }
+            Capture { memory: out, before, ..Capture::default() }
         };
         let runtime = Duration(ended.unwrap_or(started) - started);
         let reply = CommandReply {
             item: ItemId(item),
             out,
-            err: Capture { spilled: SpilledContent::default(), memory: err },
+            err: Capture { memory: err, ..Capture::default() },
             time: ItemTime { started: Instant(started), runtime },
             exit: status,
         };

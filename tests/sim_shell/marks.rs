@@ -79,6 +79,8 @@ listed! {
         CommandRuled,
         CommandSpilled,
         LauncherProbed,
+        EarlyLines,
+        MoreLines,
         // Of the source.
         SourceIdle,
         SourceBroke,

@@ -18,6 +18,7 @@ use supervisor::model::outcome::{Cause, CauseKind, FailReason, Outcome, Settleme
 use supervisor::model::spec::Policy;
 use supervisor::model::time::Instant;
 use supervisor::reporter::own_file::OwnFile;
+use supervisor::reporter::results::RawResults;
 use supervisor::reporter::{Content, Reporter, ReporterError, Settled};
 use supervisor::sys::outbox::Outbox;
 use supervisor::trace::frame::{Direction, FrameKind, TracedFrame};
@@ -59,6 +60,37 @@ impl Reporter for Observer {
             let error = io::Error::from_raw_os_error(libc::ENOSPC);
             return Err(ReporterError::Write { path: "events".to_owned(), error });
         }
+        Ok(())
+    }
+}
+
+/// Shows lines of commands that run.
+pub struct EarlyObserver {
+    pub world: Shared,
+    pub results: RawResults,
+}
+
+impl Reporter for EarlyObserver {
+    fn event(&mut self, _: Instant, _: &RunEvent, _: &mut Outbox, _: &mut Outbox) -> Result<(), ReporterError> {
+        Ok(())
+    }
+
+    fn settled(
+        &mut self,
+        now: Instant,
+        settled: &mut Settled<'_>,
+        out: &mut Outbox,
+        err: &mut Outbox,
+    ) -> Result<(), ReporterError> {
+        self.world.borrow_mut().lines_shown(settled);
+        self.results.settled(now, settled, out, err)
+    }
+
+    fn file(&mut self) -> Option<&mut OwnFile> {
+        None
+    }
+
+    fn flush(&mut self) -> Result<(), ReporterError> {
         Ok(())
     }
 }
@@ -248,6 +280,14 @@ impl World {
         }
         let right = !self.scenario.wants_inputs || settled.inputs == inputs;
         hold!(self, right, Results, "item {first} is shown with other bytes than its own: {:?}", settled.inputs);
+        let before = settled.results.before;
+        let early = pid.and_then(|pid| self.commands.by_pid(pid)).map_or(0, |command| command.shown_bytes);
+        hold!(
+            self,
+            before == early || settled.exit.is_none(),
+            Results,
+            "{early} bytes of item {first} were shown early, and not {before}"
+        );
         let results = bytes_of(&settled.results, self);
         self.check_results(first.0, count, outcome, pid, &results);
         self.output.expected.extend_from_slice(&results);
@@ -257,6 +297,34 @@ impl World {
         if timed {
             self.marks.hit(Mark::Timed);
         }
+    }
+
+    /// Lines of a command that has not ended yet are shown: the next ones of theirs, in the turn of their item.
+    fn lines_shown(&mut self, settled: &Settled<'_>) {
+        let item = settled.settlement.first.0;
+        let lines = bytes_of(&settled.results, self);
+        let text = String::from_utf8_lossy(&lines).into_owned();
+        let pid = text.split(' ').next().and_then(|pid| pid.parse().ok());
+        let turn = self.items.turn;
+        self.marks.hit(Mark::EarlyLines);
+        hold!(
+            self,
+            !self.scenario.policy.keep_order || turn == item,
+            Order,
+            "{text:?} of item {item} in the turn of item {turn}"
+        );
+        let mut input = Vec::new();
+        push_payload(item, &mut input);
+        hold!(self, settled.inputs == input, Results, "{text:?} is shown with the item {:?}", settled.inputs);
+        let Some(command) = pid.and_then(|pid| self.commands.by_pid(pid)) else {
+            return self.violate(Check::Results, format!("{text:?} is shown, of no command"));
+        };
+        let expected = format!(" {}\n", command.lines_shown);
+        command.lines_shown += 1;
+        command.shown_bytes += lines.len() as u64;
+        let fits = command.item == item && text.ends_with(&expected);
+        hold!(self, fits, Results, "{text:?} is shown for item {item}, and{expected:?} comes next");
+        self.output.expected.extend_from_slice(&lines);
     }
 
     fn check_results(&mut self, first: u64, count: u32, outcome: &Outcome, pid: Option<u32>, found: &[u8]) {

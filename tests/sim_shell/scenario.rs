@@ -180,6 +180,8 @@ pub struct Scenario {
     pub talkative: bool,
     /// What the machine has to have to spare before a process is started.
     pub start_rules: StartRules,
+    /// Lines of commands are shown while they run.
+    pub early: bool,
 }
 
 impl Scenario {
@@ -244,6 +246,7 @@ impl Scenario {
             launcher_ns_max: 50_000,
             talkative: false,
             start_rules: StartRules::default(),
+            early: launchers.is_some() && rng.per_mille(400),
         }
     }
 

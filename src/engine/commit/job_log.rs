@@ -31,6 +31,11 @@ pub fn ended(
     Ok(())
 }
 
+/// The same content, with the ownership of its spilled part, which has to be given back.
+fn lent<'a>(content: &mut Content<'a>) -> Content<'a> {
+    Content { spilled: mem::take(&mut content.spilled), ..*content }
+}
+
 fn piece(
     log: &mut dyn Reporter,
     output: &mut OutputStreams,
@@ -41,18 +46,15 @@ fn piece(
 ) -> Result<(), ReporterError> {
     let delimiter = feed.delimiter();
     let (inputs, arguments) = feed.shown(settlement.first, settlement.count);
-    let (results, times, exit) = match answer.as_mut() {
-        Some(Answer { results, times, exit, .. }) => {
-            (Content { spilled: mem::take(&mut results.spilled), memory: results.memory }, *times, *exit)
-        }
-        None => (Content::default(), None, None),
+    let (results, errors, times, exit) = match answer.as_mut() {
+        Some(Answer { results, errors, times, exit, .. }) => (lent(results), lent(errors), *times, *exit),
+        None => (Content::default(), Content::default(), None, None),
     };
-    let errors = Content::default();
     let mut settled = Settled { settlement, inputs: &inputs, arguments, delimiter, results, errors, times, exit };
     let logged = log.settled(now, &mut settled, &mut output.out, &mut output.err);
-    let spilled = mem::take(&mut settled.results.spilled);
+    let Settled { results, errors, .. } = settled;
     if let Some(answer) = answer {
-        answer.results.spilled = spilled;
+        (answer.results.spilled, answer.errors.spilled) = (results.spilled, errors.spilled);
     }
     logged
 }

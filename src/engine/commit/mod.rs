@@ -2,10 +2,12 @@
 //!
 //! Invariant: nothing else in the engine writes to stdout or stderr, and nothing else shows an outcome.
 
+mod early;
 mod job_log;
 mod output;
 mod pipeline;
 mod reorder;
 
+pub use early::EarlyOutput;
 pub use output::{OutputStreams, RESUME_BYTES, Stream, stdout_lost};
 pub use pipeline::{Commit, DurableRecord};

@@ -12,12 +12,13 @@ use super::super::answer::Answer;
 use super::super::feed::Feed;
 use super::super::token::Port;
 use super::super::turn::Turn;
+use super::early::EarlyOutput;
 use super::job_log;
 use super::output::{OutputStreams, RESUME_BYTES};
 use super::reorder::{HeldResults, Reorder};
 use crate::core::input::Input;
 use crate::model::event::RunEvent;
-use crate::model::ids::ItemId;
+use crate::model::ids::{Incarnation, ItemId, WorkerId};
 use crate::model::outcome::{Outcome, Settlement};
 use crate::model::time::{Duration, Instant};
 use crate::model::words;
@@ -41,9 +42,9 @@ fn shown_item(item: ItemId, feed: &mut Feed) -> Option<Box<str>> {
 /// The files that reporters write for themselves.
 fn own_files<'a>(
     reporters: &'a mut [Box<dyn Reporter>],
-    job_log: &'a mut Option<Box<dyn Reporter>>,
+    logs: &'a mut [Box<dyn Reporter>],
 ) -> impl Iterator<Item = &'a mut OwnFile> {
-    reporters.iter_mut().chain(job_log).filter_map(|reporter| reporter.file())
+    reporters.iter_mut().chain(logs).filter_map(|reporter| reporter.file())
 }
 
 /// A record of outcomes that has to be safe before they become visible.
@@ -70,11 +71,13 @@ enum Deferred {
 pub struct Commit {
     pub output: OutputStreams,
     reporters: Vec<Box<dyn Reporter>>,
-    /// It gets settled items when they end, before their turn to be shown.
-    job_log: Option<Box<dyn Reporter>>,
+    /// They get settled items when these end, before their turn to be shown.
+    logs: Vec<Box<dyn Reporter>>,
     /// Some reporter shows the items themselves.
     wants_inputs: bool,
     reorder: Reorder,
+    /// What commands wrote that still run, if it is shown before they end.
+    early: Option<EarlyOutput>,
     record: Option<Box<dyn DurableRecord>>,
     /// The barrier did not hold. It is not tried again: after a failed sync, a later one succeeds without the bytes.
     record_lost: bool,
@@ -99,9 +102,10 @@ impl Commit {
         Self {
             output,
             reporters,
-            job_log: None,
+            logs: Vec::new(),
             wants_inputs,
             reorder: Reorder::default(),
+            early: None,
             record: None,
             record_lost: false,
             waiting: Vec::new(),
@@ -117,10 +121,33 @@ impl Commit {
         self
     }
 
-    /// With a reporter that gets items in the order in which they end.
+    /// With reporters that get items in the order in which they end.
     #[must_use]
-    pub fn with_job_log(self, job_log: Option<Box<dyn Reporter>>) -> Self {
-        Self { job_log, ..self }
+    pub fn with_logs(self, logs: Vec<Box<dyn Reporter>>) -> Self {
+        Self { logs, ..self }
+    }
+
+    /// With lines that are shown before their commands end.
+    #[must_use]
+    pub fn with_early(self, early: Option<EarlyOutput>) -> Self {
+        Self { early, ..self }
+    }
+
+    /// Shows lines of commands that run, those whose turn it is.
+    pub fn show_lines(&mut self, turn: &mut Turn, feed: &mut Feed) {
+        let Some(early) = self.early.as_mut().filter(|_| !turn.lines.is_empty()) else { return };
+        let now = turn.now;
+        for lines in turn.lines.drain(..) {
+            let shown = early.arrived(now, lines, &mut self.output, feed);
+            self.failure = self.failure.take().or(shown.err());
+        }
+    }
+
+    /// Names the commands whose lines have been shown since the last call: more of them may come.
+    pub fn take_more_lines(&mut self, take_more: impl FnMut(WorkerId, Incarnation)) {
+        if let Some(early) = &mut self.early {
+            early.take_more(take_more);
+        }
     }
 
     /// Bytes of results that wait for their turn.
@@ -140,7 +167,7 @@ impl Commit {
 
     fn note(&mut self, now: Instant, event: RunEvent) {
         self.files.stopping |= matches!(event, RunEvent::Stopping { .. });
-        if let Some(log) = &mut self.job_log {
+        for log in &mut self.logs {
             let noted = log.event(now, &event, &mut self.output.out, &mut self.output.err);
             self.failure = self.failure.take().or(noted.err());
         }
@@ -164,7 +191,7 @@ impl Commit {
         if matches!(settlement.outcome, Outcome::Failed | Outcome::Dead) && settlement.count == 1 {
             settlement.shown_item = shown_item(settlement.first, feed);
         }
-        if let Some(log) = &mut self.job_log {
+        for log in &mut self.logs {
             // Its file is written at the end of the turn, behind the barrier.
             let logged = job_log::ended(log.as_mut(), &mut self.output, now, &settlement, &mut answer, feed);
             self.failure = self.failure.take().or(logged.err());
@@ -230,9 +257,7 @@ impl Commit {
         let record = self.record.as_mut().filter(|_| may_pass)?;
         if let Err(error) = mutant!(BarrierNotFlushed, record.flush(), Ok(())) {
             self.record_lost = true;
-            if let Some(file) = self.job_log.as_mut().and_then(|log| log.file()) {
-                file.discard();
-            }
+            self.logs.iter_mut().filter_map(|log| log.file()).for_each(OwnFile::discard);
             return Some(format!("write the journal: {error}"));
         }
         let mut waiting = std::mem::take(&mut self.waiting);
@@ -251,7 +276,7 @@ impl Commit {
 
     /// Reporters write what they hold back; the first failure of one of their files since the last call.
     pub fn flush_reporters(&mut self) -> Option<ReporterError> {
-        for reporter in self.reporters.iter_mut().chain(&mut self.job_log) {
+        for reporter in self.reporters.iter_mut().chain(&mut self.logs) {
             let flushed = reporter.flush();
             self.failure = self.failure.take().or(flushed.err());
         }
@@ -261,7 +286,7 @@ impl Commit {
     /// Writes what the files of reporters take, and watches those that take no more. Returns how many bytes wait.
     pub fn flush_files(&mut self, turn: &mut Turn) -> u64 {
         let mut waiting = 0;
-        for file in own_files(&mut self.reporters, &mut self.job_log) {
+        for file in own_files(&mut self.reporters, &mut self.logs) {
             let flushed = turn.system.flush(&mut file.outbox);
             let blocked = matches!(flushed, Ok(Flushed::Blocked));
             if let Err(error) = flushed {
@@ -282,19 +307,19 @@ impl Commit {
 
     /// When to look again at files that are behind: no event reports the first reader of a FIFO.
     pub fn next_look_at_files(&mut self, now: Instant) -> Option<Instant> {
-        let mut files = own_files(&mut self.reporters, &mut self.job_log);
+        let mut files = own_files(&mut self.reporters, &mut self.logs);
         let unreported = |file: &OwnFile| file.outbox.is_unread() || (!file.is_watched && !file.outbox.is_empty());
         files.any(|file| unreported(file)).then(|| now + FILES_RETRY)
     }
 
     /// Whether files of reporters have yet to take something.
     pub fn has_files_behind(&mut self) -> bool {
-        own_files(&mut self.reporters, &mut self.job_log).any(|file| file.is_behind())
+        own_files(&mut self.reporters, &mut self.logs).any(|file| file.is_behind())
     }
 
     /// Says which files the run waits for.
     pub fn say_what_is_behind(&mut self, turn: &mut Turn) {
-        for file in own_files(&mut self.reporters, &mut self.job_log).filter(|file| file.is_behind()) {
+        for file in own_files(&mut self.reporters, &mut self.logs).filter(|file| file.is_behind()) {
             turn.notice(&format!("supervisor: {} takes no more; the run waits until it is read", file.path));
         }
     }
@@ -311,6 +336,10 @@ impl Commit {
     /// in one piece at a time: short answers that were gathered may be about items of several payloads.
     fn show(&mut self, now: Instant, settlement: &Settlement, answer: Option<Answer<'_>>, feed: &mut Feed) {
         let Settlement { first, count, .. } = *settlement;
+        if let Some(early) = &mut self.early {
+            let shown = early.precede(now, settlement, answer.as_ref(), &mut self.output, feed);
+            self.failure = self.failure.take().or(shown.err());
+        }
         if !self.wants_inputs || feed.contiguous(first, count) == count {
             return self.show_piece(now, settlement, answer, feed);
         }
@@ -336,6 +365,10 @@ impl Commit {
             self.failure = self.failure.take().or(shown.err());
         }
         drop(inputs);
+        if let Some(early) = &mut self.early {
+            let shown = early.follow(now, first.plus(u64::from(count)), &mut self.output, feed);
+            self.failure = self.failure.take().or(shown.err());
+        }
         mutant!(NeverReleased, feed.release(first, count), ());
         feed.committed(u64::from(count));
     }
@@ -346,7 +379,6 @@ mod tests {
     use super::super::super::system::System;
     use super::*;
     use crate::model::exit::{ExitStatus, Usage};
-    use crate::model::ids::WorkerId;
     use crate::model::signal::Signal;
     use crate::source::{Delivery, Payload, Source, SourceError};
     use crate::sys::block::Block;
@@ -599,7 +631,8 @@ mod tests {
         let spilled = |first: u64| {
             let mut content = SpilledContent::default();
             content.push(&spill, b"result").unwrap();
-            answer(first, 1, b"").map(|answer| Answer { results: Content { spilled: content, memory: b"" }, ..answer })
+            answer(first, 1, b"")
+                .map(|answer| Answer { results: Content { spilled: content, ..Content::default() }, ..answer })
         };
         let (recorded, mut feed, mut turn, notes) = fixture(false);
         let mut recorded = recorded.with_record(Box::new(notes.clone()));

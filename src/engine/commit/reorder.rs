@@ -24,6 +24,7 @@ pub struct HeldResults {
 struct Copied {
     spilled: SpilledContent,
     memory: Vec<u8>,
+    before: u64,
 }
 
 /// The reorder buffer.
@@ -94,10 +95,10 @@ impl HeldResults {
 
 impl Copied {
     fn from(content: Content<'_>) -> Self {
-        Self { spilled: content.spilled, memory: content.memory.to_vec() }
+        Self { spilled: content.spilled, memory: content.memory.to_vec(), before: content.before }
     }
 
     fn content(&mut self) -> Content<'_> {
-        Content { spilled: std::mem::take(&mut self.spilled), memory: &self.memory }
+        Content { spilled: std::mem::take(&mut self.spilled), memory: &self.memory, before: self.before }
     }
 }

@@ -83,6 +83,13 @@ impl Fleet {
         }
     }
 
+    /// The lines of a command that were reported last have been shown.
+    pub fn take_more_lines(&mut self, worker: WorkerId, incarnation: Incarnation) {
+        if let Self::Commands(pool) = self {
+            pool.take_more_lines(worker, incarnation);
+        }
+    }
+
     /// A child was stopped, or goes on. One that is no worker is not ours.
     pub fn note_change(&mut self, change: ChildChange, turn: &mut Turn) {
         match self {

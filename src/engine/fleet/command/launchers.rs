@@ -126,6 +126,7 @@ impl Launcher {
                 match order {
                     Order::Launch { worker, incarnation, batch, item } => self.launch(worker, incarnation, batch, item),
                     Order::Kill { worker, incarnation, signal } => self.kill(worker, incarnation, signal),
+                    Order::MoreLines { worker, incarnation } => self.take_more_lines(worker, incarnation),
                     Order::Changed(change) => self.note_change(change),
                     Order::Probe => self.probing = true,
                     Order::Leave => return Ok(()),
@@ -190,7 +191,11 @@ impl Launcher {
             Part::Process => self.ended(index),
             Part::CommandStdin => self.write_stdin(index),
             Part::CommandStdout | Part::CommandStderr => {
-                if self.read(index, part, READS_PER_EVENT) {
+                // Lines that may be reported leave from memory: with more of them, some would go to the file first.
+                let reads = if self.config.rules.lines { 1 } else { READS_PER_EVENT };
+                let is_closed = self.read(index, part, reads);
+                self.report_lines(index);
+                if is_closed {
                     self.settle_if_complete(index);
                 }
             }
@@ -277,6 +282,7 @@ impl Launcher {
             stdin: false,
             ended: None,
             signalled: false,
+            takes_lines: self.config.rules.lines,
         };
         if let Err(error) = command.watch(&self.poller) {
             command.unwatch(&self.poller);
@@ -296,6 +302,21 @@ impl Launcher {
             let error = format!("send {signal} to worker {worker} (pid {}): {error}", process.pid);
             self.reports.push(Report::NotSignalled { error });
         }
+    }
+
+    /// Lines that were reported have been shown.
+    fn take_more_lines(&mut self, worker: WorkerId, incarnation: Incarnation) {
+        let command = self.at(worker.index()).filter(|command| command.incarnation == incarnation);
+        if let Some(command) = command {
+            command.takes_lines = true;
+            self.report_lines(worker.index());
+        }
+    }
+
+    /// Reports the whole lines of a command, if there are some and the loop takes them.
+    fn report_lines(&mut self, index: usize) {
+        let lines = self.at(index).and_then(RunningCommand::lines);
+        self.reports.extend(lines.map(|lines| Report::Lines(Box::new(lines))));
     }
 
     /// A child was stopped, or goes on. Between a stop at the terminal and the shell's order to go on, the whole

@@ -1,6 +1,6 @@
 //! What the loop and the launchers of commands say to each other: orders one way, reports the other.
 
-use super::super::super::answer::CommandReply;
+use super::super::super::answer::{CommandReply, EarlyLines};
 use crate::core::input::SpawnFailure;
 use crate::model::exit::{ExitStatus, Usage};
 use crate::model::ids::{Batch, Incarnation, WorkerId};
@@ -19,6 +19,8 @@ pub struct CommandRules {
     pub leftovers: Leftovers,
     /// Nothing is to be said about single commands.
     pub quiet: bool,
+    /// Whole lines of their output are reported while they run.
+    pub lines: bool,
 }
 
 /// An order of the loop to a launcher. An order for an incarnation that is gone has no effect.
@@ -27,6 +29,8 @@ pub enum Order {
     Launch { worker: WorkerId, incarnation: Incarnation, batch: Batch, item: ItemBytes },
     /// Signal this incarnation and its process group.
     Kill { worker: WorkerId, incarnation: Incarnation, signal: Signal },
+    /// The lines that were reported last have been shown: report more, if there are some.
+    MoreLines { worker: WorkerId, incarnation: Incarnation },
     /// This child of the supervisor was stopped, or goes on. Answer: `Stopped`, if it is a command of this launcher.
     Changed(ChildChange),
     /// Report everything that has happened by now, then `Probed`.
@@ -66,6 +70,8 @@ pub enum Report {
         worker: WorkerId,
         incarnation: Incarnation,
     },
+    /// Lines of a command that runs. No more of them come before the order for more.
+    Lines(Box<EarlyLines>),
     /// Something to say about a command: a line for stderr.
     Notice(String),
     Exited(Box<CommandExit>),

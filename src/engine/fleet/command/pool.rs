@@ -124,7 +124,7 @@ impl CommandPool {
             let config = LauncherConfig {
                 step,
                 commander: commander.clone(),
-                collector: Collector::new(Arc::clone(spill)),
+                collector: Collector::new(Arc::clone(spill)).finding_lines(rules.lines),
                 groups: groups.clone(),
                 clock,
                 rules,
@@ -168,6 +168,11 @@ impl CommandPool {
     /// Has the process group of a command signalled.
     pub fn kill(&mut self, worker: WorkerId, incarnation: Incarnation, signal: Signal) {
         self.order(worker, Order::Kill { worker, incarnation, signal });
+    }
+
+    /// The lines of a command that were reported last have been shown.
+    pub fn take_more_lines(&mut self, worker: WorkerId, incarnation: Incarnation) {
+        self.order(worker, Order::MoreLines { worker, incarnation });
     }
 
     /// A child was stopped, or goes on: the launcher that has it knows of which command it is the process.
@@ -226,6 +231,7 @@ impl CommandPool {
                 Report::NotSignalled { error } => turn.notice(&format!("supervisor: failed to {error}")),
                 Report::OutputHeld { worker, incarnation } => turn.report(Input::OutputHeld { worker, incarnation }),
                 Report::Notice(line) => turn.notice(&line),
+                Report::Lines(lines) => turn.lines.push(*lines),
                 Report::StorageLost { error } => turn.report(Input::StorageLost { error }),
                 Report::Exited(exit) => {
                     let CommandExit { worker, incarnation, status, usage, reply, interrupted } = *exit;

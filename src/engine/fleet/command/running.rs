@@ -1,5 +1,6 @@
 //! A command that runs: the process of one item, and its descriptors in the poll set of its launcher.
 
+use super::super::super::answer::EarlyLines;
 use super::super::super::token::{Part, Port, generation};
 use super::folders::ItemFolder;
 use super::messages::ItemBytes;
@@ -26,6 +27,8 @@ pub struct RunningCommand {
     pub ended: Option<Instant>,
     /// The supervisor has signalled it.
     pub signalled: bool,
+    /// Whole lines may be reported.
+    pub takes_lines: bool,
 }
 
 impl RunningCommand {
@@ -85,6 +88,17 @@ impl RunningCommand {
             // The command must not take a part of the item for the whole.
             let _ = self.execution.process.signal_all(Signal::KILL);
         }
+    }
+
+    /// The whole lines that it has written, if they may be reported.
+    pub fn lines(&mut self) -> Option<EarlyLines> {
+        let Execution { out, err, .. } = &mut self.execution;
+        if !self.takes_lines || (out.line_bytes == 0 && err.line_bytes == 0) {
+            return None;
+        }
+        self.takes_lines = false;
+        let (out, err) = (out.take_lines(), err.take_lines());
+        Some(EarlyLines { worker: self.worker, incarnation: self.incarnation, item: self.id, out, err })
     }
 
     /// Reads one of its pipes, at most `reads` times. Returns whether it is closed.

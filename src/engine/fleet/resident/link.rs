@@ -328,7 +328,7 @@ impl Link {
         let results = match &mut reply.place {
             ResultPlace::Read(range) => Content::in_memory(self.protocol.arrived(range)),
             ResultPlace::Gathered(range) => Content::in_memory(self.gathered.results(range)),
-            ResultPlace::File(content) => Content { spilled: std::mem::take(content), memory: &[] },
+            ResultPlace::File(content) => Content { spilled: std::mem::take(content), ..Content::default() },
             ResultPlace::Nowhere => Content::default(),
         };
         Answer {
