@@ -68,6 +68,12 @@ pub enum UsageError {
     NoDelimiter,
     #[error("--block hands out blocks, which have no number; leave it out, or leave --queue priority out")]
     BlockPriority,
+    #[error("{flag} says how --pipe cuts; add --pipe, or leave {flag} out")]
+    NeedsPipe { flag: &'static str },
+    #[error(
+        "{flag} is for items of one line, and --pipe hands out blocks of records; leave one of them out (--recend TEXT says where a record ends)"
+    )]
+    PipeOfLines { flag: &'static str },
     #[error("--block sends one block in a message; leave --batch-max out")]
     BlockBatchMax,
     #[error(

@@ -77,6 +77,8 @@ pub struct Commander {
     template: LateTemplate,
     /// What an item is.
     form: ItemForm,
+    /// The placeholders of an item are empty.
+    hides_item: bool,
     program: ProgramPath,
     stdin: bool,
     /// The stdin of commands that do not read the item from it: `/dev/null`, or the terminal.
@@ -126,6 +128,7 @@ impl Commander {
         Ok(Self {
             template,
             form: spec.insertion.form,
+            hides_item: spec.insertion.hides_item,
             program,
             stdin: spec.stdin,
             null: Arc::new(fd::dev_null().map_err(CommandError::DevNull)?),
@@ -190,6 +193,7 @@ impl Commander {
         worker: WorkerId,
     ) -> Result<(&Template, &CommandLine, Values<'a>), Misplaced> {
         let sequence = item.0.saturating_add(1);
+        let bytes = if self.hides_item { &[] } else { bytes };
         let values = Values { item: bytes, form: self.form, sequence, slot: worker.number() };
         let template = self.template.get()?;
         template.fill(&values, &mut self.line);

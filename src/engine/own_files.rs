@@ -3,7 +3,7 @@
 use super::error::EngineError;
 use crate::command::exec::Commander;
 use crate::command::line::quote_as_parallel;
-use crate::model::config::{Config, InputSpec, SourceSpec, Split};
+use crate::model::config::{Config, InputSpec, SourceSpec};
 use crate::reporter::job_log::{CommandText, JobLog};
 use crate::reporter::{Reporter, ReporterError};
 use crate::sys::clock::{self, Clock};
@@ -45,7 +45,7 @@ fn refuse_input(what: &'static str, file: &Path, input: &InputSpec) -> Result<()
 /// arguments; where workers stay, the item itself, and nothing if that is a block of many lines.
 pub fn open_job_log(config: &Config, commander: Option<&Commander>) -> Result<Option<JobLog>, ReporterError> {
     let Some(spec) = &config.output.joblog else { return Ok(None) };
-    let has_blocks = matches!(&config.source, SourceSpec::Lines { split: Split::Block { .. }, .. });
+    let has_blocks = matches!(&config.source, SourceSpec::Lines { split, .. } if split.makes_blocks());
     let command: CommandText = match commander.cloned() {
         Some(mut commander) => Box::new(move |item, id, worker, out| {
             out.extend_from_slice(&commander.quoted_line(item, id, worker, quote_as_parallel));

@@ -135,6 +135,9 @@ config_builder! {
         /// Items are blocks of about this many bytes, each cut after a delimiter. Default: an item is what a delimiter
         /// ends.
         block: u64,
+        /// The command reads blocks of many records on its stdin, cut where GNU parallel's `--pipe` cuts them, and has no
+        /// item among its arguments. `block` is the size of a block before the cut, 1 MiB by default. Default: false.
+        pipe: bool,
         /// What becomes of what is read: columns, lists of arguments for a command, an order by chance. Default: an item is
         /// what is read.
         arrangement: Arrangement,
@@ -216,6 +219,10 @@ config_builder! {
         handle_signals: bool,
     }
     conversions {
+        /// With `pipe`: what a record begins with. Default: anything.
+        record_start: Vec<u8>,
+        /// With `pipe`: what a record ends with. Default: a newline; anything with a `record_start`.
+        record_end: Vec<u8>,
         /// The task of the built-in worker, one of [`TASKS`](super::spec::TASKS). Default: the first of them.
         task: String,
         /// The folder in which the files of [`TransportKind::File`] get names and stay. Default: files without a name.

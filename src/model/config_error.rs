@@ -87,6 +87,21 @@ pub enum ConfigError {
     /// A block travels alone.
     #[error("`block` sends one item in a message; leave `batch_max` out")]
     BlockBatchMax,
+    /// `pipe` alone has this setting.
+    #[error("`{setting}` says how `pipe` cuts; set that, or leave `{setting}` out")]
+    NeedsPipe {
+        /// The setting to leave out.
+        setting: Setting,
+    },
+    /// The setting is for items that are lines, and `pipe` makes blocks of records.
+    #[error(
+        "`{setting}` is for items of one line, and `pipe` hands out blocks of records; leave one of them out \
+         (`record_end` says where a record ends)"
+    )]
+    PipeOfLines {
+        /// The setting to leave out.
+        setting: Setting,
+    },
     /// A tag would be a whole block.
     #[error("`tag` writes the item before each line, but an item of `block` is many lines; leave one of them out")]
     TagOfBlocks,
@@ -224,6 +239,14 @@ pub enum Setting {
     Delimiter,
     /// [`block`](super::builder::ConfigBuilder::block).
     Block,
+    /// [`pipe`](super::builder::ConfigBuilder::pipe).
+    Pipe,
+    /// [`record_start`](super::builder::ConfigBuilder::record_start).
+    RecordStart,
+    /// [`record_end`](super::builder::ConfigBuilder::record_end).
+    RecordEnd,
+    /// [`tag`](super::builder::ConfigBuilder::tag).
+    Tag,
     /// `queue`, set to priority.
     PriorityQueue,
     /// [`workers`](super::builder::ConfigBuilder::workers).
@@ -290,6 +313,10 @@ impl fmt::Display for Setting {
             Self::KillLimit => "kill_limit",
             Self::Delimiter => "delimiter",
             Self::Block => "block",
+            Self::Pipe => "pipe",
+            Self::RecordStart => "record_start",
+            Self::RecordEnd => "record_end",
+            Self::Tag => "tag",
             Self::PriorityQueue => "queue",
             Self::Workers => "workers",
             Self::ThreadsPerWorker => "threads_per_worker",

@@ -5,7 +5,7 @@
 //! opens it.
 
 use super::arranged;
-use super::arrangement::{Arrangement, ItemForm};
+use super::arrangement::{Arrangement, Insertion, ItemForm};
 use super::builder::{ConfigBuilder, SourceChoice, WorkerChoice};
 use super::config::{
     Advice, ArrangedInput, Config, ExecSpec, ForeignSpec, InputSpec, OutputMode, OutputSpec, SourceSpec, Split,
@@ -35,6 +35,7 @@ impl ConfigBuilder {
         if is_set(self.quiet) && self.summary == Some(SummaryMode::Always) {
             return Err(ConfigError::QuietSummary);
         }
+        self.check_records()?;
         let source = self.source_spec()?;
         let demonstration = self.is_built_in() && source.is_generated();
         let output = self.output_spec(demonstration)?;
@@ -126,6 +127,7 @@ impl ConfigBuilder {
         let per_item = first_set(&[
             (Setting::Shell, is_set(self.shell)),
             (Setting::Stdin, is_set(self.stdin)),
+            (Setting::Pipe, is_set(self.pipe)),
             (Setting::Terminal, is_set(self.terminal)),
             (Setting::ExitRules, self.exit_rules.is_some()),
         ]);
@@ -183,6 +185,7 @@ impl ConfigBuilder {
         let spec = arranged::source(spec, arrangement, self.is_per_item());
         if let SourceSpec::Arranged { .. } = spec {
             let as_read = first_set(&[
+                (Setting::Pipe, is_set(self.pipe)),
                 (Setting::Block, self.block.is_some()),
                 (Setting::PriorityQueue, self.queue == Some(QueueOrder::Priority)),
             ]);
@@ -190,6 +193,7 @@ impl ConfigBuilder {
         }
         // Items that come without bytes to cut.
         let cut = first_set(&[
+            (Setting::Pipe, is_set(self.pipe)),
             (Setting::Delimiter, self.delimiter.is_some()),
             (Setting::Block, self.block.is_some()),
             (Setting::PriorityQueue, self.queue == Some(QueueOrder::Priority)),
@@ -217,6 +221,9 @@ impl ConfigBuilder {
 
     fn lines(&self, input: InputSpec) -> Result<SourceSpec, ConfigError> {
         let priority = self.queue == Some(QueueOrder::Priority);
+        if let Some(records) = self.records()? {
+            return Ok(SourceSpec::Lines { input, split: Split::Records(records), priority });
+        }
         let split = match (self.block, self.delimiter.unwrap_or(Some(b'\n'))) {
             (Some(_), _) if priority => return Err(ConfigError::BlockPriority),
             (Some(_), _) if self.batch_max.is_some() => return Err(ConfigError::BlockBatchMax),
@@ -231,6 +238,7 @@ impl ConfigBuilder {
         let mode = self.output.unwrap_or(if demonstration { OutputMode::Narrate } else { OutputMode::Results });
         let tag = is_set(self.tag);
         match mode {
+            _ if tag && is_set(self.pipe) => Err(ConfigError::PipeOfLines { setting: Setting::Tag }),
             _ if tag && self.block.is_some() => Err(ConfigError::TagOfBlocks),
             OutputMode::Narrate | OutputMode::Json if tag => Err(ConfigError::TagOfMode { mode }),
             _ => Ok(OutputSpec {
@@ -261,8 +269,10 @@ impl ConfigBuilder {
         let transport = self.transport_spec(demonstration)?;
         match &self.worker {
             WorkerChoice::Command(argv) => {
-                let (shell, stdin) = (is_set(self.shell), is_set(self.stdin));
+                let (shell, hides_item) = (is_set(self.shell), is_set(self.pipe));
+                let stdin = hides_item || is_set(self.stdin);
                 let insertion = arranged::insertion(source, self.arrangement.as_ref());
+                let insertion = Insertion { hides_item, ..insertion };
                 let (argv, terminal) = (argv.clone(), is_set(self.terminal));
                 Ok(WorkerSpec::Exec(ExecSpec { argv, shell, stdin, terminal, insertion }))
             }

@@ -19,6 +19,7 @@ pub mod mechanism;
 pub mod notification;
 pub mod numbers;
 pub mod outcome;
+mod pipe_settings;
 pub mod plot_file;
 pub(crate) mod policy_defaults;
 mod setting_values;

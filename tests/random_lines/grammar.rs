@@ -100,6 +100,9 @@ const RULES: &[Rule] = &[
     rule("block", ANY, &["1", "7", "1K", "64k", "16M"])
         .needs_input()
         .odd(&[b"0", b"17M", b"1Q", b"-1", b"", b"K", b"1.5"]),
+    rule("pipe", COMMANDS, &[]).needs_input(),
+    rule("recstart", COMMANDS, &["a", "\\n", ""]).needs_input().odd(&[b"\xff"]),
+    rule("recend", COMMANDS, &["\\n", "7", "", "\\0"]).needs_input().odd(&[b"\xff"]),
     rule("colsep", COMMANDS, &[",", "\\s+", "(a)|b", ""]).odd(&[b"(", b"[", b"\xff", b"(?=x)", b"*"]),
     rule("csv", COMMANDS, &[]),
     rule("header", COMMANDS, &[":", "0"]).odd(&[b"", b"1", b"::", b"\xff"]),
