@@ -3,30 +3,11 @@
 mod support;
 
 use std::fs;
-use std::io::Write;
-use std::process::{Command, Output, Stdio};
-
-/// Runs a program with this input on its stdin.
-fn ran(program: &str, args: &[&str], input: &[u8]) -> Output {
-    let mut command = Command::new(program);
-    command.args(args).stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
-    let mut child = command.spawn().unwrap();
-    let (mut stdin, input) = (child.stdin.take().unwrap(), input.to_vec());
-    let writer = std::thread::spawn(move || {
-        // It may end before it has read everything.
-        let _ = stdin.write_all(&input);
-    });
-    let output = child.wait_with_output().unwrap();
-    writer.join().unwrap();
-    output
-}
+use std::process::{Command, Output};
+use support::piped::{ran, text};
 
 fn supervisor(args: &[&str], input: &[u8]) -> Output {
     ran(support::SUPERVISOR, args, input)
-}
-
-fn text(bytes: &[u8]) -> String {
-    String::from_utf8_lossy(bytes).into_owned()
 }
 
 /// The numbers from 1 to `last`, a line each.
@@ -92,10 +73,10 @@ fn nothing_runs_without_a_byte_and_a_file_may_be_the_input() {
 
 #[test]
 fn placeholders_of_the_item_are_empty_and_those_of_its_number_are_not() {
-    let found = supervisor(&["--pipe", "--block", "9", "-k", "--", "echo", "{#}", "<{}>", "<{/.}>"], &numbers(9));
+    let found = supervisor(&["--pipe", "--block", "10", "-k", "--", "echo", "{#}", "<{}>", "<{/.}>"], &numbers(9));
     assert_eq!(text(&found.stdout), "1 <> <>\n2 <> <>\n");
-    let found = supervisor(&["--pipe", "-I", ",,", "--shell", "--", "echo <,,>; cat"], b"x\n");
-    assert_eq!(text(&found.stdout), "<>\nx\n");
+    let found = supervisor(&["--pipe", "-I", ",,", "--shell", "--", "echo [,,]; cat"], b"x\n");
+    assert_eq!(text(&found.stdout), "[]\nx\n");
     let found = supervisor(&["--pipe", "--dry-run", "--block", "4", "--", "sort", "-n"], &numbers(4));
     assert_eq!(text(&found.stdout), "sort -n\nsort -n\n");
 }
@@ -110,7 +91,7 @@ fn a_block_is_handed_out_again_whole() {
     let found = supervisor(&args, &numbers(300));
     assert_eq!((text(&found.stdout), found.status.code()), (text(&numbers(300)), Some(0)));
     let lines = fs::read_to_string(log).unwrap();
-    assert_eq!(lines.lines().count(), 1 + 5, "{lines}");
+    assert_eq!(lines.lines().count(), 1 + 6, "{lines}");
     assert!(lines.lines().skip(1).all(|line| line.ends_with(script)), "{lines}");
 }
 

@@ -169,6 +169,9 @@ pub struct Flags {
     /// Lend the terminal to the command that runs, one at a time [-j 1]
     #[arg(long)]
     pub tty: bool,
+    /// Each has a terminal of its own: colors, and no output held back
+    #[arg(long)]
+    pub pty: bool,
     /// Workers inherit our descriptor N, from 3 on; may be repeated [none]
     #[arg(long, value_name = "N", value_parser = values::count_u32)]
     pub pass_fd: Vec<u32>,

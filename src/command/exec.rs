@@ -25,6 +25,7 @@ use crate::model::time::Instant;
 use crate::sys::fd;
 use crate::sys::guard::GuardPlace;
 use crate::sys::pidfd::Process;
+use crate::sys::pty::Pty;
 use crate::sys::spawn::{SpawnError, SpawnPlan, SpawnStep, Spawner, is_shortage};
 use crate::wire::names;
 use std::ffi::{CString, OsStr, OsString};
@@ -87,6 +88,8 @@ pub struct Commander {
     kept: Vec<RawFd>,
     /// Commands write to our own stdout and stderr, not to pipes.
     direct: DirectOutput,
+    /// Commands write to a terminal of their own.
+    pty: bool,
     environment: CommandEnvironment,
     /// `PATH` as it was at the start.
     path: Option<OsString>,
@@ -134,6 +137,7 @@ impl Commander {
             null: Arc::new(fd::dev_null().map_err(CommandError::DevNull)?),
             kept: Vec::new(),
             direct: DirectOutput::default(),
+            pty: false,
             environment: CommandEnvironment::new(std::env::vars_os(), run_id),
             path,
             line: CommandLine::default(),
@@ -168,6 +172,13 @@ impl Commander {
     #[must_use]
     pub fn with_terminal(self, terminal: File, direct: DirectOutput) -> Self {
         Self { null: Arc::new(terminal), direct, ..self }
+    }
+
+    /// Gives each command a terminal of its own as its stdout and stderr, if `pty` is set. What it writes to either is its
+    /// stdout.
+    #[must_use]
+    pub fn with_pty(self, pty: bool) -> Self {
+        Self { pty, ..self }
     }
 
     /// The most descriptors that the supervisor holds for one command, without the pidfd.
@@ -226,8 +237,9 @@ impl Commander {
         self.environment.set(Variable::Worker, u64::from(launch.worker.number()));
         self.environment.set(Variable::Sequence, launch.item.0.saturating_add(1));
         self.environment.set(Variable::JobSlot, u64::from(launch.worker.number()));
-        let pipes = Pipes::new(self.stdin.then_some(launch.bytes))
-            .map_err(|error| LaunchError::Shortage(format!("run {}: create a pipe: {error}", self.name())))?;
+        let what = if self.pty { "a terminal" } else { "a pipe" };
+        let pipes = Pipes::new(self.stdin.then_some(launch.bytes), self.pty)
+            .map_err(|error| LaunchError::Shortage(format!("run {}: create {what}: {error}", self.name())))?;
         let (own_stdout, own_stderr, direct) = (io::stdout(), io::stderr(), self.direct);
         let plan = SpawnPlan {
             program,
@@ -235,7 +247,11 @@ impl Commander {
             env: self.environment.entries(),
             stdin: pipes.stdin.as_ref().map_or(self.null.as_fd(), AsFd::as_fd),
             stdout: if direct.stdout { own_stdout.as_fd() } else { pipes.stdout.as_fd() },
-            stderr: if direct.stderr { own_stderr.as_fd() } else { pipes.stderr.as_fd() },
+            stderr: if direct.stderr {
+                own_stderr.as_fd()
+            } else {
+                pipes.stderr.as_ref().unwrap_or(&pipes.stdout).as_fd()
+            },
             fds: &[],
             kept: &self.kept,
             new_group: true,
@@ -251,7 +267,7 @@ impl Commander {
         Ok(Execution {
             process,
             stdout: (!direct.stdout).then_some(pipes.ours_stdout),
-            stderr: (!direct.stderr).then_some(pipes.ours_stderr),
+            stderr: pipes.ours_stderr.filter(|_| !direct.stderr),
             stdin: pipes.feed,
             out: Capture::default(),
             err: Capture::default(),
@@ -301,21 +317,28 @@ struct Pipes {
     /// `None`: the process reads from /dev/null.
     stdin: Option<OwnedFd>,
     stdout: OwnedFd,
-    stderr: OwnedFd,
+    /// `None`: it is the terminal that stdout is.
+    stderr: Option<OwnedFd>,
     feed: Option<StdinFeed>,
     ours_stdout: PipeReader,
-    ours_stderr: PipeReader,
+    ours_stderr: Option<PipeReader>,
 }
 
 impl Pipes {
-    fn new(input: Option<&[u8]>) -> io::Result<Self> {
+    /// `pty`: what it writes to is a terminal.
+    fn new(input: Option<&[u8]>, pty: bool) -> io::Result<Self> {
         let output = || -> io::Result<(PipeReader, OwnedFd)> {
             let (ours, theirs) = fd::pipe()?;
             fd::set_nonblocking(&ours)?;
             Ok((ours.into(), theirs))
         };
-        let (ours_stdout, stdout) = output()?;
-        let (ours_stderr, stderr) = output()?;
+        let ((ours_stdout, stdout), (ours_stderr, stderr)) = if pty {
+            let Pty { ours, theirs } = Pty::open()?;
+            ((OwnedFd::from(ours).into(), theirs), (None, None))
+        } else {
+            let (own, (ours, theirs)) = (output()?, output()?);
+            (own, (Some(ours), Some(theirs)))
+        };
         let (mut stdin, mut feed) = (None, None);
         if let Some(item) = input {
             let (theirs, mut start) = StdinFeed::open()?;

@@ -28,6 +28,8 @@ pub struct Config {
     pub message_items_max: u32,
     /// What `OMP_NUM_THREADS` and its kin say in the environment of workers; `None`: they are as in our own.
     pub threads_per_worker: Option<u32>,
+    /// Each command, and each worker that answers in text, has a terminal of its own in place of pipes.
+    pub pty: bool,
     /// Descriptors of this process, from 3 on, that workers inherit under the same numbers. They have to stay open
     /// while the run lasts.
     pub pass_fds: Vec<i32>,

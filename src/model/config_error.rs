@@ -128,6 +128,17 @@ pub enum ConfigError {
     /// A command that is stopped would keep the terminal for ever.
     #[error("`terminal` needs `handle_signals`, by which a command that stops is noticed; set it too")]
     TerminalSignals,
+    /// Frames travel by descriptors that are no terminal, and threads have none.
+    #[error(
+        "`pty` is for commands and for workers that answer in text; leave it out, or set `command` or another `protocol`"
+    )]
+    PtyOfFrames,
+    /// The setting chooses what `pty` replaces by a terminal.
+    #[error("`pty` is a terminal in place of what `{setting}` sets; leave one of them out")]
+    PtyWith {
+        /// The setting to leave out.
+        setting: Setting,
+    },
     /// Workers have a stdin, stdout and stderr of their own.
     #[error("`pass_fds` has {fd}, but 0, 1 and 2 are a worker's own stdin, stdout and stderr; give numbers from 3 on")]
     PassedStandard {

@@ -32,6 +32,7 @@ impl ConfigBuilder {
         self.check_worker()?;
         self.check_protocol()?;
         self.check_terminal()?;
+        self.check_pty()?;
         if is_set(self.quiet) && self.summary == Some(SummaryMode::Always) {
             return Err(ConfigError::QuietSummary);
         }
@@ -53,6 +54,7 @@ impl ConfigBuilder {
             worker,
             source,
             threads_per_worker: self.threads_per_worker,
+            pty: is_set(self.pty),
             pass_fds: self.pass_fds.unwrap_or_default(),
             leftovers: self.leftovers.unwrap_or_default(),
             trace,

@@ -22,6 +22,7 @@ pub mod outcome;
 mod pipe_settings;
 pub mod plot_file;
 pub(crate) mod policy_defaults;
+mod pty_settings;
 mod setting_values;
 pub mod signal;
 pub mod spec;

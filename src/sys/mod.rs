@@ -34,6 +34,7 @@ pub mod own_process;
 pub mod parent;
 pub mod pidfd;
 pub mod poller;
+pub mod pty;
 pub mod queued_signals;
 pub mod random;
 pub mod record_lock;

@@ -144,6 +144,7 @@ const RULES: &[Rule] = &[
     rule("stdin", COMMANDS, &[]),
     // The lines have no terminal.
     rule("tty", 0, &[]),
+    rule("pty", COMMANDS | PROGRAMS, &[]),
     // They have no further descriptor, so each number is refused.
     rule("pass_fd", 0, &["3", "19", "4294967295"]).odd(&[b"0", b"2", b"-1", b"", b"x", b"99999999999999999999"]),
     rule("leftovers", STAYING | COMMANDS, &["kill", "leave"]).odd(NO_WORDS),
