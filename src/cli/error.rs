@@ -74,6 +74,12 @@ pub enum UsageError {
     NoDelimiter,
     #[error("--block hands out blocks, which have no number; leave it out, or leave --queue priority out")]
     BlockPriority,
+    #[error("{flag} says how --pipe cuts; add --pipe, or leave {flag} out")]
+    NeedsPipe { flag: &'static str },
+    #[error(
+        "{flag} is for items of one line, and --pipe hands out blocks of records; leave one of them out (--recend TEXT says where a record ends)"
+    )]
+    PipeOfLines { flag: &'static str },
     #[error("--block sends one block in a message; leave --batch-max out")]
     BlockBatchMax,
     #[error(
@@ -86,6 +92,12 @@ pub enum UsageError {
     TwoExitRules { status: ExitMatch, rules: [ExitRule; 2] },
     #[error("--tty lends the terminal to one command at a time; give -j 1, or leave -j out")]
     TtyWorkers,
+    #[error(
+        "--pty is for commands and for workers that answer in text; leave it out, or use --protocol exec, lines or json with a command"
+    )]
+    PtyOfFrames,
+    #[error("--pty is a terminal in place of what {flag} chooses; leave one of them out")]
+    PtyWith { flag: &'static str },
     #[error("--pass-fd {fd}: 0, 1 and 2 are a worker's own stdin, stdout and stderr; give a number from 3 on")]
     PassedStandard { fd: i32 },
     #[error("--env {name}: a run sets this variable itself; leave it out")]

@@ -62,6 +62,7 @@ Examples:
   find . -name '*.o' -print0 | supervisor -0 -X -- rm
   supervisor --csv --header : -a users.csv -- adduser --gecos {name} {login}
   supervisor --block 1M --stdin -a words.txt -- wc -w
+  zcat log.gz | supervisor -j4 --pipe --block 10M -- grep -c ERROR
 
 Signals:
   INT, TERM  first: no new items, running ones may finish; second: end them; third: KILL

@@ -240,6 +240,26 @@ pub fn delimiter(text: OsString) -> Result<Delimiter, ValueError> {
     byte.map(Delimiter::Byte).ok_or(ValueError::Delimiter)
 }
 
+/// A text with the escapes that GNU parallel knows in it: `\n`, `\r`, `\t`, `\0`, and a quote or a backslash behind
+/// a backslash. Any other backslash stands for itself.
+pub fn record_text(typed: OsString) -> Vec<u8> {
+    let mut text = Vec::new();
+    let mut rest = typed.as_bytes();
+    while let [byte, behind @ ..] = rest {
+        let escaped = match (byte, behind.first()) {
+            (b'\\', Some(b'n')) => Some(b'\n'),
+            (b'\\', Some(b'r')) => Some(b'\r'),
+            (b'\\', Some(b't')) => Some(b'\t'),
+            (b'\\', Some(b'0')) => Some(0),
+            (b'\\', Some(own @ (b'\'' | b'"' | b'\\'))) => Some(*own),
+            _ => None,
+        };
+        text.push(escaped.unwrap_or(*byte));
+        rest = if escaped.is_some() { &behind[1..] } else { behind };
+    }
+    text
+}
+
 /// A byte written in 1 to `digits_max` digits.
 fn radix(digits: &[u8], radix: u32, digits_max: usize) -> Option<u8> {
     if digits.is_empty() || digits.len() > digits_max {
@@ -373,6 +393,7 @@ pub fn start_delay(text: &str) -> Result<StartDelay, ValueError> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::os::unix::ffi::OsStringExt;
 
     #[test]
     fn workers_and_credit_take_numbers_and_words() {
@@ -418,6 +439,25 @@ mod tests {
         for bytes in [&b"ab"[..], "é".as_bytes(), b"\\q", b"\\x", b"\\x123", b"\\400", b"\\8", b"\\12345", b"\\\xff"] {
             assert_eq!(of(bytes), Err(ValueError::Delimiter), "{bytes:?}");
         }
+    }
+
+    #[test]
+    fn the_text_of_a_record_has_the_escapes_of_parallel() {
+        let table: [(&str, &[u8]); 9] = [
+            ("", b""),
+            (r"\n", b"\n"),
+            (r"a\tb\r\0", b"a\tb\r\0"),
+            (r"\\n", br"\n"),
+            (r#"\'\""#, b"'\""),
+            (r"\x41", br"\x41"),
+            (r"\", br"\"),
+            (r"\012", b"\x0012"),
+            ("é", "é".as_bytes()),
+        ];
+        for (typed, text) in table {
+            assert_eq!(record_text(typed.into()), text, "{typed}");
+        }
+        assert_eq!(record_text(OsStringExt::from_vec(b"\xff".to_vec())), b"\xff");
     }
 
     #[test]

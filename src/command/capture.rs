@@ -3,6 +3,7 @@
 //! Invariant: a capture holds at most [`MEMORY_BYTES_MAX`] bytes in memory, however much a command writes, so that memory
 //! is bounded by the number of slots.
 
+use crate::sys::pty;
 use crate::sys::spill::{SpillFile, SpilledContent};
 use std::io::{self, PipeReader, Read};
 use std::sync::Arc;
@@ -112,7 +113,7 @@ impl Collector {
         Self { finds_lines, ..self }
     }
 
-    /// Reads once from a pipe that does not block.
+    /// Reads once from a pipe, or from our end of a terminal, that does not block.
     ///
     /// # Errors
     /// The temporary file cannot be written (the disk is full), or the pipe cannot be read.
@@ -134,6 +135,10 @@ impl Collector {
             }
             Err(error) if error.kind() == io::ErrorKind::WouldBlock => Ok(Progress::Blocked),
             Err(error) if error.kind() == io::ErrorKind::Interrupted => Ok(Progress::More),
+            Err(error) if pty::is_end(&error) => {
+                capture.finish();
+                Ok(Progress::Closed)
+            }
             Err(error) => Err(CaptureError::Read(error)),
         }
     }

@@ -28,6 +28,7 @@ use crate::model::time::Instant;
 use crate::sys::fd;
 use crate::sys::guard::GuardPlace;
 use crate::sys::pidfd::Process;
+use crate::sys::pty::Pty;
 use crate::sys::spawn::{SpawnError, SpawnPlan, SpawnStep, Spawner, is_shortage};
 use crate::wire::names;
 use std::ffi::{CStr, CString, OsStr, OsString};
@@ -82,6 +83,8 @@ pub struct Commander {
     template: LateTemplate,
     /// What an item is.
     form: ItemForm,
+    /// The placeholders of an item are empty.
+    hides_item: bool,
     program: ProgramPath,
     stdin: bool,
     /// Commands write stderr where they write stdout.
@@ -92,6 +95,8 @@ pub struct Commander {
     kept: Vec<RawFd>,
     /// Commands write to our own stdout and stderr, not to pipes.
     direct: DirectOutput,
+    /// Commands write to a terminal of their own.
+    pty: bool,
     environment: CommandEnvironment,
     workdir: Option<Workdir>,
     nice: Option<i32>,
@@ -155,12 +160,14 @@ impl Commander {
         Ok(Self {
             template,
             form: spec.insertion.form,
+            hides_item: spec.insertion.hides_item,
             program,
             stdin: spec.stdin,
             merges: spec.merges,
             null: Arc::new(fd::dev_null().map_err(CommandError::DevNull)?),
             kept: Vec::new(),
             direct: DirectOutput::default(),
+            pty: false,
             environment,
             workdir,
             nice: None,
@@ -208,6 +215,13 @@ impl Commander {
         Self { plain: Some(plain), ..self }
     }
 
+    /// Gives each command a terminal of its own as its stdout and stderr, if `pty` is set. What it writes to either is its
+    /// stdout.
+    #[must_use]
+    pub fn with_pty(self, pty: bool) -> Self {
+        Self { pty, ..self }
+    }
+
     /// The most descriptors that the supervisor holds for one command, without the pidfd.
     #[must_use]
     pub const fn fds_per_command(&self) -> u64 {
@@ -233,6 +247,7 @@ impl Commander {
         item: ItemId,
         worker: WorkerId,
     ) -> Result<(&Template, &CommandLine, Values<'a>), Misplaced> {
+        let bytes = if self.hides_item { &[] } else { bytes };
         let values = values(self.form, bytes, item, worker);
         let template = self.template.get()?;
         template.fill(&values, &mut self.line);
@@ -274,13 +289,15 @@ impl Commander {
         if let Some(folder) = launch.tmp {
             self.environment.set_for_all(OsStr::new(names::TMPDIR), folder.as_os_str());
         }
-        let pipes = Pipes::new(self.stdin.then_some(launch.bytes), self.merges)
-            .map_err(|error| LaunchError::Shortage(format!("run {}: create a pipe: {error}", self.name())))?;
+        let what = if self.pty { "a terminal" } else { "a pipe" };
+        let pipes = Pipes::new(self.stdin.then_some(launch.bytes), self.merges, self.pty)
+            .map_err(|error| LaunchError::Shortage(format!("run {}: create {what}: {error}", self.name())))?;
         let (own_stdout, own_stderr, direct) = (io::stdout(), io::stderr(), self.direct);
         let stdout = if direct.stdout { own_stdout.as_fd() } else { pipes.stdout.as_fd() };
         let stderr = match &pipes.stderr {
             _ if self.merges => stdout,
             Some((_, theirs)) if !direct.stderr => theirs.as_fd(),
+            None if !direct.stderr => stdout,
             _ => own_stderr.as_fd(),
         };
         let plan = SpawnPlan {
@@ -447,14 +464,20 @@ struct Pipes {
 }
 
 impl Pipes {
-    fn new(input: Option<&[u8]>, merges: bool) -> io::Result<Self> {
+    /// `pty`: what it writes to is a terminal, stderr too.
+    fn new(input: Option<&[u8]>, merges: bool, pty: bool) -> io::Result<Self> {
         let output = || -> io::Result<(PipeReader, OwnedFd)> {
             let (ours, theirs) = fd::pipe()?;
             fd::set_nonblocking(&ours)?;
             Ok((ours.into(), theirs))
         };
-        let (ours_stdout, stdout) = output()?;
-        let stderr = (!merges).then(output).transpose()?;
+        let (ours_stdout, stdout) = if pty {
+            let Pty { ours, theirs } = Pty::open()?;
+            (OwnedFd::from(ours).into(), theirs)
+        } else {
+            output()?
+        };
+        let stderr = (!merges && !pty).then(output).transpose()?;
         let (mut stdin, mut feed) = (None, None);
         if let Some(item) = input {
             let (theirs, mut start) = StdinFeed::open()?;

@@ -47,6 +47,7 @@ use crate::sys::terminal::Terminal;
 use crate::sys::{fd, limits, priority, signals, stdio};
 use crate::trace::file::TraceFile;
 use crate::transport::in_process;
+use crate::transport::pty::PtyTransport;
 use crate::worker::tasks;
 use crate::worker::threads::Duty;
 use crate::{reporter, source, transport, worker};
@@ -398,7 +399,7 @@ fn open_kind(config: &Config, delimiter: u8) -> Result<Kind, EngineError> {
         WorkerSpec::Exec(spec) => {
             let surroundings = manners::surroundings(config);
             let commander = Commander::new(spec, &surroundings, &config.run_id)?.with_nice(nice_of_workers(config)?);
-            let commander = commander.with_kept(&config.pass_fds);
+            let commander = commander.with_kept(&config.pass_fds).with_pty(config.pty);
             Kind::Command { commander: Box::new(commander), verbose: config.output.verbose }
         }
         WorkerSpec::BuiltIn { task, delay, transport } => {
@@ -475,7 +476,10 @@ fn open_program(
     let c_string = |word: OsString| CString::new(word.into_vec()).map_err(io::Error::other);
     let c_strings = |words: Vec<OsString>| words.into_iter().map(c_string).collect::<Result<Vec<_>, _>>();
     let prepare = || EngineError::system("prepare the worker's program");
-    let transport = transport::transport(spec, config.policy.workers)?;
+    let transport = match config.pty {
+        true => Box::new(PtyTransport),
+        false => transport::transport(spec, config.policy.workers)?,
+    };
     let spin = transport.spin();
     let program = Program::Process(Box::new(LaunchSpec {
         path: c_string(path).map_err(prepare())?,

@@ -7,7 +7,7 @@ use crate::command::exec::Commander;
 use crate::command::line::quote_as_parallel;
 use crate::command::text::TextTemplate;
 use crate::model::arrangement::{ColumnNames, NameSource};
-use crate::model::config::{Config, ExecSpec, InputSpec, ResultsFormat, SourceSpec, Split, WorkerSpec};
+use crate::model::config::{Config, ExecSpec, InputSpec, ResultsFormat, SourceSpec, WorkerSpec};
 use crate::reporter::item_columns::ItemColumns;
 use crate::reporter::item_files::ItemFiles;
 use crate::reporter::item_table::ItemTable;
@@ -74,7 +74,7 @@ fn open_job_log(config: &Config, commander: Option<&Commander>) -> Result<Option
 }
 
 fn command_text(config: &Config, commander: Option<&Commander>) -> ItemText {
-    let has_blocks = matches!(&config.source, SourceSpec::Lines { split: Split::Block { .. }, .. });
+    let has_blocks = matches!(&config.source, SourceSpec::Lines { split, .. } if split.makes_blocks());
     match commander.cloned() {
         Some(mut commander) => Box::new(move |item, id, worker, out| {
             out.extend_from_slice(&commander.quoted_line(item, id, worker, quote_as_parallel));

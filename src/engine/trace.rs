@@ -71,12 +71,19 @@ fn workers_run(worker: &WorkerSpec) -> String {
     }
 }
 
+/// With `--pty`.
+const OWN_TERMINAL: &str = "a terminal of its own";
+
 /// What the descriptors 0, 1 and 2 of each worker process are, and those that are passed on to it.
 fn common_fds(config: &Config) -> Vec<(i32, String)> {
     let standard = match &config.worker {
         WorkerSpec::Thread { .. } => return Vec::new(),
         WorkerSpec::BuiltIn { .. } | WorkerSpec::Frames { .. } => {
             ["/dev/null", "the supervisor's stderr", "the supervisor's stderr"]
+        }
+        WorkerSpec::Foreign(_) if config.pty => [OWN_TERMINAL, OWN_TERMINAL, "the supervisor's stderr"],
+        WorkerSpec::Exec(ExecSpec { stdin, .. }) if config.pty => {
+            [if *stdin { "the item" } else { "/dev/null" }, OWN_TERMINAL, OWN_TERMINAL]
         }
         WorkerSpec::Foreign(spec) if !spec.own_fds => ["items", "results", "the supervisor's stderr"],
         WorkerSpec::Foreign(_) => ["/dev/null", "the supervisor's stderr", "the supervisor's stderr"],

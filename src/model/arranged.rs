@@ -64,7 +64,8 @@ pub(super) fn insertion(source: &SourceSpec, asked: Option<&Arrangement>) -> Ins
     let replace = asked.and_then(|arrangement| arrangement.replace.clone());
     match source {
         SourceSpec::Arranged { arrangement, form, .. } => {
-            Insertion { form: *form, repeats: arrangement.repeats(), replace, has_names: arrangement.names.is_some() }
+            let has_names = arrangement.names.is_some();
+            Insertion { form: *form, repeats: arrangement.repeats(), replace, has_names, ..Insertion::default() }
         }
         _ => Insertion { replace, ..Insertion::default() },
     }

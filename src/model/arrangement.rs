@@ -171,6 +171,8 @@ pub struct Insertion {
     pub replace: Option<Vec<u8>>,
     /// Columns have names, which are known when the first item is.
     pub has_names: bool,
+    /// The item is for the stdin of its command alone: placeholders of it are empty, as in GNU parallel with `--pipe`.
+    pub hides_item: bool,
 }
 
 /// The name of a column, and its number from 1.

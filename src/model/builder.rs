@@ -132,6 +132,10 @@ config_builder! {
         /// the first thread of the program. Default: false, a command that wants the terminal is stopped by the
         /// system.
         terminal: bool,
+        /// Give each command, and each worker that answers in text, a terminal of its own: programs that see one show
+        /// colors and do not hold their output back. It is the stdout and stderr of a command, and the stdin and stdout
+        /// of a worker. Default: false, pipes.
+        pty: bool,
         /// Descriptors of this process, from 3 on, that workers inherit under the same numbers. They have to be open
         /// when the run starts, and to stay open while it lasts. Default: none.
         pass_fds: Vec<i32>,
@@ -148,6 +152,9 @@ config_builder! {
         /// Items are blocks of about this many bytes, each cut after a delimiter. Default: an item is what a delimiter
         /// ends.
         block: u64,
+        /// The command reads blocks of many records on its stdin, cut where GNU parallel's `--pipe` cuts them, and has no
+        /// item among its arguments. `block` is the size of a block before the cut, 1 MiB by default. Default: false.
+        pipe: bool,
         /// What becomes of what is read: columns, lists of arguments for a command, an order by chance. Default: an item is
         /// what is read.
         arrangement: Arrangement,
@@ -250,6 +257,10 @@ config_builder! {
         /// Read the number of workers from this file, at the start and whenever it changes: a number, or `200%`, `+2`, `-1`
         /// of the cores. Default: no file.
         workers_file: PathBuf,
+        /// With `pipe`: what a record begins with. Default: anything.
+        record_start: Vec<u8>,
+        /// With `pipe`: what a record ends with. Default: a newline; anything with a `record_start`.
+        record_end: Vec<u8>,
         /// The task of the built-in worker, one of [`TASKS`](super::spec::TASKS). Default: the first of them.
         task: String,
         /// The same as `tag` with this text, in which `{}` and its kin stand for the item. Default: no text.

@@ -35,6 +35,8 @@ pub struct Config {
     pub surroundings: Surroundings,
     /// What `OMP_NUM_THREADS` and its kin say in the environment of workers; `None`: they are as in our own.
     pub threads_per_worker: Option<u32>,
+    /// Each command, and each worker that answers in text, has a terminal of its own in place of pipes.
+    pub pty: bool,
     /// Descriptors of this process, from 3 on, that workers inherit under the same numbers. They have to stay open
     /// while the run lasts.
     pub pass_fds: Vec<i32>,
@@ -288,7 +290,7 @@ pub enum InputSpec {
 }
 
 /// Where an item ends.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Split {
     /// After each delimiter. The last item needs none.
     Delimiter(u8),
@@ -300,6 +302,31 @@ pub enum Split {
         /// A block is cut after this byte; `None`: at exactly `bytes`.
         delimiter: Option<u8>,
     },
+    /// An item is a block of many records, cut where GNU parallel's `--pipe` cuts it.
+    Records(RecordSplit),
+}
+
+impl Split {
+    /// Whether an item is a block of many lines or records.
+    #[must_use]
+    pub const fn makes_blocks(&self) -> bool {
+        match self {
+            Self::Delimiter(_) => false,
+            Self::Block { .. } | Self::Records(_) => true,
+        }
+    }
+}
+
+/// Blocks of records. A record ends where `end` is followed by `start`: the cut is between the two. A block ends at the
+/// last such place within its size. If there is none, the size grows, and stays so.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RecordSplit {
+    /// From 1 to [`ITEM_BYTES_MAX`](super::spec::ITEM_BYTES_MAX): the size of a block before the cut.
+    pub block_bytes: u64,
+    /// What a record begins with; it may be empty.
+    pub start: Vec<u8>,
+    /// What a record ends with; it may be empty. If both are, a block is cut at exactly its size.
+    pub end: Vec<u8>,
 }
 
 /// What the run writes, and where.

@@ -87,6 +87,21 @@ pub enum ConfigError {
     /// A block travels alone.
     #[error("`block` sends one item in a message; leave `batch_max` out")]
     BlockBatchMax,
+    /// `pipe` alone has this setting.
+    #[error("`{setting}` says how `pipe` cuts; set that, or leave `{setting}` out")]
+    NeedsPipe {
+        /// The setting to leave out.
+        setting: Setting,
+    },
+    /// The setting is for items that are lines, and `pipe` makes blocks of records.
+    #[error(
+        "`{setting}` is for items of one line, and `pipe` hands out blocks of records; leave one of them out \
+         (`record_end` says where a record ends)"
+    )]
+    PipeOfLines {
+        /// The setting to leave out.
+        setting: Setting,
+    },
     /// A tag would be a whole block.
     #[error("`tag` writes the item before each line, but an item of `block` is many lines; leave one of them out")]
     TagOfBlocks,
@@ -113,6 +128,17 @@ pub enum ConfigError {
     /// A command that is stopped would keep the terminal for ever.
     #[error("`terminal` needs `handle_signals`, by which a command that stops is noticed; set it too")]
     TerminalSignals,
+    /// Frames travel by descriptors that are no terminal, and threads have none.
+    #[error(
+        "`pty` is for commands and for workers that answer in text; leave it out, or set `command` or another `protocol`"
+    )]
+    PtyOfFrames,
+    /// The setting chooses what `pty` replaces by a terminal.
+    #[error("`pty` is a terminal in place of what `{setting}` sets; leave one of them out")]
+    PtyWith {
+        /// The setting to leave out.
+        setting: Setting,
+    },
     /// Workers have a stdin, stdout and stderr of their own.
     #[error("`pass_fds` has {fd}, but 0, 1 and 2 are a worker's own stdin, stdout and stderr; give numbers from 3 on")]
     PassedStandard {
@@ -287,6 +313,12 @@ pub enum Setting {
     Delimiter,
     /// [`block`](super::builder::ConfigBuilder::block).
     Block,
+    /// [`pipe`](super::builder::ConfigBuilder::pipe).
+    Pipe,
+    /// [`record_start`](super::builder::ConfigBuilder::record_start).
+    RecordStart,
+    /// [`record_end`](super::builder::ConfigBuilder::record_end).
+    RecordEnd,
     /// `queue`, set to priority.
     PriorityQueue,
     /// [`grouping`](super::builder::ConfigBuilder::grouping).
@@ -374,6 +406,9 @@ impl fmt::Display for Setting {
             Self::KillLimit => "kill_limit",
             Self::Delimiter => "delimiter",
             Self::Block => "block",
+            Self::Pipe => "pipe",
+            Self::RecordStart => "record_start",
+            Self::RecordEnd => "record_end",
             Self::PriorityQueue => "queue",
             Self::Grouping => "grouping",
             Self::Tag => "tag",

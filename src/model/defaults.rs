@@ -5,7 +5,7 @@
 //! opens it.
 
 use super::arranged;
-use super::arrangement::{Arrangement, ItemForm};
+use super::arrangement::{Arrangement, Insertion, ItemForm};
 use super::builder::{ConfigBuilder, SourceChoice, WorkerChoice};
 use super::config::{
     ArrangedInput, Config, ExecSpec, ForeignSpec, Grouping, InputSpec, SourceSpec, Split, StartRules, SummaryMode,
@@ -34,9 +34,11 @@ impl ConfigBuilder {
         self.check_protocol()?;
         self.check_terminal()?;
         self.check_surroundings()?;
+        self.check_pty()?;
         if is_set(self.quiet) && self.summary == Some(SummaryMode::Always) {
             return Err(ConfigError::QuietSummary);
         }
+        self.check_records()?;
         let source = self.source_spec()?;
         let demonstration = self.is_built_in() && source.is_generated();
         let output = self.output_spec(demonstration)?;
@@ -61,6 +63,7 @@ impl ConfigBuilder {
                 nice: self.nice.unwrap_or(0),
             },
             threads_per_worker: self.threads_per_worker,
+            pty: is_set(self.pty),
             pass_fds: self.pass_fds.unwrap_or_default(),
             leftovers: self.leftovers.unwrap_or_default(),
             tmpdir: self.tmpdir,
@@ -138,6 +141,7 @@ impl ConfigBuilder {
             (Setting::Stdin, is_set(self.stdin)),
             (Setting::Merge, is_set(self.merge)),
             (Setting::ItemTmp, is_set(self.item_tmp)),
+            (Setting::Pipe, is_set(self.pipe)),
             (Setting::Terminal, is_set(self.terminal)),
             (Setting::ExitRules, self.exit_rules.is_some()),
             (Setting::TimeoutPercent, self.timeout_percent.is_some()),
@@ -204,6 +208,7 @@ impl ConfigBuilder {
         let spec = arranged::source(spec, arrangement, self.is_per_item());
         if let SourceSpec::Arranged { .. } = spec {
             let as_read = first_set(&[
+                (Setting::Pipe, is_set(self.pipe)),
                 (Setting::Block, self.block.is_some()),
                 (Setting::PriorityQueue, self.queue == Some(QueueOrder::Priority)),
             ]);
@@ -211,6 +216,7 @@ impl ConfigBuilder {
         }
         // Items that come without bytes to cut.
         let cut = first_set(&[
+            (Setting::Pipe, is_set(self.pipe)),
             (Setting::Delimiter, self.delimiter.is_some()),
             (Setting::Block, self.block.is_some()),
             (Setting::PriorityQueue, self.queue == Some(QueueOrder::Priority)),
@@ -238,6 +244,9 @@ impl ConfigBuilder {
 
     fn lines(&self, input: InputSpec) -> Result<SourceSpec, ConfigError> {
         let priority = self.queue == Some(QueueOrder::Priority);
+        if let Some(records) = self.records()? {
+            return Ok(SourceSpec::Lines { input, split: Split::Records(records), priority });
+        }
         let split = match (self.block, self.delimiter.unwrap_or(Some(b'\n'))) {
             (Some(_), _) if priority => return Err(ConfigError::BlockPriority),
             (Some(_), _) if self.batch_max.is_some() => return Err(ConfigError::BlockBatchMax),
@@ -252,8 +261,10 @@ impl ConfigBuilder {
         let transport = self.transport_spec(demonstration)?;
         match &self.worker {
             WorkerChoice::Command(argv) => {
-                let (shell, stdin) = (is_set(self.shell), is_set(self.stdin));
+                let (shell, hides_item) = (is_set(self.shell), is_set(self.pipe));
+                let stdin = hides_item || is_set(self.stdin);
                 let insertion = arranged::insertion(source, self.arrangement.as_ref());
+                let insertion = Insertion { hides_item, ..insertion };
                 let (argv, terminal, merges) = (argv.clone(), is_set(self.terminal), is_set(self.merge));
                 let item_tmp = is_set(self.item_tmp);
                 Ok(WorkerSpec::Exec(ExecSpec { argv, shell, stdin, merges, item_tmp, terminal, insertion }))

@@ -14,6 +14,7 @@ impl ConfigBuilder {
         let mode = self.output.unwrap_or(if demonstration { OutputMode::Narrate } else { OutputMode::Results });
         let tag = is_set(self.tag) || self.tag_text.is_some();
         match mode {
+            _ if tag && is_set(self.pipe) => return Err(ConfigError::PipeOfLines { setting: Setting::Tag }),
             _ if tag && self.block.is_some() => return Err(ConfigError::TagOfBlocks),
             OutputMode::Narrate | OutputMode::Json if tag => return Err(ConfigError::TagOfMode { mode }),
             _ => {}

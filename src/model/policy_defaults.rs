@@ -3,7 +3,7 @@
 //! Invariant: pure, as `defaults`, which checks the settings before.
 
 use super::builder::ConfigBuilder;
-use super::config::{SourceSpec, Split};
+use super::config::SourceSpec;
 use super::ids::ItemId;
 use super::setting_values::is_set;
 use super::signal::Signal;
@@ -143,7 +143,10 @@ impl ConfigBuilder {
     }
 }
 
-/// Whether an item is a block of many lines.
+/// Whether an item is a block of many lines or records.
 pub(super) const fn is_blocks(source: &SourceSpec) -> bool {
-    matches!(source, SourceSpec::Lines { split: Split::Block { .. }, .. })
+    match source {
+        SourceSpec::Lines { split, .. } => split.makes_blocks(),
+        _ => false,
+    }
 }

@@ -63,9 +63,10 @@ pub fn open(input: &InputSpec, split: Split, priority: bool, maps: bool) -> Resu
     }
     let regular = metadata.is_file();
     let by = if maps { By::Mapping } else { By::Reading };
-    let in_windows = maps || matches!(split, Split::Block { .. });
+    // Blocks of records are cut as they are read.
+    let in_windows = matches!(split, Split::Block { .. }) || (maps && matches!(split, Split::Delimiter(_)));
     let (name, file) = if in_windows && regular && *input != InputSpec::Stdin {
-        match Windows::new(by, name, file, split, priority) {
+        match Windows::new(by, name, file, split.clone(), priority) {
             Ok(windows) => return Ok(Box::new(windows)),
             Err(unmapped) => unmapped,
         }

@@ -12,6 +12,7 @@ pub mod generator;
 pub mod iterator;
 mod kept;
 pub mod lines;
+mod records;
 mod selection;
 pub mod splitter;
 mod windows;

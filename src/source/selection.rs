@@ -43,6 +43,6 @@ fn open_input(spec: &SourceSpec, maps: bool) -> Result<Box<dyn Source>, SourceEr
         SourceSpec::Arranged { .. } => open(spec, maps, ArrangementFacts::default())?,
         SourceSpec::Generate { count } => Box::new(generator::Generator::new(*count)),
         SourceSpec::Args { items } => Box::new(args::ArgumentSource::new(items.clone())),
-        SourceSpec::Lines { input, split, priority } => lines::open(input, *split, *priority, maps)?,
+        SourceSpec::Lines { input, split, priority } => lines::open(input, split.clone(), *priority, maps)?,
     })
 }

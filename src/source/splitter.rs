@@ -5,6 +5,7 @@
 //! item is dropped as it arrives.
 
 use super::kept::ReusedBlocks;
+use super::records::RecordCutter;
 use super::{BATCH_BYTES_MAX, Delivery, Payload};
 use crate::model::config::Split;
 use crate::model::outcome::FailReason;
@@ -23,6 +24,8 @@ const SHOWN_BYTES_MAX: usize = 80;
 /// Finds the ends of items, and holds the bytes that are not yet delivered.
 pub struct Splitter {
     split: Split,
+    /// Cuts blocks of records.
+    records: Option<RecordCutter>,
     priority: bool,
     /// Whole items; those before `at` are delivered. Each line ends with its delimiter.
     block: Arc<Block>,
@@ -41,8 +44,13 @@ impl Splitter {
     /// `priority`: each item is a line `NUMBER<TAB>ITEM`.
     #[must_use]
     pub fn new(split: Split, priority: bool) -> Self {
+        let records = match &split {
+            Split::Records(records) => Some(RecordCutter::new(records)),
+            Split::Delimiter(_) | Split::Block { .. } => None,
+        };
         Self {
             split,
+            records,
             priority,
             block: Arc::default(),
             at: 0,
@@ -57,9 +65,16 @@ impl Splitter {
     pub fn push(&mut self, piece: &[u8]) {
         debug_assert!(self.is_drained(), "undelivered items would be lost");
         let mut piece = piece;
+        let behind;
         if self.skipping {
-            let Some(end) = self.delimiter().and_then(|delimiter| memchr(delimiter, piece)) else { return };
-            piece = &piece[end + 1..];
+            if let Some(records) = &mut self.records {
+                let Some(rest) = records.skip(piece) else { return };
+                behind = rest;
+                piece = &behind;
+            } else {
+                let Some(end) = self.delimiter().and_then(|delimiter| memchr(delimiter, piece)) else { return };
+                piece = &piece[end + 1..];
+            }
             self.skipping = false;
             self.too_long = true;
         }
@@ -71,6 +86,7 @@ impl Splitter {
             Split::Block { bytes, delimiter } => {
                 whole_blocks(&self.unfinished, searched, block_bytes(bytes), delimiter)
             }
+            Split::Records(_) => self.records.as_mut().map_or(0, |records| records.whole_blocks(&self.unfinished)),
         };
         if end > 0 {
             let mut rest = self.reused.memory();
@@ -79,22 +95,26 @@ impl Splitter {
             self.unfinished.truncate(end);
             self.block = Arc::new(std::mem::replace(&mut self.unfinished, rest).into());
             self.at = 0;
-            if matches!(self.split, Split::Block { .. }) {
+            if self.split.makes_blocks() {
                 self.reused.keep(&self.block);
             }
         }
         if self.unfinished.len() > ITEM_BYTES_MAX {
+            if let Some(records) = &mut self.records {
+                records.begin_to_skip(&self.unfinished);
+            }
             self.unfinished = Vec::new();
             self.skipping = true;
         }
     }
 
-    /// How many of these bytes, which begin with an item, are whole items.
+    /// How many of these bytes, which begin with an item, are whole items. Not for blocks of records, which are pushed.
     #[must_use]
     pub fn whole_bytes(&self, bytes: &[u8]) -> usize {
         match self.split {
             Split::Delimiter(delimiter) => memrchr(delimiter, bytes).map_or(0, |last| last + 1),
             Split::Block { bytes: size, delimiter } => whole_blocks(bytes, 0, block_bytes(size), delimiter),
+            Split::Records(_) => 0,
         }
     }
 
@@ -145,6 +165,7 @@ impl Splitter {
             Split::Delimiter(delimiter) if self.priority => self.next_with_priority(delimiter),
             Split::Delimiter(delimiter) => self.next_lines(items_max, delimiter),
             Split::Block { bytes, delimiter } => self.next_block(block_bytes(bytes), delimiter),
+            Split::Records(_) => self.next_of_records(),
         })
     }
 
@@ -157,6 +178,7 @@ impl Splitter {
         match self.split {
             Split::Delimiter(delimiter) => Some(delimiter),
             Split::Block { delimiter, .. } => delimiter,
+            Split::Records(_) => None,
         }
     }
 
@@ -205,6 +227,12 @@ impl Splitter {
         let rest = &self.block[self.at..];
         let bytes = if rest.len() <= size { None } else { cut_at(rest, size, delimiter) };
         self.take_single(bytes.unwrap_or(rest.len()), 0, 0)
+    }
+
+    /// The next block of records; at the end of the input the rest.
+    fn next_of_records(&mut self) -> Delivery {
+        let end = self.records.as_mut().and_then(RecordCutter::next_end).unwrap_or(self.block.len());
+        self.take_single(end - self.at, 0, 0)
     }
 
     /// A single item of `bytes` bytes; the `after` bytes of delimiter behind it are skipped.
@@ -293,11 +321,11 @@ mod tests {
     /// The deliveries for `input`, pushed in pieces of `piece` bytes and asked for `items_max` at a time: the items of a
     /// batch joined by `|`, with a priority before `:` if it has one.
     fn deliveries(split: Split, priority: bool, input: &[u8], piece: usize, items_max: u64) -> Vec<String> {
-        let mut splitter = Splitter::new(split, priority);
+        let mut splitter = Splitter::new(split.clone(), priority);
         let mut found = Vec::new();
         let mut drain = |splitter: &mut Splitter| {
             while let Some(delivery) = splitter.next(items_max) {
-                found.push(show(&delivery, split));
+                found.push(show(&delivery, &split));
             }
         };
         for bytes in input.chunks(piece) {
@@ -309,14 +337,14 @@ mod tests {
         found
     }
 
-    fn show(delivery: &Delivery, split: Split) -> String {
+    fn show(delivery: &Delivery, split: &Split) -> String {
         match delivery {
             Delivery::Items(payload) => {
                 let bytes = &payload.block[payload.range.clone()];
                 let items = match split {
                     Split::Delimiter(delimiter) if payload.count > 1 => {
-                        let body = bytes.strip_suffix(&[delimiter]).expect("each of several items is delimited");
-                        let items: Vec<_> = body.split(|byte| *byte == delimiter).map(lossy).collect();
+                        let body = bytes.strip_suffix(&[*delimiter]).expect("each of several items is delimited");
+                        let items: Vec<_> = body.split(|byte| byte == delimiter).map(lossy).collect();
                         assert_eq!(items.len() as u32, payload.count);
                         items.join("|")
                     }
@@ -377,7 +405,7 @@ mod tests {
         let mut push = |splitter: &mut Splitter, bytes: &[u8]| {
             splitter.push(bytes);
             while let Some(delivery) = splitter.next(1) {
-                found.push(show(&delivery, LINES));
+                found.push(show(&delivery, &LINES));
             }
         };
         push(&mut splitter, b"before\nbegin");
@@ -408,7 +436,7 @@ mod tests {
     fn a_block_is_cut_after_a_delimiter_and_grows_for_a_longer_line() {
         let split = Split::Block { bytes: 6, delimiter: Some(b'\n') };
         for piece in 1..=20 {
-            let found = deliveries(split, false, b"aa\nbb\ncc\na longer line\ndd\nee", piece, 9);
+            let found = deliveries(split.clone(), false, b"aa\nbb\ncc\na longer line\ndd\nee", piece, 9);
             assert_eq!(found, ["aa/bb/", "cc/", "a longer line/", "dd/ee"], "{piece}");
             let exact = deliveries(Split::Block { bytes: 4, delimiter: None }, false, b"0123456789", piece, 9);
             assert_eq!(exact, ["0123", "4567", "89"], "{piece}");

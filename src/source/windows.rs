@@ -81,9 +81,9 @@ impl Windows {
     }
 
     fn of(by: By, name: String, file: Arc<File>, size: u64, split: Split, priority: bool) -> Self {
-        let (block_bytes, cold) = match split {
-            Split::Delimiter(_) => (0, false),
-            Split::Block { bytes, .. } => (usize::try_from(bytes).unwrap_or(usize::MAX).min(ITEM_BYTES_MAX), true),
+        let (block_bytes, cold) = match &split {
+            Split::Delimiter(_) | Split::Records(_) => (0, false),
+            Split::Block { bytes, .. } => (usize::try_from(*bytes).unwrap_or(usize::MAX).min(ITEM_BYTES_MAX), true),
         };
         let window_bytes = match by {
             By::Mapping => WINDOW_BYTES.max(WINDOW_BLOCKS * block_bytes),
@@ -313,15 +313,16 @@ mod tests {
         for round in 0..600 {
             let bytes: Vec<u8> = (0..1 + random(200)).map(|_| b"1\t\nab"[random(5)]).collect();
             let file = file_of(&bytes);
-            let (split, priority) = splits[round % splits.len()];
+            let (split, priority) = splits[round % splits.len()].clone();
             let mut read =
-                super::super::lines::open(&InputSpec::File(file.path().to_owned()), split, priority, false).unwrap();
+                super::super::lines::open(&InputSpec::File(file.path().to_owned()), split.clone(), priority, false)
+                    .unwrap();
             let expected = items(&mut *read, u64::MAX).unwrap();
             for (window_bytes, by) in [1, 2, 1 + random(50), WINDOW_BYTES]
                 .into_iter()
                 .zip([By::Mapping, By::Reading].into_iter().cycle().skip(round / 6 % 2))
             {
-                let mut source = windows(by, &file, split, priority, window_bytes);
+                let mut source = windows(by, &file, split.clone(), priority, window_bytes);
                 let windowed = items(&mut source, 1 + random(9) as u64).unwrap();
                 assert!(windowed == expected, "{split:?} {window_bytes} {:?}", String::from_utf8_lossy(&bytes));
             }

@@ -38,6 +38,7 @@ pub mod parent;
 pub mod pidfd;
 pub mod poller;
 pub mod priority;
+pub mod pty;
 pub mod queued_signals;
 pub mod random;
 pub mod record_lock;

@@ -100,6 +100,9 @@ const RULES: &[Rule] = &[
     rule("block", ANY, &["1", "7", "1K", "64k", "16M"])
         .needs_input()
         .odd(&[b"0", b"17M", b"1Q", b"-1", b"", b"K", b"1.5"]),
+    rule("pipe", COMMANDS, &[]).needs_input(),
+    rule("recstart", COMMANDS, &["a", "\\n", ""]).needs_input().odd(&[b"\xff"]),
+    rule("recend", COMMANDS, &["\\n", "7", "", "\\0"]).needs_input().odd(&[b"\xff"]),
     rule("colsep", COMMANDS, &[",", "\\s+", "(a)|b", ""]).odd(&[b"(", b"[", b"\xff", b"(?=x)", b"*"]),
     rule("csv", COMMANDS, &[]),
     rule("header", COMMANDS, &[":", "0"]).odd(&[b"", b"1", b"::", b"\xff"]),
@@ -144,6 +147,7 @@ const RULES: &[Rule] = &[
     rule("tmpdir", ANY, &[".", "/tmp"]).odd(&[b"", b"/nonexistent/folder", b"items", b"\xff", b"/proc"]),
     // The lines have no terminal.
     rule("tty", 0, &[]),
+    rule("pty", COMMANDS | PROGRAMS, &[]),
     // They have no further descriptor, so each number is refused.
     rule("pass_fd", 0, &["3", "19", "4294967295"]).odd(&[b"0", b"2", b"-1", b"", b"x", b"99999999999999999999"]),
     rule("workdir", STAYING | COMMANDS, &[".", "/", "/tmp"]).odd(&[

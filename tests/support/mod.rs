@@ -3,6 +3,7 @@
 #![allow(dead_code, reason = "each test program uses its own part")]
 
 mod balance;
+pub mod piped;
 pub mod screen;
 pub mod trace_events;
 
