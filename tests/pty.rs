@@ -1,23 +1,13 @@
-//! `--pty`: a terminal of its own for each command, and for each worker that answers in text.
+//! `--pty`: a terminal of its own for each command.
 
 mod support;
 
-use std::process::{Command, Output};
+use std::process::Output;
 use support::SUPERVISOR;
 use support::piped::{ran, text};
 
 fn supervisor(args: &[&str], input: &[u8]) -> Output {
     ran(SUPERVISOR, args, input)
-}
-
-/// Whether a program is there to test with.
-fn has(program: &str) -> bool {
-    let found = Command::new("sh").args(["-c", "command -v \"$1\" >/dev/null", "sh", program]).status();
-    let is_there = found.is_ok_and(|status| status.success());
-    if !is_there {
-        eprintln!("skipped: no `{program}` is installed");
-    }
-    is_there
 }
 
 #[test]
@@ -64,58 +54,13 @@ fn a_failure_is_one_as_ever() {
     assert_eq!(found.status.code(), Some(1), "{}", text(&found.stderr));
 }
 
-/// Workers that answer with each number doubled, and buffer their output unless they see a terminal.
-fn check_doubling(program: &[&str]) {
-    let args = [&["--pty", "--protocol", "lines", "-j2", "-k", "--summary", "always", "--"], program].concat();
-    let input: String = (1..=200).map(|number| format!("{number}\n")).collect();
-    let found = supervisor(&args, input.as_bytes());
-    let expected: String = (1..=200).map(|number| format!("{}\n", 2 * number)).collect();
-    assert_eq!((found.status.code(), text(&found.stdout)), (Some(0), expected), "{}", text(&found.stderr));
-    // They read the end of their input, and were not ended.
-    let summary = text(&found.stderr);
-    assert!(!summary.contains("signal") && summary.contains("exit 0"), "{summary}");
-}
-
-#[test]
-fn python_answers_at_once_and_reads_the_end_of_its_input() {
-    if has("python3") {
-        check_doubling(&["python3", "-c", "import sys\nfor line in sys.stdin: print(2 * int(line))"]);
-    }
-}
-
-#[test]
-fn mawk_answers_at_once_and_reads_the_end_of_its_input() {
-    if has("mawk") {
-        check_doubling(&["mawk", "{ print 2 * $1 }"]);
-    }
-}
-
-#[test]
-fn a_line_goes_through_whole_whatever_its_bytes() {
-    let all: Vec<u8> = (0..=255).filter(|byte| *byte != b'\n').collect();
-    let long = [&all[..], &b"x".repeat(200_000)].concat();
-    let input = [&all[..], b"\n", &long, b"\n\nend\n"].concat();
-    let found = supervisor(&["--pty", "-q", "--protocol", "lines", "-j1", "--", "cat"], &input);
-    assert_eq!((found.status.code(), text(&found.stderr)), (Some(0), String::new()));
-    assert!(found.stdout == input, "{}", found.stdout.len());
-}
-
-#[test]
-fn a_worker_of_json_has_a_terminal_too() {
-    let script = "[ -t 0 ] && [ -t 1 ] || exit 9; while read -r line; do \
-        echo \"{\\\"id\\\":$(echo \"$line\" | sed 's/.*\"id\":\\([0-9]*\\).*/\\1/'),\\\"result\\\":\\\"seen\\\"}\"; done";
-    let found = supervisor(&["--pty", "--protocol", "json", "-j1", "--", "sh", "-c", script], b"a\nb\n");
-    assert_eq!((found.status.code(), text(&found.stderr)), (Some(0), String::new()), "{}", text(&found.stdout));
-}
-
 #[test]
 fn what_makes_no_sense_is_refused_with_the_remedy() {
-    let table: [(&[&str], &str); 5] = [
-        (&["--pty"], "--pty is for commands and for workers that answer in text"),
-        (&["--pty", "--protocol", "frames", "--", "w"], "--pty is for commands and for workers that answer in text"),
-        (&["--pty", "--tty", "--", "vi"], "--pty is a terminal in place of what --tty chooses; leave one of them out"),
-        (&["--pty", "--protocol", "json", "--json-fd", "--", "w"], "in place of what --json-fd chooses"),
-        (&["--pty", "--protocol", "lines", "--transport", "socket", "--", "w"], "what --transport chooses"),
+    let table: [(&[&str], &str); 4] = [
+        (&["--pty"], "--pty is for a command that runs once per item"),
+        (&["--pty", "--protocol", "frames", "--", "w"], "--pty is for a command that runs once per item"),
+        (&["--pty", "--protocol", "lines", "--", "w"], "--pty is for a command that runs once per item"),
+        (&["--pty", "--tty", "--", "vi"], "--tty lends commands our terminal, and --pty gives each its own"),
     ];
     for (args, expected) in table {
         let found = supervisor(args, b"x\n");

@@ -82,15 +82,15 @@ pub struct Flags {
     /// Items are blocks of about SIZE, cut behind a delimiter [--pipe: 1M]
     #[arg(long, aliases = ["block-size", "blocksize"], value_name = "SIZE", value_parser = values::block)]
     pub block: Option<u64>,
-    /// Cut the input as GNU parallel does: a block to the stdin of a command
+    /// Blocks to the stdin of commands, cut as GNU parallel cuts them
     #[arg(long, aliases = ["spreadstdin"])]
     pub pipe: bool,
     /// With --pipe: records begin with TEXT, with \n \t \0 as escapes
-    #[arg(long, value_name = "TEXT", value_parser = OsStringValueParser::new().map(values::record_text))]
-    pub recstart: Option<Vec<u8>>,
+    #[arg(long, value_name = "TEXT", value_parser = OsStringValueParser::new())]
+    pub recstart: Option<OsString>,
     /// With --pipe: records end with TEXT [\n]
-    #[arg(long, value_name = "TEXT", value_parser = OsStringValueParser::new().map(values::record_text))]
-    pub recend: Option<Vec<u8>>,
+    #[arg(long, value_name = "TEXT", value_parser = OsStringValueParser::new())]
+    pub recend: Option<OsString>,
     /// Cut lines into the columns {1} {2} ... at a regular expression
     #[arg(short = 'C', long, alias = "col-sep", value_name = "REGEX", value_parser = OsStringValueParser::new())]
     pub colsep: Option<OsString>,
@@ -190,7 +190,7 @@ pub struct Flags {
     /// Lend the terminal to the command that runs, one at a time [-j 1]
     #[arg(long)]
     pub tty: bool,
-    /// Each has a terminal of its own: colors, and no output held back
+    /// Each command has a terminal of its own, so that colors stay
     #[arg(long)]
     pub pty: bool,
     /// Workers inherit our descriptor N, from 3 on; may be repeated [none]

@@ -92,12 +92,8 @@ pub enum UsageError {
     TwoExitRules { status: ExitMatch, rules: [ExitRule; 2] },
     #[error("--tty lends the terminal to one command at a time; give -j 1, or leave -j out")]
     TtyWorkers,
-    #[error(
-        "--pty is for commands and for workers that answer in text; leave it out, or use --protocol exec, lines or json with a command"
-    )]
-    PtyOfFrames,
-    #[error("--pty is a terminal in place of what {flag} chooses; leave one of them out")]
-    PtyWith { flag: &'static str },
+    #[error("--tty lends commands our terminal, and --pty gives each its own; leave one of them out")]
+    TwoTerminals,
     #[error("--pass-fd {fd}: 0, 1 and 2 are a worker's own stdin, stdout and stderr; give a number from 3 on")]
     PassedStandard { fd: i32 },
     #[error("--env {name}: a run sets this variable itself; leave it out")]

@@ -7,7 +7,7 @@
 use super::args::{Flags, Isolation, ProtocolChoice, ShownOutput};
 use super::error::UsageError;
 use super::separators::{Given, GivenInput};
-use super::values::{Delimiter, HaltChoice, Limit, TimeLimit, Workers};
+use super::values::{self, Delimiter, HaltChoice, Limit, TimeLimit, Workers};
 use crate::model::arrangement::{Arrangement, ColumnSplit, LineFill};
 use crate::model::builder::{ConfigBuilder, Host, SourceChoice, WorkerChoice};
 use crate::model::config::{Config, Grouping, InputSpec, JobLogSpec, OutputMode, ResultsSpec, ShowOutput, ShowWhen};
@@ -155,8 +155,8 @@ fn settings(flags: &Flags, worker: WorkerChoice, host: &Host) -> ConfigBuilder {
         delimiter: delimiter(flags),
         block: flags.block,
         pipe: Some(flags.pipe),
-        record_start: flags.recstart.clone(),
-        record_end: flags.recend.clone(),
+        record_start: flags.recstart.as_deref().map(values::record_text),
+        record_end: flags.recend.as_deref().map(values::record_text),
         workers,
         workers_file,
         threads_per_worker: flags.threads_per_worker,
@@ -329,8 +329,7 @@ fn usage_error(error: ConfigError, flags: &Flags) -> UsageError {
         ConfigError::ListToStdin { setting } => UsageError::ListToStdin { flag: flag(setting) },
         ConfigError::StdinTwice => UsageError::StdinTwice,
         ConfigError::TwoExitRules { status, rules } => UsageError::TwoExitRules { status, rules },
-        ConfigError::PtyOfFrames => UsageError::PtyOfFrames,
-        ConfigError::PtyWith { setting } => UsageError::PtyWith { flag: flag(setting) },
+        ConfigError::TwoTerminals => UsageError::TwoTerminals,
         ConfigError::TerminalWorkers => UsageError::TtyWorkers,
         ConfigError::TagOfMode { mode: OutputMode::Narrate } => UsageError::NeedsResults { mode: "narrate" },
         ConfigError::TagOfMode { mode: OutputMode::Json } => UsageError::NeedsResults { mode: "json" },
@@ -381,6 +380,7 @@ const fn flag(setting: Setting, flags: &Flags) -> &'static str {
         Setting::Variables => "--env",
         Setting::Nice => "--nice",
         Setting::Leftovers => "--leftovers",
+        Setting::Pty => "--pty",
         Setting::Timeout => "--timeout",
         Setting::TimeoutPercent => "--timeout N%",
         Setting::LoadMax => "--load",

@@ -473,7 +473,7 @@ impl Pipes {
         };
         let (ours_stdout, stdout) = if pty {
             let Pty { ours, theirs } = Pty::open()?;
-            (OwnedFd::from(ours).into(), theirs)
+            (ours.into(), theirs)
         } else {
             output()?
         };

@@ -47,7 +47,6 @@ use crate::sys::terminal::Terminal;
 use crate::sys::{fd, limits, priority, signals, stdio};
 use crate::trace::file::TraceFile;
 use crate::transport::in_process;
-use crate::transport::pty::PtyTransport;
 use crate::worker::tasks;
 use crate::worker::threads::Duty;
 use crate::{reporter, source, transport, worker};
@@ -476,10 +475,7 @@ fn open_program(
     let c_string = |word: OsString| CString::new(word.into_vec()).map_err(io::Error::other);
     let c_strings = |words: Vec<OsString>| words.into_iter().map(c_string).collect::<Result<Vec<_>, _>>();
     let prepare = || EngineError::system("prepare the worker's program");
-    let transport = match config.pty {
-        true => Box::new(PtyTransport),
-        false => transport::transport(spec, config.policy.workers)?,
-    };
+    let transport = transport::transport(spec, config.policy.workers)?;
     let spin = transport.spin();
     let program = Program::Process(Box::new(LaunchSpec {
         path: c_string(path).map_err(prepare())?,

@@ -81,7 +81,6 @@ fn common_fds(config: &Config) -> Vec<(i32, String)> {
         WorkerSpec::BuiltIn { .. } | WorkerSpec::Frames { .. } => {
             ["/dev/null", "the supervisor's stderr", "the supervisor's stderr"]
         }
-        WorkerSpec::Foreign(_) if config.pty => [OWN_TERMINAL, OWN_TERMINAL, "the supervisor's stderr"],
         WorkerSpec::Exec(ExecSpec { stdin, .. }) if config.pty => {
             [if *stdin { "the item" } else { "/dev/null" }, OWN_TERMINAL, OWN_TERMINAL]
         }

@@ -132,9 +132,8 @@ config_builder! {
         /// the first thread of the program. Default: false, a command that wants the terminal is stopped by the
         /// system.
         terminal: bool,
-        /// Give each command, and each worker that answers in text, a terminal of its own: programs that see one show
-        /// colors and do not hold their output back. It is the stdout and stderr of a command, and the stdin and stdout
-        /// of a worker. Default: false, pipes.
+        /// Give each command a terminal of its own as its stdout and stderr: programs that see one show colors, and hold no
+        /// output back. What it writes to either is its result. Default: false, two pipes.
         pty: bool,
         /// Descriptors of this process, from 3 on, that workers inherit under the same numbers. They have to be open
         /// when the run starts, and to stay open while it lasts. Default: none.

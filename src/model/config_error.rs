@@ -128,17 +128,9 @@ pub enum ConfigError {
     /// A command that is stopped would keep the terminal for ever.
     #[error("`terminal` needs `handle_signals`, by which a command that stops is noticed; set it too")]
     TerminalSignals,
-    /// Frames travel by descriptors that are no terminal, and threads have none.
-    #[error(
-        "`pty` is for commands and for workers that answer in text; leave it out, or set `command` or another `protocol`"
-    )]
-    PtyOfFrames,
-    /// The setting chooses what `pty` replaces by a terminal.
-    #[error("`pty` is a terminal in place of what `{setting}` sets; leave one of them out")]
-    PtyWith {
-        /// The setting to leave out.
-        setting: Setting,
-    },
+    /// A command has either terminal.
+    #[error("`terminal` lends commands our terminal, and `pty` gives each its own; leave one of them out")]
+    TwoTerminals,
     /// Workers have a stdin, stdout and stderr of their own.
     #[error("`pass_fds` has {fd}, but 0, 1 and 2 are a worker's own stdin, stdout and stderr; give numbers from 3 on")]
     PassedStandard {
@@ -299,6 +291,8 @@ pub enum Setting {
     ExitRules,
     /// [`terminal`](super::builder::ConfigBuilder::terminal).
     Terminal,
+    /// [`pty`](super::builder::ConfigBuilder::pty).
+    Pty,
     /// [`timeout`](super::builder::ConfigBuilder::timeout).
     Timeout,
     /// [`timeout_percent`](super::builder::ConfigBuilder::timeout_percent).
@@ -399,6 +393,7 @@ impl fmt::Display for Setting {
             Self::Leftovers => "leftovers",
             Self::ExitRules => "exit_rules",
             Self::Terminal => "terminal",
+            Self::Pty => "pty",
             Self::Timeout => "timeout",
             Self::TimeoutPercent => "timeout_percent",
             Self::LoadMax => "load_max",

@@ -34,7 +34,6 @@ impl ConfigBuilder {
         self.check_protocol()?;
         self.check_terminal()?;
         self.check_surroundings()?;
-        self.check_pty()?;
         if is_set(self.quiet) && self.summary == Some(SummaryMode::Always) {
             return Err(ConfigError::QuietSummary);
         }
@@ -143,6 +142,7 @@ impl ConfigBuilder {
             (Setting::ItemTmp, is_set(self.item_tmp)),
             (Setting::Pipe, is_set(self.pipe)),
             (Setting::Terminal, is_set(self.terminal)),
+            (Setting::Pty, is_set(self.pty)),
             (Setting::ExitRules, self.exit_rules.is_some()),
             (Setting::TimeoutPercent, self.timeout_percent.is_some()),
             (Setting::SuccessOutput, self.success_output.is_some()),
@@ -172,6 +172,7 @@ impl ConfigBuilder {
             return Ok(());
         }
         match self.workers {
+            _ if is_set(self.pty) => Err(ConfigError::TwoTerminals),
             Some(workers) if workers > 1 => Err(ConfigError::TerminalWorkers),
             _ if self.workers_file.is_some() => Err(ConfigError::TerminalWorkers),
             _ if !is_set(self.handle_signals) => Err(ConfigError::TerminalSignals),
@@ -470,6 +471,8 @@ mod tests {
         let credit = Credit::Items(2);
         check(builder().command(["x"]).credit(credit), ConfigError::NeedsResident { setting: Setting::Credit });
         check(builder().shell(true), ConfigError::NeedsCommand { setting: Setting::Shell });
+        check(builder().worker_program(["w"]).pty(true), ConfigError::NeedsCommand { setting: Setting::Pty });
+        check(builder().command(["vi"]).pty(true).terminal(true), ConfigError::TwoTerminals);
         let timeout = Duration::from_secs(1);
         let threads = builder().threads(true);
         check(threads.timeout(timeout), ConfigError::NeedsProcesses { setting: Setting::Timeout });

@@ -24,7 +24,6 @@ pub(crate) mod output_settings;
 mod pipe_settings;
 pub mod plot_file;
 pub(crate) mod policy_defaults;
-mod pty_settings;
 mod setting_values;
 pub mod signal;
 pub mod spec;

@@ -29,7 +29,6 @@ pub mod mqueue_shapes;
 mod opening;
 pub mod pipe;
 pub mod progress_page;
-pub mod pty;
 mod selection;
 mod shared_input;
 mod shm;
