@@ -187,6 +187,16 @@ fn settings(flags: &Flags, worker: WorkerChoice, host: &Host) -> ConfigBuilder {
         stop_at_abort: Some(flags.exit_code == Some(ExitCodeStyle::Xargs)),
         run_timeout: flags.run_timeout,
         seed: flags.seed,
+        handle_signals: Some(true),
+        task: flags.task.clone(),
+        spool: flags.spool.clone(),
+        ..settings_of_output(flags, host)
+    }
+}
+
+/// Those of what is written.
+fn settings_of_output(flags: &Flags, host: &Host) -> ConfigBuilder {
+    ConfigBuilder {
         output: flags.output,
         tag: Some(flags.tag),
         tag_text: flags.tagstring.clone(),
@@ -197,9 +207,6 @@ fn settings(flags: &Flags, worker: WorkerChoice, host: &Host) -> ConfigBuilder {
         dry_run: Some(flags.dry_run),
         summary: flags.summary,
         quiet: Some(flags.quiet),
-        handle_signals: Some(true),
-        task: flags.task.clone(),
-        spool: flags.spool.clone(),
         events: flags.events.clone(),
         joblog: flags.joblog.as_deref().map(job_log),
         results: flags.results.clone().map(ResultsSpec::new),

@@ -8,16 +8,18 @@
 //! has ended, and its end does not mean end-of-file: a command may close its stdout early, and a grandchild may keep it
 //! open.
 
-use super::capture::{Capture, CaptureError, Collector, Progress};
+use super::capture::Capture;
+pub use super::execution::Execution;
+
 use super::environment::{CommandEnvironment, Variable};
 use super::interpreter;
 use super::line::{CommandLine, QuoteWord};
 use super::list_script::SHELL;
+use super::pipes::Pipes;
 use super::placeholder::Values;
 use super::plain::{NoProgramError, PlainCommands};
 use super::script::Misplaced;
 use super::search::{self, CommandError};
-use super::stdin_feed::StdinFeed;
 use super::template::{LateTemplate, Template};
 use super::workdir::{self, Workdir};
 use crate::model::arrangement::{ColumnNames, ItemForm};
@@ -27,14 +29,12 @@ use crate::model::surroundings::Surroundings;
 use crate::model::time::Instant;
 use crate::sys::fd;
 use crate::sys::guard::GuardPlace;
-use crate::sys::pidfd::Process;
-use crate::sys::pty::Pty;
 use crate::sys::spawn::{SpawnError, SpawnPlan, SpawnStep, Spawner, is_shortage};
 use crate::wire::names;
 use std::ffi::{CStr, CString, OsStr, OsString};
 use std::fs::File;
-use std::io::{self, PipeReader};
-use std::os::fd::{AsFd, BorrowedFd, OwnedFd, RawFd};
+use std::io::{self};
+use std::os::fd::{AsFd, BorrowedFd, RawFd};
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use std::path::Path;
 use std::sync::Arc;
@@ -281,14 +281,7 @@ impl Commander {
                 &found
             }
         };
-        self.environment.set(Variable::Item, launch.item.0);
-        self.environment.set(Variable::Attempt, u64::from(launch.attempt.0));
-        self.environment.set(Variable::Worker, u64::from(launch.worker.number()));
-        self.environment.set(Variable::Sequence, launch.item.0.saturating_add(1));
-        self.environment.set(Variable::JobSlot, u64::from(launch.worker.number()));
-        if let Some(folder) = launch.tmp {
-            self.environment.set_for_all(OsStr::new(names::TMPDIR), folder.as_os_str());
-        }
+        set_variables(&mut self.environment, launch);
         let what = if self.pty { "a terminal" } else { "a pipe" };
         let pipes = Pipes::new(self.stdin.then_some(launch.bytes), self.merges, self.pty)
             .map_err(|error| LaunchError::Shortage(format!("run {}: create {what}: {error}", self.name())))?;
@@ -349,6 +342,18 @@ impl Commander {
     /// The program of the present command line, for messages.
     fn name(&self) -> String {
         String::from_utf8_lossy(self.line.arguments().next().unwrap_or_default()).into_owned()
+    }
+}
+
+/// What an item's command is told of it.
+fn set_variables(environment: &mut CommandEnvironment, launch: &Launch<'_>) {
+    environment.set(Variable::Item, launch.item.0);
+    environment.set(Variable::Attempt, u64::from(launch.attempt.0));
+    environment.set(Variable::Worker, u64::from(launch.worker.number()));
+    environment.set(Variable::Sequence, launch.item.0.saturating_add(1));
+    environment.set(Variable::JobSlot, u64::from(launch.worker.number()));
+    if let Some(folder) = launch.tmp {
+        environment.set_for_all(OsStr::new(names::TMPDIR), folder.as_os_str());
     }
 }
 
@@ -452,94 +457,9 @@ fn classify(error: SpawnError, name: &str, path: &Path, common: bool) -> LaunchE
     }
 }
 
-/// Both ends of all pipes of a process that is being started.
-struct Pipes {
-    /// `None`: the process reads from /dev/null.
-    stdin: Option<OwnedFd>,
-    stdout: OwnedFd,
-    /// Our end and the command's; `None`: it writes stderr where it writes stdout.
-    stderr: Option<(PipeReader, OwnedFd)>,
-    feed: Option<StdinFeed>,
-    ours_stdout: PipeReader,
-}
-
-impl Pipes {
-    /// `pty`: what it writes to is a terminal, stderr too.
-    fn new(input: Option<&[u8]>, merges: bool, pty: bool) -> io::Result<Self> {
-        let output = || -> io::Result<(PipeReader, OwnedFd)> {
-            let (ours, theirs) = fd::pipe()?;
-            fd::set_nonblocking(&ours)?;
-            Ok((ours.into(), theirs))
-        };
-        let (ours_stdout, stdout) = if pty {
-            let Pty { ours, theirs } = Pty::open()?;
-            (ours.into(), theirs)
-        } else {
-            output()?
-        };
-        let stderr = (!merges && !pty).then(output).transpose()?;
-        let (mut stdin, mut feed) = (None, None);
-        if let Some(item) = input {
-            let (theirs, mut start) = StdinFeed::open()?;
-            // Most items fit into the pipe, and then nothing has to be written after the start.
-            feed = (start.write(item)? != Progress::Closed).then_some(start);
-            stdin = Some(theirs);
-        }
-        Ok(Self { stdin, stdout, stderr, feed, ours_stdout })
-    }
-}
-
-/// A command that was started for an item.
-///
-/// Remove a descriptor from the poll set before you drop it: a child between clone and exec may hold a copy, and closing
-/// alone would leave it in the set.
-#[derive(Debug)]
-pub struct Execution {
-    pub process: Process,
-    /// `None` after end-of-file, and if the command writes to ours.
-    pub stdout: Option<PipeReader>,
-    /// The same, and `None` if it writes to its stdout.
-    pub stderr: Option<PipeReader>,
-    /// `None` unless a part of the item is still to be written.
-    pub stdin: Option<StdinFeed>,
-    pub out: Capture,
-    pub err: Capture,
-    pub started: Instant,
-}
-
-impl Execution {
-    /// Reads once from the command's stdout.
-    ///
-    /// # Errors
-    /// The output could not be stored.
-    pub fn read_stdout(&mut self, collector: &mut Collector) -> Result<Progress, CaptureError> {
-        read(self.stdout.as_ref(), &mut self.out, collector)
-    }
-
-    /// Reads once from the command's stderr.
-    ///
-    /// # Errors
-    /// The output could not be stored.
-    pub fn read_stderr(&mut self, collector: &mut Collector) -> Result<Progress, CaptureError> {
-        read(self.stderr.as_ref(), &mut self.err, collector)
-    }
-
-    /// Writes more of the item, which must be the one of the launch. `Closed`: the item is complete, or the command reads no
-    /// more; drop `stdin`, so that the command reads end-of-file.
-    ///
-    /// # Errors
-    /// Those of `write(2)`, except `EPIPE`.
-    pub fn write_stdin(&mut self, item: &[u8]) -> io::Result<Progress> {
-        self.stdin.as_mut().map_or(Ok(Progress::Closed), |feed| feed.write(item))
-    }
-}
-
-fn read(pipe: Option<&PipeReader>, capture: &mut Capture, collector: &mut Collector) -> Result<Progress, CaptureError> {
-    pipe.map_or(Ok(Progress::Closed), |pipe| collector.read(pipe, capture))
-}
-
 #[cfg(test)]
 mod tests {
+    use super::super::capture::{Collector, Progress};
     use super::super::line;
     use super::*;
     use crate::model::arrangement::Insertion;

@@ -13,12 +13,14 @@
 pub mod capture;
 mod environment;
 pub mod exec;
+mod execution;
 mod interpreter;
 pub mod job_control;
 pub mod jobserver;
 pub mod line;
 mod list_script;
 pub mod meter;
+mod pipes;
 mod placeholder;
 pub mod plain;
 mod script;

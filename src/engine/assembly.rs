@@ -8,10 +8,8 @@ use super::arrangement;
 use super::commit::{Commit, OutputStreams};
 use super::error::EngineError;
 use super::feed::Feed;
-use super::fleet::{
-    CommandPool, CommandRules, Conversation, Fleet, LAUNCHERS_MAX, LaunchSpec, LauncherMailboxes, Program, Residents,
-    RunFolder, ThreadMain,
-};
+use super::fleet::{Conversation, Fleet, LAUNCHERS_MAX, LaunchSpec, Program, Residents, RunFolder, ThreadMain};
+use super::launching::{new_pool, start_launchers};
 use super::manners::{self, Manners, OF_SDK, manners_of, program_path};
 use super::own_files::{self, EndedLogs};
 use super::pace::RunPace;
@@ -26,9 +24,7 @@ use crate::command::exec::Commander;
 use crate::command::plain::PlainCommands;
 use crate::core::Core;
 use crate::model::arrangement::ColumnNames;
-use crate::model::config::{
-    Config, ExecSpec, Grouping, InputSpec, OutputMode, OutputSpec, SourceSpec, Split, WorkerSpec,
-};
+use crate::model::config::{Config, ExecSpec, InputSpec, OutputMode, OutputSpec, SourceSpec, Split, WorkerSpec};
 use crate::model::signal::Signal;
 use crate::model::spec::{ProtocolKind, QueueOrder, TransportKind, TransportSpec};
 use crate::model::time::Duration;
@@ -358,39 +354,6 @@ fn open_source_and_kind(
 /// If items are so large that workers had better read them from the input.
 fn has_large_blocks(source: &SourceSpec) -> bool {
     matches!(source, SourceSpec::Lines { split: Split::Block { bytes, .. }, .. } if *bytes >= SHARED_BLOCK_BYTES_MIN)
-}
-
-/// The launchers of commands, without their threads. Their number follows that of the slots at the start.
-fn new_pool(
-    config: &Config,
-    commander: &Commander,
-    verbose: bool,
-    run_folder: Option<RunFolder>,
-) -> Result<CommandPool, EngineError> {
-    let failed = || EngineError::system("start the launchers");
-    let launchers = LAUNCHERS_MAX.min(config.policy.workers as usize).max(1);
-    let mailboxes = LauncherMailboxes::new(launchers).map_err(failed())?;
-    let mut pool = CommandPool::new(&mailboxes, verbose.then(|| Box::new(commander.clone())));
-    run_folder.map_or(Ok(()), |folder| pool.give_folders(folder)).map_err(failed())?;
-    Ok(pool)
-}
-
-fn start_launchers(
-    mut pool: CommandPool,
-    config: &Config,
-    commander: &Commander,
-    spill: &Arc<SpillFile>,
-    os: &Os,
-    terminal: Option<Terminal>,
-) -> Result<Fleet, EngineError> {
-    let OutputSpec { quiet, grouping, .. } = config.output;
-    let rules = CommandRules { leftovers: config.leftovers, quiet, lines: grouping == Grouping::Line };
-    pool.start_threads(commander, spill, os.guard.groups(), os.clock, rules, terminal)
-        .map_err(EngineError::system("start the launchers"))?;
-    os.poller
-        .add(&pool, Interest::READ, Port::Launchers.token())
-        .map_err(EngineError::system("watch the launchers"))?;
-    Ok(Fleet::Commands(pool))
 }
 
 fn open_kind(config: &Config, delimiter: u8) -> Result<Kind, EngineError> {

@@ -16,6 +16,7 @@ mod finish;
 mod fleet;
 mod guard_watch;
 mod handle;
+mod launching;
 mod manners;
 mod own_files;
 mod pace;

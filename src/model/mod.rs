@@ -21,6 +21,7 @@ pub mod notification;
 pub mod numbers;
 pub mod outcome;
 pub(crate) mod output_settings;
+pub mod output_spec;
 mod pipe_settings;
 pub mod plot_file;
 pub(crate) mod policy_defaults;
