@@ -11,6 +11,7 @@ pub mod args;
 mod choices;
 pub mod error;
 mod help;
+pub mod parallel;
 pub mod parser;
 pub mod resolve;
 pub mod separators;

@@ -115,10 +115,12 @@ impl Commander {
     /// The program is missing ([`CommandError::NotFound`]) or cannot be executed ([`CommandError::NotExecutable`]), for
     /// every item.
     pub fn new(spec: &ExecSpec, run_id: &str) -> Result<Self, CommandError> {
-        let name = spec.argv.first().ok_or(CommandError::Empty)?;
+        // Of a script that the item is, the shell alone is known.
+        let name = spec.argv.first().or(spec.quoting_shell.as_ref()).ok_or(CommandError::Empty)?;
         let path = std::env::var_os("PATH");
         let template = LateTemplate::new(spec)?;
         let program = match (template.program_may_vary(), spec.shell) {
+            _ if let Some(shell) = &spec.quoting_shell => ProgramPath::At(search::find(shell, path.as_deref())?),
             (true, _) => ProgramPath::PerItem,
             (false, true) => ProgramPath::At(search::find(OsStr::new(SHELL), None)?),
             (false, false) => ProgramPath::At(search::find_complete(name, path.as_deref())?),
@@ -391,6 +393,7 @@ mod tests {
         let spec = ExecSpec {
             argv: argv.iter().map(OsString::from).collect(),
             shell,
+            quoting_shell: None,
             stdin,
             terminal: false,
             insertion: Insertion::default(),
@@ -561,6 +564,7 @@ mod tests {
         let spec = ExecSpec {
             argv: vec!["frobnicate".into()],
             shell: false,
+            quoting_shell: None,
             stdin: false,
             terminal: false,
             insertion: Insertion::default(),
@@ -569,13 +573,20 @@ mod tests {
         let spec = ExecSpec {
             argv: vec!["/".into()],
             shell: false,
+            quoting_shell: None,
             stdin: false,
             terminal: false,
             insertion: Insertion::default(),
         };
         assert!(matches!(Commander::new(&spec, "r").unwrap_err(), CommandError::NotExecutable { .. }));
-        let spec =
-            ExecSpec { argv: vec![], shell: false, stdin: false, terminal: false, insertion: Insertion::default() };
+        let spec = ExecSpec {
+            argv: vec![],
+            shell: false,
+            quoting_shell: None,
+            stdin: false,
+            terminal: false,
+            insertion: Insertion::default(),
+        };
         assert!(matches!(Commander::new(&spec, "r").unwrap_err(), CommandError::Empty));
     }
 

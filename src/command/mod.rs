@@ -19,6 +19,7 @@ pub mod line;
 mod list_script;
 pub mod meter;
 mod placeholder;
+mod quoted_script;
 mod script;
 pub mod search;
 pub mod stdin_feed;

@@ -118,6 +118,8 @@ config_builder! {
         spin: Duration,
         /// Run the command by `/bin/sh -c`, with items quoted. Default: false.
         shell: bool,
+        /// Exit codes 75 and 65 mean no more than others. Default: false.
+        no_ordinary_exits: bool,
         /// Write the item to the command's stdin, not to its arguments. Default: false.
         stdin: bool,
         /// Lend each command the controlling terminal while it runs; one worker. Needs `handle_signals`, and a run on
@@ -218,6 +220,9 @@ config_builder! {
     conversions {
         /// The task of the built-in worker, one of [`TASKS`](super::spec::TASKS). Default: the first of them.
         task: String,
+        /// Run the words of the command, joined by spaces, as a script of this shell, in which each argument stands as quoted
+        /// text, as GNU parallel does it. A command without words makes each item a script. Default: no shell.
+        quoting_shell: OsString,
         /// The folder in which the files of [`TransportKind::File`] get names and stay. Default: files without a name.
         spool: PathBuf,
         /// Write every event to this file, one JSON object a line. Default: no file.

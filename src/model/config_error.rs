@@ -204,6 +204,8 @@ pub enum Setting {
     Strategy,
     /// [`shell`](super::builder::ConfigBuilder::shell).
     Shell,
+    /// [`quoting_shell`](super::builder::ConfigBuilder::quoting_shell).
+    QuotingShell,
     /// [`stdin`](super::builder::ConfigBuilder::stdin).
     Stdin,
     /// [`pass_fds`](super::builder::ConfigBuilder::pass_fds).
@@ -280,6 +282,7 @@ impl fmt::Display for Setting {
             Self::Restart => "restart",
             Self::Strategy => "strategy",
             Self::Shell => "shell",
+            Self::QuotingShell => "quoting_shell",
             Self::Stdin => "stdin",
             Self::PassFds => "pass_fds",
             Self::Leftovers => "leftovers",

@@ -125,12 +125,14 @@ impl ConfigBuilder {
         ]);
         let per_item = first_set(&[
             (Setting::Shell, is_set(self.shell)),
+            (Setting::QuotingShell, self.quoting_shell.is_some()),
             (Setting::Stdin, is_set(self.stdin)),
             (Setting::Terminal, is_set(self.terminal)),
             (Setting::ExitRules, self.exit_rules.is_some()),
         ]);
         let per_item = per_item.or_else(|| self.arrangement.as_ref().and_then(arranged::of_commands));
         match (&self.worker, built_in, resident, per_item) {
+            (WorkerChoice::Command(argv), ..) if argv.is_empty() && self.quoting_shell.is_some() => Ok(()),
             (WorkerChoice::Command(argv) | WorkerChoice::Program(argv), ..) if argv.is_empty() => {
                 Err(ConfigError::NoProgram)
             }
@@ -264,7 +266,8 @@ impl ConfigBuilder {
                 let (shell, stdin) = (is_set(self.shell), is_set(self.stdin));
                 let insertion = arranged::insertion(source, self.arrangement.as_ref());
                 let (argv, terminal) = (argv.clone(), is_set(self.terminal));
-                Ok(WorkerSpec::Exec(ExecSpec { argv, shell, stdin, terminal, insertion }))
+                let quoting_shell = self.quoting_shell.clone();
+                Ok(WorkerSpec::Exec(ExecSpec { argv, shell, quoting_shell, stdin, terminal, insertion }))
             }
             WorkerChoice::Program(argv) => Ok(match self.text_protocol() {
                 None => WorkerSpec::Frames { argv: argv.clone(), transport },
@@ -387,6 +390,7 @@ mod tests {
             WorkerSpec::Exec(ExecSpec {
                 argv,
                 shell: false,
+                quoting_shell: None,
                 stdin: false,
                 terminal: false,
                 insertion: crate::model::arrangement::Insertion::default()

@@ -8,6 +8,7 @@ mod check_worker;
 mod compare;
 mod export;
 mod flow;
+mod parallel;
 #[cfg(feature = "plot")]
 mod plot_target;
 mod replay;
@@ -67,5 +68,6 @@ fn carry_out(subcommand: Subcommand) -> ExitCode {
         Subcommand::Stats(command) => stats::run(&command),
         Subcommand::Export(flags) => export::run(&flags),
         Subcommand::CheckWorker(check) => check_worker::run(&check),
+        Subcommand::Parallel(command) => parallel::run(&command),
     }
 }

@@ -8,6 +8,7 @@ pub mod check_worker;
 pub mod compare;
 pub mod export;
 pub mod flow;
+pub mod parallel;
 pub mod replay;
 pub mod run;
 pub mod stats;
@@ -37,6 +38,7 @@ pub enum Subcommand {
     Stats(stats::StatsCommand),
     Export(export::ExportFlags),
     CheckWorker(CheckWorker),
+    Parallel(parallel::ParallelCommand),
 }
 
 /// A row of the table of subcommands.
@@ -53,7 +55,7 @@ pub struct Row {
 const NAME_COLUMNS: usize = 14;
 
 /// Every subcommand, in the order of the help.
-pub const ROWS: [Row; 9] = [
+pub const ROWS: [Row; 10] = [
     Row { name: run::NAME, about: run::ABOUT, read: |words| Ok(run::read(words)?.map(Subcommand::Run)) },
     Row {
         name: flow::NAME,
@@ -74,6 +76,11 @@ pub const ROWS: [Row; 9] = [
         name: check_worker::NAME,
         about: check_worker::ABOUT,
         read: |words| Ok(check_worker::read(words)?.map(Subcommand::CheckWorker)),
+    },
+    Row {
+        name: parallel::NAME,
+        about: parallel::ABOUT,
+        read: |words| Ok(parallel::read(words)?.map(Subcommand::Parallel)),
     },
 ];
 
