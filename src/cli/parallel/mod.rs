@@ -11,11 +11,11 @@ mod getopt;
 mod options;
 mod profile;
 
-use super::args;
+use super::args::{self, Flags};
 use super::error::UsageError;
 use super::parser::Typed;
 use super::resolve::{self, Invocation};
-use super::separators::{self, Parts};
+use super::separators::{self, Given, GivenInput, Parts};
 use crate::model::builder::{ConfigBuilder, Host, WorkerChoice};
 use crate::model::config::SummaryMode;
 use crate::model::spec::{ExitCodeStyle, Leftovers};
@@ -56,7 +56,7 @@ pub enum ProfileChoice {
 pub fn profiles(words: &[OsString]) -> Result<ProfileChoice, ParallelError> {
     let (typed, _) = getopt::split(words)?;
     let is = |own: Own| move |typed: &&TypedOption| typed.option.meaning == Meaning::Own(own);
-    if typed.iter().any(|typed| is(Own::Plain)(&typed)) {
+    if typed.iter().any(|typed| typed.option.meaning == Meaning::Own(Own::Plain)) {
         return Ok(ProfileChoice::Plain);
     }
     let named: Vec<OsString> = typed.iter().filter(is(Own::Profile)).filter_map(|typed| typed.value.clone()).collect();
@@ -96,7 +96,7 @@ pub fn read(words: &[OsString], around: &Surroundings, host: &Host) -> Result<Ty
     own.into_iter().try_for_each(|typed| translation.add(typed))?;
     let parts = parts(rest, &translation.arg_sep)?;
     let flags = match args::parse(&translation.words)? {
-        Typed::Flags(flags) => flags,
+        Typed::Flags(flags) => without_needless(flags, &parts),
         Typed::Show(text) => return Ok(Typed::Show(text)),
     };
     let has_command = !parts.command.is_empty();
@@ -127,6 +127,16 @@ fn parts(rest: &[OsString], arg_sep: &OsStr) -> Result<Parts, UsageError> {
     }
     typed.extend(rest.iter().cloned());
     separators::split(typed)
+}
+
+/// Without what says how an input is cut where there is none to cut, which GNU parallel takes.
+fn without_needless(mut flags: Box<Flags>, parts: &Parts) -> Box<Flags> {
+    let is_items = |given: &Given| matches!(given.what, GivenInput::Items(_));
+    if flags.arg_file.is_empty() && !parts.inputs.is_empty() && parts.inputs.iter().all(is_items) {
+        flags.delimiter = None;
+        flags.null = false;
+    }
+    flags
 }
 
 /// Our words for the options.

@@ -14,13 +14,14 @@ pub struct ParallelCommand {
     pub words: Vec<OsString>,
 }
 
-/// Reads the words behind `parallel`.
+/// Reads the words behind `parallel`. What is wrong with them is found when they are read with their profiles: the exit code
+/// is GNU parallel's then.
 ///
 /// # Errors
-/// The words do not fit.
+/// None.
 pub fn read(words: &[OsString]) -> Result<Typed<ParallelCommand>, UsageError> {
-    Ok(match parallel::text_asked_for(words)? {
-        Some(text) => Typed::Show(text),
-        None => Typed::Flags(ParallelCommand { words: words.to_vec() }),
+    Ok(match parallel::text_asked_for(words) {
+        Ok(Some(text)) => Typed::Show(text),
+        Ok(None) | Err(_) => Typed::Flags(ParallelCommand { words: words.to_vec() }),
     })
 }
