@@ -34,6 +34,7 @@ impl Bench {
         let spec = ExecSpec {
             argv: vec![program],
             shell: false,
+            quoting_shell: None,
             stdin: false,
             merges: false,
             item_tmp: false,

@@ -1,6 +1,7 @@
 //! What can be wrong with a command line. Each text is printed behind `supervisor: ` on one line and names the remedy;
 //! the exit code is always [`crate::exit_code::USAGE`].
 
+use super::parallel::error::ParallelError;
 use crate::model::config_error::ConfigError;
 use crate::model::exit_rule::{ExitMatch, ExitRule};
 
@@ -124,6 +125,8 @@ pub enum UsageError {
     TraceOnStdout,
     #[error("no task is called {task:?}; use one of {known}")]
     NoTask { task: String, known: String },
+    #[error(transparent)]
+    Parallel(#[from] ParallelError),
     /// A setting that no flag can make; the values of flags are checked when they are read.
     #[error(transparent)]
     Settings(#[from] ConfigError),

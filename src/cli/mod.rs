@@ -12,6 +12,7 @@ mod choices;
 pub mod error;
 pub mod habits;
 mod help;
+pub mod parallel;
 pub mod parser;
 pub mod resolve;
 pub mod separators;

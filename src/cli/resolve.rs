@@ -36,6 +36,21 @@ pub fn resolve(
     inputs: Vec<Given>,
     host: &Host,
 ) -> Result<Invocation, UsageError> {
+    let settings = builder(flags, command, inputs, host)?;
+    let config = settings.build().map_err(|error| usage_error(error, flags))?;
+    Ok(Invocation { config, exit_codes: flags.exit_code.unwrap_or(ExitCodeStyle::Own) })
+}
+
+/// The settings of what was typed, which are checked when they are built.
+///
+/// # Errors
+/// A flag makes no sense here.
+pub fn builder(
+    flags: &Flags,
+    command: Vec<OsString>,
+    inputs: Vec<Given>,
+    host: &Host,
+) -> Result<ConfigBuilder, UsageError> {
     let worker = worker(flags, command)?;
     if flags.events.as_ref().is_some_and(|file| file.as_os_str() == "-") {
         return Err(UsageError::EventsOnStdout);
@@ -48,9 +63,7 @@ pub fn resolve(
     }
     let inputs = inputs_of(flags, inputs)?;
     let settings = ConfigBuilder { arrangement: Some(arrangement(flags)?), ..settings(flags, worker, host) };
-    let settings = inputs.into_iter().fold(settings, |settings, (choice, linked)| settings.also(choice, linked));
-    let config = settings.build().map_err(|error| usage_error(error, flags))?;
-    Ok(Invocation { config, exit_codes: flags.exit_code.unwrap_or(ExitCodeStyle::Own) })
+    Ok(inputs.into_iter().fold(settings, |settings, (choice, linked)| settings.also(choice, linked)))
 }
 
 fn worker(flags: &Flags, command: Vec<OsString>) -> Result<WorkerChoice, UsageError> {
@@ -298,7 +311,7 @@ fn halt(flags: &Flags) -> Option<Halt> {
 }
 
 /// The error of the settings, with the flags that were typed.
-fn usage_error(error: ConfigError, flags: &Flags) -> UsageError {
+pub fn usage_error(error: ConfigError, flags: &Flags) -> UsageError {
     let flag = |setting| flag(setting, flags);
     match error {
         ConfigError::NeedsBuiltIn { setting } => UsageError::NeedsBuiltIn { flag: flag(setting) },
@@ -377,6 +390,7 @@ const fn flag(setting: Setting, flags: &Flags) -> &'static str {
         Setting::Restart => "--restart",
         Setting::Strategy => "--strategy",
         Setting::Shell => "--shell",
+        Setting::QuotingShell => "a shell that quotes",
         Setting::Stdin => "--stdin",
         Setting::Merge => "--merge",
         Setting::ItemTmp => "--item-tmp",
@@ -537,6 +551,7 @@ mod tests {
             WorkerSpec::Exec(ExecSpec {
                 argv,
                 shell: false,
+                quoting_shell: None,
                 stdin: false,
                 merges: false,
                 item_tmp: false,

@@ -99,7 +99,7 @@ pub fn split(typed: impl IntoIterator<Item = OsString>) -> Result<Parts, UsageEr
 }
 
 /// What a word begins, if it is a separator.
-fn separator(word: &OsStr, items_separator: &OsStr) -> Option<Given> {
+pub fn separator(word: &OsStr, items_separator: &OsStr) -> Option<Given> {
     let (plain, linked) = match word.as_bytes().strip_suffix(b"+") {
         Some(plain) if word != items_separator => (OsStr::from_bytes(plain), true),
         _ => (word, false),

@@ -131,10 +131,11 @@ impl Commander {
     /// The program is missing ([`CommandError::NotFound`]) or cannot be executed ([`CommandError::NotExecutable`]), for
     /// every item.
     pub fn new(spec: &ExecSpec, surroundings: &Surroundings, run_id: &str) -> Result<Self, CommandError> {
-        let name = spec.argv.first().ok_or(CommandError::Empty)?;
+        // Of a script that the item is, the shell alone is known.
+        let name = spec.argv.first().or(spec.quoting_shell.as_ref()).ok_or(CommandError::Empty)?;
         let path = surroundings.variable("PATH").map(OsStr::to_owned).or_else(|| std::env::var_os("PATH"));
         let template = LateTemplate::new(spec)?;
-        if spec.argv.len() == 1 && !spec.shell && template.program_may_vary() {
+        if spec.argv.len() == 1 && !spec.shell && spec.quoting_shell.is_none() && template.program_may_vary() {
             search::refuse_script(name, path.as_deref())?;
         }
         let workdir = surroundings.workdir.as_deref().map(|text| Workdir::new(text, &spec.insertion));
@@ -143,6 +144,9 @@ impl Commander {
             workdir::check(folder)?;
         }
         let program = match (template.program_may_vary(), spec.shell) {
+            _ if let Some(shell) = &spec.quoting_shell => {
+                ProgramPath::At(search::find(shell, path.as_deref(), Path::new(""))?)
+            }
             (true, _) => ProgramPath::PerItem,
             (false, true) => ProgramPath::At(search::find(OsStr::new(SHELL), None, Path::new(""))?),
             (false, false) => match folder {
@@ -478,6 +482,7 @@ mod tests {
         let spec = ExecSpec {
             argv: argv.iter().map(OsString::from).collect(),
             shell,
+            quoting_shell: None,
             stdin,
             merges: false,
             item_tmp: false,
@@ -651,6 +656,7 @@ mod tests {
         let spec = ExecSpec {
             argv: vec!["frobnicate".into()],
             shell: false,
+            quoting_shell: None,
             stdin: false,
             merges: false,
             item_tmp: false,
@@ -664,6 +670,7 @@ mod tests {
         let spec = ExecSpec {
             argv: vec!["/".into()],
             shell: false,
+            quoting_shell: None,
             stdin: false,
             merges: false,
             item_tmp: false,
@@ -677,6 +684,7 @@ mod tests {
         let spec = ExecSpec {
             argv: vec![],
             shell: false,
+            quoting_shell: None,
             stdin: false,
             merges: false,
             item_tmp: false,

@@ -2,7 +2,7 @@
 //!
 //! Each word counts with the byte behind it, as xargs counts, and for words that no shell has to quote GNU parallel, too.
 
-use super::line::ARGUMENT_BYTES_MAX;
+use super::line::{ARGUMENT_BYTES_MAX, quote_as_parallel};
 use super::list_script::SCRIPT_BYTES_PER_ARGUMENT;
 use super::placeholder::{PathPart, Placeholder, PlaceholderSet};
 use super::words::{Word, WordPart};
@@ -83,7 +83,16 @@ impl CommandMeter {
         let shape =
             self.shape.get_or_insert_with(|| CommandShape::of(&self.spec, self.names.get().unwrap_or_default()));
         self.arguments += 1;
-        self.each_bytes += shape.each.iter().map(|part| part.of(argument).len()).sum::<usize>();
+        let is_quoted = self.spec.quoting_shell.is_some();
+        let bytes = |part: &PathPart| match is_quoted {
+            true => {
+                let mut quoted = Vec::new();
+                quote_as_parallel(part.of(argument), &mut quoted);
+                quoted.len()
+            }
+            false => part.of(argument).len(),
+        };
+        self.each_bytes += shape.each.iter().map(bytes).sum::<usize>();
         for numbered in &mut shape.numbered {
             numbered.push(self.arguments, argument);
         }
@@ -100,6 +109,8 @@ impl CommandMeter {
         line_bytes <= self.limits.line_bytes_max
             && line_bytes + script_bytes + words * POINTER_BYTES <= self.limits.system_bytes_max
             && script_bytes < ARGUMENT_BYTES_MAX
+            // The whole line is one argument of the shell then.
+            && (!is_quoted || line_bytes < ARGUMENT_BYTES_MAX)
     }
 }
 
@@ -175,7 +186,16 @@ mod tests {
     fn spec(words: &[&str], repeats: bool, shell: bool) -> ExecSpec {
         let insertion = Insertion { form: ItemForm::List, repeats, ..Insertion::default() };
         let argv = words.iter().map(std::ffi::OsString::from).collect();
-        ExecSpec { argv, shell, stdin: false, merges: false, item_tmp: false, terminal: false, insertion }
+        ExecSpec {
+            argv,
+            shell,
+            quoting_shell: None,
+            stdin: false,
+            merges: false,
+            item_tmp: false,
+            terminal: false,
+            insertion,
+        }
     }
 
     /// The bytes of the command line that the template makes, each word with the byte behind it.

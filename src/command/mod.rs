@@ -23,6 +23,7 @@ pub mod meter;
 mod pipes;
 mod placeholder;
 pub mod plain;
+mod quoted_script;
 mod script;
 pub mod search;
 pub mod stdin_feed;

@@ -9,11 +9,12 @@
 use super::line::{CommandLine, QuoteWord};
 use super::list_script::{ListScript, SHELL};
 use super::placeholder::{PathPart, Placeholder, PlaceholderSet, Values};
+use super::quoted_script::QuotedScript;
 use super::script::{self, Misplaced, Quoting, ScriptPart};
 use super::words::Word;
 use crate::model::arrangement::{ColumnName, ColumnNames, Insertion, ItemForm};
 use crate::model::config::ExecSpec;
-use std::ffi::OsString;
+use std::ffi::{OsStr, OsString};
 use std::os::unix::ffi::OsStrExt;
 
 /// A command with placeholders.
@@ -24,6 +25,8 @@ pub struct Template {
     script: Option<ListScript>,
     /// The script depends on the number of arguments.
     by_list: bool,
+    /// Instead of all that: a script as GNU parallel runs it.
+    quoted: Option<QuotedScript>,
 }
 
 impl Template {
@@ -47,7 +50,7 @@ impl Template {
             words.push(Word::placeholder(Placeholder::Each(PathPart::Whole)));
         }
         if !shell {
-            return Ok(Self { words, script: None, by_list: false });
+            return Ok(Self { words, script: None, by_list: false, quoted: None });
         }
         let mut text = argv.iter().map(|word| word.as_bytes()).collect::<Vec<_>>().join(&b' ');
         if appended {
@@ -61,7 +64,21 @@ impl Template {
         let list = ListScript::new(&script, insertion.repeats)?;
         let by_list = insertion.form == ItemForm::List || list.has_numbered();
         let words = if by_list { Vec::new() } else { shell_words(&script) };
-        Ok(Self { words, script: Some(list), by_list })
+        Ok(Self { words, script: Some(list), by_list, quoted: None })
+    }
+
+    /// The words of a command as a script of this shell, as GNU parallel makes it.
+    #[must_use]
+    pub fn quoting(
+        shell: &OsStr,
+        argv: &[OsString],
+        append: bool,
+        insertion: &Insertion,
+        names: &[ColumnName],
+    ) -> Self {
+        let set = PlaceholderSet { replace: insertion.replace.clone(), names: names.to_vec() };
+        let quoted = QuotedScript::new(shell, argv, append, &set, insertion.repeats);
+        Self { words: Vec::new(), script: None, by_list: false, quoted: Some(quoted) }
     }
 
     /// If the program depends on the item.
@@ -73,6 +90,9 @@ impl Template {
     /// Writes the command for one item to `line`, whose old content is lost.
     pub fn fill(&self, values: &Values<'_>, line: &mut CommandLine) {
         line.clear();
+        if let Some(quoted) = &self.quoted {
+            return quoted.fill(values, line);
+        }
         match &self.script {
             Some(script) if self.by_list => script.fill(values, line),
             _ => self.words.iter().for_each(|word| word.push(values, line)),
@@ -83,6 +103,11 @@ impl Template {
     /// argument contains a newline, and without a final newline. With `--shell`, the script with the item quoted in it.
     #[must_use]
     pub fn quoted(&self, values: &Values<'_>, line: &CommandLine, quote_word: QuoteWord) -> Vec<u8> {
+        if let Some(quoted) = &self.quoted {
+            let mut text = Vec::new();
+            quoted.push_script(values, &mut text);
+            return text;
+        }
         if let Some(text) = self.script.as_ref().and_then(|script| script.quoted(values, quote_word)) {
             return text;
         }
@@ -101,6 +126,7 @@ impl Template {
 #[derive(Clone, Debug)]
 pub struct LateTemplate {
     argv: Vec<OsString>,
+    quoting_shell: Option<OsString>,
     /// It runs in a shell; the item is appended if it has no placeholder.
     ways: (bool, bool),
     insertion: Insertion,
@@ -115,7 +141,8 @@ impl LateTemplate {
     /// See [`Template::new`].
     pub fn new(spec: &ExecSpec) -> Result<Self, Misplaced> {
         let (argv, ways, insertion) = (spec.argv.clone(), (spec.shell, !spec.stdin), spec.insertion.clone());
-        let mut late = Self { argv, ways, insertion, names: ColumnNames::default(), template: None };
+        let quoting_shell = spec.quoting_shell.clone();
+        let mut late = Self { argv, quoting_shell, ways, insertion, names: ColumnNames::default(), template: None };
         if !late.insertion.has_names {
             late.get()?;
         }
@@ -134,7 +161,7 @@ impl LateTemplate {
     pub fn get(&mut self) -> Result<&Template, Misplaced> {
         let template = match self.template.take() {
             Some(template) => template,
-            None => Template::new(&self.argv, self.ways, &self.insertion, self.names.get().unwrap_or_default())?,
+            None => self.parse(self.names.get().unwrap_or_default())?,
         };
         Ok(self.template.insert(template))
     }
@@ -145,12 +172,23 @@ impl LateTemplate {
         self.names.get().unwrap_or_default()
     }
 
+    fn parse(&self, names: &[ColumnName]) -> Result<Template, Misplaced> {
+        match &self.quoting_shell {
+            Some(shell) => Ok(Template::quoting(shell, &self.argv, self.ways.1, &self.insertion, names)),
+            None => Template::new(&self.argv, self.ways, &self.insertion, names),
+        }
+    }
+
     /// If the program may depend on the item.
     #[must_use]
     pub fn program_may_vary(&self) -> bool {
         match &self.template {
             Some(template) => template.program_varies(),
-            None => !self.ways.0 && self.argv.first().is_some_and(|program| program.as_bytes().contains(&b'{')),
+            None => {
+                !self.ways.0
+                    && self.quoting_shell.is_none()
+                    && self.argv.first().is_some_and(|program| program.as_bytes().contains(&b'{'))
+            }
         }
     }
 }

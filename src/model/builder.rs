@@ -121,6 +121,8 @@ config_builder! {
         spin: Duration,
         /// Run the command by `/bin/sh -c`, with items quoted. Default: false.
         shell: bool,
+        /// Exit codes 75 and 65 mean no more than others. Default: false.
+        no_ordinary_exits: bool,
         /// Write the item to the command's stdin, not to its arguments. Default: false.
         stdin: bool,
         /// A command's stderr goes into its stdout, in the order in which it writes. Default: false.
@@ -264,6 +266,9 @@ config_builder! {
         task: String,
         /// The same as `tag` with this text, in which `{}` and its kin stand for the item. Default: no text.
         tag_text: OsString,
+        /// Run the words of the command, joined by spaces, as a script of this shell, in which each argument stands as quoted
+        /// text, as GNU parallel does it. A command without words makes each item a script. Default: no shell.
+        quoting_shell: OsString,
         /// The folder in which the files of [`TransportKind::File`] get names and stay. Default: files without a name.
         spool: PathBuf,
         /// The working directory of worker processes. In that of a command placeholders stand for the item. A program whose

@@ -194,6 +194,9 @@ pub struct ExecSpec {
     /// Join the arguments with spaces and run them by `/bin/sh -c`; an item is an argument of the shell, never a part
     /// of the script.
     pub shell: bool,
+    /// As `shell`, but in this shell and as GNU parallel does it: arguments stand in the script as quoted text. Without
+    /// `argv`, an item is a script itself.
+    pub quoting_shell: Option<OsString>,
     /// The item's bytes on the command's stdin; nothing is appended to its arguments.
     pub stdin: bool,
     /// A command's stderr goes where its stdout goes, in the order in which it writes.

@@ -271,6 +271,8 @@ pub enum Setting {
     Strategy,
     /// [`shell`](super::builder::ConfigBuilder::shell).
     Shell,
+    /// [`quoting_shell`](super::builder::ConfigBuilder::quoting_shell).
+    QuotingShell,
     /// [`stdin`](super::builder::ConfigBuilder::stdin).
     Stdin,
     /// [`merge`](super::builder::ConfigBuilder::merge).
@@ -383,6 +385,7 @@ impl fmt::Display for Setting {
             Self::Restart => "restart",
             Self::Strategy => "strategy",
             Self::Shell => "shell",
+            Self::QuotingShell => "quoting_shell",
             Self::Stdin => "stdin",
             Self::Merge => "merge",
             Self::ItemTmp => "item_tmp",

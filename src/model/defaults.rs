@@ -137,6 +137,7 @@ impl ConfigBuilder {
         ]);
         let per_item = first_set(&[
             (Setting::Shell, is_set(self.shell)),
+            (Setting::QuotingShell, self.quoting_shell.is_some()),
             (Setting::Stdin, is_set(self.stdin)),
             (Setting::Merge, is_set(self.merge)),
             (Setting::ItemTmp, is_set(self.item_tmp)),
@@ -152,6 +153,7 @@ impl ConfigBuilder {
         ]);
         let per_item = per_item.or_else(|| self.arrangement.as_ref().and_then(arranged::of_commands));
         match (&self.worker, built_in, resident, per_item) {
+            (WorkerChoice::Command(argv), ..) if argv.is_empty() && self.quoting_shell.is_some() => Ok(()),
             (WorkerChoice::Command(argv) | WorkerChoice::Program(argv), ..) if argv.is_empty() => {
                 Err(ConfigError::NoProgram)
             }
@@ -267,8 +269,17 @@ impl ConfigBuilder {
                 let insertion = arranged::insertion(source, self.arrangement.as_ref());
                 let insertion = Insertion { hides_item, ..insertion };
                 let (argv, terminal, merges) = (argv.clone(), is_set(self.terminal), is_set(self.merge));
-                let item_tmp = is_set(self.item_tmp);
-                Ok(WorkerSpec::Exec(ExecSpec { argv, shell, stdin, merges, item_tmp, terminal, insertion }))
+                let (item_tmp, quoting_shell) = (is_set(self.item_tmp), self.quoting_shell.clone());
+                Ok(WorkerSpec::Exec(ExecSpec {
+                    argv,
+                    shell,
+                    quoting_shell,
+                    stdin,
+                    merges,
+                    item_tmp,
+                    terminal,
+                    insertion,
+                }))
             }
             WorkerChoice::Program(argv) => Ok(match self.text_protocol() {
                 None => WorkerSpec::Frames { argv: argv.clone(), transport },
@@ -403,6 +414,7 @@ mod tests {
             WorkerSpec::Exec(ExecSpec {
                 argv,
                 shell: false,
+                quoting_shell: None,
                 stdin: false,
                 merges: false,
                 item_tmp: false,

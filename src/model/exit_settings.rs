@@ -5,6 +5,7 @@
 use super::builder::ConfigBuilder;
 use super::config_error::ConfigError;
 use super::exit_rule::{self, ExitMatch, ExitRule};
+use super::setting_values::is_set;
 
 impl ConfigBuilder {
     /// An end of a command has one rule, and it is no success.
@@ -29,7 +30,9 @@ impl ConfigBuilder {
             return Vec::new();
         }
         let mut rules = self.exit_rules.clone().unwrap_or_default();
-        rules.extend(exit_rule::ORDINARY);
+        if !is_set(self.no_ordinary_exits) {
+            rules.extend(exit_rule::ORDINARY);
+        }
         rules
     }
 }

@@ -8,6 +8,7 @@ mod check_worker;
 mod compare;
 mod export;
 mod flow;
+mod parallel;
 #[cfg(feature = "plot")]
 mod plot_target;
 mod replay;
@@ -78,5 +79,6 @@ fn carry_out(subcommand: Subcommand) -> ExitCode {
         Subcommand::Export(flags) => export::run(&flags),
         Subcommand::CheckWorker(check) => check_worker::run(&check),
         Subcommand::Xargs(command) => xargs::run(*command),
+        Subcommand::Parallel(command) => parallel::run(&command),
     }
 }

@@ -7,6 +7,7 @@
 //! Invariant: this floor knows no items, and holds all of the project's `unsafe`.
 
 pub mod access;
+pub mod ancestors;
 pub mod block;
 mod cgroup;
 mod child_stack;

@@ -8,6 +8,7 @@ pub mod check_worker;
 pub mod compare;
 pub mod export;
 pub mod flow;
+pub mod parallel;
 pub mod replay;
 pub mod run;
 pub mod sem;
@@ -43,6 +44,7 @@ pub enum Subcommand {
     Export(export::ExportFlags),
     CheckWorker(CheckWorker),
     Xargs(Box<xargs::XargsCommand>),
+    Parallel(parallel::ParallelCommand),
 }
 
 /// A row of the table of subcommands.
@@ -59,7 +61,7 @@ pub struct Row {
 const NAME_COLUMNS: usize = 14;
 
 /// Every subcommand, in the order of the help.
-pub const ROWS: [Row; 11] = [
+pub const ROWS: [Row; 12] = [
     Row { name: run::NAME, about: run::ABOUT, read: |words| Ok(run::read(words)?.map(Subcommand::Run)) },
     Row { name: sem::NAME, about: sem::ABOUT, read: |words| Ok(sem::read(words)?.map(Subcommand::Sem)) },
     Row {
@@ -87,6 +89,11 @@ pub const ROWS: [Row; 11] = [
         about: xargs::ABOUT,
         read: |words| Ok(xargs::read(words)?.map(|command| Subcommand::Xargs(Box::new(command)))),
     },
+    Row {
+        name: parallel::NAME,
+        about: parallel::ABOUT,
+        read: |words| Ok(parallel::read(words)?.map(Subcommand::Parallel)),
+    },
 ];
 
 /// The subcommand of this name.
@@ -97,7 +104,7 @@ pub fn named(word: &OsStr) -> Option<&'static Row> {
 
 /// The programs whose place this one takes where it is called by their name, each with the subcommand that reads their
 /// words.
-const BY_NAME: [(&str, &str); 1] = [("xargs", xargs::NAME)];
+const BY_NAME: [(&str, &str); 2] = [("xargs", xargs::NAME), ("parallel", parallel::NAME)];
 
 /// The subcommand that a program of this path stands for.
 #[must_use]

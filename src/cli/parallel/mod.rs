@@ -1,0 +1,315 @@
+//! `supervisor parallel`: the words of GNU parallel as a run of ours.
+//!
+//! Its options become flags of ours ([`options`] has the table), and what stands behind them is the command and its inputs.
+//! The words of a command, joined by spaces, are a script of a shell, in which arguments stand quoted. What it prints and how
+//! it ends are GNU parallel's.
+//!
+//! Invariant: pure, as the rest of `cli`; profiles and the shell come in as [`ParallelContext`].
+
+pub mod error;
+mod getopt;
+mod options;
+mod profile;
+
+use super::args::{self, Flags};
+use super::error::UsageError;
+use super::parser::Typed;
+use super::resolve::{self, Invocation};
+use super::separators::{self, Given, GivenInput, Parts};
+use crate::model::builder::{ConfigBuilder, Host, WorkerChoice};
+use crate::model::config::SummaryMode;
+use crate::model::spec::{ExitCodeStyle, Leftovers};
+use error::ParallelError;
+use getopt::TypedOption;
+use options::{Meaning, OPTIONS, Own};
+use std::ffi::{OsStr, OsString};
+use std::os::unix::ffi::OsStrExt;
+
+/// What GNU parallel takes `-j 0`, as many as possible, for where nothing else limits it.
+const SLOTS_MAX: &str = "252";
+
+/// What a run of this kind takes from the process around it.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct ParallelContext {
+    /// The contents of the profiles that were asked for, or of the ordinary ones.
+    pub profiles: Vec<Vec<u8>>,
+    /// The variable PARALLEL.
+    pub variable: Option<OsString>,
+    /// The shell that runs commands.
+    pub shell: OsString,
+}
+
+/// Which profiles the words ask for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum ProfileChoice {
+    /// `--plain`: none, and not the variable PARALLEL either.
+    Plain,
+    Ordinary,
+    /// `-J NAME`, in their order.
+    Named(Vec<OsString>),
+}
+
+/// Which profiles words ask for.
+///
+/// # Errors
+/// The words do not fit.
+pub fn profiles(words: &[OsString]) -> Result<ProfileChoice, ParallelError> {
+    let (typed, _) = getopt::split(words)?;
+    let is = |own: Own| move |typed: &&TypedOption| typed.option.meaning == Meaning::Own(own);
+    if typed.iter().any(|typed| typed.option.meaning == Meaning::Own(Own::Plain)) {
+        return Ok(ProfileChoice::Plain);
+    }
+    let named: Vec<OsString> = typed.iter().filter(is(Own::Profile)).filter_map(|typed| typed.value.clone()).collect();
+    Ok(if named.is_empty() { ProfileChoice::Ordinary } else { ProfileChoice::Named(named) })
+}
+
+/// The text that words ask for instead of a run: help or version.
+///
+/// # Errors
+/// The words do not fit.
+pub fn text_asked_for(words: &[OsString]) -> Result<Option<String>, ParallelError> {
+    let (typed, _) = getopt::split(words)?;
+    Ok(typed.iter().find_map(|typed| match typed.option.meaning {
+        Meaning::Own(Own::Help) => Some(help()),
+        Meaning::Own(Own::Version) => Some(version()),
+        _ => None,
+    }))
+}
+
+/// The run that words ask for.
+///
+/// # Errors
+/// The words do not fit, or name what is not here.
+pub fn read(words: &[OsString], around: &ParallelContext, host: &Host) -> Result<Typed<Invocation>, UsageError> {
+    let (own, rest) = getopt::split(words)?;
+    let from_variable = around.variable.as_ref().map(|text| profile::words(text.as_bytes())).unwrap_or_default();
+    let from_files = around.profiles.iter().map(|text| profile::words_of_file(text));
+    let outer: Vec<Vec<OsString>> = from_files.chain([from_variable]).collect();
+    let mut translation = Translation::default();
+    for words in &outer {
+        let (typed, stray) = getopt::split(words)?;
+        if let Some(stray) = stray.first() {
+            return Err(ParallelError::ProfileWord { word: stray.to_string_lossy().into_owned() }.into());
+        }
+        typed.into_iter().try_for_each(|typed| translation.add(typed))?;
+    }
+    own.into_iter().try_for_each(|typed| translation.add(typed))?;
+    let parts = parts(rest, &translation.arg_sep)?;
+    let flags = match args::parse(&translation.words)? {
+        Typed::Flags(flags) => without_needless(flags, &parts),
+        Typed::Show(text) => return Ok(Typed::Show(text)),
+    };
+    let has_command = !parts.command.is_empty();
+    let quotes_command = translation.quotes && has_command;
+    let builder = resolve::builder(&flags, parts.command, parts.inputs, host)?;
+    let builder = ConfigBuilder {
+        worker: if has_command { builder.worker } else { WorkerChoice::Command(Vec::new()) },
+        quoting_shell: (!quotes_command).then(|| around.shell.clone()),
+        no_ordinary_exits: Some(true),
+        dead_max: Some(None),
+        // What a command leaves in the background goes on.
+        leftovers: Some(Leftovers::Leave),
+        keep_order: Some(translation.keeps_order),
+        verbose: Some(translation.is_verbose),
+        quiet: Some(true),
+        summary: Some(SummaryMode::Never),
+        ..builder
+    };
+    let config = builder.build().map_err(|error| resolve::usage_error(error, &flags))?;
+    Ok(Typed::Flags(Invocation { config, exit_codes: ExitCodeStyle::Count }))
+}
+
+/// The command and its inputs: words up to a separator, and behind it.
+fn parts(rest: &[OsString], arg_sep: &OsStr) -> Result<Parts, UsageError> {
+    let mut typed = vec![OsString::from("--arg-sep"), arg_sep.to_owned()];
+    if rest.first().is_some_and(|first| separators::separator(first, arg_sep).is_none()) {
+        typed.push("--".into());
+    }
+    typed.extend(rest.iter().cloned());
+    separators::split(typed)
+}
+
+/// Without what says how an input is cut where there is none to cut, which GNU parallel takes.
+fn without_needless(mut flags: Box<Flags>, parts: &Parts) -> Box<Flags> {
+    let is_items = |given: &Given| matches!(given.what, GivenInput::Items(_));
+    if flags.arg_file.is_empty() && !parts.inputs.is_empty() && parts.inputs.iter().all(is_items) {
+        flags.delimiter = None;
+        flags.null = false;
+    }
+    flags
+}
+
+/// Our words for the options.
+struct Translation {
+    words: Vec<OsString>,
+    arg_sep: OsString,
+    quotes: bool,
+    keeps_order: bool,
+    is_verbose: bool,
+}
+
+impl Default for Translation {
+    fn default() -> Self {
+        Self { words: Vec::new(), arg_sep: ":::".into(), quotes: false, keeps_order: false, is_verbose: false }
+    }
+}
+
+impl Translation {
+    fn add(&mut self, TypedOption { option, value }: TypedOption) -> Result<(), ParallelError> {
+        match option.meaning {
+            Meaning::Flag(flag) => {
+                self.words.push(flag.into());
+                self.words.extend(value);
+            }
+            Meaning::AlwaysSo => {}
+            Meaning::Refused(why) => return Err(ParallelError::Refused { option: option.shown(), why }),
+            Meaning::Own(own) => self.add_own(own, value.unwrap_or_default()),
+        }
+        Ok(())
+    }
+
+    fn add_own(&mut self, own: Own, value: OsString) {
+        let mut flag = |flag: &str, value: OsString| self.words.extend([flag.into(), value]);
+        match own {
+            Own::Quote => self.quotes = true,
+            Own::Jobs if value == "0" => flag("--workers", SLOTS_MAX.into()),
+            Own::Jobs => flag("--workers", value),
+            Own::Halt => flag("--halt", halt(value)),
+            Own::Retries => flag("--retries", retries(value)),
+            Own::Verbose => self.is_verbose = true,
+            Own::KeepOrder => self.keeps_order = true,
+            Own::NoKeepOrder => self.keeps_order = false,
+            Own::ArgSep => self.arg_sep = value,
+            // Heeded before.
+            Own::Plain | Own::Profile | Own::Help | Own::Version => {}
+        }
+    }
+}
+
+/// All attempts as further ones; 0 is no end of them.
+fn retries(value: OsString) -> OsString {
+    match value.to_str().map(str::parse::<u32>) {
+        Some(Ok(0)) => u32::MAX.to_string().into(),
+        Some(Ok(attempts)) => (attempts - 1).to_string().into(),
+        _ => value,
+    }
+}
+
+/// The older values of `--halt` in the newer form.
+fn halt(value: OsString) -> OsString {
+    match value.to_str() {
+        Some("0") => "never".into(),
+        Some("1") => "soon,fail=1".into(),
+        Some("2") => "now,fail=1".into(),
+        Some(percent) if percent.ends_with('%') && !percent.contains(',') => format!("soon,fail={percent}").into(),
+        _ => value,
+    }
+}
+
+/// What `--version` shows.
+fn version() -> String {
+    format!("supervisor {}, in the place of GNU parallel 20221122\n", env!("CARGO_PKG_VERSION"))
+}
+
+/// The help: what is here by the same name.
+#[must_use]
+pub fn help() -> String {
+    let mut text = "Usage: supervisor parallel [OPTIONS] [COMMAND [ARG]...] [::: ITEM...]\n\n\
+                    GNU parallel's options, defaults, quoting and exit codes, on this program: nothing is lost when a\n\
+                    command is killed. Each job is a script of the shell, and the options here are:\n\n"
+        .to_owned();
+    let here = OPTIONS.iter().filter(|option| !matches!(option.meaning, Meaning::Refused(_)));
+    let mut line = " ".to_owned();
+    for option in here {
+        let names: Vec<String> = option.names.split('|').map(shown_name).collect();
+        let names = names.join(", ");
+        if line.len() + names.len() > 90 {
+            text.push_str(&line);
+            text.push('\n');
+            line = " ".to_owned();
+        }
+        line.push_str(&format!(" {names};"));
+    }
+    text.push_str(line.trim_end_matches(';'));
+    text.push_str("\n\nAny other option is refused by its name, with what to use instead.\n");
+    text
+}
+
+fn shown_name(name: &str) -> String {
+    if name.len() == 1 { format!("-{name}") } else { format!("--{name}") }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::config::{Config, WorkerSpec};
+
+    fn host() -> Host {
+        Host { cores: 4, cores_why: None, seed: 0, run_id: "run".into() }
+    }
+
+    fn words(text: &str) -> Vec<OsString> {
+        text.split_whitespace().map(OsString::from).collect()
+    }
+
+    fn config(text: &str) -> Result<Config, String> {
+        let around = ParallelContext { shell: "/bin/sh".into(), ..ParallelContext::default() };
+        match read(&words(text), &around, &host()) {
+            Ok(Typed::Flags(invocation)) => Ok(invocation.config),
+            Ok(Typed::Show(text)) => Err(text),
+            Err(error) => Err(error.to_string()),
+        }
+    }
+
+    #[test]
+    fn options_become_flags_in_every_form() {
+        for text in ["-j3 -k --tag echo ::: a", "-kj 3 --ta echo ::: a", "--jobs=3 --keep-order --tag -- echo ::: a"] {
+            let config = config(text).unwrap();
+            assert_eq!((config.policy.workers, config.policy.keep_order, config.output.tag), (3, true, true), "{text}");
+            let WorkerSpec::Exec(spec) = config.worker else { panic!("{text}") };
+            assert_eq!((spec.argv, spec.quoting_shell), (words("echo"), Some("/bin/sh".into())), "{text}");
+        }
+        assert_eq!(config("--retries 3 -j0 echo ::: a").unwrap().policy.retries, 2);
+        let WorkerSpec::Exec(spec) = config("-q echo -k ::: a").unwrap().worker else { panic!() };
+        assert_eq!((spec.argv, spec.quoting_shell), (words("echo -k"), None));
+        let WorkerSpec::Exec(spec) = config("::: a").unwrap().worker else { panic!() };
+        assert!(spec.argv.is_empty() && spec.quoting_shell.is_some());
+    }
+
+    #[test]
+    fn what_is_not_here_is_refused_by_name() {
+        for (text, part) in [
+            ("-S host echo", "--sshlogin"),
+            ("--sshlogin=host echo", "--sshlogin"),
+            ("--re echo", "--re"),
+            ("--nowhere echo", "--nowhere"),
+            ("-Z echo", "-Z"),
+            ("-j", "-j"),
+            ("--tag=x echo", "--tag"),
+        ] {
+            let error = config(text).unwrap_err();
+            assert!(error.contains(part) && !error.contains('\n'), "{text}: {error}");
+        }
+    }
+
+    #[test]
+    fn profiles_and_the_variable_come_before_what_is_typed() {
+        let around = ParallelContext {
+            profiles: vec![b"-j 7 -k\n".to_vec()],
+            variable: Some("-j 8".into()),
+            shell: "/bin/sh".into(),
+        };
+        let Ok(Typed::Flags(run)) = read(&words("--no-k echo ::: a"), &around, &host()) else { panic!() };
+        assert_eq!((run.config.policy.workers, run.config.policy.keep_order), (8, false));
+        assert_eq!(profiles(&words("-J fast -J slow echo")), Ok(ProfileChoice::Named(words("fast slow"))));
+        assert_eq!(profiles(&words("--plain -J fast echo")), Ok(ProfileChoice::Plain));
+    }
+
+    #[test]
+    fn no_name_means_two_options() {
+        let mut names: Vec<&str> = OPTIONS.iter().flat_map(|option| option.names.split('|')).collect();
+        names.sort_unstable();
+        let twice = names.windows(2).find(|pair| pair[0] == pair[1]);
+        assert_eq!(twice, None);
+    }
+}
