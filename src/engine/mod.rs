@@ -20,6 +20,7 @@ mod launching;
 mod manners;
 mod own_files;
 mod pace;
+pub mod parallel;
 mod reactor;
 pub mod replay;
 mod requests;

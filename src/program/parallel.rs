@@ -6,7 +6,6 @@ use crate::cli::parallel::{self, ParallelContext, ProfileChoice};
 use crate::cli::parser::Typed;
 use crate::cli::subcommand::parallel::ParallelCommand;
 use crate::model::builder::Host;
-use crate::sys::ancestors;
 use crate::{engine, exit_code};
 use std::env;
 use std::ffi::OsString;
@@ -63,6 +62,7 @@ fn surroundings(choice: ProfileChoice) -> Result<ParallelContext, ParallelError>
 /// The shell that runs commands: the one that is asked for, or the one that has started us, as in GNU parallel.
 fn shell() -> OsString {
     let named = |name: &str| env::var_os(name).filter(|shell| !shell.is_empty());
-    let found = named("PARALLEL_SHELL").or_else(|| ancestors::shell().map(Into::into)).or_else(|| named("SHELL"));
+    let found =
+        named("PARALLEL_SHELL").or_else(|| engine::parallel::shell_around().map(Into::into)).or_else(|| named("SHELL"));
     found.unwrap_or_else(|| "/bin/sh".into())
 }

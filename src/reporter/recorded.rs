@@ -12,15 +12,12 @@ use crate::model::spec::{
     Backoff, Credit, Intensity, Policy, QueueOrder, RestartStrategy, RestartType, TermStep, WorkerContract,
 };
 use crate::sys::spill::SpillFile;
-use snapbox::data::Inline;
-use snapbox::{Data, assert_data_eq, str};
-use std::path::PathBuf;
-use std::sync::Arc;
+use snapbox::{Data, assert_data_eq, data::Inline, str};
+use std::{path::PathBuf, sync::Arc};
 
 pub(super) const KILLED: ExitStatus = ExitStatus::Signal { signal: Signal::KILL, core_dumped: false };
 pub(super) const CRASHED: ExitStatus = ExitStatus::Signal { signal: Signal(11), core_dumped: false };
 pub(super) const TERMED: ExitStatus = ExitStatus::Signal { signal: Signal::TERM, core_dumped: false };
-
 pub(super) const RESIDENT: WorkerContract = WorkerContract::resident(Credit::Auto);
 
 fn policy(worker: WorkerContract) -> Policy {

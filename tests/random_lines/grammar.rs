@@ -101,8 +101,9 @@ const RULES: &[Rule] = &[
         .needs_input()
         .odd(&[b"0", b"17M", b"1Q", b"-1", b"", b"K", b"1.5"]),
     rule("pipe", COMMANDS, &[]).needs_input(),
-    rule("recstart", COMMANDS, &["a", "\\n", ""]).needs_input().odd(&[b"\xff"]),
-    rule("recend", COMMANDS, &["\\n", "7", "", "\\0"]).needs_input().odd(&[b"\xff"]),
+    // Without --pipe they are refused, so they are drawn with it.
+    rule("recstart", 0, &["a", "\\n", ""]).needs_input().odd(&[b"\xff"]),
+    rule("recend", 0, &["\\n", "7", "", "\\0"]).needs_input().odd(&[b"\xff"]),
     rule("colsep", COMMANDS, &[",", "\\s+", "(a)|b", ""]).odd(&[b"(", b"[", b"\xff", b"(?=x)", b"*"]),
     rule("csv", COMMANDS, &[]),
     rule("header", COMMANDS, &[":", "0"]).odd(&[b"", b"1", b"::", b"\xff"]),
@@ -231,12 +232,28 @@ const RULES: &[Rule] = &[
     rule("failure_output", COMMANDS, &["immediate", "immediate-final", "final", "never"]).odd(NO_WORDS),
     rule("events", ANY, &["/dev/null", "/dev/full", "/nonexistent/events", "items", "/dev/stderr"])
         .odd(&[b"", b"-", b".", b"\xff", b"/"]),
-    rule("joblog", ANY, &["/dev/null", "/dev/full", "/nonexistent/log", "items", "/dev/stderr", "log", "+log"])
-        .odd(&[b"", b"-", b".", b"+", b"\xff", b"/"]),
+    rule(
+        "joblog",
+        ANY,
+        &["/dev/null", "/dev/full", "/nonexistent/log", "items", "/dev/stderr", "log", "log", "log", "+log"],
+    )
+    .odd(&[b"", b"-", b".", b"+", b"\xff", b"/"]),
     rule(
         "results",
         COMMANDS,
-        &["results", "r/{}/", "r-{#}", "r.csv", "-.json", "/dev/full", "items", "/nonexistent/r.tsv"],
+        &[
+            "results",
+            "results",
+            "r/{}/",
+            "r/{}/",
+            "r-{#}",
+            "r.json",
+            "r.csv",
+            "-.json",
+            "/dev/full",
+            "items",
+            "/nonexistent/r.tsv",
+        ],
     )
     .odd(&[b"", b"\xff", b"-.tsv"]),
     rule("trace", ANY, &["trace", "trace", "trace", "/dev/full", "/nonexistent/trace", "items"])
@@ -252,6 +269,16 @@ const RULES: &[Rule] = &[
     rule("exit_code", ANY, &["own", "count", "xargs"]).odd(NO_WORDS),
     rule("help", 0, &[]),
     rule("version", 0, &[]),
+];
+
+/// Of each group two are refused together in most cases, so most lines have one.
+const APART: &[&[&str]] = &[
+    &["line_buffer", "ungroup", "show", "success_output", "failure_output", "results", "output", "keep_order"],
+    &["line_buffer", "ungroup", "tag", "tagstring", "output", "block", "pipe"],
+    &["pipe", "stdin", "delimiter", "null", "queue", "colsep", "csv", "header", "max_args", "max_lines", "replace"],
+    &["pipe", "no_run_if_empty", "eof", "shuf", "max_chars", "repeat_words", "join_words"],
+    &["pty", "merge", "ungroup"],
+    &["item_tmp", "tmpdir", "env"],
 ];
 
 /// Commands: their words are cut at `|`.
@@ -382,7 +409,7 @@ impl Generator {
         for _ in 0..random.below(7) {
             self.push_random_flag(&mut line, kind, source, random);
         }
-        if random.per_cent(75) {
+        if random.per_cent(90) {
             self.push(&mut line, "events", b"events", random);
             line.has_events = true;
         }
@@ -400,7 +427,12 @@ impl Generator {
         // Flags that make sense with no worker are drawn in no other way.
         let odd_one = any && random.per_cent(40);
         let makes_sense = |rule: &Rule| rule.kinds & kind != 0 && (!rule.needs_input || source >= 2);
-        let fits = |rule: &&Rule| if odd_one { rule.kinds == 0 } else { any || makes_sense(rule) };
+        let drawn = line.flags.clone();
+        let clashes = |rule: &Rule| {
+            let of_rule = APART.iter().filter(|group| group.contains(&rule.flag));
+            of_rule.flat_map(|group| group.iter()).any(|other| drawn.contains(other))
+        };
+        let fits = |rule: &&Rule| if odd_one { rule.kinds == 0 } else { any || (makes_sense(rule) && !clashes(rule)) };
         let fitting: Vec<&Rule> = RULES.iter().filter(fits).collect();
         let rule = random.one(&fitting);
         let value: Option<&[u8]> = if rule.good.is_empty() {
@@ -413,6 +445,18 @@ impl Generator {
         } else {
             Some(random.one(rule.good).as_bytes())
         };
+        if rule.flag == "spool" && random.per_cent(80) {
+            self.push(line, "transport", b"file", random);
+        }
+        if rule.flag == "pipe" {
+            for flag in ["recstart", "recend"] {
+                let texts = RULES.iter().find(|rule| rule.flag == flag).map_or(&[""][..], |rule| rule.good);
+                if random.per_cent(50) {
+                    let text = random.one(texts);
+                    self.push(line, flag, text.as_bytes(), random);
+                }
+            }
+        }
         // An item of the task may be a signal or an exit code; in a thread it ends the supervisor.
         if let ("task", Some(b"exit" | b"signal")) = (rule.flag, value) {
             line.is_wild |= kind == THREADS || any;

@@ -7,7 +7,7 @@ use std::ffi::{OsStr, OsString};
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
 
 /// An option that was typed, with its value.
-pub struct TypedOption {
+pub struct GivenOption {
     pub option: &'static ParallelOption,
     pub value: Option<OsString>,
 }
@@ -16,7 +16,7 @@ pub struct TypedOption {
 ///
 /// # Errors
 /// A word begins like an option and is none, or its value is missing.
-pub fn split(words: &[OsString]) -> Result<(Vec<TypedOption>, &[OsString]), ParallelError> {
+pub fn split(words: &[OsString]) -> Result<(Vec<GivenOption>, &[OsString]), ParallelError> {
     let mut found = Vec::new();
     let mut at = 0;
     while let Some(word) = words.get(at) {
@@ -36,7 +36,7 @@ pub fn split(words: &[OsString]) -> Result<(Vec<TypedOption>, &[OsString]), Para
                 (Takes::Nothing, None) => None,
                 (Takes::Value, attached) => Some(value(option, attached, words, &mut at)?),
             };
-            found.push(TypedOption { option, value });
+            found.push(GivenOption { option, value });
         } else if bytes.len() > 1 && bytes[0] == b'-' {
             short_options(word, words, &mut at, &mut found)?;
         } else {
@@ -51,7 +51,7 @@ fn short_options(
     word: &OsStr,
     words: &[OsString],
     at: &mut usize,
-    found: &mut Vec<TypedOption>,
+    found: &mut Vec<GivenOption>,
 ) -> Result<(), ParallelError> {
     let bytes = word.as_bytes();
     let mut place = 1;
@@ -68,7 +68,7 @@ fn short_options(
                 Some(value(option, attached, words, at)?)
             }
         };
-        found.push(TypedOption { option, value });
+        found.push(GivenOption { option, value });
     }
     Ok(())
 }

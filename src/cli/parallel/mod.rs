@@ -8,6 +8,7 @@
 
 pub mod error;
 mod getopt;
+pub mod help;
 mod options;
 mod profile;
 
@@ -20,8 +21,8 @@ use crate::model::builder::{ConfigBuilder, Host, WorkerChoice};
 use crate::model::config::SummaryMode;
 use crate::model::spec::{ExitCodeStyle, Leftovers};
 use error::ParallelError;
-use getopt::TypedOption;
-use options::{Meaning, OPTIONS, Own};
+use getopt::GivenOption;
+use options::{Meaning, Own};
 use std::ffi::{OsStr, OsString};
 use std::os::unix::ffi::OsStrExt;
 
@@ -55,25 +56,12 @@ pub enum ProfileChoice {
 /// The words do not fit.
 pub fn profiles(words: &[OsString]) -> Result<ProfileChoice, ParallelError> {
     let (typed, _) = getopt::split(words)?;
-    let is = |own: Own| move |typed: &&TypedOption| typed.option.meaning == Meaning::Own(own);
+    let is = |own: Own| move |typed: &&GivenOption| typed.option.meaning == Meaning::Own(own);
     if typed.iter().any(|typed| typed.option.meaning == Meaning::Own(Own::Plain)) {
         return Ok(ProfileChoice::Plain);
     }
     let named: Vec<OsString> = typed.iter().filter(is(Own::Profile)).filter_map(|typed| typed.value.clone()).collect();
     Ok(if named.is_empty() { ProfileChoice::Ordinary } else { ProfileChoice::Named(named) })
-}
-
-/// The text that words ask for instead of a run: help or version.
-///
-/// # Errors
-/// The words do not fit.
-pub fn text_asked_for(words: &[OsString]) -> Result<Option<String>, ParallelError> {
-    let (typed, _) = getopt::split(words)?;
-    Ok(typed.iter().find_map(|typed| match typed.option.meaning {
-        Meaning::Own(Own::Help) => Some(help()),
-        Meaning::Own(Own::Version) => Some(version()),
-        _ => None,
-    }))
 }
 
 /// The run that words ask for.
@@ -155,7 +143,7 @@ impl Default for Translation {
 }
 
 impl Translation {
-    fn add(&mut self, TypedOption { option, value }: TypedOption) -> Result<(), ParallelError> {
+    fn add(&mut self, GivenOption { option, value }: GivenOption) -> Result<(), ParallelError> {
         match option.meaning {
             Meaning::Flag(flag) => {
                 self.words.push(flag.into());
@@ -206,41 +194,9 @@ fn halt(value: OsString) -> OsString {
     }
 }
 
-/// What `--version` shows.
-fn version() -> String {
-    format!("supervisor {}, in the place of GNU parallel 20221122\n", env!("CARGO_PKG_VERSION"))
-}
-
-/// The help: what is here by the same name.
-#[must_use]
-pub fn help() -> String {
-    let mut text = "Usage: supervisor parallel [OPTIONS] [COMMAND [ARG]...] [::: ITEM...]\n\n\
-                    GNU parallel's options, defaults, quoting and exit codes, on this program: nothing is lost when a\n\
-                    command is killed. Each job is a script of the shell, and the options here are:\n\n"
-        .to_owned();
-    let here = OPTIONS.iter().filter(|option| !matches!(option.meaning, Meaning::Refused(_)));
-    let mut line = " ".to_owned();
-    for option in here {
-        let names: Vec<String> = option.names.split('|').map(shown_name).collect();
-        let names = names.join(", ");
-        if line.len() + names.len() > 90 {
-            text.push_str(&line);
-            text.push('\n');
-            line = " ".to_owned();
-        }
-        line.push_str(&format!(" {names};"));
-    }
-    text.push_str(line.trim_end_matches(';'));
-    text.push_str("\n\nAny other option is refused by its name, with what to use instead.\n");
-    text
-}
-
-fn shown_name(name: &str) -> String {
-    if name.len() == 1 { format!("-{name}") } else { format!("--{name}") }
-}
-
 #[cfg(test)]
 mod tests {
+    use super::options::OPTIONS;
     use super::*;
     use crate::model::config::{Config, WorkerSpec};
 

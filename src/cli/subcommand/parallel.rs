@@ -1,7 +1,7 @@
 //! `supervisor parallel`: what was typed, in the words of GNU parallel.
 
 use crate::cli::error::UsageError;
-use crate::cli::parallel;
+use crate::cli::parallel::help;
 use crate::cli::parser::Typed;
 use std::ffi::OsString;
 
@@ -20,7 +20,7 @@ pub struct ParallelCommand {
 /// # Errors
 /// None.
 pub fn read(words: &[OsString]) -> Result<Typed<ParallelCommand>, UsageError> {
-    Ok(match parallel::text_asked_for(words) {
+    Ok(match help::text_asked_for(words) {
         Ok(Some(text)) => Typed::Show(text),
         Ok(None) | Err(_) => Typed::Flags(ParallelCommand { words: words.to_vec() }),
     })
