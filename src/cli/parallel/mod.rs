@@ -1,6 +1,6 @@
 //! `supervisor parallel`: the words of GNU parallel as a run of ours.
 //!
-//! Its options become flags of ours ([`options`] has the table), and what stands behind them is the command and its inputs.
+//! Its options become flags of ours (`options` has the table), and what stands behind them is the command and its inputs.
 //! The words of a command, joined by spaces, are a script of a shell, in which arguments stand quoted. What it prints and how
 //! it ends are GNU parallel's.
 //!
