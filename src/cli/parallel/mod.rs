@@ -219,7 +219,9 @@ mod tests {
 
     #[test]
     fn options_become_flags_in_every_form() {
-        for text in ["-j3 -k --tag echo ::: a", "-kj 3 --ta echo ::: a", "--jobs=3 --keep-order --tag -- echo ::: a"] {
+        for text in
+            ["-j3 -k --tag echo ::: a", "-kj 3 --keep-order --tag echo ::: a", "--jobs=3 --keep-o --tag -- echo ::: a"]
+        {
             let config = config(text).unwrap();
             assert_eq!((config.policy.workers, config.policy.keep_order, config.output.tag), (3, true, true), "{text}");
             let WorkerSpec::Exec(spec) = config.worker else { panic!("{text}") };

@@ -142,7 +142,7 @@ pub const OPTIONS: &[ParallelOption] = &[
     row("verbose|t", Nothing, Meaning::Own(Own::Verbose)),
     row("v", Nothing, Refused("-t prints each command, on stderr")),
     row("silent", Nothing, AlwaysSo),
-    row("latest-line|latestline|ll", Nothing, Refused("--progress shows what runs")),
+    row("latest-line|latestline|ll", Nothing, Refused("USR1 shows what runs")),
     row("ctag", Nothing, Refused("use --tag")),
     row("ctag-string|ctagstring", Value, Refused("use --tagstring")),
     row("color|colour", Nothing, Refused("results have no colours")),
