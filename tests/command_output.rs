@@ -55,7 +55,7 @@ fn a_tag_has_a_text_with_placeholders() {
     );
     check(r"--tagstring '{1}:{2}\t\\'", "echo", "::: a b ::: c", "a:c\t\\\\\ta c\nb:c\t\\\\\tb c\n", "");
     check("-n2 --tagstring 'x{}y'", "echo", "::: a b c", "xa by\ta b\nxcy\tc\n", "");
-    check("--tagstring ''", "echo", "::: a", "\ta\n", "");
+    check("--tagstring ''", "echo", "::: a", "a\n", "");
     check("--tagstring fixed", "'echo {}; echo'", "::: a", "fixed\ta\nfixed\t\n", "");
     check("--tagstring '{/.}'", "echo", "::: d/a.b", "a\td/a.b\n", "");
     check("--header : --tagstring '{w}{v}'", "echo {v}", "::: v 1 ::: w 2", "21\t1\n", "");

@@ -38,10 +38,11 @@ fn walk(root: &Path, folder: &Path, tree: &mut BTreeMap<String, String>) {
         if name == ".parallel" {
             continue;
         }
-        if path.is_dir() {
+        let kind = path.symlink_metadata().unwrap().file_type();
+        if kind.is_dir() {
             walk(root, &path, tree);
             tree.insert(format!("{name}/"), String::new());
-        } else {
+        } else if kind.is_file() {
             tree.insert(name, String::from_utf8_lossy(&std::fs::read(&path).unwrap()).into_owned());
         }
     }
@@ -134,8 +135,8 @@ fn the_tables_are_those_of_gnu_parallel() {
 
 #[test]
 fn exit_and_timing_are_beside_them() {
-    let line = "$SUPERVISOR -q -j1 --crash-limit 1 --timeout 0.3 --results D --shell -- {} ::: \
-                'exit 0' 'exit 3' 'kill -9 $$' 'exec sleep 100' ''; for i in D/1/*; do cat \"$i/exit\"; done; cat D/1/*/timing";
+    let line = "$SUPERVISOR -q -j1 --crash-limit 1 --timeout 0.3 --results D -- sh -c {} ::: \
+                'exit 0' 'exit 3' 'kill -9 $$' 'exec sleep 100'; for i in D/1/*; do cat \"$i/exit\"; done; cat D/1/*/timing";
     let found = run(line);
     let lines: Vec<&str> = found.out.lines().collect();
     // As the shell sorts them: exec sleep, exit 0, exit 3, kill.

@@ -256,6 +256,7 @@ mod tests {
         let lines = capture.take_lines();
         assert_eq!((content(&lines), lines.before), (b"half ends\n".to_vec(), 17));
         assert!(content(&capture).starts_with(b"longxxx") && capture.before == 27);
+        drop(lines);
         feed(&mut capture, b"\n");
         let all = capture.bytes();
         assert_eq!((capture.take_lines().bytes(), capture.bytes()), (all, 0));

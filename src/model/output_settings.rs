@@ -12,19 +12,21 @@ impl ConfigBuilder {
     /// `demonstration`: the built-in worker runs on generated items.
     pub(super) fn output_spec(&self, demonstration: bool) -> Result<OutputSpec, ConfigError> {
         let mode = self.output.unwrap_or(if demonstration { OutputMode::Narrate } else { OutputMode::Results });
-        let tag = is_set(self.tag) || self.tag_text.is_some();
+        // Without a text there is no tag, as in GNU parallel.
+        let tag_text = self.tag_text.clone().filter(|text| !text.is_empty());
+        let tag = is_set(self.tag) || tag_text.is_some();
         match mode {
             _ if tag && is_set(self.pipe) => return Err(ConfigError::PipeOfLines { setting: Setting::Tag }),
             _ if tag && self.block.is_some() => return Err(ConfigError::TagOfBlocks),
             OutputMode::Narrate | OutputMode::Json if tag => return Err(ConfigError::TagOfMode { mode }),
             _ => {}
         }
-        self.check_grouping(mode)?;
+        self.check_grouping(mode, tag)?;
         self.check_show(mode)?;
         Ok(OutputSpec {
             mode,
             tag,
-            tag_text: self.tag_text.clone(),
+            tag_text,
             grouping: self.grouping.unwrap_or_default(),
             verbose: is_set(self.verbose),
             dry_run: is_set(self.dry_run),
@@ -74,7 +76,7 @@ impl ConfigBuilder {
     }
 
     /// Refuses what needs the whole output of a command, where that leaves earlier.
-    fn check_grouping(&self, mode: OutputMode) -> Result<(), ConfigError> {
+    fn check_grouping(&self, mode: OutputMode, tag: bool) -> Result<(), ConfigError> {
         let needs_whole = match self.grouping.unwrap_or_default() {
             Grouping::Item => None,
             Grouping::Line => first_set(&[
@@ -85,7 +87,7 @@ impl ConfigBuilder {
             ]),
             Grouping::None => first_set(&[
                 (Setting::Output, mode != OutputMode::Results),
-                (Setting::Tag, is_set(self.tag) || self.tag_text.is_some()),
+                (Setting::Tag, tag),
                 (Setting::KeepOrder, is_set(self.keep_order)),
                 (Setting::SuccessOutput, self.success_output.is_some_and(|when| when != ShowWhen::Immediate)),
                 (Setting::FailureOutput, self.failure_output.is_some_and(|when| when != ShowWhen::Immediate)),

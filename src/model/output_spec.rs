@@ -194,3 +194,26 @@ pub enum SummaryMode {
     /// In no case.
     Never,
 }
+
+#[cfg(test)]
+impl OutputSpec {
+    /// This mode, and nothing else that is not so by default.
+    pub(crate) fn of_mode(mode: OutputMode) -> Self {
+        Self {
+            mode,
+            tag: false,
+            tag_text: None,
+            grouping: Grouping::Item,
+            verbose: false,
+            dry_run: false,
+            events: None,
+            joblog: None,
+            show: ShowOutput::default(),
+            results: None,
+            summary: SummaryMode::Auto,
+            quiet: false,
+            advice: Advice::default(),
+            workers_why: None,
+        }
+    }
+}

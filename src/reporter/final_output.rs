@@ -23,14 +23,25 @@ pub struct FinalOutput {
     spill: Option<Arc<SpillFile>>,
     spilled: SpilledContent,
     memory: Vec<u8>,
+    /// Something could not be kept: the run stops, and nothing more is.
+    lost: bool,
 }
 
 impl FinalOutput {
-    /// Copies what a command wrote, if it wrote something.
+    /// Copies what a command wrote, if it wrote something. After a failure it does nothing.
     ///
     /// # Errors
     /// The temporary file cannot be written, or the output not be read.
     pub fn keep(&mut self, settled: &Settled<'_>) -> Result<(), ReporterError> {
+        if self.lost {
+            return Ok(());
+        }
+        let kept = self.copy_item(settled);
+        self.lost = kept.is_err();
+        kept
+    }
+
+    fn copy_item(&mut self, settled: &Settled<'_>) -> Result<(), ReporterError> {
         let bytes = |content: &Content<'_>| content.spilled.bytes() + content.memory.len() as u64;
         if bytes(&settled.results) + bytes(&settled.errors) == 0 {
             return Ok(());

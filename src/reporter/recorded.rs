@@ -2,7 +2,7 @@
 
 use super::results::Tag;
 use super::*;
-use crate::model::config::{Advice, Grouping, OutputMode, OutputSpec, ShowOutput, SummaryMode};
+use crate::model::config::{OutputMode, OutputSpec, SummaryMode};
 use crate::model::event::{EndReason, ItemFate, Stage};
 use crate::model::exit::{ExitStatus, Usage};
 use crate::model::ids::{Attempt, Incarnation, ItemId, WorkerId};
@@ -59,22 +59,7 @@ fn policy(worker: WorkerContract) -> Policy {
 }
 
 pub(super) fn output(mode: OutputMode) -> OutputSpec {
-    OutputSpec {
-        mode,
-        tag: false,
-        tag_text: None,
-        grouping: Grouping::Item,
-        verbose: false,
-        dry_run: false,
-        events: None,
-        joblog: None,
-        show: ShowOutput::default(),
-        results: None,
-        summary: SummaryMode::Auto,
-        quiet: false,
-        advice: Advice::default(),
-        workers_why: None,
-    }
+    OutputSpec::of_mode(mode)
 }
 
 /// The reporters of a run, and what they wrote.

@@ -134,6 +134,10 @@ impl World {
                 continue;
             }
             if command.held_until.is_none_or(|until| until <= self.now) {
+                if self.commands.all[index].lines_left > 0 && self.rng.per_mille(500) {
+                    self.marks.hit(Mark::LastLines);
+                    reports.push(self.report_line(index));
+                }
                 reports.push(self.report_exit(index));
             } else if !command.held_told {
                 self.marks.hit(Mark::OutputHeld);
@@ -164,33 +168,35 @@ impl World {
             if !own || command.reported || !command.takes_lines || command.lines_left == 0 {
                 continue;
             }
-            (command.takes_lines, command.lines_left) = (false, command.lines_left - 1);
-            let text = format!("{} {}\n", pid_of(index), command.lines_told).into_bytes();
-            let before = command.told_bytes;
-            command.lines_told += 1;
-            command.told_bytes += text.len() as u64;
-            let (worker, incarnation, item) = (command.slot, command.incarnation, ItemId(command.item));
-            let mut out = Capture { before, ..Capture::default() };
-            if self.rng.per_mille(200) {
-                out.spilled.push(&self.spill, &text).expect("the folder for temporary files takes a line");
-            } else {
-                out.memory = text;
-            }
-            reports.push(Report::Lines(Box::new(EarlyLines {
-                worker,
-                incarnation,
-                item,
-                out,
-                err: Capture::default(),
-            })));
+            command.takes_lines = false;
+            reports.push(self.report_line(index));
         }
+    }
+
+    /// Reports the next line of a command.
+    fn report_line(&mut self, index: usize) -> Report {
+        let command = &mut self.commands.all[index];
+        command.lines_left -= 1;
+        let text = format!("{} {}\n", pid_of(index), command.lines_told).into_bytes();
+        let before = command.told_bytes;
+        command.lines_told += 1;
+        command.told_bytes += text.len() as u64;
+        let (worker, incarnation, item) = (command.slot, command.incarnation, ItemId(command.item));
+        let mut out = Capture { before, ..Capture::default() };
+        if self.rng.per_mille(200) {
+            out.spilled.push(&self.spill, &text).expect("the folder for temporary files takes a line");
+        } else {
+            out.memory = text;
+        }
+        Report::Lines(Box::new(EarlyLines { worker, incarnation, item, out, err: Capture::default() }))
     }
 
     fn take_more_lines(&mut self, slot: WorkerId, incarnation: Incarnation) {
         let of = |command: &Command| command.slot == slot && command.incarnation == incarnation;
         let Some(index) = self.commands.all.iter().position(of) else { return };
         let command = &mut self.commands.all[index];
-        let is_due = command.lines_shown == command.lines_told && !command.takes_lines;
+        // The last lines of a command come unasked.
+        let is_due = command.reported || (command.lines_shown == command.lines_told && !command.takes_lines);
         command.takes_lines = true;
         self.marks.hit(Mark::MoreLines);
         hold!(self, is_due, Results, "more lines of command {index} are asked for before the last ones were shown");

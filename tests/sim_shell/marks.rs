@@ -81,6 +81,7 @@ listed! {
         LauncherProbed,
         EarlyLines,
         MoreLines,
+        LastLines,
         // Of the source.
         SourceIdle,
         SourceBroke,

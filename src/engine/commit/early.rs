@@ -1,8 +1,9 @@
 //! Lines that leave before their command has ended (`--line-buffer`).
 //!
 //! A launcher reports the whole lines of a command and then waits for the order to report more, which it gets when these
-//! have been shown and the output is not congested. Meanwhile it keeps what the command writes. So at most one report
-//! for each slot is here, and no command waits in a write.
+//! have been shown and the output is not congested. Meanwhile it keeps what the command writes, and at the end of the
+//! command it reports the lines that are left. So at most two reports for each slot are here, and no command waits in a
+//! write.
 //!
 //! Invariant: in keep-order lines are shown in the turn of their item alone. The lines of an attempt come before what is
 //! left of its output.
@@ -25,7 +26,7 @@ pub struct EarlyOutput {
     /// The first item that has not been shown.
     next: ItemId,
     /// In keep-order: the lines of each item whose turn has not come.
-    held: BTreeMap<u64, EarlyLines>,
+    held: BTreeMap<u64, Vec<EarlyLines>>,
     /// Whose lines have been shown.
     shown: Vec<(WorkerId, Incarnation)>,
 }
@@ -45,7 +46,9 @@ impl EarlyOutput {
         feed: &mut Feed,
     ) -> Result<(), ReporterError> {
         if mutant!(EarlyOrderIgnored, self.keep_order && lines.item != self.next, false) {
-            self.held.insert(lines.item.0, lines);
+            let held = self.held.entry(lines.item.0).or_default();
+            held.retain(|earlier| earlier.incarnation == lines.incarnation);
+            held.push(lines);
             return Ok(());
         }
         self.show(now, lines, output, feed)
@@ -61,10 +64,8 @@ impl EarlyOutput {
         feed: &mut Feed,
     ) -> Result<(), ReporterError> {
         let is_of_last = answer.is_some_and(|answer| answer.results.before + answer.errors.before > 0);
-        match self.held.remove(&settlement.first.0).filter(|_| is_of_last) {
-            Some(lines) => self.show(now, lines, output, feed),
-            None => Ok(()),
-        }
+        let held = self.held.remove(&settlement.first.0).filter(|_| is_of_last);
+        self.show_all(now, held, output, feed)
     }
 
     /// All before `next` has been shown: its lines need not wait any more.
@@ -80,10 +81,18 @@ impl EarlyOutput {
             return Ok(());
         }
         self.held = self.held.split_off(&next.0);
-        match self.held.remove(&next.0) {
-            Some(lines) => self.show(now, lines, output, feed),
-            None => Ok(()),
-        }
+        let held = self.held.remove(&next.0);
+        self.show_all(now, held, output, feed)
+    }
+
+    fn show_all(
+        &mut self,
+        now: Instant,
+        held: Option<Vec<EarlyLines>>,
+        output: &mut OutputStreams,
+        feed: &mut Feed,
+    ) -> Result<(), ReporterError> {
+        held.into_iter().flatten().try_for_each(|lines| self.show(now, lines, output, feed))
     }
 
     /// Names those whose lines have been shown since the last call.

@@ -387,8 +387,11 @@ impl Launcher {
 
     /// Ends the leftovers unless they may stay, reaps the process, and reports its exit and output.
     fn settle(&mut self, index: usize) {
-        let Some(command) = self.place(index).and_then(Option::take) else { return };
+        let Some(mut command) = self.place(index).and_then(Option::take) else { return };
         self.running -= 1;
+        // Whole lines were written whatever becomes of the attempt.
+        command.takes_lines = self.config.rules.lines;
+        self.reports.extend(command.lines().map(|lines| Report::Lines(Box::new(lines))));
         self.awaits_answer = true;
         command.unwatch(&self.poller);
         if let Some(ended) = command.ended.filter(|_| !self.config.rules.quiet) {

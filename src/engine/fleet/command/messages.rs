@@ -70,7 +70,7 @@ pub enum Report {
         worker: WorkerId,
         incarnation: Incarnation,
     },
-    /// Lines of a command that runs. No more of them come before the order for more.
+    /// Lines of a command that runs. No more of them come before the order for more, or the end of the command.
     Lines(Box<EarlyLines>),
     /// Something to say about a command: a line for stderr.
     Notice(String),
