@@ -74,11 +74,14 @@ impl Shadow {
         }
     }
 
-    /// A stop rises without a new reason only after a further signal, or when its time is over.
+    /// A stop rises without a new reason only after a further signal, or when its time or that of the run is over.
     pub fn may_rise(&self, stage: Stage, now: Instant) -> Judgement {
+        // The deadline of the run ends it, whatever stronger reason is told.
+        let run_is_over = self.policy.run_timeout.is_some_and(|limit| now >= Instant::ZERO + limit);
         let rises = stage > self.stage && self.stage > Stage::Running;
         let halted = self.policy.halt.is_some_and(|halt| halt.now) && self.halt_is_met().is_some();
-        let fine = !rises || self.firmness >= 2 || halted || self.is_urgent() || self.grace_is_over(now);
+        let is_time = self.grace_is_over(now) || run_is_over;
+        let fine = !rises || self.firmness >= 2 || halted || self.is_urgent() || is_time;
         ensure!(fine, StopRises, "{stage:?} after {:?} before its time", self.stage);
         Ok(())
     }
