@@ -149,7 +149,7 @@ fn lines_of_much_output_are_whole_and_complete() {
     // The reader does not begin before all three commands have written everything: their output goes to the file.
     let (out, ..) =
         run("mkfifo go; timeout 120 $SUPERVISOR -j3 --lb --tag --shell -- 'seq 300000; echo >go; : {}' ::: 1 2 3 | \
-         { cat go >/dev/null; cat go >/dev/null; cat go >/dev/null; sort | md5sum; }");
+         { exec 3<>go; read -u3 a; read -u3 b; read -u3 c; sort | md5sum; }");
     assert_eq!(out, expected);
     let (out, ..) = run("$SUPERVISOR -k -j3 --lb --shell -- 'seq {}' ::: 200000 3 100000 | md5sum");
     let (expected, ..) = run("(seq 200000; seq 3; seq 100000) | md5sum");
