@@ -41,6 +41,29 @@ pub struct XargsSpec {
     pub shows_limits: bool,
 }
 
+impl XargsSpec {
+    /// This command without any option.
+    #[must_use]
+    pub const fn of_command(command: Vec<OsString>) -> Self {
+        Self {
+            command,
+            input: InputSpec::Stdin,
+            cut: XargsCut::Words { end: None },
+            replace: None,
+            lines_max: None,
+            args_max: None,
+            line_bytes_max: None,
+            exits_if_too_long: false,
+            skips_empty: false,
+            slot_variable: None,
+            opens_terminal: false,
+            prints: false,
+            processes_max: 1,
+            shows_limits: false,
+        }
+    }
+}
+
 /// What ends an argument in the input.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum XargsCut {

@@ -8,8 +8,9 @@ use crate::cli::subcommand::parallel::ParallelCommand;
 use crate::model::builder::Host;
 use crate::{engine, exit_code};
 use std::env;
-use std::ffi::OsString;
-use std::path::PathBuf;
+use std::ffi::{OsStr, OsString};
+use std::os::unix::ffi::OsStrExt;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 /// GNU parallel's code for what is none of its jobs.
@@ -41,8 +42,7 @@ fn surroundings(choice: ProfileChoice) -> Result<ParallelContext, ParallelError>
         ProfileChoice::Ordinary => {
             (vec!["/etc/parallel/config".into(), own.join("config"), home.join(".parallelrc")], false)
         }
-        // A name with a slash is a path.
-        ProfileChoice::Named(names) => (names.iter().map(|name| own.join(name)).collect(), true),
+        ProfileChoice::Named(names) => (names.iter().map(|name| named_profile(&own, name)).collect(), true),
     };
     let mut profiles = Vec::new();
     for file in &files {
@@ -57,6 +57,11 @@ fn surroundings(choice: ProfileChoice) -> Result<ParallelContext, ParallelError>
     }
     let variable = env::var_os("PARALLEL").filter(|_| choice != ProfileChoice::Plain);
     Ok(ParallelContext { profiles, variable, shell: shell() })
+}
+
+/// What begins with `/` or `./` is a path, as in GNU parallel; any other name is looked up in the user's folder.
+fn named_profile(folder: &Path, name: &OsStr) -> PathBuf {
+    if name.as_bytes().starts_with(b"./") { PathBuf::from(name) } else { folder.join(name) }
 }
 
 /// The shell that runs commands: the one that is asked for, or the one that has started us, as in GNU parallel.

@@ -179,22 +179,7 @@ mod tests {
     use std::io::Write;
 
     fn spec(command: &str) -> XargsSpec {
-        XargsSpec {
-            command: command.split(' ').map(Into::into).collect(),
-            input: InputSpec::Stdin,
-            cut: XargsCut::Words { end: None },
-            replace: None,
-            lines_max: None,
-            args_max: None,
-            line_bytes_max: None,
-            exits_if_too_long: false,
-            skips_empty: false,
-            slot_variable: None,
-            opens_terminal: false,
-            prints: false,
-            processes_max: 1,
-            shows_limits: false,
-        }
+        XargsSpec::of_command(command.split(' ').map(Into::into).collect())
     }
 
     /// The command lines of an input, and what ended it early.

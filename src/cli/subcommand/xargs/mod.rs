@@ -152,22 +152,7 @@ struct TypedOptions {
 
 impl TypedOptions {
     fn new() -> Self {
-        let spec = XargsSpec {
-            command: Vec::new(),
-            input: InputSpec::Stdin,
-            cut: XargsCut::Words { end: None },
-            replace: None,
-            lines_max: None,
-            args_max: None,
-            line_bytes_max: None,
-            exits_if_too_long: false,
-            skips_empty: false,
-            slot_variable: None,
-            opens_terminal: false,
-            prints: false,
-            processes_max: 1,
-            shows_limits: false,
-        };
+        let spec = XargsSpec::of_command(Vec::new());
         Self { said: Vec::new(), spec, delimiter: None, end: None }
     }
 
