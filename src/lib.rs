@@ -99,8 +99,8 @@ pub mod config {
     pub use crate::model::arrangement::{Arrangement, ColumnSplit, Insertion, ItemForm, LineFill, NameSource};
     pub use crate::model::builder::Host;
     pub use crate::model::config::{
-        ArrangedInput, ColorMode, ExecSpec, ForeignSpec, InputSpec, JobLogSpec, OutputMode, OutputSpec, SourceSpec,
-        Split, SummaryMode, TraceSpec, WorkerSpec,
+        ArrangedInput, ColorMode, ExecSpec, ForeignSpec, InputSpec, JobLogSpec, OutputMode, OutputSpec, ProgressMode,
+        SourceSpec, Split, SummaryMode, TraceSpec, WorkerSpec,
     };
     pub use crate::model::config_error::{ConfigError, Setting};
     pub use crate::model::exit_rule::{ExitMatch, ExitRule};

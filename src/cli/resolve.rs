@@ -174,6 +174,7 @@ fn settings(flags: &Flags, worker: WorkerChoice, host: &Host) -> ConfigBuilder {
         verbose: Some(flags.verbose),
         dry_run: Some(flags.dry_run),
         summary: flags.summary,
+        progress: flags.progress,
         quiet: Some(flags.quiet),
         handle_signals: Some(true),
         task: flags.task.clone(),
@@ -277,6 +278,8 @@ fn usage_error(error: ConfigError, flags: &Flags) -> UsageError {
         ConfigError::TagOfMode { mode: OutputMode::Narrate } => UsageError::NeedsResults { mode: "narrate" },
         ConfigError::TagOfMode { mode: OutputMode::Json } => UsageError::NeedsResults { mode: "json" },
         ConfigError::QuietSummary => UsageError::QuietSummary,
+        ConfigError::QuietProgress => UsageError::QuietProgress,
+        ConfigError::TerminalProgress => UsageError::TtyProgress,
         ConfigError::TraceItems => UsageError::TraceItems,
         ConfigError::UnknownTask { task } => UsageError::NoTask { task, known: TASKS.join(", ") },
         error @ (ConfigError::NoProgram
@@ -612,7 +615,7 @@ mod tests {
             --isolation process --queue fifo --credit auto --crash-limit 3 --retry-delay 0 \
             --max-dead 20 --term-seq TERM,200,TERM,100,TERM,50,KILL,25 --grace 10s --restart permanent \
             --strategy one-for-one --max-restarts 5/10s --backoff 100ms..10s --halt never --output narrate \
-            --group --summary auto --exit-code own";
+            --group --summary auto --progress none --exit-code own";
         assert_eq!(invocation(spelled_out), invocation(""));
         // Retries that were given hold for an attempt that asks for another one, too.
         let (given, default) = (config("--retries 0").policy, config("").policy);
@@ -725,6 +728,8 @@ mod tests {
             ("--tag --block 1M -a x", UsageError::TagOfBlocks),
             ("--tag --output json -- x", UsageError::NeedsResults { mode: "json" }),
             ("-q --summary always", UsageError::QuietSummary),
+            ("-q --progress", UsageError::QuietProgress),
+            ("--tty --progress bar -- x", UsageError::TtyProgress),
             ("--events -", UsageError::EventsOnStdout),
             ("--joblog -", UsageError::JobLogOnStdout),
             ("--spool x", UsageError::NeedsTransport { flag: "--spool", transport: "file" }),
@@ -738,5 +743,6 @@ mod tests {
         config("--tag -- x");
         config("--max-restarts 1/1s --backoff 1..2 -- x");
         config("-q --summary never");
+        config("-q --progress none");
     }
 }

@@ -14,6 +14,7 @@ use super::fleet::{
 };
 use super::manners::{Manners, OF_SDK, manners_of, program_path};
 use super::own_files;
+use super::progress::{self, ProgressDisplay};
 use super::reactor::Reactor;
 use super::requests::Requests;
 use super::system::Os;
@@ -22,7 +23,9 @@ use super::trace;
 use super::turn::Turn;
 use crate::command::exec::{Commander, DirectOutput};
 use crate::core::Core;
-use crate::model::config::{Config, ExecSpec, InputSpec, OutputMode, OutputSpec, SourceSpec, Split, WorkerSpec};
+use crate::model::config::{
+    Config, ExecSpec, InputSpec, OutputMode, OutputSpec, ProgressMode, SourceSpec, Split, WorkerSpec,
+};
 use crate::model::signal::Signal;
 use crate::model::spec::{ProtocolKind, QueueOrder, TransportKind, TransportSpec};
 use crate::model::time::Duration;
@@ -110,11 +113,14 @@ pub fn change_process(config: &Config) -> Result<ChangedProcess, EngineError> {
     Ok(ChangedProcess { _open_files: open_files, _signals: signals, plane: Rc::new(plane) })
 }
 
-/// [`OWN_OPEN_FILES`], the files of events and of the job log, and that of the trace.
+/// [`OWN_OPEN_FILES`], the files of events and of the job log, the terminal of a bar, and the file of the trace.
 fn own_open_files(config: &Config) -> u64 {
-    let OutputSpec { events, joblog, .. } = &config.output;
+    let OutputSpec { events, joblog, progress, .. } = &config.output;
     OWN_OPEN_FILES
-        + [events.is_some(), joblog.is_some(), config.trace.file.is_some()].map(u64::from).iter().sum::<u64>()
+        + [events.is_some(), joblog.is_some(), *progress != ProgressMode::None, config.trace.file.is_some()]
+            .map(u64::from)
+            .iter()
+            .sum::<u64>()
 }
 
 /// Refuses a limit of open files that leaves no room for the supervisor itself, whatever the workers need.
@@ -144,6 +150,7 @@ pub fn open(mut config: Config, attached: Attached, process: &ChangedProcess) ->
     let fallback = fall_back(&mut config)?;
     let terminal = open_terminal(&config)?;
     let Attached { source, caller, requests, reaps_orphans } = attached;
+    let source_is_attached = source.is_some();
     let (source, mut kind) = open_source_and_kind(&config, source)?;
     if let (Some(terminal), Kind::Command { commander, .. }) = (&terminal, &mut kind) {
         let stdin = terminal.try_clone().map_err(EngineError::system("take the terminal"))?;
@@ -151,15 +158,15 @@ pub fn open(mut config: Config, attached: Attached, process: &ChangedProcess) ->
     }
     let policy = &config.policy;
     check_limits(&config, &kind)?;
-    let outbox = |fd| Outbox::new(fd).map_err(EngineError::system("take stdout and stderr"));
-    let mut output = OutputStreams::new(outbox(io::stdout().as_fd())?, outbox(io::stderr().as_fd())?);
-    let mut reporters = reporter::open(&config.output, policy)?;
+    let (mut output, progress) = open_output(&config, source_is_attached)?;
+    let commander = if let Kind::Command { commander, .. } = &kind { Some(commander.as_ref()) } else { None };
+    let digest = own_files::digest(&config, commander);
+    let mut reporters = reporter::open(&config.output, policy, digest.as_ref())?;
     if let Some((caller, untaken)) = caller {
         // Before the others: the one that writes spilled content to stdout takes it.
         reporters.insert(0, Box::new(caller));
         output = output.with_untaken(untaken);
     }
-    let commander = if let Kind::Command { commander, .. } = &kind { Some(commander.as_ref()) } else { None };
     let job_log = own_files::open_job_log(&config, commander)?;
     // Opened before anything is started, and written by a thread, which has to wait for the guard: a fork.
     let trace_file = config.trace.file.as_deref().map(TraceFile::create).transpose()?;
@@ -186,7 +193,7 @@ pub fn open(mut config: Config, attached: Attached, process: &ChangedProcess) ->
     };
     let wants_inputs = config.output.tag || config.output.mode == OutputMode::Json;
     let job_log = job_log.map(|log| own_files::started(log, &os.clock));
-    let mut commit = Commit::new(output, reporters, wants_inputs).with_job_log(job_log);
+    let mut commit = Commit::new(output, reporters, wants_inputs).with_job_log(job_log).with_digest(digest);
     let mut turn = Turn::new(Box::new(os));
     turn.trace = trace::start(&config, trace_file)?;
     commit.output.watch(&mut turn);
@@ -198,11 +205,19 @@ pub fn open(mut config: Config, attached: Attached, process: &ChangedProcess) ->
     let feed = feed.with_form(config.source.form());
     let feed = if protocol == ProtocolKind::Lines { feed.of_lines() } else { feed };
     let components = Components { feed, fleet, commit, workers: policy.workers };
-    let reactor = Reactor::new(Core::new(config.policy), components, turn);
+    let reactor = Reactor::new(Core::new(config.policy), components, turn).with_progress(progress);
     Ok(match requests {
         Some(requests) => reactor.with_requests(requests),
         None => reactor,
     })
+}
+
+/// stdout and stderr, and what shows the state of the run there.
+fn open_output(config: &Config, is_attached: bool) -> Result<(OutputStreams, Option<ProgressDisplay>), EngineError> {
+    let outbox = |fd| Outbox::new(fd).map_err(EngineError::system("take stdout and stderr"));
+    let output = OutputStreams::new(outbox(io::stdout().as_fd())?, outbox(io::stderr().as_fd())?);
+    let (progress, live) = progress::open(config, is_attached)?;
+    Ok((live.into_iter().fold(output, OutputStreams::with_live), progress))
 }
 
 /// Replaces a transport that the author did not name, if the system has too little for it. Returns what to say of it. One

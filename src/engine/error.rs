@@ -29,6 +29,8 @@ pub enum EngineError {
     PassedClosed { fd: i32 },
     #[error("lend commands the terminal: {why}")]
     Terminal { why: String },
+    #[error("show a bar: stderr is no terminal that can move its cursor; use --progress auto, which writes lines then")]
+    NoBar,
     #[error("write results: stdout is closed; send it to a file, or give --output none")]
     StdoutClosed,
     #[error(
@@ -57,6 +59,7 @@ impl EngineError {
             | Self::Reporter(_)
             | Self::OutputInInput { .. }
             | Self::Terminal { .. }
+            | Self::NoBar
             | Self::PassedClosed { .. }
             | Self::Command(CommandError::Placeholder(_))
             | Self::Transport(TransportError::Folder { .. }) => ExitClass::Usage,

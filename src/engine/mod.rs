@@ -18,6 +18,7 @@ mod guard_watch;
 mod handle;
 mod manners;
 mod own_files;
+mod progress;
 mod reactor;
 pub mod replay;
 mod requests;
@@ -35,12 +36,13 @@ pub use handle::{Controls, Run, start, start_with};
 pub mod parts {
     pub use super::answer::CommandReply;
     pub use super::apply::Components;
-    pub use super::commit::{Commit, DurableRecord, OutputStreams};
+    pub use super::commit::{Commit, DurableRecord, LiveRegion, OutputStreams};
     pub use super::feed::Feed;
     pub use super::fleet::{
         CommandExit, CommandPool, Conversation, Fleet, Handshake, ItemBytes, LaunchSpec, LauncherMailboxes, Order,
         Program, ProgressSource, Report, Residents, Stdio,
     };
+    pub use super::progress::{ProgressDisplay, ProgressForm};
     pub use super::reactor::Reactor;
     pub use super::system::System;
     pub use super::token::{Part, Port};

@@ -1,17 +1,21 @@
-//! The files that reporters write for themselves: none of them is an input, and the job log knows how commands look.
+//! The files that reporters write for themselves: none of them is an input, and the job log knows how commands look. So
+//! does the summary, for the command of an item that failed.
 
 use super::error::EngineError;
 use crate::command::exec::Commander;
 use crate::command::line::quote_as_parallel;
-use crate::model::config::{Config, InputSpec, SourceSpec, Split};
+use crate::model::config::{Config, InputSpec, SourceSpec, Split, SummaryMode, WorkerSpec};
+use crate::reporter::digest::{CommandLineOf, Digest};
 use crate::reporter::job_log::{CommandText, JobLog};
 use crate::reporter::{Reporter, ReporterError};
 use crate::sys::clock::{self, Clock};
+use std::cell::RefCell;
 use std::fs::{File, Metadata};
 use std::io;
 use std::os::fd::AsFd;
 use std::os::unix::fs::{FileTypeExt, MetadataExt};
 use std::path::Path;
+use std::rc::Rc;
 
 /// To open such a file would empty the input, or make it endless, by whichever of its names.
 pub fn refuse_inputs(config: &Config) -> Result<(), EngineError> {
@@ -54,6 +58,26 @@ pub fn open_job_log(config: &Config, commander: Option<&Commander>) -> Result<Op
         None => Box::new(|item, _, _, out| out.extend_from_slice(item)),
     };
     JobLog::create(spec, command).map(Some)
+}
+
+/// What the summary says of items, if there may be a summary. A command that takes its item from stdin is given it by a
+/// pipe. Where workers stay, there is no command that runs one item.
+pub fn digest(config: &Config, commander: Option<&Commander>) -> Option<Rc<RefCell<Digest>>> {
+    if config.output.summary == SummaryMode::Never {
+        return None;
+    }
+    let from_stdin = matches!(&config.worker, WorkerSpec::Exec(spec) if spec.stdin);
+    let command_line_of = commander.cloned().map(|mut commander| -> CommandLineOf {
+        Box::new(move |item, id, worker, out| {
+            if from_stdin {
+                out.extend_from_slice(b"printf %s ");
+                quote_as_parallel(item, out);
+                out.extend_from_slice(b" | ");
+            }
+            out.extend_from_slice(&commander.quoted_line(item, id, worker, quote_as_parallel));
+        })
+    });
+    Some(Rc::new(RefCell::new(Digest::new(command_line_of))))
 }
 
 /// The job log of a run whose clock has started.

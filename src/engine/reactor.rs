@@ -11,6 +11,7 @@ use super::error::EngineError;
 use super::feed::Taken;
 use super::finish::Finish;
 use super::guard_watch::GuardWatch;
+use super::progress::ProgressDisplay;
 use super::requests::Requests;
 use super::token::Port;
 use super::turn::{Fact, Reaction, Turn};
@@ -38,6 +39,7 @@ pub struct Reactor {
     requests: Option<Arc<Requests>>,
     children: Children,
     guard: GuardWatch,
+    progress: Option<ProgressDisplay>,
     /// Set by the core's last order.
     outcome: Option<RunOutcome>,
 }
@@ -52,6 +54,7 @@ impl Reactor {
             requests: None,
             children: Children::default(),
             guard: GuardWatch::default(),
+            progress: None,
             outcome: None,
         }
     }
@@ -61,6 +64,12 @@ impl Reactor {
     pub fn with_requests(mut self, requests: Arc<Requests>) -> Self {
         self.requests = Some(requests);
         self
+    }
+
+    /// With a display of the state of the run.
+    #[must_use]
+    pub fn with_progress(self, progress: Option<ProgressDisplay>) -> Self {
+        Self { progress, ..self }
     }
 
     /// Runs to the end.
@@ -90,6 +99,9 @@ impl Reactor {
         self.handle_facts();
         if self.outcome.is_none() {
             let Components { commit, feed, fleet, .. } = &mut self.components;
+            if let Some(progress) = &mut self.progress {
+                progress.end_turn(&self.core, feed, fleet, &mut commit.output, self.turn.now);
+            }
             let was_congested = commit.output.is_congested();
             commit.end_turn(&mut self.turn, feed);
             let is_congested = commit.output.is_congested();
@@ -152,7 +164,9 @@ impl Reactor {
         let now = self.turn.system.now();
         let deadlines = [self.core.poll_timeout(), fleet.next_timeout()].into_iter().flatten();
         let counted = deadlines.filter(|_| !fleet.is_probing());
-        let next = counted.chain(commit.output.next_retry(now)).chain(self.children.next_timeout()).min()?;
+        let look = self.progress.as_ref().map(|progress| progress.next_look(self.core.totals()));
+        let own = [commit.output.next_retry(now), self.children.next_timeout(), look];
+        let next = counted.chain(own.into_iter().flatten()).min()?;
         Some(next.since(now))
     }
 
@@ -234,7 +248,10 @@ impl Reactor {
 
     /// No worker is left, so neither launchers nor guard are needed; they go while the last bytes leave.
     fn finish(self, outcome: RunOutcome) -> Result<RunOutcome, EngineError> {
-        let Self { core, components: Components { mut feed, fleet, mut commit, .. }, mut turn, .. } = self;
+        let Self { core, components: Components { mut feed, fleet, mut commit, .. }, mut turn, progress, .. } = self;
+        if let Some(mut progress) = progress {
+            progress.finish(&core, &mut commit.output, turn.now);
+        }
         drop(fleet);
         turn.system.dismiss_guard();
         Finish { core: &core, commit: &mut commit, feed: &mut feed, turn: &mut turn }.run(outcome)

@@ -6,7 +6,7 @@
 #![deny(missing_docs)]
 
 use super::arrangement::Arrangement;
-use super::config::{ColorMode, InputSpec, JobLogSpec, OutputMode, SummaryMode};
+use super::config::{ColorMode, InputSpec, JobLogSpec, OutputMode, ProgressMode, SummaryMode};
 use super::exit_rule::{ExitMatch, ExitRule};
 use super::spec::{
     Backoff, Credit, Halt, Intensity, Leftovers, ProtocolKind, QueueOrder, RestartStrategy, RestartType, TermStep,
@@ -203,6 +203,8 @@ config_builder! {
         dry_run: bool,
         /// Workers and totals at the end, on stderr. Default: [`SummaryMode::Auto`].
         summary: SummaryMode,
+        /// The state of the run on stderr while it lasts. Default: [`ProgressMode::None`].
+        progress: ProgressMode,
         /// Nothing on stderr but errors that end the run. Default: false.
         quiet: bool,
         /// Record the times and the text of each item in the trace, too. Default: false.

@@ -8,8 +8,8 @@ use super::arranged;
 use super::arrangement::{Arrangement, ItemForm};
 use super::builder::{ConfigBuilder, SourceChoice, WorkerChoice};
 use super::config::{
-    Advice, ArrangedInput, Config, ExecSpec, ForeignSpec, InputSpec, OutputMode, OutputSpec, SourceSpec, Split,
-    SummaryMode, TraceSpec, WorkerSpec,
+    Advice, ArrangedInput, Config, ExecSpec, ForeignSpec, InputSpec, OutputMode, OutputSpec, ProgressMode, SourceSpec,
+    Split, SummaryMode, TraceSpec, WorkerSpec,
 };
 use super::config_error::{ConfigError, Setting};
 use super::setting_values::{first_set, is_set};
@@ -34,6 +34,9 @@ impl ConfigBuilder {
         self.check_terminal()?;
         if is_set(self.quiet) && self.summary == Some(SummaryMode::Always) {
             return Err(ConfigError::QuietSummary);
+        }
+        if is_set(self.quiet) && self.shows_progress() {
+            return Err(ConfigError::QuietProgress);
         }
         let source = self.source_spec()?;
         let demonstration = self.is_built_in() && source.is_generated();
@@ -153,8 +156,13 @@ impl ConfigBuilder {
         match self.workers {
             Some(workers) if workers > 1 => Err(ConfigError::TerminalWorkers),
             _ if !is_set(self.handle_signals) => Err(ConfigError::TerminalSignals),
+            _ if self.shows_progress() => Err(ConfigError::TerminalProgress),
             _ => Ok(()),
         }
+    }
+
+    fn shows_progress(&self) -> bool {
+        self.progress.is_some_and(|mode| mode != ProgressMode::None)
     }
 
     /// No frame leaves the process, and a thread can neither be ended nor die alone.
@@ -245,6 +253,7 @@ impl ConfigBuilder {
                 } else {
                     SummaryMode::Auto
                 }),
+                progress: self.progress.unwrap_or_default(),
                 quiet: is_set(self.quiet),
                 workers_why: self.host.cores_why.clone().filter(|_| self.workers == Some(self.host.cores)),
                 advice: Advice {
@@ -471,6 +480,9 @@ mod tests {
         check(input().block(1).tag(true), ConfigError::TagOfBlocks);
         check(builder().tag(true), ConfigError::TagOfMode { mode: OutputMode::Narrate });
         check(builder().quiet(true).summary(SummaryMode::Always), ConfigError::QuietSummary);
+        check(builder().quiet(true).progress(ProgressMode::Auto), ConfigError::QuietProgress);
+        let on_terminal = builder().command(["x"]).terminal(true).handle_signals(true);
+        check(on_terminal.progress(ProgressMode::Bar), ConfigError::TerminalProgress);
     }
 
     #[test]

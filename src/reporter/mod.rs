@@ -7,7 +7,9 @@
 //! | `results` | the workers' results, or nothing | stdout |
 //! | `json` | an object for each item | stdout |
 //! | `notices` | what happens to workers and to the run | stderr |
+//! | `progress` | the state of the run while it lasts | stderr |
 //! | `summary` | the table and the totals at the end | stderr |
+//! | `digest` | what the summary says of some items | stderr |
 //! | `events` | every event as JSON | a file |
 //! | `job_log` | a line for each item that has ended, as GNU parallel writes it | a file |
 //!
@@ -15,6 +17,7 @@
 //! settled items that it gets.
 
 pub mod caller;
+pub mod digest;
 mod error;
 pub mod events;
 pub mod job_log;
@@ -22,6 +25,7 @@ pub mod json;
 pub mod notices;
 pub mod object;
 pub mod own_file;
+pub mod progress;
 #[cfg(test)]
 mod recorded;
 mod repeats;

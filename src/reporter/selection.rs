@@ -1,14 +1,22 @@
 //! Which reporters a run has.
 
+use super::digest::Digest;
 use super::{Reporter, ReporterError, events, json, notices, results, summary, text};
 use crate::model::config::{OutputMode, OutputSpec};
 use crate::model::spec::Policy;
+use std::cell::RefCell;
+use std::rc::Rc;
 
-/// The reporters that `output` asks for, in the order in which they get each event.
+/// The reporters that `output` asks for, in the order in which they get each event. `digest`: what the summary says of
+/// items; the engine tells it of them.
 ///
 /// # Errors
 /// The file of `--events` cannot be created.
-pub fn open(output: &OutputSpec, policy: &Policy) -> Result<Vec<Box<dyn Reporter>>, ReporterError> {
+pub fn open(
+    output: &OutputSpec,
+    policy: &Policy,
+    digest: Option<&Rc<RefCell<Digest>>>,
+) -> Result<Vec<Box<dyn Reporter>>, ReporterError> {
     let mut reporters: Vec<Box<dyn Reporter>> = vec![Box::new(notices::Notices::new(output, policy))];
     reporters.push(match output.mode {
         OutputMode::Narrate => Box::new(text::Narrate::default()),
@@ -19,7 +27,7 @@ pub fn open(output: &OutputSpec, policy: &Policy) -> Result<Vec<Box<dyn Reporter
     if let Some(path) = &output.events {
         reporters.push(Box::new(events::Events::create(path)?));
     }
-    if let Some(summary) = summary::Summary::new(output, policy) {
+    if let Some(summary) = summary::Summary::new(output, policy, digest) {
         reporters.push(Box::new(summary));
     }
     Ok(reporters)

@@ -201,6 +201,7 @@ const RULES: &[Rule] = &[
     rule("flow", ANY, &[]),
     rule("color", ANY, &["auto", "always", "never"]).odd(NO_WORDS),
     rule("summary", ANY, &["auto", "always", "never"]).odd(NO_WORDS),
+    rule("progress", ANY, &["auto", "plain", "json", "none"]).odd(&[b"", b"-", b"BAR", b"bar", b"\xff", b"bar,plain"]),
     rule("quiet", ANY, &[]),
     rule("dry_run", ANY, &[]),
     rule("verbose", ANY, &[]),

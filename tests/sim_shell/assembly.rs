@@ -14,8 +14,8 @@ use std::sync::Arc;
 use supervisor::core::Core;
 use supervisor::core::input::Input;
 use supervisor::engine::parts::{
-    CommandPool, Commit, Components, Conversation, Feed, Fleet, Handshake, LaunchSpec, LauncherMailboxes,
-    OutputStreams, Port, Program, ProgressSource, Reactor, Residents, Stdio, Turn,
+    CommandPool, Commit, Components, Conversation, Feed, Fleet, Handshake, LaunchSpec, LauncherMailboxes, LiveRegion,
+    OutputStreams, Port, Program, ProgressDisplay, ProgressForm, ProgressSource, Reactor, Residents, Stdio, Turn,
 };
 use supervisor::engine::replay::Replay;
 use supervisor::model::command::{Command, Origin};
@@ -38,7 +38,11 @@ pub fn build(world: &Shared) -> Reactor {
     }
     let reporters: Vec<Box<dyn Reporter>> =
         vec![Box::new(Observer(world.clone())), Box::new(RawResults { tag: false, shown: true })];
-    let mut commit = Commit::new(output(world), reporters, scenario.wants_inputs);
+    let bar = scenario.bar.then(|| LiveRegion::new(Outbox::new(descriptor::real()).expect("take /dev/null"), false));
+    let progress = bar.is_some().then(|| ProgressDisplay::new(ProgressForm::Bar { has_rows: true }, None));
+    let output = output(world);
+    let output = if let Some(bar) = bar { output.with_live(bar) } else { output };
+    let mut commit = Commit::new(output, reporters, scenario.wants_inputs);
     if scenario.record.is_some() {
         commit = commit.with_record(Box::new(Record { world: world.clone(), flushes: 0, lost: false }));
     }
@@ -54,7 +58,7 @@ pub fn build(world: &Shared) -> Reactor {
         turn.report(Input::Command { command: Command::Scale { workers }, origin: Origin::Caller });
     }
     let components = Components { feed, fleet, commit, workers: policy.workers };
-    Reactor::new(Core::new(policy), components, turn)
+    Reactor::new(Core::new(policy), components, turn).with_progress(progress)
 }
 
 fn output(world: &Shared) -> OutputStreams {

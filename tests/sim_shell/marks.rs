@@ -93,6 +93,7 @@ listed! {
         StdoutFull,
         StderrBlocked,
         StderrLost,
+        BarDrawn,
         Congested,
         RecordFailed,
         ReporterFailed,

@@ -177,6 +177,8 @@ pub struct Scenario {
     pub launcher_ns_max: u64,
     /// A line on stderr with each event.
     pub talkative: bool,
+    /// A bar on the terminal of stderr.
+    pub bar: bool,
 }
 
 impl Scenario {
@@ -191,6 +193,7 @@ impl Scenario {
         scenario.draw_items(rng);
         scenario.draw_calls(rng);
         scenario.draw_outside(rng);
+        scenario.bar = rng.per_mille(250);
         scenario
     }
 
@@ -236,6 +239,7 @@ impl Scenario {
             leaps: Vec::new(),
             launcher_ns_max: 50_000,
             talkative: false,
+            bar: false,
         }
     }
 
