@@ -177,12 +177,10 @@ fn finished(reason: StopReason) -> RunEvent {
         failed: 1,
         dead: 1,
         skipped: 4,
-        interrupted: 0,
         retried: 1,
         deaths: 2,
         spawned: 4,
-        stale: 0,
-        restored: 0,
+        ..Totals::default()
     };
     RunEvent::RunFinished(RunOutcome { reason, totals })
 }
