@@ -303,7 +303,6 @@ fn unknown_flags_are_refused() {
         "--line-buffer",
         "--ungroup",
         "--results",
-        "--progress",
         "--no-control",
     ];
     for flag in flags {

@@ -220,9 +220,9 @@ mod tests {
         assert_eq!([101, 102, 103, 109].map(|id| item(&payloads, id)), ["", "22", "3", "9"]);
         assert_eq!(payloads.segments.len(), 1);
         assert_eq!(payloads.body(ItemId(102), 8).bytes(), b"22\n3\n\n5\n6\n7\n8\n9\n");
-        let block = Arc::new(Block::from(b"a\nb".to_vec()));
+        let block = Arc::new(Block::from(b"a\nb\n".to_vec()));
         payloads.insert(ItemId(200), Payload { range: 0..3, block: Arc::clone(&block), count: 1, priority: 0 });
-        payloads.insert(ItemId(201), Payload { range: 0..3, block, count: 2, priority: 0 });
+        payloads.insert(ItemId(201), Payload { range: 0..4, block, count: 2, priority: 0 });
         assert_eq!([200, 201, 202].map(|id| item(&payloads, id)), ["a\nb", "a", "b"]);
     }
 
