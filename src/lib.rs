@@ -100,8 +100,8 @@ pub mod config {
     pub use crate::model::builder::Host;
     pub use crate::model::config::{
         ArrangedInput, ColorMode, ExecSpec, ForeignSpec, Grouping, InputSpec, JobLogSpec, OutputMode, OutputSpec,
-        RecordSplit, ResultsFormat, ResultsSpec, ShowOutput, ShowWhen, SourceSpec, Split, StartRules, SummaryMode,
-        TraceSpec, WorkerSpec, WorkersFileSpec,
+        ProgressMode, RecordSplit, ResultsFormat, ResultsSpec, ShowOutput, ShowWhen, SourceSpec, Split, StartRules,
+        SummaryMode, TraceSpec, WorkerSpec, WorkersFileSpec,
     };
     pub use crate::model::config_error::{ConfigError, Setting};
     pub use crate::model::exit_rule::{ExitMatch, ExitRule};

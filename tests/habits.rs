@@ -33,7 +33,7 @@ fn each_option_is_answered_by_the_program() {
     for option in habits::HABITS.iter().flat_map(|habit| habit.options) {
         refused(&[option], 2, &habits::answer(option).unwrap());
     }
-    refused(&["--eta=x", "--", "true"], 2, "--eta: not here yet; the summary has the totals; see docs/habits.md");
+    refused(&["--eta=x", "--", "true"], 2, "--eta: part of --progress; see docs/habits.md");
     refused(&["-x3"], 2, &habits::answer("-x").unwrap());
 }
 

@@ -10,7 +10,7 @@ use super::parser::{self, Typed};
 use super::subcommand;
 use super::values::{self, Delimiter, ExitRules, HaltChoice, Limit, LoadMax, TermSequence, TimeLimit, Workers};
 use crate::model::arrangement::NameSource;
-use crate::model::config::{ColorMode, OutputMode, ShowWhen, SummaryMode};
+use crate::model::config::{ColorMode, OutputMode, ProgressMode, ShowWhen, SummaryMode};
 use crate::model::spec::{
     Backoff, Credit, ExitCodeStyle, Intensity, Leftovers, QueueOrder, RestartStrategy, RestartType, StartDelay,
     TransportKind,
@@ -324,6 +324,9 @@ pub struct Flags {
     /// Workers and totals at the end, on stderr: auto, always or never [auto]
     #[arg(long, value_name = "WHEN", value_parser = choice(&SUMMARIES), hide_possible_values = true, help_heading = OUTPUT)]
     pub summary: Option<SummaryMode>,
+    /// The state of the run on stderr: auto, bar, plain, json, none [none]
+    #[arg(long, value_name = "HOW", value_parser = choice(&PROGRESS), hide_possible_values = true, num_args = 0..=1, default_missing_value = "auto", help_heading = OUTPUT)]
+    pub progress: Option<ProgressMode>,
     /// Nothing on stderr but errors that end the run
     #[arg(short, long, conflicts_with = "verbose", help_heading = OUTPUT)]
     pub quiet: bool,
@@ -398,6 +401,13 @@ const SHOW_WHEN: [(&str, ShowWhen); 4] = [
 ];
 const SUMMARIES: [(&str, SummaryMode); 3] =
     [("auto", SummaryMode::Auto), ("always", SummaryMode::Always), ("never", SummaryMode::Never)];
+const PROGRESS: [(&str, ProgressMode); 5] = [
+    ("auto", ProgressMode::Auto),
+    ("bar", ProgressMode::Bar),
+    ("plain", ProgressMode::Plain),
+    ("json", ProgressMode::Json),
+    ("none", ProgressMode::None),
+];
 const EXIT_CODES: [(&str, ExitCodeStyle); 3] =
     [("own", ExitCodeStyle::Own), ("count", ExitCodeStyle::Count), ("xargs", ExitCodeStyle::Xargs)];
 
@@ -408,9 +418,20 @@ const EXIT_CODES: [(&str, ExitCodeStyle); 3] =
 pub fn parse(words: &[OsString]) -> Result<Typed<Box<Flags>>, UsageError> {
     let mut command = Flags::command().mut_args(|arg| {
         // `--items -3` is a bad number, not an unknown flag 3.
-        let takes_text =
-            ["arg_file", "delimiter", "env", "events", "joblog", "spool", "task", "tmpdir", "trace", "workdir"]
-                .contains(&arg.get_id().as_str());
+        let takes_text = [
+            "arg_file",
+            "delimiter",
+            "env",
+            "events",
+            "joblog",
+            "progress",
+            "spool",
+            "task",
+            "tmpdir",
+            "trace",
+            "workdir",
+        ]
+        .contains(&arg.get_id().as_str());
         let takes_number = arg.get_action().takes_values() && !takes_text;
         arg.allow_hyphen_values(takes_number)
     });

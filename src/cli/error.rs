@@ -103,6 +103,10 @@ pub enum UsageError {
     NoWorkdir,
     #[error("--quiet leaves the summary out, but --summary always asks for it; leave one out")]
     QuietSummary,
+    #[error("--quiet keeps stderr empty, but --progress is shown there; leave one out")]
+    QuietProgress,
+    #[error("--tty lends the terminal to commands, and --progress is shown on it; leave one out")]
+    TtyProgress,
     #[error("--events - would mix events into the results; give a file, or /dev/stderr")]
     EventsOnStdout,
     #[error("{flag} is for --output results, which writes what commands write; leave one of them out")]

@@ -21,7 +21,7 @@ const fn habit(options: &'static [&'static str], answer: &'static str) -> Habit 
 /// Every option of GNU parallel 20221122 and of xargs (findutils 4.9) that is no flag here, by subject.
 pub const HABITS: &[Habit] = &[
     // Progress and messages.
-    habit(&["--eta", "--bar", "--progress"], "not here yet; the summary has the totals"),
+    habit(&["--eta", "--bar"], "part of --progress"),
     habit(&["--result"], "named --results here"),
     habit(&["--work-dir"], "named --workdir here"),
     habit(&["--tempdir"], "named --tmpdir here"),
@@ -31,7 +31,7 @@ pub const HABITS: &[Habit] = &[
         &["--round-robin", "--roundrobin", "--round", "--rr"],
         "not here yet; --pipe gives each block a command of its own",
     ),
-    habit(&["--total-jobs", "--totaljobs", "--total"], "not here yet"),
+    habit(&["--total-jobs", "--totaljobs", "--total"], "not here; a total that is not known yet is not guessed"),
     habit(&["--silent"], "always so here; -t prints commands, -q leaves the notices out"),
     habit(
         &["--will-cite", "--willcite", "--nn", "--nonotice", "--no-notice"],
@@ -40,7 +40,10 @@ pub const HABITS: &[Habit] = &[
     habit(&["--citation", "--bibtex"], "not here; there is nothing to cite"),
     habit(&["--gnu", "--plain"], "always so here; there is no profile and no other mode"),
     habit(&["--tollef"], "not here; items go behind :::"),
-    habit(&["--latest-line", "--latestline", "--ll"], "not here yet; USR1 shows what runs"),
+    habit(
+        &["--latest-line", "--latestline", "--ll"],
+        "not here; --progress names what runs longest, --line-buffer shows lines at once",
+    ),
     habit(&["--tmux", "--tmux-pane", "--tmuxpane"], "not here; --flow shows what happens on stderr"),
     habit(&["--ctag", "--ctag-string", "--ctagstring"], "not here; --tag has no colors"),
     habit(
@@ -276,7 +279,7 @@ mod tests {
 
     #[test]
     fn an_answer_is_a_line_that_names_the_option() {
-        assert_eq!(answer("--eta").unwrap(), "--eta: not here yet; the summary has the totals; see docs/habits.md");
+        assert_eq!(answer("--eta").unwrap(), "--eta: part of --progress; see docs/habits.md");
         assert_eq!(answer("--frobnicate"), None);
         for Habit { answer, .. } in HABITS {
             assert!(!answer.ends_with('.') && answer.len() <= 110, "{answer}");

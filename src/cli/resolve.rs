@@ -219,6 +219,7 @@ fn settings_of_output(flags: &Flags, host: &Host) -> ConfigBuilder {
         verbose: Some(flags.verbose),
         dry_run: Some(flags.dry_run),
         summary: flags.summary,
+        progress: flags.progress,
         quiet: Some(flags.quiet),
         events: flags.events.clone(),
         joblog: flags.joblog.as_deref().map(job_log),
@@ -355,6 +356,8 @@ pub fn usage_error(error: ConfigError, flags: &Flags) -> UsageError {
         ConfigError::TagOfMode { mode: OutputMode::Json } => UsageError::NeedsResults { mode: "json" },
         ConfigError::NoWorkdir => UsageError::NoWorkdir,
         ConfigError::QuietSummary => UsageError::QuietSummary,
+        ConfigError::QuietProgress => UsageError::QuietProgress,
+        ConfigError::TerminalProgress => UsageError::TtyProgress,
         ConfigError::TraceItems => UsageError::TraceItems,
         ConfigError::UnknownTask { task } => UsageError::NoTask { task, known: TASKS.join(", ") },
         error @ (ConfigError::NoProgram
@@ -734,7 +737,7 @@ mod tests {
             --isolation process --queue fifo --credit auto --crash-limit 3 --retry-delay 0 \
             --max-dead 20 --term-seq TERM,200,TERM,100,TERM,50,KILL,25 --grace 10s --restart permanent \
             --strategy one-for-one --max-restarts 5/10s --backoff 100ms..10s --halt never --output narrate \
-            --group --summary auto --exit-code own";
+            --group --summary auto --progress none --exit-code own";
         assert_eq!(invocation(spelled_out), invocation(""));
         // Retries that were given hold for an attempt that asks for another one, too.
         let (given, default) = (config("--retries 0").policy, config("").policy);
@@ -855,6 +858,8 @@ mod tests {
             ("--results= -- x", UsageError::NoResultsName),
             ("--success-output never --output json -- x", UsageError::ShowOfMode { flag: "--success-output" }),
             ("-q --summary always", UsageError::QuietSummary),
+            ("-q --progress", UsageError::QuietProgress),
+            ("--tty --progress bar -- x", UsageError::TtyProgress),
             ("--events -", UsageError::EventsOnStdout),
             ("--joblog -", UsageError::JobLogOnStdout),
             ("--spool x", UsageError::NeedsTransport { flag: "--spool", transport: "file" }),
@@ -868,5 +873,6 @@ mod tests {
         config("--tag -- x");
         config("--max-restarts 1/1s --backoff 1..2 -- x");
         config("-q --summary never");
+        config("-q --progress none");
     }
 }

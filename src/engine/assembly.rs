@@ -13,6 +13,7 @@ use super::launching::{new_pool, start_launchers};
 use super::manners::{self, Manners, OF_SDK, manners_of, program_path};
 use super::own_files::{self, EndedLogs};
 use super::pace::RunPace;
+use super::progress::{self, ProgressDisplay};
 use super::reactor::Reactor;
 use super::requests::Requests;
 use super::streams;
@@ -24,7 +25,9 @@ use crate::command::exec::Commander;
 use crate::command::plain::PlainCommands;
 use crate::core::Core;
 use crate::model::arrangement::ColumnNames;
-use crate::model::config::{Config, ExecSpec, InputSpec, OutputMode, OutputSpec, SourceSpec, Split, WorkerSpec};
+use crate::model::config::{
+    Config, ExecSpec, InputSpec, OutputMode, OutputSpec, ProgressMode, SourceSpec, Split, WorkerSpec,
+};
 use crate::model::signal::Signal;
 use crate::model::spec::{ProtocolKind, QueueOrder, TransportKind, TransportSpec};
 use crate::model::time::Duration;
@@ -131,15 +134,16 @@ pub fn change_process(config: &Config) -> Result<ChangedProcess, EngineError> {
     Ok(ChangedProcess { open_files, _signals: signals, plane: Rc::new(plane) })
 }
 
-/// [`OWN_OPEN_FILES`], the files of events, of the job log and of results, that of the trace, and what a removal of folders
-/// opens.
+/// [`OWN_OPEN_FILES`], the files of events, of the job log and of results, that of the trace, the terminal of a bar, and
+/// what a removal of folders opens.
 fn own_open_files(config: &Config) -> u64 {
-    let OutputSpec { events, joblog, results, .. } = &config.output;
+    let OutputSpec { events, joblog, results, progress, .. } = &config.output;
     let removes_folders = matches!(config.worker, WorkerSpec::Exec(ExecSpec { item_tmp: true, .. }));
     let files = [
         events.is_some(),
         joblog.is_some(),
         results.is_some(),
+        *progress != ProgressMode::None,
         config.trace.file.is_some(),
         config.workers_file.is_some(),
     ];
@@ -175,23 +179,24 @@ pub fn open(mut config: Config, attached: Attached, process: &ChangedProcess) ->
     let fallback = fall_back(&mut config)?;
     let terminal = open_terminal(&config)?;
     let Attached { source, caller, requests, reaps_orphans, plain } = attached;
-    let is_plain = plain.is_some();
+    let (is_plain, source_is_attached) = (plain.is_some(), source.is_some());
     let (source, mut kind, names) = open_source_and_kind(&config, source, plain)?;
     if let Kind::Command { commander, .. } = &mut kind {
         streams::give(commander, terminal.as_ref(), &config.output)?;
     }
     let policy = &config.policy;
     check_limits(&config, &kind)?;
-    let outbox = |fd| Outbox::new(fd).map_err(EngineError::system("take stdout and stderr"));
-    let mut output = OutputStreams::new(outbox(io::stdout().as_fd())?, outbox(io::stderr().as_fd())?);
+    let (mut output, progress) = open_output(&config, source_is_attached)?;
+    let commander = if let Kind::Command { commander, .. } = &kind { Some(commander.as_ref()) } else { None };
+    let digest = own_files::digest(&config, commander).filter(|_| !is_plain);
     let tag = streams::tag_of(&config, &names);
-    let mut reporters = if is_plain { reporter::silent() } else { reporter::open(&config.output, policy, tag)? };
+    let mut reporters =
+        if is_plain { reporter::silent() } else { reporter::open(&config.output, policy, tag, digest.as_ref())? };
     if let Some((caller, untaken)) = caller {
         // Before the others: the one that writes spilled content to stdout takes it.
         reporters.insert(0, Box::new(caller));
         output = output.with_untaken(untaken);
     }
-    let commander = if let Kind::Command { commander, .. } = &kind { Some(commander.as_ref()) } else { None };
     let logs = EndedLogs::open(&config, commander, &names)?;
     // Opened before anything is started, and written by a thread, which has to wait for the guard: a fork.
     let trace_file = config.trace.file.as_deref().map(TraceFile::create).transpose()?;
@@ -214,8 +219,8 @@ pub fn open(mut config: Config, attached: Attached, process: &ChangedProcess) ->
     };
     let wants_inputs =
         config.output.tag || config.output.show.success.is_final() || config.output.mode == OutputMode::Json;
-    let mut commit = Commit::new(output, reporters, wants_inputs).with_logs(logs.started(&os.clock));
-    commit = commit.with_early(streams::early_output(&config, &names));
+    let commit = Commit::new(output, reporters, wants_inputs).with_logs(logs.started(&os.clock)).with_digest(digest);
+    let mut commit = commit.with_early(streams::early_output(&config, &names));
     let mut turn = Turn::new(Box::new(os));
     turn.trace = trace::start(&config, trace_file)?;
     if !is_plain {
@@ -230,7 +235,7 @@ pub fn open(mut config: Config, attached: Attached, process: &ChangedProcess) ->
     let feed = if protocol == ProtocolKind::Lines { feed.of_lines() } else { feed };
     let components = Components { feed, fleet, commit, workers: policy.workers };
     let pace = RunPace::start(&config, turn.system.as_mut())?;
-    let reactor = Reactor::new(Core::new(config.policy), components, turn).with_pace(pace);
+    let reactor = Reactor::new(Core::new(config.policy), components, turn).with_pace(pace).with_progress(progress);
     Ok(match requests {
         Some(requests) => reactor.with_requests(requests),
         None => reactor,
@@ -250,6 +255,14 @@ fn conversation(config: &Config, delimiter: u8, spill: &Arc<SpillFile>) -> Conve
         message_items_max: config.message_items_max.max(1),
         spill: Arc::clone(spill),
     }
+}
+
+/// stdout and stderr, and what shows the state of the run there.
+fn open_output(config: &Config, is_attached: bool) -> Result<(OutputStreams, Option<ProgressDisplay>), EngineError> {
+    let outbox = |fd| Outbox::new(fd).map_err(EngineError::system("take stdout and stderr"));
+    let output = OutputStreams::new(outbox(io::stdout().as_fd())?, outbox(io::stderr().as_fd())?);
+    let (progress, live) = progress::open(config, is_attached)?;
+    Ok((live.into_iter().fold(output, OutputStreams::with_live), progress))
 }
 
 /// Replaces a transport that the author did not name, if the system has too little for it. Returns what to say of it. One

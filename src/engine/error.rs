@@ -51,6 +51,8 @@ pub enum EngineError {
     WorkersFile { file: PathBuf, error: WorkersFileError },
     #[error("lend commands the terminal: {why}")]
     Terminal { why: String },
+    #[error("show a bar: stderr is no terminal that can move its cursor; use --progress auto, which writes lines then")]
+    NoBar,
     #[error("write results: stdout is closed; send it to a file, or give --output none")]
     StdoutClosed,
     #[error(
@@ -79,6 +81,7 @@ impl EngineError {
             | Self::Reporter(_)
             | Self::OutputInInput { .. }
             | Self::Terminal { .. }
+            | Self::NoBar
             | Self::PassedClosed { .. }
             | Self::WorkdirOfItem { .. }
             | Self::Tmpdir { .. }

@@ -43,6 +43,7 @@ impl Finish<'_> {
     /// The poll set failed.
     pub fn run(mut self, mut outcome: RunOutcome) -> Result<RunOutcome, EngineError> {
         let deadline = deadline_of_output(self.core.policy(), &outcome.reason, self.turn.now);
+        self.commit.output.close_live(self.turn);
         if let Some(error) = mutant!(LastTurnForgotten, self.commit.pass_barrier(self.feed), None) {
             self.strengthen(&mut outcome, StopReason::StorageLost(error));
         }
@@ -86,8 +87,7 @@ impl Finish<'_> {
         let mut ready = Vec::new();
         loop {
             let output = &mut self.commit.output;
-            let outbox = if stream == Stream::Stdout { &mut output.out } else { &mut output.err };
-            match (self.turn.system.flush(outbox), stream) {
+            match (output.flush_stream(stream, self.turn), stream) {
                 (Ok(Flushed::All), _) => return Ok(()),
                 (Ok(Flushed::Blocked), _) => output.watch_stream(stream, true, self.turn),
                 (Err(error), Stream::Stdout) => {

@@ -21,6 +21,7 @@ mod manners;
 mod own_files;
 mod pace;
 pub mod parallel;
+mod progress;
 mod reactor;
 pub mod replay;
 mod requests;
@@ -40,13 +41,14 @@ pub use handle::{Controls, Run, start, start_with};
 pub mod parts {
     pub use super::answer::{CommandReply, EarlyLines};
     pub use super::apply::Components;
-    pub use super::commit::{Commit, DurableRecord, EarlyOutput, OutputStreams};
+    pub use super::commit::{Commit, DurableRecord, EarlyOutput, LiveRegion, OutputStreams};
     pub use super::feed::Feed;
     pub use super::fleet::{
         CommandExit, CommandPool, Conversation, Fleet, Handshake, ItemBytes, LaunchSpec, LauncherMailboxes, Order,
         Program, ProgressSource, Report, Residents, Stdio,
     };
     pub use super::pace::{RunPace, StartPermits};
+    pub use super::progress::{ProgressDisplay, ProgressForm};
     pub use super::reactor::Reactor;
     pub use super::system::System;
     pub use super::token::{Part, Port};

@@ -1,4 +1,5 @@
-//! The files that reporters write for themselves: none of them is an input, and the job log knows how commands look.
+//! The files that reporters write for themselves: none of them is an input, and the job log knows how commands look. So
+//! does the summary, for the command of an item that failed.
 
 use super::error::EngineError;
 use super::fleet::RunFolder;
@@ -7,7 +8,8 @@ use crate::command::exec::Commander;
 use crate::command::line::quote_as_parallel;
 use crate::command::text::TextTemplate;
 use crate::model::arrangement::{ColumnNames, NameSource};
-use crate::model::config::{Config, ExecSpec, InputSpec, ResultsFormat, SourceSpec, WorkerSpec};
+use crate::model::config::{Config, ExecSpec, InputSpec, ResultsFormat, SourceSpec, SummaryMode, WorkerSpec};
+use crate::reporter::digest::{CommandLineOf, Digest};
 use crate::reporter::item_columns::ItemColumns;
 use crate::reporter::item_files::ItemFiles;
 use crate::reporter::item_table::ItemTable;
@@ -15,12 +17,14 @@ use crate::reporter::job_log::JobLog;
 use crate::reporter::{ItemText, Reporter, ReporterError};
 use crate::sys::access;
 use crate::sys::clock::{self, Clock};
+use std::cell::RefCell;
 use std::fs::{File, Metadata};
 use std::io;
 use std::os::fd::AsFd;
 use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::{FileTypeExt, MetadataExt};
 use std::path::{Path, PathBuf};
+use std::rc::Rc;
 
 /// To open such a file would empty the input, or make it endless, by whichever of its names.
 pub fn refuse_inputs(config: &Config) -> Result<(), EngineError> {
@@ -82,6 +86,26 @@ fn command_text(config: &Config, commander: Option<&Commander>) -> ItemText {
         None if has_blocks => Box::new(|_, _, _, _| {}),
         None => Box::new(|item, _, _, out| out.extend_from_slice(item)),
     }
+}
+
+/// What the summary says of items, if there may be a summary. A command that takes its item from stdin is given it by a
+/// pipe. Where workers stay, there is no command that runs one item.
+pub fn digest(config: &Config, commander: Option<&Commander>) -> Option<Rc<RefCell<Digest>>> {
+    if config.output.summary == SummaryMode::Never {
+        return None;
+    }
+    let from_stdin = matches!(&config.worker, WorkerSpec::Exec(spec) if spec.stdin);
+    let command_line_of = commander.cloned().map(|mut commander| -> CommandLineOf {
+        Box::new(move |item, id, worker, out| {
+            if from_stdin {
+                out.extend_from_slice(b"printf %s ");
+                quote_as_parallel(item, out);
+                out.extend_from_slice(b" | ");
+            }
+            out.extend_from_slice(&commander.quoted_line(item, id, worker, quote_as_parallel));
+        })
+    });
+    Some(Rc::new(RefCell::new(Digest::new(command_line_of))))
 }
 
 /// What gets items as they end, and has to know when the run began.

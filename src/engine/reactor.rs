@@ -12,6 +12,7 @@ use super::feed::Taken;
 use super::finish::Finish;
 use super::guard_watch::GuardWatch;
 use super::pace::RunPace;
+use super::progress::ProgressDisplay;
 use super::requests::Requests;
 use super::token::Port;
 use super::turn::{Fact, Reaction, Turn};
@@ -40,6 +41,7 @@ pub struct Reactor {
     children: Children,
     guard: GuardWatch,
     pace: RunPace,
+    progress: Option<ProgressDisplay>,
     /// Set by the core's last order.
     outcome: Option<RunOutcome>,
 }
@@ -55,6 +57,7 @@ impl Reactor {
             children: Children::default(),
             guard: GuardWatch::default(),
             pace: RunPace::default(),
+            progress: None,
             outcome: None,
         }
     }
@@ -71,6 +74,12 @@ impl Reactor {
     pub fn with_pace(mut self, pace: RunPace) -> Self {
         self.pace = pace;
         self
+    }
+
+    /// With a display of the state of the run.
+    #[must_use]
+    pub fn with_progress(self, progress: Option<ProgressDisplay>) -> Self {
+        Self { progress, ..self }
     }
 
     /// Runs to the end.
@@ -104,6 +113,9 @@ impl Reactor {
         self.handle_facts();
         if self.outcome.is_none() {
             let Components { commit, feed, fleet, .. } = &mut self.components;
+            if let Some(progress) = &mut self.progress {
+                progress.end_turn(&self.core, feed, fleet, &mut commit.output, self.turn.now);
+            }
             let was_congested = commit.output.is_congested();
             commit.end_turn(&mut self.turn, feed);
             let is_congested = commit.output.is_congested();
@@ -169,11 +181,9 @@ impl Reactor {
         let now = self.turn.system.now();
         let deadlines = [self.core.poll_timeout(), fleet.next_timeout()].into_iter().flatten();
         let counted = deadlines.filter(|_| !fleet.is_probing());
-        let next = counted
-            .chain(commit.output.next_retry(now))
-            .chain(self.children.next_timeout())
-            .chain(self.pace.next_timeout())
-            .min()?;
+        let look = self.progress.as_ref().map(|progress| progress.next_look(self.core.totals()));
+        let own = [commit.output.next_retry(now), self.children.next_timeout(), self.pace.next_timeout(), look];
+        let next = counted.chain(own.into_iter().flatten()).min()?;
         Some(next.since(now))
     }
 
@@ -258,7 +268,10 @@ impl Reactor {
 
     /// No worker is left, so neither launchers nor guard are needed; they go while the last bytes leave.
     fn finish(self, outcome: RunOutcome) -> Result<RunOutcome, EngineError> {
-        let Self { core, components: Components { mut feed, fleet, mut commit, .. }, mut turn, .. } = self;
+        let Self { core, components: Components { mut feed, fleet, mut commit, .. }, mut turn, progress, .. } = self;
+        if let Some(mut progress) = progress {
+            progress.finish(&core, &mut commit.output, turn.now);
+        }
         drop(fleet);
         turn.system.dismiss_guard();
         Finish { core: &core, commit: &mut commit, feed: &mut feed, turn: &mut turn }.run(outcome)

@@ -6,7 +6,9 @@
 #![deny(missing_docs)]
 
 use super::arrangement::Arrangement;
-use super::config::{ColorMode, Grouping, InputSpec, JobLogSpec, OutputMode, ResultsSpec, ShowWhen, SummaryMode};
+use super::config::{
+    ColorMode, Grouping, InputSpec, JobLogSpec, OutputMode, ProgressMode, ResultsSpec, ShowWhen, SummaryMode,
+};
 use super::exit_rule::{ExitMatch, ExitRule};
 use super::spec::{
     Backoff, Credit, Halt, Intensity, Leftovers, ProtocolKind, QueueOrder, RestartStrategy, RestartType, StartDelay,
@@ -242,6 +244,8 @@ config_builder! {
         dry_run: bool,
         /// Workers and totals at the end, on stderr. Default: [`SummaryMode::Auto`].
         summary: SummaryMode,
+        /// The state of the run on stderr while it lasts. Default: [`ProgressMode::None`].
+        progress: ProgressMode,
         /// Nothing on stderr but errors that end the run. Default: false.
         quiet: bool,
         /// Record the times and the text of each item in the trace, too. Default: false.

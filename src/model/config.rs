@@ -4,7 +4,8 @@
 #![deny(missing_docs)]
 
 pub use super::output_spec::{
-    Advice, Grouping, JobLogSpec, OutputMode, OutputSpec, ResultsFormat, ResultsSpec, ShowOutput, ShowWhen, SummaryMode,
+    Advice, Grouping, JobLogSpec, OutputMode, OutputSpec, ProgressMode, ResultsFormat, ResultsSpec, ShowOutput,
+    ShowWhen, SummaryMode,
 };
 
 use super::arrangement::{Arrangement, Insertion, ItemForm};

@@ -186,6 +186,12 @@ pub enum ConfigError {
     /// A summary is wanted always and, because of `quiet`, never.
     #[error("`quiet` leaves the summary out, but `summary` always asks for it; leave one of them out")]
     QuietSummary,
+    /// A progress display is wanted and, because of `quiet`, not wanted.
+    #[error("`quiet` keeps stderr empty, but `progress` is shown there; leave one of them out")]
+    QuietProgress,
+    /// A command that has the terminal draws on it itself.
+    #[error("`terminal` lends the terminal to commands, and `progress` is shown on it; leave one of them out")]
+    TerminalProgress,
     /// Without a trace there is nothing to record the items in.
     #[error("`trace_items` is for a trace; set `trace` to a file, or leave it out")]
     TraceItems,

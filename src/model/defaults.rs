@@ -8,8 +8,8 @@ use super::arranged;
 use super::arrangement::{Arrangement, Insertion, ItemForm};
 use super::builder::{ConfigBuilder, SourceChoice, WorkerChoice};
 use super::config::{
-    ArrangedInput, Config, ExecSpec, ForeignSpec, Grouping, InputSpec, SourceSpec, Split, StartRules, SummaryMode,
-    TraceSpec, WorkerSpec, WorkersFileSpec,
+    ArrangedInput, Config, ExecSpec, ForeignSpec, Grouping, InputSpec, ProgressMode, SourceSpec, Split, StartRules,
+    SummaryMode, TraceSpec, WorkerSpec, WorkersFileSpec,
 };
 use super::config_error::{ConfigError, Setting};
 use super::setting_values::{first_set, is_set};
@@ -178,8 +178,13 @@ impl ConfigBuilder {
             Some(workers) if workers > 1 => Err(ConfigError::TerminalWorkers),
             _ if self.workers_file.is_some() => Err(ConfigError::TerminalWorkers),
             _ if !is_set(self.handle_signals) => Err(ConfigError::TerminalSignals),
+            _ if self.shows_progress() => Err(ConfigError::TerminalProgress),
             _ => Ok(()),
         }
+    }
+
+    pub(super) fn shows_progress(&self) -> bool {
+        self.progress.is_some_and(|mode| mode != ProgressMode::None)
     }
 
     /// No frame leaves the process, and a thread can neither be ended nor die alone.
@@ -503,6 +508,9 @@ mod tests {
         check(input().block(1).tag(true), ConfigError::TagOfBlocks);
         check(builder().tag(true), ConfigError::TagOfMode { mode: OutputMode::Narrate });
         check(builder().quiet(true).summary(SummaryMode::Always), ConfigError::QuietSummary);
+        check(builder().quiet(true).progress(ProgressMode::Auto), ConfigError::QuietProgress);
+        let on_terminal = builder().command(["x"]).terminal(true).handle_signals(true);
+        check(on_terminal.progress(ProgressMode::Bar), ConfigError::TerminalProgress);
     }
 
     #[test]

@@ -21,6 +21,9 @@ impl ConfigBuilder {
             OutputMode::Narrate | OutputMode::Json if tag => return Err(ConfigError::TagOfMode { mode }),
             _ => {}
         }
+        if is_set(self.quiet) && self.shows_progress() {
+            return Err(ConfigError::QuietProgress);
+        }
         self.check_grouping(mode, tag)?;
         self.check_show(mode)?;
         Ok(OutputSpec {
@@ -35,6 +38,7 @@ impl ConfigBuilder {
             show: self.show_output(),
             results: self.results.clone(),
             summary: self.summary.unwrap_or(if is_set(self.quiet) { SummaryMode::Never } else { SummaryMode::Auto }),
+            progress: self.progress.unwrap_or_default(),
             quiet: is_set(self.quiet),
             workers_why: self.host.cores_why.clone().filter(|_| self.workers == Some(self.host.cores)),
             advice: Advice {

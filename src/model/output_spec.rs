@@ -31,6 +31,8 @@ pub struct OutputSpec {
     pub results: Option<ResultsSpec>,
     /// If a table of processes and the totals are written to stderr at the end.
     pub summary: SummaryMode,
+    /// How the state of the run is shown on stderr while it lasts.
+    pub progress: ProgressMode,
     /// Nothing on stderr but errors that end the run.
     pub quiet: bool,
     /// What messages may advise.
@@ -184,6 +186,22 @@ pub enum OutputMode {
     None,
 }
 
+/// How the state of a run is shown on stderr while it lasts.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum ProgressMode {
+    /// Not at all.
+    #[default]
+    None,
+    /// `Bar` if stderr is a terminal that can move its cursor (`TERM` is set and not `dumb`), otherwise `Plain`.
+    Auto,
+    /// A bar that is drawn again and again; it needs a terminal.
+    Bar,
+    /// A line each 10 s.
+    Plain,
+    /// A JSON object each second and at the end, one a line.
+    Json,
+}
+
 /// If there is a summary at the end.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum SummaryMode {
@@ -211,6 +229,7 @@ impl OutputSpec {
             show: ShowOutput::default(),
             results: None,
             summary: SummaryMode::Auto,
+            progress: ProgressMode::None,
             quiet: false,
             advice: Advice::default(),
             workers_why: None,

@@ -8,7 +8,9 @@
 //! | `final_output` | results that are shown at the end | stderr |
 //! | `json` | an object for each item | stdout |
 //! | `notices` | what happens to workers and to the run | stderr |
+//! | `progress` | the state of the run while it lasts | stderr |
 //! | `summary` | the table and the totals at the end | stderr |
+//! | `digest` | what the summary says of some items | stderr |
 //! | `events` | every event as JSON | a file |
 //! | `item_files` | the output of each command, in files (`item_columns`: its arguments) | a folder |
 //! | `item_table` | the same in one table, or JSON | a file, or stdout |
@@ -18,6 +20,7 @@
 //! settled items that it gets.
 
 pub mod caller;
+pub mod digest;
 mod error;
 pub mod events;
 mod final_output;
@@ -29,6 +32,7 @@ pub mod json;
 pub mod notices;
 pub mod object;
 pub mod own_file;
+pub mod progress;
 #[cfg(test)]
 mod recorded;
 mod repeats;

@@ -73,7 +73,7 @@ pub(super) struct Recorder {
 impl Recorder {
     pub(super) fn new(output: &OutputSpec, worker: WorkerContract) -> Self {
         Self {
-            reporters: open(output, &policy(worker), if output.tag { Tag::Item } else { Tag::None }).unwrap(),
+            reporters: open(output, &policy(worker), if output.tag { Tag::Item } else { Tag::None }, None).unwrap(),
             now: Instant::ZERO,
             out: Outbox::default(),
             err: Outbox::default(),
@@ -277,6 +277,7 @@ worker  pid  items      cpu   memory  ended by
      1  101      3  0.012 s  2.0 MiB  exit 3
      2  102      3  0.012 s  2.0 MiB  signal 11 (SEGV)
      2  112      3  0.012 s  2.0 MiB  exit 0
+item 3 failed: attempt 1, worker 2 (pid 102): not an integer: "a\tb"
 item 4 is dead: attempt 1, worker 2 (pid 102): signal 11 (SEGV); attempt 2, worker 1 (pid 101): exit 3
 9 items: 3 done, 1 failed, 1 dead, 4 skipped; 4 processes, 2 deaths, 1 more attempt; 0.020 s
 
@@ -296,6 +297,7 @@ warning
 worker  processes  items      cpu   memory  ended by
      1          1      3  0.012 s  2.0 MiB  exit 0
      2          1      3  0.012 s  2.0 MiB  exit 1
+item 1 failed: attempt 1, worker 2 (pid 102): exit 1
 9 items: 3 done, 1 failed, 1 dead, 4 skipped; 4 processes, 2 deaths, 1 more attempt; 0.008 s
 
 "#]],
@@ -317,6 +319,7 @@ supervisor: item 1 failed: exit 1
 worker  processes  items      cpu   memory  ended by
      1          1      3  0.012 s  2.0 MiB  exit 0
      2          1      3  0.012 s  2.0 MiB  exit 1
+item 1 failed: attempt 1, worker 2 (pid 102): exit 1
 9 items: 3 done, 1 failed, 1 dead, 4 skipped; 4 processes, 2 deaths, 1 more attempt; 0.008 s
 
 "#]],
@@ -434,7 +437,7 @@ fn each_event_is_a_json_object() {
 #[test]
 fn events_that_cannot_be_written_are_an_error_with_the_name() {
     let missing = OutputSpec { events: Some(PathBuf::from("/nonexistent/events")), ..output(OutputMode::None) };
-    let error = open(&missing, &policy(RESIDENT), Tag::None).err().unwrap();
+    let error = open(&missing, &policy(RESIDENT), Tag::None, None).err().unwrap();
     assert_eq!(error.to_string(), "create /nonexistent/events: No such file or directory (os error 2)");
     let full = OutputSpec { events: Some(PathBuf::from("/dev/full")), ..output(OutputMode::None) };
     let mut stage = Recorder::new(&full, RESIDENT);

@@ -1,9 +1,10 @@
-//! The table on stderr at the end: the worker processes and how each ended, the dead items with their causes, and a
-//! line of totals.
+//! The table on stderr at the end: the worker processes and how each ended, the failed and dead items with their causes,
+//! what the [`Digest`] has of items, and a line of totals.
 //!
 //! Invariant: memory is bounded, however many processes a run has. The first `ROWS_MAX` processes have a row and the
-//! others are counted; dead items likewise. With a process per item there is a row for each slot.
+//! others are counted; failed and dead items likewise. With a process per item there is a row for each slot.
 
+use super::digest::Digest;
 use super::own_file::OwnFile;
 use super::{Reporter, ReporterError, Settled};
 use crate::model::config::{OutputMode, OutputSpec, SummaryMode};
@@ -15,10 +16,12 @@ use crate::model::spec::Policy;
 use crate::model::time::Instant;
 use crate::model::words::{self, counted, escaped};
 use crate::sys::outbox::Outbox;
+use std::cell::RefCell;
 use std::collections::BTreeMap;
+use std::rc::Rc;
 
 const ROWS_MAX: usize = 50;
-const DEAD_ITEMS_MAX: usize = 20;
+const UNSUCCESSFUL_MAX: usize = 10;
 /// Different exits that a slot's row lists.
 const EXITS_MAX: usize = 4;
 
@@ -29,8 +32,12 @@ pub struct Summary {
     /// By slot and incarnation; with a process per item by slot alone.
     rows: BTreeMap<(WorkerId, Incarnation), SummaryRow>,
     rows_left_out: u64,
-    dead: Vec<Settlement>,
-    dead_left_out: u64,
+    /// The first failed and dead items.
+    unsuccessful: Vec<Settlement>,
+    left_out: u64,
+    digest: Option<Rc<RefCell<Digest>>>,
+    /// It was asked for, also if nothing is unusual.
+    asked_for: bool,
     /// A worker has sent its hello, or a command was started.
     any_was_ready: bool,
 }
@@ -71,7 +78,7 @@ impl SummaryRow {
 impl Summary {
     /// `None` if the run has no summary.
     #[must_use]
-    pub fn new(output: &OutputSpec, policy: &Policy) -> Option<Self> {
+    pub fn new(output: &OutputSpec, policy: &Policy, digest: Option<&Rc<RefCell<Digest>>>) -> Option<Self> {
         let mode = match output.summary {
             SummaryMode::Never => return None,
             SummaryMode::Auto if output.quiet => return None,
@@ -83,8 +90,10 @@ impl Summary {
             per_item: policy.worker.starts_with_item(),
             rows: BTreeMap::new(),
             rows_left_out: 0,
-            dead: Vec::new(),
-            dead_left_out: 0,
+            unsuccessful: Vec::new(),
+            left_out: 0,
+            digest: digest.cloned(),
+            asked_for: output.summary == SummaryMode::Always,
             any_was_ready: policy.worker.starts_with_item(),
         })
     }
@@ -112,14 +121,14 @@ impl Summary {
         row.count_exit(words::exit(exit, reason));
     }
 
-    fn keep_dead(&mut self, settlement: &Settlement) {
-        if settlement.outcome != Outcome::Dead {
+    fn keep_unsuccessful(&mut self, settlement: &Settlement) {
+        if !matches!(settlement.outcome, Outcome::Failed | Outcome::Dead) {
             return;
         }
-        if self.dead.len() < DEAD_ITEMS_MAX {
-            self.dead.push(settlement.clone());
+        if self.unsuccessful.len() < UNSUCCESSFUL_MAX {
+            self.unsuccessful.push(settlement.clone());
         } else {
-            self.dead_left_out += 1;
+            self.left_out += 1;
         }
     }
 
@@ -170,11 +179,12 @@ impl Summary {
         text
     }
 
-    /// A line for each dead item with the cause of each of its attempts.
-    fn dead_items(&self) -> String {
+    /// A line for each failed or dead item with the cause of each of its attempts.
+    fn unsuccessful_items(&self) -> String {
         let mut text = String::new();
-        for settlement in &self.dead {
-            text.push_str(&format!("{} is dead: ", words::item(settlement)));
+        for settlement in &self.unsuccessful {
+            let what = if settlement.outcome == Outcome::Dead { "is dead" } else { "failed" };
+            text.push_str(&format!("{} {what}: ", words::item(settlement)));
             for (index, cause) in settlement.causes.iter().enumerate() {
                 text.push_str(if index > 0 { "; " } else { "" });
                 // As many causes are kept of the first attempts as of the last ones.
@@ -189,8 +199,9 @@ impl Summary {
             }
             text.push('\n');
         }
-        if self.dead_left_out > 0 {
-            text.push_str(&format!("and {}\n", counted(self.dead_left_out, "more dead item", "more dead items")));
+        if self.left_out > 0 {
+            let more = counted(self.left_out, "more failed or dead item", "more failed or dead items");
+            text.push_str(&format!("and {more}\n"));
         }
         text
     }
@@ -225,13 +236,16 @@ impl Reporter for Summary {
                 self.exited((*worker, *incarnation), *pid, (*exit, reason), *items, *usage);
             }
             RunEvent::WorkerReady { .. } => self.any_was_ready = true,
-            RunEvent::ItemsSettled(settlement) => self.keep_dead(settlement),
+            RunEvent::ItemsSettled(settlement) => self.keep_unsuccessful(settlement),
             RunEvent::RunFinished(outcome) if self.is_wanted(outcome) => {
                 let buffer = err.buffer();
                 if !self.rows.is_empty() {
                     buffer.extend_from_slice(self.table().as_bytes());
                 }
-                buffer.extend_from_slice(self.dead_items().as_bytes());
+                buffer.extend_from_slice(self.unsuccessful_items().as_bytes());
+                if let Some(digest) = &self.digest {
+                    buffer.extend_from_slice(digest.borrow().text(self.asked_for).as_bytes());
+                }
                 buffer.extend_from_slice(totals_line(now, &outcome.totals).as_bytes());
             }
             _ => {}

@@ -21,6 +21,7 @@ use nix::fcntl::{FcntlArg, OFlag, fcntl};
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use nix::sys::socket::{MsgFlags, send};
 use nix::sys::stat::{Mode, SFlag, fstat, major, minor};
+use std::cell::Cell;
 use std::collections::VecDeque;
 use std::fmt;
 use std::io;
@@ -66,6 +67,8 @@ pub struct Outbox {
     /// How many bytes of the first piece are written: of the first of `earlier`, or of `memory` if there is none.
     written: usize,
     memory: Vec<u8>,
+    /// Nothing is written before [`Outbox::flush`].
+    waits_for_flush: bool,
 }
 
 #[derive(Debug)]
@@ -101,6 +104,8 @@ struct Sink {
     fd: OwnedFd,
     way: Way,
     unread: Option<Unread>,
+    /// The byte that was written last; a newline before the first one.
+    last: Cell<u8>,
 }
 
 /// A FIFO that no process has read from yet.
@@ -136,7 +141,19 @@ impl Outbox {
     #[must_use]
     pub fn of_own_file(fd: OwnedFd, reader: Option<OwnedFd>) -> Self {
         let unread = reader.map(|reader| Unread { _reader: reader, sent: 0 });
-        Self { sink: Some(Sink { fd, way: Way::Plain, unread }), ..Self::default() }
+        Self { sink: Some(Sink { fd, way: Way::Plain, unread, last: Cell::new(b'\n') }), ..Self::default() }
+    }
+
+    /// From now on bytes are written by [`Outbox::flush`] alone: something else is on the same terminal, and has to be
+    /// erased first.
+    pub const fn wait_for_flush(&mut self) {
+        self.waits_for_flush = true;
+    }
+
+    /// Whether what was written so far ends with a newline, or is nothing.
+    #[must_use]
+    pub fn ends_line(&self) -> bool {
+        self.sink.as_ref().is_none_or(|sink| sink.last.get() == b'\n')
     }
 
     /// Whether no other process has read from this FIFO. Nothing reports when one does.
@@ -159,6 +176,7 @@ impl Outbox {
     pub fn pass(&mut self, bytes: &[u8]) {
         let mut written = 0;
         if bytes.len() >= PASSED_BYTES_MIN
+            && !self.waits_for_flush
             && (self.is_empty() || matches!(self.flush(), Ok(Flushed::All)))
             && let Some(sink) = &self.sink
         {
@@ -378,10 +396,11 @@ impl Sink {
     fn new(fd: BorrowedFd<'_>) -> io::Result<Self> {
         let (way, again) = way_of(fd)?;
         let own = if again { open_again(fd) } else { None };
-        Ok(match own {
-            Some(fd) => Self { fd, way: Way::Plain, unread: None },
-            None => Self { fd: fd.try_clone_to_owned()?, way, unread: None },
-        })
+        let (fd, way) = match own {
+            Some(fd) => (fd, Way::Plain),
+            None => (fd.try_clone_to_owned()?, way),
+        };
+        Ok(Self { fd, way, unread: None, last: Cell::new(b'\n') })
     }
 
     /// Lets go of the reading end once another process has read some of what was sent: when that goes away, a write
@@ -399,7 +418,10 @@ impl Sink {
     fn write(&self, bytes: &[u8], written: &mut usize) -> io::Result<Flushed> {
         while let Some(rest) = bytes.get(*written..).filter(|rest| !rest.is_empty()) {
             match self.write_once(rest) {
-                Ok(count) => *written += count,
+                Ok(count) => {
+                    *written += count;
+                    self.last.set(rest[..count].last().copied().unwrap_or(self.last.get()));
+                }
                 Err(Errno::EINTR) => {}
                 Err(Errno::EAGAIN) => return Ok(Flushed::Blocked),
                 Err(errno) => return Err(errno.into()),
@@ -507,7 +529,10 @@ mod tests {
 
     fn asking(fd: impl AsFd, bytes_max: usize) -> Outbox {
         let fd = fd.as_fd().try_clone_to_owned().unwrap();
-        Outbox { sink: Some(Sink { fd, way: Way::Ask(bytes_max), unread: None }), ..Outbox::default() }
+        Outbox {
+            sink: Some(Sink { fd, way: Way::Ask(bytes_max), unread: None, last: Cell::new(b'\n') }),
+            ..Outbox::default()
+        }
     }
 
     #[test]

@@ -92,6 +92,13 @@ impl Drop for Terminal {
     }
 }
 
+/// Whether our own group may draw on this terminal: it is the foreground group, or the terminal is not the controlling
+/// one, which knows no groups of ours.
+#[must_use]
+pub fn is_in_foreground(terminal: impl AsFd) -> bool {
+    tcgetpgrp(terminal).map_or(true, |group| group == getpgrp())
+}
+
 /// Whether our group is a job of a shell that knows what to do with a job that stops. The system stops no group by the
 /// signals of the terminal that no shell would continue.
 #[must_use]

@@ -263,6 +263,7 @@ const RULES: &[Rule] = &[
     rule("flow", ANY, &[]),
     rule("color", ANY, &["auto", "always", "never"]).odd(NO_WORDS),
     rule("summary", ANY, &["auto", "always", "never"]).odd(NO_WORDS),
+    rule("progress", ANY, &["auto", "plain", "json", "none"]).odd(&[b"", b"-", b"BAR", b"bar", b"\xff", b"bar,plain"]),
     rule("quiet", ANY, &[]),
     rule("dry_run", ANY, &[]),
     rule("verbose", ANY, &[]),
@@ -454,6 +455,7 @@ impl Generator {
                 if random.per_cent(50) {
                     let text = random.one(texts);
                     self.push(line, flag, text.as_bytes(), random);
+                    line.flags.push(flag);
                 }
             }
         }

@@ -16,7 +16,8 @@ use supervisor::core::action::Action;
 use supervisor::core::input::Input;
 use supervisor::engine::parts::{
     CommandPool, Commit, Components, Conversation, EarlyOutput, Feed, Fleet, Handshake, LaunchSpec, LauncherMailboxes,
-    OutputStreams, Port, Program, ProgressSource, Reactor, Residents, RunPace, StartPermits, Stdio, Turn,
+    LiveRegion, OutputStreams, Port, Program, ProgressDisplay, ProgressForm, ProgressSource, Reactor, Residents,
+    RunPace, StartPermits, Stdio, Turn,
 };
 use supervisor::engine::replay::Replay;
 use supervisor::model::command::{Command, Origin};
@@ -39,7 +40,11 @@ pub fn build(world: &Shared) -> Reactor {
     }
     let reporters: Vec<Box<dyn Reporter>> =
         vec![Box::new(Observer(world.clone())), Box::new(RawResults::new(Tag::None, true))];
-    let mut commit = Commit::new(output(world), reporters, scenario.wants_inputs);
+    let bar = scenario.bar.then(|| LiveRegion::new(Outbox::new(descriptor::real()).expect("take /dev/null"), false));
+    let progress = bar.is_some().then(|| ProgressDisplay::new(ProgressForm::Bar { has_rows: true }, None));
+    let output = output(world);
+    let output = if let Some(bar) = bar { output.with_live(bar) } else { output };
+    let mut commit = Commit::new(output, reporters, scenario.wants_inputs);
     if scenario.record.is_some() {
         commit = commit.with_record(Box::new(Record { world: world.clone(), flushes: 0, lost: false }));
     }
@@ -63,7 +68,8 @@ pub fn build(world: &Shared) -> Reactor {
     let components = Components { feed, fleet, commit, workers: policy.workers };
     let rules = scenario.start_rules;
     let permits = rules.is_any().then(|| StartPermits::new(rules, true));
-    Reactor::new(Core::new(policy), components, turn).with_pace(RunPace::with_permits(permits))
+    let reactor = Reactor::new(Core::new(policy), components, turn).with_pace(RunPace::with_permits(permits));
+    reactor.with_progress(progress)
 }
 
 fn output(world: &Shared) -> OutputStreams {

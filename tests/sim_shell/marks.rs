@@ -96,6 +96,7 @@ listed! {
         StdoutFull,
         StderrBlocked,
         StderrLost,
+        BarDrawn,
         Congested,
         RecordFailed,
         ReporterFailed,

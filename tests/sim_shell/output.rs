@@ -92,6 +92,9 @@ impl World {
     pub fn flush(&mut self, fd: RawFd, outbox: &mut Outbox) -> io::Result<Flushed> {
         outbox.move_to_memory()?;
         let is_out = fd == self.output.out.fd;
+        if !is_out && fd != self.output.err.fd && !outbox.is_empty() {
+            self.marks.hit(Mark::BarDrawn);
+        }
         let now = self.now;
         let stream = if is_out { &mut self.output.out } else { &mut self.output.err };
         let there = outbox.buffer().len() as u64;

@@ -182,6 +182,8 @@ pub struct Scenario {
     pub start_rules: StartRules,
     /// Lines of commands are shown while they run.
     pub early: bool,
+    /// A bar on the terminal of stderr.
+    pub bar: bool,
 }
 
 impl Scenario {
@@ -200,6 +202,7 @@ impl Scenario {
             let (load_max, free_bytes_min) = (rng.pick(&[None, Some(1), Some(3)]), rng.pick(&[None, Some(1000)]));
             scenario.start_rules = StartRules { load_max, free_bytes_min };
         }
+        scenario.bar = rng.per_mille(250);
         scenario
     }
 
@@ -247,6 +250,7 @@ impl Scenario {
             talkative: false,
             start_rules: StartRules::default(),
             early: launchers.is_some() && rng.per_mille(400),
+            bar: false,
         }
     }
 

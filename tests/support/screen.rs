@@ -1,7 +1,7 @@
 //! A terminal for tests: its keyboard and its screen.
 
 use super::PATIENCE;
-use nix::pty::{OpenptyResult, openpty};
+use nix::pty::{OpenptyResult, Winsize, openpty};
 use std::fs::File;
 use std::io::{Read, Write};
 use std::os::fd::{AsRawFd, OwnedFd};
@@ -41,7 +41,16 @@ impl TerminalEnd {
 
 impl Screen {
     pub fn open() -> (Self, TerminalEnd) {
-        let OpenptyResult { master, slave } = openpty(None, None).unwrap();
+        Self::of_size(None)
+    }
+
+    /// With 24 lines of this many columns.
+    pub fn with_columns(columns: u16) -> (Self, TerminalEnd) {
+        Self::of_size(Some(&Winsize { ws_row: 24, ws_col: columns, ws_xpixel: 0, ws_ypixel: 0 }))
+    }
+
+    fn of_size(size: Option<&Winsize>) -> (Self, TerminalEnd) {
+        let OpenptyResult { master, slave } = openpty(size, None).unwrap();
         let keyboard = File::from(master);
         let mut from = keyboard.try_clone().unwrap();
         let (sender, screen) = channel();
@@ -63,8 +72,13 @@ impl Screen {
 
     /// Waits until the screen shows this text.
     pub fn wait_for(&mut self, text: &str) {
-        while !self.seen.contains(text) {
-            let bytes = self.screen.recv_timeout(PATIENCE).unwrap_or_else(|_| panic!("no {text:?} in {}", self.seen));
+        self.wait_until(text, |seen| seen.contains(text));
+    }
+
+    /// Waits until what was written is as `wanted` wants it, which `what` says.
+    pub fn wait_until(&mut self, what: &str, wanted: impl Fn(&str) -> bool) {
+        while !wanted(&self.seen) {
+            let bytes = self.screen.recv_timeout(PATIENCE).unwrap_or_else(|_| panic!("no {what:?} in {}", self.seen));
             self.seen.push_str(&String::from_utf8_lossy(&bytes));
         }
     }

@@ -18,7 +18,7 @@ use super::parser::Typed;
 use super::resolve::{self, Invocation};
 use super::separators::{self, Given, GivenInput, Parts};
 use crate::model::builder::{ConfigBuilder, Host, WorkerChoice};
-use crate::model::config::SummaryMode;
+use crate::model::config::{ProgressMode, SummaryMode};
 use crate::model::spec::{ExitCodeStyle, Leftovers};
 use error::ParallelError;
 use getopt::GivenOption;
@@ -103,7 +103,9 @@ pub fn read(words: &[OsString], around: &ParallelContext, host: &Host) -> Result
         summary: Some(SummaryMode::Never),
         ..builder
     };
-    let config = builder.build().map_err(|error| resolve::usage_error(error, &flags))?;
+    let mut config = builder.build().map_err(|error| resolve::usage_error(error, &flags))?;
+    // Asked for by name, so it is shown although nothing else is told.
+    config.output.progress = if translation.shows_progress { ProgressMode::Auto } else { ProgressMode::None };
     Ok(Typed::Flags(Invocation { config, exit_codes: ExitCodeStyle::Count }))
 }
 
@@ -134,11 +136,19 @@ struct Translation {
     quotes: bool,
     keeps_order: bool,
     is_verbose: bool,
+    shows_progress: bool,
 }
 
 impl Default for Translation {
     fn default() -> Self {
-        Self { words: Vec::new(), arg_sep: ":::".into(), quotes: false, keeps_order: false, is_verbose: false }
+        Self {
+            words: Vec::new(),
+            arg_sep: ":::".into(),
+            quotes: false,
+            keeps_order: false,
+            is_verbose: false,
+            shows_progress: false,
+        }
     }
 }
 
@@ -165,6 +175,7 @@ impl Translation {
             Own::Halt => flag("--halt", halt(value)),
             Own::Retries => flag("--retries", retries(value)),
             Own::Verbose => self.is_verbose = true,
+            Own::Progress => self.shows_progress = true,
             Own::KeepOrder => self.keeps_order = true,
             Own::NoKeepOrder => self.keeps_order = false,
             Own::ArgSep => self.arg_sep = value,

@@ -35,6 +35,8 @@ pub enum Own {
     Retries,
     /// Commands are printed to stderr.
     Verbose,
+    /// The state of the run is shown on stderr.
+    Progress,
     Plain,
     Profile,
     KeepOrder,
@@ -134,9 +136,9 @@ pub const OPTIONS: &[ParallelOption] = &[
     row("ungroup|u", Nothing, Flag("--ungroup")),
     row("line-buffer|line-buffered|linebuffer|linebuffered|lb", Nothing, Flag("--line-buffer")),
     row("results|result|res", Value, Flag("--results")),
-    row("progress", Nothing, Refused("it shows no progress yet")),
-    row("eta", Nothing, Refused("it shows no progress yet")),
-    row("bar", Nothing, Refused("it shows no progress yet")),
+    row("progress", Nothing, Meaning::Own(Own::Progress)),
+    row("eta", Nothing, Meaning::Own(Own::Progress)),
+    row("bar", Nothing, Meaning::Own(Own::Progress)),
     row("joblog|jl", Value, Flag("--joblog")),
     row("dry-run|dryrun|dr", Nothing, Flag("--dry-run")),
     row("verbose|t", Nothing, Meaning::Own(Own::Verbose)),

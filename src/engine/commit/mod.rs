@@ -2,12 +2,17 @@
 //!
 //! Invariant: nothing else in the engine writes to stdout or stderr, and nothing else shows an outcome.
 
+mod digest;
 mod early;
 mod job_log;
+mod live;
 mod output;
 mod pipeline;
 mod reorder;
+#[cfg(test)]
+mod testing;
 
 pub use early::EarlyOutput;
+pub use live::{LiveRegion, REDRAW_EVERY};
 pub use output::{OutputStreams, RESUME_BYTES, Stream, stdout_lost};
 pub use pipeline::{Commit, DurableRecord};

@@ -1,10 +1,14 @@
 //! stdout and stderr: what waits for them and for other outputs, and when that is too much.
 //!
+//! A bar ([`LiveRegion`]) is erased before anything else is written to its terminal, and drawn again behind it. What is
+//! written to that terminal waits for the next moment at which the bar may be drawn, up to [`super::REDRAW_EVERY`].
+//!
 //! Invariant: never blocks. Above [`WAITING_BYTES_MAX`] the output is congested until half of that is written; the
 //! reactor then takes in no items and reads from no resident worker.
 
 use super::super::token::Port;
 use super::super::turn::Turn;
+use super::live::LiveRegion;
 use crate::core::input::Input;
 use crate::model::outcome::StopReason;
 use crate::model::time::{Duration, Instant};
@@ -20,6 +24,9 @@ const WAITING_BYTES_MAX: u64 = 1 << 20;
 
 /// Below this, a congested output is no longer congested.
 pub const RESUME_BYTES: u64 = WAITING_BYTES_MAX / 2;
+
+/// More than this does not wait for the moment at which a bar may be drawn again.
+const HELD_BYTES_MAX: u64 = 64 * 1024;
 
 /// How soon a stream is written to again that the system had no memory to watch.
 const WATCH_RETRY: Duration = Duration::from_millis(5);
@@ -45,6 +52,8 @@ pub struct OutputStreams {
     waiting_for_files: u64,
     /// What the program that started the run has not taken.
     untaken: Option<Arc<UntakenBytes>>,
+    /// A bar on the terminal of stderr.
+    live: Option<LiveRegion>,
 }
 
 impl OutputStreams {
@@ -58,7 +67,23 @@ impl OutputStreams {
             congested: false,
             waiting_for_files: 0,
             untaken: None,
+            live: None,
         }
+    }
+
+    /// With a bar on the terminal of stderr.
+    #[must_use]
+    pub fn with_live(mut self, live: LiveRegion) -> Self {
+        self.err.wait_for_flush();
+        if live.shares_stdout {
+            self.out.wait_for_flush();
+        }
+        Self { live: Some(live), ..self }
+    }
+
+    /// The bar, if there is one.
+    pub const fn live(&mut self) -> Option<&mut LiveRegion> {
+        self.live.as_mut()
     }
 
     /// With notifications to a program, which count as bytes that wait.
@@ -86,21 +111,96 @@ impl OutputStreams {
 
     /// When to write again if bytes wait for stderr and it cannot be watched: no event reports that it takes them.
     pub fn next_retry(&self, now: Instant) -> Option<Instant> {
-        let unwatched = !self.stderr_watched && self.err.watch_fd().is_some() && !self.err.is_empty();
-        unwatched.then(|| now + WATCH_RETRY)
+        let live = self.live.as_ref();
+        if live.is_some_and(|live| self.is_held(live, now)) {
+            return live.map(LiveRegion::next_draw);
+        }
+        let waits = !self.err.is_empty() || live.is_some_and(LiveRegion::is_in_between);
+        let unwatched = !self.stderr_watched && self.err.watch_fd().is_some() && waits;
+        let redraw = live.filter(|live| live.waits_for_draw() && !self.is_behind(live)).map(LiveRegion::next_draw);
+        unwatched.then(|| now + WATCH_RETRY).into_iter().chain(redraw).min()
+    }
+
+    /// Whether what waits for the terminal of the bar waits until the bar may be drawn again: erased earlier, it would
+    /// be missing until then.
+    fn is_held(&self, live: &LiveRegion, now: Instant) -> bool {
+        let waiting = self.err.len() + if live.shares_stdout { self.out.len() } else { 0 };
+        live.is_drawn() && !live.is_in_between() && now < live.next_draw() && (1..HELD_BYTES_MAX).contains(&waiting)
+    }
+
+    /// Whether something else is still to be written to the terminal of the bar. That it takes bytes again is an event.
+    fn is_behind(&self, live: &LiveRegion) -> bool {
+        !self.err.is_empty() || (live.shares_stdout && !self.out.is_empty()) || live.is_in_between()
+    }
+
+    /// Erases the bar if this stream is on its terminal. `Blocked`: it is still there, so nothing else may be written.
+    fn erase_live(&mut self, stream: Stream, turn: &mut Turn) -> Flushed {
+        let Some(live) = self.live.as_mut().filter(|live| stream == Stream::Stderr || live.shares_stdout) else {
+            return Flushed::All;
+        };
+        let erased = live.erase(turn.system.as_mut());
+        // A terminal that is gone shows no bar; the streams find out for themselves.
+        erased.unwrap_or_else(|_| {
+            self.live = None;
+            Flushed::All
+        })
+    }
+
+    /// No bar is drawn any more; the one that is there goes before the next bytes.
+    pub fn close_live(&mut self, turn: &mut Turn) {
+        if let Some(live) = &mut self.live {
+            live.show(Vec::new());
+            let _ = self.erase_live(Stream::Stderr, turn);
+        }
+    }
+
+    /// Draws the bar behind everything else, if it is due.
+    fn draw_live(&mut self, turn: &mut Turn) {
+        let may_draw = self.live.as_ref().is_some_and(|live| live.is_in_between() || !self.is_behind(live));
+        let Some(live) = self.live.as_mut().filter(|_| may_draw) else { return };
+        match live.draw(turn.system.as_mut(), turn.now) {
+            Ok(drawn) => self.watch_stream(Stream::Stderr, drawn == Flushed::Blocked, turn),
+            Err(_) => self.live = None,
+        }
+    }
+
+    /// Writes what this stream takes, behind the bar's place.
+    ///
+    /// # Errors
+    /// As of [`Outbox::flush`].
+    pub fn flush_stream(&mut self, stream: Stream, turn: &mut Turn) -> io::Result<Flushed> {
+        let has_bytes = |outbox: &Outbox| self.live.is_some() && !outbox.is_empty();
+        let had_bytes = has_bytes(if stream == Stream::Stdout { &self.out } else { &self.err });
+        if had_bytes && self.erase_live(stream, turn) == Flushed::Blocked {
+            return Ok(Flushed::Blocked);
+        }
+        let outbox = if stream == Stream::Stdout { &mut self.out } else { &mut self.err };
+        let flushed = turn.system.flush(outbox);
+        if let Some(live) =
+            self.live.as_mut().filter(|live| had_bytes && (stream == Stream::Stderr || live.shares_stdout))
+        {
+            live.note_written(outbox.ends_line());
+        }
+        flushed
     }
 
     /// Writes what both streams take, stdout first: the output of a command stands before the notice of its exit.
     pub fn flush(&mut self, turn: &mut Turn) {
+        let live = self.live.as_ref();
+        let (is_held, stdout_is_apart) =
+            live.map_or((false, true), |live| (self.is_held(live, turn.now), !live.shares_stdout));
         if self.stdout_lost {
             self.out.clear();
-        } else {
-            match turn.system.flush(&mut self.out) {
+        } else if !is_held || stdout_is_apart {
+            match self.flush_stream(Stream::Stdout, turn) {
                 Ok(flushed) => self.watch_stream(Stream::Stdout, flushed == Flushed::Blocked, turn),
                 Err(error) => self.lose_stdout(Some(&error), turn),
             }
         }
-        self.flush_stderr(turn);
+        if !is_held {
+            self.flush_stderr(turn);
+            self.draw_live(turn);
+        }
         let untaken = self.untaken.as_ref().map_or(0, |untaken| untaken.bytes());
         let waiting = self.out.len() + self.err.len() + self.waiting_for_files + untaken;
         self.congested = waiting > if self.congested { RESUME_BYTES } else { WAITING_BYTES_MAX };
@@ -108,7 +208,7 @@ impl OutputStreams {
 
     /// Writes what stderr takes; what it can never take is dropped.
     pub fn flush_stderr(&mut self, turn: &mut Turn) {
-        let flushed = turn.system.flush(&mut self.err);
+        let flushed = self.flush_stream(Stream::Stderr, turn);
         if flushed.is_err() {
             self.err.clear();
         }

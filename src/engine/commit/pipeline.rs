@@ -13,9 +13,9 @@ use super::super::feed::Feed;
 use super::super::token::Port;
 use super::super::turn::Turn;
 use super::early::EarlyOutput;
-use super::job_log;
 use super::output::{OutputStreams, RESUME_BYTES};
 use super::reorder::{HeldResults, Reorder};
+use super::{digest, job_log};
 use crate::core::input::Input;
 use crate::model::event::RunEvent;
 use crate::model::ids::{Incarnation, ItemId, WorkerId};
@@ -23,12 +23,15 @@ use crate::model::outcome::{Outcome, Settlement};
 use crate::model::time::{Duration, Instant};
 use crate::model::words;
 use crate::mutant::mutant;
+use crate::reporter::digest::Digest;
 use crate::reporter::own_file::OwnFile;
 use crate::reporter::{Content, Reporter, ReporterError, Settled};
 use crate::sys::outbox::Flushed;
 use crate::sys::poller::Interest;
 use std::borrow::Cow;
+use std::cell::RefCell;
 use std::io;
+use std::rc::Rc;
 
 /// How soon a file is looked at again that no event tells of.
 const FILES_RETRY: Duration = Duration::from_millis(20);
@@ -73,6 +76,8 @@ pub struct Commit {
     reporters: Vec<Box<dyn Reporter>>,
     /// They get settled items when these end, before their turn to be shown.
     logs: Vec<Box<dyn Reporter>>,
+    /// What the summary says of items; it shows it at the end.
+    digest: Option<Rc<RefCell<Digest>>>,
     /// Some reporter shows the items themselves.
     wants_inputs: bool,
     reorder: Reorder,
@@ -103,6 +108,7 @@ impl Commit {
             output,
             reporters,
             logs: Vec::new(),
+            digest: None,
             wants_inputs,
             reorder: Reorder::default(),
             early: None,
@@ -150,6 +156,12 @@ impl Commit {
         }
     }
 
+    /// With what the summary says of items.
+    #[must_use]
+    pub fn with_digest(self, digest: Option<Rc<RefCell<Digest>>>) -> Self {
+        Self { digest, ..self }
+    }
+
     /// Bytes of results that wait for their turn.
     pub fn held_bytes(&self) -> u64 {
         self.reorder.held_bytes()
@@ -190,6 +202,9 @@ impl Commit {
         let mut answer = answer.and_then(|answer| answer.part(&settlement));
         if matches!(settlement.outcome, Outcome::Failed | Outcome::Dead) && settlement.count == 1 {
             settlement.shown_item = shown_item(settlement.first, feed);
+        }
+        if let Some(digest) = &self.digest {
+            digest::ended(&mut digest.borrow_mut(), &settlement, answer.as_ref(), feed);
         }
         for log in &mut self.logs {
             // Its file is written at the end of the turn, behind the barrier.
@@ -376,80 +391,17 @@ impl Commit {
 
 #[cfg(test)]
 mod tests {
-    use super::super::super::system::System;
+    use super::super::testing::Still;
     use super::*;
-    use crate::model::exit::{ExitStatus, Usage};
-    use crate::model::signal::Signal;
     use crate::source::{Delivery, Payload, Source, SourceError};
     use crate::sys::block::Block;
-    use crate::sys::machine::MachineState;
     use crate::sys::outbox::Outbox;
-    use crate::sys::pidfd::Process;
-    use crate::sys::poller::{Added, Ready};
-    use crate::sys::signals::ReceivedSignal;
-    use crate::sys::spawn::SpawnPlan;
     use crate::sys::spill::{SpillFile, SpilledContent};
     use std::cell::RefCell;
     use std::fs::File;
     use std::os::fd::BorrowedFd;
     use std::rc::Rc;
     use std::sync::Arc;
-
-    /// A system that does nothing.
-    struct Still;
-
-    impl System for Still {
-        fn now(&self) -> Instant {
-            Instant::ZERO
-        }
-        fn instant_of(&self, _: u64) -> Instant {
-            Instant::ZERO
-        }
-        fn watch(&mut self, _: BorrowedFd<'_>, _: Interest, _: u64) -> io::Result<Added> {
-            Ok(Added::Watched)
-        }
-        fn rewatch(&mut self, _: BorrowedFd<'_>, _: Interest, _: u64) -> io::Result<()> {
-            Ok(())
-        }
-        fn unwatch(&mut self, _: BorrowedFd<'_>) {}
-        fn wait(&mut self, _: &mut Vec<Ready>, _: Option<Duration>) -> io::Result<()> {
-            Ok(())
-        }
-        fn start(&mut self, _: WorkerId, _: &SpawnPlan<'_>) -> io::Result<Process> {
-            Err(io::ErrorKind::Unsupported.into())
-        }
-        fn signal(&mut self, _: &Process, _: Signal) -> io::Result<()> {
-            Ok(())
-        }
-        fn forget_group(&mut self, _: WorkerId) {}
-        fn reap(&mut self, _: &Process) -> (ExitStatus, Usage) {
-            (ExitStatus::Code(0), Usage::default())
-        }
-        fn abandon(&mut self, _: WorkerId, _: &Process) {}
-        fn received_signals(&mut self) -> Vec<ReceivedSignal> {
-            Vec::new()
-        }
-        fn changed_children(&mut self) -> Vec<crate::sys::children::ChildChange> {
-            Vec::new()
-        }
-        fn reap_adopted(&mut self, _: &dyn Fn(u32) -> bool) -> bool {
-            false
-        }
-        fn watch_children(&mut self) {}
-        fn machine_state(&mut self) -> io::Result<MachineState> {
-            Err(io::ErrorKind::Unsupported.into())
-        }
-        fn random_token(&mut self) -> io::Result<[u8; 16]> {
-            Ok([0; 16])
-        }
-        fn flush(&mut self, outbox: &mut Outbox) -> io::Result<Flushed> {
-            outbox.flush()
-        }
-        fn replace_guard(&mut self) -> io::Result<u32> {
-            Err(io::ErrorKind::Unsupported.into())
-        }
-        fn dismiss_guard(&mut self) {}
-    }
 
     /// Delivers these payloads.
     struct Payloads(Vec<Payload>);

@@ -259,6 +259,13 @@ impl Feed {
         (form.shown(bytes), (form == ItemForm::List).then_some(bytes))
     }
 
+    /// One item, as people see it and as it is, wherever it lies; empty if it is not held. Unlike [`Feed::shown`], this
+    /// leaves the batch of the item whole, which may be sent again.
+    pub fn peek(&self, item: ItemId) -> (Cow<'_, [u8]>, &[u8]) {
+        let bytes = self.payloads.peek(item);
+        (self.form.shown(bytes), bytes)
+    }
+
     /// These items, cut into stretches that lie in one piece each.
     pub fn pieces(&self, first: ItemId, count: u32) -> Vec<(ItemId, u32)> {
         let (mut pieces, mut at, end) = (Vec::new(), first, first.plus(u64::from(count)));

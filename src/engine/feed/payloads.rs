@@ -76,6 +76,23 @@ impl Payloads {
         BlockSlice::new(&segment.block, range)
     }
 
+    /// One item, without cutting its segment. Empty if it is not held.
+    pub(super) fn peek(&self, item: ItemId) -> &[u8] {
+        let Some((&at, segment)) = self.segments.range(..=item.0).next_back() else { return &[] };
+        let ahead = item.0 - at;
+        if ahead >= u64::from(segment.count) {
+            return &[];
+        }
+        let bytes = &segment.block[segment.range.clone()];
+        let start = items_length(bytes, segment.released + ahead as u32, self.delimiter);
+        let end = if ahead + 1 == u64::from(segment.count) {
+            bytes.len() - usize::from(segment.delimited)
+        } else {
+            memchr::memchr(self.delimiter, &bytes[start..]).map_or(bytes.len(), |length| start + length)
+        };
+        bytes.get(start..end).unwrap_or_default()
+    }
+
     /// How many of these items are in the segment of the first item; all of them if the first item is not held.
     pub(super) fn contiguous(&self, first: ItemId, count: u32) -> u32 {
         let Some((&at, segment)) = self.segments.range(..=first.0).next_back() else { return count };
@@ -192,6 +209,21 @@ mod tests {
         }
         assert_eq!(payloads.bytes(), 0);
         assert!(payloads.segments.is_empty());
+    }
+
+    #[test]
+    fn a_glance_at_an_item_cuts_nothing() {
+        let mut payloads = ten();
+        let item = |payloads: &Payloads, id| String::from_utf8(payloads.peek(ItemId(id)).to_vec()).unwrap();
+        assert_eq!([100, 102, 104, 109, 110, 99].map(|id| item(&payloads, id)), ["0", "22", "", "9", "", ""]);
+        payloads.release(ItemId(100), 2);
+        assert_eq!([101, 102, 103, 109].map(|id| item(&payloads, id)), ["", "22", "3", "9"]);
+        assert_eq!(payloads.segments.len(), 1);
+        assert_eq!(payloads.body(ItemId(102), 8).bytes(), b"22\n3\n\n5\n6\n7\n8\n9\n");
+        let block = Arc::new(Block::from(b"a\nb\n".to_vec()));
+        payloads.insert(ItemId(200), Payload { range: 0..3, block: Arc::clone(&block), count: 1, priority: 0 });
+        payloads.insert(ItemId(201), Payload { range: 0..4, block, count: 2, priority: 0 });
+        assert_eq!([200, 201, 202].map(|id| item(&payloads, id)), ["a\nb", "a", "b"]);
     }
 
     #[test]

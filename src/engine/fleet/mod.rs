@@ -16,7 +16,7 @@ pub use thread::ThreadMain;
 use super::answer::{Answer, Reply};
 use super::token::Port;
 use super::turn::{Reaction, Turn};
-use crate::model::ids::{Batch, Incarnation, WorkerId};
+use crate::model::ids::{Batch, Incarnation, ItemId, WorkerId};
 use crate::model::signal::Signal;
 use crate::model::time::{Duration, Instant};
 use crate::sys::block::BlockSlice;
@@ -110,6 +110,14 @@ impl Fleet {
     pub fn probe(&mut self, worker: WorkerId, incarnation: Incarnation, turn: &mut Turn) {
         if let Self::Residents(residents) = self {
             residents.probe(worker, incarnation, turn);
+        }
+    }
+
+    /// The item that a resident worker is at, if it says so.
+    pub fn running(&mut self, worker: WorkerId, incarnation: Incarnation) -> Option<ItemId> {
+        match self {
+            Self::Residents(residents) => residents.running(worker, incarnation),
+            Self::Commands(_) => None,
         }
     }
 

@@ -19,7 +19,7 @@ use super::super::answer::{Answer, ResidentReply};
 use super::super::token::Part;
 use super::super::turn::{Reaction, Turn};
 use crate::core::input::Input;
-use crate::model::ids::{Batch, Incarnation, WorkerId};
+use crate::model::ids::{Batch, Incarnation, ItemId, WorkerId};
 use crate::model::signal::Signal;
 use crate::model::spec::ProtocolKind;
 use crate::model::time::{Duration, Instant};
@@ -287,6 +287,12 @@ impl Residents {
         } else {
             Input::ProbeResult { worker, incarnation, running }
         });
+    }
+
+    /// The item that a worker is at, if it says so: on its progress page, or in its last message of progress.
+    pub fn running(&mut self, worker: WorkerId, incarnation: Incarnation) -> Option<ItemId> {
+        let resident = self.slots.get(worker, incarnation)?;
+        resident.progress.as_ref().and_then(|page| page.running()).or_else(|| resident.link.named())
     }
 
     /// The results of a fact.
