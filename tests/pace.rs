@@ -99,3 +99,29 @@ fn starts_are_delayed_and_a_run_without_further_starts_is_over_at_once() {
     let long = output(&["--start-delay", "1h", "--", "echo", "{}", ":::", "only"], b"");
     assert_eq!((long.code(), long.stdout.as_str()), (0, "only\n"), "{}", long.stderr);
 }
+
+#[test]
+fn a_command_that_is_asked_first_says_when_a_process_starts() {
+    let dir = tempfile::tempdir().unwrap();
+    let (asked, free) = (dir.path().join("asked"), dir.path().join("free"));
+    nix::unistd::mkfifo(&asked, nix::sys::stat::Mode::S_IRWXU).unwrap();
+    let script = format!("test -e {} || {{ echo x > {}; exit 1; }}", free.display(), asked.display());
+    let mut run = Run::start(&["--limit", &script, "-k", "--", "echo", "{}", ":::", "a", "b"]);
+    run.wait_for_event("run_started");
+    // The first answer is no; the second question comes a second later.
+    assert_eq!(fs::read_to_string(&asked).unwrap(), "x\n");
+    fs::write(&free, "").unwrap();
+    let run = run.finish();
+    assert_eq!((run.code(), run.stdout.as_str()), (0, "a\nb\n"), "{}", run.stderr);
+}
+
+#[test]
+fn the_number_of_workers_is_searched_for_up_to_a_maximum() {
+    let items: Vec<String> = (0..100_000).map(|item| item.to_string()).collect();
+    let mut run = Run::start_with(&["-j", "1", "--jobs-max", "2", "--", "true"], items.join("\n").as_bytes(), |_| ());
+    let scaled = run.wait_for_event("scaled");
+    assert_eq!((&scaled["from"], &scaled["to"]), (&1.into(), &2.into()));
+    run.signal(Signal::SIGINT);
+    let run = run.finish();
+    assert_eq!(run.code(), 130, "{}", run.stderr);
+}

@@ -67,6 +67,9 @@ pub struct Flags {
     /// Slots: N, auto, 200%, +2, -1, FILE; also -j, -P, --jobs [auto]
     #[arg(short, long, short_aliases = ['j', 'P'], alias = "jobs", value_name = "N", value_parser = OsStringValueParser::new().try_map(values::workers))]
     pub workers: Option<Workers>,
+    /// Search for the number of slots that gets most done, from -j up to N
+    #[arg(long, value_name = "N", value_parser = values::positive_u32)]
+    pub jobs_max: Option<u32>,
     /// Generate the items 0 to N-1 [20, with no command and no input]
     #[arg(long, value_name = "N", value_parser = values::count_u64)]
     pub items: Option<u64>,
@@ -236,6 +239,9 @@ pub struct Flags {
     /// Start only while SIZE of memory is free [0]
     #[arg(long, value_name = "SIZE", value_parser = values::size, help_heading = FAILURE)]
     pub memfree: Option<u64>,
+    /// Start only when COMMAND, run by /bin/sh each time, exits with 0
+    #[arg(long, value_name = "COMMAND", value_parser = OsStringValueParser::new(), help_heading = FAILURE)]
+    pub limit: Option<OsString>,
     /// Hard limit for an attempt; of commands also N% of the median [none]
     #[arg(long, value_name = "D", value_parser = values::time_limit, help_heading = FAILURE)]
     pub timeout: Option<TimeLimit>,

@@ -15,6 +15,7 @@ use crate::model::config_error::{ConfigError, Setting};
 use crate::model::exit_rule::{ExitMatch, ExitRule};
 use crate::model::spec::{ExitCodeStyle, Halt, HaltOn, ProtocolKind, TASKS, Threshold};
 use crate::model::time::Duration;
+use crate::model::worker_count::WorkerCount;
 use std::ffi::{OsStr, OsString};
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
@@ -172,6 +173,7 @@ fn settings(flags: &Flags, worker: WorkerChoice, host: &Host) -> ConfigBuilder {
         record_end: flags.recend.as_deref().map(values::record_text),
         workers,
         workers_file,
+        workers_max: flags.jobs_max,
         threads_per_worker: flags.threads_per_worker,
         queue: flags.queue,
         queue_items_max: flags.queue_items_max,
@@ -189,6 +191,7 @@ fn settings(flags: &Flags, worker: WorkerChoice, host: &Host) -> ConfigBuilder {
         start_delay: flags.start_delay,
         load_max: flags.load.map(|load| load.of(host.cores)),
         free_bytes_min: flags.memfree,
+        start_check: flags.limit.clone(),
         term_sequence: flags.term_seq.as_ref().map(|sequence| sequence.0.clone()),
         grace: flags.grace,
         restart: flags.restart,
@@ -235,7 +238,12 @@ fn settings_of_output(flags: &Flags, host: &Host) -> ConfigBuilder {
 /// The number of workers, or the file that holds it.
 fn worker_count(flags: &Flags, host: &Host) -> (Option<u32>, Option<PathBuf>) {
     match &flags.workers {
-        Some(Workers::Count(count)) => (Some(count.of(host.cores)), None),
+        Some(Workers::Count(count)) => {
+            let number = count.of(host.cores);
+            // A number in terms of the cores is no word against the maximum.
+            let max = flags.jobs_max.filter(|_| !matches!(count, WorkerCount::Exactly(_)));
+            (Some(max.map_or(number, |max| number.min(max))), None)
+        }
         Some(Workers::File(file)) => (None, Some(file.clone())),
         None => (None, None),
     }
@@ -371,6 +379,8 @@ pub fn usage_error(error: ConfigError, flags: &Flags) -> UsageError {
         | ConfigError::StartDelayOrder
         | ConfigError::TwoTimeouts
         | ConfigError::TwoWorkerCounts
+        | ConfigError::WorkersMaxOfFile
+        | ConfigError::WorkersAboveMax { .. }
         | ConfigError::HaltPercent
         | ConfigError::NoExitRule { .. }
         | ConfigError::RunId) => UsageError::Settings(error),
@@ -406,6 +416,7 @@ const fn flag(setting: Setting, flags: &Flags) -> &'static str {
         Setting::Pty => "--pty",
         Setting::Timeout => "--timeout",
         Setting::TimeoutPercent => "--timeout N%",
+        Setting::WorkersMax => "--jobs-max",
         Setting::LoadMax => "--load",
         Setting::CrashLimit => "--crash-limit",
         Setting::KillLimit => "--kill-limit",

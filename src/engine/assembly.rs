@@ -152,7 +152,7 @@ fn own_open_files(config: &Config) -> u64 {
 
 /// Refuses a limit of open files that leaves no room for the supervisor itself, whatever the workers need.
 fn check_own_open_files(config: &Config, limit: u64) -> Result<(), EngineError> {
-    let workers = config.policy.workers;
+    let workers = config.workers_at_most();
     let needed = limits::open_files_now() + own_open_files(config) + u64::from(workers);
     if needed > limit { Err(EngineError::OpenFiles { workers, needed, limit }) } else { Ok(()) }
 }
@@ -268,7 +268,7 @@ fn open_output(config: &Config, is_attached: bool) -> Result<(OutputStreams, Opt
 /// Replaces a transport that the author did not name, if the system has too little for it. Returns what to say of it. One
 /// that was named is an error then.
 fn fall_back(config: &mut Config) -> Result<Option<String>, EngineError> {
-    let workers = config.policy.workers;
+    let workers = config.workers_at_most();
     let (WorkerSpec::BuiltIn { transport: spec, .. } | WorkerSpec::Frames { transport: spec, .. }) = &mut config.worker
     else {
         return Ok(None);
@@ -451,7 +451,7 @@ fn open_program(
     let c_string = |word: OsString| CString::new(word.into_vec()).map_err(io::Error::other);
     let c_strings = |words: Vec<OsString>| words.into_iter().map(c_string).collect::<Result<Vec<_>, _>>();
     let prepare = || EngineError::system("prepare the worker's program");
-    let transport = transport::transport(spec, config.policy.workers)?;
+    let transport = transport::transport(spec, config.workers_at_most())?;
     let spin = transport.spin();
     let program = Program::Process(Box::new(LaunchSpec {
         path: c_string(path).map_err(prepare())?,
@@ -472,7 +472,7 @@ fn open_program(
 
 /// Refuses what the system would refuse halfway through.
 fn check_limits(config: &Config, kind: &Kind) -> Result<(), EngineError> {
-    let workers = config.policy.workers;
+    let workers = config.workers_at_most();
     let raised = limits::raise_open_files().map_err(EngineError::system("read the limit of open files"))?;
     let limit = raised.limit();
     let own = limits::open_files_now() + own_open_files(config) - SIGNALS_OPEN_FILES;

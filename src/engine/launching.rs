@@ -19,7 +19,7 @@ pub fn new_pool(
     run_folder: Option<RunFolder>,
 ) -> Result<CommandPool, EngineError> {
     let failed = || EngineError::system("start the launchers");
-    let launchers = LAUNCHERS_MAX.min(config.policy.workers as usize).max(1);
+    let launchers = LAUNCHERS_MAX.min(config.workers_at_most() as usize).max(1);
     let mailboxes = LauncherMailboxes::new(launchers).map_err(failed())?;
     let mut pool = CommandPool::new(&mailboxes, verbose.then(|| Box::new(commander.clone())));
     run_folder.map_or(Ok(()), |folder| pool.give_folders(folder)).map_err(failed())?;

@@ -105,6 +105,8 @@ impl Reactor {
     /// at once.
     fn end_turn(&mut self) -> bool {
         let mut more = self.take_in();
+        self.pace.end_turn(self.core.totals().settled(), &mut self.turn);
+        self.handle_facts();
         while self.pace.permit(|| self.core.wants_start(), &mut self.turn) {
             self.handle_facts();
         }
@@ -219,6 +221,7 @@ impl Reactor {
         match Port::of(event.token) {
             Some(Port::Source) => feed.on_ready(),
             Some(Port::Signals) => report_signals(&mut self.turn),
+            Some(Port::StartCheck) => self.pace.on_start_check(&mut self.turn),
             Some(Port::WorkersFile) => self.pace.on_workers_file(&mut self.turn),
             Some(Port::Guard) => self.guard.on_ended(&mut self.turn),
             Some(Port::Children) => self.children.on_ready(fleet, &mut self.turn),

@@ -202,6 +202,9 @@ config_builder! {
         /// Start processes only while fewer than this many threads of the machine run, or wait for a processor or a disk, at
         /// least 1. Default: whatever else runs.
         load_max: u32,
+        /// Search for the number of workers that gets most done while the run lasts, from `workers` up to this one, and with
+        /// fewer while memory is short. Default: the number stays.
+        workers_max: u32,
         /// Start processes only while so many bytes of memory are free, of the machine and of the control group. Default:
         /// however few are.
         free_bytes_min: u64,
@@ -259,6 +262,9 @@ config_builder! {
         handle_signals: bool,
     }
     conversions {
+        /// Ask this script of `/bin/sh` before each start of a process: exit 0 allows it, any other exit asks again a second
+        /// later. Default: none.
+        start_check: OsString,
         /// Read the number of workers from this file, at the start and whenever it changes: a number, or `200%`, `+2`, `-1`
         /// of the cores. Default: no file.
         workers_file: PathBuf,

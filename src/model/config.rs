@@ -31,8 +31,12 @@ pub struct Config {
     pub handles_signals: bool,
     /// Where the number of workers stands, at the start and whenever it changes; `None`: `policy.workers` holds.
     pub workers_file: Option<WorkersFileSpec>,
+    /// The number of workers is searched for while the run lasts, up to this one; `policy.workers` is the first.
+    pub workers_max: Option<u32>,
     /// What the machine has to have to spare before a process is started.
     pub start_rules: StartRules,
+    /// A script of `/bin/sh` that has to exit with 0 before each start of a process; `None`: none has to.
+    pub start_check: Option<OsString>,
     /// Most items in one message to a worker that stays; the core's batches may be longer.
     pub message_items_max: u32,
     /// What worker processes are started in. Threads have none of it.
@@ -52,6 +56,14 @@ pub struct Config {
     pub trace: TraceSpec,
     /// Names this run in `SUPERVISOR_RUN` and in keys of items: letters, digits, `-`.
     pub run_id: String,
+}
+
+impl Config {
+    /// The most workers that the run has at a time, unless it is told another number.
+    #[must_use]
+    pub fn workers_at_most(&self) -> u32 {
+        self.policy.workers.max(self.workers_max.unwrap_or(0))
+    }
 }
 
 /// What the machine has to have to spare before a process is started. By default nothing.

@@ -204,6 +204,19 @@ pub enum ConfigError {
     /// The number of workers is given twice.
     #[error("`workers` and `workers_file` both say how many; leave one of them out")]
     TwoWorkerCounts,
+    /// The number of workers is read from a file, and searched for.
+    #[error(
+        "`workers_file` says how many workers there are, so `workers_max` has none to search for; leave one of them out"
+    )]
+    WorkersMaxOfFile,
+    /// The search begins above its end.
+    #[error("`workers` is {workers}, more than `workers_max`, which is {max}; the search begins with `workers`")]
+    WorkersAboveMax {
+        /// The first number.
+        workers: u32,
+        /// The last one.
+        max: u32,
+    },
     /// One attempt has two limits.
     #[error("`timeout` and `timeout_percent` both limit an attempt; leave one of them out")]
     TwoTimeouts,
@@ -305,6 +318,8 @@ pub enum Setting {
     Timeout,
     /// [`timeout_percent`](super::builder::ConfigBuilder::timeout_percent).
     TimeoutPercent,
+    /// [`workers_max`](super::builder::ConfigBuilder::workers_max).
+    WorkersMax,
     /// [`load_max`](super::builder::ConfigBuilder::load_max).
     LoadMax,
     /// [`crash_limit`](super::builder::ConfigBuilder::crash_limit).
@@ -405,6 +420,7 @@ impl fmt::Display for Setting {
             Self::Pty => "pty",
             Self::Timeout => "timeout",
             Self::TimeoutPercent => "timeout_percent",
+            Self::WorkersMax => "workers_max",
             Self::LoadMax => "load_max",
             Self::CrashLimit => "crash_limit",
             Self::KillLimit => "kill_limit",

@@ -50,6 +50,8 @@ impl ConfigBuilder {
         Ok(Config {
             policy: self.policy(&source, demonstration),
             handles_signals: is_set(self.handle_signals),
+            start_check: self.start_check.clone(),
+            workers_max: self.workers_max,
             start_rules: StartRules { load_max: self.load_max, free_bytes_min: self.free_bytes_min },
             workers_file: self.workers_file.clone().map(|file| WorkersFileSpec { file, cores: self.host.cores }),
             message_items_max: self.message_items_max(&source),
@@ -176,7 +178,7 @@ impl ConfigBuilder {
         match self.workers {
             _ if is_set(self.pty) => Err(ConfigError::TwoTerminals),
             Some(workers) if workers > 1 => Err(ConfigError::TerminalWorkers),
-            _ if self.workers_file.is_some() => Err(ConfigError::TerminalWorkers),
+            _ if self.workers_file.is_some() || self.workers_max.is_some() => Err(ConfigError::TerminalWorkers),
             _ if !is_set(self.handle_signals) => Err(ConfigError::TerminalSignals),
             _ if self.shows_progress() => Err(ConfigError::TerminalProgress),
             _ => Ok(()),
@@ -343,6 +345,7 @@ impl ConfigBuilder {
             (Setting::Timeout, self.timeout == Some(Duration::ZERO)),
             (Setting::TimeoutPercent, self.timeout_percent == Some(0)),
             (Setting::LoadMax, self.load_max == Some(0)),
+            (Setting::WorkersMax, self.workers_max == Some(0)),
             (Setting::RunTimeout, self.run_timeout == Some(Duration::ZERO)),
             (Setting::WaitReady, self.wait_ready == Some(Duration::ZERO)),
             (Setting::Intensity, self.intensity.is_some_and(|intensity| intensity.period == Duration::ZERO)),
@@ -361,6 +364,14 @@ impl ConfigBuilder {
         }
         if self.workers.is_some() && self.workers_file.is_some() {
             return Err(ConfigError::TwoWorkerCounts);
+        }
+        if let Some(max) = self.workers_max {
+            if self.workers_file.is_some() {
+                return Err(ConfigError::WorkersMaxOfFile);
+            }
+            if let Some(workers) = self.workers.filter(|workers| *workers > max) {
+                return Err(ConfigError::WorkersAboveMax { workers, max });
+            }
         }
         if self.timeout.is_some() && self.timeout_percent.is_some() {
             return Err(ConfigError::TwoTimeouts);

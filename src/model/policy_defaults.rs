@@ -51,7 +51,7 @@ impl ConfigBuilder {
         let workers = self.workers.unwrap_or(match demonstration {
             true => DEMONSTRATION_WORKERS,
             false if is_set(self.terminal) => 1,
-            false => self.host.cores,
+            false => self.host.cores.min(self.workers_max.unwrap_or(u32::MAX)),
         });
         let retries = self.retries.unwrap_or(0);
         // A command that a signal has ended is tried as often as one that has failed.

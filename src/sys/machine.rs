@@ -5,7 +5,7 @@
 use super::cgroup::{self, Version};
 use std::fs;
 use std::io;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 const KIB: u64 = 1024;
 
@@ -16,6 +16,8 @@ pub struct MachineState {
     pub running: u32,
     /// Bytes of memory that processes can still be given.
     pub free_bytes: u64,
+    /// Of the last 10 s, how many per mille some process waited for memory; 0 where the system does not tell.
+    pub memory_waits_per_mille: u32,
 }
 
 impl MachineState {
@@ -24,7 +26,13 @@ impl MachineState {
     /// # Errors
     /// `/proc` does not tell.
     pub fn now() -> io::Result<Self> {
-        Ok(Self { running: running_threads()?, free_bytes: free_memory()? })
+        let groups = fs::read_to_string("/proc/self/cgroup").unwrap_or_default();
+        let folders = cgroup::folders(&groups, Path::new(cgroup::ROOT), "memory");
+        Ok(Self {
+            running: running_threads()?,
+            free_bytes: free_memory(&folders)?,
+            memory_waits_per_mille: memory_waits(&folders),
+        })
     }
 }
 
@@ -50,13 +58,25 @@ fn threads(stat: &str) -> Option<u32> {
 ///
 /// # Errors
 /// `/proc` does not tell.
-fn free_memory() -> io::Result<u64> {
+fn free_memory(folders: &[(Version, PathBuf)]) -> io::Result<u64> {
     let meminfo = fs::read_to_string("/proc/meminfo")?;
     let free = available(&meminfo).ok_or_else(|| io::Error::other("/proc/meminfo has no line MemAvailable"))?;
-    let groups = fs::read_to_string("/proc/self/cgroup").unwrap_or_default();
-    let folders = cgroup::folders(&groups, Path::new(cgroup::ROOT), "memory");
     let of_groups = folders.iter().filter_map(|(version, folder)| free_in_group(*version, folder));
     Ok(of_groups.fold(free, u64::min))
+}
+
+/// The most of what the files of pressure of the machine and of the groups tell, as far as there are any.
+fn memory_waits(folders: &[(Version, PathBuf)]) -> u32 {
+    let of_groups = folders.iter().map(|(_, folder)| folder.join("memory.pressure"));
+    let files = [PathBuf::from("/proc/pressure/memory")].into_iter().chain(of_groups);
+    files.filter_map(|file| waits_per_mille(&fs::read_to_string(file).ok()?)).max().unwrap_or(0)
+}
+
+/// The line of a file of pressure: `some avg10=0.12 avg60=...`, in percent (Documentation/accounting/psi.rst of Linux).
+fn waits_per_mille(pressure: &str) -> Option<u32> {
+    let line = pressure.lines().find_map(|line| line.strip_prefix("some avg10="))?;
+    let percent = line.split(' ').next()?.parse::<f32>().ok().filter(|percent| (0.0..=100.0).contains(percent))?;
+    Some((percent * 10.0) as u32)
 }
 
 fn available(meminfo: &str) -> Option<u64> {
@@ -88,7 +108,9 @@ mod tests {
         assert_eq!(available("MemTotal:  9 kB\nMemAvailable:     12 kB\n"), Some(12 * 1024));
         assert_eq!(available("MemTotal:  9 kB\n"), None);
         running_threads().unwrap();
-        assert!(free_memory().unwrap() > 0);
+        assert!(MachineState::now().unwrap().free_bytes > 0);
+        assert_eq!(waits_per_mille("some avg10=12.34 avg60=0.00 total=9\nfull avg10=50.00"), Some(123));
+        assert_eq!(["", "some avg10=", "some avg10=inf x", "full avg10=1.00"].map(waits_per_mille), [None; 4]);
     }
 
     #[test]

@@ -8,6 +8,7 @@
 
 pub mod access;
 pub mod ancestors;
+pub mod asked_command;
 pub mod block;
 mod cgroup;
 mod child_stack;

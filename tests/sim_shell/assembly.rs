@@ -68,7 +68,8 @@ pub fn build(world: &Shared) -> Reactor {
     let components = Components { feed, fleet, commit, workers: policy.workers };
     let rules = scenario.start_rules;
     let permits = rules.is_any().then(|| StartPermits::new(rules, true));
-    let reactor = Reactor::new(Core::new(policy), components, turn).with_pace(RunPace::with_permits(permits));
+    let search = scenario.workers_max.map(|max| (policy.workers.min(max), max));
+    let reactor = Reactor::new(Core::new(policy), components, turn).with_pace(RunPace::of(permits, search));
     reactor.with_progress(progress)
 }
 

@@ -182,6 +182,8 @@ pub struct Scenario {
     pub start_rules: StartRules,
     /// Lines of commands are shown while they run.
     pub early: bool,
+    /// The number of workers is searched for, up to this one.
+    pub workers_max: Option<u32>,
     /// A bar on the terminal of stderr.
     pub bar: bool,
 }
@@ -203,6 +205,7 @@ impl Scenario {
             scenario.start_rules = StartRules { load_max, free_bytes_min };
         }
         scenario.bar = rng.per_mille(250);
+        scenario.workers_max = rng.per_mille(150).then(|| 1 + rng.below(6) as u32);
         scenario
     }
 
@@ -251,6 +254,7 @@ impl Scenario {
             start_rules: StartRules::default(),
             early: launchers.is_some() && rng.per_mille(400),
             bar: false,
+            workers_max: None,
         }
     }
 

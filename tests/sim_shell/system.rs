@@ -215,8 +215,11 @@ impl World {
 impl World {
     /// The machine is busy with something else, by chance.
     fn measure(&mut self) -> MachineState {
-        let state =
-            MachineState { running: self.rng.below(5) as u32, free_bytes: self.rng.pick(&[0, 999, 1000, 9000]) };
+        let state = MachineState {
+            running: self.rng.below(5) as u32,
+            free_bytes: self.rng.pick(&[0, 999, 1000, 9000]),
+            memory_waits_per_mille: self.rng.pick(&[0, 0, 500]),
+        };
         let StartRules { load_max, free_bytes_min } = self.scenario.start_rules;
         self.room = load_max.map_or(u32::MAX, |max| max.saturating_sub(state.running));
         if free_bytes_min.is_some_and(|min| state.free_bytes < min) {

@@ -2,6 +2,9 @@
 //!
 //! Invariant: says what the core is to know, and decides nothing about items or workers.
 
+mod auto_workers;
+mod climb;
+mod start_check;
 mod starts;
 mod workers_file;
 
@@ -10,10 +13,17 @@ pub use workers_file::resolve;
 
 use super::error::EngineError;
 use super::system::System;
+use super::token::Port;
 use super::turn::Turn;
 use crate::core::input::Input;
 use crate::model::config::Config;
 use crate::model::time::Instant;
+use crate::sys::asked_command::AskedCommand;
+use crate::sys::poller::Interest;
+use auto_workers::AutoWorkers;
+use start_check::StartCheck;
+use std::io;
+use std::os::fd::AsFd;
 use workers_file::WorkersFile;
 
 /// What sets the pace. By default nothing does.
@@ -21,6 +31,7 @@ use workers_file::WorkersFile;
 pub struct RunPace {
     workers_file: Option<WorkersFile>,
     permits: Option<StartPermits>,
+    auto: Option<AutoWorkers>,
 }
 
 impl RunPace {
@@ -32,17 +43,28 @@ impl RunPace {
         let workers_file = WorkersFile::start(config, system)
             .map_err(EngineError::system("watch the file with the number of workers"))?;
         let rules = config.start_rules;
-        let permits = rules.is_any().then(|| StartPermits::new(rules, config.output.quiet));
-        if permits.is_some() {
+        let quiet = config.output.quiet;
+        let check = start_check(config, system).map_err(EngineError::system("prepare the command to ask first"))?;
+        let permits = (rules.is_any() || check.is_some()).then(|| StartPermits::new(rules, quiet).with_check(check));
+        if rules.is_any() {
             system.machine_state().map_err(EngineError::system("learn what the machine has to spare"))?;
         }
-        Ok(Self { workers_file, permits })
+        let auto = config.workers_max.map(|max| AutoWorkers::new(config.policy.workers, max));
+        Ok(Self { workers_file, permits, auto })
     }
 
-    /// Only with rules for starts.
+    /// Only with rules for starts, and a search for the number of workers from this one up to that.
     #[must_use]
-    pub const fn with_permits(permits: Option<StartPermits>) -> Self {
-        Self { workers_file: None, permits }
+    pub fn of(permits: Option<StartPermits>, search: Option<(u32, u32)>) -> Self {
+        let auto = search.map(|(workers, max)| AutoWorkers::new(workers, max));
+        Self { workers_file: None, permits, auto }
+    }
+
+    /// So many items have ended since the start of the run.
+    pub fn end_turn(&mut self, settled: u64, turn: &mut Turn) {
+        if let Some(auto) = &mut self.auto {
+            auto.end_turn(settled, turn);
+        }
     }
 
     /// Before the first start.
@@ -58,9 +80,17 @@ impl RunPace {
         self.permits.as_mut().is_some_and(|permits| permits.permit(wants(), turn))
     }
 
-    /// When a start may be permitted that waits.
+    /// The command that is asked before a start may have answered.
+    pub fn on_start_check(&mut self, turn: &mut Turn) {
+        if let Some(permits) = &mut self.permits {
+            permits.on_start_check(turn);
+        }
+    }
+
+    /// When a start may be permitted that waits, or another number of workers may be tried.
     pub fn next_timeout(&self) -> Option<Instant> {
-        self.permits.as_ref().and_then(StartPermits::next_timeout)
+        let start = self.permits.as_ref().and_then(StartPermits::next_timeout);
+        start.into_iter().chain(self.auto.as_ref().map(AutoWorkers::next_timeout)).min()
     }
 
     /// The file with the number of workers may have changed.
@@ -69,4 +99,11 @@ impl RunPace {
             file.on_ready(turn);
         }
     }
+}
+
+fn start_check(config: &Config, system: &mut dyn System) -> io::Result<Option<StartCheck>> {
+    let Some(script) = config.start_check.clone() else { return Ok(None) };
+    let check = StartCheck::new(AskedCommand::new(script)?, config.output.quiet);
+    system.watch(check.as_fd(), Interest::READ, Port::StartCheck.token())?;
+    Ok(Some(check))
 }

@@ -1,4 +1,4 @@
-//! Whether the machine has enough to spare for another process (`--load`, `--memfree`).
+//! Whether the machine has enough to spare for another process (`--load`, `--memfree`), and a command agrees (`--limit`).
 //!
 //! The core is permitted one start at a time. The machine is measured only while the core wants to start one, so a run in
 //! which nothing happens wakes nothing.
@@ -6,6 +6,7 @@
 //! Invariant: with `load_max` no more processes are permitted in a row than were missing at the last measurement.
 
 use super::super::turn::Turn;
+use super::start_check::StartCheck;
 use crate::core::input::Input;
 use crate::model::config::StartRules;
 use crate::model::time::{Duration, Instant};
@@ -20,6 +21,7 @@ const SHORT_FOR: Duration = Duration::from_secs(1);
 /// Permits starts by the rules.
 pub struct StartPermits {
     rules: StartRules,
+    check: Option<StartCheck>,
     quiet: bool,
     /// When the machine is measured next, at the earliest.
     next_look: Instant,
@@ -33,12 +35,25 @@ pub struct StartPermits {
 
 impl StartPermits {
     pub const fn new(rules: StartRules, quiet: bool) -> Self {
-        Self { rules, quiet, next_look: Instant::ZERO, left: 0, is_told: false, waits: false }
+        Self { rules, check: None, quiet, next_look: Instant::ZERO, left: 0, is_told: false, waits: false }
+    }
+
+    /// With a command that is asked too.
+    #[must_use]
+    pub fn with_check(self, check: Option<StartCheck>) -> Self {
+        Self { check, ..self }
+    }
+
+    /// The command may have answered.
+    pub fn on_start_check(&mut self, turn: &mut Turn) {
+        if let Some(check) = &mut self.check {
+            check.on_ready(turn);
+        }
     }
 
     /// Permits one start, if the core `wants` one and the machine has enough to spare. `false`: none.
     pub fn permit(&mut self, wants: bool, turn: &mut Turn) -> bool {
-        self.waits = wants && !self.may_start(turn);
+        self.waits = wants && !(self.may_start(turn) && self.is_allowed(turn.now));
         let permits = wants && !self.waits;
         if permits {
             self.left -= 1;
@@ -49,7 +64,15 @@ impl StartPermits {
 
     /// When the machine is measured again, if a process waits for that.
     pub fn next_timeout(&self) -> Option<Instant> {
-        mutant!(ShortMachineForgotten, self.waits, false).then_some(self.next_look)
+        mutant!(ShortMachineForgotten, self.waits, false).then(|| self.next_question()).flatten()
+    }
+
+    fn next_question(&self) -> Option<Instant> {
+        if self.left == 0 { Some(self.next_look) } else { self.check.as_ref().and_then(StartCheck::next_timeout) }
+    }
+
+    fn is_allowed(&mut self, now: Instant) -> bool {
+        self.check.as_mut().is_none_or(|check| check.allows(now))
     }
 
     fn may_start(&mut self, turn: &mut Turn) -> bool {
@@ -94,7 +117,7 @@ mod tests {
 
     fn left(rules: StartRules, running: u32, free_bytes: u64) -> u32 {
         let mut permits = StartPermits::new(rules, true);
-        let short = permits.judge(MachineState { running, free_bytes });
+        let short = permits.judge(MachineState { running, free_bytes, memory_waits_per_mille: 0 });
         if short.is_some() { 0 } else { permits.left }
     }
 

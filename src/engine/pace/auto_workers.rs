@@ -1,0 +1,55 @@
+//! The number of workers of a run that searches for it (`--jobs-max`).
+//!
+//! Invariant: looks at most once a second.
+
+use super::super::turn::Turn;
+use super::climb::{Climb, Seen};
+use crate::core::input::Input;
+use crate::model::command::{Command, Origin};
+use crate::model::time::{Duration, Instant};
+
+/// How often it is seen whether a look is due.
+const EVERY: Duration = Duration::from_secs(1);
+/// Memory is short while some process waited for it in more than this part of the last 10 s: a tenth. More workers then
+/// only wait more.
+const WAITED_PER_MILLE_MAX: u32 = 100;
+
+/// The search, and where its last look ended.
+pub struct AutoWorkers {
+    climb: Climb,
+    since: Instant,
+    settled: u64,
+    next: Instant,
+}
+
+impl AutoWorkers {
+    /// `workers`: the number at the start.
+    pub fn new(workers: u32, max: u32) -> Self {
+        Self { climb: Climb::new(workers, max), since: Instant::ZERO, settled: 0, next: Instant::ZERO + EVERY }
+    }
+
+    /// When the next look may be due.
+    pub const fn next_timeout(&self) -> Instant {
+        self.next
+    }
+
+    /// So many items have ended since the start of the run.
+    pub fn end_turn(&mut self, settled: u64, turn: &mut Turn) {
+        if turn.now < self.next {
+            return;
+        }
+        self.next = turn.now + EVERY;
+        let (items, elapsed) = (settled - self.settled, turn.now.since(self.since));
+        // A machine that does not tell is not short.
+        let waited = turn.system.machine_state().map_or(0, |state| state.memory_waits_per_mille);
+        let is_short = waited > WAITED_PER_MILLE_MAX;
+        if !is_short && !self.climb.is_due(items, elapsed) {
+            return;
+        }
+        (self.since, self.settled) = (turn.now, settled);
+        if let Some(workers) = self.climb.look(Seen { items, elapsed, is_short }) {
+            let command = Command::Scale { workers };
+            turn.report(Input::Command { command, origin: Origin::Caller });
+        }
+    }
+}
