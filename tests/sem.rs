@@ -147,3 +147,41 @@ fn left_behind(mut command: Command) -> u32 {
     let output = command.output().unwrap();
     String::from_utf8(output.stdout).unwrap().trim().parse().unwrap()
 }
+
+/// Each command makes a folder and removes it, which fails while another command has made it.
+#[test]
+fn runs_under_one_name_start_no_more_processes_than_one_of_them_may() {
+    let fixture = Fixture::new();
+    let script = format!("mkdir {0} && rmdir {0}", fixture.path("alone").display());
+    let items: Vec<String> = (0..60).map(|item| item.to_string()).collect();
+    let run = || {
+        let mut command = Command::new(SUPERVISOR);
+        command.args(["--sem", "name", "-j", "1", "--shell", "--", &script, ":::"]).args(&items);
+        command.env("XDG_RUNTIME_DIR", fixture.0.path()).stdin(Stdio::null()).stderr(Stdio::piped());
+        command.spawn().unwrap()
+    };
+    for run in [run(), run(), run()] {
+        let output = run.wait_with_output().unwrap();
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    }
+}
+
+#[test]
+fn a_run_that_is_killed_gives_its_places_back() {
+    let fixture = Fixture::new();
+    nix::unistd::mkfifo(&fixture.path("hold"), nix::sys::stat::Mode::S_IRWXU).unwrap();
+    let script = format!("echo $$; read line <{}", fixture.path("hold").display());
+    let mut run = Command::new(SUPERVISOR);
+    run.args(["--sem", "name", "-j", "2", "-u", "--", "sh", "-c", &script, ":::", "a", "b"]);
+    run.env("XDG_RUNTIME_DIR", fixture.0.path()).stdin(Stdio::null()).stdout(Stdio::piped());
+    let mut run = run.spawn().unwrap();
+    let mut stdout = BufReader::new(run.stdout.take().unwrap());
+    for _ in 0..2 {
+        stdout.read_line(&mut String::new()).unwrap();
+    }
+    let code = |words: &[&str]| fixture.sem(words).status().unwrap().code();
+    assert_eq!(code(&["--id", "name", "--wait", "--semaphore-timeout", "-0.01"]), Some(1), "two places are held");
+    send(run.id(), Signal::SIGKILL);
+    assert_eq!(run.wait().unwrap().signal(), Some(9));
+    assert_eq!(code(&["--id", "name", "--wait"]), Some(0));
+}

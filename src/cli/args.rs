@@ -239,6 +239,9 @@ pub struct Flags {
     /// Start only while SIZE of memory is free [0]
     #[arg(long, value_name = "SIZE", value_parser = values::size, help_heading = FAILURE)]
     pub memfree: Option<u64>,
+    /// At most -j processes run under NAME, in all runs of yours together
+    #[arg(long, value_name = "NAME", value_parser = OsStringValueParser::new(), help_heading = FAILURE)]
+    pub sem: Option<OsString>,
     /// Start only when COMMAND, run by /bin/sh each time, exits with 0
     #[arg(long, value_name = "COMMAND", value_parser = OsStringValueParser::new(), help_heading = FAILURE)]
     pub limit: Option<OsString>,

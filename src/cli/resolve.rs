@@ -191,6 +191,7 @@ fn settings(flags: &Flags, worker: WorkerChoice, host: &Host) -> ConfigBuilder {
         start_delay: flags.start_delay,
         load_max: flags.load.map(|load| load.of(host.cores)),
         free_bytes_min: flags.memfree,
+        semaphore: flags.sem.clone(),
         start_check: flags.limit.clone(),
         term_sequence: flags.term_seq.as_ref().map(|sequence| sequence.0.clone()),
         grace: flags.grace,

@@ -224,6 +224,11 @@ impl Core {
     pub const fn totals(&self) -> &Totals {
         &self.totals
     }
+    /// Processes that run, or are ordered.
+    #[must_use]
+    pub const fn processes(&self) -> usize {
+        self.pool.up
+    }
     #[must_use]
     pub const fn stage(&self) -> Stage {
         self.stage

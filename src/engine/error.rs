@@ -6,6 +6,7 @@ use crate::model::words::counted;
 use crate::model::worker_count::WorkerCountError;
 use crate::reporter::ReporterError;
 use crate::source::SourceError;
+use crate::sys::semaphore::SemaphoreError;
 use crate::trace::file::TraceFileError;
 use crate::transport::TransportError;
 use std::io;
@@ -33,6 +34,8 @@ pub enum EngineError {
     Transport(#[from] TransportError),
     #[error(transparent)]
     Reporter(#[from] ReporterError),
+    #[error(transparent)]
+    Semaphore(#[from] SemaphoreError),
     #[error(transparent)]
     Trace(#[from] TraceFileError),
     #[error("write {what} to {}: it is the input {input}; give another file", file.display())]
@@ -86,6 +89,7 @@ impl EngineError {
             | Self::WorkdirOfItem { .. }
             | Self::Tmpdir { .. }
             | Self::WorkersFile { .. }
+            | Self::Semaphore(SemaphoreError::Name { .. })
             | Self::Command(CommandError::Placeholder(_) | CommandError::Workdir { .. })
             | Self::Transport(TransportError::Folder { .. }) => ExitClass::Usage,
             Self::Command(CommandError::NotFound { .. }) => ExitClass::NotFound,
@@ -94,7 +98,8 @@ impl EngineError {
             Self::Trace(TraceFileError::Foreign { .. } | TraceFileError::InUse { .. }) => ExitClass::Refused,
             Self::Trace(TraceFileError::Thread { .. }) => ExitClass::Internal,
             Self::Trace(TraceFileError::Open { .. } | TraceFileError::NoFile { .. }) => ExitClass::Usage,
-            Self::OpenFiles { .. }
+            Self::Semaphore(SemaphoreError::Unsafe { .. })
+            | Self::OpenFiles { .. }
             | Self::Processes { .. }
             | Self::Nice { .. }
             | Self::Transport(
@@ -107,6 +112,7 @@ impl EngineError {
             Self::Transport(TransportError::Rendezvous(_)) => ExitClass::Refused,
             Self::Transport(TransportError::Spool { .. }) => ExitClass::Storage,
             Self::Command(_)
+            | Self::Semaphore(SemaphoreError::System { .. })
             | Self::Transport(TransportError::System { .. })
             | Self::Panicked
             | Self::System { .. } => ExitClass::Internal,

@@ -105,11 +105,11 @@ impl Reactor {
     /// at once.
     fn end_turn(&mut self) -> bool {
         let mut more = self.take_in();
-        self.pace.end_turn(self.core.totals().settled(), &mut self.turn);
-        self.handle_facts();
-        while self.pace.permit(|| self.core.wants_start(), &mut self.turn) {
+        while self.pace.permit(&self.core, &mut self.turn) {
             self.handle_facts();
         }
+        self.pace.end_turn(&self.core, &mut self.turn);
+        self.handle_facts();
         // Before the output is written, so that workers work meanwhile.
         self.components.fleet.end_turn(&mut self.turn);
         self.handle_facts();
@@ -221,6 +221,7 @@ impl Reactor {
         match Port::of(event.token) {
             Some(Port::Source) => feed.on_ready(),
             Some(Port::Signals) => report_signals(&mut self.turn),
+            Some(Port::SharedPlace) => self.pace.on_shared_place(&mut self.turn),
             Some(Port::StartCheck) => self.pace.on_start_check(&mut self.turn),
             Some(Port::WorkersFile) => self.pace.on_workers_file(&mut self.turn),
             Some(Port::Guard) => self.guard.on_ended(&mut self.turn),

@@ -262,6 +262,8 @@ config_builder! {
         handle_signals: bool,
     }
     conversions {
+        /// Start a process only while fewer than `workers` run under this name, in all runs of the user. Default: no name.
+        semaphore: OsString,
         /// Ask this script of `/bin/sh` before each start of a process: exit 0 allows it, any other exit asks again a second
         /// later. Default: none.
         start_check: OsString,

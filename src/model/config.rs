@@ -35,6 +35,8 @@ pub struct Config {
     pub workers_max: Option<u32>,
     /// What the machine has to have to spare before a process is started.
     pub start_rules: StartRules,
+    /// A process is started only on a place of the semaphore of this name, which all runs of the user share.
+    pub semaphore: Option<OsString>,
     /// A script of `/bin/sh` that has to exit with 0 before each start of a process; `None`: none has to.
     pub start_check: Option<OsString>,
     /// Most items in one message to a worker that stays; the core's batches may be longer.

@@ -50,6 +50,7 @@ impl ConfigBuilder {
         Ok(Config {
             policy: self.policy(&source, demonstration),
             handles_signals: is_set(self.handle_signals),
+            semaphore: self.semaphore.clone(),
             start_check: self.start_check.clone(),
             workers_max: self.workers_max,
             start_rules: StartRules { load_max: self.load_max, free_bytes_min: self.free_bytes_min },

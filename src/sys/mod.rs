@@ -38,6 +38,7 @@ pub mod outbox;
 pub mod own_process;
 pub mod parent;
 pub mod pidfd;
+pub mod place_taker;
 pub mod poller;
 pub mod priority;
 pub mod pty;

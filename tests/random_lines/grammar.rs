@@ -139,7 +139,6 @@ const RULES: &[Rule] = &[
     rule("isolation", 0, &["process", "thread"]).odd(NO_WORDS),
     rule("threads_per_worker", ANY, &["1", "4", "4294967295"]).odd(NO_NUMBERS),
     rule("queue", ANY, &["fifo", "lifo", "priority"]).needs_input().odd(NO_WORDS),
-    rule("jobs_max", ANY, &["1", "3", "64"]).odd(&[b"0", b"-1", b"auto", b"", b"4294967296"]),
     rule("queue_items_max", ANY, &["1", "2", "3", "100", "18446744073709551615"]).odd(NO_NUMBERS),
     rule("credit", STAYING | THREADS, &["1", "2", "7", "auto", "4294967295"]).odd(NO_NUMBERS),
     rule("batch_max", STAYING | THREADS, &["1", "2", "100", "4294967295"]).odd(NO_NUMBERS),
@@ -191,6 +190,7 @@ const RULES: &[Rule] = &[
     rule("memfree", ANY, &["1", "1k", "4K"])
         .slow(&["1000000G", "18446744073709551615"])
         .odd(&[b"0", b"", b"K", b"-1", b"1Q", b"\xff"]),
+    rule("sem", ANY, &["random-lines"]).odd(&[b"", b".", b"a/b", b"\xff"]),
     rule("limit", ANY, &["true", "exit 0", "echo x"]).slow(&["false", "exit 2", "sleep 60", ""]),
     rule("timeout", STAYING | COMMANDS, &["50ms", "0.2", "10s", "1h", "18446744073s", "1ns"]).odd(NO_DURATIONS),
     rule("term_seq", ANY, &["KILL,0", "TERM,20,KILL,5", "INT,0,TERM,0,KILL,1", "CONT,1,KILL,0", "9,25"])

@@ -4,6 +4,7 @@
 
 mod auto_workers;
 mod climb;
+mod shared_places;
 mod start_check;
 mod starts;
 mod workers_file;
@@ -15,14 +16,19 @@ use super::error::EngineError;
 use super::system::System;
 use super::token::Port;
 use super::turn::Turn;
+use crate::core::Core;
 use crate::core::input::Input;
 use crate::model::config::Config;
 use crate::model::time::Instant;
 use crate::sys::asked_command::AskedCommand;
+use crate::sys::place_taker::PlaceTaker;
 use crate::sys::poller::Interest;
+use crate::sys::semaphore::Semaphore;
 use auto_workers::AutoWorkers;
+use shared_places::SharedPlaces;
 use start_check::StartCheck;
 use std::io;
+use std::num::NonZeroU32;
 use std::os::fd::AsFd;
 use workers_file::WorkersFile;
 
@@ -45,7 +51,9 @@ impl RunPace {
         let rules = config.start_rules;
         let quiet = config.output.quiet;
         let check = start_check(config, system).map_err(EngineError::system("prepare the command to ask first"))?;
-        let permits = (rules.is_any() || check.is_some()).then(|| StartPermits::new(rules, quiet).with_check(check));
+        let shared = shared_places(config, system)?;
+        let has_rules = rules.is_any() || check.is_some() || shared.is_some();
+        let permits = has_rules.then(|| StartPermits::new(rules, quiet).with_check(check).with_shared(shared));
         if rules.is_any() {
             system.machine_state().map_err(EngineError::system("learn what the machine has to spare"))?;
         }
@@ -60,10 +68,13 @@ impl RunPace {
         Self { workers_file: None, permits, auto }
     }
 
-    /// So many items have ended since the start of the run.
-    pub fn end_turn(&mut self, settled: u64, turn: &mut Turn) {
+    /// Each turn, once the starts of the turn are permitted.
+    pub fn end_turn(&mut self, core: &Core, turn: &mut Turn) {
+        if let Some(permits) = &mut self.permits {
+            permits.end_turn(core.processes());
+        }
         if let Some(auto) = &mut self.auto {
-            auto.end_turn(settled, turn);
+            auto.end_turn(core.totals().settled(), turn);
         }
     }
 
@@ -76,8 +87,15 @@ impl RunPace {
 
     /// Permits a start, if the core `wants` one and the machine has enough to spare. `true`: it has permitted one, and the
     /// core may want another.
-    pub fn permit(&mut self, wants: impl FnOnce() -> bool, turn: &mut Turn) -> bool {
-        self.permits.as_mut().is_some_and(|permits| permits.permit(wants(), turn))
+    pub fn permit(&mut self, core: &Core, turn: &mut Turn) -> bool {
+        self.permits.as_mut().is_some_and(|permits| permits.permit(core.wants_start(), core.processes(), turn))
+    }
+
+    /// A place of the semaphore may have come.
+    pub fn on_shared_place(&mut self, turn: &mut Turn) {
+        if let Some(permits) = &mut self.permits {
+            permits.on_shared_place(turn);
+        }
     }
 
     /// The command that is asked before a start may have answered.
@@ -106,4 +124,17 @@ fn start_check(config: &Config, system: &mut dyn System) -> io::Result<Option<St
     let check = StartCheck::new(AskedCommand::new(script)?, config.output.quiet);
     system.watch(check.as_fd(), Interest::READ, Port::StartCheck.token())?;
     Ok(Some(check))
+}
+
+/// All runs under the name may hold as many places as this one has workers.
+fn shared_places(config: &Config, system: &mut dyn System) -> Result<Option<SharedPlaces>, EngineError> {
+    let Some(name) = &config.semaphore else { return Ok(None) };
+    let semaphore = Semaphore::open(name)?;
+    let places = NonZeroU32::new(config.workers_at_most()).unwrap_or(NonZeroU32::MIN);
+    let taker = PlaceTaker::start(semaphore).map_err(EngineError::system("wait for places of a semaphore"))?;
+    let shared = SharedPlaces::new(taker, places);
+    system
+        .watch(shared.as_fd(), Interest::READ, Port::SharedPlace.token())
+        .map_err(EngineError::system("wait for places of a semaphore"))?;
+    Ok(Some(shared))
 }

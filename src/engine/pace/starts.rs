@@ -1,4 +1,5 @@
-//! Whether the machine has enough to spare for another process (`--load`, `--memfree`), and a command agrees (`--limit`).
+//! Whether the machine has enough to spare for another process (`--load`, `--memfree`), a command agrees (`--limit`),
+//! and a semaphore has a place (`--sem`).
 //!
 //! The core is permitted one start at a time. The machine is measured only while the core wants to start one, so a run in
 //! which nothing happens wakes nothing.
@@ -6,6 +7,7 @@
 //! Invariant: with `load_max` no more processes are permitted in a row than were missing at the last measurement.
 
 use super::super::turn::Turn;
+use super::shared_places::SharedPlaces;
 use super::start_check::StartCheck;
 use crate::core::input::Input;
 use crate::model::config::StartRules;
@@ -22,6 +24,7 @@ const SHORT_FOR: Duration = Duration::from_secs(1);
 pub struct StartPermits {
     rules: StartRules,
     check: Option<StartCheck>,
+    shared: Option<SharedPlaces>,
     quiet: bool,
     /// When the machine is measured next, at the earliest.
     next_look: Instant,
@@ -35,13 +38,42 @@ pub struct StartPermits {
 
 impl StartPermits {
     pub const fn new(rules: StartRules, quiet: bool) -> Self {
-        Self { rules, check: None, quiet, next_look: Instant::ZERO, left: 0, is_told: false, waits: false }
+        Self {
+            rules,
+            check: None,
+            shared: None,
+            quiet,
+            next_look: Instant::ZERO,
+            left: 0,
+            is_told: false,
+            waits: false,
+        }
     }
 
     /// With a command that is asked too.
     #[must_use]
     pub fn with_check(self, check: Option<StartCheck>) -> Self {
         Self { check, ..self }
+    }
+
+    /// With places of a semaphore.
+    #[must_use]
+    pub fn with_shared(self, shared: Option<SharedPlaces>) -> Self {
+        Self { shared, ..self }
+    }
+
+    /// A place of the semaphore may have come.
+    pub fn on_shared_place(&mut self, turn: &mut Turn) {
+        if let Some(shared) = &mut self.shared {
+            shared.on_ready(turn);
+        }
+    }
+
+    /// No further process is started in this turn.
+    pub fn end_turn(&mut self, processes: usize) {
+        if let Some(shared) = &mut self.shared {
+            shared.end_turn(processes);
+        }
     }
 
     /// The command may have answered.
@@ -51,9 +83,10 @@ impl StartPermits {
         }
     }
 
-    /// Permits one start, if the core `wants` one and the machine has enough to spare. `false`: none.
-    pub fn permit(&mut self, wants: bool, turn: &mut Turn) -> bool {
-        self.waits = wants && !(self.may_start(turn) && self.is_allowed(turn.now));
+    /// Permits one start beside the `processes` that the run has, if the core `wants` one and nothing is short. `false`:
+    /// none.
+    pub fn permit(&mut self, wants: bool, processes: usize, turn: &mut Turn) -> bool {
+        self.waits = wants && !(self.may_start(turn) && self.has_place(processes) && self.is_allowed(turn.now));
         let permits = wants && !self.waits;
         if permits {
             self.left -= 1;
@@ -69,6 +102,10 @@ impl StartPermits {
 
     fn next_question(&self) -> Option<Instant> {
         if self.left == 0 { Some(self.next_look) } else { self.check.as_ref().and_then(StartCheck::next_timeout) }
+    }
+
+    fn has_place(&mut self, processes: usize) -> bool {
+        self.shared.as_mut().is_none_or(|shared| shared.allows(processes))
     }
 
     fn is_allowed(&mut self, now: Instant) -> bool {
