@@ -56,7 +56,7 @@ fn print(
             break sink_reason(error);
         }
     };
-    Ok(RunOutcome { reason, totals: Totals::default() })
+    Ok(RunOutcome { reason, totals: Totals::default(), halted: None })
 }
 
 struct Printer<W> {

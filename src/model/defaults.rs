@@ -347,7 +347,7 @@ impl ConfigBuilder {
             (Setting::Replace, arrangement.and_then(|own| own.replace.as_ref()).is_some_and(Vec::is_empty)),
         ]);
         let is_percent = |halt: Halt| match halt.threshold {
-            Threshold::Percent(percent) => (1..=100).contains(&percent),
+            Threshold::Percent(percent) | Threshold::PercentOfAll(percent) => (1..=100).contains(&percent),
             Threshold::Items(_) => true,
         };
         let run_id = self.run_id.as_deref().unwrap_or(&self.host.run_id);

@@ -21,7 +21,7 @@ use supervisor::engine::parts::{
 use supervisor::engine::replay::Replay;
 use supervisor::model::command::{Command, Origin};
 use supervisor::model::spec::Leftovers;
-use supervisor::model::spec::{ProtocolKind, QueueOrder};
+use supervisor::model::spec::ProtocolKind;
 use supervisor::reporter::Reporter;
 use supervisor::reporter::results::{RawResults, Tag};
 use supervisor::sys::outbox::Outbox;
@@ -51,8 +51,7 @@ pub fn build(world: &Shared) -> Reactor {
     }
     commit.output.watch(&mut turn);
     let policy = scenario.policy;
-    let reads_far = policy.queue_order != QueueOrder::Fifo;
-    let feed = Feed::new(Box::new(FakeSource::new(world)), policy.first_item, reads_far);
+    let feed = Feed::new(Box::new(FakeSource::new(world)), policy.first_item, policy.reads_far());
     let fleet = match scenario.launchers {
         Some(launchers) => commands(world, launchers, &mut turn),
         None => residents(world),

@@ -19,7 +19,7 @@ use super::resolve::{self, Invocation};
 use super::separators::{self, Given, GivenInput, Parts};
 use crate::model::builder::{ConfigBuilder, Host, WorkerChoice};
 use crate::model::config::SummaryMode;
-use crate::model::spec::{ExitCodeStyle, Leftovers};
+use crate::model::spec::{ExitCodeStyle, Halt, Leftovers, Threshold};
 use error::ParallelError;
 use getopt::GivenOption;
 use options::{Meaning, Own};
@@ -28,6 +28,9 @@ use std::os::unix::ffi::OsStrExt;
 
 /// What GNU parallel takes `-j 0`, as many as possible, for where nothing else limits it.
 const SLOTS_MAX: &str = "252";
+
+/// How many items wait at most where all have to be counted before the first job ends.
+const ITEMS_MAX: u64 = 10_000_000;
 
 /// What a run of this kind takes from the process around it.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -103,8 +106,17 @@ pub fn read(words: &[OsString], around: &ParallelContext, host: &Host) -> Result
         summary: Some(SummaryMode::Never),
         ..builder
     };
+    let builder = ConfigBuilder { halt: builder.halt.map(halt_of_all), ..builder };
+    let is_of_all = |halt: Halt| matches!(halt.threshold, Threshold::PercentOfAll(_));
+    let counts_all = builder.halt.is_some_and(is_of_all) && builder.pipe != Some(true);
+    // All items have to be known before the first job may decide.
+    let builder = ConfigBuilder {
+        queue_items_max: if counts_all { Some(ITEMS_MAX) } else { builder.queue_items_max },
+        ..builder
+    };
+    let exit_codes = ExitCodeStyle::Parallel(builder.halt);
     let config = builder.build().map_err(|error| resolve::usage_error(error, &flags))?;
-    Ok(Typed::Flags(Invocation { config, exit_codes: ExitCodeStyle::Count }))
+    Ok(Typed::Flags(Invocation { config, exit_codes }))
 }
 
 /// The command and its inputs: words up to a separator, and behind it.
@@ -183,12 +195,22 @@ fn retries(value: OsString) -> OsString {
     }
 }
 
+/// Failures are counted against all jobs.
+fn halt_of_all(halt: Halt) -> Halt {
+    match halt.threshold {
+        Threshold::Percent(percent) => Halt { threshold: Threshold::PercentOfAll(percent), ..halt },
+        Threshold::Items(_) | Threshold::PercentOfAll(_) => halt,
+    }
+}
+
 /// The older values of `--halt` in the newer form.
 fn halt(value: OsString) -> OsString {
     match value.to_str() {
         Some("0") => "never".into(),
         Some("1") => "soon,fail=1".into(),
         Some("2") => "now,fail=1".into(),
+        Some("-1") => "soon,success=1".into(),
+        Some("-2") => "now,success=1".into(),
         Some(percent) if percent.ends_with('%') && !percent.contains(',') => format!("soon,fail={percent}").into(),
         _ => value,
     }
