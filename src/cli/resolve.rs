@@ -124,6 +124,7 @@ fn arrangement(flags: &Flags) -> Result<Arrangement, UsageError> {
         end_of_file: flags.eof.as_ref().map(bytes),
         skips_blank: flags.no_run_if_empty,
         shuffles: flags.shuf,
+        recycles: false,
         records_max: flags.max_args,
         lines_max: flags.max_lines,
         fill: match (flags.repeat_words, flags.join_words) {

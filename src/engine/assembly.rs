@@ -226,7 +226,7 @@ pub fn open(mut config: Config, attached: Attached, process: &ChangedProcess) ->
         turn.notice(&notice);
     }
     let feed = Feed::new(source, policy.first_item, policy.reads_far());
-    let feed = feed.with_form(config.source.form());
+    let feed = feed.with_form(config.source.form()).after(own_files::earlier_items(&config, &names));
     let feed = if protocol == ProtocolKind::Lines { feed.of_lines() } else { feed };
     let components = Components { feed, fleet, commit, workers: policy.workers };
     let pace = RunPace::start(&config, turn.system.as_mut())?;

@@ -15,8 +15,9 @@ use supervisor::core::Core;
 use supervisor::core::action::Action;
 use supervisor::core::input::Input;
 use supervisor::engine::parts::{
-    CommandPool, Commit, Components, Conversation, EarlyOutput, Feed, Fleet, Handshake, LaunchSpec, LauncherMailboxes,
-    OutputStreams, Port, Program, ProgressSource, Reactor, Residents, RunPace, StartPermits, Stdio, Turn,
+    CommandPool, Commit, Components, Conversation, EarlierItems, EarlyOutput, Feed, Fleet, Handshake, LaunchSpec,
+    LauncherMailboxes, OutputStreams, Port, Program, ProgressSource, Reactor, Residents, RunPace, StartPermits, Stdio,
+    Turn,
 };
 use supervisor::engine::replay::Replay;
 use supervisor::model::command::{Command, Origin};
@@ -51,7 +52,8 @@ pub fn build(world: &Shared) -> Reactor {
     }
     commit.output.watch(&mut turn);
     let policy = scenario.policy;
-    let feed = Feed::new(Box::new(FakeSource::new(world)), policy.first_item, policy.reads_far());
+    let earlier = (!scenario.finished.is_empty()).then(|| EarlierItems::new(scenario.finished, None));
+    let feed = Feed::new(Box::new(FakeSource::new(world)), policy.first_item, policy.reads_far()).after(earlier);
     let fleet = match scenario.launchers {
         Some(launchers) => commands(world, launchers, &mut turn),
         None => residents(world),

@@ -3,6 +3,7 @@
 use crate::choice::Rng;
 use crate::policy;
 use supervisor::model::config::StartRules;
+use supervisor::model::item_set::ItemSet;
 use supervisor::model::signal::Signal;
 use supervisor::model::spec::{Policy, QueueOrder};
 use supervisor::model::time::Duration;
@@ -182,6 +183,8 @@ pub struct Scenario {
     pub start_rules: StartRules,
     /// Lines of commands are shown while they run.
     pub early: bool,
+    /// What an earlier run has finished.
+    pub finished: ItemSet,
 }
 
 impl Scenario {
@@ -199,6 +202,11 @@ impl Scenario {
         if rng.per_mille(200) {
             let (load_max, free_bytes_min) = (rng.pick(&[None, Some(1), Some(3)]), rng.pick(&[None, Some(1000)]));
             scenario.start_rules = StartRules { load_max, free_bytes_min };
+        }
+        if rng.per_mille(200) {
+            let (first, chance) = (scenario.policy.first_item, rng.pick(&[100, 500, 900]));
+            let ids = (0..scenario.items).filter(|_| rng.per_mille(chance)).map(|item| first.plus(item));
+            scenario.finished = ids.collect();
         }
         scenario
     }
@@ -247,6 +255,7 @@ impl Scenario {
             talkative: false,
             start_rules: StartRules::default(),
             early: launchers.is_some() && rng.per_mille(400),
+            finished: ItemSet::default(),
         }
     }
 
