@@ -2,9 +2,10 @@
 //!
 //! Invariant: pure. Nothing here exits or raises a signal; the program's `main` does.
 
-use crate::model::outcome::{ExitClass, RunOutcome, StopReason};
+use crate::model::exit::ExitStatus;
+use crate::model::outcome::{CauseKind, ExitClass, FailReason, RunOutcome, StopReason, Totals};
 use crate::model::signal::Signal;
-use crate::model::spec::ExitCodeStyle;
+use crate::model::spec::{ExitCodeStyle, Halt, HaltOn, Threshold};
 
 /// Every item is done, or as many as `--halt` asks for.
 pub const DONE: u8 = 0;
@@ -33,6 +34,10 @@ pub const NOT_FOUND: u8 = 127;
 pub const COUNT_MAX: u8 = 100;
 /// `--exit-code count`: more than [`COUNT_MAX`] failed (GNU parallel).
 pub const COUNT_MORE: u8 = 101;
+/// A shell's number of a signal is this plus its own.
+const SIGNAL_BASE: u8 = 128;
+/// `supervisor parallel --halt`: the job that decided passed its time limit (GNU parallel, whose code is -1).
+pub const TIMED_OUT: u8 = 255;
 /// `--exit-code xargs`: a command ended with another code than 0 (xargs).
 pub const XARGS_FAILED: u8 = 123;
 /// `--exit-code xargs`: a command ended with 255, which stops the run (xargs).
@@ -75,18 +80,70 @@ pub fn of(outcome: &RunOutcome, style: ExitCodeStyle) -> ProgramExit {
 fn of_items(outcome: &RunOutcome, style: ExitCodeStyle) -> u8 {
     let totals = &outcome.totals;
     let not_done = totals.failed + totals.dead;
+    if let ExitCodeStyle::Parallel(Some(halt)) = style
+        && let Some(code) = of_halt(outcome, halt)
+    {
+        return code;
+    }
     if not_done == 0 && (totals.skipped == 0 || outcome.reason == StopReason::HaltMet) {
         return DONE;
     }
     match style {
         ExitCodeStyle::Own => ITEMS_NOT_DONE,
         // At least 1: items that were only skipped are not a success either.
-        ExitCodeStyle::Count => match u8::try_from(not_done.max(1)) {
-            Ok(count) if count <= COUNT_MAX => count,
-            _ => COUNT_MORE,
-        },
+        ExitCodeStyle::Count | ExitCodeStyle::Parallel(_) => count_code(not_done.max(1)),
         ExitCodeStyle::Xargs if totals.dead > 0 => XARGS_SIGNALLED,
         ExitCodeStyle::Xargs => XARGS_FAILED,
+    }
+}
+
+fn count_code(failed: u64) -> u8 {
+    match u8::try_from(failed) {
+        Ok(count) if count <= COUNT_MAX => count,
+        _ => COUNT_MORE,
+    }
+}
+
+/// GNU parallel's code of a run with `--halt`. The code of the job that decided counts if one job was enough to decide;
+/// otherwise it is how many jobs had failed, or for a share how many percent of all. `None`: as without it.
+fn of_halt(outcome: &RunOutcome, halt: Halt) -> Option<u8> {
+    let percent = match halt.threshold {
+        Threshold::Percent(percent) | Threshold::PercentOfAll(percent) => Some(u64::from(percent)),
+        Threshold::Items(_) => None,
+    };
+    let is_halt = matches!(outcome.reason, StopReason::HaltMet | StopReason::HaltFailed);
+    let Some(halted) = outcome.halted.as_ref().filter(|_| is_halt) else {
+        // Not met: the share of those that were started.
+        let started = &outcome.totals;
+        percent.filter(|_| outcome.reason == StopReason::SourceEnded)?;
+        return Some(percent_code(started, started.settled() + started.retried));
+    };
+    let decided_by_one = match percent {
+        Some(percent) => percent.saturating_mul(halted.totals.accepted) == 100,
+        None => halt.threshold == Threshold::Items(1),
+    };
+    Some(match (halt.on, &halted.by) {
+        (HaltOn::Success, _) => DONE,
+        (HaltOn::Fail | HaltOn::Done, Some(by)) if decided_by_one => job_code(by),
+        _ if percent.is_some() => percent_code(&halted.totals, halted.totals.accepted),
+        _ => count_code(halted.totals.failed + halted.totals.dead),
+    })
+}
+
+/// Failures as percent of `whole`, rounded up.
+fn percent_code(totals: &Totals, whole: u64) -> u8 {
+    let percent = (totals.failed + totals.dead).saturating_mul(100).div_ceil(whole.max(1));
+    u8::try_from(percent).unwrap_or(COUNT_MAX)
+}
+
+/// The code of a job that is not done, as a shell has it.
+fn job_code(cause: &CauseKind) -> u8 {
+    match (cause, cause.death()) {
+        (CauseKind::Failed(FailReason::Exited(code)), _) => *code,
+        (_, Some(ExitStatus::Signal { signal, .. })) => SIGNAL_BASE | signal.0,
+        (CauseKind::Failed(FailReason::TimedOut { .. }), _) => TIMED_OUT,
+        (CauseKind::Failed(FailReason::NotStarted(_)), _) => NOT_FOUND,
+        _ => ITEMS_NOT_DONE,
     }
 }
 
@@ -108,14 +165,51 @@ pub const fn of_class(class: ExitClass) -> u8 {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::model::exit::ExitStatus;
     use crate::model::ids::WorkerId;
-    use crate::model::outcome::Totals;
-    use ExitCodeStyle::{Count, Own, Xargs};
+    use crate::model::outcome::Halted;
+    use crate::model::time::Duration;
+    use ExitCodeStyle::{Count, Own, Parallel, Xargs};
 
     fn code(reason: &StopReason, [failed, dead, skipped]: [u64; 3], style: ExitCodeStyle) -> ProgramExit {
         let totals = Totals { failed, dead, skipped, ..Totals::default() };
-        of(&RunOutcome { reason: reason.clone(), totals }, style)
+        of(&RunOutcome { reason: reason.clone(), totals, halted: None }, style)
+    }
+
+    /// The expected codes are those of GNU parallel 20221122.
+    #[test]
+    fn a_halt_has_the_code_of_the_job_that_decided() {
+        let exited = |code| Some(CauseKind::Failed(FailReason::Exited(code)));
+        let killed = Some(CauseKind::Crashed(ExitStatus::Signal { signal: Signal::KILL, core_dumped: false }));
+        let late = Some(CauseKind::Failed(FailReason::TimedOut { limit: Duration::from_secs(1) }));
+        let (items, share) = (Threshold::Items, Threshold::PercentOfAll);
+        for (on, threshold, by, [accepted, failed], expected) in [
+            (HaltOn::Fail, items(1), exited(7), [9, 1], 7),
+            (HaltOn::Fail, items(1), killed, [9, 1], 137),
+            (HaltOn::Fail, items(1), late, [9, 1], 255),
+            (HaltOn::Fail, items(2), exited(7), [9, 2], 2),
+            (HaltOn::Fail, items(200), exited(7), [900, 200], 101),
+            (HaltOn::Fail, share(50), exited(7), [2, 1], 7),
+            (HaltOn::Fail, share(50), exited(7), [3, 2], 67),
+            (HaltOn::Done, items(1), None, [9, 0], 0),
+            (HaltOn::Done, items(1), exited(4), [9, 1], 4),
+            (HaltOn::Done, items(3), None, [9, 2], 2),
+            (HaltOn::Success, items(1), None, [9, 5], 0),
+        ] {
+            let halt = Halt { on, threshold, now: true };
+            let then = Totals { accepted, failed, ..Totals::default() };
+            let halted = Some(Box::new(Halted { by, totals: then }));
+            let totals = Totals { accepted, failed, dead: 3, skipped: 1, ..Totals::default() };
+            let reason = if on == HaltOn::Fail { StopReason::HaltFailed } else { StopReason::HaltMet };
+            let outcome = RunOutcome { reason, totals, halted };
+            assert_eq!(of(&outcome, Parallel(Some(halt))), ProgramExit::Code(expected), "{halt:?} {then:?}");
+        }
+        // Not met.
+        let totals = Totals { done: 3, failed: 1, ..Totals::default() };
+        let outcome = RunOutcome { reason: StopReason::SourceEnded, totals, halted: None };
+        for (threshold, expected) in [(items(9), 1), (share(90), 25)] {
+            let halt = Halt { on: HaltOn::Fail, threshold, now: true };
+            assert_eq!(of(&outcome, Parallel(Some(halt))), ProgramExit::Code(expected), "{threshold:?}");
+        }
     }
 
     #[test]

@@ -99,12 +99,13 @@ pub mod config {
     pub use crate::model::arrangement::{Arrangement, ColumnSplit, Insertion, ItemForm, LineFill, NameSource};
     pub use crate::model::builder::Host;
     pub use crate::model::config::{
-        ArrangedInput, ColorMode, ExecSpec, ForeignSpec, Grouping, InputSpec, JobLogSpec, OutputMode, OutputSpec,
-        ProgressMode, RecordSplit, ResultsFormat, ResultsSpec, ShowOutput, ShowWhen, SourceSpec, Split, StartRules,
-        SummaryMode, TraceSpec, WorkerSpec, WorkersFileSpec,
+        ArrangedInput, ColorMode, EarlierRun, ExecSpec, ForeignSpec, Grouping, InputSpec, JobLogSpec, OutputMode,
+        OutputSpec, ProgressMode, QuotingShell, RecordSplit, ResultsFormat, ResultsSpec, ShowOutput, ShowWhen,
+        SourceSpec, Split, StartRules, SummaryMode, TraceSpec, WorkerSpec, WorkersFileSpec,
     };
     pub use crate::model::config_error::{ConfigError, Setting};
     pub use crate::model::exit_rule::{ExitMatch, ExitRule};
+    pub use crate::model::item_set::ItemSet;
     pub use crate::model::signal::Signal;
     pub use crate::model::spec::{
         Backoff, Blame, Credit, Halt, HaltOn, Intensity, Leftovers, Policy, ProtocolKind, QueueOrder, RestartStrategy,
@@ -128,6 +129,6 @@ pub mod events {
 pub mod outcomes {
     pub use crate::model::exit::{ExitStatus, Usage};
     pub use crate::model::outcome::{
-        Cause, CauseKind, ExitClass, FailReason, Outcome, RunOutcome, Settlement, StopReason, Totals,
+        Cause, CauseKind, ExitClass, FailReason, Halted, Outcome, RunOutcome, Settlement, StopReason, Totals,
     };
 }

@@ -246,6 +246,8 @@ mod armed {
         OrderIgnored,
         /// In keep-order lines of a command that runs are shown before their turn.
         EarlyOrderIgnored,
+        /// An item that an earlier run has finished is handed out all the same.
+        EarlierIgnored,
         /// The bytes of an item are released before they are shown.
         ReleasedBeforeShown,
         /// The bytes of an item are never released.

@@ -125,6 +125,7 @@ fn arrangement(flags: &Flags) -> Result<Arrangement, UsageError> {
         end_of_file: flags.eof.as_ref().map(bytes),
         skips_blank: flags.no_run_if_empty,
         shuffles: flags.shuf,
+        recycles: false,
         records_max: flags.max_args,
         lines_max: flags.max_lines,
         fill: match (flags.repeat_words, flags.join_words) {
@@ -682,7 +683,7 @@ mod tests {
     #[test]
     fn workers_by_number_and_by_share() {
         let table = [("-w 3", 3), ("-j 3", 3), ("-P 3", 3), ("--jobs 3", 3), ("--workers=3", 3), ("-w auto", 8)];
-        let shares = [("-w 200%", 16), ("-w 1%", 1), ("-w 4294967295%", 343_597_383)];
+        let shares = [("-w 200%", 16), ("-w 1%", 1), ("-w 4294967295%", 343_597_384)];
         for (typed, workers) in table.into_iter().chain(shares) {
             assert_eq!(config(typed).policy.workers, workers, "{typed}");
         }

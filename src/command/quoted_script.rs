@@ -9,33 +9,51 @@
 use super::line::{CommandLine, quote_as_parallel};
 use super::placeholder::{PathPart, Placeholder, PlaceholderSet, Values};
 use super::words::{Word, WordPart};
-use std::ffi::{OsStr, OsString};
+use crate::model::config::QuotingShell;
+use std::ffi::OsString;
 use std::os::unix::ffi::OsStrExt;
 
 /// A script in which arguments are quoted.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct QuotedScript {
     shell: Vec<u8>,
-    text: Word,
-    /// Arguments are quoted; not where each of them is a script itself.
-    quotes: bool,
+    text: ScriptText,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+enum ScriptText {
+    /// Each argument is a script itself.
+    Arguments(Word),
+    /// Arguments are quoted.
+    Script(Word),
+    /// Words are quoted, with the arguments in them.
+    Words(Vec<Word>),
 }
 
 impl QuotedScript {
     /// Joins the words of a command. `append`: without a placeholder the item goes to the end. `repeats`: what stands
     /// around a placeholder, up to blanks, is repeated with it. Without words the item is the script.
     #[must_use]
-    pub fn new(shell: &OsStr, argv: &[OsString], append: bool, set: &PlaceholderSet, repeats: bool) -> Self {
-        let shell = shell.as_bytes().to_vec();
+    pub fn new(shell: &QuotingShell, argv: &[OsString], append: bool, set: &PlaceholderSet, repeats: bool) -> Self {
+        let quotes_words = shell.quotes_words;
+        let shell = shell.shell.as_bytes().to_vec();
+        let item = || Word::placeholder(Placeholder::Each(PathPart::Whole));
+        if quotes_words {
+            let mut words: Vec<Word> = argv.iter().map(|word| Word::parse(word.as_bytes(), set, repeats)).collect();
+            if append && !words.iter().any(Word::varies) {
+                words.push(item());
+            }
+            return Self { shell, text: ScriptText::Words(words) };
+        }
         if argv.is_empty() {
-            return Self { shell, text: Word::placeholder(Placeholder::Each(PathPart::Whole)), quotes: false };
+            return Self { shell, text: ScriptText::Arguments(item()) };
         }
         let mut text = argv.iter().map(|word| word.as_bytes()).collect::<Vec<_>>().join(&b' ');
         if append && !Word::parse(&text, set, repeats).varies() {
             text.push(b' ');
             text.extend_from_slice(set.item_text());
         }
-        Self { shell, text: Word::parse(&text, set, repeats), quotes: true }
+        Self { shell, text: ScriptText::Script(Word::parse(&text, set, repeats)) }
     }
 
     /// Appends the shell, its option and the script for an item.
@@ -48,29 +66,46 @@ impl QuotedScript {
 
     /// Appends the script for an item.
     pub fn push_script(&self, values: &Values<'_>, out: &mut Vec<u8>) {
-        for (parts, has_each) in self.text.groups() {
-            let mut arguments = values.arguments().filter(|_| has_each);
-            self.push_once(parts, arguments.next(), values, out);
-            for argument in arguments {
-                out.push(b' ');
-                self.push_once(parts, Some(argument), values, out);
+        match &self.text {
+            ScriptText::Arguments(text) => push_text(text, false, values, out),
+            ScriptText::Script(text) => push_text(text, true, values, out),
+            ScriptText::Words(words) => {
+                let mut line = CommandLine::default();
+                words.iter().for_each(|word| word.push(values, &mut line));
+                for (index, word) in line.arguments().enumerate() {
+                    if index > 0 {
+                        out.push(b' ');
+                    }
+                    quote_as_parallel(word, out);
+                }
             }
         }
     }
+}
 
-    fn push_once(&self, parts: &[WordPart], argument: Option<&[u8]>, values: &Values<'_>, out: &mut Vec<u8>) {
-        for part in parts {
-            match part {
-                WordPart::Literal(text) => out.extend_from_slice(text),
-                WordPart::Placeholder(Placeholder::Each(_)) if argument.is_none() => {}
-                WordPart::Placeholder(placeholder) if !self.quotes => {
-                    placeholder.push_value(argument.unwrap_or_default(), values, out);
-                }
-                WordPart::Placeholder(placeholder) => {
-                    let mut value = Vec::new();
-                    if placeholder.push_value(argument.unwrap_or_default(), values, &mut value) {
-                        quote_as_parallel(&value, out);
-                    }
+fn push_text(text: &Word, quotes: bool, values: &Values<'_>, out: &mut Vec<u8>) {
+    for (parts, has_each) in text.groups() {
+        let mut arguments = values.arguments().filter(|_| has_each);
+        push_once(parts, arguments.next(), quotes, values, out);
+        for argument in arguments {
+            out.push(b' ');
+            push_once(parts, Some(argument), quotes, values, out);
+        }
+    }
+}
+
+fn push_once(parts: &[WordPart], argument: Option<&[u8]>, quotes: bool, values: &Values<'_>, out: &mut Vec<u8>) {
+    for part in parts {
+        match part {
+            WordPart::Literal(text) => out.extend_from_slice(text),
+            WordPart::Placeholder(Placeholder::Each(_)) if argument.is_none() => {}
+            WordPart::Placeholder(placeholder) if !quotes => {
+                placeholder.push_value(argument.unwrap_or_default(), values, out);
+            }
+            WordPart::Placeholder(placeholder) => {
+                let mut value = Vec::new();
+                if placeholder.push_value(argument.unwrap_or_default(), values, &mut value) {
+                    quote_as_parallel(&value, out);
                 }
             }
         }
@@ -83,11 +118,16 @@ mod tests {
     use crate::model::arrangement::ItemForm;
 
     fn script(words: &[&str], repeats: bool, arguments: &[&str]) -> String {
+        script_of(false, words, repeats, arguments)
+    }
+
+    fn script_of(quotes_words: bool, words: &[&str], repeats: bool, arguments: &[&str]) -> String {
         let argv: Vec<OsString> = words.iter().map(OsString::from).collect();
         let item: Vec<u8> = arguments.iter().flat_map(|one| [one.as_bytes(), b"\0"].concat()).collect();
         let values = Values { item: &item, form: ItemForm::List, sequence: 4, slot: 2 };
         let mut out = Vec::new();
-        let script = QuotedScript::new(OsStr::new("/bin/sh"), &argv, true, &PlaceholderSet::default(), repeats);
+        let shell = QuotingShell { shell: "/bin/sh".into(), quotes_words, slot_variable: "SLOT".into() };
+        let script = QuotedScript::new(&shell, &argv, true, &PlaceholderSet::default(), repeats);
         script.push_script(&values, &mut out);
         String::from_utf8(out).unwrap()
     }
@@ -107,6 +147,22 @@ mod tests {
             (&[], false, &["echo a; echo b"], "echo a; echo b"),
         ] {
             assert_eq!(script(words, repeats, arguments), expected, "{words:?} {arguments:?}");
+        }
+    }
+
+    /// The expected texts are those of `parallel -q --dry-run`, 20221122.
+    #[test]
+    fn words_are_quoted_with_the_arguments_in_them() {
+        for (words, repeats, arguments, expected) in [
+            (&["echo", "{} x  y"][..], false, &["a  b"][..], "echo 'a  b x  y'"),
+            (&["echo", "x{}y", "it's", ""], false, &["x\"y"], r#"echo 'xx"yy' 'it'"'"'s' ''"#),
+            (&["echo a", "b"], false, &["1"], "'echo a' b 1"),
+            (&[], false, &["echo a  b"], "'echo a  b'"),
+            (&["echo"], false, &["it's"], r#"echo 'it'"'"'s'"#),
+            (&["echo", "p{}q", "z"], true, &["a b", "2"], "echo 'pa bq' p2q z"),
+            (&["echo", "p{}q{}r", "z w{}"], true, &["a b", "2"], "echo 'pa bqa br' p2q2r 'z wa b' w2"),
+        ] {
+            assert_eq!(script_of(true, words, repeats, arguments), expected, "{words:?} {arguments:?}");
         }
     }
 }

@@ -13,8 +13,8 @@ use super::quoted_script::QuotedScript;
 use super::script::{self, Misplaced, Quoting, ScriptPart};
 use super::words::Word;
 use crate::model::arrangement::{ColumnName, ColumnNames, Insertion, ItemForm};
-use crate::model::config::ExecSpec;
-use std::ffi::{OsStr, OsString};
+use crate::model::config::{ExecSpec, QuotingShell};
+use std::ffi::OsString;
 use std::os::unix::ffi::OsStrExt;
 
 /// A command with placeholders.
@@ -70,7 +70,7 @@ impl Template {
     /// The words of a command as a script of this shell, as GNU parallel makes it.
     #[must_use]
     pub fn quoting(
-        shell: &OsStr,
+        shell: &QuotingShell,
         argv: &[OsString],
         append: bool,
         insertion: &Insertion,
@@ -126,7 +126,7 @@ impl Template {
 #[derive(Clone, Debug)]
 pub struct LateTemplate {
     argv: Vec<OsString>,
-    quoting_shell: Option<OsString>,
+    quoting_shell: Option<QuotingShell>,
     /// It runs in a shell; the item is appended if it has no placeholder.
     ways: (bool, bool),
     insertion: Insertion,

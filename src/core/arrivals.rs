@@ -90,7 +90,7 @@ impl Core {
         self.admission.ended = true;
         self.admission.outstanding = 0;
         // A threshold of `--halt` that is a share of all items can be computed now.
-        self.halt_if_met();
+        self.halt_if_met(None);
     }
 
     pub(super) fn on_source_lost(&mut self, error: String) {

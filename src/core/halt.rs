@@ -21,10 +21,15 @@ pub(super) fn met(halt: &Halt, totals: &Totals, ended: bool) -> Option<StopReaso
                 HaltOn::Fail => (totals.settled(), count >= Threshold::PERCENT_ITEMS_MIN),
                 HaltOn::Success | HaltOn::Done => (totals.accepted, ended && count > 0),
             };
-            known && u128::from(count) * 100 >= u128::from(percent) * u128::from(whole)
+            known && is_share(count, percent, whole)
         }
+        Threshold::PercentOfAll(percent) => ended && count > 0 && is_share(count, percent, totals.accepted),
     };
     met.then_some(reason)
+}
+
+fn is_share(count: u64, percent: u8, whole: u64) -> bool {
+    u128::from(count) * 100 >= u128::from(percent) * u128::from(whole)
 }
 
 /// The exit code by which a command asks xargs to stop (`xargs(1)`).

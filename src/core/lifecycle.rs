@@ -191,9 +191,12 @@ impl Core {
         }
     }
 
-    /// The worker closed its channel. If it does not exit soon, it is ended.
+    /// The worker closed its channel. If it does not exit soon, it is ended. One that was asked to leave may close it at any
+    /// time, but not under items, for which it cannot answer any more.
     pub(super) fn on_channel_closed(&mut self, index: usize) {
-        if matches!(self.pool.slots[index].state, SlotState::Starting | SlotState::Ready) {
+        let slot = &self.pool.slots[index];
+        let is_leaving = slot.state == SlotState::Draining && slot.pid.is_some() && !slot.leases.is_empty();
+        if is_leaving || matches!(slot.state, SlotState::Starting | SlotState::Ready) {
             self.pool.set_state(index, SlotState::HalfClosed);
             self.set_slot_timer(index, HALF_CLOSED_WAIT);
         }

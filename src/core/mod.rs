@@ -44,7 +44,7 @@ mod timers;
 
 use crate::model::event::{RunEvent, Stage};
 use crate::model::ids::{Batch, Incarnation, ItemId, WorkerId};
-use crate::model::outcome::{StopReason, Totals};
+use crate::model::outcome::{Halted, StopReason, Totals};
 use crate::model::signal::Signal;
 use crate::model::spec::Policy;
 use crate::model::time::{Duration, Instant};
@@ -109,6 +109,8 @@ pub struct Core {
     stage: Stage,
     /// Why the run stops, if it does.
     reason: Option<StopReason>,
+    /// The state when `--halt` was met.
+    halted: Option<Box<Halted>>,
     /// Every item is settled, and the workers were asked to leave.
     closing: bool,
     /// The strongest stop that commands asked for: 1 drains, 2 terminates, 3 kills.
@@ -154,6 +156,7 @@ impl Core {
             start_exits: 0,
             stage: Stage::Running,
             reason: None,
+            halted: None,
             closing: false,
             firmness: 0,
             last_signal: None,

@@ -14,7 +14,7 @@ use crate::model::event::{ItemFate, RunEvent, Stage};
 use crate::model::exit::ExitStatus;
 use crate::model::exit_rule::{ExitRule, rule_for};
 use crate::model::ids::{Attempt, Batch, Incarnation, ItemId, WorkerId};
-use crate::model::outcome::{Cause, CauseKind, FailReason, Outcome, RetryHint, Settlement, StopReason};
+use crate::model::outcome::{Cause, CauseKind, FailReason, Halted, Outcome, RetryHint, Settlement, StopReason};
 use crate::model::time::Duration;
 use crate::mutant::mutant;
 
@@ -367,6 +367,10 @@ impl Core {
         let skipped = settlement.outcome == Outcome::Skipped;
         self.totals.count(&settlement.outcome, u64::from(count));
         let tripped = self.breaker.note(&settlement.outcome);
+        let is_done = settlement.outcome == Outcome::Done;
+        // Copied only where it may be needed.
+        let by = settlement.causes.last().filter(|_| self.policy.halt.is_some() && !is_done);
+        let by = by.map(|cause| cause.kind.clone());
         let abort = if self.policy.stop_at_abort { halt::abort(&settlement) } else { None };
         let in_turn = match &mut self.order {
             Some(order) => order.settle(first, count),
@@ -384,7 +388,7 @@ impl Core {
             self.stop(Stage::Draining, reason);
         }
         if !skipped {
-            self.halt_if_met();
+            self.halt_if_met(by);
         }
     }
 
@@ -395,14 +399,17 @@ impl Core {
         }
     }
 
+    /// `by`: why the item that was settled is not done.
     #[inline]
-    pub(super) fn halt_if_met(&mut self) {
+    pub(super) fn halt_if_met(&mut self, by: Option<CauseKind>) {
         let Some(policy) = &self.policy.halt else { return };
         let now = policy.now;
-        if let Some(reason) = halt::met(policy, &self.totals.since(&self.restored), self.admission.ended) {
+        let totals = self.totals.since(&self.restored);
+        if let Some(reason) = halt::met(policy, &totals, self.admission.ended) {
             // Stop once only: later outcomes meet the same threshold again.
             let known = matches!(self.reason, Some(StopReason::HaltMet | StopReason::HaltFailed));
             if !known {
+                self.halted.get_or_insert_with(|| Box::new(Halted { by, totals }));
                 self.stop(if now { Stage::Terminating } else { Stage::Draining }, reason);
             }
         }

@@ -29,7 +29,7 @@ use crate::model::config::{
     Config, ExecSpec, InputSpec, OutputMode, OutputSpec, ProgressMode, SourceSpec, Split, WorkerSpec,
 };
 use crate::model::signal::Signal;
-use crate::model::spec::{ProtocolKind, QueueOrder, TransportKind, TransportSpec};
+use crate::model::spec::{ProtocolKind, TransportKind, TransportSpec};
 use crate::model::time::Duration;
 use crate::reporter::caller::{Caller, UntakenBytes};
 use crate::source::Source;
@@ -230,8 +230,8 @@ pub fn open(mut config: Config, attached: Attached, process: &ChangedProcess) ->
     for notice in [fallback, unguarded, hidden].into_iter().flatten().filter(|_| !config.output.quiet) {
         turn.notice(&notice);
     }
-    let feed = Feed::new(source, policy.first_item, policy.queue_order != QueueOrder::Fifo);
-    let feed = feed.with_form(config.source.form());
+    let feed = Feed::new(source, policy.first_item, policy.reads_far());
+    let feed = feed.with_form(config.source.form()).after(own_files::earlier_items(&config, &names));
     let feed = if protocol == ProtocolKind::Lines { feed.of_lines() } else { feed };
     let components = Components { feed, fleet, commit, workers: policy.workers };
     let pace = RunPace::start(&config, turn.system.as_mut())?;

@@ -2,6 +2,8 @@
 
 use super::arrangement;
 use super::error::EngineError;
+use super::feed::EarlierItems;
+use super::own_files;
 use crate::command::exec::Commander;
 use crate::command::line::quote;
 use crate::model::arrangement::ColumnNames;
@@ -34,14 +36,15 @@ fn print(
     names: ColumnNames,
     out: impl Write,
 ) -> Result<RunOutcome, EngineError> {
+    let earlier = own_files::earlier_items(config, &names);
     let commander = match &config.worker {
         WorkerSpec::Exec(spec) => Some(Commander::new(spec, &config.surroundings, &config.run_id)?.with_names(names)),
         WorkerSpec::BuiltIn { .. } | WorkerSpec::Thread { .. } | WorkerSpec::Frames { .. } | WorkerSpec::Foreign(_) => {
             None
         }
     };
-    let mut printer =
-        Printer { out, commander, workers: config.policy.workers, delimiter: source.delimiter(), next: ItemId(0) };
+    let (workers, delimiter) = (config.policy.workers, source.delimiter());
+    let mut printer = Printer { out, commander, earlier, workers, delimiter, next: ItemId(0) };
     let reason = loop {
         let printed = match source.next(ITEMS_AT_ONCE)? {
             Delivery::Items(payload) => printer.payload(&payload),
@@ -56,12 +59,13 @@ fn print(
             break sink_reason(error);
         }
     };
-    Ok(RunOutcome { reason, totals: Totals::default() })
+    Ok(RunOutcome { reason, totals: Totals::default(), halted: None })
 }
 
 struct Printer<W> {
     out: W,
     commander: Option<Commander>,
+    earlier: Option<EarlierItems>,
     workers: u32,
     delimiter: u8,
     next: ItemId,
@@ -79,6 +83,10 @@ impl<W: Write> Printer<W> {
     }
 
     fn item(&mut self, item: &[u8]) -> io::Result<()> {
+        if self.earlier.as_mut().is_some_and(|earlier| earlier.has(self.next, item)) {
+            self.next = self.next.plus(1);
+            return Ok(());
+        }
         let slot = (self.next.0 % u64::from(self.workers.max(1))) as usize;
         match &mut self.commander {
             Some(commander) => {

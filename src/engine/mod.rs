@@ -42,7 +42,7 @@ pub mod parts {
     pub use super::answer::{CommandReply, EarlyLines};
     pub use super::apply::Components;
     pub use super::commit::{Commit, DurableRecord, EarlyOutput, LiveRegion, OutputStreams};
-    pub use super::feed::Feed;
+    pub use super::feed::{EarlierItems, Feed};
     pub use super::fleet::{
         CommandExit, CommandPool, Conversation, Fleet, Handshake, ItemBytes, LaunchSpec, LauncherMailboxes, Order,
         Program, ProgressSource, Report, Residents, Stdio,

@@ -2,13 +2,16 @@
 //! does the summary, for the command of an item that failed.
 
 use super::error::EngineError;
+use super::feed::{EarlierItems, IsStored};
 use super::fleet::RunFolder;
 use super::streams::insertion_of;
 use crate::command::exec::Commander;
 use crate::command::line::quote_as_parallel;
 use crate::command::text::TextTemplate;
 use crate::model::arrangement::{ColumnNames, NameSource};
-use crate::model::config::{Config, ExecSpec, InputSpec, ResultsFormat, SourceSpec, SummaryMode, WorkerSpec};
+use crate::model::config::{
+    Config, ExecSpec, InputSpec, ResultsFormat, ResultsSpec, SourceSpec, SummaryMode, WorkerSpec,
+};
 use crate::reporter::digest::{CommandLineOf, Digest};
 use crate::reporter::item_columns::ItemColumns;
 use crate::reporter::item_files::ItemFiles;
@@ -120,18 +123,11 @@ impl EndedLogs {
     pub fn open(config: &Config, commander: Option<&Commander>, names: &ColumnNames) -> Result<Self, ReporterError> {
         let mut logs = Self { job_log: open_job_log(config, commander)?, files: None, table: None };
         let Some(spec) = &config.output.results else { return Ok(logs) };
-        let columns = ItemColumns {
-            form: config.source.form(),
-            names: names.clone(),
-            has_header: has_header(&config.source),
-            per_record: columns_per_record(&config.source),
-        };
         if spec.format == ResultsFormat::Files {
-            let mut template = TextTemplate::new(spec.name.as_bytes(), &insertion_of(config), names.clone());
-            let name: ItemText = Box::new(move |item, id, worker, out| template.push(item, id, worker, out));
-            logs.files = Some(ItemFiles::new(spec.name.as_bytes(), name, columns));
+            logs.files = Some(item_files(config, spec, names));
         } else {
-            logs.table = Some(ItemTable::create(spec, command_text(config, commander), columns)?);
+            let text = command_text(config, commander);
+            logs.table = Some(ItemTable::create(spec, text, item_columns(config, names))?);
         }
         Ok(logs)
     }
@@ -146,6 +142,34 @@ impl EndedLogs {
         logs.extend(table.map(|table| Box::new(table.starting_at(unix_start_ns)) as Box<dyn Reporter>));
         logs
     }
+}
+
+fn item_columns(config: &Config, names: &ColumnNames) -> ItemColumns {
+    ItemColumns {
+        form: config.source.form(),
+        names: names.clone(),
+        has_header: has_header(&config.source),
+        per_record: columns_per_record(&config.source),
+    }
+}
+
+fn item_files(config: &Config, spec: &ResultsSpec, names: &ColumnNames) -> ItemFiles {
+    let mut template = TextTemplate::new(spec.name.as_bytes(), &insertion_of(config), names.clone());
+    let name: ItemText = Box::new(move |item, id, worker, out| template.push(item, id, worker, out));
+    ItemFiles::new(spec.name.as_bytes(), name, item_columns(config, names))
+}
+
+/// The items that an earlier run has finished, if there may be any.
+pub fn earlier_items(config: &Config, names: &ColumnNames) -> Option<EarlierItems> {
+    let spec = config.output.results.as_ref();
+    let spec = spec.filter(|spec| config.earlier.stored && spec.format == ResultsFormat::Files);
+    let is_stored = spec.map(|spec| {
+        let mut files = item_files(config, spec, names);
+        let is_stored: IsStored = Box::new(move |item, bytes| files.is_stored(item, bytes));
+        is_stored
+    });
+    let has_any = is_stored.is_some() || !config.earlier.finished.is_empty();
+    has_any.then(|| EarlierItems::new(config.earlier.finished.clone(), is_stored))
 }
 
 fn has_header(source: &SourceSpec) -> bool {

@@ -82,6 +82,8 @@ pub struct Arrangement {
     pub skips_blank: bool,
     /// Records come in an order by chance, once all of them are known.
     pub shuffles: bool,
+    /// All inputs go together one by one, and one that has ended begins again, until the longest has.
+    pub recycles: bool,
     /// Most records in an item; 0: one record, of which the command sees nothing.
     pub records_max: Option<u32>,
     /// The same for lines: a line that ends with white space goes on in the next one. The text around a placeholder is

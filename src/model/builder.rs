@@ -7,7 +7,8 @@
 
 use super::arrangement::Arrangement;
 use super::config::{
-    ColorMode, Grouping, InputSpec, JobLogSpec, OutputMode, ProgressMode, ResultsSpec, ShowWhen, SummaryMode,
+    ColorMode, EarlierRun, Grouping, InputSpec, JobLogSpec, OutputMode, ProgressMode, QuotingShell, ResultsSpec,
+    ShowWhen, SummaryMode,
 };
 use super::exit_rule::{ExitMatch, ExitRule};
 use super::spec::{
@@ -101,9 +102,14 @@ config_builder! {
     values {
         /// Write a line for each item that has ended, as GNU parallel's `--joblog` does. Default: no file.
         joblog: JobLogSpec,
+        /// Run commands by this shell as GNU parallel does it. A command without words makes each item a script. Default:
+        /// no shell.
+        quoting_shell: QuotingShell,
         /// Store the output of each command as GNU parallel's `--results` does, and show it only if `output` is set, too.
         /// Default: nowhere.
         results: ResultsSpec,
+        /// Hand out no item that an earlier run has finished. Default: none has.
+        earlier: EarlierRun,
         /// How long the built-in worker spends on each item. Default: 0.
         delay: Duration,
         /// Run the built-in worker on threads of this process, without isolation. Default: false.
@@ -278,9 +284,6 @@ config_builder! {
         task: String,
         /// The same as `tag` with this text, in which `{}` and its kin stand for the item. Default: no text.
         tag_text: OsString,
-        /// Run the words of the command, joined by spaces, as a script of this shell, in which each argument stands as quoted
-        /// text, as GNU parallel does it. A command without words makes each item a script. Default: no shell.
-        quoting_shell: OsString,
         /// The folder in which the files of [`TransportKind::File`] get names and stay. Default: files without a name.
         spool: PathBuf,
         /// The working directory of worker processes. In that of a command placeholders stand for the item. A program whose

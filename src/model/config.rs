@@ -9,6 +9,7 @@ pub use super::output_spec::{
 };
 
 use super::arrangement::{Arrangement, Insertion, ItemForm};
+use super::item_set::ItemSet;
 use super::spec::{Leftovers, Policy, ProtocolKind, TransportSpec};
 use super::surroundings::Surroundings;
 use super::time::Duration;
@@ -54,6 +55,8 @@ pub struct Config {
     pub leftovers: Leftovers,
     /// Where temporary files and folders lie, and what workers find in `TMPDIR`; `None`: `TMPDIR` of our own, else `/tmp`.
     pub tmpdir: Option<PathBuf>,
+    /// What an earlier run has finished.
+    pub earlier: EarlierRun,
     /// What is recorded of the run.
     pub trace: TraceSpec,
     /// Names this run in `SUPERVISOR_RUN` and in keys of items: letters, digits, `-`.
@@ -66,6 +69,15 @@ impl Config {
     pub fn workers_at_most(&self) -> u32 {
         self.policy.workers.max(self.workers_max.unwrap_or(0))
     }
+}
+
+/// Items that an earlier run has finished: they are counted as done, and not handed out again. By default none.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct EarlierRun {
+    /// By their ids, which are their places in the input, from 0.
+    pub finished: ItemSet,
+    /// Those, too, whose results are in the folder of `output.results`.
+    pub stored: bool,
 }
 
 /// What the machine has to have to spare before a process is started. By default nothing.
@@ -200,6 +212,18 @@ impl WorkerSpec {
     }
 }
 
+/// A shell that runs commands as GNU parallel does it: their words, joined by spaces, are its script, in which arguments
+/// stand as quoted text.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct QuotingShell {
+    /// The shell, searched for in `PATH` if it has no slash.
+    pub shell: OsString,
+    /// The words of the command are quoted too, with the arguments in them.
+    pub quotes_words: bool,
+    /// The variable of a command that holds its slot, from 0.
+    pub slot_variable: OsString,
+}
+
 /// A process for each item.
 #[derive(Clone, Debug, PartialEq)]
 pub struct ExecSpec {
@@ -209,9 +233,8 @@ pub struct ExecSpec {
     /// Join the arguments with spaces and run them by `/bin/sh -c`; an item is an argument of the shell, never a part
     /// of the script.
     pub shell: bool,
-    /// As `shell`, but in this shell and as GNU parallel does it: arguments stand in the script as quoted text. Without
-    /// `argv`, an item is a script itself.
-    pub quoting_shell: Option<OsString>,
+    /// As `shell`, but as GNU parallel does it. Without `argv`, an item is a script itself.
+    pub quoting_shell: Option<QuotingShell>,
     /// The item's bytes on the command's stdin; nothing is appended to its arguments.
     pub stdin: bool,
     /// A command's stderr goes where its stdout goes, in the order in which it writes.

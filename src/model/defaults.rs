@@ -5,7 +5,7 @@
 //! opens it.
 
 use super::arranged;
-use super::arrangement::{Arrangement, Insertion, ItemForm};
+use super::arrangement::{Arrangement, Insertion, ItemForm, LineFill};
 use super::builder::{ConfigBuilder, SourceChoice, WorkerChoice};
 use super::config::{
     ArrangedInput, Config, ExecSpec, ForeignSpec, Grouping, InputSpec, ProgressMode, SourceSpec, Split, StartRules,
@@ -69,6 +69,7 @@ impl ConfigBuilder {
             pass_fds: self.pass_fds.unwrap_or_default(),
             leftovers: self.leftovers.unwrap_or_default(),
             tmpdir: self.tmpdir,
+            earlier: self.earlier.unwrap_or_default(),
             trace,
             run_id: self.run_id.unwrap_or(self.host.run_id),
         })
@@ -275,7 +276,11 @@ impl ConfigBuilder {
                 let (shell, hides_item) = (is_set(self.shell), is_set(self.pipe));
                 let stdin = hides_item || is_set(self.stdin);
                 let insertion = arranged::insertion(source, self.arrangement.as_ref());
-                let insertion = Insertion { hides_item, ..insertion };
+                // As by GNU parallel, quoted words are repeated unless they are joined.
+                let quotes_words = self.quoting_shell.as_ref().is_some_and(|shell| shell.quotes_words);
+                let is_joined = self.arrangement.as_ref().is_some_and(|own| own.fill == Some(LineFill::Join));
+                let repeats = insertion.repeats || (quotes_words && !is_joined);
+                let insertion = Insertion { hides_item, repeats, ..insertion };
                 let (argv, terminal, merges) = (argv.clone(), is_set(self.terminal), is_set(self.merge));
                 let (item_tmp, quoting_shell) = (is_set(self.item_tmp), self.quoting_shell.clone());
                 Ok(WorkerSpec::Exec(ExecSpec {
@@ -356,7 +361,7 @@ impl ConfigBuilder {
             (Setting::Replace, arrangement.and_then(|own| own.replace.as_ref()).is_some_and(Vec::is_empty)),
         ]);
         let is_percent = |halt: Halt| match halt.threshold {
-            Threshold::Percent(percent) => (1..=100).contains(&percent),
+            Threshold::Percent(percent) | Threshold::PercentOfAll(percent) => (1..=100).contains(&percent),
             Threshold::Items(_) => true,
         };
         let run_id = self.run_id.as_deref().unwrap_or(&self.host.run_id);

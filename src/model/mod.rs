@@ -15,6 +15,7 @@ pub mod exit;
 pub mod exit_rule;
 pub(crate) mod exit_settings;
 pub mod ids;
+pub mod item_set;
 mod launch_settings;
 pub mod mechanism;
 pub mod notification;

@@ -300,6 +300,15 @@ impl Totals {
     }
 }
 
+/// The state of a run when `--halt` was met.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Halted {
+    /// Why the item that decided is not done; `None` if it is done, or if the end of the source decided.
+    pub by: Option<CauseKind>,
+    /// What this run had counted then, with that item.
+    pub totals: Totals,
+}
+
 /// How a run ended.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct RunOutcome {
@@ -307,6 +316,8 @@ pub struct RunOutcome {
     pub reason: StopReason,
     /// The final counts.
     pub totals: Totals,
+    /// When `--halt` was first met, if it was. A stronger reason may have come later.
+    pub halted: Option<Box<Halted>>,
 }
 
 /// The kind of error that ended a run without a [`RunOutcome`]. Every error type of the engine names

@@ -266,6 +266,8 @@ pub enum Threshold {
     /// Percent. Failures count against the items settled so far, once [`Threshold::PERCENT_ITEMS_MIN`]
     /// failed; successes and outcomes of any kind against all items, once the source has ended.
     Percent(u8),
+    /// Percent of all items, once the source has ended, also for failures, as GNU parallel counts.
+    PercentOfAll(u8),
 }
 
 impl Threshold {
@@ -310,8 +312,10 @@ pub struct Halt {
 pub enum ExitCodeStyle {
     /// The project's own, as the README lists them.
     Own,
-    /// GNU parallel's: how many items failed.
+    /// How many items failed, as GNU parallel counts without `--halt`.
     Count,
+    /// GNU parallel's, with this `--halt`: once it is met, that of the job that decided, or what it says of the jobs.
+    Parallel(Option<Halt>),
     /// xargs's.
     Xargs,
 }
@@ -396,5 +400,12 @@ impl Policy {
     #[must_use]
     pub fn leave_time(&self) -> Duration {
         self.grace.max(Self::LEAVE_TIME_MIN)
+    }
+
+    /// Whether items are read as far ahead as the queue permits, however few would keep the workers busy.
+    #[must_use]
+    pub fn reads_far(&self) -> bool {
+        let counts_all = |halt: Halt| matches!(halt.threshold, Threshold::PercentOfAll(_));
+        self.queue_order != QueueOrder::Fifo || self.halt.is_some_and(counts_all)
     }
 }

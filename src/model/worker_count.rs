@@ -6,13 +6,19 @@
 
 use super::numbers::{self, NumberError};
 
+/// Most digits behind the point of a percent.
+const FRACTION_DIGITS: usize = 6;
+
+/// A percent in its smallest parts.
+const PERCENT: u64 = 1_000_000;
+
 /// A number of workers, perhaps in terms of the cores.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum WorkerCount {
     /// One for each core.
     Cores,
-    /// Percent of the cores; rounded down, and at least 1.
-    Percent(u32),
+    /// Millionths of a percent of the cores; rounded up, as in GNU parallel.
+    Percent(u64),
     /// So many more than there are cores.
     More(u32),
     /// So many fewer, and at least 1.
@@ -41,10 +47,12 @@ impl WorkerCount {
         if text == "auto" {
             return Ok(Self::Cores);
         }
+        if let Some(percent) = text.strip_suffix('%') {
+            return percent_of(percent).map(Self::Percent);
+        }
         let (digits, min, count): (_, _, fn(u32) -> Self) = match text.as_bytes() {
             [b'+', ..] => (&text[1..], 0, Self::More),
             [b'-', ..] => (&text[1..], 0, Self::Fewer),
-            [.., b'%'] => (&text[..text.len() - 1], 1, Self::Percent),
             _ => (text, 1, Self::Exactly),
         };
         match numbers::whole(digits, min, u32::MAX) {
@@ -59,13 +67,31 @@ impl WorkerCount {
     pub fn of(self, cores: u32) -> u32 {
         let count = match self {
             Self::Cores => cores,
-            Self::Percent(percent) => u32::try_from(u64::from(cores) * u64::from(percent) / 100).unwrap_or(u32::MAX),
+            Self::Percent(percent) => {
+                let count = (u128::from(cores) * u128::from(percent)).div_ceil(100 * u128::from(PERCENT));
+                u32::try_from(count).unwrap_or(u32::MAX)
+            }
             Self::More(more) => cores.saturating_add(more),
             Self::Fewer(fewer) => cores.saturating_sub(fewer),
             Self::Exactly(count) => count,
         };
         count.max(1)
     }
+}
+
+/// A percent in millionths, more than 0.
+fn percent_of(text: &str) -> Result<u64, WorkerCountError> {
+    let (whole, fraction) = text.split_once('.').unwrap_or((text, "0"));
+    let number = |digits: &str| match numbers::whole(digits, 0, u32::MAX) {
+        Ok(number) => Ok(u64::from(number)),
+        Err(error @ NumberError::TooLarge { .. }) => Err(error.into()),
+        Err(_) => Err(WorkerCountError::NotACount),
+    };
+    if fraction.is_empty() || fraction.len() > FRACTION_DIGITS {
+        return Err(WorkerCountError::NotACount);
+    }
+    let percent = number(whole)? * PERCENT + number(&format!("{fraction:0<FRACTION_DIGITS$}"))?;
+    if percent == 0 { Err(WorkerCountError::NotACount) } else { Ok(percent) }
 }
 
 #[cfg(test)]
@@ -80,7 +106,12 @@ mod tests {
             ("auto", 8),
             ("200%", 16),
             ("1%", 1),
-            ("49%", 3),
+            ("49%", 4),
+            ("50%", 4),
+            ("12.5%", 1),
+            ("12.500001%", 2),
+            ("0.1%", 1),
+            ("4294967295%", 343_597_384),
             ("+2", 10),
             ("+0", 8),
             ("-1", 7),
@@ -90,7 +121,27 @@ mod tests {
         ] {
             assert_eq!(WorkerCount::parse(text).map(|count| count.of(8)), Ok(of_eight), "{text}");
         }
-        for text in ["0", "", "%", "0%", "+", "-", "two", "1.5", "+-1", "-1%", "\u{661}", " 3", "3\n"] {
+        for text in [
+            "0",
+            "",
+            "%",
+            "0%",
+            "0.0%",
+            "1.%",
+            ".5%",
+            "1.2.3%",
+            "1.1234567%",
+            "1.-5%",
+            "+",
+            "-",
+            "two",
+            "1.5",
+            "+-1",
+            "-1%",
+            "\u{661}",
+            " 3",
+            "3\n",
+        ] {
             assert_eq!(WorkerCount::parse(text), Err(WorkerCountError::NotACount), "{text:?}");
         }
         assert!(matches!(WorkerCount::parse("4294967296"), Err(WorkerCountError::Number(_))));

@@ -20,7 +20,7 @@ const OWN_FAILURE: u8 = 255;
 pub fn run(command: &ParallelCommand) -> ExitCode {
     let words = &command.words;
     let choice = parallel::profiles(words);
-    let around = match choice.and_then(surroundings) {
+    let around = match choice.and_then(|choice| surroundings(choice, words)) {
         Ok(around) => around,
         Err(error) => return fail(&error, OWN_FAILURE),
     };
@@ -34,7 +34,7 @@ pub fn run(command: &ParallelCommand) -> ExitCode {
     }
 }
 
-fn surroundings(choice: ProfileChoice) -> Result<ParallelContext, ParallelError> {
+fn surroundings(choice: ProfileChoice, words: &[OsString]) -> Result<ParallelContext, ParallelError> {
     let home = env::var_os("HOME").map(PathBuf::from).unwrap_or_default();
     let own = env::var_os("PARALLEL_HOME").map_or_else(|| home.join(".parallel"), PathBuf::from);
     let (files, must_be_there) = match &choice {
@@ -56,7 +56,10 @@ fn surroundings(choice: ProfileChoice) -> Result<ParallelContext, ParallelError>
         }
     }
     let variable = env::var_os("PARALLEL").filter(|_| choice != ProfileChoice::Plain);
-    Ok(ParallelContext { profiles, variable, shell: shell() })
+    let around = ParallelContext { profiles, variable, shell: shell(), joblog: None };
+    // One that cannot be read is as one that is not there.
+    let joblog = parallel::log_to_resume(words, &around)?.and_then(|file| std::fs::read(file).ok());
+    Ok(ParallelContext { joblog, ..around })
 }
 
 /// What begins with `/` or `./` is a path, as in GNU parallel; any other name is looked up in the user's folder.

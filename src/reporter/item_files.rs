@@ -12,7 +12,7 @@ use super::job_log::{exit_columns, push_seconds};
 use super::own_file::OwnFile;
 use super::{Content, ItemText, Reporter, ReporterError, Settled};
 use crate::model::event::RunEvent;
-use crate::model::ids::WorkerId;
+use crate::model::ids::{ItemId, WorkerId};
 use crate::model::outcome::{CauseKind, FailReason, Outcome};
 use crate::model::time::Instant;
 use crate::sys::outbox::Outbox;
@@ -58,6 +58,25 @@ impl ItemFiles {
         Self { unix_start_ns, ..self }
     }
 
+    /// Whether a run has stored the output of an item.
+    pub fn is_stored(&mut self, item: ItemId, bytes: &[u8]) -> bool {
+        let mut path = Vec::new();
+        (self.name)(bytes, item, WorkerId::from_index(0), &mut path);
+        if path == self.given {
+            let arguments: Vec<&[u8]> = self.columns.form.arguments(bytes).collect();
+            let has = |shortens| {
+                let mut path = [path.as_slice(), b"/"].concat();
+                self.columns.push_path(&arguments, shortens, &mut path);
+                path.push(b'/');
+                path_of(&[&path, FileNames::IN_FOLDER.stdout.as_bytes()].concat()).exists()
+            };
+            return has(false) || has(true);
+        }
+        without_nul(&mut path);
+        let in_folder = path_of(&[&path, FileNames::IN_FOLDER.stdout.as_bytes()].concat());
+        in_folder.exists() || path_of(&path).is_file()
+    }
+
     /// The beginning of the names of an item's files, whose folders exist then, and what they are called behind it.
     fn place(&mut self, settled: &Settled<'_>) -> Result<(Vec<u8>, FileNames), ReporterError> {
         let item = settled.arguments.unwrap_or(settled.inputs);
@@ -67,8 +86,7 @@ impl ItemFiles {
         if path == self.given {
             return Ok((self.folder_of(settled, path)?, FileNames::IN_FOLDER));
         }
-        // No name of a file has a NUL.
-        path.iter_mut().filter(|byte| **byte == 0).for_each(|byte| *byte = b'_');
+        without_nul(&mut path);
         let (folder, names) = match path.ends_with(b"/") {
             true => (path_of(&path), FileNames::IN_FOLDER),
             false => (path_of(&path).parent().map(Path::to_owned).unwrap_or_default(), FileNames::BY_SUFFIX),
@@ -176,6 +194,11 @@ fn exit_code(settled: &Settled<'_>) -> i32 {
         (0, signal) if signal != 0 => SIGNAL_BASE + signal,
         (code, _) => code,
     }
+}
+
+/// No name of a file has a NUL.
+fn without_nul(path: &mut [u8]) {
+    path.iter_mut().filter(|byte| **byte == 0).for_each(|byte| *byte = b'_');
 }
 
 fn path_of(bytes: &[u8]) -> PathBuf {

@@ -170,7 +170,7 @@ fn finished(reason: StopReason) -> RunEvent {
         spawned: 4,
         ..Totals::default()
     };
-    RunEvent::RunFinished(RunOutcome { reason, totals })
+    RunEvent::RunFinished(RunOutcome { reason, totals, halted: None })
 }
 
 fn item_started(item: u64, slot: usize, pid: u32) -> RunEvent {
@@ -311,8 +311,7 @@ fn results_shows_the_bytes_of_results_alone() {
         str![[r#"
 a	one
 a	two
-a	three
-b	part
+a	threeb	part
 ---
 a	warning
 supervisor: item 1 failed: exit 1
@@ -481,7 +480,7 @@ fn spilled_content_is_shown_and_freed() {
     };
     assert_eq!(shown(&output(OutputMode::Results)), "one\ntwo\nthree---\nwarning\n");
     let tagged = OutputSpec { tag: true, ..output(OutputMode::Results) };
-    assert_eq!(shown(&tagged), "item\tone\nitem\ttwo\nitem\tthree\n---\nitem\twarning\n");
+    assert_eq!(shown(&tagged), "item\tone\nitem\ttwo\nitem\tthree---\nitem\twarning\n");
     assert_eq!(shown(&output(OutputMode::None)), "---\nwarning\n");
     assert_eq!(shown(&output(OutputMode::Narrate)), "worker 1 (pid 101): item 0 -> one\\ntwo\\nthree\n---\nwarning\n");
     assert!(shown(&output(OutputMode::Json)).contains("\"result\":\"one\\ntwo\\nthree\""));

@@ -16,7 +16,7 @@ use crate::sys::outbox::{Outbox, Rewrite};
 use memchr::memchr;
 use std::mem;
 
-/// What each line begins with, before a tab. With a tag each item begins on a line of its own.
+/// What each line begins with, before a tab.
 pub enum Tag {
     /// Lines are as they are.
     None,
@@ -128,8 +128,7 @@ pub(super) fn append(to: &mut Outbox, content: &mut Content<'_>) {
     to.pass(content.memory);
 }
 
-/// The lines of a text, each behind the tag. The last line ends with a newline also if that of the text does not: what
-/// another item writes begins on a line of its own.
+/// The lines of a text, each behind the tag. The last line ends as that of the text does, as in GNU parallel.
 #[derive(Debug)]
 struct TaggedLines {
     /// The item and a tab.
@@ -174,9 +173,6 @@ impl Rewrite for TaggedLines {
         bytes.len() - rest.len()
     }
 
-    fn finish(&mut self, into: &mut Vec<u8>) {
-        if !self.at_line_start {
-            into.push(b'\n');
-        }
-    }
+    /// Nothing follows.
+    fn finish(&mut self, _: &mut Vec<u8>) {}
 }

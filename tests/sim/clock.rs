@@ -6,7 +6,7 @@ use crate::process::OUTPUT_HELD_NS_MAX;
 use crate::shadow::{KillWhy, Phase, Shadow, Truth, at_least};
 use crate::violation::{BrokenCheck, ensure};
 use supervisor::model::event::Stage;
-use supervisor::model::outcome::StopReason;
+use supervisor::model::outcome::{StopReason, Totals};
 use supervisor::model::spec::{Blame, HaltOn, RestartStrategy, Threshold};
 use supervisor::model::time::{Duration, Instant};
 
@@ -145,8 +145,12 @@ impl Shadow {
     }
 
     pub fn halt_is_met(&self) -> Option<StopReason> {
+        self.meets_halt(&self.totals.since(&self.restored))
+    }
+
+    /// The reason to stop by `--halt` with these counts.
+    pub fn meets_halt(&self, totals: &Totals) -> Option<StopReason> {
         let halt = self.policy.halt?;
-        let totals = &self.totals.since(&self.restored);
         let (count, reason) = match halt.on {
             HaltOn::Fail => (totals.failed + totals.dead, StopReason::HaltFailed),
             HaltOn::Success => (totals.done, StopReason::HaltMet),
@@ -158,7 +162,7 @@ impl Shadow {
                 count >= Threshold::PERCENT_ITEMS_MIN && count * 100 >= u64::from(percent) * totals.settled()
             }
             // A share of all items: their number is known once the source has ended.
-            Threshold::Percent(percent) => {
+            Threshold::Percent(percent) | Threshold::PercentOfAll(percent) => {
                 self.source_over && count > 0 && count * 100 >= u64::from(percent) * totals.accepted
             }
         };

@@ -147,6 +147,10 @@ impl Shadow {
     pub fn finishes(&mut self, outcome: &RunOutcome, marks: &mut Marks) -> Judgement {
         let up = self.slots.iter().position(|slot| slot.phase != Phase::Down);
         ensure!(up.is_none(), Finish, "the run is over, and worker {} is there", up.unwrap_or(0) + 1);
+        if matches!(outcome.reason, StopReason::HaltMet | StopReason::HaltFailed) {
+            let met = outcome.halted.as_ref().and_then(|halted| self.meets_halt(&halted.totals));
+            ensure!(met.as_ref() == Some(&outcome.reason), Finish, "it stopped by --halt at {:?}", outcome.halted);
+        }
         let open = self.totals.accepted - self.totals.settled();
         ensure!(open == 0, Finish, "the run is over, and {open} items are open");
         ensure!(

@@ -336,10 +336,11 @@ fn draw_term_sequence(rng: &mut Rng) -> Vec<TermStep> {
 }
 
 fn draw_halt(rng: &mut Rng) -> Halt {
-    let threshold = if rng.per_mille(500) {
-        Threshold::Items(rng.between(1, 10))
-    } else {
-        Threshold::Percent(rng.pick(&[1, 20, 50, 100]))
+    let percent = rng.pick(&[1, 20, 50, 100]);
+    let threshold = match rng.between(0, 3) {
+        0 | 1 => Threshold::Items(rng.between(1, 10)),
+        2 => Threshold::Percent(percent),
+        _ => Threshold::PercentOfAll(percent),
     };
     Halt { on: rng.pick(&[HaltOn::Fail, HaltOn::Success, HaltOn::Done]), threshold, now: rng.per_mille(500) }
 }

@@ -381,8 +381,11 @@ impl Shadow {
                 let kind = CauseKind::Failed(reason.clone());
                 self.failed(index, Batch::of_one(*item, *attempt), kind, *hint, now, marks);
             }
-            // A worker that was asked to leave may close its channel at any time.
-            Input::ChannelClosed { .. } => self.slots[index].closed |= !self.slots[index].leaving,
+            // A worker that was asked to leave may close its channel at any time, but not under items.
+            Input::ChannelClosed { .. } => {
+                let slot = &mut self.slots[index];
+                slot.closed |= !slot.leaving || slot.held > 0;
+            }
             Input::ProtocolError { .. } => self.distrust(index),
             // Of one that is being ended it means nothing.
             Input::OutputHeld { .. } => self.slots[index].output_held = self.slots[index].kill.is_none(),

@@ -15,14 +15,14 @@ use supervisor::core::Core;
 use supervisor::core::action::Action;
 use supervisor::core::input::Input;
 use supervisor::engine::parts::{
-    CommandPool, Commit, Components, Conversation, EarlyOutput, Feed, Fleet, Handshake, LaunchSpec, LauncherMailboxes,
-    LiveRegion, OutputStreams, Port, Program, ProgressDisplay, ProgressForm, ProgressSource, Reactor, Residents,
-    RunPace, StartPermits, Stdio, Turn,
+    CommandPool, Commit, Components, Conversation, EarlierItems, EarlyOutput, Feed, Fleet, Handshake, LaunchSpec,
+    LauncherMailboxes, LiveRegion, OutputStreams, Port, Program, ProgressDisplay, ProgressForm, ProgressSource,
+    Reactor, Residents, RunPace, StartPermits, Stdio, Turn,
 };
 use supervisor::engine::replay::Replay;
 use supervisor::model::command::{Command, Origin};
 use supervisor::model::spec::Leftovers;
-use supervisor::model::spec::{ProtocolKind, QueueOrder};
+use supervisor::model::spec::ProtocolKind;
 use supervisor::reporter::Reporter;
 use supervisor::reporter::results::{RawResults, Tag};
 use supervisor::sys::outbox::Outbox;
@@ -56,8 +56,8 @@ pub fn build(world: &Shared) -> Reactor {
     }
     commit.output.watch(&mut turn);
     let policy = scenario.policy;
-    let reads_far = policy.queue_order != QueueOrder::Fifo;
-    let feed = Feed::new(Box::new(FakeSource::new(world)), policy.first_item, reads_far);
+    let earlier = (!scenario.finished.is_empty()).then(|| EarlierItems::new(scenario.finished, None));
+    let feed = Feed::new(Box::new(FakeSource::new(world)), policy.first_item, policy.reads_far()).after(earlier);
     let fleet = match scenario.launchers {
         Some(launchers) => commands(world, launchers, &mut turn),
         None => residents(world),

@@ -38,6 +38,8 @@ pub struct Item {
     kills: u32,
     hangs: bool,
     pub rejected: bool,
+    /// An earlier run has finished it.
+    pub restored: bool,
     /// Executions that began, and those that gave reason for another one: failures, and deaths of its holder.
     pub executions: u32,
     pub returns: u32,
@@ -122,6 +124,7 @@ impl Items {
             kills,
             hangs,
             rejected,
+            restored: false,
             executions: 0,
             returns: 0,
             completed: false,
@@ -136,6 +139,23 @@ impl Items {
             recorded: false,
             safe: false,
         });
+    }
+
+    /// The source delivers an item that an earlier run has finished.
+    pub fn add_restored(&mut self, scenario: &Scenario, rng: &mut Rng) {
+        self.add(scenario, rng, false);
+        if let Some(item) = self.all.last_mut() {
+            (item.restored, item.settled, item.done, item.shown) = (true, true, true, true);
+        }
+        self.settled += 1;
+        self.shown += 1;
+    }
+
+    /// The item whose turn it is: none that an earlier run has finished.
+    pub fn pass_restored(&mut self) {
+        while self.get(self.turn).is_some_and(|item| item.restored) {
+            self.turn += 1;
+        }
     }
 
     /// What the present execution of an item leads to.

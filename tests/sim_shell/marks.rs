@@ -88,6 +88,7 @@ listed! {
         SourceStalled,
         SourcePassedOver,
         ItemRejected,
+        ItemRestored,
         // Of the output.
         StdoutShortWrite,
         StdoutBlocked,

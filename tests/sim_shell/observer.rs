@@ -271,6 +271,7 @@ impl World {
                 inputs.push(b'\n');
             }
         }
+        self.items.pass_restored();
         let turn = std::mem::replace(&mut self.items.turn, first.plus(u64::from(count)).0);
         if self.scenario.policy.keep_order {
             self.marks.hit(Mark::KeepOrder);
@@ -305,6 +306,7 @@ impl World {
         let lines = bytes_of(&settled.results, self);
         let text = String::from_utf8_lossy(&lines).into_owned();
         let pid = text.split(' ').next().and_then(|pid| pid.parse().ok());
+        self.items.pass_restored();
         let turn = self.items.turn;
         self.marks.hit(Mark::EarlyLines);
         hold!(

@@ -3,6 +3,7 @@
 use crate::choice::Rng;
 use crate::policy;
 use supervisor::model::config::StartRules;
+use supervisor::model::item_set::ItemSet;
 use supervisor::model::signal::Signal;
 use supervisor::model::spec::{Policy, QueueOrder};
 use supervisor::model::time::Duration;
@@ -186,6 +187,8 @@ pub struct Scenario {
     pub workers_max: Option<u32>,
     /// A bar on the terminal of stderr.
     pub bar: bool,
+    /// What an earlier run has finished.
+    pub finished: ItemSet,
 }
 
 impl Scenario {
@@ -206,6 +209,11 @@ impl Scenario {
         }
         scenario.bar = rng.per_mille(250);
         scenario.workers_max = rng.per_mille(150).then(|| 1 + rng.below(6) as u32);
+        if rng.per_mille(200) {
+            let (first, chance) = (scenario.policy.first_item, rng.pick(&[100, 500, 900]));
+            let ids = (0..scenario.items).filter(|_| rng.per_mille(chance)).map(|item| first.plus(item));
+            scenario.finished = ids.collect();
+        }
         scenario
     }
 
@@ -255,6 +263,7 @@ impl Scenario {
             early: launchers.is_some() && rng.per_mille(400),
             bar: false,
             workers_max: None,
+            finished: ItemSet::default(),
         }
     }
 

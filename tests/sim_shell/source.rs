@@ -12,6 +12,7 @@ use std::fs::File;
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd};
 use std::sync::Arc;
+use supervisor::model::ids::ItemId;
 use supervisor::model::outcome::FailReason;
 use supervisor::model::spec::QueueOrder;
 use supervisor::source::{Delivery, Payload, Source, SourceError};
@@ -130,7 +131,12 @@ impl World {
             if count > 1 {
                 bytes.push(b'\n');
             }
-            self.items.add(&self.scenario, &mut self.rng, false);
+            if self.scenario.finished.contains(ItemId(self.items.next())) {
+                self.marks.hit(Mark::ItemRestored);
+                self.items.add_restored(&self.scenario, &mut self.rng);
+            } else {
+                self.items.add(&self.scenario, &mut self.rng, false);
+            }
         }
         self.check_ahead();
         let block = Arc::new(Block::from(bytes));

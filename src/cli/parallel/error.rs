@@ -15,6 +15,12 @@ pub enum ParallelError {
     NoValue { option: String },
     #[error("parallel: the word {word:?} of a profile, or of the variable PARALLEL, is no option")]
     ProfileWord { word: String },
+    #[error("parallel: --resume and --resume-failed need --joblog FILE or --results DIR of the earlier run")]
+    ResumesNothing,
+    #[error("parallel: --retry-failed needs --joblog FILE of the earlier run")]
+    RetriesNothing,
+    #[error("parallel: {file} is no joblog, because of its line {line:?}; name another file, or leave --resume out")]
+    LogFormat { file: String, line: String },
     #[error("parallel: read the profile {file}: {error}")]
     Profile { file: String, error: String },
 }

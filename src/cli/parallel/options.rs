@@ -3,6 +3,8 @@
 //! The names are those of version 20221122. Invariant: no option is ignored silently: what has no counterpart is refused by
 //! its name.
 
+use super::resume::Resumption;
+
 /// If a value follows an option.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Takes {
@@ -42,6 +44,11 @@ pub enum Own {
     KeepOrder,
     NoKeepOrder,
     ArgSep,
+    /// All inputs go together one by one.
+    Link,
+    SlotVariable,
+    JobLog,
+    Resume(Resumption),
 }
 
 /// An option by its names, without dashes, separated by `|`.
@@ -69,7 +76,6 @@ const fn row(names: &'static str, takes: Takes, meaning: Meaning) -> ParallelOpt
 const REMOTE: &str = "commands run on this machine";
 const SEMAPHORE: &str = "a counting semaphore is supervisor sem";
 const PERL: &str = "there is no Perl in it";
-const RESUME: &str = "a run cannot be resumed by its joblog yet";
 
 /// Every option.
 pub const OPTIONS: &[ParallelOption] = &[
@@ -93,7 +99,7 @@ pub const OPTIONS: &[ParallelOption] = &[
     row("arg-sep|argsep", Value, Meaning::Own(Own::ArgSep)),
     row("quote|q", Nothing, Meaning::Own(Own::Quote)),
     row("xargs", Nothing, Refused("-m and -X fill command lines, and supervisor xargs is xargs")),
-    row("link|xapply", Nothing, Refused("write :::+ or ::::+ before each further input")),
+    row("link|xapply", Nothing, Meaning::Own(Own::Link)),
     row("replace|i", Nothing, Refused("use -I")),
     row("eof|e", Nothing, Refused("use -E")),
     row("max-lines|maxlines|l", Nothing, Refused("use -L")),
@@ -139,7 +145,7 @@ pub const OPTIONS: &[ParallelOption] = &[
     row("progress", Nothing, Meaning::Own(Own::Progress)),
     row("eta", Nothing, Meaning::Own(Own::Progress)),
     row("bar", Nothing, Meaning::Own(Own::Progress)),
-    row("joblog|jl", Value, Flag("--joblog")),
+    row("joblog|jl", Value, Meaning::Own(Own::JobLog)),
     row("dry-run|dryrun|dr", Nothing, Flag("--dry-run")),
     row("verbose|t", Nothing, Meaning::Own(Own::Verbose)),
     row("v", Nothing, Refused("-t prints each command, on stderr")),
@@ -163,14 +169,14 @@ pub const OPTIONS: &[ParallelOption] = &[
     ),
     row("tmux", Nothing, Refused("there are no windows")),
     row("tmux-pane|tmuxpane", Nothing, Refused("there are no windows")),
-    row("resume", Nothing, Refused(RESUME)),
-    row("resume-failed|resumefailed", Nothing, Refused(RESUME)),
-    row("retry-failed|retryfailed", Nothing, Refused(RESUME)),
+    row("resume", Nothing, Meaning::Own(Own::Resume(Resumption::Unfinished))),
+    row("resume-failed|resumefailed", Nothing, Meaning::Own(Own::Resume(Resumption::Failed))),
+    row("retry-failed|retryfailed", Nothing, Meaning::Own(Own::Resume(Resumption::CommandsOfLog))),
     // Commands.
     row("work-dir|workdir|wd", Value, Flag("--workdir")),
     row("tmpdir|tempdir", Value, Flag("--tmpdir")),
     row("interactive|p", Nothing, Refused("it does not ask")),
-    row("process-slot-var|processslotvar", Value, Refused("PARALLEL_JOBSLOT has the number of the slot")),
+    row("process-slot-var|processslotvar", Value, Meaning::Own(Own::SlotVariable)),
     row("tty", Nothing, Flag("--tty")),
     row("open-tty|o", Nothing, Flag("--tty")),
     row("env", Value, AlwaysSo),

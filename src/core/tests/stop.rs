@@ -2,6 +2,7 @@
 
 use super::rig::{Rig, alone, check, check_all, per_item, policy, with_credit};
 use crate::model::event::Stage;
+use crate::model::outcome::{CauseKind, FailReason};
 use crate::model::signal::Signal;
 use crate::model::spec::{Halt, HaltOn, Policy, Threshold};
 use crate::model::status::WorkerState;
@@ -204,6 +205,15 @@ fn a_worker_that_does_not_leave_after_a_halt_soon_is_ended() {
 }
 
 #[test]
+fn a_worker_that_closes_its_channel_under_an_item_does_not_delay_a_halt_soon_for_ever() {
+    let mut rig = Rig::running(halts_soon(Duration::ZERO), 2);
+    rig.feed("failed 1 0; exit 1 0; closed 2");
+    check!(rig, "wait 499", []);
+    check!(rig, "wait 1", ["kill 2.1 TERM"]);
+    assert!(rig.feed("killed 2 15").ends_with("finish HaltFailed"));
+}
+
+#[test]
 fn halt_counts_shares() {
     let halt = |on| Policy { halt: Some(Halt { on, threshold: Threshold::Percent(50), now: false }), ..with_credit(1) };
     let reason = |rig: &Rig| rig.core.status().reason.map(|reason| format!("{reason:?}"));
@@ -228,6 +238,27 @@ fn halt_counts_shares() {
     assert_eq!(reason(&rig), None);
     rig.feed("arrive 2; end");
     assert_eq!(reason(&rig).as_deref(), Some("HaltMet"));
+}
+
+#[test]
+fn a_share_of_all_items_may_be_one_failure() {
+    let halt = Halt { on: HaltOn::Fail, threshold: Threshold::PercentOfAll(50), now: false };
+    let mut rig = Rig::new(Policy { halt: Some(halt), ..with_credit(1) });
+    let reason = |rig: &Rig| rig.core.status().reason.map(|reason| format!("{reason:?}"));
+    rig.feed("start; arrive 2; spawned 1; hello 1; failed 1 0");
+    assert_eq!(reason(&rig), None, "the number of all items is not known");
+    rig.feed("end");
+    assert_eq!(reason(&rig).as_deref(), Some("HaltFailed"));
+}
+
+#[test]
+fn the_outcome_has_the_item_that_met_a_halt() {
+    let mut rig = Rig::running(halts_soon(Duration::ZERO), 3);
+    let orders = rig.feed("settled 1 0; failed 2 1; failed 1 2; exit 1 0; exit 2 0");
+    assert!(orders.ends_with("finish HaltFailed"), "{orders}");
+    let halted = rig.core.halted.as_ref().unwrap();
+    assert_eq!((halted.totals.done, halted.totals.failed), (1, 1), "the later failure does not count");
+    assert_eq!(halted.by, Some(CauseKind::Failed(FailReason::Message("bad".into()))));
 }
 
 #[test]

@@ -45,7 +45,7 @@ impl EarlyOutput {
         output: &mut OutputStreams,
         feed: &mut Feed,
     ) -> Result<(), ReporterError> {
-        if mutant!(EarlyOrderIgnored, self.keep_order && lines.item != self.next, false) {
+        if mutant!(EarlyOrderIgnored, self.keep_order && lines.item != feed.past_restored(self.next), false) {
             let held = self.held.entry(lines.item.0).or_default();
             held.retain(|earlier| earlier.incarnation == lines.incarnation);
             held.push(lines);
@@ -76,6 +76,7 @@ impl EarlyOutput {
         output: &mut OutputStreams,
         feed: &mut Feed,
     ) -> Result<(), ReporterError> {
+        let next = feed.past_restored(next);
         self.next = next;
         if !self.keep_order || self.held.is_empty() {
             return Ok(());

@@ -7,19 +7,25 @@
 //! Invariant: reads no item beyond the demand. Bytes in memory stop the source only where that cannot leave a worker
 //! without items.
 
+mod cut;
+mod earlier;
 mod payloads;
 mod refused;
+
+pub use earlier::{EarlierItems, IsStored};
 
 use super::token::Port;
 use super::turn::Turn;
 use crate::core::input::Input;
 use crate::model::arrangement::ItemForm;
 use crate::model::ids::ItemId;
-use crate::model::outcome::FailReason;
+use crate::model::item_set::ItemSet;
+use crate::model::outcome::{FailReason, Outcome};
 use crate::mutant::mutant;
 use crate::source::{Delivery, Payload, Source};
 use crate::sys::block::BlockSlice;
 use crate::sys::poller::{Added, Interest};
+use cut::CutPart;
 use payloads::Payloads;
 use refused::{PayloadPart, Refused};
 use std::borrow::Cow;
@@ -72,6 +78,10 @@ pub struct Feed {
     form: ItemForm,
     /// What no item may contain.
     refused: Option<Refused>,
+    /// Items that an earlier run has finished.
+    earlier: Option<EarlierItems>,
+    /// Those of them that the source has delivered.
+    restored: ItemSet,
 }
 
 impl Feed {
@@ -88,7 +98,20 @@ impl Feed {
             reads_far,
             form: ItemForm::Whole,
             refused: None,
+            earlier: None,
+            restored: ItemSet::default(),
         }
+    }
+
+    /// Hands out no item that an earlier run has finished.
+    #[must_use]
+    pub fn after(self, earlier: Option<EarlierItems>) -> Self {
+        Self { earlier, ..self }
+    }
+
+    /// The first item from `item` on that no earlier run is known to have finished.
+    pub fn past_restored(&self, item: ItemId) -> ItemId {
+        self.restored.past(item)
     }
 
     /// Items are shown as this form has it.
@@ -171,6 +194,26 @@ impl Feed {
     }
 
     fn accept(&mut self, payload: Payload, turn: &mut Turn) {
+        let delimiter = self.payloads.delimiter();
+        let Some(earlier) = &mut self.earlier else { return self.arrive(payload, turn) };
+        let first = self.next;
+        for part in mutant!(EarlierIgnored, earlier.cut(payload, first, delimiter), vec![CutPart::Kept(payload)]) {
+            match part {
+                CutPart::Kept(payload) => self.arrive(payload, turn),
+                CutPart::Picked(count) => self.restore(count, turn),
+            }
+        }
+    }
+
+    /// The next items are counted as done. They count against no limit, so the demand stays as it is.
+    fn restore(&mut self, count: u32, turn: &mut Turn) {
+        let first = self.next;
+        self.next = first.plus(count.into());
+        self.restored.push(first, count);
+        turn.report(Input::Restored { first, count, outcome: Outcome::Done });
+    }
+
+    fn arrive(&mut self, payload: Payload, turn: &mut Turn) {
         let (first, count, priority) = (self.next, payload.count, payload.priority);
         self.count(u64::from(count));
         self.payloads.insert(first, payload);

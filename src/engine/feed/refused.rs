@@ -1,10 +1,8 @@
 //! Items that workers of a protocol cannot take, because of a byte in them. Each fails alone.
-//!
-//! Invariant: the parts of a payload have its items, in order.
 
+use super::cut::{CutPart, cut};
 use crate::model::outcome::FailReason;
 use crate::source::Payload;
-use std::sync::Arc;
 
 /// A byte that no item may contain, and why.
 pub(super) struct Refused {
@@ -12,7 +10,7 @@ pub(super) struct Refused {
     reason: &'static str,
 }
 
-/// PayloadPart of a payload.
+/// A part of a payload.
 pub(super) enum PayloadPart {
     Items(Payload),
     /// One item.
@@ -35,37 +33,13 @@ impl Refused {
     /// The payload, cut before and after each item that contains the byte.
     pub(super) fn parts(&self, payload: Payload, delimiter: u8) -> Vec<PayloadPart> {
         let reason = || PayloadPart::Refused(FailReason::Rejected(self.reason.to_owned()));
-        if payload.count <= 1 {
-            return vec![reason()];
-        }
-        let Payload { block, range, count, priority } = payload;
-        let (mut parts, mut from, mut good) = (Vec::new(), range.start, 0);
-        let mut at = range.start;
-        let flush = |parts: &mut Vec<PayloadPart>, from: usize, to: usize, good: u32| {
-            // A payload of one item is without its delimiter.
-            let end = if good == 1 { to - 1 } else { to };
-            if good > 0 {
-                parts.push(PayloadPart::Items(Payload {
-                    block: Arc::clone(&block),
-                    range: from..end,
-                    count: good,
-                    priority,
-                }));
-            }
+        let has_byte = |_, item: &[u8]| memchr::memchr(self.byte, item).is_some();
+        let parts = cut(payload, delimiter, has_byte).into_iter();
+        let of = |part| match part {
+            CutPart::Kept(payload) => vec![PayloadPart::Items(payload)],
+            CutPart::Picked(count) => (0..count).map(|_| reason()).collect(),
         };
-        for item in block[range.clone()].split(|byte| *byte == delimiter).take(count as usize) {
-            let end = (at + item.len() + 1).min(range.end);
-            if memchr::memchr(self.byte, item).is_some() {
-                flush(&mut parts, from, at, good);
-                parts.push(reason());
-                (from, good) = (end, 0);
-            } else {
-                good += 1;
-            }
-            at = end;
-        }
-        flush(&mut parts, from, at, good);
-        parts
+        parts.flat_map(of).collect()
     }
 }
 
@@ -73,6 +47,7 @@ impl Refused {
 mod tests {
     use super::*;
     use crate::sys::block::Block;
+    use std::sync::Arc;
 
     /// The parts of NUL-separated items, as text.
     fn parts(text: &str, count: u32) -> Vec<String> {

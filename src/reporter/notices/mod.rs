@@ -342,7 +342,11 @@ supervisor: INT: killing the workers
         }
         // Another kind of end.
         stage.event(exited(1, 2, 101, ExitStatus::Code(3), EndReason::Own, Some((5, ItemFate::Again(Attempt(2))))));
-        stage.event(RunEvent::RunFinished(RunOutcome { reason: StopReason::SourceEnded, totals: Totals::default() }));
+        stage.event(RunEvent::RunFinished(RunOutcome {
+            reason: StopReason::SourceEnded,
+            totals: Totals::default(),
+            halted: None,
+        }));
         check(
             stage.written(),
             str![[r#"

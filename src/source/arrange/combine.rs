@@ -1,10 +1,10 @@
 //! All combinations of the values of several inputs, one after the other; the last input varies fastest.
 //!
-//! Linked inputs count as one: their values go together one by one, as many as the shortest has. An input without values
-//! has one without bytes, unless no input has any.
+//! Linked inputs count as one: their values go together one by one, as many as the shortest has; where inputs recycle, as
+//! many as the longest has. An input without values has one without bytes, unless no input has any.
 //!
 //! Invariant: a value is read when the first combination needs it. Of the first input, and so of a single one, only what is
-//! needed is kept; of the others, their values, and never a combination.
+//! needed is kept unless it may begin again; of the others, their values, and never a combination.
 
 use super::super::{FailReason, SourceError};
 use super::permutation::Permutation;
@@ -86,20 +86,37 @@ struct LinkGroup {
     inputs: Vec<CombinedInput>,
     /// The value of each that the present combination has.
     at: u64,
-    /// No more values than are known.
-    is_complete: bool,
+    /// An input that has ended begins again.
+    recycles: bool,
 }
 
 impl LinkGroup {
-    /// How many values all inputs have that are known.
+    /// How many values the group has that are known.
     fn count(&self) -> u64 {
-        self.inputs.iter().map(|input| input.kept.count()).min().unwrap_or(0)
+        let counts = self.inputs.iter().map(|input| input.kept.count());
+        if self.recycles { counts.max() } else { counts.min() }.unwrap_or(0)
+    }
+
+    /// Whether it is known if the group has a value at a place.
+    fn is_known(&self, place: u64) -> bool {
+        let mut inputs = self.inputs.iter();
+        let has_ended = |input: &CombinedInput| input.ended && input.kept.count() <= place;
+        let is_read = |input: &CombinedInput| input.ended || input.kept.count() > place;
+        inputs.clone().all(is_read) || (!self.recycles && inputs.any(has_ended))
+    }
+
+    /// The values of the present combination.
+    fn values(&self) -> impl Iterator<Item = &[u8]> {
+        self.inputs.iter().map(|input| {
+            let at = if self.recycles { self.at % input.kept.count().max(1) } else { self.at };
+            input.kept.get(at)
+        })
     }
 
     /// Reads until the group has a value at a place, or has ended: `false`.
     fn reach(&mut self, place: u64) -> Result<bool, Hindrance> {
         let mut read = 0;
-        while !self.is_complete && self.count() <= place {
+        while !self.is_known(place) {
             if read >= VALUES_MAX {
                 return Err(Hindrance::Again);
             }
@@ -116,7 +133,6 @@ impl LinkGroup {
                     InputValue::Ended => input.ended = true,
                 }
             }
-            self.is_complete = self.inputs.iter().any(|input| input.ended && input.kept.count() <= place);
         }
         Ok(place < self.count())
     }
@@ -140,15 +156,15 @@ struct Shuffled {
 }
 
 impl Combinations {
-    /// Each input with whether it is linked to the one before it.
+    /// Each input with whether it is linked to the one before it; all are where inputs recycle.
     #[must_use]
-    pub fn new(readers: Vec<(ValueReader, bool)>, shuffles: Option<u64>) -> Self {
+    pub fn new(readers: Vec<(ValueReader, bool)>, recycles: bool, shuffles: Option<u64>) -> Self {
         let mut groups: Vec<LinkGroup> = Vec::new();
         for (reader, linked) in readers {
             let input = CombinedInput { reader, kept: KeptValues::default(), ended: false };
             match groups.last_mut() {
-                Some(group) if linked => group.inputs.push(input),
-                _ => groups.push(LinkGroup { inputs: vec![input], at: 0, is_complete: false }),
+                Some(group) if linked || recycles => group.inputs.push(input),
+                _ => groups.push(LinkGroup { inputs: vec![input], at: 0, recycles }),
             }
         }
         Self { groups, is_begun: false, shuffles, shuffled: None, ended: false }
@@ -205,7 +221,7 @@ impl Combinations {
             let place = self.groups[index].at + 1;
             if self.groups[index].reach(place)? {
                 self.groups[index].at = place;
-                if index == 0 {
+                if index == 0 && !self.groups[0].recycles {
                     self.groups[0].inputs.iter_mut().for_each(|input| input.kept.forget_before(place));
                 }
                 self.groups[index + 1..].iter_mut().for_each(|group| group.at = 0);
@@ -255,7 +271,7 @@ impl Combinations {
 
     /// The values of the present combination, in the order of the inputs.
     pub fn values(&self) -> impl Iterator<Item = &[u8]> {
-        self.groups.iter().flat_map(|group| group.inputs.iter().map(|input| input.kept.get(group.at)))
+        self.groups.iter().flat_map(LinkGroup::values)
     }
 }
 
@@ -265,14 +281,16 @@ mod tests {
     use super::*;
     use crate::model::arrangement::Arrangement;
 
-    /// Inputs are separated by `/`, a `+` in front links one; values are separated by blanks.
+    /// Inputs are separated by `/`, a `+` in front links one, a `*` in front of all lets them recycle; values are separated by
+    /// blanks.
     fn combinations(inputs: &str, shuffles: Option<u64>) -> Combinations {
-        let readers = inputs.split('/').map(|input| {
+        let recycles = inputs.starts_with('*');
+        let readers = inputs.trim_start_matches('*').split('/').map(|input| {
             let values = input.trim_start_matches('+').split_whitespace().map(std::ffi::OsString::from).collect();
             let source = Box::new(ArgumentSource::new(values));
             (ValueReader::new(source, &Arrangement::default(), false), input.starts_with('+'))
         });
-        Combinations::new(readers.collect(), shuffles)
+        Combinations::new(readers.collect(), recycles, shuffles)
     }
 
     fn all(inputs: &str, shuffles: Option<u64>) -> Vec<String> {
@@ -314,6 +332,24 @@ mod tests {
         for inputs in ["", "/", "/+/"] {
             assert!(all(inputs, None).is_empty(), "{inputs}");
         }
+    }
+
+    /// The expected texts are those of `parallel --link`, 20221122, which fails at an input without values.
+    #[test]
+    fn an_input_that_has_ended_begins_again() {
+        for (inputs, expected) in [
+            ("*a b c/1 2", "a 1,b 2,c 1"),
+            ("*a/1 2 3", "a 1,a 2,a 3"),
+            ("*a b/+1 2 3/w x y z", "a 1 w,b 2 x,a 3 y,b 1 z"),
+            ("*a b c", "a,b,c"),
+            ("*/1 2", " 1, 2"),
+            ("*/", ""),
+        ] {
+            assert_eq!(all(inputs, None).join(","), expected, "{inputs}");
+        }
+        let mut shuffled = all("*a b c/1 2", Some(5));
+        shuffled.sort();
+        assert_eq!(shuffled, ["a 1", "b 2", "c 1"]);
     }
 
     #[test]

@@ -114,7 +114,7 @@ impl ArrangedSource {
         let reader = |input: OpenedInput| (ValueReader::new(input.source, arrangement, has_names), input.linked);
         let readers = inputs.into_iter().map(reader).collect();
         Ok(Self {
-            combinations: Combinations::new(readers, arrangement.shuffles.then_some(facts.seed)),
+            combinations: Combinations::new(readers, arrangement.recycles, arrangement.shuffles.then_some(facts.seed)),
             columns,
             names,
             form,
