@@ -317,6 +317,8 @@ pub fn usage_error(error: ConfigError, flags: &Flags) -> UsageError {
         ConfigError::NeedsBuiltIn { setting } => UsageError::NeedsBuiltIn { flag: flag(setting) },
         ConfigError::NeedsResident { setting } => UsageError::NeedsFrames { flag: flag(setting) },
         ConfigError::NeedsCommand { setting } => UsageError::NeedsExec { flag: flag(setting) },
+        ConfigError::NeedsText { setting } => UsageError::NeedsText { flag: flag(setting) },
+        ConfigError::OtherWay { setting } => UsageError::OtherWay { flag: flag(setting) },
         ConfigError::NeedsProcesses { setting } => UsageError::NeedsProcesses { flag: flag(setting) },
         ConfigError::NeedsTransport { setting, transport } => {
             UsageError::NeedsTransport { flag: flag(setting), transport: transport.name() }
