@@ -193,7 +193,7 @@ pub struct Flags {
     /// Lend the terminal to the command that runs, one at a time [-j 1]
     #[arg(long)]
     pub tty: bool,
-    /// Each command has a terminal of its own, so that colors stay
+    /// Each command has a terminal of its own; workers of lines, json too
     #[arg(long)]
     pub pty: bool,
     /// Workers inherit our descriptor N, from 3 on; may be repeated [none]

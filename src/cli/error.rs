@@ -65,6 +65,12 @@ pub enum UsageError {
     BlockOfLines,
     #[error("{flag} is for a command that runs once per item; leave it out, or use --protocol exec with a command")]
     NeedsExec { flag: &'static str },
+    #[error(
+        "{flag} is for a command that runs once per item, or with --protocol lines or json; leave it out, or add that"
+    )]
+    NeedsText { flag: &'static str },
+    #[error("with --pty lines travel by a terminal, and {flag} is another way; leave one of them out")]
+    OtherWay { flag: &'static str },
     #[error("{flag} is for worker processes, and --isolation thread has none; leave one of them out")]
     NeedsProcesses { flag: &'static str },
     #[error(

@@ -328,6 +328,8 @@ pub fn usage_error(error: ConfigError, flags: &Flags) -> UsageError {
         ConfigError::NeedsBuiltIn { setting } => UsageError::NeedsBuiltIn { flag: flag(setting) },
         ConfigError::NeedsResident { setting } => UsageError::NeedsFrames { flag: flag(setting) },
         ConfigError::NeedsCommand { setting } => UsageError::NeedsExec { flag: flag(setting) },
+        ConfigError::NeedsText { setting } => UsageError::NeedsText { flag: flag(setting) },
+        ConfigError::OtherWay { setting } => UsageError::OtherWay { flag: flag(setting) },
         ConfigError::NeedsProcesses { setting } => UsageError::NeedsProcesses { flag: flag(setting) },
         ConfigError::NeedsTransport { setting, transport } => {
             UsageError::NeedsTransport { flag: flag(setting), transport: transport.name() }
@@ -389,6 +391,10 @@ pub fn usage_error(error: ConfigError, flags: &Flags) -> UsageError {
     }
 }
 
+const fn either(is_first: bool, first: &'static str, second: &'static str) -> &'static str {
+    if is_first { first } else { second }
+}
+
 /// The flag that makes a setting, as typed.
 const fn flag(setting: Setting, flags: &Flags) -> &'static str {
     match setting {
@@ -422,17 +428,14 @@ const fn flag(setting: Setting, flags: &Flags) -> &'static str {
         Setting::LoadMax => "--load",
         Setting::CrashLimit => "--crash-limit",
         Setting::KillLimit => "--kill-limit",
-        Setting::Delimiter if flags.null => "--null",
-        Setting::Delimiter => "--delimiter",
+        Setting::Delimiter => either(flags.null, "--null", "--delimiter"),
         Setting::Block => "--block",
         Setting::Pipe => "--pipe",
         Setting::RecordStart => "--recstart",
         Setting::RecordEnd => "--recend",
         Setting::PriorityQueue => "--queue priority",
-        Setting::Grouping if flags.line_buffer => "--line-buffer",
-        Setting::Grouping => "--ungroup",
-        Setting::Tag if flags.tagstring.is_some() => "--tagstring",
-        Setting::Tag => "--tag",
+        Setting::Grouping => either(flags.line_buffer, "--line-buffer", "--ungroup"),
+        Setting::Tag => either(flags.tagstring.is_some(), "--tagstring", "--tag"),
         Setting::SuccessOutput if flags.success_output.is_some() => "--success-output",
         Setting::FailureOutput if flags.failure_output.is_some() => "--failure-output",
         Setting::SuccessOutput | Setting::FailureOutput => "--show",
@@ -447,13 +450,11 @@ const fn flag(setting: Setting, flags: &Flags) -> &'static str {
         Setting::Intensity => "--max-restarts",
         Setting::Halt => "--halt",
         Setting::Inputs => "a second input",
-        Setting::Columns if flags.csv => "--csv",
-        Setting::Columns => "--colsep",
+        Setting::Columns => either(flags.csv, "--csv", "--colsep"),
         Setting::Names => "--header",
         Setting::RecordsMax => "--max-args",
         Setting::LinesMax => "-L",
-        Setting::LineFill if flags.repeat_words => "-X",
-        Setting::LineFill => "-m",
+        Setting::LineFill => either(flags.repeat_words, "-X", "-m"),
         Setting::LineBytesMax => "--max-chars",
         Setting::Replace => "-I",
         Setting::EndOfFile => "-E",

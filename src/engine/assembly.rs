@@ -232,7 +232,7 @@ pub fn open(mut config: Config, attached: Attached, process: &ChangedProcess) ->
     }
     let feed = Feed::new(source, policy.first_item, policy.reads_far());
     let feed = feed.with_form(config.source.form()).after(own_files::earlier_items(&config, &names));
-    let feed = if protocol == ProtocolKind::Lines { feed.of_lines() } else { feed };
+    let feed = feed.for_workers_of(protocol, config.pty);
     let components = Components { feed, fleet, commit, workers: policy.workers };
     let pace = RunPace::start(&config, turn.system.as_mut())?;
     let reactor = Reactor::new(Core::new(config.policy), components, turn).with_pace(pace).with_progress(progress);
@@ -394,7 +394,7 @@ fn open_kind(config: &Config, delimiter: u8) -> Result<Kind, EngineError> {
         }
         WorkerSpec::Foreign(spec) => {
             let path = program_path(&spec.argv, config)?;
-            open_program(path, spec.argv.clone(), &spec.transport, manners_of(spec), config, delimiter)?
+            open_program(path, spec.argv.clone(), &spec.transport, manners_of(spec, config.pty), config, delimiter)?
         }
     })
 }
@@ -451,7 +451,8 @@ fn open_program(
     let c_string = |word: OsString| CString::new(word.into_vec()).map_err(io::Error::other);
     let c_strings = |words: Vec<OsString>| words.into_iter().map(c_string).collect::<Result<Vec<_>, _>>();
     let prepare = || EngineError::system("prepare the worker's program");
-    let transport = transport::transport(spec, config.workers_at_most())?;
+    let most = config.workers_at_most();
+    let transport = if manners.on_terminal { transport::terminal() } else { transport::transport(spec, most)? };
     let spin = transport.spin();
     let program = Program::Process(Box::new(LaunchSpec {
         path: c_string(path).map_err(prepare())?,

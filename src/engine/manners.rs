@@ -30,10 +30,13 @@ pub struct Manners {
     pub stdio: Stdio,
     pub handshake: Handshake,
     pub progress: ProgressSource,
+    /// Its channel is a terminal of its own.
+    pub on_terminal: bool,
 }
 
 /// Of a worker on our SDK.
-pub const OF_SDK: Manners = Manners { stdio: Stdio::Own, handshake: Handshake::Hello, progress: ProgressSource::Page };
+pub const OF_SDK: Manners =
+    Manners { stdio: Stdio::Own, handshake: Handshake::Hello, progress: ProgressSource::Page, on_terminal: false };
 
 /// The working directory of workers that stay, if it is not ours.
 pub fn workdir(config: &Config) -> Result<Option<OsString>, EngineError> {
@@ -94,11 +97,12 @@ pub fn environment(
     kept.chain(set).chain(of_run).map(entry).collect()
 }
 
-/// Of a foreign one.
-pub const fn manners_of(spec: &ForeignSpec) -> Manners {
+/// Of a foreign one, which has a terminal or not.
+pub const fn manners_of(spec: &ForeignSpec, pty: bool) -> Manners {
     Manners {
         stdio: if spec.own_fds { Stdio::Own } else { Stdio::Channel },
         handshake: if spec.waits_until_ready { Handshake::Ready } else { Handshake::None },
         progress: ProgressSource::OldestHeld,
+        on_terminal: pty && !spec.own_fds,
     }
 }

@@ -84,6 +84,9 @@ fn common_fds(config: &Config) -> Vec<(i32, String)> {
         WorkerSpec::Exec(ExecSpec { stdin, .. }) if config.pty => {
             [if *stdin { "the item" } else { "/dev/null" }, OWN_TERMINAL, OWN_TERMINAL]
         }
+        WorkerSpec::Foreign(spec) if config.pty && !spec.own_fds => {
+            ["items, by a terminal of its own", "results, by that terminal", "the supervisor's stderr"]
+        }
         WorkerSpec::Foreign(spec) if !spec.own_fds => ["items", "results", "the supervisor's stderr"],
         WorkerSpec::Foreign(_) => ["/dev/null", "the supervisor's stderr", "the supervisor's stderr"],
         WorkerSpec::Exec(ExecSpec { stdin, terminal, merges, .. }) => {

@@ -143,7 +143,8 @@ config_builder! {
         /// system.
         terminal: bool,
         /// Give each command a terminal of its own as its stdout and stderr: programs that see one show colors, and hold no
-        /// output back. What it writes to either is its result. Default: false, two pipes.
+        /// output back. What it writes to either is its result. Workers of the protocols `lines` and `json` get one as their
+        /// stdin and stdout; an item whose line is longer than 4,094 bytes fails alone. Default: false, pipes.
         pty: bool,
         /// Descriptors of this process, from 3 on, that workers inherit under the same numbers. They have to be open
         /// when the run starts, and to stay open while it lasts. Default: none.

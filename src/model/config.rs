@@ -46,7 +46,8 @@ pub struct Config {
     pub surroundings: Surroundings,
     /// What `OMP_NUM_THREADS` and its kin say in the environment of workers; `None`: they are as in our own.
     pub threads_per_worker: Option<u32>,
-    /// Each command has a terminal of its own as stdout and stderr, in place of two pipes.
+    /// Each command has a terminal of its own as stdout and stderr, in place of two pipes. Each worker that answers in text
+    /// has one as stdin and stdout.
     pub pty: bool,
     /// Descriptors of this process, from 3 on, that workers inherit under the same numbers. They have to stay open
     /// while the run lasts.

@@ -34,6 +34,21 @@ pub enum ConfigError {
         /// The setting to leave out.
         setting: Setting,
     },
+    /// Commands and workers that answer in text alone have this setting.
+    #[error(
+        "`{setting}` is for a command that runs once per item, or for workers of the protocol lines or json; leave it \
+         out, or set one of these protocols"
+    )]
+    NeedsText {
+        /// The setting to leave out.
+        setting: Setting,
+    },
+    /// Lines travel by the terminal of a worker, or in another way.
+    #[error("with `pty` lines travel by a terminal, and `{setting}` is another way; leave one of them out")]
+    OtherWay {
+        /// The setting to leave out.
+        setting: Setting,
+    },
     /// Worker processes alone have this setting, and threads are set.
     #[error("`{setting}` is for worker processes, and `threads` has none; leave one of them out")]
     NeedsProcesses {

@@ -147,7 +147,6 @@ impl ConfigBuilder {
             (Setting::ItemTmp, is_set(self.item_tmp)),
             (Setting::Pipe, is_set(self.pipe)),
             (Setting::Terminal, is_set(self.terminal)),
-            (Setting::Pty, is_set(self.pty)),
             (Setting::ExitRules, self.exit_rules.is_some()),
             (Setting::TimeoutPercent, self.timeout_percent.is_some()),
             (Setting::SuccessOutput, self.success_output.is_some()),
@@ -174,6 +173,14 @@ impl ConfigBuilder {
     }
 
     fn check_terminal(&self) -> Result<(), ConfigError> {
+        let other_way =
+            first_set(&[(Setting::JsonFd, is_set(self.json_fd)), (Setting::Transport, self.transport.is_some())]);
+        match other_way {
+            _ if !is_set(self.pty) || self.is_per_item() => {}
+            _ if self.text_protocol().is_none() => return Err(ConfigError::NeedsText { setting: Setting::Pty }),
+            Some(setting) => return Err(ConfigError::OtherWay { setting }),
+            None => {}
+        }
         if !is_set(self.terminal) {
             return Ok(());
         }
@@ -505,7 +512,13 @@ mod tests {
         let credit = Credit::Items(2);
         check(builder().command(["x"]).credit(credit), ConfigError::NeedsResident { setting: Setting::Credit });
         check(builder().shell(true), ConfigError::NeedsCommand { setting: Setting::Shell });
-        check(builder().worker_program(["w"]).pty(true), ConfigError::NeedsCommand { setting: Setting::Pty });
+        check(builder().worker_program(["w"]).pty(true), ConfigError::NeedsText { setting: Setting::Pty });
+        let lines = || builder().worker_program(["w"]).protocol(ProtocolKind::Lines).pty(true);
+        assert!(lines().build().is_ok_and(|config| config.pty));
+        let way = ConfigError::OtherWay { setting: Setting::Transport };
+        check(lines().transport(TransportKind::Pipe), way);
+        let json = lines().protocol(ProtocolKind::Json).json_fd(true);
+        check(json, ConfigError::OtherWay { setting: Setting::JsonFd });
         check(builder().command(["vi"]).pty(true).terminal(true), ConfigError::TwoTerminals);
         let timeout = Duration::from_secs(1);
         let threads = builder().threads(true);

@@ -165,6 +165,14 @@ pub(super) fn push(id: ItemId, attempt: Attempt, item: &[u8], out: &mut Vec<u8>)
     out.extend_from_slice(b"}\n");
 }
 
+/// Most bytes of the line that gives this item to a worker, its newline aside, whatever its id and its attempt are.
+#[must_use]
+pub fn json_line_bytes_max(item: &[u8]) -> usize {
+    let (mut line, largest) = (Vec::new(), (ItemId(u64::MAX), Attempt(u32::MAX)));
+    push(largest.0, largest.1, item, &mut line);
+    line.len() - 1
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -30,6 +30,8 @@ mod lines;
 mod session;
 
 pub use error::ProtocolError;
+#[cfg(feature = "run")]
+pub use json_line::json_line_bytes_max;
 pub use line_buffer::LINE_BYTES_MAX;
 pub use session::{Outgoing, Received, SessionConfig};
 

@@ -16,7 +16,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::{Builder, JoinHandle};
 
 /// What both threads know.
-struct Shared {
+struct ScriptThread {
     wake: WakeFd,
     state: Mutex<State>,
 }
@@ -32,7 +32,7 @@ struct State {
 
 /// A script of `/bin/sh`, without a stdin, whose stdout nobody reads. Readable when there is an answer.
 pub struct AskedCommand {
-    shared: Arc<Shared>,
+    shared: Arc<ScriptThread>,
     questions: Option<Sender<()>>,
     thread: Option<JoinHandle<()>>,
 }
@@ -43,7 +43,7 @@ impl AskedCommand {
     /// # Errors
     /// The system is short of descriptors or of threads.
     pub fn new(script: OsString) -> io::Result<Self> {
-        let shared = Arc::new(Shared { wake: WakeFd::new()?, state: Mutex::default() });
+        let shared = Arc::new(ScriptThread { wake: WakeFd::new()?, state: Mutex::default() });
         let (questions, asked) = mpsc::channel();
         let own = Arc::clone(&shared);
         let thread = Builder::new().name("check".to_owned()).spawn(move || own.serve(&script, &asked))?;
@@ -91,7 +91,7 @@ impl Drop for AskedCommand {
     }
 }
 
-impl Shared {
+impl ScriptThread {
     /// A thread that panicked leaves a state that is whole.
     fn state(&self) -> std::sync::MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)

@@ -11,13 +11,13 @@ use std::sync::Arc;
 use std::sync::mpsc::{self, Receiver, Sender, SyncSender};
 use std::thread::Builder;
 
-type Answer = Result<SemaphorePlace, SemaphoreError>;
+type PlaceAnswer = Result<SemaphorePlace, SemaphoreError>;
 
 /// Waits for a place when it is asked to. Readable when it has one.
 pub struct PlaceTaker {
     wake: Arc<WakeFd>,
     questions: Sender<NonZeroU32>,
-    answers: Receiver<Answer>,
+    answers: Receiver<PlaceAnswer>,
 }
 
 impl PlaceTaker {
@@ -45,7 +45,7 @@ impl PlaceTaker {
     ///
     /// # Errors
     /// The semaphore cannot be used any more.
-    pub fn answer(&self) -> Option<Answer> {
+    pub fn answer(&self) -> Option<PlaceAnswer> {
         self.wake.clear();
         self.answers.try_recv().ok()
     }
@@ -57,7 +57,7 @@ impl AsFd for PlaceTaker {
     }
 }
 
-fn serve(semaphore: &Semaphore, asked: &Receiver<NonZeroU32>, answered: &SyncSender<Answer>, wake: &WakeFd) {
+fn serve(semaphore: &Semaphore, asked: &Receiver<NonZeroU32>, answered: &SyncSender<PlaceAnswer>, wake: &WakeFd) {
     for places in asked {
         // Without a limit of the wait there is a place at the end of it.
         let Some(answer) = semaphore.take(places, None).transpose() else { continue };

@@ -111,6 +111,8 @@ pub enum ChannelError {
     Ring(#[from] shm_ring::Broken),
     #[error("send text: this transport carries frames only; use the transport pipe or socket")]
     FramesOnly,
+    #[error("send a frame: a terminal carries lines of text only; use the transport pipe or socket")]
+    TextOnly,
     /// The disk failed, which is no fault of the worker.
     #[error("write an item to the spool in {folder}: {error}")]
     Spool { folder: String, error: String },

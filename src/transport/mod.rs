@@ -41,6 +41,7 @@ mod socket;
 mod spool;
 mod staging;
 mod stream;
+mod terminal;
 #[cfg(test)]
 mod testing;
 
@@ -52,3 +53,4 @@ pub use input_integrity::InputIntegrity;
 pub use opening::{OpenError, Transport, TransportError};
 pub use selection::{by_name, check, connect, copies, transport};
 pub use staging::StagingArea;
+pub use terminal::terminal;

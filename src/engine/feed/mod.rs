@@ -21,6 +21,7 @@ use crate::model::arrangement::ItemForm;
 use crate::model::ids::ItemId;
 use crate::model::item_set::ItemSet;
 use crate::model::outcome::{FailReason, Outcome};
+use crate::model::spec::ProtocolKind;
 use crate::mutant::mutant;
 use crate::source::{Delivery, Payload, Source};
 use crate::sys::block::BlockSlice;
@@ -76,7 +77,7 @@ pub struct Feed {
     reads_far: bool,
     /// What an item is, for those who look at it.
     form: ItemForm,
-    /// What no item may contain.
+    /// What no item may be.
     refused: Option<Refused>,
     /// Items that an earlier run has finished.
     earlier: Option<EarlierItems>,
@@ -120,10 +121,10 @@ impl Feed {
         Self { form, ..self }
     }
 
-    /// Workers take a line for each item, so an item that contains a newline fails alone.
+    /// Workers of this protocol get the items, by a terminal or not. One that they cannot take fails alone.
     #[must_use]
-    pub fn of_lines(self) -> Self {
-        Self { refused: Some(Refused::newlines()), ..self }
+    pub fn for_workers_of(self, protocol: ProtocolKind, on_terminal: bool) -> Self {
+        Self { refused: Refused::new(protocol, on_terminal), ..self }
     }
 
     /// The source may deliver this many items more, in all.

@@ -1,14 +1,14 @@
 //! The number of workers of a run that searches for it (`--jobs-max`).
 //!
-//! Invariant: looks at most once a second.
+//! Invariant: looks at most once a second, and wakes nothing: an item that ends is an event.
 
 use super::super::turn::Turn;
-use super::climb::{Climb, Seen};
+use super::climb::{Climb, RateSample};
 use crate::core::input::Input;
 use crate::model::command::{Command, Origin};
 use crate::model::time::{Duration, Instant};
 
-/// How often it is seen whether a look is due.
+/// The time between two looks, at least.
 const EVERY: Duration = Duration::from_secs(1);
 /// Memory is short while some process waited for it in more than this part of the last 10 s: a tenth. More workers then
 /// only wait more.
@@ -28,11 +28,6 @@ impl AutoWorkers {
         Self { climb: Climb::new(workers, max), since: Instant::ZERO, settled: 0, next: Instant::ZERO + EVERY }
     }
 
-    /// When the next look may be due.
-    pub const fn next_timeout(&self) -> Instant {
-        self.next
-    }
-
     /// So many items have ended since the start of the run.
     pub fn end_turn(&mut self, settled: u64, turn: &mut Turn) {
         if turn.now < self.next {
@@ -47,7 +42,7 @@ impl AutoWorkers {
             return;
         }
         (self.since, self.settled) = (turn.now, settled);
-        if let Some(workers) = self.climb.look(Seen { items, elapsed, is_short }) {
+        if let Some(workers) = self.climb.look(RateSample { items, elapsed, is_short }) {
             let command = Command::Scale { workers };
             turn.report(Input::Command { command, origin: Origin::Caller });
         }

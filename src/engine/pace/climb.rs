@@ -21,7 +21,7 @@ const REST_LOOKS_MAX: u32 = 64;
 
 /// What was seen since the last look.
 #[derive(Clone, Copy, Debug)]
-pub struct Seen {
+pub struct RateSample {
     /// Items that ended.
     pub items: u64,
     pub elapsed: Duration,
@@ -31,7 +31,7 @@ pub struct Seen {
 
 /// A number that is tried, beside the one before.
 #[derive(Clone, Copy, Debug)]
-struct Trial {
+struct RateTrial {
     workers: u32,
     /// Items of a second.
     rate: f64,
@@ -42,7 +42,7 @@ struct Trial {
 pub struct Climb {
     workers: u32,
     max: u32,
-    before: Option<Trial>,
+    before: Option<RateTrial>,
     /// Looks until the next trial.
     rest: u32,
     rest_next: u32,
@@ -62,7 +62,7 @@ impl Climb {
     }
 
     /// The number of workers from now on, if it changes.
-    pub fn look(&mut self, seen: Seen) -> Option<u32> {
+    pub fn look(&mut self, seen: RateSample) -> Option<u32> {
         let from = self.workers;
         let rate = seen.items as f64 * 1e9 / seen.elapsed.0.max(1) as f64;
         if seen.is_short {
@@ -80,7 +80,7 @@ impl Climb {
         (self.workers != from).then_some(self.workers)
     }
 
-    fn judge(&mut self, before: Trial, rate: f64) {
+    fn judge(&mut self, before: RateTrial, rate: f64) {
         let share = f64::from(self.workers) / f64::from(before.workers) - 1.0;
         if rate / before.rate.max(f64::MIN_POSITIVE) - 1.0 > share / 2.0 {
             // It got more done, or the same with fewer: on in this direction.
@@ -103,7 +103,7 @@ impl Climb {
         if next == self.workers {
             self.turn_round();
         } else {
-            self.before = Some(Trial { workers: self.workers, rate });
+            self.before = Some(RateTrial { workers: self.workers, rate });
             self.workers = next;
         }
     }
@@ -126,7 +126,7 @@ mod tests {
         let mut climb = Climb::new(start, max);
         let mut look = || {
             let items = rate(climb.workers);
-            climb.look(Seen { items, elapsed: Duration(1_000_000_000), is_short: false });
+            climb.look(RateSample { items, elapsed: Duration(1_000_000_000), is_short: false });
             climb.workers
         };
         (0..200).map(|_| look()).collect()
@@ -162,7 +162,7 @@ mod tests {
     #[test]
     fn while_memory_is_short_the_number_falls_to_one() {
         let mut climb = Climb::new(8, 8);
-        let short = Seen { items: 100, elapsed: Duration(1_000_000_000), is_short: true };
+        let short = RateSample { items: 100, elapsed: Duration(1_000_000_000), is_short: true };
         let numbers: Vec<_> = (0..9).map(|_| climb.look(short)).collect();
         assert_eq!(numbers, [Some(6), Some(5), Some(4), Some(3), Some(2), Some(1), None, None, None]);
     }

@@ -105,10 +105,9 @@ impl RunPace {
         }
     }
 
-    /// When a start may be permitted that waits, or another number of workers may be tried.
+    /// When a start may be permitted that waits.
     pub fn next_timeout(&self) -> Option<Instant> {
-        let start = self.permits.as_ref().and_then(StartPermits::next_timeout);
-        start.into_iter().chain(self.auto.as_ref().map(AutoWorkers::next_timeout)).min()
+        self.permits.as_ref().and_then(StartPermits::next_timeout)
     }
 
     /// The file with the number of workers may have changed.

@@ -53,8 +53,8 @@ impl Silence {
 /// The hint.
 pub fn notice(worker: WorkerId, pid: u32) -> String {
     format!(
-        "supervisor: worker {worker} (pid {pid}) has not answered for 1 s: a program that buffers its output has to be \
-         told not to (mawk -W interactive, gawk with fflush(), sed -u, jq --unbuffered, python3 -u), and it has to \
+        "supervisor: worker {worker} (pid {pid}) has not answered for 1 s: a program that buffers its output needs a \
+         terminal (--pty), or has to be told not to (mawk -W interactive, gawk with fflush(), sed -u, jq --unbuffered, python3 -u), and it has to \
          answer every line; if an item takes that long, all is well"
     )
 }
