@@ -131,7 +131,7 @@ pub fn change_process(config: &Config) -> Result<ChangedProcess, EngineError> {
     Ok(ChangedProcess { open_files, _signals: signals, plane: Rc::new(plane) })
 }
 
-/// [`OWN_OPEN_FILES`], the files of events, of the job log and of results, that of the trace, and what a removal of folders
+/// [`OWN_OPEN_FILES`], the terminal of answers, the files of events, of the job log and of results, that of the trace, and what a removal of folders
 /// opens.
 fn own_open_files(config: &Config) -> u64 {
     let OutputSpec { events, joblog, results, .. } = &config.output;
@@ -142,6 +142,7 @@ fn own_open_files(config: &Config) -> u64 {
         results.is_some(),
         config.trace.file.is_some(),
         config.workers_file.is_some(),
+        config.asks,
     ];
     OWN_OPEN_FILES + if removes_folders { REMOVAL_OPEN_FILES } else { 0 } + files.map(u64::from).iter().sum::<u64>()
 }

@@ -51,6 +51,8 @@ pub enum EngineError {
     WorkersFile { file: PathBuf, error: WorkersFileError },
     #[error("lend commands the terminal: {why}")]
     Terminal { why: String },
+    #[error("ask before commands start: {why}")]
+    NobodyToAsk { why: String },
     #[error("write results: stdout is closed; send it to a file, or give --output none")]
     StdoutClosed,
     #[error(
@@ -79,6 +81,7 @@ impl EngineError {
             | Self::Reporter(_)
             | Self::OutputInInput { .. }
             | Self::Terminal { .. }
+            | Self::NobodyToAsk { .. }
             | Self::PassedClosed { .. }
             | Self::WorkdirOfItem { .. }
             | Self::Tmpdir { .. }

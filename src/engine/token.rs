@@ -24,6 +24,8 @@ pub enum Port {
     Children,
     /// The file with the number of workers may have changed.
     WorkersFile,
+    /// A person types at the terminal.
+    Answers,
     /// A part of the process in the slot at `index`, whose incarnation ends in these 24 bits.
     Worker {
         part: Part,
@@ -72,6 +74,7 @@ impl Port {
             Self::Files => 8,
             Self::Children => 9,
             Self::WorkersFile => 10,
+            Self::Answers => 11,
             Self::Worker { part, index, generation } => {
                 (FIRST_PART + part as u64) << 56 | (generation as u64) << 32 | index as u64
             }
@@ -93,6 +96,7 @@ impl Port {
             8 => Some(Self::Files),
             9 => Some(Self::Children),
             10 => Some(Self::WorkersFile),
+            11 => Some(Self::Answers),
             _ => {
                 let part = *PARTS.get((token >> 56).checked_sub(FIRST_PART)? as usize)?;
                 Some(Self::Worker { part, index: token as u32, generation: generation((token >> 32) as u32) })
@@ -120,13 +124,14 @@ mod tests {
             Port::Files,
             Port::Children,
             Port::WorkersFile,
+            Port::Answers,
         ]
         .into_iter()
         .chain(worker)
         {
             assert_eq!(Port::of(port.token()), Some(port));
         }
-        assert_eq!(Port::of(11), None);
+        assert_eq!(Port::of(12), None);
         assert_eq!(Port::of(u64::MAX), None);
     }
 }
