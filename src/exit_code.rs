@@ -76,16 +76,21 @@ pub fn of(outcome: &RunOutcome, style: ExitCodeStyle) -> ProgramExit {
     }
 }
 
-/// The code that the outcomes of the items lead to. Items skipped because a success policy was met are not failures.
+/// The code that the outcomes of the items lead to. Items skipped because a success policy was met are not failures, and
+/// neither are those that the person who was asked left out, which GNU parallel counts all the same.
 fn of_items(outcome: &RunOutcome, style: ExitCodeStyle) -> u8 {
     let totals = &outcome.totals;
-    let not_done = totals.failed + totals.dead;
+    let declined = match style {
+        ExitCodeStyle::Count | ExitCodeStyle::Parallel(_) => totals.declined,
+        _ => 0,
+    };
+    let not_done = totals.failed + totals.dead + declined;
     if let ExitCodeStyle::Parallel(Some(halt)) = style
         && let Some(code) = of_halt(outcome, halt)
     {
         return code;
     }
-    if not_done == 0 && (totals.skipped == 0 || outcome.reason == StopReason::HaltMet) {
+    if not_done == 0 && (totals.skipped == totals.declined || outcome.reason == StopReason::HaltMet) {
         return DONE;
     }
     match style {

@@ -200,6 +200,10 @@ mod armed {
         PermitNotUsed,
         /// Slots that wait until the delay is over never get a process.
         DueForgotten,
+        /// An item that is left out comes again.
+        DeclinedAskedAgain,
+        /// The slot of an item that is left out gets no further one.
+        DeclinedSlotLost,
     }
     shell {
         /// A worker that cannot be watched is not ended.

@@ -196,6 +196,9 @@ pub struct Flags {
     /// Each command has a terminal of its own; workers of lines, json too
     #[arg(long)]
     pub pty: bool,
+    /// Ask at the terminal before each command starts; y starts it
+    #[arg(short = 'p', long)]
+    pub interactive: bool,
     /// Workers inherit our descriptor N, from 3 on; may be repeated [none]
     #[arg(long, value_name = "N", value_parser = values::count_u32)]
     pub pass_fd: Vec<u32>,

@@ -101,6 +101,8 @@ pub enum UsageError {
     TtyWorkers,
     #[error("--tty lends commands our terminal, and --pty gives each its own; leave one of them out")]
     TwoTerminals,
+    #[error("--dry-run starts nothing, so --interactive has nothing to ask; leave one of them out")]
+    NothingAsked,
     #[error("--pass-fd {fd}: 0, 1 and 2 are a worker's own stdin, stdout and stderr; give a number from 3 on")]
     PassedStandard { fd: i32 },
     #[error("--env {name}: a run sets this variable itself; leave it out")]

@@ -26,7 +26,6 @@ pub const HABITS: &[Habit] = &[
     habit(&["--work-dir"], "named --workdir here"),
     habit(&["--tempdir"], "named --tmpdir here"),
     habit(&["--memsuspend"], "not here yet; --load and --memfree hold starts back"),
-    habit(&["--interactive", "-p"], "not here yet; --dry-run shows the commands"),
     habit(
         &["--round-robin", "--roundrobin", "--round", "--rr"],
         "not here yet; --pipe gives each block a command of its own",

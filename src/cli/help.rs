@@ -41,7 +41,7 @@ What becomes of an item:
   done     an attempt succeeded
   failed   its last attempt (--retries) failed: an error, another exit code than 0, a timeout
   dead     it ended as many workers as --crash-limit allows, by a signal or an exit under it
-  skipped  the run stopped before
+  skipped  the run stopped before, or with -p the answer was no, which is no failure
 A command that exits with 75 is tried again, 3 times without --retries, and with 65 never; rules
 for other exits: --on 3,4=retry --on SEGV=dead
 

@@ -162,6 +162,7 @@ fn settings(flags: &Flags, worker: WorkerChoice, host: &Host) -> ConfigBuilder {
         tmpdir: flags.tmpdir.clone(),
         terminal: Some(flags.tty),
         pty: Some(flags.pty),
+        interactive: Some(flags.interactive),
         pass_fds: pass_fds(flags),
         workdir: flags.workdir.clone(),
         variables: (!flags.env.is_empty()).then(|| flags.env.clone()),
@@ -362,6 +363,7 @@ pub fn usage_error(error: ConfigError, flags: &Flags) -> UsageError {
         ConfigError::ListToStdin { setting } => UsageError::ListToStdin { flag: flag(setting) },
         ConfigError::StdinTwice => UsageError::StdinTwice,
         ConfigError::TwoExitRules { status, rules } => UsageError::TwoExitRules { status, rules },
+        ConfigError::NothingAsked => UsageError::NothingAsked,
         ConfigError::TwoTerminals => UsageError::TwoTerminals,
         ConfigError::TerminalWorkers => UsageError::TtyWorkers,
         ConfigError::TagOfMode { mode: OutputMode::Narrate } => UsageError::NeedsResults { mode: "narrate" },
@@ -391,12 +393,22 @@ pub fn usage_error(error: ConfigError, flags: &Flags) -> UsageError {
     }
 }
 
-const fn either(is_first: bool, first: &'static str, second: &'static str) -> &'static str {
-    if is_first { first } else { second }
-}
-
 /// The flag that makes a setting, as typed.
 const fn flag(setting: Setting, flags: &Flags) -> &'static str {
+    match setting {
+        Setting::Delimiter if flags.null => "--null",
+        Setting::Grouping if flags.line_buffer => "--line-buffer",
+        Setting::Tag if flags.tagstring.is_some() => "--tagstring",
+        Setting::SuccessOutput if flags.success_output.is_some() => "--success-output",
+        Setting::FailureOutput if flags.failure_output.is_some() => "--failure-output",
+        Setting::Columns if flags.csv => "--csv",
+        Setting::LineFill if flags.repeat_words => "-X",
+        _ => usual_flag(setting),
+    }
+}
+
+/// The flag that makes a setting, in its first spelling.
+const fn usual_flag(setting: Setting) -> &'static str {
     match setting {
         Setting::Task => "--task",
         Setting::Delay => "--delay",
@@ -422,22 +434,21 @@ const fn flag(setting: Setting, flags: &Flags) -> &'static str {
         Setting::Nice => "--nice",
         Setting::Leftovers => "--leftovers",
         Setting::Pty => "--pty",
+        Setting::Interactive => "--interactive",
         Setting::Timeout => "--timeout",
         Setting::TimeoutPercent => "--timeout N%",
         Setting::WorkersMax => "--jobs-max",
         Setting::LoadMax => "--load",
         Setting::CrashLimit => "--crash-limit",
         Setting::KillLimit => "--kill-limit",
-        Setting::Delimiter => either(flags.null, "--null", "--delimiter"),
+        Setting::Delimiter => "--delimiter",
         Setting::Block => "--block",
         Setting::Pipe => "--pipe",
         Setting::RecordStart => "--recstart",
         Setting::RecordEnd => "--recend",
         Setting::PriorityQueue => "--queue priority",
-        Setting::Grouping => either(flags.line_buffer, "--line-buffer", "--ungroup"),
-        Setting::Tag => either(flags.tagstring.is_some(), "--tagstring", "--tag"),
-        Setting::SuccessOutput if flags.success_output.is_some() => "--success-output",
-        Setting::FailureOutput if flags.failure_output.is_some() => "--failure-output",
+        Setting::Grouping => "--ungroup",
+        Setting::Tag => "--tag",
         Setting::SuccessOutput | Setting::FailureOutput => "--show",
         Setting::Results => "--results",
         Setting::KeepOrder => "--keep-order",
@@ -450,11 +461,11 @@ const fn flag(setting: Setting, flags: &Flags) -> &'static str {
         Setting::Intensity => "--max-restarts",
         Setting::Halt => "--halt",
         Setting::Inputs => "a second input",
-        Setting::Columns => either(flags.csv, "--csv", "--colsep"),
+        Setting::Columns => "--colsep",
         Setting::Names => "--header",
         Setting::RecordsMax => "--max-args",
         Setting::LinesMax => "-L",
-        Setting::LineFill => either(flags.repeat_words, "-X", "-m"),
+        Setting::LineFill => "-m",
         Setting::LineBytesMax => "--max-chars",
         Setting::Replace => "-I",
         Setting::EndOfFile => "-E",

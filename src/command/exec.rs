@@ -245,6 +245,20 @@ impl Commander {
         shown.unwrap_or_else(|error| format!("# failed to {error}").into_bytes())
     }
 
+    /// What a person is asked before the command of one item starts, up to the mark of the question.
+    pub fn question(&mut self, bytes: &[u8], item: ItemId, worker: WorkerId) -> Vec<u8> {
+        match self.plain {
+            Some(_) => super::plain::question(bytes),
+            None => [&self.quoted_line(bytes, item, worker, super::line::quote_as_parallel)[..], b" "].concat(),
+        }
+    }
+
+    /// Whether commands are started as xargs starts them.
+    #[must_use]
+    pub const fn is_plain(&self) -> bool {
+        self.plain.is_some()
+    }
+
     fn fill<'a>(
         &mut self,
         bytes: &'a [u8],

@@ -60,7 +60,8 @@ impl PlainCommands {
         }
         if self.prints {
             // A stderr that is closed is no reason to stop.
-            let _ = io::stderr().write_all(&shown(&self.argv));
+            let line = [&shown(self.argv.iter().map(|word| word.to_bytes()))[..], b"\n"].concat();
+            let _ = io::stderr().write_all(&line);
         }
         let name = self.argv.first().cloned().unwrap_or_default();
         if self.found.as_ref().is_some_and(|(known, _)| *known == name) {
@@ -111,16 +112,21 @@ fn entry(name: &[u8], value: &[u8]) -> Option<CString> {
     CString::new(OsString::from_vec([name, value].join(&b'=')).into_vec()).ok()
 }
 
-/// A command line on a line, each word quoted as GNU tools quote for a shell.
-fn shown(argv: &[CString]) -> Vec<u8> {
+/// The question before the command of an item.
+#[must_use]
+pub fn question(item: &[u8]) -> Vec<u8> {
+    shown(ItemForm::List.arguments(item))
+}
+
+/// A command line, each word quoted as GNU tools quote for a shell.
+fn shown<'a>(words: impl Iterator<Item = &'a [u8]>) -> Vec<u8> {
     let mut line = Vec::new();
-    for word in argv {
+    for word in words {
         if !line.is_empty() {
             line.push(b' ');
         }
-        push_quoted(&mut line, word.to_bytes());
+        push_quoted(&mut line, word);
     }
-    line.push(b'\n');
     line
 }
 

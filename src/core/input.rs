@@ -100,4 +100,6 @@ pub enum SpawnFailure {
     Lost { error: String, missing: bool },
     /// The worker program cannot be started at all.
     Program(String),
+    /// The person who was asked leaves the item of this command out, or the run stops before there is an answer.
+    Declined,
 }

@@ -11,7 +11,7 @@ use super::reason::Reason;
 use super::restart::Setback;
 use super::slot::{KillReason, Lease, SlotState, Watch};
 use crate::model::event::{RunEvent, Stage};
-use crate::model::ids::{Batch, Incarnation, ItemId, WorkerId};
+use crate::model::ids::{Attempt, Batch, Incarnation, ItemId, WorkerId};
 use crate::model::outcome::{CauseKind, FailReason, RetryHint, StopReason};
 use crate::model::signal::Signal;
 use crate::model::spec::Blame;
@@ -132,6 +132,7 @@ impl Core {
         }
         let (worker, incarnation) = self.ids(index);
         let error = match &failure {
+            SpawnFailure::Declined => return self.on_declined(index),
             SpawnFailure::Shortage(error)
             | SpawnFailure::Item(error)
             | SpawnFailure::Unfit(error)
@@ -178,6 +179,27 @@ impl Core {
                 self.start_later(index, delay);
             }
             _ => self.restart(index, Setback::FailedStart, error),
+        }
+    }
+
+    /// The item of a command is left out: no attempt began. In a run that stops it is skipped as any other. A further attempt
+    /// that is left out does not make up for those that failed.
+    fn on_declined(&mut self, index: usize) {
+        let held = self.pool.take_last(index);
+        self.clear_process(index);
+        self.pool.mark_tried(index);
+        if let Some(lease) = held {
+            let batch = lease.batch;
+            let counts = self.stage == Stage::Running && batch.attempt == Attempt::FIRST;
+            self.totals.declined += u64::from(counts);
+            mutant!(
+                DeclinedAskedAgain,
+                self.skip(batch, Some(index), None),
+                self.give_back_or_skip(index, Queued { batch, priority: lease.priority, fresh: false })
+            );
+        }
+        if self.restarting() && !self.is_removed(index) {
+            mutant!(DeclinedSlotLost, self.fill(index), {});
         }
     }
 

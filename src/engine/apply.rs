@@ -34,6 +34,10 @@ impl Components {
             // Shown by `finish`, once the output is written.
             Action::Report(RunEvent::RunFinished(_)) => {}
             Action::Report(event) => {
+                // What is said of the stop stands on a line of its own.
+                if matches!(event, RunEvent::Stopping { .. }) && fleet.withdraw_questions(turn) {
+                    commit.output.err.push(b"\n");
+                }
                 *workers = workers_after(&event).unwrap_or(*workers);
                 commit.event(now, event, feed);
             }

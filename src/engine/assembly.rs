@@ -134,8 +134,7 @@ pub fn change_process(config: &Config) -> Result<ChangedProcess, EngineError> {
     Ok(ChangedProcess { open_files, _signals: signals, plane: Rc::new(plane) })
 }
 
-/// [`OWN_OPEN_FILES`], the files of events, of the job log and of results, that of the trace, the terminal of a bar, and
-/// what a removal of folders opens.
+/// [`OWN_OPEN_FILES`], the files that are written, the terminals of a bar and of answers, and what a removal of folders opens.
 fn own_open_files(config: &Config) -> u64 {
     let OutputSpec { events, joblog, results, progress, .. } = &config.output;
     let removes_folders = matches!(config.worker, WorkerSpec::Exec(ExecSpec { item_tmp: true, .. }));
@@ -146,6 +145,7 @@ fn own_open_files(config: &Config) -> u64 {
         *progress != ProgressMode::None,
         config.trace.file.is_some(),
         config.workers_file.is_some(),
+        config.asks,
     ];
     OWN_OPEN_FILES + if removes_folders { REMOVAL_OPEN_FILES } else { 0 } + files.map(u64::from).iter().sum::<u64>()
 }

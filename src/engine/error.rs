@@ -56,6 +56,8 @@ pub enum EngineError {
     Terminal { why: String },
     #[error("show a bar: stderr is no terminal that can move its cursor; use --progress auto, which writes lines then")]
     NoBar,
+    #[error("ask before commands start: {why}")]
+    NobodyToAsk { why: String },
     #[error("write results: stdout is closed; send it to a file, or give --output none")]
     StdoutClosed,
     #[error(
@@ -85,6 +87,7 @@ impl EngineError {
             | Self::OutputInInput { .. }
             | Self::Terminal { .. }
             | Self::NoBar
+            | Self::NobodyToAsk { .. }
             | Self::PassedClosed { .. }
             | Self::WorkdirOfItem { .. }
             | Self::Tmpdir { .. }

@@ -1,14 +1,15 @@
 //! How the launchers of commands begin.
 
 use super::error::EngineError;
-use super::fleet::{CommandPool, CommandRules, Fleet, LAUNCHERS_MAX, LauncherMailboxes, RunFolder};
+use super::fleet::{CommandPool, CommandRules, Fleet, LAUNCHERS_MAX, LauncherMailboxes, Questions, RunFolder};
 use super::system::Os;
 use super::token::Port;
 use crate::command::exec::Commander;
-use crate::model::config::{Config, Grouping, OutputSpec};
+use crate::model::config::{Config, Grouping, InputSpec, OutputSpec};
 use crate::sys::poller::Interest;
 use crate::sys::spill::SpillFile;
 use crate::sys::terminal::Terminal;
+use std::io::{self, IsTerminal};
 use std::sync::Arc;
 
 /// The launchers of commands, without their threads. Their number follows that of the slots at the start.
@@ -22,8 +23,28 @@ pub fn new_pool(
     let launchers = LAUNCHERS_MAX.min(config.workers_at_most() as usize).max(1);
     let mailboxes = LauncherMailboxes::new(launchers).map_err(failed())?;
     let mut pool = CommandPool::new(&mailboxes, verbose.then(|| Box::new(commander.clone())));
+    open_questions(config, commander)?.into_iter().for_each(|questions| pool.give_questions(questions));
     run_folder.map_or(Ok(()), |folder| pool.give_folders(folder)).map_err(failed())?;
     Ok(pool)
+}
+
+/// What asks before commands start, if that was asked for.
+fn open_questions(config: &Config, commander: &Commander) -> Result<Option<Questions>, EngineError> {
+    if !config.asks {
+        return Ok(None);
+    }
+    // As xargs, its counterpart takes a terminal that has both.
+    if !commander.is_plain()
+        && config.source.inputs().any(|input| *input == InputSpec::Stdin)
+        && io::stdin().is_terminal()
+    {
+        let why = "the items are read from the terminal; give them behind :::, or by -a FILE".to_owned();
+        return Err(EngineError::NobodyToAsk { why });
+    }
+    let questions = Questions::open(Box::new(commander.clone()));
+    questions.map(Some).map_err(|error| EngineError::NobodyToAsk {
+        why: format!("this process has no terminal (open /dev/tty: {error}); start it on one, or leave -p out"),
+    })
 }
 
 pub fn start_launchers(

@@ -226,6 +226,7 @@ impl Reactor {
             Some(Port::WorkersFile) => self.pace.on_workers_file(&mut self.turn),
             Some(Port::Guard) => self.guard.on_ended(&mut self.turn),
             Some(Port::Children) => self.children.on_ready(fleet, &mut self.turn),
+            Some(Port::Answers) => fleet.on_answers(&mut self.turn),
             Some(Port::Requests) => {
                 if let Some(requests) = &self.requests {
                     requests.receive(&self.core, &mut self.turn);

@@ -28,6 +28,8 @@ pub enum Port {
     StartCheck,
     /// A place of a semaphore has come.
     SharedPlace,
+    /// A person types at the terminal.
+    Answers,
     /// A part of the process in the slot at `index`, whose incarnation ends in these 24 bits.
     Worker {
         part: Part,
@@ -78,6 +80,7 @@ impl Port {
             Self::WorkersFile => 10,
             Self::StartCheck => 11,
             Self::SharedPlace => 12,
+            Self::Answers => 13,
             Self::Worker { part, index, generation } => {
                 (FIRST_PART + part as u64) << 56 | (generation as u64) << 32 | index as u64
             }
@@ -101,6 +104,7 @@ impl Port {
             10 => Some(Self::WorkersFile),
             11 => Some(Self::StartCheck),
             12 => Some(Self::SharedPlace),
+            13 => Some(Self::Answers),
             _ => {
                 let part = *PARTS.get((token >> 56).checked_sub(FIRST_PART)? as usize)?;
                 Some(Self::Worker { part, index: token as u32, generation: generation((token >> 32) as u32) })
@@ -130,13 +134,14 @@ mod tests {
             Port::WorkersFile,
             Port::StartCheck,
             Port::SharedPlace,
+            Port::Answers,
         ]
         .into_iter()
         .chain(worker)
         {
             assert_eq!(Port::of(port.token()), Some(port));
         }
-        assert_eq!(Port::of(13), None);
+        assert_eq!(Port::of(14), None);
         assert_eq!(Port::of(u64::MAX), None);
     }
 }

@@ -107,7 +107,7 @@ pub fn run(mut config: Config, spec: &XargsSpec) -> Result<XargsEnd, XargsError>
         SourceError::Open { name, error } => XargsError::Input { name, error },
         error => XargsError::Run(error.into()),
     })?;
-    let plain = PlainCommands::new(stdin_of(spec)?, spec.prints, spec.slot_variable.clone());
+    let plain = PlainCommands::new(stdin_of(spec)?, spec.prints && !spec.asks, spec.slot_variable.clone());
     let process = assembly::change_process(&config)?;
     let workers = workers(spec.processes_max, &process);
     config.policy.workers = workers;
@@ -160,6 +160,7 @@ mod tests {
             slot_variable: None,
             opens_terminal: false,
             prints: false,
+            asks: false,
             processes_max: 1,
             shows_limits: false,
         };

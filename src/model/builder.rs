@@ -146,6 +146,9 @@ config_builder! {
         /// output back. What it writes to either is its result. Workers of the protocols `lines` and `json` get one as their
         /// stdin and stdout; an item whose line is longer than 4,094 bytes fails alone. Default: false, pipes.
         pty: bool,
+        /// Ask at the controlling terminal before each command starts; only an answer that begins with `y` starts it. An item
+        /// that is left out is skipped, and counted in `Totals::declined`. Default: false.
+        interactive: bool,
         /// Descriptors of this process, from 3 on, that workers inherit under the same numbers. They have to be open
         /// when the run starts, and to stay open while it lasts. Default: none.
         pass_fds: Vec<i32>,

@@ -49,6 +49,8 @@ pub struct Config {
     /// Each command has a terminal of its own as stdout and stderr, in place of two pipes. Each worker that answers in text
     /// has one as stdin and stdout.
     pub pty: bool,
+    /// The person at the controlling terminal is asked before each command starts.
+    pub asks: bool,
     /// Descriptors of this process, from 3 on, that workers inherit under the same numbers. They have to stay open
     /// while the run lasts.
     pub pass_fds: Vec<i32>,

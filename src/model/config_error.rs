@@ -146,6 +146,9 @@ pub enum ConfigError {
     /// A command has either terminal.
     #[error("`terminal` lends commands our terminal, and `pty` gives each its own; leave one of them out")]
     TwoTerminals,
+    /// Without a start there is no question.
+    #[error("`dry_run` starts nothing, so `interactive` has nothing to ask; leave one of them out")]
+    NothingAsked,
     /// Workers have a stdin, stdout and stderr of their own.
     #[error("`pass_fds` has {fd}, but 0, 1 and 2 are a worker's own stdin, stdout and stderr; give numbers from 3 on")]
     PassedStandard {
@@ -329,6 +332,8 @@ pub enum Setting {
     Terminal,
     /// [`pty`](super::builder::ConfigBuilder::pty).
     Pty,
+    /// [`interactive`](super::builder::ConfigBuilder::interactive).
+    Interactive,
     /// [`timeout`](super::builder::ConfigBuilder::timeout).
     Timeout,
     /// [`timeout_percent`](super::builder::ConfigBuilder::timeout_percent).
@@ -433,6 +438,7 @@ impl fmt::Display for Setting {
             Self::ExitRules => "exit_rules",
             Self::Terminal => "terminal",
             Self::Pty => "pty",
+            Self::Interactive => "interactive",
             Self::Timeout => "timeout",
             Self::TimeoutPercent => "timeout_percent",
             Self::WorkersMax => "workers_max",

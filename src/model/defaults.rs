@@ -43,6 +43,9 @@ impl ConfigBuilder {
         let output = self.output_spec(demonstration)?;
         let worker = self.worker_spec(&source, demonstration)?;
         self.check_ranges()?;
+        if is_set(self.interactive) && is_set(self.dry_run) {
+            return Err(ConfigError::NothingAsked);
+        }
         if is_set(self.trace_items) && self.trace.is_none() {
             return Err(ConfigError::TraceItems);
         }
@@ -66,6 +69,7 @@ impl ConfigBuilder {
             },
             threads_per_worker: self.threads_per_worker,
             pty: is_set(self.pty),
+            asks: is_set(self.interactive),
             pass_fds: self.pass_fds.unwrap_or_default(),
             leftovers: self.leftovers.unwrap_or_default(),
             tmpdir: self.tmpdir,
@@ -147,6 +151,7 @@ impl ConfigBuilder {
             (Setting::ItemTmp, is_set(self.item_tmp)),
             (Setting::Pipe, is_set(self.pipe)),
             (Setting::Terminal, is_set(self.terminal)),
+            (Setting::Interactive, is_set(self.interactive)),
             (Setting::ExitRules, self.exit_rules.is_some()),
             (Setting::TimeoutPercent, self.timeout_percent.is_some()),
             (Setting::SuccessOutput, self.success_output.is_some()),

@@ -19,7 +19,7 @@ pub enum Outcome {
     /// It was running at as many deaths of workers as the crash limit or the kill limit allows, or its command ended in a
     /// way whose rule is [`ExitRule::Dead`](super::exit_rule::ExitRule::Dead).
     Dead,
-    /// The run stopped before it was done.
+    /// The run stopped before it was done, or the person who was asked left it out.
     Skipped,
 }
 
@@ -256,6 +256,8 @@ pub struct Totals {
     pub skipped: u64,
     /// Items among `skipped` that were running when the run was stopped.
     pub interrupted: u64,
+    /// Items among `skipped` that the person who was asked left out before any attempt at them.
+    pub declined: u64,
     /// Attempts beyond the first, of any item.
     pub retried: u64,
     /// Worker processes that ended without having been asked to.

@@ -35,6 +35,8 @@ pub struct XargsSpec {
     pub opens_terminal: bool,
     /// `-t`: each command line is printed to stderr before it runs.
     pub prints: bool,
+    /// `-p`: the person at the terminal is asked before each command runs.
+    pub asks: bool,
     /// `-P`: commands at a time; 0: as many as possible.
     pub processes_max: u32,
     /// `--show-limits`.
@@ -58,6 +60,7 @@ impl XargsSpec {
             slot_variable: None,
             opens_terminal: false,
             prints: false,
+            asks: false,
             processes_max: 1,
             shows_limits: false,
         }

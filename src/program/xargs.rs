@@ -82,6 +82,7 @@ fn config(spec: &XargsSpec) -> Result<Config, ConfigError> {
         .dead_max(Some(1))
         .stop_at_abort(true)
         .leftovers(Leftovers::Leave)
+        .interactive(spec.asks)
         .terminal(spec.opens_terminal && spec.processes_max == 1)
         .handle_signals(true)
         .output(OutputMode::None)

@@ -271,6 +271,7 @@ fn push_finish(mut object: Object<'_>, outcome: &RunOutcome) {
     object.number("dead", totals.dead);
     object.number("skipped", totals.skipped);
     object.number("interrupted", totals.interrupted);
+    object.number("declined", totals.declined);
     object.number("retried", totals.retried);
     object.number("deaths", totals.deaths);
     object.number("spawned", totals.spawned);

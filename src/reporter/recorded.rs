@@ -427,7 +427,7 @@ fn each_event_is_a_json_object() {
 {"event":"item_settled","t":0.018000000,"item":7,"outcome":"skipped"}
 {"event":"item_settled","t":0.018000000,"item":8,"outcome":"skipped"}
 {"event":"worker_exited","t":0.019000000,"worker":2,"incarnation":2,"pid":112,"exit":{"code":0},"reason":"asked","items":3,"user":0.012000000,"system":0.000500000,"rss_max_kib":2150}
-{"event":"run_finished","t":0.020000000,"reason":"signal","signal":2,"items":9,"done":3,"failed":1,"dead":1,"skipped":4,"interrupted":0,"retried":1,"deaths":2,"spawned":4,"stale":0}
+{"event":"run_finished","t":0.020000000,"reason":"signal","signal":2,"items":9,"done":3,"failed":1,"dead":1,"skipped":4,"interrupted":0,"declined":0,"retried":1,"deaths":2,"spawned":4,"stale":0}
 
 "#]],
     );

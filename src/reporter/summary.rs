@@ -135,7 +135,8 @@ impl Summary {
     fn is_wanted(&self, outcome: &RunOutcome) -> bool {
         let totals = &outcome.totals;
         let as_planned = matches!(outcome.reason, StopReason::SourceEnded | StopReason::HaltMet);
-        let all_well = as_planned && totals.failed + totals.dead + totals.skipped + totals.deaths == 0;
+        let all_well =
+            as_planned && totals.failed + totals.dead + (totals.skipped - totals.declined) + totals.deaths == 0;
         match self.mode {
             SummaryMode::Always => true,
             // The notice says all: no worker has ever worked.
@@ -219,6 +220,9 @@ fn totals_line(now: Instant, totals: &Totals) -> String {
         counted(totals.spawned, "process", "processes"),
         counted(totals.deaths, "death", "deaths"),
     );
+    if totals.declined > 0 {
+        line.push_str(&format!(", {} left out", totals.declined));
+    }
     if totals.interrupted > 0 {
         line.push_str(&format!(", {} interrupted", totals.interrupted));
     }

@@ -39,6 +39,14 @@ impl Terminal {
         Ok(Self { file, lent_to: None })
     }
 
+    /// The controlling terminal to read from, without waiting: an open file of its own.
+    ///
+    /// # Errors
+    /// As of [`open`](Self::open).
+    pub fn open_to_read() -> io::Result<File> {
+        OpenOptions::new().read(true).custom_flags(libc::O_NOCTTY | libc::O_NONBLOCK).open("/dev/tty")
+    }
+
     /// Another descriptor of it.
     ///
     /// # Errors

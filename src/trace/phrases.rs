@@ -108,6 +108,7 @@ pub fn fact(input: &Input) -> String {
 
 fn spawn_failure(failure: &SpawnFailure) -> &str {
     match failure {
+        SpawnFailure::Declined => "get a yes: the item is left out",
         SpawnFailure::Shortage(error)
         | SpawnFailure::Item(error)
         | SpawnFailure::Unfit(error)

@@ -150,6 +150,8 @@ const RULES: &[Rule] = &[
     // The lines have no terminal.
     rule("tty", 0, &[]),
     rule("pty", COMMANDS | PROGRAMS, &[]),
+    // There is nobody to answer.
+    rule("interactive", 0, &[]),
     // They have no further descriptor, so each number is refused.
     rule("pass_fd", 0, &["3", "19", "4294967295"]).odd(&[b"0", b"2", b"-1", b"", b"x", b"99999999999999999999"]),
     rule("workdir", STAYING | COMMANDS, &[".", "/", "/tmp"]).odd(&[

@@ -164,7 +164,7 @@ fn of_items(finished: &Value, style: Option<&str>) -> u8 {
     let total = |name: &str| finished[name].as_u64().unwrap_or_default();
     let not_done = total("failed") + total("dead");
     match style {
-        _ if not_done == 0 && (total("skipped") == 0 || finished["reason"] == "halt_met") => 0,
+        _ if not_done == 0 && (total("skipped") == total("declined") || finished["reason"] == "halt_met") => 0,
         Some("count") => u8::try_from(not_done.clamp(1, 101)).unwrap_or(101),
         Some("xargs") if total("dead") > 0 => 125,
         Some("xargs") => 123,

@@ -28,6 +28,11 @@ impl Shadow {
         let slot = &mut self.slots[index];
         slot.met = !slot.removed;
         slot.refill = false;
+        if let (Some(&id), SpawnFailure::Declined, Stage::Running) = (given_back.first(), error, self.stage) {
+            self.items[id].place = ItemPlace::Due(DueOutcome::LeftOut);
+            self.due += 1;
+            return;
+        }
         if let (
             Some(&id),
             SpawnFailure::Item(text) | SpawnFailure::Unfit(text) | SpawnFailure::Lost { error: text, .. },

@@ -80,6 +80,7 @@ fn any_input(rng: &mut Rng, next_item: &mut u64) -> Input {
                 0 => SpawnFailure::Program(error()),
                 1..4 => SpawnFailure::Item(error()),
                 4..6 => SpawnFailure::Unfit(error()),
+                8 => SpawnFailure::Declined,
                 6..8 => SpawnFailure::Lost { error: error(), missing: false },
                 _ => SpawnFailure::Shortage(error()),
             },

@@ -22,6 +22,8 @@ pub enum DueOutcome {
     Done,
     Failed,
     Dead,
+    /// Skipped, since the person who was asked left it out.
+    LeftOut,
 }
 
 impl DueOutcome {

@@ -45,6 +45,7 @@ listed! {
         ItemFailed,
         ItemRejected,
         CommandNotStarted,
+        ItemLeftOut,
         IgnoredTerm,
         IgnoredEndOfInput,
         // What the core did about it.

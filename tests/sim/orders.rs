@@ -7,7 +7,7 @@ use crate::violation::{BrokenCheck, ensure};
 use supervisor::core::action::Action;
 use supervisor::model::event::Stage;
 use supervisor::model::exit::ExitStatus;
-use supervisor::model::ids::{Batch, Incarnation, ItemId, WorkerId};
+use supervisor::model::ids::{Attempt, Batch, Incarnation, ItemId, WorkerId};
 use supervisor::model::outcome::{CauseKind, FailReason, Outcome, Settlement, StopReason};
 use supervisor::model::signal::Signal;
 use supervisor::model::spec::{Credit, QueueOrder};
@@ -357,6 +357,11 @@ impl Shadow {
                 (Some(verdict), ItemPlace::Due(due)) => {
                     ensure!(verdict == due, OneOutcome, "item {index} is {due:?}, but settled {verdict:?}");
                     self.due -= 1;
+                }
+                (None, ItemPlace::Due(DueOutcome::LeftOut)) => {
+                    self.due -= 1;
+                    self.totals.declined += u64::from(self.items[index].attempt == Attempt::FIRST);
+                    marks.hit(Mark::ItemLeftOut);
                 }
                 (None, ItemPlace::Queued) => {
                     self.skips(index);

@@ -24,6 +24,7 @@ impl World {
             let text = || String::from("spawn: no such luck");
             let error = match self.rng.below(8) {
                 0 => SpawnFailure::Program(text()),
+                7 if self.policy().worker.starts_with_item() => SpawnFailure::Declined,
                 1..4 if self.policy().worker.starts_with_item() => {
                     self.marks.hit(Mark::CommandNotStarted);
                     match self.rng.below(3) {

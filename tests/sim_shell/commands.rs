@@ -13,7 +13,7 @@ use supervisor::command::capture::Capture;
 use supervisor::core::input::SpawnFailure;
 use supervisor::engine::parts::{CommandExit, CommandReply, EarlyLines, LauncherMailboxes, Order, Report};
 use supervisor::model::exit::{ExitStatus, Usage};
-use supervisor::model::ids::{Batch, Incarnation, ItemId, WorkerId};
+use supervisor::model::ids::{Attempt, Batch, Incarnation, ItemId, WorkerId};
 use supervisor::model::signal::Signal;
 use supervisor::model::time::{Duration, Instant};
 use supervisor::reporter::ItemTime;
@@ -63,6 +63,8 @@ pub struct Commands {
     pub all: Vec<Command>,
     /// Launchers whose turn is planned.
     planned: [bool; 2],
+    /// Further attempts that were left out.
+    pub declined_again: u64,
 }
 
 pub const fn pid_of(index: usize) -> u32 {
@@ -215,6 +217,11 @@ impl World {
             return Report::NotSpawned { worker, incarnation, error };
         }
         let fault = self.chance(self.scenario.fault_chance).then(|| self.rng.pick(&self.scenario.faults));
+        if fault == Some(Fault::WrongToken) && self.rng.below(3) == 0 {
+            self.marks.hit(Mark::CommandDeclined);
+            self.commands.declined_again += u64::from(batch.attempt > Attempt::FIRST);
+            return Report::NotSpawned { worker, incarnation, error: SpawnFailure::Declined };
+        }
         if fault == Some(Fault::WrongToken) {
             self.marks.hit(Mark::CommandNotStarted);
             if let Some(item) = self.items.get(item) {

@@ -56,7 +56,8 @@ impl World {
         hold!(self, bad.is_none(), Settled, "at the end, item and truth: {bad:?}");
         let done = self.items.all().filter(|(_, item)| item.done).count() as u64;
         hold!(self, totals.done == done, Finish, "{} items are done, not {done}", totals.done);
-        let skipped = totals.skipped;
+        // A further attempt that is left out does not count as declined.
+        let skipped = (totals.skipped - totals.declined).saturating_sub(self.commands.declined_again);
         let normal = outcome.reason == StopReason::SourceEnded;
         hold!(self, skipped == 0 || !normal, Finish, "{skipped} items are skipped, and the run ended well");
     }

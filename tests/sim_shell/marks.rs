@@ -73,6 +73,7 @@ listed! {
         CommandShortage,
         OutputHeld,
         CommandNotStarted,
+        CommandDeclined,
         CommandCrashed,
         CommandFailed,
         CommandKilled,

@@ -175,7 +175,7 @@ pub const OPTIONS: &[ParallelOption] = &[
     // Commands.
     row("work-dir|workdir|wd", Value, Flag("--workdir")),
     row("tmpdir|tempdir", Value, Flag("--tmpdir")),
-    row("interactive|p", Nothing, Refused("it does not ask")),
+    row("interactive|p", Nothing, Flag("--interactive")),
     row("process-slot-var|processslotvar", Value, Meaning::Own(Own::SlotVariable)),
     row("tty", Nothing, Flag("--tty")),
     row("open-tty|o", Nothing, Flag("--tty")),

@@ -8,7 +8,8 @@ mod resident;
 mod thread;
 
 pub use command::{
-    CommandExit, CommandPool, CommandRules, ItemBytes, LAUNCHERS_MAX, LauncherMailboxes, Order, Report, RunFolder,
+    CommandExit, CommandPool, CommandRules, ItemBytes, LAUNCHERS_MAX, LauncherMailboxes, Order, Questions, Report,
+    RunFolder,
 };
 pub use resident::{Conversation, Handshake, LaunchSpec, Program, ProgressSource, Residents, Stdio};
 pub use thread::ThreadMain;
@@ -87,6 +88,21 @@ impl Fleet {
     pub fn take_more_lines(&mut self, worker: WorkerId, incarnation: Incarnation) {
         if let Self::Commands(pool) = self {
             pool.take_more_lines(worker, incarnation);
+        }
+    }
+
+    /// A person has typed at the terminal.
+    pub fn on_answers(&mut self, turn: &mut Turn) {
+        if let Self::Commands(pool) = self {
+            pool.on_answers(turn);
+        }
+    }
+
+    /// The run stops: what nobody has answered yet is not started. Returns whether a question is left open on its line.
+    pub fn withdraw_questions(&mut self, turn: &mut Turn) -> bool {
+        match self {
+            Self::Residents(_) => false,
+            Self::Commands(pool) => pool.withdraw_questions(turn),
         }
     }
 

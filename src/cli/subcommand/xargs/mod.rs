@@ -35,6 +35,7 @@ Options:
   -L, -l, --max-lines[=N]     At most N lines for a command [1 with -l]
   -n, --max-args=N            At most N arguments for a command
   -o, --open-tty              The stdin of commands is the terminal
+  -p, --interactive           Ask at the terminal before each command runs; y runs it
   -P, --max-procs=N           N commands at a time, 0: as many as possible [1]
       --process-slot-var=VAR  Commands have their slot in the variable VAR, from 0
   -r, --no-run-if-empty       Without arguments nothing runs, not even once
@@ -183,10 +184,7 @@ impl TypedOptions {
                 self.spec.processes_max = u32::try_from(number).unwrap_or(u32::MAX);
             }
             'o' => spec.opens_terminal = true,
-            'p' => {
-                let error = "-p (--interactive) is not built; leave it out, or use -t to see the commands".to_owned();
-                return Err(OptionRefusal::plain(error));
-            }
+            'p' => spec.asks = true,
             'r' => spec.skips_empty = true,
             't' => spec.prints = true,
             'x' => spec.exits_if_too_long = true,

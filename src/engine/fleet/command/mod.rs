@@ -5,9 +5,11 @@ mod held_output;
 mod launchers;
 mod messages;
 mod pool;
+mod questions;
 mod running;
 mod thread;
 
 pub use folders::RunFolder;
 pub use messages::{CommandExit, CommandRules, ItemBytes, Order, Report};
 pub use pool::{CommandPool, LAUNCHERS_MAX, LauncherMailboxes};
+pub use questions::Questions;

@@ -10,6 +10,7 @@ use super::super::super::turn::Turn;
 use super::folders::{ItemFolders, RunFolder};
 use super::launchers::LauncherConfig;
 use super::messages::{CommandExit, CommandRules, ItemBytes, Order, Report};
+use super::questions::{CommandStart, Questions};
 use super::thread;
 use crate::command::capture::Collector;
 use crate::command::exec::Commander;
@@ -63,6 +64,8 @@ pub struct CommandPool {
     probes: Option<Probes>,
     /// Prints commands before they start, if that was asked for.
     printer: Option<Box<Commander>>,
+    /// Asks before commands start, if that was asked for.
+    questions: Option<Questions>,
     /// Where commands get temporary folders, if that was asked for. Dropped after the launchers.
     folders: Option<ItemFolders>,
 }
@@ -93,8 +96,14 @@ impl CommandPool {
             received: Vec::new(),
             probes: None,
             printer,
+            questions: None,
             folders: None,
         }
+    }
+
+    /// Asks before each command starts, instead of printing it.
+    pub fn give_questions(&mut self, questions: Questions) {
+        self.questions = Some(questions);
     }
 
     /// Gives each command a temporary folder in this one. Before [`CommandPool::start_threads`].
@@ -158,11 +167,33 @@ impl CommandPool {
         body: BlockSlice<'_>,
         turn: &mut Turn,
     ) {
+        if let Some(questions) = &mut self.questions {
+            let start = CommandStart { worker, incarnation, batch, item: ItemBytes::from(body) };
+            let started = questions.ask(start, turn);
+            return self.start_all(started);
+        }
         if let Some(commander) = &mut self.printer {
             turn.notices.extend_from_slice(&commander.quoted_line(body.bytes(), batch.first, worker, quote));
             turn.notices.push(b'\n');
         }
         self.order(worker, Order::Launch { worker, incarnation, batch, item: ItemBytes::from(body) });
+    }
+
+    fn start_all(&mut self, starts: Vec<CommandStart>) {
+        for CommandStart { worker, incarnation, batch, item } in starts {
+            self.order(worker, Order::Launch { worker, incarnation, batch, item });
+        }
+    }
+
+    /// A person has typed at the terminal.
+    pub fn on_answers(&mut self, turn: &mut Turn) {
+        let started = self.questions.as_mut().map(|questions| questions.on_ready(turn));
+        self.start_all(started.unwrap_or_default());
+    }
+
+    /// The run stops: what nobody has answered yet is not started. Returns whether a question is left open on its line.
+    pub fn withdraw_questions(&mut self, turn: &mut Turn) -> bool {
+        self.questions.as_mut().is_some_and(|questions| questions.withdraw(turn))
     }
 
     /// Has the process group of a command signalled.
