@@ -9,7 +9,7 @@ use super::commit::{Commit, OutputStreams};
 use super::error::EngineError;
 use super::feed::Feed;
 use super::fleet::{Conversation, Fleet, LAUNCHERS_MAX, LaunchSpec, Program, Residents, RunFolder, ThreadMain};
-use super::launching::{new_pool, start_launchers};
+use super::launching::{self, new_pool, start_launchers};
 use super::manners::{self, Manners, OF_SDK, manners_of, program_path};
 use super::own_files::{self, EndedLogs};
 use super::pace::RunPace;
@@ -178,6 +178,7 @@ pub fn open(mut config: Config, attached: Attached, process: &ChangedProcess) ->
     let Attached { source, caller, requests, reaps_orphans, plain } = attached;
     let is_plain = plain.is_some();
     let (source, mut kind, names) = open_source_and_kind(&config, source, plain)?;
+    let (source, shares) = launching::spread_input(&config, source)?;
     if let Kind::Command { commander, .. } = &mut kind {
         streams::give(commander, terminal.as_ref(), &config.output)?;
     }
@@ -209,7 +210,7 @@ pub fn open(mut config: Config, attached: Attached, process: &ChangedProcess) ->
     let fleet = match kind {
         Kind::Resident { program, spin } => Fleet::Residents(Residents::new(program, conversation, spin)),
         Kind::Command { commander, verbose } => {
-            let pool = new_pool(&config, &commander, verbose, run_folder)?;
+            let pool = new_pool(&config, &commander, verbose, run_folder, shares)?;
             start_launchers(pool, &config, &commander, &spill, &os, terminal)?
         }
     };
@@ -362,7 +363,8 @@ fn open_kind(config: &Config, delimiter: u8) -> Result<Kind, EngineError> {
         WorkerSpec::Exec(spec) => {
             let surroundings = manners::surroundings(config);
             let commander = Commander::new(spec, &surroundings, &config.run_id)?.with_nice(nice_of_workers(config)?);
-            let commander = commander.with_kept(&config.pass_fds).with_pty(config.pty);
+            let commander =
+                commander.with_kept(&config.pass_fds).with_pty(config.pty).with_open_stdin(config.round_robin);
             Kind::Command { commander: Box::new(commander), verbose: config.output.verbose }
         }
         WorkerSpec::BuiltIn { task, delay, transport } => {

@@ -26,6 +26,8 @@ pub enum Port {
     WorkersFile,
     /// A person types at the terminal.
     Answers,
+    /// Input for commands that run.
+    Blocks,
     /// A part of the process in the slot at `index`, whose incarnation ends in these 24 bits.
     Worker {
         part: Part,
@@ -75,6 +77,7 @@ impl Port {
             Self::Children => 9,
             Self::WorkersFile => 10,
             Self::Answers => 11,
+            Self::Blocks => 12,
             Self::Worker { part, index, generation } => {
                 (FIRST_PART + part as u64) << 56 | (generation as u64) << 32 | index as u64
             }
@@ -97,6 +100,7 @@ impl Port {
             9 => Some(Self::Children),
             10 => Some(Self::WorkersFile),
             11 => Some(Self::Answers),
+            12 => Some(Self::Blocks),
             _ => {
                 let part = *PARTS.get((token >> 56).checked_sub(FIRST_PART)? as usize)?;
                 Some(Self::Worker { part, index: token as u32, generation: generation((token >> 32) as u32) })
@@ -125,13 +129,14 @@ mod tests {
             Port::Children,
             Port::WorkersFile,
             Port::Answers,
+            Port::Blocks,
         ]
         .into_iter()
         .chain(worker)
         {
             assert_eq!(Port::of(port.token()), Some(port));
         }
-        assert_eq!(Port::of(12), None);
+        assert_eq!(Port::of(13), None);
         assert_eq!(Port::of(u64::MAX), None);
     }
 }
