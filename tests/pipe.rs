@@ -104,7 +104,10 @@ fn a_command_that_reads_nothing_is_no_error() {
 #[test]
 fn what_makes_no_sense_is_refused_with_the_remedy() {
     let table: [(&[&str], &str); 9] = [
-        (&["--recend", "x", "--", "wc"], "--recend says how --pipe cuts; add --pipe, or leave --recend out"),
+        (
+            &["--recend", "x", "--", "wc"],
+            "--recend says how --pipe cuts and shares out; add --pipe, or leave --recend out",
+        ),
         (&["--pipe", "-a", "-"], "--pipe is for a command that runs once per item"),
         (&["--pipe", "--protocol", "lines", "--", "cat"], "--pipe is for a command that runs once per item"),
         (&["--pipe", "--", "wc", ":::", "a"], "--pipe is for items from a file or stdin"),

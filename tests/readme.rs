@@ -104,7 +104,6 @@ fn every_flag_of_the_help_is_in_the_readme_and_the_other_way_round() {
         "--target",
         "--bin",
         "--pipe",
-        "--round-robin",
         "--readme",
         "--arg-file",
         "--null",

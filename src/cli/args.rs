@@ -88,6 +88,9 @@ pub struct Flags {
     /// Blocks to the stdin of commands, cut as GNU parallel cuts them
     #[arg(long, aliases = ["spreadstdin"])]
     pub pipe: bool,
+    /// With --pipe: a command per slot, which gets one block after another
+    #[arg(long, aliases = ["roundrobin", "round"])]
+    pub round_robin: bool,
     /// With --pipe: records begin with TEXT, with \n \t \0 as escapes
     #[arg(long, value_name = "TEXT", value_parser = OsStringValueParser::new())]
     pub recstart: Option<OsString>,

@@ -81,8 +81,12 @@ pub enum UsageError {
     NoDelimiter,
     #[error("--block hands out blocks, which have no number; leave it out, or leave --queue priority out")]
     BlockPriority,
-    #[error("{flag} says how --pipe cuts; add --pipe, or leave {flag} out")]
+    #[error("{flag} says how --pipe cuts and shares out; add --pipe, or leave {flag} out")]
     NeedsPipe { flag: &'static str },
+    #[error(
+        "with --round-robin a command gets many blocks, none of them twice, and each slot has one command; leave {flag} or --round-robin out"
+    )]
+    OneCommandPerSlot { flag: &'static str },
     #[error(
         "{flag} is for items of one line, and --pipe hands out blocks of records; leave one of them out (--recend TEXT says where a record ends)"
     )]

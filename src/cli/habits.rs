@@ -26,10 +26,7 @@ pub const HABITS: &[Habit] = &[
     habit(&["--work-dir"], "named --workdir here"),
     habit(&["--tempdir"], "named --tmpdir here"),
     habit(&["--memsuspend"], "not here yet; --load and --memfree hold starts back"),
-    habit(
-        &["--round-robin", "--roundrobin", "--round", "--rr"],
-        "not here yet; --pipe gives each block a command of its own",
-    ),
+    habit(&["--rr"], "named --round-robin here"),
     habit(&["--total-jobs", "--totaljobs", "--total"], "not here; a total that is not known yet is not guessed"),
     habit(&["--silent"], "always so here; -t prints commands, -q leaves the notices out"),
     habit(

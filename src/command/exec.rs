@@ -97,6 +97,8 @@ pub struct Commander {
     direct: DirectOutput,
     /// Commands write to a terminal of their own.
     pty: bool,
+    /// Their stdin does not end with their item.
+    stays_open: bool,
     environment: CommandEnvironment,
     workdir: Option<Workdir>,
     nice: Option<i32>,
@@ -172,6 +174,7 @@ impl Commander {
             kept: Vec::new(),
             direct: DirectOutput::default(),
             pty: false,
+            stays_open: false,
             environment,
             workdir,
             nice: None,
@@ -217,6 +220,12 @@ impl Commander {
     #[must_use]
     pub fn with_plain(self, plain: PlainCommands) -> Self {
         Self { plain: Some(plain), ..self }
+    }
+
+    /// Leaves the stdin of commands open behind their item, if `stays_open` is set.
+    #[must_use]
+    pub fn with_open_stdin(self, stays_open: bool) -> Self {
+        Self { stays_open, ..self }
     }
 
     /// Gives each command a terminal of its own as its stdout and stderr, if `pty` is set. What it writes to either is its
@@ -301,7 +310,7 @@ impl Commander {
         };
         set_variables(&mut self.environment, launch);
         let what = if self.pty { "a terminal" } else { "a pipe" };
-        let pipes = Pipes::new(self.stdin.then_some(launch.bytes), self.merges, self.pty)
+        let pipes = Pipes::new(self.stdin.then_some(launch.bytes), self.stays_open, self.merges, self.pty)
             .map_err(|error| LaunchError::Shortage(format!("run {}: create {what}: {error}", self.name())))?;
         let (own_stdout, own_stderr, direct) = (io::stdout(), io::stderr(), self.direct);
         let stdout = if direct.stdout { own_stdout.as_fd() } else { pipes.stdout.as_fd() };

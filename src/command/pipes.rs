@@ -19,10 +19,11 @@ pub struct Pipes {
 }
 
 impl Pipes {
-    /// `pty`: what it writes to is a terminal, stderr too.
+    /// `pty`: what it writes to is a terminal, stderr too. `stays_open`: its stdin does not end with this input.
+    ///
     /// # Errors
     /// No descriptor is left.
-    pub fn new(input: Option<&[u8]>, merges: bool, pty: bool) -> io::Result<Self> {
+    pub fn new(input: Option<&[u8]>, stays_open: bool, merges: bool, pty: bool) -> io::Result<Self> {
         let output = || -> io::Result<(PipeReader, OwnedFd)> {
             let (ours, theirs) = fd::pipe()?;
             fd::set_nonblocking(&ours)?;
@@ -39,7 +40,7 @@ impl Pipes {
         if let Some(item) = input {
             let (theirs, mut start) = StdinFeed::open()?;
             // Most items fit into the pipe, and then nothing has to be written after the start.
-            feed = (start.write(item)? != Progress::Closed).then_some(start);
+            feed = (start.write(item)? != Progress::Closed || stays_open).then_some(start);
             stdin = Some(theirs);
         }
         Ok(Self { stdin, stdout, stderr, feed, ours_stdout })

@@ -10,6 +10,7 @@ use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 pub struct StdinFeed {
     pipe: PipeWriter,
     written: usize,
+    broken: bool,
 }
 
 impl AsFd for StdinFeed {
@@ -26,7 +27,24 @@ impl StdinFeed {
     pub fn open() -> io::Result<(OwnedFd, Self)> {
         let (theirs, ours) = fd::pipe()?;
         fd::set_nonblocking(&ours)?;
-        Ok((theirs, Self { pipe: ours.into(), written: 0 }))
+        Ok((theirs, Self { pipe: ours.into(), written: 0, broken: false }))
+    }
+
+    /// Other bytes follow those that were written.
+    pub const fn begin_next(&mut self) {
+        self.written = 0;
+    }
+
+    /// Bytes that were written of the present ones.
+    #[must_use]
+    pub const fn written(&self) -> usize {
+        self.written
+    }
+
+    /// Whether the command has closed its stdin before it was given all bytes.
+    #[must_use]
+    pub const fn is_broken(&self) -> bool {
+        self.broken
     }
 
     /// Writes until all bytes, which are the same in each call, are written or the pipe is full. A command that closes its
@@ -41,7 +59,10 @@ impl StdinFeed {
                 Err(error) => match error.kind() {
                     io::ErrorKind::Interrupted => {}
                     io::ErrorKind::WouldBlock => return Ok(Progress::Blocked),
-                    io::ErrorKind::BrokenPipe => return Ok(Progress::Closed),
+                    io::ErrorKind::BrokenPipe => {
+                        self.broken = true;
+                        return Ok(Progress::Closed);
+                    }
                     _ => return Err(error),
                 },
             }

@@ -35,7 +35,7 @@ impl Components {
             Action::Report(RunEvent::RunFinished(_)) => {}
             Action::Report(event) => {
                 // What is said of the stop stands on a line of its own.
-                if matches!(event, RunEvent::Stopping { .. }) && fleet.withdraw_questions(turn) {
+                if matches!(event, RunEvent::Stopping { .. }) && fleet.note_stop(turn) {
                     commit.output.err.push(b"\n");
                 }
                 *workers = workers_after(&event).unwrap_or(*workers);

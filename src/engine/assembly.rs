@@ -9,7 +9,7 @@ use super::commit::{Commit, OutputStreams};
 use super::error::EngineError;
 use super::feed::Feed;
 use super::fleet::{Conversation, Fleet, LAUNCHERS_MAX, LaunchSpec, Program, Residents, RunFolder, ThreadMain};
-use super::launching::{new_pool, start_launchers};
+use super::launching::{self, new_pool, start_launchers};
 use super::manners::{self, Manners, OF_SDK, manners_of, program_path};
 use super::own_files::{self, EndedLogs};
 use super::pace::RunPace;
@@ -25,9 +25,7 @@ use crate::command::exec::Commander;
 use crate::command::plain::PlainCommands;
 use crate::core::Core;
 use crate::model::arrangement::ColumnNames;
-use crate::model::config::{
-    Config, ExecSpec, InputSpec, OutputMode, OutputSpec, ProgressMode, SourceSpec, Split, WorkerSpec,
-};
+use crate::model::config::{Config, ExecSpec, InputSpec, OutputMode, SourceSpec, Split, WorkerSpec};
 use crate::model::signal::Signal;
 use crate::model::spec::{ProtocolKind, TransportKind, TransportSpec};
 use crate::model::time::Duration;
@@ -57,14 +55,7 @@ use std::path::PathBuf;
 use std::rc::Rc;
 use std::sync::Arc;
 
-/// Descriptors of the supervisor itself beyond those that are open at the start: poll set, signals, children, guard,
-/// second descriptors of stdout and stderr, /dev/null, the spill file.
-const OWN_OPEN_FILES: u64 = 10;
-
-/// Descriptors of a thread that removes folders.
-const REMOVAL_OPEN_FILES: u64 = 3;
-
-/// Those of them that are open once signals are received.
+/// Of the descriptors of the supervisor itself, those that are open once signals are received.
 const SIGNALS_OPEN_FILES: u64 = 2;
 
 /// Descriptors for one resident worker, closed here once it has started.
@@ -125,36 +116,13 @@ pub fn change_process(config: &Config) -> Result<ChangedProcess, EngineError> {
         return Err(EngineError::PassedClosed { fd: *fd });
     }
     let open_files = limits::raise_open_files().map_err(EngineError::system("read the limit of open files"))?;
-    check_own_open_files(config, open_files.limit())?;
+    own_files::check_open_files(config, open_files.limit())?;
     let asked = [Signal::INT, Signal::QUIT, Signal::HUP].into_iter().filter(|signal| !signals::is_ignored(*signal));
     let handled: Vec<Signal> = [Signal::TERM, Signal::USR1].into_iter().chain(asked).collect();
     let handled = if config.handles_signals { handled.as_slice() } else { &[] };
     let plane = SignalPlane::install(handled).map_err(EngineError::system("install signal handlers"))?;
     let signals = signals::normalise().map_err(EngineError::system("reset signals"))?;
     Ok(ChangedProcess { open_files, _signals: signals, plane: Rc::new(plane) })
-}
-
-/// [`OWN_OPEN_FILES`], the files that are written, the terminals of a bar and of answers, and what a removal of folders opens.
-fn own_open_files(config: &Config) -> u64 {
-    let OutputSpec { events, joblog, results, progress, .. } = &config.output;
-    let removes_folders = matches!(config.worker, WorkerSpec::Exec(ExecSpec { item_tmp: true, .. }));
-    let files = [
-        events.is_some(),
-        joblog.is_some(),
-        results.is_some(),
-        *progress != ProgressMode::None,
-        config.trace.file.is_some(),
-        config.workers_file.is_some(),
-        config.asks,
-    ];
-    OWN_OPEN_FILES + if removes_folders { REMOVAL_OPEN_FILES } else { 0 } + files.map(u64::from).iter().sum::<u64>()
-}
-
-/// Refuses a limit of open files that leaves no room for the supervisor itself, whatever the workers need.
-fn check_own_open_files(config: &Config, limit: u64) -> Result<(), EngineError> {
-    let workers = config.workers_at_most();
-    let needed = limits::open_files_now() + own_open_files(config) + u64::from(workers);
-    if needed > limit { Err(EngineError::OpenFiles { workers, needed, limit }) } else { Ok(()) }
 }
 
 /// What a program attaches to its run.
@@ -181,6 +149,7 @@ pub fn open(mut config: Config, attached: Attached, process: &ChangedProcess) ->
     let Attached { source, caller, requests, reaps_orphans, plain } = attached;
     let (is_plain, source_is_attached) = (plain.is_some(), source.is_some());
     let (source, mut kind, names) = open_source_and_kind(&config, source, plain)?;
+    let (source, shares) = launching::spread_input(&config, source)?;
     if let Kind::Command { commander, .. } = &mut kind {
         streams::give(commander, terminal.as_ref(), &config.output)?;
     }
@@ -213,7 +182,7 @@ pub fn open(mut config: Config, attached: Attached, process: &ChangedProcess) ->
     let fleet = match kind {
         Kind::Resident { program, spin } => Fleet::Residents(Residents::new(program, conversation, spin)),
         Kind::Command { commander, verbose } => {
-            let pool = new_pool(&config, &commander, verbose, run_folder)?;
+            let pool = new_pool(&config, &commander, verbose, run_folder, shares)?;
             start_launchers(pool, &config, &commander, &spill, &os, terminal)?
         }
     };
@@ -374,7 +343,8 @@ fn open_kind(config: &Config, delimiter: u8) -> Result<Kind, EngineError> {
         WorkerSpec::Exec(spec) => {
             let surroundings = manners::surroundings(config);
             let commander = Commander::new(spec, &surroundings, &config.run_id)?.with_nice(nice_of_workers(config)?);
-            let commander = commander.with_kept(&config.pass_fds).with_pty(config.pty);
+            let commander =
+                commander.with_kept(&config.pass_fds).with_pty(config.pty).with_open_stdin(config.round_robin);
             Kind::Command { commander: Box::new(commander), verbose: config.output.verbose }
         }
         WorkerSpec::BuiltIn { task, delay, transport } => {
@@ -476,7 +446,7 @@ fn check_limits(config: &Config, kind: &Kind) -> Result<(), EngineError> {
     let workers = config.workers_at_most();
     let raised = limits::raise_open_files().map_err(EngineError::system("read the limit of open files"))?;
     let limit = raised.limit();
-    let own = limits::open_files_now() + own_open_files(config) - SIGNALS_OPEN_FILES;
+    let own = limits::open_files_now() + own_files::open_files(config) - SIGNALS_OPEN_FILES;
     // Beside the pidfd of a process, or the wake fd of a thread.
     let (each, more) = match kind {
         Kind::Resident { program: Program::Process(spec), .. } => (spec.transport.fds_per_channel(), GIVEN_OPEN_FILES),

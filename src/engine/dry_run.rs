@@ -45,7 +45,12 @@ fn print(
     };
     let (workers, delimiter) = (config.policy.workers, source.delimiter());
     let mut printer = Printer { out, commander, earlier, workers, delimiter, next: ItemId(0) };
+    // Each slot has one command, whatever follows its first block.
+    let items_max = if config.round_robin { u64::from(workers) } else { u64::MAX };
     let reason = loop {
+        if printer.next.0 >= items_max {
+            break printer.out.flush().map_or_else(sink_reason, |()| StopReason::SourceEnded);
+        }
         let printed = match source.next(ITEMS_AT_ONCE)? {
             Delivery::Items(payload) => printer.payload(&payload),
             Delivery::Rejected(reason) => printer.rejected(&reason.to_string()),

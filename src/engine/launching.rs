@@ -1,11 +1,13 @@
 //! How the launchers of commands begin.
 
 use super::error::EngineError;
-use super::fleet::{CommandPool, CommandRules, Fleet, LAUNCHERS_MAX, LauncherMailboxes, Questions, RunFolder};
+use super::fleet::{CommandPool, CommandRules, Fleet, LAUNCHERS_MAX, LauncherMailboxes, Questions, RunFolder, Shares};
 use super::system::Os;
 use super::token::Port;
 use crate::command::exec::Commander;
 use crate::model::config::{Config, Grouping, InputSpec, OutputSpec};
+use crate::source::Source;
+use crate::source::spread::spread;
 use crate::sys::poller::Interest;
 use crate::sys::spill::SpillFile;
 use crate::sys::terminal::Terminal;
@@ -18,14 +20,29 @@ pub fn new_pool(
     commander: &Commander,
     verbose: bool,
     run_folder: Option<RunFolder>,
+    shares: Option<Shares>,
 ) -> Result<CommandPool, EngineError> {
     let failed = || EngineError::system("start the launchers");
     let launchers = LAUNCHERS_MAX.min(config.workers_at_most() as usize).max(1);
     let mailboxes = LauncherMailboxes::new(launchers).map_err(failed())?;
     let mut pool = CommandPool::new(&mailboxes, verbose.then(|| Box::new(commander.clone())));
+    shares.into_iter().for_each(|shares| pool.give_shares(shares));
     open_questions(config, commander)?.into_iter().for_each(|questions| pool.give_questions(questions));
     run_folder.map_or(Ok(()), |folder| pool.give_folders(folder)).map_err(failed())?;
     Ok(pool)
+}
+
+/// The input as the source of the first block of each command, and the blocks behind those, where commands stay.
+pub fn spread_input(
+    config: &Config,
+    source: Box<dyn Source>,
+) -> Result<(Box<dyn Source>, Option<Shares>), EngineError> {
+    if !config.round_robin {
+        return Ok((source, None));
+    }
+    let commands = config.policy.workers;
+    let (source, supply) = spread(source, commands).map_err(EngineError::system("share the input out"))?;
+    Ok((source, Some(Shares::new(supply, commands, config.output.quiet))))
 }
 
 /// What asks before commands start, if that was asked for.
@@ -56,7 +73,8 @@ pub fn start_launchers(
     terminal: Option<Terminal>,
 ) -> Result<Fleet, EngineError> {
     let OutputSpec { quiet, grouping, .. } = config.output;
-    let rules = CommandRules { leftovers: config.leftovers, quiet, lines: grouping == Grouping::Line };
+    let (lines, shares) = (grouping == Grouping::Line, config.round_robin);
+    let rules = CommandRules { leftovers: config.leftovers, quiet, lines, shares };
     pool.start_threads(commander, spill, os.guard.groups(), os.clock, rules, terminal)
         .map_err(EngineError::system("start the launchers"))?;
     os.poller

@@ -1,5 +1,5 @@
-//! The files that reporters write for themselves: none of them is an input, and the job log knows how commands look. So
-//! does the summary, for the command of an item that failed.
+//! The files that the run needs for itself: there have to be descriptors for them, and none that reporters write is an input.
+//! The job log knows how commands look. So does the summary, for the command of an item that failed.
 
 use super::error::EngineError;
 use super::feed::{EarlierItems, IsStored};
@@ -10,7 +10,8 @@ use crate::command::line::quote_as_parallel;
 use crate::command::text::TextTemplate;
 use crate::model::arrangement::{ColumnNames, NameSource};
 use crate::model::config::{
-    Config, ExecSpec, InputSpec, ResultsFormat, ResultsSpec, SourceSpec, SummaryMode, WorkerSpec,
+    Config, ExecSpec, InputSpec, OutputSpec, ProgressMode, ResultsFormat, ResultsSpec, SourceSpec, SummaryMode,
+    WorkerSpec,
 };
 use crate::reporter::digest::{CommandLineOf, Digest};
 use crate::reporter::item_columns::ItemColumns;
@@ -20,6 +21,7 @@ use crate::reporter::job_log::JobLog;
 use crate::reporter::{ItemText, Reporter, ReporterError};
 use crate::sys::access;
 use crate::sys::clock::{self, Clock};
+use crate::sys::limits;
 use std::cell::RefCell;
 use std::fs::{File, Metadata};
 use std::io;
@@ -109,6 +111,36 @@ pub fn digest(config: &Config, commander: Option<&Commander>) -> Option<Rc<RefCe
         })
     });
     Some(Rc::new(RefCell::new(Digest::new(command_line_of))))
+}
+
+/// Descriptors of the supervisor itself beyond those that are open at the start: poll set, signals, children, guard,
+/// second descriptors of stdout and stderr, /dev/null, the spill file.
+const OWN_OPEN_FILES: u64 = 10;
+
+/// Descriptors of a thread that removes folders.
+const REMOVAL_OPEN_FILES: u64 = 3;
+
+/// [`OWN_OPEN_FILES`], the files that are written, the terminals of a bar and of answers, and what a removal of folders opens.
+pub fn open_files(config: &Config) -> u64 {
+    let OutputSpec { events, joblog, results, progress, .. } = &config.output;
+    let removes_folders = matches!(config.worker, WorkerSpec::Exec(ExecSpec { item_tmp: true, .. }));
+    let files = [
+        events.is_some(),
+        joblog.is_some(),
+        results.is_some(),
+        *progress != ProgressMode::None,
+        config.trace.file.is_some(),
+        config.workers_file.is_some(),
+        config.asks,
+    ];
+    OWN_OPEN_FILES + if removes_folders { REMOVAL_OPEN_FILES } else { 0 } + files.map(u64::from).iter().sum::<u64>()
+}
+
+/// Refuses a limit of open files that leaves no room for the supervisor itself, whatever the workers need.
+pub fn check_open_files(config: &Config, limit: u64) -> Result<(), EngineError> {
+    let workers = config.workers_at_most();
+    let needed = limits::open_files_now() + open_files(config) + u64::from(workers);
+    if needed > limit { Err(EngineError::OpenFiles { workers, needed, limit }) } else { Ok(()) }
 }
 
 /// What gets items as they end, and has to know when the run began.

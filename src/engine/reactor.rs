@@ -105,6 +105,8 @@ impl Reactor {
     /// at once.
     fn end_turn(&mut self) -> bool {
         let mut more = self.take_in();
+        let congested = self.components.commit.output.is_congested();
+        more |= self.components.fleet.hand_out_blocks(congested, &mut self.turn);
         while self.pace.permit(&self.core, &mut self.turn) {
             self.handle_facts();
         }
@@ -226,6 +228,7 @@ impl Reactor {
             Some(Port::WorkersFile) => self.pace.on_workers_file(&mut self.turn),
             Some(Port::Guard) => self.guard.on_ended(&mut self.turn),
             Some(Port::Children) => self.children.on_ready(fleet, &mut self.turn),
+            Some(Port::Blocks) => fleet.on_blocks(),
             Some(Port::Answers) => fleet.on_answers(&mut self.turn),
             Some(Port::Requests) => {
                 if let Some(requests) = &self.requests {

@@ -30,6 +30,8 @@ pub enum Port {
     SharedPlace,
     /// A person types at the terminal.
     Answers,
+    /// Input for commands that run.
+    Blocks,
     /// A part of the process in the slot at `index`, whose incarnation ends in these 24 bits.
     Worker {
         part: Part,
@@ -81,6 +83,7 @@ impl Port {
             Self::StartCheck => 11,
             Self::SharedPlace => 12,
             Self::Answers => 13,
+            Self::Blocks => 14,
             Self::Worker { part, index, generation } => {
                 (FIRST_PART + part as u64) << 56 | (generation as u64) << 32 | index as u64
             }
@@ -105,6 +108,7 @@ impl Port {
             11 => Some(Self::StartCheck),
             12 => Some(Self::SharedPlace),
             13 => Some(Self::Answers),
+            14 => Some(Self::Blocks),
             _ => {
                 let part = *PARTS.get((token >> 56).checked_sub(FIRST_PART)? as usize)?;
                 Some(Self::Worker { part, index: token as u32, generation: generation((token >> 32) as u32) })
@@ -135,13 +139,14 @@ mod tests {
             Port::StartCheck,
             Port::SharedPlace,
             Port::Answers,
+            Port::Blocks,
         ]
         .into_iter()
         .chain(worker)
         {
             assert_eq!(Port::of(port.token()), Some(port));
         }
-        assert_eq!(Port::of(14), None);
+        assert_eq!(Port::of(15), None);
         assert_eq!(Port::of(u64::MAX), None);
     }
 }

@@ -168,6 +168,9 @@ config_builder! {
         /// The command reads blocks of many records on its stdin, cut where GNU parallel's `--pipe` cuts them, and has no
         /// item among its arguments. `block` is the size of a block before the cut, 1 MiB by default. Default: false.
         pipe: bool,
+        /// With `pipe`: each worker slot has one command that stays, and takes a further block whenever it has taken the one
+        /// before. The first block of each is its item; no command runs twice. Default: false, a command for each block.
+        round_robin: bool,
         /// What becomes of what is read: columns, lists of arguments for a command, an order by chance. Default: an item is
         /// what is read.
         arrangement: Arrangement,

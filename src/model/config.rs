@@ -51,6 +51,9 @@ pub struct Config {
     pub pty: bool,
     /// The person at the controlling terminal is asked before each command starts.
     pub asks: bool,
+    /// Each command that runs gets further blocks of the input, once every slot has one. `policy` must not let a command run
+    /// twice.
+    pub round_robin: bool,
     /// Descriptors of this process, from 3 on, that workers inherit under the same numbers. They have to stay open
     /// while the run lasts.
     pub pass_fds: Vec<i32>,

@@ -103,8 +103,17 @@ pub enum ConfigError {
     #[error("`block` sends one item in a message; leave `batch_max` out")]
     BlockBatchMax,
     /// `pipe` alone has this setting.
-    #[error("`{setting}` says how `pipe` cuts; set that, or leave `{setting}` out")]
+    #[error("`{setting}` says how `pipe` cuts and shares out; set that, or leave `{setting}` out")]
     NeedsPipe {
+        /// The setting to leave out.
+        setting: Setting,
+    },
+    /// A command that got many blocks cannot get them again, and their number of commands is fixed.
+    #[error(
+        "with `round_robin` a command gets many blocks, none of them twice, and each slot has one command; leave \
+         `{setting}` or `round_robin` out"
+    )]
+    OneCommandPerSlot {
         /// The setting to leave out.
         setting: Setting,
     },
@@ -352,6 +361,12 @@ pub enum Setting {
     Block,
     /// [`pipe`](super::builder::ConfigBuilder::pipe).
     Pipe,
+    /// [`round_robin`](super::builder::ConfigBuilder::round_robin).
+    RoundRobin,
+    /// [`retries`](super::builder::ConfigBuilder::retries).
+    Retries,
+    /// [`workers_file`](super::builder::ConfigBuilder::workers_file).
+    WorkersFile,
     /// [`record_start`](super::builder::ConfigBuilder::record_start).
     RecordStart,
     /// [`record_end`](super::builder::ConfigBuilder::record_end).
@@ -448,6 +463,9 @@ impl fmt::Display for Setting {
             Self::Delimiter => "delimiter",
             Self::Block => "block",
             Self::Pipe => "pipe",
+            Self::RoundRobin => "round_robin",
+            Self::Retries => "retries",
+            Self::WorkersFile => "workers_file",
             Self::RecordStart => "record_start",
             Self::RecordEnd => "record_end",
             Self::PriorityQueue => "queue",

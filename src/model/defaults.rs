@@ -70,6 +70,7 @@ impl ConfigBuilder {
             threads_per_worker: self.threads_per_worker,
             pty: is_set(self.pty),
             asks: is_set(self.interactive),
+            round_robin: is_set(self.round_robin),
             pass_fds: self.pass_fds.unwrap_or_default(),
             leftovers: self.leftovers.unwrap_or_default(),
             tmpdir: self.tmpdir,

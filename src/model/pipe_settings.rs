@@ -5,6 +5,7 @@
 use super::builder::ConfigBuilder;
 use super::config::RecordSplit;
 use super::config_error::{ConfigError, Setting};
+use super::exit_rule::{ExitMatch, ExitRule};
 use super::setting_values::{first_set, is_set};
 use super::spec::QueueOrder;
 
@@ -36,13 +37,29 @@ impl ConfigBuilder {
     /// Refuses what says how `pipe` cuts, without it.
     pub(super) fn check_records(&self) -> Result<(), ConfigError> {
         let of_records = first_set(&[
+            (Setting::RoundRobin, is_set(self.round_robin)),
             (Setting::RecordStart, self.record_start.is_some()),
             (Setting::RecordEnd, self.record_end.is_some()),
         ]);
         match of_records {
             Some(setting) if !is_set(self.pipe) => Err(ConfigError::NeedsPipe { setting }),
+            _ if is_set(self.round_robin) => self.check_round_robin(),
             _ => Ok(()),
         }
+    }
+
+    /// What a command has got is got by no other one.
+    fn check_round_robin(&self) -> Result<(), ConfigError> {
+        let again = |(_, rule): &(ExitMatch, ExitRule)| *rule == ExitRule::Retry;
+        let second = first_set(&[
+            (Setting::Retries, self.retries.is_some_and(|retries| retries > 0)),
+            (Setting::CrashLimit, self.crash_limit.is_some_and(|limit| limit > 1)),
+            (Setting::KillLimit, self.kill_limit.is_some_and(|limit| limit != Some(1))),
+            (Setting::ExitRules, self.exit_rules.iter().flatten().any(again)),
+            (Setting::WorkersFile, self.workers_file.is_some()),
+            (Setting::WorkersMax, self.workers_max.is_some()),
+        ]);
+        second.map_or(Ok(()), |setting| Err(ConfigError::OneCommandPerSlot { setting }))
     }
 }
 
@@ -95,6 +112,15 @@ mod tests {
         let check = |builder: ConfigBuilder, expected| assert_eq!(builder.build(), Err(expected));
         check(builder().command(["wc"]).record_end("x"), ConfigError::NeedsPipe { setting: Setting::RecordEnd });
         check(builder().command(["wc"]).record_start("x"), ConfigError::NeedsPipe { setting: Setting::RecordStart });
+        let setting = Setting::RoundRobin;
+        check(builder().command(["wc"]).round_robin(true), ConfigError::NeedsPipe { setting });
+        let shared = || piped().round_robin(true);
+        check(shared().retries(1), ConfigError::OneCommandPerSlot { setting: Setting::Retries });
+        check(shared().kill_limit(None), ConfigError::OneCommandPerSlot { setting: Setting::KillLimit });
+        let rules = vec![(ExitMatch::Code(3), ExitRule::Retry)];
+        check(shared().exit_rules(rules), ConfigError::OneCommandPerSlot { setting: Setting::ExitRules });
+        let policy = shared().build().unwrap().policy;
+        assert_eq!((policy.hinted_retries, policy.crash_limit, policy.kill_limit), (0, 1, Some(1)));
         check(builder().pipe(true), ConfigError::NeedsCommand { setting: Setting::Pipe });
         check(builder().worker_program(["w"]).pipe(true), ConfigError::NeedsCommand { setting: Setting::Pipe });
         check(piped().items(["a"]), ConfigError::NeedsInput { setting: Setting::Pipe });

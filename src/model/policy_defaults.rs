@@ -67,7 +67,7 @@ impl ConfigBuilder {
             keep_order: is_set(self.keep_order),
             start_together: demonstration,
             retries,
-            hinted_retries: self.retries.unwrap_or(HINTED_RETRIES),
+            hinted_retries: self.retries.unwrap_or(if is_set(self.round_robin) { 0 } else { HINTED_RETRIES }),
             exit_rules: self.rules_of_exits(),
             crash_limit,
             kill_limit: self.kill_limit.unwrap_or(if demonstration { None } else { Some(crash_limit) }),

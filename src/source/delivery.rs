@@ -73,4 +73,6 @@ pub enum SourceError {
     Wait(std::io::Error),
     #[error("take an item from the iterator: it panicked")]
     Iterator,
+    #[error("hand out the rest of the input: every command has ended, or has closed its stdin")]
+    NoReader,
 }

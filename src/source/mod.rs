@@ -15,6 +15,7 @@ pub mod lines;
 mod records;
 mod selection;
 pub mod splitter;
+pub mod spread;
 mod windows;
 pub mod xargs;
 

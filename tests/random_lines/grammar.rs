@@ -103,6 +103,7 @@ const RULES: &[Rule] = &[
         .odd(&[b"0", b"17M", b"1Q", b"-1", b"", b"K", b"1.5"]),
     rule("pipe", COMMANDS, &[]).needs_input(),
     // Without --pipe they are refused, so they are drawn with it.
+    rule("round_robin", 0, &[]).needs_input(),
     rule("recstart", 0, &["a", "\\n", ""]).needs_input().odd(&[b"\xff"]),
     rule("recend", 0, &["\\n", "7", "", "\\0"]).needs_input().odd(&[b"\xff"]),
     rule("colsep", COMMANDS, &[",", "\\s+", "(a)|b", ""]).odd(&[b"(", b"[", b"\xff", b"(?=x)", b"*"]),
@@ -455,6 +456,10 @@ impl Generator {
             self.push(line, "transport", b"file", random);
         }
         if rule.flag == "pipe" {
+            if random.per_cent(25) {
+                line.arguments.push(random.one(&self.spellings_of("round_robin")).into());
+                line.flags.push("round_robin");
+            }
             for flag in ["recstart", "recend"] {
                 let texts = RULES.iter().find(|rule| rule.flag == flag).map_or(&[""][..], |rule| rule.good);
                 if random.per_cent(50) {

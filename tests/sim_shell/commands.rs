@@ -125,6 +125,8 @@ impl World {
                 }
                 Order::Probe => probing = true,
                 Order::MoreLines { worker, incarnation } => self.take_more_lines(worker, incarnation),
+                // Its input has no blocks.
+                Order::Block { .. } | Order::EndStdin { .. } => {}
                 Order::Changed(_) | Order::Leave => {}
             }
         }

@@ -218,7 +218,7 @@ pub const OPTIONS: &[ParallelOption] = &[
     row("block-size|blocksize|block", Value, Flag("--block")),
     row("recstart", Value, Flag("--recstart")),
     row("recend", Value, Flag("--recend")),
-    row("round-robin|roundrobin|round", Nothing, Refused("each block goes to a command of its own")),
+    row("round-robin|roundrobin|round", Nothing, Flag("--round-robin")),
     row("regexp|regex", Nothing, Refused("--recstart and --recend are texts")),
     row("remove-rec-sep|removerecsep|rrs", Nothing, Refused("records keep their ends")),
     row("block-timeout|blocktimeout|bt", Value, Refused("a block is handed out when it is full")),

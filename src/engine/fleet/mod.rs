@@ -9,7 +9,7 @@ mod thread;
 
 pub use command::{
     CommandExit, CommandPool, CommandRules, ItemBytes, LAUNCHERS_MAX, LauncherMailboxes, Order, Questions, Report,
-    RunFolder,
+    RunFolder, Shares,
 };
 pub use resident::{Conversation, Handshake, LaunchSpec, Program, ProgressSource, Residents, Stdio};
 pub use thread::ThreadMain;
@@ -98,11 +98,27 @@ impl Fleet {
         }
     }
 
-    /// The run stops: what nobody has answered yet is not started. Returns whether a question is left open on its line.
-    pub fn withdraw_questions(&mut self, turn: &mut Turn) -> bool {
+    /// The run stops: what nobody has answered yet is not started, and commands get no further block. Returns whether a
+    /// question is left open on its line.
+    pub fn note_stop(&mut self, turn: &mut Turn) -> bool {
         match self {
             Self::Residents(_) => false,
-            Self::Commands(pool) => pool.withdraw_questions(turn),
+            Self::Commands(pool) => pool.note_stop(turn),
+        }
+    }
+
+    /// The input of further blocks for commands is readable.
+    pub fn on_blocks(&self) {
+        if let Self::Commands(pool) = self {
+            pool.on_blocks();
+        }
+    }
+
+    /// Hands further blocks to commands. Returns whether there is more to do at once.
+    pub fn hand_out_blocks(&mut self, congested: bool, turn: &mut Turn) -> bool {
+        match self {
+            Self::Residents(_) => false,
+            Self::Commands(pool) => pool.hand_out_blocks(congested, turn),
         }
     }
 

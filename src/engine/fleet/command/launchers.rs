@@ -128,6 +128,8 @@ impl Launcher {
                     Order::Kill { worker, incarnation, signal } => self.kill(worker, incarnation, signal),
                     Order::MoreLines { worker, incarnation } => self.take_more_lines(worker, incarnation),
                     Order::Changed(change) => self.note_change(change),
+                    Order::Block { worker, incarnation, block } => self.take_block(worker, incarnation, block),
+                    Order::EndStdin { worker, incarnation } => self.end_stdin(worker, incarnation),
                     Order::Probe => self.probing = true,
                     Order::Leave => return Ok(()),
                 }
@@ -278,6 +280,8 @@ impl Launcher {
             incarnation,
             id: batch.first,
             item,
+            block: None,
+            is_share: self.config.rules.shares,
             folder,
             stdin: false,
             ended: None,
@@ -336,7 +340,27 @@ impl Launcher {
     /// Writes the item to the command's stdin.
     fn write_stdin(&mut self, index: usize) {
         if let Some(command) = self.commands.get_mut(index / self.config.step).and_then(Option::as_deref_mut) {
-            command.write_stdin(&self.poller);
+            let (worker, incarnation) = (command.worker, command.incarnation);
+            let taken = command.write_stdin(&self.poller);
+            self.reports.extend(taken.map(|taken| Report::BlockEnded { worker, incarnation, taken }));
+        }
+    }
+
+    /// A further block for the stdin of a command. One that has ended takes nothing of it.
+    fn take_block(&mut self, worker: WorkerId, incarnation: Incarnation, block: ItemBytes) {
+        let command = self.commands.get_mut(worker.index() / self.config.step).and_then(Option::as_deref_mut);
+        let taken = match command.filter(|command| command.incarnation == incarnation) {
+            Some(command) => command.take_block(block, &self.poller),
+            None => Some(Err(block.bytes().len())),
+        };
+        self.reports.extend(taken.map(|taken| Report::BlockEnded { worker, incarnation, taken }));
+    }
+
+    /// The command reads end-of-file.
+    fn end_stdin(&mut self, worker: WorkerId, incarnation: Incarnation) {
+        let command = self.at(worker.index()).filter(|command| command.incarnation == incarnation);
+        if let Some(command) = command.filter(|command| !command.stdin) {
+            command.execution.stdin = None;
         }
     }
 
@@ -394,6 +418,12 @@ impl Launcher {
         self.reports.extend(command.lines().map(|lines| Report::Lines(Box::new(lines))));
         self.awaits_answer = true;
         command.unwatch(&self.poller);
+        if let bytes @ 1.. = command.unwritten_bytes()
+            && command.is_share
+        {
+            let (worker, incarnation) = (command.worker, command.incarnation);
+            self.reports.push(Report::BlockEnded { worker, incarnation, taken: Err(bytes) });
+        }
         if let Some(ended) = command.ended.filter(|_| !self.config.rules.quiet) {
             let held = self.now.since(ended);
             let notice = held_output::notice(&command.execution, command.id, command.item.bytes(), held);

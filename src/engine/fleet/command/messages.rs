@@ -21,6 +21,8 @@ pub struct CommandRules {
     pub quiet: bool,
     /// Whole lines of their output are reported while they run.
     pub lines: bool,
+    /// They get further blocks on their stdin.
+    pub shares: bool,
 }
 
 /// An order of the loop to a launcher. An order for an incarnation that is gone has no effect.
@@ -29,6 +31,10 @@ pub enum Order {
     Launch { worker: WorkerId, incarnation: Incarnation, batch: Batch, item: ItemBytes },
     /// Signal this incarnation and its process group.
     Kill { worker: WorkerId, incarnation: Incarnation, signal: Signal },
+    /// Write this block behind what its stdin was given. Answer: `BlockEnded`.
+    Block { worker: WorkerId, incarnation: Incarnation, block: ItemBytes },
+    /// No further block comes: close its stdin. Only if `BlockEnded` has answered the last one.
+    EndStdin { worker: WorkerId, incarnation: Incarnation },
     /// The lines that were reported last have been shown: report more, if there are some.
     MoreLines { worker: WorkerId, incarnation: Incarnation },
     /// This child of the supervisor was stopped, or goes on. Answer: `Stopped`, if it is a command of this launcher.
@@ -69,6 +75,13 @@ pub enum Report {
     OutputHeld {
         worker: WorkerId,
         incarnation: Incarnation,
+    },
+    /// What the stdin of a command was given has been written, the item at first; `Err`: the command takes no more, and has
+    /// left so many bytes of it.
+    BlockEnded {
+        worker: WorkerId,
+        incarnation: Incarnation,
+        taken: Result<(), usize>,
     },
     /// Lines of a command that runs. No more of them come before the order for more, or the end of the command.
     Lines(Box<EarlyLines>),

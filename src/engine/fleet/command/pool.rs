@@ -11,11 +11,12 @@ use super::folders::{ItemFolders, RunFolder};
 use super::launchers::LauncherConfig;
 use super::messages::{CommandExit, CommandRules, ItemBytes, Order, Report};
 use super::questions::{CommandStart, Questions};
+use super::shares::Shares;
 use super::thread;
 use crate::command::capture::Collector;
 use crate::command::exec::Commander;
 use crate::command::line::quote;
-use crate::core::input::Input;
+use crate::core::input::{Input, SpawnFailure};
 use crate::model::command::{self, Origin};
 use crate::model::ids::{Batch, Incarnation, WorkerId};
 use crate::model::signal::Signal;
@@ -66,6 +67,8 @@ pub struct CommandPool {
     printer: Option<Box<Commander>>,
     /// Asks before commands start, if that was asked for.
     questions: Option<Questions>,
+    /// Hands further blocks to commands, if that was asked for.
+    shares: Option<Shares>,
     /// Where commands get temporary folders, if that was asked for. Dropped after the launchers.
     folders: Option<ItemFolders>,
 }
@@ -97,6 +100,7 @@ impl CommandPool {
             probes: None,
             printer,
             questions: None,
+            shares: None,
             folders: None,
         }
     }
@@ -151,6 +155,24 @@ impl CommandPool {
         Ok(())
     }
 
+    /// Hands further blocks to commands.
+    pub fn give_shares(&mut self, shares: Shares) {
+        self.shares = Some(shares);
+    }
+
+    /// The input of further blocks is readable.
+    pub fn on_blocks(&self) {
+        self.shares.iter().for_each(Shares::on_ready);
+    }
+
+    /// Hands out blocks to the commands that wait for one. Returns whether there is more to do at once.
+    pub fn hand_out_blocks(&mut self, congested: bool, turn: &mut Turn) -> bool {
+        let Some(shares) = &mut self.shares else { return false };
+        let (orders, more) = shares.hand_out(congested, turn);
+        orders.into_iter().for_each(|(worker, order)| self.order(worker, order));
+        more
+    }
+
     fn order(&mut self, worker: WorkerId, order: Order) {
         let count = self.launchers.len().max(1);
         if let Some(launcher) = self.launchers.get_mut(worker.index() % count) {
@@ -179,7 +201,12 @@ impl CommandPool {
         self.order(worker, Order::Launch { worker, incarnation, batch, item: ItemBytes::from(body) });
     }
 
+    /// Starts what has a yes. A command that was left out takes no block.
     fn start_all(&mut self, starts: Vec<CommandStart>) {
+        let declined = self.questions.as_mut().map(Questions::take_declined).unwrap_or_default();
+        if let Some(shares) = &mut self.shares {
+            declined.into_iter().for_each(|worker| shares.ended(worker));
+        }
         for CommandStart { worker, incarnation, batch, item } in starts {
             self.order(worker, Order::Launch { worker, incarnation, batch, item });
         }
@@ -191,8 +218,10 @@ impl CommandPool {
         self.start_all(started.unwrap_or_default());
     }
 
-    /// The run stops: what nobody has answered yet is not started. Returns whether a question is left open on its line.
-    pub fn withdraw_questions(&mut self, turn: &mut Turn) -> bool {
+    /// The run stops: what nobody has answered yet is not started, and commands get no further block. Returns whether a
+    /// question is left open on its line.
+    pub fn note_stop(&mut self, turn: &mut Turn) -> bool {
+        self.shares.iter().for_each(Shares::stop);
         self.questions.as_mut().is_some_and(|questions| questions.withdraw(turn))
     }
 
@@ -253,9 +282,17 @@ impl CommandPool {
         for report in received.drain(..) {
             match report {
                 Report::Spawned { worker, incarnation, pid } => {
+                    self.shares.iter_mut().for_each(|shares| shares.started(worker, incarnation));
                     turn.report(Input::Spawned { worker, incarnation, pid });
                 }
+                Report::BlockEnded { worker, incarnation, taken } => {
+                    self.shares.iter_mut().for_each(|shares| shares.block_ended(worker, incarnation, taken, turn));
+                }
                 Report::NotSpawned { worker, incarnation, error } => {
+                    // What the system is short of, it may have later.
+                    if !matches!(error, SpawnFailure::Shortage(_)) {
+                        self.shares.iter_mut().for_each(|shares| shares.ended(worker));
+                    }
                     turn.report(Input::SpawnFailed { worker, incarnation, error });
                 }
                 Report::Stopped { worker, incarnation, by } => turn.report(Input::Stopped { worker, incarnation, by }),
@@ -266,6 +303,7 @@ impl CommandPool {
                 Report::StorageLost { error } => turn.report(Input::StorageLost { error }),
                 Report::Exited(exit) => {
                     let CommandExit { worker, incarnation, status, usage, reply, interrupted } = *exit;
+                    self.shares.iter_mut().for_each(|shares| shares.ended(worker));
                     // Before the exit, after which the next command would start.
                     for command in interrupted.map_or(&[][..], command::of_signal) {
                         let signal = interrupted.unwrap_or(Signal::INT);

@@ -45,6 +45,8 @@ pub struct Questions {
     watched: bool,
     /// What was typed beyond the last answer.
     typed: Vec<u8>,
+    /// Slots whose item was left out since the last call of [`Questions::take_declined`].
+    declined: Vec<WorkerId>,
 }
 
 impl Questions {
@@ -52,8 +54,13 @@ impl Questions {
     /// This process has no controlling terminal.
     pub fn open(commander: Box<Commander>) -> io::Result<Self> {
         let terminal = if commander.is_plain() { None } else { Some(Terminal::open_to_read()?) };
-        let (waiting, typed) = (VecDeque::new(), Vec::new());
-        Ok(Self { commander, terminal, lost: false, waiting, asked: false, watched: false, typed })
+        let (waiting, typed, declined) = (VecDeque::new(), Vec::new(), Vec::new());
+        Ok(Self { commander, terminal, lost: false, waiting, asked: false, watched: false, typed, declined })
+    }
+
+    /// The slots whose item was left out since the last call.
+    pub fn take_declined(&mut self) -> Vec<WorkerId> {
+        std::mem::take(&mut self.declined)
     }
 
     /// Asks about this start when it is its turn. Returns the starts that have a yes.
@@ -79,8 +86,8 @@ impl Questions {
     pub fn withdraw(&mut self, turn: &mut Turn) -> bool {
         let is_open = std::mem::take(&mut self.asked) && !self.commander.is_plain();
         self.watch(false, turn);
-        for start in self.waiting.drain(..) {
-            decline(&start, turn);
+        while let Some(start) = self.waiting.pop_front() {
+            self.decline(&start, turn);
         }
         is_open
     }
@@ -110,7 +117,7 @@ impl Questions {
             if is_yes {
                 started.push(start);
             } else {
-                decline(&start, turn);
+                self.decline(&start, turn);
             }
         }
         self.watch(false, turn);
@@ -160,9 +167,10 @@ impl Questions {
         self.lost = true;
         turn.report(Input::StorageLost { error: format!("{what}: {why}") });
     }
-}
 
-fn decline(start: &CommandStart, turn: &mut Turn) {
-    let CommandStart { worker, incarnation, .. } = *start;
-    turn.report(Input::SpawnFailed { worker, incarnation, error: SpawnFailure::Declined });
+    fn decline(&mut self, start: &CommandStart, turn: &mut Turn) {
+        let CommandStart { worker, incarnation, .. } = *start;
+        self.declined.push(worker);
+        turn.report(Input::SpawnFailed { worker, incarnation, error: SpawnFailure::Declined });
+    }
 }

@@ -19,6 +19,10 @@ pub struct RunningCommand {
     pub incarnation: Incarnation,
     pub id: ItemId,
     pub item: ItemBytes,
+    /// Where further blocks come: what its stdin is given, if not the item.
+    pub block: Option<ItemBytes>,
+    /// Further blocks may come.
+    pub is_share: bool,
     /// Its temporary folder, if it has one.
     pub folder: Option<ItemFolder>,
     /// Its stdin is in the poll set.
@@ -66,21 +70,26 @@ impl RunningCommand {
         }
     }
 
-    /// Writes the item to its stdin.
-    pub fn write_stdin(&mut self, poller: &Poller) {
+    /// Writes the item, or a further block, to its stdin. Returns what became of it where further blocks come, once that is
+    /// known.
+    pub fn write_stdin(&mut self, poller: &Poller) -> Option<Result<(), usize>> {
         let token = self.token(Part::CommandStdin);
-        let written = self.execution.write_stdin(self.item.bytes());
-        let Some(stdin) = &self.execution.stdin else { return };
+        let bytes = self.block.as_ref().unwrap_or(&self.item).bytes();
+        let written = self.execution.write_stdin(bytes);
+        let stdin = self.execution.stdin.as_ref()?;
         let written = match written {
-            Ok(Progress::Blocked) if self.stdin => return,
+            Ok(Progress::Blocked) if self.stdin => return None,
             Ok(Progress::Blocked) => poller.add(stdin, Interest::WRITE, token).map(|_| self.stdin = true),
             Ok(Progress::More | Progress::Closed) => {
+                let left = if stdin.is_broken() { bytes.len() - stdin.written() } else { 0 };
                 if std::mem::take(&mut self.stdin) {
                     let _ = poller.remove(stdin);
                 }
-                // The command reads end-of-file.
-                self.execution.stdin = None;
-                return;
+                if !self.is_share || stdin.is_broken() {
+                    // The command reads end-of-file.
+                    self.execution.stdin = None;
+                }
+                return self.is_share.then_some(if left > 0 { Err(left) } else { Ok(()) });
             }
             Err(error) => Err(error),
         };
@@ -88,6 +97,22 @@ impl RunningCommand {
             // The command must not take a part of the item for the whole.
             let _ = self.execution.process.signal_all(Signal::KILL);
         }
+        None
+    }
+
+    /// Gives its stdin a further block. Returns as [`RunningCommand::write_stdin`].
+    pub fn take_block(&mut self, block: ItemBytes, poller: &Poller) -> Option<Result<(), usize>> {
+        let bytes = block.bytes().len();
+        let Some(stdin) = &mut self.execution.stdin else { return Some(Err(bytes)) };
+        stdin.begin_next();
+        self.block = Some(block);
+        self.write_stdin(poller)
+    }
+
+    /// Bytes that its stdin was given and has not taken.
+    pub fn unwritten_bytes(&self) -> usize {
+        let given = self.block.as_ref().unwrap_or(&self.item).bytes().len();
+        self.execution.stdin.as_ref().map_or(0, |stdin| given.saturating_sub(stdin.written()))
     }
 
     /// The whole lines that it has written, if they may be reported.
