@@ -8,7 +8,7 @@ use std::os::unix::process::ExitStatusExt;
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use support::screen::Screen;
-use support::{SUPERVISOR, send};
+use support::{SUPERVISOR, restore_default_signals, send};
 
 /// A program on a terminal of its own, run by a shell: `"$@" >out` in a script is the program with its arguments.
 struct Asked {
@@ -21,6 +21,7 @@ struct Asked {
 
 impl Asked {
     fn start(program: &str, arguments: &[&str], script: &str) -> Self {
+        restore_default_signals();
         let (screen, terminal) = Screen::open();
         let folder = tempfile::tempdir().unwrap();
         let mut command = Command::new(program);
