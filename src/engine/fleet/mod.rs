@@ -17,7 +17,7 @@ pub use thread::ThreadMain;
 use super::answer::{Answer, Reply};
 use super::token::Port;
 use super::turn::{Reaction, Turn};
-use crate::model::ids::{Batch, Incarnation, WorkerId};
+use crate::model::ids::{Batch, Incarnation, ItemId, WorkerId};
 use crate::model::signal::Signal;
 use crate::model::time::{Duration, Instant};
 use crate::sys::block::BlockSlice;
@@ -135,6 +135,14 @@ impl Fleet {
         match self {
             Self::Residents(residents) => residents.has_process(pid),
             Self::Commands(_) => false,
+        }
+    }
+
+    /// The item that a worker said it is at, and the share of it that is done.
+    pub fn progress(&self, worker: WorkerId) -> Option<(ItemId, f64)> {
+        match self {
+            Self::Residents(residents) => residents.progress(worker),
+            Self::Commands(_) => None,
         }
     }
 

@@ -19,7 +19,7 @@ use super::super::answer::{Answer, ResidentReply};
 use super::super::token::Part;
 use super::super::turn::{Reaction, Turn};
 use crate::core::input::Input;
-use crate::model::ids::{Batch, Incarnation, WorkerId};
+use crate::model::ids::{Batch, Incarnation, ItemId, WorkerId};
 use crate::model::signal::Signal;
 use crate::model::spec::ProtocolKind;
 use crate::model::time::{Duration, Instant};
@@ -287,6 +287,11 @@ impl Residents {
         } else {
             Input::ProbeResult { worker, incarnation, running }
         });
+    }
+
+    /// The item that a worker said it is at, and the share of it that is done.
+    pub fn progress(&self, worker: WorkerId) -> Option<(ItemId, f64)> {
+        self.slots.link(worker.index())?.progress()
     }
 
     /// The results of a fact.
