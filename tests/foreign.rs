@@ -321,3 +321,29 @@ fn check_worker_says_in_words_whether_a_program_is_a_worker() {
     let finished = output(&["check-worker", "--", "no-such-program"], b"");
     assert_eq!((finished.code(), finished.stdout.as_str()), (127, ""), "{}", finished.stderr);
 }
+
+#[test]
+fn the_status_shows_how_far_a_json_worker_is() {
+    let script = r#"while read -r line; do
+        id=${line#*:}; id=${id%%,*}
+        echo "{\"id\":$id,\"progress\":0.407}"; read -r x <pipe; echo "{\"id\":$id,\"result\":1}"
+    done"#;
+    let folder = tempfile::tempdir().unwrap();
+    let pipe = folder.path().join("pipe");
+    nix::unistd::mkfifo(&pipe, nix::sys::stat::Mode::S_IRWXU).unwrap();
+    let folder = folder.path().to_str().unwrap();
+    let arguments = ["-j1", "--credit", "1", "--protocol", "json", "--workdir", folder, "--", "bash", "-c", script];
+    let mut run = Run::start_with(&arguments, b"a\nb\n", |_| {});
+    for _ in 0..2 {
+        run.wait_for_event("item_started");
+        // The worker opens it when it has said how far it is.
+        let mut gate = std::fs::OpenOptions::new().write(true).open(&pipe).unwrap();
+        support::wait_until_idle(run.pid());
+        run.signal(Signal::SIGUSR1);
+        support::wait_until_idle(run.pid());
+        std::io::Write::write_all(&mut gate, b"on\n").unwrap();
+    }
+    let run = run.finish();
+    assert_eq!(run.code(), 0, "{}", run.stderr);
+    assert!(run.stderr.contains("at item 0 (40 %)") && run.stderr.contains("at item 1 (40 %)"), "{}", run.stderr);
+}

@@ -41,7 +41,9 @@ impl Components {
                 *workers = workers_after(&event).unwrap_or(*workers);
                 commit.event(now, event, feed);
             }
-            Action::ShowStatus(status) => commit.output.err.push(status::text(&status).as_bytes()),
+            Action::ShowStatus(status) => {
+                commit.output.err.push(status::text(&status, |worker| fleet.progress(worker)).as_bytes());
+            }
             Action::Demand { items } => feed.set_demand(items),
             Action::CloseSource => feed.close(turn),
             Action::Spawn { worker, incarnation, batch: None } => fleet.spawn(worker, incarnation, None, turn),

@@ -172,7 +172,7 @@ impl Finish<'_> {
                 }
                 return Some(received);
             }
-            let text = status::text(&self.core.status());
+            let text = status::text(&self.core.status(), |_| None);
             self.commit.output.err.push(text.as_bytes());
         }
         None

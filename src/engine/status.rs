@@ -1,14 +1,15 @@
 //! The state of a run as text, for USR1 and QUIT.
 
+use crate::model::ids::{ItemId, WorkerId};
 use crate::model::status::{SlotStatus, Status};
 use std::fmt::Write;
 
 /// Most rows of workers. The number of the others follows.
 const ROWS_MAX: usize = 64;
 
-/// A few lines, each ended.
+/// A few lines, each ended. `progress`: the item that a worker said it is at, and the share of it that is done.
 #[must_use]
-pub fn text(status: &Status) -> String {
+pub fn text(status: &Status, progress: impl Fn(WorkerId) -> Option<(ItemId, f64)>) -> String {
     let totals = &status.totals;
     let mut text = String::new();
     // Writing to a string cannot fail.
@@ -28,7 +29,7 @@ pub fn text(status: &Status) -> String {
         if status.source_ended { "; the source has ended" } else { "" },
     );
     for slot in status.slots.iter().take(ROWS_MAX) {
-        let _ = writeln!(text, "supervisor: {}", row(slot));
+        let _ = writeln!(text, "supervisor: {}", row(slot, progress(slot.worker)));
     }
     if status.slots.len() > ROWS_MAX {
         let _ = writeln!(text, "supervisor: and {} workers more", status.slots.len() - ROWS_MAX);
@@ -36,7 +37,7 @@ pub fn text(status: &Status) -> String {
     text
 }
 
-fn row(slot: &SlotStatus) -> String {
+fn row(slot: &SlotStatus, progress: Option<(ItemId, f64)>) -> String {
     let mut row = format!("worker {}", slot.worker);
     if let Some(pid) = slot.pid {
         let _ = write!(row, " (pid {pid})");
@@ -50,6 +51,11 @@ fn row(slot: &SlotStatus) -> String {
         Some(batch) if slot.in_flight == 1 => drop(write!(row, ", at item {}", batch.first)),
         Some(batch) => drop(write!(row, ", holds {} items from item {}", slot.in_flight, batch.first)),
         None => {}
+    }
+    if let Some((item, share)) = progress.filter(|_| slot.lease.is_some()) {
+        let percent = (share.clamp(0.0, 1.0) * 100.0).floor();
+        let of = if slot.in_flight == 1 { String::new() } else { format!(", item {item}") };
+        let _ = write!(row, "{of} ({percent} %)");
     }
     row
 }

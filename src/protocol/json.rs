@@ -40,8 +40,8 @@ struct JsonState {
     waits: bool,
     greeted: bool,
     answered: u64,
-    /// The item of its last progress message.
-    named: Option<ItemId>,
+    /// The item of its last progress message, and the share of it that was done.
+    named: Option<(ItemId, f64)>,
 }
 
 /// What a line leads to. Places are in the buffer.
@@ -80,7 +80,7 @@ impl JsonSession {
         std::mem::replace(&mut self.session.answered, 0)
     }
 
-    pub(super) const fn named(&self) -> Option<ItemId> {
+    pub(super) const fn progress(&self) -> Option<(ItemId, f64)> {
         self.session.named
     }
 
@@ -168,8 +168,8 @@ impl JsonState {
                 self.answer(id);
                 JsonStep::Failed { failed: Batch::of_one(ItemId(id), Attempt(attempt)), hint, place: placed(text) }
             }
-            LineContent::Progress => {
-                self.named = Some(ItemId(id));
+            LineContent::Progress(share) => {
+                self.named = Some((ItemId(id), share));
                 JsonStep::Nothing
             }
             // They were handled above.
@@ -180,7 +180,7 @@ impl JsonState {
     fn answer(&mut self, id: u64) {
         self.held.remove(&id);
         self.answered = self.answered.wrapping_add(1);
-        if self.named == Some(ItemId(id)) {
+        if self.named.is_some_and(|(named, _)| named == ItemId(id)) {
             self.named = None;
         }
     }

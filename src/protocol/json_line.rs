@@ -13,7 +13,7 @@ use serde_json::value::RawValue;
 use std::ops::Range;
 
 /// What a line says.
-#[derive(Debug, PartialEq, Eq)]
+#[derive(Debug, PartialEq)]
 pub(super) struct Said {
     pub id: Option<u64>,
     pub attempt: Option<u32>,
@@ -21,7 +21,7 @@ pub(super) struct Said {
 }
 
 /// Ranges are within the line.
-#[derive(Debug, PartialEq, Eq)]
+#[derive(Debug, PartialEq)]
 pub(super) enum LineContent {
     /// With its final newline.
     Result(Range<usize>),
@@ -29,7 +29,8 @@ pub(super) enum LineContent {
         text: Range<usize>,
         hint: RetryHint,
     },
-    Progress,
+    /// The share of the item that is done.
+    Progress(f64),
     Log(Range<usize>),
     Ready,
 }
@@ -63,7 +64,7 @@ enum Key {
     Base64(Range<usize>),
     Error(Range<usize>, RetryHint),
     Log(Range<usize>),
-    Progress,
+    Progress(f64),
     Ready,
 }
 
@@ -80,7 +81,7 @@ pub(super) fn read(line: &mut [u8]) -> Result<Said, ProtocolError> {
         Key::Base64(value) => LineContent::Result(decode(line, value)?),
         Key::Error(value, hint) => LineContent::Error { text: unquote(line, value), hint },
         Key::Log(value) => LineContent::Log(unquote(line, value)),
-        Key::Progress => LineContent::Progress,
+        Key::Progress(share) => LineContent::Progress(share),
         Key::Ready => LineContent::Ready,
     };
     Ok(Said { id, attempt, content })
@@ -102,7 +103,7 @@ fn only_key(keys: &Keys<'_>, base: usize) -> Option<Key> {
         keys.result_base64.map(|value| Key::Base64(place(value))),
         keys.error.map(|value| Key::Error(place(value), hint)),
         keys.log.map(|value| Key::Log(place(value))),
-        keys.progress.map(|_| Key::Progress),
+        keys.progress.map(Key::Progress),
         keys.ready.filter(|ready| *ready).map(|_| Key::Ready),
     ]
     .into_iter()
@@ -185,7 +186,7 @@ mod tests {
             LineContent::Result(range) | LineContent::Log(range) | LineContent::Error { text: range, .. } => {
                 line[range.clone()].to_vec()
             }
-            LineContent::Progress | LineContent::Ready => Vec::new(),
+            LineContent::Progress(_) | LineContent::Ready => Vec::new(),
         };
         Ok((said, bytes))
     }

@@ -125,11 +125,17 @@ impl Protocol {
 
     /// The item that the worker named last and has not answered, in a protocol in which it can name one.
     #[must_use]
-    pub const fn named(&self) -> Option<ItemId> {
+    pub fn named(&self) -> Option<ItemId> {
+        self.progress().map(|(item, _)| item)
+    }
+
+    /// The same item, and the share of it that is done, as the worker said: from 0 to 1, or any number.
+    #[must_use]
+    pub const fn progress(&self) -> Option<(ItemId, f64)> {
         match self {
             Self::Frames(_) | Self::Lines(_) => None,
             #[cfg(feature = "run")]
-            Self::Json(json) => json.named(),
+            Self::Json(json) => json.progress(),
         }
     }
 

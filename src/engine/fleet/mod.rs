@@ -138,6 +138,14 @@ impl Fleet {
         }
     }
 
+    /// The item that a worker said it is at, and the share of it that is done.
+    pub fn progress(&self, worker: WorkerId) -> Option<(ItemId, f64)> {
+        match self {
+            Self::Residents(residents) => residents.progress(worker),
+            Self::Commands(_) => None,
+        }
+    }
+
     /// Reports which item a resident worker is at.
     pub fn probe(&mut self, worker: WorkerId, incarnation: Incarnation, turn: &mut Turn) {
         if let Self::Residents(residents) = self {

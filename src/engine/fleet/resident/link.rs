@@ -122,8 +122,13 @@ impl Link {
     }
 
     /// The item that the worker said it is at.
-    pub const fn named(&self) -> Option<ItemId> {
+    pub fn named(&self) -> Option<ItemId> {
         self.protocol.named()
+    }
+
+    /// That item, and the share of it that is done.
+    pub const fn progress(&self) -> Option<(ItemId, f64)> {
+        self.protocol.progress()
     }
 
     /// Since when a worker that answers each line with a line owes one.

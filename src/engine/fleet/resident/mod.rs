@@ -295,6 +295,11 @@ impl Residents {
         resident.progress.as_ref().and_then(|page| page.running()).or_else(|| resident.link.named())
     }
 
+    /// The item that a worker said it is at, and the share of it that is done.
+    pub fn progress(&self, worker: WorkerId) -> Option<(ItemId, f64)> {
+        self.slots.link(worker.index())?.progress()
+    }
+
     /// The results of a fact.
     pub fn answer<'a>(&'a self, reply: &'a mut ResidentReply) -> Option<Answer<'a>> {
         self.slots.link(reply.index).map(|link| link.answer(reply))
