@@ -88,7 +88,7 @@ pub const HABITS: &[Habit] = &[
     habit(&["--quote"], "always so here; no shell reads the words of a command without --shell"),
     habit(
         &["--shellquote", "--shell-quote"],
-        "not here; no item has to be quoted, and --dry-run prints quoted commands",
+        "not here; --dry-run prints quoted commands, and supervisor parallel has it",
     ),
     habit(&["--dr", "--dryrun"], "named --dry-run here"),
     habit(&["--open-tty", "-o"], "named --tty here"),
@@ -137,7 +137,7 @@ pub const HABITS: &[Habit] = &[
     habit(&["--eof", "-e"], "named -E TEXT here"),
     habit(
         &["--link", "--xapply", "--linkinputsource", "--xapplyinputsource"],
-        "named :::+ and ::::+ here, before the input that is linked",
+        "named :::+ and ::::+ here, before the input that is linked; supervisor parallel has it",
     ),
     habit(&["--argfile"], "named --arg-file here"),
     habit(&["--arg-file-sep", "--argfilesep"], "not here; it is ::::"),
@@ -157,7 +157,7 @@ pub const HABITS: &[Habit] = &[
     // Failures.
     habit(
         &["--resume", "--resume-failed", "--resumefailed", "--retry-failed", "--retryfailed"],
-        "not here yet; --joblog FILE tells which items failed",
+        "not here yet, but in supervisor parallel; --joblog FILE tells which items failed",
     ),
     habit(&["--halt-on-error", "--haltonerror"], "named --halt WHEN here; --fail-fast is now,fail=1"),
     habit(&["--ctrl-c", "--ctrlc"], "always so here; the first Ctrl-C lets commands finish, the second one ends them"),

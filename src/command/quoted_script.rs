@@ -18,7 +18,11 @@ use std::os::unix::ffi::OsStrExt;
 pub struct QuotedScript {
     shell: Vec<u8>,
     text: ScriptText,
+    prints_quoted: u32,
 }
+
+/// Prints the word behind it.
+const PRINTS: &[u8] = b"printf '%s\\n' ";
 
 #[derive(Clone, Debug, PartialEq, Eq)]
 enum ScriptText {
@@ -35,7 +39,7 @@ impl QuotedScript {
     /// around a placeholder, up to blanks, is repeated with it. Without words the item is the script.
     #[must_use]
     pub fn new(shell: &QuotingShell, argv: &[OsString], append: bool, set: &PlaceholderSet, repeats: bool) -> Self {
-        let quotes_words = shell.quotes_words;
+        let (quotes_words, prints_quoted) = (shell.quotes_words, shell.prints_quoted);
         let shell = shell.shell.as_bytes().to_vec();
         let item = || Word::placeholder(Placeholder::Each(PathPart::Whole));
         if quotes_words {
@@ -43,25 +47,42 @@ impl QuotedScript {
             if append && !words.iter().any(Word::varies) {
                 words.push(item());
             }
-            return Self { shell, text: ScriptText::Words(words) };
+            return Self { shell, prints_quoted, text: ScriptText::Words(words) };
         }
         if argv.is_empty() {
-            return Self { shell, text: ScriptText::Arguments(item()) };
+            return Self { shell, prints_quoted, text: ScriptText::Arguments(item()) };
         }
         let mut text = argv.iter().map(|word| word.as_bytes()).collect::<Vec<_>>().join(&b' ');
         if append && !Word::parse(&text, set, repeats).varies() {
             text.push(b' ');
             text.extend_from_slice(set.item_text());
         }
-        Self { shell, text: ScriptText::Script(Word::parse(&text, set, repeats)) }
+        Self { shell, prints_quoted, text: ScriptText::Script(Word::parse(&text, set, repeats)) }
     }
 
     /// Appends the shell, its option and the script for an item.
     pub fn fill(&self, values: &Values<'_>, line: &mut CommandLine) {
         line.push(&self.shell);
         line.push(b"-c");
-        self.push_script(values, line.bytes());
+        if self.prints_quoted == 0 {
+            self.push_script(values, line.bytes());
+        } else {
+            self.push_printing(values, line.bytes());
+        }
         line.end_argument();
+    }
+
+    /// Appends a script that prints the one for an item.
+    fn push_printing(&self, values: &Values<'_>, out: &mut Vec<u8>) {
+        let mut text = Vec::new();
+        self.push_script(values, &mut text);
+        for _ in 0..self.prints_quoted {
+            let mut quoted = Vec::new();
+            quote_as_parallel(&text, &mut quoted);
+            text = quoted;
+        }
+        out.extend_from_slice(PRINTS);
+        quote_as_parallel(&text, out);
     }
 
     /// Appends the script for an item.
@@ -126,7 +147,8 @@ mod tests {
         let item: Vec<u8> = arguments.iter().flat_map(|one| [one.as_bytes(), b"\0"].concat()).collect();
         let values = Values { item: &item, form: ItemForm::List, sequence: 4, slot: 2 };
         let mut out = Vec::new();
-        let shell = QuotingShell { shell: "/bin/sh".into(), quotes_words, slot_variable: "SLOT".into() };
+        let shell =
+            QuotingShell { shell: "/bin/sh".into(), quotes_words, slot_variable: "SLOT".into(), prints_quoted: 0 };
         let script = QuotedScript::new(&shell, &argv, true, &PlaceholderSet::default(), repeats);
         script.push_script(&values, &mut out);
         String::from_utf8(out).unwrap()
@@ -164,5 +186,16 @@ mod tests {
         ] {
             assert_eq!(script_of(true, words, repeats, arguments), expected, "{words:?} {arguments:?}");
         }
+    }
+
+    #[test]
+    fn a_script_may_be_printed_instead() {
+        let (shell, slot_variable) = (OsString::from("/bin/sh"), OsString::from("SLOT"));
+        let shell = QuotingShell { shell, quotes_words: false, slot_variable, prints_quoted: 1 };
+        let script = QuotedScript::new(&shell, &["echo".into()], true, &PlaceholderSet::default(), false);
+        let mut line = CommandLine::default();
+        script.fill(&Values { item: b"a", form: ItemForm::Whole, sequence: 1, slot: 1 }, &mut line);
+        let words: Vec<_> = line.arguments().map(String::from_utf8_lossy).collect();
+        assert_eq!(words, ["/bin/sh", "-c", r#"printf '%s\n' "'"'echo a'"'""#]);
     }
 }

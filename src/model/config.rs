@@ -228,6 +228,8 @@ pub struct QuotingShell {
     pub quotes_words: bool,
     /// The variable of a command that holds its slot, from 0.
     pub slot_variable: OsString,
+    /// Not 0: a script is not run but printed, quoted so many times.
+    pub prints_quoted: u32,
 }
 
 /// A process for each item.

@@ -106,7 +106,9 @@ impl Line {
         let mark = format!("{}-{}", std::process::id(), self.seed);
         let mut command = Command::new(program);
         command.args(&self.arguments).current_dir(folder.path()).env("TMPDIR", temporary.path()).env(MARK, &mark);
-        command.env("XDG_RUNTIME_DIR", temporary.path());
+        // Semaphores leave their files there.
+        let runtime = tempfile::tempdir().unwrap();
+        command.env("XDG_RUNTIME_DIR", runtime.path());
         command.env_remove("COLUMNS").stderr(Stdio::piped());
         let kept_open = self.connect(&mut command, folder.path());
         let mut child = command.spawn().unwrap();

@@ -130,6 +130,7 @@ pub fn read(words: &[OsString], around: &ParallelContext, host: &Host) -> Result
         shell: around.shell.clone(),
         quotes_words: translation.quotes,
         slot_variable: translation.slot_variable,
+        prints_quoted: translation.prints_quoted,
     };
     let builder = resolve::builder(&flags, parts.command, parts.inputs, host)?;
     let builder = ConfigBuilder {
@@ -198,6 +199,7 @@ struct Translation {
     shows_progress: bool,
     links: bool,
     slot_variable: OsString,
+    prints_quoted: u32,
     joblog: Option<OsString>,
     stores_results: bool,
     resumption: Option<Resumption>,
@@ -216,6 +218,7 @@ impl Default for Translation {
             shows_progress: false,
             links: false,
             slot_variable: "PARALLEL_JOBSLOT0".into(),
+            prints_quoted: 0,
             joblog: None,
             stores_results: false,
             resumption: None,
@@ -270,6 +273,7 @@ impl Translation {
             Own::KeepOrder => self.keeps_order = true,
             Own::NoKeepOrder => self.keeps_order = false,
             Own::ArgSep => self.arg_sep = value,
+            Own::ShellQuote => self.prints_quoted = self.prints_quoted.saturating_add(1),
             Own::Link => self.links = true,
             Own::SlotVariable => self.slot_variable = value,
             Own::JobLog => {

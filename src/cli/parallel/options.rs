@@ -47,6 +47,8 @@ pub enum Own {
     /// All inputs go together one by one.
     Link,
     SlotVariable,
+    /// A script is printed as a quoted word.
+    ShellQuote,
     JobLog,
     Resume(Resumption),
 }
@@ -191,7 +193,7 @@ pub const OPTIONS: &[ParallelOption] = &[
     row("help|h", Nothing, Meaning::Own(Own::Help)),
     row("version|V", Nothing, Meaning::Own(Own::Version)),
     row("min-version|minversion", Value, Refused("it is no version of GNU parallel")),
-    row("shell-quote|shellquote|shell_quote", Nothing, Refused("printf %q quotes a word")),
+    row("shell-quote|shellquote|shell_quote", Nothing, Meaning::Own(Own::ShellQuote)),
     row("embed", Nothing, Refused("it is a program of its own")),
     row("shell-completion|shellcompletion", Value, Refused("it writes no completions for parallel")),
     row("shebang|hashbang", Nothing, Refused("a script cannot begin with it")),

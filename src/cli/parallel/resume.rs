@@ -36,6 +36,9 @@ const COLUMNS: usize = 8;
 const EXIT: usize = 6;
 const SIGNAL: usize = 7;
 
+/// How much of a line is shown that is none.
+const SHOWN_CHARS: usize = 60;
+
 /// What stands for a job that is not in the log, or not run again.
 const NO_COMMAND: &[u8] = b"true";
 
@@ -61,7 +64,7 @@ pub fn read(text: &[u8], resumption: Resumption, name: &str) -> Result<EarlierLo
             }
             _ if is_whole(&columns) => {}
             _ => {
-                let line = String::from_utf8_lossy(line).into_owned();
+                let line = String::from_utf8_lossy(line).chars().take(SHOWN_CHARS).collect();
                 return Err(ParallelError::LogFormat { file: name.to_owned(), line });
             }
         }
