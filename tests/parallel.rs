@@ -4,10 +4,24 @@
 mod beside;
 
 use beside::{is_installed, outcome};
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::thread;
 
 /// Our own, by the name of theirs.
 const OURS: &str = "parallel() { supervisor parallel \"$@\"; }; set -o pipefail; ";
 const THEIRS: &str = "set -o pipefail; ";
+
+/// Lines wait for processes most of the time.
+const THREADS: usize = 4;
+
+/// What differs between ours and theirs.
+fn difference(line: &str) -> Option<String> {
+    let is_ordered = [" -k", " -j1", "--keep", "--dry-run"].iter().any(|flag| line.contains(flag));
+    let (ours, ours_stderr) = outcome(&format!("{OURS}{line}"), is_ordered);
+    let (theirs, theirs_stderr) = outcome(&format!("{THEIRS}{line}"), is_ordered);
+    let (own, other) = (ours.difference(&theirs), theirs.difference(&ours));
+    (ours != theirs).then(|| format!("{line}\nours {own} {ours_stderr:?}\ntheirs {other} {theirs_stderr:?}"))
+}
 
 #[test]
 fn each_line_does_what_it_does_by_gnu_parallel() {
@@ -16,15 +30,17 @@ fn each_line_does_what_it_does_by_gnu_parallel() {
     if !is_installed("GNU parallel") {
         return println!("skipped: GNU parallel is not installed");
     }
-    let mut different = Vec::new();
-    for line in lines {
-        let is_ordered = [" -k", " -j1", "--keep", "--dry-run"].iter().any(|flag| line.contains(flag));
-        let (ours, ours_stderr) = outcome(&format!("{OURS}{line}"), is_ordered);
-        let (theirs, theirs_stderr) = outcome(&format!("{THEIRS}{line}"), is_ordered);
-        if ours != theirs {
-            let (ours, theirs) = (ours.difference(&theirs), theirs.difference(&ours));
-            different.push(format!("{line}\nours {ours} {ours_stderr:?}\ntheirs {theirs} {theirs_stderr:?}"));
+    let next = AtomicUsize::new(0);
+    let compare_some = || {
+        let mut different = Vec::new();
+        while let Some(line) = lines.get(next.fetch_add(1, Ordering::Relaxed)) {
+            different.extend(difference(line));
         }
-    }
+        different
+    };
+    let different: Vec<String> = thread::scope(|scope| {
+        let threads: Vec<_> = (0..THREADS).map(|_| scope.spawn(compare_some)).collect();
+        threads.into_iter().flat_map(|thread| thread.join().unwrap()).collect()
+    });
     assert!(different.is_empty(), "{} lines differ:\n{}", different.len(), different.join("\n\n"));
 }
