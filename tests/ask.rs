@@ -124,20 +124,16 @@ fn the_end_of_the_terminal_stops_the_run() {
 /// The loop goes on: what runs is reaped, and a signal stops the run, while a question is open.
 #[test]
 fn a_question_holds_nothing_up() {
-    let script = "\"$@\" >out 2>err & echo \"pid $!.\"; fg >/dev/null; echo \"ended: $?\"; echo .";
     let arguments = ["-p", "-j2", "--run-timeout", "1h", "--", "echo", "{}", ":::", "a", "b"];
-    let mut asked = Asked::start(SUPERVISOR, &arguments, script);
-    asked.screen.wait_for(".\r\n");
-    let pid: u32 = asked.screen.seen.split("pid ").nth(1).unwrap().split('.').next().unwrap().parse().unwrap();
+    let mut asked = Asked::start(SUPERVISOR, &arguments, "exec \"$@\" >out 2>err");
     asked.screen.press("y\n");
     // The question for the second one is open when the first one has written.
     let (out, err) = (asked.folder.path().join("out"), asked.folder.path().join("err"));
     while read(&out) != "a\n" || !read(&err).ends_with("echo b ?...") {
         std::thread::yield_now();
     }
-    send(pid, Signal::SIGTERM);
-    let (seen, _) = asked.finish();
-    assert!(seen.contains("ended: 143"), "{seen}");
+    send(asked.shell.id(), Signal::SIGTERM);
+    assert_eq!(asked.shell.wait().unwrap().signal(), Some(15));
 }
 
 /// A program, our words in its place, the arguments of both, the script around them, and the answers.
