@@ -532,6 +532,8 @@ impl Generator {
         };
         // A process that stops itself waits for a CONT that never comes.
         line.endless |= words.iter().any(|word| word.contains("-STOP"));
+        // Each item waits a second for the output that such a process holds open.
+        line.endless |= words.iter().any(|word| word.contains("sleep 60 &"));
         if random.per_cent(97) {
             line.arguments.push("--".into());
         }
