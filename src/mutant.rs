@@ -200,6 +200,10 @@ mod armed {
         PermitNotUsed,
         /// Slots that wait until the delay is over never get a process.
         DueForgotten,
+        /// A worker that is held is asked to end, and stays stopped.
+        HeldWorkerForgotten,
+        /// The item of a command that was ended to make room is charged.
+        ReliefCharged,
     }
     shell {
         /// A worker that cannot be watched is not ended.
