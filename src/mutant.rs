@@ -276,6 +276,8 @@ mod armed {
         ShortMachineIgnored,
         /// A process that waits for the machine is not thought of again.
         ShortMachineForgotten,
+        /// Workers that are held never go on.
+        HeldForEver,
     }
     }
 }

@@ -25,7 +25,6 @@ pub const HABITS: &[Habit] = &[
     habit(&["--result"], "named --results here"),
     habit(&["--work-dir"], "named --workdir here"),
     habit(&["--tempdir"], "named --tmpdir here"),
-    habit(&["--limit", "--memsuspend"], "not here yet; --load and --memfree hold starts back"),
     habit(&["--interactive", "-p"], "not here yet; --dry-run shows the commands"),
     habit(
         &["--round-robin", "--roundrobin", "--round", "--rr"],

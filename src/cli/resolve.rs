@@ -7,6 +7,7 @@
 use super::args::{Flags, Isolation, ProtocolChoice, ShownOutput};
 use super::error::UsageError;
 use super::separators::{Given, GivenInput};
+use super::start_limit::StartLimit;
 use super::values::{self, Delimiter, HaltChoice, Limit, TimeLimit, Workers};
 use crate::model::arrangement::{Arrangement, ColumnSplit, LineFill};
 use crate::model::builder::{ConfigBuilder, Host, SourceChoice, WorkerChoice};
@@ -141,10 +142,28 @@ fn input_spec(file: PathBuf) -> InputSpec {
     if file.as_os_str() == "-" { InputSpec::Stdin } else { InputSpec::File(file) }
 }
 
+/// How few threads have to run for a start, how much memory has to be free, and what is asked: of two rules of a kind the
+/// stricter one.
+fn start_limits(flags: &Flags, host: &Host) -> (Option<u32>, Option<u64>, Option<OsString>) {
+    let (mut load_max, mut free_bytes_min) = (flags.load.map(|load| load.of(host.cores)), flags.memfree);
+    match flags.limit.clone() {
+        None => {}
+        Some(StartLimit::Script(script)) => return (load_max, free_bytes_min, Some(script)),
+        Some(StartLimit::Memory(bytes)) => free_bytes_min = free_bytes_min.max(Some(bytes)),
+        // One more than may run before a start.
+        Some(StartLimit::Load(threads)) => {
+            let max = threads.saturating_add(1);
+            load_max = Some(load_max.map_or(max, |own| own.min(max)));
+        }
+    }
+    (load_max, free_bytes_min, None)
+}
+
 /// The flags as settings; a flag that was not given is a setting that is not made.
 fn settings(flags: &Flags, worker: WorkerChoice, host: &Host) -> ConfigBuilder {
     let (workers, workers_file) = worker_count(flags, host);
     let (timeout, timeout_percent) = time_limit(flags);
+    let (load_max, free_bytes_min, start_check) = start_limits(flags, host);
     ConfigBuilder {
         worker,
         delay: flags.delay,
@@ -189,9 +208,10 @@ fn settings(flags: &Flags, worker: WorkerChoice, host: &Host) -> ConfigBuilder {
         timeout,
         timeout_percent,
         start_delay: flags.start_delay,
-        load_max: flags.load.map(|load| load.of(host.cores)),
-        free_bytes_min: flags.memfree,
-        start_check: flags.limit.clone(),
+        load_max,
+        free_bytes_min,
+        suspend_free_bytes: flags.memsuspend,
+        start_check,
         term_sequence: flags.term_seq.as_ref().map(|sequence| sequence.0.clone()),
         grace: flags.grace,
         restart: flags.restart,
@@ -390,6 +410,20 @@ pub fn usage_error(error: ConfigError, flags: &Flags) -> UsageError {
 /// The flag that makes a setting, as typed.
 const fn flag(setting: Setting, flags: &Flags) -> &'static str {
     match setting {
+        Setting::Delimiter if flags.null => "--null",
+        Setting::Grouping if flags.line_buffer => "--line-buffer",
+        Setting::Tag if flags.tagstring.is_some() => "--tagstring",
+        Setting::SuccessOutput if flags.success_output.is_some() => "--success-output",
+        Setting::FailureOutput if flags.failure_output.is_some() => "--failure-output",
+        Setting::Columns if flags.csv => "--csv",
+        Setting::LineFill if flags.repeat_words => "-X",
+        _ => usual_flag(setting),
+    }
+}
+
+/// The flag that makes a setting, in its first spelling.
+const fn usual_flag(setting: Setting) -> &'static str {
+    match setting {
         Setting::Task => "--task",
         Setting::Delay => "--delay",
         Setting::Threads => "--isolation thread",
@@ -418,21 +452,17 @@ const fn flag(setting: Setting, flags: &Flags) -> &'static str {
         Setting::TimeoutPercent => "--timeout N%",
         Setting::WorkersMax => "--jobs-max",
         Setting::LoadMax => "--load",
+        Setting::SuspendFreeBytes => "--memsuspend",
         Setting::CrashLimit => "--crash-limit",
         Setting::KillLimit => "--kill-limit",
-        Setting::Delimiter if flags.null => "--null",
         Setting::Delimiter => "--delimiter",
         Setting::Block => "--block",
         Setting::Pipe => "--pipe",
         Setting::RecordStart => "--recstart",
         Setting::RecordEnd => "--recend",
         Setting::PriorityQueue => "--queue priority",
-        Setting::Grouping if flags.line_buffer => "--line-buffer",
         Setting::Grouping => "--ungroup",
-        Setting::Tag if flags.tagstring.is_some() => "--tagstring",
         Setting::Tag => "--tag",
-        Setting::SuccessOutput if flags.success_output.is_some() => "--success-output",
-        Setting::FailureOutput if flags.failure_output.is_some() => "--failure-output",
         Setting::SuccessOutput | Setting::FailureOutput => "--show",
         Setting::Results => "--results",
         Setting::KeepOrder => "--keep-order",
@@ -445,12 +475,10 @@ const fn flag(setting: Setting, flags: &Flags) -> &'static str {
         Setting::Intensity => "--max-restarts",
         Setting::Halt => "--halt",
         Setting::Inputs => "a second input",
-        Setting::Columns if flags.csv => "--csv",
         Setting::Columns => "--colsep",
         Setting::Names => "--header",
         Setting::RecordsMax => "--max-args",
         Setting::LinesMax => "-L",
-        Setting::LineFill if flags.repeat_words => "-X",
         Setting::LineFill => "-m",
         Setting::LineBytesMax => "--max-chars",
         Setting::Replace => "-I",

@@ -105,7 +105,7 @@ impl Reactor {
     /// at once.
     fn end_turn(&mut self) -> bool {
         let mut more = self.take_in();
-        self.pace.end_turn(self.core.totals().settled(), &mut self.turn);
+        self.pace.end_turn(&self.core, &mut self.turn);
         self.handle_facts();
         while self.pace.permit(|| self.core.wants_start(), &mut self.turn) {
             self.handle_facts();

@@ -2,6 +2,7 @@
 
 use crate::choice::Rng;
 use crate::policy;
+use supervisor::engine::parts::MemoryRules;
 use supervisor::model::config::StartRules;
 use supervisor::model::signal::Signal;
 use supervisor::model::spec::{Policy, QueueOrder};
@@ -180,6 +181,8 @@ pub struct Scenario {
     pub talkative: bool,
     /// What the machine has to have to spare before a process is started.
     pub start_rules: StartRules,
+    /// How little memory may be free while workers are at items.
+    pub memory_rules: MemoryRules,
     /// Lines of commands are shown while they run.
     pub early: bool,
     /// The number of workers is searched for, up to this one.
@@ -206,6 +209,10 @@ impl Scenario {
         }
         scenario.bar = rng.per_mille(250);
         scenario.workers_max = rng.per_mille(150).then(|| 1 + rng.below(6) as u32);
+        if rng.per_mille(200) {
+            let (hold_below, end_below) = (rng.pick(&[None, Some(1000)]), rng.pick(&[None, Some(500)]));
+            scenario.memory_rules = MemoryRules { hold_below, end_below };
+        }
         scenario
     }
 
@@ -252,6 +259,7 @@ impl Scenario {
             launcher_ns_max: 50_000,
             talkative: false,
             start_rules: StartRules::default(),
+            memory_rules: MemoryRules::default(),
             early: launchers.is_some() && rng.per_mille(400),
             bar: false,
             workers_max: None,

@@ -4,10 +4,12 @@
 
 mod auto_workers;
 mod climb;
+mod relief;
 mod start_check;
 mod starts;
 mod workers_file;
 
+pub use relief::{MemoryRelief, MemoryRules};
 pub use starts::StartPermits;
 pub use workers_file::resolve;
 
@@ -15,8 +17,9 @@ use super::error::EngineError;
 use super::system::System;
 use super::token::Port;
 use super::turn::Turn;
+use crate::core::Core;
 use crate::core::input::Input;
-use crate::model::config::Config;
+use crate::model::config::{Config, StartRules, WorkerSpec};
 use crate::model::time::Instant;
 use crate::sys::asked_command::AskedCommand;
 use crate::sys::poller::Interest;
@@ -32,6 +35,7 @@ pub struct RunPace {
     workers_file: Option<WorkersFile>,
     permits: Option<StartPermits>,
     auto: Option<AutoWorkers>,
+    relief: Option<MemoryRelief>,
 }
 
 impl RunPace {
@@ -42,28 +46,35 @@ impl RunPace {
     pub fn start(config: &Config, system: &mut dyn System) -> Result<Self, EngineError> {
         let workers_file = WorkersFile::start(config, system)
             .map_err(EngineError::system("watch the file with the number of workers"))?;
-        let rules = config.start_rules;
         let quiet = config.output.quiet;
+        let rules = start_rules(config);
+        let relief = MemoryRelief::of(memory_rules(config), quiet);
         let check = start_check(config, system).map_err(EngineError::system("prepare the command to ask first"))?;
         let permits = (rules.is_any() || check.is_some()).then(|| StartPermits::new(rules, quiet).with_check(check));
         if rules.is_any() {
             system.machine_state().map_err(EngineError::system("learn what the machine has to spare"))?;
         }
         let auto = config.workers_max.map(|max| AutoWorkers::new(config.policy.workers, max));
-        Ok(Self { workers_file, permits, auto })
+        Ok(Self { workers_file, permits, auto, relief })
     }
 
-    /// Only with rules for starts, and a search for the number of workers from this one up to that.
+    /// Only with rules for starts, for memory, and a search for the number of workers from this one up to that.
     #[must_use]
-    pub fn of(permits: Option<StartPermits>, search: Option<(u32, u32)>) -> Self {
+    pub fn of(permits: Option<StartPermits>, relief: Option<MemoryRelief>, search: Option<(u32, u32)>) -> Self {
         let auto = search.map(|(workers, max)| AutoWorkers::new(workers, max));
-        Self { workers_file: None, permits, auto }
+        Self { workers_file: None, permits, auto, relief }
     }
 
-    /// So many items have ended since the start of the run.
-    pub fn end_turn(&mut self, settled: u64, turn: &mut Turn) {
+    /// Looks at the machine, if it is time.
+    pub fn end_turn(&mut self, core: &Core, turn: &mut Turn) {
         if let Some(auto) = &mut self.auto {
-            auto.end_turn(settled, turn);
+            auto.end_turn(core.totals().settled(), turn);
+        }
+        if let Some(relief) = &mut self.relief {
+            relief.end_turn(core, turn);
+        }
+        if let Some(permits) = &mut self.permits {
+            permits.look(|| core.has_work(), turn.now);
         }
     }
 
@@ -87,10 +98,11 @@ impl RunPace {
         }
     }
 
-    /// When a start may be permitted that waits, or another number of workers may be tried.
+    /// When a start may be permitted that waits, another number of workers may be tried, or memory is looked at.
     pub fn next_timeout(&self) -> Option<Instant> {
         let start = self.permits.as_ref().and_then(StartPermits::next_timeout);
-        start.into_iter().chain(self.auto.as_ref().map(AutoWorkers::next_timeout)).min()
+        let relief = self.relief.as_ref().and_then(MemoryRelief::next_timeout);
+        start.into_iter().chain(relief).chain(self.auto.as_ref().map(AutoWorkers::next_timeout)).min()
     }
 
     /// The file with the number of workers may have changed.
@@ -101,9 +113,29 @@ impl RunPace {
     }
 }
 
+/// As in GNU parallel, `--memfree` and `--memsuspend` add up for a start.
+fn start_rules(config: &Config) -> StartRules {
+    let memory = [config.start_rules.free_bytes_min, config.suspend_free_bytes];
+    let free_bytes_min = memory.into_iter().flatten().reduce(u64::saturating_add);
+    StartRules { free_bytes_min, ..config.start_rules }
+}
+
+/// A thread can be neither held nor ended.
+fn is_threads(config: &Config) -> bool {
+    matches!(config.worker, WorkerSpec::Thread { .. })
+}
+
+fn memory_rules(config: &Config) -> MemoryRules {
+    if is_threads(config) {
+        return MemoryRules::default();
+    }
+    let end_below = config.start_rules.free_bytes_min.map(|free| free / 2);
+    MemoryRules { hold_below: config.suspend_free_bytes, end_below }
+}
+
 fn start_check(config: &Config, system: &mut dyn System) -> io::Result<Option<StartCheck>> {
     let Some(script) = config.start_check.clone() else { return Ok(None) };
-    let check = StartCheck::new(AskedCommand::new(script)?, config.output.quiet);
+    let check = StartCheck::new(AskedCommand::new(script)?, !is_threads(config), config.output.quiet);
     system.watch(check.as_fd(), Interest::READ, Port::StartCheck.token())?;
     Ok(Some(check))
 }
