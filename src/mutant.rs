@@ -204,6 +204,10 @@ mod armed {
         DeclinedAskedAgain,
         /// The slot of an item that is left out gets no further one.
         DeclinedSlotLost,
+        /// A worker that is held is asked to end, and stays stopped.
+        HeldWorkerForgotten,
+        /// The item of a command that was ended to make room is charged.
+        ReliefCharged,
     }
     shell {
         /// A worker that cannot be watched is not ended.
@@ -278,6 +282,8 @@ mod armed {
         ShortMachineIgnored,
         /// A process that waits for the machine is not thought of again.
         ShortMachineForgotten,
+        /// Workers that are held never go on.
+        HeldForEver,
     }
     }
 }

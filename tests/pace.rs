@@ -4,7 +4,9 @@ mod support;
 
 use nix::sys::signal::Signal;
 use std::fs;
+use std::io::Write;
 use std::path::Path;
+use supervisor::sys::machine::MachineState;
 use support::{Run, output};
 
 /// Writes the file as an editor does: another one takes its place.
@@ -113,6 +115,89 @@ fn a_command_that_is_asked_first_says_when_a_process_starts() {
     fs::write(&free, "").unwrap();
     let run = run.finish();
     assert_eq!((run.code(), run.stdout.as_str()), (0, "a\nb\n"), "{}", run.stderr);
+}
+
+/// Named pipes that commands wait at, for a line. They are open for both, so nobody waits for the other end.
+fn gates(folder: &Path, names: &[&str]) -> Vec<fs::File> {
+    let gate = |name: &&str| {
+        let path = folder.join(name);
+        nix::unistd::mkfifo(&path, nix::sys::stat::Mode::S_IRWXU).unwrap();
+        fs::OpenOptions::new().read(true).write(true).open(path).unwrap()
+    };
+    names.iter().map(gate).collect()
+}
+
+/// Waits at its gate, and then prints its item.
+const AT_GATE: [&str; 4] = ["--", "sh", "-c", "read x < {}; echo {}"];
+
+#[test]
+fn while_memory_is_short_the_youngest_is_stopped_and_goes_on_later() {
+    let dir = tempfile::tempdir().unwrap();
+    let names = ["a", "b", "c", "d", "e"];
+    let mut gates = gates(dir.path(), &names);
+    // Enough for starts, and not twice as much: two of them go on, or one more or less if others use the memory meanwhile.
+    let free = MachineState::now().unwrap().free_bytes;
+    let size = (free / 4 * 3).to_string();
+    let line = ["-j", "5", "-k", "--workdir", dir.path().to_str().unwrap(), "--memsuspend", &size];
+    let mut run = Run::start(&[&line[..], &AT_GATE, &[":::"], &names].concat());
+    let youngest = run.wait_for(|event| event["event"] == "item_started" && event["item"] == 4);
+    support::wait_until_stopped(support::pid_of(&youngest));
+    for gate in &mut gates {
+        gate.write_all(b"go\n").unwrap();
+    }
+    let run = run.finish();
+    assert_eq!((run.code(), run.stdout.as_str()), (0, "a\nb\nc\nd\ne\n"), "{}", run.stderr);
+    assert_eq!(run.stderr.matches("memory is short").count(), 1, "{}", run.stderr);
+    assert!(run.events("worker_stopped").is_empty(), "{}", run.stderr);
+}
+
+#[test]
+fn what_is_stopped_ends_when_the_run_is_stopped() {
+    let dir = tempfile::tempdir().unwrap();
+    let names = ["a", "b", "c", "d", "e"];
+    let _gates = gates(dir.path(), &names);
+    let size = (MachineState::now().unwrap().free_bytes / 4 * 3).to_string();
+    let folder = dir.path().to_str().unwrap();
+    let line =
+        ["-j", "5", "--workdir", folder, "--memsuspend", &size, "--grace", "0", "--term-seq", "TERM,3600000,KILL,25"];
+    let mut run = Run::start(&[&line[..], &AT_GATE, &[":::"], &names].concat());
+    let youngest = run.wait_for(|event| event["event"] == "item_started" && event["item"] == 4);
+    support::wait_until_stopped(support::pid_of(&youngest));
+    run.signal(Signal::SIGINT);
+    let run = run.finish();
+    assert_eq!((run.code(), run.settled("skipped")), (130, 5), "{}", run.stderr);
+    run.assert_no_process_left();
+}
+
+#[test]
+fn exit_2_of_the_command_that_is_asked_ends_the_youngest_and_its_item_runs_again() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut gates = gates(dir.path(), &["a", "b"]);
+    let (count, free) = (dir.path().join("count"), dir.path().join("free"));
+    let script =
+        format!("echo x >> {0}; test -e {1} || test $(wc -l < {0}) -le 2 || exit 2", count.display(), free.display());
+    let line = ["-j", "2", "-k", "--workdir", dir.path().to_str().unwrap(), "--limit", &script];
+    let mut run = Run::start(&[&line[..], &AT_GATE, &[":::", "a", "b"]].concat());
+    let ended = run.wait_for(|event| event["event"] == "worker_exited");
+    assert_eq!(ended["reason"], "relief", "{ended}");
+    fs::write(&free, "").unwrap();
+    for gate in &mut gates {
+        gate.write_all(b"go\n").unwrap();
+    }
+    let run = run.finish();
+    assert_eq!((run.code(), run.stdout.as_str()), (0, "a\nb\n"), "{}", run.stderr);
+    let returned: Vec<_> = run.events("item_returned").iter().map(|event| event["item"].clone()).collect();
+    assert_eq!(returned, [1], "{}", run.stderr);
+    assert!(run.stderr.contains("was ended to make room (signal 15 (TERM)); item 1 runs again"), "{}", run.stderr);
+}
+
+#[test]
+fn the_words_of_parallel_for_limits_are_read_and_one_is_refused() {
+    let mem = output(&["--limit", "mem 1k", "-k", "--", "echo", "{}", ":::", "a", "b"], b"");
+    assert_eq!((mem.code(), mem.stdout.as_str()), (0, "a\nb\n"), "{}", mem.stderr);
+    let io = output(&["--limit", "io 10", "--", "echo", "{}", ":::", "a"], b"");
+    assert_eq!((io.code(), io.stderr.lines().count()), (2, 1), "{}", io.stderr);
+    assert!(io.stderr.contains("io N is not here"), "{}", io.stderr);
 }
 
 #[test]

@@ -27,6 +27,8 @@ mod marks;
 mod orders;
 #[path = "sim/process.rs"]
 mod process;
+#[path = "sim/relief.rs"]
+mod relief;
 #[path = "sim/reports.rs"]
 mod reports;
 #[path = "sim/scaling.rs"]

@@ -33,6 +33,8 @@ mod descriptor;
 mod finish;
 #[path = "sim_shell/items.rs"]
 mod items;
+#[path = "sim_shell/machine.rs"]
+mod machine;
 #[path = "sim_shell/marks.rs"]
 mod marks;
 #[path = "sim_shell/observer.rs"]

@@ -7,6 +7,7 @@ use super::error::UsageError;
 use super::habits;
 use super::help;
 use super::parser::{self, Typed};
+use super::start_limit::{self, StartLimit};
 use super::subcommand;
 use super::values::{self, Delimiter, ExitRules, HaltChoice, Limit, LoadMax, TermSequence, TimeLimit, Workers};
 use crate::model::arrangement::NameSource;
@@ -245,12 +246,15 @@ pub struct Flags {
     /// Start only while SIZE of memory is free [0]
     #[arg(long, value_name = "SIZE", value_parser = values::size, help_heading = FAILURE)]
     pub memfree: Option<u64>,
+    /// Likewise; the youngest stop while less than twice SIZE is free [0]
+    #[arg(long, value_name = "SIZE", value_parser = values::size, help_heading = FAILURE)]
+    pub memsuspend: Option<u64>,
     /// At most -j processes run under NAME, in all runs of yours together
     #[arg(long, value_name = "NAME", value_parser = OsStringValueParser::new(), help_heading = FAILURE)]
     pub sem: Option<OsString>,
     /// Start only when COMMAND, run by /bin/sh each time, exits with 0
-    #[arg(long, value_name = "COMMAND", value_parser = OsStringValueParser::new(), help_heading = FAILURE)]
-    pub limit: Option<OsString>,
+    #[arg(long, value_name = "COMMAND", value_parser = OsStringValueParser::new().try_map(start_limit::parse), help_heading = FAILURE)]
+    pub limit: Option<StartLimit>,
     /// Hard limit for an attempt; of commands also N% of the median [none]
     #[arg(long, value_name = "D", value_parser = values::time_limit, help_heading = FAILURE)]
     pub timeout: Option<TimeLimit>,

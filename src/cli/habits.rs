@@ -25,7 +25,6 @@ pub const HABITS: &[Habit] = &[
     habit(&["--result"], "named --results here"),
     habit(&["--work-dir"], "named --workdir here"),
     habit(&["--tempdir"], "named --tmpdir here"),
-    habit(&["--memsuspend"], "not here yet; --load and --memfree hold starts back"),
     habit(&["--rr"], "named --round-robin here"),
     habit(&["--total-jobs", "--totaljobs", "--total"], "not here; a total that is not known yet is not guessed"),
     habit(&["--silent"], "always so here; -t prints commands, -q leaves the notices out"),

@@ -17,6 +17,7 @@ pub mod parser;
 pub mod resolve;
 pub mod separators;
 pub mod sizes;
+pub mod start_limit;
 pub mod subcommand;
 pub mod values;
 

@@ -7,6 +7,7 @@
 use super::args::{Flags, Isolation, ProtocolChoice, ShownOutput};
 use super::error::UsageError;
 use super::separators::{Given, GivenInput};
+use super::start_limit::StartLimit;
 use super::values::{self, Delimiter, HaltChoice, Limit, TimeLimit, Workers};
 use crate::model::arrangement::{Arrangement, ColumnSplit, LineFill};
 use crate::model::builder::{ConfigBuilder, Host, SourceChoice, WorkerChoice};
@@ -142,10 +143,28 @@ fn input_spec(file: PathBuf) -> InputSpec {
     if file.as_os_str() == "-" { InputSpec::Stdin } else { InputSpec::File(file) }
 }
 
+/// How few threads have to run for a start, how much memory has to be free, and what is asked: of two rules of a kind the
+/// stricter one.
+fn start_limits(flags: &Flags, host: &Host) -> (Option<u32>, Option<u64>, Option<OsString>) {
+    let (mut load_max, mut free_bytes_min) = (flags.load.map(|load| load.of(host.cores)), flags.memfree);
+    match flags.limit.clone() {
+        None => {}
+        Some(StartLimit::Script(script)) => return (load_max, free_bytes_min, Some(script)),
+        Some(StartLimit::Memory(bytes)) => free_bytes_min = free_bytes_min.max(Some(bytes)),
+        // One more than may run before a start.
+        Some(StartLimit::Load(threads)) => {
+            let max = threads.saturating_add(1);
+            load_max = Some(load_max.map_or(max, |own| own.min(max)));
+        }
+    }
+    (load_max, free_bytes_min, None)
+}
+
 /// The flags as settings; a flag that was not given is a setting that is not made.
 fn settings(flags: &Flags, worker: WorkerChoice, host: &Host) -> ConfigBuilder {
     let (workers, workers_file) = worker_count(flags, host);
     let (timeout, timeout_percent) = time_limit(flags);
+    let (load_max, free_bytes_min, start_check) = start_limits(flags, host);
     ConfigBuilder {
         worker,
         delay: flags.delay,
@@ -192,10 +211,11 @@ fn settings(flags: &Flags, worker: WorkerChoice, host: &Host) -> ConfigBuilder {
         timeout,
         timeout_percent,
         start_delay: flags.start_delay,
-        load_max: flags.load.map(|load| load.of(host.cores)),
-        free_bytes_min: flags.memfree,
+        load_max,
+        free_bytes_min,
+        suspend_free_bytes: flags.memsuspend,
         semaphore: flags.sem.clone(),
-        start_check: flags.limit.clone(),
+        start_check,
         term_sequence: flags.term_seq.as_ref().map(|sequence| sequence.0.clone()),
         grace: flags.grace,
         restart: flags.restart,
@@ -441,6 +461,7 @@ const fn usual_flag(setting: Setting) -> &'static str {
         Setting::TimeoutPercent => "--timeout N%",
         Setting::WorkersMax => "--jobs-max",
         Setting::LoadMax => "--load",
+        Setting::SuspendFreeBytes => "--memsuspend",
         Setting::CrashLimit => "--crash-limit",
         Setting::KillLimit => "--kill-limit",
         Setting::Delimiter => "--delimiter",

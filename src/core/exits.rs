@@ -50,8 +50,13 @@ impl Core {
             ExitStatus::Signal { .. } | ExitStatus::Unknown => Some(Self::death(status)),
         };
         let decision = kind.map(|kind| self.decide_exit(index, batch, kind, status, kill_reason.as_ref()));
-        let fate = decision.as_ref().map(|decision| Self::fate(batch, decision));
-        let skipped = kill_reason.is_some() && !timed_out && !status.is_success();
+        let stays = kill_reason.is_some() && !timed_out && !status.is_success();
+        let returns = stays && reason == EndReason::Relief && self.stage == Stage::Running;
+        let skipped = stays && !returns;
+        let fate = match &decision {
+            Some(decision) => Some(Self::fate(batch, decision)),
+            None => returns.then_some((batch.first, ItemFate::Again(batch.attempt))),
+        };
         if kill_reason.is_none() && matches!(status, ExitStatus::Signal { .. } | ExitStatus::Unknown) {
             self.totals.deaths += 1;
         }
@@ -68,9 +73,18 @@ impl Core {
                     self.queue.give_back(again);
                 }
             }
+            None if returns => self.return_item(index, Queued { batch, priority, fresh: false }),
             None if skipped => self.skip(batch, Some(index), Some(status)),
             None => self.settle_done(index, batch),
         }
+    }
+
+    /// The command of an item was ended to make room: the item runs again, as the same attempt.
+    fn return_item(&mut self, index: usize, queued: Queued) {
+        let Batch { first, attempt, .. } = queued.batch;
+        self.report_returned(index, queued.batch, Some(first));
+        let attempt = mutant!(ReliefCharged, attempt, attempt.next());
+        self.queue.give_back(Queued { batch: Batch::of_one(first, attempt), ..queued });
     }
 
     fn on_worker_exited(&mut self, index: usize, status: ExitStatus, usage: Usage, running: Option<ItemId>) {
@@ -274,7 +288,8 @@ impl Core {
             return;
         }
         let own = reason == EndReason::Own;
-        if !refill && !restart::wanted(self.policy.restart, own, status) {
+        // A worker that made room is replaced whatever the restart type: it did not end for a reason of its own.
+        if !refill && reason != EndReason::Relief && !restart::wanted(self.policy.restart, own, status) {
             self.pool.mark_tried(index);
             self.pool.retire(index);
             self.last_end = Some((WorkerId::from_index(index), status.to_string()));
@@ -298,7 +313,7 @@ impl Core {
             return;
         }
         self.restart(index, setback, last);
-        if matches!(reason, EndReason::Strategy | EndReason::Asked) || !self.restarting() {
+        if matches!(reason, EndReason::Strategy | EndReason::Asked | EndReason::Relief) || !self.restarting() {
             return;
         }
         for other in restart::companions(self.policy.strategy, index, self.pool.slots.len()) {

@@ -79,12 +79,26 @@ pub enum Input {
     /// This many processes may be started from now on; `None`: any number, as at the beginning. Those that run go
     /// on. For a shell that holds starts back while the machine is short of something.
     StartsPermitted { count: Option<u32> },
+    /// The machine is short of something, or has enough again: fewer workers, or more, go on with what they are at.
+    Relief(Relief),
     /// The reader of stdout closed it.
     SinkClosed,
     /// stdout or a file of results could not be written.
     SinkLost { error: String },
     /// A file that the run needs for itself could not be written.
     StorageLost { error: String },
+}
+
+/// What workers that are at an item do about a machine that is short of something. No item is charged for it, and the
+/// time of an attempt goes on meanwhile.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Relief {
+    /// This many go on, at least one: those that began first. The others are stopped.
+    Run { count: u32 },
+    /// One more goes on, if some are stopped: the one that began first.
+    GoOn,
+    /// The one that began last is ended, if another is at work, and its items return to the queue.
+    EndYoungest,
 }
 
 /// Why a process could not be started.

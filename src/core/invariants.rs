@@ -94,6 +94,9 @@ impl Core {
             retired += usize::from(slot.retired);
             hold!(slot.pid.is_none() || slot.is_up(), "worker {number} is down and has a pid");
             hold!(slot.pid.is_some() || slot.state != SlotState::Ready, "worker {number} is ready without a pid");
+            // One that is being ended by KILL alone needs not go on.
+            let ends = matches!(slot.state, SlotState::Stopping { .. });
+            hold!(!slot.is_held || slot.is_at_work() || ends, "worker {number} is held and has nothing to do");
             let wants = pool.spare(index) > 0;
             let (idle, busy) =
                 (pool.idle.contains(index), pool.busy_short.contains(index) || pool.busy_long.contains(index));

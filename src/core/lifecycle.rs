@@ -91,6 +91,10 @@ impl Core {
     pub(super) fn on_stopped(&mut self, worker: WorkerId, incarnation: Incarnation, by: Option<Signal>) {
         let Some(index) = self.live(worker, incarnation) else { return };
         let slot = &mut self.pool.slots[index];
+        // What the core has ordered is no news.
+        if slot.is_held && by == Some(Signal::STOP) {
+            return;
+        }
         // A process that was not spawned cannot stop.
         let Some(pid) = slot.pid else { return };
         if std::mem::replace(&mut slot.stopped, by) == by {
@@ -221,6 +225,7 @@ impl Core {
         if is_leaving || matches!(slot.state, SlotState::Starting | SlotState::Ready) {
             self.pool.set_state(index, SlotState::HalfClosed);
             self.set_slot_timer(index, HALF_CLOSED_WAIT);
+            self.go_on_if_idle(index);
         }
     }
 
@@ -294,6 +299,7 @@ impl Core {
         if self.policy.worker.starts_with_item() && self.pool.slots[index].state == SlotState::Ready {
             self.clear_slot_timer(index);
             self.pool.slots[index].output_held = true;
+            self.go_on_if_idle(index);
         }
     }
 
@@ -427,11 +433,6 @@ impl Core {
         }
     }
 
-    pub(super) fn push_kill(&mut self, index: usize, signal: Signal) {
-        let (worker, incarnation) = self.ids(index);
-        self.push(Action::Kill { worker, incarnation, signal });
-    }
-
     /// Forgets the process of a slot, and all that was recorded about it.
     pub(super) fn clear_process(&mut self, index: usize) {
         self.clear_slot_timer(index);
@@ -441,7 +442,7 @@ impl Core {
         slot.kill_reason = None;
         slot.watch = None;
         slot.passed_limit = None;
-        (slot.was_ready, slot.answered, slot.output_held) = (false, false, false);
+        (slot.was_ready, slot.answered, slot.output_held, slot.is_held) = (false, false, false, false);
         slot.settled = 0;
         slot.refill = false;
         self.pool.set_state(index, SlotState::Down);

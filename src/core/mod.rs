@@ -29,6 +29,7 @@ mod median_limit;
 mod pool;
 mod queue;
 pub mod reason;
+mod relief;
 mod restart;
 mod results;
 mod scale;
@@ -69,7 +70,8 @@ use timers::{Timer, Timers};
 /// - Facts: [`Core::handle`], [`Core::handle_timeout`].
 /// - Orders: [`Core::poll_action`], until it has none; [`Core::poll_timeout`] is when
 ///   `handle_timeout` is wanted.
-/// - Views: [`Core::status`], [`Core::totals`], [`Core::stage`], [`Core::policy`], [`Core::wants_start`].
+/// - Views: [`Core::status`], [`Core::totals`], [`Core::stage`], [`Core::policy`], [`Core::wants_start`],
+///   [`Core::has_work`], [`Core::is_holding`].
 /// - Checks: [`Core::check`], [`Core::check_deep`].
 #[derive(Debug)]
 pub struct Core {
@@ -249,6 +251,7 @@ impl Core {
             Input::Command { command, origin } => self.on_command(command, origin),
             Input::Congested { congested } => self.congested = congested,
             Input::StartsPermitted { count } => self.on_starts_permitted(count),
+            Input::Relief(relief) => self.on_relief(relief),
             Input::SinkClosed => self.stop(Stage::Terminating, StopReason::SinkClosed),
             Input::SinkLost { error } => self.stop(Stage::Terminating, StopReason::SinkLost(error)),
             Input::StorageLost { error } => self.stop(Stage::Terminating, StopReason::StorageLost(error)),

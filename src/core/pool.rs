@@ -131,6 +131,9 @@ impl Pool {
     #[inline]
     pub(super) fn spare(&self, index: usize) -> u32 {
         let slot = &self.slots[index];
+        if slot.is_held {
+            return 0;
+        }
         let spare = || slot.sizer.spare(self.rules, slot.leases.len(), slot.items);
         match slot.state {
             SlotState::Vacant => 1,

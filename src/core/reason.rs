@@ -68,6 +68,10 @@ pub enum Reason {
         /// As many may be.
         limit: u64,
     },
+    /// Of a `Kill` by STOP: others began before it, and the machine is short of something.
+    Held,
+    /// Of a `Kill` by CONT: the worker was held.
+    GoesOn,
     /// Of no order: why nothing is dispatched from now on.
     Waits(WaitReason),
 }
@@ -227,6 +231,7 @@ impl fmt::Display for Reason {
                     }
                     (EndReason::Own | EndReason::Asked, _) => f.write_str("it was asked to leave and did not")?,
                     (EndReason::Stopped, _) => f.write_str("the run is terminated")?,
+                    (EndReason::Relief, _) => f.write_str("the machine is short, and it began last")?,
                 }
                 if *step > 1 { write!(f, ", step {step} of the term sequence") } else { Ok(()) }
             }
@@ -234,6 +239,8 @@ impl fmt::Display for Reason {
             Self::Leave(LeaveReason::Drain) => f.write_str("the run drains"),
             Self::Leave(LeaveReason::Scaled) => f.write_str("the run goes on with fewer workers"),
             Self::Demand { queued, limit } => write!(f, "{queued} of at most {limit} are queued"),
+            Self::Held => f.write_str("the machine is short, and others began before it"),
+            Self::GoesOn => f.write_str("it was held"),
             Self::Waits(reason) => reason.fmt(f),
         }
     }

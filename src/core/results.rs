@@ -200,6 +200,7 @@ impl Core {
             self.begin(index);
         }
         mutant!(OldestLimitFromDispatch, self.watch_oldest(index), {});
+        self.go_on_if_idle(index);
         self.await_leaving(index);
     }
 

@@ -41,6 +41,8 @@ pub(super) enum KillReason {
     Protocol(String),
     Strategy,
     Stopped,
+    /// The machine is short of something.
+    Relief,
 }
 
 impl KillReason {
@@ -55,6 +57,7 @@ impl KillReason {
             Some(Self::Protocol(text)) => EndReason::Protocol(text.clone()),
             Some(Self::Strategy) => EndReason::Strategy,
             Some(Self::Stopped) => EndReason::Stopped,
+            Some(Self::Relief) => EndReason::Relief,
         }
     }
 }
@@ -94,6 +97,8 @@ pub(super) struct WorkerSlot {
     pub(super) pid: Option<u32>,
     /// The signal that has stopped it, until it goes on.
     pub(super) stopped: Option<Signal>,
+    /// It is stopped by an order of the core, and not ordered to go on.
+    pub(super) is_held: bool,
     pub(super) kill_reason: Option<KillReason>,
     /// Oldest first; a worker whose contract is in order answers in this order.
     pub(super) leases: VecDeque<Lease>,
@@ -162,6 +167,7 @@ impl WorkerSlot {
             incarnation: Incarnation(0),
             pid: None,
             stopped: None,
+            is_held: false,
             kill_reason: None,
             leases: VecDeque::new(),
             items: 0,

@@ -47,7 +47,7 @@ pub mod parts {
         CommandExit, CommandPool, Conversation, Fleet, Handshake, ItemBytes, LaunchSpec, LauncherMailboxes, Order,
         Program, ProgressSource, Report, Residents, Stdio,
     };
-    pub use super::pace::{RunPace, StartPermits};
+    pub use super::pace::{MemoryRelief, MemoryRules, RunPace, StartPermits};
     pub use super::progress::{ProgressDisplay, ProgressForm};
     pub use super::reactor::Reactor;
     pub use super::system::System;

@@ -218,9 +218,12 @@ config_builder! {
         /// Search for the number of workers that gets most done while the run lasts, from `workers` up to this one, and with
         /// fewer while memory is short. Default: the number stays.
         workers_max: u32,
-        /// Start processes only while so many bytes of memory are free, of the machine and of the control group. Default:
-        /// however few are.
+        /// Start processes only while so many bytes of memory are free, of the machine and of the control group; with fewer
+        /// than half of that free, the process that began last is ended, and its items run again. Default: however few are.
         free_bytes_min: u64,
+        /// Start processes only while so many bytes of memory are free, beyond `free_bytes_min`; with fewer than twice as many
+        /// free, stop those that began last until there are more. Default: however few are.
+        suspend_free_bytes: u64,
         /// The signals that end a process and the wait after each; the last signal is KILL.
         /// Default: `TERM,200,TERM,100,TERM,50,KILL,25`, in milliseconds.
         term_sequence: Vec<TermStep>,
@@ -277,8 +280,9 @@ config_builder! {
     conversions {
         /// Start a process only while fewer than `workers` run under this name, in all runs of the user. Default: no name.
         semaphore: OsString,
-        /// Ask this script of `/bin/sh` before each start of a process: exit 0 allows it, any other exit asks again a second
-        /// later. Default: none.
+        /// Ask this script of `/bin/sh` before each start of a process, and each second while some is at an item: exit 0 allows
+        /// a start, any other exit asks again a second later, and 2 also ends the process that began last, whose items run
+        /// again. Default: none.
         start_check: OsString,
         /// Read the number of workers from this file, at the start and whenever it changes: a number, or `200%`, `+2`, `-1`
         /// of the cores. Default: no file.

@@ -36,9 +36,13 @@ pub struct Config {
     pub workers_max: Option<u32>,
     /// What the machine has to have to spare before a process is started.
     pub start_rules: StartRules,
+    /// With fewer bytes of memory free no process is started, and with fewer than twice as many those that began last are
+    /// stopped until there are more; `None`: whatever is free. It adds to `start_rules.free_bytes_min` for starts.
+    pub suspend_free_bytes: Option<u64>,
     /// A process is started only on a place of the semaphore of this name, which all runs of the user share.
     pub semaphore: Option<OsString>,
-    /// A script of `/bin/sh` that has to exit with 0 before each start of a process; `None`: none has to.
+    /// A script of `/bin/sh` that has to exit with 0 before each start of a process; `None`: none has to. With 2 it also has
+    /// the process ended that began last.
     pub start_check: Option<OsString>,
     /// Most items in one message to a worker that stays; the core's batches may be longer.
     pub message_items_max: u32,

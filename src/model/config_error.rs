@@ -351,6 +351,8 @@ pub enum Setting {
     WorkersMax,
     /// [`load_max`](super::builder::ConfigBuilder::load_max).
     LoadMax,
+    /// [`suspend_free_bytes`](super::builder::ConfigBuilder::suspend_free_bytes).
+    SuspendFreeBytes,
     /// [`crash_limit`](super::builder::ConfigBuilder::crash_limit).
     CrashLimit,
     /// [`kill_limit`](super::builder::ConfigBuilder::kill_limit).
@@ -458,6 +460,7 @@ impl fmt::Display for Setting {
             Self::TimeoutPercent => "timeout_percent",
             Self::WorkersMax => "workers_max",
             Self::LoadMax => "load_max",
+            Self::SuspendFreeBytes => "suspend_free_bytes",
             Self::CrashLimit => "crash_limit",
             Self::KillLimit => "kill_limit",
             Self::Delimiter => "delimiter",

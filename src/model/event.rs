@@ -26,6 +26,8 @@ pub enum EndReason {
     Strategy,
     /// The run is being terminated; or its slot was removed and it did not leave.
     Stopped,
+    /// The machine was short of something, and it had begun last. Its items go back uncharged.
+    Relief,
 }
 
 /// What happens to the item that a worker was at when it ended.

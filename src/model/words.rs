@@ -167,6 +167,7 @@ pub const fn reason(reason: &EndReason) -> &'static str {
         EndReason::Protocol(_) => "protocol",
         EndReason::Strategy => "strategy",
         EndReason::Stopped => "stopped",
+        EndReason::Relief => "relief",
     }
 }
 
@@ -178,6 +179,7 @@ pub fn exit(exit: ExitStatus, reason: &EndReason) -> String {
         EndReason::Own | EndReason::Asked => return text,
         // It was not ended: it exited while the run stopped.
         EndReason::Stopped if matches!(exit, ExitStatus::Code(_)) => return text,
+        EndReason::Relief if exit.is_success() => return text,
         EndReason::TimedOut => "timed out",
         EndReason::NoHello => "no hello in time",
         EndReason::Protocol(error) => {
@@ -187,6 +189,7 @@ pub fn exit(exit: ExitStatus, reason: &EndReason) -> String {
         }
         EndReason::Strategy => "restarted with another worker",
         EndReason::Stopped => "the run was stopped",
+        EndReason::Relief => "made room",
     };
     text.push_str(", ");
     text.push_str(why);

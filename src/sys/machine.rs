@@ -20,7 +20,16 @@ pub struct MachineState {
     pub memory_waits_per_mille: u32,
 }
 
+/// Memory is short while some process waited for it in more than this part of the last 10 s: a tenth.
+const WAITED_PER_MILLE_MAX: u32 = 100;
+
 impl MachineState {
+    /// Whether processes wait for memory, whatever is free.
+    #[must_use]
+    pub const fn waits_for_memory(&self) -> bool {
+        self.memory_waits_per_mille > WAITED_PER_MILLE_MAX
+    }
+
     /// Asks the system.
     ///
     /// # Errors

@@ -134,7 +134,7 @@ impl Narrator {
             Input::SourceIdle => Step { from: Party::Source, ..step },
             Input::SourceEnded => Step { from: Party::Source, is_main: true, ..step },
             Input::SourceLost { .. } => Step { from: Party::Source, is_bad: true, ..step },
-            Input::StartsPermitted { .. } => Step { from: Party::Outside, is_main: true, ..step },
+            Input::StartsPermitted { .. } | Input::Relief(_) => Step { from: Party::Outside, is_main: true, ..step },
             Input::Congested { .. } => Step { from: Party::Output, is_main: true, ..step },
             Input::SinkClosed | Input::SinkLost { .. } | Input::StorageLost { .. } => {
                 Step { from: Party::Output, is_main: true, is_bad: true, ..step }

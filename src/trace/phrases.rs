@@ -1,7 +1,7 @@
 //! Facts, orders and events in words. Text from outside is passed on as it is: whoever shows it escapes it.
 
 use crate::core::action::Action;
-use crate::core::input::{Input, SpawnFailure};
+use crate::core::input::{Input, Relief, SpawnFailure};
 use crate::model::command::Command;
 use crate::model::event::{EndReason, ItemFate, RunEvent, Stage};
 use crate::model::ids::{Batch, ItemId};
@@ -101,6 +101,11 @@ pub fn fact(input: &Input) -> String {
             format!("{} may be started", counted(u64::from(*count), "process", "processes"))
         }
         Input::StartsPermitted { count: None } => "any number of processes may be started".to_owned(),
+        Input::Relief(Relief::Run { count }) => {
+            format!("the machine is short: {} on", counted(u64::from(*count), "worker goes", "workers go"))
+        }
+        Input::Relief(Relief::GoOn) => "one more worker may go on".to_owned(),
+        Input::Relief(Relief::EndYoungest) => "the machine is short: the worker that began last makes room".to_owned(),
         Input::SinkClosed => "the reader of stdout is gone".to_owned(),
         Input::SinkLost { error } | Input::StorageLost { error } => format!("failed to {error}"),
     }
@@ -248,7 +253,7 @@ fn exit(event: &RunEvent) -> String {
 pub fn is_bad_end(event: &RunEvent) -> bool {
     match event {
         RunEvent::WorkerExited { exit, reason: EndReason::Asked | EndReason::Own, .. } => !exit.is_success(),
-        RunEvent::WorkerExited { reason: EndReason::Stopped | EndReason::Strategy, .. } => false,
+        RunEvent::WorkerExited { reason: EndReason::Stopped | EndReason::Strategy | EndReason::Relief, .. } => false,
         RunEvent::WorkerExited { .. } | RunEvent::WorkerNotSpawned { .. } | RunEvent::SourceLost { .. } => true,
         _ => false,
     }

@@ -193,8 +193,13 @@ const RULES: &[Rule] = &[
     rule("memfree", ANY, &["1", "1k", "4K"])
         .slow(&["1000000G", "18446744073709551615"])
         .odd(&[b"0", b"", b"K", b"-1", b"1Q", b"\xff"]),
+    rule("memsuspend", STAYING | COMMANDS, &["1", "1k", "4K"])
+        .slow(&["1000000G", "18446744073709551615"])
+        .odd(&[b"0", b"", b"K", b"-1", b"1Q", b"\xff"]),
     rule("sem", ANY, &["random-lines"]).odd(&[b"", b".", b"a/b", b"\xff"]),
-    rule("limit", ANY, &["true", "exit 0", "echo x"]).slow(&["false", "exit 2", "sleep 60", ""]),
+    rule("limit", ANY, &["true", "exit 0", "echo x", "load 1000000", "mem 1k"])
+        .slow(&["false", "exit 2", "sleep 60", "", "load 0", "mem 1000000G"])
+        .odd(&[b"io 10", b"load", b"load x", b"mem", b"mem 0", b"mem 1 2"]),
     rule("timeout", STAYING | COMMANDS, &["50ms", "0.2", "10s", "1h", "18446744073s", "1ns"]).odd(NO_DURATIONS),
     rule("term_seq", ANY, &["KILL,0", "TERM,20,KILL,5", "INT,0,TERM,0,KILL,1", "CONT,1,KILL,0", "9,25"])
         .slow(&["0,1,KILL,5", "TERM,4294967295,KILL,0", "STOP,4294967295,KILL,4294967295"])

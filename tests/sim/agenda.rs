@@ -51,6 +51,12 @@ pub enum Effect {
     Congested(bool),
     /// This many processes may be started from now on; `None`: any number.
     StartsPermitted(Option<u32>),
+    /// The machine is short: this many workers go on, at least one.
+    Short(u32),
+    /// It has room for one more.
+    Roomy,
+    /// It is so short that a worker has to make room.
+    VeryShort,
     /// The clock leaps forward by this much.
     Leap(u64),
 }

@@ -33,6 +33,9 @@ impl Shadow {
         if slot.broken {
             return Some(KillWhy::Protocol);
         }
+        if slot.makes_room {
+            return Some(KillWhy::Relief);
+        }
         if self.has_overstayed(slot, now) {
             return Some(KillWhy::Stopped);
         }

@@ -186,7 +186,7 @@ impl Shadow {
             None | Some(KillWhy::Protocol | KillWhy::NoHello) => ran,
             // The item that was over its limit, unless it was answered after all.
             Some(KillWhy::TimedOut(id)) => held.contains(&id).then_some(id),
-            Some(KillWhy::Strategy | KillWhy::Stopped) => None,
+            Some(KillWhy::Strategy | KillWhy::Stopped | KillWhy::Relief) => None,
         };
         let charged = if asked && status.is_success() { None } else { charged };
         for id in ran.into_iter().chain(charged) {
@@ -227,7 +227,7 @@ impl Shadow {
         let at_our_order = asked && status.is_success();
         let own = kill.is_none() && !at_our_order;
         let retired = match self.policy.restart {
-            _ if refill => false,
+            _ if refill || kill == Some(KillWhy::Relief) => false,
             RestartType::Permanent => false,
             RestartType::Transient => own && status.is_success(),
             RestartType::Temporary => true,
@@ -255,7 +255,7 @@ impl Shadow {
             self.slots[index].met = true;
             self.pauses(index, now);
         }
-        if kill != Some(KillWhy::Strategy) && !at_our_order && !self.must_give_up() {
+        if !matches!(kill, Some(KillWhy::Strategy | KillWhy::Relief)) && !at_our_order && !self.must_give_up() {
             self.strategy_takes(index, marks);
         }
     }
@@ -277,7 +277,12 @@ impl Shadow {
         let Some(&id) = held.first() else { return };
         let kind = match (kill, status) {
             (Some(KillWhy::TimedOut(_)), _) => CauseKind::Failed(FailReason::TimedOut { limit }),
-            (Some(KillWhy::Strategy | KillWhy::Stopped), status) if !status.is_success() => {
+            (Some(KillWhy::Relief), status) if !status.is_success() && self.stage == Stage::Running => {
+                marks.hit(Mark::CommandMadeRoom);
+                self.starts.come_back(&held);
+                return self.give_back(&held);
+            }
+            (Some(KillWhy::Strategy | KillWhy::Stopped | KillWhy::Relief), status) if !status.is_success() => {
                 return self.give_back(&held);
             }
             (_, ExitStatus::Code(0)) => {

@@ -4,7 +4,7 @@
 use crate::choice::Rng;
 use crate::scenario::draw_policy;
 use supervisor::core::Core;
-use supervisor::core::input::{Input, SpawnFailure};
+use supervisor::core::input::{Input, Relief, SpawnFailure};
 use supervisor::model::command::{Command, Origin};
 use supervisor::model::exit::ExitStatus;
 use supervisor::model::ids::{Attempt, Incarnation, ItemId, WorkerId};
@@ -128,6 +128,10 @@ fn any_input(rng: &mut Rng, next_item: &mut u64) -> Input {
             2 => Input::SinkLost { error: error() },
             3 => Input::StorageLost { error: error() },
             12..14 => Input::Congested { congested: rng.below(2) == 0 },
+            16..20 => {
+                let reliefs = [Relief::Run { count: 0 }, Relief::Run { count: 1 }, Relief::GoOn, Relief::EndYoungest];
+                Input::Relief(rng.pick(&reliefs))
+            }
             14..16 => Input::StartsPermitted { count: rng.pick(&[None, Some(0), Some(1), Some(u32::MAX)]) },
             _ => Input::SourceIdle,
         },

@@ -3,6 +3,7 @@
 use std::ops::{Index, IndexMut};
 use supervisor::model::ids::{Attempt, ItemId};
 use supervisor::model::outcome::{Cause, Outcome};
+use supervisor::model::time::Instant;
 
 /// Where an item is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -51,6 +52,8 @@ pub struct ShadowItem {
     pub holder: Option<(usize, u32, u32)>,
     /// It was dispatched in its present attempt.
     pub started: bool,
+    /// When it was dispatched last.
+    pub sent_at: Instant,
     pub committed: bool,
 }
 
@@ -66,6 +69,7 @@ impl ShadowItem {
             failures: 0,
             holder: None,
             started: false,
+            sent_at: Instant::ZERO,
             committed: false,
         }
     }

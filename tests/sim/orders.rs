@@ -118,7 +118,8 @@ impl Shadow {
         ensure!(!slot.removed, Scale, "worker {worker} is started though the run was scaled down by it");
         (slot.leaving, slot.broken, slot.closed, slot.companion) = (false, false, false, false);
         (slot.leaves_when_spawned, slot.must_start, slot.was_ready) = (false, false, false);
-        slot.output_held = false;
+        (slot.output_held, slot.got_kill) = (false, false);
+        (slot.is_held, slot.is_to_hold, slot.makes_room) = (false, false, false);
         (slot.kill, slot.kill_step, slot.settled_by_process) = (None, 0, 0);
         let (waited, pause) = (now.since(slot.last_end), slot.pause);
         ensure!(waited >= pause, Restarts, "worker {worker} is started after {waited:?}, the back-off is {pause:?}");
@@ -195,6 +196,7 @@ impl Shadow {
         );
         ensure!(self.stage == Stage::Running, StopRises, "{batch:?} is dispatched while the run stops");
         let index = worker.index();
+        ensure!(!self.slots[index].is_held, Relief, "{batch:?} to worker {worker}, which is held");
         self.leases(index, batch, now)?;
         let slot = &self.slots[index];
         ensure!(
@@ -236,6 +238,7 @@ impl Shadow {
             let item = &mut self.items[id];
             item.place = ItemPlace::Leased(index);
             item.started = true;
+            item.sent_at = now;
             item.holder = Some((index, incarnation, pid));
         }
         self.starts.dispatched(batch)?;
@@ -301,6 +304,10 @@ impl Shadow {
     ) -> Judgement {
         let index = self.living(worker, incarnation)?;
         ensure!(truth.exists, LivingProcess, "{signal} to worker {worker}, whose process is gone");
+        if matches!(signal, Signal::STOP | Signal::CONT) {
+            return self.holds(index, signal, marks);
+        }
+        self.slots[index].got_kill |= signal == Signal::KILL;
         if self.slots[index].output_held {
             let fine = signal == Signal::KILL && self.stage == Stage::Killing;
             ensure!(fine, ReasonToKill, "{signal} to worker {worker}, whose process has ended by itself");
@@ -313,6 +320,9 @@ impl Shadow {
             self.slots[index].passed = self.limit();
             if matches!(why, Some(KillWhy::TimedOut(_))) && self.policy.timeout_percent.is_some() {
                 marks.hit(Mark::MedianPassed);
+            }
+            if why == Some(KillWhy::Relief) {
+                marks.hit(Mark::MadeRoom);
             }
             if why == Some(KillWhy::Stopped) && self.stage == Stage::Running {
                 marks.hit(Mark::RemovedEnded);

@@ -64,6 +64,9 @@ pub struct SimProcess {
     /// When the shell last excluded time, because the worker may be waiting for the shell.
     pub excluded_at: u64,
     pub working: bool,
+    /// A signal has stopped it, and what it would have done since then.
+    is_stopped: bool,
+    waiting: Vec<Effect>,
     /// It will never do anything again by itself.
     pub stuck: bool,
     begun: bool,
@@ -391,6 +394,37 @@ impl World {
         let after = if self.rng.below(4) == 0 { self.rng.below(30_000_000) } else { 0 };
         let status = if self.rng.below(4) == 0 { DeathStatus::Code(0) } else { DeathStatus::Signal(signal.0) };
         self.after(after, Effect::Dies(id, status));
+    }
+
+    /// Whether what happens has to wait until the process goes on. KILL ends one that is stopped.
+    pub fn waits_to_go_on(&mut self, effect: Effect) -> bool {
+        let id = match effect {
+            Effect::Hit(_, Signal::KILL) | Effect::Dies(_, DeathStatus::Signal(9)) => return false,
+            Effect::Begins(id)
+            | Effect::Wakes(id)
+            | Effect::ItemEnds(id)
+            | Effect::EndOfFile(id)
+            | Effect::Hit(id, _)
+            | Effect::Dies(id, _) => id,
+            _ => return false,
+        };
+        let process = &mut self.processes[id];
+        let waits = process.is_alive() && process.is_stopped;
+        if waits {
+            process.waiting.push(effect);
+        }
+        waits
+    }
+
+    /// STOP reaches it, or CONT.
+    pub fn stops(&mut self, id: ProcessId, signal: Signal) {
+        let process = &mut self.processes[id];
+        process.is_stopped = signal == Signal::STOP;
+        if !process.is_stopped {
+            for effect in std::mem::take(&mut process.waiting) {
+                self.soon(effect);
+            }
+        }
     }
 
     /// It dies; the shell learns of that later.

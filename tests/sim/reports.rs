@@ -81,6 +81,7 @@ impl Shadow {
             EndReason::Protocol(_) => slot.kill == Some(KillWhy::Protocol),
             EndReason::Strategy => slot.kill == Some(KillWhy::Strategy),
             EndReason::Stopped => slot.kill == Some(KillWhy::Stopped),
+            EndReason::Relief => slot.kill == Some(KillWhy::Relief),
         };
         ensure!(fits, Reports, "worker {worker} ended because of {:?}, reported {reason:?}", slot.kill);
         match item {

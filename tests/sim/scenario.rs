@@ -88,6 +88,8 @@ pub struct Scenario {
     pub leaps: Vec<(u64, u64)>,
     /// When no process may be started, for how long, and how many may be from the middle of that time on.
     pub holds: Vec<(u64, u64, u32)>,
+    /// When the machine is short, for how long, and how many workers go on then.
+    pub shortages: Vec<(u64, u64, u32)>,
     pub sink_closed_at: Option<u64>,
     pub sink_lost_at: Option<u64>,
     pub storage_lost_at: Option<u64>,
@@ -152,6 +154,7 @@ impl Scenario {
             requests,
             leaps,
             holds: draw_holds(rng, span),
+            shortages: draw_shortages(rng, span),
             sink_closed_at,
             sink_lost_at,
             storage_lost_at,
@@ -184,6 +187,7 @@ impl Scenario {
             requests: vec![],
             leaps: vec![],
             holds: vec![],
+            shortages: vec![],
             sink_closed_at: None,
             sink_lost_at: None,
             storage_lost_at: None,
@@ -218,6 +222,12 @@ fn draw_scales(rng: &mut Rng, span: u64) -> Vec<(u64, u32)> {
 fn draw_holds(rng: &mut Rng, span: u64) -> Vec<(u64, u64, u32)> {
     let count = if rng.per_mille(150) { rng.pick(&[1, 1, 2]) } else { 0 };
     (0..count).map(|_| (rng.below(span), rng.pick(&[MS, 30 * MS, 400 * MS]), rng.pick(&[0, 1, 2]))).collect()
+}
+
+/// When the machine is short, for how long, and how many workers go on then.
+fn draw_shortages(rng: &mut Rng, span: u64) -> Vec<(u64, u64, u32)> {
+    let count = if rng.per_mille(200) { rng.pick(&[1, 2, 4]) } else { 0 };
+    (0..count).map(|_| (rng.below(span), rng.pick(&[MS, 10 * MS, 200 * MS]), rng.pick(&[0, 1, 1, 2, 3]))).collect()
 }
 
 /// The wait between two starts of processes: always the same, or by chance.

@@ -48,6 +48,7 @@ pub enum KillWhy {
     Protocol,
     Strategy,
     Stopped,
+    Relief,
 }
 
 #[derive(Debug, Default)]
@@ -73,6 +74,13 @@ pub struct ShadowSlot {
     pub closed: bool,
     /// It has ended, and the end of its output is awaited.
     pub output_held: bool,
+    /// It was stopped, and has not been ordered to go on; and whether it is to be.
+    pub is_held: bool,
+    pub is_to_hold: bool,
+    /// It is to be ended in this step, to make room.
+    pub makes_room: bool,
+    /// KILL was sent to its process.
+    pub got_kill: bool,
     pub leases: VecDeque<Batch>,
     pub held: u64,
     /// When the oldest batch it holds could begin at the earliest: dispatched, and the one before answered.
@@ -317,6 +325,7 @@ impl Shadow {
                 self.permitted = *count;
                 self.was_held |= count.is_some();
             }
+            Input::Relief(relief) => self.relieved(*relief),
             Input::Congested { congested } => self.congested = *congested,
             Input::BatchArrived { first, count, priority } => self.arrived(*first, *count, *priority),
             Input::ItemRejected { item, reason } => self.rejected(*item, reason),
@@ -615,6 +624,7 @@ impl Shadow {
         ensure!(!stopping || queued == 0 || self.finished, OneOutcome, "{queued} items are kept though the run stops");
         self.follows_scale(now)?;
         self.must_have_stopped(now)?;
+        self.are_relieved()?;
         self.check_waits(now, marks)
     }
 

@@ -57,6 +57,9 @@ impl Trace {
             Effect::StorageLost => (18, 0),
             Effect::Leap(_) => (19, 0),
             Effect::Congested(congested) => (22, congested.into()),
+            Effect::Short(count) => (24, count as ProcessId),
+            Effect::Roomy => (25, 0),
+            Effect::VeryShort => (26, 0),
             Effect::StartsPermitted(count) => (23, count.unwrap_or(u32::MAX) as ProcessId),
         };
         self.word(&[code, now, process as u64]);

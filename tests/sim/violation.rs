@@ -40,6 +40,9 @@ pub enum Check {
     /// No process is started while none may be, nor before the delay after the last start is over; one that is due is
     /// started then.
     Pace,
+    /// While the machine is short those workers are held that began last, and no other; a worker that is held goes on
+    /// before it is asked to end.
+    Relief,
     /// A result is committed once, after the outcome; in keep-order in the order of the input. A restored
     /// item is never committed.
     CommitOrder,

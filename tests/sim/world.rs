@@ -16,7 +16,7 @@ use crate::trace::Trace;
 use crate::violation::{BrokenCheck, Check, ensure};
 use supervisor::core::Core;
 use supervisor::core::action::Action;
-use supervisor::core::input::Input;
+use supervisor::core::input::{Input, Relief};
 use supervisor::model::command::{self, Command, Origin};
 use supervisor::model::ids::{Batch, Incarnation, WorkerId};
 use supervisor::model::signal::Signal;
@@ -159,6 +159,15 @@ impl World {
             self.after(at + length / 2, Effect::StartsPermitted(Some(count)));
             self.after(at + length, Effect::StartsPermitted(None));
         }
+        for index in 0..self.scenario.shortages.len() {
+            let (at, length, count) = self.scenario.shortages[index];
+            self.after(at, Effect::Short(count));
+            if self.rng.below(2) == 0 {
+                self.after(at + length / 4, Effect::VeryShort);
+            }
+            self.after(at + length / 2, Effect::Roomy);
+            self.after(at + length, Effect::Short(u32::MAX));
+        }
         let plans = [
             (self.scenario.sink_closed_at, Effect::SinkClosed),
             (self.scenario.sink_lost_at, Effect::SinkLost),
@@ -259,6 +268,9 @@ impl World {
 
     fn take(&mut self, effect: Effect) -> Result<(), BrokenCheck> {
         self.trace.effect(self.now, effect);
+        if self.waits_to_go_on(effect) {
+            return Ok(());
+        }
         match effect {
             Effect::SpawnAnswered(id) => return self.spawn_answered(id),
             Effect::Begins(id) => self.begins(id),
@@ -288,6 +300,9 @@ impl World {
             }
             Effect::Congested(congested) => return self.input(Input::Congested { congested }),
             Effect::StartsPermitted(count) => return self.input(Input::StartsPermitted { count }),
+            Effect::Short(count) => return self.input(Input::Relief(Relief::Run { count })),
+            Effect::Roomy => return self.input(Input::Relief(Relief::GoOn)),
+            Effect::VeryShort => return self.input(Input::Relief(Relief::EndYoungest)),
             Effect::SinkClosed => {
                 self.marks.hit(Mark::SinkClosed);
                 return self.input(Input::SinkClosed);
@@ -402,8 +417,11 @@ impl World {
                 }
             }
             Action::Kill { worker, signal, .. } => {
-                if let Some(id) = self.present[worker.index()] {
-                    self.soon(Effect::Hit(id, signal));
+                match self.present[worker.index()] {
+                    // What stops a process does so at once.
+                    Some(id) if matches!(signal, Signal::STOP | Signal::CONT) => self.stops(id, signal),
+                    Some(id) => self.soon(Effect::Hit(id, signal)),
+                    None => {}
                 }
             }
             Action::Finish(_) => self.finished = true,

@@ -16,8 +16,8 @@ use supervisor::core::action::Action;
 use supervisor::core::input::Input;
 use supervisor::engine::parts::{
     CommandPool, Commit, Components, Conversation, EarlierItems, EarlyOutput, Feed, Fleet, Handshake, LaunchSpec,
-    LauncherMailboxes, LiveRegion, OutputStreams, Port, Program, ProgressDisplay, ProgressForm, ProgressSource,
-    Reactor, Residents, RunPace, StartPermits, Stdio, Turn,
+    LauncherMailboxes, LiveRegion, MemoryRelief, OutputStreams, Port, Program, ProgressDisplay, ProgressForm,
+    ProgressSource, Reactor, Residents, RunPace, StartPermits, Stdio, Turn,
 };
 use supervisor::engine::replay::Replay;
 use supervisor::model::command::{Command, Origin};
@@ -68,8 +68,9 @@ pub fn build(world: &Shared) -> Reactor {
     let components = Components { feed, fleet, commit, workers: policy.workers };
     let rules = scenario.start_rules;
     let permits = rules.is_any().then(|| StartPermits::new(rules, true));
+    let relief = MemoryRelief::of(scenario.memory_rules, true);
     let search = scenario.workers_max.map(|max| (policy.workers.min(max), max));
-    let reactor = Reactor::new(Core::new(policy), components, turn).with_pace(RunPace::of(permits, search));
+    let reactor = Reactor::new(Core::new(policy), components, turn).with_pace(RunPace::of(permits, relief, search));
     reactor.with_progress(progress)
 }
 

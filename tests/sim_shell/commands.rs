@@ -36,6 +36,10 @@ pub struct Command {
     fault: Option<Fault>,
     /// It will not end by itself.
     pub hangs: bool,
+    /// A signal has stopped it; its time is over meanwhile, or another signal waits for it.
+    pub is_stopped: bool,
+    is_due: bool,
+    waiting: Option<Signal>,
     pub ended: Option<u64>,
     pub status: ExitStatus,
     /// An order of the shell has ended it.
@@ -75,6 +79,14 @@ impl Commands {
     /// The command of this pid.
     pub fn by_pid(&mut self, pid: u32) -> Option<&mut Command> {
         self.all.get_mut(pid.checked_sub(FIRST_PID)? as usize)
+    }
+
+    /// Whether the end of a command has to wait until it goes on.
+    pub fn waits_to_go_on(&mut self, index: usize) -> bool {
+        let command = &mut self.all[index];
+        let waits = command.is_stopped && command.ended.is_none();
+        command.is_due |= waits;
+        waits
     }
 
     fn launchers(&self) -> usize {
@@ -259,6 +271,9 @@ impl World {
             started,
             fault,
             hangs,
+            is_stopped: false,
+            is_due: false,
+            waiting: None,
             ended: None,
             status,
             killed: false,
@@ -330,7 +345,15 @@ impl World {
             // It ends whatever holds the output open.
             command.held_until = None;
         }
+        if matches!(signal, Signal::STOP | Signal::CONT) {
+            self.stop_command(index, signal);
+            return None;
+        }
         if command.ended.is_some() || (signal != Signal::KILL && command.fault == Some(Fault::IgnoresSignals)) {
+            return None;
+        }
+        if command.is_stopped && signal != Signal::KILL {
+            command.waiting = command.waiting.or(Some(signal));
             return None;
         }
         self.marks.hit(Mark::CommandKilled);
@@ -338,6 +361,25 @@ impl World {
         command.status = ExitStatus::Signal { signal, core_dumped: false };
         self.command_ends(index);
         None
+    }
+
+    /// STOP reaches a command, or CONT.
+    fn stop_command(&mut self, index: usize, signal: Signal) {
+        let command = &mut self.commands.all[index];
+        let was_stopped = std::mem::replace(&mut command.is_stopped, signal == Signal::STOP);
+        if signal == Signal::STOP {
+            return self.marks.hit(Mark::CommandHeld);
+        }
+        let (slot, incarnation, waiting) = (command.slot, command.incarnation, command.waiting.take());
+        if std::mem::take(&mut command.is_due) {
+            self.after(1_000, Effect::CommandEnds(index));
+        }
+        if let Some(signal) = waiting {
+            self.kill_command(slot, incarnation, signal);
+        }
+        if was_stopped {
+            self.let_go();
+        }
     }
 
     fn report_exit(&mut self, index: usize) -> Report {

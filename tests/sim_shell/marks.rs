@@ -109,6 +109,10 @@ listed! {
         Scaled,
         LostPatience,
         MachineShort,
+        WorkerHeld,
+        CommandHeld,
+        HeldWentOn,
+        MadeRoom,
         MachineFree,
         // What the shell did about it.
         ItemCharged,

@@ -11,7 +11,7 @@ use std::io;
 use std::sync::Arc;
 use supervisor::engine::parts::DurableRecord;
 use supervisor::engine::replay::Difference;
-use supervisor::model::event::{ItemFate, RunEvent};
+use supervisor::model::event::{EndReason, ItemFate, RunEvent};
 use supervisor::model::exit::ExitStatus;
 use supervisor::model::exit_rule::{ExitRule, rule_for};
 use supervisor::model::outcome::{Cause, CauseKind, FailReason, Outcome, Settlement};
@@ -136,6 +136,9 @@ impl DurableRecord for Record {
 
 impl World {
     fn saw(&mut self, event: &RunEvent) {
+        if matches!(event, RunEvent::WorkerExited { reason: EndReason::Relief, .. }) {
+            self.marks.hit(Mark::MadeRoom);
+        }
         match event {
             RunEvent::ItemsSettled(settlement) => self.settled(settlement),
             RunEvent::WorkerExited { item, waiting, .. }

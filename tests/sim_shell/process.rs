@@ -44,6 +44,9 @@ pub struct Process {
     pub inner: Worker,
     /// It is at an item, or before its hello, and will not go on.
     pub hangs: bool,
+    /// A signal has stopped it, and what it would have done since then.
+    pub is_stopped: bool,
+    waiting: Vec<Effect>,
     /// Its next step is planned.
     pub goes_on: bool,
     /// It has kept to the protocol so far, and its channel works.
@@ -136,6 +139,8 @@ impl World {
             fault,
             inner: Worker::new(token, page, self.rng.below(3) as u32),
             hangs: false,
+            is_stopped: false,
+            waiting: Vec::new(),
             goes_on: true,
             honest: true,
             half_closed: false,
@@ -166,6 +171,11 @@ impl World {
     pub fn signal(&mut self, id: ProcessId, signal: Signal) -> io::Result<()> {
         let process = &mut self.processes[id];
         let (reaped, alive) = (process.reaped, process.is_alive());
+        if matches!(signal, Signal::STOP | Signal::CONT) && process.fault != Some(Fault::ChangedUser) {
+            hold!(self, !reaped, Signals, "{signal} is sent to process {id}, which was reaped");
+            self.stops(id, signal);
+            return Ok(());
+        }
         process.group_killed |= !alive && signal == Signal::KILL;
         process.signals_after_death += u32::from(!alive);
         // One signal after its death is for the rest of its group.
@@ -190,6 +200,39 @@ impl World {
             return;
         }
         self.dies(id, ExitStatus::Signal { signal, core_dumped: false });
+    }
+
+    /// STOP reaches a process, or CONT.
+    fn stops(&mut self, id: ProcessId, signal: Signal) {
+        self.note(&[14, id as u64, u64::from(signal.0)], || format!("signal {signal} to process {id}"));
+        let process = &mut self.processes[id];
+        let was_stopped = std::mem::replace(&mut process.is_stopped, signal == Signal::STOP);
+        if signal == Signal::STOP {
+            return self.marks.hit(Mark::WorkerHeld);
+        }
+        for effect in std::mem::take(&mut process.waiting) {
+            let wait = self.rng.below(100_000);
+            self.after(wait, effect);
+        }
+        if was_stopped {
+            self.let_go();
+        }
+    }
+
+    /// Whether what happens has to wait until its process goes on. KILL ends one that is stopped.
+    pub fn waits_to_go_on(&mut self, effect: Effect) -> bool {
+        let id = match effect {
+            Effect::Hit(_, Signal::KILL) => return false,
+            Effect::WorkerGoesOn(id) | Effect::ItemEnds(id) | Effect::Hit(id, _) | Effect::Dies(id, _) => id,
+            Effect::CommandEnds(index) => return self.commands.waits_to_go_on(index),
+            _ => return false,
+        };
+        let process = &mut self.processes[id];
+        let waits = process.is_stopped && process.is_alive();
+        if waits {
+            process.waiting.push(effect);
+        }
+        waits
     }
 
     /// Some worker dies in the middle of a call of the shell.

@@ -2,6 +2,7 @@
 
 use crate::choice::Rng;
 use crate::policy;
+use supervisor::engine::parts::MemoryRules;
 use supervisor::model::config::StartRules;
 use supervisor::model::item_set::ItemSet;
 use supervisor::model::signal::Signal;
@@ -181,6 +182,8 @@ pub struct Scenario {
     pub talkative: bool,
     /// What the machine has to have to spare before a process is started.
     pub start_rules: StartRules,
+    /// How little memory may be free while workers are at items.
+    pub memory_rules: MemoryRules,
     /// Lines of commands are shown while they run.
     pub early: bool,
     /// The number of workers is searched for, up to this one.
@@ -213,6 +216,10 @@ impl Scenario {
             let (first, chance) = (scenario.policy.first_item, rng.pick(&[100, 500, 900]));
             let ids = (0..scenario.items).filter(|_| rng.per_mille(chance)).map(|item| first.plus(item));
             scenario.finished = ids.collect();
+        }
+        if rng.per_mille(200) {
+            let (hold_below, end_below) = (rng.pick(&[None, Some(1000)]), rng.pick(&[None, Some(500)]));
+            scenario.memory_rules = MemoryRules { hold_below, end_below };
         }
         scenario
     }
@@ -260,6 +267,7 @@ impl Scenario {
             launcher_ns_max: 50_000,
             talkative: false,
             start_rules: StartRules::default(),
+            memory_rules: MemoryRules::default(),
             early: launchers.is_some() && rng.per_mille(400),
             bar: false,
             workers_max: None,

@@ -153,7 +153,8 @@ impl World {
             return;
         }
         let supervisor::model::spec::Credit::Items(credit) = policy.worker.credit else { return };
-        let workers = u64::from(policy.workers.max(self.scenario.scale.unwrap_or(0)));
+        let others = [self.scenario.scale, self.scenario.workers_max].into_iter().flatten();
+        let workers = others.map(u64::from).fold(policy.workers.into(), u64::max);
         let most = policy.queue_items_max + workers * u64::from(credit);
         let open = self.items.accepted() - self.items.settled;
         // Items that come back, from dead workers or for another attempt, do not count toward the queue's limit.

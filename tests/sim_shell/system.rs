@@ -7,7 +7,6 @@ use crate::world::{Shared, World};
 use std::io;
 use std::os::fd::{AsRawFd, BorrowedFd, RawFd};
 use supervisor::engine::parts::System;
-use supervisor::model::config::StartRules;
 use supervisor::model::exit::{ExitStatus, Usage};
 use supervisor::model::ids::WorkerId;
 use supervisor::model::signal::Signal;
@@ -209,31 +208,5 @@ impl World {
         hold!(self, command.is_none(), Finish, "command {command:?} is left when the guard goes");
         // The mailbox is closed with the last launcher.
         self.poll_set.watches.retain(|watch| watch.object != Object::Reports);
-    }
-}
-
-impl World {
-    /// The machine is busy with something else, by chance.
-    fn measure(&mut self) -> MachineState {
-        let state = MachineState {
-            running: self.rng.below(5) as u32,
-            free_bytes: self.rng.pick(&[0, 999, 1000, 9000]),
-            memory_waits_per_mille: self.rng.pick(&[0, 0, 500]),
-        };
-        let StartRules { load_max, free_bytes_min } = self.scenario.start_rules;
-        self.room = load_max.map_or(u32::MAX, |max| max.saturating_sub(state.running));
-        if free_bytes_min.is_some_and(|min| state.free_bytes < min) {
-            self.room = 0;
-        }
-        self.marks.hit(if self.room == 0 { Mark::MachineShort } else { Mark::MachineFree });
-        state
-    }
-
-    /// The core has ordered a process.
-    pub fn ordered_start(&mut self) {
-        if self.scenario.start_rules.is_any() {
-            hold!(self, self.room > 0, Pace, "a process is started while the machine is short");
-            self.room = self.room.saturating_sub(1);
-        }
     }
 }

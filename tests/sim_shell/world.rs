@@ -12,6 +12,7 @@ use crate::check::{Check, Violation};
 use crate::choice::Rng;
 use crate::commands::Commands;
 use crate::items::Items;
+use crate::machine::Machine;
 use crate::marks::{Mark, Marks};
 use crate::output::OutputStreams;
 use crate::pipe::Pipe;
@@ -73,8 +74,7 @@ pub struct World {
     /// Since the last wait something has happened, or bytes have moved.
     pub moved: bool,
     pub starts: u32,
-    /// With rules for starts: processes that may be ordered until the machine is measured again.
-    pub room: u32,
+    pub machine: Machine,
     /// The shell has dismissed the guard: all workers are gone.
     pub dismissed: bool,
     /// The run's last event was shown.
@@ -110,7 +110,7 @@ impl World {
             repeats: 0,
             moved: false,
             starts: 0,
-            room: 0,
+            machine: Machine::default(),
             dismissed: false,
             finished: false,
         };
@@ -181,6 +181,9 @@ impl World {
         match effect {
             Effect::StreamOpens => {}
             _ => self.note(&[1], || format!("* {effect:?}")),
+        }
+        if self.waits_to_go_on(effect) {
+            return;
         }
         match effect {
             Effect::WorkerGoesOn(id) => self.worker_goes_on(id),

@@ -127,8 +127,8 @@ pub const OPTIONS: &[ParallelOption] = &[
     row("delay", Value, Flag("--start-delay")),
     row("load", Value, Flag("--load")),
     row("memfree", Value, Flag("--memfree")),
-    row("memsuspend", Value, Refused("--memfree holds starts back")),
-    row("limit", Value, Refused("--load and --memfree hold starts back")),
+    row("memsuspend", Value, Flag("--memsuspend")),
+    row("limit", Value, Flag("--limit")),
     row("nice", Value, Flag("--nice")),
     // Failures.
     row("halt-on-error|haltonerror|halt", Value, Meaning::Own(Own::Halt)),

@@ -4,6 +4,7 @@ mod contract;
 mod death;
 mod items;
 mod median_limit;
+mod relief;
 mod restored;
 mod rig;
 mod robust;

@@ -3,7 +3,7 @@
 
 use crate::core::Core;
 use crate::core::action::Action;
-use crate::core::input::{Input, SpawnFailure};
+use crate::core::input::{Input, Relief, SpawnFailure};
 use crate::model::command::{self, Command, Origin};
 use crate::model::event::{EndReason, RunEvent};
 use crate::model::exit::{ExitStatus, Usage};
@@ -229,6 +229,10 @@ impl Rig {
             "uncongested" => Input::Congested { congested: false },
             // permit [COUNT]: any number without one.
             "permit" => Input::StartsPermitted { count: words.get(1).and_then(|word| word.parse().ok()) },
+            // run COUNT
+            "run" => Input::Relief(Relief::Run { count: number(words, 1) as u32 }),
+            "more" => Input::Relief(Relief::GoOn),
+            "room" => Input::Relief(Relief::EndYoungest),
             "sink" => Input::SinkClosed,
             // What a caller asks for.
             "stop" => asked(Command::Stop),

@@ -10,9 +10,6 @@ use crate::model::time::{Duration, Instant};
 
 /// The time between two looks, at least.
 const EVERY: Duration = Duration::from_secs(1);
-/// Memory is short while some process waited for it in more than this part of the last 10 s: a tenth. More workers then
-/// only wait more.
-const WAITED_PER_MILLE_MAX: u32 = 100;
 
 /// The search, and where its last look ended.
 pub struct AutoWorkers {
@@ -35,9 +32,8 @@ impl AutoWorkers {
         }
         self.next = turn.now + EVERY;
         let (items, elapsed) = (settled - self.settled, turn.now.since(self.since));
-        // A machine that does not tell is not short.
-        let waited = turn.system.machine_state().map_or(0, |state| state.memory_waits_per_mille);
-        let is_short = waited > WAITED_PER_MILLE_MAX;
+        // A machine that does not tell is not short. While it is, more workers only wait more.
+        let is_short = turn.system.machine_state().is_ok_and(|state| state.waits_for_memory());
         if !is_short && !self.climb.is_due(items, elapsed) {
             return;
         }

@@ -4,11 +4,13 @@
 
 mod auto_workers;
 mod climb;
+mod relief;
 mod shared_places;
 mod start_check;
 mod starts;
 mod workers_file;
 
+pub use relief::{MemoryRelief, MemoryRules};
 pub use starts::StartPermits;
 pub use workers_file::resolve;
 
@@ -18,7 +20,7 @@ use super::token::Port;
 use super::turn::Turn;
 use crate::core::Core;
 use crate::core::input::Input;
-use crate::model::config::Config;
+use crate::model::config::{Config, StartRules, WorkerSpec};
 use crate::model::time::Instant;
 use crate::sys::asked_command::AskedCommand;
 use crate::sys::place_taker::PlaceTaker;
@@ -38,6 +40,7 @@ pub struct RunPace {
     workers_file: Option<WorkersFile>,
     permits: Option<StartPermits>,
     auto: Option<AutoWorkers>,
+    relief: Option<MemoryRelief>,
 }
 
 impl RunPace {
@@ -48,8 +51,9 @@ impl RunPace {
     pub fn start(config: &Config, system: &mut dyn System) -> Result<Self, EngineError> {
         let workers_file = WorkersFile::start(config, system)
             .map_err(EngineError::system("watch the file with the number of workers"))?;
-        let rules = config.start_rules;
         let quiet = config.output.quiet;
+        let rules = start_rules(config);
+        let relief = MemoryRelief::of(memory_rules(config), quiet);
         let check = start_check(config, system).map_err(EngineError::system("prepare the command to ask first"))?;
         let shared = shared_places(config, system)?;
         let has_rules = rules.is_any() || check.is_some() || shared.is_some();
@@ -58,23 +62,27 @@ impl RunPace {
             system.machine_state().map_err(EngineError::system("learn what the machine has to spare"))?;
         }
         let auto = config.workers_max.map(|max| AutoWorkers::new(config.policy.workers, max));
-        Ok(Self { workers_file, permits, auto })
+        Ok(Self { workers_file, permits, auto, relief })
     }
 
-    /// Only with rules for starts, and a search for the number of workers from this one up to that.
+    /// Only with rules for starts, for memory, and a search for the number of workers from this one up to that.
     #[must_use]
-    pub fn of(permits: Option<StartPermits>, search: Option<(u32, u32)>) -> Self {
+    pub fn of(permits: Option<StartPermits>, relief: Option<MemoryRelief>, search: Option<(u32, u32)>) -> Self {
         let auto = search.map(|(workers, max)| AutoWorkers::new(workers, max));
-        Self { workers_file: None, permits, auto }
+        Self { workers_file: None, permits, auto, relief }
     }
 
     /// Each turn, once the starts of the turn are permitted.
     pub fn end_turn(&mut self, core: &Core, turn: &mut Turn) {
-        if let Some(permits) = &mut self.permits {
-            permits.end_turn(core.processes());
-        }
         if let Some(auto) = &mut self.auto {
             auto.end_turn(core.totals().settled(), turn);
+        }
+        if let Some(relief) = &mut self.relief {
+            relief.end_turn(core, turn);
+        }
+        if let Some(permits) = &mut self.permits {
+            permits.end_turn(core.processes());
+            permits.look(|| core.has_work(), turn.now);
         }
     }
 
@@ -105,9 +113,11 @@ impl RunPace {
         }
     }
 
-    /// When a start may be permitted that waits.
+    /// When a start may be permitted that waits, or memory is looked at.
     pub fn next_timeout(&self) -> Option<Instant> {
-        self.permits.as_ref().and_then(StartPermits::next_timeout)
+        let start = self.permits.as_ref().and_then(StartPermits::next_timeout);
+        let relief = self.relief.as_ref().and_then(MemoryRelief::next_timeout);
+        start.into_iter().chain(relief).min()
     }
 
     /// The file with the number of workers may have changed.
@@ -118,9 +128,29 @@ impl RunPace {
     }
 }
 
+/// As in GNU parallel, `--memfree` and `--memsuspend` add up for a start.
+fn start_rules(config: &Config) -> StartRules {
+    let memory = [config.start_rules.free_bytes_min, config.suspend_free_bytes];
+    let free_bytes_min = memory.into_iter().flatten().reduce(u64::saturating_add);
+    StartRules { free_bytes_min, ..config.start_rules }
+}
+
+/// A thread can be neither held nor ended.
+fn is_threads(config: &Config) -> bool {
+    matches!(config.worker, WorkerSpec::Thread { .. })
+}
+
+fn memory_rules(config: &Config) -> MemoryRules {
+    if is_threads(config) {
+        return MemoryRules::default();
+    }
+    let end_below = config.start_rules.free_bytes_min.map(|free| free / 2);
+    MemoryRules { hold_below: config.suspend_free_bytes, end_below }
+}
+
 fn start_check(config: &Config, system: &mut dyn System) -> io::Result<Option<StartCheck>> {
     let Some(script) = config.start_check.clone() else { return Ok(None) };
-    let check = StartCheck::new(AskedCommand::new(script)?, config.output.quiet);
+    let check = StartCheck::new(AskedCommand::new(script)?, !is_threads(config), config.output.quiet);
     system.watch(check.as_fd(), Interest::READ, Port::StartCheck.token())?;
     Ok(Some(check))
 }

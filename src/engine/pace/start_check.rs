@@ -1,17 +1,20 @@
-//! The command that is asked before each start (`--limit`).
+//! The command that is asked before each start (`--limit`), and each second while a worker is at an item.
 //!
 //! Invariant: the loop never waits for it. An answer allows one start.
 
 use super::super::turn::Turn;
+use crate::core::input::{Input, Relief};
 use crate::model::exit::ExitStatus;
 use crate::model::time::{Duration, Instant};
 use crate::sys::asked_command::AskedCommand;
 use std::os::fd::{AsFd, BorrowedFd};
 
-/// The wait before it is asked again, after it has said no.
+/// The wait before it is asked again, after it has said no, or if nothing is to be started.
 const REFUSED_FOR: Duration = Duration::from_secs(1);
 /// "Over the limit", as in GNU parallel.
 const OVER_LIMIT: ExitStatus = ExitStatus::Code(1);
+/// The same, and the youngest is to end.
+const FAR_OVER_LIMIT: ExitStatus = ExitStatus::Code(2);
 
 /// What is known of the answer.
 enum Verdict {
@@ -27,14 +30,24 @@ enum Verdict {
 pub struct StartCheck {
     command: AskedCommand,
     verdict: Verdict,
+    /// A process waits for the answer.
+    is_for_start: bool,
+    /// Some worker is at an item, and when it is asked because of that.
+    has_work: bool,
+    next_look: Instant,
+    /// Workers can be ended: exit 2 ends one.
+    ends: bool,
     quiet: bool,
     /// It was told that an answer is odd.
     is_told: bool,
 }
 
 impl StartCheck {
-    pub const fn new(command: AskedCommand, quiet: bool) -> Self {
-        Self { command, verdict: Verdict::Unknown, quiet, is_told: false }
+    /// `ends`: a worker can be ended.
+    pub const fn new(command: AskedCommand, ends: bool, quiet: bool) -> Self {
+        let verdict = Verdict::Unknown;
+        let (is_for_start, has_work, next_look) = (false, false, Instant::ZERO);
+        Self { command, verdict, is_for_start, has_work, next_look, ends, quiet, is_told: false }
     }
 
     /// Whether a process may be started now; then the answer is used up. Else it is asked, if it is time.
@@ -44,14 +57,34 @@ impl StartCheck {
                 self.verdict = Verdict::Unknown;
                 return true;
             }
-            Verdict::Awaited => {}
+            Verdict::Awaited => self.is_for_start = true,
             Verdict::Refused(until) if now < until => {}
             Verdict::Unknown | Verdict::Refused(_) => {
-                self.command.ask();
-                self.verdict = Verdict::Awaited;
+                self.ask(now);
+                self.is_for_start = true;
             }
         }
         false
+    }
+
+    /// Asks whether a worker that is at an item has to make room, if some is and it was not asked of late.
+    pub fn look(&mut self, has_work: bool, now: Instant) {
+        self.has_work = has_work && self.ends;
+        if self.next_look().is_some_and(|at| at <= now) {
+            self.ask(now);
+        }
+    }
+
+    /// When it is asked because of a worker that is at an item.
+    pub fn next_look(&self) -> Option<Instant> {
+        let is_asked = matches!(self.verdict, Verdict::Awaited | Verdict::Allowed);
+        (self.has_work && !is_asked).then_some(self.next_look)
+    }
+
+    fn ask(&mut self, now: Instant) {
+        self.command.ask();
+        (self.verdict, self.is_for_start) = (Verdict::Awaited, false);
+        self.next_look = now + REFUSED_FOR;
     }
 
     /// When it is asked again, if a process waits for that.
@@ -68,10 +101,11 @@ impl StartCheck {
         self.verdict = Verdict::Refused(turn.now + REFUSED_FOR);
         let odd = match answer {
             Ok(ExitStatus::Code(0)) => {
-                self.verdict = Verdict::Allowed;
+                self.verdict = if self.is_for_start { Verdict::Allowed } else { Verdict::Unknown };
                 return;
             }
             Ok(OVER_LIMIT) => return,
+            Ok(FAR_OVER_LIMIT) if self.ends => return turn.report(Input::Relief(Relief::EndYoungest)),
             Ok(exit) => exit.to_string(),
             Err(error) => error.to_string(),
         };

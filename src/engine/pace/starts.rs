@@ -76,6 +76,13 @@ impl StartPermits {
         }
     }
 
+    /// Asks the command, if it is time, whether a worker that is at an item has to make room.
+    pub fn look(&mut self, has_work: impl FnOnce() -> bool, now: Instant) {
+        if let Some(check) = &mut self.check {
+            check.look(has_work(), now);
+        }
+    }
+
     /// The command may have answered.
     pub fn on_start_check(&mut self, turn: &mut Turn) {
         if let Some(check) = &mut self.check {
@@ -95,9 +102,10 @@ impl StartPermits {
         permits
     }
 
-    /// When the machine is measured again, if a process waits for that.
+    /// When the machine is measured again, if a process waits for that, or the command is asked again.
     pub fn next_timeout(&self) -> Option<Instant> {
-        mutant!(ShortMachineForgotten, self.waits, false).then(|| self.next_question()).flatten()
+        let start = mutant!(ShortMachineForgotten, self.waits, false).then(|| self.next_question()).flatten();
+        start.into_iter().chain(self.check.as_ref().and_then(StartCheck::next_look)).min()
     }
 
     fn next_question(&self) -> Option<Instant> {
@@ -140,6 +148,7 @@ impl StartPermits {
             (_, Some(min)) if state.free_bytes < min => {
                 Some(format!("{} bytes of memory are free, and they want {min}", state.free_bytes))
             }
+            (_, Some(_)) if state.waits_for_memory() => Some("processes wait for memory".to_owned()),
             (Some(max), _) if self.left == 0 => {
                 Some(format!("{} threads of the machine run already, and fewer than {max} have to", state.running))
             }
@@ -164,6 +173,8 @@ mod tests {
         assert_eq!([0, 3, 4, 9].map(|running| left(load(4), running, 0)), [4, 1, 0, 0]);
         let memory = StartRules { load_max: None, free_bytes_min: Some(1000) };
         assert_eq!([999, 1000].map(|free| left(memory, 9, free)), [0, u32::MAX]);
+        let mut permits = StartPermits::new(memory, true);
+        assert!(permits.judge(MachineState { running: 0, free_bytes: 1000, memory_waits_per_mille: 101 }).is_some());
         let both = StartRules { load_max: Some(4), free_bytes_min: Some(1000) };
         assert_eq!([(9, 1000), (0, 999), (3, 1000)].map(|(running, free)| left(both, running, free)), [0, 0, 1]);
     }

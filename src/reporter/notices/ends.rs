@@ -41,7 +41,7 @@ impl Notices {
     /// A process has ended.
     pub(super) fn exited(&mut self, end: &ProcessEnd<'_>, err: &mut Outbox) {
         let was_ready = std::mem::replace(self.ready_of(end.worker), false);
-        if self.per_item {
+        if self.per_item && *end.reason != EndReason::Relief {
             // It is reported by the retry, or by the settlement of its item.
             return;
         }
@@ -96,6 +96,9 @@ impl Notices {
             }
             EndReason::Strategy if self.narrate => format!("{name} was ended, to be restarted with another ({exit})"),
             EndReason::Stopped if self.narrate => format!("{name} was ended: the run stops ({exit})"),
+            // One that ended by itself before has a result.
+            EndReason::Relief if matches!(item, Some((_, ItemFate::Settled))) => return None,
+            EndReason::Relief => format!("{name} was ended to make room ({exit})"),
             EndReason::Strategy | EndReason::Stopped => return None,
         };
         if let Some((item, fate)) = item {
@@ -107,6 +110,7 @@ impl Notices {
     fn fate(&self, item: ItemId, fate: ItemFate, end: &ProcessEnd<'_>) -> String {
         let Deaths { crashes, kills } = self.deaths.get(&item).copied().unwrap_or_default();
         match (fate, end.reason) {
+            (ItemFate::Again(_), EndReason::Relief) => format!("; item {item} runs again"),
             (ItemFate::Again(attempt), _) => format!("; item {item} will be tried again (attempt {attempt})"),
             (ItemFate::Settled, EndReason::Own)
                 if end.is_kill() && self.kill_limit.is_some_and(|limit| kills >= limit) =>

@@ -300,7 +300,8 @@ impl Launcher {
     fn kill(&mut self, worker: WorkerId, incarnation: Incarnation, signal: Signal) {
         let command = self.at(worker.index()).filter(|command| command.incarnation == incarnation);
         let Some(command) = command else { return };
-        command.signalled = true;
+        // One that is held, or goes on, is not asked to end.
+        command.signalled |= !matches!(signal, Signal::STOP | Signal::CONT);
         let process = &command.execution.process;
         if let Err(error) = process.signal_all(signal) {
             let error = format!("send {signal} to worker {worker} (pid {}): {error}", process.pid);

@@ -267,6 +267,8 @@ impl Residents {
                     ));
                 }
             }
+            // A thread cannot be held either.
+            Body::Thread(_) if matches!(signal, Signal::STOP | Signal::CONT) => {}
             Body::Thread(thread) => {
                 // A thread cannot be ended. It can be asked to leave, and the loop can stop waiting for it.
                 if signal == Signal::KILL {
