@@ -10,6 +10,7 @@
 pub mod args;
 mod choices;
 pub mod error;
+mod flag_errors;
 pub mod habits;
 mod help;
 pub mod parallel;

@@ -26,6 +26,7 @@ pub mod output_spec;
 mod pipe_settings;
 pub mod plot_file;
 pub(crate) mod policy_defaults;
+pub mod setting;
 mod setting_values;
 pub mod signal;
 pub mod spec;

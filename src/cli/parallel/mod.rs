@@ -15,6 +15,7 @@ mod resume;
 
 use super::args::{self, Flags};
 use super::error::UsageError;
+use super::flag_errors;
 use super::parser::Typed;
 use super::resolve::{self, Invocation};
 use super::separators::{self, Given, GivenInput, Parts};
@@ -163,7 +164,7 @@ pub fn read(words: &[OsString], around: &ParallelContext, host: &Host) -> Result
         ..builder
     };
     let exit_codes = ExitCodeStyle::Parallel(builder.halt);
-    let mut config = builder.build().map_err(|error| resolve::usage_error(error, &flags))?;
+    let mut config = builder.build().map_err(|error| flag_errors::usage_error(error, &flags))?;
     // Asked for by name, so it is shown although nothing else is told.
     config.output.progress = if translation.shows_progress { ProgressMode::Auto } else { ProgressMode::None };
     Ok(Typed::Flags(Invocation { config, exit_codes }))
