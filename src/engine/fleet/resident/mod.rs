@@ -258,6 +258,9 @@ impl Residents {
     /// Signals a worker. A worker that has changed its user may not be ours to signal.
     pub fn kill(&mut self, worker: WorkerId, incarnation: Incarnation, signal: Signal, turn: &mut Turn) {
         let Some(resident) = self.slots.get(worker, incarnation) else { return };
+        if signal == Signal::STOP {
+            self.silence.end();
+        }
         match &resident.body {
             Body::Process(process) => {
                 if let Err(error) = turn.system.signal(process, signal) {

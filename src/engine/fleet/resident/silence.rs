@@ -29,6 +29,11 @@ impl Silence {
         }
     }
 
+    /// Workers are held: from now on silence tells nothing about their program.
+    pub const fn end(&mut self) {
+        *self = Self::new(false);
+    }
+
     pub const fn next(&self) -> Option<Instant> {
         self.next
     }
