@@ -20,7 +20,7 @@ use std::time::Instant;
 use verdict::Reached;
 
 const SUPERVISOR: &str = env!("CARGO_BIN_EXE_supervisor");
-const LINES: u64 = 400;
+const LINES: u64 = 500;
 /// Of the lines, at least this many per cent must run, and be refused.
 const RAN_PER_CENT: u64 = 35;
 const REFUSED_PER_CENT: u64 = 10;

@@ -162,9 +162,6 @@ fn start_limits(flags: &Flags, host: &Host) -> (Option<u32>, Option<u64>, Option
 
 /// The flags as settings; a flag that was not given is a setting that is not made.
 fn settings(flags: &Flags, worker: WorkerChoice, host: &Host) -> ConfigBuilder {
-    let (workers, workers_file) = worker_count(flags, host);
-    let (timeout, timeout_percent) = time_limit(flags);
-    let (load_max, free_bytes_min, start_check) = start_limits(flags, host);
     ConfigBuilder {
         worker,
         delay: flags.delay,
@@ -193,9 +190,6 @@ fn settings(flags: &Flags, worker: WorkerChoice, host: &Host) -> ConfigBuilder {
         round_robin: Some(flags.round_robin),
         record_start: flags.recstart.as_deref().map(values::record_text),
         record_end: flags.recend.as_deref().map(values::record_text),
-        workers,
-        workers_file,
-        workers_max: flags.jobs_max,
         threads_per_worker: flags.threads_per_worker,
         queue: flags.queue,
         queue_items_max: flags.queue_items_max,
@@ -208,14 +202,6 @@ fn settings(flags: &Flags, worker: WorkerChoice, host: &Host) -> ConfigBuilder {
         kill_limit: flags.kill_limit.map(number),
         retry_delay: flags.retry_delay,
         dead_max: flags.max_dead.map(number),
-        timeout,
-        timeout_percent,
-        start_delay: flags.start_delay,
-        load_max,
-        free_bytes_min,
-        suspend_free_bytes: flags.memsuspend,
-        semaphore: flags.sem.clone(),
-        start_check,
         term_sequence: flags.term_seq.as_ref().map(|sequence| sequence.0.clone()),
         grace: flags.grace,
         restart: flags.restart,
@@ -230,6 +216,27 @@ fn settings(flags: &Flags, worker: WorkerChoice, host: &Host) -> ConfigBuilder {
         handle_signals: Some(true),
         task: flags.task.clone(),
         spool: flags.spool.clone(),
+        ..settings_of_pace(flags, host)
+    }
+}
+
+/// Those of the number of workers, and of what delays or limits them.
+fn settings_of_pace(flags: &Flags, host: &Host) -> ConfigBuilder {
+    let (workers, workers_file) = worker_count(flags, host);
+    let (timeout, timeout_percent) = time_limit(flags);
+    let (load_max, free_bytes_min, start_check) = start_limits(flags, host);
+    ConfigBuilder {
+        workers,
+        workers_file,
+        workers_max: flags.jobs_max,
+        timeout,
+        timeout_percent,
+        start_delay: flags.start_delay,
+        load_max,
+        free_bytes_min,
+        suspend_free_bytes: flags.memsuspend,
+        semaphore: flags.sem.clone(),
+        start_check,
         ..settings_of_output(flags, host)
     }
 }

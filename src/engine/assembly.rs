@@ -199,9 +199,8 @@ pub fn open(mut config: Config, attached: Attached, process: &ChangedProcess) ->
     for notice in [fallback, unguarded, hidden].into_iter().flatten().filter(|_| !config.output.quiet) {
         turn.notice(&notice);
     }
-    let feed = Feed::new(source, policy.first_item, policy.reads_far());
-    let feed = feed.with_form(config.source.form()).after(own_files::earlier_items(&config, &names));
-    let feed = feed.for_workers_of(protocol, config.pty);
+    let feed = Feed::new(source, policy.first_item, policy.reads_far()).with_form(config.source.form());
+    let feed = feed.after(own_files::earlier_items(&config, &names)).for_workers_of(protocol, config.pty);
     let components = Components { feed, fleet, commit, workers: policy.workers };
     let pace = RunPace::start(&config, turn.system.as_mut())?;
     let reactor = Reactor::new(Core::new(config.policy), components, turn).with_pace(pace).with_progress(progress);

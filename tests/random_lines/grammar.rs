@@ -461,7 +461,7 @@ impl Generator {
             self.push(line, "transport", b"file", random);
         }
         if rule.flag == "pipe" {
-            if random.per_cent(25) {
+            if random.per_cent(40) {
                 line.arguments.push(random.one(&self.spellings_of("round_robin")).into());
                 line.flags.push("round_robin");
             }
