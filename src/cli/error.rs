@@ -119,6 +119,10 @@ pub enum UsageError {
     QuietProgress,
     #[error("--tty lends the terminal to commands, and --progress is shown on it; leave one out")]
     TtyProgress,
+    #[error("-j FILE says how many slots there are, so --jobs-max has none to search for; leave one of them out")]
+    JobsMaxOfFile,
+    #[error("-j {workers} is more than --jobs-max {max}; give -j the number to begin with, or leave it out")]
+    JobsAboveMax { workers: u32, max: u32 },
     #[error("--events - would mix events into the results; give a file, or /dev/stderr")]
     EventsOnStdout,
     #[error("{flag} is for --output results, which writes what commands write; leave one of them out")]

@@ -55,6 +55,8 @@ pub fn usage_error(error: ConfigError, flags: &Flags) -> UsageError {
         ConfigError::TagOfMode { mode: OutputMode::Json } => UsageError::NeedsResults { mode: "json" },
         ConfigError::NoWorkdir => UsageError::NoWorkdir,
         ConfigError::QuietSummary => UsageError::QuietSummary,
+        ConfigError::WorkersMaxOfFile => UsageError::JobsMaxOfFile,
+        ConfigError::WorkersAboveMax { workers, max } => UsageError::JobsAboveMax { workers, max },
         ConfigError::QuietProgress => UsageError::QuietProgress,
         ConfigError::TerminalProgress => UsageError::TtyProgress,
         ConfigError::TraceItems => UsageError::TraceItems,
@@ -70,8 +72,6 @@ pub fn usage_error(error: ConfigError, flags: &Flags) -> UsageError {
         | ConfigError::StartDelayOrder
         | ConfigError::TwoTimeouts
         | ConfigError::TwoWorkerCounts
-        | ConfigError::WorkersMaxOfFile
-        | ConfigError::WorkersAboveMax { .. }
         | ConfigError::HaltPercent
         | ConfigError::NoExitRule { .. }
         | ConfigError::RunId) => UsageError::Settings(error),

@@ -761,6 +761,8 @@ mod tests {
             ("--success-output never --output json -- x", UsageError::ShowOfMode { flag: "--success-output" }),
             ("-q --summary always", UsageError::QuietSummary),
             ("-q --progress", UsageError::QuietProgress),
+            ("-j 4 --jobs-max 1", UsageError::JobsAboveMax { workers: 4, max: 1 }),
+            ("-j ./file --jobs-max 1", UsageError::JobsMaxOfFile),
             ("--tty --progress bar -- x", UsageError::TtyProgress),
             ("--events -", UsageError::EventsOnStdout),
             ("--joblog -", UsageError::JobLogOnStdout),

@@ -1,4 +1,4 @@
-//! Sizes: `K M G T` are powers of 1024, `k m g t` powers of 1000; a bare number is bytes.
+//! Sizes: `K M G T P` are powers of 1024, `k m g t p` powers of 1000, as in GNU parallel; a bare number is bytes.
 
 use crate::model::numbers::Decimal;
 
@@ -25,10 +25,12 @@ pub fn parse(text: &str, max: u64) -> Result<u64, SizeError> {
         "M" => 1 << 20,
         "G" => 1 << 30,
         "T" => 1 << 40,
+        "P" => 1 << 50,
         "k" => 1_000,
         "m" => 1_000_000,
         "g" => 1_000_000_000,
         "t" => 1_000_000_000_000,
+        "p" => 1_000_000_000_000_000,
         _ => return Err(SizeError::NotASize),
     };
     match number.times(unit) {
@@ -44,8 +46,15 @@ mod tests {
 
     #[test]
     fn sizes_are_read_with_both_kinds_of_units() {
-        let table =
-            [("1", 1), ("64K", 65_536), ("64k", 64_000), ("1.5M", 1_572_864), ("2G", 2 << 30), ("1m", 1_000_000)];
+        let table = [
+            ("1", 1),
+            ("64K", 65_536),
+            ("64k", 64_000),
+            ("1.5M", 1_572_864),
+            ("2G", 2 << 30),
+            ("1P", 1 << 50),
+            ("1m", 1_000_000),
+        ];
         for (text, bytes) in table {
             assert_eq!(parse(text, u64::MAX), Ok(bytes), "{text}");
         }

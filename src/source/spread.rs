@@ -1,7 +1,7 @@
 //! One input for commands that stay: the first blocks are the items of a run, one for each command, and those behind them
 //! are handed out to the commands that run.
 //!
-//! The item source ([`FirstBlocks`]) and the rest ([`BlockSupply`]) share the input. The item source ends with the input, not
+//! The item source (`FirstBlocks`) and the rest ([`BlockSupply`]) share the input. The item source ends with the input, not
 //! before: until then commands may get more. So what goes wrong with the input behind the first blocks reaches the core
 //! by the item source, too: as a failed item, or as a lost source.
 //!
