@@ -676,45 +676,22 @@ mod tests {
 
     #[test]
     fn a_missing_program_is_reported_before_any_item() {
-        let spec = ExecSpec {
-            argv: vec!["frobnicate".into()],
-            shell: false,
-            quoting_shell: None,
-            stdin: false,
-            merges: false,
-            item_tmp: false,
-            terminal: false,
-            insertion: Insertion::default(),
+        let error = |argv: &[&str]| {
+            let spec = ExecSpec {
+                argv: argv.iter().map(OsString::from).collect(),
+                shell: false,
+                quoting_shell: None,
+                stdin: false,
+                merges: false,
+                item_tmp: false,
+                terminal: false,
+                insertion: Insertion::default(),
+            };
+            Commander::new(&spec, &Surroundings::default(), "r").unwrap_err()
         };
-        assert!(matches!(
-            Commander::new(&spec, &Surroundings::default(), "r").unwrap_err(),
-            CommandError::NotFound { .. }
-        ));
-        let spec = ExecSpec {
-            argv: vec!["/".into()],
-            shell: false,
-            quoting_shell: None,
-            stdin: false,
-            merges: false,
-            item_tmp: false,
-            terminal: false,
-            insertion: Insertion::default(),
-        };
-        assert!(matches!(
-            Commander::new(&spec, &Surroundings::default(), "r").unwrap_err(),
-            CommandError::NotExecutable { .. }
-        ));
-        let spec = ExecSpec {
-            argv: vec![],
-            shell: false,
-            quoting_shell: None,
-            stdin: false,
-            merges: false,
-            item_tmp: false,
-            terminal: false,
-            insertion: Insertion::default(),
-        };
-        assert!(matches!(Commander::new(&spec, &Surroundings::default(), "r").unwrap_err(), CommandError::Empty));
+        assert!(matches!(error(&["frobnicate"]), CommandError::NotFound { .. }));
+        assert!(matches!(error(&["/"]), CommandError::NotExecutable { .. }));
+        assert!(matches!(error(&[]), CommandError::Empty));
     }
 
     #[test]

@@ -142,28 +142,11 @@ fn workers(asked: u32, process: &assembly::ChangedProcess) -> u32 {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::model::xargs::XargsCut;
 
     #[test]
     fn a_line_has_what_the_environment_leaves() {
         let room = LineRoom { environment_bytes: 1000, environment_words: 10, system_bytes_max: 1 << 21 };
-        let spec = |line_bytes_max| XargsSpec {
-            command: vec!["echo".into()],
-            input: InputSpec::Stdin,
-            cut: XargsCut::At(0),
-            replace: None,
-            lines_max: None,
-            args_max: None,
-            line_bytes_max,
-            exits_if_too_long: false,
-            skips_empty: false,
-            slot_variable: None,
-            opens_terminal: false,
-            prints: false,
-            asks: false,
-            processes_max: 1,
-            shows_limits: false,
-        };
+        let spec = |line_bytes_max| XargsSpec { line_bytes_max, ..XargsSpec::of_command(vec!["echo".into()]) };
         let most = (1 << 21) - 2048 - 1000;
         assert_eq!(room.line_bytes_max(), most);
         let system_bytes_max = most as usize - 12 * 8;
