@@ -69,6 +69,7 @@ pub struct Answer<'a> {
     /// Of several items, a line each; of one, any bytes.
     pub results: Content<'a>,
     pub errors: Content<'a>,
+    /// A time for each item.
     pub times: Option<&'a [ItemTime]>,
     pub exit: Option<ExitStatus>,
     /// An attempt that failed has results too: the output of a command.
@@ -76,6 +77,12 @@ pub struct Answer<'a> {
 }
 
 impl<'a> Answer<'a> {
+    /// No results of these items.
+    pub fn empty(first: ItemId, count: u32) -> Self {
+        let (results, errors) = (Content::default(), Content::default());
+        Self { first, count, results, errors, times: None, exit: None, of_failures: true }
+    }
+
     /// The part of this answer that belongs to a settlement.
     pub fn part(self, settlement: &Settlement) -> Option<Self> {
         if !self.of_failures && settlement.outcome != Outcome::Done {

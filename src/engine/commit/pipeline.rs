@@ -223,7 +223,7 @@ impl Commit {
             if mutant!(ReleasedBeforeShown, !self.wants_inputs, true) {
                 feed.release(settlement.first, settlement.count);
             }
-            self.reorder.hold(HeldResults::new(settlement, answer));
+            self.reorder.hold(settlement, answer);
         } else if mutant!(BarrierForgotten, self.record.is_some(), false) {
             let event = RunEvent::ItemsSettled(settlement.clone());
             self.waiting.push((now, Deferred::Results(Box::new(HeldResults::new(settlement, answer)))));
@@ -243,8 +243,13 @@ impl Commit {
                 self.waiting.push((now, Deferred::Results(Box::new(held))));
                 continue;
             }
-            let settlement = held.settlement.clone();
-            self.show(now, &settlement, Some(held.answer()), feed);
+            self.show_held(now, &mut held, feed);
+        }
+    }
+
+    fn show_held(&mut self, now: Instant, held: &mut HeldResults, feed: &mut Feed) {
+        while let Some((settlement, answer)) = held.take_next() {
+            self.show(now, &settlement, Some(answer), feed);
         }
     }
 
@@ -279,10 +284,7 @@ impl Commit {
         for (now, waiting) in waiting.drain(..) {
             match waiting {
                 Deferred::Event(event) => self.show_event(now, &event),
-                Deferred::Results(mut held) => {
-                    let settlement = held.settlement.clone();
-                    self.show(now, &settlement, Some(held.answer()), feed);
-                }
+                Deferred::Results(mut held) => self.show_held(now, &mut held, feed),
             }
         }
         self.waiting = waiting;

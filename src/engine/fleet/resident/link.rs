@@ -230,28 +230,22 @@ impl Link {
                 trace_received(&mut self.work, self.peer, &received, turn);
             }
             // There may be one of these for each tiny item, so this case is tested first.
-            if let Received::Message(FromWorker::Done { first, count, attempt, busy_ns, timed: false }, body) = received
-            {
+            if let Received::Message(FromWorker::Done { first, count, attempt, busy_ns, timed }, body) = received {
                 let batch = Batch { first: ItemId(first), count, attempt: Attempt(attempt) };
-                if !self.gathered.take(batch, busy_ns, body) {
-                    let place = range_in(base, body);
+                let (times, results) = split_times(&mut self.times, body, count, timed, turn);
+                let place = range_in(base, results);
+                let is_gathered = self.gathered.take(batch, busy_ns, results, times.as_ref());
+                self.trace_times(batch, times.as_ref(), turn);
+                if !is_gathered {
                     self.report_gathered(turn);
-                    self.settled(batch, busy_ns, ResultPlace::Read(place), None, turn);
+                    self.settled(batch, busy_ns, ResultPlace::Read(place), times, turn);
                 }
                 continue;
             }
             match received {
                 Received::Ready | Received::Message(FromWorker::Hello { .. }, _) => turn.report(hello(self.peer)),
-                // For a trace alone.
-                Received::Message(FromWorker::Work { .. }, _) => {}
-                Received::Message(FromWorker::Done { first, count, attempt, busy_ns, timed }, body) => {
-                    let batch = Batch { first: ItemId(first), count, attempt: Attempt(attempt) };
-                    let (times, results) = split_times(&mut self.times, body, count, timed, turn);
-                    let place = range_in(base, results);
-                    self.trace_times(batch, times.as_ref(), turn);
-                    self.report_gathered(turn);
-                    self.settled(batch, busy_ns, ResultPlace::Read(place), times, turn);
-                }
+                // For a trace alone; `Done` was taken above.
+                Received::Message(FromWorker::Work { .. } | FromWorker::Done { .. }, _) => {}
                 Received::Message(FromWorker::Failed { item, attempt, panicked, timed }, body) => {
                     let (times, text) = split_times(&mut self.times, body, 1, timed, turn);
                     let failed = Batch::of_one(ItemId(item), Attempt(attempt));
@@ -304,8 +298,8 @@ impl Link {
     }
 
     fn report_gathered(&mut self, turn: &mut Turn) {
-        if let Some(Stretch { batch, busy_ns, results }) = self.gathered.end() {
-            self.settled(batch, busy_ns, ResultPlace::Gathered(results), None, turn);
+        if let Some(Stretch { batch, busy_ns, results, times }) = self.gathered.end() {
+            self.settled(batch, busy_ns, ResultPlace::Gathered(results), times, turn);
         }
     }
 
