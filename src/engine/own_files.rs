@@ -128,6 +128,8 @@ pub fn open_files(config: &Config) -> u64 {
         events.is_some(),
         joblog.is_some(),
         results.is_some(),
+        // A folder, and a file in it.
+        results.as_ref().is_some_and(|spec| spec.format == ResultsFormat::Files),
         *progress != ProgressMode::None,
         config.trace.file.is_some(),
         config.workers_file.is_some(),

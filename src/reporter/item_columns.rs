@@ -4,10 +4,11 @@
 
 use super::Settled;
 use crate::model::arrangement::{ColumnNames, ItemForm};
+use std::borrow::Cow;
 use std::cmp::Ordering;
 
 /// The longest name of a file that common file systems take, in bytes.
-const NAME_BYTES_MAX: usize = 255;
+pub const NAME_BYTES_MAX: usize = 255;
 
 /// What is known of the arguments of all items.
 #[derive(Clone, Debug)]
@@ -39,41 +40,41 @@ impl ItemColumns {
     pub fn push_path(&self, arguments: &[&[u8]], shortens: bool, out: &mut Vec<u8>) {
         let start = out.len();
         for record in arguments.chunks(self.per_record.unwrap_or(arguments.len()).max(1)) {
-            let mut columns: Vec<(Vec<u8>, &[u8])> = (1..)
+            let mut columns: Vec<(Cow<'_, [u8]>, &[u8])> = (1..)
                 .zip(record)
                 .map(|(number, value)| {
-                    (self.name(number).map_or_else(|| number.to_string().into(), <[u8]>::to_vec), *value)
+                    let named = self.name(number).map(Cow::Borrowed);
+                    (named.unwrap_or_else(|| number.to_string().into_bytes().into()), *value)
                 })
                 .collect();
             columns.sort_by(|(one, _), (other, _)| order(one, other));
             for (name, value) in columns {
-                for part in [name, escaped(value, shortens)] {
-                    if out.len() > start {
-                        out.push(b'/');
-                    }
-                    out.extend_from_slice(&part);
+                if out.len() > start {
+                    out.push(b'/');
                 }
+                out.extend_from_slice(&name);
+                out.push(b'/');
+                push_escaped(value, shortens, out);
             }
         }
     }
 }
 
-/// A value as a part of a path.
-fn escaped(value: &[u8], shortens: bool) -> Vec<u8> {
-    let mut part = Vec::with_capacity(value.len());
+/// Appends a value as a part of a path.
+fn push_escaped(value: &[u8], shortens: bool, out: &mut Vec<u8>) {
+    let start = out.len();
     for byte in value {
         match byte {
-            b'\\' => part.extend_from_slice(b"\\\\"),
-            b'\t' => part.extend_from_slice(b"\\t"),
-            0 => part.extend_from_slice(b"\\0"),
-            b'/' => part.extend_from_slice(b"\\_"),
-            _ => part.push(*byte),
+            b'\\' => out.extend_from_slice(b"\\\\"),
+            b'\t' => out.extend_from_slice(b"\\t"),
+            0 => out.extend_from_slice(b"\\0"),
+            b'/' => out.extend_from_slice(b"\\_"),
+            _ => out.push(*byte),
         }
     }
     if shortens {
-        part.truncate(NAME_BYTES_MAX);
+        out.truncate(start + NAME_BYTES_MAX);
     }
-    part
 }
 
 /// By the number that a name begins with, then by its bytes.

@@ -14,12 +14,17 @@ use crate::model::exit::ExitStatus;
 use crate::model::ids::{ItemId, WorkerId};
 use crate::model::outcome::{Cause, CauseKind, FailReason, Outcome};
 use crate::model::time::{Duration, Instant};
+use crate::model::words::push_number;
 use crate::sys::outbox::Outbox;
 use std::collections::HashMap;
 use std::io::Write;
+use std::iter;
 
 /// As GNU parallel writes it.
 const HEADER: &[u8] = b"Seq\tHost\tStarttime\tJobRuntime\tSend\tReceive\tExitval\tSignal\tCommand\n";
+
+/// How wide the seconds before the point of a runtime are at least.
+const RUNTIME_SECONDS_WIDTH: usize = 6;
 
 /// Exitval of an attempt that passed its time limit and did not end with a code, as in GNU parallel.
 const TIMED_OUT: i32 = -1;
@@ -75,19 +80,17 @@ impl JobLog {
         let Some(out) = self.file.buffer() else { return };
         let started_ms = self.unix_start_ns.saturating_add(row.started.0).saturating_add(500_000) / 1_000_000;
         let runtime_ms = row.runtime.0 / 1_000_000;
+        push_number(out, row.item.0.saturating_add(1));
+        out.extend_from_slice(b"\t:\t");
+        push_milliseconds(started_ms, out);
+        out.push(b'\t');
+        let seconds_digits = (runtime_ms / 1000).checked_ilog10().unwrap_or(0) as usize + 1;
+        out.extend(iter::repeat_n(b' ', RUNTIME_SECONDS_WIDTH.saturating_sub(seconds_digits)));
+        push_milliseconds(runtime_ms, out);
+        out.extend_from_slice(b"\t0\t");
+        push_number(out, row.received);
         // A vector takes everything.
-        let _ = write!(
-            out,
-            "{}\t:\t{}.{:03}\t{:6}.{:03}\t0\t{}\t{}\t{}\t",
-            row.item.0.saturating_add(1),
-            started_ms / 1000,
-            started_ms % 1000,
-            runtime_ms / 1000,
-            runtime_ms % 1000,
-            row.received,
-            row.exit.0,
-            row.exit.1
-        );
+        let _ = write!(out, "\t{}\t{}\t", row.exit.0, row.exit.1);
         out.extend(self.text.iter().map(|byte| if *byte == b'\n' { 0 } else { *byte }));
         out.push(b'\n');
     }
@@ -167,8 +170,13 @@ impl Reporter for JobLog {
 
 /// Appends seconds with three digits behind the point; what is less than a millisecond is cut off.
 pub(super) fn push_seconds(ns: u64, out: &mut Vec<u8>) {
-    let ms = ns / 1_000_000;
-    out.extend_from_slice(format!("{}.{:03}", ms / 1000, ms % 1000).as_bytes());
+    push_milliseconds(ns / 1_000_000, out);
+}
+
+fn push_milliseconds(ms: u64, out: &mut Vec<u8>) {
+    push_number(out, ms / 1000);
+    let digit = |unit: u64| b'0' + (ms / unit % 10) as u8;
+    out.extend_from_slice(&[b'.', digit(100), digit(10), digit(1)]);
 }
 
 /// Exitval and Signal. Both are 0 only of an item that is done.

@@ -35,6 +35,7 @@ pub mod memfd;
 pub mod mqueue;
 pub mod open_fds;
 pub mod outbox;
+pub mod output_folder;
 pub mod own_process;
 pub mod parent;
 pub mod pidfd;

@@ -258,10 +258,12 @@ impl Commit {
         if let Some(error) = self.pass_barrier(feed) {
             turn.report(Input::StorageLost { error });
         }
+        // Before the files: an item whose line is in the log has its results in its files.
+        let failure = self.flush_reporters();
         let waiting = self.flush_files(turn);
         let counted = if self.files.stopping { 0 } else { waiting };
         self.output.set_waiting_for_files(counted);
-        if let Some(failure) = self.flush_reporters() {
+        if let Some(failure) = failure.or_else(|| self.failure.take()) {
             turn.report(Input::StorageLost { error: failure.to_string() });
         }
         self.output.flush(turn);
@@ -496,6 +498,47 @@ mod tests {
     fn answer(first: u64, count: u32, results: &'static [u8]) -> Option<Answer<'static>> {
         let (results, errors) = (Content::in_memory(results), Content::default());
         Some(Answer { first: ItemId(first), count, results, errors, times: None, exit: None, of_failures: false })
+    }
+
+    /// Notes how long its file is when it writes what it holds elsewhere.
+    struct Holding(OwnFile, std::path::PathBuf, Notes);
+
+    impl Reporter for Holding {
+        fn event(&mut self, _: Instant, _: &RunEvent, _: &mut Outbox, _: &mut Outbox) -> Result<(), ReporterError> {
+            Ok(())
+        }
+        fn settled(
+            &mut self,
+            _: Instant,
+            _: &mut Settled<'_>,
+            _: &mut Outbox,
+            _: &mut Outbox,
+        ) -> Result<(), ReporterError> {
+            self.0.outbox.push(b"line");
+            Ok(())
+        }
+        fn file(&mut self) -> Option<&mut OwnFile> {
+            Some(&mut self.0)
+        }
+        fn flush(&mut self) -> Result<(), ReporterError> {
+            self.2.add(format!("file={}", self.1.metadata().unwrap().len()));
+            Ok(())
+        }
+    }
+
+    #[test]
+    fn what_reporters_hold_is_written_before_their_files_say_so() {
+        let (commit, mut feed, mut turn, notes) = fixture(false);
+        let place = tempfile::tempdir().unwrap();
+        let path = place.path().join("log");
+        let log = Holding(OwnFile::create(&path).unwrap(), path.clone(), notes.clone());
+        let mut commit = commit.with_logs(vec![Box::new(log)]);
+        commit.settle(Instant::ZERO, done(0, 1), true, answer(0, 1, b""), &mut feed);
+        commit.end_turn(&mut turn, &mut feed);
+        assert_eq!(
+            (notes.take().as_str(), std::fs::read(&path).unwrap().as_slice()),
+            ("show0[]= event0+1 file=0", &b"line"[..])
+        );
     }
 
     #[test]
