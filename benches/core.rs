@@ -58,6 +58,7 @@ fn policy() -> Policy {
         report_starts: false,
         explains: false,
         seed: 1,
+        in_hand: true,
     }
 }
 

@@ -208,6 +208,12 @@ mod armed {
         HeldWorkerForgotten,
         /// The item of a command that was ended to make room is charged.
         ReliefCharged,
+        /// An item stays in hand however long the command before it takes.
+        HandKept,
+        /// An item that was in hand and is not started is forgotten.
+        HandLost,
+        /// Items stay in hand although the run stops.
+        HandsOutliveStop,
     }
     shell {
         /// A worker that cannot be watched is not ended.
@@ -284,6 +290,12 @@ mod armed {
         ShortMachineForgotten,
         /// Workers that are held never go on.
         HeldForEver,
+        /// What is in hand is started although the command before it has failed.
+        HandAfterFailure,
+        /// A launcher that sleeps is not told of what it has in hand.
+        LauncherOversleeps,
+        /// The loop is not woken for reports that were posted quietly.
+        ReportsKeptQuiet,
     }
     }
 }

@@ -134,6 +134,7 @@ impl Shell {
             report_starts: true,
             explains: true,
             seed: 1,
+            in_hand: true,
         };
         Self {
             core: Core::new(policy),
@@ -207,6 +208,7 @@ impl Shell {
             Action::Demand { items } => self.demand = items,
             Action::CloseSource => self.ended = true,
             Action::Finish(outcome) => self.finished = Some(outcome),
+            Action::InHand { .. } | Action::TakeBack { .. } => panic!("{action:?} for workers that stay"),
             Action::Commit { .. } | Action::Report(_) | Action::ShowStatus(_) | Action::Because(_) => {}
         }
     }

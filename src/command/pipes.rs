@@ -25,8 +25,7 @@ impl Pipes {
     /// No descriptor is left.
     pub fn new(input: Option<&[u8]>, stays_open: bool, merges: bool, pty: bool) -> io::Result<Self> {
         let output = || -> io::Result<(PipeReader, OwnedFd)> {
-            let (ours, theirs) = fd::pipe()?;
-            fd::set_nonblocking(&ours)?;
+            let (ours, theirs) = fd::pipe_to_poll()?;
             Ok((ours.into(), theirs))
         };
         let (ours_stdout, stdout) = if pty {

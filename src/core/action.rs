@@ -45,4 +45,11 @@ pub enum Action {
     Because(Reason),
     /// The run is over: no worker is left. The last action.
     Finish(RunOutcome),
+    /// Keep this item for a slot whose process runs (`Blame::WholeProcess`), behind others that the slot may have in hand.
+    /// Once the process before it has exited with 0, start the one of this item at once, as the slot's next incarnation; if
+    /// that ends otherwise, or is not started, return the item. Answer: `Spawned` or `SpawnFailed` behind the `Exited` of
+    /// the process before; or `TakenBack`.
+    InHand { worker: WorkerId, batch: Batch },
+    /// Return what the slot has in hand. Answer: `TakenBack` for each item whose process was not started before.
+    TakeBack { worker: WorkerId },
 }

@@ -21,7 +21,9 @@ impl Core {
         if self.policy.worker.starts_with_item() {
             self.on_item_exited(index, status, usage);
             self.clear_process(index);
-            self.fill(index);
+            if !self.begin_hand(index) {
+                self.fill(index);
+            }
             if self.run_overdue && self.stage == Stage::Running {
                 self.on_run_timeout();
             }
@@ -37,6 +39,7 @@ impl Core {
         let reason = KillReason::reason(kill_reason.as_ref(), status);
         let taken = self.pool.take(index, 1);
         self.mark_down(index);
+        self.note_length(index, kill_reason.is_none() && status.is_success());
         if kill_reason.is_none() && status.is_success() {
             self.note_success(index);
         }

@@ -87,6 +87,9 @@ pub enum Input {
     SinkLost { error: String },
     /// A file that the run needs for itself could not be written.
     StorageLost { error: String },
+    /// An item that a slot had in hand is not started: it was asked for again, or the process before it did not exit with 0,
+    /// or was not started. What the shell has in hand then comes ahead of that exit, or failure.
+    TakenBack { worker: WorkerId, item: ItemId },
 }
 
 /// What workers that are at an item do about a machine that is short of something. No item is charged for it, and the

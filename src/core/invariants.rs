@@ -25,10 +25,11 @@ impl Core {
     /// The first that does not hold.
     pub fn check(&self) -> Result<(), Violation> {
         let (queued, delayed, flying) = (self.queue.items(), self.queue.delayed_items(), self.pool.in_flight);
-        let (accepted, settled) = (self.totals.accepted, self.totals.settled());
+        let (accepted, settled, hands) = (self.totals.accepted, self.totals.settled(), self.pool.hands);
         hold!(
-            accepted == queued + delayed + flying + settled,
-            "accepted {accepted} items, but {queued} are queued, {delayed} delayed, {flying} at workers, {settled} settled"
+            accepted == queued + delayed + hands + flying + settled,
+            "accepted {accepted} items, but {queued} are queued, {delayed} delayed, {hands} in hand, {flying} at workers, \
+             {settled} settled"
         );
         let arrived = self.admission.next - self.policy.first_item.0;
         hold!(accepted == arrived, "accepted {accepted} items, but the next id is {}", self.admission.next);
@@ -66,7 +67,7 @@ impl Core {
     fn check_slots(&self) -> Result<(), Violation> {
         let pool = &self.pool;
         let (mut up, mut flying, mut timers) = (0, 0, 0);
-        let (mut present, mut tried, mut retired) = (0, 0, 0);
+        let (mut present, mut tried, mut retired, mut hands) = (0, 0, 0, 0);
         for (index, slot) in pool.slots.iter().enumerate() {
             let number = index + 1;
             let items: u64 = slot.leases.iter().map(|lease| u64::from(lease.batch.count)).sum();
@@ -102,6 +103,13 @@ impl Core {
                 (pool.idle.contains(index), pool.busy_short.contains(index) || pool.busy_long.contains(index));
             hold!(wants == (idle || busy), "worker {number} wants items: {wants}, but is filed as {}", idle || busy);
             hold!(!idle || items == 0, "worker {number} is filed as idle with {items} items");
+            let in_hand = slot.hand.leases.len() as u64;
+            hold!(in_hand == 0 || (whole && slot.is_up()), "worker {number} has an item in hand and no process");
+            hold!(!slot.from_hand || slot.pid.is_none(), "the process of worker {number} was not in hand");
+            let open = pool.open_hands.contains(index);
+            let takes = slot.takes_in_hand() && self.policy.gives_in_hand();
+            hold!(open == takes, "worker {number} can be given an item in hand: {takes}, but is filed as {open}");
+            hands += in_hand;
             if let Some(deadline) = slot.timer {
                 timers += 1;
                 hold!(self.timers.holds(Timer::Slot(index), deadline), "the timer of worker {number} is not set");
@@ -113,13 +121,14 @@ impl Core {
             flying += items;
         }
         let median_timer = self.median_limit.as_ref().and_then(|median| median.timer);
-        let others = [self.run_timer, self.grace_timer, self.gate.delay_timer, median_timer];
+        let others = [self.run_timer, self.grace_timer, self.gate.delay_timer, median_timer, self.hand_timer];
         timers += others.into_iter().flatten().count();
         hold!(timers == self.timers.len(), "{timers} timers are known, {} are set", self.timers.len());
         hold!(up == pool.up, "{up} workers are up, not {}", pool.up);
         hold!(present == pool.target, "{present} slots are not removed, not {}", pool.target);
         let counted = (pool.tried, pool.retired);
         hold!((tried, retired) == counted, "tried, retired: {tried}, {retired}, not {counted:?}");
+        hold!(hands == pool.hands, "{hands} items are in hand, not {}", pool.hands);
         hold!(flying == pool.in_flight, "{flying} items are in flight, not {}", pool.in_flight);
         Ok(())
     }
@@ -130,9 +139,10 @@ impl Core {
         let counted = self.queue.items() + self.queue.delayed_items();
         hold!(items == counted, "{items} items wait, not {counted}");
         let leased = self.pool.slots.iter().flat_map(|slot| slot.leases.iter().map(|lease| lease.batch));
+        let in_hand = self.pool.slots.iter().flat_map(|slot| slot.hand.leases.iter().map(|lease| lease.batch));
         let mut open = Vec::new();
         let mut charged = 0;
-        for batch in waiting.into_iter().chain(leased) {
+        for batch in waiting.into_iter().chain(leased).chain(in_hand) {
             let later = batch.attempt > Attempt::FIRST;
             hold!(batch.count > 0, "an empty batch at item {}", batch.first);
             hold!(batch.count == 1 || !later, "a batch of {} items at a later attempt", batch.count);

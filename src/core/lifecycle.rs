@@ -7,7 +7,7 @@ use super::Core;
 use super::action::Action;
 use super::input::SpawnFailure;
 use super::queue::Queued;
-use super::reason::Reason;
+use super::reason::{Reason, TakeBackReason};
 use super::restart::Setback;
 use super::slot::{KillReason, Lease, SlotState, Watch};
 use crate::model::event::{RunEvent, Stage};
@@ -63,7 +63,8 @@ impl Core {
             self.totals.stale += 1;
             return;
         }
-        self.pool.slots[index].pid = Some(pid);
+        let slot = &mut self.pool.slots[index];
+        (slot.pid, slot.spawned_at, slot.from_hand) = (Some(pid), self.now, false);
         self.totals.spawned += 1;
         self.breaker.note_spawned();
         let (worker, incarnation) = self.ids(index);
@@ -169,10 +170,11 @@ impl Core {
                 self.give_back_or_skip(index, queued);
             }
         }
+        let goes_on = self.begin_hand(index);
         match failure {
             _ if !self.restarting() => {}
             SpawnFailure::Program(last) => self.stop(Stage::Terminating, StopReason::RestartLimit { worker, last }),
-            _ if self.is_removed(index) => {}
+            _ if goes_on || self.is_removed(index) => {}
             // The item caused the failure, so the slot takes the next item.
             SpawnFailure::Item(_) | SpawnFailure::Unfit(_) | SpawnFailure::Lost { .. } if of_item => self.fill(index),
             // Other workers make progress, and the end of one may free what the system is short of.
@@ -202,7 +204,7 @@ impl Core {
                 self.give_back_or_skip(index, Queued { batch, priority: lease.priority, fresh: false })
             );
         }
-        if self.restarting() && !self.is_removed(index) {
+        if !self.begin_hand(index) && self.restarting() && !self.is_removed(index) {
             mutant!(DeclinedSlotLost, self.fill(index), {});
         }
     }
@@ -299,6 +301,8 @@ impl Core {
         if self.policy.worker.starts_with_item() && self.pool.slots[index].state == SlotState::Ready {
             self.clear_slot_timer(index);
             self.pool.slots[index].output_held = true;
+            self.pool.update_sets(index);
+            self.recall_hand(index, TakeBackReason::Long);
             self.go_on_if_idle(index);
         }
     }
@@ -382,6 +386,7 @@ impl Core {
             slot.kill_reason = Some(kill_reason);
         }
         let spawned = slot.pid.is_some();
+        self.recall_hand(index, TakeBackReason::Ended);
         self.clear_slot_timer(index);
         self.pool.set_state(index, SlotState::Stopping { step: None });
         if spawned {
@@ -444,7 +449,7 @@ impl Core {
         slot.passed_limit = None;
         (slot.was_ready, slot.answered, slot.output_held, slot.is_held) = (false, false, false, false);
         slot.settled = 0;
-        slot.refill = false;
+        (slot.refill, slot.from_hand) = (false, false);
         self.pool.set_state(index, SlotState::Down);
     }
 

@@ -20,6 +20,7 @@ mod exits;
 mod explain;
 mod gate;
 mod halt;
+mod in_hand;
 pub mod input;
 mod invariants;
 mod jitter;
@@ -61,7 +62,7 @@ use jitter::Jitter;
 use median::MedianLimit;
 use pool::Pool;
 use queue::ItemQueue;
-use reason::WaitReason;
+use reason::{TakeBackReason, WaitReason};
 use std::collections::{BTreeMap, VecDeque};
 use timers::{Timer, Timers};
 
@@ -87,6 +88,8 @@ pub struct Core {
     /// The time of the run has passed while only the end of some output was awaited.
     run_overdue: bool,
     grace_timer: Option<Instant>,
+    /// When an item has been in hand for too long.
+    hand_timer: Option<Instant>,
     /// The causes of failed attempts, by open item.
     causes: BTreeMap<ItemId, Causes>,
     /// Only in keep-order.
@@ -143,6 +146,7 @@ impl Core {
             run_timer: None,
             run_overdue: false,
             grace_timer: None,
+            hand_timer: None,
             causes: BTreeMap::new(),
             order: policy.keep_order.then(|| CommitOrder::new(policy.first_item)),
             breaker: Breaker::new(policy.dead_max),
@@ -195,6 +199,7 @@ impl Core {
                 }
                 Timer::MedianLimit => self.on_median_limit(),
                 Timer::StartDelay => self.on_start_delay_over(),
+                Timer::Hands => self.on_hand_timer(),
                 Timer::Slot(index) => {
                     self.pool.slots[index].timer = None;
                     self.on_slot_timer(index);
@@ -249,7 +254,7 @@ impl Core {
             Input::SourceEnded => self.on_source_ended(),
             Input::SourceLost { error } => self.on_source_lost(error),
             Input::Command { command, origin } => self.on_command(command, origin),
-            Input::Congested { congested } => self.congested = congested,
+            Input::Congested { congested } => self.on_congested(congested),
             Input::StartsPermitted { count } => self.on_starts_permitted(count),
             Input::Relief(relief) => self.on_relief(relief),
             Input::SinkClosed => self.stop(Stage::Terminating, StopReason::SinkClosed),
@@ -304,6 +309,15 @@ impl Core {
                 }
             }
             Input::OutputHeld { worker, incarnation } => self.on_output_held(worker, incarnation),
+            Input::TakenBack { worker, item } => self.on_taken_back(worker, item),
+        }
+    }
+
+    /// The output takes less than the commands write, or enough again.
+    fn on_congested(&mut self, congested: bool) {
+        self.congested = congested;
+        if congested {
+            self.recall_hands(TakeBackReason::Congested);
         }
     }
 
@@ -361,6 +375,8 @@ impl Core {
     /// The end of every step: dispatches items, demands more, and ends a run that is over.
     fn follow_up(&mut self) {
         self.dispatch();
+        self.fill_hands();
+        self.spread_hands();
         self.demand();
         self.end_if_over();
         if self.policy.explains {

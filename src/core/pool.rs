@@ -22,6 +22,10 @@ pub(super) struct Pool {
     pub(super) busy_short: SlotSet,
     /// The same for slots whose items take long, or an unknown time (`BatchSizer::is_slow`).
     pub(super) busy_long: SlotSet,
+    /// Slots that can be given an item in hand.
+    pub(super) open_hands: SlotSet,
+    /// Whether items are given in hand at all.
+    gives_in_hand: bool,
     /// One past the slot that was sent items last, so that the next items go to another slot.
     pub(super) cursor: usize,
     /// Slots that are not removed: the number of workers that the run is to have.
@@ -34,6 +38,8 @@ pub(super) struct Pool {
     pub(super) retired: usize,
     /// Items at all workers.
     pub(super) in_flight: u64,
+    /// Items in hand.
+    pub(super) hands: u64,
 }
 
 impl Pool {
@@ -49,12 +55,15 @@ impl Pool {
             idle: SlotSet::default(),
             busy_short: SlotSet::default(),
             busy_long: SlotSet::default(),
+            open_hands: SlotSet::default(),
+            gives_in_hand: policy.gives_in_hand(),
             cursor: 0,
             target: 0,
             up: 0,
             tried: 0,
             retired: 0,
             in_flight: 0,
+            hands: 0,
         };
         for _ in 0..policy.workers.max(1) {
             pool.add();
@@ -66,7 +75,7 @@ impl Pool {
     pub(super) fn add(&mut self) -> usize {
         let index = self.slots.len();
         self.slots.push(WorkerSlot::new());
-        for set in [&mut self.idle, &mut self.busy_short, &mut self.busy_long] {
+        for set in [&mut self.idle, &mut self.busy_short, &mut self.busy_long, &mut self.open_hands] {
             set.grow(index + 1);
         }
         self.add_to_target(index);
@@ -82,6 +91,7 @@ impl Pool {
             let (incarnation, start_due) = (slot.incarnation, slot.start_due);
             *slot = WorkerSlot { incarnation, start_due, ..WorkerSlot::new() };
         }
+        self.update_sets(index);
         self.add_to_target(index);
     }
 
@@ -100,6 +110,7 @@ impl Pool {
         self.tried -= usize::from(std::mem::take(&mut slot.tried));
         self.retired -= usize::from(std::mem::take(&mut slot.retired));
         (slot.removed, slot.refill) = (true, false);
+        self.update_sets(index);
     }
 
     /// Changes the state of a slot, and the counters and sets that depend on it.
@@ -152,6 +163,9 @@ impl Pool {
         self.idle.set(index, spare && idle);
         self.busy_short.set(index, spare && !idle && !long);
         self.busy_long.set(index, spare && !idle && long);
+        if self.gives_in_hand {
+            self.open_hands.set(index, self.slots[index].takes_in_hand());
+        }
     }
 
     /// The slot that is sent the next items. Idle slots come first. `tail`: fewer items than workers are left; then a

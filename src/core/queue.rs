@@ -40,6 +40,8 @@ pub(super) struct ItemQueue {
     heap: BinaryHeap<Reverse<Queued>>,
     /// What was given back, to be dispatched first. Unused in priority order.
     returned: VecDeque<Queued>,
+    /// What was in hand and not begun, to be dispatched next, in the order of the input. In fifo order alone.
+    unbegun: BTreeMap<ItemId, Queued>,
     delayed: BTreeMap<(Instant, ItemId), Queued>,
     items: u64,
     fresh_items: u64,
@@ -52,6 +54,7 @@ impl ItemQueue {
             fresh: VecDeque::new(),
             heap: BinaryHeap::new(),
             returned: VecDeque::new(),
+            unbegun: BTreeMap::new(),
             delayed: BTreeMap::new(),
             items: 0,
             fresh_items: 0,
@@ -109,6 +112,12 @@ impl ItemQueue {
         }
     }
 
+    /// Takes back an item that was not begun.
+    pub(super) fn give_back_unbegun(&mut self, queued: Queued) {
+        self.items += u64::from(queued.batch.count);
+        self.unbegun.insert(queued.batch.first, Queued { fresh: false, ..queued });
+    }
+
     /// Keeps an item back until `due`.
     pub(super) fn delay(&mut self, queued: Queued, due: Instant) {
         self.delayed.insert((due, queued.batch.first), queued);
@@ -132,6 +141,10 @@ impl ItemQueue {
             }
             self.items -= u64::from(batch.count);
             return Some(Queued { batch, ..front });
+        }
+        if let Some((_, queued)) = self.unbegun.pop_first() {
+            self.items -= u64::from(queued.batch.count);
+            return Some(queued);
         }
         let queued = match self.order {
             QueueOrder::Priority => self.heap.pop()?.0,
@@ -173,6 +186,7 @@ impl ItemQueue {
         self.fresh.clear();
         self.heap.clear();
         self.returned.clear();
+        self.unbegun.clear();
         self.delayed.clear();
         self.items = 0;
         self.fresh_items = 0;
@@ -182,7 +196,8 @@ impl ItemQueue {
     /// Every batch that waits, in no particular order. For checks and for the end.
     pub(super) fn batches(&self) -> impl Iterator<Item = Batch> + '_ {
         let aside = self.heap.iter().map(|Reverse(queued)| queued.batch);
-        let returned = self.returned.iter().chain(self.delayed.values()).map(|queued| queued.batch);
+        let returned =
+            self.returned.iter().chain(self.unbegun.values()).chain(self.delayed.values()).map(|queued| queued.batch);
         self.fresh.iter().copied().chain(aside).chain(returned)
     }
 }

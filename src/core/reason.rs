@@ -74,6 +74,13 @@ pub enum Reason {
     GoesOn,
     /// Of no order: why nothing is dispatched from now on.
     Waits(WaitReason),
+    /// Of `InHand`: the last command of the slot took short, and each slot has an item queued for it.
+    InHand {
+        /// Items in the queue, this one included.
+        queued: u64,
+    },
+    /// Of `TakeBack`.
+    TakeBack(TakeBackReason),
 }
 
 /// Why a worker was chosen.
@@ -149,6 +156,27 @@ pub enum WaitReason {
     StartsHeld,
 }
 
+/// Why an item in hand is asked for again.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum TakeBackReason {
+    /// The command before it takes long, or its output is awaited.
+    Long,
+    /// The command before it is ended.
+    Ended,
+    /// The run goes on with fewer workers.
+    Removed,
+    /// The run stops.
+    Stopping,
+    /// The output takes less than the workers give.
+    Congested,
+    /// No process is started for the moment.
+    Held,
+    /// The machine is short of something.
+    Short,
+    /// Another slot is free, and nothing is queued for it.
+    Idle,
+}
+
 impl fmt::Display for Choice {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
@@ -187,6 +215,21 @@ impl fmt::Display for WaitReason {
             Self::Stopping => "the run stops",
             Self::StartDelay => "the delay after the last start is not over",
             Self::StartsHeld => "no process is started for the moment",
+        })
+    }
+}
+
+impl fmt::Display for TakeBackReason {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Long => "the command before it takes long",
+            Self::Ended => "the command before it is ended",
+            Self::Removed => "the run goes on with fewer workers",
+            Self::Stopping => "the run stops",
+            Self::Congested => "the output takes less than the workers give",
+            Self::Held => "no process is started for the moment",
+            Self::Short => "the machine is short",
+            Self::Idle => "another slot is free",
         })
     }
 }
@@ -242,6 +285,8 @@ impl fmt::Display for Reason {
             Self::Held => f.write_str("the machine is short, and others began before it"),
             Self::GoesOn => f.write_str("it was held"),
             Self::Waits(reason) => reason.fmt(f),
+            Self::InHand { queued } => write!(f, "its commands take short; {queued} queued"),
+            Self::TakeBack(reason) => reason.fmt(f),
         }
     }
 }

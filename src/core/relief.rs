@@ -7,7 +7,7 @@
 use super::Core;
 use super::action::Action;
 use super::input::Relief;
-use super::reason::Reason;
+use super::reason::{Reason, TakeBackReason};
 use super::slot::{KillReason, SlotState, WorkerSlot};
 use crate::model::event::Stage;
 use crate::model::signal::Signal;
@@ -35,6 +35,9 @@ impl Core {
     }
 
     pub(super) fn on_relief(&mut self, relief: Relief) {
+        if relief != Relief::GoOn {
+            self.recall_hands(TakeBackReason::Short);
+        }
         let at_work = self.at_work();
         match relief {
             Relief::Run { count } => {

@@ -4,6 +4,7 @@
 //! that it holds return to the queue. Everything that depends on the number of workers reads `Pool::target`.
 
 use super::Core;
+use super::reason::TakeBackReason;
 use super::slot::SlotState;
 use crate::model::event::{RunEvent, Stage};
 use crate::mutant::mutant;
@@ -59,6 +60,7 @@ impl Core {
         present.truncate(count);
         for index in present {
             self.pool.remove(index);
+            self.recall_hand(index, TakeBackReason::Removed);
             mutant!(ShrinkForgotten, self.ask_to_leave(index), {});
             self.await_leaving(index);
         }

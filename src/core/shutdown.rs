@@ -6,6 +6,7 @@
 
 use super::Core;
 use super::action::Action;
+use super::reason::TakeBackReason;
 use super::slot::KillReason;
 use super::timers::Timer;
 use crate::model::command::{Command, Origin};
@@ -94,6 +95,7 @@ impl Core {
             return;
         }
         self.close_source();
+        mutant!(HandsOutliveStop, self.recall_hands(TakeBackReason::Stopping), {});
         if mutant!(DispatchInDrain, true, stage > Stage::Draining) {
             self.skip_queue();
         }
@@ -164,7 +166,7 @@ impl Core {
     /// The time of the whole run has passed. If every process that is left has ended already, and only the end of its
     /// output is awaited, its exit decides: a further attempt would begin too late.
     pub(super) fn on_run_timeout(&mut self) {
-        let waiting = self.queue.items() + self.queue.delayed_items();
+        let waiting = self.queue.items() + self.queue.delayed_items() + self.pool.hands;
         self.run_overdue = self.stage == Stage::Running
             && self.admission.ended
             && waiting == 0
@@ -227,6 +229,7 @@ impl Core {
         self.timers.clear(Timer::Grace, &mut self.grace_timer);
         self.timers.clear(Timer::WholeRun, &mut self.run_timer);
         self.timers.clear(Timer::StartDelay, &mut self.gate.delay_timer);
+        self.timers.clear(Timer::Hands, &mut self.hand_timer);
         let reason = self.reason.clone().unwrap_or(StopReason::SourceEnded);
         let outcome = RunOutcome { reason, totals: self.totals, halted: self.halted.clone() };
         self.report(RunEvent::RunFinished(outcome.clone()));

@@ -4,6 +4,7 @@
 //! alone, so that the pool's counters and sets follow it.
 
 use super::credit::BatchSizer;
+use super::in_hand::Hand;
 use super::restart::SlotHistory;
 use crate::model::event::EndReason;
 use crate::model::exit::ExitStatus;
@@ -131,6 +132,12 @@ pub(super) struct WorkerSlot {
     pub(super) started_at: Instant,
     /// The limit of that kind that its command has passed.
     pub(super) passed_limit: Option<Duration>,
+    /// The items that are started next, without a further order.
+    pub(super) hand: Hand,
+    /// The present process was in hand, and is not known to be started.
+    pub(super) from_hand: bool,
+    /// When its process was spawned.
+    pub(super) spawned_at: Instant,
 }
 
 /// The item that a worker runs, and its time so far.
@@ -187,6 +194,9 @@ impl WorkerSlot {
             start_due: false,
             started_at: Instant::ZERO,
             passed_limit: None,
+            hand: Hand::default(),
+            from_hand: false,
+            spawned_at: Instant::ZERO,
         }
     }
 

@@ -4,6 +4,7 @@
 //! whose processes end early keeps no other one waiting for ever. Processes that run go on, and are sent items.
 
 use super::Core;
+use super::reason::TakeBackReason;
 use super::timers::Timer;
 use crate::model::event::Stage;
 use crate::model::time::Instant;
@@ -13,6 +14,9 @@ impl Core {
     /// The shell permits this many starts from now on; `None`: any number.
     pub(super) fn on_starts_permitted(&mut self, count: Option<u32>) {
         self.gate.permitted = mutant!(StartsHeldIgnored, count, None);
+        if self.gate.permitted.is_some() {
+            self.recall_hands(TakeBackReason::Held);
+        }
         self.start_due();
     }
 

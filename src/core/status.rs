@@ -34,7 +34,7 @@ impl Core {
         Status {
             stage: self.stage,
             reason: self.reason.clone(),
-            queued: self.queue.items(),
+            queued: self.queue.items() + self.pool.hands,
             delayed: self.queue.delayed_items(),
             in_flight: self.pool.in_flight,
             demand: self.admission.outstanding,

@@ -19,6 +19,8 @@ pub(super) enum Timer {
     MedianLimit,
     /// Whatever the slot at this index waits for in its present state.
     Slot(usize),
+    /// An item has been in hand for too long.
+    Hands,
 }
 
 #[derive(Debug, Default)]

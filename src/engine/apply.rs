@@ -59,6 +59,10 @@ impl Components {
             Action::Kill { worker, incarnation, signal } => fleet.kill(worker, incarnation, signal, turn),
             // For the trace, which has it.
             Action::Because(_) => {}
+            Action::InHand { worker, batch } => {
+                fleet.give_in_hand(worker, batch, feed.body(batch.first, batch.count));
+            }
+            Action::TakeBack { worker } => fleet.take_back(worker),
             Action::Finish(outcome) => return Some(outcome),
         }
         None

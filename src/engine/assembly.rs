@@ -460,6 +460,7 @@ fn check_limits(config: &Config, kind: &Kind) -> Result<(), EngineError> {
     if needed > limit {
         return Err(EngineError::OpenFiles { workers, needed, limit });
     }
+    limits::reserve_open_files(needed);
     match limits::processes_max() {
         Some(max) if u64::from(workers) + OWN_PROCESSES > max.max => {
             Err(EngineError::Processes { workers, limit: max.max, name: max.name })

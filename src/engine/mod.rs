@@ -44,8 +44,8 @@ pub mod parts {
     pub use super::commit::{Commit, DurableRecord, EarlyOutput, LiveRegion, OutputStreams};
     pub use super::feed::{EarlierItems, Feed};
     pub use super::fleet::{
-        CommandExit, CommandPool, Conversation, Fleet, Handshake, ItemBytes, LaunchSpec, LauncherMailboxes, Order,
-        Program, ProgressSource, Report, Residents, Stdio,
+        CommandExit, CommandPool, Conversation, Fleet, HandFate, Hands, Handshake, InHand, ItemBytes, LaunchSpec,
+        LauncherMailboxes, Order, Program, ProgressSource, Report, Reports, Residents, Stdio,
     };
     pub use super::pace::{MemoryRelief, MemoryRules, RunPace, StartPermits};
     pub use super::progress::{ProgressDisplay, ProgressForm};

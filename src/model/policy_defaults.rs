@@ -94,7 +94,13 @@ impl ConfigBuilder {
                 || (self.joblog.is_some() && !self.is_per_item()),
             explains: self.trace_spec().is_on(),
             seed: self.seed.unwrap_or(self.host.seed),
+            in_hand: per_item && !self.looks_at_starts(),
         }
+    }
+
+    /// Whether each start of a command is shown, asked for or shared with others, so that it has to be ordered at its time.
+    fn looks_at_starts(&self) -> bool {
+        is_set(self.terminal) || is_set(self.interactive) || is_set(self.round_robin) || is_set(self.verbose)
     }
 
     /// What may be relied on with the workers.

@@ -390,6 +390,8 @@ pub struct Policy {
     pub explains: bool,
     /// The seed for the jitter of delays.
     pub seed: u64,
+    /// A slot of commands may be given its next item while its present command runs, to be started at its end.
+    pub in_hand: bool,
 }
 
 impl Policy {
@@ -400,6 +402,15 @@ impl Policy {
     #[must_use]
     pub fn leave_time(&self) -> Duration {
         self.grace.max(Self::LEAVE_TIME_MIN)
+    }
+
+    /// Whether slots are given items in hand: nothing else than a failure decides at the end of one command whether, or when,
+    /// the next one starts.
+    #[must_use]
+    pub fn gives_in_hand(&self) -> bool {
+        let decides = |halt: Halt| halt.on != HaltOn::Fail;
+        let is_free = self.start_delay.is_none() && !self.halt.is_some_and(decides);
+        self.in_hand && is_free && self.worker.starts_with_item() && self.queue_order == QueueOrder::Fifo
     }
 
     /// Whether items are read as far ahead as the queue permits, however few would keep the workers busy.

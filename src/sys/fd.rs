@@ -21,6 +21,17 @@ pub fn pipe() -> io::Result<(OwnedFd, OwnedFd)> {
     nix::unistd::pipe2(OFlag::O_CLOEXEC).map_err(refusal::of_call("pipe2"))
 }
 
+/// A pipe whose end to read from, the first, does not block. The end to write to does, whoever gets it.
+///
+/// # Errors
+/// The system is short of descriptors.
+pub fn pipe_to_poll() -> io::Result<(OwnedFd, OwnedFd)> {
+    let (ours, theirs) = pipe()?;
+    // A new pipe has no other flag that could be lost.
+    fcntl(&ours, FcntlArg::F_SETFL(OFlag::O_NONBLOCK)).map_err(refusal::of_call("fcntl"))?;
+    Ok((ours, theirs))
+}
+
 /// Makes reads and writes return `WouldBlock` instead of waiting. For fds of our own only: the flag applies to every
 /// process that shares the open file.
 ///

@@ -6,6 +6,7 @@
 //! [`RaisedOpenFiles`] is dropped, unless other code has changed it meanwhile. Children get the limit from before.
 
 use super::{cgroup, refusal};
+use nix::fcntl::{FcntlArg, fcntl};
 use nix::sys::resource::{RLIM_INFINITY, Resource, getrlimit, setrlimit};
 use std::fs;
 use std::io;
@@ -62,6 +63,16 @@ pub fn raise_open_files() -> io::Result<RaisedOpenFiles> {
     }
     *raised = Raised { holders: 1, soft_before: soft, soft_now: hard };
     Ok(RaisedOpenFiles { limit: hard, is_holder: true })
+}
+
+/// Has the system make room for this many open files. It does so by steps as their number grows, and each step makes a
+/// process with several threads wait for all processors (`expand_fdtable` in the kernel, 10 ms): so it is asked for them
+/// before there are threads. Without effect where the system refuses.
+pub fn reserve_open_files(count: u64) {
+    let highest = count.saturating_sub(1).try_into().unwrap_or(libc::c_int::MAX);
+    let duplicate = super::fd::dev_null().and_then(|file| Ok(fcntl(&file, FcntlArg::F_DUPFD_CLOEXEC(highest))?));
+    // The room stays.
+    let _ = duplicate.map(nix::unistd::close);
 }
 
 impl RaisedOpenFiles {

@@ -4,7 +4,7 @@
 //! the wake fd is written only if the reader has armed the mailbox, which it does before it waits.
 //!
 //! Invariant: each message is taken once, in the order of posting, and a reader that has armed the mailbox is woken for
-//! every message. No function waits, except for a lock that is held for moments. The number of messages is not limited
+//! every message that was not posted quietly. No function waits, except for a lock that is held for moments. The number of messages is not limited
 //! here: the posting threads limit it.
 
 use super::wake_fd::WakeFd;
@@ -58,6 +58,24 @@ impl<T> Mailbox<T> {
         }
     }
 
+    /// Posts all messages for whenever the reader looks: a reader that waits sleeps on.
+    pub fn post_quietly(&self, messages: &mut Vec<T>) {
+        let mut state = self.lock();
+        state.messages.append(messages);
+        self.waiting.store(state.messages.len(), Relaxed);
+    }
+
+    /// Wakes a reader that waits while there are messages that were posted quietly.
+    pub fn wake_for_messages(&self) {
+        let mut state = self.lock();
+        if state.armed && !state.messages.is_empty() {
+            state.armed = false;
+            state.wakes += 1;
+            drop(state);
+            self.wake_fd.wake();
+        }
+    }
+
     /// Appends all waiting messages to `messages`, and disarms the mailbox.
     pub fn take(&self, messages: &mut Vec<T>) {
         let mut state = self.lock();
@@ -86,6 +104,12 @@ impl<T> Mailbox<T> {
         let mut state = self.lock();
         state.armed = state.messages.is_empty();
         state.armed
+    }
+
+    /// Whether the reader has armed the mailbox and was not woken since.
+    #[must_use]
+    pub fn is_armed(&self) -> bool {
+        self.lock().armed
     }
 
     fn lock(&self) -> MutexGuard<'_, MailboxState<T>> {

@@ -165,6 +165,8 @@ pub struct Spawner {
     /// Signals with a handler, which must not run in the child, and ignored signals, which the program would inherit.
     signals: Vec<c_int>,
     open_files: Option<libc::rlimit>,
+    /// The thread blocks every signal but SIGCHLD, always.
+    is_deaf: bool,
     // Buffers that are reused.
     argv: Vec<*const c_char>,
     env: Vec<*const c_char>,
@@ -182,10 +184,23 @@ impl Spawner {
             stack: Stack::new()?,
             signals: signals_not_default(),
             open_files: limits::open_files_of_children(),
+            is_deaf: false,
             argv: Vec::new(),
             env: Vec::new(),
             sources: Vec::new(),
         })
+    }
+
+    /// The same for a thread that was started by [`super::signals::with_blocked`] and never changes its mask: the mask
+    /// needs no change for each start.
+    ///
+    /// # Errors
+    /// There is no memory for the stack.
+    pub fn for_deaf_thread() -> io::Result<Self> {
+        let mask = SigSet::thread_get_mask()?;
+        let is_blocked = |signal| signal == nix::sys::signal::Signal::SIGCHLD || mask.contains(signal);
+        let is_deaf = nix::sys::signal::Signal::iterator().filter(can_be_blocked).all(is_blocked);
+        Ok(Self { is_deaf, ..Self::new()? })
     }
 
     /// Starts a process and returns when its program runs or has failed to start.
@@ -229,7 +244,10 @@ impl Spawner {
             register: plan.register,
             failure: None,
         };
-        let cloned = clone_with_signals_blocked(&self.stack, &mut child);
+        let cloned = match self.is_deaf && !has_handler(libc::SIGCHLD) {
+            true => clone_process(&self.stack, &mut child),
+            false => clone_with_signals_blocked(&self.stack, &mut child),
+        };
         let process = cloned.map_err(|errno| SpawnError { step: SpawnStep::Clone, errno: errno as i32 })?;
         match child.failure {
             None => Ok(process),
@@ -266,6 +284,13 @@ fn clone_with_signals_blocked(stack: &Stack, child: &mut Child<'_>) -> nix::Resu
         blocked.remove(nix::sys::signal::Signal::SIGCHLD);
     }
     nix::sys::signal::pthread_sigmask(SigmaskHow::SIG_BLOCK, Some(&blocked), Some(&mut before))?;
+    let process = clone_process(stack, child);
+    nix::sys::signal::pthread_sigmask(SigmaskHow::SIG_SETMASK, Some(&before), None)?;
+    process
+}
+
+/// Signals with a handler are blocked.
+fn clone_process(stack: &Stack, child: &mut Child<'_>) -> nix::Result<Process> {
     let mut pidfd: c_int = -1;
     let flags = libc::CLONE_VM | libc::CLONE_VFORK | libc::CLONE_PIDFD | libc::SIGCHLD;
     // SAFETY: the child runs `run_child` on a stack that nothing else uses (`&mut Spawner`) and leaves it only by exec
@@ -274,7 +299,6 @@ fn clone_with_signals_blocked(stack: &Stack, child: &mut Child<'_>) -> nix::Resu
     let pid = Errno::result(unsafe {
         libc::clone(run_child, stack.top(), flags, std::ptr::from_mut(child).cast::<c_void>(), &raw mut pidfd)
     });
-    nix::sys::signal::pthread_sigmask(SigmaskHow::SIG_SETMASK, Some(&before), None)?;
     // SAFETY: the call succeeded, so this is a new fd without an owner.
     pid.map(|pid| Process { pid: pid.cast_unsigned(), pidfd: unsafe { OwnedFd::from_raw_fd(pidfd) } })
 }
@@ -376,20 +400,21 @@ fn prepare(child: &mut Child<'_>) -> (SpawnStep, c_int) {
 unsafe fn set_signals(changed: &[c_int], ignored: &[Signal]) {
     // SAFETY: sets the two dispositions that run no code.
     unsafe {
-        // Signals that the terminal sent to our group while the child was still in it are for us: ignoring a signal
-        // drops a pending one.
-        for signal in TERMINAL_SIGNALS {
-            libc::signal(signal, libc::SIG_IGN);
-            libc::signal(signal, libc::SIG_DFL);
-        }
         let default = KernelAction { handler: libc::SIG_DFL, flags: 0, restorer: 0, mask: 0 };
         for signal in changed {
             rt_sigaction(*signal, &raw const default, null_mut());
         }
-        if is_any_signal_pending() {
+        let pending = pending_signals();
+        if pending != 0 {
             // It would be handled as soon as the mask is lifted, perhaps by a handler that is not in the list.
             for signal in 1..=SIGNALS_MAX {
                 rt_sigaction(signal, &raw const default, null_mut());
+            }
+            // Signals that the terminal sent to our group while the child was still in it are for us: ignoring a signal
+            // drops a pending one.
+            for signal in TERMINAL_SIGNALS.into_iter().filter(|signal| pending >> (signal - 1) & 1 == 1) {
+                libc::signal(signal, libc::SIG_IGN);
+                libc::signal(signal, libc::SIG_DFL);
             }
         }
         for signal in ignored {
@@ -430,11 +455,13 @@ fn last_errno() -> c_int {
     unsafe { *libc::__errno_location() }
 }
 
-/// System calls only.
-fn is_any_signal_pending() -> bool {
+/// A bit for each signal that waits for this process, from 1 on; all of them where the system does not tell. System calls
+/// only.
+fn pending_signals() -> u64 {
     let mut pending = 0_u64;
     // SAFETY: the system call writes a mask of 64 bits.
-    unsafe { libc::syscall(libc::SYS_rt_sigpending, &raw mut pending, size_of::<u64>()) == 0 && pending != 0 }
+    let answer = unsafe { libc::syscall(libc::SYS_rt_sigpending, &raw mut pending, size_of::<u64>()) };
+    if answer == 0 { pending } else { u64::MAX }
 }
 
 fn handler_of(signal: c_int) -> libc::sighandler_t {
@@ -442,6 +469,11 @@ fn handler_of(signal: c_int) -> libc::sighandler_t {
     // SAFETY: reads the present action; the pointer is to memory of the right size. After an error it is the default.
     unsafe { rt_sigaction(signal, null(), &raw mut action) };
     action.handler
+}
+
+fn can_be_blocked(signal: &nix::sys::signal::Signal) -> bool {
+    use nix::sys::signal::Signal::{SIGKILL, SIGSTOP};
+    ![SIGKILL, SIGSTOP].contains(signal)
 }
 
 fn has_handler(signal: c_int) -> bool {

@@ -30,6 +30,8 @@ struct KnownSlot {
     dispatched: VecDeque<(Batch, Option<String>)>,
     /// Why its next process is started, and for which item.
     spawned: Option<(Option<String>, Option<Batch>)>,
+    /// The items of processes that it starts without a further order, and why.
+    next: VecDeque<(Option<String>, Batch)>,
 }
 
 impl KnownSlot {
@@ -157,6 +159,11 @@ impl Narrator {
                 let from = Party::Worker(*worker);
                 Step { from, ..self.of_worker(step, *worker, *incarnation) }
             }
+            Input::TakenBack { worker, item } => {
+                self.slots.entry(*worker).or_default().next.retain(|(_, batch)| batch.first != *item);
+                let (topic, batch) = (Topic::Returned { running: None }, Some(Batch::of_one(*item, UNKNOWN)));
+                Step { topic, from: Party::Worker(*worker), worker: Some(*worker), batch, ..step }
+            }
             Input::Settled { worker, incarnation, first, count, attempt, .. } => {
                 let batch = Some(Batch { first: *first, count: *count, attempt: *attempt });
                 Step { from: Party::Worker(*worker), batch, ..self.of_worker(step, *worker, *incarnation) }
@@ -220,6 +227,12 @@ impl Narrator {
                 each(Step { topic: Topic::Commit, batch: Some(batch), ..step });
             }
             Action::Report(event) => each(self.event(event, step)),
+            Action::InHand { worker, batch } => {
+                self.slots.entry(*worker).or_default().next.push_back((step.because.clone(), *batch));
+                let step = Step { topic: Topic::Spawn, to: Party::Worker(*worker), batch: Some(*batch), ..step };
+                each(Step { worker: Some(*worker), ..step });
+            }
+            Action::TakeBack { worker } => each(Step { to: Party::Worker(*worker), worker: Some(*worker), ..step }),
             Action::ShowStatus(_) | Action::Because(_) | Action::Finish(_) => each(step),
         }
     }
@@ -243,7 +256,8 @@ impl Narrator {
             RunEvent::WorkerSpawned { worker, incarnation, pid } => {
                 let slot = self.slots.entry(*worker).or_default();
                 slot.pid = Some(*pid);
-                let (because, batch) = slot.spawned.take().unwrap_or_default();
+                let next = || slot.next.pop_front().map(|(because, batch)| (because, Some(batch)));
+                let (because, batch) = slot.spawned.take().or_else(next).unwrap_or_default();
                 let label =
                     batch.map_or_else(|| step.label.clone(), |of| format!("{} for {}", step.label, phrases::batch(of)));
                 let step = Step { kind: StepKind::Process, to: Party::Worker(*worker), batch, because, label, ..step };

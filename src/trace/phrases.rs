@@ -108,6 +108,7 @@ pub fn fact(input: &Input) -> String {
         Input::Relief(Relief::EndYoungest) => "the machine is short: the worker that began last makes room".to_owned(),
         Input::SinkClosed => "the reader of stdout is gone".to_owned(),
         Input::SinkLost { error } | Input::StorageLost { error } => format!("failed to {error}"),
+        Input::TakenBack { item, .. } => format!("item {item} is not started by it"),
     }
 }
 
@@ -153,6 +154,8 @@ pub fn order(action: &Action) -> String {
         Action::Because(reason) => format!("because {reason}"),
         Action::Report(event) => self::event(event),
         Action::Finish(_) => "the run is over".to_owned(),
+        Action::InHand { batch: of, .. } => format!("start a process for {} next", batch(*of)),
+        Action::TakeBack { .. } => "asked for what it is to start next".to_owned(),
     }
 }
 

@@ -34,6 +34,8 @@ pub enum Effect {
     OutputHeld(ProcessId),
     /// The shell learns of its death.
     Reaped(ProcessId),
+    /// An order about what a slot has in hand reaches the shell's launcher.
+    HandOrdered(usize),
     /// A message that it sent long ago arrives now.
     Late(ProcessId),
     /// The source delivers, if there is demand.

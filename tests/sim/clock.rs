@@ -204,7 +204,7 @@ impl Shadow {
             let late = Duration(LATE.0 + self.leapt_ns);
             let over = self.policy.run_timeout.is_some_and(|limit| now > Instant::ZERO + limit + late);
             let awaited = self.source_over
-                && self.waiting_items() == 0
+                && self.waiting_items() + self.in_hand == 0
                 && self.slots.iter().all(|slot| slot.held == 0 || slot.output_held);
             ensure!(!over || self.all_done || awaited, GivingUp, "the time of the run is over, and it goes on");
         }

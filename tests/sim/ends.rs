@@ -59,8 +59,8 @@ impl Shadow {
         let others = self.slots.iter().any(|slot| slot.phase != Phase::Down);
         if matches!(error, SpawnFailure::Program(_)) {
             self.gave_up_on_program = true;
-        } else if self.slots[index].removed {
-            // The run does not want it any more.
+        } else if self.slots[index].removed || !self.slots[index].hands.is_empty() {
+            // The run does not want it any more, or it has its next item.
         } else if matches!(error, SpawnFailure::Shortage(_)) && others {
             // While others run, a shortage passes when one of them ends: the slot waits, and no death is counted.
             self.pauses(index, now);
@@ -111,7 +111,7 @@ impl Shadow {
     }
 
     /// The process of this slot is gone; returns the items that it held, in order.
-    fn leaves(&mut self, index: usize, now: Instant) -> Vec<ItemId> {
+    pub fn leaves(&mut self, index: usize, now: Instant) -> Vec<ItemId> {
         let slot = &mut self.slots[index];
         let held: Vec<ItemId> = slot
             .leases

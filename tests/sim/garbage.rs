@@ -96,6 +96,7 @@ fn any_input(rng: &mut Rng, next_item: &mut u64) -> Input {
                 (FailReason::Message(error()), rng.pick(&[RetryHint::Default, RetryHint::Always, RetryHint::Never]));
             Input::Failed { worker, incarnation, item, attempt, reason, hint }
         }
+        18 if rng.below(4) == 0 => Input::TakenBack { worker, item },
         18 if rng.below(4) == 0 => Input::TimeExcluded { worker, incarnation },
         18 if rng.below(2) == 0 => Input::OutputHeld { worker, incarnation },
         18 => Input::ProbeResult { worker, incarnation, running },

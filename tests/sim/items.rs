@@ -11,6 +11,8 @@ pub enum ItemPlace {
     Queued,
     /// At the present process of this slot.
     Leased(usize),
+    /// To be started in this slot, behind its present process.
+    InHand(usize),
     /// It has its outcome, which the core has to report before this step is over.
     Due(DueOutcome),
     Settled,

@@ -70,6 +70,8 @@ impl Shadow {
             Action::Commit { first, count } => self.commits(*first, *count),
             Action::Report(event) => self.reports(event, now, marks),
             Action::Because(_) => Ok(()),
+            Action::InHand { worker, batch } => self.gives_in_hand(*worker, *batch, now),
+            Action::TakeBack { worker } => self.takes_back(*worker),
             Action::Finish(outcome) => self.finishes(outcome, marks),
         }
     }
@@ -114,13 +116,8 @@ impl Shadow {
             incarnation.0,
             slot.incarnation
         );
-        (slot.phase, slot.incarnation, slot.pid) = (Phase::Asked, incarnation.0, 0);
         ensure!(!slot.removed, Scale, "worker {worker} is started though the run was scaled down by it");
-        (slot.leaving, slot.broken, slot.closed, slot.companion) = (false, false, false, false);
-        (slot.leaves_when_spawned, slot.must_start, slot.was_ready) = (false, false, false);
-        (slot.output_held, slot.got_kill) = (false, false);
-        (slot.is_held, slot.is_to_hold, slot.makes_room) = (false, false, false);
-        (slot.kill, slot.kill_step, slot.settled_by_process) = (None, 0, 0);
+        slot.begin(incarnation.0);
         let (waited, pause) = (now.since(slot.last_end), slot.pause);
         ensure!(waited >= pause, Restarts, "worker {worker} is started after {waited:?}, the back-off is {pause:?}");
         let (counted, allowed) = (slot.counted.len(), self.policy.intensity.restarts_max as usize);
@@ -253,7 +250,7 @@ impl Shadow {
         Ok(())
     }
 
-    fn takes_from_queue(&mut self, id: ItemId, batch: Batch, now: Instant) -> Judgement {
+    pub fn takes_from_queue(&mut self, id: ItemId, batch: Batch, now: Instant) -> Judgement {
         let Some(item) = self.items.get(id) else {
             ensure!(false, QueuedItem, "item {id} never arrived");
             return Ok(());
@@ -285,6 +282,10 @@ impl Shadow {
         if let Some(&first) = self.returned.front() {
             ensure!(first == id, DispatchOrder, "item {id} is dispatched, but {first} came back before it");
             self.returned.pop_front();
+            return Ok(());
+        }
+        if let Some(first) = self.unbegun.pop_first() {
+            ensure!(first == id, DispatchOrder, "item {id} is dispatched, but {first} was in hand before it");
             return Ok(());
         }
         let first = if fifo { self.fresh.pop_front() } else { self.fresh.pop_back() };
@@ -427,6 +428,8 @@ impl Shadow {
         if self.policy.queue_order == QueueOrder::Priority {
             self.ranked.remove(&(item.priority, id));
             self.ranked_fresh -= u64::from(item.holder.is_none());
+        } else if self.unbegun.remove(&id) {
+            // It stood behind what was given back.
         } else if let Some(place) = self.returned.iter().position(|&queued| queued == id) {
             self.returned.remove(place);
         } else if let Some(place) = self.fresh.iter().position(|&queued| queued == id) {

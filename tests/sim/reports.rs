@@ -38,7 +38,10 @@ impl Shadow {
             RunEvent::WorkerExited { worker, incarnation, reason, item, waiting, .. } => {
                 let (held, reported) = (self.slots[worker.index()].ended_with, waiting + u64::from(item.is_some()));
                 ensure!(held == reported, Reports, "worker {worker} ended with {held} items, reported {event:?}");
-                self.reports_exit(*worker, *incarnation, reason, *item)
+                self.reports_exit(*worker, *incarnation, reason, *item)?;
+                // The process of what is in hand follows.
+                self.begins_hand(worker.index(), now);
+                Ok(())
             }
             RunEvent::ItemStarted { item, attempt, worker, incarnation, .. } => {
                 let holder = self.items[*item].holder.map(|(slot, incarnation, _)| (slot, incarnation));

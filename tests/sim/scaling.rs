@@ -137,7 +137,7 @@ impl Shadow {
     /// A status agrees with what can be counted from outside.
     pub fn shows(&self, status: &Status) -> Result<(), BrokenCheck> {
         let told = (status.stage, status.queued + status.delayed, status.in_flight);
-        let counted = (self.stage, self.waiting_items() + self.delayed.len() as u64, self.in_flight);
+        let counted = (self.stage, self.waiting_items() + self.delayed.len() as u64 + self.in_hand, self.in_flight);
         ensure!(told == counted, Conservation, "stage, waiting, in flight: counted {counted:?}, shown {told:?}");
         let shown = self.slots.iter().enumerate().filter(|(_, slot)| !slot.removed || slot.phase != Phase::Down);
         let shown: Vec<usize> = shown.map(|(index, _)| index).collect();

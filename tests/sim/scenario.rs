@@ -305,6 +305,7 @@ pub fn draw_policy(rng: &mut Rng) -> Policy {
         report_starts: rng.per_mille(600),
         explains: false,
         seed: rng.next(),
+        in_hand: rng.per_mille(700),
     };
     // One in four explains its orders.
     let explains = policy.seed.is_multiple_of(4);

@@ -116,9 +116,25 @@ pub struct ShadowSlot {
     pub met: bool,
     /// It has to leave because of another worker's end.
     pub companion: bool,
+    /// Items in hand, and when each was given.
+    pub hands: VecDeque<(Batch, Instant)>,
+    /// They were asked for again.
+    pub recalled: bool,
+    /// Its process was in hand, and is not known to be started.
+    pub from_hand: bool,
 }
 
 impl ShadowSlot {
+    /// A process is asked for.
+    pub fn begin(&mut self, incarnation: u32) {
+        (self.phase, self.incarnation, self.pid) = (Phase::Asked, incarnation, 0);
+        (self.leaving, self.broken, self.closed, self.companion) = (false, false, false, false);
+        (self.leaves_when_spawned, self.must_start, self.was_ready) = (false, false, false);
+        (self.output_held, self.got_kill, self.from_hand) = (false, false, false);
+        (self.is_held, self.is_to_hold, self.makes_room) = (false, false, false);
+        (self.kill, self.kill_step, self.settled_by_process) = (None, 0, 0);
+    }
+
     pub fn forget_ends(&mut self) {
         self.counted.clear();
         (self.breach, self.row) = (false, 0);
@@ -141,6 +157,8 @@ pub struct Shadow {
     pub fresh: VecDeque<ItemId>,
     /// What workers gave back, in the order of dispatch (fifo, lifo).
     pub returned: VecDeque<ItemId>,
+    /// What was in hand and not begun, which comes behind what was given back.
+    pub unbegun: BTreeSet<ItemId>,
     /// Priority order, fresh and returned.
     pub ranked: BTreeSet<(i64, ItemId)>,
     /// Fresh items in `ranked`.
@@ -148,6 +166,7 @@ pub struct Shadow {
     /// Retries that wait, each with its earliest moment.
     pub delayed: BTreeMap<ItemId, Instant>,
     pub in_flight: u64,
+    pub in_hand: u64,
     pub due: u64,
     pub starts: Starts,
     /// How long each command took that succeeded, in order of length.
@@ -215,10 +234,12 @@ impl Shadow {
             slots: Vec::new(),
             fresh: VecDeque::new(),
             returned: VecDeque::new(),
+            unbegun: BTreeSet::new(),
             ranked: BTreeSet::new(),
             ranked_fresh: 0,
             delayed: BTreeMap::new(),
             in_flight: 0,
+            in_hand: 0,
             due: 0,
             starts: Starts::default(),
             runtimes: Vec::new(),
@@ -266,6 +287,7 @@ impl Shadow {
         self.slots.resize_with(policy.workers as usize, ShadowSlot::default);
         self.fresh.clear();
         self.returned.clear();
+        self.unbegun.clear();
         self.ranked.clear();
         self.delayed.clear();
         self.given.clear();
@@ -273,7 +295,7 @@ impl Shadow {
         self.runtimes.clear();
         self.limit_moved_at = Instant::ZERO;
         (self.permitted, self.was_held, self.last_start) = (None, false, None);
-        (self.starts, self.congested) = (Starts::new(policy.report_starts), false);
+        (self.starts, self.congested, self.in_hand) = (Starts::new(policy.report_starts), false, 0);
         (self.ranked_fresh, self.in_flight, self.due, self.skipped_now, self.demand) = (0, 0, 0, 0, 0);
         (self.source_over, self.source_closed, self.source_idle, self.finished) = (false, false, false, false);
         (self.stage, self.reason, self.stage_since) = (Stage::Running, None, Instant::ZERO);
@@ -301,7 +323,7 @@ impl Shadow {
 
     /// Items that may be dispatched now.
     pub fn waiting_items(&self) -> u64 {
-        (self.fresh.len() + self.returned.len() + self.ranked.len()) as u64
+        (self.fresh.len() + self.returned.len() + self.unbegun.len() + self.ranked.len()) as u64
     }
 
     /// The slot, if this incarnation of it is the present one and has not ended.
@@ -340,6 +362,12 @@ impl Shadow {
             }
             Input::Restored { first, count, outcome } => self.restores(*first, *count, outcome, marks),
             Input::Command { command, origin } => self.commanded(*command, *origin, now, marks),
+            Input::TakenBack { worker, item } => {
+                if !self.taken_back(*worker, *item, now) {
+                    self.totals.stale += 1;
+                    marks.hit(Mark::StaleDropped);
+                }
+            }
             Input::SinkClosed => self.given.push(StopReason::SinkClosed),
             Input::SinkLost { error } => self.given.push(StopReason::SinkLost(error.clone())),
             Input::StorageLost { error } => self.given.push(StopReason::StorageLost(error.clone())),
@@ -371,7 +399,10 @@ impl Shadow {
                 self.lost_row = 0;
                 self.spawned(index, *pid, now);
             }
-            Input::SpawnFailed { error, .. } => self.not_spawned(index, error, now),
+            Input::SpawnFailed { error, .. } => {
+                self.not_spawned(index, error, now);
+                self.begins_hand(index, now);
+            }
             Input::Hello { .. } => {
                 let slot = &mut self.slots[index];
                 slot.phase = Phase::Ready;
@@ -466,8 +497,7 @@ impl Shadow {
         self.totals.spawned += 1;
         let per_item = self.policy.worker.starts_with_item();
         let slot = &mut self.slots[index];
-        slot.pid = pid;
-        slot.started_at = now;
+        (slot.pid, slot.started_at, slot.from_hand) = (pid, now, false);
         let waits = self.policy.worker.hello && !per_item;
         slot.phase = if waits { Phase::Starting } else { Phase::Ready };
         if !waits && !slot.leaves_when_spawned && !slot.companion {
@@ -612,17 +642,19 @@ impl Shadow {
         self.new_companions.clear();
         self.starts.after(|id| self.items[id].place == ItemPlace::Settled)?;
         let queued = self.waiting_items() + self.delayed.len() as u64;
-        let all = queued + self.in_flight + self.totals.settled();
+        let all = queued + self.in_hand + self.in_flight + self.totals.settled();
         ensure!(
             all == self.totals.accepted,
             Conservation,
-            "{} accepted, but {queued} queued, {} in flight, {} settled",
+            "{} accepted, but {queued} queued, {} in hand, {} in flight, {} settled",
             self.totals.accepted,
+            self.in_hand,
             self.in_flight,
             self.totals.settled()
         );
         ensure!(!stopping || queued == 0 || self.finished, OneOutcome, "{queued} items are kept though the run stops");
         self.follows_scale(now)?;
+        self.hands_are_recalled(now, marks)?;
         self.must_have_stopped(now)?;
         self.are_relieved()?;
         self.check_waits(now, marks)

@@ -35,6 +35,10 @@ impl World {
                 }
                 _ => SpawnFailure::Shortage(text()),
             };
+            self.hand_comes_back(worker.index())?;
+            if self.finished {
+                return Ok(());
+            }
             return self.input(Input::SpawnFailed { worker, incarnation, error });
         }
         process.life = Lifetime::Running;
@@ -127,8 +131,14 @@ impl World {
         if self.rng.per_mille(self.scenario.late) {
             self.soon(Effect::Late(id));
         }
-        let usage = Usage::default();
-        self.input(Input::Exited { worker, incarnation, status: status.into(), usage, running })
+        let (usage, status) = (Usage::default(), ExitStatus::from(status));
+        self.hand_ends(slot, status.is_success())?;
+        if self.finished {
+            return Ok(());
+        }
+        self.input(Input::Exited { worker, incarnation, status, usage, running })?;
+        self.hand_goes_on(slot);
+        Ok(())
     }
 
     /// A process has ended, and another one holds its output open.

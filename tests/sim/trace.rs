@@ -52,6 +52,7 @@ impl Trace {
             Effect::Signalled(_) => (15, 0),
             Effect::Scaled(workers) => (20, workers as ProcessId),
             Effect::Asked(request) => (21, request as ProcessId),
+            Effect::HandOrdered(slot) => (27, slot),
             Effect::SinkClosed => (16, 0),
             Effect::SinkLost => (17, 0),
             Effect::StorageLost => (18, 0),
@@ -89,6 +90,8 @@ impl Trace {
             Action::Commit { first, count } => self.word(&[42, first.0, (*count).into()]),
             Action::Report(_) => self.word(&[43]),
             Action::Because(_) => {}
+            Action::InHand { worker, batch } => self.word(&[45, worker.index() as u64, batch.first.0]),
+            Action::TakeBack { worker } => self.word(&[46, worker.index() as u64]),
             Action::Finish(outcome) => self.word(&[44, outcome.totals.done, outcome.totals.stale]),
         }
         self.say(now, || format!("      {action:?}"));

@@ -43,6 +43,9 @@ pub enum Check {
     /// While the machine is short those workers are held that began last, and no other; a worker that is held goes on
     /// before it is asked to end.
     Relief,
+    /// Items are given in hand only where nothing decides between two commands, and are asked for again where something
+    /// does, or when they wait for long.
+    InHand,
     /// A result is committed once, after the outcome; in keep-order in the order of the input. A restored
     /// item is never committed.
     CommitOrder,

@@ -7,6 +7,7 @@
 use crate::agenda::{Agenda, DeathStatus, Effect, ProcessId};
 use crate::channel::WorkerMessage;
 use crate::choice::{Rng, Script};
+use crate::in_hand::{HandOrder, SimHand};
 use crate::marks::{Mark, Marks};
 use crate::process::{Behaviour, Lifetime, SimProcess};
 use crate::scenario::{Fault, Scenario};
@@ -48,6 +49,8 @@ pub struct World {
     process_count: usize,
     /// The present process of each slot.
     pub present: Vec<Option<ProcessId>>,
+    /// What each slot has in hand.
+    pub hands: Vec<SimHand>,
     pub behaviours: Vec<Behaviour>,
     pub source: SimSource,
     pub told: Vec<WorkerMessage>,
@@ -85,6 +88,7 @@ impl World {
             processes: Vec::new(),
             process_count: 0,
             present: Vec::new(),
+            hands: Vec::new(),
             behaviours: Vec::new(),
             source: SimSource::default(),
             told: Vec::new(),
@@ -104,6 +108,7 @@ impl World {
         self.shadow.reset(&scenario.policy);
         self.agenda.reset(script.is_some());
         self.present.clear();
+        self.hands.clear();
         self.present.resize(scenario.policy.workers as usize, None);
         self.behaviours.clear();
         (self.scenario, self.rng, self.core, self.script, self.crashes_left) = (scenario, rng, core, script, crashes);
@@ -288,6 +293,7 @@ impl World {
             }
             Effect::OutputHeld(id) => return self.output_held(id),
             Effect::Reaped(id) => return self.reaped(id),
+            Effect::HandOrdered(slot) => return self.hand_ordered(slot),
             Effect::Late(id) => return self.late(id),
             Effect::SourceSpeaks => return self.source_speaks(),
             Effect::SourceLost => return self.source_lost(),
@@ -424,6 +430,8 @@ impl World {
                     None => {}
                 }
             }
+            Action::InHand { worker, batch } => self.orders_hand(worker, HandOrder::Give(batch)),
+            Action::TakeBack { worker } => self.orders_hand(worker, HandOrder::TakeBack),
             Action::Finish(_) => self.finished = true,
             Action::Settle { .. }
             | Action::Commit { .. }
@@ -441,7 +449,8 @@ impl World {
     }
 
     /// The core orders a process; the process's fault is drawn here.
-    fn asked_for(&mut self, worker: WorkerId, incarnation: Incarnation, batch: Option<Batch>) {
+    pub fn asked_for(&mut self, worker: WorkerId, incarnation: Incarnation, batch: Option<Batch>) {
+        self.hand_begins(worker.index(), incarnation);
         let id = self.process_count;
         self.process_count += 1;
         if self.processes.len() == id {

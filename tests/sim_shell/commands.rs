@@ -9,14 +9,18 @@ use crate::items::{Fate, push_payload};
 use crate::marks::Mark;
 use crate::scenario::Fault;
 use crate::world::World;
+use std::sync::Arc;
 use supervisor::command::capture::Capture;
 use supervisor::core::input::SpawnFailure;
-use supervisor::engine::parts::{CommandExit, CommandReply, EarlyLines, LauncherMailboxes, Order, Report};
+use supervisor::engine::parts::{
+    CommandExit, CommandReply, EarlyLines, HandFate, Hands, InHand, LauncherMailboxes, Order, Report, Reports,
+};
 use supervisor::model::exit::{ExitStatus, Usage};
 use supervisor::model::ids::{Attempt, Batch, Incarnation, ItemId, WorkerId};
 use supervisor::model::signal::Signal;
 use supervisor::model::time::{Duration, Instant};
 use supervisor::reporter::ItemTime;
+use supervisor::sys::mailbox::Mailbox;
 use supervisor::sys::spill::SpilledContent;
 
 /// Pids of commands follow from their index, and are far above those of resident workers.
@@ -67,6 +71,10 @@ pub struct Commands {
     pub all: Vec<Command>,
     /// Launchers whose turn is planned.
     planned: [bool; 2],
+    /// What the slots of each launcher have in hand.
+    hands: [Hands; 2],
+    /// What each launcher reports.
+    reports: Vec<Reports>,
     /// Further attempts that were left out.
     pub declined_again: u64,
 }
@@ -95,7 +103,7 @@ impl Commands {
 
     /// Whether reports wait that the loop has not taken.
     pub fn has_reports(&self) -> bool {
-        self.mailboxes.as_ref().is_some_and(|mailboxes| !mailboxes.reports.is_empty())
+        self.mailboxes.as_ref().is_some_and(|mailboxes| !mailboxes.reports.is_empty() && !mailboxes.reports.is_armed())
     }
 }
 
@@ -104,7 +112,8 @@ impl World {
     pub fn notice_orders(&mut self) {
         for index in 0..self.commands.launchers() {
             let mailboxes = self.commands.mailboxes.as_ref();
-            if mailboxes.is_some_and(|mailboxes| !mailboxes.orders[index].is_empty()) {
+            let is_woken = |orders: &Mailbox<Order>| !orders.is_empty() && !orders.is_armed();
+            if mailboxes.is_some_and(|mailboxes| is_woken(&mailboxes.orders[index])) {
                 self.plan_launcher(index);
             }
         }
@@ -119,6 +128,7 @@ impl World {
 
     pub fn launcher_goes_on(&mut self, launcher: usize) {
         self.commands.planned[launcher] = false;
+        self.launcher_reports(launcher, Vec::new());
         let mut orders = Vec::new();
         if let Some(mailboxes) = &self.commands.mailboxes {
             mailboxes.orders[launcher].take(&mut orders);
@@ -127,13 +137,17 @@ impl World {
         for order in orders {
             match order {
                 Order::Launch { worker, incarnation, batch, item } => {
-                    let report = self.launch(worker, incarnation, batch, item.bytes());
-                    reports.push(report);
+                    self.launch(worker, incarnation, batch, item.bytes(), &mut reports);
                 }
                 Order::Kill { worker, incarnation, signal } => {
                     if let Some(report) = self.kill_command(worker, incarnation, signal) {
                         reports.push(report);
                     }
+                }
+                Order::InHand(hand) => self.take_in_hand(hand, &mut reports),
+                Order::TakeBack { worker } => {
+                    self.marks.hit(Mark::HandRecalled);
+                    self.take_back(worker, &mut reports);
                 }
                 Order::Probe => probing = true,
                 Order::MoreLines { worker, incarnation } => self.take_more_lines(worker, incarnation),
@@ -154,7 +168,7 @@ impl World {
                     self.marks.hit(Mark::LastLines);
                     reports.push(self.report_line(index));
                 }
-                reports.push(self.report_exit(index));
+                self.end_command(index, &mut reports);
             } else if !command.held_told {
                 self.marks.hit(Mark::OutputHeld);
                 let command = &mut self.commands.all[index];
@@ -170,8 +184,72 @@ impl World {
         self.note(&[40, launcher as u64, reports.len() as u64], || {
             format!("launcher {launcher} reports {} things", reports.len())
         });
-        if let Some(mailboxes) = &self.commands.mailboxes {
-            mailboxes.reports.post(&mut reports);
+        self.launcher_reports(launcher, reports);
+        let mailboxes = self.commands.mailboxes.as_ref();
+        if mailboxes.is_some_and(|mailboxes| !mailboxes.orders[launcher].arm()) {
+            self.plan_launcher(launcher);
+        }
+    }
+
+    /// A launcher posts its reports, and has a turn when the loop has to be woken for quiet ones.
+    fn launcher_reports(&mut self, launcher: usize, new: Vec<Report>) {
+        let (launchers, now) = (self.commands.launchers(), Instant(self.now));
+        let Some(mailboxes) = &self.commands.mailboxes else { return };
+        while self.commands.reports.len() < launchers {
+            self.commands.reports.push(Reports::new(Arc::clone(&mailboxes.reports)));
+        }
+        let reports = &mut self.commands.reports[launcher];
+        reports.on_timeout(now);
+        reports.extend(new);
+        reports.post(&self.commands.hands[launcher], launchers, now);
+        if let Some(at) = reports.next_timeout() {
+            self.after(at.since(now).0, Effect::LauncherGoesOn(launcher));
+        }
+    }
+
+    /// The launcher of a slot, and the slot's place among those of the launcher.
+    fn place_of(&self, slot: WorkerId) -> (usize, usize) {
+        let launchers = self.commands.launchers();
+        (slot.index() % launchers, slot.index() / launchers)
+    }
+
+    fn take_in_hand(&mut self, hand: InHand, reports: &mut Vec<Report>) {
+        let (launcher, place) = self.place_of(hand.worker);
+        let runs = self.commands.all.iter().any(|command| command.slot == hand.worker && !command.reported);
+        match self.commands.hands[launcher].give(place, runs, hand) {
+            HandFate::Kept => self.marks.hit(Mark::HandKept),
+            HandFate::Start(InHand { worker, batch, item }, incarnation) => {
+                self.marks.hit(Mark::HandStartedLate);
+                self.launch(worker, incarnation, batch, item.bytes(), reports);
+            }
+            HandFate::Return(InHand { worker, batch, .. }) => {
+                self.marks.hit(Mark::HandReturned);
+                reports.push(Report::TakenBack { worker, item: batch.first });
+            }
+        }
+    }
+
+    fn take_back(&mut self, slot: WorkerId, reports: &mut Vec<Report>) {
+        let (launcher, place) = self.place_of(slot);
+        for hand in self.commands.hands[launcher].take_all(place) {
+            self.marks.hit(Mark::HandReturned);
+            reports.push(Report::TakenBack { worker: slot, item: hand.batch.first });
+        }
+    }
+
+    /// Reports the end of a command, and starts what is in hand behind it.
+    fn end_command(&mut self, index: usize, reports: &mut Vec<Report>) {
+        let Command { slot, status, .. } = self.commands.all[index];
+        let (launcher, place) = self.place_of(slot);
+        let had_next = !self.commands.hands[launcher].is_empty(place);
+        if !self.commands.hands[launcher].end(place, status) {
+            self.take_back(slot, reports);
+        }
+        reports.push(self.report_exit(index, had_next));
+        if let Some((InHand { worker, batch, item }, incarnation)) = self.commands.hands[launcher].pop_next(place) {
+            self.marks.hit(Mark::HandStarted);
+            hold!(self, status.is_success(), Executions, "slot {slot} goes on behind {status} by itself");
+            self.launch(worker, incarnation, batch, item.bytes(), reports);
         }
     }
 
@@ -218,7 +296,24 @@ impl World {
         hold!(self, is_due, Results, "more lines of command {index} are asked for before the last ones were shown");
     }
 
-    fn launch(&mut self, worker: WorkerId, incarnation: Incarnation, batch: Batch, bytes: &[u8]) -> Report {
+    fn launch(
+        &mut self,
+        worker: WorkerId,
+        incarnation: Incarnation,
+        batch: Batch,
+        bytes: &[u8],
+        reports: &mut Vec<Report>,
+    ) {
+        let (launcher, place) = self.place_of(worker);
+        self.commands.hands[launcher].begin(place, incarnation);
+        let report = self.started(worker, incarnation, batch, bytes);
+        if matches!(report, Report::NotSpawned { .. }) {
+            self.take_back(worker, reports);
+        }
+        reports.push(report);
+    }
+
+    fn started(&mut self, worker: WorkerId, incarnation: Incarnation, batch: Batch, bytes: &[u8]) -> Report {
         let item = batch.first.0;
         let mut expected = Vec::new();
         push_payload(item, &mut expected);
@@ -382,7 +477,7 @@ impl World {
         }
     }
 
-    fn report_exit(&mut self, index: usize) -> Report {
+    fn report_exit(&mut self, index: usize, had_next: bool) -> Report {
         let (mut out, mut err) = (Vec::new(), Vec::new());
         let command = &mut self.commands.all[index];
         command.reported = true;
@@ -407,7 +502,8 @@ impl World {
             exit: status,
         };
         let usage = Usage::default();
-        Report::Exited(Box::new(CommandExit { worker: slot, incarnation, status, usage, reply, interrupted: None }))
+        let (worker, interrupted) = (slot, None);
+        Report::Exited(Box::new(CommandExit { worker, incarnation, status, usage, reply, interrupted, had_next }))
     }
 
     /// What a command that ended with this status has written: all of its result, or a part.

@@ -62,6 +62,7 @@ pub fn draw(rng: &mut Rng, commands: bool, hello: bool, page: bool) -> Policy {
         report_starts: rng.per_mille(600),
         explains: false,
         seed: rng.next(),
+        in_hand: rng.per_mille(700),
     };
     // One in four explains its orders.
     Policy { explains: policy.seed.is_multiple_of(4), ..policy }

@@ -21,6 +21,9 @@ use supervisor::sys::block::Block;
 /// Chance in a thousand that a source which is always ready says that it has nothing yet.
 const PAUSES: u32 = 100;
 
+/// Most items that one slot has in hand.
+const HAND_ITEMS_MAX: u64 = 32;
+
 /// The source, as the world knows it.
 pub struct SourceState {
     /// Items that have come and were not delivered yet.
@@ -155,7 +158,8 @@ impl World {
         let supervisor::model::spec::Credit::Items(credit) = policy.worker.credit else { return };
         let others = [self.scenario.scale, self.scenario.workers_max].into_iter().flatten();
         let workers = others.map(u64::from).fold(policy.workers.into(), u64::max);
-        let most = policy.queue_items_max + workers * u64::from(credit);
+        let in_hand = if policy.gives_in_hand() { workers * HAND_ITEMS_MAX } else { 0 };
+        let most = policy.queue_items_max + workers * u64::from(credit) + in_hand;
         let open = self.items.accepted() - self.items.settled;
         // Items that come back, from dead workers or for another attempt, do not count toward the queue's limit.
         let returned =

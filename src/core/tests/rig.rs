@@ -51,6 +51,7 @@ pub(super) fn policy() -> Policy {
         report_starts: false,
         explains: false,
         seed: 1,
+        in_hand: true,
     }
 }
 

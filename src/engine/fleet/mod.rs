@@ -8,8 +8,8 @@ mod resident;
 mod thread;
 
 pub use command::{
-    CommandExit, CommandPool, CommandRules, ItemBytes, LAUNCHERS_MAX, LauncherMailboxes, Order, Questions, Report,
-    RunFolder, Shares,
+    CommandExit, CommandPool, CommandRules, HandFate, Hands, InHand, ItemBytes, LAUNCHERS_MAX, LauncherMailboxes,
+    Order, Questions, Report, Reports, RunFolder, Shares,
 };
 pub use resident::{Conversation, Handshake, LaunchSpec, Program, ProgressSource, Residents, Stdio};
 pub use thread::ThreadMain;
@@ -45,6 +45,20 @@ impl Fleet {
             (Self::Commands(pool), Some((batch, body))) => pool.launch(worker, incarnation, batch, body, turn),
             // The core starts no command without an item.
             (Self::Commands(_), None) => {}
+        }
+    }
+
+    /// Gives a slot its next item ahead of the end of its command.
+    pub fn give_in_hand(&mut self, worker: WorkerId, batch: Batch, body: BlockSlice<'_>) {
+        if let Self::Commands(pool) = self {
+            pool.give_in_hand(worker, batch, body);
+        }
+    }
+
+    /// Asks for the next item of a slot again.
+    pub fn take_back(&mut self, worker: WorkerId) {
+        if let Self::Commands(pool) = self {
+            pool.take_back(worker);
         }
     }
 

@@ -86,6 +86,7 @@ impl StatsBuilder {
             Input::BatchArrived { first, count, .. } => self.items.arrived(self.now, batch(*first, *count)),
             Input::ItemRejected { item, .. } => self.items.rejected(self.now, *item),
             Input::Restored { first, count, .. } => self.items.restored(batch(*first, *count)),
+            Input::TakenBack { item, .. } => self.items.not_begun(self.now, batch(*item, 1)),
             _ => {}
         }
     }
@@ -99,6 +100,8 @@ impl StatsBuilder {
                     self.items.given(now, *batch);
                 }
             }
+            // How long its start takes is not known: nothing tells when it begins.
+            Action::InHand { batch, .. } => self.items.given(now, *batch),
             Action::Dispatch { batch, .. } => {
                 self.dispatches.add(u64::from(batch.count));
                 self.items.given(now, *batch);

@@ -58,6 +58,11 @@ impl ItemLives {
         self.queued.take(batch, |since, items| self.in_queue.add_several(at.since(since).0, items));
     }
 
+    /// They are in the queue again, and have not begun.
+    pub fn not_begun(&mut self, at: Instant, batch: Batch) {
+        self.queued.put(batch, at);
+    }
+
     pub fn event(&mut self, at: Instant, event: &RunEvent) {
         match event {
             RunEvent::ItemsReturned { first, count, attempt, .. } => {

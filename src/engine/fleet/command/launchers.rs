@@ -5,7 +5,7 @@
 //! nothing these moments overlap, and the loop has none of them.
 //!
 //! A command has ended when its process has. Its output is complete when both pipes are closed. A grandchild that holds
-//! a pipe open may write on for [`LINGER`]; then the leftovers of the process group are ended. The group is signalled
+//! a pipe open may write on for [`LINGER`](super::dues::LINGER); then the leftovers of the process group are ended. The group is signalled
 //! before its leader is reaped: until then its number is its own.
 //!
 //! Output is read also while stdout takes less than the commands write: what is too much for memory goes to a file, and
@@ -15,16 +15,18 @@
 //! the run: its commands would die with it. At most a handful of facts for each slot wait for the loop.
 
 use super::super::super::answer::CommandReply;
-use super::super::super::system::{abandon, reap};
+use super::super::super::system::reap;
 use super::super::super::token::{Part, Port, generation};
-use super::folders::{FolderMaker, ItemFolder};
+use super::dues::{Due, Dues};
+use super::folders::FolderMaker;
+use super::hands::{HandFate, Hands, InHand};
 use super::held_output;
 use super::messages::{CommandExit, CommandRules, ItemBytes, Order, Report};
+use super::reports::Reports;
 use super::running::RunningCommand;
 use crate::command::capture::Collector;
-use crate::command::exec::{Commander, Launch, LaunchError};
+use crate::command::exec::Commander;
 use crate::command::job_control::goes_on_at_terminal;
-use crate::core::input::SpawnFailure;
 use crate::model::exit::ExitStatus;
 use crate::model::ids::{Batch, Incarnation, WorkerId};
 use crate::model::signal::Signal;
@@ -36,20 +38,18 @@ use crate::sys::clock::Clock;
 use crate::sys::guard::Groups;
 use crate::sys::mailbox::Mailbox;
 use crate::sys::poller::{Interest, Poller, Ready};
-use crate::sys::spawn::{Spawner, is_shortage};
+use crate::sys::spawn::Spawner;
 use crate::sys::terminal::Terminal;
-use std::collections::VecDeque;
 use std::io;
-use std::os::fd::AsFd;
 use std::sync::Arc;
-
-/// How long the leftovers of a command that has ended may hold its output open.
-const LINGER: Duration = Duration::from_secs(1);
 
 /// Reads from one pipe of a command before the others are read.
 const READS_PER_EVENT: u32 = 16;
 /// Reads from one pipe of a command that has ended: more than a pipe holds (1 MiB at most).
 const READS_AT_END: u32 = 64;
+
+/// Output of a command after which the next ones are expected to write more than a pipe holds.
+const WORDY_BYTES: u64 = 32 * 1024;
 
 /// How long a launcher without commands yields before it sleeps, after it has reported an end: the next start usually
 /// follows sooner than a wake-up would take.
@@ -74,22 +74,25 @@ pub struct LauncherConfig {
 
 /// What the thread of a launcher has.
 pub struct Launcher {
-    config: LauncherConfig,
-    spawner: Spawner,
-    poller: Poller,
+    pub(super) config: LauncherConfig,
+    pub(super) spawner: Spawner,
+    pub(super) poller: Poller,
     now: Instant,
     /// The command of each owned slot, at the slot's index divided by `step`.
     commands: Vec<Option<Box<RunningCommand>>>,
-    /// Reports of this turn.
-    reports: Vec<Report>,
+    /// The next item of each owned slot.
+    hands: Hands,
+    reports: Reports,
     /// How many slots have a command.
     running: usize,
     /// An end was reported in this turn.
     awaits_answer: bool,
     /// It has an order to look, and has not yet.
     probing: bool,
-    /// Ended commands whose output is still open: until when each is waited for, and the token of its process.
-    lingering: VecDeque<(Instant, u64)>,
+    /// Commands whose output is not read yet, and ended ones whose output is still open.
+    dues: Dues,
+    /// The last command that has ended wrote so much that the next ones are read from the beginning.
+    is_wordy: bool,
 }
 
 impl Launcher {
@@ -99,15 +102,17 @@ impl Launcher {
         let poller = Poller::new()?;
         poller.add(config.orders.as_ref(), Interest::READ, Port::Orders.token())?;
         Ok(Self {
-            spawner: Spawner::new()?,
+            spawner: Spawner::for_deaf_thread()?,
             poller,
             now: Instant::ZERO,
             commands: Vec::new(),
-            reports: Vec::new(),
+            hands: Hands::default(),
+            reports: Reports::new(Arc::clone(&config.reports)),
             running: 0,
             awaits_answer: false,
             probing: false,
-            lingering: VecDeque::new(),
+            dues: Dues::default(),
+            is_wordy: false,
             config,
         })
     }
@@ -130,6 +135,8 @@ impl Launcher {
                     Order::Changed(change) => self.note_change(change),
                     Order::Block { worker, incarnation, block } => self.take_block(worker, incarnation, block),
                     Order::EndStdin { worker, incarnation } => self.end_stdin(worker, incarnation),
+                    Order::InHand(hand) => self.take_in_hand(hand),
+                    Order::TakeBack { worker } => self.take_back(worker.index()),
                     Order::Probe => self.probing = true,
                     Order::Leave => return Ok(()),
                 }
@@ -140,6 +147,13 @@ impl Launcher {
             let timeout = if at_once { Some(Duration::ZERO) } else { self.next_timeout() };
             self.poller.wait(&mut ready, timeout)?;
             self.now = self.config.clock.now();
+            // Before the ends of commands, behind which the next ones are started.
+            self.config.orders.take(&mut orders);
+            for order in orders.extract_if(.., |order| matches!(order, Order::InHand(_))) {
+                if let Order::InHand(hand) = order {
+                    self.take_in_hand(hand);
+                }
+            }
             for event in &ready {
                 self.on_ready(*event);
             }
@@ -162,23 +176,26 @@ impl Launcher {
     }
 
     fn post(&mut self) {
-        self.config.reports.post(&mut self.reports);
+        self.reports.post(&self.hands, self.config.step, self.now);
     }
 
     fn next_timeout(&self) -> Option<Duration> {
-        self.lingering.front().map(|(until, _)| until.since(self.config.clock.now()))
+        let next = [self.dues.next(), self.reports.next_timeout()];
+        next.into_iter().flatten().min().map(|at| at.since(self.config.clock.now()))
     }
 
     fn on_timeouts(&mut self) {
-        while let Some((until, token)) = self.lingering.front().copied()
-            && until <= self.now
-        {
-            self.lingering.pop_front();
-            // The time of its leftovers is over.
-            if let Some(Port::Worker { index, generation, .. }) = Port::of(token)
-                && self.of_event(index, generation).is_some_and(|command| command.ended.is_some())
-            {
-                self.settle(index as usize);
+        self.reports.on_timeout(self.now);
+        while let Some((due, token)) = self.dues.pop(self.now) {
+            let Some(Port::Worker { index, generation, .. }) = Port::of(token) else { continue };
+            let Some(has_ended) = self.of_event(index, generation).map(|command| command.ended.is_some()) else {
+                continue;
+            };
+            match due {
+                Due::Read => self.watch_output(index as usize),
+                // The time of its leftovers is over.
+                Due::End if has_ended => self.settle(index as usize),
+                Due::End => {}
             }
         }
     }
@@ -206,6 +223,16 @@ impl Launcher {
         }
     }
 
+    /// From now on the output of a command is read as it comes. If the system is short of what that takes, it is tried again.
+    fn watch_output(&mut self, index: usize) {
+        let Some(command) = self.commands.get_mut(index / self.config.step).and_then(Option::as_deref_mut) else {
+            return;
+        };
+        if command.watch_output(&self.poller).is_err() {
+            self.dues.read_later(self.now, command.token(Part::Process));
+        }
+    }
+
     fn place(&mut self, index: usize) -> Option<&mut Option<Box<RunningCommand>>> {
         self.commands.get_mut(index / self.config.step)
     }
@@ -220,19 +247,27 @@ impl Launcher {
     }
 
     fn launch(&mut self, worker: WorkerId, incarnation: Incarnation, batch: Batch, item: ItemBytes) {
+        self.hands.begin(worker.index() / self.config.step, incarnation);
         let command = match self.start(worker, incarnation, batch, item) {
             Ok(command) => command,
             Err(error) => {
+                self.take_back(worker.index());
                 self.reports.push(Report::NotSpawned { worker, incarnation, error });
                 return;
             }
         };
         let (pid, stdin) = (command.execution.process.pid, command.execution.stdin.is_some());
+        let (token, has_output) = (command.token(Part::Process), command.execution.stdout.is_some());
         let place = worker.index() / self.config.step;
         if place >= self.commands.len() {
             self.commands.resize_with(place + 1, || None);
         }
         self.commands[place] = Some(Box::new(command));
+        if self.is_wordy || self.config.rules.lines {
+            self.watch_output(worker.index());
+        } else if has_output {
+            self.dues.read_later(self.config.clock.now(), token);
+        }
         self.running += 1;
         self.reports.push(Report::Spawned { worker, incarnation, pid });
         if stdin {
@@ -240,60 +275,23 @@ impl Launcher {
         }
     }
 
-    /// Starts a command and puts it into the poll set.
-    fn start(
-        &mut self,
-        worker: WorkerId,
-        incarnation: Incarnation,
-        batch: Batch,
-        item: ItemBytes,
-    ) -> Result<RunningCommand, SpawnFailure> {
-        // In the background the terminal is another job's.
-        let terminal = self.config.terminal.as_ref().filter(|terminal| terminal.is_ours());
-        let make = |maker: &FolderMaker| maker.make(batch.first, worker, incarnation).map_err(no_folder);
-        let folder = self.config.folders.as_ref().map(make).transpose()?;
-        let launch = Launch {
-            worker,
-            item: batch.first,
-            attempt: batch.attempt,
-            bytes: item.bytes(),
-            register: self.config.groups.place(worker.index()),
-            terminal: terminal.map(AsFd::as_fd),
-            tmp: folder.as_ref().map(ItemFolder::path),
-            now: self.config.clock.now(),
-        };
-        let execution = self.config.commander.launch(&mut self.spawner, &launch).map_err(|error| match error {
-            LaunchError::Item(text) => SpawnFailure::Item(text),
-            LaunchError::Unfit(text) => SpawnFailure::Unfit(text),
-            LaunchError::Program { error, missing } => SpawnFailure::Lost { error, missing },
-            LaunchError::Shortage(text) => SpawnFailure::Shortage(text),
-            LaunchError::Refused(text) => SpawnFailure::Program(text),
-        })?;
-        if launch.terminal.is_some()
-            && let Some(terminal) = &mut self.config.terminal
-        {
-            terminal.note_lent(execution.process.pid);
+    /// The next item of a slot.
+    fn take_in_hand(&mut self, hand: InHand) {
+        let (index, runs) = (hand.worker.index(), self.at(hand.worker.index()).is_some());
+        match self.hands.give(index / self.config.step, runs, hand) {
+            HandFate::Kept => {}
+            HandFate::Start(hand, incarnation) => self.launch(hand.worker, incarnation, hand.batch, hand.item),
+            HandFate::Return(InHand { worker, batch, .. }) => {
+                self.reports.push(Report::TakenBack { worker, item: batch.first });
+            }
         }
-        let command = RunningCommand {
-            execution,
-            worker,
-            incarnation,
-            id: batch.first,
-            item,
-            block: None,
-            is_share: self.config.rules.shares,
-            folder,
-            stdin: false,
-            ended: None,
-            signalled: false,
-            takes_lines: self.config.rules.lines,
-        };
-        if let Err(error) = command.watch(&self.poller) {
-            command.unwatch(&self.poller);
-            abandon(&self.config.groups, worker, &command.execution.process);
-            return Err(SpawnFailure::Shortage(format!("watch a command: {error}")));
-        }
-        Ok(command)
+    }
+
+    /// What a slot has in hand comes back.
+    fn take_back(&mut self, index: usize) {
+        let returned = self.hands.take_all(index / self.config.step);
+        let report = |hand: InHand| Report::TakenBack { worker: hand.worker, item: hand.batch.first };
+        self.reports.extend(returned.map(report));
     }
 
     /// Signals a command and its process group. A command that has ended is no error.
@@ -394,7 +392,8 @@ impl Launcher {
         self.read(index, Part::CommandStdout, READS_AT_END);
         self.read(index, Part::CommandStderr, READS_AT_END);
         if !self.settle_if_complete(index) {
-            self.lingering.push_back((now + LINGER, token));
+            self.watch_output(index);
+            self.dues.end_later(now, token);
             // It ended now, whatever limits pass while its output is awaited.
             self.reports.push(Report::OutputHeld { worker, incarnation });
         }
@@ -431,6 +430,7 @@ impl Launcher {
             self.reports.extend(notice.map(Report::Notice));
         }
         let RunningCommand { execution, worker, incarnation, id, folder, ended, signalled, .. } = *command;
+        self.is_wordy = execution.out.bytes() + execution.err.bytes() >= WORDY_BYTES;
         if self.config.rules.leftovers == Leftovers::Kill {
             let _ = execution.process.signal_group(Signal::KILL);
         }
@@ -444,12 +444,18 @@ impl Launcher {
         };
         let interrupted = interrupted.filter(|_| self.config.terminal.is_some() && !signalled);
         let runtime = ended.unwrap_or(self.now).since(execution.started);
+        let place = index / self.config.step;
+        let had_next = !self.hands.is_empty(place);
+        if !self.hands.end(place, status) {
+            self.take_back(index);
+        }
         self.reports.push(Report::Exited(Box::new(CommandExit {
             worker,
             incarnation,
             status,
             usage,
             interrupted,
+            had_next,
             reply: CommandReply {
                 item: id,
                 out: execution.out,
@@ -458,14 +464,8 @@ impl Launcher {
                 exit: status,
             },
         })));
-    }
-}
-
-/// A full disk may have room later.
-fn no_folder(error: io::Error) -> SpawnFailure {
-    let text = format!("create a temporary folder for a command: {error}");
-    match error.raw_os_error() {
-        Some(errno) if is_shortage(errno) => SpawnFailure::Shortage(text),
-        _ => SpawnFailure::Item(text),
+        if let Some((hand, incarnation)) = self.hands.pop_next(place) {
+            self.launch(hand.worker, incarnation, hand.batch, hand.item);
+        }
     }
 }

@@ -1,9 +1,10 @@
 //! What the loop and the launchers of commands say to each other: orders one way, reports the other.
 
 use super::super::super::answer::{CommandReply, EarlyLines};
+use super::hands::InHand;
 use crate::core::input::SpawnFailure;
 use crate::model::exit::{ExitStatus, Usage};
-use crate::model::ids::{Batch, Incarnation, WorkerId};
+use crate::model::ids::{Batch, Incarnation, ItemId, WorkerId};
 use crate::model::signal::Signal;
 use crate::model::spec::Leftovers;
 use crate::sys::block::{Block, BlockSlice};
@@ -39,6 +40,11 @@ pub enum Order {
     MoreLines { worker: WorkerId, incarnation: Incarnation },
     /// This child of the supervisor was stopped, or goes on. Answer: `Stopped`, if it is a command of this launcher.
     Changed(ChildChange),
+    /// Start a command for this item as soon as the one that the slot has now has exited with 0. Answer: `TakenBack` ahead of
+    /// another end of that; otherwise as for `Launch`, behind its `Exited`.
+    InHand(InHand),
+    /// Return what a slot has in hand. Answer: `TakenBack` for each item.
+    TakeBack { worker: WorkerId },
     /// Report everything that has happened by now, then `Probed`.
     Probe,
     /// The last order: the thread ends, and its commands with it.
@@ -85,6 +91,11 @@ pub enum Report {
     },
     /// Lines of a command that runs. No more of them come before the order for more, or the end of the command.
     Lines(Box<EarlyLines>),
+    /// An item that was in hand is not started.
+    TakenBack {
+        worker: WorkerId,
+        item: ItemId,
+    },
     /// Something to say about a command: a line for stderr.
     Notice(String),
     Exited(Box<CommandExit>),
@@ -106,6 +117,8 @@ pub struct CommandExit {
     /// It had the terminal, and this signal of the terminal's has ended it: the person there stops the run, which is
     /// not in the foreground group and got no signal.
     pub interrupted: Option<Signal>,
+    /// The slot had its next item in hand: what became of that is reported.
+    pub had_next: bool,
 }
 
 /// An item's bytes, as a range of a block.

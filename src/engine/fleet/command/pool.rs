@@ -8,6 +8,7 @@
 use super::super::super::answer::Reply;
 use super::super::super::turn::Turn;
 use super::folders::{ItemFolders, RunFolder};
+use super::hands::InHand;
 use super::launchers::LauncherConfig;
 use super::messages::{CommandExit, CommandRules, ItemBytes, Order, Report};
 use super::questions::{CommandStart, Questions};
@@ -63,6 +64,8 @@ pub struct CommandPool {
     received: Vec<Report>,
     /// A deadline has passed, and launchers have yet to report what came before it.
     probes: Option<Probes>,
+    /// Whether each slot has a command, as its launcher reported last.
+    running: Vec<bool>,
     /// Prints commands before they start, if that was asked for.
     printer: Option<Box<Commander>>,
     /// Asks before commands start, if that was asked for.
@@ -85,19 +88,29 @@ struct LauncherHandle {
     orders: Arc<Mailbox<Order>>,
     /// Orders of this turn.
     waiting: Vec<Order>,
+    /// The launcher has to look at them, if it sleeps.
+    is_urgent: bool,
+    /// It may sleep with orders waiting, none of them urgent.
+    may_oversleep: bool,
     thread: Option<JoinHandle<()>>,
 }
 
 impl CommandPool {
     /// A pool whose launchers are driven by the other side of these mailboxes.
     pub fn new(mailboxes: &LauncherMailboxes, printer: Option<Box<Commander>>) -> Self {
-        let launcher =
-            |orders: &Arc<_>| LauncherHandle { orders: Arc::clone(orders), waiting: Vec::new(), thread: None };
+        let launcher = |orders: &Arc<_>| LauncherHandle {
+            orders: Arc::clone(orders),
+            waiting: Vec::new(),
+            is_urgent: false,
+            may_oversleep: false,
+            thread: None,
+        };
         Self {
             launchers: mailboxes.orders.iter().map(launcher).collect(),
             reports: Arc::clone(&mailboxes.reports),
             received: Vec::new(),
             probes: None,
+            running: Vec::new(),
             printer,
             questions: None,
             shares: None,
@@ -177,6 +190,41 @@ impl CommandPool {
         let count = self.launchers.len().max(1);
         if let Some(launcher) = self.launchers.get_mut(worker.index() % count) {
             launcher.waiting.push(order);
+            launcher.is_urgent = true;
+        }
+    }
+
+    /// Gives a launcher the next item of a slot, at which it looks when the present command has ended.
+    pub fn give_in_hand(&mut self, worker: WorkerId, batch: Batch, body: BlockSlice<'_>) {
+        let runs = self.running.get(worker.index()).is_some_and(|runs| *runs);
+        let order = Order::InHand(InHand { worker, batch, item: ItemBytes::from(body) });
+        let count = self.launchers.len().max(1);
+        if let Some(launcher) = self.launchers.get_mut(worker.index() % count) {
+            launcher.waiting.push(order);
+            launcher.is_urgent |= !runs;
+        }
+    }
+
+    /// Asks for what a slot has in hand.
+    pub fn take_back(&mut self, worker: WorkerId) {
+        self.order(worker, Order::TakeBack { worker });
+    }
+
+    /// A slot has a command, or its command has ended.
+    fn set_running(&mut self, worker: WorkerId, runs: bool) {
+        if self.running.len() <= worker.index() {
+            self.running.resize(worker.index() + 1, false);
+        }
+        self.running[worker.index()] = runs;
+    }
+
+    /// The command of a slot has ended. `had_next`: its launcher had the next item. If it had none, one may lie in its
+    /// mailbox by now.
+    fn note_exit(&mut self, worker: WorkerId, had_next: bool) {
+        self.set_running(worker, false);
+        let count = self.launchers.len().max(1);
+        if let Some(launcher) = self.launchers.get_mut(worker.index() % count) {
+            launcher.is_urgent |= mutant!(LauncherOversleeps, !had_next && launcher.may_oversleep, false);
         }
     }
 
@@ -237,13 +285,23 @@ impl CommandPool {
 
     /// A child was stopped, or goes on: the launcher that has it knows of which command it is the process.
     pub fn note_change(&mut self, change: ChildChange) {
-        self.launchers.iter_mut().for_each(|launcher| launcher.waiting.push(Order::Changed(change)));
+        for launcher in &mut self.launchers {
+            launcher.waiting.push(Order::Changed(change));
+            launcher.is_urgent = true;
+        }
     }
 
     /// Sends the orders of this turn.
     pub fn post(&mut self) {
         for launcher in &mut self.launchers {
-            launcher.orders.post(&mut launcher.waiting);
+            if std::mem::take(&mut launcher.is_urgent) {
+                launcher.orders.post(&mut launcher.waiting);
+                launcher.orders.wake_for_messages();
+                launcher.may_oversleep = false;
+            } else if !launcher.waiting.is_empty() {
+                launcher.orders.post_quietly(&mut launcher.waiting);
+                launcher.may_oversleep = true;
+            }
         }
     }
 
@@ -262,7 +320,10 @@ impl CommandPool {
         let probed = self.probes.take_if(|probes| probes.left == 0);
         if has_passed && probed.is_none() && self.probes.is_none() {
             self.probes = Some(Probes { left: self.launchers.len(), asked: now });
-            self.launchers.iter_mut().for_each(|launcher| launcher.waiting.push(Order::Probe));
+            for launcher in &mut self.launchers {
+                launcher.waiting.push(Order::Probe);
+                launcher.is_urgent = true;
+            }
         }
         probed.filter(|_| has_passed).map(|probes| probes.asked)
     }
@@ -282,6 +343,7 @@ impl CommandPool {
         for report in received.drain(..) {
             match report {
                 Report::Spawned { worker, incarnation, pid } => {
+                    self.set_running(worker, true);
                     self.shares.iter_mut().for_each(|shares| shares.started(worker, incarnation));
                     turn.report(Input::Spawned { worker, incarnation, pid });
                 }
@@ -296,13 +358,15 @@ impl CommandPool {
                     turn.report(Input::SpawnFailed { worker, incarnation, error });
                 }
                 Report::Stopped { worker, incarnation, by } => turn.report(Input::Stopped { worker, incarnation, by }),
+                Report::TakenBack { worker, item } => turn.report(Input::TakenBack { worker, item }),
                 Report::NotSignalled { error } => turn.notice(&format!("supervisor: failed to {error}")),
                 Report::OutputHeld { worker, incarnation } => turn.report(Input::OutputHeld { worker, incarnation }),
                 Report::Notice(line) => turn.notice(&line),
                 Report::Lines(lines) => turn.lines.push(*lines),
                 Report::StorageLost { error } => turn.report(Input::StorageLost { error }),
                 Report::Exited(exit) => {
-                    let CommandExit { worker, incarnation, status, usage, reply, interrupted } = *exit;
+                    let CommandExit { worker, incarnation, status, usage, reply, interrupted, had_next } = *exit;
+                    self.note_exit(worker, had_next);
                     self.shares.iter_mut().for_each(|shares| shares.ended(worker));
                     // Before the exit, after which the next command would start.
                     for command in interrupted.map_or(&[][..], command::of_signal) {

@@ -27,6 +27,8 @@ pub struct RunningCommand {
     pub folder: Option<ItemFolder>,
     /// Its stdin is in the poll set.
     pub stdin: bool,
+    /// Its stdout and its stderr are in the poll set.
+    pub is_read: bool,
     /// When the end of its process was seen.
     pub ended: Option<Instant>,
     /// The supervisor has signalled it.
@@ -41,16 +43,32 @@ impl RunningCommand {
         Port::Worker { part, index, generation }.token()
     }
 
-    /// Puts its process, its stdout and its stderr into the poll set.
+    /// Puts its process into the poll set.
     ///
     /// # Errors
     /// The poll set takes no more.
     pub fn watch(&self, poller: &Poller) -> io::Result<()> {
+        poller.add(&self.execution.process, Interest::READ, self.token(Part::Process)).map(drop)
+    }
+
+    /// Puts its stdout and its stderr into the poll set, if they are not in it.
+    ///
+    /// # Errors
+    /// The poll set takes no more.
+    pub fn watch_output(&mut self, poller: &Poller) -> io::Result<()> {
+        if std::mem::replace(&mut self.is_read, true) {
+            return Ok(());
+        }
+        let added = self.add_output(poller);
+        self.is_read = added.is_ok();
+        added
+    }
+
+    fn add_output(&self, poller: &Poller) -> io::Result<()> {
         let execution = &self.execution;
-        poller.add(&execution.process, Interest::READ, self.token(Part::Process))?;
         for (pipe, part) in [(&execution.stdout, Part::CommandStdout), (&execution.stderr, Part::CommandStderr)] {
             if let Some(pipe) = pipe {
-                poller.add(pipe, Interest::READ, self.token(part))?;
+                poller.add(pipe, Interest::READ, self.token(part)).inspect_err(|_| self.remove_output(poller))?;
             }
         }
         Ok(())
@@ -62,11 +80,17 @@ impl RunningCommand {
         if self.ended.is_none() {
             let _ = poller.remove(&execution.process);
         }
-        for pipe in [&execution.stdout, &execution.stderr].into_iter().flatten() {
-            let _ = poller.remove(pipe);
+        if self.is_read {
+            self.remove_output(poller);
         }
         if let (true, Some(stdin)) = (self.stdin, &execution.stdin) {
             let _ = poller.remove(stdin);
+        }
+    }
+
+    fn remove_output(&self, poller: &Poller) {
+        for pipe in [&self.execution.stdout, &self.execution.stderr].into_iter().flatten() {
+            let _ = poller.remove(pipe);
         }
     }
 
@@ -147,7 +171,9 @@ impl RunningCommand {
                 Ok(Progress::Closed) | Err(_) => {}
             }
             let pipe = if is_stderr { &mut execution.stderr } else { &mut execution.stdout };
-            if let Some(pipe) = pipe.take() {
+            if let Some(pipe) = pipe.take()
+                && self.is_read
+            {
                 let _ = poller.remove(&pipe);
             }
             return read.map(|_| true);
