@@ -292,8 +292,6 @@ mod armed {
         HeldForEver,
         /// What is in hand is started although the command before it has failed.
         HandAfterFailure,
-        /// A launcher that sleeps is not told of what it has in hand.
-        LauncherOversleeps,
         /// The loop is not woken for reports that were posted quietly.
         ReportsKeptQuiet,
     }

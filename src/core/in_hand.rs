@@ -16,7 +16,6 @@ use crate::model::event::Stage;
 use crate::model::ids::{Incarnation, ItemId, WorkerId};
 use crate::model::time::{Duration, Instant};
 use crate::mutant::mutant;
-use std::collections::VecDeque;
 
 /// Behind a command that took longer, the next one is ordered at its end: what an order costs does not matter then.
 const BRIEF_MAX: Duration = Duration::from_millis(10);
@@ -32,17 +31,6 @@ const HAND_ITEMS_MAX: usize = 32;
 
 /// How long an item stays in hand. Then a command before it takes long, and another slot may be free earlier.
 const HAND_WAIT: Duration = Duration::from_millis(20);
-
-/// The items that a slot has in hand.
-#[derive(Debug, Default)]
-pub(super) struct Hand {
-    /// In the order of their starts. The time of each is when it was given.
-    pub(super) leases: VecDeque<Lease>,
-    /// They were asked for again: the answers are on their way.
-    recalled: bool,
-    /// Most items, by the length of the last command.
-    items_max: usize,
-}
 
 impl WorkerSlot {
     /// Whether it can be given an item in hand.

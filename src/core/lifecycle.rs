@@ -332,7 +332,7 @@ impl Core {
                 None => {}
             },
             SlotState::HalfClosed => {
-                self.terminate(index, KillReason::Protocol("closed its channel and did not exit".to_owned()));
+                self.terminate(index, KillReason::Closed);
             }
             SlotState::Stopping { .. } => self.step(index),
         }

@@ -4,7 +4,6 @@
 //! alone, so that the pool's counters and sets follow it.
 
 use super::credit::BatchSizer;
-use super::in_hand::Hand;
 use super::restart::SlotHistory;
 use crate::model::event::EndReason;
 use crate::model::exit::ExitStatus;
@@ -40,6 +39,8 @@ pub(super) enum KillReason {
     TimedOut(ItemId),
     NoHello,
     Protocol(String),
+    /// It closed its channel and did not exit. What it wrote before that counts.
+    Closed,
     Strategy,
     Stopped,
     /// The machine is short of something.
@@ -56,6 +57,7 @@ impl KillReason {
             Some(Self::TimedOut(_)) => EndReason::TimedOut,
             Some(Self::NoHello) => EndReason::NoHello,
             Some(Self::Protocol(text)) => EndReason::Protocol(text.clone()),
+            Some(Self::Closed) => EndReason::Protocol("closed its channel and did not exit".to_owned()),
             Some(Self::Strategy) => EndReason::Strategy,
             Some(Self::Stopped) => EndReason::Stopped,
             Some(Self::Relief) => EndReason::Relief,
@@ -88,6 +90,17 @@ impl Start {
     pub(super) const fn of(batch: Batch) -> Self {
         if batch.count == 1 { Self::Awaited } else { Self::InBatch }
     }
+}
+
+/// The items that a slot has in hand.
+#[derive(Debug, Default)]
+pub(super) struct Hand {
+    /// In the order of their starts. The time of each is when it was given.
+    pub(super) leases: VecDeque<Lease>,
+    /// They were asked for again: the answers are on their way.
+    pub(super) recalled: bool,
+    /// Most items, by the length of the last command.
+    pub(super) items_max: usize,
 }
 
 #[derive(Debug)]

@@ -55,7 +55,7 @@ fn policy(worker: WorkerContract) -> Policy {
         report_starts: true,
         explains: false,
         seed: 1,
-        in_hand: true,
+        in_hand: false,
     }
 }
 

@@ -225,6 +225,17 @@ pub fn with_blocked<T>(start: impl FnOnce() -> io::Result<T>) -> io::Result<T> {
     started
 }
 
+/// Whether this thread blocks every signal that can be blocked, SIGCHLD aside.
+///
+/// # Errors
+/// Those of `pthread_sigmask(3)`.
+pub fn are_blocked_but_sigchld() -> io::Result<bool> {
+    use nix::sys::signal::Signal::{SIGCHLD, SIGKILL, SIGSTOP};
+    let mask = SigSet::thread_get_mask()?;
+    let is_blocked = |signal| [SIGCHLD, SIGKILL, SIGSTOP].contains(&signal) || mask.contains(signal);
+    Ok(nix::sys::signal::Signal::iterator().all(is_blocked))
+}
+
 /// Whether this process ignores a signal, as the shell has background jobs of scripts do, and `nohup`.
 #[must_use]
 pub fn is_ignored(signal: Signal) -> bool {

@@ -197,10 +197,7 @@ impl Spawner {
     /// # Errors
     /// There is no memory for the stack.
     pub fn for_deaf_thread() -> io::Result<Self> {
-        let mask = SigSet::thread_get_mask()?;
-        let is_blocked = |signal| signal == nix::sys::signal::Signal::SIGCHLD || mask.contains(signal);
-        let is_deaf = nix::sys::signal::Signal::iterator().filter(can_be_blocked).all(is_blocked);
-        Ok(Self { is_deaf, ..Self::new()? })
+        Ok(Self { is_deaf: super::signals::are_blocked_but_sigchld()?, ..Self::new()? })
     }
 
     /// Starts a process and returns when its program runs or has failed to start.
@@ -469,11 +466,6 @@ fn handler_of(signal: c_int) -> libc::sighandler_t {
     // SAFETY: reads the present action; the pointer is to memory of the right size. After an error it is the default.
     unsafe { rt_sigaction(signal, null(), &raw mut action) };
     action.handler
-}
-
-fn can_be_blocked(signal: &nix::sys::signal::Signal) -> bool {
-    use nix::sys::signal::Signal::{SIGKILL, SIGSTOP};
-    ![SIGKILL, SIGSTOP].contains(signal)
 }
 
 fn has_handler(signal: c_int) -> bool {

@@ -202,7 +202,11 @@ impl World {
         reports.on_timeout(now);
         reports.extend(new);
         reports.post(&self.commands.hands[launcher], launchers, now);
-        if let Some(at) = reports.next_timeout() {
+        let next = reports.next_timeout();
+        let untold = !mailboxes.reports.is_empty() && mailboxes.reports.is_armed();
+        let waits = self.commands.reports.iter().any(|reports| reports.next_timeout().is_some());
+        hold!(self, !untold || waits, LostWakeUp, "reports were posted quietly, and the loop is not woken for them");
+        if let Some(at) = next {
             self.after(at.since(now).0, Effect::LauncherGoesOn(launcher));
         }
     }

@@ -2,6 +2,7 @@
 
 mod contract;
 mod death;
+mod in_hand;
 mod items;
 mod median_limit;
 mod relief;

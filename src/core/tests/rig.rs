@@ -51,7 +51,7 @@ pub(super) fn policy() -> Policy {
         report_starts: false,
         explains: false,
         seed: 1,
-        in_hand: true,
+        in_hand: false,
     }
 }
 
@@ -226,6 +226,8 @@ impl Rig {
                 let signal = Signal(number(words, 2) as u8);
                 Self::exited(worker, incarnation, ExitStatus::Signal { signal, core_dumped: false }, words)
             }
+            // back WORKER ITEM
+            "back" => Input::TakenBack { worker, item },
             "congested" => Input::Congested { congested: true },
             "uncongested" => Input::Congested { congested: false },
             // permit [COUNT]: any number without one.
@@ -307,6 +309,8 @@ fn words_of(action: &Action) -> String {
         Action::Commit { first, count } => format!("commit {first}..{}", first.plus(u64::from(*count))),
         Action::Because(reason) => format!("because {reason}"),
         Action::Finish(outcome) => format!("finish {:?}", outcome.reason),
+        Action::InHand { worker, batch } => format!("in hand {worker} {}", range(batch)),
+        Action::TakeBack { worker } => format!("take back {worker}"),
         Action::Report(event) => format!("- {}", event_words(event)),
     }
 }

@@ -10,7 +10,7 @@ mod output;
 mod pipeline;
 mod reorder;
 #[cfg(test)]
-mod testing;
+pub(super) mod testing;
 
 pub use early::EarlyOutput;
 pub use live::{LiveRegion, REDRAW_EVERY};

@@ -3,18 +3,11 @@
 //! Invariant: an item comes out once, to be started or to be returned. It is started only behind a command that has
 //! exited with 0, in the order in which the items were given, as the next incarnation of its slot.
 
-use super::messages::ItemBytes;
+use super::messages::InHand;
 use crate::model::exit::ExitStatus;
-use crate::model::ids::{Batch, Incarnation, WorkerId};
+use crate::model::ids::Incarnation;
 use crate::mutant::mutant;
 use std::collections::VecDeque;
-
-/// The item of a command to come.
-pub struct InHand {
-    pub worker: WorkerId,
-    pub batch: Batch,
-    pub item: ItemBytes,
-}
 
 /// What becomes of an item that is given to a slot.
 pub enum HandFate {
@@ -107,7 +100,8 @@ impl Hands {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::model::ids::{Attempt, ItemId};
+    use crate::engine::fleet::command::messages::ItemBytes;
+    use crate::model::ids::{Attempt, Batch, ItemId, WorkerId};
     use crate::sys::block::{Block, BlockSlice};
     use std::sync::Arc;
 

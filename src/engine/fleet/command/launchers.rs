@@ -19,9 +19,9 @@ use super::super::super::system::reap;
 use super::super::super::token::{Part, Port, generation};
 use super::dues::{Due, Dues};
 use super::folders::FolderMaker;
-use super::hands::{HandFate, Hands, InHand};
+use super::hands::{HandFate, Hands};
 use super::held_output;
-use super::messages::{CommandExit, CommandRules, ItemBytes, Order, Report};
+use super::messages::{CommandExit, CommandRules, InHand, ItemBytes, Order, Report};
 use super::reports::Reports;
 use super::running::RunningCommand;
 use crate::command::capture::Collector;
@@ -358,7 +358,7 @@ impl Launcher {
     /// The command reads end-of-file.
     fn end_stdin(&mut self, worker: WorkerId, incarnation: Incarnation) {
         let command = self.at(worker.index()).filter(|command| command.incarnation == incarnation);
-        if let Some(command) = command.filter(|command| !command.stdin) {
+        if let Some(command) = command.filter(|command| !command.watched.stdin) {
             command.execution.stdin = None;
         }
     }

@@ -1,7 +1,6 @@
 //! What the loop and the launchers of commands say to each other: orders one way, reports the other.
 
 use super::super::super::answer::{CommandReply, EarlyLines};
-use super::hands::InHand;
 use crate::core::input::SpawnFailure;
 use crate::model::exit::{ExitStatus, Usage};
 use crate::model::ids::{Batch, Incarnation, ItemId, WorkerId};
@@ -24,6 +23,13 @@ pub struct CommandRules {
     pub lines: bool,
     /// They get further blocks on their stdin.
     pub shares: bool,
+}
+
+/// The item of a command to come.
+pub struct InHand {
+    pub worker: WorkerId,
+    pub batch: Batch,
+    pub item: ItemBytes,
 }
 
 /// An order of the loop to a launcher. An order for an incarnation that is gone has no effect.

@@ -15,8 +15,8 @@ mod starting;
 mod thread;
 
 pub use folders::RunFolder;
-pub use hands::{HandFate, Hands, InHand};
-pub use messages::{CommandExit, CommandRules, ItemBytes, Order, Report};
+pub use hands::{HandFate, Hands};
+pub use messages::{CommandExit, CommandRules, InHand, ItemBytes, Order, Report};
 pub use pool::{CommandPool, LAUNCHERS_MAX, LauncherMailboxes};
 pub use questions::Questions;
 pub use reports::Reports;

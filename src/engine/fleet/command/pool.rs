@@ -8,9 +8,8 @@
 use super::super::super::answer::Reply;
 use super::super::super::turn::Turn;
 use super::folders::{ItemFolders, RunFolder};
-use super::hands::InHand;
 use super::launchers::LauncherConfig;
-use super::messages::{CommandExit, CommandRules, ItemBytes, Order, Report};
+use super::messages::{CommandExit, CommandRules, InHand, ItemBytes, Order, Report};
 use super::questions::{CommandStart, Questions};
 use super::shares::Shares;
 use super::thread;
@@ -224,7 +223,7 @@ impl CommandPool {
         self.set_running(worker, false);
         let count = self.launchers.len().max(1);
         if let Some(launcher) = self.launchers.get_mut(worker.index() % count) {
-            launcher.is_urgent |= mutant!(LauncherOversleeps, !had_next && launcher.may_oversleep, false);
+            launcher.is_urgent |= !had_next && launcher.may_oversleep;
         }
     }
 
@@ -407,5 +406,75 @@ impl Drop for CommandPool {
             // A thread that panicked has reported that.
             let _ = thread.join();
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::engine::commit::testing::Still;
+    use crate::model::exit::{ExitStatus, Usage};
+    use crate::model::ids::{Attempt, ItemId};
+    use crate::reporter::ItemTime;
+    use crate::sys::block::Block;
+
+    fn exit(had_next: bool) -> Report {
+        let (out, err, exit) = (Default::default(), Default::default(), ExitStatus::Code(0));
+        let time = ItemTime { started: Instant::ZERO, runtime: crate::model::time::Duration::ZERO };
+        Report::Exited(Box::new(CommandExit {
+            worker: WorkerId::from_index(0),
+            incarnation: Incarnation(1),
+            status: exit,
+            usage: Usage::default(),
+            reply: crate::engine::parts::CommandReply { item: ItemId(0), out, err, time, exit },
+            interrupted: None,
+            had_next,
+        }))
+    }
+
+    /// A pool whose one launcher has a command, and sleeps.
+    fn with_command() -> (CommandPool, LauncherMailboxes, Turn) {
+        let mailboxes = LauncherMailboxes::new(1).unwrap();
+        let (mut pool, mut turn) = (CommandPool::new(&mailboxes, None), Turn::new(Box::new(Still)));
+        let (worker, incarnation) = (WorkerId::from_index(0), Incarnation(1));
+        mailboxes.reports.post(&mut vec![Report::Spawned { worker, incarnation, pid: 7 }]);
+        pool.receive(&mut turn).unwrap();
+        assert!(mailboxes.orders[0].arm());
+        (pool, mailboxes, turn)
+    }
+
+    fn give(pool: &mut CommandPool) {
+        let block = Arc::new(Block::from(b"item".to_vec()));
+        let batch = Batch::of_one(ItemId(1), Attempt::FIRST);
+        pool.give_in_hand(WorkerId::from_index(0), batch, BlockSlice::whole(&block));
+        pool.post();
+    }
+
+    #[test]
+    fn an_item_in_hand_wakes_no_launcher_whose_command_runs() {
+        let (mut pool, mailboxes, mut turn) = with_command();
+        give(&mut pool);
+        assert!(mailboxes.orders[0].is_armed() && !mailboxes.orders[0].is_empty());
+        // The end has told what became of it.
+        mailboxes.reports.post(&mut vec![exit(true)]);
+        pool.receive(&mut turn).unwrap();
+        pool.post();
+        assert!(mailboxes.orders[0].is_armed());
+    }
+
+    #[test]
+    fn a_launcher_is_woken_for_an_item_in_hand_that_came_behind_the_end_of_its_command() {
+        let (mut pool, mailboxes, mut turn) = with_command();
+        give(&mut pool);
+        mailboxes.reports.post(&mut vec![exit(false)]);
+        pool.receive(&mut turn).unwrap();
+        pool.post();
+        assert!(!mailboxes.orders[0].is_armed());
+        // Also if the end is known first.
+        let (mut pool, mailboxes, mut turn) = with_command();
+        mailboxes.reports.post(&mut vec![exit(false)]);
+        pool.receive(&mut turn).unwrap();
+        give(&mut pool);
+        assert!(!mailboxes.orders[0].is_armed());
     }
 }

@@ -12,6 +12,14 @@ use crate::model::time::Instant;
 use crate::sys::poller::{Interest, Poller};
 use std::io;
 
+/// Which of its pipes are in the poll set.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct PipeWatches {
+    pub stdin: bool,
+    /// stdout and stderr.
+    pub output: bool,
+}
+
 /// A command that works on one item.
 pub struct RunningCommand {
     pub execution: Execution,
@@ -25,10 +33,7 @@ pub struct RunningCommand {
     pub is_share: bool,
     /// Its temporary folder, if it has one.
     pub folder: Option<ItemFolder>,
-    /// Its stdin is in the poll set.
-    pub stdin: bool,
-    /// Its stdout and its stderr are in the poll set.
-    pub is_read: bool,
+    pub watched: PipeWatches,
     /// When the end of its process was seen.
     pub ended: Option<Instant>,
     /// The supervisor has signalled it.
@@ -56,11 +61,11 @@ impl RunningCommand {
     /// # Errors
     /// The poll set takes no more.
     pub fn watch_output(&mut self, poller: &Poller) -> io::Result<()> {
-        if std::mem::replace(&mut self.is_read, true) {
+        if std::mem::replace(&mut self.watched.output, true) {
             return Ok(());
         }
         let added = self.add_output(poller);
-        self.is_read = added.is_ok();
+        self.watched.output = added.is_ok();
         added
     }
 
@@ -80,10 +85,10 @@ impl RunningCommand {
         if self.ended.is_none() {
             let _ = poller.remove(&execution.process);
         }
-        if self.is_read {
+        if self.watched.output {
             self.remove_output(poller);
         }
-        if let (true, Some(stdin)) = (self.stdin, &execution.stdin) {
+        if let (true, Some(stdin)) = (self.watched.stdin, &execution.stdin) {
             let _ = poller.remove(stdin);
         }
     }
@@ -102,11 +107,11 @@ impl RunningCommand {
         let written = self.execution.write_stdin(bytes);
         let stdin = self.execution.stdin.as_ref()?;
         let written = match written {
-            Ok(Progress::Blocked) if self.stdin => return None,
-            Ok(Progress::Blocked) => poller.add(stdin, Interest::WRITE, token).map(|_| self.stdin = true),
+            Ok(Progress::Blocked) if self.watched.stdin => return None,
+            Ok(Progress::Blocked) => poller.add(stdin, Interest::WRITE, token).map(|_| self.watched.stdin = true),
             Ok(Progress::More | Progress::Closed) => {
                 let left = if stdin.is_broken() { bytes.len() - stdin.written() } else { 0 };
-                if std::mem::take(&mut self.stdin) {
+                if std::mem::take(&mut self.watched.stdin) {
                     let _ = poller.remove(stdin);
                 }
                 if !self.is_share || stdin.is_broken() {
@@ -172,7 +177,7 @@ impl RunningCommand {
             }
             let pipe = if is_stderr { &mut execution.stderr } else { &mut execution.stdout };
             if let Some(pipe) = pipe.take()
-                && self.is_read
+                && self.watched.output
             {
                 let _ = poller.remove(&pipe);
             }

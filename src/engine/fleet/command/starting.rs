@@ -4,7 +4,7 @@ use super::super::super::system::abandon;
 use super::folders::{FolderMaker, ItemFolder};
 use super::launchers::Launcher;
 use super::messages::ItemBytes;
-use super::running::RunningCommand;
+use super::running::{PipeWatches, RunningCommand};
 use crate::command::exec::{Launch, LaunchError};
 use crate::core::input::SpawnFailure;
 use crate::model::ids::{Batch, Incarnation, WorkerId};
@@ -56,8 +56,7 @@ impl Launcher {
             block: None,
             is_share: self.config.rules.shares,
             folder,
-            stdin: false,
-            is_read: false,
+            watched: PipeWatches::default(),
             ended: None,
             signalled: false,
             takes_lines: self.config.rules.lines,
