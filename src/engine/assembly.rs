@@ -8,7 +8,9 @@ use super::arrangement;
 use super::commit::{Commit, OutputStreams};
 use super::error::EngineError;
 use super::feed::Feed;
-use super::fleet::{Conversation, Fleet, LAUNCHERS_MAX, LaunchSpec, Program, Residents, RunFolder, ThreadMain};
+use super::fleet::{
+    Conversation, Fleet, GIVE_WAY_HELD_MIN, LAUNCHERS_MAX, LaunchSpec, Program, Residents, RunFolder, ThreadMain,
+};
 use super::launching::{self, new_pool, start_launchers};
 use super::manners::{self, Manners, OF_SDK, manners_of, program_path};
 use super::own_files::{self, EndedLogs};
@@ -218,6 +220,7 @@ fn conversation(config: &Config, delimiter: u8, spill: &Arc<SpillFile>) -> Conve
     };
     Conversation {
         protocol,
+        gives_way_from: (protocol == ProtocolKind::Lines).then_some(GIVE_WAY_HELD_MIN),
         tells_silence: protocol == ProtocolKind::Lines && !config.output.quiet,
         delimiter,
         message_items_max: config.message_items_max.max(1),

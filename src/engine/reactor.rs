@@ -161,6 +161,9 @@ impl Reactor {
         if !fleet.is_wait_due(found) {
             return Ok(());
         }
+        if !found && !busy {
+            fleet.give_way(&mut self.turn);
+        }
         let failed = EngineError::system("wait for events");
         if found || busy {
             return self.turn.system.wait(&mut self.ready, Some(Duration::ZERO)).map_err(failed);

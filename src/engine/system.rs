@@ -5,7 +5,8 @@
 //! between any two calls. [`Os`] is the real one. Two things pass it by: a channel reads and writes its own
 //! descriptors, and launchers, which are threads, start and reap commands themselves.
 //!
-//! Invariant: no method waits, except [`System::wait`], and [`System::start`] until the exec (what vfork means).
+//! Invariant: no method waits, except [`System::wait`], [`System::start`] until the exec (what vfork means), and
+//! [`System::give_way`] for the time slices of other processes.
 
 use super::token::Port;
 use crate::model::exit::{ExitStatus, Usage};
@@ -55,6 +56,10 @@ pub trait System {
     /// # Errors
     /// The poll set failed: the run cannot go on.
     fn wait(&mut self, ready: &mut Vec<Ready>, timeout: Option<Duration>) -> io::Result<()>;
+
+    /// Gives the core to another process that is ready to run, if there is one, and goes on after it; or sleeps for this
+    /// long, if it is not zero. Nothing is asked of the poll set.
+    fn give_way(&mut self, sleep: Duration);
 
     /// Starts a resident worker, as leader of a process group that the guard knows from then on.
     ///
@@ -175,6 +180,14 @@ impl System for Os {
 
     fn wait(&mut self, ready: &mut Vec<Ready>, timeout: Option<Duration>) -> io::Result<()> {
         self.poller.wait(ready, timeout)
+    }
+
+    fn give_way(&mut self, sleep: Duration) {
+        if sleep == Duration::ZERO {
+            std::thread::yield_now();
+        } else {
+            std::thread::sleep(std::time::Duration::from_nanos(sleep.0));
+        }
     }
 
     fn start(&mut self, worker: WorkerId, plan: &SpawnPlan<'_>) -> io::Result<Process> {

@@ -116,6 +116,7 @@ fn residents(world: &Shared) -> Fleet {
     let conversation = Conversation {
         protocol: ProtocolKind::Frames,
         tells_silence: false,
+        gives_way_from: scenario.gives_way_from,
         delimiter: b'\n',
         message_items_max: scenario.message_items_max,
         spill: Arc::clone(&world.borrow().spill),

@@ -47,6 +47,7 @@ listed! {
         Armed,
         ArmedTooLate,
         Throttled,
+        GaveWay,
         // Of workers.
         DiedBeforeHello,
         DiedIdle,

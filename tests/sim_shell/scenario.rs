@@ -144,6 +144,7 @@ pub struct Scenario {
     /// Workers report the times of their items.
     pub timed: bool,
     pub message_items_max: u32,
+    pub gives_way_from: Option<u64>,
     pub channel: ChannelStyle,
     pub items: u64,
     pub item_ns_max: u64,
@@ -233,6 +234,7 @@ impl Scenario {
             launchers,
             timed: false,
             message_items_max: rng.pick(&[1, 3, 1000]),
+            gives_way_from: rng.pick(&[None, Some(1), Some(3)]),
             channel: ChannelStyle {
                 busy_polled: false,
                 spin: Duration::ZERO,

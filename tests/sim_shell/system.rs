@@ -67,6 +67,15 @@ impl System for FakeSystem {
         self.world.borrow_mut().wait(ready, timeout)
     }
 
+    /// Another process has the core meanwhile, for a moment or for a time slice.
+    fn give_way(&mut self, sleep: Duration) {
+        let world = &mut *self.world.borrow_mut();
+        let most = if world.rng.below(8) == 0 { 4_000_000 } else { 20_000 };
+        world.now += sleep.0 + world.rng.below(most);
+        world.marks.hit(Mark::GaveWay);
+        world.tick();
+    }
+
     fn start(&mut self, worker: WorkerId, plan: &SpawnPlan<'_>) -> io::Result<Process> {
         let world = &mut *self.world.borrow_mut();
         world.tick();

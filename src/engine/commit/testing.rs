@@ -34,6 +34,7 @@ impl System for Still {
     fn wait(&mut self, _: &mut Vec<Ready>, _: Option<Duration>) -> io::Result<()> {
         Ok(())
     }
+    fn give_way(&mut self, _: Duration) {}
     fn start(&mut self, _: WorkerId, _: &SpawnPlan<'_>) -> io::Result<Process> {
         Err(io::ErrorKind::Unsupported.into())
     }

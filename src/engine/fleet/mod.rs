@@ -11,7 +11,7 @@ pub use command::{
     CommandExit, CommandPool, CommandRules, HandFate, Hands, InHand, ItemBytes, LAUNCHERS_MAX, LauncherMailboxes,
     Order, Questions, Report, Reports, RunFolder, Shares,
 };
-pub use resident::{Conversation, Handshake, LaunchSpec, Program, ProgressSource, Residents, Stdio};
+pub use resident::{Conversation, GIVE_WAY_HELD_MIN, Handshake, LaunchSpec, Program, ProgressSource, Residents, Stdio};
 pub use thread::ThreadMain;
 
 use super::answer::{Answer, Reply};
@@ -239,6 +239,13 @@ impl Fleet {
         match self {
             Self::Residents(residents) => residents.is_wait_due(found),
             Self::Commands(_) => true,
+        }
+    }
+
+    /// The loop is about to wait: first it may give its core to the workers.
+    pub fn give_way(&mut self, turn: &mut Turn) {
+        if let Self::Residents(residents) = self {
+            residents.give_way(turn);
         }
     }
 

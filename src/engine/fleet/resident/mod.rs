@@ -6,6 +6,7 @@
 mod batches;
 mod busy_polling;
 mod changes;
+mod giving_way;
 mod link;
 mod polls;
 mod silence;
@@ -13,6 +14,7 @@ mod slots;
 mod spawn;
 mod throttling;
 
+pub use giving_way::GIVE_WAY_HELD_MIN;
 pub use spawn::{Handshake, LaunchSpec, Program, ProgressSource, Stdio};
 
 use super::super::answer::{Answer, ResidentReply};
@@ -31,6 +33,7 @@ use crate::sys::spill::SpillFile;
 use crate::trace::record::TracedStart;
 use crate::transport::Flush;
 use busy_polling::BusyPolling;
+use giving_way::GivingWay;
 use link::{Link, Read, WorkerIncarnation};
 use silence::Silence;
 use slots::{Body, Resident, Slots, Watched};
@@ -50,6 +53,8 @@ pub struct Conversation {
     pub message_items_max: u32,
     /// It is said that a worker does not answer.
     pub tells_silence: bool,
+    /// The loop gives its core away after answers of workers that held this many items. `None`: never.
+    pub gives_way_from: Option<u64>,
     /// Where large results go.
     pub spill: Arc<SpillFile>,
 }
@@ -62,6 +67,7 @@ pub struct Residents {
     polling: BusyPolling,
     throttling: Throttling,
     silence: Silence,
+    giving_way: GivingWay,
     /// Slots whose channels have frames to write.
     unwritten: Vec<usize>,
     /// stdout and stderr take less than the workers give: results are not read.
@@ -72,11 +78,13 @@ impl Residents {
     /// `spin`: how long busy-polled channels are polled in vain before the loop waits.
     pub fn new(program: Program, conversation: Conversation, spin: Duration) -> Self {
         let silence = Silence::new(conversation.tells_silence);
+        let giving_way = GivingWay::new(conversation.gives_way_from);
         Self {
             slots: Slots::default(),
             program,
             conversation,
             silence,
+            giving_way,
             polling: BusyPolling::new(spin),
             throttling: Throttling::default(),
             unwritten: Vec::new(),
@@ -129,6 +137,7 @@ impl Residents {
             busy_polled: false,
             unwritten: false,
             leaving: false,
+            held: 0,
         }));
         self.note_busy_polled(index);
         if turn.trace.is_on() {
@@ -159,7 +168,9 @@ impl Residents {
 
     fn read(&mut self, index: usize, turn: &mut Turn) -> Read {
         let Some(resident) = self.slots.resident(index) else { return Read::Finished };
+        let facts_before = turn.facts.len();
         let read = resident.link.read(turn);
+        resident.held = self.giving_way.note_facts(resident.held, turn.facts.range(facts_before..), turn.now);
         if read == Read::Finished && resident.reading != Watched::Gone {
             // A closed channel would be ready for ever.
             resident.reading = Watched::Gone;
@@ -224,6 +235,7 @@ impl Residents {
         let Some(resident) = self.slots.get(worker, incarnation) else { return };
         match resident.link.queue(batch, body, turn) {
             Ok(()) => {
+                resident.held += u64::from(batch.count);
                 self.silence.note_sent(turn.now);
                 self.note_unwritten(worker, incarnation);
             }
@@ -314,6 +326,15 @@ impl Residents {
     pub fn end_turn(&mut self, turn: &mut Turn) {
         while let Some(index) = self.unwritten.pop() {
             self.write(index, turn);
+        }
+    }
+
+    /// The loop is about to wait: first it may give its core to the workers.
+    pub fn give_way(&mut self, turn: &mut Turn) {
+        if let Some(sleep) = self.giving_way.take_due() {
+            let from = turn.system.now();
+            turn.system.give_way(sleep);
+            self.giving_way.note_taken(turn.system.now().since(from));
         }
     }
 

@@ -36,6 +36,8 @@ pub struct Resident {
     pub unwritten: bool,
     /// Its input is closed as soon as what it was sent is written.
     pub leaving: bool,
+    /// Items that it was sent and has not answered, where the loop gives way.
+    pub held: u64,
 }
 
 /// What executes a resident worker.
