@@ -128,17 +128,8 @@ impl Launcher {
             self.post();
             self.config.orders.take(&mut orders);
             for order in orders.drain(..) {
-                match order {
-                    Order::Launch { worker, incarnation, batch, item } => self.launch(worker, incarnation, batch, item),
-                    Order::Kill { worker, incarnation, signal } => self.kill(worker, incarnation, signal),
-                    Order::MoreLines { worker, incarnation } => self.take_more_lines(worker, incarnation),
-                    Order::Changed(change) => self.note_change(change),
-                    Order::Block { worker, incarnation, block } => self.take_block(worker, incarnation, block),
-                    Order::EndStdin { worker, incarnation } => self.end_stdin(worker, incarnation),
-                    Order::InHand(hand) => self.take_in_hand(hand),
-                    Order::TakeBack { worker } => self.take_back(worker.index()),
-                    Order::Probe => self.probing = true,
-                    Order::Leave => return Ok(()),
+                if !self.obey(order) {
+                    return Ok(());
                 }
             }
             self.post();
@@ -147,12 +138,11 @@ impl Launcher {
             let timeout = if at_once { Some(Duration::ZERO) } else { self.next_timeout() };
             self.poller.wait(&mut ready, timeout)?;
             self.now = self.config.clock.now();
-            // Before the ends of commands, behind which the next ones are started.
+            // What is in hand is settled before the ends of commands, behind which the next ones are started.
             self.config.orders.take(&mut orders);
-            for order in orders.extract_if(.., |order| matches!(order, Order::InHand(_))) {
-                if let Order::InHand(hand) = order {
-                    self.take_in_hand(hand);
-                }
+            let is_of_hand = |order: &mut Order| matches!(order, Order::InHand(_) | Order::TakeBack { .. });
+            for order in orders.extract_if(.., is_of_hand) {
+                self.obey(order);
             }
             for event in &ready {
                 self.on_ready(*event);
@@ -162,6 +152,23 @@ impl Launcher {
                 self.reports.push(Report::Probed);
             }
         }
+    }
+
+    /// Carries out an order; `false` if it is the one to leave.
+    fn obey(&mut self, order: Order) -> bool {
+        match order {
+            Order::Launch { worker, incarnation, batch, item } => self.launch(worker, incarnation, batch, item),
+            Order::Kill { worker, incarnation, signal } => self.kill(worker, incarnation, signal),
+            Order::MoreLines { worker, incarnation } => self.take_more_lines(worker, incarnation),
+            Order::Changed(change) => self.note_change(change),
+            Order::Block { worker, incarnation, block } => self.take_block(worker, incarnation, block),
+            Order::EndStdin { worker, incarnation } => self.end_stdin(worker, incarnation),
+            Order::InHand(hand) => self.take_in_hand(hand),
+            Order::TakeBack { worker } => self.take_back(worker.index()),
+            Order::Probe => self.probing = true,
+            Order::Leave => return false,
+        }
+        true
     }
 
     /// Yields for a moment, so that the loop can answer, if this launcher has nothing else to do.
