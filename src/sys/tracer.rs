@@ -66,7 +66,7 @@ fn trace(mut command: Command) -> io::Result<TracedCalls> {
     let child = command.spawn()?;
     let program = i32::try_from(child.id()).map_err(|_| Errno::EINVAL)?;
     let mut trace = Trace { program, tasks: HashMap::new(), counted: TracedCalls::default() };
-    trace.tasks.insert(program, TracedTask { role: Some(TracedRole::Program), is_fresh: true, early: Vec::new() });
+    trace.tasks.insert(program, TracedTask { role: Some(TracedRole::Program), ..TracedTask::new() });
     while let Some((tid, status)) = wait()? {
         trace.changed(tid, status)?;
     }
@@ -86,14 +86,29 @@ fn wait() -> io::Result<Option<(i32, i32)>> {
 }
 
 /// A thread of the trace.
+///
+/// The system tells of its start twice, in any order: by its own first stop, and by an event of the thread that started
+/// it. If that one waits for a processor, the new thread may have made calls, started others and ended before the event
+/// comes and names its role. Until then it keeps what it did. If the starter is killed before it can tell, nobody knows
+/// whether it was a thread or a process, and what it did is not counted.
 #[derive(Debug)]
 struct TracedTask {
-    /// `None` until the event about its start has come: its own first stop may come before.
+    /// `None` until the event about its start has come.
     role: Option<TracedRole>,
     /// It has not stopped yet.
     is_fresh: bool,
+    /// It ended before its role was known.
+    has_ended: bool,
     /// Calls that it made before its role was known.
-    early: Vec<u64>,
+    early_calls: Vec<u64>,
+    /// Threads and processes that it started before its role was known, with their events.
+    early_starts: Vec<(i32, i32)>,
+}
+
+impl TracedTask {
+    fn new() -> TracedTask {
+        TracedTask { role: None, is_fresh: true, has_ended: false, early_calls: Vec::new(), early_starts: Vec::new() }
+    }
 }
 
 struct Trace {
@@ -109,17 +124,14 @@ const SYSCALL_STOP: i32 = libc::SIGTRAP | 0x80;
 impl Trace {
     fn changed(&mut self, tid: i32, status: i32) -> io::Result<()> {
         if !libc::WIFSTOPPED(status) {
-            self.tasks.remove(&tid);
+            self.ended(tid);
             if tid == self.program {
                 self.counted.exit = Some(super::pidfd::status_of_wait(status));
             }
             return Ok(());
         }
         let (signal, event) = (libc::WSTOPSIG(status), status >> 16);
-        let was_fresh = {
-            let unknown = || TracedTask { role: None, is_fresh: true, early: Vec::new() };
-            std::mem::take(&mut self.tasks.entry(tid).or_insert_with(unknown).is_fresh)
-        };
+        let was_fresh = std::mem::take(&mut self.tasks.entry(tid).or_insert_with(TracedTask::new).is_fresh);
         if was_fresh && tid == self.program {
             set_options(tid)?;
         }
@@ -127,13 +139,16 @@ impl Trace {
         match (signal, event) {
             (SYSCALL_STOP, _) => {
                 if let Some(number) = entered_call(tid) {
-                    self.count(tid, number);
+                    self.called(tid, number);
                 }
             }
             (_, libc::PTRACE_EVENT_FORK | libc::PTRACE_EVENT_VFORK | libc::PTRACE_EVENT_CLONE) => {
-                self.started(tid, event);
+                let new = ptrace::getevent(Pid::from_raw(tid)).ok().and_then(|new| i32::try_from(new).ok());
+                if let Some(new) = new {
+                    self.started(tid, event, new);
+                }
             }
-            (_, libc::PTRACE_EVENT_EXEC) if tid != self.program => self.set_role(tid, TracedRole::Child),
+            (_, libc::PTRACE_EVENT_EXEC) if tid != self.program => self.executed(tid),
             (libc::SIGTRAP, _) => {}
             // The first stop of each new thread is the tracer's own doing.
             (_, 0) if !was_fresh => delivered = signal,
@@ -143,33 +158,57 @@ impl Trace {
     }
 
     /// A thread of the trace has started another thread or a process.
-    fn started(&mut self, tid: i32, event: i32) {
-        let Ok(new) = ptrace::getevent(Pid::from_raw(tid)) else { return };
-        let Ok(new) = i32::try_from(new) else { return };
-        let starter = self.tasks.get(&tid).and_then(|task| task.role).unwrap_or(TracedRole::Fork);
+    fn started(&mut self, tid: i32, event: i32, new: i32) {
+        let starter = self.tasks.entry(tid).or_insert_with(TracedTask::new);
         // A start whose end is announced by SIGCHLD is a process; all others are threads.
-        let role = match (event, starter) {
-            (libc::PTRACE_EVENT_CLONE, TracedRole::Program) => TracedRole::ProgramThread,
-            (libc::PTRACE_EVENT_CLONE, role) => role,
+        let role = match (event, starter.role) {
+            (libc::PTRACE_EVENT_CLONE, Some(TracedRole::Program)) => TracedRole::ProgramThread,
+            (libc::PTRACE_EVENT_CLONE, Some(role)) => role,
+            (libc::PTRACE_EVENT_CLONE, None) => return starter.early_starts.push((event, new)),
             _ => TracedRole::Fork,
         };
-        self.tasks.entry(new).or_insert_with(|| TracedTask { role: None, is_fresh: true, early: Vec::new() });
-        self.set_role(new, role);
+        let started = self.tasks.entry(new).or_insert_with(TracedTask::new);
+        // It may have executed a program already.
+        if started.role.is_none() {
+            self.set_role(new, role);
+        }
+    }
+
+    /// A process other than the first has executed a program.
+    fn executed(&mut self, tid: i32) {
+        if self.tasks.get(&tid).is_some_and(|task| task.role.is_none()) {
+            // A thread that executes a program takes the id of its process, whose role is known: this one is a process.
+            self.set_role(tid, TracedRole::Fork);
+        }
+        self.set_role(tid, TracedRole::Child);
     }
 
     fn set_role(&mut self, tid: i32, role: TracedRole) {
         let Some(task) = self.tasks.get_mut(&tid) else { return };
         task.role = Some(role);
-        for number in std::mem::take(&mut task.early) {
+        for number in std::mem::take(&mut task.early_calls) {
             *self.counted.calls.entry((role, number)).or_default() += 1;
+        }
+        for (event, new) in std::mem::take(&mut task.early_starts) {
+            self.started(tid, event, new);
+        }
+        if self.tasks.get(&tid).is_some_and(|task| task.has_ended) {
+            self.tasks.remove(&tid);
         }
     }
 
-    fn count(&mut self, tid: i32, number: u64) {
-        let Some(task) = self.tasks.get_mut(&tid) else { return };
+    fn ended(&mut self, tid: i32) {
+        match self.tasks.get_mut(&tid) {
+            Some(task) if task.role.is_none() => task.has_ended = true,
+            _ => drop(self.tasks.remove(&tid)),
+        }
+    }
+
+    fn called(&mut self, tid: i32, number: u64) {
+        let task = self.tasks.entry(tid).or_insert_with(TracedTask::new);
         match task.role {
             Some(role) => *self.counted.calls.entry((role, number)).or_default() += 1,
-            None => task.early.push(number),
+            None => task.early_calls.push(number),
         }
     }
 }
@@ -318,6 +357,47 @@ mod tests {
         assert_eq!(of(TracedRole::Program) + of(TracedRole::ProgramThread), 400);
         assert!(of(TracedRole::ProgramThread) >= 300, "{counted:?}");
         assert_eq!(of(TracedRole::Child), 0);
+    }
+
+    /// What a busy machine makes of two starts and an end: the event of a starter comes late, or last.
+    #[test]
+    fn roles_are_known_in_whatever_order_starts_and_ends_are_told() {
+        const PROGRAM: i32 = 1;
+        type Step = fn(&mut Trace);
+        let make = || {
+            let program = TracedTask { role: Some(TracedRole::Program), ..TracedTask::new() };
+            Trace { program: PROGRAM, tasks: HashMap::from([(PROGRAM, program)]), counted: TracedCalls::default() }
+        };
+        // The thread 2 of the program starts the thread 3 and the process 4, which executes a program.
+        let steps: [(Step, &[usize]); 7] = [
+            (|trace| trace.started(PROGRAM, libc::PTRACE_EVENT_CLONE, 2), &[]),
+            (|trace| (0..2).for_each(|_| trace.called(2, 39)), &[]),
+            (|trace| trace.started(2, libc::PTRACE_EVENT_CLONE, 3), &[1]),
+            (|trace| (trace.called(3, 39), trace.ended(3)).1, &[]),
+            (|trace| trace.started(2, libc::PTRACE_EVENT_FORK, 4), &[2]),
+            (|trace| (trace.called(4, 57), trace.executed(4), trace.called(4, 39), trace.ended(4)).3, &[]),
+            (|trace| trace.ended(2), &[4]),
+        ];
+        let mut orders = 0;
+        let mut open = vec![Vec::new()];
+        while let Some(order) = open.pop() {
+            let order: Vec<usize> = order;
+            for (at, (_, before)) in steps.iter().enumerate() {
+                if !order.contains(&at) && before.iter().all(|step| order.contains(step)) {
+                    open.push([order.clone(), vec![at]].concat());
+                }
+            }
+            if order.len() < steps.len() {
+                continue;
+            }
+            orders += 1;
+            let mut trace = make();
+            order.iter().for_each(|at| steps[*at].0(&mut trace));
+            let calls =
+                [((TracedRole::ProgramThread, 39), 3), ((TracedRole::Fork, 57), 1), ((TracedRole::Child, 39), 1)];
+            assert_eq!(trace.counted.calls, BTreeMap::from(calls), "{order:?}");
+        }
+        assert_eq!(orders, 7 * 6 * 5);
     }
 
     #[test]
