@@ -12,7 +12,8 @@ use super::capture::Capture;
 pub use super::execution::Execution;
 
 use super::environment::{CommandEnvironment, Variable};
-use super::interpreter;
+pub use super::launch_error::LaunchError;
+use super::launch_error::{classify, classify_plain};
 use super::line::{CommandLine, QuoteWord};
 use super::list_script::SHELL;
 use super::pipes::Pipes;
@@ -29,7 +30,7 @@ use crate::model::surroundings::Surroundings;
 use crate::model::time::Instant;
 use crate::sys::fd;
 use crate::sys::guard::GuardPlace;
-use crate::sys::spawn::{SpawnError, SpawnPlan, SpawnStep, Spawner, is_shortage};
+use crate::sys::spawn::{SpawnPlan, Spawner};
 use crate::wire::names;
 use std::ffi::{CStr, CString, OsStr, OsString};
 use std::fs::File;
@@ -55,26 +56,6 @@ pub struct Launch<'a> {
     pub tmp: Option<&'a Path>,
     /// Becomes [`Execution::started`].
     pub now: Instant,
-}
-
-/// Why no process was started for an item. The texts complete "failed to ...".
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum LaunchError {
-    /// The command of this item cannot be started; that of another item may be.
-    #[error("{0}")]
-    Item(String),
-    /// This item cannot be an argument, however often that is tried.
-    #[error("{0}")]
-    Unfit(String),
-    /// The program that all items have in common cannot be executed. `missing`: it, or its interpreter, is not there.
-    #[error("{error}")]
-    Program { error: String, missing: bool },
-    /// The system is short of processes, descriptors or memory; a later attempt may succeed.
-    #[error("{0}")]
-    Shortage(String),
-    /// The system refuses what the start of any command needs.
-    #[error("{0}")]
-    Refused(String),
 }
 
 /// Starts the command of an [`ExecSpec`], once for each item.
@@ -281,7 +262,8 @@ impl Commander {
         Ok((template, &self.line, values))
     }
 
-    /// Starts the command for one item. The process leads a group of its own and is killed when we die.
+    /// Starts the command for one item. The process leads a group of its own and is killed when we die. If all items have
+    /// one program and one folder, this may return before the program runs ([`Execution::pending`]).
     ///
     /// # Errors
     /// See [`LaunchError`]. No process is left then.
@@ -300,11 +282,7 @@ impl Commander {
         let program = match &self.program {
             ProgramPath::At(path) => path,
             ProgramPath::PerItem => {
-                let name = OsStr::from_bytes(self.line.arguments().next().unwrap_or_default());
-                let from = folder.as_deref().map_or(Path::new(""), of_c_str);
-                let checked = if folder.is_some() { workdir::check(from) } else { Ok(()) };
-                let searched = checked.and_then(|()| search::find(name, self.path.as_deref(), from));
-                found = searched.map_err(|error| LaunchError::Item(error.to_string()))?;
+                found = self.search(folder.as_deref()).map_err(|error| LaunchError::Item(error.to_string()))?;
                 &found
             }
         };
@@ -336,20 +314,50 @@ impl Commander {
             terminal: launch.terminal,
             register: launch.register,
         };
-        let process = spawner.spawn(&plan).map_err(|error| {
+        let is_common = matches!(self.program, ProgramPath::At(_));
+        let started = match is_common && folder.is_none() {
+            true => spawner.start(&plan),
+            false => spawner.spawn(&plan).map(|process| (process, None)),
+        };
+        let (process, pending) = started.map_err(|error| {
             let folder = folder.as_deref().map(of_c_str);
             let path = folder.unwrap_or(Path::new("")).join(of_c_str(program));
             let name = folder.map_or_else(|| self.name(), |folder| format!("{} in {}", self.name(), folder.display()));
-            classify(error, &name, &path, matches!(self.program, ProgramPath::At(_)))
+            classify(error, &name, &path, is_common)
         })?;
         Ok(Execution {
             process,
+            pending,
             stdout: (!direct.stdout).then_some(pipes.ours_stdout),
             stderr: pipes.stderr.filter(|_| !direct.stderr).map(|(ours, _)| ours),
             stdin: pipes.feed,
             out: Capture::default(),
             err: Capture::default(),
             started: launch.now,
+        })
+    }
+
+    /// Searches the program of the present command line, which runs in this folder.
+    fn search(&self, folder: Option<&CStr>) -> Result<CString, CommandError> {
+        let name = OsStr::from_bytes(self.line.arguments().next().unwrap_or_default());
+        let from = folder.map_or(Path::new(""), of_c_str);
+        if folder.is_some() {
+            workdir::check(from)?;
+        }
+        search::find(name, self.path.as_deref(), from)
+    }
+
+    /// Whether the program of an execution runs; waits until that is known.
+    ///
+    /// # Errors
+    /// As [`Commander::launch`]. The process has been reaped then.
+    pub fn outcome(&self, spawner: &mut Spawner, execution: &mut Execution) -> Result<(), LaunchError> {
+        let Some(pending) = execution.pending.take() else { return Ok(()) };
+        spawner.outcome(pending, &execution.process).map_err(|error| match &self.program {
+            _ if self.plain.is_some() => classify_plain(error),
+            ProgramPath::At(path) => classify(error, &self.name(), of_c_str(path), true),
+            // Not started so.
+            ProgramPath::PerItem => classify(error, &self.name(), Path::new(""), false),
         })
     }
 
@@ -427,15 +435,10 @@ fn launch_plain(
         terminal: launch.terminal,
         register: launch.register,
     };
-    let process = spawner.spawn(&plan).map_err(|error| match error.step {
-        SpawnStep::Exec if !is_shortage(error.errno) => {
-            LaunchError::Program { error: io_text(error.errno), missing: error.errno == libc::ENOENT }
-        }
-        _ if error.is_refusal() => LaunchError::Refused(error.to_string()),
-        _ => LaunchError::Shortage(error.to_string()),
-    })?;
+    let (process, pending) = spawner.start(&plan).map_err(classify_plain)?;
     Ok(Execution {
         process,
+        pending,
         stdout: None,
         stderr: None,
         stdin: None,
@@ -443,45 +446,6 @@ fn launch_plain(
         err: Capture::default(),
         started: launch.now,
     })
-}
-
-/// The system's words for an error.
-fn io_text(errno: i32) -> String {
-    nix::errno::Errno::from_raw(errno).desc().to_owned()
-}
-
-/// The item or its program is the cause only if the exec itself fails; a failure before it is a shortage. `common`: all
-/// items have this program.
-fn classify(error: SpawnError, name: &str, path: &Path, common: bool) -> LaunchError {
-    let errno = error.errno;
-    if error.is_refusal() {
-        return LaunchError::Refused(format!("run {name}: {error}"));
-    }
-    if error.step == SpawnStep::Folder && !is_shortage(errno) {
-        return LaunchError::Item(format!("run {name}: {error}"));
-    }
-    if error.step != SpawnStep::Exec || is_shortage(errno) {
-        return LaunchError::Shortage(format!("run {name}: {error}"));
-    }
-    let text = match errno {
-        libc::E2BIG => {
-            return LaunchError::Unfit(format!(
-                "run {name}: arguments and environment together are longer than the system takes; \
-                 --stdin hands the item over whole"
-            ));
-        }
-        libc::ENOENT => match interpreter::missing(path) {
-            Some(missing) => format!("run {name}: {missing}"),
-            None => format!("run {name}: the file does not exist any more"),
-        },
-        _ => format!("run {name}: {error}"),
-    };
-    match errno {
-        // It is being written: later may be better.
-        libc::ETXTBSY => LaunchError::Item(text),
-        _ if common => LaunchError::Program { error: text, missing: errno == libc::ENOENT },
-        _ => LaunchError::Item(text),
-    }
 }
 
 #[cfg(test)]
@@ -748,33 +712,5 @@ mod tests {
         quiet.execution.process.signal_group(Signal::KILL).unwrap();
         quiet.drive(|own| own.has_ended);
         assert!(quiet.execution.process.reap().unwrap().is_some());
-    }
-
-    #[test]
-    fn a_shortage_of_the_system_is_not_blamed_on_the_item() {
-        let nowhere = Path::new("/no/such/file");
-        let class = |step, errno| classify(SpawnError { step, errno }, "c", nowhere, true);
-        for errno in [libc::EAGAIN, libc::EMFILE, libc::ENFILE, libc::ENOMEM] {
-            assert!(matches!(class(SpawnStep::Clone, errno), LaunchError::Shortage(_)));
-            assert!(matches!(class(SpawnStep::Exec, errno), LaunchError::Shortage(_)));
-        }
-        let kind = |errno, common| classify(SpawnError { step: SpawnStep::Exec, errno }, "c", nowhere, common);
-        for errno in [libc::ENOENT, libc::EACCES, libc::ELOOP, libc::ETXTBSY] {
-            assert!(matches!(kind(errno, false), LaunchError::Item(_)), "{errno}");
-        }
-        // It would be refused for ever.
-        for (step, call) in
-            [(SpawnStep::Clone, "clone"), (SpawnStep::Group, "setpgid"), (SpawnStep::Limit, "setrlimit")]
-        {
-            for errno in [libc::EPERM, libc::ENOSYS, libc::EINVAL] {
-                let LaunchError::Refused(text) = class(step, errno) else { panic!("{call} {errno}") };
-                assert!(text.contains(&format!("the system refuses {call} (")), "{text}");
-            }
-        }
-        assert!(matches!(kind(libc::ETXTBSY, true), LaunchError::Item(_)), "it may be complete later");
-        assert!(matches!(kind(libc::E2BIG, true), LaunchError::Unfit(_)), "it is as long the next time");
-        let text = "run c: the file does not exist any more";
-        assert_eq!(kind(libc::ENOENT, true), LaunchError::Program { error: text.into(), missing: true });
-        assert!(matches!(kind(libc::EACCES, true), LaunchError::Program { missing: false, .. }));
     }
 }

@@ -4,6 +4,7 @@ use super::capture::{Capture, CaptureError, Collector, Progress};
 use super::stdin_feed::StdinFeed;
 use crate::model::time::Instant;
 use crate::sys::pidfd::Process;
+use crate::sys::spawn::PendingExec;
 use std::io::{self, PipeReader};
 
 /// A command that was started for an item.
@@ -13,6 +14,8 @@ use std::io::{self, PipeReader};
 #[derive(Debug)]
 pub struct Execution {
     pub process: Process,
+    /// Its program may not run yet: whether it does is still to be asked ([`super::exec::Commander::outcome`]).
+    pub pending: Option<PendingExec>,
     /// `None` after end-of-file, and if the command writes to ours.
     pub stdout: Option<PipeReader>,
     /// The same, and `None` if it writes to its stdout.

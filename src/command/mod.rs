@@ -17,6 +17,7 @@ mod execution;
 mod interpreter;
 pub mod job_control;
 pub mod jobserver;
+mod launch_error;
 pub mod line;
 mod list_script;
 pub mod meter;

@@ -33,6 +33,12 @@ impl Stack {
         Ok(stack)
     }
 
+    /// The lowest byte that may be used, and the number of bytes from there.
+    pub(super) fn range(&self) -> (*mut c_void, usize) {
+        // SAFETY: within our own mapping.
+        (unsafe { self.lowest.as_ptr().byte_add(GUARD_BYTES) }, STACK_BYTES - GUARD_BYTES)
+    }
+
     /// One past the highest byte, where a stack begins; aligned to a page.
     pub(super) fn top(&self) -> *mut c_void {
         // SAFETY: one past the end of our own mapping.

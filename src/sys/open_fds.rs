@@ -7,20 +7,31 @@
 
 use super::entries::for_each_name;
 use super::fd::is_open;
-use std::ffi::{c_int, c_uint};
+use super::raw_call::raw_call;
+use std::ffi::c_uint;
 use std::os::fd::RawFd;
 
 /// Without `/proc`, higher numbers are not tried.
 const NUMBERS_MAX: u64 = 1 << 20;
 
-/// Marks them as close-on-exec.
+/// Marks them as close-on-exec. Leaves `errno` alone if [`can_mark_at_once`].
 pub(super) fn mark_close_on_exec(first: RawFd) {
-    // SAFETY: changes flags of this process's own descriptors.
-    let marked = unsafe { libc::close_range(first.cast_unsigned(), c_uint::MAX, libc::CLOSE_RANGE_CLOEXEC as c_int) };
-    if marked != 0 {
+    if !mark_from(first.cast_unsigned()) {
         // SAFETY: as above; if the number is not open the call fails.
         for_each(first, |fd| _ = unsafe { libc::fcntl(fd, libc::F_SETFD, libc::FD_CLOEXEC) });
     }
+}
+
+/// Whether the system marks all of them in one call.
+pub(super) fn can_mark_at_once() -> bool {
+    // No descriptor has this number.
+    mark_from(c_uint::MAX)
+}
+
+fn mark_from(first: c_uint) -> bool {
+    let arguments = [first as usize, c_uint::MAX as usize, libc::CLOSE_RANGE_CLOEXEC as usize];
+    // SAFETY: changes flags of this process's own descriptors.
+    unsafe { raw_call(libc::SYS_close_range, arguments) }.is_ok()
 }
 
 /// Closes them.

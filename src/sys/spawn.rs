@@ -1,4 +1,4 @@
-//! Starts processes with our own `clone(CLONE_VM | CLONE_VFORK | CLONE_PIDFD)`.
+//! Starts processes with our own `clone3(CLONE_VM | CLONE_PIDFD | CLONE_CLEAR_SIGHAND)`.
 //!
 //! Compared with a fork, no page table is copied; compared with `posix_spawn`, it takes 121 system calls fewer. The
 //! same call returns the pidfd, and the errno of a failed exec arrives through the memory that both processes share
@@ -6,45 +6,38 @@
 //! signal but those of its plan, a process group of its own, the soft limit of open files from before we raised it, and
 //! SIGKILL when we die.
 //!
-//! Between clone and exec the child runs on a stack of its own in *our* memory, while the calling thread is suspended.
-//! So `run_child` makes system calls only: no allocation, no lock, no panic. And no signal handler of the program may
-//! run in the child, because it would change our memory as another process: all signals are blocked before the clone,
-//! and the child sets its handlers to the default action before it lifts the mask. SIGCHLD stays as it is if it has no
-//! handler: blocked in one thread alone it would interrupt another one at each exit of a child.
+//! Between clone and exec the child runs on a stack of its own in *our* memory ([`super::child_area`]), while the calling
+//! thread is suspended (`CLONE_VFORK`), or goes on: a launcher has other things to do meanwhile, and to wake it after each
+//! exec costs more than a tenth of the start of a tiny program. So the child makes system calls only
+//! ([`super::child_setup`]). And no signal handler of the program may run in the child, because it would change our memory
+//! as another process: the child begins without handlers. All signals but SIGCHLD are blocked in it until its exec, so that
+//! one from the terminal, which was sent to our group, cannot stop it.
 //!
-//! Which signals have a handler is asked once, in [`Spawner::new`], because 62 system calls are 5 % of the start of a
-//! small program (26 us of 500, 2026-11-26). For a handler that a host program installs later there is a second line: a
-//! child that finds a signal pending resets all of them. What remains is a signal that is sent to the child within the
-//! two system calls before its exec.
+//! Where the system has no `clone3`, the thread is suspended, all signals are blocked before the clone, and the child sets
+//! its handlers to the default action before it lifts the mask. SIGCHLD stays as it is if it has no handler: blocked in one
+//! thread alone it would interrupt another one at each exit of a child. Which signals have a handler is asked once, in
+//! [`Spawner::new`], because 62 system calls are 5 % of the start of a small program (26 us of 500, 2026-11-26). For a
+//! handler that a host program installs later there is a second line: a child that finds a signal pending resets all of
+//! them. What remains is a signal that is sent to the child within the two system calls before its exec.
 //!
 //! Invariant: spawn only from a thread that lives as long as the run. The parent-death signal is sent when the *thread*
 //! ends.
 
-use super::child_stack::Stack;
+use super::child_area::ChildArea;
+pub use super::child_area::PendingExec;
+use super::child_setup::{SIGNALS_MAX, handler_of};
 use super::guard::GuardPlace;
 use super::interruption::retried;
-use super::limits;
 use super::pidfd::Process;
-use super::{open_fds, refusal};
+pub use super::spawn_error::{SpawnError, SpawnStep, is_shortage};
+use super::{limits, open_fds, raw_call};
 use crate::model::signal::Signal;
 use nix::errno::Errno;
-use nix::sys::signal::{SigSet, SigmaskHow};
-use std::ffi::{CStr, CString, c_char, c_int, c_void};
-use std::fmt;
+use std::ffi::{CStr, CString, c_int};
 use std::io;
 use std::mem::MaybeUninit;
-use std::os::fd::{AsRawFd, BorrowedFd, FromRawFd, OwnedFd, RawFd};
-use std::ptr::{null, null_mut};
-
-/// Executes a text file without a `#!` line (`execvp(3)` does the same).
-const SHELL: &CStr = c"/bin/sh";
-
-/// The last signal of Linux (`_NSIG`).
-const SIGNALS_MAX: c_int = 64;
-
-/// The signals that the terminal sends to its foreground group: Ctrl-C, Ctrl-\\, Ctrl-Z. The last one would stop the
-/// child while our thread is suspended.
-const TERMINAL_SIGNALS: [c_int; 3] = [libc::SIGINT, libc::SIGQUIT, libc::SIGTSTP];
+use std::os::fd::{AsRawFd, BorrowedFd, RawFd};
+use std::ptr::null;
 
 /// What a spawn does: the program, its arguments and environment, its descriptors and its process group. It says how a
 /// process is made and nothing of what the process is for.
@@ -84,93 +77,20 @@ pub fn numbers(kept: &[RawFd]) -> impl Iterator<Item = RawFd> + '_ {
     (3..).filter(|number| !kept.contains(number))
 }
 
-/// Where a spawn failed.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum SpawnStep {
-    /// The system is short of processes (`EAGAIN`), descriptors (`EMFILE`) or memory (`ENOMEM`).
-    Clone,
-    /// The process could not get a group of its own.
-    Group,
-    /// The limit of open files could not be restored.
-    Limit,
-    /// A descriptor could not be moved to its number.
-    Files,
-    /// The working directory could not be entered.
-    Folder,
-    /// It could not get its nice value.
-    Priority,
-    /// The program cannot be executed: `ENOENT`, `EACCES`, `E2BIG`, ...
-    Exec,
-}
-
-/// Why no process was started.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("{step}: {}", self.reason())]
-pub struct SpawnError {
-    pub step: SpawnStep,
-    pub errno: i32,
-}
-
-impl SpawnError {
-    /// Whether the system does not allow or does not know a call that every start of a process needs.
-    #[must_use]
-    pub fn is_refusal(&self) -> bool {
-        self.call().is_some() && refusal::is_refusal(Errno::from_raw(self.errno))
-    }
-
-    fn reason(&self) -> String {
-        let errno = Errno::from_raw(self.errno);
-        match self.call() {
-            Some(call) if self.is_refusal() => refusal::text(call, errno),
-            _ => errno.desc().to_owned(),
-        }
-    }
-
-    const fn call(&self) -> Option<&'static str> {
-        match self.step {
-            SpawnStep::Clone => Some("clone"),
-            SpawnStep::Group => Some("setpgid"),
-            SpawnStep::Limit => Some("setrlimit"),
-            SpawnStep::Files => Some("dup2"),
-            SpawnStep::Folder | SpawnStep::Priority | SpawnStep::Exec => None,
-        }
-    }
-}
-
-/// Whether this errno means that the system is short of a resource, so that a later attempt may succeed (`clone(2)`,
-/// `pipe(2)`, `memfd_create(2)`, `epoll_ctl(2)`).
-#[must_use]
-pub fn is_shortage(errno: i32) -> bool {
-    [libc::EAGAIN, libc::EMFILE, libc::ENFILE, libc::ENOMEM, libc::ENOSPC].contains(&errno)
-}
-
-impl fmt::Display for SpawnStep {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::Clone => "create a process",
-            Self::Group => "make a process group",
-            Self::Limit => "restore the limit of open files",
-            Self::Files => "hand over its files",
-            Self::Folder => "enter its working directory",
-            Self::Priority => "set its nice value",
-            Self::Exec => "execute the program",
-        })
-    }
-}
-
-/// What all spawns of a thread share: the stack, and the list of signals that are not at their default.
+/// What all spawns of a thread share: where their children are prepared, and the signals that are not at their default.
 #[derive(Debug)]
 pub struct Spawner {
-    stack: Stack,
+    /// Areas that no child uses.
+    #[expect(clippy::vec_box, reason = "an area that a child uses stays where it is")]
+    idle: Vec<Box<ChildArea>>,
     /// Signals with a handler, which must not run in the child, and ignored signals, which the program would inherit.
-    signals: Vec<c_int>,
+    handled: Vec<c_int>,
+    ignored: Vec<c_int>,
     open_files: Option<libc::rlimit>,
     /// The thread blocks every signal but SIGCHLD, always.
     is_deaf: bool,
-    // Buffers that are reused.
-    argv: Vec<*const c_char>,
-    env: Vec<*const c_char>,
-    sources: Vec<RawFd>,
+    /// A child leaves this thread's memory alone but for its area, so the thread may go on.
+    may_go_on: bool,
 }
 
 impl Spawner {
@@ -180,14 +100,15 @@ impl Spawner {
     /// # Errors
     /// There is no memory for the stack.
     pub fn new() -> io::Result<Self> {
+        let is_ignored = |signal: &c_int| handler_of(*signal) == libc::SIG_IGN;
+        let (ignored, handled) = signals_not_default().into_iter().partition(is_ignored);
         Ok(Self {
-            stack: Stack::new()?,
-            signals: signals_not_default(),
+            idle: vec![ChildArea::new()?],
+            handled,
+            ignored,
             open_files: limits::open_files_of_children(),
             is_deaf: false,
-            argv: Vec::new(),
-            env: Vec::new(),
-            sources: Vec::new(),
+            may_go_on: false,
         })
     }
 
@@ -197,7 +118,9 @@ impl Spawner {
     /// # Errors
     /// There is no memory for the stack.
     pub fn for_deaf_thread() -> io::Result<Self> {
-        Ok(Self { is_deaf: super::signals::are_blocked_but_sigchld()?, ..Self::new()? })
+        let is_deaf = super::signals::are_blocked_but_sigchld()?;
+        let may_go_on = is_deaf && raw_call::IS_APART && open_fds::can_mark_at_once();
+        Ok(Self { is_deaf, may_go_on, ..Self::new()? })
     }
 
     /// Starts a process and returns when its program runs or has failed to start.
@@ -205,48 +128,12 @@ impl Spawner {
     /// # Errors
     /// The step that failed and its errno. No process is left then.
     pub fn spawn(&mut self, plan: &SpawnPlan<'_>) -> Result<Process, SpawnError> {
-        // A file without a `#!` line is run as `/bin/sh FILE ARG...`. The same array serves for both: without its first
-        // element it is the argument list of the file.
-        self.argv.clear();
-        self.argv.push(SHELL.as_ptr());
-        self.argv.extend(plan.argv.iter().map(|argument| argument.as_ptr()));
-        if plan.argv.is_empty() {
-            self.argv.push(plan.program.as_ptr());
-        }
-        self.argv.push(null());
-        self.env.clear();
-        self.env.extend(plan.env.iter().map(|entry| entry.as_ptr()));
-        self.env.push(null());
-        self.sources.clear();
-        self.sources.extend([plan.stdin, plan.stdout, plan.stderr].iter().map(AsRawFd::as_raw_fd));
-        for (number, fd) in numbers(plan.kept).zip(plan.fds) {
-            // A number that is kept is its own source.
-            self.sources.extend(self.sources.len() as RawFd..number);
-            self.sources.push(fd.as_raw_fd());
-        }
-        let mut child = Child {
-            program: plan.program.as_ptr(),
-            argv: &mut self.argv,
-            env: self.env.as_ptr(),
-            sources: &mut self.sources,
-            kept: plan.kept,
-            signals: &self.signals,
-            open_files: self.open_files,
-            parent: nix::unistd::getpid().as_raw(),
-            new_group: plan.new_group,
-            folder: plan.folder.map_or(null(), CStr::as_ptr),
-            nice: plan.nice,
-            ignored: plan.ignored,
-            terminal: plan.terminal.map(|terminal| terminal.as_raw_fd()),
-            register: plan.register,
-            failure: None,
-        };
-        let cloned = match self.is_deaf && !has_handler(libc::SIGCHLD) {
-            true => clone_process(&self.stack, &mut child),
-            false => clone_with_signals_blocked(&self.stack, &mut child),
-        };
-        let process = cloned.map_err(|errno| SpawnError { step: SpawnStep::Clone, errno: errno as i32 })?;
-        match child.failure {
+        let mut area = self.area(plan)?;
+        let cloned = area.clone_waiting(self.is_deaf, &self.handled);
+        let failure = area.setup.failure;
+        self.idle.push(area);
+        let process = cloned.map_err(of_clone)?;
+        match failure {
             None => Ok(process),
             Some(error) => {
                 reap_failed_start(&process);
@@ -254,50 +141,74 @@ impl Spawner {
             }
         }
     }
-}
 
-/// The data that the child reads and writes between clone and exec.
-struct Child<'a> {
-    program: *const c_char,
-    argv: &'a mut [*const c_char],
-    env: *const *const c_char,
-    sources: &'a mut [RawFd],
-    kept: &'a [RawFd],
-    signals: &'a [c_int],
-    open_files: Option<libc::rlimit>,
-    parent: libc::pid_t,
-    new_group: bool,
-    folder: *const c_char,
-    nice: Option<c_int>,
-    ignored: &'a [Signal],
-    terminal: Option<RawFd>,
-    register: Option<&'a GuardPlace>,
-    failure: Option<SpawnError>,
-}
-
-fn clone_with_signals_blocked(stack: &Stack, child: &mut Child<'_>) -> nix::Result<Process> {
-    let (mut blocked, mut before) = (SigSet::all(), SigSet::empty());
-    if !has_handler(libc::SIGCHLD) {
-        blocked.remove(nix::sys::signal::Signal::SIGCHLD);
+    /// Starts a process and returns before its program runs, if the thread may go on meanwhile: then what is returned tells
+    /// when it runs or has failed to start. The place that the plan registers it in must live until then. Not for a plan with
+    /// a terminal.
+    ///
+    /// # Errors
+    /// As [`Spawner::spawn`].
+    pub fn start(&mut self, plan: &SpawnPlan<'_>) -> Result<(Process, Option<PendingExec>), SpawnError> {
+        if !self.may_go_on || plan.terminal.is_some() {
+            return self.spawn(plan).map(|process| (process, None));
+        }
+        match PendingExec::clone(self.area(plan)?) {
+            Ok(cloned) => cloned.map(|(process, pending)| (process, Some(pending))).map_err(of_clone),
+            Err(refused) => {
+                self.may_go_on = false;
+                self.idle.push(refused);
+                self.spawn(plan).map(|process| (process, None))
+            }
+        }
     }
-    nix::sys::signal::pthread_sigmask(SigmaskHow::SIG_BLOCK, Some(&blocked), Some(&mut before))?;
-    let process = clone_process(stack, child);
-    nix::sys::signal::pthread_sigmask(SigmaskHow::SIG_SETMASK, Some(&before), None)?;
-    process
+
+    /// How a start came out, once its exec is over; waits for that.
+    ///
+    /// # Errors
+    /// The step that failed and its errno. The process has been reaped then.
+    pub fn outcome(&mut self, pending: PendingExec, process: &Process) -> Result<(), SpawnError> {
+        let area = pending.wait();
+        let failure = area.setup.failure;
+        self.idle.push(area);
+        failure.map_or(Ok(()), |error| {
+            reap_failed_start(process);
+            Err(error)
+        })
+    }
+
+    /// An area that holds the plan.
+    fn area(&mut self, plan: &SpawnPlan<'_>) -> Result<Box<ChildArea>, SpawnError> {
+        let mut area = match self.idle.pop() {
+            Some(area) => area,
+            None => ChildArea::new().map_err(|_| of_clone(Errno::ENOMEM))?,
+        };
+        let setup = &mut area.setup;
+        setup.set_texts(plan.program, plan.folder, plan.argv, plan.env);
+        setup.sources.clear();
+        setup.sources.extend([plan.stdin, plan.stdout, plan.stderr].iter().map(AsRawFd::as_raw_fd));
+        for (number, fd) in numbers(plan.kept).zip(plan.fds) {
+            // A number that is kept is its own source.
+            setup.sources.extend(setup.sources.len() as RawFd..number);
+            setup.sources.push(fd.as_raw_fd());
+        }
+        setup.kept.clear();
+        setup.kept.extend(plan.kept);
+        setup.reset.clear();
+        setup.reset.extend(&self.ignored);
+        setup.ignored.clear();
+        setup.ignored.extend(plan.ignored);
+        setup.open_files = self.open_files;
+        setup.new_group = plan.new_group;
+        setup.nice = plan.nice;
+        setup.terminal = plan.terminal.map(|terminal| terminal.as_raw_fd());
+        setup.register = plan.register.map_or(null(), std::ptr::from_ref);
+        setup.failure = None;
+        Ok(area)
+    }
 }
 
-/// Signals with a handler are blocked.
-fn clone_process(stack: &Stack, child: &mut Child<'_>) -> nix::Result<Process> {
-    let mut pidfd: c_int = -1;
-    let flags = libc::CLONE_VM | libc::CLONE_VFORK | libc::CLONE_PIDFD | libc::SIGCHLD;
-    // SAFETY: the child runs `run_child` on a stack that nothing else uses (`&mut Spawner`) and leaves it only by exec
-    // or exit; this thread is suspended until then, so `child` is never used by both processes at once. Signals with a
-    // handler are blocked. CLONE_PIDFD writes to `pidfd`.
-    let pid = Errno::result(unsafe {
-        libc::clone(run_child, stack.top(), flags, std::ptr::from_mut(child).cast::<c_void>(), &raw mut pidfd)
-    });
-    // SAFETY: the call succeeded, so this is a new fd without an owner.
-    pid.map(|pid| Process { pid: pid.cast_unsigned(), pidfd: unsafe { OwnedFd::from_raw_fd(pidfd) } })
+fn of_clone(errno: Errno) -> SpawnError {
+    SpawnError { step: SpawnStep::Clone, errno: errno as i32 }
 }
 
 /// Reaps a child that has exited without starting its program.
@@ -311,167 +222,6 @@ fn reap_failed_start(process: &Process) {
     let _ = retried(|| Errno::result(wait()));
 }
 
-/// The child's main function, in our memory. System calls only; see the head of this file.
-extern "C" fn run_child(child: *mut c_void) -> c_int {
-    // SAFETY: the pointer that was given to clone; its owner is suspended until this process has left our memory.
-    let child = unsafe { &mut *child.cast::<Child<'_>>() };
-    let (step, errno) = prepare(child);
-    child.failure = Some(SpawnError { step, errno });
-    if let Some(place) = child.register {
-        place.clear();
-    }
-    if let Some(terminal) = child.terminal {
-        // SAFETY: system calls on this process's own descriptor.
-        unsafe { libc::tcsetpgrp(terminal, libc::getpgid(child.parent)) };
-    }
-    // SAFETY: ends this process without running any exit handler of its parent.
-    unsafe { libc::_exit(127) }
-}
-
-/// Returns only if a step failed.
-fn prepare(child: &mut Child<'_>) -> (SpawnStep, c_int) {
-    // SAFETY (all of this function): plain system calls. The arrays that exec gets are built by `Spawner::spawn`, end
-    // with a null pointer, and outlive the call.
-    unsafe {
-        // The order of these four matters: parent-death signal, check of the parent, group, registration. So after the
-        // parent's death the guard either finds the group in its table, or no process is left.
-        // Where the system refuses the first one, the guard alone ends the process.
-        libc::prctl(libc::PR_SET_PDEATHSIG, libc::SIGKILL);
-        if libc::getppid() != child.parent {
-            libc::_exit(127);
-        }
-        if child.new_group && libc::setpgid(0, 0) != 0 {
-            return (SpawnStep::Group, last_errno());
-        }
-        if let Some(place) = child.register {
-            place.register_this_process();
-        }
-        if let Some(terminal) = child.terminal {
-            // Without it the program is stopped when it wants the terminal, which is noticed.
-            libc::tcsetpgrp(terminal, libc::getpid());
-        }
-        if let Err(errno) = place_files(child.sources) {
-            return (SpawnStep::Files, errno);
-        }
-        for fd in child.kept {
-            libc::fcntl(*fd, libc::F_SETFD, 0);
-        }
-        set_signals(child.signals, child.ignored);
-        // After the descriptors, whose numbers may be above it.
-        if let Some(limit) = child.open_files
-            && libc::setrlimit(libc::RLIMIT_NOFILE, &raw const limit) != 0
-        {
-            return (SpawnStep::Limit, last_errno());
-        }
-        if !child.folder.is_null() && libc::chdir(child.folder) != 0 {
-            return (SpawnStep::Folder, last_errno());
-        }
-        if let Some(nice) = child.nice
-            && libc::setpriority(libc::PRIO_PROCESS, 0, nice) != 0
-        {
-            return (SpawnStep::Priority, last_errno());
-        }
-        let mut none = MaybeUninit::<libc::sigset_t>::zeroed();
-        libc::sigemptyset(none.as_mut_ptr());
-        libc::pthread_sigmask(libc::SIG_SETMASK, none.as_ptr(), null_mut());
-        // No code here may panic, so the array is not indexed.
-        let (Some(shell), Some(arguments)) = (child.argv.first().copied(), child.argv.get(1..)) else {
-            return (SpawnStep::Exec, libc::EINVAL);
-        };
-        libc::execve(child.program, arguments.as_ptr(), child.env);
-        let errno = last_errno();
-        if errno == libc::ENOEXEC {
-            if let Some(file) = child.argv.get_mut(1) {
-                *file = child.program;
-            }
-            libc::execve(shell, child.argv.as_ptr(), child.env);
-        }
-        (SpawnStep::Exec, errno)
-    }
-}
-
-/// Every signal gets its default action, or is ignored. System calls only.
-///
-/// # Safety
-/// Only in a child between clone and exec: handlers are gone afterwards.
-unsafe fn set_signals(changed: &[c_int], ignored: &[Signal]) {
-    // SAFETY: sets the two dispositions that run no code.
-    unsafe {
-        let default = KernelAction { handler: libc::SIG_DFL, flags: 0, restorer: 0, mask: 0 };
-        for signal in changed {
-            rt_sigaction(*signal, &raw const default, null_mut());
-        }
-        let pending = pending_signals();
-        if pending != 0 {
-            // It would be handled as soon as the mask is lifted, perhaps by a handler that is not in the list.
-            for signal in 1..=SIGNALS_MAX {
-                rt_sigaction(signal, &raw const default, null_mut());
-            }
-            // Signals that the terminal sent to our group while the child was still in it are for us: ignoring a signal
-            // drops a pending one.
-            for signal in TERMINAL_SIGNALS.into_iter().filter(|signal| pending >> (signal - 1) & 1 == 1) {
-                libc::signal(signal, libc::SIG_IGN);
-                libc::signal(signal, libc::SIG_DFL);
-            }
-        }
-        for signal in ignored {
-            libc::signal(c_int::from(signal.0), libc::SIG_IGN);
-        }
-    }
-}
-
-/// Moves the descriptor `sources[n]` to the number n, for all n, and marks all higher ones as close-on-exec.
-fn place_files(sources: &mut [RawFd]) -> Result<(), c_int> {
-    let count = sources.len() as c_int;
-    // SAFETY (all of this function): system calls on this process's own descriptors, which are a copy of the parent's.
-    unsafe {
-        // First move sources away from numbers that other ones need.
-        for (target, source) in (0..).zip(sources.iter_mut()) {
-            if *source < count && *source != target {
-                *source = libc::fcntl(*source, libc::F_DUPFD_CLOEXEC, count);
-                if *source == -1 {
-                    return Err(last_errno());
-                }
-            }
-        }
-        for (target, source) in (0..).zip(sources.iter()) {
-            // dup2 to the same number would leave close-on-exec set.
-            let answer =
-                if *source == target { libc::fcntl(target, libc::F_SETFD, 0) } else { libc::dup2(*source, target) };
-            if answer == -1 {
-                return Err(last_errno());
-            }
-        }
-    }
-    open_fds::mark_close_on_exec(count);
-    Ok(())
-}
-
-fn last_errno() -> c_int {
-    // SAFETY: the address of this thread's errno is always valid.
-    unsafe { *libc::__errno_location() }
-}
-
-/// A bit for each signal that waits for this process, from 1 on; all of them where the system does not tell. System calls
-/// only.
-fn pending_signals() -> u64 {
-    let mut pending = 0_u64;
-    // SAFETY: the system call writes a mask of 64 bits.
-    let answer = unsafe { libc::syscall(libc::SYS_rt_sigpending, &raw mut pending, size_of::<u64>()) };
-    if answer == 0 { pending } else { u64::MAX }
-}
-
-fn handler_of(signal: c_int) -> libc::sighandler_t {
-    let mut action = KernelAction::default();
-    // SAFETY: reads the present action; the pointer is to memory of the right size. After an error it is the default.
-    unsafe { rt_sigaction(signal, null(), &raw mut action) };
-    action.handler
-}
-
-fn has_handler(signal: c_int) -> bool {
-    ![libc::SIG_DFL, libc::SIG_IGN].contains(&handler_of(signal))
-}
-
 /// The signals that have a handler or are ignored now.
 fn signals_not_default() -> Vec<c_int> {
     let is_changed = |number: &c_int| handler_of(*number) != libc::SIG_DFL;
@@ -479,33 +229,15 @@ fn signals_not_default() -> Vec<c_int> {
     (1..=SIGNALS_MAX).filter(|number| !fixed.contains(number)).filter(is_changed).collect()
 }
 
-/// `struct sigaction` of the kernel (`kernel_sigaction`); all zeroes is the default action.
-#[repr(C)]
-#[derive(Default)]
-struct KernelAction {
-    handler: libc::sighandler_t,
-    flags: libc::c_ulong,
-    restorer: usize,
-    mask: u64,
-}
-
-/// The system call itself, because the C library refuses the signals 32 and 33, which callers may have ignored.
-///
-/// # Safety
-/// As for `sigaction(2)`: the pointers are valid or null, the handler does what a handler may.
-unsafe fn rt_sigaction(signal: c_int, new: *const KernelAction, old: *mut KernelAction) -> libc::c_long {
-    // SAFETY: as the caller promises; the last argument is the size of the mask.
-    unsafe { libc::syscall(libc::SYS_rt_sigaction, signal, new, old, size_of::<u64>()) }
-}
-
 #[cfg(test)]
 mod tests {
     use super::super::testing::{is_role, lines_of, play, text, wait};
     use super::*;
     use crate::model::exit::{ExitStatus, Usage};
+    use nix::sys::signal::SigSet;
     use std::fs::File;
     use std::io::Read;
-    use std::os::fd::AsFd;
+    use std::os::fd::{AsFd, FromRawFd, OwnedFd};
     use std::sync::atomic::Ordering::Relaxed;
     use std::sync::atomic::{AtomicI32, AtomicUsize};
 
@@ -676,6 +408,94 @@ mod tests {
         assert_eq!(error.to_string(), "execute the program: No such file or directory");
     }
 
+    /// Runs a function in a thread whose children may be started while it goes on.
+    fn in_launcher<T: Send>(function: impl FnOnce(Spawner) -> T + Send) -> T {
+        let run = || function(Spawner::for_deaf_thread().unwrap());
+        std::thread::scope(|scope| {
+            let spawn = || std::thread::Builder::new().spawn_scoped(scope, run);
+            super::super::signals::with_blocked(spawn).unwrap().join().unwrap()
+        })
+    }
+
+    fn plan_of<'a>(argv: &'a [CString], null: &'a File, place: Option<&'a GuardPlace>) -> SpawnPlan<'a> {
+        SpawnPlan {
+            program: &argv[0],
+            argv,
+            env: &[],
+            stdin: null.as_fd(),
+            stdout: null.as_fd(),
+            stderr: null.as_fd(),
+            fds: &[],
+            kept: &[],
+            new_group: true,
+            folder: None,
+            nice: None,
+            ignored: &[],
+            terminal: None,
+            register: place,
+        }
+    }
+
+    #[test]
+    fn many_programs_are_started_before_one_is_asked_for() {
+        let null = super::super::fd::dev_null().unwrap();
+        let places: Vec<GuardPlace> = (0..50).map(|_| GuardPlace::default()).collect();
+        let codes = in_launcher(|mut spawner| {
+            let start = |(code, place): (usize, &GuardPlace)| {
+                // What the plan is made of is gone before the program runs.
+                let argv = [c"/bin/sh".to_owned(), c"-c".to_owned(), CString::new(format!("exit {code}")).unwrap()];
+                let (process, pending) = spawner.start(&plan_of(&argv, &null, Some(place))).unwrap();
+                assert!(pending.is_some() || !spawner.may_go_on, "the thread was suspended");
+                (process, pending)
+            };
+            let started: Vec<_> = places.iter().enumerate().map(start).collect();
+            let code_of = |(process, pending): (Process, Option<PendingExec>)| {
+                pending.map_or(Ok(()), |pending| spawner.outcome(pending, &process)).unwrap();
+                wait(&process).0
+            };
+            started.into_iter().map(code_of).collect::<Vec<_>>()
+        });
+        assert_eq!(codes, (0..50).map(ExitStatus::Code).collect::<Vec<_>>());
+        assert!(places.iter().all(|place| place.pid() != 0));
+    }
+
+    #[test]
+    fn a_start_fails_beside_its_thread_without_its_errno() {
+        let (null, place) = (super::super::fd::dev_null().unwrap(), GuardPlace::default());
+        in_launcher(|mut spawner| {
+            for (program, errno) in [(c"/nonexistent", libc::ENOENT), (c"/etc/passwd", libc::EACCES)] {
+                let argv = [program.to_owned()];
+                Errno::set_raw(77);
+                let (process, Some(pending)) = spawner.start(&plan_of(&argv, &null, Some(&place))).unwrap() else {
+                    assert!(!spawner.may_go_on, "the thread was suspended");
+                    return;
+                };
+                while !pending.is_over() {
+                    std::hint::spin_loop();
+                }
+                assert_eq!(Errno::last_raw(), 77);
+                let error = spawner.outcome(pending, &process).unwrap_err();
+                assert_eq!(error, SpawnError { step: SpawnStep::Exec, errno });
+                assert_eq!(place.pid(), 0);
+                let id = nix::sys::wait::Id::PIDFd(process.pidfd.as_fd());
+                let again = nix::sys::wait::waitid(id, nix::sys::wait::WaitPidFlag::WEXITED);
+                assert_eq!(again, Err(Errno::ECHILD), "it was reaped");
+            }
+        });
+    }
+
+    #[test]
+    fn a_start_that_nobody_asks_for_goes_on() {
+        let null = super::super::fd::dev_null().unwrap();
+        let argv = [c"/bin/sh".to_owned(), c"-c".to_owned(), c"exit 7".to_owned()];
+        let status = in_launcher(|mut spawner| {
+            let (process, pending) = spawner.start(&plan_of(&argv, &null, None)).unwrap();
+            drop(pending);
+            wait(&process).0
+        });
+        assert_eq!(status, ExitStatus::Code(7));
+    }
+
     #[test]
     fn the_pid_is_registered_before_the_program_runs() {
         let place = GuardPlace::default();
@@ -758,7 +578,7 @@ mod tests {
 
     extern "C" fn reap_all(_: c_int) {
         // SAFETY: reaps children of this process; a null pointer means that the status is not wanted.
-        while unsafe { libc::waitpid(-1, null_mut(), libc::WNOHANG) } > 0 {}
+        while unsafe { libc::waitpid(-1, std::ptr::null_mut(), libc::WNOHANG) } > 0 {}
     }
 
     fn handle(signal: c_int, handler: extern "C" fn(c_int)) {
@@ -779,24 +599,14 @@ mod tests {
         handle(libc::SIGUSR1, record_pid);
         handle(libc::SIGCHLD, record_pid);
         let (place, sent, done) = (GuardPlace::default(), AtomicUsize::new(0), AtomicUsize::new(0));
-        let mut spawner = Spawner::new().unwrap();
         let null = super::super::fd::dev_null().unwrap();
-        let argv = [c"true".to_owned()];
-        let plan = SpawnPlan {
-            program: c"/bin/true",
-            argv: &argv,
-            env: &[],
-            stdin: null.as_fd(),
-            stdout: null.as_fd(),
-            stderr: null.as_fd(),
-            fds: &[],
-            kept: &[],
-            new_group: true,
-            folder: None,
-            nice: None,
-            ignored: &[],
-            terminal: None,
-            register: Some(&place),
+        let argv = [c"/bin/true".to_owned()];
+        let plan = plan_of(&argv, &null, Some(&place));
+        let check = |process: Process| {
+            place.clear();
+            let (status, _) = wait(&process);
+            let killed = ExitStatus::Signal { signal: Signal::USR1, core_dumped: false };
+            assert!([ExitStatus::Code(0), killed].contains(&status), "{status}");
         };
         std::thread::scope(|scope| {
             scope.spawn(|| {
@@ -809,13 +619,17 @@ mod tests {
                     }
                 }
             });
+            let mut spawner = Spawner::new().unwrap();
             for _ in 0..SPAWNS {
-                let process = spawner.spawn(&plan).unwrap();
-                place.clear();
-                let (status, _) = wait(&process);
-                let killed = ExitStatus::Signal { signal: Signal::USR1, core_dumped: false };
-                assert!([ExitStatus::Code(0), killed].contains(&status), "{status}");
+                check(spawner.spawn(&plan).unwrap());
             }
+            in_launcher(|mut spawner| {
+                for _ in 0..SPAWNS {
+                    let (process, pending) = spawner.start(&plan).unwrap();
+                    pending.map_or(Ok(()), |pending| spawner.outcome(pending, &process)).unwrap();
+                    check(process);
+                }
+            });
             done.store(1, Relaxed);
         });
         assert_eq!(RUNS_IN_CHILD.load(Relaxed), 0);

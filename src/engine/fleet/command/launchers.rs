@@ -16,7 +16,7 @@
 
 use super::super::super::answer::CommandReply;
 use super::super::super::system::reap;
-use super::super::super::token::{Part, Port, generation};
+use super::super::super::token::{Part, Port};
 use super::dues::{Due, Dues};
 use super::folders::FolderMaker;
 use super::hands::{HandFate, Hands};
@@ -24,6 +24,7 @@ use super::held_output;
 use super::messages::{CommandExit, CommandRules, InHand, ItemBytes, Order, Report};
 use super::reports::Reports;
 use super::running::RunningCommand;
+use super::slots::LauncherSlots;
 use crate::command::capture::Collector;
 use crate::command::exec::Commander;
 use crate::command::job_control::goes_on_at_terminal;
@@ -74,17 +75,15 @@ pub struct LauncherConfig {
 
 /// What the thread of a launcher has.
 pub struct Launcher {
+    /// Before what the start of a command uses: it is dropped first.
+    pub(super) slots: LauncherSlots,
     pub(super) config: LauncherConfig,
     pub(super) spawner: Spawner,
     pub(super) poller: Poller,
     now: Instant,
-    /// The command of each owned slot, at the slot's index divided by `step`.
-    commands: Vec<Option<Box<RunningCommand>>>,
     /// The next item of each owned slot.
     hands: Hands,
-    reports: Reports,
-    /// How many slots have a command.
-    running: usize,
+    pub(super) reports: Reports,
     /// An end was reported in this turn.
     awaits_answer: bool,
     /// It has an order to look, and has not yet.
@@ -105,10 +104,9 @@ impl Launcher {
             spawner: Spawner::for_deaf_thread()?,
             poller,
             now: Instant::ZERO,
-            commands: Vec::new(),
+            slots: LauncherSlots::new(config.step),
             hands: Hands::default(),
             reports: Reports::new(Arc::clone(&config.reports)),
-            running: 0,
             awaits_answer: false,
             probing: false,
             dues: Dues::default(),
@@ -138,6 +136,7 @@ impl Launcher {
             let timeout = if at_once { Some(Duration::ZERO) } else { self.next_timeout() };
             self.poller.wait(&mut ready, timeout)?;
             self.now = self.config.clock.now();
+            self.report_starts();
             // What is in hand is settled before the ends of commands, behind which the next ones are started.
             self.config.orders.take(&mut orders);
             let is_of_hand = |order: &mut Order| matches!(order, Order::InHand(_) | Order::TakeBack { .. });
@@ -173,7 +172,7 @@ impl Launcher {
 
     /// Yields for a moment, so that the loop can answer, if this launcher has nothing else to do.
     fn await_answer(&mut self) {
-        if !std::mem::take(&mut self.awaits_answer) || self.running > 0 {
+        if !std::mem::take(&mut self.awaits_answer) || self.slots.running() > 0 {
             return;
         }
         let until = self.config.clock.now() + ANSWER_WAIT;
@@ -195,10 +194,13 @@ impl Launcher {
         self.reports.on_timeout(self.now);
         while let Some((due, token)) = self.dues.pop(self.now) {
             let Some(Port::Worker { index, generation, .. }) = Port::of(token) else { continue };
-            let Some(has_ended) = self.of_event(index, generation).map(|command| command.ended.is_some()) else {
+            let Some(has_ended) = self.slots.of_event(index, generation).map(|command| command.ended.is_some()) else {
                 continue;
             };
             match due {
+                Due::Read if self.slots.is_starting(index as usize) => {
+                    self.dues.read_later(self.now, token);
+                }
                 Due::Read => self.watch_output(index as usize),
                 // The time of its leftovers is over.
                 Due::End if has_ended => self.settle(index as usize),
@@ -209,7 +211,7 @@ impl Launcher {
 
     fn on_ready(&mut self, event: Ready) {
         let Some(Port::Worker { part, index, generation }) = Port::of(event.token) else { return };
-        if self.of_event(index, generation).is_none() {
+        if self.slots.of_event(index, generation).is_none() {
             return;
         }
         let index = index as usize;
@@ -232,7 +234,7 @@ impl Launcher {
 
     /// From now on the output of a command is read as it comes. If the system is short of what that takes, it is tried again.
     fn watch_output(&mut self, index: usize) {
-        let Some(command) = self.commands.get_mut(index / self.config.step).and_then(Option::as_deref_mut) else {
+        let Some(command) = self.slots.at(index) else {
             return;
         };
         if command.watch_output(&self.poller).is_err() {
@@ -240,52 +242,36 @@ impl Launcher {
         }
     }
 
-    fn place(&mut self, index: usize) -> Option<&mut Option<Box<RunningCommand>>> {
-        self.commands.get_mut(index / self.config.step)
-    }
-
-    fn at(&mut self, index: usize) -> Option<&mut RunningCommand> {
-        self.place(index)?.as_deref_mut()
-    }
-
-    /// The command that an event is about; `None` if the event is about an earlier command of the slot.
-    fn of_event(&mut self, index: u32, of: u32) -> Option<&mut RunningCommand> {
-        self.at(index as usize).filter(|command| generation(command.incarnation.0) == of)
-    }
-
     fn launch(&mut self, worker: WorkerId, incarnation: Incarnation, batch: Batch, item: ItemBytes) {
-        self.hands.begin(worker.index() / self.config.step, incarnation);
+        self.hands.begin(self.slots.place(worker.index()), incarnation);
         let command = match self.start(worker, incarnation, batch, item) {
             Ok(command) => command,
-            Err(error) => {
-                self.take_back(worker.index());
-                self.reports.push(Report::NotSpawned { worker, incarnation, error });
-                return;
-            }
+            Err(error) => return self.not_started(worker, incarnation, error),
         };
         let (pid, stdin) = (command.execution.process.pid, command.execution.stdin.is_some());
         let (token, has_output) = (command.token(Part::Process), command.execution.stdout.is_some());
-        let place = worker.index() / self.config.step;
-        if place >= self.commands.len() {
-            self.commands.resize_with(place + 1, || None);
-        }
-        self.commands[place] = Some(Box::new(command));
-        if self.is_wordy || self.config.rules.lines {
+        let is_starting = command.execution.pending.is_some();
+        self.slots.insert(command);
+        let is_read = self.is_wordy || self.config.rules.lines;
+        if is_read {
             self.watch_output(worker.index());
-        } else if has_output {
+        }
+        if is_starting || (has_output && !is_read) {
             self.dues.read_later(self.config.clock.now(), token);
         }
-        self.running += 1;
-        self.reports.push(Report::Spawned { worker, incarnation, pid });
-        if stdin {
+        if !is_starting {
+            self.reports.push(Report::Spawned { worker, incarnation, pid });
+        }
+        // What becomes of a block is reported behind the start.
+        if stdin && (!self.config.rules.shares || self.report_start(worker.index())) {
             self.write_stdin(worker.index());
         }
     }
 
     /// The next item of a slot.
     fn take_in_hand(&mut self, hand: InHand) {
-        let (index, runs) = (hand.worker.index(), self.at(hand.worker.index()).is_some());
-        match self.hands.give(index / self.config.step, runs, hand) {
+        let (index, runs) = (hand.worker.index(), self.slots.at(hand.worker.index()).is_some());
+        match self.hands.give(self.slots.place(index), runs, hand) {
             HandFate::Kept => {}
             HandFate::Start(hand, incarnation) => self.launch(hand.worker, incarnation, hand.batch, hand.item),
             HandFate::Return(InHand { worker, batch, .. }) => {
@@ -295,15 +281,17 @@ impl Launcher {
     }
 
     /// What a slot has in hand comes back.
-    fn take_back(&mut self, index: usize) {
-        let returned = self.hands.take_all(index / self.config.step);
+    pub(super) fn take_back(&mut self, index: usize) {
+        let returned = self.hands.take_all(self.slots.place(index));
         let report = |hand: InHand| Report::TakenBack { worker: hand.worker, item: hand.batch.first };
         self.reports.extend(returned.map(report));
     }
 
     /// Signals a command and its process group. A command that has ended is no error.
     fn kill(&mut self, worker: WorkerId, incarnation: Incarnation, signal: Signal) {
-        let command = self.at(worker.index()).filter(|command| command.incarnation == incarnation);
+        // Before its exec it may not lead its group yet.
+        self.report_start(worker.index());
+        let command = self.slots.of(worker, incarnation);
         let Some(command) = command else { return };
         // One that is held, or goes on, is not asked to end.
         command.signalled |= !matches!(signal, Signal::STOP | Signal::CONT);
@@ -316,7 +304,7 @@ impl Launcher {
 
     /// Lines that were reported have been shown.
     fn take_more_lines(&mut self, worker: WorkerId, incarnation: Incarnation) {
-        let command = self.at(worker.index()).filter(|command| command.incarnation == incarnation);
+        let command = self.slots.of(worker, incarnation);
         if let Some(command) = command {
             command.takes_lines = true;
             self.report_lines(worker.index());
@@ -325,15 +313,14 @@ impl Launcher {
 
     /// Reports the whole lines of a command, if there are some and the loop takes them.
     fn report_lines(&mut self, index: usize) {
-        let lines = self.at(index).and_then(RunningCommand::lines);
+        let lines = self.slots.at(index).and_then(RunningCommand::lines);
         self.reports.extend(lines.map(|lines| Report::Lines(Box::new(lines))));
     }
 
     /// A child was stopped, or goes on. Between a stop at the terminal and the shell's order to go on, the whole
     /// supervisor stands still in here, as the job that the person at the terminal has stopped.
     fn note_change(&mut self, change: ChildChange) {
-        let of_pid = |command: &&RunningCommand| command.execution.process.pid == change.pid;
-        let Some(command) = self.commands.iter().flatten().map(Box::as_ref).find(of_pid) else { return };
+        let Some(command) = self.slots.of_pid(change.pid) else { return };
         let (worker, incarnation) = (command.worker, command.incarnation);
         if let (Some(terminal), Some(signal)) = (&mut self.config.terminal, change.stopped)
             && goes_on_at_terminal(terminal, signal, &command.execution.process)
@@ -345,7 +332,7 @@ impl Launcher {
 
     /// Writes the item to the command's stdin.
     fn write_stdin(&mut self, index: usize) {
-        if let Some(command) = self.commands.get_mut(index / self.config.step).and_then(Option::as_deref_mut) {
+        if let Some(command) = self.slots.at(index) {
             let (worker, incarnation) = (command.worker, command.incarnation);
             let taken = command.write_stdin(&self.poller);
             self.reports.extend(taken.map(|taken| Report::BlockEnded { worker, incarnation, taken }));
@@ -354,7 +341,7 @@ impl Launcher {
 
     /// A further block for the stdin of a command. One that has ended takes nothing of it.
     fn take_block(&mut self, worker: WorkerId, incarnation: Incarnation, block: ItemBytes) {
-        let command = self.commands.get_mut(worker.index() / self.config.step).and_then(Option::as_deref_mut);
+        let command = self.slots.at(worker.index());
         let taken = match command.filter(|command| command.incarnation == incarnation) {
             Some(command) => command.take_block(block, &self.poller),
             None => Some(Err(block.bytes().len())),
@@ -364,7 +351,7 @@ impl Launcher {
 
     /// The command reads end-of-file.
     fn end_stdin(&mut self, worker: WorkerId, incarnation: Incarnation) {
-        let command = self.at(worker.index()).filter(|command| command.incarnation == incarnation);
+        let command = self.slots.of(worker, incarnation);
         if let Some(command) = command.filter(|command| !command.watched.stdin) {
             command.execution.stdin = None;
         }
@@ -372,7 +359,7 @@ impl Launcher {
 
     /// Reads one pipe, at most `reads` times. Returns whether it is closed.
     fn read(&mut self, index: usize, part: Part, reads: u32) -> bool {
-        let Some(command) = self.commands.get_mut(index / self.config.step).and_then(Option::as_deref_mut) else {
+        let Some(command) = self.slots.at(index) else {
             return true;
         };
         command.read(part, reads, &mut self.config.collector, &self.poller).unwrap_or_else(|error| {
@@ -385,14 +372,16 @@ impl Launcher {
     /// open.
     fn ended(&mut self, index: usize) {
         let now = self.now;
-        let Some(command) = self.commands.get_mut(index / self.config.step).and_then(Option::as_deref_mut) else {
+        if !self.report_start(index) {
+            return;
+        }
+        let Some(command) = self.slots.at(index) else {
             return;
         };
         if command.ended.replace(now).is_some() {
             return;
         }
         let (token, worker, incarnation) = (command.token(Part::Process), command.worker, command.incarnation);
-        let _ = self.poller.remove(&command.execution.process);
         if let Some(terminal) = &mut self.config.terminal {
             terminal.take_back();
         }
@@ -407,7 +396,7 @@ impl Launcher {
     }
 
     fn settle_if_complete(&mut self, index: usize) -> bool {
-        let Some(command) = self.at(index) else { return true };
+        let Some(command) = self.slots.at(index) else { return true };
         let execution = &command.execution;
         let complete = command.ended.is_some() && execution.stdout.is_none() && execution.stderr.is_none();
         if complete {
@@ -418,8 +407,7 @@ impl Launcher {
 
     /// Ends the leftovers unless they may stay, reaps the process, and reports its exit and output.
     fn settle(&mut self, index: usize) {
-        let Some(mut command) = self.place(index).and_then(Option::take) else { return };
-        self.running -= 1;
+        let Some(mut command) = self.slots.take(index) else { return };
         // Whole lines were written whatever becomes of the attempt.
         command.takes_lines = self.config.rules.lines;
         self.reports.extend(command.lines().map(|lines| Report::Lines(Box::new(lines))));
@@ -451,7 +439,7 @@ impl Launcher {
         };
         let interrupted = interrupted.filter(|_| self.config.terminal.is_some() && !signalled);
         let runtime = ended.unwrap_or(self.now).since(execution.started);
-        let place = index / self.config.step;
+        let place = self.slots.place(index);
         let had_next = !self.hands.is_empty(place);
         if !self.hands.end(place, status) {
             self.take_back(index);

@@ -11,6 +11,7 @@ mod questions;
 mod reports;
 mod running;
 mod shares;
+mod slots;
 mod starting;
 mod thread;
 

@@ -1,9 +1,13 @@
 //! How a launcher starts a command.
+//!
+//! A launcher goes on while the program of a command that it has started is being executed, and reports the start once
+//! that is over: at the end of a turn, at the latest a millisecond later, and in any case before the end of the command. A
+//! failure is reported as if it had been known at once.
 
 use super::super::super::system::abandon;
 use super::folders::{FolderMaker, ItemFolder};
 use super::launchers::Launcher;
-use super::messages::ItemBytes;
+use super::messages::{ItemBytes, Report};
 use super::running::{PipeWatches, RunningCommand};
 use crate::command::exec::{Launch, LaunchError};
 use crate::core::input::SpawnFailure;
@@ -35,13 +39,7 @@ impl Launcher {
             tmp: folder.as_ref().map(ItemFolder::path),
             now: self.config.clock.now(),
         };
-        let execution = self.config.commander.launch(&mut self.spawner, &launch).map_err(|error| match error {
-            LaunchError::Item(text) => SpawnFailure::Item(text),
-            LaunchError::Unfit(text) => SpawnFailure::Unfit(text),
-            LaunchError::Program { error, missing } => SpawnFailure::Lost { error, missing },
-            LaunchError::Shortage(text) => SpawnFailure::Shortage(text),
-            LaunchError::Refused(text) => SpawnFailure::Program(text),
-        })?;
+        let execution = self.config.commander.launch(&mut self.spawner, &launch).map_err(failure_of)?;
         if launch.terminal.is_some()
             && let Some(terminal) = &mut self.config.terminal
         {
@@ -67,6 +65,50 @@ impl Launcher {
             return Err(SpawnFailure::Shortage(format!("watch a command: {error}")));
         }
         Ok(command)
+    }
+
+    /// Reports the starts that are over.
+    pub(super) fn report_starts(&mut self) {
+        while let Some(index) = self.slots.next_started() {
+            self.report_start(index);
+        }
+    }
+
+    /// Reports the start of a slot's command as soon as it is over, if that is still to be done. Returns whether the slot has
+    /// a command.
+    pub(super) fn report_start(&mut self, index: usize) -> bool {
+        let Some(command) = self.slots.at(index) else { return false };
+        if command.execution.pending.is_none() {
+            return true;
+        }
+        let (worker, incarnation) = (command.worker, command.incarnation);
+        let outcome = self.config.commander.outcome(&mut self.spawner, &mut command.execution);
+        let Err(error) = outcome else {
+            let pid = command.execution.process.pid;
+            self.reports.push(Report::Spawned { worker, incarnation, pid });
+            return true;
+        };
+        if let Some(command) = self.slots.take(index) {
+            command.unwatch(&self.poller);
+        }
+        self.not_started(worker, incarnation, failure_of(error));
+        false
+    }
+
+    /// Reports a start that has failed. What is behind it in the hand of the slot comes back.
+    pub(super) fn not_started(&mut self, worker: WorkerId, incarnation: Incarnation, error: SpawnFailure) {
+        self.take_back(worker.index());
+        self.reports.push(Report::NotSpawned { worker, incarnation, error });
+    }
+}
+
+fn failure_of(error: LaunchError) -> SpawnFailure {
+    match error {
+        LaunchError::Item(text) => SpawnFailure::Item(text),
+        LaunchError::Unfit(text) => SpawnFailure::Unfit(text),
+        LaunchError::Program { error, missing } => SpawnFailure::Lost { error, missing },
+        LaunchError::Shortage(text) => SpawnFailure::Shortage(text),
+        LaunchError::Refused(text) => SpawnFailure::Program(text),
     }
 }
 
