@@ -38,7 +38,10 @@ fn the_program_does_without_calls_that_have_a_substitute() {
     for errno in ["EPERM", "ENOSYS", "EINVAL"] {
         // The standard library takes no other answer of `getrandom` than the first two.
         let random = if errno == "EINVAL" { None } else { Some("getrandom") };
-        for call in ["waitid", "prlimit64", "pidfd_open", "close_range"].into_iter().chain(random) {
+        // The C library makes no thread without `clone3` unless the system does not know it.
+        let clone3 = if errno == "ENOSYS" { Some("clone3") } else { None };
+        let calls = ["waitid", "prlimit64", "pidfd_open", "close_range"];
+        for call in calls.into_iter().chain(random).chain(clone3) {
             for flags in [RESIDENT, OVER_PIPES, COMMANDS] {
                 let run = run(&format!("{call}:error={errno}"), flags);
                 assert_eq!(
@@ -107,17 +110,23 @@ fn a_refused_call_without_a_substitute_ends_the_run_at_once_and_is_named() {
         ("pipe2", OVER_PIPES),
         ("pipe2", COMMANDS),
         ("eventfd2", COMMANDS),
-        ("clone", RESIDENT),
-        ("clone", COMMANDS),
     ] {
-        for errno in ["EPERM", "ENOSYS"] {
-            let run = run(&format!("{call}:error={errno}"), flags);
-            assert!(run.code() > 0 && run.stdout.is_empty(), "{call} {errno} {flags}: {}", run.stderr);
-            let refused = run.stderr.lines().find(|line| line.contains(&format!("refuses {call} (")));
-            let refused = refused.unwrap_or_else(|| panic!("{call} {errno} {flags}: {}", run.stderr));
-            assert!(refused.contains("allow it in the profile of the container"), "{refused}");
-            assert!(run.stderr.lines().count() < 10, "{call} {errno} {flags} is tried again: {}", run.stderr);
-        }
+        let named = format!("refuses {call} (");
+        refuse(call, &named, flags);
+    }
+    refuse("clone,clone3", "refuses clone (", RESIDENT);
+    refuse("clone,clone3", "refuses clone3 or clone, for a thread (", COMMANDS);
+}
+
+/// The run ends without output, and one of a few lines names the call.
+fn refuse(call: &str, named: &str, flags: &str) {
+    for errno in ["EPERM", "ENOSYS"] {
+        let run = run(&format!("{call}:error={errno}"), flags);
+        assert!(run.code() > 0 && run.stdout.is_empty(), "{call} {errno} {flags}: {}", run.stderr);
+        let refused = run.stderr.lines().find(|line| line.contains(named));
+        let refused = refused.unwrap_or_else(|| panic!("{call} {errno} {flags}: {}", run.stderr));
+        assert!(refused.contains("allow it in the profile of the container"), "{refused}");
+        assert!(run.stderr.lines().count() < 10, "{call} {errno} {flags} is tried again: {}", run.stderr);
     }
 }
 

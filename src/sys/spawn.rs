@@ -6,10 +6,10 @@
 //! signal but those of its plan, a process group of its own, the soft limit of open files from before we raised it, and
 //! SIGKILL when we die.
 //!
-//! Between clone and exec the child runs on a stack of its own in *our* memory ([`super::child_area`]), while the calling
+//! Between clone and exec the child runs on a stack of its own in *our* memory (`child_area.rs`), while the calling
 //! thread is suspended (`CLONE_VFORK`), or goes on: a launcher has other things to do meanwhile, and to wake it after each
 //! exec costs more than a tenth of the start of a tiny program. So the child makes system calls only
-//! ([`super::child_setup`]). And no signal handler of the program may run in the child, because it would change our memory
+//! (`child_setup.rs`). And no signal handler of the program may run in the child, because it would change our memory
 //! as another process: the child begins without handlers. All signals but SIGCHLD are blocked in it until its exec, so that
 //! one from the terminal, which was sent to our group, cannot stop it.
 //!
