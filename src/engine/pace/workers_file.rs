@@ -50,6 +50,8 @@ pub struct WorkersFile {
     quiet: bool,
     /// The number that was read last.
     number: u32,
+    /// Why there was none since. One change of a file has several events, and is told once.
+    complaint: Option<String>,
 }
 
 impl WorkersFile {
@@ -61,7 +63,7 @@ impl WorkersFile {
         let Some(spec) = config.workers_file.clone() else { return Ok(None) };
         let watch = FileWatch::start(&spec.file)?;
         system.watch(watch.as_fd(), Interest::READ, Port::WorkersFile.token())?;
-        Ok(Some(Self { spec, watch, quiet: config.output.quiet, number: config.policy.workers }))
+        Ok(Some(Self { spec, watch, quiet: config.output.quiet, number: config.policy.workers, complaint: None }))
     }
 
     /// The file may have changed.
@@ -70,17 +72,20 @@ impl WorkersFile {
             return;
         }
         match read(&self.spec) {
-            Ok(number) if number == self.number => {}
+            Ok(number) if number == self.number => self.complaint = None,
             Ok(workers) => {
-                self.number = workers;
+                (self.number, self.complaint) = (workers, None);
                 turn.report(Input::Command { command: Command::Scale { workers }, origin: Origin::Caller });
             }
             // Between a removal and the new file there is none.
             Err(WorkersFileError::Read(error)) if error.kind() == io::ErrorKind::NotFound => {}
             Err(_) if self.quiet => {}
             Err(error) => {
-                let (file, number) = (self.spec.file.display(), self.number);
-                turn.notice(&format!("supervisor: goes on with {number} workers: failed to read {file}: {error}"));
+                let (file, number, error) = (self.spec.file.display(), self.number, error.to_string());
+                if self.complaint.as_ref() != Some(&error) {
+                    turn.notice(&format!("supervisor: goes on with {number} workers: failed to read {file}: {error}"));
+                    self.complaint = Some(error);
+                }
             }
         }
     }
