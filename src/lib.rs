@@ -54,6 +54,9 @@ pub mod exit_code;
 #[cfg(feature = "run")]
 #[doc(hidden)]
 pub mod host;
+#[cfg(feature = "run")]
+#[doc(hidden)]
+pub mod journal;
 #[doc(hidden)]
 pub mod model;
 #[cfg(feature = "run")]

@@ -29,6 +29,11 @@ fn session() {
 }
 
 #[test]
+fn journal() {
+    run("journal", entries::journal);
+}
+
+#[test]
 fn ring() {
     run("ring", entries::ring);
 }

@@ -4,11 +4,13 @@
 //! files in `corpus/`.
 #![allow(dead_code, unused_imports, reason = "each target uses one of them")]
 
+mod journal;
 mod ring;
 mod session;
 mod splitter;
 mod trace;
 
+pub use journal::journal;
 pub use ring::ring;
 pub use session::session;
 pub use splitter::splitter;

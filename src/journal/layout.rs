@@ -1,0 +1,438 @@
+//! The bytes of a journal.
+//!
+//! The head is 22 bytes: [`MAGIC`], [`FORMAT_VERSION`] (u16), the mark of the journal (u64), and the checksum of these
+//! (CRC-32C, u32). Behind it, records of `wire/record.rs`, whose payload begins with the mark and with the offset of the
+//! record in the file (u64 each). So a block of another journal, or of another place in this one, is no record here.
+//!
+//! Numbers are little-endian. A text or a list of bytes is its length (u32) and its bytes; a list is its length (u16 for
+//! facts, u8 for causes) and its members; what may be missing is a byte, 0 or 1, and itself.
+//!
+//! Invariant: pure. No length is trusted, and a record is taken whole or not at all: a payload that has a byte too many is
+//! damage as one that has a byte too few.
+
+use super::record::{Accepted, FORMAT_VERSION, JournalHead, JournalMark, JournalRecord, MAGIC, RunFact, SettledItems};
+use crate::model::exit::ExitStatus;
+use crate::model::ids::{Attempt, ItemId};
+use crate::model::outcome::{Cause, CauseKind, FailReason, Outcome};
+use crate::model::signal::Signal;
+use crate::model::time::Duration;
+use crate::wire::record;
+
+/// Bytes before the first record.
+pub const HEAD_BYTES: usize = 22;
+
+/// Bytes of a payload before the fields of its kind.
+pub const PLACE_BYTES: usize = 16;
+
+/// Most bytes of the causes' texts; a longer text is cut.
+const CAUSE_TEXT_BYTES_MAX: usize = 16 * 1024;
+
+/// The most causes that a record holds.
+pub const CAUSES_MAX: usize = 255;
+
+/// Why a record cannot be written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum LayoutError {
+    #[error("a record of {bytes} bytes is longer than {} bytes", record::PAYLOAD_BYTES_MAX)]
+    Long { bytes: usize },
+    #[error("a list of {members} members is longer than its length tells")]
+    Members { members: usize },
+}
+
+/// The kinds of records, as their bytes in the file.
+mod kind {
+    pub const OPENED: u8 = 1;
+    pub const SESSION: u8 = 2;
+    pub const ACCEPTED: u8 = 3;
+    pub const BEGUN: u8 = 4;
+    pub const RETRIED: u8 = 5;
+    pub const SETTLED: u8 = 6;
+    pub const REOPENED: u8 = 7;
+    pub const RESULT: u8 = 8;
+    pub const EMITTED: u8 = 9;
+    pub const CLOSED: u8 = 10;
+}
+
+/// The head of a file.
+#[must_use]
+pub fn head(head: JournalHead) -> [u8; HEAD_BYTES] {
+    let mut bytes = [0; HEAD_BYTES];
+    bytes[..8].copy_from_slice(&MAGIC);
+    bytes[8..10].copy_from_slice(&FORMAT_VERSION.to_le_bytes());
+    bytes[10..18].copy_from_slice(&head.mark.0.to_le_bytes());
+    let checksum = crc32c::crc32c(&bytes[..18]);
+    bytes[18..].copy_from_slice(&checksum.to_le_bytes());
+    bytes
+}
+
+/// What the first bytes of a file are.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum FoundHead {
+    Journal(JournalHead),
+    /// A journal of another version.
+    Version(u16),
+    /// It begins as a journal does, and ends before the head does, or the head is damaged.
+    Damaged,
+    /// Something else.
+    Foreign,
+}
+
+/// Looks at the first bytes of a file, [`HEAD_BYTES`] of them if it has so many.
+#[must_use]
+pub fn find_head(bytes: &[u8]) -> FoundHead {
+    let common = bytes.len().min(MAGIC.len());
+    if bytes[..common] != MAGIC[..common] || bytes.is_empty() {
+        return FoundHead::Foreign;
+    }
+    let Some(bytes) = bytes.first_chunk::<HEAD_BYTES>() else { return FoundHead::Damaged };
+    let (text, checksum) = bytes.split_at(18);
+    if crc32c::crc32c(text).to_le_bytes() != checksum {
+        return FoundHead::Damaged;
+    }
+    let mut fields = Fields(&text[8..]);
+    match (fields.u16(), fields.u64()) {
+        (Some(FORMAT_VERSION), Some(mark)) => FoundHead::Journal(JournalHead { mark: JournalMark(mark) }),
+        (Some(version), _) => FoundHead::Version(version),
+        _ => FoundHead::Damaged,
+    }
+}
+
+/// Appends a record that lies `offset` bytes behind the start of the file.
+///
+/// # Errors
+/// It is too long; nothing was appended.
+pub fn append(
+    out: &mut Vec<u8>,
+    mark: JournalMark,
+    offset: u64,
+    record: &JournalRecord<'_>,
+) -> Result<(), LayoutError> {
+    record::append(out, kind_of(record), |out| {
+        let start = out.len();
+        out.extend(mark.0.to_le_bytes());
+        out.extend(offset.to_le_bytes());
+        put_fields(out, record)?;
+        match out.len() - start {
+            bytes if bytes > record::PAYLOAD_BYTES_MAX => Err(LayoutError::Long { bytes }),
+            _ => Ok(()),
+        }
+    })
+}
+
+/// The record in a payload; `None` if it is none, or is not of this place.
+#[must_use]
+pub fn parse(kind: u8, payload: &[u8], mark: JournalMark, offset: u64) -> Option<JournalRecord<'_>> {
+    let mut fields = Fields(payload);
+    if fields.u64()? != mark.0 || fields.u64()? != offset {
+        return None;
+    }
+    let record = get_fields(kind, &mut fields)?;
+    fields.0.is_empty().then_some(record)
+}
+
+const fn kind_of(record: &JournalRecord<'_>) -> u8 {
+    match record {
+        JournalRecord::Opened { .. } => kind::OPENED,
+        JournalRecord::Session { .. } => kind::SESSION,
+        JournalRecord::Accepted(_) => kind::ACCEPTED,
+        JournalRecord::Begun { .. } => kind::BEGUN,
+        JournalRecord::Retried { .. } => kind::RETRIED,
+        JournalRecord::Settled(_) => kind::SETTLED,
+        JournalRecord::Reopened { .. } => kind::REOPENED,
+        JournalRecord::Result { .. } => kind::RESULT,
+        JournalRecord::Emitted { .. } => kind::EMITTED,
+        JournalRecord::Closed { .. } => kind::CLOSED,
+    }
+}
+
+fn put_fields(out: &mut Vec<u8>, record: &JournalRecord<'_>) -> Result<(), LayoutError> {
+    match record {
+        JournalRecord::Opened { run_id, facts } => {
+            put_bytes(out, run_id.as_bytes());
+            let members = facts.len();
+            out.extend(u16::try_from(members).map_err(|_| LayoutError::Members { members })?.to_le_bytes());
+            for fact in facts {
+                put_bytes(out, fact.name.as_bytes());
+                put_bytes(out, &fact.value);
+            }
+        }
+        JournalRecord::Session { started_unix_ns, pid } => {
+            out.extend(started_unix_ns.to_le_bytes());
+            out.extend(pid.to_le_bytes());
+        }
+        JournalRecord::Accepted(accepted) => {
+            put_items(out, accepted.first, accepted.count);
+            [accepted.offset, accepted.bytes, accepted.hash].iter().for_each(|field| out.extend(field.to_le_bytes()));
+        }
+        JournalRecord::Begun { first, count, attempt } => {
+            put_items(out, *first, *count);
+            out.extend(attempt.0.to_le_bytes());
+        }
+        JournalRecord::Retried { item, after, causes } => {
+            out.extend(item.0.to_le_bytes());
+            out.extend(after.0.to_le_bytes());
+            put_causes(out, causes)?;
+        }
+        JournalRecord::Settled(settled) => {
+            put_items(out, settled.first, settled.count);
+            out.push(outcome_code(&settled.outcome));
+            out.extend(settled.attempts.to_le_bytes());
+            out.extend(settled.at.0.to_le_bytes());
+            put_option(out, settled.exit, put_exit);
+            put_causes(out, &settled.causes)?;
+        }
+        JournalRecord::Reopened { first, count } => put_items(out, *first, *count),
+        JournalRecord::Result { item, at, is_last, bytes } => {
+            out.extend(item.0.to_le_bytes());
+            out.extend(at.to_le_bytes());
+            out.push(u8::from(*is_last));
+            put_bytes(out, bytes);
+        }
+        JournalRecord::Emitted { next, output_bytes } => {
+            out.extend(next.0.to_le_bytes());
+            out.extend(output_bytes.to_le_bytes());
+        }
+        JournalRecord::Closed { exit_code, all } => out.extend([*exit_code, u8::from(*all)]),
+    }
+    Ok(())
+}
+
+fn get_fields<'a>(kind: u8, fields: &mut Fields<'a>) -> Option<JournalRecord<'a>> {
+    Some(match kind {
+        kind::OPENED => JournalRecord::Opened {
+            run_id: fields.text()?.into(),
+            facts: (0..fields.u16()?)
+                .map(|_| Some(RunFact { name: fields.text()?.into(), value: fields.bytes()?.into() }))
+                .collect::<Option<_>>()?,
+        },
+        kind::SESSION => JournalRecord::Session { started_unix_ns: fields.u64()?, pid: fields.u32()? },
+        kind::ACCEPTED => {
+            let (first, count) = fields.items()?;
+            let (offset, bytes, hash) = (fields.u64()?, fields.u64()?, fields.u64()?);
+            JournalRecord::Accepted(Accepted { first, count, offset, bytes, hash })
+        }
+        kind::BEGUN => {
+            let (first, count) = fields.items()?;
+            JournalRecord::Begun { first, count, attempt: fields.attempt()? }
+        }
+        kind::RETRIED => JournalRecord::Retried {
+            item: ItemId(fields.u64()?),
+            after: Duration(fields.u64()?),
+            causes: fields.causes()?.into(),
+        },
+        kind::SETTLED => {
+            let (first, count) = fields.items()?;
+            JournalRecord::Settled(SettledItems {
+                first,
+                count,
+                outcome: outcome_of(fields.u8()?)?,
+                attempts: fields.u32()?,
+                at: Duration(fields.u64()?),
+                exit: fields.option(Fields::exit)?,
+                causes: fields.causes()?.into(),
+            })
+        }
+        kind::REOPENED => {
+            let (first, count) = fields.items()?;
+            JournalRecord::Reopened { first, count }
+        }
+        kind::RESULT => JournalRecord::Result {
+            item: ItemId(fields.u64()?),
+            at: fields.u64()?,
+            is_last: fields.truth()?,
+            bytes: fields.bytes()?.into(),
+        },
+        kind::EMITTED => JournalRecord::Emitted { next: ItemId(fields.u64()?), output_bytes: fields.u64()? },
+        kind::CLOSED => JournalRecord::Closed { exit_code: fields.u8()?, all: fields.truth()? },
+        _ => return None,
+    })
+}
+
+const fn outcome_code(outcome: &Outcome) -> u8 {
+    match outcome {
+        Outcome::Done => 0,
+        Outcome::Failed => 1,
+        Outcome::Dead => 2,
+        Outcome::Skipped => 3,
+    }
+}
+
+const fn outcome_of(code: u8) -> Option<Outcome> {
+    Some(match code {
+        0 => Outcome::Done,
+        1 => Outcome::Failed,
+        2 => Outcome::Dead,
+        3 => Outcome::Skipped,
+        _ => return None,
+    })
+}
+
+fn put_items(out: &mut Vec<u8>, first: ItemId, count: u32) {
+    out.extend(first.0.to_le_bytes());
+    out.extend(count.to_le_bytes());
+}
+
+/// The record as a whole is limited, so the length has room.
+fn put_bytes(out: &mut Vec<u8>, bytes: &[u8]) {
+    out.extend((bytes.len() as u32).to_le_bytes());
+    out.extend_from_slice(bytes);
+}
+
+fn put_option<T>(out: &mut Vec<u8>, value: Option<T>, put: impl FnOnce(&mut Vec<u8>, T)) {
+    out.push(u8::from(value.is_some()));
+    if let Some(value) = value {
+        put(out, value);
+    }
+}
+
+fn put_exit(out: &mut Vec<u8>, exit: ExitStatus) {
+    out.extend(match exit {
+        ExitStatus::Code(code) => [0, code],
+        ExitStatus::Signal { signal, core_dumped: false } => [1, signal.0],
+        ExitStatus::Signal { signal, core_dumped: true } => [2, signal.0],
+        ExitStatus::Unknown => [3, 0],
+    });
+}
+
+fn put_causes(out: &mut Vec<u8>, causes: &[Cause]) -> Result<(), LayoutError> {
+    let members = causes.len();
+    out.push(u8::try_from(members).map_err(|_| LayoutError::Members { members })?);
+    for cause in causes {
+        out.extend(cause.attempt.0.to_le_bytes());
+        put_option(out, cause.worker, |out, worker| out.extend(worker.number().to_le_bytes()));
+        put_option(out, cause.pid, |out, pid| out.extend(pid.to_le_bytes()));
+        put_cause_kind(out, &cause.kind);
+    }
+    Ok(())
+}
+
+fn put_cause_kind(out: &mut Vec<u8>, kind: &CauseKind) {
+    let put_text = |out: &mut Vec<u8>, code, text: &str| {
+        out.push(code);
+        let end = text.floor_char_boundary(CAUSE_TEXT_BYTES_MAX);
+        put_bytes(out, &text.as_bytes()[..end]);
+    };
+    match kind {
+        CauseKind::Crashed(exit) => {
+            out.push(0);
+            put_exit(out, *exit);
+        }
+        CauseKind::Killed(signal) => out.extend([1, signal.0]),
+        CauseKind::Interrupted(exit) => {
+            out.push(2);
+            put_exit(out, *exit);
+        }
+        CauseKind::Failed(FailReason::Exited(code)) => out.extend([3, *code]),
+        CauseKind::Failed(FailReason::TimedOut { limit }) => {
+            out.push(4);
+            out.extend(limit.0.to_le_bytes());
+        }
+        CauseKind::Failed(FailReason::Message(text)) => put_text(out, 5, text),
+        CauseKind::Failed(FailReason::Panicked(text)) => put_text(out, 6, text),
+        CauseKind::Failed(FailReason::NotStarted(text)) => put_text(out, 7, text),
+        CauseKind::Failed(FailReason::Rejected(text)) => put_text(out, 8, text),
+    }
+}
+
+/// The bytes of a payload that were not read yet. Each function takes a field from their start; `None`: there is none.
+struct Fields<'a>(&'a [u8]);
+
+impl<'a> Fields<'a> {
+    fn take(&mut self, bytes: usize) -> Option<&'a [u8]> {
+        let (field, rest) = self.0.split_at_checked(bytes)?;
+        self.0 = rest;
+        Some(field)
+    }
+
+    fn array<const N: usize>(&mut self) -> Option<[u8; N]> {
+        let (field, rest) = self.0.split_first_chunk()?;
+        self.0 = rest;
+        Some(*field)
+    }
+
+    fn u8(&mut self) -> Option<u8> {
+        self.array().map(|[byte]| byte)
+    }
+
+    fn u16(&mut self) -> Option<u16> {
+        self.array().map(u16::from_le_bytes)
+    }
+
+    fn u32(&mut self) -> Option<u32> {
+        self.array().map(u32::from_le_bytes)
+    }
+
+    fn u64(&mut self) -> Option<u64> {
+        self.array().map(u64::from_le_bytes)
+    }
+
+    fn truth(&mut self) -> Option<bool> {
+        match self.u8()? {
+            0 => Some(false),
+            1 => Some(true),
+            _ => None,
+        }
+    }
+
+    fn option<T>(&mut self, get: impl FnOnce(&mut Self) -> Option<T>) -> Option<Option<T>> {
+        if self.truth()? { get(self).map(Some) } else { Some(None) }
+    }
+
+    fn bytes(&mut self) -> Option<&'a [u8]> {
+        let bytes = self.u32()?;
+        self.take(bytes as usize)
+    }
+
+    fn text(&mut self) -> Option<&'a str> {
+        std::str::from_utf8(self.bytes()?).ok()
+    }
+
+    /// At least one item, all of which have a number.
+    fn items(&mut self) -> Option<(ItemId, u32)> {
+        let (first, count) = (self.u64()?, self.u32()?);
+        first.checked_add(u64::from(count)).filter(|_| count > 0)?;
+        Some((ItemId(first), count))
+    }
+
+    fn attempt(&mut self) -> Option<Attempt> {
+        self.u32().filter(|attempt| *attempt > 0).map(Attempt)
+    }
+
+    fn exit(&mut self) -> Option<ExitStatus> {
+        Some(match self.array()? {
+            [0, code] => ExitStatus::Code(code),
+            [1, signal] => ExitStatus::Signal { signal: Signal(signal), core_dumped: false },
+            [2, signal] => ExitStatus::Signal { signal: Signal(signal), core_dumped: true },
+            [3, 0] => ExitStatus::Unknown,
+            _ => return None,
+        })
+    }
+
+    fn causes(&mut self) -> Option<Vec<Cause>> {
+        (0..self.u8()?).map(|_| self.cause()).collect()
+    }
+
+    fn cause(&mut self) -> Option<Cause> {
+        Some(Cause {
+            attempt: self.attempt()?,
+            worker: self.option(|own| own.u32()?.try_into().ok())?,
+            pid: self.option(Self::u32)?,
+            kind: self.cause_kind()?,
+        })
+    }
+
+    fn cause_kind(&mut self) -> Option<CauseKind> {
+        Some(match self.u8()? {
+            0 => CauseKind::Crashed(self.exit()?),
+            1 => CauseKind::Killed(Signal(self.u8()?)),
+            2 => CauseKind::Interrupted(self.exit()?),
+            3 => CauseKind::Failed(FailReason::Exited(self.u8()?)),
+            4 => CauseKind::Failed(FailReason::TimedOut { limit: Duration(self.u64()?) }),
+            5 => CauseKind::Failed(FailReason::Message(self.text()?.to_owned())),
+            6 => CauseKind::Failed(FailReason::Panicked(self.text()?.to_owned())),
+            7 => CauseKind::Failed(FailReason::NotStarted(self.text()?.to_owned())),
+            8 => CauseKind::Failed(FailReason::Rejected(self.text()?.to_owned())),
+            _ => return None,
+        })
+    }
+}

@@ -1,0 +1,341 @@
+//! Finds the records of a journal in bytes that nobody vouches for.
+//!
+//! A journal ends where no whole record of this place begins. If whole records follow nevertheless, the journal is damaged
+//! in the middle, which no crash does: only its end can be torn.
+//!
+//! Invariant: pure. No bytes make it panic, and none make it believe a record that was not written at this place.
+
+use super::layout::{self, FoundHead, HEAD_BYTES};
+use super::record::{JournalHead, JournalMark, JournalRecord};
+use crate::wire::record;
+
+/// Why bytes are no journal. The texts complete "the file ...".
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum HeadError {
+    #[error("is empty")]
+    Empty,
+    #[error("is no journal")]
+    Foreign,
+    #[error(
+        "is a journal of version {0}, and this program reads version {version}; use the program that wrote it",
+        version = super::record::FORMAT_VERSION
+    )]
+    Version(u16),
+    #[error("begins as a journal does, but its head is damaged")]
+    Damaged,
+}
+
+/// How a journal ends.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum JournalEnd {
+    /// With a whole record.
+    Whole,
+    /// Behind the whole records lie bytes that are none: what was being written at a crash.
+    Torn { at: u64, bytes: u64 },
+    /// Behind the whole records lie bytes that are none, and behind them, at `next`, a whole record.
+    Damaged { at: u64, next: u64 },
+}
+
+/// The records of a journal whose bytes are in memory.
+#[derive(Clone, Debug)]
+pub struct JournalReader<'a> {
+    bytes: &'a [u8],
+    head: JournalHead,
+    at: usize,
+}
+
+impl<'a> JournalReader<'a> {
+    /// # Errors
+    /// The bytes are no journal.
+    pub fn new(bytes: &'a [u8]) -> Result<Self, HeadError> {
+        match layout::find_head(&bytes[..bytes.len().min(HEAD_BYTES)]) {
+            FoundHead::Journal(head) => Ok(Self { bytes, head, at: HEAD_BYTES }),
+            FoundHead::Version(version) => Err(HeadError::Version(version)),
+            FoundHead::Damaged => Err(HeadError::Damaged),
+            FoundHead::Foreign if bytes.is_empty() => Err(HeadError::Empty),
+            FoundHead::Foreign => Err(HeadError::Foreign),
+        }
+    }
+
+    #[must_use]
+    pub const fn head(&self) -> JournalHead {
+        self.head
+    }
+
+    /// The offset of the next record, which is the number of whole bytes before it.
+    #[must_use]
+    pub const fn offset(&self) -> u64 {
+        self.at as u64
+    }
+
+    /// Goes on at an offset at which a record begins, as [`JournalEnd::Damaged`] tells.
+    pub fn go_to(&mut self, offset: u64) {
+        self.at = usize::try_from(offset).map_or(self.bytes.len(), |at| at.min(self.bytes.len()));
+    }
+
+    /// How the journal ends, behind the last record that [`Iterator::next`] has given.
+    #[must_use]
+    pub fn end(&self) -> JournalEnd {
+        let at = self.at as u64;
+        let rest = &self.bytes[self.at..];
+        if rest.is_empty() {
+            return JournalEnd::Whole;
+        }
+        // A record tells its mark and its place, so each offset is judged by a look at 16 bytes, as a rule.
+        let place = |from: usize| self.bytes.get(from + record::HEAD_BYTES..)?.first_chunk::<16>();
+        let may_begin = |from: &usize| place(*from) == Some(&place_of(self.head.mark, *from as u64));
+        let begins = |from: &usize| record_at(self.bytes, *from, self.head.mark).is_some();
+        match (self.at + 1..self.bytes.len()).filter(may_begin).find(begins) {
+            Some(next) => JournalEnd::Damaged { at, next: next as u64 },
+            None => JournalEnd::Torn { at, bytes: rest.len() as u64 },
+        }
+    }
+}
+
+impl<'a> Iterator for JournalReader<'a> {
+    type Item = (u64, JournalRecord<'a>);
+
+    /// The next whole record, with its offset. After `None`, [`JournalReader::end`] says why.
+    fn next(&mut self) -> Option<Self::Item> {
+        let (record, bytes) = record_at(self.bytes, self.at, self.head.mark)?;
+        let offset = self.at as u64;
+        self.at += bytes;
+        Some((offset, record))
+    }
+}
+
+fn place_of(mark: JournalMark, offset: u64) -> [u8; layout::PLACE_BYTES] {
+    let mut place = [0; layout::PLACE_BYTES];
+    place[..8].copy_from_slice(&mark.0.to_le_bytes());
+    place[8..].copy_from_slice(&offset.to_le_bytes());
+    place
+}
+
+/// The record that begins there, and how many bytes it takes.
+fn record_at(bytes: &[u8], at: usize, mark: JournalMark) -> Option<(JournalRecord<'_>, usize)> {
+    let found = record::first(bytes.get(at..)?).ok()??;
+    let record = layout::parse(found.kind, found.payload, mark, at as u64)?;
+    Some((record, found.bytes))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::record::{Accepted, RunFact, SettledItems};
+    use super::*;
+    use crate::model::exit::ExitStatus;
+    use crate::model::ids::{Attempt, ItemId, WorkerId};
+    use crate::model::outcome::{Cause, CauseKind, FailReason, Outcome};
+    use crate::model::signal::Signal;
+    use crate::model::time::Duration;
+
+    const MARK: JournalMark = JournalMark(0x0123_4567_89ab_cdef);
+
+    fn causes() -> Vec<Cause> {
+        let text = || "no ü".to_owned();
+        let kinds = [
+            CauseKind::Crashed(ExitStatus::Signal { signal: Signal::SEGV, core_dumped: true }),
+            CauseKind::Crashed(ExitStatus::Signal { signal: Signal::KILL, core_dumped: false }),
+            CauseKind::Killed(Signal::KILL),
+            CauseKind::Interrupted(ExitStatus::Unknown),
+            CauseKind::Failed(FailReason::Exited(3)),
+            CauseKind::Failed(FailReason::TimedOut { limit: Duration(5) }),
+            CauseKind::Failed(FailReason::Message(text())),
+            CauseKind::Failed(FailReason::Panicked(text())),
+            CauseKind::Failed(FailReason::NotStarted(text())),
+            CauseKind::Failed(FailReason::Rejected(text())),
+        ];
+        let cause = |(at, kind): (u32, CauseKind)| Cause {
+            attempt: Attempt(at + 1),
+            worker: at.is_multiple_of(2).then(|| WorkerId::from_index(at as usize)),
+            pid: (at % 3 == 0).then_some(at),
+            kind,
+        };
+        (0..).zip(kinds).map(cause).collect()
+    }
+
+    /// One of each kind.
+    fn records() -> Vec<JournalRecord<'static>> {
+        let fact = |name: &'static str, value: &'static [u8]| RunFact { name: name.into(), value: value.into() };
+        let accepted = Accepted { first: ItemId(0), count: 4, offset: 0, bytes: 8, hash: 99 };
+        let settled = |first, count, outcome, exit, causes: Vec<Cause>| {
+            JournalRecord::Settled(SettledItems {
+                first: ItemId(first),
+                count,
+                outcome,
+                attempts: 2,
+                at: Duration(7),
+                exit,
+                causes: causes.into(),
+            })
+        };
+        vec![
+            JournalRecord::Opened {
+                run_id: "run-1".into(),
+                facts: vec![fact("command", b"true"), fact("input", b"\xff")],
+            },
+            JournalRecord::Session { started_unix_ns: u64::MAX, pid: 7 },
+            JournalRecord::Accepted(accepted),
+            JournalRecord::Begun { first: ItemId(0), count: 4, attempt: Attempt::FIRST },
+            JournalRecord::Retried { item: ItemId(3), after: Duration(9), causes: causes().into() },
+            settled(0, 2, Outcome::Done, Some(ExitStatus::Code(0)), Vec::new()),
+            settled(2, 1, Outcome::Dead, None, causes()),
+            JournalRecord::Reopened { first: ItemId(2), count: 1 },
+            JournalRecord::Result { item: ItemId(0), at: 0, is_last: true, bytes: b"four"[..].into() },
+            JournalRecord::Emitted { next: ItemId(2), output_bytes: 40 },
+            JournalRecord::Closed { exit_code: 3, all: false },
+        ]
+    }
+
+    /// A journal, and where each of its records begins.
+    fn journal(records: &[JournalRecord<'_>]) -> (Vec<u8>, Vec<usize>) {
+        let mut bytes = layout::head(JournalHead { mark: MARK }).to_vec();
+        let starts = records.iter().map(|record| {
+            let at = bytes.len();
+            layout::append(&mut bytes, MARK, at as u64, record).unwrap();
+            at
+        });
+        let starts = starts.collect();
+        (bytes, starts)
+    }
+
+    /// The records, and how the journal ends.
+    fn read(bytes: &[u8]) -> (Vec<JournalRecord<'_>>, JournalEnd) {
+        let mut reader = JournalReader::new(bytes).unwrap();
+        let records = reader.by_ref().map(|(_, record)| record).collect();
+        (records, reader.end())
+    }
+
+    #[test]
+    fn every_kind_of_record_comes_back() {
+        let (bytes, starts) = journal(&records());
+        assert_eq!(read(&bytes), (records(), JournalEnd::Whole));
+        let mut reader = JournalReader::new(&bytes).unwrap();
+        assert_eq!(reader.head(), JournalHead { mark: MARK });
+        assert_eq!(reader.by_ref().map(|(offset, _)| offset as usize).collect::<Vec<_>>(), starts);
+        assert_eq!(reader.offset(), bytes.len() as u64);
+    }
+
+    /// Journals exist: their bytes stay what they are.
+    #[test]
+    fn the_format_stays() {
+        assert_eq!(crc32c::crc32c(&journal(&records()).0), 0x2e39_bf7f, "the bytes of a journal; raise FORMAT_VERSION");
+    }
+
+    #[test]
+    fn what_is_no_journal_is_told() {
+        let (bytes, _) = journal(&records());
+        let error = |bytes: &[u8]| JournalReader::new(bytes).unwrap_err();
+        assert_eq!(error(b""), HeadError::Empty);
+        assert_eq!(error(b"hello, world"), HeadError::Foreign);
+        for cut in 1..HEAD_BYTES {
+            assert_eq!(error(&bytes[..cut]), HeadError::Damaged, "{cut}");
+        }
+        for bit in 0..HEAD_BYTES * 8 {
+            let mut bytes = bytes.clone();
+            bytes[bit / 8] ^= 1 << (bit % 8);
+            assert!([HeadError::Foreign, HeadError::Damaged].contains(&error(&bytes)), "{bit}");
+        }
+        let mut later = bytes;
+        later[8] = 2;
+        let checksum = crc32c::crc32c(&later[..18]);
+        later[18..22].copy_from_slice(&checksum.to_le_bytes());
+        assert_eq!(error(&later), HeadError::Version(2));
+    }
+
+    #[test]
+    fn a_cut_loses_the_record_that_it_cuts_alone() {
+        let (bytes, starts) = journal(&records());
+        for cut in HEAD_BYTES..bytes.len() {
+            let whole = starts.iter().filter(|start| **start <= cut).count() - 1;
+            let end = match cut - starts[whole] {
+                0 => JournalEnd::Whole,
+                torn => JournalEnd::Torn { at: starts[whole] as u64, bytes: torn as u64 },
+            };
+            assert_eq!(read(&bytes[..cut]), (records()[..whole].to_vec(), end), "cut at {cut}");
+        }
+    }
+
+    #[test]
+    fn a_flipped_bit_is_seen_and_what_follows_is_found() {
+        let (bytes, starts) = journal(&records());
+        for bit in HEAD_BYTES * 8..bytes.len() * 8 {
+            let mut bytes = bytes.clone();
+            bytes[bit / 8] ^= 1 << (bit % 8);
+            let damaged = starts.iter().filter(|start| **start <= bit / 8).count() - 1;
+            let at = starts[damaged] as u64;
+            let end = match starts.get(damaged + 1) {
+                Some(next) => JournalEnd::Damaged { at, next: *next as u64 },
+                None => JournalEnd::Torn { at, bytes: bytes.len() as u64 - at },
+            };
+            assert_eq!(read(&bytes), (records()[..damaged].to_vec(), end), "bit {bit}");
+            if let JournalEnd::Damaged { next, .. } = end {
+                let mut reader = JournalReader::new(&bytes).unwrap();
+                reader.go_to(next);
+                assert_eq!(reader.map(|(_, record)| record).collect::<Vec<_>>(), records()[damaged + 1..]);
+            }
+        }
+    }
+
+    /// Zeros, ones, rubbish, what lay in the file earlier, and lengths that nobody wrote, behind each record.
+    #[test]
+    fn nothing_is_invented_behind_a_record() {
+        let (bytes, starts) = journal(&records());
+        let other_mark = {
+            let mut bytes = Vec::new();
+            for record in records() {
+                let at = (HEAD_BYTES + bytes.len()) as u64;
+                layout::append(&mut bytes, JournalMark(77), at, &record).unwrap();
+            }
+            bytes
+        };
+        let lengths = [0_u32, 1, 2 << 30, u32::MAX];
+        for (whole, cut) in starts.iter().copied().chain([bytes.len()]).enumerate() {
+            let mut tails =
+                vec![vec![0; 5000], vec![0xff; 5000], (0..5000_u32).map(|n| ((n * 7919) >> 3) as u8).collect()];
+            // Each record at another place, and the records of another journal at this place.
+            tails.extend(starts.iter().filter(|start| **start != cut).map(|start| bytes[*start..].to_vec()));
+            tails.push(other_mark[cut - starts[0]..].to_vec());
+            tails.extend(lengths.map(|length| [&length.to_le_bytes()[..], &[0; 300]].concat()));
+            for tail in tails.into_iter().filter(|tail| !tail.is_empty()) {
+                let end = JournalEnd::Torn { at: cut as u64, bytes: tail.len() as u64 };
+                assert_eq!(read(&[&bytes[..cut], &tail].concat()), (records()[..whole].to_vec(), end));
+            }
+        }
+    }
+
+    #[test]
+    fn a_payload_with_a_byte_too_many_or_a_wrong_value_is_no_record() {
+        let at = HEAD_BYTES as u64;
+        for (number, record) in (1_u8..).zip(records()) {
+            let mut framed = Vec::new();
+            // The kinds are numbered in the order of `records`, but for the second settlement.
+            let kind = if number <= 6 { number } else { number - 1 };
+            layout::append(&mut framed, MARK, at, &record).unwrap();
+            let payload = &framed[record::HEAD_BYTES..];
+            assert_eq!(layout::parse(kind, payload, MARK, at).as_ref(), Some(&record));
+            assert_eq!(layout::parse(kind, &[payload, &[0]].concat(), MARK, at), None);
+            for cut in 0..payload.len() {
+                assert_eq!(layout::parse(kind, &payload[..cut], MARK, at), None, "{record:?} cut at {cut}");
+            }
+        }
+        let none = JournalRecord::Begun { first: ItemId(1), count: 0, attempt: Attempt::FIRST };
+        let beyond = JournalRecord::Reopened { first: ItemId(u64::MAX), count: 1 };
+        for record in [none, beyond] {
+            let (bytes, _) = journal(&[record]);
+            assert!(read(&bytes).0.is_empty());
+        }
+    }
+
+    #[test]
+    fn a_record_that_is_too_long_is_not_written() {
+        let mut out = b"before".to_vec();
+        let bytes = vec![7; record::PAYLOAD_BYTES_MAX];
+        let long = JournalRecord::Result { item: ItemId(1), at: 0, is_last: true, bytes: bytes.into() };
+        assert!(matches!(layout::append(&mut out, MARK, 6, &long), Err(layout::LayoutError::Long { .. })));
+        let many = vec![causes()[0].clone(); layout::CAUSES_MAX + 1];
+        let many = JournalRecord::Retried { item: ItemId(1), after: Duration::ZERO, causes: many.into() };
+        let refused = layout::append(&mut out, MARK, 6, &many);
+        assert_eq!(refused, Err(layout::LayoutError::Members { members: layout::CAUSES_MAX + 1 }));
+        assert_eq!(out, b"before");
+    }
+}

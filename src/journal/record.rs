@@ -1,0 +1,86 @@
+//! What a journal holds, on one page: a [`JournalHead`], then [`JournalRecord`]s in the order in which things happened.
+
+use crate::model::exit::ExitStatus;
+use crate::model::ids::{Attempt, ItemId};
+use crate::model::outcome::{Cause, Outcome};
+use crate::model::time::Duration;
+use std::borrow::Cow;
+
+/// The first bytes of a journal.
+pub const MAGIC: [u8; 8] = *b"SVJOURN\n";
+
+/// Follows the magic. A reader takes this version alone.
+pub const FORMAT_VERSION: u16 = 1;
+
+/// The number that a journal draws when it is made. Each of its records carries it, so that what a disk shows of another
+/// file is seen.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct JournalMark(pub u64);
+
+/// The head of the file.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct JournalHead {
+    pub mark: JournalMark,
+}
+
+/// Something that happened. Times count from the start of the session that records them.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum JournalRecord<'a> {
+    /// The first record: what the run is. A run that goes on must be the same in each of these.
+    Opened { run_id: Cow<'a, str>, facts: Vec<RunFact<'a>> },
+    /// A process begins to write. What was in flight before is in flight no more: it waits to be begun again.
+    Session { started_unix_ns: u64, pid: u32 },
+    /// Items were accepted, after all earlier ones.
+    Accepted(Accepted),
+    /// Attempts were begun.
+    Begun { first: ItemId, count: u32, attempt: Attempt },
+    /// Attempts failed, and the item is to be tried again.
+    Retried { item: ItemId, after: Duration, causes: Cow<'a, [Cause]> },
+    /// Items got their outcome.
+    Settled(SettledItems<'a>),
+    /// Settled items are to be done after all; their attempts go on counting.
+    Reopened { first: ItemId, count: u32 },
+    /// A piece of what an item gave; the first begins at 0.
+    Result { item: ItemId, at: u64, is_last: bool, bytes: Cow<'a, [u8]> },
+    /// The output of all items before this one was given away; the output file ends here.
+    Emitted { next: ItemId, output_bytes: u64 },
+    /// The session has ended orderly, with this exit code. `all`: no item is left and none will come.
+    Closed { exit_code: u8, all: bool },
+}
+
+/// Something that a run is made of: the command, an option that matters, where items come from.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RunFact<'a> {
+    pub name: Cow<'a, str>,
+    pub value: Cow<'a, [u8]>,
+}
+
+/// Items that were accepted, and the bytes of the input that they lie in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Accepted {
+    pub first: ItemId,
+    /// At least 1.
+    pub count: u32,
+    /// Where the bytes lie in the input.
+    pub offset: u64,
+    pub bytes: u64,
+    /// Of the bytes.
+    pub hash: u64,
+}
+
+/// Consecutive items with the same outcome.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SettledItems<'a> {
+    pub first: ItemId,
+    /// At least 1.
+    pub count: u32,
+    pub outcome: Outcome,
+    /// Attempts that were begun.
+    pub attempts: u32,
+    /// When.
+    pub at: Duration,
+    /// How its command ended, if it had one of its own.
+    pub exit: Option<ExitStatus>,
+    /// What ended its attempts.
+    pub causes: Cow<'a, [Cause]>,
+}
