@@ -7,7 +7,7 @@ use serde_json::Value;
 use std::collections::BTreeMap;
 use std::io::Write;
 use std::os::unix::process::CommandExt;
-use support::{Run, output, pid_of, send, shell, wait_until_gone};
+use support::{Run, output, pid_of, send, shell, wait_until_gone, wait_until_stopped};
 
 /// For tests that kill workers which may not have begun their item yet: such a death counts as a failed start.
 const MANY_RESTARTS: &[&str] = &["--max-restarts", "1000000/1s", "--backoff", "0..0"];
@@ -514,4 +514,24 @@ fn every_process_has_a_start_event_and_an_exit_event() {
     }
     assert_eq!((balance.len(), balance.values().all(|count| *count == 0)), (5, true), "{balance:?}");
     assert_eq!(run.events.last().unwrap()["event"], "run_finished");
+}
+
+/// Each launcher has more ends to look at than its first wait has room for.
+#[test]
+fn more_commands_may_end_at_once_than_one_wait_reports() {
+    const COMMANDS: usize = 600;
+    let (slots, items) = (COMMANDS.to_string(), vec!["1000"; COMMANDS]);
+    let line = [&["-j", &slots, "--", "sleep", "{}", ":::"][..], &items].concat();
+    let mut run = Run::start(&line);
+    let pids: Vec<u32> = items.iter().map(|_| pid_of(&run.wait_for_event("item_started"))).collect();
+    run.signal(Signal::SIGSTOP);
+    wait_until_stopped(run.pid());
+    pids.iter().for_each(|pid| send(*pid, Signal::SIGTERM));
+    wait_until_gone(&pids);
+    run.signal(Signal::SIGCONT);
+    let run = run.finish();
+    // The run gives up at the first deaths; the end of every command is reported all the same.
+    assert_eq!((run.code(), run.settled("dead") + run.settled("skipped")), (3, COMMANDS), "{}", run.stderr);
+    assert_eq!(run.events("worker_exited").len(), COMMANDS);
+    run.assert_no_process_left();
 }

@@ -1,6 +1,6 @@
 //! The one place where the loop of a run waits: a level-triggered epoll set.
 //!
-//! Remove an fd ([`Poller::remove`]) *before* closing it, unless its one event has come ([`Poller::add_for_one_event`]): a child between its clone and its exec still holds a copy, so
+//! Remove an fd ([`Poller::remove`]) *before* closing it: a child between its clone and its exec still holds a copy, so
 //! closing alone does not remove it from the set, and a stale event would be taken for one of the next fd with that
 //! number. Put a generation into the token for the same reason. Remove an fd at end-of-file too: a level-triggered
 //! hang-up is reported in every wait.
@@ -79,20 +79,7 @@ impl Poller {
     /// # Errors
     /// Those of `epoll_ctl(2)`, except `EPERM`, which is [`Added::AlwaysReady`].
     pub fn add(&self, fd: impl AsFd, interest: Interest, token: u64) -> io::Result<Added> {
-        self.add_with(fd, interest.flags(), token)
-    }
-
-    /// Watches an fd that becomes readable once, as a process does at its end: there is one event, and none after it, so the
-    /// fd may then be closed without being removed.
-    ///
-    /// # Errors
-    /// Those of [`Poller::add`].
-    pub fn add_for_one_event(&self, fd: impl AsFd, token: u64) -> io::Result<Added> {
-        self.add_with(fd, EpollFlags::EPOLLIN | EpollFlags::EPOLLONESHOT, token)
-    }
-
-    fn add_with(&self, fd: impl AsFd, flags: EpollFlags, token: u64) -> io::Result<Added> {
-        match self.epoll.add(&fd, EpollEvent::new(flags, token)) {
+        match self.epoll.add(&fd, EpollEvent::new(interest.flags(), token)) {
             Ok(()) => Ok(Added::Watched),
             Err(Errno::EPERM) if !can_be_watched(&fd) => Ok(Added::AlwaysReady),
             Err(errno) => Err(refusal::of_call("epoll_ctl")(errno)),
@@ -241,22 +228,6 @@ mod tests {
         drop(reader);
         poller.wait(&mut ready, None).unwrap();
         assert_eq!(ready, [Ready { token: 1, readable: false, writable: false, hangup: false, error: true }]);
-    }
-
-    #[test]
-    fn what_is_ready_once_may_be_closed_although_a_copy_is_open() {
-        let mut poller = Poller::new().unwrap();
-        let (reader, writer) = std::io::pipe().unwrap();
-        let copy = reader.try_clone().unwrap();
-        poller.add_for_one_event(&reader, 1).unwrap();
-        drop(writer);
-        let mut ready = Vec::new();
-        poller.wait(&mut ready, None).unwrap();
-        assert_eq!(ready.iter().map(|event| event.token).collect::<Vec<_>>(), [1]);
-        drop(reader);
-        poller.wait(&mut ready, Some(Duration::ZERO)).unwrap();
-        assert_eq!(ready, []);
-        drop(copy);
     }
 
     #[test]

@@ -382,6 +382,7 @@ impl Launcher {
             return;
         }
         let (token, worker, incarnation) = (command.token(Part::Process), command.worker, command.incarnation);
+        let _ = self.poller.remove(&command.execution.process);
         if let Some(terminal) = &mut self.config.terminal {
             terminal.take_back();
         }

@@ -53,7 +53,7 @@ impl RunningCommand {
     /// # Errors
     /// The poll set takes no more.
     pub fn watch(&self, poller: &Poller) -> io::Result<()> {
-        poller.add_for_one_event(&self.execution.process, self.token(Part::Process)).map(drop)
+        poller.add(&self.execution.process, Interest::READ, self.token(Part::Process)).map(drop)
     }
 
     /// Puts its stdout and its stderr into the poll set, if they are not in it.
