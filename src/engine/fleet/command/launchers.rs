@@ -261,6 +261,9 @@ impl Launcher {
         }
         if !is_starting {
             self.reports.push(Report::Spawned { worker, incarnation, pid });
+        } else if self.hands.is_empty(self.slots.place(worker.index())) && !self.report_start(worker.index()) {
+            // The loop is to know of such a start at once. It has failed.
+            return;
         }
         // What becomes of a block is reported behind the start.
         if stdin && (!self.config.rules.shares || self.report_start(worker.index())) {

@@ -1,7 +1,7 @@
 //! How a launcher starts a command.
 //!
-//! A launcher goes on while the program of a command that it has started is being executed, and reports the start once
-//! that is over: at the end of a turn, at the latest a millisecond later, and in any case before the end of the command. A
+//! With more in hand for the slot, a launcher goes on while the program of a command is being executed, and reports the start
+//! once that is over: at the next turn, at the latest a millisecond later, and in any case before the end of the command. A
 //! failure is reported as if it had been known at once.
 
 use super::super::super::system::abandon;
