@@ -92,16 +92,13 @@ impl PendingExec {
             let word = CallingThread::GoesOn(&raw const (*area).is_used);
             clone::without_handlers(&(*area).stack, run_child, setup, word)
         };
+        if !matches!(cloned, Some(Ok(_))) {
+            // There is no child.
+            pending.is_used().store(0, Ordering::Relaxed);
+        }
         match cloned {
-            Some(Ok(process)) => Ok(Ok((process, pending))),
-            Some(Err(errno)) => {
-                pending.is_used().store(0, Ordering::Relaxed);
-                Ok(Err(errno))
-            }
-            None => {
-                pending.is_used().store(0, Ordering::Relaxed);
-                Err(pending.wait())
-            }
+            Some(cloned) => Ok(cloned.map(|process| (process, pending))),
+            None => Err(pending.wait()),
         }
     }
 

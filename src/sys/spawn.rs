@@ -255,6 +255,26 @@ mod tests {
         }
     }
 
+    /// A program without environment, whose streams are all this file.
+    fn plan_of<'a>(argv: &'a [CString], null: &'a File, place: Option<&'a GuardPlace>) -> SpawnPlan<'a> {
+        SpawnPlan {
+            program: &argv[0],
+            argv,
+            env: &[],
+            stdin: null.as_fd(),
+            stdout: null.as_fd(),
+            stderr: null.as_fd(),
+            fds: &[],
+            kept: &[],
+            new_group: true,
+            folder: None,
+            nice: None,
+            ignored: &[],
+            terminal: None,
+            register: place,
+        }
+    }
+
     fn start(
         argv: &[&str],
         fds: &[BorrowedFd<'_>],
@@ -264,22 +284,7 @@ mod tests {
         let env = [c"MARK=7".to_owned()];
         let null = super::super::fd::dev_null().unwrap();
         let (output, writer) = super::super::fd::pipe().unwrap();
-        let plan = SpawnPlan {
-            program: &argv[0],
-            argv: &argv,
-            env: &env,
-            stdin: null.as_fd(),
-            stdout: writer.as_fd(),
-            stderr: null.as_fd(),
-            fds,
-            kept: &[],
-            new_group: true,
-            folder: None,
-            nice: None,
-            ignored: &[],
-            terminal: None,
-            register,
-        };
+        let plan = SpawnPlan { env: &env, stdout: writer.as_fd(), fds, ..plan_of(&argv, &null, register) };
         let process = Spawner::new().unwrap().spawn(&plan)?;
         Ok(StartedProgram { process, output: output.into() })
     }
@@ -372,23 +377,10 @@ mod tests {
                 // SAFETY: nothing of this process uses these numbers, which nobody owns afterwards.
                 assert_eq!(unsafe { libc::dup2(1, number) }, number);
             }
-            let argv = [c"sh".to_owned(), c"-c".to_owned(), c"for n in 3 4 5 6 60; do echo @$n >&$n; done".to_owned()];
-            let plan = SpawnPlan {
-                program: c"/bin/bash",
-                argv: &argv,
-                env: &[],
-                stdin: null.as_fd(),
-                stdout: null.as_fd(),
-                stderr: null.as_fd(),
-                fds: &[stdout.as_fd(), stdout.as_fd()],
-                kept: &[4, 60, 61],
-                new_group: true,
-                folder: None,
-                nice: None,
-                ignored: &[],
-                terminal: None,
-                register: None,
-            };
+            let argv =
+                [c"/bin/bash".to_owned(), c"-c".to_owned(), c"for n in 3 4 5 6 60; do echo @$n >&$n; done".to_owned()];
+            let fds = [stdout.as_fd(), stdout.as_fd()];
+            let plan = SpawnPlan { fds: &fds, kept: &[4, 60, 61], ..plan_of(&argv, &null, None) };
             wait(&Spawner::new().unwrap().spawn(&plan).unwrap());
             return;
         }
@@ -415,25 +407,6 @@ mod tests {
             let spawn = || std::thread::Builder::new().spawn_scoped(scope, run);
             super::super::signals::with_blocked(spawn).unwrap().join().unwrap()
         })
-    }
-
-    fn plan_of<'a>(argv: &'a [CString], null: &'a File, place: Option<&'a GuardPlace>) -> SpawnPlan<'a> {
-        SpawnPlan {
-            program: &argv[0],
-            argv,
-            env: &[],
-            stdin: null.as_fd(),
-            stdout: null.as_fd(),
-            stderr: null.as_fd(),
-            fds: &[],
-            kept: &[],
-            new_group: true,
-            folder: None,
-            nice: None,
-            ignored: &[],
-            terminal: None,
-            register: place,
-        }
     }
 
     #[test]
@@ -520,25 +493,13 @@ mod tests {
     fn descriptors_can_swap_their_numbers() {
         const TEST: &str = "sys::spawn::tests::descriptors_can_swap_their_numbers";
         if is_role(TEST) {
-            let argv = [c"sh".to_owned(), c"-c".to_owned(), c"echo @1; echo @2 >&2; echo @4 >&4; cat <&5".to_owned()];
+            let argv =
+                [c"/bin/sh".to_owned(), c"-c".to_owned(), c"echo @1; echo @2 >&2; echo @4 >&4; cat <&5".to_owned()];
             let (stdin, stdout, stderr) = (io::stdin(), io::stdout(), io::stderr());
             let null = super::super::fd::dev_null().unwrap();
-            let plan = SpawnPlan {
-                program: c"/bin/sh",
-                argv: &argv,
-                env: &[],
-                stdin: null.as_fd(),
-                stdout: stderr.as_fd(),
-                stderr: stdout.as_fd(),
-                fds: &[null.as_fd(), stdout.as_fd(), stdin.as_fd()],
-                kept: &[],
-                new_group: true,
-                folder: None,
-                nice: None,
-                ignored: &[],
-                terminal: None,
-                register: None,
-            };
+            let fds = [null.as_fd(), stdout.as_fd(), stdin.as_fd()];
+            let (out, err) = (stderr.as_fd(), stdout.as_fd());
+            let plan = SpawnPlan { stdout: out, stderr: err, fds: &fds, ..plan_of(&argv, &null, None) };
             wait(&Spawner::new().unwrap().spawn(&plan).unwrap());
             return;
         }

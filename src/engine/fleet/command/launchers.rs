@@ -1,8 +1,8 @@
 //! A launcher: a thread that owns some of the slots completely. It starts their commands, waits for them, reads what
 //! they write, feeds them, ends what is left of their process groups, and reaps them.
 //!
-//! To start a process stops the caller until the exec, and to end one stops it for a moment. On two threads that share
-//! nothing these moments overlap, and the loop has none of them.
+//! To start a process takes the caller a moment, up to the exec where nothing else is to be done, and so does to end one. On
+//! two threads that share nothing these moments overlap, and the loop has none of them.
 //!
 //! A command has ended when its process has. Its output is complete when both pipes are closed. A grandchild that holds
 //! a pipe open may write on for [`LINGER`](super::dues::LINGER); then the leftovers of the process group are ended. The group is signalled
@@ -250,23 +250,22 @@ impl Launcher {
         };
         let (pid, stdin) = (command.execution.process.pid, command.execution.stdin.is_some());
         let (token, has_output) = (command.token(Part::Process), command.execution.stdout.is_some());
-        let is_starting = command.execution.pending.is_some();
+        let is_known = command.execution.pending.is_none();
         self.slots.insert(command);
+        if is_known {
+            self.reports.push(Report::Spawned { worker, incarnation, pid });
+        } else if self.hands.is_empty(self.slots.place(worker.index())) && !self.report_start(worker.index()) {
+            // With nothing in hand the loop is to know of the start at once, and before what becomes of a block. It has failed.
+            return;
+        }
         let is_read = self.is_wordy || self.config.rules.lines;
         if is_read {
             self.watch_output(worker.index());
         }
-        if is_starting || (has_output && !is_read) {
+        if self.slots.is_starting(worker.index()) || (has_output && !is_read) {
             self.dues.read_later(self.config.clock.now(), token);
         }
-        if !is_starting {
-            self.reports.push(Report::Spawned { worker, incarnation, pid });
-        } else if self.hands.is_empty(self.slots.place(worker.index())) && !self.report_start(worker.index()) {
-            // The loop is to know of such a start at once. It has failed.
-            return;
-        }
-        // What becomes of a block is reported behind the start.
-        if stdin && (!self.config.rules.shares || self.report_start(worker.index())) {
+        if stdin {
             self.write_stdin(worker.index());
         }
     }
