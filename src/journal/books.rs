@@ -5,7 +5,7 @@
 //! Invariant: pure. Memory grows with the changes from one item to the next, never with the items.
 
 use super::item_map::ItemMap;
-use super::record::{JournalRecord, SettledItems};
+use super::record::{JournalRecord, SettledItems, Shown};
 use crate::model::ids::ItemId;
 use crate::model::outcome::Outcome;
 
@@ -73,6 +73,8 @@ pub enum BookFaultKind {
     OldAttempt(u64),
     #[error("item {0} was to be tried again, and is not in flight")]
     RetriedIdle(u64),
+    #[error("an attempt at item {0} was taken back that is not the one in flight")]
+    ReturnedIdle(u64),
     #[error("item {0} got a second outcome")]
     SettledTwice(u64),
     #[error("item {0} got its outcome with fewer attempts than were begun")]
@@ -81,7 +83,7 @@ pub enum BookFaultKind {
     ReopenedOpen(u64),
     #[error("the output of item {0} was given away before its outcome was known")]
     EmittedOpen(u64),
-    #[error("the output went back, to item {0}")]
+    #[error("the output went back, to item or offset {0}")]
     EmittedBack(u64),
     #[error("the run was closed, and item {0} has no outcome")]
     ClosedOpen(u64),
@@ -115,8 +117,8 @@ pub struct Books {
     counts: [u64; ItemStage::ALL.len()],
     is_opened: bool,
     in_session: bool,
-    /// The item before whose output everything was given away, and the bytes of that.
-    emitted: (u64, u64),
+    /// What was given away, and the bytes of that.
+    emitted: Option<(Shown, u64)>,
     /// The exit code that the last session closed with.
     closed: Option<u8>,
     faults: Vec<BookFault>,
@@ -138,7 +140,7 @@ impl Books {
             counts: [0; ItemStage::ALL.len()],
             is_opened: false,
             in_session: false,
-            emitted: (0, 0),
+            emitted: None,
             closed: None,
             faults: Vec::new(),
             faults_omitted: 0,
@@ -164,12 +166,15 @@ impl Books {
             JournalRecord::Session { .. } => self.begin_session(),
             _ if !self.in_session => return Err(BookFaultKind::NoSession),
             JournalRecord::Accepted(accepted) => return self.accept(accepted.first, accepted.count),
-            JournalRecord::Begun { first, count, attempt } => return self.begin(*first, *count, attempt.0),
+            JournalRecord::Begun { first, count, attempt, .. } => return self.begin(*first, *count, attempt.0),
+            JournalRecord::Returned { first, count, attempt, .. } => return self.give_back(*first, *count, attempt.0),
             JournalRecord::Retried { item, .. } => return self.retry(*item),
             JournalRecord::Settled(settled) => return self.settle(settled),
             JournalRecord::Reopened { first, count } => return self.reopen(*first, *count),
-            JournalRecord::Result { item, .. } => return self.known(item.0, item.plus(1).0),
-            JournalRecord::Emitted { next, output_bytes } => return self.emit(next.0, *output_bytes),
+            JournalRecord::Content(piece) => {
+                return self.known(piece.first.0, piece.first.plus(u64::from(piece.count)).0);
+            }
+            JournalRecord::Emitted { shown, output_bytes } => return self.emit(*shown, *output_bytes),
             JournalRecord::Closed { exit_code, all } => return self.close(*exit_code, *all),
         }
         Ok(())
@@ -208,6 +213,16 @@ impl Books {
         Ok(())
     }
 
+    fn give_back(&mut self, first: ItemId, count: u32, attempt: u32) -> Result<(), BookFaultKind> {
+        let (begin, end) = (first.0, first.plus(u64::from(count)).0);
+        self.check(begin, end, |item, state| match state.stage {
+            ItemStage::InFlight if state.attempts == attempt => Ok(()),
+            _ => Err(BookFaultKind::ReturnedIdle(item)),
+        })?;
+        self.change(begin, end, |_| ItemState { stage: ItemStage::Waiting, attempts: attempt - 1 });
+        Ok(())
+    }
+
     fn retry(&mut self, item: ItemId) -> Result<(), BookFaultKind> {
         let (begin, end) = (item.0, item.plus(1).0);
         self.check(begin, end, |item, state| match state.stage {
@@ -240,16 +255,23 @@ impl Books {
         Ok(())
     }
 
-    fn emit(&mut self, next: u64, output_bytes: u64) -> Result<(), BookFaultKind> {
-        let (before, bytes_before) = self.emitted;
-        if next < before || output_bytes < bytes_before {
-            return Err(BookFaultKind::EmittedBack(next));
+    fn emit(&mut self, shown: Shown, output_bytes: u64) -> Result<(), BookFaultKind> {
+        let until = |shown| match shown {
+            Shown::Before(item) => item.0,
+            Shown::RecordedBefore(offset) => offset,
+        };
+        let same_kind = |before: Shown| std::mem::discriminant(&before) == std::mem::discriminant(&shown);
+        let before = self.emitted.filter(|(before, _)| same_kind(*before)).map_or(0, |(before, _)| until(before));
+        if until(shown) < before || self.emitted.is_some_and(|(_, bytes)| output_bytes < bytes) {
+            return Err(BookFaultKind::EmittedBack(until(shown)));
         }
-        self.check(before, next, |item, state| match state.stage.is_settled() {
-            true => Ok(()),
-            false => Err(BookFaultKind::EmittedOpen(item)),
-        })?;
-        self.emitted = (next, output_bytes);
+        if let Shown::Before(item) = shown {
+            self.check(before, item.0, |item, state| match state.stage.is_settled() {
+                true => Ok(()),
+                false => Err(BookFaultKind::EmittedOpen(item)),
+            })?;
+        }
+        self.emitted = Some((shown, output_bytes));
         Ok(())
     }
 
@@ -309,10 +331,10 @@ impl Books {
         ItemId(self.items.end())
     }
 
-    /// The item before whose output everything was given away, and the bytes of that.
+    /// What was given away, and the bytes of that.
     #[must_use]
-    pub const fn emitted(&self) -> (ItemId, u64) {
-        (ItemId(self.emitted.0), self.emitted.1)
+    pub const fn emitted(&self) -> Option<(Shown, u64)> {
+        self.emitted
     }
 
     /// The exit code of the last session, if it ended orderly.
@@ -360,20 +382,36 @@ mod tests {
     }
 
     fn begun(first: u64, count: u32, attempt: u32) -> Record {
-        JournalRecord::Begun { first: ItemId(first), count, attempt: Attempt(attempt) }
+        JournalRecord::Begun { first: ItemId(first), count, attempt: Attempt(attempt), at: Duration::ZERO }
+    }
+
+    fn returned(first: u64, count: u32, attempt: u32) -> Record {
+        JournalRecord::Returned { first: ItemId(first), count, attempt: Attempt(attempt), at: Duration::ZERO }
     }
 
     fn retried(item: u64) -> Record {
-        JournalRecord::Retried { item: ItemId(item), after: Duration::ZERO, causes: Vec::new().into() }
+        let (after, at) = (Duration::ZERO, Duration::ZERO);
+        JournalRecord::Retried { item: ItemId(item), after, at, causes: Vec::new().into() }
     }
 
     fn settled(first: u64, count: u32, outcome: Outcome, attempts: u32) -> Record {
-        let (at, exit, causes) = (Duration::ZERO, None, Vec::new().into());
-        JournalRecord::Settled(SettledItems { first: ItemId(first), count, outcome, attempts, at, exit, causes })
+        JournalRecord::Settled(SettledItems {
+            first: ItemId(first),
+            count,
+            outcome,
+            attempts,
+            worker: None,
+            pid: None,
+            at: Duration::ZERO,
+            time: None,
+            exit: None,
+            causes: Vec::new().into(),
+            causes_omitted: 0,
+        })
     }
 
     fn emitted(next: u64, output_bytes: u64) -> Record {
-        JournalRecord::Emitted { next: ItemId(next), output_bytes }
+        JournalRecord::Emitted { shown: Shown::Before(ItemId(next)), output_bytes }
     }
 
     fn reopened(first: u64, count: u32) -> Record {
@@ -404,6 +442,8 @@ mod tests {
     #[test]
     fn a_run_with_a_retry_and_a_crash_balances() {
         let first = [begun(0, 3, 1), settled(0, 1, Outcome::Done, 1), retried(1), begun(1, 1, 2), emitted(1, 10)];
+        let again = [begun(3, 1, 1), returned(3, 1, 1), begun(3, 1, 1), returned(3, 1, 1)];
+        let first = [&first[..], &again].concat();
         let crashed = books(&first);
         assert!(crashed.balance());
         let totals = BookTotals { accepted: 4, waiting: 1, in_flight: 2, done: 1, ..BookTotals::default() };
@@ -415,7 +455,10 @@ mod tests {
         let stopped = books(&[&first[..], &second].concat());
         assert!(stopped.balance(), "{:?}", stopped.faults());
         let totals = BookTotals { accepted: 4, in_flight: 1, done: 1, failed: 2, ..BookTotals::default() };
-        assert_eq!((stopped.totals(), stopped.closed(), stopped.emitted()), (totals, Some(130), (ItemId(1), 10)));
+        assert_eq!(
+            (stopped.totals(), stopped.closed(), stopped.emitted()),
+            (totals, Some(130), Some((Shown::Before(ItemId(1)), 10)))
+        );
 
         let third = [
             SESSION,
@@ -438,7 +481,7 @@ mod tests {
     fn what_cannot_be_true_is_a_fault() {
         use BookFaultKind as Kind;
         use Outcome::{Dead, Done, Failed};
-        let cases: [(&[Record], Kind); 18] = [
+        let cases: [(&[Record], Kind); 20] = [
             (&[opened()], Kind::OpenedAgain),
             (&[closed(0, false), begun(0, 1, 1)], Kind::NoSession),
             (&[accepted(3, 1)], Kind::OutOfOrder(3)),
@@ -449,6 +492,8 @@ mod tests {
             (&[settled(0, 2, Done, 1), begun(1, 2, 2)], Kind::BegunSettled(1)),
             (&[begun(2, 1, 2), retried(2), begun(2, 1, 2)], Kind::OldAttempt(2)),
             (&[retried(2)], Kind::RetriedIdle(2)),
+            (&[begun(1, 2, 1), retried(1), returned(1, 2, 1)], Kind::ReturnedIdle(1)),
+            (&[begun(1, 2, 1), returned(2, 1, 2)], Kind::ReturnedIdle(2)),
             (&[settled(1, 1, Done, 1), settled(0, 3, Failed, 1)], Kind::SettledTwice(1)),
             (&[begun(3, 1, 2), settled(3, 1, Done, 1)], Kind::AttemptsLost(3)),
             (&[settled(0, 1, Dead, 1), settled(1, 1, Done, 1), reopened(0, 2)], Kind::ReopenedOpen(1)),

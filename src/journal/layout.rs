@@ -10,9 +10,12 @@
 //! Invariant: pure. No length is trusted, and a record is taken whole or not at all: a payload that has a byte too many is
 //! damage as one that has a byte too few.
 
-use super::record::{Accepted, FORMAT_VERSION, JournalHead, JournalMark, JournalRecord, MAGIC, RunFact, SettledItems};
+use super::record::{
+    Accepted, AttemptTime, ContentKind, ContentPiece, FORMAT_VERSION, JournalHead, JournalMark, JournalRecord, MAGIC,
+    RunFact, SettledItems, Shown,
+};
 use crate::model::exit::ExitStatus;
-use crate::model::ids::{Attempt, ItemId};
+use crate::model::ids::{Attempt, ItemId, WorkerId};
 use crate::model::outcome::{Cause, CauseKind, FailReason, Outcome};
 use crate::model::signal::Signal;
 use crate::model::time::Duration;
@@ -48,9 +51,10 @@ mod kind {
     pub const RETRIED: u8 = 5;
     pub const SETTLED: u8 = 6;
     pub const REOPENED: u8 = 7;
-    pub const RESULT: u8 = 8;
+    pub const CONTENT: u8 = 8;
     pub const EMITTED: u8 = 9;
     pub const CLOSED: u8 = 10;
+    pub const RETURNED: u8 = 11;
 }
 
 /// The head of a file.
@@ -139,9 +143,10 @@ const fn kind_of(record: &JournalRecord<'_>) -> u8 {
         JournalRecord::Retried { .. } => kind::RETRIED,
         JournalRecord::Settled(_) => kind::SETTLED,
         JournalRecord::Reopened { .. } => kind::REOPENED,
-        JournalRecord::Result { .. } => kind::RESULT,
+        JournalRecord::Content(_) => kind::CONTENT,
         JournalRecord::Emitted { .. } => kind::EMITTED,
         JournalRecord::Closed { .. } => kind::CLOSED,
+        JournalRecord::Returned { .. } => kind::RETURNED,
     }
 }
 
@@ -164,32 +169,44 @@ fn put_fields(out: &mut Vec<u8>, record: &JournalRecord<'_>) -> Result<(), Layou
             put_items(out, accepted.first, accepted.count);
             [accepted.offset, accepted.bytes, accepted.hash].iter().for_each(|field| out.extend(field.to_le_bytes()));
         }
-        JournalRecord::Begun { first, count, attempt } => {
+        JournalRecord::Begun { first, count, attempt, at } | JournalRecord::Returned { first, count, attempt, at } => {
             put_items(out, *first, *count);
             out.extend(attempt.0.to_le_bytes());
+            out.extend(at.0.to_le_bytes());
         }
-        JournalRecord::Retried { item, after, causes } => {
-            out.extend(item.0.to_le_bytes());
-            out.extend(after.0.to_le_bytes());
+        JournalRecord::Retried { item, after, at, causes } => {
+            [item.0, after.0, at.0].iter().for_each(|field| out.extend(field.to_le_bytes()));
             put_causes(out, causes)?;
         }
         JournalRecord::Settled(settled) => {
             put_items(out, settled.first, settled.count);
             out.push(outcome_code(&settled.outcome));
             out.extend(settled.attempts.to_le_bytes());
+            put_holder(out, settled.worker, settled.pid);
             out.extend(settled.at.0.to_le_bytes());
+            put_option(out, settled.time, |out, time| {
+                out.extend(time.started.0.to_le_bytes());
+                out.extend(time.runtime.0.to_le_bytes());
+            });
             put_option(out, settled.exit, put_exit);
             put_causes(out, &settled.causes)?;
+            out.extend(settled.causes_omitted.to_le_bytes());
         }
         JournalRecord::Reopened { first, count } => put_items(out, *first, *count),
-        JournalRecord::Result { item, at, is_last, bytes } => {
-            out.extend(item.0.to_le_bytes());
-            out.extend(at.to_le_bytes());
-            out.push(u8::from(*is_last));
-            put_bytes(out, bytes);
+        JournalRecord::Content(piece) => {
+            put_items(out, piece.first, piece.count);
+            out.push(content_code(piece.kind));
+            out.extend(piece.at.to_le_bytes());
+            out.push(u8::from(piece.is_last));
+            put_bytes(out, &piece.bytes);
         }
-        JournalRecord::Emitted { next, output_bytes } => {
-            out.extend(next.0.to_le_bytes());
+        JournalRecord::Emitted { shown, output_bytes } => {
+            let (code, until) = match shown {
+                Shown::Before(item) => (0, item.0),
+                Shown::RecordedBefore(offset) => (1, *offset),
+            };
+            out.push(code);
+            out.extend(until.to_le_bytes());
             out.extend(output_bytes.to_le_bytes());
         }
         JournalRecord::Closed { exit_code, all } => out.extend([*exit_code, u8::from(*all)]),
@@ -213,11 +230,16 @@ fn get_fields<'a>(kind: u8, fields: &mut Fields<'a>) -> Option<JournalRecord<'a>
         }
         kind::BEGUN => {
             let (first, count) = fields.items()?;
-            JournalRecord::Begun { first, count, attempt: fields.attempt()? }
+            JournalRecord::Begun { first, count, attempt: fields.attempt()?, at: fields.duration()? }
+        }
+        kind::RETURNED => {
+            let (first, count) = fields.items()?;
+            JournalRecord::Returned { first, count, attempt: fields.attempt()?, at: fields.duration()? }
         }
         kind::RETRIED => JournalRecord::Retried {
             item: ItemId(fields.u64()?),
-            after: Duration(fields.u64()?),
+            after: fields.duration()?,
+            at: fields.duration()?,
             causes: fields.causes()?.into(),
         },
         kind::SETTLED => {
@@ -227,22 +249,38 @@ fn get_fields<'a>(kind: u8, fields: &mut Fields<'a>) -> Option<JournalRecord<'a>
                 count,
                 outcome: outcome_of(fields.u8()?)?,
                 attempts: fields.u32()?,
-                at: Duration(fields.u64()?),
+                worker: fields.option(Fields::worker)?,
+                pid: fields.option(Fields::u32)?,
+                at: fields.duration()?,
+                time: fields.option(|own| Some(AttemptTime { started: own.duration()?, runtime: own.duration()? }))?,
                 exit: fields.option(Fields::exit)?,
                 causes: fields.causes()?.into(),
+                causes_omitted: fields.u64()?,
             })
         }
         kind::REOPENED => {
             let (first, count) = fields.items()?;
             JournalRecord::Reopened { first, count }
         }
-        kind::RESULT => JournalRecord::Result {
-            item: ItemId(fields.u64()?),
-            at: fields.u64()?,
-            is_last: fields.truth()?,
-            bytes: fields.bytes()?.into(),
-        },
-        kind::EMITTED => JournalRecord::Emitted { next: ItemId(fields.u64()?), output_bytes: fields.u64()? },
+        kind::CONTENT => {
+            let (first, count) = fields.items()?;
+            JournalRecord::Content(ContentPiece {
+                first,
+                count,
+                kind: content_kind_of(fields.u8()?)?,
+                at: fields.u64()?,
+                is_last: fields.truth()?,
+                bytes: fields.bytes()?.into(),
+            })
+        }
+        kind::EMITTED => {
+            let shown = match (fields.u8()?, fields.u64()?) {
+                (0, item) => Shown::Before(ItemId(item)),
+                (1, offset) => Shown::RecordedBefore(offset),
+                _ => return None,
+            };
+            JournalRecord::Emitted { shown, output_bytes: fields.u64()? }
+        }
         kind::CLOSED => JournalRecord::Closed { exit_code: fields.u8()?, all: fields.truth()? },
         _ => return None,
     })
@@ -265,6 +303,28 @@ const fn outcome_of(code: u8) -> Option<Outcome> {
         3 => Outcome::Skipped,
         _ => return None,
     })
+}
+
+const fn content_code(kind: ContentKind) -> u8 {
+    match kind {
+        ContentKind::Output => 0,
+        ContentKind::Errors => 1,
+        ContentKind::Item => 2,
+    }
+}
+
+const fn content_kind_of(code: u8) -> Option<ContentKind> {
+    Some(match code {
+        0 => ContentKind::Output,
+        1 => ContentKind::Errors,
+        2 => ContentKind::Item,
+        _ => return None,
+    })
+}
+
+fn put_holder(out: &mut Vec<u8>, worker: Option<WorkerId>, pid: Option<u32>) {
+    put_option(out, worker, |out, worker| out.extend(worker.number().to_le_bytes()));
+    put_option(out, pid, |out, pid| out.extend(pid.to_le_bytes()));
 }
 
 fn put_items(out: &mut Vec<u8>, first: ItemId, count: u32) {
@@ -299,8 +359,7 @@ fn put_causes(out: &mut Vec<u8>, causes: &[Cause]) -> Result<(), LayoutError> {
     out.push(u8::try_from(members).map_err(|_| LayoutError::Members { members })?);
     for cause in causes {
         out.extend(cause.attempt.0.to_le_bytes());
-        put_option(out, cause.worker, |out, worker| out.extend(worker.number().to_le_bytes()));
-        put_option(out, cause.pid, |out, pid| out.extend(pid.to_le_bytes()));
+        put_holder(out, cause.worker, cause.pid);
         put_cause_kind(out, &cause.kind);
     }
     Ok(())
@@ -398,6 +457,14 @@ impl<'a> Fields<'a> {
         self.u32().filter(|attempt| *attempt > 0).map(Attempt)
     }
 
+    fn duration(&mut self) -> Option<Duration> {
+        self.u64().map(Duration)
+    }
+
+    fn worker(&mut self) -> Option<WorkerId> {
+        self.u32()?.try_into().ok()
+    }
+
     fn exit(&mut self) -> Option<ExitStatus> {
         Some(match self.array()? {
             [0, code] => ExitStatus::Code(code),
@@ -415,7 +482,7 @@ impl<'a> Fields<'a> {
     fn cause(&mut self) -> Option<Cause> {
         Some(Cause {
             attempt: self.attempt()?,
-            worker: self.option(|own| own.u32()?.try_into().ok())?,
+            worker: self.option(Self::worker)?,
             pid: self.option(Self::u32)?,
             kind: self.cause_kind()?,
         })

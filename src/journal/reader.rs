@@ -7,7 +7,10 @@
 
 use super::layout::{self, FoundHead, HEAD_BYTES};
 use super::record::{JournalHead, JournalMark, JournalRecord};
-use crate::wire::record;
+use crate::wire::record::{self, RecordError};
+
+/// The search behind damage computes checksums of at most so many times the bytes of the file.
+const CHECKED_TIMES_MAX: u64 = 16;
 
 /// Why bytes are no journal. The texts complete "the file ...".
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
@@ -81,14 +84,51 @@ impl<'a> JournalReader<'a> {
         if rest.is_empty() {
             return JournalEnd::Whole;
         }
-        // A record tells its mark and its place, so each offset is judged by a look at 16 bytes, as a rule.
-        let place = |from: usize| self.bytes.get(from + record::HEAD_BYTES..)?.first_chunk::<16>();
-        let may_begin = |from: &usize| place(*from) == Some(&place_of(self.head.mark, *from as u64));
-        let begins = |from: &usize| record_at(self.bytes, *from, self.head.mark).is_some();
-        match (self.at + 1..self.bytes.len()).filter(may_begin).find(begins) {
-            Some(next) => JournalEnd::Damaged { at, next: next as u64 },
-            None => JournalEnd::Torn { at, bytes: rest.len() as u64 },
+        let mut search = Search::new(self.head.mark, self.bytes.len() as u64);
+        let mut from = self.at + 1;
+        while let Some(claim) = search.next_claim(&self.bytes[from.min(self.bytes.len())..], from as u64) {
+            let claim = claim as usize;
+            if search.holds(&self.bytes[claim..], claim as u64) {
+                return JournalEnd::Damaged { at, next: claim as u64 };
+            }
+            from = claim + 1;
         }
+        JournalEnd::Torn { at, bytes: rest.len() as u64 }
+    }
+}
+
+/// The search for a whole record behind bytes that are none.
+pub(super) struct Search {
+    mark: JournalMark,
+    /// Bytes whose checksum may still be computed: a file may be made so that each of its bytes claims to begin a long
+    /// record.
+    budget_bytes: u64,
+}
+
+impl Search {
+    pub const fn new(mark: JournalMark, file_bytes: u64) -> Self {
+        Self { mark, budget_bytes: file_bytes.saturating_mul(CHECKED_TIMES_MAX) }
+    }
+
+    /// The offset of the first record that tells its mark and its place in these bytes, which lie at `offset`. So each
+    /// place is judged by a look at 16 bytes, as a rule.
+    pub fn next_claim(&self, bytes: &[u8], offset: u64) -> Option<u64> {
+        let mark = self.mark.0.to_le_bytes();
+        let tells_place = |at: usize| {
+            let place = bytes.get(at + mark.len()..)?.first_chunk::<8>()?;
+            let record = (at as u64 + offset).checked_sub(record::HEAD_BYTES as u64)?;
+            (u64::from_le_bytes(*place) == record && record >= offset).then_some(record)
+        };
+        memchr::memmem::find_iter(bytes, &mark).find_map(tells_place)
+    }
+
+    /// Whether a whole record begins there. Without a budget each claim is believed: then a journal is refused, and no
+    /// byte of it is cut off.
+    pub fn holds(&mut self, bytes: &[u8], offset: u64) -> bool {
+        let claimed = bytes.first_chunk::<4>().map_or(0, |length| u64::from(u32::from_le_bytes(*length)));
+        let Some(left) = self.budget_bytes.checked_sub(claimed.min(bytes.len() as u64)) else { return true };
+        self.budget_bytes = left;
+        record_at(bytes, offset, self.mark).is_ok_and(|found| found.is_some())
     }
 }
 
@@ -97,30 +137,40 @@ impl<'a> Iterator for JournalReader<'a> {
 
     /// The next whole record, with its offset. After `None`, [`JournalReader::end`] says why.
     fn next(&mut self) -> Option<Self::Item> {
-        let (record, bytes) = record_at(self.bytes, self.at, self.head.mark)?;
         let offset = self.at as u64;
+        let (record, bytes) = record_at(self.bytes.get(self.at..)?, offset, self.head.mark).ok()??;
         self.at += bytes;
         Some((offset, record))
     }
 }
 
-fn place_of(mark: JournalMark, offset: u64) -> [u8; layout::PLACE_BYTES] {
-    let mut place = [0; layout::PLACE_BYTES];
-    place[..8].copy_from_slice(&mark.0.to_le_bytes());
-    place[8..].copy_from_slice(&offset.to_le_bytes());
-    place
+/// No record begins there.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct NoRecord {
+    /// More bytes could make it one.
+    pub is_cut: bool,
 }
 
-/// The record that begins there, and how many bytes it takes.
-fn record_at(bytes: &[u8], at: usize, mark: JournalMark) -> Option<(JournalRecord<'_>, usize)> {
-    let found = record::first(bytes.get(at..)?).ok()??;
-    let record = layout::parse(found.kind, found.payload, mark, at as u64)?;
-    Some((record, found.bytes))
+/// The record at the start of bytes that lie at `offset`, and how many bytes it takes; `None`: there are no bytes.
+pub(super) fn record_at(
+    bytes: &[u8],
+    offset: u64,
+    mark: JournalMark,
+) -> Result<Option<(JournalRecord<'_>, usize)>, NoRecord> {
+    let found = match record::first(bytes) {
+        Ok(Some(found)) => found,
+        Ok(None) => return Ok(None),
+        Err(error) => return Err(NoRecord { is_cut: error == RecordError::Torn }),
+    };
+    match layout::parse(found.kind, found.payload, mark, offset) {
+        Some(record) => Ok(Some((record, found.bytes))),
+        None => Err(NoRecord { is_cut: false }),
+    }
 }
 
 #[cfg(test)]
-mod tests {
-    use super::super::record::{Accepted, RunFact, SettledItems};
+pub(super) mod tests {
+    use super::super::record::{Accepted, AttemptTime, ContentKind, ContentPiece, RunFact, SettledItems, Shown};
     use super::*;
     use crate::model::exit::ExitStatus;
     use crate::model::ids::{Attempt, ItemId, WorkerId};
@@ -128,7 +178,7 @@ mod tests {
     use crate::model::signal::Signal;
     use crate::model::time::Duration;
 
-    const MARK: JournalMark = JournalMark(0x0123_4567_89ab_cdef);
+    pub const MARK: JournalMark = JournalMark(0x0123_4567_89ab_cdef);
 
     fn causes() -> Vec<Cause> {
         let text = || "no ü".to_owned();
@@ -153,19 +203,27 @@ mod tests {
         (0..).zip(kinds).map(cause).collect()
     }
 
+    fn piece(kind: ContentKind, bytes: &[u8]) -> ContentPiece<'_> {
+        ContentPiece { first: ItemId(0), count: 2, kind, at: 5, is_last: true, bytes: bytes.into() }
+    }
+
     /// One of each kind.
-    fn records() -> Vec<JournalRecord<'static>> {
+    pub fn records() -> Vec<JournalRecord<'static>> {
         let fact = |name: &'static str, value: &'static [u8]| RunFact { name: name.into(), value: value.into() };
         let accepted = Accepted { first: ItemId(0), count: 4, offset: 0, bytes: 8, hash: 99 };
-        let settled = |first, count, outcome, exit, causes: Vec<Cause>| {
+        let settled = |first, count, outcome, exit: Option<ExitStatus>, causes: Vec<Cause>| {
             JournalRecord::Settled(SettledItems {
                 first: ItemId(first),
                 count,
                 outcome,
                 attempts: 2,
+                worker: exit.map(|_| WorkerId::from_index(4)),
+                pid: exit.map(|_| 77),
                 at: Duration(7),
+                time: exit.map(|_| AttemptTime { started: Duration(3), runtime: Duration(4) }),
                 exit,
                 causes: causes.into(),
+                causes_omitted: 6,
             })
         };
         vec![
@@ -175,19 +233,20 @@ mod tests {
             },
             JournalRecord::Session { started_unix_ns: u64::MAX, pid: 7 },
             JournalRecord::Accepted(accepted),
-            JournalRecord::Begun { first: ItemId(0), count: 4, attempt: Attempt::FIRST },
-            JournalRecord::Retried { item: ItemId(3), after: Duration(9), causes: causes().into() },
+            JournalRecord::Begun { first: ItemId(0), count: 4, attempt: Attempt::FIRST, at: Duration(1) },
+            JournalRecord::Retried { item: ItemId(3), after: Duration(9), at: Duration(2), causes: causes().into() },
             settled(0, 2, Outcome::Done, Some(ExitStatus::Code(0)), Vec::new()),
             settled(2, 1, Outcome::Dead, None, causes()),
             JournalRecord::Reopened { first: ItemId(2), count: 1 },
-            JournalRecord::Result { item: ItemId(0), at: 0, is_last: true, bytes: b"four"[..].into() },
-            JournalRecord::Emitted { next: ItemId(2), output_bytes: 40 },
+            JournalRecord::Content(piece(ContentKind::Errors, b"four")),
+            JournalRecord::Emitted { shown: Shown::Before(ItemId(2)), output_bytes: 40 },
             JournalRecord::Closed { exit_code: 3, all: false },
+            JournalRecord::Returned { first: ItemId(1), count: 2, attempt: Attempt(3), at: Duration(8) },
         ]
     }
 
     /// A journal, and where each of its records begins.
-    fn journal(records: &[JournalRecord<'_>]) -> (Vec<u8>, Vec<usize>) {
+    pub fn journal(records: &[JournalRecord<'_>]) -> (Vec<u8>, Vec<usize>) {
         let mut bytes = layout::head(JournalHead { mark: MARK }).to_vec();
         let starts = records.iter().map(|record| {
             let at = bytes.len();
@@ -218,7 +277,7 @@ mod tests {
     /// Journals exist: their bytes stay what they are.
     #[test]
     fn the_format_stays() {
-        assert_eq!(crc32c::crc32c(&journal(&records()).0), 0x2e39_bf7f, "the bytes of a journal; raise FORMAT_VERSION");
+        assert_eq!(crc32c::crc32c(&journal(&records()).0), 0xb02e_2c53, "the bytes of a journal; raise FORMAT_VERSION");
     }
 
     #[test]
@@ -303,6 +362,24 @@ mod tests {
         }
     }
 
+    /// Claims of long records, each of which would have to be read to its end.
+    #[test]
+    fn a_file_of_claims_is_refused_before_all_of_them_are_checked() {
+        let (mut bytes, _) = journal(&records()[..2]);
+        bytes.push(0xff);
+        let claims: Vec<usize> = (0..2000).map(|claim| bytes.len() + claim * 25).collect();
+        for claim in &claims {
+            bytes.extend(1_000_000_u32.to_le_bytes());
+            bytes.extend([0; 5]);
+            bytes.extend(MARK.0.to_le_bytes());
+            bytes.extend((*claim as u64).to_le_bytes());
+        }
+        bytes.resize(bytes.len() + 1_000_000, 0);
+        let JournalEnd::Damaged { next, .. } = read(&bytes).1 else { panic!("cut off") };
+        let believed = claims.iter().position(|claim| *claim as u64 == next).unwrap();
+        assert!(believed as u64 <= CHECKED_TIMES_MAX + 1, "{believed}");
+    }
+
     #[test]
     fn a_payload_with_a_byte_too_many_or_a_wrong_value_is_no_record() {
         let at = HEAD_BYTES as u64;
@@ -318,7 +395,7 @@ mod tests {
                 assert_eq!(layout::parse(kind, &payload[..cut], MARK, at), None, "{record:?} cut at {cut}");
             }
         }
-        let none = JournalRecord::Begun { first: ItemId(1), count: 0, attempt: Attempt::FIRST };
+        let none = JournalRecord::Begun { first: ItemId(1), count: 0, attempt: Attempt::FIRST, at: Duration(1) };
         let beyond = JournalRecord::Reopened { first: ItemId(u64::MAX), count: 1 };
         for record in [none, beyond] {
             let (bytes, _) = journal(&[record]);
@@ -330,10 +407,11 @@ mod tests {
     fn a_record_that_is_too_long_is_not_written() {
         let mut out = b"before".to_vec();
         let bytes = vec![7; record::PAYLOAD_BYTES_MAX];
-        let long = JournalRecord::Result { item: ItemId(1), at: 0, is_last: true, bytes: bytes.into() };
+        let long = JournalRecord::Content(piece(ContentKind::Item, &bytes));
         assert!(matches!(layout::append(&mut out, MARK, 6, &long), Err(layout::LayoutError::Long { .. })));
         let many = vec![causes()[0].clone(); layout::CAUSES_MAX + 1];
-        let many = JournalRecord::Retried { item: ItemId(1), after: Duration::ZERO, causes: many.into() };
+        let (after, at) = (Duration::ZERO, Duration::ZERO);
+        let many = JournalRecord::Retried { item: ItemId(1), after, at, causes: many.into() };
         let refused = layout::append(&mut out, MARK, 6, &many);
         assert_eq!(refused, Err(layout::LayoutError::Members { members: layout::CAUSES_MAX + 1 }));
         assert_eq!(out, b"before");

@@ -1,7 +1,7 @@
 //! What a journal holds, on one page: a [`JournalHead`], then [`JournalRecord`]s in the order in which things happened.
 
 use crate::model::exit::ExitStatus;
-use crate::model::ids::{Attempt, ItemId};
+use crate::model::ids::{Attempt, ItemId, WorkerId};
 use crate::model::outcome::{Cause, Outcome};
 use crate::model::time::Duration;
 use std::borrow::Cow;
@@ -32,18 +32,21 @@ pub enum JournalRecord<'a> {
     Session { started_unix_ns: u64, pid: u32 },
     /// Items were accepted, after all earlier ones.
     Accepted(Accepted),
-    /// Attempts were begun.
-    Begun { first: ItemId, count: u32, attempt: Attempt },
-    /// Attempts failed, and the item is to be tried again.
-    Retried { item: ItemId, after: Duration, causes: Cow<'a, [Cause]> },
+    /// An attempt at each of these items begins, or may begin from now on.
+    Begun { first: ItemId, count: u32, attempt: Attempt, at: Duration },
+    /// An attempt at each of these items is not counted: it was not begun, or was ended by no fault of theirs. It begins
+    /// again under the same number.
+    Returned { first: ItemId, count: u32, attempt: Attempt, at: Duration },
+    /// An attempt failed, and the item is to be tried again after a while.
+    Retried { item: ItemId, after: Duration, at: Duration, causes: Cow<'a, [Cause]> },
     /// Items got their outcome.
     Settled(SettledItems<'a>),
     /// Settled items are to be done after all; their attempts go on counting.
     Reopened { first: ItemId, count: u32 },
-    /// A piece of what an item gave; the first begins at 0.
-    Result { item: ItemId, at: u64, is_last: bool, bytes: Cow<'a, [u8]> },
-    /// The output of all items before this one was given away; the output file ends here.
-    Emitted { next: ItemId, output_bytes: u64 },
+    /// A piece of the bytes of these items. Those of results come ahead of the outcome that they belong to.
+    Content(ContentPiece<'a>),
+    /// What was given away so far; an output file ends here.
+    Emitted { shown: Shown, output_bytes: u64 },
     /// The session has ended orderly, with this exit code. `all`: no item is left and none will come.
     Closed { exit_code: u8, all: bool },
 }
@@ -68,6 +71,46 @@ pub struct Accepted {
     pub hash: u64,
 }
 
+/// What bytes of an item are.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum ContentKind {
+    /// What it gave, or its command wrote to stdout. Of several items: a line each.
+    Output,
+    /// What its command wrote to stderr.
+    Errors,
+    /// The item itself.
+    Item,
+}
+
+/// A piece of the bytes of consecutive items.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ContentPiece<'a> {
+    pub first: ItemId,
+    /// At least 1.
+    pub count: u32,
+    pub kind: ContentKind,
+    /// Where the piece lies in the whole; the first begins at 0.
+    pub at: u64,
+    pub is_last: bool,
+    pub bytes: Cow<'a, [u8]>,
+}
+
+/// Which outcomes have been given away.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Shown {
+    /// In keep-order: those of all items before this one.
+    Before(ItemId),
+    /// Otherwise: those that are recorded before this offset of the journal.
+    RecordedBefore(u64),
+}
+
+/// When an attempt began, and how long it took.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct AttemptTime {
+    pub started: Duration,
+    pub runtime: Duration,
+}
+
 /// Consecutive items with the same outcome.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct SettledItems<'a> {
@@ -77,10 +120,17 @@ pub struct SettledItems<'a> {
     pub outcome: Outcome,
     /// Attempts that were begun.
     pub attempts: u32,
+    /// The slot and the process that held them last.
+    pub worker: Option<WorkerId>,
+    pub pid: Option<u32>,
     /// When.
     pub at: Duration,
+    /// Of the last attempt of a single item, if it is known.
+    pub time: Option<AttemptTime>,
     /// How its command ended, if it had one of its own.
     pub exit: Option<ExitStatus>,
-    /// What ended its attempts.
+    /// What ended its attempts: the first and the last ones, if there are many.
     pub causes: Cow<'a, [Cause]>,
+    /// Those between them.
+    pub causes_omitted: u64,
 }

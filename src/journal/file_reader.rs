@@ -1,0 +1,257 @@
+//! The records of a journal that lies in a file, one after the other, in memory that does not grow with the file.
+//!
+//! Invariant: reads what the file held when it was opened; another process may append to it meanwhile.
+
+use super::layout::{self, FoundHead, HEAD_BYTES};
+use super::reader::{HeadError, JournalEnd, NoRecord, Search, record_at};
+use super::record::{JournalHead, JournalRecord};
+use crate::wire::record;
+use std::fs::File;
+use std::io;
+use std::os::unix::fs::FileExt;
+
+/// Read at once. A record is longer only if it holds much of a result.
+const READ_BYTES: usize = 256 * 1024;
+
+/// The longest record.
+const RECORD_BYTES_MAX: usize = record::HEAD_BYTES + record::PAYLOAD_BYTES_MAX;
+
+/// Why a file cannot be read as a journal. The texts complete "the file ...".
+#[derive(Debug, thiserror::Error)]
+pub enum JournalReadError {
+    #[error("{0}")]
+    Head(#[from] HeadError),
+    #[error("cannot be read: {0}")]
+    Read(#[from] io::Error),
+}
+
+/// The records of a file.
+#[derive(Debug)]
+pub struct JournalFileReader<'a> {
+    file: &'a File,
+    head: JournalHead,
+    /// Bytes of the file when it was opened.
+    file_bytes: u64,
+    /// Of the next record.
+    offset: u64,
+    /// A part of the file, and the offset of its start.
+    window: Vec<u8>,
+    window_offset: u64,
+    /// Read at once, unless a record is longer.
+    read_bytes: usize,
+}
+
+impl<'a> JournalFileReader<'a> {
+    /// # Errors
+    /// The file is no journal, or cannot be read.
+    pub fn new(file: &'a File) -> Result<Self, JournalReadError> {
+        Self::with_window(file, READ_BYTES)
+    }
+
+    fn with_window(file: &'a File, read_bytes: usize) -> Result<Self, JournalReadError> {
+        let file_bytes = file.metadata()?.len();
+        let mut reader = Self {
+            file,
+            head: JournalHead { mark: super::record::JournalMark(0) },
+            file_bytes,
+            offset: HEAD_BYTES as u64,
+            window: Vec::new(),
+            window_offset: 0,
+            read_bytes,
+        };
+        let found = layout::find_head(reader.bytes_at(0, HEAD_BYTES)?);
+        match found {
+            FoundHead::Journal(head) => Ok(Self { head, ..reader }),
+            FoundHead::Version(version) => Err(HeadError::Version(version).into()),
+            FoundHead::Damaged => Err(HeadError::Damaged.into()),
+            FoundHead::Foreign if file_bytes == 0 => Err(HeadError::Empty.into()),
+            FoundHead::Foreign => Err(HeadError::Foreign.into()),
+        }
+    }
+
+    #[must_use]
+    pub const fn head(&self) -> JournalHead {
+        self.head
+    }
+
+    /// Of the next record.
+    #[must_use]
+    pub const fn offset(&self) -> u64 {
+        self.offset
+    }
+
+    /// Bytes of the file when it was opened.
+    #[must_use]
+    pub const fn file_bytes(&self) -> u64 {
+        self.file_bytes
+    }
+
+    /// Goes on at an offset at which a record begins.
+    pub fn go_to(&mut self, offset: u64) {
+        self.offset = offset.min(self.file_bytes);
+    }
+
+    /// The next whole record, with its offset. After `None`, [`JournalFileReader::end`] says why.
+    ///
+    /// # Errors
+    /// The file cannot be read.
+    pub fn next_record(&mut self) -> io::Result<Option<(u64, JournalRecord<'_>)>> {
+        let (offset, mark) = (self.offset, self.head.mark);
+        // Twice, since a record that is kept across a loop borrows the window for as long as the caller has it.
+        let mut bytes_min = record::HEAD_BYTES;
+        while let Err(NoRecord { is_cut: true }) = record_at(self.bytes_at(offset, bytes_min)?, offset, mark) {
+            let held = self.bytes_at(offset, bytes_min)?.len();
+            if bytes_min >= RECORD_BYTES_MAX || held < bytes_min {
+                return Ok(None);
+            }
+            bytes_min = (held * 2).clamp(self.read_bytes, RECORD_BYTES_MAX);
+        }
+        let start = (offset - self.window_offset) as usize;
+        let Ok(Some((found, bytes))) = record_at(self.window.get(start..).unwrap_or_default(), offset, mark) else {
+            return Ok(None);
+        };
+        self.offset += bytes as u64;
+        Ok(Some((offset, found)))
+    }
+
+    /// How the journal ends, behind the last record that was given.
+    ///
+    /// # Errors
+    /// The file cannot be read.
+    pub fn end(&mut self) -> io::Result<JournalEnd> {
+        let at = self.offset;
+        if at >= self.file_bytes {
+            return Ok(JournalEnd::Whole);
+        }
+        let mut search = Search::new(self.head.mark, self.file_bytes);
+        let mut from = at + 1;
+        while from < self.file_bytes {
+            let bytes = self.bytes_at(from, self.read_bytes)?;
+            let held = bytes.len();
+            if let Some(claim) = search.next_claim(bytes, from) {
+                if search.holds(self.bytes_at(claim, RECORD_BYTES_MAX)?, claim) {
+                    return Ok(JournalEnd::Damaged { at, next: claim });
+                }
+                from = claim + 1;
+            } else if from + held as u64 >= self.file_bytes {
+                break;
+            } else {
+                // What a head and a place take may lie across the end of the window.
+                let overlap = record::HEAD_BYTES + layout::PLACE_BYTES;
+                from += (held.saturating_sub(overlap)).max(1) as u64;
+            }
+        }
+        Ok(JournalEnd::Torn { at, bytes: self.file_bytes - at })
+    }
+
+    /// At least this many bytes from an offset on, or all that follow it.
+    fn bytes_at(&mut self, offset: u64, bytes_min: usize) -> io::Result<&[u8]> {
+        let window_end = self.window_offset + self.window.len() as u64;
+        let wanted_end = self.file_bytes.min(offset.saturating_add(bytes_min as u64));
+        if offset < self.window_offset || offset > window_end || wanted_end > window_end {
+            self.read_window(offset, bytes_min)?;
+        }
+        let start = (offset - self.window_offset) as usize;
+        Ok(self.window.get(start..).unwrap_or_default())
+    }
+
+    fn read_window(&mut self, offset: u64, bytes_min: usize) -> io::Result<()> {
+        let left = usize::try_from(self.file_bytes.saturating_sub(offset)).unwrap_or(usize::MAX);
+        let kept_from = offset.checked_sub(self.window_offset).map(|from| from as usize);
+        match kept_from.filter(|from| *from <= self.window.len()) {
+            Some(from) => drop(self.window.drain(..from)),
+            None => self.window.clear(),
+        }
+        self.window_offset = offset;
+        let mut held = self.window.len();
+        self.window.resize(bytes_min.max(self.read_bytes).min(left), 0);
+        while held < self.window.len() {
+            let read = self.file.read_at(&mut self.window[held..], offset + held as u64);
+            match read {
+                Ok(0) => break,
+                Ok(bytes) => held += bytes,
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                Err(error) => {
+                    self.window.truncate(held);
+                    return Err(error);
+                }
+            }
+        }
+        // It was made shorter meanwhile.
+        if held < self.window.len() {
+            self.window.truncate(held);
+            self.file_bytes = offset + held as u64;
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::reader::JournalReader;
+    use super::super::reader::tests::{MARK, journal, records};
+    use super::super::record::{ContentKind, ContentPiece};
+    use super::*;
+    use crate::model::ids::ItemId;
+    use std::io::Write;
+
+    fn file_of(bytes: &[u8]) -> File {
+        let mut file = tempfile::tempfile().unwrap();
+        file.write_all(bytes).unwrap();
+        file
+    }
+
+    /// What is found in a file is what is found in its bytes, in one window or in many.
+    fn compare(bytes: &[u8], read_bytes: usize) {
+        let file = file_of(bytes);
+        let mut of_file = JournalFileReader::with_window(&file, read_bytes).unwrap();
+        let mut of_bytes = JournalReader::new(bytes).unwrap();
+        assert_eq!(of_file.head(), of_bytes.head());
+        loop {
+            while let Some(expected) = of_bytes.next() {
+                assert_eq!(of_file.next_record().unwrap(), Some(expected));
+            }
+            assert_eq!(of_file.next_record().unwrap(), None);
+            let end = of_bytes.end();
+            assert_eq!((of_file.end().unwrap(), of_file.offset()), (end, of_bytes.offset()));
+            let JournalEnd::Damaged { next, .. } = end else { return };
+            of_bytes.go_to(next);
+            of_file.go_to(next);
+        }
+    }
+
+    #[test]
+    fn a_file_is_read_as_its_bytes_are() {
+        let (whole, starts) = journal(&records());
+        for read_bytes in [40, 64, 333, READ_BYTES] {
+            for cut in starts.iter().chain([&whole.len()]) {
+                compare(&whole[..*cut], read_bytes);
+                compare(&whole[..cut.saturating_sub(3).max(HEAD_BYTES)], read_bytes);
+            }
+            for at in (HEAD_BYTES..whole.len()).step_by(7) {
+                let mut bytes = whole.clone();
+                bytes[at] ^= 0x10;
+                compare(&bytes, read_bytes);
+                bytes.splice(at..at, [0xff; 700]);
+                compare(&bytes, read_bytes);
+            }
+        }
+    }
+
+    #[test]
+    fn the_longest_records_are_read_and_what_is_no_journal_is_told() {
+        let bytes = vec![7; record::PAYLOAD_BYTES_MAX - 100];
+        let (first, count, kind) = (ItemId(0), 1, ContentKind::Output);
+        let long = ContentPiece { first, count, kind, at: 0, is_last: true, bytes: bytes.into() };
+        let long = JournalRecord::Content(long);
+        let (bytes, _) = journal(&[long.clone(), long.clone(), JournalRecord::Closed { exit_code: 0, all: true }]);
+        compare(&bytes, READ_BYTES);
+        compare(&bytes[..bytes.len() - 1], 1000);
+        let error = |bytes: &[u8]| JournalFileReader::new(&file_of(bytes)).unwrap_err().to_string();
+        assert_eq!(error(b""), "is empty");
+        assert_eq!(error(b"hello, world, this is no journal"), "is no journal");
+        assert!(error(&layout::head(JournalHead { mark: MARK })[..9]).contains("its head is damaged"));
+        let folder = File::open("/").unwrap();
+        assert!(JournalFileReader::new(&folder).unwrap_err().to_string().starts_with("cannot be read: "));
+    }
+}
