@@ -19,8 +19,9 @@
 //! slots is used, and the guard reads no further than the highest slot that was used.
 //!
 //! Invariant: the guard makes system calls only (it is a fork that never executes a program), holds no descriptor of
-//! the supervisor, and handles no signal.
+//! the supervisor but one that it is given to hold, and handles no signal.
 
+use super::boot_ticks::{boot_ticks, started_ticks};
 use super::interruption::retried;
 pub use super::leftover::Leftover;
 use super::pidfd::Process;
@@ -67,6 +68,8 @@ pub struct Guard {
     /// Our end of the pipe, close-on-exec. `None` while the guard is being dropped.
     lifeline: Option<OwnedFd>,
     leftovers: Vec<Leftover>,
+    /// A descriptor that the guard holds too.
+    held: Option<OwnedFd>,
 }
 
 impl Guard {
@@ -79,19 +82,21 @@ impl Guard {
     /// # Errors
     /// The system is short of processes, memory or descriptors.
     pub fn start(leftovers: &[Leftover]) -> io::Result<Self> {
-        Self::fork(Arc::new(Table::new()?), leftovers.to_vec())
+        Self::fork(Arc::new(Table::new()?), leftovers.to_vec(), None)
     }
 
     /// The same, but where the system refuses the call that starts a guard there is none: then only the groups are
-    /// recorded, and the error that names the call comes with it.
+    /// recorded, and the error that names the call comes with it. `held`: a descriptor that the guard holds until it has
+    /// killed the groups, such as that of a locked file.
     ///
     /// # Errors
     /// As of [`Guard::start`], except for that.
-    pub fn start_if_allowed(leftovers: &[Leftover]) -> io::Result<(Self, Option<io::Error>)> {
-        match Self::start(leftovers) {
+    pub fn start_if_allowed(leftovers: &[Leftover], held: Option<OwnedFd>) -> io::Result<(Self, Option<io::Error>)> {
+        match Self::fork(Arc::new(Table::new()?), leftovers.to_vec(), held) {
             Err(error) if refusal::is_named(&error) => {
                 let groups = Groups(Arc::new(Table::new()?));
-                Ok((Self { groups, guard: None, lifeline: None, leftovers: leftovers.to_vec() }, Some(error)))
+                let leftovers = leftovers.to_vec();
+                Ok((Self { groups, guard: None, lifeline: None, leftovers, held: None }, Some(error)))
             }
             guard => Ok((guard?, None)),
         }
@@ -110,14 +115,15 @@ impl Guard {
     pub fn replace(&mut self) -> io::Result<()> {
         let table = Arc::clone(&self.groups.0);
         table.guard().clear();
-        let Self { guard, lifeline, .. } = &mut Self::fork(table, self.leftovers.clone())?;
+        let held = self.held.as_ref().map(OwnedFd::try_clone).transpose()?;
+        let Self { guard, lifeline, .. } = &mut Self::fork(table, self.leftovers.clone(), held)?;
         // The other value keeps the end of the old pipe, which nobody reads, and the process that has ended.
         std::mem::swap(&mut self.guard, guard);
         std::mem::swap(&mut self.lifeline, lifeline);
         Ok(())
     }
 
-    fn fork(table: Arc<Table>, leftovers: Vec<Leftover>) -> io::Result<Self> {
+    fn fork(table: Arc<Table>, leftovers: Vec<Leftover>, held: Option<OwnedFd>) -> io::Result<Self> {
         let (read_end, lifeline) = super::fd::pipe()?;
         let mut before = SigSet::empty();
         // The guard inherits the blocked mask and never lifts it, so no handler of ours runs there and no signal but
@@ -128,6 +134,7 @@ impl Guard {
             lifeline: lifeline.as_raw_fd(),
             table: &table,
             leftovers: &leftovers,
+            held: held.as_ref().map_or(-1, AsRawFd::as_raw_fd),
             pidfd: -1,
             errno: 0,
         };
@@ -162,6 +169,7 @@ impl Guard {
             guard: Some(Process { pid: pid.cast_unsigned(), pidfd }),
             lifeline: Some(lifeline),
             leftovers,
+            held,
         })
     }
 
@@ -234,6 +242,8 @@ struct GuardStart<'a> {
     lifeline: RawFd,
     table: &'a Table,
     leftovers: &'a [Leftover],
+    /// Or -1.
+    held: RawFd,
     /// The guard's, once it has started.
     pidfd: RawFd,
     /// Why it could not be started, or 0.
@@ -266,9 +276,10 @@ extern "C" fn fork_the_guard(start: *mut c_void) -> c_int {
     // call itself instead of the C library's fork, which would change the library's records in the shared memory. The
     // child makes system calls only, and neither process returns.
     unsafe {
-        let GuardStart { read_end, lifeline, table, leftovers, pidfd, errno } = &mut *start.cast::<GuardStart<'_>>();
+        let GuardStart { read_end, lifeline, table, leftovers, held, pidfd, errno } =
+            &mut *start.cast::<GuardStart<'_>>();
         match libc::syscall(libc::SYS_clone, libc::SIGCHLD | libc::CLONE_PIDFD, 0, std::ptr::from_mut(pidfd), 0, 0) {
-            0 => guard_main(*read_end, *lifeline, table, leftovers),
+            0 => guard_main(*read_end, *lifeline, table, leftovers, *held),
             pid => {
                 if pid < 0 {
                     *errno = *libc::__errno_location();
@@ -284,7 +295,7 @@ extern "C" fn fork_the_guard(start: *mut c_void) -> c_int {
 ///
 /// # Safety
 /// Only in a process that was forked for it.
-unsafe fn guard_main(read_end: RawFd, lifeline: RawFd, table: &Table, leftovers: &[Leftover]) -> ! {
+unsafe fn guard_main(read_end: RawFd, lifeline: RawFd, table: &Table, leftovers: &[Leftover], held: RawFd) -> ! {
     // SAFETY (all of this function): system calls on this process's own descriptors and its own memory.
     unsafe {
         // The one step that must not fail: with our copy of the write end open the pipe would never end.
@@ -300,7 +311,7 @@ unsafe fn guard_main(read_end: RawFd, lifeline: RawFd, table: &Table, leftovers:
             libc::close(0);
             libc::fcntl(read_end, libc::F_DUPFD, 0);
         }
-        open_fds::close(1);
+        open_fds::close(if held > 0 && libc::dup2(held, 1) == 1 { 2 } else { 1 });
         continue_at_the_end(0);
         let mut byte = 0_u8;
         while libc::read(0, (&raw mut byte).cast::<c_void>(), 1) != 0 {
@@ -352,47 +363,6 @@ fn kill_registered(place: &GuardPlace) {
             libc::kill(pid, kill);
         }
     }
-}
-
-/// When a process was started, in [`boot_ticks`]; `None` if it is gone, or without `/proc`. System calls only.
-fn started_ticks(pid: libc::pid_t) -> Option<u32> {
-    const PREFIX: &[u8] = b"/proc/";
-    const SUFFIX: &[u8] = b"/stat\0";
-    let mut path = [0_u8; 32];
-    let mut digits = [0_u8; 10];
-    let mut first = digits.len();
-    let mut rest = pid.unsigned_abs();
-    while rest > 0 {
-        first -= 1;
-        *digits.get_mut(first)? = b'0' + (rest % 10) as u8;
-        rest /= 10;
-    }
-    let bytes = PREFIX.iter().chain(digits.get(first..)?).chain(SUFFIX);
-    path.iter_mut().zip(bytes).for_each(|(place, byte)| *place = *byte);
-    let mut stat = [0_u8; 1024];
-    // SAFETY: the path ends with a NUL, and the buffer has the length that the call is told.
-    let read = unsafe {
-        let fd = libc::open(path.as_ptr().cast(), libc::O_RDONLY | libc::O_CLOEXEC);
-        let read = libc::read(fd, stat.as_mut_ptr().cast::<c_void>(), stat.len());
-        libc::close(fd);
-        read
-    };
-    let stat = stat.get(..usize::try_from(read).ok()?)?;
-    // The name of the program, in parentheses, may hold any byte. The 22nd field is the 20th behind it.
-    let behind = stat.get(stat.iter().rposition(|byte| *byte == b')')? + 1..)?;
-    let field = behind.split(|byte| *byte == b' ').nth(20)?;
-    let digit =
-        |number: u64, byte: &u8| byte.is_ascii_digit().then(|| number.wrapping_mul(10) + u64::from(byte - b'0'));
-    field.iter().try_fold(0, digit).map(|ticks| ticks as u32)
-}
-
-/// The time since the start of the machine, in the unit of `/proc/PID/stat` (10 ms; `USER_HZ` is 100 on every machine that
-/// we support), modulo 2^32.
-fn boot_ticks() -> u32 {
-    let mut time = libc::timespec { tv_sec: 0, tv_nsec: 0 };
-    // SAFETY: the pointer is to memory of the right type. The call cannot fail for this clock.
-    unsafe { libc::clock_gettime(libc::CLOCK_BOOTTIME, &raw mut time) };
-    (time.tv_sec.unsigned_abs().wrapping_mul(100) + time.tv_nsec.unsigned_abs() / 10_000_000) as u32
 }
 
 /// The place of one slot: the pid of its process in the lower half, and when the process registered itself in the upper

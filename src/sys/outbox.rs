@@ -15,6 +15,8 @@
 //! rewrite holds is in memory a staging area at a time.
 
 use super::interruption::retried;
+pub use super::rewrite::Rewrite;
+use super::rewrite::{Rewriting, STAGING_BYTES};
 use super::spill::SpilledContent;
 use nix::errno::Errno;
 use nix::fcntl::{FcntlArg, OFlag, fcntl};
@@ -23,12 +25,8 @@ use nix::sys::socket::{MsgFlags, send};
 use nix::sys::stat::{Mode, SFlag, fstat, major, minor};
 use std::cell::Cell;
 use std::collections::VecDeque;
-use std::fmt;
 use std::io;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
-
-/// The most bytes of spilled content that are in memory at a time, and about the most of what they are rewritten to.
-const STAGING_BYTES: usize = 64 * 1024;
 
 /// [`Outbox::pass`] copies fewer bytes than this, so that many small pieces are written together.
 const PASSED_BYTES_MIN: usize = 16 * 1024;
@@ -38,16 +36,6 @@ const PAGE_BYTES: usize = 4096;
 
 /// A terminal that is ready takes at least this much (`WAKEUP_CHARS` of the kernel's `n_tty.c`).
 const TERMINAL_BYTES: usize = 256;
-
-/// Turns bytes into others on their way out, piece by piece: what they become may be far more than fits into memory.
-pub trait Rewrite: fmt::Debug {
-    /// Takes bytes from the front of `bytes`, at least one, and appends what they become to `into`, until that has about
-    /// `full_bytes`. Returns how many bytes it took.
-    fn rewrite(&mut self, bytes: &[u8], into: &mut Vec<u8>, full_bytes: usize) -> usize;
-
-    /// Appends what follows the last byte.
-    fn finish(&mut self, into: &mut Vec<u8>);
-}
 
 /// What is left after a flush.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -87,18 +75,6 @@ struct Spilled {
     staging: Vec<u8>,
 }
 
-/// Content that is written as something else.
-#[derive(Debug)]
-struct Rewriting {
-    rewrite: Box<dyn Rewrite>,
-    /// Bytes of the content, of which `taken` are rewritten.
-    raw: Vec<u8>,
-    taken: usize,
-    /// The bytes behind the content of the file.
-    tail: Vec<u8>,
-    finished: bool,
-}
-
 #[derive(Debug)]
 struct Sink {
     fd: OwnedFd,
@@ -106,6 +82,8 @@ struct Sink {
     unread: Option<Unread>,
     /// The byte that was written last; a newline before the first one.
     last: Cell<u8>,
+    /// Bytes that were written.
+    sent: Cell<u64>,
 }
 
 /// A FIFO that no process has read from yet.
@@ -141,7 +119,10 @@ impl Outbox {
     #[must_use]
     pub fn of_own_file(fd: OwnedFd, reader: Option<OwnedFd>) -> Self {
         let unread = reader.map(|reader| Unread { _reader: reader, sent: 0 });
-        Self { sink: Some(Sink { fd, way: Way::Plain, unread, last: Cell::new(b'\n') }), ..Self::default() }
+        Self {
+            sink: Some(Sink { fd, way: Way::Plain, unread, last: Cell::new(b'\n'), sent: Cell::new(0) }),
+            ..Self::default()
+        }
     }
 
     /// From now on bytes are written by [`Outbox::flush`] alone: something else is on the same terminal, and has to be
@@ -217,6 +198,19 @@ impl Outbox {
             self.written = 0;
         }
         self.earlier.push_back(Piece::Spilled(spilled));
+    }
+
+    /// How many bytes were written.
+    #[must_use]
+    pub fn sent(&self) -> u64 {
+        self.sink.as_ref().map_or(0, |sink| sink.sent.get())
+    }
+
+    /// How many bytes are written once all that waits is; `None`: that cannot be told, since some are still to be rewritten.
+    #[must_use]
+    pub fn end(&self) -> Option<u64> {
+        let rewrites = |piece: &Piece| matches!(piece, Piece::Spilled(Spilled { rewriting: Some(_), .. }));
+        (!self.earlier.iter().any(rewrites)).then(|| self.sent() + self.len())
     }
 
     /// How many bytes wait. Those that are still to be rewritten count as what they are, not as what they become.
@@ -366,32 +360,6 @@ impl Spilled {
     }
 }
 
-impl Rewriting {
-    /// Rewrites the next bytes of the content, then of the tail, into an empty `staging`.
-    fn stage(&mut self, content: &mut SpilledContent, staging: &mut Vec<u8>) -> io::Result<()> {
-        while staging.is_empty() && !self.finished {
-            if self.taken == self.raw.len() {
-                self.taken = 0;
-                content.take_front(&mut self.raw, STAGING_BYTES)?;
-            }
-            if self.raw.is_empty() {
-                self.raw = std::mem::take(&mut self.tail);
-            }
-            if self.raw.is_empty() {
-                self.finished = true;
-                self.rewrite.finish(staging);
-            } else {
-                self.taken += self.rewrite.rewrite(&self.raw[self.taken..], staging, STAGING_BYTES);
-            }
-        }
-        Ok(())
-    }
-
-    fn raw_bytes(&self) -> u64 {
-        (self.raw.len() - self.taken + self.tail.len()) as u64
-    }
-}
-
 impl Sink {
     fn new(fd: BorrowedFd<'_>) -> io::Result<Self> {
         let (way, again) = way_of(fd)?;
@@ -400,7 +368,7 @@ impl Sink {
             Some(fd) => (fd, Way::Plain),
             None => (fd.try_clone_to_owned()?, way),
         };
-        Ok(Self { fd, way, unread: None, last: Cell::new(b'\n') })
+        Ok(Self { fd, way, unread: None, last: Cell::new(b'\n'), sent: Cell::new(0) })
     }
 
     /// Lets go of the reading end once another process has read some of what was sent: when that goes away, a write
@@ -420,6 +388,7 @@ impl Sink {
             match self.write_once(rest) {
                 Ok(count) => {
                     *written += count;
+                    self.sent.set(self.sent.get() + count as u64);
                     self.last.set(rest[..count].last().copied().unwrap_or(self.last.get()));
                 }
                 Err(Errno::EINTR) => {}
@@ -530,7 +499,7 @@ mod tests {
     fn asking(fd: impl AsFd, bytes_max: usize) -> Outbox {
         let fd = fd.as_fd().try_clone_to_owned().unwrap();
         Outbox {
-            sink: Some(Sink { fd, way: Way::Ask(bytes_max), unread: None, last: Cell::new(b'\n') }),
+            sink: Some(Sink { fd, way: Way::Ask(bytes_max), unread: None, last: Cell::new(b'\n'), sent: Cell::new(0) }),
             ..Outbox::default()
         }
     }

@@ -1,0 +1,275 @@
+//! A file that is appended to by one process, and that is there after a crash: opened by nobody else's will, locked, with
+//! space reserved ahead.
+//!
+//! Invariant: bytes lie where they were appended, or the append has failed; after a failure nothing more is written. The
+//! file is another user's, a link, or anything but a regular file in no case.
+
+use super::interruption::retried;
+use super::record_lock;
+use nix::errno::Errno;
+use nix::fcntl::{FallocateFlags, OFlag, fallocate};
+use nix::unistd::{fdatasync, fsync, geteuid};
+use std::fs::{File, OpenOptions};
+use std::io;
+use std::os::fd::{AsFd, BorrowedFd};
+use std::os::unix::fs::{FileExt, FileTypeExt, MetadataExt, OpenOptionsExt, PermissionsExt};
+use std::path::Path;
+
+/// Space is reserved in steps: an eighth of what is there, within these bounds.
+const STEP_BYTES_MIN: u64 = 1 << 20;
+const STEP_BYTES_MAX: u64 = 64 << 20;
+
+/// Why a file is not taken. The texts follow its path.
+#[derive(Debug, thiserror::Error)]
+pub enum DurableFileError {
+    #[error("it is a {what}; give the name of a regular file")]
+    NoFile { what: &'static str },
+    #[error("it belongs to another user (uid {uid})")]
+    Foreign { uid: u32 },
+    #[error("another process has locked it")]
+    Locked,
+    #[error("its file system has no locks ({error}), so that nothing keeps a second run from writing it")]
+    NoLocks { error: io::Error },
+    #[error("{0}")]
+    Open(io::Error),
+}
+
+/// The file.
+#[derive(Debug)]
+pub struct DurableFile {
+    file: File,
+    /// Where the next bytes go.
+    end: u64,
+    /// Space is reserved up to here.
+    reserved: u64,
+    /// The file system can reserve space.
+    reserves: bool,
+    /// Why nothing more is written.
+    failed: Option<io::ErrorKind>,
+}
+
+impl DurableFile {
+    /// Opens the file, or makes it with mode 0600. `unlocked`: also on a file system that has no locks.
+    ///
+    /// # Errors
+    /// It is not a file of ours alone; it is as it was then.
+    pub fn open(path: &Path, unlocked: bool) -> Result<Self, DurableFileError> {
+        refuse_other_kinds(path)?;
+        // Of a name that has become something else meanwhile.
+        let flags = OFlag::O_NOFOLLOW | OFlag::O_NONBLOCK;
+        let mut options = OpenOptions::new();
+        options.read(true).write(true).create(true).truncate(false).mode(0o600).custom_flags(flags.bits());
+        let file = options.open(path).map_err(DurableFileError::Open)?;
+        let metadata = file.metadata().map_err(DurableFileError::Open)?;
+        if !metadata.is_file() {
+            return Err(DurableFileError::NoFile { what: "device or a pipe" });
+        }
+        if metadata.uid() != geteuid().as_raw() {
+            return Err(DurableFileError::Foreign { uid: metadata.uid() });
+        }
+        match record_lock::lock_open_file(&file) {
+            Ok(()) => {}
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => return Err(DurableFileError::Locked),
+            Err(_) if unlocked => {}
+            Err(error) => return Err(DurableFileError::NoLocks { error }),
+        }
+        if metadata.mode() & 0o077 != 0 {
+            file.set_permissions(PermissionsExt::from_mode(0o600)).map_err(DurableFileError::Open)?;
+        }
+        Ok(Self { file, end: metadata.len(), reserved: metadata.len(), reserves: true, failed: None })
+    }
+
+    #[must_use]
+    pub const fn file(&self) -> &File {
+        &self.file
+    }
+
+    /// Where the next bytes go.
+    #[must_use]
+    pub const fn end(&self) -> u64 {
+        self.end
+    }
+
+    /// Appends bytes. They are there if every process dies, and not yet if the machine does.
+    ///
+    /// # Errors
+    /// The disk is full, and the like; some of the bytes may be there. Nothing more can be appended.
+    pub fn append(&mut self, bytes: &[u8]) -> io::Result<()> {
+        self.check()?;
+        let written = self.reserve(bytes.len() as u64).and_then(|()| self.file.write_all_at(bytes, self.end));
+        self.end += bytes.len() as u64;
+        self.noted(written)
+    }
+
+    /// Makes what was appended safe from the end of the machine.
+    ///
+    /// # Errors
+    /// It is not safe, and never will be: what the system has not written it may have thrown away, and a later call would
+    /// succeed (fsync(2), Notes). So nothing more can be appended.
+    pub fn sync(&mut self) -> io::Result<()> {
+        self.check()?;
+        let synced = retried(|| fdatasync(&self.file)).map_err(io::Error::from);
+        self.noted(synced)
+    }
+
+    /// Cuts off what lies behind this offset.
+    ///
+    /// # Errors
+    /// Those of ftruncate(2).
+    pub fn cut(&mut self, end: u64) -> io::Result<()> {
+        self.check()?;
+        let cut = self.file.set_len(end);
+        (self.end, self.reserved) = (end, end);
+        self.noted(cut)
+    }
+
+    /// Gives back the space that is reserved and not used.
+    pub fn give_back_space(&mut self) {
+        if self.failed.is_none() && self.reserved > self.end {
+            // The bytes are there in any case.
+            let _ = self.file.set_len(self.end);
+            self.reserved = self.end;
+        }
+    }
+
+    fn check(&self) -> io::Result<()> {
+        self.failed.map_or(Ok(()), |kind| Err(kind.into()))
+    }
+
+    fn noted(&mut self, done: io::Result<()>) -> io::Result<()> {
+        self.failed = self.failed.or(done.as_ref().err().map(io::Error::kind));
+        done
+    }
+
+    /// A full disk is known by this before bytes are written in part.
+    fn reserve(&mut self, bytes: u64) -> io::Result<()> {
+        let end = self.end + bytes;
+        if end <= self.reserved || !self.reserves {
+            return Ok(());
+        }
+        let step = (self.end / 8).clamp(STEP_BYTES_MIN, STEP_BYTES_MAX);
+        // As much as is needed is better than nothing.
+        let wanted = self.allocate(end + step).or_else(|errno| match errno {
+            Errno::ENOSPC | Errno::EDQUOT | Errno::EFBIG => self.allocate(end),
+            errno => Err(errno),
+        });
+        match wanted {
+            Ok(reserved) => self.reserved = reserved,
+            Err(errno @ (Errno::ENOSPC | Errno::EDQUOT | Errno::EFBIG)) => return Err(errno.into()),
+            // The file system cannot: a write will tell.
+            Err(_) => self.reserves = false,
+        }
+        Ok(())
+    }
+
+    fn allocate(&self, end: u64) -> nix::Result<u64> {
+        let from = self.reserved.max(self.end);
+        let (offset, bytes) = (from.cast_signed(), end.saturating_sub(from).cast_signed());
+        retried(|| fallocate(&self.file, FallocateFlags::FALLOC_FL_KEEP_SIZE, offset, bytes))?;
+        Ok(end)
+    }
+}
+
+impl AsFd for DurableFile {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.file.as_fd()
+    }
+}
+
+/// Makes the name of a new file safe from the end of the machine.
+///
+/// # Errors
+/// The folder cannot be opened, or the disk has failed.
+pub fn sync_folder_of(path: &Path) -> io::Result<()> {
+    let parent = path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    let folder = File::open(parent)?;
+    Ok(retried(|| fsync(&folder))?)
+}
+
+fn refuse_other_kinds(path: &Path) -> Result<(), DurableFileError> {
+    let Ok(there) = path.symlink_metadata() else { return Ok(()) };
+    let kind = there.file_type();
+    let what = match () {
+        () if kind.is_file() => return Ok(()),
+        () if kind.is_symlink() => "symbolic link",
+        () if kind.is_dir() => "folder",
+        () if kind.is_fifo() => "named pipe",
+        () if kind.is_socket() => "socket",
+        () => "device",
+    };
+    Err(DurableFileError::NoFile { what })
+}
+
+/// Opens a file that was just closed: until its `exec`, a child of another thread has a copy of the descriptor.
+///
+/// # Panics
+/// It is refused for another reason.
+#[cfg(test)]
+pub fn reopened(path: &Path) -> DurableFile {
+    loop {
+        match DurableFile::open(path, false) {
+            Err(DurableFileError::Locked) => std::thread::yield_now(),
+            file => break file.unwrap(),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::os::unix::fs::symlink;
+
+    #[test]
+    fn a_file_is_ours_alone_and_grows_by_what_is_appended() {
+        let place = tempfile::tempdir().unwrap();
+        let path = place.path().join("file");
+        let mut file = DurableFile::open(&path, false).unwrap();
+        assert_eq!(path.metadata().unwrap().mode() & 0o7777, 0o600);
+        file.append(b"one").unwrap();
+        file.append(b" two").unwrap();
+        file.sync().unwrap();
+        assert_eq!((file.end(), std::fs::read(&path).unwrap().as_slice()), (7, &b"one two"[..]));
+        assert!(path.metadata().unwrap().blocks() * 512 >= STEP_BYTES_MIN, "space is reserved");
+        assert!(matches!(DurableFile::open(&path, false), Err(DurableFileError::Locked)));
+        assert!(matches!(DurableFile::open(&path, true), Err(DurableFileError::Locked)));
+        file.cut(3).unwrap();
+        file.append(b"!").unwrap();
+        file.give_back_space();
+        assert!(path.metadata().unwrap().blocks() * 512 < STEP_BYTES_MIN, "and given back");
+        drop(file);
+        assert_eq!(std::fs::read(&path).unwrap(), b"one!");
+        std::fs::set_permissions(&path, PermissionsExt::from_mode(0o666)).unwrap();
+        let file = reopened(&path);
+        assert_eq!((file.end(), path.metadata().unwrap().mode() & 0o777), (4, 0o600));
+        sync_folder_of(&path).unwrap();
+        sync_folder_of(Path::new("name")).unwrap();
+    }
+
+    #[test]
+    fn what_is_no_file_of_ours_is_refused_and_stays() {
+        let place = tempfile::tempdir().unwrap();
+        let words = |name: &str| DurableFile::open(&place.path().join(name), false).unwrap_err().to_string();
+        symlink(place.path().join("nowhere"), place.path().join("link")).unwrap();
+        nix::unistd::mkfifo(&place.path().join("fifo"), nix::sys::stat::Mode::S_IRWXU).unwrap();
+        assert_eq!(words("link"), "it is a symbolic link; give the name of a regular file");
+        assert!(words("fifo").starts_with("it is a named pipe") && words("").starts_with("it is a folder"));
+        assert!(words("missing/file").starts_with("No such file"));
+        assert!(!place.path().join("nowhere").exists());
+        let device = DurableFile::open(Path::new("/dev/null"), false).unwrap_err().to_string();
+        assert_eq!(device, "it is a device; give the name of a regular file");
+    }
+
+    #[test]
+    fn nothing_is_written_behind_a_failure() {
+        let place = tempfile::tempdir().unwrap();
+        let path = place.path().join("file");
+        let mut file = DurableFile::open(&path, false).unwrap();
+        file.append(b"one").unwrap();
+        file.file = File::open(&path).unwrap();
+        file.reserves = false;
+        assert!(file.append(b"two").is_err());
+        file.file = OpenOptions::new().write(true).open(&path).unwrap();
+        assert!(file.append(b"three").is_err() && file.sync().is_err() && file.cut(0).is_err());
+        assert_eq!(std::fs::read(&path).unwrap(), b"one");
+    }
+}
