@@ -6,6 +6,7 @@ use super::layout::{self, FoundHead, HEAD_BYTES};
 use super::reader::{HeadError, JournalEnd, NoRecord, Search, record_at};
 use super::record::{JournalHead, JournalRecord};
 use crate::wire::record;
+use std::borrow::Borrow;
 use std::fs::File;
 use std::io;
 use std::os::unix::fs::FileExt;
@@ -27,8 +28,8 @@ pub enum JournalReadError {
 
 /// The records of a file.
 #[derive(Debug)]
-pub struct JournalFileReader<'a> {
-    file: &'a File,
+pub struct JournalFileReader<F> {
+    file: F,
     head: JournalHead,
     /// Bytes of the file when it was opened.
     file_bytes: u64,
@@ -41,15 +42,16 @@ pub struct JournalFileReader<'a> {
     read_bytes: usize,
 }
 
-impl<'a> JournalFileReader<'a> {
+impl<F: Borrow<File>> JournalFileReader<F> {
     /// # Errors
     /// The file is no journal, or cannot be read.
-    pub fn new(file: &'a File) -> Result<Self, JournalReadError> {
+    pub fn new(file: F) -> Result<Self, JournalReadError> {
         Self::with_window(file, READ_BYTES)
     }
 
-    fn with_window(file: &'a File, read_bytes: usize) -> Result<Self, JournalReadError> {
-        let file_bytes = file.metadata()?.len();
+    /// That reads so many bytes at once, unless a record is longer.
+    pub(super) fn with_window(file: F, read_bytes: usize) -> Result<Self, JournalReadError> {
+        let file_bytes = file.borrow().metadata()?.len();
         let mut reader = Self {
             file,
             head: JournalHead { mark: super::record::JournalMark(0) },
@@ -166,7 +168,7 @@ impl<'a> JournalFileReader<'a> {
         let mut held = self.window.len();
         self.window.resize(bytes_min.max(self.read_bytes).min(left), 0);
         while held < self.window.len() {
-            let read = self.file.read_at(&mut self.window[held..], offset + held as u64);
+            let read = self.file.borrow().read_at(&mut self.window[held..], offset + held as u64);
             match read {
                 Ok(0) => break,
                 Ok(bytes) => held += bytes,
@@ -208,7 +210,7 @@ mod tests {
         let mut of_bytes = JournalReader::new(bytes).unwrap();
         assert_eq!(of_file.head(), of_bytes.head());
         loop {
-            while let Some(expected) = of_bytes.next() {
+            for expected in of_bytes.by_ref() {
                 assert_eq!(of_file.next_record().unwrap(), Some(expected));
             }
             assert_eq!(of_file.next_record().unwrap(), None);

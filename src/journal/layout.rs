@@ -10,15 +10,14 @@
 //! Invariant: pure. No length is trusted, and a record is taken whole or not at all: a payload that has a byte too many is
 //! damage as one that has a byte too few.
 
+use super::fields::Fields;
 use super::record::{
-    Accepted, AttemptTime, ContentKind, ContentPiece, FORMAT_VERSION, JournalHead, JournalMark, JournalRecord, MAGIC,
-    RunFact, SettledItems, Shown,
+    Accepted, AttemptTime, ContentKind, ContentPiece, FORMAT_VERSION, GivenAway, JournalHead, JournalMark,
+    JournalRecord, MAGIC, RunFact, SettledItems,
 };
 use crate::model::exit::ExitStatus;
-use crate::model::ids::{Attempt, ItemId, WorkerId};
+use crate::model::ids::{ItemId, WorkerId};
 use crate::model::outcome::{Cause, CauseKind, FailReason, Outcome};
-use crate::model::signal::Signal;
-use crate::model::time::Duration;
 use crate::wire::record;
 
 /// Bytes before the first record.
@@ -202,8 +201,8 @@ fn put_fields(out: &mut Vec<u8>, record: &JournalRecord<'_>) -> Result<(), Layou
         }
         JournalRecord::Emitted { shown, output_bytes } => {
             let (code, until) = match shown {
-                Shown::Before(item) => (0, item.0),
-                Shown::RecordedBefore(offset) => (1, *offset),
+                GivenAway::Before(item) => (0, item.0),
+                GivenAway::RecordedBefore(offset) => (1, *offset),
             };
             out.push(code);
             out.extend(until.to_le_bytes());
@@ -242,22 +241,7 @@ fn get_fields<'a>(kind: u8, fields: &mut Fields<'a>) -> Option<JournalRecord<'a>
             at: fields.duration()?,
             causes: fields.causes()?.into(),
         },
-        kind::SETTLED => {
-            let (first, count) = fields.items()?;
-            JournalRecord::Settled(SettledItems {
-                first,
-                count,
-                outcome: outcome_of(fields.u8()?)?,
-                attempts: fields.u32()?,
-                worker: fields.option(Fields::worker)?,
-                pid: fields.option(Fields::u32)?,
-                at: fields.duration()?,
-                time: fields.option(|own| Some(AttemptTime { started: own.duration()?, runtime: own.duration()? }))?,
-                exit: fields.option(Fields::exit)?,
-                causes: fields.causes()?.into(),
-                causes_omitted: fields.u64()?,
-            })
-        }
+        kind::SETTLED => JournalRecord::Settled(get_settled(fields)?),
         kind::REOPENED => {
             let (first, count) = fields.items()?;
             JournalRecord::Reopened { first, count }
@@ -275,14 +259,31 @@ fn get_fields<'a>(kind: u8, fields: &mut Fields<'a>) -> Option<JournalRecord<'a>
         }
         kind::EMITTED => {
             let shown = match (fields.u8()?, fields.u64()?) {
-                (0, item) => Shown::Before(ItemId(item)),
-                (1, offset) => Shown::RecordedBefore(offset),
+                (0, item) => GivenAway::Before(ItemId(item)),
+                (1, offset) => GivenAway::RecordedBefore(offset),
                 _ => return None,
             };
             JournalRecord::Emitted { shown, output_bytes: fields.u64()? }
         }
         kind::CLOSED => JournalRecord::Closed { exit_code: fields.u8()?, all: fields.truth()? },
         _ => return None,
+    })
+}
+
+fn get_settled<'a>(fields: &mut Fields<'a>) -> Option<SettledItems<'a>> {
+    let (first, count) = fields.items()?;
+    Some(SettledItems {
+        first,
+        count,
+        outcome: outcome_of(fields.u8()?)?,
+        attempts: fields.u32()?,
+        worker: fields.option(Fields::worker)?,
+        pid: fields.option(Fields::u32)?,
+        at: fields.duration()?,
+        time: fields.option(|own| Some(AttemptTime { started: own.duration()?, runtime: own.duration()? }))?,
+        exit: fields.option(Fields::exit)?,
+        causes: fields.causes()?.into(),
+        causes_omitted: fields.u64()?,
     })
 }
 
@@ -390,116 +391,5 @@ fn put_cause_kind(out: &mut Vec<u8>, kind: &CauseKind) {
         CauseKind::Failed(FailReason::Panicked(text)) => put_text(out, 6, text),
         CauseKind::Failed(FailReason::NotStarted(text)) => put_text(out, 7, text),
         CauseKind::Failed(FailReason::Rejected(text)) => put_text(out, 8, text),
-    }
-}
-
-/// The bytes of a payload that were not read yet. Each function takes a field from their start; `None`: there is none.
-struct Fields<'a>(&'a [u8]);
-
-impl<'a> Fields<'a> {
-    fn take(&mut self, bytes: usize) -> Option<&'a [u8]> {
-        let (field, rest) = self.0.split_at_checked(bytes)?;
-        self.0 = rest;
-        Some(field)
-    }
-
-    fn array<const N: usize>(&mut self) -> Option<[u8; N]> {
-        let (field, rest) = self.0.split_first_chunk()?;
-        self.0 = rest;
-        Some(*field)
-    }
-
-    fn u8(&mut self) -> Option<u8> {
-        self.array().map(|[byte]| byte)
-    }
-
-    fn u16(&mut self) -> Option<u16> {
-        self.array().map(u16::from_le_bytes)
-    }
-
-    fn u32(&mut self) -> Option<u32> {
-        self.array().map(u32::from_le_bytes)
-    }
-
-    fn u64(&mut self) -> Option<u64> {
-        self.array().map(u64::from_le_bytes)
-    }
-
-    fn truth(&mut self) -> Option<bool> {
-        match self.u8()? {
-            0 => Some(false),
-            1 => Some(true),
-            _ => None,
-        }
-    }
-
-    fn option<T>(&mut self, get: impl FnOnce(&mut Self) -> Option<T>) -> Option<Option<T>> {
-        if self.truth()? { get(self).map(Some) } else { Some(None) }
-    }
-
-    fn bytes(&mut self) -> Option<&'a [u8]> {
-        let bytes = self.u32()?;
-        self.take(bytes as usize)
-    }
-
-    fn text(&mut self) -> Option<&'a str> {
-        std::str::from_utf8(self.bytes()?).ok()
-    }
-
-    /// At least one item, all of which have a number.
-    fn items(&mut self) -> Option<(ItemId, u32)> {
-        let (first, count) = (self.u64()?, self.u32()?);
-        first.checked_add(u64::from(count)).filter(|_| count > 0)?;
-        Some((ItemId(first), count))
-    }
-
-    fn attempt(&mut self) -> Option<Attempt> {
-        self.u32().filter(|attempt| *attempt > 0).map(Attempt)
-    }
-
-    fn duration(&mut self) -> Option<Duration> {
-        self.u64().map(Duration)
-    }
-
-    fn worker(&mut self) -> Option<WorkerId> {
-        self.u32()?.try_into().ok()
-    }
-
-    fn exit(&mut self) -> Option<ExitStatus> {
-        Some(match self.array()? {
-            [0, code] => ExitStatus::Code(code),
-            [1, signal] => ExitStatus::Signal { signal: Signal(signal), core_dumped: false },
-            [2, signal] => ExitStatus::Signal { signal: Signal(signal), core_dumped: true },
-            [3, 0] => ExitStatus::Unknown,
-            _ => return None,
-        })
-    }
-
-    fn causes(&mut self) -> Option<Vec<Cause>> {
-        (0..self.u8()?).map(|_| self.cause()).collect()
-    }
-
-    fn cause(&mut self) -> Option<Cause> {
-        Some(Cause {
-            attempt: self.attempt()?,
-            worker: self.option(Self::worker)?,
-            pid: self.option(Self::u32)?,
-            kind: self.cause_kind()?,
-        })
-    }
-
-    fn cause_kind(&mut self) -> Option<CauseKind> {
-        Some(match self.u8()? {
-            0 => CauseKind::Crashed(self.exit()?),
-            1 => CauseKind::Killed(Signal(self.u8()?)),
-            2 => CauseKind::Interrupted(self.exit()?),
-            3 => CauseKind::Failed(FailReason::Exited(self.u8()?)),
-            4 => CauseKind::Failed(FailReason::TimedOut { limit: Duration(self.u64()?) }),
-            5 => CauseKind::Failed(FailReason::Message(self.text()?.to_owned())),
-            6 => CauseKind::Failed(FailReason::Panicked(self.text()?.to_owned())),
-            7 => CauseKind::Failed(FailReason::NotStarted(self.text()?.to_owned())),
-            8 => CauseKind::Failed(FailReason::Rejected(self.text()?.to_owned())),
-            _ => return None,
-        })
     }
 }

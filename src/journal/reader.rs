@@ -170,7 +170,7 @@ pub(super) fn record_at(
 
 #[cfg(test)]
 pub(super) mod tests {
-    use super::super::record::{Accepted, AttemptTime, ContentKind, ContentPiece, RunFact, SettledItems, Shown};
+    use super::super::record::{Accepted, AttemptTime, ContentKind, ContentPiece, GivenAway, RunFact, SettledItems};
     use super::*;
     use crate::model::exit::ExitStatus;
     use crate::model::ids::{Attempt, ItemId, WorkerId};
@@ -239,7 +239,7 @@ pub(super) mod tests {
             settled(2, 1, Outcome::Dead, None, causes()),
             JournalRecord::Reopened { first: ItemId(2), count: 1 },
             JournalRecord::Content(piece(ContentKind::Errors, b"four")),
-            JournalRecord::Emitted { shown: Shown::Before(ItemId(2)), output_bytes: 40 },
+            JournalRecord::Emitted { shown: GivenAway::Before(ItemId(2)), output_bytes: 40 },
             JournalRecord::Closed { exit_code: 3, all: false },
             JournalRecord::Returned { first: ItemId(1), count: 2, attempt: Attempt(3), at: Duration(8) },
         ]

@@ -46,7 +46,7 @@ pub enum JournalRecord<'a> {
     /// A piece of the bytes of these items. Those of results come ahead of the outcome that they belong to.
     Content(ContentPiece<'a>),
     /// What was given away so far; an output file ends here.
-    Emitted { shown: Shown, output_bytes: u64 },
+    Emitted { shown: GivenAway, output_bytes: u64 },
     /// The session has ended orderly, with this exit code. `all`: no item is left and none will come.
     Closed { exit_code: u8, all: bool },
 }
@@ -97,7 +97,7 @@ pub struct ContentPiece<'a> {
 
 /// Which outcomes have been given away.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Shown {
+pub enum GivenAway {
     /// In keep-order: those of all items before this one.
     Before(ItemId),
     /// Otherwise: those that are recorded before this offset of the journal.

@@ -1,0 +1,58 @@
+//! By what a run knows its input again: a hash of the items, block by block, as the source delivered them.
+//!
+//! The hash is XXH3 with 64 bits over each item and the byte behind it. It recognises a list that was changed; it is no proof
+//! against somebody who wants two lists to look the same.
+//!
+//! Invariant: the blocks of two runs may be cut in different places; a hash is of the items, wherever they were cut.
+
+use super::file_reader::JournalFileReader;
+use super::record::{Accepted, JournalRecord};
+use std::fs::File;
+use std::io;
+use std::sync::Arc;
+use xxhash_rust::xxh3::Xxh3;
+
+/// Of consecutive items.
+#[derive(Clone, Default)]
+pub struct Fingerprint(Xxh3);
+
+impl Fingerprint {
+    /// Adds items: of one, the item; of several, each with its delimiter.
+    pub fn add(&mut self, items: &[u8], count: u32, delimiter: u8) {
+        self.0.update(items);
+        if count == 1 {
+            self.0.update(&[delimiter]);
+        }
+    }
+
+    #[must_use]
+    pub fn hash(&self) -> u64 {
+        self.0.digest()
+    }
+}
+
+/// The blocks of the input that a journal has, in order.
+pub struct RecordedInput {
+    reader: JournalFileReader<Arc<File>>,
+}
+
+impl RecordedInput {
+    /// `reader`: at the first record of the journal.
+    #[must_use]
+    pub const fn new(reader: JournalFileReader<Arc<File>>) -> Self {
+        Self { reader }
+    }
+
+    /// The next block; `None`: there is no further one.
+    ///
+    /// # Errors
+    /// The journal cannot be read.
+    pub fn next_block(&mut self) -> io::Result<Option<Accepted>> {
+        while let Some((_, record)) = self.reader.next_record()? {
+            if let JournalRecord::Accepted(accepted) = record {
+                return Ok(Some(accepted));
+            }
+        }
+        Ok(None)
+    }
+}
