@@ -70,9 +70,19 @@ pub fn of(outcome: &RunOutcome, style: ExitCodeStyle) -> ProgramExit {
         StopReason::Aborted { signal: None } => ProgramExit::Code(XARGS_ABORTED),
         StopReason::Aborted { signal: Some(_) } => ProgramExit::Code(XARGS_SIGNALLED),
         StopReason::SourceLost(_) | StopReason::SinkLost(_) => ProgramExit::Code(LOST),
+        StopReason::SourceDiffers(_) => ProgramExit::Code(REFUSED),
         StopReason::StorageLost(_) => ProgramExit::Code(STORAGE),
         StopReason::SinkClosed => ProgramExit::Raise(Signal::PIPE),
         StopReason::Signal(signal) => ProgramExit::Raise(*signal),
+    }
+}
+
+/// The exit of a finished run as the number that a shell sees.
+#[must_use]
+pub fn number(outcome: &RunOutcome) -> u8 {
+    match of(outcome, ExitCodeStyle::Own) {
+        ProgramExit::Code(code) => code,
+        ProgramExit::Raise(signal) => SIGNAL_BASE.saturating_add(signal.0),
     }
 }
 
@@ -266,6 +276,7 @@ mod tests {
             (StopReason::Aborted { signal: None }, ProgramExit::Code(124)),
             (StopReason::Aborted { signal: Some(Signal::KILL) }, ProgramExit::Code(125)),
             (StopReason::SourceLost(text.clone()), ProgramExit::Code(5)),
+            (StopReason::SourceDiffers(text.clone()), ProgramExit::Code(6)),
             (StopReason::SinkLost(text.clone()), ProgramExit::Code(5)),
             (StopReason::StorageLost(text), ProgramExit::Code(4)),
             (StopReason::Signal(Signal::TERM), ProgramExit::Raise(Signal::TERM)),

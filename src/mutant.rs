@@ -178,6 +178,8 @@ mod armed {
         ShrinkForgotten,
         /// The slots that work are removed before the idle ones.
         ShrinkBusyFirst,
+        /// The attempts of an item that an earlier session has begun are counted from 1 again.
+        AttemptRestarted,
         /// An item that was restored is handed out all the same.
         RestoredQueued,
         /// In keep-order the turn of a restored item does not pass.
@@ -216,6 +218,10 @@ mod armed {
         HandsOutliveStop,
     }
     shell {
+        /// Nothing records that an attempt begins.
+        BeginUnrecorded,
+        /// Frames leave, and commands start, before the barrier is passed.
+        BarrierBehindFrames,
         /// A worker that cannot be watched is not ended.
         AbandonForgotten,
         /// A channel that is read to its end stays in the poll set.

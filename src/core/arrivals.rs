@@ -9,6 +9,7 @@
 use super::Core;
 use super::action::Action;
 use super::causes::Causes;
+use super::input::Input;
 use super::reason::Reason;
 use super::results::{Holder, settlement};
 use crate::model::event::{RunEvent, Stage};
@@ -21,14 +22,33 @@ use crate::mutant::mutant;
 const ORDER_ITEMS_PER_WORKER: u64 = 64;
 
 impl Core {
-    pub(super) fn on_arrived(&mut self, first: ItemId, count: u32, priority: i64) {
+    /// Facts of the source.
+    pub(super) fn on_source(&mut self, fact: Input) {
+        match fact {
+            Input::BatchArrived { first, count, priority } => {
+                self.on_arrived(Batch { first, count, attempt: Attempt::FIRST }, priority);
+            }
+            Input::ArrivedAgain { first, count, priority, attempt, causes } => {
+                self.on_arrived_again(Batch { first, count, attempt }, priority, causes);
+            }
+            Input::ItemRejected { item, reason } => self.on_rejected(item, reason),
+            Input::Restored { first, count, outcome } => self.on_restored(first, count, &outcome),
+            Input::SourceIdle => self.admission.idle = true,
+            Input::SourceEnded => self.on_source_ended(),
+            Input::SourceLost { error } => self.on_source_lost(error),
+            Input::SourceDiffers { error } => self.on_source_differs(error),
+            _ => {}
+        }
+    }
+
+    fn on_arrived(&mut self, batch: Batch, priority: i64) {
+        let Batch { first, count, .. } = batch;
         if !self.admission.fits(first, count) {
             self.totals.stale += 1;
             return;
         }
         self.accept(count);
         self.admission.idle = false;
-        let batch = Batch { first, count, attempt: Attempt::FIRST };
         if self.stage == Stage::Running {
             self.queue.push(batch, priority);
         } else {
@@ -36,7 +56,26 @@ impl Core {
         }
     }
 
-    pub(super) fn on_rejected(&mut self, item: ItemId, reason: FailReason) {
+    /// Attempts go on counting, and so do the causes of an item that was to be tried again.
+    fn on_arrived_again(&mut self, batch: Batch, priority: i64, causes: Vec<Cause>) {
+        let batch = mutant!(AttemptRestarted, batch, Batch { attempt: Attempt::FIRST, ..batch });
+        self.goes_on = true;
+        if batch.count == 1 && batch.attempt > Attempt::FIRST && self.admission.fits(batch.first, 1) {
+            let mut earlier = Causes::default();
+            causes.into_iter().for_each(|cause| _ = earlier.add(cause));
+            if earlier.last().is_some() {
+                self.causes.insert(batch.first, earlier);
+            }
+        }
+        self.on_arrived(batch, priority);
+    }
+
+    fn on_source_differs(&mut self, error: String) {
+        self.on_source_ended();
+        self.stop(Stage::Draining, StopReason::SourceDiffers(error));
+    }
+
+    fn on_rejected(&mut self, item: ItemId, reason: FailReason) {
         if !self.admission.fits(item, 1) {
             self.totals.stale += 1;
             return;
@@ -58,12 +97,12 @@ impl Core {
     }
 
     /// An earlier run settled the next items. This run only counts them.
-    pub(super) fn on_restored(&mut self, first: ItemId, count: u32, outcome: &Outcome) {
+    fn on_restored(&mut self, first: ItemId, count: u32, outcome: &Outcome) {
         if !self.admission.fits(first, count) {
             self.totals.stale += 1;
             return;
         }
-        mutant!(RestoredQueued, {}, return self.on_arrived(first, count, 0));
+        mutant!(RestoredQueued, {}, return self.on_arrived(Batch { first, count, attempt: Attempt::FIRST }, 0));
         let items = u64::from(count);
         self.admission.next += items;
         self.totals.restored += items;
@@ -82,18 +121,14 @@ impl Core {
         mutant!(RestoredCommitted, {}, self.push(Action::Commit { first, count }));
     }
 
-    pub(super) fn on_source_idle(&mut self) {
-        self.admission.idle = true;
-    }
-
-    pub(super) fn on_source_ended(&mut self) {
+    fn on_source_ended(&mut self) {
         self.admission.ended = true;
         self.admission.outstanding = 0;
         // A threshold of `--halt` that is a share of all items can be computed now.
         self.halt_if_met(None);
     }
 
-    pub(super) fn on_source_lost(&mut self, error: String) {
+    fn on_source_lost(&mut self, error: String) {
         if !self.admission.ended {
             self.report(RunEvent::SourceLost { error: error.clone() });
             self.strengthen(StopReason::SourceLost(error));

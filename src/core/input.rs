@@ -6,7 +6,7 @@
 use crate::model::command::{Command, Origin};
 use crate::model::exit::{ExitStatus, Usage};
 use crate::model::ids::{Attempt, Incarnation, ItemId, WorkerId};
-use crate::model::outcome::{FailReason, Outcome, RetryHint};
+use crate::model::outcome::{Cause, FailReason, Outcome, RetryHint};
 use crate::model::signal::Signal;
 use serde::{Deserialize, Serialize};
 
@@ -90,6 +90,12 @@ pub enum Input {
     /// An item that a slot had in hand is not started: it was asked for again, or the process before it did not exit with 0,
     /// or was not started. What the shell has in hand then comes ahead of that exit, or failure.
     TakenBack { worker: WorkerId, item: ItemId },
+    /// Like `BatchArrived`, of items that an earlier session of this run has begun: `attempt` is the one that begins.
+    /// `causes`: why earlier ones failed, of an item that was to be tried again; then `count` is 1.
+    ArrivedAgain { first: ItemId, count: u32, priority: i64, attempt: Attempt, causes: Vec<Cause> },
+    /// The source delivers other items than those that an earlier session of this run had. They are not accepted, and the run
+    /// stops.
+    SourceDiffers { error: String },
 }
 
 /// What workers that are at an item do about a machine that is short of something. No item is charged for it, and the

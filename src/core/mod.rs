@@ -92,6 +92,8 @@ pub struct Core {
     hand_timer: Option<Instant>,
     /// The causes of failed attempts, by open item.
     causes: BTreeMap<ItemId, Causes>,
+    /// An earlier session has begun some of the items: they have attempts without causes.
+    goes_on: bool,
     /// Only in keep-order.
     order: Option<CommitOrder>,
     breaker: Breaker,
@@ -148,6 +150,7 @@ impl Core {
             grace_timer: None,
             hand_timer: None,
             causes: BTreeMap::new(),
+            goes_on: false,
             order: policy.keep_order.then(|| CommitOrder::new(policy.first_item)),
             breaker: Breaker::new(policy.dead_max),
             gate: StartGate::default(),
@@ -247,12 +250,14 @@ impl Core {
     fn apply_input(&mut self, input: Input) {
         match input {
             Input::Start => self.on_start(),
-            Input::BatchArrived { first, count, priority } => self.on_arrived(first, count, priority),
-            Input::ItemRejected { item, reason } => self.on_rejected(item, reason),
-            Input::Restored { first, count, outcome } => self.on_restored(first, count, &outcome),
-            Input::SourceIdle => self.on_source_idle(),
-            Input::SourceEnded => self.on_source_ended(),
-            Input::SourceLost { error } => self.on_source_lost(error),
+            Input::BatchArrived { .. }
+            | Input::ArrivedAgain { .. }
+            | Input::ItemRejected { .. }
+            | Input::Restored { .. }
+            | Input::SourceIdle
+            | Input::SourceEnded
+            | Input::SourceLost { .. }
+            | Input::SourceDiffers { .. } => self.on_source(input),
             Input::Command { command, origin } => self.on_command(command, origin),
             Input::Congested { congested } => self.on_congested(congested),
             Input::StartsPermitted { count } => self.on_starts_permitted(count),

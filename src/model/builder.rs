@@ -11,6 +11,7 @@ use super::config::{
     ShowWhen, SummaryMode,
 };
 use super::exit_rule::{ExitMatch, ExitRule};
+use super::journal_spec::JournalSpec;
 use super::spec::{
     Backoff, Credit, Halt, Intensity, Leftovers, ProtocolKind, QueueOrder, RestartStrategy, RestartType, StartDelay,
     TermStep, TransportKind,
@@ -110,6 +111,8 @@ config_builder! {
         results: ResultsSpec,
         /// Hand out no item that an earlier run has finished. Default: none has.
         earlier: EarlierRun,
+        /// Record what becomes of each item so that it survives a crash, and go on with such a record. Default: no record.
+        journal: JournalSpec,
         /// How long the built-in worker spends on each item. Default: 0.
         delay: Duration,
         /// Run the built-in worker on threads of this process, without isolation. Default: false.

@@ -10,6 +10,7 @@ pub use super::output_spec::{
 
 use super::arrangement::{Arrangement, Insertion, ItemForm};
 use super::item_set::ItemSet;
+use super::journal_spec::JournalSpec;
 use super::spec::{Leftovers, Policy, ProtocolKind, TransportSpec};
 use super::surroundings::Surroundings;
 use super::time::Duration;
@@ -67,6 +68,8 @@ pub struct Config {
     pub tmpdir: Option<PathBuf>,
     /// What an earlier run has finished.
     pub earlier: EarlierRun,
+    /// The durable record of the run.
+    pub journal: Option<JournalSpec>,
     /// What is recorded of the run.
     pub trace: TraceSpec,
     /// Names this run in `SUPERVISOR_RUN` and in keys of items: letters, digits, `-`.

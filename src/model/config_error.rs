@@ -156,9 +156,12 @@ pub enum ConfigError {
     /// A command has either terminal.
     #[error("`terminal` lends commands our terminal, and `pty` gives each its own; leave one of them out")]
     TwoTerminals,
-    /// Without a start there is no question.
-    #[error("`dry_run` starts nothing, so `interactive` has nothing to ask; leave one of them out")]
-    NothingAsked,
+    /// Nothing is started, so this setting has nothing to do.
+    #[error("with `dry_run` nothing is started, and `{setting}` has nothing to do; leave one of them out")]
+    NothingStarted {
+        /// The setting to leave out.
+        setting: Setting,
+    },
     /// Workers have a stdin, stdout and stderr of their own.
     #[error("`pass_fds` has {fd}, but 0, 1 and 2 are a worker's own stdin, stdout and stderr; give numbers from 3 on")]
     PassedStandard {

@@ -44,10 +44,16 @@ impl ConfigBuilder {
         let worker = self.worker_spec(&source, demonstration)?;
         self.check_ranges()?;
         if is_set(self.interactive) && is_set(self.dry_run) {
-            return Err(ConfigError::NothingAsked);
+            return Err(ConfigError::NothingStarted { setting: Setting::Interactive });
         }
         if is_set(self.trace_items) && self.trace.is_none() {
             return Err(ConfigError::TraceItems);
+        }
+        if self.journal.is_some() && is_set(self.dry_run) {
+            return Err(ConfigError::NothingStarted { setting: Setting::Journal });
+        }
+        if self.journal.is_some() && is_set(self.round_robin) {
+            return Err(ConfigError::OneCommandPerSlot { setting: Setting::Journal });
         }
         let trace = self.trace_spec();
         Ok(Config {
@@ -76,6 +82,7 @@ impl ConfigBuilder {
             leftovers: self.leftovers.unwrap_or_default(),
             tmpdir: self.tmpdir,
             earlier: self.earlier.unwrap_or_default(),
+            journal: self.journal,
             trace,
             run_id: self.run_id.unwrap_or(self.host.run_id),
         })

@@ -43,6 +43,17 @@ impl ItemSet {
         self.stretches.get(next).is_some_and(|(start, _)| *start < first.0.saturating_add(count.into()))
     }
 
+    /// The first item behind this one that is in the set if this one is not, or that is not if this one is.
+    #[must_use]
+    pub fn change_behind(&self, item: ItemId) -> ItemId {
+        let behind = self.past(item);
+        if behind > item {
+            return behind;
+        }
+        let next = self.stretches.partition_point(|(first, _)| *first <= item.0);
+        self.stretches.get(next).map_or(ItemId(u64::MAX), |(first, _)| ItemId(*first))
+    }
+
     /// Adds the items behind all others of the set: of a stretch that is counted up.
     pub fn push(&mut self, first: ItemId, count: u32) {
         let end = first.0.saturating_add(count.into());
@@ -80,6 +91,8 @@ mod tests {
             [(0, 1), (0, 2), (4, 1), (6, 3), (6, 4), (10, 9)].map(|(first, count)| set.has_any(ItemId(first), count)),
             [false, true, false, false, true, false]
         );
+        assert_eq!([0, 1, 3, 4, 5, 9].map(|item| set.change_behind(ItemId(item)).0), [1, 4, 4, 5, 6, 10]);
+        assert_eq!(set.change_behind(ItemId(10)), ItemId(u64::MAX));
         assert!(ItemSet::default().is_empty() && !ItemSet::default().contains(ItemId(0)));
         assert!([ItemId(u64::MAX)].into_iter().collect::<ItemSet>().is_empty(), "there is no id behind it");
     }

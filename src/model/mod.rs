@@ -16,6 +16,7 @@ pub mod exit_rule;
 pub(crate) mod exit_settings;
 pub mod ids;
 pub mod item_set;
+pub mod journal_spec;
 mod launch_settings;
 pub mod mechanism;
 pub mod notification;

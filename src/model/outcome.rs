@@ -150,8 +150,8 @@ impl Settlement {
     }
 }
 
-/// Why a run stops. The order is the strength: a weaker reason never replaces a stronger one.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+/// Why a run stops. A weaker reason never replaces a stronger one.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub enum StopReason {
     /// The source has ended and every item has its outcome.
@@ -204,6 +204,8 @@ pub enum StopReason {
     Requested,
     /// A signal asked for it; the run ends by raising it again.
     Signal(Signal),
+    /// The input is not the one that the run has had in an earlier session.
+    SourceDiffers(String),
 }
 
 impl StopReason {
@@ -233,10 +235,11 @@ impl StopReason {
             Self::CommandLost { .. } => 8,
             Self::Aborted { .. } => 9,
             Self::SourceLost(_) => 10,
-            Self::SinkLost(_) => 11,
-            Self::StorageLost(_) => 12,
-            Self::Requested => 13,
-            Self::Signal(_) => 14,
+            Self::SourceDiffers(_) => 11,
+            Self::SinkLost(_) => 12,
+            Self::StorageLost(_) => 13,
+            Self::Requested => 14,
+            Self::Signal(_) => 15,
         }
     }
 }

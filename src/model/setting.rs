@@ -76,6 +76,7 @@ settings! {
     SuccessOutput => "success_output",
     FailureOutput => "failure_output",
     Results => "results",
+    Journal => "journal",
     KeepOrder => "keep_order",
     Output => "output",
     Workers => "workers",

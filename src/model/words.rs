@@ -73,7 +73,10 @@ pub fn why_stopping(reason: &StopReason, signal: Option<Signal>) -> Option<Strin
         }
         StopReason::Aborted { signal: None } => "a command asked to stop: exit 255".to_owned(),
         StopReason::Aborted { signal: Some(signal) } => format!("a command was ended by signal {signal}"),
-        StopReason::SourceLost(error) | StopReason::SinkLost(error) | StopReason::StorageLost(error) => {
+        StopReason::SourceLost(error)
+        | StopReason::SourceDiffers(error)
+        | StopReason::SinkLost(error)
+        | StopReason::StorageLost(error) => {
             format!("failed to {}", escaped(error))
         }
         StopReason::Requested => "stop requested".to_owned(),

@@ -242,6 +242,7 @@ fn push_reason(object: &mut Object<'_>, reason: &StopReason) {
         StopReason::CommandLost { error, .. } => ("command_lost", Some(error)),
         StopReason::Aborted { .. } => ("aborted", None),
         StopReason::SourceLost(error) => ("source_lost", Some(error)),
+        StopReason::SourceDiffers(error) => ("source_differs", Some(error)),
         StopReason::SinkLost(error) => ("sink_lost", Some(error)),
         StopReason::StorageLost(error) => ("storage_lost", Some(error)),
         StopReason::Requested => ("requested", None),

@@ -21,7 +21,7 @@ use std::io::Write;
 use std::iter;
 
 /// As GNU parallel writes it.
-const HEADER: &[u8] = b"Seq\tHost\tStarttime\tJobRuntime\tSend\tReceive\tExitval\tSignal\tCommand\n";
+pub const HEADER: &[u8] = b"Seq\tHost\tStarttime\tJobRuntime\tSend\tReceive\tExitval\tSignal\tCommand\n";
 
 /// How wide the seconds before the point of a runtime are at least.
 const RUNTIME_SECONDS_WIDTH: usize = 6;
@@ -47,13 +47,37 @@ pub struct JobLog {
 }
 
 /// One line, apart from the command.
-struct LogLine {
-    item: ItemId,
-    started: Instant,
-    runtime: Duration,
+#[derive(Clone, Copy, Debug)]
+pub struct LogLine {
+    pub item: ItemId,
+    /// Since the start of the run.
+    pub started: Instant,
+    pub runtime: Duration,
     /// Bytes of the result.
-    received: u64,
-    exit: (i32, i32),
+    pub received: u64,
+    /// Exitval and Signal.
+    pub exit: (i32, i32),
+}
+
+impl LogLine {
+    /// Appends the line. `unix_start_ns`: the time of day at the start of the run, in nanoseconds since 1970.
+    pub fn push(&self, unix_start_ns: u64, command: &[u8], out: &mut Vec<u8>) {
+        let started_ms = unix_start_ns.saturating_add(self.started.0).saturating_add(500_000) / 1_000_000;
+        let runtime_ms = self.runtime.0 / 1_000_000;
+        push_number(out, self.item.0.saturating_add(1));
+        out.extend_from_slice(b"\t:\t");
+        push_milliseconds(started_ms, out);
+        out.push(b'\t');
+        let seconds_digits = (runtime_ms / 1000).checked_ilog10().unwrap_or(0) as usize + 1;
+        out.extend(iter::repeat_n(b' ', RUNTIME_SECONDS_WIDTH.saturating_sub(seconds_digits)));
+        push_milliseconds(runtime_ms, out);
+        out.extend_from_slice(b"\t0\t");
+        push_number(out, self.received);
+        // A vector takes everything.
+        let _ = write!(out, "\t{}\t{}\t", self.exit.0, self.exit.1);
+        out.extend(command.iter().map(|byte| if *byte == b'\n' { 0 } else { *byte }));
+        out.push(b'\n');
+    }
 }
 
 impl JobLog {
@@ -75,26 +99,6 @@ impl JobLog {
         Self { unix_start_ns, ..self }
     }
 
-    /// Appends a line with the command that is in `text`.
-    fn push(&mut self, row: &LogLine) {
-        let Some(out) = self.file.buffer() else { return };
-        let started_ms = self.unix_start_ns.saturating_add(row.started.0).saturating_add(500_000) / 1_000_000;
-        let runtime_ms = row.runtime.0 / 1_000_000;
-        push_number(out, row.item.0.saturating_add(1));
-        out.extend_from_slice(b"\t:\t");
-        push_milliseconds(started_ms, out);
-        out.push(b'\t');
-        let seconds_digits = (runtime_ms / 1000).checked_ilog10().unwrap_or(0) as usize + 1;
-        out.extend(iter::repeat_n(b' ', RUNTIME_SECONDS_WIDTH.saturating_sub(seconds_digits)));
-        push_milliseconds(runtime_ms, out);
-        out.extend_from_slice(b"\t0\t");
-        push_number(out, row.received);
-        // A vector takes everything.
-        let _ = write!(out, "\t{}\t{}\t", row.exit.0, row.exit.1);
-        out.extend(self.text.iter().map(|byte| if *byte == b'\n' { 0 } else { *byte }));
-        out.push(b'\n');
-    }
-
     fn push_item(&mut self, now: Instant, settled: &Settled<'_>, index: usize, item: (ItemId, &[u8]), received: u64) {
         let (item, bytes) = item;
         let seen = if self.started.is_empty() { None } else { self.started.remove(&item) };
@@ -114,7 +118,9 @@ impl JobLog {
                 (self.command)(bytes, item, worker, &mut self.text);
             }
         }
-        self.push(&LogLine { item, started, runtime, received, exit: exit_columns(settled) });
+        let Some(out) = self.file.buffer() else { return };
+        let row = LogLine { item, started, runtime, received, exit: exit_columns(settled) };
+        row.push(self.unix_start_ns, &self.text, out);
     }
 }
 
@@ -179,11 +185,17 @@ fn push_milliseconds(ms: u64, out: &mut Vec<u8>) {
     out.extend_from_slice(&[b'.', digit(100), digit(10), digit(1)]);
 }
 
-/// Exitval and Signal. Both are 0 only of an item that is done.
+/// [`exit_values`] of settled items.
 pub(super) fn exit_columns(settled: &Settled<'_>) -> (i32, i32) {
-    let last = settled.settlement.causes.last();
-    let is_done = settled.settlement.outcome == Outcome::Done;
-    let exit = settled.exit.or_else(|| last.filter(|_| !is_done).and_then(exit_of));
+    exit_values(&settled.settlement.outcome, settled.exit, settled.settlement.causes.last())
+}
+
+/// Exitval and Signal. Both are 0 only of an item that is done. `exit`: how its command ended; `last`: why the last attempt
+/// did not succeed.
+#[must_use]
+pub fn exit_values(outcome: &Outcome, exit: Option<ExitStatus>, last: Option<&Cause>) -> (i32, i32) {
+    let is_done = *outcome == Outcome::Done;
+    let exit = exit.or_else(|| last.filter(|_| !is_done).and_then(exit_of));
     let (code, signal) = match exit {
         Some(ExitStatus::Code(code)) => (i32::from(code), 0),
         Some(ExitStatus::Signal { signal, .. }) => (0, i32::from(signal.0)),

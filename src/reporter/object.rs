@@ -125,6 +125,26 @@ impl<'a> Object<'a> {
         self.number_if("causes_omitted", Some(settlement.causes_omitted).filter(|omitted| *omitted > 0));
     }
 
+    /// A list of objects, one for each member.
+    pub fn objects<T>(
+        &mut self,
+        name: &str,
+        members: impl IntoIterator<Item = T>,
+        mut write: impl FnMut(&mut Object<'_>, T),
+    ) {
+        self.name(name);
+        self.out.push(b'[');
+        for (index, member) in members.into_iter().enumerate() {
+            if index > 0 {
+                self.out.push(b',');
+            }
+            let mut object = Object::begin(self.out);
+            write(&mut object, member);
+            object.end();
+        }
+        self.out.push(b']');
+    }
+
     pub fn end(self) {
         self.out.push(b'}');
     }

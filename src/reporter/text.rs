@@ -34,7 +34,7 @@ impl Reporter for Narrate {
         err: &mut Outbox,
     ) -> Result<(), ReporterError> {
         super::results::append(err, &mut settled.errors);
-        let shown = if settled.settlement.count == 1 { Shown::new(&settled.results)? } else { None };
+        let shown = if settled.settlement.count == 1 { ShownResult::new(&settled.results)? } else { None };
         let out = out.buffer();
         let settlement = settled.settlement;
         self.head.clear();
@@ -45,7 +45,7 @@ impl Reporter for Narrate {
         match settlement.outcome {
             Outcome::Done if settlement.count == 1 => {
                 self.push_head(out, settlement.first);
-                Shown::push(shown.as_ref(), out, " done");
+                ShownResult::push(shown.as_ref(), out, " done");
             }
             Outcome::Done => {
                 for (item, _, result) in settled.each() {
@@ -68,7 +68,7 @@ impl Reporter for Narrate {
                 }
                 out.extend_from_slice(b": ");
                 push_escaped(out, words::last_cause(&settlement.causes).as_bytes());
-                Shown::push(shown.as_ref(), out, "");
+                ShownResult::push(shown.as_ref(), out, "");
             }
         }
         Ok(())
@@ -93,9 +93,9 @@ impl Narrate {
 }
 
 /// A single item's result: at least its beginning, and its length in bytes without the newline.
-struct Shown<'a>(Cow<'a, [u8]>, u64);
+struct ShownResult<'a>(Cow<'a, [u8]>, u64);
 
-impl<'a> Shown<'a> {
+impl<'a> ShownResult<'a> {
     /// `None` if the result is empty.
     fn new(result: &Content<'a>) -> Result<Option<Self>, ReporterError> {
         let Content { spilled, memory, .. } = result;

@@ -125,7 +125,9 @@ impl Narrator {
             self.slots.entry(*worker).or_default().pid = Some(*pid);
         }
         match input {
-            Input::BatchArrived { first, count, .. } | Input::Restored { first, count, .. } => {
+            Input::BatchArrived { first, count, .. }
+            | Input::ArrivedAgain { first, count, .. }
+            | Input::Restored { first, count, .. } => {
                 let batch = Some(Batch { first: *first, count: *count, attempt: Attempt::FIRST });
                 Step { topic: arrival(input), from: Party::Source, batch, is_main: true, ..step }
             }
@@ -135,7 +137,9 @@ impl Narrator {
             }
             Input::SourceIdle => Step { from: Party::Source, ..step },
             Input::SourceEnded => Step { from: Party::Source, is_main: true, ..step },
-            Input::SourceLost { .. } => Step { from: Party::Source, is_bad: true, ..step },
+            Input::SourceLost { .. } | Input::SourceDiffers { .. } => {
+                Step { from: Party::Source, is_bad: true, ..step }
+            }
             Input::StartsPermitted { .. } | Input::Relief(_) => Step { from: Party::Outside, is_main: true, ..step },
             Input::Congested { .. } => Step { from: Party::Output, is_main: true, ..step },
             Input::SinkClosed | Input::SinkLost { .. } | Input::StorageLost { .. } => {

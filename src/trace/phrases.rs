@@ -75,6 +75,10 @@ pub fn fact(input: &Input) -> String {
         Input::SourceIdle => "the source has nothing at the moment".to_owned(),
         Input::SourceEnded => "the source has ended".to_owned(),
         Input::SourceLost { error } => format!("the source is lost: {error}"),
+        Input::SourceDiffers { error } => format!("failed to {error}"),
+        Input::ArrivedAgain { first, count, attempt, .. } => {
+            format!("{} arrived again, for attempt {attempt}", items(*first, *count))
+        }
         Input::Spawned { pid, .. } => format!("it runs as pid {pid}"),
         Input::SpawnFailed { error, .. } => format!("it cannot be started: failed to {}", spawn_failure(error)),
         Input::Hello { .. } => "it said hello".to_owned(),

@@ -97,6 +97,7 @@ listed! {
         SignalRepeated,
         StatusShown,
         ItemsRestored,
+        ArrivedAgain,
         RestoredBehindOthers,
         FirstItemChosen,
         RestartLimit,

@@ -111,7 +111,7 @@ impl Shadow {
             // Of two reasons of one kind the first stays: its signal is raised again at the end.
             let alike = std::mem::discriminant(before) == std::mem::discriminant(reason);
             ensure!(
-                if alike { before == reason } else { reason > before },
+                if alike { before == reason } else { reason.outranks(before) },
                 StopRises,
                 "{reason:?} replaces {before:?}"
             );

@@ -350,6 +350,17 @@ impl Shadow {
             Input::Relief(relief) => self.relieved(*relief),
             Input::Congested { congested } => self.congested = *congested,
             Input::BatchArrived { first, count, priority } => self.arrived(*first, *count, *priority),
+            Input::ArrivedAgain { first, count, priority, attempt, causes } => {
+                self.arrived(*first, *count, *priority);
+                for offset in 0..u64::from(*count) {
+                    let item = &mut self.items[first.plus(offset)];
+                    (item.attempt, item.causes, item.failures) = (*attempt, causes.clone(), causes.len() as u32);
+                }
+            }
+            Input::SourceDiffers { error } => {
+                self.source_over = true;
+                self.given.push(StopReason::SourceDiffers(error.clone()));
+            }
             Input::ItemRejected { item, reason } => self.rejected(*item, reason),
             Input::SourceIdle => self.source_idle = true,
             Input::SourceEnded => self.source_over = true,
@@ -692,5 +703,5 @@ fn holds_next(leases: &VecDeque<Batch>, wanted: Batch) -> bool {
 
 /// Whether `reason` is at least as strong as `other`. Two of one kind are equally strong, whatever they carry.
 pub fn at_least(reason: &StopReason, other: &StopReason) -> bool {
-    std::mem::discriminant(reason) == std::mem::discriminant(other) || reason > other
+    std::mem::discriminant(reason) == std::mem::discriminant(other) || reason.outranks(other)
 }

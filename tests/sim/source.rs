@@ -7,8 +7,8 @@ use crate::process::Behaviour;
 use crate::violation::BrokenCheck;
 use crate::world::World;
 use supervisor::core::input::Input;
-use supervisor::model::ids::ItemId;
-use supervisor::model::outcome::{FailReason, Outcome};
+use supervisor::model::ids::{Attempt, ItemId};
+use supervisor::model::outcome::{Cause, CauseKind, FailReason, Outcome};
 use supervisor::model::spec::QueueOrder;
 
 #[derive(Default)]
@@ -97,10 +97,25 @@ impl World {
             let count = if one_by_one { 1 } else { left };
             self.draw_behaviours(count);
             let priority = if one_by_one { self.rng.below(5) as i64 - 2 } else { 0 };
-            self.input(Input::BatchArrived { first, count: count as u32, priority })?;
+            if self.rng.per_mille(self.scenario.restored / 2) {
+                self.arrive_again(first, count, priority)?;
+            } else {
+                self.input(Input::BatchArrived { first, count: count as u32, priority })?;
+            }
             left -= count;
         }
         Ok(())
+    }
+
+    /// An earlier session has begun these items.
+    fn arrive_again(&mut self, first: ItemId, count: u64, priority: i64) -> Result<(), BrokenCheck> {
+        self.marks.hit(Mark::ArrivedAgain);
+        let attempt = Attempt(self.rng.between(2, 4) as u32);
+        let fails = count == 1 && self.rng.per_mille(500);
+        let kind = CauseKind::Failed(FailReason::Message(String::from("earlier")));
+        let cause = Cause { attempt: Attempt::FIRST, worker: None, pid: None, kind };
+        let causes = if fails { vec![cause] } else { Vec::new() };
+        self.input(Input::ArrivedAgain { first, count: count as u32, priority, attempt, causes })
     }
 
     /// The next items have an outcome already. They use up no demand.

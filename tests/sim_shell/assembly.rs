@@ -15,9 +15,9 @@ use supervisor::core::Core;
 use supervisor::core::action::Action;
 use supervisor::core::input::Input;
 use supervisor::engine::parts::{
-    CommandPool, Commit, Components, Conversation, EarlierItems, EarlyOutput, Feed, Fleet, Handshake, LaunchSpec,
-    LauncherMailboxes, LiveRegion, MemoryRelief, OutputStreams, Port, Program, ProgressDisplay, ProgressForm,
-    ProgressSource, Reactor, Residents, RunPace, StartPermits, Stdio, Turn,
+    CommandPool, Commit, Components, Conversation, EarlierItems, EarlyOutput, Feed, Fleet, Handshake, Journaled,
+    LaunchSpec, LauncherMailboxes, LiveRegion, MemoryRelief, OutputStreams, Port, Program, ProgressDisplay,
+    ProgressForm, ProgressSource, Reactor, Residents, RunPace, StartPermits, Stdio, Turn,
 };
 use supervisor::engine::replay::Replay;
 use supervisor::model::command::{Command, Origin};
@@ -46,7 +46,9 @@ pub fn build(world: &Shared) -> Reactor {
     let output = if let Some(bar) = bar { output.with_live(bar) } else { output };
     let mut commit = Commit::new(output, reporters, scenario.wants_inputs);
     if scenario.record.is_some() {
-        commit = commit.with_record(Box::new(Record { world: world.clone(), flushes: 0, lost: false }));
+        let record = Record { world: world.clone(), flushes: 0, lost: false, behind: false };
+        let in_order = scenario.policy.keep_order.then_some(scenario.policy.first_item);
+        commit = commit.with_record(Journaled::new(Box::new(record), in_order, None));
     }
     if scenario.early {
         let results = RawResults::new(Tag::None, true);

@@ -291,6 +291,10 @@ impl World {
             self.marks.hit(Mark::ShortWrite);
             bytes = self.rng.between(1, bytes as u64 - 1) as usize;
         }
+        if bytes > 0 {
+            let leaving: Vec<u64> = self.pipes[pipe].unanswered.iter().copied().collect();
+            leaving.into_iter().for_each(|id| self.leaves(id));
+        }
         self.pipes[pipe].to_worker.extend(backlog.drain(..bytes));
         self.note(&[5, pipe as u64, bytes as u64], || format!("write {bytes} bytes into pipe {pipe}"));
         if bytes > 0 {

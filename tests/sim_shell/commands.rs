@@ -137,6 +137,7 @@ impl World {
         for order in orders {
             match order {
                 Order::Launch { worker, incarnation, batch, item } => {
+                    self.leaves(batch.first.0);
                     self.launch(worker, incarnation, batch, item.bytes(), &mut reports);
                 }
                 Order::Kill { worker, incarnation, signal } => {
@@ -218,6 +219,7 @@ impl World {
     }
 
     fn take_in_hand(&mut self, hand: InHand, reports: &mut Vec<Report>) {
+        self.leaves(hand.batch.first.0);
         let (launcher, place) = self.place_of(hand.worker);
         let runs = self.commands.all.iter().any(|command| command.slot == hand.worker && !command.reported);
         match self.commands.hands[launcher].give(place, runs, hand) {

@@ -59,6 +59,9 @@ pub struct Item {
     pub done: bool,
     pub shown: bool,
     /// A durable record of its outcome was added, and is safe.
+    /// An attempt is recorded, and that is safe.
+    pub begun: bool,
+    pub begun_safe: bool,
     pub recorded: bool,
     pub safe: bool,
 }
@@ -136,6 +139,8 @@ impl Items {
             settled: false,
             done: false,
             shown: false,
+            begun: false,
+            begun_safe: false,
             recorded: false,
             safe: false,
         });
@@ -222,6 +227,22 @@ impl World {
         hold!(self, !settled, Executions, "item {id} is sent to a worker although it has its outcome");
         let other = holder.filter(|&holder| !self.processes[holder].reaped);
         hold!(self, other.is_none(), Executions, "item {id} is sent to {process} while {other:?} still holds it");
+    }
+
+    /// It is recorded that attempts at these items begin, or that they have come back.
+    pub fn recorded_begin(&mut self, items: Range<u64>, begun: bool) {
+        for id in items {
+            if let Some(item) = self.items.get(id) {
+                (item.begun, item.begun_safe) = (begun, false);
+            }
+        }
+    }
+
+    /// What starts an attempt at an item leaves the supervisor.
+    pub fn leaves(&mut self, id: u64) {
+        let is_recorded = self.scenario.record.is_some() && !self.storage_failed;
+        let is_safe = self.items.get(id).is_some_and(|item| item.begun_safe);
+        hold!(self, is_safe || !is_recorded, Barrier, "item {id} leaves before its attempt is recorded");
     }
 
     /// An execution of an item begins.

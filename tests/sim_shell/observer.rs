@@ -9,11 +9,13 @@ use crate::process::place_of;
 use crate::world::{Shared, World};
 use std::io;
 use std::sync::Arc;
-use supervisor::engine::parts::DurableRecord;
+use supervisor::engine::parts::{Answer, DurableRecord};
 use supervisor::engine::replay::Difference;
+use supervisor::journal::record::{Accepted, GivenAway};
 use supervisor::model::event::{EndReason, ItemFate, RunEvent};
 use supervisor::model::exit::ExitStatus;
 use supervisor::model::exit_rule::{ExitRule, rule_for};
+use supervisor::model::ids::Batch;
 use supervisor::model::outcome::{Cause, CauseKind, FailReason, Outcome, Settlement};
 use supervisor::model::spec::Policy;
 use supervisor::model::time::Instant;
@@ -100,18 +102,52 @@ pub struct Record {
     pub world: Shared,
     pub flushes: u32,
     pub lost: bool,
+    /// Something was added since the last flush.
+    pub behind: bool,
 }
 
 impl DurableRecord for Record {
-    fn settled(&mut self, _: Instant, settlement: &Settlement, results: &Content<'_>) {
+    fn accepted(&mut self, _: Accepted) {}
+
+    fn begun(&mut self, _: Instant, batch: Batch) {
+        self.behind = true;
+        self.world.borrow_mut().recorded_begin(ids(batch.first, batch.count), true);
+    }
+
+    fn returned(&mut self, _: Instant, batch: Batch) {
+        self.behind = true;
+        self.world.borrow_mut().recorded_begin(ids(batch.first, batch.count), false);
+    }
+
+    fn happened(&mut self, _: Instant, event: &RunEvent) {
+        if let RunEvent::ItemRetried { item, .. } = event {
+            self.behind = true;
+            self.world.borrow_mut().recorded_begin(ids(*item, 1), false);
+        }
+    }
+
+    fn settled(&mut self, _: Instant, settlement: &Settlement, answer: Option<&Answer<'_>>, _: &[u8]) -> bool {
+        self.behind = true;
         let world = &mut *self.world.borrow_mut();
-        let found = bytes_of(results, world);
+        let none = Content::default();
+        let found = bytes_of(answer.map_or(&none, |answer| &answer.results), world);
         let Settlement { first, count, ref outcome, pid, .. } = *settlement;
         world.check_results(first.0, count, outcome, pid, &found);
         for id in ids(first, count) {
             let again = world.items.get(id).is_none_or(|item| std::mem::replace(&mut item.recorded, true));
             hold!(world, !again, Settled, "item {id} is recorded twice, or never arrived");
         }
+        true
+    }
+
+    fn place(&self) -> u64 {
+        0
+    }
+
+    fn given_away(&mut self, _: GivenAway, _: u64) {}
+
+    fn is_behind(&self) -> bool {
+        self.behind
     }
 
     fn flush(&mut self) -> io::Result<()> {
@@ -128,8 +164,15 @@ impl DurableRecord for Record {
             self.lost = true;
             return Err(io::Error::from_raw_os_error(libc::ENOSPC));
         }
+        self.behind = false;
         world.marks.hit(Mark::BarrierPassed);
         world.items.make_safe();
+        Ok(())
+    }
+
+    fn close(&mut self, _: u8, _: bool) -> io::Result<()> {
+        let world = &mut *self.world.borrow_mut();
+        hold!(world, !self.lost, Barrier, "a record that was lost is closed");
         Ok(())
     }
 }
@@ -398,7 +441,10 @@ fn is_timeout(cause: &Cause) -> bool {
 impl crate::items::Items {
     /// A flush has succeeded: everything that was recorded is safe.
     fn make_safe(&mut self) {
-        self.each(|item| item.safe |= item.recorded);
+        self.each(|item| {
+            item.safe |= item.recorded;
+            item.begun_safe |= item.begun;
+        });
     }
 }
 

@@ -83,7 +83,9 @@ impl StatsBuilder {
     fn fact(&mut self, input: &Input) {
         let batch = |first, count| Batch { first, count, attempt: Attempt::FIRST };
         match input {
-            Input::BatchArrived { first, count, .. } => self.items.arrived(self.now, batch(*first, *count)),
+            Input::BatchArrived { first, count, .. } | Input::ArrivedAgain { first, count, .. } => {
+                self.items.arrived(self.now, batch(*first, *count))
+            }
             Input::ItemRejected { item, .. } => self.items.rejected(self.now, *item),
             Input::Restored { first, count, .. } => self.items.restored(batch(*first, *count)),
             Input::TakenBack { item, .. } => self.items.not_begun(self.now, batch(*item, 1)),

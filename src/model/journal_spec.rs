@@ -1,0 +1,58 @@
+//! The durable record of a run, as it is asked for.
+
+#![deny(missing_docs)]
+
+use std::path::PathBuf;
+
+/// A journal that a run writes.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct JournalSpec {
+    /// The file, which others cannot read.
+    pub file: PathBuf,
+    /// What the record survives.
+    pub durability: Durability,
+    /// Keep the results of items, also of those that are shown nowhere.
+    pub results: bool,
+    /// Go on with the run whose journal the file is, if it is there. Otherwise a file that is there is refused.
+    pub resume: Option<ResumeSpec>,
+    /// Go on also if the run or its input is another one, and write a file that cannot be locked.
+    pub forced: bool,
+}
+
+impl JournalSpec {
+    /// A new journal in this file, which survives the end of every process.
+    #[must_use]
+    pub fn new(file: impl Into<PathBuf>) -> Self {
+        Self { file: file.into(), durability: Durability::Process, results: false, resume: None, forced: false }
+    }
+}
+
+/// What a record survives.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Durability {
+    /// The end of every process, by whatever signal. The machine has to go on.
+    #[default]
+    Process,
+    /// The end of the machine, too: what is recorded in a turn of the loop is synced to the disk before any of it is shown.
+    Power,
+}
+
+/// How a run goes on.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct ResumeSpec {
+    /// Which items that have their outcome are tried again.
+    pub again: TriedAgain,
+}
+
+/// Items that have their outcome, and are tried again.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum TriedAgain {
+    /// None of them.
+    #[default]
+    None,
+    /// Those that are dead.
+    Dead,
+    /// Those that failed, and those that are dead.
+    FailedAndDead,
+}
