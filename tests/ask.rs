@@ -193,7 +193,7 @@ fn without_a_terminal_there_is_nobody_to_ask() {
     let expected = "echoxargs: failed to open /dev/tty for reading: No such device or address\n";
     assert_eq!((code, stderr.as_str()), (Some(1), expected));
     let (code, stderr) = run(&["-p", "--dry-run", "--", "echo", ":::", "a"]);
-    assert!(code == Some(2) && stderr.contains("so --interactive has nothing to ask"), "{stderr}");
+    assert!(code == Some(2) && stderr.contains("so --interactive has nothing to do"), "{stderr}");
     let (code, stderr) = run(&["-p", "--protocol", "lines", "--", "cat"]);
     assert!(code == Some(2) && stderr.contains("--interactive is for a command that runs once per item"), "{stderr}");
 }

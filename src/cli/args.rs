@@ -12,6 +12,7 @@ use super::subcommand;
 use super::values::{self, Delimiter, ExitRules, HaltChoice, Limit, LoadMax, TermSequence, TimeLimit, Workers};
 use crate::model::arrangement::NameSource;
 use crate::model::config::{ColorMode, OutputMode, ProgressMode, ShowWhen, SummaryMode};
+use crate::model::journal_spec::Durability;
 use crate::model::spec::{
     Backoff, Credit, ExitCodeStyle, Intensity, Leftovers, QueueOrder, RestartStrategy, RestartType, StartDelay,
     TransportKind,
@@ -289,6 +290,28 @@ pub struct Flags {
     #[arg(long, value_name = "N", value_parser = values::count_u64, help_heading = FAILURE)]
     pub seed: Option<u64>,
 
+    /// Record in FILE what becomes of each item, so that it survives a crash
+    #[arg(long, value_name = "FILE", help_heading = JOURNAL)]
+    pub journal: Option<PathBuf>,
+    /// Go on where the run of the journal stopped [that of --journal]
+    #[arg(long, value_name = "JOURNAL", num_args = 0..=1, default_missing_value = "", value_parser = OsStringValueParser::new(), help_heading = JOURNAL)]
+    pub resume: Option<OsString>,
+    /// With --resume: try items again that failed or are dead
+    #[arg(long, help_heading = JOURNAL)]
+    pub retry_failed: bool,
+    /// With --resume: try items again that are dead
+    #[arg(long, help_heading = JOURNAL)]
+    pub retry_dead: bool,
+    /// Resume another run or input, too; write a file without a lock
+    #[arg(long, help_heading = JOURNAL)]
+    pub force: bool,
+    /// What the journal survives: process (every death), power [process]
+    #[arg(long, value_name = "WHAT", value_parser = choice(&DURABILITIES), hide_possible_values = true, help_heading = JOURNAL)]
+    pub durability: Option<Durability>,
+    /// Keep results in the journal, also those that are not shown
+    #[arg(long, help_heading = JOURNAL)]
+    pub journal_results: bool,
+
     /// narrate, results, json or none [results]
     #[arg(long, value_name = "MODE", value_parser = choice(&OUTPUTS), hide_possible_values = true, help_heading = OUTPUT)]
     pub output: Option<OutputMode>,
@@ -368,6 +391,7 @@ pub struct Flags {
 }
 
 const FAILURE: &str = "Failure, time, restarts";
+const JOURNAL: &str = "Journal";
 const OUTPUT: &str = "Output";
 const HELP: &str = "Help";
 
@@ -385,6 +409,7 @@ const TRANSPORTS: [(&str, TransportKind); TransportKind::ALL.len()] = [
     (TransportKind::Mqueue.name(), TransportKind::Mqueue),
     (TransportKind::Channel.name(), TransportKind::Channel),
 ];
+const DURABILITIES: [(&str, Durability); 2] = [("process", Durability::Process), ("power", Durability::Power)];
 const NAMES: [(&str, NameSource); 2] = [(":", NameSource::FirstLine), ("0", NameSource::Paths)];
 const ISOLATIONS: [(&str, Isolation); 2] = [("process", Isolation::Process), ("thread", Isolation::Thread)];
 const LEFTOVERS: [(&str, Leftovers); 2] = [("kill", Leftovers::Kill), ("leave", Leftovers::Leave)];
@@ -443,7 +468,9 @@ pub fn parse(words: &[OsString]) -> Result<Typed<Box<Flags>>, UsageError> {
             "env",
             "events",
             "joblog",
+            "journal",
             "progress",
+            "resume",
             "spool",
             "task",
             "tmpdir",

@@ -8,6 +8,18 @@ use clap::builder::{PossibleValuesParser, TypedValueParser};
 pub const COLORS: [(&str, ColorMode); 3] =
     [("auto", ColorMode::Auto), ("always", ColorMode::Always), ("never", ColorMode::Never)];
 
+/// The form of an answer.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum AnswerForm {
+    /// Lines for people.
+    #[default]
+    Text,
+    /// One JSON object.
+    Json,
+}
+
+pub const ANSWER_FORMS: [(&str, AnswerForm); 2] = [("text", AnswerForm::Text), ("json", AnswerForm::Json)];
+
 /// Accepts one word of a closed list. (The model's enums do not know how the command line spells them.)
 pub fn choice<T: Copy + Send + Sync>(words: &'static [(&'static str, T)]) -> impl TypedValueParser<Value = T> {
     PossibleValuesParser::new(words.iter().map(|(word, _)| *word)).try_map(|typed: String| {

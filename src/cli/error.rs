@@ -105,8 +105,8 @@ pub enum UsageError {
     TtyWorkers,
     #[error("--tty lends commands our terminal, and --pty gives each its own; leave one of them out")]
     TwoTerminals,
-    #[error("--dry-run starts nothing, so --interactive has nothing to ask; leave one of them out")]
-    NothingAsked,
+    #[error("--dry-run starts nothing, so {flag} has nothing to do; leave one of them out")]
+    NothingStarted { flag: &'static str },
     #[error("--pass-fd {fd}: 0, 1 and 2 are a worker's own stdin, stdout and stderr; give a number from 3 on")]
     PassedStandard { fd: i32 },
     #[error("--env {name}: a run sets this variable itself; leave it out")]
@@ -135,6 +135,14 @@ pub enum UsageError {
     EarlyOutput { grouping: &'static str, flag: &'static str },
     #[error("--joblog - would mix the log into the results; give a file, or /dev/stderr")]
     JobLogOnStdout,
+    #[error("--journal - would mix the journal into the results; give a file")]
+    JournalOnStdout,
+    #[error("--journal {journal} and --resume {resumed} are two journals; leave one of them out")]
+    TwoJournals { journal: String, resumed: String },
+    #[error("{flag} is for a run with a journal; add --journal FILE, or leave {flag} out")]
+    NeedsJournal { flag: &'static str },
+    #[error("{flag} is for a run that goes on; add --resume, or leave {flag} out")]
+    NeedsResume { flag: &'static str },
     #[error("--trace-items is for a trace; add --trace FILE, or leave it out")]
     TraceItems,
     #[error("--worker 0: workers are counted from 1")]

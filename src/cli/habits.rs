@@ -155,8 +155,8 @@ pub const HABITS: &[Habit] = &[
     habit(&["--remove-rec-sep", "--removerecsep", "--rrs"], "not here; records stay as they are"),
     // Failures.
     habit(
-        &["--resume", "--resume-failed", "--resumefailed", "--retry-failed", "--retryfailed"],
-        "not here yet, but in supervisor parallel; --joblog FILE tells which items failed",
+        &["--resume-failed", "--resumefailed", "--retryfailed"],
+        "named --resume --retry-failed here, with a --journal; a joblog is resumed by supervisor parallel",
     ),
     habit(&["--halt-on-error", "--haltonerror"], "named --halt WHEN here; --fail-fast is now,fail=1"),
     habit(&["--ctrl-c", "--ctrlc"], "always so here; the first Ctrl-C lets commands finish, the second one ends them"),

@@ -13,6 +13,7 @@ pub mod error;
 mod flag_errors;
 pub mod habits;
 mod help;
+mod journal_flags;
 pub mod parallel;
 pub mod parser;
 pub mod resolve;
@@ -22,6 +23,7 @@ pub mod start_limit;
 pub mod subcommand;
 pub mod values;
 
+pub use choices::AnswerForm;
 pub use error::UsageError;
 pub use resolve::Invocation;
 

@@ -6,10 +6,10 @@
 
 use super::args::{Flags, Isolation, ProtocolChoice, ShownOutput};
 use super::error::UsageError;
-use super::flag_errors;
 use super::separators::{Given, GivenInput};
 use super::start_limit::StartLimit;
 use super::values::{self, Delimiter, HaltChoice, Limit, TimeLimit, Workers};
+use super::{flag_errors, journal_flags};
 use crate::model::arrangement::{Arrangement, ColumnSplit, LineFill};
 use crate::model::builder::{ConfigBuilder, Host, SourceChoice, WorkerChoice};
 use crate::model::config::{Config, Grouping, InputSpec, JobLogSpec, ResultsSpec, ShowOutput, ShowWhen};
@@ -64,7 +64,8 @@ pub fn builder(
         return Err(UsageError::TraceOnStdout);
     }
     let inputs = inputs_of(flags, inputs)?;
-    let settings = ConfigBuilder { arrangement: Some(arrangement(flags)?), ..settings(flags, worker, host) };
+    let (arrangement, journal) = (Some(arrangement(flags)?), journal_flags::journal(flags)?);
+    let settings = ConfigBuilder { arrangement, journal, ..settings(flags, worker, host) };
     Ok(inputs.into_iter().fold(settings, |settings, (choice, linked)| settings.also(choice, linked)))
 }
 

@@ -48,9 +48,11 @@ impl Components {
             Action::CloseSource => feed.close(turn),
             Action::Spawn { worker, incarnation, batch: None } => fleet.spawn(worker, incarnation, None, turn),
             Action::Spawn { worker, incarnation, batch: Some(batch) } => {
+                commit.begin(now, batch, feed);
                 fleet.spawn(worker, incarnation, Some((batch, feed.body(batch.first, batch.count))), turn);
             }
             Action::Dispatch { worker, incarnation, batch } => {
+                commit.begin(now, batch, feed);
                 fleet.dispatch(worker, incarnation, batch, &feed.body(batch.first, batch.count), turn);
             }
             Action::CloseInput { worker, incarnation } => fleet.close_input(worker, incarnation),
@@ -60,6 +62,7 @@ impl Components {
             // For the trace, which has it.
             Action::Because(_) => {}
             Action::InHand { worker, batch } => {
+                commit.begin_in_hand(now, batch, feed);
                 fleet.give_in_hand(worker, batch, feed.body(batch.first, batch.count));
             }
             Action::TakeBack { worker } => fleet.take_back(worker),

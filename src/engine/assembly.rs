@@ -11,16 +11,16 @@ use super::feed::Feed;
 use super::fleet::{
     Conversation, Fleet, GIVE_WAY_HELD_MIN, LAUNCHERS_MAX, LaunchSpec, Program, Residents, RunFolder, ThreadMain,
 };
+use super::journal::{self, OpenedJournal, SessionContext};
 use super::launching::{self, new_pool, start_launchers};
 use super::manners::{self, Manners, OF_SDK, manners_of, program_path};
 use super::own_files::{self, EndedLogs};
+use super::own_system::{self, GuardedThings, open_system};
 use super::pace::RunPace;
 use super::progress::{self, ProgressDisplay};
 use super::reactor::Reactor;
 use super::requests::Requests;
 use super::streams;
-use super::system::Os;
-use super::token::Port;
 use super::trace;
 use super::turn::Turn;
 use crate::command::exec::Commander;
@@ -33,14 +33,10 @@ use crate::model::spec::{ProtocolKind, TransportKind, TransportSpec};
 use crate::model::time::Duration;
 use crate::reporter::caller::{Caller, UntakenBytes};
 use crate::source::Source;
-use crate::sys::children::ChildChanges;
-use crate::sys::clock::Clock;
-use crate::sys::guard::{Guard, Leftover};
+use crate::sys::guard::Leftover;
 use crate::sys::outbox::Outbox;
 use crate::sys::own_process::{self, OWN_PROGRAM};
-use crate::sys::poller::{Interest, Poller};
 use crate::sys::signals::SignalPlane;
-use crate::sys::spawn::Spawner;
 use crate::sys::spill::SpillFile;
 use crate::sys::terminal::Terminal;
 use crate::sys::{fd, limits, priority, signals, stdio};
@@ -146,6 +142,7 @@ pub fn open(mut config: Config, attached: Attached, process: &ChangedProcess) ->
         return Err(EngineError::StdoutClosed);
     }
     own_files::refuse_inputs(&config)?;
+    let journal = OpenedJournal::open(&mut config)?;
     let fallback = fall_back(&mut config)?;
     let terminal = open_terminal(&config)?;
     let Attached { source, caller, requests, reaps_orphans, plain } = attached;
@@ -173,11 +170,9 @@ pub fn open(mut config: Config, attached: Attached, process: &ChangedProcess) ->
     let trace_file = config.trace.file.as_deref().map(TraceFile::create).transpose()?;
     let (tmpdir, run_folder) = own_files::open_tmpdir(&config)?;
     let leftovers = kind.leftovers().into_iter().chain(run_folder.as_ref().and_then(RunFolder::leftover)).collect();
-    let (os, unguarded) = open_system(&config, leftovers, &process.plane, requests.as_deref(), reaps_orphans)?;
-    if terminal.is_some() && os.children.is_none() {
-        let why = "the run is not on the first thread of its program, or that has a handler for SIGCHLD".to_owned();
-        return Err(EngineError::Terminal { why });
-    }
+    let guarded = GuardedThings::new(leftovers, journal.as_ref())?;
+    let (os, unguarded) = open_system(&config, guarded, &process.plane, requests.as_deref(), reaps_orphans)?;
+    own_system::check_terminal(terminal.as_ref(), &os)?;
     let spill = Arc::new(SpillFile::in_folder(tmpdir));
     let conversation = conversation(&config, source.delimiter(), &spill);
     let protocol = conversation.protocol;
@@ -191,18 +186,18 @@ pub fn open(mut config: Config, attached: Attached, process: &ChangedProcess) ->
     let wants_inputs =
         config.output.tag || config.output.show.success.is_final() || config.output.mode == OutputMode::Json;
     let commit = Commit::new(output, reporters, wants_inputs).with_logs(logs.started(&os.clock)).with_digest(digest);
-    let mut commit = commit.with_early(streams::early_output(&config, &names));
+    let commit = commit.with_early(streams::early_output(&config, &names));
+    let feed = Feed::new(source, policy.first_item, policy.reads_far()).with_form(config.source.form());
+    let feed = feed.after(own_files::earlier_items(&config, &names)).for_workers_of(protocol, config.pty);
+    let same = same_source(&config, source_is_attached)?;
+    let (feed, mut commit, resumed) =
+        journal::begin(journal, feed, commit, SessionContext::new(&config, same, spill, &os.clock))?;
     let mut turn = Turn::new(Box::new(os));
     turn.trace = trace::start(&config, trace_file)?;
     if !is_plain {
         commit.output.watch(&mut turn);
     }
-    let hidden = (config.output.verbose && !own_process::is_shown()).then(|| WITHOUT_PROC.to_owned());
-    for notice in [fallback, unguarded, hidden].into_iter().flatten().filter(|_| !config.output.quiet) {
-        turn.notice(&notice);
-    }
-    let feed = Feed::new(source, policy.first_item, policy.reads_far()).with_form(config.source.form());
-    let feed = feed.after(own_files::earlier_items(&config, &names)).for_workers_of(protocol, config.pty);
+    say_at_start(&config, &mut turn, [fallback, unguarded, resumed]);
     let components = Components { feed, fleet, commit, workers: policy.workers };
     let pace = RunPace::start(&config, turn.system.as_mut())?;
     let reactor = Reactor::new(Core::new(config.policy), components, turn).with_pace(pace).with_progress(progress);
@@ -210,6 +205,21 @@ pub fn open(mut config: Config, attached: Attached, process: &ChangedProcess) ->
         Some(requests) => reactor.with_requests(requests),
         None => reactor,
     })
+}
+
+fn say_at_start(config: &Config, turn: &mut Turn, notices: [Option<String>; 3]) {
+    let hidden = (config.output.verbose && !own_process::is_shown()).then(|| WITHOUT_PROC.to_owned());
+    for notice in notices.into_iter().chain([hidden]).flatten().filter(|_| !config.output.quiet) {
+        turn.notice(&notice);
+    }
+}
+
+/// Another source of the items of this run, if it goes on with a journal and they can be read twice.
+fn same_source(config: &Config, is_attached: bool) -> Result<Option<Box<dyn Source>>, EngineError> {
+    let goes_on = config.journal.as_ref().is_some_and(|journal| journal.resume.is_some());
+    let is_repeatable = goes_on && !is_attached && journal::is_repeatable(&config.source);
+    let open = || source::open(&config.source, false, arrangement::facts(config).0);
+    Ok(if is_repeatable { Some(open()?) } else { None })
 }
 
 /// How workers that stay are spoken to.
@@ -268,41 +278,6 @@ fn open_terminal(config: &Config) -> Result<Option<Terminal>, EngineError> {
             refused(format!("this process has none (open /dev/tty: {error}); start it on one, or leave --tty out"))
         }
     }
-}
-
-/// What the run needs of the system for itself, and what to say if that is not all there.
-fn open_system(
-    config: &Config,
-    leftovers: Vec<Leftover>,
-    signals: &Rc<SignalPlane>,
-    requests: Option<&Requests>,
-    reaps_orphans: bool,
-) -> Result<(Os, Option<String>), EngineError> {
-    // Before any thread: the guard is a fork, in which all signals are blocked.
-    let (guard, refused) = Guard::start_if_allowed(&leftovers).map_err(EngineError::system("start the guard"))?;
-    let unguarded = refused.map(|error| {
-        format!("supervisor: runs without a guard, so KILL of the supervisor leaves behind what workers start: {error}")
-    });
-    let poller = Poller::new().map_err(EngineError::system("open the poller"))?;
-    poller
-        .add(signals.fd(), Interest::READ, Port::Signals.token())
-        .map_err(EngineError::system("watch for signals"))?;
-    if let Some(requests) = requests {
-        poller
-            .add(requests, Interest::READ, Port::Requests.token())
-            .map_err(EngineError::system("watch for requests"))?;
-    }
-    let spawner = Spawner::new().map_err(EngineError::system("prepare to start workers"))?;
-    let children = if config.handles_signals { ChildChanges::watch() } else { Ok(None) };
-    let children = children.map_err(EngineError::system("watch for stopped processes"))?;
-    if let Some(children) = &children {
-        poller
-            .add(children, Interest::READ, Port::Children.token())
-            .map_err(EngineError::system("watch for stopped processes"))?;
-    }
-    let os = Os { clock: Clock::start(), poller, signals: Rc::clone(signals), spawner, guard, children, reaps_orphans };
-    os.watch_guard().map_err(EngineError::system("watch the guard"))?;
-    Ok((os, unguarded))
 }
 
 /// Where workers can read items from the input itself, it can be mapped.

@@ -1,5 +1,6 @@
 //! Why a run could not start, or could not go on. Each text completes "failed to ...".
 
+use super::journal::JournalError;
 use crate::command::search::CommandError;
 use crate::model::outcome::ExitClass;
 use crate::model::words::counted;
@@ -38,6 +39,8 @@ pub enum EngineError {
     Semaphore(#[from] SemaphoreError),
     #[error(transparent)]
     Trace(#[from] TraceFileError),
+    #[error(transparent)]
+    Journal(#[from] JournalError),
     #[error("write {what} to {}: it is the input {input}; give another file", file.display())]
     OutputInInput { what: &'static str, file: PathBuf, input: String },
     #[error("pass descriptor {fd} on: it is not open here; open it first, as in: supervisor ... {fd}<FILE")]
@@ -98,6 +101,7 @@ impl EngineError {
             Self::Command(CommandError::NotFound { .. }) => ExitClass::NotFound,
             Self::Command(CommandError::NotExecutable { .. }) => ExitClass::NotExecutable,
             Self::StdoutClosed => ExitClass::Lost,
+            Self::Journal(error) => error.class(),
             Self::Trace(TraceFileError::Foreign { .. } | TraceFileError::InUse { .. }) => ExitClass::Refused,
             Self::Trace(TraceFileError::Thread { .. }) => ExitClass::Internal,
             Self::Trace(TraceFileError::Open { .. } | TraceFileError::NoFile { .. }) => ExitClass::Usage,

@@ -12,6 +12,7 @@ use super::status;
 use super::trace;
 use super::turn::Turn;
 use crate::core::Core;
+use crate::exit_code;
 use crate::model::event::{RunEvent, Stage};
 use crate::model::outcome::{RunOutcome, StopReason};
 use crate::model::signal::Signal;
@@ -51,6 +52,10 @@ impl Finish<'_> {
             self.strengthen(&mut outcome, StopReason::StorageLost(failure.to_string()));
         }
         self.write(Stream::Stdout, &mut outcome, deadline)?;
+        let all = outcome.reason == StopReason::SourceEnded;
+        if let Some(error) = self.commit.close_record(exit_code::number(&outcome), all, self.feed) {
+            self.strengthen(&mut outcome, StopReason::StorageLost(error));
+        }
         // Nothing more is written to it, and its readiness would end every wait for stderr.
         self.commit.output.unwatch_stdout(self.turn);
         self.commit.show_event(self.turn.now, &RunEvent::RunFinished(outcome.clone()));
@@ -212,6 +217,7 @@ fn deadline_of_output(policy: &Policy, reason: &StopReason, now: Instant) -> Opt
         | StopReason::Aborted { .. }
         | StopReason::CommandLost { .. }
         | StopReason::SourceLost(_)
+        | StopReason::SourceDiffers(_)
         | StopReason::SinkClosed => policy.run_timeout.map(|limit| Instant::ZERO + limit),
         StopReason::RunTimeout
         | StopReason::RestartLimit { .. }

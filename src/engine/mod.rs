@@ -16,9 +16,11 @@ mod finish;
 mod fleet;
 mod guard_watch;
 mod handle;
+mod journal;
 mod launching;
 mod manners;
 mod own_files;
+mod own_system;
 mod pace;
 pub mod parallel;
 mod progress;
@@ -39,9 +41,10 @@ pub use handle::{Controls, Run, start, start_with};
 /// The components, for the simulator that drives them on a fake system.
 #[doc(hidden)]
 pub mod parts {
+    pub use super::answer::Answer;
     pub use super::answer::{CommandReply, EarlyLines};
     pub use super::apply::Components;
-    pub use super::commit::{Commit, DurableRecord, EarlyOutput, LiveRegion, OutputStreams};
+    pub use super::commit::{Commit, DurableRecord, EarlyOutput, Journaled, LiveRegion, OutputStreams};
     pub use super::feed::{EarlierItems, Feed};
     pub use super::fleet::{
         CommandExit, CommandPool, Conversation, Fleet, HandFate, Hands, Handshake, InHand, ItemBytes, LaunchSpec,

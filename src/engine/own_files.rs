@@ -120,6 +120,9 @@ const OWN_OPEN_FILES: u64 = 10;
 /// Descriptors of a thread that removes folders.
 const REMOVAL_OPEN_FILES: u64 = 3;
 
+/// Descriptors of a journal: to write it, to read it, and the one that the guard holds too.
+const JOURNAL_OPEN_FILES: u64 = 3;
+
 /// [`OWN_OPEN_FILES`], the files that are written, the terminals of a bar and of answers, and what a removal of folders opens.
 pub fn open_files(config: &Config) -> u64 {
     let OutputSpec { events, joblog, results, progress, .. } = &config.output;
@@ -135,7 +138,11 @@ pub fn open_files(config: &Config) -> u64 {
         config.workers_file.is_some(),
         config.asks,
     ];
-    OWN_OPEN_FILES + if removes_folders { REMOVAL_OPEN_FILES } else { 0 } + files.map(u64::from).iter().sum::<u64>()
+    let journal = if config.journal.is_some() { JOURNAL_OPEN_FILES } else { 0 };
+    OWN_OPEN_FILES
+        + journal
+        + if removes_folders { REMOVAL_OPEN_FILES } else { 0 }
+        + files.map(u64::from).iter().sum::<u64>()
 }
 
 /// Refuses a limit of open files that leaves no room for the supervisor itself, whatever the workers need.

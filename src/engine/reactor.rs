@@ -112,8 +112,10 @@ impl Reactor {
         }
         self.pace.end_turn(&self.core, &mut self.turn);
         self.handle_facts();
+        mutant!(BarrierBehindFrames, self.pass_barrier(), ());
         // Before the output is written, so that workers work meanwhile.
         self.components.fleet.end_turn(&mut self.turn);
+        mutant!(BarrierBehindFrames, (), self.pass_barrier());
         self.handle_facts();
         if self.outcome.is_none() {
             let Components { commit, feed, fleet, .. } = &mut self.components;
@@ -133,12 +135,22 @@ impl Reactor {
             // The source was passed over because of what has just been written: perhaps nothing else wakes the loop.
             more |= was_congested && !is_congested;
             self.handle_facts();
+            // Nothing leaves before it is recorded, not even while the loop waits.
+            more |= self.components.commit.is_behind_barrier();
         }
         if self.turn.trace.is_on() {
             let now = self.turn.system.now();
             self.turn.trace.end_turn(now, self.components.commit.output.out.len());
         }
         more
+    }
+
+    /// Everything of this turn is recorded. At the end of the run, `finish` does that.
+    fn pass_barrier(&mut self) {
+        if self.outcome.is_none() {
+            let Components { commit, feed, .. } = &mut self.components;
+            commit.end_barrier(&mut self.turn, feed);
+        }
     }
 
     fn take_in(&mut self) -> bool {
@@ -250,6 +262,9 @@ impl Reactor {
     fn handle_facts(&mut self) {
         self.show_notices();
         while let Some(Fact { input, mut reply }) = self.turn.facts.pop_front() {
+            if let Input::TakenBack { item, .. } = input {
+                self.components.commit.taken_back(self.turn.now, item);
+            }
             self.turn.trace.fact(self.turn.now, &input);
             self.core.handle(input, self.turn.now);
             self.carry_out(&mut reply);

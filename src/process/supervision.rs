@@ -123,7 +123,7 @@ impl<'n> Supervision<'n> {
         let system = ProcessError::system;
         let ignored = ignored();
         // Before the signals are caught: all of them are blocked in the guard.
-        let (guard, refused) = Guard::start_if_allowed(&[]).map_err(system("start the guard"))?;
+        let (guard, refused) = Guard::start_if_allowed(&[], None).map_err(system("start the guard"))?;
         if let Some(error) = refused {
             notify(&ProcessNotice::Unguarded { why: error.to_string() });
         }

@@ -31,10 +31,15 @@ pub fn refuse_closed_stdout() -> Result<(), ExitCode> {
 
 /// Writes a text that was asked for. A reader that closed the pipe has read enough.
 pub fn show(text: &str) -> ExitCode {
+    show_bytes(text.as_bytes())
+}
+
+/// [`show`] of bytes.
+pub fn show_bytes(bytes: &[u8]) -> ExitCode {
     if let Err(exit) = refuse_closed_stdout() {
         return exit;
     }
-    match io::stdout().write_all(text.as_bytes()) {
+    match io::stdout().write_all(bytes) {
         Err(error) if error.kind() != io::ErrorKind::BrokenPipe => fail(&error, exit_code::LOST),
         _ => ExitCode::from(exit_code::DONE),
     }

@@ -4,20 +4,25 @@
 //! Invariant: a user of the library like any other. It knows the command line, which no other module but `cli` does.
 
 mod answer;
+mod audit;
 mod check_worker;
 mod compare;
 mod export;
 mod flow;
+mod journal_export;
+mod journal_file;
 mod parallel;
 #[cfg(feature = "plot")]
 mod plot_target;
 mod replay;
 mod run;
 mod sem;
+mod show;
 mod sink;
 mod stats;
 #[cfg(feature = "plot")]
 mod stats_plot;
+mod status;
 mod tour;
 mod trace_file;
 mod why;
@@ -77,6 +82,9 @@ fn carry_out(subcommand: Subcommand) -> ExitCode {
         Subcommand::Why(flags) => why::run(&flags),
         Subcommand::Stats(command) => stats::run(&command),
         Subcommand::Export(flags) => export::run(&flags),
+        Subcommand::Audit(flags) => audit::run(&flags),
+        Subcommand::Status(flags) => status::run(&flags),
+        Subcommand::Show(flags) => show::run(&flags),
         Subcommand::CheckWorker(check) => check_worker::run(&check),
         Subcommand::Xargs(command) => xargs::run(*command),
         Subcommand::Parallel(command) => parallel::run(&command),

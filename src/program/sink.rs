@@ -80,10 +80,10 @@ pub fn is_input(output: &Path, input: &Path) -> bool {
     identity(output).is_some_and(|output| identity(input) == Some(output))
 }
 
-/// Reports that the trace would be written over.
+/// Reports that the file that is read would be written over.
 pub fn refuse_input(output: &Path) -> ExitCode {
     let name = output.display();
-    fail(&format_args!("failed to write {name}: it is the trace that is read; give another file"), exit_code::USAGE)
+    fail(&format_args!("failed to write {name}: it is the file that is read; give another one"), exit_code::USAGE)
 }
 
 /// The pager of the user, or ours; `None` if there is none.

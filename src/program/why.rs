@@ -28,7 +28,7 @@ pub fn run(flags: &WhyFlags) -> ExitCode {
 }
 
 /// The title, then each sentence behind its time.
-fn text(story: &Story, columns: usize) -> String {
+pub fn text(story: &Story, columns: usize) -> String {
     let times: Vec<String> = story.sentences.iter().map(|told| format!("{:.6}", told.at.as_secs_f64())).collect();
     let width = times.iter().map(String::len).max().unwrap_or(0);
     let mut text = String::new();

@@ -113,7 +113,7 @@ fn exit_of(end: &XargsEnd, command: &OsStr) -> ProgramExit {
                 return ProgramExit::Code(if has_failed { exit_code::XARGS_FAILED } else { FAILED });
             }
         }
-        StopReason::SourceLost(error) | StopReason::StorageLost(error) => {
+        StopReason::SourceLost(error) | StopReason::SourceDiffers(error) | StopReason::StorageLost(error) => {
             say(&format_args!("failed to {}", escaped(error)));
             return ProgramExit::Code(FAILED);
         }

@@ -271,6 +271,14 @@ const RULES: &[Rule] = &[
         .odd(&[b"", b"-", b"."]),
     // Without a trace it is refused, so it is drawn with neither.
     rule("trace_items", 0, &[]),
+    rule("journal", ANY, &["journal", "journal", "/dev/full", "/nonexistent/journal", "items"]).odd(&[b"", b"-", b"."]),
+    // Without a journal they are refused, so they are drawn with neither.
+    rule("resume", 0, &["journal"]),
+    rule("retry_failed", 0, &[]),
+    rule("retry_dead", 0, &[]),
+    rule("force", 0, &[]),
+    rule("durability", 0, &["process", "power"]),
+    rule("journal_results", 0, &[]),
     rule("flow", ANY, &[]),
     rule("color", ANY, &["auto", "always", "never"]).odd(NO_WORDS),
     rule("summary", ANY, &["auto", "always", "never"]).odd(NO_WORDS),

@@ -4,6 +4,7 @@
 //!
 //! Invariant: a word is a subcommand only as the first one; behind `--` it is a command.
 
+pub mod audit;
 pub mod check_worker;
 pub mod compare;
 pub mod export;
@@ -12,7 +13,9 @@ pub mod parallel;
 pub mod replay;
 pub mod run;
 pub mod sem;
+pub mod show;
 pub mod stats;
+pub mod status;
 pub mod tour;
 pub mod why;
 pub mod xargs;
@@ -42,6 +45,9 @@ pub enum Subcommand {
     Why(why::WhyFlags),
     Stats(stats::StatsCommand),
     Export(export::ExportFlags),
+    Audit(audit::AuditFlags),
+    Status(status::StatusFlags),
+    Show(show::ShowFlags),
     CheckWorker(CheckWorker),
     Xargs(Box<xargs::XargsCommand>),
     Parallel(parallel::ParallelCommand),
@@ -61,7 +67,7 @@ pub struct Row {
 const NAME_COLUMNS: usize = 14;
 
 /// Every subcommand, in the order of the help.
-pub const ROWS: [Row; 12] = [
+pub const ROWS: [Row; 15] = [
     Row { name: run::NAME, about: run::ABOUT, read: |words| Ok(run::read(words)?.map(Subcommand::Run)) },
     Row { name: sem::NAME, about: sem::ABOUT, read: |words| Ok(sem::read(words)?.map(Subcommand::Sem)) },
     Row {
@@ -79,6 +85,9 @@ pub const ROWS: [Row; 12] = [
     Row { name: why::NAME, about: why::ABOUT, read: |words| Ok(why::read(words)?.map(Subcommand::Why)) },
     Row { name: stats::NAME, about: stats::ABOUT, read: |words| Ok(stats::read(words)?.map(Subcommand::Stats)) },
     Row { name: export::NAME, about: export::ABOUT, read: |words| Ok(export::read(words)?.map(Subcommand::Export)) },
+    Row { name: audit::NAME, about: audit::ABOUT, read: |words| Ok(audit::read(words)?.map(Subcommand::Audit)) },
+    Row { name: status::NAME, about: status::ABOUT, read: |words| Ok(status::read(words)?.map(Subcommand::Status)) },
+    Row { name: show::NAME, about: show::ABOUT, read: |words| Ok(show::read(words)?.map(Subcommand::Show)) },
     Row {
         name: check_worker::NAME,
         about: check_worker::ABOUT,

@@ -5,14 +5,21 @@
 mod digest;
 mod early;
 mod job_log;
+mod journaled;
 mod live;
 mod output;
+mod pending;
 mod pipeline;
+mod recording;
 mod reorder;
+mod shown;
 #[cfg(test)]
 pub(super) mod testing;
 
 pub use early::EarlyOutput;
+pub use journaled::{DurableRecord, Journaled};
 pub use live::{LiveRegion, REDRAW_EVERY};
 pub use output::{OutputStreams, RESUME_BYTES, Stream, stdout_lost};
-pub use pipeline::{Commit, DurableRecord};
+pub use pending::PendingResults;
+pub use pipeline::Commit;
+pub use recording::Recording;

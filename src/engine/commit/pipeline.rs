@@ -13,12 +13,13 @@ use super::super::feed::Feed;
 use super::super::token::Port;
 use super::super::turn::Turn;
 use super::early::EarlyOutput;
+use super::journaled::Journaled;
 use super::output::{OutputStreams, RESUME_BYTES};
 use super::reorder::{HeldResults, Reorder};
 use super::{digest, job_log};
 use crate::core::input::Input;
 use crate::model::event::RunEvent;
-use crate::model::ids::{Incarnation, ItemId, WorkerId};
+use crate::model::ids::{Batch, Incarnation, ItemId, WorkerId};
 use crate::model::outcome::{Outcome, Settlement};
 use crate::model::time::{Duration, Instant};
 use crate::model::words;
@@ -30,7 +31,6 @@ use crate::sys::outbox::Flushed;
 use crate::sys::poller::Interest;
 use std::borrow::Cow;
 use std::cell::RefCell;
-use std::io;
 use std::rc::Rc;
 
 /// How soon a file is looked at again that no event tells of.
@@ -50,24 +50,12 @@ fn own_files<'a>(
     reporters.iter_mut().chain(logs).filter_map(|reporter| reporter.file())
 }
 
-/// A record of outcomes that has to be safe before they become visible.
-pub trait DurableRecord {
-    /// Adds a settlement and its results, of which a large one is in the temporary file. Nothing has to be safe before
-    /// [`DurableRecord::flush`].
-    fn settled(&mut self, now: Instant, settlement: &Settlement, results: &Content<'_>);
-
-    /// The barrier: when it returns, everything that was added is safe.
-    ///
-    /// # Errors
-    /// The record is not safe; nothing of this turn or of a later one becomes visible, and the run stops. It is not
-    /// called again.
-    fn flush(&mut self) -> io::Result<()>;
-}
-
 /// Something that waits for the barrier.
 enum Deferred {
     Event(RunEvent),
     Results(Box<HeldResults>),
+    /// Items that wait for the next session.
+    Gap,
 }
 
 /// Outcomes on their way out.
@@ -83,9 +71,7 @@ pub struct Commit {
     reorder: Reorder,
     /// What commands wrote that still run, if it is shown before they end.
     early: Option<EarlyOutput>,
-    record: Option<Box<dyn DurableRecord>>,
-    /// The barrier did not hold. It is not tried again: after a failed sync, a later one succeeds without the bytes.
-    record_lost: bool,
+    journaled: Journaled,
     /// In the order in which it becomes visible.
     waiting: Vec<(Instant, Deferred)>,
     /// The first failure of a reporter's own file since it was last asked for.
@@ -112,8 +98,7 @@ impl Commit {
             wants_inputs,
             reorder: Reorder::default(),
             early: None,
-            record: None,
-            record_lost: false,
+            journaled: Journaled::default(),
             waiting: Vec::new(),
             failure: None,
             files: FilesState::default(),
@@ -122,9 +107,28 @@ impl Commit {
 
     /// With a record that has to be safe before anything becomes visible.
     #[must_use]
-    pub fn with_record(mut self, record: Box<dyn DurableRecord>) -> Self {
-        self.record = Some(record);
-        self
+    pub fn with_record(self, journaled: Journaled) -> Self {
+        Self { journaled, ..self }
+    }
+
+    /// An attempt at these items begins behind the next barrier.
+    pub fn begin(&mut self, now: Instant, batch: Batch, feed: &mut Feed) {
+        self.journaled.begin(now, batch, feed);
+    }
+
+    /// The same for an item that may begin later, or be taken back.
+    pub fn begin_in_hand(&mut self, now: Instant, batch: Batch, feed: &mut Feed) {
+        self.journaled.begin_in_hand(now, batch, feed);
+    }
+
+    /// An item that was in hand was not begun.
+    pub fn taken_back(&mut self, now: Instant, item: ItemId) {
+        self.journaled.taken_back(now, item);
+    }
+
+    /// Whether something has to be made safe, or shown, before the loop waits.
+    pub fn is_behind_barrier(&self) -> bool {
+        !self.journaled.is_lost() && (self.journaled.is_behind() || !self.waiting.is_empty())
     }
 
     /// With reporters that get items in the order in which they end.
@@ -183,11 +187,17 @@ impl Commit {
             let noted = log.event(now, &event, &mut self.output.out, &mut self.output.err);
             self.failure = self.failure.take().or(noted.err());
         }
-        if self.record.is_some() {
+        if self.journaled.is_on() && !self.shows_although_lost(&event) {
+            self.journaled.happened(now, &event);
             self.waiting.push((now, Deferred::Event(event)));
         } else {
             self.show_event(now, &event);
         }
+    }
+
+    /// Once the record is lost no outcome is shown any more. Why the run stops is.
+    fn shows_although_lost(&self, event: &RunEvent) -> bool {
+        self.journaled.is_lost() && !matches!(event, RunEvent::ItemsSettled(_) | RunEvent::ItemRetried { .. })
     }
 
     /// Items have their outcome. `in_turn`: their results may become visible; else [`Commit::commit`] names them later.
@@ -212,9 +222,8 @@ impl Commit {
             self.failure = self.failure.take().or(logged.err());
         }
         let in_turn = mutant!(OrderIgnored, in_turn, true);
-        if let Some(record) = &mut self.record {
-            let none = Content::default();
-            record.settled(now, &settlement, answer.as_ref().map_or(&none, |answer| &answer.results));
+        if !self.journaled.settled(now, &settlement, answer.as_ref(), feed) {
+            return self.leave_open(now, settlement, in_turn, feed);
         }
         if !in_turn {
             // Causes are few, and most settlements have none: the copy costs no allocation.
@@ -224,7 +233,7 @@ impl Commit {
                 feed.release(settlement.first, settlement.count);
             }
             self.reorder.hold(settlement, answer);
-        } else if mutant!(BarrierForgotten, self.record.is_some(), false) {
+        } else if mutant!(BarrierForgotten, self.journaled.is_on(), false) {
             let event = RunEvent::ItemsSettled(settlement.clone());
             self.waiting.push((now, Deferred::Results(Box::new(HeldResults::new(settlement, answer)))));
             self.waiting.push((now, Deferred::Event(event)));
@@ -235,11 +244,24 @@ impl Commit {
         }
     }
 
+    /// Items have no outcome after all: they wait for the next session. In keep-order nothing that follows them is shown.
+    fn leave_open(&mut self, now: Instant, settlement: Settlement, in_turn: bool, feed: &mut Feed) {
+        let (first, count) = (settlement.first, settlement.count);
+        self.note(now, RunEvent::ItemsSettled(settlement.clone()));
+        if in_turn {
+            feed.release(first, count);
+            self.waiting.push((now, Deferred::Gap));
+        } else {
+            self.journaled.hold_open(&settlement);
+            self.reorder.hold(settlement, None);
+        }
+    }
+
     /// The turn of these items, which were settled before, has come.
     pub fn commit(&mut self, now: Instant, first: ItemId, count: u32, feed: &mut Feed) {
         let end = first.plus(u64::from(count));
         while let Some(mut held) = self.reorder.take(first, end) {
-            if self.record.is_some() {
+            if self.journaled.is_on() {
                 self.waiting.push((now, Deferred::Results(Box::new(held))));
                 continue;
             }
@@ -249,15 +271,51 @@ impl Commit {
 
     fn show_held(&mut self, now: Instant, held: &mut HeldResults, feed: &mut Feed) {
         while let Some((settlement, answer)) = held.take_next() {
-            self.show(now, &settlement, Some(answer), feed);
+            if self.journaled.is_open(&settlement) {
+                feed.release(settlement.first, settlement.count);
+                self.journaled.note_gap();
+            } else {
+                self.show_recorded(now, &settlement, Some(answer), feed);
+            }
         }
     }
 
-    /// Ends a turn: the barrier, then what waits for it, then what the descriptors take.
-    pub fn end_turn(&mut self, turn: &mut Turn, feed: &mut Feed) {
-        if let Some(error) = self.pass_barrier(feed) {
-            turn.report(Input::StorageLost { error });
+    /// Shows an outcome, behind those of an earlier session whose turn comes first.
+    fn show_recorded(&mut self, now: Instant, settlement: &Settlement, answer: Option<Answer<'_>>, feed: &mut Feed) {
+        self.show_pending(now, feed);
+        self.show_next(now, settlement, answer, feed);
+    }
+
+    /// Shows an outcome, unless one before it waits for the next session: then this one does, too.
+    fn show_next(&mut self, now: Instant, settlement: &Settlement, answer: Option<Answer<'_>>, feed: &mut Feed) {
+        if !self.journaled.may_show() {
+            return feed.release(settlement.first, settlement.count);
         }
+        self.show(now, settlement, answer, feed);
+        self.journaled.note_shown(settlement);
+    }
+
+    /// Shows results of an earlier session that are due.
+    pub fn show_pending(&mut self, now: Instant, feed: &mut Feed) {
+        loop {
+            match self.journaled.next_pending(feed) {
+                Ok(None) => return,
+                Ok(Some(mut read)) => {
+                    let settlement = read.settlement.clone();
+                    self.show_next(now, &settlement, Some(read.answer()), feed);
+                }
+                Err(error) => {
+                    let failure = ReporterError::Earlier { error };
+                    self.failure = self.failure.take().or(Some(failure));
+                    return;
+                }
+            }
+        }
+    }
+
+    /// Ends a turn: what waits for the files of reporters, then what the descriptors take. The barrier has been passed.
+    pub fn end_turn(&mut self, turn: &mut Turn, feed: &mut Feed) {
+        self.show_pending(turn.now, feed);
         // Before the files: an item whose line is in the log has its results in its files.
         let failure = self.flush_reporters();
         let waiting = self.flush_files(turn);
@@ -266,31 +324,46 @@ impl Commit {
         if let Some(failure) = failure.or_else(|| self.failure.take()) {
             turn.report(Input::StorageLost { error: failure.to_string() });
         }
+        self.journaled.note_mark(&self.output.out);
         self.output.flush(turn);
         if self.output.is_congested() && counted > RESUME_BYTES && !std::mem::replace(&mut self.files.said, true) {
             self.say_what_is_behind(turn);
         }
     }
 
+    /// Passes the barrier, and reports if it does not hold.
+    pub fn end_barrier(&mut self, turn: &mut Turn, feed: &mut Feed) {
+        if let Some(error) = self.pass_barrier(feed) {
+            turn.report(Input::StorageLost { error });
+        }
+    }
+
     /// Makes the record safe and shows what waits for that. Without a record nothing waits. Returns why the record is not
     /// safe, the first time that it is not; from then on nothing becomes visible.
     pub fn pass_barrier(&mut self, feed: &mut Feed) -> Option<String> {
-        let may_pass = !self.record_lost && !self.waiting.is_empty();
-        let record = self.record.as_mut().filter(|_| may_pass)?;
-        if let Err(error) = mutant!(BarrierNotFlushed, record.flush(), Ok(())) {
-            self.record_lost = true;
+        if !self.is_behind_barrier() {
+            return None;
+        }
+        if let Err(error) = self.journaled.flush(feed, &self.output.out) {
             self.logs.iter_mut().filter_map(|log| log.file()).for_each(OwnFile::discard);
-            return Some(format!("write the journal: {error}"));
+            return Some(format!("write the journal {error}"));
         }
         let mut waiting = std::mem::take(&mut self.waiting);
         for (now, waiting) in waiting.drain(..) {
             match waiting {
                 Deferred::Event(event) => self.show_event(now, &event),
                 Deferred::Results(mut held) => self.show_held(now, &mut held, feed),
+                Deferred::Gap => self.journaled.note_gap(),
             }
         }
         self.waiting = waiting;
         None
+    }
+
+    /// Records how the run ended, once stdout is written. Returns why that failed.
+    pub fn close_record(&mut self, exit_code: u8, all: bool, feed: &mut Feed) -> Option<String> {
+        let closed = self.journaled.close(exit_code, all, feed, &self.output.out);
+        closed.err().map(|error| format!("write the journal {error}"))
     }
 
     /// Reporters write what they hold back; the first failure of one of their files since the last call.
@@ -395,14 +468,18 @@ impl Commit {
 
 #[cfg(test)]
 mod tests {
+    use super::super::journaled::DurableRecord;
     use super::super::testing::Still;
     use super::*;
+    use crate::journal::record::{Accepted, GivenAway};
+    use crate::model::ids::Attempt;
     use crate::source::{Delivery, Payload, Source, SourceError};
     use crate::sys::block::Block;
     use crate::sys::outbox::Outbox;
     use crate::sys::spill::{SpillFile, SpilledContent};
     use std::cell::RefCell;
     use std::fs::File;
+    use std::io;
     use std::os::fd::BorrowedFd;
     use std::rc::Rc;
     use std::sync::Arc;
@@ -466,11 +543,34 @@ mod tests {
     }
 
     impl DurableRecord for Notes {
-        fn settled(&mut self, _: Instant, settlement: &Settlement, results: &Content<'_>) {
-            self.add(format!("record{}={}", settlement.first, results.spilled.bytes() + results.memory.len() as u64));
+        fn accepted(&mut self, _: Accepted) {}
+        fn begun(&mut self, _: Instant, batch: Batch) {
+            self.add(format!("begun{}+{}", batch.first, batch.count));
+        }
+        fn returned(&mut self, _: Instant, batch: Batch) {
+            self.add(format!("back{}+{}", batch.first, batch.count));
+        }
+        fn happened(&mut self, _: Instant, _: &RunEvent) {}
+        fn settled(&mut self, _: Instant, settlement: &Settlement, answer: Option<&Answer<'_>>, _: &[u8]) -> bool {
+            let bytes = answer.map_or(0, |answer| answer.results.total_bytes());
+            self.add(format!("record{}={bytes}", settlement.first));
+            settlement.outcome != Outcome::Skipped
+        }
+        fn place(&self) -> u64 {
+            7
+        }
+        fn given_away(&mut self, shown: GivenAway, _: u64) {
+            self.add(format!("left{shown:?}"));
+        }
+        fn is_behind(&self) -> bool {
+            self.0.borrow().iter().any(|note| note.starts_with("record") || note.starts_with("begun"))
         }
         fn flush(&mut self) -> io::Result<()> {
             self.add("barrier".to_owned());
+            Ok(())
+        }
+        fn close(&mut self, exit_code: u8, all: bool) -> io::Result<()> {
+            self.add(format!("closed{exit_code}{all}"));
             Ok(())
         }
     }
@@ -586,18 +686,49 @@ mod tests {
         }
     }
 
+    fn journaled(record: impl DurableRecord + 'static, in_order: Option<u64>) -> Journaled {
+        Journaled::new(Box::new(record), in_order.map(ItemId), None)
+    }
+
     #[test]
     fn with_a_record_nothing_of_a_turn_is_visible_before_the_barrier() {
         let (commit, mut feed, mut turn, notes) = fixture(true);
-        let mut commit = commit.with_record(Box::new(notes.clone()));
+        let mut commit = commit.with_record(journaled(notes.clone(), None));
+        commit.begin(Instant::ZERO, Batch { first: ItemId(0), count: 2, attempt: Attempt::FIRST }, &mut feed);
         commit.settle(Instant::ZERO, done(1, 1), false, answer(1, 1, b"B\n"), &mut feed);
         commit.settle(Instant::ZERO, done(0, 1), true, answer(0, 1, b"A\n"), &mut feed);
         commit.commit(Instant::ZERO, ItemId(1), 1, &mut feed);
-        assert_eq!(notes.take(), "record1=2 record0=2");
+        assert!(commit.is_behind_barrier());
+        commit.end_barrier(&mut turn, &mut feed);
+        let recorded = "begun0+2 record1=2 record0=2 barrier event1+1 show0[a]=A; event0+1 show1[b]=B;";
+        assert_eq!(notes.take(), recorded);
+        assert!(!commit.is_behind_barrier());
         commit.end_turn(&mut turn, &mut feed);
-        assert_eq!(notes.take(), "barrier event1+1 show0[a]=A; event0+1 show1[b]=B;");
-        commit.end_turn(&mut turn, &mut feed);
+        commit.end_barrier(&mut turn, &mut feed);
         assert_eq!(notes.take(), "", "a turn without outcomes needs no barrier");
+        assert_eq!(commit.close_record(3, true, &mut feed), None);
+        assert_eq!(notes.take(), "leftRecordedBefore(7) closed3true");
+    }
+
+    #[test]
+    fn in_keep_order_nothing_is_shown_behind_an_item_that_waits_for_the_next_session() {
+        let (commit, mut feed, mut turn, notes) = fixture(true);
+        let mut commit = commit.with_record(journaled(notes.clone(), Some(0)));
+        let skipped = Settlement { outcome: Outcome::Skipped, ..done(1, 1) };
+        commit.settle(Instant::ZERO, done(2, 1), false, answer(2, 1, b"C\n"), &mut feed);
+        commit.settle(Instant::ZERO, skipped, false, None, &mut feed);
+        commit.settle(Instant::ZERO, done(0, 1), true, answer(0, 1, b"A\n"), &mut feed);
+        commit.commit(Instant::ZERO, ItemId(1), 2, &mut feed);
+        commit.end_barrier(&mut turn, &mut feed);
+        commit.end_turn(&mut turn, &mut feed);
+        let shown = "record2=2 record1=0 record0=2 barrier event2+1 event1+1 show0[a]=A; event0+1";
+        assert_eq!(notes.take(), shown);
+        assert_eq!(
+            (commit.close_record(130, false, &mut feed), feed.payload_bytes()),
+            (None, 6),
+            "three items are left"
+        );
+        assert_eq!(notes.take(), "leftBefore(ItemId(1)) closed130false");
     }
 
     #[test]
@@ -605,21 +736,40 @@ mod tests {
         /// Fails once, as a file does after a failed sync.
         struct Full(bool);
         impl DurableRecord for Full {
-            fn settled(&mut self, _: Instant, _: &Settlement, _: &Content<'_>) {}
+            fn accepted(&mut self, _: Accepted) {}
+            fn begun(&mut self, _: Instant, _: Batch) {}
+            fn returned(&mut self, _: Instant, _: Batch) {}
+            fn happened(&mut self, _: Instant, _: &RunEvent) {}
+            fn settled(&mut self, _: Instant, _: &Settlement, _: Option<&Answer<'_>>, _: &[u8]) -> bool {
+                true
+            }
+            fn place(&self) -> u64 {
+                0
+            }
+            fn given_away(&mut self, _: GivenAway, _: u64) {}
+            fn is_behind(&self) -> bool {
+                true
+            }
             fn flush(&mut self) -> io::Result<()> {
-                if std::mem::replace(&mut self.0, false) { Err(io::ErrorKind::StorageFull.into()) } else { Ok(()) }
+                let error = io::Error::other("./j: no storage space");
+                if std::mem::replace(&mut self.0, false) { Err(error) } else { Ok(()) }
+            }
+            fn close(&mut self, _: u8, _: bool) -> io::Result<()> {
+                unreachable!("a lost record is closed")
             }
         }
         let (commit, mut feed, mut turn, notes) = fixture(false);
-        let mut commit = commit.with_record(Box::new(Full(true)));
+        let mut commit = commit.with_record(journaled(Full(true), None));
         commit.settle(Instant::ZERO, done(0, 1), true, answer(0, 1, b"A\n"), &mut feed);
         turn.facts.clear();
-        commit.end_turn(&mut turn, &mut feed);
+        commit.end_barrier(&mut turn, &mut feed);
         commit.settle(Instant::ZERO, done(1, 1), true, answer(1, 1, b"B\n"), &mut feed);
+        commit.end_barrier(&mut turn, &mut feed);
         commit.end_turn(&mut turn, &mut feed);
         assert_eq!((notes.take().as_str(), commit.pass_barrier(&mut feed)), ("", None));
+        assert_eq!(commit.close_record(4, false, &mut feed), None);
         let facts: Vec<_> = turn.facts.iter().map(|fact| format!("{:?}", fact.input)).collect();
-        assert_eq!(facts, ["StorageLost { error: \"write the journal: no storage space\" }"]);
+        assert_eq!(facts, ["StorageLost { error: \"write the journal ./j: no storage space\" }"]);
     }
 
     #[test]
@@ -632,10 +782,10 @@ mod tests {
                 .map(|answer| Answer { results: Content { spilled: content, ..Content::default() }, ..answer })
         };
         let (recorded, mut feed, mut turn, notes) = fixture(false);
-        let mut recorded = recorded.with_record(Box::new(notes.clone()));
+        let mut recorded = recorded.with_record(journaled(notes.clone(), None));
         recorded.settle(Instant::ZERO, done(0, 1), true, spilled(0), &mut feed);
         assert_eq!((notes.take().as_str(), spill.live_bytes()), ("record0=6", 6), "it waits for the barrier");
-        recorded.end_turn(&mut turn, &mut feed);
+        recorded.end_barrier(&mut turn, &mut feed);
         assert_eq!(spill.live_bytes(), 0, "the record only reads it");
         let (mut commit, mut feed, _, _) = fixture(false);
         commit.settle(Instant::ZERO, done(0, 1), true, spilled(0), &mut feed);

@@ -13,6 +13,23 @@ pub(super) enum CutPart {
     Picked(u32),
 }
 
+/// The first items of a payload, at least one, and what is left of it.
+pub(super) fn split(payload: Payload, count: u32, delimiter: u8) -> (Payload, Option<Payload>) {
+    if count >= payload.count {
+        return (payload, None);
+    }
+    let Payload { block, range, count: all, priority } = payload;
+    let mut ends = memchr::memchr_iter(delimiter, &block[range.clone()]);
+    let last = ends.nth(count.saturating_sub(1) as usize).unwrap_or(range.len().saturating_sub(1));
+    let end = range.start + last + 1;
+    // A payload of one item is without its delimiter.
+    let of = |from: usize, to: usize, count: u32| {
+        let range = from..if count == 1 { to - 1 } else { to };
+        Payload { block: Arc::clone(&block), range, count, priority }
+    };
+    (of(range.start, end, count), Some(of(end, range.end, all - count)))
+}
+
 /// Cuts out the items that `picks` returns true for, which gets their place in the payload, from 0, and their bytes.
 pub(super) fn cut(payload: Payload, delimiter: u8, mut picks: impl FnMut(u32, &[u8]) -> bool) -> Vec<CutPart> {
     if payload.count <= 1 {

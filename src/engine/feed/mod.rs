@@ -9,16 +9,22 @@
 
 mod cut;
 mod earlier;
+mod input_check;
+mod intake;
 mod payloads;
 mod refused;
+mod resumed;
 
 pub use earlier::{EarlierItems, IsStored};
+pub use input_check::{InputCheck, InputDiffers};
+pub use resumed::ResumedItems;
 
 use super::token::Port;
 use super::turn::Turn;
 use crate::core::input::Input;
+use crate::journal::record::Accepted;
 use crate::model::arrangement::ItemForm;
-use crate::model::ids::ItemId;
+use crate::model::ids::{Attempt, ItemId};
 use crate::model::item_set::ItemSet;
 use crate::model::outcome::{FailReason, Outcome};
 use crate::model::spec::ProtocolKind;
@@ -27,8 +33,10 @@ use crate::source::{Delivery, Payload, Source};
 use crate::sys::block::BlockSlice;
 use crate::sys::poller::{Added, Interest};
 use cut::CutPart;
+use intake::Intake;
 use payloads::Payloads;
 use refused::{PayloadPart, Refused};
+use resumed::ResumedPart;
 use std::borrow::Cow;
 
 /// Bytes of items and held results above which the source waits, as long as every worker has items: a fixed part, and
@@ -79,10 +87,20 @@ pub struct Feed {
     form: ItemForm,
     /// What no item may be.
     refused: Option<Refused>,
+    /// Items with an outcome from an earlier run, those that the source has delivered.
+    restored: ItemSet,
+    past: PastOfInput,
+}
+
+/// What was before this run, and what a journal is told of it.
+#[derive(Default)]
+struct PastOfInput {
     /// Items that an earlier run has finished.
     earlier: Option<EarlierItems>,
-    /// Those of them that the source has delivered.
-    restored: ItemSet,
+    /// Items that the journal has, until the source has delivered them.
+    resumed: Option<ResumedItems>,
+    /// `None`: there is no journal.
+    intake: Option<Intake>,
 }
 
 impl Feed {
@@ -99,15 +117,70 @@ impl Feed {
             reads_far,
             form: ItemForm::Whole,
             refused: None,
-            earlier: None,
             restored: ItemSet::default(),
+            past: PastOfInput::default(),
         }
+    }
+
+    /// A journal is told what is accepted. `offset`: bytes of the input that it has; `resumed`: the items that it has.
+    #[must_use]
+    pub fn with_journal(self, offset: u64, resumed: Option<ResumedItems>) -> Self {
+        let resumed = resumed.filter(|resumed| !resumed.is_over());
+        Self { past: PastOfInput { resumed, intake: Some(Intake::new(offset)), ..self.past }, ..self }
+    }
+
+    /// What was accepted since the last call, for a journal.
+    pub fn take_accepted(&mut self, mut take: impl FnMut(Accepted)) {
+        if let Some(intake) = &mut self.past.intake {
+            intake.take().for_each(&mut take);
+        }
+    }
+
+    /// Compares another source of the same items with what a journal has of them.
+    ///
+    /// # Errors
+    /// They are others. A source that breaks off is judged when it is read again.
+    pub fn compare(&self, source: &mut dyn Source, check: &mut InputCheck) -> Result<(), InputDiffers> {
+        let (mut at, delimiter) = (self.next, self.payloads.delimiter());
+        loop {
+            let parts = match source.next(u64::MAX) {
+                Ok(Delivery::Items(payload)) => match &self.refused {
+                    Some(refused) if refused.is_in(&payload, delimiter) => refused.parts(payload, delimiter),
+                    _ => vec![PayloadPart::Items(payload)],
+                },
+                Ok(Delivery::Rejected(reason)) => vec![PayloadPart::Refused(reason)],
+                Ok(Delivery::Idle) => continue,
+                Ok(Delivery::Ended) => return check.ended(at),
+                Err(_) => return Ok(()),
+            };
+            for part in parts {
+                let (mut rest, rejected) = match part {
+                    PayloadPart::Items(payload) => (Some(payload), 0),
+                    PayloadPart::Refused(_) => (None, 1),
+                };
+                if rejected > 0 && check.items_of_block(at)?.is_some() {
+                    check.add(None, rejected, delimiter)?;
+                }
+                at = at.plus(u64::from(rejected));
+                while let Some(payload) = rest.take() {
+                    let Some(count) = check.items_of_block(at)? else { return Ok(()) };
+                    let (part, behind) = cut::split(payload, count, delimiter);
+                    check.add(Some(&part.block[part.range.clone()]), part.count, delimiter)?;
+                    (at, rest) = (at.plus(u64::from(part.count)), behind);
+                }
+            }
+        }
+    }
+
+    /// The item that the source delivers next.
+    pub const fn next_item(&self) -> ItemId {
+        self.next
     }
 
     /// Hands out no item that an earlier run has finished.
     #[must_use]
     pub fn after(self, earlier: Option<EarlierItems>) -> Self {
-        Self { earlier, ..self }
+        Self { past: PastOfInput { earlier, ..self.past }, ..self }
     }
 
     /// The first item from `item` on that no earlier run is known to have finished.
@@ -169,7 +242,10 @@ impl Feed {
             }
             Ok(Delivery::Ended) => {
                 self.close(turn);
-                turn.report(Input::SourceEnded);
+                match self.past.resumed.as_ref().map_or(Ok(()), ResumedItems::ended) {
+                    Ok(()) => turn.report(Input::SourceEnded),
+                    Err(differs) => turn.report(Input::SourceDiffers { error: resume_failed(&differs) }),
+                }
             }
             Err(error) => {
                 self.close(turn);
@@ -196,35 +272,95 @@ impl Feed {
 
     fn accept(&mut self, payload: Payload, turn: &mut Turn) {
         let delimiter = self.payloads.delimiter();
-        let Some(earlier) = &mut self.earlier else { return self.arrive(payload, turn) };
+        if let Some(resumed) = &mut self.past.resumed {
+            let parts = resumed.take(payload, delimiter);
+            return self.go_on(parts, turn);
+        }
+        let Some(earlier) = &mut self.past.earlier else { return self.arrive(payload, turn) };
         let first = self.next;
         for part in mutant!(EarlierIgnored, earlier.cut(payload, first, delimiter), vec![CutPart::Kept(payload)]) {
             match part {
                 CutPart::Kept(payload) => self.arrive(payload, turn),
-                CutPart::Picked(count) => self.restore(count, turn),
+                CutPart::Picked(count) => self.restore(count, Outcome::Done, turn),
             }
         }
     }
 
-    /// The next items are counted as done. They count against no limit, so the demand stays as it is.
-    fn restore(&mut self, count: u32, turn: &mut Turn) {
+    /// The items that the journal has go on from where they stand.
+    fn go_on(&mut self, parts: Result<Vec<ResumedPart>, InputDiffers>, turn: &mut Turn) {
+        let parts = match parts {
+            Ok(parts) => parts,
+            Err(differs) => {
+                self.close(turn);
+                turn.report(Input::SourceDiffers { error: resume_failed(&differs) });
+                return;
+            }
+        };
+        if self.past.resumed.as_ref().is_some_and(ResumedItems::is_over) {
+            self.past.resumed = None;
+        }
+        for part in parts {
+            match part {
+                ResumedPart::Settled { count, outcome, payload } => {
+                    if let Some(payload) = payload {
+                        self.in_hand += u64::from(count);
+                        self.payloads.insert(self.next, payload);
+                    }
+                    self.restore(count, outcome, turn);
+                }
+                ResumedPart::Waiting { payload, attempt, causes } => {
+                    let (first, count, priority) = self.keep(payload, turn);
+                    turn.report(match attempt {
+                        Attempt::FIRST => Input::BatchArrived { first, count, priority },
+                        _ => Input::ArrivedAgain { first, count, priority, attempt, causes },
+                    });
+                }
+                ResumedPart::Rejected(reason) => self.turn_down(reason, turn),
+                ResumedPart::New(payload) => self.accept(payload, turn),
+            }
+        }
+    }
+
+    /// The next items have this outcome. They count against no limit, so the demand stays as it is.
+    fn restore(&mut self, count: u32, outcome: Outcome, turn: &mut Turn) {
         let first = self.next;
         self.next = first.plus(count.into());
         self.restored.push(first, count);
-        turn.report(Input::Restored { first, count, outcome: Outcome::Done });
+        turn.report(Input::Restored { first, count, outcome });
     }
 
     fn arrive(&mut self, payload: Payload, turn: &mut Turn) {
+        if let Some(intake) = &mut self.past.intake {
+            let items = Some(&payload.block[payload.range.clone()]);
+            intake.add(self.next, payload.count, items, self.payloads.delimiter());
+        }
+        let (first, count, priority) = self.keep(payload, turn);
+        turn.report(Input::BatchArrived { first, count, priority });
+    }
+
+    /// Keeps the bytes of the next items. Returns the first of them, their number and their priority.
+    fn keep(&mut self, payload: Payload, turn: &mut Turn) -> (ItemId, u32, i64) {
         let (first, count, priority) = (self.next, payload.count, payload.priority);
         self.count(u64::from(count));
         self.payloads.insert(first, payload);
         if turn.trace.is_on() {
             self.trace_texts(first, count, turn);
         }
-        turn.report(Input::BatchArrived { first, count, priority });
+        (first, count, priority)
     }
 
     fn reject(&mut self, reason: FailReason, turn: &mut Turn) {
+        if let Some(resumed) = self.past.resumed.as_mut() {
+            let parts = resumed.take_rejected(reason);
+            return self.go_on(parts, turn);
+        }
+        if let Some(intake) = &mut self.past.intake {
+            intake.add(self.next, 1, None, self.payloads.delimiter());
+        }
+        self.turn_down(reason, turn);
+    }
+
+    fn turn_down(&mut self, reason: FailReason, turn: &mut Turn) {
         let item = self.next;
         self.count(1);
         turn.report(Input::ItemRejected { item, reason });
@@ -340,4 +476,8 @@ impl Feed {
     pub(super) fn payload_bytes(&self) -> u64 {
         self.payloads.bytes()
     }
+}
+
+fn resume_failed(differs: &InputDiffers) -> String {
+    format!("go on with the journal: {differs}; give --force to go on all the same")
 }

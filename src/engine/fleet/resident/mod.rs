@@ -159,7 +159,8 @@ impl Residents {
                 self.read(index, turn);
                 self.note_busy_polled(index);
             }
-            Part::Writable => self.write(index, turn),
+            // At the end of the turn, behind the barrier: new frames may be among what is written.
+            Part::Writable => self.note_writable(index),
             // Of commands.
             Part::CommandStdin | Part::CommandStdout | Part::CommandStderr => {}
         }
@@ -260,10 +261,16 @@ impl Residents {
     }
 
     fn note_unwritten(&mut self, worker: WorkerId, incarnation: Incarnation) {
-        if let Some(resident) = self.slots.get(worker, incarnation)
+        if self.slots.get(worker, incarnation).is_some() {
+            self.note_writable(worker.index());
+        }
+    }
+
+    fn note_writable(&mut self, index: usize) {
+        if let Some(resident) = self.slots.resident(index)
             && !std::mem::replace(&mut resident.unwritten, true)
         {
-            self.unwritten.push(worker.index());
+            self.unwritten.push(index);
         }
     }
 

@@ -1,0 +1,367 @@
+//! The journal of a run, before the run begins: opened and locked, read if the run goes on, and begun.
+//!
+//! Invariant: a file that is refused stays as it is, and one that was made for a run that did not begin is removed.
+
+mod error;
+mod facts;
+
+pub use error::JournalError;
+
+use super::commit::{Commit, Journaled, PendingResults, Recording};
+use super::feed::{Feed, InputCheck, ResumedItems};
+use crate::journal::books::ItemStage;
+use crate::journal::file_reader::JournalFileReader;
+use crate::journal::fingerprint::RecordedInput;
+use crate::journal::record::{JournalMark, JournalRecord, RunFact};
+use crate::journal::resumption::{JournalState, SessionStart};
+use crate::journal::writer::JournalWriter;
+use crate::model::config::{Config, InputSpec, OutputMode, ResultsFormat, ShowWhen, SourceSpec};
+use crate::model::ids::ItemId;
+use crate::model::item_set::ItemSet;
+use crate::model::journal_spec::{Durability, JournalSpec, TriedAgain};
+use crate::source::Source;
+use crate::sys::clock::{self, Clock};
+use crate::sys::durable_file::{self, DurableFile, DurableFileError};
+use crate::sys::pidfd::Process;
+use crate::sys::random;
+use crate::sys::spill::SpillFile;
+use facts::{difference, facts_of};
+use std::fs::File;
+use std::io;
+use std::os::fd::{AsFd, OwnedFd};
+use std::os::unix::fs::MetadataExt;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+
+/// How long the guard of a run that was killed is waited for: so many times this long.
+const GUARD_WAITS_MAX: u32 = 400;
+const GUARD_WAIT: Duration = Duration::from_millis(5);
+
+/// A journal that is locked. If the run does not begin, one that was made for it is removed.
+pub struct OpenedJournal {
+    spec: JournalSpec,
+    facts: Vec<RunFact<'static>>,
+    file: Option<DurableFile>,
+    /// What it says, if the run goes on.
+    resumption: Option<JournalState>,
+    /// It was made, or was empty.
+    is_new: bool,
+}
+
+/// A journal in which the session has begun.
+struct BegunJournal {
+    journaled: Journaled,
+    feed: Feed,
+    /// What to say of it.
+    notice: Option<String>,
+}
+
+/// What is there beside the file when the session begins.
+pub struct SessionContext<'a> {
+    config: &'a Config,
+    /// Another source of the same items, if they can be read twice.
+    same_source: Option<Box<dyn Source>>,
+    spill: Arc<SpillFile>,
+    /// Of the session.
+    clock: &'a Clock,
+}
+
+impl<'a> SessionContext<'a> {
+    /// `same_source`: another source of the same items, if they can be read twice. `clock`: of the session.
+    pub const fn new(
+        config: &'a Config,
+        same_source: Option<Box<dyn Source>>,
+        spill: Arc<SpillFile>,
+        clock: &'a Clock,
+    ) -> Self {
+        Self { config, same_source, spill, clock }
+    }
+}
+
+/// Begins the session of a journal, if there is one. Returns also what to say of it.
+///
+/// # Errors
+/// As of [`OpenedJournal::begin`].
+pub fn begin(
+    journal: Option<OpenedJournal>,
+    feed: Feed,
+    commit: Commit,
+    context: SessionContext<'_>,
+) -> Result<(Feed, Commit, Option<String>), JournalError> {
+    let Some(journal) = journal else { return Ok((feed, commit, None)) };
+    let BegunJournal { journaled, feed, notice } = journal.begin(feed, context)?;
+    Ok((feed, commit.with_record(journaled), notice))
+}
+
+impl OpenedJournal {
+    /// Opens the journal that the run asks for, and reads it if the run goes on; the run has its id then.
+    ///
+    /// # Errors
+    /// It is refused.
+    pub fn open(config: &mut Config) -> Result<Option<Self>, JournalError> {
+        let Some(spec) = config.journal.clone() else { return Ok(None) };
+        let path = spec.file.clone();
+        let file = open_file(&spec)?;
+        if let Some(what) = written_too(config, &file) {
+            return Err(JournalError::SameFile { path, what });
+        }
+        let facts = facts_of(config);
+        let is_new = file.end() == 0;
+        let mut opened = Self { spec, facts, file: Some(file), resumption: None, is_new };
+        if !is_new {
+            opened.read()?;
+        }
+        if let Some(run) = opened.resumption.as_ref().and_then(|resumption| resumption.opened.as_ref()) {
+            config.run_id.clone_from(&run.run_id);
+        }
+        Ok(Some(opened))
+    }
+
+    fn read(&mut self) -> Result<(), JournalError> {
+        let Some(file) = &mut self.file else { return Ok(()) };
+        let path = self.spec.file.clone();
+        match JournalState::read(file.file()) {
+            Ok(_) if self.spec.resume.is_none() => return Err(JournalError::Exists { path }),
+            Ok(resumption) => {
+                let recorded = resumption.opened.as_ref().map(|opened| opened.facts.as_slice());
+                let differs = recorded.and_then(|recorded| difference(recorded, &self.facts));
+                if let Some(difference) = differs.filter(|_| !self.spec.forced) {
+                    return Err(JournalError::Fact { path, difference });
+                }
+                self.resumption = Some(resumption);
+            }
+            // It holds nothing yet.
+            Err(error) if self.spec.resume.is_some() && JournalState::is_cut_head(&error, file.end()) => {
+                file.cut(0).map_err(|error| JournalError::Write { error })?;
+                self.is_new = true;
+            }
+            Err(error) => return Err(JournalError::State { path, error }),
+        }
+        Ok(())
+    }
+
+    /// A descriptor of the file: as long as one is open, the file is locked.
+    pub fn lock(&self) -> io::Result<Option<OwnedFd>> {
+        self.file.as_ref().map(|file| file.as_fd().try_clone_to_owned()).transpose()
+    }
+
+    /// Begins the session: from now on the journal is written.
+    ///
+    /// # Errors
+    /// The input is not the one of the journal, or the disk is full.
+    fn begin(mut self, feed: Feed, context: SessionContext<'_>) -> Result<BegunJournal, JournalError> {
+        let path = self.spec.file.clone();
+        let of_read = |error| JournalError::State { path: path.clone(), error };
+        let Some(file) = self.file.take() else {
+            return Err(JournalError::Write { error: io::ErrorKind::Other.into() });
+        };
+        let shared = Arc::new(file.file().try_clone().map_err(|error| of_read(error.into()))?);
+        let reader = || JournalFileReader::new(Arc::clone(&shared)).map_err(|error| of_read(error.into()));
+        if let (Some(resumption), Some(mut source), false) = (&self.resumption, context.same_source, self.spec.forced) {
+            let mut check = InputCheck::new(RecordedInput::new(reader()?), resumption.books.next_item());
+            let same = feed.compare(source.as_mut(), &mut check);
+            same.map_err(|error| JournalError::Input { path: path.clone(), error })?;
+        }
+        let mut session =
+            SessionPlan { resumption: self.resumption.take(), ..SessionPlan::of(&self.spec, context.config) };
+        let mut writer = session.writer(file, &path)?;
+        let started_unix_ns = clock::unix_ns().saturating_sub(context.clock.now().0);
+        session.record_start(&mut writer, &self.facts, started_unix_ns);
+        writer.flush().map_err(|error| JournalError::Write { error })?;
+        if self.is_new && self.spec.durability == Durability::Power {
+            let synced = durable_file::sync_folder_of(&path);
+            synced.map_err(|error| JournalError::Write { error: named(&path, &error) })?;
+        }
+        self.is_new = false;
+        let recording = Box::new(Recording::new(writer, keeps_results(context.config, &self.spec)));
+        let order = context.config.policy.keep_order;
+        let Some(resumption) = session.resumption else {
+            let journaled = Journaled::new(recording, order.then_some(ItemId(0)), None);
+            return Ok(BegunJournal { journaled, feed: feed.with_journal(0, None), notice: None });
+        };
+        let notice = Some(notice(&path, &resumption));
+        let next = order.then_some(resumption.first_not_shown());
+        let end = resumption.books.next_item();
+        let check = match self.spec.forced {
+            true => None,
+            false => Some(InputCheck::new(RecordedInput::new(reader()?), end)),
+        };
+        let unshown = unshown(&resumption);
+        let JournalState { books, causes, pending, input_bytes, .. } = resumption;
+        let resumed = ResumedItems::new(books, causes, unshown, check, ItemId(0));
+        let pending = PendingResults::new(pending, reader()?, context.spill);
+        let journaled = Journaled::new(recording, next, Some(pending));
+        Ok(BegunJournal { journaled, feed: feed.with_journal(input_bytes, Some(resumed)), notice })
+    }
+}
+
+impl Drop for OpenedJournal {
+    fn drop(&mut self) {
+        let is_empty = self.file.as_ref().is_none_or(|file| file.end() == 0);
+        if self.is_new && is_empty {
+            // It is still locked, so it is ours.
+            let _ = std::fs::remove_file(&self.spec.file);
+        }
+    }
+}
+
+/// A session that begins.
+struct SessionPlan<'a> {
+    spec: &'a JournalSpec,
+    run_id: &'a str,
+    resumption: Option<JournalState>,
+}
+
+impl<'a> SessionPlan<'a> {
+    fn of(spec: &'a JournalSpec, config: &'a Config) -> Self {
+        Self { spec, run_id: &config.run_id, resumption: None }
+    }
+
+    /// A file that a crash has left a part of a record in is cut back to the whole ones.
+    fn writer(&self, mut file: DurableFile, path: &Path) -> Result<JournalWriter, JournalError> {
+        let write_failed = |error: io::Error| JournalError::Write { error: named(path, &error) };
+        let mark = match &self.resumption {
+            Some(resumption) => {
+                if file.end() > resumption.whole_bytes {
+                    file.cut(resumption.whole_bytes).map_err(write_failed)?;
+                }
+                resumption.mark
+            }
+            None => JournalMark(u64::from_le_bytes(random::bytes().map_err(write_failed)?)),
+        };
+        Ok(JournalWriter::new(file, path, mark, self.spec.durability == Durability::Power))
+    }
+
+    /// Records what the run is, that the session begins, and which items are tried again.
+    fn record_start(&mut self, writer: &mut JournalWriter, facts: &[RunFact<'static>], started_unix_ns: u64) {
+        let is_opened = self.resumption.as_ref().is_some_and(|resumption| resumption.opened.is_some());
+        let mut records = Vec::new();
+        if !is_opened {
+            records.push(JournalRecord::Opened { run_id: self.run_id.to_owned().into(), facts: facts.to_vec() });
+        }
+        records.push(JournalRecord::Session { started_unix_ns, pid: std::process::id() });
+        let again = self.spec.resume.map_or(TriedAgain::None, |resume| resume.again);
+        let Some(resumption) = &mut self.resumption else {
+            return records.iter().for_each(|record| writer.record(record));
+        };
+        let is_again = |stage| match again {
+            TriedAgain::None => false,
+            TriedAgain::Dead => stage == ItemStage::Dead,
+            TriedAgain::FailedAndDead => matches!(stage, ItemStage::Dead | ItemStage::Failed),
+        };
+        for (first, end, state) in resumption.books.from(ItemId(0)).filter(|(.., state)| is_again(state.stage)) {
+            let mut at = first;
+            while at < end {
+                let count = u32::try_from(end.0 - at.0).unwrap_or(u32::MAX);
+                debug_assert!(state.stage.is_settled());
+                records.push(JournalRecord::Reopened { first: at, count });
+                at = at.plus(u64::from(count));
+            }
+        }
+        for record in &records {
+            resumption.take(writer.offset(), record);
+            writer.record(record);
+        }
+    }
+}
+
+/// Whether results have to be recorded: they are shown, so that what was not given away can be shown again, or asked for.
+fn keeps_results(config: &Config, spec: &JournalSpec) -> bool {
+    let show = config.output.show;
+    let is_shown = [show.success, show.failure].iter().any(|when| *when != ShowWhen::Never);
+    spec.results || (config.output.mode != OutputMode::None && is_shown)
+}
+
+fn unshown(resumption: &JournalState) -> ItemSet {
+    let mut unshown = ItemSet::default();
+    for (first, pending) in &resumption.pending {
+        unshown.push(ItemId(*first), pending.settled.count);
+    }
+    unshown
+}
+
+fn notice(path: &Path, resumption: &JournalState) -> String {
+    let totals = resumption.books.totals();
+    let waiting = totals.waiting + totals.in_flight;
+    let settled = totals.accepted - waiting;
+    let name = path.display();
+    let torn = match resumption.torn_bytes {
+        0 => String::new(),
+        bytes => format!("; {bytes} bytes behind byte {} were no whole record and are cut off", resumption.whole_bytes),
+    };
+    format!(
+        "supervisor: goes on with {name}: {settled} of {} items that were read have their outcome, {waiting} run again{torn}",
+        totals.accepted
+    )
+}
+
+fn named(path: &Path, error: &io::Error) -> io::Error {
+    io::Error::new(error.kind(), format!("{}: {error}", path.display()))
+}
+
+/// Opens and locks the file. A run that was killed keeps it locked for a moment, until its guard has ended its workers.
+fn open_file(spec: &JournalSpec) -> Result<DurableFile, JournalError> {
+    let path = spec.file.clone();
+    let mut waits = GUARD_WAITS_MAX;
+    loop {
+        match DurableFile::open(&path, spec.forced) {
+            Ok(file) => return Ok(file),
+            Err(DurableFileError::Locked) => {
+                let last = File::open(&path).ok().and_then(|file| last_session(&file));
+                if waits == 0 || last.is_none_or(|session| Process::open(session.pid).is_ok()) {
+                    return Err(in_use(path, last));
+                }
+                waits -= 1;
+                std::thread::sleep(GUARD_WAIT);
+            }
+            Err(error) => return Err(JournalError::File { path, error }),
+        }
+    }
+}
+
+/// Another process has locked the file, and says in it who it is.
+fn in_use(path: PathBuf, last: Option<SessionStart>) -> JournalError {
+    let since = last.map_or_else(String::new, |session| utc(session.started_unix_ns));
+    JournalError::InUse { path, pid: last.map(|session| session.pid), since }
+}
+
+fn utc(unix_ns: u64) -> String {
+    let time = jiff::Timestamp::from_nanosecond(i128::from(unix_ns));
+    time.map_or_else(|_| "an unknown time".to_owned(), |time| format!("{time:.0}"))
+}
+
+fn last_session(file: &File) -> Option<SessionStart> {
+    let mut reader = JournalFileReader::new(file).ok()?;
+    let mut last = None;
+    while let Ok(Some((_, record))) = reader.next_record() {
+        if let JournalRecord::Session { started_unix_ns, pid } = record {
+            last = Some(SessionStart { started_unix_ns, pid });
+        }
+    }
+    last
+}
+
+/// What else the run writes to this file.
+fn written_too(config: &Config, journal: &DurableFile) -> Option<&'static str> {
+    let results = config.output.results.as_ref().filter(|spec| spec.format != ResultsFormat::Files);
+    let others = [
+        ("events", config.output.events.clone()),
+        ("its joblog", config.output.joblog.as_ref().map(|log| log.file.clone())),
+        ("its results", results.map(|spec| PathBuf::from(&spec.name))),
+        ("its trace", config.trace.file.clone()),
+    ];
+    let identity = |metadata: std::fs::Metadata| (metadata.dev(), metadata.ino());
+    let own = journal.file().metadata().ok().map(identity)?;
+    let is_same = |other: PathBuf| other.metadata().is_ok_and(|metadata| identity(metadata) == own);
+    others.into_iter().find_map(|(what, file)| file.filter(|file| is_same(file.clone())).map(|_| what))
+}
+
+/// Whether the items of a source can be read a second time.
+pub fn is_repeatable(source: &SourceSpec) -> bool {
+    let is_file = |input: &InputSpec| match input {
+        InputSpec::Stdin => false,
+        InputSpec::File(path) => path.metadata().is_ok_and(|metadata| metadata.is_file()),
+    };
+    source.inputs().all(is_file)
+}

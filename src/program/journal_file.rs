@@ -1,0 +1,59 @@
+//! What the subcommands that read a journal have in common.
+
+use super::answer::{fail, say};
+use crate::exit_code;
+use crate::journal::books::BookTotals;
+use crate::journal::read_through::{self, ReadExtent};
+use crate::model::words::counted;
+use std::fmt::{Display, Write};
+use std::fs::File;
+use std::path::Path;
+use std::process::ExitCode;
+
+/// Opens a file that may be a journal.
+///
+/// # Errors
+/// It is no regular file, or cannot be opened; that was reported, and this is how to exit.
+pub fn open(path: &Path) -> Result<File, ExitCode> {
+    read_through::open(path).map_err(|error| refuse(path, &error))
+}
+
+/// Reports that a file cannot be read as a journal. `error` completes "the file ...".
+pub fn refuse(path: &Path, error: &dyn Display) -> ExitCode {
+    fail(&format_args!("failed to read the journal {}: the file {error}", path.display()), exit_code::REFUSED)
+}
+
+/// What became of the items, as it is named to users: to wait and to be tried both is to be in flight.
+pub const fn counts(totals: &BookTotals) -> [(&'static str, u64); 6] {
+    [
+        ("accepted", totals.accepted),
+        ("done", totals.done),
+        ("failed", totals.failed),
+        ("dead", totals.dead),
+        ("skipped", totals.skipped),
+        ("in_flight", totals.waiting + totals.in_flight),
+    ]
+}
+
+/// Appends the counts, a line each, with the numbers below one another.
+pub fn push_counts(out: &mut String, totals: &BookTotals) {
+    let counts = counts(totals);
+    let width = counts.iter().map(|(_, count)| count.to_string().len()).max().unwrap_or(0);
+    for (name, count) in counts {
+        // To write into a text cannot fail.
+        let _ = writeln!(out, "{:<9}  {count:>width$}", name.replace('_', " "));
+    }
+}
+
+/// Says on stderr where a journal is damaged, and whether that is so.
+pub fn say_damage(path: &Path, extent: &ReadExtent) -> bool {
+    let mut faults = extent.damage.iter().filter(|damage| damage.is_fault());
+    let Some(first) = faults.next() else { return false };
+    let more = match faults.count() {
+        0 => String::new(),
+        more => format!(" and at {}", counted(more as u64, "further place", "further places")),
+    };
+    let (name, offset) = (path.display(), first.offset());
+    say(&format_args!("the journal {name} is damaged at offset {offset}{more}; `supervisor audit` tells what is lost"));
+    true
+}
