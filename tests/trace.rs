@@ -306,7 +306,7 @@ fn a_reader_that_leaves_and_a_closed_stdout_end_quietly() {
     for name in [&trace, &link] {
         let refused = output(&["flow", trace.to_str().unwrap(), "--format", "svg", "-o", name.to_str().unwrap()], b"");
         assert_eq!(
-            (refused.code(), refused.stderr.contains("it is the trace that is read; give another file")),
+            (refused.code(), refused.stderr.contains("it is the file that is read; give another one")),
             (2, true)
         );
     }

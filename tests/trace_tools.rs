@@ -128,9 +128,9 @@ fn export_writes_to_a_file_and_not_over_the_trace() {
 
 #[test]
 fn export_refuses_other_formats_with_the_list() {
-    let run = tool("export", &recorded().trace, &["--format", "csv"]);
+    let run = tool("export", &recorded().trace, &["--format", "xml"]);
     assert_eq!((run.code(), run.stdout.as_str()), (2, ""));
-    assert!(run.stderr.contains("csv") && run.stderr.contains("[possible values: perfetto]"), "{}", run.stderr);
+    assert!(run.stderr.contains("xml") && run.stderr.contains("[possible values: perfetto, "), "{}", run.stderr);
 }
 
 #[test]
@@ -231,7 +231,7 @@ fn stats_draws_a_plot_and_not_over_the_trace() {
     std::fs::copy(trace, &named).unwrap();
     let run = tool("stats", &named, &["--plot", named.to_str().unwrap()]);
     assert!(
-        run.code() == 2 && run.stderr.ends_with("it is the trace that is read; give another file\n"),
+        run.code() == 2 && run.stderr.ends_with("it is the file that is read; give another one\n"),
         "{}",
         run.stderr
     );

@@ -1,0 +1,353 @@
+//! Runs with a journal, of the real program: killed at any moment and gone on with, refused where they are not the same,
+//! stopped by a disk that is full.
+
+mod support;
+
+use nix::sys::signal::Signal;
+use serde_json::Value;
+use std::fs::{File, Permissions};
+use std::io::{BufRead, BufReader};
+use std::os::unix::fs::{MetadataExt, PermissionsExt, symlink};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use support::{Finished, SUPERVISOR, output, send, shell, wait_until_gone};
+
+/// SplitMix64.
+struct Random(u64);
+
+impl Random {
+    /// `JOURNAL_SEED` repeats a series.
+    fn new() -> Self {
+        let seed = number_of("JOURNAL_SEED");
+        let seed = seed.unwrap_or_else(|| std::time::UNIX_EPOCH.elapsed().unwrap().subsec_nanos().into());
+        println!("JOURNAL_SEED={seed}");
+        Self(seed)
+    }
+
+    fn below(&mut self, limit: u64) -> u64 {
+        self.0 = self.0.wrapping_add(0x9E37_79B9_7F4A_7C15);
+        let mut z = self.0;
+        z = (z ^ (z >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
+        z = (z ^ (z >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
+        (z ^ (z >> 31)) % limit
+    }
+}
+
+fn number_of(variable: &str) -> Option<u64> {
+    std::env::var(variable).ok().map(|number| number.parse().expect("a number"))
+}
+
+/// A folder with a list of `items` lines.
+struct Place {
+    dir: tempfile::TempDir,
+}
+
+impl Place {
+    fn new(items: u64) -> Self {
+        let place = Self { dir: tempfile::tempdir().unwrap() };
+        place.list("list", 1..items + 1);
+        place
+    }
+
+    fn list(&self, name: &str, numbers: impl Iterator<Item = u64>) {
+        let lines: String = numbers.map(|number| format!("item {number}\n")).collect();
+        std::fs::write(self.path(name), lines).unwrap();
+    }
+
+    fn path(&self, name: &str) -> PathBuf {
+        self.dir.path().join(name)
+    }
+
+    fn name(&self, name: &str) -> String {
+        self.path(name).to_str().unwrap().to_owned()
+    }
+
+    /// Runs to the end: flags, then what works.
+    fn run(&self, words: &[&str]) -> Finished {
+        output(words, b"")
+    }
+}
+
+/// Starts a run whose stdout is read line by line.
+fn start(words: &[String]) -> (Child, BufReader<std::process::ChildStdout>) {
+    support::restore_default_signals();
+    let mut child = Command::new(SUPERVISOR)
+        .args(words)
+        .stdin(Stdio::null())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::inherit())
+        .spawn()
+        .unwrap();
+    let out = BufReader::new(child.stdout.take().unwrap());
+    (child, out)
+}
+
+/// The children of a process.
+fn children(pid: u32) -> Vec<u32> {
+    let tasks = std::fs::read_dir(format!("/proc/{pid}/task")).into_iter().flatten().flatten();
+    let lists = tasks.filter_map(|task| std::fs::read_to_string(task.path().join("children")).ok());
+    lists.flat_map(|list| list.split_whitespace().map(|pid| pid.parse().unwrap()).collect::<Vec<_>>()).collect()
+}
+
+/// Kills a run at random moments and goes on each time, until all items are done. In keep-order the output is that of a run
+/// that nothing disturbs, but for lines that are repeated at a seam.
+fn kill_and_go_on(flags: &[&str], items: u64, kills: u64, random: &mut Random) {
+    let place = Place::new(items);
+    let mut words: Vec<String> =
+        ["-q", "-k", "-a", &place.name("list"), "--journal", &place.name("journal"), "--resume"]
+            .into_iter()
+            .chain(flags.iter().copied())
+            .map(str::to_owned)
+            .collect();
+    let at = words.iter().position(|word| word == "--").unwrap_or(words.len());
+    words.splice(at..at, ["--kill-limit".to_owned(), "never".to_owned()]);
+    let mut next = 1;
+    for session in 0..=kills {
+        let (mut child, mut out) = start(&words);
+        // In the last session all of it, before that about as much as leaves the same for each.
+        let lines = if session == kills { u64::MAX } else { random.below(2 * items / (kills + 1) + 1) };
+        let (mut line, mut read, mut begins_at) = (String::new(), 0, None);
+        while read < lines && out.read_line(&mut line).unwrap() > 0 {
+            let number: u64 =
+                line.trim_end().rsplit(' ').next().unwrap().parse().unwrap_or_else(|_| panic!("{line:?}"));
+            let expected = begins_at.map_or(number, |first: u64| first + read);
+            begins_at.get_or_insert(number);
+            assert!(number == expected && number <= next, "item {number} instead of {expected}, before {next}");
+            next = next.max(number + 1);
+            read += 1;
+            if random.below(40) == 0 {
+                let workers = children(child.id());
+                if !workers.is_empty() {
+                    send(workers[random.below(workers.len() as u64) as usize], Signal::SIGKILL);
+                }
+            }
+            line.clear();
+        }
+        if session < kills {
+            send(child.id(), Signal::SIGKILL);
+        } else {
+            assert_eq!(child.wait().unwrap().code(), Some(0), "{flags:?}");
+        }
+        child.wait().unwrap();
+        // What was in the pipe when it was killed was given away, too.
+        while out.read_line(&mut line).unwrap() > 0 {
+            if let Some(number) = line.strip_suffix('\n').and_then(|line| line.rsplit(' ').next()?.parse::<u64>().ok())
+            {
+                assert!(number <= next, "item {number} before {next}");
+                next = next.max(number + 1);
+            }
+            line.clear();
+        }
+    }
+    assert_eq!(next, items + 1, "each item was shown");
+    let audit = output(&["audit", "--output", "json", &place.name("journal")], b"");
+    let books: Value = serde_json::from_str(&audit.stdout).unwrap();
+    let numbers =
+        ["accepted", "done", "failed", "dead", "skipped", "in_flight"].map(|name| books[name].as_u64().unwrap());
+    assert_eq!(numbers, [items, items, 0, 0, 0, 0]);
+    assert_eq!((&books["balanced"], audit.code()), (&Value::Bool(true), 0), "{books}");
+}
+
+/// `JOURNAL_KILLS`: how many times; 50.
+fn kills() -> u64 {
+    number_of("JOURNAL_KILLS").unwrap_or(50)
+}
+
+#[test]
+fn a_run_of_commands_is_killed_again_and_again_and_each_item_is_recorded_once() {
+    kill_and_go_on(&["-j4", "--", "echo"], 5000, kills(), &mut Random::new());
+}
+
+#[test]
+fn a_run_of_lines_is_killed_again_and_again_and_each_item_is_recorded_once() {
+    kill_and_go_on(&["-j2", "--protocol", "lines", "--", "cat"], 5000, kills(), &mut Random::new());
+}
+
+#[test]
+fn a_run_of_frames_is_killed_again_and_again_and_each_item_is_recorded_once() {
+    kill_and_go_on(&["-j2", "--task", "echo", "--delay", "100us"], 5000, kills(), &mut Random::new());
+}
+
+#[test]
+fn a_run_of_json_is_killed_again_and_again_and_each_item_is_recorded_once() {
+    let worker = r#"while IFS= read -r line; do id=${line#*\"id\":}; id=${id%%[,\}]*}; item=${line#*\"item\":\"};
+        printf '{"id":%s,"result":"%s"}\n' "$id" "${item%%\"*}"; done"#;
+    kill_and_go_on(&["-j2", "--protocol", "json", "--", "bash", "-c", worker], 5000, kills(), &mut Random::new());
+}
+
+/// Flags for a run of `echo` on the list of a place, with its journal.
+fn echo(place: &Place) -> Vec<String> {
+    let words = ["-q", "-k", "-a", &place.name("list"), "--journal", &place.name("journal")];
+    words.map(str::to_owned).to_vec()
+}
+
+fn with<'a>(words: &'a [String], more: &[&'a str]) -> Vec<&'a str> {
+    words.iter().map(String::as_str).chain(more.iter().copied()).collect()
+}
+
+#[test]
+fn a_run_that_is_not_the_same_is_refused_and_says_what_differs() {
+    let place = Place::new(20);
+    let words = echo(&place);
+    assert_eq!(place.run(&with(&words, &["--", "echo"])).code(), 0);
+    let refused = |more: &[&str], expected: &str| {
+        let before = std::fs::read(place.path("journal")).unwrap();
+        let finished = place.run(&with(&words, more));
+        assert_eq!((finished.code(), finished.stdout.as_str()), (6, ""), "{}", finished.stderr);
+        assert!(finished.stderr.contains(expected) && finished.stderr.lines().count() == 1, "{}", finished.stderr);
+        assert!(std::fs::read(place.path("journal")).unwrap() == before, "it is as it was");
+    };
+    refused(&["--", "echo"], "journal: the file is there; add --resume to go on with it, or give another name");
+    refused(&["--resume", "--", "cat"], "command is `echo` there, and `cat` here; give --force");
+    refused(&["--resume", "--env", "A=b", "--", "echo"], "variable A is `none` there, and `b` here");
+    place.list("list", [1, 2, 99].into_iter().chain(4..21));
+    refused(&["--resume", "--", "echo"], "the input is not the one of the journal: items 0 to 19 differ");
+    place.list("list", 1..5);
+    refused(&["--resume", "--", "echo"], "the input has ended before item 4, and the journal has items up to 19");
+    let forced = place.run(&with(&words, &["--resume", "--force", "--", "cat"]));
+    assert_eq!((forced.code(), forced.stdout.as_str()), (0, ""), "{}", forced.stderr);
+    place.list("list", 1..23);
+    let grown = place.run(&with(&words, &["--resume", "--", "echo"]));
+    assert_eq!((grown.code(), grown.stdout.as_str()), (0, "item 21\nitem 22\n"), "{}", grown.stderr);
+}
+
+#[test]
+fn what_is_no_journal_of_ours_is_refused_and_stays() {
+    let place = Place::new(3);
+    std::fs::write(place.path("text"), "no journal\n").unwrap();
+    symlink(place.path("nowhere"), place.path("link")).unwrap();
+    nix::unistd::mkfifo(&place.path("fifo"), nix::sys::stat::Mode::S_IRWXU).unwrap();
+    std::fs::create_dir(place.path("folder")).unwrap();
+    let cases = [
+        ("text", "it is no journal"),
+        ("link", "it is a symbolic link"),
+        ("fifo", "it is a named pipe"),
+        ("folder", "it is a folder"),
+        ("list", "it is no journal"),
+    ];
+    for (name, expected) in cases {
+        for more in [&["--", "echo"][..], &["--resume", "--", "echo"]] {
+            let words = ["-a", &place.name("list"), "--journal", &place.name(name)].map(str::to_owned);
+            let finished = place.run(&with(&words, more));
+            assert_eq!((finished.code(), finished.stdout.as_str()), (6, ""), "{name}: {}", finished.stderr);
+            assert!(finished.stderr.contains(expected), "{name}: {}", finished.stderr);
+        }
+    }
+    assert_eq!(std::fs::read(place.path("text")).unwrap(), b"no journal\n");
+    assert!(!place.path("nowhere").exists());
+    // A run that does not begin leaves no file.
+    let finished = place.run(&["--journal", &place.name("new"), "--", "./no-such-command", ":::", "a"]);
+    assert_eq!((finished.code(), place.path("new").exists()), (127, false), "{}", finished.stderr);
+    let same = place.run(&["--journal", &place.name("new"), "--joblog", &place.name("new"), "--", "echo", ":::", "a"]);
+    assert!(same.code() == 6 && same.stderr.contains("writes its joblog to it"), "{}", same.stderr);
+    // What others may read is ours alone from then on.
+    File::create(place.path("empty")).unwrap().set_permissions(Permissions::from_mode(0o666)).unwrap();
+    assert_eq!(place.run(&["-q", "--journal", &place.name("empty"), "--", "true", ":::", "a"]).code(), 0);
+    assert_eq!(place.path("empty").metadata().unwrap().mode() & 0o777, 0o600);
+}
+
+#[test]
+fn one_run_writes_a_journal_and_a_second_one_says_who() {
+    let place = Place::new(1);
+    let journal = place.name("journal");
+    let words = ["-q", "--journal", &journal, "--resume", "--", "sh", "-c", "echo $$; exec sleep 100", ":::", "a"];
+    let (mut child, mut out) = start(&words.map(str::to_owned));
+    // In a pipe the line comes when the command has ended; its process is there before.
+    let worker = loop {
+        if let Some(worker) = children(child.id()).first() {
+            break *worker;
+        }
+        std::thread::yield_now();
+    };
+    let second = place.run(&words);
+    let expected = format!("the run of process {}, since ", child.id());
+    assert!(second.code() == 6 && second.stderr.contains(&expected), "{}", second.stderr);
+    // Its workers are gone before the next one begins.
+    send(child.id(), Signal::SIGKILL);
+    child.wait().unwrap();
+    let next = place.run(&["-q", "--journal", &journal, "--resume", "--force", "--", "echo", ":::", "b"]);
+    assert_eq!((next.code(), next.stdout.as_str()), (0, "b\n"), "{}", next.stderr);
+    assert!(!support::alive(worker));
+    wait_until_gone(&[worker]);
+    let mut rest = String::new();
+    while out.read_line(&mut rest).unwrap() > 0 {}
+}
+
+#[test]
+fn attempts_go_on_counting_and_what_failed_is_tried_again_where_that_is_asked_for() {
+    let place = Place::new(1);
+    let journal = place.name("journal");
+    let run = |flags: &[&str]| {
+        let script = "echo $SUPERVISOR_ATTEMPT; case $1 in fail) exit 3;; die) kill -9 $$;; esac";
+        let words = ["-q", "-k", "--journal", &journal];
+        let words: Vec<&str> = words.into_iter().chain(flags.iter().copied()).collect();
+        place.run(&[&words[..], &["--", "sh", "-c", script, "x", "{}", ":::", "done", "fail", "die"]].concat())
+    };
+    let first = run(&["--retries", "1"]);
+    assert_eq!((first.code(), first.stdout.as_str()), (1, "1\n2\n2\n"), "{}", first.stderr);
+    let nothing = run(&["--resume"]);
+    assert_eq!((nothing.code(), nothing.stdout.as_str()), (1, ""), "{}", nothing.stderr);
+    let dead = run(&["--resume", "--retry-dead"]);
+    assert_eq!((dead.code(), dead.stdout.as_str()), (1, "3\n"), "{}", dead.stderr);
+    let failed = run(&["--resume", "--retry-failed", "--retries", "1"]);
+    assert_eq!((failed.code(), failed.stdout.as_str()), (1, "4\n5\n"), "{}", failed.stderr);
+}
+
+#[test]
+fn a_stop_leaves_what_was_not_done_for_the_next_session_in_order() {
+    let place = Place::new(1);
+    let journal = place.name("journal");
+    let script = "test $1 = 2 && test $SUPERVISOR_ATTEMPT = 1 && kill -TERM $PPID && sleep 100; echo $1";
+    let words = ["-q", "-k", "-j3", "--grace", "0", "--journal", &journal, "--resume", "--", "sh", "-c", script, "x"];
+    let words = [&words[..], &["{}", ":::", "0", "1", "2", "3", "4", "5", "6", "7"]].concat();
+    let stopped = place.run(&words);
+    let shown: Vec<&str> = stopped.stdout.lines().collect();
+    assert!(shown.len() <= 2 && shown == ["0", "1"][..shown.len()], "{}", stopped.stdout);
+    let rest = place.run(&words);
+    let lines: String = (shown.len()..8).map(|number| format!("{number}\n")).collect();
+    assert_eq!((rest.code(), rest.stdout), (0, lines), "{}", rest.stderr);
+}
+
+#[test]
+fn a_disk_that_is_full_ends_the_run_with_its_name_and_nothing_that_was_shown_is_lost() {
+    let place = Place::new(2000);
+    let (journal, list) = (place.name("journal"), place.name("list"));
+    for limit_kib in [1, 4, 12] {
+        let line =
+            format!("ulimit -f {limit_kib}; exec $SUPERVISOR -q -k -j2 -a {list} --journal {journal} --task echo");
+        let full = shell(&line);
+        assert_eq!(full.code(), 4, "{}", full.stderr);
+        assert!(full.stderr.contains(&format!("failed to write the journal {journal}: ")), "{}", full.stderr);
+        let rest = place.run(&["-q", "-k", "-j2", "-a", &list, "--journal", &journal, "--resume", "--task", "echo"]);
+        assert_eq!(rest.code(), 0, "{}", rest.stderr);
+        let (shown, rest): (Vec<&str>, Vec<&str>) = (full.stdout.lines().collect(), rest.stdout.lines().collect());
+        let begins_at = 2000 - rest.len();
+        assert!(begins_at <= shown.len(), "{} and {} of 2000", shown.len(), rest.len());
+        let expected: Vec<String> = (1..=2000).map(|number| format!("item {number}")).collect();
+        assert!(shown == expected[..shown.len()] && rest == expected[begins_at..]);
+        std::fs::remove_file(Path::new(&journal)).unwrap();
+    }
+}
+
+#[test]
+fn a_journal_that_is_torn_loses_the_torn_record_alone() {
+    let place = Place::new(30);
+    let words = echo(&place);
+    assert_eq!(place.run(&with(&words, &["--", "echo"])).code(), 0);
+    let whole = std::fs::read(place.path("journal")).unwrap();
+    for cut in (whole.len() - 300..whole.len()).step_by(37) {
+        std::fs::write(place.path("journal"), [&whole[..cut], &[0; 90]].concat()).unwrap();
+        let words: Vec<String> = words.iter().filter(|word| *word != "-q").cloned().collect();
+        let finished = place.run(&with(&words, &["--resume", "--", "echo"]));
+        assert_eq!(finished.code(), 0, "{}", finished.stderr);
+        assert!(finished.stderr.contains("were no whole record and are cut off"), "{}", finished.stderr);
+        let again = place.run(&with(&words, &["--resume", "--", "echo"]));
+        assert!(again.code() == 0 && again.stdout.is_empty() && !again.stderr.contains("cut off"), "{}", again.stderr);
+    }
+    let mut damaged = whole;
+    damaged[100] ^= 1;
+    std::fs::write(place.path("journal"), &damaged).unwrap();
+    let refused = place.run(&with(&words, &["--resume", "--", "echo"]));
+    assert!(refused.code() == 6 && refused.stderr.contains("it is damaged at byte "), "{}", refused.stderr);
+    assert!(std::fs::read(place.path("journal")).unwrap() == damaged);
+}
