@@ -175,6 +175,84 @@ fn a_run_of_json_is_killed_again_and_again_and_each_item_is_recorded_once() {
     kill_and_go_on(&["-j2", "--protocol", "json", "--", "bash", "-c", worker], 5000, kills(), &mut Random::new());
 }
 
+/// Workers that are killed again and again, and the supervisor with them: the file of results is that of a run that nothing
+/// disturbs.
+#[test]
+fn an_output_file_is_byte_for_byte_that_of_an_undisturbed_run() {
+    let mut random = Random::new();
+    for (flags, kills) in
+        [(&["-j4", "--", "echo"][..], kills() / 2), (&["-j2", "--task", "echo", "--delay", "100us"], kills() / 2)]
+    {
+        let place = Place::new(3000);
+        let (journal, file) = (place.name("journal"), place.name("output"));
+        let own = ["-q", "-k", "-a", &place.name("list"), "--journal", &journal, "--resume", "--output-file", &file];
+        let words: Vec<&str> = own.into_iter().chain(["--kill-limit", "never"]).chain(flags.iter().copied()).collect();
+        let words: Vec<String> = words.into_iter().map(str::to_owned).collect();
+        for _ in 0..kills {
+            // Until it has written so much to its journal. A worker is killed half way.
+            let size = || std::fs::metadata(&journal).map_or(0, |metadata| metadata.len());
+            let (before, more) = (size(), random.below(20_000));
+            let (mut child, _out) = start(&words);
+            for until in [before + more / 2, before + more] {
+                while size() < until && child.try_wait().unwrap().is_none() {
+                    std::thread::yield_now();
+                }
+                if let Some(worker) = children(child.id()).first() {
+                    send(*worker, Signal::SIGKILL);
+                }
+            }
+            send(child.id(), Signal::SIGKILL);
+            child.wait().unwrap();
+        }
+        let last = output(&words.iter().map(String::as_str).collect::<Vec<_>>(), b"");
+        assert_eq!((last.code(), last.stdout.as_str()), (0, ""), "{}", last.stderr);
+        assert!(std::fs::read(&file).unwrap() == std::fs::read(place.path("list")).unwrap(), "{flags:?}");
+        assert_eq!(output(&["audit", &journal], b"").code(), 0);
+    }
+}
+
+#[test]
+fn an_output_file_that_is_not_the_one_of_the_journal_is_refused() {
+    let place = Place::new(9);
+    let (journal, file, list) = (place.name("journal"), place.name("output"), place.name("list"));
+    let run = |more: &[&str]| {
+        let own = ["-q", "-k", "-a", &list, "--journal", &journal, "--output-file", &file];
+        place.run(&own.into_iter().chain(more.iter().copied()).collect::<Vec<_>>())
+    };
+    std::fs::write(&file, "mine\n").unwrap();
+    let refused = run(&["--", "echo"]);
+    assert!(refused.code() == 6 && refused.stderr.contains("output: it holds something"), "{}", refused.stderr);
+    assert_eq!((std::fs::read(&file).unwrap().as_slice(), place.path("journal").exists()), (&b"mine\n"[..], false));
+    std::fs::remove_file(&file).unwrap();
+    assert_eq!(run(&["--durability", "power", "--", "echo"]).code(), 0);
+    let refused = run(&["--resume", "--tag", "--", "echo"]);
+    assert!(refused.code() == 6 && refused.stderr.contains("tag is `` there, and `{}` here"), "{}", refused.stderr);
+    File::options().write(true).open(&file).unwrap().set_len(5).unwrap();
+    let refused = run(&["--resume", "--", "echo"]);
+    assert!(
+        refused.code() == 6 && refused.stderr.contains("it has 5 bytes, and the journal says"),
+        "{}",
+        refused.stderr
+    );
+}
+
+#[test]
+fn what_the_reader_of_stdout_did_not_take_is_shown_by_the_next_session() {
+    let place = Place::new(40_000);
+    let (journal, list) = (place.name("journal"), place.name("list"));
+    let run = format!("$SUPERVISOR -q -k -j2 -a {list} --journal {journal} --resume --task echo");
+    let first = shell(&format!("{run} | head -n 7"));
+    let rest = shell(&run);
+    assert_eq!(rest.code(), 0, "{}", rest.stderr);
+    let lines: Vec<&str> = rest.stdout.lines().collect();
+    let begins_at = 40_000 - lines.len();
+    assert_eq!(first.stdout.lines().count(), 7);
+    // What was in the pipe when its reader went is lost with it.
+    assert!(begins_at < 12_000, "{begins_at}: more than a pipe and its reader hold");
+    let expected: Vec<String> = (begins_at as u64 + 1..=40_000).map(|number| format!("item {number}")).collect();
+    assert!(lines == expected);
+}
+
 /// Flags for a run of `echo` on the list of a place, with its journal.
 fn echo(place: &Place) -> Vec<String> {
     let words = ["-q", "-k", "-a", &place.name("list"), "--journal", &place.name("journal")];
@@ -253,9 +331,10 @@ fn one_run_writes_a_journal_and_a_second_one_says_who() {
     let words = ["-q", "--journal", &journal, "--resume", "--", "sh", "-c", "echo $$; exec sleep 100", ":::", "a"];
     let (mut child, mut out) = start(&words.map(str::to_owned));
     // In a pipe the line comes when the command has ended; its process is there before.
+    let is_sleep = |pid: &u32| std::fs::read_to_string(format!("/proc/{pid}/comm")).is_ok_and(|name| name == "sleep\n");
     let worker = loop {
-        if let Some(worker) = children(child.id()).first() {
-            break *worker;
+        if let Some(worker) = children(child.id()).into_iter().find(is_sleep) {
+            break worker;
         }
         std::thread::yield_now();
     };

@@ -308,6 +308,9 @@ pub struct Flags {
     /// What the journal survives: process (every death), power [process]
     #[arg(long, value_name = "WHAT", value_parser = choice(&DURABILITIES), hide_possible_values = true, help_heading = JOURNAL)]
     pub durability: Option<Durability>,
+    /// Results go to FILE, which a resumed run continues byte for byte
+    #[arg(long, value_name = "FILE", help_heading = JOURNAL)]
+    pub output_file: Option<PathBuf>,
     /// Keep results in the journal, also those that are not shown
     #[arg(long, help_heading = JOURNAL)]
     pub journal_results: bool,
@@ -469,6 +472,7 @@ pub fn parse(words: &[OsString]) -> Result<Typed<Box<Flags>>, UsageError> {
             "events",
             "joblog",
             "journal",
+            "output_file",
             "progress",
             "resume",
             "spool",

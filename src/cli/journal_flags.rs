@@ -35,6 +35,7 @@ pub fn journal(flags: &Flags) -> Result<Option<JournalSpec>, UsageError> {
     Ok(Some(JournalSpec {
         durability: flags.durability.unwrap_or_default(),
         results: flags.journal_results,
+        output_file: flags.output_file.clone(),
         resume: flags.resume.is_some().then_some(ResumeSpec { again }),
         forced: flags.force,
         ..JournalSpec::new(file)
@@ -49,6 +50,7 @@ fn without_journal(flags: &Flags) -> Result<Option<JournalSpec>, UsageError> {
         ("--force", flags.force),
         ("--durability", flags.durability.is_some()),
         ("--journal-results", flags.journal_results),
+        ("--output-file", flags.output_file.is_some()),
     ];
     match given.into_iter().find(|(_, is_given)| *is_given) {
         Some((flag, _)) => Err(UsageError::NeedsJournal { flag }),

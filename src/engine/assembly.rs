@@ -138,7 +138,8 @@ pub struct Attached {
 
 /// A run, ready to begin.
 pub fn open(mut config: Config, attached: Attached, process: &ChangedProcess) -> Result<Reactor, EngineError> {
-    if config.output.mode != OutputMode::None && stdio::was_closed(1) {
+    let needs_stdout = config.journal.as_ref().is_none_or(|journal| journal.output_file.is_none());
+    if needs_stdout && config.output.mode != OutputMode::None && stdio::was_closed(1) {
         return Err(EngineError::StdoutClosed);
     }
     own_files::refuse_inputs(&config)?;
@@ -154,7 +155,7 @@ pub fn open(mut config: Config, attached: Attached, process: &ChangedProcess) ->
     }
     let policy = &config.policy;
     check_limits(&config, &kind)?;
-    let (mut output, progress) = open_output(&config, source_is_attached)?;
+    let (mut output, progress) = open_output(&config, source_is_attached, journal.as_ref())?;
     let commander = if let Kind::Command { commander, .. } = &kind { Some(commander.as_ref()) } else { None };
     let digest = own_files::digest(&config, commander).filter(|_| !is_plain);
     let tag = streams::tag_of(&config, &names);
@@ -239,9 +240,18 @@ fn conversation(config: &Config, delimiter: u8, spill: &Arc<SpillFile>) -> Conve
 }
 
 /// stdout and stderr, and what shows the state of the run there.
-fn open_output(config: &Config, is_attached: bool) -> Result<(OutputStreams, Option<ProgressDisplay>), EngineError> {
+fn open_output(
+    config: &Config,
+    is_attached: bool,
+    journal: Option<&OpenedJournal>,
+) -> Result<(OutputStreams, Option<ProgressDisplay>), EngineError> {
+    let failed = EngineError::system("take stdout and stderr");
+    let file = journal.map_or(Ok(None), OpenedJournal::outbox).map_err(failed)?;
+    let (stdout, stderr) = (io::stdout(), io::stderr());
     let outbox = |fd| Outbox::new(fd).map_err(EngineError::system("take stdout and stderr"));
-    let output = OutputStreams::new(outbox(io::stdout().as_fd())?, outbox(io::stderr().as_fd())?);
+    let out = file.map_or_else(|| outbox(stdout.as_fd()), Ok)?;
+    let output = OutputStreams::new(out, outbox(stderr.as_fd())?);
+    let output = output.with_file_name(journal.and_then(OpenedJournal::output_name));
     let (progress, live) = progress::open(config, is_attached)?;
     Ok((live.into_iter().fold(output, OutputStreams::with_live), progress))
 }

@@ -5,7 +5,7 @@
 //!
 //! Invariant: a run that was stopped waits for a reader that does not read no longer than its grace.
 
-use super::commit::{Commit, Stream, stdout_lost};
+use super::commit::{Commit, Stream};
 use super::error::EngineError;
 use super::feed::Feed;
 use super::status;
@@ -51,6 +51,11 @@ impl Finish<'_> {
         if let Some(failure) = self.commit.flush_reporters() {
             self.strengthen(&mut outcome, StopReason::StorageLost(failure.to_string()));
         }
+        // A file that fails at once is a reason that is reported.
+        self.commit.flush_files(self.turn);
+        if let Some(failure) = self.commit.flush_reporters() {
+            self.strengthen(&mut outcome, StopReason::StorageLost(failure.to_string()));
+        }
         self.write(Stream::Stdout, &mut outcome, deadline)?;
         let all = outcome.reason == StopReason::SourceEnded;
         if let Some(error) = self.commit.close_record(exit_code::number(&outcome), all, self.feed) {
@@ -62,6 +67,8 @@ impl Finish<'_> {
         self.write_files(&mut outcome, deadline)?;
         self.end_trace();
         if let Some(failure) = self.commit.flush_reporters() {
+            self.turn.notice(&format!("supervisor: failed to {failure}"));
+            self.commit.output.err.push(&std::mem::take(&mut self.turn.notices));
             take_stronger(&mut outcome, StopReason::StorageLost(failure.to_string()));
         }
         self.write(Stream::Stderr, &mut outcome, deadline)?;
@@ -96,7 +103,8 @@ impl Finish<'_> {
                 (Ok(Flushed::All), _) => return Ok(()),
                 (Ok(Flushed::Blocked), _) => output.watch_stream(stream, true, self.turn),
                 (Err(error), Stream::Stdout) => {
-                    self.cut_short(stream, outcome, stdout_lost(&error));
+                    let lost = self.commit.output.lost(&error);
+                    self.cut_short(stream, outcome, lost);
                     return Ok(());
                 }
                 // There is no other place to report it to.

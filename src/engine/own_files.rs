@@ -120,8 +120,8 @@ const OWN_OPEN_FILES: u64 = 10;
 /// Descriptors of a thread that removes folders.
 const REMOVAL_OPEN_FILES: u64 = 3;
 
-/// Descriptors of a journal: to write it, to read it, and the one that the guard holds too.
-const JOURNAL_OPEN_FILES: u64 = 3;
+/// Descriptors of a journal: to write it, to read it, and the one that the guard holds too; and of its output file.
+const JOURNAL_OPEN_FILES: u64 = 4;
 
 /// [`OWN_OPEN_FILES`], the files that are written, the terminals of a bar and of answers, and what a removal of folders opens.
 pub fn open_files(config: &Config) -> u64 {

@@ -4,7 +4,7 @@
 //! crash or a disk may have spoilt ([`file_reader`]: in a file of any size), and [`books`] checks that the records balance.
 //! [`read_through`] reads all that a file holds, [`audit`] judges it, [`progress`] sums it up, and [`item_story`] tells what
 //! became of one item.
-//! [`writer`] appends records, and [`resumption`] is what a run goes on with; by [`fingerprint`]s it knows its input again.
+//! [`writer`] appends records, and [`state`] is what a run goes on with; by [`fingerprint`]s it knows its input again.
 //!
 //! Invariant: nothing of it depends on a library's encoding. A journal outlives the program that wrote it.
 
@@ -23,5 +23,5 @@ pub mod progress;
 pub mod read_through;
 pub mod reader;
 pub mod record;
-pub mod resumption;
+pub mod state;
 pub mod writer;

@@ -14,6 +14,8 @@ pub struct JournalSpec {
     pub durability: Durability,
     /// Keep the results of items, also of those that are shown nowhere.
     pub results: bool,
+    /// Where results go in place of stdout: a regular file, whose length is a part of the record.
+    pub output_file: Option<PathBuf>,
     /// Go on with the run whose journal the file is, if it is there. Otherwise a file that is there is refused.
     pub resume: Option<ResumeSpec>,
     /// Go on also if the run or its input is another one, and write a file that cannot be locked.
@@ -24,7 +26,14 @@ impl JournalSpec {
     /// A new journal in this file, which survives the end of every process.
     #[must_use]
     pub fn new(file: impl Into<PathBuf>) -> Self {
-        Self { file: file.into(), durability: Durability::Process, results: false, resume: None, forced: false }
+        Self {
+            file: file.into(),
+            durability: Durability::Process,
+            results: false,
+            output_file: None,
+            resume: None,
+            forced: false,
+        }
     }
 }
 

@@ -57,6 +57,8 @@ pub struct Outbox {
     memory: Vec<u8>,
     /// Nothing is written before [`Outbox::flush`].
     waits_for_flush: bool,
+    /// Bytes were dropped.
+    is_cleared: bool,
 }
 
 #[derive(Debug)]
@@ -206,6 +208,12 @@ impl Outbox {
         self.sink.as_ref().map_or(0, |sink| sink.sent.get())
     }
 
+    /// Whether all that was appended has been written.
+    #[must_use]
+    pub fn has_sent_all(&self) -> bool {
+        self.is_empty() && !self.is_cleared
+    }
+
     /// How many bytes are written once all that waits is; `None`: that cannot be told, since some are still to be rewritten.
     #[must_use]
     pub fn end(&self) -> Option<u64> {
@@ -234,6 +242,7 @@ impl Outbox {
 
     /// Drops all bytes that wait: the reader is gone.
     pub fn clear(&mut self) {
+        self.is_cleared |= !self.is_empty();
         self.earlier.clear();
         self.memory.clear();
         self.written = 0;

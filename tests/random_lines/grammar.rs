@@ -231,6 +231,15 @@ const RULES: &[Rule] = &[
     rule("fail_fast", ANY, &[]),
     rule("run_timeout", ANY, &["100ms", "0.3", "10s", "1h", "18446744073s"]).odd(NO_DURATIONS),
     rule("seed", ANY, &["0", "1", "18446744073709551615"]).odd(NO_NUMBERS),
+    rule("journal", ANY, &["journal", "journal", "/dev/full", "/nonexistent/journal", "items"]).odd(&[b"", b"-", b"."]),
+    // Without a journal they are refused, so they are drawn with neither.
+    rule("resume", 0, &["journal"]),
+    rule("retry_failed", 0, &[]),
+    rule("retry_dead", 0, &[]),
+    rule("force", 0, &[]),
+    rule("durability", 0, &["process", "power"]),
+    rule("output_file", 0, &["output"]),
+    rule("journal_results", 0, &[]),
     rule("output", ANY, &["narrate", "results", "json", "none"]).odd(NO_WORDS),
     rule("keep_order", ANY, &[]),
     rule("tag", ANY, &[]),
@@ -271,14 +280,6 @@ const RULES: &[Rule] = &[
         .odd(&[b"", b"-", b"."]),
     // Without a trace it is refused, so it is drawn with neither.
     rule("trace_items", 0, &[]),
-    rule("journal", ANY, &["journal", "journal", "/dev/full", "/nonexistent/journal", "items"]).odd(&[b"", b"-", b"."]),
-    // Without a journal they are refused, so they are drawn with neither.
-    rule("resume", 0, &["journal"]),
-    rule("retry_failed", 0, &[]),
-    rule("retry_dead", 0, &[]),
-    rule("force", 0, &[]),
-    rule("durability", 0, &["process", "power"]),
-    rule("journal_results", 0, &[]),
     rule("flow", ANY, &[]),
     rule("color", ANY, &["auto", "always", "never"]).odd(NO_WORDS),
     rule("summary", ANY, &["auto", "always", "never"]).odd(NO_WORDS),
@@ -454,7 +455,9 @@ impl Generator {
         };
         let fits = |rule: &&Rule| if odd_one { rule.kinds == 0 } else { any || (makes_sense(rule) && !clashes(rule)) };
         let fitting: Vec<&Rule> = RULES.iter().filter(fits).collect();
-        let rule = random.one(&fitting);
+        // Few lines can have it, and it brings three flags of its own.
+        let pipe = fitting.iter().find(|rule| rule.flag == "pipe" && makes_sense(rule)).filter(|_| random.per_cent(5));
+        let rule = pipe.copied().unwrap_or_else(|| random.one(&fitting));
         let value: Option<&[u8]> = if rule.good.is_empty() {
             None
         } else if !rule.odd.is_empty() && random.per_cent(7) {
@@ -478,6 +481,21 @@ impl Generator {
                 if random.per_cent(50) {
                     let text = random.one(texts);
                     self.push(line, flag, text.as_bytes(), random);
+                    line.flags.push(flag);
+                }
+            }
+        }
+        if rule.flag == "journal" {
+            for flag in
+                ["resume", "retry_failed", "retry_dead", "force", "durability", "output_file", "journal_results"]
+            {
+                if random.per_cent(35) {
+                    match RULES.iter().find(|rule| rule.flag == flag).map_or(&[][..], |rule| rule.good) {
+                        [] => line.arguments.push(random.one(&self.spellings_of(flag)).into()),
+                        words if flag != "resume" => self.push(line, flag, random.one(words).as_bytes(), random),
+                        // Alone: the one that is named.
+                        _ => line.arguments.push("--resume".into()),
+                    }
                     line.flags.push(flag);
                 }
             }

@@ -6,7 +6,7 @@
 use super::super::answer::Answer;
 use super::super::feed::Feed;
 use super::pending::{PendingResults, ReadOutcome};
-use super::shown::{ShownInOrder, ShownMarks};
+use super::shown::{SessionOutput, ShownInOrder, ShownMarks};
 use crate::journal::record::{Accepted, GivenAway};
 use crate::model::event::RunEvent;
 use crate::model::ids::{Batch, ItemId};
@@ -75,6 +75,7 @@ pub struct Journaled {
     /// Something was shown since the last mark.
     has_shown: bool,
     marks: ShownMarks,
+    output: SessionOutput,
     /// The place in the record before which everything has been shown.
     recorded_before: u64,
 }
@@ -84,6 +85,12 @@ impl Journaled {
     pub fn new(record: Box<dyn DurableRecord>, in_order: Option<ItemId>, pending: Option<PendingResults>) -> Self {
         let in_order = in_order.map(|next| ShownInOrder { next, is_closed: false });
         Self { record: Some(record), in_order, pending, ..Self::default() }
+    }
+
+    /// With a file of results.
+    #[must_use]
+    pub fn with_output(self, output: SessionOutput) -> Self {
+        Self { output, ..self }
     }
 
     /// Whether there is a record.
@@ -160,11 +167,12 @@ impl Journaled {
     pub fn flush(&mut self, feed: &mut Feed, out: &Outbox) -> io::Result<()> {
         let Some(record) = &mut self.record else { return Ok(()) };
         feed.take_accepted(|accepted| record.accepted(accepted));
-        if let Some(shown) = self.marks.left(out.sent(), out.is_empty()) {
-            record.given_away(shown, out.sent());
+        let left = self.output.left(&mut self.marks, out, false);
+        if let Ok(Some((shown, bytes))) = left {
+            record.given_away(shown, bytes);
         }
         let place = record.place();
-        let flushed = mutant!(BarrierNotFlushed, record.flush(), Ok(()));
+        let flushed = left.and_then(|_| mutant!(BarrierNotFlushed, record.flush(), Ok(())));
         self.is_lost = flushed.is_err();
         self.recorded_before = place;
         flushed
@@ -178,8 +186,8 @@ impl Journaled {
         self.note_mark(out);
         let Some(record) = self.record.as_mut().filter(|_| !self.is_lost) else { return Ok(()) };
         feed.take_accepted(|accepted| record.accepted(accepted));
-        if let Some(shown) = self.marks.left(out.sent(), out.is_empty()) {
-            record.given_away(shown, out.sent());
+        if let Some((shown, bytes)) = self.output.left(&mut self.marks, out, true)? {
+            record.given_away(shown, bytes);
         }
         record.close(exit_code, all)
     }

@@ -54,6 +54,8 @@ pub struct OutputStreams {
     untaken: Option<Arc<UntakenBytes>>,
     /// A bar on the terminal of stderr.
     live: Option<LiveRegion>,
+    /// The name of the file that results go to in place of stdout.
+    file_name: Option<String>,
 }
 
 impl OutputStreams {
@@ -68,6 +70,7 @@ impl OutputStreams {
             waiting_for_files: 0,
             untaken: None,
             live: None,
+            file_name: None,
         }
     }
 
@@ -79,6 +82,20 @@ impl OutputStreams {
             self.out.wait_for_flush();
         }
         Self { live: Some(live), ..self }
+    }
+
+    /// With a file of this name in place of stdout, if there is one.
+    #[must_use]
+    pub fn with_file_name(self, file_name: Option<String>) -> Self {
+        Self { file_name, ..self }
+    }
+
+    /// Why a run stops whose results cannot be written.
+    pub fn lost(&self, error: &io::Error) -> StopReason {
+        match &self.file_name {
+            Some(name) => StopReason::StorageLost(format!("write results to {name}: {error}")),
+            None => stdout_lost(error),
+        }
     }
 
     /// The bar, if there is one.
@@ -223,8 +240,9 @@ impl OutputStreams {
         self.unwatch_stdout(turn);
         self.stdout_lost = true;
         self.out.clear();
-        turn.report(match error.map(stdout_lost) {
+        turn.report(match error.map(|error| self.lost(error)) {
             Some(StopReason::SinkLost(error)) => Input::SinkLost { error },
+            Some(StopReason::StorageLost(error)) => Input::StorageLost { error },
             _ => Input::SinkClosed,
         });
         mutant!(SinkLossForgotten, (), drop(turn.facts.pop_back()));
@@ -263,7 +281,7 @@ impl OutputStreams {
 }
 
 /// Why a run stops whose stdout cannot be written.
-pub fn stdout_lost(error: &io::Error) -> StopReason {
+fn stdout_lost(error: &io::Error) -> StopReason {
     match error.kind() {
         io::ErrorKind::BrokenPipe => StopReason::SinkClosed,
         _ => StopReason::SinkLost(format!("write results to stdout: {error}")),

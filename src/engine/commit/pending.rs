@@ -6,7 +6,7 @@
 use super::super::answer::Answer;
 use crate::journal::file_reader::JournalFileReader;
 use crate::journal::record::{ContentKind, JournalRecord};
-use crate::journal::resumption::PendingOutcome;
+use crate::journal::state::PendingOutcome;
 use crate::model::exit::ExitStatus;
 use crate::model::ids::ItemId;
 use crate::model::outcome::Settlement;

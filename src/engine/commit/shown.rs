@@ -2,7 +2,10 @@
 
 use crate::journal::record::GivenAway;
 use crate::model::ids::ItemId;
+use crate::sys::durable_file::DurableFile;
+use crate::sys::outbox::Outbox;
 use std::collections::VecDeque;
+use std::io;
 
 /// Marks that wait. If nobody takes the output for long, the last ones tell enough.
 const MARKS_MAX: usize = 4096;
@@ -24,6 +27,11 @@ pub struct ShownMarks {
 }
 
 impl ShownMarks {
+    /// Whether some mark waits.
+    pub fn is_empty(&self) -> bool {
+        self.marks.is_empty()
+    }
+
     pub fn push(&mut self, shown: GivenAway, end: Option<u64>) {
         if self.marks.len() >= MARKS_MAX {
             self.marks.pop_back();
@@ -42,5 +50,48 @@ impl ShownMarks {
             self.marks.pop_front();
         }
         last
+    }
+}
+
+/// So many bytes of an output file are synced at once, at the end of the run fewer.
+const SYNCED_BYTES: u64 = 4 << 20;
+
+/// Where the results of a session go.
+#[derive(Default)]
+pub struct SessionOutput {
+    /// A file that has to be safe before it is recorded that results are in it.
+    file: Option<DurableFile>,
+    syncs: bool,
+    /// Bytes that it had before.
+    begins_at: u64,
+    /// Bytes of this session that are safe.
+    safe: u64,
+}
+
+impl SessionOutput {
+    /// A file, and where the session begins to write to it. `syncs`: results have to survive the end of the machine.
+    pub fn of_file((file, begins_at): (DurableFile, u64), syncs: bool) -> Self {
+        Self { file: Some(file), syncs, begins_at, safe: 0 }
+    }
+
+    /// The last mark whose bytes have left, with how many bytes there are now. `is_last`: nothing follows.
+    ///
+    /// # Errors
+    /// They cannot be made safe.
+    pub fn left(
+        &mut self,
+        marks: &mut ShownMarks,
+        out: &Outbox,
+        is_last: bool,
+    ) -> io::Result<Option<(GivenAway, u64)>> {
+        let sent = out.sent();
+        if let Some(file) = self.file.as_mut().filter(|_| self.syncs && !marks.is_empty()) {
+            if !is_last && sent < self.safe + SYNCED_BYTES {
+                return Ok(None);
+            }
+            file.sync()?;
+            self.safe = sent;
+        }
+        Ok(marks.left(sent, out.has_sent_all()).map(|shown| (shown, self.begins_at + sent)))
     }
 }

@@ -2,11 +2,11 @@
 
 use super::super::feed::InputDiffers;
 use super::facts::FactDifference;
-use crate::journal::resumption::JournalStateError;
+use crate::journal::state::JournalStateError;
 use crate::model::outcome::ExitClass;
 use crate::sys::durable_file::DurableFileError;
 use std::io;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 #[derive(Debug, thiserror::Error)]
 pub enum JournalError {
@@ -24,6 +24,12 @@ pub enum JournalError {
     Fact { path: PathBuf, difference: FactDifference },
     #[error("go on with the journal {}: {error}; give --force to go on all the same", path.display())]
     Input { path: PathBuf, error: InputDiffers },
+    #[error("open the output file {}: {error}", path.display())]
+    OutputFile { path: PathBuf, error: DurableFileError },
+    #[error("open the output file {}: it holds something, and the run has just begun; give another name, or remove it", path.display())]
+    OutputExists { path: PathBuf },
+    #[error("go on with the output file {}: it has {bytes} bytes, and the journal says that it had {recorded}", path.display())]
+    OutputShort { path: PathBuf, bytes: u64, recorded: u64 },
     #[error("write the journal {error}")]
     Write { error: io::Error },
 }
@@ -41,12 +47,18 @@ fn of_fact(difference: &FactDifference) -> String {
     format!("{name} is `{}` there, and `{}` here", shown(recorded), shown(present))
 }
 
+/// The error with the name of its file.
+pub fn named(path: &Path, error: &io::Error) -> io::Error {
+    io::Error::new(error.kind(), format!("{}: {error}", path.display()))
+}
+
 impl JournalError {
     /// What the program exits with.
     #[must_use]
     pub const fn class(&self) -> ExitClass {
         match self {
-            Self::File { error: DurableFileError::Open(_), .. } => ExitClass::Usage,
+            Self::File { error: DurableFileError::Open(_), .. }
+            | Self::OutputFile { error: DurableFileError::Open(_), .. } => ExitClass::Usage,
             Self::Write { .. } => ExitClass::Storage,
             _ => ExitClass::Refused,
         }

@@ -52,6 +52,14 @@ pub fn facts_of(config: &Config) -> Vec<RunFact<'static>> {
     if let Some(folder) = &config.surroundings.workdir {
         add("folder", folder.as_bytes().to_vec());
     }
+    if let Some(file) = config.journal.as_ref().and_then(|journal| journal.output_file.as_ref()) {
+        // Whatever the file looks like has to stay.
+        add("output file", file.as_os_str().as_bytes().to_vec());
+        add("output", format!("{:?}", config.output.mode).to_lowercase().into_bytes());
+        add("order", if config.policy.keep_order { b"kept".to_vec() } else { b"any".to_vec() });
+        let tag = config.output.tag_text.as_ref().map_or(&b"{}"[..], |text| text.as_bytes());
+        add("tag", if config.output.tag { tag.to_vec() } else { Vec::new() });
+    }
     add_items(&config.source, &mut add);
     facts
 }

@@ -4,16 +4,17 @@
 
 mod error;
 mod facts;
+mod output_file;
 
 pub use error::JournalError;
 
-use super::commit::{Commit, Journaled, PendingResults, Recording};
+use super::commit::{Commit, Journaled, PendingResults, Recording, SessionOutput};
 use super::feed::{Feed, InputCheck, ResumedItems};
 use crate::journal::books::ItemStage;
 use crate::journal::file_reader::JournalFileReader;
 use crate::journal::fingerprint::RecordedInput;
 use crate::journal::record::{JournalMark, JournalRecord, RunFact};
-use crate::journal::resumption::{JournalState, SessionStart};
+use crate::journal::state::{JournalState, SessionStart};
 use crate::journal::writer::JournalWriter;
 use crate::model::config::{Config, InputSpec, OutputMode, ResultsFormat, ShowWhen, SourceSpec};
 use crate::model::ids::ItemId;
@@ -22,10 +23,13 @@ use crate::model::journal_spec::{Durability, JournalSpec, TriedAgain};
 use crate::source::Source;
 use crate::sys::clock::{self, Clock};
 use crate::sys::durable_file::{self, DurableFile, DurableFileError};
+use crate::sys::outbox::Outbox;
 use crate::sys::pidfd::Process;
 use crate::sys::random;
 use crate::sys::spill::SpillFile;
+use error::named;
 use facts::{difference, facts_of};
+use output_file::OutputFile;
 use std::fs::File;
 use std::io;
 use std::os::fd::{AsFd, OwnedFd};
@@ -44,9 +48,11 @@ pub struct OpenedJournal {
     facts: Vec<RunFact<'static>>,
     file: Option<DurableFile>,
     /// What it says, if the run goes on.
-    resumption: Option<JournalState>,
+    earlier: Option<JournalState>,
     /// It was made, or was empty.
     is_new: bool,
+    /// Where results go in place of stdout.
+    output: Option<OutputFile>,
 }
 
 /// A journal in which the session has begun.
@@ -108,11 +114,14 @@ impl OpenedJournal {
         }
         let facts = facts_of(config);
         let is_new = file.end() == 0;
-        let mut opened = Self { spec, facts, file: Some(file), resumption: None, is_new };
+        let mut opened = Self { spec, facts, file: Some(file), earlier: None, is_new, output: None };
         if !is_new {
             opened.read()?;
         }
-        if let Some(run) = opened.resumption.as_ref().and_then(|resumption| resumption.opened.as_ref()) {
+        if let Some(path) = &opened.spec.output_file {
+            opened.output = Some(OutputFile::open(path, opened.earlier.as_ref(), opened.spec.forced)?);
+        }
+        if let Some(run) = opened.earlier.as_ref().and_then(|earlier| earlier.opened.as_ref()) {
             config.run_id.clone_from(&run.run_id);
         }
         Ok(Some(opened))
@@ -123,13 +132,13 @@ impl OpenedJournal {
         let path = self.spec.file.clone();
         match JournalState::read(file.file()) {
             Ok(_) if self.spec.resume.is_none() => return Err(JournalError::Exists { path }),
-            Ok(resumption) => {
-                let recorded = resumption.opened.as_ref().map(|opened| opened.facts.as_slice());
+            Ok(earlier) => {
+                let recorded = earlier.opened.as_ref().map(|opened| opened.facts.as_slice());
                 let differs = recorded.and_then(|recorded| difference(recorded, &self.facts));
                 if let Some(difference) = differs.filter(|_| !self.spec.forced) {
                     return Err(JournalError::Fact { path, difference });
                 }
-                self.resumption = Some(resumption);
+                self.earlier = Some(earlier);
             }
             // It holds nothing yet.
             Err(error) if self.spec.resume.is_some() && JournalState::is_cut_head(&error, file.end()) => {
@@ -139,6 +148,16 @@ impl OpenedJournal {
             Err(error) => return Err(JournalError::State { path, error }),
         }
         Ok(())
+    }
+
+    /// What takes the place of stdout, if results go to a file.
+    pub fn outbox(&self) -> io::Result<Option<Outbox>> {
+        self.output.as_ref().map(OutputFile::outbox).transpose()
+    }
+
+    /// The name of that file.
+    pub fn output_name(&self) -> Option<String> {
+        self.spec.output_file.as_ref().map(|path| path.display().to_string())
     }
 
     /// A descriptor of the file: as long as one is open, the file is locked.
@@ -158,13 +177,12 @@ impl OpenedJournal {
         };
         let shared = Arc::new(file.file().try_clone().map_err(|error| of_read(error.into()))?);
         let reader = || JournalFileReader::new(Arc::clone(&shared)).map_err(|error| of_read(error.into()));
-        if let (Some(resumption), Some(mut source), false) = (&self.resumption, context.same_source, self.spec.forced) {
-            let mut check = InputCheck::new(RecordedInput::new(reader()?), resumption.books.next_item());
+        if let (Some(earlier), Some(mut source), false) = (&self.earlier, context.same_source, self.spec.forced) {
+            let mut check = InputCheck::new(RecordedInput::new(reader()?), earlier.books.next_item());
             let same = feed.compare(source.as_mut(), &mut check);
             same.map_err(|error| JournalError::Input { path: path.clone(), error })?;
         }
-        let mut session =
-            SessionPlan { resumption: self.resumption.take(), ..SessionPlan::of(&self.spec, context.config) };
+        let mut session = SessionPlan { earlier: self.earlier.take(), ..SessionPlan::of(&self.spec, context.config) };
         let mut writer = session.writer(file, &path)?;
         let started_unix_ns = clock::unix_ns().saturating_sub(context.clock.now().0);
         session.record_start(&mut writer, &self.facts, started_unix_ns);
@@ -174,24 +192,28 @@ impl OpenedJournal {
             synced.map_err(|error| JournalError::Write { error: named(&path, &error) })?;
         }
         self.is_new = false;
+        let output = match self.output.take() {
+            Some(output) => SessionOutput::of_file(output.begin()?, self.spec.durability == Durability::Power),
+            None => SessionOutput::default(),
+        };
         let recording = Box::new(Recording::new(writer, keeps_results(context.config, &self.spec)));
         let order = context.config.policy.keep_order;
-        let Some(resumption) = session.resumption else {
-            let journaled = Journaled::new(recording, order.then_some(ItemId(0)), None);
+        let Some(earlier) = session.earlier else {
+            let journaled = Journaled::new(recording, order.then_some(ItemId(0)), None).with_output(output);
             return Ok(BegunJournal { journaled, feed: feed.with_journal(0, None), notice: None });
         };
-        let notice = Some(notice(&path, &resumption));
-        let next = order.then_some(resumption.first_not_shown());
-        let end = resumption.books.next_item();
+        let notice = Some(notice(&path, &earlier));
+        let next = order.then_some(earlier.first_not_shown());
+        let end = earlier.books.next_item();
         let check = match self.spec.forced {
             true => None,
             false => Some(InputCheck::new(RecordedInput::new(reader()?), end)),
         };
-        let unshown = unshown(&resumption);
-        let JournalState { books, causes, pending, input_bytes, .. } = resumption;
+        let unshown = unshown(&earlier);
+        let JournalState { books, causes, pending, input_bytes, .. } = earlier;
         let resumed = ResumedItems::new(books, causes, unshown, check, ItemId(0));
         let pending = PendingResults::new(pending, reader()?, context.spill);
-        let journaled = Journaled::new(recording, next, Some(pending));
+        let journaled = Journaled::new(recording, next, Some(pending)).with_output(output);
         Ok(BegunJournal { journaled, feed: feed.with_journal(input_bytes, Some(resumed)), notice })
     }
 }
@@ -203,6 +225,9 @@ impl Drop for OpenedJournal {
             // It is still locked, so it is ours.
             let _ = std::fs::remove_file(&self.spec.file);
         }
+        if let Some(output) = self.output.take() {
+            output.remove_if_new();
+        }
     }
 }
 
@@ -210,23 +235,23 @@ impl Drop for OpenedJournal {
 struct SessionPlan<'a> {
     spec: &'a JournalSpec,
     run_id: &'a str,
-    resumption: Option<JournalState>,
+    earlier: Option<JournalState>,
 }
 
 impl<'a> SessionPlan<'a> {
     fn of(spec: &'a JournalSpec, config: &'a Config) -> Self {
-        Self { spec, run_id: &config.run_id, resumption: None }
+        Self { spec, run_id: &config.run_id, earlier: None }
     }
 
     /// A file that a crash has left a part of a record in is cut back to the whole ones.
     fn writer(&self, mut file: DurableFile, path: &Path) -> Result<JournalWriter, JournalError> {
         let write_failed = |error: io::Error| JournalError::Write { error: named(path, &error) };
-        let mark = match &self.resumption {
-            Some(resumption) => {
-                if file.end() > resumption.whole_bytes {
-                    file.cut(resumption.whole_bytes).map_err(write_failed)?;
+        let mark = match &self.earlier {
+            Some(earlier) => {
+                if file.end() > earlier.whole_bytes {
+                    file.cut(earlier.whole_bytes).map_err(write_failed)?;
                 }
-                resumption.mark
+                earlier.mark
             }
             None => JournalMark(u64::from_le_bytes(random::bytes().map_err(write_failed)?)),
         };
@@ -235,14 +260,14 @@ impl<'a> SessionPlan<'a> {
 
     /// Records what the run is, that the session begins, and which items are tried again.
     fn record_start(&mut self, writer: &mut JournalWriter, facts: &[RunFact<'static>], started_unix_ns: u64) {
-        let is_opened = self.resumption.as_ref().is_some_and(|resumption| resumption.opened.is_some());
+        let is_opened = self.earlier.as_ref().is_some_and(|earlier| earlier.opened.is_some());
         let mut records = Vec::new();
         if !is_opened {
             records.push(JournalRecord::Opened { run_id: self.run_id.to_owned().into(), facts: facts.to_vec() });
         }
         records.push(JournalRecord::Session { started_unix_ns, pid: std::process::id() });
         let again = self.spec.resume.map_or(TriedAgain::None, |resume| resume.again);
-        let Some(resumption) = &mut self.resumption else {
+        let Some(earlier) = &mut self.earlier else {
             return records.iter().for_each(|record| writer.record(record));
         };
         let is_again = |stage| match again {
@@ -250,7 +275,7 @@ impl<'a> SessionPlan<'a> {
             TriedAgain::Dead => stage == ItemStage::Dead,
             TriedAgain::FailedAndDead => matches!(stage, ItemStage::Dead | ItemStage::Failed),
         };
-        for (first, end, state) in resumption.books.from(ItemId(0)).filter(|(.., state)| is_again(state.stage)) {
+        for (first, end, state) in earlier.books.from(ItemId(0)).filter(|(.., state)| is_again(state.stage)) {
             let mut at = first;
             while at < end {
                 let count = u32::try_from(end.0 - at.0).unwrap_or(u32::MAX);
@@ -260,7 +285,7 @@ impl<'a> SessionPlan<'a> {
             }
         }
         for record in &records {
-            resumption.take(writer.offset(), record);
+            earlier.take(writer.offset(), record);
             writer.record(record);
         }
     }
@@ -273,31 +298,27 @@ fn keeps_results(config: &Config, spec: &JournalSpec) -> bool {
     spec.results || (config.output.mode != OutputMode::None && is_shown)
 }
 
-fn unshown(resumption: &JournalState) -> ItemSet {
+fn unshown(earlier: &JournalState) -> ItemSet {
     let mut unshown = ItemSet::default();
-    for (first, pending) in &resumption.pending {
+    for (first, pending) in &earlier.pending {
         unshown.push(ItemId(*first), pending.settled.count);
     }
     unshown
 }
 
-fn notice(path: &Path, resumption: &JournalState) -> String {
-    let totals = resumption.books.totals();
+fn notice(path: &Path, earlier: &JournalState) -> String {
+    let totals = earlier.books.totals();
     let waiting = totals.waiting + totals.in_flight;
     let settled = totals.accepted - waiting;
     let name = path.display();
-    let torn = match resumption.torn_bytes {
+    let torn = match earlier.torn_bytes {
         0 => String::new(),
-        bytes => format!("; {bytes} bytes behind byte {} were no whole record and are cut off", resumption.whole_bytes),
+        bytes => format!("; {bytes} bytes behind byte {} were no whole record and are cut off", earlier.whole_bytes),
     };
     format!(
         "supervisor: goes on with {name}: {settled} of {} items that were read have their outcome, {waiting} run again{torn}",
         totals.accepted
     )
-}
-
-fn named(path: &Path, error: &io::Error) -> io::Error {
-    io::Error::new(error.kind(), format!("{}: {error}", path.display()))
 }
 
 /// Opens and locks the file. A run that was killed keeps it locked for a moment, until its guard has ended its workers.

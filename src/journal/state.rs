@@ -67,6 +67,8 @@ pub struct JournalState {
     places: PendingPlaces,
     /// Bytes of the input that the journal has.
     pub input_bytes: u64,
+    /// Bytes of the output that have been given away, of a run that has a file for it.
+    pub output_bytes: u64,
     pub last_session: Option<SessionStart>,
     /// What lies behind the whole records is cut off.
     pub whole_bytes: u64,
@@ -104,6 +106,7 @@ impl JournalState {
             pending: BTreeMap::new(),
             places: PendingPlaces::default(),
             input_bytes: 0,
+            output_bytes: 0,
             last_session: None,
             whole_bytes: 0,
             torn_bytes: 0,
@@ -149,7 +152,10 @@ impl JournalState {
             }
             JournalRecord::Settled(settled) => self.settle(offset, settled),
             JournalRecord::Reopened { first, count } => self.reopen(*first, *count),
-            JournalRecord::Emitted { shown, .. } => self.note_shown(*shown),
+            JournalRecord::Emitted { shown, output_bytes } => {
+                self.output_bytes = *output_bytes;
+                self.note_shown(*shown);
+            }
             JournalRecord::Content(_)
             | JournalRecord::Begun { .. }
             | JournalRecord::Returned { .. }
