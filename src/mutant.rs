@@ -220,6 +220,10 @@ mod armed {
     shell {
         /// Nothing records that an attempt begins.
         BeginUnrecorded,
+        /// What was appended is not synced before it counts as safe.
+        SyncSkipped,
+        /// A block of another file, or of another place of this one, is taken for a record.
+        StaleBelieved,
         /// Frames leave, and commands start, before the barrier is passed.
         BarrierBehindFrames,
         /// A worker that cannot be watched is not ended.

@@ -7,6 +7,7 @@
 //! | `world`, `agenda`, `wait`, `poll_set`, `descriptor` | time, effects, and the one place where the shell waits |
 //! | `system`, `channel`, `source`, `output`, `observer` | the shell's system, transport, source, streams, reporter |
 //! | `process`, `worker`, `pipe`, `commands` | what happens at the other end |
+//! | `disk` | what a journal leaves behind at the end of every process, or of the machine |
 //! | `items`, `finish`, `check` | the true state, and the checks against it |
 //! | `assembly`, `sweep`, `marks`, `trace` | how a seed is played, and what it reached |
 //! | `scripts` | single cases, one by one |
@@ -29,6 +30,8 @@ mod choice;
 mod commands;
 #[path = "sim_shell/descriptor.rs"]
 mod descriptor;
+#[path = "sim_shell/disk.rs"]
+mod disk;
 #[path = "sim_shell/finish.rs"]
 mod finish;
 #[path = "sim_shell/items.rs"]

@@ -44,7 +44,7 @@ pub mod parts {
     pub use super::answer::Answer;
     pub use super::answer::{CommandReply, EarlyLines};
     pub use super::apply::Components;
-    pub use super::commit::{Commit, DurableRecord, EarlyOutput, Journaled, LiveRegion, OutputStreams};
+    pub use super::commit::{Commit, DurableRecord, EarlyOutput, Journaled, LiveRegion, OutputStreams, Recording};
     pub use super::feed::{EarlierItems, Feed};
     pub use super::fleet::{
         CommandExit, CommandPool, Conversation, Fleet, HandFate, Hands, Handshake, InHand, ItemBytes, LaunchSpec,

@@ -166,6 +166,8 @@ impl Books {
             JournalRecord::Opened { .. } => self.is_opened = true,
             _ if !self.is_opened => return Err(BookFaultKind::NotOpened),
             JournalRecord::Session { .. } => self.begin_session(),
+            // It speaks of the file.
+            JournalRecord::Safe { .. } => {}
             _ if !self.in_session => return Err(BookFaultKind::NoSession),
             JournalRecord::Accepted(accepted) => return self.accept(accepted.first, accepted.count),
             JournalRecord::Begun { first, count, attempt, .. } => return self.begin(*first, *count, attempt.0),
@@ -239,9 +241,11 @@ impl Books {
 
     fn settle(&mut self, settled: &SettledItems<'_>) -> Result<(), BookFaultKind> {
         let (begin, end) = (settled.first.0, settled.first.plus(u64::from(settled.count)).0);
+        // An attempt that somebody declined had been announced.
+        let declined = u32::from(settled.outcome == Outcome::Skipped);
         self.check(begin, end, |item, state| match state.stage {
             stage if stage.is_settled() => Err(BookFaultKind::SettledTwice(item)),
-            _ if settled.attempts < state.attempts => Err(BookFaultKind::AttemptsLost(item)),
+            _ if settled.attempts.saturating_add(declined) < state.attempts => Err(BookFaultKind::AttemptsLost(item)),
             _ => Ok(()),
         })?;
         let state = ItemState { stage: ItemStage::of(&settled.outcome), attempts: settled.attempts };
@@ -485,7 +489,7 @@ mod tests {
     fn what_cannot_be_true_is_a_fault() {
         use BookFaultKind as Kind;
         use Outcome::{Dead, Done, Failed};
-        let cases: [(&[Record], Kind); 19] = [
+        let cases: [(&[Record], Kind); 20] = [
             (&[opened()], Kind::OpenedAgain),
             (&[closed(0, false), begun(0, 1, 1)], Kind::NoSession),
             (&[accepted(3, 1)], Kind::OutOfOrder(3)),
@@ -500,6 +504,7 @@ mod tests {
             (&[begun(1, 2, 1), returned(2, 1, 2)], Kind::ReturnedIdle(2)),
             (&[settled(1, 1, Done, 1), settled(0, 3, Failed, 1)], Kind::SettledTwice(1)),
             (&[begun(3, 1, 2), settled(3, 1, Done, 1)], Kind::AttemptsLost(3)),
+            (&[begun(3, 1, 2), settled(3, 1, Outcome::Skipped, 0)], Kind::AttemptsLost(3)),
             (&[settled(0, 1, Dead, 1), settled(1, 1, Done, 1), reopened(0, 2)], Kind::ReopenedOpen(1)),
             (&[settled(0, 1, Done, 1), emitted(2, 0)], Kind::EmittedOpen(1)),
             (&[settled(0, 2, Done, 1), emitted(2, 5), emitted(1, 5)], Kind::EmittedBack(1)),

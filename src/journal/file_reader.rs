@@ -40,6 +40,8 @@ pub struct JournalFileReader<F> {
     window_offset: u64,
     /// Read at once, unless a record is longer.
     read_bytes: usize,
+    /// The session that the records are of syncs what it appends.
+    is_synced: bool,
 }
 
 impl<F: Borrow<File>> JournalFileReader<F> {
@@ -60,6 +62,7 @@ impl<F: Borrow<File>> JournalFileReader<F> {
             window: Vec::new(),
             window_offset: 0,
             read_bytes,
+            is_synced: false,
         };
         let found = layout::find_head(reader.bytes_at(0, HEAD_BYTES)?);
         match found {
@@ -112,15 +115,48 @@ impl<F: Borrow<File>> JournalFileReader<F> {
         let Ok(Some((found, bytes))) = record_at(self.window.get(start..).unwrap_or_default(), offset, mark) else {
             return Ok(None);
         };
+        match found {
+            JournalRecord::Session { .. } => self.is_synced = false,
+            JournalRecord::Safe { .. } => self.is_synced = true,
+            _ => {}
+        }
         self.offset += bytes as u64;
         Ok(Some((offset, found)))
     }
 
-    /// How the journal ends, behind the last record that was given.
+    /// How the journal ends, behind the last record that was given. When the machine ends, a disk may have written what was
+    /// appended last in any order, and records may follow bytes that are none. In a session that syncs that is no
+    /// damage, unless something says that these bytes were safe.
     ///
     /// # Errors
     /// The file cannot be read.
     pub fn end(&mut self) -> io::Result<JournalEnd> {
+        let end = self.end_by_records()?;
+        let JournalEnd::Damaged { at, next } = end else { return Ok(end) };
+        if !self.is_synced || self.was_safe(at, next)? {
+            return Ok(end);
+        }
+        Ok(JournalEnd::Torn { at, bytes: self.file_bytes - at })
+    }
+
+    /// Whether a record from `next` on says that what lies at this offset was safe.
+    fn was_safe(&mut self, at: u64, next: u64) -> io::Result<bool> {
+        let (offset, is_synced, mut from) = (self.offset, self.is_synced, Some(next));
+        let mut was_safe = false;
+        while let Some(next) = from.take().filter(|_| !was_safe) {
+            self.offset = next;
+            while let Some((_, record)) = self.next_record()? {
+                was_safe |= matches!(record, JournalRecord::Safe { until } if until > at);
+            }
+            if let JournalEnd::Damaged { next, .. } = self.end_by_records()? {
+                from = Some(next);
+            }
+        }
+        (self.offset, self.is_synced) = (offset, is_synced);
+        Ok(was_safe)
+    }
+
+    fn end_by_records(&mut self) -> io::Result<JournalEnd> {
         let at = self.offset;
         if at >= self.file_bytes {
             return Ok(JournalEnd::Whole);
@@ -238,6 +274,44 @@ mod tests {
                 compare(&bytes, read_bytes);
             }
         }
+    }
+
+    /// A disk wrote what was appended last in another order.
+    #[test]
+    fn bytes_that_were_never_safe_are_torn_and_others_are_damaged() {
+        let until = |until| JournalRecord::Safe { until };
+        let session = JournalRecord::Session { started_unix_ns: 1, pid: 2 };
+        let closed = |exit_code| JournalRecord::Closed { exit_code, all: false };
+        let (_, starts) = journal(&[session.clone(), until(0), closed(1), closed(2), closed(3), until(0), closed(4)]);
+        let marks = [starts[1] as u64, starts[5] as u64];
+        let records = [session.clone(), until(marks[0]), closed(1), closed(2), closed(3), until(marks[1]), closed(4)];
+        let (bytes, _) = journal(&records);
+        let end = |bytes: &[u8]| {
+            let file = file_of(bytes);
+            let mut reader = JournalFileReader::with_window(&file, 64).unwrap();
+            while reader.next_record().unwrap().is_some() {}
+            (reader.end().unwrap(), reader.offset())
+        };
+        let hole = |at: usize, length: usize| {
+            let mut bytes = bytes[..length].to_vec();
+            bytes[at + 26] ^= 1;
+            bytes
+        };
+        let (at, next) = (starts[3] as u64, starts[4] as u64);
+        // All of it was appended behind the first mark, and no later one follows.
+        let torn = JournalEnd::Torn { at, bytes: marks[1] - at };
+        assert_eq!(end(&hole(starts[3], starts[5])), (torn, at));
+        // The second mark says that it was safe.
+        assert_eq!(end(&hole(starts[3], bytes.len())), (JournalEnd::Damaged { at, next }, at));
+        let mut lost = hole(starts[5], bytes.len());
+        let torn = JournalEnd::Torn { at: starts[5] as u64, bytes: (bytes.len() - starts[5]) as u64 };
+        assert_eq!(end(&lost), (torn, starts[5] as u64));
+        // A session that does not sync tells nothing of that.
+        let (plain, starts) = journal(&[session, closed(1), closed(2)]);
+        lost = plain;
+        lost[starts[1] + 26] ^= 1;
+        let damaged = JournalEnd::Damaged { at: starts[1] as u64, next: starts[2] as u64 };
+        assert_eq!(end(&lost), (damaged, starts[1] as u64));
     }
 
     #[test]

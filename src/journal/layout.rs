@@ -18,6 +18,7 @@ use super::record::{
 use crate::model::exit::ExitStatus;
 use crate::model::ids::{ItemId, WorkerId};
 use crate::model::outcome::{Cause, CauseKind, FailReason, Outcome};
+use crate::mutant::mutant;
 use crate::wire::record;
 
 /// Bytes before the first record.
@@ -54,6 +55,7 @@ mod kind {
     pub const EMITTED: u8 = 9;
     pub const CLOSED: u8 = 10;
     pub const RETURNED: u8 = 11;
+    pub const SAFE: u8 = 12;
 }
 
 /// The head of a file.
@@ -126,7 +128,8 @@ pub fn append(
 #[must_use]
 pub fn parse(kind: u8, payload: &[u8], mark: JournalMark, offset: u64) -> Option<JournalRecord<'_>> {
     let mut fields = Fields(payload);
-    if fields.u64()? != mark.0 || fields.u64()? != offset {
+    let place = (fields.u64()?, fields.u64()?);
+    if !mutant!(StaleBelieved, place == (mark.0, offset), true) {
         return None;
     }
     let record = get_fields(kind, &mut fields)?;
@@ -146,6 +149,7 @@ const fn kind_of(record: &JournalRecord<'_>) -> u8 {
         JournalRecord::Emitted { .. } => kind::EMITTED,
         JournalRecord::Closed { .. } => kind::CLOSED,
         JournalRecord::Returned { .. } => kind::RETURNED,
+        JournalRecord::Safe { .. } => kind::SAFE,
     }
 }
 
@@ -192,6 +196,7 @@ fn put_fields(out: &mut Vec<u8>, record: &JournalRecord<'_>) -> Result<(), Layou
             out.extend(settled.causes_omitted.to_le_bytes());
         }
         JournalRecord::Reopened { first, count } => put_items(out, *first, *count),
+        JournalRecord::Safe { until } => out.extend(until.to_le_bytes()),
         JournalRecord::Content(piece) => {
             put_items(out, piece.first, piece.count);
             out.push(content_code(piece.kind));
@@ -265,6 +270,7 @@ fn get_fields<'a>(kind: u8, fields: &mut Fields<'a>) -> Option<JournalRecord<'a>
             };
             JournalRecord::Emitted { shown, output_bytes: fields.u64()? }
         }
+        kind::SAFE => JournalRecord::Safe { until: fields.u64()? },
         kind::CLOSED => JournalRecord::Closed { exit_code: fields.u8()?, all: fields.truth()? },
         _ => return None,
     })

@@ -47,6 +47,9 @@ pub enum JournalRecord<'a> {
     Content(ContentPiece<'a>),
     /// What was given away so far; an output file ends here.
     Emitted { shown: GivenAway, output_bytes: u64 },
+    /// Everything before this offset was safe from the end of the machine when what follows was appended. A session that syncs
+    /// writes one ahead of what it appends between two syncs.
+    Safe { until: u64 },
     /// The session has ended orderly, with this exit code. `all`: no item is left and none will come.
     Closed { exit_code: u8, all: bool },
 }

@@ -159,6 +159,7 @@ impl JournalState {
             JournalRecord::Content(_)
             | JournalRecord::Begun { .. }
             | JournalRecord::Returned { .. }
+            | JournalRecord::Safe { .. }
             | JournalRecord::Closed { .. } => {}
         }
     }

@@ -9,6 +9,7 @@ use super::record_lock;
 use nix::errno::Errno;
 use nix::fcntl::{FallocateFlags, OFlag, fallocate};
 use nix::unistd::{fdatasync, fsync, geteuid};
+use std::fmt;
 use std::fs::{File, OpenOptions};
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd};
@@ -32,6 +33,42 @@ pub enum DurableFileError {
     NoLocks { error: io::Error },
     #[error("{0}")]
     Open(io::Error),
+}
+
+/// What a record is appended to: a [`DurableFile`], or a simulated one.
+pub trait AppendedFile: fmt::Debug {
+    /// As [`DurableFile::end`].
+    fn end(&self) -> u64;
+    /// As [`DurableFile::append`].
+    ///
+    /// # Errors
+    /// Those of it.
+    fn append(&mut self, bytes: &[u8]) -> io::Result<()>;
+    /// As [`DurableFile::sync`].
+    ///
+    /// # Errors
+    /// Those of it.
+    fn sync(&mut self) -> io::Result<()>;
+    /// As [`DurableFile::give_back_space`].
+    fn give_back_space(&mut self);
+}
+
+impl AppendedFile for DurableFile {
+    fn end(&self) -> u64 {
+        self.end
+    }
+
+    fn append(&mut self, bytes: &[u8]) -> io::Result<()> {
+        Self::append(self, bytes)
+    }
+
+    fn sync(&mut self) -> io::Result<()> {
+        Self::sync(self)
+    }
+
+    fn give_back_space(&mut self) {
+        Self::give_back_space(self);
+    }
 }
 
 /// The file.

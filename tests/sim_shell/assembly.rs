@@ -46,7 +46,7 @@ pub fn build(world: &Shared) -> Reactor {
     let output = if let Some(bar) = bar { output.with_live(bar) } else { output };
     let mut commit = Commit::new(output, reporters, scenario.wants_inputs);
     if scenario.record.is_some() {
-        let record = Record { world: world.clone(), flushes: 0, lost: false, behind: false };
+        let record = Record::new(world);
         let in_order = scenario.policy.keep_order.then_some(scenario.policy.first_item);
         commit = commit.with_record(Journaled::new(Box::new(record), in_order, None));
     }
@@ -60,6 +60,7 @@ pub fn build(world: &Shared) -> Reactor {
     let policy = scenario.policy;
     let earlier = (!scenario.finished.is_empty()).then(|| EarlierItems::new(scenario.finished, None));
     let feed = Feed::new(Box::new(FakeSource::new(world)), policy.first_item, policy.reads_far()).after(earlier);
+    let feed = if scenario.record.is_some() { feed.with_journal(0, None) } else { feed };
     let fleet = match scenario.launchers {
         Some(launchers) => commands(world, launchers, &mut turn),
         None => residents(world),

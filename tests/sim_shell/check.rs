@@ -43,6 +43,8 @@ pub enum Check {
     Replay,
     /// Nothing is visible before the durable record of it is safe.
     Barrier,
+    /// What was safe survives the end of every process and of the machine, and nothing is invented.
+    Disk,
     /// No more items are taken than the queue and the workers may hold, and none after the end of the source.
     Source,
     /// No more processes are ordered than the machine has had room for at the last measurement.

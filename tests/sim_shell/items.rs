@@ -6,6 +6,7 @@ use crate::choice::Rng;
 use crate::scenario::Scenario;
 use crate::world::World;
 use std::ops::Range;
+use supervisor::journal::books::ItemStage;
 use supervisor::model::ids::ItemId;
 use supervisor::wire::message::SMALL_BODY_BYTES_MAX;
 
@@ -63,6 +64,7 @@ pub struct Item {
     pub begun: bool,
     pub begun_safe: bool,
     pub recorded: bool,
+    pub recorded_stage: Option<ItemStage>,
     pub safe: bool,
 }
 
@@ -74,6 +76,13 @@ pub struct Items {
     pub shown: u64,
     /// In keep-order, the item whose turn it is.
     pub turn: u64,
+}
+
+impl Item {
+    /// The outcome that was recorded, whether that is safe, and whether it is that an attempt was begun.
+    pub const fn on_disk(&self) -> (Option<ItemStage>, bool, bool) {
+        (self.recorded_stage, self.safe, self.begun_safe)
+    }
 }
 
 impl Items {
@@ -142,6 +151,7 @@ impl Items {
             begun: false,
             begun_safe: false,
             recorded: false,
+            recorded_stage: None,
             safe: false,
         });
     }

@@ -104,6 +104,7 @@ listed! {
         RecordFailed,
         ReporterFailed,
         BarrierPassed,
+        DiskRead,
         // From outside.
         Signalled,
         ClockLeapt,

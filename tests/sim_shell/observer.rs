@@ -3,19 +3,22 @@
 
 use crate::check::{Check, hold};
 use crate::commands;
+use crate::disk::{DiskFile, stage_of};
 use crate::items::{Item, ids, push_payload};
 use crate::marks::Mark;
 use crate::process::place_of;
 use crate::world::{Shared, World};
 use std::io;
+use std::path::Path;
 use std::sync::Arc;
-use supervisor::engine::parts::{Answer, DurableRecord};
+use supervisor::engine::parts::{Answer, DurableRecord, Recording};
 use supervisor::engine::replay::Difference;
-use supervisor::journal::record::{Accepted, GivenAway};
+use supervisor::journal::record::{Accepted, GivenAway, JournalMark, JournalRecord};
+use supervisor::journal::writer::JournalWriter;
 use supervisor::model::event::{EndReason, ItemFate, RunEvent};
 use supervisor::model::exit::ExitStatus;
 use supervisor::model::exit_rule::{ExitRule, rule_for};
-use supervisor::model::ids::Batch;
+use supervisor::model::ids::{Batch, ItemId};
 use supervisor::model::outcome::{Cause, CauseKind, FailReason, Outcome, Settlement};
 use supervisor::model::spec::Policy;
 use supervisor::model::time::Instant;
@@ -104,29 +107,68 @@ pub struct Record {
     pub lost: bool,
     /// Something was added since the last flush.
     pub behind: bool,
+    /// What a real run records, on a simulated disk.
+    pub real: Option<Recording>,
+    /// The real one has left items open.
+    leaves_open: bool,
+}
+
+impl Record {
+    /// The record of this run. Only the ids of items from 0 on, all of this run, have books.
+    pub fn new(world: &Shared) -> Self {
+        let has_books = {
+            let scenario = &world.borrow().scenario;
+            scenario.policy.first_item == ItemId(0) && scenario.finished.is_empty()
+        };
+        let real = has_books.then(|| {
+            let file = DiskFile::default();
+            world.borrow_mut().journal = Some(file.clone());
+            let mut writer = JournalWriter::new(file, Path::new("journal"), JournalMark(7), true);
+            writer.record(&JournalRecord::Opened { run_id: "sim".into(), facts: Vec::new() });
+            writer.record(&JournalRecord::Session { started_unix_ns: 0, pid: 1 });
+            writer.flush().expect("a disk that takes all");
+            Recording::new(writer, true)
+        });
+        Self { world: world.clone(), flushes: 0, lost: false, behind: false, real, leaves_open: false }
+    }
 }
 
 impl DurableRecord for Record {
-    fn accepted(&mut self, _: Accepted) {}
+    fn accepted(&mut self, accepted: Accepted) {
+        if let Some(real) = &mut self.real {
+            real.accepted(accepted);
+        }
+    }
 
-    fn begun(&mut self, _: Instant, batch: Batch) {
+    fn begun(&mut self, now: Instant, batch: Batch) {
+        if let Some(real) = &mut self.real {
+            real.begun(now, batch);
+        }
         self.behind = true;
         self.world.borrow_mut().recorded_begin(ids(batch.first, batch.count), true);
     }
 
-    fn returned(&mut self, _: Instant, batch: Batch) {
+    fn returned(&mut self, now: Instant, batch: Batch) {
+        if let Some(real) = &mut self.real {
+            real.returned(now, batch);
+        }
         self.behind = true;
         self.world.borrow_mut().recorded_begin(ids(batch.first, batch.count), false);
     }
 
-    fn happened(&mut self, _: Instant, event: &RunEvent) {
+    fn happened(&mut self, now: Instant, event: &RunEvent) {
+        if let Some(real) = &mut self.real {
+            real.happened(now, event);
+        }
         if let RunEvent::ItemRetried { item, .. } = event {
             self.behind = true;
             self.world.borrow_mut().recorded_begin(ids(*item, 1), false);
         }
     }
 
-    fn settled(&mut self, _: Instant, settlement: &Settlement, answer: Option<&Answer<'_>>, _: &[u8]) -> bool {
+    fn settled(&mut self, now: Instant, settlement: &Settlement, answer: Option<&Answer<'_>>, item: &[u8]) -> bool {
+        let is_outcome = self.real.as_mut().is_none_or(|real| real.settled(now, settlement, answer, item));
+        self.leaves_open |= !is_outcome;
         self.behind = true;
         let world = &mut *self.world.borrow_mut();
         let none = Content::default();
@@ -136,15 +178,23 @@ impl DurableRecord for Record {
         for id in ids(first, count) {
             let again = world.items.get(id).is_none_or(|item| std::mem::replace(&mut item.recorded, true));
             hold!(world, !again, Settled, "item {id} is recorded twice, or never arrived");
+            if let Some(item) = world.items.get(id) {
+                item.recorded_stage = is_outcome.then_some(stage_of(outcome));
+            }
         }
         true
     }
 
     fn place(&self) -> u64 {
-        0
+        self.real.as_ref().map_or(0, |real| real.place())
     }
 
-    fn given_away(&mut self, _: GivenAway, _: u64) {}
+    fn given_away(&mut self, shown: GivenAway, output_bytes: u64) {
+        // Here all are shown, also those that wait for another session.
+        if let Some(real) = self.real.as_mut().filter(|_| !self.leaves_open) {
+            real.given_away(shown, output_bytes);
+        }
+    }
 
     fn is_behind(&self) -> bool {
         self.behind
@@ -165,12 +215,19 @@ impl DurableRecord for Record {
             return Err(io::Error::from_raw_os_error(libc::ENOSPC));
         }
         self.behind = false;
+        if let Some(real) = &mut self.real {
+            real.flush()?;
+        }
         world.marks.hit(Mark::BarrierPassed);
         world.items.make_safe();
+        world.look_at_disk();
         Ok(())
     }
 
-    fn close(&mut self, _: u8, _: bool) -> io::Result<()> {
+    fn close(&mut self, exit_code: u8, all: bool) -> io::Result<()> {
+        if let Some(real) = &mut self.real {
+            real.close(exit_code, all)?;
+        }
         let world = &mut *self.world.borrow_mut();
         hold!(world, !self.lost, Barrier, "a record that was lost is closed");
         Ok(())

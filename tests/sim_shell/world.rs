@@ -11,6 +11,7 @@ use crate::agenda::{Agenda, Effect};
 use crate::check::{Check, Violation};
 use crate::choice::Rng;
 use crate::commands::Commands;
+use crate::disk::DiskFile;
 use crate::items::Items;
 use crate::machine::Machine;
 use crate::marks::{Mark, Marks};
@@ -67,6 +68,8 @@ pub struct World {
     patient_until: u64,
     /// Frames that the tap was passed.
     pub traced: Vec<TracedFrame>,
+    /// The journal of the run, if it has one.
+    pub journal: Option<DiskFile>,
     /// A fault of the supervisor's own storage was injected.
     pub storage_failed: bool,
     /// Waits in a row that reported events although nothing had moved.
@@ -97,6 +100,7 @@ impl World {
             calls: 0,
             calls_max,
             poll_set: PollSet::default(),
+            journal: None,
             pipes: Vec::new(),
             processes: Vec::new(),
             commands: Commands::default(),
