@@ -5,7 +5,8 @@
 //! such a build it reads a thread-local variable that only a simulator sets. So a release build, benchmarks included,
 //! holds no trace of a mutant although the tests' feature is on for the whole package.
 //!
-//! There are two lists: the mutants of the core, for `tests/sim.rs`, and those of the shell, for `tests/sim_shell.rs`.
+//! There are three lists: the mutants of the core, for `tests/sim.rs`, those of the shell, for `tests/sim_shell.rs`, and
+//! those of a run that goes on, for the tests of `engine/journal`.
 //!
 //! Invariant: a mutant changes one decision and nothing else.
 
@@ -56,16 +57,26 @@ mod armed {
     }
 
     macro_rules! mutants {
-        (core { $($(#[$core_doc:meta])* $core:ident,)* } shell { $($(#[$shell_doc:meta])* $shell:ident,)* }) => {
+        (
+            core { $($(#[$core_doc:meta])* $core:ident,)* }
+            shell { $($(#[$shell_doc:meta])* $shell:ident,)* }
+            resume { $($(#[$resume_doc:meta])* $resume:ident,)* }
+        ) => {
             /// One deliberate defect.
             #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-            pub enum Mutant { $($(#[$core_doc])* $core,)* $($(#[$shell_doc])* $shell,)* }
+            pub enum Mutant {
+                $($(#[$core_doc])* $core,)*
+                $($(#[$shell_doc])* $shell,)*
+                $($(#[$resume_doc])* $resume,)*
+            }
 
             impl Mutant {
                 /// Those of the core.
                 pub const CORE: &[Self] = &[$(Self::$core,)*];
                 /// Those of the shell.
                 pub const SHELL: &[Self] = &[$(Self::$shell,)*];
+                /// Those of a run that goes on.
+                pub const RESUME: &[Self] = &[$(Self::$resume,)*];
             }
         };
     }
@@ -304,6 +315,16 @@ mod armed {
         HandAfterFailure,
         /// The loop is not woken for reports that were posted quietly.
         ReportsKeptQuiet,
+    }
+    resume {
+        /// A run goes on with another input.
+        FingerprintIgnored,
+        /// What a crash has left in part stays, and records are appended to it.
+        TruncationForgotten,
+        /// A run goes on although it is another one.
+        FactsIgnored,
+        /// What was recorded and not given away is forgotten.
+        PendingForgotten,
     }
     }
 }

@@ -93,6 +93,12 @@ impl Journaled {
         Self { output, ..self }
     }
 
+    /// Results of an earlier session that are to be shown.
+    #[cfg(test)]
+    pub fn pending_outcomes(&self) -> usize {
+        self.pending.as_ref().map_or(0, PendingResults::outcomes)
+    }
+
     /// Whether there is a record.
     pub const fn is_on(&self) -> bool {
         self.record.is_some()

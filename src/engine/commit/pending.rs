@@ -73,6 +73,11 @@ impl PendingResults {
         Self { outcomes, journal, spill }
     }
 
+    #[cfg(test)]
+    pub fn outcomes(&self) -> usize {
+        self.outcomes.len()
+    }
+
     /// The items of the first outcome: the first one, and the one behind the last one.
     pub fn first(&self) -> Option<(ItemId, ItemId)> {
         let (first, pending) = self.outcomes.first_key_value()?;

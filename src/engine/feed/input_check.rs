@@ -5,6 +5,7 @@
 use crate::journal::fingerprint::{Fingerprint, RecordedInput};
 use crate::journal::record::Accepted;
 use crate::model::ids::ItemId;
+use crate::mutant::mutant;
 use std::io;
 
 /// Why the input is another one.
@@ -70,7 +71,7 @@ impl InputCheck {
         }
         let block = *block;
         self.block = None;
-        match self.fingerprint.hash() == block.hash {
+        match mutant!(FingerprintIgnored, self.fingerprint.hash() == block.hash, true) {
             true => Ok(true),
             false => Err(InputDiffers::Items { first: block.first.0, count: block.count }),
         }

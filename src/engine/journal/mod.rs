@@ -5,6 +5,8 @@
 mod error;
 mod facts;
 mod output_file;
+#[cfg(test)]
+mod tests;
 
 pub use error::JournalError;
 
@@ -20,6 +22,7 @@ use crate::model::config::{Config, InputSpec, OutputMode, ResultsFormat, ShowWhe
 use crate::model::ids::ItemId;
 use crate::model::item_set::ItemSet;
 use crate::model::journal_spec::{Durability, JournalSpec, TriedAgain};
+use crate::mutant::mutant;
 use crate::source::Source;
 use crate::sys::clock::{self, Clock};
 use crate::sys::durable_file::{self, DurableFile, DurableFileError};
@@ -135,6 +138,7 @@ impl OpenedJournal {
             Ok(earlier) => {
                 let recorded = earlier.opened.as_ref().map(|opened| opened.facts.as_slice());
                 let differs = recorded.and_then(|recorded| difference(recorded, &self.facts));
+                let differs = mutant!(FactsIgnored, differs, None);
                 if let Some(difference) = differs.filter(|_| !self.spec.forced) {
                     return Err(JournalError::Fact { path, difference });
                 }
@@ -212,6 +216,7 @@ impl OpenedJournal {
         let unshown = unshown(&earlier);
         let JournalState { books, causes, pending, input_bytes, .. } = earlier;
         let resumed = ResumedItems::new(books, causes, unshown, check, ItemId(0));
+        let pending = mutant!(PendingForgotten, pending, Default::default());
         let pending = PendingResults::new(pending, reader()?, context.spill);
         let journaled = Journaled::new(recording, next, Some(pending)).with_output(output);
         Ok(BegunJournal { journaled, feed: feed.with_journal(input_bytes, Some(resumed)), notice })
@@ -248,7 +253,7 @@ impl<'a> SessionPlan<'a> {
         let write_failed = |error: io::Error| JournalError::Write { error: named(path, &error) };
         let mark = match &self.earlier {
             Some(earlier) => {
-                if file.end() > earlier.whole_bytes {
+                if mutant!(TruncationForgotten, file.end() > earlier.whole_bytes, false) {
                     file.cut(earlier.whole_bytes).map_err(write_failed)?;
                 }
                 earlier.mark
