@@ -12,6 +12,7 @@ use std::io::{Read, Write};
 use std::path::Path;
 use std::time::{Duration, Instant};
 use supervisor::model::spec::TransportKind;
+use support::random::{Random, number_of};
 use support::{Finished, Run, example, pid_of, send};
 
 const ITEMS: u64 = 10_000;
@@ -22,30 +23,6 @@ const YOUNG_PER_CENT: usize = 5;
 /// Of a hundred kills, at most this many may hit a worker in the few microseconds of each item in which its progress
 /// page names the item and its diary does not. Such a moment is called a seam.
 const SEAMS_PER_CENT: usize = 15;
-
-/// SplitMix64.
-struct Random(u64);
-
-impl Random {
-    fn new() -> Self {
-        let seed =
-            number_of("CHAOS_SEED").unwrap_or_else(|| std::time::UNIX_EPOCH.elapsed().unwrap().subsec_nanos().into());
-        println!("CHAOS_SEED={seed}");
-        Self(seed)
-    }
-
-    fn below(&mut self, limit: usize) -> usize {
-        self.0 = self.0.wrapping_add(0x9E37_79B9_7F4A_7C15);
-        let mut z = self.0;
-        z = (z ^ (z >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
-        z = (z ^ (z >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
-        ((z ^ (z >> 31)) % limit as u64) as usize
-    }
-}
-
-fn number_of(variable: &str) -> Option<u64> {
-    std::env::var(variable).ok().map(|number| number.parse().expect("a number"))
-}
 
 /// Kills a worker every [`PERIOD`] while the run lasts; returns the number of kills.
 fn storm(run: &mut Run, items: u64, signals: &[Signal], random: &mut Random) -> usize {
@@ -199,7 +176,7 @@ fn survive(kind: TransportKind, signals: &[Signal], more: &[&str], random: &mut 
 
 #[test]
 fn a_storm_of_kills_over_every_transport_loses_nothing_and_blames_the_right_items() {
-    let mut random = Random::new();
+    let mut random = Random::new("CHAOS_SEED");
     for kind in TransportKind::ALL {
         survive(kind, &[Signal::SIGKILL], &[], &mut random);
     }
@@ -207,7 +184,7 @@ fn a_storm_of_kills_over_every_transport_loses_nothing_and_blames_the_right_item
 
 #[test]
 fn storms_of_other_signals_single_items_and_keep_order_lose_nothing() {
-    let mut random = Random::new();
+    let mut random = Random::new("CHAOS_SEED");
     let mixed = [Signal::SIGKILL, Signal::SIGSEGV, Signal::SIGTERM, Signal::SIGABRT];
     for kind in TransportKind::ALL {
         survive(kind, &[Signal::SIGKILL], &["-k", "--batch-max", "1"], &mut random);
@@ -265,7 +242,8 @@ fn workers_that_are_idle_because_stdout_is_not_read_may_be_killed_as_often_as_on
             }
         }
     });
-    let kills = storm_with(&mut run, ITEMS, &[Signal::SIGKILL], &mut Random::new(), || allow.send(()).unwrap());
+    let kills =
+        storm_with(&mut run, ITEMS, &[Signal::SIGKILL], &mut Random::new("CHAOS_SEED"), || allow.send(()).unwrap());
     drop(allow);
     let run = run.finish();
     assert_eq!(run.code(), 0, "{}", run.stderr);
@@ -283,7 +261,7 @@ fn workers_that_are_idle_because_the_input_stalls_may_be_killed_as_often_as_one_
         command.stdin(reader);
     });
     let mut lines = (0..ITEMS).map(|item| format!("{item}\n"));
-    let kills = storm_with(&mut run, ITEMS, &[Signal::SIGKILL], &mut Random::new(), || {
+    let kills = storm_with(&mut run, ITEMS, &[Signal::SIGKILL], &mut Random::new("CHAOS_SEED"), || {
         // After the last line, its own item may still be at a worker.
         if let Some(line) = lines.next() {
             writer.write_all(line.as_bytes()).unwrap();

@@ -10,32 +10,8 @@ use std::io::{BufRead, BufReader};
 use std::os::unix::fs::{MetadataExt, PermissionsExt, symlink};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
+use support::random::{Random, number_of};
 use support::{Finished, SUPERVISOR, output, send, shell, wait_until_gone};
-
-/// SplitMix64.
-struct Random(u64);
-
-impl Random {
-    /// `JOURNAL_SEED` repeats a series.
-    fn new() -> Self {
-        let seed = number_of("JOURNAL_SEED");
-        let seed = seed.unwrap_or_else(|| std::time::UNIX_EPOCH.elapsed().unwrap().subsec_nanos().into());
-        println!("JOURNAL_SEED={seed}");
-        Self(seed)
-    }
-
-    fn below(&mut self, limit: u64) -> u64 {
-        self.0 = self.0.wrapping_add(0x9E37_79B9_7F4A_7C15);
-        let mut z = self.0;
-        z = (z ^ (z >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
-        z = (z ^ (z >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
-        (z ^ (z >> 31)) % limit
-    }
-}
-
-fn number_of(variable: &str) -> Option<u64> {
-    std::env::var(variable).ok().map(|number| number.parse().expect("a number"))
-}
 
 /// A folder with a list of `items` lines.
 struct Place {
@@ -105,7 +81,8 @@ fn kill_and_go_on(flags: &[&str], items: u64, kills: u64, random: &mut Random) {
     for session in 0..=kills {
         let (mut child, mut out) = start(&words);
         // In the last session all of it, before that about as much as leaves the same for each.
-        let lines = if session == kills { u64::MAX } else { random.below(2 * items / (kills + 1) + 1) };
+        let lines =
+            if session == kills { u64::MAX } else { random.below((2 * items / (kills + 1) + 1) as usize) as u64 };
         let (mut line, mut read, mut begins_at) = (String::new(), 0, None);
         while read < lines && out.read_line(&mut line).unwrap() > 0 {
             let number: u64 =
@@ -118,7 +95,7 @@ fn kill_and_go_on(flags: &[&str], items: u64, kills: u64, random: &mut Random) {
             if random.below(40) == 0 {
                 let workers = children(child.id());
                 if !workers.is_empty() {
-                    send(workers[random.below(workers.len() as u64) as usize], Signal::SIGKILL);
+                    send(workers[random.below(workers.len())], Signal::SIGKILL);
                 }
             }
             line.clear();
@@ -155,31 +132,36 @@ fn kills() -> u64 {
 
 #[test]
 fn a_run_of_commands_is_killed_again_and_again_and_each_item_is_recorded_once() {
-    kill_and_go_on(&["-j4", "--", "echo"], 5000, kills(), &mut Random::new());
+    kill_and_go_on(&["-j4", "--", "echo"], 5000, kills(), &mut Random::new("JOURNAL_SEED"));
 }
 
 #[test]
 fn a_run_of_lines_is_killed_again_and_again_and_each_item_is_recorded_once() {
-    kill_and_go_on(&["-j2", "--protocol", "lines", "--", "cat"], 5000, kills(), &mut Random::new());
+    kill_and_go_on(&["-j2", "--protocol", "lines", "--", "cat"], 5000, kills(), &mut Random::new("JOURNAL_SEED"));
 }
 
 #[test]
 fn a_run_of_frames_is_killed_again_and_again_and_each_item_is_recorded_once() {
-    kill_and_go_on(&["-j2", "--task", "echo", "--delay", "100us"], 5000, kills(), &mut Random::new());
+    kill_and_go_on(&["-j2", "--task", "echo", "--delay", "100us"], 5000, kills(), &mut Random::new("JOURNAL_SEED"));
 }
 
 #[test]
 fn a_run_of_json_is_killed_again_and_again_and_each_item_is_recorded_once() {
     let worker = r#"while IFS= read -r line; do id=${line#*\"id\":}; id=${id%%[,\}]*}; item=${line#*\"item\":\"};
         printf '{"id":%s,"result":"%s"}\n' "$id" "${item%%\"*}"; done"#;
-    kill_and_go_on(&["-j2", "--protocol", "json", "--", "bash", "-c", worker], 5000, kills(), &mut Random::new());
+    kill_and_go_on(
+        &["-j2", "--protocol", "json", "--", "bash", "-c", worker],
+        5000,
+        kills(),
+        &mut Random::new("JOURNAL_SEED"),
+    );
 }
 
 /// Workers that are killed again and again, and the supervisor with them: the file of results is that of a run that nothing
 /// disturbs.
 #[test]
 fn an_output_file_is_byte_for_byte_that_of_an_undisturbed_run() {
-    let mut random = Random::new();
+    let mut random = Random::new("JOURNAL_SEED");
     for (flags, kills) in
         [(&["-j4", "--", "echo"][..], kills() / 2), (&["-j2", "--task", "echo", "--delay", "100us"], kills() / 2)]
     {
@@ -191,7 +173,7 @@ fn an_output_file_is_byte_for_byte_that_of_an_undisturbed_run() {
         for _ in 0..kills {
             // Until it has written so much to its journal. A worker is killed half way.
             let size = || std::fs::metadata(&journal).map_or(0, |metadata| metadata.len());
-            let (before, more) = (size(), random.below(20_000));
+            let (before, more) = (size(), random.below(20_000) as u64);
             let (mut child, _out) = start(&words);
             for until in [before + more / 2, before + more] {
                 while size() < until && child.try_wait().unwrap().is_none() {

@@ -406,19 +406,7 @@ mod tests {
     }
 
     fn settled(first: u64, count: u32, outcome: Outcome, attempts: u32) -> Record {
-        JournalRecord::Settled(SettledItems {
-            first: ItemId(first),
-            count,
-            outcome,
-            attempts,
-            worker: None,
-            pid: None,
-            at: Duration::ZERO,
-            time: None,
-            exit: None,
-            causes: Vec::new().into(),
-            causes_omitted: 0,
-        })
+        JournalRecord::Settled(SettledItems::plain(ItemId(first), count, outcome, attempts))
     }
 
     fn emitted(next: u64, output_bytes: u64) -> Record {

@@ -139,19 +139,7 @@ mod tests {
     }
 
     fn settled(first: u64, count: u32) -> Record {
-        JournalRecord::Settled(SettledItems {
-            first: ItemId(first),
-            count,
-            outcome: Outcome::Done,
-            attempts: 1,
-            worker: None,
-            pid: None,
-            at: Duration::ZERO,
-            time: None,
-            exit: None,
-            causes: Vec::new().into(),
-            causes_omitted: 0,
-        })
+        JournalRecord::Settled(SettledItems::plain(ItemId(first), count, Outcome::Done, 1))
     }
 
     fn faults(records: &[Record]) -> Vec<(u64, ContentFaultKind)> {

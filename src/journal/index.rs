@@ -239,23 +239,10 @@ mod tests {
     use super::*;
     use crate::model::ids::ItemId;
     use crate::model::outcome::Outcome;
-    use crate::model::time::Duration;
     use std::io::Write;
 
     fn settled(first: u64, count: u32, outcome: Outcome) -> JournalRecord<'static> {
-        JournalRecord::Settled(SettledItems {
-            first: ItemId(first),
-            count,
-            outcome,
-            attempts: 0,
-            worker: None,
-            pid: None,
-            at: Duration::ZERO,
-            time: None,
-            exit: None,
-            causes: Vec::new().into(),
-            causes_omitted: 0,
-        })
+        JournalRecord::Settled(SettledItems::plain(ItemId(first), count, outcome, 0))
     }
 
     fn piece(first: u64, count: u32, at: u64, is_last: bool) -> JournalRecord<'static> {

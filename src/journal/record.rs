@@ -114,6 +114,26 @@ pub struct AttemptTime {
     pub runtime: Duration,
 }
 
+impl SettledItems<'_> {
+    /// An outcome of which nothing else is known.
+    #[must_use]
+    pub const fn plain(first: ItemId, count: u32, outcome: Outcome, attempts: u32) -> Self {
+        Self {
+            first,
+            count,
+            outcome,
+            attempts,
+            worker: None,
+            pid: None,
+            at: Duration::ZERO,
+            time: None,
+            exit: None,
+            causes: Cow::Borrowed(&[]),
+            causes_omitted: 0,
+        }
+    }
+}
+
 /// Consecutive items with the same outcome.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct SettledItems<'a> {

@@ -4,6 +4,7 @@
 
 mod balance;
 pub mod piped;
+pub mod random;
 pub mod screen;
 pub mod trace_events;
 

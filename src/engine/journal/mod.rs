@@ -280,11 +280,10 @@ impl<'a> SessionPlan<'a> {
             TriedAgain::Dead => stage == ItemStage::Dead,
             TriedAgain::FailedAndDead => matches!(stage, ItemStage::Dead | ItemStage::Failed),
         };
-        for (first, end, state) in earlier.books.from(ItemId(0)).filter(|(.., state)| is_again(state.stage)) {
+        for (first, end, _) in earlier.books.from(ItemId(0)).filter(|(.., state)| is_again(state.stage)) {
             let mut at = first;
             while at < end {
                 let count = u32::try_from(end.0 - at.0).unwrap_or(u32::MAX);
-                debug_assert!(state.stage.is_settled());
                 records.push(JournalRecord::Reopened { first: at, count });
                 at = at.plus(u64::from(count));
             }
@@ -329,12 +328,12 @@ fn notice(path: &Path, earlier: &JournalState) -> String {
 /// Opens and locks the file. A run that was killed keeps it locked for a moment, until its guard has ended its workers.
 fn open_file(spec: &JournalSpec) -> Result<DurableFile, JournalError> {
     let path = spec.file.clone();
-    let mut waits = GUARD_WAITS_MAX;
+    let (mut waits, mut holder) = (GUARD_WAITS_MAX, None);
     loop {
         match DurableFile::open(&path, spec.forced) {
             Ok(file) => return Ok(file),
             Err(DurableFileError::Locked) => {
-                let last = File::open(&path).ok().and_then(|file| last_session(&file));
+                let last: Option<SessionStart> = *holder.get_or_insert_with(|| last_session(&path));
                 if waits == 0 || last.is_none_or(|session| Process::open(session.pid).is_ok()) {
                     return Err(in_use(path, last));
                 }
@@ -357,15 +356,8 @@ fn utc(unix_ns: u64) -> String {
     time.map_or_else(|_| "an unknown time".to_owned(), |time| format!("{time:.0}"))
 }
 
-fn last_session(file: &File) -> Option<SessionStart> {
-    let mut reader = JournalFileReader::new(file).ok()?;
-    let mut last = None;
-    while let Ok(Some((_, record))) = reader.next_record() {
-        if let JournalRecord::Session { started_unix_ns, pid } = record {
-            last = Some(SessionStart { started_unix_ns, pid });
-        }
-    }
-    last
+fn last_session(path: &Path) -> Option<SessionStart> {
+    JournalState::read(&File::open(path).ok()?).ok()?.last_session
 }
 
 /// What else the run writes to this file.

@@ -36,19 +36,7 @@ fn write_journal(path: &Path) {
             is_last: true,
             bytes: b"A\n"[..].into(),
         }),
-        JournalRecord::Settled(SettledItems {
-            first: ItemId(0),
-            count: 1,
-            outcome: Outcome::Done,
-            attempts: 1,
-            worker: None,
-            pid: None,
-            at,
-            time: None,
-            exit: None,
-            causes: Vec::new().into(),
-            causes_omitted: 0,
-        }),
+        JournalRecord::Settled(SettledItems::plain(ItemId(0), 1, Outcome::Done, 1)),
     ];
     let mut writer = JournalWriter::new(durable_file::reopened(path), path, JournalMark(7), false);
     records.iter().for_each(|record| writer.record(record));
