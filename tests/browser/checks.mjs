@@ -92,7 +92,7 @@ check("commands have histograms of waiting and of work", commands, async (page) 
   for (const readout of await page.locator("#charts .readout").allInnerTexts()) {
     assert.match(readout, /^6 values · half below [1-9]/);
   }
-  assert.match(await text(page, "h1"), /supervisor -j 2 --trace \S+ -- test \\\{\\\} -lt 6 ::: 1 2 3 4 5 6$/);
+  assert.match(await text(page, "h1"), /supervisor -j 6 --trace \S+ -- test \\\{\\\} -lt 6 ::: 1 2 3 4 5 6$/);
   assert.match(await text(page, "#numbers"), /6 items[^]*6 processes[^]*0 deaths/);
 });
 

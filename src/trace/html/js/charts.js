@@ -32,7 +32,7 @@ const OF_FRAMES = [
 const OF_COMMANDS = [
   {
     title: "Waiting for the process",
-    about: "from the order to start a process to its start",
+    about: "from the order to start a process to its start; none for one that its slot had in hand",
     of: (row) => row.spawned - row.ordered,
   },
   {
