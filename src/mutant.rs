@@ -221,6 +221,10 @@ mod armed {
         HeldWorkerForgotten,
         /// The item of a command that was ended to make room is charged.
         ReliefCharged,
+        /// What is at an item that was given up goes on.
+        GivenUpGoesOn,
+        /// An item that was given up is begun all the same.
+        GivenUpStays,
         /// An item stays in hand however long the command before it takes.
         HandKept,
         /// An item that was in hand and is not started is forgotten.

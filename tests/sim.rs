@@ -19,6 +19,8 @@ mod clock;
 mod ends;
 #[path = "sim/garbage.rs"]
 mod garbage;
+#[path = "sim/given_up.rs"]
+mod given_up;
 #[path = "sim/in_hand.rs"]
 mod in_hand;
 #[path = "sim/items.rs"]

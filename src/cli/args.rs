@@ -305,6 +305,9 @@ pub struct Flags {
     /// Resume another run or input, too; write a file without a lock
     #[arg(long, help_heading = JOURNAL)]
     pub force: bool,
+    /// Take the items of `supervisor queue JOURNAL add` until a signal stops it
+    #[arg(long, help_heading = JOURNAL)]
+    pub keep_open: bool,
     /// What the journal survives: process (every death), power [process]
     #[arg(long, value_name = "WHAT", value_parser = choice(&DURABILITIES), hide_possible_values = true, help_heading = JOURNAL)]
     pub durability: Option<Durability>,

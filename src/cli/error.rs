@@ -135,6 +135,16 @@ pub enum UsageError {
     EarlyOutput { grouping: &'static str, flag: &'static str },
     #[error("--joblog - would mix the log into the results; give a file, or /dev/stderr")]
     JobLogOnStdout,
+    #[error(
+        "--keep-open takes the items of the journal's queue as they are; leave {flag} or --keep-open out (`supervisor queue JOURNAL add` adds items)"
+    )]
+    QueueAlone { flag: &'static str },
+    #[error("{flag} makes no sense there; see `supervisor queue --help`")]
+    QueueFlag { flag: &'static str },
+    #[error("{word:?} is no number of an item; `supervisor queue JOURNAL ls` shows them")]
+    QueueNumber { word: String },
+    #[error("give the number of an item; `supervisor queue JOURNAL ls` shows them")]
+    QueueNoNumber,
     #[error("--journal - would mix the journal into the results; give a file")]
     JournalOnStdout,
     #[error("--journal {journal} and --resume {resumed} are two journals; leave one of them out")]

@@ -34,6 +34,8 @@ pub fn usage_error(error: ConfigError, flags: &Flags) -> UsageError {
         ConfigError::OneCommandPerSlot { setting } => UsageError::OneCommandPerSlot { flag: flag(setting) },
         ConfigError::PipeOfLines { setting } => UsageError::PipeOfLines { flag: flag(setting) },
         ConfigError::TagOfBlocks => UsageError::TagOfBlocks,
+        ConfigError::QueueAlone { setting } => UsageError::QueueAlone { flag: flag(setting) },
+        ConfigError::QueueOfNone => UsageError::NeedsJournal { flag: "--keep-open" },
         ConfigError::ShowOfMode { setting, .. } => UsageError::ShowOfMode { flag: flag(setting) },
         ConfigError::NoResultsName => UsageError::NoResultsName,
         ConfigError::ResultsOnStdout { setting } => UsageError::ResultsOnStdout { flag: flag(setting) },

@@ -48,6 +48,7 @@ fn without_journal(flags: &Flags) -> Result<Option<JournalSpec>, UsageError> {
         ("--retry-failed", flags.retry_failed),
         ("--retry-dead", flags.retry_dead),
         ("--force", flags.force),
+        ("--keep-open", flags.keep_open),
         ("--durability", flags.durability.is_some()),
         ("--journal-results", flags.journal_results),
         ("--output-file", flags.output_file.is_some()),

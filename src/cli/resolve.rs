@@ -84,6 +84,15 @@ fn worker(flags: &Flags, command: Vec<OsString>) -> Result<WorkerChoice, UsageEr
 
 /// Where items come from, each with whether it is linked to the one before: generated, or any number of inputs.
 fn inputs_of(flags: &Flags, given: Vec<Given>) -> Result<Vec<(SourceChoice, bool)>, UsageError> {
+    if flags.keep_open {
+        let other = match (flags.items, flags.arg_file.first(), given.first()) {
+            (Some(_), ..) => "--items",
+            (None, Some(_), _) => "--arg-file",
+            (None, None, Some(given)) => given.separator(),
+            (None, None, None) => return Ok(Vec::new()),
+        };
+        return Err(UsageError::QueueAlone { flag: other });
+    }
     if let Some(count) = flags.items {
         let second = match (flags.arg_file.first(), given.first()) {
             (Some(_), _) => "--arg-file",
@@ -215,6 +224,7 @@ fn settings(flags: &Flags, worker: WorkerChoice, host: &Host) -> ConfigBuilder {
         run_timeout: flags.run_timeout,
         seed: flags.seed,
         handle_signals: Some(true),
+        keep_open: Some(flags.keep_open),
         task: flags.task.clone(),
         spool: flags.spool.clone(),
         ..settings_of_pace(flags, host)

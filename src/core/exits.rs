@@ -120,7 +120,10 @@ impl Core {
         let running = self.stage == Stage::Running;
         let fate = match &decision {
             Some((batch, decision)) => Some(Self::fate(*batch, decision)),
-            None if running => at.map(|batch| (batch.first, ItemFate::Again(batch.attempt))),
+            None if running => at.map(|batch| match self.has_given_up(batch) {
+                true => (batch.first, ItemFate::Settled),
+                false => (batch.first, ItemFate::Again(batch.attempt)),
+            }),
             None => at.map(|batch| (batch.first, ItemFate::Settled)),
         };
         let held_items: u64 = held.iter().map(|lease| u64::from(lease.batch.count)).sum();
@@ -292,7 +295,8 @@ impl Core {
         }
         let own = reason == EndReason::Own;
         // A worker that made room is replaced whatever the restart type: it did not end for a reason of its own.
-        if !refill && reason != EndReason::Relief && !restart::wanted(self.policy.restart, own, status) {
+        let gave_way = matches!(reason, EndReason::Relief | EndReason::GivenUp);
+        if !refill && !gave_way && !restart::wanted(self.policy.restart, own, status) {
             self.pool.mark_tried(index);
             self.pool.retire(index);
             self.last_end = Some((WorkerId::from_index(index), status.to_string()));
@@ -316,7 +320,7 @@ impl Core {
             return;
         }
         self.restart(index, setback, last);
-        if matches!(reason, EndReason::Strategy | EndReason::Asked | EndReason::Relief) || !self.restarting() {
+        if gave_way || matches!(reason, EndReason::Strategy | EndReason::Asked) || !self.restarting() {
             return;
         }
         for other in restart::companions(self.policy.strategy, index, self.pool.slots.len()) {

@@ -119,6 +119,8 @@ impl Core {
         self.note_start();
         if self.stage >= Stage::Terminating {
             self.terminate(index, KillReason::Stopped);
+        } else if self.is_given_up(index) {
+            self.terminate(index, KillReason::GivenUp);
         }
         true
     }

@@ -96,6 +96,8 @@ pub enum Input {
     /// The source delivers other items than those that an earlier session of this run had. They are not accepted, and the run
     /// stops.
     SourceDiffers { error: String },
+    /// Somebody gives this item up, which may be still to arrive: it is not begun any more, and what is at it is ended.
+    GivenUp { item: ItemId },
 }
 
 /// What workers that are at an item do about a machine that is short of something. No item is charged for it, and the

@@ -19,6 +19,7 @@ mod dispatch;
 mod exits;
 mod explain;
 mod gate;
+mod given_up;
 mod halt;
 mod in_hand;
 pub mod input;
@@ -63,7 +64,7 @@ use median::MedianLimit;
 use pool::Pool;
 use queue::ItemQueue;
 use reason::{TakeBackReason, WaitReason};
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use timers::{Timer, Timers};
 
 /// The scheduler.
@@ -94,6 +95,8 @@ pub struct Core {
     causes: BTreeMap<ItemId, Causes>,
     /// An earlier session has begun some of the items: they have attempts without causes.
     goes_on: bool,
+    /// Items that were given up and have no outcome, or have not arrived.
+    given_up: BTreeSet<ItemId>,
     /// Only in keep-order.
     order: Option<CommitOrder>,
     breaker: Breaker,
@@ -151,6 +154,7 @@ impl Core {
             hand_timer: None,
             causes: BTreeMap::new(),
             goes_on: false,
+            given_up: BTreeSet::new(),
             order: policy.keep_order.then(|| CommitOrder::new(policy.first_item)),
             breaker: Breaker::new(policy.dead_max),
             gate: StartGate::default(),
@@ -315,6 +319,7 @@ impl Core {
             }
             Input::OutputHeld { worker, incarnation } => self.on_output_held(worker, incarnation),
             Input::TakenBack { worker, item } => self.on_taken_back(worker, item),
+            Input::GivenUp { item } => self.on_given_up(item),
         }
     }
 
@@ -379,6 +384,7 @@ impl Core {
 
     /// The end of every step: dispatches items, demands more, and ends a run that is over.
     fn follow_up(&mut self) {
+        self.drop_given_up();
         self.dispatch();
         self.fill_hands();
         self.spread_hands();

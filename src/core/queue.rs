@@ -9,7 +9,7 @@ use crate::model::spec::QueueOrder;
 use crate::model::time::Instant;
 use crate::mutant::mutant;
 use std::cmp::Reverse;
-use std::collections::{BTreeMap, BinaryHeap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, BinaryHeap, VecDeque};
 
 /// A batch with its priority (0 in any other order). Ordered by priority, then by arrival.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -45,6 +45,8 @@ pub(super) struct ItemQueue {
     delayed: BTreeMap<(Instant, ItemId), Queued>,
     items: u64,
     fresh_items: u64,
+    /// Something was put in since [`ItemQueue::has_changed`] was asked.
+    changed: bool,
 }
 
 impl ItemQueue {
@@ -58,6 +60,7 @@ impl ItemQueue {
             delayed: BTreeMap::new(),
             items: 0,
             fresh_items: 0,
+            changed: false,
         }
     }
 
@@ -80,6 +83,7 @@ impl ItemQueue {
 
     /// Adds a batch that arrived.
     pub(super) fn push(&mut self, batch: Batch, priority: i64) {
+        self.changed = true;
         let count = u64::from(batch.count);
         self.items += count;
         self.fresh_items += count;
@@ -101,6 +105,7 @@ impl ItemQueue {
     /// so that they come out in order.
     pub(super) fn give_back(&mut self, queued: Queued) {
         let queued = Queued { fresh: false, ..queued };
+        self.changed = true;
         self.items += u64::from(queued.batch.count);
         if self.order == QueueOrder::Priority {
             self.heap.push(Reverse(queued));
@@ -114,12 +119,14 @@ impl ItemQueue {
 
     /// Takes back an item that was not begun.
     pub(super) fn give_back_unbegun(&mut self, queued: Queued) {
+        self.changed = true;
         self.items += u64::from(queued.batch.count);
         self.unbegun.insert(queued.batch.first, Queued { fresh: false, ..queued });
     }
 
     /// Keeps an item back until `due`.
     pub(super) fn delay(&mut self, queued: Queued, due: Instant) {
+        self.changed = true;
         self.delayed.insert((due, queued.batch.first), queued);
     }
 
@@ -177,6 +184,62 @@ impl ItemQueue {
             self.fresh.pop_back();
         }
         Some(Queued { batch, priority: 0, fresh: true })
+    }
+
+    /// Whoever asks [`ItemQueue::has_changed`] next has a reason to look again.
+    pub(super) const fn note_change(&mut self) {
+        self.changed = true;
+    }
+
+    /// Whether something was put in since this was asked last.
+    pub(super) const fn has_changed(&mut self) -> bool {
+        std::mem::replace(&mut self.changed, false)
+    }
+
+    /// Takes these items out, wherever they are in it. Returns those that were there, one by one, in order.
+    pub(super) fn take_out(&mut self, items: &BTreeSet<ItemId>) -> Vec<Batch> {
+        let mut found = Vec::new();
+        let cut = |batch: Batch, found: &mut Vec<Batch>| {
+            let (mut kept, mut rest) = (Vec::new(), Some(batch));
+            for item in items.range(batch.first..batch.end()) {
+                let Some((before, from)) = rest.map(|rest| rest.split((item.0 - rest.first.0) as u32)) else { break };
+                kept.extend((before.count > 0).then_some(before));
+                let (one, behind) = from.map_or((None, None), |from| {
+                    let (one, behind) = from.split(1);
+                    (Some(one), behind)
+                });
+                found.extend(one);
+                rest = behind;
+            }
+            kept.extend(rest);
+            kept
+        };
+        self.fresh = self.fresh.iter().flat_map(|batch| cut(*batch, &mut found)).collect();
+        self.fresh_items -= found.len() as u64;
+        let queued = |queued: Queued, found: &mut Vec<Batch>| -> Vec<Queued> {
+            cut(queued.batch, found).into_iter().map(|batch| Queued { batch, ..queued }).collect()
+        };
+        self.returned = self.returned.iter().flat_map(|one| queued(*one, &mut found)).collect();
+        let mut single = |batch: Batch| {
+            let is_taken = items.contains(&batch.first);
+            found.extend(is_taken.then_some(batch));
+            !is_taken
+        };
+        self.unbegun.retain(|_, queued| single(queued.batch));
+        let fresh_items = &mut self.fresh_items;
+        self.heap.retain(|Reverse(queued)| {
+            let stays = single(queued.batch);
+            *fresh_items -= u64::from(!stays && queued.fresh);
+            stays
+        });
+        self.items -= found.len() as u64;
+        self.delayed.retain(|_, queued| {
+            let is_taken = items.contains(&queued.batch.first);
+            found.extend(is_taken.then_some(queued.batch));
+            !is_taken
+        });
+        found.sort_unstable_by_key(|batch| batch.first);
+        found
     }
 
     /// Empties the queue, delayed items included, and returns all batches in the order of their ids.

@@ -175,6 +175,8 @@ pub enum TakeBackReason {
     Short,
     /// Another slot is free, and nothing is queued for it.
     Idle,
+    /// It was given up.
+    GivenUp,
 }
 
 impl fmt::Display for Choice {
@@ -230,6 +232,7 @@ impl fmt::Display for TakeBackReason {
             Self::Held => "no process is started for the moment",
             Self::Short => "the machine is short",
             Self::Idle => "another slot is free",
+            Self::GivenUp => "an item was given up",
         })
     }
 }
@@ -274,6 +277,7 @@ impl fmt::Display for Reason {
                     }
                     (EndReason::Own | EndReason::Asked, _) => f.write_str("it was asked to leave and did not")?,
                     (EndReason::Stopped, _) => f.write_str("the run is terminated")?,
+                    (EndReason::GivenUp, _) => f.write_str("an item that it holds was given up")?,
                     (EndReason::Relief, _) => f.write_str("the machine is short, and it began last")?,
                 }
                 if *step > 1 { write!(f, ", step {step} of the term sequence") } else { Ok(()) }

@@ -367,6 +367,7 @@ impl Core {
         let (first, count) = (settlement.first, settlement.count);
         let skipped = settlement.outcome == Outcome::Skipped;
         self.totals.count(&settlement.outcome, u64::from(count));
+        self.settles_given_up(first, count);
         let tripped = self.breaker.note(&settlement.outcome);
         let is_done = settlement.outcome == Outcome::Done;
         // Copied only where it may be needed.

@@ -45,6 +45,8 @@ pub(super) enum KillReason {
     Stopped,
     /// The machine is short of something.
     Relief,
+    /// An item that it holds was given up.
+    GivenUp,
 }
 
 impl KillReason {
@@ -61,6 +63,7 @@ impl KillReason {
             Some(Self::Strategy) => EndReason::Strategy,
             Some(Self::Stopped) => EndReason::Stopped,
             Some(Self::Relief) => EndReason::Relief,
+            Some(Self::GivenUp) => EndReason::GivenUp,
         }
     }
 }

@@ -143,11 +143,13 @@ pub fn open(mut config: Config, attached: Attached, process: &ChangedProcess) ->
         return Err(EngineError::StdoutClosed);
     }
     own_files::refuse_inputs(&config)?;
-    let journal = OpenedJournal::open(&mut config)?;
+    let mut journal = OpenedJournal::open(&mut config)?;
     let fallback = fall_back(&mut config)?;
     let terminal = open_terminal(&config)?;
     let Attached { source, caller, requests, reaps_orphans, plain } = attached;
     let (is_plain, source_is_attached) = (plain.is_some(), source.is_some());
+    let queue = journal.as_mut().map_or(Ok(None), |journal| journal.queue(&config.source))?;
+    let source = source.or_else(|| queue.map(|queue| Box::new(queue) as Box<dyn Source + Send>));
     let (source, mut kind, names) = open_source_and_kind(&config, source, plain)?;
     let (source, shares) = launching::spread_input(&config, source)?;
     if let Kind::Command { commander, .. } = &mut kind {

@@ -123,6 +123,9 @@ const REMOVAL_OPEN_FILES: u64 = 3;
 /// Descriptors of a journal: to write it, to read it, and the one that the guard holds too; and of its output file.
 const JOURNAL_OPEN_FILES: u64 = 4;
 
+/// The queue of a journal, and its watch.
+const QUEUE_OPEN_FILES: u64 = 2;
+
 /// [`OWN_OPEN_FILES`], the files that are written, the terminals of a bar and of answers, and what a removal of folders opens.
 pub fn open_files(config: &Config) -> u64 {
     let OutputSpec { events, joblog, results, progress, .. } = &config.output;
@@ -139,8 +142,10 @@ pub fn open_files(config: &Config) -> u64 {
         config.asks,
     ];
     let journal = if config.journal.is_some() { JOURNAL_OPEN_FILES } else { 0 };
+    let queue = if config.source == SourceSpec::Queue { QUEUE_OPEN_FILES } else { 0 };
     OWN_OPEN_FILES
         + journal
+        + queue
         + if removes_folders { REMOVAL_OPEN_FILES } else { 0 }
         + files.map(u64::from).iter().sum::<u64>()
 }

@@ -66,7 +66,7 @@ pub fn open(config: &Config, is_attached: bool) -> Result<(Option<ProgressDispla
         _ if is_attached => None,
         SourceSpec::Generate { count } => Some(*count),
         SourceSpec::Args { items } => Some(items.len() as u64),
-        SourceSpec::Lines { .. } | SourceSpec::Arranged { .. } => None,
+        SourceSpec::Lines { .. } | SourceSpec::Queue | SourceSpec::Arranged { .. } => None,
     };
     let display = Some(ProgressDisplay::new(form, total));
     if !matches!(form, ProgressForm::Bar { .. }) {

@@ -89,6 +89,8 @@ impl Reactor {
     pub fn run(mut self) -> Result<RunOutcome, EngineError> {
         self.turn.refresh();
         self.pace.begin(&mut self.turn);
+        let begun = self.components.feed.begin(&mut self.turn);
+        begun.map_err(EngineError::system("watch the queue of the journal"))?;
         self.turn.report(Input::Start);
         self.handle_facts();
         loop {
@@ -237,6 +239,7 @@ impl Reactor {
         let Components { feed, fleet, commit, .. } = &mut self.components;
         match Port::of(event.token) {
             Some(Port::Source) => feed.on_ready(),
+            Some(Port::Queue) => feed.on_queue(&mut self.turn),
             Some(Port::Signals) => report_signals(&mut self.turn),
             Some(Port::SharedPlace) => self.pace.on_shared_place(&mut self.turn),
             Some(Port::StartCheck) => self.pace.on_start_check(&mut self.turn),

@@ -32,6 +32,8 @@ pub enum Port {
     Answers,
     /// Input for commands that run.
     Blocks,
+    /// The queue of the journal may have changed.
+    Queue,
     /// A part of the process in the slot at `index`, whose incarnation ends in these 24 bits.
     Worker {
         part: Part,
@@ -84,6 +86,7 @@ impl Port {
             Self::SharedPlace => 12,
             Self::Answers => 13,
             Self::Blocks => 14,
+            Self::Queue => 15,
             Self::Worker { part, index, generation } => {
                 (FIRST_PART + part as u64) << 56 | (generation as u64) << 32 | index as u64
             }
@@ -109,6 +112,7 @@ impl Port {
             12 => Some(Self::SharedPlace),
             13 => Some(Self::Answers),
             14 => Some(Self::Blocks),
+            15 => Some(Self::Queue),
             _ => {
                 let part = *PARTS.get((token >> 56).checked_sub(FIRST_PART)? as usize)?;
                 Some(Self::Worker { part, index: token as u32, generation: generation((token >> 32) as u32) })

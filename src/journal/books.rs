@@ -166,8 +166,8 @@ impl Books {
             JournalRecord::Opened { .. } => self.is_opened = true,
             _ if !self.is_opened => return Err(BookFaultKind::NotOpened),
             JournalRecord::Session { .. } => self.begin_session(),
-            // It speaks of the file.
-            JournalRecord::Safe { .. } => {}
+            // They speak of files.
+            JournalRecord::Safe { .. } | JournalRecord::Asked { .. } | JournalRecord::Heeded { .. } => {}
             _ if !self.in_session => return Err(BookFaultKind::NoSession),
             JournalRecord::Accepted(accepted) => return self.accept(accepted.first, accepted.count),
             JournalRecord::Begun { first, count, attempt, .. } => return self.begin(*first, *count, attempt.0),

@@ -96,6 +96,28 @@ impl<F: Borrow<File>> JournalFileReader<F> {
         self.offset = offset.min(self.file_bytes);
     }
 
+    /// Another process may have appended: reads on to the end that the file has now.
+    ///
+    /// # Errors
+    /// The file cannot be asked.
+    pub fn refresh(&mut self) -> io::Result<()> {
+        self.file_bytes = self.file.borrow().metadata()?.len();
+        // What was no whole record may be another one now.
+        self.window.clear();
+        self.window_offset = self.offset;
+        Ok(())
+    }
+
+    /// Goes on at the first whole record from an offset on, if there is one. Returns whether there is.
+    ///
+    /// # Errors
+    /// The file cannot be read.
+    pub fn go_to_record_from(&mut self, offset: u64) -> io::Result<bool> {
+        let found = self.record_from(offset)?;
+        self.offset = found.unwrap_or(self.offset);
+        Ok(found.is_some())
+    }
+
     /// The next whole record, with its offset. After `None`, [`JournalFileReader::end`] says why.
     ///
     /// # Errors
@@ -161,14 +183,21 @@ impl<F: Borrow<File>> JournalFileReader<F> {
         if at >= self.file_bytes {
             return Ok(JournalEnd::Whole);
         }
+        Ok(match self.record_from(at + 1)? {
+            Some(next) => JournalEnd::Damaged { at, next },
+            None => JournalEnd::Torn { at, bytes: self.file_bytes - at },
+        })
+    }
+
+    /// Where the first whole record from an offset on begins.
+    fn record_from(&mut self, mut from: u64) -> io::Result<Option<u64>> {
         let mut search = Search::new(self.head.mark, self.file_bytes);
-        let mut from = at + 1;
         while from < self.file_bytes {
             let bytes = self.bytes_at(from, self.read_bytes)?;
             let held = bytes.len();
             if let Some(claim) = search.next_claim(bytes, from) {
                 if search.holds(self.bytes_at(claim, RECORD_BYTES_MAX)?, claim) {
-                    return Ok(JournalEnd::Damaged { at, next: claim });
+                    return Ok(Some(claim));
                 }
                 from = claim + 1;
             } else if from + held as u64 >= self.file_bytes {
@@ -179,7 +208,7 @@ impl<F: Borrow<File>> JournalFileReader<F> {
                 from += (held.saturating_sub(overlap)).max(1) as u64;
             }
         }
-        Ok(JournalEnd::Torn { at, bytes: self.file_bytes - at })
+        Ok(None)
     }
 
     /// At least this many bytes from an offset on, or all that follow it.

@@ -12,7 +12,7 @@
 
 use super::fields::Fields;
 use super::record::{
-    Accepted, AttemptTime, ContentKind, ContentPiece, FORMAT_VERSION, GivenAway, JournalHead, JournalMark,
+    Accepted, AttemptTime, ContentKind, ContentPiece, FORMAT_VERSION, GivenAway, ItemRequest, JournalHead, JournalMark,
     JournalRecord, MAGIC, RunFact, SettledItems,
 };
 use crate::model::exit::ExitStatus;
@@ -56,6 +56,8 @@ mod kind {
     pub const CLOSED: u8 = 10;
     pub const RETURNED: u8 = 11;
     pub const SAFE: u8 = 12;
+    pub const ASKED: u8 = 19;
+    pub const HEEDED: u8 = 20;
 }
 
 /// The head of a file.
@@ -150,6 +152,8 @@ const fn kind_of(record: &JournalRecord<'_>) -> u8 {
         JournalRecord::Closed { .. } => kind::CLOSED,
         JournalRecord::Returned { .. } => kind::RETURNED,
         JournalRecord::Safe { .. } => kind::SAFE,
+        JournalRecord::Asked { .. } => kind::ASKED,
+        JournalRecord::Heeded { .. } => kind::HEEDED,
     }
 }
 
@@ -196,7 +200,14 @@ fn put_fields(out: &mut Vec<u8>, record: &JournalRecord<'_>) -> Result<(), Layou
             out.extend(settled.causes_omitted.to_le_bytes());
         }
         JournalRecord::Reopened { first, count } => put_items(out, *first, *count),
-        JournalRecord::Safe { until } => out.extend(until.to_le_bytes()),
+        JournalRecord::Safe { until } | JournalRecord::Heeded { until } => out.extend(until.to_le_bytes()),
+        JournalRecord::Asked { item, request } => {
+            out.extend(item.0.to_le_bytes());
+            out.push(match request {
+                ItemRequest::GiveUp => 0,
+                ItemRequest::Again => 1,
+            });
+        }
         JournalRecord::Content(piece) => {
             put_items(out, piece.first, piece.count);
             out.push(content_code(piece.kind));
@@ -271,6 +282,16 @@ fn get_fields<'a>(kind: u8, fields: &mut Fields<'a>) -> Option<JournalRecord<'a>
             JournalRecord::Emitted { shown, output_bytes: fields.u64()? }
         }
         kind::SAFE => JournalRecord::Safe { until: fields.u64()? },
+        kind::HEEDED => JournalRecord::Heeded { until: fields.u64()? },
+        kind::ASKED => {
+            let (item, request) = (ItemId(fields.u64()?), fields.u8()?);
+            let request = match request {
+                0 => ItemRequest::GiveUp,
+                1 => ItemRequest::Again,
+                _ => return None,
+            };
+            JournalRecord::Asked { item, request }
+        }
         kind::CLOSED => JournalRecord::Closed { exit_code: fields.u8()?, all: fields.truth()? },
         _ => return None,
     })

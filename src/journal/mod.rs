@@ -20,6 +20,7 @@ pub mod item_map;
 pub mod item_story;
 pub mod layout;
 pub mod progress;
+pub mod queue_file;
 pub mod read_through;
 pub mod reader;
 pub mod record;

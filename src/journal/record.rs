@@ -50,8 +50,21 @@ pub enum JournalRecord<'a> {
     /// Everything before this offset was safe from the end of the machine when what follows was appended. A session that syncs
     /// writes one ahead of what it appends between two syncs.
     Safe { until: u64 },
+    /// In the queue of a journal: somebody asks this of an item.
+    Asked { item: ItemId, request: ItemRequest },
+    /// What the queue of the journal asks before this offset in it was carried out.
+    Heeded { until: u64 },
     /// The session has ended orderly, with this exit code. `all`: no item is left and none will come.
     Closed { exit_code: u8, all: bool },
+}
+
+/// What is asked of an item while the run goes on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ItemRequest {
+    /// Do not do it.
+    GiveUp,
+    /// Do it once more: it has failed, is dead, or was given up.
+    Again,
 }
 
 /// Something that a run is made of: the command, an option that matters, where items come from.

@@ -70,6 +70,8 @@ pub struct JournalState {
     /// Bytes of the output that have been given away, of a run that has a file for it.
     pub output_bytes: u64,
     pub last_session: Option<SessionStart>,
+    /// What the queue of the journal asks before this offset in it was carried out.
+    pub heeded_until: u64,
     /// What lies behind the whole records is cut off.
     pub whole_bytes: u64,
     pub torn_bytes: u64,
@@ -108,6 +110,7 @@ impl JournalState {
             input_bytes: 0,
             output_bytes: 0,
             last_session: None,
+            heeded_until: 0,
             whole_bytes: 0,
             torn_bytes: 0,
         };
@@ -156,7 +159,9 @@ impl JournalState {
                 self.output_bytes = *output_bytes;
                 self.note_shown(*shown);
             }
+            JournalRecord::Heeded { until } => self.heeded_until = self.heeded_until.max(*until),
             JournalRecord::Content(_)
+            | JournalRecord::Asked { .. }
             | JournalRecord::Begun { .. }
             | JournalRecord::Returned { .. }
             | JournalRecord::Safe { .. }

@@ -23,6 +23,11 @@ fn settings(arrangement: &Arrangement, inputs: usize, lists: bool) -> Option<Set
     made.into_iter().find(|(_, is_made)| *is_made).map(|(setting, _)| setting)
 }
 
+/// The first setting that makes other items of what is read.
+pub(super) fn first_setting(arrangement: &Arrangement) -> Option<Setting> {
+    settings(arrangement, 1, false)
+}
+
 /// The first setting that makes sense for commands alone.
 pub(super) fn of_commands(arrangement: &Arrangement) -> Option<Setting> {
     settings(arrangement, 1, true).or_else(|| arrangement.replace.is_some().then_some(Setting::Replace))

@@ -113,6 +113,8 @@ config_builder! {
         earlier: EarlierRun,
         /// Record what becomes of each item so that it survives a crash, and go on with such a record. Default: no record.
         journal: JournalSpec,
+        /// Take the items that other processes add to the queue of the journal, until the run is stopped. Default: false.
+        keep_open: bool,
         /// How long the built-in worker spends on each item. Default: 0.
         delay: Duration,
         /// Run the built-in worker on threads of this process, without isolation. Default: false.

@@ -285,6 +285,9 @@ pub enum SourceSpec {
         /// Each line is a number, a tab and the item. A line without a number fails as an item of its own.
         priority: bool,
     },
+    /// Items that other processes add to the queue of the journal. There is always another one to come: the run goes on until
+    /// it is stopped.
+    Queue,
     /// Other items than what is read: columns, combinations of several inputs, lists of arguments.
     Arranged {
         /// What is read, at least one.
@@ -311,7 +314,7 @@ impl SourceSpec {
         let (own, arranged) = match self {
             Self::Lines { input, .. } => (Some(input), &[][..]),
             Self::Arranged { inputs, .. } => (None, inputs.as_slice()),
-            Self::Generate { .. } | Self::Args { .. } => (None, &[][..]),
+            Self::Generate { .. } | Self::Args { .. } | Self::Queue => (None, &[][..]),
         };
         own.into_iter().chain(arranged.iter().filter_map(|input| match &input.source {
             Self::Lines { input, .. } => Some(input),
@@ -325,7 +328,7 @@ impl SourceSpec {
         match self {
             Self::Generate { .. } => true,
             Self::Arranged { inputs, .. } => inputs.iter().all(|input| input.source.is_generated()),
-            Self::Args { .. } | Self::Lines { .. } => false,
+            Self::Args { .. } | Self::Lines { .. } | Self::Queue => false,
         }
     }
 
@@ -334,7 +337,7 @@ impl SourceSpec {
     pub const fn form(&self) -> ItemForm {
         match self {
             Self::Arranged { form, .. } => *form,
-            Self::Generate { .. } | Self::Args { .. } | Self::Lines { .. } => ItemForm::Whole,
+            Self::Generate { .. } | Self::Args { .. } | Self::Lines { .. } | Self::Queue => ItemForm::Whole,
         }
     }
 }

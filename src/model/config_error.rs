@@ -130,6 +130,15 @@ pub enum ConfigError {
     /// A tag would be a whole block.
     #[error("`tag` writes the item before each line, but an item of `block` is many lines; leave one of them out")]
     TagOfBlocks,
+    /// Items come from the queue of the journal, and from nowhere else.
+    #[error("`keep_open` takes the items of the journal's queue as they are; leave `{setting}` or `keep_open` out")]
+    QueueAlone {
+        /// The setting to leave out.
+        setting: Setting,
+    },
+    /// There is no journal whose queue could be taken.
+    #[error("`keep_open` takes the items of the journal's queue; set `journal`, or leave `keep_open` out")]
+    QueueOfNone,
     /// What is read becomes other items, which have neither a number nor the size of a block.
     #[error("`{setting}` makes items of what is read, and `{other}` hands it out as it is; leave one of them out")]
     ArrangedAsRead {

@@ -52,6 +52,9 @@ impl ConfigBuilder {
         if self.journal.is_some() && is_set(self.dry_run) {
             return Err(ConfigError::NothingStarted { setting: Setting::Journal });
         }
+        if self.journal.is_none() && is_set(self.keep_open) {
+            return Err(ConfigError::QueueOfNone);
+        }
         if self.journal.is_some() && is_set(self.round_robin) {
             return Err(ConfigError::OneCommandPerSlot { setting: Setting::Journal });
         }
@@ -234,11 +237,16 @@ impl ConfigBuilder {
 
     fn source_spec(&self) -> Result<SourceSpec, ConfigError> {
         let spec = match &self.source {
+            Some(_) if is_set(self.keep_open) => return Err(ConfigError::QueueAlone { setting: Setting::Inputs }),
+            None if is_set(self.keep_open) => SourceSpec::Queue,
             Some(choice) => self.source_of(choice)?,
             None if !self.is_built_in() => self.lines(InputSpec::Stdin)?,
             None => SourceSpec::Generate { count: DEMONSTRATION_ITEMS },
         };
         let arrangement = self.arrangement.clone().unwrap_or_default();
+        if let (SourceSpec::Queue, Some(setting)) = (&spec, arranged::first_setting(&arrangement)) {
+            return Err(ConfigError::QueueAlone { setting });
+        }
         let spec = arranged::source(spec, arrangement, self.is_per_item());
         if let SourceSpec::Arranged { .. } = spec {
             let as_read = first_set(&[

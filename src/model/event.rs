@@ -28,6 +28,8 @@ pub enum EndReason {
     Stopped,
     /// The machine was short of something, and it had begun last. Its items go back uncharged.
     Relief,
+    /// An item that it held was given up. Its other items go back uncharged.
+    GivenUp,
 }
 
 /// What happens to the item that a worker was at when it ended.

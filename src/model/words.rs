@@ -171,6 +171,7 @@ pub const fn reason(reason: &EndReason) -> &'static str {
         EndReason::Strategy => "strategy",
         EndReason::Stopped => "stopped",
         EndReason::Relief => "relief",
+        EndReason::GivenUp => "given_up",
     }
 }
 
@@ -182,7 +183,7 @@ pub fn exit(exit: ExitStatus, reason: &EndReason) -> String {
         EndReason::Own | EndReason::Asked => return text,
         // It was not ended: it exited while the run stopped.
         EndReason::Stopped if matches!(exit, ExitStatus::Code(_)) => return text,
-        EndReason::Relief if exit.is_success() => return text,
+        EndReason::Relief | EndReason::GivenUp if exit.is_success() => return text,
         EndReason::TimedOut => "timed out",
         EndReason::NoHello => "no hello in time",
         EndReason::Protocol(error) => {
@@ -193,6 +194,7 @@ pub fn exit(exit: ExitStatus, reason: &EndReason) -> String {
         EndReason::Strategy => "restarted with another worker",
         EndReason::Stopped => "the run was stopped",
         EndReason::Relief => "made room",
+        EndReason::GivenUp => "its item was given up",
     };
     text.push_str(", ");
     text.push_str(why);

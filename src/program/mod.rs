@@ -14,6 +14,7 @@ mod journal_file;
 mod parallel;
 #[cfg(feature = "plot")]
 mod plot_target;
+mod queue;
 mod replay;
 mod run;
 mod sem;
@@ -85,6 +86,7 @@ fn carry_out(subcommand: Subcommand) -> ExitCode {
         Subcommand::Audit(flags) => audit::run(&flags),
         Subcommand::Status(flags) => status::run(&flags),
         Subcommand::Show(flags) => show::run(&flags),
+        Subcommand::Queue(command) => queue::run(&command),
         Subcommand::CheckWorker(check) => check_worker::run(&check),
         Subcommand::Xargs(command) => xargs::run(*command),
         Subcommand::Parallel(command) => parallel::run(&command),

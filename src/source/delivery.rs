@@ -67,6 +67,8 @@ pub enum SourceError {
     Shrunk { name: String, before: u64, after: u64 },
     #[error("read {pattern:?} of --colsep as a regular expression: {why}")]
     Columns { pattern: String, why: String },
+    #[error("take items from the queue of a journal: there is no journal")]
+    NoQueue,
     #[error("shuffle the combinations: there are more than 2^62; give fewer inputs, or leave --shuf out")]
     Shuffle,
     #[error("wait for the inputs: {0}")]

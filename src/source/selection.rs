@@ -42,6 +42,8 @@ fn open_input(spec: &SourceSpec, maps: bool) -> Result<Box<dyn Source>, SourceEr
     Ok(match spec {
         SourceSpec::Arranged { .. } => open(spec, maps, ArrangementFacts::default())?,
         SourceSpec::Generate { count } => Box::new(generator::Generator::new(*count)),
+        // The engine opens it, with the journal.
+        SourceSpec::Queue => return Err(SourceError::NoQueue),
         SourceSpec::Args { items } => Box::new(args::ArgumentSource::new(items.clone())),
         SourceSpec::Lines { input, split, priority } => lines::open(input, split.clone(), *priority, maps)?,
     })

@@ -91,6 +91,22 @@ impl DurableFile {
     /// # Errors
     /// It is not a file of ours alone; it is as it was then.
     pub fn open(path: &Path, unlocked: bool) -> Result<Self, DurableFileError> {
+        Self::open_locked(path, unlocked, record_lock::lock_open_file)
+    }
+
+    /// The same, and waits as long as another process has locked it.
+    ///
+    /// # Errors
+    /// As of [`DurableFile::open`].
+    pub fn open_in_turn(path: &Path) -> Result<Self, DurableFileError> {
+        Self::open_locked(path, false, record_lock::wait_for_open_file)
+    }
+
+    fn open_locked(
+        path: &Path,
+        unlocked: bool,
+        lock: impl Fn(&File) -> io::Result<()>,
+    ) -> Result<Self, DurableFileError> {
         refuse_other_kinds(path)?;
         // Of a name that has become something else meanwhile.
         let flags = OFlag::O_NOFOLLOW | OFlag::O_NONBLOCK;
@@ -104,7 +120,7 @@ impl DurableFile {
         if metadata.uid() != geteuid().as_raw() {
             return Err(DurableFileError::Foreign { uid: metadata.uid() });
         }
-        match record_lock::lock_open_file(&file) {
+        match lock(&file) {
             Ok(()) => {}
             Err(error) if error.kind() == io::ErrorKind::WouldBlock => return Err(DurableFileError::Locked),
             Err(_) if unlocked => {}
@@ -113,7 +129,9 @@ impl DurableFile {
         if metadata.mode() & 0o077 != 0 {
             file.set_permissions(PermissionsExt::from_mode(0o600)).map_err(DurableFileError::Open)?;
         }
-        Ok(Self { file, end: metadata.len(), reserved: metadata.len(), reserves: true, failed: None })
+        // Whoever had the lock may have appended.
+        let end = file.metadata().map_err(DurableFileError::Open)?.len();
+        Ok(Self { file, end, reserved: end, reserves: true, failed: None })
     }
 
     #[must_use]

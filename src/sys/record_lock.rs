@@ -46,6 +46,15 @@ pub fn lock_open_file(file: &File) -> io::Result<()> {
     }
 }
 
+/// The same, and waits as long as another open file has it (`F_OFD_SETLKW`).
+///
+/// # Errors
+/// The file system has no such locks.
+pub fn wait_for_open_file(file: &File) -> io::Result<()> {
+    let lock = whole_file(libc::F_WRLCK);
+    retried(|| fcntl(file, FcntlArg::F_OFD_SETLKW(&lock))).map_err(|errno: Errno| io::Error::from(errno)).map(drop)
+}
+
 /// Whether another open file has a part of this one for itself. Takes no lock, and a descriptor that is open for reading
 /// is enough.
 ///

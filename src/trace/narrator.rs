@@ -140,6 +140,10 @@ impl Narrator {
             Input::SourceLost { .. } | Input::SourceDiffers { .. } => {
                 Step { from: Party::Source, is_bad: true, ..step }
             }
+            Input::GivenUp { item } => {
+                let batch = Some(Batch::of_one(*item, UNKNOWN));
+                Step { from: Party::Outside, batch, is_main: true, ..step }
+            }
             Input::StartsPermitted { .. } | Input::Relief(_) => Step { from: Party::Outside, is_main: true, ..step },
             Input::Congested { .. } => Step { from: Party::Output, is_main: true, ..step },
             Input::SinkClosed | Input::SinkLost { .. } | Input::StorageLost { .. } => {

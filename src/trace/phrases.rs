@@ -75,6 +75,7 @@ pub fn fact(input: &Input) -> String {
         Input::SourceIdle => "the source has nothing at the moment".to_owned(),
         Input::SourceEnded => "the source has ended".to_owned(),
         Input::SourceLost { error } => format!("the source is lost: {error}"),
+        Input::GivenUp { item } => format!("item {item} is given up"),
         Input::SourceDiffers { error } => format!("failed to {error}"),
         Input::ArrivedAgain { first, count, attempt, .. } => {
             format!("{} arrived again, for attempt {attempt}", items(*first, *count))
@@ -260,7 +261,10 @@ fn exit(event: &RunEvent) -> String {
 pub fn is_bad_end(event: &RunEvent) -> bool {
     match event {
         RunEvent::WorkerExited { exit, reason: EndReason::Asked | EndReason::Own, .. } => !exit.is_success(),
-        RunEvent::WorkerExited { reason: EndReason::Stopped | EndReason::Strategy | EndReason::Relief, .. } => false,
+        RunEvent::WorkerExited {
+            reason: EndReason::Stopped | EndReason::Strategy | EndReason::Relief | EndReason::GivenUp,
+            ..
+        } => false,
         RunEvent::WorkerExited { .. } | RunEvent::WorkerNotSpawned { .. } | RunEvent::SourceLost { .. } => true,
         _ => false,
     }

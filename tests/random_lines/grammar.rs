@@ -237,6 +237,7 @@ const RULES: &[Rule] = &[
     rule("retry_failed", 0, &[]),
     rule("retry_dead", 0, &[]),
     rule("force", 0, &[]),
+    rule("keep_open", 0, &[]),
     rule("durability", 0, &["process", "power"]),
     rule("output_file", 0, &["output"]),
     rule("journal_results", 0, &[]),
@@ -499,12 +500,18 @@ impl Generator {
                     line.flags.push(flag);
                 }
             }
+            if random.per_cent(10) {
+                line.arguments.push("--keep-open".into());
+                line.flags.push("keep_open");
+            }
         }
         // An item of the task may be a signal or an exit code; in a thread it ends the supervisor.
         if let ("task", Some(b"exit" | b"signal")) = (rule.flag, value) {
             line.is_wild |= kind == THREADS || any;
         }
         line.is_wild |= any && rule.flag == "isolation";
+        // There is always another item to come.
+        line.endless |= line.flags.contains(&"keep_open") || rule.flag == "keep_open";
         match value {
             Some(value) => self.push(line, rule.flag, value, random),
             None => line.arguments.push(random.one(&self.spellings_of(rule.flag)).into()),

@@ -59,6 +59,8 @@ pub enum Effect {
     Roomy,
     /// It is so short that a worker has to make room.
     VeryShort,
+    /// Somebody gives up the item that stands so many behind the first one.
+    GivenUp(u64),
     /// The clock leaps forward by this much.
     Leap(u64),
 }

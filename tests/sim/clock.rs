@@ -23,6 +23,9 @@ impl Shadow {
     /// Why a process may be ended at this moment, as far as can be seen from outside.
     pub fn why_kill(&self, index: usize, now: Instant, truth: Truth) -> Option<KillWhy> {
         let slot = &self.slots[index];
+        if slot.gives_up {
+            return Some(KillWhy::GivenUp);
+        }
         // This reason may be older than the process, and it stays.
         if slot.companion {
             return Some(KillWhy::Strategy);

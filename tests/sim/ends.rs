@@ -186,7 +186,7 @@ impl Shadow {
             None | Some(KillWhy::Protocol | KillWhy::NoHello) => ran,
             // The item that was over its limit, unless it was answered after all.
             Some(KillWhy::TimedOut(id)) => held.contains(&id).then_some(id),
-            Some(KillWhy::Strategy | KillWhy::Stopped | KillWhy::Relief) => None,
+            Some(KillWhy::Strategy | KillWhy::Stopped | KillWhy::Relief | KillWhy::GivenUp) => None,
         };
         let charged = if asked && status.is_success() { None } else { charged };
         for id in ran.into_iter().chain(charged) {
@@ -227,7 +227,7 @@ impl Shadow {
         let at_our_order = asked && status.is_success();
         let own = kill.is_none() && !at_our_order;
         let retired = match self.policy.restart {
-            _ if refill || kill == Some(KillWhy::Relief) => false,
+            _ if refill || matches!(kill, Some(KillWhy::Relief | KillWhy::GivenUp)) => false,
             RestartType::Permanent => false,
             RestartType::Transient => own && status.is_success(),
             RestartType::Temporary => true,
@@ -255,7 +255,8 @@ impl Shadow {
             self.slots[index].met = true;
             self.pauses(index, now);
         }
-        if !matches!(kill, Some(KillWhy::Strategy | KillWhy::Relief)) && !at_our_order && !self.must_give_up() {
+        let gave_way = matches!(kill, Some(KillWhy::Strategy | KillWhy::Relief | KillWhy::GivenUp));
+        if !gave_way && !at_our_order && !self.must_give_up() {
             self.strategy_takes(index, marks);
         }
     }
@@ -282,7 +283,9 @@ impl Shadow {
                 self.starts.come_back(&held);
                 return self.give_back(&held);
             }
-            (Some(KillWhy::Strategy | KillWhy::Stopped | KillWhy::Relief), status) if !status.is_success() => {
+            (Some(KillWhy::Strategy | KillWhy::Stopped | KillWhy::Relief | KillWhy::GivenUp), status)
+                if !status.is_success() =>
+            {
                 return self.give_back(&held);
             }
             (_, ExitStatus::Code(0)) => {

@@ -133,6 +133,7 @@ fn any_input(rng: &mut Rng, next_item: &mut u64) -> Input {
                 let reliefs = [Relief::Run { count: 0 }, Relief::Run { count: 1 }, Relief::GoOn, Relief::EndYoungest];
                 Input::Relief(rng.pick(&reliefs))
             }
+            20..22 => Input::GivenUp { item: ItemId(rng.below(40)) },
             14..16 => Input::StartsPermitted { count: rng.pick(&[None, Some(0), Some(1), Some(u32::MAX)]) },
             _ => Input::SourceIdle,
         },

@@ -193,6 +193,7 @@ impl Shadow {
         let item = &mut self.items[batch.first];
         (item.place, item.started, item.sent_at) = (ItemPlace::Leased(index), false, now);
         item.holder = Some((index, incarnation, 0));
+        self.marks_given_up(index);
         self.starts.dispatched(batch).unwrap_or_else(|_| unreachable!("an item in hand has not come back"));
     }
 

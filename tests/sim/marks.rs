@@ -57,6 +57,8 @@ listed! {
         HeldIdle,
         HeldEnded,
         MadeRoom,
+        ItemGivenUp,
+        WorkerGivenUp,
         CommandMadeRoom,
         HandStarted,
         HandStartedLate,

@@ -376,11 +376,16 @@ impl Shadow {
                 }
                 (None, ItemPlace::Queued) => {
                     self.skips(index);
-                    self.skipped_now += 1;
+                    let is_given_up = self.given_up.contains(&index);
+                    self.skipped_now += u64::from(!is_given_up);
+                    if is_given_up {
+                        marks.hit(Mark::ItemGivenUp);
+                    }
                 }
                 _ => ensure!(false, OneOutcome, "item {index} settled {:?}, but it is {place:?}", settlement.outcome),
             }
             self.items[index].place = ItemPlace::Settled;
+            self.given_up.remove(&index);
             self.checks_history(index, settlement)?;
             if verdict.is_some() || is_interrupted(settlement) {
                 let cause = settlement.causes.last().filter(|_| verdict != Some(DueOutcome::Done));

@@ -85,6 +85,7 @@ impl Shadow {
             EndReason::Strategy => slot.kill == Some(KillWhy::Strategy),
             EndReason::Stopped => slot.kill == Some(KillWhy::Stopped),
             EndReason::Relief => slot.kill == Some(KillWhy::Relief),
+            EndReason::GivenUp => slot.kill == Some(KillWhy::GivenUp),
         };
         ensure!(fits, Reports, "worker {worker} ended because of {:?}, reported {reason:?}", slot.kill);
         match item {
@@ -95,7 +96,7 @@ impl Shadow {
             Some((id, ItemFate::Settled)) => {
                 let place = self.items[id].place;
                 ensure!(
-                    place != ItemPlace::Queued || self.stage > Stage::Running,
+                    place != ItemPlace::Queued || self.stage > Stage::Running || self.given_up.contains(&id),
                     Reports,
                     "item {id} is called settled"
                 );

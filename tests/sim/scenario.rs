@@ -90,6 +90,8 @@ pub struct Scenario {
     pub holds: Vec<(u64, u64, u32)>,
     /// When the machine is short, for how long, and how many workers go on then.
     pub shortages: Vec<(u64, u64, u32)>,
+    /// When items are given up, and how many are before them.
+    pub given_up: Vec<(u64, u64)>,
     pub sink_closed_at: Option<u64>,
     pub sink_lost_at: Option<u64>,
     pub storage_lost_at: Option<u64>,
@@ -155,6 +157,7 @@ impl Scenario {
             leaps,
             holds: draw_holds(rng, span),
             shortages: draw_shortages(rng, span),
+            given_up: draw_given_up(rng, span, items),
             sink_closed_at,
             sink_lost_at,
             storage_lost_at,
@@ -188,6 +191,7 @@ impl Scenario {
             leaps: vec![],
             holds: vec![],
             shortages: vec![],
+            given_up: vec![],
             sink_closed_at: None,
             sink_lost_at: None,
             storage_lost_at: None,
@@ -228,6 +232,12 @@ fn draw_holds(rng: &mut Rng, span: u64) -> Vec<(u64, u64, u32)> {
 fn draw_shortages(rng: &mut Rng, span: u64) -> Vec<(u64, u64, u32)> {
     let count = if rng.per_mille(200) { rng.pick(&[1, 2, 4]) } else { 0 };
     (0..count).map(|_| (rng.below(span), rng.pick(&[MS, 10 * MS, 200 * MS]), rng.pick(&[0, 1, 1, 2, 3]))).collect()
+}
+
+/// When items are given up, and which: some never come.
+fn draw_given_up(rng: &mut Rng, span: u64, items: u64) -> Vec<(u64, u64)> {
+    let count = if rng.per_mille(200) { rng.pick(&[1, 2, 4, 8]) } else { 0 };
+    (0..count).map(|_| (rng.below(span), rng.below(items + 2))).collect()
 }
 
 /// The wait between two starts of processes: always the same, or by chance.

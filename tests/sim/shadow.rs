@@ -49,6 +49,7 @@ pub enum KillWhy {
     Strategy,
     Stopped,
     Relief,
+    GivenUp,
 }
 
 #[derive(Debug, Default)]
@@ -79,6 +80,8 @@ pub struct ShadowSlot {
     pub is_to_hold: bool,
     /// It is to be ended in this step, to make room.
     pub makes_room: bool,
+    /// It is to be ended, since an item that it holds was given up.
+    pub gives_up: bool,
     /// KILL was sent to its process.
     pub got_kill: bool,
     pub leases: VecDeque<Batch>,
@@ -132,6 +135,7 @@ impl ShadowSlot {
         (self.leaves_when_spawned, self.must_start, self.was_ready) = (false, false, false);
         (self.output_held, self.got_kill, self.from_hand) = (false, false, false);
         (self.is_held, self.is_to_hold, self.makes_room) = (false, false, false);
+        self.gives_up = false;
         (self.kill, self.kill_step, self.settled_by_process) = (None, 0, 0);
     }
 
@@ -168,6 +172,8 @@ pub struct Shadow {
     pub in_flight: u64,
     pub in_hand: u64,
     pub due: u64,
+    /// Items that were given up and have no outcome, or have not arrived.
+    pub given_up: BTreeSet<ItemId>,
     pub starts: Starts,
     /// How long each command took that succeeded, in order of length.
     pub runtimes: Vec<Duration>,
@@ -241,6 +247,7 @@ impl Shadow {
             in_flight: 0,
             in_hand: 0,
             due: 0,
+            given_up: BTreeSet::new(),
             starts: Starts::default(),
             runtimes: Vec::new(),
             limit_moved_at: Instant::ZERO,
@@ -290,6 +297,7 @@ impl Shadow {
         self.unbegun.clear();
         self.ranked.clear();
         self.delayed.clear();
+        self.given_up.clear();
         self.given.clear();
         self.new_companions.clear();
         self.runtimes.clear();
@@ -357,6 +365,7 @@ impl Shadow {
                     (item.attempt, item.causes, item.failures) = (*attempt, causes.clone(), causes.len() as u32);
                 }
             }
+            Input::GivenUp { item } => self.gives_up(*item),
             Input::SourceDiffers { error } => {
                 self.source_over = true;
                 self.given.push(StopReason::SourceDiffers(error.clone()));
@@ -668,6 +677,7 @@ impl Shadow {
         self.hands_are_recalled(now, marks)?;
         self.must_have_stopped(now)?;
         self.are_relieved()?;
+        self.has_given_up(marks)?;
         self.check_waits(now, marks)
     }
 

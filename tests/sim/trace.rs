@@ -61,6 +61,7 @@ impl Trace {
             Effect::Short(count) => (24, count as ProcessId),
             Effect::Roomy => (25, 0),
             Effect::VeryShort => (26, 0),
+            Effect::GivenUp(item) => (28, item as ProcessId),
             Effect::StartsPermitted(count) => (23, count.unwrap_or(u32::MAX) as ProcessId),
         };
         self.word(&[code, now, process as u64]);

@@ -173,6 +173,10 @@ impl World {
             self.after(at + length / 2, Effect::Roomy);
             self.after(at + length, Effect::Short(u32::MAX));
         }
+        for index in 0..self.scenario.given_up.len() {
+            let (at, behind) = self.scenario.given_up[index];
+            self.after(at, Effect::GivenUp(behind));
+        }
         let plans = [
             (self.scenario.sink_closed_at, Effect::SinkClosed),
             (self.scenario.sink_lost_at, Effect::SinkLost),
@@ -309,6 +313,10 @@ impl World {
             Effect::Short(count) => return self.input(Input::Relief(Relief::Run { count })),
             Effect::Roomy => return self.input(Input::Relief(Relief::GoOn)),
             Effect::VeryShort => return self.input(Input::Relief(Relief::EndYoungest)),
+            Effect::GivenUp(behind) => {
+                let item = self.scenario.policy.first_item.plus(behind);
+                return self.input(Input::GivenUp { item });
+            }
             Effect::SinkClosed => {
                 self.marks.hit(Mark::SinkClosed);
                 return self.input(Input::SinkClosed);

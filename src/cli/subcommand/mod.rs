@@ -10,6 +10,7 @@ pub mod compare;
 pub mod export;
 pub mod flow;
 pub mod parallel;
+pub mod queue;
 pub mod replay;
 pub mod run;
 pub mod sem;
@@ -48,6 +49,7 @@ pub enum Subcommand {
     Audit(audit::AuditFlags),
     Status(status::StatusFlags),
     Show(show::ShowFlags),
+    Queue(queue::QueueCommand),
     CheckWorker(CheckWorker),
     Xargs(Box<xargs::XargsCommand>),
     Parallel(parallel::ParallelCommand),
@@ -67,7 +69,7 @@ pub struct Row {
 const NAME_COLUMNS: usize = 14;
 
 /// Every subcommand, in the order of the help.
-pub const ROWS: [Row; 15] = [
+pub const ROWS: [Row; 16] = [
     Row { name: run::NAME, about: run::ABOUT, read: |words| Ok(run::read(words)?.map(Subcommand::Run)) },
     Row { name: sem::NAME, about: sem::ABOUT, read: |words| Ok(sem::read(words)?.map(Subcommand::Sem)) },
     Row {
@@ -88,6 +90,7 @@ pub const ROWS: [Row; 15] = [
     Row { name: audit::NAME, about: audit::ABOUT, read: |words| Ok(audit::read(words)?.map(Subcommand::Audit)) },
     Row { name: status::NAME, about: status::ABOUT, read: |words| Ok(status::read(words)?.map(Subcommand::Status)) },
     Row { name: show::NAME, about: show::ABOUT, read: |words| Ok(show::read(words)?.map(Subcommand::Show)) },
+    Row { name: queue::NAME, about: queue::ABOUT, read: |words| Ok(queue::read(words)?.map(Subcommand::Queue)) },
     Row {
         name: check_worker::NAME,
         about: check_worker::ABOUT,

@@ -14,7 +14,7 @@ pub(super) enum CutPart {
 }
 
 /// The first items of a payload, at least one, and what is left of it.
-pub(super) fn split(payload: Payload, count: u32, delimiter: u8) -> (Payload, Option<Payload>) {
+pub fn split(payload: Payload, count: u32, delimiter: u8) -> (Payload, Option<Payload>) {
     if count >= payload.count {
         return (payload, None);
     }

@@ -12,11 +12,14 @@ mod earlier;
 mod input_check;
 mod intake;
 mod payloads;
+mod queue_watch;
 mod refused;
 mod resumed;
 
+pub use cut::split as split_payload;
 pub use earlier::{EarlierItems, IsStored};
 pub use input_check::{InputCheck, InputDiffers};
+pub use queue_watch::QueueWatch;
 pub use resumed::ResumedItems;
 
 use super::token::Port;
@@ -38,6 +41,7 @@ use payloads::Payloads;
 use refused::{PayloadPart, Refused};
 use resumed::ResumedPart;
 use std::borrow::Cow;
+use std::io;
 
 /// Bytes of items and held results above which the source waits, as long as every worker has items: a fixed part, and
 /// a part for each worker, which is four of the largest batches. The limit keeps the whole supervisor under 16 MiB.
@@ -101,6 +105,8 @@ struct PastOfInput {
     resumed: Option<ResumedItems>,
     /// `None`: there is no journal.
     intake: Option<Intake>,
+    /// What is asked of items in the queue of the journal.
+    queue: Option<QueueWatch>,
 }
 
 impl Feed {
@@ -127,6 +133,27 @@ impl Feed {
     pub fn with_journal(self, offset: u64, resumed: Option<ResumedItems>) -> Self {
         let resumed = resumed.filter(|resumed| !resumed.is_over());
         Self { past: PastOfInput { resumed, intake: Some(Intake::new(offset)), ..self.past }, ..self }
+    }
+
+    /// Heeds what is asked of items in the queue of the journal.
+    #[must_use]
+    pub fn with_queue(self, queue: Option<QueueWatch>) -> Self {
+        Self { past: PastOfInput { queue, ..self.past }, ..self }
+    }
+
+    /// The run begins.
+    ///
+    /// # Errors
+    /// The queue of the journal cannot be watched.
+    pub fn begin(&mut self, turn: &mut Turn) -> io::Result<()> {
+        self.past.queue.as_mut().map_or(Ok(()), |queue| queue.begin(turn))
+    }
+
+    /// The queue of the journal may have changed.
+    pub fn on_queue(&mut self, turn: &mut Turn) {
+        if let Some(queue) = &mut self.past.queue {
+            queue.on_ready(turn);
+        }
     }
 
     /// What was accepted since the last call, for a journal.

@@ -2,6 +2,7 @@
 
 use super::super::feed::InputDiffers;
 use super::facts::FactDifference;
+use crate::journal::queue_file::QueueFileError;
 use crate::journal::state::JournalStateError;
 use crate::model::outcome::ExitClass;
 use crate::sys::durable_file::DurableFileError;
@@ -24,6 +25,8 @@ pub enum JournalError {
     Fact { path: PathBuf, difference: FactDifference },
     #[error("go on with the journal {}: {error}; give --force to go on all the same", path.display())]
     Input { path: PathBuf, error: InputDiffers },
+    #[error("take items from the queue {}: the file {error}", path.display())]
+    Queue { path: PathBuf, error: QueueFileError },
     #[error("open the output file {}: {error}", path.display())]
     OutputFile { path: PathBuf, error: DurableFileError },
     #[error("open the output file {}: it holds something, and the run has just begun; give another name, or remove it", path.display())]
@@ -59,7 +62,7 @@ impl JournalError {
         match self {
             Self::File { error: DurableFileError::Open(_), .. }
             | Self::OutputFile { error: DurableFileError::Open(_), .. } => ExitClass::Usage,
-            Self::Write { .. } => ExitClass::Storage,
+            Self::Write { .. } | Self::Queue { error: QueueFileError::Write(_), .. } => ExitClass::Storage,
             _ => ExitClass::Refused,
         }
     }

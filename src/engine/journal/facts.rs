@@ -91,6 +91,7 @@ fn add_items(source: &SourceSpec, add: &mut impl FnMut(&str, Vec<u8>)) {
     match source {
         SourceSpec::Generate { .. } => add("input", b"numbers".to_vec()),
         SourceSpec::Args { .. } => add("input", b"arguments".to_vec()),
+        SourceSpec::Queue => add("input", b"queue".to_vec()),
         SourceSpec::Lines { input, split, priority } => {
             add_input(input, add);
             match split {
@@ -107,7 +108,9 @@ fn add_items(source: &SourceSpec, add: &mut impl FnMut(&str, Vec<u8>)) {
                 match &input.source {
                     SourceSpec::Lines { input, .. } => add_input(input, add),
                     SourceSpec::Generate { .. } => add("input", b"numbers".to_vec()),
-                    SourceSpec::Args { .. } | SourceSpec::Arranged { .. } => add("input", b"arguments".to_vec()),
+                    SourceSpec::Args { .. } | SourceSpec::Queue | SourceSpec::Arranged { .. } => {
+                        add("input", b"arguments".to_vec())
+                    }
                 }
             }
         }

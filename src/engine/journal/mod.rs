@@ -5,16 +5,18 @@
 mod error;
 mod facts;
 mod output_file;
+mod queue_source;
 #[cfg(test)]
 mod tests;
 
 pub use error::JournalError;
 
 use super::commit::{Commit, Journaled, PendingResults, Recording, SessionOutput};
-use super::feed::{Feed, InputCheck, ResumedItems};
+use super::feed::{Feed, InputCheck, InputDiffers, ResumedItems};
 use crate::journal::books::ItemStage;
 use crate::journal::file_reader::JournalFileReader;
 use crate::journal::fingerprint::RecordedInput;
+use crate::journal::queue_file;
 use crate::journal::record::{JournalMark, JournalRecord, RunFact};
 use crate::journal::state::{JournalState, SessionStart};
 use crate::journal::writer::JournalWriter;
@@ -33,6 +35,7 @@ use crate::sys::spill::SpillFile;
 use error::named;
 use facts::{difference, facts_of};
 use output_file::OutputFile;
+use queue_source::{AskedOfItems, QueueSource};
 use std::fs::File;
 use std::io;
 use std::os::fd::{AsFd, OwnedFd};
@@ -56,6 +59,8 @@ pub struct OpenedJournal {
     is_new: bool,
     /// Where results go in place of stdout.
     output: Option<OutputFile>,
+    /// What is asked of items in its queue, if the run takes items from there.
+    queue: Option<AskedOfItems>,
 }
 
 /// A journal in which the session has begun.
@@ -117,7 +122,7 @@ impl OpenedJournal {
         }
         let facts = facts_of(config);
         let is_new = file.end() == 0;
-        let mut opened = Self { spec, facts, file: Some(file), earlier: None, is_new, output: None };
+        let mut opened = Self { spec, facts, file: Some(file), earlier: None, is_new, output: None, queue: None };
         if !is_new {
             opened.read()?;
         }
@@ -152,6 +157,26 @@ impl OpenedJournal {
             Err(error) => return Err(JournalError::State { path, error }),
         }
         Ok(())
+    }
+
+    /// The source of a run that takes the items of the journal's queue.
+    ///
+    /// # Errors
+    /// The queue is refused, or does not have the items that the journal has.
+    pub fn queue(&mut self, source: &SourceSpec) -> Result<Option<QueueSource>, JournalError> {
+        if *source != SourceSpec::Queue {
+            return Ok(None);
+        }
+        let path = queue_file::path_of(&self.spec.file);
+        let refused = |error| JournalError::Queue { path: path.clone(), error };
+        let queue = QueueSource::open(&path, self.spec.durability == Durability::Power).map_err(refused)?;
+        let at = queue.items().map_err(refused)?;
+        let end = self.earlier.as_ref().map_or(0, |earlier| earlier.books.next_item().0);
+        if at < end && !self.spec.forced {
+            return Err(JournalError::Input { path: self.spec.file.clone(), error: InputDiffers::Short { at, end } });
+        }
+        self.queue = Some(queue.requests().map_err(refused)?);
+        Ok(Some(queue))
     }
 
     /// What takes the place of stdout, if results go to a file.
@@ -189,13 +214,15 @@ impl OpenedJournal {
         let mut session = SessionPlan { earlier: self.earlier.take(), ..SessionPlan::of(&self.spec, context.config) };
         let mut writer = session.writer(file, &path)?;
         let started_unix_ns = clock::unix_ns().saturating_sub(context.clock.now().0);
-        session.record_start(&mut writer, &self.facts, started_unix_ns);
+        session.record_start(&mut writer, &self.facts, started_unix_ns, self.queue.as_ref());
         writer.flush().map_err(|error| JournalError::Write { error })?;
         if self.is_new && self.spec.durability == Durability::Power {
             let synced = durable_file::sync_folder_of(&path);
             synced.map_err(|error| JournalError::Write { error: named(&path, &error) })?;
         }
         self.is_new = false;
+        let queue = self.queue.take().map(|queue| queue.watch(session.earlier.as_ref())).transpose()?;
+        let feed = feed.with_queue(queue);
         let output = match self.output.take() {
             Some(output) => SessionOutput::of_file(output.begin()?, self.spec.durability == Durability::Power),
             None => SessionOutput::default(),
@@ -264,7 +291,13 @@ impl<'a> SessionPlan<'a> {
     }
 
     /// Records what the run is, that the session begins, and which items are tried again.
-    fn record_start(&mut self, writer: &mut JournalWriter, facts: &[RunFact<'static>], started_unix_ns: u64) {
+    fn record_start(
+        &mut self,
+        writer: &mut JournalWriter,
+        facts: &[RunFact<'static>],
+        started_unix_ns: u64,
+        queue: Option<&AskedOfItems>,
+    ) {
         let is_opened = self.earlier.as_ref().is_some_and(|earlier| earlier.opened.is_some());
         let mut records = Vec::new();
         if !is_opened {
@@ -288,9 +321,16 @@ impl<'a> SessionPlan<'a> {
                 at = at.plus(u64::from(count));
             }
         }
-        for record in &records {
+        let mut note = |earlier: &mut JournalState, record: &JournalRecord<'_>| {
             earlier.take(writer.offset(), record);
             writer.record(record);
+        };
+        records.iter().for_each(|record| note(earlier, record));
+        if let Some(queue) = queue {
+            for first in queue.again(earlier) {
+                note(earlier, &JournalRecord::Reopened { first, count: 1 });
+            }
+            note(earlier, &JournalRecord::Heeded { until: queue.end() });
         }
     }
 }
@@ -377,6 +417,9 @@ fn written_too(config: &Config, journal: &DurableFile) -> Option<&'static str> {
 
 /// Whether the items of a source can be read a second time.
 pub fn is_repeatable(source: &SourceSpec) -> bool {
+    if *source == SourceSpec::Queue {
+        return false;
+    }
     let is_file = |input: &InputSpec| match input {
         InputSpec::Stdin => false,
         InputSpec::File(path) => path.metadata().is_ok_and(|metadata| metadata.is_file()),

@@ -41,7 +41,7 @@ impl Notices {
     /// A process has ended.
     pub(super) fn exited(&mut self, end: &ProcessEnd<'_>, err: &mut Outbox) {
         let was_ready = std::mem::replace(self.ready_of(end.worker), false);
-        if self.per_item && *end.reason != EndReason::Relief {
+        if self.per_item && !matches!(end.reason, EndReason::Relief | EndReason::GivenUp) {
             // It is reported by the retry, or by the settlement of its item.
             return;
         }
@@ -98,6 +98,8 @@ impl Notices {
             EndReason::Stopped if self.narrate => format!("{name} was ended: the run stops ({exit})"),
             // One that ended by itself before has a result.
             EndReason::Relief if matches!(item, Some((_, ItemFate::Settled))) => return None,
+            EndReason::GivenUp if exit.is_success() => return None,
+            EndReason::GivenUp => format!("{name} was ended{at}, since an item that it held was given up ({exit})"),
             EndReason::Relief => format!("{name} was ended to make room ({exit})"),
             EndReason::Strategy | EndReason::Stopped => return None,
         };
@@ -110,7 +112,7 @@ impl Notices {
     fn fate(&self, item: ItemId, fate: ItemFate, end: &ProcessEnd<'_>) -> String {
         let Deaths { crashes, kills } = self.deaths.get(&item).copied().unwrap_or_default();
         match (fate, end.reason) {
-            (ItemFate::Again(_), EndReason::Relief) => format!("; item {item} runs again"),
+            (ItemFate::Again(_), EndReason::Relief | EndReason::GivenUp) => format!("; item {item} runs again"),
             (ItemFate::Again(attempt), _) => format!("; item {item} will be tried again (attempt {attempt})"),
             (ItemFate::Settled, EndReason::Own)
                 if end.is_kill() && self.kill_limit.is_some_and(|limit| kills >= limit) =>
