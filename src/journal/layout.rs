@@ -56,6 +56,7 @@ mod kind {
     pub const CLOSED: u8 = 10;
     pub const RETURNED: u8 = 11;
     pub const SAFE: u8 = 12;
+    pub const DROPPED: u8 = 13;
 }
 
 /// The head of a file.
@@ -150,6 +151,7 @@ const fn kind_of(record: &JournalRecord<'_>) -> u8 {
         JournalRecord::Closed { .. } => kind::CLOSED,
         JournalRecord::Returned { .. } => kind::RETURNED,
         JournalRecord::Safe { .. } => kind::SAFE,
+        JournalRecord::Dropped { .. } => kind::DROPPED,
     }
 }
 
@@ -195,7 +197,9 @@ fn put_fields(out: &mut Vec<u8>, record: &JournalRecord<'_>) -> Result<(), Layou
             put_causes(out, &settled.causes)?;
             out.extend(settled.causes_omitted.to_le_bytes());
         }
-        JournalRecord::Reopened { first, count } => put_items(out, *first, *count),
+        JournalRecord::Reopened { first, count } | JournalRecord::Dropped { first, count } => {
+            put_items(out, *first, *count);
+        }
         JournalRecord::Safe { until } => out.extend(until.to_le_bytes()),
         JournalRecord::Content(piece) => {
             put_items(out, piece.first, piece.count);
@@ -250,6 +254,10 @@ fn get_fields<'a>(kind: u8, fields: &mut Fields<'a>) -> Option<JournalRecord<'a>
         kind::REOPENED => {
             let (first, count) = fields.items()?;
             JournalRecord::Reopened { first, count }
+        }
+        kind::DROPPED => {
+            let (first, count) = fields.items()?;
+            JournalRecord::Dropped { first, count }
         }
         kind::CONTENT => {
             let (first, count) = fields.items()?;
