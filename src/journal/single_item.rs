@@ -7,6 +7,7 @@
 
 use super::record::RunFact;
 use crate::model::arrangement::ItemForm;
+use crate::model::item_alone::ItemAlone;
 
 /// Appends a text so that a POSIX shell reads one word.
 pub type WordQuoting = fn(&[u8], &mut Vec<u8>);
@@ -106,6 +107,17 @@ impl SingleItem {
     pub fn arguments<'a>(&self, item: &'a [u8]) -> Option<Vec<&'a [u8]>> {
         let is_list = self.has_lists && item.last().is_none_or(|last| *last == 0);
         is_list.then(|| ItemForm::List.arguments(item).collect())
+    }
+
+    /// How to run this item alone. `single`: of its run.
+    #[must_use]
+    pub fn alone(single: &Result<Self, NoSingleItem>, item: &[u8]) -> ItemAlone {
+        let arguments = single.as_ref().ok().and_then(|single| single.arguments(item));
+        let line = single.as_ref().map_err(|why| *why).and_then(|single| single.line(item));
+        ItemAlone {
+            arguments: arguments.map(|words| words.into_iter().map(<[u8]>::to_vec).collect()),
+            line: line.map_err(|why| why.to_string()),
+        }
     }
 
     /// The command line of an item.
