@@ -61,7 +61,6 @@ impl JournalProgress {
                 session.exit_code = Some(*exit_code);
                 self.is_complete |= all;
             }
-            JournalRecord::Reopened { .. } => self.is_complete = false,
             _ => {}
         }
     }

@@ -134,7 +134,8 @@ impl SingleItem {
         }
         let mut list = Vec::new();
         if is_list && self.repeats {
-            list.extend_from_slice(b" -X");
+            // Several slots would share them.
+            list.extend_from_slice(b" -j 1 -X");
         } else if is_list && words.len() != 1 {
             list.extend_from_slice(format!(" -n {}", words.len()).as_bytes());
         }
@@ -215,7 +216,7 @@ mod tests {
         assert_eq!(line(&lists, "a"), "supervisor -- 'echo' ::: 'a'");
         assert_eq!(line(&lists, ""), "supervisor -n 0 -- 'echo' ::: ''");
         let repeated = [lists[0], lists[1], lists[2], ("list", "repeated")];
-        assert_eq!(line(&repeated, "a\0b\0"), "supervisor -X -- 'echo' ::: 'a' 'b'");
+        assert_eq!(line(&repeated, "a\0b\0"), "supervisor -j 1 -X -- 'echo' ::: 'a' 'b'");
         assert_eq!(line(&lists[..2], ":::"), "printf '%s\\0' ':::' | supervisor -0 -a - -- 'echo'");
         let long = "x".repeat(128 * 1024);
         assert!(line(&lists[..2], &long).starts_with("printf "));

@@ -37,7 +37,7 @@ impl DeadLetter<'_> {
         object.text("run", self.run);
         object.number("item", self.item.0);
         if let Some(text) = self.text {
-            object.bytes("text", text);
+            object.bytes("input", text);
         }
         if let Some(arguments) = &alone.arguments {
             let arguments: Vec<&[u8]> = arguments.iter().map(Vec::as_slice).collect();
@@ -174,10 +174,10 @@ mod tests {
         let lines: Vec<&str> = text.lines().collect();
         assert_eq!(lines[0], "earlier");
         let first = lines[1];
-        assert!(first.starts_with(r#"{"run":"run-1","item":3,"text":"a","attempts":1,"#), "{first}");
+        assert!(first.starts_with(r#"{"run":"run-1","item":3,"input":"a","attempts":1,"#), "{first}");
         assert!(first.contains(r#""time":"2023-11-14T22:13:20.250Z","causes":[{"attempt":1,"#), "{first}");
         assert!(first.ends_with(r#""command":"run a"}"#), "{first}");
-        assert!(lines[2].contains(r#""text_base64":"/w==""#) && lines[2].ends_with(r#""no_command":"it cannot"}"#));
+        assert!(lines[2].contains(r#""input_base64":"/w==""#) && lines[2].ends_with(r#""no_command":"it cannot"}"#));
         assert_eq!((lines.len(), path.metadata().unwrap().mode() & 0o777), (3, 0o600));
     }
 
