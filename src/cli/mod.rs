@@ -34,6 +34,7 @@ use crate::model::builder::Host;
 use parser::Typed;
 use separators::{GivenInput, Parts, quoted_word};
 use std::ffi::OsString;
+use std::os::unix::ffi::OsStrExt;
 use std::path::PathBuf;
 use subcommand::Subcommand;
 
@@ -57,7 +58,9 @@ pub fn parse(typed: impl IntoIterator<Item = OsString>, host: &Host) -> Result<P
 /// The file that a command line goes on with, if it names one: a journal, or a joblog.
 #[must_use]
 pub fn resumed_file(typed: &[OsString]) -> Option<PathBuf> {
-    if typed.first().is_some_and(|first| subcommand::named(first).is_some()) {
+    // To read flags twice takes time.
+    let is_asked = typed.iter().any(|word| word.as_bytes().starts_with(b"--resume"));
+    if !is_asked || typed.first().is_some_and(|first| subcommand::named(first).is_some()) {
         return None;
     }
     match args::parse(&separators::split(typed.iter().cloned()).ok()?.flags) {

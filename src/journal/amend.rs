@@ -74,10 +74,19 @@ impl JournalAmendment {
     /// # Errors
     /// It cannot be true, or is too long. Give up the whole amendment then.
     pub fn record(&mut self, record: &JournalRecord<'_>) -> Result<(), AmendError> {
+        if self.appended.is_empty() && self.state.is_synced {
+            // As a session that syncs does it: it tells damage before from what was never safe.
+            self.append(&JournalRecord::Safe { until: self.state.whole_bytes })?;
+        }
+        self.append(record)?;
+        self.state.books.faults().0.first().map_or(Ok(()), |fault| Err(AmendError::Untrue(fault.kind)))
+    }
+
+    fn append(&mut self, record: &JournalRecord<'_>) -> Result<(), LayoutError> {
         let offset = self.end();
         layout::append(&mut self.appended, self.state.mark, offset, record)?;
         self.state.take(offset, record);
-        self.state.books.faults().0.first().map_or(Ok(()), |fault| Err(AmendError::Untrue(fault.kind)))
+        Ok(())
     }
 
     /// The same for each part of these items that a record has room for.
@@ -111,6 +120,10 @@ impl JournalAmendment {
         if self.file.end() > whole_bytes {
             self.file.cut(whole_bytes).map_err(AmendError::Write)?;
         }
+        if self.state.is_synced {
+            // So that what they begin with is true also if the machine ends meanwhile.
+            self.file.sync().map_err(AmendError::Write)?;
+        }
         let written = self.file.append(&self.appended).and_then(|()| self.file.sync());
         if written.is_err() {
             // All or nothing. Where this fails too, some of the records are there, each of them whole.
@@ -131,6 +144,7 @@ mod tests {
     use crate::sys::durable_file::reopened;
     use std::fs::File;
     use std::io::Write;
+    use std::os::unix::fs::FileExt;
     use std::path::PathBuf;
 
     /// Four items, of which the first two died.
@@ -191,6 +205,29 @@ mod tests {
         let state = JournalState::read(&File::open(&path).unwrap()).unwrap();
         let expected = [ItemStage::Waiting, ItemStage::Skipped, ItemStage::Skipped, ItemStage::Waiting];
         assert_eq!((stages(&state), state.torn_bytes, state.pending.len()), (expected.to_vec(), 0, 0));
+    }
+
+    /// Damage before the records of a person is told, and does not take them with it.
+    #[test]
+    fn behind_a_session_that_syncs_the_records_say_what_was_safe() {
+        let place = tempfile::tempdir().unwrap();
+        let path = journal(place.path());
+        let mut writer = JournalWriter::new(reopened(&path), &path, JournalMark(3), true);
+        writer.record(&JournalRecord::Session { started_unix_ns: 2, pid: 1 });
+        writer.flush().unwrap();
+        let damaged = writer.offset();
+        writer.record(&JournalRecord::Closed { exit_code: 1, all: false });
+        writer.flush().unwrap();
+        writer.close();
+        drop(writer);
+        let mut amendment = amendment(&path);
+        amendment.record_items(ItemId(0), ItemId(2), reopened_items).unwrap();
+        amendment.commit().unwrap();
+        let file = File::options().read(true).write(true).open(&path).unwrap();
+        assert_eq!(stages(&JournalState::read(&file).unwrap()), [ItemStage::Waiting; 4]);
+        // Behind the record of what was safe, which is whole.
+        file.write_all_at(&[0xff], damaged + 33 + 26).unwrap();
+        assert!(matches!(JournalState::read(&file), Err(JournalStateError::Damaged { .. })));
     }
 
     #[test]

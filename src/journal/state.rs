@@ -77,6 +77,8 @@ pub struct JournalState {
     /// Bytes of the output that have been given away, of a run that has a file for it.
     pub output_bytes: u64,
     pub last_session: Option<SessionStart>,
+    /// The last session has synced what it appended.
+    pub is_synced: bool,
     /// What lies behind the whole records is cut off.
     pub whole_bytes: u64,
     pub torn_bytes: u64,
@@ -115,6 +117,7 @@ impl JournalState {
             input_bytes: 0,
             output_bytes: 0,
             last_session: None,
+            is_synced: false,
             whole_bytes: 0,
             torn_bytes: 0,
         };
@@ -142,6 +145,7 @@ impl JournalState {
                 self.opened = Some(OpenedRun { run_id: run_id.clone().into_owned(), facts });
             }
             JournalRecord::Session { started_unix_ns, pid } => {
+                self.is_synced = false;
                 self.last_session = Some(SessionStart { started_unix_ns: *started_unix_ns, pid: *pid });
                 // Contents of attempts whose outcome was not recorded.
                 self.places.open.clear();
@@ -167,10 +171,10 @@ impl JournalState {
                 self.output_bytes = *output_bytes;
                 self.note_shown(*shown);
             }
+            JournalRecord::Safe { .. } => self.is_synced = true,
             JournalRecord::Content(_)
             | JournalRecord::Begun { .. }
             | JournalRecord::Returned { .. }
-            | JournalRecord::Safe { .. }
             | JournalRecord::Closed { .. } => {}
         }
     }

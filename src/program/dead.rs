@@ -1,6 +1,6 @@
 //! `supervisor dead`.
 
-use super::answer::{fail, say, show};
+use super::answer::{fail, refuse_closed_stdout, say, show};
 use super::journal_file;
 use super::sink::AnswerSink;
 use crate::cli::AnswerForm;
@@ -41,7 +41,7 @@ fn list(flags: &DeadFlags) -> Result<ExitCode, ExitCode> {
     let index = JournalIndex::of(&file).map_err(refuse)?;
     let mut is_lacking = journal_file::say_damage(&flags.file, &index.extent);
     let form = flags.output.unwrap_or_default();
-    let letters = Letters::of(&index);
+    let letters = WrittenLetters::of(&index);
     let mut sink = AnswerSink::open(None, &flags.file, false)?;
     let mut line = Vec::new();
     let item_end = index.facts_of("delimiter").next().and_then(|value| value.first().copied()).unwrap_or(b'\n');
@@ -75,12 +75,12 @@ fn push_line(item: &RecordedItem<'_>, line: &mut Vec<u8>) {
 }
 
 /// Dead items as `--dead-letters` writes them.
-struct Letters<'a> {
+struct WrittenLetters<'a> {
     run_id: &'a str,
     single: Result<SingleItem, NoSingleItem>,
 }
 
-impl<'a> Letters<'a> {
+impl<'a> WrittenLetters<'a> {
     fn of(index: &'a JournalIndex) -> Self {
         let fact = |(name, value): &'a (String, Vec<u8>)| RunFact { name: name.into(), value: value.into() };
         let facts: Vec<RunFact<'_>> = index.facts.iter().map(fact).collect();
@@ -116,6 +116,8 @@ fn amend(flags: &DeadFlags) -> Result<ExitCode, ExitCode> {
         let code = if matches!(error, AmendError::Write(_)) { exit_code::STORAGE } else { exit_code::REFUSED };
         fail(&format_args!("failed to change the journal {}: {error}", flags.file.display()), code)
     };
+    // Before something is changed of which nothing could be told.
+    refuse_closed_stdout()?;
     let mut amendment = JournalAmendment::open(&flags.file).map_err(refuse)?;
     let wanted = wanted(&amendment.state().books, &flags.items);
     let wanted = wanted.map_err(|(item, why)| refuse_item(&flags.file, item, &why))?;

@@ -11,6 +11,7 @@ pub const NAME: &str = "dead";
 pub const ABOUT: &str = "The dead items of a journal: list them, run them again, or give them up.";
 
 const AFTER: &str = "\
+What is done:
   list   a line for each dead item: its number, its attempts, why the last one failed, its text;
          with --output json the objects of --dead-letters, with a command that runs it alone
   retry  the next --resume runs these items again; their attempts go on counting

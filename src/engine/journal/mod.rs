@@ -98,6 +98,11 @@ pub fn begin(
     Ok((feed, commit.with_record(journaled), notice))
 }
 
+/// Whether the run goes on where an earlier session stopped.
+pub fn goes_on(journal: Option<&OpenedJournal>) -> bool {
+    journal.is_some_and(|journal| journal.earlier.is_some())
+}
+
 impl OpenedJournal {
     /// Opens the journal that the run asks for, and reads it if the run goes on; the run has its id then.
     ///
@@ -148,11 +153,6 @@ impl OpenedJournal {
             Err(error) => return Err(JournalError::State { path, error }),
         }
         Ok(())
-    }
-
-    /// Whether the run goes on where an earlier session stopped.
-    pub const fn goes_on(&self) -> bool {
-        self.earlier.is_some()
     }
 
     /// What takes the place of stdout, if results go to a file.
