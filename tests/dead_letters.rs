@@ -120,7 +120,10 @@ fn flags_that_matter_and_odd_items_are_in_the_line() {
         let letters = place.lines("dead");
         place.ran();
         let pasted = place.paste(line(&letters[0]));
-        assert_eq!((pasted.code(), place.ran().join(" ").as_str()), (1, last), "{}", line(&letters[0]));
+        let mut ran = place.ran();
+        // A worker that stays may die of it several times.
+        ran.dedup();
+        assert_eq!((pasted.code(), ran.join(" ").as_str()), (1, last), "{}", line(&letters[0]));
     };
     let die = "echo \"$0 $*\" >> ran; kill -SEGV $$";
     check(&["-n2", "--", "sh", "-c", die, "x", ":::", "a b", "c"], "x a b c");
