@@ -293,7 +293,7 @@ fn flags_that_contradict_each_other_are_an_error() {
 
 #[test]
 fn unknown_flags_are_refused() {
-    let flags = ["--max-rss", "--max-lifetime", "--dead-letters", "--keep-open", "--no-control"];
+    let flags = ["--max-rss", "--max-lifetime", "--keep-open", "--no-control"];
     for flag in flags {
         let output = run(flag);
         let error = text(&output.stderr);

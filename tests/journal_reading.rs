@@ -588,7 +588,7 @@ fn no_records_make_a_reader_fail_by_itself() {
             let (at, kind) =
                 (Duration(number), [ContentKind::Item, ContentKind::Output, ContentKind::Errors][draw(3) as usize]);
             let first_item = ItemId(first);
-            records.push(match draw(11) {
+            records.push(match draw(12) {
                 0 => JournalRecord::Session { started_unix_ns: number, pid: 0 },
                 1 => accepted(draw(6), count),
                 2 => begun(first, count, 1 + draw(3) as u32),
@@ -605,6 +605,7 @@ fn no_records_make_a_reader_fail_by_itself() {
                     )
                 }),
                 7 => JournalRecord::Reopened { first: first_item, count },
+                11 => JournalRecord::Dropped { first: first_item, count },
                 8 => JournalRecord::Content(ContentPiece {
                     first: first_item,
                     count,

@@ -115,6 +115,7 @@ const FLOORS: &[Floor] = &[
             "trace",
             "journal",
             "command::line",
+            "reporter::dead_letters",
             "reporter::job_log",
             "reporter::object",
             "sys::clock",

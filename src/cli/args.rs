@@ -293,8 +293,8 @@ pub struct Flags {
     /// Record in FILE what becomes of each item, so that it survives a crash
     #[arg(long, value_name = "FILE", help_heading = JOURNAL)]
     pub journal: Option<PathBuf>,
-    /// Go on where the run of the journal stopped [that of --journal]
-    #[arg(long, value_name = "JOURNAL", num_args = 0..=1, default_missing_value = "", value_parser = OsStringValueParser::new(), help_heading = JOURNAL)]
+    /// Go on with a journal [that of --journal], or by a joblog
+    #[arg(long, value_name = "FILE", num_args = 0..=1, default_missing_value = "", value_parser = OsStringValueParser::new(), help_heading = JOURNAL)]
     pub resume: Option<OsString>,
     /// With --resume: try items again that failed or are dead
     #[arg(long, help_heading = JOURNAL)]
@@ -354,6 +354,9 @@ pub struct Flags {
     /// Log items in FILE as they end, as GNU parallel does; +FILE appends
     #[arg(long, value_name = "FILE", help_heading = OUTPUT)]
     pub joblog: Option<PathBuf>,
+    /// Write dead items to FILE, with causes and a command for each alone
+    #[arg(long, value_name = "FILE", help_heading = OUTPUT)]
+    pub dead_letters: Option<PathBuf>,
     /// Output in files below DIR, or in a .csv, .tsv or .json; not shown
     #[arg(long, alias = "res", value_name = "DIR", value_parser = OsStringValueParser::new(), help_heading = OUTPUT)]
     pub results: Option<OsString>,
@@ -470,6 +473,7 @@ pub fn parse(words: &[OsString]) -> Result<Typed<Box<Flags>>, UsageError> {
         // `--items -3` is a bad number, not an unknown flag 3.
         let takes_text = [
             "arg_file",
+            "dead_letters",
             "delimiter",
             "env",
             "events",

@@ -145,12 +145,24 @@ pub enum UsageError {
     QueueNumber { word: String },
     #[error("give the number of an item; `supervisor queue JOURNAL ls` shows them")]
     QueueNoNumber,
+    #[error("--dead-letters - would mix them into the results; give a file")]
+    DeadLettersOnStdout,
     #[error("--journal - would mix the journal into the results; give a file")]
     JournalOnStdout,
     #[error("--journal {journal} and --resume {resumed} are two journals; leave one of them out")]
     TwoJournals { journal: String, resumed: String },
     #[error("{flag} is for a run with a journal; add --journal FILE, or leave {flag} out")]
     NeedsJournal { flag: &'static str },
+    #[error("{flag} is for a journal, and {file} is a joblog; leave {flag} out")]
+    OfJournal { flag: &'static str, file: String },
+    #[error("--resume {resumed} appends to that joblog, and --joblog {joblog} is another one; leave one of them out")]
+    TwoJobLogs { resumed: String, joblog: String },
+    #[error("--resume {file} is no joblog, because of its line {line:?}; name another file, or leave --resume out")]
+    JobLogLine { file: String, line: String },
+    #[error("list shows all dead items; leave ITEM out, or use supervisor show JOURNAL ITEM")]
+    DeadListOfItems,
+    #[error("--output is for list; leave it out")]
+    DeadOutput,
     #[error("{flag} is for a run that goes on; add --resume, or leave {flag} out")]
     NeedsResume { flag: &'static str },
     #[error("--trace-items is for a trace; add --trace FILE, or leave it out")]

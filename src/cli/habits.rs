@@ -156,7 +156,7 @@ pub const HABITS: &[Habit] = &[
     // Failures.
     habit(
         &["--resume-failed", "--resumefailed", "--retryfailed"],
-        "named --resume --retry-failed here, with a --journal; a joblog is resumed by supervisor parallel",
+        "named --resume FILE --retry-failed here, with a journal or a joblog as FILE",
     ),
     habit(&["--halt-on-error", "--haltonerror"], "named --halt WHEN here; --fail-fast is now,fail=1"),
     habit(&["--ctrl-c", "--ctrlc"], "always so here; the first Ctrl-C lets commands finish, the second one ends them"),

@@ -13,6 +13,7 @@ pub mod error;
 mod flag_errors;
 pub mod habits;
 mod help;
+mod job_log_flags;
 mod journal_flags;
 pub mod parallel;
 pub mod parser;
@@ -33,6 +34,8 @@ use crate::model::builder::Host;
 use parser::Typed;
 use separators::{GivenInput, Parts, quoted_word};
 use std::ffi::OsString;
+use std::os::unix::ffi::OsStrExt;
+use std::path::PathBuf;
 use subcommand::Subcommand;
 
 /// What a command line asks for.
@@ -49,6 +52,32 @@ pub enum Parsed {
 /// # Errors
 /// Wrong usage; the text names the flag and the remedy.
 pub fn parse(typed: impl IntoIterator<Item = OsString>, host: &Host) -> Result<Parsed, UsageError> {
+    parse_with_log(typed, host, None)
+}
+
+/// The file that a command line goes on with, if it names one: a journal, or a joblog.
+#[must_use]
+pub fn resumed_file(typed: &[OsString]) -> Option<PathBuf> {
+    // To read flags twice takes time.
+    let is_asked = typed.iter().any(|word| word.as_bytes().starts_with(b"--resume"));
+    if !is_asked || typed.first().is_some_and(|first| subcommand::named(first).is_some()) {
+        return None;
+    }
+    match args::parse(&separators::split(typed.iter().cloned()).ok()?.flags) {
+        Ok(Typed::Flags(flags)) => job_log_flags::resumed_file(&flags),
+        _ => None,
+    }
+}
+
+/// [`parse`], where the file of [`resumed_file`] is a joblog with this content.
+///
+/// # Errors
+/// As of [`parse`].
+pub fn parse_with_log(
+    typed: impl IntoIterator<Item = OsString>,
+    host: &Host,
+    log: Option<&[u8]>,
+) -> Result<Parsed, UsageError> {
     let mut typed = typed.into_iter().peekable();
     if let Some(row) = typed.peek().and_then(|first| subcommand::named(first)) {
         let words: Vec<OsString> = typed.skip(1).collect();
@@ -64,7 +93,10 @@ pub fn parse(typed: impl IntoIterator<Item = OsString>, host: &Host) -> Result<P
     })?;
     match typed {
         Typed::Show(text) => Ok(Parsed::Show(text)),
-        Typed::Flags(flags) => Ok(Parsed::Run(Box::new(resolve::resolve(&flags, parts.command, parts.inputs, host)?))),
+        Typed::Flags(mut flags) => {
+            let earlier = log.map(|log| job_log_flags::resume(&mut flags, log)).transpose()?;
+            Ok(Parsed::Run(Box::new(resolve::resolve(&flags, parts.command, parts.inputs, host, earlier)?)))
+        }
     }
 }
 

@@ -12,7 +12,7 @@ use super::values::{self, Delimiter, HaltChoice, Limit, TimeLimit, Workers};
 use super::{flag_errors, journal_flags};
 use crate::model::arrangement::{Arrangement, ColumnSplit, LineFill};
 use crate::model::builder::{ConfigBuilder, Host, SourceChoice, WorkerChoice};
-use crate::model::config::{Config, Grouping, InputSpec, JobLogSpec, ResultsSpec, ShowOutput, ShowWhen};
+use crate::model::config::{Config, EarlierRun, Grouping, InputSpec, JobLogSpec, ResultsSpec, ShowOutput, ShowWhen};
 use crate::model::exit_rule::{ExitMatch, ExitRule};
 use crate::model::spec::{ExitCodeStyle, Halt, HaltOn, ProtocolKind, Threshold};
 use crate::model::time::Duration;
@@ -28,7 +28,7 @@ pub struct Invocation {
     pub exit_codes: ExitCodeStyle,
 }
 
-/// Checks and completes what was typed.
+/// Checks and completes what was typed. `earlier`: what a joblog says that the run goes on with.
 ///
 /// # Errors
 /// Two flags contradict each other, or one makes no sense here.
@@ -37,8 +37,9 @@ pub fn resolve(
     command: Vec<OsString>,
     inputs: Vec<Given>,
     host: &Host,
+    earlier: Option<EarlierRun>,
 ) -> Result<Invocation, UsageError> {
-    let settings = builder(flags, command, inputs, host)?;
+    let settings = ConfigBuilder { earlier, ..builder(flags, command, inputs, host)? };
     let config = settings.build().map_err(|error| flag_errors::usage_error(error, flags))?;
     Ok(Invocation { config, exit_codes: flags.exit_code.unwrap_or(ExitCodeStyle::Own) })
 }
@@ -59,6 +60,9 @@ pub fn builder(
     }
     if flags.joblog.as_ref().is_some_and(|file| file.as_os_str() == "-") {
         return Err(UsageError::JobLogOnStdout);
+    }
+    if flags.dead_letters.as_ref().is_some_and(|file| file.as_os_str() == "-") {
+        return Err(UsageError::DeadLettersOnStdout);
     }
     if flags.trace.as_ref().is_some_and(|file| file.as_os_str() == "-") {
         return Err(UsageError::TraceOnStdout);
@@ -268,6 +272,7 @@ fn settings_of_output(flags: &Flags, host: &Host) -> ConfigBuilder {
         quiet: Some(flags.quiet),
         events: flags.events.clone(),
         joblog: flags.joblog.as_deref().map(job_log),
+        dead_letters: flags.dead_letters.clone(),
         results: flags.results.clone().map(ResultsSpec::new),
         trace: flags.trace.clone(),
         trace_items: Some(flags.trace_items),
@@ -777,6 +782,7 @@ mod tests {
             ("--tty --progress bar -- x", UsageError::TtyProgress),
             ("--events -", UsageError::EventsOnStdout),
             ("--joblog -", UsageError::JobLogOnStdout),
+            ("--dead-letters -", UsageError::DeadLettersOnStdout),
             ("--spool x", UsageError::NeedsTransport { flag: "--spool", transport: "file" }),
             ("--transport pipe --spool x", UsageError::NeedsTransport { flag: "--spool", transport: "file" }),
             ("--task dance", UsageError::NoTask { task: "dance".into(), known: TASKS.join(", ") }),

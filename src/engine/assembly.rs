@@ -168,7 +168,7 @@ pub fn open(mut config: Config, attached: Attached, process: &ChangedProcess) ->
         reporters.insert(0, Box::new(caller));
         output = output.with_untaken(untaken);
     }
-    let logs = EndedLogs::open(&config, commander, &names)?;
+    let logs = EndedLogs::open(&config, commander, &names, journal::goes_on(journal.as_ref()))?;
     // Opened before anything is started, and written by a thread, which has to wait for the guard: a fork.
     let trace_file = config.trace.file.as_deref().map(TraceFile::create).transpose()?;
     let (tmpdir, run_folder) = own_files::open_tmpdir(&config)?;

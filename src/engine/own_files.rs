@@ -4,15 +4,18 @@
 use super::error::EngineError;
 use super::feed::{EarlierItems, IsStored};
 use super::fleet::RunFolder;
+use super::journal;
 use super::streams::insertion_of;
 use crate::command::exec::Commander;
 use crate::command::line::quote_as_parallel;
 use crate::command::text::TextTemplate;
+use crate::journal::single_item::SingleItem;
 use crate::model::arrangement::{ColumnNames, NameSource};
 use crate::model::config::{
     Config, ExecSpec, InputSpec, OutputSpec, ProgressMode, ResultsFormat, ResultsSpec, SourceSpec, SummaryMode,
     WorkerSpec,
 };
+use crate::reporter::dead_letters::{AloneOf, DeadLetters};
 use crate::reporter::digest::{CommandLineOf, Digest};
 use crate::reporter::item_columns::ItemColumns;
 use crate::reporter::item_files::ItemFiles;
@@ -37,7 +40,8 @@ pub fn refuse_inputs(config: &Config) -> Result<(), EngineError> {
     let joblog = config.output.joblog.as_ref().map(|log| ("the joblog", log.file.as_path()));
     let table = config.output.results.as_ref().filter(|spec| spec.format != ResultsFormat::Files);
     let table = table.map(|spec| ("the results", Path::new(&spec.name)));
-    let mut files = events.into_iter().chain(joblog).chain(table);
+    let letters = config.output.dead_letters.as_deref().map(|file| ("the dead letters", file));
+    let mut files = events.into_iter().chain(joblog).chain(table).chain(letters);
     files.try_for_each(|(what, file)| config.source.inputs().try_for_each(|input| refuse_input(what, file, input)))
 }
 
@@ -80,6 +84,14 @@ pub fn open_tmpdir(config: &Config) -> Result<(PathBuf, Option<RunFolder>), Engi
 fn open_job_log(config: &Config, commander: Option<&Commander>) -> Result<Option<JobLog>, ReporterError> {
     let Some(spec) = &config.output.joblog else { return Ok(None) };
     JobLog::create(spec, command_text(config, commander)).map(Some)
+}
+
+/// The file of dead items, if there is one. What an earlier session has written to it stays.
+fn open_dead_letters(config: &Config, goes_on: bool) -> Result<Option<DeadLetters>, ReporterError> {
+    let Some(path) = &config.output.dead_letters else { return Ok(None) };
+    let single = SingleItem::new(&journal::facts_of(config), quote_as_parallel);
+    let alone_of: AloneOf = Box::new(move |item| SingleItem::alone(&single, item));
+    DeadLetters::create(path, goes_on, &config.run_id, alone_of).map(Some)
 }
 
 fn command_text(config: &Config, commander: Option<&Commander>) -> ItemText {
@@ -128,11 +140,12 @@ const QUEUE_OPEN_FILES: u64 = 2;
 
 /// [`OWN_OPEN_FILES`], the files that are written, the terminals of a bar and of answers, and what a removal of folders opens.
 pub fn open_files(config: &Config) -> u64 {
-    let OutputSpec { events, joblog, results, progress, .. } = &config.output;
+    let OutputSpec { events, joblog, dead_letters, results, progress, .. } = &config.output;
     let removes_folders = matches!(config.worker, WorkerSpec::Exec(ExecSpec { item_tmp: true, .. }));
     let files = [
         events.is_some(),
         joblog.is_some(),
+        dead_letters.is_some(),
         results.is_some(),
         // A folder, and a file in it.
         results.as_ref().is_some_and(|spec| spec.format == ResultsFormat::Files),
@@ -160,14 +173,21 @@ pub fn check_open_files(config: &Config, limit: u64) -> Result<(), EngineError> 
 /// What gets items as they end, and has to know when the run began.
 pub struct EndedLogs {
     job_log: Option<JobLog>,
+    dead_letters: Option<DeadLetters>,
     files: Option<ItemFiles>,
     table: Option<ItemTable>,
 }
 
 impl EndedLogs {
-    /// Opens their files.
-    pub fn open(config: &Config, commander: Option<&Commander>, names: &ColumnNames) -> Result<Self, ReporterError> {
-        let mut logs = Self { job_log: open_job_log(config, commander)?, files: None, table: None };
+    /// Opens their files. `goes_on`: the run goes on with a journal.
+    pub fn open(
+        config: &Config,
+        commander: Option<&Commander>,
+        names: &ColumnNames,
+        goes_on: bool,
+    ) -> Result<Self, ReporterError> {
+        let (job_log, dead_letters) = (open_job_log(config, commander)?, open_dead_letters(config, goes_on)?);
+        let mut logs = Self { job_log, dead_letters, files: None, table: None };
         let Some(spec) = &config.output.results else { return Ok(logs) };
         if spec.format == ResultsFormat::Files {
             logs.files = Some(item_files(config, spec, names));
@@ -181,9 +201,10 @@ impl EndedLogs {
     /// The reporters, once the clock of the run has started.
     pub fn started(self, clock: &Clock) -> Vec<Box<dyn Reporter>> {
         let unix_start_ns = clock::unix_ns().saturating_sub(clock.now().0);
-        let Self { job_log, files, table } = self;
+        let Self { job_log, dead_letters, files, table } = self;
         let mut logs: Vec<Box<dyn Reporter>> = Vec::new();
         logs.extend(job_log.map(|log| Box::new(log.starting_at(unix_start_ns)) as Box<dyn Reporter>));
+        logs.extend(dead_letters.map(|letters| Box::new(letters.starting_at(unix_start_ns)) as Box<dyn Reporter>));
         logs.extend(files.map(|files| Box::new(files.starting_at(unix_start_ns)) as Box<dyn Reporter>));
         logs.extend(table.map(|table| Box::new(table.starting_at(unix_start_ns)) as Box<dyn Reporter>));
         logs

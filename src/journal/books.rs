@@ -81,6 +81,8 @@ pub enum BookFaultKind {
     AttemptsLost(u64),
     #[error("item {0} was reopened, and has no outcome that can be")]
     ReopenedOpen(u64),
+    #[error("item {0} was dropped, and is in flight, done, or skipped")]
+    DroppedKept(u64),
     #[error("the output of item {0} was given away before its outcome was known")]
     EmittedOpen(u64),
     #[error("the output went back, to item or offset {0}")]
@@ -168,13 +170,15 @@ impl Books {
             JournalRecord::Session { .. } => self.begin_session(),
             // They speak of files.
             JournalRecord::Safe { .. } | JournalRecord::Asked { .. } | JournalRecord::Heeded { .. } => {}
+            // A person may ask for these between two sessions.
+            JournalRecord::Reopened { first, count } => return self.reopen(*first, *count),
+            JournalRecord::Dropped { first, count } => return self.drop_items(*first, *count),
             _ if !self.in_session => return Err(BookFaultKind::NoSession),
             JournalRecord::Accepted(accepted) => return self.accept(accepted.first, accepted.count),
             JournalRecord::Begun { first, count, attempt, .. } => return self.begin(*first, *count, attempt.0),
             JournalRecord::Returned { first, count, attempt, .. } => return self.give_back(*first, *count, attempt.0),
             JournalRecord::Retried { item, .. } => return self.retry(*item),
             JournalRecord::Settled(settled) => return self.settle(settled),
-            JournalRecord::Reopened { first, count } => return self.reopen(*first, *count),
             JournalRecord::Content(piece) => {
                 return self.known(piece.first.0, piece.first.plus(u64::from(piece.count)).0);
             }
@@ -260,6 +264,16 @@ impl Books {
             _ => Err(BookFaultKind::ReopenedOpen(item)),
         })?;
         self.change(begin, end, |state| ItemState { stage: ItemStage::Waiting, ..state });
+        Ok(())
+    }
+
+    fn drop_items(&mut self, first: ItemId, count: u32) -> Result<(), BookFaultKind> {
+        let (begin, end) = (first.0, first.plus(u64::from(count)).0);
+        self.check(begin, end, |item, state| match state.stage {
+            ItemStage::Waiting | ItemStage::Failed | ItemStage::Dead => Ok(()),
+            _ => Err(BookFaultKind::DroppedKept(item)),
+        })?;
+        self.change(begin, end, |state| ItemState { stage: ItemStage::Skipped, ..state });
         Ok(())
     }
 
@@ -417,6 +431,10 @@ mod tests {
         JournalRecord::Reopened { first: ItemId(first), count }
     }
 
+    fn dropped(first: u64, count: u32) -> Record {
+        JournalRecord::Dropped { first: ItemId(first), count }
+    }
+
     const fn closed(exit_code: u8, all: bool) -> Record {
         JournalRecord::Closed { exit_code, all }
     }
@@ -473,11 +491,24 @@ mod tests {
         assert_eq!(ended.next_item(), ItemId(4));
     }
 
+    /// Between two sessions, and of items that wait, failed and died.
+    #[test]
+    fn what_is_dropped_counts_as_skipped_and_can_be_reopened() {
+        let outcomes =
+            [settled(0, 1, Outcome::Failed, 1), settled(1, 1, Outcome::Dead, 3), settled(2, 1, Outcome::Done, 1)];
+        let asked = [closed(1, false), dropped(0, 2), dropped(3, 1), reopened(1, 1)];
+        let asked = books(&[&outcomes[..], &asked].concat());
+        assert!(asked.balance(), "{:?}", asked.faults());
+        let totals = BookTotals { accepted: 4, waiting: 1, done: 1, skipped: 2, ..BookTotals::default() };
+        assert_eq!(asked.totals(), totals);
+        assert_eq!(asked.item(ItemId(1)), Some(ItemState { stage: ItemStage::Waiting, attempts: 3 }));
+    }
+
     #[test]
     fn what_cannot_be_true_is_a_fault() {
         use BookFaultKind as Kind;
         use Outcome::{Dead, Done, Failed};
-        let cases: [(&[Record], Kind); 20] = [
+        let cases: [(&[Record], Kind); 23] = [
             (&[opened()], Kind::OpenedAgain),
             (&[closed(0, false), begun(0, 1, 1)], Kind::NoSession),
             (&[accepted(3, 1)], Kind::OutOfOrder(3)),
@@ -494,6 +525,9 @@ mod tests {
             (&[begun(3, 1, 2), settled(3, 1, Done, 1)], Kind::AttemptsLost(3)),
             (&[begun(3, 1, 2), settled(3, 1, Outcome::Skipped, 0)], Kind::AttemptsLost(3)),
             (&[settled(0, 1, Dead, 1), settled(1, 1, Done, 1), reopened(0, 2)], Kind::ReopenedOpen(1)),
+            (&[begun(2, 1, 1), dropped(1, 2)], Kind::DroppedKept(2)),
+            (&[settled(3, 1, Done, 1), dropped(2, 2)], Kind::DroppedKept(3)),
+            (&[dropped(1, 1), dropped(0, 2)], Kind::DroppedKept(1)),
             (&[settled(0, 1, Done, 1), emitted(2, 0)], Kind::EmittedOpen(1)),
             (&[settled(0, 2, Done, 1), emitted(2, 5), emitted(1, 5)], Kind::EmittedBack(1)),
             (&[settled(1, 3, Done, 1), closed(0, true)], Kind::ClosedOpen(0)),

@@ -121,7 +121,7 @@ fn items_of(record: &JournalRecord<'_>) -> Option<(u64, u64)> {
     let (first, count) = match record {
         JournalRecord::Settled(settled) => (settled.first, settled.count),
         JournalRecord::Content(piece) => (piece.first, piece.count),
-        JournalRecord::Reopened { first, count } => (*first, *count),
+        JournalRecord::Reopened { first, count } | JournalRecord::Dropped { first, count } => (*first, *count),
         _ => return None,
     };
     Some((first.0, first.plus(u64::from(count)).0))
@@ -197,11 +197,13 @@ impl ItemPlaces {
                 .among(settled.first.0, settled.count)
                 .filter(|place| place.settled.is_none())
                 .for_each(|place| place.settled = NonZeroU64::new(offset)),
-            JournalRecord::Reopened { first, count } => self.among(first.0, *count).for_each(|place| {
-                let text = place.contents[ContentKind::Item as usize];
-                *place = ItemPlace::default();
-                place.contents[ContentKind::Item as usize] = text;
-            }),
+            JournalRecord::Reopened { first, count } | JournalRecord::Dropped { first, count } => {
+                self.among(first.0, *count).for_each(|place| {
+                    let text = place.contents[ContentKind::Item as usize];
+                    *place = ItemPlace::default();
+                    place.contents[ContentKind::Item as usize] = text;
+                })
+            }
             JournalRecord::Session { .. } => self.open.clear(),
             JournalRecord::Content(piece) => self.piece(offset, piece),
             _ => {}

@@ -141,6 +141,12 @@ impl ItemStory {
                 self.contents.retain(|kind, _| *kind == ContentKind::Item);
                 self.tell("reopened", "It was reopened: it is to be done after all.".to_owned());
             }
+            JournalRecord::Dropped { first, count } if self.is_of(*first, *count) => {
+                // There is nothing left to give away.
+                (self.outcome, self.is_given_away) = (Some(Outcome::Skipped), true);
+                self.contents.retain(|kind, _| *kind == ContentKind::Item);
+                self.tell("dropped", "It was dropped: it is given up, and counts as skipped.".to_owned());
+            }
             JournalRecord::Content(piece) if self.is_of(piece.first, piece.count) => self.piece(piece),
             JournalRecord::Emitted { shown, .. } if self.outcome.is_some() && !self.is_given_away => {
                 self.is_given_away = match shown {

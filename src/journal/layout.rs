@@ -58,6 +58,7 @@ mod kind {
     pub const SAFE: u8 = 12;
     pub const ASKED: u8 = 19;
     pub const HEEDED: u8 = 20;
+    pub const DROPPED: u8 = 13;
 }
 
 /// The head of a file.
@@ -154,6 +155,7 @@ const fn kind_of(record: &JournalRecord<'_>) -> u8 {
         JournalRecord::Safe { .. } => kind::SAFE,
         JournalRecord::Asked { .. } => kind::ASKED,
         JournalRecord::Heeded { .. } => kind::HEEDED,
+        JournalRecord::Dropped { .. } => kind::DROPPED,
     }
 }
 
@@ -199,7 +201,6 @@ fn put_fields(out: &mut Vec<u8>, record: &JournalRecord<'_>) -> Result<(), Layou
             put_causes(out, &settled.causes)?;
             out.extend(settled.causes_omitted.to_le_bytes());
         }
-        JournalRecord::Reopened { first, count } => put_items(out, *first, *count),
         JournalRecord::Safe { until } | JournalRecord::Heeded { until } => out.extend(until.to_le_bytes()),
         JournalRecord::Asked { item, request } => {
             out.extend(item.0.to_le_bytes());
@@ -207,6 +208,9 @@ fn put_fields(out: &mut Vec<u8>, record: &JournalRecord<'_>) -> Result<(), Layou
                 ItemRequest::GiveUp => 0,
                 ItemRequest::Again => 1,
             });
+        }
+        JournalRecord::Reopened { first, count } | JournalRecord::Dropped { first, count } => {
+            put_items(out, *first, *count);
         }
         JournalRecord::Content(piece) => {
             put_items(out, piece.first, piece.count);
@@ -261,6 +265,10 @@ fn get_fields<'a>(kind: u8, fields: &mut Fields<'a>) -> Option<JournalRecord<'a>
         kind::REOPENED => {
             let (first, count) = fields.items()?;
             JournalRecord::Reopened { first, count }
+        }
+        kind::DROPPED => {
+            let (first, count) = fields.items()?;
+            JournalRecord::Dropped { first, count }
         }
         kind::CONTENT => {
             let (first, count) = fields.items()?;

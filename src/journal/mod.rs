@@ -4,10 +4,13 @@
 //! crash or a disk may have spoilt ([`file_reader`]: in a file of any size), and [`books`] checks that the records balance.
 //! [`read_through`] reads all that a file holds, [`audit`] judges it, [`progress`] sums it up, and [`item_story`] tells what
 //! became of one item.
-//! [`writer`] appends records, and [`state`] is what a run goes on with; by [`fingerprint`]s it knows its input again.
+//! [`writer`] appends records to the file that [`locked`] has opened, and [`state`] is what a run goes on with; by
+//! [`fingerprint`]s it knows its input again. [`amend`] changes a journal between two sessions.
+//! [`single_item`] says how to run an item alone.
 //!
 //! Invariant: nothing of it depends on a library's encoding. A journal outlives the program that wrote it.
 
+pub mod amend;
 pub mod audit;
 pub mod books;
 pub mod content_order;
@@ -19,10 +22,12 @@ pub mod item_contents;
 pub mod item_map;
 pub mod item_story;
 pub mod layout;
+pub mod locked;
 pub mod progress;
 pub mod queue_file;
 pub mod read_through;
 pub mod reader;
 pub mod record;
+pub mod single_item;
 pub mod state;
 pub mod writer;

@@ -246,6 +246,7 @@ pub(super) mod tests {
             JournalRecord::Returned { first: ItemId(1), count: 2, attempt: Attempt(3), at: Duration(8) },
             JournalRecord::Asked { item: ItemId(7), request: ItemRequest::Again },
             JournalRecord::Heeded { until: 98 },
+            JournalRecord::Dropped { first: ItemId(1), count: 3 },
             // Behind it a hole is judged otherwise.
             JournalRecord::Safe { until: 99 },
         ]

@@ -41,8 +41,11 @@ pub enum JournalRecord<'a> {
     Retried { item: ItemId, after: Duration, at: Duration, causes: Cow<'a, [Cause]> },
     /// Items got their outcome.
     Settled(SettledItems<'a>),
-    /// Settled items are to be done after all; their attempts go on counting.
+    /// Settled items are to be done after all; their attempts go on counting. Of no session if none is open.
     Reopened { first: ItemId, count: u32 },
+    /// Items that wait, or are settled as failed or dead, are given up: from now on they count as skipped. Of no session if
+    /// none is open.
+    Dropped { first: ItemId, count: u32 },
     /// A piece of the bytes of these items. Those of results come ahead of the outcome that they belong to.
     Content(ContentPiece<'a>),
     /// What was given away so far; an output file ends here.

@@ -8,7 +8,7 @@ use super::reader::{HeadError, JournalEnd};
 use super::record::{ContentKind, GivenAway, JournalMark, JournalRecord, RunFact, SettledItems};
 use crate::model::ids::ItemId;
 use crate::model::outcome::Cause;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs::File;
 use std::io;
 
@@ -53,6 +53,13 @@ pub struct PendingOutcome {
     recorded_at: u64,
 }
 
+impl PendingOutcome {
+    /// The item behind the last one.
+    fn end(&self) -> ItemId {
+        self.settled.first.plus(u64::from(self.settled.count))
+    }
+}
+
 /// What a journal says.
 #[derive(Debug)]
 pub struct JournalState {
@@ -72,6 +79,8 @@ pub struct JournalState {
     pub last_session: Option<SessionStart>,
     /// What the queue of the journal asks before this offset in it was carried out.
     pub heeded_until: u64,
+    /// The last session has synced what it appended.
+    pub is_synced: bool,
     /// What lies behind the whole records is cut off.
     pub whole_bytes: u64,
     pub torn_bytes: u64,
@@ -87,8 +96,8 @@ pub struct OpenedRun {
 /// What is known of outcomes that were not given away, while the records are read.
 #[derive(Debug, Default)]
 struct PendingPlaces {
-    /// The first item, by the offset of the record.
-    by_offset: BTreeMap<u64, u64>,
+    /// The offset of each record, with the first item of what is left of it.
+    by_offset: BTreeSet<(u64, u64)>,
     /// Contents whose outcome has not come, by first item.
     open: BTreeMap<u64, Vec<PiecePlace>>,
 }
@@ -111,6 +120,7 @@ impl JournalState {
             output_bytes: 0,
             last_session: None,
             heeded_until: 0,
+            is_synced: false,
             whole_bytes: 0,
             torn_bytes: 0,
         };
@@ -138,6 +148,7 @@ impl JournalState {
                 self.opened = Some(OpenedRun { run_id: run_id.clone().into_owned(), facts });
             }
             JournalRecord::Session { started_unix_ns, pid } => {
+                self.is_synced = false;
                 self.last_session = Some(SessionStart { started_unix_ns: *started_unix_ns, pid: *pid });
                 // Contents of attempts whose outcome was not recorded.
                 self.places.open.clear();
@@ -154,17 +165,21 @@ impl JournalState {
                 places.push(PiecePlace { kind: piece.kind, record_offset: offset });
             }
             JournalRecord::Settled(settled) => self.settle(offset, settled),
-            JournalRecord::Reopened { first, count } => self.reopen(*first, *count),
+            JournalRecord::Reopened { first, count } => self.forget_pending(*first, *count),
+            JournalRecord::Dropped { first, count } => {
+                self.causes.extract_if(first.0..first.plus(u64::from(*count)).0, |_, _| true).for_each(drop);
+                self.forget_pending(*first, *count);
+            }
             JournalRecord::Emitted { shown, output_bytes } => {
                 self.output_bytes = *output_bytes;
                 self.note_shown(*shown);
             }
             JournalRecord::Heeded { until } => self.heeded_until = self.heeded_until.max(*until),
+            JournalRecord::Safe { .. } => self.is_synced = true,
             JournalRecord::Content(_)
             | JournalRecord::Asked { .. }
             | JournalRecord::Begun { .. }
             | JournalRecord::Returned { .. }
-            | JournalRecord::Safe { .. }
             | JournalRecord::Closed { .. } => {}
         }
     }
@@ -175,14 +190,32 @@ impl JournalState {
         self.causes.extract_if(first..end, |_, _| true).for_each(drop);
         let contents = self.places.open.remove(&first).unwrap_or_default();
         let settled = owned_settled(settled);
-        self.pending.insert(first, PendingOutcome { settled, contents, recorded_at: offset });
-        self.places.by_offset.insert(offset, first);
+        self.add_pending(PendingOutcome { settled, contents, recorded_at: offset });
     }
 
-    fn reopen(&mut self, first: ItemId, count: u32) {
-        let end = first.plus(u64::from(count)).0;
-        for (_, pending) in self.pending.extract_if(first.0..end, |_, _| true) {
-            self.places.by_offset.remove(&pending.recorded_at);
+    fn add_pending(&mut self, pending: PendingOutcome) {
+        let first = pending.settled.first.0;
+        self.places.by_offset.insert((pending.recorded_at, first));
+        self.pending.insert(first, pending);
+    }
+
+    /// Outcomes that these items share with others stay the outcomes of those.
+    fn forget_pending(&mut self, first: ItemId, count: u32) {
+        let end = first.plus(u64::from(count));
+        let before = self.pending.range(..first.0).next_back();
+        let before = before.filter(|(_, pending)| pending.end() > first).map(|(own, _)| *own);
+        let forgotten: Vec<_> = self.pending.extract_if(before.unwrap_or(first.0)..end.0, |_, _| true).collect();
+        for (own, pending) in forgotten {
+            self.places.by_offset.remove(&(pending.recorded_at, own));
+            let parts = [(ItemId(own), first.min(pending.end())), (end.max(ItemId(own)), pending.end())];
+            for (first, end) in parts {
+                let Ok(count) = u32::try_from(end.0.saturating_sub(first.0)) else { continue };
+                if count > 0 {
+                    // A result of several items is one content, which has no part of its own for these.
+                    let settled = SettledItems { first, count, ..pending.settled.clone() };
+                    self.add_pending(PendingOutcome { settled, contents: Vec::new(), ..pending });
+                }
+            }
         }
     }
 
@@ -191,12 +224,12 @@ impl JournalState {
             GivenAway::Before(item) => {
                 let later = self.pending.split_off(&item.0);
                 for pending in std::mem::replace(&mut self.pending, later).into_values() {
-                    self.places.by_offset.remove(&pending.recorded_at);
+                    self.places.by_offset.remove(&(pending.recorded_at, pending.settled.first.0));
                 }
             }
             GivenAway::RecordedBefore(until) => {
-                let later = self.places.by_offset.split_off(&until);
-                for first in std::mem::replace(&mut self.places.by_offset, later).into_values() {
+                let later = self.places.by_offset.split_off(&(until, 0));
+                for (_, first) in std::mem::replace(&mut self.places.by_offset, later) {
                     self.pending.remove(&first);
                 }
             }

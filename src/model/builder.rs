@@ -309,6 +309,9 @@ config_builder! {
         tmpdir: PathBuf,
         /// Write every event to this file, one JSON object a line. Default: no file.
         events: PathBuf,
+        /// Write an object for each item that is dead to this file, which others cannot read: its causes, and a command line that
+        /// runs it alone. A file that is there is emptied first, unless the run goes on with its journal. Default: no file.
+        dead_letters: PathBuf,
         /// Record every message, fact and decision in this file, for `supervisor flow` and its kin. Default: no file.
         trace: PathBuf,
         /// Names the run in `SUPERVISOR_RUN` and in keys of items: letters, digits, `-`. Default: the host's.

@@ -15,6 +15,7 @@ pub mod exit;
 pub mod exit_rule;
 pub(crate) mod exit_settings;
 pub mod ids;
+pub mod item_alone;
 pub mod item_set;
 pub mod journal_spec;
 mod launch_settings;

@@ -35,6 +35,7 @@ impl ConfigBuilder {
             dry_run: is_set(self.dry_run),
             events: self.events.clone(),
             joblog: self.joblog.clone(),
+            dead_letters: self.dead_letters.clone(),
             show: self.show_output(),
             results: self.results.clone(),
             summary: self.summary.unwrap_or(if is_set(self.quiet) { SummaryMode::Never } else { SummaryMode::Auto }),

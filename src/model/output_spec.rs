@@ -25,6 +25,8 @@ pub struct OutputSpec {
     pub events: Option<PathBuf>,
     /// Write a line for each item that has ended to this file.
     pub joblog: Option<JobLogSpec>,
+    /// Write an object for each item that is dead to this file, with its causes and a command line that runs it alone.
+    pub dead_letters: Option<PathBuf>,
     /// When the output of commands is shown.
     pub show: ShowOutput,
     /// Store the output of each command in files, or in a table.
@@ -226,6 +228,7 @@ impl OutputSpec {
             dry_run: false,
             events: None,
             joblog: None,
+            dead_letters: None,
             show: ShowOutput::default(),
             results: None,
             summary: SummaryMode::Auto,

@@ -7,8 +7,10 @@ mod answer;
 mod audit;
 mod check_worker;
 mod compare;
+mod dead;
 mod export;
 mod flow;
+mod job_log;
 mod journal_export;
 mod journal_file;
 mod parallel;
@@ -56,7 +58,9 @@ pub fn main(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
         return crate::tour::part_main(arguments);
     }
     engine::hold_status_requests();
-    match cli::parse(arguments, &Host::of_this_process()) {
+    let arguments: Vec<OsString> = arguments.collect();
+    let log = cli::resumed_file(&arguments).and_then(|file| job_log::read(&file));
+    match cli::parse_with_log(arguments, &Host::of_this_process(), log.as_deref()) {
         Ok(Parsed::Run(invocation)) => items(*invocation),
         Ok(Parsed::Subcommand(subcommand)) => carry_out(subcommand),
         Ok(Parsed::Show(text)) => show(&text),
@@ -87,6 +91,7 @@ fn carry_out(subcommand: Subcommand) -> ExitCode {
         Subcommand::Status(flags) => status::run(&flags),
         Subcommand::Show(flags) => show::run(&flags),
         Subcommand::Queue(command) => queue::run(&command),
+        Subcommand::Dead(flags) => dead::run(&flags),
         Subcommand::CheckWorker(check) => check_worker::run(&check),
         Subcommand::Xargs(command) => xargs::run(*command),
         Subcommand::Parallel(command) => parallel::run(&command),

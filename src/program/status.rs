@@ -96,12 +96,22 @@ impl RunState {
 
     fn end(&self, session: SessionProgress) -> String {
         match session.exit_code {
-            Some(code) if self.progress.is_complete => {
-                format!("it ended with exit code {code}, and no item is to come\n")
-            }
+            Some(code) if self.progress.is_complete => match self.open() {
+                0 => format!("it ended with exit code {code}, and no item is to come\n"),
+                open => {
+                    let (items, verb) = (counted(open, "item", "items"), if open == 1 { "waits" } else { "wait" });
+                    format!("it ended with exit code {code}, and {items} {verb} for --resume\n")
+                }
+            },
             Some(code) => format!("it was stopped, with exit code {code}\n"),
             None => "it did not end orderly: its process died, or could not write any more\n".to_owned(),
         }
+    }
+
+    /// Items that have no outcome.
+    const fn open(&self) -> u64 {
+        let totals = self.progress.books.totals();
+        totals.waiting + totals.in_flight
     }
 
     fn json(&self) -> Vec<u8> {
@@ -111,7 +121,7 @@ impl RunState {
             object.number(name, count);
         }
         object.flag("running", self.is_written);
-        object.flag("complete", self.progress.is_complete);
+        object.flag("complete", self.progress.is_complete && self.open() == 0);
         object.number("sessions", self.progress.sessions);
         if let Some(session) = self.progress.last_session {
             object.number("pid", u64::from(session.pid));

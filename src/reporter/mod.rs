@@ -14,12 +14,14 @@
 //! | `events` | every event as JSON | a file |
 //! | `item_files` | the output of each command, in files (`item_columns`: its arguments) | a folder |
 //! | `item_table` | the same in one table, or JSON | a file, or stdout |
+//! | `dead_letters` | an object for each item that is dead | a file |
 //! | `job_log` | a line for each item that has ended, as GNU parallel writes it | a file |
 //!
 //! Invariant: a reporter decides nothing, asks no process and never blocks on stdout. Its facts are the events and the
 //! settled items that it gets.
 
 pub mod caller;
+pub mod dead_letters;
 pub mod digest;
 mod error;
 pub mod events;

@@ -113,16 +113,21 @@ impl<'a> Object<'a> {
 
     /// The list `causes`, written although it is empty, and `causes_omitted` unless it is 0.
     pub fn causes(&mut self, settlement: &Settlement) {
+        self.cause_list(&settlement.causes, settlement.causes_omitted);
+    }
+
+    /// The same of causes that are not in a settlement.
+    pub fn cause_list(&mut self, causes: &[Cause], causes_omitted: u64) {
         self.name("causes");
         self.out.push(b'[');
-        for (index, cause) in settlement.causes.iter().enumerate() {
+        for (index, cause) in causes.iter().enumerate() {
             if index > 0 {
                 self.out.push(b',');
             }
             push_cause(self.out, cause);
         }
         self.out.push(b']');
-        self.number_if("causes_omitted", Some(settlement.causes_omitted).filter(|omitted| *omitted > 0));
+        self.number_if("causes_omitted", Some(causes_omitted).filter(|omitted| *omitted > 0));
     }
 
     /// A list of objects, one for each member.

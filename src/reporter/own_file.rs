@@ -10,7 +10,7 @@ use nix::errno::Errno;
 use std::fs::{File, OpenOptions};
 use std::io;
 use std::os::fd::AsFd;
-use std::os::unix::fs::{FileTypeExt, MetadataExt, OpenOptionsExt};
+use std::os::unix::fs::{FileTypeExt, MetadataExt, OpenOptionsExt, PermissionsExt};
 use std::path::Path;
 
 /// The file, and the bytes that it has not taken.
@@ -50,9 +50,21 @@ impl OwnFile {
         Self::open(path, false, 0o600)
     }
 
+    /// Opens a file that is for our user alone; `appends`: what it holds stays. Follows no symbolic link, and never waits.
+    ///
+    /// # Errors
+    /// The file cannot be created, is a link, or belongs to another user.
+    pub fn private(path: &Path, appends: bool) -> Result<Self, ReporterError> {
+        Self::opened(path, open_private(path, !appends))
+    }
+
     fn open(path: &Path, empties: bool, mode: u32) -> Result<Self, ReporterError> {
+        Self::opened(path, open_file(path, empties, mode, 0))
+    }
+
+    fn opened(path: &Path, opened: io::Result<(File, Option<File>)>) -> Result<Self, ReporterError> {
         let name = path.display().to_string();
-        match open_file(path, empties, mode) {
+        match opened {
             Ok((file, reader)) => {
                 let outbox = Outbox::of_own_file(file.into(), reader.map(Into::into));
                 Ok(Self { path: name, outbox, is_watched: false, lost: false })
@@ -88,9 +100,9 @@ impl OwnFile {
 /// Opens the file to append to it; `empties`: a regular one is truncated first. If stdout or stderr is redirected to the same file, that open file is used: a
 /// second open file would have an offset of its own, and each would overwrite what the other wrote. With a FIFO that no
 /// process reads comes its reading end.
-fn open_file(path: &Path, empties: bool, mode: u32) -> io::Result<(File, Option<File>)> {
+fn open_file(path: &Path, empties: bool, mode: u32, flags: i32) -> io::Result<(File, Option<File>)> {
     let mut options = OpenOptions::new();
-    options.append(true).create(true).mode(mode).custom_flags(libc::O_NONBLOCK);
+    options.append(true).create(true).mode(mode).custom_flags(libc::O_NONBLOCK | flags);
     let file = match options.open(path) {
         Err(error) if error.raw_os_error() == Some(Errno::ENXIO as i32) && is_fifo(path) => {
             let reader = OpenOptions::new().read(true).custom_flags(libc::O_NONBLOCK).open(path)?;
@@ -112,6 +124,19 @@ fn open_file(path: &Path, empties: bool, mode: u32) -> io::Result<(File, Option<
         }
     }
     Ok((file, None))
+}
+
+fn open_private(path: &Path, empties: bool) -> io::Result<(File, Option<File>)> {
+    let opened = open_file(path, empties, 0o600, libc::O_NOFOLLOW);
+    let (file, reader) = opened.map_err(|error| match error.raw_os_error() {
+        Some(libc::ELOOP) => io::Error::other("it is a symbolic link; give the name of the file itself"),
+        _ => error,
+    })?;
+    let metadata = file.metadata()?;
+    if metadata.is_file() && metadata.mode() & 0o077 != 0 {
+        file.set_permissions(PermissionsExt::from_mode(0o600))?;
+    }
+    Ok((file, reader))
 }
 
 fn is_fifo(path: &Path) -> bool {

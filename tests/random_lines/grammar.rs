@@ -259,6 +259,8 @@ const RULES: &[Rule] = &[
         &["/dev/null", "/dev/full", "/nonexistent/log", "items", "/dev/stderr", "log", "log", "log", "+log"],
     )
     .odd(&[b"", b"-", b".", b"+", b"\xff", b"/"]),
+    rule("dead_letters", ANY, &["/dev/null", "/dev/full", "/nonexistent/dead", "items", "dead", "dead"])
+        .odd(&[b"", b"-", b".", b"\xff", b"/"]),
     rule(
         "results",
         COMMANDS,

@@ -11,7 +11,7 @@ mod getopt;
 pub mod help;
 mod options;
 mod profile;
-mod resume;
+pub(super) mod resume;
 
 use super::args::{self, Flags};
 use super::error::UsageError;

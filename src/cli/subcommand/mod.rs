@@ -7,6 +7,7 @@
 pub mod audit;
 pub mod check_worker;
 pub mod compare;
+pub mod dead;
 pub mod export;
 pub mod flow;
 pub mod parallel;
@@ -50,6 +51,7 @@ pub enum Subcommand {
     Status(status::StatusFlags),
     Show(show::ShowFlags),
     Queue(queue::QueueCommand),
+    Dead(dead::DeadFlags),
     CheckWorker(CheckWorker),
     Xargs(Box<xargs::XargsCommand>),
     Parallel(parallel::ParallelCommand),
@@ -69,7 +71,7 @@ pub struct Row {
 const NAME_COLUMNS: usize = 14;
 
 /// Every subcommand, in the order of the help.
-pub const ROWS: [Row; 16] = [
+pub const ROWS: [Row; 17] = [
     Row { name: run::NAME, about: run::ABOUT, read: |words| Ok(run::read(words)?.map(Subcommand::Run)) },
     Row { name: sem::NAME, about: sem::ABOUT, read: |words| Ok(sem::read(words)?.map(Subcommand::Sem)) },
     Row {
@@ -91,6 +93,7 @@ pub const ROWS: [Row; 16] = [
     Row { name: status::NAME, about: status::ABOUT, read: |words| Ok(status::read(words)?.map(Subcommand::Status)) },
     Row { name: show::NAME, about: show::ABOUT, read: |words| Ok(show::read(words)?.map(Subcommand::Show)) },
     Row { name: queue::NAME, about: queue::ABOUT, read: |words| Ok(queue::read(words)?.map(Subcommand::Queue)) },
+    Row { name: dead::NAME, about: dead::ABOUT, read: |words| Ok(dead::read(words)?.map(Subcommand::Dead)) },
     Row {
         name: check_worker::NAME,
         about: check_worker::ABOUT,

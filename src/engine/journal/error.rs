@@ -3,6 +3,7 @@
 use super::super::feed::InputDiffers;
 use super::facts::FactDifference;
 use crate::journal::queue_file::QueueFileError;
+use crate::journal::locked::JournalLockError;
 use crate::journal::state::JournalStateError;
 use crate::model::outcome::ExitClass;
 use crate::sys::durable_file::DurableFileError;
@@ -12,9 +13,7 @@ use std::path::{Path, PathBuf};
 #[derive(Debug, thiserror::Error)]
 pub enum JournalError {
     #[error("open the journal {}: {error}", path.display())]
-    File { path: PathBuf, error: DurableFileError },
-    #[error("open the journal {}: {}", path.display(), holder(*pid, since))]
-    InUse { path: PathBuf, pid: Option<u32>, since: String },
+    File { path: PathBuf, error: JournalLockError },
     #[error("open the journal {}: the file is there; add --resume to go on with it, or give another name", path.display())]
     Exists { path: PathBuf },
     #[error("open the journal {}: the run writes {what} to it; give another name", path.display())]
@@ -37,13 +36,6 @@ pub enum JournalError {
     Write { error: io::Error },
 }
 
-fn holder(pid: Option<u32>, since: &str) -> String {
-    match pid {
-        Some(pid) => format!("the run of process {pid}, since {since}, writes it, or its workers have not ended"),
-        None => "another run writes it".to_owned(),
-    }
-}
-
 fn of_fact(difference: &FactDifference) -> String {
     let FactDifference { name, recorded, present } = difference;
     let shown = |value: &Option<String>| value.clone().unwrap_or_else(|| "none".to_owned());
@@ -60,7 +52,7 @@ impl JournalError {
     #[must_use]
     pub const fn class(&self) -> ExitClass {
         match self {
-            Self::File { error: DurableFileError::Open(_), .. }
+            Self::File { error: JournalLockError::File(DurableFileError::Open(_)), .. }
             | Self::OutputFile { error: DurableFileError::Open(_), .. } => ExitClass::Usage,
             Self::Write { .. } | Self::Queue { error: QueueFileError::Write(_), .. } => ExitClass::Storage,
             _ => ExitClass::Refused,

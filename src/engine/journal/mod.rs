@@ -17,8 +17,9 @@ use crate::journal::books::ItemStage;
 use crate::journal::file_reader::JournalFileReader;
 use crate::journal::fingerprint::RecordedInput;
 use crate::journal::queue_file;
+use crate::journal::locked;
 use crate::journal::record::{JournalMark, JournalRecord, RunFact};
-use crate::journal::state::{JournalState, SessionStart};
+use crate::journal::state::JournalState;
 use crate::journal::writer::JournalWriter;
 use crate::model::config::{Config, InputSpec, OutputMode, ResultsFormat, ShowWhen, SourceSpec};
 use crate::model::ids::ItemId;
@@ -27,26 +28,20 @@ use crate::model::journal_spec::{Durability, JournalSpec, TriedAgain};
 use crate::mutant::mutant;
 use crate::source::Source;
 use crate::sys::clock::{self, Clock};
-use crate::sys::durable_file::{self, DurableFile, DurableFileError};
+use crate::sys::durable_file::{self, DurableFile};
 use crate::sys::outbox::Outbox;
-use crate::sys::pidfd::Process;
 use crate::sys::random;
 use crate::sys::spill::SpillFile;
 use error::named;
-use facts::{difference, facts_of};
+use facts::difference;
+pub use facts::facts_of;
 use output_file::OutputFile;
 use queue_source::{AskedOfItems, QueueSource};
-use std::fs::File;
 use std::io;
 use std::os::fd::{AsFd, OwnedFd};
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::time::Duration;
-
-/// How long the guard of a run that was killed is waited for: so many times this long.
-const GUARD_WAITS_MAX: u32 = 400;
-const GUARD_WAIT: Duration = Duration::from_millis(5);
 
 /// A journal that is locked. If the run does not begin, one that was made for it is removed.
 pub struct OpenedJournal {
@@ -108,6 +103,11 @@ pub fn begin(
     Ok((feed, commit.with_record(journaled), notice))
 }
 
+/// Whether the run goes on where an earlier session stopped.
+pub fn goes_on(journal: Option<&OpenedJournal>) -> bool {
+    journal.is_some_and(|journal| journal.earlier.is_some())
+}
+
 impl OpenedJournal {
     /// Opens the journal that the run asks for, and reads it if the run goes on; the run has its id then.
     ///
@@ -116,7 +116,8 @@ impl OpenedJournal {
     pub fn open(config: &mut Config) -> Result<Option<Self>, JournalError> {
         let Some(spec) = config.journal.clone() else { return Ok(None) };
         let path = spec.file.clone();
-        let file = open_file(&spec)?;
+        let file =
+            locked::open(&path, spec.forced).map_err(|error| JournalError::File { path: path.clone(), error })?;
         if let Some(what) = written_too(config, &file) {
             return Err(JournalError::SameFile { path, what });
         }
@@ -365,47 +366,13 @@ fn notice(path: &Path, earlier: &JournalState) -> String {
     )
 }
 
-/// Opens and locks the file. A run that was killed keeps it locked for a moment, until its guard has ended its workers.
-fn open_file(spec: &JournalSpec) -> Result<DurableFile, JournalError> {
-    let path = spec.file.clone();
-    let (mut waits, mut holder) = (GUARD_WAITS_MAX, None);
-    loop {
-        match DurableFile::open(&path, spec.forced) {
-            Ok(file) => return Ok(file),
-            Err(DurableFileError::Locked) => {
-                let last: Option<SessionStart> = *holder.get_or_insert_with(|| last_session(&path));
-                if waits == 0 || last.is_none_or(|session| Process::open(session.pid).is_ok()) {
-                    return Err(in_use(path, last));
-                }
-                waits -= 1;
-                std::thread::sleep(GUARD_WAIT);
-            }
-            Err(error) => return Err(JournalError::File { path, error }),
-        }
-    }
-}
-
-/// Another process has locked the file, and says in it who it is.
-fn in_use(path: PathBuf, last: Option<SessionStart>) -> JournalError {
-    let since = last.map_or_else(String::new, |session| utc(session.started_unix_ns));
-    JournalError::InUse { path, pid: last.map(|session| session.pid), since }
-}
-
-fn utc(unix_ns: u64) -> String {
-    let time = jiff::Timestamp::from_nanosecond(i128::from(unix_ns));
-    time.map_or_else(|_| "an unknown time".to_owned(), |time| format!("{time:.0}"))
-}
-
-fn last_session(path: &Path) -> Option<SessionStart> {
-    JournalState::read(&File::open(path).ok()?).ok()?.last_session
-}
-
 /// What else the run writes to this file.
 fn written_too(config: &Config, journal: &DurableFile) -> Option<&'static str> {
     let results = config.output.results.as_ref().filter(|spec| spec.format != ResultsFormat::Files);
     let others = [
         ("events", config.output.events.clone()),
         ("its joblog", config.output.joblog.as_ref().map(|log| log.file.clone())),
+        ("its dead letters", config.output.dead_letters.clone()),
         ("its results", results.map(|spec| PathBuf::from(&spec.name))),
         ("its trace", config.trace.file.clone()),
     ];

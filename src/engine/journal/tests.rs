@@ -2,6 +2,7 @@
 
 use super::*;
 use crate::journal::fingerprint::Fingerprint;
+use crate::journal::locked::JournalLockError;
 use crate::journal::record::{Accepted, ContentKind, ContentPiece, SettledItems};
 use crate::journal::state::JournalStateError;
 use crate::model::ids::Attempt;
@@ -9,6 +10,7 @@ use crate::model::journal_spec::ResumeSpec;
 use crate::model::outcome::Outcome;
 use crate::model::time;
 use crate::source::args::ArgumentSource;
+use std::fs::File;
 use std::io::Write;
 
 /// A run of a command on these items, with its journal.
@@ -51,7 +53,7 @@ fn begin(config: &mut Config, items: [&str; 2]) -> Result<usize, JournalError> {
     let opened = loop {
         match OpenedJournal::open(config) {
             // A child of another test has a copy of the descriptor until its `exec`.
-            Err(JournalError::InUse { .. }) => std::thread::yield_now(),
+            Err(JournalError::File { error: JournalLockError::InUse { .. }, .. }) => std::thread::yield_now(),
             opened => break opened?,
         }
     };
