@@ -295,8 +295,11 @@ impl Commit {
         self.journaled.note_shown(settlement);
     }
 
-    /// Shows results of an earlier session that are due.
+    /// Shows results of an earlier session that are due. Nothing becomes visible behind a barrier that did not hold.
     pub fn show_pending(&mut self, now: Instant, feed: &mut Feed) {
+        if self.journaled.is_lost() {
+            return;
+        }
         loop {
             match self.journaled.next_pending(feed) {
                 Ok(None) => return,
