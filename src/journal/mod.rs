@@ -4,7 +4,8 @@
 //! crash or a disk may have spoilt ([`file_reader`]: in a file of any size), and [`books`] checks that the records balance.
 //! [`read_through`] reads all that a file holds, [`audit`] judges it, [`progress`] sums it up, and [`item_story`] tells what
 //! became of one item.
-//! [`writer`] appends records, and [`state`] is what a run goes on with; by [`fingerprint`]s it knows its input again.
+//! [`writer`] appends records, and [`state`] is what a run goes on with; by [`fingerprint`]s it knows its input again, or by
+//! [`item_hash`]es each of its items ([`known_items`]).
 //!
 //! Invariant: nothing of it depends on a library's encoding. A journal outlives the program that wrote it.
 
@@ -16,9 +17,12 @@ pub mod file_reader;
 pub mod fingerprint;
 pub mod index;
 pub mod item_contents;
+pub mod item_hash;
 pub mod item_map;
 pub mod item_story;
+pub mod known_items;
 pub mod layout;
+pub mod pending_outcome;
 pub mod progress;
 pub mod read_through;
 pub mod reader;

@@ -242,9 +242,15 @@ pub(super) mod tests {
             JournalRecord::Emitted { shown: GivenAway::Before(ItemId(2)), output_bytes: 40 },
             JournalRecord::Closed { exit_code: 3, all: false },
             JournalRecord::Returned { first: ItemId(1), count: 2, attempt: Attempt(3), at: Duration(8) },
+            JournalRecord::Hashes { first: ItemId(1), hashes: vec![[7; 16], [8; 16]].into() },
+            JournalRecord::Anew { facts: vec![fact("command", b"false")] },
+            // The last one: what follows it in a file can be torn in any order.
             JournalRecord::Safe { until: 99 },
         ]
     }
+
+    /// Those of [`records`], as their bytes in the file.
+    const KINDS: [u8; 15] = [1, 2, 3, 4, 5, 6, 6, 7, 8, 9, 10, 11, 14, 15, 12];
 
     /// A journal, and where each of its records begins.
     pub fn journal(records: &[JournalRecord<'_>]) -> (Vec<u8>, Vec<usize>) {
@@ -278,7 +284,7 @@ pub(super) mod tests {
     /// Journals exist: their bytes stay what they are.
     #[test]
     fn the_format_stays() {
-        assert_eq!(crc32c::crc32c(&journal(&records()).0), 0x530e_4e07, "the bytes of a journal; raise FORMAT_VERSION");
+        assert_eq!(crc32c::crc32c(&journal(&records()).0), 0x66a1_a502, "the bytes of a journal; raise FORMAT_VERSION");
     }
 
     #[test]
@@ -384,10 +390,8 @@ pub(super) mod tests {
     #[test]
     fn a_payload_with_a_byte_too_many_or_a_wrong_value_is_no_record() {
         let at = HEAD_BYTES as u64;
-        for (number, record) in (1_u8..).zip(records()) {
+        for (kind, record) in KINDS.into_iter().zip(records()) {
             let mut framed = Vec::new();
-            // The kinds are numbered in the order of `records`, but for the second settlement.
-            let kind = if number <= 6 { number } else { number - 1 };
             layout::append(&mut framed, MARK, at, &record).unwrap();
             let payload = &framed[record::HEAD_BYTES..];
             assert_eq!(layout::parse(kind, payload, MARK, at).as_ref(), Some(&record));
