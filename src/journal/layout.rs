@@ -167,7 +167,7 @@ fn put_fields(out: &mut Vec<u8>, record: &JournalRecord<'_>) -> Result<(), Layou
         JournalRecord::Hashes { first, hashes } => {
             let members = hashes.len();
             put_items(out, *first, u32::try_from(members).map_err(|_| LayoutError::Members { members })?);
-            hashes.iter().for_each(|hash| out.extend(hash));
+            out.extend_from_slice(hashes.as_flattened());
         }
         JournalRecord::Session { started_unix_ns, pid } => {
             out.extend(started_unix_ns.to_le_bytes());

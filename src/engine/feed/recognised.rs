@@ -54,10 +54,11 @@ impl RecognisedItems {
                 items.map(|item| self.hasher.hash(item)).collect()
             }
         };
-        intake.hashes(first, hashes.clone());
         if self.known.is_empty() {
+            intake.hashes(first, hashes);
             return vec![ResumedPart::Waiting { payload, attempt: Attempt::FIRST, causes: Vec::new() }];
         }
+        intake.hashes(first, hashes.clone());
         let (mut parts, mut rest, mut hashes) = (Vec::new(), Some(payload), &hashes[..]);
         while let (Some(payload), Some(hash)) = (rest.take(), hashes.first()) {
             let (fate, is_alone) = self.fate(hash);
