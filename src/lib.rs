@@ -109,7 +109,7 @@ pub mod config {
     pub use crate::model::config_error::{ConfigError, Setting};
     pub use crate::model::exit_rule::{ExitMatch, ExitRule};
     pub use crate::model::item_set::ItemSet;
-    pub use crate::model::journal_spec::{Durability, JournalSpec, ResumeSpec, TriedAgain};
+    pub use crate::model::journal_spec::{Durability, JournalSpec, ResumeBy, ResumeSpec, TriedAgain};
     pub use crate::model::signal::Signal;
     pub use crate::model::spec::{
         Backoff, Blame, Credit, Halt, HaltOn, Intensity, Leftovers, Policy, ProtocolKind, QueueOrder, RestartStrategy,

@@ -412,3 +412,177 @@ fn a_journal_that_is_torn_loses_the_torn_record_alone() {
     assert!(refused.code() == 6 && refused.stderr.contains("it is damaged at byte "), "{}", refused.stderr);
     assert!(std::fs::read(place.path("journal")).unwrap() == damaged);
 }
+
+/// Stands for the file in which commands write down what they begin.
+const BEGUN: &str = "BEGUN";
+
+/// A run by item of commands that write down what they do, on a list that is put in another order for each session.
+struct ShuffledRun {
+    place: Place,
+    items: u64,
+    words: Vec<String>,
+}
+
+impl ShuffledRun {
+    fn new(items: u64, flags: &[&str], command: &[&str]) -> Self {
+        let place = Place::new(0);
+        let (list, journal) = (place.name("list"), place.name("journal"));
+        let own = ["-q", "-a", &list, "--journal", &journal, "--resume", "--resume-by", "item"];
+        let words = own.into_iter().chain(flags.iter().copied()).chain(command.iter().copied());
+        let begun = place.name("begun");
+        let words = words.map(|word| if word == BEGUN { begun.clone() } else { word.to_owned() }).collect();
+        Self { place, items, words }
+    }
+
+    fn shuffle(&self, random: &mut Random) {
+        let mut numbers: Vec<u64> = (0..self.items).collect();
+        for last in (1..numbers.len()).rev() {
+            numbers.swap(last, random.below(last + 1));
+        }
+        self.place.list("list", numbers.into_iter());
+    }
+
+    fn audit(&self) -> Value {
+        let audit = output(&["audit", "--output", "json", &self.place.name("journal")], b"");
+        let books: Value = serde_json::from_str(&audit.stdout).unwrap();
+        assert_eq!((&books["balanced"], audit.code()), (&Value::Bool(true), 0), "{books}");
+        books
+    }
+}
+
+/// How many times each item is named, of lines that end in its number.
+fn times(items: u64, text: &str) -> Vec<u64> {
+    let mut times = vec![0; items as usize];
+    for number in text.lines().filter_map(|line| line.rsplit(' ').next()?.parse::<usize>().ok()) {
+        times[number] += 1;
+    }
+    times
+}
+
+/// Kills a run at random moments, and goes on with its list in another order, until all items are done. No item is begun
+/// again, but for those that were in flight at a kill; each result is given away, and each audit balances.
+fn kill_and_shuffle(flags: &[&str], command: &[&str], items: u64, kills: u64) {
+    let mut random = Random::new("JOURNAL_SEED");
+    let run = ShuffledRun::new(items, flags, command);
+    let mut shown = String::new();
+    for session in 0..=kills {
+        run.shuffle(&mut random);
+        let (mut child, mut out) = start(&run.words);
+        let lines = if session == kills { usize::MAX } else { random.below((2 * items / (kills + 1)) as usize) };
+        let mut line = String::new();
+        for _ in 0..lines {
+            line.clear();
+            if out.read_line(&mut line).unwrap() == 0 {
+                break;
+            }
+            shown += &line;
+        }
+        if session < kills {
+            send(child.id(), Signal::SIGKILL);
+        } else {
+            assert_eq!(child.wait().unwrap().code(), Some(0), "{flags:?}");
+        }
+        child.wait().unwrap();
+        line.clear();
+        while out.read_line(&mut line).unwrap() > 0 {
+            // What is cut off was not given away whole.
+            shown += if line.ends_with('\n') { &line } else { "" };
+            line.clear();
+        }
+        // It may have been killed before it had begun to write.
+        if run.place.path("journal").metadata().is_ok_and(|journal| journal.len() > 22) {
+            run.audit();
+        }
+    }
+    let books = run.audit();
+    let numbers = ["accepted", "done", "in_flight", "waiting"].map(|name| books[name].as_u64().unwrap_or(0));
+    assert_eq!(numbers, [items, items, 0, 0], "{books}");
+    let shown = times(items, &shown);
+    assert_eq!(shown.iter().position(|times| *times == 0), None, "an item whose result was not given away");
+    let begun = std::fs::read_to_string(run.place.path("begun")).unwrap_or_default();
+    let begun = times(items, &begun);
+    let (again, twice) = (begun.iter().map(|times| times.saturating_sub(1)).sum::<u64>(), shown.iter().sum::<u64>());
+    println!("begun again: {again}; given away again: {}", twice - items);
+    // Four slots and what is in hand for them.
+    assert!(again <= kills * 4 * 3, "{again} items were begun again after {kills} kills");
+}
+
+#[test]
+fn a_run_by_item_is_killed_and_its_list_is_shuffled_and_each_item_is_done_once() {
+    let script = "echo \"$1\" >> \"$0\"; echo \"$1\"";
+    for order in [&["-j4"][..], &["-j4", "-k"]] {
+        kill_and_shuffle(order, &["--", "sh", "-c", script, BEGUN, "{}"], 2000, kills() / 5);
+    }
+}
+
+#[test]
+fn workers_that_stay_are_killed_and_their_list_is_shuffled_and_each_item_is_done() {
+    kill_and_shuffle(&["-j2", "-k"], &["--task", "echo", "--delay", "20us"], 20_000, kills() / 5);
+}
+
+#[test]
+fn an_output_file_by_item_has_the_result_of_each_item_once() {
+    let place = Place::new(3);
+    let (list, journal, file) = (place.name("list"), place.name("journal"), place.name("output"));
+    let run = |more: &[&str]| {
+        let own = ["-q", "-k", "-a", &list, "--journal", &journal, "--resume", "--output-file", &file];
+        place.run(&own.into_iter().chain(more.iter().copied()).collect::<Vec<_>>())
+    };
+    let refused = |more: &[&str], expected: &str| {
+        let refused = run(more);
+        assert!(refused.code() == 6 && refused.stderr.contains(expected), "{}", refused.stderr);
+    };
+    assert_eq!(run(&["--resume-by", "item", "--", "echo"]).code(), 0);
+    refused(&["--", "echo"], "by position: it was made with --resume-by item; add --resume-by item");
+    refused(&["--resume-by", "item", "--tag", "--", "echo"], "tag is `` there, and `{}` here");
+    place.list("list", [9, 3, 7, 1].into_iter());
+    File::options().append(true).open(&file).unwrap().set_len(30).unwrap();
+    let grown = run(&["--resume-by", "item", "--", "echo"]);
+    assert_eq!((grown.code(), grown.stdout.as_str()), (0, ""), "{}", grown.stderr);
+    assert_eq!(std::fs::read_to_string(&file).unwrap(), "item 1\nitem 2\nitem 3\nitem 9\nitem 7\n");
+    let other = run(&["--resume-by", "item", "--", "echo", "other"]);
+    assert_eq!(other.code(), 0, "{}", other.stderr);
+    assert!(
+        std::fs::read_to_string(&file)
+            .unwrap()
+            .ends_with("item 7\nother item 9\nother item 3\nother item 7\nother item 1\n")
+    );
+    let status = output(&["status", &journal], b"");
+    let expected = "5 items were done in 2 earlier lists; of the present list, 0 were recognised";
+    assert!(status.stdout.contains(expected), "{}", status.stdout);
+    std::fs::remove_file(&journal).unwrap();
+    std::fs::remove_file(&file).unwrap();
+    assert_eq!(run(&["--", "echo"]).code(), 0);
+    refused(&["--resume-by", "item", "--", "echo"], "made without --resume-by item, so it has no hashes of its items");
+    refused(&["--resume-by", "item", "--force", "--", "echo"], "so it has no hashes of its items");
+}
+
+/// Nothing is run after them, so the run ends in the turn in which they are due.
+#[test]
+fn results_behind_the_last_item_that_runs_are_shown_too() {
+    for (by, list, expected) in [
+        ("position", "slow\na\nb\nc\n", "slow\na\nb\nc\n"),
+        ("item", "slow\na\nb\nc\n", "slow\na\nb\nc\n"),
+        ("item", "c\nslow\nd\na\n", "c\nslow\nd\na\n"),
+        ("item", "b\nc\na\n", "b\nc\na\n"),
+    ] {
+        let place = Place::new(1);
+        let (journal, name) = (place.name("journal"), place.name("list"));
+        std::fs::write(&name, "slow\na\nb\nc\n").unwrap();
+        let script = "case $1$SUPERVISOR_ATTEMPT in slow1) exec sleep 100;; esac; echo $1";
+        let words = ["-q", "-k", "-j4", "-a", &name, "--journal", &journal, "--resume", "--resume-by", by];
+        let words = [&words[..], &["--", "sh", "-c", script, "x"]].concat();
+        let (mut child, mut out) = start(&words.iter().map(|word| (*word).to_owned()).collect::<Vec<_>>());
+        while !output(&["audit", "--output", "json", &journal], b"").stdout.contains("\"done\":3") {
+            std::thread::yield_now();
+        }
+        send(child.id(), Signal::SIGKILL);
+        child.wait().unwrap();
+        assert_eq!(out.read_line(&mut String::new()).unwrap(), 0);
+        std::fs::write(&name, list).unwrap();
+        let second = place.run(&words);
+        assert_eq!((second.code(), second.stdout.as_str()), (0, expected), "{by} {list}: {}", second.stderr);
+        let third = place.run(&words);
+        assert_eq!((third.code(), third.stdout.as_str()), (0, ""), "{by} {list}: {}", third.stderr);
+    }
+}

@@ -1,10 +1,12 @@
 //! The bytes of a journal, and the books that are made of them.
 
 use super::Bytes;
+use std::collections::BTreeMap;
 use supervisor::journal::books::Books;
+use supervisor::journal::known_items::KnownItems;
 use supervisor::journal::layout::{self, HEAD_BYTES};
 use supervisor::journal::reader::{JournalEnd, JournalReader};
-use supervisor::journal::record::{JournalHead, JournalMark};
+use supervisor::journal::record::{JournalHead, JournalMark, JournalRecord};
 use supervisor::wire::record;
 
 const MARK: JournalMark = JournalMark(7);
@@ -16,8 +18,14 @@ pub fn journal(data: &[u8]) {
     let bytes = if data.byte() % 2 == 0 { data.0.to_vec() } else { framed(data) };
     let Ok(mut reader) = JournalReader::new(&bytes) else { return };
     let (mut books, mut again) = (Books::new(), layout::head(reader.head()).to_vec());
+    let mut known = KnownItems::default();
     loop {
         for (offset, record) in reader.by_ref() {
+            match &record {
+                JournalRecord::Hashes { first, hashes } => known.push(*first, hashes),
+                JournalRecord::Anew { .. } => known.end_list(&books, BTreeMap::new(), &BTreeMap::new()),
+                _ => {}
+            }
             books.take(offset, &record);
             again.resize(offset as usize, 0);
             layout::append(&mut again, MARK, offset, &record).unwrap();
@@ -35,6 +43,8 @@ pub fn journal(data: &[u8]) {
         let whole = reader.offset() as usize;
         assert_eq!(again.len(), whole, "written again, records take what they took");
     }
+    let (items, done) = known.totals();
+    assert!(done <= items);
     let totals = books.totals();
     let all = [totals.waiting, totals.in_flight, totals.done, totals.failed, totals.dead, totals.skipped];
     assert_eq!(all.iter().sum::<u64>(), totals.accepted, "the books balance whatever was entered");

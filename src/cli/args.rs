@@ -12,7 +12,7 @@ use super::subcommand;
 use super::values::{self, Delimiter, ExitRules, HaltChoice, Limit, LoadMax, TermSequence, TimeLimit, Workers};
 use crate::model::arrangement::NameSource;
 use crate::model::config::{ColorMode, OutputMode, ProgressMode, ShowWhen, SummaryMode};
-use crate::model::journal_spec::Durability;
+use crate::model::journal_spec::{Durability, ResumeBy};
 use crate::model::spec::{
     Backoff, Credit, ExitCodeStyle, Intensity, Leftovers, QueueOrder, RestartStrategy, RestartType, StartDelay,
     TransportKind,
@@ -296,6 +296,9 @@ pub struct Flags {
     /// Go on with a journal [that of --journal], or by a joblog
     #[arg(long, value_name = "FILE", num_args = 0..=1, default_missing_value = "", value_parser = OsStringValueParser::new(), help_heading = JOURNAL)]
     pub resume: Option<OsString>,
+    /// What is done is recognised by: position, item [position]
+    #[arg(long, value_name = "WHAT", value_parser = choice(&RESUMED_BY), hide_possible_values = true, help_heading = JOURNAL)]
+    pub resume_by: Option<ResumeBy>,
     /// With --resume: try items again that failed or are dead
     #[arg(long, help_heading = JOURNAL)]
     pub retry_failed: bool,
@@ -418,6 +421,7 @@ const TRANSPORTS: [(&str, TransportKind); TransportKind::ALL.len()] = [
     (TransportKind::Mqueue.name(), TransportKind::Mqueue),
     (TransportKind::Channel.name(), TransportKind::Channel),
 ];
+const RESUMED_BY: [(&str, ResumeBy); 2] = [("position", ResumeBy::Position), ("item", ResumeBy::Item)];
 const DURABILITIES: [(&str, Durability); 2] = [("process", Durability::Process), ("power", Durability::Power)];
 const NAMES: [(&str, NameSource); 2] = [(":", NameSource::FirstLine), ("0", NameSource::Paths)];
 const ISOLATIONS: [(&str, Isolation); 2] = [("process", Isolation::Process), ("thread", Isolation::Thread)];

@@ -31,6 +31,8 @@ pub fn resume(flags: &mut Flags, log: &[u8]) -> Result<EarlierRun, UsageError> {
         ("--durability", flags.durability.is_some()),
         ("--journal-results", flags.journal_results),
         ("--output-file", flags.output_file.is_some()),
+        ("--resume-by", flags.resume_by.is_some()),
+        ("--keep-open", flags.keep_open),
     ];
     if let Some((flag, _)) = of_journal.into_iter().find(|(_, is_given)| *is_given) {
         return Err(UsageError::OfJournal { flag, file: name() });

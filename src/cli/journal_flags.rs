@@ -37,6 +37,7 @@ pub fn journal(flags: &Flags) -> Result<Option<JournalSpec>, UsageError> {
         results: flags.journal_results,
         output_file: flags.output_file.clone(),
         resume: flags.resume.is_some().then_some(ResumeSpec { again }),
+        resume_by: flags.resume_by.unwrap_or_default(),
         forced: flags.force,
         ..JournalSpec::new(file)
     }))
@@ -45,6 +46,7 @@ pub fn journal(flags: &Flags) -> Result<Option<JournalSpec>, UsageError> {
 fn without_journal(flags: &Flags) -> Result<Option<JournalSpec>, UsageError> {
     let given = [
         ("--resume", flags.resume.is_some()),
+        ("--resume-by", flags.resume_by.is_some()),
         ("--retry-failed", flags.retry_failed),
         ("--retry-dead", flags.retry_dead),
         ("--force", flags.force),

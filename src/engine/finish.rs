@@ -48,6 +48,8 @@ impl Finish<'_> {
         if let Some(error) = mutant!(LastTurnForgotten, self.commit.pass_barrier(self.feed), None) {
             self.strengthen(&mut outcome, StopReason::StorageLost(error));
         }
+        // The turn of the last ones may have come with the end of the run.
+        self.commit.show_pending(self.turn.now, self.feed);
         if let Some(failure) = self.commit.flush_reporters() {
             self.strengthen(&mut outcome, StopReason::StorageLost(failure.to_string()));
         }

@@ -7,6 +7,7 @@
 use super::item_map::ItemMap;
 use super::record::{GivenAway, JournalRecord, SettledItems};
 use crate::model::ids::ItemId;
+use crate::model::journal_spec::TriedAgain;
 use crate::model::outcome::Outcome;
 
 /// Faults that are kept with their place; further ones are counted.
@@ -34,6 +35,16 @@ impl ItemStage {
             Outcome::Failed => Self::Failed,
             Outcome::Dead => Self::Dead,
             Outcome::Skipped => Self::Skipped,
+        }
+    }
+
+    /// Whether an item that stands there is done all the same, where that is asked for.
+    #[must_use]
+    pub const fn is_tried_again(self, again: TriedAgain) -> bool {
+        match again {
+            TriedAgain::None => false,
+            TriedAgain::Dead => matches!(self, Self::Dead),
+            TriedAgain::FailedAndDead => matches!(self, Self::Dead | Self::Failed),
         }
     }
 
@@ -87,6 +98,10 @@ pub enum BookFaultKind {
     EmittedOpen(u64),
     #[error("the output went back, to item or offset {0}")]
     EmittedBack(u64),
+    #[error("the list began anew in the middle of a session")]
+    AnewLate,
+    #[error("item {0} got a second hash")]
+    HashedTwice(u64),
     #[error("the run was closed, and item {0} has no outcome")]
     ClosedOpen(u64),
 }
@@ -111,6 +126,16 @@ pub struct BookTotals {
     pub skipped: u64,
 }
 
+/// What was before the present list, of a run that goes on by item.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct EarlierLists {
+    pub lists: u64,
+    /// Items that were done while they were in one of these.
+    pub done: u64,
+    /// Items of the present list that were not begun, since their outcome was known.
+    pub recognised: u64,
+}
+
 /// The books.
 #[derive(Clone, Debug)]
 pub struct Books {
@@ -119,6 +144,13 @@ pub struct Books {
     counts: [u64; ItemStage::ALL.len()],
     is_opened: bool,
     in_session: bool,
+    /// The present session has records about items.
+    is_begun: bool,
+    earlier: EarlierLists,
+    /// Items of the present list that were done while they were in it.
+    done_here: u64,
+    /// The item behind the last one that has a hash.
+    hashed_end: u64,
     /// What the present session has given away. Each one begins anew: items may have been reopened.
     shown_in_session: Option<GivenAway>,
     output_bytes: u64,
@@ -143,6 +175,10 @@ impl Books {
             counts: [0; ItemStage::ALL.len()],
             is_opened: false,
             in_session: false,
+            is_begun: false,
+            earlier: EarlierLists { lists: 0, done: 0, recognised: 0 },
+            done_here: 0,
+            hashed_end: 0,
             shown_in_session: None,
             output_bytes: 0,
             closed: None,
@@ -174,23 +210,39 @@ impl Books {
             JournalRecord::Reopened { first, count } => return self.reopen(*first, *count),
             JournalRecord::Dropped { first, count } => return self.drop_items(*first, *count),
             _ if !self.in_session => return Err(BookFaultKind::NoSession),
-            JournalRecord::Accepted(accepted) => return self.accept(accepted.first, accepted.count),
-            JournalRecord::Begun { first, count, attempt, .. } => return self.begin(*first, *count, attempt.0),
-            JournalRecord::Returned { first, count, attempt, .. } => return self.give_back(*first, *count, attempt.0),
-            JournalRecord::Retried { item, .. } => return self.retry(*item),
-            JournalRecord::Settled(settled) => return self.settle(settled),
-            JournalRecord::Content(piece) => {
-                return self.known(piece.first.0, piece.first.plus(u64::from(piece.count)).0);
-            }
-            JournalRecord::Emitted { shown, output_bytes } => return self.emit(*shown, *output_bytes),
-            JournalRecord::Closed { exit_code, all } => return self.close(*exit_code, *all),
+            JournalRecord::Anew { .. } => return self.begin_list(),
+            _ => return self.enter_in_session(record),
         }
         Ok(())
     }
 
+    fn enter_in_session(&mut self, record: &JournalRecord<'_>) -> Result<(), BookFaultKind> {
+        self.is_begun = true;
+        match record {
+            JournalRecord::Accepted(accepted) => self.accept(accepted.first, accepted.count),
+            JournalRecord::Hashes { first, hashes } => self.hash(*first, hashes.len() as u64),
+            JournalRecord::Begun { first, count, attempt, .. } => self.begin(*first, *count, attempt.0),
+            JournalRecord::Returned { first, count, attempt, .. } => self.give_back(*first, *count, attempt.0),
+            JournalRecord::Retried { item, .. } => self.retry(*item),
+            JournalRecord::Settled(settled) => self.settle(settled),
+            JournalRecord::Reopened { first, count } => self.reopen(*first, *count),
+            JournalRecord::Content(piece) => self.known(piece.first.0, piece.first.plus(u64::from(piece.count)).0),
+            JournalRecord::Emitted { shown, output_bytes } => self.emit(*shown, *output_bytes),
+            JournalRecord::Closed { exit_code, all } => self.close(*exit_code, *all),
+            JournalRecord::Dropped { first, count } => self.drop_items(*first, *count),
+            // They are about no item.
+            JournalRecord::Asked { .. }
+            | JournalRecord::Heeded { .. }
+            | JournalRecord::Opened { .. }
+            | JournalRecord::Session { .. }
+            | JournalRecord::Safe { .. }
+            | JournalRecord::Anew { .. } => Ok(()),
+        }
+    }
+
     /// What was in flight when the last session ended is to be begun again.
     fn begin_session(&mut self) {
-        (self.in_session, self.closed, self.shown_in_session) = (true, None, None);
+        (self.in_session, self.is_begun, self.closed, self.shown_in_session) = (true, false, None, None);
         if self.counts[ItemStage::InFlight as usize] > 0 {
             let waits = |state: ItemState| match state.stage {
                 ItemStage::InFlight => ItemState { stage: ItemStage::Waiting, ..state },
@@ -198,6 +250,29 @@ impl Books {
             };
             self.change(0, self.items.end(), waits);
         }
+    }
+
+    /// The session has a list of its own, whose items are counted from 0.
+    fn begin_list(&mut self) -> Result<(), BookFaultKind> {
+        if self.is_begun {
+            return Err(BookFaultKind::AnewLate);
+        }
+        (self.items, self.counts) = (ItemMap::new(0), Default::default());
+        let EarlierLists { lists, done, .. } = self.earlier;
+        let done = done.saturating_add(std::mem::take(&mut self.done_here));
+        self.earlier = EarlierLists { lists: lists + 1, done, recognised: 0 };
+        self.hashed_end = 0;
+        Ok(())
+    }
+
+    fn hash(&mut self, first: ItemId, count: u64) -> Result<(), BookFaultKind> {
+        if first.0 < self.hashed_end {
+            return Err(BookFaultKind::HashedTwice(first.0));
+        }
+        let end = first.plus(count).0;
+        self.known(first.0, end)?;
+        self.hashed_end = end;
+        Ok(())
     }
 
     fn accept(&mut self, first: ItemId, count: u32) -> Result<(), BookFaultKind> {
@@ -253,6 +328,16 @@ impl Books {
             _ => Ok(()),
         })?;
         let state = ItemState { stage: ItemStage::of(&settled.outcome), attempts: settled.attempts };
+        for (first, end, before) in self.items.among(begin, end) {
+            let count = if before.attempts == 0 && state.attempts > 0 {
+                &mut self.earlier.recognised
+            } else if state.stage == ItemStage::Done {
+                &mut self.done_here
+            } else {
+                continue;
+            };
+            *count += end - first;
+        }
         self.change(begin, end, |_| state);
         Ok(())
     }
@@ -263,6 +348,7 @@ impl Books {
             ItemStage::Failed | ItemStage::Dead | ItemStage::Skipped => Ok(()),
             _ => Err(BookFaultKind::ReopenedOpen(item)),
         })?;
+        self.earlier.recognised = self.earlier.recognised.saturating_sub(u64::from(count));
         self.change(begin, end, |state| ItemState { stage: ItemStage::Waiting, ..state });
         Ok(())
     }
@@ -372,6 +458,12 @@ impl Books {
     pub const fn totals(&self) -> BookTotals {
         let [waiting, in_flight, done, failed, dead, skipped] = self.counts;
         BookTotals { accepted: self.items.end(), waiting, in_flight, done, failed, dead, skipped }
+    }
+
+    /// What was before the present list; `None`: it is the first one.
+    #[must_use]
+    pub fn earlier_lists(&self) -> Option<EarlierLists> {
+        (self.earlier.lists > 0).then_some(self.earlier)
     }
 
     /// The first faults, and how many there are beside them.
@@ -504,11 +596,45 @@ mod tests {
         assert_eq!(asked.item(ItemId(1)), Some(ItemState { stage: ItemStage::Waiting, attempts: 3 }));
     }
 
+    const ANEW: Record = JournalRecord::Anew { facts: Vec::new() };
+
+    fn hashes(first: u64, count: u8) -> Record {
+        JournalRecord::Hashes { first: ItemId(first), hashes: (0..count).map(|hash| [hash; 16]).collect() }
+    }
+
+    #[test]
+    fn each_list_has_books_of_its_own_and_what_earlier_ones_did_is_counted() {
+        use Outcome::{Done, Failed};
+        let records = [
+            hashes(0, 4),
+            begun(0, 3, 1),
+            settled(0, 2, Done, 1),
+            SESSION,
+            ANEW,
+            accepted(0, 5),
+            hashes(0, 5),
+            // Two are recognised, one of them is to be done after all.
+            settled(1, 1, Done, 1),
+            settled(2, 1, Failed, 4),
+            reopened(2, 1),
+            begun(2, 2, 5),
+            settled(2, 1, Done, 5),
+        ];
+        let two = books(&records);
+        assert!(two.balance(), "{:?}", two.faults());
+        let totals = BookTotals { accepted: 5, waiting: 2, in_flight: 1, done: 2, ..BookTotals::default() };
+        assert_eq!((two.totals(), two.next_item()), (totals, ItemId(5)));
+        assert_eq!(two.earlier_lists(), Some(EarlierLists { lists: 1, done: 2, recognised: 1 }));
+        let three = books(&[&records[..], &[SESSION, ANEW, accepted(0, 1)]].concat());
+        assert_eq!(three.earlier_lists(), Some(EarlierLists { lists: 2, done: 3, recognised: 0 }));
+        assert_eq!(books(&[hashes(0, 4)]).earlier_lists(), None);
+    }
+
     #[test]
     fn what_cannot_be_true_is_a_fault() {
         use BookFaultKind as Kind;
         use Outcome::{Dead, Done, Failed};
-        let cases: [(&[Record], Kind); 23] = [
+        let cases: [(&[Record], Kind); 26] = [
             (&[opened()], Kind::OpenedAgain),
             (&[closed(0, false), begun(0, 1, 1)], Kind::NoSession),
             (&[accepted(3, 1)], Kind::OutOfOrder(3)),
@@ -532,6 +658,9 @@ mod tests {
             (&[settled(0, 2, Done, 1), emitted(2, 5), emitted(1, 5)], Kind::EmittedBack(1)),
             (&[settled(1, 3, Done, 1), closed(0, true)], Kind::ClosedOpen(0)),
             (&[emitted(5, 0)], Kind::Unknown(4)),
+            (&[hashes(0, 2), ANEW], Kind::AnewLate),
+            (&[hashes(0, 2), hashes(1, 1)], Kind::HashedTwice(1)),
+            (&[hashes(3, 2)], Kind::Unknown(4)),
         ];
         for (records, kind) in cases {
             assert_eq!(fault(records), kind, "{records:?}");

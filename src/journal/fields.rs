@@ -2,6 +2,7 @@
 //!
 //! Invariant: a field that is not there whole, or has a value that none has, is none.
 
+use super::record::{ItemHash, RunFact};
 use crate::model::exit::ExitStatus;
 use crate::model::ids::{Attempt, ItemId, WorkerId};
 use crate::model::outcome::{Cause, CauseKind, FailReason};
@@ -66,6 +67,16 @@ impl<'a> Fields<'a> {
         let (first, count) = (self.u64()?, self.u32()?);
         first.checked_add(u64::from(count)).filter(|_| count > 0)?;
         Some((ItemId(first), count))
+    }
+
+    pub(super) fn facts(&mut self) -> Option<Vec<RunFact<'a>>> {
+        (0..self.u16()?).map(|_| Some(RunFact { name: self.text()?.into(), value: self.bytes()?.into() })).collect()
+    }
+
+    /// Those of so many items.
+    pub(super) fn hashes(&mut self, count: u32) -> Option<&'a [ItemHash]> {
+        let bytes = (count as usize).checked_mul(size_of::<ItemHash>())?;
+        Some(self.take(bytes)?.as_chunks().0)
     }
 
     pub(super) fn attempt(&mut self) -> Option<Attempt> {

@@ -9,7 +9,7 @@
 use super::books::Books;
 use super::file_reader::{JournalFileReader, JournalReadError};
 use super::read_through::{self, ReadExtent};
-use super::record::{ContentKind, ContentPiece, JournalRecord};
+use super::record::{ContentKind, ContentPiece, JournalRecord, RunFact};
 use std::collections::BTreeMap;
 use std::fs::File;
 use std::num::NonZeroU64;
@@ -58,7 +58,12 @@ impl JournalIndex {
         match record {
             JournalRecord::Opened { run_id, facts } if self.facts.is_empty() => {
                 self.run_id = run_id.clone().into_owned();
-                self.facts = facts.iter().map(|fact| (fact.name.clone().into(), fact.value.clone().into())).collect();
+                self.facts = owned(facts);
+            }
+            // What was before is of another list.
+            JournalRecord::Anew { facts } => {
+                self.facts = owned(facts);
+                self.chunks.clear();
             }
             JournalRecord::Session { started_unix_ns, .. } => self.sessions.push((offset, *started_unix_ns)),
             _ => {}
@@ -114,6 +119,10 @@ impl JournalIndex {
         let mut damage = self.extent.damage.iter();
         damage.find_map(|damage| damage.next_record().filter(|_| damage.offset() == offset))
     }
+}
+
+fn owned(facts: &[RunFact<'_>]) -> Vec<(String, Vec<u8>)> {
+    facts.iter().map(|fact| (fact.name.clone().into(), fact.value.clone().into())).collect()
 }
 
 /// The items that a record has an outcome or a content of.
@@ -250,6 +259,32 @@ mod tests {
     fn piece(first: u64, count: u32, at: u64, is_last: bool) -> JournalRecord<'static> {
         let (first, kind) = (ItemId(first), ContentKind::Output);
         JournalRecord::Content(ContentPiece { first, count, kind, at, is_last, bytes: b"ab".into() })
+    }
+
+    #[test]
+    fn what_was_before_a_new_list_is_of_other_items() {
+        let fact = RunFact { name: "command".into(), value: b"other".into() };
+        let session = JournalRecord::Session { started_unix_ns: 5, pid: 1 };
+        let accepted = super::super::record::Accepted { first: ItemId(0), count: 2, offset: 0, bytes: 0, hash: 0 };
+        let records = [
+            JournalRecord::Opened { run_id: "".into(), facts: Vec::new() },
+            session.clone(),
+            JournalRecord::Accepted(accepted),
+            piece(0, 1, 0, true),
+            settled(0, 2, Outcome::Done),
+            session,
+            JournalRecord::Anew { facts: vec![fact] },
+            JournalRecord::Accepted(accepted),
+            settled(1, 1, Outcome::Failed),
+        ];
+        let (bytes, starts) = journal(&records);
+        let mut file = tempfile::tempfile().unwrap();
+        file.write_all(&bytes).unwrap();
+        let index = JournalIndex::of(&file).unwrap();
+        let places = index.places(&file, 0).unwrap();
+        assert_eq!((places.settled(0), places.settled(1)), (None, Some(starts[8] as u64)));
+        assert!(places.content(0, ContentKind::Output).is_none());
+        assert_eq!(index.facts_of("command").collect::<Vec<_>>(), [b"other"]);
     }
 
     #[test]

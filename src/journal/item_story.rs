@@ -65,6 +65,10 @@ pub struct ItemStory {
     settled_offset: u64,
     is_given_away: bool,
     next_item: ItemId,
+    /// An earlier session had another list.
+    is_of_later_list: bool,
+    /// The beginning of the session, until something else is told.
+    began: Option<ItemEvent>,
 }
 
 impl ItemStory {
@@ -85,6 +89,8 @@ impl ItemStory {
             settled_offset: 0,
             is_given_away: false,
             next_item: ItemId(0),
+            is_of_later_list: false,
+            began: None,
         }
     }
 
@@ -112,6 +118,7 @@ impl ItemStory {
         match record {
             JournalRecord::Opened { facts, .. } => self.item_end = delimiter(facts).unwrap_or(b'\n'),
             JournalRecord::Session { started_unix_ns, pid } => self.begin_session(*started_unix_ns, *pid),
+            JournalRecord::Anew { facts } => self.begin_list(facts),
             JournalRecord::Accepted(accepted) => {
                 self.next_item = self.next_item.max(accepted.first.plus(u64::from(accepted.count)));
                 if self.is_of(accepted.first, accepted.count) {
@@ -191,13 +198,26 @@ impl ItemStory {
         if !self.is_accepted {
             self.events.clear();
         }
+        let text = format!("Session {} began, as pid {pid}.", self.session);
+        let began = ItemEvent { unix_ns: Some(started_unix_ns), ..self.event("session", text) };
         if self.outcome.is_none() {
-            let text = format!("Session {} began, as pid {pid}.", self.session);
-            self.push(ItemEvent { unix_ns: Some(started_unix_ns), ..self.event("session", text) });
+            self.push(began.clone());
         }
+        self.began = Some(began);
+    }
+
+    /// What was told is of another list's item.
+    fn begin_list(&mut self, facts: &[RunFact<'_>]) {
+        let (session, began) = (self.session, self.began.take());
+        let item_end = delimiter(facts).unwrap_or(b'\n');
+        *self = Self { item_end, session, is_of_later_list: true, ..Self::new(self.item) };
+        self.events.extend(began);
     }
 
     fn settle(&mut self, offset: u64, settled: &SettledItems<'_>) {
+        if self.is_of_later_list && self.attempts == 0 && settled.attempts > 0 {
+            self.tell("recognised", "It was recognised: an earlier list had it, and its outcome stays.".to_owned());
+        }
         (self.outcome, self.attempts, self.settled_offset) = (Some(settled.outcome.clone()), settled.attempts, offset);
         let mut text = format!("It is {}", words::outcome(&settled.outcome));
         text += &format!(" after {}", counted(u64::from(settled.attempts), "attempt", "attempts"));

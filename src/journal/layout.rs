@@ -59,6 +59,8 @@ mod kind {
     pub const ASKED: u8 = 19;
     pub const HEEDED: u8 = 20;
     pub const DROPPED: u8 = 13;
+    pub const HASHES: u8 = 14;
+    pub const ANEW: u8 = 15;
 }
 
 /// The head of a file.
@@ -156,6 +158,8 @@ const fn kind_of(record: &JournalRecord<'_>) -> u8 {
         JournalRecord::Asked { .. } => kind::ASKED,
         JournalRecord::Heeded { .. } => kind::HEEDED,
         JournalRecord::Dropped { .. } => kind::DROPPED,
+        JournalRecord::Hashes { .. } => kind::HASHES,
+        JournalRecord::Anew { .. } => kind::ANEW,
     }
 }
 
@@ -163,12 +167,13 @@ fn put_fields(out: &mut Vec<u8>, record: &JournalRecord<'_>) -> Result<(), Layou
     match record {
         JournalRecord::Opened { run_id, facts } => {
             put_bytes(out, run_id.as_bytes());
-            let members = facts.len();
-            out.extend(u16::try_from(members).map_err(|_| LayoutError::Members { members })?.to_le_bytes());
-            for fact in facts {
-                put_bytes(out, fact.name.as_bytes());
-                put_bytes(out, &fact.value);
-            }
+            put_facts(out, facts)?;
+        }
+        JournalRecord::Anew { facts } => put_facts(out, facts)?,
+        JournalRecord::Hashes { first, hashes } => {
+            let members = hashes.len();
+            put_items(out, *first, u32::try_from(members).map_err(|_| LayoutError::Members { members })?);
+            out.extend_from_slice(hashes.as_flattened());
         }
         JournalRecord::Session { started_unix_ns, pid } => {
             out.extend(started_unix_ns.to_le_bytes());
@@ -235,12 +240,12 @@ fn put_fields(out: &mut Vec<u8>, record: &JournalRecord<'_>) -> Result<(), Layou
 
 fn get_fields<'a>(kind: u8, fields: &mut Fields<'a>) -> Option<JournalRecord<'a>> {
     Some(match kind {
-        kind::OPENED => JournalRecord::Opened {
-            run_id: fields.text()?.into(),
-            facts: (0..fields.u16()?)
-                .map(|_| Some(RunFact { name: fields.text()?.into(), value: fields.bytes()?.into() }))
-                .collect::<Option<_>>()?,
-        },
+        kind::OPENED => JournalRecord::Opened { run_id: fields.text()?.into(), facts: fields.facts()? },
+        kind::ANEW => JournalRecord::Anew { facts: fields.facts()? },
+        kind::HASHES => {
+            let (first, count) = fields.items()?;
+            JournalRecord::Hashes { first, hashes: fields.hashes(count)?.into() }
+        }
         kind::SESSION => JournalRecord::Session { started_unix_ns: fields.u64()?, pid: fields.u32()? },
         kind::ACCEPTED => {
             let (first, count) = fields.items()?;
@@ -361,6 +366,16 @@ const fn content_kind_of(code: u8) -> Option<ContentKind> {
 fn put_holder(out: &mut Vec<u8>, worker: Option<WorkerId>, pid: Option<u32>) {
     put_option(out, worker, |out, worker| out.extend(worker.number().to_le_bytes()));
     put_option(out, pid, |out, pid| out.extend(pid.to_le_bytes()));
+}
+
+fn put_facts(out: &mut Vec<u8>, facts: &[RunFact<'_>]) -> Result<(), LayoutError> {
+    let members = facts.len();
+    out.extend(u16::try_from(members).map_err(|_| LayoutError::Members { members })?.to_le_bytes());
+    for fact in facts {
+        put_bytes(out, fact.name.as_bytes());
+        put_bytes(out, &fact.value);
+    }
+    Ok(())
 }
 
 fn put_items(out: &mut Vec<u8>, first: ItemId, count: u32) {

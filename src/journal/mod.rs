@@ -5,8 +5,8 @@
 //! [`read_through`] reads all that a file holds, [`audit`] judges it, [`progress`] sums it up, and [`item_story`] tells what
 //! became of one item.
 //! [`writer`] appends records to the file that [`locked`] has opened, and [`state`] is what a run goes on with; by
-//! [`fingerprint`]s it knows its input again. [`amend`] changes a journal between two sessions.
-//! [`single_item`] says how to run an item alone.
+//! [`fingerprint`]s it knows its input again, or by [`item_hash`]es each of its items ([`known_items`]). [`amend`] changes a
+//! journal between two sessions, [`queue_file`] is what others add to one, and [`single_item`] says how to run an item alone.
 //!
 //! Invariant: nothing of it depends on a library's encoding. A journal outlives the program that wrote it.
 
@@ -19,10 +19,13 @@ pub mod file_reader;
 pub mod fingerprint;
 pub mod index;
 pub mod item_contents;
+pub mod item_hash;
 pub mod item_map;
 pub mod item_story;
+pub mod known_items;
 pub mod layout;
 pub mod locked;
+pub mod pending_outcome;
 pub mod progress;
 pub mod queue_file;
 pub mod read_through;

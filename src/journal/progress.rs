@@ -48,7 +48,10 @@ impl JournalProgress {
 
     /// Takes the next record, which lies at this offset.
     pub fn take(&mut self, offset: u64, record: &JournalRecord<'_>) {
+        let recognised = |books: &Books| books.earlier_lists().map_or(0, |earlier| earlier.recognised);
+        let before = recognised(&self.books);
         self.books.take(offset, record);
+        let recognised = recognised(&self.books).saturating_sub(before);
         if let JournalRecord::Session { started_unix_ns, pid } = *record {
             self.sessions += 1;
             self.last_session = Some(SessionProgress { started_unix_ns, pid, ..SessionProgress::default() });
@@ -56,7 +59,11 @@ impl JournalProgress {
         let Some(session) = &mut self.last_session else { return };
         session.last_at = session.last_at.max(time_of(record).unwrap_or_default());
         match record {
-            JournalRecord::Settled(settled) => session.settled += u64::from(settled.count),
+            JournalRecord::Settled(settled) => {
+                session.settled += u64::from(settled.count).saturating_sub(recognised);
+            }
+            // The session has another list.
+            JournalRecord::Anew { .. } => self.is_complete = false,
             JournalRecord::Closed { exit_code, all } => {
                 session.exit_code = Some(*exit_code);
                 self.is_complete |= all;

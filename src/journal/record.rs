@@ -17,6 +17,10 @@ pub const FORMAT_VERSION: u16 = 1;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct JournalMark(pub u64);
 
+/// By what an item is known again: XXH3 with 128 bits of what is run and of the bytes of the item, see
+/// [`super::item_hash`].
+pub type ItemHash = [u8; 16];
+
 /// The head of the file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct JournalHead {
@@ -57,6 +61,11 @@ pub enum JournalRecord<'a> {
     Asked { item: ItemId, request: ItemRequest },
     /// What the queue of the journal asks before this offset in it was carried out.
     Heeded { until: u64 },
+    /// The hashes of consecutive items that were accepted, of a run that goes on by item. At least one.
+    Hashes { first: ItemId, hashes: Cow<'a, [ItemHash]> },
+    /// The session has a list of its own: from here on items are counted from 0. What was recorded before matters by the
+    /// hashes of its items alone. `facts`: what the session is.
+    Anew { facts: Vec<RunFact<'a>> },
     /// The session has ended orderly, with this exit code. `all`: no item is left and none will come.
     Closed { exit_code: u8, all: bool },
 }

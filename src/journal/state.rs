@@ -4,6 +4,8 @@
 
 use super::books::{BookFault, Books};
 use super::file_reader::{JournalFileReader, JournalReadError};
+use super::known_items::KnownItems;
+use super::pending_outcome::{PendingOutcome, PiecePlace};
 use super::reader::{HeadError, JournalEnd};
 use super::record::{ContentKind, GivenAway, JournalMark, JournalRecord, RunFact, SettledItems};
 use crate::model::ids::ItemId;
@@ -36,30 +38,6 @@ pub struct SessionStart {
     pub pid: u32,
 }
 
-/// Where a piece of content lies: in the record at this offset.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct PiecePlace {
-    pub kind: ContentKind,
-    pub record_offset: u64,
-}
-
-/// An outcome that was recorded and not given away.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct PendingOutcome {
-    pub settled: SettledItems<'static>,
-    /// In order.
-    pub contents: Vec<PiecePlace>,
-    /// Of the record of the outcome.
-    recorded_at: u64,
-}
-
-impl PendingOutcome {
-    /// The item behind the last one.
-    fn end(&self) -> ItemId {
-        self.settled.first.plus(u64::from(self.settled.count))
-    }
-}
-
 /// What a journal says.
 #[derive(Debug)]
 pub struct JournalState {
@@ -67,6 +45,8 @@ pub struct JournalState {
     /// What the run is; `None`: the journal ends before it says so.
     pub opened: Option<OpenedRun>,
     pub books: Books,
+    /// Of a run that goes on by item: what is known by the end of the last list but the present one.
+    pub known: KnownItems,
     /// Of items that are to be tried again.
     pub causes: BTreeMap<u64, Vec<Cause>>,
     /// By first item.
@@ -113,6 +93,7 @@ impl JournalState {
             mark: reader.head().mark,
             opened: None,
             books: Books::new(),
+            known: KnownItems::default(),
             causes: BTreeMap::new(),
             pending: BTreeMap::new(),
             places: PendingPlaces::default(),
@@ -141,6 +122,9 @@ impl JournalState {
 
     /// Takes the next record, which lies at this offset.
     pub fn take(&mut self, offset: u64, record: &JournalRecord<'_>) {
+        if let JournalRecord::Anew { facts } = record {
+            self.end_list(facts);
+        }
         self.books.take(offset, record);
         match record {
             JournalRecord::Opened { run_id, facts } => {
@@ -176,11 +160,24 @@ impl JournalState {
             }
             JournalRecord::Heeded { until } => self.heeded_until = self.heeded_until.max(*until),
             JournalRecord::Safe { .. } => self.is_synced = true,
+            JournalRecord::Hashes { first, hashes } => self.known.push(*first, hashes),
             JournalRecord::Content(_)
             | JournalRecord::Asked { .. }
+            | JournalRecord::Anew { .. }
             | JournalRecord::Begun { .. }
             | JournalRecord::Returned { .. }
             | JournalRecord::Closed { .. } => {}
+        }
+    }
+
+    /// What comes is of another list.
+    fn end_list(&mut self, facts: &[RunFact<'_>]) {
+        self.known.end_list(&self.books, std::mem::take(&mut self.causes), &self.pending);
+        self.pending.clear();
+        self.places = PendingPlaces::default();
+        self.input_bytes = 0;
+        if let Some(opened) = &mut self.opened {
+            opened.facts = facts.iter().map(owned_fact).collect();
         }
     }
 
@@ -190,7 +187,7 @@ impl JournalState {
         self.causes.extract_if(first..end, |_, _| true).for_each(drop);
         let contents = self.places.open.remove(&first).unwrap_or_default();
         let settled = owned_settled(settled);
-        self.add_pending(PendingOutcome { settled, contents, recorded_at: offset });
+        self.add_pending(PendingOutcome { settled, contents, line: None, recorded_at: offset });
     }
 
     fn add_pending(&mut self, pending: PendingOutcome) {

@@ -18,6 +18,8 @@ pub struct JournalSpec {
     pub output_file: Option<PathBuf>,
     /// Go on with the run whose journal the file is, if it is there. Otherwise a file that is there is refused.
     pub resume: Option<ResumeSpec>,
+    /// By what it is recognised which items have their outcome.
+    pub resume_by: ResumeBy,
     /// Go on also if the run or its input is another one, and write a file that cannot be locked.
     pub forced: bool,
 }
@@ -32,6 +34,7 @@ impl JournalSpec {
             results: false,
             output_file: None,
             resume: None,
+            resume_by: ResumeBy::Position,
             forced: false,
         }
     }
@@ -45,6 +48,16 @@ pub enum Durability {
     Process,
     /// The end of the machine, too: what is recorded in a turn of the loop is synced to the disk before any of it is shown.
     Power,
+}
+
+/// By what a run that goes on recognises its items. A journal is made for one of them.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum ResumeBy {
+    /// By where they stand in the input, which has to be the same.
+    #[default]
+    Position,
+    /// By a hash of each item and of what is run. The input may be another one each time.
+    Item,
 }
 
 /// How a run goes on.

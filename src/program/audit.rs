@@ -1,7 +1,7 @@
 //! `supervisor audit`.
 
 use super::answer::{show, show_bytes};
-use super::journal_file::{self, counts, push_counts};
+use super::journal_file::{self, add_earlier_lists, counts, push_counts, push_earlier_lists};
 use crate::cli::AnswerForm;
 use crate::cli::subcommand::audit::AuditFlags;
 use crate::exit_code;
@@ -37,6 +37,7 @@ fn audit(flags: &AuditFlags) -> Result<ExitCode, ExitCode> {
 fn text(audit: &JournalAudit, is_written: bool) -> String {
     let mut text = String::new();
     push_counts(&mut text, &audit.books.totals());
+    push_earlier_lists(&mut text, &audit.books);
     let (faults, omitted) = audit.faults();
     // To write into a text cannot fail.
     let _ = match (audit.is_balanced(), faults.first()) {
@@ -68,6 +69,7 @@ fn json(audit: &JournalAudit, is_written: bool) -> Vec<u8> {
     for (name, count) in counts(&audit.books.totals()) {
         object.number(name, count);
     }
+    add_earlier_lists(&mut object, &audit.books);
     object.flag("balanced", audit.is_balanced());
     let (faults, omitted) = audit.faults();
     object.objects("damage", &audit.extent.damage, |object, damage| {

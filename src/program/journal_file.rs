@@ -2,9 +2,10 @@
 
 use super::answer::{fail, say};
 use crate::exit_code;
-use crate::journal::books::BookTotals;
+use crate::journal::books::{BookTotals, Books};
 use crate::journal::read_through::{self, ReadExtent};
 use crate::model::words::counted;
+use crate::reporter::object::Object;
 use std::fmt::{Display, Write};
 use std::fs::File;
 use std::path::Path;
@@ -43,6 +44,23 @@ pub fn push_counts(out: &mut String, totals: &BookTotals) {
         // To write into a text cannot fail.
         let _ = writeln!(out, "{:<9}  {count:>width$}", name.replace('_', " "));
     }
+}
+
+/// Appends what was before the present list, if something was.
+pub fn push_earlier_lists(out: &mut String, books: &Books) {
+    let Some(earlier) = books.earlier_lists() else { return };
+    let done = counted(earlier.done, "item was", "items were");
+    let (lists, recognised) = (counted(earlier.lists, "earlier list", "earlier lists"), earlier.recognised);
+    // To write into a text cannot fail.
+    let _ = writeln!(out, "counted anew: {done} done in {lists}; of the present list, {recognised} were recognised");
+}
+
+/// The same for programs.
+pub fn add_earlier_lists(object: &mut Object<'_>, books: &Books) {
+    let Some(earlier) = books.earlier_lists() else { return };
+    object.number("earlier_lists", earlier.lists);
+    object.number("earlier_done", earlier.done);
+    object.number("recognised", earlier.recognised);
 }
 
 /// Says on stderr where a journal is damaged, and whether that is so.

@@ -1,7 +1,7 @@
 //! `supervisor status`.
 
 use super::answer::{show, show_bytes};
-use super::journal_file::{self, counts, push_counts};
+use super::journal_file::{self, add_earlier_lists, counts, push_counts, push_earlier_lists};
 use crate::cli::AnswerForm;
 use crate::cli::subcommand::status::StatusFlags;
 use crate::journal::progress::{JournalProgress, SessionProgress};
@@ -63,6 +63,7 @@ impl RunState {
     fn text(&self) -> String {
         let mut text = String::new();
         push_counts(&mut text, &self.progress.books.totals());
+        push_earlier_lists(&mut text, &self.progress.books);
         let Some(session) = self.progress.last_session else {
             text.push_str("no session has begun\n");
             return text;
@@ -120,6 +121,7 @@ impl RunState {
         for (name, count) in counts(&self.progress.books.totals()) {
             object.number(name, count);
         }
+        add_earlier_lists(&mut object, &self.progress.books);
         object.flag("running", self.is_written);
         object.flag("complete", self.progress.is_complete && self.open() == 0);
         object.number("sessions", self.progress.sessions);

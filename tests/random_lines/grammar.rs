@@ -234,6 +234,7 @@ const RULES: &[Rule] = &[
     rule("journal", ANY, &["journal", "journal", "/dev/full", "/nonexistent/journal", "items"]).odd(&[b"", b"-", b"."]),
     // Without a journal they are refused, so they are drawn with neither.
     rule("resume", 0, &["journal"]),
+    rule("resume_by", 0, &["position", "item"]),
     rule("retry_failed", 0, &[]),
     rule("retry_dead", 0, &[]),
     rule("force", 0, &[]),
@@ -489,9 +490,16 @@ impl Generator {
             }
         }
         if rule.flag == "journal" {
-            for flag in
-                ["resume", "retry_failed", "retry_dead", "force", "durability", "output_file", "journal_results"]
-            {
+            for flag in [
+                "resume",
+                "resume_by",
+                "retry_failed",
+                "retry_dead",
+                "force",
+                "durability",
+                "output_file",
+                "journal_results",
+            ] {
                 if random.per_cent(35) {
                     match RULES.iter().find(|rule| rule.flag == flag).map_or(&[][..], |rule| rule.good) {
                         [] => line.arguments.push(random.one(&self.spellings_of(flag)).into()),

@@ -13,7 +13,7 @@ use std::path::Path;
 use std::sync::Arc;
 use supervisor::engine::parts::{Answer, DurableRecord, Recording};
 use supervisor::engine::replay::Difference;
-use supervisor::journal::record::{Accepted, GivenAway, JournalMark, JournalRecord};
+use supervisor::journal::record::{GivenAway, JournalMark, JournalRecord};
 use supervisor::journal::writer::JournalWriter;
 use supervisor::model::event::{EndReason, ItemFate, RunEvent};
 use supervisor::model::exit::ExitStatus;
@@ -134,9 +134,9 @@ impl Record {
 }
 
 impl DurableRecord for Record {
-    fn accepted(&mut self, accepted: Accepted) {
+    fn taken_in(&mut self, record: &JournalRecord<'_>) {
         if let Some(real) = &mut self.real {
-            real.accepted(accepted);
+            real.taken_in(record);
         }
     }
 

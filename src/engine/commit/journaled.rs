@@ -7,7 +7,7 @@ use super::super::answer::Answer;
 use super::super::feed::Feed;
 use super::pending::{PendingResults, ReadOutcome};
 use super::shown::{SessionOutput, ShownInOrder, ShownMarks};
-use crate::journal::record::{Accepted, GivenAway};
+use crate::journal::record::{GivenAway, JournalRecord};
 use crate::model::event::RunEvent;
 use crate::model::ids::{Batch, ItemId};
 use crate::model::outcome::{Outcome, Settlement};
@@ -19,8 +19,8 @@ use std::io;
 
 /// A record of outcomes that has to be safe before they become visible.
 pub trait DurableRecord {
-    /// Items were accepted from the source. Nothing has to be safe before [`DurableRecord::flush`].
-    fn accepted(&mut self, accepted: Accepted);
+    /// Items were accepted from the source, or are known. Nothing has to be safe before [`DurableRecord::flush`].
+    fn taken_in(&mut self, record: &JournalRecord<'_>);
 
     /// An attempt at these items begins behind the next barrier.
     fn begun(&mut self, now: Instant, batch: Batch);
@@ -107,7 +107,7 @@ impl Journaled {
     /// An attempt at these items begins behind the next barrier.
     pub fn begin(&mut self, now: Instant, batch: Batch, feed: &mut Feed) {
         if let Some(record) = &mut self.record {
-            feed.take_accepted(|accepted| record.accepted(accepted));
+            take_in(record.as_mut(), &mut self.pending, feed);
             mutant!(BeginUnrecorded, record.begun(now, batch), ());
         }
     }
@@ -147,7 +147,7 @@ impl Journaled {
         feed: &mut Feed,
     ) -> bool {
         let Some(record) = &mut self.record else { return true };
-        feed.take_accepted(|accepted| record.accepted(accepted));
+        take_in(record.as_mut(), &mut self.pending, feed);
         let is_one = settlement.count == 1;
         if is_one {
             self.in_hand.remove(&settlement.first.0);
@@ -172,7 +172,7 @@ impl Journaled {
     /// It is not safe; it is not tried again.
     pub fn flush(&mut self, feed: &mut Feed, out: &Outbox) -> io::Result<()> {
         let Some(record) = &mut self.record else { return Ok(()) };
-        feed.take_accepted(|accepted| record.accepted(accepted));
+        take_in(record.as_mut(), &mut self.pending, feed);
         let left = self.output.left(&mut self.marks, out, false);
         if let Ok(Some((shown, bytes))) = left {
             record.given_away(shown, bytes);
@@ -180,6 +180,7 @@ impl Journaled {
         let place = record.place();
         let flushed = left.and_then(|_| mutant!(BarrierNotFlushed, record.flush(), Ok(())));
         self.is_lost = flushed.is_err();
+        self.pending.iter_mut().for_each(PendingResults::recorded);
         self.recorded_before = place;
         flushed
     }
@@ -191,7 +192,7 @@ impl Journaled {
     pub fn close(&mut self, exit_code: u8, all: bool, feed: &mut Feed, out: &Outbox) -> io::Result<()> {
         self.note_mark(out);
         let Some(record) = self.record.as_mut().filter(|_| !self.is_lost) else { return Ok(()) };
-        feed.take_accepted(|accepted| record.accepted(accepted));
+        take_in(record.as_mut(), &mut self.pending, feed);
         if let Some((shown, bytes)) = self.output.left(&mut self.marks, out, true)? {
             record.given_away(shown, bytes);
         }
@@ -233,10 +234,7 @@ impl Journaled {
     /// They cannot be read.
     pub fn next_pending(&mut self, feed: &Feed) -> io::Result<Option<ReadOutcome>> {
         let Some(pending) = &mut self.pending else { return Ok(None) };
-        let Some((_, end)) = pending.first() else {
-            self.pending = None;
-            return Ok(None);
-        };
+        let Some((_, end)) = pending.first() else { return Ok(None) };
         let is_delivered = end <= feed.next_item();
         let has_turn = self.in_order.is_none_or(|shown| !shown.is_closed && feed.past_restored(shown.next) >= end);
         if is_delivered && has_turn { pending.take_first() } else { Ok(None) }
@@ -249,10 +247,20 @@ impl Journaled {
         }
         let shown = match (self.in_order, &self.pending) {
             (Some(shown), _) => GivenAway::Before(shown.next),
-            (None, None) => GivenAway::RecordedBefore(self.recorded_before),
             // Of results of an earlier session some are left, which stand before all of this one.
-            (None, Some(_)) => return,
+            (None, Some(pending)) if pending.first().is_some() => return,
+            (None, _) => GivenAway::RecordedBefore(self.recorded_before),
         };
         self.marks.push(shown, out.end());
     }
+}
+
+/// Records what was accepted. Results of an earlier session that belong to it are to be shown.
+fn take_in(record: &mut dyn DurableRecord, pending: &mut Option<PendingResults>, feed: &mut Feed) {
+    feed.take_accepted(|note| {
+        record.taken_in(&note.record);
+        if let (Some(outcome), Some(pending)) = (note.pending, pending.as_mut()) {
+            pending.add(outcome);
+        }
+    });
 }

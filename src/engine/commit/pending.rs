@@ -5,8 +5,8 @@
 
 use super::super::answer::Answer;
 use crate::journal::file_reader::JournalFileReader;
+use crate::journal::pending_outcome::PendingOutcome;
 use crate::journal::record::{ContentKind, JournalRecord};
-use crate::journal::state::PendingOutcome;
 use crate::model::exit::ExitStatus;
 use crate::model::ids::ItemId;
 use crate::model::outcome::Settlement;
@@ -25,6 +25,8 @@ const MEMORY_BYTES_MAX: usize = 1 << 20;
 pub struct PendingResults {
     /// By first item.
     outcomes: BTreeMap<u64, PendingOutcome>,
+    /// Further ones, until it is recorded where their items are in the present list.
+    unrecorded: Vec<PendingOutcome>,
     journal: JournalFileReader<Arc<File>>,
     spill: Arc<SpillFile>,
 }
@@ -70,7 +72,17 @@ impl PendingResults {
         journal: JournalFileReader<Arc<File>>,
         spill: Arc<SpillFile>,
     ) -> Self {
-        Self { outcomes, journal, spill }
+        Self { outcomes, unrecorded: Vec::new(), journal, spill }
+    }
+
+    /// A further outcome is to be shown, once it is recorded of which item it is in the present list.
+    pub fn add(&mut self, outcome: PendingOutcome) {
+        self.unrecorded.push(outcome);
+    }
+
+    /// What was added is recorded.
+    pub fn recorded(&mut self) {
+        self.outcomes.extend(self.unrecorded.drain(..).map(|outcome| (outcome.settled.first.0, outcome)));
     }
 
     #[cfg(test)]
@@ -91,6 +103,7 @@ impl PendingResults {
     pub fn take_first(&mut self) -> io::Result<Option<ReadOutcome>> {
         let Some((_, pending)) = self.outcomes.pop_first() else { return Ok(None) };
         let (mut output, mut errors) = (ReadContent::default(), ReadContent::default());
+        let mut lines_before = 0;
         for place in &pending.contents {
             self.journal.go_to(place.record_offset);
             let Some((_, JournalRecord::Content(piece))) = self.journal.next_record()? else { continue };
@@ -99,7 +112,11 @@ impl PendingResults {
                 ContentKind::Errors => &mut errors,
                 ContentKind::Item => continue,
             };
-            content.memory.extend_from_slice(&piece.bytes);
+            match pending.line {
+                None => content.memory.extend_from_slice(&piece.bytes),
+                // Each of several items has a line of the output.
+                Some(wanted) => push_line(&mut content.memory, &piece.bytes, wanted, &mut lines_before),
+            }
             if content.memory.len() > MEMORY_BYTES_MAX {
                 content.spilled.push(&self.spill, &content.memory)?;
                 content.memory.clear();
@@ -117,5 +134,15 @@ impl PendingResults {
             ..Settlement::of_done(settled.first, settled.count)
         };
         Ok(Some(ReadOutcome { settlement, output, errors, time, exit: settled.exit }))
+    }
+}
+
+/// Appends what a piece has of a line. `before`: how many lines the pieces before it had.
+fn push_line(out: &mut Vec<u8>, piece: &[u8], wanted: u32, before: &mut u32) {
+    for part in piece.split_inclusive(|byte| *byte == b'\n') {
+        if *before == wanted {
+            out.extend_from_slice(part);
+        }
+        *before = before.saturating_add(u32::from(part.ends_with(b"\n")));
     }
 }

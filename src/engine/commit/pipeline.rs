@@ -295,8 +295,11 @@ impl Commit {
         self.journaled.note_shown(settlement);
     }
 
-    /// Shows results of an earlier session that are due.
+    /// Shows results of an earlier session that are due. Nothing becomes visible behind a barrier that did not hold.
     pub fn show_pending(&mut self, now: Instant, feed: &mut Feed) {
+        if self.journaled.is_lost() {
+            return;
+        }
         loop {
             match self.journaled.next_pending(feed) {
                 Ok(None) => return,
@@ -341,7 +344,7 @@ impl Commit {
     /// Makes the record safe and shows what waits for that. Without a record nothing waits. Returns why the record is not
     /// safe, the first time that it is not; from then on nothing becomes visible.
     pub fn pass_barrier(&mut self, feed: &mut Feed) -> Option<String> {
-        if !self.is_behind_barrier() {
+        if !self.is_behind_barrier() && (self.journaled.is_lost() || !feed.has_to_record()) {
             return None;
         }
         if let Err(error) = self.journaled.flush(feed, &self.output.out) {
@@ -471,7 +474,7 @@ mod tests {
     use super::super::journaled::DurableRecord;
     use super::super::testing::Still;
     use super::*;
-    use crate::journal::record::{Accepted, GivenAway};
+    use crate::journal::record::{GivenAway, JournalRecord};
     use crate::model::ids::Attempt;
     use crate::source::{Delivery, Payload, Source, SourceError};
     use crate::sys::block::Block;
@@ -543,7 +546,7 @@ mod tests {
     }
 
     impl DurableRecord for Notes {
-        fn accepted(&mut self, _: Accepted) {}
+        fn taken_in(&mut self, _: &JournalRecord<'_>) {}
         fn begun(&mut self, _: Instant, batch: Batch) {
             self.add(format!("begun{}+{}", batch.first, batch.count));
         }
@@ -736,7 +739,7 @@ mod tests {
         /// Fails once, as a file does after a failed sync.
         struct Full(bool);
         impl DurableRecord for Full {
-            fn accepted(&mut self, _: Accepted) {}
+            fn taken_in(&mut self, _: &JournalRecord<'_>) {}
             fn begun(&mut self, _: Instant, _: Batch) {}
             fn returned(&mut self, _: Instant, _: Batch) {}
             fn happened(&mut self, _: Instant, _: &RunEvent) {}

@@ -6,7 +6,7 @@
 
 use super::super::answer::Answer;
 use super::journaled::DurableRecord;
-use crate::journal::record::{Accepted, AttemptTime, ContentKind, GivenAway, JournalRecord, SettledItems};
+use crate::journal::record::{AttemptTime, ContentKind, GivenAway, JournalRecord, SettledItems};
 use crate::journal::writer::{ContentPlace, JournalWriter, PIECE_BYTES_MAX};
 use crate::model::event::RunEvent;
 use crate::model::ids::Batch;
@@ -63,8 +63,8 @@ const fn since_start(at: Instant) -> Duration {
 }
 
 impl DurableRecord for Recording {
-    fn accepted(&mut self, accepted: Accepted) {
-        self.writer.record(&JournalRecord::Accepted(accepted));
+    fn taken_in(&mut self, record: &JournalRecord<'_>) {
+        self.writer.record(record);
     }
 
     fn begun(&mut self, now: Instant, batch: Batch) {

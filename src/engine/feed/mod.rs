@@ -13,19 +13,21 @@ mod input_check;
 mod intake;
 mod payloads;
 mod queue_watch;
+mod recognised;
 mod refused;
 mod resumed;
 
 pub use cut::split as split_payload;
 pub use earlier::{EarlierItems, IsStored};
 pub use input_check::{InputCheck, InputDiffers};
+pub use intake::IntakeNote;
 pub use queue_watch::QueueWatch;
+pub use recognised::RecognisedItems;
 pub use resumed::ResumedItems;
 
 use super::token::Port;
 use super::turn::Turn;
 use crate::core::input::Input;
-use crate::journal::record::Accepted;
 use crate::model::arrangement::ItemForm;
 use crate::model::ids::{Attempt, ItemId};
 use crate::model::item_set::ItemSet;
@@ -103,6 +105,8 @@ struct PastOfInput {
     earlier: Option<EarlierItems>,
     /// Items that the journal has, until the source has delivered them.
     resumed: Option<ResumedItems>,
+    /// Items that are known by their hashes.
+    recognised: Option<RecognisedItems>,
     /// `None`: there is no journal.
     intake: Option<Intake>,
     /// What is asked of items in the queue of the journal.
@@ -156,8 +160,20 @@ impl Feed {
         }
     }
 
+    /// The same for a journal of a run that goes on by item.
+    #[must_use]
+    pub fn with_journal_by_item(self, recognised: RecognisedItems) -> Self {
+        let (recognised, intake) = (Some(recognised), Some(Intake::new(0)));
+        Self { past: PastOfInput { recognised, intake, ..self.past }, ..self }
+    }
+
+    /// Whether a journal has to be told of the intake, although nothing else has happened.
+    pub fn has_to_record(&self) -> bool {
+        self.past.intake.as_ref().is_some_and(Intake::is_urgent)
+    }
+
     /// What was accepted since the last call, for a journal.
-    pub fn take_accepted(&mut self, mut take: impl FnMut(Accepted)) {
+    pub fn take_accepted(&mut self, mut take: impl FnMut(IntakeNote)) {
         if let Some(intake) = &mut self.past.intake {
             intake.take().for_each(&mut take);
         }
@@ -302,6 +318,10 @@ impl Feed {
         if let Some(resumed) = &mut self.past.resumed {
             let parts = resumed.take(payload, delimiter);
             return self.go_on(parts, turn);
+        }
+        if let (Some(recognised), Some(intake)) = (&mut self.past.recognised, &mut self.past.intake) {
+            let parts = recognised.take(payload, self.next, delimiter, intake);
+            return self.go_on(Ok(parts), turn);
         }
         let Some(earlier) = &mut self.past.earlier else { return self.arrive(payload, turn) };
         let first = self.next;

@@ -22,6 +22,10 @@ pub enum JournalError {
     State { path: PathBuf, error: JournalStateError },
     #[error("go on with the journal {}: {}; give --force to go on all the same", path.display(), of_fact(difference))]
     Fact { path: PathBuf, difference: FactDifference },
+    #[error("go on with the journal {} by item: it was made without --resume-by item, so it has no hashes of its items; leave --resume-by out, or make a new journal with it", path.display())]
+    ByPosition { path: PathBuf },
+    #[error("go on with the journal {} by position: it was made with --resume-by item; add --resume-by item", path.display())]
+    ByItem { path: PathBuf },
     #[error("go on with the journal {}: {error}; give --force to go on all the same", path.display())]
     Input { path: PathBuf, error: InputDiffers },
     #[error("take items from the queue {}: the file {error}", path.display())]

@@ -4,6 +4,7 @@
 
 use crate::journal::record::RunFact;
 use crate::model::config::{Config, ExecSpec, InputSpec, SourceSpec, Split, WorkerSpec};
+use crate::model::journal_spec::ResumeBy;
 use crate::model::spec::ProtocolKind;
 use std::ffi::OsString;
 use std::os::unix::ffi::OsStrExt;
@@ -11,6 +12,18 @@ use std::os::unix::fs::MetadataExt;
 
 /// Facts whose name begins so say where the items came from. The items themselves are compared instead.
 const OF_INPUT: &str = "input";
+
+/// Facts of the output file, which has to go on looking as it does. Of a run that goes on by item, these alone have to stay.
+const OF_OUTPUT: [&str; 4] = ["output file", "output", "order", "tag"];
+
+/// What ends an item, and what kinds of items there are.
+const DELIMITER: &str = "delimiter";
+const ITEMS: &str = "items";
+const WITH_PRIORITIES: &[u8] = b"with priorities";
+
+/// How a run goes on.
+const RESUME: &str = "resume";
+const BY_ITEM: &[u8] = b"by item";
 
 /// A value is shown up to here.
 const SHOWN_CHARS: usize = 200;
@@ -51,6 +64,9 @@ pub fn facts_of(config: &Config) -> Vec<RunFact<'static>> {
     }
     if let Some(folder) = &config.surroundings.workdir {
         add("folder", folder.as_bytes().to_vec());
+    }
+    if config.journal.as_ref().is_some_and(|journal| journal.resume_by == ResumeBy::Item) {
+        add(RESUME, BY_ITEM.to_vec());
     }
     if let Some(file) = config.journal.as_ref().and_then(|journal| journal.output_file.as_ref()) {
         // Whatever the file looks like has to stay.
@@ -95,15 +111,15 @@ fn add_items(source: &SourceSpec, add: &mut impl FnMut(&str, Vec<u8>)) {
         SourceSpec::Lines { input, split, priority } => {
             add_input(input, add);
             match split {
-                Split::Delimiter(byte) => add("delimiter", vec![*byte]),
-                Split::Block { .. } | Split::Records(_) => add("items", b"blocks".to_vec()),
+                Split::Delimiter(byte) => add(DELIMITER, vec![*byte]),
+                Split::Block { .. } | Split::Records(_) => add(ITEMS, b"blocks".to_vec()),
             }
             if *priority {
-                add("items", b"with priorities".to_vec());
+                add(ITEMS, WITH_PRIORITIES.to_vec());
             }
         }
         SourceSpec::Arranged { inputs, .. } => {
-            add("items", b"arranged".to_vec());
+            add(ITEMS, b"arranged".to_vec());
             for input in inputs {
                 match &input.source {
                     SourceSpec::Lines { input, .. } => add_input(input, add),
@@ -130,6 +146,29 @@ fn add_input(input: &InputSpec, add: &mut impl FnMut(&str, Vec<u8>)) {
 /// Each with a NUL behind it.
 fn words(argv: &[OsString]) -> Vec<u8> {
     argv.iter().flat_map(|word| [word.as_bytes(), b"\0"].concat()).collect()
+}
+
+/// How the run of these facts goes on.
+pub fn resumed_by(facts: &[RunFact<'_>]) -> ResumeBy {
+    match facts.iter().any(|fact| fact.name == RESUME && *fact.value == *BY_ITEM) {
+        true => ResumeBy::Item,
+        false => ResumeBy::Position,
+    }
+}
+
+/// What is run, by these facts: a part of the hash of each item. That items have priorities changes none of them.
+pub fn of_command<'a>(facts: &'a [RunFact<'static>]) -> Vec<&'a RunFact<'static>> {
+    let matters = |fact: &&RunFact<'_>| {
+        let name = &*fact.name;
+        !name.starts_with(OF_INPUT) && !OF_OUTPUT.contains(&name) && name != RESUME && name != DELIMITER
+    };
+    let is_priority = |fact: &&RunFact<'_>| fact.name == ITEMS && *fact.value == *WITH_PRIORITIES;
+    facts.iter().filter(matters).filter(|fact| !is_priority(fact)).collect()
+}
+
+/// Those that have to stay where a run goes on by item.
+pub fn of_output(facts: &[RunFact<'static>]) -> Vec<RunFact<'static>> {
+    facts.iter().filter(|fact| OF_OUTPUT.contains(&&*fact.name)).cloned().collect()
 }
 
 /// The first fact in which the journal and the run differ.
@@ -165,6 +204,32 @@ mod tests {
             |name: &'static str, value: &str| RunFact { name: name.into(), value: value.as_bytes().to_vec().into() };
         let [delimiter, input] = items;
         vec![fact("worker", "exec"), fact("command", command), fact("delimiter", delimiter), fact("input", input)]
+    }
+
+    #[test]
+    fn what_is_run_is_a_part_of_the_hash_and_how_it_is_read_and_shown_is_not() {
+        let fact =
+            |(name, value): (&'static str, &'static str)| RunFact { name: name.into(), value: value.as_bytes().into() };
+        let facts = [
+            ("worker", "exec"),
+            ("command", "x\0"),
+            ("variable A", "b"),
+            ("resume", "by item"),
+            ("output file", "f"),
+            ("output", "results"),
+            ("order", "kept"),
+            ("tag", ""),
+            ("input", "stdin"),
+            ("input size", "7"),
+            ("delimiter", "\n"),
+            ("items", "with priorities"),
+            ("items", "arranged"),
+        ]
+        .map(fact);
+        let values = |facts: Vec<&RunFact<'_>>| facts.iter().map(|fact| fact.name.to_string()).collect::<Vec<_>>();
+        assert_eq!(values(of_command(&facts)), ["worker", "command", "variable A", "items"]);
+        assert_eq!(values(of_output(&facts).iter().collect()), ["output file", "output", "order", "tag"]);
+        assert_eq!((resumed_by(&facts), resumed_by(&facts[..3])), (ResumeBy::Item, ResumeBy::Position));
     }
 
     #[test]

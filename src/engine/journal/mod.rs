@@ -12,19 +12,21 @@ mod tests;
 pub use error::JournalError;
 
 use super::commit::{Commit, Journaled, PendingResults, Recording, SessionOutput};
-use super::feed::{Feed, InputCheck, InputDiffers, ResumedItems};
-use crate::journal::books::ItemStage;
+use super::feed::{Feed, InputCheck, InputDiffers, RecognisedItems, ResumedItems};
+use crate::journal::books::Books;
 use crate::journal::file_reader::JournalFileReader;
 use crate::journal::fingerprint::RecordedInput;
-use crate::journal::queue_file;
+use crate::journal::item_hash::ItemHasher;
 use crate::journal::locked;
+use crate::journal::queue_file;
 use crate::journal::record::{JournalMark, JournalRecord, RunFact};
 use crate::journal::state::JournalState;
 use crate::journal::writer::JournalWriter;
 use crate::model::config::{Config, InputSpec, OutputMode, ResultsFormat, ShowWhen, SourceSpec};
 use crate::model::ids::ItemId;
 use crate::model::item_set::ItemSet;
-use crate::model::journal_spec::{Durability, JournalSpec, TriedAgain};
+use crate::model::journal_spec::{Durability, JournalSpec, ResumeBy, TriedAgain};
+use crate::model::words::counted;
 use crate::mutant::mutant;
 use crate::source::Source;
 use crate::sys::clock::{self, Clock};
@@ -33,10 +35,11 @@ use crate::sys::outbox::Outbox;
 use crate::sys::random;
 use crate::sys::spill::SpillFile;
 use error::named;
-use facts::difference;
 pub use facts::facts_of;
+use facts::{difference, of_command, of_output, resumed_by};
 use output_file::OutputFile;
 use queue_source::{AskedOfItems, QueueSource};
+use std::collections::BTreeMap;
 use std::io;
 use std::os::fd::{AsFd, OwnedFd};
 use std::os::unix::fs::MetadataExt;
@@ -142,8 +145,17 @@ impl OpenedJournal {
         match JournalState::read(file.file()) {
             Ok(_) if self.spec.resume.is_none() => return Err(JournalError::Exists { path }),
             Ok(earlier) => {
-                let recorded = earlier.opened.as_ref().map(|opened| opened.facts.as_slice());
-                let differs = recorded.and_then(|recorded| difference(recorded, &self.facts));
+                let opened = earlier.opened.as_ref();
+                let by = self.spec.resume_by;
+                match opened.map_or(by, |opened| resumed_by(&opened.facts)) {
+                    recorded if recorded == by => {}
+                    ResumeBy::Position => return Err(JournalError::ByPosition { path }),
+                    ResumeBy::Item => return Err(JournalError::ByItem { path }),
+                }
+                let differs = opened.and_then(|opened| match by {
+                    ResumeBy::Position => difference(&opened.facts, &self.facts),
+                    ResumeBy::Item => difference(&of_output(&opened.facts), &of_output(&self.facts)),
+                });
                 let differs = mutant!(FactsIgnored, differs, None);
                 if let Some(difference) = differs.filter(|_| !self.spec.forced) {
                     return Err(JournalError::Fact { path, difference });
@@ -207,7 +219,8 @@ impl OpenedJournal {
         };
         let shared = Arc::new(file.file().try_clone().map_err(|error| of_read(error.into()))?);
         let reader = || JournalFileReader::new(Arc::clone(&shared)).map_err(|error| of_read(error.into()));
-        if let (Some(earlier), Some(mut source), false) = (&self.earlier, context.same_source, self.spec.forced) {
+        let takes_any_input = self.spec.forced || self.spec.resume_by == ResumeBy::Item;
+        if let (Some(earlier), Some(mut source), false) = (&self.earlier, context.same_source, takes_any_input) {
             let mut check = InputCheck::new(RecordedInput::new(reader()?), earlier.books.next_item());
             let same = feed.compare(source.as_mut(), &mut check);
             same.map_err(|error| JournalError::Input { path: path.clone(), error })?;
@@ -230,6 +243,13 @@ impl OpenedJournal {
         };
         let recording = Box::new(Recording::new(writer, keeps_results(context.config, &self.spec)));
         let order = context.config.policy.keep_order;
+        if self.spec.resume_by == ResumeBy::Item {
+            let notice = session.earlier.as_ref().map(|earlier| notice_by_item(&path, earlier));
+            let pending = PendingResults::new(BTreeMap::new(), reader()?, context.spill);
+            let journaled = Journaled::new(recording, order.then_some(ItemId(0)), Some(pending)).with_output(output);
+            let feed = feed.with_journal_by_item(self.recognised(session.earlier));
+            return Ok(BegunJournal { journaled, feed, notice });
+        }
         let Some(earlier) = session.earlier else {
             let journaled = Journaled::new(recording, order.then_some(ItemId(0)), None).with_output(output);
             return Ok(BegunJournal { journaled, feed: feed.with_journal(0, None), notice: None });
@@ -248,6 +268,13 @@ impl OpenedJournal {
         let pending = PendingResults::new(pending, reader()?, context.spill);
         let journaled = Journaled::new(recording, next, Some(pending)).with_output(output);
         Ok(BegunJournal { journaled, feed: feed.with_journal(input_bytes, Some(resumed)), notice })
+    }
+
+    /// What the items of the list are recognised by, where the run goes on by item.
+    fn recognised(&self, earlier: Option<JournalState>) -> RecognisedItems {
+        let known = earlier.map(|earlier| earlier.known).unwrap_or_default();
+        let again = self.spec.resume.map_or(TriedAgain::None, |resume| resume.again);
+        RecognisedItems::new(ItemHasher::new(of_command(&self.facts)), known, again)
     }
 }
 
@@ -309,18 +336,10 @@ impl<'a> SessionPlan<'a> {
         let Some(earlier) = &mut self.earlier else {
             return records.iter().for_each(|record| writer.record(record));
         };
-        let is_again = |stage| match again {
-            TriedAgain::None => false,
-            TriedAgain::Dead => stage == ItemStage::Dead,
-            TriedAgain::FailedAndDead => matches!(stage, ItemStage::Dead | ItemStage::Failed),
-        };
-        for (first, end, _) in earlier.books.from(ItemId(0)).filter(|(.., state)| is_again(state.stage)) {
-            let mut at = first;
-            while at < end {
-                let count = u32::try_from(end.0 - at.0).unwrap_or(u32::MAX);
-                records.push(JournalRecord::Reopened { first: at, count });
-                at = at.plus(u64::from(count));
-            }
+        match self.spec.resume_by {
+            ResumeBy::Position => records.extend(reopened(&earlier.books, again)),
+            ResumeBy::Item if is_opened => records.push(JournalRecord::Anew { facts: facts.to_vec() }),
+            ResumeBy::Item => {}
         }
         let mut note = |earlier: &mut JournalState, record: &JournalRecord<'_>| {
             earlier.take(writer.offset(), record);
@@ -334,6 +353,20 @@ impl<'a> SessionPlan<'a> {
             note(earlier, &JournalRecord::Heeded { until: queue.end() });
         }
     }
+}
+
+/// The records of items that have their outcome, and are tried again.
+fn reopened(books: &Books, again: TriedAgain) -> Vec<JournalRecord<'static>> {
+    let mut records = Vec::new();
+    for (first, end, _) in books.from(ItemId(0)).filter(|(.., state)| state.stage.is_tried_again(again)) {
+        let mut at = first;
+        while at < end {
+            let count = u32::try_from(end.0 - at.0).unwrap_or(u32::MAX);
+            records.push(JournalRecord::Reopened { first: at, count });
+            at = at.plus(u64::from(count));
+        }
+    }
+    records
 }
 
 /// Whether results have to be recorded: they are shown, so that what was not given away can be shown again, or asked for.
@@ -355,15 +388,25 @@ fn notice(path: &Path, earlier: &JournalState) -> String {
     let totals = earlier.books.totals();
     let waiting = totals.waiting + totals.in_flight;
     let settled = totals.accepted - waiting;
-    let name = path.display();
-    let torn = match earlier.torn_bytes {
-        0 => String::new(),
-        bytes => format!("; {bytes} bytes behind byte {} were no whole record and are cut off", earlier.whole_bytes),
-    };
+    let (name, torn) = (path.display(), torn(earlier));
     format!(
         "supervisor: goes on with {name}: {settled} of {} items that were read have their outcome, {waiting} run again{torn}",
         totals.accepted
     )
+}
+
+fn notice_by_item(path: &Path, earlier: &JournalState) -> String {
+    let (known, done) = earlier.known.totals();
+    let (name, torn) = (path.display(), torn(earlier));
+    let known = counted(known, "item is", "items are");
+    format!("supervisor: goes on with {name} by item: {known} known by what they are, {done} of them done{torn}")
+}
+
+fn torn(earlier: &JournalState) -> String {
+    match earlier.torn_bytes {
+        0 => String::new(),
+        bytes => format!("; {bytes} bytes behind byte {} were no whole record and are cut off", earlier.whole_bytes),
+    }
 }
 
 /// What else the run writes to this file.

@@ -19,6 +19,11 @@ use std::process::ExitCode;
 
 /// Writes the items, each with what ended it in the input. The error is how to exit.
 pub fn export(journal: &ExportedJournal, flags: &ExportFlags) -> Result<ExitCode, ExitCode> {
+    if journal.index.books.earlier_lists().is_some() {
+        return Err(refuse_input(
+            "its items were in several lists; give one to a run with --resume --resume-by item, which runs what is not done",
+        ));
+    }
     let (name, mut input) = open(journal, flags)?;
     let Some(item_end) = journal.item_end() else {
         return Err(refuse_input("the journal does not tell what ends an item of the input"));
