@@ -42,6 +42,12 @@ impl ItemStage {
     pub const fn is_settled(self) -> bool {
         !matches!(self, Self::Waiting | Self::InFlight)
     }
+
+    /// Whether an item that stands there was given up.
+    #[must_use]
+    pub const fn is_failure(self) -> bool {
+        matches!(self, Self::Failed | Self::Dead)
+    }
 }
 
 /// What is known of an item.
@@ -166,10 +172,12 @@ impl Books {
             JournalRecord::Opened { .. } => self.is_opened = true,
             _ if !self.is_opened => return Err(BookFaultKind::NotOpened),
             JournalRecord::Session { .. } => self.begin_session(),
-            // It speaks of the file.
-            JournalRecord::Safe { .. } => {}
+            // They speak of the file.
+            JournalRecord::Safe { .. } | JournalRecord::Compacted { .. } => {}
             _ if !self.in_session => return Err(BookFaultKind::NoSession),
             JournalRecord::Accepted(accepted) => return self.accept(accepted.first, accepted.count),
+            JournalRecord::Recovered { first, count, .. } => return self.accept(*first, *count),
+            JournalRecord::ResultsKept => {}
             JournalRecord::Begun { first, count, attempt, .. } => return self.begin(*first, *count, attempt.0),
             JournalRecord::Returned { first, count, attempt, .. } => return self.give_back(*first, *count, attempt.0),
             JournalRecord::Retried { item, .. } => return self.retry(*item),

@@ -56,6 +56,9 @@ mod kind {
     pub const CLOSED: u8 = 10;
     pub const RETURNED: u8 = 11;
     pub const SAFE: u8 = 12;
+    pub const RESULTS_KEPT: u8 = 16;
+    pub const RECOVERED: u8 = 17;
+    pub const COMPACTED: u8 = 18;
 }
 
 /// The head of a file.
@@ -150,6 +153,9 @@ const fn kind_of(record: &JournalRecord<'_>) -> u8 {
         JournalRecord::Closed { .. } => kind::CLOSED,
         JournalRecord::Returned { .. } => kind::RETURNED,
         JournalRecord::Safe { .. } => kind::SAFE,
+        JournalRecord::ResultsKept => kind::RESULTS_KEPT,
+        JournalRecord::Recovered { .. } => kind::RECOVERED,
+        JournalRecord::Compacted { .. } => kind::COMPACTED,
     }
 }
 
@@ -196,7 +202,14 @@ fn put_fields(out: &mut Vec<u8>, record: &JournalRecord<'_>) -> Result<(), Layou
             out.extend(settled.causes_omitted.to_le_bytes());
         }
         JournalRecord::Reopened { first, count } => put_items(out, *first, *count),
-        JournalRecord::Safe { until } => out.extend(until.to_le_bytes()),
+        JournalRecord::Safe { until: number } | JournalRecord::Compacted { sessions: number } => {
+            out.extend(number.to_le_bytes());
+        }
+        JournalRecord::ResultsKept => {}
+        JournalRecord::Recovered { first, count, offset, bytes } => {
+            put_items(out, *first, *count);
+            [*offset, *bytes].iter().for_each(|field| out.extend(field.to_le_bytes()));
+        }
         JournalRecord::Content(piece) => {
             put_items(out, piece.first, piece.count);
             out.push(content_code(piece.kind));
@@ -271,6 +284,12 @@ fn get_fields<'a>(kind: u8, fields: &mut Fields<'a>) -> Option<JournalRecord<'a>
             JournalRecord::Emitted { shown, output_bytes: fields.u64()? }
         }
         kind::SAFE => JournalRecord::Safe { until: fields.u64()? },
+        kind::RESULTS_KEPT => JournalRecord::ResultsKept,
+        kind::RECOVERED => {
+            let (first, count) = fields.items()?;
+            JournalRecord::Recovered { first, count, offset: fields.u64()?, bytes: fields.u64()? }
+        }
+        kind::COMPACTED => JournalRecord::Compacted { sessions: fields.u64()? },
         kind::CLOSED => JournalRecord::Closed { exit_code: fields.u8()?, all: fields.truth()? },
         _ => return None,
     })

@@ -10,6 +10,8 @@
 
 pub mod audit;
 pub mod books;
+pub mod compact;
+pub mod compact_plan;
 pub mod content_order;
 mod fields;
 pub mod file_reader;
@@ -18,10 +20,15 @@ pub mod index;
 pub mod item_contents;
 pub mod item_map;
 pub mod item_story;
+mod kept_marks;
 pub mod layout;
+pub mod locked;
 pub mod progress;
 pub mod read_through;
 pub mod reader;
 pub mod record;
+pub mod repair;
+pub mod repair_scan;
+pub mod rewrite;
 pub mod state;
 pub mod writer;

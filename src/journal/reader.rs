@@ -243,6 +243,9 @@ pub(super) mod tests {
             JournalRecord::Closed { exit_code: 3, all: false },
             JournalRecord::Returned { first: ItemId(1), count: 2, attempt: Attempt(3), at: Duration(8) },
             JournalRecord::Safe { until: 99 },
+            JournalRecord::ResultsKept,
+            JournalRecord::Recovered { first: ItemId(4), count: 6, offset: 8, bytes: 12 },
+            JournalRecord::Compacted { sessions: 1 },
         ]
     }
 
@@ -386,8 +389,12 @@ pub(super) mod tests {
         let at = HEAD_BYTES as u64;
         for (number, record) in (1_u8..).zip(records()) {
             let mut framed = Vec::new();
-            // The kinds are numbered in the order of `records`, but for the second settlement.
-            let kind = if number <= 6 { number } else { number - 1 };
+            // The kinds are numbered in the order of `records`, but for the second settlement and numbers that are free.
+            let kind = match number {
+                ..=6 => number,
+                7..=13 => number - 1,
+                _ => number + 2,
+            };
             layout::append(&mut framed, MARK, at, &record).unwrap();
             let payload = &framed[record::HEAD_BYTES..];
             assert_eq!(layout::parse(kind, payload, MARK, at).as_ref(), Some(&record));

@@ -5,7 +5,7 @@
 use super::books::{BookFault, Books};
 use super::file_reader::{JournalFileReader, JournalReadError};
 use super::reader::{HeadError, JournalEnd};
-use super::record::{ContentKind, GivenAway, JournalMark, JournalRecord, RunFact, SettledItems};
+use super::record::{Accepted, ContentKind, GivenAway, JournalMark, JournalRecord, RunFact, SettledItems};
 use crate::model::ids::ItemId;
 use crate::model::outcome::Cause;
 use std::collections::BTreeMap;
@@ -17,7 +17,7 @@ use std::io;
 pub enum JournalStateError {
     #[error(transparent)]
     Read(#[from] JournalReadError),
-    #[error("is damaged at byte {at}, and whole records follow at byte {next}; `supervisor audit` says what is there")]
+    #[error("is damaged at byte {at}, and whole records follow at byte {next}; `supervisor audit --repair` keeps what is whole")]
     Damaged { at: u64, next: u64 },
     #[error("has records that contradict each other: {} (at byte {})", .0.kind, .0.offset)]
     Books(BookFault),
@@ -49,8 +49,8 @@ pub struct PendingOutcome {
     pub settled: SettledItems<'static>,
     /// In order.
     pub contents: Vec<PiecePlace>,
-    /// Of the record of the outcome.
-    recorded_at: u64,
+    /// The offset of the record of the outcome.
+    pub recorded_at: u64,
 }
 
 /// What a journal says.
@@ -97,22 +97,22 @@ impl JournalState {
     /// # Errors
     /// It is no journal, or a damaged one.
     pub fn read(file: &File) -> Result<Self, JournalStateError> {
+        Self::read_along(file, |_, _| {})
+    }
+
+    /// Reads the file, and gives each record with its offset to `also`.
+    ///
+    /// # Errors
+    /// As of [`JournalState::read`].
+    pub fn read_along(
+        file: &File,
+        mut also: impl FnMut(u64, &JournalRecord<'_>),
+    ) -> Result<Self, JournalStateError> {
         let mut reader = JournalFileReader::new(file)?;
-        let mut read = Self {
-            mark: reader.head().mark,
-            opened: None,
-            books: Books::new(),
-            causes: BTreeMap::new(),
-            pending: BTreeMap::new(),
-            places: PendingPlaces::default(),
-            input_bytes: 0,
-            output_bytes: 0,
-            last_session: None,
-            whole_bytes: 0,
-            torn_bytes: 0,
-        };
+        let mut read = Self::new(reader.head().mark);
         while let Some((offset, record)) = reader.next_record()? {
             read.take(offset, &record);
+            also(offset, &record);
         }
         if let Some(fault) = read.books.faults().0.first() {
             return Err(JournalStateError::Books(*fault));
@@ -124,6 +124,24 @@ impl JournalState {
             JournalEnd::Damaged { at, next } => return Err(JournalStateError::Damaged { at, next }),
         };
         Ok(read)
+    }
+
+    /// Of a journal without records.
+    #[must_use]
+    pub const fn new(mark: JournalMark) -> Self {
+        Self {
+            mark,
+            opened: None,
+            books: Books::new(),
+            causes: BTreeMap::new(),
+            pending: BTreeMap::new(),
+            places: PendingPlaces { by_offset: BTreeMap::new(), open: BTreeMap::new() },
+            input_bytes: 0,
+            output_bytes: 0,
+            last_session: None,
+            whole_bytes: 0,
+            torn_bytes: 0,
+        }
     }
 
     /// Takes the next record, which lies at this offset.
@@ -139,7 +157,9 @@ impl JournalState {
                 // Contents of attempts whose outcome was not recorded.
                 self.places.open.clear();
             }
-            JournalRecord::Accepted(accepted) => self.input_bytes = accepted.offset.saturating_add(accepted.bytes),
+            JournalRecord::Accepted(Accepted { offset, bytes, .. }) | JournalRecord::Recovered { offset, bytes, .. } => {
+                self.input_bytes = offset.saturating_add(*bytes);
+            }
             JournalRecord::Retried { item, causes: new, .. } => {
                 self.causes.entry(item.0).or_default().extend(new.iter().cloned());
             }
@@ -160,6 +180,8 @@ impl JournalState {
             | JournalRecord::Begun { .. }
             | JournalRecord::Returned { .. }
             | JournalRecord::Safe { .. }
+            | JournalRecord::Compacted { .. }
+            | JournalRecord::ResultsKept
             | JournalRecord::Closed { .. } => {}
         }
     }

@@ -6,6 +6,7 @@
 mod answer;
 mod audit;
 mod check_worker;
+mod compact;
 mod compare;
 mod export;
 mod flow;
@@ -14,6 +15,7 @@ mod journal_file;
 mod parallel;
 #[cfg(feature = "plot")]
 mod plot_target;
+mod repair;
 mod replay;
 mod run;
 mod sem;
@@ -83,6 +85,7 @@ fn carry_out(subcommand: Subcommand) -> ExitCode {
         Subcommand::Stats(command) => stats::run(&command),
         Subcommand::Export(flags) => export::run(&flags),
         Subcommand::Audit(flags) => audit::run(&flags),
+        Subcommand::Compact(flags) => compact::run(&flags),
         Subcommand::Status(flags) => status::run(&flags),
         Subcommand::Show(flags) => show::run(&flags),
         Subcommand::CheckWorker(check) => check_worker::run(&check),

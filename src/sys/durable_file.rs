@@ -20,6 +20,9 @@ use std::path::Path;
 const STEP_BYTES_MIN: u64 = 1 << 20;
 const STEP_BYTES_MAX: u64 = 64 << 20;
 
+/// A file whose name another one takes again and again, while it is opened, counts as locked.
+const REPLACED_MAX: u32 = 16;
+
 /// Why a file is not taken. The texts follow its path.
 #[derive(Debug, thiserror::Error)]
 pub enum DurableFileError {
@@ -91,6 +94,36 @@ impl DurableFile {
     /// # Errors
     /// It is not a file of ours alone; it is as it was then.
     pub fn open(path: &Path, unlocked: bool) -> Result<Self, DurableFileError> {
+        for _ in 0..REPLACED_MAX {
+            let file = Self::open_named(path, unlocked)?;
+            // Before the lock was had, another file may have taken the name (`sys/replaced_file.rs`).
+            if file.has_name(path) {
+                return Ok(file);
+            }
+        }
+        Err(DurableFileError::Locked)
+    }
+
+    /// Makes a file that is not there, with mode 0600, and locks it.
+    ///
+    /// # Errors
+    /// Something has this name, or those of the system.
+    pub fn make(path: &Path) -> io::Result<Self> {
+        let mut options = OpenOptions::new();
+        let file = options.read(true).write(true).create_new(true).mode(0o600).open(path)?;
+        record_lock::lock_open_file(&file)?;
+        Ok(Self { file, end: 0, reserved: 0, reserves: true, failed: None })
+    }
+
+    /// Whether the name is that of this file.
+    #[must_use]
+    pub fn has_name(&self, path: &Path) -> bool {
+        let identity = |metadata: std::fs::Metadata| (metadata.dev(), metadata.ino());
+        let own = self.file.metadata().map(identity);
+        own.is_ok_and(|own| path.symlink_metadata().is_ok_and(|named| identity(named) == own))
+    }
+
+    fn open_named(path: &Path, unlocked: bool) -> Result<Self, DurableFileError> {
         refuse_other_kinds(path)?;
         // Of a name that has become something else meanwhile.
         let flags = OFlag::O_NOFOLLOW | OFlag::O_NONBLOCK;
