@@ -242,10 +242,10 @@ pub(super) mod tests {
             JournalRecord::Emitted { shown: GivenAway::Before(ItemId(2)), output_bytes: 40 },
             JournalRecord::Closed { exit_code: 3, all: false },
             JournalRecord::Returned { first: ItemId(1), count: 2, attempt: Attempt(3), at: Duration(8) },
-            JournalRecord::Safe { until: 99 },
             JournalRecord::ResultsKept,
             JournalRecord::Recovered { first: ItemId(4), count: 6, offset: 8, bytes: 12 },
             JournalRecord::Compacted { sessions: 1 },
+            JournalRecord::Safe { until: 99 },
         ]
     }
 
@@ -281,7 +281,7 @@ pub(super) mod tests {
     /// Journals exist: their bytes stay what they are.
     #[test]
     fn the_format_stays() {
-        assert_eq!(crc32c::crc32c(&journal(&records()).0), 0x530e_4e07, "the bytes of a journal; raise FORMAT_VERSION");
+        assert_eq!(crc32c::crc32c(&journal(&records()).0), 0x71fa_9889, "the bytes of a journal; raise FORMAT_VERSION");
     }
 
     #[test]
@@ -392,8 +392,9 @@ pub(super) mod tests {
             // The kinds are numbered in the order of `records`, but for the second settlement and numbers that are free.
             let kind = match number {
                 ..=6 => number,
-                7..=13 => number - 1,
-                _ => number + 2,
+                7..=12 => number - 1,
+                13..=15 => number + 3,
+                _ => 12,
             };
             layout::append(&mut framed, MARK, at, &record).unwrap();
             let payload = &framed[record::HEAD_BYTES..];

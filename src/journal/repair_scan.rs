@@ -68,6 +68,10 @@ impl RepairScan {
         self.faults += u64::from(damage.is_fault());
         self.next.damage.get_or_insert(damage.offset());
         self.is_behind_damage = true;
+        if self.sessions == 0 && damage.is_fault() {
+            // The record that tells how much was compacted may be lost.
+            self.compacted_sessions.get_or_insert(u64::MAX);
+        }
         self.is_compacted_part_damaged |= damage.is_fault() && self.is_in_compacted_part();
         self.pieces.lose_all(&mut self.useless_pieces);
     }

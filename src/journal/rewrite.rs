@@ -152,3 +152,6 @@ impl NewJournal {
         Ok(WrittenJournal { replacement, file, bytes })
     }
 }
+
+#[cfg(test)]
+mod tests;
