@@ -208,7 +208,7 @@ fn what_cannot_be_written_anew_is_refused_and_stays() {
     assert!(std::fs::read(place.path("journal")).unwrap() == journal, "and nothing has changed");
     // A run that goes on.
     let used = place.name("used");
-    let mut child = start(&["-q", "--journal", &used, "--", "sleep", "100", ":::", "a"].map(str::to_owned));
+    let mut child = start(&["-q", "--journal", &used, "--", "sleep", ":::", "100"].map(str::to_owned));
     while std::fs::metadata(&used).map_or(0, |metadata| metadata.len()) == 0 {
         std::thread::yield_now();
     }

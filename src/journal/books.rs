@@ -42,12 +42,6 @@ impl ItemStage {
     pub const fn is_settled(self) -> bool {
         !matches!(self, Self::Waiting | Self::InFlight)
     }
-
-    /// Whether an item that stands there was given up.
-    #[must_use]
-    pub const fn is_failure(self) -> bool {
-        matches!(self, Self::Failed | Self::Dead)
-    }
 }
 
 /// What is known of an item.
@@ -332,7 +326,7 @@ impl Books {
     /// Where an item stands; `None`: it was never accepted.
     #[must_use]
     pub fn item(&self, item: ItemId) -> Option<ItemState> {
-        self.items.among(item.0, item.0.checked_add(1)?).next().map(|(_, _, state)| state)
+        self.items.at(item.0)
     }
 
     /// The items from this one on, in stretches of equal state: the first one, the one behind the last one, the state.

@@ -10,7 +10,7 @@ use super::books::ItemStage;
 use super::file_reader::JournalFileReader;
 use super::item_map::ItemMap;
 use super::kept_marks::KeptMarks;
-use super::record::{ContentKind, ContentPiece, GivenAway, JournalRecord, SettledItems};
+use super::record::{Accepted, ContentKind, ContentPiece, GivenAway, JournalRecord, SettledItems};
 use super::state::{JournalState, JournalStateError};
 use crate::model::ids::ItemId;
 use std::collections::BTreeSet;
@@ -33,6 +33,8 @@ pub struct CompactPlan {
     reopened: ItemMap<Reopenings>,
     /// Whether all records of an item are kept.
     whole_stories: ItemMap<bool>,
+    /// The newest text of an item: how often the item had been reopened then, and one more.
+    texts: ItemMap<u32>,
     pub(super) marks: KeptMarks,
     /// The last record of a session that left no item.
     closed_all: Option<u64>,
@@ -53,8 +55,8 @@ impl CompactPlan {
         whole_stories.push(end, false);
         let pieces = state.pending.values().flat_map(|pending| &pending.contents);
         let pending_pieces = pieces.map(|place| place.record_offset).collect();
-        let FirstReading { sessions, reopened, marks, closed_all } = facts;
-        let mut plan = Self { state, sessions, reopened, whole_stories, marks, closed_all, pending_pieces };
+        let FirstReading { sessions, reopened, texts, marks, closed_all } = facts;
+        let mut plan = Self { state, sessions, reopened, whole_stories, texts, marks, closed_all, pending_pieces };
         plan.keep_whole_stories();
         plan.close_over_batches(file)?;
         Ok(plan)
@@ -119,7 +121,7 @@ impl CompactPlan {
     /// Whether all records of an item are kept.
     #[must_use]
     pub fn has_whole_story(&self, item: u64) -> bool {
-        self.whole_stories.among(item, item.saturating_add(1)).any(|(.., whole)| whole)
+        self.whole_stories.at(item) == Some(true)
     }
 
     /// The stretches of these items whose records are all kept.
@@ -151,13 +153,15 @@ impl CompactPlan {
         is_asked: bool,
     ) -> bool {
         let item = piece.first.0;
-        let total = self.reopened.among(item, item.saturating_add(1)).next().map(|(.., total)| total.times);
-        let is_last = so_far.times.among(item, item.saturating_add(1)).next().map(|(.., times)| times) == total;
-        let stage = self.state.books.item(piece.first).map(|state| state.stage);
+        let times = so_far.times.at(item);
         match piece.kind {
-            // A later failure has the text again.
-            ContentKind::Item => is_last || self.has_whole_story(item) || !stage.is_some_and(ItemStage::is_failure),
+            ContentKind::Item => {
+                let newest = times.map(|times| times.saturating_add(1));
+                self.texts.at(item) == newest || self.has_whole_story(item)
+            }
             ContentKind::Output | ContentKind::Errors => {
+                let stage = self.state.books.item(piece.first).map(|state| state.stage);
+                let is_last = self.reopened.at(item).map(|total| total.times) == times;
                 let stands = is_last && stage.is_some_and(ItemStage::is_settled);
                 self.pending_pieces.contains(&offset) || (is_asked && stands)
             }
@@ -204,13 +208,15 @@ impl ReopenedSoFar {
 struct FirstReading {
     sessions: u64,
     reopened: ItemMap<Reopenings>,
+    texts: ItemMap<u32>,
     marks: KeptMarks,
     closed_all: Option<u64>,
 }
 
 impl Default for FirstReading {
     fn default() -> Self {
-        Self { sessions: 0, reopened: ItemMap::new(0), marks: KeptMarks::default(), closed_all: None }
+        let (reopened, texts) = (ItemMap::new(0), ItemMap::new(0));
+        Self { sessions: 0, reopened, texts, marks: KeptMarks::default(), closed_all: None }
     }
 }
 
@@ -218,10 +224,15 @@ impl FirstReading {
     fn take(&mut self, offset: u64, record: &JournalRecord<'_>) {
         match record {
             JournalRecord::Session { .. } => self.sessions += 1,
-            JournalRecord::Accepted(accepted) => {
-                self.reopened.push(u64::from(accepted.count), Reopenings::default());
+            JournalRecord::Accepted(Accepted { count, .. }) | JournalRecord::Recovered { count, .. } => {
+                self.reopened.push(u64::from(*count), Reopenings::default());
+                self.texts.push(u64::from(*count), 0);
             }
-            JournalRecord::Recovered { count, .. } => self.reopened.push(u64::from(*count), Reopenings::default()),
+            JournalRecord::Content(piece) if piece.kind == ContentKind::Item => {
+                let (first, end) = range(piece.first, piece.count);
+                let times = self.reopened.at(first).map_or(0, |reopened| reopened.times);
+                self.texts.change(first, end, |_| times.saturating_add(1));
+            }
             JournalRecord::Reopened { first, count } => {
                 let (first, end) = range(*first, *count);
                 let again = |old: Reopenings| Reopenings { times: old.times.saturating_add(1), last_offset: offset };

@@ -90,6 +90,11 @@ impl<T: Copy + Eq> ItemMap<T> {
         joined.filter(|(first, last, _)| first < last)
     }
 
+    /// The value of one item.
+    pub fn at(&self, item: u64) -> Option<T> {
+        self.among(item, item.saturating_add(1)).next().map(|(.., value)| value)
+    }
+
     /// Whether all of these items have a value.
     #[must_use]
     pub const fn holds(&self, begin: u64, end: u64) -> bool {

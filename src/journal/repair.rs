@@ -407,10 +407,6 @@ impl<'a> KeptRecords<'a> {
     }
 
     fn settle(&mut self, offset: u64, settled: &SettledItems<'_>, told: Told<'_>) -> bool {
-        if self.plan.run_again.contains(&offset) {
-            self.summary.run_again += u64::from(settled.count);
-            return false;
-        }
         let (first, count) = (settled.first, settled.count);
         let end = first.plus(u64::from(count));
         if end > self.books.next_item() {
@@ -428,16 +424,31 @@ impl<'a> KeptRecords<'a> {
         if !stretches.map(|(.., state)| state).all(can_be) {
             return false;
         }
+        let at = settled.at;
+        let is_run_again = self.plan.run_again.contains(&offset);
         self.each_stretch((first, count), |kept, items, state| {
             if state.stage.is_settled() {
-                kept.tell_of_lost_end(items, state, settled.at, offset, told);
-            } else if attempts < state.attempts {
-                let (first, count) = items;
-                let (attempt, at) = (Attempt(state.attempts), settled.at);
+                kept.tell_of_lost_end(items, state, at, offset, told);
+            }
+            let (first, count) = items;
+            if state.stage == ItemStage::InFlight && attempts < state.attempts {
+                let attempt = Attempt(state.attempts);
                 kept.tell(offset, &JournalRecord::Returned { first, count, attempt, at }, told);
+            } else if is_run_again && settled.attempts > state.attempts {
+                // The attempts that it had are not done again under the same numbers.
+                let attempt = Attempt(settled.attempts);
+                let is_in_flight = state.stage == ItemStage::InFlight;
+                if is_in_flight {
+                    kept.tell_of_lost_end(items, state, at, offset, told);
+                }
+                kept.tell(offset, &JournalRecord::Begun { first, count, attempt, at }, told);
             }
             true
         });
+        if is_run_again {
+            self.summary.run_again += u64::from(settled.count);
+            return false;
+        }
         self.tell(offset, &JournalRecord::Settled(settled.clone()), told);
         true
     }

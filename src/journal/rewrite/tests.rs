@@ -91,7 +91,7 @@ impl DrawnJournal {
         if draw.one_in(3) {
             self.push(JournalRecord::ResultsKept);
         }
-        let failed = self.books.from(ItemId(0)).filter(|(.., state)| state.stage.is_failure());
+        let failed = self.books.from(ItemId(0)).filter(|(.., state)| matches!(state.stage, ItemStage::Failed | ItemStage::Dead));
         let failed: Vec<_> = failed.map(|(first, end, _)| (first, (end.0 - first.0) as u32)).collect();
         for (first, count) in failed.into_iter().filter(|_| draw.one_in(2)) {
             self.push(JournalRecord::Reopened { first, count });
