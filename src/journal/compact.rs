@@ -132,7 +132,8 @@ impl<'a> SecondReading<'a> {
         }
         // A result that is to be given away belongs to a record of its own.
         let is_single = self.plan.is_pending(settled, offset) || self.plan.has_whole_story(settled.first.0);
-        if !is_single && let Some(held) = &mut self.held
+        if !is_single
+            && let Some(held) = &mut self.held
             && can_join(held, settled)
         {
             held.count += settled.count;
@@ -170,12 +171,9 @@ impl<'a> SecondReading<'a> {
 
 /// Whether two outcomes are one of neighbours, of which all that is told is the same.
 fn can_join(one: &SettledItems<'_>, next: &SettledItems<'_>) -> bool {
-    let is_plain = |settled: &SettledItems<'_>| {
-        settled.time.is_none() && settled.causes.is_empty() && settled.causes_omitted == 0
-    };
-    let told = |settled: &SettledItems<'_>| {
-        (settled.attempts, settled.worker, settled.pid, settled.at, settled.exit)
-    };
+    let is_plain =
+        |settled: &SettledItems<'_>| settled.time.is_none() && settled.causes.is_empty() && settled.causes_omitted == 0;
+    let told = |settled: &SettledItems<'_>| (settled.attempts, settled.worker, settled.pid, settled.at, settled.exit);
     one.first.plus(u64::from(one.count)) == next.first
         && one.count.checked_add(next.count).is_some()
         && is_plain(one)

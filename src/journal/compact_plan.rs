@@ -145,13 +145,7 @@ impl CompactPlan {
 
     /// Whether a piece of a content is kept. `is_asked`: its session keeps results.
     #[must_use]
-    pub fn keeps_piece(
-        &self,
-        offset: u64,
-        piece: &ContentPiece<'_>,
-        so_far: &ReopenedSoFar,
-        is_asked: bool,
-    ) -> bool {
+    pub fn keeps_piece(&self, offset: u64, piece: &ContentPiece<'_>, so_far: &ReopenedSoFar, is_asked: bool) -> bool {
         let item = piece.first.0;
         let times = so_far.times.at(item);
         match piece.kind {
@@ -174,7 +168,6 @@ impl CompactPlan {
         self.closed_all == Some(offset)
     }
 }
-
 
 /// How often items were reopened before a record.
 #[derive(Debug)]

@@ -78,7 +78,8 @@ impl<T: Copy + Eq> ItemMap<T> {
         });
         let recent = self.recent.get(self.place(begin)..).unwrap_or_default().iter();
         let recent = recent.map(|stretch| (stretch.first, stretch.end, stretch.value));
-        let mut parts = older.into_iter().flatten().chain(recent.take_while(move |(first, ..)| *first < end)).peekable();
+        let mut parts =
+            older.into_iter().flatten().chain(recent.take_while(move |(first, ..)| *first < end)).peekable();
         let joined = iter::from_fn(move || {
             let (first, mut last, value) = parts.next()?;
             // The last of the older ones and the first of the recent ones may be one stretch.

@@ -118,9 +118,10 @@ impl RepairPlan {
         report.records_left_out = summary.left_out;
         report.may_have_lost_result = summary.run_again;
         report.read_again_from = summary.unknown_from;
-        let shown_again = state.pending.iter().filter(|(first, pending)| {
-            pending.recorded_at < summary.shown_before || **first < summary.shown_items_end
-        });
+        let shown_again = state
+            .pending
+            .iter()
+            .filter(|(first, pending)| pending.recorded_at < summary.shown_before || **first < summary.shown_items_end);
         report.shown_again = shown_again.map(|(_, pending)| u64::from(pending.settled.count)).sum();
     }
 
@@ -239,8 +240,7 @@ impl<'a> KeptRecords<'a> {
         if !self.is_behind_damage || !self.summary.is_opened {
             return false;
         }
-        let SessionStart { started_unix_ns, pid } =
-            self.session.unwrap_or(SessionStart { started_unix_ns: 0, pid: 0 });
+        let SessionStart { started_unix_ns, pid } = self.session.unwrap_or(SessionStart { started_unix_ns: 0, pid: 0 });
         self.tell(offset, &JournalRecord::Session { started_unix_ns, pid }, told);
         self.in_session = true;
         true
@@ -346,13 +346,7 @@ impl<'a> KeptRecords<'a> {
         all
     }
 
-    fn begin(
-        &mut self,
-        items: (ItemId, u32),
-        (attempt, at): (Attempt, Duration),
-        offset: u64,
-        told: Told<'_>,
-    ) -> bool {
+    fn begin(&mut self, items: (ItemId, u32), (attempt, at): (Attempt, Duration), offset: u64, told: Told<'_>) -> bool {
         self.each_stretch(items, |kept, (first, count), state| {
             let can_be = match state.stage {
                 ItemStage::InFlight if attempt.0 == state.attempts => true,

@@ -124,11 +124,8 @@ impl RepairScan {
         } else if first.0 < next.item {
             return;
         }
-        *next = ExpectedBlock {
-            item: first.plus(u64::from(count)).0,
-            offset: offset.saturating_add(bytes),
-            damage: None,
-        };
+        *next =
+            ExpectedBlock { item: first.plus(u64::from(count)).0, offset: offset.saturating_add(bytes), damage: None };
     }
 }
 

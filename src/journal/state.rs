@@ -17,7 +17,9 @@ use std::io;
 pub enum JournalStateError {
     #[error(transparent)]
     Read(#[from] JournalReadError),
-    #[error("is damaged at byte {at}, and whole records follow at byte {next}; `supervisor audit --repair` keeps what is whole")]
+    #[error(
+        "is damaged at byte {at}, and whole records follow at byte {next}; `supervisor audit --repair` keeps what is whole"
+    )]
     Damaged { at: u64, next: u64 },
     #[error("has records that contradict each other: {} (at byte {})", .0.kind, .0.offset)]
     Books(BookFault),
@@ -104,10 +106,7 @@ impl JournalState {
     ///
     /// # Errors
     /// As of [`JournalState::read`].
-    pub fn read_along(
-        file: &File,
-        mut also: impl FnMut(u64, &JournalRecord<'_>),
-    ) -> Result<Self, JournalStateError> {
+    pub fn read_along(file: &File, mut also: impl FnMut(u64, &JournalRecord<'_>)) -> Result<Self, JournalStateError> {
         let mut reader = JournalFileReader::new(file)?;
         let mut read = Self::new(reader.head().mark);
         while let Some((offset, record)) = reader.next_record()? {
@@ -157,7 +156,8 @@ impl JournalState {
                 // Contents of attempts whose outcome was not recorded.
                 self.places.open.clear();
             }
-            JournalRecord::Accepted(Accepted { offset, bytes, .. }) | JournalRecord::Recovered { offset, bytes, .. } => {
+            JournalRecord::Accepted(Accepted { offset, bytes, .. })
+            | JournalRecord::Recovered { offset, bytes, .. } => {
                 self.input_bytes = offset.saturating_add(*bytes);
             }
             JournalRecord::Retried { item, causes: new, .. } => {

@@ -61,6 +61,8 @@ pub fn say_damage(path: &Path, extent: &ReadExtent) -> bool {
         more => format!(" and at {}", counted(more as u64, "further place", "further places")),
     };
     let (name, offset) = (path.display(), first.offset());
-    say(&format_args!("the journal {name} is damaged at offset {offset}{more}; `supervisor audit` tells where, and `supervisor audit --repair` keeps what is whole"));
+    say(&format_args!(
+        "the journal {name} is damaged at offset {offset}{more}; `supervisor audit` tells where, and `supervisor audit --repair` keeps what is whole"
+    ));
     true
 }

@@ -70,7 +70,10 @@ fn push_losses(text: &mut String, report: &RepairReport) {
     }
     for (first, end) in &report.recovered {
         let items = items(&[(*first, *end)]);
-        let _ = writeln!(text, "the acceptance of {items} is lost; what lies around it tells of them, and the next session cannot compare them with the input");
+        let _ = writeln!(
+            text,
+            "the acceptance of {items} is lost; what lies around it tells of them, and the next session cannot compare them with the input"
+        );
     }
     if let Some(first) = report.read_again_from {
         let _ = writeln!(
