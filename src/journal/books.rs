@@ -312,13 +312,20 @@ impl Books {
         check: impl Fn(u64, ItemState) -> Result<(), BookFaultKind>,
     ) -> Result<(), BookFaultKind> {
         self.known(begin, end)?;
+        if let Some(state) = self.items.shared(begin, end) {
+            return check(begin, state);
+        }
         self.items.among(begin, end).try_for_each(|(first, _, state)| check(first, state))
     }
 
     fn change(&mut self, begin: u64, end: u64, new_state: impl Fn(ItemState) -> ItemState) {
-        for (first, last, state) in self.items.among(begin, end) {
-            self.counts[state.stage as usize] -= last - first;
-            self.counts[new_state(state).stage as usize] += last - first;
+        let mut count = |items: u64, state: ItemState| {
+            self.counts[state.stage as usize] -= items;
+            self.counts[new_state(state).stage as usize] += items;
+        };
+        match self.items.shared(begin, end) {
+            Some(state) => count(end - begin, state),
+            None => self.items.among(begin, end).for_each(|(first, last, state)| count(last - first, state)),
         }
         self.items.change(begin, end, new_state);
     }

@@ -16,7 +16,7 @@ pub struct ItemMap<T> {
     /// Older items, by the first one of a stretch: the item behind the last one, and the value of all.
     older: BTreeMap<u64, (u64, T)>,
     /// The items behind those, in order.
-    recent: Vec<Stretch<T>>,
+    recent: Vec<ItemStretch<T>>,
     /// Where the recent items begin.
     recent_first: u64,
     recent_max: usize,
@@ -27,7 +27,7 @@ pub struct ItemMap<T> {
 
 /// Consecutive items with one value.
 #[derive(Clone, Copy, Debug)]
-struct Stretch<T> {
+struct ItemStretch<T> {
     first: u64,
     end: u64,
     value: T,
@@ -65,7 +65,7 @@ impl<T: Copy + Eq> ItemMap<T> {
         }
         match self.recent.last_mut() {
             Some(last) if last.value == value => last.end = self.end,
-            _ => self.recent.push(Stretch { first, end: self.end, value }),
+            _ => self.recent.push(ItemStretch { first, end: self.end, value }),
         }
         self.age();
     }
@@ -91,7 +91,15 @@ impl<T: Copy + Eq> ItemMap<T> {
         joined.filter(|(first, last, _)| first < last)
     }
 
+    /// The value of these items, if they are recent and in one stretch, which is found at once.
+    #[must_use]
+    pub fn shared(&self, begin: u64, end: u64) -> Option<T> {
+        let stretch = self.recent.get(self.place(begin))?;
+        (begin < end && stretch.first <= begin && end <= stretch.end).then_some(stretch.value)
+    }
+
     /// The value of one item.
+    #[must_use]
     pub fn at(&self, item: u64) -> Option<T> {
         self.among(item, item.saturating_add(1)).next().map(|(.., value)| value)
     }
@@ -141,10 +149,10 @@ impl<T: Copy + Eq> ItemMap<T> {
         let mut new = Vec::with_capacity(until - from + 2);
         let mut push = |first: u64, end: u64, value: T| match new.last_mut() {
             _ if first >= end => {}
-            Some(Stretch { end: last, value: other, .. }) if *other == value => *last = end,
-            _ => new.push(Stretch { first, end, value }),
+            Some(ItemStretch { end: last, value: other, .. }) if *other == value => *last = end,
+            _ => new.push(ItemStretch { first, end, value }),
         };
-        for Stretch { first, end: last, value } in &self.recent[from..until] {
+        for ItemStretch { first, end: last, value } in &self.recent[from..until] {
             let (changed, behind) = ((*first).max(begin).min(*last), (*last).min(end).max(*first));
             push(*first, changed.min(behind), *value);
             push(changed, behind, new_value(*value));
@@ -180,7 +188,7 @@ impl<T: Copy + Eq> ItemMap<T> {
             }
             (true, false) => {
                 self.recent[at].first = last;
-                self.recent.insert(at, Stretch { first, end: last, value });
+                self.recent.insert(at, ItemStretch { first, end: last, value });
             }
             (false, true) if joins_behind => {
                 self.recent[at].end = first;
@@ -188,12 +196,12 @@ impl<T: Copy + Eq> ItemMap<T> {
             }
             (false, true) => {
                 self.recent[at].end = first;
-                self.recent.insert(at + 1, Stretch { first, end: last, value });
+                self.recent.insert(at + 1, ItemStretch { first, end: last, value });
             }
             (false, false) => {
                 self.recent[at].end = first;
-                let behind = Stretch { first: last, ..stretch };
-                self.recent.splice(at + 1..at + 1, [Stretch { first, end: last, value }, behind]);
+                let behind = ItemStretch { first: last, ..stretch };
+                self.recent.splice(at + 1..at + 1, [ItemStretch { first, end: last, value }, behind]);
             }
         }
     }
@@ -203,7 +211,7 @@ impl<T: Copy + Eq> ItemMap<T> {
         if self.recent.len() <= self.recent_max {
             return;
         }
-        for Stretch { first, end, value } in self.recent.drain(..self.recent_max.div_ceil(2)) {
+        for ItemStretch { first, end, value } in self.recent.drain(..self.recent_max.div_ceil(2)) {
             self.recent_first = end;
             match self.older.last_entry() {
                 Some(mut last) if last.get().1 == value => last.get_mut().0 = end,

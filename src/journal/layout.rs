@@ -202,8 +202,8 @@ fn put_fields(out: &mut Vec<u8>, record: &JournalRecord<'_>) -> Result<(), Layou
             out.extend(settled.causes_omitted.to_le_bytes());
         }
         JournalRecord::Reopened { first, count } => put_items(out, *first, *count),
-        JournalRecord::Safe { until: number } | JournalRecord::Compacted { sessions: number } => {
-            out.extend(number.to_le_bytes());
+        JournalRecord::Safe { until: own } | JournalRecord::Compacted { sessions: own } => {
+            out.extend(own.to_le_bytes());
         }
         JournalRecord::ResultsKept => {}
         JournalRecord::Recovered { first, count, offset, bytes } => {
@@ -218,12 +218,7 @@ fn put_fields(out: &mut Vec<u8>, record: &JournalRecord<'_>) -> Result<(), Layou
             put_bytes(out, &piece.bytes);
         }
         JournalRecord::Emitted { shown, output_bytes } => {
-            let (code, until) = match shown {
-                GivenAway::Before(item) => (0, item.0),
-                GivenAway::RecordedBefore(offset) => (1, *offset),
-            };
-            out.push(code);
-            out.extend(until.to_le_bytes());
+            put_given_away(out, *shown);
             out.extend(output_bytes.to_le_bytes());
         }
         JournalRecord::Closed { exit_code, all } => out.extend([*exit_code, u8::from(*all)]),
@@ -346,6 +341,15 @@ const fn content_kind_of(code: u8) -> Option<ContentKind> {
         2 => ContentKind::Item,
         _ => return None,
     })
+}
+
+fn put_given_away(out: &mut Vec<u8>, shown: GivenAway) {
+    let (code, until) = match shown {
+        GivenAway::Before(item) => (0, item.0),
+        GivenAway::RecordedBefore(offset) => (1, offset),
+    };
+    out.push(code);
+    out.extend(until.to_le_bytes());
 }
 
 fn put_holder(out: &mut Vec<u8>, worker: Option<WorkerId>, pid: Option<u32>) {

@@ -16,6 +16,7 @@ use super::writer::JournalWriter;
 use crate::sys::durable_file::{DurableFile, DurableFileError};
 use crate::sys::random;
 use crate::sys::replaced_file::{self, Replacement};
+use crate::sys::signals;
 use std::fs::File;
 use std::io;
 use std::path::{Path, PathBuf};
@@ -75,6 +76,8 @@ pub enum Repair {
 /// # Errors
 /// The journal is in use, none, or damaged, and the like.
 pub fn compact(path: &Path) -> Result<CompactedBytes, RewriteError> {
+    // A limit of the size of a file is an error, and not the end of this process.
+    let _normalised = signals::normalise();
     let old = lock(path)?;
     let plan = CompactPlan::of(old.file())?;
     let new = NewJournal::begin(path, &old).map_err(RewriteError::Write)?;
@@ -95,6 +98,8 @@ pub fn compact(path: &Path) -> Result<CompactedBytes, RewriteError> {
 /// # Errors
 /// The journal is in use, or none, or it cannot be written.
 pub fn repair(path: &Path) -> Result<Repair, RewriteError> {
+    // A limit of the size of a file is an error, and not the end of this process.
+    let _normalised = signals::normalise();
     let old = lock(path)?;
     let audit = JournalAudit::of(old.file())?;
     if audit.is_balanced() && !audit.is_damaged() {

@@ -6,7 +6,6 @@ use crate::cli::AnswerForm;
 use crate::cli::subcommand::compact::CompactFlags;
 use crate::journal::rewrite;
 use crate::reporter::object::Object;
-use crate::sys::signals;
 use std::process::ExitCode;
 
 /// Writes a journal anew in less space.
@@ -18,8 +17,6 @@ pub fn run(flags: &CompactFlags) -> ExitCode {
 fn compact(flags: &CompactFlags) -> Result<ExitCode, ExitCode> {
     // Nothing is done whose answer nobody can read.
     refuse_closed_stdout()?;
-    // A limit of the size of a file is an error, and not the end of this process.
-    let _normalised = signals::normalise();
     let bytes =
         rewrite::compact(&flags.file).map_err(|error| journal_file::refuse_rewrite("compact", &flags.file, &error))?;
     Ok(match flags.output.unwrap_or_default() {

@@ -9,7 +9,6 @@ use crate::journal::repair::RepairReport;
 use crate::journal::rewrite::{self, Repair};
 use crate::model::words::counted;
 use crate::reporter::object::Object;
-use crate::sys::signals;
 use std::fmt::Write;
 use std::path::Path;
 use std::process::ExitCode;
@@ -21,8 +20,6 @@ const STRETCHES_NAMED_MAX: usize = 20;
 pub fn repair(flags: &AuditFlags) -> Result<ExitCode, ExitCode> {
     // Nothing is done whose answer nobody can read.
     refuse_closed_stdout()?;
-    // A limit of the size of a file is an error, and not the end of this process.
-    let _normalised = signals::normalise();
     let repair =
         rewrite::repair(&flags.file).map_err(|error| journal_file::refuse_rewrite("repair", &flags.file, &error))?;
     Ok(match flags.output.unwrap_or_default() {
