@@ -272,8 +272,11 @@ fn owned(record: &JournalRecord<'_>) -> Record {
     JournalReader::new(Box::leak(bytes.into_boxed_slice())).unwrap().next().unwrap().1
 }
 
-/// What a run would give away, with the bytes of each content.
-fn pending(place: &Place) -> BTreeMap<u64, (u64, Vec<(ContentKind, Vec<u8>)>)> {
+/// By the first item: the offset of the outcome, and the bytes of each content.
+type PendingContents = BTreeMap<u64, (u64, Vec<(ContentKind, Vec<u8>)>)>;
+
+/// What a run would give away.
+fn pending(place: &Place) -> PendingContents {
     let state = JournalState::read(&place.file()).unwrap();
     let records: BTreeMap<_, _> = place.records().into_iter().collect();
     let of = |pending: &crate::journal::state::PendingOutcome| {
