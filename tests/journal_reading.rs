@@ -635,16 +635,40 @@ fn no_records_make_a_reader_fail_by_itself() {
 
 #[test]
 fn many_items_in_runs_of_a_thousand_are_audited() {
+    let of_run = |first| vec![accepted(first, 1000), begun(first, 1000, 1), settled(first, 1000, Outcome::Done)];
+    audit_many("JOURNAL_FILE", of_run);
+}
+
+/// As commands make it: several are in flight, and end in another order. `JOURNAL_FILE_OF_COMMANDS` keeps it.
+#[test]
+fn many_items_with_an_outcome_each_are_audited() {
+    audit_many("JOURNAL_FILE_OF_COMMANDS", |first| {
+        let mut records = vec![accepted(first, 1000)];
+        for group in (first..first + 1000).step_by(4) {
+            records.extend((group..group + 4).map(|item| begun(item, 1, 1)));
+            for item in [group + 2, group, group + 1, group + 3] {
+                records.push(content(item, ContentKind::Output, 0, true, b"a line\n"));
+                let time = Some(AttemptTime { started: Duration(item), runtime: Duration(1_000_000) });
+                let (pid, exit) = (Some(item as u32), Some(ExitStatus::Code(0)));
+                let outcome = settlement(item, 1, Outcome::Done);
+                records.push(JournalRecord::Settled(SettledItems { pid, time, exit, ..outcome }));
+            }
+            let shown = GivenAway::Before(ItemId(group + 4));
+            records.push(JournalRecord::Emitted { shown, output_bytes: group });
+        }
+        records
+    });
+}
+
+/// Audits a journal of many items. `of_run`: the records of a thousand of them.
+fn audit_many(file_variable: &str, of_run: impl Fn(u64) -> Vec<Record>) {
     let items: u64 = std::env::var("JOURNAL_ITEMS").map_or(100_000, |items| items.parse().unwrap());
     let folder = tempfile::tempdir().unwrap();
-    let path = std::env::var("JOURNAL_FILE").map_or_else(|_| folder.path().join("large"), PathBuf::from);
+    let path = std::env::var(file_variable).map_or_else(|_| folder.path().join("large"), PathBuf::from);
     let mut file = BufWriter::new(File::create(&path).unwrap());
     let mut bytes = layout::head(JournalHead { mark: MARK }).to_vec();
     let mut at = 0;
-    let runs = (0..items / 1000).flat_map(|run| {
-        let first = run * 1000;
-        [accepted(first, 1000), begun(first, 1000, 1), settled(first, 1000, Outcome::Done)]
-    });
+    let runs = (0..items / 1000).flat_map(|run| of_run(run * 1000));
     for record in [opened(), SESSION].into_iter().chain(runs) {
         let offset = at + bytes.len() as u64;
         layout::append(&mut bytes, MARK, offset, &record).unwrap();

@@ -205,7 +205,10 @@ impl Books {
             _ if !self.is_opened => return Err(BookFaultKind::NotOpened),
             JournalRecord::Session { .. } => self.begin_session(),
             // They speak of files.
-            JournalRecord::Safe { .. } | JournalRecord::Asked { .. } | JournalRecord::Heeded { .. } => {}
+            JournalRecord::Safe { .. }
+            | JournalRecord::Asked { .. }
+            | JournalRecord::Heeded { .. }
+            | JournalRecord::Compacted { .. } => {}
             // A person may ask for these between two sessions.
             JournalRecord::Reopened { first, count } => return self.reopen(*first, *count),
             JournalRecord::Dropped { first, count } => return self.drop_items(*first, *count),
@@ -220,6 +223,7 @@ impl Books {
         self.is_begun = true;
         match record {
             JournalRecord::Accepted(accepted) => self.accept(accepted.first, accepted.count),
+            JournalRecord::Recovered { first, count, .. } => self.accept(*first, *count),
             JournalRecord::Hashes { first, hashes } => self.hash(*first, hashes.len() as u64),
             JournalRecord::Begun { first, count, attempt, .. } => self.begin(*first, *count, attempt.0),
             JournalRecord::Returned { first, count, attempt, .. } => self.give_back(*first, *count, attempt.0),
@@ -232,6 +236,8 @@ impl Books {
             JournalRecord::Dropped { first, count } => self.drop_items(*first, *count),
             // They are about no item.
             JournalRecord::Asked { .. }
+            | JournalRecord::ResultsKept
+            | JournalRecord::Compacted { .. }
             | JournalRecord::Heeded { .. }
             | JournalRecord::Opened { .. }
             | JournalRecord::Session { .. }
@@ -410,13 +416,20 @@ impl Books {
         check: impl Fn(u64, ItemState) -> Result<(), BookFaultKind>,
     ) -> Result<(), BookFaultKind> {
         self.known(begin, end)?;
+        if let Some(state) = self.items.shared(begin, end) {
+            return check(begin, state);
+        }
         self.items.among(begin, end).try_for_each(|(first, _, state)| check(first, state))
     }
 
     fn change(&mut self, begin: u64, end: u64, new_state: impl Fn(ItemState) -> ItemState) {
-        for (first, last, state) in self.items.among(begin, end) {
-            self.counts[state.stage as usize] -= last - first;
-            self.counts[new_state(state).stage as usize] += last - first;
+        let mut count = |items: u64, state: ItemState| {
+            self.counts[state.stage as usize] -= items;
+            self.counts[new_state(state).stage as usize] += items;
+        };
+        match self.items.shared(begin, end) {
+            Some(state) => count(end - begin, state),
+            None => self.items.among(begin, end).for_each(|(first, last, state)| count(last - first, state)),
         }
         self.items.change(begin, end, new_state);
     }
@@ -424,7 +437,7 @@ impl Books {
     /// Where an item stands; `None`: it was never accepted.
     #[must_use]
     pub fn item(&self, item: ItemId) -> Option<ItemState> {
-        self.items.among(item.0, item.0.checked_add(1)?).next().map(|(_, _, state)| state)
+        self.items.at(item.0)
     }
 
     /// The items from this one on, in stretches of equal state: the first one, the one behind the last one, the state.

@@ -102,7 +102,10 @@ impl<'a> Fields<'a> {
     }
 
     pub(super) fn causes(&mut self) -> Option<Vec<Cause>> {
-        (0..self.u8()?).map(|_| self.cause()).collect()
+        match self.u8()? {
+            0 => Some(Vec::new()),
+            causes => (0..causes).map(|_| self.cause()).collect(),
+        }
     }
 
     pub(super) fn cause(&mut self) -> Option<Cause> {

@@ -3,7 +3,7 @@
 //! Invariant: reads what the file held when it was opened; another process may append to it meanwhile.
 
 use super::layout::{self, FoundHead, HEAD_BYTES};
-use super::reader::{HeadError, JournalEnd, NoRecord, Search, record_at};
+use super::reader::{HeadError, JournalEnd, Search, record_at};
 use super::record::{JournalHead, JournalRecord};
 use crate::wire::record;
 use std::borrow::Borrow;
@@ -124,14 +124,19 @@ impl<F: Borrow<File>> JournalFileReader<F> {
     /// The file cannot be read.
     pub fn next_record(&mut self) -> io::Result<Option<(u64, JournalRecord<'_>)>> {
         let (offset, mark) = (self.offset, self.head.mark);
-        // Twice, since a record that is kept across a loop borrows the window for as long as the caller has it.
+        // As many bytes as the length of the record asks for, which is not trusted.
         let mut bytes_min = record::HEAD_BYTES;
-        while let Err(NoRecord { is_cut: true }) = record_at(self.bytes_at(offset, bytes_min)?, offset, mark) {
-            let held = self.bytes_at(offset, bytes_min)?.len();
-            if bytes_min >= RECORD_BYTES_MAX || held < bytes_min {
+        loop {
+            let bytes = self.bytes_at(offset, bytes_min)?;
+            let claimed = bytes.first_chunk().map_or(0, |length| u32::from_le_bytes(*length) as usize);
+            let wanted = record::HEAD_BYTES.saturating_add(claimed);
+            if wanted > RECORD_BYTES_MAX || bytes.len() < bytes_min {
                 return Ok(None);
             }
-            bytes_min = (held * 2).clamp(self.read_bytes, RECORD_BYTES_MAX);
+            if wanted <= bytes_min {
+                break;
+            }
+            bytes_min = wanted;
         }
         let start = (offset - self.window_offset) as usize;
         let Ok(Some((found, bytes))) = record_at(self.window.get(start..).unwrap_or_default(), offset, mark) else {

@@ -7,6 +7,7 @@
 
 use super::file_reader::JournalFileReader;
 use super::record::{Accepted, JournalRecord};
+use crate::model::ids::ItemId;
 use std::fs::File;
 use std::io;
 use std::sync::Arc;
@@ -31,6 +32,15 @@ impl Fingerprint {
     }
 }
 
+/// A block of the input that a journal has.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct RecordedBlock {
+    pub first: ItemId,
+    pub count: u32,
+    /// Of its bytes; `None`: it is lost, and any items will do.
+    pub hash: Option<u64>,
+}
+
 /// The blocks of the input that a journal has, in order.
 pub struct RecordedInput {
     reader: JournalFileReader<Arc<File>>,
@@ -47,10 +57,16 @@ impl RecordedInput {
     ///
     /// # Errors
     /// The journal cannot be read.
-    pub fn next_block(&mut self) -> io::Result<Option<Accepted>> {
+    pub fn next_block(&mut self) -> io::Result<Option<RecordedBlock>> {
         while let Some((_, record)) = self.reader.next_record()? {
-            if let JournalRecord::Accepted(accepted) = record {
-                return Ok(Some(accepted));
+            match record {
+                JournalRecord::Accepted(Accepted { first, count, hash, .. }) => {
+                    return Ok(Some(RecordedBlock { first, count, hash: Some(hash) }));
+                }
+                JournalRecord::Recovered { first, count, .. } => {
+                    return Ok(Some(RecordedBlock { first, count, hash: None }));
+                }
+                _ => {}
             }
         }
         Ok(None)

@@ -1,24 +1,47 @@
 //! What is known of each of many consecutive items, in memory that grows with the changes from one item to the next.
 //!
-//! Invariant: the items from the first to the last one have a value each, and neighbours with equal values share one entry.
+//! Changes come to the last items as a rule: those are a short list of stretches, and older ones a tree.
+//!
+//! Invariant: the items from the first to the last one have a value each, and neighbours with equal values are one stretch.
 
 use std::collections::BTreeMap;
+use std::iter;
+
+/// So many stretches are in the list; then the older half of them goes to the tree.
+const RECENT_MAX: usize = 512;
 
 /// Values of the items from a first one on.
 #[derive(Clone, Debug)]
 pub struct ItemMap<T> {
-    /// By their first item: the item behind the last one, and the value of all.
-    entries: BTreeMap<u64, (u64, T)>,
+    /// Older items, by the first one of a stretch: the item behind the last one, and the value of all.
+    older: BTreeMap<u64, (u64, T)>,
+    /// The items behind those, in order.
+    recent: Vec<ItemStretch<T>>,
+    /// Where the recent items begin.
+    recent_first: u64,
+    recent_max: usize,
     first: u64,
     /// The item behind the last one.
     end: u64,
+}
+
+/// Consecutive items with one value.
+#[derive(Clone, Copy, Debug)]
+struct ItemStretch<T> {
+    first: u64,
+    end: u64,
+    value: T,
 }
 
 impl<T: Copy + Eq> ItemMap<T> {
     /// No items, before this one.
     #[must_use]
     pub const fn new(first: u64) -> Self {
-        Self { entries: BTreeMap::new(), first, end: first }
+        Self::with_recent(first, RECENT_MAX)
+    }
+
+    const fn with_recent(first: u64, recent_max: usize) -> Self {
+        Self { older: BTreeMap::new(), recent: Vec::new(), recent_first: first, recent_max, first, end: first }
     }
 
     /// The item behind the last one.
@@ -27,31 +50,58 @@ impl<T: Copy + Eq> ItemMap<T> {
         self.end
     }
 
-    /// How many entries there are.
+    /// How many stretches are kept.
     #[must_use]
     pub fn entries(&self) -> usize {
-        self.entries.len()
+        self.older.len() + self.recent.len()
     }
 
     /// Adds items behind the last one.
     pub fn push(&mut self, count: u64, value: T) {
-        let begin = self.end;
-        self.end = begin.saturating_add(count);
-        if self.end == begin {
+        let first = self.end;
+        self.end = first.saturating_add(count);
+        if self.end == first {
             return;
         }
-        match self.entries.last_entry() {
-            Some(mut last) if last.get().1 == value => last.get_mut().0 = self.end,
-            _ => _ = self.entries.insert(begin, (self.end, value)),
+        match self.recent.last_mut() {
+            Some(last) if last.value == value => last.end = self.end,
+            _ => self.recent.push(ItemStretch { first, end: self.end, value }),
         }
+        self.age();
     }
 
     /// The stretches among these items, with their values; what lies outside has none.
     pub fn among(&self, begin: u64, end: u64) -> impl Iterator<Item = (u64, u64, T)> + '_ {
-        let from = self.entries.range(..=begin).next_back().map_or(begin, |(first, _)| *first);
-        let parts = self.entries.range(from..end.max(from));
-        let cut = move |(first, (last, value)): (&u64, &(u64, T))| ((*first).max(begin), (*last).min(end), *value);
-        parts.map(cut).filter(|(first, last, _)| first < last)
+        let older = (begin < self.recent_first).then(|| {
+            let from = self.older.range(..=begin).next_back().map_or(begin, |(first, _)| *first);
+            self.older.range(from..end.max(from)).map(|(first, (last, value))| (*first, *last, *value))
+        });
+        let recent = self.recent.get(self.place(begin)..).unwrap_or_default().iter();
+        let recent = recent.map(|stretch| (stretch.first, stretch.end, stretch.value));
+        let mut parts =
+            older.into_iter().flatten().chain(recent.take_while(move |(first, ..)| *first < end)).peekable();
+        let joined = iter::from_fn(move || {
+            let (first, mut last, value) = parts.next()?;
+            // The last of the older ones and the first of the recent ones may be one stretch.
+            while let Some((_, next_last, _)) = parts.next_if(|(next, _, other)| *next == last && *other == value) {
+                last = next_last;
+            }
+            Some((first.max(begin), last.min(end), value))
+        });
+        joined.filter(|(first, last, _)| first < last)
+    }
+
+    /// The value of these items, if they are recent and in one stretch, which is found at once.
+    #[must_use]
+    pub fn shared(&self, begin: u64, end: u64) -> Option<T> {
+        let stretch = self.recent.get(self.place(begin))?;
+        (begin < end && stretch.first <= begin && end <= stretch.end).then_some(stretch.value)
+    }
+
+    /// The value of one item.
+    #[must_use]
+    pub fn at(&self, item: u64) -> Option<T> {
+        self.among(item, item.saturating_add(1)).next().map(|(.., value)| value)
     }
 
     /// Whether all of these items have a value.
@@ -65,32 +115,138 @@ impl<T: Copy + Eq> ItemMap<T> {
         if begin >= end || !self.holds(begin, end) {
             return;
         }
+        if begin < self.recent_first {
+            self.change_older(begin, end.min(self.recent_first), &new_value);
+        }
+        if end > self.recent_first {
+            self.change_recent(begin.max(self.recent_first), end, &new_value);
+            self.age();
+        }
+    }
+
+    /// The first recent stretch that ends behind this item.
+    fn place(&self, item: u64) -> usize {
+        self.recent.partition_point(|stretch| stretch.end <= item)
+    }
+
+    fn change_recent(&mut self, begin: u64, end: u64, new_value: impl Fn(T) -> T) {
+        let at = self.place(begin);
+        let Some(stretch) = self.recent.get(at) else { return };
+        if stretch.end < end {
+            return self.rebuild(at, begin, end, new_value);
+        }
+        let value = new_value(stretch.value);
+        if value != stretch.value {
+            self.split(at, begin, end, value);
+        }
+    }
+
+    /// Changes items of several recent stretches, the first of which is at this place.
+    fn rebuild(&mut self, at: usize, begin: u64, end: u64, new_value: impl Fn(T) -> T) {
+        // With the neighbours, which may become equal to what changes.
+        let from = at.saturating_sub(1);
+        let until = self.recent.partition_point(|stretch| stretch.end < end).saturating_add(2).min(self.recent.len());
+        let mut new = Vec::with_capacity(until - from + 2);
+        let mut push = |first: u64, end: u64, value: T| match new.last_mut() {
+            _ if first >= end => {}
+            Some(ItemStretch { end: last, value: other, .. }) if *other == value => *last = end,
+            _ => new.push(ItemStretch { first, end, value }),
+        };
+        for ItemStretch { first, end: last, value } in &self.recent[from..until] {
+            let (changed, behind) = ((*first).max(begin).min(*last), (*last).min(end).max(*first));
+            push(*first, changed.min(behind), *value);
+            push(changed, behind, new_value(*value));
+            push(behind.max(changed), *last, *value);
+        }
+        self.recent.splice(from..until, new);
+    }
+
+    /// Gives a part of a recent stretch another value.
+    fn split(&mut self, at: usize, first: u64, last: u64, value: T) {
+        let stretch = self.recent[at];
+        let is_start = first == stretch.first;
+        let is_end = last == stretch.end;
+        let joins_before = is_start && at > 0 && self.recent[at - 1].value == value;
+        let joins_behind = is_end && self.recent.get(at + 1).is_some_and(|next| next.value == value);
+        match (is_start, is_end) {
+            (true, true) if joins_before && joins_behind => {
+                self.recent[at - 1].end = self.recent[at + 1].end;
+                self.recent.drain(at..at + 2);
+            }
+            (true, true) if joins_before => {
+                self.recent[at - 1].end = last;
+                self.recent.remove(at);
+            }
+            (true, true) if joins_behind => {
+                self.recent[at + 1].first = first;
+                self.recent.remove(at);
+            }
+            (true, true) => self.recent[at].value = value,
+            (true, false) if joins_before => {
+                self.recent[at - 1].end = last;
+                self.recent[at].first = last;
+            }
+            (true, false) => {
+                self.recent[at].first = last;
+                self.recent.insert(at, ItemStretch { first, end: last, value });
+            }
+            (false, true) if joins_behind => {
+                self.recent[at].end = first;
+                self.recent[at + 1].first = first;
+            }
+            (false, true) => {
+                self.recent[at].end = first;
+                self.recent.insert(at + 1, ItemStretch { first, end: last, value });
+            }
+            (false, false) => {
+                self.recent[at].end = first;
+                let behind = ItemStretch { first: last, ..stretch };
+                self.recent.splice(at + 1..at + 1, [ItemStretch { first, end: last, value }, behind]);
+            }
+        }
+    }
+
+    /// Keeps the list short.
+    fn age(&mut self) {
+        if self.recent.len() <= self.recent_max {
+            return;
+        }
+        for ItemStretch { first, end, value } in self.recent.drain(..self.recent_max.div_ceil(2)) {
+            self.recent_first = end;
+            match self.older.last_entry() {
+                Some(mut last) if last.get().1 == value => last.get_mut().0 = end,
+                _ => _ = self.older.insert(first, (end, value)),
+            }
+        }
+    }
+
+    fn change_older(&mut self, begin: u64, end: u64, new_value: impl Fn(T) -> T) {
         self.cut(begin);
         self.cut(end);
-        for (_, (_, value)) in self.entries.range_mut(begin..end) {
+        for (_, (_, value)) in self.older.range_mut(begin..end) {
             *value = new_value(*value);
         }
         self.join(begin, end);
     }
 
-    /// Lets an entry begin at this item.
+    /// Lets an older stretch begin at this item.
     fn cut(&mut self, at: u64) {
-        if let Some((_, entry)) = self.entries.range_mut(..at).next_back()
+        if let Some((_, entry)) = self.older.range_mut(..at).next_back()
             && entry.0 > at
         {
             let (last, value) = std::mem::replace(entry, (at, entry.1));
-            self.entries.insert(at, (last, value));
+            self.older.insert(at, (last, value));
         }
     }
 
-    /// Joins neighbours that have become equal, from the one before `begin` to the one at `end`.
+    /// Joins older neighbours that have become equal, from the one before `begin` to the one at `end`.
     fn join(&mut self, begin: u64, end: u64) {
-        let mut at = self.entries.range(..begin).next_back().map_or(begin, |(first, _)| *first);
-        while let Some((last, value)) = self.entries.get(&at).copied() {
-            match self.entries.get(&last).copied() {
+        let mut at = self.older.range(..begin).next_back().map_or(begin, |(first, _)| *first);
+        while let Some((last, value)) = self.older.get(&at).copied() {
+            match self.older.get(&last).copied() {
                 Some((next_last, next)) if next == value => {
-                    self.entries.remove(&last);
-                    self.entries.insert(at, (next_last, value));
+                    self.older.remove(&last);
+                    self.older.insert(at, (next_last, value));
                 }
                 _ if last > end => return,
                 _ => at = last,
@@ -129,7 +285,13 @@ mod tests {
     /// Against an array, with changes that a fixed generator draws.
     #[test]
     fn any_changes_are_those_of_an_array() {
-        let (mut map, mut array) = (ItemMap::new(0), Vec::new());
+        for recent_max in [1, 2, 5, 16, RECENT_MAX] {
+            compare_with_array(recent_max);
+        }
+    }
+
+    fn compare_with_array(recent_max: usize) {
+        let (mut map, mut array) = (ItemMap::with_recent(0, recent_max), Vec::new());
         let mut state = 7_u64;
         let mut draw = |below: u64| {
             state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
@@ -149,7 +311,8 @@ mod tests {
             let found: Vec<u8> = parts(&map).iter().flat_map(|(a, b, value)| (*a..*b).map(|_| *value)).collect();
             assert_eq!(found, array);
             assert!(parts(&map).windows(2).all(|pair| pair[0].2 != pair[1].2), "neighbours are joined");
-            assert_eq!(map.entries(), parts(&map).len());
+            let stretches = parts(&map).len();
+            assert!((stretches..=stretches + 1).contains(&map.entries()), "they may be two where the list begins");
         }
     }
 }

@@ -3,7 +3,7 @@
 //! Invariant: pure, and it says no more than the records do. Of contents, the first bytes alone are kept.
 
 use super::progress::time_of;
-use super::record::{ContentKind, ContentPiece, GivenAway, JournalRecord, RunFact, SettledItems};
+use super::record::{Accepted, ContentKind, ContentPiece, GivenAway, JournalRecord, RunFact, SettledItems};
 use crate::model::ids::ItemId;
 use crate::model::outcome::{Cause, Outcome};
 use crate::model::text::quoted_start;
@@ -119,14 +119,11 @@ impl ItemStory {
             JournalRecord::Opened { facts, .. } => self.item_end = delimiter(facts).unwrap_or(b'\n'),
             JournalRecord::Session { started_unix_ns, pid } => self.begin_session(*started_unix_ns, *pid),
             JournalRecord::Anew { facts } => self.begin_list(facts),
-            JournalRecord::Accepted(accepted) => {
-                self.next_item = self.next_item.max(accepted.first.plus(u64::from(accepted.count)));
-                if self.is_of(accepted.first, accepted.count) {
-                    self.is_accepted = true;
-                    let (first, end) = (accepted.offset, accepted.offset.saturating_add(accepted.bytes));
-                    let place = format!("at bytes {first} to {end} of the input{}", together(accepted.count));
-                    self.tell("accepted", format!("It was accepted, {place}."));
-                }
+            JournalRecord::Accepted(Accepted { first, count, offset, bytes, .. }) => {
+                self.accept(*first, *count, (*offset, *bytes), "");
+            }
+            JournalRecord::Recovered { first, count, offset, bytes } => {
+                self.accept(*first, *count, (*offset, *bytes), " What was recorded of that is lost.");
             }
             JournalRecord::Begun { first, count, attempt, .. } if self.is_of(*first, *count) => {
                 self.attempts = attempt.0;
@@ -168,6 +165,16 @@ impl ItemStory {
                 self.tell("closed", format!("Session {} ended with exit code {exit_code}.", self.session));
             }
             _ => {}
+        }
+    }
+
+    fn accept(&mut self, first: ItemId, count: u32, (offset, bytes): (u64, u64), note: &str) {
+        self.next_item = self.next_item.max(first.plus(u64::from(count)));
+        if self.is_of(first, count) {
+            self.is_accepted = true;
+            let end = offset.saturating_add(bytes);
+            let place = format!("at bytes {offset} to {end} of the input{}", together(count));
+            self.tell("accepted", format!("It was accepted, {place}.{note}"));
         }
     }
 

@@ -61,6 +61,9 @@ mod kind {
     pub const DROPPED: u8 = 13;
     pub const HASHES: u8 = 14;
     pub const ANEW: u8 = 15;
+    pub const RESULTS_KEPT: u8 = 16;
+    pub const RECOVERED: u8 = 17;
+    pub const COMPACTED: u8 = 18;
 }
 
 /// The head of a file.
@@ -160,6 +163,9 @@ const fn kind_of(record: &JournalRecord<'_>) -> u8 {
         JournalRecord::Dropped { .. } => kind::DROPPED,
         JournalRecord::Hashes { .. } => kind::HASHES,
         JournalRecord::Anew { .. } => kind::ANEW,
+        JournalRecord::ResultsKept => kind::RESULTS_KEPT,
+        JournalRecord::Recovered { .. } => kind::RECOVERED,
+        JournalRecord::Compacted { .. } => kind::COMPACTED,
     }
 }
 
@@ -206,7 +212,9 @@ fn put_fields(out: &mut Vec<u8>, record: &JournalRecord<'_>) -> Result<(), Layou
             put_causes(out, &settled.causes)?;
             out.extend(settled.causes_omitted.to_le_bytes());
         }
-        JournalRecord::Safe { until } | JournalRecord::Heeded { until } => out.extend(until.to_le_bytes()),
+        JournalRecord::Safe { until: own }
+        | JournalRecord::Heeded { until: own }
+        | JournalRecord::Compacted { sessions: own } => out.extend(own.to_le_bytes()),
         JournalRecord::Asked { item, request } => {
             out.extend(item.0.to_le_bytes());
             out.push(match request {
@@ -217,6 +225,11 @@ fn put_fields(out: &mut Vec<u8>, record: &JournalRecord<'_>) -> Result<(), Layou
         JournalRecord::Reopened { first, count } | JournalRecord::Dropped { first, count } => {
             put_items(out, *first, *count);
         }
+        JournalRecord::ResultsKept => {}
+        JournalRecord::Recovered { first, count, offset, bytes } => {
+            put_items(out, *first, *count);
+            [*offset, *bytes].iter().for_each(|field| out.extend(field.to_le_bytes()));
+        }
         JournalRecord::Content(piece) => {
             put_items(out, piece.first, piece.count);
             out.push(content_code(piece.kind));
@@ -225,12 +238,7 @@ fn put_fields(out: &mut Vec<u8>, record: &JournalRecord<'_>) -> Result<(), Layou
             put_bytes(out, &piece.bytes);
         }
         JournalRecord::Emitted { shown, output_bytes } => {
-            let (code, until) = match shown {
-                GivenAway::Before(item) => (0, item.0),
-                GivenAway::RecordedBefore(offset) => (1, *offset),
-            };
-            out.push(code);
-            out.extend(until.to_le_bytes());
+            put_given_away(out, *shown);
             out.extend(output_bytes.to_le_bytes());
         }
         JournalRecord::Closed { exit_code, all } => out.extend([*exit_code, u8::from(*all)]),
@@ -305,6 +313,12 @@ fn get_fields<'a>(kind: u8, fields: &mut Fields<'a>) -> Option<JournalRecord<'a>
             };
             JournalRecord::Asked { item, request }
         }
+        kind::RESULTS_KEPT => JournalRecord::ResultsKept,
+        kind::RECOVERED => {
+            let (first, count) = fields.items()?;
+            JournalRecord::Recovered { first, count, offset: fields.u64()?, bytes: fields.u64()? }
+        }
+        kind::COMPACTED => JournalRecord::Compacted { sessions: fields.u64()? },
         kind::CLOSED => JournalRecord::Closed { exit_code: fields.u8()?, all: fields.truth()? },
         _ => return None,
     })
@@ -361,6 +375,15 @@ const fn content_kind_of(code: u8) -> Option<ContentKind> {
         2 => ContentKind::Item,
         _ => return None,
     })
+}
+
+fn put_given_away(out: &mut Vec<u8>, shown: GivenAway) {
+    let (code, until) = match shown {
+        GivenAway::Before(item) => (0, item.0),
+        GivenAway::RecordedBefore(offset) => (1, offset),
+    };
+    out.push(code);
+    out.extend(until.to_le_bytes());
 }
 
 fn put_holder(out: &mut Vec<u8>, worker: Option<WorkerId>, pid: Option<u32>) {

@@ -2,7 +2,8 @@
 //!
 //! Invariant: a file that is refused stays as it is, and at most one process has it.
 
-use super::state::{JournalState, SessionStart};
+use super::progress::{JournalProgress, SessionProgress};
+use super::state::SessionStart;
 use crate::sys::durable_file::{DurableFile, DurableFileError};
 use crate::sys::pidfd::Process;
 use std::fs::File;
@@ -63,6 +64,9 @@ fn utc(unix_ns: u64) -> String {
     time.map_or_else(|_| "an unknown time".to_owned(), |time| format!("{time:.0}"))
 }
 
+/// Also of a damaged file.
 fn last_session(path: &Path) -> Option<SessionStart> {
-    JournalState::read(&File::open(path).ok()?).ok()?.last_session
+    let SessionProgress { started_unix_ns, pid, .. } =
+        JournalProgress::of(&File::open(path).ok()?).ok()?.last_session?;
+    Some(SessionStart { started_unix_ns, pid })
 }

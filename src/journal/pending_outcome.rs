@@ -19,7 +19,7 @@ pub struct PendingOutcome {
     /// The line of the contents that is of this item alone, from 0; `None`: all of them.
     pub line: Option<u32>,
     /// The offset of the record of the outcome.
-    pub(super) recorded_at: u64,
+    pub recorded_at: u64,
 }
 
 impl PendingOutcome {

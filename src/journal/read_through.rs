@@ -106,17 +106,37 @@ pub struct ReadExtent {
     pub damage: Vec<JournalDamage>,
 }
 
+/// What is found in a file, in its order.
+#[derive(Debug)]
+pub enum FoundPart<'a> {
+    /// A whole record, with its offset.
+    Record(u64, &'a JournalRecord<'a>),
+    Damage(JournalDamage),
+}
+
 /// Gives each whole record of a file, with its offset, to `take`.
 ///
 /// # Errors
 /// The file is no journal, or cannot be read.
 pub fn read(file: &File, mut take: impl FnMut(u64, &JournalRecord<'_>)) -> Result<ReadExtent, JournalReadError> {
+    read_parts(file, |part| {
+        if let FoundPart::Record(offset, record) = part {
+            take(offset, record);
+        }
+    })
+}
+
+/// Gives each whole record of a file, and each damage, to `take`.
+///
+/// # Errors
+/// The file is no journal, or cannot be read.
+pub fn read_parts(file: &File, mut take: impl FnMut(FoundPart<'_>)) -> Result<ReadExtent, JournalReadError> {
     let mut reader = JournalFileReader::new(file)?;
     let mut extent = ReadExtent::default();
     loop {
         while let Some((offset, record)) = reader.next_record()? {
             extent.records += 1;
-            take(offset, &record);
+            take(FoundPart::Record(offset, &record));
         }
         let damage = match reader.end()? {
             JournalEnd::Whole => break,
@@ -128,6 +148,7 @@ pub fn read(file: &File, mut take: impl FnMut(u64, &JournalRecord<'_>)) -> Resul
             }
         };
         extent.damage.push(damage);
+        take(FoundPart::Damage(damage));
         if !matches!(damage, JournalDamage::Middle { .. }) {
             break;
         }

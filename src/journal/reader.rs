@@ -249,13 +249,16 @@ pub(super) mod tests {
             JournalRecord::Dropped { first: ItemId(1), count: 3 },
             JournalRecord::Hashes { first: ItemId(1), hashes: vec![[7; 16], [8; 16]].into() },
             JournalRecord::Anew { facts: vec![fact("command", b"false")] },
+            JournalRecord::ResultsKept,
+            JournalRecord::Recovered { first: ItemId(4), count: 6, offset: 8, bytes: 12 },
+            JournalRecord::Compacted { sessions: 1 },
             // The last one: what follows it in a file can be torn in any order.
             JournalRecord::Safe { until: 99 },
         ]
     }
 
     /// Those of [`records`], as their bytes in the file.
-    const KINDS: [u8; 18] = [1, 2, 3, 4, 5, 6, 6, 7, 8, 9, 10, 11, 19, 20, 13, 14, 15, 12];
+    const KINDS: [u8; 21] = [1, 2, 3, 4, 5, 6, 6, 7, 8, 9, 10, 11, 19, 20, 13, 14, 15, 16, 17, 18, 12];
 
     /// A journal, and where each of its records begins.
     pub fn journal(records: &[JournalRecord<'_>]) -> (Vec<u8>, Vec<usize>) {

@@ -66,6 +66,13 @@ pub enum JournalRecord<'a> {
     /// The session has a list of its own: from here on items are counted from 0. What was recorded before matters by the
     /// hashes of its items alone. `facts`: what the session is.
     Anew { facts: Vec<RunFact<'a>> },
+    /// The results of this session stay when the journal is compacted: they were asked for.
+    ResultsKept,
+    /// Items that were accepted in their place, as what a repair has left around them tells. Their fingerprint is lost.
+    Recovered { first: ItemId, count: u32, offset: u64, bytes: u64 },
+    /// Of the records up to the end of this many sessions, those that nothing needs were left out. The results that were
+    /// given away are among them.
+    Compacted { sessions: u64 },
     /// The session has ended orderly, with this exit code. `all`: no item is left and none will come.
     Closed { exit_code: u8, all: bool },
 }

@@ -7,7 +7,7 @@ use super::file_reader::{JournalFileReader, JournalReadError};
 use super::known_items::KnownItems;
 use super::pending_outcome::{PendingOutcome, PiecePlace};
 use super::reader::{HeadError, JournalEnd};
-use super::record::{ContentKind, GivenAway, JournalMark, JournalRecord, RunFact, SettledItems};
+use super::record::{Accepted, ContentKind, GivenAway, JournalMark, JournalRecord, RunFact, SettledItems};
 use crate::model::ids::ItemId;
 use crate::model::outcome::Cause;
 use std::collections::{BTreeMap, BTreeSet};
@@ -19,7 +19,9 @@ use std::io;
 pub enum JournalStateError {
     #[error(transparent)]
     Read(#[from] JournalReadError),
-    #[error("is damaged at byte {at}, and whole records follow at byte {next}; `supervisor audit` says what is there")]
+    #[error(
+        "is damaged at byte {at}, and whole records follow at byte {next}; `supervisor audit --repair` keeps what is whole"
+    )]
     Damaged { at: u64, next: u64 },
     #[error("has records that contradict each other: {} (at byte {})", .0.kind, .0.offset)]
     Books(BookFault),
@@ -88,9 +90,37 @@ impl JournalState {
     /// # Errors
     /// It is no journal, or a damaged one.
     pub fn read(file: &File) -> Result<Self, JournalStateError> {
+        Self::read_along(file, |_, _| {})
+    }
+
+    /// Reads the file, and gives each record with its offset to `also`.
+    ///
+    /// # Errors
+    /// As of [`JournalState::read`].
+    pub fn read_along(file: &File, mut also: impl FnMut(u64, &JournalRecord<'_>)) -> Result<Self, JournalStateError> {
         let mut reader = JournalFileReader::new(file)?;
-        let mut read = Self {
-            mark: reader.head().mark,
+        let mut read = Self::new(reader.head().mark);
+        while let Some((offset, record)) = reader.next_record()? {
+            read.take(offset, &record);
+            also(offset, &record);
+        }
+        if let Some(fault) = read.books.faults().0.first() {
+            return Err(JournalStateError::Books(*fault));
+        }
+        read.whole_bytes = reader.offset();
+        read.torn_bytes = match reader.end()? {
+            JournalEnd::Whole => 0,
+            JournalEnd::Torn { bytes, .. } => bytes,
+            JournalEnd::Damaged { at, next } => return Err(JournalStateError::Damaged { at, next }),
+        };
+        Ok(read)
+    }
+
+    /// Of a journal without records.
+    #[must_use]
+    pub fn new(mark: JournalMark) -> Self {
+        Self {
+            mark,
             opened: None,
             books: Books::new(),
             known: KnownItems::default(),
@@ -104,20 +134,7 @@ impl JournalState {
             is_synced: false,
             whole_bytes: 0,
             torn_bytes: 0,
-        };
-        while let Some((offset, record)) = reader.next_record()? {
-            read.take(offset, &record);
         }
-        if let Some(fault) = read.books.faults().0.first() {
-            return Err(JournalStateError::Books(*fault));
-        }
-        read.whole_bytes = reader.offset();
-        read.torn_bytes = match reader.end()? {
-            JournalEnd::Whole => 0,
-            JournalEnd::Torn { bytes, .. } => bytes,
-            JournalEnd::Damaged { at, next } => return Err(JournalStateError::Damaged { at, next }),
-        };
-        Ok(read)
     }
 
     /// Takes the next record, which lies at this offset.
@@ -137,7 +154,10 @@ impl JournalState {
                 // Contents of attempts whose outcome was not recorded.
                 self.places.open.clear();
             }
-            JournalRecord::Accepted(accepted) => self.input_bytes = accepted.offset.saturating_add(accepted.bytes),
+            JournalRecord::Accepted(Accepted { offset, bytes, .. })
+            | JournalRecord::Recovered { offset, bytes, .. } => {
+                self.input_bytes = offset.saturating_add(*bytes);
+            }
             JournalRecord::Retried { item, causes: new, .. } => {
                 self.causes.entry(item.0).or_default().extend(new.iter().cloned());
             }
@@ -166,6 +186,8 @@ impl JournalState {
             | JournalRecord::Anew { .. }
             | JournalRecord::Begun { .. }
             | JournalRecord::Returned { .. }
+            | JournalRecord::Compacted { .. }
+            | JournalRecord::ResultsKept
             | JournalRecord::Closed { .. } => {}
         }
     }

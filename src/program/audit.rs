@@ -1,7 +1,8 @@
 //! `supervisor audit`.
 
-use super::answer::{show, show_bytes};
+use super::answer::{say, show, show_bytes};
 use super::journal_file::{self, add_earlier_lists, counts, push_counts, push_earlier_lists};
+use super::repair;
 use crate::cli::AnswerForm;
 use crate::cli::subcommand::audit::AuditFlags;
 use crate::exit_code;
@@ -19,6 +20,9 @@ pub fn run(flags: &AuditFlags) -> ExitCode {
 
 /// The error is how to exit.
 fn audit(flags: &AuditFlags) -> Result<ExitCode, ExitCode> {
+    if flags.repair {
+        return repair::repair(flags);
+    }
     let file = journal_file::open(&flags.file)?;
     // On a file system without such locks, no run can be seen.
     let is_written = record_lock::is_locked(&file).unwrap_or(false);
@@ -29,6 +33,10 @@ fn audit(flags: &AuditFlags) -> Result<ExitCode, ExitCode> {
     };
     if shown != ExitCode::from(exit_code::DONE) {
         return Err(shown);
+    }
+    if audit.is_damaged() {
+        let name = flags.file.display();
+        say(&format_args!("{name} is damaged; `supervisor audit --repair` keeps what is whole, and says what is lost"));
     }
     let is_sound = audit.is_balanced() && !audit.is_damaged();
     Ok(ExitCode::from(if is_sound { exit_code::DONE } else { exit_code::ITEMS_NOT_DONE }))

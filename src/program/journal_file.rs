@@ -4,6 +4,7 @@ use super::answer::{fail, say};
 use crate::exit_code;
 use crate::journal::books::{BookTotals, Books};
 use crate::journal::read_through::{self, ReadExtent};
+use crate::journal::rewrite::RewriteError;
 use crate::model::words::counted;
 use crate::reporter::object::Object;
 use std::fmt::{Display, Write};
@@ -22,6 +23,12 @@ pub fn open(path: &Path) -> Result<File, ExitCode> {
 /// Reports that a file cannot be read as a journal. `error` completes "the file ...".
 pub fn refuse(path: &Path, error: &dyn Display) -> ExitCode {
     fail(&format_args!("failed to read the journal {}: the file {error}", path.display()), exit_code::REFUSED)
+}
+
+/// Reports that a journal is not written anew. `what`: what was to be done with it.
+pub fn refuse_rewrite(what: &str, path: &Path, error: &RewriteError) -> ExitCode {
+    let code = if error.is_of_storage() { exit_code::STORAGE } else { exit_code::REFUSED };
+    fail(&format_args!("failed to {what} the journal {}: {error}", path.display()), code)
 }
 
 /// What became of the items, as it is named to users: to wait and to be tried both is to be in flight.
@@ -72,6 +79,8 @@ pub fn say_damage(path: &Path, extent: &ReadExtent) -> bool {
         more => format!(" and at {}", counted(more as u64, "further place", "further places")),
     };
     let (name, offset) = (path.display(), first.offset());
-    say(&format_args!("the journal {name} is damaged at offset {offset}{more}; `supervisor audit` tells what is lost"));
+    say(&format_args!(
+        "the journal {name} is damaged at offset {offset}{more}; `supervisor audit` tells where, and `supervisor audit --repair` keeps what is whole"
+    ));
     true
 }

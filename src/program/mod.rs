@@ -6,6 +6,7 @@
 mod answer;
 mod audit;
 mod check_worker;
+mod compact;
 mod compare;
 mod dead;
 mod export;
@@ -17,6 +18,7 @@ mod parallel;
 #[cfg(feature = "plot")]
 mod plot_target;
 mod queue;
+mod repair;
 mod replay;
 mod run;
 mod sem;
@@ -88,6 +90,7 @@ fn carry_out(subcommand: Subcommand) -> ExitCode {
         Subcommand::Stats(command) => stats::run(&command),
         Subcommand::Export(flags) => export::run(&flags),
         Subcommand::Audit(flags) => audit::run(&flags),
+        Subcommand::Compact(flags) => compact::run(&flags),
         Subcommand::Status(flags) => status::run(&flags),
         Subcommand::Show(flags) => show::run(&flags),
         Subcommand::Queue(command) => queue::run(&command),

@@ -20,6 +20,9 @@ use std::path::Path;
 const STEP_BYTES_MIN: u64 = 1 << 20;
 const STEP_BYTES_MAX: u64 = 64 << 20;
 
+/// A file whose name another one takes again and again, while it is opened, counts as locked.
+const REPLACED_MAX: u32 = 16;
+
 /// Why a file is not taken. The texts follow its path.
 #[derive(Debug, thiserror::Error)]
 pub enum DurableFileError {
@@ -91,7 +94,7 @@ impl DurableFile {
     /// # Errors
     /// It is not a file of ours alone; it is as it was then.
     pub fn open(path: &Path, unlocked: bool) -> Result<Self, DurableFileError> {
-        Self::open_locked(path, unlocked, record_lock::lock_open_file)
+        Self::open_with(path, unlocked, record_lock::lock_open_file)
     }
 
     /// The same, and waits as long as another process has locked it.
@@ -99,10 +102,44 @@ impl DurableFile {
     /// # Errors
     /// As of [`DurableFile::open`].
     pub fn open_in_turn(path: &Path) -> Result<Self, DurableFileError> {
-        Self::open_locked(path, false, record_lock::wait_for_open_file)
+        Self::open_with(path, false, record_lock::wait_for_open_file)
     }
 
-    fn open_locked(
+    fn open_with(
+        path: &Path,
+        unlocked: bool,
+        lock: impl Fn(&File) -> io::Result<()>,
+    ) -> Result<Self, DurableFileError> {
+        for _ in 0..REPLACED_MAX {
+            let file = Self::open_named(path, unlocked, &lock)?;
+            // Before the lock was had, another file may have taken the name (`sys/replaced_file.rs`).
+            if file.has_name(path) {
+                return Ok(file);
+            }
+        }
+        Err(DurableFileError::Locked)
+    }
+
+    /// Makes a file that is not there, with mode 0600, and locks it.
+    ///
+    /// # Errors
+    /// Something has this name, or those of the system.
+    pub fn make(path: &Path) -> io::Result<Self> {
+        let mut options = OpenOptions::new();
+        let file = options.read(true).write(true).create_new(true).mode(0o600).open(path)?;
+        record_lock::lock_open_file(&file)?;
+        Ok(Self { file, end: 0, reserved: 0, reserves: true, failed: None })
+    }
+
+    /// Whether the name is that of this file.
+    #[must_use]
+    pub fn has_name(&self, path: &Path) -> bool {
+        let identity = |metadata: std::fs::Metadata| (metadata.dev(), metadata.ino());
+        let own = self.file.metadata().map(identity);
+        own.is_ok_and(|own| path.symlink_metadata().is_ok_and(|named| identity(named) == own))
+    }
+
+    fn open_named(
         path: &Path,
         unlocked: bool,
         lock: impl Fn(&File) -> io::Result<()>,

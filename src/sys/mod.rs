@@ -53,6 +53,7 @@ pub mod random;
 mod raw_call;
 pub mod record_lock;
 pub mod refusal;
+pub mod replaced_file;
 mod rewrite;
 pub mod semaphore;
 pub mod shared_area;

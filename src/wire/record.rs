@@ -63,12 +63,11 @@ pub fn first(bytes: &[u8]) -> Result<Option<FoundRecord<'_>>, RecordError> {
         return Err(RecordError::Length { bytes: payload_bytes });
     }
     let payload = rest.get(..payload_bytes as usize).ok_or(RecordError::Torn)?;
-    let bytes = HEAD_BYTES + payload.len();
-    let found = crc32c::crc32c_append(checksum(payload_bytes, &head[8..]), payload);
-    if found != u32::from_le_bytes([head[4], head[5], head[6], head[7]]) {
+    let whole_bytes = HEAD_BYTES + payload.len();
+    if checksum(payload_bytes, &bytes[8..whole_bytes]) != u32::from_le_bytes([head[4], head[5], head[6], head[7]]) {
         return Err(RecordError::Checksum);
     }
-    Ok(Some(FoundRecord { kind: head[8], payload, bytes }))
+    Ok(Some(FoundRecord { kind: head[8], payload, bytes: whole_bytes }))
 }
 
 /// Of the length, so that a wrong one is seen, and of the bytes behind it.

@@ -6,6 +6,7 @@
 
 pub mod audit;
 pub mod check_worker;
+pub mod compact;
 pub mod compare;
 pub mod dead;
 pub mod export;
@@ -48,6 +49,7 @@ pub enum Subcommand {
     Stats(stats::StatsCommand),
     Export(export::ExportFlags),
     Audit(audit::AuditFlags),
+    Compact(compact::CompactFlags),
     Status(status::StatusFlags),
     Show(show::ShowFlags),
     Queue(queue::QueueCommand),
@@ -71,7 +73,7 @@ pub struct Row {
 const NAME_COLUMNS: usize = 14;
 
 /// Every subcommand, in the order of the help.
-pub const ROWS: [Row; 17] = [
+pub const ROWS: [Row; 18] = [
     Row { name: run::NAME, about: run::ABOUT, read: |words| Ok(run::read(words)?.map(Subcommand::Run)) },
     Row { name: sem::NAME, about: sem::ABOUT, read: |words| Ok(sem::read(words)?.map(Subcommand::Sem)) },
     Row {
@@ -90,6 +92,11 @@ pub const ROWS: [Row; 17] = [
     Row { name: stats::NAME, about: stats::ABOUT, read: |words| Ok(stats::read(words)?.map(Subcommand::Stats)) },
     Row { name: export::NAME, about: export::ABOUT, read: |words| Ok(export::read(words)?.map(Subcommand::Export)) },
     Row { name: audit::NAME, about: audit::ABOUT, read: |words| Ok(audit::read(words)?.map(Subcommand::Audit)) },
+    Row {
+        name: compact::NAME,
+        about: compact::ABOUT,
+        read: |words| Ok(compact::read(words)?.map(Subcommand::Compact)),
+    },
     Row { name: status::NAME, about: status::ABOUT, read: |words| Ok(status::read(words)?.map(Subcommand::Status)) },
     Row { name: show::NAME, about: show::ABOUT, read: |words| Ok(show::read(words)?.map(Subcommand::Show)) },
     Row { name: queue::NAME, about: queue::ABOUT, read: |words| Ok(queue::read(words)?.map(Subcommand::Queue)) },

@@ -332,6 +332,9 @@ impl<'a> SessionPlan<'a> {
             records.push(JournalRecord::Opened { run_id: self.run_id.to_owned().into(), facts: facts.to_vec() });
         }
         records.push(JournalRecord::Session { started_unix_ns, pid: std::process::id() });
+        if self.spec.results {
+            records.push(JournalRecord::ResultsKept);
+        }
         let again = self.spec.resume.map_or(TriedAgain::None, |resume| resume.again);
         let Some(earlier) = &mut self.earlier else {
             return records.iter().for_each(|record| writer.record(record));
