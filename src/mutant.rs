@@ -325,6 +325,8 @@ mod armed {
         FactsIgnored,
         /// What was recorded and not given away is forgotten.
         PendingForgotten,
+        /// Two runs write one journal.
+        LockNotHeld,
     }
     }
 }

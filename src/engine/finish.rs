@@ -48,6 +48,8 @@ impl Finish<'_> {
         if let Some(error) = mutant!(LastTurnForgotten, self.commit.pass_barrier(self.feed), None) {
             self.strengthen(&mut outcome, StopReason::StorageLost(error));
         }
+        // A run whose items all have their outcome from an earlier session is over in its first turn.
+        self.commit.show_pending(self.turn.now, self.feed);
         if let Some(failure) = self.commit.flush_reporters() {
             self.strengthen(&mut outcome, StopReason::StorageLost(failure.to_string()));
         }

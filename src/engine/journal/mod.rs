@@ -5,22 +5,20 @@
 mod error;
 mod facts;
 mod output_file;
+mod session;
 #[cfg(test)]
 mod tests;
 
 pub use error::JournalError;
+pub use session::{BegunSession, SessionPlan};
 
-use super::commit::{Commit, Journaled, PendingResults, Recording, SessionOutput};
-use super::feed::{Feed, InputCheck, ResumedItems};
-use crate::journal::books::ItemStage;
+use super::commit::{Commit, Journaled, SessionOutput};
+use super::feed::{Feed, InputCheck};
 use crate::journal::file_reader::JournalFileReader;
 use crate::journal::fingerprint::RecordedInput;
-use crate::journal::record::{JournalMark, JournalRecord, RunFact};
+use crate::journal::record::{JournalMark, RunFact};
 use crate::journal::state::{JournalState, SessionStart};
-use crate::journal::writer::JournalWriter;
 use crate::model::config::{Config, InputSpec, OutputMode, ResultsFormat, ShowWhen, SourceSpec};
-use crate::model::ids::ItemId;
-use crate::model::item_set::ItemSet;
 use crate::model::journal_spec::{Durability, JournalSpec, TriedAgain};
 use crate::mutant::mutant;
 use crate::source::Source;
@@ -186,11 +184,22 @@ impl OpenedJournal {
             let same = feed.compare(source.as_mut(), &mut check);
             same.map_err(|error| JournalError::Input { path: path.clone(), error })?;
         }
-        let mut session = SessionPlan { earlier: self.earlier.take(), ..SessionPlan::of(&self.spec, context.config) };
-        let mut writer = session.writer(file, &path)?;
-        let started_unix_ns = clock::unix_ns().saturating_sub(context.clock.now().0);
-        session.record_start(&mut writer, &self.facts, started_unix_ns);
-        writer.flush().map_err(|error| JournalError::Write { error })?;
+        let config = context.config;
+        let mark = random::bytes().map_err(|error| JournalError::Write { error: named(&path, &error) })?;
+        let plan = SessionPlan {
+            path: &path,
+            run_id: &config.run_id,
+            facts: &self.facts,
+            new_mark: JournalMark(u64::from_le_bytes(mark)),
+            earlier: self.earlier.take(),
+            again: self.spec.resume.map_or(TriedAgain::None, |resume| resume.again),
+            syncs: self.spec.durability == Durability::Power,
+            is_forced: self.spec.forced,
+            keeps_results: keeps_results(config, &self.spec),
+            keeps_order: config.policy.keep_order,
+            started_unix_ns: clock::unix_ns().saturating_sub(context.clock.now().0),
+        };
+        let session = plan.begin(file, &shared, feed, context.spill)?;
         if self.is_new && self.spec.durability == Durability::Power {
             let synced = durable_file::sync_folder_of(&path);
             synced.map_err(|error| JournalError::Write { error: named(&path, &error) })?;
@@ -200,26 +209,9 @@ impl OpenedJournal {
             Some(output) => SessionOutput::of_file(output.begin()?, self.spec.durability == Durability::Power),
             None => SessionOutput::default(),
         };
-        let recording = Box::new(Recording::new(writer, keeps_results(context.config, &self.spec)));
-        let order = context.config.policy.keep_order;
-        let Some(earlier) = session.earlier else {
-            let journaled = Journaled::new(recording, order.then_some(ItemId(0)), None).with_output(output);
-            return Ok(BegunJournal { journaled, feed: feed.with_journal(0, None), notice: None });
-        };
-        let notice = Some(notice(&path, &earlier));
-        let next = order.then_some(earlier.first_not_shown());
-        let end = earlier.books.next_item();
-        let check = match self.spec.forced {
-            true => None,
-            false => Some(InputCheck::new(RecordedInput::new(reader()?), end)),
-        };
-        let unshown = unshown(&earlier);
-        let JournalState { books, causes, pending, input_bytes, .. } = earlier;
-        let resumed = ResumedItems::new(books, causes, unshown, check, ItemId(0));
-        let pending = mutant!(PendingForgotten, pending, Default::default());
-        let pending = PendingResults::new(pending, reader()?, context.spill);
-        let journaled = Journaled::new(recording, next, Some(pending)).with_output(output);
-        Ok(BegunJournal { journaled, feed: feed.with_journal(input_bytes, Some(resumed)), notice })
+        let BegunSession { recording, in_order, pending, feed, notice } = session;
+        let journaled = Journaled::new(Box::new(recording), in_order, pending).with_output(output);
+        Ok(BegunJournal { journaled, feed, notice })
     }
 }
 
@@ -236,65 +228,6 @@ impl Drop for OpenedJournal {
     }
 }
 
-/// A session that begins.
-struct SessionPlan<'a> {
-    spec: &'a JournalSpec,
-    run_id: &'a str,
-    earlier: Option<JournalState>,
-}
-
-impl<'a> SessionPlan<'a> {
-    fn of(spec: &'a JournalSpec, config: &'a Config) -> Self {
-        Self { spec, run_id: &config.run_id, earlier: None }
-    }
-
-    /// A file that a crash has left a part of a record in is cut back to the whole ones.
-    fn writer(&self, mut file: DurableFile, path: &Path) -> Result<JournalWriter, JournalError> {
-        let write_failed = |error: io::Error| JournalError::Write { error: named(path, &error) };
-        let mark = match &self.earlier {
-            Some(earlier) => {
-                if mutant!(TruncationForgotten, file.end() > earlier.whole_bytes, false) {
-                    file.cut(earlier.whole_bytes).map_err(write_failed)?;
-                }
-                earlier.mark
-            }
-            None => JournalMark(u64::from_le_bytes(random::bytes().map_err(write_failed)?)),
-        };
-        Ok(JournalWriter::new(file, path, mark, self.spec.durability == Durability::Power))
-    }
-
-    /// Records what the run is, that the session begins, and which items are tried again.
-    fn record_start(&mut self, writer: &mut JournalWriter, facts: &[RunFact<'static>], started_unix_ns: u64) {
-        let is_opened = self.earlier.as_ref().is_some_and(|earlier| earlier.opened.is_some());
-        let mut records = Vec::new();
-        if !is_opened {
-            records.push(JournalRecord::Opened { run_id: self.run_id.to_owned().into(), facts: facts.to_vec() });
-        }
-        records.push(JournalRecord::Session { started_unix_ns, pid: std::process::id() });
-        let again = self.spec.resume.map_or(TriedAgain::None, |resume| resume.again);
-        let Some(earlier) = &mut self.earlier else {
-            return records.iter().for_each(|record| writer.record(record));
-        };
-        let is_again = |stage| match again {
-            TriedAgain::None => false,
-            TriedAgain::Dead => stage == ItemStage::Dead,
-            TriedAgain::FailedAndDead => matches!(stage, ItemStage::Dead | ItemStage::Failed),
-        };
-        for (first, end, _) in earlier.books.from(ItemId(0)).filter(|(.., state)| is_again(state.stage)) {
-            let mut at = first;
-            while at < end {
-                let count = u32::try_from(end.0 - at.0).unwrap_or(u32::MAX);
-                records.push(JournalRecord::Reopened { first: at, count });
-                at = at.plus(u64::from(count));
-            }
-        }
-        for record in &records {
-            earlier.take(writer.offset(), record);
-            writer.record(record);
-        }
-    }
-}
-
 /// Whether results have to be recorded: they are shown, so that what was not given away can be shown again, or asked for.
 fn keeps_results(config: &Config, spec: &JournalSpec) -> bool {
     let show = config.output.show;
@@ -302,35 +235,19 @@ fn keeps_results(config: &Config, spec: &JournalSpec) -> bool {
     spec.results || (config.output.mode != OutputMode::None && is_shown)
 }
 
-fn unshown(earlier: &JournalState) -> ItemSet {
-    let mut unshown = ItemSet::default();
-    for (first, pending) in &earlier.pending {
-        unshown.push(ItemId(*first), pending.settled.count);
-    }
-    unshown
-}
-
-fn notice(path: &Path, earlier: &JournalState) -> String {
-    let totals = earlier.books.totals();
-    let waiting = totals.waiting + totals.in_flight;
-    let settled = totals.accepted - waiting;
-    let name = path.display();
-    let torn = match earlier.torn_bytes {
-        0 => String::new(),
-        bytes => format!("; {bytes} bytes behind byte {} were no whole record and are cut off", earlier.whole_bytes),
-    };
-    format!(
-        "supervisor: goes on with {name}: {settled} of {} items that were read have their outcome, {waiting} run again{torn}",
-        totals.accepted
-    )
-}
-
 /// Opens and locks the file. A run that was killed keeps it locked for a moment, until its guard has ended its workers.
 fn open_file(spec: &JournalSpec) -> Result<DurableFile, JournalError> {
     let path = spec.file.clone();
     let (mut waits, mut holder) = (GUARD_WAITS_MAX, None);
     loop {
-        match DurableFile::open(&path, spec.forced) {
+        let opened = mutant!(LockNotHeld, DurableFile::open(&path, spec.forced), {
+            let file = File::options().read(true).write(true).open(&path).map_err(DurableFileError::Open);
+            file.and_then(|file| {
+                let bytes = file.metadata().map_err(DurableFileError::Open)?.len();
+                Ok(DurableFile::of(file, bytes))
+            })
+        });
+        match opened {
             Ok(file) => return Ok(file),
             Err(DurableFileError::Locked) => {
                 let last: Option<SessionStart> = *holder.get_or_insert_with(|| last_session(&path));
