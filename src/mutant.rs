@@ -329,6 +329,8 @@ mod armed {
         FactsIgnored,
         /// What was recorded and not given away is forgotten.
         PendingForgotten,
+        /// Two runs write one journal.
+        LockNotHeld,
     }
     }
 }

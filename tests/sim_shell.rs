@@ -8,6 +8,7 @@
 //! | `system`, `channel`, `source`, `output`, `observer` | the shell's system, transport, source, streams, reporter |
 //! | `process`, `worker`, `pipe`, `commands` | what happens at the other end |
 //! | `disk` | what a journal leaves behind at the end of every process, or of the machine |
+//! | `sessions` | runs that go on with what is left, one session after the other |
 //! | `items`, `finish`, `check` | the true state, and the checks against it |
 //! | `assembly`, `sweep`, `marks`, `trace` | how a seed is played, and what it reached |
 //! | `scripts` | single cases, one by one |
@@ -56,6 +57,8 @@ mod process;
 mod scenario;
 #[path = "sim_shell/scripts.rs"]
 mod scripts;
+#[path = "sim_shell/sessions.rs"]
+mod sessions;
 #[path = "sim_shell/source.rs"]
 mod source;
 #[path = "sim_shell/sweep.rs"]
@@ -75,10 +78,12 @@ use check::{Check, Violation};
 use marks::Marks;
 use std::collections::BTreeMap;
 use std::time::Instant;
-use sweep::{CALLS_MAX, Request, play};
+use sweep::{CALLS_MAX, Request, play, play_sessions};
 
 /// Seeds of the sweep in `cargo test`: about fifteen seconds on one core.
 const SEEDS: u64 = 20_000;
+/// Runs of several sessions in `cargo test`.
+const SESSION_SEEDS: u64 = 4_000;
 /// Seeds that a mutant may survive before it counts as not caught.
 #[cfg(debug_assertions)]
 const MUTANT_SEEDS: u64 = 20_000;
@@ -127,9 +132,27 @@ fn sweep() {
     let rate = request.seeds as f64 / seconds * 60.0;
     let each = calls / request.seeds.max(1);
     println!("{} schedules of {each} calls in {seconds:.1} s: {rate:.0} schedules a minute", request.seeds);
-    let missing = marks.missing();
+    let missing = marks.missing_but(marks::OF_SESSIONS);
     // A short sweep cannot reach every mark.
     assert!(missing.is_empty() || request.seeds < SEEDS, "no seed of {} reached {missing:?}", request.seeds);
+}
+
+#[test]
+fn a_run_that_goes_on_keeps_the_delivery_contract() {
+    let request = Request::from_environment(SESSION_SEEDS);
+    let seeds = request.only.map_or(0..request.seeds, |seed| seed..seed + 1);
+    let (started, mut marks, mut broken) = (Instant::now(), Marks::default(), Vec::new());
+    for seed in seeds {
+        match play_sessions(seed, request.calls_max, request.only.is_some()) {
+            Ok(played) => marks.join(played.marks),
+            Err(violation) => broken.push((seed, violation)),
+        }
+    }
+    broken.iter().take(20).for_each(|(seed, violation)| println!("seed {seed}: {violation}"));
+    println!("{} runs in {:.1} s", request.seeds, started.elapsed().as_secs_f64());
+    assert!(broken.is_empty(), "{} runs do not keep it; SIM_SEED={} shows the first one", broken.len(), broken[0].0);
+    let missing = marks.missing_of(marks::OF_SESSIONS);
+    assert!(missing.is_empty() || request.seeds < SESSION_SEEDS || request.only.is_some(), "none reached {missing:?}");
 }
 
 /// A build without debug assertions holds no mutants (`src/mutant.rs`).

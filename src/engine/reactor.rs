@@ -115,6 +115,7 @@ impl Reactor {
         self.pace.end_turn(&self.core, &mut self.turn);
         self.handle_facts();
         mutant!(BarrierBehindFrames, self.pass_barrier(), ());
+        self.withhold();
         // Before the output is written, so that workers work meanwhile.
         self.components.fleet.end_turn(&mut self.turn);
         mutant!(BarrierBehindFrames, (), self.pass_barrier());
@@ -139,6 +140,7 @@ impl Reactor {
             self.handle_facts();
             // Nothing leaves before it is recorded, not even while the loop waits.
             more |= self.components.commit.is_behind_barrier();
+            self.withhold();
         }
         if self.turn.trace.is_on() {
             let now = self.turn.system.now();
@@ -152,6 +154,14 @@ impl Reactor {
         if self.outcome.is_none() {
             let Components { commit, feed, .. } = &mut self.components;
             commit.end_barrier(&mut self.turn, feed);
+        }
+    }
+
+    /// What a lost record does not have does not begin.
+    fn withhold(&mut self) {
+        if self.components.commit.is_record_lost() {
+            self.components.fleet.withhold(&mut self.turn);
+            self.handle_facts();
         }
     }
 

@@ -101,7 +101,9 @@ impl RepairPlan {
             let is_compacted = pending.recorded_at <= self.scan.compacted_end && pending.contents.is_empty();
             self.scan.doubtful.contains(&pending.recorded_at) || (is_compacted && lacks_results)
         });
-        let pieces = |contents: &[super::pending_outcome::PiecePlace]| contents.iter().map(|place| place.record_offset).collect();
+        let pieces = |contents: &[super::pending_outcome::PiecePlace]| {
+            contents.iter().map(|place| place.record_offset).collect()
+        };
         doubted.map(|pending| (pending.recorded_at, pieces(&pending.contents))).collect()
     }
 

@@ -56,7 +56,7 @@ pub trait AppendedFile: fmt::Debug {
     fn give_back_space(&mut self);
 }
 
-impl AppendedFile for DurableFile {
+impl<F: FileCalls> AppendedFile for DurableFile<F> {
     fn end(&self) -> u64 {
         self.end
     }
@@ -74,10 +74,53 @@ impl AppendedFile for DurableFile {
     }
 }
 
+/// The calls of the system by which a file is changed: those of a [`File`], or of a simulated disk.
+pub trait FileCalls: fmt::Debug {
+    /// Writes some of these bytes at this offset, and returns how many (`pwrite(2)`).
+    ///
+    /// # Errors
+    /// Nothing was written.
+    fn write_some_at(&mut self, bytes: &[u8], offset: u64) -> io::Result<usize>;
+    /// Reserves space from this offset on; the length of the file stays (`fallocate(2)`).
+    ///
+    /// # Errors
+    /// There is no space, or the file system cannot reserve any.
+    fn reserve(&mut self, offset: u64, bytes: u64) -> io::Result<()>;
+    /// Makes what was written safe from the end of the machine (`fdatasync(2)`).
+    ///
+    /// # Errors
+    /// It is not safe.
+    fn sync_data(&mut self) -> io::Result<()>;
+    /// Cuts the file to this length, and frees what is reserved behind it (`ftruncate(2)`).
+    ///
+    /// # Errors
+    /// It is as it was.
+    fn cut_to(&mut self, bytes: u64) -> io::Result<()>;
+}
+
+impl FileCalls for File {
+    fn write_some_at(&mut self, bytes: &[u8], offset: u64) -> io::Result<usize> {
+        self.write_at(bytes, offset)
+    }
+
+    fn reserve(&mut self, offset: u64, bytes: u64) -> io::Result<()> {
+        let (offset, bytes) = (offset.cast_signed(), bytes.cast_signed());
+        Ok(retried(|| fallocate(&*self, FallocateFlags::FALLOC_FL_KEEP_SIZE, offset, bytes))?)
+    }
+
+    fn sync_data(&mut self) -> io::Result<()> {
+        Ok(retried(|| fdatasync(&*self))?)
+    }
+
+    fn cut_to(&mut self, bytes: u64) -> io::Result<()> {
+        self.set_len(bytes)
+    }
+}
+
 /// The file.
 #[derive(Debug)]
-pub struct DurableFile {
-    file: File,
+pub struct DurableFile<F = File> {
+    file: F,
     /// Where the next bytes go.
     end: u64,
     /// Space is reserved up to here.
@@ -128,7 +171,7 @@ impl DurableFile {
         let mut options = OpenOptions::new();
         let file = options.read(true).write(true).create_new(true).mode(0o600).open(path)?;
         record_lock::lock_open_file(&file)?;
-        Ok(Self { file, end: 0, reserved: 0, reserves: true, failed: None })
+        Ok(Self::of(file, 0))
     }
 
     /// Whether the name is that of this file.
@@ -168,12 +211,19 @@ impl DurableFile {
         }
         // Whoever had the lock may have appended.
         let end = file.metadata().map_err(DurableFileError::Open)?.len();
-        Ok(Self { file, end, reserved: end, reserves: true, failed: None })
+        Ok(Self::of(file, end))
     }
 
     #[must_use]
     pub const fn file(&self) -> &File {
         &self.file
+    }
+}
+
+impl<F: FileCalls> DurableFile<F> {
+    /// Of a file that has so many bytes and is nobody else's.
+    pub const fn of(file: F, bytes: u64) -> Self {
+        Self { file, end: bytes, reserved: bytes, reserves: true, failed: None }
     }
 
     /// Where the next bytes go.
@@ -188,7 +238,7 @@ impl DurableFile {
     /// The disk is full, and the like; some of the bytes may be there. Nothing more can be appended.
     pub fn append(&mut self, bytes: &[u8]) -> io::Result<()> {
         self.check()?;
-        let written = self.reserve(bytes.len() as u64).and_then(|()| self.file.write_all_at(bytes, self.end));
+        let written = self.reserve(bytes.len() as u64).and_then(|()| self.write_all(bytes));
         self.end += bytes.len() as u64;
         self.noted(written)
     }
@@ -200,7 +250,7 @@ impl DurableFile {
     /// succeed (fsync(2), Notes). So nothing more can be appended.
     pub fn sync(&mut self) -> io::Result<()> {
         self.check()?;
-        let synced = retried(|| fdatasync(&self.file)).map_err(io::Error::from);
+        let synced = self.file.sync_data();
         self.noted(synced)
     }
 
@@ -210,7 +260,7 @@ impl DurableFile {
     /// Those of ftruncate(2).
     pub fn cut(&mut self, end: u64) -> io::Result<()> {
         self.check()?;
-        let cut = self.file.set_len(end);
+        let cut = self.file.cut_to(end);
         (self.end, self.reserved) = (end, end);
         self.noted(cut)
     }
@@ -219,7 +269,7 @@ impl DurableFile {
     pub fn give_back_space(&mut self) {
         if self.failed.is_none() && self.reserved > self.end {
             // The bytes are there in any case.
-            let _ = self.file.set_len(self.end);
+            let _ = self.file.cut_to(self.end);
             self.reserved = self.end;
         }
     }
@@ -241,25 +291,43 @@ impl DurableFile {
         }
         let step = (self.end / 8).clamp(STEP_BYTES_MIN, STEP_BYTES_MAX);
         // As much as is needed is better than nothing.
-        let wanted = self.allocate(end + step).or_else(|errno| match errno {
-            Errno::ENOSPC | Errno::EDQUOT | Errno::EFBIG => self.allocate(end),
-            errno => Err(errno),
+        let wanted = self.allocate(end + step).or_else(|error| match has_no_space(&error) {
+            true => self.allocate(end),
+            false => Err(error),
         });
         match wanted {
             Ok(reserved) => self.reserved = reserved,
-            Err(errno @ (Errno::ENOSPC | Errno::EDQUOT | Errno::EFBIG)) => return Err(errno.into()),
+            Err(error) if has_no_space(&error) => return Err(error),
             // The file system cannot: a write will tell.
             Err(_) => self.reserves = false,
         }
         Ok(())
     }
 
-    fn allocate(&self, end: u64) -> nix::Result<u64> {
+    fn allocate(&mut self, end: u64) -> io::Result<u64> {
         let from = self.reserved.max(self.end);
-        let (offset, bytes) = (from.cast_signed(), end.saturating_sub(from).cast_signed());
-        retried(|| fallocate(&self.file, FallocateFlags::FALLOC_FL_KEEP_SIZE, offset, bytes))?;
+        self.file.reserve(from, end.saturating_sub(from))?;
         Ok(end)
     }
+
+    fn write_all(&mut self, bytes: &[u8]) -> io::Result<()> {
+        let mut written = 0;
+        while written < bytes.len() {
+            match self.file.write_some_at(&bytes[written..], self.end + written as u64) {
+                Ok(0) => return Err(io::ErrorKind::WriteZero.into()),
+                Ok(more) => written += more,
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Whether an error says that the disk, the quota or the limit of the size of a file is full.
+fn has_no_space(error: &io::Error) -> bool {
+    let errno = error.raw_os_error().map(Errno::from_raw);
+    matches!(errno, Some(Errno::ENOSPC | Errno::EDQUOT | Errno::EFBIG))
 }
 
 impl AsFd for DurableFile {
@@ -309,6 +377,7 @@ pub fn reopened(path: &Path) -> DurableFile {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::collections::VecDeque;
     use std::os::unix::fs::symlink;
 
     #[test]
@@ -363,5 +432,73 @@ mod tests {
         file.file = OpenOptions::new().write(true).open(&path).unwrap();
         assert!(file.append(b"three").is_err() && file.sync().is_err() && file.cut(0).is_err());
         assert_eq!(std::fs::read(&path).unwrap(), b"one");
+    }
+
+    /// Answers to calls, in order; then everything succeeds.
+    #[derive(Debug, Default)]
+    struct ScriptedFile {
+        bytes: Vec<u8>,
+        /// Bytes that a write takes, or an error.
+        answers: VecDeque<Result<usize, Errno>>,
+        calls: String,
+    }
+
+    impl ScriptedFile {
+        fn answer(&mut self, call: &str) -> io::Result<usize> {
+            self.calls.push_str(call);
+            self.answers.pop_front().unwrap_or(Ok(usize::MAX)).map_err(Into::into)
+        }
+    }
+
+    impl FileCalls for ScriptedFile {
+        fn write_some_at(&mut self, bytes: &[u8], offset: u64) -> io::Result<usize> {
+            let taken = self.answer("w")?.min(bytes.len());
+            self.bytes.truncate(offset as usize);
+            self.bytes.extend_from_slice(&bytes[..taken]);
+            Ok(taken)
+        }
+        fn reserve(&mut self, _: u64, bytes: u64) -> io::Result<()> {
+            self.answer(if bytes > STEP_BYTES_MIN { "R" } else { "r" }).map(drop)
+        }
+        fn sync_data(&mut self) -> io::Result<()> {
+            self.answer("s").map(drop)
+        }
+        fn cut_to(&mut self, bytes: u64) -> io::Result<()> {
+            self.bytes.truncate(bytes as usize);
+            self.answer("c").map(drop)
+        }
+    }
+
+    /// Appends twice and syncs. Returns the calls, what they led to, and what is in the file.
+    fn appended(answers: &[Result<usize, Errno>]) -> (String, String, String) {
+        let script = ScriptedFile { answers: answers.iter().copied().collect(), ..ScriptedFile::default() };
+        let mut file = DurableFile::of(script, 0);
+        let done = [file.append(b"first,"), file.append(b"second"), file.sync(), file.cut(12)];
+        let done = done.map(|done| if done.is_ok() { '+' } else { '-' });
+        file.give_back_space();
+        (file.file.calls, done.iter().collect(), String::from_utf8(file.file.bytes).unwrap())
+    }
+
+    #[test]
+    fn short_and_interrupted_writes_are_gone_on_with_and_the_first_error_is_the_last_call() {
+        let full = Err(Errno::ENOSPC);
+        let space = Ok(0);
+        let cases: &[(&[_], [&str; 3])] = &[
+            (&[], ["Rwwsc", "++++", "first,second"]),
+            (&[space, Ok(2), Err(Errno::EINTR), Ok(1)], ["Rwwwwwsc", "++++", "first,second"]),
+            // A part of it is there.
+            (&[space, Ok(2), Err(Errno::EFBIG)], ["Rww", "----", "fi"]),
+            (&[space, Ok(9), Ok(3), Err(Errno::EDQUOT)], ["Rwww", "+---", "first,sec"]),
+            (&[space, Ok(0)], ["Rw", "----", ""]),
+            (&[space, Ok(9), Ok(9), Err(Errno::EIO)], ["Rwws", "++--", "first,second"]),
+            // No space ahead, or none at all, or a file system that reserves none.
+            (&[full], ["RrwRwsc", "++++", "first,second"]),
+            (&[full, full], ["Rr", "----", ""]),
+            (&[Err(Errno::EOPNOTSUPP)], ["Rwwsc", "++++", "first,second"]),
+        ];
+        for (answers, [calls, done, bytes]) in cases {
+            let expected = ((*calls).to_owned(), (*done).to_owned(), (*bytes).to_owned());
+            assert_eq!(appended(answers), expected, "{answers:?}");
+        }
     }
 }

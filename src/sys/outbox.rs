@@ -150,6 +150,14 @@ impl Outbox {
         &mut self.memory
     }
 
+    /// Takes bytes off the front of the memory that were written another way, as a simulated stream takes them.
+    pub fn drop_written(&mut self, bytes: usize) {
+        let bytes = self.memory.drain(..bytes.min(self.memory.len())).count() as u64;
+        if let Some(sink) = &self.sink {
+            sink.sent.set(sink.sent.get() + bytes);
+        }
+    }
+
     /// Appends bytes.
     pub fn push(&mut self, bytes: &[u8]) {
         self.memory.extend_from_slice(bytes);
@@ -214,11 +222,12 @@ impl Outbox {
         self.is_empty() && !self.is_cleared
     }
 
-    /// How many bytes are written once all that waits is; `None`: that cannot be told, since some are still to be rewritten.
+    /// How many bytes are written once all that waits is; `None`: that cannot be told, since some are still to be rewritten, or
+    /// some were dropped.
     #[must_use]
     pub fn end(&self) -> Option<u64> {
         let rewrites = |piece: &Piece| matches!(piece, Piece::Spilled(Spilled { rewriting: Some(_), .. }));
-        (!self.earlier.iter().any(rewrites)).then(|| self.sent() + self.len())
+        (!self.is_cleared && !self.earlier.iter().any(rewrites)).then(|| self.sent() + self.len())
     }
 
     /// How many bytes wait. Those that are still to be rewritten count as what they are, not as what they become.
@@ -775,5 +784,6 @@ mod tests {
         assert_eq!(outbox.flush().unwrap(), Flushed::Blocked);
         outbox.clear();
         assert_eq!((outbox.len(), file.live_bytes()), (0, 0));
+        assert_eq!((outbox.end(), outbox.has_sent_all()), (None, false), "what is behind it cannot be told");
     }
 }

@@ -15,9 +15,9 @@ use supervisor::core::Core;
 use supervisor::core::action::Action;
 use supervisor::core::input::Input;
 use supervisor::engine::parts::{
-    CommandPool, Commit, Components, Conversation, EarlierItems, EarlyOutput, Feed, Fleet, Handshake, Journaled,
-    LaunchSpec, LauncherMailboxes, LiveRegion, MemoryRelief, OutputStreams, Port, Program, ProgressDisplay,
-    ProgressForm, ProgressSource, Reactor, Residents, RunPace, StartPermits, Stdio, Turn,
+    CommandPool, Commit, Components, Conversation, EarlierItems, EarlyOutput, Feed, Fleet, Handshake, LaunchSpec,
+    LauncherMailboxes, LiveRegion, MemoryRelief, OutputStreams, Port, Program, ProgressDisplay, ProgressForm,
+    ProgressSource, Reactor, Residents, RunPace, StartPermits, Stdio, Turn,
 };
 use supervisor::engine::replay::Replay;
 use supervisor::model::command::{Command, Origin};
@@ -31,7 +31,10 @@ use supervisor::trace::record::TraceRecord;
 use supervisor::trace::tracer::Tracer;
 
 /// A run, ready to begin.
-pub fn build(world: &Shared) -> Reactor {
+///
+/// # Errors
+/// Its journal cannot be written.
+pub fn build(world: &Shared) -> Result<Reactor, String> {
     let scenario = world.borrow().scenario.clone();
     let mut turn = Turn::new(Box::new(FakeSystem { world: world.clone() }));
     // Without a listener the shell goes other ways.
@@ -45,11 +48,6 @@ pub fn build(world: &Shared) -> Reactor {
     let output = output(world);
     let output = if let Some(bar) = bar { output.with_live(bar) } else { output };
     let mut commit = Commit::new(output, reporters, scenario.wants_inputs);
-    if scenario.record.is_some() {
-        let record = Record::new(world);
-        let in_order = scenario.policy.keep_order.then_some(scenario.policy.first_item);
-        commit = commit.with_record(Journaled::new(Box::new(record), in_order, None));
-    }
     if scenario.early {
         let results = RawResults::new(Tag::None, true);
         let shower = Box::new(EarlyObserver { world: world.clone(), results });
@@ -60,7 +58,14 @@ pub fn build(world: &Shared) -> Reactor {
     let policy = scenario.policy;
     let earlier = (!scenario.finished.is_empty()).then(|| EarlierItems::new(scenario.finished, None));
     let feed = Feed::new(Box::new(FakeSource::new(world)), policy.first_item, policy.reads_far()).after(earlier);
-    let feed = if scenario.record.is_some() { feed.with_journal(0, None) } else { feed };
+    let feed = match scenario.record {
+        Some(_) => {
+            let (journaled, feed) = Record::begin(world, feed)?;
+            commit = commit.with_record(journaled);
+            feed
+        }
+        None => feed,
+    };
     let fleet = match scenario.launchers {
         Some(launchers) => commands(world, launchers, &mut turn),
         None => residents(world),
@@ -74,7 +79,7 @@ pub fn build(world: &Shared) -> Reactor {
     let relief = MemoryRelief::of(scenario.memory_rules, true);
     let search = scenario.workers_max.map(|max| (policy.workers.min(max), max));
     let reactor = Reactor::new(Core::new(policy), components, turn).with_pace(RunPace::of(permits, relief, search));
-    reactor.with_progress(progress)
+    Ok(reactor.with_progress(progress))
 }
 
 fn output(world: &Shared) -> OutputStreams {

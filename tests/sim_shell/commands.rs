@@ -101,6 +101,16 @@ impl Commands {
         self.mailboxes.as_ref().map_or(0, |mailboxes| mailboxes.orders.len())
     }
 
+    /// Every command has ended, and the launchers with the supervisor.
+    pub fn clear_away(&mut self, now: u64) {
+        for command in &mut self.all {
+            command.ended.get_or_insert(now);
+            (command.reported, command.charged, command.incarnation) = (true, true, Incarnation(u32::MAX));
+        }
+        let all = std::mem::take(&mut self.all);
+        *self = Self { all, ..Self::default() };
+    }
+
     /// Whether reports wait that the loop has not taken.
     pub fn has_reports(&self) -> bool {
         self.mailboxes.as_ref().is_some_and(|mailboxes| !mailboxes.reports.is_empty() && !mailboxes.reports.is_armed())
@@ -349,11 +359,18 @@ impl World {
             };
             return Report::NotSpawned { worker, incarnation, error };
         }
-        self.start_command(worker, incarnation, item, fault)
+        self.start_command(worker, incarnation, batch, fault)
     }
 
-    fn start_command(&mut self, slot: WorkerId, incarnation: Incarnation, item: u64, fault: Option<Fault>) -> Report {
-        self.begins(item);
+    fn start_command(
+        &mut self,
+        slot: WorkerId,
+        incarnation: Incarnation,
+        batch: Batch,
+        fault: Option<Fault>,
+    ) -> Report {
+        let item = batch.first.0;
+        self.begins(item, batch.attempt.0);
         let fate = self.items.fate(item);
         let crashes = fate == Fate::Kills || matches!(fault, Some(Fault::DiesMidItem | Fault::DiesBeforeHello));
         let hangs = fate == Fate::Hangs || fault == Some(Fault::Hangs);

@@ -5,6 +5,7 @@ use crate::check::hold;
 use crate::choice::Rng;
 use crate::scenario::Scenario;
 use crate::world::World;
+use std::collections::BTreeMap;
 use std::ops::Range;
 use supervisor::journal::books::ItemStage;
 use supervisor::model::ids::ItemId;
@@ -59,44 +60,121 @@ pub struct Item {
     pub settled: bool,
     pub done: bool,
     pub shown: bool,
-    /// A durable record of its outcome was added, and is safe.
+    /// All of its result has left stdout, in whichever session.
+    pub delivered: bool,
+    /// The journal was told so before a barrier that held.
+    pub told: bool,
     /// An attempt is recorded, and that is safe.
     pub begun: bool,
     pub begun_safe: bool,
+    /// Attempts that are recorded to have begun, and the fewest since the last barrier.
+    pub attempts: u32,
+    pub attempts_min: u32,
+    /// Attempts that earlier sessions have begun.
+    pub attempts_before: u32,
+    /// A durable record of its outcome was added, and is safe.
     pub recorded: bool,
     pub recorded_stage: Option<ItemStage>,
     pub safe: bool,
+    /// It waits for the next session, as the run is stopped.
+    pub left_open: bool,
+    /// Its outcome is of an earlier session, and its result is to be shown again.
+    pub pending: bool,
+}
+
+/// What the disk says of an item.
+pub struct OnDisk {
+    /// The outcome that was recorded, and whether that is safe.
+    pub expected: Option<ItemStage>,
+    pub is_safe: bool,
+    /// It is safe that an attempt was begun.
+    pub is_begun: bool,
+    /// So many attempts are known at least.
+    pub attempts: u32,
 }
 
 /// All items that the source delivered, by id.
 pub struct Items {
     first: u64,
+    /// Also those that this session has not been given yet.
     all: Vec<Item>,
+    accepted: u64,
     pub settled: u64,
     pub shown: u64,
     /// In keep-order, the item whose turn it is.
     pub turn: u64,
+    /// The results that were recorded, by first item.
+    pub recorded_results: BTreeMap<u64, Vec<u8>>,
 }
 
 impl Item {
-    /// The outcome that was recorded, whether that is safe, and whether it is that an attempt was begun.
-    pub const fn on_disk(&self) -> (Option<ItemStage>, bool, bool) {
-        (self.recorded_stage, self.safe, self.begun_safe)
+    /// Another session finds the item so. `crashes`: recorded causes of that kind.
+    pub fn go_on(&mut self, stage: ItemStage, attempts: u32, is_pending: bool, crashes: u32) {
+        let is_settled = stage.is_settled();
+        (self.settled, self.recorded, self.safe) = (is_settled, is_settled, is_settled);
+        (self.restored, self.shown) = (is_settled && !is_pending, is_settled && !is_pending);
+        self.recorded_stage = is_settled.then_some(stage);
+        (self.done, self.pending) = (stage == ItemStage::Done, is_settled && is_pending);
+        (self.begun, self.begun_safe, self.left_open) = (false, false, false);
+        (self.attempts, self.attempts_min, self.attempts_before) = (attempts, attempts, attempts);
+        (self.completed, self.counts, self.answered, self.holder) = (self.done, false, false, None);
+        self.charges = self.charges.min(crashes);
+        // Whoever was at it has ended.
+        self.returns = self.executions;
+    }
+
+    pub fn on_disk(&self) -> OnDisk {
+        OnDisk {
+            expected: self.recorded_stage,
+            is_safe: self.safe,
+            is_begun: self.begun_safe,
+            attempts: self.attempts_min,
+        }
     }
 }
 
 impl Items {
     pub fn new(scenario: &Scenario) -> Self {
         let first = scenario.policy.first_item.0;
-        Self { first, all: Vec::with_capacity(scenario.items as usize), settled: 0, shown: 0, turn: first }
+        let all = Vec::with_capacity(scenario.items as usize);
+        Self { first, all, accepted: 0, settled: 0, shown: 0, turn: first, recorded_results: BTreeMap::new() }
     }
 
-    pub fn accepted(&self) -> u64 {
+    pub const fn accepted(&self) -> u64 {
+        self.accepted
+    }
+
+    /// Those that were accepted in this session or an earlier one.
+    pub const fn known(&self) -> u64 {
         self.all.len() as u64
     }
 
-    pub fn all(&self) -> impl Iterator<Item = (u64, &Item)> {
+    pub fn known_items(&self) -> impl Iterator<Item = (u64, &Item)> {
         (self.first..).zip(&self.all)
+    }
+
+    pub fn all(&self) -> impl Iterator<Item = (u64, &Item)> {
+        self.known_items().take(self.accepted as usize)
+    }
+
+    /// Another session begins: the source delivers from the first item on.
+    pub const fn begin_session(&mut self) {
+        (self.accepted, self.settled, self.shown, self.turn) = (0, 0, 0, self.first);
+    }
+
+    /// How many of the next items are known not to be rejected; `None`: the next one is. Further ones are not known.
+    pub fn acceptable(&self) -> Option<u64> {
+        let known = &self.all[self.accepted as usize..];
+        match known.iter().position(|item| item.rejected) {
+            Some(0) => None,
+            Some(before) => Some(before as u64),
+            None => Some(u64::MAX),
+        }
+    }
+
+    /// Whether an earlier session has been given the next item.
+    pub const fn is_next_known(&self) -> bool {
+        self.accepted < self.known()
     }
 
     pub fn get(&mut self, id: u64) -> Option<&mut Item> {
@@ -114,6 +192,14 @@ impl Items {
 
     /// The source delivers an item: its result and its faults are drawn now.
     pub fn add(&mut self, scenario: &Scenario, rng: &mut Rng, rejected: bool) {
+        if self.is_next_known() {
+            let item = &self.all[self.accepted as usize];
+            self.settled += u64::from(item.settled);
+            self.shown += u64::from(item.shown);
+            self.accepted += 1;
+            return;
+        }
+        self.accepted += 1;
         let mut some = |chance: u32, values: &[u32]| {
             if chance > 0 && rng.per_mille(chance) { rng.pick(values) } else { 0 }
         };
@@ -148,11 +234,18 @@ impl Items {
             settled: false,
             done: false,
             shown: false,
+            delivered: false,
+            told: false,
             begun: false,
             begun_safe: false,
+            attempts: 0,
+            attempts_min: 0,
+            attempts_before: 0,
             recorded: false,
             recorded_stage: None,
             safe: false,
+            left_open: false,
+            pending: false,
         });
     }
 
@@ -240,26 +333,35 @@ impl World {
     }
 
     /// It is recorded that attempts at these items begin, or that they have come back.
-    pub fn recorded_begin(&mut self, items: Range<u64>, begun: bool) {
+    /// `attempts`: so many count now, if that changes.
+    pub fn recorded_begin(&mut self, items: Range<u64>, begun: bool, attempts: Option<u32>) {
         for id in items {
             if let Some(item) = self.items.get(id) {
                 (item.begun, item.begun_safe) = (begun, false);
+                item.attempts = attempts.unwrap_or(item.attempts);
+                item.attempts_min = item.attempts_min.min(item.attempts);
             }
         }
     }
 
     /// What starts an attempt at an item leaves the supervisor.
     pub fn leaves(&mut self, id: u64) {
-        let is_recorded = self.scenario.record.is_some() && !self.storage_failed;
+        let is_recorded = self.scenario.record.is_some();
         let is_safe = self.items.get(id).is_some_and(|item| item.begun_safe);
         hold!(self, is_safe || !is_recorded, Barrier, "item {id} leaves before its attempt is recorded");
     }
 
     /// An execution of an item begins.
-    pub fn begins(&mut self, id: u64) {
+    pub fn begins(&mut self, id: u64, attempt: u32) {
         let Some(item) = self.items.get(id) else { return };
         item.executions += 1;
-        let Item { executions, returns, counts, .. } = *item;
+        let Item { executions, returns, counts, attempts_before, .. } = *item;
+        hold!(
+            self,
+            attempt > attempts_before,
+            Executions,
+            "item {id} is executed as attempt {attempt}, and earlier sessions have begun {attempts_before}"
+        );
         hold!(self, !counts, ResultOfTheDead, "item {id} is executed again although its result was complete");
         hold!(
             self,

@@ -105,6 +105,15 @@ listed! {
         ReporterFailed,
         BarrierPassed,
         DiskRead,
+        // Of sessions that go on with a journal.
+        SessionKilled,
+        SessionEnded,
+        PowerLost,
+        SyncFailed,
+        DiskWriteFailed,
+        SessionRefused,
+        PendingShown,
+        WentOn,
         // From outside.
         Signalled,
         ClockLeapt,
@@ -140,6 +149,18 @@ listed! {
     }
 }
 
+/// Those of runs of several sessions.
+pub const OF_SESSIONS: &[Mark] = &[
+    Mark::SessionKilled,
+    Mark::SessionEnded,
+    Mark::PowerLost,
+    Mark::SyncFailed,
+    Mark::DiskWriteFailed,
+    Mark::SessionRefused,
+    Mark::PendingShown,
+    Mark::WentOn,
+];
+
 /// A set of marks.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Marks(u128);
@@ -151,9 +172,16 @@ impl Marks {
     pub const fn join(&mut self, other: Self) {
         self.0 |= other.0;
     }
-    /// The marks that were never hit.
-    pub fn missing(self) -> Vec<Mark> {
-        Mark::ALL.iter().copied().filter(|&mark| self.0 & (1 << mark as u32) == 0).collect()
+    pub const fn has(self, mark: Mark) -> bool {
+        self.0 & (1 << mark as u32) != 0
+    }
+    /// Those of these marks that were never hit.
+    pub fn missing_of(self, marks: &[Mark]) -> Vec<Mark> {
+        marks.iter().copied().filter(|mark| !self.has(*mark)).collect()
+    }
+    /// All others that were never hit.
+    pub fn missing_but(self, marks: &[Mark]) -> Vec<Mark> {
+        Mark::ALL.iter().copied().filter(|mark| !marks.contains(mark) && !self.has(*mark)).collect()
     }
 }
 

@@ -3,28 +3,31 @@
 
 use crate::check::{Check, hold};
 use crate::commands;
-use crate::disk::{DiskFile, stage_of};
+use crate::disk::{Disk, SimulatedFile, stage_of};
 use crate::items::{Item, ids, push_payload};
 use crate::marks::Mark;
 use crate::process::place_of;
 use crate::world::{Shared, World};
+use std::cell::RefCell;
 use std::io;
 use std::path::Path;
+use std::rc::Rc;
 use std::sync::Arc;
-use supervisor::engine::parts::{Answer, DurableRecord, Recording};
+use supervisor::engine::parts::{Answer, BegunSession, DurableRecord, Feed, Journaled, Recording, SessionPlan};
 use supervisor::engine::replay::Difference;
 use supervisor::journal::record::{GivenAway, JournalMark, JournalRecord};
-use supervisor::journal::writer::JournalWriter;
 use supervisor::model::event::{EndReason, ItemFate, RunEvent};
 use supervisor::model::exit::ExitStatus;
 use supervisor::model::exit_rule::{ExitRule, rule_for};
 use supervisor::model::ids::{Batch, ItemId};
+use supervisor::model::journal_spec::{ResumeBy, TriedAgain};
 use supervisor::model::outcome::{Cause, CauseKind, FailReason, Outcome, Settlement};
 use supervisor::model::spec::Policy;
 use supervisor::model::time::Instant;
 use supervisor::reporter::own_file::OwnFile;
 use supervisor::reporter::results::RawResults;
 use supervisor::reporter::{Content, Reporter, ReporterError, Settled};
+use supervisor::sys::durable_file::DurableFile;
 use supervisor::sys::outbox::Outbox;
 use supervisor::trace::frame::{Direction, FrameKind, TracedFrame};
 
@@ -109,27 +112,54 @@ pub struct Record {
     pub behind: bool,
     /// What a real run records, on a simulated disk.
     pub real: Option<Recording>,
-    /// The real one has left items open.
-    leaves_open: bool,
 }
 
 impl Record {
-    /// The record of this run. Only the ids of items from 0 on, all of this run, have books.
-    pub fn new(world: &Shared) -> Self {
-        let has_books = {
-            let scenario = &world.borrow().scenario;
-            scenario.policy.first_item == ItemId(0) && scenario.finished.is_empty()
+    /// The record of this run or session. Only the ids of items from 0 on, all of this run, have books.
+    pub fn begin(world: &Shared, feed: Feed) -> Result<(Journaled, Feed), String> {
+        let scenario = world.borrow().scenario.clone();
+        let record = |real| Box::new(Self { world: world.clone(), flushes: 0, lost: false, behind: false, real });
+        let policy = scenario.policy;
+        if policy.first_item != ItemId(0) || !scenario.finished.is_empty() {
+            let in_order = policy.keep_order.then_some(policy.first_item);
+            return Ok((Journaled::new(record(None), in_order, None), feed.with_journal(0, None)));
+        }
+        let (file, found, spill) = {
+            let world = &mut *world.borrow_mut();
+            let new = || {
+                let disk = Disk::of(Vec::new(), scenario.record.and_then(|plan| plan.fault));
+                SimulatedFile(Rc::new(RefCell::new(disk)))
+            };
+            (world.journal.get_or_insert_with(new).clone(), world.session.found.take(), Arc::clone(&world.spill))
         };
-        let real = has_books.then(|| {
-            let file = DiskFile::default();
-            world.borrow_mut().journal = Some(file.clone());
-            let mut writer = JournalWriter::new(file, Path::new("journal"), JournalMark(7), true);
-            writer.record(&JournalRecord::Opened { run_id: "sim".into(), facts: Vec::new() });
-            writer.record(&JournalRecord::Session { started_unix_ns: 0, pid: 1 });
-            writer.flush().expect("a disk that takes all");
-            Recording::new(writer, true)
-        });
-        Self { world: world.clone(), flushes: 0, lost: false, behind: false, real, leaves_open: false }
+        let (readable, earlier) = match found {
+            Some((file, state)) => (file, Some(state)),
+            None => (tempfile::tempfile().map_err(|error| error.to_string())?, None),
+        };
+        let bytes = file.0.borrow().after_kill().len() as u64;
+        let mut file = DurableFile::of(file, bytes);
+        if earlier.is_none() && bytes > 0 {
+            file.cut(0).map_err(|error| error.to_string())?;
+        }
+        let plan = SessionPlan {
+            path: Path::new("journal"),
+            run_id: "sim",
+            facts: &[],
+            new_mark: JournalMark(7),
+            earlier,
+            again: TriedAgain::None,
+            resume_by: ResumeBy::Position,
+            queue: None,
+            syncs: true,
+            is_forced: false,
+            keeps_results: true,
+            results_stay: false,
+            keeps_order: policy.keep_order,
+            started_unix_ns: 0,
+        };
+        let begun = plan.begin(file, &Arc::new(readable), feed, spill).map_err(|error| error.to_string())?;
+        let BegunSession { recording, in_order, pending, feed, .. } = begun;
+        Ok((Journaled::new(record(Some(recording)), in_order, pending), feed))
     }
 }
 
@@ -145,7 +175,8 @@ impl DurableRecord for Record {
             real.begun(now, batch);
         }
         self.behind = true;
-        self.world.borrow_mut().recorded_begin(ids(batch.first, batch.count), true);
+        let attempts = Some(batch.attempt.0);
+        self.world.borrow_mut().recorded_begin(ids(batch.first, batch.count), true, attempts);
     }
 
     fn returned(&mut self, now: Instant, batch: Batch) {
@@ -153,7 +184,8 @@ impl DurableRecord for Record {
             real.returned(now, batch);
         }
         self.behind = true;
-        self.world.borrow_mut().recorded_begin(ids(batch.first, batch.count), false);
+        let attempts = Some(batch.attempt.0 - 1);
+        self.world.borrow_mut().recorded_begin(ids(batch.first, batch.count), false, attempts);
     }
 
     fn happened(&mut self, now: Instant, event: &RunEvent) {
@@ -162,13 +194,12 @@ impl DurableRecord for Record {
         }
         if let RunEvent::ItemRetried { item, .. } = event {
             self.behind = true;
-            self.world.borrow_mut().recorded_begin(ids(*item, 1), false);
+            self.world.borrow_mut().recorded_begin(ids(*item, 1), false, None);
         }
     }
 
     fn settled(&mut self, now: Instant, settlement: &Settlement, answer: Option<&Answer<'_>>, item: &[u8]) -> bool {
         let is_outcome = self.real.as_mut().is_none_or(|real| real.settled(now, settlement, answer, item));
-        self.leaves_open |= !is_outcome;
         self.behind = true;
         let world = &mut *self.world.borrow_mut();
         let none = Content::default();
@@ -180,9 +211,13 @@ impl DurableRecord for Record {
             hold!(world, !again, Settled, "item {id} is recorded twice, or never arrived");
             if let Some(item) = world.items.get(id) {
                 item.recorded_stage = is_outcome.then_some(stage_of(outcome));
+                item.left_open = !is_outcome;
             }
         }
-        true
+        if is_outcome {
+            world.items.recorded_results.insert(first.0, found);
+        }
+        is_outcome
     }
 
     fn place(&self) -> u64 {
@@ -190,8 +225,7 @@ impl DurableRecord for Record {
     }
 
     fn given_away(&mut self, shown: GivenAway, output_bytes: u64) {
-        // Here all are shown, also those that wait for another session.
-        if let Some(real) = self.real.as_mut().filter(|_| !self.leaves_open) {
+        if let Some(real) = &mut self.real {
             real.given_away(shown, output_bytes);
         }
     }
@@ -215,9 +249,13 @@ impl DurableRecord for Record {
             return Err(io::Error::from_raw_os_error(libc::ENOSPC));
         }
         self.behind = false;
-        if let Some(real) = &mut self.real {
-            real.flush()?;
+        if let Some(Err(error)) = self.real.as_mut().map(Recording::flush) {
+            world.marks.hit(Mark::RecordFailed);
+            world.storage_failed = true;
+            self.lost = true;
+            return Err(error);
         }
+        world.session.told = world.output.told();
         world.marks.hit(Mark::BarrierPassed);
         world.items.make_safe();
         world.look_at_disk();
@@ -225,10 +263,13 @@ impl DurableRecord for Record {
     }
 
     fn close(&mut self, exit_code: u8, all: bool) -> io::Result<()> {
-        if let Some(real) = &mut self.real {
-            real.close(exit_code, all)?;
-        }
         let world = &mut *self.world.borrow_mut();
+        world.tick();
+        if let Some(Err(error)) = self.real.as_mut().map(|real| real.close(exit_code, all)) {
+            world.marks.hit(Mark::RecordFailed);
+            world.storage_failed = true;
+            return Err(error);
+        }
         hold!(world, !self.lost, Barrier, "a record that was lost is closed");
         Ok(())
     }
@@ -247,7 +288,7 @@ impl World {
                 self.marks.hit(Mark::ItemReturned);
             }
             RunEvent::Scaled { .. } => self.marks.hit(Mark::Scaled),
-            RunEvent::RunFinished(_) => self.saw_the_end(),
+            RunEvent::RunFinished(outcome) => self.saw_the_end(outcome.totals.accepted),
             _ => {}
         }
         self.note(&[50], || format!("      {event:?}"));
@@ -319,6 +360,10 @@ impl World {
             self.marks.hit(Mark::ItemTimedOut);
         }
         let limit = self.scenario.policy.timeout.map_or(0, |limit| limit.0);
+        if self.session.is_earlier(pid) {
+            // Judged there.
+            return;
+        }
         if let Some(command) = self.commands.by_pid(pid) {
             let (of, status) = (command.item, command.status);
             let runtime = command.ended.map(|ended| ended - command.started);
@@ -393,9 +438,21 @@ impl World {
             "{early} bytes of item {first} were shown early, and not {before}"
         );
         let results = bytes_of(&settled.results, self);
-        self.check_results(first.0, count, outcome, pid, &results);
+        if self.items.get(first.0).is_some_and(|item| item.pending) {
+            self.marks.hit(Mark::PendingShown);
+        }
+        if self.items.get(first.0).is_some_and(|item| item.pending) && self.scenario.launchers.is_some() {
+            let same = self.items.recorded_results.get(&first.0) == Some(&results);
+            hold!(self, same, Results, "the result of item {first} is not shown as an earlier session had recorded it");
+        } else {
+            self.check_results(first.0, count, outcome, pid, &results);
+        }
         self.output.expected.extend_from_slice(&results);
-        let timed = self.scenario.timed && *outcome == Outcome::Done;
+        self.session.shown.push((first.0, count, self.output.expected.len()));
+        self.output.shown += 1;
+        // The record has those of single items alone.
+        let is_again = self.items.get(first.0).is_some_and(|item| item.pending);
+        let timed = self.scenario.timed && *outcome == Outcome::Done && !is_again;
         let times = settled.times.map_or(0, <[_]>::len);
         hold!(self, !timed || times == count as usize, Results, "{times} times of {count} items from item {first}");
         if timed {
@@ -456,15 +513,23 @@ impl World {
     }
 
     /// The last event of a run: everything that was shown is on its way, and no memory of items is held.
-    fn saw_the_end(&mut self) {
+    fn saw_the_end(&mut self, accepted: u64) {
         self.finished = true;
         if self.storage_failed {
             return;
         }
+        // Items whose results are shown again may wait for another session, with those, and what is not known to be the
+        // same was never handed out.
+        let is_held = self.items.all().any(|(_, item)| item.pending && !item.shown);
+        if is_held || (self.session.goes_on && accepted < self.items.accepted()) {
+            return;
+        }
         let held = self.source.blocks.iter().filter(|block| Arc::strong_count(block) > 1).count();
         hold!(self, held == 0, Memory, "the bytes of {held} payloads are held at the end");
+        // Lines of a command whose turn never comes go with the run.
+        let early = self.scenario.early && self.items.all().any(|(_, item)| item.left_open);
         let spilled = self.spill.live_bytes();
-        hold!(self, spilled == 0, Memory, "{spilled} bytes in the temporary file are held at the end");
+        hold!(self, spilled == 0 || early, Memory, "{spilled} bytes in the temporary file are held at the end");
     }
 }
 
@@ -500,6 +565,7 @@ impl crate::items::Items {
     fn make_safe(&mut self) {
         self.each(|item| {
             item.safe |= item.recorded;
+            item.attempts_min = item.attempts;
             item.begun_safe |= item.begun;
         });
     }

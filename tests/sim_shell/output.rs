@@ -51,12 +51,16 @@ pub struct OutputStreams {
     /// What was shown and stdout has not got yet, in order.
     pub expected: Vec<u8>,
     taken: usize,
+    /// Results that were shown.
+    pub shown: usize,
+    /// Where what was shown in each turn ends, and how many results there were.
+    turns: Vec<(usize, usize)>,
 }
 
 impl OutputStreams {
     pub const fn new(scenario: &Scenario) -> Self {
         let (out, err) = (Stream::new(scenario.stdout), Stream::new(scenario.stderr));
-        Self { out, err, expected: Vec::new(), taken: 0 }
+        Self { out, err, expected: Vec::new(), taken: 0, shown: 0, turns: Vec::new() }
     }
 
     pub fn is_stuck(&self, now: u64) -> bool {
@@ -71,6 +75,16 @@ impl OutputStreams {
     /// Bytes that were shown and did not leave.
     pub const fn left(&self) -> usize {
         self.expected.len() - self.taken
+    }
+
+    /// Bytes that stdout has got.
+    pub const fn taken(&self) -> usize {
+        self.taken
+    }
+
+    /// Results of the turns of which all have left.
+    pub fn told(&self) -> usize {
+        self.turns.iter().filter(|(end, _)| *end <= self.taken).map(|(_, shown)| *shown).max().unwrap_or(0)
     }
 
     /// Takes bytes; `false`: they are not those that were shown.
@@ -94,6 +108,13 @@ impl World {
         let is_out = fd == self.output.out.fd;
         if !is_out && fd != self.output.err.fd && !outbox.is_empty() {
             self.marks.hit(Mark::BarDrawn);
+        }
+        let shown = (self.output.expected.len(), self.output.shown);
+        // Out of order nothing is told before all of an earlier session is shown.
+        let in_order = self.scenario.policy.keep_order;
+        let is_told = in_order || !self.items.known_items().any(|(_, item)| item.pending && !item.shown);
+        if is_out && is_told && self.output.turns.last() != Some(&shown) {
+            self.output.turns.push(shown);
         }
         let now = self.now;
         let stream = if is_out { &mut self.output.out } else { &mut self.output.err };
@@ -131,7 +152,7 @@ impl World {
             let text = String::from_utf8_lossy(&buffer[..(bytes as usize).min(200)]).into_owned();
             self.violate(crate::check::Check::Stdout, format!("stdout gets {text:?}, which is not what comes next"));
         }
-        buffer.drain(..bytes as usize);
+        outbox.drop_written(bytes as usize);
         self.note(&[31, u64::from(is_out), bytes], || format!("write {bytes} bytes, {left} left; stdout: {is_out}"));
         if left == 0 {
             return Ok(Flushed::All);

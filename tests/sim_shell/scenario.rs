@@ -1,6 +1,7 @@
 //! What one seed is about: a policy, a number of items, and which faults may happen how often.
 
 use crate::choice::Rng;
+use crate::disk::DiskFault;
 use crate::policy;
 use supervisor::engine::parts::MemoryRules;
 use supervisor::model::config::StartRules;
@@ -131,6 +132,8 @@ impl StreamPlan {
 pub struct RecordPlan {
     pub fails_at: Option<u32>,
     pub for_good: bool,
+    /// Of the disk that the journal lies on.
+    pub fault: Option<DiskFault>,
 }
 
 /// Chances in a thousand, unless said otherwise.
@@ -374,6 +377,7 @@ impl Scenario {
         self.record = rng.per_mille(300).then(|| RecordPlan {
             fails_at: rng.per_mille(120).then(|| rng.below(6) as u32),
             for_good: rng.per_mille(500),
+            fault: None,
         });
         self.scale = rng.per_mille(80).then(|| rng.between(1, 6) as u32);
         if rng.per_mille(150) {

@@ -1,9 +1,12 @@
 //! Single cases, one by one: a world in which one thing goes wrong, and how the run has to end.
 
 use crate::choice::Rng;
+use crate::disk::DiskFault;
+use crate::marks::Mark;
 use crate::policy;
 use crate::scenario::{Fault, MS, RecordPlan, Scenario};
-use crate::sweep::{CALLS_MAX, Played, play_scenario};
+use crate::sessions::SessionEnd;
+use crate::sweep::{self, CALLS_MAX, Played, play_scenario};
 use supervisor::model::ids::ItemId;
 use supervisor::model::outcome::StopReason;
 use supervisor::model::signal::Signal;
@@ -130,7 +133,8 @@ fn a_full_disk_under_stdout_ends_the_run() {
 
 #[test]
 fn a_record_that_fails_shows_nothing_and_ends_the_run() {
-    let played = play(false, |scenario| scenario.record = Some(RecordPlan { fails_at: Some(0), for_good: true }));
+    let played =
+        play(false, |scenario| scenario.record = Some(RecordPlan { fails_at: Some(0), for_good: true, fault: None }));
     ended(&played, |reason| matches!(reason, StopReason::StorageLost(_)));
     assert!(played.iter().all(|played| played.shown == 0));
 }
@@ -188,7 +192,7 @@ fn a_record_that_fails_in_any_turn_ends_the_run_and_so_does_the_last_one() {
         let played = play(false, |scenario| {
             (scenario.items, scenario.policy.workers) = (3, 1);
             scenario.policy.worker.credit = Credit::Items(1);
-            scenario.record = Some(RecordPlan { fails_at: Some(flush), for_good: false });
+            scenario.record = Some(RecordPlan { fails_at: Some(flush), for_good: false, fault: None });
         });
         ended(&played, |reason| matches!(reason, StopReason::StorageLost(_)));
     }
@@ -264,4 +268,51 @@ fn a_trace_is_told_of_every_frame_once() {
             assert_eq!(body_bytes, if batch.count == 1 { 6 } else { 7 * u64::from(batch.count) });
         }
     }
+}
+
+/// Plays a calm run of some items whose sessions end so, and then one that nothing disturbs.
+fn play_run(commands: bool, seed: u64, ends: &[SessionEnd], change: impl Fn(&mut Scenario)) -> Played {
+    let mut rng = Rng::new(seed);
+    let mut scenario = Scenario::calm(&mut rng, plain(commands), commands.then_some(2));
+    (scenario.hello, scenario.page, scenario.early) = (true, !commands, false);
+    (scenario.items, scenario.item_ns_max) = (60, 200_000);
+    scenario.record = Some(RecordPlan { fails_at: None, for_good: false, fault: None });
+    change(&mut scenario);
+    let played = sweep::play_run(scenario, ends, rng, CALLS_MAX, false);
+    let played = played.unwrap_or_else(|violation| panic!("seed {seed}, {ends:?}: {violation}"));
+    assert_eq!(played.outcome.reason, StopReason::SourceEnded);
+    played
+}
+
+#[test]
+fn an_error_of_any_call_of_the_disk_stops_the_run_and_loses_nothing_that_was_acknowledged() {
+    let errors = [libc::ENOSPC, libc::EIO, libc::EFBIG, libc::EDQUOT];
+    let (mut writes, mut syncs, mut refused) = (0, 0, 0);
+    for call in 1..=100 {
+        for way in 0..8 {
+            let (is_short, for_good, commands) = (way & 1 > 0, way & 2 > 0, way & 4 > 0);
+            let errno = errors[(call as usize + way) % errors.len()];
+            let end = SessionEnd::Disk(DiskFault { call, errno, is_short, for_good });
+            let played = play_run(commands, u64::from(call), &[end], |scenario| {
+                scenario.policy.keep_order = call % 2 == 0;
+            });
+            assert_eq!(played.outcome.totals.done, 60, "{end:?}");
+            writes += u32::from(played.marks.has(Mark::DiskWriteFailed));
+            syncs += u32::from(played.marks.has(Mark::SyncFailed));
+            refused += u32::from(played.marks.has(Mark::SessionRefused));
+        }
+    }
+    assert!(writes > 250 && syncs > 250 && refused > 10, "{writes} writes and {syncs} syncs of 800; {refused} refused");
+}
+
+#[test]
+fn results_that_never_left_are_shown_by_a_session_that_has_nothing_else_to_do() {
+    let mut again = 0;
+    for seed in 0..50 {
+        let played = play_run(seed % 2 == 0, seed, &[SessionEnd::ByItself], |scenario| {
+            (scenario.items, scenario.stdout_closed_at) = (3, Some(100_000 + seed * 20_000));
+        });
+        again += u32::from(played.marks.has(Mark::PendingShown) && played.outcome.totals.restored == 3);
+    }
+    assert!(again > 3, "only {again} of 50");
 }

@@ -116,7 +116,9 @@ impl World {
         if !self.scenario.source.pollable && self.chance(PAUSES) {
             return Ok(Delivery::Idle);
         }
-        if self.chance(self.scenario.rejected) {
+        let acceptable = self.items.acceptable();
+        let is_known = self.items.is_next_known();
+        if acceptable.is_none() || (!is_known && self.chance(self.scenario.rejected)) {
             self.source.available -= 1;
             self.marks.hit(Mark::ItemRejected);
             self.items.add(&self.scenario, &mut self.rng, true);
@@ -125,7 +127,7 @@ impl World {
         self.moved = true;
         let by_one = self.scenario.policy.queue_order == QueueOrder::Priority;
         let most = if by_one { 1 } else { items_max.min(self.source.available) };
-        let count = self.rng.between(1, most);
+        let count = self.rng.between(1, most.min(acceptable.unwrap_or(1)));
         self.source.available -= count;
         let mut bytes = b"before".to_vec();
         let start = bytes.len();

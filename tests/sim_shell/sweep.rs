@@ -5,6 +5,7 @@ use crate::check::{Check, Violation};
 use crate::choice::Rng;
 use crate::marks::Marks;
 use crate::scenario::Scenario;
+use crate::sessions::{self, SessionEnd};
 use crate::world::{Shared, World};
 use std::cell::{Cell, RefCell};
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -63,18 +64,82 @@ pub fn play(seed: u64, calls_max: u64, aloud: bool) -> Result<Played, Violation>
 
 pub fn play_scenario(scenario: Scenario, rng: Rng, calls_max: u64, aloud: bool) -> Result<Played, Violation> {
     let world: Shared = Rc::new(RefCell::new(World::new(scenario, rng, calls_max, aloud)));
-    // A shell that panics has failed a check like any other.
-    let ended = quietly(|| catch_unwind(AssertUnwindSafe(|| assembly::build(&world).run())));
-    let mut world = world.borrow_mut();
-    let Ok(ended) = ended else {
-        let panic = Violation { check: Check::Engine, text: LAST_PANIC.take() };
-        return Err(world.violation.take().unwrap_or(panic));
+    let outcome = match session(&world)? {
+        Some(outcome) => outcome,
+        None => return Err(Violation { check: Check::Engine, text: "the session did not begin".to_owned() }),
     };
-    let outcome = world.judge(ended)?;
+    let mut world = world.borrow_mut();
+    Ok(played(&mut world, outcome))
+}
+
+/// Plays a run of several sessions: those that end so, and a last one, which nothing disturbs.
+pub fn play_sessions(seed: u64, calls_max: u64, aloud: bool) -> Result<Played, Violation> {
+    let mut rng = Rng::new(seed);
+    let (scenario, ends) = sessions::draw(&mut rng);
+    if aloud {
+        println!("seed {seed}: {ends:?} {scenario:#?}");
+    }
+    play_run(scenario, &ends, rng, calls_max, aloud)
+}
+
+pub fn play_run(
+    scenario: Scenario,
+    ends: &[SessionEnd],
+    rng: Rng,
+    calls_max: u64,
+    aloud: bool,
+) -> Result<Played, Violation> {
+    let world: Shared = Rc::new(RefCell::new(World::new(scenario.clone(), rng, calls_max, aloud)));
+    let calm = sessions::undisturbed(&scenario);
+    for (at, &end) in ends.iter().enumerate() {
+        world.borrow_mut().plan_session(end);
+        session(&world)?;
+        let mut world = world.borrow_mut();
+        world.end_session();
+        let next = if at + 1 < ends.len() { &scenario } else { &calm };
+        world.begin_session(next.clone(), calls_max);
+        world.violation.take().map_or(Ok(()), Err)?;
+    }
+    world.borrow_mut().plan_session(SessionEnd::ByItself);
+    let Some(outcome) = session(&world)? else {
+        return Err(Violation { check: Check::Engine, text: "the last session did not begin".to_owned() });
+    };
+    let mut world = world.borrow_mut();
+    world.end_session();
+    world.check_run(&outcome.reason);
+    world.violation.take().map_or(Ok(()), Err)?;
+    Ok(played(&mut world, outcome))
+}
+
+/// Plays one session; `None`: it did not begin, or was killed.
+fn session(world: &Shared) -> Result<Option<RunOutcome>, Violation> {
+    // A shell that panics has failed a check like any other.
+    let ended = quietly(|| {
+        catch_unwind(AssertUnwindSafe(|| match assembly::build(world) {
+            Ok(reactor) => Ok(reactor.run()),
+            Err(refused) => Err(refused),
+        }))
+    });
+    let mut world = world.borrow_mut();
+    match ended {
+        Ok(Ok(ended)) => world.judge(ended).map(Some),
+        Ok(Err(refused)) => {
+            world.refused(refused);
+            world.violation.take().map_or(Ok(None), Err)
+        }
+        Err(_) if world.session.is_killed => world.violation.take().map_or(Ok(None), Err),
+        Err(_) => {
+            let panic = Violation { check: Check::Engine, text: LAST_PANIC.take() };
+            Err(world.violation.take().unwrap_or(panic))
+        }
+    }
+}
+
+fn played(world: &mut World, outcome: RunOutcome) -> Played {
     let executions = world.items.all().map(|(_, item)| u64::from(item.executions)).sum();
     let (shown, calls) = (world.items.shown, world.calls);
     let traced = std::mem::take(&mut world.traced);
-    Ok(Played { outcome, executions, shown, traced, calls, trace_hash: world.trace.hash(), marks: world.marks })
+    Played { outcome, executions, shown, traced, calls, trace_hash: world.trace.hash(), marks: world.marks }
 }
 
 thread_local! {

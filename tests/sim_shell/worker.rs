@@ -229,7 +229,7 @@ impl World {
         process.inner.patience = process.inner.patience.saturating_sub(1);
         process.inner.set_page(Some(held.item));
         self.note(&[20, id as u64, held.item], || format!("process {id} begins {held:?}"));
-        self.begins(held.item);
+        self.begins(held.item, held.attempt);
         let length = self.rng.below(self.scenario.item_ns_max + 1);
         match strikes {
             Some(Fault::DiesMidItem) => {

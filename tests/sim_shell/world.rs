@@ -11,7 +11,7 @@ use crate::agenda::{Agenda, Effect};
 use crate::check::{Check, Violation};
 use crate::choice::Rng;
 use crate::commands::Commands;
-use crate::disk::DiskFile;
+use crate::disk::SimulatedFile;
 use crate::items::Items;
 use crate::machine::Machine;
 use crate::marks::{Mark, Marks};
@@ -20,6 +20,7 @@ use crate::pipe::Pipe;
 use crate::poll_set::PollSet;
 use crate::process::Process;
 use crate::scenario::{Fault, Scenario};
+use crate::sessions::{Killed, Session};
 use crate::source::SourceState;
 use crate::trace::Trace;
 use std::cell::RefCell;
@@ -38,7 +39,7 @@ pub type Shared = Rc<RefCell<World>>;
 const PATIENCE_PROCESSES: usize = 80;
 
 /// After this many calls the user checks whether a run can end. The longest that do end take a third of it.
-const PATIENCE_CALLS: u64 = 60_000;
+pub const PATIENCE_CALLS: u64 = 60_000;
 
 pub struct World {
     pub scenario: Scenario,
@@ -50,7 +51,7 @@ pub struct World {
     pub violation: Option<Violation>,
     /// Calls of the shell so far, and the most that a run may take.
     pub calls: u64,
-    calls_max: u64,
+    pub calls_max: u64,
     pub poll_set: PollSet,
     pub pipes: Vec<Pipe>,
     pub processes: Vec<Process>,
@@ -63,13 +64,14 @@ pub struct World {
     pub signals: VecDeque<ReceivedSignal>,
     pub signalled: bool,
     /// Signals of a user who ended a run that cannot end by itself.
-    impatience: usize,
+    pub impatience: usize,
     /// The number of calls after which the user checks next.
-    patient_until: u64,
+    pub patient_until: u64,
     /// Frames that the tap was passed.
     pub traced: Vec<TracedFrame>,
     /// The journal of the run, if it has one.
-    pub journal: Option<DiskFile>,
+    pub journal: Option<SimulatedFile>,
+    pub session: Session,
     /// A fault of the supervisor's own storage was injected.
     pub storage_failed: bool,
     /// Waits in a row that reported events although nothing had moved.
@@ -101,6 +103,7 @@ impl World {
             calls_max,
             poll_set: PollSet::default(),
             journal: None,
+            session: Session::default(),
             pipes: Vec::new(),
             processes: Vec::new(),
             commands: Commands::default(),
@@ -122,7 +125,7 @@ impl World {
         world
     }
 
-    fn plan_the_outside(&mut self) {
+    pub fn plan_the_outside(&mut self) {
         for index in 0..self.scenario.signals.len() {
             let (at, signal) = self.scenario.signals[index];
             self.after(at, Effect::Signalled(signal));
@@ -139,6 +142,9 @@ impl World {
 
     /// Notes that a check does not hold. The first one counts.
     pub fn violate(&mut self, check: Check, text: String) {
+        if self.session.is_killed {
+            return;
+        }
         let now = self.now;
         self.trace.add(now, &[99], || format!("!! {check:?}: {text}"));
         self.violation.get_or_insert(Violation { check, text });
@@ -164,6 +170,10 @@ impl World {
         if self.calls > self.calls_max {
             self.violate(Check::Ends, format!("the run is not over after {} calls", self.calls_max));
             panic!("endless run");
+        }
+        if self.session.killed_at == Some(self.calls) {
+            self.session.is_killed = true;
+            std::panic::resume_unwind(Box::new(Killed));
         }
         self.now += 100 + self.rng.below(900);
         if self.scenario.calls.sudden_death > 0 && self.rng.below(100_000) < u64::from(self.scenario.calls.sudden_death)
@@ -270,7 +280,7 @@ impl World {
 
     /// Back-offs that are longer than the period of the restart limit let a run go on for ever.
     pub fn note_start(&mut self) {
-        let started = self.processes.len() + self.commands.all.len() / 4;
+        let started = self.processes.len() + self.commands.all.len() / 4 - self.session.started_before();
         if started > PATIENCE_PROCESSES * (1 + self.impatience) {
             self.loses_patience("workers come and go");
         }

@@ -126,6 +126,11 @@ impl Commit {
         self.journaled.taken_back(now, item);
     }
 
+    /// Whether the record could not be made safe: nothing becomes visible any more, and nothing may begin.
+    pub const fn is_record_lost(&self) -> bool {
+        self.journaled.is_lost()
+    }
+
     /// Whether something has to be made safe, or shown, before the loop waits.
     pub fn is_behind_barrier(&self) -> bool {
         !self.journaled.is_lost() && (self.journaled.is_behind() || !self.waiting.is_empty())
@@ -272,6 +277,7 @@ impl Commit {
     fn show_held(&mut self, now: Instant, held: &mut HeldResults, feed: &mut Feed) {
         while let Some((settlement, answer)) = held.take_next() {
             if self.journaled.is_open(&settlement) {
+                self.show_pending(now, feed);
                 feed.release(settlement.first, settlement.count);
                 self.journaled.note_gap();
             } else {
@@ -356,7 +362,10 @@ impl Commit {
             match waiting {
                 Deferred::Event(event) => self.show_event(now, &event),
                 Deferred::Results(mut held) => self.show_held(now, &mut held, feed),
-                Deferred::Gap => self.journaled.note_gap(),
+                Deferred::Gap => {
+                    self.show_pending(now, feed);
+                    self.journaled.note_gap();
+                }
             }
         }
         self.waiting = waiting;

@@ -208,6 +208,14 @@ impl Fleet {
         }
     }
 
+    /// Nothing is begun any more: the record is lost. Orders of this turn that begin something are taken back.
+    pub fn withhold(&mut self, turn: &mut Turn) {
+        match self {
+            Self::Residents(residents) => residents.withhold(),
+            Self::Commands(pool) => pool.withhold(turn),
+        }
+    }
+
     /// Whether something was ordered since the last end of a turn and has not left.
     pub fn has_unsent(&self) -> bool {
         match self {

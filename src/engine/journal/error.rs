@@ -2,8 +2,8 @@
 
 use super::super::feed::InputDiffers;
 use super::facts::FactDifference;
-use crate::journal::queue_file::QueueFileError;
 use crate::journal::locked::JournalLockError;
+use crate::journal::queue_file::QueueFileError;
 use crate::journal::state::JournalStateError;
 use crate::model::outcome::ExitClass;
 use crate::sys::durable_file::DurableFileError;

@@ -6,27 +6,23 @@ mod error;
 mod facts;
 mod output_file;
 mod queue_source;
+mod session;
 #[cfg(test)]
 mod tests;
 
 pub use error::JournalError;
+pub use session::{BegunSession, SessionPlan};
 
-use super::commit::{Commit, Journaled, PendingResults, Recording, SessionOutput};
-use super::feed::{Feed, InputCheck, InputDiffers, RecognisedItems, ResumedItems};
-use crate::journal::books::Books;
+use super::commit::{Commit, Journaled, SessionOutput};
+use super::feed::{Feed, InputCheck, InputDiffers};
 use crate::journal::file_reader::JournalFileReader;
 use crate::journal::fingerprint::RecordedInput;
-use crate::journal::item_hash::ItemHasher;
 use crate::journal::locked;
 use crate::journal::queue_file;
-use crate::journal::record::{JournalMark, JournalRecord, RunFact};
+use crate::journal::record::{JournalMark, RunFact};
 use crate::journal::state::JournalState;
-use crate::journal::writer::JournalWriter;
 use crate::model::config::{Config, InputSpec, OutputMode, ResultsFormat, ShowWhen, SourceSpec};
-use crate::model::ids::ItemId;
-use crate::model::item_set::ItemSet;
 use crate::model::journal_spec::{Durability, JournalSpec, ResumeBy, TriedAgain};
-use crate::model::words::counted;
 use crate::mutant::mutant;
 use crate::source::Source;
 use crate::sys::clock::{self, Clock};
@@ -36,14 +32,13 @@ use crate::sys::random;
 use crate::sys::spill::SpillFile;
 use error::named;
 pub use facts::facts_of;
-use facts::{difference, of_command, of_output, resumed_by};
+use facts::{difference, of_output, resumed_by};
 use output_file::OutputFile;
 use queue_source::{AskedOfItems, QueueSource};
-use std::collections::BTreeMap;
 use std::io;
 use std::os::fd::{AsFd, OwnedFd};
 use std::os::unix::fs::MetadataExt;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::Arc;
 
 /// A journal that is locked. If the run does not begin, one that was made for it is removed.
@@ -225,56 +220,37 @@ impl OpenedJournal {
             let same = feed.compare(source.as_mut(), &mut check);
             same.map_err(|error| JournalError::Input { path: path.clone(), error })?;
         }
-        let mut session = SessionPlan { earlier: self.earlier.take(), ..SessionPlan::of(&self.spec, context.config) };
-        let mut writer = session.writer(file, &path)?;
-        let started_unix_ns = clock::unix_ns().saturating_sub(context.clock.now().0);
-        session.record_start(&mut writer, &self.facts, started_unix_ns, self.queue.as_ref());
-        writer.flush().map_err(|error| JournalError::Write { error })?;
+        let config = context.config;
+        let mark = random::bytes().map_err(|error| JournalError::Write { error: named(&path, &error) })?;
+        let plan = SessionPlan {
+            path: &path,
+            run_id: &config.run_id,
+            facts: &self.facts,
+            new_mark: JournalMark(u64::from_le_bytes(mark)),
+            earlier: self.earlier.take(),
+            resume_by: self.spec.resume_by,
+            queue: self.queue.take(),
+            again: self.spec.resume.map_or(TriedAgain::None, |resume| resume.again),
+            syncs: self.spec.durability == Durability::Power,
+            is_forced: self.spec.forced,
+            keeps_results: keeps_results(config, &self.spec),
+            results_stay: self.spec.results,
+            keeps_order: config.policy.keep_order,
+            started_unix_ns: clock::unix_ns().saturating_sub(context.clock.now().0),
+        };
+        let session = plan.begin(file, &shared, feed, context.spill)?;
         if self.is_new && self.spec.durability == Durability::Power {
             let synced = durable_file::sync_folder_of(&path);
             synced.map_err(|error| JournalError::Write { error: named(&path, &error) })?;
         }
         self.is_new = false;
-        let queue = self.queue.take().map(|queue| queue.watch(session.earlier.as_ref())).transpose()?;
-        let feed = feed.with_queue(queue);
         let output = match self.output.take() {
             Some(output) => SessionOutput::of_file(output.begin()?, self.spec.durability == Durability::Power),
             None => SessionOutput::default(),
         };
-        let recording = Box::new(Recording::new(writer, keeps_results(context.config, &self.spec)));
-        let order = context.config.policy.keep_order;
-        if self.spec.resume_by == ResumeBy::Item {
-            let notice = session.earlier.as_ref().map(|earlier| notice_by_item(&path, earlier));
-            let pending = PendingResults::new(BTreeMap::new(), reader()?, context.spill);
-            let journaled = Journaled::new(recording, order.then_some(ItemId(0)), Some(pending)).with_output(output);
-            let feed = feed.with_journal_by_item(self.recognised(session.earlier));
-            return Ok(BegunJournal { journaled, feed, notice });
-        }
-        let Some(earlier) = session.earlier else {
-            let journaled = Journaled::new(recording, order.then_some(ItemId(0)), None).with_output(output);
-            return Ok(BegunJournal { journaled, feed: feed.with_journal(0, None), notice: None });
-        };
-        let notice = Some(notice(&path, &earlier));
-        let next = order.then_some(earlier.first_not_shown());
-        let end = earlier.books.next_item();
-        let check = match self.spec.forced {
-            true => None,
-            false => Some(InputCheck::new(RecordedInput::new(reader()?), end)),
-        };
-        let unshown = unshown(&earlier);
-        let JournalState { books, causes, pending, input_bytes, .. } = earlier;
-        let resumed = ResumedItems::new(books, causes, unshown, check, ItemId(0));
-        let pending = mutant!(PendingForgotten, pending, Default::default());
-        let pending = PendingResults::new(pending, reader()?, context.spill);
-        let journaled = Journaled::new(recording, next, Some(pending)).with_output(output);
-        Ok(BegunJournal { journaled, feed: feed.with_journal(input_bytes, Some(resumed)), notice })
-    }
-
-    /// What the items of the list are recognised by, where the run goes on by item.
-    fn recognised(&self, earlier: Option<JournalState>) -> RecognisedItems {
-        let known = earlier.map(|earlier| earlier.known).unwrap_or_default();
-        let again = self.spec.resume.map_or(TriedAgain::None, |resume| resume.again);
-        RecognisedItems::new(ItemHasher::new(of_command(&self.facts)), known, again)
+        let BegunSession { recording, in_order, pending, feed, notice } = session;
+        let journaled = Journaled::new(Box::new(recording), in_order, pending).with_output(output);
+        Ok(BegunJournal { journaled, feed, notice })
     }
 }
 
@@ -291,125 +267,11 @@ impl Drop for OpenedJournal {
     }
 }
 
-/// A session that begins.
-struct SessionPlan<'a> {
-    spec: &'a JournalSpec,
-    run_id: &'a str,
-    earlier: Option<JournalState>,
-}
-
-impl<'a> SessionPlan<'a> {
-    fn of(spec: &'a JournalSpec, config: &'a Config) -> Self {
-        Self { spec, run_id: &config.run_id, earlier: None }
-    }
-
-    /// A file that a crash has left a part of a record in is cut back to the whole ones.
-    fn writer(&self, mut file: DurableFile, path: &Path) -> Result<JournalWriter, JournalError> {
-        let write_failed = |error: io::Error| JournalError::Write { error: named(path, &error) };
-        let mark = match &self.earlier {
-            Some(earlier) => {
-                if mutant!(TruncationForgotten, file.end() > earlier.whole_bytes, false) {
-                    file.cut(earlier.whole_bytes).map_err(write_failed)?;
-                }
-                earlier.mark
-            }
-            None => JournalMark(u64::from_le_bytes(random::bytes().map_err(write_failed)?)),
-        };
-        Ok(JournalWriter::new(file, path, mark, self.spec.durability == Durability::Power))
-    }
-
-    /// Records what the run is, that the session begins, and which items are tried again.
-    fn record_start(
-        &mut self,
-        writer: &mut JournalWriter,
-        facts: &[RunFact<'static>],
-        started_unix_ns: u64,
-        queue: Option<&AskedOfItems>,
-    ) {
-        let is_opened = self.earlier.as_ref().is_some_and(|earlier| earlier.opened.is_some());
-        let mut records = Vec::new();
-        if !is_opened {
-            records.push(JournalRecord::Opened { run_id: self.run_id.to_owned().into(), facts: facts.to_vec() });
-        }
-        records.push(JournalRecord::Session { started_unix_ns, pid: std::process::id() });
-        if self.spec.results {
-            records.push(JournalRecord::ResultsKept);
-        }
-        let again = self.spec.resume.map_or(TriedAgain::None, |resume| resume.again);
-        let Some(earlier) = &mut self.earlier else {
-            return records.iter().for_each(|record| writer.record(record));
-        };
-        match self.spec.resume_by {
-            ResumeBy::Position => records.extend(reopened(&earlier.books, again)),
-            ResumeBy::Item if is_opened => records.push(JournalRecord::Anew { facts: facts.to_vec() }),
-            ResumeBy::Item => {}
-        }
-        let mut note = |earlier: &mut JournalState, record: &JournalRecord<'_>| {
-            earlier.take(writer.offset(), record);
-            writer.record(record);
-        };
-        records.iter().for_each(|record| note(earlier, record));
-        if let Some(queue) = queue {
-            for first in queue.again(earlier) {
-                note(earlier, &JournalRecord::Reopened { first, count: 1 });
-            }
-            note(earlier, &JournalRecord::Heeded { until: queue.end() });
-        }
-    }
-}
-
-/// The records of items that have their outcome, and are tried again.
-fn reopened(books: &Books, again: TriedAgain) -> Vec<JournalRecord<'static>> {
-    let mut records = Vec::new();
-    for (first, end, _) in books.from(ItemId(0)).filter(|(.., state)| state.stage.is_tried_again(again)) {
-        let mut at = first;
-        while at < end {
-            let count = u32::try_from(end.0 - at.0).unwrap_or(u32::MAX);
-            records.push(JournalRecord::Reopened { first: at, count });
-            at = at.plus(u64::from(count));
-        }
-    }
-    records
-}
-
 /// Whether results have to be recorded: they are shown, so that what was not given away can be shown again, or asked for.
 fn keeps_results(config: &Config, spec: &JournalSpec) -> bool {
     let show = config.output.show;
     let is_shown = [show.success, show.failure].iter().any(|when| *when != ShowWhen::Never);
     spec.results || (config.output.mode != OutputMode::None && is_shown)
-}
-
-fn unshown(earlier: &JournalState) -> ItemSet {
-    let mut unshown = ItemSet::default();
-    for (first, pending) in &earlier.pending {
-        unshown.push(ItemId(*first), pending.settled.count);
-    }
-    unshown
-}
-
-fn notice(path: &Path, earlier: &JournalState) -> String {
-    let totals = earlier.books.totals();
-    let waiting = totals.waiting + totals.in_flight;
-    let settled = totals.accepted - waiting;
-    let (name, torn) = (path.display(), torn(earlier));
-    format!(
-        "supervisor: goes on with {name}: {settled} of {} items that were read have their outcome, {waiting} run again{torn}",
-        totals.accepted
-    )
-}
-
-fn notice_by_item(path: &Path, earlier: &JournalState) -> String {
-    let (known, done) = earlier.known.totals();
-    let (name, torn) = (path.display(), torn(earlier));
-    let known = counted(known, "item is", "items are");
-    format!("supervisor: goes on with {name} by item: {known} known by what they are, {done} of them done{torn}")
-}
-
-fn torn(earlier: &JournalState) -> String {
-    match earlier.torn_bytes {
-        0 => String::new(),
-        bytes => format!("; {bytes} bytes behind byte {} were no whole record and are cut off", earlier.whole_bytes),
-    }
 }
 
 /// What else the run writes to this file.

@@ -9,9 +9,10 @@ use crate::core::input::Input;
 use crate::journal::audit::JournalAudit;
 use crate::journal::fingerprint::Fingerprint;
 use crate::journal::locked::JournalLockError;
-use crate::journal::record::{Accepted, ContentKind, ContentPiece, SettledItems};
+use crate::journal::record::{Accepted, ContentKind, ContentPiece, JournalRecord, SettledItems};
 use crate::journal::state::JournalStateError;
-use crate::model::ids::{Attempt, Batch};
+use crate::journal::writer::JournalWriter;
+use crate::model::ids::{Attempt, Batch, ItemId};
 use crate::model::journal_spec::ResumeSpec;
 use crate::model::outcome::{Outcome, Settlement};
 use crate::model::time;
@@ -19,6 +20,7 @@ use crate::reporter::Content;
 use crate::source::args::ArgumentSource;
 use std::fs::File;
 use std::io::Write;
+use std::path::Path;
 
 /// A run of a command on these items, with its journal.
 fn config(path: &Path, command: &str) -> Config {
@@ -54,16 +56,21 @@ fn write_journal(path: &Path) {
     File::options().append(true).open(path).unwrap().write_all(&[9; 50]).unwrap();
 }
 
-/// Begins a session on these items. Returns how many results are to be shown again.
-fn begin(config: &mut Config, items: [&str; 2]) -> Result<usize, JournalError> {
-    let source = || Box::new(ArgumentSource::new(items.map(Into::into).to_vec()));
-    let opened = loop {
+/// Opens the journal once nobody else has it.
+fn open(config: &mut Config) -> Result<Option<OpenedJournal>, JournalError> {
+    loop {
         match OpenedJournal::open(config) {
             // A child of another test has a copy of the descriptor until its `exec`.
             Err(JournalError::File { error: JournalLockError::InUse { .. }, .. }) => std::thread::yield_now(),
-            opened => break opened?,
+            opened => break opened,
         }
-    };
+    }
+}
+
+/// Begins a session on these items. Returns how many results are to be shown again.
+fn begin(config: &mut Config, items: [&str; 2]) -> Result<usize, JournalError> {
+    let source = || Box::new(ArgumentSource::new(items.map(Into::into).to_vec()));
+    let opened = open(config)?;
     let feed = Feed::new(source(), ItemId(0), false);
     let (spill, clock) = (Arc::new(SpillFile::new()), Clock::start());
     let context = SessionContext::new(config, Some(source()), spill, &clock);
@@ -86,7 +93,12 @@ fn holds() -> bool {
     assert!(goes_on || matches!(state, Err(JournalStateError::Damaged { .. }) | Ok(_)));
     let other_input = begin(&mut config(&fresh("input"), "true"), ["a", "c"]);
     let other_run = begin(&mut config(&fresh("run"), "false"), ["a", "b"]);
+    let path = fresh("twice");
+    let first = open(&mut config(&path, "true"));
+    let second = OpenedJournal::open(&mut config(&path, "true"));
+    assert!(first.is_ok());
     pending == 1
+        && matches!(second, Err(JournalError::File { error: JournalLockError::InUse { pid: Some(1), .. }, .. }))
         && goes_on
         && matches!(other_input, Err(JournalError::Input { .. }))
         && matches!(other_run, Err(JournalError::Fact { .. }))

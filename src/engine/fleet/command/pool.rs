@@ -290,6 +290,25 @@ impl CommandPool {
         }
     }
 
+    /// Takes back the orders of this turn that start a command.
+    pub fn withhold(&mut self, turn: &mut Turn) {
+        for launcher in &mut self.launchers {
+            launcher.waiting.retain(|order| match order {
+                Order::Launch { worker, incarnation, .. } => {
+                    let (worker, incarnation) = (*worker, *incarnation);
+                    let error = SpawnFailure::Shortage("start a command: its attempt is not recorded".to_owned());
+                    turn.report(Input::SpawnFailed { worker, incarnation, error });
+                    false
+                }
+                Order::InHand(hand) => {
+                    turn.report(Input::TakenBack { worker: hand.worker, item: hand.batch.first });
+                    false
+                }
+                _ => true,
+            });
+        }
+    }
+
     /// Sends the orders of this turn.
     pub fn post(&mut self) {
         for launcher in &mut self.launchers {

@@ -72,6 +72,8 @@ pub struct Residents {
     unwritten: Vec<usize>,
     /// stdout and stderr take less than the workers give: results are not read.
     congested: bool,
+    /// Nothing is written to workers any more.
+    withholds: bool,
 }
 
 impl Residents {
@@ -89,6 +91,7 @@ impl Residents {
             throttling: Throttling::default(),
             unwritten: Vec::new(),
             congested: false,
+            withholds: false,
         }
     }
 
@@ -329,6 +332,13 @@ impl Residents {
         self.slots.link(reply.index).map(|link| link.answer(reply))
     }
 
+    /// Workers get nothing any more: their inputs end, also behind a part of a frame.
+    pub fn withhold(&mut self) {
+        if !std::mem::replace(&mut self.withholds, true) {
+            self.unwritten = (0..self.slots.len()).collect();
+        }
+    }
+
     /// Writes all frames of this turn.
     pub fn end_turn(&mut self, turn: &mut Turn) {
         while let Some(index) = self.unwritten.pop() {
@@ -359,7 +369,7 @@ impl Residents {
         if link.channel().write_fd().is_none() {
             return;
         }
-        let flushed = link.flush(turn);
+        let flushed = if self.withholds { Ok(Flush::All) } else { link.flush(turn) };
         // A busy-polled channel is polled, and once armed it reports by its other descriptor.
         let blocked = matches!(flushed, Ok(Flush::Blocked)) && !link.channel().is_busy_polled();
         let blocked = mutant!(BlockedWriteUnwatched, blocked, false);
@@ -381,7 +391,7 @@ impl Residents {
                     link.channel().close_input();
                 }
             }),
-            Ok(Flush::All) if resident.leaving => link.channel().close_input(),
+            Ok(Flush::All) if resident.leaving || self.withholds => link.channel().close_input(),
             Ok(Flush::All) => {}
             Ok(Flush::Closed) | Err(_) => {
                 // The worker closed its end. Either it is ending, or it will never take an item again.
