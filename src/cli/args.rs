@@ -2,7 +2,7 @@
 //!
 //! Invariant: no defaults, no checks across flags, no question to the system. `resolve` does the rest.
 
-use super::choices::{COLORS, choice};
+use super::choices::{COLORS, DURABILITIES, RESTARTS, RESUMED_BY, STRATEGIES, choice};
 use super::error::UsageError;
 use super::habits;
 use super::help;
@@ -421,23 +421,11 @@ const TRANSPORTS: [(&str, TransportKind); TransportKind::ALL.len()] = [
     (TransportKind::Mqueue.name(), TransportKind::Mqueue),
     (TransportKind::Channel.name(), TransportKind::Channel),
 ];
-const RESUMED_BY: [(&str, ResumeBy); 2] = [("position", ResumeBy::Position), ("item", ResumeBy::Item)];
-const DURABILITIES: [(&str, Durability); 2] = [("process", Durability::Process), ("power", Durability::Power)];
 const NAMES: [(&str, NameSource); 2] = [(":", NameSource::FirstLine), ("0", NameSource::Paths)];
 const ISOLATIONS: [(&str, Isolation); 2] = [("process", Isolation::Process), ("thread", Isolation::Thread)];
 const LEFTOVERS: [(&str, Leftovers); 2] = [("kill", Leftovers::Kill), ("leave", Leftovers::Leave)];
 const QUEUES: [(&str, QueueOrder); 3] =
     [("fifo", QueueOrder::Fifo), ("lifo", QueueOrder::Lifo), ("priority", QueueOrder::Priority)];
-const RESTARTS: [(&str, RestartType); 3] = [
-    ("permanent", RestartType::Permanent),
-    ("transient", RestartType::Transient),
-    ("temporary", RestartType::Temporary),
-];
-const STRATEGIES: [(&str, RestartStrategy); 3] = [
-    ("one-for-one", RestartStrategy::OneForOne),
-    ("one-for-all", RestartStrategy::OneForAll),
-    ("rest-for-one", RestartStrategy::RestForOne),
-];
 const OUTPUTS: [(&str, OutputMode); 4] = [
     ("narrate", OutputMode::Narrate),
     ("results", OutputMode::Results),

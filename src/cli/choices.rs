@@ -2,11 +2,26 @@
 
 use super::error::UsageError;
 use crate::model::config::ColorMode;
+use crate::model::journal_spec::{Durability, ResumeBy};
+use crate::model::spec::{RestartStrategy, RestartType};
 use clap::builder::{PossibleValuesParser, TypedValueParser};
 
 /// When text has colors.
 pub const COLORS: [(&str, ColorMode); 3] =
     [("auto", ColorMode::Auto), ("always", ColorMode::Always), ("never", ColorMode::Never)];
+
+pub const RESUMED_BY: [(&str, ResumeBy); 2] = [("position", ResumeBy::Position), ("item", ResumeBy::Item)];
+pub const DURABILITIES: [(&str, Durability); 2] = [("process", Durability::Process), ("power", Durability::Power)];
+pub const RESTARTS: [(&str, RestartType); 3] = [
+    ("permanent", RestartType::Permanent),
+    ("transient", RestartType::Transient),
+    ("temporary", RestartType::Temporary),
+];
+pub const STRATEGIES: [(&str, RestartStrategy); 3] = [
+    ("one-for-one", RestartStrategy::OneForOne),
+    ("one-for-all", RestartStrategy::OneForAll),
+    ("rest-for-one", RestartStrategy::RestForOne),
+];
 
 /// The form of an answer.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]

@@ -34,8 +34,6 @@ pub fn usage_error(error: ConfigError, flags: &Flags) -> UsageError {
         ConfigError::OneCommandPerSlot { setting } => UsageError::OneCommandPerSlot { flag: flag(setting) },
         ConfigError::PipeOfLines { setting } => UsageError::PipeOfLines { flag: flag(setting) },
         ConfigError::TagOfBlocks => UsageError::TagOfBlocks,
-        ConfigError::QueueAlone { setting } => UsageError::QueueAlone { flag: flag(setting) },
-        ConfigError::QueueOfNone => UsageError::NeedsJournal { flag: "--keep-open" },
         ConfigError::ShowOfMode { setting, .. } => UsageError::ShowOfMode { flag: flag(setting) },
         ConfigError::NoResultsName => UsageError::NoResultsName,
         ConfigError::ResultsOnStdout { setting } => UsageError::ResultsOnStdout { flag: flag(setting) },
@@ -57,26 +55,22 @@ pub fn usage_error(error: ConfigError, flags: &Flags) -> UsageError {
         ConfigError::TagOfMode { mode: OutputMode::Json } => UsageError::NeedsResults { mode: "json" },
         ConfigError::NoWorkdir => UsageError::NoWorkdir,
         ConfigError::QuietSummary => UsageError::QuietSummary,
+        error => other_usage_error(error, flag),
+    }
+}
+
+/// The same of what is left.
+fn other_usage_error(error: ConfigError, flag: impl Fn(Setting) -> &'static str) -> UsageError {
+    match error {
+        ConfigError::QueueAlone { setting } => UsageError::QueueAlone { flag: flag(setting) },
+        ConfigError::QueueOfNone => UsageError::NeedsJournal { flag: "--keep-open" },
         ConfigError::WorkersMaxOfFile => UsageError::JobsMaxOfFile,
         ConfigError::WorkersAboveMax { workers, max } => UsageError::JobsAboveMax { workers, max },
         ConfigError::QuietProgress => UsageError::QuietProgress,
         ConfigError::TerminalProgress => UsageError::TtyProgress,
         ConfigError::TraceItems => UsageError::TraceItems,
         ConfigError::UnknownTask { task } => UsageError::NoTask { task, known: TASKS.join(", ") },
-        error @ (ConfigError::NoProgram
-        | ConfigError::TerminalSignals
-        | ConfigError::BadVariable { .. }
-        | ConfigError::TagOfMode { mode: OutputMode::Results | OutputMode::None }
-        | ConfigError::Zero { .. }
-        | ConfigError::BlockBytes
-        | ConfigError::NoKill
-        | ConfigError::BackoffOrder
-        | ConfigError::StartDelayOrder
-        | ConfigError::TwoTimeouts
-        | ConfigError::TwoWorkerCounts
-        | ConfigError::HaltPercent
-        | ConfigError::NoExitRule { .. }
-        | ConfigError::RunId) => UsageError::Settings(error),
+        error => UsageError::Settings(error),
     }
 }
 

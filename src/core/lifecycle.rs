@@ -209,7 +209,8 @@ impl Core {
         }
     }
 
-    pub(super) fn on_hello(&mut self, index: usize) {
+    pub(super) fn on_hello(&mut self, worker: WorkerId, incarnation: Incarnation) {
+        let Some(index) = self.live(worker, incarnation) else { return };
         let slot = &self.pool.slots[index];
         match (slot.state, slot.pid) {
             (SlotState::Starting, Some(pid)) => self.ready(index, pid),

@@ -271,11 +271,7 @@ impl Core {
             Input::StorageLost { error } => self.stop(Stage::Terminating, StopReason::StorageLost(error)),
             Input::Spawned { worker, incarnation, pid } => self.on_start_of(worker, incarnation, Ok(pid)),
             Input::SpawnFailed { worker, incarnation, error } => self.on_start_of(worker, incarnation, Err(error)),
-            Input::Hello { worker, incarnation } => {
-                if let Some(index) = self.live(worker, incarnation) {
-                    self.on_hello(index);
-                }
-            }
+            Input::Hello { worker, incarnation } => self.on_hello(worker, incarnation),
             Input::Settled { worker, incarnation, first, count, attempt, busy_ns } => {
                 if let Some(index) = self.live_channel(worker, incarnation) {
                     self.on_settled(index, first, count, attempt, busy_ns);

@@ -145,12 +145,10 @@ pub fn open(mut config: Config, attached: Attached, process: &ChangedProcess) ->
     own_files::refuse_inputs(&config)?;
     let mut journal = OpenedJournal::open(&mut config)?;
     let fallback = fall_back(&mut config)?;
-    let terminal = open_terminal(&config)?;
     let Attached { source, caller, requests, reaps_orphans, plain } = attached;
-    let (is_plain, source_is_attached) = (plain.is_some(), source.is_some());
-    let queue = journal.as_mut().map_or(Ok(None), |journal| journal.queue(&config.source))?;
-    let source = source.or_else(|| queue.map(|queue| Box::new(queue) as Box<dyn Source + Send>));
-    let (source, mut kind, names) = open_source_and_kind(&config, source, plain)?;
+    let (is_plain, source_is_attached, terminal) = (plain.is_some(), source.is_some(), open_terminal(&config)?);
+    let source = or_queue(source, journal.as_mut(), &config);
+    let (source, mut kind, names) = open_source_and_kind(&config, source?, plain)?;
     let (source, shares) = launching::spread_input(&config, source)?;
     if let Kind::Command { commander, .. } = &mut kind {
         streams::give(commander, terminal.as_ref(), &config.output)?;
@@ -208,6 +206,16 @@ pub fn open(mut config: Config, attached: Attached, process: &ChangedProcess) ->
         Some(requests) => reactor.with_requests(requests),
         None => reactor,
     })
+}
+
+/// The source that a program has attached, or the queue of the journal, if items come from there.
+fn or_queue(
+    attached: Option<Box<dyn Source + Send>>,
+    journal: Option<&mut OpenedJournal>,
+    config: &Config,
+) -> Result<Option<Box<dyn Source + Send>>, EngineError> {
+    let queue = journal.map_or(Ok(None), |journal| journal.queue(&config.source))?;
+    Ok(attached.or_else(|| queue.map(|queue| Box::new(queue) as Box<dyn Source + Send>)))
 }
 
 fn say_at_start(config: &Config, turn: &mut Turn, notices: [Option<String>; 3]) {

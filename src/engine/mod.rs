@@ -50,7 +50,7 @@ pub mod parts {
         CommandExit, CommandPool, Conversation, Fleet, HandFate, Hands, Handshake, InHand, ItemBytes, LaunchSpec,
         LauncherMailboxes, Order, Program, ProgressSource, Report, Reports, Residents, Stdio,
     };
-    pub use super::journal::{BegunSession, SessionPlan};
+    pub use super::journal::{BegunSession, SessionPlan, SessionRules};
     pub use super::pace::{MemoryRelief, MemoryRules, RunPace, StartPermits};
     pub use super::progress::{ProgressDisplay, ProgressForm};
     pub use super::reactor::Reactor;

@@ -144,13 +144,14 @@ mod tests {
             Port::SharedPlace,
             Port::Answers,
             Port::Blocks,
+            Port::Queue,
         ]
         .into_iter()
         .chain(worker)
         {
             assert_eq!(Port::of(port.token()), Some(port));
         }
-        assert_eq!(Port::of(15), None);
+        assert_eq!(Port::of(16), None);
         assert_eq!(Port::of(u64::MAX), None);
     }
 }

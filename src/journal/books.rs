@@ -4,64 +4,15 @@
 //!
 //! Invariant: pure. Memory grows with the changes from one item to the next, never with the items.
 
+pub use super::item_stage::{ItemStage, ItemState};
+
 use super::item_map::ItemMap;
 use super::record::{GivenAway, JournalRecord, SettledItems};
 use crate::model::ids::ItemId;
-use crate::model::journal_spec::TriedAgain;
 use crate::model::outcome::Outcome;
 
 /// Faults that are kept with their place; further ones are counted.
 pub const FAULTS_KEPT_MAX: usize = 100;
-
-/// Where an item stands.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub enum ItemStage {
-    /// Accepted, and to be begun or to be tried again.
-    Waiting,
-    /// Begun in the present session.
-    InFlight,
-    Done,
-    Failed,
-    Dead,
-    Skipped,
-}
-
-impl ItemStage {
-    const ALL: [Self; 6] = [Self::Waiting, Self::InFlight, Self::Done, Self::Failed, Self::Dead, Self::Skipped];
-
-    const fn of(outcome: &Outcome) -> Self {
-        match outcome {
-            Outcome::Done => Self::Done,
-            Outcome::Failed => Self::Failed,
-            Outcome::Dead => Self::Dead,
-            Outcome::Skipped => Self::Skipped,
-        }
-    }
-
-    /// Whether an item that stands there is done all the same, where that is asked for.
-    #[must_use]
-    pub const fn is_tried_again(self, again: TriedAgain) -> bool {
-        match again {
-            TriedAgain::None => false,
-            TriedAgain::Dead => matches!(self, Self::Dead),
-            TriedAgain::FailedAndDead => matches!(self, Self::Dead | Self::Failed),
-        }
-    }
-
-    /// Whether an item that stands there has its outcome.
-    #[must_use]
-    pub const fn is_settled(self) -> bool {
-        !matches!(self, Self::Waiting | Self::InFlight)
-    }
-}
-
-/// What is known of an item.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct ItemState {
-    pub stage: ItemStage,
-    /// Attempts that were begun.
-    pub attempts: u32,
-}
 
 /// Why records cannot be true.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]

@@ -198,20 +198,7 @@ fn put_fields(out: &mut Vec<u8>, record: &JournalRecord<'_>) -> Result<(), Layou
             [item.0, after.0, at.0].iter().for_each(|field| out.extend(field.to_le_bytes()));
             put_causes(out, causes)?;
         }
-        JournalRecord::Settled(settled) => {
-            put_items(out, settled.first, settled.count);
-            out.push(outcome_code(&settled.outcome));
-            out.extend(settled.attempts.to_le_bytes());
-            put_holder(out, settled.worker, settled.pid);
-            out.extend(settled.at.0.to_le_bytes());
-            put_option(out, settled.time, |out, time| {
-                out.extend(time.started.0.to_le_bytes());
-                out.extend(time.runtime.0.to_le_bytes());
-            });
-            put_option(out, settled.exit, put_exit);
-            put_causes(out, &settled.causes)?;
-            out.extend(settled.causes_omitted.to_le_bytes());
-        }
+        JournalRecord::Settled(settled) => put_settled(out, settled)?,
         JournalRecord::Safe { until: own }
         | JournalRecord::Heeded { until: own }
         | JournalRecord::Compacted { sessions: own } => out.extend(own.to_le_bytes()),
@@ -243,6 +230,22 @@ fn put_fields(out: &mut Vec<u8>, record: &JournalRecord<'_>) -> Result<(), Layou
         }
         JournalRecord::Closed { exit_code, all } => out.extend([*exit_code, u8::from(*all)]),
     }
+    Ok(())
+}
+
+fn put_settled(out: &mut Vec<u8>, settled: &SettledItems<'_>) -> Result<(), LayoutError> {
+    put_items(out, settled.first, settled.count);
+    out.push(outcome_code(&settled.outcome));
+    out.extend(settled.attempts.to_le_bytes());
+    put_holder(out, settled.worker, settled.pid);
+    out.extend(settled.at.0.to_le_bytes());
+    put_option(out, settled.time, |out, time| {
+        out.extend(time.started.0.to_le_bytes());
+        out.extend(time.runtime.0.to_le_bytes());
+    });
+    put_option(out, settled.exit, put_exit);
+    put_causes(out, &settled.causes)?;
+    out.extend(settled.causes_omitted.to_le_bytes());
     Ok(())
 }
 
@@ -283,17 +286,7 @@ fn get_fields<'a>(kind: u8, fields: &mut Fields<'a>) -> Option<JournalRecord<'a>
             let (first, count) = fields.items()?;
             JournalRecord::Dropped { first, count }
         }
-        kind::CONTENT => {
-            let (first, count) = fields.items()?;
-            JournalRecord::Content(ContentPiece {
-                first,
-                count,
-                kind: content_kind_of(fields.u8()?)?,
-                at: fields.u64()?,
-                is_last: fields.truth()?,
-                bytes: fields.bytes()?.into(),
-            })
-        }
+        kind::CONTENT => JournalRecord::Content(get_piece(fields)?),
         kind::EMITTED => {
             let shown = match (fields.u8()?, fields.u64()?) {
                 (0, item) => GivenAway::Before(ItemId(item)),
@@ -321,6 +314,18 @@ fn get_fields<'a>(kind: u8, fields: &mut Fields<'a>) -> Option<JournalRecord<'a>
         kind::COMPACTED => JournalRecord::Compacted { sessions: fields.u64()? },
         kind::CLOSED => JournalRecord::Closed { exit_code: fields.u8()?, all: fields.truth()? },
         _ => return None,
+    })
+}
+
+fn get_piece<'a>(fields: &mut Fields<'a>) -> Option<ContentPiece<'a>> {
+    let (first, count) = fields.items()?;
+    Some(ContentPiece {
+        first,
+        count,
+        kind: content_kind_of(fields.u8()?)?,
+        at: fields.u64()?,
+        is_last: fields.truth()?,
+        bytes: fields.bytes()?.into(),
     })
 }
 

@@ -23,6 +23,7 @@ pub mod index;
 pub mod item_contents;
 pub mod item_hash;
 pub mod item_map;
+pub mod item_stage;
 pub mod item_story;
 mod kept_marks;
 pub mod known_items;

@@ -267,23 +267,8 @@ impl<'a> KeptRecords<'a> {
             // The whole file is safe before anything follows.
             JournalRecord::Safe { .. } => return true,
             // A person may have asked for these between two sessions.
-            JournalRecord::Reopened { first, count } => {
-                return self.each_stretch((*first, *count), |kept, (first, count), state| {
-                    let can_be = is_reopenable(state.stage);
-                    if can_be {
-                        kept.tell(offset, &JournalRecord::Reopened { first, count }, told);
-                    }
-                    can_be
-                });
-            }
-            JournalRecord::Dropped { first, count } => {
-                return self.each_stretch((*first, *count), |kept, (first, count), state| {
-                    let can_be = matches!(state.stage, ItemStage::Waiting | ItemStage::Failed | ItemStage::Dead);
-                    if can_be {
-                        kept.tell(offset, &JournalRecord::Dropped { first, count }, told);
-                    }
-                    can_be
-                });
+            JournalRecord::Reopened { .. } | JournalRecord::Dropped { .. } => {
+                return self.ask_of_items(offset, record, told);
             }
             // Journals of a run that goes on by item are not mended.
             JournalRecord::Asked { .. } | JournalRecord::Hashes { .. } | JournalRecord::Anew { .. } => return false,
@@ -333,6 +318,24 @@ impl<'a> KeptRecords<'a> {
         }
         self.tell(offset, record, told);
         true
+    }
+
+    /// That items are to be done after all, or are given up, of those of which it can be true.
+    fn ask_of_items(&mut self, offset: u64, record: &JournalRecord<'_>, told: Told<'_>) -> bool {
+        let (JournalRecord::Reopened { first, count } | JournalRecord::Dropped { first, count }) = record else {
+            return false;
+        };
+        let drops = matches!(record, JournalRecord::Dropped { .. });
+        self.each_stretch((*first, *count), |kept, (first, count), state| {
+            let (can_be, record) = match drops {
+                false => (state.stage.is_reopenable(), JournalRecord::Reopened { first, count }),
+                true => (state.stage.is_droppable(), JournalRecord::Dropped { first, count }),
+            };
+            if can_be {
+                kept.tell(offset, &record, told);
+            }
+            can_be
+        })
     }
 
     /// The acceptance of these items is lost, and nothing tells how many there were.
@@ -492,8 +495,4 @@ impl<'a> KeptRecords<'a> {
         }
         is_true
     }
-}
-
-const fn is_reopenable(stage: ItemStage) -> bool {
-    matches!(stage, ItemStage::Failed | ItemStage::Dead | ItemStage::Skipped)
 }

@@ -13,7 +13,9 @@ use std::io;
 use std::path::Path;
 use std::rc::Rc;
 use std::sync::Arc;
-use supervisor::engine::parts::{Answer, BegunSession, DurableRecord, Feed, Journaled, Recording, SessionPlan};
+use supervisor::engine::parts::{
+    Answer, BegunSession, DurableRecord, Feed, Journaled, Recording, SessionPlan, SessionRules,
+};
 use supervisor::engine::replay::Difference;
 use supervisor::journal::record::{GivenAway, JournalMark, JournalRecord};
 use supervisor::model::event::{EndReason, ItemFate, RunEvent};
@@ -150,11 +152,13 @@ impl Record {
             again: TriedAgain::None,
             resume_by: ResumeBy::Position,
             queue: None,
-            syncs: true,
-            is_forced: false,
-            keeps_results: true,
-            results_stay: false,
-            keeps_order: policy.keep_order,
+            rules: SessionRules {
+                syncs: true,
+                is_forced: false,
+                keeps_results: true,
+                results_stay: false,
+                keeps_order: policy.keep_order,
+            },
             started_unix_ns: 0,
         };
         let begun = plan.begin(file, &Arc::new(readable), feed, spill).map_err(|error| error.to_string())?;

@@ -9,7 +9,7 @@ use std::ffi::OsString;
 use std::path::PathBuf;
 
 pub const NAME: &str = "queue";
-pub const ABOUT: &str = "Adds items for a run with --keep-open, lists them, gives them up, tries them again.";
+pub const ABOUT: &str = "Items that a run with --keep-open takes: adds, lists, gives up, tries again.";
 
 const USAGE: &str = "supervisor queue JOURNAL add [--null] [--] [ITEM]...
        supervisor queue JOURNAL ls [--all] [--output json]

@@ -2,9 +2,12 @@
 //!
 //! Invariant: an item is known to be the same only once the whole block is that it was recorded in.
 
+use super::cut;
+use super::refused::{PayloadPart, Refused};
 use crate::journal::fingerprint::{Fingerprint, RecordedBlock, RecordedInput};
 use crate::model::ids::ItemId;
 use crate::mutant::mutant;
+use crate::source::{Delivery, Source};
 use std::io;
 
 /// Why the input is another one.
@@ -79,5 +82,47 @@ impl InputCheck {
     /// The source has ended before this item.
     pub fn ended(&self, at: ItemId) -> Result<(), InputDiffers> {
         if at < self.end { Err(InputDiffers::Short { at: at.0, end: self.end.0 }) } else { Ok(()) }
+    }
+
+    /// Compares another source of the same items with what a journal has of them.
+    ///
+    /// # Errors
+    /// They are others. A source that breaks off is judged when it is read again.
+    pub(super) fn compare(
+        &mut self,
+        source: &mut dyn Source,
+        refused: Option<&Refused>,
+        first: ItemId,
+        delimiter: u8,
+    ) -> Result<(), InputDiffers> {
+        let mut at = first;
+        loop {
+            let parts = match source.next(u64::MAX) {
+                Ok(Delivery::Items(payload)) => match refused {
+                    Some(refused) if refused.is_in(&payload, delimiter) => refused.parts(payload, delimiter),
+                    _ => vec![PayloadPart::Items(payload)],
+                },
+                Ok(Delivery::Rejected(reason)) => vec![PayloadPart::Refused(reason)],
+                Ok(Delivery::Idle) => continue,
+                Ok(Delivery::Ended) => return self.ended(at),
+                Err(_) => return Ok(()),
+            };
+            for part in parts {
+                let (mut rest, rejected) = match part {
+                    PayloadPart::Items(payload) => (Some(payload), 0),
+                    PayloadPart::Refused(_) => (None, 1),
+                };
+                if rejected > 0 && self.items_of_block(at)?.is_some() {
+                    self.add(None, rejected, delimiter)?;
+                }
+                at = at.plus(u64::from(rejected));
+                while let Some(payload) = rest.take() {
+                    let Some(count) = self.items_of_block(at)? else { return Ok(()) };
+                    let (part, behind) = cut::split(payload, count, delimiter);
+                    self.add(Some(&part.block[part.range.clone()]), part.count, delimiter)?;
+                    (at, rest) = (at.plus(u64::from(part.count)), behind);
+                }
+            }
+        }
     }
 }

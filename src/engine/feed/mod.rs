@@ -184,35 +184,7 @@ impl Feed {
     /// # Errors
     /// They are others. A source that breaks off is judged when it is read again.
     pub fn compare(&self, source: &mut dyn Source, check: &mut InputCheck) -> Result<(), InputDiffers> {
-        let (mut at, delimiter) = (self.next, self.payloads.delimiter());
-        loop {
-            let parts = match source.next(u64::MAX) {
-                Ok(Delivery::Items(payload)) => match &self.refused {
-                    Some(refused) if refused.is_in(&payload, delimiter) => refused.parts(payload, delimiter),
-                    _ => vec![PayloadPart::Items(payload)],
-                },
-                Ok(Delivery::Rejected(reason)) => vec![PayloadPart::Refused(reason)],
-                Ok(Delivery::Idle) => continue,
-                Ok(Delivery::Ended) => return check.ended(at),
-                Err(_) => return Ok(()),
-            };
-            for part in parts {
-                let (mut rest, rejected) = match part {
-                    PayloadPart::Items(payload) => (Some(payload), 0),
-                    PayloadPart::Refused(_) => (None, 1),
-                };
-                if rejected > 0 && check.items_of_block(at)?.is_some() {
-                    check.add(None, rejected, delimiter)?;
-                }
-                at = at.plus(u64::from(rejected));
-                while let Some(payload) = rest.take() {
-                    let Some(count) = check.items_of_block(at)? else { return Ok(()) };
-                    let (part, behind) = cut::split(payload, count, delimiter);
-                    check.add(Some(&part.block[part.range.clone()]), part.count, delimiter)?;
-                    (at, rest) = (at.plus(u64::from(part.count)), behind);
-                }
-            }
-        }
+        check.compare(source, self.refused.as_ref(), self.next, self.payloads.delimiter())
     }
 
     /// The item that the source delivers next.

@@ -11,7 +11,7 @@ mod session;
 mod tests;
 
 pub use error::JournalError;
-pub use session::{BegunSession, SessionPlan};
+pub use session::{BegunSession, SessionPlan, SessionRules};
 
 use super::commit::{Commit, Journaled, SessionOutput};
 use super::feed::{Feed, InputCheck, InputDiffers};
@@ -231,11 +231,13 @@ impl OpenedJournal {
             resume_by: self.spec.resume_by,
             queue: self.queue.take(),
             again: self.spec.resume.map_or(TriedAgain::None, |resume| resume.again),
-            syncs: self.spec.durability == Durability::Power,
-            is_forced: self.spec.forced,
-            keeps_results: keeps_results(config, &self.spec),
-            results_stay: self.spec.results,
-            keeps_order: config.policy.keep_order,
+            rules: SessionRules {
+                syncs: self.spec.durability == Durability::Power,
+                is_forced: self.spec.forced,
+                keeps_results: keeps_results(config, &self.spec),
+                results_stay: self.spec.results,
+                keeps_order: config.policy.keep_order,
+            },
             started_unix_ns: clock::unix_ns().saturating_sub(context.clock.now().0),
         };
         let session = plan.begin(file, &shared, feed, context.spill)?;

@@ -41,6 +41,13 @@ pub struct SessionPlan<'a> {
     pub resume_by: ResumeBy,
     /// What is asked of items in the queue of the journal.
     pub queue: Option<AskedOfItems>,
+    pub rules: SessionRules,
+    pub started_unix_ns: u64,
+}
+
+/// How a session is recorded.
+#[derive(Clone, Copy)]
+pub struct SessionRules {
     /// The journal is synced at each barrier.
     pub syncs: bool,
     /// Any input will do.
@@ -50,7 +57,6 @@ pub struct SessionPlan<'a> {
     /// They stay in a journal that is compacted.
     pub results_stay: bool,
     pub keeps_order: bool,
-    pub started_unix_ns: u64,
 }
 
 /// A session whose start is safe.
@@ -80,7 +86,7 @@ impl SessionPlan<'_> {
         let failed = |error| JournalError::State { path: self.path.to_owned(), error };
         let reader = || JournalFileReader::new(Arc::clone(readable)).map_err(|error| failed(error.into()));
         let (pending_reader, checked) = match &self.earlier {
-            Some(_) => (Some(reader()?), (!self.is_forced).then(reader).transpose()?),
+            Some(_) => (Some(reader()?), (!self.rules.is_forced).then(reader).transpose()?),
             None => (None, None),
         };
         let mut writer = self.writer(file)?;
@@ -88,8 +94,8 @@ impl SessionPlan<'_> {
         writer.flush().map_err(|error| JournalError::Write { error })?;
         let queue = self.queue.take().map(|queue| queue.watch(self.earlier.as_ref())).transpose()?;
         let feed = feed.with_queue(queue);
-        let recording = Recording::new(writer, self.keeps_results);
-        let first = self.keeps_order.then_some(ItemId(0));
+        let recording = Recording::new(writer, self.rules.keeps_results);
+        let first = self.rules.keeps_order.then_some(ItemId(0));
         if self.resume_by == ResumeBy::Item {
             let notice = self.earlier.as_ref().map(|earlier| notice_by_item(self.path, earlier));
             let pending = Some(PendingResults::new(BTreeMap::new(), reader()?, spill));
@@ -103,7 +109,7 @@ impl SessionPlan<'_> {
             return Ok(BegunSession { recording, in_order: first, pending: None, feed, notice: None });
         };
         let notice = Some(notice(self.path, &earlier));
-        let in_order = self.keeps_order.then_some(earlier.first_not_shown());
+        let in_order = self.rules.keeps_order.then_some(earlier.first_not_shown());
         let end = earlier.books.next_item();
         let check = checked.map(|reader| InputCheck::new(RecordedInput::new(reader), end));
         let unshown = unshown(&earlier);
@@ -127,7 +133,7 @@ impl SessionPlan<'_> {
             }
             None => self.new_mark,
         };
-        Ok(JournalWriter::new(file, self.path, mark, self.syncs))
+        Ok(JournalWriter::new(file, self.path, mark, self.rules.syncs))
     }
 
     /// Records what the run is, that the session begins, and which items are tried again.
@@ -139,7 +145,7 @@ impl SessionPlan<'_> {
             records.push(JournalRecord::Opened { run_id: self.run_id.to_owned().into(), facts });
         }
         records.push(JournalRecord::Session { started_unix_ns: self.started_unix_ns, pid: std::process::id() });
-        if self.results_stay {
+        if self.rules.results_stay {
             records.push(JournalRecord::ResultsKept);
         }
         let again = self.again;

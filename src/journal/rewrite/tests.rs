@@ -205,6 +205,18 @@ impl DrawnJournal {
         }));
     }
 
+    /// Whether an outcome is a part of one that several items shared.
+    fn shares_outcome(&self, part: &SettledItems<'_>) -> bool {
+        let end = |settled: &SettledItems<'_>| settled.first.plus(u64::from(settled.count));
+        self.records.iter().any(|(_, record)| match record {
+            JournalRecord::Settled(whole) => {
+                let own = SettledItems { first: part.first, count: part.count, ..whole.clone() };
+                whole.count > part.count && whole.first <= part.first && end(part) <= end(whole) && own == *part
+            }
+            _ => false,
+        })
+    }
+
     /// The contents of each outcome, by the offset of its record.
     fn contents(&self) -> BTreeMap<u64, Vec<(ContentKind, Vec<u8>)>> {
         let (mut all, mut open) = (BTreeMap::new(), Vec::<(ContentKind, Vec<u8>)>::new());
@@ -419,7 +431,9 @@ fn a_repaired_journal_balances_and_nothing_in_it_is_invented() {
         for (first, (_, contents)) in pending(&place) {
             let settled = &state.pending[&first].settled;
             let result = (first, settled.count, format!("{settled:?}"), contents);
-            assert!(results.contains(&result), "{result:?}");
+            // What is left of an outcome of which another item is done after all has no result of its own.
+            let is_left = result.3.is_empty() && drawn.shares_outcome(settled);
+            assert!(results.contains(&result) || is_left, "{result:?}");
         }
         check_outcomes(&drawn, &whole, &report, &state);
     });
