@@ -249,7 +249,9 @@ fn a_journal_in_use_is_not_changed() {
     run.args(["-q", "-j1", "--lb", "--journal", "journal", "--", "sh", "-c", script, "x", "{}", ":::", "b", "c"]);
     let mut run = run.stdout(Stdio::piped()).spawn().unwrap();
     let mut line = String::new();
-    BufReader::new(run.stdout.take().unwrap()).read_line(&mut line).unwrap();
+    // It stays open: a run whose stdout is closed ends.
+    let mut stdout = BufReader::new(run.stdout.take().unwrap());
+    stdout.read_line(&mut line).unwrap();
     assert_eq!(line, "up\n");
     assert_eq!(place.run(&["dead", "journal", "list"]).stdout, "0\t1\tsignal 11 (SEGV)\t\"b\"\n");
     let refused = place.run(&["dead", "journal", "drop"]);
