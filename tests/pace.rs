@@ -4,9 +4,10 @@ mod support;
 
 use nix::sys::signal::Signal;
 use std::fs;
-use std::io::Write;
+use std::io::{Read, Write};
 use std::path::Path;
 use supervisor::sys::machine::MachineState;
+use supervisor::sys::pidfd::Process;
 use support::{Run, output};
 
 /// Writes the file as an editor does: another one takes its place.
@@ -115,6 +116,56 @@ fn a_command_that_is_asked_first_says_when_a_process_starts() {
     fs::write(&free, "").unwrap();
     let run = run.finish();
     assert_eq!((run.code(), run.stdout.as_str()), (0, "a\nb\n"), "{}", run.stderr);
+}
+
+/// A script for `--limit` that tells its process and one that it has started, and then stays.
+fn stays(told: &Path) -> String {
+    nix::unistd::mkfifo(told, nix::sys::stat::Mode::S_IRWXU).unwrap();
+    format!("sleep 1000 & echo $$ $! > {}; wait", told.display())
+}
+
+/// Both processes of [`stays`], once they run.
+fn processes_that_stay(told: &Path) -> Vec<Process> {
+    let pids = fs::read_to_string(told).unwrap();
+    pids.split_whitespace().map(|pid| Process::open(pid.parse().unwrap()).unwrap()).collect()
+}
+
+fn assert_ended(processes: &[Process]) {
+    assert_eq!(processes.len(), 2);
+    for process in processes {
+        assert!(process.wait_for_end(60_000).unwrap(), "process {} is left", process.pid);
+    }
+}
+
+#[test]
+fn a_command_that_is_asked_does_not_outlive_a_killed_supervisor() {
+    let dir = tempfile::tempdir().unwrap();
+    let told = dir.path().join("told");
+    let run = Run::start(&["--limit", &stays(&told), "--", "echo", "{}", ":::", "a"]);
+    let processes = processes_that_stay(&told);
+    run.signal(Signal::SIGKILL);
+    assert_ended(&processes);
+    assert_eq!(run.finish().code(), 137);
+}
+
+#[test]
+fn a_command_that_is_asked_ends_with_the_workers_though_stdout_is_not_read() {
+    let dir = tempfile::tempdir().unwrap();
+    let [told, asked, gate] = ["told", "asked", "gate"].map(|name| dir.path().join(name));
+    // The first process may start, and the second question is not answered.
+    let script = format!("test -e {0} || {{ touch {0}; exit 0; }}; {1}", asked.display(), stays(&told));
+    let mut gates = gates(dir.path(), &["gate"]);
+    let (mut output, stdout) = std::io::pipe().unwrap();
+    let more_than_a_pipe_holds = format!("read x < {}; head -c 300000 /dev/zero", gate.display());
+    let line = ["-j", "2", "--halt", "now,success=1", "--limit", &script, "--", "sh", "-c", &more_than_a_pipe_holds];
+    let run = Run::start_with(&[&line[..], &[":::", "a", "b"]].concat(), b"", |command| _ = command.stdout(stdout));
+    let processes = processes_that_stay(&told);
+    gates[0].write_all(b"go\n").unwrap();
+    assert_ended(&processes);
+    let mut bytes = Vec::new();
+    output.read_to_end(&mut bytes).unwrap();
+    let run = run.finish();
+    assert_eq!((run.code(), bytes.len()), (0, 300_000), "{}", run.stderr);
 }
 
 /// Named pipes that commands wait at, for a line. They are open for both, so nobody waits for the other end.

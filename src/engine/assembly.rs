@@ -193,6 +193,7 @@ pub fn open(mut config: Config, attached: Attached, process: &ChangedProcess) ->
     let same = same_source(&config, source_is_attached)?;
     let (feed, mut commit, resumed) =
         journal::begin(journal, feed, commit, SessionContext::new(&config, same, spill, &os.clock))?;
+    let groups = os.guard.groups().clone();
     let mut turn = Turn::new(Box::new(os));
     turn.trace = trace::start(&config, trace_file)?;
     if !is_plain {
@@ -200,7 +201,7 @@ pub fn open(mut config: Config, attached: Attached, process: &ChangedProcess) ->
     }
     say_at_start(&config, &mut turn, [fallback, unguarded, resumed]);
     let components = Components { feed, fleet, commit, workers: policy.workers };
-    let pace = RunPace::start(&config, turn.system.as_mut())?;
+    let pace = RunPace::start(&config, &groups, turn.system.as_mut())?;
     let reactor = Reactor::new(Core::new(config.policy), components, turn).with_pace(pace).with_progress(progress);
     Ok(match requests {
         Some(requests) => reactor.with_requests(requests),

@@ -33,6 +33,8 @@ const PAYLOADS_PER_TURN: u32 = 8;
 pub struct Reactor {
     core: Core,
     components: Components,
+    /// Before the system: what it runs is ended before the guard goes.
+    pace: RunPace,
     turn: Turn,
     /// What the last wait brought.
     ready: Vec<Ready>,
@@ -40,7 +42,6 @@ pub struct Reactor {
     requests: Option<Arc<Requests>>,
     children: Children,
     guard: GuardWatch,
-    pace: RunPace,
     progress: Option<ProgressDisplay>,
     /// Set by the core's last order.
     outcome: Option<RunOutcome>,
@@ -305,13 +306,15 @@ impl Reactor {
         }
     }
 
-    /// No worker is left, so neither launchers nor guard are needed; they go while the last bytes leave.
+    /// No worker is left, so neither launchers nor guard are needed, nor what sets the pace, which has a process of its own; they
+    /// go while the last bytes leave.
     fn finish(self, outcome: RunOutcome) -> Result<RunOutcome, EngineError> {
-        let Self { core, components: Components { mut feed, fleet, mut commit, .. }, mut turn, progress, .. } = self;
+        let Self { core, components: Components { mut feed, fleet, mut commit, .. }, pace, mut turn, progress, .. } =
+            self;
         if let Some(mut progress) = progress {
             progress.finish(&core, &mut commit.output, turn.now);
         }
-        drop(fleet);
+        drop((fleet, pace));
         turn.system.dismiss_guard();
         Finish { core: &core, commit: &mut commit, feed: &mut feed, turn: &mut turn }.run(outcome)
     }

@@ -207,7 +207,7 @@ impl Drop for Guard {
     }
 }
 
-/// The live process groups, one for each slot. Each thread that starts processes has a clone.
+/// The live process groups, one for each slot, and that of a script. Each thread that starts processes has a clone.
 #[derive(Clone, Debug)]
 pub struct Groups(Arc<Table>);
 
@@ -219,6 +219,12 @@ impl Groups {
         let place = self.0.places().get(slot)?;
         self.0.raise_used(slot + 1);
         Some(place)
+    }
+
+    /// The place of a script that the supervisor asks ([`super::asked_command`]), which has no slot. One at a time runs.
+    #[must_use]
+    pub fn script(&self) -> &GuardPlace {
+        self.0.script()
     }
 
     /// Registers a group, which the guard kills if the supervisor dies.
@@ -319,6 +325,7 @@ unsafe fn guard_main(read_end: RawFd, lifeline: RawFd, table: &Table, leftovers:
                 break;
             }
         }
+        kill_registered(table.script());
         for place in table.used_places() {
             kill_registered(place);
         }
@@ -399,14 +406,14 @@ impl GuardPlace {
     }
 }
 
-/// Shared with the guard: the guard's pid, the number of slots in use, then a place for each slot.
+/// Shared with the guard: the guard's pid, the number of slots in use, the place of a script, then one for each slot.
 #[derive(Debug)]
 struct Table {
     first: NonNull<GuardPlace>,
 }
 
 /// Words before the slots.
-const HEADER_WORDS: usize = 2;
+const HEADER_WORDS: usize = 3;
 
 const TABLE_BYTES: usize = (HEADER_WORDS + SLOTS_MAX) * size_of::<GuardPlace>();
 
@@ -439,6 +446,11 @@ impl Table {
     /// The number of slots in use.
     fn used(&self) -> &AtomicU64 {
         &self.words()[1].0
+    }
+
+    /// The place of a script without a slot.
+    fn script(&self) -> &GuardPlace {
+        &self.words()[2]
     }
 
     fn places(&self) -> &[GuardPlace] {

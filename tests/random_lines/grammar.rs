@@ -72,6 +72,10 @@ impl Rule {
     }
 }
 
+/// Each line whose seed is a multiple of it has one of the flags that make sense with no worker, each in its turn: by chance
+/// some of them would be missing in a few hundred lines.
+const SENSELESS_PERIOD: u64 = 10;
+
 /// Values that no flag with a number takes.
 const NO_NUMBERS: &[&[u8]] =
     &[b"", b"-1", b"1.5.5", b"abc", b"99999999999999999999", b"1\xff", "\u{661}".as_bytes(), b"0x10", b"+1", b" 1"];
@@ -434,6 +438,11 @@ impl Generator {
         for _ in 0..random.below(7) {
             self.push_random_flag(&mut line, kind, source, random);
         }
+        if seed.is_multiple_of(SENSELESS_PERIOD) {
+            let senseless: Vec<&Rule> = RULES.iter().filter(|rule| rule.kinds == 0).collect();
+            let turn = seed / SENSELESS_PERIOD % senseless.len() as u64;
+            self.push_rule(&mut line, senseless[turn as usize], kind, true, random);
+        }
         if random.per_cent(90) {
             self.push(&mut line, "events", b"events", random);
             line.has_events = true;
@@ -448,20 +457,23 @@ impl Generator {
 
     /// A flag that makes sense with this worker and this input, as a rule; with a good value, as a rule.
     fn push_random_flag(&self, line: &mut Line, kind: u8, source: usize, random: &mut Random) {
-        let any = random.per_cent(9);
-        // Flags that make sense with no worker are drawn in no other way.
-        let odd_one = any && random.per_cent(40);
+        let any = random.per_cent(5);
         let makes_sense = |rule: &Rule| rule.kinds & kind != 0 && (!rule.needs_input || source >= 2);
         let drawn = line.flags.clone();
         let clashes = |rule: &Rule| {
             let of_rule = APART.iter().filter(|group| group.contains(&rule.flag));
             of_rule.flat_map(|group| group.iter()).any(|other| drawn.contains(other))
         };
-        let fits = |rule: &&Rule| if odd_one { rule.kinds == 0 } else { any || (makes_sense(rule) && !clashes(rule)) };
+        let fits = |rule: &&Rule| any || (makes_sense(rule) && !clashes(rule));
         let fitting: Vec<&Rule> = RULES.iter().filter(fits).collect();
         // Few lines can have it, and it brings three flags of its own.
         let pipe = fitting.iter().find(|rule| rule.flag == "pipe" && makes_sense(rule)).filter(|_| random.per_cent(5));
         let rule = pipe.copied().unwrap_or_else(|| random.one(&fitting));
+        self.push_rule(line, rule, kind, any, random);
+    }
+
+    /// The flag of a rule; `any`: it need not make sense with this worker and this input.
+    fn push_rule(&self, line: &mut Line, rule: &Rule, kind: u8, any: bool, random: &mut Random) {
         let value: Option<&[u8]> = if rule.good.is_empty() {
             None
         } else if !rule.odd.is_empty() && random.per_cent(7) {

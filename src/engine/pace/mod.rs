@@ -23,6 +23,7 @@ use crate::core::input::Input;
 use crate::model::config::{Config, StartRules, WorkerSpec};
 use crate::model::time::Instant;
 use crate::sys::asked_command::AskedCommand;
+use crate::sys::guard::Groups;
 use crate::sys::place_taker::PlaceTaker;
 use crate::sys::poller::Interest;
 use crate::sys::semaphore::Semaphore;
@@ -44,17 +45,18 @@ pub struct RunPace {
 }
 
 impl RunPace {
-    /// Watches what the configuration names.
+    /// Watches what the configuration names. The guard of these `groups` knows the command that is asked first.
     ///
     /// # Errors
     /// The system has no watch left.
-    pub fn start(config: &Config, system: &mut dyn System) -> Result<Self, EngineError> {
+    pub fn start(config: &Config, groups: &Groups, system: &mut dyn System) -> Result<Self, EngineError> {
         let workers_file = WorkersFile::start(config, system)
             .map_err(EngineError::system("watch the file with the number of workers"))?;
         let quiet = config.output.quiet;
         let rules = start_rules(config);
         let relief = MemoryRelief::of(memory_rules(config), quiet);
-        let check = start_check(config, system).map_err(EngineError::system("prepare the command to ask first"))?;
+        let check =
+            start_check(config, groups, system).map_err(EngineError::system("prepare the command to ask first"))?;
         let shared = shared_places(config, system)?;
         let has_rules = rules.is_any() || check.is_some() || shared.is_some();
         let permits = has_rules.then(|| StartPermits::new(rules, quiet).with_check(check).with_shared(shared));
@@ -148,9 +150,9 @@ fn memory_rules(config: &Config) -> MemoryRules {
     MemoryRules { hold_below: config.suspend_free_bytes, end_below }
 }
 
-fn start_check(config: &Config, system: &mut dyn System) -> io::Result<Option<StartCheck>> {
+fn start_check(config: &Config, groups: &Groups, system: &mut dyn System) -> io::Result<Option<StartCheck>> {
     let Some(script) = config.start_check.clone() else { return Ok(None) };
-    let check = StartCheck::new(AskedCommand::new(script)?, !is_threads(config), config.output.quiet);
+    let check = StartCheck::new(AskedCommand::new(script, groups)?, !is_threads(config), config.output.quiet);
     system.watch(check.as_fd(), Interest::READ, Port::StartCheck.token())?;
     Ok(Some(check))
 }
