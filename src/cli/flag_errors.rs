@@ -35,6 +35,7 @@ pub fn usage_error(error: ConfigError, flags: &Flags) -> UsageError {
         ConfigError::PipeOfLines { setting } => UsageError::PipeOfLines { flag: flag(setting) },
         ConfigError::TagOfBlocks => UsageError::TagOfBlocks,
         ConfigError::QueueAlone { setting } => UsageError::QueueAlone { flag: flag(setting) },
+        ConfigError::QueueByItem => UsageError::QueueByItem,
         ConfigError::QueueOfNone => UsageError::NeedsJournal { flag: "--keep-open" },
         ConfigError::ShowOfMode { setting, .. } => UsageError::ShowOfMode { flag: flag(setting) },
         ConfigError::NoResultsName => UsageError::NoResultsName,
