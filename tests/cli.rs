@@ -284,6 +284,10 @@ fn flags_that_contradict_each_other_are_an_error() {
         ),
         ("--tag", "--tag is for --output results; narrate names the item already, so leave --tag out"),
         ("--joblog -", "--joblog - would mix the log into the results; give a file, or /dev/stderr"),
+        (
+            "--journal j --keep-open --resume-by item",
+            "--keep-open takes items that are known by their numbers; leave --resume-by item or --keep-open out",
+        ),
         ("--events -", "--events - would mix events into the results; give a file, or /dev/stderr"),
     ];
     for (typed, line) in table {
@@ -293,7 +297,7 @@ fn flags_that_contradict_each_other_are_an_error() {
 
 #[test]
 fn unknown_flags_are_refused() {
-    let flags = ["--max-rss", "--max-lifetime", "--keep-open", "--no-control"];
+    let flags = ["--max-rss", "--max-lifetime", "--no-control"];
     for flag in flags {
         let output = run(flag);
         let error = text(&output.stderr);

@@ -139,6 +139,8 @@ pub enum UsageError {
         "--keep-open takes the items of the journal's queue as they are; leave {flag} or --keep-open out (`supervisor queue JOURNAL add` adds items)"
     )]
     QueueAlone { flag: &'static str },
+    #[error("--keep-open takes items that are known by their numbers; leave --resume-by item or --keep-open out")]
+    QueueByItem,
     #[error("{flag} makes no sense there; see `supervisor queue --help`")]
     QueueFlag { flag: &'static str },
     #[error("{word:?} is no number of an item; `supervisor queue JOURNAL ls` shows them")]

@@ -63,6 +63,7 @@ pub fn usage_error(error: ConfigError, flags: &Flags) -> UsageError {
 fn other_usage_error(error: ConfigError, flag: impl Fn(Setting) -> &'static str) -> UsageError {
     match error {
         ConfigError::QueueAlone { setting } => UsageError::QueueAlone { flag: flag(setting) },
+        ConfigError::QueueByItem => UsageError::QueueByItem,
         ConfigError::QueueOfNone => UsageError::NeedsJournal { flag: "--keep-open" },
         ConfigError::WorkersMaxOfFile => UsageError::JobsMaxOfFile,
         ConfigError::WorkersAboveMax { workers, max } => UsageError::JobsAboveMax { workers, max },

@@ -1,8 +1,8 @@
 //! The queue of a journal: items that other processes add for the run that keeps its journal open, and what they ask of
 //! items. It is a file of the same format beside the journal, of contents of items and of [`JournalRecord::Asked`].
 //!
-//! Invariant: what was added is there whole, and safe from the end of the machine, before the process that adds it goes on.
-//! Items are counted from 0, and no number is given twice.
+//! Invariant: what was added is there whole, and safe from the end of the machine, before the process that adds it goes on;
+//! what cannot be made safe is taken back. Items are counted from 0, and no number is given twice.
 
 use super::books::ItemStage;
 use super::file_reader::{JournalFileReader, JournalReadError};
@@ -11,6 +11,7 @@ use super::reader::{HeadError, JournalEnd};
 use super::record::{ContentKind, ItemRequest, JournalMark, JournalRecord, RunFact};
 use super::writer::{ContentPlace, JournalWriter};
 use crate::model::ids::ItemId;
+use crate::model::outcome::ExitClass;
 use crate::model::spec::ITEM_BYTES_MAX;
 use crate::sys::durable_file::{self, DurableFile, DurableFileError};
 use crate::sys::random;
@@ -60,6 +61,29 @@ impl From<io::Error> for QueueFileError {
     }
 }
 
+impl QueueFileError {
+    /// What the program exits with.
+    #[must_use]
+    pub const fn class(&self) -> ExitClass {
+        match self {
+            Self::Write(_) => ExitClass::Storage,
+            Self::LongItem { .. } => ExitClass::Usage,
+            _ => ExitClass::Refused,
+        }
+    }
+}
+
+/// Whether a file is a queue, and no journal.
+#[must_use]
+pub fn is_queue(file: &File) -> bool {
+    let Ok(mut records) = JournalFileReader::new(file) else { return false };
+    matches!(records.next_record(), Ok(Some((_, first))) if opens_queue(&first))
+}
+
+fn opens_queue(first: &JournalRecord<'_>) -> bool {
+    matches!(first, JournalRecord::Opened { facts, .. } if facts.iter().any(|fact| fact.name == FACT))
+}
+
 /// Where the queue of a journal lies.
 #[must_use]
 pub fn path_of(journal: &Path) -> PathBuf {
@@ -74,6 +98,8 @@ pub struct QueueWriter {
     writer: JournalWriter,
     path: PathBuf,
     is_new: bool,
+    /// Cuts off again what cannot be finished.
+    undo: Option<(File, u64)>,
     /// The number of the next item.
     next: ItemId,
     /// Items that go into the next entry.
@@ -101,12 +127,13 @@ impl QueueWriter {
             }
             (reader.records.head().mark, next)
         };
+        let undo = Some((file.file().try_clone()?, file.end()));
         let mut writer = JournalWriter::new(file, path, mark, true);
         if is_new {
             let facts = vec![RunFact { name: FACT.into(), value: b"".as_slice().into() }];
             writer.record(&JournalRecord::Opened { run_id: "".into(), facts });
         }
-        Ok(Self { writer, path: path.to_owned(), is_new, next, open: Vec::new(), open_items: 0 })
+        Ok(Self { writer, path: path.to_owned(), is_new, undo, next, open: Vec::new(), open_items: 0 })
     }
 
     /// The number of the next item, which is how many there are.
@@ -148,7 +175,7 @@ impl QueueWriter {
     /// Makes what was added safe. Returns how many items there are.
     ///
     /// # Errors
-    /// It is not there, or a part of it.
+    /// It is not safe, and was taken back.
     pub fn finish(mut self) -> Result<ItemId, QueueFileError> {
         self.close_entry();
         self.writer.flush().map_err(QueueFileError::Write)?;
@@ -156,6 +183,7 @@ impl QueueWriter {
         if self.is_new {
             durable_file::sync_folder_of(&self.path).map_err(QueueFileError::Write)?;
         }
+        self.undo = None;
         Ok(self.next)
     }
 
@@ -170,6 +198,16 @@ impl QueueWriter {
         self.next = self.next.plus(u64::from(self.open_items));
         self.open.clear();
         self.open_items = 0;
+    }
+}
+
+impl Drop for QueueWriter {
+    /// The queue is as it was if it was not finished. Nobody else adds to it yet.
+    fn drop(&mut self) {
+        if let Some((file, end)) = self.undo.take() {
+            // Of what stays all the same, nobody was told that it is there.
+            let _ = file.set_len(end);
+        }
     }
 }
 
@@ -264,10 +302,9 @@ impl<F: Borrow<File>> QueueReader<F> {
     pub fn new(file: F) -> Result<Self, QueueFileError> {
         let mut records = JournalFileReader::new(file)?;
         let is_queue = match records.next_record()? {
-            Some((_, JournalRecord::Opened { facts, .. })) => facts.iter().any(|fact| fact.name == FACT),
+            Some((_, first)) => opens_queue(&first),
             // Its process ended before it had written that.
             None => true,
-            Some(_) => false,
         };
         if !is_queue {
             return Err(QueueFileError::Foreign);

@@ -139,6 +139,9 @@ pub enum ConfigError {
     /// There is no journal whose queue could be taken.
     #[error("`keep_open` takes the items of the journal's queue; set `journal`, or leave `keep_open` out")]
     QueueOfNone,
+    /// The items of a queue are known by their numbers.
+    #[error("`keep_open` takes items that are known by their numbers; leave `resume_by` or `keep_open` out")]
+    QueueByItem,
     /// What is read becomes other items, which have neither a number nor the size of a block.
     #[error("`{setting}` makes items of what is read, and `{other}` hands it out as it is; leave one of them out")]
     ArrangedAsRead {

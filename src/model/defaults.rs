@@ -12,6 +12,7 @@ use super::config::{
     SummaryMode, TraceSpec, WorkerSpec, WorkersFileSpec,
 };
 use super::config_error::{ConfigError, Setting};
+use super::journal_spec::ResumeBy;
 use super::setting_values::{first_set, is_set};
 use super::signal::Signal;
 use super::spec::{
@@ -52,9 +53,7 @@ impl ConfigBuilder {
         if self.journal.is_some() && is_set(self.dry_run) {
             return Err(ConfigError::NothingStarted { setting: Setting::Journal });
         }
-        if self.journal.is_none() && is_set(self.keep_open) {
-            return Err(ConfigError::QueueOfNone);
-        }
+        self.check_queue()?;
         if self.journal.is_some() && is_set(self.round_robin) {
             return Err(ConfigError::OneCommandPerSlot { setting: Setting::Journal });
         }
@@ -233,6 +232,15 @@ impl ConfigBuilder {
             (Setting::Strategy, self.strategy.is_some()),
         ]);
         processes.map_or(Ok(()), |setting| Err(ConfigError::NeedsProcesses { setting }))
+    }
+
+    fn check_queue(&self) -> Result<(), ConfigError> {
+        match &self.journal {
+            _ if !is_set(self.keep_open) => Ok(()),
+            None => Err(ConfigError::QueueOfNone),
+            Some(journal) if journal.resume_by == ResumeBy::Item => Err(ConfigError::QueueByItem),
+            Some(_) => Ok(()),
+        }
     }
 
     fn source_spec(&self) -> Result<SourceSpec, ConfigError> {
@@ -444,6 +452,7 @@ mod tests {
     use super::super::builder::Host;
     use super::super::config::OutputMode;
     use super::super::exit_rule::{ExitMatch, ExitRule};
+    use super::super::journal_spec::JournalSpec;
     use super::super::policy_defaults::step;
     use super::super::spec::Backoff;
     use super::super::spec::HaltOn;
@@ -560,6 +569,12 @@ mod tests {
         check(input().block(1).queue(QueueOrder::Priority), ConfigError::BlockPriority);
         check(input().block(1).batch_max(1), ConfigError::BlockBatchMax);
         check(input().block(1).tag(true), ConfigError::TagOfBlocks);
+        let mut journal = JournalSpec::new("journal");
+        check(builder().keep_open(true), ConfigError::QueueOfNone);
+        let alone = ConfigError::QueueAlone { setting: Setting::Inputs };
+        check(builder().journal(journal.clone()).keep_open(true).items(["a"]), alone);
+        journal.resume_by = ResumeBy::Item;
+        check(builder().journal(journal).keep_open(true), ConfigError::QueueByItem);
         check(builder().tag(true), ConfigError::TagOfMode { mode: OutputMode::Narrate });
         check(builder().quiet(true).summary(SummaryMode::Always), ConfigError::QuietSummary);
         check(builder().quiet(true).progress(ProgressMode::Auto), ConfigError::QuietProgress);

@@ -21,6 +21,7 @@ pub fn run(flags: &AuditFlags) -> ExitCode {
 /// The error is how to exit.
 fn audit(flags: &AuditFlags) -> Result<ExitCode, ExitCode> {
     if flags.repair {
+        journal_file::outlive_size_limit();
         return repair::repair(flags);
     }
     let file = journal_file::open(&flags.file)?;

@@ -27,6 +27,7 @@ use std::process::ExitCode;
 
 /// Lists dead items, has them run again, or gives them up.
 pub fn run(flags: &DeadFlags) -> ExitCode {
+    journal_file::outlive_size_limit();
     let done = match flags.action {
         DeadAction::List => list(flags),
         DeadAction::Retry | DeadAction::Drop => amend(flags),

@@ -20,17 +20,17 @@ const AFTER: &str = "\
   ls      lists the items that are not done: number, state, attempts, text
   rm      gives items up that were not begun
   cancel  gives items up, also those that are in flight: what works on them is ended
-  retry   has items done after all that failed, are dead, or were given up
+  retry   has items tried again that failed, are dead, or were given up
 
 The items are in the file JOURNAL.queue. They are safe from the end of the machine when add
 returns, and `supervisor --journal JOURNAL --keep-open` takes them, at once if it runs, else when
-it is started, with --resume if JOURNAL is there. The same holds for what else is asked; a run
-that keeps the order tries an item again only when it is started the next time.
+it is started, with --resume if JOURNAL is there. What rm and cancel ask is done at once, too. An
+item of retry is tried again when the run is started the next time.
 
 Exit codes:
-  0  it is recorded
+  0  it is recorded (ls: shown)
   2  wrong usage, or an item for which this cannot be asked; nothing is recorded
-  4  the disk is full, and the like
+  4  the disk is full, and the like; the queue is as it was
   6  JOURNAL or its queue is no such file, or is not ours";
 
 /// What is done with the queue.

@@ -58,7 +58,8 @@ impl JournalError {
         match self {
             Self::File { error: JournalLockError::File(DurableFileError::Open(_)), .. }
             | Self::OutputFile { error: DurableFileError::Open(_), .. } => ExitClass::Usage,
-            Self::Write { .. } | Self::Queue { error: QueueFileError::Write(_), .. } => ExitClass::Storage,
+            Self::Write { .. } => ExitClass::Storage,
+            Self::Queue { error, .. } => error.class(),
             _ => ExitClass::Refused,
         }
     }

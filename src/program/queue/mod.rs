@@ -11,13 +11,14 @@ use crate::cli::subcommand::queue::{QueueCommand, QueueRequest};
 use crate::exit_code;
 use crate::journal::books::ItemStage;
 use crate::journal::file_reader::JournalFileReader;
-use crate::journal::queue_file::{self, QueueEntry, QueueReader, QueueWriter, items_of};
+use crate::journal::queue_file::{self, QueueEntry, QueueFileError, QueueReader, QueueWriter, items_of};
 use crate::journal::read_through;
 use crate::journal::record::ItemRequest;
 use crate::model::ids::ItemId;
 use crate::model::text::quoted_start;
 use crate::model::words::SHOWN_CHARS_MAX;
 use crate::reporter::object::Object;
+use crate::sys::stdio;
 use std::ffi::OsString;
 use std::fmt::Display;
 use std::fs::File;
@@ -30,6 +31,7 @@ use view::QueueView;
 
 /// Does what is asked.
 pub fn run(command: &QueueCommand) -> ExitCode {
+    journal_file::outlive_size_limit();
     let QueueCommand { file, request } = command;
     let done = match request {
         QueueRequest::Add(items) => add(file, items),
@@ -57,6 +59,9 @@ fn add(journal: &Path, items: &[OsString]) -> Result<ExitCode, ExitCode> {
 
 /// What is read is added only as a whole.
 fn add_from_stdin(journal: &Path, delimiter: u8) -> Result<ExitCode, ExitCode> {
+    if stdio::was_closed(0) {
+        return Err(fail(&"failed to read stdin: it is closed; give items, or a file as stdin", exit_code::LOST));
+    }
     // Other processes may add meanwhile: the queue is opened when everything is there.
     let mut bytes = Vec::new();
     let mut stdin = io::stdin().lock();
@@ -200,6 +205,9 @@ fn check_journal(journal: &Path) -> Result<(), ExitCode> {
         return Ok(());
     }
     let file = journal_file::open(journal)?;
+    if queue_file::is_queue(&file) {
+        return Err(journal_file::refuse(journal, &"is the queue of a journal; give the name of the journal"));
+    }
     let is_empty = file.metadata().is_ok_and(|metadata| metadata.len() == 0);
     match JournalFileReader::new(&file) {
         Err(error) if !is_empty => Err(journal_file::refuse(journal, &error)),
@@ -208,12 +216,14 @@ fn check_journal(journal: &Path) -> Result<(), ExitCode> {
 }
 
 fn open_to_read(path: &Path) -> Result<Arc<File>, ExitCode> {
-    read_through::open(path).map(Arc::new).map_err(|error| refuse(path, &error))
+    read_through::open(path).map(Arc::new).map_err(|error| {
+        fail(&format_args!("failed to open the queue {}: the file {error}", path.display()), exit_code::REFUSED)
+    })
 }
 
-fn refuse(path: &Path, error: &dyn Display) -> ExitCode {
-    let code = exit_code::REFUSED;
-    fail(&format_args!("failed to open the queue {}: the file {error}", path.display()), code)
+fn refuse(path: &Path, error: &QueueFileError) -> ExitCode {
+    let (name, code) = (path.display(), exit_code::of_class(error.class()));
+    fail(&format_args!("failed to use the queue {name}: the file {error}"), code)
 }
 
 fn refuse_view(journal: &Path, error: &dyn Display) -> ExitCode {
