@@ -147,8 +147,7 @@ pub fn open(mut config: Config, attached: Attached, process: &ChangedProcess) ->
     let fallback = fall_back(&mut config)?;
     let Attached { source, caller, requests, reaps_orphans, plain } = attached;
     let (is_plain, source_is_attached, terminal) = (plain.is_some(), source.is_some(), open_terminal(&config)?);
-    let source = or_queue(source, journal.as_mut(), &config);
-    let (source, mut kind, names) = open_source_and_kind(&config, source?, plain)?;
+    let (source, mut kind, names) = open_source_and_kind(&config, or_queue(source, journal.as_mut(), &config)?, plain)?;
     let (source, shares) = launching::spread_input(&config, source)?;
     if let Kind::Command { commander, .. } = &mut kind {
         streams::give(commander, terminal.as_ref(), &config.output)?;

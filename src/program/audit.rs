@@ -7,6 +7,7 @@ use crate::cli::AnswerForm;
 use crate::cli::subcommand::audit::AuditFlags;
 use crate::exit_code;
 use crate::journal::audit::JournalAudit;
+use crate::journal::locked;
 use crate::model::words::counted;
 use crate::reporter::object::Object;
 use crate::sys::record_lock;
@@ -21,7 +22,7 @@ pub fn run(flags: &AuditFlags) -> ExitCode {
 /// The error is how to exit.
 fn audit(flags: &AuditFlags) -> Result<ExitCode, ExitCode> {
     if flags.repair {
-        journal_file::outlive_size_limit();
+        locked::outlive_size_limit();
         return repair::repair(flags);
     }
     let file = journal_file::open(&flags.file)?;

@@ -11,6 +11,7 @@ use crate::cli::subcommand::queue::{QueueCommand, QueueRequest};
 use crate::exit_code;
 use crate::journal::books::ItemStage;
 use crate::journal::file_reader::JournalFileReader;
+use crate::journal::locked;
 use crate::journal::queue_file::{self, QueueEntry, QueueFileError, QueueReader, QueueWriter, items_of};
 use crate::journal::read_through;
 use crate::journal::record::ItemRequest;
@@ -31,7 +32,7 @@ use view::QueueView;
 
 /// Does what is asked.
 pub fn run(command: &QueueCommand) -> ExitCode {
-    journal_file::outlive_size_limit();
+    locked::outlive_size_limit();
     let QueueCommand { file, request } = command;
     let done = match request {
         QueueRequest::Add(items) => add(file, items),
