@@ -60,7 +60,9 @@ impl World {
         // In keep-order nothing is shown behind an item that waits for the next session.
         let (in_order, mut is_open) = (self.scenario.policy.keep_order, false);
         let mut bad = |item: &Item| {
-            let hidden = item.left_open || (in_order && is_open);
+            // One outcome of several items is shown once the source has delivered all of them.
+            let is_cut = item.pending && item.pending_until > accepted;
+            let hidden = item.left_open || (in_order && is_open) || is_cut;
             is_open |= item.left_open;
             !item.settled || !(item.shown || hidden)
         };

@@ -80,6 +80,8 @@ pub struct Item {
     pub left_open: bool,
     /// Its outcome is of an earlier session, and its result is to be shown again.
     pub pending: bool,
+    /// The item behind those that share that outcome.
+    pub pending_until: u64,
 }
 
 /// What the disk says of an item.
@@ -103,13 +105,16 @@ pub struct Items {
     pub shown: u64,
     /// In keep-order, the item whose turn it is.
     pub turn: u64,
-    /// The results that were recorded, by first item.
-    pub recorded_results: BTreeMap<u64, Vec<u8>>,
+    /// The results that were recorded, by first item, with the number of items that share them.
+    pub recorded_results: BTreeMap<u64, (u32, Vec<u8>)>,
 }
 
 impl Item {
-    /// Another session finds the item so. `crashes`: recorded causes of that kind.
-    pub fn go_on(&mut self, stage: ItemStage, attempts: u32, is_pending: bool, crashes: u32) {
+    /// Another session finds the item so. `pending_until`: its outcome is to be shown with those before this one. `crashes`:
+    /// recorded causes of that kind.
+    pub fn go_on(&mut self, stage: ItemStage, attempts: u32, pending_until: Option<u64>, crashes: u32) {
+        let is_pending = pending_until.is_some();
+        self.pending_until = pending_until.unwrap_or(0);
         let is_settled = stage.is_settled();
         (self.settled, self.recorded, self.safe) = (is_settled, is_settled, is_settled);
         (self.restored, self.shown) = (is_settled && !is_pending, is_settled && !is_pending);
@@ -134,6 +139,16 @@ impl Item {
 }
 
 impl Items {
+    /// Whether the record has these results for the item. Items that share an outcome have none if they are of commands; they
+    /// are shown in pieces where the source delivers them so.
+    pub fn has_recorded(&self, first: u64, results: &[u8]) -> bool {
+        let recorded = self.recorded_results.range(..=first).next_back();
+        recorded.is_some_and(|(own, (count, recorded))| {
+            let is_later_piece = *own < first && first < own + u64::from(*count) && recorded.is_empty();
+            (*own == first || is_later_piece) && recorded == results
+        })
+    }
+
     pub fn new(scenario: &Scenario) -> Self {
         let first = scenario.policy.first_item.0;
         let all = Vec::with_capacity(scenario.items as usize);
@@ -246,6 +261,7 @@ impl Items {
             safe: false,
             left_open: false,
             pending: false,
+            pending_until: 0,
         });
     }
 

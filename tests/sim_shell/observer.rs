@@ -219,7 +219,7 @@ impl DurableRecord for Record {
             }
         }
         if is_outcome {
-            world.items.recorded_results.insert(first.0, found);
+            world.items.recorded_results.insert(first.0, (count, found));
         }
         is_outcome
     }
@@ -446,7 +446,7 @@ impl World {
             self.marks.hit(Mark::PendingShown);
         }
         if self.items.get(first.0).is_some_and(|item| item.pending) && self.scenario.launchers.is_some() {
-            let same = self.items.recorded_results.get(&first.0) == Some(&results);
+            let same = self.items.has_recorded(first.0, &results);
             hold!(self, same, Results, "the result of item {first} is not shown as an earlier session had recorded it");
         } else {
             self.check_results(first.0, count, outcome, pid, &results);

@@ -246,27 +246,28 @@ impl World {
         let of = |id: u64| {
             let (_, state) = found.as_ref()?;
             let item = state.books.item(ItemId(id))?;
-            let is_pending = state.pending.values().any(|pending| {
+            let groups = state.pending.values().map(|pending| {
                 let first = pending.settled.first.0;
-                (first..first + u64::from(pending.settled.count)).contains(&id)
+                first..first + u64::from(pending.settled.count)
             });
+            let pending_until = groups.filter(|group| group.contains(&id)).map(|group| group.end).next();
             let causes = state
                 .causes
                 .get(&id)
                 .map_or(0, |causes| causes.iter().filter(|cause| cause.kind.death().is_some()).count() as u32);
-            Some((item, is_pending, causes))
+            Some((item, pending_until, causes))
         };
         for id in 0..self.items.known() {
             let known = of(id);
             let Some(item) = self.items.get(id) else { continue };
-            let (stage, attempts, is_pending, crashes) = match known {
-                Some((item, is_pending, crashes)) => (item.stage, item.attempts, is_pending, crashes),
-                None => (ItemStage::Waiting, 0, false, 0),
+            let (stage, attempts, pending_until, crashes) = match known {
+                Some((item, pending_until, crashes)) => (item.stage, item.attempts, pending_until, crashes),
+                None => (ItemStage::Waiting, 0, None, 0),
             };
-            let is_settled = stage.is_settled();
+            let (is_settled, is_pending) = (stage.is_settled(), pending_until.is_some());
             let lost = is_settled && !is_pending && !item.delivered && stage != ItemStage::Skipped;
             let again = is_settled && is_pending && item.told;
-            item.go_on(stage, attempts, is_pending, crashes);
+            item.go_on(stage, attempts, pending_until, crashes);
             hold!(self, !lost, Settled, "the result of item {id} is not shown again, and never left");
             hold!(
                 self,
