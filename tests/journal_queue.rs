@@ -82,8 +82,17 @@ fn wait_for_outcome(run: &mut Run, item: u64, outcome: &str) -> Value {
 
 /// A run that keeps its journal open ends by a signal.
 fn stop(run: Run) -> Finished {
+    stop_by(run, Run::finish)
+}
+
+/// One session of several.
+fn stop_session(run: Run) -> Finished {
+    stop_by(run, Run::finish_session)
+}
+
+fn stop_by(run: Run, finish: fn(Run) -> Finished) -> Finished {
     run.signal(Signal::SIGTERM);
-    let finished = run.finish();
+    let finished = finish(run);
     assert_eq!(finished.code(), 128 + 15, "{}", finished.stderr);
     finished.assert_no_process_left();
     finished
@@ -163,7 +172,7 @@ fn eight_processes_that_add_at_once_add_each_item_once() {
 fn start_alone(words: &[&str]) -> (Child, BufReader<ChildStdout>) {
     support::restore_default_signals();
     let mut command = Command::new(SUPERVISOR);
-    command.args(words).stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::null());
+    command.args(words).stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::inherit());
     let mut child = command.spawn().unwrap();
     let out = BufReader::new(child.stdout.take().unwrap());
     (child, out)
@@ -177,7 +186,7 @@ fn children(pid: u32) -> Vec<u32> {
 /// Kills a run and its workers at random moments while items are added, goes on each time, and at last until all are done.
 fn kill_while_items_are_added(worker: &[&str], kills: u64) {
     let (place, mut random) = (Place::new(), Random::new("QUEUE_SEED"));
-    let words = place.words(&[&["-j3", "--kill-limit", "never", "--crash-limit", "never"], worker].concat());
+    let words = place.words(&[&["-j3", "--kill-limit", "never"], worker].concat());
     let is_over = AtomicBool::new(false);
     let mut shown = Vec::new();
     let items = std::thread::scope(|scope| {
@@ -191,12 +200,13 @@ fn kill_while_items_are_added(worker: &[&str], kills: u64) {
             }
             items
         });
+        let mut has_ended = false;
         for _ in 0..kills {
             let (mut child, mut out) = start_alone(&words);
             // More is added until this is over, so these lines come.
             for _ in 0..random.below(12) {
                 let mut line = String::new();
-                assert!(out.read_line(&mut line).unwrap() > 0, "the run has ended");
+                has_ended |= out.read_line(&mut line).unwrap() == 0;
                 shown.push(line);
                 let workers = children(child.id());
                 if random.below(4) == 0 && !workers.is_empty() {
@@ -210,6 +220,7 @@ fn kill_while_items_are_added(worker: &[&str], kills: u64) {
             shown.extend(rest.split_inclusive('\n').map(str::to_owned));
         }
         is_over.store(true, Ordering::Relaxed);
+        assert!(!has_ended, "a run that keeps its journal open has ended");
         adder.join().unwrap()
     });
     let (mut child, mut out) = start_alone(&words);
@@ -285,26 +296,31 @@ fn what_is_asked_between_two_sessions_is_done_by_the_next_one() {
     place.asks(&["rm", "1", "2", "4"]);
     assert_eq!(place.queue(&["cancel", "1"]).code(), 2, "it was given up");
     place.asks(&["retry", "4"]);
-    let mut run = place.start(&worker);
-    wait_for_outcome(&mut run, 0, "failed");
-    wait_for_outcome(&mut run, 4, "done");
+    let run = place.start(&worker);
+    let is_settled = |place: &Place| place.states()[0] == "failed" && place.states()[4] == "done";
+    while !is_settled(&place) {
+        std::thread::yield_now();
+    }
     place.asks(&["retry", "0", "2"]);
     assert_eq!(place.states(), ["waiting", "skipped", "waiting", "in_flight", "done"]);
     assert_eq!(place.queue(&["retry", "3"]).code(), 2, "its outcome is still to come");
     assert_eq!(place.queue(&["retry", "4"]).code(), 2, "it is done");
-    stop(run);
+    stop_session(run);
     let mut run = place.start(&worker);
-    assert_eq!(wait_for_outcome(&mut run, 0, "done")["attempt"], 3);
-    wait_for_outcome(&mut run, 2, "done");
-    wait_for_outcome(&mut run, 3, "done");
-    let shown = stop(run).stdout;
+    for _ in 0..3 {
+        let settled = run.wait_for_event("item_settled");
+        assert_eq!(settled["outcome"], "done", "{settled}");
+    }
+    let shown = stop_session(run).stdout;
     for line in ["bad 3\n", "back 1\n", "slow 2\n"] {
         assert!(shown.contains(line) && !shown.contains("removed"), "{shown}");
     }
     assert_eq!((place.counts(), place.asks(&["ls"]).as_str()), ([4, 0, 1, 0], ""));
     // What was carried out is not carried out again.
-    let run = place.start(&worker);
-    assert_eq!(stop(run).settled("done"), 0);
+    let mut run = place.start(&worker);
+    place.asks(&["add", "last"]);
+    wait_for_outcome(&mut run, 5, "done");
+    assert_eq!(stop(run).events("item_settled").len(), 1);
 }
 
 #[test]
@@ -315,12 +331,12 @@ fn a_stop_leaves_what_was_not_begun_for_the_next_session() {
     place.asks(&["add", "a", "b", "c"]);
     let mut run = place.start(&worker);
     run.wait_for_event("worker_spawned");
-    assert_eq!(stop(run).stdout, "");
+    assert_eq!(stop_session(run).stdout, "");
     assert_eq!(place.states()[1..], ["waiting", "waiting"]);
     place.asks(&["add", "d"]);
     let mut run = place.start(&worker);
     wait_for_outcome(&mut run, 3, "done");
-    assert_eq!((stop(run).stdout.as_str(), place.counts()), ("a\nb\nc\nd\n", [4, 0, 0, 0]));
+    assert_eq!((stop_session(run).stdout.as_str(), place.counts()), ("a\nb\nc\nd\n", [4, 0, 0, 0]));
 }
 
 #[test]
@@ -371,7 +387,7 @@ fn what_is_no_journal_or_no_queue_is_refused_and_stays() {
     ] {
         refused(&[&run, more].concat(), 2, "--keep-open takes the items of the journal's queue as they are; leave");
     }
-    refused(&[&run[..], &["-n", "2", "--", "echo"]].concat(), 2, "leave -n or --keep-open out");
+    refused(&[&run[..], &["-n", "2", "--", "echo"]].concat(), 2, "leave --max-args or --keep-open out");
     refused(&["--keep-open", "--", "echo"], 2, "--keep-open is for a run with a journal; add --journal FILE");
     let closed = shell(&format!("$SUPERVISOR queue {} add b >&-; echo $?", place.journal));
     assert_eq!((closed.stdout.as_str(), closed.stderr.as_str()), ("0\n", ""), "it is added all the same");
@@ -408,7 +424,7 @@ fn a_queue_on_a_full_disk_is_as_it_was() {
         assert_eq!((full.code(), full.stdout.as_str()), (4, ""), "{}", full.stderr);
         assert!(full.stderr.contains("journal.queue: the file cannot be written: "), "{}", full.stderr);
         assert_eq!(std::fs::read(place.name("journal.queue")).unwrap(), before, "{limit_kib} {items}");
-        assert_eq!(place.items().len(), items);
+        assert_eq!(place.queue(&["ls"]).stdout.lines().count(), items);
     }
     assert_eq!(place.asks(&["add", "c"]), "2\n");
 }

@@ -73,6 +73,18 @@ impl QueueFileError {
     }
 }
 
+/// Whether something is in the file: the process that made it may have ended before it had written its head.
+#[must_use]
+pub fn is_begun(file: &File) -> bool {
+    let is_short = file.metadata().is_ok_and(|metadata| metadata.len() < HEAD_BYTES as u64);
+    !is_short || !is_cut_head(file)
+}
+
+fn is_cut_head(file: &File) -> bool {
+    let is_empty = file.metadata().is_ok_and(|metadata| metadata.len() == 0);
+    is_empty || matches!(JournalFileReader::new(file), Err(JournalReadError::Head(HeadError::Damaged)))
+}
+
 /// Whether a file is a queue, and no journal.
 #[must_use]
 pub fn is_queue(file: &File) -> bool {
@@ -114,7 +126,7 @@ impl QueueWriter {
     /// The file is refused, or is damaged; it stays as it is.
     pub fn open(path: &Path) -> Result<Self, QueueFileError> {
         let mut file = DurableFile::open_in_turn(path)?;
-        let is_new = file.end() == 0 || is_cut_head(&file);
+        let is_new = !is_begun(file.file());
         let (mark, next) = if is_new {
             file.cut(0).map_err(QueueFileError::Write)?;
             (JournalMark(u64::from_le_bytes(random::bytes()?)), ItemId(0))
@@ -209,13 +221,6 @@ impl Drop for QueueWriter {
             let _ = file.set_len(end);
         }
     }
-}
-
-/// The process that made the file ended before it had written its head.
-fn is_cut_head(file: &DurableFile) -> bool {
-    let head = JournalFileReader::new(file.file()).err();
-    let is_damaged = matches!(head, Some(JournalReadError::Head(HeadError::Damaged)));
-    is_damaged && file.end() < HEAD_BYTES as u64
 }
 
 /// What is in a queue.

@@ -102,17 +102,17 @@ fn ask(
     request: ItemRequest,
     is_possible: impl Fn(ItemStage) -> bool,
 ) -> Result<ExitCode, ExitCode> {
+    let refused = |item, stage, items| fail(&impossible(item, stage, request, items), exit_code::USAGE);
+    check_journal(journal)?;
+    // None is made to ask something of an item that it does not have.
+    let Some(file) = open_to_read(&queue_file::path_of(journal))? else { return Err(refused(items[0], None, 0)) };
     // Nobody adds to the queue from here on.
     let (mut queue, path) = open(journal)?;
-    let view = QueueView::of(journal, &open_to_read(&path)?).map_err(|error| refuse_view(journal, &error))?;
+    let view = QueueView::of(journal, &file).map_err(|error| refuse_view(journal, &error))?;
     for item in items {
-        let stage = view.stage(ItemId(*item));
-        match stage {
+        match view.stage(ItemId(*item)) {
             Some(stage) if is_possible(stage) => queue.ask(ItemId(*item), request),
-            stage => {
-                let text = impossible(*item, stage, request, view.items());
-                return Err(fail(&text, exit_code::USAGE));
-            }
+            stage => return Err(refused(*item, stage, view.items())),
         }
     }
     queue.finish().map_err(|error| refuse(&path, &error))?;
@@ -141,15 +141,11 @@ fn list(journal: &Path, all: bool, form: AnswerForm) -> Result<ExitCode, ExitCod
     refuse_closed_stdout()?;
     let path = queue_file::path_of(journal);
     check_journal(journal)?;
-    if path.symlink_metadata().is_err_and(|error| error.kind() == io::ErrorKind::NotFound) {
-        let text = format_args!(
-            "failed to find the queue {}; `supervisor queue {} add ITEM` makes one",
-            path.display(),
-            journal.display()
-        );
+    let Some(file) = open_to_read(&path)? else {
+        let (name, journal) = (path.display(), journal.display());
+        let text = format_args!("failed to find the queue {name}; `supervisor queue {journal} add ITEM` makes one");
         return Err(fail(&text, exit_code::USAGE));
-    }
-    let file = open_to_read(&path)?;
+    };
     let view = QueueView::of(journal, &file).map_err(|error| refuse_view(journal, &error))?;
     let mut entries = QueueReader::new(file).map_err(|error| refuse(&path, &error))?;
     let mut out = Vec::new();
@@ -216,10 +212,15 @@ fn check_journal(journal: &Path) -> Result<(), ExitCode> {
     }
 }
 
-fn open_to_read(path: &Path) -> Result<Arc<File>, ExitCode> {
-    read_through::open(path).map(Arc::new).map_err(|error| {
+/// `None`: there is no queue, or its maker has not come to write its head.
+fn open_to_read(path: &Path) -> Result<Option<Arc<File>>, ExitCode> {
+    if path.symlink_metadata().is_err_and(|error| error.kind() == io::ErrorKind::NotFound) {
+        return Ok(None);
+    }
+    let file = read_through::open(path).map_err(|error| {
         fail(&format_args!("failed to open the queue {}: the file {error}", path.display()), exit_code::REFUSED)
-    })
+    })?;
+    Ok(queue_file::is_begun(&file).then(|| Arc::new(file)))
 }
 
 fn refuse(path: &Path, error: &QueueFileError) -> ExitCode {
