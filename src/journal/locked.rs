@@ -48,7 +48,14 @@ pub fn outlive_size_limit() {
 pub fn open(path: &Path, forced: bool) -> Result<DurableFile, JournalLockError> {
     let (mut waits, mut holder) = (GUARD_WAITS_MAX, None);
     loop {
-        match mutant!(LockNotHeld, DurableFile::open(path, forced), without_lock(path)) {
+        let opened = mutant!(LockNotHeld, DurableFile::open(path, forced), {
+            let file = File::options().read(true).write(true).open(path).map_err(DurableFileError::Open);
+            file.and_then(|file| {
+                let bytes = file.metadata().map_err(DurableFileError::Open)?.len();
+                Ok(DurableFile::of(file, bytes))
+            })
+        });
+        match opened {
             Ok(file) => return Ok(file),
             Err(DurableFileError::Locked) => {
                 let last: Option<SessionStart> = *holder.get_or_insert_with(|| last_session(path));
@@ -61,13 +68,6 @@ pub fn open(path: &Path, forced: bool) -> Result<DurableFile, JournalLockError> 
             Err(error) => return Err(JournalLockError::File(error)),
         }
     }
-}
-
-/// For a mutant.
-fn without_lock(path: &Path) -> Result<DurableFile, DurableFileError> {
-    let file = File::options().read(true).write(true).open(path).map_err(DurableFileError::Open)?;
-    let bytes = file.metadata().map_err(DurableFileError::Open)?.len();
-    Ok(DurableFile::of(file, bytes))
 }
 
 /// Another process has locked the file, and says in it who it is.
