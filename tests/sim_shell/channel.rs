@@ -199,7 +199,7 @@ impl World {
         there.backlog = 0;
         let process = there.process;
         // Once the record is lost no worker gets anything.
-        let is_lost = self.storage_failed && self.scenario.record.is_some();
+        let is_lost = self.record_lost;
         hold!(self, !cut || is_lost, Channel, "the input is closed before what was sent is written");
         if let Some(id) = process {
             self.processes[id].provoked = true;

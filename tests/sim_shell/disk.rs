@@ -206,6 +206,9 @@ pub const fn stage_of(outcome: &Outcome) -> ItemStage {
     }
 }
 
+/// What leaves all that was written.
+pub const KILL: &str = "KILL";
+
 /// Whether a file does not begin as a journal does.
 const fn is_no_journal(error: &JournalStateError) -> bool {
     matches!(error, JournalStateError::Read(JournalReadError::Head(_)))
@@ -223,7 +226,7 @@ impl World {
             (disk.after_kill(), disk.after_power_loss(&mut self.rng))
         };
         self.marks.hit(Mark::DiskRead);
-        self.check_disk("KILL", &killed);
+        self.check_disk(KILL, &killed);
         self.check_disk("a loss of power", &lost);
     }
 
@@ -239,8 +242,10 @@ impl World {
         };
         match JournalState::read(&file) {
             Ok(state) => return Some((file, state)),
-            // Before the first sync of a new file, anything may be there.
+            // Before the first sync of a new file, anything may be there; without a loss of power, a part of the head.
             Err(error) if is_no_journal(&error) => {
+                let is_cut = what != KILL || bytes.is_empty() || JournalState::is_cut_head(&error, bytes.len() as u64);
+                hold!(self, is_cut, Disk, "after {what} the journal {error}");
                 let safe = self.items.all().find(|(_, item)| item.safe || item.begun_safe).map(|(id, _)| id);
                 hold!(self, safe.is_none(), Disk, "after {what} nothing is left, and item {safe:?} was safe");
             }

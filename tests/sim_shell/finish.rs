@@ -52,6 +52,9 @@ impl World {
         // Items of a block that was not delivered as a whole are not known to be the same.
         let all = self.session.goes_on && outcome.reason != StopReason::SourceEnded && totals.accepted < accepted;
         let accepted = if all { totals.accepted } else { accepted };
+        let unknown = self.items.all().skip(accepted as usize);
+        let begun = unknown.filter(|(_, item)| item.attempts > item.attempts_before).map(|(id, _)| id).next();
+        hold!(self, begun.is_none(), Finish, "item {begun:?} was begun, and not accepted");
         hold!(self, totals.accepted == accepted, Finish, "{} items are accepted, not {accepted}", totals.accepted);
         hold!(self, totals.settled() == accepted, Finish, "{totals:?}, and {accepted} items were accepted");
         if self.storage_failed {

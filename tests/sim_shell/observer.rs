@@ -248,15 +248,13 @@ impl DurableRecord for Record {
         });
         if fails {
             world.marks.hit(Mark::RecordFailed);
-            world.storage_failed = true;
-            self.lost = true;
+            (world.storage_failed, world.record_lost, self.lost) = (true, true, true);
             return Err(io::Error::from_raw_os_error(libc::ENOSPC));
         }
         self.behind = false;
         if let Some(Err(error)) = self.real.as_mut().map(Recording::flush) {
             world.marks.hit(Mark::RecordFailed);
-            world.storage_failed = true;
-            self.lost = true;
+            (world.storage_failed, world.record_lost, self.lost) = (true, true, true);
             return Err(error);
         }
         world.session.told = world.output.told();
@@ -522,6 +520,11 @@ impl World {
         if self.storage_failed {
             return;
         }
+        // Lines of a command whose turn never comes go with the run.
+        let in_order = self.scenario.policy.keep_order;
+        let early = self.scenario.early && in_order && self.items.all().any(|(_, item)| item.left_open);
+        let spilled = self.spill.live_bytes();
+        hold!(self, spilled == 0 || early, Memory, "{spilled} bytes in the temporary file are held at the end");
         // Items whose results are shown again may wait for another session, with those, and what is not known to be the
         // same was never handed out.
         let is_held = self.items.all().any(|(_, item)| item.pending && !item.shown);
@@ -530,10 +533,6 @@ impl World {
         }
         let held = self.source.blocks.iter().filter(|block| Arc::strong_count(block) > 1).count();
         hold!(self, held == 0, Memory, "the bytes of {held} payloads are held at the end");
-        // Lines of a command whose turn never comes go with the run.
-        let early = self.scenario.early && self.items.all().any(|(_, item)| item.left_open);
-        let spilled = self.spill.live_bytes();
-        hold!(self, spilled == 0 || early, Memory, "{spilled} bytes in the temporary file are held at the end");
     }
 }
 

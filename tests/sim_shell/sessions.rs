@@ -8,7 +8,7 @@ use crate::agenda::Agenda;
 use crate::check::{Check, hold};
 use crate::choice::Rng;
 use crate::commands::pid_of;
-use crate::disk::{Disk, DiskFault, SimulatedFile};
+use crate::disk::{Disk, DiskFault, KILL, SimulatedFile};
 use crate::machine::Machine;
 use crate::marks::Mark;
 use crate::output::OutputStreams;
@@ -160,7 +160,7 @@ impl World {
         hold!(self, behind == 0, Barrier, "{behind} calls of the disk follow a {failed:?} that failed");
         let knows = self.storage_failed || self.session.refused.is_some() || was_killed;
         hold!(self, knows || failed.is_none(), Barrier, "a {failed:?} of the disk failed, and nobody noticed");
-        self.check_disk("KILL", &killed);
+        self.check_disk(KILL, &killed);
         self.check_disk("a loss of power", &lost);
         let loses_power = was_killed && self.session.loses_power;
         let left = if loses_power || failed == Some("sync") { lost } else { killed };
@@ -208,6 +208,7 @@ impl World {
         self.commands.clear_away(now);
         self.signals.clear();
         (self.signalled, self.impatience, self.patient_until) = (false, 0, self.calls + PATIENCE_CALLS);
+        self.record_lost = false;
         (self.storage_failed, self.dismissed, self.finished) = (false, false, false);
         (self.repeats, self.moved, self.starts) = (0, false, 0);
         self.session.processes_before = self.processes.len();

@@ -74,6 +74,8 @@ pub struct World {
     pub session: Session,
     /// A fault of the supervisor's own storage was injected.
     pub storage_failed: bool,
+    /// The barrier did not hold.
+    pub record_lost: bool,
     /// Waits in a row that reported events although nothing had moved.
     pub repeats: u32,
     /// Since the last wait something has happened, or bytes have moved.
@@ -114,6 +116,7 @@ impl World {
             patient_until: PATIENCE_CALLS,
             traced: Vec::new(),
             storage_failed: false,
+            record_lost: false,
             repeats: 0,
             moved: false,
             starts: 0,
