@@ -6,6 +6,7 @@ use super::sink::AnswerSink;
 use crate::cli::AnswerForm;
 use crate::cli::subcommand::dead::{DeadAction, DeadFlags};
 use crate::command::line::quote_as_parallel;
+use crate::engine;
 use crate::exit_code;
 use crate::journal::amend::{AmendError, JournalAmendment};
 use crate::journal::books::{Books, ItemStage};
@@ -27,7 +28,7 @@ use std::process::ExitCode;
 
 /// Lists dead items, has them run again, or gives them up.
 pub fn run(flags: &DeadFlags) -> ExitCode {
-    journal_file::outlive_size_limit();
+    engine::outlive_size_limit();
     let done = match flags.action {
         DeadAction::List => list(flags),
         DeadAction::Retry | DeadAction::Drop => amend(flags),

@@ -5,21 +5,12 @@ use crate::exit_code;
 use crate::journal::books::{BookTotals, Books};
 use crate::journal::read_through::{self, ReadExtent};
 use crate::journal::rewrite::RewriteError;
-use crate::model::signal::Signal;
 use crate::model::words::counted;
 use crate::reporter::object::Object;
-use crate::sys::signals;
 use std::fmt::{Display, Write};
 use std::fs::File;
 use std::path::Path;
 use std::process::ExitCode;
-
-/// A file that would grow beyond the limit of this process (`ulimit -f`) is an error of its write from here on, and not the
-/// end of the process.
-pub fn outlive_size_limit() {
-    // The call fails for no such signal.
-    let _ = signals::ignore(Signal::XFSZ);
-}
 
 /// Opens a file that may be a journal.
 ///

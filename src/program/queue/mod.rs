@@ -8,6 +8,7 @@ use super::answer::{fail, refuse_closed_stdout, show_bytes};
 use super::journal_file;
 use crate::cli::AnswerForm;
 use crate::cli::subcommand::queue::{QueueCommand, QueueRequest};
+use crate::engine;
 use crate::exit_code;
 use crate::journal::books::ItemStage;
 use crate::journal::file_reader::JournalFileReader;
@@ -31,7 +32,7 @@ use view::QueueView;
 
 /// Does what is asked.
 pub fn run(command: &QueueCommand) -> ExitCode {
-    journal_file::outlive_size_limit();
+    engine::outlive_size_limit();
     let QueueCommand { file, request } = command;
     let done = match request {
         QueueRequest::Add(items) => add(file, items),
