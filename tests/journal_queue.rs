@@ -80,6 +80,14 @@ fn wait_for_outcome(run: &mut Run, item: u64, outcome: &str) -> Value {
     settled
 }
 
+/// So many more items are done, in any order.
+fn wait_until_done(run: &mut Run, items: usize) {
+    for _ in 0..items {
+        let settled = run.wait_for_event("item_settled");
+        assert_eq!(settled["outcome"], "done", "{settled}");
+    }
+}
+
 /// A run that keeps its journal open ends by a signal.
 fn stop(run: Run) -> Finished {
     stop_by(run, Run::finish)
@@ -105,7 +113,7 @@ fn items_are_taken_that_were_added_before_the_run_and_while_it_goes_on() {
         assert_eq!(place.asks(&["add", "a", "b"]), "0-1\n");
         assert_eq!(place.queue_of(&["add"], b"c\nd").stdout, "2-3\n");
         let mut run = place.start(&[&["-k", "-j2"], worker].concat());
-        wait_for_outcome(&mut run, 3, "done");
+        wait_until_done(&mut run, 4);
         assert_eq!(place.asks(&["add", "--", "--late"]), "4\n");
         wait_for_outcome(&mut run, 4, "done");
         let finished = stop(run);
@@ -124,7 +132,7 @@ fn an_item_is_what_was_given_byte_for_byte() {
     let large = "x".repeat(100_000);
     assert_eq!(place.queue_of(&["add"], large.as_bytes()).stdout, "4\n");
     let mut run = place.start(&["-k", "--", "printf", "[%s]\\n"]);
-    wait_for_outcome(&mut run, 4, "done");
+    wait_until_done(&mut run, 5);
     assert_eq!(stop(run).stdout, format!("[two\nlines]\n[]\n[last]\n[]\n[{large}]\n"));
 }
 
@@ -307,10 +315,7 @@ fn what_is_asked_between_two_sessions_is_done_by_the_next_one() {
     assert_eq!(place.queue(&["retry", "4"]).code(), 2, "it is done");
     stop_session(run);
     let mut run = place.start(&worker);
-    for _ in 0..3 {
-        let settled = run.wait_for_event("item_settled");
-        assert_eq!(settled["outcome"], "done", "{settled}");
-    }
+    wait_until_done(&mut run, 3);
     let shown = stop_session(run).stdout;
     for line in ["bad 3\n", "back 1\n", "slow 2\n"] {
         assert!(shown.contains(line) && !shown.contains("removed"), "{shown}");

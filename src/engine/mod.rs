@@ -93,6 +93,13 @@ pub fn hold_status_requests() {
     crate::sys::signals::hold(crate::model::signal::Signal::USR1);
 }
 
+/// A file that would grow beyond the limit of this process (`ulimit -f`) is an error of its write from here on, and not the
+/// end of the process. For a program that writes a journal without a run.
+pub fn outlive_size_limit() {
+    // The call fails for KILL and STOP alone.
+    let _ = crate::sys::signals::ignore(crate::model::signal::Signal::XFSZ);
+}
+
 /// [`run`] for a program of its own: workers inherit the descriptors of make's jobserver; orphans are reaped; and if it
 /// generates its items and stdin holds input, a notice on stderr says so.
 ///

@@ -4,11 +4,9 @@
 
 use super::progress::{JournalProgress, SessionProgress};
 use super::state::SessionStart;
-use crate::model::signal::Signal;
 use crate::mutant::mutant;
 use crate::sys::durable_file::{DurableFile, DurableFileError};
 use crate::sys::pidfd::Process;
-use crate::sys::signals;
 use std::fs::File;
 use std::path::Path;
 use std::time::Duration;
@@ -31,13 +29,6 @@ fn holder(pid: Option<u32>, since: &str) -> String {
         Some(pid) => format!("the run of process {pid}, since {since}, writes it, or its workers have not ended"),
         None => "another run writes it".to_owned(),
     }
-}
-
-/// A file that would grow beyond the limit of this process (`ulimit -f`) is an error of its write from here on, and not the
-/// end of the process.
-pub fn outlive_size_limit() {
-    // The call fails for no such signal.
-    let _ = signals::ignore(Signal::XFSZ);
 }
 
 /// Opens and locks the file. A run that was killed keeps it locked for a moment, until its guard has ended its workers.

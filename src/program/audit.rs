@@ -5,9 +5,9 @@ use super::journal_file::{self, add_earlier_lists, counts, push_counts, push_ear
 use super::repair;
 use crate::cli::AnswerForm;
 use crate::cli::subcommand::audit::AuditFlags;
+use crate::engine;
 use crate::exit_code;
 use crate::journal::audit::JournalAudit;
-use crate::journal::locked;
 use crate::model::words::counted;
 use crate::reporter::object::Object;
 use crate::sys::record_lock;
@@ -22,7 +22,7 @@ pub fn run(flags: &AuditFlags) -> ExitCode {
 /// The error is how to exit.
 fn audit(flags: &AuditFlags) -> Result<ExitCode, ExitCode> {
     if flags.repair {
-        locked::outlive_size_limit();
+        engine::outlive_size_limit();
         return repair::repair(flags);
     }
     let file = journal_file::open(&flags.file)?;

@@ -4,14 +4,14 @@ use super::answer::{refuse_closed_stdout, show, show_bytes};
 use super::journal_file;
 use crate::cli::AnswerForm;
 use crate::cli::subcommand::compact::CompactFlags;
-use crate::journal::locked;
+use crate::engine;
 use crate::journal::rewrite;
 use crate::reporter::object::Object;
 use std::process::ExitCode;
 
 /// Writes a journal anew in less space.
 pub fn run(flags: &CompactFlags) -> ExitCode {
-    locked::outlive_size_limit();
+    engine::outlive_size_limit();
     compact(flags).unwrap_or_else(|exit| exit)
 }
 

@@ -6,12 +6,12 @@ use super::sink::AnswerSink;
 use crate::cli::AnswerForm;
 use crate::cli::subcommand::dead::{DeadAction, DeadFlags};
 use crate::command::line::quote_as_parallel;
+use crate::engine;
 use crate::exit_code;
 use crate::journal::amend::{AmendError, JournalAmendment};
 use crate::journal::books::{Books, ItemStage};
 use crate::journal::index::JournalIndex;
 use crate::journal::item_contents::{self, RecordedItem, RecordedItemsError};
-use crate::journal::locked;
 use crate::journal::record::{ContentKind, JournalRecord, RunFact};
 use crate::journal::single_item::{NoSingleItem, SingleItem};
 use crate::model::arrangement::ItemForm;
@@ -28,7 +28,7 @@ use std::process::ExitCode;
 
 /// Lists dead items, has them run again, or gives them up.
 pub fn run(flags: &DeadFlags) -> ExitCode {
-    locked::outlive_size_limit();
+    engine::outlive_size_limit();
     let done = match flags.action {
         DeadAction::List => list(flags),
         DeadAction::Retry | DeadAction::Drop => amend(flags),

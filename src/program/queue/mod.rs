@@ -8,10 +8,10 @@ use super::answer::{fail, refuse_closed_stdout, show_bytes};
 use super::journal_file;
 use crate::cli::AnswerForm;
 use crate::cli::subcommand::queue::{QueueCommand, QueueRequest};
+use crate::engine;
 use crate::exit_code;
 use crate::journal::books::ItemStage;
 use crate::journal::file_reader::JournalFileReader;
-use crate::journal::locked;
 use crate::journal::queue_file::{self, QueueEntry, QueueFileError, QueueReader, QueueWriter, items_of};
 use crate::journal::read_through;
 use crate::journal::record::ItemRequest;
@@ -32,7 +32,7 @@ use view::QueueView;
 
 /// Does what is asked.
 pub fn run(command: &QueueCommand) -> ExitCode {
-    locked::outlive_size_limit();
+    engine::outlive_size_limit();
     let QueueCommand { file, request } = command;
     let done = match request {
         QueueRequest::Add(items) => add(file, items),
