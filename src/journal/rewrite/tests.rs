@@ -107,6 +107,12 @@ impl DrawnJournal {
             let all = totals.waiting + totals.in_flight == 0;
             self.push(JournalRecord::Closed { exit_code: draw.below(3) as u8, all });
         }
+        // A person asks for it between two sessions.
+        for stage in [ItemStage::Failed, ItemStage::Dead, ItemStage::Waiting] {
+            if let Some((first, count, _)) = self.some(stage, draw).filter(|_| draw.one_in(4)) {
+                self.push(JournalRecord::Dropped { first, count });
+            }
+        }
     }
 
     /// Consecutive items that stand there, with their attempts.
@@ -448,7 +454,7 @@ fn check_outcomes(drawn: &DrawnJournal, whole: &BTreeMap<u64, Record>, report: &
             JournalRecord::Settled(settled) => {
                 (0..u64::from(settled.count)).for_each(|number| _ = last.insert(settled.first.plus(number), *offset));
             }
-            JournalRecord::Reopened { first, count } => {
+            JournalRecord::Reopened { first, count } | JournalRecord::Dropped { first, count } => {
                 (0..u64::from(*count)).for_each(|number| _ = last.remove(&first.plus(number)));
             }
             _ => {}
