@@ -15,11 +15,13 @@ use crate::model::outcome::ExitClass;
 use crate::model::spec::ITEM_BYTES_MAX;
 use crate::sys::durable_file::{self, DurableFile, DurableFileError};
 use crate::sys::random;
+use crate::sys::record_lock;
 use std::borrow::Borrow;
 use std::collections::BTreeMap;
-use std::ffi::OsString;
+use std::ffi::{OsStr, OsString};
 use std::fs::File;
 use std::io;
+use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 
 /// Behind the name of the journal.
@@ -214,13 +216,21 @@ impl QueueWriter {
 }
 
 impl Drop for QueueWriter {
-    /// The queue is as it was if it was not finished. Nobody else adds to it yet.
+    /// The queue is as it was if it was not finished. Nobody else adds to it yet. Only while a run has the journal, what was
+    /// written stays: the run may have taken it, and a number that is given twice would be two items.
     fn drop(&mut self) {
-        if let Some((file, end)) = self.undo.take() {
+        if let Some((file, end)) = self.undo.take().filter(|_| !is_taken(&self.path)) {
             // Of what stays all the same, nobody was told that it is there.
             let _ = file.set_len(end);
         }
     }
+}
+
+/// Whether a run has the journal of a queue. One that begins waits for the lock of the queue first.
+fn is_taken(queue: &Path) -> bool {
+    let name = queue.as_os_str().as_bytes();
+    let journal = name.strip_suffix(SUFFIX.as_bytes()).map(|name| File::open(OsStr::from_bytes(name)));
+    matches!(journal, Some(Ok(journal)) if record_lock::is_locked(&journal).unwrap_or(true))
 }
 
 /// What is in a queue.
@@ -347,6 +357,10 @@ impl<F: Borrow<File>> QueueReader<F> {
                 _ => continue,
             };
             let next = *self.next.get_or_insert(piece.first);
+            if piece.at == 0 {
+                // The process that added an item before had not come to its end.
+                self.large.clear();
+            }
             let bytes = self.large.len() + piece.bytes.len();
             if piece.first != next || piece.at != self.large.len() as u64 || bytes > ITEM_BYTES_MAX + ENTRY_BYTES_MAX {
                 return Err(QueueFileError::Damaged { at: begins_at });
@@ -503,6 +517,16 @@ mod tests {
             reader.refresh().unwrap();
             assert_eq!(entries(&mut reader), [(2, b"c".to_vec())], "{end}");
         }
+        // Of a large item, its last piece.
+        std::fs::write(&path, &whole).unwrap();
+        added(&path, &[&vec![b'x'; 1 << 20]]);
+        let last = path.metadata().unwrap().len() - 1;
+        File::options().write(true).open(&path).unwrap().set_len(last).unwrap();
+        let mut reader = QueueReader::new(File::open(&path).unwrap()).unwrap();
+        assert_eq!(entries(&mut reader).len(), 2);
+        assert_eq!(added(&path, &[b"c"]), 3);
+        reader.refresh().unwrap();
+        assert_eq!(entries(&mut reader), [(2, b"c".to_vec())]);
         for end in 0..HEAD_BYTES {
             std::fs::write(&path, &whole[..end]).unwrap();
             assert_eq!(added(&path, &[b"c"]), 1, "{end}");
