@@ -204,11 +204,26 @@ mod tests {
             assert_eq!(set, 0);
         }
 
-        /// What was written since the last call; at least a byte of it is there.
+        /// Some of what was written since the last call; at least a byte of it is there.
         fn written(&mut self) -> String {
             let mut bytes = [0; 4096];
             let count = self.master.read(&mut bytes).unwrap();
             String::from_utf8_lossy(&bytes[..count]).into_owned()
+        }
+
+        /// What was written since the last call begins with this. The system hands on what is written in parts.
+        fn has(&mut self, expected: &str) -> String {
+            let mut written = String::new();
+            while written.len() < expected.len() {
+                written.push_str(&self.written());
+            }
+            assert!(written.starts_with(expected), "{written:?} instead of {expected:?}");
+            written.split_off(expected.len())
+        }
+
+        /// This was written since the last call, and nothing else.
+        fn has_only(&mut self, expected: &str) {
+            assert_eq!(self.has(expected), "", "behind {expected:?}");
         }
     }
 
@@ -241,19 +256,20 @@ mod tests {
         let (mut output, mut turn) = streams(&pty);
         output.live().unwrap().show(lines(&["bar"]));
         flush(&mut output, &mut turn, 0);
-        assert_eq!(pty.written(), "\rbar\x1b[K\x1b[J");
+        pty.has_only("\rbar\x1b[K\x1b[J");
         output.out.push(b"result\n");
         output.err.push(b"notice\n");
         flush(&mut output, &mut turn, 99);
         assert_eq!(output.next_retry(turn.now), Some(at(100)), "it waits for the next moment of the bar");
         output.live().unwrap().show(lines(&["bar 2", "item"]));
         flush(&mut output, &mut turn, 100);
-        assert_eq!(pty.written(), "\r\x1b[Jresult\nnotice\n\rbar 2\x1b[K\r\nitem\x1b[K\x1b[J");
+        pty.has_only("\r\x1b[Jresult\nnotice\n\rbar 2\x1b[K\r\nitem\x1b[K\x1b[J");
         output.close_live(&mut turn);
-        assert_eq!(pty.written(), "\r\x1b[1A\x1b[J");
+        pty.has_only("\r\x1b[1A\x1b[J");
         output.out.push(b"last\n");
         flush(&mut output, &mut turn, 101);
-        assert_eq!(pty.written(), "last\n", "nothing waits, and nothing is drawn");
+        // Nothing waits, and nothing is drawn.
+        pty.has_only("last\n");
     }
 
     #[test]
@@ -263,7 +279,7 @@ mod tests {
         output.out.push(b"no newline");
         output.live().unwrap().show(lines(&["bar"]));
         flush(&mut output, &mut turn, 0);
-        assert_eq!(pty.written(), "no newline\r\n\rbar\x1b[K\x1b[J");
+        pty.has_only("no newline\r\n\rbar\x1b[K\x1b[J");
     }
 
     #[test]
@@ -272,11 +288,11 @@ mod tests {
         let (mut output, mut turn) = streams(&pty);
         output.live().unwrap().show(lines(&["bar"]));
         flush(&mut output, &mut turn, 0);
-        pty.written();
+        pty.has_only("\rbar\x1b[K\x1b[J");
         output.out.pass(&[b'x'; 70_000]);
         assert_eq!(output.out.len(), 70_000, "nothing is written before the bar is erased");
         flush(&mut output, &mut turn, 1);
-        assert!(pty.written().starts_with("\r\x1b[Jx"));
+        pty.has("\r\x1b[Jx");
         assert!(!output.live().unwrap().is_drawn());
         // The terminal is full; what it reports is waited for, not the time.
         assert_eq!(output.next_retry(turn.now), None);
@@ -295,14 +311,14 @@ mod tests {
         let mut turn = Turn::new(Box::new(Still));
         output.live().unwrap().show(lines(&["bar"]));
         flush(&mut output, &mut turn, 0);
-        pty.written();
+        pty.has_only("\rbar\x1b[K\x1b[J");
         output.err.push(b"notice\n");
         output.out.push(b"result\n");
         flush(&mut output, &mut turn, 1);
-        assert_eq!(other.written(), "result\n");
+        other.has_only("result\n");
         flush(&mut output, &mut turn, 100);
         // Nothing new is wanted, so the same bar comes back.
-        assert_eq!(pty.written(), "\r\x1b[Jnotice\n\rbar\x1b[K\x1b[J");
+        pty.has_only("\r\x1b[Jnotice\n\rbar\x1b[K\x1b[J");
     }
 
     #[test]
@@ -311,10 +327,10 @@ mod tests {
         let mut live = LiveRegion::new(pty.outbox(), true);
         live.show(lines(&[&"x".repeat(70), "y"]));
         live.draw(&mut Still, at(0)).unwrap();
-        pty.written();
+        pty.has_only(&format!("\r{}\x1b[K\r\ny\x1b[K\x1b[J", "x".repeat(70)));
         pty.resize(30);
         live.erase(&mut Still).unwrap();
-        assert_eq!(pty.written(), "\r\x1b[3A\x1b[J");
+        pty.has_only("\r\x1b[3A\x1b[J");
     }
 
     #[test]
@@ -324,7 +340,7 @@ mod tests {
         live.show(lines(&["bar"]));
         live.draw(&mut Still, at(0)).unwrap();
         drop(live);
-        assert!(pty.written().ends_with("\r\x1b[J"));
+        pty.has_only("\rbar\x1b[K\x1b[J\r\x1b[J");
     }
 
     #[test]
@@ -333,11 +349,12 @@ mod tests {
         let mut live = LiveRegion::new(pty.outbox(), true);
         live.show(lines(&["bar", "item"]));
         live.draw(&mut Still, at(0)).unwrap();
-        pty.written();
+        pty.has_only("\rbar\x1b[K\r\nitem\x1b[K\x1b[J");
         live.forget();
         assert_eq!((live.draw(&mut Still, at(200)).unwrap(), live.is_in_between()), (Flushed::All, false));
         live.show(lines(&["bar"]));
         live.draw(&mut Still, at(300)).unwrap();
-        assert_eq!(pty.written(), "\rbar\x1b[K\x1b[J", "no line of the other job is erased");
+        // No line of the other job is erased.
+        pty.has_only("\rbar\x1b[K\x1b[J");
     }
 }
