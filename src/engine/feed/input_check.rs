@@ -21,6 +21,13 @@ pub enum InputDiffers {
     Read(#[from] io::Error),
 }
 
+impl InputDiffers {
+    /// Completes "failed to ...".
+    pub(super) fn failure(&self) -> String {
+        format!("go on with the journal: {self}; give --force to go on all the same")
+    }
+}
+
 fn items(first: u64, count: u32) -> String {
     match count {
         1 => format!("item {first} seems to"),

@@ -139,6 +139,13 @@ impl Feed {
         Self { past: PastOfInput { resumed, intake: Some(Intake::new(offset)), ..self.past }, ..self }
     }
 
+    /// The same for a journal of a run that goes on by item.
+    #[must_use]
+    pub fn with_journal_by_item(self, recognised: RecognisedItems) -> Self {
+        let (recognised, intake) = (Some(recognised), Some(Intake::new(0)));
+        Self { past: PastOfInput { recognised, intake, ..self.past }, ..self }
+    }
+
     /// Heeds what is asked of items in the queue of the journal.
     #[must_use]
     pub fn with_queue(self, queue: Option<QueueWatch>) -> Self {
@@ -158,13 +165,6 @@ impl Feed {
         if let Some(queue) = &mut self.past.queue {
             queue.on_ready(turn);
         }
-    }
-
-    /// The same for a journal of a run that goes on by item.
-    #[must_use]
-    pub fn with_journal_by_item(self, recognised: RecognisedItems) -> Self {
-        let (recognised, intake) = (Some(recognised), Some(Intake::new(0)));
-        Self { past: PastOfInput { recognised, intake, ..self.past }, ..self }
     }
 
     /// Whether a journal has to be told of the intake, although nothing else has happened.
@@ -259,7 +259,7 @@ impl Feed {
                 self.close(turn);
                 match self.past.resumed.as_ref().map_or(Ok(()), ResumedItems::ended) {
                     Ok(()) => turn.report(Input::SourceEnded),
-                    Err(differs) => turn.report(Input::SourceDiffers { error: resume_failed(&differs) }),
+                    Err(differs) => turn.report(Input::SourceDiffers { error: differs.failure() }),
                 }
             }
             Err(error) => {
@@ -311,7 +311,7 @@ impl Feed {
             Ok(parts) => parts,
             Err(differs) => {
                 self.close(turn);
-                turn.report(Input::SourceDiffers { error: resume_failed(&differs) });
+                turn.report(Input::SourceDiffers { error: differs.failure() });
                 return;
             }
         };
@@ -495,8 +495,4 @@ impl Feed {
     pub(super) fn payload_bytes(&self) -> u64 {
         self.payloads.bytes()
     }
-}
-
-fn resume_failed(differs: &InputDiffers) -> String {
-    format!("go on with the journal: {differs}; give --force to go on all the same")
 }
