@@ -12,10 +12,10 @@ use std::io;
 use std::os::unix::fs::FileExt;
 
 /// Read at once. A record is longer only if it holds much of a result.
-const READ_BYTES: usize = 256 * 1024;
+pub(super) const READ_BYTES: usize = 256 * 1024;
 
 /// The longest record.
-const RECORD_BYTES_MAX: usize = record::HEAD_BYTES + record::PAYLOAD_BYTES_MAX;
+pub(super) const RECORD_BYTES_MAX: usize = record::HEAD_BYTES + record::PAYLOAD_BYTES_MAX;
 
 /// Why a file cannot be read as a journal. The texts complete "the file ...".
 #[derive(Debug, thiserror::Error)]
@@ -24,6 +24,15 @@ pub enum JournalReadError {
     Head(#[from] HeadError),
     #[error("cannot be read: {0}")]
     Read(#[from] io::Error),
+}
+
+/// Whether the session that the records are of syncs what it appends, after this one.
+pub(super) const fn note_sync(is_synced: &mut bool, record: &JournalRecord<'_>) {
+    match record {
+        JournalRecord::Session { .. } => *is_synced = false,
+        JournalRecord::Safe { .. } => *is_synced = true,
+        _ => {}
+    }
 }
 
 /// The records of a file.
@@ -96,6 +105,12 @@ impl<F: Borrow<File>> JournalFileReader<F> {
         self.offset = offset.min(self.file_bytes);
     }
 
+    /// The records before this offset were read by another reader. `is_synced`: see [`AheadEnd`](super::read_ahead::AheadEnd).
+    pub(super) fn go_on_from(&mut self, offset: u64, is_synced: bool) {
+        self.go_to(offset);
+        self.is_synced = is_synced;
+    }
+
     /// Another process may have appended: reads on to the end that the file has now.
     ///
     /// # Errors
@@ -142,11 +157,7 @@ impl<F: Borrow<File>> JournalFileReader<F> {
         let Ok(Some((found, bytes))) = record_at(self.window.get(start..).unwrap_or_default(), offset, mark) else {
             return Ok(None);
         };
-        match found {
-            JournalRecord::Session { .. } => self.is_synced = false,
-            JournalRecord::Safe { .. } => self.is_synced = true,
-            _ => {}
-        }
+        note_sync(&mut self.is_synced, &found);
         self.offset += bytes as u64;
         Ok(Some((offset, found)))
     }

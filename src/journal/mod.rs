@@ -32,6 +32,7 @@ pub mod locked;
 pub mod pending_outcome;
 pub mod progress;
 pub mod queue_file;
+mod read_ahead;
 pub mod read_through;
 pub mod reader;
 pub mod record;

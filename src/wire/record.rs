@@ -55,6 +55,19 @@ pub fn append<E>(out: &mut Vec<u8>, kind: u8, fill: impl FnOnce(&mut Vec<u8>) ->
 /// # Errors
 /// What begins there is no whole record.
 pub fn first(bytes: &[u8]) -> Result<Option<FoundRecord<'_>>, RecordError> {
+    let Some(found) = framed(bytes)? else { return Ok(None) };
+    let told = bytes.get(4..8).and_then(|field| field.first_chunk().copied()).map(u32::from_le_bytes);
+    match told == Some(checksum(found.payload.len() as u32, &bytes[8..found.bytes])) {
+        true => Ok(Some(found)),
+        false => Err(RecordError::Checksum),
+    }
+}
+
+/// The same without a look at the checksum: for bytes in which [`first`] has found this record.
+///
+/// # Errors
+/// What begins there is no whole record.
+pub fn framed(bytes: &[u8]) -> Result<Option<FoundRecord<'_>>, RecordError> {
     let Some((head, rest)) = bytes.split_first_chunk::<HEAD_BYTES>() else {
         return if bytes.is_empty() { Ok(None) } else { Err(RecordError::Torn) };
     };
@@ -63,11 +76,7 @@ pub fn first(bytes: &[u8]) -> Result<Option<FoundRecord<'_>>, RecordError> {
         return Err(RecordError::Length { bytes: payload_bytes });
     }
     let payload = rest.get(..payload_bytes as usize).ok_or(RecordError::Torn)?;
-    let whole_bytes = HEAD_BYTES + payload.len();
-    if checksum(payload_bytes, &bytes[8..whole_bytes]) != u32::from_le_bytes([head[4], head[5], head[6], head[7]]) {
-        return Err(RecordError::Checksum);
-    }
-    Ok(Some(FoundRecord { kind: head[8], payload, bytes: whole_bytes }))
+    Ok(Some(FoundRecord { kind: head[8], payload, bytes: HEAD_BYTES + payload.len() }))
 }
 
 /// Of the length, so that a wrong one is seen, and of the bytes behind it.
