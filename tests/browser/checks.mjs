@@ -89,9 +89,10 @@ check("commands have histograms of waiting and of work", commands, async (page) 
   const titles = await page.$$eval("#charts h3", (nodes) => nodes.map((node) => node.textContent));
   assert.deepEqual(titles, ["Waiting for the process", "Work"]);
   assert.equal(await page.locator("#charts canvas").count(), 2);
-  for (const readout of await page.locator("#charts .readout").allInnerTexts()) {
-    assert.match(readout, /^6 values · half below [1-9]/);
-  }
+  const [waiting, work] = await page.locator("#charts .readout").allInnerTexts();
+  // A process may be ordered and started within one turn of the loop, whose time counts for both.
+  assert.match(waiting, /^6 values · half below [0-9]/);
+  assert.match(work, /^6 values · half below [1-9]/);
   assert.match(await text(page, "h1"), /supervisor -j 6 --trace \S+ -- test \\\{\\\} -lt 6 ::: 1 2 3 4 5 6$/);
   assert.match(await text(page, "#numbers"), /6 items[^]*6 processes[^]*0 deaths/);
 });
