@@ -117,6 +117,7 @@ pub mod config {
     };
     pub use crate::model::surroundings::Surroundings;
     pub use crate::model::time::Duration;
+    pub use crate::model::worker_log::WorkerLog;
 }
 
 /// What a run reports while it lasts.

@@ -2,7 +2,11 @@
 //!
 //! Invariant: no defaults, no checks across flags, no question to the system. `resolve` does the rest.
 
-use super::choices::{COLORS, DURABILITIES, RESTARTS, RESUMED_BY, STRATEGIES, choice};
+use super::choices::{
+    COLORS, DURABILITIES, EXIT_CODES, ISOLATIONS, Isolation, LEFTOVERS, NAMES, OUTPUTS, PROGRESS, PROTOCOLS,
+    ProtocolChoice, QUEUES, RESTARTS, RESUMED_BY, SHOW_WHEN, SHOWN, STRATEGIES, SUMMARIES, ShownOutput, TRANSPORTS,
+    choice,
+};
 use super::error::UsageError;
 use super::habits;
 use super::help;
@@ -22,33 +26,6 @@ use clap::builder::{OsStringValueParser, TypedValueParser};
 use clap::{ArgAction, CommandFactory, Parser};
 use std::ffi::OsString;
 use std::path::PathBuf;
-
-/// How COMMAND gets its items.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum ProtocolChoice {
-    Exec,
-    Lines,
-    Json,
-    Frames,
-}
-
-/// Whose output is shown.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum ShownOutput {
-    All,
-    Failed,
-    Never,
-    /// All, and that of failed items at the end again.
-    Final,
-}
-
-/// Where workers live.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Isolation {
-    Process,
-    /// Threads of the supervisor.
-    Thread,
-}
 
 /// Every flag. The help of each is one line of at most 100 columns, with its default in brackets.
 // These comments are the help text; rustdoc would read a default as a link and `<TAB>` as HTML.
@@ -150,6 +127,9 @@ pub struct Flags {
     /// With json: a worker says {"ready":true} first, within D [60s]
     #[arg(long, value_name = "D", value_parser = values::limit, num_args = 0..=1, require_equals = true, default_missing_value = "60s")]
     pub wait_ready: Option<Duration>,
+    /// A worker is ready within D, or its start has failed [10s]
+    #[arg(long, value_name = "D", value_parser = values::limit)]
+    pub start_timeout: Option<Duration>,
     /// With json: on the fds in SUPERVISOR_FD_IN and SUPERVISOR_FD_OUT
     #[arg(long)]
     pub json_fd: bool,
@@ -360,6 +340,12 @@ pub struct Flags {
     /// Write dead items to FILE, with causes and a command for each alone
     #[arg(long, value_name = "FILE", help_heading = OUTPUT)]
     pub dead_letters: Option<PathBuf>,
+    /// stderr of workers that stay: prefix, raw, or files in DIR [lines]
+    #[arg(long, value_name = "DIR", value_parser = OsStringValueParser::new(), help_heading = OUTPUT)]
+    pub worker_log: Option<OsString>,
+    /// A file of --worker-log DIR begins anew above N bytes [8M]
+    #[arg(long, value_name = "N", value_parser = values::size, help_heading = OUTPUT)]
+    pub worker_log_max: Option<u64>,
     /// Output in files below DIR, or in a .csv, .tsv or .json; not shown
     #[arg(long, alias = "res", value_name = "DIR", value_parser = OsStringValueParser::new(), help_heading = OUTPUT)]
     pub results: Option<OsString>,
@@ -407,55 +393,6 @@ const JOURNAL: &str = "Journal";
 const OUTPUT: &str = "Output";
 const HELP: &str = "Help";
 
-const PROTOCOLS: [(&str, ProtocolChoice); 4] = [
-    ("exec", ProtocolChoice::Exec),
-    ("lines", ProtocolChoice::Lines),
-    ("json", ProtocolChoice::Json),
-    ("frames", ProtocolChoice::Frames),
-];
-const TRANSPORTS: [(&str, TransportKind); TransportKind::ALL.len()] = [
-    (TransportKind::Pipe.name(), TransportKind::Pipe),
-    (TransportKind::Socket.name(), TransportKind::Socket),
-    (TransportKind::Shm.name(), TransportKind::Shm),
-    (TransportKind::File.name(), TransportKind::File),
-    (TransportKind::Mqueue.name(), TransportKind::Mqueue),
-    (TransportKind::Channel.name(), TransportKind::Channel),
-];
-const NAMES: [(&str, NameSource); 2] = [(":", NameSource::FirstLine), ("0", NameSource::Paths)];
-const ISOLATIONS: [(&str, Isolation); 2] = [("process", Isolation::Process), ("thread", Isolation::Thread)];
-const LEFTOVERS: [(&str, Leftovers); 2] = [("kill", Leftovers::Kill), ("leave", Leftovers::Leave)];
-const QUEUES: [(&str, QueueOrder); 3] =
-    [("fifo", QueueOrder::Fifo), ("lifo", QueueOrder::Lifo), ("priority", QueueOrder::Priority)];
-const OUTPUTS: [(&str, OutputMode); 4] = [
-    ("narrate", OutputMode::Narrate),
-    ("results", OutputMode::Results),
-    ("json", OutputMode::Json),
-    ("none", OutputMode::None),
-];
-const SHOWN: [(&str, ShownOutput); 4] = [
-    ("all", ShownOutput::All),
-    ("failed", ShownOutput::Failed),
-    ("never", ShownOutput::Never),
-    ("final", ShownOutput::Final),
-];
-const SHOW_WHEN: [(&str, ShowWhen); 4] = [
-    ("immediate", ShowWhen::Immediate),
-    ("immediate-final", ShowWhen::ImmediateFinal),
-    ("final", ShowWhen::Final),
-    ("never", ShowWhen::Never),
-];
-const SUMMARIES: [(&str, SummaryMode); 3] =
-    [("auto", SummaryMode::Auto), ("always", SummaryMode::Always), ("never", SummaryMode::Never)];
-const PROGRESS: [(&str, ProgressMode); 5] = [
-    ("auto", ProgressMode::Auto),
-    ("bar", ProgressMode::Bar),
-    ("plain", ProgressMode::Plain),
-    ("json", ProgressMode::Json),
-    ("none", ProgressMode::None),
-];
-const EXIT_CODES: [(&str, ExitCodeStyle); 3] =
-    [("own", ExitCodeStyle::Own), ("count", ExitCodeStyle::Count), ("xargs", ExitCodeStyle::Xargs)];
-
 /// Reads the words in front of `--`, `:::` and `::::`.
 ///
 /// # Errors
@@ -479,6 +416,7 @@ pub fn parse(words: &[OsString]) -> Result<Typed<Box<Flags>>, UsageError> {
             "tmpdir",
             "trace",
             "workdir",
+            "worker_log",
         ]
         .contains(&arg.get_id().as_str());
         let takes_number = arg.get_action().takes_values() && !takes_text;

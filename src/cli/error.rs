@@ -147,6 +147,15 @@ pub enum UsageError {
     QueueNumber { word: String },
     #[error("give the number of an item; `supervisor queue JOURNAL ls` shows them")]
     QueueNoNumber,
+    #[error("--worker-log-max is for the files of --worker-log DIR; add that, or leave the size out")]
+    LogSizeOfNoFolder,
+    #[error("--worker-log needs prefix, raw, or the name of a folder")]
+    NoLogFolder,
+    #[error(
+        "--start-timeout limits how long a worker takes to say that it is ready, and these say nothing; leave it out, or add \
+         --wait-ready with --protocol json"
+    )]
+    NothingToAwait,
     #[error("--dead-letters - would mix them into the results; give a file")]
     DeadLettersOnStdout,
     #[error("--journal - would mix the journal into the results; give a file")]

@@ -64,6 +64,7 @@ fn other_usage_error(error: ConfigError, flag: impl Fn(Setting) -> &'static str)
     match error {
         ConfigError::QueueAlone { setting } => UsageError::QueueAlone { flag: flag(setting) },
         ConfigError::QueueByItem => UsageError::QueueByItem,
+        ConfigError::NothingToAwait => UsageError::NothingToAwait,
         ConfigError::QueueOfNone => UsageError::NeedsJournal { flag: "--keep-open" },
         ConfigError::WorkersMaxOfFile => UsageError::JobsMaxOfFile,
         ConfigError::WorkersAboveMax { workers, max } => UsageError::JobsAboveMax { workers, max },
@@ -99,6 +100,8 @@ const fn usual_flag(setting: Setting) -> &'static str {
         Setting::Spin => "--spin",
         Setting::Spool => "--spool",
         Setting::WaitReady => "--wait-ready",
+        Setting::StartTimeout => "--start-timeout",
+        Setting::WorkerLog => "--worker-log",
         Setting::JsonFd => "--json-fd",
         Setting::Credit => "--credit",
         Setting::BatchMax => "--batch-max",
@@ -124,14 +127,8 @@ const fn usual_flag(setting: Setting) -> &'static str {
         Setting::SuspendFreeBytes => "--memsuspend",
         Setting::CrashLimit => "--crash-limit",
         Setting::KillLimit => "--kill-limit",
-        Setting::Delimiter => "--delimiter",
-        Setting::Block => "--block",
-        Setting::Pipe => "--pipe",
-        Setting::RoundRobin => "--round-robin",
         Setting::Retries => "--retries",
         Setting::WorkersFile => "--workers FILE",
-        Setting::RecordStart => "--recstart",
-        Setting::RecordEnd => "--recend",
         Setting::PriorityQueue => "--queue priority",
         Setting::Grouping => "--ungroup",
         Setting::Tag => "--tag",
@@ -147,6 +144,19 @@ const fn usual_flag(setting: Setting) -> &'static str {
         Setting::RunTimeout => "--run-timeout",
         Setting::Intensity => "--max-restarts",
         Setting::Halt => "--halt",
+        _ => flag_of_input(setting),
+    }
+}
+
+/// The same of what is read, and what becomes of it.
+const fn flag_of_input(setting: Setting) -> &'static str {
+    match setting {
+        Setting::Delimiter => "--delimiter",
+        Setting::Block => "--block",
+        Setting::Pipe => "--pipe",
+        Setting::RoundRobin => "--round-robin",
+        Setting::RecordStart => "--recstart",
+        Setting::RecordEnd => "--recend",
         Setting::Inputs => "a second input",
         Setting::Columns => "--colsep",
         Setting::Names => "--header",
@@ -158,5 +168,20 @@ const fn usual_flag(setting: Setting) -> &'static str {
         Setting::EndOfFile => "-E",
         Setting::SkipsBlank => "--no-run-if-empty",
         Setting::Shuffles => "--shuf",
+        // The test below finds a setting without a flag.
+        _ => "",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_setting_has_a_flag() {
+        for setting in Setting::ALL {
+            let flag = usual_flag(*setting);
+            assert!(flag.starts_with('-') || *setting == Setting::Inputs, "{setting}: {flag:?}");
+        }
     }
 }

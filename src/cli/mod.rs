@@ -23,6 +23,7 @@ pub mod sizes;
 pub mod start_limit;
 pub mod subcommand;
 pub mod values;
+mod worker_log;
 
 pub use choices::AnswerForm;
 pub use error::UsageError;

@@ -4,12 +4,13 @@
 //! Invariant: pure. What depends on the machine comes in as [`Host`]. Defaults of a run are not written here; the
 //! style of exit codes, which a run knows nothing of, is the only one.
 
-use super::args::{Flags, Isolation, ProtocolChoice, ShownOutput};
+use super::args::Flags;
+use super::choices::{Isolation, ProtocolChoice, ShownOutput};
 use super::error::UsageError;
 use super::separators::{Given, GivenInput};
 use super::start_limit::StartLimit;
 use super::values::{self, Delimiter, HaltChoice, Limit, TimeLimit, Workers};
-use super::{flag_errors, journal_flags};
+use super::{flag_errors, journal_flags, worker_log};
 use crate::model::arrangement::{Arrangement, ColumnSplit, LineFill};
 use crate::model::builder::{ConfigBuilder, Host, SourceChoice, WorkerChoice};
 use crate::model::config::{Config, EarlierRun, Grouping, InputSpec, JobLogSpec, ResultsSpec, ShowOutput, ShowWhen};
@@ -69,7 +70,8 @@ pub fn builder(
     }
     let inputs = inputs_of(flags, inputs)?;
     let (arrangement, journal) = (Some(arrangement(flags)?), journal_flags::journal(flags)?);
-    let settings = ConfigBuilder { arrangement, journal, ..settings(flags, worker, host) };
+    let worker_log = worker_log::worker_log(flags)?;
+    let settings = ConfigBuilder { arrangement, journal, worker_log, ..settings(flags, worker, host) };
     Ok(inputs.into_iter().fold(settings, |settings, (choice, linked)| settings.also(choice, linked)))
 }
 
@@ -182,6 +184,7 @@ fn settings(flags: &Flags, worker: WorkerChoice, host: &Host) -> ConfigBuilder {
         threads: Some(flags.isolation == Some(Isolation::Thread)),
         protocol: flags.protocol.and_then(protocol),
         wait_ready: flags.wait_ready,
+        start_timeout: flags.start_timeout,
         json_fd: Some(flags.json_fd),
         transport: flags.transport,
         spin: flags.spin,

@@ -276,7 +276,20 @@ impl Core {
         let (worker, incarnation) = self.ids(index);
         let slot = &self.pool.slots[index];
         let (pid, items) = (slot.pid.unwrap_or(0), slot.settled);
-        self.report(RunEvent::WorkerExited { worker, incarnation, pid, exit, reason, item, waiting, items, usage });
+        // The shell knows it.
+        let stderr = None;
+        self.report(RunEvent::WorkerExited {
+            worker,
+            incarnation,
+            pid,
+            exit,
+            reason,
+            item,
+            waiting,
+            items,
+            usage,
+            stderr,
+        });
     }
 
     /// Whether workers that end are replaced: the run goes on, and items are left or may arrive.

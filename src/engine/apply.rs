@@ -4,6 +4,7 @@ use super::answer::Reply;
 use super::commit::Commit;
 use super::feed::{Feed, Pressure};
 use super::fleet::Fleet;
+use super::last_stderr;
 use super::status;
 use super::turn::Turn;
 use crate::core::action::Action;
@@ -33,7 +34,8 @@ impl Components {
             Action::Commit { first, count } => commit.commit(now, first, count, feed),
             // Shown by `finish`, once the output is written.
             Action::Report(RunEvent::RunFinished(_)) => {}
-            Action::Report(event) => {
+            Action::Report(mut event) => {
+                last_stderr::add(&mut event, fleet);
                 // What is said of the stop stands on a line of its own.
                 if matches!(event, RunEvent::Stopping { .. }) && fleet.note_stop(turn) {
                     commit.output.err.push(b"\n");

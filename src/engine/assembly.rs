@@ -10,6 +10,7 @@ use super::error::EngineError;
 use super::feed::Feed;
 use super::fleet::{
     Conversation, Fleet, GIVE_WAY_HELD_MIN, LAUNCHERS_MAX, LaunchSpec, Program, Residents, RunFolder, ThreadMain,
+    WorkerStreams,
 };
 use super::journal::{self, OpenedJournal, SessionContext};
 use super::launching::{self, new_pool, start_launchers};
@@ -57,7 +58,7 @@ use std::sync::Arc;
 const SIGNALS_OPEN_FILES: u64 = 2;
 
 /// Descriptors for one resident worker, closed here once it has started.
-const GIVEN_OPEN_FILES: u64 = 6;
+const GIVEN_OPEN_FILES: u64 = 7;
 
 /// Over shared memory, workers read blocks of at least this size from the input themselves: to copy such a block costs
 /// more than to send its position. Measured 2026-11-25: blocks of 4 KiB take the same time either way, blocks of 16 KiB
@@ -177,7 +178,7 @@ pub fn open(mut config: Config, attached: Attached, process: &ChangedProcess) ->
     let conversation = conversation(&config, source.delimiter(), &spill);
     let protocol = conversation.protocol;
     let fleet = match kind {
-        Kind::Resident { program, spin } => Fleet::Residents(Residents::new(program, conversation, spin)),
+        Kind::Resident { program, spin } => residents(program, conversation, spin, &config)?,
         Kind::Command { commander, verbose } => {
             let pool = new_pool(&config, &commander, verbose, run_folder, shares)?;
             start_launchers(pool, &config, &commander, &spill, &os, terminal)?
@@ -206,6 +207,16 @@ pub fn open(mut config: Config, attached: Attached, process: &ChangedProcess) ->
         Some(requests) => reactor.with_requests(requests),
         None => reactor,
     })
+}
+
+fn residents(
+    program: Program,
+    conversation: Conversation,
+    spin: Duration,
+    config: &Config,
+) -> Result<Fleet, EngineError> {
+    let logs = own_files::worker_logs(config)?;
+    Ok(Fleet::Residents(Residents::new(program, conversation, spin).with_logs(logs)))
 }
 
 /// The source that a program has attached, or the queue of the journal, if items come from there.
@@ -425,13 +436,16 @@ fn open_program(
         path: c_string(path).map_err(prepare())?,
         argv: c_strings(argv).map_err(prepare())?,
         env: c_strings(env).map_err(prepare())?,
-        stdin: fd::dev_null().map_err(EngineError::system("open /dev/null"))?,
+        streams: WorkerStreams {
+            stdin: fd::dev_null().map_err(EngineError::system("open /dev/null"))?,
+            stdio: manners.stdio,
+            pipes_stderr: own_files::reads_stderr(config),
+        },
         folder: folder.map(c_string).transpose().map_err(prepare())?,
         nice: nice_of_workers(config)?,
         kept: config.pass_fds.clone(),
         leftovers: config.leftovers,
         transport,
-        stdio: manners.stdio,
         handshake: manners.handshake,
         progress: manners.progress,
     }));
@@ -446,7 +460,9 @@ fn check_limits(config: &Config, kind: &Kind) -> Result<(), EngineError> {
     let own = limits::open_files_now() + own_files::open_files(config) - SIGNALS_OPEN_FILES;
     // Beside the pidfd of a process, or the wake fd of a thread.
     let (each, more) = match kind {
-        Kind::Resident { program: Program::Process(spec), .. } => (spec.transport.fds_per_channel(), GIVEN_OPEN_FILES),
+        Kind::Resident { program: Program::Process(spec), .. } => {
+            (spec.transport.fds_per_channel() + u64::from(spec.streams.pipes_stderr), GIVEN_OPEN_FILES)
+        }
         Kind::Resident { program: Program::Thread(_), .. } => (in_process::FDS_PER_CHANNEL, GIVEN_OPEN_FILES),
         Kind::Command { commander, .. } => {
             // A command is given the other end of each of ours.

@@ -7,6 +7,7 @@ use crate::model::words::counted;
 use crate::model::worker_count::WorkerCountError;
 use crate::reporter::ReporterError;
 use crate::source::SourceError;
+use crate::sys::folder::FolderError;
 use crate::sys::semaphore::SemaphoreError;
 use crate::trace::file::TraceFileError;
 use crate::transport::TransportError;
@@ -53,6 +54,8 @@ pub enum EngineError {
     Nice { more: i32, error: io::Error },
     #[error("put temporary files into {}: {error}; give --tmpdir a folder in which files can be created", folder.display())]
     Tmpdir { folder: PathBuf, error: io::Error },
+    #[error("keep the stderr of workers in {}: {error}", folder.display())]
+    WorkerLog { folder: PathBuf, error: FolderError },
     #[error("read the number of workers from {}: {error}", file.display())]
     WorkersFile { file: PathBuf, error: WorkersFileError },
     #[error("lend commands the terminal: {why}")]
@@ -95,6 +98,7 @@ impl EngineError {
             | Self::WorkdirOfItem { .. }
             | Self::Tmpdir { .. }
             | Self::WorkersFile { .. }
+            | Self::WorkerLog { error: FolderError::Open(_), .. }
             | Self::Semaphore(SemaphoreError::Name { .. })
             | Self::Command(CommandError::Placeholder(_) | CommandError::Workdir { .. })
             | Self::Transport(TransportError::Folder { .. }) => ExitClass::Usage,
@@ -106,6 +110,7 @@ impl EngineError {
             Self::Trace(TraceFileError::Thread { .. }) => ExitClass::Internal,
             Self::Trace(TraceFileError::Open { .. } | TraceFileError::NoFile { .. }) => ExitClass::Usage,
             Self::Semaphore(SemaphoreError::Unsafe { .. })
+            | Self::WorkerLog { .. }
             | Self::OpenFiles { .. }
             | Self::Processes { .. }
             | Self::Nice { .. }

@@ -17,6 +17,7 @@ mod fleet;
 mod guard_watch;
 mod handle;
 mod journal;
+mod last_stderr;
 mod launching;
 mod manners;
 mod own_files;
@@ -48,7 +49,7 @@ pub mod parts {
     pub use super::feed::{EarlierItems, Feed};
     pub use super::fleet::{
         CommandExit, CommandPool, Conversation, Fleet, HandFate, Hands, Handshake, InHand, ItemBytes, LaunchSpec,
-        LauncherMailboxes, Order, Program, ProgressSource, Report, Reports, Residents, Stdio,
+        LauncherMailboxes, Order, Program, ProgressSource, Report, Reports, Residents, Stdio, WorkerStreams,
     };
     pub use super::journal::{BegunSession, SessionPlan, SessionRules};
     pub use super::pace::{MemoryRelief, MemoryRules, RunPace, StartPermits};

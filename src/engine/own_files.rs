@@ -3,7 +3,7 @@
 
 use super::error::EngineError;
 use super::feed::{EarlierItems, IsStored};
-use super::fleet::RunFolder;
+use super::fleet::{LogFiles, RunFolder, WorkerLogs};
 use super::journal;
 use super::streams::insertion_of;
 use crate::command::exec::Commander;
@@ -15,6 +15,8 @@ use crate::model::config::{
     Config, ExecSpec, InputSpec, OutputSpec, ProgressMode, ResultsFormat, ResultsSpec, SourceSpec, SummaryMode,
     WorkerSpec,
 };
+use crate::model::spec::Leftovers;
+use crate::model::worker_log::WorkerLog;
 use crate::reporter::dead_letters::{AloneOf, DeadLetters};
 use crate::reporter::digest::{CommandLineOf, Digest};
 use crate::reporter::item_columns::ItemColumns;
@@ -25,9 +27,10 @@ use crate::reporter::{ItemText, Reporter, ReporterError};
 use crate::sys::access;
 use crate::sys::clock::{self, Clock};
 use crate::sys::limits;
+use crate::sys::rotated_file;
 use std::cell::RefCell;
 use std::fs::{File, Metadata};
-use std::io;
+use std::io::{self, IsTerminal};
 use std::os::fd::AsFd;
 use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::{FileTypeExt, MetadataExt};
@@ -77,6 +80,29 @@ pub fn open_tmpdir(config: &Config) -> Result<(PathBuf, Option<RunFolder>), Engi
         _ => None,
     };
     Ok((folder, run))
+}
+
+/// Whether the stderr of workers that stay is read. What they leave behind keeps theirs, and would lose a pipe.
+pub fn reads_stderr(config: &Config) -> bool {
+    match &config.output.worker_log {
+        WorkerLog::Auto => config.leftovers == Leftovers::Kill,
+        WorkerLog::Prefix | WorkerLog::Folder { .. } => true,
+        WorkerLog::Raw => false,
+    }
+}
+
+/// Where the stderr of workers goes that is read. On a terminal that several of them share, each line tells whose it is.
+pub fn worker_logs(config: &Config) -> Result<WorkerLogs, EngineError> {
+    Ok(match &config.output.worker_log {
+        WorkerLog::Folder { folder, file_bytes_max } => {
+            let opened = rotated_file::open_folder(folder);
+            let opened = opened.map_err(|error| EngineError::WorkerLog { folder: folder.clone(), error })?;
+            WorkerLogs::Files(LogFiles::new(opened, *file_bytes_max))
+        }
+        WorkerLog::Auto => WorkerLogs::Stderr { prefix: config.workers_at_most() > 1 && io::stderr().is_terminal() },
+        WorkerLog::Prefix => WorkerLogs::Stderr { prefix: true },
+        WorkerLog::Raw => WorkerLogs::Stderr { prefix: false },
+    })
 }
 
 /// The job log, if there is one. Its last column has the command of an item as text that a shell parses to the same

@@ -53,11 +53,12 @@ pub enum Part {
     Writable,
     CommandStdin,
     CommandStdout,
-    CommandStderr,
+    /// Of a command, or of a resident worker.
+    Stderr,
 }
 
 const PARTS: [Part; 6] =
-    [Part::Process, Part::Frames, Part::Writable, Part::CommandStdin, Part::CommandStdout, Part::CommandStderr];
+    [Part::Process, Part::Frames, Part::Writable, Part::CommandStdin, Part::CommandStdout, Part::Stderr];
 const FIRST_PART: u64 = 8;
 const GENERATION_BITS: u32 = 24;
 

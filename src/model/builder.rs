@@ -17,6 +17,7 @@ use super::spec::{
     TermStep, TransportKind,
 };
 use super::time::Duration;
+use super::worker_log::WorkerLog;
 use std::ffi::OsString;
 use std::path::PathBuf;
 
@@ -124,6 +125,9 @@ config_builder! {
         transport: TransportKind,
         /// How a worker program is spoken to. Default: frames, which a program on the SDK of this library speaks.
         protocol: ProtocolKind,
+        /// How long a worker may take to say that it is ready: its hello, with the protocol `json` and `wait_ready` its
+        /// `{"ready":true}`. One that takes longer is a failed start. Default: 10 s, or what `wait_ready` says.
+        start_timeout: Duration,
         /// With the protocol `json`: a worker says `{"ready":true}` before it gets items, and may take this long to do so.
         /// Default: it gets items as soon as it is started.
         wait_ready: Duration,
@@ -312,6 +316,8 @@ config_builder! {
         /// Write an object for each item that is dead to this file, which others cannot read: its causes, and a command line that
         /// runs it alone. A file that is there is emptied first, unless the run goes on with its journal. Default: no file.
         dead_letters: PathBuf,
+        /// Where the stderr of workers goes that stay. Default: to our own, line by line.
+        worker_log: WorkerLog,
         /// Record every message, fact and decision in this file, for `supervisor flow` and its kin. Default: no file.
         trace: PathBuf,
         /// Names the run in `SUPERVISOR_RUN` and in keys of items: letters, digits, `-`. Default: the host's.

@@ -21,6 +21,12 @@ pub enum ConfigError {
         /// The setting to leave out.
         setting: Setting,
     },
+    /// Workers of a protocol of text are ready when they are started, unless they say so.
+    #[error(
+        "`start_timeout` limits how long a worker takes to say that it is ready, and these say nothing; leave it out, or use \
+         `wait_ready` with the protocol `json`"
+    )]
+    NothingToAwait,
     /// Workers that stay alone have this setting, and a command per item is set.
     #[error(
         "`{setting}` is for workers that stay, but a command runs once per item; leave it out, or use `worker_program`"

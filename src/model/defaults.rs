@@ -120,6 +120,9 @@ impl ConfigBuilder {
             _ => {}
         }
         let Some(protocol) = text else { return Ok(()) };
+        if self.start_timeout.is_some() && self.wait_ready.is_none() {
+            return Err(ConfigError::NothingToAwait);
+        }
         match self.transport {
             _ if self.batch_max.is_some() => {
                 Err(ConfigError::NeedsProtocol { setting: Setting::BatchMax, protocol: ProtocolKind::Frames })
@@ -151,6 +154,8 @@ impl ConfigBuilder {
             (Setting::Spool, self.spool.is_some()),
             (Setting::Credit, self.credit.is_some()),
             (Setting::BatchMax, self.batch_max.is_some()),
+            (Setting::StartTimeout, self.start_timeout.is_some()),
+            (Setting::WorkerLog, self.worker_log.is_some()),
             (Setting::Restart, self.restart.is_some()),
             (Setting::Strategy, self.strategy.is_some()),
         ]);
@@ -230,6 +235,7 @@ impl ConfigBuilder {
             (Setting::KillLimit, self.kill_limit.is_some()),
             (Setting::Restart, self.restart.is_some()),
             (Setting::Strategy, self.strategy.is_some()),
+            (Setting::WorkerLog, self.worker_log.is_some()),
         ]);
         processes.map_or(Ok(()), |setting| Err(ConfigError::NeedsProcesses { setting }))
     }
@@ -393,6 +399,7 @@ impl ConfigBuilder {
             (Setting::WorkersMax, self.workers_max == Some(0)),
             (Setting::RunTimeout, self.run_timeout == Some(Duration::ZERO)),
             (Setting::WaitReady, self.wait_ready == Some(Duration::ZERO)),
+            (Setting::StartTimeout, self.start_timeout == Some(Duration::ZERO)),
             (Setting::Intensity, self.intensity.is_some_and(|intensity| intensity.period == Duration::ZERO)),
             (Setting::Halt, self.halt.is_some_and(|halt| matches!(halt.threshold, Threshold::Items(0)))),
             (Setting::LinesMax, arrangement.and_then(|own| own.lines_max) == Some(0)),
@@ -407,17 +414,7 @@ impl ConfigBuilder {
         if let Some(setting) = zero {
             return Err(ConfigError::Zero { setting });
         }
-        if self.workers.is_some() && self.workers_file.is_some() {
-            return Err(ConfigError::TwoWorkerCounts);
-        }
-        if let Some(max) = self.workers_max {
-            if self.workers_file.is_some() {
-                return Err(ConfigError::WorkersMaxOfFile);
-            }
-            if let Some(workers) = self.workers.filter(|workers| *workers > max) {
-                return Err(ConfigError::WorkersAboveMax { workers, max });
-            }
-        }
+        self.check_worker_counts()?;
         if self.timeout.is_some() && self.timeout_percent.is_some() {
             return Err(ConfigError::TwoTimeouts);
         }
@@ -444,6 +441,15 @@ impl ConfigBuilder {
             return Err(ConfigError::RunId);
         }
         Ok(())
+    }
+
+    fn check_worker_counts(&self) -> Result<(), ConfigError> {
+        match (self.workers, self.workers_max) {
+            (Some(_), _) if self.workers_file.is_some() => Err(ConfigError::TwoWorkerCounts),
+            (_, Some(_)) if self.workers_file.is_some() => Err(ConfigError::WorkersMaxOfFile),
+            (Some(workers), Some(max)) if workers > max => Err(ConfigError::WorkersAboveMax { workers, max }),
+            _ => Ok(()),
+        }
     }
 }
 

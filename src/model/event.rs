@@ -112,6 +112,10 @@ pub enum RunEvent {
         items: u64,
         /// What it used in its life.
         usage: Usage,
+        /// The end of what it wrote to stderr, at most 4 KiB, if it did not leave when it was asked; `None` where that is not
+        /// known: of commands, which have an output of their own, and of workers that have our own stderr.
+        #[serde(skip)]
+        stderr: Option<Box<str>>,
     },
     /// A signal has stopped a process: it makes no step until it is continued.
     WorkerStopped {

@@ -38,6 +38,7 @@ pub mod text;
 pub mod time;
 pub mod words;
 pub mod worker_count;
+pub mod worker_log;
 pub mod xargs;
 
 /// The examples of the page for programs, as tests.

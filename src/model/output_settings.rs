@@ -41,6 +41,7 @@ impl ConfigBuilder {
             summary: self.summary.unwrap_or(if is_set(self.quiet) { SummaryMode::Never } else { SummaryMode::Auto }),
             progress: self.progress.unwrap_or_default(),
             quiet: is_set(self.quiet),
+            worker_log: self.worker_log.clone().unwrap_or_default(),
             workers_why: self.host.cores_why.clone().filter(|_| self.workers == Some(self.host.cores)),
             advice: Advice {
                 speaks_frames: matches!(self.worker, WorkerChoice::Program(_)) && self.text_protocol().is_none(),

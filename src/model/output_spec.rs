@@ -3,6 +3,7 @@
 #![deny(missing_docs)]
 
 use super::exit::ExitStatus;
+use super::worker_log::WorkerLog;
 use std::ffi::OsString;
 use std::path::PathBuf;
 
@@ -37,6 +38,8 @@ pub struct OutputSpec {
     pub progress: ProgressMode,
     /// Nothing on stderr but errors that end the run.
     pub quiet: bool,
+    /// Where the stderr of workers goes that stay.
+    pub worker_log: WorkerLog,
     /// What messages may advise.
     pub advice: Advice,
     /// Why there are fewer workers than cores, where that is not the user's choice.
@@ -234,6 +237,7 @@ impl OutputSpec {
             summary: SummaryMode::Auto,
             progress: ProgressMode::None,
             quiet: false,
+            worker_log: WorkerLog::Raw,
             advice: Advice::default(),
             workers_why: None,
         }

@@ -75,7 +75,7 @@ impl ConfigBuilder {
             dead_max: self.dead_max.unwrap_or(Some(DEAD_MAX)),
             timeout: self.timeout,
             timeout_percent: self.timeout_percent,
-            hello_timeout: self.wait_ready.unwrap_or(HELLO_TIMEOUT),
+            hello_timeout: self.start_timeout.or(self.wait_ready).unwrap_or(HELLO_TIMEOUT),
             // Another restart limit than the default alone decides.
             start_exits_max: self.intensity.is_none_or(|given| given == INTENSITY).then_some(START_EXITS_MAX),
             term_sequence: self.term_sequence.clone().unwrap_or_else(|| TERM_SEQUENCE.into()),

@@ -18,6 +18,12 @@ macro_rules! settings {
             )*
         }
 
+        #[cfg(test)]
+        impl Setting {
+            /// Each of them.
+            pub(crate) const ALL: &[Self] = &[$(Self::$setting,)*];
+        }
+
         impl fmt::Display for Setting {
             fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
                 f.write_str(match self {
@@ -36,6 +42,8 @@ settings! {
     Spin => "spin",
     Spool => "spool",
     WaitReady => "wait_ready",
+    StartTimeout => "start_timeout",
+    WorkerLog => "worker_log",
     JsonFd => "json_fd",
     Credit => "credit",
     BatchMax => "batch_max",

@@ -114,9 +114,9 @@ fn push_event(out: &mut Vec<u8>, now: Instant, event: &RunEvent) {
         RunEvent::WorkerReady { worker, incarnation, pid } => {
             begin_process(out, now, "worker_ready", *worker, *incarnation, Some(*pid)).end_line();
         }
-        RunEvent::WorkerExited { worker, incarnation, pid, exit, reason, item, items, usage, .. } => {
+        RunEvent::WorkerExited { worker, incarnation, pid, exit, reason, item, items, usage, stderr, .. } => {
             let object = begin_process(out, now, "worker_exited", *worker, *incarnation, Some(*pid));
-            push_exit(object, *exit, reason, *item, *items, *usage);
+            push_exit(object, *exit, reason, *item, *items, *usage, stderr.as_deref());
         }
         RunEvent::WorkerStopped { worker, incarnation, pid, signal, item, .. } => {
             let object = begin_process(out, now, "worker_stopped", *worker, *incarnation, Some(*pid));
@@ -193,6 +193,7 @@ fn push_exit(
     item: Option<(ItemId, ItemFate)>,
     items: u64,
     usage: Usage,
+    stderr: Option<&str>,
 ) {
     object.exit("exit", exit);
     object.text("reason", words::reason(reason));
@@ -209,6 +210,9 @@ fn push_exit(
     object.seconds("user", usage.user_us.saturating_mul(1000));
     object.seconds("system", usage.system_us.saturating_mul(1000));
     object.number("rss_max_kib", usage.rss_max_kib);
+    if let Some(stderr) = stderr {
+        object.text("stderr", stderr);
+    }
     object.end_line();
 }
 

@@ -156,6 +156,7 @@ pub(super) fn exited(
         waiting: 0,
         items: 3,
         usage: Usage { user_us: 12_000, system_us: 500, rss_max_kib: 2150, ..Usage::default() },
+        stderr: None,
     }
 }
 

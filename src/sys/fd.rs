@@ -3,6 +3,7 @@
 //! Invariant: every fd made here is close-on-exec. An inherited stdin or stdout is never made non-blocking, because the
 //! user's shell shares its open file.
 
+use super::interruption::retried;
 use super::refusal;
 use nix::errno::Errno;
 use nix::fcntl::{FcntlArg, FdFlag, OFlag, fcntl};
@@ -30,6 +31,14 @@ pub fn pipe_to_poll() -> io::Result<(OwnedFd, OwnedFd)> {
     // A new pipe has no other flag that could be lost.
     fcntl(&ours, FcntlArg::F_SETFL(OFlag::O_NONBLOCK)).map_err(refusal::of_call("fcntl"))?;
     Ok((ours, theirs))
+}
+
+/// Reads what is there, up to so many bytes, from an fd that does not block. 0: its end.
+///
+/// # Errors
+/// `WouldBlock`: nothing is there at the moment; those of `read(2)`.
+pub fn read_now(fd: impl AsFd, bytes: &mut [u8]) -> io::Result<usize> {
+    Ok(retried(|| nix::unistd::read(&fd, bytes))?)
 }
 
 /// Makes reads and writes return `WouldBlock` instead of waiting. For fds of our own only: the flag applies to every

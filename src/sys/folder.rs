@@ -57,6 +57,11 @@ impl Folder {
         Ok(Self { path, fd })
     }
 
+    /// For the other modules of this floor that create files in it.
+    pub(super) const fn fd(&self) -> &OwnedFd {
+        &self.fd
+    }
+
     /// The path by which it was opened.
     #[must_use]
     pub fn path(&self) -> &Path {

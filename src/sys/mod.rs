@@ -55,6 +55,7 @@ pub mod record_lock;
 pub mod refusal;
 pub mod replaced_file;
 mod rewrite;
+pub mod rotated_file;
 pub mod semaphore;
 pub mod shared_area;
 pub mod signals;

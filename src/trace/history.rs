@@ -294,6 +294,7 @@ mod tests {
                 waiting: 0,
                 items: u64::from(incarnation),
                 usage: Usage::default(),
+                stderr: None,
             }))
         };
         let records = [started(1, [10, 14], true), started(2, [20, 25], true), vec![ended(1)], vec![ended(2)]];

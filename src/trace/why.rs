@@ -576,6 +576,7 @@ item 2: done, 90 us after its arrival
                 waiting: 1,
                 items: 0,
                 usage: Usage::default(),
+                stderr: None,
             };
             records.extend([order(Action::Report(exited)), order(Action::Report(returned))]);
             told(&history(header(), records), 0)

@@ -137,6 +137,7 @@ const RULES: &[Rule] = &[
     rule("protocol", 0, &["exec", "frames", "lines", "json"]).odd(NO_WORDS),
     // Without an equals sign the value is a stray word.
     rule("wait_ready", PROGRAMS, &["1s", "50ms"]).odd(NO_DURATIONS),
+    rule("start_timeout", STAYING | THREADS, &["20s", "1m"]).odd(NO_DURATIONS),
     rule("json_fd", PROGRAMS, &[]),
     rule("transport", STAYING, &["pipe", "socket", "shm", "file", "mqueue", "channel"]).odd(NO_WORDS),
     rule("spin", STAYING, &["0", "1us", "1ms"]).odd(NO_DURATIONS),
@@ -266,6 +267,9 @@ const RULES: &[Rule] = &[
     .odd(&[b"", b"-", b".", b"+", b"\xff", b"/"]),
     rule("dead_letters", ANY, &["/dev/null", "/dev/full", "/nonexistent/dead", "items", "dead", "dead"])
         .odd(&[b"", b"-", b".", b"\xff", b"/"]),
+    rule("worker_log", STAYING, &["prefix", "raw", "logs", "logs", "/nonexistent/logs", "items"])
+        .odd(&[b"", b"-", b".", b"\xff", b"/"]),
+    rule("worker_log_max", STAYING, &["1", "1K", "8M"]).odd(NO_NUMBERS),
     rule(
         "results",
         COMMANDS,

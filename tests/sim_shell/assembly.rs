@@ -17,7 +17,7 @@ use supervisor::core::input::Input;
 use supervisor::engine::parts::{
     CommandPool, Commit, Components, Conversation, EarlierItems, EarlyOutput, Feed, Fleet, Handshake, LaunchSpec,
     LauncherMailboxes, LiveRegion, MemoryRelief, OutputStreams, Port, Program, ProgressDisplay, ProgressForm,
-    ProgressSource, Reactor, Residents, RunPace, StartPermits, Stdio, Turn,
+    ProgressSource, Reactor, Residents, RunPace, StartPermits, Stdio, Turn, WorkerStreams,
 };
 use supervisor::engine::replay::Replay;
 use supervisor::model::command::{Command, Origin};
@@ -111,8 +111,7 @@ fn residents(world: &Shared) -> Fleet {
         path: CString::from(c"/worker"),
         argv: vec![CString::from(c"worker")],
         env: Vec::new(),
-        stdin: File::from(descriptor::real()),
-        stdio: Stdio::Own,
+        streams: WorkerStreams { stdin: File::from(descriptor::real()), stdio: Stdio::Own, pipes_stderr: false },
         folder: None,
         nice: None,
         kept: Vec::new(),

@@ -11,7 +11,10 @@ pub use command::{
     CommandExit, CommandPool, CommandRules, HandFate, Hands, InHand, ItemBytes, LAUNCHERS_MAX, LauncherMailboxes,
     Order, Questions, Report, Reports, RunFolder, Shares,
 };
-pub use resident::{Conversation, GIVE_WAY_HELD_MIN, Handshake, LaunchSpec, Program, ProgressSource, Residents, Stdio};
+pub use resident::{
+    Conversation, GIVE_WAY_HELD_MIN, Handshake, LaunchSpec, LogFiles, Program, ProgressSource, Residents, Stdio,
+    WorkerLogs, WorkerStreams,
+};
 pub use thread::ThreadMain;
 
 use super::answer::{Answer, Reply};
@@ -149,6 +152,14 @@ impl Fleet {
         match self {
             Self::Residents(residents) => residents.has_process(pid),
             Self::Commands(_) => false,
+        }
+    }
+
+    /// The end of what a process of a slot wrote to stderr, where that is read, once it has ended.
+    pub fn last_stderr(&mut self, worker: WorkerId, incarnation: Incarnation) -> Option<Box<str>> {
+        match self {
+            Self::Residents(residents) => residents.last_stderr(worker, incarnation),
+            Self::Commands(_) => None,
         }
     }
 

@@ -5,8 +5,12 @@ use crate::model::event::{EndReason, ItemFate};
 use crate::model::exit::ExitStatus;
 use crate::model::ids::{ItemId, WorkerId};
 use crate::model::signal::Signal;
+use crate::model::text;
 use crate::model::words::{self, counted, escaped, seconds};
 use crate::sys::outbox::Outbox;
+
+/// Of the last line that a worker wrote to stderr.
+const LAST_LINE_CHARS_MAX: usize = 200;
 
 /// The end of a process.
 pub(super) struct ProcessEnd<'a> {
@@ -38,6 +42,11 @@ impl ProcessEnd<'_> {
 }
 
 impl Notices {
+    /// What the process that has ended wrote to stderr at the end, if that is shown nowhere else.
+    pub(super) fn note_stderr(&mut self, worker: WorkerId, stderr: Option<&str>) {
+        self.last_stderr = stderr.filter(|_| self.tells_stderr).map(|text| (worker, text.into()));
+    }
+
     /// A process has ended.
     pub(super) fn exited(&mut self, end: &ProcessEnd<'_>, err: &mut Outbox) {
         let was_ready = std::mem::replace(self.ready_of(end.worker), false);
@@ -61,7 +70,14 @@ impl Notices {
             && let Some(line) = self.end_line(end, was_ready)
             && self.repeats.is_told(end.kind())
         {
-            push_notice(err, &line);
+            let last = self.last_stderr.as_ref().filter(|(worker, _)| *worker == end.worker);
+            let last = last.and_then(|(_, text)| text.lines().next_back());
+            let last = last
+                .map(|last| {
+                    format!("; its stderr ends with {}", text::quoted_start(last.as_bytes(), LAST_LINE_CHARS_MAX))
+                })
+                .unwrap_or_default();
+            push_notice(err, &format!("{line}{last}"));
         }
     }
 

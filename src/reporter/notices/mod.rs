@@ -151,11 +151,11 @@ impl Reporter for Notices {
                 self.any_was_ready = true;
                 *self.ready_of(*worker) = true;
             }
-            RunEvent::WorkerExited { worker, pid, exit, reason, item, waiting, .. } => {
+            RunEvent::WorkerExited { worker, pid, exit, reason, item, waiting, stderr, .. } => {
                 self.push_started(err);
-                let end =
-                    ProcessEnd { worker: *worker, pid: *pid, exit: *exit, reason, item: *item, waiting: *waiting };
-                self.exited(&end, err);
+                self.note_stderr(*worker, stderr.as_deref());
+                let (worker, pid, exit, item, waiting) = (*worker, *pid, *exit, *item, *waiting);
+                self.exited(&ProcessEnd { worker, pid, exit, reason, item, waiting }, err);
             }
             RunEvent::WorkerStopped { worker, pid, signal, item, shown_item, .. } => {
                 self.push_started(err);

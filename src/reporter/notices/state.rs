@@ -7,6 +7,7 @@ use crate::model::outcome::StopReason;
 use crate::model::signal::Signal;
 use crate::model::spec::{Halt, HaltOn, Policy, Threshold};
 use crate::model::time::{Duration, Instant};
+use crate::model::worker_log::WorkerLog;
 use crate::sys::outbox::Outbox;
 use std::collections::BTreeMap;
 
@@ -37,6 +38,10 @@ pub struct Notices {
     pub(super) workers_why: Option<String>,
     /// The run stops at its first failed item.
     pub(super) stops_at_first: bool,
+    /// The stderr of workers goes elsewhere: its end is told where it says why the run ends.
+    pub(super) tells_stderr: bool,
+    /// The worker that ended last in a way of its own, and the end of its stderr.
+    pub(super) last_stderr: Option<(WorkerId, Box<str>)>,
     /// A worker has sent its hello.
     pub(super) any_was_ready: bool,
     /// Deaths before the hello while no worker had sent one, and the notice about the first, which waits.
@@ -91,6 +96,8 @@ impl Notices {
             stops_at_first: policy
                 .halt
                 .is_some_and(|halt| matches!(halt, Halt { on: HaltOn::Fail, threshold: Threshold::Items(0 | 1), .. })),
+            tells_stderr: matches!(output.worker_log, WorkerLog::Folder { .. }),
+            last_stderr: None,
             any_was_ready: false,
             early_deaths: 0,
             first_early_death: None,

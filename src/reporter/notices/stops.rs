@@ -4,7 +4,7 @@ use super::state::{Notices, push_notice};
 use crate::model::event::Stage;
 use crate::model::outcome::StopReason;
 use crate::model::time::Instant;
-use crate::model::words::{self, seconds};
+use crate::model::words::{self, escaped, seconds};
 use crate::sys::outbox::Outbox;
 
 impl Notices {
@@ -57,6 +57,15 @@ impl Notices {
         };
         let how = if waits { "no new items; running ones may finish".to_owned() } else { self.how(stage) };
         push_notice(err, &format!("{why}: {how}{again}{advice}"));
+        if let StopReason::RestartLimit { worker, .. } = reason
+            && let Some((of, text)) = self.last_stderr.take().filter(|_| is_new)
+            && of == *worker
+        {
+            push_notice(err, &format!("the end of what worker {worker} wrote to stderr:"));
+            for line in text.lines() {
+                err.push(format!("  {}\n", escaped(line)).as_bytes());
+            }
+        }
     }
 
     fn how(&self, stage: Stage) -> String {

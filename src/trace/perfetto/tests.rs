@@ -42,7 +42,18 @@ fn exited(of: u32, at: Instant, exit: ExitStatus, item: Option<(ItemId, ItemFate
     let (reason, waiting, items) = (EndReason::Own, 0, 0);
     [
         fact(at, Input::Exited { worker, incarnation, status: exit, usage, running }),
-        report(RunEvent::WorkerExited { worker, incarnation, pid: 5, exit, reason, item, waiting, items, usage }),
+        report(RunEvent::WorkerExited {
+            worker,
+            incarnation,
+            pid: 5,
+            exit,
+            reason,
+            item,
+            waiting,
+            items,
+            usage,
+            stderr: None,
+        }),
     ]
 }
 

@@ -71,6 +71,7 @@ fn exited(of: u32, incarnation: u32, time: u64, exit: ExitStatus, reason: EndRea
         waiting: 0,
         items: 0,
         usage: Usage::default(),
+        stderr: None,
     };
     vec![at(time), order(Action::Report(event))]
 }

@@ -218,7 +218,7 @@ impl Launcher {
         match part {
             Part::Process => self.ended(index),
             Part::CommandStdin => self.write_stdin(index),
-            Part::CommandStdout | Part::CommandStderr => {
+            Part::CommandStdout | Part::Stderr => {
                 // Lines that may be reported leave from memory: with more of them, some would go to the file first.
                 let reads = if self.config.rules.lines { 1 } else { READS_PER_EVENT };
                 let is_closed = self.read(index, part, reads);
@@ -389,7 +389,7 @@ impl Launcher {
             terminal.take_back();
         }
         self.read(index, Part::CommandStdout, READS_AT_END);
-        self.read(index, Part::CommandStderr, READS_AT_END);
+        self.read(index, Part::Stderr, READS_AT_END);
         if !self.settle_if_complete(index) {
             self.watch_output(index);
             self.dues.end_later(now, token);

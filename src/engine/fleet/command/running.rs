@@ -71,7 +71,7 @@ impl RunningCommand {
 
     fn add_output(&self, poller: &Poller) -> io::Result<()> {
         let execution = &self.execution;
-        for (pipe, part) in [(&execution.stdout, Part::CommandStdout), (&execution.stderr, Part::CommandStderr)] {
+        for (pipe, part) in [(&execution.stdout, Part::CommandStdout), (&execution.stderr, Part::Stderr)] {
             if let Some(pipe) = pipe {
                 poller.add(pipe, Interest::READ, self.token(part)).inspect_err(|_| self.remove_output(poller))?;
             }
@@ -166,7 +166,7 @@ impl RunningCommand {
         collector: &mut Collector,
         poller: &Poller,
     ) -> Result<bool, CaptureError> {
-        let is_stderr = part == Part::CommandStderr;
+        let is_stderr = part == Part::Stderr;
         for _ in 0..reads {
             let execution = &mut self.execution;
             let read = if is_stderr { execution.read_stderr(collector) } else { execution.read_stdout(collector) };

@@ -8,14 +8,17 @@ mod busy_polling;
 mod changes;
 mod giving_way;
 mod link;
+mod pauses;
 mod polls;
 mod silence;
 mod slots;
 mod spawn;
 mod throttling;
+mod worker_log;
 
 pub use giving_way::GIVE_WAY_HELD_MIN;
-pub use spawn::{Handshake, LaunchSpec, Program, ProgressSource, Stdio};
+pub use spawn::{Handshake, LaunchSpec, Program, ProgressSource, Stdio, WorkerStreams};
+pub use worker_log::{LogFiles, WorkerLogs};
 
 use super::super::answer::{Answer, ResidentReply};
 use super::super::token::Part;
@@ -42,6 +45,7 @@ use std::io;
 use std::os::fd::AsFd;
 use std::sync::Arc;
 use throttling::Throttling;
+use worker_log::StderrRead;
 
 /// What all conversations of a run have in common.
 #[derive(Clone)]
@@ -74,6 +78,8 @@ pub struct Residents {
     congested: bool,
     /// Nothing is written to workers any more.
     withholds: bool,
+    /// Where the stderr of workers goes that is piped.
+    logs: WorkerLogs,
 }
 
 impl Residents {
@@ -92,7 +98,14 @@ impl Residents {
             unwritten: Vec::new(),
             congested: false,
             withholds: false,
+            logs: WorkerLogs::Stderr { prefix: false },
         }
+    }
+
+    /// With another way for the stderr of workers than to our own, as it is.
+    #[must_use]
+    pub fn with_logs(self, logs: WorkerLogs) -> Self {
+        Self { logs, ..self }
     }
 
     /// Starts a worker, and reports that it runs or why it does not.
@@ -111,13 +124,18 @@ impl Residents {
     /// Puts a worker that was started into its slot and into the poll set. Returns its pid.
     fn add(&mut self, peer: WorkerIncarnation, started: Started, turn: &mut Turn) -> io::Result<u32> {
         let index = peer.worker.index();
-        let Started { body, channel, progress, token, fds } = started;
+        let Started { body, channel, progress, token, mut stderr, fds } = started;
         let slot = self.slots.slot_of(peer.worker);
         slot.incarnation = peer.incarnation;
         let (process, frames) = (slot.token(index, Part::Process), slot.token(index, Part::Frames));
         let mut watched = turn.system.watch(body.as_fd(), Interest::READ, process);
         if watched.is_ok() {
             watched = turn.system.watch(channel.read_fd(), Interest::READ, frames);
+        }
+        if let (Ok(_), Some(stderr)) = (&watched, &mut stderr) {
+            let token = slot.token(index, Part::Stderr);
+            // Without a watch it is read when the worker has ended.
+            stderr.is_watched = turn.system.watch(stderr.as_fd(), Interest::READ, token).is_ok();
         }
         if let Err(error) = watched {
             turn.system.unwatch(body.as_fd());
@@ -141,6 +159,7 @@ impl Residents {
             unwritten: false,
             leaving: false,
             held: 0,
+            stderr,
         }));
         self.note_busy_polled(index);
         if turn.trace.is_on() {
@@ -164,8 +183,9 @@ impl Residents {
             }
             // At the end of the turn, behind the barrier: new frames may be among what is written.
             Part::Writable => self.note_writable(index),
+            Part::Stderr => self.read_stderr(index, turn),
             // Of commands.
-            Part::CommandStdin | Part::CommandStdout | Part::CommandStderr => {}
+            Part::CommandStdin | Part::CommandStdout => {}
         }
         Reaction::Done
     }
@@ -185,6 +205,14 @@ impl Residents {
             self.pause(index, turn);
         }
         read
+    }
+
+    fn read_stderr(&mut self, index: usize, turn: &mut Turn) {
+        let Some(stderr) = self.slots.resident(index).and_then(|resident| resident.stderr.as_mut()) else { return };
+        // A pipe whose end was reached would be ready for ever.
+        if stderr.read(WorkerId::from_index(index), &mut self.logs, turn) == StderrRead::End {
+            stderr.unwatch(turn);
+        }
     }
 
     /// A worker has ended: reads what it sent, step by step, then reports how it ended.
@@ -220,6 +248,11 @@ impl Residents {
             && let Some(fd) = resident.link.channel().write_fd()
         {
             turn.system.unwatch(fd);
+        }
+        if let Some(mut stderr) = resident.stderr.take() {
+            stderr.unwatch(turn);
+            let tail = stderr.end(worker, &mut self.logs, turn);
+            self.slots.slot_of(worker).last_stderr = Some((incarnation, tail));
         }
         drop(resident);
         self.polling.forget(index);
@@ -322,6 +355,12 @@ impl Residents {
         resident.progress.as_ref().and_then(|page| page.running()).or_else(|| resident.link.named())
     }
 
+    /// The end of what a process of a slot wrote to stderr, once it has ended and until the next one has.
+    pub fn last_stderr(&mut self, worker: WorkerId, incarnation: Incarnation) -> Option<Box<str>> {
+        let (of, tail) = self.slots.at(worker.index())?.last_stderr.as_ref()?;
+        worker_log::text_of(tail).filter(|_| *of == incarnation)
+    }
+
     /// The item that a worker said it is at, and the share of it that is done.
     pub fn progress(&self, worker: WorkerId) -> Option<(ItemId, f64)> {
         self.slots.link(worker.index())?.progress()
@@ -400,44 +439,6 @@ impl Residents {
             }
         }
         self.note_busy_polled(index);
-    }
-
-    /// Stops reading results, or goes on. A worker that waits in a write meanwhile runs into no time limit.
-    pub fn set_congested(&mut self, congested: bool, turn: &mut Turn) {
-        self.congested = congested;
-        for index in 0..self.slots.len() {
-            self.pause(index, turn);
-        }
-    }
-
-    /// A worker whose hello has not come yet is read all the same.
-    fn pause(&mut self, index: usize, turn: &mut Turn) {
-        let Some(slot) = self.slots.at(index) else { return };
-        let token = slot.token(index, Part::Frames);
-        let Some(resident) = slot.resident.as_deref_mut() else { return };
-        let (reading, interest) = match resident.reading {
-            Watched::Yes if self.congested && resident.link.is_greeted() => (Watched::Paused, Interest::NONE),
-            Watched::Paused if mutant!(PausedForEver, !self.congested, false) => (Watched::Yes, Interest::READ),
-            _ => return,
-        };
-        let _ = turn.system.rewatch(resident.link.channel().read_fd(), interest, token);
-        resident.reading = reading;
-        self.note_busy_polled(index);
-    }
-
-    /// Throttles a channel that has delivered nothing but short reads of late.
-    fn throttle(&mut self, index: usize, turn: &mut Turn) {
-        let Some(slot) = self.slots.at(index) else { return };
-        let token = slot.token(index, Part::Frames);
-        let Some(resident) = slot.resident.as_deref_mut() else { return };
-        let Some(pause) = Throttling::pause(resident.link.short_reads()) else { return };
-        if resident.reading != Watched::Yes {
-            return;
-        }
-        if turn.system.rewatch(resident.link.channel().read_fd(), Interest::NONE, token).is_ok() {
-            resident.reading = Watched::Throttled;
-            self.throttling.add(index, turn.now + pause);
-        }
     }
 
     /// Reads again from channels whose pause is over, and looks at workers that owe an answer.

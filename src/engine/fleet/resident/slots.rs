@@ -8,6 +8,7 @@
 use super::super::super::token::{Part, Port, generation};
 use super::super::thread::Thread;
 use super::link::Link;
+use super::worker_log::WorkerStderr;
 use crate::model::ids::{Incarnation, WorkerId};
 use crate::mutant::mutant;
 use crate::sys::pidfd::Process;
@@ -18,6 +19,8 @@ use std::os::fd::{AsFd, BorrowedFd};
 pub struct Slot {
     pub incarnation: Incarnation,
     pub resident: Option<Box<Resident>>,
+    /// The end of what the last process that has ended wrote to stderr, and which one that was.
+    pub last_stderr: Option<(Incarnation, Vec<u8>)>,
 }
 
 /// A worker that stays.
@@ -38,6 +41,7 @@ pub struct Resident {
     pub leaving: bool,
     /// Items that it was sent and has not answered, where the loop gives way.
     pub held: u64,
+    pub stderr: Option<WorkerStderr>,
 }
 
 /// What executes a resident worker.
@@ -80,7 +84,7 @@ pub enum Watched {
 
 impl Slot {
     const fn empty() -> Self {
-        Self { incarnation: Incarnation(0), resident: None }
+        Self { incarnation: Incarnation(0), resident: None, last_stderr: None }
     }
 
     /// The token of a part of the worker in this slot.

@@ -6,9 +6,11 @@
 use super::super::super::system::System;
 use super::super::thread::{self, Thread, ThreadMain};
 use super::slots::Body;
+use super::worker_log::WorkerStderr;
 use crate::core::input::SpawnFailure;
 use crate::model::ids::WorkerId;
 use crate::model::spec::Leftovers;
+use crate::sys::fd;
 use crate::sys::spawn::{self, SpawnPlan, is_shortage};
 use crate::transport::progress_page::ProgressReader;
 use crate::transport::{Channel, OpenError, Transport};
@@ -35,9 +37,7 @@ pub struct LaunchSpec {
     /// The environment that all workers share, each as `NAME=VALUE`. Descriptors, token and number of the worker are
     /// added.
     pub env: Vec<CString>,
-    /// Its stdin, unless that is the channel.
-    pub stdin: File,
-    pub stdio: Stdio,
+    pub streams: WorkerStreams,
     /// Its working directory; `None`: ours.
     pub folder: Option<CString>,
     /// Its nice value; `None`: ours.
@@ -50,6 +50,15 @@ pub struct LaunchSpec {
     pub transport: Box<dyn Transport>,
     pub handshake: Handshake,
     pub progress: ProgressSource,
+}
+
+/// The three streams of a worker.
+pub struct WorkerStreams {
+    /// Its stdin, unless that is the channel.
+    pub stdin: File,
+    pub stdio: Stdio,
+    /// Its stderr, and its stdout unless that is the channel, is a pipe that we read; otherwise it has our own.
+    pub pipes_stderr: bool,
 }
 
 /// What the stdin and stdout of a worker are.
@@ -87,6 +96,7 @@ pub struct Started {
     pub channel: Box<dyn Channel>,
     pub progress: Option<ProgressReader>,
     pub token: Option<Token>,
+    pub stderr: Option<WorkerStderr>,
     /// The descriptors that it alone was given, for a trace.
     pub fds: Vec<(RawFd, String)>,
 }
@@ -102,7 +112,7 @@ impl Program {
             Self::Thread(main) => {
                 let (thread, channel, progress) = Thread::start(worker, main)?;
                 let (body, progress) = (Body::Thread(thread), Some(progress));
-                Ok(Started { body, channel, progress, token: Some(thread::TOKEN), fds: Vec::new() })
+                Ok(Started { body, channel, progress, token: Some(thread::TOKEN), stderr: None, fds: Vec::new() })
             }
         }
     }
@@ -172,14 +182,16 @@ impl LaunchSpec {
         }
         let (mut fds, mut meanings) = (Vec::new(), Vec::new());
         let page_fd = page.as_ref().map(|(_, fd)| (&[names::FD_PROGRESS][..], fd.as_fd()));
-        let stderr = io::stderr();
+        let pipe = if self.streams.pipes_stderr { Some(fd::pipe_to_poll()?) } else { None };
+        let own_stderr = io::stderr();
+        let stderr = pipe.as_ref().map_or(own_stderr.as_fd(), |(_, writer)| writer.as_fd());
         // A handler may print: that must not mix with results.
-        let (mut stdin, mut stdout) = (self.stdin.as_fd(), stderr.as_fd());
+        let (mut stdin, mut stdout) = (self.streams.stdin.as_fd(), stderr);
         let mut given: Vec<_> = endpoints.fds().chain(page_fd).collect();
-        if self.stdio == Stdio::Channel {
-            for (names, fd) in std::mem::take(&mut given) {
-                stdin = if names.contains(&names::FD_IN) { fd } else { stdin };
-                stdout = if names.contains(&names::FD_OUT) { fd } else { stdout };
+        if self.streams.stdio == Stdio::Channel {
+            for (names, end) in std::mem::take(&mut given) {
+                stdin = if names.contains(&names::FD_IN) { end } else { stdin };
+                stdout = if names.contains(&names::FD_OUT) { end } else { stdout };
             }
             if traced {
                 meanings.extend(
@@ -195,7 +207,7 @@ impl LaunchSpec {
                     .push((number, names.iter().map(|name| names::meaning(name)).collect::<Vec<_>>().join(" and ")));
             }
         }
-        let for_sdk = endpoints.variables().filter(|_| self.stdio == Stdio::Own);
+        let for_sdk = endpoints.variables().filter(|_| self.streams.stdio == Stdio::Own);
         variables.extend(for_sdk.map(|(name, value)| format!("{name}={value}")));
         let mut env = self.env.clone();
         for variable in variables {
@@ -207,7 +219,7 @@ impl LaunchSpec {
             env: &env,
             stdin,
             stdout,
-            stderr: stderr.as_fd(),
+            stderr,
             fds: &fds,
             kept: &self.kept,
             new_group: true,
@@ -219,6 +231,7 @@ impl LaunchSpec {
         };
         let process = system.start(worker, &plan)?;
         let progress = page.map(|(reader, _)| reader);
-        Ok(Started { body: Body::Process(process), channel, progress, token, fds: meanings })
+        let stderr = pipe.map(|(reader, _)| WorkerStderr::new(reader));
+        Ok(Started { body: Body::Process(process), channel, progress, token, stderr, fds: meanings })
     }
 }
