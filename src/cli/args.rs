@@ -11,6 +11,7 @@ use super::start_limit::{self, StartLimit};
 use super::subcommand;
 use super::values::{self, Delimiter, ExitRules, HaltChoice, Limit, LoadMax, TermSequence, TimeLimit, Workers};
 use crate::model::arrangement::NameSource;
+use crate::model::chaos::ChaosPlan;
 use crate::model::config::{ColorMode, OutputMode, ProgressMode, ShowWhen, SummaryMode};
 use crate::model::journal_spec::{Durability, ResumeBy};
 use crate::model::spec::{
@@ -283,6 +284,10 @@ pub struct Flags {
     /// Stop at the first failed item: --halt now,fail=1
     #[arg(long, help_heading = FAILURE)]
     pub fail_fast: bool,
+    /// Do to the workers what the world would: kill=2/s,stop=0.5/s,segv=0.1/s,
+    /// slow=20%..200ms,hang=1%,torn=1%[,seed=N]
+    #[arg(long, value_name = "PLAN", value_parser = str::parse::<ChaosPlan>, help_heading = FAILURE)]
+    pub chaos: Option<ChaosPlan>,
     /// Deadline of the whole run: exit 124 [none]
     #[arg(long, value_name = "D", value_parser = values::limit, help_heading = FAILURE)]
     pub run_timeout: Option<Duration>,

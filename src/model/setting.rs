@@ -97,4 +97,5 @@ settings! {
     EndOfFile => "end_of_file",
     SkipsBlank => "skips_blank",
     Shuffles => "shuffles",
+    Chaos => "chaos",
 }

@@ -287,7 +287,8 @@ impl Narrator {
                 self.of_worker(step, *worker, *incarnation)
             }
             RunEvent::WorkerStopped { worker, incarnation, .. }
-            | RunEvent::WorkerContinued { worker, incarnation, .. } => {
+            | RunEvent::WorkerContinued { worker, incarnation, .. }
+            | RunEvent::Chaos { worker, incarnation, .. } => {
                 let step = Step { kind: StepKind::Signal, from: Party::Outside, to: Party::Worker(*worker), ..step };
                 self.of_worker(step, *worker, *incarnation)
             }
@@ -410,6 +411,7 @@ const fn topic_of(event: &RunEvent) -> Topic {
         | RunEvent::SourceLost { .. }
         | RunEvent::SignalReceived { .. }
         | RunEvent::Scaled { .. }
+        | RunEvent::Chaos { .. }
         | RunEvent::RunFinished(_) => Topic::Other,
     }
 }

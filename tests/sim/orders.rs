@@ -305,6 +305,9 @@ impl Shadow {
     ) -> Judgement {
         let index = self.living(worker, incarnation)?;
         ensure!(truth.exists, LivingProcess, "{signal} to worker {worker}, whose process is gone");
+        if self.chaos_signals(index, signal, now, marks) {
+            return Ok(());
+        }
         if matches!(signal, Signal::STOP | Signal::CONT) {
             return self.holds(index, signal, marks);
         }

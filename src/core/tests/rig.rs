@@ -52,6 +52,7 @@ pub(super) fn policy() -> Policy {
         explains: false,
         seed: 1,
         in_hand: false,
+        chaos: None,
     }
 }
 
