@@ -214,9 +214,10 @@ impl Core {
         if slot.chaos.stopped == Some(FOR_EVER) {
             self.end_chaos_stop(index);
         }
+        let strikes = self.strikes();
         let slot = &mut self.pool.slots[index];
         slot.chaos.begun = oldest;
-        let may_be_stopped = slot.state == SlotState::Ready && slot.may_be_struck(ChaosKind::Stop, self.now);
+        let may_be_stopped = strikes && slot.state == SlotState::Ready && slot.may_be_struck(ChaosKind::Stop, self.now);
         let Some(batch) = oldest.filter(|_| may_be_stopped) else { return };
         let (kind, time) = match self.chaos.as_ref().and_then(|chaos| chaos.of(batch)) {
             Some(ItemChaos::Slow(time)) => (ChaosKind::Slow, Some(time)),

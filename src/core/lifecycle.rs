@@ -11,6 +11,7 @@ use super::queue::Queued;
 use super::reason::{Reason, TakeBackReason};
 use super::restart::Setback;
 use super::slot::{KillReason, Lease, SlotState, Watch};
+use super::timers::Timer;
 use crate::model::event::{RunEvent, Stage};
 use crate::model::ids::{Attempt, Batch, Incarnation, ItemId, WorkerId};
 use crate::model::outcome::{CauseKind, FailReason, RetryHint, StopReason};
@@ -263,8 +264,12 @@ impl Core {
         let slot = &mut self.pool.slots[index];
         match &mut slot.watch {
             Some(watch) if watch.item == item => {
+                let due = watch.due(timeout);
                 if watch.again(now) >= timeout {
                     self.time_out(index, item);
+                } else if self.chaos.is_some() && self.policy.worker.blame == Blame::OldestHeld {
+                    // It was stopped after this probe was ordered.
+                    self.timers.set(Timer::Slot(index), &mut slot.timer, due, now);
                 }
             }
             _ => slot.watch = Some(Watch::new(item, awake_at)),

@@ -184,6 +184,11 @@ impl Watch {
         now.since(self.since)
     }
 
+    /// When its time has reached this limit.
+    pub(super) fn due(&self, limit: Duration) -> Instant {
+        self.since + limit
+    }
+
     /// So much time from now on does not count.
     pub(super) fn delay(&mut self, time: Duration) {
         self.since = self.since + time;

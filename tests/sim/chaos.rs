@@ -46,15 +46,16 @@ pub fn draw(policy: &Policy, item_ns_max: u64) -> Option<ChaosPlan> {
         return None;
     }
     let mut parts = Vec::new();
+    let slow_ms = if rng.per_mille(400) { rng.pick(&[1, 30, 300]) } else { 0 };
     for name in ["kill", "stop", "segv"] {
-        let mean_ns = (3 * MS).max(item_ns_max * rng.pick(&[2, 4, 20]));
+        let mean_ns = (3 * MS).max((item_ns_max + slow_ms * MS) * rng.pick(&[2, 4, 20]));
         if rng.per_mille(500) {
             let thousandths = 1_000_000_000_000 / mean_ns;
             parts.push(format!("{name}={}.{:03}/s", thousandths / 1000, thousandths % 1000));
         }
     }
-    if rng.per_mille(400) {
-        parts.push(format!("slow={}%..{}ms", rng.pick(&[5, 40]), rng.pick(&[1, 30, 300])));
+    if slow_ms > 0 {
+        parts.push(format!("slow={}%..{slow_ms}ms", rng.pick(&[5, 40])));
     }
     if rng.per_mille(300) && policy.timeout.is_some() {
         parts.push(format!("hang={}%", rng.pick(&[3, 20])));
