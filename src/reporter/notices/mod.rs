@@ -105,7 +105,7 @@ impl Notices {
         }
         let at = item.map(|item| format!(" at item {item}")).unwrap_or_default();
         let what = if kind == ChaosKind::Slow { "delayed" } else { "stopped" };
-        push_notice(err, &format!("{name}{at} {what} by chaos for {}", seconds(time)));
+        push_notice(err, &format!("{name} was {what} by chaos for {}{at}", seconds(time)));
     }
 
     fn settled_items(&mut self, settlement: &Settlement, err: &mut Outbox) {
