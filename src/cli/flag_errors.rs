@@ -158,6 +158,5 @@ const fn usual_flag(setting: Setting) -> &'static str {
         Setting::EndOfFile => "-E",
         Setting::SkipsBlank => "--no-run-if-empty",
         Setting::Shuffles => "--shuf",
-        Setting::Chaos => "--chaos",
     }
 }

@@ -7,11 +7,11 @@
 //! goes on by an order, or is ended by KILL. Nothing is done to workers once the run stops or every item has its outcome.
 
 use super::Core;
-use super::jitter::Jitter;
+use super::chaos_plan::{BY_RATE, FOR_EVER};
 use super::reason::Reason;
 use super::slot::{KillReason, SlotState, WorkerSlot};
 use super::timers::Timer;
-use crate::model::chaos::{ChaosKind, ChaosPlan, ItemChaos, TORN_CODE};
+use crate::model::chaos::{ChaosKind, ItemChaos, TORN_CODE};
 use crate::model::event::{RunEvent, Stage};
 use crate::model::exit::ExitStatus;
 use crate::model::ids::{Attempt, Batch, ItemId};
@@ -20,62 +20,12 @@ use crate::model::spec::Blame;
 use crate::model::time::{Duration, Instant};
 use crate::mutant::mutant;
 
-/// What comes at a rate.
-const BY_RATE: [ChaosKind; 3] = [ChaosKind::Kill, ChaosKind::Stop, ChaosKind::Segv];
-
 /// How long a worker is stopped.
 const STOP_MIN: Duration = Duration::from_millis(50);
 const STOP_MAX: Duration = Duration::from_millis(500);
 
 /// A program may survive SEGV. A death by SEGV that comes later than this is its own.
 const STRIKE_TIME: Duration = Duration::from_secs(1);
-
-/// Stopped until its item is over.
-const FOR_EVER: Instant = Instant(u64::MAX);
-
-/// The plan, and what is due by it.
-#[derive(Debug)]
-pub(super) struct Chaos {
-    plan: ChaosPlan,
-    draw: Jitter,
-    /// When the next signal of each rate is due.
-    due: [Option<Instant>; BY_RATE.len()],
-    pub(super) timer: Option<Instant>,
-}
-
-impl Chaos {
-    pub(super) fn new(plan: ChaosPlan) -> Self {
-        let draw = Jitter::new(plan.seed.unwrap_or_default());
-        Self { plan, draw, due: [None; BY_RATE.len()], timer: None }
-    }
-
-    fn of(&self, batch: Batch) -> Option<ItemChaos> {
-        self.plan.of_item(batch.first, batch.attempt)
-    }
-}
-
-/// What chaos has done to the present process of a slot.
-#[derive(Clone, Copy, Debug, Default)]
-pub(super) struct SlotChaos {
-    /// The signal that was to end it, and when it was ordered.
-    struck: Option<(Signal, Instant)>,
-    /// It is stopped until then.
-    stopped: Option<Instant>,
-    /// Its oldest item, for which the plan was asked.
-    begun: Option<Batch>,
-}
-
-impl SlotChaos {
-    /// Whether chaos has stopped the process.
-    pub(super) const fn is_stopped(&self) -> bool {
-        self.stopped.is_some()
-    }
-
-    /// The process is stopped for another reason, and goes on when that is over.
-    pub(super) const fn forget_stop(&mut self) {
-        self.stopped = None;
-    }
-}
 
 impl WorkerSlot {
     fn may_be_struck(&self, kind: ChaosKind, now: Instant) -> bool {

@@ -5,7 +5,7 @@
 
 use super::Core;
 use super::action::Action;
-use super::chaos::SlotChaos;
+use super::chaos_plan::SlotChaos;
 use super::input::SpawnFailure;
 use super::queue::Queued;
 use super::reason::{Reason, TakeBackReason};

@@ -3,7 +3,7 @@
 //! Invariant: a slot is a record. The state changes through [`Pool::set_state`](super::pool::Pool::set_state)
 //! alone, so that the pool's counters and sets follow it.
 
-use super::chaos::SlotChaos;
+use super::chaos_plan::SlotChaos;
 use super::credit::BatchSizer;
 use super::restart::SlotHistory;
 use crate::model::event::EndReason;

@@ -188,6 +188,7 @@ pub(super) mod tests {
             CauseKind::Crashed(ExitStatus::Signal { signal: Signal::SEGV, core_dumped: true }),
             CauseKind::Crashed(ExitStatus::Signal { signal: Signal::KILL, core_dumped: false }),
             CauseKind::Killed(Signal::KILL),
+            CauseKind::Chaos(ExitStatus::Signal { signal: Signal::SEGV, core_dumped: false }),
             CauseKind::Interrupted(ExitStatus::Unknown),
             CauseKind::Failed(FailReason::Exited(3)),
             CauseKind::Failed(FailReason::TimedOut { limit: Duration(5) }),

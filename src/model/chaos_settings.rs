@@ -2,7 +2,7 @@
 
 use super::builder::ConfigBuilder;
 use super::chaos::{ChaosKind, ChaosPlan};
-use super::config_error::{ConfigError, Setting};
+use super::config_error::ConfigError;
 use super::setting_values::is_set;
 
 /// Seeds that are drawn are below this: a number that is easily typed again.
@@ -30,8 +30,8 @@ impl ConfigBuilder {
             _ if plan.hang.is_some() && self.timeout.is_none() => Err(ConfigError::ChaosHang),
             (_, Some(kind)) if self.timeout_percent.is_some() => Err(ConfigError::ChaosMedian { kind }),
             _ if is_set(self.terminal) => Err(ConfigError::ChaosTerminal),
-            _ if is_set(self.round_robin) => Err(ConfigError::OneCommandPerSlot { setting: Setting::Chaos }),
-            _ if is_set(self.dry_run) => Err(ConfigError::NothingStarted { setting: Setting::Chaos }),
+            _ if is_set(self.round_robin) => Err(ConfigError::ChaosRoundRobin),
+            _ if is_set(self.dry_run) => Err(ConfigError::ChaosOfNothing),
             _ => Ok(()),
         }
     }
@@ -76,8 +76,9 @@ mod tests {
             assert_eq!(refused(percent), ConfigError::ChaosMedian { kind });
         }
         assert!(builder("kill=1/s").command(["true"]).timeout_percent(200).build().is_ok());
-        let nothing = refused(builder("kill=1/s").dry_run(true));
-        assert_eq!(nothing, ConfigError::NothingStarted { setting: Setting::Chaos });
+        assert_eq!(refused(builder("kill=1/s").dry_run(true)), ConfigError::ChaosOfNothing);
+        let shared = builder("kill=1/s").command(["cat"]).pipe(true).round_robin(true);
+        assert_eq!(refused(shared), ConfigError::ChaosRoundRobin);
     }
 
     #[test]

@@ -325,6 +325,12 @@ pub enum ConfigError {
     /// A command that is stopped gives the terminal back.
     #[error("chaos cannot be done to a command that has the terminal; leave one of them out")]
     ChaosTerminal,
+    /// A command that got many blocks cannot get them again.
+    #[error("chaos ends commands, and with round robin none of them can run again; leave one of them out")]
+    ChaosRoundRobin,
+    /// Nothing is started.
+    #[error("in a dry run nothing is started, and chaos has nothing to do; leave one of them out")]
+    ChaosOfNothing,
     /// `run_id` is empty, or has a character that is not allowed.
     #[error("`run_id` is part of paths and keys; use letters, digits and `-`, at least one")]
     RunId,

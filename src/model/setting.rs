@@ -97,5 +97,4 @@ settings! {
     EndOfFile => "end_of_file",
     SkipsBlank => "skips_blank",
     Shuffles => "shuffles",
-    Chaos => "chaos",
 }

@@ -11,7 +11,7 @@ use crate::model::exit::{ExitStatus, Usage};
 use crate::model::ids::{Attempt, Incarnation, ItemId, WorkerId};
 use crate::model::outcome::{RunOutcome, Settlement, StopReason};
 use crate::model::signal::Signal;
-use crate::model::time::{Duration, Instant};
+use crate::model::time::Instant;
 use crate::model::words;
 use crate::sys::outbox::Outbox;
 use std::path::Path;
@@ -164,20 +164,15 @@ fn push_event(out: &mut Vec<u8>, now: Instant, event: &RunEvent) {
             push_scaled(begin(out, now, "scaled"), *from, *to);
         }
         RunEvent::RunFinished(outcome) => push_finish(begin(out, now, "run_finished"), outcome),
-        RunEvent::Chaos { kind, worker, incarnation, pid, item, time } => {
-            let mut object = begin(out, now, "chaos");
-            object.text("kind", kind.name());
-            object.number("worker", u64::from(worker.number()));
-            object.number("incarnation", u64::from(incarnation.0));
-            object.number("pid", u64::from(*pid));
-            object.number_if("item", item.map(|item| item.0));
-            push_time(object, *time);
-        }
+        RunEvent::Chaos { .. } => push_chaos(out, now, event),
     }
 }
 
-/// A time that is not always there.
-fn push_time(mut object: Object<'_>, time: Option<Duration>) {
+fn push_chaos(out: &mut Vec<u8>, now: Instant, event: &RunEvent) {
+    let RunEvent::Chaos { kind, worker, incarnation, pid, item, time } = event else { return };
+    let mut object = begin_process(out, now, "chaos", *worker, *incarnation, Some(*pid));
+    object.text("kind", kind.name());
+    object.number_if("item", item.map(|item| item.0));
     if let Some(time) = time {
         object.seconds("time", time.0);
     }

@@ -18,6 +18,8 @@ type Judgement = Result<(), BrokenCheck>;
 
 const MS: u64 = 1_000_000;
 
+const BACKOFF_MAX: Duration = Duration::from_secs(1);
+
 /// A program may survive SEGV: what ends it later is something else.
 const STRIKE_TIME: Duration = Duration::from_secs(1);
 const STOP_MIN: Duration = Duration::from_millis(50);
@@ -42,7 +44,8 @@ pub struct SlotChaos {
 pub fn draw(policy: &Policy, item_ns_max: u64) -> Option<ChaosPlan> {
     // By a chance of its own, so that the other choices of a seed stay as they are.
     let mut rng = Rng::new(policy.seed ^ 0xc4a0_5c4a_05c4_a05c);
-    if !rng.per_mille(250) {
+    // In a long back-off a world would do little else than ask whom to strike.
+    if !rng.per_mille(250) || policy.backoff.max > BACKOFF_MAX {
         return None;
     }
     let mut parts = Vec::new();

@@ -127,6 +127,8 @@ impl World {
         self.input(Input::Start)?;
         while !self.finished {
             self.steps += 1;
+            // Many of its own moments are nothing for a run with chaos: nobody is there to be struck.
+            let steps_max = if self.policy().chaos.is_some() { 3 * steps_max } else { steps_max };
             ensure!(self.steps < steps_max, StopEnds, "the run is not over after {steps_max} steps");
             // Back-offs that are longer than the period of the restart limit let a run go on for ever.
             if self.process_count > PATIENCE_PROCESSES * (1 + self.impatience as usize) {

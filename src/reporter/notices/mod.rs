@@ -92,6 +92,12 @@ impl Notices {
         push_notice(err, &line);
     }
 
+    fn push_chaos(&mut self, err: &mut Outbox) {
+        if let Some(chaos) = self.chaos.take().filter(|_| !self.quiet) {
+            push_notice(err, &chaos);
+        }
+    }
+
     fn delayed_by_chaos(
         &mut self,
         kind: ChaosKind,
@@ -165,9 +171,7 @@ impl Reporter for Notices {
             RunEvent::RunStarted { workers } => {
                 let starting = || Starting { workers: *workers as usize, not_started: 0, pids: Vec::new() };
                 self.starting = (self.narrate && !self.per_item).then(starting);
-                if let Some(chaos) = self.chaos.take().filter(|_| !self.quiet) {
-                    push_notice(err, &chaos);
-                }
+                self.push_chaos(err);
             }
             RunEvent::WorkerSpawned { worker, incarnation, pid } => self.spawned(*worker, *incarnation, *pid, err),
             RunEvent::WorkerNotSpawned { error, .. } => self.not_spawned(error, err),
