@@ -284,8 +284,7 @@ pub struct Flags {
     /// Stop at the first failed item: --halt now,fail=1
     #[arg(long, help_heading = FAILURE)]
     pub fail_fast: bool,
-    /// Do to the workers what the world would: kill=2/s,stop=0.5/s,segv=0.1/s,
-    /// slow=20%..200ms,hang=1%,torn=1%[,seed=N]
+    /// Harm workers: kill=2/s,stop=1/s,segv=6/m,slow=9%..1s,hang=1%,torn=1%
     #[arg(long, value_name = "PLAN", value_parser = str::parse::<ChaosPlan>, help_heading = FAILURE)]
     pub chaos: Option<ChaosPlan>,
     /// Deadline of the whole run: exit 124 [none]

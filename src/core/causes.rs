@@ -52,6 +52,11 @@ impl Causes {
         self.omitted + (self.first.len() + self.last.len()) as u64
     }
 
+    /// Attempts that chaos has ended.
+    pub(super) const fn by_chaos(&self) -> u32 {
+        self.by_chaos
+    }
+
     /// Causes between the first and the last ones that are kept.
     pub(super) const fn omitted(&self) -> u64 {
         self.omitted

@@ -344,7 +344,8 @@ impl Core {
         }
         self.totals.retried += 1;
         let is_by_chaos = causes.last().is_some_and(|cause| matches!(cause.kind, CauseKind::Chaos(_)));
-        let delay = if is_by_chaos { Duration::ZERO } else { self.retry_delay(batch.attempt) };
+        let own = Attempt(batch.attempt.0.saturating_sub(causes.by_chaos()));
+        let delay = if is_by_chaos { Duration::ZERO } else { self.retry_delay(own) };
         if let Some(cause) = causes.last().cloned() {
             let item = batch.first;
             self.report(RunEvent::ItemRetried { item, attempt, delay, cause, shown_item: None });

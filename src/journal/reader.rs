@@ -188,7 +188,6 @@ pub(super) mod tests {
             CauseKind::Crashed(ExitStatus::Signal { signal: Signal::SEGV, core_dumped: true }),
             CauseKind::Crashed(ExitStatus::Signal { signal: Signal::KILL, core_dumped: false }),
             CauseKind::Killed(Signal::KILL),
-            CauseKind::Chaos(ExitStatus::Signal { signal: Signal::SEGV, core_dumped: false }),
             CauseKind::Interrupted(ExitStatus::Unknown),
             CauseKind::Failed(FailReason::Exited(3)),
             CauseKind::Failed(FailReason::TimedOut { limit: Duration(5) }),
@@ -294,6 +293,15 @@ pub(super) mod tests {
     #[test]
     fn the_format_stays() {
         assert_eq!(crc32c::crc32c(&journal(&records()).0), 0xb636_3893, "the bytes of a journal; raise FORMAT_VERSION");
+    }
+
+    #[test]
+    fn an_attempt_that_chaos_has_ended_comes_back() {
+        let kind = CauseKind::Chaos(ExitStatus::Signal { signal: Signal::SEGV, core_dumped: false });
+        let causes = vec![Cause { attempt: Attempt(7), worker: None, pid: Some(8), kind }].into();
+        let records = [JournalRecord::Retried { item: ItemId(3), after: Duration(9), at: Duration(2), causes }];
+        let (bytes, _) = journal(&records);
+        assert_eq!(read(&bytes).0, records);
     }
 
     #[test]

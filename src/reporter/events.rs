@@ -160,9 +160,7 @@ fn push_event(out: &mut Vec<u8>, now: Instant, event: &RunEvent) {
             push_reason(&mut object, reason);
             object.end_line();
         }
-        RunEvent::Scaled { from, to } => {
-            push_scaled(begin(out, now, "scaled"), *from, *to);
-        }
+        RunEvent::Scaled { from, to } => push_scaled(begin(out, now, "scaled"), *from, *to),
         RunEvent::RunFinished(outcome) => push_finish(begin(out, now, "run_finished"), outcome),
         RunEvent::Chaos { .. } => push_chaos(out, now, event),
     }

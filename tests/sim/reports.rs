@@ -26,7 +26,9 @@ impl Shadow {
                 // What chaos has ended begins again at once.
                 let waits = !matches!(cause.kind, CauseKind::Chaos(_));
                 let base = if waits { self.policy.retry_delay } else { Duration::ZERO };
-                let doubled = base.doubled(attempt.0.saturating_sub(2)).min(RETRY_DELAY_MAX.max(base));
+                let by_chaos =
+                    known.causes.iter().filter(|cause| matches!(cause.kind, CauseKind::Chaos(_))).count() as u32;
+                let doubled = base.doubled(attempt.0.saturating_sub(2 + by_chaos)).min(RETRY_DELAY_MAX.max(base));
                 ensure!(delay.0 >= doubled.0 / 2 && *delay <= doubled, Attempts, "{event:?}, the delay is {doubled:?}");
                 if let Some(not_before) = self.delayed.get_mut(&id) {
                     *not_before = now + *delay;
