@@ -282,6 +282,9 @@ impl World {
         if matches!(event, RunEvent::WorkerExited { reason: EndReason::Relief, .. }) {
             self.marks.hit(Mark::MadeRoom);
         }
+        if matches!(event, RunEvent::WorkerExited { reason: EndReason::Chaos, .. }) {
+            self.marks.hit(Mark::EndedByChaos);
+        }
         match event {
             RunEvent::ItemsSettled(settlement) => self.settled(settlement),
             RunEvent::WorkerExited { item, waiting, .. }
