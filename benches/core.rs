@@ -59,6 +59,7 @@ fn policy() -> Policy {
         explains: false,
         seed: 1,
         in_hand: true,
+        chaos: None,
     }
 }
 

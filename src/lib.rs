@@ -101,6 +101,7 @@ pub use model::config::Config;
 pub mod config {
     pub use crate::model::arrangement::{Arrangement, ColumnSplit, Insertion, ItemForm, LineFill, NameSource};
     pub use crate::model::builder::Host;
+    pub use crate::model::chaos::{ChaosError, ChaosKind, ChaosPlan, ChaosRate, ChaosShare, ChaosSlow, ItemChaos};
     pub use crate::model::config::{
         ArrangedInput, ColorMode, EarlierRun, ExecSpec, ForeignSpec, Grouping, InputSpec, JobLogSpec, OutputMode,
         OutputSpec, ProgressMode, QuotingShell, RecordSplit, ResultsFormat, ResultsSpec, ShowOutput, ShowWhen,

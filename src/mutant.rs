@@ -231,6 +231,10 @@ mod armed {
         HandLost,
         /// Items stay in hand although the run stops.
         HandsOutliveStop,
+        /// The item of a worker that chaos has ended is charged.
+        ChaosCharged,
+        /// A worker that chaos has stopped never goes on.
+        ChaosStopForgotten,
     }
     shell {
         /// Nothing records that an attempt begins.

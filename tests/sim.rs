@@ -11,6 +11,8 @@
 mod agenda;
 #[path = "sim/channel.rs"]
 mod channel;
+#[path = "sim/chaos.rs"]
+mod chaos;
 #[path = "sim/choice.rs"]
 mod choice;
 #[path = "sim/clock.rs"]
@@ -157,7 +159,7 @@ fn small(worker: WorkerContract) -> Policy {
     policy.kill_limit = Some(2);
     (policy.dead_max, policy.timeout, policy.halt, policy.run_timeout) = (None, None, None, None);
     (policy.hello_timeout, policy.grace) = (Duration::from_secs(1), Duration::from_secs(1));
-    (policy.start_delay, policy.timeout_percent) = (None, None);
+    (policy.start_delay, policy.timeout_percent, policy.chaos) = (None, None, None);
     policy.restart = supervisor::model::spec::RestartType::Permanent;
     policy.strategy = supervisor::model::spec::RestartStrategy::OneForOne;
     policy.intensity.restarts_max = 3;

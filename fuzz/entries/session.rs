@@ -135,6 +135,7 @@ impl Shell {
             explains: true,
             seed: 1,
             in_hand: true,
+            chaos: None,
         };
         Self {
             core: Core::new(policy),

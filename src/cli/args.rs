@@ -15,6 +15,7 @@ use super::start_limit::{self, StartLimit};
 use super::subcommand;
 use super::values::{self, Delimiter, ExitRules, HaltChoice, Limit, LoadMax, TermSequence, TimeLimit, Workers};
 use crate::model::arrangement::NameSource;
+use crate::model::chaos::ChaosPlan;
 use crate::model::config::{ColorMode, OutputMode, ProgressMode, ShowWhen, SummaryMode};
 use crate::model::journal_spec::{Durability, ResumeBy};
 use crate::model::spec::{
@@ -263,6 +264,9 @@ pub struct Flags {
     /// Stop at the first failed item: --halt now,fail=1
     #[arg(long, help_heading = FAILURE)]
     pub fail_fast: bool,
+    /// Harm workers: kill=2/s,stop=1/s,segv=6/m,slow=9%..1s,hang=1%,torn=1%
+    #[arg(long, value_name = "PLAN", value_parser = str::parse::<ChaosPlan>, help_heading = FAILURE)]
+    pub chaos: Option<ChaosPlan>,
     /// Deadline of the whole run: exit 124 [none]
     #[arg(long, value_name = "D", value_parser = values::limit, help_heading = FAILURE)]
     pub run_timeout: Option<Duration>,

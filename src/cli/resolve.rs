@@ -250,6 +250,7 @@ fn settings_of_pace(flags: &Flags, host: &Host) -> ConfigBuilder {
         timeout,
         timeout_percent,
         start_delay: flags.start_delay,
+        chaos: flags.chaos,
         load_max,
         free_bytes_min,
         suspend_free_bytes: flags.memsuspend,

@@ -17,6 +17,7 @@ pub(super) struct Causes {
     failures: u32,
     crashes: u32,
     kills: u32,
+    by_chaos: u32,
 }
 
 impl Causes {
@@ -26,6 +27,7 @@ impl Causes {
             CauseKind::Failed(_) | CauseKind::Interrupted(_) => &mut self.failures,
             CauseKind::Crashed(_) => &mut self.crashes,
             CauseKind::Killed(_) => &mut self.kills,
+            CauseKind::Chaos(_) => &mut self.by_chaos,
         };
         *alike = alike.saturating_add(1);
         let alike = *alike;
@@ -48,6 +50,11 @@ impl Causes {
     /// All of them, kept or not.
     pub(super) fn number(&self) -> u64 {
         self.omitted + (self.first.len() + self.last.len()) as u64
+    }
+
+    /// Attempts that chaos has ended.
+    pub(super) const fn by_chaos(&self) -> u32 {
+        self.by_chaos
     }
 
     /// Causes between the first and the last ones that are kept.

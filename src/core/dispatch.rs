@@ -89,11 +89,13 @@ impl Core {
     /// one it is known which item that will be.
     #[inline]
     pub(super) fn begin(&mut self, index: usize) {
+        self.chaos_begins(index);
         self.watch_oldest(index);
+        let awake_at = self.awake_at(index);
         let slot = &mut self.pool.slots[index];
         if let Some(lease) = slot.leases.front().filter(|lease| lease.start != Start::InBatch) {
             if self.policy.timeout.is_some() {
-                slot.watch = Some(Watch::new(lease.batch.first, self.now));
+                slot.watch = Some(Watch::new(lease.batch.first, awake_at));
             }
             self.await_start(index);
         }
@@ -103,13 +105,14 @@ impl Core {
     /// without an answer.
     pub(super) fn watch_oldest(&mut self, index: usize) {
         let (Some(timeout), Blame::OldestHeld) = (self.policy.timeout, self.policy.worker.blame) else { return };
+        let awake_at = self.awake_at(index);
         let slot = &mut self.pool.slots[index];
         if !matches!(slot.state, SlotState::Ready | SlotState::Draining) {
             return;
         }
         let Some(item) = slot.oldest_item() else { return self.clear_slot_timer(index) };
         if slot.watch.is_none_or(|watch| watch.item != item) {
-            slot.watch = Some(Watch::new(item, self.now));
+            slot.watch = Some(Watch::new(item, awake_at));
             self.set_slot_timer(index, timeout);
         }
     }

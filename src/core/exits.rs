@@ -36,7 +36,8 @@ impl Core {
     /// The exit of a process per item is the result of the item.
     fn on_item_exited(&mut self, index: usize, status: ExitStatus, usage: Usage) {
         let kill_reason = self.pool.slots[index].kill_reason.take();
-        let reason = KillReason::reason(kill_reason.as_ref(), status);
+        let by_chaos = self.is_by_chaos(index, status, kill_reason.as_ref(), None);
+        let reason = KillReason::of(kill_reason.as_ref(), status, by_chaos);
         let taken = self.pool.take(index, 1);
         self.mark_down(index);
         self.note_length(index, kill_reason.is_none() && status.is_success());
@@ -44,15 +45,16 @@ impl Core {
             self.note_success(index);
         }
         let Some((batch, priority)) = taken else { return };
-        let timed_out = matches!(kill_reason, Some(KillReason::TimedOut(_)));
+        let timed_out = !by_chaos && matches!(kill_reason, Some(KillReason::TimedOut(_)));
         let kind = match status {
+            _ if by_chaos => Some(Self::chaos_cause(status)),
             _ if timed_out => Some(CauseKind::Failed(self.timed_out(index))),
             ExitStatus::Code(0) => None,
             _ if kill_reason.is_some() => None,
             ExitStatus::Code(code) => Some(CauseKind::Failed(FailReason::Exited(code))),
             ExitStatus::Signal { .. } | ExitStatus::Unknown => Some(Self::death(status)),
         };
-        let decision = kind.map(|kind| self.decide_exit(index, batch, kind, status, kill_reason.as_ref()));
+        let decision = kind.map(|kind| self.decide_exit(index, batch, kind, status, &reason));
         let stays = kill_reason.is_some() && !timed_out && !status.is_success();
         let returns = stays && reason == EndReason::Relief && self.stage == Stage::Running;
         let skipped = stays && !returns;
@@ -60,7 +62,9 @@ impl Core {
             Some(decision) => Some(Self::fate(batch, decision)),
             None => returns.then_some((batch.first, ItemFate::Again(batch.attempt))),
         };
-        if kill_reason.is_none() && matches!(status, ExitStatus::Signal { .. } | ExitStatus::Unknown) {
+        if by_chaos {
+            self.count_chaos(1);
+        } else if kill_reason.is_none() && matches!(status, ExitStatus::Signal { .. } | ExitStatus::Unknown) {
             self.totals.deaths += 1;
         }
         // An exit code is an answer, a failure included, as for workers that stay.
@@ -93,7 +97,8 @@ impl Core {
     fn on_worker_exited(&mut self, index: usize, status: ExitStatus, usage: Usage, running: Option<ItemId>) {
         let slot = &mut self.pool.slots[index];
         let (kill_reason, refill) = (slot.kill_reason.take(), slot.refill);
-        let reason = KillReason::reason(kill_reason.as_ref(), status);
+        let by_chaos = self.is_by_chaos(index, status, kill_reason.as_ref(), running);
+        let reason = KillReason::of(kill_reason.as_ref(), status, by_chaos);
         let blamed = self.blamed(index, kill_reason.as_ref(), &reason, status, running);
         let idle = self.pool.slots[index].leases.is_empty();
         let slot = &self.pool.slots[index];
@@ -128,6 +133,9 @@ impl Core {
         };
         let held_items: u64 = held.iter().map(|lease| u64::from(lease.batch.count)).sum();
         let waiting = held_items.saturating_sub(u64::from(fate.is_some()));
+        if by_chaos {
+            self.count_chaos(held_items);
+        }
         self.report_exit(index, status, reason.clone(), fate, waiting, usage);
         let charge = decision.map(|(batch, decision)| {
             let priority =
@@ -151,11 +159,14 @@ impl Core {
         status: ExitStatus,
         running: Option<ItemId>,
     ) -> Option<(Batch, CauseKind)> {
+        let by_chaos = *reason == EndReason::Chaos;
         let crashed = match (kill_reason, reason) {
             (Some(KillReason::TimedOut(item)), _) => {
                 let batch = self.batch_of(index, *item)?;
-                return Some((batch, CauseKind::Failed(self.timed_out(index))));
+                let timed_out = || CauseKind::Failed(self.timed_out(index));
+                return Some((batch, if by_chaos { Self::chaos_cause(status) } else { timed_out() }));
             }
+            (_, EndReason::Chaos) => true,
             (_, EndReason::Own | EndReason::NoHello | EndReason::Protocol(_)) => true,
             (_, EndReason::Strategy) => mutant!(StrategyCharged, false, true),
             _ => false,
@@ -165,7 +176,11 @@ impl Core {
             let next = ItemId(ran.0.saturating_add(1));
             if self.pool.slots[index].holds(next) { next } else { ran }
         });
-        let kind = if *reason == EndReason::Own { Self::death(status) } else { CauseKind::Crashed(status) };
+        let kind = match reason {
+            EndReason::Chaos => Self::chaos_cause(status),
+            EndReason::Own => Self::death(status),
+            _ => CauseKind::Crashed(status),
+        };
         Some((self.batch_of(index, item)?, kind))
     }
 
@@ -177,6 +192,11 @@ impl Core {
             }
             _ => CauseKind::Crashed(status),
         }
+    }
+
+    /// The cause of a death by chaos.
+    fn chaos_cause(status: ExitStatus) -> CauseKind {
+        mutant!(ChaosCharged, CauseKind::Chaos(status), Self::death(status))
     }
 
     fn timed_out(&self, index: usize) -> FailReason {
@@ -307,9 +327,10 @@ impl Core {
             return;
         }
         let own = reason == EndReason::Own;
-        // A worker that made room is replaced whatever the restart type: it did not end for a reason of its own.
+        // A worker that made room, or that chaos ended, is replaced whatever the restart type: the reason is not its own.
         let gave_way = matches!(reason, EndReason::Relief | EndReason::GivenUp);
-        if !refill && !gave_way && !restart::wanted(self.policy.restart, own, status) {
+        let spared = gave_way || reason == EndReason::Chaos;
+        if !refill && !spared && !restart::wanted(self.policy.restart, own, status) {
             self.pool.mark_tried(index);
             self.pool.retire(index);
             self.last_end = Some((WorkerId::from_index(index), status.to_string()));

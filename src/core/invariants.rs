@@ -121,7 +121,9 @@ impl Core {
             flying += items;
         }
         let median_timer = self.median_limit.as_ref().and_then(|median| median.timer);
-        let others = [self.run_timer, self.grace_timer, self.gate.delay_timer, median_timer, self.hand_timer];
+        let chaos_timer = self.chaos.as_ref().and_then(|chaos| chaos.timer);
+        let others =
+            [self.run_timer, self.grace_timer, self.gate.delay_timer, median_timer, self.hand_timer, chaos_timer];
         timers += others.into_iter().flatten().count();
         hold!(timers == self.timers.len(), "{timers} timers are known, {} are set", self.timers.len());
         hold!(up == pool.up, "{up} workers are up, not {}", pool.up);

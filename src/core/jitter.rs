@@ -28,6 +28,18 @@ impl Jitter {
         }
     }
 
+    /// A number below `limit`, which is at least 1.
+    pub(super) fn below(&mut self, limit: u64) -> u64 {
+        self.next() % limit.max(1)
+    }
+
+    /// The time to the next of events that come by chance, so far apart on average: the exponential distribution.
+    pub(super) fn exponential(&mut self, mean: Duration) -> Duration {
+        // In (0, 1], with as many bits as a float holds.
+        let chance = ((self.next() >> 11) + 1) as f64 / (1_u64 << 53) as f64;
+        Duration((-chance.ln() * mean.0 as f64) as u64)
+    }
+
     /// A length between half of `delay` and all of it, so that items that failed together do not return together.
     pub(super) fn of(&mut self, delay: Duration) -> Duration {
         let half = delay.0 / 2;

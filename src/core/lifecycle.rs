@@ -5,11 +5,13 @@
 
 use super::Core;
 use super::action::Action;
+use super::chaos_plan::SlotChaos;
 use super::input::SpawnFailure;
 use super::queue::Queued;
 use super::reason::{Reason, TakeBackReason};
 use super::restart::Setback;
 use super::slot::{KillReason, Lease, SlotState, Watch};
+use super::timers::Timer;
 use crate::model::event::{RunEvent, Stage};
 use crate::model::ids::{Attempt, Batch, Incarnation, ItemId, WorkerId};
 use crate::model::outcome::{CauseKind, FailReason, RetryHint, StopReason};
@@ -93,7 +95,7 @@ impl Core {
         let Some(index) = self.live(worker, incarnation) else { return };
         let slot = &mut self.pool.slots[index];
         // What the core has ordered is no news.
-        if slot.is_held && by == Some(Signal::STOP) {
+        if (slot.is_held || slot.chaos.is_stopped()) && by == Some(Signal::STOP) {
             return;
         }
         // A process that was not spawned cannot stop.
@@ -128,6 +130,7 @@ impl Core {
             self.set_slot_timer(index, timeout);
         }
         self.watch_by_median(index);
+        self.chaos_begins(index);
     }
 
     pub(super) fn on_spawn_failed(&mut self, index: usize, failure: SpawnFailure) {
@@ -256,14 +259,20 @@ impl Core {
         let (Some(timeout), SlotState::Ready | SlotState::Draining) = (self.policy.timeout, slot.state) else { return };
         let Some(oldest) = slot.oldest_item() else { return };
         let item = self.running(index, running).filter(|item| slot.holds(*item)).unwrap_or(oldest);
+        let (timeout, awake_at) =
+            (Duration(timeout.0.saturating_add(self.chaos_delay(index, item).0)), self.awake_at(index));
         let slot = &mut self.pool.slots[index];
         match &mut slot.watch {
             Some(watch) if watch.item == item => {
+                let due = watch.due(timeout);
                 if watch.again(now) >= timeout {
                     self.time_out(index, item);
+                } else if self.chaos.is_some() && self.policy.worker.blame == Blame::OldestHeld {
+                    // It was stopped after this probe was ordered.
+                    self.timers.set(Timer::Slot(index), &mut slot.timer, due, now);
                 }
             }
-            _ => slot.watch = Some(Watch::new(item, now)),
+            _ => slot.watch = Some(Watch::new(item, awake_at)),
         }
     }
 
@@ -309,6 +318,7 @@ impl Core {
     }
 
     pub(super) fn time_out(&mut self, index: usize, item: ItemId) {
+        self.tell_hang(index, item);
         mutant!(TimeoutNever, self.terminate(index, KillReason::TimedOut(item)), {});
     }
 
@@ -450,6 +460,7 @@ impl Core {
         slot.passed_limit = None;
         (slot.was_ready, slot.answered, slot.output_held, slot.is_held) = (false, false, false, false);
         slot.settled = 0;
+        slot.chaos = SlotChaos::default();
         (slot.refill, slot.from_hand) = (false, false);
         self.pool.set_state(index, SlotState::Down);
     }

@@ -13,6 +13,8 @@ pub mod action;
 mod admission;
 mod arrivals;
 mod causes;
+mod chaos;
+mod chaos_plan;
 mod commit_order;
 mod credit;
 mod dispatch;
@@ -55,6 +57,7 @@ use crate::mutant::{any_is_on, mutant};
 use action::Action;
 use admission::Admission;
 use causes::Causes;
+use chaos_plan::Chaos;
 use commit_order::CommitOrder;
 use gate::StartGate;
 use halt::Breaker;
@@ -103,6 +106,8 @@ pub struct Core {
     gate: StartGate,
     /// Only with a limit that is a share of the median.
     median_limit: Option<MedianLimit>,
+    /// Only with a plan of chaos.
+    chaos: Option<Box<Chaos>>,
     jitter: Jitter,
     totals: Totals,
     /// The part of `totals` that an earlier run settled.
@@ -159,6 +164,7 @@ impl Core {
             breaker: Breaker::new(policy.dead_max),
             gate: StartGate::default(),
             median_limit: policy.timeout_percent.map(MedianLimit::new),
+            chaos: policy.chaos.map(|plan| Box::new(Chaos::new(plan))),
             jitter: Jitter::new(policy.seed),
             totals: Totals::default(),
             restored: Totals::default(),
@@ -207,6 +213,7 @@ impl Core {
                 Timer::MedianLimit => self.on_median_limit(),
                 Timer::StartDelay => self.on_start_delay_over(),
                 Timer::Hands => self.on_hand_timer(),
+                Timer::Chaos => self.on_chaos_timer(),
                 Timer::Slot(index) => {
                     self.pool.slots[index].timer = None;
                     self.on_slot_timer(index);
@@ -349,6 +356,7 @@ impl Core {
         for index in 0..self.pool.slots.len() {
             self.fill(index);
         }
+        self.begin_chaos();
     }
 
     /// The index of the slot that a fact is about, if the incarnation is the present one. Stale facts about workers are
@@ -405,8 +413,8 @@ impl Core {
     }
 
     fn set_slot_timer(&mut self, index: usize, wait: Duration) {
-        let place = &mut self.pool.slots[index].timer;
-        self.timers.set(Timer::Slot(index), place, self.now + wait, self.now);
+        let deadline = self.awake_at(index) + wait;
+        self.timers.set(Timer::Slot(index), &mut self.pool.slots[index].timer, deadline, self.now);
     }
     /// Nothing that the slot waits for has a deadline any more.
     fn clear_slot_timer(&mut self, index: usize) {

@@ -81,6 +81,8 @@ pub enum Reason {
     },
     /// Of `TakeBack`.
     TakeBack(TakeBackReason),
+    /// Of a `Kill` that ends or stops a worker: the plan of chaos.
+    Chaos,
 }
 
 /// Why a worker was chosen.
@@ -279,6 +281,7 @@ impl fmt::Display for Reason {
                     (EndReason::Stopped, _) => f.write_str("the run is terminated")?,
                     (EndReason::GivenUp, _) => f.write_str("an item that it holds was given up")?,
                     (EndReason::Relief, _) => f.write_str("the machine is short, and it began last")?,
+                    (EndReason::Chaos, _) => f.write_str("the plan of chaos says so")?,
                 }
                 if *step > 1 { write!(f, ", step {step} of the term sequence") } else { Ok(()) }
             }
@@ -291,6 +294,7 @@ impl fmt::Display for Reason {
             Self::Waits(reason) => reason.fmt(f),
             Self::InHand { queued } => write!(f, "its commands take short; {queued} queued"),
             Self::TakeBack(reason) => reason.fmt(f),
+            Self::Chaos => f.write_str("the plan of chaos says so"),
         }
     }
 }

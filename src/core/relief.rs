@@ -72,6 +72,7 @@ impl Core {
     fn hold(&mut self, index: usize) {
         if !std::mem::replace(&mut self.pool.slots[index].is_held, true) {
             self.pool.update_sets(index);
+            self.pool.slots[index].chaos.forget_stop();
             self.because(|_| Reason::Held);
             self.push_signal(index, Signal::STOP);
         }
@@ -100,11 +101,12 @@ impl Core {
         self.push_signal(index, signal);
         // What is stopped would get it when it goes on, and nothing else makes it do that.
         if signal != Signal::KILL {
+            self.end_chaos_stop(index);
             mutant!(HeldWorkerForgotten, self.go_on(index), {});
         }
     }
 
-    fn push_signal(&mut self, index: usize, signal: Signal) {
+    pub(super) fn push_signal(&mut self, index: usize, signal: Signal) {
         let (worker, incarnation) = self.ids(index);
         self.push(Action::Kill { worker, incarnation, signal });
     }

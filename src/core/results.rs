@@ -10,7 +10,7 @@ use super::halt;
 use super::queue::Queued;
 use super::reason::Reason;
 use super::slot::{KillReason, SlotState, Start, WorkerSlot};
-use crate::model::event::{ItemFate, RunEvent, Stage};
+use crate::model::event::{EndReason, ItemFate, RunEvent, Stage};
 use crate::model::exit::ExitStatus;
 use crate::model::exit_rule::{ExitRule, rule_for};
 use crate::model::ids::{Attempt, Batch, Incarnation, ItemId, WorkerId};
@@ -94,6 +94,7 @@ impl Core {
             );
             return;
         }
+        self.tell_slow(index, first, count, attempt);
         let slot = &self.pool.slots[index];
         let since = slot.leases.front().map_or(self.now, |lease| lease.since.max(slot.answered_at));
         let busy_ns = if busy_ns == 0 { self.now.since(since).0 } else { busy_ns };
@@ -135,6 +136,7 @@ impl Core {
         if !self.fits(index, failed.first, 1, failed.attempt) {
             return;
         }
+        self.tell_slow(index, failed.first, 1, failed.attempt);
         let slot = &self.pool.slots[index];
         let since = slot.leases.front().map_or(self.now, |lease| lease.since.max(slot.answered_at));
         let (busy_ns, held) = (self.now.since(since).0, HeldBefore::of(slot));
@@ -199,6 +201,7 @@ impl Core {
         if finished > 0 && begins && self.pool.slots[index].state == SlotState::Ready {
             self.begin(index);
         }
+        self.chaos_begins(index);
         mutant!(OldestLimitFromDispatch, self.watch_oldest(index), {});
         self.go_on_if_idle(index);
         self.await_leaving(index);
@@ -267,9 +270,11 @@ impl Core {
                 (mutant!(RetriesOffByOne, retries, retries.saturating_add(1)), Outcome::Failed)
             }
             CauseKind::Crashed(_) => (mutant!(CrashLimitOffByOne, crashes, crashes.saturating_add(1)), Outcome::Dead),
+            CauseKind::Chaos(_) => (u32::MAX, Outcome::Dead),
             CauseKind::Killed(_) => (policy.kill_limit.map_or(u32::MAX, |limit| limit.max(asked)), Outcome::Dead),
         };
-        let never = matches!(kind, CauseKind::Killed(_)) && policy.kill_limit.is_none();
+        let is_by_chaos = matches!(kind, CauseKind::Chaos(_));
+        let never = is_by_chaos || (matches!(kind, CauseKind::Killed(_)) && policy.kill_limit.is_none());
         let alike = causes.add(Cause { attempt: batch.attempt, worker: Some(WorkerId::from_index(index)), pid, kind });
         let hopeless = mutant!(HopelessRepeated, hint == RetryHint::Never, false);
         let over = hopeless || (alike >= limit && !never);
@@ -291,10 +296,10 @@ impl Core {
         batch: Batch,
         kind: CauseKind,
         status: ExitStatus,
-        kill_reason: Option<&KillReason>,
+        reason: &EndReason,
     ) -> FailureDecision {
         let rules = mutant!(ExitRulesIgnored, self.policy.exit_rules.as_slice(), &[]);
-        let Some(rule) = rule_for(rules, status).filter(|_| kill_reason.is_none()) else {
+        let Some(rule) = rule_for(rules, status).filter(|_| *reason == EndReason::Own) else {
             return self.decide_failure(index, batch, kind, RetryHint::Default);
         };
         let hint = if rule == ExitRule::Retry { RetryHint::Always } else { RetryHint::Never };
@@ -338,7 +343,9 @@ impl Core {
             return None;
         }
         self.totals.retried += 1;
-        let delay = self.retry_delay(batch.attempt);
+        let is_by_chaos = causes.last().is_some_and(|cause| matches!(cause.kind, CauseKind::Chaos(_)));
+        let own = Attempt(batch.attempt.0.saturating_sub(causes.by_chaos()));
+        let delay = if is_by_chaos { Duration::ZERO } else { self.retry_delay(own) };
         if let Some(cause) = causes.last().cloned() {
             let item = batch.first;
             self.report(RunEvent::ItemRetried { item, attempt, delay, cause, shown_item: None });

@@ -230,6 +230,7 @@ impl Core {
         self.timers.clear(Timer::WholeRun, &mut self.run_timer);
         self.timers.clear(Timer::StartDelay, &mut self.gate.delay_timer);
         self.timers.clear(Timer::Hands, &mut self.hand_timer);
+        self.end_chaos();
         let reason = self.reason.clone().unwrap_or(StopReason::SourceEnded);
         let outcome = RunOutcome { reason, totals: self.totals, halted: self.halted.clone() };
         self.report(RunEvent::RunFinished(outcome.clone()));

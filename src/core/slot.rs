@@ -3,6 +3,7 @@
 //! Invariant: a slot is a record. The state changes through [`Pool::set_state`](super::pool::Pool::set_state)
 //! alone, so that the pool's counters and sets follow it.
 
+use super::chaos_plan::SlotChaos;
 use super::credit::BatchSizer;
 use super::restart::SlotHistory;
 use crate::model::event::EndReason;
@@ -50,6 +51,11 @@ pub(super) enum KillReason {
 }
 
 impl KillReason {
+    /// The same, unless chaos has ended it.
+    pub(super) fn of(kill_reason: Option<&Self>, status: ExitStatus, by_chaos: bool) -> EndReason {
+        if by_chaos { EndReason::Chaos } else { Self::reason(kill_reason, status) }
+    }
+
     /// The reason as the event reports it. If a worker was asked to leave and then fails, it ended by itself.
     pub(super) fn reason(kill_reason: Option<&Self>, status: ExitStatus) -> EndReason {
         match kill_reason {
@@ -154,6 +160,8 @@ pub(super) struct WorkerSlot {
     pub(super) from_hand: bool,
     /// When its process was spawned.
     pub(super) spawned_at: Instant,
+    /// What chaos has done to its process.
+    pub(super) chaos: SlotChaos,
 }
 
 /// The item that a worker runs, and its time so far.
@@ -174,6 +182,16 @@ impl Watch {
     pub(super) fn again(&mut self, now: Instant) -> Duration {
         self.probed_at = now;
         now.since(self.since)
+    }
+
+    /// When its time has reached this limit.
+    pub(super) fn due(&self, limit: Duration) -> Instant {
+        self.since + limit
+    }
+
+    /// So much time from now on does not count.
+    pub(super) fn delay(&mut self, time: Duration) {
+        self.since = self.since + time;
     }
 
     /// The time since the last probe does not count.
@@ -213,6 +231,7 @@ impl WorkerSlot {
             hand: Hand::default(),
             from_hand: false,
             spawned_at: Instant::ZERO,
+            chaos: SlotChaos::default(),
         }
     }
 

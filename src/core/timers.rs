@@ -21,6 +21,8 @@ pub(super) enum Timer {
     Slot(usize),
     /// An item has been in hand for too long.
     Hands,
+    /// Chaos has something to do.
+    Chaos,
 }
 
 #[derive(Debug, Default)]

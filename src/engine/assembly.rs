@@ -392,6 +392,7 @@ fn thread_main(task: &str, delay: Duration, config: &Config, delimiter: u8) -> R
         delay: std::time::Duration::from_nanos(delay.0),
         delimiter,
         timed: wants_item_times(config),
+        chaos: config.policy.chaos,
         traced: config.trace.is_on(),
     };
     Ok(Arc::new(move |end, progress, token| worker::threads::serve(&duty, end, progress, token)))

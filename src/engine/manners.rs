@@ -93,6 +93,8 @@ pub fn environment(
     ];
     // A program that is not on our SDK has no use for what that reads.
     let of_sdk = of_sdk.into_iter().filter(|_| manners.handshake == Handshake::Hello);
+    let chaos = config.policy.chaos.filter(|plan| plan.is_about_items() && manners.handshake == Handshake::Hello);
+    let of_sdk = of_sdk.chain(chaos.map(|plan| (names::CHAOS, plan.to_string())));
     let of_run = of_all.into_iter().chain(of_sdk).map(|(name, value)| (name.into(), value.into()));
     kept.chain(set).chain(of_run).map(entry).collect()
 }

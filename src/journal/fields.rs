@@ -128,6 +128,7 @@ impl<'a> Fields<'a> {
             6 => CauseKind::Failed(FailReason::Panicked(self.text()?.to_owned())),
             7 => CauseKind::Failed(FailReason::NotStarted(self.text()?.to_owned())),
             8 => CauseKind::Failed(FailReason::Rejected(self.text()?.to_owned())),
+            9 => CauseKind::Chaos(self.exit()?),
             _ => return None,
         })
     }

@@ -460,6 +460,10 @@ fn put_cause_kind(out: &mut Vec<u8>, kind: &CauseKind) {
             out.push(2);
             put_exit(out, *exit);
         }
+        CauseKind::Chaos(exit) => {
+            out.push(9);
+            put_exit(out, *exit);
+        }
         CauseKind::Failed(FailReason::Exited(code)) => out.extend([3, *code]),
         CauseKind::Failed(FailReason::TimedOut { limit }) => {
             out.push(4);

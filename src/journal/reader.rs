@@ -296,6 +296,15 @@ pub(super) mod tests {
     }
 
     #[test]
+    fn an_attempt_that_chaos_has_ended_comes_back() {
+        let kind = CauseKind::Chaos(ExitStatus::Signal { signal: Signal::SEGV, core_dumped: false });
+        let causes = vec![Cause { attempt: Attempt(7), worker: None, pid: Some(8), kind }].into();
+        let records = [JournalRecord::Retried { item: ItemId(3), after: Duration(9), at: Duration(2), causes }];
+        let (bytes, _) = journal(&records);
+        assert_eq!(read(&bytes).0, records);
+    }
+
+    #[test]
     fn what_is_no_journal_is_told() {
         let (bytes, _) = journal(&records());
         let error = |bytes: &[u8]| JournalReader::new(bytes).unwrap_err();

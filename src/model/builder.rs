@@ -6,6 +6,7 @@
 #![deny(missing_docs)]
 
 use super::arrangement::Arrangement;
+use super::chaos::ChaosPlan;
 use super::config::{
     ColorMode, EarlierRun, Grouping, InputSpec, JobLogSpec, OutputMode, ProgressMode, QuotingShell, ResultsSpec,
     ShowWhen, SummaryMode,
@@ -250,6 +251,9 @@ config_builder! {
         halt: Halt,
         /// Stop as xargs does, if a command exits with 255 or a signal ends it.
         stop_at_abort: bool,
+        /// What the run does to its own workers, as the world would: for whoever wants to see it, or to test a worker. Default:
+        /// nothing.
+        chaos: ChaosPlan,
         /// Limit for the whole run, more than 0. Default: none.
         run_timeout: Duration,
         /// The seed for the jitter of delays. Default: the host's.

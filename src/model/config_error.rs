@@ -4,6 +4,7 @@
 
 pub use super::setting::Setting;
 
+use super::chaos::ChaosKind;
 use super::config::OutputMode;
 use super::exit_rule::{ExitMatch, ExitRule};
 use super::spec::{ITEM_BYTES_MAX, ProtocolKind, TASKS, TransportKind};
@@ -304,6 +305,38 @@ pub enum ConfigError {
         /// The end of the command.
         status: ExitMatch,
     },
+    /// A thread gets no signal of its own, and is not ended alone.
+    #[error("chaos cannot do {kind} to a thread; leave {kind} out, or run workers as processes")]
+    ChaosOfThreads {
+        /// The part to leave out.
+        kind: ChaosKind,
+    },
+    /// Workers on the SDK alone tear their result.
+    #[error(
+        "chaos tears the results of the built-in worker and of programs on our SDK; leave torn out for commands and for the \
+         protocols lines and json"
+    )]
+    ChaosTorn,
+    /// Nothing would end an item that hangs.
+    #[error(
+        "with hang in chaos items are never answered for, and a time limit alone ends them; set a timeout, such as 1s"
+    )]
+    ChaosHang,
+    /// The time of a stop would move the median.
+    #[error("chaos with {kind} needs a fixed time limit; give the timeout as a time, not as N%, or leave {kind} out")]
+    ChaosMedian {
+        /// The part to leave out.
+        kind: ChaosKind,
+    },
+    /// A command that is stopped gives the terminal back.
+    #[error("chaos cannot be done to a command that has the terminal; leave one of them out")]
+    ChaosTerminal,
+    /// A command that got many blocks cannot get them again.
+    #[error("chaos ends commands, and with round robin none of them can run again; leave one of them out")]
+    ChaosRoundRobin,
+    /// Nothing is started.
+    #[error("in a dry run nothing is started, and chaos has nothing to do; leave one of them out")]
+    ChaosOfNothing,
     /// `run_id` is empty, or has a character that is not allowed.
     #[error("`run_id` is part of paths and keys; use letters, digits and `-`, at least one")]
     RunId,

@@ -34,6 +34,7 @@ impl ConfigBuilder {
         self.check_worker()?;
         self.check_protocol()?;
         self.check_terminal()?;
+        self.check_chaos()?;
         self.check_surroundings()?;
         if is_set(self.quiet) && self.summary == Some(SummaryMode::Always) {
             return Err(ConfigError::QuietSummary);

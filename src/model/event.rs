@@ -2,6 +2,7 @@
 
 #![deny(missing_docs)]
 
+use super::chaos::ChaosKind;
 use super::exit::{ExitStatus, Usage};
 use super::ids::{Attempt, Incarnation, ItemId, WorkerId};
 use super::outcome::{RunOutcome, Settlement, StopReason};
@@ -30,6 +31,8 @@ pub enum EndReason {
     Relief,
     /// An item that it held was given up. Its other items go back uncharged.
     GivenUp,
+    /// The run did it, by its plan of chaos. Its items go back uncharged.
+    Chaos,
 }
 
 /// What happens to the item that a worker was at when it ended.
@@ -226,4 +229,20 @@ pub enum RunEvent {
     },
     /// The last event of a run. No process is left.
     RunFinished(RunOutcome),
+    /// The run did this to a worker, by its plan of chaos. What a worker does to itself by that plan is reported once the run
+    /// knows of it: a slow item at its answer, a hang at its time limit, a torn result at the end of its worker.
+    Chaos {
+        /// What.
+        kind: ChaosKind,
+        /// The slot, from 1.
+        worker: WorkerId,
+        /// Which process of the slot, from 1.
+        incarnation: Incarnation,
+        /// The process in the system.
+        pid: u32,
+        /// The item, where it is known.
+        item: Option<ItemId>,
+        /// How long a stop, or the delay of an item, lasts.
+        time: Option<Duration>,
+    },
 }

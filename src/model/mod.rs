@@ -5,6 +5,8 @@
 pub(crate) mod arranged;
 pub mod arrangement;
 pub mod builder;
+pub mod chaos;
+mod chaos_settings;
 pub mod command;
 pub mod config;
 pub mod config_error;

@@ -78,6 +78,8 @@ pub enum CauseKind {
     Failed(FailReason),
     /// The run was stopped, and its worker ended so while the item was running. The item is skipped.
     Interrupted(ExitStatus),
+    /// The run ended the worker under the item, by its plan of chaos. It counts toward no limit.
+    Chaos(ExitStatus),
 }
 
 impl CauseKind {
@@ -87,7 +89,7 @@ impl CauseKind {
         match self {
             Self::Crashed(exit) => Some(*exit),
             Self::Killed(signal) => Some(ExitStatus::Signal { signal: *signal, core_dumped: false }),
-            Self::Failed(_) | Self::Interrupted(_) => None,
+            Self::Failed(_) | Self::Interrupted(_) | Self::Chaos(_) => None,
         }
     }
 }
@@ -271,6 +273,10 @@ pub struct Totals {
     pub stale: u64,
     /// Items among `accepted` that had their outcome from an earlier run; the outcome is counted above.
     pub restored: u64,
+    /// Processes that the run ended by its plan of chaos; not counted in `deaths`.
+    pub chaos_deaths: u64,
+    /// Items that came back from them, to go to a worker again.
+    pub chaos_returned: u64,
 }
 
 impl Totals {

@@ -95,6 +95,7 @@ impl ConfigBuilder {
             explains: self.trace_spec().is_on(),
             seed: self.seed.unwrap_or(self.host.seed),
             in_hand: per_item && !self.looks_at_starts(),
+            chaos: self.chaos_plan(),
         }
     }
 

@@ -2,6 +2,7 @@
 
 #![deny(missing_docs)]
 
+use super::chaos::ChaosPlan;
 use super::exit_rule::{ExitMatch, ExitRule};
 use super::ids::ItemId;
 use super::signal::Signal;
@@ -392,6 +393,8 @@ pub struct Policy {
     pub seed: u64,
     /// A slot of commands may be given its next item while its present command runs, to be started at its end.
     pub in_hand: bool,
+    /// What the run does to its own workers, with its seed; `None`: nothing.
+    pub chaos: Option<ChaosPlan>,
 }
 
 impl Policy {
@@ -409,7 +412,7 @@ impl Policy {
     #[must_use]
     pub fn gives_in_hand(&self) -> bool {
         let decides = |halt: Halt| halt.on != HaltOn::Fail;
-        let is_free = self.start_delay.is_none() && !self.halt.is_some_and(decides);
+        let is_free = self.start_delay.is_none() && self.chaos.is_none() && !self.halt.is_some_and(decides);
         self.in_hand && is_free && self.worker.starts_with_item() && self.queue_order == QueueOrder::Fifo
     }
 

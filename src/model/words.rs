@@ -39,6 +39,7 @@ pub fn cause(cause: &Cause) -> String {
         CauseKind::Killed(signal) => format!("signal {signal} from outside"),
         CauseKind::Failed(reason) => reason.to_string(),
         CauseKind::Interrupted(status) => format!("{status}, the run was stopped"),
+        CauseKind::Chaos(status) => format!("ended by chaos: {status}"),
     }
 }
 
@@ -172,6 +173,7 @@ pub const fn reason(reason: &EndReason) -> &'static str {
         EndReason::Stopped => "stopped",
         EndReason::Relief => "relief",
         EndReason::GivenUp => "given_up",
+        EndReason::Chaos => "chaos",
     }
 }
 
@@ -195,6 +197,7 @@ pub fn exit(exit: ExitStatus, reason: &EndReason) -> String {
         EndReason::Stopped => "the run was stopped",
         EndReason::Relief => "made room",
         EndReason::GivenUp => "its item was given up",
+        EndReason::Chaos => return format!("ended by chaos: {text}"),
     };
     text.push_str(", ");
     text.push_str(why);

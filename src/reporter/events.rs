@@ -160,11 +160,21 @@ fn push_event(out: &mut Vec<u8>, now: Instant, event: &RunEvent) {
             push_reason(&mut object, reason);
             object.end_line();
         }
-        RunEvent::Scaled { from, to } => {
-            push_scaled(begin(out, now, "scaled"), *from, *to);
-        }
+        RunEvent::Scaled { from, to } => push_scaled(begin(out, now, "scaled"), *from, *to),
         RunEvent::RunFinished(outcome) => push_finish(begin(out, now, "run_finished"), outcome),
+        RunEvent::Chaos { .. } => push_chaos(out, now, event),
     }
+}
+
+fn push_chaos(out: &mut Vec<u8>, now: Instant, event: &RunEvent) {
+    let RunEvent::Chaos { kind, worker, incarnation, pid, item, time } = event else { return };
+    let mut object = begin_process(out, now, "chaos", *worker, *incarnation, Some(*pid));
+    object.text("kind", kind.name());
+    object.number_if("item", item.map(|item| item.0));
+    if let Some(time) = time {
+        object.seconds("time", time.0);
+    }
+    object.end_line();
 }
 
 /// A signal, and a number that may be unknown.
@@ -281,5 +291,8 @@ fn push_finish(mut object: Object<'_>, outcome: &RunOutcome) {
     object.number("deaths", totals.deaths);
     object.number("spawned", totals.spawned);
     object.number("stale", totals.stale);
+    let is_by_chaos = totals.chaos_deaths > 0;
+    object.number_if("chaos_deaths", is_by_chaos.then_some(totals.chaos_deaths));
+    object.number_if("chaos_returned", is_by_chaos.then_some(totals.chaos_returned));
     object.end_line();
 }

@@ -56,6 +56,7 @@ fn policy(worker: WorkerContract) -> Policy {
         explains: false,
         seed: 1,
         in_hand: false,
+        chaos: None,
     }
 }
 

@@ -40,6 +40,8 @@ pub struct Summary {
     asked_for: bool,
     /// A worker has sent its hello, or a command was started.
     any_was_ready: bool,
+    /// The run has a plan of chaos.
+    has_chaos: bool,
 }
 
 /// A process, or all the processes of a slot.
@@ -95,6 +97,7 @@ impl Summary {
             digest: digest.cloned(),
             asked_for: output.summary == SummaryMode::Always,
             any_was_ready: policy.worker.starts_with_item(),
+            has_chaos: policy.chaos.is_some(),
         })
     }
 
@@ -139,6 +142,7 @@ impl Summary {
             as_planned && totals.failed + totals.dead + (totals.skipped - totals.declined) + totals.deaths == 0;
         match self.mode {
             SummaryMode::Always => true,
+            SummaryMode::Auto if self.has_chaos => outcome.reason != StopReason::SinkClosed,
             // The notice says all: no worker has ever worked.
             SummaryMode::Auto if matches!(outcome.reason, StopReason::RestartLimit { .. }) && !self.any_was_ready => {
                 false
@@ -233,6 +237,16 @@ fn totals_line(now: Instant, totals: &Totals) -> String {
     line
 }
 
+/// `17 deaths by chaos, 17 items returned or tried again, 0 lost`
+fn chaos_line(totals: &Totals) -> String {
+    format!(
+        "{} by chaos, {} returned or tried again, {} lost\n",
+        counted(totals.chaos_deaths, "death", "deaths"),
+        counted(totals.chaos_returned, "item", "items"),
+        totals.accepted.saturating_sub(totals.settled()),
+    )
+}
+
 impl Reporter for Summary {
     fn event(&mut self, now: Instant, event: &RunEvent, _: &mut Outbox, err: &mut Outbox) -> Result<(), ReporterError> {
         match event {
@@ -251,6 +265,9 @@ impl Reporter for Summary {
                     buffer.extend_from_slice(digest.borrow().text(self.asked_for).as_bytes());
                 }
                 buffer.extend_from_slice(totals_line(now, &outcome.totals).as_bytes());
+                if self.has_chaos {
+                    buffer.extend_from_slice(chaos_line(&outcome.totals).as_bytes());
+                }
             }
             _ => {}
         }

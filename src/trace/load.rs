@@ -78,7 +78,7 @@ mod tests {
     }
 
     const DONE: Topic = Topic::Settled { outcome: Outcome::Done, in_turn: true };
-    const RETRIED: Topic = Topic::Retried { delay: Duration::ZERO };
+    const RETRIED: Topic = Topic::Retried { delay: Duration::ZERO, by_chaos: false };
     const RETURNED: Topic = Topic::Returned { running: None };
 
     #[test]

@@ -12,7 +12,7 @@ use crate::core::reason::Reason;
 use crate::model::command::Origin;
 use crate::model::event::RunEvent;
 use crate::model::ids::{Attempt, Batch, Incarnation, WorkerId};
-use crate::model::outcome::{Outcome, Settlement};
+use crate::model::outcome::{CauseKind, Outcome, Settlement};
 use crate::model::time::Instant;
 use std::collections::{BTreeMap, VecDeque};
 
@@ -287,7 +287,8 @@ impl Narrator {
                 self.of_worker(step, *worker, *incarnation)
             }
             RunEvent::WorkerStopped { worker, incarnation, .. }
-            | RunEvent::WorkerContinued { worker, incarnation, .. } => {
+            | RunEvent::WorkerContinued { worker, incarnation, .. }
+            | RunEvent::Chaos { worker, incarnation, .. } => {
                 let step = Step { kind: StepKind::Signal, from: Party::Outside, to: Party::Worker(*worker), ..step };
                 self.of_worker(step, *worker, *incarnation)
             }
@@ -401,7 +402,9 @@ const fn topic_of(event: &RunEvent) -> Topic {
         RunEvent::WorkerExited { exit, .. } => Topic::Exited(*exit),
         RunEvent::WorkerStopped { .. } | RunEvent::WorkerContinued { .. } => Topic::Stopped,
         RunEvent::ItemsReturned { running, .. } => Topic::Returned { running: *running },
-        RunEvent::ItemRetried { delay, .. } => Topic::Retried { delay: *delay },
+        RunEvent::ItemRetried { delay, cause, .. } => {
+            Topic::Retried { delay: *delay, by_chaos: matches!(cause.kind, CauseKind::Chaos(_)) }
+        }
         RunEvent::Stopping { .. } => Topic::Stopping,
         RunEvent::RunStarted { .. }
         | RunEvent::WorkerRestarting { .. }
@@ -410,6 +413,7 @@ const fn topic_of(event: &RunEvent) -> Topic {
         | RunEvent::SourceLost { .. }
         | RunEvent::SignalReceived { .. }
         | RunEvent::Scaled { .. }
+        | RunEvent::Chaos { .. }
         | RunEvent::RunFinished(_) => Topic::Other,
     }
 }

@@ -223,6 +223,11 @@ pub fn event(event: &RunEvent) -> String {
             };
             why.map_or_else(|| how.to_owned(), |why| format!("{how} ({why})"))
         }
+        RunEvent::Chaos { kind, item, time, .. } => {
+            let at = item.map(|item| format!(" at item {item}")).unwrap_or_default();
+            let length = time.map(|time| format!(" for {}", seconds(time))).unwrap_or_default();
+            format!("{kind} by chaos{at}{length}")
+        }
         RunEvent::Scaled { from, to } => format!("goes on with {to} workers instead of {from}"),
         RunEvent::RunFinished(outcome) => {
             let totals = &outcome.totals;
@@ -262,7 +267,7 @@ pub fn is_bad_end(event: &RunEvent) -> bool {
     match event {
         RunEvent::WorkerExited { exit, reason: EndReason::Asked | EndReason::Own, .. } => !exit.is_success(),
         RunEvent::WorkerExited {
-            reason: EndReason::Stopped | EndReason::Strategy | EndReason::Relief | EndReason::GivenUp,
+            reason: EndReason::Stopped | EndReason::Strategy | EndReason::Relief | EndReason::GivenUp | EndReason::Chaos,
             ..
         } => false,
         RunEvent::WorkerExited { .. } | RunEvent::WorkerNotSpawned { .. } | RunEvent::SourceLost { .. } => true,

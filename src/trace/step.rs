@@ -122,6 +122,8 @@ pub enum Topic {
     /// An item is in the queue again as another attempt, once `delay` has passed.
     Retried {
         delay: Duration,
+        /// Chaos ended the attempt before, which counts toward nothing.
+        by_chaos: bool,
     },
     /// Items have their outcome. `in_turn`: it may be shown at once.
     Settled {

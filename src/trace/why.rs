@@ -210,7 +210,7 @@ impl<'a> Teller<'a> {
             Topic::Answer if is_of_holder => self.answered(step, batch),
             Topic::Spawned if is_of_holder => self.spawned(at, step),
             Topic::Returned { running } => self.returned(at, *running),
-            Topic::Retried { delay } => self.retried(at, *delay, step),
+            Topic::Retried { delay, by_chaos } => self.retried(at, *delay, *by_chaos, step),
             Topic::Settled { outcome, in_turn } => self.settled(at, outcome, *in_turn, batch, step),
             Topic::Commit => self.committed(at),
             _ => {}
@@ -412,9 +412,15 @@ impl<'a> Teller<'a> {
         self.queue(at);
     }
 
-    fn retried(&mut self, at: Instant, delay: Duration, step: &Step) {
-        let why = step.because.as_ref().map_or_else(String::new, |why| format!("; {why}"));
-        self.say(at, format!("The attempt is charged to it: {}{why}.", step.label));
+    fn retried(&mut self, at: Instant, delay: Duration, by_chaos: bool, step: &Step) {
+        let why = step.because.as_ref().filter(|_| !by_chaos);
+        let why = why.map_or_else(String::new, |why| format!("; {why}"));
+        let how = if by_chaos {
+            "The run did that by its plan, so it counts toward no limit"
+        } else {
+            "The attempt is charged to it"
+        };
+        self.say(at, format!("{how}: {}{why}.", step.label));
         self.holder = None;
         self.queue(at + delay);
     }

@@ -37,6 +37,8 @@ pub const SPIN: &str = "SUPERVISOR_SPIN";
 pub const ITEM_TIMES: &str = "SUPERVISOR_ITEM_TIMES";
 /// `1` if the times of the work on each frame are wanted.
 pub const WORK_TIMES: &str = "SUPERVISOR_WORK_TIMES";
+/// What the worker does to its own items, as `--chaos` spells it; only in a run with such a plan.
+pub const CHAOS: &str = "SUPERVISOR_CHAOS";
 /// The slot, from 1; for the worker's own use.
 pub const WORKER: &str = "SUPERVISOR_WORKER";
 /// The run's name; for the worker's own use.
@@ -75,7 +77,7 @@ pub fn meaning(name: &str) -> &'static str {
     }
 }
 
-const ALL: [&str; 23] = [
+const ALL: [&str; 24] = [
     FD_IN,
     FD_OUT,
     FD_MEMORY,
@@ -92,6 +94,7 @@ const ALL: [&str; 23] = [
     SPIN,
     ITEM_TIMES,
     WORK_TIMES,
+    CHAOS,
     WORKER,
     RUN,
     ITEM,

@@ -2,6 +2,7 @@
 //!
 //! Invariant: reads and checks variables; opens no descriptor.
 
+use crate::model::chaos::ChaosPlan;
 use crate::model::spec::TransportKind;
 use crate::transport;
 use crate::wire::names;
@@ -24,6 +25,8 @@ pub(super) struct Environment {
     pub timed: bool,
     /// The times of the work on each frame are wanted.
     pub traced: bool,
+    /// What happens to its items.
+    pub chaos: Option<ChaosPlan>,
 }
 
 /// What is wrong with the environment.
@@ -51,6 +54,7 @@ impl Environment {
             delimiter: read.number(names::DELIMITER)?,
             timed: read.is_wanted(names::ITEM_TIMES),
             traced: read.is_wanted(names::WORK_TIMES),
+            chaos: read.is_set(names::CHAOS).then(|| read.value(names::CHAOS, |plan| plan.parse().ok())).transpose()?,
         })
     }
 }
@@ -137,13 +141,17 @@ mod tests {
             delimiter: b'\n',
             timed: false,
             traced: false,
+            chaos: None,
         };
         assert_eq!(read(&[]), Ok(expected.clone()));
         let one = vec![(vec!["SUPERVISOR_FD_IN", "SUPERVISOR_FD_OUT"], 3)];
         assert_eq!(read(&[("SUPERVISOR_FD_OUT", Some("3"))]).unwrap().fds, one);
         let timed = Environment { timed: true, ..expected.clone() };
         assert_eq!(read(&[("SUPERVISOR_ITEM_TIMES", Some("1"))]), Ok(timed));
-        assert_eq!(read(&[("SUPERVISOR_WORK_TIMES", Some("1"))]), Ok(Environment { traced: true, ..expected }));
+        assert_eq!(read(&[("SUPERVISOR_WORK_TIMES", Some("1"))]), Ok(Environment { traced: true, ..expected.clone() }));
+        let chaos = Environment { chaos: "torn=1%,seed=7".parse().ok(), ..expected };
+        assert_eq!(read(&[("SUPERVISOR_CHAOS", Some("torn=1%,seed=7"))]), Ok(chaos));
+        assert!(read(&[("SUPERVISOR_CHAOS", Some("torn"))]).is_err());
     }
 
     #[test]

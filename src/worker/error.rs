@@ -24,4 +24,7 @@ pub(super) enum WorkerError {
     /// There is no supervisor to report to.
     #[error("reach the supervisor: it is gone")]
     SupervisorGone,
+    /// By the plan of chaos.
+    #[error("write a result whole: the plan of chaos tore it")]
+    Torn,
 }

@@ -23,6 +23,7 @@
 #![deny(missing_docs)]
 
 mod builtin;
+mod chaos;
 mod environment;
 mod error;
 mod frames;

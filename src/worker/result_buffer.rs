@@ -7,17 +7,20 @@
 //! Invariant: the progress page says *none* before anything is written. A worker that waits in a write has finished
 //! its last item.
 
+use super::chaos;
 use super::error::WorkerError;
 use super::frames::FrameBuffer;
 use super::items::Items;
 use super::pace::Pace;
 use super::{Failure, Handler, Item, Output, panics};
+use crate::model::chaos::{ChaosPlan, ItemChaos};
 use crate::model::ids::{Attempt, Batch, ItemId};
 use crate::model::spec::ITEM_BYTES_MAX;
 use crate::protocol::frames;
 use crate::sys::clock::monotonic_ns;
 use crate::transport::progress_page::ProgressWriter;
 use crate::transport::{InputIntegrity, ResultsOut, Staging, StagingArea};
+use crate::wire;
 use crate::wire::message::{FromWorker, REASON_BYTES_MAX};
 use crate::wire::times::{self, Pair};
 use std::io::{self, ErrorKind};
@@ -84,6 +87,8 @@ pub(super) struct ResultBuffer {
     noted: bool,
     /// Results are sent when those of the open group have this many bytes.
     group_bytes_max: usize,
+    /// What happens to items.
+    chaos: Option<Box<ChaosPlan>>,
 }
 
 impl ResultBuffer {
@@ -114,7 +119,14 @@ impl ResultBuffer {
             group: Batch { first: ItemId(0), count: 0, attempt: Attempt::FIRST },
             times: Vec::new(),
             group_bytes_max: FLUSH_BYTES,
+            chaos: None,
         }
+    }
+
+    /// Items are slow, hang, or have their result torn.
+    pub(super) fn with_chaos(mut self, chaos: Option<ChaosPlan>) -> Self {
+        self.chaos = chaos.filter(ChaosPlan::is_about_items).map(Box::new);
+        self
     }
 
     /// Each frame of results comes with the times of the work on its items.
@@ -209,6 +221,9 @@ impl ResultBuffer {
                 self.started_ns = monotonic_ns();
             }
             self.progress.begin(item.id);
+            if self.chaos.is_some() {
+                self.strike(handler, &item)?;
+            }
             let answer = handler.handle(&item, &mut self.output);
             self.note_time();
             match answer {
@@ -218,6 +233,36 @@ impl ResultBuffer {
             self.leave_if_due()?;
         }
         Ok(!self.progress.recalled())
+    }
+
+    /// Does to an item what the plan of chaos has for it, before its handler sees it.
+    #[cold]
+    fn strike(&mut self, handler: &mut impl Handler, item: &Item<'_>) -> Result<(), WorkerError> {
+        match self.chaos.as_deref().and_then(|plan| plan.of_item(item.id, item.attempt)) {
+            Some(ItemChaos::Slow(time)) => chaos::delay(time),
+            Some(ItemChaos::Hang) => chaos::hang(),
+            Some(ItemChaos::Torn) => return self.tear(handler, item),
+            None => {}
+        }
+        Ok(())
+    }
+
+    /// Sends the results before this item's whole, and the first half of this one's.
+    ///
+    /// # Errors
+    /// Always: the worker ends.
+    fn tear(&mut self, handler: &mut impl Handler, item: &Item<'_>) -> Result<(), WorkerError> {
+        self.flush()?;
+        self.progress.begin(item.id);
+        // It is torn whether it succeeded or not.
+        let _ = handler.handle(item, &mut self.output);
+        let done =
+            FromWorker::Done { first: item.id.0, count: 1, attempt: item.attempt.0, busy_ns: 1, timed: self.timed };
+        let mut frame = Vec::new();
+        wire::append(&done, self.output.present(), &mut frame)?;
+        frame.truncate(frame.len() / 2);
+        self.results.send(&frame).map_err(unsent)?;
+        Err(WorkerError::Torn)
     }
 
     #[cold]

@@ -9,6 +9,7 @@ use super::environment::Environment;
 use super::error::WorkerError;
 use super::result_buffer::ResultBuffer;
 use super::{Handler, panics};
+use crate::model::chaos::TORN_CODE;
 use crate::model::ids::{Attempt, Batch, ItemId};
 use crate::model::signal::Signal;
 use crate::model::text::escaped;
@@ -47,6 +48,7 @@ pub(super) fn exit_code(ended: Result<(), WorkerError>) -> u8 {
     match ended {
         Ok(()) => 0,
         Err(WorkerError::SupervisorGone) => 1,
+        Err(WorkerError::Torn) => TORN_CODE,
         Err(WorkerError::Environment(error)) => {
             report(&error.to_string());
             2
@@ -100,6 +102,7 @@ fn connect() -> Result<Server, WorkerError> {
     let integrity = connection.items.integrity();
     let result_buffer = ResultBuffer::new(connection.results, integrity, progress, environment.timed);
     let result_buffer = if environment.traced { result_buffer.with_work_times() } else { result_buffer };
+    let result_buffer = result_buffer.with_chaos(environment.chaos);
     Ok(Server { items: connection.items, result_buffer, token: environment.token, delimiter: environment.delimiter })
 }
 

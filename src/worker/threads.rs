@@ -15,6 +15,7 @@ use super::error::WorkerError;
 use super::result_buffer::ResultBuffer;
 use super::serve::{Server, exit_code};
 use super::tasks::Task;
+use crate::model::chaos::ChaosPlan;
 use crate::transport::in_process::End;
 use crate::transport::progress_page::ProgressWriter;
 use std::os::fd::OwnedFd;
@@ -31,6 +32,8 @@ pub struct Duty {
     pub delimiter: u8,
     /// The times of each item are wanted.
     pub timed: bool,
+    /// What happens to its items.
+    pub chaos: Option<ChaosPlan>,
     /// The times of the work on each frame are wanted.
     pub traced: bool,
 }
@@ -44,6 +47,7 @@ pub fn serve(duty: &Duty, end: End, progress: OwnedFd, token: [u8; 16]) -> u8 {
         let connection = end.connect();
         let result_buffer = ResultBuffer::new(connection.results, connection.items.integrity(), progress, duty.timed);
         let result_buffer = if duty.traced { result_buffer.with_work_times() } else { result_buffer };
+        let result_buffer = result_buffer.with_chaos(duty.chaos);
         let server = Server { items: connection.items, result_buffer, token, delimiter: duty.delimiter };
         let task = duty.task.in_thread();
         if duty.delay.is_zero() { task.serve(server) } else { server.serve(delayed(task.run, duty.delay)) }

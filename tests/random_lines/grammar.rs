@@ -234,6 +234,22 @@ const RULES: &[Rule] = &[
     )
     .odd(&[b"", b"now", b"now,fail", b"now,fail=0", b"now,fail=101%", b"later,fail=1", b"=,", b"now,fail=\xff"]),
     rule("fail_fast", ANY, &[]),
+    rule(
+        "chaos",
+        STAYING | COMMANDS,
+        &["kill=5/s", "stop=2/s,seed=1", "segv=1/m", "slow=50%..1ms", "kill=20/s,slow=5%..5ms"],
+    )
+    .odd(&[
+        b"",
+        b"kill",
+        b"kill=0/s",
+        b"kill=1",
+        b"hang=0%",
+        b"slow=1%",
+        b"kill=1/s,kill=1/s",
+        b"seed=1",
+        b"\xff=1/s",
+    ]),
     rule("run_timeout", ANY, &["100ms", "0.3", "10s", "1h", "18446744073s"]).odd(NO_DURATIONS),
     rule("seed", ANY, &["0", "1", "18446744073709551615"]).odd(NO_NUMBERS),
     rule("journal", ANY, &["journal", "journal", "/dev/full", "/nonexistent/journal", "items"]).odd(&[b"", b"-", b"."]),

@@ -114,7 +114,7 @@ impl Shadow {
         }
         let probe = Duration((limit.0 / PROBE_SHARE).clamp(PROBE_INTERVAL_MIN.0, PROBE_INTERVAL_MAX.0));
         let passed_at = (since + limit).max(self.limit_moved_at);
-        let latest = passed_at + probe + probe + LATE + Duration(self.leapt_ns);
+        let latest = passed_at + probe + probe + LATE + Duration(self.leapt_ns) + self.chaos_excuses(index);
         let number = index + 1;
         ensure!(
             now <= latest,

@@ -94,6 +94,8 @@ impl Shadow {
                 item.kills += 1;
                 (self.policy.kill_limit.is_some_and(|limit| item.kills >= limit.max(asked)), DueOutcome::Dead)
             }
+            // It counts toward nothing.
+            CauseKind::Chaos(_) => (false, DueOutcome::Dead),
             CauseKind::Failed(_) | CauseKind::Interrupted(_) => {
                 item.failures += 1;
                 (item.failures > retries, DueOutcome::Failed)
@@ -176,13 +178,16 @@ impl Shadow {
         let was_ready = slot.was_ready;
         let refill = slot.refill;
         let running = self.ran(index, running);
+        let by_chaos = self.ends_by_chaos(index, status, running, now);
         // It ended by itself; that includes a worker that was asked to leave and then failed.
-        if kill.is_none() && !(asked && status.is_success()) {
+        if kill.is_none() && !by_chaos && !(asked && status.is_success()) {
             self.totals.deaths += 1;
         }
         let held = self.leaves(index, now);
+        let chaos = by_chaos.then(|| self.counts_chaos(index, status, held.len() as u64, marks));
         let ran = running.filter(|id| held.contains(id));
         let charged = match kill {
+            _ if by_chaos && !matches!(kill, Some(KillWhy::TimedOut(_))) => ran,
             None | Some(KillWhy::Protocol | KillWhy::NoHello) => ran,
             // The item that was over its limit, unless it was answered after all.
             Some(KillWhy::TimedOut(id)) => held.contains(&id).then_some(id),
@@ -196,7 +201,9 @@ impl Shadow {
         if charged.is_some() && !uncharged.is_empty() {
             marks.hit(Mark::PrefetchReturned);
         }
-        if let Some(id) = charged {
+        if let (Some(id), Some(kind)) = (charged, chaos) {
+            self.attempt_failed(id, kind, RetryHint::Default, index);
+        } else if let Some(id) = charged {
             marks.hit(Mark::ItemCharged);
             if self.policy.worker.blame == Blame::OldestHeld {
                 marks.hit(if kill.is_none() { Mark::OldestCharged } else { Mark::OldestEnded });
@@ -225,9 +232,9 @@ impl Shadow {
             return;
         }
         let at_our_order = asked && status.is_success();
-        let own = kill.is_none() && !at_our_order;
+        let own = kill.is_none() && !at_our_order && !by_chaos;
         let retired = match self.policy.restart {
-            _ if refill || matches!(kill, Some(KillWhy::Relief | KillWhy::GivenUp)) => false,
+            _ if refill || by_chaos || matches!(kill, Some(KillWhy::Relief | KillWhy::GivenUp)) => false,
             RestartType::Permanent => false,
             RestartType::Transient => own && status.is_success(),
             RestartType::Temporary => true,
@@ -245,7 +252,9 @@ impl Shadow {
             return;
         }
         let idle = charged.is_none() && (held.is_empty() || settled == 0);
-        if kill == Some(KillWhy::NoHello) || (own && !was_ready) {
+        if by_chaos {
+            // It counts toward no limit of the slot either.
+        } else if kill == Some(KillWhy::NoHello) || (own && !was_ready) {
             self.count_failure(index, now);
         } else if kill == Some(KillWhy::Protocol) && idle {
             self.slots[index].breach = true;
@@ -255,7 +264,7 @@ impl Shadow {
             self.slots[index].met = true;
             self.pauses(index, now);
         }
-        let gave_way = matches!(kill, Some(KillWhy::Strategy | KillWhy::Relief | KillWhy::GivenUp));
+        let gave_way = !by_chaos && matches!(kill, Some(KillWhy::Strategy | KillWhy::Relief | KillWhy::GivenUp));
         if !gave_way && !at_our_order && !self.must_give_up() {
             self.strategy_takes(index, marks);
         }
@@ -263,7 +272,9 @@ impl Shadow {
 
     pub fn command_exited(&mut self, index: usize, status: ExitStatus, now: Instant, marks: &mut Marks) {
         let kill = self.slots[index].kill;
+        let by_chaos = self.ends_by_chaos(index, status, None, now);
         let held = self.leaves(index, now);
+        let chaos = by_chaos.then(|| self.counts_chaos(index, status, 1, marks));
         let slot = &mut self.slots[index];
         (slot.met, slot.refill) = (!slot.removed, false);
         let (started_at, limit) = (slot.started_at, slot.passed.unwrap_or(Duration::ZERO));
@@ -272,10 +283,13 @@ impl Shadow {
             self.runtimes.sort_unstable();
             self.limit_moved_at = now;
         }
-        if kill.is_none() && matches!(status, ExitStatus::Signal { .. }) {
+        if kill.is_none() && !by_chaos && matches!(status, ExitStatus::Signal { .. }) {
             self.totals.deaths += 1;
         }
         let Some(&id) = held.first() else { return };
+        if let Some(kind) = chaos {
+            return self.attempt_failed(id, kind, RetryHint::Default, index);
+        }
         let kind = match (kill, status) {
             (Some(KillWhy::TimedOut(_)), _) => CauseKind::Failed(FailReason::TimedOut { limit }),
             (Some(KillWhy::Relief), status) if !status.is_success() && self.stage == Stage::Running => {

@@ -78,11 +78,12 @@ impl ShadowItem {
 }
 
 impl ShadowItem {
-    /// The causes that a settlement names, and how many it leaves out: it names the first ten and the last ten.
-    pub fn kept_causes(&self) -> (Vec<Cause>, u64) {
-        let omitted = self.causes.len().saturating_sub(20);
-        let kept = self.causes.iter().take(10).chain(self.causes.iter().skip(10 + omitted));
-        (kept.cloned().collect(), omitted as u64)
+    /// The causes that a settlement names, and how many it leaves out: it names the first ten and the last ten. `and`: one more, at the
+    /// end.
+    pub fn kept_causes(&self, and: Option<&Cause>) -> (Vec<Cause>, u64) {
+        let all = || self.causes.iter().chain(and);
+        let omitted = all().count().saturating_sub(20);
+        (all().take(10).chain(all().skip(10 + omitted)).cloned().collect(), omitted as u64)
     }
 }
 

@@ -305,6 +305,9 @@ impl Shadow {
     ) -> Judgement {
         let index = self.living(worker, incarnation)?;
         ensure!(truth.exists, LivingProcess, "{signal} to worker {worker}, whose process is gone");
+        if self.chaos_signals(index, signal, now, marks) {
+            return Ok(());
+        }
         if matches!(signal, Signal::STOP | Signal::CONT) {
             return self.holds(index, signal, marks);
         }
@@ -451,11 +454,9 @@ impl Shadow {
             "item {index} ended {} workers, reported {settlement:?}",
             item.crashes + item.kills
         );
-        let (mut causes, omitted) = item.kept_causes();
         // Only the worker knows whether an unfinished attempt began; if it did, its end is a cause.
-        if is_interrupted(settlement) {
-            causes.extend(settlement.causes.last().cloned());
-        }
+        let interrupted = settlement.causes.last().filter(|_| is_interrupted(settlement));
+        let (causes, omitted) = item.kept_causes(interrupted);
         ensure!(
             settlement.causes == causes && settlement.causes_omitted == omitted,
             Causes,

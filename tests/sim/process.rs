@@ -2,10 +2,12 @@
 
 use crate::agenda::{DeathStatus, Effect, ProcessId};
 use crate::channel::SimChannel;
+use crate::chaos;
 use crate::marks::Mark;
 use crate::scenario::Fault;
 use crate::world::World;
 use std::collections::VecDeque;
+use supervisor::model::chaos::{ItemChaos, TORN_CODE};
 use supervisor::model::ids::{Batch, ItemId, WorkerId};
 use supervisor::model::signal::Signal;
 use supervisor::model::spec::Blame;
@@ -198,7 +200,9 @@ impl World {
             process.progress = Some(ItemId(u64::MAX - 1));
             self.marks.hit(Mark::ForeignPage);
         }
-        if self.strikes_in_item(id, takes) {
+        let chaos = chaos::of_item(&self.scenario.policy, Batch::of_one(item, attempt));
+        let takes = if let Some(ItemChaos::Slow(time)) = chaos { takes + time.0 } else { takes };
+        if self.strikes_in_item(id, takes) || self.strikes_itself(id, chaos, item) {
             return;
         }
         match self.behaviour(item) {
@@ -211,6 +215,29 @@ impl World {
                 self.processes[id].stuck = true;
             }
             Behaviour::Fine | Behaviour::Fails(_) => self.after(takes, Effect::ItemEnds(id)),
+        }
+    }
+
+    /// What a worker on our SDK does to its item by the plan of chaos; true if the item never ends by itself.
+    fn strikes_itself(&mut self, id: ProcessId, chaos: Option<ItemChaos>, item: ItemId) -> bool {
+        match chaos {
+            Some(ItemChaos::Hang) => {
+                let process = &mut self.processes[id];
+                process.stuck = true;
+                process.fault = process.fault.or(Some(Fault::IgnoresTerm));
+                true
+            }
+            Some(ItemChaos::Torn) => {
+                self.sends_what_is_done(id);
+                let process = &mut self.processes[id];
+                process.progress = process.progress.or(Some(item));
+                let attempt = process.last_words.map_or(1, |(_, attempt)| attempt);
+                process.channel.write_done(item.0, 1, attempt, 1);
+                process.channel.tear(3);
+                self.dies(id, DeathStatus::Code(TORN_CODE));
+                true
+            }
+            Some(ItemChaos::Slow(_)) | None => false,
         }
     }
 

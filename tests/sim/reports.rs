@@ -6,7 +6,7 @@ use crate::shadow::{KillWhy, Phase, Shadow};
 use crate::violation::{BrokenCheck, ensure};
 use supervisor::model::event::{EndReason, ItemFate, RunEvent, Stage};
 use supervisor::model::ids::{Batch, Incarnation, ItemId, WorkerId};
-use supervisor::model::outcome::{RunOutcome, StopReason, Totals};
+use supervisor::model::outcome::{CauseKind, RunOutcome, StopReason, Totals};
 use supervisor::model::time::{Duration, Instant};
 
 /// A delay that grows is not doubled beyond this.
@@ -23,8 +23,12 @@ impl Shadow {
                 let (id, known) = (*item, &self.items[*item]);
                 let text = "item is retried in the reports";
                 ensure!(known.place == ItemPlace::Queued && known.attempt == *attempt, Reports, "{text}: {event:?}");
-                let base = self.policy.retry_delay;
-                let doubled = base.doubled(attempt.0.saturating_sub(2)).min(RETRY_DELAY_MAX.max(base));
+                // What chaos has ended begins again at once.
+                let waits = !matches!(cause.kind, CauseKind::Chaos(_));
+                let base = if waits { self.policy.retry_delay } else { Duration::ZERO };
+                let by_chaos =
+                    known.causes.iter().filter(|cause| matches!(cause.kind, CauseKind::Chaos(_))).count() as u32;
+                let doubled = base.doubled(attempt.0.saturating_sub(2 + by_chaos)).min(RETRY_DELAY_MAX.max(base));
                 ensure!(delay.0 >= doubled.0 / 2 && *delay <= doubled, Attempts, "{event:?}, the delay is {doubled:?}");
                 if let Some(not_before) = self.delayed.get_mut(&id) {
                     *not_before = now + *delay;
@@ -63,6 +67,7 @@ impl Shadow {
                 ensure!(*to as usize == count, Scale, "there are {count} workers, reported {event:?}");
                 Ok(())
             }
+            RunEvent::Chaos { .. } => self.chaos(event, now, marks),
             RunEvent::WorkerReady { worker, incarnation, .. } => self.living(*worker, *incarnation).map(|_| ()),
             _ => Ok(()),
         }
@@ -86,7 +91,9 @@ impl Shadow {
             EndReason::Stopped => slot.kill == Some(KillWhy::Stopped),
             EndReason::Relief => slot.kill == Some(KillWhy::Relief),
             EndReason::GivenUp => slot.kill == Some(KillWhy::GivenUp),
+            EndReason::Chaos => slot.chaos.ended,
         };
+        let fits = fits && slot.chaos.ended == (*reason == EndReason::Chaos);
         ensure!(fits, Reports, "worker {worker} ended because of {:?}, reported {reason:?}", slot.kill);
         match item {
             Some((id, ItemFate::Again(attempt))) => {

@@ -1,6 +1,7 @@
 //! What one seed is about: a policy, a number of items, and which faults may happen how often.
 
 use crate::agenda::CallerRequest;
+use crate::chaos;
 use crate::choice::Rng;
 use supervisor::model::exit_rule::{ExitMatch, ExitRule};
 use supervisor::model::ids::ItemId;
@@ -118,6 +119,7 @@ impl Scenario {
         let (idle, late) = (rare(300, &[200, 800]), rare(250, &[300, 1000]));
         let items = if rng.per_mille(30) { 0 } else { rng.between(1, 40) };
         let item_ns_max = rng.pick(&[2_000, 200_000, 3 * MS, 40 * MS]);
+        let policy = Policy { chaos: chaos::draw(&policy, item_ns_max), ..policy };
         // Late enough to meet a run at work, seldom enough to let most runs end by themselves.
         let span = (items * item_ns_max / u64::from(policy.workers)).max(4 * MS);
         let mut moment = |chance: u32| rng.per_mille(chance).then(|| rng.below(span));
@@ -316,6 +318,7 @@ pub fn draw_policy(rng: &mut Rng) -> Policy {
         explains: false,
         seed: rng.next(),
         in_hand: rng.per_mille(700),
+        chaos: None,
     };
     // One in four explains its orders.
     let explains = policy.seed.is_multiple_of(4);

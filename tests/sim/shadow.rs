@@ -4,6 +4,7 @@
 //! This file takes in facts, `scaling.rs` commands; `orders.rs` judges orders and `clock.rs` what depends
 //! on time.
 
+use crate::chaos::SlotChaos;
 use crate::items::{DueOutcome, ItemPlace, ItemTable, ShadowItem, ids};
 use crate::marks::{Mark, Marks};
 use crate::starts::Starts;
@@ -82,6 +83,8 @@ pub struct ShadowSlot {
     pub makes_room: bool,
     /// It is to be ended, since an item that it holds was given up.
     pub gives_up: bool,
+    /// What chaos has done to its process.
+    pub chaos: SlotChaos,
     /// KILL was sent to its process.
     pub got_kill: bool,
     pub leases: VecDeque<Batch>,
@@ -136,6 +139,7 @@ impl ShadowSlot {
         (self.output_held, self.got_kill, self.from_hand) = (false, false, false);
         (self.is_held, self.is_to_hold, self.makes_room) = (false, false, false);
         self.gives_up = false;
+        self.chaos = SlotChaos::default();
         (self.kill, self.kill_step, self.settled_by_process) = (None, 0, 0);
     }
 
@@ -677,6 +681,7 @@ impl Shadow {
         self.hands_are_recalled(now, marks)?;
         self.must_have_stopped(now)?;
         self.are_relieved()?;
+        self.chaos_is_over_in_time(now)?;
         self.has_given_up(marks)?;
         self.check_waits(now, marks)
     }

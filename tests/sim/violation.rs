@@ -43,6 +43,8 @@ pub enum Check {
     /// While the machine is short those workers are held that began last, and no other; a worker that is held goes on
     /// before it is asked to end.
     Relief,
+    /// What is done to workers by the plan of chaos is told, and a worker that it stops goes on in time.
+    Chaos,
     /// An item that was given up is not begun, and what is at it is ended.
     GivenUp,
     /// Items are given in hand only where nothing decides between two commands, and are asked for again where something

@@ -64,6 +64,9 @@ pub struct World {
 
 /// The longest delay of an effect that happens soon.
 const LAG_NS_MAX: u64 = 60_000;
+/// In a run with chaos the world looks once in this many steps whether the run can still end by itself.
+const CHAOS_STEPS: u64 = 1_000;
+
 /// The core's status is compared with the shadow model once in this many steps.
 const STATUS_STEPS: u64 = 16;
 /// After this many processes the simulated user ends the run with a signal.
@@ -124,6 +127,8 @@ impl World {
         self.input(Input::Start)?;
         while !self.finished {
             self.steps += 1;
+            // Many of its own moments are nothing for a run with chaos: nobody is there to be struck.
+            let steps_max = if self.policy().chaos.is_some() { 3 * steps_max } else { steps_max };
             ensure!(self.steps < steps_max, StopEnds, "the run is not over after {steps_max} steps");
             // Back-offs that are longer than the period of the restart limit let a run go on for ever.
             if self.process_count > PATIENCE_PROCESSES * (1 + self.impatience as usize) {
@@ -193,6 +198,11 @@ impl World {
     /// One event: the core's timer, or the next effect, whichever is first.
     fn step(&mut self) -> Result<(), BrokenCheck> {
         let timer = self.core.poll_timeout().map(|at| at.0);
+        // Chaos goes on for ever in a run that cannot end by itself.
+        let waits_for_ever = self.steps >= CHAOS_STEPS && self.steps.is_multiple_of(CHAOS_STEPS);
+        if waits_for_ever && self.policy().chaos.is_some() && self.is_stalled() {
+            return self.loses_patience();
+        }
         match (self.agenda.next_at(), timer) {
             (None, None) => self.stalls(),
             (None, Some(timer)) => self.timer(timer),
@@ -257,14 +267,19 @@ impl World {
 
     /// No event is left. A fault of the world has to explain that; then the user ends the run.
     fn stalls(&mut self) -> Result<(), BrokenCheck> {
+        let explained = self.is_stalled();
+        ensure!(explained, Progress, "nothing is left to wait for and the run is not over: {:?}", self.core.status());
+        self.now += 1_000_000_000;
+        self.loses_patience()
+    }
+
+    /// Whether a fault of the world keeps the run from its end.
+    fn is_stalled(&self) -> bool {
         let hangs = self.living().any(|id| {
             let process = &self.processes[id];
             process.stuck || process.deaf_shell || process.fault == Some(Fault::WrongItem)
         });
-        let explained = hangs || self.source.stalled;
-        ensure!(explained, Progress, "nothing is left to wait for and the run is not over: {:?}", self.core.status());
-        self.now += 1_000_000_000;
-        self.loses_patience()
+        hangs || self.source.stalled
     }
 
     /// The user ends a run that would go on for ever.

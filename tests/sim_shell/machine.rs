@@ -55,7 +55,9 @@ impl World {
         let size = self.scenario.memory_rules.hold_below.unwrap_or(0);
         let is_roomy = state.free_bytes >= 2 * size && !state.waits_for_memory();
         let Machine { looks, was_holding, has_let_go, .. } = self.machine;
-        let stays = is_roomy && looks >= 3 && was_holding && !has_let_go && self.is_holding();
+        // Chaos stops workers too, and lets them go on by itself.
+        let chaos = self.scenario.policy.chaos.filter(|plan| plan.stop.is_some() || plan.slow.is_some());
+        let stays = is_roomy && looks >= 3 && was_holding && !has_let_go && self.is_holding() && chaos.is_none();
         hold!(self, !stays, Pace, "a worker stays stopped although the machine has room");
         state
     }

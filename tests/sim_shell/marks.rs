@@ -129,6 +129,7 @@ listed! {
         HandRecalled,
         HeldWentOn,
         MadeRoom,
+        EndedByChaos,
         MachineFree,
         // What the shell did about it.
         ItemCharged,

@@ -282,6 +282,9 @@ impl World {
         if matches!(event, RunEvent::WorkerExited { reason: EndReason::Relief, .. }) {
             self.marks.hit(Mark::MadeRoom);
         }
+        if matches!(event, RunEvent::WorkerExited { reason: EndReason::Chaos, .. }) {
+            self.marks.hit(Mark::EndedByChaos);
+        }
         match event {
             RunEvent::ItemsSettled(settlement) => self.settled(settlement),
             RunEvent::WorkerExited { item, waiting, .. }
@@ -320,7 +323,7 @@ impl World {
                 Outcome::Skipped => true,
             };
             hold!(self, fits, Outcome, "item {id} is {outcome:?}, {causes:?}; its workers did not cause that");
-            let crashes = causes.iter().filter(|cause| cause.kind.death().is_some()).count() as u32;
+            let crashes = causes.iter().filter(|cause| is_death(cause)).count() as u32;
             let crashes = crashes + settlement.causes_omitted as u32;
             hold!(self, crashes >= charges, Blame, "item {id} has {crashes} crashes on record; {charges} are certain");
             if rule.is_some() && *outcome != Outcome::Done {
@@ -373,7 +376,7 @@ impl World {
             hold!(self, of == item && !again, Blame, "item {item} is charged for the command of item {of}");
             let fits = match &cause.kind {
                 CauseKind::Crashed(_) | CauseKind::Killed(_) => cause.kind.death() == Some(status),
-                CauseKind::Interrupted(found) => *found == status,
+                CauseKind::Interrupted(found) | CauseKind::Chaos(found) => *found == status,
                 CauseKind::Failed(FailReason::Exited(code)) => status == ExitStatus::Code(*code),
                 CauseKind::Failed(FailReason::TimedOut { .. }) => {
                     let in_time = runtime.is_some_and(|runtime| runtime < limit);
@@ -557,6 +560,11 @@ fn rule_of(policy: &Policy, cause: &Cause) -> Option<Outcome> {
         ExitRule::Fail | ExitRule::Halt => Some(Outcome::Failed),
         ExitRule::Dead => Some(Outcome::Dead),
     }
+}
+
+/// Whether a worker died under the item, by whatever.
+pub fn is_death(cause: &Cause) -> bool {
+    cause.kind.death().is_some() || matches!(cause.kind, CauseKind::Chaos(_))
 }
 
 fn is_timeout(cause: &Cause) -> bool {

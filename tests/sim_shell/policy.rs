@@ -1,6 +1,7 @@
 //! Policies, drawn over everything that the shell has to carry out.
 
 use crate::choice::Rng;
+use supervisor::model::chaos::ChaosPlan;
 use supervisor::model::exit_rule::{ExitMatch, ExitRule};
 use supervisor::model::ids::ItemId;
 use supervisor::model::signal::Signal;
@@ -63,9 +64,30 @@ pub fn draw(rng: &mut Rng, commands: bool, hello: bool, page: bool) -> Policy {
         explains: false,
         seed: rng.next(),
         in_hand: rng.per_mille(700),
+        chaos: None,
     };
     // One in four explains its orders.
-    Policy { explains: policy.seed.is_multiple_of(4), ..policy }
+    Policy { explains: policy.seed.is_multiple_of(4), chaos: draw_chaos(&policy), ..policy }
+}
+
+/// What the run does to its own workers, by a chance of its own. The workers of this world do nothing to their items, so only
+/// those without a progress page have slow ones.
+fn draw_chaos(policy: &Policy) -> Option<ChaosPlan> {
+    let mut rng = Rng::new(policy.seed ^ 0xc4a0_5c4a_05c4_a05c);
+    if !rng.per_mille(200) {
+        return None;
+    }
+    let mut parts = vec![format!("kill={}/s", rng.pick(&["0.1", "2", "10"]))];
+    if rng.per_mille(500) {
+        parts.push(format!("stop={}/s", rng.pick(&["1", "5"])));
+    }
+    if rng.per_mille(500) {
+        parts.push(format!("segv={}/s", rng.pick(&["1", "5"])));
+    }
+    if rng.per_mille(500) && policy.worker.blame != Blame::ProgressPage {
+        parts.push(format!("slow=20%..{}ms", rng.pick(&[1, 50])));
+    }
+    Some(format!("{},seed={}", parts.join(","), rng.next()).parse().expect("a plan"))
 }
 
 /// Rules for the ends that commands come to here.

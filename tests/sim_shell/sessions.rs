@@ -11,6 +11,7 @@ use crate::commands::pid_of;
 use crate::disk::{Disk, DiskFault, KILL, SimulatedFile};
 use crate::machine::Machine;
 use crate::marks::Mark;
+use crate::observer::is_death;
 use crate::output::OutputStreams;
 use crate::poll_set::PollSet;
 use crate::process::place_of;
@@ -252,10 +253,8 @@ impl World {
                 first..first + u64::from(pending.settled.count)
             });
             let pending_until = groups.filter(|group| group.contains(&id)).map(|group| group.end).next();
-            let causes = state
-                .causes
-                .get(&id)
-                .map_or(0, |causes| causes.iter().filter(|cause| cause.kind.death().is_some()).count() as u32);
+            let causes =
+                state.causes.get(&id).map_or(0, |causes| causes.iter().filter(|cause| is_death(cause)).count() as u32);
             Some((item, pending_until, causes))
         };
         for id in 0..self.items.known() {

@@ -1,5 +1,6 @@
 //! Tests of the core, a file for each feature: a script of facts, and the orders that must follow, as text.
 
+mod chaos;
 mod contract;
 mod death;
 mod in_hand;

@@ -52,6 +52,7 @@ pub(super) fn policy() -> Policy {
         explains: false,
         seed: 1,
         in_hand: false,
+        chaos: None,
     }
 }
 
@@ -278,6 +279,7 @@ fn settled(s: &Settlement) -> String {
             CauseKind::Interrupted(status) => format!("interrupted by {status}"),
             CauseKind::Killed(signal) => format!("killed by {signal}"),
             CauseKind::Crashed(status) => status.to_string(),
+            CauseKind::Chaos(status) => format!("chaos by {status}"),
             CauseKind::Failed(reason) => reason.to_string(),
         })
         .collect();
@@ -352,6 +354,11 @@ fn event_words(event: &RunEvent) -> String {
         RunEvent::Scaled { from, to } => format!("scaled {from} to {to}"),
         RunEvent::ItemsSettled(_) => "settled".into(),
         RunEvent::RunFinished(_) => "run finished".into(),
+        RunEvent::Chaos { kind, worker, item, time, .. } => {
+            let item = item.map_or(String::new(), |item| format!(" at {item}"));
+            let time = if time.is_some() { " for a time" } else { "" };
+            format!("chaos {kind} {worker}{item}{time}")
+        }
     }
 }
 

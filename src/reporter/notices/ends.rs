@@ -117,6 +117,7 @@ impl Notices {
             EndReason::GivenUp if exit.is_success() => return None,
             EndReason::GivenUp => format!("{name} was ended{at}, since an item that it held was given up ({exit})"),
             EndReason::Relief => format!("{name} was ended to make room ({exit})"),
+            EndReason::Chaos => format!("{name} was ended by chaos: {exit}{at}"),
             EndReason::Strategy | EndReason::Stopped => return None,
         };
         if let Some((item, fate)) = item {

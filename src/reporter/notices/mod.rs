@@ -11,8 +11,9 @@ pub use state::Notices;
 
 use super::own_file::OwnFile;
 use super::{Reporter, ReporterError, Settled};
+use crate::model::chaos::ChaosKind;
 use crate::model::event::RunEvent;
-use crate::model::ids::{Attempt, Incarnation, WorkerId};
+use crate::model::ids::{Attempt, Incarnation, ItemId, WorkerId};
 use crate::model::outcome::{Cause, CauseKind, FailReason, Outcome, Settlement};
 use crate::model::time::{Duration, Instant};
 use crate::model::words::{self, counted, escaped, seconds};
@@ -70,20 +71,47 @@ impl Notices {
             CauseKind::Crashed(_) | CauseKind::Killed(_) => (true, true),
             CauseKind::Failed(FailReason::TimedOut { .. }) => (false, true),
             CauseKind::Failed(_) | CauseKind::Interrupted(_) => (false, false),
+            CauseKind::Chaos(_) => (true, true),
         };
         // The notice about the end of a resident worker contains it.
         let is_reported = ends_worker && !self.per_item;
         if self.quiet || is_reported || !self.repeats.is_told(Some(format!("{}, tried again", words::kind(cause)))) {
             return;
         }
-        let how = if died { "died" } else { "failed" };
+        let how = match cause.kind {
+            CauseKind::Chaos(_) => "was",
+            _ if died => "died:",
+            _ => "failed:",
+        };
         let cause = words::cause(cause);
-        let mut line = format!("{name} {how}: {}; will be tried again (attempt {attempt})", escaped(&cause));
+        let mut line = format!("{name} {how} {}; will be tried again (attempt {attempt})", escaped(&cause));
         if delay > Duration::ZERO {
             // Writing to a string cannot fail.
             let _ = write!(line, " in {}", seconds(delay));
         }
         push_notice(err, &line);
+    }
+
+    fn push_chaos(&mut self, err: &mut Outbox) {
+        if let Some(chaos) = self.chaos.take().filter(|_| !self.quiet) {
+            push_notice(err, &chaos);
+        }
+    }
+
+    fn delayed_by_chaos(
+        &mut self,
+        kind: ChaosKind,
+        name: &str,
+        item: Option<ItemId>,
+        time: Duration,
+        err: &mut Outbox,
+    ) {
+        if self.quiet || !self.repeats.is_told(Some(format!("{kind} by chaos"))) {
+            return;
+        }
+        let at = item.map(|item| format!(" at item {item}")).unwrap_or_default();
+        let what = if kind == ChaosKind::Slow { "delayed" } else { "stopped" };
+        push_notice(err, &format!("{name} was {what} by chaos for {}{at}", seconds(time)));
     }
 
     fn settled_items(&mut self, settlement: &Settlement, err: &mut Outbox) {
@@ -143,6 +171,7 @@ impl Reporter for Notices {
             RunEvent::RunStarted { workers } => {
                 let starting = || Starting { workers: *workers as usize, not_started: 0, pids: Vec::new() };
                 self.starting = (self.narrate && !self.per_item).then(starting);
+                self.push_chaos(err);
             }
             RunEvent::WorkerSpawned { worker, incarnation, pid } => self.spawned(*worker, *incarnation, *pid, err),
             RunEvent::WorkerNotSpawned { error, .. } => self.not_spawned(error, err),
@@ -191,7 +220,14 @@ impl Reporter for Notices {
                     push_notice(err, &line);
                 }
             }
-            RunEvent::WorkerContinued { .. }
+            RunEvent::Chaos { kind, worker, pid, item, time: Some(time), .. } => {
+                self.push_started(err);
+                let name = format!("worker {worker} (pid {pid})");
+                self.delayed_by_chaos(*kind, &name, *item, *time, err);
+            }
+            // Told by the end of the worker.
+            RunEvent::Chaos { .. }
+            | RunEvent::WorkerContinued { .. }
             | RunEvent::ItemStarted { .. }
             | RunEvent::ItemsReturned { .. }
             | RunEvent::Scaled { .. }

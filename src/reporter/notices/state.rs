@@ -26,6 +26,8 @@ pub struct Notices {
     pub(super) hello_timeout: Duration,
     /// The signals of the term sequence: `TERM, then KILL`.
     pub(super) term_words: String,
+    /// What the run does to its own workers, in words.
+    pub(super) chaos: Option<String>,
     /// The first processes of the slots, until they are reported.
     pub(super) starting: Option<Starting>,
     /// By slot: if its present process has sent its hello.
@@ -87,6 +89,9 @@ impl Notices {
             kill_limit: policy.kill_limit,
             hello_timeout: policy.hello_timeout,
             term_words: signals.join(", then "),
+            chaos: policy
+                .chaos
+                .map(|plan| format!("chaos with seed {}: {}", plan.seed.unwrap_or_default(), plan.parts().join(", "))),
             starting: None,
             ready: Vec::new(),
             deaths: BTreeMap::new(),
