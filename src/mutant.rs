@@ -225,6 +225,10 @@ mod armed {
         GivenUpGoesOn,
         /// An item that was given up is begun all the same.
         GivenUpStays,
+        /// A worker is not sent the signal that was asked for.
+        AskedSignalLost,
+        /// A worker that an asked signal ended counts as one that was ended by an order.
+        AskedSignalIsOrder,
         /// An item stays in hand however long the command before it takes.
         HandKept,
         /// An item that was in hand and is not started is forgotten.
@@ -235,6 +239,20 @@ mod armed {
         ChaosCharged,
         /// A worker that chaos has stopped never goes on.
         ChaosStopForgotten,
+        /// The time of a pause counts for deadlines.
+        PausedTimeCounts,
+        /// Items are handed out although the run is paused.
+        PausedDispatches,
+        /// Processes are started although the run is paused.
+        PausedStarts,
+        /// A process that is spawned during a pause is not stopped.
+        PauseForgotten,
+        /// A stop leaves the run paused.
+        StopStaysPaused,
+        /// The next worker is asked to leave before the one that stands in for it is ready.
+        RestartHurried,
+        /// The worker that stands in for others stays.
+        SpareStays,
     }
     shell {
         /// Nothing records that an attempt begins.

@@ -2,13 +2,16 @@
 //!
 //! `sim/world.rs` is that world (`shell.rs`, `process.rs` and `source.rs` are its parts), and `sim/scenario.rs` draws
 //! what may go wrong in it. `sim/shadow.rs` is the shadow model, which keeps its own count and judges (`orders.rs`,
-//! `reports.rs`, `ends.rs`, `clock.rs`, `scaling.rs`). `sim/violation.rs` lists its checks.
+//! `reports.rs`, `ends.rs`, `clock.rs`, `scaling.rs`,
+//! `steering.rs`). `sim/violation.rs` lists its checks.
 //!
 //! `SIM_SEEDS=N` plays N seeds, `SIM_STEPS=N` limits the steps of each, and `SIM_SEED=N` plays seed N alone and prints
 //! its events.
 
 #[path = "sim/agenda.rs"]
 mod agenda;
+#[path = "sim/asked_signals.rs"]
+mod asked_signals;
 #[path = "sim/channel.rs"]
 mod channel;
 #[path = "sim/chaos.rs"]
@@ -49,6 +52,8 @@ mod shell;
 mod source;
 #[path = "sim/starts.rs"]
 mod starts;
+#[path = "sim/steering.rs"]
+mod steering;
 #[path = "sim/sweep.rs"]
 mod sweep;
 #[path = "sim/trace.rs"]

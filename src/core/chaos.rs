@@ -133,7 +133,8 @@ impl Core {
 
     /// Lets a worker go on that chaos has stopped.
     pub(super) fn end_chaos_stop(&mut self, index: usize) {
-        if self.pool.slots[index].chaos.stopped.take().is_some() {
+        let slot = &mut self.pool.slots[index];
+        if slot.chaos.stopped.take().is_some() && !slot.is_paused {
             self.because(|_| Reason::GoesOn);
             mutant!(ChaosStopForgotten, self.push_signal(index, Signal::CONT), {});
         }

@@ -43,7 +43,8 @@ impl Core {
         let running = mutant!(DispatchInDrain, self.stage == Stage::Running, self.stage <= Stage::Draining);
         let congested = mutant!(CongestionIgnored, self.congested, false);
         let starts = !(congested && self.policy.worker.starts_with_item());
-        self.started && running && together && starts && self.order_is_settled()
+        let paused = mutant!(PausedDispatches, self.clock.is_paused(), false);
+        self.started && running && !paused && together && starts && self.order_is_settled()
     }
 
     /// Whether a process that starts with its item may not be started now.

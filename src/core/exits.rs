@@ -145,6 +145,9 @@ impl Core {
         self.return_held(index, held, charge, at, status);
         self.pool.slots[index].sizer.halve();
         self.clear_process(index);
+        if setback == Setback::FailedStart {
+            self.gives_up_restart(index, &format!("start a worker: {status} before its hello"));
+        }
         if !self.is_removed(index) {
             self.replace(index, status, reason, setback, refill);
         }
@@ -207,6 +210,7 @@ impl Core {
     /// The process has ended, so nothing is sent to it any more. Its pid stays on record for the events that follow.
     fn mark_down(&mut self, index: usize) {
         self.clear_slot_timer(index);
+        self.pool.slots[index].is_paused = false;
         self.pool.set_state(index, SlotState::Down);
     }
 

@@ -53,6 +53,7 @@ impl Core {
     /// Why the worker at `index` is asked to leave.
     pub(super) fn why_asked(&self, index: usize) -> Reason {
         Reason::Leave(match () {
+            () if self.is_replaced(index) => LeaveReason::Restarted,
             () if self.pool.slots[index].removed => LeaveReason::Scaled,
             () if self.stage > Stage::Running => LeaveReason::Drain,
             () => LeaveReason::NothingLeft,
@@ -89,6 +90,7 @@ impl Core {
         let is_ready = |state| matches!(state, SlotState::Ready | SlotState::Vacant);
         Some(match () {
             () if self.stage > Stage::Running => WaitReason::Stopping,
+            () if self.clock.is_paused() => WaitReason::Paused,
             () if self.queue.items() > 0 => match () {
                 () if self.congested && self.policy.worker.starts_with_item() => WaitReason::Congested,
                 () if self.item_starts_wait() && self.gate.permitted == Some(0) => WaitReason::StartsHeld,

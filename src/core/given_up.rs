@@ -36,7 +36,7 @@ impl Core {
     }
 
     /// Whether an item that arrived has no outcome.
-    fn is_open(&self, item: ItemId) -> bool {
+    pub(super) fn is_open(&self, item: ItemId) -> bool {
         let at_worker = |slot: &WorkerSlot| slot.holds(item) || slot.has_in_hand(item);
         self.queue.batches().any(|batch| batch.contains(item)) || self.pool.slots.iter().any(at_worker)
     }

@@ -98,6 +98,8 @@ pub enum Input {
     SourceDiffers { error: String },
     /// Somebody gives this item up, which may be still to arrive: it is not begun any more, and what is at it is ended.
     GivenUp { item: ItemId },
+    /// A signal was received that asks for nothing of the run. It is reported.
+    SignalNoted { signal: Signal, sender_pid: Option<u32> },
 }
 
 /// What workers that are at an item do about a machine that is short of something. No item is charged for it, and the

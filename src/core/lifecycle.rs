@@ -87,6 +87,7 @@ impl Core {
             SlotState::Stopping { .. } => self.step(index),
             SlotState::Down | SlotState::Vacant | SlotState::Ready | SlotState::HalfClosed => {}
         }
+        mutant!(PauseForgotten, self.stop_with_run(index), {});
     }
 
     /// A signal has stopped the process, or it goes on. Its time goes on in both cases: what was stopped from outside is
@@ -94,8 +95,9 @@ impl Core {
     pub(super) fn on_stopped(&mut self, worker: WorkerId, incarnation: Incarnation, by: Option<Signal>) {
         let Some(index) = self.live(worker, incarnation) else { return };
         let slot = &mut self.pool.slots[index];
-        // What the core has ordered is no news.
-        if (slot.is_held || slot.chaos.is_stopped()) && by == Some(Signal::STOP) {
+        // What the core has ordered is no news, also if it is seen only when the process goes on.
+        let is_unseen = std::mem::take(&mut slot.is_stop_unseen);
+        if (slot.is_held || slot.is_paused || is_unseen || slot.chaos.is_stopped()) && by == Some(Signal::STOP) {
             return;
         }
         // A process that was not spawned cannot stop.
@@ -174,6 +176,9 @@ impl Core {
             }
         }
         let goes_on = self.begin_hand(index);
+        if self.gives_up_restart(index, &error) {
+            return;
+        }
         match failure {
             _ if !self.restarting() => {}
             SpawnFailure::Program(last) => self.stop(Stage::Terminating, StopReason::RestartLimit { worker, last }),
@@ -458,7 +463,8 @@ impl Core {
         slot.kill_reason = None;
         slot.watch = None;
         slot.passed_limit = None;
-        (slot.was_ready, slot.answered, slot.output_held, slot.is_held) = (false, false, false, false);
+        (slot.was_ready, slot.answered, slot.output_held) = (false, false, false);
+        (slot.is_held, slot.is_paused, slot.is_stop_unseen) = (false, false, false);
         slot.settled = 0;
         slot.chaos = SlotChaos::default();
         (slot.refill, slot.from_hand) = (false, false);

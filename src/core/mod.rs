@@ -15,6 +15,7 @@ mod arrivals;
 mod causes;
 mod chaos;
 mod chaos_plan;
+mod clock;
 mod commit_order;
 mod credit;
 mod dispatch;
@@ -30,14 +31,18 @@ mod jitter;
 mod lifecycle;
 mod median;
 mod median_limit;
+mod pause;
 mod pool;
 mod queue;
 pub mod reason;
 mod relief;
 mod restart;
 mod results;
+mod rolling;
+mod rolling_restart;
 mod scale;
 mod shutdown;
+mod signalling;
 mod slot;
 mod slots;
 mod start_gate;
@@ -58,6 +63,7 @@ use action::Action;
 use admission::Admission;
 use causes::Causes;
 use chaos_plan::Chaos;
+use clock::RunClock;
 use commit_order::CommitOrder;
 use gate::StartGate;
 use halt::Breaker;
@@ -67,6 +73,7 @@ use median::MedianLimit;
 use pool::Pool;
 use queue::ItemQueue;
 use reason::{TakeBackReason, WaitReason};
+use rolling::Rolling;
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use timers::{Timer, Timers};
 
@@ -81,8 +88,9 @@ use timers::{Timer, Timers};
 #[derive(Debug)]
 pub struct Core {
     policy: Policy,
-    /// The latest time of an input; it never decreases.
+    /// The latest time of an input, by the clock of the run; it never decreases.
     now: Instant,
+    clock: RunClock,
     actions: VecDeque<Action>,
     admission: Admission,
     queue: ItemQueue,
@@ -130,12 +138,16 @@ pub struct Core {
     closing: bool,
     /// The strongest stop that commands asked for: 1 drains, 2 terminates, 3 kills.
     firmness: u32,
-    /// The last signal that asked for a stop and counted, and when.
+    /// The last signal that asked for a stop and counted, and when by the shell's clock.
     last_signal: Option<(Signal, Instant)>,
     /// Why nothing was dispatched at the end of the last step, as it was told.
     told_wait: Option<WaitReason>,
     /// The last worker that was not restarted because of its restart type, and how it ended.
     last_end: Option<(WorkerId, String)>,
+    /// While the workers are replaced one by one.
+    rolling: Option<Rolling>,
+    /// Somebody watches, who wants the start of each attempt reported.
+    starts_wanted: bool,
 }
 
 /// An invariant that does not hold, as text.
@@ -148,6 +160,7 @@ impl Core {
     pub fn new(policy: Policy) -> Self {
         Self {
             now: Instant::ZERO,
+            clock: RunClock::default(),
             actions: VecDeque::new(),
             admission: Admission::new(policy.first_item),
             queue: ItemQueue::new(policy.queue_order),
@@ -181,13 +194,15 @@ impl Core {
             last_signal: None,
             told_wait: None,
             last_end: None,
+            rolling: None,
+            starts_wanted: false,
             policy,
         }
     }
 
     /// Handles a fact. Never fails and never panics, in any order of facts.
     pub fn handle(&mut self, input: Input, now: Instant) {
-        self.now = self.now.max(now);
+        self.now = self.now.max(self.clock.note(now));
         if self.stage == Stage::Finished {
             self.totals.stale += 1;
             return;
@@ -199,6 +214,7 @@ impl Core {
     /// Handles the deadlines that had passed at `now`. The shell calls it at [`Core::poll_timeout`]; an earlier call is
     /// harmless. `now` may be earlier than that of the last input: later deadlines wait for the next call.
     pub fn handle_timeout(&mut self, now: Instant) {
+        let now = self.clock.note(now);
         self.now = self.now.max(now);
         while let Some(timer) = self.timers.pop_due(now) {
             match timer {
@@ -234,10 +250,11 @@ impl Core {
     /// strictly later than `now`.
     #[must_use]
     pub fn poll_timeout(&self) -> Option<Instant> {
-        match (self.timers.next(), self.queue.next_due()) {
+        let next = match (self.timers.next(), self.queue.next_due()) {
             (Some(timer), Some(due)) => Some(timer.min(due)),
             (timer, due) => timer.or(due),
-        }
+        };
+        self.clock.shell_time(next?)
     }
 
     #[must_use]
@@ -323,6 +340,7 @@ impl Core {
             Input::OutputHeld { worker, incarnation } => self.on_output_held(worker, incarnation),
             Input::TakenBack { worker, item } => self.on_taken_back(worker, item),
             Input::GivenUp { item } => self.on_given_up(item),
+            Input::SignalNoted { signal, sender_pid } => self.report(RunEvent::SignalReceived { signal, sender_pid }),
         }
     }
 
@@ -389,6 +407,7 @@ impl Core {
     /// The end of every step: dispatches items, demands more, and ends a run that is over.
     fn follow_up(&mut self) {
         self.drop_given_up();
+        self.go_on_with_restart();
         self.dispatch();
         self.fill_hands();
         self.spread_hands();

@@ -83,6 +83,12 @@ pub enum Reason {
     TakeBack(TakeBackReason),
     /// Of a `Kill` that ends or stops a worker: the plan of chaos.
     Chaos,
+    /// Of a `Kill` by STOP: the run is paused.
+    Paused,
+    /// Of a `Kill` by CONT: the run goes on.
+    Continued,
+    /// Of `Kill`: a person asked for this signal.
+    Asked,
 }
 
 /// Why a worker was chosen.
@@ -129,6 +135,8 @@ pub enum LeaveReason {
     Drain,
     /// The run goes on with fewer workers.
     Scaled,
+    /// Another process replaces its process, or has replaced the last one that this one stood in for.
+    Restarted,
 }
 
 /// Why no item is dispatched.
@@ -156,6 +164,8 @@ pub enum WaitReason {
     StartDelay,
     /// No process is started while the machine is short of something.
     StartsHeld,
+    /// The run is paused.
+    Paused,
 }
 
 /// Why an item in hand is asked for again.
@@ -179,6 +189,8 @@ pub enum TakeBackReason {
     Idle,
     /// It was given up.
     GivenUp,
+    /// The run is paused.
+    Paused,
 }
 
 impl fmt::Display for Choice {
@@ -219,6 +231,7 @@ impl fmt::Display for WaitReason {
             Self::Stopping => "the run stops",
             Self::StartDelay => "the delay after the last start is not over",
             Self::StartsHeld => "no process is started for the moment",
+            Self::Paused => "the run is paused",
         })
     }
 }
@@ -235,6 +248,7 @@ impl fmt::Display for TakeBackReason {
             Self::Short => "the machine is short",
             Self::Idle => "another slot is free",
             Self::GivenUp => "an item was given up",
+            Self::Paused => "the run is paused",
         })
     }
 }
@@ -288,6 +302,7 @@ impl fmt::Display for Reason {
             Self::Leave(LeaveReason::NothingLeft) => f.write_str("every item has its outcome"),
             Self::Leave(LeaveReason::Drain) => f.write_str("the run drains"),
             Self::Leave(LeaveReason::Scaled) => f.write_str("the run goes on with fewer workers"),
+            Self::Leave(LeaveReason::Restarted) => f.write_str("the workers are restarted one by one"),
             Self::Demand { queued, limit } => write!(f, "{queued} of at most {limit} are queued"),
             Self::Held => f.write_str("the machine is short, and others began before it"),
             Self::GoesOn => f.write_str("it was held"),
@@ -295,6 +310,9 @@ impl fmt::Display for Reason {
             Self::InHand { queued } => write!(f, "its commands take short; {queued} queued"),
             Self::TakeBack(reason) => reason.fmt(f),
             Self::Chaos => f.write_str("the plan of chaos says so"),
+            Self::Paused => f.write_str("the run is paused"),
+            Self::Continued => f.write_str("the run goes on"),
+            Self::Asked => f.write_str("somebody asked for it"),
         }
     }
 }

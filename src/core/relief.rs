@@ -2,7 +2,7 @@
 //! is ended and its items return to the queue.
 //!
 //! Invariant: no item is charged for it. A worker that is held works on an item; it goes on as soon as it does not, and
-//! before it is asked to end by a signal other than KILL.
+//! before it is asked to end by a signal other than KILL. In a run that is paused it goes on with the run.
 
 use super::Core;
 use super::action::Action;
@@ -73,8 +73,10 @@ impl Core {
         if !std::mem::replace(&mut self.pool.slots[index].is_held, true) {
             self.pool.update_sets(index);
             self.pool.slots[index].chaos.forget_stop();
-            self.because(|_| Reason::Held);
-            self.push_signal(index, Signal::STOP);
+            if !self.pool.slots[index].is_paused {
+                self.because(|_| Reason::Held);
+                self.push_signal(index, Signal::STOP);
+            }
         }
     }
 
@@ -83,8 +85,10 @@ impl Core {
     pub(super) fn go_on(&mut self, index: usize) {
         if std::mem::take(&mut self.pool.slots[index].is_held) {
             self.pool.update_sets(index);
-            self.because(|_| Reason::GoesOn);
-            self.push_signal(index, Signal::CONT);
+            if !self.pool.slots[index].is_paused {
+                self.because(|_| Reason::GoesOn);
+                self.push_signal(index, Signal::CONT);
+            }
         }
     }
 
@@ -108,6 +112,7 @@ impl Core {
 
     pub(super) fn push_signal(&mut self, index: usize, signal: Signal) {
         let (worker, incarnation) = self.ids(index);
+        self.pool.slots[index].is_stop_unseen |= signal == Signal::STOP;
         self.push(Action::Kill { worker, incarnation, signal });
     }
 }

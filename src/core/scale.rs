@@ -20,13 +20,31 @@ impl Core {
         if self.stage > Stage::Running || self.closing {
             return;
         }
-        let from = self.pool.target;
-        let to = workers.clamp(1, WORKERS_MAX.max(self.policy.workers)) as usize;
+        let from = self.wanted_workers();
+        let to = self.workers_possible(workers) as usize;
         if from == to {
             return;
         }
         self.report(RunEvent::Scaled { from: from as u32, to: to as u32 });
         if to > from { self.grow(to - from) } else { self.shrink(from - to) }
+    }
+
+    /// How many workers the run has if it is asked for so many.
+    #[must_use]
+    pub fn workers_possible(&self, asked: u32) -> u32 {
+        asked.clamp(1, WORKERS_MAX.max(self.policy.workers))
+    }
+
+    /// Changes the number of workers by one.
+    pub(super) fn scale_by_one(&mut self, is_more: bool) {
+        let workers = u32::try_from(self.wanted_workers()).unwrap_or(u32::MAX);
+        self.scale(if is_more { workers.saturating_add(1) } else { workers.saturating_sub(1) });
+    }
+
+    /// The number of workers that the run is to have, without one that stands in for others meanwhile.
+    #[must_use]
+    pub fn wanted_workers(&self) -> usize {
+        self.pool.target - usize::from(self.spare().is_some())
     }
 
     /// Adds removed slots first: those without a process, then those of the lowest numbers.
@@ -52,7 +70,9 @@ impl Core {
     /// Removes idle slots first, then those of the highest numbers.
     fn shrink(&mut self, count: usize) {
         let slots = self.pool.slots.iter().enumerate();
-        let mut present: Vec<usize> = slots.filter(|(_, slot)| !slot.removed).map(|(index, _)| index).collect();
+        let spare = self.spare();
+        let present = slots.filter(|(index, slot)| !slot.removed && spare != Some(*index));
+        let mut present: Vec<usize> = present.map(|(index, _)| index).collect();
         present.sort_by_key(|&index| {
             let busy = !self.pool.slots[index].leases.is_empty();
             (mutant!(ShrinkBusyFirst, busy, !busy), Reverse(index))

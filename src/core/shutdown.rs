@@ -31,15 +31,26 @@ impl Core {
 
     /// Handles the command of a signal or of a caller.
     pub(super) fn on_command(&mut self, command: Command, origin: Origin) {
+        if let Origin::Signal { signal, sender_pid } = origin {
+            // QUIT asks for two things, and came once.
+            if command != Command::Status || signal == Signal::USR1 {
+                self.report(RunEvent::SignalReceived { signal, sender_pid });
+            }
+        }
         let firmness = match (command, origin) {
             (Command::Status, _) => {
                 let status = Box::new(self.status());
                 return self.push(Action::ShowStatus(status));
             }
             (Command::Scale { workers }, _) => return self.scale(workers),
-            (_, Origin::Signal { signal, sender_pid }) if self.is_repeated(signal, self.now) => {
-                return self.report(RunEvent::SignalReceived { signal, sender_pid });
-            }
+            (Command::AddWorker, _) => return self.scale_by_one(true),
+            (Command::RemoveWorker, _) => return self.scale_by_one(false),
+            (Command::Restart { worker }, _) => return self.restart_workers(worker),
+            (Command::Pause, _) => return self.pause(),
+            (Command::Continue, _) => return self.continue_run(),
+            (Command::SignalWorker { worker, signal }, _) => return self.signal_worker(worker, signal),
+            (Command::ReportStarts { wanted }, _) => return self.report_starts(wanted),
+            (_, Origin::Signal { signal, .. }) if self.is_repeated(signal, self.clock.latest()) => return,
             (Command::Stop, _) => self.firmness.saturating_add(1),
             (Command::Drain, _) => self.firmness.max(1),
             (Command::Terminate, Origin::Signal { .. }) => self.firmness.saturating_add(1).max(2),
@@ -48,9 +59,8 @@ impl Core {
         };
         self.firmness = firmness;
         let reason = match origin {
-            Origin::Signal { signal, sender_pid } => {
-                self.last_signal = Some((signal, self.now));
-                self.report(RunEvent::SignalReceived { signal, sender_pid });
+            Origin::Signal { signal, .. } => {
+                self.last_signal = Some((signal, self.clock.latest()));
                 StopReason::Signal(signal)
             }
             Origin::Caller => StopReason::Requested,
@@ -80,6 +90,7 @@ impl Core {
         if self.stage == Stage::Finished {
             return;
         }
+        mutant!(StopStaysPaused, self.continue_run(), {});
         let waits = mutant!(HaltSoonHurried, reason.waits_for_running_items(), false);
         let stronger = self.strengthen(reason);
         let rises = stage > self.stage;

@@ -122,6 +122,10 @@ pub(super) struct WorkerSlot {
     pub(super) stopped: Option<Signal>,
     /// It is stopped by an order of the core, and not ordered to go on.
     pub(super) is_held: bool,
+    /// It is stopped with the whole run.
+    pub(super) is_paused: bool,
+    /// A STOP was ordered, and what became of it was not seen.
+    pub(super) is_stop_unseen: bool,
     pub(super) kill_reason: Option<KillReason>,
     /// Oldest first; a worker whose contract is in order answers in this order.
     pub(super) leases: VecDeque<Lease>,
@@ -209,6 +213,8 @@ impl WorkerSlot {
             pid: None,
             stopped: None,
             is_held: false,
+            is_paused: false,
+            is_stop_unseen: false,
             kill_reason: None,
             leases: VecDeque::new(),
             items: 0,

@@ -49,12 +49,12 @@ impl Core {
         let is_of_item = self.policy.worker.starts_with_item();
         let item = || is_of_item && self.queue.items() > 0 && self.pool.idle.len() > 0 && self.may_dispatch();
         let worker = || !self.gate.due.is_empty() && self.restarting();
-        let only_waits = self.gate.permitted == Some(0) && self.gate.delay_timer.is_none();
+        let only_waits = self.gate.permitted == Some(0) && self.gate.delay_timer.is_none() && !self.gate.paused;
         only_waits && self.stage == Stage::Running && (item() || worker())
     }
 
     /// Starts the processes that are due, as far as the gate lets them pass.
-    fn start_due(&mut self) {
+    pub(super) fn start_due(&mut self) {
         while !self.gate.is_closed()
             && let Some(index) = self.gate.due.pop_front()
         {

@@ -24,7 +24,7 @@ impl Core {
     /// looked up soon.
     #[inline]
     pub(super) fn await_start(&mut self, index: usize) {
-        if !self.policy.report_starts {
+        if !self.reports_starts() {
             return;
         }
         if mutant!(StartReportedUnseen, self.policy.worker.blame == Blame::OldestHeld, true) {
@@ -41,7 +41,7 @@ impl Core {
     fn awaits_start(&self, index: usize) -> bool {
         let oldest = self.pool.slots[index].leases.front();
         let awaited = oldest.is_some_and(|lease| lease.start == Start::Awaited);
-        awaited && self.policy.report_starts && self.policy.worker.blame == Blame::ProgressPage
+        awaited && self.reports_starts() && self.policy.worker.blame == Blame::ProgressPage
     }
 
     /// A deadline of a worker that holds items has passed: it is probed, if there is something to learn.
@@ -81,7 +81,7 @@ impl Core {
     }
 
     fn report_started(&mut self, index: usize, batch: Batch) {
-        if self.policy.report_starts {
+        if self.reports_starts() {
             let (worker, incarnation) = self.ids(index);
             let pid = self.pool.slots[index].pid.unwrap_or(0);
             self.report(RunEvent::ItemStarted { item: batch.first, attempt: batch.attempt, worker, incarnation, pid });

@@ -3,6 +3,7 @@
 use super::Core;
 use super::slot::{SlotState, WorkerSlot};
 use crate::model::ids::WorkerId;
+use crate::model::signal::Signal;
 use crate::model::status::{SlotStatus, Status, WorkerState};
 
 impl Core {
@@ -22,12 +23,13 @@ impl Core {
                 SlotState::Draining => WorkerState::Draining,
                 SlotState::Stopping { .. } => WorkerState::Stopping,
             },
-            stopped: slot.stopped,
+            stopped: slot.stopped.or((slot.is_held || slot.is_paused).then_some(Signal::STOP)),
             pid: slot.pid,
             incarnation: slot.incarnation,
             lease: slot.leases.front().map(|lease| lease.batch),
             in_flight: slot.items,
             settled: slot.settled,
+            busy: slot.leases.front().map(|lease| self.now.since(lease.since.max(slot.answered_at))),
         };
         // A removed slot is of interest as long as its worker is leaving.
         let is_shown = |(_, slot): &(usize, &WorkerSlot)| slot.is_up() || !slot.removed;
@@ -40,6 +42,7 @@ impl Core {
             demand: self.admission.outstanding,
             source_ended: self.admission.ended,
             totals: self.totals,
+            is_paused: self.clock.is_paused(),
             slots: self.pool.slots.iter().enumerate().filter(is_shown).map(slot).collect(),
         }
     }

@@ -286,6 +286,9 @@ config_builder! {
         flow: bool,
         /// Whether the lines of `flow` have colors. Default: on a terminal, unless the environment has `NO_COLOR`.
         color: ColorMode,
+        /// Listen on a socket in `$XDG_RUNTIME_DIR/supervisor/`, over which other processes of the user can steer and watch the
+        /// run. Default: false; a handle does the same without a socket.
+        control: bool,
         /// INT, TERM and QUIT stop the run, and USR1 shows its state on stderr. Default: false, signals are the
         /// program's own.
         handle_signals: bool,

@@ -70,6 +70,8 @@ pub struct Config {
     pub earlier: EarlierRun,
     /// The durable record of the run.
     pub journal: Option<JournalSpec>,
+    /// Other processes of the user can steer and watch the run over a socket of its own.
+    pub control: bool,
     /// What is recorded of the run.
     pub trace: TraceSpec,
     /// Names this run in `SUPERVISOR_RUN` and in keys of items: letters, digits, `-`.

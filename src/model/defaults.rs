@@ -86,6 +86,7 @@ impl ConfigBuilder {
             tmpdir: self.tmpdir,
             earlier: self.earlier.unwrap_or_default(),
             journal: self.journal,
+            control: is_set(self.control),
             trace,
             run_id: self.run_id.unwrap_or(self.host.run_id),
         })

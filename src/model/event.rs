@@ -206,9 +206,9 @@ pub enum RunEvent {
         /// What went wrong, with the name of the input.
         error: String,
     },
-    /// A signal asked something of the run.
+    /// A signal came that the run receives.
     SignalReceived {
-        /// INT, TERM, QUIT or USR1.
+        /// Which one.
         signal: Signal,
         /// The sending process, where the system reports it.
         sender_pid: Option<u32>,
@@ -244,5 +244,32 @@ pub enum RunEvent {
         item: Option<ItemId>,
         /// How long a stop, or the delay of an item, lasts.
         time: Option<Duration>,
+    },
+    /// The workers' processes are replaced, one slot after another.
+    RestartBegun {
+        /// As many; 0 if each item has a process of its own, so that there is nothing to replace.
+        workers: u32,
+    },
+    /// No process is left that was to be replaced, or the first new one could not be started.
+    RestartEnded {
+        /// Processes that were asked to leave.
+        replaced: u32,
+        /// Why no process is replaced; completes "failed to ...".
+        error: Option<String>,
+    },
+    /// The processes of all workers were stopped, and nothing is started or handed out until the run is continued.
+    RunPaused,
+    /// The run goes on after a pause.
+    RunContinued,
+    /// A worker is sent a signal because a person asked for it.
+    WorkerSignalled {
+        /// The slot, from 1.
+        worker: WorkerId,
+        /// Which process of the slot, from 1.
+        incarnation: Incarnation,
+        /// The process in the system.
+        pid: u32,
+        /// The signal.
+        signal: Signal,
     },
 }

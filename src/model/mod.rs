@@ -33,6 +33,7 @@ pub(crate) mod policy_defaults;
 pub mod setting;
 mod setting_values;
 pub mod signal;
+pub mod signal_table;
 pub mod spec;
 pub mod status;
 pub mod surroundings;

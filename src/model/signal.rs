@@ -51,6 +51,8 @@ impl Signal {
     pub const TTIN: Self = Self(21);
     /// A process in the background has set the terminal, or written to one that forbids it.
     pub const TTOU: Self = Self(22);
+    /// The terminal has another size.
+    pub const WINCH: Self = Self(28);
 
     /// The name without `SIG`, such as `KILL`; `RTMIN+3` for real-time signals.
     #[must_use]

@@ -309,9 +309,10 @@ pub struct Halt {
 }
 
 /// Which program's numbers the exit code of a finished run follows (`exit_code::of`).
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum ExitCodeStyle {
     /// The project's own, as the README lists them.
+    #[default]
     Own,
     /// How many items failed, as GNU parallel counts without `--halt`.
     Count,

@@ -6,6 +6,7 @@ use super::event::Stage;
 use super::ids::{Batch, Incarnation, WorkerId};
 use super::outcome::{StopReason, Totals};
 use super::signal::Signal;
+use super::time::Duration;
 use serde::{Deserialize, Serialize};
 use std::fmt;
 
@@ -30,6 +31,9 @@ pub struct Status {
     pub totals: Totals,
     /// In the order of their numbers, without the slots that the run was scaled down by.
     pub slots: Vec<SlotStatus>,
+    /// The run is paused. Not in a trace.
+    #[serde(skip)]
+    pub is_paused: bool,
 }
 
 /// One worker slot.
@@ -51,6 +55,9 @@ pub struct SlotStatus {
     pub in_flight: u64,
     /// Items that its present process settled.
     pub settled: u64,
+    /// How long its oldest batch has been the oldest. The time of a pause does not count. Not in a trace.
+    #[serde(skip)]
+    pub busy: Option<Duration>,
 }
 
 /// What a slot is at.

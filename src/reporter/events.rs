@@ -6,7 +6,7 @@
 use super::object::Object;
 use super::own_file::OwnFile;
 use super::{Reporter, ReporterError, Settled};
-use crate::model::event::{EndReason, ItemFate, RunEvent};
+use crate::model::event::{EndReason, ItemFate, RunEvent, Stage};
 use crate::model::exit::{ExitStatus, Usage};
 use crate::model::ids::{Attempt, Incarnation, ItemId, WorkerId};
 use crate::model::outcome::{RunOutcome, Settlement, StopReason};
@@ -96,7 +96,8 @@ fn begin_attempt<'a>(
     object
 }
 
-fn push_event(out: &mut Vec<u8>, now: Instant, event: &RunEvent) {
+/// Appends an event as a line, or as one for each item that it is about.
+pub(super) fn push_event(out: &mut Vec<u8>, now: Instant, event: &RunEvent) {
     match event {
         RunEvent::RunStarted { workers } => {
             let mut object = begin(out, now, "run_started");
@@ -154,14 +155,16 @@ fn push_event(out: &mut Vec<u8>, now: Instant, event: &RunEvent) {
         RunEvent::SignalReceived { signal, sender_pid } => {
             push_signal(begin(out, now, "signal_received"), *signal, "sender_pid", sender_pid.map(u64::from));
         }
-        RunEvent::Stopping { stage, reason } => {
-            let mut object = begin(out, now, "stopping");
-            object.text("stage", &format!("{stage:?}").to_ascii_lowercase());
-            push_reason(&mut object, reason);
-            object.end_line();
-        }
+        RunEvent::Stopping { stage, reason } => push_stopping(begin(out, now, "stopping"), *stage, reason),
         RunEvent::Scaled { from, to } => push_scaled(begin(out, now, "scaled"), *from, *to),
+        RunEvent::RestartBegun { workers } => push_restart(begin(out, now, "restart_started"), *workers),
+        RunEvent::RestartEnded { replaced, error } => {
+            push_restart_end(begin(out, now, "restart_finished"), *replaced, error.as_deref());
+        }
+        RunEvent::RunPaused => begin(out, now, "run_paused").end_line(),
+        RunEvent::RunContinued => begin(out, now, "run_continued").end_line(),
         RunEvent::RunFinished(outcome) => push_finish(begin(out, now, "run_finished"), outcome),
+        RunEvent::WorkerSignalled { .. } => push_signalled(out, now, event),
         RunEvent::Chaos { .. } => push_chaos(out, now, event),
     }
 }
@@ -183,6 +186,32 @@ fn push_signal(mut object: Object<'_>, signal: Signal, key: &str, number: Option
     object.text("name", &signal.name());
     object.number_if(key, number);
     object.end_line();
+}
+
+fn push_stopping(mut object: Object<'_>, stage: Stage, reason: &StopReason) {
+    object.text("stage", &format!("{stage:?}").to_ascii_lowercase());
+    push_reason(&mut object, reason);
+    object.end_line();
+}
+
+fn push_restart(mut object: Object<'_>, workers: u32) {
+    object.number("workers", u64::from(workers));
+    object.end_line();
+}
+
+fn push_restart_end(mut object: Object<'_>, replaced: u32, error: Option<&str>) {
+    object.number("replaced", u64::from(replaced));
+    if let Some(error) = error {
+        object.text("error", error);
+    }
+    object.end_line();
+}
+
+fn push_signalled(out: &mut Vec<u8>, now: Instant, event: &RunEvent) {
+    if let RunEvent::WorkerSignalled { worker, incarnation, pid, signal } = event {
+        let object = begin_process(out, now, "worker_signalled", *worker, *incarnation, Some(*pid));
+        push_signal(object, *signal, "item", None);
+    }
 }
 
 fn push_scaled(mut object: Object<'_>, from: u32, to: u32) {

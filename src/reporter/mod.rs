@@ -12,6 +12,7 @@
 //! | `summary` | the table and the totals at the end | stderr |
 //! | `digest` | what the summary says of some items | stderr |
 //! | `events` | every event as JSON | a file |
+//! | `event_tap` | the same, for those who watch at the moment | clients of the control socket |
 //! | `item_files` | the output of each command, in files (`item_columns`: its arguments) | a folder |
 //! | `item_table` | the same in one table, or JSON | a file, or stdout |
 //! | `dead_letters` | an object for each item that is dead | a file |
@@ -24,6 +25,7 @@ pub mod caller;
 pub mod dead_letters;
 pub mod digest;
 mod error;
+pub mod event_tap;
 pub mod events;
 mod final_output;
 pub mod item_columns;

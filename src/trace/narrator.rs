@@ -149,6 +149,7 @@ impl Narrator {
             Input::SinkClosed | Input::SinkLost { .. } | Input::StorageLost { .. } => {
                 Step { from: Party::Output, is_main: true, is_bad: true, ..step }
             }
+            Input::SignalNoted { .. } => Step { from: Party::Outside, ..step },
             Input::Command { origin, .. } => {
                 let is_caller = *origin == Origin::Caller;
                 Step { from: Party::Outside, is_main: is_caller, ..step }
@@ -288,7 +289,8 @@ impl Narrator {
             }
             RunEvent::WorkerStopped { worker, incarnation, .. }
             | RunEvent::WorkerContinued { worker, incarnation, .. }
-            | RunEvent::Chaos { worker, incarnation, .. } => {
+            | RunEvent::Chaos { worker, incarnation, .. }
+            | RunEvent::WorkerSignalled { worker, incarnation, .. } => {
                 let step = Step { kind: StepKind::Signal, from: Party::Outside, to: Party::Worker(*worker), ..step };
                 self.of_worker(step, *worker, *incarnation)
             }
@@ -308,6 +310,10 @@ impl Narrator {
             | RunEvent::SourceLost { .. }
             | RunEvent::Stopping { .. }
             | RunEvent::Scaled { .. }
+            | RunEvent::RestartBegun { .. }
+            | RunEvent::RestartEnded { .. }
+            | RunEvent::RunPaused
+            | RunEvent::RunContinued
             | RunEvent::RunFinished(_) => step,
         }
     }
@@ -412,8 +418,13 @@ const fn topic_of(event: &RunEvent) -> Topic {
         | RunEvent::ItemsSettled(_)
         | RunEvent::SourceLost { .. }
         | RunEvent::SignalReceived { .. }
+        | RunEvent::WorkerSignalled { .. }
         | RunEvent::Scaled { .. }
         | RunEvent::Chaos { .. }
+        | RunEvent::RestartBegun { .. }
+        | RunEvent::RestartEnded { .. }
+        | RunEvent::RunPaused
+        | RunEvent::RunContinued
         | RunEvent::RunFinished(_) => Topic::Other,
     }
 }

@@ -76,6 +76,7 @@ pub fn fact(input: &Input) -> String {
         Input::SourceEnded => "the source has ended".to_owned(),
         Input::SourceLost { error } => format!("the source is lost: {error}"),
         Input::GivenUp { item } => format!("item {item} is given up"),
+        Input::SignalNoted { signal, .. } => format!("signal {signal}"),
         Input::SourceDiffers { error } => format!("failed to {error}"),
         Input::ArrivedAgain { first, count, attempt, .. } => {
             format!("{} arrived again, for attempt {attempt}", items(*first, *count))
@@ -135,7 +136,16 @@ fn command_name(command: Command) -> String {
         Command::Terminate => "terminate the workers".to_owned(),
         Command::Kill => "kill the workers".to_owned(),
         Command::Status => "show its state".to_owned(),
+        Command::SignalWorker { worker, signal } => format!("send signal {signal} to worker {worker}"),
+        Command::ReportStarts { wanted: true } => "report the start of each attempt".to_owned(),
+        Command::ReportStarts { wanted: false } => "report the start of attempts as before".to_owned(),
         Command::Scale { workers } => format!("go on with {}", counted(u64::from(workers), "worker", "workers")),
+        Command::Restart { worker: None } => "restart the workers".to_owned(),
+        Command::Restart { worker: Some(worker) } => format!("restart worker {worker}"),
+        Command::AddWorker => "go on with one worker more".to_owned(),
+        Command::RemoveWorker => "go on with one worker fewer".to_owned(),
+        Command::Pause => "pause".to_owned(),
+        Command::Continue => "go on".to_owned(),
     }
 }
 
@@ -229,6 +239,16 @@ pub fn event(event: &RunEvent) -> String {
             format!("{kind} by chaos{at}{length}")
         }
         RunEvent::Scaled { from, to } => format!("goes on with {to} workers instead of {from}"),
+        RunEvent::RestartBegun { workers } => {
+            format!("restarts {}, one after another", counted(u64::from(*workers), "worker", "workers"))
+        }
+        RunEvent::RestartEnded { replaced, error: None } => {
+            format!("has replaced {}", counted(u64::from(*replaced), "worker", "workers"))
+        }
+        RunEvent::RestartEnded { error: Some(error), .. } => format!("replaces no worker: failed to {error}"),
+        RunEvent::RunPaused => "is paused".to_owned(),
+        RunEvent::RunContinued => "goes on".to_owned(),
+        RunEvent::WorkerSignalled { signal, .. } => format!("is sent signal {signal}, as asked"),
         RunEvent::RunFinished(outcome) => {
             let totals = &outcome.totals;
             format!(

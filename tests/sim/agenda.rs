@@ -46,6 +46,8 @@ pub enum Effect {
     Scaled(u32),
     /// A caller asks for the end of the run.
     Asked(CallerRequest),
+    /// A caller steers the run.
+    Steered(SteerRequest),
     SinkClosed,
     SinkLost,
     StorageLost,
@@ -59,6 +61,8 @@ pub enum Effect {
     Roomy,
     /// It is so short that a worker has to make room.
     VeryShort,
+    /// Somebody asks for a signal to the worker in this slot.
+    AskedSignal(u32, Signal),
     /// Somebody gives up the item that stands so many behind the first one.
     GivenUp(u64),
     /// The clock leaps forward by this much.
@@ -80,6 +84,18 @@ pub enum CallerRequest {
     Drain,
     Terminate,
     Kill,
+}
+
+/// What a caller may ask of a run that goes on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum SteerRequest {
+    RestartAll,
+    /// The slot of this index.
+    RestartOne(usize),
+    AddWorker,
+    RemoveWorker,
+    Pause,
+    Continue,
 }
 
 /// [`ExitStatus`] in a form that can be ordered.

@@ -249,6 +249,9 @@ impl Shadow {
         if self.finished || self.stage > Stage::Running || self.policy.worker.starts_with_item() {
             return Ok(());
         }
+        if self.clock.is_paused() {
+            return self.companions_are_ended();
+        }
         if self.slots.iter().any(|slot| slot.retired) {
             marks.hit(Mark::NotRestarted);
         }

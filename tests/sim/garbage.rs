@@ -116,7 +116,12 @@ fn any_input(rng: &mut Rng, next_item: &mut u64) -> Input {
         }
         _ => match rng.below(40) {
             0 => {
-                let commands = [Command::Stop, Command::Drain, Command::Terminate, Command::Kill];
+                let steered = [Command::Pause, Command::Continue, Command::AddWorker, Command::RemoveWorker];
+                let worker = if rng.below(2) == 0 { None } else { Some(WorkerId::from_index(rng.below(9) as usize)) };
+                let steered = rng.pick(&steered);
+                let steered = if rng.below(2) == 0 { steered } else { Command::Restart { worker } };
+                let commands =
+                    [Command::Stop, Command::Drain, Command::Terminate, Command::Kill, steered, steered, steered];
                 let signal = Origin::Signal { signal: Signal::HUP, sender_pid: Some(1) };
                 Input::Command { command: rng.pick(&commands), origin: rng.pick(&[Origin::Caller, signal]) }
             }
@@ -133,6 +138,15 @@ fn any_input(rng: &mut Rng, next_item: &mut u64) -> Input {
                 let reliefs = [Relief::Run { count: 0 }, Relief::Run { count: 1 }, Relief::GoOn, Relief::EndYoungest];
                 Input::Relief(rng.pick(&reliefs))
             }
+            23..25 => {
+                let command =
+                    Command::SignalWorker { worker, signal: rng.pick(&[Signal(0), Signal::KILL, Signal(200)]) };
+                Input::Command { command, origin: Origin::Caller }
+            }
+            25 => {
+                Input::Command { command: Command::ReportStarts { wanted: rng.below(2) == 0 }, origin: Origin::Caller }
+            }
+            22 => Input::SignalNoted { signal: Signal::WINCH, sender_pid: None },
             20..22 => Input::GivenUp { item: ItemId(rng.below(40)) },
             14..16 => Input::StartsPermitted { count: rng.pick(&[None, Some(0), Some(1), Some(u32::MAX)]) },
             _ => Input::SourceIdle,

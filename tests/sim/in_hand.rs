@@ -128,6 +128,7 @@ impl Shadow {
             slot.phase == Phase::Ready && takes
         });
         ensure!(fits, ReadySlot, "{batch:?} is given in hand to worker {worker}");
+        ensure!(!self.clock.is_paused(), Paused, "{batch:?} is given in hand while the run is paused");
         self.takes_from_queue(batch.first, batch, now)?;
         self.items[batch.first].place = ItemPlace::InHand(index);
         self.slots[index].hands.push_back((batch, now));

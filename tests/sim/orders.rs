@@ -47,6 +47,7 @@ impl Shadow {
             }
             Action::CloseInput { worker, incarnation } | Action::Recall { worker, incarnation } => {
                 let slot = self.living(*worker, *incarnation)?;
+                self.is_asked_to_leave(slot, marks)?;
                 (self.slots[slot].leaving, self.slots[slot].leaving_at) = (true, now);
                 Ok(())
             }
@@ -106,6 +107,8 @@ impl Shadow {
         now: Instant,
         marks: &mut Marks,
     ) -> Result<usize, BrokenCheck> {
+        ensure!(!self.clock.is_paused(), Paused, "worker {worker} is started while the run is paused");
+        self.starts_spare(worker.index(), marks);
         ensure!(worker.index() < self.slots.len(), DownSlot, "there is no worker {worker}");
         let slot = &mut self.slots[worker.index()];
         ensure!(slot.phase == Phase::Down, DownSlot, "worker {worker} is filled though it is {:?}", slot.phase);
@@ -192,6 +195,7 @@ impl Shadow {
             "{batch:?} to worker {worker}, which is not ready"
         );
         ensure!(self.stage == Stage::Running, StopRises, "{batch:?} is dispatched while the run stops");
+        ensure!(!self.clock.is_paused(), Paused, "{batch:?} is dispatched while the run is paused");
         let index = worker.index();
         ensure!(!self.slots[index].is_held, Relief, "{batch:?} to worker {worker}, which is held");
         self.leases(index, batch, now)?;
@@ -304,6 +308,9 @@ impl Shadow {
         marks: &mut Marks,
     ) -> Judgement {
         let index = self.living(worker, incarnation)?;
+        if self.asked_signal == Some((worker, signal)) {
+            return self.sends_asked_signal(marks);
+        }
         ensure!(truth.exists, LivingProcess, "{signal} to worker {worker}, whose process is gone");
         if self.chaos_signals(index, signal, now, marks) {
             return Ok(());

@@ -184,7 +184,7 @@ impl World {
 
     fn starts_item(&mut self, id: ProcessId) {
         let takes = self.rng.below(self.scenario.item_ns_max + 1);
-        let now = self.now;
+        let now = self.run_now().0;
         if !self.policy().worker.in_order {
             self.picks_a_batch(id);
         }

@@ -56,8 +56,18 @@ impl Shadow {
         let slot = &mut self.slots[index];
         let (number, stops) = (index + 1, signal == Signal::STOP);
         ensure!(slot.is_held != stops, Relief, "worker {number} gets {signal}, and held: {}", slot.is_held);
+        if stops == self.clock.is_paused() && (stops || slot.is_with_run) {
+            (slot.is_held, slot.is_with_run) = (stops, stops);
+            marks.hit(match () {
+                () if !stops => Mark::Continued,
+                () if slot.held > 0 => Mark::PausedAtWork,
+                () => Mark::PausedIdle,
+            });
+            return Ok(());
+        }
         // A slot that is asked to end goes on, and so does one that has nothing to do any more.
         let fine = if stops { slot.is_to_hold && slot.is_at_work() } else { !slot.is_to_hold || !slot.is_at_work() };
+        let fine = fine && !self.clock.is_paused();
         ensure!(fine, Relief, "worker {number} gets {signal} for no reason");
         slot.is_held = stops;
         // It may be sent the next items in the same step.
@@ -83,7 +93,9 @@ impl Shadow {
             slot.is_to_hold &= is_there && slot.is_at_work();
             // KILL ends one that is held too.
             if is_there && !slot.got_kill {
-                let (is_held, is_to_hold) = (slot.is_held, slot.is_to_hold);
+                let is_paused = self.clock.is_paused() && slot.phase > Phase::Asked;
+                let (is_held, is_to_hold) = (slot.is_held, slot.is_to_hold || is_paused);
+                slot.is_with_run &= is_paused;
                 ensure!(
                     is_held == is_to_hold,
                     Relief,

@@ -63,11 +63,15 @@ impl Shadow {
                 self.starts.reports_return(Batch { first: *first, count: *count, attempt: *attempt }, *running)
             }
             RunEvent::Scaled { to, .. } => {
-                let count = self.slots.iter().filter(|slot| !slot.removed).count();
+                let count = self.wanted_slots().count();
                 ensure!(*to as usize == count, Scale, "there are {count} workers, reported {event:?}");
                 Ok(())
             }
             RunEvent::Chaos { .. } => self.chaos(event, now, marks),
+            RunEvent::RestartBegun { .. }
+            | RunEvent::RestartEnded { .. }
+            | RunEvent::RunPaused
+            | RunEvent::RunContinued => self.reports_steering(event, marks),
             RunEvent::WorkerReady { worker, incarnation, .. } => self.living(*worker, *incarnation).map(|_| ()),
             _ => Ok(()),
         }
@@ -115,6 +119,7 @@ impl Shadow {
 
     fn stops(&mut self, stage: Stage, reason: &StopReason, now: Instant, marks: &mut Marks) -> Judgement {
         ensure!(stage >= self.stage, StopRises, "{stage:?} after {:?}", self.stage);
+        ensure!(!self.clock.is_paused(), Paused, "it stops ({stage:?}) and stays paused");
         if let Some(before) = &self.reason {
             // Of two reasons of one kind the first stays: its signal is raised again at the end.
             let alike = std::mem::discriminant(before) == std::mem::discriminant(reason);

@@ -1,6 +1,6 @@
 //! The shadow model follows commands: which slots a run has, and how firmly it was asked to stop.
 
-use crate::agenda::CallerRequest;
+use crate::agenda::{CallerRequest, SteerRequest};
 use crate::clock::LATE;
 use crate::marks::{Mark, Marks};
 use crate::shadow::{Phase, Shadow, ShadowSlot};
@@ -8,6 +8,7 @@ use crate::violation::{BrokenCheck, ensure};
 use std::cmp::Reverse;
 use supervisor::model::command::{Command, Origin};
 use supervisor::model::event::Stage;
+use supervisor::model::ids::WorkerId;
 use supervisor::model::outcome::StopReason;
 use supervisor::model::status::Status;
 use supervisor::model::time::{Duration, Instant};
@@ -23,20 +24,39 @@ impl From<CallerRequest> for Command {
     }
 }
 
+impl From<SteerRequest> for Command {
+    fn from(request: SteerRequest) -> Self {
+        match request {
+            SteerRequest::RestartAll => Self::Restart { worker: None },
+            SteerRequest::RestartOne(index) => Self::Restart { worker: Some(WorkerId::from_index(index)) },
+            SteerRequest::AddWorker => Self::AddWorker,
+            SteerRequest::RemoveWorker => Self::RemoveWorker,
+            SteerRequest::Pause => Self::Pause,
+            SteerRequest::Continue => Self::Continue,
+        }
+    }
+}
+
 impl Shadow {
-    pub fn commanded(&mut self, command: Command, origin: Origin, now: Instant, marks: &mut Marks) {
+    pub fn commanded(&mut self, command: Command, origin: Origin, marks: &mut Marks) {
         let by_signal = matches!(origin, Origin::Signal { .. });
         if let (Origin::Signal { signal, .. }, Command::Stop | Command::Terminate) = (origin, command) {
             let last = self.last_signal;
             // The same signal within a tenth of a second counts once.
-            if last.is_some_and(|(same, at)| same == signal && now.since(at).0 < 100_000_000) {
+            if last.is_some_and(|(same, at)| same == signal && self.clock.shell_now - at.0 < 100_000_000) {
                 return marks.hit(Mark::SignalRepeated);
             }
-            self.last_signal = Some((signal, now));
+            self.last_signal = Some((signal, Instant(self.clock.shell_now)));
         }
         self.firmness = match command {
-            Command::Status => return,
+            Command::Status | Command::ReportStarts { .. } => return,
+            Command::SignalWorker { worker, signal } => return self.asks_signal(worker, signal),
             Command::Scale { workers } => return self.scaled(workers.max(1) as usize, marks),
+            Command::AddWorker => return self.scaled(self.wanted_slots().count() + 1, marks),
+            Command::RemoveWorker => return self.scaled((self.wanted_slots().count() - 1).max(1), marks),
+            Command::Restart { worker } => return self.restarts(worker),
+            Command::Pause => return self.asked_to_pause(),
+            Command::Continue => return self.clock.is_to_go_on = self.clock.is_paused(),
             Command::Drain => self.firmness.max(1),
             // QUIT counts as two of the other signals, and a further one is one step more.
             Command::Terminate if by_signal && self.firmness >= 2 => self.firmness + 1,
@@ -53,16 +73,18 @@ impl Shadow {
         });
     }
 
-    /// The slots that are not removed.
-    fn present_slots(&self) -> impl Iterator<Item = usize> + '_ {
-        self.slots.iter().enumerate().filter(|(_, slot)| !slot.removed).map(|(index, _)| index)
+    /// The slots that are not removed, without one that stands in for others.
+    pub fn wanted_slots(&self) -> impl Iterator<Item = usize> + '_ {
+        let spare = self.restart.as_ref().and_then(|restart| restart.spare);
+        let present = self.slots.iter().enumerate().filter(|(_, slot)| !slot.removed).map(|(index, _)| index);
+        present.filter(move |index| Some(*index) != spare)
     }
 
     fn scaled(&mut self, workers: usize, marks: &mut Marks) {
         if self.stage > Stage::Running || self.all_done {
             return;
         }
-        let mut present: Vec<usize> = self.present_slots().collect();
+        let mut present: Vec<usize> = self.wanted_slots().collect();
         if workers < present.len() {
             present.sort_by_key(|&index| (self.slots[index].held > 0, Reverse(index)));
             present.truncate(present.len() - workers);
@@ -81,7 +103,7 @@ impl Shadow {
         }
     }
 
-    fn removes(&mut self, index: usize, marks: &mut Marks) {
+    pub fn removes(&mut self, index: usize, marks: &mut Marks) {
         let slot = &mut self.slots[index];
         if slot.held > 0 {
             marks.hit(Mark::ShrunkWhileBusy);
@@ -91,7 +113,7 @@ impl Shadow {
         slot.leaves_when_spawned |= slot.phase == Phase::Asked;
     }
 
-    fn revives(&mut self, index: usize, marks: &mut Marks) {
+    pub fn revives(&mut self, index: usize, marks: &mut Marks) {
         let slot = &mut self.slots[index];
         slot.removed = false;
         if slot.phase == Phase::Down {
@@ -125,7 +147,9 @@ impl Shadow {
     /// Whether no process has to be started at the moment.
     fn starts_wait(&self, now: Instant) -> bool {
         let until = self.policy.start_delay.zip(self.last_start).map(|(delay, last)| last + delay.max + LATE);
-        self.permitted == Some(0) || until.is_some_and(|until| now <= until + Duration(self.leapt_ns))
+        self.permitted == Some(0)
+            || self.clock.is_paused()
+            || until.is_some_and(|until| now <= until + Duration(self.leapt_ns))
     }
 
     /// Whether a worker that was removed (and perhaps added again since) holds nothing and its time to leave is over.

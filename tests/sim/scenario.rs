@@ -1,6 +1,6 @@
 //! What one seed is about: a policy, a number of items, and which faults may happen how often.
 
-use crate::agenda::CallerRequest;
+use crate::agenda::{CallerRequest, SteerRequest};
 use crate::chaos;
 use crate::choice::Rng;
 use supervisor::model::exit_rule::{ExitMatch, ExitRule};
@@ -86,6 +86,7 @@ pub struct Scenario {
     pub signals: Vec<(u64, Signal)>,
     pub scales: Vec<(u64, u32)>,
     pub requests: Vec<(u64, CallerRequest)>,
+    pub steers: Vec<(u64, SteerRequest)>,
     pub leaps: Vec<(u64, u64)>,
     /// When no process may be started, for how long, and how many may be from the middle of that time on.
     pub holds: Vec<(u64, u64, u32)>,
@@ -93,6 +94,8 @@ pub struct Scenario {
     pub shortages: Vec<(u64, u64, u32)>,
     /// When items are given up, and how many are before them.
     pub given_up: Vec<(u64, u64)>,
+    /// When somebody asks for a signal to a worker: to which slot, and which.
+    pub asked_signals: Vec<(u64, u32, Signal)>,
     pub sink_closed_at: Option<u64>,
     pub sink_lost_at: Option<u64>,
     pub storage_lost_at: Option<u64>,
@@ -156,10 +159,12 @@ impl Scenario {
             signals,
             scales,
             requests,
+            steers: draw_steers(rng, span),
             leaps,
             holds: draw_holds(rng, span),
             shortages: draw_shortages(rng, span),
             given_up: draw_given_up(rng, span, items),
+            asked_signals: draw_asked_signals(rng, span),
             sink_closed_at,
             sink_lost_at,
             storage_lost_at,
@@ -190,10 +195,12 @@ impl Scenario {
             signals: vec![],
             scales: vec![],
             requests: vec![],
+            steers: vec![],
             leaps: vec![],
             holds: vec![],
             shortages: vec![],
             given_up: vec![],
+            asked_signals: vec![],
             sink_closed_at: None,
             sink_lost_at: None,
             storage_lost_at: None,
@@ -218,6 +225,25 @@ fn draw_signals(rng: &mut Rng, span: u64) -> Vec<(u64, Signal)> {
         .collect()
 }
 
+/// When callers steer the run. Each pause has an end.
+fn draw_steers(rng: &mut Rng, span: u64) -> Vec<(u64, SteerRequest)> {
+    let mut steers = vec![];
+    let pauses = if rng.per_mille(150) { rng.pick(&[1, 1, 2, 4]) } else { 0 };
+    for _ in 0..pauses {
+        let (at, length) = (rng.below(span), rng.pick(&[1_000, MS, 30 * MS, 3_000 * MS]));
+        steers.extend([(at, SteerRequest::Pause), (at + length, SteerRequest::Continue)]);
+    }
+    let restarts = if rng.per_mille(200) { rng.pick(&[1, 1, 2, 5]) } else { 0 };
+    for _ in 0..restarts {
+        let one = SteerRequest::RestartOne(rng.below(6) as usize);
+        steers.push((rng.below(span), rng.pick(&[SteerRequest::RestartAll, SteerRequest::RestartAll, one])));
+    }
+    let others = [SteerRequest::AddWorker, SteerRequest::RemoveWorker, SteerRequest::Continue];
+    let count = if rng.per_mille(150) { rng.pick(&[1, 2, 5]) } else { 0 };
+    steers.extend((0..count).map(|_| (rng.below(span), rng.pick(&others))));
+    steers
+}
+
 /// When callers scale the run, and to how many workers.
 fn draw_scales(rng: &mut Rng, span: u64) -> Vec<(u64, u32)> {
     let count = if rng.per_mille(250) { rng.pick(&[1, 2, 3, 6]) } else { 0 };
@@ -240,6 +266,13 @@ fn draw_shortages(rng: &mut Rng, span: u64) -> Vec<(u64, u64, u32)> {
 fn draw_given_up(rng: &mut Rng, span: u64, items: u64) -> Vec<(u64, u64)> {
     let count = if rng.per_mille(200) { rng.pick(&[1, 2, 4, 8]) } else { 0 };
     (0..count).map(|_| (rng.below(span), rng.below(items + 2))).collect()
+}
+
+/// When somebody asks for a signal to a worker. Some ask for slots that are not there.
+fn draw_asked_signals(rng: &mut Rng, span: u64) -> Vec<(u64, u32, Signal)> {
+    let count = if rng.per_mille(150) { rng.pick(&[1, 2, 4, 8]) } else { 0 };
+    let signals = [Signal::KILL, Signal::TERM];
+    (0..count).map(|_| (rng.below(span), rng.below(6) as u32, rng.pick(&signals))).collect()
 }
 
 /// The wait between two starts of processes: always the same, or by chance.

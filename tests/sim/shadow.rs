@@ -8,6 +8,7 @@ use crate::chaos::SlotChaos;
 use crate::items::{DueOutcome, ItemPlace, ItemTable, ShadowItem, ids};
 use crate::marks::{Mark, Marks};
 use crate::starts::Starts;
+use crate::steering::{ShadowClock, ShadowRestart};
 use crate::violation::{BrokenCheck, ensure};
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use supervisor::core::input::Input;
@@ -79,6 +80,8 @@ pub struct ShadowSlot {
     /// It was stopped, and has not been ordered to go on; and whether it is to be.
     pub is_held: bool,
     pub is_to_hold: bool,
+    /// It was stopped with the whole run.
+    pub is_with_run: bool,
     /// It is to be ended in this step, to make room.
     pub makes_room: bool,
     /// It is to be ended, since an item that it holds was given up.
@@ -138,6 +141,7 @@ impl ShadowSlot {
         (self.leaves_when_spawned, self.must_start, self.was_ready) = (false, false, false);
         (self.output_held, self.got_kill, self.from_hand) = (false, false, false);
         (self.is_held, self.is_to_hold, self.makes_room) = (false, false, false);
+        self.is_with_run = false;
         self.gives_up = false;
         self.chaos = SlotChaos::default();
         (self.kill, self.kill_step, self.settled_by_process) = (None, 0, 0);
@@ -178,6 +182,8 @@ pub struct Shadow {
     pub due: u64,
     /// Items that were given up and have no outcome, or have not arrived.
     pub given_up: BTreeSet<ItemId>,
+    /// The signal that this step has to send, since somebody asked for it.
+    pub asked_signal: Option<(WorkerId, Signal)>,
     pub starts: Starts,
     /// How long each command took that succeeded, in order of length.
     pub runtimes: Vec<Duration>,
@@ -234,6 +240,8 @@ pub struct Shadow {
     pub firmness: u32,
     /// The last signal that asked for a stop and counted.
     pub last_signal: Option<(Signal, Instant)>,
+    pub clock: ShadowClock,
+    pub restart: Option<ShadowRestart>,
 }
 
 impl Shadow {
@@ -252,6 +260,7 @@ impl Shadow {
             in_hand: 0,
             due: 0,
             given_up: BTreeSet::new(),
+            asked_signal: None,
             starts: Starts::default(),
             runtimes: Vec::new(),
             limit_moved_at: Instant::ZERO,
@@ -286,6 +295,8 @@ impl Shadow {
             given: Vec::new(),
             firmness: 0,
             last_signal: None,
+            clock: ShadowClock::default(),
+            restart: None,
         };
         shadow.reset(policy);
         shadow
@@ -302,6 +313,7 @@ impl Shadow {
         self.ranked.clear();
         self.delayed.clear();
         self.given_up.clear();
+        self.asked_signal = None;
         self.given.clear();
         self.new_companions.clear();
         self.runtimes.clear();
@@ -317,6 +329,7 @@ impl Shadow {
         (self.all_done, self.done_since, self.gave_up_on_program) = (false, Instant::ZERO, false);
         (self.leapt_ns, self.firmness, self.last_signal) = (0, 0, None);
         (self.drain_until, self.start_exits) = (None, 0);
+        (self.clock, self.restart) = (ShadowClock::default(), None);
     }
 
     pub const fn leapt(&mut self, length: u64) {
@@ -370,6 +383,7 @@ impl Shadow {
                 }
             }
             Input::GivenUp { item } => self.gives_up(*item),
+            Input::SignalNoted { .. } => {}
             Input::SourceDiffers { error } => {
                 self.source_over = true;
                 self.given.push(StopReason::SourceDiffers(error.clone()));
@@ -385,7 +399,7 @@ impl Shadow {
                 }
             }
             Input::Restored { first, count, outcome } => self.restores(*first, *count, outcome, marks),
-            Input::Command { command, origin } => self.commanded(*command, *origin, now, marks),
+            Input::Command { command, origin } => self.commanded(*command, *origin, marks),
             Input::TakenBack { worker, item } => {
                 if !self.taken_back(*worker, *item, now) {
                     self.totals.stale += 1;
@@ -680,9 +694,11 @@ impl Shadow {
         self.follows_scale(now)?;
         self.hands_are_recalled(now, marks)?;
         self.must_have_stopped(now)?;
+        self.follows_steering(marks)?;
         self.are_relieved()?;
         self.chaos_is_over_in_time(now)?;
         self.has_given_up(marks)?;
+        self.has_sent_asked_signal()?;
         self.check_waits(now, marks)
     }
 

@@ -105,7 +105,7 @@ impl World {
         let running = self.progress_of(process);
         if self.now < self.scenario.sink_slow_until {
             self.marks.hit(Mark::ProbeExcluded);
-            self.processes[id].excluded_at = self.now;
+            self.processes[id].excluded_at = self.run_now().0;
             return self.input(Input::TimeExcluded { worker, incarnation });
         }
         self.input(Input::ProbeResult { worker, incarnation, running })

@@ -52,6 +52,7 @@ impl Trace {
             Effect::Signalled(_) => (15, 0),
             Effect::Scaled(workers) => (20, workers as ProcessId),
             Effect::Asked(request) => (21, request as ProcessId),
+            Effect::Steered(_) => (29, 0),
             Effect::HandOrdered(slot) => (27, slot),
             Effect::SinkClosed => (16, 0),
             Effect::SinkLost => (17, 0),
@@ -61,6 +62,7 @@ impl Trace {
             Effect::Short(count) => (24, count as ProcessId),
             Effect::Roomy => (25, 0),
             Effect::VeryShort => (26, 0),
+            Effect::AskedSignal(slot, signal) => (29, (slot as ProcessId) << 8 | ProcessId::from(signal.0)),
             Effect::GivenUp(item) => (28, item as ProcessId),
             Effect::StartsPermitted(count) => (23, count.unwrap_or(u32::MAX) as ProcessId),
         };

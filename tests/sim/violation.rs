@@ -45,8 +45,14 @@ pub enum Check {
     Relief,
     /// What is done to workers by the plan of chaos is told, and a worker that it stops goes on in time.
     Chaos,
+    /// A signal that is asked for is sent in the same step, if there is a process, and means what it means from outside.
+    AskedSignal,
     /// An item that was given up is not begun, and what is at it is ended.
     GivenUp,
+    /// While the run is paused every process is stopped, and none is started; nothing is handed out; a stop goes on first.
+    Paused,
+    /// A process is asked to leave for another one only when that is ready, and each that was there is replaced.
+    Rolling,
     /// Items are given in hand only where nothing decides between two commands, and are asked for again where something
     /// does, or when they wait for long.
     InHand,

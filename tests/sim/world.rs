@@ -102,6 +102,11 @@ impl World {
         }
     }
 
+    /// The time of the run: without the time that it was paused.
+    pub fn run_now(&self) -> Instant {
+        self.shadow.clock.run_time(self.now)
+    }
+
     pub const fn policy(&self) -> &Policy {
         &self.scenario.policy
     }
@@ -154,6 +159,10 @@ impl World {
             let (at, request) = self.scenario.requests[index];
             self.after(at, Effect::Asked(request));
         }
+        for index in 0..self.scenario.steers.len() {
+            let (at, request) = self.scenario.steers[index];
+            self.after(at, Effect::Steered(request));
+        }
         for index in 0..self.scenario.leaps.len() {
             let (at, length) = self.scenario.leaps[index];
             self.after(at, Effect::Leap(length));
@@ -181,6 +190,10 @@ impl World {
         for index in 0..self.scenario.given_up.len() {
             let (at, behind) = self.scenario.given_up[index];
             self.after(at, Effect::GivenUp(behind));
+        }
+        for index in 0..self.scenario.asked_signals.len() {
+            let (at, slot, signal) = self.scenario.asked_signals[index];
+            self.after(at, Effect::AskedSignal(slot, signal));
         }
         let plans = [
             (self.scenario.sink_closed_at, Effect::SinkClosed),
@@ -257,6 +270,7 @@ impl World {
         self.now = self.now.max(due.saturating_add(late));
         self.trace.word(&[1, self.now]);
         self.trace.say(self.now, || "timeout".to_owned());
+        self.shadow.clock.shell_now = self.now;
         self.core.handle_timeout(Instant(self.now));
         self.obey()?;
         if let Some(next) = self.core.poll_timeout() {
@@ -323,11 +337,18 @@ impl World {
             Effect::Asked(request) => {
                 return self.input(Input::Command { command: request.into(), origin: Origin::Caller });
             }
+            Effect::Steered(request) => {
+                return self.input(Input::Command { command: request.into(), origin: Origin::Caller });
+            }
             Effect::Congested(congested) => return self.input(Input::Congested { congested }),
             Effect::StartsPermitted(count) => return self.input(Input::StartsPermitted { count }),
             Effect::Short(count) => return self.input(Input::Relief(Relief::Run { count })),
             Effect::Roomy => return self.input(Input::Relief(Relief::GoOn)),
             Effect::VeryShort => return self.input(Input::Relief(Relief::EndYoungest)),
+            Effect::AskedSignal(slot, signal) => {
+                let command = Command::SignalWorker { worker: WorkerId::from_index(slot as usize), signal };
+                return self.input(Input::Command { command, origin: Origin::Caller });
+            }
             Effect::GivenUp(behind) => {
                 let item = self.scenario.policy.first_item.plus(behind);
                 return self.input(Input::GivenUp { item });
@@ -355,7 +376,7 @@ impl World {
 
     fn signalled(&mut self, signal: Signal) -> Result<(), BrokenCheck> {
         let origin = Origin::Signal { signal, sender_pid: None };
-        for &command in command::of_signal(signal) {
+        for &command in command::of_signal(signal, false) {
             self.input(Input::Command { command, origin })?;
         }
         Ok(())
@@ -364,7 +385,9 @@ impl World {
     /// Passes a fact to the core, does what it orders, and checks the result from outside.
     pub fn input(&mut self, input: Input) -> Result<(), BrokenCheck> {
         self.trace.say(self.now, || format!("{input:?}"));
-        self.shadow.before(&input, Instant(self.now), &mut self.marks);
+        self.shadow.clock.shell_now = self.now;
+        let run_now = self.run_now();
+        self.shadow.before(&input, run_now, &mut self.marks);
         self.core.handle(input, Instant(self.now));
         self.obey()
     }
@@ -374,10 +397,12 @@ impl World {
         while let Some(action) = self.core.poll_action() {
             self.trace.action(self.now, &action);
             let truth = self.truth_about(&action);
-            self.shadow.action(&action, Instant(self.now), truth, &mut self.marks)?;
+            let run_now = self.run_now();
+            self.shadow.action(&action, run_now, truth, &mut self.marks)?;
             self.apply(action);
         }
-        self.shadow.after(Instant(self.now), &mut self.marks)?;
+        let run_now = self.run_now();
+        self.shadow.after(run_now, &mut self.marks)?;
         self.watch_the_clock()?;
         if self.steps.is_multiple_of(STATUS_STEPS) && !self.shadow.finished {
             self.shadow.shows(&self.core.status())?;
@@ -403,7 +428,7 @@ impl World {
                     slot,
                     process.incarnation,
                     Instant(process.since.max(process.excluded_at)),
-                    Instant(self.now),
+                    self.shadow.clock.run_time(self.now),
                 )?;
             }
         }

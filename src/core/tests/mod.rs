@@ -11,6 +11,8 @@ mod restored;
 mod rig;
 mod robust;
 mod scale;
+mod signalling;
 mod start_gate;
 mod starts;
+mod steering;
 mod stop;

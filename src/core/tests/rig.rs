@@ -130,7 +130,7 @@ impl Rig {
                 assert!(self.core.poll_timeout().is_none_or(|at| at > self.now), "a timer is due and was not fired");
             } else if let Some(signal) = Signal::parse(words[0]).filter(|_| words[0] == words[0].to_uppercase()) {
                 let origin = Origin::Signal { signal, sender_pid: None };
-                for &command in command::of_signal(signal) {
+                for &command in command::of_signal(signal, false) {
                     self.core.handle(Input::Command { command, origin }, self.now);
                 }
             } else {
@@ -244,6 +244,15 @@ impl Rig {
             "terminate" => asked(Command::Terminate),
             "kill" => asked(Command::Kill),
             "status" => asked(Command::Status),
+            // restart [WORKER]: all without one.
+            "restart" => asked(Command::Restart { worker: words.get(1).map(|_| worker) }),
+            "add" => asked(Command::AddWorker),
+            "remove" => asked(Command::RemoveWorker),
+            "pause" => asked(Command::Pause),
+            "continue" => asked(Command::Continue),
+            // signal WORKER NUMBER
+            "signal" => asked(Command::SignalWorker { worker, signal: Signal(number(words, 2) as u8) }),
+            "watch" => asked(Command::ReportStarts { wanted: number(words, 1) > 0 }),
             "scale" => asked(Command::Scale { workers: number(words, 1) as u32 }),
             _ => unreachable!("an unknown fact, or a signal, which `run` handles"),
         }
@@ -352,6 +361,12 @@ fn event_words(event: &RunEvent) -> String {
         RunEvent::SourceLost { error } => format!("lost the source: {error}"),
         RunEvent::SignalReceived { signal, .. } => format!("signal {}", signal.name()),
         RunEvent::Scaled { from, to } => format!("scaled {from} to {to}"),
+        RunEvent::RestartBegun { workers } => format!("restart of {workers}"),
+        RunEvent::RestartEnded { replaced, error: None } => format!("restarted {replaced}"),
+        RunEvent::RestartEnded { error: Some(error), .. } => format!("not restarted: {error}"),
+        RunEvent::RunPaused => "paused".into(),
+        RunEvent::RunContinued => "continued".into(),
+        RunEvent::WorkerSignalled { worker, signal, .. } => format!("signalled {worker}: {}", signal.name()),
         RunEvent::ItemsSettled(_) => "settled".into(),
         RunEvent::RunFinished(_) => "run finished".into(),
         RunEvent::Chaos { kind, worker, item, time, .. } => {

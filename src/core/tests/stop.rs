@@ -300,9 +300,9 @@ fn a_signal_outranks_a_request_and_moves_to_the_next_stage() {
 }
 
 #[test]
-fn a_signal_that_asks_for_the_status_alone_is_not_reported() {
+fn a_signal_is_reported_once_whatever_it_asks_for() {
     let mut rig = Rig::running(policy(), 1);
-    check_all!(rig, "USR1", ["status 2 workers"]);
+    check_all!(rig, "USR1", ["- signal USR1", "status 2 workers"]);
     check_all!(
         rig,
         "QUIT",

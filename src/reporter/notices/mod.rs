@@ -5,6 +5,7 @@
 
 mod ends;
 mod state;
+mod steering;
 mod stops;
 
 pub use state::Notices;
@@ -15,6 +16,7 @@ use crate::model::chaos::ChaosKind;
 use crate::model::event::RunEvent;
 use crate::model::ids::{Attempt, Incarnation, ItemId, WorkerId};
 use crate::model::outcome::{Cause, CauseKind, FailReason, Outcome, Settlement};
+use crate::model::signal::Signal;
 use crate::model::time::{Duration, Instant};
 use crate::model::words::{self, counted, escaped, seconds};
 use crate::sys::outbox::Outbox;
@@ -154,6 +156,19 @@ impl Notices {
         }
     }
 
+    /// `event`: of a worker that a signal has stopped.
+    fn worker_stopped(&mut self, event: &RunEvent, err: &mut Outbox) {
+        let RunEvent::WorkerStopped { worker, pid, signal, item, shown_item, .. } = event else { return };
+        self.push_started(err);
+        if !self.quiet {
+            let name = match item {
+                Some(item) => words::command_of(*item, shown_item.as_deref()),
+                None => format!("worker {worker} (pid {pid})"),
+            };
+            push_notice(err, &words::stopped(&name, *signal, self.per_item, self.advice.has_terminal));
+        }
+    }
+
     /// Reports the deaths before the first hello, now that they are no reason to give up.
     fn push_early_death(&mut self, err: &mut Outbox) {
         let Some(mut line) = self.first_early_death.take().filter(|_| !self.quiet) else { return };
@@ -186,16 +201,7 @@ impl Reporter for Notices {
                 let (worker, pid, exit, item, waiting) = (*worker, *pid, *exit, *item, *waiting);
                 self.exited(&ProcessEnd { worker, pid, exit, reason, item, waiting }, err);
             }
-            RunEvent::WorkerStopped { worker, pid, signal, item, shown_item, .. } => {
-                self.push_started(err);
-                if !self.quiet {
-                    let name = match item {
-                        Some(item) => words::command_of(*item, shown_item.as_deref()),
-                        None => format!("worker {worker} (pid {pid})"),
-                    };
-                    push_notice(err, &words::stopped(&name, *signal, self.per_item, self.advice.has_terminal));
-                }
-            }
+            RunEvent::WorkerStopped { .. } => self.worker_stopped(event, err),
             RunEvent::WorkerRestarting { worker, delay, .. } => self.restarting(*worker, *delay, err),
             RunEvent::ItemRetried { item, attempt, delay, cause, shown_item } => {
                 let name = words::item_of(*item, shown_item.as_deref());
@@ -210,11 +216,17 @@ impl Reporter for Notices {
                 let error = escaped(error);
                 push_notice(err, &format!("failed to {error}: no new items; those that were read still run"));
             }
-            RunEvent::SignalReceived { signal, .. } => self.signal = Some(*signal),
-            RunEvent::Stopping { stage, reason } => self.stopping(now, *stage, reason, err),
-            RunEvent::Scaled { from, to } if !self.quiet => {
-                push_notice(err, &format!("{to} workers instead of {from}"))
+            RunEvent::SignalReceived { signal, .. } => {
+                let stops = matches!(*signal, Signal::INT | Signal::TERM | Signal::QUIT);
+                self.signal = Some(*signal).filter(|_| stops).or(self.signal);
             }
+            RunEvent::Stopping { stage, reason } => self.stopping(now, *stage, reason, err),
+            RunEvent::Scaled { .. }
+            | RunEvent::RestartBegun { .. }
+            | RunEvent::RestartEnded { .. }
+            | RunEvent::RunPaused
+            | RunEvent::RunContinued
+            | RunEvent::WorkerSignalled { .. } => self.steered(event, err),
             RunEvent::RunFinished(_) if !self.quiet => {
                 for line in self.repeats.counted() {
                     push_notice(err, &line);
@@ -230,7 +242,6 @@ impl Reporter for Notices {
             | RunEvent::WorkerContinued { .. }
             | RunEvent::ItemStarted { .. }
             | RunEvent::ItemsReturned { .. }
-            | RunEvent::Scaled { .. }
             | RunEvent::RunFinished(_) => {}
         }
         Ok(())
@@ -267,7 +278,6 @@ mod tests {
     use crate::model::ids::ItemId;
     use crate::model::outcome::StopReason;
     use crate::model::outcome::{RunOutcome, Totals};
-    use crate::model::signal::Signal;
     use crate::reporter::recorded::{
         KILLED, RESIDENT, Recorder, TERMED, cause, check, exited, output, settlement, worker,
     };
