@@ -29,6 +29,11 @@ fn session() {
 }
 
 #[test]
+fn control() {
+    run("control", entries::control);
+}
+
+#[test]
 fn journal() {
     run("journal", entries::journal);
 }

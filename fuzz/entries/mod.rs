@@ -4,12 +4,14 @@
 //! files in `corpus/`.
 #![allow(dead_code, unused_imports, reason = "each target uses one of them")]
 
+mod control;
 mod journal;
 mod ring;
 mod session;
 mod splitter;
 mod trace;
 
+pub use control::control;
 pub use journal::journal;
 pub use ring::ring;
 pub use session::session;

@@ -1,4 +1,4 @@
-//! What this process is: its program, its user and group; and whether the system shows processes at all.
+//! What this process is: its program, its user and group; the program of another one; and whether the system shows processes at all.
 
 use std::ffi::{CStr, OsStr};
 use std::os::unix::ffi::OsStrExt;
@@ -30,6 +30,13 @@ fn executed_path() -> Option<&'static Path> {
 #[must_use]
 pub fn user_and_group() -> (u32, u32) {
     (nix::unistd::geteuid().as_raw(), nix::unistd::getegid().as_raw())
+}
+
+/// The name of the program of a process, as far as `/proc` tells.
+#[must_use]
+pub fn program_of(pid: u32) -> Option<String> {
+    let name = std::fs::read(format!("/proc/{pid}/comm")).ok()?;
+    Some(String::from_utf8_lossy(name.trim_ascii_end()).into_owned())
 }
 
 /// Whether `/proc` shows this process.

@@ -4,6 +4,8 @@
 //! signalfd would need blocked signals, and every child inherits a blocked mask. A handler of our own instead of a
 //! crate's, because a crate's handler stays installed for ever, and a run gives every disposition back.
 //!
+//! TTIN and TTOU from the terminal stop this process where it is, as they do without a handler.
+//!
 //! Invariant: a handler makes atomic accesses and system calls only, and no signal but SIGCHLD is blocked while
 //! [`Normalised`] lives.
 
@@ -171,7 +173,30 @@ extern "C" fn on_signal(signal: c_int, info: *mut libc::siginfo_t, _: *mut c_voi
             }
         }
         HANDLERS.fetch_sub(1, SeqCst);
+        if sender == 0 && (signal == libc::SIGTTIN || signal == libc::SIGTTOU) {
+            stop_as_by_default(signal);
+        }
         *libc::__errno_location() = errno;
+    }
+}
+
+/// Stops this process until it goes on: the terminal forbids what it does from the background. Without that, the call that
+/// was interrupted would be made again at once, and be interrupted again, for ever.
+///
+/// # Safety
+/// Only in a handler for `signal`.
+unsafe fn stop_as_by_default(signal: c_int) {
+    // SAFETY: all zeroes is a valid action, the default one. The calls are among those that a handler may make, and get
+    // memory of the right types. The signal is blocked while its handler runs: it stops the process where it is unblocked.
+    // When the handler returns, the mask is as before.
+    unsafe {
+        let mut before = std::mem::zeroed::<libc::sigaction>();
+        let default = std::mem::zeroed::<libc::sigaction>();
+        if libc::sigaction(signal, &raw const default, &raw mut before) == 0 {
+            libc::raise(signal);
+            unblock(signal);
+            libc::sigaction(signal, &raw const before, std::ptr::null_mut());
+        }
     }
 }
 

@@ -119,18 +119,19 @@ pub fn is_job() -> bool {
 /// once if the system does not stop it. If this process catches the signal, only on its first thread: another one may go
 /// on for a moment.
 pub fn suspend(signal: Signal) {
-    stop(0, signal);
-}
-
-/// Stops this process alone in the same way: for a signal that the others of its group have got too.
-pub fn suspend_alone(signal: Signal) {
-    stop(nix::unistd::getpid().as_raw(), signal);
-}
-
-fn stop(whom: libc::pid_t, signal: Signal) {
     let number = i32::from(signal.0);
     with_default(number, || {
-        // SAFETY: sends a signal, accesses no memory. The process or group is our own, so the call does not fail.
-        let _ = retried(|| Errno::result(unsafe { libc::kill(whom, number) }));
+        // SAFETY: sends a signal, accesses no memory. The group is our own, so the call does not fail.
+        let _ = retried(|| Errno::result(unsafe { libc::kill(0, number) }));
+    });
+}
+
+/// Stops this process alone in the same way: for a signal that the others of its group have got too. Also if this thread is
+/// not the first one: it is the one that gets the signal.
+pub fn suspend_alone(signal: Signal) {
+    let number = i32::from(signal.0);
+    with_default(number, || {
+        // SAFETY: sends a signal to this thread, accesses no memory.
+        let _ = retried(|| Errno::result(unsafe { libc::raise(number) }));
     });
 }
