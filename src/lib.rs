@@ -44,6 +44,9 @@ pub mod command;
 pub mod compare;
 #[cfg(feature = "run")]
 #[doc(hidden)]
+pub mod control;
+#[cfg(feature = "run")]
+#[doc(hidden)]
 pub mod core;
 #[cfg(feature = "run")]
 #[doc(hidden)]

@@ -6,6 +6,7 @@
 use super::apply::Components;
 use super::arrangement;
 use super::commit::{Commit, OutputStreams};
+use super::control::ControlPlan;
 use super::error::EngineError;
 use super::feed::Feed;
 use super::fleet::{
@@ -21,6 +22,7 @@ use super::pace::RunPace;
 use super::progress::{self, ProgressDisplay};
 use super::reactor::Reactor;
 use super::requests::Requests;
+use super::signal_desk::SignalDesk;
 use super::streams;
 use super::trace;
 use super::turn::Turn;
@@ -30,7 +32,7 @@ use crate::core::Core;
 use crate::model::arrangement::ColumnNames;
 use crate::model::config::{Config, ExecSpec, InputSpec, OutputMode, SourceSpec, Split, WorkerSpec};
 use crate::model::signal::Signal;
-use crate::model::spec::{ProtocolKind, TransportKind, TransportSpec};
+use crate::model::spec::{ExitCodeStyle, ProtocolKind, TransportKind, TransportSpec};
 use crate::model::time::Duration;
 use crate::reporter::caller::{Caller, UntakenBytes};
 use crate::source::Source;
@@ -116,7 +118,9 @@ pub fn change_process(config: &Config) -> Result<ChangedProcess, EngineError> {
     }
     let open_files = limits::raise_open_files().map_err(EngineError::system("read the limit of open files"))?;
     own_files::check_open_files(config, open_files.limit())?;
-    let asked = [Signal::INT, Signal::QUIT, Signal::HUP].into_iter().filter(|signal| !signals::is_ignored(*signal));
+    let asked =
+        [Signal::INT, Signal::QUIT, Signal::HUP, Signal::TSTP, Signal::TTIN, Signal::TTOU, Signal::CONT, Signal::WINCH];
+    let asked = asked.into_iter().filter(|signal| !signals::is_ignored(*signal));
     let handled: Vec<Signal> = [Signal::TERM, Signal::USR1].into_iter().chain(asked).collect();
     let handled = if config.handles_signals { handled.as_slice() } else { &[] };
     let plane = SignalPlane::install(handled).map_err(EngineError::system("install signal handlers"))?;
@@ -135,18 +139,17 @@ pub struct Attached {
     pub reaps_orphans: bool,
     /// Commands are started as xargs starts them, and nothing is said of them.
     pub plain: Option<PlainCommands>,
+    /// Which codes a client is told that waits for the end.
+    pub exit_codes: ExitCodeStyle,
 }
 
 /// A run, ready to begin.
 pub fn open(mut config: Config, attached: Attached, process: &ChangedProcess) -> Result<Reactor, EngineError> {
-    let needs_stdout = config.journal.as_ref().is_none_or(|journal| journal.output_file.is_none());
-    if needs_stdout && config.output.mode != OutputMode::None && stdio::was_closed(1) {
-        return Err(EngineError::StdoutClosed);
-    }
+    refuse_closed_stdout(&config)?;
     own_files::refuse_inputs(&config)?;
     let mut journal = OpenedJournal::open(&mut config)?;
     let fallback = fall_back(&mut config)?;
-    let Attached { source, caller, requests, reaps_orphans, plain } = attached;
+    let Attached { source, caller, requests, reaps_orphans, plain, exit_codes } = attached;
     let (is_plain, source_is_attached, terminal) = (plain.is_some(), source.is_some(), open_terminal(&config)?);
     let (source, mut kind, names) = open_source_and_kind(&config, or_queue(source, journal.as_mut(), &config)?, plain)?;
     let (source, shares) = launching::spread_input(&config, source)?;
@@ -154,7 +157,7 @@ pub fn open(mut config: Config, attached: Attached, process: &ChangedProcess) ->
         streams::give(commander, terminal.as_ref(), &config.output)?;
     }
     let policy = &config.policy;
-    check_limits(&config, &kind)?;
+    let spare_fds = check_limits(&config, &kind)?;
     let (mut output, progress) = open_output(&config, source_is_attached, journal.as_ref())?;
     let commander = if let Kind::Command { commander, .. } = &kind { Some(commander.as_ref()) } else { None };
     let digest = own_files::digest(&config, commander).filter(|_| !is_plain);
@@ -166,6 +169,8 @@ pub fn open(mut config: Config, attached: Attached, process: &ChangedProcess) ->
         reporters.insert(0, Box::new(caller));
         output = output.with_untaken(untaken);
     }
+    let control = ControlPlan::of(&config, exit_codes);
+    reporters.extend(control.as_ref().map(ControlPlan::reporter));
     let logs = EndedLogs::open(&config, commander, &names, journal::goes_on(journal.as_ref()))?;
     // Opened before anything is started, and written by a thread, which has to wait for the guard: a fork.
     let trace_file = config.trace.file.as_deref().map(TraceFile::create).transpose()?;
@@ -184,10 +189,8 @@ pub fn open(mut config: Config, attached: Attached, process: &ChangedProcess) ->
             start_launchers(pool, &config, &commander, &spill, &os, terminal)?
         }
     };
-    let wants_inputs =
-        config.output.tag || config.output.show.success.is_final() || config.output.mode == OutputMode::Json;
-    let commit = Commit::new(output, reporters, wants_inputs).with_logs(logs.started(&os.clock)).with_digest(digest);
-    let commit = commit.with_early(streams::early_output(&config, &names));
+    let commit = Commit::new(output, reporters, wants_inputs(&config)).with_logs(logs.started(&os.clock));
+    let commit = commit.with_digest(digest).with_early(streams::early_output(&config, &names));
     let feed = Feed::new(source, policy.first_item, policy.reads_far()).with_form(config.source.form());
     let feed = feed.after(own_files::earlier_items(&config, &names)).for_workers_of(protocol, config.pty);
     let same = same_source(&config, source_is_attached)?;
@@ -200,13 +203,12 @@ pub fn open(mut config: Config, attached: Attached, process: &ChangedProcess) ->
         commit.output.watch(&mut turn);
     }
     say_at_start(&config, &mut turn, [fallback, unguarded, resumed]);
+    let desk = SignalDesk::of(&config, is_plain, &turn);
     let components = Components { feed, fleet, commit, workers: policy.workers };
     let pace = RunPace::start(&config, &groups, turn.system.as_mut())?;
-    let reactor = Reactor::new(Core::new(config.policy), components, turn).with_pace(pace).with_progress(progress);
-    Ok(match requests {
-        Some(requests) => reactor.with_requests(requests),
-        None => reactor,
-    })
+    let control = control.and_then(|plan| plan.open(spare_fds, config.output.verbose, &mut turn));
+    let reactor = Reactor::new(Core::new(config.policy), components, turn).with_pace(pace).with_signals(desk);
+    Ok(reactor.with_progress(progress).with_control(control).with_requests(requests))
 }
 
 fn residents(
@@ -217,6 +219,17 @@ fn residents(
 ) -> Result<Fleet, EngineError> {
     let logs = own_files::worker_logs(config)?;
     Ok(Fleet::Residents(Residents::new(program, conversation, spin).with_logs(logs)))
+}
+
+fn refuse_closed_stdout(config: &Config) -> Result<(), EngineError> {
+    let needs_stdout = config.journal.as_ref().is_none_or(|journal| journal.output_file.is_none());
+    let is_lost = needs_stdout && config.output.mode != OutputMode::None && stdio::was_closed(1);
+    if is_lost { Err(EngineError::StdoutClosed) } else { Ok(()) }
+}
+
+/// Whether what is shown of an item has its text.
+fn wants_inputs(config: &Config) -> bool {
+    config.output.tag || config.output.show.success.is_final() || config.output.mode == OutputMode::Json
 }
 
 /// The source that a program has attached, or the queue of the journal, if items come from there.
@@ -453,8 +466,8 @@ fn open_program(
     Ok(Kind::Resident { program, spin })
 }
 
-/// Refuses what the system would refuse halfway through.
-fn check_limits(config: &Config, kind: &Kind) -> Result<(), EngineError> {
+/// Refuses what the system would refuse halfway through. Returns how many descriptors are left.
+fn check_limits(config: &Config, kind: &Kind) -> Result<u64, EngineError> {
     let workers = config.workers_at_most();
     let raised = limits::raise_open_files().map_err(EngineError::system("read the limit of open files"))?;
     let limit = raised.limit();
@@ -480,6 +493,6 @@ fn check_limits(config: &Config, kind: &Kind) -> Result<(), EngineError> {
         Some(max) if u64::from(workers) + OWN_PROCESSES > max.max => {
             Err(EngineError::Processes { workers, limit: max.max, name: max.name })
         }
-        _ => Ok(()),
+        _ => Ok(limit - needed),
     }
 }

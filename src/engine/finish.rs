@@ -13,9 +13,9 @@ use super::trace;
 use super::turn::Turn;
 use crate::core::Core;
 use crate::exit_code;
+use crate::model::command::{self, Command};
 use crate::model::event::{RunEvent, Stage};
 use crate::model::outcome::{RunOutcome, StopReason};
-use crate::model::signal::Signal;
 use crate::model::spec::Policy;
 use crate::model::time::{Duration, Instant};
 use crate::mutant::mutant;
@@ -181,14 +181,21 @@ impl Finish<'_> {
     fn received_signal(&mut self) -> Option<ReceivedSignal> {
         self.turn.refresh();
         for received in self.turn.system.received_signals() {
-            if received.signal != Signal::USR1 {
-                if self.core.is_repeated(received.signal, self.turn.now) {
-                    continue;
+            let ReceivedSignal { signal, sender_pid } = received;
+            match command::of_signal(signal, sender_pid.is_some()) {
+                [Command::Status] => {
+                    let text = status::text(&self.core.status(), |_| None);
+                    self.commit.output.err.push(text.as_bytes());
                 }
-                return Some(received);
+                // No worker is left to stop with it.
+                [Command::Pause] => self.turn.system.suspend(),
+                [Command::Stop] | [Command::Status, Command::Terminate]
+                    if !self.core.is_repeated(signal, self.turn.now) =>
+                {
+                    return Some(received);
+                }
+                _ => {}
             }
-            let text = status::text(&self.core.status(), |_| None);
-            self.commit.output.err.push(text.as_bytes());
         }
         None
     }

@@ -10,8 +10,11 @@ use super::pace;
 use super::requests::Requests;
 use crate::model::command::Command;
 use crate::model::config::Config;
+use crate::model::ids::{ItemId, WorkerId};
 use crate::model::notification::{ItemReport, Notification};
 use crate::model::outcome::RunOutcome;
+use crate::model::signal::Signal;
+use crate::model::spec::ExitCodeStyle;
 use crate::model::status::Status;
 use crate::reporter::caller::{Caller, UntakenBytes};
 use crate::source::Source;
@@ -25,8 +28,8 @@ use std::thread::{Builder, JoinHandle};
 /// Take its notifications, or drop them with [`Run::ignore_notifications`]: a run whose notifications are not taken
 /// waits, as it would for a reader of stdout. Dropping the handle terminates the run and does not wait for its end.
 ///
-/// A request ([`stop`](Run::stop), [`drain`](Run::drain), [`terminate`](Run::terminate), [`kill`](Run::kill) or
-/// [`scale`](Run::scale)) returns before it has any effect. Once the run has ended it does nothing, and neither in a dry
+/// A request ([`stop`](Run::stop), [`drain`](Run::drain), [`terminate`](Run::terminate), [`kill`](Run::kill),
+/// [`scale`](Run::scale), [`restart`](Run::restart), [`pause`](Run::pause) or [`go_on`](Run::go_on)) returns before it has any effect. Once the run has ended it does nothing, and neither in a dry
 /// run, which has no workers.
 pub struct Run {
     requests: Arc<Requests>,
@@ -74,6 +77,7 @@ fn begin(mut config: Config, source: Option<Box<dyn Source + Send>>) -> Result<R
         requests: Some(Arc::clone(&requests)),
         reaps_orphans: false,
         plain: None,
+        exit_codes: ExitCodeStyle::Own,
     };
     let ended = CloseAtEnd(Arc::clone(&requests));
     let (started, start) = mpsc::sync_channel(1);
@@ -145,6 +149,38 @@ impl Controls {
         self.0.command(Command::Scale { workers });
     }
 
+    /// Replaces the process of a worker, or of each (`None`), one after another: the next one is ready before the one that
+    /// it stands in for is asked to leave. No item is lost or charged. A process per item has nothing to replace.
+    pub fn restart(&self, worker: Option<WorkerId>) {
+        self.0.command(Command::Restart { worker });
+    }
+
+    /// Stops the processes of all workers; nothing is started or handed out, and no time limit advances, until
+    /// [`go_on`](Self::go_on). A stop of the run goes on first.
+    pub fn pause(&self) {
+        self.0.command(Command::Pause);
+    }
+
+    /// Goes on after [`pause`](Self::pause).
+    pub fn go_on(&self) {
+        self.0.command(Command::Continue);
+    }
+
+    /// Sends a signal to the process of a worker (from 1), and to its group. What it leads to is what the same signal from
+    /// anywhere else leads to. A worker without a process gets none, and threads get none that stops or continues them.
+    pub fn signal_worker(&self, worker: u32, signal: Signal) {
+        if let Some(index) = worker.checked_sub(1) {
+            let worker = WorkerId::from_index(index as usize);
+            self.0.command(Command::SignalWorker { worker, signal });
+        }
+    }
+
+    /// Gives an item up: it is not begun any more, what works on it is ended, and it is skipped. An item that has its outcome
+    /// keeps it, and a run that stops ignores the request.
+    pub fn cancel(&self, item: ItemId) {
+        self.0.give_up(item);
+    }
+
     /// The state of the run; `None` once it has ended, and in a dry run. Waits for one turn of the run's loop.
     #[must_use]
     pub fn status(&self) -> Option<Status> {
@@ -183,6 +219,33 @@ impl Run {
     /// stops ignores the request.
     pub fn scale(&self, workers: u32) {
         self.controls().scale(workers);
+    }
+
+    /// Replaces the process of a worker, or of each (`None`), one after another. See [`Controls::restart`].
+    pub fn restart(&self, worker: Option<WorkerId>) {
+        self.controls().restart(worker);
+    }
+
+    /// Pauses the run until [`go_on`](Self::go_on). See [`Controls::pause`].
+    pub fn pause(&self) {
+        self.controls().pause();
+    }
+
+    /// Goes on after [`pause`](Self::pause).
+    pub fn go_on(&self) {
+        self.controls().go_on();
+    }
+
+    /// Sends a signal to the process of a worker (from 1), and to its group. What it leads to is what the same signal from
+    /// anywhere else leads to. A worker without a process gets none, and threads get none that stops or continues them.
+    pub fn signal_worker(&self, worker: u32, signal: Signal) {
+        self.controls().signal_worker(worker, signal);
+    }
+
+    /// Gives an item up: it is not begun any more, what works on it is ended, and it is skipped. An item that has its outcome
+    /// keeps it, and a run that stops ignores the request.
+    pub fn cancel(&self, item: ItemId) {
+        self.controls().cancel(item);
     }
 
     /// The state of the run; `None` once it has ended, and in a dry run. Waits for one turn of the run's loop.

@@ -9,6 +9,7 @@ mod arrangement;
 mod assembly;
 mod children;
 mod commit;
+mod control;
 mod dry_run;
 mod error;
 mod feed;
@@ -28,6 +29,7 @@ mod progress;
 mod reactor;
 pub mod replay;
 mod requests;
+mod signal_desk;
 mod status;
 mod streams;
 mod system;
@@ -63,6 +65,7 @@ pub mod parts {
 use crate::command::jobserver;
 use crate::model::config::Config;
 use crate::model::outcome::RunOutcome;
+use crate::model::spec::ExitCodeStyle;
 use crate::sys::stdio;
 use std::io::{self, Write};
 
@@ -102,11 +105,12 @@ pub fn outlive_size_limit() {
 }
 
 /// [`run`] for a program of its own: workers inherit the descriptors of make's jobserver; orphans are reaped; and if it
-/// generates its items and stdin holds input, a notice on stderr says so.
+/// generates its items and stdin holds input, a notice on stderr says so. `exit_codes`: what clients are told that wait for
+/// its end.
 ///
 /// # Errors
 /// Those of [`run`].
-pub fn run_as_program(mut config: Config) -> Result<RunOutcome, EngineError> {
+pub fn run_as_program(mut config: Config, exit_codes: ExitCodeStyle) -> Result<RunOutcome, EngineError> {
     // Before anything of ours is opened. In a run without processes there is nobody to pass them on to.
     config.pass_fds.extend(jobserver::inherited());
     let generates = config.source.is_generated();
@@ -116,7 +120,7 @@ pub fn run_as_program(mut config: Config) -> Result<RunOutcome, EngineError> {
     if is_known {
         note_unread_stdin();
     }
-    let ended = run_with(config, assembly::Attached { reaps_orphans: true, ..Default::default() });
+    let ended = run_with(config, assembly::Attached { reaps_orphans: true, exit_codes, ..Default::default() });
     // The program at the other end may be late.
     if !is_known && is_unread() {
         note_unread_stdin();

@@ -3,7 +3,7 @@
 //! It asks the core for its status when something is to be shown, so a turn costs a comparison of counts, and without
 //! `--progress` nothing.
 //!
-//! Invariant: it decides nothing of the run, and looks at most ten times in a second.
+//! Invariant: it decides nothing of the run, and looks at most ten times in a second, and when the terminal has changed.
 
 use super::commit::{LiveRegion, OutputStreams, REDRAW_EVERY};
 use super::error::EngineError;
@@ -93,6 +93,8 @@ pub struct ProgressDisplay {
     /// Of the last look.
     totals: Totals,
     last_look: Instant,
+    /// The next look is due now.
+    is_due: bool,
 }
 
 impl ProgressDisplay {
@@ -104,11 +106,15 @@ impl ProgressDisplay {
             running: BTreeMap::new(),
             totals: Totals::default(),
             last_look: Instant::ZERO,
+            is_due: false,
         }
     }
 
     /// When something is to be shown again. `totals`: those of the core at the moment.
     pub fn next_look(&self, totals: &Totals) -> Instant {
+        if self.is_due {
+            return self.last_look;
+        }
         self.last_look
             + match self.form {
                 ProgressForm::Bar { .. } if *totals != self.totals => REDRAW_EVERY,
@@ -116,6 +122,11 @@ impl ProgressDisplay {
                 ProgressForm::Plain => PLAIN_EVERY,
                 ProgressForm::Json => JSON_EVERY,
             }
+    }
+
+    /// The terminal has another size, or was another program's meanwhile: a bar is drawn again at once.
+    pub const fn look_now(&mut self) {
+        self.is_due = matches!(self.form, ProgressForm::Bar { .. });
     }
 
     /// Shows the state if that is due.
@@ -136,6 +147,7 @@ impl ProgressDisplay {
         }
         self.totals = status.totals;
         self.last_look = now;
+        self.is_due = false;
     }
 
     /// The last object; a bar and lines have nothing to say at the end, which the summary is for.
@@ -180,7 +192,7 @@ impl ProgressDisplay {
 }
 
 /// The item that a worker is at. Of several that one holds it is known only if the worker says so.
-fn item_of(slot: &SlotStatus, fleet: &mut Fleet) -> Option<ItemId> {
+pub(super) fn item_of(slot: &SlotStatus, fleet: &mut Fleet) -> Option<ItemId> {
     let lease = slot.lease?;
     let named = fleet.running(slot.worker, slot.incarnation).filter(|item| *item >= lease.first);
     named.or_else(|| (slot.in_flight == 1).then_some(lease.first))

@@ -7,6 +7,7 @@
 use super::answer::Reply;
 use super::apply::Components;
 use super::children::Children;
+use super::control::Control;
 use super::error::EngineError;
 use super::feed::Taken;
 use super::finish::Finish;
@@ -14,16 +15,15 @@ use super::guard_watch::GuardWatch;
 use super::pace::RunPace;
 use super::progress::ProgressDisplay;
 use super::requests::Requests;
+use super::signal_desk::SignalDesk;
 use super::token::Port;
 use super::turn::{Fact, Reaction, Turn};
 use crate::core::Core;
 use crate::core::input::Input;
-use crate::model::command::{self, Origin};
 use crate::model::outcome::RunOutcome;
 use crate::model::time::Duration;
 use crate::mutant::mutant;
 use crate::sys::poller::Ready;
-use crate::sys::signals::ReceivedSignal;
 use std::sync::Arc;
 
 /// Payloads taken from the source before the loop looks at its workers again.
@@ -40,9 +40,11 @@ pub struct Reactor {
     ready: Vec<Ready>,
     /// Requests of the program that started the run.
     requests: Option<Arc<Requests>>,
+    signals: SignalDesk,
     children: Children,
     guard: GuardWatch,
     progress: Option<ProgressDisplay>,
+    control: Option<Control>,
     /// Set by the core's last order.
     outcome: Option<RunOutcome>,
 }
@@ -55,19 +57,20 @@ impl Reactor {
             turn,
             ready: Vec::new(),
             requests: None,
+            signals: SignalDesk::default(),
             children: Children::default(),
             guard: GuardWatch::default(),
             pace: RunPace::default(),
             progress: None,
+            control: None,
             outcome: None,
         }
     }
 
     /// With requests of other threads; they have to be in the poll set.
     #[must_use]
-    pub fn with_requests(mut self, requests: Arc<Requests>) -> Self {
-        self.requests = Some(requests);
-        self
+    pub fn with_requests(self, requests: Option<Arc<Requests>>) -> Self {
+        Self { requests, ..self }
     }
 
     /// With what sets the pace; it has to be in the poll set.
@@ -77,10 +80,22 @@ impl Reactor {
         self
     }
 
+    /// With signals of the program.
+    #[must_use]
+    pub fn with_signals(self, signals: SignalDesk) -> Self {
+        Self { signals, ..self }
+    }
+
     /// With a display of the state of the run.
     #[must_use]
     pub fn with_progress(self, progress: Option<ProgressDisplay>) -> Self {
         Self { progress, ..self }
+    }
+
+    /// With a socket for clients, which has to be in the poll set.
+    #[must_use]
+    pub fn with_control(self, control: Option<Control>) -> Self {
+        Self { control, ..self }
     }
 
     /// Runs to the end.
@@ -99,7 +114,8 @@ impl Reactor {
             if let Some(outcome) = self.outcome.take() {
                 return self.finish(outcome);
             }
-            self.wait(busy)?;
+            let goes_on = self.suspend_if_due();
+            self.wait(busy || goes_on)?;
             self.begin_turn()?;
         }
     }
@@ -143,11 +159,30 @@ impl Reactor {
             more |= self.components.commit.is_behind_barrier();
             self.withhold();
         }
+        if let Some(control) = &mut self.control {
+            control.end_turn(&mut self.turn);
+        }
         if self.turn.trace.is_on() {
             let now = self.turn.system.now();
             self.turn.trace.end_turn(now, self.components.commit.output.out.len());
         }
         more
+    }
+
+    /// After TSTP, once the workers are stopped: gives the terminal back and stops this process, until it goes on.
+    fn suspend_if_due(&mut self) -> bool {
+        let Components { fleet, commit, .. } = &mut self.components;
+        if !self.signals.is_suspension_due(fleet, &self.turn) {
+            return false;
+        }
+        commit.output.leave_terminal(&mut self.turn);
+        SignalDesk::suspend(&mut self.turn);
+        commit.output.return_to_terminal();
+        if let Some(progress) = &mut self.progress {
+            progress.look_now();
+        }
+        self.handle_facts();
+        true
     }
 
     /// Everything of this turn is recorded. At the end of the run, `finish` does that.
@@ -214,7 +249,9 @@ impl Reactor {
         let deadlines = [self.core.poll_timeout(), fleet.next_timeout()].into_iter().flatten();
         let counted = deadlines.filter(|_| !fleet.is_probing());
         let look = self.progress.as_ref().map(|progress| progress.next_look(self.core.totals()));
-        let own = [commit.output.next_retry(now), self.children.next_timeout(), self.pace.next_timeout(), look];
+        let control = self.control.as_ref().and_then(Control::next_timeout);
+        let own =
+            [commit.output.next_retry(now), self.children.next_timeout(), self.pace.next_timeout(), look, control];
         let next = counted.chain(own.into_iter().flatten()).min()?;
         Some(next.since(now))
     }
@@ -251,7 +288,7 @@ impl Reactor {
         match Port::of(event.token) {
             Some(Port::Source) => feed.on_ready(),
             Some(Port::Queue) => feed.on_queue(&mut self.turn),
-            Some(Port::Signals) => report_signals(&mut self.turn),
+            Some(Port::Signals) => self.signals.receive(&mut self.turn, self.progress.as_mut()),
             Some(Port::SharedPlace) => self.pace.on_shared_place(&mut self.turn),
             Some(Port::StartCheck) => self.pace.on_start_check(&mut self.turn),
             Some(Port::WorkersFile) => self.pace.on_workers_file(&mut self.turn),
@@ -267,6 +304,16 @@ impl Reactor {
             Some(Port::Stdout) if event.error || event.hangup => commit.output.lose_stdout(None, &mut self.turn),
             // Writable: the end of the turn writes. Reports of launchers are received in each turn.
             Some(Port::Stdout | Port::Stderr | Port::Files | Port::Launchers | Port::Orders) | None => {}
+            Some(Port::Control) => {
+                if let Some(control) = &mut self.control {
+                    control.on_listener(&mut self.turn);
+                }
+            }
+            Some(Port::Client { id }) => {
+                if let Some(control) = &mut self.control {
+                    return control.on_client(id, event, &self.core, fleet, &mut self.turn);
+                }
+            }
             Some(port @ Port::Worker { .. }) => return fleet.on_ready(port, &mut self.turn),
         }
         Reaction::Done
@@ -309,22 +356,20 @@ impl Reactor {
     /// No worker is left, so neither launchers nor guard are needed, nor what sets the pace, which has a process of its own; they
     /// go while the last bytes leave.
     fn finish(self, outcome: RunOutcome) -> Result<RunOutcome, EngineError> {
-        let Self { core, components: Components { mut feed, fleet, mut commit, .. }, pace, mut turn, progress, .. } =
-            self;
+        let Self { core, components, pace, mut turn, progress, mut control, .. } = self;
+        let Components { mut feed, fleet, mut commit, .. } = components;
+        if let Some(control) = &mut control {
+            control.close(&mut turn);
+        }
         if let Some(mut progress) = progress {
             progress.finish(&core, &mut commit.output, turn.now);
         }
         drop((fleet, pace));
         turn.system.dismiss_guard();
-        Finish { core: &core, commit: &mut commit, feed: &mut feed, turn: &mut turn }.run(outcome)
-    }
-}
-
-/// What the signals since the last call ask for.
-fn report_signals(turn: &mut Turn) {
-    for ReceivedSignal { signal, sender_pid } in turn.system.received_signals() {
-        for command in command::of_signal(signal) {
-            turn.report(Input::Command { command: *command, origin: Origin::Signal { signal, sender_pid } });
+        let outcome = Finish { core: &core, commit: &mut commit, feed: &mut feed, turn: &mut turn }.run(outcome)?;
+        if let Some(control) = control {
+            control.finish(&outcome, turn.now);
         }
+        Ok(outcome)
     }
 }

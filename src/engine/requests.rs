@@ -6,6 +6,7 @@ use super::turn::Turn;
 use crate::core::Core;
 use crate::core::input::Input;
 use crate::model::command::{Command, Origin};
+use crate::model::ids::ItemId;
 use crate::model::status::Status;
 use crate::sys::mailbox::Mailbox;
 use std::io;
@@ -17,6 +18,7 @@ use std::sync::mpsc::{self, Sender};
 /// What another thread asks for.
 enum Request {
     Command(Command),
+    GiveUp(ItemId),
     Status(Sender<Status>),
     /// Notifications were taken: the loop checks whether it may continue.
     Resume,
@@ -52,6 +54,11 @@ impl Requests {
         self.post(Request::Command(command));
     }
 
+    /// Posts that an item is given up; it has no reply.
+    pub fn give_up(&self, item: ItemId) {
+        self.post(Request::GiveUp(item));
+    }
+
     /// The state of the run; `None` once it has ended.
     pub fn status(&self) -> Option<Status> {
         let (sender, answer) = mpsc::channel();
@@ -73,6 +80,7 @@ impl Requests {
             for request in taken.drain(..) {
                 match request {
                     Request::Command(command) => turn.report(Input::Command { command, origin: Origin::Caller }),
+                    Request::GiveUp(item) => turn.report(Input::GivenUp { item }),
                     // A program that does not wait for the answer any more does not miss it.
                     Request::Status(sender) => _ = sender.send(core.status()),
                     Request::Resume => {}

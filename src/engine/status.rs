@@ -15,8 +15,9 @@ pub fn text(status: &Status, progress: impl Fn(WorkerId) -> Option<(ItemId, f64)
     // Writing to a string cannot fail.
     let _ = writeln!(
         text,
-        "supervisor: status: {}; {} item{}: {} done, {} failed, {} dead, {} skipped, {} at workers, {} waiting, {} delayed{}",
+        "supervisor: status: {}{}; {} item{}: {} done, {} failed, {} dead, {} skipped, {} at workers, {} waiting, {} delayed{}",
         format!("{:?}", status.stage).to_lowercase(),
+        if status.is_paused { ", paused" } else { "" },
         totals.accepted,
         if totals.accepted == 1 { "" } else { "s" },
         totals.done,
@@ -56,6 +57,10 @@ fn row(slot: &SlotStatus, progress: Option<(ItemId, f64)>) -> String {
         let percent = (share.clamp(0.0, 1.0) * 100.0).floor();
         let of = if slot.in_flight == 1 { String::new() } else { format!(", item {item}") };
         let _ = write!(row, "{of} ({percent} %)");
+    }
+    if let Some(busy) = slot.busy {
+        let tenths = busy.0 / 100_000_000;
+        let _ = write!(row, " for {}.{} s", tenths / 10, tenths % 10);
     }
     row
 }

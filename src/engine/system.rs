@@ -5,7 +5,7 @@
 //! between any two calls. [`Os`] is the real one. Two things pass it by: a channel reads and writes its own
 //! descriptors, and launchers, which are threads, start and reap commands themselves.
 //!
-//! Invariant: no method waits, except [`System::wait`], [`System::start`] until the exec (what vfork means), and
+//! Invariant: no method waits, except [`System::suspend`], [`System::wait`], [`System::start`] until the exec (what vfork means), and
 //! [`System::give_way`] for the time slices of other processes.
 
 use super::token::Port;
@@ -18,11 +18,13 @@ use crate::sys::clock::Clock;
 use crate::sys::guard::{Groups, Guard};
 use crate::sys::machine::MachineState;
 use crate::sys::outbox::{Flushed, Outbox};
+use crate::sys::own_process;
 use crate::sys::pidfd::Process;
 use crate::sys::poller::{Added, Interest, Poller, Ready};
 use crate::sys::random;
 use crate::sys::signals::{ReceivedSignal, SignalPlane};
 use crate::sys::spawn::{SpawnError, SpawnPlan, SpawnStep, Spawner};
+use crate::sys::terminal;
 use std::io;
 use std::os::fd::BorrowedFd;
 use std::rc::Rc;
@@ -86,6 +88,15 @@ pub trait System {
 
     /// Signals to this process since the last call.
     fn received_signals(&mut self) -> Vec<ReceivedSignal>;
+
+    /// Stops this process alone as TSTP does by default. Returns when it goes on, or at once if the system does not stop it.
+    fn suspend(&mut self);
+
+    /// The name of the program of a process; `None`: it is gone, or the system does not tell.
+    fn program_of(&self, pid: u32) -> Option<String>;
+
+    /// Whether this process has a controlling terminal.
+    fn has_terminal(&self) -> bool;
 
     /// The children that were stopped, or go on, since the last call. [`Port::Children`] reports no further change
     /// until [`System::watch_children`].
@@ -218,6 +229,18 @@ impl System for Os {
 
     fn received_signals(&mut self) -> Vec<ReceivedSignal> {
         self.signals.drain()
+    }
+
+    fn suspend(&mut self) {
+        terminal::suspend_alone(Signal::TSTP);
+    }
+
+    fn program_of(&self, pid: u32) -> Option<String> {
+        own_process::program_of(pid)
+    }
+
+    fn has_terminal(&self) -> bool {
+        terminal::Terminal::open().is_ok()
     }
 
     fn changed_children(&mut self) -> Vec<ChildChange> {

@@ -34,6 +34,12 @@ pub enum Port {
     Blocks,
     /// The queue of the journal may have changed.
     Queue,
+    /// A client connects to the control socket.
+    Control,
+    /// The client of the control socket with this number.
+    Client {
+        id: u32,
+    },
     /// A part of the process in the slot at `index`, whose incarnation ends in these 24 bits.
     Worker {
         part: Part,
@@ -60,6 +66,8 @@ pub enum Part {
 const PARTS: [Part; 6] =
     [Part::Process, Part::Frames, Part::Writable, Part::CommandStdin, Part::CommandStdout, Part::Stderr];
 const FIRST_PART: u64 = 8;
+/// In the place of a part: a client.
+const CLIENT: u64 = 0x40;
 const GENERATION_BITS: u32 = 24;
 
 /// The bits of an incarnation that a token carries.
@@ -88,6 +96,8 @@ impl Port {
             Self::Answers => 13,
             Self::Blocks => 14,
             Self::Queue => 15,
+            Self::Control => 16,
+            Self::Client { id } => CLIENT << 56 | id as u64,
             Self::Worker { part, index, generation } => {
                 (FIRST_PART + part as u64) << 56 | (generation as u64) << 32 | index as u64
             }
@@ -114,6 +124,8 @@ impl Port {
             13 => Some(Self::Answers),
             14 => Some(Self::Blocks),
             15 => Some(Self::Queue),
+            16 => Some(Self::Control),
+            _ if token >> 32 == CLIENT << 24 => Some(Self::Client { id: token as u32 }),
             _ => {
                 let part = *PARTS.get((token >> 56).checked_sub(FIRST_PART)? as usize)?;
                 Some(Self::Worker { part, index: token as u32, generation: generation((token >> 32) as u32) })
@@ -146,13 +158,17 @@ mod tests {
             Port::Answers,
             Port::Blocks,
             Port::Queue,
+            Port::Control,
+            Port::Client { id: 0 },
+            Port::Client { id: u32::MAX },
         ]
         .into_iter()
         .chain(worker)
         {
             assert_eq!(Port::of(port.token()), Some(port));
         }
-        assert_eq!(Port::of(16), None);
+        assert_eq!(Port::of(17), None);
+        assert_eq!(Port::of(CLIENT << 56 | 1 << 32), None);
         assert_eq!(Port::of(u64::MAX), None);
     }
 }

@@ -48,6 +48,8 @@ listed! {
         ArmedTooLate,
         Throttled,
         GaveWay,
+        Restarted,
+        Suspended,
         // Of workers.
         DiedBeforeHello,
         DiedIdle,

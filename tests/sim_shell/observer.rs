@@ -293,6 +293,8 @@ impl World {
                 self.marks.hit(Mark::ItemReturned);
             }
             RunEvent::Scaled { .. } => self.marks.hit(Mark::Scaled),
+            RunEvent::RestartEnded { replaced: 1.., .. } => self.marks.hit(Mark::Restarted),
+            RunEvent::RunPaused => self.marks.hit(Mark::Suspended),
             RunEvent::RunFinished(outcome) => self.saw_the_end(outcome.totals.accepted),
             _ => {}
         }

@@ -10,6 +10,9 @@ use supervisor::model::signal::Signal;
 use supervisor::model::spec::{Policy, QueueOrder};
 use supervisor::model::time::Duration;
 
+/// Signals that steer a run that goes on, sent by a process.
+pub const STEERING: [Signal; 5] = [Signal::HUP, Signal::TTIN, Signal::TTOU, Signal::TSTP, Signal::CONT];
+
 pub const MS: u64 = 1_000_000;
 
 /// What may be wrong with a worker process, or with a command.
@@ -392,6 +395,13 @@ impl Scenario {
         if rng.per_mille(100) {
             self.leaps.push((rng.below(span), rng.pick(&[10 * MS, 1_000 * MS, 3_600_000 * MS])));
         }
+        self.draw_steering(&mut Rng::new(self.policy.seed ^ span), span);
+    }
+
+    /// By choices of its own, so that all others are as they were without it.
+    fn draw_steering(&mut self, rng: &mut Rng, span: u64) {
+        let count = if rng.per_mille(200) { rng.pick(&[1, 1, 2, 4]) } else { 0 };
+        self.signals.extend((0..count).map(|_| (rng.below(span), rng.pick(&STEERING))));
     }
 
     fn draw_stream(rng: &mut Rng, stuck_at: Option<u64>) -> StreamPlan {

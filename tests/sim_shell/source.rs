@@ -6,7 +6,7 @@ use crate::descriptor::Descriptor;
 use crate::items::push_payload;
 use crate::marks::Mark;
 use crate::poll_set::Object;
-use crate::scenario::Scenario;
+use crate::scenario::{STEERING, Scenario};
 use crate::world::{Shared, World};
 use std::fs::File;
 use std::io;
@@ -160,6 +160,9 @@ impl World {
         let supervisor::model::spec::Credit::Items(credit) = policy.worker.credit else { return };
         let others = [self.scenario.scale, self.scenario.workers_max].into_iter().flatten();
         let workers = others.map(u64::from).fold(policy.workers.into(), u64::max);
+        // Each TTIN adds one, and a restart has one more meanwhile.
+        let steered = self.scenario.signals.iter().filter(|(_, signal)| STEERING.contains(signal)).count() as u64;
+        let workers = workers + steered;
         let in_hand = if policy.gives_in_hand() { workers * HAND_ITEMS_MAX } else { 0 };
         let most = policy.queue_items_max + workers * u64::from(credit) + in_hand;
         let open = self.items.accepted() - self.items.settled;

@@ -112,6 +112,19 @@ impl System for FakeSystem {
         world.signals.drain(..).collect()
     }
 
+    /// It goes on at once.
+    fn suspend(&mut self) {
+        self.world.borrow_mut().tick();
+    }
+
+    fn program_of(&self, _: u32) -> Option<String> {
+        None
+    }
+
+    fn has_terminal(&self) -> bool {
+        false
+    }
+
     /// No process of this world is stopped.
     fn changed_children(&mut self) -> Vec<ChildChange> {
         Vec::new()

@@ -19,7 +19,7 @@ use crate::output::OutputStreams;
 use crate::pipe::Pipe;
 use crate::poll_set::PollSet;
 use crate::process::Process;
-use crate::scenario::{Fault, Scenario};
+use crate::scenario::{Fault, STEERING, Scenario};
 use crate::sessions::{Killed, Session};
 use crate::source::SourceState;
 use crate::trace::Trace;
@@ -225,8 +225,10 @@ impl World {
 
     fn receive(&mut self, signal: Signal) {
         self.marks.hit(Mark::Signalled);
-        self.signalled |= signal != Signal::USR1;
-        self.signals.push_back(ReceivedSignal { signal, sender_pid: None });
+        self.signalled |= matches!(signal, Signal::INT | Signal::TERM | Signal::QUIT);
+        // A process sends what steers a run.
+        let is_sent = STEERING.contains(&signal);
+        self.signals.push_back(ReceivedSignal { signal, sender_pid: is_sent.then_some(1) });
     }
 
     /// No effect is left. If the world has a reason for that, the user sends a signal, and this returns true; else the

@@ -171,6 +171,19 @@ impl OutputStreams {
         }
     }
 
+    /// This process is about to stop: what is to be said is said, and no bar stays on the terminal.
+    pub fn leave_terminal(&mut self, turn: &mut Turn) {
+        self.close_live(turn);
+        self.flush_stderr(turn);
+    }
+
+    /// It goes on: something else may have had the terminal meanwhile.
+    pub fn return_to_terminal(&mut self) {
+        if let Some(live) = &mut self.live {
+            live.forget();
+        }
+    }
+
     /// Draws the bar behind everything else, if it is due.
     fn draw_live(&mut self, turn: &mut Turn) {
         let may_draw = self.live.as_ref().is_some_and(|live| live.is_in_between() || !self.is_behind(live));

@@ -49,6 +49,13 @@ impl System for Still {
     fn received_signals(&mut self) -> Vec<ReceivedSignal> {
         Vec::new()
     }
+    fn suspend(&mut self) {}
+    fn program_of(&self, _: u32) -> Option<String> {
+        None
+    }
+    fn has_terminal(&self) -> bool {
+        false
+    }
     fn changed_children(&mut self) -> Vec<crate::sys::children::ChildChange> {
         Vec::new()
     }

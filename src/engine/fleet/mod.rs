@@ -311,6 +311,13 @@ impl Fleet {
         }
     }
 
+    /// Asks whether everything that was ordered is carried out; until the answer is there, it `is_probing`.
+    pub fn ask_whether_done(&mut self, now: Instant) {
+        if let Self::Commands(pool) = self {
+            pool.ask_whether_done(now);
+        }
+    }
+
     /// Whether that is being found out: until then deadlines do not end a wait.
     pub fn is_probing(&self) -> bool {
         match self {

@@ -337,13 +337,18 @@ impl CommandPool {
         }
         let probed = self.probes.take_if(|probes| probes.left == 0);
         if has_passed && probed.is_none() && self.probes.is_none() {
-            self.probes = Some(Probes { left: self.launchers.len(), asked: now });
-            for launcher in &mut self.launchers {
-                launcher.waiting.push(Order::Probe);
-                launcher.is_urgent = true;
-            }
+            self.ask_whether_done(now);
         }
         probed.filter(|_| has_passed).map(|probes| probes.asked)
+    }
+
+    /// Asks every launcher whether it has carried out what it was ordered.
+    pub fn ask_whether_done(&mut self, now: Instant) {
+        self.probes = Some(Probes { left: self.launchers.len(), asked: now });
+        for launcher in &mut self.launchers {
+            launcher.waiting.push(Order::Probe);
+            launcher.is_urgent = true;
+        }
     }
 
     /// Whether launchers have yet to answer that.
@@ -387,7 +392,7 @@ impl CommandPool {
                     self.note_exit(worker, had_next);
                     self.shares.iter_mut().for_each(|shares| shares.ended(worker));
                     // Before the exit, after which the next command would start.
-                    for command in interrupted.map_or(&[][..], command::of_signal) {
+                    for command in interrupted.map_or(&[][..], |signal| command::of_signal(signal, false)) {
                         let signal = interrupted.unwrap_or(Signal::INT);
                         let origin = Origin::Signal { signal, sender_pid: None };
                         turn.report(Input::Command { command: *command, origin });
