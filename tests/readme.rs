@@ -1,4 +1,4 @@
-//! What the README and the pages on output and on chaos show is what the program prints: every `console` block is run and compared. The
+//! What the README and the pages on output, chaos and signals show is what the program prints: every `console` block is run and compared. The
 //! Rust of the README is an example that is built. What differs from run to run (pids, times, the worker of an
 //! item) is blanked out on both sides, and lines are compared as a set.
 
@@ -9,6 +9,7 @@ const README: &str = include_str!("../README.md");
 const LIBRARY_PAGE: &str = include_str!("../docs/library.md");
 const OUTPUT_PAGE: &str = include_str!("../docs/output.md");
 const CHAOS_PAGE: &str = include_str!("../docs/chaos.md");
+const SIGNALS_PAGE: &str = include_str!("../docs/signals.md");
 
 /// The blocks fenced as `language`.
 fn blocks(page: &'static str, language: &str) -> Vec<&'static str> {
@@ -57,7 +58,7 @@ fn every_output_shown_is_real() {
     let folder = program.parent().unwrap().display().to_string();
     let path = std::env::var("PATH").unwrap_or_default();
     let mut compared = 0;
-    let pages = [README, OUTPUT_PAGE, CHAOS_PAGE];
+    let pages = [README, OUTPUT_PAGE, CHAOS_PAGE, SIGNALS_PAGE];
     for (command, shown) in pages.into_iter().flat_map(|page| blocks(page, "console")).flat_map(commands) {
         let output = Command::new("/bin/bash")
             .args(["-c", &format!("({command}) 2>&1")])

@@ -25,7 +25,8 @@ fn events_that_arrived_while_the_supervisor_was_stopped_come_before_its_deadline
 
 #[test]
 fn signals_that_are_ignored_at_the_start_stay_ignored_but_term() {
-    for (signal, code) in [(Signal::SIGINT, 130), (Signal::SIGQUIT, 131), (Signal::SIGHUP, 129)] {
+    // HUP from a process is no stop: it says that there is nothing to replace.
+    for (signal, code) in [(Signal::SIGINT, Some(130)), (Signal::SIGQUIT, Some(131)), (Signal::SIGHUP, None)] {
         for ignored in [false, true] {
             let trap = if ignored { "trap '' INT QUIT HUP TERM;" } else { "" };
             let mut run = Run::start_with(
@@ -41,13 +42,19 @@ fn signals_that_are_ignored_at_the_start_stay_ignored_but_term() {
             );
             run.wait_for_event("item_started");
             run.signal(signal);
-            if ignored {
+            let ends = !ignored && code.is_some();
+            if !ignored && code.is_none() {
+                run.wait_for_event("restart_started");
+            }
+            if !ends {
                 run.signal(Signal::SIGTERM);
             }
             let stopping = run.wait_for_event("stopping");
-            assert_eq!(stopping["signal"], if ignored { 15 } else { signal as i32 });
+            assert_eq!(stopping["signal"], if ends { signal as i32 } else { 15 });
             let run = run.finish();
-            assert_eq!(run.code(), if ignored { 143 } else { code }, "{}", run.stderr);
+            assert_eq!(run.code(), code.filter(|_| ends).unwrap_or(143), "{}", run.stderr);
+            let was_told = run.events("signal_received").iter().any(|event| event["signal"] == signal as i32);
+            assert_eq!(was_told, !ignored, "{:#?}", run.events);
         }
     }
 }

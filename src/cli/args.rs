@@ -380,6 +380,9 @@ pub struct Flags {
     /// Tell every failed attempt, and print each command; also -t
     #[arg(short, long, short_alias = 't', help_heading = OUTPUT)]
     pub verbose: bool,
+    /// No socket for `supervisor ps` and its kin
+    #[arg(long, help_heading = OUTPUT)]
+    pub no_control: bool,
     /// Whose exit codes: own, count (GNU parallel's), xargs [own]
     #[arg(long, value_name = "STYLE", value_parser = choice(&EXIT_CODES), hide_possible_values = true, help_heading = OUTPUT)]
     pub exit_code: Option<ExitCodeStyle>,

@@ -186,6 +186,10 @@ pub enum UsageError {
     TraceOnStdout,
     #[error("no task is called {task:?}; use one of {known}")]
     NoTask { task: String, known: String },
+    #[error("no signal is called {name:?}; use a name such as KILL, or a number from 1 to 64")]
+    NoSignal { name: String },
+    #[error("{text:?} is no number of workers; give one of at least 1, or +2, or -1")]
+    Scale { text: String },
     #[error(transparent)]
     Parallel(#[from] ParallelError),
     /// A setting that no flag can make; the values of flags are checked when they are read.

@@ -18,6 +18,7 @@ mod journal_flags;
 pub mod parallel;
 pub mod parser;
 pub mod resolve;
+pub mod run_choice;
 pub mod separators;
 pub mod sizes;
 pub mod start_limit;

@@ -231,6 +231,7 @@ fn settings(flags: &Flags, worker: WorkerChoice, host: &Host) -> ConfigBuilder {
         run_timeout: flags.run_timeout,
         seed: flags.seed,
         handle_signals: Some(true),
+        control: Some(!flags.no_control),
         keep_open: Some(flags.keep_open),
         task: flags.task.clone(),
         spool: flags.spool.clone(),
@@ -687,7 +688,7 @@ mod tests {
             ("-q --isolation thread -a x", builder().threads(true).quiet(true).input(InputSpec::File("x".into()))),
         ] {
             // The signals are the one difference: a program keeps its own.
-            assert_eq!(Ok(config(typed)), builder.handle_signals(true).build(), "{typed}");
+            assert_eq!(Ok(config(typed)), builder.handle_signals(true).control(true).build(), "{typed}");
         }
     }
 

@@ -8,6 +8,7 @@ mod audit;
 mod check_worker;
 mod compact;
 mod compare;
+mod control_client;
 mod dead;
 mod export;
 mod flow;
@@ -21,13 +22,16 @@ mod queue;
 mod repair;
 mod replay;
 mod run;
+mod run_table;
 mod sem;
 mod show;
+mod signals;
 mod sink;
 mod stats;
 #[cfg(feature = "plot")]
 mod stats_plot;
 mod status;
+mod steer;
 mod tour;
 mod trace_file;
 mod why;
@@ -71,7 +75,7 @@ pub fn main(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
 }
 
 fn items(Invocation { config, exit_codes }: Invocation) -> ExitCode {
-    match engine::run_as_program(config) {
+    match engine::run_as_program(config, exit_codes) {
         Ok(outcome) => exit(exit_code::of(&outcome, exit_codes)),
         Err(error) => fail(&format_args!("failed to {error}"), exit_code::of_class(error.class())),
     }
@@ -93,8 +97,10 @@ fn carry_out(subcommand: Subcommand) -> ExitCode {
         Subcommand::Compact(flags) => compact::run(&flags),
         Subcommand::Status(flags) => status::run(&flags),
         Subcommand::Show(flags) => show::run(&flags),
+        Subcommand::Signals(flags) => signals::run(&flags),
         Subcommand::Queue(command) => queue::run(&command),
         Subcommand::Dead(flags) => dead::run(&flags),
+        Subcommand::Steer(command) => steer::run(command),
         Subcommand::CheckWorker(check) => check_worker::run(&check),
         Subcommand::Xargs(command) => xargs::run(*command),
         Subcommand::Parallel(command) => parallel::run(&command),

@@ -26,7 +26,7 @@ pub fn run(command: &ParallelCommand) -> ExitCode {
     };
     match parallel::read(words, &around, &Host::of_this_process()) {
         Ok(Typed::Show(text)) => show(&text),
-        Ok(Typed::Flags(invocation)) => match engine::run_as_program(invocation.config) {
+        Ok(Typed::Flags(invocation)) => match engine::run_as_program(invocation.config, invocation.exit_codes) {
             Ok(outcome) => exit(exit_code::of(&outcome, invocation.exit_codes)),
             Err(error) => fail(&format_args!("failed to {error}"), OWN_FAILURE),
         },

@@ -2,6 +2,7 @@
 
 use super::answer::{show, show_bytes};
 use super::journal_file::{self, add_earlier_lists, counts, push_counts, push_earlier_lists};
+use super::steer;
 use crate::cli::AnswerForm;
 use crate::cli::subcommand::status::StatusFlags;
 use crate::journal::progress::{JournalProgress, SessionProgress};
@@ -20,13 +21,15 @@ pub fn run(flags: &StatusFlags) -> ExitCode {
 
 /// The error is how to exit.
 fn status(flags: &StatusFlags) -> Result<ExitCode, ExitCode> {
-    let file = journal_file::open(&flags.file)?;
+    let form = flags.output.unwrap_or_default();
+    let Some(path) = &flags.file else { return steer::status_of(flags.run, form) };
+    let file = journal_file::open(path)?;
     // On a file system without such locks, no run can be seen.
     let is_written = record_lock::is_locked(&file).unwrap_or(false);
-    let progress = JournalProgress::of(&file).map_err(|error| journal_file::refuse(&flags.file, &error))?;
-    journal_file::say_damage(&flags.file, &progress.extent);
+    let progress = JournalProgress::of(&file).map_err(|error| journal_file::refuse(path, &error))?;
+    journal_file::say_damage(path, &progress.extent);
     let state = RunState::of(progress, is_written, clock::unix_ns());
-    Ok(match flags.output.unwrap_or_default() {
+    Ok(match form {
         AnswerForm::Text => show(&state.text()),
         AnswerForm::Json => show_bytes(&state.json()),
     })

@@ -315,6 +315,7 @@ const RULES: &[Rule] = &[
     rule("quiet", ANY, &[]),
     rule("dry_run", ANY, &[]),
     rule("verbose", ANY, &[]),
+    rule("no_control", ANY, &[]),
     rule("exit_code", ANY, &["own", "count", "xargs"]).odd(NO_WORDS),
     rule("help", 0, &[]),
     rule("version", 0, &[]),

@@ -17,8 +17,10 @@ pub mod replay;
 pub mod run;
 pub mod sem;
 pub mod show;
+pub mod signals;
 pub mod stats;
 pub mod status;
+pub mod steering;
 pub mod tour;
 pub mod why;
 pub mod xargs;
@@ -34,6 +36,7 @@ use sem::SemCommand;
 use std::ffi::{OsStr, OsString};
 use std::fmt::Write;
 use std::path::Path;
+use steering::{add, cancel, continue_run, drain, events, kill, pause, ps, restart, scale, stop, wait};
 use tour::TourFlags;
 
 /// A subcommand with what was typed behind its name.
@@ -52,8 +55,10 @@ pub enum Subcommand {
     Compact(compact::CompactFlags),
     Status(status::StatusFlags),
     Show(show::ShowFlags),
+    Signals(signals::SignalsFlags),
     Queue(queue::QueueCommand),
     Dead(dead::DeadFlags),
+    Steer(steering::SteeringCommand),
     CheckWorker(CheckWorker),
     Xargs(Box<xargs::XargsCommand>),
     Parallel(parallel::ParallelCommand),
@@ -73,7 +78,7 @@ pub struct Row {
 const NAME_COLUMNS: usize = 14;
 
 /// Every subcommand, in the order of the help.
-pub const ROWS: [Row; 18] = [
+pub const ROWS: [Row; 31] = [
     Row { name: run::NAME, about: run::ABOUT, read: |words| Ok(run::read(words)?.map(Subcommand::Run)) },
     Row { name: sem::NAME, about: sem::ABOUT, read: |words| Ok(sem::read(words)?.map(Subcommand::Sem)) },
     Row {
@@ -99,8 +104,29 @@ pub const ROWS: [Row; 18] = [
     },
     Row { name: status::NAME, about: status::ABOUT, read: |words| Ok(status::read(words)?.map(Subcommand::Status)) },
     Row { name: show::NAME, about: show::ABOUT, read: |words| Ok(show::read(words)?.map(Subcommand::Show)) },
+    Row {
+        name: signals::NAME,
+        about: signals::ABOUT,
+        read: |words| Ok(signals::read(words)?.map(Subcommand::Signals)),
+    },
     Row { name: queue::NAME, about: queue::ABOUT, read: |words| Ok(queue::read(words)?.map(Subcommand::Queue)) },
     Row { name: dead::NAME, about: dead::ABOUT, read: |words| Ok(dead::read(words)?.map(Subcommand::Dead)) },
+    Row { name: ps::NAME, about: ps::ABOUT, read: |words| Ok(ps::read(words)?.map(Subcommand::Steer)) },
+    Row { name: kill::NAME, about: kill::ABOUT, read: |words| Ok(kill::read(words)?.map(Subcommand::Steer)) },
+    Row { name: cancel::NAME, about: cancel::ABOUT, read: |words| Ok(cancel::read(words)?.map(Subcommand::Steer)) },
+    Row { name: scale::NAME, about: scale::ABOUT, read: |words| Ok(scale::read(words)?.map(Subcommand::Steer)) },
+    Row { name: pause::NAME, about: pause::ABOUT, read: |words| Ok(pause::read(words)?.map(Subcommand::Steer)) },
+    Row {
+        name: continue_run::NAME,
+        about: continue_run::ABOUT,
+        read: |words| Ok(continue_run::read(words)?.map(Subcommand::Steer)),
+    },
+    Row { name: drain::NAME, about: drain::ABOUT, read: |words| Ok(drain::read(words)?.map(Subcommand::Steer)) },
+    Row { name: stop::NAME, about: stop::ABOUT, read: |words| Ok(stop::read(words)?.map(Subcommand::Steer)) },
+    Row { name: restart::NAME, about: restart::ABOUT, read: |words| Ok(restart::read(words)?.map(Subcommand::Steer)) },
+    Row { name: add::NAME, about: add::ABOUT, read: |words| Ok(add::read(words)?.map(Subcommand::Steer)) },
+    Row { name: wait::NAME, about: wait::ABOUT, read: |words| Ok(wait::read(words)?.map(Subcommand::Steer)) },
+    Row { name: events::NAME, about: events::ABOUT, read: |words| Ok(events::read(words)?.map(Subcommand::Steer)) },
     Row {
         name: check_worker::NAME,
         about: check_worker::ABOUT,
