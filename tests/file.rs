@@ -66,7 +66,8 @@ fn named_spools_stay_and_nameless_ones_leave_nothing() {
     let path = folder.path().to_str().unwrap();
     let items = numbers(50_000);
     let in_temporary = |command: &mut Command| _ = command.env("TMPDIR", temporary.path());
-    let output = supervisor_with(&["-a", "-", "-k", "--task", "echo", "--spool", path], &items, in_temporary);
+    let output =
+        supervisor_with(&["-a", "-", "-k", "--task", "echo", "--no-control", "--spool", path], &items, in_temporary);
     assert!(output.status.success() && output.stdout == items);
     let names = names_in(folder.path());
     assert_eq!(names.len(), 2, "{names:?}");
@@ -76,7 +77,8 @@ fn named_spools_stay_and_nameless_ones_leave_nothing() {
         assert_eq!(metadata.permissions().mode() & 0o777, 0o600);
         assert!(metadata.len() < 4 << 20, "{} bytes", metadata.len());
     }
-    let output = supervisor_with(&["-a", "-", "-k", "--task", "echo"], &items, in_temporary);
+    // The folder of the control socket stays.
+    let output = supervisor_with(&["-a", "-", "-k", "--task", "echo", "--no-control"], &items, in_temporary);
     assert!(output.status.success() && output.stdout == items);
     assert!(names_in(temporary.path()).is_empty());
 }

@@ -32,7 +32,7 @@ impl WorkerSlot {
         let is_live = matches!(self.state, SlotState::Starting | SlotState::Ready | SlotState::Draining);
         let is_struck = self.chaos.struck.is_some_and(|(_, at)| now.since(at) <= STRIKE_TIME);
         // What is stopped dies of SEGV when it goes on.
-        let is_stopped = kind != ChaosKind::Kill && (self.is_held || self.chaos.is_stopped());
+        let is_stopped = kind != ChaosKind::Kill && (self.is_held || self.is_paused || self.chaos.is_stopped());
         is_live && self.pid.is_some() && !self.output_held && !is_struck && !is_stopped
     }
 }
@@ -133,8 +133,7 @@ impl Core {
 
     /// Lets a worker go on that chaos has stopped.
     pub(super) fn end_chaos_stop(&mut self, index: usize) {
-        let slot = &mut self.pool.slots[index];
-        if slot.chaos.stopped.take().is_some() && !slot.is_paused {
+        if self.pool.slots[index].chaos.stopped.take().is_some() {
             self.because(|_| Reason::GoesOn);
             mutant!(ChaosStopForgotten, self.push_signal(index, Signal::CONT), {});
         }

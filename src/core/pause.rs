@@ -34,8 +34,7 @@ impl Core {
         self.report(RunEvent::RunContinued);
         for index in 0..self.pool.slots.len() {
             let slot = &mut self.pool.slots[index];
-            // What is stopped for another reason goes on when that is over.
-            if std::mem::take(&mut slot.is_paused) && !slot.is_held && !slot.chaos.is_stopped() {
+            if std::mem::take(&mut slot.is_paused) && !slot.is_held {
                 self.because(|_| Reason::Continued);
                 self.push_signal(index, Signal::CONT);
             }
@@ -49,7 +48,9 @@ impl Core {
         if !self.clock.is_paused() || slot.pid.is_none() || std::mem::replace(&mut slot.is_paused, true) {
             return;
         }
-        if !slot.is_held && !slot.chaos.is_stopped() {
+        // What chaos has stopped goes on with the others.
+        slot.chaos.forget_stop();
+        if !slot.is_held {
             self.because(|_| Reason::Paused);
             self.push_signal(index, Signal::STOP);
         }

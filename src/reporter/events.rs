@@ -99,11 +99,7 @@ fn begin_attempt<'a>(
 /// Appends an event as a line, or as one for each item that it is about.
 pub(super) fn push_event(out: &mut Vec<u8>, now: Instant, event: &RunEvent) {
     match event {
-        RunEvent::RunStarted { workers } => {
-            let mut object = begin(out, now, "run_started");
-            object.number("workers", u64::from(*workers));
-            object.end_line();
-        }
+        RunEvent::RunStarted { workers } => push_workers(begin(out, now, "run_started"), *workers),
         RunEvent::WorkerSpawned { worker, incarnation, pid } => {
             begin_process(out, now, "worker_spawned", *worker, *incarnation, Some(*pid)).end_line();
         }
@@ -157,7 +153,7 @@ pub(super) fn push_event(out: &mut Vec<u8>, now: Instant, event: &RunEvent) {
         }
         RunEvent::Stopping { stage, reason } => push_stopping(begin(out, now, "stopping"), *stage, reason),
         RunEvent::Scaled { from, to } => push_scaled(begin(out, now, "scaled"), *from, *to),
-        RunEvent::RestartBegun { workers } => push_restart(begin(out, now, "restart_started"), *workers),
+        RunEvent::RestartBegun { workers } => push_workers(begin(out, now, "restart_started"), *workers),
         RunEvent::RestartEnded { replaced, error } => {
             push_restart_end(begin(out, now, "restart_finished"), *replaced, error.as_deref());
         }
@@ -194,7 +190,7 @@ fn push_stopping(mut object: Object<'_>, stage: Stage, reason: &StopReason) {
     object.end_line();
 }
 
-fn push_restart(mut object: Object<'_>, workers: u32) {
+fn push_workers(mut object: Object<'_>, workers: u32) {
     object.number("workers", u64::from(workers));
     object.end_line();
 }

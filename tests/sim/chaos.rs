@@ -44,8 +44,9 @@ pub struct SlotChaos {
 pub fn draw(policy: &Policy, item_ns_max: u64) -> Option<ChaosPlan> {
     // By a chance of its own, so that the other choices of a seed stay as they are.
     let mut rng = Rng::new(policy.seed ^ 0xc4a0_5c4a_05c4_a05c);
-    // In a long back-off a world would do little else than ask whom to strike.
-    if !rng.per_mille(250) || policy.backoff.max > BACKOFF_MAX {
+    // In a long delay a world would do little else than ask whom to strike. That of an item doubles for as long as kills are allowed.
+    let has_long_delay = policy.retry_delay > Duration::ZERO && policy.kill_limit.is_none();
+    if !rng.per_mille(250) || policy.backoff.max > BACKOFF_MAX || has_long_delay {
         return None;
     }
     let mut parts = Vec::new();
