@@ -35,6 +35,17 @@ pub(super) const fn note_sync(is_synced: &mut bool, record: &JournalRecord<'_>) 
     }
 }
 
+/// What records say of a place before them.
+#[derive(Clone, Copy, Debug, Default)]
+struct SaidBehind {
+    /// It was synced.
+    was_safe: bool,
+    /// It was written with them, before the next sync.
+    was_unsafe: bool,
+    /// A session began behind it, which goes on with whole records alone, and that was not at the same time.
+    was_read: bool,
+}
+
 /// The records of a file.
 #[derive(Debug)]
 pub struct JournalFileReader<F> {
@@ -164,34 +175,41 @@ impl<F: Borrow<File>> JournalFileReader<F> {
 
     /// How the journal ends, behind the last record that was given. When the machine ends, a disk may have written what was
     /// appended last in any order, and records may follow bytes that are none. In a session that syncs that is no
-    /// damage, unless something says that these bytes were safe.
+    /// damage, unless something says that these bytes were safe, or a later session has read them.
     ///
     /// # Errors
     /// The file cannot be read.
     pub fn end(&mut self) -> io::Result<JournalEnd> {
         let end = self.end_by_records()?;
         let JournalEnd::Damaged { at, next } = end else { return Ok(end) };
-        if !self.is_synced || self.was_safe(at, next)? {
+        let behind = self.said_behind(at, next)?;
+        let was_written_last = self.is_synced || behind.was_unsafe;
+        if !was_written_last || behind.was_safe || behind.was_read {
             return Ok(end);
         }
         Ok(JournalEnd::Torn { at, bytes: self.file_bytes - at })
     }
 
-    /// Whether a record from `next` on says that what lies at this offset was safe.
-    fn was_safe(&mut self, at: u64, next: u64) -> io::Result<bool> {
+    /// What the records from `next` on say of what lies at this offset.
+    fn said_behind(&mut self, at: u64, next: u64) -> io::Result<SaidBehind> {
         let (offset, is_synced, mut from) = (self.offset, self.is_synced, Some(next));
-        let mut was_safe = false;
-        while let Some(next) = from.take().filter(|_| !was_safe) {
+        let mut said = SaidBehind::default();
+        while let Some(next) = from.take().filter(|_| !said.was_safe) {
             self.offset = next;
             while let Some((_, record)) = self.next_record()? {
-                was_safe |= matches!(record, JournalRecord::Safe { until } if until > at);
+                match record {
+                    JournalRecord::Safe { until } if until > at => said.was_safe = true,
+                    JournalRecord::Safe { .. } => (said.was_unsafe, said.was_read) = (true, false),
+                    JournalRecord::Session { .. } => said.was_read = true,
+                    _ => {}
+                }
             }
             if let JournalEnd::Damaged { next, .. } = self.end_by_records()? {
                 from = Some(next);
             }
         }
         (self.offset, self.is_synced) = (offset, is_synced);
-        Ok(was_safe)
+        Ok(said)
     }
 
     fn end_by_records(&mut self) -> io::Result<JournalEnd> {
@@ -351,6 +369,20 @@ mod tests {
         let mut lost = hole(starts[5], bytes.len());
         let torn = JournalEnd::Torn { at: starts[5] as u64, bytes: (bytes.len() - starts[5]) as u64 };
         assert_eq!(end(&lost), (torn, starts[5] as u64));
+        // The first turn of a session: its record is lost, and the mark behind it says since when nothing was synced.
+        let first = |until: u64| journal(&[session.clone(), JournalRecord::Safe { until }, closed(1), closed(2)]);
+        let (_, starts) = first(0);
+        let (mut bytes, _) = first(starts[0] as u64);
+        bytes[starts[0] + 26] ^= 1;
+        let torn = JournalEnd::Torn { at: starts[0] as u64, bytes: (bytes.len() - starts[0]) as u64 };
+        assert_eq!(end(&bytes), (torn, starts[0] as u64));
+        // A session that goes on behind it has read it.
+        let (bytes, starts) =
+            journal(&[session.clone(), until(HEAD_BYTES as u64), closed(1), session.clone(), closed(2)]);
+        let mut lost = bytes;
+        lost[starts[2] + 26] ^= 1;
+        let damaged = JournalEnd::Damaged { at: starts[2] as u64, next: starts[3] as u64 };
+        assert_eq!(end(&lost), (damaged, starts[2] as u64));
         // A session that does not sync tells nothing of that.
         let (plain, starts) = journal(&[session, closed(1), closed(2)]);
         lost = plain;

@@ -63,6 +63,18 @@ impl JournalWriter {
         !self.gathered.is_empty() || self.is_unsynced || self.failure.is_some()
     }
 
+    /// Begins a session with these records: what an earlier one has written is made safe first, and said to be.
+    pub fn begin(&mut self, records: &[JournalRecord<'_>]) {
+        let end = self.file.end();
+        if self.syncs && end > 0 {
+            self.failure = self.file.sync().err();
+        }
+        records.iter().for_each(|record| self.append(record));
+        if self.syncs {
+            self.append(&JournalRecord::Safe { until: end });
+        }
+    }
+
     /// Appends a record.
     pub fn record(&mut self, record: &JournalRecord<'_>) {
         let until = self.offset();

@@ -90,7 +90,7 @@ impl SessionPlan<'_> {
             None => (None, None),
         };
         let mut writer = self.writer(file)?;
-        self.record_start(&mut writer);
+        self.record_start(&mut writer).map_err(|error| JournalError::Write { error })?;
         writer.flush().map_err(|error| JournalError::Write { error })?;
         let queue = self.queue.take().map(|queue| queue.watch(self.earlier.as_ref())).transpose()?;
         let feed = feed.with_queue(queue);
@@ -136,8 +136,9 @@ impl SessionPlan<'_> {
         Ok(JournalWriter::new(file, self.path, mark, self.rules.syncs))
     }
 
-    /// Records what the run is, that the session begins, and which items are tried again.
-    fn record_start(&mut self, writer: &mut JournalWriter) {
+    /// Records what the run is, that the session begins, and which items are tried again. That it begins is safe before more
+    /// is written: the hole that a loss of power leaves behind it is known from a damage by that.
+    fn record_start(&mut self, writer: &mut JournalWriter) -> io::Result<()> {
         let is_opened = self.earlier.as_ref().is_some_and(|earlier| earlier.opened.is_some());
         let mut records = Vec::new();
         if !is_opened {
@@ -145,17 +146,26 @@ impl SessionPlan<'_> {
             records.push(JournalRecord::Opened { run_id: self.run_id.to_owned().into(), facts });
         }
         records.push(JournalRecord::Session { started_unix_ns: self.started_unix_ns, pid: std::process::id() });
+        if let Some(earlier) = &mut self.earlier {
+            records.iter().for_each(|record| earlier.take(writer.offset(), record));
+        }
+        writer.begin(&records);
+        records.clear();
         if self.rules.results_stay {
             records.push(JournalRecord::ResultsKept);
         }
         let again = self.again;
         let Some(earlier) = &mut self.earlier else {
-            return records.iter().for_each(|record| writer.record(record));
+            records.iter().for_each(|record| writer.record(record));
+            return Ok(());
         };
         match self.resume_by {
             ResumeBy::Position => records.extend(reopened(&earlier.books, again)),
             ResumeBy::Item if is_opened => records.push(JournalRecord::Anew { facts: self.facts.to_vec() }),
             ResumeBy::Item => {}
+        }
+        if self.rules.syncs && (!records.is_empty() || self.queue.is_some()) {
+            writer.flush()?;
         }
         let mut note = |earlier: &mut JournalState, record: &JournalRecord<'_>| {
             earlier.take(writer.offset(), record);
@@ -168,6 +178,7 @@ impl SessionPlan<'_> {
             }
             note(earlier, &JournalRecord::Heeded { until: queue.end() });
         }
+        Ok(())
     }
 }
 
