@@ -6,6 +6,7 @@ use nix::sys::signal::Signal;
 use serde_json::Value;
 use std::collections::BTreeSet;
 use std::fs;
+use std::os::unix::process::ExitStatusExt;
 use std::path::Path;
 use support::random::Random;
 use support::screen::Screen;
@@ -235,4 +236,11 @@ fn the_readme_and_the_page_have_the_table_of_the_program() {
         let line = format!("| {} | {} |", row.label(), row.does);
         assert!(page.contains(&line) && readme.contains(&line), "{line}");
     }
+}
+
+#[test]
+fn in_the_place_of_xargs_hup_is_a_stop_whoever_sends_it() {
+    let items: String = (0..200).map(|number| format!("{number} ")).collect();
+    let stopped = output(&["xargs", "-n1", "sh", "-c", "test $0 = 0 && kill -HUP $PPID; :"], items.as_bytes());
+    assert_eq!(stopped.status.signal(), Some(Signal::SIGHUP as i32), "{}", stopped.stderr);
 }

@@ -30,18 +30,20 @@ pub struct SignalDesk {
     is_verbose: bool,
     /// This process had a controlling terminal when the run began.
     had_terminal: bool,
+    /// HUP is a stop whoever sends it, as for xargs.
+    stops_at_hup: bool,
     suspension: Suspension,
 }
 
 impl SignalDesk {
     const fn new(is_verbose: bool, had_terminal: bool) -> Self {
-        Self { is_verbose, had_terminal, suspension: Suspension::None }
+        Self { is_verbose, had_terminal, stops_at_hup: false, suspension: Suspension::None }
     }
 
-    /// `is_plain`: nothing is said.
+    /// `is_plain`: in the place of xargs. Nothing is said.
     pub fn of(config: &Config, is_plain: bool, turn: &Turn) -> Self {
         let had_terminal = config.handles_signals && turn.system.has_terminal();
-        Self::new(config.output.verbose && !is_plain, had_terminal)
+        Self { stops_at_hup: is_plain, ..Self::new(config.output.verbose && !is_plain, had_terminal) }
     }
 
     /// Takes the signals since the last call, as facts.
@@ -74,7 +76,7 @@ impl SignalDesk {
     /// Whether a process asks for something by this signal. A shell passes HUP on to its jobs when its terminal goes: then
     /// it comes from a process and means the terminal.
     fn is_request(&self, received: ReceivedSignal, turn: &Turn) -> bool {
-        let is_lost = || self.had_terminal && !turn.system.has_terminal();
+        let is_lost = || self.stops_at_hup || (self.had_terminal && !turn.system.has_terminal());
         received.sender_pid.is_some() && !(received.signal == Signal::HUP && is_lost())
     }
 

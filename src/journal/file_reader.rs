@@ -377,9 +377,9 @@ mod tests {
         let torn = JournalEnd::Torn { at: starts[0] as u64, bytes: (bytes.len() - starts[0]) as u64 };
         assert_eq!(end(&bytes), (torn, starts[0] as u64));
         // A session that goes on behind it has read it.
-        let (bytes, starts) =
+        let (read, starts) =
             journal(&[session.clone(), until(HEAD_BYTES as u64), closed(1), session.clone(), closed(2)]);
-        let mut lost = bytes;
+        lost = read;
         lost[starts[2] + 26] ^= 1;
         let damaged = JournalEnd::Damaged { at: starts[2] as u64, next: starts[3] as u64 };
         assert_eq!(end(&lost), (damaged, starts[2] as u64));
