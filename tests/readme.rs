@@ -2,6 +2,8 @@
 //! Rust of the README is an example that is built. What differs from run to run (pids, times, the worker of an
 //! item) is blanked out on both sides, and lines are compared as a set.
 
+mod support;
+
 use std::path::Path;
 use std::process::Command;
 
@@ -54,6 +56,7 @@ fn comparable<'a>(lines: impl IntoIterator<Item = &'a str>) -> Vec<String> {
 
 #[test]
 fn every_output_shown_is_real() {
+    support::restore_default_signals();
     let program = Path::new(env!("CARGO_BIN_EXE_supervisor"));
     let folder = program.parent().unwrap().display().to_string();
     let path = std::env::var("PATH").unwrap_or_default();
