@@ -63,13 +63,19 @@ fn every_output_shown_is_real() {
     let mut compared = 0;
     let pages = [README, OUTPUT_PAGE, CHAOS_PAGE, SIGNALS_PAGE];
     for (command, shown) in pages.into_iter().flat_map(|page| blocks(page, "console")).flat_map(commands) {
-        let output = Command::new("/bin/bash")
-            .args(["-c", &format!("({command}) 2>&1")])
-            .env("PATH", format!("{folder}:{path}"))
-            .current_dir(env!("CARGO_MANIFEST_DIR"))
-            .output()
-            .unwrap();
-        let real = String::from_utf8(output.stdout).unwrap();
+        let run = || {
+            let output = Command::new("/bin/bash")
+                .args(["-c", &format!("({command}) 2>&1")])
+                .env("PATH", format!("{folder}:{path}"))
+                .current_dir(env!("CARGO_MANIFEST_DIR"))
+                .output();
+            String::from_utf8(output.unwrap().stdout).unwrap()
+        };
+        let mut real = run();
+        // What a person does at a moment is a pause in a line here, which a loaded machine may miss once.
+        if command.contains("sleep") && comparable(real.lines()) != comparable(shown.iter().copied()) {
+            real = run();
+        }
         assert_eq!(comparable(real.lines()), comparable(shown), "$ {command}\n{real}");
         compared += 1;
     }
