@@ -54,8 +54,20 @@ pub fn read_subcommand<T: CommandFactory + FromArgMatches>(
     name: &'static str,
     words: &[OsString],
 ) -> Result<Typed<T>, UsageError> {
+    read_words_of(T::command(), name, words)
+}
+
+/// The same by a parser of several subcommands, with the help of this one.
+///
+/// # Errors
+/// As of [`read_subcommand`].
+pub fn read_words_of<T: FromArgMatches>(
+    command: clap::Command,
+    name: &'static str,
+    words: &[OsString],
+) -> Result<Typed<T>, UsageError> {
     let full_name = format!("supervisor {name}");
-    let command = T::command().args_override_self(true).max_term_width(100);
+    let command = command.args_override_self(true).max_term_width(100);
     let command = command.display_name(&full_name).bin_name(&full_name);
     read(command, words, &format!("{full_name} --help"), |_| None).map_err(|error| match error {
         UsageError::StrayWord(word) => UsageError::StrayWordOf { subcommand: name, word },

@@ -22,7 +22,7 @@ use super::pace::RunPace;
 use super::progress::{self, ProgressDisplay};
 use super::reactor::Reactor;
 use super::requests::Requests;
-use super::signal_desk::SignalDesk;
+use super::signal_receiver::SignalReceiver;
 use super::streams;
 use super::trace;
 use super::turn::Turn;
@@ -203,11 +203,11 @@ pub fn open(mut config: Config, attached: Attached, process: &ChangedProcess) ->
         commit.output.watch(&mut turn);
     }
     say_at_start(&config, &mut turn, [fallback, unguarded, resumed]);
-    let desk = SignalDesk::of(&config, is_plain, &turn);
+    let signals = SignalReceiver::of(&config, is_plain, &turn);
     let components = Components { feed, fleet, commit, workers: policy.workers };
     let pace = RunPace::start(&config, &groups, turn.system.as_mut())?;
     let control = control.and_then(|plan| plan.open(spare_fds, config.output.verbose, &mut turn));
-    let reactor = Reactor::new(Core::new(config.policy), components, turn).with_pace(pace).with_signals(desk);
+    let reactor = Reactor::new(Core::new(config.policy), components, turn).with_pace(pace).with_signals(signals);
     Ok(reactor.with_progress(progress).with_control(control).with_requests(requests))
 }
 

@@ -29,7 +29,7 @@ mod progress;
 mod reactor;
 pub mod replay;
 mod requests;
-mod signal_desk;
+mod signal_receiver;
 mod status;
 mod streams;
 mod system;

@@ -15,7 +15,7 @@ use super::guard_watch::GuardWatch;
 use super::pace::RunPace;
 use super::progress::ProgressDisplay;
 use super::requests::Requests;
-use super::signal_desk::SignalDesk;
+use super::signal_receiver::SignalReceiver;
 use super::token::Port;
 use super::turn::{Fact, Reaction, Turn};
 use crate::core::Core;
@@ -40,7 +40,7 @@ pub struct Reactor {
     ready: Vec<Ready>,
     /// Requests of the program that started the run.
     requests: Option<Arc<Requests>>,
-    signals: SignalDesk,
+    signals: SignalReceiver,
     children: Children,
     guard: GuardWatch,
     progress: Option<ProgressDisplay>,
@@ -57,7 +57,7 @@ impl Reactor {
             turn,
             ready: Vec::new(),
             requests: None,
-            signals: SignalDesk::default(),
+            signals: SignalReceiver::default(),
             children: Children::default(),
             guard: GuardWatch::default(),
             pace: RunPace::default(),
@@ -82,7 +82,7 @@ impl Reactor {
 
     /// With signals of the program.
     #[must_use]
-    pub fn with_signals(self, signals: SignalDesk) -> Self {
+    pub fn with_signals(self, signals: SignalReceiver) -> Self {
         Self { signals, ..self }
     }
 
@@ -176,7 +176,7 @@ impl Reactor {
             return false;
         }
         commit.output.leave_terminal(&mut self.turn);
-        SignalDesk::suspend(&mut self.turn);
+        SignalReceiver::suspend(&mut self.turn);
         commit.output.return_to_terminal();
         if let Some(progress) = &mut self.progress {
             progress.look_now();

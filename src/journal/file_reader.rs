@@ -264,27 +264,33 @@ impl<F: Borrow<File>> JournalFileReader<F> {
             None => self.window.clear(),
         }
         self.window_offset = offset;
-        let mut held = self.window.len();
+        let held = self.window.len();
         self.window.resize(bytes_min.max(self.read_bytes).min(left), 0);
-        while held < self.window.len() {
-            let read = self.file.borrow().read_at(&mut self.window[held..], offset + held as u64);
-            match read {
-                Ok(0) => break,
-                Ok(bytes) => held += bytes,
-                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-                Err(error) => {
-                    self.window.truncate(held);
-                    return Err(error);
-                }
-            }
-        }
+        let read = fill(self.file.borrow(), offset + held as u64, &mut self.window[held..]);
+        let held = held + *read.as_ref().unwrap_or(&0);
+        let is_shorter = held < self.window.len();
+        self.window.truncate(held);
+        read?;
         // It was made shorter meanwhile.
-        if held < self.window.len() {
-            self.window.truncate(held);
+        if is_shorter {
             self.file_bytes = offset + held as u64;
         }
         Ok(())
     }
+}
+
+/// Reads what a file holds from an offset on, as much as fits. Returns how many bytes that are.
+pub(super) fn fill(file: &File, offset: u64, bytes: &mut [u8]) -> io::Result<usize> {
+    let mut held = 0;
+    while held < bytes.len() {
+        match file.read_at(&mut bytes[held..], offset + held as u64) {
+            Ok(0) => break,
+            Ok(read) => held += read,
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            Err(error) => return Err(error),
+        }
+    }
+    Ok(held)
 }
 
 #[cfg(test)]

@@ -5,13 +5,12 @@
 //! Invariant: the thread passes on whole records whose checksums are right, and stops before anything else. What that is,
 //! [`JournalFileReader`](super::file_reader::JournalFileReader) says, which goes on from there.
 
-use super::file_reader::{READ_BYTES, RECORD_BYTES_MAX, note_sync};
+use super::file_reader::{READ_BYTES, RECORD_BYTES_MAX, fill, note_sync};
 use super::layout::{self, HEAD_BYTES};
 use super::record::{JournalMark, JournalRecord};
 use crate::wire::record;
 use std::fs::File;
 use std::io;
-use std::os::unix::fs::FileExt;
 use std::sync::mpsc::{Receiver, SyncSender, channel, sync_channel};
 use std::thread;
 
@@ -131,16 +130,8 @@ fn whole_records(bytes: &[u8]) -> usize {
 fn read_block(file: &File, offset: u64, file_bytes: u64, wanted_bytes: usize, bytes: &mut Vec<u8>) -> io::Result<()> {
     let left = usize::try_from(file_bytes.saturating_sub(offset)).unwrap_or(usize::MAX);
     bytes.resize(wanted_bytes.min(left), 0);
-    let mut held = 0;
-    while held < bytes.len() {
-        match file.read_at(&mut bytes[held..], offset + held as u64) {
-            // It was made shorter meanwhile.
-            Ok(0) => break,
-            Ok(read) => held += read,
-            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-            Err(error) => return Err(error),
-        }
-    }
+    // Less, if it was made shorter meanwhile.
+    let held = fill(file, offset, bytes)?;
     bytes.truncate(held);
     Ok(())
 }

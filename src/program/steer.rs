@@ -29,7 +29,7 @@ pub fn run(command: SteeringCommand) -> ExitCode {
         Steering::Ps => ps(choice),
         Steering::Add { items, null } => add(choice, items, null),
         Steering::Wait => wait(choice),
-        Steering::Events { .. } => follow(choice),
+        Steering::Events => follow(choice),
         what => tell(choice, &what),
     };
     done.unwrap_or_else(|exit| exit)
@@ -66,7 +66,7 @@ const fn request_of(what: &Steering) -> Option<ControlRequest> {
         Steering::Terminate => ControlRequest::Terminate,
         Steering::KillAll => ControlRequest::KillAll,
         Steering::Restart { worker } => ControlRequest::Restart { worker },
-        Steering::Ps | Steering::Add { .. } | Steering::Wait | Steering::Events { .. } => return None,
+        Steering::Ps | Steering::Add { .. } | Steering::Wait | Steering::Events => return None,
     })
 }
 

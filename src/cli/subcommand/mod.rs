@@ -36,7 +36,7 @@ use sem::SemCommand;
 use std::ffi::{OsStr, OsString};
 use std::fmt::Write;
 use std::path::Path;
-use steering::{add, cancel, continue_run, drain, events, kill, pause, ps, restart, scale, stop, wait};
+use steering::{add, cancel, events, kill, restart, scale, stop, whole_run};
 use tour::TourFlags;
 
 /// A subcommand with what was typed behind its name.
@@ -77,6 +77,17 @@ pub struct Row {
 /// The column in which the list in the help says what a subcommand does, behind two blanks.
 const NAME_COLUMNS: usize = 14;
 
+/// The row of a subcommand that takes no words of its own.
+macro_rules! whole_run_row {
+    ($subcommand:ident) => {
+        Row {
+            name: whole_run::$subcommand.name,
+            about: whole_run::$subcommand.about,
+            read: |words| Ok(whole_run::$subcommand.read(words)?.map(Subcommand::Steer)),
+        }
+    };
+}
+
 /// Every subcommand, in the order of the help.
 pub const ROWS: [Row; 31] = [
     Row { name: run::NAME, about: run::ABOUT, read: |words| Ok(run::read(words)?.map(Subcommand::Run)) },
@@ -111,21 +122,17 @@ pub const ROWS: [Row; 31] = [
     },
     Row { name: queue::NAME, about: queue::ABOUT, read: |words| Ok(queue::read(words)?.map(Subcommand::Queue)) },
     Row { name: dead::NAME, about: dead::ABOUT, read: |words| Ok(dead::read(words)?.map(Subcommand::Dead)) },
-    Row { name: ps::NAME, about: ps::ABOUT, read: |words| Ok(ps::read(words)?.map(Subcommand::Steer)) },
+    whole_run_row!(PS),
     Row { name: kill::NAME, about: kill::ABOUT, read: |words| Ok(kill::read(words)?.map(Subcommand::Steer)) },
     Row { name: cancel::NAME, about: cancel::ABOUT, read: |words| Ok(cancel::read(words)?.map(Subcommand::Steer)) },
     Row { name: scale::NAME, about: scale::ABOUT, read: |words| Ok(scale::read(words)?.map(Subcommand::Steer)) },
-    Row { name: pause::NAME, about: pause::ABOUT, read: |words| Ok(pause::read(words)?.map(Subcommand::Steer)) },
-    Row {
-        name: continue_run::NAME,
-        about: continue_run::ABOUT,
-        read: |words| Ok(continue_run::read(words)?.map(Subcommand::Steer)),
-    },
-    Row { name: drain::NAME, about: drain::ABOUT, read: |words| Ok(drain::read(words)?.map(Subcommand::Steer)) },
+    whole_run_row!(PAUSE),
+    whole_run_row!(CONTINUE),
+    whole_run_row!(DRAIN),
     Row { name: stop::NAME, about: stop::ABOUT, read: |words| Ok(stop::read(words)?.map(Subcommand::Steer)) },
     Row { name: restart::NAME, about: restart::ABOUT, read: |words| Ok(restart::read(words)?.map(Subcommand::Steer)) },
     Row { name: add::NAME, about: add::ABOUT, read: |words| Ok(add::read(words)?.map(Subcommand::Steer)) },
-    Row { name: wait::NAME, about: wait::ABOUT, read: |words| Ok(wait::read(words)?.map(Subcommand::Steer)) },
+    whole_run_row!(WAIT),
     Row { name: events::NAME, about: events::ABOUT, read: |words| Ok(events::read(words)?.map(Subcommand::Steer)) },
     Row {
         name: check_worker::NAME,

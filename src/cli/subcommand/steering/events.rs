@@ -34,5 +34,5 @@ struct EventsFlags {
 /// The words do not fit.
 pub fn read(words: &[OsString]) -> Result<Typed<SteeringCommand>, UsageError> {
     Ok(parser::read_subcommand::<EventsFlags>(NAME, words)?
-        .map(|flags| SteeringCommand { choice: flags.choice, what: Steering::Events { follows: flags.follow } }))
+        .map(|flags| SteeringCommand { choice: flags.choice, what: Steering::Events }))
 }

@@ -1,6 +1,6 @@
 //! `supervisor kill`: what was typed.
 
-use super::{Steering, SteeringCommand};
+use super::{EXIT_CODES, Steering, SteeringCommand};
 use crate::cli::error::UsageError;
 use crate::cli::parser::{self, Typed};
 use crate::cli::run_choice::RunChoice;
@@ -11,18 +11,11 @@ use std::ffi::OsString;
 pub const NAME: &str = "kill";
 pub const ABOUT: &str = "Sends a signal to one worker of a run; its items go to others.";
 
-const AFTER: &str = "\
-Exit codes:
-  0  the run was told
-  2  wrong usage, or it cannot be asked of this run; several runs and no --run
-  5  the run does not answer
-  6  there is no such run, or it ends";
-
 /// Sends a signal to the process of one worker, and to its process group. What it leads to is what the same signal from anywhere else leads to
 // These comments are the help text; rustdoc would read a default as a link.
 #[allow(rustdoc::broken_intra_doc_links)]
 #[derive(Clone, Debug, PartialEq, Eq, Parser)]
-#[command(override_usage = "supervisor kill WORKER [--signal S] [--run PID] [--output json]", after_help = AFTER, disable_version_flag = true)]
+#[command(override_usage = "supervisor kill WORKER [--signal S] [--run PID] [--output json]", after_help = EXIT_CODES, disable_version_flag = true)]
 struct KillFlags {
     /// The number of the worker, as `supervisor ps` shows it, or the pid of its process
     #[arg(value_name = "WORKER")]

@@ -1,23 +1,27 @@
-//! The subcommands that speak to a run over its control socket: one module each, which reads its words.
+//! The subcommands that speak to a run over its control socket: a module reads the words of each that has some.
 //!
 //! Invariant: what was typed, checked, and nothing of the run.
 
 pub mod add;
 pub mod cancel;
-pub mod continue_run;
-pub mod drain;
 pub mod events;
 pub mod kill;
-pub mod pause;
-pub mod ps;
 pub mod restart;
 pub mod scale;
 pub mod stop;
-pub mod wait;
+pub mod whole_run;
 
 use crate::cli::run_choice::RunChoice;
 use crate::model::signal::Signal;
 use std::ffi::OsString;
+
+/// The end of the help of those that the run is told of.
+const EXIT_CODES: &str = "\
+Exit codes:
+  0  the run was told
+  2  wrong usage, or it cannot be asked of this run; several runs and no --run
+  5  the run does not answer
+  6  there is no such run, or it ends";
 
 /// What is asked of a run, and of which.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -56,10 +60,7 @@ pub enum Steering {
         null: bool,
     },
     Wait,
-    Events {
-        /// Always.
-        follows: bool,
-    },
+    Events,
 }
 
 /// A number of workers.
@@ -109,7 +110,7 @@ mod tests {
             ("add a -- -b", Steering::Add { items: vec!["a".into(), "-b".into()], null: false }),
             ("add -0", Steering::Add { items: vec![], null: true }),
             ("wait", Steering::Wait),
-            ("events --follow", Steering::Events { follows: true }),
+            ("events --follow", Steering::Events),
         ] {
             assert_eq!(typed(line), Ok((None, what.clone())), "{line}");
             let (name, rest) = line.split_once(' ').unwrap_or((line, ""));

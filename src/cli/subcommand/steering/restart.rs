@@ -1,6 +1,6 @@
 //! `supervisor restart`: what was typed.
 
-use super::{Steering, SteeringCommand};
+use super::{EXIT_CODES, Steering, SteeringCommand};
 use crate::cli::error::UsageError;
 use crate::cli::parser::{self, Typed};
 use crate::cli::run_choice::RunChoice;
@@ -10,18 +10,11 @@ use std::ffi::OsString;
 pub const NAME: &str = "restart";
 pub const ABOUT: &str = "Replaces the processes of workers that stay; nothing is lost.";
 
-const AFTER: &str = "\
-Exit codes:
-  0  the run was told
-  2  wrong usage, or it cannot be asked of this run; several runs and no --run
-  5  the run does not answer
-  6  there is no such run, or it ends";
-
 /// Replaces the process of a worker, or of all, one after another: the next one is ready before the last one leaves, and no item is lost or charged
 // These comments are the help text; rustdoc would read a default as a link.
 #[allow(rustdoc::broken_intra_doc_links)]
 #[derive(Clone, Debug, PartialEq, Eq, Parser)]
-#[command(override_usage = "supervisor restart [WORKER] [--run PID] [--output json]", after_help = AFTER, disable_version_flag = true)]
+#[command(override_usage = "supervisor restart [WORKER] [--run PID] [--output json]", after_help = EXIT_CODES, disable_version_flag = true)]
 struct RestartFlags {
     /// The number of the worker, or the pid of its process; all of them without it
     #[arg(value_name = "WORKER")]

@@ -1,7 +1,7 @@
 //! `supervisor scale`: what was typed.
 
 use super::ScaleTo;
-use super::{Steering, SteeringCommand};
+use super::{EXIT_CODES, Steering, SteeringCommand};
 use crate::cli::error::UsageError;
 use crate::cli::parser::{self, Typed};
 use crate::cli::run_choice::RunChoice;
@@ -11,18 +11,11 @@ use std::ffi::OsString;
 pub const NAME: &str = "scale";
 pub const ABOUT: &str = "Changes the number of workers of a run.";
 
-const AFTER: &str = "\
-Exit codes:
-  0  the run was told
-  2  wrong usage, or it cannot be asked of this run; several runs and no --run
-  5  the run does not answer
-  6  there is no such run, or it ends";
-
 /// Goes on with another number of workers. A worker that is removed finishes its item first; no item is lost or charged
 // These comments are the help text; rustdoc would read a default as a link.
 #[allow(rustdoc::broken_intra_doc_links)]
 #[derive(Clone, Debug, PartialEq, Eq, Parser)]
-#[command(override_usage = "supervisor scale N|+N|-N [--run PID] [--output json]", after_help = AFTER, disable_version_flag = true)]
+#[command(override_usage = "supervisor scale N|+N|-N [--run PID] [--output json]", after_help = EXIT_CODES, disable_version_flag = true)]
 struct ScaleFlags {
     /// So many workers; +N or -N: so many more, or fewer
     #[arg(value_name = "N", value_parser = scale, allow_hyphen_values = true)]

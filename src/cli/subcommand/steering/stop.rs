@@ -1,6 +1,6 @@
 //! `supervisor stop`: what was typed.
 
-use super::{Steering, SteeringCommand};
+use super::{EXIT_CODES, Steering, SteeringCommand};
 use crate::cli::error::UsageError;
 use crate::cli::parser::{self, Typed};
 use crate::cli::run_choice::RunChoice;
@@ -10,18 +10,11 @@ use std::ffi::OsString;
 pub const NAME: &str = "stop";
 pub const ABOUT: &str = "Ends a run as a signal does, more firmly each time.";
 
-const AFTER: &str = "\
-Exit codes:
-  0  the run was told
-  2  wrong usage, or it cannot be asked of this run; several runs and no --run
-  5  the run does not answer
-  6  there is no such run, or it ends";
-
 /// Ends a run as INT and TERM do, more firmly each time: the first drains it, the second ends its workers, the third kills them
 // These comments are the help text; rustdoc would read a default as a link.
 #[allow(rustdoc::broken_intra_doc_links)]
 #[derive(Clone, Debug, PartialEq, Eq, Parser)]
-#[command(override_usage = "supervisor stop [--now | --kill] [--run PID] [--output json]", after_help = AFTER, disable_version_flag = true)]
+#[command(override_usage = "supervisor stop [--now | --kill] [--run PID] [--output json]", after_help = EXIT_CODES, disable_version_flag = true)]
 struct StopFlags {
     /// End the workers at once, by their term sequence
     #[arg(long, conflicts_with = "kill")]

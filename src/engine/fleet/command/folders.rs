@@ -36,7 +36,8 @@ impl RunFolder {
     /// No folder can be created there.
     pub fn create(parent: &Path) -> io::Result<Self> {
         // Commands may start in another folder.
-        let template = std::path::absolute(parent)?.join("supervisor-XXXXXX");
+        // `mkdtemp(3)` replaces the six letters at the end.
+        let template = std::path::absolute(parent)?.join(format!("supervisor-{}", "X".repeat(6)));
         Ok(Self { path: nix::unistd::mkdtemp(&template)? })
     }
 

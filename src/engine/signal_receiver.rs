@@ -25,7 +25,7 @@ enum Suspension {
 
 /// What signals mean here.
 #[derive(Debug, Default)]
-pub struct SignalDesk {
+pub struct SignalReceiver {
     /// It is said who sent each signal.
     is_verbose: bool,
     /// This process had a controlling terminal when the run began.
@@ -35,7 +35,7 @@ pub struct SignalDesk {
     suspension: Suspension,
 }
 
-impl SignalDesk {
+impl SignalReceiver {
     const fn new(is_verbose: bool, had_terminal: bool) -> Self {
         Self { is_verbose, had_terminal, stops_at_hup: false, suspension: Suspension::None }
     }
@@ -126,7 +126,7 @@ mod tests {
         // This system has no terminal.
         let turn = Turn::new(Box::new(Still));
         let hup = |sender_pid| ReceivedSignal { signal: Signal::HUP, sender_pid };
-        let is_request = |had_terminal, sender| SignalDesk::new(false, had_terminal).is_request(hup(sender), &turn);
+        let is_request = |had_terminal, sender| SignalReceiver::new(false, had_terminal).is_request(hup(sender), &turn);
         assert_eq!((is_request(true, Some(7)), is_request(true, None)), (false, false));
         assert_eq!((is_request(false, Some(7)), is_request(false, None)), (true, false));
     }
