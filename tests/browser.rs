@@ -11,6 +11,8 @@ mod synthetic;
 use nix::sys::signal::Signal;
 use serde_json::Value;
 use std::cell::Cell;
+use std::fs;
+use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use supervisor::trace::history::History;
@@ -63,11 +65,23 @@ fn record_kill_at_seven(trace: &Path) {
 }
 
 /// The trace of a run with a process for each of six items, of which the last one's fails. Each item has a slot: a slot
-/// with more items may start the next process without an order, and the wait for such a process is not known.
+/// with more items may start the next process without an order, and the wait for such a process is not known. None ends
+/// before the start of each is known: its work is longer than a turn of the loop.
 fn record_commands(trace: &Path) {
-    let trace = trace.to_str().unwrap();
-    let command = ["-j", "6", "--trace", trace, "--", "test", "{}", "-lt", "6", ":::", "1", "2", "3", "4", "5", "6"];
-    let run = output(&command, b"");
+    let folder = tempfile::tempdir().unwrap();
+    let gate = folder.path().join("gate");
+    nix::unistd::mkfifo(&gate, nix::sys::stat::Mode::S_IRWXU).unwrap();
+    let mut opened = fs::File::options().read(true).write(true).open(&gate).unwrap();
+    let script = ["sh", "-c", "read x < $0; test $1 -lt 6", gate.to_str().unwrap(), "{}"];
+    let flags = ["-j", "6", "--trace", trace.to_str().unwrap(), "--"];
+    let items = [":::", "1", "2", "3", "4", "5", "6"];
+    let mut run = Run::start(&[&flags[..], &script, &items].concat());
+    for _ in 0..6 {
+        run.wait_for_event("worker_spawned");
+    }
+    // A byte for each of them.
+    opened.write_all(b"\n\n\n\n\n\n").unwrap();
+    let run = run.finish();
     assert_eq!(run.code(), 1, "{}", run.stderr);
 }
 

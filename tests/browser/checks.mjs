@@ -93,7 +93,7 @@ check("commands have histograms of waiting and of work", commands, async (page) 
   // A process may be ordered and started within one turn of the loop, whose time counts for both.
   assert.match(waiting, /^6 values · half below [0-9]/);
   assert.match(work, /^6 values · half below [1-9]/);
-  assert.match(await text(page, "h1"), /supervisor -j 6 --trace \S+ -- test \\\{\\\} -lt 6 ::: 1 2 3 4 5 6$/);
+  assert.match(await text(page, "h1"), /supervisor --events \S+ -j 6 --trace \S+ -- sh -c .+ ::: 1 2 3 4 5 6$/);
   assert.match(await text(page, "#numbers"), /6 items[^]*6 processes[^]*0 deaths/);
 });
 
